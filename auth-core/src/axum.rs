@@ -1,0 +1,67 @@
+//! Extractors for axum handlers.
+
+use axum_core::{
+    body::Body,
+    extract::{FromRequestParts, OptionalFromRequestParts},
+    response::{IntoResponse, Response},
+};
+use http::{StatusCode, request::Parts};
+
+use crate::{Anonymous, Authenticated, Refusal};
+
+impl<U: Send + Sync + 'static, S: Sync> FromRequestParts<S> for Authenticated<U> {
+    type Rejection = AuthenticatedRejection;
+
+    /// The evidence of the innermost layer for this user type.
+    ///
+    /// # Errors
+    /// The refusal of the chain where an optional layer let the request on with nobody; 500 where no layer was.
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        match <Self as OptionalFromRequestParts<S>>::from_request_parts(parts, state).await? {
+            Some(user) => Ok(user),
+            None => Err(AuthenticatedRejection(
+                parts
+                    .extensions
+                    .get::<Anonymous<U>>()
+                    .map_or_else(missing_layer::<U>, |nobody| nobody.refusal().clone()),
+            )),
+        }
+    }
+}
+
+impl<U: Send + Sync + 'static, S: Sync> OptionalFromRequestParts<S> for Authenticated<U> {
+    type Rejection = AuthenticatedRejection;
+
+    /// The evidence of the innermost layer for this user type; `None` where an optional layer let the request on with
+    /// nobody.
+    ///
+    /// # Errors
+    /// 500 where no layer was: that is no answer to "who is it?".
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Self::Rejection> {
+        let user = parts.extensions.get::<Self>().cloned();
+        if user.is_none() && parts.extensions.get::<Anonymous<U>>().is_none() {
+            return Err(AuthenticatedRejection(missing_layer::<U>()));
+        }
+        Ok(user)
+    }
+}
+
+fn missing_layer<U>() -> Refusal {
+    tracing::error!(
+        user = std::any::type_name::<U>(),
+        "a handler asks for `Authenticated` of this user type, but no `AuthLayer` of such a chain is around its route"
+    );
+    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error")
+}
+
+/// Why [`Authenticated`] could not be given to a handler.
+#[derive(Debug)]
+pub struct AuthenticatedRejection(Refusal);
+
+impl IntoResponse for AuthenticatedRejection {
+    fn into_response(self) -> Response {
+        let mut response = self.0.to_response().map(Body::from);
+        response.extensions_mut().insert(self.0);
+        response
+    }
+}

@@ -1,0 +1,237 @@
+use std::{
+    any::Any,
+    future::{Future, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    task::Poll,
+};
+
+use http::{StatusCode, header::AUTHORIZATION};
+use tracing::Instrument as _;
+
+use super::{Chain, Fallback};
+use crate::{
+    AuthRequest, Authenticated, BoxError, Challenge, Evidence, Outcome, Refusal, RefusalKind, Rejection,
+    rejection::RejectionKind,
+};
+
+/// What a chain decided, and which challenges belong to what was presented.
+pub(super) struct Decision<U> {
+    pub(super) outcome: Outcome<U>,
+    presented: Vec<Challenge>,
+}
+
+impl<U: Send + Sync + 'static> Chain<U> {
+    /// Runs the chain on a request.
+    ///
+    /// This is the only place that seals [`Authenticated`]. A panic of a strategy or callback is caught here.
+    ///
+    /// # Errors
+    /// The refusal, ready to be answered.
+    pub async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Authenticated<U>, Refusal> {
+        let span = tracing::debug_span!(
+            "auth.chain",
+            transport = ?request.transport(),
+            strategy = tracing::field::Empty,
+            code = tracing::field::Empty
+        );
+        let result = self.run(request).instrument(span.clone()).await;
+        let (strategy, code) = match &result {
+            Ok(user) => (user.evidence().strategy(), "accepted"),
+            Err(refusal) => ("", refusal.code()),
+        };
+        span.record("strategy", strategy).record("code", code);
+        #[cfg(feature = "metrics")]
+        metrics::counter!("auth_decisions_total", "strategy" => strategy.to_owned(), "code" => code).increment(1);
+        result
+    }
+
+    /// The refusal that answers `rejection` as this chain would, for a layer that refuses on its own account.
+    #[must_use]
+    pub fn refuse(&self, rejection: &Rejection, request: &AuthRequest<'_>) -> Refusal {
+        self.refusal_of(rejection, &presented_by_header(&self.challenges, request))
+    }
+
+    async fn run(&self, request: &AuthRequest<'_>) -> Result<Authenticated<U>, Refusal> {
+        match catch_panic(self.decide(request)).await {
+            Ok(Ok(Decision { outcome, presented })) => self.seal(outcome, &presented, request),
+            Ok(Err(cause)) => {
+                tracing::error!(%cause, "authentication is unavailable");
+                Err(Refusal::unavailable(cause))
+            }
+            Err(panic) => {
+                tracing::error!(cause = panic_text(&*panic), "a strategy or callback panicked");
+                let status = StatusCode::INTERNAL_SERVER_ERROR;
+                Err(Refusal::of(RefusalKind::Panicked, status, "internal_error", Vec::new()))
+            }
+        }
+    }
+
+    /// Asks the strategies in order, then whether what was accepted is revoked.
+    pub(super) async fn decide(&self, request: &AuthRequest<'_>) -> Result<Decision<U>, BoxError> {
+        let mut presented: Vec<Challenge> = Vec::new();
+        let mut rejected: Option<Rejection> = None;
+        let mut foreign = false;
+        for node in &*self.nodes {
+            let span = tracing::debug_span!("auth.strategy", name = &*node.name, outcome = tracing::field::Empty);
+            let outcome = node.strategy.authenticate(request).instrument(span.clone()).await;
+            span.record("outcome", describe(&outcome));
+            match outcome? {
+                Outcome::Accept(accept) => {
+                    let mut accept = accept.named(&node.name);
+                    if let Some(identify) = self.identify {
+                        accept.evidence.principal = Some(identify(&accept.user));
+                    }
+                    if self.is_revoked(&accept.evidence).await? {
+                        let rejection = Rejection::invalid_credentials().with_code("revoked");
+                        return Ok(Decision::rejected(rejection, &node.challenges));
+                    }
+                    return Ok(Decision { outcome: Outcome::Accept(accept), presented });
+                }
+                Outcome::Absent => {}
+                Outcome::Foreign => {
+                    foreign = true;
+                    presented.extend_from_slice(&node.challenges);
+                }
+                Outcome::Reject(rejection) if self.try_next_on_reject => {
+                    rejected.get_or_insert_with(|| rejection.presented_to(&node.challenges));
+                }
+                Outcome::Reject(rejection) => return Ok(Decision::rejected(rejection, &node.challenges)),
+                Outcome::Redirect(redirect) => {
+                    return Ok(Decision { outcome: Outcome::Redirect(redirect), presented });
+                }
+            }
+        }
+        let outcome = match rejected {
+            Some(rejection) => Outcome::Reject(rejection),
+            None if foreign => Outcome::Foreign,
+            None => Outcome::Absent,
+        };
+        Ok(Decision { outcome, presented })
+    }
+
+    async fn is_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError> {
+        let Some(check) = &self.revocation else {
+            return Ok(false);
+        };
+        let mut open = vec![evidence];
+        while let Some(evidence) = open.pop() {
+            if check.is_revoked(evidence).await? {
+                return Ok(true);
+            }
+            open.extend(evidence.parts());
+        }
+        Ok(false)
+    }
+
+    fn seal(
+        &self,
+        outcome: Outcome<U>,
+        presented: &[Challenge],
+        request: &AuthRequest<'_>,
+    ) -> Result<Authenticated<U>, Refusal> {
+        Err(match outcome {
+            Outcome::Accept(accept) => return Ok(accept.seal(request.now())),
+            Outcome::Absent => self.unauthorized(RefusalKind::Missing, "missing_credentials", self.challenges.to_vec()),
+            Outcome::Foreign => {
+                let rejection = Rejection::invalid_credentials();
+                let challenges = self.marked(&rejection, &presented_by_header(presented, request));
+                self.unauthorized(RefusalKind::Foreign, rejection.code(), challenges)
+            }
+            Outcome::Reject(rejection) => {
+                self.refusal_of(&rejection, &presented_by_header(&rejection.presented, request))
+            }
+            Outcome::Redirect(redirect) => Refusal::redirect_to(redirect),
+        })
+    }
+
+    fn refusal_of(&self, rejection: &Rejection, presented: &[Challenge]) -> Refusal {
+        let marked = || self.marked(rejection, presented);
+        let challenges = match rejection.kind() {
+            RejectionKind::InvalidCredentials | RejectionKind::Expired => {
+                return self.unauthorized(RefusalKind::Rejected, rejection.code(), marked());
+            }
+            RejectionKind::InvalidRequest => marked(),
+            // What the client presented is right; it is told what it lacks, and not to try another scheme.
+            RejectionKind::InsufficientScope => {
+                presented.iter().filter(|c| c.reports_errors()).map(|c| rejection.mark(c)).collect()
+            }
+            RejectionKind::Forbidden => Vec::new(),
+        };
+        Refusal::of(RefusalKind::Rejected, rejection.status(), rejection.code(), challenges)
+    }
+
+    /// Every challenge of the chain, with the error on those that belong to what was presented.
+    fn marked(&self, rejection: &Rejection, presented: &[Challenge]) -> Vec<Challenge> {
+        let is_presented = |challenge: &Challenge| challenge.reports_errors() && presented.contains(challenge);
+        self.challenges.iter().map(|c| if is_presented(c) { rejection.mark(c) } else { c.clone() }).collect()
+    }
+
+    /// A 401, or what the chain names instead where no strategy has a challenge.
+    fn unauthorized(&self, kind: RefusalKind, code: &'static str, challenges: Vec<Challenge>) -> Refusal {
+        let challenges = match &self.fallback {
+            Some(Fallback::Redirect(redirect)) if challenges.is_empty() => {
+                return Refusal::redirect_to(redirect.clone());
+            }
+            Some(Fallback::Challenge(challenge)) if challenges.is_empty() => vec![challenge.clone()],
+            _ => challenges,
+        };
+        Refusal::of(kind, StatusCode::UNAUTHORIZED, code, challenges)
+    }
+}
+
+impl<U> Decision<U> {
+    fn rejected(rejection: Rejection, challenges: &[Challenge]) -> Self {
+        Self { outcome: Outcome::Reject(rejection.presented_to(challenges)), presented: Vec::new() }
+    }
+}
+
+impl Rejection {
+    /// Notes whose credential it was, unless a chain further in has done so.
+    fn presented_to(mut self, challenges: &[Challenge]) -> Self {
+        if self.presented.is_empty() {
+            self.presented = challenges.to_vec();
+        }
+        self
+    }
+}
+
+/// Of several candidates, those of the scheme that the `Authorization` header names, if it names one of theirs.
+fn presented_by_header(candidates: &[Challenge], request: &AuthRequest<'_>) -> Vec<Challenge> {
+    let value = request.parts().headers.get(AUTHORIZATION).map(|value| value.as_bytes()).unwrap_or_default();
+    let scheme = value.split(|b| matches!(b, b' ' | b'\t')).next().unwrap_or_default();
+    let of_scheme = |c: &&Challenge| c.scheme().as_bytes().eq_ignore_ascii_case(scheme);
+    let named: Vec<_> = candidates.iter().filter(of_scheme).cloned().collect();
+    if named.is_empty() { candidates.to_vec() } else { named }
+}
+
+fn describe<U>(outcome: &Result<Outcome<U>, BoxError>) -> &'static str {
+    match outcome {
+        Ok(Outcome::Accept(_)) => "accept",
+        Ok(Outcome::Absent) => "absent",
+        Ok(Outcome::Foreign) => "foreign",
+        Ok(Outcome::Reject(rejection)) => rejection.code(),
+        Ok(Outcome::Redirect(_)) => "redirect",
+        Err(_) => "error",
+    }
+}
+
+/// Runs a future and gives a panic of it as an `Err`.
+async fn catch_panic<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+        // OK to assert unwind safety because the future is never polled again.
+        Err(panic) => Poll::Ready(Err(panic)),
+    })
+    .await
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no text")
+}

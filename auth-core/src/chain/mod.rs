@@ -1,0 +1,267 @@
+mod and;
+mod decide;
+mod map;
+
+use std::{fmt, sync::Arc};
+
+use crate::{
+    AuthRequest, BoxError, Challenge, ConfigError, Evidence, Needs, Outcome, Principal, PrincipalId, Redirect,
+    Strategy, outcome::Accept,
+};
+
+/// Strategies in order: the first that owns the credential decides.
+///
+/// ```
+/// # use auth_core::{Accept, AuthRequest, BoxError, Carrier, Chain, Challenge, Outcome, Strategy, async_trait};
+/// # struct Fixed(&'static str);
+/// # #[async_trait] impl Strategy for Fixed {
+/// #     type User = String;
+/// #     fn name(&self) -> &str { self.0 }
+/// #     fn challenges(&self, out: &mut Vec<Challenge>) { out.push(Challenge::bearer(self.0)) }
+/// #     async fn authenticate(&self, _: &AuthRequest<'_>) -> Result<Outcome<String>, BoxError> { Ok(Outcome::Absent) }
+/// # }
+/// # let (jwt, basic, cookie, second_factor) = (Fixed("a"), Fixed("b"), Fixed("c"), Fixed("d"));
+/// let either = Chain::new().or(jwt).or(basic); // users of one type: Chain<String>
+/// let both = Chain::new().or(cookie).and(second_factor); // Chain<(String, String)>
+/// ```
+///
+/// | The strategy says | The chain does | If it ends here |
+/// |---|---|---|
+/// | [`Accept`](Outcome::Accept) | stop | the user is in |
+/// | [`Absent`](Outcome::Absent) | next strategy | 401 with every challenge |
+/// | [`Foreign`](Outcome::Foreign) | next strategy | 401 as for `Reject` |
+/// | [`Reject`](Outcome::Reject) | **stop** | 400, 401 or 403 |
+/// | [`Redirect`](Outcome::Redirect) | stop | 302 or 303 |
+/// | `Err` | **stop** | 503 |
+/// | panic | stop | 500 |
+///
+/// A chain is itself a [`Strategy`], so chains nest; a nested chain hands the evidence on with the name of the strategy
+/// that accepted. It is cheap to clone.
+pub struct Chain<U> {
+    nodes: Arc<[Node<U>]>,
+    challenges: Arc<[Challenge]>,
+    fallback: Option<Fallback>,
+    try_next_on_reject: bool,
+    identify: Option<fn(&U) -> PrincipalId>,
+    revocation: Option<Arc<dyn RevocationCheck>>,
+}
+
+struct Node<U> {
+    strategy: Arc<dyn Strategy<User = U>>,
+    name: Arc<str>,
+    challenges: Vec<Challenge>,
+}
+
+/// What a refusal carries where no strategy of the chain has a challenge.
+#[derive(Clone)]
+enum Fallback {
+    Challenge(Challenge),
+    Redirect(Redirect),
+}
+
+/// A chain without strategies. It is none yet: the first [`or`](Self::or) fixes the user type.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct EmptyChain;
+
+impl EmptyChain {
+    /// The chain of this one strategy.
+    pub fn or<S: Strategy>(self, strategy: S) -> Chain<S::User> {
+        Chain::of(vec![Node::new(strategy)])
+    }
+}
+
+impl Chain<()> {
+    /// An empty chain, to which strategies are added with [`or`](EmptyChain::or).
+    #[expect(clippy::new_ret_no_self, reason = "a chain without strategies must not be a chain")]
+    #[must_use]
+    pub fn new() -> EmptyChain {
+        EmptyChain
+    }
+}
+
+impl<U: Send + Sync + 'static> Chain<U> {
+    /// Adds a strategy that is asked where all before it found nothing of theirs.
+    #[must_use]
+    pub fn or<S: Strategy<User = U>>(self, strategy: S) -> Self {
+        let nodes = self.nodes.iter().cloned().chain([Node::new(strategy)]).collect();
+        let Self { fallback, try_next_on_reject, identify, revocation, .. } = self;
+        Self { fallback, try_next_on_reject, identify, revocation, ..Self::of(nodes) }
+    }
+
+    /// Demands that `strategy` accepts as well as the chain so far: `a.or(b).and(c)` is *(a or b) and c*.
+    ///
+    /// Both are always asked. Where they differ, the worst counts: an error, then `Reject`, `Redirect`, `Foreign`. One
+    /// `Accept` beside one `Absent` is `Foreign`; two `Absent` are `Absent`.
+    #[must_use]
+    pub fn and<S: Strategy>(self, strategy: S) -> Chain<(U, S::User)> {
+        EmptyChain.or(and::And::new(self, strategy))
+    }
+
+    /// Turns the users of this chain into another type, so that it can stand beside strategies of that type.
+    #[must_use]
+    pub fn map_user<V, F>(self, f: F) -> Chain<V>
+    where
+        V: Send + Sync + 'static,
+        F: Fn(U) -> V + Send + Sync + 'static,
+    {
+        self.try_map(move |accept| Ok(accept.map_user(&f)))
+    }
+
+    /// Turns what this chain accepts into something else: the user, the extras, the expiry. An error of `f` is an
+    /// error of the system: 503.
+    #[must_use]
+    pub fn try_map<V, F>(self, f: F) -> Chain<V>
+    where
+        V: Send + Sync + 'static,
+        F: Fn(Accept<U>) -> Result<Accept<V>, BoxError> + Send + Sync + 'static,
+    {
+        EmptyChain.or(map::TryMap::new(self, f))
+    }
+
+    /// Asks the next strategy after a [`Reject`](Outcome::Reject) too, as Passport does. If none accepts, the first
+    /// rejection counts.
+    ///
+    /// # Security
+    /// With a strategy behind it that accepts everybody, an *expired* token comes in as a guest.
+    #[must_use]
+    pub fn try_next_on_reject(mut self) -> Self {
+        self.try_next_on_reject = true;
+        self
+    }
+
+    /// Writes the user's own identity into the evidence, where sockets, refresh and revocation compare it.
+    #[must_use]
+    pub fn identified(mut self) -> Self
+    where
+        U: Principal,
+    {
+        self.identify = Some(U::principal_id);
+        self
+    }
+
+    /// Asks after every acceptance, whatever the strategy, whether the credential was revoked.
+    #[must_use]
+    pub fn revocation(mut self, check: impl RevocationCheck) -> Self {
+        self.revocation = Some(Arc::new(check));
+        self
+    }
+
+    /// Names the challenge that a refusal carries if no strategy of the chain has one.
+    #[must_use]
+    pub fn fallback_challenge(mut self, challenge: Challenge) -> Self {
+        self.fallback = Some(Fallback::Challenge(challenge));
+        self
+    }
+
+    /// Names where a refusal sends the client if no strategy of the chain has a challenge: a login page.
+    #[must_use]
+    pub fn fallback_redirect(mut self, redirect: Redirect) -> Self {
+        self.fallback = Some(Fallback::Redirect(redirect));
+        self
+    }
+
+    /// What the middleware has to prepare before, or to take away after.
+    #[must_use]
+    pub fn needs(&self) -> Needs {
+        let mut needs = Needs::default();
+        self.nodes.iter().for_each(|node| needs.merge(node.strategy.needs()));
+        needs
+    }
+
+    /// Whether the chain can stand in front of a service. The middleware asks when it is built.
+    ///
+    /// # Errors
+    /// If no strategy has a challenge and no fallback is named, since a 401 has to carry one (RFC 9110, 15.5.2).
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if self.challenges.is_empty() && self.fallback.is_none() {
+            return Err(ConfigError::new(
+                "no strategy of the chain has a challenge, and a 401 must carry one: \
+                 name it with `fallback_challenge`, or a login page with `fallback_redirect`",
+            ));
+        }
+        Ok(())
+    }
+
+    fn of(nodes: Vec<Node<U>>) -> Self {
+        let mut challenges: Vec<Challenge> = Vec::new();
+        for challenge in nodes.iter().flat_map(|node| &node.challenges) {
+            if !challenges.contains(challenge) {
+                challenges.push(challenge.clone());
+            }
+        }
+        Self {
+            nodes: nodes.into(),
+            challenges: challenges.into(),
+            fallback: None,
+            try_next_on_reject: false,
+            identify: None,
+            revocation: None,
+        }
+    }
+}
+
+impl<U> Clone for Chain<U> {
+    fn clone(&self) -> Self {
+        Self {
+            nodes: Arc::clone(&self.nodes),
+            challenges: Arc::clone(&self.challenges),
+            fallback: self.fallback.clone(),
+            try_next_on_reject: self.try_next_on_reject,
+            identify: self.identify,
+            revocation: self.revocation.clone(),
+        }
+    }
+}
+
+impl<U> fmt::Debug for Chain<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.nodes.iter().map(|node| &node.name)).finish()
+    }
+}
+
+impl<U: Send + Sync + 'static> Node<U> {
+    fn new<S: Strategy<User = U>>(strategy: S) -> Self {
+        let mut challenges = Vec::new();
+        strategy.challenges(&mut challenges);
+        Self { name: strategy.name().into(), challenges, strategy: Arc::new(strategy) }
+    }
+}
+
+impl<U> Clone for Node<U> {
+    fn clone(&self) -> Self {
+        Self { strategy: Arc::clone(&self.strategy), name: Arc::clone(&self.name), challenges: self.challenges.clone() }
+    }
+}
+
+#[async_trait::async_trait]
+impl<U: Send + Sync + 'static> Strategy for Chain<U> {
+    type User = U;
+
+    fn name(&self) -> &str {
+        self.nodes.first().map_or("chain", |node| &node.name)
+    }
+
+    fn challenges(&self, out: &mut Vec<Challenge>) {
+        out.extend_from_slice(&self.challenges);
+    }
+
+    fn needs(&self) -> Needs {
+        Self::needs(self)
+    }
+
+    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<U>, BoxError> {
+        Ok(self.decide(request).await?.outcome)
+    }
+}
+
+/// Asks whether a credential that is good in itself was revoked.
+#[async_trait::async_trait]
+pub trait RevocationCheck: Send + Sync + 'static {
+    /// Whether the credential behind `evidence` was revoked. For an `and`, it is asked once for the whole and once for
+    /// each part.
+    ///
+    /// # Errors
+    /// If the store failed: 503. Doubt never lets anybody in.
+    async fn is_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError>;
+}

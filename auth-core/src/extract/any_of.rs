@@ -1,0 +1,78 @@
+use std::fmt;
+
+use super::{Credential, Extractor, Malformed};
+use crate::{AuthRequest, Needs, secret::ct_eq};
+
+/// Several extractors in order of precedence; made by [`Extractor::or`].
+///
+/// All of them look, so that a request which contradicts itself is noticed:
+///
+/// - the first that finds something wins;
+/// - a second explicit credential that differs is an error, and so is a broken explicit place;
+/// - a broken cookie is an error only where no explicit credential was found.
+pub struct AnyOf(Vec<Box<dyn Extractor>>);
+
+impl AnyOf {
+    pub(super) fn new(first: impl Extractor) -> Self {
+        Self(vec![Box::new(first)])
+    }
+
+    /// Looks with `other` too, after all that are there.
+    #[must_use]
+    pub fn or(mut self, other: impl Extractor) -> Self {
+        self.0.push(Box::new(other));
+        self
+    }
+}
+
+impl Extractor for AnyOf {
+    fn extract<'r>(&self, request: &'r AuthRequest<'_>) -> Result<Option<Credential<'r>>, Malformed> {
+        let mut first: Option<Credential<'r>> = None;
+        let mut explicit: Option<Credential<'r>> = None;
+        let mut broken_ambient = None;
+        for extractor in &self.0 {
+            match extractor.extract(request) {
+                Ok(None) => {}
+                Ok(Some(found)) if found.carrier().is_explicit() => match &explicit {
+                    Some(known) if !ct_eq(known.expose(), found.expose()) => {
+                        return Err(Malformed::new(found.carrier(), "two different credentials"));
+                    }
+                    Some(_) => {}
+                    None => explicit = Some(found),
+                },
+                Ok(Some(found)) => {
+                    // An ambient one comes first only if no explicit one stands before it.
+                    if first.is_none() && explicit.is_none() {
+                        first = Some(found);
+                    }
+                }
+                Err(broken) if broken.carrier().is_explicit() => return Err(broken),
+                Err(broken) => broken_ambient = broken_ambient.or(Some(broken)),
+            }
+        }
+        match (first.or(explicit), broken_ambient) {
+            (Some(found), Some(broken)) if found.carrier().is_ambient() => Err(broken),
+            (Some(found), _) => Ok(Some(found)),
+            (None, Some(broken)) => Err(broken),
+            (None, None) => Ok(None),
+        }
+    }
+
+    fn needs(&self, needs: &mut Needs) {
+        self.0.iter().for_each(|extractor| extractor.needs(needs));
+    }
+
+    fn schemes(&self, out: &mut Vec<&'static str>) {
+        self.0.iter().for_each(|extractor| extractor.schemes(out));
+    }
+
+    fn or<E: Extractor>(self, other: E) -> AnyOf {
+        Self::or(self, other)
+    }
+}
+
+impl fmt::Debug for AnyOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AnyOf").field("extractors", &self.0.len()).finish_non_exhaustive()
+    }
+}

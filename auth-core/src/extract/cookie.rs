@@ -1,0 +1,42 @@
+use http::header::COOKIE;
+
+use super::{Credential, Extractor, Malformed, is_visible};
+use crate::{AuthRequest, Carrier};
+
+/// A cookie (RFC 6265, 4.2.1): an ambient carrier, with no challenge of its own.
+///
+/// A cookie that is absent or empty gives `Ok(None)`. Two cookies of that name with different values are malformed:
+/// another host of the same site may have planted one of them. Quotes around the value are taken off.
+#[must_use]
+pub fn cookie(name: &'static str) -> Cookie {
+    Cookie(name)
+}
+
+/// Made by [`cookie`].
+#[derive(Clone, Copy, Debug)]
+pub struct Cookie(&'static str);
+
+impl Extractor for Cookie {
+    fn extract<'r>(&self, request: &'r AuthRequest<'_>) -> Result<Option<Credential<'r>>, Malformed> {
+        let mut found: Option<&'r str> = None;
+        // HTTP/2 may split the cookies over several header lines (RFC 9113, 8.2.3).
+        for line in request.parts().headers.get_all(COOKIE) {
+            for pair in line.as_bytes().split(|&b| b == b';') {
+                let Some(value) = pair.trim_ascii().strip_prefix(self.0.as_bytes()).and_then(|v| v.strip_prefix(b"="))
+                else {
+                    continue;
+                };
+                let value = value.strip_prefix(b"\"").and_then(|v| v.strip_suffix(b"\"")).unwrap_or(value);
+                let value = str::from_utf8(value).ok().filter(|v| v.is_empty() || is_visible(v));
+                let value = value.ok_or(Malformed::new(Carrier::Cookie, "the cookie is no visible ASCII"))?;
+                if found.is_some_and(|known| known != value) {
+                    return Err(Malformed::new(Carrier::Cookie, "two different cookies of one name"));
+                }
+                found = Some(value);
+            }
+        }
+        Ok(found.filter(|value| !value.is_empty()).map(|value| Credential::borrowed(value, Carrier::Cookie)))
+    }
+
+    fn schemes(&self, _out: &mut Vec<&'static str>) {}
+}

@@ -1,0 +1,56 @@
+use std::fmt;
+
+use super::{Credential, Extractor, Malformed};
+use crate::{AuthRequest, Carrier, Secret};
+
+/// A closure that looks where none of the others does.
+///
+/// The carrier must be named, because a handshake depends on it: say [`Carrier::Cookie`] of whatever a browser sends
+/// by itself.
+///
+/// ```
+/// use auth_core::{Carrier, Secret, extract::from_fn};
+///
+/// /// What the proxy in front of us has written into the request's extensions.
+/// #[derive(Clone)]
+/// struct ProxyToken(String);
+///
+/// let extractor = from_fn(Carrier::Header, |request| {
+///     let token = request.parts().extensions.get::<ProxyToken>()?;
+///     Some(Secret::new(token.0.as_str()))
+/// });
+/// # let _ = extractor;
+/// ```
+pub fn from_fn<F>(carrier: Carrier, f: F) -> FromFn<F>
+where
+    F: Fn(&AuthRequest<'_>) -> Option<Secret> + Send + Sync + 'static,
+{
+    FromFn { carrier, f }
+}
+
+/// Made by [`from_fn`].
+pub struct FromFn<F> {
+    carrier: Carrier,
+    f: F,
+}
+
+impl<F> Extractor for FromFn<F>
+where
+    F: Fn(&AuthRequest<'_>) -> Option<Secret> + Send + Sync + 'static,
+{
+    fn extract<'r>(&self, request: &'r AuthRequest<'_>) -> Result<Option<Credential<'r>>, Malformed> {
+        Ok((self.f)(request).map(|secret| Credential::owned(secret.expose().to_owned(), self.carrier)))
+    }
+
+    fn schemes(&self, out: &mut Vec<&'static str>) {
+        if self.carrier.is_explicit() {
+            out.push("Bearer");
+        }
+    }
+}
+
+impl<F> fmt::Debug for FromFn<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FromFn").field("carrier", &self.carrier).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,98 @@
+use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
+
+use super::{Credential, Extractor, Malformed, is_visible};
+use crate::{AuthRequest, Carrier, challenge::is_token};
+
+/// `Authorization: Bearer <token>` (RFC 6750, 2.1).
+#[must_use]
+pub fn bearer() -> AuthScheme {
+    auth_scheme("Bearer")
+}
+
+/// `Authorization: <scheme> <credentials>` with the credentials in `token68` form (RFC 9110, 11.4).
+///
+/// The scheme is compared in any case; one or more blanks follow it. Another scheme is not ours: `Ok(None)`.
+/// Nothing after the scheme, more than one word, characters beyond `token68`, or a repeated header are malformed.
+///
+/// # Panics
+/// If `scheme` is no token (RFC 9110, 5.6.2). It is a constant of the program, so that shows at the first start.
+#[must_use]
+pub fn auth_scheme(scheme: &'static str) -> AuthScheme {
+    assert!(is_token(scheme), "an authentication scheme must be a token of RFC 9110");
+    AuthScheme(scheme)
+}
+
+/// Made by [`bearer`] and [`auth_scheme`].
+#[derive(Clone, Copy, Debug)]
+pub struct AuthScheme(&'static str);
+
+impl Extractor for AuthScheme {
+    fn extract<'r>(&self, request: &'r AuthRequest<'_>) -> Result<Option<Credential<'r>>, Malformed> {
+        let Some(value) = single(&request.parts().headers, &AUTHORIZATION)? else {
+            return Ok(None);
+        };
+        let bytes = value.as_bytes();
+        let end = bytes.iter().position(|b| matches!(b, b' ' | b'\t')).unwrap_or(bytes.len());
+        let (scheme, rest) = bytes.split_at(end);
+        if !scheme.eq_ignore_ascii_case(self.0.as_bytes()) {
+            return Ok(None);
+        }
+        // Only blanks may stand between scheme and credentials; trailing ones are no part of the value.
+        let token = str::from_utf8(rest).unwrap_or_default().trim_matches(' ');
+        if !is_token68(token) {
+            return Err(Malformed::new(Carrier::Header, "no single well-formed word after the scheme"));
+        }
+        Ok(Some(Credential::borrowed(token, Carrier::Header)))
+    }
+
+    fn schemes(&self, out: &mut Vec<&'static str>) {
+        out.push(self.0);
+    }
+}
+
+/// A header whose whole value is the credential, `X-Api-Key` for example.
+///
+/// The value must be visible ASCII without blanks. An empty or a repeated header is malformed.
+///
+/// # Panics
+/// If `name` is no field name. It is a constant of the program, so that shows at the first start.
+#[must_use]
+pub fn header(name: &'static str) -> Header {
+    let name = HeaderName::from_bytes(name.as_bytes());
+    assert!(name.is_ok(), "a header name must be a token of RFC 9110");
+    Header(name.unwrap_or(AUTHORIZATION))
+}
+
+/// Made by [`header`].
+#[derive(Clone, Debug)]
+pub struct Header(HeaderName);
+
+impl Extractor for Header {
+    fn extract<'r>(&self, request: &'r AuthRequest<'_>) -> Result<Option<Credential<'r>>, Malformed> {
+        let Some(value) = single(&request.parts().headers, &self.0)? else {
+            return Ok(None);
+        };
+        match value.to_str() {
+            Ok(text) if is_visible(text) => Ok(Some(Credential::borrowed(text, Carrier::Header))),
+            _ => Err(Malformed::new(Carrier::Header, "the header is empty or no visible ASCII")),
+        }
+    }
+
+    fn schemes(&self, out: &mut Vec<&'static str>) {
+        out.push("Bearer");
+    }
+}
+
+fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h HeaderValue>, Malformed> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (value, None) => Ok(value),
+        (_, Some(_)) => Err(Malformed::new(Carrier::Header, "the header is repeated")),
+    }
+}
+
+/// `token68` of RFC 9110, 11.2.
+fn is_token68(text: &str) -> bool {
+    let body = text.trim_end_matches('=');
+    !body.is_empty() && body.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b))
+}

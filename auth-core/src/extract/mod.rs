@@ -1,0 +1,158 @@
+//! Where a credential may be found in a request.
+//!
+//! An [`Extractor`] looks in one place. Extractors are joined with [`or`](Extractor::or); the first that finds
+//! something wins, and a second, *different* explicit credential makes the request contradict itself. The recommended
+//! order is header, subprotocol, ticket, query, cookie.
+//!
+//! | Function | Looks at |
+//! |---|---|
+//! | [`bearer`] | `Authorization: Bearer …` |
+//! | [`auth_scheme`] | `Authorization: <scheme> …` |
+//! | [`header`] | a header of your own |
+//! | [`subprotocol`], [`raw_subprotocol`] | `Sec-WebSocket-Protocol` of a handshake |
+//! | [`query`] | a query parameter (RFC 6750, 2.3 advises against it) |
+//! | [`payload_field`] | a field of a JSON or form body, of the Socket.IO `auth` object, of an in-band message |
+//! | [`cookie`] | a cookie: ambient |
+//! | [`from_fn`] | whatever a closure looks at |
+
+mod any_of;
+mod cookie;
+mod field;
+mod from_fn;
+mod header;
+mod query;
+mod subprotocol;
+
+use std::{error::Error, fmt};
+
+use zeroize::Zeroizing;
+
+pub use self::{
+    any_of::AnyOf,
+    cookie::{Cookie, cookie},
+    field::{PayloadField, payload_field},
+    from_fn::{FromFn, from_fn},
+    header::{AuthScheme, Header, auth_scheme, bearer, header},
+    query::{Query, query},
+    subprotocol::{Subprotocol, raw_subprotocol, subprotocol},
+};
+use crate::{AuthRequest, Carrier, Needs};
+
+/// Finds a raw credential in a request and says which carrier brought it.
+pub trait Extractor: Send + Sync + 'static {
+    /// Looks for the credential. `Ok(None)` means that there is none for this extractor.
+    ///
+    /// # Errors
+    /// [`Malformed`] if the place is there, but broken: a repeated header, a scheme without a token, extra words.
+    fn extract<'r>(&self, request: &'r AuthRequest<'_>) -> Result<Option<Credential<'r>>, Malformed>;
+
+    /// Adds what the middleware has to prepare before, or to take away after. The default adds nothing.
+    fn needs(&self, needs: &mut Needs) {
+        let _ = needs;
+    }
+
+    /// Adds the authentication schemes that a client may be challenged to use, `Bearer` for example. A cookie has none.
+    fn schemes(&self, out: &mut Vec<&'static str>);
+
+    /// Looks with `other` too; `self` takes precedence.
+    fn or<E: Extractor>(self, other: E) -> AnyOf
+    where
+        Self: Sized,
+    {
+        AnyOf::new(self).or(other)
+    }
+}
+
+impl<E: Extractor + ?Sized> Extractor for Box<E> {
+    fn extract<'r>(&self, request: &'r AuthRequest<'_>) -> Result<Option<Credential<'r>>, Malformed> {
+        (**self).extract(request)
+    }
+
+    fn needs(&self, needs: &mut Needs) {
+        (**self).needs(needs);
+    }
+
+    fn schemes(&self, out: &mut Vec<&'static str>) {
+        (**self).schemes(out);
+    }
+}
+
+/// A raw credential and its carrier. `Debug` shows the carrier only.
+pub struct Credential<'r> {
+    text: Text<'r>,
+    carrier: Carrier,
+}
+
+enum Text<'r> {
+    Borrowed(&'r str),
+    Owned(Zeroizing<String>),
+}
+
+impl<'r> Credential<'r> {
+    /// A credential that stands in the request as it is.
+    #[must_use]
+    pub fn borrowed(text: &'r str, carrier: Carrier) -> Self {
+        Self { text: Text::Borrowed(text), carrier }
+    }
+
+    /// A credential that had to be decoded; it is zeroed when it is dropped.
+    #[must_use]
+    pub fn owned(text: String, carrier: Carrier) -> Self {
+        Self { text: Text::Owned(Zeroizing::new(text)), carrier }
+    }
+
+    /// The credential itself. Never log it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        match &self.text {
+            Text::Borrowed(text) => text,
+            Text::Owned(text) => text,
+        }
+    }
+
+    /// Where it was found.
+    #[must_use]
+    pub fn carrier(&self) -> Carrier {
+        self.carrier
+    }
+}
+
+impl fmt::Debug for Credential<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credential").field("carrier", &self.carrier).finish_non_exhaustive()
+    }
+}
+
+/// The place of a credential is there, but its syntax is broken.
+#[derive(Clone, Copy, Debug)]
+pub struct Malformed {
+    carrier: Carrier,
+    what: &'static str,
+}
+
+impl Malformed {
+    /// `what` is a constant for the log, in lower case; it must not hold what the client sent.
+    #[must_use]
+    pub fn new(carrier: Carrier, what: &'static str) -> Self {
+        Self { carrier, what }
+    }
+
+    /// The place that is broken.
+    #[must_use]
+    pub fn carrier(&self) -> Carrier {
+        self.carrier
+    }
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.what)
+    }
+}
+
+impl Error for Malformed {}
+
+/// A text that may be a credential: not empty, visible ASCII without blanks.
+fn is_visible(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic())
+}

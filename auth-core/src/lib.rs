@@ -1,0 +1,111 @@
+//! Authentication as a set of small strategies behind one call.
+//!
+//! This crate defines the parts that every strategy and every adapter shares. It knows [`http`] and nothing of a web
+//! framework, a token format or a password rule: those are `auth-jwt`, `auth-basic` and `ws-adapter`.
+//!
+//! # A strategy and a chain
+//!
+//! ```
+//! use std::time::SystemTime;
+//! use auth_core::{
+//!     Accept, AuthRequest, BoxError, Carrier, Chain, Challenge, Outcome, Rejection, Strategy, Transport, async_trait,
+//!     extract::{self, Extractor as _},
+//! };
+//!
+//! /// Knows one key, in the header `X-Api-Key`.
+//! struct ApiKey {
+//!     key: auth_core::Secret,
+//! }
+//!
+//! #[async_trait]
+//! impl Strategy for ApiKey {
+//!     type User = &'static str;
+//!
+//!     fn name(&self) -> &str {
+//!         "api-key"
+//!     }
+//!
+//!     fn challenges(&self, out: &mut Vec<Challenge>) {
+//!         out.push(Challenge::new("ApiKey").with("realm", "api"));
+//!     }
+//!
+//!     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Self::User>, BoxError> {
+//!         Ok(match extract::header("x-api-key").extract(request) {
+//!             Ok(None) => Outcome::Absent,
+//!             Ok(Some(found)) if self.key.ct_eq(found.expose()) => {
+//!                 Outcome::Accept(Accept::new("the robot", found.carrier()))
+//!             }
+//!             Ok(Some(_)) => Outcome::Reject(Rejection::invalid_credentials()),
+//!             Err(malformed) => malformed.into(),
+//!         })
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! let chain = Chain::new().or(ApiKey { key: auth_core::Secret::new("open sesame") });
+//!
+//! let (parts, ()) = http::Request::builder().header("x-api-key", "guess").body(()).unwrap().into_parts();
+//! let request = AuthRequest::new(&parts, Transport::Http, SystemTime::now());
+//! let refusal = chain.authenticate(&request).await.unwrap_err();
+//! assert_eq!(refusal.status(), 401);
+//! assert_eq!(refusal.code(), "invalid_credentials");
+//! # }
+//! ```
+//!
+//! # The order of decisions
+//!
+//! 1. The middleware classifies the request ([`Transport`]) and reads the clock.
+//! 2. [`Chain::authenticate`] asks its strategies in order; see the table at [`Chain`].
+//! 3. A strategy lets an [`Extractor`](extract::Extractor) find its credential, checks it, and asks the application's
+//!    [`Verify`] callback for the user.
+//! 4. The chain checks for revocation, then seals [`Authenticated`], or gives a [`Refusal`] that can be answered.
+//!
+//! # Features
+//!
+//! | Feature | Adds |
+//! |---|---|
+//! | `axum` | axum extractors for [`Authenticated`] and `Option<Authenticated<U>>` |
+//! | `metrics` | the counter `auth_decisions_total`, by strategy and code |
+//! | `test-util` | `Authenticated::dangerous_unchecked`, for tests of handlers |
+
+mod carrier;
+mod chain;
+mod challenge;
+mod clock;
+mod config;
+mod evidence;
+pub mod extract;
+mod outcome;
+mod payload;
+mod principal;
+mod refusal;
+mod rejection;
+mod request;
+mod secret;
+mod strategy;
+mod verify;
+
+#[cfg(feature = "axum")]
+mod axum;
+
+pub use async_trait::async_trait;
+
+#[cfg(feature = "axum")]
+pub use self::axum::AuthenticatedRejection;
+pub use self::{
+    carrier::Carrier,
+    chain::{Chain, EmptyChain, RevocationCheck},
+    challenge::Challenge,
+    clock::{Clock, ManualClock, SystemClock},
+    config::ConfigError,
+    evidence::{Anonymous, Authenticated, Evidence},
+    outcome::{Accept, Outcome, Redirect},
+    payload::Payload,
+    principal::{Principal, PrincipalId},
+    refusal::{Refusal, RefusalKind},
+    rejection::{Rejection, RejectionKind},
+    request::{AuthRequest, Transport},
+    secret::Secret,
+    strategy::{BoxError, Needs, Strategy},
+    verify::{ByCredential, ByCredentialAndRequest, IntoVerdict, RequestInfo, Verdict, Verify},
+};

@@ -1,0 +1,157 @@
+use std::time::SystemTime;
+
+use http::{HeaderValue, StatusCode};
+
+use crate::{
+    Carrier, PrincipalId, Rejection,
+    evidence::{Authenticated, Evidence},
+    extract::Malformed,
+};
+
+/// What a strategy says of a request. A failure of the system is an `Err` beside it, never a [`Reject`](Self::Reject).
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "these five are the decision table: a sixth must break every match")]
+pub enum Outcome<U> {
+    /// My credential, and good.
+    Accept(Accept<U>),
+    /// No credential for me here, or another scheme. The chain asks the next strategy.
+    Absent,
+    /// My kind of credential, but somebody else's: the token of another issuer. The chain asks the next strategy, and
+    /// if nobody vouches for it, refuses as for a wrong one.
+    Foreign,
+    /// My credential, and wrong. The chain stops.
+    Reject(Rejection),
+    /// The client has to go elsewhere first. The chain stops.
+    Redirect(Redirect),
+}
+
+impl<U> From<Malformed> for Outcome<U> {
+    /// A broken place is a request that is refused with 400.
+    fn from(malformed: Malformed) -> Self {
+        tracing::debug!(what = %malformed, "malformed credential");
+        Self::Reject(Rejection::invalid_request())
+    }
+}
+
+/// A user, with what the strategy found out about the credential. The chain seals it into [`Authenticated`].
+#[derive(Debug)]
+pub struct Accept<U> {
+    pub(crate) user: U,
+    pub(crate) evidence: Evidence,
+}
+
+impl<U> Accept<U> {
+    /// The user whom the credential in `carrier` stands for.
+    pub fn new(user: U, carrier: Carrier) -> Self {
+        Self { user, evidence: Evidence::new(carrier) }
+    }
+
+    /// When the credential ends. Sockets close then; without it they stay open.
+    #[must_use]
+    pub fn expires_at(mut self, at: SystemTime) -> Self {
+        self.evidence.expires_at = Some(at);
+        self
+    }
+
+    /// When the credential was issued.
+    #[must_use]
+    pub fn issued_at(mut self, at: SystemTime) -> Self {
+        self.evidence.issued_at = Some(at);
+        self
+    }
+
+    /// The credential's own id, such as the `jti` of a token. Never the credential itself.
+    #[must_use]
+    pub fn credential_id(mut self, id: impl Into<String>) -> Self {
+        self.evidence.credential_id = Some(id.into());
+        self
+    }
+
+    /// The session that the credential belongs to, such as the `sid` of a token.
+    #[must_use]
+    pub fn session_id(mut self, id: impl Into<String>) -> Self {
+        self.evidence.session_id = Some(id.into());
+        self
+    }
+
+    /// The id of the credential that this one was made from. Who revokes the parent revokes this one.
+    #[must_use]
+    pub fn parent(mut self, id: impl Into<String>) -> Self {
+        self.evidence.parent = Some(id.into());
+        self
+    }
+
+    /// The user's stable identity.
+    #[must_use]
+    pub fn principal(mut self, id: PrincipalId) -> Self {
+        self.evidence.principal = Some(id);
+        self
+    }
+
+    /// Adds a typed extra (claims, scopes); a second one of the same type replaces the first.
+    #[must_use]
+    pub fn extra<T: Clone + Send + Sync + 'static>(mut self, extra: T) -> Self {
+        self.evidence.extras.insert(extra);
+        self
+    }
+
+    /// The user.
+    #[must_use]
+    pub fn user(&self) -> &U {
+        &self.user
+    }
+
+    /// The same acceptance of another user value.
+    pub fn map_user<V>(self, f: impl FnOnce(U) -> V) -> Accept<V> {
+        Accept { user: f(self.user), evidence: self.evidence }
+    }
+
+    /// Names the strategy, unless a chain further in has done so.
+    pub(crate) fn named(mut self, name: &std::sync::Arc<str>) -> Self {
+        self.evidence.strategy.get_or_insert_with(|| std::sync::Arc::clone(name));
+        self
+    }
+
+    pub(crate) fn seal(mut self, now: SystemTime) -> Authenticated<U> {
+        self.evidence.authenticated_at = now;
+        Authenticated::sealed(self.user, self.evidence)
+    }
+}
+
+/// Where the client has to go first. It is answered to plain HTTP requests only, with `Cache-Control: no-store`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redirect {
+    status: StatusCode,
+    location: HeaderValue,
+}
+
+impl Redirect {
+    /// 302: the login page of a browser.
+    ///
+    /// # Errors
+    /// If `location` is no header value. It should be a constant, or built by a URL library: a location made of text
+    /// that the client sent is an open redirect.
+    pub fn found(location: &str) -> Result<Self, http::header::InvalidHeaderValue> {
+        Ok(Self { status: StatusCode::FOUND, location: location.parse()? })
+    }
+
+    /// 303: as 302, and the next request is a `GET` whatever this one was.
+    ///
+    /// # Errors
+    /// As for [`found`](Self::found).
+    pub fn see_other(location: &str) -> Result<Self, http::header::InvalidHeaderValue> {
+        Ok(Self { status: StatusCode::SEE_OTHER, location: location.parse()? })
+    }
+
+    /// 302 or 303.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The `Location`.
+    #[must_use]
+    pub fn location(&self) -> &HeaderValue {
+        &self.location
+    }
+}

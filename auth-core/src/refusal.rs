@@ -1,0 +1,173 @@
+use std::{error::Error, fmt, sync::Arc, time::Duration};
+
+use http::{HeaderValue, Response, StatusCode, header};
+
+use crate::{BoxError, Challenge, Redirect};
+
+/// How long a client should wait after a 503.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// Why a request does not go on: what the client reads, and beside it the cause, which the client never reads.
+///
+/// The middleware puts it into the extensions of the response, so that a layer further out can look at it. It is cheap
+/// to clone.
+#[derive(Clone)]
+pub struct Refusal(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    kind: RefusalKind,
+    status: StatusCode,
+    code: &'static str,
+    challenges: Vec<Challenge>,
+    redirect: Option<Redirect>,
+    cause: Option<Arc<BoxError>>,
+}
+
+/// The kinds of [`Refusal`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RefusalKind {
+    /// No strategy found a credential: 401 `missing_credentials`.
+    Missing,
+    /// Something was presented, and nobody vouches for it: 401 `invalid_credentials`.
+    Foreign,
+    /// A strategy refused its own credential: 400, 401 or 403.
+    Rejected,
+    /// The client has to go elsewhere first: 302 or 303.
+    Redirect,
+    /// A system behind a strategy failed: 503 `unavailable`.
+    Unavailable,
+    /// A strategy or callback panicked: 500 `internal_error`.
+    Panicked,
+    /// The middleware refused, before or after the chain: a foreign origin, a body that is too big.
+    Middleware,
+}
+
+impl Refusal {
+    /// A refusal of the middleware's own, without challenges.
+    ///
+    /// `code` is a constant in `snake_case`. A `status` that is no error (below 400) becomes 500: a refusal must not
+    /// look like a success.
+    #[must_use]
+    pub fn new(status: StatusCode, code: &'static str) -> Self {
+        let status = if status.as_u16() < 400 { StatusCode::INTERNAL_SERVER_ERROR } else { status };
+        Self::of(RefusalKind::Middleware, status, code, Vec::new())
+    }
+
+    pub(crate) fn of(kind: RefusalKind, status: StatusCode, code: &'static str, challenges: Vec<Challenge>) -> Self {
+        Self(Arc::new(Inner { kind, status, code, challenges, redirect: None, cause: None }))
+    }
+
+    pub(crate) fn redirect_to(redirect: Redirect) -> Self {
+        let status = redirect.status();
+        let mut refusal = Self::of(RefusalKind::Redirect, status, "redirect", Vec::new());
+        Arc::make_mut(&mut refusal.0).redirect = Some(redirect);
+        refusal
+    }
+
+    pub(crate) fn unavailable(cause: BoxError) -> Self {
+        let mut refusal =
+            Self::of(RefusalKind::Unavailable, StatusCode::SERVICE_UNAVAILABLE, "unavailable", Vec::new());
+        Arc::make_mut(&mut refusal.0).cause = Some(Arc::new(cause));
+        refusal
+    }
+
+    /// The kind.
+    #[must_use]
+    pub fn kind(&self) -> RefusalKind {
+        self.0.kind
+    }
+
+    /// The status of the answer.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.0.status
+    }
+
+    /// The stable code of the answer.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.0.code
+    }
+
+    /// The challenges, one header line each.
+    #[must_use]
+    pub fn challenges(&self) -> &[Challenge] {
+        &self.0.challenges
+    }
+
+    /// Where to go, for [`RefusalKind::Redirect`].
+    #[must_use]
+    pub fn redirect(&self) -> Option<&Redirect> {
+        self.0.redirect.as_ref()
+    }
+
+    /// How long to wait before the next try, for [`RefusalKind::Unavailable`].
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        (self.0.kind == RefusalKind::Unavailable).then_some(RETRY_AFTER)
+    }
+
+    /// The answer: the headers that the protocol wants, and an `application/problem+json` body (RFC 9457) with `type`,
+    /// `title`, `status` and `code`. A redirect has an empty body.
+    #[must_use]
+    pub fn to_response(&self) -> Response<String> {
+        let mut response = Response::new(String::new());
+        if self.redirect().is_none() {
+            // OK to write the code as it is: `{:?}` of a constant in snake case is a JSON string.
+            *response.body_mut() = format!(
+                r#"{{"type":"about:blank","title":"{}","status":{},"code":{:?}}}"#,
+                self.status().canonical_reason().unwrap_or("Refused"),
+                self.status().as_u16(),
+                self.code(),
+            );
+            let problem = HeaderValue::from_static("application/problem+json");
+            response.headers_mut().insert(header::CONTENT_TYPE, problem);
+        }
+        self.apply_to(&mut response);
+        response
+    }
+
+    /// Puts challenges, `Location`, `Retry-After` and `Cache-Control: no-store` on a response that somebody else has
+    /// made, so that it cannot say less than the protocol wants. A status below 300 becomes the refusal's own.
+    pub fn apply_to<B>(&self, response: &mut Response<B>) {
+        if response.status().as_u16() < 300 {
+            *response.status_mut() = self.status();
+        }
+        let headers = response.headers_mut();
+        headers.remove(header::WWW_AUTHENTICATE);
+        for challenge in self.challenges() {
+            headers.append(header::WWW_AUTHENTICATE, challenge.to_header_value());
+        }
+        if let Some(redirect) = self.redirect() {
+            headers.insert(header::LOCATION, redirect.location().clone());
+        }
+        if let Some(retry_after) = self.retry_after() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(retry_after.as_secs()));
+        }
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+}
+
+impl fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refusal")
+            .field("kind", &self.0.kind)
+            .field("status", &self.0.status)
+            .field("code", &self.0.code)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl Error for Refusal {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.cause.as_ref().map(|cause| &***cause as &(dyn Error + 'static))
+    }
+}

@@ -1,0 +1,110 @@
+use std::{error::Error, sync::Arc};
+
+use async_trait::async_trait;
+
+use crate::{AuthRequest, Challenge, Outcome};
+
+/// An error of the system behind a strategy: a store that is down, keys that cannot be fetched.
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
+/// One way to authenticate a request.
+///
+/// An implementation decides one thing: does this request carry a credential that is mine, and is it good? Everything
+/// else (the order of strategies, status, challenges, logging) is the chain's. `docs/writing-a-strategy.md` builds one
+/// in twenty lines.
+///
+/// The trait is written with [`macro@async_trait`], so that strategies of different types stand in one chain.
+#[async_trait]
+pub trait Strategy: Send + Sync + 'static {
+    /// Who is let in.
+    type User: Send + Sync + 'static;
+
+    /// A short constant name for evidence and logs: `jwt`, `basic`.
+    fn name(&self) -> &str;
+
+    /// Adds what a client may be challenged to do; none to many. Tickets, cookies and sessions have none.
+    fn challenges(&self, out: &mut Vec<Challenge>);
+
+    /// What the middleware has to prepare before, or to take away after. The default is nothing.
+    fn needs(&self) -> Needs {
+        Needs::default()
+    }
+
+    /// Looks at the request and decides.
+    ///
+    /// # Errors
+    /// If the system failed, so that nothing can be said about the credential. It is answered with 503, and the error
+    /// goes to the log only. A wrong credential is an [`Outcome::Reject`], never an error.
+    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Self::User>, BoxError>;
+}
+
+#[async_trait]
+impl<S: Strategy + ?Sized> Strategy for Arc<S> {
+    type User = S::User;
+
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn challenges(&self, out: &mut Vec<Challenge>) {
+        (**self).challenges(out);
+    }
+
+    fn needs(&self) -> Needs {
+        (**self).needs()
+    }
+
+    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Self::User>, BoxError> {
+        (**self).authenticate(request).await
+    }
+}
+
+/// What a strategy wants of the middleware: to read a payload before, and to take secrets out of the request after.
+#[derive(Clone, Debug, Default)]
+pub struct Needs {
+    payload: bool,
+    subprotocol_prefixes: Vec<&'static str>,
+    query_names: Vec<&'static str>,
+}
+
+impl Needs {
+    /// Asks for the body to be read.
+    pub fn set_payload(&mut self) {
+        self.payload = true;
+    }
+
+    /// Asks for subprotocols that start so to be taken out.
+    pub fn add_subprotocol_prefix(&mut self, prefix: &'static str) {
+        self.subprotocol_prefixes.push(prefix);
+    }
+
+    /// Asks for a query parameter to be taken out.
+    pub fn add_query_name(&mut self, name: &'static str) {
+        self.query_names.push(name);
+    }
+
+    /// Adds what another strategy wants.
+    pub fn merge(&mut self, other: Self) {
+        self.payload |= other.payload;
+        self.subprotocol_prefixes.extend(other.subprotocol_prefixes);
+        self.query_names.extend(other.query_names);
+    }
+
+    /// Whether the body is to be read.
+    #[must_use]
+    pub fn payload(&self) -> bool {
+        self.payload
+    }
+
+    /// Subprotocols that start so hold a secret.
+    #[must_use]
+    pub fn subprotocol_prefixes(&self) -> &[&'static str] {
+        &self.subprotocol_prefixes
+    }
+
+    /// Query parameters of these names hold a secret.
+    #[must_use]
+    pub fn query_names(&self) -> &[&'static str] {
+        &self.query_names
+    }
+}
