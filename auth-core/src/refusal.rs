@@ -59,9 +59,8 @@ impl Refusal {
         Self(Arc::new(Inner { kind, status, code, challenges, redirect: None, cause: None }))
     }
 
-    pub(crate) fn redirect_to(redirect: Redirect) -> Self {
-        let status = redirect.status();
-        let mut refusal = Self::of(RefusalKind::Redirect, status, "redirect", Vec::new());
+    pub(crate) fn redirect_to(redirect: Redirect, kind: RefusalKind, code: &'static str) -> Self {
+        let mut refusal = Self::of(kind, redirect.status(), code, Vec::new());
         Arc::make_mut(&mut refusal.0).redirect = Some(redirect);
         refusal
     }
@@ -97,7 +96,7 @@ impl Refusal {
         &self.0.challenges
     }
 
-    /// Where to go, for [`RefusalKind::Redirect`].
+    /// Where to go first: of [`RefusalKind::Redirect`], or the fallback of a chain without challenges.
     #[must_use]
     pub fn redirect(&self) -> Option<&Redirect> {
         self.0.redirect.as_ref()

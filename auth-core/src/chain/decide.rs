@@ -141,7 +141,7 @@ impl<U: Send + Sync + 'static> Chain<U> {
             Outcome::Reject(rejection) => {
                 self.refusal_of(&rejection, &presented_by_header(&rejection.presented, request))
             }
-            Outcome::Redirect(redirect) => Refusal::redirect_to(redirect),
+            Outcome::Redirect(redirect) => Refusal::redirect_to(redirect, RefusalKind::Redirect, "redirect"),
         })
     }
 
@@ -171,7 +171,7 @@ impl<U: Send + Sync + 'static> Chain<U> {
     fn unauthorized(&self, kind: RefusalKind, code: &'static str, challenges: Vec<Challenge>) -> Refusal {
         let challenges = match &self.fallback {
             Some(Fallback::Redirect(redirect)) if challenges.is_empty() => {
-                return Refusal::redirect_to(redirect.clone());
+                return Refusal::redirect_to(redirect.clone(), kind, code);
             }
             Some(Fallback::Challenge(challenge)) if challenges.is_empty() => vec![challenge.clone()],
             _ => challenges,
