@@ -1,0 +1,122 @@
+use std::fmt;
+
+use auth_core::Secret;
+
+/// A user name and a password, as the client sent them.
+///
+/// Either may be empty. The user name holds no colon, and neither holds control characters. Nothing is normalised: see
+/// the [crate documentation](crate#unicode).
+///
+/// `Debug` shows neither: people type their password into the wrong field.
+#[derive(Clone)]
+pub struct BasicLogin {
+    username: String,
+    password: Password,
+}
+
+impl BasicLogin {
+    /// A login made by hand, for tests of verify callbacks. What a strategy would refuse is not refused here.
+    pub fn new(username: impl Into<String>, password: Password) -> Self {
+        Self { username: username.into(), password }
+    }
+
+    /// The user name: what stands before the first colon (RFC 7617, 2). It may be empty.
+    #[must_use]
+    pub fn username(&self) -> &str {
+        &self.username
+    }
+
+    /// The password: what stands after the first colon, later colons included. It may be empty.
+    #[must_use]
+    pub fn password(&self) -> &Password {
+        &self.password
+    }
+
+    /// User name and password, taken apart.
+    #[must_use]
+    pub fn into_parts(self) -> (String, Password) {
+        (self.username, self.password)
+    }
+
+    /// Whether the other login is the same, letter for letter.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        // Both parts are always compared, so that the time does not tell which of them differs.
+        self.password.ct_eq(other.password.expose()) & (self.username == other.username)
+    }
+}
+
+impl fmt::Debug for BasicLogin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BasicLogin(<redacted>)")
+    }
+}
+
+/// A password in clear.
+///
+/// It is redacted in `Debug`, has no `Display`, is not serialized, has no `==`, and is zeroed when it is dropped.
+///
+/// # Security
+/// Never log or store what [`expose`](Self::expose) returns. A stored password is a slow salted hash; the feature
+/// `argon2` makes and checks such hashes.
+#[derive(Clone)]
+pub struct Password(Secret);
+
+impl Password {
+    /// Takes the text over.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(Secret::new(text))
+    }
+
+    /// The password itself.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose()
+    }
+
+    /// Compares with another text in a time that depends on the lengths alone.
+    #[must_use]
+    pub fn ct_eq(&self, other: &str) -> bool {
+        self.0.ct_eq(other)
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(<redacted>)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_neither_user_name_nor_password() {
+        let login = BasicLogin::new("alice", Password::new("secret"));
+        assert_eq!(format!("{login:?}"), "BasicLogin(<redacted>)");
+        assert_eq!(format!("{:?}", login.password()), "Password(<redacted>)");
+    }
+
+    #[test]
+    fn comparison_looks_at_both_parts() {
+        let login = |username: &str, password: &str| BasicLogin::new(username, Password::new(password));
+        assert!(login("a", "b").is_same_as(&login("a", "b")));
+        assert!(!login("a", "b").is_same_as(&login("a", "c")));
+        assert!(!login("a", "b").is_same_as(&login("b", "b")));
+        assert!(login("a", "b").password().ct_eq("b"));
+        assert!(!login("a", "b").password().ct_eq("bb"));
+    }
+
+    #[test]
+    fn parts_are_handed_out() {
+        let (username, password) = BasicLogin::new("a", Password::new("b")).into_parts();
+        assert_eq!((username.as_str(), password.expose()), ("a", "b"));
+    }
+
+    #[test]
+    fn logins_cross_threads() {
+        fn is_send_and_sync<T: Send + Sync + 'static>() {}
+        is_send_and_sync::<BasicLogin>();
+        is_send_and_sync::<Password>();
+    }
+}

@@ -1,0 +1,225 @@
+use std::{fmt, marker::PhantomData};
+
+use auth_core::{
+    Accept, AuthRequest, BoxError, Carrier, Challenge, Needs, Outcome, Strategy, Verify, async_trait,
+    extract::{AuthScheme, Extractor as _, Malformed, auth_scheme},
+};
+
+use crate::{BasicLogin, credentials};
+
+/// The longest credentials in bytes: 4 KiB.
+const DEFAULT_MAX_LEN: usize = 4 * 1024;
+
+/// The scheme of the challenge where no browser is to ask. No browser knows it, so none opens its window.
+const SCHEME_WITHOUT_PROMPT: &str = "xBasic";
+
+/// HTTP Basic (RFC 7617), before its verify callback is known.
+///
+/// ```
+/// use auth_basic::{Basic, BasicLogin};
+/// # #[derive(Debug)] struct StoreError;
+/// # impl std::fmt::Display for StoreError { fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { Ok(()) } }
+/// # impl std::error::Error for StoreError {}
+/// # async fn check_password(_: BasicLogin) -> Result<Option<String>, StoreError> { Ok(None) }
+///
+/// let basic = Basic::new("demo").verify(|login: BasicLogin| async move { check_password(login).await });
+/// # let _ = basic;
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a strategy does nothing before it stands in a chain"]
+pub struct Basic {
+    realm: String,
+    name: String,
+    browser_prompt: bool,
+    max_len: usize,
+    payload: Option<PayloadFields>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct PayloadFields {
+    username: &'static str,
+    password: &'static str,
+}
+
+impl Basic {
+    /// Asks for logins to `realm`, which browsers show to their users and under which they remember the login.
+    ///
+    /// Any text will do: quotes and backslashes are escaped, control characters are left out.
+    pub fn new(realm: impl Into<String>) -> Self {
+        Self {
+            realm: realm.into(),
+            name: "basic".into(),
+            browser_prompt: true,
+            max_len: DEFAULT_MAX_LEN,
+            payload: None,
+        }
+    }
+
+    /// Names the strategy in evidence and logs; the default is `basic`.
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// The longest credentials in bytes, inclusive, as they are encoded in the header; the default is 4 KiB.
+    ///
+    /// From a payload, user name and password together count, as they are.
+    pub fn max_len(mut self, bytes: usize) -> Self {
+        self.max_len = bytes;
+        self
+    }
+
+    /// Challenges with `xBasic` in the place of `Basic`, which browsers do not know: a page whose script gets a 401
+    /// can then show a form of its own, where the browser would open its window.
+    ///
+    /// Nothing else changes. Clients still send `Authorization: Basic …`, and they have to do so unasked, since they do
+    /// not understand the challenge.
+    pub fn without_browser_prompt(mut self) -> Self {
+        self.browser_prompt = false;
+        self
+    }
+
+    /// Takes the login from the fields `username` and `password` of a payload too: a JSON or form body, or the
+    /// Socket.IO `auth` object.
+    ///
+    /// | Payload | Header | |
+    /// |---|---|---|
+    /// | neither field | any | the header alone counts |
+    /// | both fields | none, or of another scheme | the payload counts |
+    /// | both fields | the same login | the header counts |
+    /// | both fields | another login | malformed: the request contradicts itself |
+    /// | both fields | malformed | malformed |
+    /// | one field alone, a field twice, or no text | any | malformed |
+    ///
+    /// Empty texts are as good as in the header. A user name with a colon is malformed, since the header could not
+    /// carry it; so are control characters.
+    ///
+    /// # Security
+    /// Switch it on where people log in, and not in front of every route: the middleware has to read every body, and
+    /// a form with a field `username` that means something else is then refused. A login form needs protection against
+    /// forged requests of its own, as any form does.
+    pub fn from_payload(self) -> Self {
+        self.from_payload_fields("username", "password")
+    }
+
+    /// As [`from_payload`](Self::from_payload), with other field names.
+    ///
+    /// # Panics
+    /// If both names are the same. They are constants of the program, so that shows at the first start.
+    pub fn from_payload_fields(mut self, username: &'static str, password: &'static str) -> Self {
+        assert!(username != password, "user name and password must be in different fields");
+        self.payload = Some(PayloadFields { username, password });
+        self
+    }
+
+    /// Names who decides about a login. See [`Verify`] for what the callback may give.
+    ///
+    /// # Security
+    /// A callback that answers sooner for a user who does not exist tells who does. Do the same work for both; the
+    /// feature `argon2` has a helper for that.
+    pub fn verify<V, M>(self, verify: V) -> BasicStrategy<V, M>
+    where
+        V: Verify<BasicLogin, M>,
+    {
+        BasicStrategy { basic: self, scheme: auth_scheme("Basic"), verify, closure: PhantomData }
+    }
+
+    fn challenge(&self) -> Challenge {
+        let scheme = if self.browser_prompt { "Basic" } else { SCHEME_WITHOUT_PROMPT };
+        Challenge::new(scheme).with("realm", &self.realm).with("charset", "UTF-8")
+    }
+}
+
+/// HTTP Basic with its verify callback, ready for a chain; made by [`Basic::verify`].
+#[must_use = "a strategy does nothing before it stands in a chain"]
+pub struct BasicStrategy<V, M = ()> {
+    basic: Basic,
+    scheme: AuthScheme,
+    verify: V,
+    /// Which kind of closure `verify` is.
+    closure: PhantomData<fn() -> M>,
+}
+
+impl<V, M> BasicStrategy<V, M> {
+    fn find(&self, request: &AuthRequest<'_>) -> Result<Option<(BasicLogin, Carrier)>, Malformed> {
+        let header = self.in_header(request)?;
+        let payload = self.in_payload(request)?;
+        Ok(match (header, payload) {
+            (Some(header), Some(payload)) if !header.is_same_as(&payload) => {
+                return Err(Malformed::new(Carrier::Payload, "header and payload hold different logins"));
+            }
+            (Some(header), _) => Some((header, Carrier::Header)),
+            (None, payload) => payload.map(|login| (login, Carrier::Payload)),
+        })
+    }
+
+    fn in_header(&self, request: &AuthRequest<'_>) -> Result<Option<BasicLogin>, Malformed> {
+        let Some(found) = self.scheme.extract(request)? else {
+            return Ok(None);
+        };
+        credentials::decode(found.expose(), self.basic.max_len)
+            .map(Some)
+            .map_err(|what| Malformed::new(found.carrier(), what))
+    }
+
+    fn in_payload(&self, request: &AuthRequest<'_>) -> Result<Option<BasicLogin>, Malformed> {
+        let (Some(fields), Some(payload)) = (self.basic.payload, request.payload()) else {
+            return Ok(None);
+        };
+        let malformed = |what| Malformed::new(Carrier::Payload, what);
+        match (payload.text(fields.username)?, payload.text(fields.password)?) {
+            (None, None) => Ok(None),
+            (Some(username), Some(password)) => {
+                if username.len().saturating_add(password.len()) > self.basic.max_len {
+                    return Err(malformed("user name and password are too long"));
+                }
+                credentials::login(username, password).map(Some).map_err(malformed)
+            }
+            _ => Err(malformed("of user name and password, one is missing")),
+        }
+    }
+}
+
+#[async_trait]
+impl<V, M> Strategy for BasicStrategy<V, M>
+where
+    V: Verify<BasicLogin, M>,
+    M: 'static,
+{
+    type User = V::User;
+
+    fn name(&self) -> &str {
+        &self.basic.name
+    }
+
+    fn challenges(&self, out: &mut Vec<Challenge>) {
+        out.push(self.basic.challenge());
+    }
+
+    fn needs(&self) -> Needs {
+        let mut needs = Needs::default();
+        if self.basic.payload.is_some() {
+            needs.set_payload();
+        }
+        needs
+    }
+
+    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Self::User>, BoxError> {
+        let (login, carrier) = match self.find(request) {
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(Outcome::Absent),
+            Err(malformed) => return Ok(malformed.into()),
+        };
+        Ok(match self.verify.verify(login, request).await?.into_result() {
+            // The extras of the verdict stay behind until the core can hand them on.
+            Ok((user, _extras)) => Outcome::Accept(Accept::new(user, carrier)),
+            Err(rejection) => Outcome::Reject(rejection),
+        })
+    }
+}
+
+impl<V, M> fmt::Debug for BasicStrategy<V, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BasicStrategy").field("basic", &self.basic).finish_non_exhaustive()
+    }
+}
