@@ -23,7 +23,7 @@ impl<C: Clock + ?Sized> Clock for Arc<C> {
 
 /// The clock of the operating system.
 #[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_structs, reason = "there is nothing to tell about it but its name")]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
@@ -60,11 +60,13 @@ impl ManualClock {
 
     /// Moves the clock forward and wakes who waits for it. A step past the last representable instant is ignored.
     pub fn advance(&self, step: Duration) {
-        let mut hands = self.hands();
-        hands.now = hands.now.checked_add(step).unwrap_or(hands.now);
-        for waker in hands.waiting.drain(..) {
-            waker.wake();
-        }
+        let waiting = {
+            let mut hands = self.hands();
+            hands.now = hands.now.checked_add(step).unwrap_or(hands.now);
+            std::mem::take(&mut hands.waiting)
+        };
+        // The lock is free by now: who is woken may read the clock at once.
+        waiting.into_iter().for_each(Waker::wake);
     }
 
     /// Completes as soon as the clock shows `deadline` or later.

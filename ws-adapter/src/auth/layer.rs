@@ -1,0 +1,238 @@
+use std::{fmt, sync::Arc, time::Duration};
+
+use auth_core::{Chain, ConfigError, Needs, SystemClock};
+use http::HeaderValue;
+use tower_layer::Layer;
+
+use super::Auth;
+use crate::{
+    DefaultOnReject, OnReject, Timer,
+    origin::{OriginPolicy, OriginVerdict},
+    payload::PayloadLimits,
+};
+
+/// Puts a chain in front of a service: an axum router, route or method, or any tower service.
+///
+/// What it does with a request, in this order:
+///
+/// 1. A WebSocket handshake from a page of a foreign origin is refused: 403 `origin_not_allowed`.
+/// 2. If a strategy of the chain looks into bodies, a JSON or form body is read: at most 16 KiB (413
+///    `payload_too_large`) within 10 s (408 `request_timeout`). The handler gets it back.
+/// 3. The chain decides. A refusal is answered by the [`OnReject`] hook; for a handshake it is the same HTTP answer,
+///    before the upgrade.
+/// 4. A handshake with an ambient credential (a cookie) that names no origin is refused: 403 `origin_not_allowed`. One
+///    whose credential is past its end is refused: 401 `token_expired`; leeway is no life for a connection.
+/// 5. Tokens are taken out of subprotocols and query, `Authorization` and `Cookie` are marked sensitive, and the
+///    request goes on with [`Authenticated<U>`](auth_core::Authenticated) in its extensions.
+///
+/// ```
+/// # use auth_basic::{Basic, BasicLogin};
+/// # use auth_core::Chain;
+/// use axum::{Router, routing::get};
+/// use ws_adapter::AuthLayer;
+///
+/// # let basic = Basic::new("demo").verify(|_: BasicLogin| async { Some("somebody") });
+/// let chain = Chain::new().or(basic);
+/// let app: Router = Router::new().route("/me", get(|| async { "it is you" })).layer(AuthLayer::new(chain));
+/// ```
+///
+/// Of two layers for one user type, the handler sees the evidence of the inner one.
+///
+/// # Security
+/// The layer does not protect plain requests against forgery by foreign pages: where a chain takes cookies (or Basic,
+/// which browsers remember), put a CSRF middleware in front of whatever changes state. Layers that log headers or URIs
+/// belong inside of this one, or must redact on their own.
+pub struct AuthLayer<U> {
+    config: Config<U>,
+}
+
+pub(super) struct Config<U> {
+    pub(super) chain: Chain<U>,
+    pub(super) needs: Needs,
+    pub(super) optional: bool,
+    pub(super) origins: OriginPolicy,
+    pub(super) on_reject: Arc<dyn OnReject>,
+    pub(super) payload: PayloadLimits,
+    pub(super) timer: Arc<dyn Timer>,
+    pub(super) subprotocol: HeaderValue,
+    #[cfg(feature = "axum")]
+    pub(super) shutdown: crate::Shutdown,
+}
+
+impl<U: Send + Sync + 'static> AuthLayer<U> {
+    /// Demands that the chain accepts.
+    ///
+    /// # Panics
+    /// If the chain cannot stand alone; [`try_new`](Self::try_new) gives that as an error.
+    #[must_use]
+    pub fn new(chain: Chain<U>) -> Self {
+        built(Self::try_new(chain))
+    }
+
+    /// Demands that the chain accepts.
+    ///
+    /// # Errors
+    /// If no strategy of the chain has a challenge, and no fallback is named; see [`Chain::check`].
+    pub fn try_new(chain: Chain<U>) -> Result<Self, ConfigError> {
+        chain.check()?;
+        Ok(Self {
+            config: Config {
+                needs: chain.needs(),
+                chain,
+                optional: false,
+                origins: OriginPolicy::SameHost,
+                on_reject: Arc::new(DefaultOnReject),
+                payload: PayloadLimits::default(),
+                timer: Arc::new(SystemClock),
+                subprotocol: HeaderValue::from_static("auth.v1"),
+                #[cfg(feature = "axum")]
+                shutdown: crate::Shutdown::new(),
+            },
+        })
+    }
+
+    /// Lets a request on without a user if it brings no credential at all. One that brings a credential which is wrong,
+    /// or which nobody vouches for, is refused.
+    ///
+    /// # Panics
+    /// If the chain cannot stand alone; [`try_optional`](Self::try_optional) gives that as an error.
+    #[must_use]
+    pub fn optional(chain: Chain<U>) -> Self {
+        built(Self::try_optional(chain))
+    }
+
+    /// As [`optional`](Self::optional).
+    ///
+    /// # Errors
+    /// As for [`try_new`](Self::try_new).
+    pub fn try_optional(chain: Chain<U>) -> Result<Self, ConfigError> {
+        let mut layer = Self::try_new(chain)?;
+        layer.config.optional = true;
+        Ok(layer)
+    }
+
+    /// Lets pages of exactly these origins open sockets, in place of those of the same host and port. Each is scheme,
+    /// host and, unless it is the default, port: `https://app.example:8443`.
+    ///
+    /// # Errors
+    /// If the list is empty, or if one of them is something else: a path, a wildcard, `null`.
+    pub fn allow_origins<'o>(mut self, origins: impl IntoIterator<Item = &'o str>) -> Result<Self, ConfigError> {
+        self.config.origins = OriginPolicy::list(origins)?;
+        Ok(self)
+    }
+
+    /// Names the one origin under which browsers know this server. Behind a proxy that ends TLS or changes `Host`, the
+    /// server cannot know it.
+    ///
+    /// # Errors
+    /// If it is no origin.
+    pub fn public_origin(self, origin: &str) -> Result<Self, ConfigError> {
+        self.allow_origins([origin])
+    }
+
+    /// Lets every page on the web open sockets, with whatever cookies the browser holds for this host.
+    #[must_use]
+    pub fn dangerous_allow_any_origin(mut self) -> Self {
+        self.config.origins = OriginPolicy::Any;
+        self
+    }
+
+    /// Sets the hook that makes the answer to what is refused.
+    #[must_use]
+    pub fn on_reject(mut self, hook: impl OnReject) -> Self {
+        self.config.on_reject = Arc::new(hook);
+        self
+    }
+
+    /// The longest body that is read for a strategy, in bytes; 16 KiB by default.
+    #[must_use]
+    pub fn max_payload(mut self, bytes: usize) -> Self {
+        self.config.payload.max_len = bytes;
+        self
+    }
+
+    /// How long a body may take to arrive where a strategy has to read it; 10 s by default.
+    #[must_use]
+    pub fn payload_timeout(mut self, timeout: Duration) -> Self {
+        self.config.payload.timeout = timeout;
+        self
+    }
+
+    /// Sets the clock by which requests are judged and sockets end.
+    #[must_use]
+    pub fn timer(mut self, timer: impl Timer) -> Self {
+        self.config.timer = Arc::new(timer);
+        self
+    }
+
+    /// Names the subprotocol that is answered where a client offers it and the handler has chosen none; `auth.v1` by
+    /// default. A browser gives a connection up if it has offered subprotocols and none is answered.
+    ///
+    /// # Panics
+    /// If `name` is no header value. It is a constant of the program, so that shows at the first start.
+    #[must_use]
+    pub fn subprotocol(mut self, name: &'static str) -> Self {
+        self.config.subprotocol = HeaderValue::from_static(name);
+        self
+    }
+
+    /// Ends the sockets behind this layer when `shutdown` begins.
+    #[cfg(feature = "axum")]
+    #[must_use]
+    pub fn shutdown(mut self, shutdown: &crate::Shutdown) -> Self {
+        self.config.shutdown = shutdown.clone();
+        self
+    }
+}
+
+impl<U> Config<U> {
+    /// Whether the page that a handshake comes from may open a socket.
+    pub(super) fn origin(&self, parts: &http::request::Parts) -> OriginVerdict {
+        self.origins.judge(parts)
+    }
+}
+
+#[expect(clippy::panic, reason = "documented: a chain that cannot be built shows at the first start")]
+fn built<U>(layer: Result<AuthLayer<U>, ConfigError>) -> AuthLayer<U> {
+    layer.unwrap_or_else(|error| panic!("{error}"))
+}
+
+impl<U> Clone for Config<U> {
+    fn clone(&self) -> Self {
+        Self {
+            chain: self.chain.clone(),
+            needs: self.needs.clone(),
+            optional: self.optional,
+            origins: self.origins.clone(),
+            on_reject: Arc::clone(&self.on_reject),
+            payload: self.payload,
+            timer: Arc::clone(&self.timer),
+            subprotocol: self.subprotocol.clone(),
+            #[cfg(feature = "axum")]
+            shutdown: self.shutdown.clone(),
+        }
+    }
+}
+
+impl<U> Clone for AuthLayer<U> {
+    fn clone(&self) -> Self {
+        Self { config: self.config.clone() }
+    }
+}
+
+impl<U> fmt::Debug for AuthLayer<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthLayer")
+            .field("chain", &self.config.chain)
+            .field("optional", &self.config.optional)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S, U> Layer<S> for AuthLayer<U> {
+    type Service = Auth<S, U>;
+
+    fn layer(&self, inner: S) -> Auth<S, U> {
+        Auth::new(inner, Arc::new(self.config.clone()))
+    }
+}

@@ -1,0 +1,9 @@
+mod body;
+mod layer;
+mod service;
+
+pub use self::{
+    body::ResponseBody,
+    layer::AuthLayer,
+    service::{Auth, ResponseFuture},
+};

@@ -1,0 +1,273 @@
+use std::{
+    fmt,
+    future::Future,
+    mem,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use auth_core::{Anonymous, AuthRequest, Authenticated, BoxError, Payload, Refusal, RefusalKind, Rejection, Transport};
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header::SEC_WEBSOCKET_PROTOCOL, request::Parts};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::{ResponseBody, layer::Config};
+use crate::{
+    origin::OriginVerdict,
+    payload::{self, Format},
+    strip,
+    transport::classify,
+};
+
+/// A service with a chain in front; made by [`AuthLayer`](crate::AuthLayer).
+///
+/// `B`, the request body, must be made of [`Bytes`], since a body that a strategy has looked into is handed on whole.
+/// Trailers of such a body are lost; bodies that no strategy looks into are not touched.
+pub struct Auth<S, U> {
+    inner: S,
+    config: Arc<Config<U>>,
+}
+
+impl<S, U> Auth<S, U> {
+    pub(super) fn new(inner: S, config: Arc<Config<U>>) -> Self {
+        Self { inner, config }
+    }
+}
+
+impl<S: Clone, U> Clone for Auth<S, U> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), config: Arc::clone(&self.config) }
+    }
+}
+
+impl<S, U> fmt::Debug for Auth<S, U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Auth").field("chain", &self.config.chain).finish_non_exhaustive()
+    }
+}
+
+impl<S, U, B, R> Service<Request<B>> for Auth<S, U>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+    U: Send + Sync + 'static,
+    B: Body<Data = Bytes> + From<Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<ResponseBody<R>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, B>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        // The service that was asked whether it is ready must be the one that is called: leave the clone behind.
+        let clone = self.inner.clone();
+        let service = mem::replace(&mut self.inner, clone);
+        let admission = Box::pin(Arc::clone(&self.config).admit(request));
+        ResponseFuture { state: State::Deciding { admission, service } }
+    }
+}
+
+/// A request that may go on, and the subprotocol to answer if the handler names none.
+struct Admitted<B> {
+    request: Request<B>,
+    subprotocol: Option<Subprotocol>,
+}
+
+struct Subprotocol {
+    name: HeaderValue,
+    /// The status by which the handler accepts the handshake.
+    accepted: StatusCode,
+}
+
+/// The one box of the middleware: the chain's future has no name.
+type Admission<B> = Pin<Box<dyn Future<Output = Result<Admitted<B>, Response<Bytes>>> + Send>>;
+
+pin_project! {
+    /// The future of [`Auth`].
+    pub struct ResponseFuture<S, B>
+    where
+        S: Service<Request<B>>,
+    {
+        #[pin]
+        state: State<S, B>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<S, B>
+    where
+        S: Service<Request<B>>,
+    {
+        Deciding { admission: Admission<B>, service: S },
+        Serving { #[pin] response: S::Future, subprotocol: Option<Subprotocol> },
+    }
+}
+
+impl<S, B, R> Future for ResponseFuture<S, B>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+{
+    type Output = Result<Response<ResponseBody<R>>, S::Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            match self.as_mut().project().state.project() {
+                StateProj::Deciding { admission, service } => match ready!(admission.as_mut().poll(cx)) {
+                    Ok(Admitted { request, subprotocol }) => {
+                        let response = service.call(request);
+                        self.as_mut().project().state.set(State::Serving { response, subprotocol });
+                    }
+                    Err(refused) => return Poll::Ready(Ok(refused.map(ResponseBody::refusal))),
+                },
+                StateProj::Serving { response, subprotocol } => {
+                    let mut response = ready!(response.poll(cx))?;
+                    if let Some(Subprotocol { name, accepted }) = subprotocol.take()
+                        && accepted == response.status()
+                    {
+                        response.headers_mut().entry(SEC_WEBSOCKET_PROTOCOL).or_insert(name);
+                    }
+                    return Poll::Ready(Ok(response.map(ResponseBody::inner)));
+                }
+            }
+        }
+    }
+}
+
+impl<S, B> fmt::Debug for ResponseFuture<S, B>
+where
+    S: Service<Request<B>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}
+
+impl<U: Send + Sync + 'static> Config<U> {
+    /// Decides about a request, and prepares it for the inner service or refuses it.
+    async fn admit<B>(self: Arc<Self>, request: Request<B>) -> Result<Admitted<B>, Response<Bytes>>
+    where
+        B: Body<Data = Bytes> + From<Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let (mut parts, body) = request.into_parts();
+        let mut needs = strip::restore(&mut parts);
+        needs.merge(self.needs.clone());
+        let transport = classify(&parts);
+
+        let decision = self.decide(&parts, body, transport).await;
+        strip::strip(&mut parts, needs);
+        match decision {
+            Ok((user, body)) => {
+                leave(user, &mut parts);
+                let subprotocol =
+                    (transport == Transport::WebSocket).then(|| self.prepare_socket(&mut parts)).flatten();
+                Ok(Admitted { request: Request::from_parts(parts, body), subprotocol })
+            }
+            Err(refusal) => Err(self.answer(refusal, &parts, transport)),
+        }
+    }
+
+    async fn decide<B>(
+        &self,
+        parts: &Parts,
+        body: B,
+        transport: Transport,
+    ) -> Result<(Result<Authenticated<U>, Refusal>, B), Refusal>
+    where
+        B: Body<Data = Bytes> + From<Bytes>,
+        B::Error: Into<BoxError>,
+    {
+        let origin = match transport {
+            Transport::WebSocket => self.origin(parts),
+            _ => OriginVerdict::Allowed,
+        };
+        if origin == OriginVerdict::Foreign {
+            return Err(foreign_origin());
+        }
+        let (payload, body) = self.read_payload(parts, body).await?;
+        let mut request = AuthRequest::new(parts, transport, self.timer.now());
+        if let Some(payload) = &payload {
+            request = request.with_payload(payload);
+        }
+        let decision = self.chain.authenticate(&request).await;
+        match &decision {
+            Ok(user) if transport == Transport::WebSocket => {
+                if origin == OriginVerdict::Absent && user.evidence().carrier().is_ambient() {
+                    return Err(foreign_origin());
+                }
+                // Leeway forgives a clock that is off; it is no extra life for a connection.
+                if user.evidence().is_expired_at(request.now()) {
+                    return Err(self.chain.refuse(&Rejection::token_expired(), &request));
+                }
+            }
+            Ok(_) => {}
+            Err(refusal) if self.optional && refusal.kind() == RefusalKind::Missing => {}
+            Err(refusal) => return Err(refusal.clone()),
+        }
+        Ok((decision, body))
+    }
+
+    async fn read_payload<B>(&self, parts: &Parts, body: B) -> Result<(Option<Payload>, B), Refusal>
+    where
+        B: Body<Data = Bytes> + From<Bytes>,
+        B::Error: Into<BoxError>,
+    {
+        if !self.needs.payload() || body.is_end_stream() {
+            return Ok((None, body));
+        }
+        let Some(format) = Format::of(&parts.headers) else {
+            return Ok((None, body));
+        };
+        let bytes = payload::read(&parts.headers, body, self.payload).await?;
+        Ok((payload::parse(format, &bytes), B::from(bytes)))
+    }
+
+    /// Leaves what a socket needs to end in time, and tells which subprotocol to answer.
+    fn prepare_socket(&self, parts: &mut Parts) -> Option<Subprotocol> {
+        #[cfg(feature = "axum")]
+        parts.extensions.insert(crate::socket::SocketContext::new(
+            Arc::clone(&self.timer),
+            self.shutdown.clone(),
+            self.subprotocol.clone(),
+        ));
+        let offered = parts.headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+        let mut offered = offered.flat_map(|line| line.as_bytes().split(|&b| b == b',')).map(<[u8]>::trim_ascii);
+        // HTTP/1.1 switches protocols; an extended CONNECT of HTTP/2 succeeds (RFC 8441, 5).
+        let accepted = if parts.method == Method::CONNECT { StatusCode::OK } else { StatusCode::SWITCHING_PROTOCOLS };
+        offered
+            .any(|entry| entry == self.subprotocol.as_bytes())
+            .then(|| Subprotocol { name: self.subprotocol.clone(), accepted })
+    }
+
+    fn answer(&self, mut refusal: Refusal, parts: &Parts, transport: Transport) -> Response<Bytes> {
+        if transport == Transport::WebSocket && refusal.redirect().is_some() {
+            // A socket cannot follow a redirect.
+            refusal = Refusal::new(StatusCode::UNAUTHORIZED, refusal.code());
+        }
+        let mut response = self.on_reject.on_reject(&refusal, parts);
+        refusal.apply_to(&mut response);
+        response.extensions_mut().insert(refusal);
+        response
+    }
+}
+
+/// Puts the decision where the handler finds it, in place of what a layer further out has left.
+fn leave<U: Send + Sync + 'static>(decision: Result<Authenticated<U>, Refusal>, parts: &mut Parts) {
+    parts.extensions.remove::<Authenticated<U>>();
+    parts.extensions.remove::<Anonymous<U>>();
+    match decision {
+        Ok(user) => drop(parts.extensions.insert(user)),
+        Err(refusal) => drop(parts.extensions.insert(Anonymous::<U>::new(refusal))),
+    }
+}
+
+fn foreign_origin() -> Refusal {
+    Refusal::new(StatusCode::FORBIDDEN, "origin_not_allowed")
+}

@@ -1,0 +1,53 @@
+use std::borrow::Cow;
+
+/// Why a socket is closed: the code and the reason that the client sees (RFC 6455, 7.4).
+///
+/// | Close | Client should |
+/// |---|---|
+/// | [`TOKEN_EXPIRED`](Self::TOKEN_EXPIRED) 4401 | refresh, then reconnect |
+/// | [`RESTARTING`](Self::RESTARTING) 1012 | reconnect |
+/// | [`TOO_BIG`](Self::TOO_BIG) 1009 | stop |
+/// | [`NORMAL`](Self::NORMAL) 1000 | nothing |
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Close {
+    code: u16,
+    reason: Cow<'static, str>,
+}
+
+impl Close {
+    /// The handler is done.
+    pub const NORMAL: Self = Self::fixed(1000, "");
+    /// A message was longer than allowed.
+    pub const TOO_BIG: Self = Self::fixed(1009, "too_big");
+    /// The server is shutting down.
+    pub const RESTARTING: Self = Self::fixed(1012, "restarting");
+    /// The credential that opened the socket has ended.
+    pub const TOKEN_EXPIRED: Self = Self::fixed(4401, "token_expired");
+
+    /// A close with a code of the application's own, 4000 to 4999. The reason is cut at 123 bytes, the most that fits.
+    #[must_use]
+    pub fn new(code: u16, reason: impl Into<Cow<'static, str>>) -> Self {
+        let mut reason = reason.into();
+        if reason.len() > 123 {
+            let end = reason.floor_char_boundary(123);
+            reason.to_mut().truncate(end);
+        }
+        Self { code, reason }
+    }
+
+    /// The code.
+    #[must_use]
+    pub fn code(&self) -> u16 {
+        self.code
+    }
+
+    /// The reason.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    const fn fixed(code: u16, reason: &'static str) -> Self {
+        Self { code, reason: Cow::Borrowed(reason) }
+    }
+}

@@ -1,0 +1,143 @@
+use std::{borrow::Cow, fmt, future::Future};
+
+use auth_core::{Authenticated, AuthenticatedRejection};
+use axum::{
+    extract::{FromRequestParts, WebSocketUpgrade, ws::rejection::WebSocketUpgradeRejection},
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, request::Parts};
+
+use super::{AuthSocket, SocketContext, driver};
+
+/// The buffer that every open socket holds, in bytes. axum's default of 128 KiB makes an idle socket cost as much.
+const BUFFER: usize = 4 * 1024;
+/// The longest message, in bytes.
+const MAX_MESSAGE: usize = 64 * 1024;
+
+/// The extractor for WebSocket handlers behind an [`AuthLayer`](crate::AuthLayer): axum's [`WebSocketUpgrade`], for a
+/// user whom the chain has let in.
+///
+/// Route it with [`any`](axum::routing::any): HTTP/1.1 opens sockets with `GET`, HTTP/2 with `CONNECT`.
+///
+/// ```
+/// use axum::response::Response;
+/// use ws_adapter::AuthWebSocketUpgrade;
+///
+/// # struct User;
+/// async fn echo(ws: AuthWebSocketUpgrade<User>) -> Response {
+///     ws.on_upgrade(|mut socket| async move {
+///         while let Some(Ok(message)) = socket.recv().await {
+///             if socket.send(message).await.is_err() {
+///                 break;
+///             }
+///         }
+///     })
+/// }
+/// ```
+///
+/// Messages are at most 64 KiB (then 1009 `too_big`), and buffers start at 4 KiB.
+#[must_use]
+pub struct AuthWebSocketUpgrade<U> {
+    upgrade: WebSocketUpgrade,
+    user: Authenticated<U>,
+    context: SocketContext,
+}
+
+impl<U: Send + Sync + 'static> AuthWebSocketUpgrade<U> {
+    /// Who opens the socket.
+    #[must_use]
+    pub fn user(&self) -> &Authenticated<U> {
+        &self.user
+    }
+
+    /// The longest message, in bytes.
+    pub fn max_message_size(mut self, bytes: usize) -> Self {
+        self.upgrade = self.upgrade.max_message_size(bytes).max_frame_size(bytes);
+        self
+    }
+
+    /// The subprotocols that the handler speaks, in order of preference; see [`WebSocketUpgrade::protocols`].
+    pub fn protocols<I>(mut self, protocols: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<Cow<'static, str>>,
+    {
+        self.upgrade = self.upgrade.protocols(protocols);
+        self
+    }
+
+    /// The subprotocols that the client offers, without the one that held its token.
+    pub fn requested_protocols(&self) -> impl Iterator<Item = &HeaderValue> {
+        self.upgrade.requested_protocols()
+    }
+
+    /// Accepts the handshake and runs `handler` on the socket.
+    ///
+    /// The future of the upgrade owns the socket and runs the handler and the credential's deadline side by side. When
+    /// the credential ends, it closes the socket with 4401 `token_expired` and drops the handler, wherever that
+    /// happens to wait. A handler that keeps its thread busy without awaiting delays this.
+    #[must_use = "to open the socket, this response must be returned"]
+    pub fn on_upgrade<F, Fut>(mut self, handler: F) -> Response
+    where
+        F: FnOnce(AuthSocket<U>) -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let own = &self.context.subprotocol;
+        if self.upgrade.selected_protocol().is_none() && self.requested_protocols().any(|offered| offered == own) {
+            let own = own.clone();
+            self.upgrade.set_selected_protocol(own);
+        }
+        let Self { upgrade, user, context } = self;
+        upgrade.on_upgrade(move |socket| driver::drive(socket, user, context, handler))
+    }
+}
+
+impl<U> fmt::Debug for AuthWebSocketUpgrade<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthWebSocketUpgrade").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+impl<U: Send + Sync + 'static, S: Send + Sync> FromRequestParts<S> for AuthWebSocketUpgrade<U> {
+    type Rejection = UpgradeRejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, UpgradeRejection> {
+        let user = <Authenticated<U> as FromRequestParts<S>>::from_request_parts(parts, state)
+            .await
+            .map_err(UpgradeRejection::Nobody)?;
+        let upgrade =
+            WebSocketUpgrade::from_request_parts(parts, state).await.map_err(UpgradeRejection::NoHandshake)?;
+        let context = parts.extensions.get::<SocketContext>().cloned().ok_or_else(|| {
+            tracing::error!("a handler opens a WebSocket, but no `AuthLayer` is around its route");
+            UpgradeRejection::NoLayer
+        })?;
+        let upgrade = upgrade
+            .read_buffer_size(BUFFER)
+            .write_buffer_size(BUFFER)
+            .max_message_size(MAX_MESSAGE)
+            .max_frame_size(MAX_MESSAGE);
+        Ok(Self { upgrade, user, context })
+    }
+}
+
+/// Why a socket could not be opened.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum UpgradeRejection {
+    /// Nobody is authenticated: an optional layer let the request on.
+    Nobody(AuthenticatedRejection),
+    /// The request is no WebSocket handshake.
+    NoHandshake(WebSocketUpgradeRejection),
+    /// There is no [`AuthLayer`](crate::AuthLayer) around the route: 500.
+    NoLayer,
+}
+
+impl IntoResponse for UpgradeRejection {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Nobody(rejection) => rejection.into_response(),
+            Self::NoHandshake(rejection) => rejection.into_response(),
+            Self::NoLayer => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        }
+    }
+}
