@@ -2,8 +2,12 @@
 
 mod credentials;
 mod login;
+#[cfg(feature = "argon2")]
+mod passwords;
 mod strategy;
 
+#[cfg(feature = "argon2")]
+pub use self::passwords::{Argon2Passwords, PasswordError, PasswordErrorKind};
 pub use self::{
     login::{BasicLogin, Password},
     strategy::{Basic, BasicStrategy},

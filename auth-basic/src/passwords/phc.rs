@@ -1,0 +1,96 @@
+use argon2::{
+    Algorithm, Argon2, Params, Version,
+    password_hash::{
+        self,
+        phc::{Output, ParamsString, PasswordHash, Salt},
+    },
+};
+
+/// How argon2 is to be computed: all that its cost depends on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Recipe {
+    pub(super) algorithm: Algorithm,
+    pub(super) version: Version,
+    pub(super) params: Params,
+}
+
+/// A hash in the form in which applications store it: `$argon2id$v=19$m=19456,t=2,p=1$<salt>$<hash>`.
+pub(super) struct StoredHash {
+    pub(super) recipe: Recipe,
+    pub(super) salt: Salt,
+    pub(super) output: Output,
+}
+
+impl Default for Recipe {
+    /// What the argon2 crate recommends, which is the first choice of OWASP: argon2id, 19 MiB, two passes, one lane.
+    fn default() -> Self {
+        Self { algorithm: Algorithm::Argon2id, version: Version::V0x13, params: Params::DEFAULT }
+    }
+}
+
+impl Recipe {
+    /// Whether the other one costs the same, and gives a hash of the same length.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let all = |recipe: &Self| {
+            let Self { algorithm, version, params } = recipe;
+            (*algorithm, *version, params.m_cost(), params.t_cost(), params.p_cost(), recipe.output_len())
+        };
+        all(self) == all(other)
+    }
+
+    /// Memory in KiB.
+    pub(super) fn memory(&self) -> u64 {
+        self.params.m_cost().into()
+    }
+
+    /// Memory times passes, to which the time is proportional. Lanes only share the work out.
+    pub(super) fn work(&self) -> u64 {
+        self.memory().saturating_mul(self.params.t_cost().into())
+    }
+
+    pub(super) fn compute(&self, password: &[u8], salt: &[u8]) -> Result<Output, password_hash::Error> {
+        let mut output = [0; Output::MAX_LENGTH];
+        let output = output.get_mut(..self.output_len()).ok_or(password_hash::Error::OutputSize)?;
+        let argon2 = Argon2::new(self.algorithm, self.version, self.params.clone());
+        argon2.hash_password_into(password, salt, output)?;
+        Output::new(output).map_err(|_| password_hash::Error::OutputSize)
+    }
+
+    fn output_len(&self) -> usize {
+        self.params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN)
+    }
+}
+
+impl StoredHash {
+    /// Reads the form of the reference implementation. `None` if the text is anything else.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let hash = PasswordHash::new(text).ok()?;
+        // Each once and nothing else: a default would hide that something is missing.
+        let names = ["m", "t", "p"];
+        if hash.params.iter().count() != names.len() || names.iter().any(|name| hash.params.get(*name).is_none()) {
+            return None;
+        }
+        let version = match hash.version {
+            Some(version) => Version::try_from(version).ok()?,
+            // Hashes are older than the field: without it, the first version is meant.
+            None => Version::V0x10,
+        };
+        let recipe = Recipe {
+            algorithm: Algorithm::new(hash.algorithm.as_str()).ok()?,
+            version,
+            params: Params::try_from(&hash).ok()?,
+        };
+        Some(Self { recipe, salt: hash.salt?, output: hash.hash? })
+    }
+
+    pub(super) fn to_phc(&self) -> Option<String> {
+        let hash = PasswordHash {
+            algorithm: self.recipe.algorithm.ident(),
+            version: Some(self.recipe.version.into()),
+            params: ParamsString::try_from(&self.recipe.params).ok()?,
+            salt: Some(self.salt),
+            hash: Some(self.output),
+        };
+        Some(hash.to_string())
+    }
+}
