@@ -1,0 +1,100 @@
+//! A marker goes down every path, and is found nowhere that anybody reads.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+use auth_basic::{Basic, BasicLogin};
+use auth_core::{Chain, Payload};
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::support::{Fallible, StoreDown, answer, basic, request, run_parts};
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+/// Whoever `username` says that it is: somebody, nobody, a store that is down.
+async fn decide(login: BasicLogin) -> Fallible<Option<&'static str>> {
+    let debug = format!("{login:?} {:?}", login.password());
+    assert!(!debug.contains("marker"), "{debug}");
+    match login.username() {
+        "marker-good" => Ok(Some("somebody")),
+        "marker-down" => Err(StoreDown.into()),
+        "marker-panic" => panic!("a panic that a test wants"),
+        _ => Ok(None),
+    }
+}
+
+#[tokio::test]
+async fn no_answer_debug_or_log_line_holds_what_the_client_sent() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+        .with_writer(log.clone());
+    let guard = tracing::subscriber::set_default(subscriber.finish());
+
+    let chain = Chain::new().or(Basic::new("demo").from_payload().verify(decide));
+    let mut other_login = Payload::new();
+    other_login.push_text("username", "marker-other");
+    other_login.push_text("password", "marker-other");
+    let mut half_a_login = Payload::new();
+    half_a_login.push_text("username", "marker-half");
+
+    let good = basic("marker-good:marker");
+    for authorization in [
+        vec![good.clone()],
+        vec![basic("marker-nobody:marker")],
+        vec![basic("marker-down:marker")],
+        vec![basic("marker-panic:marker")],
+        vec![basic("marker-without-colon")],
+        vec![basic("marker:marker\n")],
+        vec![basic(b"marker:\xff")],
+        vec!["Basic marker".to_owned()],
+        vec!["Basic marker marker".to_owned()],
+        vec!["marker marker".to_owned()],
+        vec![good.clone(), basic("marker:marker")],
+        vec![basic(format!("marker:{}", "marker".repeat(1000)))],
+        vec![],
+    ] {
+        for payload in [None, Some(&other_login), Some(&half_a_login)] {
+            let printed = match run_parts(&chain, &request(&authorization), payload).await {
+                Ok(user) => format!("{user:?} {:?}", user.evidence()),
+                Err(refusal) => format!("{refusal:?} {refusal} {:?}", answer(&refusal)),
+            };
+            assert_unmarked(&printed, &authorization);
+        }
+    }
+    assert!(!format!("{chain:?}").contains("marker"));
+
+    drop(guard);
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("malformed credential") && log.contains("the store is down"), "{log}");
+    assert_unmarked(&log, &[]);
+}
+
+fn assert_unmarked(printed: &str, sent: &[String]) {
+    assert!(!printed.contains("marker"), "{printed}");
+    for credentials in sent.iter().filter_map(|value| value.strip_prefix("Basic ")) {
+        assert!(!printed.contains(credentials), "{printed}");
+    }
+}

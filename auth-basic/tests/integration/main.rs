@@ -1,0 +1,12 @@
+//! Basic in a chain, from the request to the answer.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
+
+mod header;
+mod leak;
+mod passport;
+mod payload;
+mod support;
+mod vectors;
+
+#[cfg(feature = "argon2")]
+mod passwords;

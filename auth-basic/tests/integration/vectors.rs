@@ -1,0 +1,62 @@
+//! The worked examples of RFC 7617, where they are at hand.
+
+use std::{env, fs, io, path::PathBuf};
+
+use auth_basic::Basic;
+use serde_json::Value;
+
+use crate::support::{Seen, challenges, everybody, everybody_of, request, run, run_parts};
+
+/// The examples; `None` where they are not on this machine, which only a developer's may leave so.
+fn examples() -> Option<Value> {
+    let folder = env::var_os("AUTH_VECTORS")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/vectors"), PathBuf::from);
+    let path = folder.join("rfc/examples.json");
+    match fs::read(&path) {
+        Ok(bytes) => Some(serde_json::from_slice(&bytes).unwrap()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && env::var("CI").as_deref() != Ok("true") => {
+            eprintln!(
+                "skipped: {} is not there; put the project's test vectors there, or name their folder in AUTH_VECTORS",
+                path.display()
+            );
+            None
+        }
+        Err(error) => panic!("the examples are needed: {}: {error}", path.display()),
+    }
+}
+
+fn list<'v>(examples: &'v Value, name: &str) -> &'v [Value] {
+    let list = examples[name].as_array().unwrap();
+    assert!(!list.is_empty(), "{name}");
+    list
+}
+
+#[tokio::test]
+async fn credentials_of_the_rfc_are_read() {
+    let Some(examples) = examples() else { return };
+    for example in list(&examples, "basic") {
+        let text = |name: &str| example[name].as_str().unwrap();
+        let user = run(&everybody(), text("authorization")).await.unwrap();
+        assert_eq!(*user, Seen::new(text("user"), text("password")), "{example}");
+    }
+}
+
+#[tokio::test]
+async fn challenges_of_the_rfc_are_made() {
+    let Some(examples) = examples() else { return };
+    let mut seen = 0;
+    for example in list(&examples, "challenges") {
+        let Some(params) = example["value"].as_str().unwrap().strip_prefix("Basic realm=\"") else { continue };
+        let realm = params.split('"').next().unwrap();
+        let refusal = run_parts(&everybody_of(Basic::new(realm)), &request::<&str>(&[]), None).await.unwrap_err();
+        let ours = challenges(&refusal).remove(0);
+        // Of several challenges on one line, the first is the one to compare.
+        let theirs = example["value"].as_str().unwrap().split(", Newauth").next().unwrap();
+        // Deviation: we always say that the text is UTF-8, which the examples do only in part.
+        let theirs =
+            if theirs.contains("charset") { theirs.to_owned() } else { format!("{theirs}, charset=\"UTF-8\"") };
+        assert_eq!(ours, theirs);
+        seen += 1;
+    }
+    assert!(seen >= 2, "there are examples of Basic challenges");
+}
