@@ -1,6 +1,7 @@
 use std::{error::Error, sync::Arc};
 
 use async_trait::async_trait;
+use http::HeaderName;
 
 use crate::{AuthRequest, Challenge, Outcome};
 
@@ -28,6 +29,15 @@ pub trait Strategy: Send + Sync + 'static {
     /// What the middleware has to prepare before, or to take away after. The default is nothing.
     fn needs(&self) -> Needs {
         Needs::default()
+    }
+
+    /// The same strategy under another name, where two of a kind stand in one chain. The leaves of a nested chain keep
+    /// their names.
+    fn named(self, name: &'static str) -> Named<Self>
+    where
+        Self: Sized,
+    {
+        Named { strategy: self, name }
     }
 
     /// Looks at the request and decides.
@@ -59,12 +69,41 @@ impl<S: Strategy + ?Sized> Strategy for Arc<S> {
     }
 }
 
+/// A strategy under another name; made by [`Strategy::named`].
+#[derive(Clone, Copy, Debug)]
+pub struct Named<S> {
+    strategy: S,
+    name: &'static str,
+}
+
+#[async_trait]
+impl<S: Strategy> Strategy for Named<S> {
+    type User = S::User;
+
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn challenges(&self, out: &mut Vec<Challenge>) {
+        self.strategy.challenges(out);
+    }
+
+    fn needs(&self) -> Needs {
+        self.strategy.needs()
+    }
+
+    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Self::User>, BoxError> {
+        self.strategy.authenticate(request).await
+    }
+}
+
 /// What a strategy wants of the middleware: to read a payload before, and to take secrets out of the request after.
 #[derive(Clone, Debug, Default)]
 pub struct Needs {
     payload: bool,
     subprotocol_prefixes: Vec<&'static str>,
     query_names: Vec<&'static str>,
+    header_names: Vec<HeaderName>,
 }
 
 impl Needs {
@@ -83,9 +122,16 @@ impl Needs {
         self.query_names.push(name);
     }
 
+    /// Asks for a header of the strategy's own to be marked sensitive, so that it is redacted where requests are
+    /// logged. `Authorization` and `Cookie` always are.
+    pub fn add_header_name(&mut self, name: HeaderName) {
+        self.header_names.push(name);
+    }
+
     /// Adds what another strategy wants.
     pub fn merge(&mut self, other: Self) {
         self.payload |= other.payload;
+        self.header_names.extend(other.header_names);
         self.subprotocol_prefixes.extend(other.subprotocol_prefixes);
         self.query_names.extend(other.query_names);
     }
@@ -100,6 +146,12 @@ impl Needs {
     #[must_use]
     pub fn subprotocol_prefixes(&self) -> &[&'static str] {
         &self.subprotocol_prefixes
+    }
+
+    /// Headers of these names hold a secret.
+    #[must_use]
+    pub fn header_names(&self) -> &[HeaderName] {
+        &self.header_names
     }
 
     /// Query parameters of these names hold a secret.

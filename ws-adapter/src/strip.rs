@@ -39,7 +39,8 @@ pub(crate) fn restore(parts: &mut Parts) -> Needs {
 /// Takes credentials out of subprotocols and query, and marks the headers that may hold others, so that nothing further
 /// in, handler or log, sees them by accident.
 pub(crate) fn strip(parts: &mut Parts, needs: Needs) {
-    for name in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
+    let always = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
+    for name in always.iter().chain(needs.header_names()) {
         if let http::header::Entry::Occupied(mut values) = parts.headers.entry(name) {
             values.iter_mut().for_each(|value| value.set_sensitive(true));
         }

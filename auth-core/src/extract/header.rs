@@ -1,7 +1,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 
 use super::{Credential, Extractor, Malformed, is_visible};
-use crate::{AuthRequest, Carrier, challenge::is_token};
+use crate::{AuthRequest, Carrier, Needs, challenge::is_token};
 
 /// `Authorization: Bearer <token>` (RFC 6750, 2.1).
 #[must_use]
@@ -76,6 +76,10 @@ impl Extractor for Header {
             Ok(text) if is_visible(text) => Ok(Some(Credential::borrowed(text, Carrier::Header))),
             _ => Err(Malformed::new(Carrier::Header, "the header is empty or no visible ASCII")),
         }
+    }
+
+    fn needs(&self, needs: &mut Needs) {
+        needs.add_header_name(self.0.clone());
     }
 
     fn schemes(&self, out: &mut Vec<&'static str>) {
