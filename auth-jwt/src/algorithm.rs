@@ -1,0 +1,126 @@
+use std::fmt;
+
+/// A signature algorithm of RFC 7518, 3.1 or RFC 8037, 3.1, under its name on the wire.
+///
+/// `none` is not among them: there is no way to say it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Algorithm {
+    /// HMAC with SHA-256: one secret signs and verifies.
+    HS256,
+    /// HMAC with SHA-384.
+    HS384,
+    /// HMAC with SHA-512.
+    HS512,
+    /// RSA, PKCS#1 v1.5 padding, SHA-256.
+    RS256,
+    /// RSA, PKCS#1 v1.5 padding, SHA-384.
+    RS384,
+    /// RSA, PKCS#1 v1.5 padding, SHA-512.
+    RS512,
+    /// RSA, PSS padding, SHA-256.
+    PS256,
+    /// RSA, PSS padding, SHA-384.
+    PS384,
+    /// RSA, PSS padding, SHA-512.
+    PS512,
+    /// ECDSA on P-256 with SHA-256. A signature can be turned into a second valid one of the same content.
+    ES256,
+    /// ECDSA on P-384 with SHA-384.
+    ES384,
+    /// Ed25519.
+    EdDSA,
+}
+
+/// What kind of key an algorithm wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    Hmac,
+    Rsa,
+    P256,
+    P384,
+    Ed25519,
+}
+
+impl Algorithm {
+    pub(crate) const ALL: [Self; 12] = [
+        Self::HS256,
+        Self::HS384,
+        Self::HS512,
+        Self::RS256,
+        Self::RS384,
+        Self::RS512,
+        Self::PS256,
+        Self::PS384,
+        Self::PS512,
+        Self::ES256,
+        Self::ES384,
+        Self::EdDSA,
+    ];
+
+    /// The name on the wire, `HS256` for example.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::HS256 => "HS256",
+            Self::HS384 => "HS384",
+            Self::HS512 => "HS512",
+            Self::RS256 => "RS256",
+            Self::RS384 => "RS384",
+            Self::RS512 => "RS512",
+            Self::PS256 => "PS256",
+            Self::PS384 => "PS384",
+            Self::PS512 => "PS512",
+            Self::ES256 => "ES256",
+            Self::ES384 => "ES384",
+            Self::EdDSA => "EdDSA",
+        }
+    }
+
+    /// The algorithm of that exact name: names are case-sensitive (RFC 7515, 4.1.1).
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
+    }
+
+    pub(crate) fn family(self) -> Family {
+        match self {
+            Self::HS256 | Self::HS384 | Self::HS512 => Family::Hmac,
+            Self::RS256 | Self::RS384 | Self::RS512 | Self::PS256 | Self::PS384 | Self::PS512 => Family::Rsa,
+            Self::ES256 => Family::P256,
+            Self::ES384 => Family::P384,
+            Self::EdDSA => Family::Ed25519,
+        }
+    }
+
+    /// The length of the hash in bytes; below it, an HMAC secret is the weak part (RFC 7518, 3.2).
+    pub(crate) fn hash_len(self) -> usize {
+        match self {
+            Self::HS384 | Self::RS384 | Self::PS384 | Self::ES384 => 48,
+            Self::HS512 | Self::RS512 | Self::PS512 | Self::EdDSA => 64,
+            Self::HS256 | Self::RS256 | Self::PS256 | Self::ES256 => 32,
+        }
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Family {
+    /// The family in words, for the text of a configuration error.
+    pub(crate) fn describe(self) -> &'static str {
+        match self {
+            Self::Hmac => "HMAC",
+            Self::Rsa => "RSA",
+            Self::P256 => "P-256",
+            Self::P384 => "P-384",
+            Self::Ed25519 => "Ed25519",
+        }
+    }
+
+    pub(crate) fn algorithms(self) -> impl Iterator<Item = Algorithm> {
+        Algorithm::ALL.into_iter().filter(move |algorithm| algorithm.family() == self)
+    }
+}

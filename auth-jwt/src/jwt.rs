@@ -1,0 +1,289 @@
+use std::{fmt, marker::PhantomData, time::Duration};
+
+use auth_core::{
+    ConfigError, Verify,
+    extract::{Extractor, bearer},
+};
+use serde::de::DeserializeOwned;
+
+use crate::{
+    Algorithm, HmacSecret, JwtStrategy, KeySet, KeySource, VerifyingKey,
+    policy::{Expiry, Policy, TokenType, without_application},
+    source::Keys,
+};
+
+/// The longest token in bytes: 8 KiB, since servers take header lines of about that size.
+const DEFAULT_MAX_LEN: usize = 8 * 1024;
+
+/// How far clocks may differ.
+const DEFAULT_LEEWAY: Duration = Duration::from_secs(60);
+const MAX_LEEWAY: Duration = Duration::from_secs(300);
+
+/// JSON Web Tokens (RFC 7519) as a strategy, before its verify callback is known.
+///
+/// `C` is the type of the claims, any that can be deserialized; it need not name the registered claims, which are
+/// checked apart from it. What is checked, and in which order, is told at the [crate].
+///
+/// ```
+/// use auth_core::extract::{Extractor as _, bearer, cookie, subprotocol};
+/// use auth_jwt::Jwt;
+///
+/// #[derive(serde::Deserialize)]
+/// struct Claims {
+///     sub: String,
+/// }
+/// # #[derive(Clone)] struct Users;
+/// # impl Users { async fn find_by_id(&self, id: &str) -> Result<Option<String>, std::io::Error> { Ok(Some(id.to_owned())) } }
+/// # fn build(users: Users, secret: &str) -> Result<(), auth_core::ConfigError> {
+///
+/// let jwt = Jwt::<Claims>::hs256(secret)?
+///     .extract(bearer().or(subprotocol("auth.bearer.")).or(cookie("jwt")))
+///     .issuer("https://id.example")
+///     .audience("chat")
+///     .verify(move |claims: Claims| {
+///         let users = users.clone();
+///         async move { users.find_by_id(&claims.sub).await }
+///     });
+/// # let _ = auth_core::Chain::new().or(jwt);
+/// # Ok(()) }
+/// # build(Users, "0123456789abcdef0123456789abcdef").unwrap();
+/// ```
+#[must_use = "a strategy does nothing before it stands in a chain"]
+pub struct Jwt<C> {
+    pub(crate) name: String,
+    pub(crate) realm: String,
+    pub(crate) extractor: Box<dyn Extractor>,
+    pub(crate) keys: Keys,
+    pub(crate) policy: Policy,
+    claims: PhantomData<fn() -> C>,
+}
+
+impl<C> Jwt<C> {
+    /// Tokens signed with HS256 and this secret.
+    ///
+    /// # Errors
+    /// If the secret is shorter than 32 bytes. See [`HmacSecret`].
+    pub fn hs256(secret: impl Into<HmacSecret>) -> Result<Self, ConfigError> {
+        VerifyingKey::hmac(Algorithm::HS256, secret).map(Self::key)
+    }
+
+    /// Tokens signed with HS384 and this secret.
+    ///
+    /// # Errors
+    /// If the secret is shorter than 48 bytes. See [`HmacSecret`].
+    pub fn hs384(secret: impl Into<HmacSecret>) -> Result<Self, ConfigError> {
+        VerifyingKey::hmac(Algorithm::HS384, secret).map(Self::key)
+    }
+
+    /// Tokens signed with HS512 and this secret.
+    ///
+    /// # Errors
+    /// If the secret is shorter than 64 bytes. See [`HmacSecret`].
+    pub fn hs512(secret: impl Into<HmacSecret>) -> Result<Self, ConfigError> {
+        VerifyingKey::hmac(Algorithm::HS512, secret).map(Self::key)
+    }
+
+    /// Tokens signed with this key, by any of its algorithms.
+    pub fn key(key: VerifyingKey) -> Self {
+        Self::keys(key.into())
+    }
+
+    /// Tokens signed with one of these keys. [`KeySet`] tells which one is chosen.
+    pub fn keys(keys: KeySet) -> Self {
+        Self::new(Keys::Fixed(keys))
+    }
+
+    /// Tokens whose keys are not known yet.
+    pub fn key_source(source: impl KeySource) -> Self {
+        Self::new(Keys::Source(Box::new(source)))
+    }
+
+    fn new(keys: Keys) -> Self {
+        let policy = Policy {
+            max_len: DEFAULT_MAX_LEN,
+            algorithms: None,
+            token_type: None,
+            issuers: Vec::new(),
+            audiences: Vec::new(),
+            subject: None,
+            jwt_id: None,
+            leeway: DEFAULT_LEEWAY,
+            max_age: None,
+            expiry: Expiry::Required,
+            ignore_audience: false,
+        };
+        Self {
+            name: "jwt".into(),
+            realm: "api".into(),
+            extractor: Box::new(bearer()),
+            keys,
+            policy,
+            claims: PhantomData,
+        }
+    }
+
+    /// Names the strategy in evidence and logs; the default is `jwt`.
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Names the realm of the challenge; the default is `api`. Quotes and backslashes are escaped.
+    pub fn realm(mut self, realm: impl Into<String>) -> Self {
+        self.realm = realm.into();
+        self
+    }
+
+    /// Where tokens are looked for; the default is [`bearer`].
+    ///
+    /// The extractor also says which schemes clients are challenged to use. One that knows cookies alone has none, and
+    /// then the chain needs a fallback.
+    pub fn extract(mut self, extractor: impl Extractor) -> Self {
+        self.extractor = Box::new(extractor);
+        self
+    }
+
+    /// The longest token in bytes, inclusive; the default is 8 KiB. Longer ones are refused unread.
+    pub fn max_len(mut self, bytes: usize) -> Self {
+        self.policy.max_len = bytes;
+        self
+    }
+
+    /// Demands the issuer (`iss`), compared exactly. Called again, it adds another that will do as well.
+    ///
+    /// A token of another issuer is left to the next strategy of the chain; a token without one is refused.
+    ///
+    /// # Security
+    /// With several issuers, each of them can sign for the others. Where their keys differ, make a strategy for each,
+    /// or a [`KeySource`].
+    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.policy.issuers.push(issuer.into());
+        self
+    }
+
+    /// Demands the audience (`aud`), compared exactly with each that the token names. Called again, it adds another
+    /// that will do as well.
+    ///
+    /// Without it, a token that names an audience is refused, since it is meant for somebody else (RFC 7519, 4.1.3).
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.policy.audiences.push(audience.into());
+        self
+    }
+
+    /// Demands the subject (`sub`), compared exactly: for tokens of one known machine.
+    pub fn subject(mut self, subject: impl Into<String>) -> Self {
+        self.policy.subject = Some(subject.into());
+        self
+    }
+
+    /// Demands the token's id (`jti`), compared exactly: for the one token that was agreed on.
+    pub fn jwt_id(mut self, id: impl Into<String>) -> Self {
+        self.policy.jwt_id = Some(id.into());
+        self
+    }
+
+    /// Allows these algorithms only, of those that the keys allow.
+    ///
+    /// # Errors
+    /// If none is left. Whether a [`KeySource`] will have a key for them is not known yet.
+    pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Result<Self, ConfigError> {
+        let allowed: Vec<_> = algorithms.into_iter().collect();
+        let any_fits = match &self.keys {
+            Keys::Fixed(keys) => keys.keys().iter().flat_map(VerifyingKey::algorithms).any(|a| allowed.contains(&a)),
+            Keys::Source(_) => !allowed.is_empty(),
+        };
+        if !any_fits {
+            return Err(ConfigError::new(
+                "none of the allowed algorithms is one of the keys': allow another, or change the keys",
+            ));
+        }
+        self.policy.algorithms = Some(allowed);
+        Ok(self)
+    }
+
+    /// Accepts the type of a profile (RFC 9068 has `at+jwt`) beside `JWT` and none at all, in any case, with or without
+    /// `application/`.
+    pub fn token_type(mut self, name: impl AsRef<str>) -> Self {
+        let name = without_application(name.as_ref()).to_owned();
+        self.policy.token_type = Some(TokenType { name, required: false });
+        self
+    }
+
+    /// Accepts the type of a profile alone, so that tokens which the same issuer made for other ends, ID tokens above
+    /// all, are refused (RFC 8725, 3.11).
+    pub fn require_token_type(mut self, name: impl AsRef<str>) -> Self {
+        let name = without_application(name.as_ref()).to_owned();
+        self.policy.token_type = Some(TokenType { name, required: true });
+        self
+    }
+
+    /// How far the clocks of issuer and verifier may differ; the default is 60 s.
+    ///
+    /// A request is let in until `exp` + leeway, exclusive, and from `nbf` and `iat` - leeway, inclusive. It does not
+    /// lengthen what the evidence says: a socket ends at `exp` itself.
+    ///
+    /// # Errors
+    /// If it is longer than 300 s. A clock that is further off has to be set right.
+    pub fn leeway(mut self, leeway: Duration) -> Result<Self, ConfigError> {
+        if leeway > MAX_LEEWAY {
+            return Err(ConfigError::new("the leeway is longer than 300 s: shorten it, and set the clocks right"));
+        }
+        self.policy.leeway = leeway;
+        Ok(self)
+    }
+
+    /// Lets tokens end this long after they were issued, if that is before their `exp`. Tokens without `iat` are
+    /// refused.
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.policy.max_age = Some(age);
+        self
+    }
+
+    /// Lets tokens without `exp` in. Where there is one, it counts.
+    ///
+    /// # Security
+    /// Such a token is good for ever: until its key is withdrawn, if nothing else revokes it.
+    pub fn dangerous_allow_missing_exp(mut self) -> Self {
+        self.policy.expiry = Expiry::Optional;
+        self
+    }
+
+    /// Does not look at `exp`, except that it must be a time if it is there; and the evidence has no expiry.
+    ///
+    /// # Security
+    /// Tokens are then good for ever. For the tool that reads expired tokens, never for what protects something.
+    pub fn dangerous_ignore_exp(mut self) -> Self {
+        self.policy.expiry = Expiry::Ignored;
+        self
+    }
+
+    /// Lets tokens in that name an audience though none is configured. Where one is configured, it still counts.
+    ///
+    /// # Security
+    /// A token that was given to another service of the same issuer then opens this one as well.
+    pub fn dangerous_ignore_audience(mut self) -> Self {
+        self.policy.ignore_audience = true;
+        self
+    }
+
+    /// Names who decides about the user. See [`Verify`] for what the callback may give.
+    ///
+    /// It is asked only about tokens that are right in every other respect.
+    pub fn verify<V, M>(self, verify: V) -> JwtStrategy<C, V, M>
+    where
+        C: DeserializeOwned + Send,
+        V: Verify<C, M>,
+    {
+        JwtStrategy::new(self, verify)
+    }
+}
+
+impl<C> fmt::Debug for Jwt<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys = match &self.keys {
+            Keys::Fixed(keys) => Some(keys),
+            Keys::Source(_) => None,
+        };
+        f.debug_struct("Jwt").field("name", &self.name).field("keys", &keys).finish_non_exhaustive()
+    }
+}

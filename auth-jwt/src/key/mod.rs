@@ -1,0 +1,141 @@
+//! Keys that verify.
+
+mod check;
+mod jwk;
+mod pem;
+mod set;
+#[cfg(test)]
+mod tests;
+
+use std::{fmt, sync::Arc};
+
+use auth_core::ConfigError;
+use aws_lc_rs::{hmac, signature::ParsedPublicKey};
+
+pub use self::set::KeySet;
+pub(crate) use self::{
+    check::{RsaComponents, hmac_key},
+    jwk::Jwk,
+    pem::{PrivateDer, not_a_private_key},
+};
+use crate::{Algorithm, HmacSecret, algorithm::Family};
+
+/// A key that verifies signatures, and knows with which algorithms it may.
+///
+/// It is checked and prepared when it is built: a key that is weak, broken or of the wrong kind does not build.
+///
+/// | Kind | Accepted |
+/// |---|---|
+/// | HMAC | a secret at least as long as the hash |
+/// | RSA | 2048 to 8192 bits, an odd exponent from 3 to 2³³ |
+/// | EC | a point on P-256 or P-384 |
+/// | Ed25519 | 32 bytes |
+///
+/// `Debug` shows its id and algorithms only.
+#[derive(Clone)]
+pub struct VerifyingKey {
+    kid: Option<String>,
+    family: Family,
+    /// One verifier for each algorithm that the key may be used with.
+    verifiers: Vec<(Algorithm, Verifier)>,
+}
+
+/// A key with everything parsed and precomputed that can be, so that a request pays for the signature alone.
+///
+/// `jsonwebtoken` prepares no verifiers: those of its provider can be shared between threads neither as they are nor
+/// behind a reference, and they parse an RSA or EC key anew at each call. So signatures are checked by `aws-lc-rs`,
+/// the backend beneath, without a layer between; `jsonwebtoken` reads key files.
+#[derive(Clone)]
+pub(crate) enum Verifier {
+    Hmac(Arc<hmac::Key>),
+    Public(ParsedPublicKey),
+}
+
+impl VerifyingKey {
+    /// An HMAC key for one of the HS algorithms.
+    ///
+    /// # Errors
+    /// If the algorithm is none of those, or the secret is shorter than its hash.
+    pub fn hmac(algorithm: Algorithm, secret: impl Into<HmacSecret>) -> Result<Self, ConfigError> {
+        let key = hmac_key(algorithm, &secret.into())?;
+        Ok(Self::new(Family::Hmac, vec![(algorithm, Verifier::Hmac(key))]))
+    }
+
+    /// A public key from a PEM file: `PUBLIC KEY` (SPKI) of any kind, or `RSA PUBLIC KEY` (PKCS#1).
+    ///
+    /// # Errors
+    /// If the file holds something else (a private key and a certificate are named as such), a key of another kind
+    /// than `algorithm` wants, or one that is weak or broken.
+    pub fn from_pem(algorithm: Algorithm, pem: &[u8]) -> Result<Self, ConfigError> {
+        let public = pem::public(algorithm.family(), pem)?;
+        check::public(algorithm, &public).map(|verifier| Self::new(algorithm.family(), vec![(algorithm, verifier)]))
+    }
+
+    /// A public key in DER: SPKI of any kind, PKCS#1 for RSA, or the bare point or 32 bytes for EC and Ed25519.
+    ///
+    /// # Errors
+    /// If it is no public key of the kind that `algorithm` wants, or one that is weak or broken.
+    pub fn from_der(algorithm: Algorithm, der: &[u8]) -> Result<Self, ConfigError> {
+        check::public(algorithm, der).map(|verifier| Self::new(algorithm.family(), vec![(algorithm, verifier)]))
+    }
+
+    /// A key from a JSON Web Key (RFC 7517): a public key, or an `oct` secret.
+    ///
+    /// `alg`, `kty`, `crv`, `use` and `key_ops` must agree that the key verifies signatures. With `alg` it is for that
+    /// algorithm alone; without, for all that its kind allows (for a secret, those whose hash is not longer). The
+    /// `kid` is taken over.
+    ///
+    /// # Errors
+    /// If a member is missing, twice there, contradicts another or holds a weak key; and if there is a private part:
+    /// what only verifies must not hold it.
+    pub fn from_jwk(json: &str) -> Result<Self, ConfigError> {
+        Jwk::parse(json)?.verifying_key()
+    }
+
+    pub(crate) fn new(family: Family, verifiers: Vec<(Algorithm, Verifier)>) -> Self {
+        Self { kid: None, family, verifiers }
+    }
+
+    /// Names the key. A token that names another one is then not checked with it.
+    #[must_use]
+    pub fn with_kid(mut self, kid: impl Into<String>) -> Self {
+        self.kid = Some(kid.into());
+        self
+    }
+
+    /// The name of the key, if it has one.
+    #[must_use]
+    pub fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    /// The algorithms that the key may be used with.
+    pub fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
+        self.verifiers.iter().map(|&(algorithm, _)| algorithm)
+    }
+
+    pub(crate) fn is_hmac(&self) -> bool {
+        self.family == Family::Hmac
+    }
+
+    pub(crate) fn verifier(&self, algorithm: Algorithm) -> Option<&Verifier> {
+        self.verifiers.iter().find(|(a, _)| *a == algorithm).map(|(_, verifier)| verifier)
+    }
+}
+
+impl Verifier {
+    /// Whether `signature` is right. Tags are compared in constant time.
+    pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        match self {
+            Self::Hmac(key) => hmac::verify(key, message, signature).is_ok(),
+            Self::Public(key) => key.verify_sig(message, signature).is_ok(),
+        }
+    }
+}
+
+impl fmt::Debug for VerifyingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let algorithms: Vec<_> = self.algorithms().collect();
+        f.debug_struct("VerifyingKey").field("kid", &self.kid).field("algorithms", &algorithms).finish_non_exhaustive()
+    }
+}

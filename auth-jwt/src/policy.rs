@@ -1,0 +1,127 @@
+use std::time::{Duration, SystemTime};
+
+use crate::{
+    Algorithm,
+    token::{Header, RawClaims, Refused, RegisteredClaims},
+};
+
+/// What a token must be like, beyond its signature.
+pub(crate) struct Policy {
+    pub(crate) max_len: usize,
+    /// `None`: whatever the key allows.
+    pub(crate) algorithms: Option<Vec<Algorithm>>,
+    pub(crate) token_type: Option<TokenType>,
+    pub(crate) issuers: Vec<String>,
+    pub(crate) audiences: Vec<String>,
+    pub(crate) subject: Option<String>,
+    pub(crate) jwt_id: Option<String>,
+    pub(crate) leeway: Duration,
+    pub(crate) max_age: Option<Duration>,
+    pub(crate) expiry: Expiry,
+    pub(crate) ignore_audience: bool,
+}
+
+/// A profile's own value of `typ`, without `application/`.
+pub(crate) struct TokenType {
+    pub(crate) name: String,
+    pub(crate) required: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expiry {
+    Required,
+    Optional,
+    Ignored,
+}
+
+impl Policy {
+    /// Whether the token is of an issuer that is known here. It is asked first, since a token of another issuer is
+    /// another strategy's, however strange it looks to this one.
+    pub(crate) fn check_issuer(&self, claims: &RawClaims<'_>) -> Result<(), Refused> {
+        if self.issuers.is_empty() {
+            return Ok(());
+        }
+        match claims.issuer()? {
+            None => Err(Refused::Invalid("the token names no issuer")),
+            Some(issuer) if self.issuers.iter().any(|known| known == issuer) => Ok(()),
+            Some(_) => Err(Refused::Foreign("the token is of another issuer")),
+        }
+    }
+
+    /// Algorithm and type of the token.
+    pub(crate) fn check_header(&self, header: &Header<'_>) -> Result<Algorithm, Refused> {
+        let algorithm = header.algorithm()?;
+        if self.algorithms.as_ref().is_some_and(|allowed| !allowed.contains(&algorithm)) {
+            return Err(Refused::Invalid("the algorithm is not allowed"));
+        }
+        let is = |typ: &str, name: &str| without_application(typ).eq_ignore_ascii_case(name);
+        let fits = match (&self.token_type, header.typ.as_deref()) {
+            (Some(own), Some(typ)) if is(typ, &own.name) => true,
+            (Some(own), _) if own.required => false,
+            (_, Some(typ)) => is(typ, "JWT"),
+            (_, None) => true,
+        };
+        if fits { Ok(algorithm) } else { Err(Refused::Invalid("the token is of another type")) }
+    }
+
+    /// The claims of a token whose signature is right; when it ends, if it does.
+    pub(crate) fn check_claims(
+        &self,
+        claims: &RegisteredClaims<'_>,
+        now: SystemTime,
+    ) -> Result<Option<SystemTime>, Refused> {
+        let end = self.check_times(claims, now)?;
+        match &claims.aud {
+            None if self.audiences.is_empty() => {}
+            // A token for somebody must be refused by everybody else (RFC 7519, 4.1.3).
+            Some(_) if self.audiences.is_empty() && self.ignore_audience => {}
+            Some(aud) if self.audiences.iter().any(|own| aud.contains(own)) => {}
+            _ => return Err(Refused::Invalid("the token is for another audience, or for none")),
+        }
+        let is = |wanted: &Option<String>, found: Option<&str>| wanted.is_none() || wanted.as_deref() == found;
+        if !is(&self.subject, claims.sub.as_deref()) {
+            return Err(Refused::Invalid("the token has another subject"));
+        }
+        if !is(&self.jwt_id, claims.jti.as_deref()) {
+            return Err(Refused::Invalid("the token has another id"));
+        }
+        // Who presents such a token has to prove that a key is theirs (RFC 7800), and nobody has asked.
+        if claims.has_cnf {
+            return Err(Refused::Invalid("the token is bound to a key, and possession of it is not proven"));
+        }
+        Ok(end)
+    }
+
+    fn check_times(&self, claims: &RegisteredClaims<'_>, now: SystemTime) -> Result<Option<SystemTime>, Refused> {
+        let is_ahead = |time: Option<SystemTime>| {
+            time.and_then(|time| time.duration_since(now).ok()).is_some_and(|ahead| ahead > self.leeway)
+        };
+        let mut end = if self.expiry == Expiry::Ignored { None } else { claims.exp };
+        if end.is_none() && self.expiry == Expiry::Required {
+            return Err(Refused::Invalid("the token has no expiry"));
+        }
+        if is_ahead(claims.nbf) {
+            return Err(Refused::Invalid("the token is not valid yet"));
+        }
+        if is_ahead(claims.iat) {
+            return Err(Refused::Invalid("the token was issued in the future"));
+        }
+        if let Some(max_age) = self.max_age {
+            let iat = claims.iat.ok_or(Refused::Invalid("the token does not say when it was issued"))?;
+            // An age that leads beyond the end of time is none.
+            end = [end, iat.checked_add(max_age)].into_iter().flatten().min();
+        }
+        // The instant of `exp` itself is too late (RFC 7519, 4.1.4).
+        let is_over = |end: SystemTime| now.duration_since(end).is_ok_and(|over| over >= self.leeway);
+        if end.is_some_and(is_over) { Err(Refused::Expired) } else { Ok(end) }
+    }
+}
+
+/// A media type without its first half, which `typ` may leave out (RFC 7515, 4.1.9).
+pub(crate) fn without_application(typ: &str) -> &str {
+    const APPLICATION: &str = "application/";
+    match typ.get(..APPLICATION.len()) {
+        Some(start) if start.eq_ignore_ascii_case(APPLICATION) => typ.get(APPLICATION.len()..).unwrap_or_default(),
+        _ => typ,
+    }
+}

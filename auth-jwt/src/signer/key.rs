@@ -1,0 +1,216 @@
+use std::{fmt, sync::Arc};
+
+use auth_core::ConfigError;
+use aws_lc_rs::{
+    hmac,
+    rand::SystemRandom,
+    rsa::KeyPairComponents,
+    signature::{
+        self, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
+        Ed25519KeyPair, KeyPair as _, RsaEncoding, RsaKeyPair, RsaPublicKeyComponents,
+    },
+};
+
+use crate::{
+    Algorithm, HmacSecret, VerifyingKey,
+    algorithm::Family,
+    key::{Jwk, PrivateDer, RsaComponents, Verifier, hmac_key},
+};
+
+/// A key that signs, with one algorithm. The same rules hold as for a [`VerifyingKey`]: a weak one does not build.
+///
+/// `Debug` shows its id and algorithm only. It is cheap to clone.
+#[derive(Clone)]
+pub struct SigningKey {
+    kid: Option<String>,
+    algorithm: Algorithm,
+    material: Material,
+}
+
+/// Prepared once, as for verification; `jsonwebtoken` would parse an RSA key anew for each signature.
+#[derive(Clone)]
+enum Material {
+    Hmac(Arc<hmac::Key>),
+    Rsa(Arc<RsaKeyPair>, &'static dyn RsaEncoding),
+    Ec(Arc<EcdsaKeyPair>),
+    Ed25519(Arc<Ed25519KeyPair>),
+}
+
+impl SigningKey {
+    /// An HMAC key for one of the HS algorithms.
+    ///
+    /// # Errors
+    /// If the algorithm is none of those, or the secret is shorter than its hash.
+    pub fn hmac(algorithm: Algorithm, secret: impl Into<HmacSecret>) -> Result<Self, ConfigError> {
+        Ok(Self::new(algorithm, Material::Hmac(hmac_key(algorithm, &secret.into())?)))
+    }
+
+    /// A private key from a PEM file: `PRIVATE KEY` (PKCS#8) of any kind, or `RSA PRIVATE KEY` (PKCS#1).
+    ///
+    /// # Errors
+    /// If the file holds something else, an encrypted key, a key of another kind than `algorithm` wants, or one that
+    /// is weak or broken.
+    pub fn from_pem(algorithm: Algorithm, pem: &[u8]) -> Result<Self, ConfigError> {
+        Self::from_private_der(algorithm, &PrivateDer::from_pem(algorithm.family(), pem)?)
+    }
+
+    /// A private key in DER: PKCS#8 of any kind, or PKCS#1 for RSA.
+    ///
+    /// # Errors
+    /// If it is no private key of the kind that `algorithm` wants, or one that is weak or broken.
+    pub fn from_der(algorithm: Algorithm, der: &[u8]) -> Result<Self, ConfigError> {
+        let pkcs8 = Self::from_private_der(algorithm, &PrivateDer::pkcs8(der));
+        if algorithm.family() == Family::Rsa {
+            pkcs8.or_else(|_| Self::from_private_der(algorithm, &PrivateDer::pkcs1(der)))
+        } else {
+            pkcs8
+        }
+    }
+
+    /// A key from a JSON Web Key (RFC 7517): a private key, or an `oct` secret. The `kid` is taken over.
+    ///
+    /// # Errors
+    /// If a member is missing, twice there, contradicts another or holds a weak key; if `key_ops` is there without
+    /// `sign`; and if it is for more than one algorithm: such a key has to name one in `alg`.
+    pub fn from_jwk(json: &str) -> Result<Self, ConfigError> {
+        let jwk = Jwk::parse(json)?;
+        jwk.check_use("sign")?;
+        let family = jwk.family()?;
+        let [algorithm] = jwk.algorithms(family)?[..] else {
+            return Err(ConfigError::new("the JWK fits several algorithms: add `alg` with the one to sign with"));
+        };
+        let material = match family {
+            Family::Hmac => Material::Hmac(hmac_key(algorithm, &jwk.secret()?)?),
+            Family::Rsa => Material::rsa(algorithm, rsa_from(&jwk)?)?,
+            Family::P256 | Family::P384 => {
+                let (scheme, public) = (ec_scheme(family), jwk.point(family)?);
+                EcdsaKeyPair::from_private_key_and_public_key(scheme, &jwk.number("d")?, &public)
+                    .map(|pair| Material::Ec(Arc::new(pair)))
+                    .map_err(|_| wrong(family))?
+            }
+            Family::Ed25519 => Ed25519KeyPair::from_seed_and_public_key(&jwk.number("d")?, &jwk.point(family)?)
+                .map(|pair| Material::Ed25519(Arc::new(pair)))
+                .map_err(|_| wrong(family))?,
+        };
+        let key = Self::new(algorithm, material);
+        Ok(if let Some(kid) = jwk.kid() { key.with_kid(kid) } else { key })
+    }
+
+    fn from_private_der(algorithm: Algorithm, der: &PrivateDer) -> Result<Self, ConfigError> {
+        let family = algorithm.family();
+        let material = match (family, der) {
+            (Family::Rsa, PrivateDer::Pkcs1(der)) => {
+                Material::rsa(algorithm, RsaKeyPair::from_der(der).map_err(|_| wrong(family))?)?
+            }
+            (Family::Rsa, PrivateDer::Pkcs8(der)) => {
+                Material::rsa(algorithm, RsaKeyPair::from_pkcs8(der).map_err(|_| wrong(family))?)?
+            }
+            (Family::P256 | Family::P384, PrivateDer::Pkcs8(der)) => {
+                let pair = EcdsaKeyPair::from_pkcs8(ec_scheme(family), der).map_err(|_| wrong(family))?;
+                Material::Ec(Arc::new(pair))
+            }
+            (Family::Ed25519, PrivateDer::Pkcs8(der)) => {
+                Material::Ed25519(Arc::new(Ed25519KeyPair::from_pkcs8(der).map_err(|_| wrong(family))?))
+            }
+            (Family::Hmac, _) => return Err(ConfigError::new(format!("{algorithm} takes a secret: use `hmac`"))),
+            _ => return Err(wrong(family)),
+        };
+        Ok(Self::new(algorithm, material))
+    }
+
+    fn new(algorithm: Algorithm, material: Material) -> Self {
+        Self { kid: None, algorithm, material }
+    }
+
+    /// Names the key in the header of its tokens.
+    #[must_use]
+    pub fn with_kid(mut self, kid: impl Into<String>) -> Self {
+        self.kid = Some(kid.into());
+        self
+    }
+
+    /// The name of the key, if it has one.
+    #[must_use]
+    pub fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    /// The algorithm that it signs with.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The key that verifies what this one signs, of the same name.
+    ///
+    /// # Errors
+    /// If the public half does not pass the rules for it, which for a key that was built does not happen.
+    pub fn verifying_key(&self) -> Result<VerifyingKey, ConfigError> {
+        let key = match &self.material {
+            Material::Hmac(key) => VerifyingKey::new(Family::Hmac, vec![(self.algorithm, Verifier::Hmac(key.clone()))]),
+            Material::Rsa(pair, _) => VerifyingKey::from_der(self.algorithm, pair.public_key().as_ref())?,
+            Material::Ec(pair) => VerifyingKey::from_der(self.algorithm, pair.public_key().as_ref())?,
+            Material::Ed25519(pair) => VerifyingKey::from_der(self.algorithm, pair.public_key().as_ref())?,
+        };
+        Ok(if let Some(kid) = &self.kid { key.with_kid(kid) } else { key })
+    }
+
+    /// `None` if the backend fails.
+    pub(super) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
+        Some(match &self.material {
+            Material::Hmac(key) => hmac::sign(key, message).as_ref().to_vec(),
+            Material::Rsa(pair, encoding) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(*encoding, &SystemRandom::new(), message, &mut signature).ok()?;
+                signature
+            }
+            Material::Ec(pair) => pair.sign(&SystemRandom::new(), message).ok()?.as_ref().to_vec(),
+            Material::Ed25519(pair) => pair.try_sign(message).ok()?.as_ref().to_vec(),
+        })
+    }
+}
+
+impl Material {
+    /// The public half has to pass the rules of verification.
+    fn rsa(algorithm: Algorithm, pair: RsaKeyPair) -> Result<Self, ConfigError> {
+        RsaComponents::from_der(pair.public_key().as_ref())?;
+        let encoding: &'static dyn RsaEncoding = match algorithm {
+            Algorithm::RS256 => &signature::RSA_PKCS1_SHA256,
+            Algorithm::RS384 => &signature::RSA_PKCS1_SHA384,
+            Algorithm::RS512 => &signature::RSA_PKCS1_SHA512,
+            Algorithm::PS256 => &signature::RSA_PSS_SHA256,
+            Algorithm::PS384 => &signature::RSA_PSS_SHA384,
+            Algorithm::PS512 => &signature::RSA_PSS_SHA512,
+            other => return Err(wrong(other.family())),
+        };
+        Ok(Self::Rsa(Arc::new(pair), encoding))
+    }
+}
+
+fn rsa_from(jwk: &Jwk<'_>) -> Result<RsaKeyPair, ConfigError> {
+    let RsaComponents { n, e } = jwk.rsa()?;
+    let components = KeyPairComponents {
+        public_key: RsaPublicKeyComponents { n, e },
+        d: jwk.number("d")?,
+        p: jwk.number("p")?,
+        q: jwk.number("q")?,
+        dP: jwk.number("dp")?,
+        dQ: jwk.number("dq")?,
+        qInv: jwk.number("qi")?,
+    };
+    RsaKeyPair::from_components(&components).map_err(|_| wrong(Family::Rsa))
+}
+
+fn ec_scheme(family: Family) -> &'static EcdsaSigningAlgorithm {
+    if family == Family::P384 { &ECDSA_P384_SHA384_FIXED_SIGNING } else { &ECDSA_P256_SHA256_FIXED_SIGNING }
+}
+
+fn wrong(family: Family) -> ConfigError {
+    crate::key::not_a_private_key(family)
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SigningKey").field("kid", &self.kid).field("algorithm", &self.algorithm).finish_non_exhaustive()
+    }
+}

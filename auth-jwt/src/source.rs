@@ -1,0 +1,92 @@
+use std::{fmt, sync::Arc};
+
+use auth_core::{AuthRequest, BoxError, async_trait};
+
+use crate::{Algorithm, KeySet};
+
+/// Where keys come from that are not known when the strategy is built: fetched, rotated, or chosen by tenant.
+///
+/// It is asked once for each token that is well-formed, of a known issuer where issuers are configured, and of an
+/// allowed algorithm; and before the signature is checked. So an answer should be at hand: the work that it costs is
+/// work that strangers can order.
+///
+/// ```
+/// use std::{collections::HashMap, sync::Arc};
+/// use auth_core::{AuthRequest, BoxError, async_trait};
+/// use auth_jwt::{KeySet, KeySource, UnverifiedToken};
+///
+/// /// Several issuers, each with keys of its own.
+/// struct Issuers(HashMap<String, Arc<KeySet>>);
+///
+/// #[async_trait]
+/// impl KeySource for Issuers {
+///     async fn keys(
+///         &self,
+///         token: &UnverifiedToken<'_>,
+///         _: &AuthRequest<'_>,
+///     ) -> Result<Option<Arc<KeySet>>, BoxError> {
+///         Ok(token.issuer().and_then(|issuer| self.0.get(issuer)).cloned())
+///     }
+/// }
+/// ```
+#[async_trait]
+pub trait KeySource: Send + Sync + 'static {
+    /// The keys for this token; `Ok(None)` if it is of an issuer that is not known here, so that the chain asks the
+    /// next strategy.
+    ///
+    /// # Errors
+    /// If the keys cannot be had now: 503, and nothing is said about the token.
+    async fn keys(
+        &self,
+        token: &UnverifiedToken<'_>,
+        request: &AuthRequest<'_>,
+    ) -> Result<Option<Arc<KeySet>>, BoxError>;
+}
+
+/// What a token says of itself, before anything of it is proven. It may choose keys, and nothing else.
+///
+/// `Debug` shows the algorithm only.
+pub struct UnverifiedToken<'a> {
+    pub(crate) token: &'a str,
+    pub(crate) algorithm: Algorithm,
+    pub(crate) kid: Option<&'a str>,
+    pub(crate) issuer: Option<&'a str>,
+}
+
+impl<'a> UnverifiedToken<'a> {
+    /// The token as it came. Never log it.
+    #[must_use]
+    pub fn expose(&self) -> &'a str {
+        self.token
+    }
+
+    /// The algorithm.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The name of the key.
+    #[must_use]
+    pub fn kid(&self) -> Option<&'a str> {
+        self.kid
+    }
+
+    /// The issuer.
+    #[must_use]
+    pub fn issuer(&self) -> Option<&'a str> {
+        self.issuer
+    }
+}
+
+impl fmt::Debug for UnverifiedToken<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UnverifiedToken").field("algorithm", &self.algorithm).finish_non_exhaustive()
+    }
+}
+
+/// Fixed keys are apart from a source, so that they cost no boxed future.
+pub(crate) enum Keys {
+    Fixed(KeySet),
+    Source(Box<dyn KeySource>),
+}

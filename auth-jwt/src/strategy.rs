@@ -1,0 +1,156 @@
+use std::{fmt, marker::PhantomData};
+
+use auth_core::{
+    Accept, AuthRequest, BoxError, Carrier, Challenge, Needs, Outcome, Rejection, Strategy, Verify, async_trait,
+};
+use serde::de::DeserializeOwned;
+
+use crate::{
+    Jwt, UnverifiedToken,
+    source::Keys,
+    token::{Compact, Header, RawClaims, Refused},
+};
+
+/// JSON Web Tokens with their verify callback, ready for a chain; made by [`Jwt::verify`].
+#[must_use = "a strategy does nothing before it stands in a chain"]
+pub struct JwtStrategy<C, V, M = ()> {
+    jwt: Jwt<C>,
+    verify: V,
+    /// Which kind of closure `verify` is.
+    closure: PhantomData<fn() -> M>,
+}
+
+/// Why a request is not accepted.
+enum Stop {
+    Refused(Refused),
+    Rejected(Rejection),
+    Failed(BoxError),
+}
+
+impl<C, V, M> JwtStrategy<C, V, M>
+where
+    C: DeserializeOwned + Send,
+    V: Verify<C, M>,
+{
+    pub(crate) fn new(jwt: Jwt<C>, verify: V) -> Self {
+        Self { jwt, verify, closure: PhantomData }
+    }
+
+    /// Everything from the raw token to the user, in the order that the crate's documentation promises.
+    async fn accept(&self, token: &str, carrier: Carrier, request: &AuthRequest<'_>) -> Result<Accept<V::User>, Stop> {
+        let policy = &self.jwt.policy;
+        let compact = Compact::parse(token, policy.max_len)?;
+        let header = Header::parse(compact.header())?;
+        let claims = RawClaims::parse(compact.payload())?;
+        policy.check_issuer(&claims)?;
+        let algorithm = policy.check_header(&header)?;
+
+        match &self.jwt.keys {
+            Keys::Fixed(keys) => compact.verify(keys, algorithm, header.kid.as_deref())?,
+            Keys::Source(source) => {
+                let kid = header.kid.as_deref();
+                let unverified = UnverifiedToken { token, algorithm, kid, issuer: claims.issuer()? };
+                let keys = source.keys(&unverified, request).await.map_err(Stop::Failed)?;
+                let keys = keys.ok_or(Refused::Foreign("no keys are known for the issuer of the token"))?;
+                compact.verify(&keys, algorithm, kid)?;
+            }
+        }
+
+        let claims = claims.typed()?;
+        let end = policy.check_claims(&claims, request.now())?;
+        let typed = serde_json::from_slice(compact.payload());
+        // The error is dropped, since its text may repeat the claims.
+        let typed = typed.map_err(|_| Refused::Invalid("the claims do not fit their type"))?;
+        let verdict = self.verify.verify(typed, request).await.map_err(Stop::Failed)?;
+
+        // The extras of the verdict stay behind until the core can hand them on.
+        let (user, _extras) = verdict.into_result().map_err(Stop::Rejected)?;
+        let mut accept = Accept::new(user, carrier);
+        if let Some(end) = end {
+            accept = accept.expires_at(end);
+        }
+        if let Some(iat) = claims.iat {
+            accept = accept.issued_at(iat);
+        }
+        if let Some(jti) = claims.jti {
+            accept = accept.credential_id(jti);
+        }
+        if let Some(sid) = claims.sid {
+            accept = accept.session_id(sid);
+        }
+        Ok(accept)
+    }
+}
+
+#[async_trait]
+impl<C, V, M> Strategy for JwtStrategy<C, V, M>
+where
+    C: DeserializeOwned + Send + 'static,
+    V: Verify<C, M>,
+    M: 'static,
+{
+    type User = V::User;
+
+    fn name(&self) -> &str {
+        &self.jwt.name
+    }
+
+    fn challenges(&self, out: &mut Vec<Challenge>) {
+        let mut schemes = Vec::new();
+        self.jwt.extractor.schemes(&mut schemes);
+        for scheme in schemes {
+            let challenge = Challenge::new(scheme).with("realm", &self.jwt.realm).reporting_errors();
+            if !out.contains(&challenge) {
+                out.push(challenge);
+            }
+        }
+    }
+
+    fn needs(&self) -> Needs {
+        let mut needs = Needs::default();
+        self.jwt.extractor.needs(&mut needs);
+        needs
+    }
+
+    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Self::User>, BoxError> {
+        let credential = match self.jwt.extractor.extract(request) {
+            Ok(Some(credential)) => credential,
+            Ok(None) => return Ok(Outcome::Absent),
+            Err(malformed) => return Ok(malformed.into()),
+        };
+        match self.accept(credential.expose(), credential.carrier(), request).await {
+            Ok(accept) => Ok(Outcome::Accept(accept)),
+            Err(Stop::Refused(refused)) => Ok(refused.into()),
+            Err(Stop::Rejected(rejection)) => Ok(Outcome::Reject(rejection)),
+            Err(Stop::Failed(cause)) => Err(cause),
+        }
+    }
+}
+
+impl<C, V, M> fmt::Debug for JwtStrategy<C, V, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JwtStrategy").field("jwt", &self.jwt).finish_non_exhaustive()
+    }
+}
+
+impl From<Refused> for Stop {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+impl<U> From<Refused> for Outcome<U> {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Foreign(why) => {
+                tracing::debug!(why, "the token is not for this strategy");
+                Self::Foreign
+            }
+            Refused::Invalid(why) => {
+                tracing::debug!(why, "the token is refused");
+                Self::Reject(Rejection::invalid_credentials())
+            }
+            Refused::Expired => Self::Reject(Rejection::token_expired()),
+        }
+    }
+}

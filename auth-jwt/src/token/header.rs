@@ -1,0 +1,42 @@
+use std::borrow::Cow;
+
+use super::{
+    Refused,
+    json::{self, Value},
+};
+use crate::Algorithm;
+
+/// What we read of a token's header. All else, and above all `jwk`, `jku`, `x5u` and `x5c`, is ignored whatever its
+/// type (RFC 7515, 4): a key that a token names itself proves nothing.
+#[derive(Default)]
+pub(crate) struct Header<'a> {
+    algorithm: Option<Algorithm>,
+    pub(crate) kid: Option<Cow<'a, str>>,
+    pub(crate) typ: Option<Cow<'a, str>>,
+}
+
+impl<'a> Header<'a> {
+    pub(crate) fn parse(json: &'a [u8]) -> Result<Self, Refused> {
+        let mut header = Self::default();
+        json::members(json, |name, value| {
+            match name {
+                "alg" => header.algorithm = Algorithm::from_name(&value.into_text()?),
+                "kid" => header.kid = Some(value.into_text()?),
+                "typ" => header.typ = Some(value.into_text()?),
+                // We understand no extension, so whatever is critical is not understood; an empty list is an error too.
+                "crit" => return Err("the token has a `crit` header"),
+                "zip" => return Err("the token is compressed"),
+                "b64" if !matches!(value, Value::Bool(true)) => return Err("the payload is not base64url"),
+                _ => {}
+            }
+            Ok(())
+        })
+        .map_err(Refused::Invalid)?;
+        Ok(header)
+    }
+
+    /// The algorithm; absent, unknown and `none` alike are refused.
+    pub(crate) fn algorithm(&self) -> Result<Algorithm, Refused> {
+        self.algorithm.ok_or(Refused::Invalid("the token names no algorithm that is known here"))
+    }
+}

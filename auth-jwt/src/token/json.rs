@@ -1,0 +1,286 @@
+//! A strict reader for the JSON of tokens and keys.
+//!
+//! It walks the text once, without building a tree, and refuses what a lenient reader lets pass: members that occur
+//! twice at any depth (also if they are equal only after unescaping), lone surrogates, nesting beyond [`MAX_DEPTH`],
+//! and anything after the end. Which number or string library the rest of the program has configured does not matter
+//! to it, since it uses none.
+
+use std::borrow::Cow;
+
+/// The outermost object counts as one.
+pub(crate) const MAX_DEPTH: usize = 64;
+
+/// Why a text is refused: a constant for the log.
+pub(crate) type Broken = &'static str;
+
+/// One value: scalars ready to use, arrays and objects as the text that they are written in.
+#[derive(Clone, Debug)]
+pub(crate) enum Value<'a> {
+    Null,
+    Bool(bool),
+    Number(&'a str),
+    Text(Cow<'a, str>),
+    Array(&'a str),
+    Object(&'a str),
+}
+
+impl<'a> Value<'a> {
+    pub(crate) fn into_text(self) -> Result<Cow<'a, str>, Broken> {
+        match self {
+            Self::Text(text) => Ok(text),
+            _ => Err("a member that must be a text is none"),
+        }
+    }
+}
+
+/// Reads one object and hands its members to `each`, in order.
+pub(crate) fn members<'a, F>(json: &'a [u8], mut each: F) -> Result<(), Broken>
+where
+    F: FnMut(&str, Value<'a>) -> Result<(), Broken>,
+{
+    read(json, |scanner| scanner.expect(b'{', "no JSON object")?.object(1, &mut each))
+}
+
+/// Reads one array and hands its elements to `each`, in order.
+pub(crate) fn elements<'a, F>(json: &'a str, mut each: F) -> Result<(), Broken>
+where
+    F: FnMut(Value<'a>) -> Result<(), Broken>,
+{
+    read(json.as_bytes(), |scanner| scanner.expect(b'[', "no JSON array")?.array(1, &mut each))
+}
+
+fn read<'a>(json: &'a [u8], body: impl FnOnce(&mut Scanner<'a>) -> Result<(), Broken>) -> Result<(), Broken> {
+    let text = str::from_utf8(json).map_err(|_| "not UTF-8")?;
+    let mut scanner = Scanner { text, pos: 0, keys: Vec::with_capacity(16) };
+    scanner.skip_blanks();
+    body(&mut scanner)?;
+    scanner.skip_blanks();
+    if scanner.pos == text.len() { Ok(()) } else { Err("text after the JSON value") }
+}
+
+struct Scanner<'a> {
+    text: &'a str,
+    pos: usize,
+    /// The names of all objects that are open, innermost last.
+    keys: Vec<Cow<'a, str>>,
+}
+
+impl<'a> Scanner<'a> {
+    /// The rest of an object whose brace is read.
+    fn object<F>(&mut self, depth: usize, each: &mut F) -> Result<(), Broken>
+    where
+        F: FnMut(&str, Value<'a>) -> Result<(), Broken>,
+    {
+        check_depth(depth)?;
+        let outer = self.keys.len();
+        self.skip_blanks();
+        if !self.take(b'}') {
+            loop {
+                self.skip_blanks();
+                let key = self.expect(b'"', "a member without a name")?.string()?;
+                self.skip_blanks();
+                self.expect(b':', "a member without a colon")?.skip_blanks();
+                let value = self.value(depth)?;
+                each(&key, value)?;
+                self.keys.push(key);
+                self.skip_blanks();
+                if !self.take(b',') {
+                    self.expect(b'}', "an object without an end")?;
+                    break;
+                }
+            }
+        }
+        // Sorting keeps this from becoming quadratic when a stranger sends thousands of names.
+        let names = self.keys.get_mut(outer..).unwrap_or_default();
+        names.sort_unstable();
+        if names.array_windows().any(|[a, b]| a == b) {
+            return Err("a member occurs twice");
+        }
+        self.keys.truncate(outer);
+        Ok(())
+    }
+
+    /// The rest of an array whose bracket is read.
+    fn array<F>(&mut self, depth: usize, each: &mut F) -> Result<(), Broken>
+    where
+        F: FnMut(Value<'a>) -> Result<(), Broken>,
+    {
+        check_depth(depth)?;
+        self.skip_blanks();
+        if self.take(b']') {
+            return Ok(());
+        }
+        loop {
+            self.skip_blanks();
+            let value = self.value(depth)?;
+            each(value)?;
+            self.skip_blanks();
+            if !self.take(b',') {
+                self.expect(b']', "an array without an end")?;
+                return Ok(());
+            }
+        }
+    }
+
+    fn value(&mut self, depth: usize) -> Result<Value<'a>, Broken> {
+        let start = self.pos;
+        match self.next()? {
+            b'"' => Ok(Value::Text(self.string()?)),
+            b'{' => {
+                self.object(depth + 1, &mut |_: &str, _| Ok(()))?;
+                Ok(Value::Object(self.since(start)?))
+            }
+            b'[' => {
+                self.array(depth + 1, &mut |_| Ok(()))?;
+                Ok(Value::Array(self.since(start)?))
+            }
+            b't' => self.word("rue", Value::Bool(true)),
+            b'f' => self.word("alse", Value::Bool(false)),
+            b'n' => self.word("ull", Value::Null),
+            first @ (b'-' | b'0'..=b'9') => {
+                self.number(first)?;
+                Ok(Value::Number(self.since(start)?))
+            }
+            _ => Err("no JSON value"),
+        }
+    }
+
+    fn word(&mut self, rest: &str, value: Value<'a>) -> Result<Value<'a>, Broken> {
+        let end = self.pos + rest.len();
+        if self.text.get(self.pos..end) != Some(rest) {
+            return Err("no JSON value");
+        }
+        self.pos = end;
+        Ok(value)
+    }
+
+    /// The rest of a number whose first character is read (RFC 8259, 6).
+    fn number(&mut self, first: u8) -> Result<(), Broken> {
+        let first = if first == b'-' { self.next()? } else { first };
+        match first {
+            b'0' => {}
+            b'1'..=b'9' => {
+                self.skip_digits();
+            }
+            _ => return Err("a number without digits"),
+        }
+        if self.take(b'.') && self.skip_digits() == 0 {
+            return Err("a fraction without digits");
+        }
+        if self.take(b'e') || self.take(b'E') {
+            let _ = self.take(b'+') || self.take(b'-');
+            if self.skip_digits() == 0 {
+                return Err("an exponent without digits");
+            }
+        }
+        Ok(())
+    }
+
+    /// The rest of a string whose quote is read.
+    fn string(&mut self) -> Result<Cow<'a, str>, Broken> {
+        let plain = self.plain()?;
+        if self.next()? == b'"' {
+            return Ok(Cow::Borrowed(plain));
+        }
+        let mut text = plain.to_owned();
+        loop {
+            text.push(self.escape()?);
+            text.push_str(self.plain()?);
+            if self.next()? == b'"' {
+                return Ok(Cow::Owned(text));
+            }
+        }
+    }
+
+    /// What stands before the next quote or backslash.
+    fn plain(&mut self) -> Result<&'a str, Broken> {
+        let start = self.pos;
+        let rest = self.text.as_bytes().get(start..).unwrap_or_default();
+        let len = rest.iter().position(|&b| matches!(b, b'"' | b'\\' | 0..0x20)).ok_or("a string without an end")?;
+        self.pos += len;
+        if self.peek().is_some_and(|b| b < 0x20) {
+            return Err("a control character in a string");
+        }
+        self.since(start)
+    }
+
+    /// The character behind a backslash.
+    fn escape(&mut self) -> Result<char, Broken> {
+        Ok(match self.next()? {
+            b'"' => '"',
+            b'\\' => '\\',
+            b'/' => '/',
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => {
+                let first = self.hex4()?;
+                let second = if matches!(first, 0xd800..0xdc00) {
+                    self.expect(b'\\', LONE)?.expect(b'u', LONE)?;
+                    Some(self.hex4()?)
+                } else {
+                    None
+                };
+                let mut chars = char::decode_utf16([first].into_iter().chain(second));
+                match (chars.next(), chars.next()) {
+                    (Some(Ok(c)), None) => c,
+                    _ => return Err(LONE),
+                }
+            }
+            _ => return Err("an unknown escape in a string"),
+        })
+    }
+
+    fn hex4(&mut self) -> Result<u16, Broken> {
+        let digits = self.text.get(self.pos..self.pos + 4).filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()));
+        self.pos += 4;
+        digits.and_then(|digits| u16::from_str_radix(digits, 16).ok()).ok_or("an unknown escape in a string")
+    }
+
+    fn skip_digits(&mut self) -> usize {
+        let start = self.pos;
+        while self.peek().is_some_and(|b| b.is_ascii_digit()) {
+            self.pos += 1;
+        }
+        self.pos - start
+    }
+
+    fn skip_blanks(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.pos += 1;
+        }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.pos).copied()
+    }
+
+    fn next(&mut self) -> Result<u8, Broken> {
+        let byte = self.peek().ok_or("the JSON text ends early")?;
+        self.pos += 1;
+        Ok(byte)
+    }
+
+    fn take(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        self.pos += usize::from(found);
+        found
+    }
+
+    fn expect(&mut self, byte: u8, otherwise: Broken) -> Result<&mut Self, Broken> {
+        if self.take(byte) { Ok(self) } else { Err(otherwise) }
+    }
+
+    fn since(&self, start: usize) -> Result<&'a str, Broken> {
+        // OK because both ends stand beside an ASCII character, so the text is never cut within one.
+        self.text.get(start..self.pos).ok_or("the JSON text ends early")
+    }
+}
+
+const LONE: Broken = "half a surrogate pair in a string";
+
+fn check_depth(depth: usize) -> Result<(), Broken> {
+    if depth > MAX_DEPTH { Err("nested too deep") } else { Ok(()) }
+}
