@@ -1,6 +1,7 @@
 use std::{
     future::Future,
     pin::Pin,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -13,6 +14,12 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 pub trait Timer: Clock {
     /// Completes as soon as the clock shows `deadline` or later; at once if it does so already.
     fn sleep_until(&self, deadline: SystemTime) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+}
+
+impl<T: Timer + ?Sized> Timer for Arc<T> {
+    fn sleep_until(&self, deadline: SystemTime) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        (**self).sleep_until(deadline)
+    }
 }
 
 impl Timer for SystemClock {

@@ -1,0 +1,84 @@
+//! Sockets over HTTP/2: extended CONNECT (RFC 8441), spoken frame by frame.
+
+use bytes::Bytes;
+use h2::{
+    client::{self, SendRequest},
+    ext::Protocol,
+};
+use http::{Request, Response};
+use tokio::net::TcpStream;
+
+use crate::support::*;
+
+/// A connection of HTTP/2 on which the server has said that it takes extended CONNECT.
+async fn connection(server: &Server) -> SendRequest<Bytes> {
+    let stream = TcpStream::connect(server.addr).await.unwrap();
+    let (sender, connection) = client::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    // The setting comes with the first frame of the server; one request and answer later it is there.
+    let mut sender = sender.ready().await.unwrap();
+    let (response, _) = sender.send_request(Request::get(server.url("/")).body(()).unwrap(), true).unwrap();
+    response.await.unwrap();
+    assert!(sender.is_extended_connect_protocol_enabled());
+    sender
+}
+
+async fn connect(server: &Server, headers: &[(&str, &str)]) -> (Response<h2::RecvStream>, h2::SendStream<Bytes>) {
+    let mut request = Request::connect(server.url("/ws"))
+        .extension(Protocol::from_static("websocket"))
+        .header("sec-websocket-version", "13");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let mut sender = connection(server).await.ready().await.unwrap();
+    let (response, stream) = sender.send_request(request.body(()).unwrap(), false).unwrap();
+    (response.await.unwrap(), stream)
+}
+
+async fn server() -> Server {
+    Server::start(app(layer(jwt_or_basic()))).await
+}
+
+#[tokio::test]
+async fn good_token_opens_a_socket_that_echoes() {
+    let server = server().await;
+    let (response, mut stream) = connect(&server, &[("authorization", &bearer_of("ann"))]).await;
+    assert_eq!(response.status(), 200);
+    // A final text frame of two bytes, masked with zeroes (RFC 6455, 5.2).
+    stream.send_data(Bytes::from_static(b"\x81\x82\0\0\0\0hi"), false).unwrap();
+    let mut body = response.into_body();
+    assert_eq!(body.data().await.unwrap().unwrap(), &b"\x81\x02hi"[..]);
+}
+
+#[tokio::test]
+async fn subprotocol_token_opens_a_socket_and_is_never_echoed() {
+    let server = server().await;
+    let (response, _stream) = connect(&server, &[("sec-websocket-protocol", &protocols(&token("ann", 60)))]).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["sec-websocket-protocol"], "auth.v1");
+}
+
+#[tokio::test]
+async fn without_credentials_answers_401_with_every_challenge() {
+    let server = server().await;
+    let (response, _stream) = connect(&server, &[]).await;
+    assert_eq!(response.status(), 401);
+    let challenges: Vec<_> = response.headers().get_all("www-authenticate").iter().collect();
+    assert_eq!(challenges, JWT_OR_BASIC);
+}
+
+#[tokio::test]
+async fn foreign_origin_answers_403() {
+    let server = server().await;
+    let headers = [("origin", "https://evil.example"), ("authorization", &*bearer_of("ann"))];
+    assert_eq!(connect(&server, &headers).await.0.status(), 403);
+}
+
+#[tokio::test]
+async fn own_origin_is_that_of_the_authority() {
+    let server = server().await;
+    let origin = format!("http://{}", server.addr);
+    let cookie = format!("jwt={}", token("ann", 60));
+    assert_eq!(connect(&server, &[("origin", &origin), ("cookie", &cookie)]).await.0.status(), 200);
+    assert_eq!(connect(&server, &[("cookie", &cookie)]).await.0.status(), 403);
+}

@@ -1,0 +1,159 @@
+//! Where a layer may stand, and how it fails to build.
+
+use std::{convert::Infallible, task::Poll};
+
+use auth_core::{Authenticated, Chain, Challenge, extract::cookie};
+use axum::{Router, body::Body, middleware, routing::get};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, Full};
+use tower::{Layer as _, ServiceBuilder, ServiceExt as _, service_fn};
+use ws_adapter::AuthLayer;
+
+use crate::support::*;
+
+fn cookie_only() -> Chain<User> {
+    Chain::new().or(jwt_from(cookie("jwt")))
+}
+
+#[test]
+fn chain_without_any_challenge_does_not_build_and_says_what_to_do() {
+    let error = AuthLayer::try_new(cookie_only()).unwrap_err().to_string();
+    assert!(error.contains("fallback_challenge") && error.contains("fallback_redirect"), "{error}");
+    assert!(AuthLayer::try_optional(cookie_only()).is_err());
+}
+
+#[test]
+#[should_panic(expected = "no strategy of the chain has a challenge")]
+fn chain_without_any_challenge_panics_where_it_is_put_into_a_layer() {
+    let _ = AuthLayer::new(cookie_only());
+}
+
+#[tokio::test]
+async fn chain_without_a_challenge_names_one() {
+    let chain = cookie_only().fallback_challenge(Challenge::new("Cookie").with("realm", "app"));
+    let answer = Server::start(app(layer(chain))).await.get("/me", &[]).await;
+    assert_eq!((answer.status, answer.challenges()), (401, vec!["Cookie realm=\"app\""]));
+}
+
+#[test]
+fn origin_that_is_none_does_not_build_and_is_named() {
+    for origin in ["app.example", "https://app.example/path", "*"] {
+        let error = layer(jwt_or_basic()).allow_origins([origin]).unwrap_err().to_string();
+        assert!(error.contains(origin), "{error}");
+    }
+    assert!(layer(jwt_or_basic()).allow_origins([]).is_err());
+    assert!(layer(jwt_or_basic()).public_origin("null").is_err());
+}
+
+#[tokio::test]
+async fn layer_stands_before_one_method_only() {
+    let route = get(|| async { "everybody" }).merge(axum::routing::post(me).layer(layer(jwt_or_basic())));
+    let server = Server::start(Router::new().route("/", route)).await;
+    assert_eq!(server.get("/", &[]).await.body, "everybody");
+    assert_eq!(server.send(reqwest::Method::POST, "/", &[], "").await.status, 401);
+    let headers = [("authorization", &*bearer_of("ann"))];
+    assert_eq!(server.send(reqwest::Method::POST, "/", &headers, "").await.body, "ann");
+}
+
+#[tokio::test]
+async fn handler_sees_the_evidence_of_the_inner_layer() {
+    let by_password = layer(Chain::new().or(basic()));
+    let by_cookie = layer(cookie_only().fallback_challenge(Challenge::new("Cookie")));
+    let app = Router::new().route("/me", get(me).layer(by_cookie)).layer(by_password);
+    let cookie = format!("jwt={}", token("ann", 60));
+    let headers = [("authorization", "Basic YWRtaW46cGFzc3dvcmQ="), ("cookie", &cookie)];
+    assert_eq!(Server::start(app).await.get("/me", &headers).await.body, "ann");
+}
+
+#[tokio::test]
+async fn inner_optional_layer_without_a_credential_hides_the_outer_user() {
+    async fn maybe(user: Option<Authenticated<User>>) -> String {
+        user.map_or_else(|| "a guest".to_owned(), |user| user.0.clone())
+    }
+    let inner = AuthLayer::optional(cookie_only().fallback_challenge(Challenge::new("Cookie"))).timer(clock());
+    let app = Router::new().route("/me", get(maybe).layer(inner)).layer(layer(Chain::new().or(basic())));
+    let headers = [("authorization", "Basic YWRtaW46cGFzc3dvcmQ=")];
+    assert_eq!(Server::start(app).await.get("/me", &headers).await.body, "a guest");
+}
+
+#[tokio::test]
+async fn inner_layer_finds_the_token_that_the_outer_one_has_taken_out() {
+    let app = app(layer(jwt_or_basic())).layer(layer(jwt_or_basic()));
+    let server = Server::start(app).await;
+    let opened = server.connect("/ws", &[("sec-websocket-protocol", &protocols(&token("ann", 60)))]).await;
+    assert_eq!(opened.unwrap().1.header("sec-websocket-protocol"), Some("auth.v1"));
+}
+
+#[tokio::test]
+async fn handler_that_needs_a_user_answers_401_under_an_optional_layer() {
+    let server = Server::start(app(AuthLayer::optional(jwt_or_basic()).timer(clock()))).await;
+    let answer = server.get("/me", &[]).await;
+    assert!(answer.is(401, "missing_credentials"));
+    assert_eq!(answer.challenges(), JWT_OR_BASIC);
+    assert!(server.refused(&[]).await.is(401, "missing_credentials"));
+}
+
+#[tokio::test]
+async fn handler_without_a_layer_answers_500() {
+    let app = Router::new().route("/me", get(me)).route("/ws", get(echo));
+    let server = Server::start(app).await;
+    assert!(server.get("/me", &[]).await.is(500, "internal_error"));
+    assert!(server.refused(&[]).await.is(500, "internal_error"));
+}
+
+#[tokio::test]
+async fn socket_handler_asked_without_a_handshake_answers_4xx() {
+    let server = Server::start(app(layer(jwt_or_basic()))).await;
+    let status = server.get("/ws", &[("authorization", &bearer_of("ann"))]).await.status;
+    assert!((400..500).contains(&status), "{status}");
+}
+
+#[tokio::test]
+async fn layer_stands_among_others_in_a_service_builder() {
+    let inner = middleware::from_fn(|request: axum::extract::Request, next: middleware::Next| next.run(request));
+    let stack = ServiceBuilder::new().layer(layer(jwt_or_basic())).layer(inner);
+    let server = Server::start(Router::new().route("/me", get(me)).layer(stack)).await;
+    assert_eq!(server.get("/me", &[("authorization", &bearer_of("ann"))]).await.body, "ann");
+}
+
+#[tokio::test]
+async fn plain_tower_service_is_protected_too() {
+    let inner = service_fn(|request: Request<Full<Bytes>>| async move {
+        let user = request.extensions().get::<Authenticated<User>>().map(|user| user.0.clone());
+        Ok::<_, Infallible>(Response::new(Full::from(user.unwrap_or_default())))
+    });
+    let service = layer(jwt_or_basic()).layer(inner);
+    let ask = |authorization: String| {
+        let request = Request::get("/").header("authorization", authorization).body(Full::default()).unwrap();
+        service.clone().oneshot(request)
+    };
+    let accepted = ask(bearer_of("ann")).await.unwrap();
+    assert_eq!(accepted.into_body().collect().await.unwrap().to_bytes(), "ann");
+    assert_eq!(ask("Bearer x".into()).await.unwrap().status(), 401);
+}
+
+#[tokio::test]
+async fn service_that_was_ready_is_the_one_that_is_called() {
+    let (mut service, mut handle) =
+        tower_test::mock::spawn_layer::<Request<Body>, Response<Body>, _>(layer(jwt_or_basic()));
+    handle.allow(0);
+    assert!(service.poll_ready().is_pending());
+    handle.allow(1);
+    assert!(matches!(service.poll_ready(), Poll::Ready(Ok(()))));
+    let request = Request::get("/").header("authorization", bearer_of("ann")).body(Body::empty()).unwrap();
+    let response = tokio::spawn(service.call(request));
+    let (_, send) = handle.next_request().await.unwrap();
+    send.send_response(Response::new(Body::empty()));
+    assert_eq!(response.await.unwrap().unwrap().status(), 200);
+}
+
+#[test]
+fn public_types_are_send_and_sync() {
+    fn check<T: Send + Sync>() {}
+    check::<AuthLayer<User>>();
+    check::<ws_adapter::Auth<Router, User>>();
+    check::<ws_adapter::AuthWebSocketUpgrade<User>>();
+    check::<ws_adapter::AuthSocket<User>>();
+    check::<ws_adapter::Shutdown>();
+}

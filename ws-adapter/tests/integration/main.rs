@@ -1,0 +1,14 @@
+//! The middleware behind real servers, asked by real clients over TCP.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod support;
+
+mod handshake;
+mod hostile;
+mod http2;
+mod layer;
+mod passport;
+mod payload;
+mod reject;
+mod routes;
+mod socket;

@@ -1,0 +1,283 @@
+//! An open socket and its end.
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use auth_core::ManualClock;
+use axum::{Router, extract::ws::Message, routing::any};
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio_tungstenite::tungstenite;
+use ws_adapter::{AuthLayer, AuthSocket, AuthWebSocketUpgrade, Close, Shutdown};
+
+use crate::support::*;
+
+/// A server whose only route runs `handler`, and its clock.
+async fn serving<F, Fut>(handler: F) -> (Server, ManualClock)
+where
+    F: Fn(AuthSocket<User>) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    let clock = clock();
+    let layer = AuthLayer::new(jwt_or_basic()).timer(clock.clone());
+    let route = any(move |ws: AuthWebSocketUpgrade<User>| async move { ws.on_upgrade(handler) });
+    (Server::start(Router::new().route("/ws", route).layer(layer)).await, clock)
+}
+
+async fn echo_all(mut socket: AuthSocket<User>) {
+    while let Some(Ok(message)) = socket.recv().await {
+        if socket.send(message).await.is_err() {
+            break;
+        }
+    }
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn idle_socket_closes_at_the_moment_of_expiry_and_not_before() {
+    let (server, clock) = serving(echo_all).await;
+    let mut client = server.open(&bearer_of("ann")).await;
+    clock.advance(MINUTE - Duration::from_nanos(1));
+    assert!(client.echoes("one nanosecond left").await);
+    clock.advance(Duration::from_nanos(1));
+    assert_eq!(client.closed().await, expired());
+}
+
+#[tokio::test]
+async fn busy_socket_closes_at_expiry() {
+    let (server, clock) = serving(echo_all).await;
+    let client = server.open(&bearer_of("ann")).await;
+    let (mut sender, mut receiver) = client.0.split();
+    let flood = tokio::spawn(async move { while sender.send(tungstenite::Message::text("x")).await.is_ok() {} });
+    // It is under way once a hundred echoes came back.
+    for _ in 0..100 {
+        receiver.next().await.unwrap().unwrap();
+    }
+    clock.advance(MINUTE);
+    let close = tokio::time::timeout(Duration::from_secs(5), async {
+        loop {
+            if let tungstenite::Message::Close(Some(frame)) = receiver.next().await.unwrap().unwrap() {
+                return (u16::from(frame.code), frame.reason.to_string());
+            }
+        }
+    });
+    assert_eq!(close.await.ok(), expired());
+    flood.abort();
+}
+
+#[tokio::test]
+async fn handler_that_never_polls_its_socket_is_closed_and_dropped() {
+    struct Dropped(Counter);
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    let dropped = Counter::default();
+    let counter = dropped.clone();
+    let (server, clock) = serving(move |socket| {
+        let guard = Dropped(counter.clone());
+        async move {
+            let _kept = (socket, guard);
+            std::future::pending().await
+        }
+    })
+    .await;
+    let mut client = server.open(&bearer_of("ann")).await;
+    clock.advance(MINUTE);
+    assert_eq!(client.closed().await, expired());
+    eventually(|| dropped.load(Ordering::SeqCst) == 1).await;
+}
+
+#[tokio::test]
+async fn socket_that_was_moved_into_another_task_closes_at_expiry() {
+    let ended = Counter::default();
+    let counter = ended.clone();
+    let (server, clock) = serving(move |socket| {
+        let counter = counter.clone();
+        async move {
+            tokio::spawn(async move {
+                echo_all(socket).await;
+                counter.fetch_add(1, Ordering::SeqCst);
+            });
+        }
+    })
+    .await;
+    let mut client = server.open(&bearer_of("ann")).await;
+    assert!(client.echoes("from another task").await);
+    clock.advance(MINUTE);
+    assert_eq!(client.closed().await, expired());
+    eventually(|| ended.load(Ordering::SeqCst) == 1).await;
+}
+
+#[tokio::test]
+async fn split_socket_closes_at_expiry() {
+    let (server, clock) = serving(|socket: AuthSocket<User>| async move {
+        let (mut sender, mut receiver) = socket.split();
+        while let Some(Ok(message)) = receiver.next().await {
+            sender.send(message).await.unwrap();
+        }
+    })
+    .await;
+    let mut client = server.open(&bearer_of("ann")).await;
+    assert!(client.echoes("in halves").await);
+    clock.advance(MINUTE);
+    assert_eq!(client.closed().await, expired());
+}
+
+#[tokio::test]
+async fn nothing_is_handed_on_after_expiry() {
+    let received = Counter::default();
+    let counter = received.clone();
+    let (server, clock) = serving(move |mut socket: AuthSocket<User>| {
+        let counter = counter.clone();
+        async move {
+            while let Some(Ok(Message::Text(_))) = socket.recv().await {
+                counter.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    })
+    .await;
+    let mut client = server.open(&bearer_of("ann")).await;
+    clock.advance(MINUTE);
+    // It may meet an open socket, or one that is closing.
+    let _ = client.0.send(tungstenite::Message::text("too late")).await;
+    assert_eq!(client.closed().await, expired());
+    assert_eq!(received.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn credential_without_expiry_keeps_its_socket() {
+    let (server, clock) = serving(echo_all).await;
+    let mut client = server.open("Basic YWRtaW46cGFzc3dvcmQ=").await;
+    clock.advance(1_000_000 * MINUTE);
+    assert!(client.echoes("a year later").await);
+}
+
+#[tokio::test]
+async fn peer_that_reads_nothing_is_cut_off_at_expiry() {
+    let done = Counter::default();
+    let counter = done.clone();
+    let (server, clock) = serving(move |mut socket: AuthSocket<User>| {
+        let counter = counter.clone();
+        async move {
+            // More than the buffers of both ends hold: the last send waits for ever.
+            while socket.send(Message::Binary(vec![0; 60_000].into())).await.is_ok() {}
+            counter.fetch_add(1, Ordering::SeqCst);
+        }
+    })
+    .await;
+    let shutdown_free = server.open(&bearer_of("ann")).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    clock.advance(MINUTE);
+    // The client never reads; the server lets go all the same, and others are served.
+    let mut other = server.open("Basic YWRtaW46cGFzc3dvcmQ=").await;
+    assert!(matches!(other.next().await, Some(tungstenite::Message::Binary(_))));
+    drop(shutdown_free);
+}
+
+#[tokio::test]
+async fn message_of_64_kib_passes_and_of_one_byte_more_closes_with_1009() {
+    let (server, _) = serving(echo_all).await;
+    let mut client = server.open(&bearer_of("ann")).await;
+    assert!(client.echoes(&"x".repeat(64 * 1024)).await);
+    client.send(&"x".repeat(64 * 1024 + 1)).await;
+    assert_eq!(client.closed().await, Some((1009, "too_big".into())));
+}
+
+#[tokio::test]
+async fn message_in_many_frames_is_bounded_too() {
+    use tungstenite::protocol::frame::{
+        Frame,
+        coding::{Data, OpCode},
+    };
+    let (server, _) = serving(echo_all).await;
+    let mut client = server.open(&bearer_of("ann")).await;
+    for i in 0..3 {
+        let code = if i == 0 { Data::Text } else { Data::Continue };
+        let frame = Frame::message(vec![b'x'; 30_000], OpCode::Data(code), false);
+        client.0.send(tungstenite::Message::Frame(frame)).await.unwrap();
+    }
+    assert_eq!(client.closed().await, Some((1009, "too_big".into())));
+}
+
+#[tokio::test]
+async fn shutdown_closes_with_1012_and_is_drained() {
+    let shutdown = Shutdown::new();
+    let layer = layer(jwt_or_basic()).shutdown(&shutdown);
+    let server = Server::start(app(layer)).await;
+    let mut first = server.open(&bearer_of("ann")).await;
+    let mut second = server.open(&bearer_of("bob")).await;
+    assert!(first.echoes("open").await && second.echoes("open").await);
+    assert_eq!(shutdown.open(), 2);
+    shutdown.begin();
+    let restarting = Some((1012, "restarting".to_owned()));
+    assert_eq!(first.closed().await, restarting);
+    assert_eq!(second.closed().await, restarting);
+    // Once the clients have answered, nothing is left.
+    drop((first, second));
+    tokio::time::timeout(Duration::from_secs(5), shutdown.drained()).await.unwrap();
+    assert_eq!(shutdown.open(), 0);
+}
+
+#[tokio::test]
+async fn handler_that_is_done_closes_with_1000() {
+    let (server, _) = serving(|_| async {}).await;
+    assert_eq!(server.open(&bearer_of("ann")).await.closed().await, Some((1000, String::new())));
+}
+
+#[tokio::test]
+async fn handler_closes_with_a_code_of_its_own() {
+    let (server, _) = serving(|socket: AuthSocket<User>| async move { socket.close(Close::new(4001, "enough")) }).await;
+    assert_eq!(server.open(&bearer_of("ann")).await.closed().await, Some((4001, "enough".into())));
+}
+
+#[tokio::test]
+async fn handler_ends_when_the_peer_goes() {
+    let ended = Counter::default();
+    let counter = ended.clone();
+    let (server, _) = serving(move |socket| {
+        let counter = counter.clone();
+        async move {
+            echo_all(socket).await;
+            counter.fetch_add(1, Ordering::SeqCst);
+        }
+    })
+    .await;
+    let mut closing = server.open(&bearer_of("ann")).await;
+    closing.0.close(None).await.unwrap();
+    drop(server.open(&bearer_of("bob")).await);
+    eventually(|| ended.load(Ordering::SeqCst) == 2).await;
+}
+
+#[tokio::test]
+async fn handler_knows_its_user_and_the_subprotocol() {
+    let (server, _) = serving(|mut socket: AuthSocket<User>| async move {
+        let text = format!("{} {:?}", socket.user().0, socket.protocol().unwrap());
+        socket.send(Message::Text(text.into())).await.unwrap();
+    })
+    .await;
+    let headers = [("sec-websocket-protocol", &*protocols(&token("ann", 60)))];
+    let (mut client, _) = server.connect("/ws", &headers).await.unwrap();
+    assert_eq!(client.next().await.unwrap().into_text().unwrap(), "ann \"auth.v1\"");
+}
+
+#[test]
+fn long_reason_of_a_close_is_cut_at_a_character() {
+    let close = Close::new(4000, "é".repeat(100));
+    assert_eq!(close.reason().len(), 122);
+}
+
+static NEVER: AtomicUsize = AtomicUsize::new(0);
+
+#[tokio::test]
+async fn refused_handshake_never_runs_the_handler() {
+    let (server, _) = serving(|_| async {
+        NEVER.fetch_add(1, Ordering::SeqCst);
+    })
+    .await;
+    assert!(server.refused(&[]).await.is(401, "missing_credentials"));
+    assert_eq!(NEVER.load(Ordering::SeqCst), 0);
+}
