@@ -1,1 +1,163 @@
-//! Placeholder.
+//! An echo server to try the chain by hand: one chain, JWT or Basic, in front of a route and a WebSocket.
+//!
+//! This is a program to read and to play with, not a library: nothing in it is meant to be reused.
+
+mod page;
+mod serve;
+mod start;
+mod users;
+
+use std::{sync::Arc, time::Duration};
+
+use auth_basic::{Basic, BasicLogin};
+use auth_core::{
+    Authenticated, BoxError, Chain, Strategy,
+    extract::{Extractor as _, bearer, subprotocol},
+};
+use auth_jwt::{HmacSecret, Jwt, Signer};
+use axum::{
+    Json, Router,
+    extract::{State, ws::Message},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::{any, get, post},
+};
+use serde::Serialize;
+use ws_adapter::{AuthLayer, AuthSocket, AuthWebSocketUpgrade, Shutdown, Timer};
+
+pub use self::{
+    serve::serve,
+    start::{TUTORIAL_TOKEN, hints, warnings},
+    users::{Claims, User, Users},
+};
+
+/// How long a token of `POST /api/token` is good.
+const TOKEN_TTL: Duration = Duration::from_secs(900);
+
+/// What the application is built from.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Settings {
+    /// The HMAC secret of the tokens.
+    pub secret: HmacSecret,
+    /// The clock by which tokens are issued and judged, and sockets end.
+    pub timer: Arc<dyn Timer>,
+    /// Ends the sockets on the way out.
+    pub shutdown: Shutdown,
+}
+
+impl Settings {
+    /// Settings with this secret and the clock of the operating system.
+    pub fn new(secret: impl Into<HmacSecret>) -> Self {
+        // Both are for the tutorial's sake, whose secret is `secret`; `warnings` says so at the start.
+        let secret = secret.into().dangerous_allow_short_secret();
+        Self { secret, timer: Arc::new(auth_core::SystemClock), shutdown: Shutdown::new() }
+    }
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settings").finish_non_exhaustive()
+    }
+}
+
+/// The whole application.
+///
+/// # Errors
+/// If the secret is empty.
+pub fn app(settings: &Settings) -> Result<Router, BoxError> {
+    let users = Arc::new(Users::new());
+    let jwt_or_basic = Chain::new().or(jwt(settings, &users)?).or(basic(&users));
+    let basic_alone = Chain::new().or(basic(&users));
+    let layer = |chain| AuthLayer::new(chain).timer(settings.timer.clone()).shutdown(&settings.shutdown);
+
+    let protected = Router::new().route("/api/me", get(me)).route("/ws", any(echo)).layer(layer(jwt_or_basic));
+    let login = Router::new()
+        .route("/api/token", post(token))
+        .with_state(Arc::new(signer(settings)?))
+        .layer(layer(basic_alone));
+    Ok(Router::new().merge(page::routes()).merge(protected).merge(login).route("/health", get(|| async { "ok" })))
+}
+
+/// Signs the tokens that this application accepts.
+///
+/// # Errors
+/// If the secret is empty.
+pub fn signer(settings: &Settings) -> Result<Signer, BoxError> {
+    Ok(Signer::hs256(settings.secret.clone())?.clock(settings.timer.clone()))
+}
+
+fn jwt(settings: &Settings, users: &Arc<Users>) -> Result<impl Strategy<User = User> + use<>, BoxError> {
+    let users = Arc::clone(users);
+    Ok(Jwt::<Claims>::hs256(settings.secret.clone())?
+        .extract(bearer().or(subprotocol("auth.bearer.")))
+        .realm("demo")
+        .dangerous_allow_missing_exp()
+        .verify(move |claims: Claims| {
+            let users = Arc::clone(&users);
+            async move { users.by_id(&claims.sub) }
+        }))
+}
+
+fn basic(users: &Arc<Users>) -> impl Strategy<User = User> + use<> {
+    let users = Arc::clone(users);
+    Basic::new("demo").verify(move |login: BasicLogin| {
+        let users = Arc::clone(&users);
+        async move { users.by_login(&login).await }
+    })
+}
+
+#[derive(Serialize)]
+struct Me {
+    id: String,
+    name: String,
+    strategy: String,
+}
+
+async fn me(user: Authenticated<User>) -> Json<Me> {
+    let strategy = user.evidence().strategy().to_owned();
+    Json(Me { id: user.id.clone(), name: user.name.clone(), strategy })
+}
+
+#[derive(Serialize)]
+struct Token<'t> {
+    token: &'t str,
+    expires_in: u64,
+}
+
+#[derive(Serialize)]
+struct Subject<'u> {
+    sub: &'u str,
+    name: &'u str,
+}
+
+async fn token(State(signer): State<Arc<Signer>>, user: Authenticated<User>) -> Response {
+    match signer.sign_for(&Subject { sub: &user.id, name: &user.name }, TOKEN_TTL) {
+        Ok(token) => {
+            let answer = Token { token: token.expose(), expires_in: TOKEN_TTL.as_secs() };
+            ([("cache-control", "no-store")], Json(answer)).into_response()
+        }
+        Err(error) => {
+            tracing::error!(%error, "a token could not be signed");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+async fn echo(ws: AuthWebSocketUpgrade<User>) -> Response {
+    ws.on_upgrade(answer)
+}
+
+async fn answer(mut socket: AuthSocket<User>) {
+    while let Some(Ok(message)) = socket.recv().await {
+        let answer = match message {
+            Message::Text(text) => Message::Text(format!("server response: {text}").into()),
+            Message::Binary(bytes) => Message::Binary(bytes),
+            Message::Ping(_) | Message::Pong(_) => continue,
+            Message::Close(_) => break,
+        };
+        if socket.send(answer).await.is_err() {
+            break;
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The command line of the demo.
+
+use std::{error::Error, io::Write as _, net::Ipv4Addr, process::ExitCode, time::Duration};
+
+use clap::{Parser, Subcommand};
+use demo::{Settings, app, hints, serve, signer, warnings};
+use tokio::net::TcpListener;
+
+/// An echo server behind one chain of strategies: JWT, then Basic.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    /// The port on 127.0.0.1; 0 takes a free one
+    #[arg(long, env = "PORT", default_value_t = 3000)]
+    port: u16,
+    /// The HMAC secret of the tokens
+    #[arg(long, env = "SECRET", default_value = "secret", hide_env_values = true, global = true)]
+    secret: String,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Print a signed token
+    Token {
+        /// The id of the user; the demo knows 1001
+        #[arg(long, default_value = "1001")]
+        sub: String,
+        /// How long it is good, in seconds
+        #[arg(long, default_value_t = 900)]
+        ttl: u64,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Cli::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "demo: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let settings = Settings::new(cli.secret.as_str());
+    if let Some(Command::Token { sub, ttl }) = cli.command {
+        let claims = serde_json::json!({ "sub": sub });
+        let token = signer(&settings)?.sign_for(&claims, Duration::from_secs(ttl))?;
+        return Ok(writeln!(std::io::stdout(), "{}", token.expose())?);
+    }
+
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+
+    let app = app(&settings)?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, cli.port)).await.map_err(|error| {
+        format!(
+            "port {} on 127.0.0.1 cannot be used ({error}): stop what holds it, or choose another with PORT",
+            cli.port
+        )
+    })?;
+    for warning in warnings(&cli.secret) {
+        tracing::warn!("{warning}");
+    }
+    write!(std::io::stdout(), "{}", hints(listener.local_addr()?, &settings)?)?;
+    serve(listener, app, settings.shutdown.clone(), stop_signal()).await;
+    Ok(())
+}
+
+/// Completes on Ctrl-C, and on SIGTERM where there is such a thing.
+async fn stop_signal() {
+    let ctrl_c = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    if let Ok(mut term) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            _ = ctrl_c => {}
+            _ = term.recv() => {}
+        }
+        return;
+    }
+    let _ = ctrl_c.await;
+}

@@ -1,0 +1,44 @@
+use std::{fmt::Write as _, net::SocketAddr};
+
+use auth_core::BoxError;
+
+use crate::{Settings, signer};
+
+/// The token of the original tutorial: HS256 with the secret `secret`, and no `exp`.
+pub const TUTORIAL_TOKEN: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMDAxIiwibmFtZSI6ImFkbWluIiwiaWF0IjoxNTE2MDQ0NDQ0fQ.aWj5grFWJwcsbgxNJ7HdfL5PUfD8fMh9GwXutuR86GE";
+
+/// What a person has to know who starts this, one line each.
+#[must_use]
+pub fn warnings(secret: &str) -> Vec<&'static str> {
+    let mut warnings = vec!["tokens without `exp` are accepted, because the tutorial's has none: do not copy this"];
+    if secret.len() < 32 {
+        warnings.push("the secret is shorter than its hash, so it can be guessed: set SECRET to 32 bytes or more");
+    }
+    warnings
+}
+
+/// The address and commands to paste.
+///
+/// # Errors
+/// If no token can be signed.
+pub fn hints(addr: SocketAddr, settings: &Settings) -> Result<String, BoxError> {
+    let token = signer(settings)?.sign(&serde_json::json!({ "sub": "1001", "name": "admin" }))?;
+    let token = token.expose();
+    let mut text = String::new();
+    write!(
+        text,
+        "
+  Open        http://{addr}/
+
+  Nobody      curl -i http://{addr}/api/me
+  Bad token   curl -i http://{addr}/api/me -H 'Authorization: Bearer a.b.c'
+  Good token  curl -i http://{addr}/api/me -H 'Authorization: Bearer {token}'
+  Basic       curl -i http://{addr}/api/me -u admin:password
+  New token   curl -i -X POST http://{addr}/api/token -u admin:password
+  WebSocket   npx wscat -c ws://{addr}/ws -H 'Authorization: Bearer {token}'
+
+  Ctrl-C ends it.
+"
+    )?;
+    Ok(text)
+}
