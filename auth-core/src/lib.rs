@@ -106,6 +106,6 @@ pub use self::{
     rejection::{Rejection, RejectionKind},
     request::{AuthRequest, Transport},
     secret::Secret,
-    strategy::{BoxError, Needs, Strategy},
+    strategy::{BoxError, Named, Needs, Strategy},
     verify::{ByCredential, ByCredentialAndRequest, IntoVerdict, RequestInfo, Verdict, Verify},
 };

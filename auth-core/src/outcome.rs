@@ -1,4 +1,4 @@
-use std::time::SystemTime;
+use std::{fmt, sync::Arc, time::SystemTime};
 
 use http::{HeaderValue, StatusCode};
 
@@ -9,7 +9,6 @@ use crate::{
 };
 
 /// What a strategy says of a request. A failure of the system is an `Err` beside it, never a [`Reject`](Self::Reject).
-#[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "these five are the decision table: a sixth must break every match")]
 pub enum Outcome<U> {
     /// My credential, and good.
@@ -25,6 +24,19 @@ pub enum Outcome<U> {
     Redirect(Redirect),
 }
 
+impl<U> fmt::Debug for Outcome<U> {
+    /// Leaves the user and the place of a redirect out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accept(accept) => f.debug_tuple("Accept").field(accept).finish(),
+            Self::Absent => f.write_str("Absent"),
+            Self::Foreign => f.write_str("Foreign"),
+            Self::Reject(rejection) => f.debug_tuple("Reject").field(rejection).finish(),
+            Self::Redirect(redirect) => f.debug_tuple("Redirect").field(&redirect.status()).finish(),
+        }
+    }
+}
+
 impl<U> From<Malformed> for Outcome<U> {
     /// A broken place is a request that is refused with 400.
     fn from(malformed: Malformed) -> Self {
@@ -34,7 +46,6 @@ impl<U> From<Malformed> for Outcome<U> {
 }
 
 /// A user, with what the strategy found out about the credential. The chain seals it into [`Authenticated`].
-#[derive(Debug)]
 pub struct Accept<U> {
     pub(crate) user: U,
     pub(crate) evidence: Evidence,
@@ -101,24 +112,40 @@ impl<U> Accept<U> {
         &self.user
     }
 
+    /// What is known so far. Name and instant are the chain's to say: both are missing before it has seen the acceptance.
+    #[must_use]
+    pub fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+
     /// The same acceptance of another user value.
     pub fn map_user<V>(self, f: impl FnOnce(U) -> V) -> Accept<V> {
         Accept { user: f(self.user), evidence: self.evidence }
     }
 
-    /// Names the strategy, unless a chain further in has done so.
-    pub(crate) fn named(mut self, name: &std::sync::Arc<str>) -> Self {
-        self.evidence.strategy.get_or_insert_with(|| std::sync::Arc::clone(name));
+    /// Notes the instant, and the strategy unless a chain further in has named it.
+    pub(crate) fn found_by(mut self, strategy: &Arc<str>, now: SystemTime) -> Self {
+        self.evidence.strategy.get_or_insert_with(|| Arc::clone(strategy));
+        self.evidence.authenticated_at = now;
         self
     }
 
-    pub(crate) fn seal(mut self, now: SystemTime) -> Authenticated<U> {
-        self.evidence.authenticated_at = now;
+    pub(crate) fn seal(self) -> Authenticated<U> {
         Authenticated::sealed(self.user, self.evidence)
     }
 }
 
-/// Where the client has to go first. It is answered to plain HTTP requests only, with `Cache-Control: no-store`.
+impl<U> fmt::Debug for Accept<U> {
+    /// Leaves the user out: a user record does not belong in a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Accept").field("evidence", &self.evidence).finish_non_exhaustive()
+    }
+}
+
+/// Where the client has to go first, answered with `Cache-Control: no-store`.
+///
+/// Plain HTTP requests only are sent there. Everything else (a handshake, a Socket.IO `CONNECT`, a message) is answered
+/// with 401 instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redirect {
     status: StatusCode,

@@ -34,7 +34,7 @@ pub enum RefusalKind {
     Foreign,
     /// A strategy refused its own credential: 400, 401 or 403.
     Rejected,
-    /// The client has to go elsewhere first: 302 or 303.
+    /// The client has to go elsewhere first: 302 or 303, and 401 where a redirect cannot be followed.
     Redirect,
     /// A system behind a strategy failed: 503 `unavailable`.
     Unavailable,
@@ -114,12 +114,13 @@ impl Refusal {
     pub fn to_response(&self) -> Response<String> {
         let mut response = Response::new(String::new());
         if self.redirect().is_none() {
-            // OK to write the code as it is: `{:?}` of a constant in snake case is a JSON string.
+            // A code is a constant in snake case; whatever else is in it would need an escape, and is left out.
+            let code = self.code().chars().filter(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\\'));
             *response.body_mut() = format!(
-                r#"{{"type":"about:blank","title":"{}","status":{},"code":{:?}}}"#,
+                r#"{{"type":"about:blank","title":"{}","status":{},"code":"{}"}}"#,
                 self.status().canonical_reason().unwrap_or("Refused"),
                 self.status().as_u16(),
-                self.code(),
+                code.collect::<String>(),
             );
             let problem = HeaderValue::from_static("application/problem+json");
             response.headers_mut().insert(header::CONTENT_TYPE, problem);

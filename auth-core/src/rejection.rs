@@ -10,8 +10,8 @@ pub struct Rejection {
     kind: RejectionKind,
     code: &'static str,
     scopes: Vec<&'static str>,
-    /// The challenges of the strategy that said it; the innermost chain fills them in.
-    pub(crate) presented: Vec<Challenge>,
+    /// The challenges of the strategy that said it, if any; the innermost chain or `and` fills them in.
+    presented: Option<Vec<Challenge>>,
 }
 
 /// The kinds of [`Rejection`], which decide about status and challenge.
@@ -92,6 +92,17 @@ impl Rejection {
         }
     }
 
+    /// Notes whose credential it was, unless something further in has done so.
+    pub(crate) fn presented_to(mut self, challenges: &[Challenge]) -> Self {
+        self.presented.get_or_insert_with(|| challenges.to_vec());
+        self
+    }
+
+    /// The challenges of the strategy whose credential it was.
+    pub(crate) fn presented(&self) -> &[Challenge] {
+        self.presented.as_deref().unwrap_or_default()
+    }
+
     /// `challenge` with what RFC 6750, 3.1 says of this rejection. The descriptions are constants.
     pub(crate) fn mark(&self, challenge: &Challenge) -> Challenge {
         let (error, description) = match self.kind {
@@ -109,6 +120,6 @@ impl Rejection {
     }
 
     fn new(kind: RejectionKind, code: &'static str) -> Self {
-        Self { kind, code, scopes: Vec::new(), presented: Vec::new() }
+        Self { kind, code, scopes: Vec::new(), presented: None }
     }
 }

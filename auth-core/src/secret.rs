@@ -25,6 +25,10 @@ impl Secret {
         &self.0
     }
 
+    pub(crate) fn into_inner(self) -> Zeroizing<String> {
+        self.0
+    }
+
     /// Compares with another text in a time that depends on the lengths alone.
     #[must_use]
     pub fn ct_eq(&self, other: &str) -> bool {

@@ -152,7 +152,6 @@ impl fmt::Debug for RequestInfo {
 }
 
 /// What the application says of a credential that is good in itself.
-#[derive(Debug)]
 pub struct Verdict<U>(Result<(U, Extensions), Rejection>);
 
 impl<U> Verdict<U> {
@@ -188,6 +187,13 @@ impl<U> Verdict<U> {
     /// The rejection, if the application refused.
     pub fn into_result(self) -> Result<(U, Extensions), Rejection> {
         self.0
+    }
+}
+
+impl<U> fmt::Debug for Verdict<U> {
+    /// Leaves the user and the extras out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Verdict").field(&self.0.as_ref().map(|_| "<redacted>")).finish()
     }
 }
 

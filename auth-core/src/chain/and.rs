@@ -1,18 +1,26 @@
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use crate::{AuthRequest, BoxError, Challenge, Evidence, Needs, Outcome, Strategy, outcome::Accept};
 
 /// Two strategies that both must accept; made by [`Chain::and`](super::Chain::and).
 pub(super) struct And<A, B> {
-    left: A,
-    right: B,
+    left: Side<A>,
+    right: Side<B>,
     name: String,
+}
+
+struct Side<S> {
+    strategy: S,
+    name: Arc<str>,
+    challenges: Vec<Challenge>,
 }
 
 impl<A: Strategy, B: Strategy> And<A, B> {
     pub(super) fn new(left: A, right: B) -> Self {
         let name = format!("{}+{}", left.name(), right.name());
-        Self { left, right, name }
+        Self { left: Side::new(left), right: Side::new(right), name }
     }
 }
 
@@ -25,13 +33,13 @@ impl<A: Strategy, B: Strategy> Strategy for And<A, B> {
     }
 
     fn challenges(&self, out: &mut Vec<Challenge>) {
-        self.left.challenges(out);
-        self.right.challenges(out);
+        out.extend_from_slice(&self.left.challenges);
+        out.extend_from_slice(&self.right.challenges);
     }
 
     fn needs(&self) -> Needs {
-        let mut needs = self.left.needs();
-        needs.merge(self.right.needs());
+        let mut needs = self.left.strategy.needs();
+        needs.merge(self.right.strategy.needs());
         needs
     }
 
@@ -39,7 +47,24 @@ impl<A: Strategy, B: Strategy> Strategy for And<A, B> {
         // Both are asked whatever the first says, since an error of the second outweighs a rejection by the first.
         let left = self.left.authenticate(request).await;
         let right = self.right.authenticate(request).await;
-        Ok(both(named(left?, self.left.name()), named(right?, self.right.name())))
+        Ok(both(left?, right?))
+    }
+}
+
+impl<S: Strategy> Side<S> {
+    fn new(strategy: S) -> Self {
+        let mut challenges = Vec::new();
+        strategy.challenges(&mut challenges);
+        Self { name: strategy.name().into(), challenges, strategy }
+    }
+
+    /// Notes whose acceptance or rejection it is, as long as the other side's is not mixed in.
+    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<S::User>, BoxError> {
+        Ok(match self.strategy.authenticate(request).await? {
+            Outcome::Accept(accept) => Outcome::Accept(accept.found_by(&self.name, request.now())),
+            Outcome::Reject(rejection) => Outcome::Reject(rejection.presented_to(&self.challenges)),
+            other => other,
+        })
     }
 }
 
@@ -56,12 +81,5 @@ fn both<A, B>(left: Outcome<A>, right: Outcome<B>) -> Outcome<(A, B)> {
         (Outcome::Foreign, _) | (_, Outcome::Foreign) | (Outcome::Accept(_), _) | (_, Outcome::Accept(_)) => {
             Outcome::Foreign
         }
-    }
-}
-
-fn named<U>(outcome: Outcome<U>, name: &str) -> Outcome<U> {
-    match outcome {
-        Outcome::Accept(accept) => Outcome::Accept(accept.named(&name.into())),
-        other => other,
     }
 }

@@ -1,5 +1,6 @@
 use std::{
     any::Any,
+    error::Error,
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
@@ -11,7 +12,7 @@ use tracing::Instrument as _;
 
 use super::{Chain, Fallback};
 use crate::{
-    AuthRequest, Authenticated, BoxError, Challenge, Evidence, Outcome, Refusal, RefusalKind, Rejection,
+    AuthRequest, Authenticated, BoxError, Challenge, Evidence, Outcome, Refusal, RefusalKind, Rejection, Transport,
     rejection::RejectionKind,
 };
 
@@ -36,27 +37,25 @@ impl<U: Send + Sync + 'static> Chain<U> {
             code = tracing::field::Empty
         );
         let result = self.run(request).instrument(span.clone()).await;
-        let (strategy, code) = match &result {
-            Ok(user) => (user.evidence().strategy(), "accepted"),
-            Err(refusal) => ("", refusal.code()),
-        };
+        let code = result.as_ref().map_or_else(Refusal::code, |_| "accepted");
+        let strategy = result.as_ref().map_or("", |user| user.evidence().strategy());
         span.record("strategy", strategy).record("code", code);
         #[cfg(feature = "metrics")]
-        metrics::counter!("auth_decisions_total", "strategy" => strategy.to_owned(), "code" => code).increment(1);
+        count(result.as_ref().ok(), code);
         result
     }
 
     /// The refusal that answers `rejection` as this chain would, for a layer that refuses on its own account.
     #[must_use]
     pub fn refuse(&self, rejection: &Rejection, request: &AuthRequest<'_>) -> Refusal {
-        self.refusal_of(rejection, &presented_by_header(&self.challenges, request))
+        self.refusal_of(rejection, &presented_by_header(&self.challenges, request), request)
     }
 
     async fn run(&self, request: &AuthRequest<'_>) -> Result<Authenticated<U>, Refusal> {
         match catch_panic(self.decide(request)).await {
             Ok(Ok(Decision { outcome, presented })) => self.seal(outcome, &presented, request),
             Ok(Err(cause)) => {
-                tracing::error!(%cause, "authentication is unavailable");
+                tracing::error!(cause = &*cause as &(dyn Error + 'static), "authentication is unavailable");
                 Err(Refusal::unavailable(cause))
             }
             Err(panic) => {
@@ -78,7 +77,7 @@ impl<U: Send + Sync + 'static> Chain<U> {
             span.record("outcome", describe(&outcome));
             match outcome? {
                 Outcome::Accept(accept) => {
-                    let mut accept = accept.named(&node.name);
+                    let mut accept = accept.found_by(&node.name, request.now());
                     if let Some(identify) = self.identify {
                         accept.evidence.principal = Some(identify(&accept.user));
                     }
@@ -131,25 +130,31 @@ impl<U: Send + Sync + 'static> Chain<U> {
         request: &AuthRequest<'_>,
     ) -> Result<Authenticated<U>, Refusal> {
         Err(match outcome {
-            Outcome::Accept(accept) => return Ok(accept.seal(request.now())),
-            Outcome::Absent => self.unauthorized(RefusalKind::Missing, "missing_credentials", self.challenges.to_vec()),
+            Outcome::Accept(accept) => return Ok(accept.seal()),
+            Outcome::Absent => {
+                self.unauthorized(RefusalKind::Missing, "missing_credentials", self.challenges.to_vec(), request)
+            }
             Outcome::Foreign => {
                 let rejection = Rejection::invalid_credentials();
                 let challenges = self.marked(&rejection, &presented_by_header(presented, request));
-                self.unauthorized(RefusalKind::Foreign, rejection.code(), challenges)
+                self.unauthorized(RefusalKind::Foreign, rejection.code(), challenges, request)
             }
             Outcome::Reject(rejection) => {
-                self.refusal_of(&rejection, &presented_by_header(&rejection.presented, request))
+                self.refusal_of(&rejection, &presented_by_header(rejection.presented(), request), request)
             }
-            Outcome::Redirect(redirect) => Refusal::redirect_to(redirect, RefusalKind::Redirect, "redirect"),
+            Outcome::Redirect(redirect) => match request.transport() {
+                Transport::Http => Refusal::redirect_to(redirect, RefusalKind::Redirect, "redirect"),
+                // No client follows a redirect in the middle of a handshake.
+                _ => self.unauthorized(RefusalKind::Redirect, "redirect", self.challenges.to_vec(), request),
+            },
         })
     }
 
-    fn refusal_of(&self, rejection: &Rejection, presented: &[Challenge]) -> Refusal {
+    fn refusal_of(&self, rejection: &Rejection, presented: &[Challenge], request: &AuthRequest<'_>) -> Refusal {
         let marked = || self.marked(rejection, presented);
         let challenges = match rejection.kind() {
             RejectionKind::InvalidCredentials | RejectionKind::Expired => {
-                return self.unauthorized(RefusalKind::Rejected, rejection.code(), marked());
+                return self.unauthorized(RefusalKind::Rejected, rejection.code(), marked(), request);
             }
             RejectionKind::InvalidRequest => marked(),
             // What the client presented is right; it is told what it lacks, and not to try another scheme.
@@ -168,9 +173,15 @@ impl<U: Send + Sync + 'static> Chain<U> {
     }
 
     /// A 401, or what the chain names instead where no strategy has a challenge.
-    fn unauthorized(&self, kind: RefusalKind, code: &'static str, challenges: Vec<Challenge>) -> Refusal {
+    fn unauthorized(
+        &self,
+        kind: RefusalKind,
+        code: &'static str,
+        challenges: Vec<Challenge>,
+        request: &AuthRequest<'_>,
+    ) -> Refusal {
         let challenges = match &self.fallback {
-            Some(Fallback::Redirect(redirect)) if challenges.is_empty() => {
+            Some(Fallback::Redirect(redirect)) if challenges.is_empty() && request.transport() == Transport::Http => {
                 return Refusal::redirect_to(redirect.clone(), kind, code);
             }
             Some(Fallback::Challenge(challenge)) if challenges.is_empty() => vec![challenge.clone()],
@@ -186,16 +197,6 @@ impl<U> Decision<U> {
     }
 }
 
-impl Rejection {
-    /// Notes whose credential it was, unless a chain further in has done so.
-    fn presented_to(mut self, challenges: &[Challenge]) -> Self {
-        if self.presented.is_empty() {
-            self.presented = challenges.to_vec();
-        }
-        self
-    }
-}
-
 /// Of several candidates, those of the scheme that the `Authorization` header names, if it names one of theirs.
 fn presented_by_header(candidates: &[Challenge], request: &AuthRequest<'_>) -> Vec<Challenge> {
     let value = request.parts().headers.get(AUTHORIZATION).map(|value| value.as_bytes()).unwrap_or_default();
@@ -203,6 +204,14 @@ fn presented_by_header(candidates: &[Challenge], request: &AuthRequest<'_>) -> V
     let of_scheme = |c: &&Challenge| c.scheme().as_bytes().eq_ignore_ascii_case(scheme);
     let named: Vec<_> = candidates.iter().filter(of_scheme).cloned().collect();
     if named.is_empty() { candidates.to_vec() } else { named }
+}
+
+/// Counts a decision; the strategy's name is shared, not copied.
+#[cfg(feature = "metrics")]
+fn count<U>(user: Option<&Authenticated<U>>, code: &'static str) {
+    let strategy = user.and_then(|user| user.evidence().strategy.clone());
+    let strategy = strategy.map_or(metrics::SharedString::const_str(""), metrics::SharedString::from_shared);
+    metrics::counter!("auth_decisions_total", "strategy" => strategy, "code" => code).increment(1);
 }
 
 fn describe<U>(outcome: &Result<Outcome<U>, BoxError>) -> &'static str {

@@ -1,6 +1,6 @@
 mod and;
+mod and_then;
 mod decide;
-mod map;
 
 use std::{fmt, sync::Arc};
 
@@ -93,9 +93,17 @@ impl<U: Send + Sync + 'static> Chain<U> {
     ///
     /// Both are always asked. Where they differ, the worst counts: an error, then `Reject`, `Redirect`, `Foreign`. One
     /// `Accept` beside one `Absent` is `Foreign`; two `Absent` are `Absent`.
+    ///
+    /// What was set before (`revocation`, `identified`, `try_next_on_reject`) goes on to hold for the chain so far; set
+    /// after, it holds for both together. A fallback is the whole chain's, wherever it was named.
+    ///
+    /// # Security
+    /// That both credentials belong to one person is for the application to say; [`and_then`](Self::and_then) is the
+    /// place.
     #[must_use]
     pub fn and<S: Strategy>(self, strategy: S) -> Chain<(U, S::User)> {
-        EmptyChain.or(and::And::new(self, strategy))
+        let fallback = self.fallback.clone();
+        Chain { fallback, ..EmptyChain.or(and::And::new(self, strategy)) }
     }
 
     /// Turns the users of this chain into another type, so that it can stand beside strategies of that type.
@@ -116,7 +124,33 @@ impl<U: Send + Sync + 'static> Chain<U> {
         V: Send + Sync + 'static,
         F: Fn(Accept<U>) -> Result<Accept<V>, BoxError> + Send + Sync + 'static,
     {
-        EmptyChain.or(map::TryMap::new(self, f))
+        self.and_then(move |accept| f(accept).map(Outcome::Accept))
+    }
+
+    /// Decides again about what this chain accepts: whether two credentials belong to one person, whether an account
+    /// may use this part of the application.
+    ///
+    /// ```
+    /// # use auth_core::{Accept, BoxError, Carrier, Chain, Outcome, Rejection, Strategy};
+    /// # fn same_person<S: Strategy<User = u64>>(token: S, ticket: impl Strategy<User = u64>) -> Chain<u64> {
+    /// Chain::new().or(token).and(ticket).and_then(|accept| {
+    ///     let (token, ticket) = *accept.user();
+    ///     Ok(if token == ticket {
+    ///         Outcome::Accept(accept.map_user(|_| token))
+    ///     } else {
+    ///         Outcome::Reject(Rejection::forbidden().with_code("not_the_same_person"))
+    ///     })
+    /// })
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn and_then<V, F>(self, f: F) -> Chain<V>
+    where
+        V: Send + Sync + 'static,
+        F: Fn(Accept<U>) -> Result<Outcome<V>, BoxError> + Send + Sync + 'static,
+    {
+        let fallback = self.fallback.clone();
+        Chain { fallback, ..EmptyChain.or(and_then::AndThen::new(self, f)) }
     }
 
     /// Asks the next strategy after a [`Reject`](Outcome::Reject) too, as Passport does. If none accepts, the first

@@ -27,8 +27,9 @@ impl AnyOf {
 
 impl Extractor for AnyOf {
     fn extract<'r>(&self, request: &'r AuthRequest<'_>) -> Result<Option<Credential<'r>>, Malformed> {
-        let mut first: Option<Credential<'r>> = None;
         let mut explicit: Option<Credential<'r>> = None;
+        // Only one that stands before every explicit one is kept.
+        let mut ambient: Option<Credential<'r>> = None;
         let mut broken_ambient = None;
         for extractor in &self.0 {
             match extractor.extract(request) {
@@ -40,21 +41,17 @@ impl Extractor for AnyOf {
                     Some(_) => {}
                     None => explicit = Some(found),
                 },
-                Ok(Some(found)) => {
-                    // An ambient one comes first only if no explicit one stands before it.
-                    if first.is_none() && explicit.is_none() {
-                        first = Some(found);
-                    }
-                }
+                Ok(Some(_)) if ambient.is_some() || explicit.is_some() => {}
+                Ok(Some(found)) => ambient = Some(found),
                 Err(broken) if broken.carrier().is_explicit() => return Err(broken),
                 Err(broken) => broken_ambient = broken_ambient.or(Some(broken)),
             }
         }
-        match (first.or(explicit), broken_ambient) {
-            (Some(found), Some(broken)) if found.carrier().is_ambient() => Err(broken),
-            (Some(found), _) => Ok(Some(found)),
-            (None, Some(broken)) => Err(broken),
-            (None, None) => Ok(None),
+        match broken_ambient {
+            Some(broken) if explicit.is_none() => Err(broken),
+            // Where the cookies cannot be told apart, none of them takes precedence over what is clear.
+            Some(_) => Ok(explicit),
+            None => Ok(ambient.or(explicit)),
         }
     }
 

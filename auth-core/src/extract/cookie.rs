@@ -1,14 +1,19 @@
 use http::header::COOKIE;
 
 use super::{Credential, Extractor, Malformed, is_visible};
-use crate::{AuthRequest, Carrier};
+use crate::{AuthRequest, Carrier, challenge::is_token};
 
 /// A cookie (RFC 6265, 4.2.1): an ambient carrier, with no challenge of its own.
 ///
 /// A cookie that is absent or empty gives `Ok(None)`. Two cookies of that name with different values are malformed:
-/// another host of the same site may have planted one of them. Quotes around the value are taken off.
+/// another host of the same site may have planted one of them. Quotes around the value are taken off; a value with
+/// anything but visible ASCII is malformed.
+///
+/// # Panics
+/// If `name` is no token (RFC 6265, 4.1.1). It is a constant of the program, so that shows at the first start.
 #[must_use]
 pub fn cookie(name: &'static str) -> Cookie {
+    assert!(is_token(name), "a cookie name must be a token of RFC 9110");
     Cookie(name)
 }
 

@@ -5,6 +5,8 @@ use crate::{AuthRequest, Carrier, Secret};
 
 /// A closure that looks where none of the others does.
 ///
+/// What it finds is handed on as it is: an empty text is a credential too, and a wrong one.
+///
 /// The carrier must be named, because a handshake depends on it: say [`Carrier::Cookie`] of whatever a browser sends
 /// by itself.
 ///
@@ -39,7 +41,7 @@ where
     F: Fn(&AuthRequest<'_>) -> Option<Secret> + Send + Sync + 'static,
 {
     fn extract<'r>(&self, request: &'r AuthRequest<'_>) -> Result<Option<Credential<'r>>, Malformed> {
-        Ok((self.f)(request).map(|secret| Credential::owned(secret.expose().to_owned(), self.carrier)))
+        Ok((self.f)(request).map(|secret| Credential::secret(secret, self.carrier)))
     }
 
     fn schemes(&self, out: &mut Vec<&'static str>) {

@@ -36,7 +36,7 @@ pub use self::{
     query::{Query, query},
     subprotocol::{Subprotocol, raw_subprotocol, subprotocol},
 };
-use crate::{AuthRequest, Carrier, Needs};
+use crate::{AuthRequest, Carrier, Needs, Secret};
 
 /// Finds a raw credential in a request and says which carrier brought it.
 pub trait Extractor: Send + Sync + 'static {
@@ -99,6 +99,10 @@ impl<'r> Credential<'r> {
     #[must_use]
     pub fn owned(text: String, carrier: Carrier) -> Self {
         Self { text: Text::Owned(Zeroizing::new(text)), carrier }
+    }
+
+    pub(crate) fn secret(secret: Secret, carrier: Carrier) -> Self {
+        Self { text: Text::Owned(secret.into_inner()), carrier }
     }
 
     /// The credential itself. Never log it.

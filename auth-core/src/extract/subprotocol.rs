@@ -3,7 +3,7 @@ use http::header::SEC_WEBSOCKET_PROTOCOL;
 use zeroize::Zeroize as _;
 
 use super::{Credential, Extractor, Malformed, is_visible};
-use crate::{AuthRequest, Carrier, Needs, Transport};
+use crate::{AuthRequest, Carrier, Needs, Transport, challenge::is_token};
 
 /// The longest token in a subprotocol, in bytes: 4 KiB.
 const DEFAULT_MAX_LEN: usize = 4 * 1024;
@@ -17,12 +17,19 @@ const DEFAULT_MAX_LEN: usize = 4 * 1024;
 ///
 /// Repeated, not decodable, without another subprotocol, or longer than 4 KiB
 /// (settable with [`max_len`](Subprotocol::max_len)): malformed.
+///
+/// # Panics
+/// If `prefix` is no token (RFC 6455, 4.1). It is a constant of the program, so that shows at the first start.
 #[must_use]
 pub fn subprotocol(prefix: &'static str) -> Subprotocol {
+    assert!(is_token(prefix), "the prefix of a subprotocol must be a token of RFC 9110");
     Subprotocol { prefix, encoded: true, max_len: DEFAULT_MAX_LEN }
 }
 
 /// As [`subprotocol`], with the token as it is. It must be made of characters that a subprotocol may hold, as a JWT is.
+///
+/// # Panics
+/// As [`subprotocol`].
 #[must_use]
 pub fn raw_subprotocol(prefix: &'static str) -> Subprotocol {
     Subprotocol { encoded: false, ..subprotocol(prefix) }

@@ -3,24 +3,24 @@ use async_trait::async_trait;
 use super::Chain;
 use crate::{AuthRequest, BoxError, Challenge, Needs, Outcome, Strategy, outcome::Accept};
 
-/// A chain whose acceptances are turned into something else; made by [`Chain::try_map`].
-pub(super) struct TryMap<U, F> {
+/// A chain whose acceptances are decided about once more; made by [`Chain::and_then`].
+pub(super) struct AndThen<U, F> {
     chain: Chain<U>,
     f: F,
 }
 
-impl<U, F> TryMap<U, F> {
+impl<U, F> AndThen<U, F> {
     pub(super) fn new(chain: Chain<U>, f: F) -> Self {
         Self { chain, f }
     }
 }
 
 #[async_trait]
-impl<U, V, F> Strategy for TryMap<U, F>
+impl<U, V, F> Strategy for AndThen<U, F>
 where
     U: Send + Sync + 'static,
     V: Send + Sync + 'static,
-    F: Fn(Accept<U>) -> Result<Accept<V>, BoxError> + Send + Sync + 'static,
+    F: Fn(Accept<U>) -> Result<Outcome<V>, BoxError> + Send + Sync + 'static,
 {
     type User = V;
 
@@ -38,7 +38,7 @@ where
 
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<V>, BoxError> {
         Ok(match self.chain.decide(request).await?.outcome {
-            Outcome::Accept(accept) => Outcome::Accept((self.f)(accept)?),
+            Outcome::Accept(accept) => (self.f)(accept)?,
             Outcome::Absent => Outcome::Absent,
             Outcome::Foreign => Outcome::Foreign,
             Outcome::Reject(rejection) => Outcome::Reject(rejection),

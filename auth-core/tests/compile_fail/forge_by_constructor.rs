@@ -1,0 +1,9 @@
+//! Evidence has no public constructor.
+
+use auth_core::{Authenticated, Evidence};
+
+fn forge(evidence: Evidence) -> Authenticated<&'static str> {
+    Authenticated::sealed("root", evidence)
+}
+
+fn main() {}

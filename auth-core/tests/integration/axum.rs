@@ -1,0 +1,92 @@
+//! The extractors for axum handlers.
+
+use auth_core::{Anonymous, Authenticated, AuthenticatedRejection, Chain};
+use axum_core::{
+    extract::{FromRequestParts, OptionalFromRequestParts},
+    response::{IntoResponse as _, Response},
+};
+use http::request::Parts;
+
+use crate::{
+    leak::captured,
+    support::{BEARER, Name, Say, ask, head, header_lines, jwt, refusal},
+};
+
+type User = Authenticated<Name>;
+
+async fn required(parts: &mut Parts) -> Result<User, Response> {
+    <User as FromRequestParts<()>>::from_request_parts(parts, &()).await.map_err(AuthenticatedRejection::into_response)
+}
+
+async fn optional(parts: &mut Parts) -> Result<Option<User>, Response> {
+    let user = <User as OptionalFromRequestParts<()>>::from_request_parts(parts, &()).await;
+    user.map_err(AuthenticatedRejection::into_response)
+}
+
+/// What a required layer leaves.
+async fn with_evidence() -> Parts {
+    let mut parts = head("/", &[]);
+    parts.extensions.insert(ask(&Chain::new().or(jwt(Say::Accept))).await.unwrap());
+    parts
+}
+
+/// What an optional layer leaves where nobody is there.
+async fn with_nobody() -> Parts {
+    let mut parts = head("/", &[]);
+    parts.extensions.insert(Anonymous::<Name>::new(refusal(&Chain::new().or(jwt(Say::Absent))).await));
+    parts
+}
+
+#[tokio::test]
+async fn handler_gets_the_evidence_that_the_layer_left() {
+    let mut parts = with_evidence().await;
+    assert_eq!(*required(&mut parts).await.unwrap(), "jwt");
+    assert_eq!(*optional(&mut parts).await.unwrap().unwrap(), "jwt");
+    assert_eq!(*required(&mut parts).await.unwrap(), "jwt", "a second argument of the handler gets it too");
+}
+
+#[tokio::test]
+async fn optional_user_is_none_under_an_optional_layer_that_found_nobody() {
+    assert!(optional(&mut with_nobody().await).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn required_user_under_an_optional_layer_is_the_401_of_the_chain() {
+    let response = required(&mut with_nobody().await).await.unwrap_err();
+    assert_eq!(response.status(), 401);
+    assert_eq!(header_lines(response.headers()), [BEARER]);
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    let refusal: &auth_core::Refusal = response.extensions().get().expect("layers further out see the refusal");
+    assert_eq!(refusal.code(), "missing_credentials");
+}
+
+#[tokio::test]
+async fn evidence_counts_where_an_outer_layer_found_nobody() {
+    let mut parts = with_evidence().await;
+    parts.extensions.insert(Anonymous::<Name>::new(refusal(&Chain::new().or(jwt(Say::Absent))).await));
+    assert!(required(&mut parts).await.is_ok());
+}
+
+#[tokio::test]
+async fn handler_under_no_layer_answers_500_and_the_log_names_the_layer() {
+    for wants_user in [true, false] {
+        let (response, log) = captured(async {
+            let mut parts = head("/", &[]);
+            match wants_user {
+                true => required(&mut parts).await.unwrap_err(),
+                false => optional(&mut parts).await.unwrap_err(),
+            }
+        })
+        .await;
+        assert_eq!(response.status(), 500);
+        assert!(log.contains("AuthLayer") && log.contains("&str"), "{log}");
+    }
+}
+
+#[tokio::test]
+async fn evidence_for_another_user_type_does_not_count() {
+    let mut parts = head("/", &[]);
+    parts.extensions.insert(ask(&Chain::new().or(jwt(Say::Accept)).map_user(str::len)).await.unwrap());
+    assert_eq!(required(&mut parts).await.unwrap_err().status(), 500);
+    assert_eq!(optional(&mut parts).await.unwrap_err().status(), 500);
+}

@@ -1,0 +1,291 @@
+//! What the evidence says, and how nesting, mapping, identity and revocation change it.
+
+use std::sync::{Arc, Mutex};
+
+use auth_core::{
+    Accept, Anonymous, Authenticated, BoxError, Carrier, Chain, Evidence, Outcome, Principal, PrincipalId, Refusal,
+    RefusalKind, RevocationCheck, Strategy as _, Transport, async_trait,
+};
+
+use crate::support::{
+    BASIC, BEARER, BEARER_INVALID, Name, Revoked, Say, Scripted, answer, ask, basic, head, in_secs, jwt, lines, now,
+    refusal, session,
+};
+
+#[derive(Clone, Debug, PartialEq)]
+struct Scopes(&'static str);
+
+/// Accepts with every field filled in.
+fn full() -> Scripted {
+    jwt(Say::Accept).edit(|accept| {
+        accept
+            .expires_at(in_secs(60))
+            .issued_at(now())
+            .credential_id("id-1")
+            .session_id("session-1")
+            .parent("parent-1")
+            .principal(PrincipalId::new("issuer", "1001"))
+            .extra(Scopes("chat"))
+    })
+}
+
+async fn evidence(chain: Chain<Name>) -> Evidence {
+    ask(&chain).await.unwrap().evidence().clone()
+}
+
+fn assert_is_full(evidence: &Evidence) {
+    assert_eq!(evidence.expires_at(), Some(in_secs(60)));
+    assert_eq!(evidence.issued_at(), Some(now()));
+    assert_eq!(evidence.credential_id(), Some("id-1"));
+    assert_eq!(evidence.session_id(), Some("session-1"));
+    assert_eq!(evidence.parent(), Some("parent-1"));
+    assert_eq!(evidence.principal(), Some(&PrincipalId::new("issuer", "1001")));
+    assert_eq!(evidence.extra::<Scopes>(), Some(&Scopes("chat")));
+    assert_eq!(evidence.extra::<u8>(), None);
+}
+
+#[tokio::test]
+async fn evidence_holds_what_the_strategy_found() {
+    let evidence = evidence(Chain::new().or(full())).await;
+    assert_is_full(&evidence);
+    assert_eq!((evidence.strategy(), evidence.carrier()), ("jwt", Carrier::Header));
+    assert_eq!(evidence.authenticated_at(), now());
+    assert_eq!(evidence.parts().len(), 0);
+}
+
+#[tokio::test]
+async fn evidence_without_more_is_empty() {
+    let evidence = evidence(Chain::new().or(session(Say::Accept))).await;
+    assert_eq!((evidence.strategy(), evidence.carrier()), ("session", Carrier::Cookie));
+    assert!(evidence.expires_at().is_none() && evidence.issued_at().is_none() && evidence.principal().is_none());
+    assert!(evidence.credential_id().is_none() && evidence.session_id().is_none() && evidence.parent().is_none());
+}
+
+#[tokio::test]
+async fn expiry_is_exclusive() {
+    let evidence = evidence(Chain::new().or(full())).await;
+    assert!(!evidence.is_expired_at(in_secs(59)));
+    assert!(evidence.is_expired_at(in_secs(60)));
+    assert!(!self::evidence(Chain::new().or(jwt(Say::Accept))).await.is_expired_at(in_secs(u32::MAX.into())));
+}
+
+#[tokio::test]
+async fn second_extra_of_one_type_replaces_the_first() {
+    let twice = jwt(Say::Accept).edit(|accept| accept.extra(Scopes("a")).extra(Scopes("b")));
+    assert_eq!(evidence(Chain::new().or(twice)).await.extra(), Some(&Scopes("b")));
+}
+
+#[tokio::test]
+async fn evidence_of_an_and_keeps_both_parts_from_left_to_right() {
+    let right = basic(Say::Accept).edit(|accept| accept.extra(Scopes("right")).extra(7_u8));
+    let user = ask(&Chain::new().or(full()).and(right)).await.unwrap();
+    let evidence = user.evidence();
+    assert_eq!(evidence.strategy(), "jwt+basic");
+    let [left, right] = evidence.parts() else { panic!("two parts") };
+    assert_is_full(left);
+    assert_eq!((left.strategy(), right.strategy()), ("jwt", "basic"));
+    assert_eq!(evidence.extra::<Scopes>(), Some(&Scopes("chat")));
+    assert_eq!(evidence.extra::<u8>(), Some(&7));
+    // What belongs to one credential alone is told by its part.
+    assert!(evidence.credential_id().is_none() && evidence.session_id().is_none());
+    assert_eq!(evidence.principal(), left.principal());
+}
+
+#[tokio::test]
+async fn every_part_of_an_and_knows_when_it_was_checked() {
+    let chain = Chain::new().or(jwt(Say::Accept)).and(basic(Say::Accept)).and(session(Say::Accept));
+    let user = ask(&chain).await.unwrap();
+    assert_eq!((user.evidence().strategy(), user.evidence().authenticated_at()), ("jwt+basic+session", now()));
+    let [both, last] = user.evidence().parts() else { panic!("two parts") };
+    assert_eq!((both.authenticated_at(), last.authenticated_at()), (now(), now()));
+    assert!(both.parts().iter().all(|part| part.authenticated_at() == now()));
+}
+
+#[tokio::test]
+async fn nested_chain_keeps_the_name_of_the_leaf() {
+    let inner = Chain::new().or(basic(Say::Absent)).or(full());
+    let evidence = evidence(Chain::new().or(session(Say::Absent)).or(inner)).await;
+    assert_eq!(evidence.strategy(), "jwt");
+    assert_is_full(&evidence);
+}
+
+#[tokio::test]
+async fn nested_chain_in_an_arc_is_a_strategy_too() {
+    assert_eq!(*ask(&Chain::new().or(Arc::new(Chain::new().or(jwt(Say::Accept))))).await.unwrap(), "jwt");
+}
+
+#[tokio::test]
+async fn named_strategy_goes_by_its_new_name() {
+    let chain = Chain::new().or(jwt(Say::Absent)).or(jwt(Say::Accept).named("partner"));
+    let user = ask(&chain).await.unwrap();
+    assert_eq!((*user, user.evidence().strategy()), ("jwt", "partner"));
+    assert_eq!(format!("{chain:?}"), r#"["jwt", "partner"]"#);
+    assert_eq!(lines(&refusal(&Chain::new().or(jwt(Say::Absent).named("partner"))).await), [BEARER]);
+}
+
+#[tokio::test]
+async fn map_user_keeps_the_evidence() {
+    let user = ask(&Chain::new().or(full()).map_user(str::len)).await.unwrap();
+    assert_eq!(*user, 3);
+    assert_is_full(user.evidence());
+}
+
+#[tokio::test]
+async fn map_user_lets_chains_of_different_users_stand_side_by_side() {
+    let lengths = Chain::new().or(jwt(Say::Absent)).map_user(str::len);
+    let chain = lengths.or(Chain::new().or(basic(Say::Accept)).map_user(str::len));
+    assert_eq!(*ask(&chain).await.unwrap(), 5);
+}
+
+#[tokio::test]
+async fn map_passes_every_other_outcome_on() {
+    for (say, status) in [(Say::Absent, 401), (Say::Foreign, 401), (Say::Forbidden, 403), (Say::Redirect, 302)] {
+        let refusal = refusal(&Chain::new().or(jwt(say)).map_user(str::len)).await;
+        assert_eq!(refusal.status(), status, "{say:?}");
+    }
+    assert_eq!(lines(&refusal(&Chain::new().or(jwt(Say::Reject)).map_user(str::len)).await), [BEARER_INVALID]);
+}
+
+#[tokio::test]
+async fn try_map_changes_expiry_and_extras() {
+    let chain = Chain::new().or(full()).try_map(|accept| Ok(accept.expires_at(in_secs(30)).extra(Scopes("mapped"))));
+    let evidence = evidence(chain).await;
+    assert_eq!((evidence.expires_at(), evidence.extra()), (Some(in_secs(30)), Some(&Scopes("mapped"))));
+}
+
+#[tokio::test]
+async fn try_map_reads_what_the_chain_has_found() {
+    let chain = Chain::new().or(full()).try_map(|accept: Accept<Name>| {
+        let Scopes(scopes) = accept.evidence().extra().cloned().ok_or("no scopes")?;
+        Ok(accept.map_user(|_| scopes))
+    });
+    assert_eq!(*ask(&chain).await.unwrap(), "chat");
+}
+
+#[tokio::test]
+async fn try_map_that_fails_is_503() {
+    let chain = Chain::new().or(jwt(Say::Accept)).try_map(|_| Err::<Accept<()>, _>("no answer".into()));
+    assert_eq!(answer(&refusal(&chain).await), (503, "unavailable"));
+}
+
+#[derive(Clone, Debug)]
+struct Account(&'static str);
+
+impl Principal for Account {
+    fn principal_id(&self) -> PrincipalId {
+        PrincipalId::new("accounts", self.0)
+    }
+}
+
+#[tokio::test]
+async fn identified_writes_the_identity_of_the_user_into_the_evidence() {
+    let user = ask(&Chain::new().or(full()).map_user(Account).identified()).await.unwrap();
+    assert_eq!(user.evidence().principal(), Some(&PrincipalId::new("accounts", "jwt")));
+}
+
+#[tokio::test]
+async fn revoked_credential_is_401_with_a_code_of_its_own() {
+    let chain = Chain::new().or(full()).or(basic(Say::Absent)).revocation(Revoked("id-1"));
+    let refusal = refusal(&chain).await;
+    assert_eq!((answer(&refusal), refusal.kind()), ((401, "revoked"), RefusalKind::Rejected));
+    assert_eq!(lines(&refusal), [BEARER_INVALID, BASIC]);
+}
+
+#[tokio::test]
+async fn revocation_is_checked_for_every_strategy_and_lets_others_in() {
+    let chain = Chain::new().or(jwt(Say::Absent)).or(full()).revocation(Revoked("id-1"));
+    assert_eq!(answer(&refusal(&chain).await), (401, "revoked"));
+    assert!(ask(&Chain::new().or(full()).revocation(Revoked("id-2"))).await.is_ok());
+}
+
+#[tokio::test]
+async fn revocation_of_one_part_revokes_the_whole() {
+    for chain in [Chain::new().or(full()).and(basic(Say::Accept)), Chain::new().or(basic(Say::Accept)).and(full())] {
+        assert_eq!(answer(&refusal(&chain.revocation(Revoked("id-1"))).await), (401, "revoked"));
+    }
+}
+
+#[tokio::test]
+async fn revocation_of_an_inner_chain_holds_under_map_and_and() {
+    let inner = || Chain::new().or(full()).revocation(Revoked("id-1"));
+    assert_eq!(answer(&refusal(&inner().map_user(str::len)).await), (401, "revoked"));
+    assert_eq!(answer(&refusal(&inner().and(basic(Say::Accept))).await), (401, "revoked"));
+}
+
+#[tokio::test]
+async fn revoked_credential_stops_the_chain_also_with_try_next_on_reject() {
+    let last = basic(Say::Accept);
+    let chain = Chain::new().or(full()).or(last.clone()).try_next_on_reject().revocation(Revoked("id-1"));
+    assert_eq!(answer(&refusal(&chain).await), (401, "revoked"));
+    assert_eq!(last.calls(), 0);
+}
+
+struct StoreDown;
+
+#[async_trait]
+impl RevocationCheck for StoreDown {
+    async fn is_revoked(&self, _: &Evidence) -> Result<bool, BoxError> {
+        Err("the list is unreachable".into())
+    }
+}
+
+#[tokio::test]
+async fn revocation_that_cannot_be_checked_is_503() {
+    assert_eq!(answer(&refusal(&Chain::new().or(full()).revocation(StoreDown)).await), (503, "unavailable"));
+}
+
+/// Notes what it is asked about.
+#[derive(Clone, Default)]
+struct Asked(Arc<Mutex<Vec<Evidence>>>);
+
+#[async_trait]
+impl RevocationCheck for Asked {
+    async fn is_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError> {
+        self.0.lock().unwrap().push(evidence.clone());
+        Ok(false)
+    }
+}
+
+#[tokio::test]
+async fn revocation_sees_name_instant_and_identity_of_the_whole_and_of_each_part() {
+    let asked = Asked::default();
+    let chain = Chain::new().or(full()).and(basic(Say::Accept)).map_user(|(left, _)| Account(left));
+    ask(&chain.identified().revocation(asked.clone())).await.unwrap();
+    let asked = asked.0.lock().unwrap();
+    assert!(asked.iter().all(|evidence| evidence.authenticated_at() == now()));
+    let names: Vec<_> = asked.iter().map(Evidence::strategy).collect();
+    assert_eq!((names[0], names.len()), ("jwt+basic", 3));
+    assert!(names.contains(&"jwt") && names.contains(&"basic"));
+    assert_eq!(asked[0].principal(), Some(&PrincipalId::new("accounts", "jwt")));
+}
+
+#[tokio::test]
+async fn revocation_is_not_asked_where_nobody_was_accepted() {
+    let asked = Asked::default();
+    for say in [Say::Absent, Say::Foreign, Say::Reject, Say::Error] {
+        let _ = ask(&Chain::new().or(jwt(say)).revocation(asked.clone())).await;
+    }
+    assert!(asked.0.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn evidence_of_one_user_is_shared_by_its_clones() {
+    struct NotClone;
+    let user: Authenticated<NotClone> = ask(&Chain::new().or(jwt(Say::Accept)).map_user(|_| NotClone)).await.unwrap();
+    assert!(std::ptr::eq(user.user(), user.clone().user()));
+}
+
+#[tokio::test]
+async fn strategy_of_the_chain_gives_the_outcome_itself() {
+    let chain = Chain::new().or(jwt(Say::Absent)).or(basic(Say::Accept));
+    let head = head("/", &[]);
+    let request = auth_core::AuthRequest::new(&head, Transport::Http, now());
+    let outcome = auth_core::Strategy::authenticate(&chain, &request).await.unwrap();
+    assert!(matches!(outcome, Outcome::Accept(accept) if *accept.user() == "basic"));
+}
+
+#[test]
+fn anonymous_holds_the_refusal_of_a_required_layer() {
+    let nobody = Anonymous::<Name>::new(Refusal::new(http::StatusCode::UNAUTHORIZED, "missing_credentials"));
+    assert_eq!(nobody.clone().refusal().code(), "missing_credentials");
+}

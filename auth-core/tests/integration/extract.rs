@@ -1,0 +1,470 @@
+//! Each extractor alone: absent, present, empty, repeated, broken, too long.
+
+use auth_core::{
+    AuthRequest, Carrier, Needs, Payload, Secret, Transport,
+    extract::{
+        Extractor, auth_scheme, bearer, cookie, from_fn, header, payload_field, query, raw_subprotocol, subprotocol,
+    },
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
+use crate::support::{head, now};
+
+/// What an extractor makes of a request.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Look {
+    Nothing,
+    Found(String, Carrier),
+    Malformed(Carrier),
+}
+
+pub(crate) fn look_at(extractor: &impl Extractor, request: &AuthRequest<'_>) -> Look {
+    match extractor.extract(request) {
+        Ok(None) => Look::Nothing,
+        Ok(Some(found)) => Look::Found(found.expose().to_owned(), found.carrier()),
+        Err(malformed) => Look::Malformed(malformed.carrier()),
+    }
+}
+
+/// Looks at the head of a WebSocket handshake, where every extractor but that of payloads is at home.
+pub(crate) fn look(extractor: &impl Extractor, uri: &str, headers: &[(&str, &[u8])]) -> Look {
+    look_at(extractor, &AuthRequest::new(&head(uri, headers), Transport::WebSocket, now()))
+}
+
+fn authorization(extractor: &impl Extractor, value: &str) -> Look {
+    look(extractor, "/", &[("authorization", value.as_bytes())])
+}
+
+fn found(text: &str, carrier: Carrier) -> Look {
+    Look::Found(text.to_owned(), carrier)
+}
+
+const BROKEN_HEADER: Look = Look::Malformed(Carrier::Header);
+
+#[test]
+fn bearer_that_is_absent_gives_nothing() {
+    assert_eq!(look(&bearer(), "/", &[]), Look::Nothing);
+    assert_eq!(look(&bearer(), "/", &[("x-authorization", b"Bearer t")]), Look::Nothing);
+}
+
+#[test]
+fn bearer_gives_the_exact_token() {
+    for token in ["t", "a.b.c", "..", "A-Z_0~9+/x==", "eyJhbGciOiJub25lIn0.e30."] {
+        assert_eq!(authorization(&bearer(), &format!("Bearer {token}")), found(token, Carrier::Header));
+    }
+}
+
+#[test]
+fn bearer_scheme_is_taken_in_any_case() {
+    for scheme in ["Bearer", "bearer", "BEARER", "bEaReR"] {
+        assert_eq!(authorization(&bearer(), &format!("{scheme} t")), found("t", Carrier::Header));
+    }
+}
+
+#[test]
+fn bearer_takes_one_or_more_blanks_after_the_scheme_and_ignores_trailing_ones() {
+    for value in ["Bearer t", "Bearer  t", "Bearer     t", "Bearer t  "] {
+        assert_eq!(authorization(&bearer(), value), found("t", Carrier::Header), "{value:?}");
+    }
+}
+
+#[test]
+fn bearer_without_a_token_is_malformed() {
+    for value in ["Bearer", "Bearer ", "Bearer   ", "bearer =", "Bearer =="] {
+        assert_eq!(authorization(&bearer(), value), BROKEN_HEADER, "{value:?}");
+    }
+}
+
+#[test]
+fn bearer_with_more_than_one_word_is_malformed() {
+    for value in ["Bearer t junk", "Bearer t, Bearer u", "Bearer t,u", "Bearer t =", "Bearer realm=\"x\""] {
+        assert_eq!(authorization(&bearer(), value), BROKEN_HEADER, "{value:?}");
+    }
+}
+
+#[test]
+fn bearer_with_a_tab_is_malformed() {
+    for value in ["Bearer\tt", "Bearer \tt", "Bearer t\t", "Bearer t\tu"] {
+        assert_eq!(authorization(&bearer(), value), BROKEN_HEADER, "{value:?}");
+    }
+}
+
+#[test]
+fn bearer_beyond_token68_is_malformed() {
+    for value in ["Bearer t%20", "Bearer \"t\"", "Bearer t=u", "Bearer t\u{e9}", "Bearer t;"] {
+        assert_eq!(authorization(&bearer(), value), BROKEN_HEADER, "{value:?}");
+    }
+    assert_eq!(look(&bearer(), "/", &[("authorization", b"Bearer \xff\xfe")]), BROKEN_HEADER);
+}
+
+#[test]
+fn another_scheme_is_not_ours() {
+    for value in ["", "Basic dTpw", "Bearer2 t", "XBearer t", "Bearert", "Bear er", "Negotiate", "\u{e9} t"] {
+        assert_eq!(authorization(&bearer(), value), Look::Nothing, "{value:?}");
+    }
+}
+
+#[test]
+fn repeated_authorization_header_is_malformed_whatever_it_holds() {
+    for second in ["Bearer t", "Bearer u", "Basic dTpw", ""] {
+        let headers: [(&str, &[u8]); 2] = [("authorization", b"Bearer t"), ("authorization", second.as_bytes())];
+        assert_eq!(look(&bearer(), "/", &headers), BROKEN_HEADER, "{second:?}");
+    }
+    let headers: [(&str, &[u8]); 2] = [("authorization", b"Basic dTpw"), ("authorization", b"Basic dTpw")];
+    assert_eq!(look(&bearer(), "/", &headers), BROKEN_HEADER);
+}
+
+#[test]
+fn any_auth_scheme_is_read_like_bearer() {
+    let token = auth_scheme("Token");
+    assert_eq!(authorization(&token, "token abc="), found("abc=", Carrier::Header));
+    assert_eq!(authorization(&token, "Bearer abc"), Look::Nothing);
+    assert_eq!(authorization(&token, "Token"), BROKEN_HEADER);
+}
+
+#[test]
+#[should_panic(expected = "must be a token")]
+fn auth_scheme_that_is_no_token_panics_at_the_start() {
+    let _ = auth_scheme("To ken");
+}
+
+#[test]
+fn header_gives_its_whole_value() {
+    let key = header("X-Api-Key");
+    assert_eq!(look(&key, "/", &[]), Look::Nothing);
+    assert_eq!(look(&key, "/", &[("x-api-key", b"k!\"#(1)")]), found("k!\"#(1)", Carrier::Header));
+}
+
+#[test]
+fn header_that_is_empty_has_blanks_or_no_visible_ascii_is_malformed() {
+    for value in ["", "a b", " a", "a\tb", "ü"] {
+        assert_eq!(look(&header("x-api-key"), "/", &[("x-api-key", value.as_bytes())]), BROKEN_HEADER, "{value:?}");
+    }
+    assert_eq!(look(&header("x-api-key"), "/", &[("x-api-key", b"\xff")]), BROKEN_HEADER);
+}
+
+#[test]
+fn repeated_header_is_malformed() {
+    let headers: [(&str, &[u8]); 2] = [("x-api-key", b"k"), ("x-api-key", b"k")];
+    assert_eq!(look(&header("x-api-key"), "/", &headers), BROKEN_HEADER);
+}
+
+#[test]
+#[should_panic(expected = "must be a token")]
+fn header_name_that_is_no_token_panics_at_the_start() {
+    let _ = header("x api key");
+}
+
+#[test]
+fn query_that_is_absent_gives_nothing() {
+    for uri in ["/", "/?", "/?x=token", "/?Token=t", "/?tokens=t", "/?x=1&token2=t", "/token=t"] {
+        assert_eq!(look(&query("token"), uri, &[]), Look::Nothing, "{uri}");
+    }
+}
+
+#[test]
+fn query_value_and_name_are_percent_decoded() {
+    for (uri, value) in [
+        ("/?token=a.b-c_d", "a.b-c_d"),
+        ("/?x=1&token=t&y", "t"),
+        ("/?token=%61%2Bb%3d", "a+b="),
+        ("/?%74oken=t", "t"),
+        ("/?token=a=b", "a=b"),
+    ] {
+        assert_eq!(look(&query("token"), uri, &[]), found(value, Carrier::Query), "{uri}");
+    }
+}
+
+#[test]
+fn query_that_is_empty_has_blanks_or_no_visible_ascii_is_malformed() {
+    for uri in ["/?token", "/?token=", "/?token=a+b", "/?token=a%20b", "/?token=%00", "/?token=%ff", "/?token=%C3%A9"] {
+        assert_eq!(look(&query("token"), uri, &[]), Look::Malformed(Carrier::Query), "{uri}");
+    }
+}
+
+#[test]
+fn repeated_query_parameter_is_malformed() {
+    for uri in ["/?token=a&token=a", "/?token=a&token=b", "/?token=a&%74oken=b", "/?token=a&token"] {
+        assert_eq!(look(&query("token"), uri, &[]), Look::Malformed(Carrier::Query), "{uri}");
+    }
+}
+
+fn cookies(lines: &[&str]) -> Look {
+    let lines: Vec<(&str, &[u8])> = lines.iter().map(|line| ("cookie", line.as_bytes())).collect();
+    look(&cookie("jwt"), "/", &lines)
+}
+
+#[test]
+fn cookie_that_is_absent_or_empty_gives_nothing() {
+    for line in ["", "a=b", "jwt", "jwt=", "jwt=\"\"", "xjwt=t", "jwt2=t", "JWT=t", "a=jwt=t", ";;"] {
+        assert_eq!(cookies(&[line]), Look::Nothing, "{line:?}");
+    }
+    assert_eq!(cookies(&[]), Look::Nothing);
+}
+
+#[test]
+fn cookie_is_found_among_others() {
+    for line in ["jwt=t", "a=b; jwt=t", "jwt=t; a=b", "a=b;jwt=t;c", " jwt=t ", "a=\"; jwt=t"] {
+        assert_eq!(cookies(&[line]), found("t", Carrier::Cookie), "{line:?}");
+    }
+    assert_eq!(cookies(&["jwt=a=b=="]), found("a=b==", Carrier::Cookie));
+}
+
+#[test]
+fn cookie_loses_the_quotes_around_its_value_and_no_others() {
+    assert_eq!(cookies(&["jwt=\"t\""]), found("t", Carrier::Cookie));
+    assert_eq!(cookies(&["jwt=\"t"]), found("\"t", Carrier::Cookie));
+    assert_eq!(cookies(&["jwt=\""]), found("\"", Carrier::Cookie));
+}
+
+#[test]
+fn cookies_split_over_header_lines_are_read_as_one() {
+    assert_eq!(cookies(&["a=b", "jwt=t", "c=d"]), found("t", Carrier::Cookie));
+}
+
+#[test]
+fn cookie_planted_beside_another_of_its_name_is_malformed() {
+    for lines in [&["jwt=t; jwt=u"] as &[&str], &["jwt=t", "jwt=u"], &["jwt=t; jwt="], &["jwt=; jwt=t"]] {
+        assert_eq!(cookies(lines), Look::Malformed(Carrier::Cookie), "{lines:?}");
+    }
+}
+
+#[test]
+fn cookie_sent_twice_with_one_value_is_one_cookie() {
+    assert_eq!(cookies(&["jwt=t; jwt=t"]), found("t", Carrier::Cookie));
+    assert_eq!(cookies(&["jwt=t", "jwt=\"t\""]), found("t", Carrier::Cookie));
+}
+
+#[test]
+fn cookie_beyond_visible_ascii_is_malformed() {
+    assert_eq!(cookies(&["jwt=a b"]), Look::Malformed(Carrier::Cookie));
+    assert_eq!(cookies(&["jwt=é"]), Look::Malformed(Carrier::Cookie));
+    assert_eq!(look(&cookie("jwt"), "/", &[("cookie", b"jwt=\xff")]), Look::Malformed(Carrier::Cookie));
+    // What is wrong with another cookie is no concern of ours.
+    assert_eq!(look(&cookie("jwt"), "/", &[("cookie", b"x=\xff; jwt=t")]), found("t", Carrier::Cookie));
+}
+
+#[test]
+#[should_panic(expected = "must be a token")]
+fn cookie_name_that_is_no_token_panics_at_the_start() {
+    let _ = cookie("");
+}
+
+fn protocols(extractor: &impl Extractor, lines: &[&str]) -> Look {
+    let lines: Vec<(&str, &[u8])> = lines.iter().map(|line| ("sec-websocket-protocol", line.as_bytes())).collect();
+    look(extractor, "/", &lines)
+}
+
+fn encoded(token: &str) -> String {
+    format!("auth.bearer.{}", URL_SAFE_NO_PAD.encode(token))
+}
+
+const BROKEN_SUBPROTOCOL: Look = Look::Malformed(Carrier::Subprotocol);
+
+#[test]
+fn subprotocol_that_is_absent_gives_nothing() {
+    for line in ["", "auth.v1", "chat, superchat", "Auth.Bearer.dA, auth.v1", "auth.bearer, auth.v1"] {
+        assert_eq!(protocols(&subprotocol("auth.bearer."), &[line]), Look::Nothing, "{line:?}");
+    }
+    assert_eq!(protocols(&subprotocol("auth.bearer."), &[]), Look::Nothing);
+}
+
+#[test]
+fn subprotocol_gives_the_decoded_token_wherever_it_stands() {
+    let token = encoded("a.b.c");
+    for lines in [
+        vec![format!("{token}, auth.v1")],
+        vec![format!("auth.v1,{token}")],
+        vec!["auth.v1".to_owned(), token.clone()],
+        vec![format!("auth.v1 ,\t{token} ,, chat")],
+    ] {
+        let lines: Vec<_> = lines.iter().map(String::as_str).collect();
+        assert_eq!(protocols(&subprotocol("auth.bearer."), &lines), found("a.b.c", Carrier::Subprotocol), "{lines:?}");
+    }
+}
+
+#[test]
+fn subprotocol_is_looked_at_in_handshakes_only() {
+    let line = format!("{}, auth.v1", encoded("t"));
+    let head = head("/", &[("sec-websocket-protocol", line.as_bytes())]);
+    for transport in [Transport::Http, Transport::SocketIo, Transport::InBand] {
+        let request = AuthRequest::new(&head, transport, now());
+        assert_eq!(look_at(&subprotocol("auth.bearer."), &request), Look::Nothing, "{transport:?}");
+    }
+}
+
+#[test]
+fn subprotocol_without_another_beside_it_is_malformed() {
+    let token = encoded("t");
+    for lines in [&[token.as_str()] as &[&str], &[&token, ""], &[&format!(",{token} ,")]] {
+        assert_eq!(protocols(&subprotocol("auth.bearer."), lines), BROKEN_SUBPROTOCOL, "{lines:?}");
+    }
+}
+
+#[test]
+fn repeated_subprotocol_token_is_malformed() {
+    let token = encoded("t");
+    let line = format!("{token}, auth.v1, {token}");
+    assert_eq!(protocols(&subprotocol("auth.bearer."), &[&line]), BROKEN_SUBPROTOCOL);
+}
+
+#[test]
+fn subprotocol_that_does_not_decode_to_visible_ascii_is_malformed() {
+    let blank = encoded("a b");
+    let not_utf8 = format!("auth.bearer.{}", URL_SAFE_NO_PAD.encode(b"\xff\xfe"));
+    for entry in [
+        "auth.bearer.",
+        "auth.bearer.d",
+        "auth.bearer.dA==",
+        "auth.bearer.dB",
+        "auth.bearer.d+",
+        "auth.bearer.a b",
+        &blank,
+        &not_utf8,
+    ] {
+        let line = format!("{entry}, auth.v1");
+        assert_eq!(protocols(&subprotocol("auth.bearer."), &[&line]), BROKEN_SUBPROTOCOL, "{entry:?}");
+    }
+    let headers: [(&str, &[u8]); 1] = [("sec-websocket-protocol", b"auth.bearer.\xff, auth.v1")];
+    assert_eq!(look(&subprotocol("auth.bearer."), "/", &headers), BROKEN_SUBPROTOCOL);
+}
+
+#[test]
+fn subprotocol_token_of_4_kib_is_taken_and_one_byte_more_is_malformed() {
+    let line = |len| format!("auth.v1, {}", encoded(&"t".repeat(len)));
+    let raw = |len| format!("auth.v1, auth.bearer.{}", "t".repeat(len));
+    for extra in [0, 1, 2, 3, 4, 400_000] {
+        let len = 4096 + extra;
+        let expected = || if extra == 0 { found(&"t".repeat(len), Carrier::Subprotocol) } else { BROKEN_SUBPROTOCOL };
+        assert_eq!(protocols(&subprotocol("auth.bearer."), &[&line(len)]), expected());
+        assert_eq!(protocols(&raw_subprotocol("auth.bearer."), &[&raw(len)]), expected());
+    }
+}
+
+#[test]
+fn subprotocol_limit_is_settable() {
+    for len in 1..=12 {
+        let extractor = subprotocol("auth.bearer.").max_len(len);
+        let line = |len| format!("auth.v1, {}", encoded(&"t".repeat(len)));
+        assert_eq!(protocols(&extractor, &[&line(len)]), found(&"t".repeat(len), Carrier::Subprotocol));
+        assert_eq!(protocols(&extractor, &[&line(len + 1)]), BROKEN_SUBPROTOCOL);
+    }
+}
+
+#[test]
+fn raw_subprotocol_gives_the_token_as_it_is() {
+    let raw = raw_subprotocol("jwt.");
+    assert_eq!(protocols(&raw, &["chat, jwt.a.b.c"]), found("a.b.c", Carrier::Subprotocol));
+    for line in ["chat, jwt.", "chat, jwt.a b", "jwt.t"] {
+        assert_eq!(protocols(&raw, &[line]), BROKEN_SUBPROTOCOL, "{line:?}");
+    }
+}
+
+#[test]
+#[should_panic(expected = "must be a token")]
+fn subprotocol_prefix_that_is_no_token_panics_at_the_start() {
+    let _ = raw_subprotocol("");
+}
+
+fn field(payload: Option<&Payload>) -> Look {
+    let head = head("/", &[]);
+    let request = AuthRequest::new(&head, Transport::Http, now());
+    look_at(
+        &payload_field("access_token"),
+        &payload.map_or(request, |p| AuthRequest::with_payload(AuthRequest::new(&head, Transport::Http, now()), p)),
+    )
+}
+
+fn payload(fields: &[(&str, Option<&str>)]) -> Payload {
+    let mut payload = Payload::new();
+    for &(name, value) in fields {
+        match value {
+            Some(text) => payload.push_text(name, text),
+            None => payload.push_other(name),
+        }
+    }
+    payload
+}
+
+#[test]
+fn payload_field_that_is_absent_gives_nothing() {
+    assert_eq!(field(None), Look::Nothing);
+    assert_eq!(field(Some(&Payload::new())), Look::Nothing);
+    assert_eq!(field(Some(&payload(&[("token", Some("t")), ("Access_token", None)]))), Look::Nothing);
+}
+
+#[test]
+fn payload_field_gives_its_text() {
+    let payload = payload(&[("user", Some("u")), ("access_token", Some("a.b.c")), ("n", None)]);
+    assert_eq!(field(Some(&payload)), found("a.b.c", Carrier::Payload));
+}
+
+#[test]
+fn payload_field_that_is_empty_repeated_or_no_visible_ascii_text_is_malformed() {
+    let name = "access_token";
+    for fields in [
+        &[(name, Some(""))] as &[(&str, Option<&str>)],
+        &[(name, Some("a b"))],
+        &[(name, Some("é"))],
+        &[(name, Some("a\n"))],
+        &[(name, None)],
+        &[(name, Some("t")), (name, Some("t"))],
+        &[(name, Some("t")), (name, None)],
+    ] {
+        assert_eq!(field(Some(&payload(fields))), Look::Malformed(Carrier::Payload), "{fields:?}");
+    }
+}
+
+#[test]
+fn closure_gives_what_it_finds_under_the_carrier_that_it_names() {
+    let find = |carrier| from_fn(carrier, |request| request.parts().extensions.get::<Secret>().cloned());
+    assert_eq!(look(&find(Carrier::Cookie), "/", &[]), Look::Nothing);
+    let mut head = head("/", &[]);
+    head.extensions.insert(Secret::new("from the proxy"));
+    let request = AuthRequest::new(&head, Transport::Http, now());
+    assert_eq!(look_at(&find(Carrier::Cookie), &request), found("from the proxy", Carrier::Cookie));
+}
+
+fn schemes(extractor: &impl Extractor) -> Vec<&'static str> {
+    let mut schemes = Vec::new();
+    extractor.schemes(&mut schemes);
+    schemes
+}
+
+#[test]
+fn explicit_places_name_a_scheme_to_be_challenged_and_cookies_none() {
+    assert_eq!(schemes(&bearer()), ["Bearer"]);
+    assert_eq!(schemes(&auth_scheme("Token")), ["Token"]);
+    for explicit in [
+        Box::new(header("x-api-key")) as Box<dyn Extractor>,
+        Box::new(query("token")),
+        Box::new(subprotocol("auth.bearer.")),
+        Box::new(payload_field("token")),
+        Box::new(from_fn(Carrier::Ticket, |_| None)),
+    ] {
+        assert_eq!(schemes(&explicit), ["Bearer"]);
+    }
+    assert!(schemes(&cookie("jwt")).is_empty());
+    assert!(schemes(&from_fn(Carrier::ClientCertificate, |_| None)).is_empty());
+    assert_eq!(schemes(&auth_scheme("Token").or(cookie("jwt")).or(query("token"))), ["Token", "Bearer"]);
+}
+
+#[test]
+fn places_that_hold_a_secret_say_what_is_to_be_taken_out() {
+    let mut needs = Needs::default();
+    bearer().or(cookie("jwt")).or(header("x-api-key")).or(from_fn(Carrier::Header, |_| None)).needs(&mut needs);
+    assert!(!needs.payload() && needs.query_names().is_empty() && needs.subprotocol_prefixes().is_empty());
+    let boxed: Box<dyn Extractor> = Box::new(subprotocol("auth.bearer.").or(raw_subprotocol("jwt.")));
+    boxed.or(query("token")).or(payload_field("token")).needs(&mut needs);
+    assert!(needs.payload());
+    assert_eq!(needs.query_names(), ["token"]);
+    assert_eq!(needs.subprotocol_prefixes(), ["auth.bearer.", "jwt."]);
+}
+
+#[test]
+fn malformed_place_is_refused_with_400() {
+    use auth_core::{Outcome, extract::Malformed};
+    let malformed = Malformed::new(Carrier::Header, "the header is repeated");
+    assert_eq!(malformed.to_string(), "the header is repeated");
+    assert!(matches!(Outcome::<()>::from(malformed), Outcome::Reject(rejection) if rejection.status() == 400));
+}

@@ -1,0 +1,295 @@
+//! A marked secret is sent down every path, and found in no log line, no `Debug`, no header and no body.
+
+use std::{
+    fmt::Debug,
+    io,
+    sync::{Arc, Mutex},
+};
+
+use auth_core::{
+    Accept, AuthRequest, BoxError, Chain, Challenge, Evidence, Needs, Outcome, Payload, PrincipalId, Redirect, Refusal,
+    Rejection, RequestInfo, RevocationCheck, Secret, Strategy, Transport, Verdict, Verify, async_trait,
+    extract::{AnyOf, Extractor, bearer, cookie, payload_field, query, raw_subprotocol, subprotocol},
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::request::Parts;
+use tracing::{instrument::WithSubscriber as _, level_filters::LevelFilter};
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::support::{head, in_secs, now};
+
+const MARKER: &str = "MARKED-SECRET";
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+/// Runs a future and gives what it logged at any level, spans with their fields included.
+pub(crate) async fn captured<T>(future: impl Future<Output = T>) -> (T, String) {
+    use tracing_subscriber::fmt::format::FmtSpan;
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(LevelFilter::TRACE)
+        .with_span_events(FmtSpan::FULL)
+        .with_ansi(false)
+        .with_writer(log.clone())
+        .finish();
+    let output = future.with_subscriber(subscriber).await;
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    (output, log)
+}
+
+fn assert_clean(what: &str, text: &str) {
+    let encoded = URL_SAFE_NO_PAD.encode(MARKER);
+    assert!(!text.contains(MARKER) && !text.contains(&encoded), "{what} leaks: {text}");
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Ending {
+    Accept,
+    Revoked,
+    Foreign,
+    Reject,
+    Forbidden,
+    Scope,
+    Redirect,
+    Error,
+    Panic,
+}
+
+const ENDINGS: [Ending; 9] = [
+    Ending::Accept,
+    Ending::Revoked,
+    Ending::Foreign,
+    Ending::Reject,
+    Ending::Forbidden,
+    Ending::Scope,
+    Ending::Redirect,
+    Ending::Error,
+    Ending::Panic,
+];
+
+/// Takes the secret from everywhere, and puts it into everything that the application can fill in.
+struct Tokens {
+    ending: Ending,
+    extract: AnyOf,
+}
+
+fn extract() -> AnyOf {
+    let explicit = bearer().or(subprotocol("auth.bearer.")).or(raw_subprotocol("raw.")).or(query("token"));
+    explicit.or(payload_field("token")).or(cookie("jwt"))
+}
+
+#[async_trait]
+impl Strategy for Tokens {
+    type User = String;
+
+    fn name(&self) -> &str {
+        "tokens"
+    }
+
+    fn challenges(&self, out: &mut Vec<Challenge>) {
+        out.push(Challenge::bearer("api"));
+    }
+
+    fn needs(&self) -> Needs {
+        let mut needs = Needs::default();
+        self.extract.needs(&mut needs);
+        needs
+    }
+
+    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<String>, BoxError> {
+        let found = match self.extract.extract(request) {
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(Outcome::Absent),
+            Err(malformed) => {
+                assert_clean("Malformed", &format!("{malformed:?} {malformed}"));
+                return Ok(malformed.into());
+            }
+        };
+        assert_clean("Credential", &format!("{found:?}"));
+        let secret = Secret::new(found.expose());
+        assert_clean("Secret", &format!("{secret:?}"));
+        let outcome = match self.ending {
+            Ending::Accept | Ending::Revoked => Outcome::Accept(accept(secret.expose(), &found)),
+            Ending::Foreign => Outcome::Foreign,
+            Ending::Reject => Outcome::Reject(Rejection::invalid_credentials()),
+            Ending::Forbidden => Outcome::Reject(Rejection::forbidden()),
+            Ending::Scope => Outcome::Reject(Rejection::insufficient_scope(&["chat"])),
+            Ending::Redirect => Outcome::Redirect(Redirect::found("/login")?),
+            Ending::Error => return Err("the store is down".into()),
+            Ending::Panic => panic!("a bug"),
+        };
+        assert_clean("Outcome", &format!("{outcome:?}"));
+        Ok(outcome)
+    }
+}
+
+fn accept(text: &str, found: &auth_core::extract::Credential<'_>) -> Accept<String> {
+    let accept = Accept::new(text.to_owned(), found.carrier())
+        .credential_id(text)
+        .session_id(text)
+        .parent(text)
+        .principal(PrincipalId::new(text, text))
+        .extra(text.to_owned())
+        .expires_at(in_secs(60));
+    assert_clean("Accept", &format!("{accept:?}"));
+    accept
+}
+
+struct Revoke(bool);
+
+#[async_trait]
+impl RevocationCheck for Revoke {
+    async fn is_revoked(&self, _: &Evidence) -> Result<bool, BoxError> {
+        Ok(self.0)
+    }
+}
+
+/// The marker in every carrier, well-formed and broken.
+fn requests() -> Vec<(Parts, Option<Payload>)> {
+    let encoded = URL_SAFE_NO_PAD.encode(MARKER);
+    let mut requests: Vec<_> = [
+        vec![("authorization", format!("Bearer {MARKER}"))],
+        vec![("authorization", format!("Bearer {MARKER} junk"))],
+        vec![("authorization", format!("Bearer {MARKER}")), ("authorization", "Basic x".to_owned())],
+        vec![("cookie", format!("jwt={MARKER}"))],
+        vec![("cookie", format!("jwt={MARKER}; jwt=other"))],
+        vec![("sec-websocket-protocol", format!("auth.v1, auth.bearer.{encoded}"))],
+        vec![("sec-websocket-protocol", format!("auth.v1, raw.{MARKER}"))],
+        vec![("sec-websocket-protocol", format!("auth.bearer.{encoded}"))],
+        vec![("authorization", "Bearer other".to_owned()), ("cookie", format!("jwt={MARKER}"))],
+    ]
+    .iter()
+    .map(|headers| {
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+        (head("/", &headers), None)
+    })
+    .collect();
+    for query in [format!("token={MARKER}"), format!("token={MARKER}&token=other")] {
+        requests.push((head(&format!("/?{query}"), &[]), None));
+    }
+    for broken in [false, true] {
+        let mut payload = Payload::new();
+        payload.push_text("token", MARKER);
+        if broken {
+            payload.push_text("token", MARKER);
+        }
+        assert_clean("Payload", &format!("{payload:?}"));
+        requests.push((head("/", &[]), Some(payload)));
+    }
+    requests
+}
+
+fn assert_refusal_is_clean(refusal: &Refusal) {
+    assert_clean("Refusal", &format!("{refusal:?} {refusal} {:?}", refusal.challenges()));
+    let response = refusal.to_response();
+    assert_clean("the response", &format!("{response:?}"));
+    for value in response.headers().values() {
+        assert_clean("a header", &String::from_utf8_lossy(value.as_bytes()));
+    }
+}
+
+#[tokio::test]
+async fn marked_secret_is_in_no_log_no_debug_and_no_answer() {
+    for ending in ENDINGS {
+        let tokens = || Tokens { ending, extract: extract() };
+        let revocation = || Revoke(matches!(ending, Ending::Revoked));
+        let one = Chain::new().or(tokens()).revocation(revocation());
+        let both = Chain::new().or(tokens()).and(tokens()).map_user(|(left, _)| left).revocation(revocation());
+        for chain in [one, both] {
+            assert_clean("Chain", &format!("{chain:?} {:?}", chain.needs()));
+            for (head, payload) in requests() {
+                let request = AuthRequest::new(&head, Transport::WebSocket, now());
+                let request = match &payload {
+                    Some(payload) => request.with_payload(payload),
+                    None => request,
+                };
+                assert_clean("AuthRequest", &format!("{request:?}"));
+                let (result, log) = captured(chain.authenticate(&request)).await;
+                assert!(log.contains("auth.chain") && log.contains("auth.strategy"), "the log is captured: {log}");
+                assert_clean("the log", &log);
+                match result {
+                    Ok(user) => assert_clean("Authenticated", &format!("{user:?} {:?}", user.evidence())),
+                    Err(refusal) => assert_refusal_is_clean(&refusal),
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn marked_secret_is_in_no_debug_around_verify() {
+    let head = head(&format!("/?token={MARKER}"), &[("authorization", format!("Bearer {MARKER}").as_bytes())]);
+    let request = AuthRequest::new(&head, Transport::Http, now());
+    let verify = |secret: Secret, info: RequestInfo| async move {
+        assert_clean("RequestInfo", &format!("{info:?} {secret:?}"));
+        Some(secret.expose().to_owned())
+    };
+    let verdict = verify.verify(Secret::new(MARKER), &request).await.unwrap();
+    assert_clean("Verdict", &format!("{verdict:?}"));
+    assert_clean("Verdict", &format!("{:?}", Verdict::accept(MARKER.to_owned()).with_extra(MARKER)));
+    assert_clean("PrincipalId", &format!("{:?}", PrincipalId::new(MARKER, MARKER)));
+}
+
+/// `Debug` of what holds a user needs nothing of the user, since it does not show it.
+#[test]
+fn debug_asks_nothing_of_the_user_type() {
+    struct Opaque;
+    fn is_debug<T: Debug>() {}
+    is_debug::<Outcome<Opaque>>();
+    is_debug::<Accept<Opaque>>();
+    is_debug::<Verdict<Opaque>>();
+    is_debug::<auth_core::Authenticated<Opaque>>();
+    is_debug::<Chain<Opaque>>();
+}
+
+#[tokio::test]
+async fn log_names_the_cause_of_an_error_with_its_sources() {
+    #[derive(Debug)]
+    struct StoreDown(io::Error);
+    impl std::fmt::Display for StoreDown {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("the user store does not answer")
+        }
+    }
+    impl std::error::Error for StoreDown {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+    let chain = Chain::new().or(crate::support::jwt(crate::support::Say::Accept));
+    let chain = chain.try_map(|_| Err::<Accept<()>, _>(StoreDown(io::Error::other("connection refused")).into()));
+    let (_, log) = captured(crate::support::refusal(&chain)).await;
+    assert!(log.contains("ERROR") && log.contains("the user store does not answer"), "{log}");
+    assert!(log.contains("connection refused"), "{log}");
+}
+
+#[tokio::test]
+async fn log_names_strategies_outcomes_and_the_decision() {
+    use crate::support::{Say, ask, basic, jwt};
+    let (_, log) = captured(ask(&Chain::new().or(jwt(Say::Foreign)).or(basic(Say::Accept)))).await;
+    for part in [r#"name="jwt""#, r#"outcome="foreign""#, r#"outcome="accept""#, r#"strategy="basic""#, "accepted"] {
+        assert!(log.contains(part), "{part}: {log}");
+    }
+    let (_, log) = captured(ask(&Chain::new().or(jwt(Say::Panic)))).await;
+    assert!(log.contains("panicked") && log.contains("before the first await"), "{log}");
+}

@@ -1,0 +1,22 @@
+//! What the core does, one test a behaviour. `docs/chain.md` names the tests behind each cell of its tables.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that panics is a test that fails")]
+
+mod and;
+#[cfg(feature = "axum")]
+mod axum;
+mod chain;
+mod challenge;
+mod compile_fail;
+mod error_parameter;
+mod evidence;
+mod extract;
+mod law;
+mod leak;
+#[cfg(feature = "metrics")]
+mod metrics;
+mod passport;
+mod precedence;
+mod public_types;
+mod refusal;
+mod support;
+mod values;

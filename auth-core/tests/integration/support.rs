@@ -1,0 +1,199 @@
+//! A scripted strategy, and short ways to ask a chain and to read its answer.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use auth_core::{
+    Accept, AuthRequest, Authenticated, BoxError, Carrier, Chain, Challenge, Evidence, Outcome, Redirect, Refusal,
+    Rejection, RevocationCheck, Strategy, Transport, async_trait,
+};
+use http::{HeaderMap, Request, header::WWW_AUTHENTICATE, request};
+
+pub(crate) const NOW_UNIX_SECS: u64 = 1_800_000_000;
+
+pub(crate) const BEARER: &str = r#"Bearer realm="api""#;
+pub(crate) const BEARER_INVALID: &str =
+    r#"Bearer realm="api", error="invalid_token", error_description="The credentials are invalid""#;
+pub(crate) const BEARER_MALFORMED: &str =
+    r#"Bearer realm="api", error="invalid_request", error_description="The credentials are malformed""#;
+pub(crate) const BASIC: &str = r#"Basic realm="api", charset="UTF-8""#;
+
+/// The user of a scripted strategy: the strategy's own name.
+pub(crate) type Name = &'static str;
+
+pub(crate) fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(NOW_UNIX_SECS)
+}
+
+/// The instant so many seconds from now.
+pub(crate) fn in_secs(secs: u64) -> SystemTime {
+    now() + Duration::from_secs(secs)
+}
+
+/// What a scripted strategy says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Say {
+    Accept,
+    Absent,
+    Foreign,
+    Reject,
+    Expired,
+    Malformed,
+    Scope,
+    Forbidden,
+    Redirect,
+    Error,
+    Panic,
+    PanicAfterAwait,
+}
+
+/// A strategy that says what it is told to, and counts how often it is asked.
+#[derive(Clone)]
+pub(crate) struct Scripted {
+    name: Name,
+    say: Say,
+    challenges: Vec<Challenge>,
+    carrier: Carrier,
+    edit: fn(Accept<Name>) -> Accept<Name>,
+    calls: Arc<AtomicUsize>,
+}
+
+impl Scripted {
+    pub(crate) fn new(name: Name, say: Say, challenges: impl Into<Vec<Challenge>>) -> Self {
+        let carrier = Carrier::Header;
+        Self { name, say, challenges: challenges.into(), carrier, edit: |accept| accept, calls: Arc::default() }
+    }
+
+    pub(crate) fn carried_by(self, carrier: Carrier) -> Self {
+        Self { carrier, ..self }
+    }
+
+    /// Changes what the strategy accepts.
+    pub(crate) fn edit(self, edit: fn(Accept<Name>) -> Accept<Name>) -> Self {
+        Self { edit, ..self }
+    }
+
+    pub(crate) fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl Strategy for Scripted {
+    type User = Name;
+
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn challenges(&self, out: &mut Vec<Challenge>) {
+        out.extend_from_slice(&self.challenges);
+    }
+
+    async fn authenticate(&self, _: &AuthRequest<'_>) -> Result<Outcome<Name>, BoxError> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        Ok(match self.say {
+            Say::Accept => Outcome::Accept((self.edit)(Accept::new(self.name, self.carrier))),
+            Say::Absent => Outcome::Absent,
+            Say::Foreign => Outcome::Foreign,
+            Say::Reject => Outcome::Reject(Rejection::invalid_credentials()),
+            Say::Expired => Outcome::Reject(Rejection::token_expired()),
+            Say::Malformed => Outcome::Reject(Rejection::invalid_request()),
+            Say::Scope => Outcome::Reject(Rejection::insufficient_scope(&["chat:read", "chat:write"])),
+            Say::Forbidden => Outcome::Reject(Rejection::forbidden()),
+            Say::Redirect => Outcome::Redirect(Redirect::found("/login")?),
+            Say::Error => return Err("the store is down".into()),
+            Say::Panic => panic!("before the first await"),
+            Say::PanicAfterAwait => {
+                tokio::task::yield_now().await;
+                panic!("after the first await")
+            }
+        })
+    }
+}
+
+pub(crate) fn jwt(say: Say) -> Scripted {
+    Scripted::new("jwt", say, [Challenge::bearer("api")])
+}
+
+pub(crate) fn basic(say: Say) -> Scripted {
+    Scripted::new("basic", say, [Challenge::new("Basic").with("realm", "api").with("charset", "UTF-8")])
+}
+
+/// Another scheme that reports errors, as DPoP does.
+pub(crate) fn dpop(say: Say) -> Scripted {
+    Scripted::new("dpop", say, [Challenge::new("DPoP").with("algs", "ES256").reporting_errors()])
+}
+
+/// A strategy without a challenge, as cookies and tickets have none.
+pub(crate) fn session(say: Say) -> Scripted {
+    Scripted::new("session", say, []).carried_by(Carrier::Cookie)
+}
+
+/// The head of a request; `headers` in order.
+pub(crate) fn head(uri: &str, headers: &[(&str, &[u8])]) -> request::Parts {
+    let request = Request::builder().uri(uri);
+    let request = headers.iter().fold(request, |request, &(name, value)| request.header(name, value));
+    request.body(()).unwrap().into_parts().0
+}
+
+pub(crate) async fn ask<U: Send + Sync + 'static>(chain: &Chain<U>) -> Result<Authenticated<U>, Refusal> {
+    ask_over(chain, Transport::Http).await
+}
+
+pub(crate) async fn ask_over<U: Send + Sync + 'static>(
+    chain: &Chain<U>,
+    transport: Transport,
+) -> Result<Authenticated<U>, Refusal> {
+    chain.authenticate(&AuthRequest::new(&head("/", &[]), transport, now())).await
+}
+
+/// Asks with this `Authorization` header.
+pub(crate) async fn ask_with<U: Send + Sync + 'static>(
+    chain: &Chain<U>,
+    authorization: &str,
+) -> Result<Authenticated<U>, Refusal> {
+    let head = head("/", &[("authorization", authorization.as_bytes())]);
+    chain.authenticate(&AuthRequest::new(&head, Transport::Http, now())).await
+}
+
+/// The refusal of a chain that must refuse.
+pub(crate) async fn refusal<U: Send + Sync + 'static>(chain: &Chain<U>) -> Refusal {
+    ask(chain).await.expect_err("the chain must refuse")
+}
+
+/// Status and code of a refusal.
+pub(crate) fn answer(refusal: &Refusal) -> (u16, &'static str) {
+    assert_eq!(refusal.to_response().status(), refusal.status());
+    (refusal.status().as_u16(), refusal.code())
+}
+
+/// The `WWW-Authenticate` lines of a refusal, in order.
+pub(crate) fn lines(refusal: &Refusal) -> Vec<String> {
+    header_lines(refusal.to_response().headers())
+}
+
+pub(crate) fn header_lines(headers: &HeaderMap) -> Vec<String> {
+    headers.get_all(WWW_AUTHENTICATE).iter().map(|line| line.to_str().unwrap().to_owned()).collect()
+}
+
+/// The members of a problem+json body.
+pub(crate) fn problem(refusal: &Refusal) -> BTreeMap<String, serde_json::Value> {
+    serde_json::from_str(refusal.to_response().body()).unwrap()
+}
+
+/// Takes the credential with this id for revoked.
+pub(crate) struct Revoked(pub(crate) &'static str);
+
+#[async_trait]
+impl RevocationCheck for Revoked {
+    async fn is_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError> {
+        Ok(evidence.credential_id() == Some(self.0))
+    }
+}

@@ -1,0 +1,183 @@
+//! The small values: secrets, identities, payloads, clocks, redirects, errors, verify callbacks.
+
+use std::{
+    error::Error,
+    future::Future as _,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
+    time::{Duration, SystemTime},
+};
+
+use auth_core::{
+    AuthRequest, BoxError, Carrier, Clock, ConfigError, ManualClock, Payload, PrincipalId, Redirect, Rejection,
+    RejectionKind, RequestInfo, Secret, Transport, Verdict, Verify,
+};
+
+use crate::support::{head, in_secs, now};
+
+#[test]
+fn secret_compares_by_content() {
+    let secret = Secret::new("open sesame");
+    assert!(secret.ct_eq("open sesame"));
+    for other in ["", "open", "open sesamE", "open sesame "] {
+        assert!(!secret.ct_eq(other), "{other:?}");
+    }
+    assert_eq!(secret.clone().expose(), "open sesame");
+}
+
+#[test]
+fn principals_are_the_same_only_if_issuer_and_subject_are() {
+    let id = PrincipalId::new("issuer", "1");
+    assert_eq!((id.issuer(), id.subject()), ("issuer", "1"));
+    assert_ne!(id, PrincipalId::new("", "1"));
+    assert_ne!(id, PrincipalId::new("issuer", "2"));
+}
+
+#[test]
+fn carriers_are_explicit_or_ambient() {
+    use Carrier::{ClientCertificate, Cookie, Header, Payload, Query, Subprotocol, Ticket};
+    assert!([Header, Subprotocol, Query, Payload, Ticket].iter().all(|c| c.is_explicit() && !c.is_ambient()));
+    assert!([Cookie, ClientCertificate].iter().all(|c| c.is_ambient() && !c.is_explicit()));
+}
+
+#[test]
+fn payload_gives_a_field_that_is_there_once_as_text() {
+    let mut payload = Payload::new();
+    payload.push_text("token", "t");
+    payload.push_text("twice", "a");
+    payload.push_text("twice", "a");
+    payload.push_other("number");
+    assert_eq!(payload.text("token").unwrap(), Some("t"));
+    assert_eq!(payload.text("Token").unwrap(), None);
+    assert!(payload.text("twice").is_err() && payload.text("number").is_err());
+}
+
+#[test]
+fn redirect_takes_no_location_with_a_line_break() {
+    assert!(Redirect::found("/login\r\nSet-Cookie: x").is_err());
+    assert_eq!(Redirect::see_other("/login?next=%2F").unwrap().location(), "/login?next=%2F");
+}
+
+#[test]
+fn config_error_keeps_its_cause_out_of_its_text() {
+    let error = ConfigError::new("the key does not parse").caused_by("line 3");
+    assert_eq!(
+        (error.to_string(), error.source().unwrap().to_string()),
+        ("the key does not parse".into(), "line 3".into())
+    );
+}
+
+#[test]
+fn rejection_keeps_its_kind_and_status_under_a_code_of_its_own() {
+    let locked = Rejection::forbidden().with_code("account_locked");
+    assert_eq!((locked.kind(), locked.code()), (RejectionKind::Forbidden, "account_locked"));
+    assert_eq!(locked.status(), 403);
+}
+
+struct Counter(AtomicUsize);
+
+impl Wake for Counter {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn manual_clock_wakes_who_waits_and_completes_at_the_deadline_itself() {
+    let clock = ManualClock::new(now());
+    let counter = Arc::new(Counter(AtomicUsize::new(0)));
+    let waker = Waker::from(Arc::clone(&counter));
+    let mut cx = Context::from_waker(&waker);
+    let mut wait = pin!(clock.wait_until(in_secs(2)));
+    assert_eq!(wait.as_mut().poll(&mut cx), Poll::Pending);
+    clock.clone().advance(Duration::from_secs(1));
+    assert_eq!((counter.0.load(Ordering::SeqCst), wait.as_mut().poll(&mut cx)), (1, Poll::Pending));
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(wait.as_mut().poll(&mut cx), Poll::Ready(()));
+    assert_eq!(Arc::new(clock).now(), in_secs(2));
+}
+
+/// Reads the clock at the very moment it is woken.
+struct ReadsTheClock(ManualClock);
+
+impl Wake for ReadsTheClock {
+    fn wake(self: Arc<Self>) {
+        assert_eq!(self.0.now(), in_secs(1));
+    }
+}
+
+#[test]
+fn manual_clock_may_be_read_by_who_is_woken() {
+    let clock = ManualClock::new(now());
+    let waker = Waker::from(Arc::new(ReadsTheClock(clock.clone())));
+    assert!(pin!(clock.wait_until(in_secs(1))).poll(&mut Context::from_waker(&waker)).is_pending());
+    clock.advance(Duration::from_secs(1));
+}
+
+#[test]
+fn manual_clock_ignores_a_step_that_no_instant_can_hold() {
+    let clock = ManualClock::new(now());
+    clock.advance(Duration::MAX);
+    assert_eq!(clock.now(), now());
+}
+
+#[test]
+fn system_clock_is_past_the_epoch() {
+    assert!(<auth_core::SystemClock as Default>::default().now() > SystemTime::UNIX_EPOCH);
+}
+
+/// What a callback makes of a credential: the user, or the code of the refusal; `Err` holds the text of the error.
+async fn verdict<M, V: Verify<&'static str, M>>(verify: V) -> Result<Result<V::User, &'static str>, String> {
+    let head = head("/rooms?x=1", &[("x-tenant", b"blue")]);
+    let request = AuthRequest::new(&head, Transport::WebSocket, now());
+    let verdict = verify.verify("credential", &request).await.map_err(|error| error.to_string())?;
+    Ok(verdict.into_result().map(|(user, _)| user).map_err(|rejection| rejection.code()))
+}
+
+#[tokio::test]
+async fn verify_takes_closures_that_give_an_option_a_verdict_or_a_result_of_either() {
+    type Store<T> = Result<T, BoxError>;
+    assert_eq!(verdict(|c: &'static str| async move { Some(c) }).await, Ok(Ok("credential")));
+    assert_eq!(verdict(|_| async { None::<()> }).await, Ok(Err("invalid_credentials")));
+    assert_eq!(verdict(|_| async { Store::Ok(Some(1)) }).await, Ok(Ok(1)));
+    assert_eq!(verdict(|_| async { Store::Ok(None::<()>) }).await, Ok(Err("invalid_credentials")));
+    assert_eq!(verdict(|_| async { Verdict::accept(1) }).await, Ok(Ok(1)));
+    assert_eq!(verdict(|_| async { Verdict::<()>::refused() }).await, Ok(Err("invalid_credentials")));
+    let locked = || Verdict::<()>::refuse(Rejection::forbidden().with_code("account_locked"));
+    assert_eq!(verdict(move |_| async move { Store::Ok(locked()) }).await, Ok(Err("account_locked")));
+    assert_eq!(verdict(|_| async { Store::<Option<()>>::Err("down".into()) }).await, Err("down".into()));
+}
+
+#[tokio::test]
+async fn verify_shows_the_request_to_a_closure_that_asks_for_it() {
+    let seen = verdict(|_, info: RequestInfo| async move {
+        Some((info.method().clone(), info.uri().clone(), info.headers()["x-tenant"].clone(), info.transport()))
+    });
+    let (method, uri, tenant, transport) = seen.await.unwrap().unwrap();
+    assert_eq!((method.as_str(), uri.path(), tenant.to_str().unwrap()), ("GET", "/rooms", "blue"));
+    assert_eq!(transport, Transport::WebSocket);
+}
+
+#[tokio::test]
+async fn verify_of_ones_own_borrows_the_request() {
+    struct ByTenant;
+    impl Verify<&'static str> for ByTenant {
+        type User = String;
+        async fn verify(&self, _: &'static str, request: &AuthRequest<'_>) -> Result<Verdict<String>, BoxError> {
+            let tenant = request.parts().headers.get("x-tenant").ok_or("no tenant")?;
+            Ok(Verdict::accept(tenant.to_str()?.to_owned()))
+        }
+    }
+    assert_eq!(verdict(ByTenant).await, Ok(Ok("blue".to_owned())));
+}
+
+#[test]
+fn verdict_carries_extras_for_the_evidence_and_a_refusal_carries_none() {
+    let (user, extras) = Verdict::accept("u").with_extra(7_u8).into_result().unwrap();
+    assert_eq!((user, extras.get::<u8>()), ("u", Some(&7)));
+    assert!(Verdict::<()>::refused().with_extra(7_u8).into_result().is_err());
+}
