@@ -62,10 +62,9 @@ async fn begun(shutdown: &mut watch::Receiver<bool>) {
 async fn finish(mut socket: WebSocket, close: Close) {
     let frame = CloseFrame { code: close.code(), reason: close.reason().into() };
     let answered = time::timeout(CLOSE_TIMEOUT, async {
-        if socket.send(Message::Close(Some(frame))).await.is_err() {
-            return;
-        }
-        if close == Close::TOO_BIG {
+        // Where the peer has closed first, this fails, and what is left to do is to answer it: reading does that.
+        let sent = socket.send(Message::Close(Some(frame))).await;
+        if sent.is_ok() && close == Close::TOO_BIG {
             // After an error, the stream gives nothing any more.
             return time::sleep(LINGER).await;
         }

@@ -8,7 +8,7 @@ use std::{
 use auth_core::ManualClock;
 use axum::{Router, extract::ws::Message, routing::any};
 use futures_util::{SinkExt as _, StreamExt as _};
-use tokio_tungstenite::tungstenite;
+use tokio_tungstenite::tungstenite::{self, protocol::CloseFrame};
 use ws_adapter::{AuthLayer, AuthSocket, AuthWebSocketUpgrade, Close, Shutdown};
 
 use crate::support::*;
@@ -250,6 +250,26 @@ async fn handler_ends_when_the_peer_goes() {
     closing.0.close(None).await.unwrap();
     drop(server.open(&bearer_of("bob")).await);
     eventually(|| ended.load(Ordering::SeqCst) == 2).await;
+}
+
+#[tokio::test]
+async fn peer_that_closes_gets_its_close_answered() {
+    // One handler reads on until the stream ends, as most do; the other stops at the close, as axum's examples do.
+    let (reading_on, _) = serving(echo_all).await;
+    let (stopping, _) = serving(|mut socket: AuthSocket<User>| async move {
+        while let Some(Ok(message)) = socket.recv().await {
+            if matches!(message, Message::Close(_)) {
+                return;
+            }
+        }
+    })
+    .await;
+    for server in [reading_on, stopping] {
+        let mut client = server.open(&bearer_of("ann")).await;
+        let frame = CloseFrame { code: 1000.into(), reason: "bye".into() };
+        client.0.close(Some(frame)).await.unwrap();
+        assert_eq!(client.closed().await, Some((1000, "bye".into())));
+    }
 }
 
 #[tokio::test]
