@@ -26,7 +26,7 @@ use serde::Serialize;
 use ws_adapter::{AuthLayer, AuthSocket, AuthWebSocketUpgrade, Shutdown, Timer};
 
 pub use self::{
-    serve::serve,
+    serve::Server,
     start::{TUTORIAL_TOKEN, hints, warnings},
     users::{Claims, User, Users},
 };

@@ -1,9 +1,15 @@
 //! The command line of the demo.
 
-use std::{error::Error, io::Write as _, net::Ipv4Addr, process::ExitCode, time::Duration};
+use std::{
+    error::Error,
+    io::{IsTerminal as _, Write as _},
+    net::Ipv4Addr,
+    process::ExitCode,
+    time::Duration,
+};
 
 use clap::{Parser, Subcommand};
-use demo::{Settings, app, hints, serve, signer, warnings};
+use demo::{Server, Settings, app, hints, signer, warnings};
 use tokio::net::TcpListener;
 
 /// An echo server behind one chain of strategies: JWT, then Basic.
@@ -53,7 +59,8 @@ async fn run(cli: Cli) -> Result<(), Box<dyn Error + Send + Sync>> {
     }
 
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
 
     let app = app(&settings)?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, cli.port)).await.map_err(|error| {
@@ -66,7 +73,7 @@ async fn run(cli: Cli) -> Result<(), Box<dyn Error + Send + Sync>> {
         tracing::warn!("{warning}");
     }
     write!(std::io::stdout(), "{}", hints(listener.local_addr()?, &settings)?)?;
-    serve(listener, app, settings.shutdown.clone(), stop_signal()).await;
+    Server::default().run(listener, app, settings.shutdown.clone(), stop_signal()).await;
     Ok(())
 }
 

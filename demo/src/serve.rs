@@ -10,7 +10,10 @@ use std::{
 use axum::Router;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto::Builder, graceful::GracefulShutdown},
+    server::{
+        conn::auto::Builder,
+        graceful::{GracefulShutdown, Watcher},
+    },
     service::TowerToHyperService,
 };
 use tokio::{
@@ -20,40 +23,55 @@ use tokio::{
 use tower::{ServiceExt as _, util::MapRequest};
 use ws_adapter::Shutdown;
 
-/// How long a client may take to send the head of a request.
-const HEADER_DEADLINE: Duration = Duration::from_secs(10);
-/// How long requests and sockets may take to end once the server goes down.
-const DRAIN: Duration = Duration::from_secs(5);
+/// Serves the application as `axum::serve` does, with the deadlines that it leaves out.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Server {
+    /// How long a client may take to send the head of a request; 10 s by default.
+    pub header_deadline: Duration,
+    /// How long requests and sockets may take to end once the server goes down; 5 s by default.
+    pub drain: Duration,
+}
 
-/// Serves `app`, as `axum::serve` does, but with the deadlines that it leaves out, until `signal` completes; then ends the sockets with 1012 and waits for what is under way.
-pub async fn serve(listener: TcpListener, app: Router, shutdown: Shutdown, signal: impl Future<Output = ()>) {
-    let mut http = Builder::new(TokioExecutor::new());
-    http.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_DEADLINE);
-    // Sockets over HTTP/2 (RFC 8441); and a peer that is gone is noticed.
-    http.http2().timer(TokioTimer::new()).enable_connect_protocol().keep_alive_interval(Duration::from_secs(20));
-    let http = Arc::new(http);
-    let graceful = GracefulShutdown::new();
-    let mut signal = pin!(signal);
-    loop {
-        let stream = select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+impl Default for Server {
+    fn default() -> Self {
+        Self { header_deadline: Duration::from_secs(10), drain: Duration::from_secs(5) }
+    }
+}
+
+impl Server {
+    /// Serves `app` until `signal` completes; then ends the sockets with 1012 and waits for what is under way.
+    pub async fn run(self, listener: TcpListener, app: Router, shutdown: Shutdown, signal: impl Future<Output = ()>) {
+        let mut http = Builder::new(TokioExecutor::new());
+        http.http1().timer(TokioTimer::new()).header_read_timeout(self.header_deadline);
+        // Sockets over HTTP/2 (RFC 8441); and a peer that is gone is noticed.
+        http.http2().timer(TokioTimer::new()).enable_connect_protocol().keep_alive_interval(Duration::from_secs(20));
+        let http = Arc::new(http);
+        let graceful = GracefulShutdown::new();
+        let mut signal = pin!(signal);
+        loop {
+            let accepted = select! {
+                accepted = listener.accept() => accepted,
+                () = &mut signal => break,
+            };
+            match accepted {
+                Ok((stream, _)) => {
+                    let (http, app, watcher) = (Arc::clone(&http), app.clone(), graceful.watcher());
+                    tokio::spawn(connection(http, stream, app, watcher, self.header_deadline));
+                }
                 Err(error) => {
                     // Out of file descriptors, most likely: to try again at once would only burn the processor.
                     tracing::warn!(%error, "a connection could not be accepted");
                     time::sleep(Duration::from_millis(100)).await;
-                    continue;
                 }
-            },
-            () = &mut signal => break,
-        };
-        tokio::spawn(connection(Arc::clone(&http), stream, app.clone(), graceful.watcher()));
-    }
-    drop(listener);
-    shutdown.begin();
-    let drained = async { tokio::join!(graceful.shutdown(), shutdown.drained()) };
-    if time::timeout(DRAIN, drained).await.is_err() {
-        tracing::warn!("some connections had to be cut off");
+            }
+        }
+        drop(listener);
+        shutdown.begin();
+        let drained = async { tokio::join!(graceful.shutdown(), shutdown.drained()) };
+        if time::timeout(self.drain, drained).await.is_err() {
+            tracing::warn!("some connections had to be cut off");
+        }
     }
 }
 
@@ -61,7 +79,8 @@ async fn connection(
     http: Arc<Builder<TokioExecutor>>,
     stream: TcpStream,
     app: Router,
-    watcher: hyper_util::server::graceful::Watcher,
+    watcher: Watcher,
+    header_deadline: Duration,
 ) {
     let asked = Arc::new(AtomicBool::new(false));
     let service = {
@@ -76,7 +95,7 @@ async fn connection(
     let serving = http.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
     let mut serving = pin!(watcher.watch(serving));
     // The deadline of HTTP/1.1 begins once the version is known, so a client that says next to nothing would escape it.
-    let ended = time::timeout(HEADER_DEADLINE, &mut serving).await;
+    let ended = time::timeout(header_deadline, &mut serving).await;
     let result = match ended {
         Ok(result) => result,
         Err(_) if asked.load(Ordering::Relaxed) => serving.await,
