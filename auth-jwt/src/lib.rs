@@ -9,6 +9,8 @@ mod signer;
 mod source;
 mod strategy;
 mod token;
+#[cfg(test)]
+mod vectors;
 
 pub use self::{
     algorithm::Algorithm,
