@@ -12,6 +12,9 @@ use super::*;
 /// A hash of nobody's password that costs next to nothing.
 const CHEAP: &str = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
+/// Nothing here takes as long; a test that is wrong must fail, and not hang.
+const LONG: Duration = Duration::from_secs(10);
+
 fn cheap() -> Argon2Passwords {
     Argon2Passwords::like(CHEAP).unwrap()
 }
@@ -39,7 +42,7 @@ fn gated(mut passwords: Argon2Passwords) -> (Argon2Passwords, Receiver<()>, Send
     let told = Mutex::new(told);
     passwords.compute = Arc::new(move |recipe, password, salt| {
         begun.send(()).unwrap();
-        told.lock().unwrap().recv().unwrap();
+        told.lock().unwrap().recv_timeout(LONG).unwrap();
         recipe.compute(password, salt)
     });
     (passwords, has_begun, go_on)
@@ -220,7 +223,7 @@ async fn caller_who_goes_away_frees_the_turn_only_when_the_work_is_done() {
         let passwords = passwords.clone();
         async move { passwords.verify(None, &password("x")).await }
     });
-    tokio::task::spawn_blocking(move || has_begun.recv().unwrap()).await.unwrap();
+    tokio::task::spawn_blocking(move || has_begun.recv_timeout(LONG).unwrap()).await.unwrap();
     caller.abort();
     assert!(caller.await.unwrap_err().is_cancelled());
 
@@ -242,16 +245,9 @@ async fn turns_are_as_many_as_set_and_shared_by_clones() {
                 tokio::spawn(async move { passwords.hash(&password("x")).await })
             })
             .collect();
-        tokio::task::spawn_blocking(move || {
-            // The gate lets one through at a time, so only the first has surely begun.
-            has_begun.recv().unwrap();
-            has_begun
-        })
-        .await
-        .unwrap();
-        while passwords.permits.available_permits() > 0 {
-            tokio::task::yield_now().await;
-        }
+        tokio::task::spawn_blocking(move || (0..turns).for_each(|_| has_begun.recv_timeout(LONG).unwrap()))
+            .await
+            .unwrap();
         assert_eq!(kind_of(&passwords, None).await, PasswordErrorKind::Busy);
         (0..turns).for_each(|_| go_on.send(()).unwrap());
         for caller in callers {
