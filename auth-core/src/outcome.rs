@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc, time::SystemTime};
 
-use http::{HeaderValue, StatusCode};
+use http::{Extensions, HeaderValue, StatusCode};
 
 use crate::{
     Carrier, PrincipalId, Rejection,
@@ -103,6 +103,11 @@ impl<U> Accept<U> {
     #[must_use]
     pub fn extra<T: Clone + Send + Sync + 'static>(mut self, extra: T) -> Self {
         self.evidence.extras.insert(extra);
+        self
+    }
+
+    pub(crate) fn with_extras(mut self, extras: Extensions) -> Self {
+        self.evidence.extras.extend(extras);
         self
     }
 

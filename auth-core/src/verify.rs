@@ -2,7 +2,7 @@ use std::{convert::Infallible, fmt, future::Future};
 
 use http::{Extensions, HeaderMap, Method, Uri};
 
-use crate::{AuthRequest, BoxError, Rejection, Transport};
+use crate::{Accept, AuthRequest, BoxError, Carrier, Rejection, Transport};
 
 /// The verify callback: turns a credential that a strategy has checked into a user of the application.
 ///
@@ -181,7 +181,15 @@ impl<U> Verdict<U> {
         self
     }
 
-    /// The user and the extras, or why not. For strategies.
+    /// The acceptance of the user with the extras, or why not. For strategies.
+    ///
+    /// # Errors
+    /// The rejection, if the application refused.
+    pub fn into_accept(self, carrier: Carrier) -> Result<Accept<U>, Rejection> {
+        self.0.map(|(user, extras)| Accept::new(user, carrier).with_extras(extras))
+    }
+
+    /// The user and the extras, or why not. For strategies that make more of them than [`into_accept`](Self::into_accept).
     ///
     /// # Errors
     /// The rejection, if the application refused.

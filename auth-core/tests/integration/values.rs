@@ -180,4 +180,10 @@ fn verdict_carries_extras_for_the_evidence_and_a_refusal_carries_none() {
     let (user, extras) = Verdict::accept("u").with_extra(7_u8).into_result().unwrap();
     assert_eq!((user, extras.get::<u8>()), ("u", Some(&7)));
     assert!(Verdict::<()>::refused().with_extra(7_u8).into_result().is_err());
+    let accept = Verdict::accept("u").with_extra(7_u8).into_accept(Carrier::Query).unwrap();
+    assert_eq!(
+        (*accept.user(), accept.evidence().carrier(), accept.evidence().extra()),
+        ("u", Carrier::Query, Some(&7_u8))
+    );
+    assert_eq!(Verdict::<()>::refused().into_accept(Carrier::Query).unwrap_err().code(), "invalid_credentials");
 }
