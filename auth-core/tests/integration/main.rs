@@ -7,6 +7,7 @@ mod axum;
 mod chain;
 mod challenge;
 mod compile_fail;
+mod docs;
 mod error_parameter;
 mod evidence;
 mod extract;
