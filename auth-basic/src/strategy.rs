@@ -1,7 +1,7 @@
 use std::{fmt, marker::PhantomData};
 
 use auth_core::{
-    Accept, AuthRequest, BoxError, Carrier, Challenge, Needs, Outcome, Strategy, Verify, async_trait,
+    AuthRequest, BoxError, Carrier, Challenge, Needs, Outcome, Strategy, Verify, async_trait,
     extract::{AuthScheme, Extractor as _, Malformed, auth_scheme},
 };
 
@@ -210,11 +210,8 @@ where
             Ok(None) => return Ok(Outcome::Absent),
             Err(malformed) => return Ok(malformed.into()),
         };
-        Ok(match self.verify.verify(login, request).await?.into_result() {
-            // The extras of the verdict stay behind until the core can hand them on.
-            Ok((user, _extras)) => Outcome::Accept(Accept::new(user, carrier)),
-            Err(rejection) => Outcome::Reject(rejection),
-        })
+        let verdict = self.verify.verify(login, request).await?;
+        Ok(verdict.into_accept(carrier).map_or_else(Outcome::Reject, Outcome::Accept))
     }
 }
 

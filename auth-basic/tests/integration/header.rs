@@ -146,6 +146,15 @@ async fn verify_can_refuse_with_a_code_of_its_own() {
 }
 
 #[tokio::test]
+async fn extras_of_the_verdict_are_in_the_evidence() {
+    #[derive(Clone, Debug, PartialEq)]
+    struct Role(&'static str);
+    let chain = verified(|_: BasicLogin| async { Verdict::accept(Seen::new("bob", "")).with_extra(Role("admin")) });
+    let user = run(&chain, basic("bob:secret")).await.unwrap();
+    assert_eq!(user.evidence().extra(), Some(&Role("admin")));
+}
+
+#[tokio::test]
 async fn verify_can_look_at_the_request() {
     let chain =
         verified(
