@@ -1,0 +1,107 @@
+use demo::TUTORIAL_TOKEN;
+use reqwest::Method;
+
+use crate::support::*;
+
+const ME_BY_JWT: &str = r#"{"id":"1001","name":"admin","strategy":"jwt"}"#;
+
+#[tokio::test]
+async fn tutorial_token_works_as_it_stands() {
+    let demo = Demo::start().await;
+    let answer = demo.get("/api/me", Some(&format!("Bearer {TUTORIAL_TOKEN}"))).await;
+    assert_eq!((answer.status().as_u16(), answer.text().await.unwrap().as_str()), (200, ME_BY_JWT));
+}
+
+#[tokio::test]
+async fn basic_works_on_the_same_route() {
+    let demo = Demo::start().await;
+    let answer = demo.get("/api/me", Some(BASIC)).await.text().await.unwrap();
+    assert_eq!(answer, r#"{"id":"1001","name":"admin","strategy":"basic"}"#);
+}
+
+#[tokio::test]
+async fn without_credentials_answers_401_with_both_challenges() {
+    let demo = Demo::start().await;
+    let answer = demo.get("/api/me", None).await;
+    assert_eq!(challenges(&answer), [r#"Bearer realm="demo""#, r#"Basic realm="demo", charset="UTF-8""#]);
+    assert_eq!(code(answer).await, (401, "missing_credentials".into()));
+}
+
+#[tokio::test]
+async fn bad_token_answers_401_with_an_error_on_bearer_only() {
+    let demo = Demo::start().await;
+    let answer = demo.get("/api/me", Some("Bearer a.b.c")).await;
+    let bearer = r#"Bearer realm="demo", error="invalid_token", error_description="The credentials are invalid""#;
+    assert_eq!(challenges(&answer), [bearer, r#"Basic realm="demo", charset="UTF-8""#]);
+    assert_eq!(code(answer).await, (401, "invalid_credentials".into()));
+}
+
+#[tokio::test]
+async fn unknown_user_and_wrong_password_get_the_same_answer() {
+    let demo = Demo::start().await;
+    // `nobody:guess`
+    let mut unknown = demo.get("/api/me", Some("Basic bm9ib2R5Omd1ZXNz")).await;
+    let mut wrong = demo.get("/api/me", Some(WRONG_BASIC)).await;
+    for answer in [&mut unknown, &mut wrong] {
+        answer.headers_mut().remove("date");
+    }
+    assert_eq!(unknown.headers(), wrong.headers());
+    assert_eq!(code(unknown).await, (401, "invalid_credentials".into()));
+    assert_eq!(code(wrong).await, (401, "invalid_credentials".into()));
+}
+
+#[tokio::test]
+async fn token_of_an_unknown_user_answers_401() {
+    let demo = Demo::start().await;
+    let forged = auth_jwt::Signer::hs256(auth_jwt::HmacSecret::from("secret").dangerous_allow_short_secret()).unwrap();
+    let token = forged.sign(&serde_json::json!({ "sub": "1002" })).unwrap();
+    let answer = demo.get("/api/me", Some(&format!("Bearer {}", token.expose()))).await;
+    assert_eq!(code(answer).await, (401, "invalid_credentials".into()));
+}
+
+#[tokio::test]
+async fn two_authorization_headers_answer_400() {
+    let demo = Demo::start().await;
+    let request = demo.request(Method::GET, "/api/me").header("authorization", BASIC).header("authorization", BASIC);
+    assert_eq!(code(request.send().await.unwrap()).await, (400, "invalid_request".into()));
+}
+
+#[tokio::test]
+async fn token_route_gives_basic_a_token_that_works_until_it_expires() {
+    let demo = Demo::start().await;
+    let request = demo.request(Method::POST, "/api/token").header("authorization", BASIC);
+    let answer: serde_json::Value = request.send().await.unwrap().json().await.unwrap();
+    assert_eq!(answer.get("expires_in"), Some(&900.into()));
+    let bearer = format!("Bearer {}", answer.get("token").unwrap().as_str().unwrap());
+    assert_eq!(demo.get("/api/me", Some(&bearer)).await.text().await.unwrap(), ME_BY_JWT);
+    // Sixty seconds of leeway, and it is over.
+    demo.advance(900 + 60);
+    assert_eq!(code(demo.get("/api/me", Some(&bearer)).await).await, (401, "token_expired".into()));
+}
+
+#[tokio::test]
+async fn token_route_does_not_take_a_token() {
+    let demo = Demo::start().await;
+    let request = demo.request(Method::POST, "/api/token").header("authorization", demo.bearer(60));
+    let answer = request.send().await.unwrap();
+    assert_eq!(challenges(&answer), [r#"Basic realm="demo", charset="UTF-8""#]);
+    assert_eq!(code(answer).await, (401, "missing_credentials".into()));
+}
+
+#[tokio::test]
+async fn health_is_open() {
+    assert_eq!(Demo::start().await.get("/health", None).await.status(), 200);
+}
+
+#[tokio::test]
+async fn page_and_its_files_load_nothing_from_elsewhere() {
+    let demo = Demo::start().await;
+    for (path, kind) in [("/", "text/html"), ("/app.js", "text/javascript"), ("/style.css", "text/css")] {
+        let answer = demo.get(path, None).await;
+        let header = |name| answer.headers().get(name).unwrap().to_str().unwrap().to_owned();
+        assert!(header("content-type").starts_with(kind));
+        assert!(header("content-security-policy").starts_with("default-src 'none'"));
+        let text = answer.text().await.unwrap();
+        assert!(!text.contains("//cdn") && !text.contains("https://"), "{path}");
+    }
+}

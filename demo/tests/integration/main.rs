@@ -1,0 +1,8 @@
+//! The demo as its users meet it: over TCP, and as a program.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod http;
+mod program;
+mod server;
+mod support;
+mod websocket;
