@@ -1,4 +1,76 @@
 //! An authentication chain as tower middleware, for HTTP routes and WebSocket handshakes alike.
+//!
+//! It is for servers on axum, tower or hyper that authenticate with a chain of `auth-core`. It is not a strategy and
+//! holds no chain logic: who is let in is decided there. It is no CSRF protection, no rate limit and no TLS either.
+//!
+//! ```no_run
+//! use std::convert::Infallible;
+//!
+//! use auth_basic::{Basic, BasicLogin};
+//! use auth_core::{Authenticated, Chain, extract::{Extractor as _, bearer, subprotocol}};
+//! use auth_jwt::Jwt;
+//! use axum::{Router, response::Response, routing::{any, get}};
+//! use serde::Deserialize;
+//! use ws_adapter::{AuthLayer, AuthWebSocketUpgrade};
+//!
+//! #[derive(Deserialize)]
+//! struct Claims {
+//!     sub: String,
+//! }
+//!
+//! struct User {
+//!     id: String,
+//! }
+//!
+//! async fn me(user: Authenticated<User>) -> String {
+//!     user.id.clone()
+//! }
+//!
+//! async fn echo(ws: AuthWebSocketUpgrade<User>) -> Response {
+//!     ws.on_upgrade(|mut socket| async move {
+//!         while let Some(Ok(message)) = socket.recv().await {
+//!             if socket.send(message).await.is_err() {
+//!                 break;
+//!             }
+//!         }
+//!     })
+//! }
+//!
+//! # async fn check(_: &BasicLogin) -> bool { false }
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let jwt = Jwt::<Claims>::hs256(std::env::var("SECRET")?)?
+//!         .extract(bearer().or(subprotocol("auth.bearer.")))
+//!         .verify(|claims: Claims| async move { Some(User { id: claims.sub }) });
+//!     let basic = Basic::new("example").verify(|login: BasicLogin| async move {
+//!         let right = check(&login).await;
+//!         Ok::<_, Infallible>(right.then(|| User { id: login.username().to_owned() }))
+//!     });
+//!     let chain = Chain::new().or(jwt).or(basic);
+//!
+//!     let app = Router::new()
+//!         .route("/me", get(me))
+//!         .route("/ws", any(echo))
+//!         .layer(AuthLayer::new(chain));
+//!     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+//!     Ok(axum::serve(listener, app).await?)
+//! }
+//! ```
+//!
+//! The order of decisions stands at [`AuthLayer`]; what ends an open socket, at [`AuthSocket`] and [`Close`]. A refusal
+//! is the same HTTP answer for a route and for a handshake, and an [`OnReject`] hook may dress it.
+//!
+//! # Features
+//!
+//! | Feature | Adds |
+//! |---|---|
+//! | `axum` (default) | [`AuthWebSocketUpgrade`], [`AuthSocket`], [`Shutdown`], and the extractors of `auth-core` |
+//! | `metrics` | the counter `auth_decisions_total` of `auth-core` |
+//!
+//! # Panics in strategies
+//!
+//! A panic of a strategy or callback is answered with 500 and the server lives, unless the program is built with
+//! `panic = "abort"`, where nothing can be caught.
 
 mod auth;
 mod origin;
