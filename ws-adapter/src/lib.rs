@@ -28,7 +28,7 @@
 //!
 //! async fn echo(ws: AuthWebSocketUpgrade<User>) -> Response {
 //!     ws.on_upgrade(|mut socket| async move {
-//!         while let Some(Ok(message)) = socket.recv().await {
+//!         while let Some(message) = socket.recv().await {
 //!             if socket.send(message).await.is_err() {
 //!                 break;
 //!             }

@@ -46,9 +46,12 @@ impl<U> AuthSocket<U> {
         self.protocol.as_ref()
     }
 
-    /// The next message; `None` once the socket has ended.
-    pub async fn recv(&mut self) -> Option<Result<Message, Error>> {
-        self.next().await
+    /// The next message; `None` once the socket has ended: by a close, an error or the end of the credential.
+    ///
+    /// Who wants to see the error polls the [`Stream`].
+    pub async fn recv(&mut self) -> Option<Message> {
+        let message = self.next().await?;
+        message.inspect_err(|error| tracing::debug!(%error, "a socket broke")).ok()
     }
 
     /// Sends a message.

@@ -26,7 +26,7 @@ where
 }
 
 async fn echo_all(mut socket: AuthSocket<User>) {
-    while let Some(Ok(message)) = socket.recv().await {
+    while let Some(message) = socket.recv().await {
         if socket.send(message).await.is_err() {
             break;
         }
@@ -134,7 +134,7 @@ async fn nothing_is_handed_on_after_expiry() {
     let (server, clock) = serving(move |mut socket: AuthSocket<User>| {
         let counter = counter.clone();
         async move {
-            while let Some(Ok(Message::Text(_))) = socket.recv().await {
+            while let Some(Message::Text(_)) = socket.recv().await {
                 counter.fetch_add(1, Ordering::SeqCst);
             }
         }
@@ -257,7 +257,7 @@ async fn peer_that_closes_gets_its_close_answered() {
     // One handler reads on until the stream ends, as most do; the other stops at the close, as axum's examples do.
     let (reading_on, _) = serving(echo_all).await;
     let (stopping, _) = serving(|mut socket: AuthSocket<User>| async move {
-        while let Some(Ok(message)) = socket.recv().await {
+        while let Some(message) = socket.recv().await {
             if matches!(message, Message::Close(_)) {
                 return;
             }
