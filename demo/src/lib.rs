@@ -2,6 +2,8 @@
 //!
 //! This is a program to read and to play with, not a library: nothing in it is meant to be reused.
 
+#[cfg(doctest)]
+mod docs;
 mod page;
 mod serve;
 mod start;
@@ -149,7 +151,7 @@ async fn echo(ws: AuthWebSocketUpgrade<User>) -> Response {
 }
 
 async fn answer(mut socket: AuthSocket<User>) {
-    while let Some(Ok(message)) = socket.recv().await {
+    while let Some(message) = socket.recv().await {
         let answer = match message {
             Message::Text(text) => Message::Text(format!("server response: {text}").into()),
             Message::Binary(bytes) => Message::Binary(bytes),
