@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Everything that has to hold before a change lands. It installs what a machine with only Rust lacks.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export RUST_BACKTRACE="${RUST_BACKTRACE:-0}"
+
+say() { printf '\n== %s\n' "$*"; }
+
+say "tools"
+# aws-lc-rs builds with a C compiler alone.
+if ! command -v cc >/dev/null; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        apt-get update -qq && apt-get install -y -qq gcc libc6-dev
+    else
+        echo "a C compiler is missing: install gcc, or clang with the name cc" >&2
+        exit 1
+    fi
+fi
+cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
+cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
+cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny
+
+say "format"
+cargo fmt --all --check
+cargo fmt --manifest-path consumer/Cargo.toml --check
+
+say "lints"
+cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
+
+say "documentation"
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps --locked
+
+say "tests of the whole"
+cargo test --workspace --all-features --locked
+
+# A build of the whole merges features, and hides what a crate lacks when it stands alone.
+for crate in auth-core auth-jwt auth-basic ws-adapter demo; do
+    say "$crate alone"
+    cargo clippy -p "$crate" --all-targets --locked -- -D warnings
+    cargo test -p "$crate" --locked
+done
+for feature in auth-core:axum auth-core:metrics auth-core:test-util auth-basic:argon2 ws-adapter:axum ws-adapter:metrics; do
+    say "${feature%:*} with nothing but ${feature#*:}"
+    cargo clippy -p "${feature%:*}" --no-default-features --features "${feature#*:}" --locked -- -D warnings
+done
+cargo clippy -p ws-adapter --no-default-features --locked -- -D warnings
+
+say "a stranger's crate"
+cargo test --manifest-path consumer/Cargo.toml --locked
+
+say "licences"
+cargo deny --all-features --offline check --hide-inclusion-graph licenses bans sources
+cargo deny --manifest-path consumer/Cargo.toml --offline check --hide-inclusion-graph licenses bans sources
+
+say "all of it holds"
