@@ -3,6 +3,7 @@
 
 mod http;
 mod program;
+mod readme;
 mod server;
 mod support;
 mod websocket;

@@ -1,0 +1,13 @@
+//! The pages under `docs/` and the README, so that their examples are compiled and run.
+
+/// A test compares it with the README, which shows it without what stands before and after.
+///
+/// ```
+#[doc = include_str!("readme/before.rs")]
+#[doc = include_str!("readme/example.rs")]
+/// let _: Router = app;
+/// # Ok::<(), auth_core::ConfigError>(())
+/// ```
+mod readme {}
+#[doc = include_str!("../../docs/chain.md")]
+mod chain {}

@@ -1,0 +1,25 @@
+let jwt = Jwt::<Claims>::hs256(secret)?                 // the key carries its algorithm; a weak one does not build
+    .extract(bearer().or(subprotocol("auth.bearer.")).or(cookie("jwt")))
+    .issuer("https://id.example").audience("chat")
+    .verify(move |claims: Claims| { let users = users.clone(); async move { users.find_by_id(&claims.sub).await } });
+
+let basic = Basic::new("demo").verify(|login: BasicLogin| async move { check_password(login).await });
+
+let chain = Chain::new().or(jwt).or(basic);             // tried in order; the first that owns the credential decides
+
+let app = Router::new()
+    .route("/me", get(me))
+    .route("/ws", any(echo))
+    .layer(AuthLayer::new(chain));                      // per router, per route, or per method
+
+async fn me(user: Authenticated<User>) -> Json<User> {  // or Option<Authenticated<User>>, behind AuthLayer::optional
+    Json(user.user().clone())
+}
+
+async fn echo(ws: AuthWebSocketUpgrade<User>) -> Response {
+    ws.on_upgrade(|mut socket| async move {             // closed with 4401 when the credential ends
+        while let Some(message) = socket.recv().await {
+            if socket.send(message).await.is_err() { break; }
+        }
+    })
+}
