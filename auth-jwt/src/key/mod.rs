@@ -4,8 +4,6 @@ mod check;
 mod jwk;
 mod pem;
 mod set;
-#[cfg(test)]
-mod tests;
 
 use std::{fmt, sync::Arc};
 

@@ -1,8 +1,6 @@
 //! Makes tokens.
 
 mod key;
-#[cfg(test)]
-mod tests;
 
 use std::{fmt, sync::Arc, time::Duration};
 

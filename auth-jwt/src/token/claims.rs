@@ -79,6 +79,7 @@ impl<'a> RawClaims<'a> {
     }
 
     fn try_typed(self) -> Result<RegisteredClaims<'a>, Broken> {
+        self.iss.map(Value::into_text).transpose()?;
         Ok(RegisteredClaims {
             sub: self.sub.map(Value::into_text).transpose()?,
             aud: self.aud.map(Audience::new).transpose()?,

@@ -1,0 +1,463 @@
+//! Which keys build, which of a set is chosen, and what the others are told.
+
+use auth_core::{ConfigError, extract};
+use auth_jwt::{Algorithm, HmacSecret, Jwt, KeySet, Signer, SigningKey, VerifyingKey};
+use serde_json::{Value, json};
+
+use crate::support::*;
+
+macro_rules! pem {
+    ($name:literal) => {
+        include_bytes!(concat!("../keys/", $name, ".pem")).as_slice()
+    };
+}
+
+/// One key of each kind: its algorithms, the private and the public file.
+fn families() -> [(&'static [Algorithm], &'static [u8], &'static [u8]); 4] {
+    use Algorithm::*;
+    [
+        (&[RS256, RS384, RS512, PS256, PS384, PS512], pem!("rsa2048"), pem!("rsa2048.pub")),
+        (&[ES256], pem!("p256"), pem!("p256.pub")),
+        (&[ES384], pem!("p384"), pem!("p384.pub")),
+        (&[EdDSA], pem!("ed25519"), pem!("ed25519.pub")),
+    ]
+}
+
+fn der(pem: &[u8]) -> Vec<u8> {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    let body: String = str::from_utf8(pem).unwrap().lines().filter(|line| !line.starts_with("-----")).collect();
+    STANDARD.decode(body).unwrap()
+}
+
+/// The text of the error, which must say what to change.
+fn error<T: std::fmt::Debug>(result: Result<T, ConfigError>) -> String {
+    result.unwrap_err().to_string()
+}
+
+fn accepts(key: VerifyingKey, signer: SigningKey) -> bool {
+    let token = Signer::new(signer).sign(&claims(json!({}))).unwrap();
+    verdict(crate::support::key(key), token.expose()) == ACCEPTED
+}
+
+#[test]
+fn every_algorithm_signs_and_verifies_from_pem() {
+    for (algorithms, private, public) in families() {
+        for &algorithm in algorithms {
+            let signer = SigningKey::from_pem(algorithm, private).unwrap();
+            assert!(accepts(VerifyingKey::from_pem(algorithm, public).unwrap(), signer), "{algorithm}");
+        }
+    }
+}
+
+#[test]
+fn every_algorithm_signs_and_verifies_from_der() {
+    for (algorithms, private, public) in families() {
+        for &algorithm in algorithms {
+            let signer = SigningKey::from_der(algorithm, &der(private)).unwrap();
+            assert!(accepts(VerifyingKey::from_der(algorithm, &der(public)).unwrap(), signer), "{algorithm}");
+        }
+    }
+}
+
+#[test]
+fn every_hmac_algorithm_signs_and_verifies() {
+    for (algorithm, len) in [(Algorithm::HS256, 32), (Algorithm::HS384, 48), (Algorithm::HS512, 64)] {
+        let secret = vec![7; len];
+        let signer = SigningKey::hmac(algorithm, secret.clone()).unwrap();
+        assert!(accepts(VerifyingKey::hmac(algorithm, secret).unwrap(), signer), "{algorithm}");
+    }
+}
+
+#[test]
+fn verifying_key_of_a_signing_key_fits_it() {
+    for (algorithms, private, _) in families() {
+        let signer = SigningKey::from_pem(algorithms[0], private).unwrap().with_kid("a");
+        let key = signer.verifying_key().unwrap();
+        assert_eq!(key.kid(), Some("a"));
+        assert!(accepts(key, signer));
+    }
+}
+
+#[test]
+fn pkcs1_files_are_read() {
+    let signer = SigningKey::from_pem(Algorithm::RS256, pem!("rsa2048.pkcs1")).unwrap();
+    assert!(accepts(VerifyingKey::from_pem(Algorithm::RS256, pem!("rsa2048.pkcs1.pub")).unwrap(), signer));
+    let signer = SigningKey::from_der(Algorithm::RS256, &der(pem!("rsa2048.pkcs1"))).unwrap();
+    assert!(accepts(VerifyingKey::from_der(Algorithm::RS256, &der(pem!("rsa2048.pkcs1.pub"))).unwrap(), signer));
+}
+
+#[test]
+fn secret_must_be_as_long_as_the_hash() {
+    for (algorithm, len) in [(Algorithm::HS256, 32), (Algorithm::HS384, 48), (Algorithm::HS512, 64)] {
+        assert!(VerifyingKey::hmac(algorithm, vec![1; len]).is_ok());
+        assert!(error(VerifyingKey::hmac(algorithm, vec![1; len - 1])).contains("generate a longer one"));
+        assert!(SigningKey::hmac(algorithm, vec![1; len - 1]).is_err());
+    }
+}
+
+#[test]
+fn builder_takes_secrets_of_each_length_only() {
+    assert!(Jwt::<Value>::hs256([1; 31]).is_err() && Jwt::<Value>::hs256([1; 32]).is_ok());
+    assert!(Jwt::<Value>::hs384([1; 47]).is_err() && Jwt::<Value>::hs384([1; 48]).is_ok());
+    assert!(Jwt::<Value>::hs512([1; 63]).is_err() && Jwt::<Value>::hs512([1; 64]).is_ok());
+}
+
+#[test]
+fn short_secret_can_be_allowed() {
+    let short = || HmacSecret::from("secret").dangerous_allow_short_secret();
+    let signer = SigningKey::hmac(Algorithm::HS256, short()).unwrap();
+    assert!(accepts(VerifyingKey::hmac(Algorithm::HS256, short()).unwrap(), signer));
+}
+
+#[test]
+fn empty_secret_never_builds() {
+    let empty = HmacSecret::from("").dangerous_allow_short_secret();
+    assert!(error(Jwt::<Value>::hs256(empty)).contains("the HMAC secret is empty: set one"));
+}
+
+#[test]
+fn secrets_come_in_many_forms() {
+    let forms: [HmacSecret; 6] = [
+        SECRET.into(),
+        SECRET.to_owned().into(),
+        SECRET.as_bytes().into(),
+        SECRET.as_bytes().to_vec().into(),
+        b"0123456789abcdef0123456789abcdef".into(),
+        (&auth_core::Secret::new(SECRET)).into(),
+    ];
+    for secret in forms {
+        let jwt = Jwt::hs256(secret).unwrap().extract(extract::header("x-token"));
+        assert_eq!(verdict(jwt, &token(&claims(json!({})))), ACCEPTED);
+    }
+}
+
+#[test]
+fn algorithm_and_kind_of_key_must_fit() {
+    assert!(error(VerifyingKey::hmac(Algorithm::RS256, SECRET)).contains("takes no secret"));
+    assert!(error(VerifyingKey::from_pem(Algorithm::HS256, pem!("rsa2048.pub"))).contains("takes a secret"));
+    assert!(error(VerifyingKey::from_der(Algorithm::HS256, b"abc")).contains("takes a secret"));
+    assert!(error(SigningKey::from_pem(Algorithm::HS256, pem!("rsa2048"))).contains("takes a secret"));
+    assert!(error(SigningKey::from_der(Algorithm::HS256, b"abc")).contains("takes a secret"));
+    for (algorithms, private, public) in families() {
+        for (others, ..) in families().into_iter().filter(|(others, ..)| *others != algorithms) {
+            assert!(error(VerifyingKey::from_pem(others[0], public)).contains("no valid public"), "{}", others[0]);
+            assert!(error(VerifyingKey::from_der(others[0], &der(public))).contains("no valid public"));
+            assert!(error(SigningKey::from_pem(others[0], private)).contains("no valid private"), "{}", others[0]);
+            assert!(error(SigningKey::from_der(others[0], &der(private))).contains("no valid private"));
+        }
+    }
+}
+
+#[test]
+fn private_key_does_not_verify() {
+    for (algorithms, private, _) in families() {
+        assert!(error(VerifyingKey::from_pem(algorithms[0], private)).contains("openssl pkey -pubout"));
+        assert!(VerifyingKey::from_der(algorithms[0], &der(private)).is_err());
+    }
+    assert!(error(VerifyingKey::from_pem(Algorithm::RS256, pem!("rsa2048.pkcs1"))).contains("private key"));
+    assert!(VerifyingKey::from_der(Algorithm::RS256, &der(pem!("rsa2048.pkcs1"))).is_err());
+}
+
+#[test]
+fn public_key_does_not_sign() {
+    for (algorithms, _, public) in families() {
+        assert!(error(SigningKey::from_pem(algorithms[0], public)).contains("no private key"));
+        assert!(SigningKey::from_der(algorithms[0], &der(public)).is_err());
+    }
+}
+
+#[test]
+fn certificate_is_named_as_such() {
+    assert!(error(VerifyingKey::from_pem(Algorithm::RS256, pem!("rsa2048.cert"))).contains("openssl x509"));
+}
+
+#[test]
+fn files_in_other_forms_are_told_how_to_convert() {
+    assert!(error(SigningKey::from_pem(Algorithm::ES256, pem!("p256.sec1"))).contains("openssl pkcs8 -topk8"));
+    assert!(error(SigningKey::from_pem(Algorithm::EdDSA, pem!("ed25519.encrypted"))).contains("decrypt it first"));
+    for broken in [&b""[..], b"secret", b"\xff", b"-----BEGIN "] {
+        assert!(error(VerifyingKey::from_pem(Algorithm::RS256, broken)).contains("no PEM file"));
+    }
+    let cut = &pem!("rsa2048.pub")[..200];
+    assert!(error(VerifyingKey::from_pem(Algorithm::RS256, cut)).contains("no valid public RSA key"));
+}
+
+#[test]
+fn weak_rsa_key_does_not_build() {
+    assert!(
+        error(VerifyingKey::from_pem(Algorithm::RS256, pem!("rsa1024.pub"))).contains("1024 bits: use one of 2048")
+    );
+    assert!(VerifyingKey::from_der(Algorithm::PS512, &der(pem!("rsa1024.pub"))).is_err());
+    assert!(SigningKey::from_pem(Algorithm::RS256, pem!("rsa1024")).is_err());
+}
+
+/// A modulus with so many bits; that it is no product of two primes does not show.
+fn rsa_jwk(bits: usize, e: &[u8]) -> String {
+    let mut n = vec![0xff; bits.div_ceil(8)];
+    n[0] >>= (8 - bits % 8) % 8;
+    json!({ "kty": "RSA", "n": encode(n), "e": encode(e) }).to_string()
+}
+
+#[test]
+fn rsa_keys_of_2048_to_8192_bits_build() {
+    for (bits, builds) in [(2047, false), (2048, true), (4096, true), (8192, true), (8193, false)] {
+        assert_eq!(VerifyingKey::from_jwk(&rsa_jwk(bits, &[1, 0, 1])).is_ok(), builds, "{bits}");
+    }
+}
+
+#[test]
+fn rsa_exponent_must_be_odd_and_neither_one_nor_huge() {
+    let good: [&[u8]; 4] = [&[3], &[17], &[1, 0, 1], &[1, 0xff, 0xff, 0xff, 0xff]];
+    let bad: [&[u8]; 6] = [&[], &[0], &[1], &[2], &[1, 0, 0], &[2, 0, 0, 0, 1]];
+    for e in good {
+        assert!(VerifyingKey::from_jwk(&rsa_jwk(2048, e)).is_ok(), "{e:?}");
+    }
+    for e in bad {
+        assert!(error(VerifyingKey::from_jwk(&rsa_jwk(2048, e))).contains("usual exponent 65537"), "{e:?}");
+    }
+}
+
+/// The public point of the test key on P-256.
+fn p256_jwk() -> Value {
+    let der = der(pem!("p256.pub"));
+    let (x, y) = der[der.len() - 64..].split_at(32);
+    json!({ "kty": "EC", "crv": "P-256", "x": encode(x), "y": encode(y) })
+}
+
+fn ed25519_jwk() -> Value {
+    let der = der(pem!("ed25519.pub"));
+    json!({ "kty": "OKP", "crv": "Ed25519", "x": encode(&der[der.len() - 32..]) })
+}
+
+fn oct_jwk(len: usize) -> Value {
+    json!({ "kty": "oct", "k": encode(vec![7; len]) })
+}
+
+/// `jwk` with this member more, or in the place of another.
+fn jwk_with(mut jwk: Value, name: &str, value: Value) -> String {
+    jwk[name] = value;
+    jwk.to_string()
+}
+
+#[test]
+fn jwk_of_each_kind_verifies() {
+    let signer = SigningKey::from_pem(Algorithm::ES256, pem!("p256")).unwrap();
+    assert!(accepts(VerifyingKey::from_jwk(&p256_jwk().to_string()).unwrap(), signer));
+    let signer = SigningKey::from_pem(Algorithm::EdDSA, pem!("ed25519")).unwrap();
+    assert!(accepts(VerifyingKey::from_jwk(&ed25519_jwk().to_string()).unwrap(), signer));
+    let signer = SigningKey::hmac(Algorithm::HS256, [7; 32]).unwrap();
+    assert!(accepts(VerifyingKey::from_jwk(&oct_jwk(32).to_string()).unwrap(), signer));
+}
+
+#[test]
+fn jwk_without_alg_allows_what_its_kind_allows() {
+    use Algorithm::*;
+    let allowed = |jwk: &str| VerifyingKey::from_jwk(jwk).unwrap().algorithms().collect::<Vec<_>>();
+    assert_eq!(allowed(&oct_jwk(32).to_string()), [HS256]);
+    assert_eq!(allowed(&oct_jwk(63).to_string()), [HS256, HS384]);
+    assert_eq!(allowed(&oct_jwk(64).to_string()), [HS256, HS384, HS512]);
+    assert_eq!(allowed(&rsa_jwk(2048, &[1, 0, 1])), [RS256, RS384, RS512, PS256, PS384, PS512]);
+    assert_eq!(allowed(&p256_jwk().to_string()), [ES256]);
+    assert_eq!(allowed(&ed25519_jwk().to_string()), [EdDSA]);
+}
+
+#[test]
+fn jwk_with_alg_allows_that_one_only() {
+    let jwk = jwk_with(oct_jwk(64), "alg", json!("HS384"));
+    assert_eq!(VerifyingKey::from_jwk(&jwk).unwrap().algorithms().collect::<Vec<_>>(), [Algorithm::HS384]);
+}
+
+#[test]
+fn jwk_members_must_agree() {
+    for alg in ["HS256", "ES384", "RS256", "none", "es256", "ES512", ""] {
+        assert!(
+            error(VerifyingKey::from_jwk(&jwk_with(p256_jwk(), "alg", json!(alg)))).contains("correct one"),
+            "{alg}"
+        );
+    }
+    for crv in ["P-384", "P-521", "secp256k1", "Ed25519", ""] {
+        assert!(VerifyingKey::from_jwk(&jwk_with(p256_jwk(), "crv", json!(crv))).is_err(), "{crv}");
+    }
+    for kty in ["RSA", "OKP", "oct", "ec", ""] {
+        assert!(VerifyingKey::from_jwk(&jwk_with(p256_jwk(), "kty", json!(kty))).is_err(), "{kty}");
+    }
+    assert!(error(VerifyingKey::from_jwk(&jwk_with(oct_jwk(32), "alg", json!("A256GCM")))).contains("correct one"));
+}
+
+#[test]
+fn jwk_must_be_for_signatures() {
+    for (name, good, bad) in [
+        ("use", json!("sig"), json!("enc")),
+        ("key_ops", json!(["verify"]), json!(["sign"])),
+        ("key_ops", json!(["sign", "verify"]), json!([])),
+    ] {
+        assert!(VerifyingKey::from_jwk(&jwk_with(p256_jwk(), name, good)).is_ok());
+        assert!(VerifyingKey::from_jwk(&jwk_with(p256_jwk(), name, bad)).is_err());
+    }
+}
+
+#[test]
+fn jwk_with_a_private_part_does_not_verify() {
+    for name in ["d", "p", "q", "dp", "dq", "qi"] {
+        assert!(error(VerifyingKey::from_jwk(&jwk_with(p256_jwk(), name, json!("AQ")))).contains("take out `d`"));
+    }
+    assert!(VerifyingKey::from_jwk(&jwk_with(p256_jwk(), "oth", json!([]))).is_err());
+}
+
+#[test]
+fn jwk_members_must_be_there_with_the_right_type() {
+    for name in ["kty", "crv", "x", "y"] {
+        let mut jwk = p256_jwk();
+        jwk.as_object_mut().unwrap().remove(name);
+        assert!(VerifyingKey::from_jwk(&jwk.to_string()).is_err(), "{name}");
+        assert!(error(VerifyingKey::from_jwk(&jwk_with(p256_jwk(), name, json!(1)))).contains("RFC 7517"), "{name}");
+    }
+    for wrong in ["", "[]", "null", "{", r#"{"kty":"oct","kty":"oct","k":"AA"}"#] {
+        assert!(error(VerifyingKey::from_jwk(wrong)).contains("RFC 7517"), "{wrong}");
+    }
+}
+
+#[test]
+fn jwk_numbers_must_be_strict_base64url() {
+    let jwk = p256_jwk();
+    let x = jwk["x"].as_str().unwrap();
+    for wrong in [format!("{x}="), format!("{x} "), format!("+{}", &x[1..]), String::new()] {
+        assert!(VerifyingKey::from_jwk(&jwk_with(p256_jwk(), "x", json!(wrong))).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn ec_point_must_be_on_the_curve() {
+    assert!(VerifyingKey::from_jwk(&jwk_with(p256_jwk(), "y", json!(encode([1; 32])))).is_err());
+    assert!(VerifyingKey::from_jwk(&jwk_with(p256_jwk(), "x", json!(encode([0; 32])))).is_err());
+}
+
+#[test]
+fn coordinates_must_be_written_out() {
+    for len in [31, 33, 48] {
+        let wrong = json!(encode(vec![1; len]));
+        assert!(error(VerifyingKey::from_jwk(&jwk_with(p256_jwk(), "x", wrong.clone()))).contains("leading zeros"));
+        assert!(error(VerifyingKey::from_jwk(&jwk_with(ed25519_jwk(), "x", wrong))).contains("32 bytes"));
+    }
+}
+
+#[test]
+fn other_curves_do_not_build() {
+    assert!(VerifyingKey::from_pem(Algorithm::ES256, pem!("p521.pub")).is_err());
+    assert!(VerifyingKey::from_pem(Algorithm::ES384, pem!("p521.pub")).is_err());
+    assert!(SigningKey::from_pem(Algorithm::ES384, pem!("p521")).is_err());
+}
+
+#[test]
+fn short_secret_in_a_jwk_does_not_build() {
+    assert!(error(VerifyingKey::from_jwk(&oct_jwk(31).to_string())).contains("32 random bytes"));
+    assert!(error(VerifyingKey::from_jwk(&jwk_with(oct_jwk(32), "alg", json!("HS384")))).contains("48 bytes"));
+    assert!(VerifyingKey::from_jwk(&oct_jwk(0).to_string()).is_err());
+}
+
+#[test]
+fn set_mixes_no_secrets_with_public_keys() {
+    let hmac = VerifyingKey::hmac(Algorithm::HS256, SECRET).unwrap();
+    let rsa = VerifyingKey::from_pem(Algorithm::RS256, pem!("rsa2048.pub")).unwrap();
+    assert!(error(KeySet::new([hmac, rsa])).contains("make two strategies"));
+}
+
+#[test]
+fn set_has_no_name_twice() {
+    let named = |byte: u8| VerifyingKey::hmac(Algorithm::HS256, [byte; 32]).unwrap().with_kid("a");
+    assert!(error(KeySet::new([named(1), named(2)])).contains("rename one"));
+}
+
+#[test]
+fn empty_set_does_not_build() {
+    assert!(error(KeySet::new([])).contains("add a key"));
+    assert!(error(KeySet::from_jwks(r#"{"keys":[]}"#)).contains("add a key"));
+}
+
+#[test]
+fn jwks_must_be_an_object_with_a_list_of_keys() {
+    for wrong in ["", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":[],"keys":[]}"#] {
+        assert!(error(KeySet::from_jwks(wrong)).contains("no JWK set"), "{wrong}");
+    }
+    assert!(error(KeySet::from_jwks(r#"{"keys":[1]}"#)).contains("no JSON object"));
+}
+
+#[test]
+fn jwks_names_the_key_that_is_wrong() {
+    let set = json!({ "keys": [p256_jwk(), oct_jwk(3)] }).to_string();
+    assert!(error(KeySet::from_jwks(&set)).starts_with("key 1 of the set, counted from 0: "));
+}
+
+#[test]
+fn jwks_refuses_private_keys() {
+    let mut private = p256_jwk();
+    private["d"] = json!(encode([1; 32]));
+    assert!(error(KeySet::from_jwks(&json!({ "keys": [private] }).to_string())).contains("private key"));
+}
+
+#[test]
+fn jwks_ignores_members_that_it_does_not_know() {
+    let mut jwk = p256_jwk();
+    jwk["x5c"] = json!(["abc"]);
+    assert!(KeySet::from_jwks(&json!({ "keys": [jwk], "expires": 1 }).to_string()).is_ok());
+}
+
+/// A set of keys that are all for HS256, each of one byte; and a token signed with one of them.
+fn chosen(names: &[(u8, Option<&str>)], signer: u8, kid: Option<&str>) -> &'static str {
+    let hmac = |byte| VerifyingKey::hmac(Algorithm::HS256, [byte; 32]).unwrap();
+    let keys = names.iter().map(|&(byte, kid)| if let Some(kid) = kid { hmac(byte).with_kid(kid) } else { hmac(byte) });
+    let jwt = Jwt::keys(KeySet::new(keys).unwrap()).extract(extract::header("x-token"));
+    let mut key = SigningKey::hmac(Algorithm::HS256, [signer; 32]).unwrap();
+    if let Some(kid) = kid {
+        key = key.with_kid(kid);
+    }
+    verdict(jwt, Signer::new(key).sign(&claims(json!({}))).unwrap().expose())
+}
+
+#[test]
+fn named_key_is_chosen_by_name() {
+    let set = [(1, Some("a")), (2, Some("b")), (3, None)];
+    assert_eq!(chosen(&set, 1, Some("a")), ACCEPTED);
+    assert_eq!(chosen(&set, 2, Some("b")), ACCEPTED);
+    assert_eq!(chosen(&set, 2, Some("a")), INVALID);
+}
+
+#[test]
+fn nameless_key_is_for_names_that_are_unknown() {
+    let set = [(1, Some("a")), (3, None)];
+    assert_eq!(chosen(&set, 3, Some("c")), ACCEPTED);
+    assert_eq!(chosen(&set, 3, Some("a")), INVALID);
+}
+
+#[test]
+fn unknown_name_without_a_nameless_key_is_refused() {
+    assert_eq!(chosen(&[(1, Some("a"))], 1, Some("b")), INVALID);
+}
+
+#[test]
+fn nameless_token_takes_the_only_key() {
+    assert_eq!(chosen(&[(1, Some("a"))], 1, None), ACCEPTED);
+    assert_eq!(chosen(&[(1, None)], 1, None), ACCEPTED);
+}
+
+#[test]
+fn two_keys_that_fit_are_not_tried_in_turn() {
+    assert_eq!(chosen(&[(1, Some("a")), (2, Some("b"))], 1, None), INVALID);
+    assert_eq!(chosen(&[(1, None), (2, None)], 1, None), INVALID);
+    assert_eq!(chosen(&[(1, None), (2, None)], 1, Some("a")), INVALID);
+}
+
+#[test]
+fn algorithm_tells_nameless_keys_apart() {
+    let keys = || {
+        KeySet::new([
+            VerifyingKey::from_pem(Algorithm::ES256, pem!("p256.pub")).unwrap(),
+            VerifyingKey::from_pem(Algorithm::EdDSA, pem!("ed25519.pub")).unwrap(),
+        ])
+    };
+    for (algorithm, private) in [(Algorithm::ES256, pem!("p256")), (Algorithm::EdDSA, pem!("ed25519"))] {
+        let token = Signer::new(SigningKey::from_pem(algorithm, private).unwrap()).sign(&claims(json!({}))).unwrap();
+        let jwt = Jwt::keys(keys().unwrap()).extract(extract::header("x-token"));
+        assert_eq!(verdict(jwt, token.expose()), ACCEPTED);
+    }
+}

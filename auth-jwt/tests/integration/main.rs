@@ -1,0 +1,20 @@
+//! What a chain with a [`Jwt`](auth_jwt::Jwt) lets in and keeps out.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test ends at the first error"
+)]
+
+mod attacks;
+mod challenge;
+mod claims;
+mod keys;
+mod leaks;
+mod outcome;
+mod parsing;
+mod passport;
+mod properties;
+mod signer;
+mod source;
+mod support;

@@ -1,0 +1,318 @@
+//! The compact form, its base64url and its JSON.
+
+use auth_jwt::Algorithm;
+use serde_json::json;
+
+use crate::support::*;
+
+const HEADER: &str = r#"{"alg":"HS256"}"#;
+
+fn payload(json: &str) -> &'static str {
+    verdict(jwt().dangerous_allow_missing_exp(), &raw_token(HEADER, json))
+}
+
+fn header(json: &str) -> &'static str {
+    verdict(jwt(), &raw_token(json, claims(json!({})).to_string()))
+}
+
+#[test]
+fn token_of_8_kib_is_the_longest() {
+    let overhead = token(&claims(json!({ "pad": "" }))).len();
+    // Three bytes of payload are four characters of the token.
+    let of_len = |len: usize| {
+        let mut pad = (len - overhead) * 3 / 4;
+        loop {
+            let token = token(&claims(json!({ "pad": "x".repeat(pad) })));
+            if token.len() >= len {
+                return token;
+            }
+            pad += 1;
+        }
+    };
+    let longest = of_len(8 * 1024);
+    assert_eq!(longest.len(), 8 * 1024);
+    assert_eq!(verdict(jwt(), &longest), ACCEPTED);
+    let too_long = of_len(8 * 1024 + 1);
+    assert_eq!(verdict(jwt(), &too_long), INVALID);
+    assert_eq!(verdict(jwt().max_len(too_long.len()), &too_long), ACCEPTED);
+    assert_eq!(verdict(jwt().max_len(too_long.len() - 1), &too_long), INVALID);
+}
+
+#[test]
+fn megabyte_is_refused_unread() {
+    assert_eq!(verdict(jwt(), &"a".repeat(1 << 20)), INVALID);
+    assert_eq!(verdict(jwt(), &".".repeat(1 << 20)), INVALID);
+}
+
+#[test]
+fn what_has_not_three_parts_is_no_jwt() {
+    let token = token(&claims(json!({})));
+    for other in ["opaque", "a.b", ".", "a.b.c.d", "a.b.c.d.e", &format!("{token}."), &format!(".{token}")] {
+        assert_eq!(verdict(jwt(), other), FOREIGN, "{other}");
+    }
+}
+
+#[test]
+fn three_broken_parts_are_a_wrong_token() {
+    for broken in ["..", "a.b.c", "!.!.!", "e30..", "e30.e30.", ".e30.", "e30.e30.e30"] {
+        assert_eq!(verdict(jwt(), broken), INVALID, "{broken}");
+    }
+}
+
+#[test]
+fn padding_is_refused_in_every_part() {
+    let (input, signature) = (format!("{}.{}", encode(HEADER), encode(r#"{"exp":2e9}"#)), "=");
+    assert_eq!(verdict(jwt(), &sign(&input, SECRET)), ACCEPTED);
+    assert_eq!(verdict(jwt(), &(sign(&input, SECRET) + signature)), INVALID);
+    assert_eq!(verdict(jwt(), &sign(&(input + "="), SECRET)), INVALID);
+    let padded = format!("{}==.{}", encode(r#"{"alg":"HS256"} "#), encode(r#"{"exp":2e9}"#));
+    assert_eq!(verdict(jwt(), &sign(&padded, SECRET)), INVALID);
+}
+
+#[test]
+fn alphabet_of_plain_base64_is_refused() {
+    // `?>` gives the two letters in which the alphabets differ.
+    let payload = r#"{"exp":2e9,"a":"???>>>~~~"}"#;
+    let url = encode(payload);
+    let plain = url.replace('-', "+").replace('_', "/");
+    assert_ne!(url, plain);
+    assert_eq!(verdict(jwt(), &sign(&format!("{}.{url}", encode(HEADER)), SECRET)), ACCEPTED);
+    assert_eq!(verdict(jwt(), &sign(&format!("{}.{plain}", encode(HEADER)), SECRET)), INVALID);
+}
+
+#[test]
+fn bits_after_the_last_byte_are_refused() {
+    let token = token(&claims(json!({})));
+    // 32 bytes leave two unused bits in the last of 43 characters.
+    let (rest, last) = token.split_at(token.len() - 1);
+    let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let at = alphabet.find(last).unwrap();
+    assert_eq!(at % 4, 0);
+    for other in 1..4 {
+        let twin = format!("{rest}{}", &alphabet[at + other..=at + other]);
+        assert_eq!(verdict(jwt(), &twin), INVALID);
+    }
+}
+
+#[test]
+fn blanks_within_base64url_are_refused() {
+    let token = token(&claims(json!({})));
+    assert_eq!(verdict(jwt(), &token.replacen('.', "~.", 1)), INVALID);
+}
+
+#[test]
+fn claims_must_be_an_object() {
+    for other in ["", "null", "1", "\"a\"", "[]", "[{}]", "true"] {
+        assert_eq!(payload(other), INVALID, "{other}");
+    }
+    assert_eq!(payload("{}"), ACCEPTED);
+}
+
+#[test]
+fn header_must_be_an_object() {
+    for other in ["", "null", "1", "\"HS256\"", "[\"HS256\"]"] {
+        assert_eq!(header(other), INVALID, "{other}");
+    }
+}
+
+#[test]
+fn blanks_of_json_are_allowed() {
+    assert_eq!(payload(" \t\r\n{ \"a\" : [ 1 , 2 ] , \"b\" : { } } \n"), ACCEPTED);
+    assert_eq!(header("{\n \"alg\": \"HS256\"\n}"), ACCEPTED);
+}
+
+#[test]
+fn text_around_the_object_is_refused() {
+    for wrong in ["{}{}", "{} x", "x{}", "{},", "\u{feff}{}", "{}\0", "{}\u{a0}"] {
+        assert_eq!(payload(wrong), INVALID, "{wrong:?}");
+    }
+}
+
+#[test]
+fn broken_json_is_refused() {
+    let broken = [
+        "{",
+        "}",
+        "{\"a\"}",
+        "{\"a\":}",
+        "{\"a\":1,}",
+        "{,}",
+        "{a:1}",
+        "{'a':1}",
+        "{\"a\":1 \"b\":2}",
+        "{\"a\":[1,]}",
+        "{\"a\":[1 2]}",
+        "{\"a\":tru}",
+        "{\"a\":nulll}",
+        "{\"a\":NaN}",
+        "{\"a\":Infinity}",
+        "{\"a\":01}",
+        "{\"a\":+1}",
+        "{\"a\":1.}",
+        "{\"a\":.5}",
+        "{\"a\":1e}",
+        "{\"a\":-}",
+        "{\"a\":0x1}",
+        "{\"a\":\"}",
+        "{\"a\":\"\n\"}",
+        "{\"a\":\"\\x\"}",
+        "{\"a\":\"\\u12\"}",
+        "{\"a\":\"\\u+123\"}",
+        "{\"a\":1}/**/",
+        "{\"a\":[}",
+        "{\"a\":]}",
+    ];
+    for broken in broken {
+        assert_eq!(payload(broken), INVALID, "{broken}");
+    }
+}
+
+#[test]
+fn halves_of_surrogate_pairs_are_refused() {
+    for wrong in [r"\ud800", r"\udc00", r"\ud800x", r"\ud800\n", r"\ud800A", r"\udc00\ud800"] {
+        assert_eq!(payload(&format!(r#"{{"a":"{wrong}"}}"#)), INVALID, "{wrong}");
+    }
+    assert_eq!(payload(r#"{"a":"\ud83d\ude00"}"#), ACCEPTED);
+}
+
+#[test]
+fn what_is_not_utf8_is_refused() {
+    assert_eq!(verdict(jwt(), &raw_token(HEADER, b"{\"exp\":2e9,\"a\":\"\xff\"}")), INVALID);
+    assert_eq!(verdict(jwt(), &raw_token(b"{\"alg\":\"HS256\",\"a\":\"\xc0\xaf\"}", "{\"exp\":2e9}")), INVALID);
+}
+
+#[test]
+fn members_that_occur_twice_are_refused() {
+    let twice = [
+        r#"{"sub":"a","sub":"b"}"#,
+        r#"{"sub":"a","sub":"a"}"#,
+        r#"{"x":1,"y":2,"x":3}"#,
+        r#"{"x":{"y":1,"y":2}}"#,
+        r#"{"x":[[{"y":1,"y":2}]]}"#,
+        // Equal only after unescaping.
+        r#"{"sub":"a","s\u0075b":"b"}"#,
+        r#"{"x":{"é":1,"\u00e9":2}}"#,
+        r#"{"/":1,"\/":2}"#,
+        r#"{"":1,"":2}"#,
+    ];
+    for twice in twice {
+        assert_eq!(payload(twice), INVALID, "{twice}");
+    }
+}
+
+#[test]
+fn header_members_that_occur_twice_are_refused() {
+    assert_eq!(header(r#"{"alg":"HS256","alg":"HS256"}"#), INVALID);
+    assert_eq!(header(r#"{"alg":"none","\u0061lg":"HS256"}"#), INVALID);
+    assert_eq!(header(r#"{"alg":"HS256","x":{"y":1,"y":1}}"#), INVALID);
+}
+
+#[test]
+fn one_name_in_two_objects_is_fine() {
+    assert_eq!(payload(r#"{"x":{"x":{"x":1}},"y":[{"x":1},{"x":2}]}"#), ACCEPTED);
+}
+
+#[test]
+fn thousands_of_names_are_checked_in_time() {
+    let names: Vec<_> = (0..500).map(|i| format!(r#""{i:03}":0"#)).collect();
+    assert_eq!(payload(&format!("{{{}}}", names.join(","))), ACCEPTED);
+    assert_eq!(payload(&format!("{{{},\"250\":0}}", names.join(","))), INVALID);
+}
+
+#[test]
+fn json_of_64_levels_is_the_deepest() {
+    // The object of claims itself is the first level.
+    let nested = |levels: usize| format!(r#"{{"a":{}{}}}"#, "[".repeat(levels - 1), "]".repeat(levels - 1));
+    assert_eq!(payload(&nested(64)), ACCEPTED);
+    assert_eq!(payload(&nested(65)), INVALID);
+    let objects = |levels: usize| format!("{}1{}", "{\"a\":".repeat(levels), "}".repeat(levels));
+    assert_eq!(payload(&objects(64)), ACCEPTED);
+    assert_eq!(payload(&objects(65)), INVALID);
+    assert_eq!(header(&format!(r#"{{"alg":"HS256","a":{}{}}}"#, "[".repeat(64), "]".repeat(64))), INVALID);
+}
+
+#[test]
+fn unknown_header_parameters_of_any_type_are_ignored() {
+    for value in ["1", "\"a\"", "null", "true", "[1]", "{\"b\":[]}"] {
+        assert_eq!(header(&format!(r#"{{"alg":"HS256","x":{value},"cty":{value}}}"#)), ACCEPTED, "{value}");
+    }
+}
+
+#[test]
+fn critical_parameters_are_refused() {
+    for crit in [r#"["exp"]"#, r#"["b64"]"#, "[]", "null", "1", "\"exp\"", "{}"] {
+        assert_eq!(header(&format!(r#"{{"alg":"HS256","crit":{crit}}}"#)), INVALID, "{crit}");
+    }
+}
+
+#[test]
+fn unencoded_payload_is_refused() {
+    for b64 in ["false", "null", "0", "\"false\""] {
+        assert_eq!(header(&format!(r#"{{"alg":"HS256","b64":{b64}}}"#)), INVALID, "{b64}");
+    }
+    assert_eq!(header(r#"{"alg":"HS256","b64":true}"#), ACCEPTED);
+}
+
+#[test]
+fn compressed_payload_is_refused() {
+    assert_eq!(header(r#"{"alg":"HS256","zip":"DEF"}"#), INVALID);
+    assert_eq!(header(r#"{"alg":"HS256","zip":null}"#), INVALID);
+}
+
+#[test]
+fn header_parameters_that_are_used_must_be_texts() {
+    for name in ["alg", "kid", "typ"] {
+        for value in ["1", "null", "[\"HS256\"]", "{}", "true"] {
+            let rest = if name == "alg" { "" } else { r#","alg":"HS256""# };
+            assert_eq!(header(&format!(r#"{{"{name}":{value}{rest}}}"#)), INVALID, "{name} {value}");
+        }
+    }
+}
+
+#[test]
+fn typ_may_be_absent_or_jwt_in_any_form() {
+    for typ in ["JWT", "jwt", "application/jwt", "APPLICATION/JWT"] {
+        assert_eq!(header(&format!(r#"{{"alg":"HS256","typ":"{typ}"}}"#)), ACCEPTED, "{typ}");
+    }
+    for typ in ["", "at+jwt", "JWS", "application/", "text/jwt", "JWT ", "application/application/jwt"] {
+        assert_eq!(header(&format!(r#"{{"alg":"HS256","typ":"{typ}"}}"#)), INVALID, "{typ}");
+    }
+}
+
+#[test]
+fn typ_of_a_profile_is_accepted_beside_the_usual() {
+    for configured in ["at+jwt", "application/at+jwt"] {
+        let accepts = |more| verdict(jwt().token_type(configured), &token_with(more, &claims(json!({}))));
+        assert_eq!(accepts(json!({ "typ": "at+jwt" })), ACCEPTED);
+        assert_eq!(accepts(json!({ "typ": "Application/AT+JWT" })), ACCEPTED);
+        assert_eq!(accepts(json!({ "typ": "JWT" })), ACCEPTED);
+        assert_eq!(accepts(json!({})), ACCEPTED);
+        assert_eq!(accepts(json!({ "typ": "dpop+jwt" })), INVALID);
+    }
+}
+
+#[test]
+fn typ_of_a_profile_may_be_required() {
+    let accepts = |more| verdict(jwt().require_token_type("at+jwt"), &token_with(more, &claims(json!({}))));
+    assert_eq!(accepts(json!({ "typ": "at+jwt" })), ACCEPTED);
+    assert_eq!(accepts(json!({ "typ": "JWT" })), INVALID);
+    assert_eq!(accepts(json!({})), INVALID);
+}
+
+#[test]
+fn algorithms_can_be_restricted() {
+    let jwk = json!({ "kty": "oct", "k": encode([7; 64]) }).to_string();
+    let all = || key(auth_jwt::VerifyingKey::from_jwk(&jwk).unwrap());
+    let token = auth_jwt::Signer::new(auth_jwt::SigningKey::hmac(Algorithm::HS512, [7; 64]).unwrap())
+        .sign(&claims(json!({})))
+        .unwrap();
+    assert_eq!(verdict(all(), token.expose()), ACCEPTED);
+    assert_eq!(verdict(all().algorithms([Algorithm::HS512]).unwrap(), token.expose()), ACCEPTED);
+    assert_eq!(verdict(all().algorithms([Algorithm::HS256]).unwrap(), token.expose()), INVALID);
+}
+
+#[test]
+fn algorithms_that_no_key_allows_do_not_build() {
+    assert!(jwt().algorithms([Algorithm::RS256]).is_err());
+    assert!(jwt().algorithms([]).is_err());
+}
