@@ -24,44 +24,47 @@ impl fmt::Debug for Stripped {
 }
 
 /// Puts back what a layer further out has taken away. Gives what that layer needs to have taken away again.
-pub(crate) fn restore(parts: &mut Parts) -> Needs {
-    let Some(stripped) = parts.extensions.remove::<Stripped>() else {
-        return Needs::default();
-    };
+pub(crate) fn restore(parts: &mut Parts) -> Option<Needs> {
+    let stripped = parts.extensions.remove::<Stripped>()?;
     set_query(&mut parts.uri, stripped.query.as_deref());
     parts.headers.remove(SEC_WEBSOCKET_PROTOCOL);
     for line in stripped.protocols {
         parts.headers.append(SEC_WEBSOCKET_PROTOCOL, line);
     }
-    stripped.needs
+    Some(stripped.needs)
 }
 
 /// Takes credentials out of subprotocols and query, and marks the headers that may hold others, so that nothing further
-/// in, handler or log, sees them by accident.
-pub(crate) fn strip(parts: &mut Parts, needs: Needs) {
+/// in, handler or log, sees them by accident. `outer` is what [`restore`] has given.
+pub(crate) fn strip(parts: &mut Parts, needs: &Needs, outer: Option<Needs>) {
+    let merged = outer.map(|mut outer| {
+        outer.merge(needs.clone());
+        outer
+    });
+    let needs = merged.as_ref().unwrap_or(needs);
     let always = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
     for name in always.iter().chain(needs.header_names()) {
         if let http::header::Entry::Occupied(mut values) = parts.headers.entry(name) {
             values.iter_mut().for_each(|value| value.set_sensitive(true));
         }
     }
-    let query = parts.uri.query().map(str::to_owned);
-    let protocols: Vec<_> = parts.headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().cloned().collect();
-    let in_query = !needs.query_names().is_empty() && query.is_some();
-    let in_protocols = !needs.subprotocol_prefixes().is_empty() && !protocols.is_empty();
-    if in_query {
-        strip_query(&mut parts.uri, needs.query_names());
-        #[cfg(feature = "axum")]
-        if let Some(original) = parts.extensions.get_mut::<axum::extract::OriginalUri>() {
-            strip_query(&mut original.0, needs.query_names());
-        }
+    let in_query = !needs.query_names().is_empty() && parts.uri.query().is_some();
+    let in_protocols = !needs.subprotocol_prefixes().is_empty() && parts.headers.contains_key(SEC_WEBSOCKET_PROTOCOL);
+    if !in_query && !in_protocols {
+        return;
     }
-    if in_protocols {
-        strip_protocols(&mut parts.headers, needs.subprotocol_prefixes());
+    let stripped = Stripped {
+        query: parts.uri.query().map(str::to_owned),
+        protocols: parts.headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().cloned().collect(),
+        needs: needs.clone(),
+    };
+    strip_query(&mut parts.uri, needs.query_names());
+    #[cfg(feature = "axum")]
+    if let Some(original) = parts.extensions.get_mut::<axum::extract::OriginalUri>() {
+        strip_query(&mut original.0, needs.query_names());
     }
-    if in_query || in_protocols {
-        parts.extensions.insert(Stripped { query, protocols, needs });
-    }
+    strip_protocols(&mut parts.headers, needs.subprotocol_prefixes());
+    parts.extensions.insert(stripped);
 }
 
 fn strip_query(uri: &mut Uri, names: &[&'static str]) {
@@ -132,7 +135,7 @@ mod tests {
             ("http://host/ws?token=x", "http://host/ws"),
         ] {
             let mut parts = parts(before, &[]);
-            strip(&mut parts, needs());
+            strip(&mut parts, &needs(), None);
             assert_eq!(parts.uri.to_string(), after);
         }
     }
@@ -140,30 +143,30 @@ mod tests {
     #[test]
     fn takes_the_token_out_of_the_subprotocols_and_keeps_their_order() {
         let mut parts = parts("/ws", &["b, auth.bearer.abc", "a"]);
-        strip(&mut parts, needs());
+        strip(&mut parts, &needs(), None);
         assert_eq!(protocols(&parts), ["b, a"]);
     }
 
     #[test]
     fn removes_the_header_when_no_other_subprotocol_is_left() {
         let mut parts = parts("/ws", &["auth.bearer.abc"]);
-        strip(&mut parts, needs());
+        strip(&mut parts, &needs(), None);
         assert!(protocols(&parts).is_empty());
     }
 
     #[test]
     fn marks_credential_headers_sensitive() {
         let mut parts = parts("/", &[]);
-        strip(&mut parts, Needs::default());
+        strip(&mut parts, &Needs::default(), None);
         assert!(!format!("{:?}", parts.headers).contains("Bearer"));
     }
 
     #[test]
     fn layer_further_in_sees_the_request_as_it_came() {
         let mut parts = parts("/ws?token=x&a=1", &["auth.v1, auth.bearer.abc"]);
-        strip(&mut parts, needs());
+        strip(&mut parts, &needs(), None);
         parts.uri = "/inner?a=1".parse().unwrap();
-        let needs = restore(&mut parts);
+        let needs = restore(&mut parts).unwrap();
         assert_eq!(parts.uri, "/inner?token=x&a=1");
         assert_eq!(protocols(&parts), ["auth.v1, auth.bearer.abc"]);
         assert_eq!(needs.query_names(), ["token"]);

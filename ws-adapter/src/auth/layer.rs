@@ -5,11 +5,7 @@ use http::HeaderValue;
 use tower_layer::Layer;
 
 use super::Auth;
-use crate::{
-    DefaultOnReject, OnReject, Timer,
-    origin::{OriginPolicy, OriginVerdict},
-    payload::PayloadLimits,
-};
+use crate::{DefaultOnReject, OnReject, Timer, origin::OriginPolicy, payload::PayloadLimits};
 
 /// Puts a chain in front of a service: an axum router, route or method, or any tower service.
 ///
@@ -182,13 +178,6 @@ impl<U: Send + Sync + 'static> AuthLayer<U> {
     pub fn shutdown(mut self, shutdown: &crate::Shutdown) -> Self {
         self.config.shutdown = shutdown.clone();
         self
-    }
-}
-
-impl<U> Config<U> {
-    /// Whether the page that a handshake comes from may open a socket.
-    pub(super) fn origin(&self, parts: &http::request::Parts) -> OriginVerdict {
-        self.origins.judge(parts)
     }
 }
 

@@ -2,6 +2,7 @@ use std::{
     fmt,
     future::Future,
     mem,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -16,6 +17,7 @@ use tower_service::Service;
 
 use super::{ResponseBody, layer::Config};
 use crate::{
+    DefaultOnReject, OnReject as _,
     origin::OriginVerdict,
     payload::{self, Format},
     strip,
@@ -157,12 +159,11 @@ impl<U: Send + Sync + 'static> Config<U> {
         B::Error: Into<BoxError>,
     {
         let (mut parts, body) = request.into_parts();
-        let mut needs = strip::restore(&mut parts);
-        needs.merge(self.needs.clone());
+        let outer = strip::restore(&mut parts);
         let transport = classify(&parts);
 
         let decision = self.decide(&parts, body, transport).await;
-        strip::strip(&mut parts, needs);
+        strip::strip(&mut parts, &self.needs, outer);
         match decision {
             Ok((user, body)) => {
                 leave(user, &mut parts);
@@ -185,7 +186,7 @@ impl<U: Send + Sync + 'static> Config<U> {
         B::Error: Into<BoxError>,
     {
         let origin = match transport {
-            Transport::WebSocket => self.origin(parts),
+            Transport::WebSocket => self.origins.judge(parts),
             _ => OriginVerdict::Allowed,
         };
         if origin == OriginVerdict::Foreign {
@@ -251,7 +252,10 @@ impl<U: Send + Sync + 'static> Config<U> {
             // A socket cannot follow a redirect.
             refusal = Refusal::new(StatusCode::UNAUTHORIZED, refusal.code());
         }
-        let mut response = self.on_reject.on_reject(&refusal, parts);
+        tracing::debug!(?transport, status = refusal.status().as_u16(), code = refusal.code(), "refused");
+        let hook = catch_unwind(AssertUnwindSafe(|| self.on_reject.on_reject(&refusal, parts)));
+        // A hook that panics must not take the connection down. OK to assert unwind safety: nothing of it is kept.
+        let mut response = hook.unwrap_or_else(|_| DefaultOnReject.on_reject(&refusal, parts));
         refusal.apply_to(&mut response);
         response.extensions_mut().insert(refusal);
         response

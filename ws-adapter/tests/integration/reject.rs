@@ -48,6 +48,14 @@ async fn hook_cannot_turn_a_refusal_into_a_success() {
 }
 
 #[tokio::test]
+async fn hook_that_panics_is_replaced_by_the_default() {
+    fn hook(_: &Refusal, _: &Parts) -> Response<&'static str> {
+        panic!("the hook panics")
+    }
+    assert!(server(hook).await.get("/me", &[]).await.is(401, "missing_credentials"));
+}
+
+#[tokio::test]
 async fn hook_may_send_the_browser_to_a_login_page() {
     let hook = |_: &Refusal, _: &Parts| {
         Response::builder().status(303).header("location", "/login").body(Bytes::new()).unwrap()

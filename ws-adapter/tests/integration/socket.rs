@@ -6,7 +6,7 @@ use std::{
 };
 
 use auth_core::ManualClock;
-use axum::{Router, extract::ws::Message, routing::any};
+use axum::{Router, extract::ws::Message, response::Response, routing::any};
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio_tungstenite::tungstenite::{self, protocol::CloseFrame};
 use ws_adapter::{AuthLayer, AuthSocket, AuthWebSocketUpgrade, Close, Shutdown};
@@ -158,24 +158,19 @@ async fn credential_without_expiry_keeps_its_socket() {
 
 #[tokio::test]
 async fn peer_that_reads_nothing_is_cut_off_at_expiry() {
-    let done = Counter::default();
-    let counter = done.clone();
-    let (server, clock) = serving(move |mut socket: AuthSocket<User>| {
-        let counter = counter.clone();
-        async move {
-            // More than the buffers of both ends hold: the last send waits for ever.
+    async fn send_for_ever(ws: AuthWebSocketUpgrade<User>) -> Response {
+        // More than the buffers of both ends hold: in the end a send waits for ever.
+        ws.on_upgrade(|mut socket| async move {
             while socket.send(Message::Binary(vec![0; 60_000].into())).await.is_ok() {}
-            counter.fetch_add(1, Ordering::SeqCst);
-        }
-    })
-    .await;
-    let shutdown_free = server.open(&bearer_of("ann")).await;
-    tokio::time::sleep(Duration::from_millis(100)).await;
+        })
+    }
+    let (clock, open) = (clock(), Shutdown::new());
+    let layer = AuthLayer::new(jwt_or_basic()).timer(clock.clone()).shutdown(&open);
+    let server = Server::start(Router::new().route("/ws", any(send_for_ever)).layer(layer)).await;
+    let _silent = server.open(&bearer_of("ann")).await;
+    eventually(|| open.open() == 1).await;
     clock.advance(MINUTE);
-    // The client never reads; the server lets go all the same, and others are served.
-    let mut other = server.open("Basic YWRtaW46cGFzc3dvcmQ=").await;
-    assert!(matches!(other.next().await, Some(tungstenite::Message::Binary(_))));
-    drop(shutdown_free);
+    eventually(|| open.open() == 0).await;
 }
 
 #[tokio::test]
