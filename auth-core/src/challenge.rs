@@ -18,6 +18,7 @@ pub struct Challenge {
     scheme: &'static str,
     params: Vec<(&'static str, String)>,
     reports_errors: bool,
+    error_uri: Option<String>,
 }
 
 impl Challenge {
@@ -28,7 +29,7 @@ impl Challenge {
     #[must_use]
     pub fn new(scheme: &'static str) -> Self {
         assert!(is_token(scheme), "an authentication scheme must be a token of RFC 9110");
-        Self { scheme, params: Vec::new(), reports_errors: false }
+        Self { scheme, params: Vec::new(), reports_errors: false, error_uri: None }
     }
 
     /// `Bearer realm="…"`, which reports errors (RFC 6750, 3).
@@ -61,6 +62,13 @@ impl Challenge {
         self
     }
 
+    /// Names a page for people about what went wrong; it is sent beside an `error`, and never without one (RFC 6750, 3).
+    #[must_use]
+    pub fn with_error_uri(mut self, uri: impl Into<String>) -> Self {
+        self.error_uri = Some(uri.into());
+        self
+    }
+
     /// The scheme, as it was given.
     #[must_use]
     pub fn scheme(&self) -> &str {
@@ -72,6 +80,18 @@ impl Challenge {
     pub fn to_header_value(&self) -> HeaderValue {
         // OK because `with` has removed the control characters; should that ever fail, the bare scheme is still true.
         HeaderValue::from_bytes(self.to_string().as_bytes()).unwrap_or_else(|_| HeaderValue::from_static(self.scheme))
+    }
+
+    /// The same challenge with what RFC 6750, 3 says of an error, in its order: scope, error, description, page.
+    pub(crate) fn with_error(mut self, scopes: &[&str], error: &str, description: &str) -> Self {
+        if !scopes.is_empty() {
+            self = self.with("scope", &scopes.join(" "));
+        }
+        self = self.with("error", error).with("error_description", description);
+        match self.error_uri.take() {
+            Some(uri) => self.with("error_uri", &uri),
+            None => self,
+        }
     }
 
     pub(crate) fn reports_errors(&self) -> bool {

@@ -112,11 +112,7 @@ impl Rejection {
             RejectionKind::InsufficientScope => ("insufficient_scope", "More scope is required"),
             RejectionKind::Forbidden => return challenge.clone(),
         };
-        let mut marked = challenge.clone();
-        if !self.scopes.is_empty() {
-            marked = marked.with("scope", &self.scopes.join(" "));
-        }
-        marked.with("error", error).with("error_description", description)
+        challenge.clone().with_error(&self.scopes, error, description)
     }
 
     fn new(kind: RejectionKind, code: &'static str) -> Self {

@@ -9,8 +9,11 @@ fn challenge_without_parameters_is_the_bare_scheme() {
 
 #[test]
 fn parameters_are_quoted_and_stand_in_the_order_in_which_they_were_added() {
-    let challenge = Challenge::bearer("api").with("scope", "a b").with("error_uri", "https://docs.example/");
-    assert_eq!(challenge.to_header_value(), r#"Bearer realm="api", scope="a b", error_uri="https://docs.example/""#);
+    let challenge = Challenge::bearer("api").with("scope", "a b").with("resource_metadata", "https://api.example/");
+    assert_eq!(
+        challenge.to_header_value(),
+        r#"Bearer realm="api", scope="a b", resource_metadata="https://api.example/""#
+    );
 }
 
 #[test]

@@ -289,3 +289,10 @@ fn anonymous_holds_the_refusal_of_a_required_layer() {
     let nobody = Anonymous::<Name>::new(Refusal::new(http::StatusCode::UNAUTHORIZED, "missing_credentials"));
     assert_eq!(nobody.clone().refusal().code(), "missing_credentials");
 }
+
+#[cfg(feature = "test-util")]
+#[test]
+fn unchecked_evidence_for_tests_of_handlers_says_what_it_is() {
+    let user = Authenticated::dangerous_unchecked("u");
+    assert_eq!((*user, user.evidence().strategy()), ("u", "dangerous_unchecked"));
+}

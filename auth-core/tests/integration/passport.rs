@@ -3,9 +3,9 @@
 use std::{collections::HashMap, error::Error as _, sync::Arc};
 
 use auth_core::{
-    Accept, AuthRequest, Authenticated, BoxError, Carrier, Chain, Challenge, Outcome, Redirect, Refusal, RefusalKind,
-    Strategy, Transport, Verify, async_trait,
-    extract::{Extractor as _, bearer},
+    Accept, AuthRequest, Authenticated, BoxError, Carrier, Chain, Challenge, Outcome, Payload, Redirect, Refusal,
+    RefusalKind, Rejection, Strategy, Transport, Verify, async_trait,
+    extract::{Extractor as _, bearer, payload_field, query},
 };
 
 use crate::support::{
@@ -262,4 +262,102 @@ async fn row_22_error_of_verify_is_503_and_a_panic_is_500_and_the_next_request_i
         assert_eq!(refusal(&failing).await.status(), 503);
         assert_eq!(refusal(&panicking).await.status(), 500);
     }
+}
+
+/// Looks where RFC 6750 lets a bearer token be, and knows the token `good`.
+struct Tokens;
+
+#[async_trait]
+impl Strategy for Tokens {
+    type User = ();
+
+    fn name(&self) -> &str {
+        "tokens"
+    }
+
+    fn challenges(&self, out: &mut Vec<Challenge>) {
+        out.push(Challenge::bearer("Users").with("scope", "a b").with_error_uri("https://docs.example/"));
+    }
+
+    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<()>, BoxError> {
+        let places = bearer().or(payload_field("access_token")).or(query("access_token"));
+        Ok(match places.extract(request) {
+            Ok(Some(token)) if token.expose() == "good" => Outcome::Accept(Accept::new((), token.carrier())),
+            Ok(Some(_)) => Outcome::Reject(Rejection::invalid_credentials()),
+            Ok(None) => Outcome::Absent,
+            Err(malformed) => malformed.into(),
+        })
+    }
+}
+
+/// Asks with a token in the `Authorization` header, the body and the query.
+async fn bearer_request(
+    authorization: Option<&str>,
+    body: Option<&str>,
+    query: Option<&str>,
+) -> Result<Carrier, Refusal> {
+    let headers: Vec<(&str, &[u8])> = authorization.iter().map(|value| ("authorization", value.as_bytes())).collect();
+    let head = head(&query.map_or("/".to_owned(), |token| format!("/?access_token={token}")), &headers);
+    let mut payload = Payload::new();
+    if let Some(token) = body {
+        payload.push_text("access_token", token);
+    }
+    let request = AuthRequest::new(&head, Transport::Http, now()).with_payload(&payload);
+    Ok(Chain::new().or(Tokens).authenticate(&request).await?.evidence().carrier())
+}
+
+#[tokio::test]
+async fn row_60_token_is_taken_from_header_body_or_query_where_switched_on() {
+    assert_eq!(bearer_request(Some("Bearer good"), None, None).await.unwrap(), Carrier::Header);
+    assert_eq!(bearer_request(None, Some("good"), None).await.unwrap(), Carrier::Payload);
+    assert_eq!(bearer_request(None, None, Some("good")).await.unwrap(), Carrier::Query);
+    let head = head("/?access_token=good", &[]);
+    assert!(bearer().extract(&AuthRequest::new(&head, Transport::Http, now())).unwrap().is_none());
+}
+
+#[tokio::test]
+async fn row_61_different_tokens_in_two_places_are_400() {
+    for (authorization, body, query) in [
+        (Some("Bearer good"), Some("other"), None),
+        (Some("Bearer good"), None, Some("other")),
+        (None, Some("good"), Some("other")),
+    ] {
+        assert_eq!(answer(&bearer_request(authorization, body, query).await.unwrap_err()), (400, "invalid_request"));
+    }
+}
+
+#[tokio::test]
+async fn row_62_scheme_alone_or_three_parts_are_400() {
+    for authorization in ["Bearer", "Bearer ", "Bearer good junk"] {
+        let refusal = bearer_request(Some(authorization), None, None).await.unwrap_err();
+        assert_eq!(answer(&refusal), (400, "invalid_request"), "{authorization:?}");
+    }
+}
+
+#[tokio::test]
+async fn row_63_scheme_that_only_contains_bearer_is_another_one() {
+    for authorization in ["Bearer2 good", "XBearer good", "BearerX good"] {
+        let refusal = bearer_request(Some(authorization), None, None).await.unwrap_err();
+        assert_eq!(answer(&refusal), (401, "missing_credentials"), "{authorization:?}");
+    }
+}
+
+#[tokio::test]
+async fn row_64_challenge_has_no_error_and_no_error_uri_where_nothing_was_sent() {
+    let refusal = bearer_request(None, None, None).await.unwrap_err();
+    assert_eq!(lines(&refusal), [r#"Bearer realm="Users", scope="a b""#]);
+}
+
+/// † The description is ours, whatever the callback thinks of the credential.
+#[tokio::test]
+async fn row_65_refused_token_is_invalid_token_with_a_constant_description() {
+    let refusal = bearer_request(Some("Bearer bad"), None, None).await.unwrap_err();
+    assert_eq!(answer(&refusal), (401, "invalid_credentials"));
+    assert_eq!(
+        lines(&refusal),
+        [concat!(
+            r#"Bearer realm="Users", scope="a b", error="invalid_token", "#,
+            r#"error_description="The credentials are invalid", error_uri="https://docs.example/""#
+        )]
+    );
 }
