@@ -185,34 +185,46 @@ impl<U: Send + Sync + 'static> Config<U> {
         B: Body<Data = Bytes> + From<Bytes>,
         B::Error: Into<BoxError>,
     {
-        let origin = match transport {
-            Transport::WebSocket => self.origins.judge(parts),
-            _ => OriginVerdict::Allowed,
+        let opens = match transport {
+            Transport::WebSocket => Some(self.judge_origin(parts)?),
+            _ => None,
         };
-        if origin == OriginVerdict::Foreign {
-            return Err(foreign_origin());
-        }
         let (payload, body) = self.read_payload(parts, body).await?;
         let mut request = AuthRequest::new(parts, transport, self.timer.now());
         if let Some(payload) = &payload {
             request = request.with_payload(payload);
         }
-        let decision = self.chain.authenticate(&request).await;
-        match &decision {
-            Ok(user) if transport == Transport::WebSocket => {
-                if origin == OriginVerdict::Absent && user.evidence().carrier().is_ambient() {
-                    return Err(foreign_origin());
-                }
-                // Leeway forgives a clock that is off; it is no extra life for a connection.
-                if user.evidence().is_expired_at(request.now()) {
-                    return Err(self.chain.refuse(&Rejection::token_expired(), &request));
-                }
-            }
-            Ok(_) => {}
-            Err(refusal) if self.optional && refusal.kind() == RefusalKind::Missing => {}
-            Err(refusal) => return Err(refusal.clone()),
+        match self.authenticate(&request, opens).await {
+            Err(refusal) if !(self.optional && refusal.kind() == RefusalKind::Missing) => Err(refusal),
+            decision => Ok((decision, body)),
         }
-        Ok((decision, body))
+    }
+
+    /// Refuses what comes from a page of a foreign origin.
+    pub(crate) fn judge_origin(&self, parts: &Parts) -> Result<OriginVerdict, Refusal> {
+        match self.origins.judge(parts) {
+            OriginVerdict::Foreign => Err(foreign_origin()),
+            verdict => Ok(verdict),
+        }
+    }
+
+    /// Asks the chain. `opens` is the origin of what opens a connection, for which there is more to say.
+    pub(crate) async fn authenticate(
+        &self,
+        request: &AuthRequest<'_>,
+        opens: Option<OriginVerdict>,
+    ) -> Result<Authenticated<U>, Refusal> {
+        let user = self.chain.authenticate(request).await?;
+        if let Some(origin) = opens {
+            if origin == OriginVerdict::Absent && user.evidence().carrier().is_ambient() {
+                return Err(foreign_origin());
+            }
+            // Leeway forgives a clock that is off; it is no extra life for a connection.
+            if user.evidence().is_expired_at(request.now()) {
+                return Err(self.chain.refuse(&Rejection::token_expired(), request));
+            }
+        }
+        Ok(user)
     }
 
     async fn read_payload<B>(&self, parts: &Parts, body: B) -> Result<(Option<Payload>, B), Refusal>
@@ -238,20 +250,19 @@ impl<U: Send + Sync + 'static> Config<U> {
             self.shutdown.clone(),
             self.subprotocol.clone(),
         ));
-        let offered = parts.headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
-        let mut offered = offered.flat_map(|line| line.as_bytes().split(|&b| b == b',')).map(<[u8]>::trim_ascii);
         // HTTP/1.1 switches protocols; an extended CONNECT of HTTP/2 succeeds (RFC 8441, 5).
         let accepted = if parts.method == Method::CONNECT { StatusCode::OK } else { StatusCode::SWITCHING_PROTOCOLS };
-        offered
-            .any(|entry| entry == self.subprotocol.as_bytes())
-            .then(|| Subprotocol { name: self.subprotocol.clone(), accepted })
+        self.offered_subprotocol(parts).map(|name| Subprotocol { name, accepted })
     }
 
-    fn answer(&self, mut refusal: Refusal, parts: &Parts, transport: Transport) -> Response<Bytes> {
-        if transport == Transport::WebSocket && refusal.redirect().is_some() {
-            // A socket cannot follow a redirect.
-            refusal = Refusal::new(StatusCode::UNAUTHORIZED, refusal.code());
-        }
+    /// The layer's own subprotocol, if the client offers it.
+    pub(crate) fn offered_subprotocol(&self, parts: &Parts) -> Option<HeaderValue> {
+        let offered = parts.headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+        let mut offered = offered.flat_map(|line| line.as_bytes().split(|&b| b == b',')).map(<[u8]>::trim_ascii);
+        offered.any(|entry| entry == self.subprotocol.as_bytes()).then(|| self.subprotocol.clone())
+    }
+
+    fn answer(&self, refusal: Refusal, parts: &Parts, transport: Transport) -> Response<Bytes> {
         tracing::debug!(?transport, status = refusal.status().as_u16(), code = refusal.code(), "refused");
         let hook = catch_unwind(AssertUnwindSafe(|| self.on_reject.on_reject(&refusal, parts)));
         // A hook that panics must not take the connection down. OK to assert unwind safety: nothing of it is kept.
@@ -263,7 +274,7 @@ impl<U: Send + Sync + 'static> Config<U> {
 }
 
 /// Puts the decision where the handler finds it, in place of what a layer further out has left.
-fn leave<U: Send + Sync + 'static>(decision: Result<Authenticated<U>, Refusal>, parts: &mut Parts) {
+pub(crate) fn leave<U: Send + Sync + 'static>(decision: Result<Authenticated<U>, Refusal>, parts: &mut Parts) {
     parts.extensions.remove::<Authenticated<U>>();
     parts.extensions.remove::<Anonymous<U>>();
     match decision {
