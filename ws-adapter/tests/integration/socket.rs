@@ -183,6 +183,18 @@ async fn message_of_64_kib_passes_and_of_one_byte_more_closes_with_1009() {
 }
 
 #[tokio::test]
+async fn longest_message_can_be_set() {
+    async fn small(ws: AuthWebSocketUpgrade<User>) -> Response {
+        ws.max_message_size(100).on_upgrade(echo_all)
+    }
+    let server = Server::start(Router::new().route("/ws", any(small)).layer(layer(jwt_or_basic()))).await;
+    let mut client = server.open(&bearer_of("ann")).await;
+    assert!(client.echoes(&"x".repeat(100)).await);
+    client.send(&"x".repeat(101)).await;
+    assert_eq!(client.closed().await, Some((1009, "too_big".into())));
+}
+
+#[tokio::test]
 async fn message_in_many_frames_is_bounded_too() {
     use tungstenite::protocol::frame::{
         Frame,
