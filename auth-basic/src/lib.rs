@@ -78,7 +78,7 @@
 //!   callback; `Argon2Passwords` takes as long for both.
 //! - **Guessing.** Nothing here counts attempts. Limit them by user and by address in front of the chain.
 //! - **Secrets.** [`Password`] is zeroed and never printed; [`BasicLogin`] does not print the user name either. The
-//!   header itself stays in the request: mark it sensitive before anything logs requests.
+//!   header itself stays in the request: the middleware marks it sensitive, but what stands before it sees it.
 //!
 //! # Where to go next
 //!
