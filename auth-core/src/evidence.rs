@@ -159,7 +159,8 @@ impl Evidence {
         self.parent.as_deref()
     }
 
-    /// The user's stable identity, if the strategy or [`Chain::identified`](crate::Chain::identified) gave one.
+    /// The user's stable identity, if the strategy or [`Chain::identified`](crate::Chain::identified) gave one. Of
+    /// several evidences, the first that has one: nobody has compared them.
     #[must_use]
     pub fn principal(&self) -> Option<&PrincipalId> {
         self.principal.as_ref()

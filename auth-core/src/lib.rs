@@ -67,6 +67,11 @@
 //! | `axum` | axum extractors for [`Authenticated`] and `Option<Authenticated<U>>` |
 //! | `metrics` | the counter `auth_decisions_total`, by strategy and code |
 //! | `test-util` | `Authenticated::dangerous_unchecked`, for tests of handlers |
+//!
+//! # Where to go next
+//!
+//! `docs/chain.md` tabulates every outcome, `docs/writing-a-strategy.md` explains a strategy line by line, and
+//! `docs/from-passport.md` names the counterpart of each call of Passport.
 
 mod carrier;
 mod chain;

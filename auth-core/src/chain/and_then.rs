@@ -37,8 +37,12 @@ where
     }
 
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<V>, BoxError> {
-        Ok(match self.chain.decide(request).await?.outcome {
-            Outcome::Accept(accept) => (self.f)(accept)?,
+        let decision = self.chain.decide(request).await?;
+        Ok(match decision.outcome {
+            Outcome::Accept(accept) => match (self.f)(accept)? {
+                Outcome::Reject(rejection) => Outcome::Reject(rejection.presented_to(decision.accepted)),
+                other => other,
+            },
             Outcome::Absent => Outcome::Absent,
             Outcome::Foreign => Outcome::Foreign,
             Outcome::Reject(rejection) => Outcome::Reject(rejection),

@@ -16,10 +16,13 @@ use crate::{
     rejection::RejectionKind,
 };
 
-/// What a chain decided, and which challenges belong to what was presented.
-pub(super) struct Decision<U> {
+/// What a chain decided.
+pub(super) struct Decision<'c, U> {
     pub(super) outcome: Outcome<U>,
+    /// The challenges that belong to what was presented, if nobody vouches for it.
     presented: Vec<Challenge>,
+    /// The challenges of the strategy that accepted.
+    pub(super) accepted: &'c [Challenge],
 }
 
 impl<U: Send + Sync + 'static> Chain<U> {
@@ -53,7 +56,7 @@ impl<U: Send + Sync + 'static> Chain<U> {
 
     async fn run(&self, request: &AuthRequest<'_>) -> Result<Authenticated<U>, Refusal> {
         match catch_panic(self.decide(request)).await {
-            Ok(Ok(Decision { outcome, presented })) => self.seal(outcome, &presented, request),
+            Ok(Ok(Decision { outcome, presented, .. })) => self.seal(outcome, &presented, request),
             Ok(Err(cause)) => {
                 tracing::error!(cause = &*cause as &(dyn Error + 'static), "authentication is unavailable");
                 Err(Refusal::unavailable(cause))
@@ -67,7 +70,7 @@ impl<U: Send + Sync + 'static> Chain<U> {
     }
 
     /// Asks the strategies in order, then whether what was accepted is revoked.
-    pub(super) async fn decide(&self, request: &AuthRequest<'_>) -> Result<Decision<U>, BoxError> {
+    pub(super) async fn decide(&self, request: &AuthRequest<'_>) -> Result<Decision<'_, U>, BoxError> {
         let mut presented: Vec<Challenge> = Vec::new();
         let mut rejected: Option<Rejection> = None;
         let mut foreign = false;
@@ -83,9 +86,10 @@ impl<U: Send + Sync + 'static> Chain<U> {
                     }
                     if self.is_revoked(&accept.evidence).await? {
                         let rejection = Rejection::invalid_credentials().with_code("revoked");
-                        return Ok(Decision::rejected(rejection, &node.challenges));
+                        return Ok(Decision::of(Outcome::Reject(rejection.presented_to(&node.challenges))));
                     }
-                    return Ok(Decision { outcome: Outcome::Accept(accept), presented });
+                    let accepted = &*node.challenges;
+                    return Ok(Decision { outcome: Outcome::Accept(accept), presented, accepted });
                 }
                 Outcome::Absent => {}
                 Outcome::Foreign => {
@@ -95,10 +99,10 @@ impl<U: Send + Sync + 'static> Chain<U> {
                 Outcome::Reject(rejection) if self.try_next_on_reject => {
                     rejected.get_or_insert_with(|| rejection.presented_to(&node.challenges));
                 }
-                Outcome::Reject(rejection) => return Ok(Decision::rejected(rejection, &node.challenges)),
-                Outcome::Redirect(redirect) => {
-                    return Ok(Decision { outcome: Outcome::Redirect(redirect), presented });
+                Outcome::Reject(rejection) => {
+                    return Ok(Decision::of(Outcome::Reject(rejection.presented_to(&node.challenges))));
                 }
+                Outcome::Redirect(redirect) => return Ok(Decision::of(Outcome::Redirect(redirect))),
             }
         }
         let outcome = match rejected {
@@ -106,7 +110,7 @@ impl<U: Send + Sync + 'static> Chain<U> {
             None if foreign => Outcome::Foreign,
             None => Outcome::Absent,
         };
-        Ok(Decision { outcome, presented })
+        Ok(Decision { presented, ..Decision::of(outcome) })
     }
 
     async fn is_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError> {
@@ -191,9 +195,9 @@ impl<U: Send + Sync + 'static> Chain<U> {
     }
 }
 
-impl<U> Decision<U> {
-    fn rejected(rejection: Rejection, challenges: &[Challenge]) -> Self {
-        Self { outcome: Outcome::Reject(rejection.presented_to(challenges)), presented: Vec::new() }
+impl<U> Decision<'_, U> {
+    fn of(outcome: Outcome<U>) -> Self {
+        Self { outcome, presented: Vec::new(), accepted: &[] }
     }
 }
 

@@ -31,9 +31,11 @@ use crate::{
 /// | [`Absent`](Outcome::Absent) | next strategy | 401 with every challenge |
 /// | [`Foreign`](Outcome::Foreign) | next strategy | 401 as for `Reject` |
 /// | [`Reject`](Outcome::Reject) | **stop** | 400, 401 or 403 |
-/// | [`Redirect`](Outcome::Redirect) | stop | 302 or 303 |
+/// | [`Redirect`](Outcome::Redirect) | stop | 302 or 303; 401 on a handshake |
 /// | `Err` | **stop** | 503 |
 /// | panic | stop | 500 |
+///
+/// `docs/chain.md` is the whole table, with the tests behind each cell.
 ///
 /// A chain is itself a [`Strategy`], so chains nest; a nested chain hands the evidence on with the name of the strategy
 /// that accepted. It is cheap to clone.
@@ -154,7 +156,7 @@ impl<U: Send + Sync + 'static> Chain<U> {
     }
 
     /// Asks the next strategy after a [`Reject`](Outcome::Reject) too, as Passport does. If none accepts, the first
-    /// rejection counts.
+    /// rejection counts. A credential that is good but revoked stops the chain still.
     ///
     /// # Security
     /// With a strategy behind it that accepts everybody, an *expired* token comes in as a guest.

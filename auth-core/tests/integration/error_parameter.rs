@@ -1,6 +1,6 @@
 //! `error=` stands on the scheme that was presented, and on no other.
 
-use auth_core::{Chain, Challenge, Redirect};
+use auth_core::{Chain, Challenge, Outcome, Redirect, Rejection};
 
 use crate::support::{
     BASIC, BEARER, BEARER_INVALID, Say, Scripted, ask_with, basic, dpop, jwt, lines, refusal, session,
@@ -105,6 +105,16 @@ async fn and_with_a_refused_session_marks_no_scheme() {
 }
 
 #[tokio::test]
+async fn and_then_marks_the_scheme_of_who_was_accepted() {
+    let refuse = |chain: Chain<&'static str>| chain.and_then(|_| Ok(Outcome::<()>::Reject(Rejection::token_expired())));
+    let by_session = Chain::new().or(session(Say::Accept)).or(jwt(Say::Accept));
+    assert_eq!(lines(&refusal(&refuse(by_session)).await), [BEARER]);
+    let by_dpop = Chain::new().or(jwt(Say::Absent)).or(dpop(Say::Accept));
+    let lines = lines(&refusal(&refuse(by_dpop)).await);
+    assert_eq!((lines[0].as_str(), lines[1].contains("The token expired")), (BEARER, true));
+}
+
+#[tokio::test]
 async fn insufficient_scope_of_a_scheme_that_reports_no_errors_has_no_challenge() {
     let refusal = refusal(&Chain::new().or(jwt(Say::Absent)).or(basic(Say::Scope))).await;
     assert_eq!((refusal.status().as_u16(), lines(&refusal)), (403, Vec::<String>::new()));
@@ -115,7 +125,7 @@ async fn refusal_on_account_of_the_layer_marks_the_scheme_in_the_header() {
     let chain = Chain::new().or(jwt(Say::Accept)).or(dpop(Say::Accept)).or(basic(Say::Accept));
     let head = crate::support::head("/", &[("authorization", b"Bearer t")]);
     let request = auth_core::AuthRequest::new(&head, auth_core::Transport::WebSocket, crate::support::now());
-    let refusal = chain.refuse(&auth_core::Rejection::token_expired(), &request);
+    let refusal = chain.refuse(&Rejection::token_expired(), &request);
     assert_eq!((refusal.status().as_u16(), refusal.code()), (401, "token_expired"));
     assert!(lines(&refusal)[0].contains("The token expired"));
     assert_eq!(lines(&refusal)[1..], [DPOP, BASIC]);
@@ -126,5 +136,5 @@ async fn refusal_on_account_of_the_layer_uses_the_fallback() {
     let chain = Chain::new().or(session(Say::Accept)).fallback_redirect(Redirect::found("/login").unwrap());
     let head = crate::support::head("/", &[]);
     let request = auth_core::AuthRequest::new(&head, auth_core::Transport::Http, crate::support::now());
-    assert_eq!(chain.refuse(&auth_core::Rejection::token_expired(), &request).status(), 302);
+    assert_eq!(chain.refuse(&Rejection::token_expired(), &request).status(), 302);
 }
