@@ -1,5 +1,7 @@
 //! Extractors for axum handlers.
 
+use std::{error::Error, fmt};
+
 use axum_core::{
     body::Body,
     extract::{FromRequestParts, OptionalFromRequestParts},
@@ -57,6 +59,26 @@ fn missing_layer<U>() -> Refusal {
 /// Why [`Authenticated`] could not be given to a handler.
 #[derive(Debug)]
 pub struct AuthenticatedRejection(Refusal);
+
+impl AuthenticatedRejection {
+    /// What is answered.
+    #[must_use]
+    pub fn refusal(&self) -> &Refusal {
+        &self.0
+    }
+}
+
+impl fmt::Display for AuthenticatedRejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for AuthenticatedRejection {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
 
 impl IntoResponse for AuthenticatedRejection {
     fn into_response(self) -> Response {

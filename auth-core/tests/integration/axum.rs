@@ -90,3 +90,14 @@ async fn evidence_for_another_user_type_does_not_count() {
     assert_eq!(required(&mut parts).await.unwrap_err().status(), 500);
     assert_eq!(optional(&mut parts).await.unwrap_err().status(), 500);
 }
+
+#[tokio::test]
+async fn rejection_is_an_error_that_shows_the_refusal() {
+    let rejection =
+        <User as FromRequestParts<()>>::from_request_parts(&mut with_nobody().await, &()).await.unwrap_err();
+    assert_eq!(
+        (rejection.refusal().code(), rejection.to_string()),
+        ("missing_credentials", "missing_credentials".into())
+    );
+    assert!(std::error::Error::source(&rejection).is_none());
+}
