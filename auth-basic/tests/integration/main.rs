@@ -2,7 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
 mod header;
-mod leak;
 mod passport;
 mod payload;
 mod support;

@@ -1,4 +1,11 @@
 //! A marker goes down every path, and is found nowhere that anybody reads.
+//!
+//! It has a binary of its own: a log line that another test reaches first, while nobody listens, can be lost to it.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
+
+#[path = "../integration/support.rs"]
+#[expect(dead_code, reason = "the other binary needs more of it")]
+mod support;
 
 use std::{
     io,
