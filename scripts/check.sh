@@ -49,7 +49,7 @@ say "a stranger's crate"
 cargo test --manifest-path consumer/Cargo.toml --locked
 
 say "licences"
-cargo deny --all-features --offline check --hide-inclusion-graph licenses bans sources
-cargo deny --manifest-path consumer/Cargo.toml --offline check --hide-inclusion-graph licenses bans sources
+cargo deny --all-features check --hide-inclusion-graph licenses bans sources
+cargo deny --manifest-path consumer/Cargo.toml check --hide-inclusion-graph licenses bans sources
 
 say "all of it holds"
