@@ -7,6 +7,7 @@ use std::borrow::Cow;
 /// | [`TOKEN_EXPIRED`](Self::TOKEN_EXPIRED) 4401 | refresh, then reconnect |
 /// | [`RESTARTING`](Self::RESTARTING) 1012 | reconnect |
 /// | [`TOO_BIG`](Self::TOO_BIG) 1009 | stop |
+/// | [`PROTOCOL_ERROR`](Self::PROTOCOL_ERROR) 1002, [`INVALID_TEXT`](Self::INVALID_TEXT) 1007 | stop |
 /// | [`NORMAL`](Self::NORMAL) 1000 | nothing |
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Close {
@@ -17,6 +18,10 @@ pub struct Close {
 impl Close {
     /// The handler is done.
     pub const NORMAL: Self = Self::fixed(1000, "");
+    /// The peer broke the protocol.
+    pub const PROTOCOL_ERROR: Self = Self::fixed(1002, "protocol_error");
+    /// A text message was no UTF-8.
+    pub const INVALID_TEXT: Self = Self::fixed(1007, "invalid_text");
     /// A message was longer than allowed.
     pub const TOO_BIG: Self = Self::fixed(1009, "too_big");
     /// The server is shutting down.

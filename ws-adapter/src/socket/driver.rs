@@ -37,9 +37,9 @@ where
         () = begun(&mut shutdown) => Some(Close::RESTARTING),
         () = ended => None,
     };
-    let (socket, wish) = shared.take();
-    if let Some(socket) = socket {
-        finish(socket, close.or(wish).unwrap_or(Close::NORMAL)).await;
+    let taken = shared.take();
+    if let Some(socket) = taken.socket {
+        finish(socket, close.or(taken.close).unwrap_or(Close::NORMAL), taken.broken).await;
     }
     // The handler is dropped here: after the close, so that whatever it does on the way out comes too late to matter.
 }
@@ -59,13 +59,12 @@ async fn begun(shutdown: &mut watch::Receiver<bool>) {
 
 /// Sends the close, then reads until the peer has answered it. To drop the connection while its messages are still
 /// coming in would reset it, and the peer would never see the close.
-async fn finish(mut socket: WebSocket, close: Close) {
+async fn finish(mut socket: WebSocket, close: Close, broken: bool) {
     let frame = CloseFrame { code: close.code(), reason: close.reason().into() };
     let answered = time::timeout(CLOSE_TIMEOUT, async {
         // Where the peer has closed first, this fails, and what is left to do is to answer it: reading does that.
         let sent = socket.send(Message::Close(Some(frame))).await;
-        if sent.is_ok() && close == Close::TOO_BIG {
-            // After an error, the stream gives nothing any more.
+        if sent.is_ok() && broken {
             return time::sleep(LINGER).await;
         }
         while let Some(Ok(_)) = socket.recv().await {}
@@ -73,15 +72,17 @@ async fn finish(mut socket: WebSocket, close: Close) {
     let _ = answered.await;
 }
 
-/// Whether a message was longer than allowed. A test over TCP fails if axum comes to use another version of the crate
-/// that this error is of.
-pub(super) fn is_too_big(error: &Error) -> bool {
+/// What the peer is told of an error that it has caused. Tests over TCP fail if axum comes to use another version of the
+/// crate that these errors are of.
+pub(super) fn close_for(error: &Error) -> Option<Close> {
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = source {
-        if let Some(tungstenite::Error::Capacity(_)) = error.downcast_ref() {
-            return true;
+        match error.downcast_ref() {
+            Some(tungstenite::Error::Capacity(_)) => return Some(Close::TOO_BIG),
+            Some(tungstenite::Error::Utf8(_)) => return Some(Close::INVALID_TEXT),
+            Some(tungstenite::Error::Protocol(_)) => return Some(Close::PROTOCOL_ERROR),
+            _ => source = error.source(),
         }
-        source = error.source();
     }
-    false
+    None
 }

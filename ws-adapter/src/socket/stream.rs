@@ -13,7 +13,7 @@ use axum::{
 use futures_util::{Sink, SinkExt, Stream, StreamExt as _};
 use http::HeaderValue;
 
-use super::driver::is_too_big;
+use super::driver;
 use crate::{Close, Timer};
 
 /// An open WebSocket of an authenticated user, which ends when the credential does.
@@ -104,8 +104,10 @@ impl<U> Stream for AuthSocket<U> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let message = std::task::ready!(self.poll_socket(cx, |state| &mut state.receiver, Stream::poll_next));
         let message = message.flatten();
-        if matches!(&message, Some(Err(error)) if is_too_big(error)) {
-            self.shared.lock().close = Some(Close::TOO_BIG);
+        if let Some(Err(error)) = &message {
+            let mut state = self.shared.lock();
+            state.broken = true;
+            state.close = driver::close_for(error);
         }
         // Between the deadline and the moment at which the driver gets to run, nothing is handed on.
         let expired = self.user.evidence().is_expired_at(self.timer.now());
@@ -161,11 +163,20 @@ struct State {
     socket: Option<WebSocket>,
     /// What the handler, or an error, wants it to be closed with.
     close: Option<Close>,
+    /// Whether an error has ended the stream, so that the peer's answer to our close can no longer be read.
+    broken: bool,
     /// Whether the handler's side is gone.
     released: bool,
     receiver: Option<Waker>,
     sender: Option<Waker>,
     driver: Option<Waker>,
+}
+
+/// What the driver finds when the socket is to end.
+pub(super) struct Taken {
+    pub(super) socket: Option<WebSocket>,
+    pub(super) close: Option<Close>,
+    pub(super) broken: bool,
 }
 
 impl Shared {
@@ -182,13 +193,13 @@ impl Shared {
         .await;
     }
 
-    /// Takes the socket away from the handler's side, with what it is to be closed with.
-    pub(super) fn take(&self) -> (Option<WebSocket>, Option<Close>) {
+    /// Takes the socket away from the handler's side.
+    pub(super) fn take(&self) -> Taken {
         let mut state = self.lock();
         for waker in [state.receiver.take(), state.sender.take()].into_iter().flatten() {
             waker.wake();
         }
-        (state.socket.take(), state.close.take())
+        Taken { socket: state.socket.take(), close: state.close.take(), broken: state.broken }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -8,7 +8,10 @@ use std::{
 use auth_core::ManualClock;
 use axum::{Router, extract::ws::Message, response::Response, routing::any};
 use futures_util::{SinkExt as _, StreamExt as _};
-use tokio_tungstenite::tungstenite::{self, protocol::CloseFrame};
+use tokio_tungstenite::{
+    MaybeTlsStream,
+    tungstenite::{self, protocol::CloseFrame},
+};
 use ws_adapter::{AuthLayer, AuthSocket, AuthWebSocketUpgrade, Close, Shutdown};
 
 use crate::support::*;
@@ -208,6 +211,30 @@ async fn message_in_many_frames_is_bounded_too() {
         client.0.send(tungstenite::Message::Frame(frame)).await.unwrap();
     }
     assert_eq!(client.closed().await, Some((1009, "too_big".into())));
+}
+
+/// The close that answers a frame of these bytes, after the mask.
+async fn close_after(frame: &[u8]) -> Option<(u16, String)> {
+    let (server, _) = serving(echo_all).await;
+    let mut client = server.open(&bearer_of("ann")).await;
+    let MaybeTlsStream::Plain(stream) = client.0.get_mut() else { panic!("it is plain TCP") };
+    tokio::io::AsyncWriteExt::write_all(stream, frame).await.unwrap();
+    client.closed().await
+}
+
+#[tokio::test]
+async fn text_that_is_no_utf_8_closes_with_1007() {
+    assert_eq!(close_after(b"\x81\x82\0\0\0\0\xff\xff").await, Some((1007, "invalid_text".into())));
+}
+
+#[tokio::test]
+async fn frame_that_breaks_the_protocol_closes_with_1002() {
+    let protocol_error = Some((1002, "protocol_error".to_owned()));
+    // Without a mask; with a reserved opcode; a continuation of nothing; a ping of 126 bytes.
+    assert_eq!(close_after(b"\x81\x02hi").await, protocol_error);
+    assert_eq!(close_after(b"\x83\x80\0\0\0\0").await, protocol_error);
+    assert_eq!(close_after(b"\x80\x80\0\0\0\0").await, protocol_error);
+    assert_eq!(close_after(&[b"\x89\xfe\0\x7e".as_slice(), &[0; 4 + 126]].concat()).await, protocol_error);
 }
 
 #[tokio::test]
