@@ -11,3 +11,7 @@
 mod readme {}
 #[doc = include_str!("../../docs/chain.md")]
 mod chain {}
+#[doc = include_str!("../../docs/from-passport.md")]
+mod from_passport {}
+#[doc = include_str!("../../docs/writing-a-strategy.md")]
+mod writing_a_strategy {}
