@@ -1,4 +1,98 @@
 //! JSON Web Tokens as a strategy: strict parsing, pinned algorithms, typed claims, and a signer.
+//!
+//! It is for services that are shown signed tokens (RFC 7519 in the compact form of RFC 7515) and hold the keys: one
+//! secret, one public key, a set of them, or a [`KeySource`] that finds them. It is not for encrypted tokens (JWE), not
+//! for tokens that are bound to a key of the client (DPoP, mTLS), and it fetches nothing from a network.
+//!
+//! # A token in front of a chain
+//!
+//! ```
+//! use std::time::{Duration, SystemTime};
+//! use auth_core::{AuthRequest, Chain, Transport};
+//! use auth_jwt::{Jwt, Signer};
+//! use serde::Deserialize;
+//!
+//! #[derive(Deserialize)]
+//! struct Claims {
+//!     sub: String,
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let secret = "0123456789abcdef0123456789abcdef";
+//! let jwt = Jwt::<Claims>::hs256(secret)?
+//!     .issuer("https://id.example")
+//!     .audience("chat")
+//!     .verify(|claims: Claims| async move { (claims.sub == "1001").then_some("admin") });
+//! let chain = Chain::new().or(jwt);
+//!
+//! let signer = Signer::hs256(secret)?.issuer("https://id.example").audience("chat");
+//! let token = signer.sign_for(&serde_json::json!({ "sub": "1001" }), Duration::from_secs(900))?;
+//!
+//! let authorization = format!("Bearer {}", token.expose());
+//! let (parts, ()) = http::Request::builder().header("authorization", authorization).body(())?.into_parts();
+//! let request = AuthRequest::new(&parts, Transport::Http, SystemTime::now());
+//! let user = chain.authenticate(&request).await.map_err(|refusal| refusal.code())?;
+//! assert_eq!(*user, "admin");
+//! # Ok(()) }
+//! ```
+//!
+//! # The order of decisions
+//!
+//! | Step | Otherwise |
+//! |---|---|
+//! | a token is found | `Absent`; 400 if its place is broken |
+//! | at most 8 KiB ([`max_len`](Jwt::max_len)) | refused |
+//! | three parts | `Foreign`: a bearer token, but no JWT |
+//! | each in base64url without padding and without bits after the last byte (RFC 7515, 2) | refused |
+//! | header and claims are UTF-8 JSON objects, at most 64 levels deep, in which no object has a member twice; no `crit`, no `zip`, no `b64` but `true` | refused |
+//! | the issuer is known, where [one is configured](Jwt::issuer) | `Foreign`; refused if there is none |
+//! | the algorithm is one that exists here and [is allowed](Jwt::algorithms) | refused |
+//! | `typ` is absent, `JWT` or [that of the profile](Jwt::token_type), in any case, with or without `application/` | refused |
+//! | exactly one [key](KeySet) fits, and it allows the algorithm | refused; `Foreign` if the source has no keys for the token, 503 if it fails |
+//! | the signature is right | refused |
+//! | the registered claims have the types of RFC 7519, 4.1; `null` is none of them | refused |
+//! | `exp` is there, and `nbf` and `iat` are not ahead by more than the [leeway](Jwt::leeway) | refused |
+//! | neither `exp` nor the end by [`max_age`](Jwt::max_age) is past by the leeway or more | 401 `token_expired` |
+//! | `aud` names [us](Jwt::audience), or is absent where no audience is configured | refused |
+//! | `sub` and `jti` are those that are configured, if any | refused |
+//! | there is no `cnf` (RFC 7800) | refused |
+//! | the claims fit the type `C` | refused |
+//! | the [verify callback](auth_core::Verify) knows the user | what it says |
+//!
+//! Refused is 401 `invalid_credentials`; the log has a constant reason, and never anything of the token. The issuer is
+//! read before the signature only to tell whose token it is: whatever else is wrong with another issuer's token is not
+//! ours to say.
+//!
+//! # Keys
+//!
+//! | From | To verify | To sign |
+//! |---|---|---|
+//! | secret | [`VerifyingKey::hmac`] | [`SigningKey::hmac`] |
+//! | PEM | `PUBLIC KEY`, `RSA PUBLIC KEY` | `PRIVATE KEY`, `RSA PRIVATE KEY` |
+//! | DER | SPKI, PKCS#1 | PKCS#8, PKCS#1 |
+//! | JWK | public or `oct` | private or `oct` |
+//! | JWK set | [`KeySet::from_jwks`] | |
+//!
+//! Signatures are made and checked by `aws-lc-rs`. Measured once for each call through `jsonwebtoken`, with a key of
+//! 2048 bits for RSA, against its other backend, RustCrypto: HS256 0.40 µs against 0.27, RS256 21 µs against 231, ES256
+//! 58 µs against 273, EdDSA 42 µs each. The pure Rust backend also takes weak RSA keys and panics on a short Ed25519 key.
+//! The price is a C compiler at build time. The benchmark `chain` compares a whole request with a bare
+//! `jsonwebtoken::decode`.
+//!
+//! # Security
+//!
+//! - A key knows its algorithms; a token can only choose among them. Keys in the token are ignored.
+//! - HMAC is for one service that signs and verifies. Whoever can verify with a secret can sign with it.
+//! - Configure issuer and audience as soon as more than one service is around.
+//! - A token is good until it ends, whatever became of its user. Keep lifetimes short, or let the chain ask for
+//!   revocation by `jti` or `sid`, which the evidence carries.
+//! - An ECDSA signature can be changed into another that is as valid: the text of a token is no identity.
+//! - What opts out of a rule is called `dangerous_…`, so that a search finds it.
+//!
+//! # Where to go next
+//!
+//! [`Jwt`] has every setting, [`KeySource`] is the seam for keys that come and go, [`Signer`] makes tokens.
 
 mod algorithm;
 mod jwt;

@@ -76,6 +76,12 @@ impl From<String> for HmacSecret {
     }
 }
 
+impl From<&String> for HmacSecret {
+    fn from(text: &String) -> Self {
+        Self::new(text.as_str())
+    }
+}
+
 impl From<&Secret> for HmacSecret {
     fn from(secret: &Secret) -> Self {
         Self::new(secret.expose())

@@ -63,9 +63,7 @@ where
         let typed = typed.map_err(|_| Refused::Invalid("the claims do not fit their type"))?;
         let verdict = self.verify.verify(typed, request).await.map_err(Stop::Failed)?;
 
-        // The extras of the verdict stay behind until the core can hand them on.
-        let (user, _extras) = verdict.into_result().map_err(Stop::Rejected)?;
-        let mut accept = Accept::new(user, carrier);
+        let mut accept = verdict.into_accept(carrier).map_err(Stop::Rejected)?;
         if let Some(end) = end {
             accept = accept.expires_at(end);
         }
@@ -150,7 +148,10 @@ impl<U> From<Refused> for Outcome<U> {
                 tracing::debug!(why, "the token is refused");
                 Self::Reject(Rejection::invalid_credentials())
             }
-            Refused::Expired => Self::Reject(Rejection::token_expired()),
+            Refused::Expired => {
+                tracing::debug!("the token is past its end");
+                Self::Reject(Rejection::token_expired())
+            }
         }
     }
 }

@@ -117,9 +117,10 @@ fn empty_secret_never_builds() {
 
 #[test]
 fn secrets_come_in_many_forms() {
-    let forms: [HmacSecret; 6] = [
+    let forms: [HmacSecret; 7] = [
         SECRET.into(),
         SECRET.to_owned().into(),
+        (&SECRET.to_owned()).into(),
         SECRET.as_bytes().into(),
         SECRET.as_bytes().to_vec().into(),
         b"0123456789abcdef0123456789abcdef".into(),

@@ -96,6 +96,13 @@ fn evidence_tells_what_the_token_tells() {
 }
 
 #[test]
+fn extras_of_the_application_stand_in_the_evidence() {
+    let strategy = jwt().verify(|_: Value| async { Verdict::accept(()).with_extra("scope") });
+    let user = ask(strategy, &request("x-token", &token(&claims(json!({}))))).unwrap();
+    assert_eq!(user.evidence().extra::<&str>(), Some(&"scope"));
+}
+
+#[test]
 fn evidence_names_the_strategy_as_it_is_named() {
     let user = present(jwt().named("partner"), &token(&claims(json!({})))).unwrap();
     assert_eq!(user.evidence().strategy(), "partner");
