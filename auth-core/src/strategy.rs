@@ -15,6 +15,10 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// in twenty lines.
 ///
 /// The trait is written with [`macro@async_trait`], so that strategies of different types stand in one chain.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no strategy",
+    note = "a builder becomes one with its verify callback: `Jwt::…verify(…)`, `Basic::…verify(…)`"
+)]
 #[async_trait]
 pub trait Strategy: Send + Sync + 'static {
     /// Who is let in.

@@ -36,7 +36,8 @@ use crate::{Accept, AuthRequest, BoxError, Carrier, Rejection, Transport};
 /// in axum's `Handler`; your own implementation leaves it at its default.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no verify callback for credentials of type `{C}`",
-    note = "write `|credential| async move {{ Ok::<_, StoreError>(Some(user)) }}`, or take a `RequestInfo` as second argument"
+    note = "it takes the credential, and a `RequestInfo` if it wants one: `|credential| async move {{ … }}`",
+    note = "its future gives `Option<User>`, `Result<Option<User>, StoreError>`, or a `Verdict<User>` in the place of the `Option`"
 )]
 pub trait Verify<C, M = ()>: Send + Sync + 'static {
     /// Who is let in.

@@ -3,9 +3,16 @@
 #[test]
 fn forging_and_misuse_do_not_compile() {
     let cases = trybuild::TestCases::new();
-    for case in
-        ["forge_by_constructor", "forge_by_literal", "empty_chain", "two_user_types", "print_secret", "compare_secrets"]
-    {
+    for case in [
+        "builder_without_verify",
+        "compare_secrets",
+        "empty_chain",
+        "forge_by_constructor",
+        "forge_by_literal",
+        "print_secret",
+        "two_user_types",
+        "verdict_of_another_type",
+    ] {
         cases.compile_fail(format!("tests/compile_fail/{case}.rs"));
     }
     // The features of this build are those of the cases.
