@@ -10,6 +10,7 @@ use std::{
 };
 
 use auth_core::{AuthRequest, Carrier, Chain, RefusalKind, Rejection, Transport, Verdict, extract};
+use auth_jwt::{HmacSecret, Jwt};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -93,6 +94,17 @@ fn evidence_tells_what_the_token_tells() {
     assert_eq!(evidence.issued_at(), Some(at(NOW - 100)));
     assert_eq!(evidence.credential_id(), Some("id"));
     assert_eq!(evidence.session_id(), Some("session"));
+}
+
+/// The well-known tutorial signs without `exp` and with the secret `secret`.
+#[test]
+fn token_of_the_tutorial_is_accepted_where_both_are_allowed() {
+    let token = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.\
+                 eyJzdWIiOiIxMDAxIiwibmFtZSI6ImFkbWluIiwiaWF0IjoxNTE2MDQ0NDQ0fQ.\
+                 aWj5grFWJwcsbgxNJ7HdfL5PUfD8fMh9GwXutuR86GE";
+    let secret = HmacSecret::from("secret").dangerous_allow_short_secret();
+    let jwt = Jwt::hs256(secret).unwrap().dangerous_allow_missing_exp().extract(extract::header("x-token"));
+    assert_eq!(present(jwt, token).unwrap().user()["sub"], "1001");
 }
 
 #[test]

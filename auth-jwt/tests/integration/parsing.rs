@@ -164,6 +164,8 @@ fn broken_json_is_refused() {
     ];
     for broken in broken {
         assert_eq!(payload(broken), INVALID, "{broken}");
+        // A value in the header is read by nobody but our reader.
+        assert_eq!(header(&format!(r#"{{"alg":"HS256","x":{broken}}}"#)), INVALID, "{broken}");
     }
 }
 
@@ -171,6 +173,7 @@ fn broken_json_is_refused() {
 fn halves_of_surrogate_pairs_are_refused() {
     for wrong in [r"\ud800", r"\udc00", r"\ud800x", r"\ud800\n", r"\ud800A", r"\udc00\ud800"] {
         assert_eq!(payload(&format!(r#"{{"a":"{wrong}"}}"#)), INVALID, "{wrong}");
+        assert_eq!(header(&format!(r#"{{"alg":"HS256","x":"{wrong}"}}"#)), INVALID, "{wrong}");
     }
     assert_eq!(payload(r#"{"a":"\ud83d\ude00"}"#), ACCEPTED);
 }

@@ -97,12 +97,11 @@ fn clock_before_1970_is_an_error() {
 }
 
 #[test]
-fn token_of_the_tutorial_comes_out_as_printed() {
+fn short_secret_signs_where_it_is_allowed() {
     let signer = Signer::hs256(HmacSecret::from("secret").dangerous_allow_short_secret()).unwrap();
     let token = signer.sign(&json!({ "sub": "1001" })).unwrap();
-    // From another implementation.
-    let expected = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMDAxIn0";
-    assert_eq!(token.expose(), sign(expected, "secret"));
+    let input = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMDAxIn0";
+    assert_eq!(token.expose(), sign(input, "secret"));
 }
 
 #[test]
