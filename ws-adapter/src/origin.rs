@@ -9,14 +9,14 @@ use http::{
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Which pages may open a socket.
-#[derive(Clone, Debug)]
-pub(crate) enum OriginPolicy {
-    /// Those that this server has served, as far as `Host` tells: the scheme is unknown behind a TLS proxy.
-    SameHost,
-    /// Exactly these.
-    List(Vec<Origin>),
-    /// All of them.
-    Any,
+///
+/// With neither a public origin nor a list, those that this server has served, as far as `Host` tells: the scheme is
+/// unknown behind a TLS proxy.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OriginPolicy {
+    public: Option<Origin>,
+    list: Option<Vec<Origin>>,
+    any: bool,
 }
 
 /// What a request says of the page that it comes from.
@@ -29,22 +29,34 @@ pub(crate) enum OriginVerdict {
 }
 
 impl OriginPolicy {
-    pub(crate) fn list<'o>(origins: impl IntoIterator<Item = &'o str>) -> Result<Self, ConfigError> {
+    /// Allows the server's own origin, by the name under which browsers know it.
+    pub(crate) fn set_public(&mut self, origin: &str) -> Result<(), ConfigError> {
+        self.public = Some(Origin::from_config(origin)?);
+        Ok(())
+    }
+
+    /// Allows these, and the public origin if there is one.
+    pub(crate) fn set_list<'o>(&mut self, origins: impl IntoIterator<Item = &'o str>) -> Result<(), ConfigError> {
         let origins: Vec<_> = origins.into_iter().map(Origin::from_config).collect::<Result<_, _>>()?;
         if origins.is_empty() {
             return Err(ConfigError::new("the list of allowed origins is empty: name one, or leave the default"));
         }
-        Ok(Self::List(origins))
+        self.list = Some(origins);
+        Ok(())
+    }
+
+    pub(crate) fn allow_any(&mut self) {
+        self.any = true;
     }
 
     pub(crate) fn judge(&self, parts: &Parts) -> OriginVerdict {
-        if matches!(self, Self::Any) {
+        if self.any {
             return OriginVerdict::Allowed;
         }
         let mut origins = parts.headers.get_all(ORIGIN).iter();
         match (origins.next(), origins.next()) {
             // A browser leaves `Origin` out of a same-origin GET, and says so in a header that no page can set.
-            (None, _) if says_same_origin(&parts.headers) => OriginVerdict::Allowed,
+            (None, _) if says_same_origin(&parts.headers) && self.allows_own(parts) => OriginVerdict::Allowed,
             (None, _) => OriginVerdict::Absent,
             (Some(origin), None) if self.allows(origin, parts) => OriginVerdict::Allowed,
             _ => OriginVerdict::Foreign,
@@ -55,14 +67,19 @@ impl OriginPolicy {
         let Some(origin) = origin.to_str().ok().and_then(Origin::parse) else {
             return false;
         };
-        match self {
-            Self::SameHost => own_authority(parts).is_some_and(|own| {
-                // Without a port in `Host`, it is the default one of the page's scheme.
-                origin.host == own.host().to_ascii_lowercase()
-                    && origin.port == own.port_u16().unwrap_or(origin.scheme.default_port())
-            }),
-            Self::List(allowed) => allowed.contains(&origin),
-            Self::Any => true,
+        match (&self.public, &self.list) {
+            (None, None) => own_authority(parts).is_some_and(|own| origin.is_at(&own)),
+            (public, list) => public.iter().chain(list.iter().flatten()).any(|allowed| *allowed == origin),
+        }
+    }
+
+    /// Whether pages of this server itself are allowed.
+    fn allows_own(&self, parts: &Parts) -> bool {
+        match (&self.public, &self.list) {
+            (Some(_), _) | (None, None) => true,
+            (None, Some(list)) => {
+                own_authority(parts).is_some_and(|own| list.iter().any(|allowed| allowed.is_at(&own)))
+            }
         }
     }
 }
@@ -91,6 +108,13 @@ impl Scheme {
 }
 
 impl Origin {
+    /// Whether host and port are those of `authority`, under either scheme.
+    fn is_at(&self, authority: &Authority) -> bool {
+        // Without a port in `Host`, it is the default one of the page's scheme.
+        self.host == authority.host().to_ascii_lowercase()
+            && self.port == authority.port_u16().unwrap_or(self.scheme.default_port())
+    }
+
     fn from_config(text: &str) -> Result<Self, ConfigError> {
         Self::parse(text).ok_or_else(|| {
             ConfigError::new(format!(
@@ -150,8 +174,13 @@ mod tests {
         policy.judge(&builder.body(()).unwrap().into_parts().0)
     }
 
+    fn list(origins: &[&str]) -> Result<OriginPolicy, ConfigError> {
+        let mut policy = OriginPolicy::default();
+        policy.set_list(origins.iter().copied()).map(|()| policy)
+    }
+
     fn same_host(host: &str, origin: &str) -> OriginVerdict {
-        judge(&OriginPolicy::SameHost, &[("host", host), ("origin", origin)])
+        judge(&OriginPolicy::default(), &[("host", host), ("origin", origin)])
     }
 
     #[test]
@@ -195,29 +224,29 @@ mod tests {
     fn repeated_origin_or_host_is_foreign() {
         let origin = ("origin", "https://app.example");
         let host = ("host", "app.example");
-        assert_eq!(judge(&OriginPolicy::SameHost, &[host, origin, origin]), Foreign);
-        assert_eq!(judge(&OriginPolicy::SameHost, &[host, host, origin]), Foreign);
-        assert_eq!(judge(&OriginPolicy::SameHost, &[origin]), Foreign);
+        assert_eq!(judge(&OriginPolicy::default(), &[host, origin, origin]), Foreign);
+        assert_eq!(judge(&OriginPolicy::default(), &[host, host, origin]), Foreign);
+        assert_eq!(judge(&OriginPolicy::default(), &[origin]), Foreign);
     }
 
     #[test]
     fn authority_of_the_target_counts_before_host() {
         let request = Request::get("http://app.example/ws").header("host", "evil.example");
         let parts = request.header("origin", "http://evil.example").body(()).unwrap().into_parts().0;
-        assert_eq!(OriginPolicy::SameHost.judge(&parts), Foreign);
+        assert_eq!(OriginPolicy::default().judge(&parts), Foreign);
     }
 
     #[test]
     fn missing_origin_is_absent_unless_the_browser_vouches_for_same_origin() {
         let host = ("host", "app.example");
-        assert_eq!(judge(&OriginPolicy::SameHost, &[host]), Absent);
-        assert_eq!(judge(&OriginPolicy::SameHost, &[host, ("sec-fetch-site", "same-origin")]), Allowed);
-        assert_eq!(judge(&OriginPolicy::SameHost, &[host, ("sec-fetch-site", "same-site")]), Absent);
+        assert_eq!(judge(&OriginPolicy::default(), &[host]), Absent);
+        assert_eq!(judge(&OriginPolicy::default(), &[host, ("sec-fetch-site", "same-origin")]), Allowed);
+        assert_eq!(judge(&OriginPolicy::default(), &[host, ("sec-fetch-site", "same-site")]), Absent);
     }
 
     #[test]
     fn list_is_exact_in_scheme_host_and_port() {
-        let list = OriginPolicy::list(["https://app.example", "http://localhost:3000"]).unwrap();
+        let list = list(&["https://app.example", "http://localhost:3000"]).unwrap();
         let judge = |origin| judge(&list, &[("host", "api.example"), ("origin", origin)]);
         assert_eq!(judge("https://app.example"), Allowed);
         assert_eq!(judge("https://app.example:443"), Allowed);
@@ -230,9 +259,33 @@ mod tests {
     #[test]
     fn list_with_what_is_no_origin_does_not_build_and_says_why() {
         for origin in ["app.example", "https://app.example/", "*", "https://*.example", "null", "ws://app.example"] {
-            let error = OriginPolicy::list([origin]).unwrap_err().to_string();
+            let error = list(&[origin]).unwrap_err().to_string();
             assert!(error.contains(origin) && error.contains("https://app.example:8443"), "{error}");
         }
-        assert!(OriginPolicy::list([]).is_err());
+        assert!(list(&[]).is_err());
+    }
+
+    #[test]
+    fn browser_that_vouches_for_same_origin_counts_only_where_the_own_origin_is_allowed() {
+        let request = [("host", "app.example"), ("sec-fetch-site", "same-origin")];
+        assert_eq!(judge(&list(&["https://app.example"]).unwrap(), &request), Allowed);
+        assert_eq!(judge(&list(&["https://other.example"]).unwrap(), &request), Absent);
+    }
+
+    #[test]
+    fn public_origin_is_exact_and_stands_beside_a_list_in_either_order() {
+        let mut public = OriginPolicy::default();
+        public.set_public("https://app.example").unwrap();
+        let judge = |policy: &OriginPolicy, origin| judge(policy, &[("host", "inner:8080"), ("origin", origin)]);
+        assert_eq!(judge(&public, "https://app.example"), Allowed);
+        assert_eq!(judge(&public, "http://app.example"), Foreign);
+        assert_eq!(judge(&public, "http://inner:8080"), Foreign);
+        public.set_list(["https://partner.example"]).unwrap();
+        let mut listed = list(&["https://partner.example"]).unwrap();
+        listed.set_public("https://app.example").unwrap();
+        for policy in [public, listed] {
+            assert_eq!(judge(&policy, "https://app.example"), Allowed);
+            assert_eq!(judge(&policy, "https://partner.example"), Allowed);
+        }
     }
 }

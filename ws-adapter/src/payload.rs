@@ -19,7 +19,7 @@ pub(crate) struct PayloadLimits {
 
 impl Default for PayloadLimits {
     fn default() -> Self {
-        Self { max_len: 16 * 1024, timeout: Duration::from_secs(10) }
+        Self { max_len: 16 * 1024, timeout: Duration::from_secs(2) }
     }
 }
 

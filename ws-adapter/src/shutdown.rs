@@ -4,17 +4,22 @@ use tokio::sync::watch;
 
 /// Tells the sockets behind one or several layers that the server is going down.
 ///
-/// Sockets live on after the server has stopped to listen, since an upgraded connection belongs to its handler. Give
-/// the layer a clone with [`AuthLayer::shutdown`](crate::AuthLayer::shutdown), and on the way out:
+/// Sockets live on after the server has stopped to listen, since an upgraded connection belongs to its handler; over
+/// HTTP/2 they even keep a server from stopping. So give the layer a clone with
+/// [`AuthLayer::shutdown`](crate::AuthLayer::shutdown), and begin as soon as the signal to stop comes:
 ///
-/// ```
-/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// ```no_run
+/// # async fn serve(listener: tokio::net::TcpListener, app: axum::Router, signal: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
 /// # use std::time::Duration;
 /// let shutdown = ws_adapter::Shutdown::new();
-/// // … serve, until a signal comes …
-/// shutdown.begin(); // every socket is closed with 1012 `restarting`
+/// let begin = shutdown.clone();
+/// let stop = async move {
+///     signal.await;
+///     begin.begin(); // every socket is closed with 1012 `restarting`
+/// };
+/// axum::serve(listener, app).with_graceful_shutdown(stop).await?;
 /// let _ = tokio::time::timeout(Duration::from_secs(5), shutdown.drained()).await;
-/// # }
+/// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
 pub struct Shutdown(Arc<watch::Sender<bool>>);
@@ -38,7 +43,7 @@ impl Shutdown {
 
     /// How many sockets are open.
     #[must_use]
-    pub fn open(&self) -> usize {
+    pub fn open_sockets(&self) -> usize {
         self.0.receiver_count()
     }
 

@@ -78,6 +78,9 @@ fn strip_query(uri: &mut Uri, names: &[&'static str]) {
 }
 
 fn set_query(uri: &mut Uri, query: Option<&str>) {
+    if uri.query() == query {
+        return;
+    }
     let path = uri.path();
     let target = query.map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
     let mut parts = std::mem::take(uri).into_parts();

@@ -1,7 +1,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use auth_core::{Chain, ConfigError, Needs, SystemClock};
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 use tower_layer::Layer;
 
 use super::Auth;
@@ -12,11 +12,11 @@ use crate::{DefaultOnReject, OnReject, Timer, origin::OriginPolicy, payload::Pay
 /// What it does with a request, in this order:
 ///
 /// 1. A WebSocket handshake from a page of a foreign origin is refused: 403 `origin_not_allowed`.
-/// 2. If a strategy of the chain looks into bodies, a JSON or form body is read: at most 16 KiB (413
-///    `payload_too_large`) within 10 s (408 `request_timeout`). The handler gets it back.
+/// 2. If a strategy of the chain looks into bodies, and this is no handshake, a JSON or form body is read: at most 16 KiB (413
+///    `payload_too_large`) within 2 s (408 `request_timeout`). The handler gets it back.
 /// 3. The chain decides. A refusal is answered by the [`OnReject`] hook; for a handshake it is the same HTTP answer,
 ///    before the upgrade.
-/// 4. A handshake with an ambient credential (a cookie) that names no origin is refused: 403 `origin_not_allowed`. One
+/// 4. A handshake with an ambient credential (a cookie) that names no origin is refused: 403 `origin_required`. One
 ///    whose credential is past its end is refused: 401 `token_expired`; leeway is no life for a connection.
 /// 5. Tokens are taken out of subprotocols and query, `Authorization` and `Cookie` are marked sensitive, and the
 ///    request goes on with [`Authenticated<U>`](auth_core::Authenticated) in its extensions.
@@ -76,7 +76,7 @@ impl<U: Send + Sync + 'static> AuthLayer<U> {
                 needs: chain.needs(),
                 chain,
                 optional: false,
-                origins: OriginPolicy::SameHost,
+                origins: OriginPolicy::default(),
                 on_reject: Arc::new(DefaultOnReject),
                 payload: PayloadLimits::default(),
                 timer: Arc::new(SystemClock),
@@ -113,23 +113,26 @@ impl<U: Send + Sync + 'static> AuthLayer<U> {
     /// # Errors
     /// If the list is empty, or if one of them is something else: a path, a wildcard, `null`.
     pub fn allow_origins<'o>(mut self, origins: impl IntoIterator<Item = &'o str>) -> Result<Self, ConfigError> {
-        self.config.origins = OriginPolicy::list(origins)?;
+        self.config.origins.set_list(origins)?;
         Ok(self)
     }
 
-    /// Names the one origin under which browsers know this server. Behind a proxy that ends TLS or changes `Host`, the
-    /// server cannot know it.
+    /// Names the one origin under which browsers know this server, which is then allowed in place of the same host and
+    /// port, and beside those of [`allow_origins`](Self::allow_origins). Behind a proxy that ends TLS or changes
+    /// `Host`, the server cannot know it.
     ///
     /// # Errors
     /// If it is no origin.
-    pub fn public_origin(self, origin: &str) -> Result<Self, ConfigError> {
-        self.allow_origins([origin])
+    pub fn public_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
+        self.config.origins.set_public(origin)?;
+        Ok(self)
     }
 
-    /// Lets every page on the web open sockets, with whatever cookies the browser holds for this host.
+    /// Lets every page on the web open sockets, with whatever cookies and remembered logins the browser holds for this
+    /// host.
     #[must_use]
     pub fn dangerous_allow_any_origin(mut self) -> Self {
-        self.config.origins = OriginPolicy::Any;
+        self.config.origins.allow_any();
         self
     }
 
@@ -147,7 +150,7 @@ impl<U: Send + Sync + 'static> AuthLayer<U> {
         self
     }
 
-    /// How long a body may take to arrive where a strategy has to read it; 10 s by default.
+    /// How long a body may take to arrive where a strategy has to read it; 2 s by default.
     #[must_use]
     pub fn payload_timeout(mut self, timeout: Duration) -> Self {
         self.config.payload.timeout = timeout;
@@ -165,9 +168,11 @@ impl<U: Send + Sync + 'static> AuthLayer<U> {
     /// default. A browser gives a connection up if it has offered subprotocols and none is answered.
     ///
     /// # Panics
-    /// If `name` is no header value. It is a constant of the program, so that shows at the first start.
+    /// If `name` is no token (RFC 6455, 4.1). It is a constant of the program, so that shows at the first start.
     #[must_use]
     pub fn subprotocol(mut self, name: &'static str) -> Self {
+        // The names of headers are tokens, as those of subprotocols are.
+        assert!(HeaderName::from_bytes(name.as_bytes()).is_ok(), "a subprotocol must be a token");
         self.config.subprotocol = HeaderValue::from_static(name);
         self
     }

@@ -189,7 +189,11 @@ impl<U: Send + Sync + 'static> Config<U> {
             Transport::WebSocket => Some(self.judge_origin(parts)?),
             _ => None,
         };
-        let (payload, body) = self.read_payload(parts, body).await?;
+        let (payload, body) = match transport {
+            // What follows a handshake is the socket's own stream.
+            Transport::WebSocket => (None, body),
+            _ => self.read_payload(parts, body).await?,
+        };
         let mut request = AuthRequest::new(parts, transport, self.timer.now());
         if let Some(payload) = &payload {
             request = request.with_payload(payload);
@@ -203,7 +207,7 @@ impl<U: Send + Sync + 'static> Config<U> {
     /// Refuses what comes from a page of a foreign origin.
     pub(crate) fn judge_origin(&self, parts: &Parts) -> Result<OriginVerdict, Refusal> {
         match self.origins.judge(parts) {
-            OriginVerdict::Foreign => Err(foreign_origin()),
+            OriginVerdict::Foreign => Err(Refusal::new(StatusCode::FORBIDDEN, "origin_not_allowed")),
             verdict => Ok(verdict),
         }
     }
@@ -217,7 +221,7 @@ impl<U: Send + Sync + 'static> Config<U> {
         let user = self.chain.authenticate(request).await?;
         if let Some(origin) = opens {
             if origin == OriginVerdict::Absent && user.evidence().carrier().is_ambient() {
-                return Err(foreign_origin());
+                return Err(Refusal::new(StatusCode::FORBIDDEN, "origin_required"));
             }
             // Leeway forgives a clock that is off; it is no extra life for a connection.
             if user.evidence().is_expired_at(request.now()) {
@@ -281,8 +285,4 @@ pub(crate) fn leave<U: Send + Sync + 'static>(decision: Result<Authenticated<U>,
         Ok(user) => drop(parts.extensions.insert(user)),
         Err(refusal) => drop(parts.extensions.insert(Anonymous::<U>::new(refusal))),
     }
-}
-
-fn foreign_origin() -> Refusal {
-    Refusal::new(StatusCode::FORBIDDEN, "origin_not_allowed")
 }

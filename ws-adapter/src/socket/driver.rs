@@ -1,13 +1,20 @@
-use std::{future::Future, pin::pin, time::Duration};
+use std::{
+    future::Future,
+    panic::AssertUnwindSafe,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use auth_core::Authenticated;
 use axum::{
     Error,
     extract::ws::{CloseFrame, Message, WebSocket},
 };
+use futures_util::{FutureExt as _, future::FusedFuture as _};
 use tokio::{select, sync::watch, time};
 
-use super::{AuthSocket, SocketContext};
+use super::AuthSocket;
 use crate::{Close, Timer};
 
 /// How long a peer may take to read our close and answer it.
@@ -15,36 +22,62 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the connection stays up where the peer's answer can no longer be read, so that our close reaches it.
 const LINGER: Duration = Duration::from_millis(500);
 
-/// Owns the socket: runs the handler until it is done, the credential ends, or the server goes down.
-pub(super) async fn drive<U, F, Fut>(socket: WebSocket, user: Authenticated<U>, context: SocketContext, handler: F)
-where
+/// Owns the socket: runs the handler until it gives the socket up, the credential ends, or the server goes down.
+pub(super) async fn drive<U, F, Fut>(
+    socket: WebSocket,
+    user: Authenticated<U>,
+    timer: Arc<dyn Timer>,
+    mut shutdown: watch::Receiver<bool>,
+    handler: F,
+) where
     U: Send + Sync + 'static,
     F: FnOnce(AuthSocket<U>) -> Fut,
     Fut: Future<Output = ()>,
 {
-    let mut shutdown = context.shutdown.watch();
-    let expires_at = user.evidence().expires_at();
-    let (socket, shared) = AuthSocket::new(socket, user, context.timer.clone());
-    let mut handler = pin!(handler(socket));
-    let ended = async {
-        handler.as_mut().await;
-        // It may have handed the socket on to another task; the deadline holds there too.
-        shared.released().await;
-    };
-    let close = select! {
-        biased;
-        () = expiry(&*context.timer, expires_at) => Some(Close::TOKEN_EXPIRED),
-        () = begun(&mut shutdown) => Some(Close::RESTARTING),
-        () = ended => None,
+    let mut expiry = pin!(expiry(&*timer, user.evidence().expires_at()));
+    let (socket, shared) = AuthSocket::new(socket, user.clone(), Arc::clone(&timer));
+    let handler = async { handler(socket).await };
+    // OK to assert unwind safety because nothing of it is touched after a panic.
+    let mut handler = pin!(AssertUnwindSafe(handler).catch_unwind().fuse());
+    let close = loop {
+        select! {
+            biased;
+            () = &mut expiry => break Some(Close::TOKEN_EXPIRED),
+            () = begun(&mut shutdown) => break Some(Close::RESTARTING),
+            // It ends by dropping its socket, unless it has handed it on to another task; the deadline holds there too.
+            done = &mut handler => if done.is_err() {
+                tracing::error!("a socket handler panicked");
+                break Some(Close::INTERNAL_ERROR);
+            },
+            () = shared.released() => break None,
+        }
     };
     let taken = shared.take();
-    if let Some(socket) = taken.socket {
-        finish(socket, close.or(taken.close).unwrap_or(Close::NORMAL), taken.broken).await;
+    let given_up = close.is_none();
+    let close = close.or(taken.close).unwrap_or(Close::NORMAL);
+    let finish = async {
+        if let Some(socket) = taken.socket {
+            finish(socket, close, taken.broken).await;
+        }
+    };
+    if given_up && !handler.is_terminated() {
+        // The handler has more to do without its socket.
+        let rest = async {
+            select! {
+                biased;
+                () = &mut expiry => {}
+                () = begun(&mut shutdown) => {}
+                _ = &mut handler => {}
+            }
+        };
+        tokio::join!(finish, rest);
+    } else {
+        finish.await;
     }
     // The handler is dropped here: after the close, so that whatever it does on the way out comes too late to matter.
 }
 
-async fn expiry(timer: &dyn Timer, expires_at: Option<std::time::SystemTime>) {
+async fn expiry(timer: &dyn Timer, expires_at: Option<SystemTime>) {
     match expires_at {
         Some(expires_at) => timer.sleep_until(expires_at).await,
         None => std::future::pending().await,

@@ -62,9 +62,14 @@ impl<U> AuthSocket<U> {
         SinkExt::send(self, message).await
     }
 
-    /// Ends the socket with a code and a reason of the handler's own.
+    /// Ends the socket now, with a code and a reason of the handler's own. To drop it ends it with 1000.
     pub fn close(self, close: Close) {
         self.shared.lock().close = Some(close);
+    }
+
+    /// Between the deadline and the moment at which the driver gets to run, nothing comes in or goes out.
+    fn is_expired(&self) -> bool {
+        self.user.evidence().is_expired_at(self.timer.now())
     }
 
     fn poll_socket<T>(
@@ -109,9 +114,7 @@ impl<U> Stream for AuthSocket<U> {
             state.broken = true;
             state.close = driver::close_for(error);
         }
-        // Between the deadline and the moment at which the driver gets to run, nothing is handed on.
-        let expired = self.user.evidence().is_expired_at(self.timer.now());
-        Poll::Ready(message.filter(|_| !expired))
+        Poll::Ready(message.filter(|_| !self.is_expired()))
     }
 }
 
@@ -124,8 +127,8 @@ impl<U> Sink<Message> for AuthSocket<U> {
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
         match &mut self.shared.lock().socket {
-            Some(socket) => Pin::new(socket).start_send(message),
-            None => Err(Error::new(tungstenite::Error::AlreadyClosed)),
+            Some(socket) if !self.is_expired() => Pin::new(socket).start_send(message),
+            _ => Err(Error::new(tungstenite::Error::AlreadyClosed)),
         }
     }
 

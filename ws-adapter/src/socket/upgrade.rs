@@ -75,7 +75,9 @@ impl<U: Send + Sync + 'static> AuthWebSocketUpgrade<U> {
     ///
     /// The future of the upgrade owns the socket and runs the handler and the credential's deadline side by side. When
     /// the credential ends, it closes the socket with 4401 `token_expired` and drops the handler, wherever that
-    /// happens to wait. A handler that keeps its thread busy without awaiting delays this.
+    /// happens to wait; what has to be done on the way out belongs into a `Drop`. A handler that keeps its thread busy
+    /// without awaiting delays this. One that panics closes the socket with 1011 `internal_error`. One that gives its
+    /// socket up early may go on without it, until the credential ends.
     #[must_use = "to open the socket, this response must be returned"]
     pub fn on_upgrade<F, Fut>(mut self, handler: F) -> Response
     where
@@ -88,7 +90,9 @@ impl<U: Send + Sync + 'static> AuthWebSocketUpgrade<U> {
             self.upgrade.set_selected_protocol(own);
         }
         let Self { upgrade, user, context } = self;
-        upgrade.on_upgrade(move |socket| driver::drive(socket, user, context, handler))
+        // From here on the socket counts as open, so that nobody takes the server for drained in between.
+        let shutdown = context.shutdown.watch();
+        upgrade.on_upgrade(move |socket| driver::drive(socket, user, context.timer, shutdown, handler))
     }
 }
 
@@ -124,11 +128,11 @@ impl<U: Send + Sync + 'static, S: Send + Sync> FromRequestParts<S> for AuthWebSo
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum UpgradeRejection {
-    /// Nobody is authenticated: an optional layer let the request on.
+    /// Nobody is authenticated: an optional layer let the request on, or there is no layer.
     Nobody(AuthenticatedRejection),
     /// The request is no WebSocket handshake.
     NoHandshake(WebSocketUpgradeRejection),
-    /// There is no [`AuthLayer`](crate::AuthLayer) around the route: 500.
+    /// There is evidence, but no [`AuthLayer`](crate::AuthLayer) has prepared the handshake: 500.
     NoLayer,
 }
 

@@ -150,7 +150,7 @@ async fn cookie_opens_a_socket_from_an_allowed_origin_only() {
     let cookie = format!("jwt={}", token("ann", 60));
     let own = format!("http://{}", server.addr);
     assert!(server.connect("/ws", &[("cookie", &cookie), ("origin", &own)]).await.is_ok());
-    assert!(server.refused(&[("cookie", &cookie)]).await.is(403, "origin_not_allowed"));
+    assert!(server.refused(&[("cookie", &cookie)]).await.is(403, "origin_required"));
     let foreign = [("cookie", cookie.as_str()), ("origin", "https://evil.example")];
     assert!(server.refused(&foreign).await.is(403, "origin_not_allowed"));
 }
@@ -161,7 +161,7 @@ async fn weakest_carrier_of_an_and_decides_about_the_origin() {
     let server = Server::start(app(layer(chain))).await;
     let cookie = format!("jwt={}", token("ann", 60));
     let headers = [("cookie", cookie.as_str()), ("authorization", BASIC)];
-    assert!(server.refused(&headers).await.is(403, "origin_not_allowed"));
+    assert!(server.refused(&headers).await.is(403, "origin_required"));
 }
 
 #[tokio::test]

@@ -114,3 +114,10 @@ async fn body_is_not_read_where_no_strategy_asks_for_it() {
     let answer = server.send(Method::POST, "/", &headers, body.clone()).await;
     assert_eq!((answer.status, answer.body), (200, body));
 }
+
+#[tokio::test]
+async fn handshake_has_no_body_whatever_it_announces() {
+    let server = server(in_body()).await;
+    let framing = "connection: upgrade\r\nupgrade: websocket\r\ncontent-length: 5";
+    assert_eq!(raw(&server, framing, b"").await, "HTTP/1.1 401");
+}

@@ -171,9 +171,9 @@ async fn peer_that_reads_nothing_is_cut_off_at_expiry() {
     let layer = AuthLayer::new(jwt_or_basic()).timer(clock.clone()).shutdown(&open);
     let server = Server::start(Router::new().route("/ws", any(send_for_ever)).layer(layer)).await;
     let _silent = server.open(&bearer_of("ann")).await;
-    eventually(|| open.open() == 1).await;
+    eventually(|| open.open_sockets() == 1).await;
     clock.advance(MINUTE);
-    eventually(|| open.open() == 0).await;
+    eventually(|| open.open_sockets() == 0).await;
 }
 
 #[tokio::test]
@@ -245,7 +245,7 @@ async fn shutdown_closes_with_1012_and_is_drained() {
     let mut first = server.open(&bearer_of("ann")).await;
     let mut second = server.open(&bearer_of("bob")).await;
     assert!(first.echoes("open").await && second.echoes("open").await);
-    assert_eq!(shutdown.open(), 2);
+    assert_eq!(shutdown.open_sockets(), 2);
     shutdown.begin();
     let restarting = Some((1012, "restarting".to_owned()));
     assert_eq!(first.closed().await, restarting);
@@ -253,7 +253,7 @@ async fn shutdown_closes_with_1012_and_is_drained() {
     // Once the clients have answered, nothing is left.
     drop((first, second));
     tokio::time::timeout(Duration::from_secs(5), shutdown.drained()).await.unwrap();
-    assert_eq!(shutdown.open(), 0);
+    assert_eq!(shutdown.open_sockets(), 0);
 }
 
 #[tokio::test]
@@ -266,6 +266,61 @@ async fn handler_that_is_done_closes_with_1000() {
 async fn handler_closes_with_a_code_of_its_own() {
     let (server, _) = serving(|socket: AuthSocket<User>| async move { socket.close(Close::new(4001, "enough")) }).await;
     assert_eq!(server.open(&bearer_of("ann")).await.closed().await, Some((4001, "enough".into())));
+}
+
+#[tokio::test]
+async fn close_ends_the_socket_at_once_and_the_handler_goes_on_without_it() {
+    let done = Counter::default();
+    let counter = done.clone();
+    let (server, clock) = serving(move |socket: AuthSocket<User>| {
+        let counter = counter.clone();
+        async move {
+            socket.close(Close::new(4001, "enough"));
+            tokio::task::yield_now().await;
+            counter.fetch_add(1, Ordering::SeqCst);
+            std::future::pending().await
+        }
+    })
+    .await;
+    assert_eq!(server.open(&bearer_of("ann")).await.closed().await, Some((4001, "enough".into())));
+    eventually(|| done.load(Ordering::SeqCst) == 1).await;
+    clock.advance(MINUTE);
+}
+
+#[tokio::test]
+async fn handler_that_panics_closes_with_1011_and_the_server_lives() {
+    let (server, _) = serving(|mut socket: AuthSocket<User>| async move {
+        let message = socket.recv().await;
+        assert_eq!(message, Some(Message::Text("calm".into())), "the handler panics");
+        socket.send("calm".into()).await.unwrap();
+    })
+    .await;
+    let mut client = server.open(&bearer_of("ann")).await;
+    client.send("storm").await;
+    assert_eq!(client.closed().await, Some((1011, "internal_error".into())));
+    assert!(server.open(&bearer_of("ann")).await.echoes("calm").await);
+}
+
+#[tokio::test]
+async fn nothing_is_sent_after_expiry() {
+    let clock = clock();
+    let hands = clock.clone();
+    let layer = AuthLayer::new(jwt_or_basic()).timer(clock);
+    let route = any(move |ws: AuthWebSocketUpgrade<User>| async move {
+        ws.on_upgrade(move |mut socket| async move {
+            // The deadline passes while the handler runs, before anybody else gets to know of it.
+            hands.advance(MINUTE);
+            assert!(socket.send("too late".into()).await.is_err());
+        })
+    });
+    let server = Server::start(Router::new().route("/ws", route).layer(layer)).await;
+    assert_eq!(server.open(&bearer_of("ann")).await.next().await.map(|message| message.is_close()), Some(true));
+}
+
+#[test]
+#[should_panic(expected = "3000 to 4999")]
+fn close_code_that_is_not_for_applications_is_refused() {
+    let _ = Close::new(1006, "");
 }
 
 #[tokio::test]
