@@ -98,7 +98,9 @@ impl Future for WaitUntil {
         if hands.now >= self.deadline {
             return Poll::Ready(());
         }
-        hands.waiting.push(cx.waker().clone());
+        if !hands.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
+            hands.waiting.push(cx.waker().clone());
+        }
         Poll::Pending
     }
 }

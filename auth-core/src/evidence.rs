@@ -98,7 +98,8 @@ impl Evidence {
         }
     }
 
-    /// Both of an `and`: the earliest expiry and the weakest carrier count, the rest is told by the parts.
+    /// Both of an `and`: the earliest expiry and the weakest carrier count, the rest is told by the parts. Two different
+    /// principals are none: whoever compares it must not take half of the evidence for the whole.
     pub(crate) fn both(left: Self, right: Self) -> Self {
         let mut both = Self::new(left.carrier.weaker(right.carrier));
         both.strategy = Some(format!("{}+{}", left.strategy(), right.strategy()).into());
@@ -106,7 +107,10 @@ impl Evidence {
             (Some(left), Some(right)) => Some(left.min(right)),
             (left, right) => left.or(right),
         };
-        both.principal = left.principal.clone().or_else(|| right.principal.clone());
+        both.principal = match (&left.principal, &right.principal) {
+            (Some(left), Some(right)) if left != right => None,
+            (left, right) => left.as_ref().or(right.as_ref()).cloned(),
+        };
         both.parts = vec![left, right];
         both
     }

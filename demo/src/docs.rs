@@ -15,3 +15,9 @@ mod chain {}
 mod from_passport {}
 #[doc = include_str!("../../docs/writing-a-strategy.md")]
 mod writing_a_strategy {}
+#[doc = include_str!("../../docs/architecture.md")]
+mod architecture {}
+#[doc = include_str!("../../docs/websocket.md")]
+mod websocket {}
+#[doc = include_str!("../../SECURITY.md")]
+mod security {}

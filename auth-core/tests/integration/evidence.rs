@@ -92,6 +92,16 @@ async fn evidence_of_an_and_keeps_both_parts_from_left_to_right() {
 }
 
 #[tokio::test]
+async fn two_different_principals_of_an_and_are_none() {
+    let admin = jwt(Say::Accept).edit(|accept| accept.principal(PrincipalId::new("issuer", "1001")));
+    let same = basic(Say::Accept).edit(|accept| accept.principal(PrincipalId::new("issuer", "1001")));
+    let other = basic(Say::Accept).edit(|accept| accept.principal(PrincipalId::new("issuer", "1002")));
+    let both = Chain::new().or(admin);
+    assert!(ask(&both.clone().and(same)).await.unwrap().evidence().principal().is_some());
+    assert!(ask(&both.and(other)).await.unwrap().evidence().principal().is_none());
+}
+
+#[tokio::test]
 async fn every_part_of_an_and_knows_when_it_was_checked() {
     let chain = Chain::new().or(jwt(Say::Accept)).and(basic(Say::Accept)).and(session(Say::Accept));
     let user = ask(&chain).await.unwrap();
