@@ -65,10 +65,11 @@ impl Refusal {
         refusal
     }
 
-    pub(crate) fn unavailable(cause: BoxError) -> Self {
+    /// A system behind the chain failed, or took too long: 503 `unavailable`. The cause is for the log and for hooks.
+    pub fn unavailable(cause: impl Into<BoxError>) -> Self {
         let mut refusal =
             Self::of(RefusalKind::Unavailable, StatusCode::SERVICE_UNAVAILABLE, "unavailable", Vec::new());
-        Arc::make_mut(&mut refusal.0).cause = Some(Arc::new(cause));
+        Arc::make_mut(&mut refusal.0).cause = Some(Arc::new(cause.into()));
         refusal
     }
 

@@ -218,7 +218,11 @@ impl<U: Send + Sync + 'static> Config<U> {
         request: &AuthRequest<'_>,
         opens: Option<OriginVerdict>,
     ) -> Result<Authenticated<U>, Refusal> {
-        let user = self.chain.authenticate(request).await?;
+        let decision = tokio::time::timeout(self.decision_timeout, self.chain.authenticate(request)).await;
+        let user = decision.unwrap_or_else(|_| {
+            tracing::error!("the chain took too long to decide");
+            Err(Refusal::unavailable("the chain took too long to decide"))
+        })?;
         if let Some(origin) = opens {
             if origin == OriginVerdict::Absent && user.evidence().carrier().is_ambient() {
                 return Err(Refusal::new(StatusCode::FORBIDDEN, "origin_required"));

@@ -110,6 +110,17 @@ async fn socket_handler_asked_without_a_handshake_answers_4xx() {
 }
 
 #[tokio::test]
+async fn store_that_hangs_answers_503() {
+    let layer = layer(jwt_or_basic()).decision_timeout(std::time::Duration::from_millis(50));
+    let server = Server::start(app(layer)).await;
+    let stuck = bearer_of("stuck");
+    let answer = server.get("/me", &[("authorization", &stuck)]).await;
+    assert!(answer.is(503, "unavailable"));
+    assert_eq!(answer.header("retry-after"), Some("5"));
+    assert!(server.refused(&[("authorization", &stuck)]).await.is(503, "unavailable"));
+}
+
+#[tokio::test]
 async fn layer_stands_among_others_in_a_service_builder() {
     let inner = middleware::from_fn(|request: axum::extract::Request, next: middleware::Next| next.run(request));
     let stack = ServiceBuilder::new().layer(layer(jwt_or_basic())).layer(inner);

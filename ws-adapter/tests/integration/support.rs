@@ -55,13 +55,14 @@ pub(crate) fn bearer_of(sub: &str) -> String {
     format!("Bearer {}", token(sub, 60))
 }
 
-/// `broken` and `panic` are users at whom the store fails in these ways; `nobody` is none.
+/// `broken`, `panic` and `stuck` are users at whom the store fails in these ways; `nobody` is none.
 async fn find(name: String) -> Result<Option<User>, BoxError> {
     // Once over the executor, as a real store would.
     tokio::task::yield_now().await;
     match name.as_str() {
         "broken" => Err("the store is down".into()),
         "panic" => panic!("the callback panics"),
+        "stuck" => std::future::pending().await,
         "nobody" => Ok(None),
         _ => Ok(Some(User(name))),
     }
