@@ -14,7 +14,7 @@ use crate::{DefaultOnReject, OnReject, Timer, origin::OriginPolicy, payload::Pay
 /// 1. A WebSocket handshake from a page of a foreign origin is refused: 403 `origin_not_allowed`.
 /// 2. If a strategy of the chain looks into bodies, and this is no handshake, a JSON or form body is read: at most 16 KiB (413
 ///    `payload_too_large`) within 2 s (408 `request_timeout`). The handler gets it back.
-/// 3. The chain decides. A refusal is answered by the [`OnReject`] hook; for a handshake it is the same HTTP answer,
+/// 3. The chain decides, within 10 s (503 `unavailable`). A refusal is answered by the [`OnReject`] hook; for a handshake it is the same HTTP answer,
 ///    before the upgrade.
 /// 4. A handshake with an ambient credential (a cookie) that names no origin is refused: 403 `origin_required`. One
 ///    whose credential is past its end is refused: 401 `token_expired`; leeway is no life for a connection.
@@ -42,17 +42,18 @@ pub struct AuthLayer<U> {
     config: Config<U>,
 }
 
-pub(super) struct Config<U> {
-    pub(super) chain: Chain<U>,
-    pub(super) needs: Needs,
-    pub(super) optional: bool,
-    pub(super) origins: OriginPolicy,
-    pub(super) on_reject: Arc<dyn OnReject>,
-    pub(super) payload: PayloadLimits,
-    pub(super) timer: Arc<dyn Timer>,
-    pub(super) subprotocol: HeaderValue,
+pub(crate) struct Config<U> {
+    pub(crate) chain: Chain<U>,
+    pub(crate) needs: Needs,
+    pub(crate) optional: bool,
+    pub(crate) origins: OriginPolicy,
+    pub(crate) on_reject: Arc<dyn OnReject>,
+    pub(crate) payload: PayloadLimits,
+    pub(crate) decision_timeout: Duration,
+    pub(crate) timer: Arc<dyn Timer>,
+    pub(crate) subprotocol: HeaderValue,
     #[cfg(feature = "axum")]
-    pub(super) shutdown: crate::Shutdown,
+    pub(crate) shutdown: crate::Shutdown,
 }
 
 impl<U: Send + Sync + 'static> AuthLayer<U> {
@@ -79,6 +80,7 @@ impl<U: Send + Sync + 'static> AuthLayer<U> {
                 origins: OriginPolicy::default(),
                 on_reject: Arc::new(DefaultOnReject),
                 payload: PayloadLimits::default(),
+                decision_timeout: Duration::from_secs(10),
                 timer: Arc::new(SystemClock),
                 subprotocol: HeaderValue::from_static("auth.v1"),
                 #[cfg(feature = "axum")]
@@ -157,6 +159,14 @@ impl<U: Send + Sync + 'static> AuthLayer<U> {
         self
     }
 
+    /// How long the chain may take to decide; 10 s by default. After that the answer is 503 `unavailable`, so that a
+    /// store which hangs does not hold every request that comes.
+    #[must_use]
+    pub fn decision_timeout(mut self, timeout: Duration) -> Self {
+        self.config.decision_timeout = timeout;
+        self
+    }
+
     /// Sets the clock by which requests are judged and sockets end.
     #[must_use]
     pub fn timer(mut self, timer: impl Timer) -> Self {
@@ -191,6 +201,13 @@ fn built<U>(layer: Result<AuthLayer<U>, ConfigError>) -> AuthLayer<U> {
     layer.unwrap_or_else(|error| panic!("{error}"))
 }
 
+#[cfg(feature = "socketio")]
+impl<U> AuthLayer<U> {
+    pub(crate) fn into_config(self) -> Config<U> {
+        self.config
+    }
+}
+
 impl<U> Clone for Config<U> {
     fn clone(&self) -> Self {
         Self {
@@ -200,6 +217,7 @@ impl<U> Clone for Config<U> {
             origins: self.origins.clone(),
             on_reject: Arc::clone(&self.on_reject),
             payload: self.payload,
+            decision_timeout: self.decision_timeout,
             timer: Arc::clone(&self.timer),
             subprotocol: self.subprotocol.clone(),
             #[cfg(feature = "axum")]
