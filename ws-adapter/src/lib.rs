@@ -65,6 +65,7 @@
 //! | Feature | Adds |
 //! |---|---|
 //! | `axum` (default) | [`AuthWebSocketUpgrade`], [`AuthSocket`], [`Shutdown`], and the extractors of `auth-core` |
+//! | `socketio` | `socketio`: the same chain in front of a Socket.IO server on `socketioxide`, and [`Close`] |
 //! | `metrics` | the counter `auth_decisions_total` of `auth-core` |
 //!
 //! # Panics in strategies
@@ -80,13 +81,17 @@ mod strip;
 mod timer;
 mod transport;
 
-#[cfg(feature = "axum")]
+#[cfg(any(feature = "axum", feature = "socketio"))]
 mod close;
 #[cfg(feature = "axum")]
 mod shutdown;
 #[cfg(feature = "axum")]
 mod socket;
+#[cfg(feature = "socketio")]
+pub mod socketio;
 
+#[cfg(any(feature = "axum", feature = "socketio"))]
+pub use self::close::Close;
 pub use self::{
     auth::{Auth, AuthLayer, ResponseBody, ResponseFuture},
     reject::{DefaultOnReject, OnReject},
@@ -94,7 +99,6 @@ pub use self::{
 };
 #[cfg(feature = "axum")]
 pub use self::{
-    close::Close,
     shutdown::Shutdown,
     socket::{AuthSocket, AuthWebSocketUpgrade, UpgradeRejection},
 };

@@ -26,11 +26,11 @@ pin_project! {
 }
 
 impl<B> ResponseBody<B> {
-    pub(super) fn inner(body: B) -> Self {
+    pub(crate) fn inner(body: B) -> Self {
         Self { kind: Kind::Inner { body } }
     }
 
-    pub(super) fn refusal(body: Bytes) -> Self {
+    pub(crate) fn refusal(body: Bytes) -> Self {
         Self { kind: Kind::Refusal { body: (!body.is_empty()).then_some(body) } }
     }
 }

@@ -7,3 +7,5 @@ pub use self::{
     layer::AuthLayer,
     service::{Auth, ResponseFuture},
 };
+#[cfg(feature = "socketio")]
+pub(crate) use self::{layer::Config, service::leave};

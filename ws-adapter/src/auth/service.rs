@@ -270,7 +270,7 @@ impl<U: Send + Sync + 'static> Config<U> {
         offered.any(|entry| entry == self.subprotocol.as_bytes()).then(|| self.subprotocol.clone())
     }
 
-    fn answer(&self, refusal: Refusal, parts: &Parts, transport: Transport) -> Response<Bytes> {
+    pub(crate) fn answer(&self, refusal: Refusal, parts: &Parts, transport: Transport) -> Response<Bytes> {
         tracing::debug!(?transport, status = refusal.status().as_u16(), code = refusal.code(), "refused");
         let hook = catch_unwind(AssertUnwindSafe(|| self.on_reject.on_reject(&refusal, parts)));
         // A hook that panics must not take the connection down. OK to assert unwind safety: nothing of it is kept.

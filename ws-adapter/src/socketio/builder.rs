@@ -1,0 +1,94 @@
+use std::{fmt, sync::Arc, time::Duration};
+
+use auth_core::Principal;
+use socketioxide::{ParserConfig, SocketIo, SocketIoBuilder};
+
+use super::{
+    AuthSocketIo, SocketIoAuthLayer,
+    layer::{Limits, Shared},
+    session::Sessions,
+};
+use crate::AuthLayer;
+
+/// How much longer than ours the deadline of socketioxide is, which is there for what ours cannot reach.
+const SLACK: Duration = Duration::from_secs(1);
+
+/// Builds a Socket.IO server behind a chain; the module documentation shows how.
+///
+/// Everything that an [`AuthLayer`] can be told holds here too: origins, the hook for refusals, the timer. Whether it is
+/// optional does not matter, since `CONNECT` decides.
+#[must_use]
+pub struct SocketIoAuth<U> {
+    layer: AuthLayer<U>,
+    builder: SocketIoBuilder,
+    limits: Limits,
+}
+
+impl<U: Principal + Send + Sync + 'static> SocketIoAuth<U> {
+    /// A server behind the chain of this layer, with the limits that the methods name.
+    pub fn new(layer: AuthLayer<U>) -> Self {
+        let limits = Limits { connect_timeout: Duration::from_secs(10), max_connects: 3, max_auth: 16 * 1024 };
+        let builder = SocketIo::builder().ws_read_buffer_size(4 * 1024);
+        Self { layer, builder, limits }.max_message(64 * 1024)
+    }
+
+    /// How long a client may take from the opening of a transport to a `CONNECT` that is good; 10 s by default. Then the
+    /// transport is closed: a WebSocket with 4408 `auth_timeout`.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.connect_timeout = timeout;
+        self
+    }
+
+    /// How many `CONNECT`s a transport may send, good or not, to all namespaces together; 3 by default. One more is
+    /// answered with `forbidden`, and the transport is closed.
+    pub fn max_connects(mut self, connects: usize) -> Self {
+        self.limits.max_connects = connects;
+        self
+    }
+
+    /// The longest `auth` object, in bytes of JSON; 16 KiB by default. A longer one is refused as
+    /// `unauthorized:invalid_credentials`.
+    pub fn max_auth_payload(mut self, bytes: usize) -> Self {
+        self.limits.max_auth = bytes;
+        self
+    }
+
+    /// The longest message, in bytes: a `POST` of the polling transport, a message of the WebSocket one, and the binary
+    /// attachments of one event together; 64 KiB by default. A longer one closes the transport.
+    pub fn max_message(mut self, bytes: usize) -> Self {
+        self.builder = self
+            .builder
+            .max_payload(u64::try_from(bytes).unwrap_or(u64::MAX))
+            .ws_max_message_size(bytes)
+            .ws_max_frame_size(bytes)
+            .with_parser(ParserConfig::common().max_incoming_binary_buf_size(bytes));
+        self
+    }
+
+    /// Sets anything else that socketioxide can be told: the path, ping and buffers.
+    ///
+    /// The parser must be the common one, whose `auth` object is JSON. With another one, only transports that were opened
+    /// with a credential can connect.
+    pub fn configure(mut self, configure: impl FnOnce(SocketIoBuilder) -> SocketIoBuilder) -> Self {
+        self.builder = configure(self.builder);
+        self
+    }
+
+    /// The layer to put around the application, and the server to add namespaces to.
+    #[must_use = "without the layer, no client gets to the server"]
+    pub fn build(self) -> (SocketIoAuthLayer<U>, AuthSocketIo<U>) {
+        let Self { layer, builder, limits } = self;
+        let (socket_io, io) = builder.connect_timeout(limits.connect_timeout.saturating_add(SLACK)).build_layer();
+        let mut config = layer.into_config();
+        config.chain = config.chain.identified();
+        let path = io.config().engine_config.req_path.as_ref().into();
+        let shared = Arc::new(Shared { config, limits, path, io: io.clone(), sessions: Sessions::default() });
+        (SocketIoAuthLayer::new(socket_io, Arc::clone(&shared)), AuthSocketIo::new(io, shared))
+    }
+}
+
+impl<U> fmt::Debug for SocketIoAuth<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SocketIoAuth").field("layer", &self.layer).field("limits", &self.limits).finish_non_exhaustive()
+    }
+}

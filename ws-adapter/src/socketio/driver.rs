@@ -1,0 +1,133 @@
+use std::{
+    sync::{Arc, Weak},
+    time::{Duration, SystemTime},
+};
+
+use serde::Serialize;
+use socketioxide::{SocketIo, TransportType};
+use tokio::{select, sync::watch, time};
+
+use super::{
+    engine::Closer,
+    session::{Life, Session},
+};
+use crate::{Close, Timer, auth::Config};
+
+/// The event by which a client is told why its connection ends; its payload is `{"reason": "token_expired"}`.
+pub const CLOSED_EVENT: &str = "auth_closed";
+
+/// How long a transport is left open for the client to hear why it ends. Nobody is let in meanwhile.
+const POLL_LINGER: Duration = Duration::from_secs(1);
+const SOCKET_LINGER: Duration = Duration::from_millis(50);
+
+#[derive(Serialize)]
+struct Closed<'r> {
+    reason: &'r str,
+}
+
+/// Ends the transport in time. `close` ends one that polls.
+pub(super) async fn drive(
+    session: Weak<Session>,
+    life: watch::Receiver<Life>,
+    timer: Arc<dyn Timer>,
+    mut shutdown: Shutdown,
+    io: SocketIo,
+    close: Closer,
+) {
+    let reason = select! {
+        reason = end_of(life, &*timer) => reason,
+        () = shutdown.begun() => Some(Close::RESTARTING),
+    };
+    let Some(reason) = reason else {
+        return;
+    };
+    let Some(session) = session.upgrade() else {
+        return;
+    };
+    session.end();
+    tracing::debug!(connection = %session.id(), reason = reason.reason(), "a Socket.IO connection is closed");
+
+    let sockets = session.sockets(&io);
+    let transport = sockets.first().map(|socket| socket.transport_type());
+    for socket in sockets {
+        // Where the client does not read, its buffer may be full; then it does not hear why.
+        let _ = socket.emit(CLOSED_EVENT, &Closed { reason: reason.reason() });
+        let _ = socket.disconnect();
+    }
+    match transport {
+        Some(TransportType::Polling) => drop(time::timeout(POLL_LINGER, session.drained.notified()).await),
+        // The answer to a `CONNECT` too many may be on its way.
+        Some(TransportType::Websocket) | None => time::sleep(SOCKET_LINGER).await,
+    }
+    session.cut(reason);
+    if let Some(sid) = session.sid() {
+        close(sid).await;
+    }
+    session.forget();
+}
+
+/// The end of the server; held until the transport has ended, so that the server can wait for it.
+pub(super) struct Shutdown {
+    #[cfg(feature = "axum")]
+    begun: watch::Receiver<bool>,
+}
+
+impl Shutdown {
+    pub(super) fn of<U>(config: &Config<U>) -> Self {
+        #[cfg(not(feature = "axum"))]
+        let _ = config;
+        Self {
+            #[cfg(feature = "axum")]
+            begun: config.shutdown.watch(),
+        }
+    }
+
+    async fn begun(&mut self) {
+        #[cfg(feature = "axum")]
+        if self.begun.wait_for(|begun| *begun).await.is_ok() {
+            return;
+        }
+        std::future::pending().await
+    }
+}
+
+/// Waits for the end; `None` if the transport was gone before.
+async fn end_of(mut life: watch::Receiver<Life>, timer: &dyn Timer) -> Option<Close> {
+    loop {
+        let (at, reason) = life.borrow_and_update().next_end();
+        let ends = async {
+            match at {
+                At::Once => {}
+                At::Time(at) => timer.sleep_until(at).await,
+                At::Never => std::future::pending().await,
+            }
+        };
+        select! {
+            biased;
+            changed = life.changed() => changed.ok()?,
+            () = ends => return Some(reason),
+        }
+    }
+}
+
+enum At {
+    Once,
+    Time(SystemTime),
+    Never,
+}
+
+impl Life {
+    /// What ends it first.
+    fn next_end(&self) -> (At, Close) {
+        if let Some(close) = &self.doomed {
+            return (At::Once, close.clone());
+        }
+        match (self.pending_until, self.expires_at) {
+            (Some(pending), expires) if expires.is_none_or(|expires| pending < expires) => {
+                (At::Time(pending), Close::new(4408, "auth_timeout"))
+            }
+            (_, Some(expires)) => (At::Time(expires), Close::TOKEN_EXPIRED),
+            (_, None) => (At::Never, Close::TOKEN_EXPIRED),
+        }
+    }
+}

@@ -1,0 +1,281 @@
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::Arc,
+};
+
+use auth_core::{AuthRequest, Authenticated, Refusal, RefusalKind, Transport};
+use bytes::Bytes;
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode,
+    header::{CACHE_CONTROL, CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, UPGRADE},
+    request::Parts,
+};
+use http_body::Body;
+use http_body_util::{BodyExt as _, Collected};
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use socketioxide::{service::SocketIoService, socket::Sid};
+use tokio::time;
+use tower_service::Service;
+use tungstenite::handshake::derive_accept_key;
+
+use super::{
+    connection::Connection,
+    driver::{self, Shutdown},
+    layer::Shared,
+    request::{Ask, unknown_session},
+    session::{Handle, Session},
+};
+use crate::{Close, ResponseBody, auth::leave, origin::OriginVerdict, strip, transport::classify};
+
+/// Decides about a request to engine.io, and lets engine.io answer it or refuses it.
+pub(super) async fn answer<S, U, B, R, E>(
+    shared: Arc<Shared<U>>,
+    service: SocketIoService<S>,
+    request: Request<B>,
+) -> Result<Response<ResponseBody<R>>, E>
+where
+    SocketIoService<S>: Service<Request<B>, Response = Response<R>, Error = E, Future: Send>,
+    S: Clone + Send + 'static,
+    U: Send + Sync + 'static,
+    B: From<Bytes> + Send + 'static,
+    R: Body<Data = Bytes> + Send,
+    E: Send,
+{
+    let (mut parts, body) = request.into_parts();
+    let outer = strip::restore(&mut parts);
+    let transport = match classify(&parts) {
+        Transport::WebSocket => Transport::WebSocket,
+        _ => Transport::SocketIo,
+    };
+    let decision = shared.decide(&parts, transport).await;
+    strip::strip(&mut parts, &shared.config.needs, outer);
+    let Admitted { ask, user, origin, session } = match decision {
+        Ok(admitted) => admitted,
+        Err(refusal) => return Ok(shared.config.answer(refusal, &parts, transport).map(ResponseBody::refusal)),
+    };
+
+    let mut response = match (ask, session) {
+        (Ask::Poll(_) | Ask::Post(_), Some(session)) => {
+            exchange(&shared, service, Request::from_parts(parts, body), ask, &session).await?
+        }
+        (Ask::Upgrade(sid), Some(session)) => {
+            let close = closer::<S, B, R, E>(service.clone(), &shared.path);
+            switch(&shared, service, parts, &session, close(sid))
+        }
+        (_, _) => {
+            let session = shared.session(user.as_ref().ok(), origin);
+            parts.extensions.insert(Handle(Arc::clone(&session)));
+            leave(user, &mut parts);
+            let close = closer::<S, B, R, E>(service.clone(), &shared.path);
+            shared.watch(&session, close);
+            if ask == Ask::OpenSocket {
+                // Its id is told on the WebSocket only, and is of no use to another request.
+                let weak = Arc::downgrade(&session);
+                let gone = async move {
+                    if let Some(session) = weak.upgrade() {
+                        session.doom(Close::NORMAL);
+                    }
+                };
+                switch(&shared, service, parts, &session, gone)
+            } else {
+                open(&shared, service, Request::from_parts(parts, body), &session).await?
+            }
+        }
+    };
+    // Whatever it holds is one client's own.
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// A request that may go on to engine.io.
+struct Admitted<U> {
+    ask: Ask,
+    /// Who sent it, or the refusal that a route would have given to nobody.
+    user: Result<Authenticated<U>, Refusal>,
+    origin: OriginVerdict,
+    /// The transport that it is about, unless it opens one.
+    session: Option<Arc<Session>>,
+}
+
+impl<U: Send + Sync + 'static> Shared<U> {
+    async fn decide(&self, parts: &Parts, transport: Transport) -> Result<Admitted<U>, Refusal> {
+        let origin = self.config.judge_origin(parts)?;
+        let request = AuthRequest::new(parts, transport, self.config.timer.now());
+        let user = match self.config.authenticate(&request, Some(origin)).await {
+            Err(refusal) if refusal.kind() != RefusalKind::Missing => return Err(refusal),
+            user => user,
+        };
+        let ask = Ask::of(parts, transport)?;
+        let Some(sid) = ask.sid() else {
+            return Ok(Admitted { ask, user, origin, session: None });
+        };
+        let session = self.sessions.get(sid).ok_or_else(unknown_session)?;
+        match &user {
+            Ok(user) if session.belongs_to(user.evidence().principal()) => {}
+            Ok(_) => return Err(Refusal::new(StatusCode::FORBIDDEN, "forbidden")),
+            Err(refusal) if session.was_opened_by_somebody() => return Err(refusal.clone()),
+            Err(_) => {}
+        }
+        // A transport that has ended may still be asked why.
+        if session.is_ended() && !matches!(ask, Ask::Poll(_)) {
+            return Err(unknown_session());
+        }
+        Ok(Admitted { ask, user, origin, session: Some(session) })
+    }
+
+    /// Sees to it that the transport ends in time.
+    fn watch(&self, session: &Arc<Session>, close: Closer) {
+        let (weak, life) = (Arc::downgrade(session), session.watch_life());
+        let (timer, shutdown) = (Arc::clone(&self.config.timer), Shutdown::of(&self.config));
+        tokio::spawn(driver::drive(weak, life, timer, shutdown, self.io.clone(), close));
+    }
+
+    fn session(&self, user: Option<&Authenticated<U>>, origin: OriginVerdict) -> Arc<Session> {
+        let pending_until = self.config.timer.now().checked_add(self.limits.connect_timeout);
+        Session::new(&self.sessions, &self.config.timer, origin, user, pending_until)
+    }
+}
+
+/// Opens a transport that polls. Its id is in the answer.
+async fn open<S, U, B, R, E>(
+    shared: &Shared<U>,
+    mut service: SocketIoService<S>,
+    request: Request<B>,
+    session: &Arc<Session>,
+) -> Result<Response<ResponseBody<R>>, E>
+where
+    SocketIoService<S>: Service<Request<B>, Response = Response<R>, Error = E>,
+    S: Clone,
+    R: Body<Data = Bytes>,
+{
+    let (mut head, body) = service.call(request).await?.into_parts();
+    // What engine.io answers here is in memory, and cannot fail.
+    let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
+    soften(&mut head.status);
+    match opened(&body) {
+        Some(sid) => shared.sessions.insert(sid, session),
+        // Nobody gets at the transport without our knowing its id.
+        None => tracing::error!("engine.io has opened a transport in a way that is not understood"),
+    }
+    Ok(Response::from_parts(head, ResponseBody::refusal(body)))
+}
+
+/// A poll or a `POST` of a transport that is there.
+async fn exchange<S, U, B, R, E>(
+    shared: &Shared<U>,
+    mut service: SocketIoService<S>,
+    request: Request<B>,
+    ask: Ask,
+    session: &Session,
+) -> Result<Response<ResponseBody<R>>, E>
+where
+    SocketIoService<S>: Service<Request<B>, Response = Response<R>, Error = E>,
+    S: Clone,
+{
+    let answering = service.call(request);
+    let mut response = if matches!(ask, Ask::Post(_)) {
+        // A body that trickles in would outlive the transport.
+        match time::timeout(shared.config.payload.timeout, answering).await {
+            Ok(response) => response?.map(ResponseBody::inner),
+            Err(_) => {
+                let mut response = Response::new(ResponseBody::refusal(Bytes::new()));
+                *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
+                response
+            }
+        }
+    } else {
+        answering.await?.map(ResponseBody::inner)
+    };
+    soften(response.status_mut());
+    if matches!(ask, Ask::Poll(_)) && session.is_ended() {
+        session.drained.notify_one();
+    }
+    Ok(response)
+}
+
+/// Answers a handshake, and hands the WebSocket to engine.io over a stream that we can end. `gone` runs after it.
+fn switch<S, U, R>(
+    shared: &Shared<U>,
+    mut service: SocketIoService<S>,
+    parts: Parts,
+    session: &Session,
+    gone: impl Future<Output = ()> + Send + 'static,
+) -> Response<ResponseBody<R>>
+where
+    S: Clone + Send + 'static,
+    U: Send + Sync + 'static,
+{
+    let accept = parts.headers.get(SEC_WEBSOCKET_KEY).and_then(|key| derive_accept_key(key.as_bytes()).parse().ok());
+    let subprotocol = shared.config.offered_subprotocol(&parts);
+    let mut request = Request::from_parts(parts, ());
+    let upgraded = hyper::upgrade::on(&mut request);
+    let cut = session.watch_cut();
+    tokio::spawn(async move {
+        if let Ok(io) = upgraded.await {
+            let (connection, dropped) = Connection::new(TokioIo::new(io), cut);
+            // Completes at once: engine.io goes on in a task of its own.
+            let _ = service.call((connection, request)).await;
+            let _ = dropped.await;
+        }
+        gone.await;
+    });
+
+    let mut response = Response::new(ResponseBody::refusal(Bytes::new()));
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.extend(
+        [(SEC_WEBSOCKET_ACCEPT, accept), (SEC_WEBSOCKET_PROTOCOL, subprotocol)]
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    response
+}
+
+/// What ends a transport that polls: a close packet, as its client would send it. A WebSocket's engine.io session pays
+/// no heed to it.
+pub(super) type Closer = Box<dyn FnOnce(Sid) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+
+fn closer<S, B, R, E>(mut service: SocketIoService<S>, path: &str) -> Closer
+where
+    SocketIoService<S>: Service<Request<B>, Response = Response<R>, Error = E, Future: Send>,
+    S: Clone + Send + 'static,
+    B: From<Bytes> + Send + 'static,
+    R: Send,
+    E: Send,
+{
+    let path = path.to_owned();
+    Box::new(move |sid| {
+        Box::pin(async move {
+            let mut request = Request::new(B::from(Bytes::from_static(b"1")));
+            *request.method_mut() = Method::POST;
+            let Ok(uri) = format!("{path}?EIO=4&transport=polling&sid={sid}").parse() else {
+                return;
+            };
+            *request.uri_mut() = uri;
+            if poll_fn(|cx| service.poll_ready(cx)).await.is_ok() {
+                let _ = service.call(request).await;
+            }
+        })
+    })
+}
+
+/// The id in the answer to an opening request: `0{"sid":"…",…}`.
+fn opened(body: &[u8]) -> Option<Sid> {
+    #[derive(Deserialize)]
+    struct Open<'a> {
+        sid: &'a str,
+    }
+    let open: Open<'_> = serde_json::from_slice(body.strip_prefix(b"0")?).ok()?;
+    open.sid.parse().ok()
+}
+
+/// What a client has sent is never the server's fault: engine.io answers a few of its own states with 500.
+fn soften(status: &mut StatusCode) {
+    if status.is_server_error() {
+        *status = StatusCode::BAD_REQUEST;
+    }
+}

@@ -1,0 +1,88 @@
+use std::{fmt::Display, future::Future, pin::Pin, sync::Arc};
+
+use auth_core::PrincipalId;
+use socketioxide::{adapter::LocalAdapter, handler::ConnectHandler, socket::Socket};
+use socketioxide_core::Value;
+
+use super::{gate::Gate, session::Session};
+
+/// A connect handler behind a gate. The gate comes before every middleware of the handler's own.
+pub(super) struct Guarded<U, H> {
+    gate: Arc<Gate<U>>,
+    handler: H,
+}
+
+impl<U, H> Guarded<U, H> {
+    pub(super) fn new(gate: Gate<U>, handler: H) -> Self {
+        Self { gate: Arc::new(gate), handler }
+    }
+}
+
+impl<U, H: Clone> Clone for Guarded<U, H> {
+    fn clone(&self) -> Self {
+        Self { gate: Arc::clone(&self.gate), handler: self.handler.clone() }
+    }
+}
+
+type Admission<'a> = Pin<Box<dyn Future<Output = Result<(), Box<dyn Display + Send>>> + Send + 'a>>;
+
+impl<U, H, T> ConnectHandler<LocalAdapter, T> for Guarded<U, H>
+where
+    U: Send + Sync + 'static,
+    H: ConnectHandler<LocalAdapter, T>,
+    T: Send + Sync + 'static,
+{
+    fn call_middleware<'a>(&'a self, socket: Arc<Socket<LocalAdapter>>, auth: &'a Option<Value>) -> Admission<'a> {
+        Box::pin(async move {
+            let admitted = self.gate.connect(&socket, auth.as_ref()).await;
+            admitted.map_err(|refused| Box::new(refused) as Box<dyn Display + Send>)?;
+            let decision = self.handler.call_middleware(Arc::clone(&socket), auth).await;
+            if decision.is_err()
+                && let Some(session) = Session::of(socket.req_parts())
+            {
+                session.expel(socket.ns());
+            }
+            decision
+        })
+    }
+
+    /// Trusts nobody to have called the middleware.
+    fn call(&self, socket: Arc<Socket<LocalAdapter>>, auth: Option<Value>) {
+        let session = Session::of(socket.req_parts()).filter(|session| !session.is_ended());
+        let user = session.and_then(|session| session.user::<U>(socket.ns()).map(|user| (session, user)));
+        let Some((session, user)) = user else {
+            let _ = socket.disconnect();
+            return;
+        };
+        session.connected(socket.id, user.evidence().expires_at());
+        if let Some(principal) = user.evidence().principal() {
+            socket.join(user_room(principal));
+        }
+        self.handler.call(socket, auth);
+    }
+}
+
+/// The room that every connection of a user is in: `user:<subject>`, and for a subject of a named issuer
+/// `issuer:<length>:<issuer>:user:<subject>`, where the length in bytes keeps one from passing for another.
+#[must_use]
+pub fn user_room(user: &PrincipalId) -> String {
+    match user.issuer() {
+        "" => format!("user:{}", user.subject()),
+        issuer => format!("issuer:{}:{issuer}:user:{}", issuer.len(), user.subject()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_users_share_a_room() {
+        let users =
+            [("", "1"), ("a", "1"), ("a:user:1", "2"), ("a", "1:user:2"), ("", "a:1"), ("", "issuer:1:a:user:1")];
+        let rooms: std::collections::HashSet<_> =
+            users.iter().map(|(issuer, subject)| user_room(&PrincipalId::new(*issuer, *subject))).collect();
+        assert_eq!(rooms.len(), users.len());
+        assert!(rooms.contains("user:1"));
+    }
+}

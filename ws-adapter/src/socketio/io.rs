@@ -1,0 +1,154 @@
+use std::{borrow::Cow, fmt, sync::Arc};
+
+use auth_core::{Chain, Principal, PrincipalId};
+use serde::Serialize;
+use socketioxide::{
+    BroadcastError, SocketIo, adapter::LocalAdapter, handler::ConnectHandler, operators::BroadcastOperators,
+};
+
+use super::{gate::Gate, guarded::Guarded, layer::Shared, user_room};
+use crate::Close;
+
+/// The Socket.IO server behind a chain: where namespaces are added, and users are spoken to.
+///
+/// It stands in for [`SocketIo`], and adds namespaces with a chain only: there is none to forget.
+///
+/// # Security
+/// socketioxide hands a [`SocketIo`] to handlers that ask for one. A namespace that is added there is open to everybody.
+pub struct AuthSocketIo<U> {
+    io: SocketIo,
+    shared: Arc<Shared<U>>,
+}
+
+impl<U: Send + Sync + 'static> AuthSocketIo<U> {
+    pub(super) fn new(io: SocketIo, shared: Arc<Shared<U>>) -> Self {
+        Self { io, shared }
+    }
+
+    /// Adds a namespace behind the chain that is in front of the transport.
+    ///
+    /// `handler` is called once a client is let in. It takes what socketioxide's connect handlers take, and
+    /// [`SocketUser<U>`](super::SocketUser). Middlewares that are added to it come after the chain.
+    ///
+    /// A client is told that it is in before `handler` has run, and may be faster: a message for which nothing is
+    /// registered yet is lost. A middleware runs before, and is the place to register what must not miss any:
+    ///
+    /// ```
+    /// # use auth_core::{Principal, PrincipalId};
+    /// use std::convert::Infallible;
+    ///
+    /// use socketioxide::{extract::SocketRef, handler::ConnectHandler};
+    ///
+    /// # async fn answer(_: SocketRef) {}
+    /// # fn add<U: Principal + Send + Sync + 'static>(io: &ws_adapter::socketio::AuthSocketIo<U>) {
+    /// let prepare = async |socket: SocketRef| {
+    ///     socket.on("message", answer);
+    ///     Ok::<_, Infallible>(())
+    /// };
+    /// io.ns("/", (async || {}).with(prepare));
+    /// # }
+    /// ```
+    pub fn ns<H, T>(&self, path: impl Into<Cow<'static, str>>, handler: H)
+    where
+        H: ConnectHandler<LocalAdapter, T>,
+        T: Send + Sync + 'static,
+    {
+        self.add(path, self.shared.config.chain.clone(), true, handler);
+    }
+
+    /// Adds a namespace behind a chain of its own: for fewer users, or with another user type.
+    ///
+    /// The chain sees what the namespace's own `auth` object holds; if that is no credential, it judges the request that
+    /// has opened the transport, provided that the transport's chain has accepted it. Whoever it accepts must be the
+    /// principal of the transport.
+    ///
+    /// ```
+    /// # use auth_core::{BoxError, Chain, Outcome, Principal, PrincipalId, Rejection};
+    /// # struct User { id: String, is_admin: bool }
+    /// # impl Principal for User { fn principal_id(&self) -> PrincipalId { PrincipalId::new("", &self.id) } }
+    /// # fn add(io: &ws_adapter::socketio::AuthSocketIo<User>, chain: &Chain<User>) {
+    /// let admins = chain.clone().and_then(|accept| {
+    ///     let is_admin = accept.user().is_admin;
+    ///     Ok(if is_admin { Outcome::Accept(accept) } else { Outcome::Reject(Rejection::forbidden()) })
+    /// });
+    /// io.ns_with("/admin", admins, async || {});
+    /// # }
+    /// ```
+    pub fn ns_with<V, H, T>(&self, path: impl Into<Cow<'static, str>>, chain: Chain<V>, handler: H)
+    where
+        V: Principal + Send + Sync + 'static,
+        H: ConnectHandler<LocalAdapter, T>,
+        T: Send + Sync + 'static,
+    {
+        self.add(path, chain.identified(), false, handler);
+    }
+
+    fn add<V, H, T>(&self, path: impl Into<Cow<'static, str>>, chain: Chain<V>, is_of_transport: bool, handler: H)
+    where
+        V: Send + Sync + 'static,
+        H: ConnectHandler<LocalAdapter, T>,
+        T: Send + Sync + 'static,
+    {
+        let gate = Gate {
+            needs: chain.needs(),
+            chain,
+            is_of_transport,
+            timer: Arc::clone(&self.shared.config.timer),
+            max_connects: self.shared.limits.max_connects,
+            max_auth: self.shared.limits.max_auth,
+        };
+        self.io.ns(path, Guarded::new(gate, handler));
+    }
+
+    /// A namespace, to broadcast in; `None` if there is no such.
+    #[must_use]
+    pub fn of(&self, path: &str) -> Option<BroadcastOperators> {
+        self.io.of(path)
+    }
+
+    /// Every connection of a user to a namespace; `None` if there is no such namespace.
+    #[must_use]
+    pub fn to_user(&self, path: &str, user: &PrincipalId) -> Option<BroadcastOperators> {
+        Some(self.of(path)?.to(user_room(user)))
+    }
+
+    /// Sends an event to every connection of a user to the namespace `/`, on this server. To nobody if there is none.
+    ///
+    /// # Errors
+    /// If `data` cannot be serialized, or a connection takes no more; the others have got it.
+    pub async fn emit_to_user<D: Serialize + ?Sized + Sync>(
+        &self,
+        user: &PrincipalId,
+        event: &str,
+        data: &D,
+    ) -> Result<(), BroadcastError> {
+        match self.to_user("/", user) {
+            Some(connections) => connections.emit(event, data).await,
+            None => Ok(()),
+        }
+    }
+
+    /// How many transports are open, whether their clients have been let in or not.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.shared.sessions.count()
+    }
+
+    /// Closes every transport that is open, with 1012 `restarting`. A [`Shutdown`](crate::Shutdown) that the layer was
+    /// given does so too, and those to come as well.
+    pub fn close_all(&self) {
+        self.shared.sessions.doom_all(&Close::RESTARTING);
+    }
+}
+
+impl<U> Clone for AuthSocketIo<U> {
+    fn clone(&self) -> Self {
+        Self { io: self.io.clone(), shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<U> fmt::Debug for AuthSocketIo<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthSocketIo").field("chain", &self.shared.config.chain).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,105 @@
+//! Socket.IO behind the chain that is in front of routes and WebSockets, on [`socketioxide`].
+//!
+//! ```
+//! # use auth_basic::{Basic, BasicLogin};
+//! # use auth_core::{BoxError, Chain, Principal, PrincipalId};
+//! # use axum::Router;
+//! # #[derive(Clone)] struct User { id: String }
+//! # let basic = Basic::new("demo").from_payload().verify(|_: BasicLogin| async { None::<User> });
+//! use socketioxide::extract::{Data, SocketRef};
+//! use ws_adapter::{AuthLayer, socketio::{SocketIoAuth, SocketUser}};
+//!
+//! impl Principal for User {
+//!     fn principal_id(&self) -> PrincipalId {
+//!         PrincipalId::new("", &self.id)
+//!     }
+//! }
+//!
+//! let layer = AuthLayer::new(Chain::new().or(basic));
+//! let (socket_io, io) = SocketIoAuth::new(layer.clone()).build();
+//! io.ns("/", async |socket: SocketRef| {
+//!     socket.on("message", async |socket: SocketRef, user: SocketUser<User>, Data(text): Data<String>| {
+//!         let _ = socket.emit("message", &format!("{} says {text}", user.id));
+//!     });
+//! });
+//! let app: Router = Router::new().layer(layer).layer(socket_io);
+//! ```
+//!
+//! A client brings its credential in the headers of its requests, or in the `auth` object of its `CONNECT`, or both. For
+//! the chain both are an [`AuthRequest`](auth_core::AuthRequest); strategies find what is in `auth` with
+//! [`payload_field("token")`](auth_core::extract::payload_field), or `Basic::from_payload()` for a login.
+//!
+//! # The order of decisions
+//!
+//! Every request to engine.io (to open a transport, to poll, to post, to upgrade), before engine.io sees it:
+//!
+//! 1. A page of a foreign origin: 403 `origin_not_allowed`, for polling too. A browser sends no `Origin` with a `GET` to
+//!    its own server; `Sec-Fetch-Site: same-origin` stands in for it.
+//! 2. A credential that the chain refuses: the answer of any route, 401 with challenges for example. An ambient one (a
+//!    cookie) without an origin: 403 `origin_required`. No credential at all is let through.
+//! 3. What is no request of a version 4 client: 400 `bad_request`.
+//! 4. A `sid` that is not there: 400 `unknown_session`. A transport that was opened with a credential takes requests of
+//!    the same principal only (403 `forbidden`; 401 without a credential). One that was opened without takes requests
+//!    without, and those of the principal that has connected over it.
+//!
+//! Every `CONNECT`, for each namespace:
+//!
+//! 1. A good `auth` is let in, and so is none over a transport that was opened with a credential. Where both are there,
+//!    and among all namespaces of a transport, the principals must be the same.
+//! 2. Anybody else is told one of these in the `message` of `connect_error`, and no handler runs:
+//!
+//! | Message | Means |
+//! |---|---|
+//! | `unauthorized:missing_credentials` | there was no credential |
+//! | `unauthorized:invalid_credentials` | it is wrong, or `auth` is no JSON object of at most 16 KiB |
+//! | `unauthorized:token_expired` | it was right once |
+//! | `unauthorized:<code>` | the verify callback has said so, with a code of its own |
+//! | `forbidden` | it is right, but not for this namespace, or not for this transport |
+//! | `unavailable` | a system failed; worth another try |
+//!
+//! # The end of a connection
+//!
+//! The transport ends with the first of the credentials that were accepted over it. Its clients get the event
+//! [`auth_closed`](CLOSED_EVENT) with `{"reason": "token_expired"}` and are disconnected; then the transport is closed, a
+//! WebSocket with the codes of [`Close`](crate::Close): 4401 `token_expired`, 4408 `auth_timeout` without a good
+//! `CONNECT` in 10 s, 4403 `forbidden` after more than three, 1012 `restarting` when the server goes down.
+//!
+//! # Limits
+//!
+//! [`SocketIoAuth`] has them all: 10 s to a good `CONNECT`, 3 `CONNECT`s, 16 KiB of `auth`, 64 KiB a message.
+//!
+//! # Security
+//!
+//! - **The `sid` is a secret.** `socket.id` is the session id of engine.io: who knows it can speak for a client that was
+//!   not let in by header. Never log it or send it to another client; [`ConnectionId`] is for that.
+//! - **The `tracing` feature of socketioxide** logs every `sid` and every `auth` object. Do not enable it, or filter its
+//!   target out.
+//! - **Namespaces** that are added to a [`SocketIo`](socketioxide::SocketIo), which handlers can ask for, are open to
+//!   everybody. Add them to [`AuthSocketIo`].
+//! - **Polling asks the chain on every request.** A login is then checked, and its password hashed, on every request too:
+//!   prefer tokens, or let clients upgrade.
+
+mod builder;
+mod connection;
+mod driver;
+mod engine;
+mod gate;
+mod guarded;
+mod id;
+mod io;
+mod layer;
+mod request;
+mod service;
+mod session;
+mod user;
+
+pub use self::{
+    builder::SocketIoAuth,
+    driver::CLOSED_EVENT,
+    guarded::user_room,
+    id::ConnectionId,
+    io::AuthSocketIo,
+    layer::SocketIoAuthLayer,
+    service::{ResponseFuture, SocketIoAuthService},
+    user::{NotAuthenticated, SocketUser},
+};

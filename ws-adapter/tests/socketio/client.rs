@@ -1,0 +1,266 @@
+//! Clients that speak engine.io and Socket.IO packet by packet.
+
+use std::{
+    collections::VecDeque,
+    net::SocketAddr,
+    sync::{Arc, LazyLock, Mutex},
+    time::Duration,
+};
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use reqwest::{Client, Method};
+use tokio::net::TcpStream;
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{Error as WsError, Message, client::IntoClientRequest as _, http::HeaderName},
+};
+
+use crate::support::App;
+
+pub(crate) type Headers<'h> = &'h [(&'h str, &'h str)];
+
+static HTTP: LazyLock<Client> = LazyLock::new(|| {
+    Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(Duration::from_secs(8)).build().unwrap()
+});
+
+/// An answer over HTTP.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: http::HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    /// The code of the problem; empty if the body is none.
+    pub(crate) fn code(&self) -> String {
+        let body: serde_json::Value = serde_json::from_str(&self.body).unwrap_or_default();
+        body["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    pub(crate) fn is(&self, status: u16, code: &str) -> bool {
+        self.status == status && self.code() == code
+    }
+
+    pub(crate) fn challenges(&self) -> Vec<&str> {
+        self.headers.get_all("www-authenticate").iter().map(|value| value.to_str().unwrap()).collect()
+    }
+
+    /// The engine.io packets of a poll.
+    fn packets(&self) -> Vec<String> {
+        self.body.split('\u{1e}').map(str::to_owned).collect()
+    }
+}
+
+pub(crate) async fn send(addr: SocketAddr, method: Method, target: &str, headers: Headers<'_>, body: String) -> Answer {
+    let mut request = HTTP.request(method, format!("http://{addr}{target}")).body(body);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let response = request.send().await.unwrap();
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    Answer { status, headers, body: response.text().await.unwrap() }
+}
+
+/// A transport that polls.
+#[derive(Clone)]
+pub(crate) struct Polling {
+    addr: SocketAddr,
+    pub(crate) sid: String,
+    headers: Vec<(String, String)>,
+    /// What has come, and nobody has asked for yet.
+    inbox: Arc<Mutex<VecDeque<String>>>,
+}
+
+impl Polling {
+    pub(crate) async fn open(app: &App, headers: Headers<'_>) -> Result<Self, Answer> {
+        let addr = app.server.addr;
+        let answer = send(addr, Method::GET, "/socket.io/?EIO=4&transport=polling", headers, String::new()).await;
+        if answer.status != 200 {
+            return Err(answer);
+        }
+        let open: serde_json::Value = serde_json::from_str(answer.body.strip_prefix('0').unwrap()).unwrap();
+        let sid = open["sid"].as_str().unwrap().to_owned();
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Ok(Self { addr, sid, headers, inbox: Arc::default() })
+    }
+
+    /// The same `sid` in other hands.
+    pub(crate) fn with(&self, headers: Headers<'_>) -> Self {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Self { headers, ..self.clone() }
+    }
+
+    async fn request(&self, method: Method, body: &str) -> Answer {
+        let target = format!("/socket.io/?EIO=4&transport=polling&sid={}", self.sid);
+        let headers: Vec<_> = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        send(self.addr, method, &target, &headers, body.to_owned()).await
+    }
+
+    pub(crate) async fn poll(&self) -> Answer {
+        self.request(Method::GET, "").await
+    }
+
+    pub(crate) async fn post(&self, packet: &str) -> Answer {
+        self.request(Method::POST, packet).await
+    }
+
+    /// The next packet that is no ping.
+    async fn packet(&self) -> String {
+        loop {
+            let next = self.inbox.lock().unwrap().pop_front();
+            match next.as_deref() {
+                Some("2") => assert_eq!(self.post("3").await.status, 200),
+                Some(packet) => return packet.to_owned(),
+                None => {
+                    let answer = self.poll().await;
+                    assert_eq!(answer.status, 200, "{answer:?}");
+                    self.inbox.lock().unwrap().extend(answer.packets());
+                }
+            }
+        }
+    }
+
+    /// The next message that starts so.
+    pub(crate) async fn message(&self, start: &str) -> String {
+        loop {
+            match self.packet().await.strip_prefix('4') {
+                Some(message) if message.starts_with(start) => return message.to_owned(),
+                _ => {}
+            }
+        }
+    }
+
+    /// The answer to a `CONNECT`: `Ok` or the code.
+    pub(crate) async fn connect(&self, namespace: &str, auth: &str) -> Result<(), String> {
+        assert_eq!(self.post(&connect_packet(namespace, auth)).await.status, 200);
+        loop {
+            if let Some(decision) = decision(namespace, &self.packet().await) {
+                return decision;
+            }
+        }
+    }
+
+    pub(crate) async fn echoes(&self, text: &str, answer: &str) {
+        assert_eq!(self.post(&format!(r#"42["message","{text}"]"#)).await.status, 200);
+        assert_eq!(self.message(r#"2["message""#).await, format!(r#"2["message","{answer}"]"#));
+    }
+
+    /// Goes over to a WebSocket.
+    pub(crate) async fn upgrade(&self) -> Result<Socket, Answer> {
+        let headers: Vec<_> = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let target = format!("/socket.io/?EIO=4&transport=websocket&sid={}", self.sid);
+        let mut socket = Socket::handshake(self.addr, &target, &headers).await?.0;
+        socket.send("2probe").await;
+        assert_eq!(socket.next().await.unwrap(), Message::text("3probe"));
+        socket.send("5").await;
+        Ok(socket)
+    }
+}
+
+/// A transport that is a WebSocket.
+#[derive(Debug)]
+pub(crate) struct Socket(pub(crate) WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Socket {
+    pub(crate) async fn open(app: &App, headers: Headers<'_>) -> Result<Self, Answer> {
+        let (mut socket, _) =
+            Self::handshake(app.server.addr, "/socket.io/?EIO=4&transport=websocket", headers).await?;
+        let open = socket.next().await.unwrap().into_text().unwrap();
+        assert!(open.starts_with("0{\"sid\":"), "{open}");
+        Ok(socket)
+    }
+
+    pub(crate) async fn handshake(
+        addr: SocketAddr,
+        target: &str,
+        headers: Headers<'_>,
+    ) -> Result<(Self, http::HeaderMap), Answer> {
+        let mut request = format!("ws://{addr}{target}").into_client_request().unwrap();
+        for (name, value) in headers {
+            let name: HeaderName = name.parse().unwrap();
+            request.headers_mut().append(name, value.parse().unwrap());
+        }
+        match connect_async(request).await {
+            Ok((socket, response)) => Ok((Self(socket), response.headers().clone())),
+            Err(WsError::Http(response)) => Err(Answer {
+                status: response.status().as_u16(),
+                headers: response.headers().clone(),
+                body: String::from_utf8(response.body().clone().unwrap_or_default()).unwrap(),
+            }),
+            Err(error) => panic!("no HTTP answer: {error}"),
+        }
+    }
+
+    pub(crate) async fn send(&mut self, packet: &str) {
+        self.0.send(Message::text(packet)).await.unwrap();
+    }
+
+    /// The next message; `None` at the end. Pings of engine.io are answered on the way.
+    pub(crate) async fn next(&mut self) -> Option<Message> {
+        loop {
+            let next = tokio::time::timeout(Duration::from_secs(5), self.0.next()).await.expect("nothing came");
+            match next?.ok()? {
+                ping if ping == Message::text("2") => self.send("3").await,
+                message => return Some(message),
+            }
+        }
+    }
+
+    pub(crate) async fn packet(&mut self) -> String {
+        self.next().await.expect("the end came").into_text().unwrap().to_string()
+    }
+
+    pub(crate) async fn connect(&mut self, namespace: &str, auth: &str) -> Result<(), String> {
+        self.send(&connect_packet(namespace, auth)).await;
+        loop {
+            if let Some(decision) = decision(namespace, &self.packet().await) {
+                return decision;
+            }
+        }
+    }
+
+    pub(crate) async fn echoes(&mut self, text: &str, answer: &str) {
+        self.send(&format!(r#"42["message","{text}"]"#)).await;
+        loop {
+            let packet = self.packet().await;
+            if packet.starts_with(r#"42["message""#) {
+                assert_eq!(packet, format!(r#"42["message","{answer}"]"#));
+                return;
+            }
+        }
+    }
+
+    /// The Socket.IO packets until the end, and the close.
+    pub(crate) async fn end(&mut self) -> (Vec<String>, Option<(u16, String)>) {
+        let mut packets = Vec::new();
+        loop {
+            match self.next().await {
+                Some(Message::Text(text)) => packets.push(text.to_string()),
+                Some(Message::Close(close)) => {
+                    return (packets, close.map(|close| (close.code.into(), close.reason.to_string())));
+                }
+                Some(_) => {}
+                None => return (packets, None),
+            }
+        }
+    }
+}
+
+fn prefix(namespace: &str) -> String {
+    if namespace == "/" { String::new() } else { format!("{namespace},") }
+}
+
+fn connect_packet(namespace: &str, auth: &str) -> String {
+    format!("40{}{auth}", prefix(namespace))
+}
+
+/// The decision, if the packet is one about this namespace.
+fn decision(namespace: &str, packet: &str) -> Option<Result<(), String>> {
+    let body = |kind: &str| packet.strip_prefix(kind)?.strip_prefix(&*prefix(namespace)).filter(|b| b.starts_with('{'));
+    if body("40").is_some() {
+        return Some(Ok(()));
+    }
+    let error: serde_json::Value = serde_json::from_str(body("44")?).unwrap();
+    Some(Err(error["message"].as_str().unwrap().to_owned()))
+}

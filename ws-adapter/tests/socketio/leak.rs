@@ -1,0 +1,65 @@
+//! What must not be in a log.
+
+use std::{
+    io::Write,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tracing_subscriber::{Layer as _, filter::Targets, fmt::MakeWriter, layer::SubscriberExt as _};
+
+use crate::{
+    client::{Polling, Socket},
+    support::*,
+};
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'w> MakeWriter<'w> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'w self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn neither_session_id_nor_credential_is_logged() {
+    let log = Log::default();
+    // The whole process writes there: what other tests do is logged too, and they use other secrets.
+    let ours = ["ws_adapter", "auth_core", "auth_jwt", "auth_basic", "socketioxide", "engineioxide"];
+    let ours = Targets::new().with_targets(ours.map(|target| (target, tracing::Level::TRACE)));
+    let layer = tracing_subscriber::fmt::layer().with_writer(log.clone());
+    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer.with_filter(ours))).unwrap();
+
+    let app = app().await;
+    let token = token("ann", 60);
+    let polling = Polling::open(&app, &[]).await.unwrap();
+    assert!(polling.connect("/", r#"{"token":"marker.marker.marker"}"#).await.is_err());
+    assert_eq!(polling.connect("/", &format!(r#"{{"token":"{token}"}}"#)).await, Ok(()));
+    let stranger = polling.with(&[("authorization", &bearer_of("bob"))]);
+    assert_eq!(stranger.poll().await.status, 403);
+    let mut socket = Socket::open(&app, &[("authorization", &format!("Bearer {token}"))]).await.unwrap();
+    assert!(socket.connect("/", r#"{"username":"ann","password":"marker"}"#).await.is_err());
+    app.clock.advance(Duration::from_secs(60));
+    eventually(|| app.io.open() == 0).await;
+
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    for said in ["a Socket.IO client connects", "a Socket.IO connection is closed"] {
+        assert!(log.contains(said), "{said}");
+    }
+    for secret in [&*polling.sid, &*token, "marker"] {
+        assert!(!log.contains(secret), "{:?}", log.lines().find(|line| line.contains(secret)));
+    }
+}

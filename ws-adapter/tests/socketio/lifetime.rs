@@ -1,0 +1,220 @@
+//! How transports end.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use crate::{
+    client::{Polling, Socket},
+    support::*,
+};
+
+fn auth_for(secs: i64) -> String {
+    format!(r#"{{"token":"{}"}}"#, token("ann", secs))
+}
+
+const TOLD: [&str; 2] = [r#"42["auth_closed",{"reason":"token_expired"}]"#, "41"];
+
+fn close(code: u16, reason: &str) -> Option<(u16, String)> {
+    Some((code, reason.to_owned()))
+}
+
+#[tokio::test]
+async fn socket_that_does_not_connect_is_closed_after_ten_seconds() {
+    let app = app().await;
+    for headers in [&[][..], &[("authorization", &*bearer_of("ann"))]] {
+        let mut socket = Socket::open(&app, headers).await.unwrap();
+        app.clock.advance(Duration::from_millis(9_999));
+        assert_eq!(app.io.open(), 1);
+        app.clock.advance(Duration::from_millis(1));
+        assert_eq!(socket.end().await, (vec![], close(4408, "auth_timeout")));
+        eventually(|| app.io.open() == 0).await;
+    }
+}
+
+#[tokio::test]
+async fn polling_that_does_not_connect_is_closed_after_ten_seconds() {
+    let app = app().await;
+    let polling = Polling::open(&app, &[]).await.unwrap();
+    let waiting = tokio::spawn({
+        let polling = polling.clone();
+        async move { (polling.poll().await, polling.poll().await) }
+    });
+    // A wrong `CONNECT` is none.
+    assert_eq!(polling.post(r#"40{"token":"a.b.c"}"#).await.status, 200);
+    let (first, _) = tokio::time::timeout(Duration::from_secs(5), async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        app.clock.advance(Duration::from_secs(10));
+        waiting.await.unwrap()
+    })
+    .await
+    .unwrap();
+    assert_eq!(first.status, 200);
+    eventually(|| app.io.open() == 0).await;
+    assert!(polling.poll().await.is(400, "unknown_session"));
+    assert!(polling.post(&format!("40{}", auth_of("ann"))).await.is(400, "unknown_session"));
+    assert_eq!(app.calls.count(), 0);
+}
+
+#[tokio::test]
+async fn deadline_can_be_set() {
+    let app = app_with(|layer| layer, |auth| auth.connect_timeout(Duration::from_secs(2))).await;
+    let mut socket = Socket::open(&app, &[]).await.unwrap();
+    app.clock.advance(Duration::from_secs(2));
+    assert_eq!(socket.end().await.1, close(4408, "auth_timeout"));
+}
+
+#[tokio::test]
+async fn connected_socket_outlives_the_deadline_but_not_its_credential() {
+    let app = app().await;
+    let mut socket = Socket::open(&app, &[]).await.unwrap();
+    assert_eq!(socket.connect("/", &auth_for(60)).await, Ok(()));
+    app.clock.advance(Duration::from_secs(59));
+    socket.echoes("hi", "ann: hi").await;
+    app.clock.advance(Duration::from_secs(1));
+    let (packets, closed) = socket.end().await;
+    assert_eq!(packets, TOLD);
+    assert_eq!(closed, close(4401, "token_expired"));
+    eventually(|| app.io.open() == 0).await;
+}
+
+#[tokio::test]
+async fn expiry_closes_a_transport_that_was_upgraded() {
+    let app = app().await;
+    let polling = Polling::open(&app, &[]).await.unwrap();
+    assert_eq!(polling.connect("/", &auth_for(60)).await, Ok(()));
+    let mut socket = polling.upgrade().await.unwrap();
+    socket.echoes("hi", "ann: hi").await;
+    app.clock.advance(Duration::from_secs(60));
+    let (packets, closed) = socket.end().await;
+    assert_eq!(packets, TOLD);
+    assert_eq!(closed, close(4401, "token_expired"));
+    eventually(|| app.io.open() == 0).await;
+}
+
+#[tokio::test]
+async fn expiry_closes_a_transport_that_polls_and_says_why() {
+    let app = app().await;
+    let polling = Polling::open(&app, &[]).await.unwrap();
+    assert_eq!(polling.connect("/", &auth_for(60)).await, Ok(()));
+    polling.echoes("hi", "ann: hi").await;
+    let waiting = tokio::spawn({
+        let polling = polling.clone();
+        async move { polling.message(TOLD[0].strip_prefix('4').unwrap()).await }
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    app.clock.advance(Duration::from_secs(60));
+    waiting.await.unwrap();
+    let calls = app.calls.count();
+    assert!(polling.post(r#"42["message","hi"]"#).await.is(400, "unknown_session"));
+    assert!(polling.post(&format!("40{}", auth_of("ann"))).await.is(400, "unknown_session"));
+    eventually(|| app.io.open() == 0).await;
+    assert!(polling.poll().await.is(400, "unknown_session"));
+    assert_eq!(app.calls.count(), calls);
+}
+
+#[tokio::test]
+async fn client_that_does_not_poll_at_the_moment_hears_why_at_its_next_poll() {
+    let app = app().await;
+    let polling = Polling::open(&app, &[]).await.unwrap();
+    assert_eq!(polling.connect("/", &auth_for(60)).await, Ok(()));
+    polling.echoes("hi", "ann: hi").await;
+    app.clock.advance(Duration::from_secs(60));
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    polling.message(TOLD[0].strip_prefix('4').unwrap()).await;
+    eventually(|| app.io.open() == 0).await;
+}
+
+#[tokio::test]
+async fn client_that_never_polls_again_is_closed_all_the_same() {
+    let app = app().await;
+    let polling = Polling::open(&app, &[]).await.unwrap();
+    assert_eq!(polling.connect("/", &auth_for(60)).await, Ok(()));
+    app.clock.advance(Duration::from_secs(60));
+    eventually(|| app.io.open() == 0).await;
+}
+
+#[tokio::test]
+async fn end_of_the_credential_that_opened_the_transport_closes_it() {
+    let app = app().await;
+    let authorization = format!("Bearer {}", token("ann", 60));
+    let mut socket = Socket::open(&app, &[("authorization", &authorization)]).await.unwrap();
+    assert_eq!(socket.connect("/", &auth_for(300)).await, Ok(()));
+    app.clock.advance(Duration::from_secs(60));
+    assert_eq!(socket.end().await.1, close(4401, "token_expired"));
+}
+
+#[tokio::test]
+async fn every_namespace_is_told_and_the_first_end_counts() {
+    let app = app().await;
+    let mut socket = Socket::open(&app, &[]).await.unwrap();
+    let auth = |secs| format!(r#"{{"token":"{}"}}"#, token("admin", secs));
+    assert_eq!(socket.connect("/", &auth(300)).await, Ok(()));
+    assert_eq!(socket.connect("/admin", &auth(60)).await, Ok(()));
+    app.clock.advance(Duration::from_secs(60));
+    let (packets, closed) = socket.end().await;
+    assert_eq!(closed, close(4401, "token_expired"));
+    for told in [TOLD[0], TOLD[1], r#"42/admin,["auth_closed",{"reason":"token_expired"}]"#, "41/admin,"] {
+        assert!(packets.iter().any(|packet| packet == told), "{told} in {packets:?}");
+    }
+}
+
+#[tokio::test]
+async fn login_without_an_end_stays() {
+    let app = app().await;
+    let mut socket = Socket::open(&app, &[("authorization", &basic_of("ann", "password"))]).await.unwrap();
+    assert_eq!(socket.connect("/", "").await, Ok(()));
+    app.clock.advance(Duration::from_secs(1_000_000));
+    socket.echoes("hi", "ann: hi").await;
+}
+
+#[tokio::test]
+async fn upgrade_that_fails_leaves_nothing_behind() {
+    let app = app().await;
+    let polling = Polling::open(&app, &[("authorization", &bearer_of("ann"))]).await.unwrap();
+    assert_eq!(polling.connect("/", "").await, Ok(()));
+    let target = format!("/socket.io/?EIO=4&transport=websocket&sid={}", polling.sid);
+    let headers = [("authorization", &*bearer_of("ann"))];
+    let (socket, _) = Socket::handshake(app.server.addr, &target, &headers).await.unwrap();
+    drop(socket);
+    eventually(|| app.io.open() == 0).await;
+}
+
+#[tokio::test]
+async fn client_that_leaves_leaves_nothing_behind() {
+    let app = app().await;
+    let mut socket = Socket::open(&app, &[]).await.unwrap();
+    assert_eq!(socket.connect("/", &auth_of("ann")).await, Ok(()));
+    drop(socket);
+    let polling = Polling::open(&app, &[]).await.unwrap();
+    assert_eq!(polling.connect("/", &auth_of("ann")).await, Ok(()));
+    assert_eq!(polling.post("1").await.status, 200);
+    eventually(|| app.io.open() == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_clients_connect_echo_and_leave() {
+    let app = app().await;
+    let clients = (0..200).map(|n| {
+        let app = &app;
+        async move {
+            let name = format!("user{n}");
+            if n % 2 == 0 {
+                let mut socket = Socket::open(app, &[]).await.unwrap();
+                assert_eq!(socket.connect("/", &auth_of(&name)).await, Ok(()));
+                assert_eq!(socket.packet().await, format!(r#"42["welcome","{name}"]"#));
+                socket.echoes("hi", &format!("{name}: hi")).await;
+            } else {
+                let polling = Polling::open(app, &[("authorization", &bearer_of(&name))]).await.unwrap();
+                assert_eq!(polling.connect("/", "").await, Ok(()));
+                assert_eq!(polling.message("2[").await, format!(r#"2["welcome","{name}"]"#));
+                polling.echoes("hi", &format!("{name}: hi")).await;
+                assert_eq!(polling.post("1").await.status, 200);
+            }
+        }
+    });
+    join_all(clients).await;
+    eventually(|| app.io.open() == 0).await;
+    assert_eq!(app.calls.count(), 400);
+    assert!(app.io.of("/").unwrap().sockets().is_empty());
+}

@@ -1,0 +1,133 @@
+//! How much a client may send.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::{
+    client::{Polling, Socket},
+    support::*,
+};
+
+#[tokio::test]
+async fn one_connect_too_many_closes_the_transport() {
+    let app = app().await;
+    let mut socket = Socket::open(&app, &[]).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(socket.connect("/", "").await, Err("unauthorized:missing_credentials".into()));
+    }
+    assert_eq!(socket.connect("/", &auth_of("ann")).await, Err("forbidden".into()));
+    assert_eq!(socket.end().await.1, Some((4403, "forbidden".into())));
+    let polling = Polling::open(&app, &[]).await.unwrap();
+    for _ in 0..4 {
+        assert_eq!(polling.post("40").await.status, 200);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    eventually(|| app.io.open() == 0).await;
+    assert_eq!(app.calls.count(), 0);
+}
+
+#[tokio::test]
+async fn number_of_connects_can_be_set() {
+    let app = app_with(|layer| layer, |auth| auth.max_connects(1)).await;
+    let mut socket = Socket::open(&app, &[]).await.unwrap();
+    assert_eq!(socket.connect("/", &auth_of("admin")).await, Ok(()));
+    assert_eq!(socket.connect("/admin", &auth_of("admin")).await, Err("forbidden".into()));
+}
+
+#[tokio::test]
+async fn auth_is_at_most_16_kib_long() {
+    let app = app().await;
+    let padded = |len: usize| {
+        let auth = auth_of("ann");
+        let padding = "x".repeat(len - auth.len() - r#","p":"""#.len());
+        format!(r#"{},"p":"{padding}"}}"#, auth.strip_suffix('}').unwrap())
+    };
+    assert_eq!(padded(16 * 1024).len(), 16 * 1024);
+    let mut socket = Socket::open(&app, &[]).await.unwrap();
+    let too_long = socket.connect("/", &padded(16 * 1024 + 1)).await;
+    assert_eq!(too_long, Err("unauthorized:invalid_credentials".into()));
+    assert_eq!(socket.connect("/", &padded(16 * 1024)).await, Ok(()));
+    let polling = Polling::open(&app, &[]).await.unwrap();
+    let too_long = polling.connect("/", &padded(16 * 1024 + 1)).await;
+    assert_eq!(too_long, Err("unauthorized:invalid_credentials".into()));
+    assert_eq!(polling.connect("/", &padded(16 * 1024)).await, Ok(()));
+}
+
+#[tokio::test]
+async fn message_of_more_than_64_kib_closes_either_transport() {
+    let app = app().await;
+    let text = |len: usize| "x".repeat(len);
+    let mut socket = Socket::open(&app, &[]).await.unwrap();
+    assert_eq!(socket.connect("/", &auth_of("ann")).await, Ok(()));
+    socket.echoes(&text(60 * 1024), &format!("ann: {}", text(60 * 1024))).await;
+    socket.send(&format!(r#"42["message","{}"]"#, text(64 * 1024))).await;
+    socket.end().await;
+    let polling = Polling::open(&app, &[]).await.unwrap();
+    assert_eq!(polling.connect("/", &auth_of("ann")).await, Ok(()));
+    polling.echoes(&text(60 * 1024), &format!("ann: {}", text(60 * 1024))).await;
+    assert_eq!(polling.post(&format!(r#"42["message","{}"]"#, text(64 * 1024))).await.status, 413);
+    eventually(|| app.io.open() == 0).await;
+    assert_eq!(app.calls.count(), 4);
+}
+
+#[tokio::test]
+async fn attachments_of_more_than_64_kib_close_the_transport() {
+    use futures_util::SinkExt as _;
+    let app = app().await;
+    let mut socket = Socket::open(&app, &[]).await.unwrap();
+    assert_eq!(socket.connect("/", &auth_of("ann")).await, Ok(()));
+    let placeholders: Vec<_> = (0..3).map(|n| format!(r#"{{"_placeholder":true,"num":{n}}}"#)).collect();
+    socket.send(&format!(r#"453-["message",{}]"#, placeholders.join(","))).await;
+    for _ in 0..3 {
+        // Sent to a server that has had enough by then.
+        let _ = socket.0.send(Message::binary(vec![0; 40 * 1024])).await;
+    }
+    socket.end().await;
+    eventually(|| app.io.open() == 0).await;
+}
+
+#[tokio::test]
+async fn body_that_trickles_in_is_given_up() {
+    let app = app_with(|layer| layer.payload_timeout(Duration::from_millis(100)), |auth| auth).await;
+    let polling = Polling::open(&app, &[]).await.unwrap();
+    let mut stream = tokio::net::TcpStream::connect(app.server.addr).await.unwrap();
+    let target = format!("/socket.io/?EIO=4&transport=polling&sid={}", polling.sid);
+    let head = format!("POST {target} HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\nconnection: close\r\n\r\n40");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 408");
+}
+
+#[tokio::test]
+async fn hostile_packets_are_no_fault_of_the_server() {
+    let app = app().await;
+    for packet in [
+        "",
+        "4",
+        "9",
+        "4{",
+        "40/",
+        "44",
+        "45",
+        "451-",
+        "4299999999999999999999",
+        "40{\"token\":",
+        "b",
+        "\u{1e}",
+        "43",
+        "5",
+        "0",
+    ] {
+        let polling = Polling::open(&app, &[("authorization", &bearer_of("ann"))]).await.unwrap();
+        let answer = polling.post(packet).await;
+        assert!(answer.status < 500, "{packet}: {answer:?}");
+        let mut socket = Socket::open(&app, &[("authorization", &bearer_of("ann"))]).await.unwrap();
+        socket.send(packet).await;
+    }
+    let mut socket = Socket::open(&app, &[("authorization", &bearer_of("ann"))]).await.unwrap();
+    assert_eq!(socket.connect("/", "").await, Ok(()));
+    socket.echoes("hi", "ann: hi").await;
+}

@@ -1,0 +1,20 @@
+//! Socket.IO behind a chain: real servers, asked over TCP with the packets that clients send.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
+
+mod client;
+mod support;
+
+mod binding;
+mod connect;
+mod leak;
+mod lifetime;
+mod limits;
+mod namespaces;
+mod open;
+mod users;

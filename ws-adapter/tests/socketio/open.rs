@@ -1,0 +1,177 @@
+//! What is decided before engine.io.
+
+use reqwest::Method;
+
+use crate::{
+    client::{Answer, Headers, Polling, Socket, send},
+    support::*,
+};
+
+const CHALLENGES: [&str; 2] = ["Bearer realm=\"test\"", "Basic realm=\"test\", charset=\"UTF-8\""];
+
+/// The refusals of both ways to open a transport.
+async fn refused(app: &App, headers: Headers<'_>) -> [Answer; 2] {
+    let polling = Polling::open(app, headers).await.err().expect("polling opened");
+    let socket = Socket::open(app, headers).await.expect_err("the socket opened");
+    [polling, socket]
+}
+
+async fn opens(app: &App, headers: Headers<'_>) {
+    Polling::open(app, headers).await.unwrap();
+    Socket::open(app, headers).await.unwrap();
+}
+
+#[tokio::test]
+async fn request_without_a_credential_opens_a_transport_that_waits() {
+    let app = app().await;
+    opens(&app, &[]).await;
+    assert_eq!(app.calls.count(), 0);
+}
+
+#[tokio::test]
+async fn wrong_credential_is_the_401_of_any_route() {
+    let app = app().await;
+    for answer in refused(&app, &[("authorization", "Bearer a.b.c")]).await {
+        assert!(answer.is(401, "invalid_credentials"), "{answer:?}");
+        assert!(answer.challenges()[0].contains("error=\"invalid_token\""), "{answer:?}");
+        assert_eq!(answer.challenges()[1..], CHALLENGES[1..]);
+        assert_eq!(answer.headers["cache-control"], "no-store");
+        assert_eq!(answer.headers["content-type"], "application/problem+json");
+    }
+    for answer in refused(&app, &[("authorization", &basic_of("ann", "guess"))]).await {
+        assert!(answer.is(401, "invalid_credentials"), "{answer:?}");
+    }
+    for answer in refused(&app, &[("authorization", &format!("Bearer {}", token("ann", -3600)))]).await {
+        assert!(answer.is(401, "token_expired"), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn leeway_is_no_life_for_a_transport() {
+    let app = app().await;
+    for answer in refused(&app, &[("authorization", &format!("Bearer {}", token("ann", -1)))]).await {
+        assert!(answer.is(401, "token_expired"), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn broken_store_is_a_503() {
+    let app = app().await;
+    for answer in refused(&app, &[("authorization", &bearer_of("broken"))]).await {
+        assert!(answer.is(503, "unavailable"), "{answer:?}");
+        assert!(answer.headers.contains_key("retry-after"));
+    }
+}
+
+#[tokio::test]
+async fn foreign_origin_is_a_403_whatever_the_credential() {
+    let app = app().await;
+    let origin = ("origin", "https://evil.example");
+    let cookie = format!("jwt={}", token("ann", 600));
+    for headers in [&[origin][..], &[origin, ("authorization", &bearer_of("ann"))], &[origin, ("cookie", &cookie)]] {
+        for answer in refused(&app, headers).await {
+            assert!(answer.is(403, "origin_not_allowed"), "{answer:?}");
+            assert!(answer.challenges().is_empty());
+        }
+    }
+}
+
+#[tokio::test]
+async fn own_and_listed_origins_are_allowed() {
+    let app = app().await;
+    opens(&app, &[("origin", &format!("http://{}", app.server.addr))]).await;
+    let app = app_with(|layer| layer.public_origin("https://app.example").unwrap(), |auth| auth).await;
+    opens(&app, &[("origin", "https://app.example"), ("authorization", &bearer_of("ann"))]).await;
+}
+
+#[tokio::test]
+async fn cookie_opens_a_transport_for_its_own_page_only() {
+    let app = app().await;
+    let cookie = format!("jwt={}", token("ann", 600));
+    for answer in refused(&app, &[("cookie", &cookie)]).await {
+        assert!(answer.is(403, "origin_required"), "{answer:?}");
+    }
+    opens(&app, &[("cookie", &cookie), ("origin", &format!("http://{}", app.server.addr))]).await;
+    opens(&app, &[("cookie", &cookie), ("sec-fetch-site", "same-origin")]).await;
+    for answer in refused(&app, &[("cookie", &cookie), ("sec-fetch-site", "same-site")]).await {
+        assert!(answer.is(403, "origin_required"), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_request_of_a_transport_is_asked_for_its_origin() {
+    let app = app().await;
+    let polling = Polling::open(&app, &[]).await.unwrap();
+    let foreign = polling.with(&[("origin", "https://evil.example")]);
+    assert!(foreign.poll().await.is(403, "origin_not_allowed"));
+    assert!(foreign.post("40").await.is(403, "origin_not_allowed"));
+    assert!(foreign.upgrade().await.unwrap_err().is(403, "origin_not_allowed"));
+}
+
+#[tokio::test]
+async fn token_in_a_subprotocol_opens_a_socket_and_is_not_echoed() {
+    let app = app().await;
+    let protocols = {
+        use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+        format!("auth.v1, auth.bearer.{}", URL_SAFE_NO_PAD.encode(token("ann", 600)))
+    };
+    let target = "/socket.io/?EIO=4&transport=websocket";
+    let headers = [("sec-websocket-protocol", protocols.as_str())];
+    let (mut socket, answer) = Socket::handshake(app.server.addr, target, &headers).await.unwrap();
+    assert_eq!(answer["sec-websocket-protocol"], "auth.v1");
+    assert_eq!(socket.connect("/", "").await, Ok(()));
+    socket.echoes("hi", "ann: hi").await;
+}
+
+#[tokio::test]
+async fn path_that_only_looks_like_it_never_gets_to_the_engine() {
+    let app = app().await;
+    for near in ["/socket.io/../", "/socket.io/x", "/socket.io//", "/socket.io/x/../"] {
+        let answer = app.server.raw(&format!("GET {near}?EIO=4&transport=polling")).await;
+        assert!(answer.starts_with("HTTP/1.1 404 "), "{near}: {answer}");
+        assert!(!answer.contains("sid"));
+    }
+    for elsewhere in ["/socket.i", "//socket.io/", "/x/../socket.io/", "/socket%2Eio/", "/SOCKET.IO/"] {
+        let answer = app.server.raw(&format!("GET {elsewhere}?EIO=4&transport=polling")).await;
+        assert!(answer.starts_with("HTTP/1.1 404 "), "{elsewhere}: {answer}");
+    }
+    let answer = app.server.raw("GET /socket.iox?EIO=4&transport=polling").await;
+    assert!(answer.ends_with("the application"), "{answer}");
+    assert_eq!(app.io.open(), 0);
+}
+
+#[tokio::test]
+async fn client_of_the_old_protocol_is_refused() {
+    let app = app().await;
+    let authorization = bearer_of("ann");
+    for query in
+        ["EIO=3&transport=polling", "EIO=4&EIO=3&transport=polling", "transport=polling", "EIO=5&transport=polling"]
+    {
+        let target = format!("/socket.io/?{query}");
+        let headers = [("authorization", authorization.as_str())];
+        let answer = send(app.server.addr, Method::GET, &target, &headers, String::new()).await;
+        assert!(answer.is(400, "bad_request"), "{query}: {answer:?}");
+    }
+    let old = Socket::handshake(app.server.addr, "/socket.io/?EIO=3&transport=websocket", &[]).await;
+    assert!(old.unwrap_err().is(400, "bad_request"));
+    assert_eq!((app.calls.count(), app.io.open()), (0, 0));
+}
+
+#[tokio::test]
+async fn what_is_no_request_of_a_client_is_a_400() {
+    let app = app().await;
+    for (method, query) in [
+        (Method::GET, ""),
+        (Method::POST, "EIO=4&transport=polling"),
+        (Method::PUT, "EIO=4&transport=polling"),
+        (Method::OPTIONS, "EIO=4&transport=polling"),
+        (Method::GET, "EIO=4&transport=websocket"),
+        (Method::GET, "EIO=4&transport=carrier-pigeon"),
+        (Method::GET, "EIO=4&transport=polling&sid="),
+        (Method::GET, "EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAA"),
+    ] {
+        let answer = send(app.server.addr, method.clone(), &format!("/socket.io/?{query}"), &[], "4".to_owned()).await;
+        assert_eq!(answer.status, 400, "{method} {query}: {answer:?}");
+    }
+    assert_eq!(app.io.open(), 0);
+}

@@ -1,0 +1,210 @@
+//! One application with users, tokens and two namespaces, and a server for it.
+
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use auth_basic::{Basic, BasicLogin};
+use auth_core::{
+    BoxError, Chain, ManualClock, Outcome, Principal, PrincipalId, Rejection,
+    extract::{Extractor as _, bearer, cookie, payload_field, subprotocol},
+};
+use auth_jwt::{Jwt, Signer};
+use axum::{Router, routing::get};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::{Deserialize, Serialize};
+use socketioxide::extract::{Data, SocketRef};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+use ws_adapter::{
+    AuthLayer,
+    socketio::{AuthSocketIo, SocketIoAuth, SocketUser},
+};
+
+const SECRET: &[u8] = b"a secret of at least thirty-two bytes";
+
+/// The instant at which the tests take place; they move it by hand.
+pub(crate) static START: LazyLock<SystemTime> =
+    LazyLock::new(|| SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000));
+
+#[derive(Clone, Debug)]
+pub(crate) struct User(pub(crate) String);
+
+impl Principal for User {
+    fn principal_id(&self) -> PrincipalId {
+        PrincipalId::new("", &self.0)
+    }
+}
+
+/// The user type of `/admin`.
+pub(crate) struct Admin(pub(crate) User);
+
+impl Principal for Admin {
+    fn principal_id(&self) -> PrincipalId {
+        self.0.principal_id()
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Claims {
+    sub: String,
+    exp: u64,
+}
+
+/// A token of `sub` that ends `secs` after the start; it may be negative.
+pub(crate) fn token(sub: &str, secs: i64) -> String {
+    let start = START.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let claims = Claims { sub: sub.into(), exp: start.checked_add_signed(secs).unwrap() };
+    Signer::hs256(SECRET).unwrap().sign(&claims).unwrap().expose().to_owned()
+}
+
+pub(crate) fn bearer_of(sub: &str) -> String {
+    format!("Bearer {}", token(sub, 600))
+}
+
+pub(crate) fn basic_of(name: &str, password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{name}:{password}")))
+}
+
+/// An `auth` object with a token.
+pub(crate) fn auth_of(sub: &str) -> String {
+    format!(r#"{{"token":"{}"}}"#, token(sub, 600))
+}
+
+/// `broken` is a user at whom the store fails; `nobody` is none.
+async fn find(name: String) -> Result<Option<User>, BoxError> {
+    // Once over the executor, as a real store would.
+    tokio::task::yield_now().await;
+    match name.as_str() {
+        "broken" => Err("the store is down".into()),
+        "nobody" => Ok(None),
+        _ => Ok(Some(User(name))),
+    }
+}
+
+pub(crate) fn jwt_or_basic() -> Chain<User> {
+    let jwt = Jwt::<Claims>::hs256(SECRET)
+        .unwrap()
+        .realm("test")
+        .extract(bearer().or(subprotocol("auth.bearer.")).or(payload_field("token")).or(cookie("jwt")))
+        .verify(|claims: Claims| find(claims.sub));
+    let login = |login: BasicLogin| async move {
+        let known = login.password().expose() == "password";
+        Ok::<_, Infallible>(known.then(|| User(login.username().to_owned())))
+    };
+    let basic = Basic::new("test").verify(login);
+    let basic_payload = Basic::new("test").from_payload().verify(login);
+    Chain::new().or(jwt).or(basic).or(basic_payload)
+}
+
+fn admins() -> Chain<Admin> {
+    jwt_or_basic().and_then(|accept| {
+        let is_admin = accept.user().0 == "admin";
+        Ok(if is_admin { Outcome::Accept(accept.map_user(Admin)) } else { Outcome::Reject(Rejection::forbidden()) })
+    })
+}
+
+/// How often handlers have run, in all namespaces.
+#[derive(Clone, Default)]
+pub(crate) struct Calls(Arc<AtomicUsize>);
+
+impl Calls {
+    pub(crate) fn add(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+pub(crate) struct App {
+    pub(crate) clock: ManualClock,
+    pub(crate) io: AuthSocketIo<User>,
+    pub(crate) calls: Calls,
+    pub(crate) server: Server,
+}
+
+/// The server that most tests ask.
+pub(crate) async fn app() -> App {
+    app_with(|layer| layer, |auth| auth).await
+}
+
+pub(crate) async fn app_with(
+    configure: impl FnOnce(AuthLayer<User>) -> AuthLayer<User>,
+    limit: impl FnOnce(SocketIoAuth<User>) -> SocketIoAuth<User>,
+) -> App {
+    let clock = ManualClock::new(*START);
+    let layer = configure(AuthLayer::new(jwt_or_basic()).timer(clock.clone()));
+    let (socket_io, io) = limit(SocketIoAuth::new(layer)).build();
+    let calls = Calls::default();
+    let counter = calls.clone();
+    io.ns("/", async move |socket: SocketRef, user: SocketUser<User>| {
+        counter.add();
+        let welcome = user.0.clone();
+        socket.on("message", async move |socket: SocketRef, user: SocketUser<User>, Data(text): Data<String>| {
+            counter.add();
+            socket.emit("message", &format!("{}: {text}", user.0)).unwrap();
+        });
+        // From here on no message is lost.
+        socket.emit("welcome", &welcome).unwrap();
+    });
+    let counter = calls.clone();
+    io.ns_with("/admin", admins(), async move |socket: SocketRef, admin: SocketUser<Admin>| {
+        counter.add();
+        socket.emit("welcome", &format!("admin {}", admin.0.0)).unwrap();
+    });
+    let router = Router::new().route("/socket.iox", get(async || "the application")).layer(socket_io);
+    App { clock, io, calls, server: Server::start(router).await }
+}
+
+/// A server on a free port, which ends with the test.
+pub(crate) struct Server {
+    pub(crate) addr: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    pub(crate) async fn start(app: Router) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        Self { addr, task }
+    }
+
+    /// What is answered to a request line that no HTTP client would send.
+    pub(crate) async fn raw(&self, line: &str) -> String {
+        let mut stream = TcpStream::connect(self.addr).await.unwrap();
+        let request = format!("{line} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.addr);
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Waits, for five seconds at the most, until `holds` does.
+pub(crate) async fn eventually(holds: impl Fn() -> bool) {
+    for _ in 0..500 {
+        if holds() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it never came true");
+}
