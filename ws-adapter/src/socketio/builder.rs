@@ -27,7 +27,8 @@ pub struct SocketIoAuth<U> {
 impl<U: Principal + Send + Sync + 'static> SocketIoAuth<U> {
     /// A server behind the chain of this layer, with the limits that the methods name.
     pub fn new(layer: AuthLayer<U>) -> Self {
-        let limits = Limits { connect_timeout: Duration::from_secs(10), max_connects: 3, max_auth: 16 * 1024 };
+        let seconds = Duration::from_secs(10);
+        let limits = Limits { connect_timeout: seconds, max_connects: 3, max_auth: 16 * 1024, post_timeout: seconds };
         let builder = SocketIo::builder().ws_read_buffer_size(4 * 1024);
         Self { layer, builder, limits }.max_message(64 * 1024)
     }
@@ -62,6 +63,12 @@ impl<U: Principal + Send + Sync + 'static> SocketIoAuth<U> {
             .ws_max_message_size(bytes)
             .ws_max_frame_size(bytes)
             .with_parser(ParserConfig::common().max_incoming_binary_buf_size(bytes));
+        self
+    }
+
+    /// How long a `POST` of the polling transport may take to arrive; 10 s by default. Then it is answered with 408.
+    pub fn post_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.post_timeout = timeout;
         self
     }
 

@@ -177,7 +177,7 @@ where
     let answering = service.call(request);
     let mut response = if matches!(ask, Ask::Post(_)) {
         // A body that trickles in would outlive the transport.
-        match time::timeout(shared.config.payload.timeout, answering).await {
+        match time::timeout(shared.limits.post_timeout, answering).await {
             Ok(response) => response?.map(ResponseBody::inner),
             Err(_) => {
                 let mut response = Response::new(ResponseBody::refusal(Bytes::new()));

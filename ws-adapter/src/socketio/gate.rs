@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use auth_core::{AuthRequest, Authenticated, Chain, Needs, Payload, Refusal, RefusalKind, Transport};
 use http::{
@@ -8,6 +8,7 @@ use http::{
 };
 use socketioxide::{ProtocolVersion, adapter::Adapter, socket::Socket};
 use socketioxide_core::Value;
+use tokio::time;
 
 use super::session::Session;
 use crate::{
@@ -25,6 +26,7 @@ pub(super) struct Gate<U> {
     /// Whether the chain is the one in front of the transport, so that its evidence counts as it is.
     pub(super) is_of_transport: bool,
     pub(super) timer: Arc<dyn Timer>,
+    pub(super) decision_timeout: Duration,
     pub(super) max_connects: usize,
     pub(super) max_auth: usize,
 }
@@ -128,7 +130,12 @@ impl<U: Send + Sync + 'static> Gate<U> {
     }
 
     async fn authenticate(&self, session: &Session, request: &AuthRequest<'_>) -> Result<Authenticated<U>, Refused> {
-        let user = self.chain.authenticate(request).await.map_err(|refusal| Refused::from(&refusal))?;
+        let decision = time::timeout(self.decision_timeout, self.chain.authenticate(request)).await;
+        let user = decision.map_err(|_| {
+            tracing::error!("authentication took too long");
+            Refused::Unavailable
+        })?;
+        let user = user.map_err(|refusal| Refused::from(&refusal))?;
         let evidence = user.evidence();
         if evidence.carrier().is_ambient() && session.origin() == OriginVerdict::Absent {
             return Err(Refused::Forbidden);

@@ -94,6 +94,7 @@ impl<U: Send + Sync + 'static> AuthSocketIo<U> {
             chain,
             is_of_transport,
             timer: Arc::clone(&self.shared.config.timer),
+            decision_timeout: self.shared.config.decision_timeout,
             max_connects: self.shared.limits.max_connects,
             max_auth: self.shared.limits.max_auth,
         };

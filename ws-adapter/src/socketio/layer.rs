@@ -28,6 +28,7 @@ pub(super) struct Limits {
     pub(super) connect_timeout: Duration,
     pub(super) max_connects: usize,
     pub(super) max_auth: usize,
+    pub(super) post_timeout: Duration,
 }
 
 impl<U> SocketIoAuthLayer<U> {

@@ -90,7 +90,7 @@ async fn attachments_of_more_than_64_kib_close_the_transport() {
 
 #[tokio::test]
 async fn body_that_trickles_in_is_given_up() {
-    let app = app_with(|layer| layer.payload_timeout(Duration::from_millis(100)), |auth| auth).await;
+    let app = app_with(|layer| layer, |auth| auth.post_timeout(Duration::from_millis(100))).await;
     let polling = Polling::open(&app, &[]).await.unwrap();
     let mut stream = tokio::net::TcpStream::connect(app.server.addr).await.unwrap();
     let target = format!("/socket.io/?EIO=4&transport=polling&sid={}", polling.sid);

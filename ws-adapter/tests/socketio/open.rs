@@ -1,6 +1,12 @@
 //! What is decided before engine.io.
 
+use auth_core::ManualClock;
+use axum::Router;
 use reqwest::Method;
+use ws_adapter::{
+    AuthLayer,
+    socketio::{SocketIoAuth, SocketUser},
+};
 
 use crate::{
     client::{Answer, Headers, Polling, Socket, send},
@@ -121,6 +127,34 @@ async fn token_in_a_subprotocol_opens_a_socket_and_is_not_echoed() {
     assert_eq!(answer["sec-websocket-protocol"], "auth.v1");
     assert_eq!(socket.connect("/", "").await, Ok(()));
     socket.echoes("hi", "ann: hi").await;
+}
+
+#[tokio::test]
+async fn layer_of_the_routes_may_stand_inside_or_outside() {
+    for outside in [false, true] {
+        let routes = AuthLayer::new(jwt_or_basic()).timer(ManualClock::new(*START));
+        let (socket_io, io) = SocketIoAuth::new(routes.clone()).build();
+        let calls = Calls::default();
+        let counter = calls.clone();
+        io.ns("/", async move |_: SocketUser<User>| counter.add());
+        let router = Router::new();
+        let router =
+            if outside { router.layer(socket_io).layer(routes) } else { router.layer(routes).layer(socket_io) };
+        let app = App { clock: ManualClock::new(*START), io, calls, server: Server::start(router).await };
+
+        let mut socket = Socket::open(&app, &[("authorization", &bearer_of("ann"))]).await.unwrap();
+        assert_eq!(socket.connect("/", "").await, Ok(()));
+        eventually(|| app.calls.count() == 1).await;
+        match Polling::open(&app, &[]).await {
+            // It asks for a credential where ours would wait for one.
+            Err(answer) => assert!(outside && answer.is(401, "missing_credentials")),
+            Ok(polling) => {
+                assert!(!outside);
+                assert_eq!(polling.connect("/", "").await, Err("unauthorized:missing_credentials".into()));
+            }
+        }
+        assert_eq!(app.calls.count(), 1);
+    }
 }
 
 #[tokio::test]

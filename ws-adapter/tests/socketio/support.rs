@@ -80,12 +80,13 @@ pub(crate) fn auth_of(sub: &str) -> String {
     format!(r#"{{"token":"{}"}}"#, token(sub, 600))
 }
 
-/// `broken` is a user at whom the store fails; `nobody` is none.
+/// `broken` and `hanging` are users at whom the store fails in these ways; `nobody` is none.
 async fn find(name: String) -> Result<Option<User>, BoxError> {
     // Once over the executor, as a real store would.
     tokio::task::yield_now().await;
     match name.as_str() {
         "broken" => Err("the store is down".into()),
+        "hanging" => std::future::pending().await,
         "nobody" => Ok(None),
         _ => Ok(Some(User(name))),
     }
