@@ -47,6 +47,10 @@ impl Shutdown {
         self.0.receiver_count()
     }
 
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     pub(crate) fn watch(&self) -> watch::Receiver<bool> {
         self.0.subscribe()
     }

@@ -16,6 +16,8 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{ResponseBody, layer::Config};
+#[cfg(feature = "axum")]
+use crate::socket::SocketContext;
 use crate::{
     DefaultOnReject, OnReject as _,
     origin::OriginVerdict,
@@ -166,9 +168,11 @@ impl<U: Send + Sync + 'static> Config<U> {
         strip::strip(&mut parts, &self.needs, outer);
         match decision {
             Ok((user, body)) => {
+                let subprotocol = match transport {
+                    Transport::WebSocket => self.prepare_socket(user.as_ref().ok(), &mut parts),
+                    _ => None,
+                };
                 leave(user, &mut parts);
-                let subprotocol =
-                    (transport == Transport::WebSocket).then(|| self.prepare_socket(&mut parts)).flatten();
                 Ok(Admitted { request: Request::from_parts(parts, body), subprotocol })
             }
             Err(refusal) => Err(self.answer(refusal, &parts, transport)),
@@ -251,13 +255,19 @@ impl<U: Send + Sync + 'static> Config<U> {
     }
 
     /// Leaves what a socket needs to end in time, and tells which subprotocol to answer.
-    fn prepare_socket(&self, parts: &mut Parts) -> Option<Subprotocol> {
+    fn prepare_socket(&self, user: Option<&Authenticated<U>>, parts: &mut Parts) -> Option<Subprotocol> {
         #[cfg(feature = "axum")]
-        parts.extensions.insert(crate::socket::SocketContext::new(
-            Arc::clone(&self.timer),
-            self.shutdown.clone(),
-            self.subprotocol.clone(),
-        ));
+        {
+            let ends_at = user.and_then(|user| user.evidence().expires_at());
+            let (timer, shutdown) = (Arc::clone(&self.timer), self.shutdown.clone());
+            let mut context = SocketContext::new(timer, ends_at, shutdown, self.subprotocol.clone());
+            if let Some(outer) = parts.extensions.remove() {
+                context = context.within(outer);
+            }
+            parts.extensions.insert(context);
+        }
+        #[cfg(not(feature = "axum"))]
+        let _ = user;
         // HTTP/1.1 switches protocols; an extended CONNECT of HTTP/2 succeeds (RFC 8441, 5).
         let accepted = if parts.method == Method::CONNECT { StatusCode::OK } else { StatusCode::SWITCHING_PROTOCOLS };
         self.offered_subprotocol(parts).map(|name| Subprotocol { name, accepted })
@@ -274,7 +284,10 @@ impl<U: Send + Sync + 'static> Config<U> {
         tracing::debug!(?transport, status = refusal.status().as_u16(), code = refusal.code(), "refused");
         let hook = catch_unwind(AssertUnwindSafe(|| self.on_reject.on_reject(&refusal, parts)));
         // A hook that panics must not take the connection down. OK to assert unwind safety: nothing of it is kept.
-        let mut response = hook.unwrap_or_else(|_| DefaultOnReject.on_reject(&refusal, parts));
+        let mut response = hook.unwrap_or_else(|_| {
+            tracing::error!("the hook that makes refusals panicked");
+            DefaultOnReject.on_reject(&refusal, parts)
+        });
         refusal.apply_to(&mut response);
         response.extensions_mut().insert(refusal);
         response

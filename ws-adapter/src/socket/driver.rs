@@ -1,55 +1,54 @@
-use std::{
-    future::Future,
-    panic::AssertUnwindSafe,
-    pin::pin,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{future::Future, panic::AssertUnwindSafe, pin::pin, time::Duration};
 
 use auth_core::Authenticated;
 use axum::{
     Error,
     extract::ws::{CloseFrame, Message, WebSocket},
 };
-use futures_util::{FutureExt as _, future::FusedFuture as _};
+use futures_util::{
+    FutureExt as _,
+    future::{FusedFuture as _, select_all},
+};
 use tokio::{select, sync::watch, time};
 
-use super::AuthSocket;
-use crate::{Close, Timer};
+use super::{AuthSocket, Lifetime};
+use crate::Close;
 
 /// How long a peer may take to read our close and answer it.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the connection stays up where the peer's answer can no longer be read, so that our close reaches it.
 const LINGER: Duration = Duration::from_millis(500);
 
-/// Owns the socket: runs the handler until it gives the socket up, the credential ends, or the server goes down.
+/// Owns the socket: runs the handler until it gives the socket up, a credential ends, or the server goes down.
 pub(super) async fn drive<U, F, Fut>(
     socket: WebSocket,
     user: Authenticated<U>,
-    timer: Arc<dyn Timer>,
-    mut shutdown: watch::Receiver<bool>,
+    lifetime: Lifetime,
+    shutdowns: Vec<watch::Receiver<bool>>,
     handler: F,
 ) where
     U: Send + Sync + 'static,
     F: FnOnce(AuthSocket<U>) -> Fut,
     Fut: Future<Output = ()>,
 {
-    let mut expiry = pin!(expiry(&*timer, user.evidence().expires_at()));
-    let (socket, shared) = AuthSocket::new(socket, user.clone(), Arc::clone(&timer));
+    let mut end = pin!(lifetime.end());
+    let mut shutdown = pin!(any_begun(shutdowns));
+    let (socket, shared) = AuthSocket::new(socket, user, lifetime.clone());
     let handler = async { handler(socket).await };
     // OK to assert unwind safety because nothing of it is touched after a panic.
     let mut handler = pin!(AssertUnwindSafe(handler).catch_unwind().fuse());
     let close = loop {
         select! {
             biased;
-            () = &mut expiry => break Some(Close::TOKEN_EXPIRED),
-            () = begun(&mut shutdown) => break Some(Close::RESTARTING),
+            () = &mut end => break Some(Close::TOKEN_EXPIRED),
+            () = &mut shutdown => break Some(Close::RESTARTING),
             // It ends by dropping its socket, unless it has handed it on to another task; the deadline holds there too.
             done = &mut handler => if done.is_err() {
                 tracing::error!("a socket handler panicked");
                 break Some(Close::INTERNAL_ERROR);
             },
-            () = shared.released() => break None,
+            // A timer is late by a little, and a handler that was told of the end in the meantime has let go.
+            () = shared.released() => break lifetime.is_over().then_some(Close::TOKEN_EXPIRED),
         }
     };
     let taken = shared.take();
@@ -65,8 +64,8 @@ pub(super) async fn drive<U, F, Fut>(
         let rest = async {
             select! {
                 biased;
-                () = &mut expiry => {}
-                () = begun(&mut shutdown) => {}
+                () = &mut end => {}
+                () = &mut shutdown => {}
                 _ = &mut handler => {}
             }
         };
@@ -77,17 +76,16 @@ pub(super) async fn drive<U, F, Fut>(
     // The handler is dropped here: after the close, so that whatever it does on the way out comes too late to matter.
 }
 
-async fn expiry(timer: &dyn Timer, expires_at: Option<SystemTime>) {
-    match expires_at {
-        Some(expires_at) => timer.sleep_until(expires_at).await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn begun(shutdown: &mut watch::Receiver<bool>) {
-    if shutdown.wait_for(|begun| *begun).await.is_err() {
-        std::future::pending().await
-    }
+async fn any_begun(mut shutdowns: Vec<watch::Receiver<bool>>) {
+    let begun = shutdowns.iter_mut().map(|shutdown| {
+        Box::pin(async {
+            if shutdown.wait_for(|begun| *begun).await.is_err() {
+                // Nobody is left who could begin it.
+                std::future::pending().await
+            }
+        })
+    });
+    select_all(begun).await;
 }
 
 /// Sends the close, then reads until the peer has answered it. To drop the connection while its messages are still

@@ -4,7 +4,7 @@ mod driver;
 mod stream;
 mod upgrade;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::SystemTime};
 
 use http::HeaderValue;
 
@@ -14,17 +14,54 @@ pub use self::{
 };
 use crate::{Shutdown, Timer};
 
-/// What the layer leaves for the sockets behind it.
+/// What the layers leave for the sockets behind them.
 #[derive(Clone)]
 pub(crate) struct SocketContext {
-    timer: Arc<dyn Timer>,
-    shutdown: Shutdown,
+    lifetime: Lifetime,
+    shutdowns: Vec<Shutdown>,
     subprotocol: HeaderValue,
 }
 
 impl SocketContext {
-    pub(crate) fn new(timer: Arc<dyn Timer>, shutdown: Shutdown, subprotocol: HeaderValue) -> Self {
-        Self { timer, shutdown, subprotocol }
+    pub(crate) fn new(
+        timer: Arc<dyn Timer>,
+        ends_at: Option<SystemTime>,
+        shutdown: Shutdown,
+        subprotocol: HeaderValue,
+    ) -> Self {
+        Self { lifetime: Lifetime { timer, ends_at }, shutdowns: vec![shutdown], subprotocol }
+    }
+
+    /// Adds what a layer further out has left: the credential that ends first ends the socket, and so does any shutdown.
+    pub(crate) fn within(mut self, outer: Self) -> Self {
+        let ends = [self.lifetime.ends_at, outer.lifetime.ends_at];
+        self.lifetime.ends_at = ends.into_iter().flatten().min();
+        for shutdown in outer.shutdowns {
+            if !self.shutdowns.iter().any(|known| known.is_same(&shutdown)) {
+                self.shutdowns.push(shutdown);
+            }
+        }
+        self
+    }
+}
+
+/// How long a socket may live.
+#[derive(Clone)]
+struct Lifetime {
+    timer: Arc<dyn Timer>,
+    ends_at: Option<SystemTime>,
+}
+
+impl Lifetime {
+    fn is_over(&self) -> bool {
+        self.ends_at.is_some_and(|end| self.timer.now() >= end)
+    }
+
+    async fn end(&self) {
+        match self.ends_at {
+            Some(end) => self.timer.sleep_until(end).await,
+            None => std::future::pending().await,
+        }
     }
 }
 

@@ -13,8 +13,8 @@ use axum::{
 use futures_util::{Sink, SinkExt, Stream, StreamExt as _};
 use http::HeaderValue;
 
-use super::driver;
-use crate::{Close, Timer};
+use super::{Lifetime, driver};
+use crate::Close;
 
 /// An open WebSocket of an authenticated user, which ends when the credential does.
 ///
@@ -23,15 +23,15 @@ use crate::{Close, Timer};
 pub struct AuthSocket<U> {
     shared: Arc<Shared>,
     user: Authenticated<U>,
-    timer: Arc<dyn Timer>,
+    lifetime: Lifetime,
     protocol: Option<HeaderValue>,
 }
 
 impl<U> AuthSocket<U> {
-    pub(super) fn new(socket: WebSocket, user: Authenticated<U>, timer: Arc<dyn Timer>) -> (Self, Arc<Shared>) {
+    pub(super) fn new(socket: WebSocket, user: Authenticated<U>, lifetime: Lifetime) -> (Self, Arc<Shared>) {
         let protocol = socket.protocol().cloned();
         let shared = Arc::new(Shared(Mutex::new(State { socket: Some(socket), ..State::default() })));
-        (Self { shared: Arc::clone(&shared), user, timer, protocol }, shared)
+        (Self { shared: Arc::clone(&shared), user, lifetime, protocol }, shared)
     }
 
     /// Who opened it.
@@ -65,11 +65,6 @@ impl<U> AuthSocket<U> {
     /// Ends the socket now, with a code and a reason of the handler's own. To drop it ends it with 1000.
     pub fn close(self, close: Close) {
         self.shared.lock().close = Some(close);
-    }
-
-    /// Between the deadline and the moment at which the driver gets to run, nothing comes in or goes out.
-    fn is_expired(&self) -> bool {
-        self.user.evidence().is_expired_at(self.timer.now())
     }
 
     fn poll_socket<T>(
@@ -114,7 +109,8 @@ impl<U> Stream for AuthSocket<U> {
             state.broken = true;
             state.close = driver::close_for(error);
         }
-        Poll::Ready(message.filter(|_| !self.is_expired()))
+        // Between the deadline and the moment at which the driver gets to run, nothing comes in or goes out.
+        Poll::Ready(message.filter(|_| !self.lifetime.is_over()))
     }
 }
 
@@ -127,7 +123,7 @@ impl<U> Sink<Message> for AuthSocket<U> {
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
         match &mut self.shared.lock().socket {
-            Some(socket) if !self.is_expired() => Pin::new(socket).start_send(message),
+            Some(socket) if !self.lifetime.is_over() => Pin::new(socket).start_send(message),
             _ => Err(Error::new(tungstenite::Error::AlreadyClosed)),
         }
     }

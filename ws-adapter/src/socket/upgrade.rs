@@ -8,6 +8,7 @@ use axum::{
 use http::{HeaderValue, StatusCode, request::Parts};
 
 use super::{AuthSocket, SocketContext, driver};
+use crate::Shutdown;
 
 /// The buffer that every open socket holds, in bytes. axum's default of 128 KiB makes an idle socket cost as much.
 const BUFFER: usize = 4 * 1024;
@@ -91,8 +92,8 @@ impl<U: Send + Sync + 'static> AuthWebSocketUpgrade<U> {
         }
         let Self { upgrade, user, context } = self;
         // From here on the socket counts as open, so that nobody takes the server for drained in between.
-        let shutdown = context.shutdown.watch();
-        upgrade.on_upgrade(move |socket| driver::drive(socket, user, context.timer, shutdown, handler))
+        let shutdowns = context.shutdowns.iter().map(Shutdown::watch).collect();
+        upgrade.on_upgrade(move |socket| driver::drive(socket, user, context.lifetime, shutdowns, handler))
     }
 }
 

@@ -1,6 +1,7 @@
 //! An open socket and its end.
 
 use std::{
+    pin::Pin,
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
@@ -67,6 +68,49 @@ async fn busy_socket_closes_at_expiry() {
         }
     });
     assert_eq!(close.await.ok(), expired());
+    flood.abort();
+}
+
+/// A clock whose timers are late, as those of a real one always are by a little.
+#[derive(Clone)]
+struct LateTimer(ManualClock);
+
+impl auth_core::Clock for LateTimer {
+    fn now(&self) -> std::time::SystemTime {
+        self.0.now()
+    }
+}
+
+impl ws_adapter::Timer for LateTimer {
+    fn sleep_until(&self, deadline: std::time::SystemTime) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(self.0.wait_until(deadline + Duration::from_millis(1)))
+    }
+}
+
+#[tokio::test]
+async fn handler_that_ends_between_the_deadline_and_its_timer_closes_with_4401() {
+    let clock = clock();
+    let layer = AuthLayer::new(jwt_or_basic()).timer(LateTimer(clock.clone()));
+    let server = Server::start(app(layer)).await;
+    let mut client = server.open(&bearer_of("ann")).await;
+    assert!(client.echoes("in time").await);
+    clock.advance(MINUTE);
+    client.send("too late").await;
+    assert_eq!(client.closed().await, expired());
+}
+
+#[tokio::test]
+async fn busy_socket_closes_with_4401_by_the_clock_of_the_system_too() {
+    let server = Server::start(app(AuthLayer::new(jwt_or_basic()))).await;
+    let client = server.open(&format!("Bearer {}", real_token("ann", 1))).await;
+    let (mut sender, mut receiver) = client.0.split();
+    let flood = tokio::spawn(async move { while sender.send(tungstenite::Message::text("x")).await.is_ok() {} });
+    let close = loop {
+        if let tungstenite::Message::Close(Some(frame)) = receiver.next().await.unwrap().unwrap() {
+            break frame;
+        }
+    };
+    assert_eq!((u16::from(close.code), close.reason.as_str()), (4401, "token_expired"));
     flood.abort();
 }
 
@@ -149,6 +193,29 @@ async fn nothing_is_handed_on_after_expiry() {
     let _ = client.0.send(tungstenite::Message::text("too late")).await;
     assert_eq!(client.closed().await, expired());
     assert_eq!(received.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn socket_behind_two_layers_ends_with_the_first_credential_that_ends_and_with_either_shutdown() {
+    let (clock, outer_shutdown, inner_shutdown) = (clock(), Shutdown::new(), Shutdown::new());
+    let outer = AuthLayer::new(jwt_or_basic()).timer(clock.clone()).shutdown(&outer_shutdown);
+    let from_header = auth_core::Chain::new().or(jwt_from(auth_core::extract::header("x-token")));
+    let inner = AuthLayer::new(from_header).timer(clock.clone()).shutdown(&inner_shutdown);
+    let server = Server::start(app(inner).layer(outer)).await;
+    let open = async |outer_secs, inner_secs| {
+        let (outer, inner) = (format!("Bearer {}", token("ann", outer_secs)), token("ann", inner_secs));
+        server.connect("/ws", &[("authorization", &outer), ("x-token", &inner)]).await.unwrap().0
+    };
+    let (mut outer_ends, mut inner_ends, mut stays) = (open(60, 600).await, open(600, 60).await, open(600, 600).await);
+    clock.advance(MINUTE);
+    assert_eq!(outer_ends.closed().await, expired());
+    assert_eq!(inner_ends.closed().await, expired());
+    assert!(stays.echoes("still good").await);
+    outer_shutdown.begin();
+    assert_eq!(stays.closed().await, Some((1012, "restarting".into())));
+    let mut by_inner = open(600, 600).await;
+    assert_eq!(by_inner.closed().await, Some((1012, "restarting".into())));
+    inner_shutdown.begin();
 }
 
 #[tokio::test]
@@ -314,7 +381,7 @@ async fn nothing_is_sent_after_expiry() {
         })
     });
     let server = Server::start(Router::new().route("/ws", route).layer(layer)).await;
-    assert_eq!(server.open(&bearer_of("ann")).await.next().await.map(|message| message.is_close()), Some(true));
+    assert_eq!(server.open(&bearer_of("ann")).await.closed().await, expired());
 }
 
 #[test]

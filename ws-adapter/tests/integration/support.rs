@@ -46,7 +46,16 @@ pub(crate) struct Claims {
 
 /// A token of `sub` that ends `secs` after the start; it may be negative.
 pub(crate) fn token(sub: &str, secs: i64) -> String {
-    let start = START.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    token_from(*START, sub, secs)
+}
+
+/// A token of `sub` that ends `secs` after now, by the clock of the system.
+pub(crate) fn real_token(sub: &str, secs: i64) -> String {
+    token_from(SystemTime::now(), sub, secs)
+}
+
+fn token_from(start: SystemTime, sub: &str, secs: i64) -> String {
+    let start = start.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
     let claims = Claims { sub: sub.into(), exp: start.checked_add_signed(secs).unwrap() };
     Signer::hs256(SECRET).unwrap().sign(&claims).unwrap().expose().to_owned()
 }
