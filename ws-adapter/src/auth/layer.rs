@@ -32,6 +32,9 @@ use crate::{DefaultOnReject, OnReject, Timer, origin::OriginPolicy, payload::Pay
 /// let app: Router = Router::new().route("/me", get(|| async { "it is you" })).layer(AuthLayer::new(chain));
 /// ```
 ///
+/// On a router, `layer` also stands before paths that do not exist; with `route_layer` those stay a 404, also where the
+/// router is merged into another.
+///
 /// Of two layers for one user type, the handler sees the evidence of the inner one.
 ///
 /// # Security

@@ -1,11 +1,16 @@
 use std::{borrow::Cow, fmt, future::Future};
 
-use auth_core::{Authenticated, AuthenticatedRejection};
+use auth_core::{Authenticated, AuthenticatedRejection, Refusal};
 use axum::{
-    extract::{FromRequestParts, WebSocketUpgrade, ws::rejection::WebSocketUpgradeRejection},
+    body::Body,
+    extract::{FromRequestParts, WebSocketUpgrade},
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, StatusCode, request::Parts};
+use http::{
+    HeaderValue, StatusCode,
+    header::{SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION},
+    request::Parts,
+};
 
 use super::{AuthSocket, SocketContext, driver};
 use crate::Shutdown;
@@ -110,8 +115,11 @@ impl<U: Send + Sync + 'static, S: Send + Sync> FromRequestParts<S> for AuthWebSo
         let user = <Authenticated<U> as FromRequestParts<S>>::from_request_parts(parts, state)
             .await
             .map_err(UpgradeRejection::Nobody)?;
-        let upgrade =
-            WebSocketUpgrade::from_request_parts(parts, state).await.map_err(UpgradeRejection::NoHandshake)?;
+        check_handshake(parts)?;
+        let upgrade = WebSocketUpgrade::from_request_parts(parts, state).await.map_err(|rejection| {
+            tracing::debug!(%rejection, "no WebSocket handshake");
+            UpgradeRejection::NoHandshake(Refusal::new(rejection.status(), "no_websocket_handshake"))
+        })?;
         let context = parts.extensions.get::<SocketContext>().cloned().ok_or_else(|| {
             tracing::error!("a handler opens a WebSocket, but no `AuthLayer` is around its route");
             UpgradeRejection::NoLayer
@@ -125,24 +133,49 @@ impl<U: Send + Sync + 'static, S: Send + Sync> FromRequestParts<S> for AuthWebSo
     }
 }
 
+/// What axum leaves to the client's good will: the version (RFC 6455, 4.4), and that the key is one (4.2.1).
+fn check_handshake(parts: &Parts) -> Result<(), UpgradeRejection> {
+    let refuse = |status, code| Err(UpgradeRejection::NoHandshake(Refusal::new(status, code)));
+    let version = parts.headers.get(SEC_WEBSOCKET_VERSION);
+    if version.is_some_and(|version| version != VERSION) {
+        return refuse(StatusCode::UPGRADE_REQUIRED, "websocket_version");
+    }
+    // Sixteen bytes in base64. HTTP/2 has no key.
+    let is_key = |key: &HeaderValue| {
+        let text = key.as_bytes().strip_suffix(b"==").unwrap_or_default();
+        text.len() == 22 && text.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'))
+    };
+    match parts.headers.get(SEC_WEBSOCKET_KEY) {
+        Some(key) if !is_key(key) => refuse(StatusCode::BAD_REQUEST, "websocket_key"),
+        _ => Ok(()),
+    }
+}
+
+const VERSION: &str = "13";
+
 /// Why a socket could not be opened.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum UpgradeRejection {
     /// Nobody is authenticated: an optional layer let the request on, or there is no layer.
     Nobody(AuthenticatedRejection),
-    /// The request is no WebSocket handshake.
-    NoHandshake(WebSocketUpgradeRejection),
+    /// The request is no WebSocket handshake, or not one of version 13: 4xx.
+    NoHandshake(Refusal),
     /// There is evidence, but no [`AuthLayer`](crate::AuthLayer) has prepared the handshake: 500.
     NoLayer,
 }
 
 impl IntoResponse for UpgradeRejection {
     fn into_response(self) -> Response {
-        match self {
-            Self::Nobody(rejection) => rejection.into_response(),
-            Self::NoHandshake(rejection) => rejection.into_response(),
-            Self::NoLayer => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        let refusal = match self {
+            Self::Nobody(rejection) => return rejection.into_response(),
+            Self::NoHandshake(refusal) => refusal,
+            Self::NoLayer => Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
+        };
+        let mut response = refusal.to_response().map(Body::from);
+        if refusal.status() == StatusCode::UPGRADE_REQUIRED {
+            response.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static(VERSION));
         }
+        response
     }
 }

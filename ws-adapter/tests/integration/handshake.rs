@@ -203,3 +203,42 @@ async fn redirect_is_a_plain_401_on_a_handshake() {
     assert!(refused.is(401, "missing_credentials"));
     assert_eq!(refused.header("location"), None);
 }
+
+/// The answer to a handshake that differs from a good one in these header lines.
+async fn answer_to(lines: &str) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let server = server().await;
+    let mut stream = tokio::net::TcpStream::connect(server.addr).await.unwrap();
+    let authorization = bearer_of("ann");
+    let head =
+        format!("GET /ws HTTP/1.1\r\nhost: x\r\nconnection: close, upgrade\r\nauthorization: {authorization}\r\n");
+    stream.write_all(format!("{head}{lines}\r\n\r\n").as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn other_version_answers_426_with_the_one_that_is_spoken() {
+    let key = "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==";
+    let answer = answer_to(&format!("upgrade: websocket\r\nsec-websocket-version: 8\r\n{key}")).await;
+    assert!(answer.starts_with("HTTP/1.1 426"), "{answer}");
+    assert!(answer.contains("sec-websocket-version: 13\r\n") && answer.contains("websocket_version"), "{answer}");
+}
+
+#[tokio::test]
+async fn key_that_is_none_answers_400() {
+    for key in ["xx", "", "dGhlIHNhbXBsZSBub25jZQ", "dGhlIHNhbXBsZSBub25jZXh4eHg="] {
+        let lines = format!("upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: {key}");
+        let answer = answer_to(&lines).await;
+        assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("websocket_key"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn handshake_without_what_it_needs_is_a_problem_too() {
+    let answer = answer_to("upgrade: websocket\r\nsec-websocket-version: 13").await;
+    assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("no_websocket_handshake"), "{answer}");
+    let answer = answer_to("x: y").await;
+    assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("no_websocket_handshake"), "{answer}");
+}
