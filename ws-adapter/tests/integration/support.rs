@@ -130,7 +130,7 @@ pub(crate) fn app(layer: AuthLayer<User>) -> Router {
 /// A server on a free port, which ends with the test.
 pub(crate) struct Server {
     pub(crate) addr: SocketAddr,
-    task: JoinHandle<()>,
+    task: Option<JoinHandle<()>>,
 }
 
 impl Server {
@@ -138,7 +138,12 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        Self { addr, task }
+        Self { addr, task: Some(task) }
+    }
+
+    /// One that somebody else has started.
+    pub(crate) fn at(addr: SocketAddr) -> Self {
+        Self { addr, task: None }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -200,7 +205,9 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.task.abort();
+        if let Some(task) = &self.task {
+            task.abort();
+        }
     }
 }
 

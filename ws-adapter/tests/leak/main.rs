@@ -61,32 +61,54 @@ async fn careless(original: OriginalUri, request: Request, next: Next) -> axum::
     next.run(request).await
 }
 
-#[tokio::test]
-async fn marker_secret_is_in_no_log_line_and_no_answer() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::registry()
-        .with(tracing_subscriber::filter::LevelFilter::TRACE)
-        .with(tracing_subscriber::fmt::layer().with_ansi(false).with_writer(log.clone()));
-    // This thread runs client and server; what the client's crates log of their own requests is filtered by target.
-    let subscriber = subscriber.with(tracing_subscriber::filter::filter_fn(|meta| {
-        ["auth", "ws_adapter", "leak"].iter().any(|own| meta.target().starts_with(own))
-    }));
-    tracing::subscriber::set_global_default(subscriber).unwrap();
-
+/// Every carrier at once, required and optional, over HTTP/1.1 and HTTP/2, with careless layers inside.
+fn app() -> Router {
     let chain = || Chain::new().or(jwt_from(everywhere())).or(basic());
-    let app = Router::new()
+    let optional = Router::new()
+        .route("/me", any(me))
+        .layer(middleware::from_fn(careless))
+        .layer(AuthLayer::optional(chain()).timer(clock()));
+    Router::new()
         .route("/me", any(me))
         .route("/ws", any(echo))
         .layer(middleware::from_fn(careless))
         .layer(layer(chain()))
-        .nest(
-            "/optional",
-            Router::new()
-                .route("/me", any(me))
-                .layer(middleware::from_fn(careless))
-                .layer(AuthLayer::optional(chain()).timer(clock())),
-        );
-    let server = Server::start(app).await;
+        .nest("/optional", optional)
+}
+
+/// Serves on a thread of its own, where everything that anybody logs is kept, whatever crate it is in. The client's
+/// thread logs nothing.
+fn serve(log: Log) -> Server {
+    let (send, receive) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let subscriber = tracing_subscriber::registry()
+            .with(tracing_subscriber::filter::LevelFilter::TRACE)
+            .with(tracing_subscriber::fmt::layer().with_ansi(false).with_writer(log));
+        tracing::subscriber::with_default(subscriber, || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+                send.send(listener.local_addr().unwrap()).unwrap();
+                axum::serve(listener, app()).await.unwrap();
+            });
+        });
+    });
+    Server::at(receive.recv().unwrap())
+}
+
+/// One request over HTTP/2.
+async fn over_http_2(server: &Server, authorization: &str) -> String {
+    let stream = tokio::net::TcpStream::connect(server.addr).await.unwrap();
+    let (mut sender, connection) = h2::client::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    let request = http::Request::get(server.url("/me")).header("authorization", authorization).body(()).unwrap();
+    format!("{:?}", sender.send_request(request, true).unwrap().0.await.unwrap())
+}
+
+#[tokio::test]
+async fn marker_secret_is_in_no_log_line_and_no_answer() {
+    let log = Log::default();
+    let server = serve(log.clone());
 
     let mut answers = String::new();
     let mut marks: Vec<String> = Vec::new();
@@ -118,6 +140,7 @@ async fn marker_secret_is_in_no_log_line_and_no_answer() {
             let json = [("content-type", "application/json")];
             answers += &format!("{:?}", server.send(Method::POST, path, &json, body).await);
         }
+        answers += &over_http_2(&server, &authorization).await;
         let opened = server.connect("/ws", &[("sec-websocket-protocol", &offered)]).await;
         answers += &opened.map_or_else(|refused| format!("{refused:?}"), |(_, accepted)| format!("{accepted:?}"));
     }
@@ -129,7 +152,9 @@ async fn marker_secret_is_in_no_log_line_and_no_answer() {
     marks.push("MARKER".to_owned());
 
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    assert!(log.contains("auth.strategy") && log.contains("careless"), "the log was not captured: {log}");
+    for what in ["auth.strategy", "careless", "ws_adapter", "h2::"] {
+        assert!(log.contains(what), "{what} was not captured");
+    }
     // `/optional/me` answers with the user name, which the client has sent itself.
     let answers = answers.replace("body: \"MARKER\"", "");
     for mark in marks {
