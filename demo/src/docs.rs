@@ -21,3 +21,5 @@ mod architecture {}
 mod websocket {}
 #[doc = include_str!("../../SECURITY.md")]
 mod security {}
+#[doc = include_str!("../../docs/socketio.md")]
+mod socketio {}

@@ -1,4 +1,4 @@
-//! An echo server to try the chain by hand: one chain, JWT or Basic, in front of a route and a WebSocket.
+//! An echo server to try the chain by hand: one chain, JWT or Basic, in front of a route, a WebSocket and Socket.IO.
 //!
 //! This is a program to read and to play with, not a library: nothing in it is meant to be reused.
 
@@ -6,6 +6,7 @@
 mod docs;
 mod page;
 mod serve;
+mod socketio;
 mod start;
 mod users;
 
@@ -14,7 +15,7 @@ use std::{sync::Arc, time::Duration};
 use auth_basic::{Basic, BasicLogin};
 use auth_core::{
     Authenticated, BoxError, Chain, Strategy,
-    extract::{Extractor as _, bearer, subprotocol},
+    extract::{Extractor as _, bearer, payload_field, subprotocol},
 };
 use auth_jwt::{HmacSecret, Jwt, Signer};
 use axum::{
@@ -69,16 +70,19 @@ impl std::fmt::Debug for Settings {
 /// If the secret is empty.
 pub fn app(settings: &Settings) -> Result<Router, BoxError> {
     let users = Arc::new(Users::new());
-    let jwt_or_basic = Chain::new().or(jwt(settings, &users)?).or(basic(&users));
-    let basic_alone = Chain::new().or(basic(&users));
+    let chain = |login| Ok::<_, BoxError>(Chain::new().or(jwt(settings, &users)?).or(basic(login, &users)));
     let layer = |chain| AuthLayer::new(chain).timer(settings.timer.clone()).shutdown(&settings.shutdown);
+    let jwt_or_basic = layer(chain(Basic::new("demo"))?);
+    // Its clients send a login in `auth`; and where they are refused, the browser is not to ask for one by itself.
+    let for_socket_io = layer(chain(Basic::new("demo").from_payload().without_browser_prompt())?);
+    let basic_alone = layer(Chain::new().or(basic(Basic::new("demo"), &users)));
 
-    let protected = Router::new().route("/api/me", get(me)).route("/ws", any(echo)).layer(layer(jwt_or_basic));
-    let login = Router::new()
-        .route("/api/token", post(token))
-        .with_state(Arc::new(signer(settings)?))
-        .layer(layer(basic_alone));
-    Ok(Router::new().merge(page::routes()).merge(protected).merge(login).route("/health", get(|| async { "ok" })))
+    // `route_layer`, so that a path which does not exist is a 404 and no question for a password.
+    let protected = Router::new().route("/api/me", get(me)).route("/ws", any(echo)).route_layer(jwt_or_basic);
+    let login =
+        Router::new().route("/api/token", post(token)).with_state(Arc::new(signer(settings)?)).route_layer(basic_alone);
+    let routes = Router::new().merge(page::routes()).merge(protected).merge(login);
+    Ok(routes.route("/health", get(|| async { "ok" })).layer(socketio::layer(for_socket_io)))
 }
 
 /// Signs the tokens that this application accepts.
@@ -92,7 +96,7 @@ pub fn signer(settings: &Settings) -> Result<Signer, BoxError> {
 fn jwt(settings: &Settings, users: &Arc<Users>) -> Result<impl Strategy<User = User> + use<>, BoxError> {
     let users = Arc::clone(users);
     Ok(Jwt::<Claims>::hs256(settings.secret.clone())?
-        .extract(bearer().or(subprotocol("auth.bearer.")))
+        .extract(bearer().or(subprotocol("auth.bearer.")).or(payload_field("token")))
         .realm("demo")
         .dangerous_allow_missing_exp()
         .verify(move |claims: Claims| {
@@ -101,9 +105,9 @@ fn jwt(settings: &Settings, users: &Arc<Users>) -> Result<impl Strategy<User = U
         }))
 }
 
-fn basic(users: &Arc<Users>) -> impl Strategy<User = User> + use<> {
+fn basic(basic: Basic, users: &Arc<Users>) -> impl Strategy<User = User> + use<> {
     let users = Arc::clone(users);
-    Basic::new("demo").verify(move |login: BasicLogin| {
+    basic.verify(move |login: BasicLogin| {
         let users = Arc::clone(&users);
         async move { users.by_login(&login).await }
     })

@@ -8,7 +8,18 @@ pub(crate) fn routes() -> Router {
     Router::new()
         .route("/", get(|| async { file("text/html; charset=utf-8", include_str!("page/index.html")) }))
         .route("/style.css", get(|| async { file("text/css; charset=utf-8", include_str!("page/style.css")) }))
-        .route("/app.js", get(|| async { file("text/javascript; charset=utf-8", include_str!("page/app.js")) }))
+        .route("/app.js", get(|| async { script(include_str!("page/app.js")) }))
+        .route("/websocket.js", get(|| async { script(include_str!("page/websocket.js")) }))
+        .route("/socketio.js", get(|| async { script(include_str!("page/socketio.js")) }))
+        // From the npm package socket.io-client, as it is.
+        .route(
+            "/vendor/socket.io.min.js",
+            get(|| async { script(include_str!("page/vendor/socket.io-client-4.8.4/socket.io.min.js")) }),
+        )
+}
+
+fn script(content: &'static str) -> impl IntoResponse {
+    file("text/javascript; charset=utf-8", content)
 }
 
 fn file(content_type: &'static str, content: &'static str) -> impl IntoResponse {

@@ -1,9 +1,9 @@
 use auth_basic::{Argon2Passwords, BasicLogin};
-use auth_core::BoxError;
+use auth_core::{BoxError, Principal, PrincipalId};
 use serde::Deserialize;
 
 /// What a database would hold of the password `password`.
-const ADMIN_HASH: &str =
+const PASSWORD_HASH: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$ZvRuUImwQzXEW8yQYY2vaw$dXEwb9ZV92fLrIT4VXDVVuEY3pLHHy7vCdHRsUXIX00";
 
 /// Who may come in.
@@ -16,6 +16,12 @@ pub struct User {
     pub name: String,
 }
 
+impl Principal for User {
+    fn principal_id(&self) -> PrincipalId {
+        PrincipalId::new("", &self.id)
+    }
+}
+
 /// What a token has to say. The tutorial's says more, which is passed over.
 #[derive(Debug, Deserialize)]
 #[non_exhaustive]
@@ -24,24 +30,25 @@ pub struct Claims {
     pub sub: String,
 }
 
-/// The users: there is one. A real application asks its database, and fails with an error where that is down.
+/// The users: there are two. A real application asks its database, and fails with an error where that is down.
 #[derive(Debug)]
 pub struct Users {
     passwords: Argon2Passwords,
-    admin: User,
+    known: [User; 2],
 }
 
 impl Users {
-    /// The user `admin` with the id `1001` and the password `password`.
+    /// The users `admin` with the id `1001` and `guest` with the id `1003`, who share the password `password`.
     #[must_use]
     pub fn new() -> Self {
-        Self { passwords: Argon2Passwords::new(), admin: User { id: "1001".into(), name: "admin".into() } }
+        let user = |id: &str, name: &str| User { id: id.into(), name: name.into() };
+        Self { passwords: Argon2Passwords::new(), known: [user("1001", "admin"), user("1003", "guest")] }
     }
 
     /// The user of a token.
     #[must_use]
     pub fn by_id(&self, id: &str) -> Option<User> {
-        (id == self.admin.id).then(|| self.admin.clone())
+        self.known.iter().find(|user| user.id == id).cloned()
     }
 
     /// The user of a login.
@@ -49,11 +56,11 @@ impl Users {
     /// # Errors
     /// If too many logins are being checked at the moment.
     pub async fn by_login(&self, login: &BasicLogin) -> Result<Option<User>, BoxError> {
-        let known = login.username() == self.admin.name;
+        let user = self.known.iter().find(|user| user.name == login.username());
         // An unknown user costs as much as a wrong password, so that the time does not tell who exists.
-        let stored = known.then_some(ADMIN_HASH);
+        let stored = user.map(|_| PASSWORD_HASH);
         let right = self.passwords.verify(stored, login.password()).await?;
-        Ok(right.then(|| self.admin.clone()))
+        Ok(user.filter(|_| right).cloned())
     }
 }
 

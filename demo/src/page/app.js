@@ -4,7 +4,6 @@ const TUTORIAL_TOKEN = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMDAxIiw
 
 const element = (id) => document.getElementById(id);
 const how = () => document.querySelector("input[name=how]:checked").value;
-let socket = null;
 
 element("token").value = TUTORIAL_TOKEN;
 
@@ -20,13 +19,35 @@ function log(text, kind = "") {
   line.scrollIntoView({ block: "nearest" });
 }
 
+/** One tab each: `{ path, open(), send(text), close() }`; the files after this one fill it in. */
+const channels = {};
+let current = null;
+
+/** `open` and `connected` are in; everything else is not. */
 function show(state) {
   element("state").textContent = state;
   element("state").className = `pill ${state}`;
-  const open = state === "open";
-  element("connect").disabled = open || state === "connecting";
-  for (const id of ["disconnect", "message", "send"]) element(id).disabled = !open;
+  const open = state === "open" || state === "connected";
+  const busy = open || state === "connecting";
+  for (const id of ["connect", "place", "transport"]) element(id).disabled = busy;
+  for (const id of ["message", "send"]) element(id).disabled = !open;
+  element("disconnect").disabled = !busy;
   if (open) element("message").focus();
+}
+
+function choose(name) {
+  if (current === name) return;
+  channels[current]?.close();
+  current = name;
+  for (const tab of document.querySelectorAll("[role=tab]")) {
+    const selected = tab.id === `tab-${name}`;
+    tab.setAttribute("aria-selected", selected);
+    tab.tabIndex = selected ? 0 : -1;
+  }
+  element("panel").setAttribute("aria-labelledby", `tab-${name}`);
+  element("socketio-fields").hidden = name !== "socketio";
+  element("connect").textContent = `Connect to ${channels[name].path}`;
+  show("idle");
 }
 
 function showFields() {
@@ -64,35 +85,6 @@ async function ask(method, path) {
   return null;
 }
 
-function connect() {
-  if (how() === "basic") {
-    log("A page cannot send Basic to a socket. Get a token with it, then connect.", "bad");
-    return;
-  }
-  const url = new URL("/ws", location.href.replace(/^http/, "ws"));
-  const protocols = how() === "token" ? ["auth.v1", `auth.bearer.${toBase64Url(element("token").value.trim())}`] : [];
-  let opened = false;
-  show("connecting");
-  socket = new WebSocket(url, protocols);
-  socket.onopen = () => {
-    opened = true;
-    show("open");
-    log(`socket open${socket.protocol ? `, subprotocol ${socket.protocol}` : ""}`, "good");
-  };
-  socket.onmessage = (event) => log(`← ${event.data}`);
-  socket.onclose = async (event) => {
-    socket = null;
-    if (!opened) {
-      show("refused");
-      log("socket refused; a browser hides why, so the route is asked with the same credential:", "bad");
-      await ask("GET", "/api/me");
-      return;
-    }
-    show(event.reason === "token_expired" ? "expired" : "closed");
-    log(`socket closed: ${event.code}${event.reason ? ` ${event.reason}` : ""}`, event.code === 1000 ? "" : "bad");
-  };
-}
-
 element("me").onclick = () => ask("GET", "/api/me");
 element("get-token").onclick = async () => {
   const answer = await ask("POST", "/api/token");
@@ -103,13 +95,20 @@ element("get-token").onclick = async () => {
     log(`a fresh token is filled in; it is good for ${answer.expires_in} seconds`);
   }
 };
-element("connect").onclick = connect;
-element("disconnect").onclick = () => socket?.close(1000);
+element("connect").onclick = () => channels[current].open();
+element("disconnect").onclick = () => channels[current].close();
+for (const tab of document.querySelectorAll("[role=tab]")) {
+  tab.onclick = () => choose(tab.id.replace("tab-", ""));
+  tab.onkeydown = (event) => {
+    if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
+    choose(current === "socketio" ? "websocket" : "socketio");
+    element(`tab-${current}`).focus();
+  };
+}
 element("send-form").onsubmit = (event) => {
   event.preventDefault();
   const message = element("message").value;
-  if (socket?.readyState !== WebSocket.OPEN) return;
-  socket.send(message);
+  if (!channels[current].send(message)) return;
   log(`→ ${message}`);
   element("message").value = "";
 };

@@ -96,7 +96,8 @@ async fn health_is_open() {
 #[tokio::test]
 async fn page_and_its_files_load_nothing_from_elsewhere() {
     let demo = Demo::start().await;
-    for (path, kind) in [("/", "text/html"), ("/app.js", "text/javascript"), ("/style.css", "text/css")] {
+    let scripts = ["/app.js", "/websocket.js", "/socketio.js"].map(|path| (path, "text/javascript"));
+    for (path, kind) in [("/", "text/html"), ("/style.css", "text/css")].into_iter().chain(scripts) {
         let answer = demo.get(path, None).await;
         let header = |name| answer.headers().get(name).unwrap().to_str().unwrap().to_owned();
         assert!(header("content-type").starts_with(kind));
@@ -104,4 +105,11 @@ async fn page_and_its_files_load_nothing_from_elsewhere() {
         let text = answer.text().await.unwrap();
         assert!(!text.contains("//cdn") && !text.contains("https://"), "{path}");
     }
+}
+
+#[tokio::test]
+async fn client_library_is_served_with_its_licence_named() {
+    let answer = Demo::start().await.get("/vendor/socket.io.min.js", None).await;
+    assert_eq!(answer.headers().get("content-type").unwrap(), "text/javascript; charset=utf-8");
+    assert!(answer.text().await.unwrap().contains("Released under the MIT License."));
 }

@@ -5,5 +5,6 @@ mod http;
 mod program;
 mod readme;
 mod server;
+mod socketio;
 mod support;
 mod websocket;

@@ -27,7 +27,8 @@
 //!
 //! A client brings its credential in the headers of its requests, or in the `auth` object of its `CONNECT`, or both. For
 //! the chain both are an [`AuthRequest`](auth_core::AuthRequest); strategies find what is in `auth` with
-//! [`payload_field("token")`](auth_core::extract::payload_field), or `Basic::from_payload()` for a login.
+//! [`payload_field("token")`](auth_core::extract::payload_field), and `Basic::from_payload()` finds a login in
+//! either place.
 //!
 //! # The order of decisions
 //!

@@ -1,0 +1,34 @@
+use std::convert::Infallible;
+
+use socketioxide::{
+    extract::{Data, SocketRef},
+    handler::ConnectHandler,
+};
+use ws_adapter::{
+    AuthLayer,
+    socketio::{ConnectionId, SocketIoAuth, SocketIoAuthLayer, SocketUser},
+};
+
+use crate::User;
+
+/// Socket.IO at `/socket.io/`, behind the chain of this layer.
+pub(crate) fn layer(auth: AuthLayer<User>) -> SocketIoAuthLayer<User> {
+    let (layer, io) = SocketIoAuth::new(auth).build();
+    io.ns("/", connected.with(prepare));
+    layer
+}
+
+/// Runs before the client hears that it is in, so that none of its messages comes too early.
+async fn prepare(socket: SocketRef) -> Result<(), Infallible> {
+    socket.on("message", answer);
+    Ok(())
+}
+
+async fn connected(id: ConnectionId, user: SocketUser<User>) {
+    tracing::debug!(connection = %id, strategy = user.evidence().strategy(), "a Socket.IO client is in");
+}
+
+async fn answer(socket: SocketRef, _: SocketUser<User>, Data(message): Data<String>) {
+    // Where the client does not read, its buffer is full; what it does not read is its loss.
+    let _ = socket.emit("message", &format!("server response: {message}"));
+}
