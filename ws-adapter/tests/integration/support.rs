@@ -130,7 +130,8 @@ pub(crate) fn app(layer: AuthLayer<User>) -> Router {
 /// A server on a free port, which ends with the test.
 pub(crate) struct Server {
     pub(crate) addr: SocketAddr,
-    task: Option<JoinHandle<()>>,
+    /// `None` if somebody else has started it.
+    pub(crate) task: Option<JoinHandle<()>>,
 }
 
 impl Server {
@@ -139,11 +140,6 @@ impl Server {
         let addr = listener.local_addr().unwrap();
         let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
         Self { addr, task: Some(task) }
-    }
-
-    /// One that somebody else has started.
-    pub(crate) fn at(addr: SocketAddr) -> Self {
-        Self { addr, task: None }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

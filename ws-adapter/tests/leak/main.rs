@@ -93,7 +93,7 @@ fn serve(log: Log) -> Server {
             });
         });
     });
-    Server::at(receive.recv().unwrap())
+    Server { addr: receive.recv().unwrap(), task: None }
 }
 
 /// One request over HTTP/2.
