@@ -39,13 +39,17 @@ for crate in auth-core auth-jwt auth-basic ws-adapter demo; do
     cargo clippy -p "$crate" --all-targets --locked -- -D warnings
     cargo test -p "$crate" --locked
 done
-for feature in auth-core:axum auth-core:metrics auth-core:test-util auth-basic:argon2 ws-adapter:axum ws-adapter:metrics; do
-    say "${feature%:*} with nothing but ${feature#*:}"
-    cargo clippy -p "${feature%:*}" --no-default-features --features "${feature#*:}" --locked -- -D warnings
+for feature in auth-core:axum auth-core:metrics auth-core:test-util auth-basic:argon2 \
+    ws-adapter:axum ws-adapter:metrics ws-adapter:socketio; do
+    crate="${feature%:*}"
+    say "$crate with nothing but ${feature#*:}"
+    cargo clippy -p "$crate" --all-targets --no-default-features --features "${feature#*:}" --locked -- -D warnings
+    cargo test -p "$crate" --no-default-features --features "${feature#*:}" --locked
 done
-cargo clippy -p ws-adapter --no-default-features --locked -- -D warnings
+cargo clippy -p ws-adapter --all-targets --no-default-features --locked -- -D warnings
 
 say "a stranger's crate"
+cargo clippy --manifest-path consumer/Cargo.toml --all-targets --locked -- -D warnings
 cargo test --manifest-path consumer/Cargo.toml --locked
 
 say "licences"
