@@ -52,6 +52,8 @@ const MAX_LEEWAY: Duration = Duration::from_secs(300);
 pub struct Jwt<C> {
     pub(crate) name: String,
     pub(crate) realm: String,
+    pub(crate) scope: String,
+    pub(crate) error_uri: Option<String>,
     pub(crate) extractor: Box<dyn Extractor>,
     pub(crate) keys: Keys,
     pub(crate) policy: Policy,
@@ -115,6 +117,8 @@ impl<C> Jwt<C> {
         Self {
             name: "jwt".into(),
             realm: "api".into(),
+            scope: String::new(),
+            error_uri: None,
             extractor: Box::new(bearer()),
             keys,
             policy,
@@ -132,6 +136,53 @@ impl<C> Jwt<C> {
     pub fn realm(mut self, realm: impl Into<String>) -> Self {
         self.realm = realm.into();
         self
+    }
+
+    /// Tells clients in the challenge which scopes a token needs (RFC 6750, 3); the default says nothing of scopes.
+    /// Called again, it replaces what was said before.
+    ///
+    /// Where the callback refuses with [`Rejection::insufficient_scope`](auth_core::Rejection::insufficient_scope), the
+    /// scopes that it names are sent instead.
+    ///
+    /// # Security
+    /// It is text for the client, and nothing is checked: a token with other scopes, or with none, is let in. The
+    /// verify callback is the place to look at its claim `scope`.
+    ///
+    /// # Errors
+    /// If a scope is empty, or has a blank, a quote, a backslash or anything beyond visible ASCII (RFC 6749, 3.3).
+    pub fn challenge_scope(mut self, scopes: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, ConfigError> {
+        let mut joined = String::new();
+        for scope in scopes {
+            let scope = scope.as_ref();
+            if !is_plain(scope) {
+                return Err(ConfigError::new(
+                    "a scope is empty or has other than visible ASCII characters, or a quote or backslash: \
+                     give each scope by itself",
+                ));
+            }
+            if !joined.is_empty() {
+                joined.push(' ');
+            }
+            joined.push_str(scope);
+        }
+        self.scope = joined;
+        Ok(self)
+    }
+
+    /// Names a page for people about what went wrong (RFC 6750, 3). It is sent beside an `error`, and never without one.
+    ///
+    /// # Errors
+    /// If it is empty, or has a blank, a quote, a backslash or anything beyond visible ASCII.
+    pub fn error_uri(mut self, uri: impl Into<String>) -> Result<Self, ConfigError> {
+        let uri = uri.into();
+        if !is_plain(&uri) {
+            return Err(ConfigError::new(
+                "the error URI is empty or has other than visible ASCII characters, or a quote or backslash: \
+                 percent-encode them",
+            ));
+        }
+        self.error_uri = Some(uri);
+        Ok(self)
     }
 
     /// Where tokens are looked for; the default is [`bearer`].
@@ -276,6 +327,11 @@ impl<C> Jwt<C> {
     {
         JwtStrategy::new(self, verify)
     }
+}
+
+/// What a scope and an error URI may be made of: `%x21 / %x23-5B / %x5D-7E` (RFC 6750, 3).
+fn is_plain(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\'))
 }
 
 impl<C> fmt::Debug for Jwt<C> {

@@ -97,7 +97,13 @@ where
         let mut schemes = Vec::new();
         self.jwt.extractor.schemes(&mut schemes);
         for scheme in schemes {
-            let challenge = Challenge::new(scheme).with("realm", &self.jwt.realm).reporting_errors();
+            let mut challenge = Challenge::new(scheme).with("realm", &self.jwt.realm).reporting_errors();
+            if !self.jwt.scope.is_empty() {
+                challenge = challenge.with("scope", &self.jwt.scope);
+            }
+            if let Some(uri) = &self.jwt.error_uri {
+                challenge = challenge.with_error_uri(uri);
+            }
             if !out.contains(&challenge) {
                 out.push(challenge);
             }

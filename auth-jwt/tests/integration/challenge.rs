@@ -40,6 +40,29 @@ fn realm_is_quoted() {
 }
 
 #[test]
+fn scope_called_again_counts_the_last_time_and_none_is_left_out() {
+    let line = |scopes: &[&str]| {
+        let jwt = jwt().extract(extract::bearer()).challenge_scope(["chat:read"]).unwrap();
+        let mut challenges: Vec<Challenge> = Vec::new();
+        jwt.challenge_scope(scopes).unwrap().verify(accept).challenges(&mut challenges);
+        challenges[0].to_string()
+    };
+    assert_eq!(line(&["a", "b"]), r#"Bearer realm="api", scope="a b""#);
+    assert_eq!(line(&[]), r#"Bearer realm="api""#);
+}
+
+/// RFC 6750, 3 says which characters they may hold: no quote, no backslash, and in a scope no blank.
+#[test]
+fn scope_and_error_uri_with_other_characters_do_not_build() {
+    for good in ["!", "#", "[", "]", "~", "https://id.example/chat.read"] {
+        assert!(jwt().challenge_scope([good]).is_ok() && jwt().error_uri(good).is_ok(), "{good:?}");
+    }
+    for bad in ["", " ", "a b", "a\tb", "\"", "\\", "\u{7f}", "\r\n", "\u{e9}"] {
+        assert!(jwt().challenge_scope(["chat:read", bad]).is_err() && jwt().error_uri(bad).is_err(), "{bad:?}");
+    }
+}
+
+#[test]
 fn refusal_of_another_scheme_reports_the_error() {
     let jwt = jwt().extract(extract::auth_scheme("JWT"));
     let refusal = ask(jwt.verify(accept), &request("authorization", "JWT a.b.c")).unwrap_err();

@@ -346,6 +346,42 @@ fn row_64_challenge_has_realm_scope_error_and_description_in_this_order() {
     assert!(challenge.starts_with(expected), "{challenge}");
 }
 
+#[test]
+fn row_64_scope_and_error_uri_of_the_strategy_stand_in_their_places() {
+    let lines = |value: Option<&str>| {
+        let strategy = jwt().extract(extract::bearer()).challenge_scope(["chat:read", "chat:write"]).unwrap();
+        let strategy = strategy.error_uri("https://id.example/errors").unwrap().realm("chat").verify(accept);
+        let parts = value.map_or_else(|| uri("/"), |value| authorization(&format!("Bearer {value}")));
+        let refusal = ask(strategy, &parts).unwrap_err();
+        (refusal.status().as_u16(), refusal.challenges().iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    // Nothing was sent, so nothing is wrong: no page about errors either.
+    assert_eq!(lines(None), (401, vec![r#"Bearer realm="chat", scope="chat:read chat:write""#.to_owned()]));
+    let wrong = concat!(
+        r#"Bearer realm="chat", scope="chat:read chat:write", error="invalid_token", "#,
+        r#"error_description="The credentials are invalid", error_uri="https://id.example/errors""#
+    );
+    assert_eq!(lines(Some("a.b.c")), (401, vec![wrong.to_owned()]));
+}
+
+#[test]
+fn row_64_scope_of_the_challenge_is_not_checked() {
+    let strategy = jwt().extract(extract::bearer()).challenge_scope(["chat:read"]).unwrap().verify(accept);
+    let narrow = token(&claims(json!({ "scope": "mail:read" })));
+    assert!(ask(strategy, &authorization(&format!("Bearer {narrow}"))).is_ok());
+}
+
+#[test]
+fn row_64_scope_that_the_callback_names_stands_in_the_place_of_the_strategys() {
+    let narrow = || Verdict::<()>::refuse(Rejection::insufficient_scope(&["chat:write"]));
+    let strategy = jwt().extract(extract::bearer()).challenge_scope(["chat:read"]).unwrap();
+    let strategy = strategy.verify(move |_: Value| async move { narrow() });
+    let refusal = ask(strategy, &authorization(&format!("Bearer {}", good()))).unwrap_err();
+    let challenge = refusal.challenges()[0].to_string();
+    let expected = r#"Bearer realm="api", scope="chat:write", error="insufficient_scope", error_description="#;
+    assert!(challenge.starts_with(expected), "{challenge}");
+}
+
 /// † The description is a constant, whatever was wrong.
 #[test]
 fn row_65_refused_token_is_an_invalid_token_with_a_constant_description() {
