@@ -3,7 +3,8 @@
 //! It is for servers on axum, tower or hyper that authenticate with a chain of `auth-core`. It is not a strategy and
 //! holds no chain logic: who is let in is decided there. It is no CSRF protection, no rate limit and no TLS either.
 //!
-//! ```no_run
+#![cfg_attr(feature = "axum", doc = "```no_run")]
+#![cfg_attr(not(feature = "axum"), doc = "```ignore")]
 //! use std::convert::Infallible;
 //!
 //! use auth_basic::{Basic, BasicLogin};
