@@ -72,7 +72,7 @@ async fn run(cli: Cli) -> Result<(), Box<dyn Error + Send + Sync>> {
     for warning in warnings(&cli.secret) {
         tracing::warn!("{warning}");
     }
-    write!(std::io::stdout(), "{}", hints(listener.local_addr()?, &settings)?)?;
+    write!(std::io::stdout(), "{}", hints(listener.local_addr()?, &cli.secret, &settings)?)?;
     Server::default().run(listener, app, settings.shutdown.clone(), stop_signal()).await;
     Ok(())
 }

@@ -27,7 +27,8 @@ use ws_adapter::Shutdown;
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Server {
-    /// How long a client may take to send the head of a request; 10 s by default.
+    /// How long a client may take to send the head of a request; 10 s by default. On HTTP/2 it holds for the first
+    /// request of a connection; after that a peer only has to answer pings.
     pub header_deadline: Duration,
     /// How long requests and sockets may take to end once the server goes down; 5 s by default.
     pub drain: Duration,
@@ -68,7 +69,11 @@ impl Server {
         }
         drop(listener);
         shutdown.begin();
-        let drained = async { tokio::join!(graceful.shutdown(), shutdown.drained()) };
+        // In this order: a handshake that is still under way opens a socket, which is then closed too.
+        let drained = async {
+            graceful.shutdown().await;
+            shutdown.drained().await;
+        };
         if time::timeout(self.drain, drained).await.is_err() {
             tracing::warn!("some connections had to be cut off");
         }

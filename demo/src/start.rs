@@ -2,10 +2,13 @@ use std::{fmt::Write as _, net::SocketAddr};
 
 use auth_core::BoxError;
 
-use crate::{Settings, signer};
+use crate::{Settings, TOKEN_TTL, signer};
 
 /// The token of the original tutorial: HS256 with the secret `secret`, and no `exp`.
 pub const TUTORIAL_TOKEN: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMDAxIiwibmFtZSI6ImFkbWluIiwiaWF0IjoxNTE2MDQ0NDQ0fQ.aWj5grFWJwcsbgxNJ7HdfL5PUfD8fMh9GwXutuR86GE";
+
+/// The secret of the tutorial, with which that token is signed.
+const TUTORIAL_SECRET: &str = "secret";
 
 /// What a person has to know who starts this, one line each.
 #[must_use]
@@ -21,9 +24,10 @@ pub fn warnings(secret: &str) -> Vec<&'static str> {
 ///
 /// # Errors
 /// If no token can be signed.
-pub fn hints(addr: SocketAddr, settings: &Settings) -> Result<String, BoxError> {
-    let token = signer(settings)?.sign(&serde_json::json!({ "sub": "1001", "name": "admin" }))?;
-    let token = token.expose();
+pub fn hints(addr: SocketAddr, secret: &str, settings: &Settings) -> Result<String, BoxError> {
+    let signed = signer(settings)?.sign_for(&serde_json::json!({ "sub": "1001" }), TOKEN_TTL)?;
+    // The tutorial's never expires, and everybody has it anyway; with another secret, none is printed that stays good.
+    let token = if secret == TUTORIAL_SECRET { TUTORIAL_TOKEN } else { signed.expose() };
     let mut text = String::new();
     write!(
         text,

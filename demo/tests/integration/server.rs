@@ -1,4 +1,4 @@
-//! The deadlines of the accept loop.
+//! The accept loop: its deadlines, and what it answers to paths that are not there.
 
 use std::time::Duration;
 
@@ -46,4 +46,34 @@ async fn socket_outlives_the_deadline_of_the_head() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     futures_util::SinkExt::send(&mut client.0, "still here".into()).await.unwrap();
     assert!(client.next().await.unwrap().is_text());
+}
+
+#[tokio::test]
+async fn path_that_does_not_exist_is_404_with_and_without_credentials() {
+    let demo = Demo::start().await;
+    for authorization in [None, Some(BASIC), Some(WRONG_BASIC), Some("Bearer a.b.c")] {
+        assert_eq!(demo.get("/nope", authorization).await.status(), 404);
+    }
+}
+
+#[tokio::test]
+async fn handshake_that_is_under_way_at_the_end_is_closed_with_1012() {
+    let mut demo = Demo::start().await;
+    // The password is still being checked when the signal comes; either the handshake is refused by then, or it is
+    // closed in good order.
+    let (opened, ()) = tokio::join!(demo_connect(demo.addr), async {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        demo.stop();
+    });
+    if let Some(mut client) = opened {
+        assert_eq!(client.closed().await, Some((1012, "restarting".into())));
+    }
+}
+
+async fn demo_connect(addr: std::net::SocketAddr) -> Option<Client> {
+    let mut request =
+        tokio_tungstenite::tungstenite::client::IntoClientRequest::into_client_request(format!("ws://{addr}/ws"))
+            .unwrap();
+    request.headers_mut().insert("authorization", BASIC.parse().unwrap());
+    tokio_tungstenite::connect_async(request).await.ok().map(|(socket, _)| Client(socket))
 }
