@@ -2,13 +2,17 @@ use std::{
     future::{Future, poll_fn},
     pin::Pin,
     sync::Arc,
+    time::Duration,
 };
 
 use auth_core::{AuthRequest, Authenticated, Refusal, RefusalKind, Transport};
 use bytes::Bytes;
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
-    header::{CACHE_CONTROL, CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, UPGRADE},
+    header::{
+        CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+        UPGRADE,
+    },
     request::Parts,
 };
 use http_body::Body;
@@ -28,6 +32,11 @@ use super::{
     session::{Handle, Session},
 };
 use crate::{Close, ResponseBody, auth::leave, origin::OriginVerdict, strip, transport::classify};
+
+/// What stands between the packets of a poll.
+const SEPARATOR: &[u8] = b"\x1e";
+/// How long the last packets of a transport are waited for. They are sent at once.
+const REST: Duration = Duration::from_millis(50);
 
 /// Decides about a request to engine.io, and lets engine.io answer it or refuses it.
 pub(super) async fn answer<S, U, B, R, E>(
@@ -57,9 +66,10 @@ where
     };
 
     let mut response = match (ask, session) {
-        (Ask::Poll(_) | Ask::Post(_), Some(session)) => {
-            exchange(&shared, service, Request::from_parts(parts, body), ask, &session).await?
+        (Ask::Poll(sid), Some(session)) => {
+            poll(&shared.path, service, Request::from_parts(parts, body), sid, &session).await?
         }
+        (Ask::Post(_), Some(_)) => post(shared.limits.post_timeout, service, Request::from_parts(parts, body)).await?,
         (Ask::Upgrade(sid), Some(session)) => {
             let close = closer::<S, B, R, E>(service.clone(), &shared.path);
             switch(&shared, service, parts, &session, close(sid))
@@ -162,37 +172,70 @@ where
     Ok(Response::from_parts(head, ResponseBody::refusal(body)))
 }
 
-/// A poll or a `POST` of a transport that is there.
-async fn exchange<S, U, B, R, E>(
-    shared: &Shared<U>,
+/// A `POST` of a transport that is there.
+async fn post<S, B, R, E>(
+    timeout: Duration,
     mut service: SocketIoService<S>,
     request: Request<B>,
-    ask: Ask,
-    session: &Session,
 ) -> Result<Response<ResponseBody<R>>, E>
 where
     SocketIoService<S>: Service<Request<B>, Response = Response<R>, Error = E>,
     S: Clone,
 {
-    let answering = service.call(request);
-    let mut response = if matches!(ask, Ask::Post(_)) {
-        // A body that trickles in would outlive the transport.
-        match time::timeout(shared.limits.post_timeout, answering).await {
-            Ok(response) => response?.map(ResponseBody::inner),
-            Err(_) => {
-                let mut response = Response::new(ResponseBody::refusal(Bytes::new()));
-                *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
-                response
-            }
+    // A body that trickles in would outlive the transport.
+    let mut response = match time::timeout(timeout, service.call(request)).await {
+        Ok(response) => response?.map(ResponseBody::inner),
+        Err(_) => {
+            let mut response = Response::new(ResponseBody::refusal(Bytes::new()));
+            *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
+            response
         }
-    } else {
-        answering.await?.map(ResponseBody::inner)
     };
     soften(response.status_mut());
-    if matches!(ask, Ask::Poll(_)) && session.is_ended() {
-        session.drained.notify_one();
-    }
     Ok(response)
+}
+
+/// A poll of a transport that is there.
+async fn poll<S, B, R, E>(
+    path: &str,
+    mut service: SocketIoService<S>,
+    request: Request<B>,
+    sid: Sid,
+    session: &Session,
+) -> Result<Response<ResponseBody<R>>, E>
+where
+    SocketIoService<S>: Service<Request<B>, Response = Response<R>, Error = E>,
+    S: Clone,
+    B: From<Bytes>,
+    R: Body<Data = Bytes>,
+{
+    let mut again = service.clone();
+    let mut response = service.call(request).await?;
+    soften(response.status_mut());
+    if response.status() != StatusCode::OK || !session.is_ended() {
+        return Ok(response.map(ResponseBody::inner));
+    }
+    // Why it ends, and that it ends, are two packets. The client's next poll may come with a credential that is good no
+    // more, so both go out with this one.
+    let (mut head, body) = response.into_parts();
+    let mut packets = body.collect().await.map(Collected::to_bytes).unwrap_or_default().to_vec();
+    let rest = async {
+        let request = own_request::<B>(Method::GET, path, sid, Bytes::new())?;
+        poll_fn(|cx| again.poll_ready(cx)).await.ok()?;
+        let response = again.call(request).await.ok().filter(|response| response.status() == StatusCode::OK)?;
+        response.into_body().collect().await.ok().map(Collected::to_bytes)
+    };
+    if let Ok(Some(rest)) = time::timeout(REST, rest).await
+        && !rest.is_empty()
+    {
+        if !packets.is_empty() {
+            packets.extend(SEPARATOR);
+        }
+        packets.extend(rest);
+    }
+    head.headers.insert(CONTENT_LENGTH, packets.len().into());
+    session.drained.notify_one();
+    Ok(Response::from_parts(head, ResponseBody::refusal(packets.into())))
 }
 
 /// Answers a handshake, and hands the WebSocket to engine.io over a stream that we can end. `gone` runs after it.
@@ -250,17 +293,22 @@ where
     let path = path.to_owned();
     Box::new(move |sid| {
         Box::pin(async move {
-            let mut request = Request::new(B::from(Bytes::from_static(b"1")));
-            *request.method_mut() = Method::POST;
-            let Ok(uri) = format!("{path}?EIO=4&transport=polling&sid={sid}").parse() else {
+            let Some(request) = own_request::<B>(Method::POST, &path, sid, Bytes::from_static(b"1")) else {
                 return;
             };
-            *request.uri_mut() = uri;
             if poll_fn(|cx| service.poll_ready(cx)).await.is_ok() {
                 let _ = service.call(request).await;
             }
         })
     })
+}
+
+/// A request that we send to engine.io on the client's behalf.
+fn own_request<B: From<Bytes>>(method: Method, path: &str, sid: Sid, body: Bytes) -> Option<Request<B>> {
+    let mut request = Request::new(B::from(body));
+    *request.method_mut() = method;
+    *request.uri_mut() = format!("{path}?EIO=4&transport=polling&sid={sid}").parse().ok()?;
+    Some(request)
 }
 
 /// The id in the answer to an opening request: `0{"sid":"…",…}`.

@@ -113,6 +113,25 @@ async fn expiry_closes_a_transport_that_polls_and_says_why() {
     assert_eq!(app.calls.count(), calls);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn both_why_and_that_it_ends_come_with_one_poll() {
+    // A second one would be refused: the header has ended too.
+    for _ in 0..20 {
+        let app = app().await;
+        let authorization = format!("Bearer {}", token("ann", 60));
+        let polling = Polling::open(&app, &[("authorization", &authorization)]).await.unwrap();
+        assert_eq!(polling.connect("/", "").await, Ok(()));
+        polling.message("2[").await;
+        polling.echoes("hi", "ann: hi").await;
+        let waiting = tokio::spawn(async move { polling.poll().await });
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        app.clock.advance(Duration::from_secs(60));
+        let answer = waiting.await.unwrap();
+        assert!(answer.body.ends_with(&TOLD.join("\u{1e}")), "{answer:?}");
+        eventually(|| app.io.open() == 0).await;
+    }
+}
+
 #[tokio::test]
 async fn client_that_does_not_poll_at_the_moment_hears_why_at_its_next_poll() {
     let app = app().await;
