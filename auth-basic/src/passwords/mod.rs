@@ -20,8 +20,8 @@ pub use self::error::{PasswordError, PasswordErrorKind};
 use self::phc::{Recipe, StoredHash};
 use crate::Password;
 
-/// How long a login waits for its turn.
-const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(2);
+/// How long a login waits for its turn. Short, since the work itself comes on top of it.
+const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(1);
 
 /// How many times the memory and the work of the reference a stored hash may ask for.
 const MAX_COST_FACTOR: u64 = 8;
@@ -57,7 +57,7 @@ const MAX_REFERENCE_WORK: u64 = 100 * MAX_REFERENCE_MEMORY;
 /// ```
 ///
 /// The work is done on tokio's blocking threads, on as many at once as there are cores
-/// ([`max_parallel`](Self::max_parallel)). Who has not got a turn after two seconds ([`max_wait`](Self::max_wait)) gets
+/// ([`max_parallel`](Self::max_parallel)). Who has not got a turn after one second ([`max_wait`](Self::max_wait)) gets
 /// an error, so that a flood of logins is answered with 503 and the rest of the server goes on. A caller who goes away
 /// frees its turn only when its work is done. Clones share the turns.
 ///
@@ -122,7 +122,7 @@ impl Argon2Passwords {
         self
     }
 
-    /// How long a password waits for its turn before it is an error; the default is two seconds. The work itself, which
+    /// How long a password waits for its turn before it is an error; the default is one second. The work itself, which
     /// comes after, is not part of it.
     #[must_use]
     pub fn max_wait(mut self, wait: Duration) -> Self {

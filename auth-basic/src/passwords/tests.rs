@@ -258,10 +258,10 @@ async fn turns_are_as_many_as_set_and_shared_by_clones() {
 }
 
 #[test]
-fn defaults_are_a_turn_for_every_core_and_two_seconds() {
+fn defaults_are_a_turn_for_every_core_and_one_second() {
     let passwords = Argon2Passwords::new();
     assert_eq!(passwords.permits.available_permits(), thread::available_parallelism().unwrap().get());
-    assert_eq!(passwords.max_wait, Duration::from_secs(2));
+    assert_eq!(passwords.max_wait, Duration::from_secs(1));
 }
 
 #[tokio::test]
