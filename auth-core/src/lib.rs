@@ -99,7 +99,7 @@ pub use async_trait::async_trait;
 pub use self::axum::AuthenticatedRejection;
 pub use self::{
     carrier::Carrier,
-    chain::{Chain, EmptyChain, RevocationCheck},
+    chain::{Chain, ChainWithoutStrategy, RevocationCheck},
     challenge::Challenge,
     clock::{Clock, ManualClock, SystemClock},
     config::ConfigError,

@@ -17,7 +17,8 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// The trait is written with [`macro@async_trait`], so that strategies of different types stand in one chain.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no strategy",
-    note = "a builder becomes one with its verify callback: `Jwt::…verify(…)`, `Basic::…verify(…)`"
+    note = "a builder becomes one with its verify callback: `Jwt::…verify(…)`, `Basic::…verify(…)`",
+    note = "a chain becomes one with its first strategy: `Chain::new().or(strategy)`"
 )]
 #[async_trait]
 pub trait Strategy: Send + Sync + 'static {

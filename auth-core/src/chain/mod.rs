@@ -61,24 +61,27 @@ enum Fallback {
     Redirect(Redirect),
 }
 
-/// A chain without strategies. It is none yet: the first [`or`](Self::or) fixes the user type.
+/// What [`Chain::new`] makes: no [`Chain`] yet, and no [`Strategy`]. Add a strategy with [`or`](Self::or).
+///
+/// It has no user type, and would have to let in everybody or nobody. If the compiler names this type, a chain is used
+/// to which nothing was added.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub struct EmptyChain;
+pub struct ChainWithoutStrategy;
 
-impl EmptyChain {
-    /// The chain of this one strategy.
+impl ChainWithoutStrategy {
+    /// The chain of this one strategy, which fixes the user type.
     pub fn or<S: Strategy>(self, strategy: S) -> Chain<S::User> {
         Chain::of(vec![Node::new(strategy)])
     }
 }
 
 impl Chain<()> {
-    /// An empty chain, to which strategies are added with [`or`](EmptyChain::or).
+    /// An empty chain, to which strategies are added with [`or`](ChainWithoutStrategy::or).
     #[expect(clippy::new_ret_no_self, reason = "a chain without strategies must not be a chain")]
     #[must_use]
-    pub fn new() -> EmptyChain {
-        EmptyChain
+    pub fn new() -> ChainWithoutStrategy {
+        ChainWithoutStrategy
     }
 }
 
@@ -105,7 +108,7 @@ impl<U: Send + Sync + 'static> Chain<U> {
     #[must_use]
     pub fn and<S: Strategy>(self, strategy: S) -> Chain<(U, S::User)> {
         let fallback = self.fallback.clone();
-        Chain { fallback, ..EmptyChain.or(and::And::new(self, strategy)) }
+        Chain { fallback, ..ChainWithoutStrategy.or(and::And::new(self, strategy)) }
     }
 
     /// Turns the users of this chain into another type, so that it can stand beside strategies of that type.
@@ -152,7 +155,7 @@ impl<U: Send + Sync + 'static> Chain<U> {
         F: Fn(Accept<U>) -> Result<Outcome<V>, BoxError> + Send + Sync + 'static,
     {
         let fallback = self.fallback.clone();
-        Chain { fallback, ..EmptyChain.or(and_then::AndThen::new(self, f)) }
+        Chain { fallback, ..ChainWithoutStrategy.or(and_then::AndThen::new(self, f)) }
     }
 
     /// Asks the next strategy after a [`Reject`](Outcome::Reject) too, as Passport does. If none accepts, the first

@@ -1,9 +1,17 @@
-//! A chain without strategies is no chain.
+//! A chain without strategies is no chain, and the errors say what is missing.
 
-use auth_core::{AuthRequest, Chain};
+use auth_core::{AuthRequest, Chain, Strategy};
+
+fn protect(_: Chain<u64>) {}
+
+fn nest(_: impl Strategy) {}
 
 async fn ask(request: &AuthRequest<'_>) {
     let _ = Chain::new().authenticate(request).await;
 }
 
-fn main() {}
+fn main() {
+    protect(Chain::new());
+    nest(Chain::new());
+    let _ = Chain::new().or(Chain::new());
+}
