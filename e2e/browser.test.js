@@ -1,0 +1,188 @@
+// The page in a real browser: its own, and a foreign one.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+
+import { startBrowser } from "./lib/chromium.js";
+import { startDemo } from "./lib/demo.js";
+
+const CLIENT = readFileSync(join(import.meta.dirname, "node_modules/socket.io-client/dist/socket.io.min.js"), "utf8");
+
+let demo;
+let browser;
+before(async () => {
+  demo = await startDemo();
+  browser = await startBrowser();
+});
+after(async () => {
+  await browser?.close();
+  await demo?.stop();
+});
+
+/** The demo's page, with this tab chosen. */
+async function open(tab) {
+  const page = await browser.newPage();
+  page.setDefaultTimeout(8000);
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(String(error)));
+  await page.goto(demo.url);
+  await page.click(`#tab-${tab}`);
+  assert.equal(await page.textContent("#state"), "idle");
+  return { page, errors };
+}
+
+async function state(page, expected) {
+  await page.waitForSelector(`#state.${expected}`);
+  assert.equal(await page.textContent("#state"), expected);
+}
+
+async function says(page, text) {
+  await page.fill("#message", text);
+  await page.click("#send");
+  await page.getByText(`← server response: ${text}`, { exact: true }).waitFor();
+}
+
+test("the page loads nothing from elsewhere", async () => {
+  const page = await browser.newPage();
+  const elsewhere = [];
+  page.on("request", (request) => {
+    if (!request.url().startsWith(demo.url) && !request.url().startsWith("data:")) elsewhere.push(request.url());
+  });
+  await page.goto(demo.url, { waitUntil: "networkidle" });
+  assert.deepEqual(elsewhere, []);
+  await page.close();
+});
+
+describe("Socket.IO in the page", () => {
+  const ways = [["auth", "polling"], ["auth", "websocket"], ["auth", "upgrade"], ["headers", "polling"]];
+  for (const [place, transport] of ways) {
+    test(`the tutorial's token in ${place} over ${transport} is in, and is answered`, async () => {
+      const { page, errors } = await open("socketio");
+      await page.selectOption("#place", place);
+      await page.selectOption("#transport", transport);
+      await page.click("#connect");
+      await state(page, "connected");
+      await says(page, "hello");
+      await page.click("#disconnect");
+      await state(page, "closed");
+      assert.deepEqual(errors, []);
+      await page.close();
+    });
+
+    test(`a bad token in ${place} over ${transport} is refused, with its reason`, async () => {
+      const { page } = await open("socketio");
+      await page.selectOption("#place", place);
+      await page.selectOption("#transport", transport);
+      await page.fill("#token", "a.b.c");
+      await page.click("#connect");
+      await state(page, "refused");
+      const reason = place === "auth" ? "unauthorized:invalid_credentials" : "HTTP 401 invalid_credentials";
+      assert.match(await page.textContent("#log"), new RegExp(reason));
+      await page.close();
+    });
+
+    test(`a token in ${place} over ${transport} that expires is shown as that`, async () => {
+      const { page } = await open("socketio");
+      await page.selectOption("#place", place);
+      await page.selectOption("#transport", transport);
+      await page.fill("#token", demo.token("1001", 3));
+      await page.click("#connect");
+      await state(page, "connected");
+      await state(page, "expired");
+      assert.match(await page.textContent("#log"), /disconnected: token_expired/);
+      await page.close();
+    });
+  }
+
+  test("nobody is refused", async () => {
+    const { page } = await open("socketio");
+    await page.check("input[value=nothing]");
+    await page.click("#connect");
+    await state(page, "refused");
+    assert.match(await page.textContent("#log"), /unauthorized:missing_credentials/);
+    await page.close();
+  });
+
+  test("a login is in, and a wrong one is refused without the browser asking for another", async () => {
+    const { page } = await open("socketio");
+    await page.check("input[value=basic]");
+    for (const [place, transport] of ways) {
+      await page.selectOption("#place", place);
+      await page.selectOption("#transport", transport);
+      await page.fill("#password", "password");
+      await page.click("#connect");
+      await state(page, "connected");
+      await page.click("#disconnect");
+      await state(page, "closed");
+      await page.fill("#password", "guess");
+      await page.click("#connect");
+      await state(page, "refused");
+    }
+    await page.close();
+  });
+});
+
+describe("WebSocket in the page", () => {
+  test("a token in a subprotocol is in, and is answered", async () => {
+    const { page } = await open("websocket");
+    await page.click("#connect");
+    await state(page, "open");
+    await says(page, "hello");
+    await page.close();
+  });
+
+  test("a bad one is refused", async () => {
+    const { page } = await open("websocket");
+    await page.fill("#token", "a.b.c");
+    await page.click("#connect");
+    await state(page, "refused");
+    await page.close();
+  });
+
+  test("one that expires closes the socket with 4401", async () => {
+    const { page } = await open("websocket");
+    await page.fill("#token", demo.token("1001", 2));
+    await page.click("#connect");
+    await state(page, "open");
+    await state(page, "expired");
+    assert.match(await page.textContent("#log"), /socket closed: 4401 token_expired/);
+    await page.close();
+  });
+});
+
+describe("a page of a foreign origin", () => {
+  let foreign;
+  before(async () => {
+    foreign = createServer((request, response) => {
+      const script = request.url === "/client.js";
+      response.setHeader("content-type", script ? "text/javascript" : "text/html");
+      response.end(script ? CLIENT : '<!doctype html><script src="/client.js"></script>');
+    });
+    await new Promise((resolve) => foreign.listen(0, "127.0.0.1", resolve));
+  });
+  after(() => foreign.close());
+
+  for (const transport of ["polling", "websocket"]) {
+    test(`is refused over ${transport}, cookie and good token or not`, async () => {
+      const context = await browser.newContext();
+      // A cookie belongs to the host, whatever the port.
+      await context.addCookies([{ name: "jwt", value: demo.token("1001", 60), url: demo.url }]);
+      const page = await context.newPage();
+      const origin = `http://127.0.0.1:${foreign.address().port}`;
+      await page.goto(origin);
+      const outcome = await page.evaluate(([url, transport, token]) => new Promise((resolve) => {
+        const socket = io(url, { transports: [transport], reconnection: false, withCredentials: true, auth: { token } });
+        socket.on("connect", () => resolve("connected"));
+        socket.on("connect_error", (error) => resolve(error.type));
+      }), [demo.url, transport, demo.token("1001", 60)]);
+      assert.equal(outcome, "TransportError");
+      // The browser hides the status from a foreign page, and from the test as well.
+      const asked = await fetch(`${demo.url}/socket.io/?EIO=4&transport=polling`, { headers: { origin } });
+      assert.equal(asked.status, 403);
+      await context.close();
+    });
+  }
+});

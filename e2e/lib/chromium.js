@@ -1,0 +1,16 @@
+// Debian's Chromium, under whatever name it has.
+
+import { existsSync } from "node:fs";
+import { chromium } from "playwright-core";
+
+const PATHS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+
+export async function startBrowser() {
+  const executablePath = [process.env.CHROMIUM, ...PATHS].find((path) => path && existsSync(path));
+  if (!executablePath) throw new Error("Chromium is missing: install it, or name it in CHROMIUM");
+  return chromium.launch({
+    executablePath,
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+      "--disable-component-update", "--disable-sync"],
+  });
+}

@@ -1,0 +1,43 @@
+// The demo as a process of its own, on a free port.
+
+import { execFileSync, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+const root = join(import.meta.dirname, "..", "..");
+
+/** The program: of the environment, or freshly built. */
+function program() {
+  if (process.env.DEMO_BIN) return process.env.DEMO_BIN;
+  const options = { cwd: root, encoding: "utf8", maxBuffer: 1 << 26, stdio: ["ignore", "pipe", "inherit"] };
+  execFileSync("cargo", ["build", "--quiet", "--locked", "-p", "demo"], options);
+  const metadata = execFileSync("cargo", ["metadata", "--locked", "--no-deps", "--format-version", "1"], options);
+  const path = join(JSON.parse(metadata).target_directory, "debug", "demo");
+  if (!existsSync(path)) throw new Error(`the demo was built, but is not at ${path}`);
+  return path;
+}
+
+/** Starts the demo; `{ url, pid, token(sub, ttl), stop() }`. */
+export async function startDemo() {
+  const path = program();
+  const child = spawn(path, ["--port", "0"], { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, RUST_LOG: "error" } });
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  const url = await new Promise((resolve, reject) => {
+    ended.then((code) => reject(new Error(`the demo ended with ${code}`)));
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      const found = /Open\s+(http:\/\/\S+?)\/?$/.exec(line);
+      if (found) resolve(found[1]);
+    });
+  });
+  return {
+    url,
+    pid: child.pid,
+    token: (sub, ttl) => execFileSync(path, ["token", "--sub", sub, "--ttl", String(ttl)], { encoding: "utf8" }).trim(),
+    async stop() {
+      // By its process id, and nobody else's.
+      process.kill(child.pid, "SIGTERM");
+      await ended;
+    },
+  };
+}

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# The demo against the npm client and a browser. Installs what is missing, and says in one line what it cannot install.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+missing() { echo "e2e: $1 is missing, and cannot be installed here: $2" >&2; exit 1; }
+
+install() {
+    command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || return 1
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+command -v node >/dev/null && command -v npm >/dev/null || install nodejs npm || missing "Node.js" "install version 20 or later"
+[ -n "${CHROMIUM:-}" ] || command -v chromium >/dev/null || command -v chromium-browser >/dev/null \
+    || command -v google-chrome >/dev/null || install chromium || missing "Chromium" "install it, or name it in CHROMIUM"
+
+npm ci --silent || missing "a package of package-lock.json" "npm ci failed"
+exec node --test

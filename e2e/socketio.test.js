@@ -1,0 +1,138 @@
+// The client from npm, in every way that it can bring a credential.
+
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { after, before, describe, test } from "node:test";
+import { io } from "socket.io-client";
+
+import { startDemo } from "./lib/demo.js";
+
+const TRANSPORTS = { polling: ["polling"], websocket: ["websocket"], upgrade: ["polling", "websocket"] };
+const ADMIN = "1001";
+const GUEST = "1003";
+const basic = (name, password) => `Basic ${Buffer.from(`${name}:${password}`).toString("base64")}`;
+
+let demo;
+before(async () => { demo = await startDemo(); });
+after(() => demo.stop());
+
+/** The event, within five seconds. */
+function once(emitter, event) {
+  return new Promise((resolve, reject) => {
+    const late = setTimeout(() => reject(new Error(`no ${event}`)), 5000);
+    emitter.once(event, (...what) => {
+      clearTimeout(late);
+      resolve(what);
+    });
+  });
+}
+
+function client(transport, { header, auth } = {}) {
+  return io(demo.url, {
+    transports: TRANSPORTS[transport],
+    forceNew: true,
+    reconnection: false,
+    auth,
+    extraHeaders: header && { Authorization: header },
+  });
+}
+
+/** `connected`, the code of the refusal, or the status of the refusal before engine.io. */
+async function outcome(transport, credential) {
+  const socket = client(transport, credential);
+  try {
+    return await new Promise((resolve, reject) => {
+      setTimeout(() => reject(new Error("neither in nor out")), 5000).unref();
+      socket.once("connect", () => resolve("connected"));
+      socket.once("connect_error", (error) => resolve(
+        error.type === "TransportError" ? Number(/\d{3}$/.exec(error.context?.status ?? error.description?.message)) : error.message,
+      ));
+    });
+  } finally {
+    socket.disconnect();
+  }
+}
+
+async function echoes(socket, text) {
+  const answer = once(socket, "message");
+  socket.emit("message", text);
+  assert.deepEqual(await answer, [`server response: ${text}`]);
+}
+
+for (const transport of Object.keys(TRANSPORTS)) {
+  describe(`over ${transport}`, () => {
+    const rows = [
+      ["nothing", () => ({}), "unauthorized:missing_credentials"],
+      ["a bad token in auth", () => ({ auth: { token: "a.b.c" } }), "unauthorized:invalid_credentials"],
+      ["an expired token in auth", () => ({ auth: { token: demo.token(ADMIN, 0) } }), "unauthorized:token_expired"],
+      ["a good token in auth", () => ({ auth: { token: demo.token(ADMIN, 60) } }), "connected"],
+      ["a bad login in auth", () => ({ auth: { username: "admin", password: "guess" } }), "unauthorized:invalid_credentials"],
+      ["a good login in auth", () => ({ auth: { username: "admin", password: "password" } }), "connected"],
+      ["a bad token in a header", () => ({ header: "Bearer a.b.c" }), 401],
+      ["an expired token in a header", () => ({ header: `Bearer ${demo.token(ADMIN, 0)}` }), 401],
+      ["a good token in a header", () => ({ header: `bearer ${demo.token(ADMIN, 60)}` }), "connected"],
+      ["a bad login in a header", () => ({ header: basic("admin", "guess") }), 401],
+      ["a good login in a header", () => ({ header: basic("admin", "password") }), "connected"],
+      ["the same user in both", () => ({ header: basic("admin", "password"), auth: { token: demo.token(ADMIN, 60) } }), "connected"],
+      ["two users", () => ({ header: `Bearer ${demo.token(ADMIN, 60)}`, auth: { token: demo.token(GUEST, 60) } }), "forbidden"],
+    ];
+    for (const [what, credential, expected] of rows) {
+      test(`${what}: ${expected}`, async () => assert.equal(await outcome(transport, credential()), expected));
+    }
+
+    test("a message is answered at once", async () => {
+      const socket = client(transport, { auth: { token: demo.token(ADMIN, 60) } });
+      await once(socket, "connect");
+      await echoes(socket, "hi");
+      if (transport === "upgrade" && socket.io.engine.transport.name !== "websocket") await once(socket.io.engine, "upgrade");
+      assert.equal(socket.io.engine.transport.name, transport === "polling" ? "polling" : "websocket");
+      await echoes(socket, "again");
+      socket.disconnect();
+    });
+
+    for (const place of ["auth", "header"]) {
+      test(`a token in ${place} that expires ends the connection, and says so`, async () => {
+        const token = demo.token(ADMIN, 2);
+        const socket = client(transport, place === "auth" ? { auth: { token } } : { header: `Bearer ${token}` });
+        await once(socket, "connect");
+        const [closed, disconnected] = await Promise.all([once(socket, "auth_closed"), once(socket, "disconnect")]);
+        assert.deepEqual(closed, [{ reason: "token_expired" }]);
+        assert.equal(disconnected[0], "io server disconnect");
+        assert.equal(socket.connected, false);
+      });
+    }
+  });
+}
+
+test("a sid is of no use to another user", async () => {
+  const socket = client("polling", { header: `Bearer ${demo.token(ADMIN, 60)}` });
+  await once(socket, "connect");
+  const url = `${demo.url}/socket.io/?EIO=4&transport=polling&sid=${socket.io.engine.id}`;
+  const guest = { headers: { Authorization: `Bearer ${demo.token(GUEST, 60)}` } };
+  assert.equal((await fetch(url, guest)).status, 403);
+  assert.equal((await fetch(url, { ...guest, method: "POST", body: '42["message","hi"]' })).status, 403);
+  assert.equal((await fetch(url)).status, 401);
+  const upgrade = io(demo.url, {
+    transports: ["websocket"], forceNew: true, reconnection: false, extraHeaders: guest.headers,
+    query: { sid: socket.io.engine.id },
+  });
+  const [error] = await once(upgrade, "connect_error");
+  assert.match(String(error.description?.message), /403$/);
+  await echoes(socket, "still mine");
+  socket.disconnect();
+});
+
+test("two hundred clients connect, echo and leave, and nothing is left", async () => {
+  const open = () => readdirSync(`/proc/${demo.pid}/fd`).length;
+  const token = demo.token(ADMIN, 60);
+  const before = open();
+  const sockets = Array.from({ length: 200 }, (_, n) =>
+    client(Object.keys(TRANSPORTS)[n % 3], n % 2 ? { auth: { token } } : { header: `Bearer ${token}` }));
+  await Promise.all(sockets.map(async (socket, n) => {
+    await once(socket, "connect");
+    await echoes(socket, `hello from ${n}`);
+  }));
+  for (const socket of sockets) socket.disconnect();
+  for (let tries = 0; open() > before + 5 && tries < 100; tries++) await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.ok(open() <= before + 5, `${open()} files are open, ${before} were`);
+});
