@@ -3,12 +3,14 @@ use std::{
     future::Future,
     io,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     sync::{oneshot, watch},
+    time::{self, Sleep},
 };
 
 use crate::Close;
@@ -21,6 +23,9 @@ pub(super) struct Connection<I> {
     io: I,
     cut: Pin<Box<dyn Future<Output = Close> + Send>>,
     reading: Reading,
+    stall: Duration,
+    /// Runs while the client takes nothing of what it is sent.
+    stalled: Option<Pin<Box<Sleep>>>,
     /// Dropped with the stream, and so tells that it is gone.
     _gone: oneshot::Sender<()>,
 }
@@ -32,7 +37,14 @@ enum Reading {
 
 impl<I> Connection<I> {
     /// The stream, and what completes when it is gone.
-    pub(super) fn new(io: I, mut cut: watch::Receiver<Option<Close>>) -> (Self, oneshot::Receiver<()>) {
+    ///
+    /// A client that takes nothing for as long as `stall` is given up: engine.io would wait for it for ever, even in order
+    /// to close the session.
+    pub(super) fn new(
+        io: I,
+        mut cut: watch::Receiver<Option<Close>>,
+        stall: Duration,
+    ) -> (Self, oneshot::Receiver<()>) {
         let (sender, gone) = oneshot::channel();
         let cut = Box::pin(async move {
             match cut.wait_for(Option::is_some).await.map(|close| close.clone()) {
@@ -41,7 +53,25 @@ impl<I> Connection<I> {
                 _ => std::future::pending().await,
             }
         });
-        (Self { io, cut, reading: Reading::Client, _gone: sender }, gone)
+        (Self { io, cut, reading: Reading::Client, stall, stalled: None, _gone: sender }, gone)
+    }
+
+    fn poll_out<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(Pin<&mut I>, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>>
+    where
+        I: Unpin,
+    {
+        if let Poll::Ready(out) = poll(Pin::new(&mut self.io), cx) {
+            self.stalled = None;
+            return Poll::Ready(out);
+        }
+        let stall = self.stall;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(time::sleep(stall)));
+        ready!(stalled.as_mut().poll(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -66,15 +96,15 @@ impl<I: AsyncRead + Unpin> AsyncRead for Connection<I> {
 
 impl<I: AsyncWrite + Unpin> AsyncWrite for Connection<I> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
+        self.poll_out(cx, |io, cx| io.poll_write(cx, buf))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
+        self.poll_out(cx, AsyncWrite::poll_flush)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
+        self.poll_out(cx, AsyncWrite::poll_shutdown)
     }
 
     fn poll_write_vectored(
@@ -82,7 +112,7 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Connection<I> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+        self.poll_out(cx, |io, cx| io.poll_write_vectored(cx, bufs))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -104,4 +134,48 @@ fn client_close(close: &Close) -> Vec<u8> {
     frame.extend(close.code().to_be_bytes());
     frame.extend(reason.iter().take(usize::from(len) - 2));
     frame
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn client_that_takes_nothing_is_given_up() {
+        let (_cut, watch) = watch::channel(None);
+        let (server, mut client) = tokio::io::duplex(4);
+        let (mut connection, _gone) = Connection::new(server, watch, Duration::from_millis(200));
+        let taken = tokio::spawn(async move {
+            let mut taken = [0; 4];
+            time::sleep(Duration::from_millis(20)).await;
+            client.read_exact(&mut taken).await.unwrap();
+            client
+        });
+        connection.write_all(b"it takes").await.unwrap();
+        let error = connection.write_all(b"no more").await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        drop(taken.await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn cut_reads_as_a_close_of_the_client_and_then_ends() {
+        let (cut, watch) = watch::channel(None);
+        let (server, mut client) = tokio::io::duplex(64);
+        let (mut connection, gone) = Connection::new(server, watch, Duration::from_secs(1));
+        client.write_all(b"hi").await.unwrap();
+        let mut read = [0; 2];
+        connection.read_exact(&mut read).await.unwrap();
+        assert_eq!(&read, b"hi");
+        cut.send_replace(Some(Close::TOKEN_EXPIRED));
+        // Byte by byte, as a small buffer would.
+        let mut frame = Vec::new();
+        while let Ok(byte) = connection.read_u8().await {
+            frame.push(byte);
+        }
+        assert_eq!(frame, [b"\x88\x8f\0\0\0\0\x11\x31", "token_expired".as_bytes()].concat());
+        drop(connection);
+        assert!(gone.await.is_err());
+    }
 }

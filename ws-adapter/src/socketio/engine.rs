@@ -37,6 +37,8 @@ use crate::{Close, ResponseBody, auth::leave, origin::OriginVerdict, strip, tran
 const SEPARATOR: &[u8] = b"\x1e";
 /// How long the last packets of a transport are waited for. They are sent at once.
 const REST: Duration = Duration::from_millis(50);
+/// How long a WebSocket may take nothing; as long as engine.io waits for a pong.
+const STALL: Duration = Duration::from_secs(20);
 
 /// Decides about a request to engine.io, and lets engine.io answer it or refuses it.
 pub(super) async fn answer<S, U, B, R, E>(
@@ -257,7 +259,7 @@ where
     let cut = session.watch_cut();
     tokio::spawn(async move {
         if let Ok(io) = upgraded.await {
-            let (connection, dropped) = Connection::new(TokioIo::new(io), cut);
+            let (connection, dropped) = Connection::new(TokioIo::new(io), cut, STALL);
             // Completes at once: engine.io goes on in a task of its own.
             let _ = service.call((connection, request)).await;
             let _ = dropped.await;
