@@ -37,12 +37,12 @@ use crate::{
 ///
 /// `docs/chain.md` is the whole table, with the tests behind each cell.
 ///
+/// A chain is itself a [`Strategy`], so chains nest; a nested chain hands the evidence on with the name of the strategy
+/// that accepted. It is cheap to clone.
+///
 /// # Security
 /// Put strategies that read cookies last. One that stands first decides by its cookie before a later one looks at
 /// `Authorization`: a good cookie lets in though the header is wrong, an expired one refuses though the header is good.
-///
-/// A chain is itself a [`Strategy`], so chains nest; a nested chain hands the evidence on with the name of the strategy
-/// that accepted. It is cheap to clone.
 pub struct Chain<U> {
     nodes: Arc<[Node<U>]>,
     challenges: Arc<[Challenge]>,
