@@ -27,8 +27,13 @@ pub struct SocketIoAuth<U> {
 impl<U: Principal + Send + Sync + 'static> SocketIoAuth<U> {
     /// A server behind the chain of this layer, with the limits that the methods name.
     pub fn new(layer: AuthLayer<U>) -> Self {
-        let seconds = Duration::from_secs(10);
-        let limits = Limits { connect_timeout: seconds, max_connects: 3, max_auth: 16 * 1024, post_timeout: seconds };
+        let limits = Limits {
+            connect_timeout: Duration::from_secs(10),
+            max_pending: 1000,
+            max_connects: 3,
+            max_auth: 16 * 1024,
+            post_timeout: Duration::from_secs(10),
+        };
         let builder = SocketIo::builder().ws_read_buffer_size(4 * 1024);
         Self { layer, builder, limits }.max_message(64 * 1024)
     }
@@ -37,6 +42,17 @@ impl<U: Principal + Send + Sync + 'static> SocketIoAuth<U> {
     /// transport is closed: a WebSocket with 4408 `auth_timeout`.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.limits.connect_timeout = timeout;
+        self
+    }
+
+    /// How many transports may wait for a good `CONNECT` that were opened without a credential; 1000 by default. One more
+    /// is answered with 429 `too_many_connections`. One that is opened with a credential does not count.
+    ///
+    /// # Security
+    /// Nothing here counts by address: a single client that opens transports and says nothing keeps out those who bring
+    /// their credential in `auth`. Limit the requests of an address in front of this layer.
+    pub fn max_pending(mut self, transports: usize) -> Self {
+        self.limits.max_pending = transports;
         self
     }
 

@@ -121,6 +121,9 @@ impl<U: Send + Sync + 'static> Shared<U> {
         };
         let ask = Ask::of(parts, transport)?;
         let Some(sid) = ask.sid() else {
+            if user.is_err() && self.sessions.pending() >= self.limits.max_pending {
+                return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many_connections"));
+            }
             return Ok(Admitted { ask, user, origin, session: None });
         };
         let session = self.sessions.get(sid).ok_or_else(unknown_session)?;

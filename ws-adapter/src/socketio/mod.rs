@@ -67,7 +67,7 @@
 //!
 //! # Limits
 //!
-//! [`SocketIoAuth`] has them all: 10 s to a good `CONNECT`, 3 `CONNECT`s, 16 KiB of `auth`, 64 KiB a message.
+//! [`SocketIoAuth`] has them all: 10 s to a good `CONNECT`, 1000 transports that wait for one, 3 `CONNECT`s, 16 KiB of `auth`, 64 KiB a message.
 //! WebSockets are opened over HTTP/1.1 only, as engine.io does.
 //!
 //! # Security

@@ -4,7 +4,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::SystemTime,
 };
@@ -32,6 +32,8 @@ pub(super) struct Session {
     /// The `Authenticated<U>` of each namespace.
     users: Mutex<HashMap<String, Box<dyn Any + Send + Sync>>>,
     connects: AtomicUsize,
+    /// Whether it is one of those of whom nobody knows yet whose they are.
+    pending: AtomicBool,
     life: watch::Sender<Life>,
     /// What the WebSockets of this transport wait for.
     cut: watch::Sender<Option<Close>>,
@@ -73,13 +75,17 @@ impl Session {
             principal: principal.map_or_else(OnceLock::new, OnceLock::from),
             users: Mutex::default(),
             connects: AtomicUsize::new(0),
+            pending: AtomicBool::new(opened_by.is_none()),
             life: watch::Sender::new(Life { pending_until, expires_at, ..Life::default() }),
             cut: watch::Sender::new(None),
             drained: Notify::new(),
             sid: OnceLock::new(),
             sessions: sessions.clone(),
         });
-        sessions.0.lock().all.insert(session.id, Arc::downgrade(&session));
+        let mut open = sessions.0.lock();
+        open.all.insert(session.id, Arc::downgrade(&session));
+        open.pending += usize::from(opened_by.is_none());
+        drop(open);
         session
     }
 
@@ -139,6 +145,7 @@ impl Session {
     /// A `CONNECT` was good: the transport lives until the first of its credentials ends.
     pub(super) fn connected(&self, sid: Sid, expires_at: Option<SystemTime>) {
         let _ = self.sid.set(sid);
+        self.settle(&mut self.sessions.0.lock());
         self.life.send_modify(|life| {
             life.pending_until = None;
             life.expires_at = [life.expires_at, expires_at].into_iter().flatten().min();
@@ -158,6 +165,7 @@ impl Session {
     /// Takes it out of the registry, which it does by itself when the last of it goes. engine.io may hold it for longer.
     pub(super) fn forget(&self) {
         let mut open = self.sessions.0.lock();
+        self.settle(&mut open);
         open.all.remove(&self.id);
         if let Some(sid) = self.sid.get() {
             open.by_sid.remove(sid);
@@ -194,6 +202,13 @@ impl Session {
         self.users().keys().filter_map(|namespace| io.of(namespace)?.get_socket(sid)).collect()
     }
 
+    /// It is not one of the pending any more.
+    fn settle(&self, open: &mut Open) {
+        if self.pending.swap(false, Ordering::Relaxed) {
+            open.pending -= 1;
+        }
+    }
+
     fn users(&self) -> MutexGuard<'_, HashMap<String, Box<dyn Any + Send + Sync>>> {
         self.users.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -227,6 +242,8 @@ struct Open {
     all: HashMap<ConnectionId, Weak<Session>>,
     /// Those that were opened by polling, by their secret id: a WebSocket's is of no use to another request.
     by_sid: HashMap<Sid, Weak<Session>>,
+    /// How many were opened by nobody, and nobody was let in over them yet.
+    pending: usize,
 }
 
 impl Sessions {
@@ -243,6 +260,10 @@ impl Sessions {
 
     pub(super) fn count(&self) -> usize {
         self.0.lock().all.len()
+    }
+
+    pub(super) fn pending(&self) -> usize {
+        self.0.lock().pending
     }
 
     pub(super) fn doom_all(&self, close: &Close) {

@@ -37,6 +37,26 @@ async fn number_of_connects_can_be_set() {
 }
 
 #[tokio::test]
+async fn transports_that_wait_for_a_connect_are_limited() {
+    let app = app_with(|layer| layer, |auth| auth.max_pending(2)).await;
+    let mut first = Socket::open(&app, &[]).await.unwrap();
+    let second = Polling::open(&app, &[]).await.unwrap();
+    assert!(Polling::open(&app, &[]).await.err().unwrap().is(429, "too_many_connections"));
+    assert!(Socket::open(&app, &[]).await.unwrap_err().is(429, "too_many_connections"));
+    // Who brings a credential is let in all the same.
+    Polling::open(&app, &[("authorization", &bearer_of("ann"))]).await.unwrap();
+
+    assert_eq!(first.connect("/", &auth_of("ann")).await, Ok(()));
+    Polling::open(&app, &[]).await.unwrap();
+    assert_eq!(Polling::open(&app, &[]).await.err().unwrap().status, 429);
+    app.clock.advance(Duration::from_secs(10));
+    eventually(|| app.io.open() == 1).await;
+    Polling::open(&app, &[]).await.unwrap();
+    Polling::open(&app, &[]).await.unwrap();
+    assert!(second.poll().await.is(400, "unknown_session"));
+}
+
+#[tokio::test]
 async fn auth_is_at_most_16_kib_long() {
     let app = app().await;
     let padded = |len: usize| {
