@@ -3,7 +3,11 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-missing() { echo "e2e: $1 is missing, and cannot be installed here: $2" >&2; exit 1; }
+# Where all of it has to run, nothing is skipped.
+missing() {
+    echo "e2e: skipped, since $1 is missing and cannot be installed here: $2" >&2
+    [ "${CI:-}" = true ] && exit 1 || exit 0
+}
 
 install() {
     command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || return 1

@@ -52,6 +52,9 @@ say "a stranger's crate"
 cargo clippy --manifest-path consumer/Cargo.toml --all-targets --locked -- -D warnings
 cargo test --manifest-path consumer/Cargo.toml --locked
 
+say "a browser, and the npm client of Socket.IO"
+bash e2e/run.sh
+
 say "licences"
 cargo deny --all-features check --hide-inclusion-graph licenses bans sources
 cargo deny --manifest-path consumer/Cargo.toml check --hide-inclusion-graph licenses bans sources

@@ -8,6 +8,26 @@
 /// let _: Router = app;
 /// # Ok::<(), auth_core::ConfigError>(())
 /// ```
+///
+/// ```
+/// use auth_basic::{Basic, BasicLogin};
+/// use auth_core::{Authenticated, Chain, Principal, PrincipalId};
+/// use axum::{Router, routing::get};
+/// use socketioxide::extract::{Data, SocketRef};
+/// use ws_adapter::{AuthLayer, socketio::{SocketIoAuth, SocketUser}};
+///
+/// struct User { id: String }
+/// impl Principal for User {
+///     fn principal_id(&self) -> PrincipalId {
+///         PrincipalId::new("", &self.id)
+///     }
+/// }
+/// async fn me(user: Authenticated<User>) -> String { user.id.clone() }
+/// let basic = Basic::new("demo").from_payload().verify(|_: BasicLogin| async { None::<User> });
+/// let chain = Chain::new().or(basic);
+#[doc = include_str!("readme/socketio.rs")]
+/// let _: Router = app;
+/// ```
 mod readme {}
 #[doc = include_str!("../../docs/chain.md")]
 mod chain {}
