@@ -8,13 +8,14 @@
 //! ```
 //! use std::time::SystemTime;
 //! use auth_core::{
-//!     Accept, AuthRequest, BoxError, Carrier, Chain, Challenge, Outcome, Rejection, Strategy, Transport, async_trait,
-//!     extract::{self, Extractor as _},
+//!     Accept, AuthRequest, BoxError, Chain, Challenge, Needs, Outcome, Rejection, Secret, Strategy, Transport, async_trait,
+//!     extract::{Extractor as _, Header, header},
 //! };
 //!
 //! /// Knows one key, in the header `X-Api-Key`.
 //! struct ApiKey {
-//!     key: auth_core::Secret,
+//!     place: Header,
+//!     key: Secret,
 //! }
 //!
 //! #[async_trait]
@@ -29,8 +30,12 @@
 //!         out.push(Challenge::new("ApiKey").with("realm", "api"));
 //!     }
 //!
+//!     fn needs(&self) -> Needs {
+//!         Needs::of(&self.place) // the key is redacted where the request is logged
+//!     }
+//!
 //!     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Self::User>, BoxError> {
-//!         Ok(match extract::header("x-api-key").extract(request) {
+//!         Ok(match self.place.extract(request) {
 //!             Ok(None) => Outcome::Absent,
 //!             Ok(Some(found)) if self.key.ct_eq(found.expose()) => {
 //!                 Outcome::Accept(Accept::new("the robot", found.carrier()))
@@ -42,7 +47,8 @@
 //! }
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() {
-//! let chain = Chain::new().or(ApiKey { key: auth_core::Secret::new("open sesame") });
+//! let chain = Chain::new().or(ApiKey { place: header("x-api-key"), key: Secret::new("open-sesame") });
+//! assert_eq!(chain.needs().header_names(), ["x-api-key"]);
 //!
 //! let (parts, ()) = http::Request::builder().header("x-api-key", "guess").body(()).unwrap().into_parts();
 //! let request = AuthRequest::new(&parts, Transport::Http, SystemTime::now());

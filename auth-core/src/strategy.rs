@@ -3,7 +3,7 @@ use std::{error::Error, sync::Arc};
 use async_trait::async_trait;
 use http::HeaderName;
 
-use crate::{AuthRequest, Challenge, Outcome};
+use crate::{AuthRequest, Challenge, Outcome, extract::Extractor};
 
 /// An error of the system behind a strategy: a store that is down, keys that cannot be fetched.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -31,7 +31,8 @@ pub trait Strategy: Send + Sync + 'static {
     /// Adds what a client may be challenged to do; none to many. Tickets, cookies and sessions have none.
     fn challenges(&self, out: &mut Vec<Challenge>);
 
-    /// What the middleware has to prepare before, or to take away after. The default is nothing.
+    /// What the middleware has to prepare before, or to take away after. The default is nothing; a strategy with an
+    /// extractor gives [`Needs::of`] it.
     fn needs(&self) -> Needs {
         Needs::default()
     }
@@ -112,6 +113,22 @@ pub struct Needs {
 }
 
 impl Needs {
+    /// What this extractor wants, and nothing else: the whole of [`Strategy::needs`] for most strategies.
+    ///
+    /// ```
+    /// use auth_core::{Needs, extract::{Extractor as _, header, query}};
+    ///
+    /// let needs = Needs::of(&header("x-api-key").or(query("key")));
+    /// assert_eq!(needs.header_names(), ["x-api-key"]);
+    /// assert_eq!(needs.query_names(), ["key"]);
+    /// ```
+    #[must_use]
+    pub fn of<E: Extractor + ?Sized>(extractor: &E) -> Self {
+        let mut needs = Self::default();
+        extractor.needs(&mut needs);
+        needs
+    }
+
     /// Asks for the body to be read.
     pub fn set_payload(&mut self) {
         self.payload = true;

@@ -111,9 +111,7 @@ where
     }
 
     fn needs(&self) -> Needs {
-        let mut needs = Needs::default();
-        self.jwt.extractor.needs(&mut needs);
-        needs
+        Needs::of(&self.jwt.extractor)
     }
 
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Self::User>, BoxError> {

@@ -462,6 +462,18 @@ fn places_that_hold_a_secret_say_what_is_to_be_taken_out() {
 }
 
 #[test]
+fn needs_of_an_extractor_are_all_that_it_asks_for() {
+    let all = header("x-api-key").or(query("token")).or(subprotocol("auth.bearer.")).or(payload_field("token"));
+    let boxed: Box<dyn Extractor> = Box::new(header("x-api-key").or(query("token")));
+    let (all, dynamic, none) = (Needs::of(&all), Needs::of(&*boxed), Needs::of(&bearer()));
+    assert_eq!(all.header_names(), ["x-api-key"]);
+    assert_eq!((all.query_names(), all.subprotocol_prefixes()), (&["token"][..], &["auth.bearer."][..]));
+    assert!(all.payload());
+    assert_eq!(dynamic.header_names(), ["x-api-key"]);
+    assert!(!dynamic.payload() && none.header_names().is_empty() && none.query_names().is_empty());
+}
+
+#[test]
 fn malformed_place_is_refused_with_400() {
     use auth_core::{Outcome, extract::Malformed};
     let malformed = Malformed::new(Carrier::Header, "the header is repeated");

@@ -111,9 +111,7 @@ impl Strategy for Tokens {
     }
 
     fn needs(&self) -> Needs {
-        let mut needs = Needs::default();
-        self.extract.needs(&mut needs);
-        needs
+        Needs::of(&self.extract)
     }
 
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<String>, BoxError> {
