@@ -5,7 +5,8 @@ use std::borrow::Cow;
 /// | Close | Client should |
 /// |---|---|
 /// | [`TOKEN_EXPIRED`](Self::TOKEN_EXPIRED) 4401 | refresh, then reconnect |
-/// | [`RESTARTING`](Self::RESTARTING) 1012, [`INTERNAL_ERROR`](Self::INTERNAL_ERROR) 1011 | back off, then reconnect |
+/// | [`RESTARTING`](Self::RESTARTING) 1012, [`INTERNAL_ERROR`](Self::INTERNAL_ERROR) 1011, [`UNAVAILABLE`](Self::UNAVAILABLE) 1013 | back off, then reconnect |
+/// | 4401 `invalid_credentials`, 4403 `forbidden` or `revoked`: see [`AuthLayer::accept_then_close`](crate::AuthLayer::accept_then_close) | stop |
 /// | [`TOO_BIG`](Self::TOO_BIG) 1009 | stop |
 /// | [`PROTOCOL_ERROR`](Self::PROTOCOL_ERROR) 1002, [`INVALID_TEXT`](Self::INVALID_TEXT) 1007 | stop |
 /// | [`NORMAL`](Self::NORMAL) 1000 | nothing |
@@ -26,6 +27,8 @@ impl Close {
     pub const TOO_BIG: Self = Self::fixed(1009, "too_big");
     /// The handler panicked.
     pub const INTERNAL_ERROR: Self = Self::fixed(1011, "internal_error");
+    /// A system behind the chain failed, so that nothing can be said about the credential.
+    pub const UNAVAILABLE: Self = Self::fixed(1013, "unavailable");
     /// The server is shutting down.
     pub const RESTARTING: Self = Self::fixed(1012, "restarting");
     /// The credential that opened the socket has ended.

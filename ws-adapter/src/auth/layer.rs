@@ -57,6 +57,8 @@ pub(crate) struct Config<U> {
     pub(crate) subprotocol: HeaderValue,
     #[cfg(feature = "axum")]
     pub(crate) shutdown: crate::Shutdown,
+    #[cfg(feature = "axum")]
+    pub(crate) accept_then_close: bool,
 }
 
 impl<U: Send + Sync + 'static> AuthLayer<U> {
@@ -88,6 +90,8 @@ impl<U: Send + Sync + 'static> AuthLayer<U> {
                 subprotocol: HeaderValue::from_static("auth.v1"),
                 #[cfg(feature = "axum")]
                 shutdown: crate::Shutdown::new(),
+                #[cfg(feature = "axum")]
+                accept_then_close: false,
             },
         })
     }
@@ -190,6 +194,20 @@ impl<U: Send + Sync + 'static> AuthLayer<U> {
         self
     }
 
+    /// Tells pages why their sockets are refused. A browser hides the answer to a handshake; with this, a handshake that
+    /// comes from a page of an allowed origin is accepted, and closed at once with a code: 4401 `token_expired` or
+    /// `invalid_credentials`, 4403 `forbidden` or `revoked`, 1013 `unavailable`, 1011 `internal_error`. The handler never
+    /// runs. Everybody else gets the HTTP answer.
+    ///
+    /// # Security
+    /// A refused client then holds a connection for up to two seconds more.
+    #[cfg(feature = "axum")]
+    #[must_use]
+    pub fn accept_then_close(mut self) -> Self {
+        self.config.accept_then_close = true;
+        self
+    }
+
     /// Ends the sockets behind this layer when `shutdown` begins.
     #[cfg(feature = "axum")]
     #[must_use]
@@ -225,6 +243,8 @@ impl<U> Clone for Config<U> {
             subprotocol: self.subprotocol.clone(),
             #[cfg(feature = "axum")]
             shutdown: self.shutdown.clone(),
+            #[cfg(feature = "axum")]
+            accept_then_close: self.accept_then_close,
         }
     }
 }

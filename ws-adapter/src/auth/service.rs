@@ -17,7 +17,7 @@ use tower_service::Service;
 
 use super::{ResponseBody, layer::Config};
 #[cfg(feature = "axum")]
-use crate::socket::SocketContext;
+use crate::socket::{SocketContext, accept_then_close};
 use crate::{
     DefaultOnReject, OnReject as _,
     origin::OriginVerdict,
@@ -175,8 +175,31 @@ impl<U: Send + Sync + 'static> Config<U> {
                 leave(user, &mut parts);
                 Ok(Admitted { request: Request::from_parts(parts, body), subprotocol })
             }
-            Err(refusal) => Err(self.answer(refusal, &parts, transport)),
+            Err(refusal) => {
+                #[cfg(feature = "axum")]
+                if let Some(opened) = self.open_to_close(&mut parts, transport, &refusal).await {
+                    return Err(opened);
+                }
+                Err(self.answer(refusal, &parts, transport))
+            }
         }
+    }
+
+    /// Opens the socket of a page only to close it, where the layer is told to.
+    #[cfg(feature = "axum")]
+    async fn open_to_close(
+        &self,
+        parts: &mut Parts,
+        transport: Transport,
+        refusal: &Refusal,
+    ) -> Option<Response<Bytes>> {
+        let is_asked = self.accept_then_close && transport == Transport::WebSocket;
+        if !is_asked || self.origins.judge(parts) != OriginVerdict::Allowed {
+            return None;
+        }
+        let subprotocol = self.offered_subprotocol(parts);
+        // The answer to a handshake has no body.
+        Some(accept_then_close(parts, subprotocol, refusal).await?.map(|_| Bytes::new()))
     }
 
     async fn decide<B>(

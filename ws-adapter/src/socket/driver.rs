@@ -90,7 +90,7 @@ async fn any_begun(mut shutdowns: Vec<watch::Receiver<bool>>) {
 
 /// Sends the close, then reads until the peer has answered it. To drop the connection while its messages are still
 /// coming in would reset it, and the peer would never see the close.
-async fn finish(mut socket: WebSocket, close: Close, broken: bool) {
+pub(super) async fn finish(mut socket: WebSocket, close: Close, broken: bool) {
     let frame = CloseFrame { code: close.code(), reason: close.reason().into() };
     let answered = time::timeout(CLOSE_TIMEOUT, async {
         // Where the peer has closed first, this fails, and what is left to do is to answer it: reading does that.

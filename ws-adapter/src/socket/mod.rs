@@ -1,6 +1,7 @@
 //! WebSockets that end with their credential.
 
 mod driver;
+mod refuse;
 mod stream;
 mod upgrade;
 
@@ -8,6 +9,7 @@ use std::{fmt, sync::Arc, time::SystemTime};
 
 use http::HeaderValue;
 
+pub(crate) use self::refuse::accept_then_close;
 pub use self::{
     stream::AuthSocket,
     upgrade::{AuthWebSocketUpgrade, UpgradeRejection},

@@ -16,7 +16,7 @@ use super::{AuthSocket, SocketContext, driver};
 use crate::Shutdown;
 
 /// The buffer that every open socket holds, in bytes. axum's default of 128 KiB makes an idle socket cost as much.
-const BUFFER: usize = 4 * 1024;
+pub(super) const BUFFER: usize = 4 * 1024;
 /// The longest message, in bytes.
 const MAX_MESSAGE: usize = 64 * 1024;
 
@@ -134,7 +134,7 @@ impl<U: Send + Sync + 'static, S: Send + Sync> FromRequestParts<S> for AuthWebSo
 }
 
 /// What axum leaves to the client's good will: the version (RFC 6455, 4.4), and that the key is one (4.2.1).
-fn check_handshake(parts: &Parts) -> Result<(), UpgradeRejection> {
+pub(super) fn check_handshake(parts: &Parts) -> Result<(), UpgradeRejection> {
     let refuse = |status, code| Err(UpgradeRejection::NoHandshake(Refusal::new(status, code)));
     let version = parts.headers.get(SEC_WEBSOCKET_VERSION);
     if version.is_some_and(|version| version != VERSION) {

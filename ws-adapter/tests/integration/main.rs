@@ -9,6 +9,7 @@
 
 mod support;
 
+mod accept_then_close;
 mod handshake;
 mod hostile;
 mod http2;
