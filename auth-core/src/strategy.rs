@@ -12,7 +12,7 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 ///
 /// An implementation decides one thing: does this request carry a credential that is mine, and is it good? Everything
 /// else (the order of strategies, status, challenges, logging) is the chain's. `docs/writing-a-strategy.md` builds one
-/// in twenty lines.
+/// in about twenty lines.
 ///
 /// The trait is written with [`macro@async_trait`], so that strategies of different types stand in one chain.
 #[diagnostic::on_unimplemented(

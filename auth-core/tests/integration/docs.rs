@@ -1,4 +1,5 @@
-//! The tables in `docs/` name the tests that show each cell; a test that is renamed must not leave a name behind.
+//! The tables in `docs/` name the tests that show each cell; a test that is renamed must not leave a name behind. And
+//! what the pages promise of their code is true.
 
 use std::{fs, path::Path};
 
@@ -8,10 +9,13 @@ fn tests_of_this_crate() -> String {
     files.map(|path| fs::read_to_string(path).unwrap()).collect()
 }
 
+fn page(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name)).unwrap()
+}
+
 #[test]
 fn tests_that_chain_md_names_exist() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/chain.md");
-    let page = fs::read_to_string(page).unwrap();
+    let page = page("chain.md");
     let tests = tests_of_this_crate();
     let words = page.split('`').skip(1).step_by(2);
     // A test is named in a sentence; the only setting with so long a name has a section of its own.
@@ -20,4 +24,23 @@ fn tests_that_chain_md_names_exist() {
     assert!(names.len() > 50, "the page names its tests");
     let unknown: Vec<_> = names.iter().filter(|name| !tests.contains(&format!("fn {name}("))).collect();
     assert!(unknown.is_empty(), "chain.md names tests that do not exist: {unknown:#?}");
+}
+
+/// A code host shows the lines that rustdoc hides, and a strategy is promised to be about twenty.
+#[test]
+fn strategy_of_the_page_is_about_twenty_lines_shown_and_run_as_they_are() {
+    let page = page("writing-a-strategy.md");
+    let (_, code) = page.split_once("```rust\n").unwrap();
+    let (code, rest) = code.split_once("```").unwrap();
+    assert!(!code.lines().any(|line| line.trim() == "#" || line.starts_with("# ")), "a line is hidden");
+    assert!(code.contains("fn main()") && code.contains("assert_eq!"), "what is shown is what is run");
+    assert!(!rest.contains("impl Strategy for"), "there is one copy");
+
+    let (_, strategy) = code.split_once("impl Strategy for ApiKey {\n").unwrap();
+    let (body, _) = strategy.split_once("\n}\n").unwrap();
+    let lines = 2 + body.lines().filter(|line| !line.trim().is_empty()).count();
+    assert!(lines <= 24, "the strategy has {lines} lines");
+    for part in ["fn needs(", "Absent", "Foreign", "Accept", "Reject", "malformed.into()", ".await?"] {
+        assert!(body.contains(part), "the strategy shows {part}");
+    }
 }
