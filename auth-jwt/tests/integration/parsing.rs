@@ -33,6 +33,7 @@ fn token_of_8_kib_is_the_longest() {
     assert_eq!(longest.len(), 8 * 1024);
     assert_eq!(verdict(jwt(), &longest), ACCEPTED);
     let too_long = of_len(8 * 1024 + 1);
+    assert_eq!(too_long.len(), 8 * 1024 + 1);
     assert_eq!(verdict(jwt(), &too_long), INVALID);
     assert_eq!(verdict(jwt().max_len(too_long.len()), &too_long), ACCEPTED);
     assert_eq!(verdict(jwt().max_len(too_long.len() - 1), &too_long), INVALID);
