@@ -153,6 +153,41 @@ describe("WebSocket in the page", () => {
   });
 });
 
+describe("WebSocket in the page of a demo that accepts, then closes", () => {
+  let telling;
+  before(async () => {
+    telling = await startDemo("--accept-then-close");
+  });
+  after(() => telling?.stop());
+
+  /** The close that a page of the demo sees; 1006 where the browser hides why. */
+  async function close(url, token) {
+    const page = await browser.newPage();
+    await page.goto(url);
+    const seen = await page.evaluate((token) => new Promise((resolve) => {
+      const socket = new WebSocket("/ws", ["auth.v1", `auth.bearer.${toBase64Url(token)}`]);
+      socket.onclose = ({ code, reason }) => resolve({ code, reason });
+    }), token);
+    await page.close();
+    return seen;
+  }
+
+  test("a bad token shows 4401 and why, not 1006", async () => {
+    assert.deepEqual(await close(telling.url, "a.b.c"), { code: 4401, reason: "invalid_credentials" });
+    assert.deepEqual(await close(demo.url, "a.b.c"), { code: 1006, reason: "" });
+  });
+
+  test("an unknown user shows 4401, and the page says refused", async () => {
+    const page = await browser.newPage();
+    await page.goto(telling.url);
+    await page.fill("#token", telling.token("1002", 60));
+    await page.click("#connect");
+    await state(page, "refused");
+    assert.match(await page.textContent("#log"), /socket closed: 4401 invalid_credentials/);
+    await page.close();
+  });
+});
+
 describe("a page of a foreign origin", () => {
   let foreign;
   before(async () => {

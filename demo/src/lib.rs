@@ -47,6 +47,8 @@ pub struct Settings {
     pub timer: Arc<dyn Timer>,
     /// Ends the sockets on the way out.
     pub shutdown: Shutdown,
+    /// Whether a page that is refused at `/ws` sees a close code in the place of a failure without a reason.
+    pub accept_then_close: bool,
 }
 
 impl Settings {
@@ -54,7 +56,7 @@ impl Settings {
     pub fn new(secret: impl Into<HmacSecret>) -> Self {
         // Both are for the tutorial's sake, whose secret is `secret`; `warnings` says so at the start.
         let secret = secret.into().dangerous_allow_short_secret();
-        Self { secret, timer: Arc::new(auth_core::SystemClock), shutdown: Shutdown::new() }
+        Self { secret, timer: Arc::new(auth_core::SystemClock), shutdown: Shutdown::new(), accept_then_close: false }
     }
 }
 
@@ -72,7 +74,10 @@ pub fn app(settings: &Settings) -> Result<Router, BoxError> {
     let users = Arc::new(Users::new());
     let chain = |login| Ok::<_, BoxError>(Chain::new().or(jwt(settings, &users)?).or(basic(login, &users)));
     let layer = |chain| AuthLayer::new(chain).timer(settings.timer.clone()).shutdown(&settings.shutdown);
-    let jwt_or_basic = layer(chain(Basic::new("demo"))?);
+    let mut jwt_or_basic = layer(chain(Basic::new("demo"))?);
+    if settings.accept_then_close {
+        jwt_or_basic = jwt_or_basic.accept_then_close();
+    }
     // Its clients send a login in `auth`; and where they are refused, the browser is not to ask for one by itself.
     let for_socket_io = layer(chain(Basic::new("demo").from_payload().without_browser_prompt())?);
     let basic_alone = layer(Chain::new().or(basic(Basic::new("demo"), &users)));

@@ -22,6 +22,9 @@ struct Cli {
     /// The HMAC secret of the tokens
     #[arg(long, env = "SECRET", default_value = "secret", hide_env_values = true, global = true)]
     secret: String,
+    /// Let pages see why their WebSocket is refused: open it, and close it with a code
+    #[arg(long)]
+    accept_then_close: bool,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -51,7 +54,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let settings = Settings::new(cli.secret.as_str());
+    let mut settings = Settings::new(cli.secret.as_str());
+    settings.accept_then_close = cli.accept_then_close;
     if let Some(Command::Token { sub, ttl }) = cli.command {
         let claims = serde_json::json!({ "sub": sub });
         let token = signer(&settings)?.sign_for(&claims, Duration::from_secs(ttl))?;

@@ -18,10 +18,10 @@ function program() {
   return path;
 }
 
-/** Starts the demo; `{ url, pid, token(sub, ttl), stop() }`. */
-export async function startDemo() {
+/** Starts the demo with these flags; `{ url, pid, token(sub, ttl), stop() }`. */
+export async function startDemo(...flags) {
   const path = program();
-  const child = spawn(path, ["--port", "0"], { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, RUST_LOG: "error" } });
+  const child = spawn(path, ["--port", "0", ...flags], { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, RUST_LOG: "error" } });
   const ended = new Promise((resolve) => child.once("exit", resolve));
   const url = await new Promise((resolve, reject) => {
     ended.then((code) => reject(new Error(`the demo ended with ${code}`)));

@@ -33,7 +33,8 @@
         }
         return;
       }
-      show(event.reason === "token_expired" ? "expired" : "closed");
+      const refused = event.code === 4401 || event.code === 4403;
+      show(event.reason === "token_expired" ? "expired" : refused ? "refused" : "closed");
       log(`socket closed: ${event.code}${event.reason ? ` ${event.reason}` : ""}`, event.code === 1000 ? "" : "bad");
     };
   }
