@@ -49,8 +49,8 @@ done
 cargo clippy -p ws-adapter --all-targets --no-default-features --locked -- -D warnings
 
 say "a stranger's crate"
-cargo clippy --manifest-path consumer/Cargo.toml --all-targets --locked -- -D warnings
-cargo test --manifest-path consumer/Cargo.toml --locked
+cargo clippy --manifest-path consumer/Cargo.toml --target-dir target --all-targets --locked -- -D warnings
+cargo test --manifest-path consumer/Cargo.toml --target-dir target --locked
 
 say "a browser, and the npm client of Socket.IO"
 bash e2e/run.sh
