@@ -10,7 +10,7 @@ use std::{
 use http::{StatusCode, header::AUTHORIZATION};
 use tracing::Instrument as _;
 
-use super::{Chain, Fallback};
+use super::{Chain, Fallback, Node};
 use crate::{
     AuthRequest, Authenticated, BoxError, Challenge, Evidence, Outcome, Refusal, RefusalKind, Rejection, Transport,
     rejection::RejectionKind,
@@ -74,12 +74,15 @@ impl<U: Send + Sync + 'static> Chain<U> {
         let mut presented: Vec<Challenge> = Vec::new();
         let mut rejected: Option<Rejection> = None;
         let mut foreign = false;
-        for node in &*self.nodes {
-            let span = tracing::debug_span!("auth.strategy", name = &*node.name, outcome = tracing::field::Empty);
-            let outcome = node.strategy.authenticate(request).instrument(span.clone()).await;
-            span.record("outcome", describe(&outcome));
-            match outcome? {
+        let mut nodes = self.nodes.iter();
+        while let Some(node) = nodes.next() {
+            match node.ask(request).await? {
                 Outcome::Accept(accept) => {
+                    if accept.evidence.carrier.is_ambient()
+                        && let Some(rejection) = self.wrong_header(nodes.as_slice(), request).await?
+                    {
+                        return Ok(Decision::of(Outcome::Reject(rejection)));
+                    }
                     let mut accept = accept.found_by(&node.name, request.now());
                     if let Some(identify) = self.identify {
                         accept.evidence.principal = Some(identify(&accept.user));
@@ -111,6 +114,23 @@ impl<U: Send + Sync + 'static> Chain<U> {
             None => Outcome::Absent,
         };
         Ok(Decision { presented, ..Decision::of(outcome) })
+    }
+
+    /// What a strategy of `later` says against the `Authorization` header of a request that a cookie would let in.
+    ///
+    /// A browser adds cookies by itself; who sends a header means it. So a wrong one is not made good by a cookie, even
+    /// if the strategy that reads cookies was asked first.
+    async fn wrong_header(&self, later: &[Node<U>], request: &AuthRequest<'_>) -> Result<Option<Rejection>, BoxError> {
+        let scheme = presented_scheme(request);
+        if scheme.is_empty() || self.try_next_on_reject {
+            return Ok(None);
+        }
+        for node in later.iter().filter(|node| node.challenges.iter().any(|challenge| is_of(challenge, scheme))) {
+            if let Outcome::Reject(rejection) = node.ask(request).await? {
+                return Ok(Some(rejection.presented_to(&node.challenges)));
+            }
+        }
+        Ok(None)
     }
 
     async fn is_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError> {
@@ -201,13 +221,30 @@ impl<U> Decision<'_, U> {
     }
 }
 
+impl<U: Send + Sync + 'static> Node<U> {
+    async fn ask(&self, request: &AuthRequest<'_>) -> Result<Outcome<U>, BoxError> {
+        let span = tracing::debug_span!("auth.strategy", name = &*self.name, outcome = tracing::field::Empty);
+        let outcome = self.strategy.authenticate(request).instrument(span.clone()).await;
+        span.record("outcome", describe(&outcome));
+        outcome
+    }
+}
+
 /// Of several candidates, those of the scheme that the `Authorization` header names, if it names one of theirs.
 fn presented_by_header(candidates: &[Challenge], request: &AuthRequest<'_>) -> Vec<Challenge> {
-    let value = request.parts().headers.get(AUTHORIZATION).map(|value| value.as_bytes()).unwrap_or_default();
-    let scheme = value.split(|b| matches!(b, b' ' | b'\t')).next().unwrap_or_default();
-    let of_scheme = |c: &&Challenge| c.scheme().as_bytes().eq_ignore_ascii_case(scheme);
-    let named: Vec<_> = candidates.iter().filter(of_scheme).cloned().collect();
+    let scheme = presented_scheme(request);
+    let named: Vec<_> = candidates.iter().filter(|challenge| is_of(challenge, scheme)).cloned().collect();
     if named.is_empty() { candidates.to_vec() } else { named }
+}
+
+/// The scheme that the `Authorization` header names; empty if there is none.
+fn presented_scheme<'r>(request: &'r AuthRequest<'_>) -> &'r [u8] {
+    let value = request.parts().headers.get(AUTHORIZATION).map(|value| value.as_bytes()).unwrap_or_default();
+    value.split(|b| matches!(b, b' ' | b'\t')).next().unwrap_or_default()
+}
+
+fn is_of(challenge: &Challenge, scheme: &[u8]) -> bool {
+    challenge.scheme().as_bytes().eq_ignore_ascii_case(scheme)
 }
 
 /// Counts a decision; the strategy's name is shared, not copied.

@@ -41,8 +41,8 @@ use crate::{
 /// that accepted. It is cheap to clone.
 ///
 /// # Security
-/// Put strategies that read cookies last. One that stands first decides by its cookie before a later one looks at
-/// `Authorization`: a good cookie lets in though the header is wrong, an expired one refuses though the header is good.
+/// A wrong `Authorization` header is not made good by a cookie, in whatever order their strategies stand. Put strategies
+/// that read cookies last all the same: one that stands first refuses an expired cookie though the header is good.
 pub struct Chain<U> {
     nodes: Arc<[Node<U>]>,
     challenges: Arc<[Challenge]>,

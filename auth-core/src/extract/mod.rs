@@ -23,7 +23,7 @@ mod header;
 mod query;
 mod subprotocol;
 
-use std::{error::Error, fmt};
+use std::fmt;
 
 use zeroize::Zeroizing;
 
@@ -128,6 +128,9 @@ impl fmt::Debug for Credential<'_> {
 }
 
 /// The place of a credential is there, but its syntax is broken.
+///
+/// It is no [`Error`](std::error::Error) on purpose: `?` in a strategy would make a 503 of the client's mistake. Turn it
+/// into an [`Outcome`](crate::Outcome) with `into()`.
 #[derive(Clone, Copy, Debug)]
 pub struct Malformed {
     carrier: Carrier,
@@ -153,8 +156,6 @@ impl fmt::Display for Malformed {
         f.write_str(self.what)
     }
 }
-
-impl Error for Malformed {}
 
 /// A text that may be a credential: not empty, visible ASCII without blanks.
 fn is_visible(text: &str) -> bool {

@@ -9,6 +9,7 @@ fn forging_and_misuse_do_not_compile() {
         "empty_chain",
         "forge_by_constructor",
         "forge_by_literal",
+        "malformed_is_no_error",
         "print_secret",
         "two_user_types",
         "verdict_of_another_type",

@@ -166,8 +166,33 @@ fn cookie_strategy_last() -> Chain<()> {
 }
 
 #[tokio::test]
-async fn good_cookie_of_an_earlier_strategy_decides_before_a_wrong_header_is_looked_at() {
-    let user = ask_both(cookie_strategy_first(), "wrong", "good").await.unwrap();
+async fn good_cookie_of_an_earlier_strategy_does_not_outweigh_a_wrong_header_of_a_later_one() {
+    let refusal = ask_both(cookie_strategy_first(), "wrong", "good").await.unwrap_err();
+    assert_eq!(answer(&refusal), (401, "invalid_credentials"));
+}
+
+#[tokio::test]
+async fn good_cookie_of_an_earlier_strategy_stands_beside_a_good_header_of_a_later_one() {
+    let user = ask_both(cookie_strategy_first(), "good", "good").await.unwrap();
+    assert_eq!(user.evidence().carrier(), Carrier::Cookie);
+}
+
+#[tokio::test]
+async fn good_cookie_stands_beside_a_header_that_no_strategy_owns() {
+    let (parts, ()) = http::Request::builder()
+        .header("authorization", "Digest of-a-proxy-in-front")
+        .header("cookie", "jwt=good")
+        .body(())
+        .unwrap()
+        .into_parts();
+    let request = AuthRequest::new(&parts, Transport::Http, now());
+    let user = cookie_strategy_first().authenticate(&request).await.unwrap();
+    assert_eq!(user.evidence().carrier(), Carrier::Cookie);
+}
+
+#[tokio::test]
+async fn good_cookie_stands_beside_a_wrong_header_where_the_chain_tries_the_next_on_reject() {
+    let user = ask_both(cookie_strategy_first().try_next_on_reject(), "wrong", "good").await.unwrap();
     assert_eq!(user.evidence().carrier(), Carrier::Cookie);
 }
 
