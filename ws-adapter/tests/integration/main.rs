@@ -7,6 +7,8 @@
     reason = "a test that cannot go on fails"
 )]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod support;
 
 mod accept_then_close;

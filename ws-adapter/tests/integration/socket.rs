@@ -15,7 +15,7 @@ use tokio_tungstenite::{
 };
 use ws_adapter::{AuthLayer, AuthSocket, AuthWebSocketUpgrade, Close, Shutdown};
 
-use crate::support::*;
+use crate::{common::eventually, support::*};
 
 /// A server whose only route runs `handler`, and its clock.
 async fn serving<F, Fut>(handler: F) -> (Server, ManualClock)

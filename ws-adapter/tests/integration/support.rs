@@ -279,16 +279,5 @@ pub(crate) fn expired() -> Option<(u16, String)> {
     Some((4401, "token_expired".into()))
 }
 
-/// Waits, for five seconds at the most, until `holds` does.
-pub(crate) async fn eventually(holds: impl Fn() -> bool) {
-    for _ in 0..500 {
-        if holds() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("it never came true");
-}
-
 /// A counter that is shared with a handler.
 pub(crate) type Counter = Arc<std::sync::atomic::AtomicUsize>;

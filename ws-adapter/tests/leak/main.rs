@@ -9,11 +9,6 @@
     reason = "a test that cannot go on fails"
 )]
 
-use std::{
-    io::Write,
-    sync::{Arc, Mutex},
-};
-
 use auth_core::{
     Chain,
     extract::{Extractor as _, bearer, cookie, header, payload_field, query, subprotocol},
@@ -25,35 +20,17 @@ use axum::{
     routing::any,
 };
 use reqwest::Method;
-use tracing_subscriber::{fmt::MakeWriter, layer::SubscriberExt as _};
+use tracing_subscriber::layer::SubscriberExt as _;
 use ws_adapter::AuthLayer;
 
+#[path = "../common/mod.rs"]
+mod common;
 #[path = "../integration/support.rs"]
 #[allow(dead_code, reason = "shared with the other tests, which use all of it")]
 mod support;
 
+use common::Log;
 use support::*;
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'w> MakeWriter<'w> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'w self) -> Self {
-        self.clone()
-    }
-}
 
 /// What careless layers and handlers do: log the request as they see it.
 async fn careless(original: OriginalUri, request: Request, next: Next) -> axum::response::Response {
@@ -151,7 +128,7 @@ async fn marker_secret_is_in_no_log_line_and_no_answer() {
     }
     marks.push("MARKER".to_owned());
 
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     for what in ["auth.strategy", "careless", "ws_adapter", "h2::"] {
         assert!(log.contains(what), "{what} was not captured");
     }

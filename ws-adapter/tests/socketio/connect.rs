@@ -2,6 +2,7 @@
 
 use crate::{
     client::{Headers, Polling, Socket},
+    common::eventually,
     support::*,
 };
 

@@ -1,38 +1,14 @@
 //! What must not be in a log.
 
-use std::{
-    io::Write,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
-use tracing_subscriber::{Layer as _, filter::Targets, fmt::MakeWriter, layer::SubscriberExt as _};
+use tracing_subscriber::{Layer as _, filter::Targets, layer::SubscriberExt as _};
 
 use crate::{
     client::{Polling, Socket},
+    common::{Log, eventually},
     support::*,
 };
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'w> MakeWriter<'w> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'w self) -> Self {
-        self.clone()
-    }
-}
 
 #[tokio::test]
 async fn neither_session_id_nor_credential_is_logged() {
@@ -55,7 +31,7 @@ async fn neither_session_id_nor_credential_is_logged() {
     app.clock.advance(Duration::from_secs(60));
     eventually(|| app.io.open() == 0).await;
 
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     for said in ["a Socket.IO client connects", "a Socket.IO connection is closed"] {
         assert!(log.contains(said), "{said}");
     }

@@ -6,6 +6,7 @@ use futures_util::future::join_all;
 
 use crate::{
     client::{Polling, Socket},
+    common::eventually,
     support::*,
 };
 

@@ -7,6 +7,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
     client::{Polling, Socket},
+    common::eventually,
     support::*,
 };
 

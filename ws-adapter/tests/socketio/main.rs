@@ -8,6 +8,8 @@
 )]
 
 mod client;
+#[path = "../common/mod.rs"]
+mod common;
 mod support;
 
 mod binding;

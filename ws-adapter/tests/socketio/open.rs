@@ -10,6 +10,7 @@ use ws_adapter::{
 
 use crate::{
     client::{Answer, Headers, Polling, Socket, send},
+    common::eventually,
     support::*,
 };
 

@@ -196,14 +196,3 @@ impl Drop for Server {
         self.task.abort();
     }
 }
-
-/// Waits, for five seconds at the most, until `holds` does.
-pub(crate) async fn eventually(holds: impl Fn() -> bool) {
-    for _ in 0..500 {
-        if holds() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("it never came true");
-}

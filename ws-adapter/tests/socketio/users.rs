@@ -11,6 +11,7 @@ use ws_adapter::{
 
 use crate::{
     client::{Polling, Socket},
+    common::eventually,
     support::*,
 };
 
