@@ -1,7 +1,8 @@
 // The client from npm, in every way that it can bring a credential.
 
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { io } from "socket.io-client";
 
@@ -103,6 +104,29 @@ for (const transport of Object.keys(TRANSPORTS)) {
     }
   });
 }
+
+test("a client whose token has expired is in again with a fresh one", async () => {
+  const ttls = [2, 60];
+  const socket = io(demo.url, {
+    transports: TRANSPORTS.upgrade,
+    forceNew: true,
+    auth: (send) => send({ token: demo.token(ADMIN, ttls.shift()) }),
+  });
+  await once(socket, "connect");
+  await Promise.all([once(socket, "auth_closed"), once(socket, "disconnect")]);
+  // The server has ended it, so the client does not come back by itself.
+  socket.connect();
+  await once(socket, "connect");
+  await echoes(socket, "in again");
+  socket.disconnect();
+});
+
+test("the demo serves the client of the npm package as it is", async () => {
+  const packaged = readFileSync(join(import.meta.dirname, "node_modules/socket.io-client/dist/socket.io.min.js"), "utf8");
+  const page = await (await fetch(demo.url)).text();
+  const [, path] = /src="(\/[^"]*socket\.io\.min\.js)"/.exec(page);
+  assert.equal(await (await fetch(new URL(path, demo.url))).text(), packaged);
+});
 
 test("a sid is of no use to another user", async () => {
   const socket = client("polling", { header: `Bearer ${demo.token(ADMIN, 60)}` });

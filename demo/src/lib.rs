@@ -15,7 +15,7 @@ use std::{sync::Arc, time::Duration};
 use auth_basic::{Basic, BasicLogin};
 use auth_core::{
     Authenticated, BoxError, Chain, Strategy,
-    extract::{Extractor as _, bearer, payload_field, subprotocol},
+    extract::{Extractor as _, bearer, cookie, payload_field, subprotocol},
 };
 use auth_jwt::{HmacSecret, Jwt, Signer};
 use axum::{
@@ -101,7 +101,7 @@ pub fn signer(settings: &Settings) -> Result<Signer, BoxError> {
 fn jwt(settings: &Settings, users: &Arc<Users>) -> Result<impl Strategy<User = User> + use<>, BoxError> {
     let users = Arc::clone(users);
     Ok(Jwt::<Claims>::hs256(settings.secret.clone())?
-        .extract(bearer().or(subprotocol("auth.bearer.")).or(payload_field("token")))
+        .extract(bearer().or(subprotocol("auth.bearer.")).or(payload_field("token")).or(cookie("jwt")))
         .realm("demo")
         .dangerous_allow_missing_exp()
         .verify(move |claims: Claims| {
