@@ -94,7 +94,14 @@ impl Shutdown {
 /// Waits for the end; `None` if the transport was gone before.
 async fn end_of(mut life: watch::Receiver<Life>, timer: &dyn Timer) -> Option<Close> {
     loop {
-        let (at, reason) = life.borrow_and_update().next_end();
+        let (at, reason) = {
+            let life = life.borrow_and_update();
+            // Not ended by us, so it is gone. socketioxide may hold the session for longer.
+            if life.ended {
+                return None;
+            }
+            life.next_end()
+        };
         let ends = async {
             match at {
                 At::Once => {}

@@ -31,7 +31,7 @@ use super::{
     request::{Ask, unknown_session},
     session::{Handle, Session},
 };
-use crate::{Close, ResponseBody, auth::leave, origin::OriginVerdict, strip, transport::classify};
+use crate::{ResponseBody, auth::leave, origin::OriginVerdict, strip, transport::classify};
 
 /// What stands between the packets of a poll.
 const SEPARATOR: &[u8] = b"\x1e";
@@ -87,7 +87,7 @@ where
                 let weak = Arc::downgrade(&session);
                 let gone = async move {
                     if let Some(session) = weak.upgrade() {
-                        session.doom(Close::NORMAL);
+                        session.leave();
                     }
                 };
                 switch(&shared, service, parts, &session, gone)

@@ -162,6 +162,12 @@ impl Session {
         self.life.send_modify(|life| life.ended = true);
     }
 
+    /// The transport is gone. engine.io tells the handlers so; there is nobody else to tell.
+    pub(super) fn leave(&self) {
+        self.end();
+        self.forget();
+    }
+
     /// Takes it out of the registry, which it does by itself when the last of it goes. engine.io may hold it for longer.
     pub(super) fn forget(&self) {
         let mut open = self.sessions.0.lock();

@@ -1,8 +1,12 @@
 //! How transports end.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use futures_util::future::join_all;
+use socketioxide::{extract::SocketRef, socket::DisconnectReason};
 
 use crate::{
     client::{Polling, Socket},
@@ -213,6 +217,40 @@ async fn client_that_leaves_leaves_nothing_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn client_that_leaves_was_not_disconnected_by_the_server() {
+    let app = app().await;
+    let reasons = Arc::new(Mutex::new(Vec::new()));
+    app.io.ns("/leaving", {
+        let reasons = Arc::clone(&reasons);
+        async move |socket: SocketRef| {
+            socket.on_disconnect(async move |reason: DisconnectReason| reasons.lock().unwrap().push(reason));
+            socket.emit("welcome", "").unwrap();
+        }
+    });
+    let clients = (0..100).map(|n| {
+        let app = &app;
+        async move {
+            let mut socket = if n % 4 < 2 {
+                Socket::open(app, &[]).await.unwrap()
+            } else {
+                Polling::open(app, &[]).await.unwrap().upgrade().await.unwrap()
+            };
+            assert_eq!(socket.connect("/leaving", &auth_of("ann")).await, Ok(()));
+            assert_eq!(socket.packet().await, r#"42/leaving,["welcome",""]"#);
+            if n % 2 == 0 {
+                // With a close, and without.
+                socket.0.close(None).await.unwrap();
+            }
+        }
+    });
+    join_all(clients).await;
+    eventually(|| reasons.lock().unwrap().len() == 100 && app.io.open() == 0).await;
+    for reason in reasons.lock().unwrap().iter() {
+        assert!(matches!(reason, DisconnectReason::TransportClose | DisconnectReason::TransportError), "{reason}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_clients_connect_echo_and_leave() {
     let app = app().await;
     let clients = (0..200).map(|n| {
@@ -236,5 +274,5 @@ async fn two_hundred_clients_connect_echo_and_leave() {
     join_all(clients).await;
     eventually(|| app.io.open() == 0).await;
     assert_eq!(app.calls.count(), 400);
-    assert!(app.io.of("/").unwrap().sockets().is_empty());
+    eventually(|| app.io.of("/").unwrap().sockets().is_empty()).await;
 }
