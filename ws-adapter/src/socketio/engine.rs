@@ -35,6 +35,8 @@ use crate::{ResponseBody, auth::leave, origin::OriginVerdict, strip, transport::
 
 /// What stands between the packets of a poll.
 const SEPARATOR: &[u8] = b"\x1e";
+/// The code by which engine.io says that it has no such session.
+const UNKNOWN: &str = "1";
 /// How long the last packets of a transport are waited for. They are sent at once.
 const REST: Duration = Duration::from_millis(50);
 /// How long a WebSocket may take nothing; as long as engine.io waits for a pong.
@@ -43,7 +45,7 @@ const STALL: Duration = Duration::from_secs(20);
 /// Decides about a request to engine.io, and lets engine.io answer it or refuses it.
 pub(super) async fn answer<S, U, B, R, E>(
     shared: Arc<Shared<U>>,
-    service: SocketIoService<S>,
+    mut service: SocketIoService<S>,
     request: Request<B>,
 ) -> Result<Response<ResponseBody<R>>, E>
 where
@@ -67,14 +69,29 @@ where
         Err(refusal) => return Ok(shared.config.answer(refusal, &parts, transport).map(ResponseBody::refusal)),
     };
 
+    if let (Some(sid), Some(session)) = (ask.sid(), &session) {
+        if leave_if_closed::<S, B, R, E>(&mut service, &shared.path, sid, session).await {
+            return Ok(shared.config.answer(unknown_session(), &parts, transport).map(ResponseBody::refusal));
+        }
+        poll_fn(|cx| Service::<Request<B>>::poll_ready(&mut service, cx)).await?;
+    }
     let mut response = match (ask, session) {
         (Ask::Poll(sid), Some(session)) => {
             poll(&shared.path, service, Request::from_parts(parts, body), sid, &session).await?
         }
-        (Ask::Post(_), Some(_)) => post(shared.limits.post_timeout, service, Request::from_parts(parts, body)).await?,
+        (Ask::Post(sid), Some(session)) => {
+            post(&shared, service, Request::from_parts(parts, body), sid, &session).await?
+        }
         (Ask::Upgrade(sid), Some(session)) => {
             let close = closer::<S, B, R, E>(service.clone(), &shared.path);
-            switch(&shared, service, parts, &session, close(sid))
+            let (weak, mut again, path) = (Arc::downgrade(&session), service.clone(), shared.path.clone());
+            let gone = async move {
+                close(sid).await;
+                if let Some(session) = weak.upgrade() {
+                    leave_if_closed::<S, B, R, E>(&mut again, &path, sid, &session).await;
+                }
+            };
+            switch(&shared, service, parts, &session, gone)
         }
         (_, _) => {
             let session = shared.session(user.as_ref().ok(), origin);
@@ -178,17 +195,21 @@ where
 }
 
 /// A `POST` of a transport that is there.
-async fn post<S, B, R, E>(
-    timeout: Duration,
+async fn post<S, U, B, R, E>(
+    shared: &Shared<U>,
     mut service: SocketIoService<S>,
     request: Request<B>,
+    sid: Sid,
+    session: &Session,
 ) -> Result<Response<ResponseBody<R>>, E>
 where
     SocketIoService<S>: Service<Request<B>, Response = Response<R>, Error = E>,
     S: Clone,
+    B: From<Bytes>,
+    R: Body<Data = Bytes>,
 {
     // A body that trickles in would outlive the transport.
-    let mut response = match time::timeout(timeout, service.call(request)).await {
+    let mut response = match time::timeout(shared.limits.post_timeout, service.call(request)).await {
         Ok(response) => response?.map(ResponseBody::inner),
         Err(_) => {
             let mut response = Response::new(ResponseBody::refusal(Bytes::new()));
@@ -197,6 +218,7 @@ where
         }
     };
     soften(response.status_mut());
+    leave_if_closed(&mut service, &shared.path, sid, session).await;
     Ok(response)
 }
 
@@ -214,10 +236,10 @@ where
     B: From<Bytes>,
     R: Body<Data = Bytes>,
 {
-    let mut again = service.clone();
     let mut response = service.call(request).await?;
     soften(response.status_mut());
     if response.status() != StatusCode::OK || !session.is_ended() {
+        leave_if_closed(&mut service, path, sid, session).await;
         return Ok(response.map(ResponseBody::inner));
     }
     // Why it ends, and that it ends, are two packets. The client's next poll may come with a credential that is good no
@@ -226,8 +248,8 @@ where
     let mut packets = body.collect().await.map(Collected::to_bytes).unwrap_or_default().to_vec();
     let rest = async {
         let request = own_request::<B>(Method::GET, path, sid, Bytes::new())?;
-        poll_fn(|cx| again.poll_ready(cx)).await.ok()?;
-        let response = again.call(request).await.ok().filter(|response| response.status() == StatusCode::OK)?;
+        poll_fn(|cx| service.poll_ready(cx)).await.ok()?;
+        let response = service.call(request).await.ok().filter(|response| response.status() == StatusCode::OK)?;
         response.into_body().collect().await.ok().map(Collected::to_bytes)
     };
     if let Ok(Some(rest)) = time::timeout(REST, rest).await
@@ -306,6 +328,35 @@ where
             }
         })
     })
+}
+
+/// Forgets a transport that engine.io has closed, whatever for, and tells whether it has. socketioxide holds its session
+/// until the deadline of `CONNECT`, and a handler may hold it for ever.
+async fn leave_if_closed<S, B, R, E>(service: &mut SocketIoService<S>, path: &str, sid: Sid, session: &Session) -> bool
+where
+    SocketIoService<S>: Service<Request<B>, Response = Response<R>, Error = E>,
+    S: Clone,
+    B: From<Bytes>,
+    R: Body<Data = Bytes>,
+{
+    #[derive(Deserialize)]
+    struct Problem<'a> {
+        code: &'a str,
+    }
+    let answer = async {
+        // A packet that only a server sends: it is refused, and nothing else comes of it.
+        let request = own_request::<B>(Method::POST, path, sid, Bytes::from_static(b"6"))?;
+        poll_fn(|cx| service.poll_ready(cx)).await.ok()?;
+        let response = service.call(request).await.ok()?;
+        response.into_body().collect().await.ok().map(Collected::to_bytes)
+    };
+    let answer = answer.await.unwrap_or_default();
+    let problem = serde_json::from_slice::<Problem<'_>>(&answer);
+    let is_closed = problem.is_ok_and(|problem| problem.code == UNKNOWN);
+    if is_closed {
+        session.leave();
+    }
+    is_closed
 }
 
 /// A request that we send to engine.io on the client's behalf.

@@ -216,6 +216,58 @@ async fn client_that_leaves_leaves_nothing_behind() {
     eventually(|| app.io.open() == 0).await;
 }
 
+#[tokio::test]
+async fn transport_that_its_client_closes_is_unknown_at_once() {
+    let app = app().await;
+    let polling = Polling::open(&app, &[]).await.unwrap();
+    // Whoever keeps the socket keeps engine.io's session too.
+    let kept = Arc::new(Mutex::new(None));
+    app.io.ns("/kept", {
+        let kept = Arc::clone(&kept);
+        async move |socket: SocketRef| drop(kept.lock().unwrap().replace(socket))
+    });
+    assert_eq!(polling.connect("/kept", &auth_of("ann")).await, Ok(()));
+    eventually(|| kept.lock().unwrap().is_some()).await;
+    assert_eq!(polling.post("41/kept,\u{1e}1").await.status, 200);
+    assert_eq!(app.io.open(), 0);
+    assert!(polling.poll().await.is(400, "unknown_session"));
+    assert!(polling.post("3").await.is(400, "unknown_session"));
+}
+
+#[tokio::test]
+async fn transport_that_engine_io_gives_up_is_unknown() {
+    let ping = Duration::from_millis(50);
+    let app = app_with(|layer| layer, |auth| auth.configure(|io| io.ping_interval(ping).ping_timeout(ping))).await;
+    let polling = Polling::open(&app, &[]).await.unwrap();
+    let upgrading = Polling::open(&app, &[]).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(polling.poll().await.is(400, "unknown_session"));
+    assert!(upgrading.upgrade().await.unwrap_err().is(400, "unknown_session"));
+    assert_eq!(app.io.open(), 0);
+}
+
+#[tokio::test]
+async fn pings_and_polls_do_not_close_a_transport() {
+    let app = app().await;
+    let polling = Polling::open(&app, &[]).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(polling.post("3").await.status, 200);
+    }
+    assert_eq!(polling.poll().await.body, "2");
+    assert_eq!(app.io.open(), 1);
+    assert_eq!(polling.connect("/", &auth_of("ann")).await, Ok(()));
+    let mut socket = polling.upgrade().await.unwrap();
+    socket.echoes("hi", "ann: hi").await;
+    // A second WebSocket is turned away, and is not the end of the first.
+    let target = format!("/socket.io/?EIO=4&transport=websocket&sid={}", polling.sid);
+    let (mut second, _) = Socket::handshake(app.server.addr, &target, &[]).await.unwrap();
+    assert_eq!(second.end().await, (vec![], None));
+    socket.echoes("hi", "ann: hi").await;
+    assert_eq!(app.io.open(), 1);
+    socket.send("1").await;
+    eventually(|| app.io.open() == 0).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn client_that_leaves_was_not_disconnected_by_the_server() {
     let app = app().await;

@@ -58,6 +58,39 @@ async fn transports_that_wait_for_a_connect_are_limited() {
 }
 
 #[tokio::test]
+async fn transport_that_its_client_closes_waits_no_more() {
+    let app = app_with(|layer| layer, |auth| auth.max_pending(2)).await;
+    for close in ["1", "1", "40{}\u{1e}1", "42[\"message\",\"hi\"]", "x"] {
+        let first = Polling::open(&app, &[]).await.unwrap();
+        let second = Polling::open(&app, &[]).await.unwrap();
+        assert_eq!(app.io.open(), 2);
+        first.post(close).await;
+        second.post(close).await;
+        assert_eq!(app.io.open(), 0, "{close}");
+        assert!(first.poll().await.is(400, "unknown_session"));
+        assert!(first.post("3").await.is(400, "unknown_session"));
+        assert!(first.upgrade().await.unwrap_err().is(400, "unknown_session"));
+    }
+}
+
+#[tokio::test]
+async fn two_polls_at_once_close_the_transport() {
+    let app = app().await;
+    let polling = Polling::open(&app, &[]).await.unwrap();
+    // The first one brings the ping of engine.io.
+    assert_eq!(polling.poll().await.body, "2");
+    let waiting = tokio::spawn({
+        let polling = polling.clone();
+        async move { polling.poll().await }
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(polling.poll().await.status, 400);
+    assert_eq!(waiting.await.unwrap().status, 200);
+    assert_eq!(app.io.open(), 0);
+    assert!(polling.poll().await.is(400, "unknown_session"));
+}
+
+#[tokio::test]
 async fn auth_is_at_most_16_kib_long() {
     let app = app().await;
     let padded = |len: usize| {
