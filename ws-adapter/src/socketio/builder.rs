@@ -39,7 +39,8 @@ impl<U: Principal + Send + Sync + 'static> SocketIoAuth<U> {
     }
 
     /// How long a client may take from the opening of a transport to a `CONNECT` that is good; 10 s by default. Then the
-    /// transport is closed: a WebSocket with 4408 `auth_timeout`.
+    /// transport is closed: a WebSocket with 4408 `auth_timeout`. So is one whose client is in no namespace any more,
+    /// whether it has left or was disconnected; that is looked for as often, so it takes up to twice as long.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.limits.connect_timeout = timeout;
         self

@@ -35,7 +35,7 @@ pub(super) async fn drive(
     close: Closer,
 ) {
     let reason = select! {
-        reason = end_of(life, &*timer) => reason,
+        reason = end_of(&session, life, &*timer, &io) => reason,
         () = shutdown.begun() => Some(Close::RESTARTING),
     };
     let Some(reason) = reason else {
@@ -92,9 +92,14 @@ impl Shutdown {
 }
 
 /// Waits for the end; `None` if the transport was gone before.
-async fn end_of(mut life: watch::Receiver<Life>, timer: &dyn Timer) -> Option<Close> {
+async fn end_of(
+    session: &Weak<Session>,
+    mut life: watch::Receiver<Life>,
+    timer: &dyn Timer,
+    io: &SocketIo,
+) -> Option<Close> {
     loop {
-        let (at, reason) = {
+        let (at, end) = {
             let life = life.borrow_and_update();
             // Not ended by us, so it is gone. socketioxide may hold the session for longer.
             if life.ended {
@@ -102,7 +107,7 @@ async fn end_of(mut life: watch::Receiver<Life>, timer: &dyn Timer) -> Option<Cl
             }
             life.next_end()
         };
-        let ends = async {
+        let comes = async {
             match at {
                 At::Once => {}
                 At::Time(at) => timer.sleep_until(at).await,
@@ -111,8 +116,16 @@ async fn end_of(mut life: watch::Receiver<Life>, timer: &dyn Timer) -> Option<Cl
         };
         select! {
             biased;
-            changed = life.changed() => changed.ok()?,
-            () = ends => return Some(reason),
+            changed = life.changed() => {
+                changed.ok()?;
+                continue;
+            }
+            () = comes => {}
+        }
+        match end {
+            End::Sure(reason) => return Some(reason),
+            End::UnlessConnected if session.upgrade()?.look(io) => {}
+            End::UnlessConnected => return Some(Close::new(4408, "auth_timeout")),
         }
     }
 }
@@ -123,18 +136,23 @@ enum At {
     Never,
 }
 
+enum End {
+    Sure(Close),
+    UnlessConnected,
+}
+
 impl Life {
-    /// What ends it first.
-    fn next_end(&self) -> (At, Close) {
+    /// What may end it first.
+    fn next_end(&self) -> (At, End) {
         if let Some(close) = &self.doomed {
-            return (At::Once, close.clone());
+            return (At::Once, End::Sure(close.clone()));
         }
-        match (self.pending_until, self.expires_at) {
-            (Some(pending), expires) if expires.is_none_or(|expires| pending < expires) => {
-                (At::Time(pending), Close::new(4408, "auth_timeout"))
+        match (self.look_at, self.expires_at) {
+            (Some(look), expires) if expires.is_none_or(|expires| look < expires) => {
+                (At::Time(look), End::UnlessConnected)
             }
-            (_, Some(expires)) => (At::Time(expires), Close::TOKEN_EXPIRED),
-            (_, None) => (At::Never, Close::TOKEN_EXPIRED),
+            (_, Some(expires)) => (At::Time(expires), End::Sure(Close::TOKEN_EXPIRED)),
+            (_, None) => (At::Never, End::UnlessConnected),
         }
     }
 }

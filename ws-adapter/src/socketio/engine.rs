@@ -165,8 +165,7 @@ impl<U: Send + Sync + 'static> Shared<U> {
     }
 
     fn session(&self, user: Option<&Authenticated<U>>, origin: OriginVerdict) -> Arc<Session> {
-        let pending_until = self.config.timer.now().checked_add(self.limits.connect_timeout);
-        Session::new(&self.sessions, &self.config.timer, origin, user, pending_until)
+        Session::new(&self.sessions, &self.config.timer, origin, user, self.limits.connect_timeout)
     }
 }
 

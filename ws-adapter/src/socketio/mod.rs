@@ -63,7 +63,8 @@
 //! The transport ends with the first of the credentials that were accepted over it. Its clients get the event
 //! [`auth_closed`](CLOSED_EVENT) with `{"reason": "token_expired"}` and are disconnected; then the transport is closed, a
 //! WebSocket with the codes of [`Close`](crate::Close): 4401 `token_expired`, 4408 `auth_timeout` without a good
-//! `CONNECT` in 10 s, 4403 `forbidden` after more than three, 1012 `restarting` when the server goes down.
+//! `CONNECT` in 10 s, 4403 `forbidden` after more than three, 1012 `restarting` when the server goes down. A transport whose
+//! client is in no namespace any more, whether it has left or was disconnected, is closed 10 to 20 s later, with 4408.
 //!
 //! # Limits
 //!

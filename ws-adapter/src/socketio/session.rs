@@ -6,7 +6,7 @@ use std::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use auth_core::{Authenticated, PrincipalId};
@@ -40,14 +40,19 @@ pub(super) struct Session {
     /// A poll was answered after the end.
     pub(super) drained: Notify,
     sid: OnceLock<Sid>,
+    /// How long it may be without a namespace.
+    patience: Duration,
     sessions: Sessions,
 }
 
 /// How long a transport lives.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Life {
-    /// Until when a `CONNECT` must have been good; `None` once one was.
-    pub(super) pending_until: Option<SystemTime>,
+    /// When it is looked whether its client is in a namespace; `None` is never.
+    pub(super) look_at: Option<SystemTime>,
+    /// Whether its client was in one at the last look, or has come into one since. If not, and it is in none at the next
+    /// look either, the transport ends.
+    pub(super) connected: bool,
     /// When the first of its credentials ends.
     pub(super) expires_at: Option<SystemTime>,
     /// Why it has to end at once.
@@ -62,7 +67,7 @@ impl Session {
         timer: &Arc<dyn Timer>,
         origin: OriginVerdict,
         opened_by: Option<&Authenticated<U>>,
-        pending_until: Option<SystemTime>,
+        patience: Duration,
     ) -> Arc<Self> {
         let evidence = opened_by.map(Authenticated::evidence);
         let expires_at = evidence.and_then(|evidence| evidence.expires_at());
@@ -76,10 +81,15 @@ impl Session {
             users: Mutex::default(),
             connects: AtomicUsize::new(0),
             pending: AtomicBool::new(opened_by.is_none()),
-            life: watch::Sender::new(Life { pending_until, expires_at, ..Life::default() }),
+            life: watch::Sender::new(Life {
+                look_at: timer.now().checked_add(patience),
+                expires_at,
+                ..Life::default()
+            }),
             cut: watch::Sender::new(None),
             drained: Notify::new(),
             sid: OnceLock::new(),
+            patience,
             sessions: sessions.clone(),
         });
         let mut open = sessions.0.lock();
@@ -147,9 +157,24 @@ impl Session {
         let _ = self.sid.set(sid);
         self.settle(&mut self.sessions.0.lock());
         self.life.send_modify(|life| {
-            life.pending_until = None;
+            life.look_at = self.now().checked_add(self.patience);
+            life.connected = true;
             life.expires_at = [life.expires_at, expires_at].into_iter().flatten().min();
         });
+    }
+
+    /// Looks whether the client is in a namespace, and tells whether the transport may go on.
+    ///
+    /// socketioxide tells nobody but a handler's own hook that a namespace is left.
+    pub(super) fn look(&self, io: &SocketIo) -> bool {
+        let is_in = self.sockets(io).iter().any(|socket| socket.connected());
+        let mut goes_on = true;
+        self.life.send_modify(|life| {
+            goes_on = is_in || life.connected;
+            life.connected = is_in;
+            life.look_at = self.now().checked_add(self.patience);
+        });
+        goes_on
     }
 
     /// Ends the transport at once.

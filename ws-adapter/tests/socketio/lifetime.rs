@@ -183,6 +183,67 @@ async fn every_namespace_is_told_and_the_first_end_counts() {
     }
 }
 
+/// Ten seconds, with some time for what was sent before them and for what they bring about.
+async fn ten_seconds(app: &App) {
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    app.clock.advance(Duration::from_secs(10));
+    tokio::time::sleep(Duration::from_millis(50)).await;
+}
+
+#[tokio::test]
+async fn transport_whose_last_namespace_is_left_is_closed() {
+    let app = app().await;
+    app.io.ns("/kick", async |socket: SocketRef| socket.disconnect().unwrap());
+    let headers = [("authorization", &*basic_of("ann", "password"))];
+    let mut leaves = Socket::open(&app, &headers).await.unwrap();
+    assert_eq!(leaves.connect("/", "").await, Ok(()));
+    leaves.echoes("hi", "ann: hi").await;
+    leaves.send("41").await;
+    let mut kicked = Socket::open(&app, &headers).await.unwrap();
+    assert_eq!(kicked.connect("/kick", "").await, Ok(()));
+    assert_eq!(kicked.packet().await, "41/kick,");
+    let polling = Polling::open(&app, &headers).await.unwrap();
+    assert_eq!(polling.connect("/", "").await, Ok(()));
+    assert_eq!(polling.post("41").await.status, 200);
+    assert_eq!(app.io.open(), 3);
+    ten_seconds(&app).await;
+    assert_eq!(app.io.open(), 3);
+    ten_seconds(&app).await;
+    for mut socket in [leaves, kicked] {
+        assert_eq!(socket.end().await, (vec![], close(4408, "auth_timeout")));
+    }
+    eventually(|| app.io.open() == 0).await;
+    assert!(polling.poll().await.is(400, "unknown_session"));
+}
+
+#[tokio::test]
+async fn transport_with_a_namespace_left_stays() {
+    let app = app().await;
+    let headers = [("authorization", &*basic_of("admin", "password"))];
+    let mut socket = Socket::open(&app, &headers).await.unwrap();
+    assert_eq!(socket.connect("/", "").await, Ok(()));
+    assert_eq!(socket.connect("/admin", "").await, Ok(()));
+    socket.send("41/admin,").await;
+    for _ in 0..5 {
+        ten_seconds(&app).await;
+    }
+    socket.echoes("hi", "admin: hi").await;
+    socket.send("41").await;
+    ten_seconds(&app).await;
+    app.clock.advance(Duration::from_secs(9));
+    // Who comes back in time is in again.
+    assert_eq!(socket.connect("/", "").await, Ok(()));
+    for _ in 0..5 {
+        ten_seconds(&app).await;
+    }
+    socket.echoes("hi", "admin: hi").await;
+    socket.send("41").await;
+    for _ in 0..2 {
+        ten_seconds(&app).await;
+    }
+    assert_eq!(socket.end().await.1, close(4408, "auth_timeout"));
+}
+
 #[tokio::test]
 async fn login_without_an_end_stays() {
     let app = app().await;
