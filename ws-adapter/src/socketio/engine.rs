@@ -264,7 +264,9 @@ where
     Ok(Response::from_parts(head, ResponseBody::refusal(packets.into())))
 }
 
-/// Answers a handshake, and hands the WebSocket to engine.io over a stream that we can end. `gone` runs after it.
+/// Answers a handshake, and hands the WebSocket to engine.io over a stream that we can end. `gone` runs after it, but not
+/// where engine.io has never seen it: a transport that polls stays as it is, and one that it would have opened goes with
+/// the request.
 fn switch<S, U, R>(
     shared: &Shared<U>,
     mut service: SocketIoService<S>,
@@ -287,8 +289,8 @@ where
             // Completes at once: engine.io goes on in a task of its own.
             let _ = service.call((connection, request)).await;
             let _ = dropped.await;
+            gone.await;
         }
-        gone.await;
     });
 
     let mut response = Response::new(ResponseBody::refusal(Bytes::new()));

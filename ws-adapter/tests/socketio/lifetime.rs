@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use axum::response::IntoResponse as _;
 use futures_util::future::join_all;
 use socketioxide::{extract::SocketRef, socket::DisconnectReason};
 
@@ -263,6 +264,25 @@ async fn upgrade_that_fails_leaves_nothing_behind() {
     let (socket, _) = Socket::handshake(app.server.addr, &target, &headers).await.unwrap();
     drop(socket);
     eventually(|| app.io.open() == 0).await;
+}
+
+#[tokio::test]
+async fn upgrade_that_never_reaches_the_engine_does_no_harm() {
+    // A layer further out that takes the 101 away.
+    let no_sockets = |router: axum::Router| {
+        router.layer(axum::middleware::map_response(async |response: axum::response::Response| {
+            let is_upgrade = response.status() == http::StatusCode::SWITCHING_PROTOCOLS;
+            if is_upgrade { http::StatusCode::NOT_IMPLEMENTED.into_response() } else { response }
+        }))
+    };
+    let app = app_behind(|layer| layer, |auth| auth, no_sockets).await;
+    let polling = Polling::open(&app, &[]).await.unwrap();
+    assert_eq!(polling.connect("/", &auth_of("ann")).await, Ok(()));
+    assert_eq!(polling.upgrade().await.unwrap_err().status, 501);
+    assert_eq!(Socket::open(&app, &[]).await.unwrap_err().status, 501);
+    eventually(|| app.io.open() == 1).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    polling.echoes("hi", "ann: hi").await;
 }
 
 #[tokio::test]

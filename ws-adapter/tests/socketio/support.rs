@@ -142,6 +142,15 @@ pub(crate) async fn app_with(
     configure: impl FnOnce(AuthLayer<User>) -> AuthLayer<User>,
     limit: impl FnOnce(SocketIoAuth<User>) -> SocketIoAuth<User>,
 ) -> App {
+    app_behind(configure, limit, |router| router).await
+}
+
+/// With what is further out.
+pub(crate) async fn app_behind(
+    configure: impl FnOnce(AuthLayer<User>) -> AuthLayer<User>,
+    limit: impl FnOnce(SocketIoAuth<User>) -> SocketIoAuth<User>,
+    further_out: impl FnOnce(Router) -> Router,
+) -> App {
     let clock = ManualClock::new(*START);
     let layer = configure(AuthLayer::new(jwt_or_basic()).timer(clock.clone()));
     let (socket_io, io) = limit(SocketIoAuth::new(layer)).build();
@@ -163,7 +172,7 @@ pub(crate) async fn app_with(
         socket.emit("welcome", &format!("admin {}", admin.0.0)).unwrap();
     });
     let router = Router::new().route("/socket.iox", get(async || "the application")).layer(socket_io);
-    App { clock, io, calls, server: Server::start(router).await }
+    App { clock, io, calls, server: Server::start(further_out(router)).await }
 }
 
 /// A server on a free port, which ends with the test.
