@@ -1,6 +1,6 @@
 use std::{
     fmt,
-    future::Future,
+    future::{Future, poll_fn},
     io,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -21,6 +21,8 @@ use crate::Close;
 /// engine.io, which answers a close with the same, closes its session.
 pub(super) struct Connection<I> {
     io: I,
+    /// What was read of it before.
+    first: Option<u8>,
     cut: Pin<Box<dyn Future<Output = Close> + Send>>,
     reading: Reading,
     stall: Duration,
@@ -42,6 +44,7 @@ impl<I> Connection<I> {
     /// to close the session.
     pub(super) fn new(
         io: I,
+        first: Option<u8>,
         mut cut: watch::Receiver<Option<Close>>,
         stall: Duration,
     ) -> (Self, oneshot::Receiver<()>) {
@@ -53,7 +56,7 @@ impl<I> Connection<I> {
                 _ => std::future::pending().await,
             }
         });
-        (Self { io, cut, reading: Reading::Client, stall, stalled: None, _gone: sender }, gone)
+        (Self { io, first, cut, reading: Reading::Client, stall, stalled: None, _gone: sender }, gone)
     }
 
     fn poll_out<T>(
@@ -78,6 +81,12 @@ impl<I> Connection<I> {
 impl<I: AsyncRead + Unpin> AsyncRead for Connection<I> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        if buf.remaining() > 0
+            && let Some(first) = this.first.take()
+        {
+            buf.put_slice(&[first]);
+            return Poll::Ready(Ok(()));
+        }
         if let Reading::Client = this.reading {
             match this.cut.as_mut().poll(cx) {
                 Poll::Ready(close) => this.reading = Reading::Close(client_close(&close)),
@@ -126,6 +135,14 @@ impl<I> fmt::Debug for Connection<I> {
     }
 }
 
+/// Waits for the first byte that a client sends; `None` if it is gone.
+pub(super) async fn first_byte<I: AsyncRead + Unpin>(io: &mut I) -> Option<u8> {
+    let mut byte = [0];
+    let mut buf = ReadBuf::new(&mut byte);
+    poll_fn(|cx| Pin::new(&mut *io).poll_read(cx, &mut buf)).await.ok()?;
+    buf.filled().first().copied()
+}
+
 /// A close frame as a client sends it (RFC 6455, 5.5.1): masked, here with zeros. A reason is at most 123 bytes long.
 fn client_close(close: &Close) -> Vec<u8> {
     let reason = close.reason().as_bytes();
@@ -146,7 +163,7 @@ mod tests {
     async fn client_that_takes_nothing_is_given_up() {
         let (_cut, watch) = watch::channel(None);
         let (server, mut client) = tokio::io::duplex(4);
-        let (mut connection, _gone) = Connection::new(server, watch, Duration::from_millis(200));
+        let (mut connection, _gone) = Connection::new(server, None, watch, Duration::from_millis(200));
         let taken = tokio::spawn(async move {
             let mut taken = [0; 4];
             time::sleep(Duration::from_millis(20)).await;
@@ -163,8 +180,8 @@ mod tests {
     async fn cut_reads_as_a_close_of_the_client_and_then_ends() {
         let (cut, watch) = watch::channel(None);
         let (server, mut client) = tokio::io::duplex(64);
-        let (mut connection, gone) = Connection::new(server, watch, Duration::from_secs(1));
-        client.write_all(b"hi").await.unwrap();
+        let (mut connection, gone) = Connection::new(server, Some(b'h'), watch, Duration::from_secs(1));
+        client.write_all(b"i").await.unwrap();
         let mut read = [0; 2];
         connection.read_exact(&mut read).await.unwrap();
         assert_eq!(&read, b"hi");

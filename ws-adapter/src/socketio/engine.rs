@@ -20,16 +20,16 @@ use http_body_util::{BodyExt as _, Collected};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use socketioxide::{service::SocketIoService, socket::Sid};
-use tokio::time;
+use tokio::{select, time};
 use tower_service::Service;
 use tungstenite::handshake::derive_accept_key;
 
 use super::{
-    connection::Connection,
+    connection::{Connection, first_byte},
     driver::{self, Shutdown},
     layer::Shared,
     request::{Ask, unknown_session},
-    session::{Handle, Session},
+    session::{Handle, Session, ended},
 };
 use crate::{ResponseBody, auth::leave, origin::OriginVerdict, strip, transport::classify};
 
@@ -84,6 +84,7 @@ where
         }
         (Ask::Upgrade(sid), Some(session)) => {
             let close = closer::<S, B, R, E>(service.clone(), &shared.path);
+            let silence = shared.io.config().engine_config.upgrade_timeout;
             let (weak, mut again, path) = (Arc::downgrade(&session), service.clone(), shared.path.clone());
             let gone = async move {
                 close(sid).await;
@@ -91,7 +92,7 @@ where
                     leave_if_closed::<S, B, R, E>(&mut again, &path, sid, &session).await;
                 }
             };
-            switch(&shared, service, parts, &session, gone)
+            switch(&shared, service, parts, &session, Some(silence), gone)
         }
         (_, _) => {
             let session = shared.session(user.as_ref().ok(), origin);
@@ -107,7 +108,7 @@ where
                         session.leave();
                     }
                 };
-                switch(&shared, service, parts, &session, gone)
+                switch(&shared, service, parts, &session, None, gone)
             } else {
                 open(&shared, service, Request::from_parts(parts, body), &session).await?
             }
@@ -267,11 +268,15 @@ where
 /// Answers a handshake, and hands the WebSocket to engine.io over a stream that we can end. `gone` runs after it, but not
 /// where engine.io has never seen it: a transport that polls stays as it is, and one that it would have opened goes with
 /// the request.
+///
+/// `silence` is how long a client may take to begin an upgrade. Who never begins has not got the 101, which a layer or a
+/// proxy on the way may have taken away.
 fn switch<S, U, R>(
     shared: &Shared<U>,
     mut service: SocketIoService<S>,
     parts: Parts,
     session: &Session,
+    silence: Option<Duration>,
     gone: impl Future<Output = ()> + Send + 'static,
 ) -> Response<ResponseBody<R>>
 where
@@ -282,10 +287,21 @@ where
     let subprotocol = shared.config.offered_subprotocol(&parts);
     let mut request = Request::from_parts(parts, ());
     let upgraded = hyper::upgrade::on(&mut request);
-    let cut = session.watch_cut();
+    let (cut, life) = (session.watch_cut(), session.watch_life());
     tokio::spawn(async move {
-        if let Ok(io) = upgraded.await {
-            let (connection, dropped) = Connection::new(TokioIo::new(io), cut, STALL);
+        if let Ok(mut io) = upgraded.await.map(TokioIo::new) {
+            let mut first = None;
+            if let Some(silence) = silence {
+                first = select! {
+                    first = first_byte(&mut io) => first,
+                    () = time::sleep(silence) => None,
+                    () = ended(life) => None,
+                };
+                if first.is_none() {
+                    return;
+                }
+            }
+            let (connection, dropped) = Connection::new(io, first, cut, STALL);
             // Completes at once: engine.io goes on in a task of its own.
             let _ = service.call((connection, request)).await;
             let _ = dropped.await;

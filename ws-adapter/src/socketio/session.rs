@@ -61,6 +61,12 @@ pub(super) struct Life {
     pub(super) ended: bool,
 }
 
+impl Life {
+    fn is_over(&self) -> bool {
+        self.ended || self.doomed.is_some()
+    }
+}
+
 impl Session {
     pub(super) fn new<U: Send + Sync + 'static>(
         sessions: &Sessions,
@@ -204,8 +210,7 @@ impl Session {
     }
 
     pub(super) fn is_ended(&self) -> bool {
-        let life = self.life.borrow();
-        life.ended || life.doomed.is_some()
+        self.life.borrow().is_over()
     }
 
     pub(super) fn watch_life(&self) -> watch::Receiver<Life> {
@@ -249,6 +254,12 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.forget();
     }
+}
+
+/// Waits for the end of a session.
+pub(super) async fn ended(mut life: watch::Receiver<Life>) {
+    // If it cannot be waited for, it is gone.
+    let _ = life.wait_for(Life::is_over).await;
 }
 
 /// What is left in the extensions of the opening request.

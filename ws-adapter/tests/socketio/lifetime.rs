@@ -263,7 +263,29 @@ async fn upgrade_that_fails_leaves_nothing_behind() {
     let headers = [("authorization", &*bearer_of("ann"))];
     let (socket, _) = Socket::handshake(app.server.addr, &target, &headers).await.unwrap();
     drop(socket);
+    // It has never begun, and the transport still polls.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    polling.echoes("hi", "ann: hi").await;
+    let (mut socket, _) = Socket::handshake(app.server.addr, &target, &headers).await.unwrap();
+    socket.send("2probe").await;
+    assert_eq!(socket.packet().await, "3probe");
+    drop(socket);
     eventually(|| app.io.open() == 0).await;
+}
+
+#[tokio::test]
+async fn upgrade_that_says_nothing_is_given_up() {
+    let wait = Duration::from_millis(100);
+    let app = app_with(|layer| layer, |auth| auth.configure(|io| io.upgrade_timeout(wait))).await;
+    let polling = Polling::open(&app, &[]).await.unwrap();
+    assert_eq!(polling.connect("/", &auth_of("ann")).await, Ok(()));
+    let target = format!("/socket.io/?EIO=4&transport=websocket&sid={}", polling.sid);
+    let (mut socket, _) = Socket::handshake(app.server.addr, &target, &[]).await.unwrap();
+    assert_eq!(socket.end().await, (vec![], None));
+    polling.echoes("hi", "ann: hi").await;
+    let (mut socket, _) = Socket::handshake(app.server.addr, &target, &[]).await.unwrap();
+    app.io.close_all();
+    assert_eq!(socket.end().await, (vec![], None));
 }
 
 #[tokio::test]
@@ -342,6 +364,7 @@ async fn pings_and_polls_do_not_close_a_transport() {
     // A second WebSocket is turned away, and is not the end of the first.
     let target = format!("/socket.io/?EIO=4&transport=websocket&sid={}", polling.sid);
     let (mut second, _) = Socket::handshake(app.server.addr, &target, &[]).await.unwrap();
+    second.send("2probe").await;
     assert_eq!(second.end().await, (vec![], None));
     socket.echoes("hi", "ann: hi").await;
     assert_eq!(app.io.open(), 1);
