@@ -185,12 +185,16 @@ where
     let (mut head, body) = service.call(request).await?.into_parts();
     // What engine.io answers here is in memory, and cannot fail.
     let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
-    soften(&mut head.status);
     match opened(&body) {
         Some(sid) => shared.sessions.insert(sid, session),
         // Nobody gets at the transport without our knowing its id.
-        None => tracing::error!("engine.io has opened a transport in a way that is not understood"),
+        None if head.status == StatusCode::OK => {
+            tracing::error!("engine.io has opened a transport in a way that is not understood");
+        }
+        // It has refused to: this way to connect may be switched off.
+        None => {}
     }
+    soften(&mut head.status);
     Ok(Response::from_parts(head, ResponseBody::refusal(body)))
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use socketioxide::TransportType;
 use tracing_subscriber::{Layer as _, filter::Targets, layer::SubscriberExt as _};
 
 use crate::{
@@ -38,4 +39,18 @@ async fn neither_session_id_nor_credential_is_logged() {
     for secret in [&*polling.sid, &*token, "marker"] {
         assert!(!log.contains(secret), "{:?}", log.lines().find(|line| line.contains(secret)));
     }
+}
+
+#[tokio::test]
+async fn refusal_of_the_engine_is_no_error() {
+    let log = Log::default();
+    let layer = tracing_subscriber::fmt::layer().with_writer(log.clone());
+    // Of this thread only, where the server is too.
+    let _log = tracing::subscriber::set_default(tracing_subscriber::registry().with(layer));
+    let app = app_with(|layer| layer, |auth| auth.configure(|io| io.transports([TransportType::Websocket]))).await;
+    assert_eq!(Polling::open(&app, &[]).await.err().unwrap().status, 400);
+    assert_eq!(app.io.open(), 0);
+    let log = log.text();
+    assert!(!log.contains("ERROR"), "{log}");
+    assert!(log.contains("DEBUG"), "{log}");
 }
