@@ -57,8 +57,9 @@ impl<U: Principal + Send + Sync + 'static> SocketIoAuth<U> {
         self
     }
 
-    /// How many `CONNECT`s a transport may send, good or not, to all namespaces together; 3 by default. One more is
-    /// answered with `forbidden`, and the transport is closed.
+    /// How many `CONNECT`s a transport may send, good or not, to all namespaces that there are together; 3 by default. One
+    /// more is answered with `forbidden`, and the transport is closed. One to a namespace that is none does not count: it
+    /// is answered with `Invalid namespace`, runs no chain and no handler, and is no good `CONNECT`.
     pub fn max_connects(mut self, connects: usize) -> Self {
         self.limits.max_connects = connects;
         self

@@ -57,6 +57,7 @@
 //! | `unauthorized:<code>` | the verify callback has said so, with a code of its own |
 //! | `forbidden` | it is right, but not for this namespace, or not for this transport |
 //! | `unavailable` | a system failed; worth another try |
+//! | `Invalid namespace` | there is no such namespace; socketioxide says so, and no chain is asked |
 //!
 //! # The end of a connection
 //!
@@ -68,8 +69,8 @@
 //!
 //! # Limits
 //!
-//! [`SocketIoAuth`] has them all: 10 s to a good `CONNECT`, 1000 transports that wait for one, 3 `CONNECT`s, 16 KiB of `auth`, 64 KiB a message.
-//! WebSockets are opened over HTTP/1.1 only, as engine.io does.
+//! [`SocketIoAuth`] has them all: 10 s to a good `CONNECT`, 1000 transports that wait for one, 3 `CONNECT`s to namespaces
+//! that there are, 16 KiB of `auth`, 64 KiB a message. WebSockets are opened over HTTP/1.1 only, as engine.io does.
 //!
 //! # Security
 //!
