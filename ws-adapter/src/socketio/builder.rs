@@ -84,7 +84,8 @@ impl<U: Principal + Send + Sync + 'static> SocketIoAuth<U> {
         self
     }
 
-    /// How long a `POST` of the polling transport may take to arrive; 10 s by default. Then it is answered with 408.
+    /// How long a `POST` of the polling transport may take to arrive; 10 s by default. Then it is answered with 408,
+    /// and with 400 `unknown_session` as soon as its transport ends.
     pub fn post_timeout(mut self, timeout: Duration) -> Self {
         self.limits.post_timeout = timeout;
         self

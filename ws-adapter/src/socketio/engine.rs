@@ -80,7 +80,13 @@ where
             poll(&shared.path, service, Request::from_parts(parts, body), sid, &session).await?
         }
         (Ask::Post(sid), Some(session)) => {
-            post(&shared, service, Request::from_parts(parts, body), sid, &session).await?
+            let asked = parts.clone();
+            match post(&shared, service, Request::from_parts(parts, body), sid, &session).await? {
+                Some(response) => response,
+                None => {
+                    return Ok(shared.config.answer(unknown_session(), &asked, transport).map(ResponseBody::refusal));
+                }
+            }
         }
         (Ask::Upgrade(sid), Some(session)) => {
             let close = closer::<S, B, R, E>(service.clone(), &shared.path);
@@ -198,22 +204,27 @@ where
     Ok(Response::from_parts(head, ResponseBody::refusal(body)))
 }
 
-/// A `POST` of a transport that is there.
+/// A `POST` of a transport that is there; `None` if that ends before all of the `POST` has come.
 async fn post<S, U, B, R, E>(
     shared: &Shared<U>,
     mut service: SocketIoService<S>,
     request: Request<B>,
     sid: Sid,
     session: &Session,
-) -> Result<Response<ResponseBody<R>>, E>
+) -> Result<Option<Response<ResponseBody<R>>>, E>
 where
     SocketIoService<S>: Service<Request<B>, Response = Response<R>, Error = E>,
     S: Clone,
     B: From<Bytes>,
     R: Body<Data = Bytes>,
 {
-    // A body that trickles in would outlive the transport.
-    let mut response = match time::timeout(shared.limits.post_timeout, service.call(request)).await {
+    // A body that trickles in would outlive the transport, and hold up the server when it goes down.
+    let answered = select! {
+        biased;
+        answered = time::timeout(shared.limits.post_timeout, service.call(request)) => answered,
+        () = ended(session.watch_life()) => return Ok(None),
+    };
+    let mut response = match answered {
         Ok(response) => response?.map(ResponseBody::inner),
         Err(_) => {
             let mut response = Response::new(ResponseBody::refusal(Bytes::new()));
@@ -223,7 +234,7 @@ where
     };
     soften(response.status_mut());
     leave_if_closed(&mut service, &shared.path, sid, session).await;
-    Ok(response)
+    Ok(Some(response))
 }
 
 /// A poll of a transport that is there.

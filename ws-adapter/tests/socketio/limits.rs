@@ -156,6 +156,28 @@ async fn body_that_trickles_in_is_given_up() {
 }
 
 #[tokio::test]
+async fn body_that_trickles_in_does_not_outlive_its_transport() {
+    let app = app().await;
+    for ends_by_itself in [false, true] {
+        let polling = Polling::open(&app, &[]).await.unwrap();
+        let mut stream = tokio::net::TcpStream::connect(app.server.addr).await.unwrap();
+        let target = format!("/socket.io/?EIO=4&transport=polling&sid={}", polling.sid);
+        let head = format!("POST {target} HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\nconnection: close\r\n\r\n40");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        if ends_by_itself {
+            assert_eq!(polling.post("1").await.status, 200);
+        } else {
+            app.io.close_all();
+        }
+        let mut answer = String::new();
+        let answered = stream.read_to_string(&mut answer);
+        tokio::time::timeout(Duration::from_secs(1), answered).await.unwrap().unwrap();
+        assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("unknown_session"), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn hostile_packets_are_no_fault_of_the_server() {
     let app = app().await;
     for packet in [
