@@ -135,6 +135,13 @@ impl<U: Send + Sync + 'static> AuthSocketIo<U> {
         self.shared.sessions.count()
     }
 
+    /// How many entries each table of the registry has. For the tests.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn entries(&self) -> [usize; 3] {
+        self.shared.sessions.entries()
+    }
+
     /// Closes every transport that is open, with 1012 `restarting`. A [`Shutdown`](crate::Shutdown) that the layer was
     /// given does so too, and those to come as well.
     pub fn close_all(&self) {

@@ -304,6 +304,11 @@ impl Sessions {
         self.0.lock().all.len()
     }
 
+    pub(super) fn entries(&self) -> [usize; 3] {
+        let open = self.0.lock();
+        [open.all.len(), open.by_sid.len(), open.pending]
+    }
+
     pub(super) fn pending(&self) -> usize {
         self.0.lock().pending
     }

@@ -413,8 +413,12 @@ async fn two_hundred_clients_connect_echo_and_leave() {
         let app = &app;
         async move {
             let name = format!("user{n}");
-            if n % 2 == 0 {
-                let mut socket = Socket::open(app, &[]).await.unwrap();
+            if n % 3 < 2 {
+                let mut socket = if n % 3 == 0 {
+                    Socket::open(app, &[]).await.unwrap()
+                } else {
+                    Polling::open(app, &[]).await.unwrap().upgrade().await.unwrap()
+                };
                 assert_eq!(socket.connect("/", &auth_of(&name)).await, Ok(()));
                 assert_eq!(socket.packet().await, format!(r#"42["welcome","{name}"]"#));
                 socket.echoes("hi", &format!("{name}: hi")).await;
@@ -429,6 +433,7 @@ async fn two_hundred_clients_connect_echo_and_leave() {
     });
     join_all(clients).await;
     eventually(|| app.io.open() == 0).await;
+    assert_eq!(app.io.entries(), [0; 3]);
     assert_eq!(app.calls.count(), 400);
     eventually(|| app.io.of("/").unwrap().sockets().is_empty()).await;
 }
