@@ -27,7 +27,13 @@ async fn neither_session_id_nor_credential_is_logged() {
     assert_eq!(polling.connect("/", &format!(r#"{{"token":"{token}"}}"#)).await, Ok(()));
     let stranger = polling.with(&[("authorization", &bearer_of("bob"))]);
     assert_eq!(stranger.poll().await.status, 403);
-    let mut socket = Socket::open(&app, &[("authorization", &format!("Bearer {token}"))]).await.unwrap();
+    let target = "/socket.io/?EIO=4&transport=websocket";
+    let authorization = format!("Bearer {token}");
+    let headers = [("authorization", authorization.as_str())];
+    let (mut socket, _) = Socket::handshake(app.server.addr, target, &headers).await.unwrap();
+    let open: serde_json::Value = serde_json::from_str(socket.packet().await.strip_prefix('0').unwrap()).unwrap();
+    let sid = open["sid"].as_str().unwrap();
+    assert_eq!(sid.len(), 16);
     assert!(socket.connect("/", r#"{"username":"ann","password":"marker"}"#).await.is_err());
     app.clock.advance(Duration::from_secs(60));
     eventually(|| app.io.open() == 0).await;
@@ -36,7 +42,7 @@ async fn neither_session_id_nor_credential_is_logged() {
     for said in ["a Socket.IO client connects", "a Socket.IO connection is closed"] {
         assert!(log.contains(said), "{said}");
     }
-    for secret in [&*polling.sid, &*token, "marker"] {
+    for secret in [&*polling.sid, sid, &*token, "marker"] {
         assert!(!log.contains(secret), "{:?}", log.lines().find(|line| line.contains(secret)));
     }
 }
