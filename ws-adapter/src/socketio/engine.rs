@@ -64,22 +64,20 @@ where
     };
     let decision = shared.decide(&parts, transport).await;
     strip::strip(&mut parts, &shared.config.needs, outer);
-    let Admitted { ask, user, origin, session } = match decision {
+    let Admitted { ask, user, session } = match decision {
         Ok(admitted) => admitted,
         Err(refusal) => return Ok(shared.config.answer(refusal, &parts, transport).map(ResponseBody::refusal)),
     };
 
-    if let (Some(sid), Some(session)) = (ask.sid(), &session) {
-        if leave_if_closed::<S, B, R, E>(&mut service, &shared.path, sid, session).await {
+    if let Some(sid) = ask.sid() {
+        if leave_if_closed::<S, B, R, E>(&mut service, &shared.path, sid, &session).await {
             return Ok(shared.config.answer(unknown_session(), &parts, transport).map(ResponseBody::refusal));
         }
         poll_fn(|cx| Service::<Request<B>>::poll_ready(&mut service, cx)).await?;
     }
-    let mut response = match (ask, session) {
-        (Ask::Poll(sid), Some(session)) => {
-            poll(&shared.path, service, Request::from_parts(parts, body), sid, &session).await?
-        }
-        (Ask::Post(sid), Some(session)) => {
+    let mut response = match ask {
+        Ask::Poll(sid) => poll(&shared.path, service, Request::from_parts(parts, body), sid, &session).await?,
+        Ask::Post(sid) => {
             let asked = parts.clone();
             match post(&shared, service, Request::from_parts(parts, body), sid, &session).await? {
                 Some(response) => response,
@@ -88,7 +86,7 @@ where
                 }
             }
         }
-        (Ask::Upgrade(sid), Some(session)) => {
+        Ask::Upgrade(sid) => {
             let close = closer::<S, B, R, E>(service.clone(), &shared.path);
             let silence = shared.io.config().engine_config.upgrade_timeout;
             let (weak, mut again, path) = (Arc::downgrade(&session), service.clone(), shared.path.clone());
@@ -100,8 +98,7 @@ where
             };
             switch(&shared, service, parts, &session, Some(silence), gone)
         }
-        (_, _) => {
-            let session = shared.session(user.as_ref().ok(), origin);
+        Ask::Open | Ask::OpenSocket => {
             parts.extensions.insert(Handle(Arc::clone(&session)));
             leave(user, &mut parts);
             let close = closer::<S, B, R, E>(service.clone(), &shared.path);
@@ -130,9 +127,8 @@ struct Admitted<U> {
     ask: Ask,
     /// Who sent it, or the refusal that a route would have given to nobody.
     user: Result<Authenticated<U>, Refusal>,
-    origin: OriginVerdict,
-    /// The transport that it is about, unless it opens one.
-    session: Option<Arc<Session>>,
+    /// The transport that it is about, or opens.
+    session: Arc<Session>,
 }
 
 impl<U: Send + Sync + 'static> Shared<U> {
@@ -145,10 +141,9 @@ impl<U: Send + Sync + 'static> Shared<U> {
         };
         let ask = Ask::of(parts, transport)?;
         let Some(sid) = ask.sid() else {
-            if user.is_err() && self.sessions.pending() >= self.limits.max_pending {
-                return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many_connections"));
-            }
-            return Ok(Admitted { ask, user, origin, session: None });
+            let session = self.session(user.as_ref().ok(), origin);
+            let session = session.ok_or_else(|| Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many_connections"))?;
+            return Ok(Admitted { ask, user, session });
         };
         let session = self.sessions.get(sid).ok_or_else(unknown_session)?;
         match &user {
@@ -161,7 +156,7 @@ impl<U: Send + Sync + 'static> Shared<U> {
         if session.is_ended() && !matches!(ask, Ask::Poll(_)) {
             return Err(unknown_session());
         }
-        Ok(Admitted { ask, user, origin, session: Some(session) })
+        Ok(Admitted { ask, user, session })
     }
 
     /// Sees to it that the transport ends in time.
@@ -171,8 +166,10 @@ impl<U: Send + Sync + 'static> Shared<U> {
         tokio::spawn(driver::drive(weak, life, timer, shutdown, self.io.clone(), close));
     }
 
-    fn session(&self, user: Option<&Authenticated<U>>, origin: OriginVerdict) -> Arc<Session> {
-        Session::new(&self.sessions, &self.config.timer, origin, user, self.limits.connect_timeout)
+    /// A new transport; `None` if as many wait for a `CONNECT` as may.
+    fn session(&self, user: Option<&Authenticated<U>>, origin: OriginVerdict) -> Option<Arc<Session>> {
+        let session = Session::new(&self.sessions, &self.config.timer, origin, user, self.limits.connect_timeout);
+        session.enter(self.limits.max_pending).then_some(session)
     }
 }
 

@@ -78,7 +78,7 @@ impl Session {
         let evidence = opened_by.map(Authenticated::evidence);
         let expires_at = evidence.and_then(|evidence| evidence.expires_at());
         let principal = evidence.and_then(|evidence| evidence.principal()).cloned();
-        let session = Arc::new(Self {
+        Arc::new(Self {
             id: ConnectionId::new(),
             timer: Arc::clone(timer),
             origin,
@@ -86,7 +86,7 @@ impl Session {
             principal: principal.map_or_else(OnceLock::new, OnceLock::from),
             users: Mutex::default(),
             connects: AtomicUsize::new(0),
-            pending: AtomicBool::new(opened_by.is_none()),
+            pending: AtomicBool::new(false),
             life: watch::Sender::new(Life {
                 look_at: timer.now().checked_add(patience),
                 expires_at,
@@ -97,12 +97,22 @@ impl Session {
             sid: OnceLock::new(),
             patience,
             sessions: sessions.clone(),
-        });
-        let mut open = sessions.0.lock();
-        open.all.insert(session.id, Arc::downgrade(&session));
-        open.pending += usize::from(opened_by.is_none());
-        drop(open);
-        session
+        })
+    }
+
+    /// Puts it into the registry, unless it were one more than `max` of those who wait for a `CONNECT`.
+    pub(super) fn enter(self: &Arc<Self>, max: usize) -> bool {
+        // Counted and taken under one lock, or many at once would get round the limit.
+        let mut open = self.sessions.0.lock();
+        if self.opened_by.is_none() {
+            if open.pending >= max {
+                return false;
+            }
+            open.pending += 1;
+            self.pending.store(true, Ordering::Relaxed);
+        }
+        open.all.insert(self.id, Arc::downgrade(self));
+        true
     }
 
     /// The session whose opening request this is; `None` if our layer has not seen it.
@@ -307,10 +317,6 @@ impl Sessions {
     pub(super) fn entries(&self) -> [usize; 3] {
         let open = self.0.lock();
         [open.all.len(), open.by_sid.len(), open.pending]
-    }
-
-    pub(super) fn pending(&self) -> usize {
-        self.0.lock().pending
     }
 
     pub(super) fn doom_all(&self, close: &Close) {

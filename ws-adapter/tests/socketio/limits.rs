@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -55,6 +56,19 @@ async fn transports_that_wait_for_a_connect_are_limited() {
     Polling::open(&app, &[]).await.unwrap();
     Polling::open(&app, &[]).await.unwrap();
     assert!(second.poll().await.is(400, "unknown_session"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn opening_many_at_once_gets_round_no_limit() {
+    for _ in 0..5 {
+        let app = app_with(|layer| layer, |auth| auth.max_pending(5)).await;
+        let opened = join_all((0..60).map(|_| Polling::open(&app, &[]))).await;
+        assert_eq!(opened.iter().filter(|opened| opened.is_ok()).count(), 5);
+        for refused in opened.iter().filter_map(|opened| opened.as_ref().err()) {
+            assert!(refused.is(429, "too_many_connections"), "{refused:?}");
+        }
+        assert_eq!(app.io.entries(), [5; 3]);
+    }
 }
 
 #[tokio::test]
