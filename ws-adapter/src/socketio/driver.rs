@@ -8,7 +8,7 @@ use socketioxide::{SocketIo, TransportType};
 use tokio::{select, sync::watch, time};
 
 use super::{
-    engine::Closer,
+    own::Closer,
     session::{Life, Session},
 };
 use crate::{Close, Timer, auth::Config};

@@ -1,6 +1,5 @@
 use std::{
     future::{Future, poll_fn},
-    pin::Pin,
     sync::Arc,
     time::Duration,
 };
@@ -28,6 +27,7 @@ use super::{
     connection::{Connection, first_byte},
     driver::{self, Shutdown},
     layer::Shared,
+    own::{Closer, closer, leave_if_closed, own_request},
     request::{Ask, unknown_session},
     session::{Handle, Session, ended},
 };
@@ -35,8 +35,6 @@ use crate::{ResponseBody, auth::leave, origin::OriginVerdict, strip, transport::
 
 /// What stands between the packets of a poll.
 const SEPARATOR: &[u8] = b"\x1e";
-/// The code by which engine.io says that it has no such session.
-const UNKNOWN: &str = "1";
 /// How long the last packets of a transport are waited for. They are sent at once.
 const REST: Duration = Duration::from_millis(50);
 /// How long a WebSocket may take nothing; as long as engine.io waits for a pong.
@@ -332,68 +330,6 @@ where
             .filter_map(|(name, value)| Some((name, value?))),
     );
     response
-}
-
-/// What ends a transport that polls: a close packet, as its client would send it. A WebSocket's engine.io session pays
-/// no heed to it.
-pub(super) type Closer = Box<dyn FnOnce(Sid) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
-
-fn closer<S, B, R, E>(mut service: SocketIoService<S>, path: &str) -> Closer
-where
-    SocketIoService<S>: Service<Request<B>, Response = Response<R>, Error = E, Future: Send>,
-    S: Clone + Send + 'static,
-    B: From<Bytes> + Send + 'static,
-    R: Send,
-    E: Send,
-{
-    let path = path.to_owned();
-    Box::new(move |sid| {
-        Box::pin(async move {
-            let Some(request) = own_request::<B>(Method::POST, &path, sid, Bytes::from_static(b"1")) else {
-                return;
-            };
-            if poll_fn(|cx| service.poll_ready(cx)).await.is_ok() {
-                let _ = service.call(request).await;
-            }
-        })
-    })
-}
-
-/// Forgets a transport that engine.io has closed, whatever for, and tells whether it has. socketioxide holds its session
-/// until the deadline of `CONNECT`, and a handler may hold it for ever.
-async fn leave_if_closed<S, B, R, E>(service: &mut SocketIoService<S>, path: &str, sid: Sid, session: &Session) -> bool
-where
-    SocketIoService<S>: Service<Request<B>, Response = Response<R>, Error = E>,
-    S: Clone,
-    B: From<Bytes>,
-    R: Body<Data = Bytes>,
-{
-    #[derive(Deserialize)]
-    struct Problem<'a> {
-        code: &'a str,
-    }
-    let answer = async {
-        // A packet that only a server sends: it is refused, and nothing else comes of it.
-        let request = own_request::<B>(Method::POST, path, sid, Bytes::from_static(b"6"))?;
-        poll_fn(|cx| service.poll_ready(cx)).await.ok()?;
-        let response = service.call(request).await.ok()?;
-        response.into_body().collect().await.ok().map(Collected::to_bytes)
-    };
-    let answer = answer.await.unwrap_or_default();
-    let problem = serde_json::from_slice::<Problem<'_>>(&answer);
-    let is_closed = problem.is_ok_and(|problem| problem.code == UNKNOWN);
-    if is_closed {
-        session.leave();
-    }
-    is_closed
-}
-
-/// A request that we send to engine.io on the client's behalf.
-fn own_request<B: From<Bytes>>(method: Method, path: &str, sid: Sid, body: Bytes) -> Option<Request<B>> {
-    let mut request = Request::new(B::from(body));
-    *request.method_mut() = method;
-    *request.uri_mut() = format!("{path}?EIO=4&transport=polling&sid={sid}").parse().ok()?;
-    Some(request)
 }
 
 /// The id in the answer to an opening request: `0{"sid":"…",…}`.

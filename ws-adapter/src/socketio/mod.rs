@@ -92,6 +92,7 @@ mod guarded;
 mod id;
 mod io;
 mod layer;
+mod own;
 mod request;
 mod service;
 mod session;
