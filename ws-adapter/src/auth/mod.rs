@@ -8,4 +8,7 @@ pub use self::{
     service::{Auth, ResponseFuture},
 };
 #[cfg(feature = "socketio")]
-pub(crate) use self::{layer::Config, service::leave};
+pub(crate) use self::{
+    layer::Config,
+    service::{ask, leave},
+};

@@ -6,9 +6,12 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
-use auth_core::{Anonymous, AuthRequest, Authenticated, BoxError, Payload, Refusal, RefusalKind, Rejection, Transport};
+use auth_core::{
+    Anonymous, AuthRequest, Authenticated, BoxError, Chain, Payload, Refusal, RefusalKind, Rejection, Transport,
+};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header::SEC_WEBSOCKET_PROTOCOL, request::Parts};
 use http_body::Body;
@@ -239,27 +242,13 @@ impl<U: Send + Sync + 'static> Config<U> {
         }
     }
 
-    /// Asks the chain. `opens` is the origin of what opens a connection, for which there is more to say.
+    /// Asks the layer's own chain; see [`ask`].
     pub(crate) async fn authenticate(
         &self,
         request: &AuthRequest<'_>,
         opens: Option<OriginVerdict>,
     ) -> Result<Authenticated<U>, Refusal> {
-        let decision = tokio::time::timeout(self.decision_timeout, self.chain.authenticate(request)).await;
-        let user = decision.unwrap_or_else(|_| {
-            tracing::error!("the chain took too long to decide");
-            Err(Refusal::unavailable("the chain took too long to decide"))
-        })?;
-        if let Some(origin) = opens {
-            if origin == OriginVerdict::Absent && user.evidence().carrier().is_ambient() {
-                return Err(Refusal::new(StatusCode::FORBIDDEN, "origin_required"));
-            }
-            // Leeway forgives a clock that is off; it is no extra life for a connection.
-            if user.evidence().is_expired_at(request.now()) {
-                return Err(self.chain.refuse(&Rejection::token_expired(), request));
-            }
-        }
-        Ok(user)
+        ask(&self.chain, self.decision_timeout, request, opens).await
     }
 
     async fn read_payload<B>(&self, parts: &Parts, body: B) -> Result<(Option<Payload>, B), Refusal>
@@ -315,6 +304,31 @@ impl<U: Send + Sync + 'static> Config<U> {
         response.extensions_mut().insert(refusal);
         response
     }
+}
+
+/// Asks a chain, and gives it up after `timeout`. `opens` is the origin of what opens a connection, for which there is
+/// more to say.
+pub(crate) async fn ask<U: Send + Sync + 'static>(
+    chain: &Chain<U>,
+    timeout: Duration,
+    request: &AuthRequest<'_>,
+    opens: Option<OriginVerdict>,
+) -> Result<Authenticated<U>, Refusal> {
+    let decision = tokio::time::timeout(timeout, chain.authenticate(request)).await;
+    let user = decision.unwrap_or_else(|_| {
+        tracing::error!("the chain took too long to decide");
+        Err(Refusal::unavailable("the chain took too long to decide"))
+    })?;
+    if let Some(origin) = opens {
+        if origin == OriginVerdict::Absent && user.evidence().carrier().is_ambient() {
+            return Err(Refusal::new(StatusCode::FORBIDDEN, "origin_required"));
+        }
+        // Leeway forgives a clock that is off; it is no extra life for a connection.
+        if user.evidence().is_expired_at(request.now()) {
+            return Err(chain.refuse(&Rejection::token_expired(), request));
+        }
+    }
+    Ok(user)
 }
 
 /// Puts the decision where the handler finds it, in place of what a layer further out has left.

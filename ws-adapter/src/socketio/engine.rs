@@ -28,10 +28,10 @@ use super::{
     driver::{self, Shutdown},
     layer::Shared,
     own::{Closer, closer, leave_if_closed, own_request},
-    request::{Ask, unknown_session},
+    request::{Ask, transport_of, unknown_session},
     session::{Handle, Session, ended},
 };
-use crate::{ResponseBody, auth::leave, origin::OriginVerdict, strip, transport::classify};
+use crate::{ResponseBody, auth::leave, origin::OriginVerdict, strip};
 
 /// What stands between the packets of a poll.
 const SEPARATOR: &[u8] = b"\x1e";
@@ -56,10 +56,7 @@ where
 {
     let (mut parts, body) = request.into_parts();
     let outer = strip::restore(&mut parts);
-    let transport = match classify(&parts) {
-        Transport::WebSocket => Transport::WebSocket,
-        _ => Transport::SocketIo,
-    };
+    let transport = transport_of(&parts);
     let decision = shared.decide(&parts, transport).await;
     strip::strip(&mut parts, &shared.config.needs, outer);
     let Admitted { ask, user, session } = match decision {

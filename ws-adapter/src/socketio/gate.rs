@@ -8,15 +8,13 @@ use http::{
 };
 use socketioxide::{ProtocolVersion, adapter::Adapter, socket::Socket};
 use socketioxide_core::Value;
-use tokio::time;
 
-use super::session::Session;
+use super::{request::transport_of, session::Session};
 use crate::{
     Close, Timer,
-    origin::OriginVerdict,
+    auth::ask,
     payload::{self, Format},
     strip,
-    transport::classify,
 };
 
 /// Decides about the `CONNECT`s of one namespace.
@@ -121,27 +119,13 @@ impl<U: Send + Sync + 'static> Gate<U> {
         }
         let mut parts = opening.clone();
         strip::restore(&mut parts);
-        let transport = match classify(&parts) {
-            Transport::WebSocket => Transport::WebSocket,
-            _ => Transport::SocketIo,
-        };
-        let request = AuthRequest::new(&parts, transport, self.timer.now());
+        let request = AuthRequest::new(&parts, transport_of(&parts), self.timer.now());
         self.authenticate(session, &request).await
     }
 
     async fn authenticate(&self, session: &Session, request: &AuthRequest<'_>) -> Result<Authenticated<U>, Refused> {
-        let decision = time::timeout(self.decision_timeout, self.chain.authenticate(request)).await;
-        let user = decision.map_err(|_| {
-            tracing::error!("authentication took too long");
-            Refused::Unavailable
-        })?;
-        let user = user.map_err(|refusal| Refused::from(&refusal))?;
-        let evidence = user.evidence();
-        if evidence.carrier().is_ambient() && session.origin() == OriginVerdict::Absent {
-            return Err(Refused::Forbidden);
-        }
-        // Leeway forgives a clock that is off; it is no extra life for a connection.
-        if evidence.is_expired_at(request.now()) { Err(Refused::EXPIRED) } else { Ok(user) }
+        let decision = ask(&self.chain, self.decision_timeout, request, Some(session.origin())).await;
+        decision.map_err(|refusal| Refused::from(&refusal))
     }
 }
 

@@ -8,6 +8,8 @@ use http::{
 };
 use socketioxide::socket::Sid;
 
+use crate::transport::classify;
+
 /// Where a path leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
@@ -27,6 +29,14 @@ impl Place {
             Some(rest) if rest.starts_with('/') => Self::Near,
             _ => Self::Elsewhere,
         }
+    }
+}
+
+/// What a request to engine.io is to a strategy: a handshake, or else something of Socket.IO.
+pub(super) fn transport_of(parts: &Parts) -> Transport {
+    match classify(parts) {
+        Transport::WebSocket => Transport::WebSocket,
+        _ => Transport::SocketIo,
     }
 }
 
