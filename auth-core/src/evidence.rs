@@ -145,6 +145,13 @@ impl Evidence {
         self.issued_at
     }
 
+    /// The instant from which the credential counts where everything up to an instant is revoked: when it was issued, or
+    /// else when it was checked.
+    #[must_use]
+    pub fn counts_from(&self) -> SystemTime {
+        self.issued_at.unwrap_or(self.authenticated_at)
+    }
+
     /// The credential's own id, such as the `jti` of a token.
     #[must_use]
     pub fn credential_id(&self) -> Option<&str> {

@@ -92,6 +92,7 @@ mod principal;
 mod refusal;
 mod rejection;
 mod request;
+mod revocation;
 mod secret;
 mod strategy;
 mod verify;
@@ -105,7 +106,7 @@ pub use async_trait::async_trait;
 pub use self::axum::AuthenticatedRejection;
 pub use self::{
     carrier::Carrier,
-    chain::{Chain, ChainWithoutStrategy, RevocationCheck},
+    chain::{Chain, ChainWithoutStrategy},
     challenge::Challenge,
     clock::{Clock, ManualClock, SystemClock},
     config::ConfigError,
@@ -116,6 +117,7 @@ pub use self::{
     refusal::{Refusal, RefusalKind},
     rejection::{Rejection, RejectionKind},
     request::{AuthRequest, Transport},
+    revocation::{Revocation, RevocationCheck, RevocationFeed, RevocationListener, RevocationNews, RevocationTarget},
     secret::Secret,
     strategy::{BoxError, Named, Needs, Strategy},
     verify::{ByCredential, ByCredentialAndRequest, IntoVerdict, RequestInfo, Verdict, Verify},

@@ -5,7 +5,7 @@ mod decide;
 use std::{fmt, sync::Arc};
 
 use crate::{
-    AuthRequest, BoxError, Challenge, ConfigError, Evidence, Needs, Outcome, Principal, PrincipalId, Redirect,
+    AuthRequest, BoxError, Challenge, ConfigError, Needs, Outcome, Principal, PrincipalId, Redirect, RevocationCheck,
     Strategy, outcome::Accept,
 };
 
@@ -296,15 +296,4 @@ impl<U: Send + Sync + 'static> Strategy for Chain<U> {
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<U>, BoxError> {
         Ok(self.decide(request).await?.outcome)
     }
-}
-
-/// Asks whether a credential that is good in itself was revoked.
-#[async_trait::async_trait]
-pub trait RevocationCheck: Send + Sync + 'static {
-    /// Whether the credential behind `evidence` was revoked. For an `and`, it is asked once for the whole and once for
-    /// each part.
-    ///
-    /// # Errors
-    /// If the store failed: 503. Doubt never lets anybody in.
-    async fn is_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError>;
 }

@@ -19,5 +19,6 @@ mod passport;
 mod precedence;
 mod public_types;
 mod refusal;
+mod revocation;
 mod support;
 mod values;

@@ -1,0 +1,109 @@
+//! What a revocation covers, and what a log-out revokes.
+
+use std::time::Duration;
+
+use auth_core::{Accept, Chain, Evidence, PrincipalId, Revocation, RevocationTarget};
+
+use crate::support::{Name, Say, ask, basic, in_secs, jwt, now};
+
+async fn evidence(edit: fn(Accept<Name>) -> Accept<Name>) -> Evidence {
+    ask(&Chain::new().or(jwt(Say::Accept).edit(edit))).await.unwrap().evidence().clone()
+}
+
+fn ann() -> PrincipalId {
+    PrincipalId::new("issuer", "ann")
+}
+
+/// Everything that a revocation could name.
+async fn full() -> Evidence {
+    evidence(|accept| {
+        let accept = accept.credential_id("id").session_id("session").parent("parent").principal(ann());
+        accept.issued_at(now()).expires_at(in_secs(60))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn credential_is_covered_by_its_id_and_by_that_of_its_parent() {
+    let evidence = full().await;
+    assert!(Revocation::credential("issuer", "id").covers(&evidence));
+    assert!(Revocation::credential("issuer", "parent").covers(&evidence));
+    assert!(!Revocation::credential("issuer", "session").covers(&evidence));
+}
+
+#[tokio::test]
+async fn same_id_of_another_issuer_is_another_credential() {
+    let evidence = full().await;
+    for other in ["", "another"] {
+        assert!(!Revocation::credential(other, "id").covers(&evidence));
+        assert!(!Revocation::session(other, "session").covers(&evidence));
+    }
+    let nobodys = self::evidence(|accept| accept.credential_id("id")).await;
+    assert!(Revocation::credential("", "id").covers(&nobodys));
+}
+
+#[tokio::test]
+async fn session_covers_its_credentials_alone() {
+    let evidence = full().await;
+    assert!(Revocation::session("issuer", "session").covers(&evidence));
+    assert!(!Revocation::session("issuer", "id").covers(&evidence));
+}
+
+#[tokio::test]
+async fn user_covers_what_was_issued_up_to_the_instant_and_nothing_after() {
+    let evidence = full().await;
+    assert!(Revocation::user(ann(), now()).covers(&evidence));
+    assert!(Revocation::user(ann(), in_secs(1)).covers(&evidence));
+    assert!(!Revocation::user(ann(), now() - Duration::from_nanos(1)).covers(&evidence));
+    assert!(!Revocation::user(PrincipalId::new("issuer", "bob"), in_secs(1)).covers(&evidence));
+}
+
+#[tokio::test]
+async fn credential_that_does_not_say_when_it_was_issued_counts_from_when_it_was_checked() {
+    let evidence = evidence(|accept| accept.principal(ann())).await;
+    assert!(Revocation::user(ann(), now()).covers(&evidence));
+    assert!(!Revocation::user(ann(), now() - Duration::from_secs(1)).covers(&evidence));
+}
+
+#[tokio::test]
+async fn one_part_of_an_and_is_enough() {
+    let with_id = jwt(Say::Accept).edit(|accept| accept.credential_id("id").principal(ann()));
+    let both = ask(&Chain::new().or(basic(Say::Accept)).and(with_id)).await.unwrap();
+    assert!(Revocation::credential("issuer", "id").covers(both.evidence()));
+    assert!(!Revocation::credential("issuer", "other").covers(both.evidence()));
+}
+
+#[tokio::test]
+async fn connection_covers_no_credential() {
+    assert!(!Revocation::connection("id").covers(&full().await));
+}
+
+#[tokio::test]
+async fn log_out_revokes_the_credential_by_its_id_until_its_end() {
+    let evidence = full().await;
+    let revocation = Revocation::of(&evidence, in_secs(5)).unwrap();
+    assert_eq!(revocation, Revocation::credential("issuer", "id").ends_at(in_secs(60)));
+    assert!(revocation.covers(&evidence));
+}
+
+#[tokio::test]
+async fn log_out_with_a_credential_without_id_revokes_everything_of_the_user_up_to_now() {
+    let evidence = evidence(|accept| accept.principal(ann())).await;
+    let revocation = Revocation::of(&evidence, in_secs(5)).unwrap();
+    assert_eq!(revocation.target(), &RevocationTarget::User { user: ann(), until: in_secs(5) });
+    assert_eq!(revocation.end(), None);
+}
+
+#[tokio::test]
+async fn log_out_of_nobody_revokes_nothing() {
+    assert_eq!(Revocation::of(&evidence(|accept| accept).await, now()), None);
+}
+
+#[test]
+fn debug_does_not_tell_whom_it_is_about() {
+    for revocation in
+        [Revocation::credential("marker", "marker"), Revocation::user(PrincipalId::new("marker", "marker"), now())]
+    {
+        assert!(!format!("{revocation:?}").contains("marker"));
+    }
+}
