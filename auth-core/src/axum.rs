@@ -82,8 +82,15 @@ impl Error for AuthenticatedRejection {
 
 impl IntoResponse for AuthenticatedRejection {
     fn into_response(self) -> Response {
-        let mut response = self.0.to_response().map(Body::from);
-        response.extensions_mut().insert(self.0);
+        self.0.into_response()
+    }
+}
+
+impl IntoResponse for Refusal {
+    /// For handlers that decide themselves: `user.evidence().require_scope("chat:write")?`.
+    fn into_response(self) -> Response {
+        let mut response = self.to_response().map(Body::from);
+        response.extensions_mut().insert(self);
         response
     }
 }

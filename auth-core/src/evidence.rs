@@ -2,7 +2,7 @@ use std::{fmt, ops::Deref, sync::Arc, time::SystemTime};
 
 use http::Extensions;
 
-use crate::{Carrier, PrincipalId, Refusal};
+use crate::{Carrier, Challenge, PrincipalId, Refusal};
 
 /// Evidence that a chain has authenticated somebody: the user, and how it came about.
 ///
@@ -78,6 +78,8 @@ pub struct Evidence {
     pub(crate) parent: Option<String>,
     pub(crate) principal: Option<PrincipalId>,
     pub(crate) extras: Extensions,
+    /// The challenges of the strategy that accepted, for checks that come after it.
+    pub(crate) challenges: Option<Arc<[Challenge]>>,
     pub(crate) parts: Vec<Self>,
 }
 
@@ -94,6 +96,7 @@ impl Evidence {
             parent: None,
             principal: None,
             extras: Extensions::new(),
+            challenges: None,
             parts: Vec::new(),
         }
     }

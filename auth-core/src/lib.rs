@@ -70,7 +70,7 @@
 //!
 //! | Feature | Adds |
 //! |---|---|
-//! | `axum` | axum extractors for [`Authenticated`] and `Option<Authenticated<U>>` |
+//! | `axum` | axum extractors for [`Authenticated`] and `Option<Authenticated<U>>`; a [`Refusal`] is a response |
 //! | `metrics` | the counter `auth_decisions_total`, by strategy and code |
 //! | `test-util` | `Authenticated::dangerous_unchecked`, for tests of handlers |
 //!
@@ -86,13 +86,16 @@ mod clock;
 mod config;
 mod evidence;
 pub mod extract;
+mod login;
 mod outcome;
 mod payload;
 mod principal;
 mod refusal;
 mod rejection;
 mod request;
+mod requirement;
 mod revocation;
+mod scope;
 mod secret;
 mod strategy;
 mod verify;
@@ -111,13 +114,16 @@ pub use self::{
     clock::{Clock, ManualClock, SystemClock},
     config::ConfigError,
     evidence::{Anonymous, Authenticated, Evidence},
+    login::UserAuthentication,
     outcome::{Accept, Outcome, Redirect},
     payload::Payload,
     principal::{Principal, PrincipalId},
     refusal::{Refusal, RefusalKind},
     rejection::{Rejection, RejectionKind},
     request::{AuthRequest, Transport},
+    requirement::Requirement,
     revocation::{Revocation, RevocationCheck, RevocationFeed, RevocationListener, RevocationNews, RevocationTarget},
+    scope::Scopes,
     secret::Secret,
     strategy::{BoxError, Named, Needs, Strategy},
     verify::{ByCredential, ByCredentialAndRequest, IntoVerdict, RequestInfo, Verdict, Verify},

@@ -3,7 +3,8 @@ use std::{fmt, sync::Arc, time::SystemTime};
 use http::{Extensions, HeaderValue, StatusCode};
 
 use crate::{
-    Carrier, PrincipalId, Rejection,
+    AuthRequest, Carrier, Challenge, PrincipalId, Rejection,
+    chain::presented_among,
     evidence::{Authenticated, Evidence},
     extract::Malformed,
 };
@@ -128,10 +129,16 @@ impl<U> Accept<U> {
         Accept { user: f(self.user), evidence: self.evidence }
     }
 
-    /// Notes the instant, and the strategy unless a chain further in has named it.
-    pub(crate) fn found_by(mut self, strategy: &Arc<str>, now: SystemTime) -> Self {
+    /// Notes the instant, and the strategy with its challenges unless a chain further in has done so.
+    pub(crate) fn found_by(
+        mut self,
+        strategy: &Arc<str>,
+        challenges: &Arc<[Challenge]>,
+        request: &AuthRequest<'_>,
+    ) -> Self {
         self.evidence.strategy.get_or_insert_with(|| Arc::clone(strategy));
-        self.evidence.authenticated_at = now;
+        self.evidence.challenges.get_or_insert_with(|| presented_among(challenges, request));
+        self.evidence.authenticated_at = request.now();
         self
     }
 

@@ -4,7 +4,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 
 use crate::{BoxError, Challenge, Redirect};
 
-/// How long a client should wait after a 503.
+/// How long a client should wait after a 503 or 429.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// Why a request does not go on: what the client reads, and beside it the cause, which the client never reads.
@@ -32,7 +32,7 @@ pub enum RefusalKind {
     Missing,
     /// Something was presented, and nobody vouches for it: 401 `invalid_credentials`.
     Foreign,
-    /// A strategy refused its own credential: 400, 401 or 403.
+    /// A strategy refused its own credential, or a [`Requirement`](crate::Requirement) is not met: 400, 401, 403 or 429.
     Rejected,
     /// The client has to go elsewhere first: 302 or 303, and 401 where a redirect cannot be followed.
     Redirect,
@@ -103,10 +103,11 @@ impl Refusal {
         self.0.redirect.as_ref()
     }
 
-    /// How long to wait before the next try, for [`RefusalKind::Unavailable`].
+    /// How long to wait before the next try, for [`RefusalKind::Unavailable`] and for a 429.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        (self.0.kind == RefusalKind::Unavailable).then_some(RETRY_AFTER)
+        let may_come_again = self.0.kind == RefusalKind::Unavailable || self.0.status == StatusCode::TOO_MANY_REQUESTS;
+        may_come_again.then_some(RETRY_AFTER)
     }
 
     /// The answer: the headers that the protocol wants, and an `application/problem+json` body (RFC 9457) with `type`,

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use http::StatusCode;
 
 use crate::Challenge;
@@ -9,9 +11,21 @@ use crate::Challenge;
 pub struct Rejection {
     kind: RejectionKind,
     code: &'static str,
-    scopes: Vec<&'static str>,
+    /// Most have none, so it costs them no room.
+    details: Option<Box<Details>>,
     /// The challenges of the strategy that said it, if any; the innermost chain or `and` fills them in.
     presented: Option<Vec<Challenge>>,
+}
+
+/// What the challenge says beyond the error of the kind.
+#[derive(Clone, Debug, Default)]
+struct Details {
+    scopes: Vec<&'static str>,
+    /// What a new log-in has to satisfy.
+    acr_values: Vec<&'static str>,
+    max_age: Option<Duration>,
+    /// The error of an extension, in the place of that of the kind: its name, and a description.
+    error: Option<(&'static str, &'static str)>,
 }
 
 /// The kinds of [`Rejection`], which decide about status and challenge.
@@ -26,8 +40,12 @@ pub enum RejectionKind {
     Expired,
     /// Right, but with too little scope: 403.
     InsufficientScope,
+    /// Right, but the user has to log in again, or more strongly: 401.
+    InsufficientUserAuthentication,
     /// Right, but not allowed here: 403.
     Forbidden,
+    /// Too many of them in too short a time: 429.
+    TooManyRequests,
 }
 
 impl Rejection {
@@ -59,14 +77,40 @@ impl Rejection {
     #[must_use]
     pub fn insufficient_scope(scopes: &[&'static str]) -> Self {
         let mut rejection = Self::new(RejectionKind::InsufficientScope, "insufficient_scope");
-        rejection.scopes = scopes.to_vec();
+        rejection.details().scopes = scopes.to_vec();
         rejection
+    }
+
+    /// The log-in behind the credential is too long ago, or not strong enough: 401, code
+    /// `insufficient_user_authentication` (RFC 9470, 3). `acr_values` are the classes of which one would do, the preferred
+    /// one first; `max_age` is how old the log-in may be, in whole seconds.
+    #[must_use]
+    pub fn insufficient_user_authentication(acr_values: &[&'static str], max_age: Option<Duration>) -> Self {
+        let kind = RejectionKind::InsufficientUserAuthentication;
+        let mut rejection = Self::new(kind, "insufficient_user_authentication");
+        rejection.details().acr_values = acr_values.to_vec();
+        rejection.details().max_age = max_age;
+        rejection
+    }
+
+    /// So many in so short a time that this one is not looked at: 429, code `too_many_requests`, with `Retry-After`.
+    #[must_use]
+    pub fn too_many_requests() -> Self {
+        Self::new(RejectionKind::TooManyRequests, "too_many_requests")
     }
 
     /// Names the reason for the client: a constant in `snake_case`, stable between releases of the application.
     #[must_use]
     pub fn with_code(mut self, code: &'static str) -> Self {
         self.code = code;
+        self
+    }
+
+    /// Names the `error` of the challenge, where an extension of RFC 6750 has one of its own, and describes it. Both are
+    /// constants. A rejection whose kind has no `error` has none still.
+    #[must_use]
+    pub fn with_error(mut self, error: &'static str, description: &'static str) -> Self {
+        self.details().error = Some((error, description));
         self
     }
 
@@ -87,8 +131,11 @@ impl Rejection {
     pub fn status(&self) -> StatusCode {
         match self.kind {
             RejectionKind::InvalidRequest => StatusCode::BAD_REQUEST,
-            RejectionKind::InvalidCredentials | RejectionKind::Expired => StatusCode::UNAUTHORIZED,
+            RejectionKind::InvalidCredentials
+            | RejectionKind::Expired
+            | RejectionKind::InsufficientUserAuthentication => StatusCode::UNAUTHORIZED,
             RejectionKind::InsufficientScope | RejectionKind::Forbidden => StatusCode::FORBIDDEN,
+            RejectionKind::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
         }
     }
 
@@ -103,19 +150,37 @@ impl Rejection {
         self.presented.as_deref().unwrap_or_default()
     }
 
-    /// `challenge` with what RFC 6750, 3.1 says of this rejection. The descriptions are constants.
+    /// `challenge` with what RFC 6750, 3.1 and RFC 9470, 3 say of this rejection. The descriptions are constants.
     pub(crate) fn mark(&self, challenge: &Challenge) -> Challenge {
         let (error, description) = match self.kind {
             RejectionKind::InvalidRequest => ("invalid_request", "The credentials are malformed"),
             RejectionKind::InvalidCredentials => ("invalid_token", "The credentials are invalid"),
             RejectionKind::Expired => ("invalid_token", "The token expired"),
             RejectionKind::InsufficientScope => ("insufficient_scope", "More scope is required"),
-            RejectionKind::Forbidden => return challenge.clone(),
+            RejectionKind::InsufficientUserAuthentication => {
+                ("insufficient_user_authentication", "A more recent or a stronger log-in is required")
+            }
+            RejectionKind::Forbidden | RejectionKind::TooManyRequests => return challenge.clone(),
         };
-        challenge.clone().with_error(&self.scopes, error, description)
+        let Some(details) = &self.details else {
+            return challenge.clone().with_error(&[], error, description);
+        };
+        let (error, description) = details.error.unwrap_or((error, description));
+        let mut challenge = challenge.clone().with_error(&details.scopes, error, description);
+        if !details.acr_values.is_empty() {
+            challenge = challenge.with("acr_values", &details.acr_values.join(" "));
+        }
+        match details.max_age {
+            Some(age) => challenge.with("max_age", &age.as_secs().to_string()),
+            None => challenge,
+        }
+    }
+
+    fn details(&mut self) -> &mut Details {
+        self.details.get_or_insert_default()
     }
 
     fn new(kind: RejectionKind, code: &'static str) -> Self {
-        Self { kind, code, scopes: Vec::new(), presented: None }
+        Self { kind, code, details: None, presented: None }
     }
 }

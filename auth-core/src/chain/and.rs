@@ -14,7 +14,7 @@ pub(super) struct And<A, B> {
 struct Side<S> {
     strategy: S,
     name: Arc<str>,
-    challenges: Vec<Challenge>,
+    challenges: Arc<[Challenge]>,
 }
 
 impl<A: Strategy, B: Strategy> And<A, B> {
@@ -55,13 +55,13 @@ impl<S: Strategy> Side<S> {
     fn new(strategy: S) -> Self {
         let mut challenges = Vec::new();
         strategy.challenges(&mut challenges);
-        Self { name: strategy.name().into(), challenges, strategy }
+        Self { name: strategy.name().into(), challenges: challenges.into(), strategy }
     }
 
     /// Notes whose acceptance or rejection it is, as long as the other side's is not mixed in.
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<S::User>, BoxError> {
         Ok(match self.strategy.authenticate(request).await? {
-            Outcome::Accept(accept) => Outcome::Accept(accept.found_by(&self.name, request.now())),
+            Outcome::Accept(accept) => Outcome::Accept(accept.found_by(&self.name, &self.challenges, request)),
             Outcome::Reject(rejection) => Outcome::Reject(rejection.presented_to(&self.challenges)),
             other => other,
         })

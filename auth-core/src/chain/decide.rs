@@ -4,6 +4,7 @@ use std::{
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
+    sync::Arc,
     task::Poll,
 };
 
@@ -83,7 +84,7 @@ impl<U: Send + Sync + 'static> Chain<U> {
                     {
                         return Ok(Decision::of(Outcome::Reject(rejection)));
                     }
-                    let mut accept = accept.found_by(&node.name, request.now());
+                    let mut accept = accept.found_by(&node.name, &node.challenges, request);
                     if let Some(identify) = self.identify {
                         accept.evidence.principal = Some(identify(&accept.user));
                     }
@@ -177,7 +178,9 @@ impl<U: Send + Sync + 'static> Chain<U> {
     fn refusal_of(&self, rejection: &Rejection, presented: &[Challenge], request: &AuthRequest<'_>) -> Refusal {
         let marked = || self.marked(rejection, presented);
         let challenges = match rejection.kind() {
-            RejectionKind::InvalidCredentials | RejectionKind::Expired => {
+            RejectionKind::InvalidCredentials
+            | RejectionKind::Expired
+            | RejectionKind::InsufficientUserAuthentication => {
                 return self.unauthorized(RefusalKind::Rejected, rejection.code(), marked(), request);
             }
             RejectionKind::InvalidRequest => marked(),
@@ -185,7 +188,7 @@ impl<U: Send + Sync + 'static> Chain<U> {
             RejectionKind::InsufficientScope => {
                 presented.iter().filter(|c| c.reports_errors()).map(|c| rejection.mark(c)).collect()
             }
-            RejectionKind::Forbidden => Vec::new(),
+            RejectionKind::Forbidden | RejectionKind::TooManyRequests => Vec::new(),
         };
         Refusal::of(RefusalKind::Rejected, rejection.status(), rejection.code(), challenges)
     }
@@ -227,6 +230,14 @@ impl<U: Send + Sync + 'static> Node<U> {
         let outcome = self.strategy.authenticate(request).instrument(span.clone()).await;
         span.record("outcome", describe(&outcome));
         outcome
+    }
+}
+
+/// [`presented_by_header`], without a copy where there is nothing to choose.
+pub(crate) fn presented_among(candidates: &Arc<[Challenge]>, request: &AuthRequest<'_>) -> Arc<[Challenge]> {
+    match &**candidates {
+        [] | [_] => Arc::clone(candidates),
+        _ => presented_by_header(candidates, request).into(),
     }
 }
 

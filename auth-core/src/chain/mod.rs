@@ -4,6 +4,7 @@ mod decide;
 
 use std::{fmt, sync::Arc};
 
+pub(crate) use self::decide::presented_among;
 use crate::{
     AuthRequest, BoxError, Challenge, ConfigError, Needs, Outcome, Principal, PrincipalId, Redirect, RevocationCheck,
     Strategy, outcome::Accept,
@@ -55,7 +56,7 @@ pub struct Chain<U> {
 struct Node<U> {
     strategy: Arc<dyn Strategy<User = U>>,
     name: Arc<str>,
-    challenges: Vec<Challenge>,
+    challenges: Arc<[Challenge]>,
 }
 
 /// What a refusal carries where no strategy of the chain has a challenge.
@@ -228,7 +229,7 @@ impl<U: Send + Sync + 'static> Chain<U> {
 
     fn of(nodes: Vec<Node<U>>) -> Self {
         let mut challenges: Vec<Challenge> = Vec::new();
-        for challenge in nodes.iter().flat_map(|node| &node.challenges) {
+        for challenge in nodes.iter().flat_map(|node| &*node.challenges) {
             if !challenges.contains(challenge) {
                 challenges.push(challenge.clone());
             }
@@ -267,13 +268,17 @@ impl<U: Send + Sync + 'static> Node<U> {
     fn new<S: Strategy<User = U>>(strategy: S) -> Self {
         let mut challenges = Vec::new();
         strategy.challenges(&mut challenges);
-        Self { name: strategy.name().into(), challenges, strategy: Arc::new(strategy) }
+        Self { name: strategy.name().into(), challenges: challenges.into(), strategy: Arc::new(strategy) }
     }
 }
 
 impl<U> Clone for Node<U> {
     fn clone(&self) -> Self {
-        Self { strategy: Arc::clone(&self.strategy), name: Arc::clone(&self.name), challenges: self.challenges.clone() }
+        Self {
+            strategy: Arc::clone(&self.strategy),
+            name: Arc::clone(&self.name),
+            challenges: Arc::clone(&self.challenges),
+        }
     }
 }
 

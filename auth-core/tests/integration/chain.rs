@@ -152,6 +152,25 @@ async fn too_little_scope_is_403_and_lists_the_scopes_on_the_presented_scheme_al
 }
 
 #[tokio::test]
+async fn log_in_that_is_not_enough_is_401_with_what_would_be() {
+    let refusal = refusal(&Chain::new().or(jwt(Say::StepUp)).or(basic(Say::Absent))).await;
+    assert_eq!(answer(&refusal), (401, "insufficient_user_authentication"));
+    let expected = concat!(
+        r#"Bearer realm="api", error="insufficient_user_authentication", "#,
+        r#"error_description="A more recent or a stronger log-in is required", acr_values="phr phrh", max_age="300""#
+    );
+    assert_eq!(lines(&refusal), [expected, BASIC]);
+}
+
+#[tokio::test]
+async fn too_many_requests_are_429_with_retry_after() {
+    let refusal = refusal(&Chain::new().or(jwt(Say::TooMany)).or(basic(Say::Absent))).await;
+    assert_eq!(answer(&refusal), (429, "too_many_requests"));
+    assert_eq!(lines(&refusal), [""; 0]);
+    assert_eq!(refusal.to_response().headers()["retry-after"], "5");
+}
+
+#[tokio::test]
 async fn forbidden_is_403_without_challenge() {
     let refusal = refusal(&Chain::new().or(jwt(Say::Forbidden)).or(basic(Say::Absent))).await;
     assert_eq!(answer(&refusal), (403, "forbidden"));

@@ -138,3 +138,14 @@ async fn refusal_on_account_of_the_layer_uses_the_fallback() {
     let request = auth_core::AuthRequest::new(&head, auth_core::Transport::Http, crate::support::now());
     assert_eq!(chain.refuse(&Rejection::token_expired(), &request).status(), 302);
 }
+
+/// RFC 9449 has an error of its own for its proofs.
+#[tokio::test]
+async fn error_of_an_extension_stands_in_the_place_of_that_of_the_kind() {
+    let refused = || Rejection::invalid_credentials().with_error("invalid_dpop_proof", "The proof is wrong");
+    let chain = Chain::new().or(dpop(Say::Accept)).and_then::<(), _>(move |_| Ok(Outcome::Reject(refused())));
+    let refusal = refusal(&chain).await;
+    assert_eq!((refusal.status().as_u16(), refusal.code()), (401, "invalid_credentials"));
+    let expected = r#"DPoP algs="ES256", error="invalid_dpop_proof", error_description="The proof is wrong""#;
+    assert_eq!(lines(&refusal), [expected]);
+}

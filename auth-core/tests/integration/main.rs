@@ -19,6 +19,7 @@ mod passport;
 mod precedence;
 mod public_types;
 mod refusal;
+mod requirement;
 mod revocation;
 mod support;
 mod values;

@@ -46,6 +46,8 @@ pub(crate) enum Say {
     Expired,
     Malformed,
     Scope,
+    StepUp,
+    TooMany,
     Forbidden,
     Redirect,
     Error,
@@ -106,6 +108,11 @@ impl Strategy for Scripted {
             Say::Expired => Outcome::Reject(Rejection::token_expired()),
             Say::Malformed => Outcome::Reject(Rejection::invalid_request()),
             Say::Scope => Outcome::Reject(Rejection::insufficient_scope(&["chat:read", "chat:write"])),
+            Say::StepUp => {
+                let age = Some(Duration::from_secs(300));
+                Outcome::Reject(Rejection::insufficient_user_authentication(&["phr", "phrh"], age))
+            }
+            Say::TooMany => Outcome::Reject(Rejection::too_many_requests()),
             Say::Forbidden => Outcome::Reject(Rejection::forbidden()),
             Say::Redirect => Outcome::Redirect(Redirect::found("/login")?),
             Say::Error => return Err("the store is down".into()),

@@ -1,0 +1,53 @@
+use std::{fmt, time::SystemTime};
+
+/// When and how the user has proven to the issuer who they are, as a typed extra of the [`Evidence`](crate::Evidence).
+///
+/// A token may be of this minute and the log-in behind it of last week. A strategy for tokens fills it from `auth_time`
+/// and `acr` (OpenID Connect Core, 2; RFC 9068, 2.2.1); a verify callback may add its own with
+/// [`Verdict::with_extra`](crate::Verdict::with_extra).
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct UserAuthentication {
+    at: Option<SystemTime>,
+    acr: Option<String>,
+}
+
+impl UserAuthentication {
+    /// Nothing is known of it.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// When it happened.
+    #[must_use]
+    pub fn with_time(mut self, at: SystemTime) -> Self {
+        self.at = Some(at);
+        self
+    }
+
+    /// Which authentication context class it satisfied (`acr`).
+    #[must_use]
+    pub fn with_acr(mut self, acr: impl Into<String>) -> Self {
+        self.acr = Some(acr.into());
+        self
+    }
+
+    /// When it happened, if that is known.
+    #[must_use]
+    pub fn time(&self) -> Option<SystemTime> {
+        self.at
+    }
+
+    /// The authentication context class, if it is known.
+    #[must_use]
+    pub fn acr(&self) -> Option<&str> {
+        self.acr.as_deref()
+    }
+}
+
+impl fmt::Debug for UserAuthentication {
+    /// Redacted: when somebody logged in belongs to a person.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UserAuthentication(<redacted>)")
+    }
+}

@@ -1,0 +1,154 @@
+//! What a part of an application demands of a credential that is good in itself.
+
+use std::time::Duration;
+
+use crate::{Challenge, Evidence, Refusal, RefusalKind, Rejection, RejectionKind, Scopes, UserAuthentication};
+
+/// What a route or handler demands beyond a good credential: scopes, a recent log-in, a strong one.
+///
+/// ```
+/// use std::time::Duration;
+/// use auth_core::{Authenticated, Refusal, Requirement};
+///
+/// # struct User;
+/// fn pay(user: &Authenticated<User>) -> Result<(), Refusal> {
+///     user.evidence().require_scope("chat:write")?;
+///     user.evidence().require(&Requirement::new().acr("phr").max_age(Duration::from_secs(300)))
+/// }
+/// ```
+///
+/// | Demanded | Otherwise |
+/// |---|---|
+/// | every [`scope`](Self::scope) | 403 `insufficient_scope`, with all of them in the challenge (RFC 6750, 3.1) |
+/// | one of the classes of [`acr`](Self::acr) | 401 `insufficient_user_authentication`, with `acr_values` and `max_age` (RFC 9470, 3) |
+/// | a log-in within [`max_age`](Self::max_age) | the same |
+///
+/// The challenge is that of the strategy which accepted the credential. Evidence without [`Scopes`] has none of them,
+/// and without [`UserAuthentication`] neither age nor class: it is refused. Of an `and`, the first part that tells them
+/// counts.
+#[derive(Clone, Debug, Default)]
+#[must_use = "a requirement has to be checked"]
+pub struct Requirement {
+    scopes: Vec<&'static str>,
+    acr_values: Vec<&'static str>,
+    max_age: Option<Duration>,
+}
+
+impl Requirement {
+    /// Demands nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Demands a scope; called again, another one beside it.
+    ///
+    /// # Panics
+    /// If it is empty, or has a blank, a quote, a backslash or anything beyond visible ASCII (RFC 6749, 3.3). It is a
+    /// constant of the program, so that shows at the first start.
+    pub fn scope(mut self, scope: &'static str) -> Self {
+        assert!(is_plain(scope), "a scope must be visible ASCII without quote or backslash: give each by itself");
+        self.scopes.push(scope);
+        self
+    }
+
+    /// Demands an authentication context class; called again, it adds another that will do as well. The client is told
+    /// them in this order, the preferred one first.
+    ///
+    /// # Panics
+    /// If it is empty, or has a blank, a quote, a backslash or anything beyond visible ASCII.
+    pub fn acr(mut self, class: &'static str) -> Self {
+        assert!(is_plain(class), "an authentication context class must be visible ASCII: give each by itself");
+        self.acr_values.push(class);
+        self
+    }
+
+    /// Demands that the user has logged in at most so long ago, inclusive; whole seconds count. A log-in that lies ahead,
+    /// by a clock that is off, has no age.
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.max_age = Some(Duration::from_secs(age.as_secs()));
+        self
+    }
+
+    /// Whether the evidence has what is demanded, at the instant at which the credential was checked.
+    ///
+    /// # Errors
+    /// The refusal, ready to be answered. Missing scopes come first: a new log-in would not help.
+    pub fn check(&self, evidence: &Evidence) -> Result<(), Refusal> {
+        let rejection = if !self.has_scopes(evidence.extra()) {
+            tracing::debug!("the credential has not all the scopes that are required");
+            Rejection::insufficient_scope(&self.scopes)
+        } else if !self.is_strong(evidence) {
+            tracing::debug!("the user has to log in again, or more strongly");
+            Rejection::insufficient_user_authentication(&self.acr_values, self.max_age)
+        } else {
+            return Ok(());
+        };
+        Err(evidence.refuse(&rejection))
+    }
+
+    fn has_scopes(&self, own: Option<&Scopes>) -> bool {
+        self.scopes.iter().all(|scope| own.is_some_and(|own| own.contains(scope)))
+    }
+
+    fn is_strong(&self, evidence: &Evidence) -> bool {
+        let login = evidence.extra::<UserAuthentication>();
+        let is_recent = |max_age: Duration| {
+            let at = login.and_then(UserAuthentication::time);
+            at.is_some_and(|at| evidence.authenticated_at().duration_since(at).unwrap_or_default() <= max_age)
+        };
+        let acr = login.and_then(UserAuthentication::acr);
+        (self.acr_values.is_empty() || acr.is_some_and(|acr| self.acr_values.contains(&acr)))
+            && self.max_age.is_none_or(is_recent)
+    }
+}
+
+impl Evidence {
+    /// Whether the credential has what is demanded.
+    ///
+    /// # Errors
+    /// The refusal, ready to be answered.
+    pub fn require(&self, requirement: &Requirement) -> Result<(), Refusal> {
+        requirement.check(self)
+    }
+
+    /// Whether the credential has this scope. For several at once take a [`Requirement`], so that the client is told all
+    /// of them.
+    ///
+    /// # Errors
+    /// 403 `insufficient_scope`, ready to be answered.
+    ///
+    /// # Panics
+    /// As [`Requirement::scope`].
+    pub fn require_scope(&self, scope: &'static str) -> Result<(), Refusal> {
+        self.require(&Requirement::new().scope(scope))
+    }
+
+    /// The refusal that answers `rejection` for this credential, for whoever decides once more about what a chain has let
+    /// in. Its challenges are those of the strategy that accepted.
+    #[must_use]
+    pub fn refuse(&self, rejection: &Rejection) -> Refusal {
+        let own = self.challenges.as_deref().unwrap_or_default();
+        let marked = own.iter().filter(|challenge| challenge.reports_errors()).map(|c| rejection.mark(c));
+        let challenges = match rejection.kind() {
+            RejectionKind::Forbidden | RejectionKind::TooManyRequests => Vec::new(),
+            RejectionKind::InvalidRequest | RejectionKind::InsufficientScope => marked.collect(),
+            RejectionKind::InvalidCredentials
+            | RejectionKind::Expired
+            | RejectionKind::InsufficientUserAuthentication => {
+                let marked: Vec<_> = marked.collect();
+                match (marked.is_empty(), own.is_empty()) {
+                    (false, _) => marked,
+                    (true, false) => own.to_vec(),
+                    // A 401 has to carry one (RFC 9110, 15.5.2), and what the credential came by, a cookie, has none.
+                    (true, true) => vec![rejection.mark(&Challenge::new("Bearer"))],
+                }
+            }
+        };
+        Refusal::of(RefusalKind::Rejected, rejection.status(), rejection.code(), challenges)
+    }
+}
+
+/// `scope-token` of RFC 6749, 3.3.
+fn is_plain(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\'))
+}

@@ -1,0 +1,221 @@
+//! What is demanded beyond a good credential, and how its lack is answered.
+
+use std::time::Duration;
+
+use auth_core::{
+    Accept, Authenticated, Carrier, Chain, Refusal, RefusalKind, Rejection, Requirement, Scopes, UserAuthentication,
+};
+
+use crate::support::*;
+
+type Edit = fn(Accept<Name>) -> Accept<Name>;
+
+fn read_and_write(accept: Accept<Name>) -> Accept<Name> {
+    accept.extra(Scopes::parse("chat:read chat:write"))
+}
+
+/// Logged in 100 s ago, with a class.
+fn logged_in(accept: Accept<Name>) -> Accept<Name> {
+    accept.extra(UserAuthentication::new().with_time(in_secs(0) - Duration::from_secs(100)).with_acr("phr"))
+}
+
+async fn accepted(edit: Edit) -> Authenticated<Name> {
+    ask(&Chain::new().or(jwt(Say::Accept).edit(edit))).await.unwrap()
+}
+
+async fn check(edit: Edit, requirement: Requirement) -> Result<(), Refusal> {
+    accepted(edit).await.evidence().require(&requirement)
+}
+
+fn within(secs: u64) -> Requirement {
+    Requirement::new().max_age(Duration::from_secs(secs))
+}
+
+#[test]
+fn scopes_are_compared_exactly_and_whole() {
+    let scopes = Scopes::parse("  chat:read  chat:write ");
+    assert_eq!(scopes.iter().collect::<Vec<_>>(), ["chat:read", "chat:write"]);
+    for scope in ["chat:read", "chat:write"] {
+        assert!(scopes.contains(scope));
+    }
+    for scope in ["", " ", "chat", "chat:rea", "Chat:read", "chat:read chat:write"] {
+        assert!(!scopes.contains(scope), "{scope:?}");
+    }
+    assert_eq!(Scopes::parse("").iter().count(), 0);
+}
+
+#[tokio::test]
+async fn credential_with_every_scope_goes_on() {
+    assert!(accepted(read_and_write).await.evidence().require_scope("chat:write").is_ok());
+    assert!(check(read_and_write, Requirement::new().scope("chat:write").scope("chat:read")).await.is_ok());
+}
+
+#[tokio::test]
+async fn missing_scope_is_403_and_lists_all_that_are_required() {
+    let requirement = Requirement::new().scope("chat:write").scope("chat:admin");
+    let refusal = check(read_and_write, requirement).await.unwrap_err();
+    assert_eq!(answer(&refusal), (403, "insufficient_scope"));
+    assert_eq!(refusal.kind(), RefusalKind::Rejected);
+    assert_eq!(
+        lines(&refusal),
+        [concat!(
+            r#"Bearer realm="api", scope="chat:write chat:admin", error="insufficient_scope", "#,
+            r#"error_description="More scope is required""#
+        )]
+    );
+    assert_eq!(problem(&refusal)["code"], "insufficient_scope");
+    assert_eq!(refusal.to_response().headers()["cache-control"], "no-store");
+}
+
+#[tokio::test]
+async fn credential_that_tells_no_scopes_has_none() {
+    let refusal = accepted(|accept| accept).await.evidence().require_scope("chat:read").unwrap_err();
+    assert_eq!(answer(&refusal), (403, "insufficient_scope"));
+}
+
+#[tokio::test]
+async fn challenge_is_that_of_the_strategy_that_accepted() {
+    let chain = Chain::new().or(jwt(Say::Absent)).or(dpop(Say::Accept));
+    let refusal = ask(&chain).await.unwrap().evidence().require_scope("chat:read").unwrap_err();
+    let [line] = &lines(&refusal)[..] else { panic!("one challenge") };
+    assert!(line.starts_with(r#"DPoP algs="ES256", scope="chat:read", error="insufficient_scope""#), "{line}");
+}
+
+#[tokio::test]
+async fn challenge_is_of_the_scheme_that_was_presented_where_the_strategy_has_several() {
+    let challenges = [auth_core::Challenge::bearer("api"), auth_core::Challenge::new("DPoP").reporting_errors()];
+    let chain = Chain::new().or(Scripted::new("jwt", Say::Accept, challenges));
+    let refusal = ask_with(&chain, "DPoP token").await.unwrap().evidence().require_scope("a").unwrap_err();
+    let [line] = &lines(&refusal)[..] else { panic!("one challenge") };
+    assert!(line.starts_with(r#"DPoP scope="a""#), "{line}");
+}
+
+#[tokio::test]
+async fn challenge_of_a_nested_chain_is_kept() {
+    let chain = Chain::new().or(basic(Say::Absent)).or(Chain::new().or(jwt(Say::Accept)).map_user(|user| user));
+    let refusal = ask(&chain).await.unwrap().evidence().require_scope("a").unwrap_err();
+    let [line] = &lines(&refusal)[..] else { panic!("one challenge") };
+    assert!(line.starts_with("Bearer "), "{line}");
+}
+
+#[tokio::test]
+async fn scheme_that_reports_no_errors_has_no_challenge_for_a_missing_scope() {
+    let user = ask(&Chain::new().or(basic(Say::Accept))).await.unwrap();
+    let refusal = user.evidence().require_scope("chat:read").unwrap_err();
+    assert_eq!((answer(&refusal), lines(&refusal)), ((403, "insufficient_scope"), vec![]));
+}
+
+#[tokio::test]
+async fn log_in_counts_up_to_the_age_inclusive() {
+    assert!(check(logged_in, within(100)).await.is_ok());
+    let refusal = check(logged_in, within(99)).await.unwrap_err();
+    assert_eq!(answer(&refusal), (401, "insufficient_user_authentication"));
+    assert_eq!(
+        lines(&refusal),
+        [concat!(
+            r#"Bearer realm="api", error="insufficient_user_authentication", "#,
+            r#"error_description="A more recent or a stronger log-in is required", max_age="99""#
+        )]
+    );
+}
+
+#[tokio::test]
+async fn log_in_that_lies_ahead_has_no_age() {
+    let ahead: Edit = |accept| accept.extra(UserAuthentication::new().with_time(in_secs(5)));
+    assert!(check(ahead, within(0)).await.is_ok());
+}
+
+#[tokio::test]
+async fn any_of_the_classes_will_do() {
+    assert!(check(logged_in, Requirement::new().acr("phrh").acr("phr")).await.is_ok());
+    let refusal = check(logged_in, Requirement::new().acr("phrh").acr("PHR")).await.unwrap_err();
+    assert_eq!(answer(&refusal), (401, "insufficient_user_authentication"));
+    let [line] = &lines(&refusal)[..] else { panic!("one challenge") };
+    assert!(line.ends_with(r#", acr_values="phrh PHR""#), "{line}");
+}
+
+#[tokio::test]
+async fn class_and_age_must_both_be_right() {
+    for (requirement, good) in
+        [(within(100).acr("phr"), true), (within(99).acr("phr"), false), (within(100).acr("phrh"), false)]
+    {
+        assert_eq!(check(logged_in, requirement).await.is_ok(), good);
+    }
+}
+
+#[tokio::test]
+async fn credential_that_does_not_tell_of_the_log_in_is_refused() {
+    let nothing: Edit = |accept| accept.extra(UserAuthentication::new());
+    for edit in [nothing, |accept| accept] {
+        for requirement in [within(u64::MAX), Requirement::new().acr("phr")] {
+            let refusal = check(edit, requirement).await.unwrap_err();
+            assert_eq!(answer(&refusal), (401, "insufficient_user_authentication"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn missing_scope_comes_before_a_log_in_that_would_not_help() {
+    let refusal = check(logged_in, within(1).scope("a")).await.unwrap_err();
+    assert_eq!(refusal.code(), "insufficient_scope");
+}
+
+#[tokio::test]
+async fn step_up_of_a_cookie_has_a_challenge_all_the_same() {
+    let chain = Chain::new().or(session(Say::Accept));
+    let refusal = ask(&chain).await.unwrap().evidence().require(&within(1)).unwrap_err();
+    let [line] = &lines(&refusal)[..] else { panic!("one challenge") };
+    assert!(line.starts_with(r#"Bearer error="insufficient_user_authentication""#), "{line}");
+}
+
+#[tokio::test]
+async fn requirement_that_demands_nothing_is_met() {
+    assert!(check(|accept| accept, Requirement::new()).await.is_ok());
+}
+
+#[tokio::test]
+async fn scopes_of_one_part_of_an_and_count() {
+    let chain = Chain::new().or(basic(Say::Accept)).and(jwt(Say::Accept).edit(read_and_write));
+    let user = ask(&chain).await.unwrap();
+    assert!(user.evidence().require_scope("chat:write").is_ok());
+    let refusal = user.evidence().require_scope("other").unwrap_err();
+    let [line] = &lines(&refusal)[..] else { panic!("one challenge") };
+    assert!(line.starts_with("Bearer "), "{line}");
+}
+
+#[test]
+fn scopes_and_classes_that_would_break_the_challenge_do_not_build() {
+    for bad in ["", " ", "a b", "\"", "\\", "\u{e9}", "a\tb"] {
+        assert!(std::panic::catch_unwind(|| Requirement::new().scope(bad)).is_err(), "{bad:?}");
+        assert!(std::panic::catch_unwind(|| Requirement::new().acr(bad)).is_err(), "{bad:?}");
+    }
+}
+
+#[tokio::test]
+async fn refusal_of_a_later_check_keeps_status_code_and_challenge() {
+    let user = accepted(|accept| accept).await;
+    let refuse = |rejection: Rejection| {
+        let refusal = user.evidence().refuse(&rejection);
+        (refusal.status().as_u16(), refusal.code(), refusal.challenges().len())
+    };
+    assert_eq!(refuse(Rejection::invalid_credentials().with_code("banned")), (401, "banned", 1));
+    assert_eq!(refuse(Rejection::token_expired()), (401, "token_expired", 1));
+    assert_eq!(refuse(Rejection::invalid_request()), (400, "invalid_request", 1));
+    assert_eq!(refuse(Rejection::forbidden()), (403, "forbidden", 0));
+    assert_eq!(refuse(Rejection::too_many_requests()), (429, "too_many_requests", 0));
+    let basic = ask(&Chain::new().or(basic(Say::Accept))).await.unwrap();
+    assert_eq!(lines(&basic.evidence().refuse(&Rejection::invalid_credentials())), [BASIC]);
+}
+
+#[test]
+fn extras_show_nothing_of_a_person() {
+    let login = UserAuthentication::new().with_acr("marker").with_time(in_secs(0));
+    let shown = format!("{:?} {login:?}", Scopes::parse("marker"));
+    assert_eq!(shown, "Scopes(1) UserAuthentication(<redacted>)");
+}
+
+#[tokio::test]
+async fn carrier_does_not_matter() {
+    let chain = Chain::new().or(jwt(Say::Accept).carried_by(Carrier::Query).edit(read_and_write));
+    assert!(ask(&chain).await.unwrap().evidence().require_scope("chat:read").is_ok());
+}
