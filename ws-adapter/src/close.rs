@@ -1,19 +1,37 @@
 use std::borrow::Cow;
 
-/// Why a socket is closed: the code and the reason that the client sees (RFC 6455, 7.4).
+/// Why a connection is closed: the code and the reason that the client sees (RFC 6455, 7.4).
 ///
-/// | Close | Client should |
-/// |---|---|
-/// | [`TOKEN_EXPIRED`](Self::TOKEN_EXPIRED) 4401 | refresh, then reconnect |
-/// | [`RESTARTING`](Self::RESTARTING) 1012, [`INTERNAL_ERROR`](Self::INTERNAL_ERROR) 1011, [`UNAVAILABLE`](Self::UNAVAILABLE) 1013 | back off, then reconnect |
-/// | 4401 `invalid_credentials`, 4403 `forbidden` or `revoked`: see [`AuthLayer::accept_then_close`](crate::AuthLayer::accept_then_close) | stop |
-/// | [`TOO_BIG`](Self::TOO_BIG) 1009 | stop |
-/// | [`PROTOCOL_ERROR`](Self::PROTOCOL_ERROR) 1002, [`INVALID_TEXT`](Self::INVALID_TEXT) 1007 | stop |
-/// | [`NORMAL`](Self::NORMAL) 1000 | nothing |
+/// | Close | Under [`CloseCodes::Iana`] | Client should |
+/// |---|---|---|
+/// | [`TOKEN_EXPIRED`](Self::TOKEN_EXPIRED) 4401 | 3000 | refresh, then reconnect |
+/// | [`INVALID_CREDENTIALS`](Self::INVALID_CREDENTIALS) 4401 | 3000 | stop |
+/// | [`REVOKED`](Self::REVOKED), [`FORBIDDEN`](Self::FORBIDDEN) 4403 | 3003 | stop |
+/// | [`AUTH_TIMEOUT`](Self::AUTH_TIMEOUT), [`PING_TIMEOUT`](Self::PING_TIMEOUT), [`IDLE_TIMEOUT`](Self::IDLE_TIMEOUT) 4408 | 3008 | back off, then reconnect |
+/// | [`SUPERSEDED`](Self::SUPERSEDED) 4409 | 3003 | stop |
+/// | [`TOO_MANY_CONNECTIONS`](Self::TOO_MANY_CONNECTIONS) 4429 | 1013 | back off, then reconnect |
+/// | [`RESTARTING`](Self::RESTARTING) 1012, [`INTERNAL_ERROR`](Self::INTERNAL_ERROR) 1011, [`UNAVAILABLE`](Self::UNAVAILABLE) 1013 | the same | back off, then reconnect |
+/// | [`TOO_BIG`](Self::TOO_BIG) 1009 | the same | stop |
+/// | [`PROTOCOL_ERROR`](Self::PROTOCOL_ERROR) 1002, [`INVALID_TEXT`](Self::INVALID_TEXT) 1007 | the same | stop |
+/// | [`NORMAL`](Self::NORMAL) 1000 | the same | nothing |
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Close {
     code: u16,
+    iana: u16,
     reason: Cow<'static, str>,
+    is_ours: bool,
+}
+
+/// Which codes tell of authentication.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CloseCodes {
+    /// The private codes 4401, 4403, 4408, 4409 and 4429, after the statuses of HTTP.
+    #[default]
+    Private,
+    /// Those that are registered with IANA: 3000 Unauthorized, 3003 Forbidden, 3008 Timeout, and 1013 Try Again Later. The
+    /// reasons stay the same; it is they that tell what has ended from what is wrong.
+    Iana,
 }
 
 impl Close {
@@ -27,12 +45,28 @@ impl Close {
     pub const TOO_BIG: Self = Self::fixed(1009, "too_big");
     /// The handler panicked.
     pub const INTERNAL_ERROR: Self = Self::fixed(1011, "internal_error");
-    /// A system behind the chain failed, so that nothing can be said about the credential.
-    pub const UNAVAILABLE: Self = Self::fixed(1013, "unavailable");
     /// The server is shutting down.
     pub const RESTARTING: Self = Self::fixed(1012, "restarting");
-    /// The credential that opened the socket has ended.
-    pub const TOKEN_EXPIRED: Self = Self::fixed(4401, "token_expired");
+    /// A system behind the chain failed, so that nothing can be said about the credential.
+    pub const UNAVAILABLE: Self = Self::fixed(1013, "unavailable");
+    /// The credential that opened the connection, or was last presented over it, has ended.
+    pub const TOKEN_EXPIRED: Self = Self::private(4401, 3000, "token_expired");
+    /// The credential is wrong.
+    pub const INVALID_CREDENTIALS: Self = Self::private(4401, 3000, "invalid_credentials");
+    /// The credential was revoked.
+    pub const REVOKED: Self = Self::private(4403, 3003, "revoked");
+    /// The credential is right, but not for this.
+    pub const FORBIDDEN: Self = Self::private(4403, 3003, "forbidden");
+    /// No credential came in time.
+    pub const AUTH_TIMEOUT: Self = Self::private(4408, 3008, "auth_timeout");
+    /// The peer has not answered a ping.
+    pub const PING_TIMEOUT: Self = Self::private(4408, 3008, "ping_timeout");
+    /// The peer has said nothing for too long.
+    pub const IDLE_TIMEOUT: Self = Self::private(4408, 3008, "idle_timeout");
+    /// A newer connection of the same user has taken the place.
+    pub const SUPERSEDED: Self = Self::private(4409, 3003, "superseded");
+    /// The user, the address or the server has as many connections as it may.
+    pub const TOO_MANY_CONNECTIONS: Self = Self::private(4429, 1013, "too_many_connections");
 
     /// A close with a code of the application's own: 4000 to 4999, or 3000 to 3999 where it is registered with IANA
     /// (RFC 6455, 7.4.2). The reason is cut at 123 bytes, the most that fits.
@@ -47,7 +81,7 @@ impl Close {
             let end = reason.floor_char_boundary(123);
             reason.to_mut().truncate(end);
         }
-        Self { code, reason }
+        Self { code, iana: code, reason, is_ours: false }
     }
 
     /// The code.
@@ -62,7 +96,28 @@ impl Close {
         &self.reason
     }
 
+    /// The reason, if it is one of ours.
+    pub(crate) fn known_reason(&self) -> Option<&'static str> {
+        match self.reason {
+            Cow::Borrowed("") => Some("normal"),
+            Cow::Borrowed(reason) if self.is_ours => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// The same close in these codes.
+    pub(crate) fn in_codes(self, codes: CloseCodes) -> Self {
+        match codes {
+            CloseCodes::Private => self,
+            CloseCodes::Iana => Self { code: self.iana, ..self },
+        }
+    }
+
     const fn fixed(code: u16, reason: &'static str) -> Self {
-        Self { code, reason: Cow::Borrowed(reason) }
+        Self::private(code, code, reason)
+    }
+
+    const fn private(code: u16, iana: u16, reason: &'static str) -> Self {
+        Self { code, iana, reason: Cow::Borrowed(reason), is_ours: true }
     }
 }

@@ -79,11 +79,14 @@ mod origin;
 mod payload;
 mod reject;
 mod strip;
+mod telemetry;
 mod timer;
 mod transport;
 
 #[cfg(any(feature = "axum", feature = "socketio"))]
 mod close;
+#[cfg(any(feature = "axum", feature = "socketio"))]
+mod connections;
 #[cfg(feature = "axum")]
 mod shutdown;
 #[cfg(feature = "axum")]
@@ -91,15 +94,21 @@ mod socket;
 #[cfg(feature = "socketio")]
 pub mod socketio;
 
-#[cfg(any(feature = "axum", feature = "socketio"))]
-pub use self::close::Close;
 pub use self::{
     auth::{Auth, AuthLayer, ResponseBody, ResponseFuture},
     reject::{DefaultOnReject, OnReject},
     timer::Timer,
 };
+#[cfg(any(feature = "axum", feature = "socketio"))]
+pub use self::{
+    close::{Close, CloseCodes},
+    connections::{ClientAddress, ConnectionId, Connections, Overflow},
+};
 #[cfg(feature = "axum")]
 pub use self::{
     shutdown::Shutdown,
-    socket::{AuthSocket, AuthWebSocketUpgrade, UpgradeRejection},
+    socket::{
+        AuthSocket, AuthWebSocketUpgrade, FirstMessage, FirstMessageFuture, FirstMessageLayer, RefreshError,
+        RefreshErrorKind, UpgradeRejection,
+    },
 };

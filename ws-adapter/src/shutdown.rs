@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 
@@ -22,18 +22,25 @@ use tokio::sync::watch;
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Shutdown(Arc<watch::Sender<bool>>);
+pub struct Shutdown(Arc<watch::Sender<Option<Duration>>>);
 
 impl Shutdown {
     /// A shutdown that has not begun.
     #[must_use]
     pub fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(false)))
+        Self(Arc::new(watch::Sender::new(None)))
     }
 
     /// Begins: sockets that are open are closed now, and those that are being opened as soon as they are.
     pub fn begin(&self) {
-        self.0.send_replace(true);
+        self.begin_over(Duration::ZERO);
+    }
+
+    /// Begins, and closes the sockets that are open one by one, spread over this time: where thousands of clients come
+    /// back, the other servers should not see them all in one second. Those that are being opened meanwhile are closed at
+    /// once. Called again, what is left is spread anew.
+    pub fn begin_over(&self, spread: Duration) {
+        self.0.send_replace(Some(spread));
     }
 
     /// Completes when no socket is open.
@@ -51,13 +58,42 @@ impl Shutdown {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    pub(crate) fn watch(&self) -> watch::Receiver<bool> {
-        self.0.subscribe()
+    pub(crate) fn watch(&self) -> ShutdownWatch {
+        ShutdownWatch { begun: self.0.subscribe(), is_told: false }
     }
 }
 
 impl Default for Shutdown {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// What an open socket waits for; while it is held, the socket counts as open.
+pub(crate) struct ShutdownWatch {
+    begun: watch::Receiver<Option<Duration>>,
+    is_told: bool,
+}
+
+impl ShutdownWatch {
+    /// Whether it has begun before there was anything to close.
+    pub(crate) fn has_begun(&self) -> bool {
+        !self.is_told && self.begun.borrow().is_some()
+    }
+
+    /// Waits until it begins, or begins anew, and tells over how long the sockets are to be closed.
+    pub(crate) async fn begun(&mut self) -> Duration {
+        loop {
+            let spread = *self.begun.borrow_and_update();
+            if let Some(spread) = spread.filter(|_| !self.is_told) {
+                self.is_told = true;
+                return spread;
+            }
+            if self.begun.changed().await.is_err() {
+                // Nobody is left who could begin it.
+                std::future::pending::<()>().await;
+            }
+            self.is_told = false;
+        }
     }
 }

@@ -59,6 +59,12 @@ pub(crate) struct Config<U> {
     pub(crate) shutdown: crate::Shutdown,
     #[cfg(feature = "axum")]
     pub(crate) accept_then_close: bool,
+    #[cfg(any(feature = "axum", feature = "socketio"))]
+    pub(crate) connections: crate::Connections,
+    #[cfg(any(feature = "axum", feature = "socketio"))]
+    pub(crate) client_address: crate::ClientAddress,
+    #[cfg(any(feature = "axum", feature = "socketio"))]
+    pub(crate) sockets: crate::connections::SocketSettings,
 }
 
 impl<U: Send + Sync + 'static> AuthLayer<U> {
@@ -92,6 +98,12 @@ impl<U: Send + Sync + 'static> AuthLayer<U> {
                 shutdown: crate::Shutdown::new(),
                 #[cfg(feature = "axum")]
                 accept_then_close: false,
+                #[cfg(any(feature = "axum", feature = "socketio"))]
+                connections: crate::Connections::new(),
+                #[cfg(any(feature = "axum", feature = "socketio"))]
+                client_address: crate::ClientAddress::peer(),
+                #[cfg(any(feature = "axum", feature = "socketio"))]
+                sockets: crate::connections::SocketSettings::default(),
             },
         })
     }
@@ -217,6 +229,73 @@ impl<U: Send + Sync + 'static> AuthLayer<U> {
     }
 }
 
+/// What concerns connections that stay open.
+#[cfg(any(feature = "axum", feature = "socketio"))]
+impl<U> AuthLayer<U> {
+    /// The registry that connections behind this layer are entered into; one of its own by default.
+    #[must_use]
+    pub fn connections(mut self, connections: &crate::Connections) -> Self {
+        self.config.connections = connections.clone();
+        self
+    }
+
+    /// How the address of a client is found, for the limit on what one address may hold without a credential; the peer of
+    /// the connection by default.
+    #[must_use]
+    pub fn client_address(mut self, address: crate::ClientAddress) -> Self {
+        self.config.client_address = address;
+        self
+    }
+
+    /// Which close codes tell of authentication; private ones by default.
+    #[must_use]
+    pub fn close_codes(mut self, codes: crate::CloseCodes) -> Self {
+        self.config.sockets.codes = codes;
+        self
+    }
+
+    /// How long before the end of its credential a client is told: with a message on the subprotocol `auth.v1`, with an
+    /// event on Socket.IO. A minute by default; where the credential has less than twice as long, half of what is left.
+    #[must_use]
+    pub fn expiry_notice(mut self, before: Duration) -> Self {
+        self.config.sockets.notice = before;
+        self
+    }
+}
+
+#[cfg(feature = "axum")]
+impl<U> AuthLayer<U> {
+    /// How often a silent peer is pinged, and how long it may take to answer; then the socket is closed with 4408
+    /// `ping_timeout`. Every 60 s, and 20 s, by default. While the handler does not read, nobody sees an answer, and no
+    /// peer is given up.
+    #[must_use]
+    pub fn ping(mut self, interval: Duration, timeout: Duration) -> Self {
+        self.config.sockets.ping = Some(crate::connections::Ping { interval, timeout });
+        self
+    }
+
+    /// Pings nobody. A peer that vanishes without a word is then noticed by TCP, by a send, or at the end of its credential.
+    #[must_use]
+    pub fn without_ping(mut self) -> Self {
+        self.config.sockets.ping = None;
+        self
+    }
+
+    /// Closes a socket with 4408 `idle_timeout` over which no message has come for so long; pings are none. Never by
+    /// default.
+    #[must_use]
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.config.sockets.idle = Some(timeout);
+        self
+    }
+
+    /// Lets a handshake without a credential open a socket, to hear in a first message who it is.
+    #[must_use]
+    pub fn first_message(self) -> crate::FirstMessageLayer<U> {
+        crate::FirstMessageLayer::new(self)
+    }
+}
+
 #[expect(clippy::panic, reason = "documented: a chain that cannot be built shows at the first start")]
 fn built<U>(layer: Result<AuthLayer<U>, ConfigError>) -> AuthLayer<U> {
     layer.unwrap_or_else(|error| panic!("{error}"))
@@ -245,6 +324,12 @@ impl<U> Clone for Config<U> {
             shutdown: self.shutdown.clone(),
             #[cfg(feature = "axum")]
             accept_then_close: self.accept_then_close,
+            #[cfg(any(feature = "axum", feature = "socketio"))]
+            connections: self.connections.clone(),
+            #[cfg(any(feature = "axum", feature = "socketio"))]
+            client_address: self.client_address,
+            #[cfg(any(feature = "axum", feature = "socketio"))]
+            sockets: self.sockets,
         }
     }
 }

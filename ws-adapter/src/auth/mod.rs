@@ -2,13 +2,14 @@ mod body;
 mod layer;
 mod service;
 
+#[cfg(feature = "socketio")]
+pub(crate) use self::service::ask;
+#[cfg(feature = "axum")]
+pub(crate) use self::service::{Admitted, Refused};
 pub use self::{
     body::ResponseBody,
     layer::AuthLayer,
     service::{Auth, ResponseFuture},
 };
-#[cfg(feature = "socketio")]
-pub(crate) use self::{
-    layer::Config,
-    service::{ask, leave},
-};
+#[cfg(any(feature = "axum", feature = "socketio"))]
+pub(crate) use self::{layer::Config, service::leave};

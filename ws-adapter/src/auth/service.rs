@@ -19,14 +19,17 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{ResponseBody, layer::Config};
-#[cfg(feature = "axum")]
-use crate::socket::{SocketContext, accept_then_close};
 use crate::{
     DefaultOnReject, OnReject as _,
     origin::OriginVerdict,
     payload::{self, Format},
-    strip,
+    strip, telemetry,
     transport::classify,
+};
+#[cfg(feature = "axum")]
+use crate::{
+    connections::Registration,
+    socket::{Renewal, SocketContext, accept_then_close, refusal_of_revoked, without_credentials},
 };
 
 /// A service with a chain in front; made by [`AuthLayer`](crate::AuthLayer).
@@ -41,6 +44,15 @@ pub struct Auth<S, U> {
 impl<S, U> Auth<S, U> {
     pub(super) fn new(inner: S, config: Arc<Config<U>>) -> Self {
         Self { inner, config }
+    }
+
+    /// The service that was asked whether it is ready, which must be the one that is called; the clone is left behind.
+    pub(crate) fn take_ready(&mut self) -> (S, Arc<Config<U>>)
+    where
+        S: Clone,
+    {
+        let clone = self.inner.clone();
+        (mem::replace(&mut self.inner, clone), Arc::clone(&self.config))
     }
 }
 
@@ -72,24 +84,37 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        // The service that was asked whether it is ready must be the one that is called: leave the clone behind.
-        let clone = self.inner.clone();
-        let service = mem::replace(&mut self.inner, clone);
-        let admission = Box::pin(Arc::clone(&self.config).admit(request));
+        let (service, config) = self.take_ready();
+        let admission = Box::pin(config.admit(request));
         ResponseFuture { state: State::Deciding { admission, service } }
     }
 }
 
 /// A request that may go on, and the subprotocol to answer if the handler names none.
-struct Admitted<B> {
-    request: Request<B>,
-    subprotocol: Option<Subprotocol>,
+pub(crate) struct Admitted<B> {
+    pub(crate) request: Request<B>,
+    pub(crate) subprotocol: Option<Subprotocol>,
 }
 
-struct Subprotocol {
+pub(crate) struct Subprotocol {
     name: HeaderValue,
     /// The status by which the handler accepts the handshake.
     accepted: StatusCode,
+}
+
+impl Subprotocol {
+    pub(crate) fn answer<R>(self, response: &mut Response<R>) {
+        if response.status() == self.accepted {
+            response.headers_mut().entry(SEC_WEBSOCKET_PROTOCOL).or_insert(self.name);
+        }
+    }
+}
+
+/// A request that may not go on, and why.
+pub(crate) struct Refused {
+    pub(crate) parts: Parts,
+    pub(crate) transport: Transport,
+    pub(crate) refusal: Refusal,
 }
 
 /// The one box of the middleware: the chain's future has no name.
@@ -135,10 +160,8 @@ where
                 },
                 StateProj::Serving { response, subprotocol } => {
                     let mut response = ready!(response.poll(cx))?;
-                    if let Some(Subprotocol { name, accepted }) = subprotocol.take()
-                        && accepted == response.status()
-                    {
-                        response.headers_mut().entry(SEC_WEBSOCKET_PROTOCOL).or_insert(name);
+                    if let Some(subprotocol) = subprotocol.take() {
+                        subprotocol.answer(&mut response);
                     }
                     return Poll::Ready(Ok(response.map(ResponseBody::inner)));
                 }
@@ -163,46 +186,64 @@ impl<U: Send + Sync + 'static> Config<U> {
         B: Body<Data = Bytes> + From<Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
+        match Arc::clone(&self).judge(request).await {
+            Ok(admitted) => Ok(admitted),
+            Err(refused) => Err(self.refuse(*refused).await),
+        }
+    }
+
+    /// Decides about a request, and prepares it for the inner service.
+    pub(crate) async fn judge<B>(self: Arc<Self>, request: Request<B>) -> Result<Admitted<B>, Box<Refused>>
+    where
+        B: Body<Data = Bytes> + From<Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
         let (mut parts, body) = request.into_parts();
         let outer = strip::restore(&mut parts);
         let transport = classify(&parts);
 
         let decision = self.decide(&parts, body, transport).await;
         strip::strip(&mut parts, &self.needs, outer);
-        match decision {
-            Ok((user, body)) => {
-                let subprotocol = match transport {
-                    Transport::WebSocket => self.prepare_socket(user.as_ref().ok(), &mut parts),
-                    _ => None,
-                };
+        let prepared = match (decision, transport) {
+            (Ok((user, body)), Transport::WebSocket) => {
+                let subprotocol = self.prepare_socket(user.as_ref().ok(), &mut parts).await;
+                subprotocol.map(|subprotocol| (user, body, subprotocol))
+            }
+            (decision, _) => decision.map(|(user, body)| (user, body, None)),
+        };
+        match prepared {
+            Ok((user, body, subprotocol)) => {
                 leave(user, &mut parts);
                 Ok(Admitted { request: Request::from_parts(parts, body), subprotocol })
             }
-            Err(refusal) => {
-                #[cfg(feature = "axum")]
-                if let Some(opened) = self.open_to_close(&mut parts, transport, &refusal).await {
-                    return Err(opened);
-                }
-                Err(self.answer(refusal, &parts, transport))
-            }
+            Err(refusal) => Err(Box::new(Refused { parts, transport, refusal })),
         }
+    }
+
+    /// The answer to what may not go on.
+    pub(crate) async fn refuse(&self, refused: Refused) -> Response<Bytes> {
+        #[cfg(feature = "axum")]
+        let mut refused = refused;
+        #[cfg(feature = "axum")]
+        if let Some(opened) = self.open_to_close(&mut refused).await {
+            telemetry::refused(refused.transport, &refused.refusal);
+            return opened;
+        }
+        let Refused { parts, transport, refusal } = refused;
+        self.answer(refusal, &parts, transport)
     }
 
     /// Opens the socket of a page only to close it, where the layer is told to.
     #[cfg(feature = "axum")]
-    async fn open_to_close(
-        &self,
-        parts: &mut Parts,
-        transport: Transport,
-        refusal: &Refusal,
-    ) -> Option<Response<Bytes>> {
-        let is_asked = self.accept_then_close && transport == Transport::WebSocket;
+    async fn open_to_close(&self, refused: &mut Refused) -> Option<Response<Bytes>> {
+        let Refused { parts, transport, refusal } = refused;
+        let is_asked = self.accept_then_close && *transport == Transport::WebSocket;
         if !is_asked || self.origins.judge(parts) != OriginVerdict::Allowed {
             return None;
         }
         let subprotocol = self.offered_subprotocol(parts);
         // The answer to a handshake has no body.
-        Some(accept_then_close(parts, subprotocol, refusal).await?.map(|_| Bytes::new()))
+        Some(accept_then_close(parts, subprotocol, refusal, self.sockets.codes).await?.map(|_| Bytes::new()))
     }
 
     async fn decide<B>(
@@ -267,22 +308,67 @@ impl<U: Send + Sync + 'static> Config<U> {
     }
 
     /// Leaves what a socket needs to end in time, and tells which subprotocol to answer.
-    fn prepare_socket(&self, user: Option<&Authenticated<U>>, parts: &mut Parts) -> Option<Subprotocol> {
+    async fn prepare_socket(
+        self: &Arc<Self>,
+        user: Option<&Authenticated<U>>,
+        parts: &mut Parts,
+    ) -> Result<Option<Subprotocol>, Refusal> {
         #[cfg(feature = "axum")]
-        {
-            let ends_at = user.and_then(|user| user.evidence().expires_at());
-            let (timer, shutdown) = (Arc::clone(&self.timer), self.shutdown.clone());
-            let mut context = SocketContext::new(timer, ends_at, shutdown, self.subprotocol.clone());
-            if let Some(outer) = parts.extensions.remove() {
-                context = context.within(outer);
-            }
-            parts.extensions.insert(context);
-        }
+        self.enter_socket(user, parts).await?;
         #[cfg(not(feature = "axum"))]
         let _ = user;
         // HTTP/1.1 switches protocols; an extended CONNECT of HTTP/2 succeeds (RFC 8441, 5).
         let accepted = if parts.method == Method::CONNECT { StatusCode::OK } else { StatusCode::SWITCHING_PROTOCOLS };
-        self.offered_subprotocol(parts).map(|name| Subprotocol { name, accepted })
+        Ok(self.offered_subprotocol(parts).map(|name| Subprotocol { name, accepted }))
+    }
+
+    /// Enters a socket into the registry, and then asks once more whether its credential was revoked: what is revoked from
+    /// here on finds it there.
+    #[cfg(feature = "axum")]
+    pub(crate) async fn enter_socket(
+        self: &Arc<Self>,
+        user: Option<&Authenticated<U>>,
+        parts: &mut Parts,
+    ) -> Result<(), Refusal> {
+        let context = SocketContext::new(Arc::clone(&self.timer), self.sockets, self.subprotocol.clone())
+            .ok_or_else(|| Refusal::unavailable("the operating system gives no random bits"))?;
+        let mut context = context.within(parts.extensions.remove());
+        context.end_with(&self.shutdown);
+        let registration = match user {
+            Some(user) => Some(self.register(user, &context, parts).await?),
+            None => None,
+        };
+        let place = context.add(registration.clone(), user.map(Authenticated::evidence));
+        parts.extensions.remove::<Renewal<U>>();
+        // Who has no principal cannot be told from another user, and so cannot be refreshed.
+        if let (Some(registration), Some(user)) = (registration, user)
+            && user.evidence().principal().is_some()
+        {
+            let opening = Arc::new(without_credentials(parts, &self.needs));
+            parts.extensions.insert(Renewal::new(Arc::clone(self), opening, registration, place));
+        }
+        parts.extensions.insert(context);
+        Ok(())
+    }
+
+    #[cfg(feature = "axum")]
+    async fn register(
+        &self,
+        user: &Authenticated<U>,
+        context: &SocketContext,
+        parts: &Parts,
+    ) -> Result<Arc<Registration>, Refusal> {
+        let is_counted = !context.is_in(&self.connections);
+        let registered = self.connections.register(context.id(), user, context.kill(), is_counted);
+        let registered = registered.map_err(|_| Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many_connections"))?;
+        match self.connections.is_revoked(user.evidence()).await {
+            Ok(false) => Ok(Arc::new(registered)),
+            Ok(true) => Err(refusal_of_revoked(self, parts)),
+            Err(cause) => {
+                tracing::error!(cause = &*cause, "it cannot be said whether a credential was revoked");
+                Err(Refusal::unavailable(cause))
+            }
+        }
     }
 
     /// The layer's own subprotocol, if the client offers it.
@@ -293,7 +379,7 @@ impl<U: Send + Sync + 'static> Config<U> {
     }
 
     pub(crate) fn answer(&self, refusal: Refusal, parts: &Parts, transport: Transport) -> Response<Bytes> {
-        tracing::debug!(?transport, status = refusal.status().as_u16(), code = refusal.code(), "refused");
+        telemetry::refused(transport, &refusal);
         let hook = catch_unwind(AssertUnwindSafe(|| self.on_reject.on_reject(&refusal, parts)));
         // A hook that panics must not take the connection down. OK to assert unwind safety: nothing of it is kept.
         let mut response = hook.unwrap_or_else(|_| {

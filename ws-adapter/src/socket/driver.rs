@@ -1,4 +1,10 @@
-use std::{future::Future, panic::AssertUnwindSafe, pin::pin, time::Duration};
+use std::{
+    future::Future,
+    panic::AssertUnwindSafe,
+    pin::{Pin, pin},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use auth_core::Authenticated;
 use axum::{
@@ -9,54 +15,89 @@ use futures_util::{
     FutureExt as _,
     future::{FusedFuture as _, select_all},
 };
-use tokio::{select, sync::watch, time};
+use tokio::{select, time};
 
-use super::{AuthSocket, Lifetime};
-use crate::Close;
+use super::{
+    AuthSocket,
+    context::{Kill, LayerPart, SocketContext},
+    in_band::Answer,
+    refresh::{RefreshError, Renewal, refresh},
+    schedule::{Due, Schedule},
+    shared::{Event, Shared, Taken},
+};
+use crate::{
+    Close, CloseCodes, Timer,
+    connections::Registration,
+    shutdown::ShutdownWatch,
+    telemetry::{self, Gauge},
+};
 
 /// How long a peer may take to read our close and answer it.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the connection stays up where the peer's answer can no longer be read, so that our close reaches it.
 const LINGER: Duration = Duration::from_millis(500);
 
-/// Owns the socket: runs the handler until it gives the socket up, a credential ends, or the server goes down.
-pub(super) async fn drive<U, F, Fut>(
-    socket: WebSocket,
-    user: Authenticated<U>,
-    lifetime: Lifetime,
-    shutdowns: Vec<watch::Receiver<bool>>,
-    handler: F,
-) where
+/// A socket that was let in.
+pub(super) struct Admitted<U> {
+    pub(super) user: Authenticated<U>,
+    pub(super) context: SocketContext,
+    /// `None` where no layer of ours knows this user type.
+    pub(super) renewal: Option<Renewal<U>>,
+    /// One for each shutdown that ends it; while they are held, the socket counts as open.
+    pub(super) shutdowns: Vec<ShutdownWatch>,
+}
+
+/// Owns the socket: runs the handler until it gives the socket up, a credential ends or is revoked, or the server goes
+/// down.
+pub(super) async fn drive<U, F, Fut>(socket: WebSocket, admitted: Admitted<U>, handler: F)
+where
     U: Send + Sync + 'static,
     F: FnOnce(AuthSocket<U>) -> Fut,
     Fut: Future<Output = ()>,
 {
-    let mut end = pin!(lifetime.end());
-    let mut shutdown = pin!(any_begun(shutdowns));
-    let (socket, shared) = AuthSocket::new(socket, user, lifetime.clone());
-    let handler = async { handler(socket).await };
+    let Admitted { user, context, renewal, shutdowns } = admitted;
+    let SocketContext { id, kill, timer, settings, subprotocol, layers, .. } = context;
+    let in_band = socket.protocol() == Some(&subprotocol);
+    let protocol = socket.protocol().cloned();
+    let (ends, registrations): (Vec<_>, Vec<_>) =
+        layers.into_iter().map(|LayerPart { registration, ends_at }| (ends_at, registration)).unzip();
+    let registrations: Vec<Arc<Registration>> = registrations.into_iter().flatten().collect();
+    registrations.iter().for_each(|registration| registration.opened());
+    let open = Gauge::open();
+
+    let shared = Arc::new(Shared::new(socket, user, ends, Arc::clone(&timer), in_band));
+    let mut driver = Driver {
+        schedule: Schedule::new(settings, shared.ends_at(), timer.now()),
+        shared: Arc::clone(&shared),
+        timer,
+        kill,
+        shutdown: any_begun(shutdowns),
+        fraction: id.fraction(),
+        renewal: renewal.clone(),
+        refreshing: None,
+    };
+    let handler = async { handler(AuthSocket::new(shared, id, protocol, renewal)).await };
     // OK to assert unwind safety because nothing of it is touched after a panic.
     let mut handler = pin!(AssertUnwindSafe(handler).catch_unwind().fuse());
-    let close = loop {
+    let (close, taken) = loop {
         select! {
             biased;
-            () = &mut end => break Some(Close::TOKEN_EXPIRED),
-            () = &mut shutdown => break Some(Close::RESTARTING),
+            ended = driver.ended() => break ended,
             // It ends by dropping its socket, unless it has handed it on to another task; the deadline holds there too.
             done = &mut handler => if done.is_err() {
                 tracing::error!("a socket handler panicked");
-                break Some(Close::INTERNAL_ERROR);
+                break (Some(Close::INTERNAL_ERROR), driver.shared.take());
             },
-            // A timer is late by a little, and a handler that was told of the end in the meantime has let go.
-            () = shared.released() => break lifetime.is_over().then_some(Close::TOKEN_EXPIRED),
         }
     };
-    let taken = shared.take();
+    // From here on it counts no more, and nobody can ask it to end.
+    drop((registrations, open));
     let given_up = close.is_none();
     let close = close.or(taken.close).unwrap_or(Close::NORMAL);
+    telemetry::closed(Some(id), &close);
     let finish = async {
         if let Some(socket) = taken.socket {
-            finish(socket, close, taken.broken).await;
+            finish(socket, close, settings.codes, taken.broken).await;
         }
     };
     if given_up && !handler.is_terminated() {
@@ -64,8 +105,7 @@ pub(super) async fn drive<U, F, Fut>(
         let rest = async {
             select! {
                 biased;
-                () = &mut end => {}
-                () = &mut shutdown => {}
+                () = driver.ended_without_socket() => {}
                 _ = &mut handler => {}
             }
         };
@@ -76,21 +116,215 @@ pub(super) async fn drive<U, F, Fut>(
     // The handler is dropped here: after the close, so that whatever it does on the way out comes too late to matter.
 }
 
-async fn any_begun(mut shutdowns: Vec<watch::Receiver<bool>>) {
-    let begun = shutdowns.iter_mut().map(|shutdown| {
-        Box::pin(async {
-            if shutdown.wait_for(|begun| *begun).await.is_err() {
-                // Nobody is left who could begin it.
-                std::future::pending().await
+struct Driver<U> {
+    shared: Arc<Shared<U>>,
+    schedule: Schedule,
+    timer: Arc<dyn Timer>,
+    kill: Arc<Kill>,
+    shutdown: BegunFuture,
+    /// Where in that time this socket goes.
+    fraction: f64,
+    renewal: Option<Renewal<U>>,
+    /// A credential of the peer's that is being looked at.
+    refreshing: Option<Pin<Box<dyn Future<Output = Result<Option<SystemTime>, RefreshError>> + Send>>>,
+}
+
+impl<U: Send + Sync + 'static> Driver<U> {
+    /// Completes when the socket has to end, with the close, or without one if the handler has given it up; and with the
+    /// socket. It may be dropped and called again.
+    async fn ended(&mut self) -> (Option<Close>, Taken) {
+        loop {
+            let next = self.schedule.next();
+            let alarm = async {
+                match next {
+                    Some((at, due)) => {
+                        self.timer.sleep_until(at).await;
+                        due
+                    }
+                    None => std::future::pending().await,
+                }
+            };
+            let refreshed = async {
+                match &mut self.refreshing {
+                    Some(refreshing) => refreshing.await,
+                    None => std::future::pending().await,
+                }
+            };
+            let happened = select! {
+                biased;
+                close = self.kill.ended() => return self.take(close),
+                due = alarm => Happened::Due(due),
+                begun = &mut self.shutdown => Happened::Begun(begun),
+                result = refreshed => Happened::Refreshed(result),
+                event = std::future::poll_fn(|cx| self.shared.poll_event(cx)) => Happened::Event(event),
+            };
+            let ended = match happened {
+                Happened::Due(due) => self.due(due),
+                Happened::Begun((begun, shutdowns)) => {
+                    self.shutdown = any_begun(shutdowns);
+                    self.begun(begun)
+                }
+                Happened::Refreshed(result) => {
+                    self.refreshing = None;
+                    self.answer(result);
+                    None
+                }
+                Happened::Event(event) => self.event(event),
+            };
+            if let Some(ended) = ended {
+                return ended;
             }
-        })
-    });
-    select_all(begun).await;
+        }
+    }
+
+    /// The same, once the socket is gone: its user may no longer act either.
+    async fn ended_without_socket(&mut self) {
+        let end = self.shared.ends_at();
+        let end = async {
+            match end {
+                Some(end) => self.timer.sleep_until(end).await,
+                None => std::future::pending().await,
+            }
+        };
+        select! {
+            _ = self.kill.ended() => {}
+            () = end => {}
+            _ = &mut self.shutdown => {}
+        }
+    }
+
+    fn due(&mut self, due: Due) -> Option<(Option<Close>, Taken)> {
+        let now = self.timer.now();
+        match due {
+            // A refresh may have come first.
+            Due::End => match self.shared.take_if_over() {
+                Some(taken) => return Some((Some(Close::TOKEN_EXPIRED), taken)),
+                None => self.schedule.end_at(self.shared.ends_at(), now),
+            },
+            Due::Drain => return Some(self.take(Close::RESTARTING)),
+            Due::Notice => {
+                self.schedule.noticed();
+                if self.shared.speaks_in_band()
+                    && let Some(end) = self.shared.ends_at()
+                {
+                    self.shared.queue(Answer::expiring(end, now).into_message());
+                }
+            }
+            Due::Ping => {
+                let is_silent = !self.shared.has_heard();
+                if is_silent {
+                    self.shared.ping();
+                }
+                self.schedule.ping(is_silent, now);
+            }
+            // Where nobody reads, an answer may have come that nobody has seen.
+            Due::Pong if !self.shared.has_heard() && self.shared.is_read() => {
+                return Some(self.take(Close::PING_TIMEOUT));
+            }
+            Due::Pong => self.schedule.ping(false, now),
+            Due::Idle => {
+                self.schedule.spoke_at(self.shared.spoke_at());
+                if self.schedule.idle_at().is_some_and(|at| at <= now) {
+                    return Some(self.take(Close::IDLE_TIMEOUT));
+                }
+            }
+        }
+        None
+    }
+
+    fn begun(&mut self, begun: Begun) -> Option<(Option<Close>, Taken)> {
+        let spread = match begun {
+            Begun::Before => Duration::ZERO,
+            Begun::Now(spread) => spread.mul_f64(self.fraction),
+        };
+        if spread.is_zero() {
+            return Some(self.take(Close::RESTARTING));
+        }
+        self.schedule.drain_at(self.timer.now().checked_add(spread));
+        None
+    }
+
+    fn event(&mut self, event: Event) -> Option<(Option<Close>, Taken)> {
+        match event {
+            Event::Released => {
+                // A timer is late by a little, and a handler that was told of the end in the meantime has let go.
+                let over = self.shared.take_if_over().map(|taken| (Some(Close::TOKEN_EXPIRED), taken));
+                return Some(over.unwrap_or_else(|| (None, self.shared.take())));
+            }
+            Event::TooManyFailures => return Some(self.take(Close::INVALID_CREDENTIALS)),
+            Event::Moved => self.schedule.end_at(self.shared.ends_at(), self.timer.now()),
+            Event::Presented(Ok(credentials)) => {
+                let (shared, renewal) = (Arc::clone(&self.shared), self.renewal.clone());
+                self.refreshing = Some(Box::pin(async move {
+                    match &renewal {
+                        Some(renewal) => refresh(&shared, renewal, credentials).await,
+                        None => {
+                            shared.fail();
+                            Err(RefreshError::malformed())
+                        }
+                    }
+                }));
+            }
+            Event::Presented(Err(_)) => {
+                self.shared.fail();
+                self.answer(Err(RefreshError::malformed()));
+            }
+        }
+        None
+    }
+
+    fn answer(&self, result: Result<Option<SystemTime>, RefreshError>) {
+        let answer = match result {
+            Ok(end) => Answer::ok(end, self.timer.now()),
+            Err(error) => Answer::Error { code: error.code() },
+        };
+        self.shared.queue(answer.into_message());
+    }
+
+    fn take(&self, close: Close) -> (Option<Close>, Taken) {
+        (Some(close), self.shared.take())
+    }
+}
+
+enum Happened {
+    Due(Due),
+    Begun((Begun, Vec<ShutdownWatch>)),
+    Refreshed(Result<Option<SystemTime>, RefreshError>),
+    Event(Event),
+}
+
+/// When a shutdown has begun.
+#[derive(Clone, Copy)]
+enum Begun {
+    /// Before the socket was opened.
+    Before,
+    /// While it was open; with the time over which sockets are to be closed.
+    Now(Duration),
+}
+
+/// Completes when a shutdown begins, or begins anew. It gives the shutdowns back: while they are held, the socket counts
+/// as open.
+type BegunFuture = Pin<Box<dyn Future<Output = (Begun, Vec<ShutdownWatch>)> + Send>>;
+
+fn any_begun(mut shutdowns: Vec<ShutdownWatch>) -> BegunFuture {
+    Box::pin(async move {
+        let begun = if shutdowns.iter().any(ShutdownWatch::has_begun) {
+            Begun::Before
+        } else {
+            match shutdowns.as_mut_slice() {
+                [] => std::future::pending().await,
+                [one] => Begun::Now(one.begun().await),
+                many => Begun::Now(select_all(many.iter_mut().map(|one| Box::pin(one.begun()))).await.0),
+            }
+        };
+        (begun, shutdowns)
+    })
 }
 
 /// Sends the close, then reads until the peer has answered it. To drop the connection while its messages are still
 /// coming in would reset it, and the peer would never see the close.
-pub(super) async fn finish(mut socket: WebSocket, close: Close, broken: bool) {
+pub(super) async fn finish(mut socket: WebSocket, close: Close, codes: CloseCodes, broken: bool) {
+    let close = close.in_codes(codes);
     let frame = CloseFrame { code: close.code(), reason: close.reason().into() };
     let answered = time::timeout(CLOSE_TIMEOUT, async {
         // Where the peer has closed first, this fails, and what is left to do is to answer it: reading does that.

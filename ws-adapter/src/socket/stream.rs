@@ -1,43 +1,68 @@
 use std::{
     fmt,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
+    sync::Arc,
+    task::{Context, Poll},
+    time::SystemTime,
 };
 
-use auth_core::Authenticated;
-use axum::{
-    Error,
-    extract::ws::{Message, WebSocket},
-};
+use auth_core::{Authenticated, Secret};
+use axum::{Error, extract::ws::Message};
 use futures_util::{Sink, SinkExt, Stream, StreamExt as _};
 use http::HeaderValue;
 
-use super::{Lifetime, driver};
-use crate::Close;
+use super::{
+    in_band::Credentials,
+    refresh::{RefreshError, Renewal, refresh},
+    shared::Shared,
+};
+use crate::{Close, ConnectionId};
 
 /// An open WebSocket of an authenticated user, which ends when the credential does.
 ///
 /// It is a [`Stream`] and a [`Sink`] of messages, and may be moved into another task or split; wherever it is, it ends
 /// in time. Once it has ended, [`recv`](Self::recv) gives `None` and [`send`](Self::send) an error.
+///
+/// # The subprotocol `auth.v1`
+///
+/// Where it was agreed on, text messages that are JSON objects with `"type":"auth"` are not handed to the handler: with
+/// them the client presents a fresh credential, as in `{"type":"auth","scheme":"bearer","credentials":"…"}`. It is answered
+/// `{"type":"auth_ok","ttl":900}`, in seconds, or `{"type":"auth_error","code":"invalid_credentials"}`; three in a row that
+/// are refused close the socket with 4401. A minute before the end the server says `{"type":"auth_expiring","ttl":60}`.
+/// Protocols that frame this themselves call [`refresh`](Self::refresh).
 pub struct AuthSocket<U> {
-    shared: Arc<Shared>,
-    user: Authenticated<U>,
-    lifetime: Lifetime,
+    shared: Arc<Shared<U>>,
+    id: ConnectionId,
     protocol: Option<HeaderValue>,
+    renewal: Option<Renewal<U>>,
 }
 
 impl<U> AuthSocket<U> {
-    pub(super) fn new(socket: WebSocket, user: Authenticated<U>, lifetime: Lifetime) -> (Self, Arc<Shared>) {
-        let protocol = socket.protocol().cloned();
-        let shared = Arc::new(Shared(Mutex::new(State { socket: Some(socket), ..State::default() })));
-        (Self { shared: Arc::clone(&shared), user, lifetime, protocol }, shared)
+    pub(super) fn new(
+        shared: Arc<Shared<U>>,
+        id: ConnectionId,
+        protocol: Option<HeaderValue>,
+        renewal: Option<Renewal<U>>,
+    ) -> Self {
+        Self { shared, id, protocol, renewal }
     }
 
-    /// Who opened it.
+    /// Whose it is: the evidence that it was opened with, or that of the last refresh.
     #[must_use]
-    pub fn user(&self) -> &Authenticated<U> {
-        &self.user
+    pub fn user(&self) -> Authenticated<U> {
+        self.shared.user()
+    }
+
+    /// When it will end, unless it is refreshed; `None` is never.
+    #[must_use]
+    pub fn ends_at(&self) -> Option<SystemTime> {
+        self.shared.ends_at()
+    }
+
+    /// Its public name.
+    #[must_use]
+    pub fn id(&self) -> ConnectionId {
+        self.id
     }
 
     /// The subprotocol that was agreed on.
@@ -62,39 +87,32 @@ impl<U> AuthSocket<U> {
         SinkExt::send(self, message).await
     }
 
-    /// Ends the socket now, with a code and a reason of the handler's own. To drop it ends it with 1000.
-    pub fn close(self, close: Close) {
-        self.shared.lock().close = Some(close);
-    }
-
-    fn poll_socket<T>(
-        &self,
-        cx: &mut Context<'_>,
-        side: fn(&mut State) -> &mut Option<Waker>,
-        poll: impl FnOnce(Pin<&mut WebSocket>, &mut Context<'_>) -> Poll<T>,
-    ) -> Poll<Option<T>> {
-        let mut state = self.shared.lock();
-        let Some(socket) = &mut state.socket else {
-            return Poll::Ready(None);
-        };
-        let polled = poll(Pin::new(socket), cx);
-        if polled.is_pending() {
-            // The driver wakes whoever waits when it takes the socket away.
-            match side(&mut state) {
-                Some(waker) => waker.clone_from(cx.waker()),
-                empty => *empty = Some(cx.waker().clone()),
+    /// Presents a fresh credential, which takes the place of the one so far: for protocols that frame it themselves.
+    ///
+    /// The chain sees it as `Authorization: <scheme> <credentials>` on the request that has opened the socket, with
+    /// [`Transport::InBand`](auth_core::Transport::InBand). It must be of the same principal (see
+    /// [`Chain::identified`](auth_core::Chain::identified)) and not past its end. Gives the instant at which the socket
+    /// now ends. The future may be dropped; then everything stays as it was.
+    ///
+    /// # Errors
+    /// If the credential is not taken. The one so far goes on to hold; after three in a row that were wrong, the socket is
+    /// closed with 4401 `invalid_credentials`.
+    pub async fn refresh(&self, scheme: &str, credentials: &Secret) -> Result<Option<SystemTime>, RefreshError>
+    where
+        U: Send + Sync + 'static,
+    {
+        match (Credentials::new(scheme, credentials.expose()), &self.renewal) {
+            (Some(credentials), Some(renewal)) => refresh(&self.shared, renewal, credentials).await,
+            _ => {
+                self.shared.fail();
+                Err(RefreshError::malformed())
             }
         }
-        polled.map(Some)
     }
 
-    fn poll_send<T>(
-        &self,
-        cx: &mut Context<'_>,
-        poll: impl FnOnce(Pin<&mut WebSocket>, &mut Context<'_>) -> Poll<Result<T, Error>>,
-    ) -> Poll<Result<T, Error>> {
-        self.poll_socket(cx, |state| &mut state.sender, poll)
-            .map(|sent| sent.unwrap_or_else(|| Err(Error::new(tungstenite::Error::AlreadyClosed))))
+    /// Ends the socket now, with a code and a reason of the handler's own. To drop it ends it with 1000.
+    pub fn close(self, close: Close) {
+        self.shared.close(close);
     }
 }
 
@@ -102,15 +120,7 @@ impl<U> Stream for AuthSocket<U> {
     type Item = Result<Message, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let message = std::task::ready!(self.poll_socket(cx, |state| &mut state.receiver, Stream::poll_next));
-        let message = message.flatten();
-        if let Some(Err(error)) = &message {
-            let mut state = self.shared.lock();
-            state.broken = true;
-            state.close = driver::close_for(error);
-        }
-        // Between the deadline and the moment at which the driver gets to run, nothing comes in or goes out.
-        Poll::Ready(message.filter(|_| !self.lifetime.is_over()))
+        self.shared.poll_message(cx)
     }
 }
 
@@ -118,90 +128,30 @@ impl<U> Sink<Message> for AuthSocket<U> {
     type Error = Error;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.poll_send(cx, Sink::poll_ready)
+        self.shared.poll_send(cx, Sink::poll_ready)
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        match &mut self.shared.lock().socket {
-            Some(socket) if !self.lifetime.is_over() => Pin::new(socket).start_send(message),
-            _ => Err(Error::new(tungstenite::Error::AlreadyClosed)),
-        }
+        self.shared.start_send(message)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.poll_send(cx, Sink::poll_flush)
+        self.shared.poll_send(cx, Sink::poll_flush)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.poll_send(cx, Sink::poll_close)
+        self.shared.poll_send(cx, Sink::poll_close)
     }
 }
 
 impl<U> Drop for AuthSocket<U> {
     fn drop(&mut self) {
-        let mut state = self.shared.lock();
-        state.released = true;
-        if let Some(driver) = state.driver.take() {
-            driver.wake();
-        }
+        self.shared.release();
     }
 }
 
 impl<U> fmt::Debug for AuthSocket<U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AuthSocket").field("user", &self.user).finish_non_exhaustive()
-    }
-}
-
-/// The socket, between the handler that uses it and the driver that ends it. The lock is held during a poll only.
-pub(super) struct Shared(Mutex<State>);
-
-#[derive(Default)]
-struct State {
-    /// `None` once the driver has taken it away.
-    socket: Option<WebSocket>,
-    /// What the handler, or an error, wants it to be closed with.
-    close: Option<Close>,
-    /// Whether an error has ended the stream, so that the peer's answer to our close can no longer be read.
-    broken: bool,
-    /// Whether the handler's side is gone.
-    released: bool,
-    receiver: Option<Waker>,
-    sender: Option<Waker>,
-    driver: Option<Waker>,
-}
-
-/// What the driver finds when the socket is to end.
-pub(super) struct Taken {
-    pub(super) socket: Option<WebSocket>,
-    pub(super) close: Option<Close>,
-    pub(super) broken: bool,
-}
-
-impl Shared {
-    /// Completes when the handler's side is gone.
-    pub(super) async fn released(&self) {
-        std::future::poll_fn(|cx| {
-            let mut state = self.lock();
-            if state.released {
-                return Poll::Ready(());
-            }
-            state.driver = Some(cx.waker().clone());
-            Poll::Pending
-        })
-        .await;
-    }
-
-    /// Takes the socket away from the handler's side.
-    pub(super) fn take(&self) -> Taken {
-        let mut state = self.lock();
-        for waker in [state.receiver.take(), state.sender.take()].into_iter().flatten() {
-            waker.wake();
-        }
-        Taken { socket: state.socket.take(), close: state.close.take(), broken: state.broken }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        f.debug_struct("AuthSocket").field("id", &self.id).field("user", &self.user()).finish_non_exhaustive()
     }
 }

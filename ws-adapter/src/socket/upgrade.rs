@@ -12,8 +12,12 @@ use http::{
     request::Parts,
 };
 
-use super::{AuthSocket, SocketContext, driver};
-use crate::Shutdown;
+use super::{
+    AuthSocket, Renewal, SocketContext,
+    driver::{self, Admitted},
+    first_message::OpenSocket,
+};
+use crate::{ConnectionId, Shutdown};
 
 /// The buffer that every open socket holds, in bytes. axum's default of 128 KiB makes an idle socket cost as much.
 pub(super) const BUFFER: usize = 4 * 1024;
@@ -42,11 +46,22 @@ const MAX_MESSAGE: usize = 64 * 1024;
 /// ```
 ///
 /// Messages are at most 64 KiB (then 1009 `too_big`), and buffers start at 4 KiB.
+///
+/// Behind a [`FirstMessageLayer`](super::FirstMessageLayer) the handler runs once the client has said who it is, on a socket that is open already.
 #[must_use]
 pub struct AuthWebSocketUpgrade<U> {
-    upgrade: WebSocketUpgrade,
+    handshake: Handshake,
     user: Authenticated<U>,
     context: SocketContext,
+    renewal: Option<Renewal<U>>,
+}
+
+/// What a socket is made from.
+enum Handshake {
+    /// A request that asks for one.
+    Asked(WebSocketUpgrade),
+    /// It was opened before, to hear who its client is.
+    Open(OpenSocket),
 }
 
 impl<U: Send + Sync + 'static> AuthWebSocketUpgrade<U> {
@@ -56,25 +71,33 @@ impl<U: Send + Sync + 'static> AuthWebSocketUpgrade<U> {
         &self.user
     }
 
-    /// The longest message, in bytes.
-    pub fn max_message_size(mut self, bytes: usize) -> Self {
-        self.upgrade = self.upgrade.max_message_size(bytes).max_frame_size(bytes);
-        self
+    /// The public name of the socket.
+    #[must_use]
+    pub fn id(&self) -> ConnectionId {
+        self.context.id()
+    }
+
+    /// The longest message, in bytes. Behind a [`FirstMessageLayer`](super::FirstMessageLayer) it is for that to say.
+    pub fn max_message_size(self, bytes: usize) -> Self {
+        self.map(|upgrade| upgrade.max_message_size(bytes).max_frame_size(bytes))
     }
 
     /// The subprotocols that the handler speaks, in order of preference; see [`WebSocketUpgrade::protocols`].
-    pub fn protocols<I>(mut self, protocols: I) -> Self
+    pub fn protocols<I>(self, protocols: I) -> Self
     where
         I: IntoIterator,
         I::Item: Into<Cow<'static, str>>,
     {
-        self.upgrade = self.upgrade.protocols(protocols);
-        self
+        self.map(|upgrade| upgrade.protocols(protocols))
     }
 
     /// The subprotocols that the client offers, without the one that held its token.
     pub fn requested_protocols(&self) -> impl Iterator<Item = &HeaderValue> {
-        self.upgrade.requested_protocols()
+        let asked = match &self.handshake {
+            Handshake::Asked(upgrade) => Some(upgrade.requested_protocols()),
+            Handshake::Open(_) => None,
+        };
+        asked.into_iter().flatten()
     }
 
     /// Accepts the handshake and runs `handler` on the socket.
@@ -90,15 +113,39 @@ impl<U: Send + Sync + 'static> AuthWebSocketUpgrade<U> {
         F: FnOnce(AuthSocket<U>) -> Fut + Send + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let own = &self.context.subprotocol;
-        if self.upgrade.selected_protocol().is_none() && self.requested_protocols().any(|offered| offered == own) {
-            let own = own.clone();
-            self.upgrade.set_selected_protocol(own);
+        let own = self.context.subprotocol.clone();
+        let is_offered = self.requested_protocols().any(|offered| *offered == own);
+        if let Handshake::Asked(upgrade) = &mut self.handshake
+            && upgrade.selected_protocol().is_none()
+            && is_offered
+        {
+            upgrade.set_selected_protocol(own);
         }
-        let Self { upgrade, user, context } = self;
+        let Self { handshake, user, context, renewal } = self;
         // From here on the socket counts as open, so that nobody takes the server for drained in between.
         let shutdowns = context.shutdowns.iter().map(Shutdown::watch).collect();
-        upgrade.on_upgrade(move |socket| driver::drive(socket, user, context.lifetime, shutdowns, handler))
+        let admitted = Admitted { user, context, renewal, shutdowns };
+        match handshake {
+            Handshake::Asked(upgrade) => upgrade.on_upgrade(move |socket| driver::drive(socket, admitted, handler)),
+            Handshake::Open(open) => match open.take() {
+                Some(socket) => {
+                    tokio::spawn(driver::drive(socket, admitted, handler));
+                    StatusCode::SWITCHING_PROTOCOLS.into_response()
+                }
+                None => {
+                    tracing::error!("a handler opens the same WebSocket twice");
+                    StatusCode::INTERNAL_SERVER_ERROR.into_response()
+                }
+            },
+        }
+    }
+
+    fn map(self, change: impl FnOnce(WebSocketUpgrade) -> WebSocketUpgrade) -> Self {
+        let handshake = match self.handshake {
+            Handshake::Asked(upgrade) => Handshake::Asked(change(upgrade)),
+            open @ Handshake::Open(_) => open,
+        };
+        Self { handshake, ..self }
     }
 }
 
@@ -115,26 +162,32 @@ impl<U: Send + Sync + 'static, S: Send + Sync> FromRequestParts<S> for AuthWebSo
         let user = <Authenticated<U> as FromRequestParts<S>>::from_request_parts(parts, state)
             .await
             .map_err(UpgradeRejection::Nobody)?;
-        check_handshake(parts)?;
-        let upgrade = WebSocketUpgrade::from_request_parts(parts, state).await.map_err(|rejection| {
-            tracing::debug!(%rejection, "no WebSocket handshake");
-            UpgradeRejection::NoHandshake(Refusal::new(rejection.status(), "no_websocket_handshake"))
-        })?;
+        let handshake = match parts.extensions.get::<OpenSocket>().cloned() {
+            Some(open) => Handshake::Open(open),
+            None => Handshake::Asked(asked(parts, state).await?),
+        };
         let context = parts.extensions.get::<SocketContext>().cloned().ok_or_else(|| {
             tracing::error!("a handler opens a WebSocket, but no `AuthLayer` is around its route");
             UpgradeRejection::NoLayer
         })?;
-        let upgrade = upgrade
-            .read_buffer_size(BUFFER)
-            .write_buffer_size(BUFFER)
-            .max_message_size(MAX_MESSAGE)
-            .max_frame_size(MAX_MESSAGE);
-        Ok(Self { upgrade, user, context })
+        let renewal = parts.extensions.get::<Renewal<U>>().cloned();
+        Ok(Self { handshake, user, context, renewal })
     }
 }
 
+/// The handshake of a request, with small buffers.
+pub(super) async fn asked<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<WebSocketUpgrade, UpgradeRejection> {
+    check_handshake(parts)?;
+    let upgrade = WebSocketUpgrade::from_request_parts(parts, state).await.map_err(|rejection| {
+        tracing::debug!(%rejection, "no WebSocket handshake");
+        UpgradeRejection::NoHandshake(Refusal::new(rejection.status(), "no_websocket_handshake"))
+    })?;
+    let upgrade = upgrade.read_buffer_size(BUFFER).write_buffer_size(BUFFER);
+    Ok(upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE))
+}
+
 /// What axum leaves to the client's good will: the version (RFC 6455, 4.4), and that the key is one (4.2.1).
-pub(super) fn check_handshake(parts: &Parts) -> Result<(), UpgradeRejection> {
+fn check_handshake(parts: &Parts) -> Result<(), UpgradeRejection> {
     let refuse = |status, code| Err(UpgradeRejection::NoHandshake(Refusal::new(status, code)));
     let version = parts.headers.get(SEC_WEBSOCKET_VERSION);
     if version.is_some_and(|version| version != VERSION) {

@@ -69,7 +69,7 @@ pub(super) async fn drive(
 /// The end of the server; held until the transport has ended, so that the server can wait for it.
 pub(super) struct Shutdown {
     #[cfg(feature = "axum")]
-    begun: watch::Receiver<bool>,
+    begun: crate::shutdown::ShutdownWatch,
 }
 
 impl Shutdown {
@@ -84,10 +84,9 @@ impl Shutdown {
 
     async fn begun(&mut self) {
         #[cfg(feature = "axum")]
-        if self.begun.wait_for(|begun| *begun).await.is_ok() {
-            return;
-        }
-        std::future::pending().await
+        self.begun.begun().await;
+        #[cfg(not(feature = "axum"))]
+        std::future::pending::<()>().await;
     }
 }
 

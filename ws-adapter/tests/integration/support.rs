@@ -253,9 +253,15 @@ impl Client {
         self.0.send(Message::text(text)).await.unwrap();
     }
 
+    /// The next message; the server's own pings are passed over, as browsers do.
     pub(crate) async fn next(&mut self) -> Option<Message> {
-        let next = tokio::time::timeout(Duration::from_secs(5), self.0.next()).await.expect("nothing came");
-        next.and_then(Result::ok)
+        loop {
+            let next = tokio::time::timeout(Duration::from_secs(5), self.0.next()).await.expect("nothing came");
+            match next.and_then(Result::ok) {
+                Some(Message::Ping(payload)) if payload == "auth.ping" => {}
+                next => return next,
+            }
+        }
     }
 
     pub(crate) async fn echoes(&mut self, text: &str) -> bool {

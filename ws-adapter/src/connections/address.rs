@@ -1,0 +1,127 @@
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use http::{Extensions, HeaderMap, request::Parts};
+
+/// How the address of a client is found, which limits what one address can hold without a credential.
+///
+/// It is the address of the peer, unless trusted proxies are named. A header that nobody vouches for is never looked at:
+/// any client can send one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientAddress {
+    trusted_hops: usize,
+}
+
+impl ClientAddress {
+    /// The peer of the connection. On axum the server has to tell it, with
+    /// `into_make_service_with_connect_info::<SocketAddr>()`; elsewhere put a [`SocketAddr`] into the request's
+    /// extensions. Where it does neither, only the limits on all addresses together hold.
+    #[must_use]
+    pub const fn peer() -> Self {
+        Self { trusted_hops: 0 }
+    }
+
+    /// What the proxies in front of this server say in `X-Forwarded-For`. `trusted_hops` is how many of them there are on
+    /// the way of every request; each adds the address of whoever connected to it, so the client's is that many from the
+    /// right. Whatever stands further left may be made up.
+    ///
+    /// # Security
+    /// A number too high lets a client choose its address; clients that get past the proxies can do so too. A number too
+    /// low makes all clients of a proxy one address.
+    #[must_use]
+    pub const fn behind_proxies(trusted_hops: usize) -> Self {
+        Self { trusted_hops }
+    }
+
+    /// The address, as far as it counts: of IPv6 the first 64 bits, which a single client has at its disposal.
+    pub(crate) fn of(self, parts: &Parts) -> Option<IpAddr> {
+        let address = match self.trusted_hops.checked_sub(1) {
+            None => peer(&parts.extensions)?,
+            Some(between) => forwarded(&parts.headers, between)?,
+        };
+        Some(bucket(address))
+    }
+}
+
+impl Default for ClientAddress {
+    fn default() -> Self {
+        Self::peer()
+    }
+}
+
+fn peer(extensions: &Extensions) -> Option<IpAddr> {
+    #[cfg(feature = "axum")]
+    if let Some(axum::extract::ConnectInfo(address)) = extensions.get::<axum::extract::ConnectInfo<SocketAddr>>() {
+        return Some(address.ip());
+    }
+    extensions.get::<SocketAddr>().map(SocketAddr::ip)
+}
+
+/// The entry with `between` others to its right.
+fn forwarded(headers: &HeaderMap, between: usize) -> Option<IpAddr> {
+    let lines: Vec<_> = headers.get_all("x-forwarded-for").iter().collect();
+    let entries = lines.iter().rev().flat_map(|line| line.as_bytes().rsplit(|&b| b == b','));
+    let entry = std::str::from_utf8(entries.map(<[u8]>::trim_ascii).nth(between)?).ok()?;
+    entry.parse().ok().or_else(|| entry.parse().ok().map(|address: SocketAddr| address.ip()))
+}
+
+fn bucket(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn parts(lines: &[&str]) -> Parts {
+        let mut builder = Request::get("/").extension("192.0.2.1:5".parse::<SocketAddr>().unwrap());
+        for line in lines {
+            builder = builder.header("x-forwarded-for", *line);
+        }
+        builder.body(()).unwrap().into_parts().0
+    }
+
+    fn address(hops: usize, lines: &[&str]) -> Option<String> {
+        ClientAddress::behind_proxies(hops).of(&parts(lines)).map(|address| address.to_string())
+    }
+
+    #[test]
+    fn without_trusted_proxies_it_is_the_peer_whatever_a_header_says() {
+        assert_eq!(address(0, &["198.51.100.7"]).as_deref(), Some("192.0.2.1"));
+        assert_eq!(ClientAddress::default(), ClientAddress::behind_proxies(0));
+    }
+
+    #[test]
+    fn behind_proxies_it_is_as_many_from_the_right_as_are_trusted() {
+        let lines = ["203.0.113.9, 198.51.100.7", "198.51.100.8"];
+        assert_eq!(address(1, &lines).as_deref(), Some("198.51.100.8"));
+        assert_eq!(address(2, &lines).as_deref(), Some("198.51.100.7"));
+        assert_eq!(address(3, &lines).as_deref(), Some("203.0.113.9"));
+    }
+
+    #[test]
+    fn what_has_come_past_the_proxies_has_no_address() {
+        assert_eq!(address(1, &[]), None);
+        assert_eq!(address(2, &["198.51.100.7"]), None);
+        assert_eq!(address(1, &["unknown"]), None);
+    }
+
+    #[test]
+    fn port_is_left_out() {
+        assert_eq!(address(1, &["198.51.100.7:80"]).as_deref(), Some("198.51.100.7"));
+        assert_eq!(address(1, &["[2001:db8::1]:80"]).as_deref(), Some("2001:db8::"));
+    }
+
+    #[test]
+    fn of_ipv6_the_first_64_bits_count() {
+        assert_eq!(address(1, &["2001:db8:1:2:3:4:5:6"]).as_deref(), Some("2001:db8:1:2::"));
+        assert_eq!(address(1, &["::ffff:198.51.100.7"]).as_deref(), Some("198.51.100.7"));
+    }
+}

@@ -1,0 +1,64 @@
+use std::fmt;
+
+/// The public name of a connection: random, and good for nothing but to tell connections apart.
+///
+/// It is what may be logged, shown to other clients, and named to close a connection
+/// ([`Revocation::connection`](auth_core::Revocation::connection)).
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ConnectionId([u8; LEN]);
+
+/// 96 random bits, in hexadecimal.
+const LEN: usize = 24;
+
+impl ConnectionId {
+    /// A name that nobody has; `None` if the operating system gives no random bits.
+    pub(crate) fn new() -> Option<Self> {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut bits = [0; LEN / 2];
+        getrandom::fill(&mut bits).ok()?;
+        let digit = |bits: u8| DIGITS.get(usize::from(bits & 15)).copied().unwrap_or(b'0');
+        let mut name = [0; LEN];
+        for (pair, bits) in name.chunks_exact_mut(2).zip(bits) {
+            pair.copy_from_slice(&[digit(bits >> 4), digit(bits)]);
+        }
+        Some(Self(name))
+    }
+
+    /// The name: 24 hexadecimal digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// A number between nought and one, evenly spread over the connections.
+    #[cfg(feature = "axum")]
+    pub(crate) fn fraction(&self) -> f64 {
+        let bits = self.as_str().get(..8).and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        f64::from(bits.unwrap_or_default()) / (f64::from(u32::MAX) + 1.0)
+    }
+}
+
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ConnectionId({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_24_hexadecimal_digits_and_differ() {
+        let (one, other) = (ConnectionId::new().unwrap(), ConnectionId::new().unwrap());
+        assert_ne!(one, other);
+        assert_eq!(one.as_str().len(), 24);
+        assert!(one.as_str().bytes().all(|b| b.is_ascii_hexdigit()));
+    }
+}

@@ -1,0 +1,132 @@
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
+
+use auth_core::{Authenticated, Evidence};
+
+use super::{ConnectionId, Connections};
+use crate::Close;
+
+/// A connection, or something that becomes one.
+pub(crate) struct Member {
+    id: ConnectionId,
+    order: u64,
+    /// Whether it counts as a connection, and is not one more credential of another.
+    is_counted: bool,
+    /// What was accepted over it.
+    credentials: Mutex<Vec<Credential>>,
+    /// Whether it is open by now.
+    open: AtomicBool,
+    end: Arc<dyn End>,
+}
+
+/// How a connection is told that it has to end.
+pub(crate) trait End: Send + Sync {
+    /// Ends it. The first reason counts.
+    fn end(&self, close: Close);
+}
+
+/// The evidence of whatever user type.
+pub(crate) struct Credential(Box<dyn AsEvidence>);
+
+trait AsEvidence: Send + Sync {
+    fn evidence(&self) -> &Evidence;
+}
+
+impl<U: Send + Sync> AsEvidence for Authenticated<U> {
+    fn evidence(&self) -> &Evidence {
+        Self::evidence(self)
+    }
+}
+
+impl Credential {
+    pub(crate) fn of<U: Send + Sync + 'static>(user: &Authenticated<U>) -> Self {
+        Self(Box::new(user.clone()))
+    }
+}
+
+impl Member {
+    pub(super) fn new(
+        id: ConnectionId,
+        order: u64,
+        credential: Credential,
+        end: Arc<dyn End>,
+        is_counted: bool,
+    ) -> Self {
+        Self { id, order, is_counted, credentials: Mutex::new(vec![credential]), open: AtomicBool::new(false), end }
+    }
+
+    pub(super) fn id(&self) -> ConnectionId {
+        self.id
+    }
+
+    pub(super) fn order(&self) -> u64 {
+        self.order
+    }
+
+    pub(super) fn is_counted(&self) -> bool {
+        self.is_counted
+    }
+
+    pub(super) fn end(&self, close: Close) {
+        self.end.end(close);
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Whether `test` holds for one of its credentials.
+    pub(super) fn any(&self, test: impl FnMut(&Evidence) -> bool) -> bool {
+        self.credentials().iter().map(|credential| credential.0.evidence()).any(test)
+    }
+
+    /// Its evidence, to be looked at without the lock.
+    pub(super) fn evidences(&self) -> Vec<Evidence> {
+        self.credentials().iter().map(|credential| credential.0.evidence().clone()).collect()
+    }
+
+    pub(super) fn credentials(&self) -> MutexGuard<'_, Vec<Credential>> {
+        self.credentials.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The place of a connection in the registry; it leaves when this is dropped.
+pub(crate) struct Registration {
+    pub(super) member: Arc<Member>,
+    pub(super) connections: Connections,
+}
+
+impl Registration {
+    pub(crate) fn id(&self) -> ConnectionId {
+        self.member.id
+    }
+
+    pub(crate) fn connections(&self) -> &Connections {
+        &self.connections
+    }
+
+    /// From now on the connection is open, and may take the place of an older one.
+    pub(crate) fn opened(&self) {
+        self.member.open.store(true, Ordering::Relaxed);
+        self.connections.make_room(&self.member);
+    }
+
+    /// One more credential was accepted over the connection.
+    #[cfg(feature = "socketio")]
+    pub(crate) fn add(&self, credential: Credential) {
+        self.change(|credentials| credentials.push(credential));
+    }
+
+    /// Changes what was accepted over the connection.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Vec<Credential>)) {
+        self.connections.rekey(&self.member, || change(&mut self.member.credentials()));
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.connections.remove(&self.member);
+    }
+}

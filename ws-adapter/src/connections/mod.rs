@@ -1,0 +1,260 @@
+//! The registry of what is open.
+
+mod address;
+mod follow;
+mod id;
+mod index;
+mod member;
+mod pending;
+mod settings;
+
+use std::{
+    fmt,
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+};
+
+use auth_core::{Authenticated, BoxError, Evidence, PrincipalId, Revocation, RevocationCheck};
+use tokio::sync::watch;
+
+pub use self::{address::ClientAddress, id::ConnectionId};
+use self::{index::Index, member::Member, pending::Pending};
+pub(crate) use self::{
+    member::{Credential, End, Registration},
+    pending::PendingGuard,
+    settings::{Ping, SocketSettings},
+};
+use crate::Close;
+
+/// The open connections of one or several layers, WebSockets and Socket.IO alike: found by user, session, credential or
+/// name, counted, limited and closed.
+///
+/// Clones are one registry. Give it to each layer with [`AuthLayer::connections`](crate::AuthLayer::connections); a
+/// layer that is given none has one of its own.
+///
+/// ```
+/// use auth_core::{PrincipalId, Revocation};
+/// use std::time::SystemTime;
+/// use ws_adapter::{Close, Connections, Overflow};
+///
+/// let connections = Connections::new().per_user(5, Overflow::CloseOldest);
+/// let ann = PrincipalId::new("", "1001");
+/// assert_eq!(connections.count_of(&ann), 0);
+/// // Everything of hers that is open on this node, with a code and a reason of our own.
+/// connections.close(&Revocation::user(ann, SystemTime::now()), &Close::new(4000, "moved"));
+/// ```
+///
+/// # Revocation
+///
+/// [`follow`](Self::follow) closes what is revoked, here or on another node, with 4403 `revoked`. A connection is entered
+/// before its credential is looked up once more, so a revocation that comes in between finds it by one or the other.
+#[derive(Clone)]
+pub struct Connections {
+    limits: Limits,
+    shared: Arc<Shared>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    per_user: Option<(usize, Overflow)>,
+    pending: usize,
+    pending_per_address: usize,
+}
+
+struct Shared {
+    index: Mutex<Index>,
+    pending: Arc<Pending>,
+    check: OnceLock<Arc<dyn RevocationCheck>>,
+    /// Dropped with the registry, which ends whatever follows a feed for it.
+    alive: watch::Sender<()>,
+}
+
+/// What happens to one connection more than a user may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Overflow {
+    /// It is refused: 429 `too_many_connections`.
+    RejectNew,
+    /// It is let in, and the user's oldest is closed: 4409 `superseded`.
+    CloseOldest,
+}
+
+/// There are as many as may be.
+#[derive(Debug)]
+pub(crate) struct TooMany;
+
+impl Connections {
+    /// A registry without limit for users, with 1000 pending connections in all and 50 of one address.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            limits: Limits { per_user: None, pending: 1000, pending_per_address: 50 },
+            shared: Arc::new(Shared {
+                index: Mutex::default(),
+                pending: Arc::default(),
+                check: OnceLock::new(),
+                alive: watch::Sender::new(()),
+            }),
+        }
+    }
+
+    /// How many connections a user may have on this node, and what happens to one more. It takes users with a principal:
+    /// see [`Chain::identified`](auth_core::Chain::identified). A Socket.IO transport is one connection.
+    #[must_use]
+    pub fn per_user(mut self, max: usize, overflow: Overflow) -> Self {
+        self.limits.per_user = Some((max, overflow));
+        self
+    }
+
+    /// How many connections may be open in all that nobody has authenticated yet: those that wait for a
+    /// [first message](crate::AuthLayer), and Socket.IO transports before a good `CONNECT`. One more is
+    /// refused: 429 `too_many_connections`. 1000 by default.
+    #[must_use]
+    pub fn max_pending(mut self, max: usize) -> Self {
+        self.limits.pending = max;
+        self
+    }
+
+    /// How many of those may be of one address; see [`ClientAddress`]. 50 by default.
+    #[must_use]
+    pub fn max_pending_per_address(mut self, max: usize) -> Self {
+        self.limits.pending_per_address = max;
+        self
+    }
+
+    /// Closes what a revocation covers, on this node and now, and tells how many connections that were. It revokes
+    /// nothing: a client may come again with the same credential.
+    #[expect(clippy::must_use_candidate, reason = "the number is for those who want it")]
+    pub fn close(&self, revocation: &Revocation, close: &Close) -> usize {
+        // The lock is free again before they are told: one that ends at once takes it.
+        let covered = self.index().covered_by(revocation);
+        covered.iter().for_each(|member| member.end(close.clone()));
+        covered.len()
+    }
+
+    /// How many connections are open, or just being opened.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.index().len()
+    }
+
+    /// How many of them are of this user.
+    #[must_use]
+    pub fn count_of(&self, user: &PrincipalId) -> usize {
+        self.index().of_user(user).count()
+    }
+
+    /// How many connections wait to be authenticated.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.shared.pending.count()
+    }
+
+    /// How many entries the tables have. For the tests.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn entries(&self) -> [usize; 3] {
+        let index = self.index();
+        [index.len(), index.keys(), self.pending()]
+    }
+
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
+    /// Enters a connection under the credential that opens it. It is not counted where it has been entered before, under
+    /// another credential.
+    pub(crate) fn register<U: Send + Sync + 'static>(
+        &self,
+        id: ConnectionId,
+        user: &Authenticated<U>,
+        end: Arc<dyn End>,
+        is_counted: bool,
+    ) -> Result<Registration, TooMany> {
+        let mut index = self.index();
+        if let Some((max, Overflow::RejectNew)) = self.limits.per_user
+            && is_counted
+            && let Some(principal) = user.evidence().principal()
+            && index.of_user(principal).count() >= max
+        {
+            return Err(TooMany);
+        }
+        let member = Arc::new(Member::new(id, index.next_order(), Credential::of(user), end, is_counted));
+        index.insert(&member);
+        drop(index);
+        Ok(Registration { member, connections: self.clone() })
+    }
+
+    /// Counts a connection that nobody has authenticated yet.
+    pub(crate) fn enter_pending(&self, address: Option<IpAddr>) -> Result<PendingGuard, TooMany> {
+        self.shared.pending.enter(address, self.limits.pending, self.limits.pending_per_address)
+    }
+
+    /// Whether a credential was revoked, by the feed that is followed.
+    ///
+    /// # Errors
+    /// If that cannot be said.
+    pub(crate) async fn is_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError> {
+        let Some(check) = self.shared.check.get() else {
+            return Ok(false);
+        };
+        is_revoked(&**check, evidence).await
+    }
+
+    /// Closes the oldest connections of a user who has one too many.
+    fn make_room(&self, member: &Member) {
+        let Some((max, Overflow::CloseOldest)) = self.limits.per_user else {
+            return;
+        };
+        let index = self.index();
+        let mut surplus = Vec::new();
+        for evidence in member.evidences() {
+            if let Some(user) = evidence.principal() {
+                let open: Vec<_> = index.of_user(user).filter(|member| member.is_open()).cloned().collect();
+                surplus.extend(open.iter().take(open.len().saturating_sub(max)).cloned());
+            }
+        }
+        drop(index);
+        surplus.iter().for_each(|member| member.end(Close::SUPERSEDED));
+    }
+
+    fn rekey(&self, member: &Arc<Member>, change: impl FnOnce()) {
+        self.index().rekey(member, change);
+    }
+
+    fn remove(&self, member: &Member) {
+        self.index().remove(member);
+    }
+
+    fn index(&self) -> MutexGuard<'_, Index> {
+        self.shared.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Asks for the whole, and for each part of an `and`.
+async fn is_revoked(check: &dyn RevocationCheck, evidence: &Evidence) -> Result<bool, BoxError> {
+    let mut open = vec![evidence];
+    while let Some(evidence) = open.pop() {
+        if check.is_revoked(evidence).await? {
+            return Ok(true);
+        }
+        open.extend(evidence.parts());
+    }
+    Ok(false)
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Connections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connections")
+            .field("open", &self.count())
+            .field("pending", &self.pending())
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,109 @@
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::SystemTime,
+};
+
+use auth_core::Evidence;
+use http::HeaderValue;
+use tokio::sync::Notify;
+
+use crate::{
+    Close, ConnectionId, Connections, Shutdown, Timer,
+    connections::{End, Registration, SocketSettings},
+};
+
+/// What the layers leave for the sockets behind them.
+#[derive(Clone)]
+pub(crate) struct SocketContext {
+    pub(super) id: ConnectionId,
+    pub(super) kill: Arc<Kill>,
+    pub(super) timer: Arc<dyn Timer>,
+    pub(super) settings: SocketSettings,
+    pub(super) subprotocol: HeaderValue,
+    /// One for each layer, from the outside in: its place in the registry, and when its credential ends.
+    pub(super) layers: Vec<LayerPart>,
+    pub(super) shutdowns: Vec<Shutdown>,
+}
+
+#[derive(Clone)]
+pub(super) struct LayerPart {
+    pub(super) registration: Option<Arc<Registration>>,
+    pub(super) ends_at: Option<SystemTime>,
+}
+
+impl SocketContext {
+    /// A socket that no layer knows yet. `None` if there are no random bits for its name.
+    pub(crate) fn new(timer: Arc<dyn Timer>, settings: SocketSettings, subprotocol: HeaderValue) -> Option<Self> {
+        let (id, kill) = (ConnectionId::new()?, Arc::default());
+        Some(Self { id, kill, timer, settings, subprotocol, layers: Vec::new(), shutdowns: Vec::new() })
+    }
+
+    /// Takes over who the socket is from a layer further out: the credential that ends first ends the socket, and so does
+    /// any revocation and any shutdown.
+    pub(crate) fn within(self, outer: Option<Self>) -> Self {
+        match outer {
+            Some(Self { id, kill, layers, shutdowns, .. }) => Self { id, kill, layers, shutdowns, ..self },
+            None => self,
+        }
+    }
+
+    pub(crate) fn id(&self) -> ConnectionId {
+        self.id
+    }
+
+    pub(crate) fn kill(&self) -> Arc<Kill> {
+        Arc::clone(&self.kill)
+    }
+
+    /// Whether a layer further out has entered it into this registry.
+    pub(crate) fn is_in(&self, connections: &Connections) -> bool {
+        let registrations = self.layers.iter().filter_map(|layer| layer.registration.as_ref());
+        registrations.into_iter().any(|registration| registration.connections().is_same(connections))
+    }
+
+    /// Adds what this layer has to say, and tells at which place.
+    pub(crate) fn add(&mut self, registration: Option<Arc<Registration>>, evidence: Option<&Evidence>) -> usize {
+        let ends_at = evidence.and_then(Evidence::expires_at);
+        self.layers.push(LayerPart { registration, ends_at });
+        self.layers.len() - 1
+    }
+
+    pub(crate) fn end_with(&mut self, shutdown: &Shutdown) {
+        if !self.shutdowns.iter().any(|known| known.is_same(shutdown)) {
+            self.shutdowns.push(shutdown.clone());
+        }
+    }
+}
+
+impl fmt::Debug for SocketContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SocketContext").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// By which a registry ends a socket.
+#[derive(Default)]
+pub(crate) struct Kill {
+    close: OnceLock<Close>,
+    told: Notify,
+}
+
+impl Kill {
+    /// Completes when the socket has to end. One waits at most.
+    pub(super) async fn ended(&self) -> Close {
+        loop {
+            if let Some(close) = self.close.get() {
+                return close.clone();
+            }
+            self.told.notified().await;
+        }
+    }
+}
+
+impl End for Kill {
+    fn end(&self, close: Close) {
+        let _ = self.close.set(close);
+        self.told.notify_one();
+    }
+}

@@ -1,0 +1,297 @@
+use std::{error::Error, fmt, sync::Arc, time::SystemTime};
+
+use auth_core::{AuthRequest, Authenticated, Needs, Refusal, Rejection, Transport};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Request,
+    header::{AUTHORIZATION, CONNECTION, COOKIE, PROXY_AUTHORIZATION, UPGRADE},
+    request::Parts,
+};
+
+use super::{
+    in_band::Credentials,
+    shared::{NotNow, Shared},
+};
+use crate::{
+    auth::Config,
+    connections::{Credential, Registration},
+    origin::OriginVerdict,
+    telemetry,
+};
+
+/// By which a chain is asked about the credentials that come over an open socket.
+pub(crate) struct Renewal<U> {
+    config: Arc<Config<U>>,
+    /// The request that has opened the socket, without what it brought as a credential.
+    opening: Arc<Parts>,
+    registration: Arc<Registration>,
+    /// Which of the layers around the socket this is.
+    place: usize,
+}
+
+impl<U: Send + Sync + 'static> Renewal<U> {
+    pub(crate) fn new(
+        config: Arc<Config<U>>,
+        opening: Arc<Parts>,
+        registration: Arc<Registration>,
+        place: usize,
+    ) -> Self {
+        Self { config, opening, registration, place }
+    }
+
+    /// Whether the credential is good, and the same user's as the one so far.
+    async fn authenticate(
+        &self,
+        credentials: Credentials,
+        old: &Authenticated<U>,
+    ) -> Result<Authenticated<U>, RefreshErrorKind> {
+        let user = present(&self.config, &self.opening, credentials).await.map_err(RefreshErrorKind::Refused)?;
+        let principal = user.evidence().principal();
+        if principal.is_none() {
+            tracing::error!("a refresh compares principals, and the chain gives none: see `Chain::identified`");
+        }
+        if principal.is_none() || principal != old.evidence().principal() {
+            return Err(RefreshErrorKind::AnotherUser);
+        }
+        Ok(user)
+    }
+
+    async fn is_revoked(&self, user: &Authenticated<U>) -> Result<(), RefreshErrorKind> {
+        match self.registration.connections().is_revoked(user.evidence()).await {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(RefreshErrorKind::Refused(refusal_of_revoked(&self.config, &self.opening))),
+            Err(cause) => Err(RefreshErrorKind::Refused(Refusal::unavailable(cause))),
+        }
+    }
+}
+
+impl<U> Clone for Renewal<U> {
+    fn clone(&self) -> Self {
+        let (config, opening) = (Arc::clone(&self.config), Arc::clone(&self.opening));
+        Self { config, opening, registration: Arc::clone(&self.registration), place: self.place }
+    }
+}
+
+/// Asks the chain about credentials that came over an open socket. It sees them as `Authorization`, on the request that
+/// has opened the socket.
+pub(super) async fn present<U: Send + Sync + 'static>(
+    config: &Config<U>,
+    opening: &Parts,
+    credentials: Credentials,
+) -> Result<Authenticated<U>, Refusal> {
+    let mut parts = opening.clone();
+    parts.headers.insert(AUTHORIZATION, credentials.into_header());
+    let request = AuthRequest::new(&parts, Transport::InBand, config.timer.now());
+    // The origin was judged when the socket was opened.
+    config.authenticate(&request, Some(OriginVerdict::Allowed)).await
+}
+
+/// What is answered where the credential was revoked while the connection was being opened.
+pub(crate) fn refusal_of_revoked<U: Send + Sync + 'static>(config: &Config<U>, parts: &Parts) -> Refusal {
+    let rejection = Rejection::invalid_credentials().with_code("revoked");
+    config.chain.refuse(&rejection, &AuthRequest::new(parts, Transport::WebSocket, config.timer.now()))
+}
+
+/// Puts the credential in the place of the one so far, if it is good and the socket still open.
+///
+/// It is entered into the registry beside the old one before it is looked up for the last time, so that neither can be
+/// revoked without ending the socket.
+pub(super) async fn refresh<U: Send + Sync + 'static>(
+    shared: &Shared<U>,
+    renewal: &Renewal<U>,
+    credentials: Credentials,
+) -> Result<Option<SystemTime>, RefreshError> {
+    shared.begin_refresh().map_err(|not_now| {
+        if not_now == NotNow::InProgress {
+            shared.fail();
+        }
+        RefreshError::from(not_now)
+    })?;
+    let mut attempt = Attempt { shared, ended: false };
+    let result = async {
+        let user = renewal.authenticate(credentials, &shared.user()).await?;
+        let entered = Entered::new(&renewal.registration, &user);
+        renewal.is_revoked(&user).await?;
+        attempt.ended = true;
+        let end = shared.swap(user, renewal.place)?;
+        entered.replaces_old();
+        Ok(end)
+    };
+    let result = result.await.map_err(RefreshError);
+    let code = result.as_ref().map_or_else(RefreshError::code, |_| "accepted");
+    telemetry::refreshed(renewal.registration.id(), code);
+    if let Err(error) = &result
+        && !attempt.ended
+    {
+        attempt.ended = true;
+        shared.keep_old(error.is_clients_fault());
+    }
+    result
+}
+
+/// A refresh that is given up, wherever it happens to wait, leaves everything as it was.
+struct Attempt<'s, U> {
+    shared: &'s Shared<U>,
+    ended: bool,
+}
+
+impl<U> Drop for Attempt<'_, U> {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.shared.keep_old(false);
+        }
+    }
+}
+
+/// A credential in the registry, beside the one that it may replace.
+struct Entered<'r> {
+    registration: &'r Registration,
+    replaces: bool,
+}
+
+impl<'r> Entered<'r> {
+    fn new<U: Send + Sync + 'static>(registration: &'r Registration, user: &Authenticated<U>) -> Self {
+        registration.change(|credentials| credentials.push(Credential::of(user)));
+        Self { registration, replaces: false }
+    }
+
+    fn replaces_old(mut self) {
+        self.replaces = true;
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        self.registration.change(|credentials| {
+            if self.replaces {
+                drop(credentials.drain(..credentials.len().saturating_sub(1)));
+            } else {
+                credentials.pop();
+            }
+        });
+    }
+}
+
+/// Why a credential has not taken the place of the one so far, which goes on to hold.
+#[derive(Debug)]
+pub struct RefreshError(RefreshErrorKind);
+
+/// What kind of [`RefreshError`] it is.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RefreshErrorKind {
+    /// The chain refuses the credential, or cannot say.
+    Refused(Refusal),
+    /// It is good, but not the same user's.
+    AnotherUser,
+    /// It could stand in no `Authorization` header, or is longer than 16 KiB.
+    Malformed,
+    /// Another one is being looked at.
+    InProgress,
+    /// The socket has ended.
+    Ended,
+}
+
+impl RefreshError {
+    /// What kind it is.
+    #[must_use]
+    pub fn kind(&self) -> &RefreshErrorKind {
+        &self.0
+    }
+
+    /// A stable code, which may be shown to the client: that of the refusal, `forbidden` for another user,
+    /// `invalid_request`, `in_progress` or `ended`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match &self.0 {
+            RefreshErrorKind::Refused(refusal) => refusal.code(),
+            RefreshErrorKind::AnotherUser => "forbidden",
+            RefreshErrorKind::Malformed => "invalid_request",
+            RefreshErrorKind::InProgress => "in_progress",
+            RefreshErrorKind::Ended => "ended",
+        }
+    }
+
+    pub(super) fn malformed() -> Self {
+        Self(RefreshErrorKind::Malformed)
+    }
+
+    /// An outage is not.
+    fn is_clients_fault(&self) -> bool {
+        match &self.0 {
+            RefreshErrorKind::Refused(refusal) => !refusal.status().is_server_error(),
+            RefreshErrorKind::AnotherUser | RefreshErrorKind::Malformed => true,
+            RefreshErrorKind::InProgress | RefreshErrorKind::Ended => false,
+        }
+    }
+}
+
+impl fmt::Display for RefreshError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the credential was not taken: {}", self.code())
+    }
+}
+
+impl Error for RefreshError {}
+
+impl From<NotNow> for RefreshErrorKind {
+    fn from(not_now: NotNow) -> Self {
+        match not_now {
+            NotNow::Ended => Self::Ended,
+            NotNow::InProgress => Self::InProgress,
+        }
+    }
+}
+
+impl From<NotNow> for RefreshError {
+    fn from(not_now: NotNow) -> Self {
+        Self(not_now.into())
+    }
+}
+
+/// The head of a handshake without its credentials, in memory of its own: what came from the network holds on to the
+/// whole buffer that it was read into.
+pub(crate) fn without_credentials(parts: &Parts, needs: &Needs) -> Parts {
+    let secret = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, CONNECTION, UPGRADE];
+    let is_left_out = |name: &HeaderName| {
+        secret.contains(name) || needs.header_names().contains(name) || name.as_str().starts_with("sec-websocket-")
+    };
+    let headers = parts.headers.iter().filter(|(name, _)| !is_left_out(name));
+    let headers: HeaderMap = headers.filter_map(|(name, value)| Some((own_name(name)?, own_value(value)?))).collect();
+    let (mut own, ()) = Request::new(()).into_parts();
+    own.method = parts.method.clone();
+    own.version = parts.version;
+    own.uri = parts.uri.to_string().parse().unwrap_or_default();
+    own.headers = headers;
+    own
+}
+
+fn own_name(name: &HeaderName) -> Option<HeaderName> {
+    HeaderName::from_bytes(name.as_str().as_bytes()).ok()
+}
+
+fn own_value(value: &HeaderValue) -> Option<HeaderValue> {
+    let mut own = HeaderValue::from_bytes(value.as_bytes()).ok()?;
+    own.set_sensitive(value.is_sensitive());
+    Some(own)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn head_is_kept_without_whatever_may_hold_a_credential() {
+        let request = Request::get("/ws?room=1").header("host", "chat.example").header("accept-language", "de");
+        let request = request.header("authorization", "Bearer x").header("cookie", "jwt=x").header("x-key", "x");
+        let request = request.header("sec-websocket-protocol", "auth.bearer.x").header("x-tenant", "7");
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        let mut needs = Needs::default();
+        needs.add_header_name(HeaderName::from_static("x-key"));
+
+        let kept = without_credentials(&parts, &needs);
+        let mut names: Vec<_> = kept.headers.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["accept-language", "host", "x-tenant"]);
+        assert_eq!(kept.uri, "/ws?room=1");
+    }
+}

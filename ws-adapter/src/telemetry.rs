@@ -1,0 +1,82 @@
+//! What operators see: events through `tracing`, and with the feature `metrics` counters and gauges.
+//!
+//! Labels are codes and reasons that the program names, never anything that a client sends.
+
+use auth_core::{Refusal, Transport};
+use http::StatusCode;
+
+/// A request, handshake or `CONNECT` was refused.
+pub(crate) fn refused(transport: Transport, refusal: &Refusal) {
+    refused_with(transport, refusal.status(), refusal.code());
+}
+
+pub(crate) fn refused_with(transport: Transport, status: StatusCode, code: &'static str) {
+    tracing::debug!(?transport, status = status.as_u16(), code, "refused");
+    #[cfg(feature = "metrics")]
+    metrics::counter!("auth_refused_total", "transport" => name(transport), "code" => code).increment(1);
+}
+
+#[cfg(feature = "metrics")]
+fn name(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Http => "http",
+        Transport::WebSocket => "websocket",
+        Transport::SocketIo => "socketio",
+        Transport::InBand => "in_band",
+        _ => "other",
+    }
+}
+
+#[cfg(any(feature = "axum", feature = "socketio"))]
+pub(crate) use sockets::{Gauge, closed, refreshed};
+
+#[cfg(any(feature = "axum", feature = "socketio"))]
+mod sockets {
+    use crate::{Close, ConnectionId};
+
+    /// Counts what is open, or pending, as long as it is held.
+    #[derive(Debug)]
+    pub(crate) struct Gauge(
+        #[cfg_attr(not(feature = "metrics"), expect(dead_code, reason = "only counted"))] &'static str,
+    );
+
+    impl Gauge {
+        pub(crate) fn open() -> Self {
+            Self::new("auth_connections_open")
+        }
+
+        pub(crate) fn pending() -> Self {
+            Self::new("auth_connections_pending")
+        }
+
+        fn new(name: &'static str) -> Self {
+            #[cfg(feature = "metrics")]
+            metrics::gauge!(name).increment(1.0);
+            Self(name)
+        }
+    }
+
+    impl Drop for Gauge {
+        fn drop(&mut self) {
+            #[cfg(feature = "metrics")]
+            metrics::gauge!(self.0).decrement(1.0);
+        }
+    }
+
+    /// A connection is closed. Reasons of the application's own are counted together, since nobody knows how many there
+    /// are.
+    pub(crate) fn closed(connection: Option<ConnectionId>, close: &Close) {
+        let reason = close.known_reason().unwrap_or("application");
+        let connection = connection.map(tracing::field::display);
+        tracing::debug!(connection, code = close.code(), reason, "a connection is closed");
+        #[cfg(feature = "metrics")]
+        metrics::counter!("auth_connections_closed_total", "reason" => reason).increment(1);
+    }
+
+    /// A credential was presented over an open connection. `code` is `accepted`, or why it was refused.
+    pub(crate) fn refreshed(connection: ConnectionId, code: &'static str) {
+        tracing::debug!(%connection, code, "a credential is refreshed");
+        #[cfg(feature = "metrics")]
+        metrics::counter!("auth_refreshes_total", "code" => code).increment(1);
+    }
+}
