@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::{
     Algorithm, HmacSecret, JwtStrategy, KeySet, KeySource, VerifyingKey,
     policy::{Expiry, Policy, TokenType, without_application},
+    profile::{Profile, ScopeClaim},
     source::Keys,
 };
 
@@ -54,6 +55,7 @@ pub struct Jwt<C> {
     pub(crate) realm: String,
     pub(crate) scope: String,
     pub(crate) error_uri: Option<String>,
+    pub(crate) resource_metadata: Option<String>,
     pub(crate) extractor: Box<dyn Extractor>,
     pub(crate) keys: Keys,
     pub(crate) policy: Policy,
@@ -109,6 +111,9 @@ impl<C> Jwt<C> {
             audiences: Vec::new(),
             subject: None,
             jwt_id: None,
+            nonce: None,
+            profile: Profile::Plain,
+            scope_claim: ScopeClaim::Scope,
             leeway: DEFAULT_LEEWAY,
             max_age: None,
             expiry: Expiry::Required,
@@ -119,6 +124,7 @@ impl<C> Jwt<C> {
             realm: "api".into(),
             scope: String::new(),
             error_uri: None,
+            resource_metadata: None,
             extractor: Box::new(bearer()),
             keys,
             policy,
@@ -145,8 +151,8 @@ impl<C> Jwt<C> {
     /// scopes that it names are sent instead.
     ///
     /// # Security
-    /// It is text for the client, and nothing is checked: a token with other scopes, or with none, is let in. The
-    /// verify callback is the place to look at its claim `scope`.
+    /// It is text for the client, and nothing is checked: a token with other scopes, or with none, is let in. A
+    /// [`Requirement`](auth_core::Requirement) checks them.
     ///
     /// # Errors
     /// If a scope is empty, or has a blank, a quote, a backslash or anything beyond visible ASCII (RFC 6749, 3.3).
@@ -254,17 +260,18 @@ impl<C> Jwt<C> {
 
     /// Accepts the type of a profile (RFC 9068 has `at+jwt`) beside `JWT` and none at all, in any case, with or without
     /// `application/`.
-    pub fn token_type(mut self, name: impl AsRef<str>) -> Self {
-        let name = without_application(name.as_ref()).to_owned();
-        self.policy.token_type = Some(TokenType { name, required: false });
-        self
+    pub fn token_type(self, name: impl AsRef<str>) -> Self {
+        self.of_type(name.as_ref(), false)
     }
 
     /// Accepts the type of a profile alone, so that tokens which the same issuer made for other ends, ID tokens above
-    /// all, are refused (RFC 8725, 3.11).
-    pub fn require_token_type(mut self, name: impl AsRef<str>) -> Self {
-        let name = without_application(name.as_ref()).to_owned();
-        self.policy.token_type = Some(TokenType { name, required: true });
+    /// all, are refused (RFC 8725, 3.11). For access tokens see [`access_token`](Self::access_token).
+    pub fn require_token_type(self, name: impl AsRef<str>) -> Self {
+        self.of_type(name.as_ref(), true)
+    }
+
+    fn of_type(mut self, name: &str, required: bool) -> Self {
+        self.policy.token_type = Some(TokenType { name: without_application(name).to_owned(), required });
         self
     }
 
@@ -330,7 +337,7 @@ impl<C> Jwt<C> {
 }
 
 /// What a scope and an error URI may be made of: `%x21 / %x23-5B / %x5D-7E` (RFC 6750, 3).
-fn is_plain(text: &str) -> bool {
+pub(crate) fn is_plain(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\'))
 }
 

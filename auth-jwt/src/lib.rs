@@ -56,6 +56,7 @@
 //! | neither `exp` nor the end by [`max_age`](Jwt::max_age) is past by the leeway or more | 401 `token_expired` |
 //! | `aud` names [us](Jwt::audience), or is absent where no audience is configured | refused |
 //! | `sub` and `jti` are those that are configured, if any | refused |
+//! | the claims are those of the profile: [access token](Jwt::access_token), [ID token](Jwt::id_token), [`nonce`](Jwt::nonce) | refused |
 //! | there is no `cnf` (RFC 7800) | refused |
 //! | the claims fit the type `C` | refused |
 //! | the [verify callback](auth_core::Verify) knows the user | what it says |
@@ -98,6 +99,7 @@ mod algorithm;
 mod jwt;
 mod key;
 mod policy;
+mod profile;
 mod secret;
 mod signer;
 mod source;

@@ -1,7 +1,10 @@
 use std::time::{Duration, SystemTime};
 
+use auth_core::{Scopes, UserAuthentication};
+
 use crate::{
     Algorithm,
+    profile::{Profile, ScopeClaim},
     token::{Header, RawClaims, Refused, RegisteredClaims},
 };
 
@@ -15,10 +18,21 @@ pub(crate) struct Policy {
     pub(crate) audiences: Vec<String>,
     pub(crate) subject: Option<String>,
     pub(crate) jwt_id: Option<String>,
+    pub(crate) nonce: Option<String>,
+    pub(crate) profile: Profile,
+    pub(crate) scope_claim: ScopeClaim,
     pub(crate) leeway: Duration,
     pub(crate) max_age: Option<Duration>,
     pub(crate) expiry: Expiry,
     pub(crate) ignore_audience: bool,
+}
+
+/// What the claims of a good token say.
+pub(crate) struct Checked {
+    /// When it ends, if it does.
+    pub(crate) end: Option<SystemTime>,
+    pub(crate) scopes: Option<Scopes>,
+    pub(crate) login: Option<UserAuthentication>,
 }
 
 /// A profile's own value of `typ`, without `application/`.
@@ -64,12 +78,8 @@ impl Policy {
         if fits { Ok(algorithm) } else { Err(Refused::Invalid("the token is of another type")) }
     }
 
-    /// The claims of a token whose signature is right; when it ends, if it does.
-    pub(crate) fn check_claims(
-        &self,
-        claims: &RegisteredClaims<'_>,
-        now: SystemTime,
-    ) -> Result<Option<SystemTime>, Refused> {
+    /// The claims of a token whose signature is right.
+    pub(crate) fn check_claims(&self, claims: &RegisteredClaims<'_>, now: SystemTime) -> Result<Checked, Refused> {
         let end = self.check_times(claims, now)?;
         match &claims.aud {
             None if self.audiences.is_empty() => {}
@@ -85,25 +95,40 @@ impl Policy {
         if !is(&self.jwt_id, claims.jti.as_deref()) {
             return Err(Refused::Invalid("the token has another id"));
         }
+        if self.nonce.is_some() && self.nonce.as_deref() != claims.profile.nonce()? {
+            return Err(Refused::Invalid("the token has another nonce"));
+        }
+        self.profile.check(claims, &self.audiences)?;
         // Who presents such a token has to prove that a key is theirs (RFC 7800), and nobody has asked.
-        if claims.has_cnf {
+        if claims.cnf.is_some() {
             return Err(Refused::Invalid("the token is bound to a key, and possession of it is not proven"));
         }
-        Ok(end)
+        let scopes = self.lenient(claims.profile.scopes(self.scope_claim))?;
+        let login = self.lenient(claims.profile.login())?;
+        if self.is_ahead(login.as_ref().and_then(UserAuthentication::time), now) {
+            return Err(Refused::Invalid("the user is to log in in the future"));
+        }
+        Ok(Checked { end, scopes, login })
+    }
+
+    /// A claim of another type counts as absent in a token of no profile, since it may be the application's own.
+    fn lenient<T>(&self, claim: Result<Option<T>, &'static str>) -> Result<Option<T>, Refused> {
+        if self.profile.is_strict() { claim.map_err(Refused::Invalid) } else { Ok(claim.unwrap_or_default()) }
+    }
+
+    fn is_ahead(&self, time: Option<SystemTime>, now: SystemTime) -> bool {
+        time.and_then(|time| time.duration_since(now).ok()).is_some_and(|ahead| ahead > self.leeway)
     }
 
     fn check_times(&self, claims: &RegisteredClaims<'_>, now: SystemTime) -> Result<Option<SystemTime>, Refused> {
-        let is_ahead = |time: Option<SystemTime>| {
-            time.and_then(|time| time.duration_since(now).ok()).is_some_and(|ahead| ahead > self.leeway)
-        };
         let mut end = if self.expiry == Expiry::Ignored { None } else { claims.exp };
         if end.is_none() && self.expiry == Expiry::Required {
             return Err(Refused::Invalid("the token has no expiry"));
         }
-        if is_ahead(claims.nbf) {
+        if self.is_ahead(claims.nbf, now) {
             return Err(Refused::Invalid("the token is not valid yet"));
         }
-        if is_ahead(claims.iat) {
+        if self.is_ahead(claims.iat, now) {
             return Err(Refused::Invalid("the token was issued in the future"));
         }
         if let Some(max_age) = self.max_age {

@@ -1,7 +1,8 @@
 use std::{fmt, marker::PhantomData};
 
 use auth_core::{
-    Accept, AuthRequest, BoxError, Carrier, Challenge, Needs, Outcome, Rejection, Strategy, Verify, async_trait,
+    Accept, AuthRequest, BoxError, Carrier, Challenge, Needs, Outcome, Rejection, Scopes, Strategy, UserAuthentication,
+    Verify, async_trait,
 };
 use serde::de::DeserializeOwned;
 
@@ -57,14 +58,14 @@ where
         }
 
         let claims = claims.typed()?;
-        let end = policy.check_claims(&claims, request.now())?;
+        let checked = policy.check_claims(&claims, request.now())?;
         let typed = serde_json::from_slice(compact.payload());
         // The error is dropped, since its text may repeat the claims.
         let typed = typed.map_err(|_| Refused::Invalid("the claims do not fit their type"))?;
         let verdict = self.verify.verify(typed, request).await.map_err(Stop::Failed)?;
 
         let mut accept = verdict.into_accept(carrier).map_err(Stop::Rejected)?;
-        if let Some(end) = end {
+        if let Some(end) = checked.end {
             accept = accept.expires_at(end);
         }
         if let Some(iat) = claims.iat {
@@ -75,6 +76,13 @@ where
         }
         if let Some(sid) = claims.sid {
             accept = accept.session_id(sid);
+        }
+        // What the application says of the user counts more than the token.
+        if let (Some(scopes), None) = (checked.scopes, accept.evidence().extra::<Scopes>()) {
+            accept = accept.extra(scopes);
+        }
+        if let (Some(login), None) = (checked.login, accept.evidence().extra::<UserAuthentication>()) {
+            accept = accept.extra(login);
         }
         Ok(accept)
     }
@@ -100,6 +108,9 @@ where
             let mut challenge = Challenge::new(scheme).with("realm", &self.jwt.realm).reporting_errors();
             if !self.jwt.scope.is_empty() {
                 challenge = challenge.with("scope", &self.jwt.scope);
+            }
+            if let Some(url) = &self.jwt.resource_metadata {
+                challenge = challenge.with("resource_metadata", url);
             }
             if let Some(uri) = &self.jwt.error_uri {
                 challenge = challenge.with_error_uri(uri);

@@ -3,10 +3,13 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use auth_core::{Scopes, UserAuthentication};
+
 use super::{
     Refused,
     json::{self, Broken, Value},
 };
+use crate::profile::ScopeClaim;
 
 /// The registered claims (RFC 7519, 4.1) with `cnf` (RFC 7800) and `sid`, found but not yet believed.
 ///
@@ -22,11 +25,26 @@ pub(crate) struct RawClaims<'a> {
     jti: Option<Value<'a>>,
     sid: Option<Value<'a>>,
     cnf: Option<Value<'a>>,
+    profile: ProfileClaims<'a>,
+}
+
+/// Claims of the profiles. They are registered too, but older tokens use some of these names for something else: their
+/// types are looked at where the claim is wanted.
+#[derive(Default)]
+pub(crate) struct ProfileClaims<'a> {
+    scope: Option<Value<'a>>,
+    scp: Option<Value<'a>>,
+    auth_time: Option<Value<'a>>,
+    acr: Option<Value<'a>>,
+    client_id: Option<Value<'a>>,
+    azp: Option<Value<'a>>,
+    nonce: Option<Value<'a>>,
 }
 
 /// The same claims with the types that they must have. A claim that is there with another type, `null` included, is
 /// refused: it is no absent one.
 pub(crate) struct RegisteredClaims<'a> {
+    pub(crate) has_iss: bool,
     pub(crate) sub: Option<Cow<'a, str>>,
     pub(crate) aud: Option<Audience<'a>>,
     pub(crate) exp: Option<SystemTime>,
@@ -34,7 +52,8 @@ pub(crate) struct RegisteredClaims<'a> {
     pub(crate) iat: Option<SystemTime>,
     pub(crate) jti: Option<Cow<'a, str>>,
     pub(crate) sid: Option<Cow<'a, str>>,
-    pub(crate) has_cnf: bool,
+    pub(crate) cnf: Option<Value<'a>>,
+    pub(crate) profile: ProfileClaims<'a>,
 }
 
 pub(crate) enum Audience<'a> {
@@ -56,6 +75,13 @@ impl<'a> RawClaims<'a> {
                 "jti" => &mut claims.jti,
                 "sid" => &mut claims.sid,
                 "cnf" => &mut claims.cnf,
+                "scope" => &mut claims.profile.scope,
+                "scp" => &mut claims.profile.scp,
+                "auth_time" => &mut claims.profile.auth_time,
+                "acr" => &mut claims.profile.acr,
+                "client_id" => &mut claims.profile.client_id,
+                "azp" => &mut claims.profile.azp,
+                "nonce" => &mut claims.profile.nonce,
                 _ => return Ok(()),
             };
             *place = Some(value);
@@ -79,8 +105,9 @@ impl<'a> RawClaims<'a> {
     }
 
     fn try_typed(self) -> Result<RegisteredClaims<'a>, Broken> {
-        self.iss.map(Value::into_text).transpose()?;
+        let iss = self.iss.map(Value::into_text).transpose()?;
         Ok(RegisteredClaims {
+            has_iss: iss.is_some(),
             sub: self.sub.map(Value::into_text).transpose()?,
             aud: self.aud.map(Audience::new).transpose()?,
             exp: self.exp.as_ref().map(numeric_date).transpose()?,
@@ -88,8 +115,67 @@ impl<'a> RawClaims<'a> {
             iat: self.iat.as_ref().map(numeric_date).transpose()?,
             jti: self.jti.map(Value::into_text).transpose()?,
             sid: self.sid.map(Value::into_text).transpose()?,
-            has_cnf: self.cnf.is_some(),
+            cnf: self.cnf,
+            profile: self.profile,
         })
+    }
+}
+
+impl ProfileClaims<'_> {
+    pub(crate) fn client_id(&self) -> Result<Option<&str>, Refused> {
+        text(self.client_id.as_ref()).map_err(Refused::Invalid)
+    }
+
+    pub(crate) fn azp(&self) -> Result<Option<&str>, Refused> {
+        text(self.azp.as_ref()).map_err(Refused::Invalid)
+    }
+
+    pub(crate) fn nonce(&self) -> Result<Option<&str>, Refused> {
+        text(self.nonce.as_ref()).map_err(Refused::Invalid)
+    }
+
+    /// The scopes, if the token tells any.
+    pub(crate) fn scopes(&self, claim: ScopeClaim) -> Result<Option<Scopes>, Broken> {
+        match (claim, &self.scope, &self.scp) {
+            (ScopeClaim::Scope, Some(Value::Text(list)), _) | (ScopeClaim::Scp, _, Some(Value::Text(list))) => {
+                Ok(Some(Scopes::parse(list)))
+            }
+            (ScopeClaim::Scp, _, Some(Value::Array(json))) => {
+                let mut list = String::new();
+                json::elements(json, |value| {
+                    let scope = value.into_text()?;
+                    // It would become two scopes.
+                    if scope.contains(' ') {
+                        return Err("a scope has a blank");
+                    }
+                    list.push_str(&scope);
+                    list.push(' ');
+                    Ok(())
+                })?;
+                Ok(Some(Scopes::parse(list.trim_end())))
+            }
+            (ScopeClaim::Scope, None, _) | (ScopeClaim::Scp, _, None) => Ok(None),
+            _ => Err("the scopes have another type"),
+        }
+    }
+
+    /// When and how the user has logged in, if the token tells.
+    pub(crate) fn login(&self) -> Result<Option<UserAuthentication>, Broken> {
+        let time = self.auth_time.as_ref().map(numeric_date).transpose()?;
+        let acr = text(self.acr.as_ref())?;
+        if time.is_none() && acr.is_none() {
+            return Ok(None);
+        }
+        let login = time.into_iter().fold(UserAuthentication::new(), UserAuthentication::with_time);
+        Ok(Some(acr.into_iter().fold(login, UserAuthentication::with_acr)))
+    }
+}
+
+fn text<'v>(value: Option<&'v Value<'_>>) -> Result<Option<&'v str>, Broken> {
+    match value {
+        None => Ok(None),
+        Some(Value::Text(text)) => Ok(Some(text)),
+        Some(_) => Err("a claim of the profile is no text"),
     }
 }
 
@@ -106,6 +192,19 @@ impl<'a> Audience<'a> {
                 Ok(Self::Many(many))
             }
             _ => Err("the audience is neither a text nor a list of texts"),
+        }
+    }
+
+    pub(crate) fn is_many(&self) -> bool {
+        matches!(self, Self::Many(many) if many.len() > 1)
+    }
+
+    /// Whether nobody is named but these.
+    pub(crate) fn is_within(&self, known: &[String]) -> bool {
+        let is_known = |one: &Cow<'_, str>| known.iter().any(|known| known == one);
+        match self {
+            Self::One(one) => is_known(one),
+            Self::Many(many) => many.iter().all(is_known),
         }
     }
 

@@ -6,7 +6,7 @@ mod header;
 pub(crate) mod json;
 
 pub(crate) use self::{
-    claims::{RawClaims, RegisteredClaims},
+    claims::{Audience, RawClaims, RegisteredClaims},
     compact::Compact,
     header::Header,
 };

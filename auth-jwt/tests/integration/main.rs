@@ -14,6 +14,7 @@ mod leaks;
 mod outcome;
 mod parsing;
 mod passport;
+mod profiles;
 mod properties;
 mod signer;
 mod source;

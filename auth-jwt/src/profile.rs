@@ -1,0 +1,141 @@
+//! What kinds of tokens demand beyond RFC 7519: access tokens (RFC 9068) and ID tokens (OpenID Connect Core).
+
+use auth_core::ConfigError;
+
+use crate::{
+    Jwt,
+    jwt::is_plain,
+    policy::TokenType,
+    token::{Audience, Refused, RegisteredClaims},
+};
+
+/// What a token is for.
+pub(crate) enum Profile {
+    /// Whatever issuer and application have agreed on.
+    Plain,
+    AccessToken,
+    IdToken {
+        client_id: String,
+    },
+}
+
+/// Where the scopes of a token stand.
+#[derive(Clone, Copy)]
+pub(crate) enum ScopeClaim {
+    Scope,
+    Scp,
+}
+
+impl<C> Jwt<C> {
+    /// Takes access tokens by the profile of RFC 9068, and no others.
+    ///
+    /// `typ` must be `at+jwt`, in any case, with or without `application/`; `iss`, `exp`, `aud`, `sub`, `client_id`, `iat`
+    /// and `jti` must be there, and `scope`, `acr` and `auth_time` have the types of the RFC if they are. So an ID token of
+    /// the same issuer is refused. Name [issuer](Self::issuer) and [audience](Self::audience) beside it: without an
+    /// audience every token is refused, since each names one.
+    ///
+    /// ```
+    /// # use auth_jwt::{Jwt, VerifyingKey};
+    /// # fn build(key: VerifyingKey) {
+    /// let jwt = Jwt::<serde_json::Value>::key(key)
+    ///     .access_token()
+    ///     .issuer("https://id.example")
+    ///     .audience("https://api.example");
+    /// # let _ = jwt; }
+    /// ```
+    ///
+    /// Of this, [`token_type`](Self::token_type) and [`id_token`](Self::id_token), the last counts.
+    pub fn access_token(mut self) -> Self {
+        self.policy.token_type = Some(TokenType { name: "at+jwt".into(), required: true });
+        self.policy.profile = Profile::AccessToken;
+        self
+    }
+
+    /// Takes ID tokens that were made for this client (OpenID Connect Core, 2 and 3.1.3.7), and nothing else.
+    ///
+    /// `typ` must be absent or `JWT`; `iss`, `sub`, `aud`, `exp` and `iat` must be there. `aud` must name the client, and
+    /// beside it nobody but those of [`audience`](Self::audience). `azp` must be the client if it is there, and must be
+    /// there if `aud` names several. Name the [issuer](Self::issuer) beside it, and the [`nonce`](Self::nonce) where there
+    /// was one.
+    ///
+    /// # Security
+    /// An ID token tells a client who has logged in. It is no key to an API: what takes it from the header of a request
+    /// lets everybody in whom any page of the client has seen. Use access tokens for that.
+    pub fn id_token(mut self, client_id: impl Into<String>) -> Self {
+        let client_id = client_id.into();
+        self.policy.token_type = None;
+        self.policy.audiences.push(client_id.clone());
+        self.policy.profile = Profile::IdToken { client_id };
+        self
+    }
+
+    /// Demands the `nonce`, compared exactly: for the one ID token that a log-in has asked for.
+    pub fn nonce(mut self, nonce: impl Into<String>) -> Self {
+        self.policy.nonce = Some(nonce.into());
+        self
+    }
+
+    /// Reads the [`Scopes`](auth_core::Scopes) of a token from `scp`, a list of texts or one text with blanks, as some
+    /// issuers write it. The default is the text `scope` (RFC 8693, 4.2; RFC 9068, 2.2.3), which then counts no more.
+    pub fn scopes_in_scp(mut self) -> Self {
+        self.policy.scope_claim = ScopeClaim::Scp;
+        self
+    }
+
+    /// Tells clients in the challenge where the metadata of this resource are (RFC 9728, 5.1), so that they find out by
+    /// themselves which issuer to ask for a token.
+    ///
+    /// # Errors
+    /// If it is no `https` or `http` URL, or has a blank, a quote, a backslash or anything beyond visible ASCII.
+    pub fn resource_metadata(mut self, url: impl Into<String>) -> Result<Self, ConfigError> {
+        let url = url.into();
+        if !is_plain(&url) || !(url.starts_with("https://") || url.starts_with("http://")) {
+            return Err(ConfigError::new(
+                "the place of the resource metadata is no URL: give it as `https://…/.well-known/oauth-protected-resource`",
+            ));
+        }
+        self.resource_metadata = Some(url);
+        Ok(self)
+    }
+}
+
+impl Profile {
+    /// The claims that the profile wants beyond what is checked of every token.
+    pub(crate) fn check(&self, claims: &RegisteredClaims<'_>, audiences: &[String]) -> Result<(), Refused> {
+        let own = &claims.profile;
+        match self {
+            Self::Plain => Ok(()),
+            Self::AccessToken => {
+                let registered = has_common(claims) && claims.jti.is_some();
+                require(registered && own.client_id()?.is_some(), "the access token lacks a claim of RFC 9068")
+            }
+            Self::IdToken { client_id } => {
+                require(has_common(claims), "the ID token lacks a claim of OpenID Connect")?;
+                let aud = claims.aud.as_ref();
+                require(
+                    aud.is_some_and(|aud| aud.contains(client_id) && aud.is_within(audiences)),
+                    "the ID token is not for this client, or for others too",
+                )?;
+                match own.azp()? {
+                    Some(azp) => require(azp == client_id, "the ID token was given to another client"),
+                    None => {
+                        require(!aud.is_some_and(Audience::is_many), "the ID token does not say whom it was given to")
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether claims of the profile have to be of their type where they are not needed.
+    pub(crate) fn is_strict(&self) -> bool {
+        !matches!(self, Self::Plain)
+    }
+}
+
+fn has_common(claims: &RegisteredClaims<'_>) -> bool {
+    claims.has_iss && claims.sub.is_some() && claims.aud.is_some() && claims.exp.is_some() && claims.iat.is_some()
+}
+
+fn require(holds: bool, otherwise: &'static str) -> Result<(), Refused> {
+    if holds { Ok(()) } else { Err(Refused::Invalid(otherwise)) }
+}

@@ -1,0 +1,228 @@
+//! Access tokens (RFC 9068), ID tokens (OpenID Connect Core), and what tokens say of scopes and of the log-in.
+
+use auth_core::{Scopes, UserAuthentication, Verdict, extract};
+use auth_jwt::Jwt;
+use serde_json::{Value, json};
+
+use crate::support::*;
+
+const CLIENT: &str = "s6BhdRkqt3";
+
+fn access() -> Jwt<Value> {
+    jwt().access_token().issuer(ISSUER).audience("chat")
+}
+
+fn id() -> Jwt<Value> {
+    jwt().id_token(CLIENT).issuer(ISSUER)
+}
+
+/// The claims of RFC 9068, 2.2, with these in the place of others; `null` takes one out.
+fn access_claims(more: Value) -> Value {
+    let own = json!({ "iss": ISSUER, "aud": "chat", "client_id": CLIENT, "iat": NOW, "jti": "dbe39bf3" });
+    without_null(merged(claims(own), more))
+}
+
+/// The claims of OpenID Connect Core, 2.
+fn id_claims(more: Value) -> Value {
+    without_null(merged(claims(json!({ "iss": ISSUER, "aud": CLIENT, "iat": NOW })), more))
+}
+
+fn merged(mut claims: Value, more: Value) -> Value {
+    let Value::Object(more) = more else { panic!("claims are an object") };
+    claims.as_object_mut().unwrap().extend(more);
+    claims
+}
+
+fn without_null(mut claims: Value) -> Value {
+    claims.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+    claims
+}
+
+fn access_token(more: Value) -> String {
+    token_with(json!({ "typ": "at+jwt" }), &access_claims(more))
+}
+
+fn id_token(more: Value) -> String {
+    token(&id_claims(more))
+}
+
+#[test]
+fn access_token_of_the_profile_is_accepted_in_every_spelling_of_its_type() {
+    for typ in ["at+jwt", "AT+JWT", "application/at+jwt", "Application/At+Jwt"] {
+        let token = token_with(json!({ "typ": typ }), &access_claims(json!({})));
+        assert_eq!(verdict(access(), &token), ACCEPTED, "{typ}");
+    }
+}
+
+#[test]
+fn token_of_another_type_is_no_access_token() {
+    for header in [json!({}), json!({ "typ": "JWT" }), json!({ "typ": "logout+jwt" }), json!({ "typ": "dpop+jwt" })] {
+        assert_eq!(verdict(access(), &token_with(header.clone(), &access_claims(json!({})))), INVALID, "{header}");
+    }
+}
+
+#[test]
+fn id_token_is_refused_where_access_tokens_are_wanted() {
+    // It names the API as its audience too, and has each claim of an access token; only the type tells.
+    let both = access_claims(json!({ "aud": [CLIENT, "chat"], "azp": CLIENT }));
+    assert_eq!(verdict(access(), &token(&both)), INVALID);
+    assert_eq!(verdict(access(), &id_token(json!({}))), INVALID);
+}
+
+#[test]
+fn access_token_is_refused_where_id_tokens_are_wanted() {
+    assert_eq!(verdict(id(), &access_token(json!({ "aud": CLIENT }))), INVALID);
+}
+
+#[test]
+fn each_claim_of_the_access_token_is_required() {
+    assert_eq!(verdict(access(), &access_token(json!({}))), ACCEPTED);
+    for name in ["iss", "exp", "aud", "sub", "client_id", "iat", "jti"] {
+        let lenient = access().dangerous_allow_missing_exp();
+        assert_eq!(verdict(lenient, &access_token(json!({ name: null }))), INVALID, "{name}");
+    }
+}
+
+#[test]
+fn claims_of_the_access_token_have_their_types() {
+    let wrong = [
+        json!({ "client_id": 1 }),
+        json!({ "scope": ["a"] }),
+        json!({ "acr": 1 }),
+        json!({ "auth_time": "now" }),
+        json!({ "auth_time": -1e300 }),
+    ];
+    for more in wrong {
+        assert_eq!(verdict(access(), &access_token(more.clone())), INVALID, "{more}");
+    }
+}
+
+#[test]
+fn access_token_for_another_audience_or_without_a_configured_one_is_refused() {
+    assert_eq!(verdict(access(), &access_token(json!({ "aud": "mail" }))), INVALID);
+    assert_eq!(verdict(jwt().access_token().issuer(ISSUER), &access_token(json!({}))), INVALID);
+}
+
+#[test]
+fn access_token_of_another_issuer_is_foreign() {
+    assert_eq!(verdict(access(), &access_token(json!({ "iss": "https://other.example" }))), FOREIGN);
+}
+
+#[test]
+fn each_claim_of_the_id_token_is_required() {
+    assert_eq!(verdict(id(), &id_token(json!({}))), ACCEPTED);
+    for name in ["iss", "sub", "aud", "exp", "iat"] {
+        assert_eq!(verdict(id().dangerous_allow_missing_exp(), &id_token(json!({ name: null }))), INVALID, "{name}");
+    }
+}
+
+#[test]
+fn id_token_must_name_the_client_and_nobody_who_is_not_trusted() {
+    let with = |jwt: Jwt<Value>, aud: Value| verdict(jwt, &id_token(json!({ "aud": aud, "azp": CLIENT })));
+    assert_eq!(with(id(), json!([CLIENT])), ACCEPTED);
+    assert_eq!(with(id(), json!("other")), INVALID);
+    assert_eq!(with(id(), json!([CLIENT, "other"])), INVALID);
+    assert_eq!(with(id(), json!([])), INVALID);
+    assert_eq!(with(id().audience("other"), json!([CLIENT, "other"])), ACCEPTED);
+    // The other one is trusted, and is still not the client.
+    assert_eq!(with(id().audience("other"), json!(["other"])), INVALID);
+}
+
+#[test]
+fn authorized_party_of_an_id_token_must_be_the_client() {
+    assert_eq!(verdict(id(), &id_token(json!({ "azp": CLIENT }))), ACCEPTED);
+    for azp in [json!("other"), json!(1), json!([CLIENT])] {
+        assert_eq!(verdict(id(), &id_token(json!({ "azp": azp }))), INVALID, "{azp}");
+    }
+    let several = json!({ "aud": [CLIENT, "other"] });
+    assert_eq!(verdict(id().audience("other"), &id_token(several)), INVALID, "of several audiences, nobody is it");
+}
+
+#[test]
+fn nonce_is_compared_exactly_where_one_is_demanded() {
+    let with = |nonce: Value| verdict(id().nonce("n-0S6_WzA2Mj"), &id_token(json!({ "nonce": nonce })));
+    assert_eq!(with(json!("n-0S6_WzA2Mj")), ACCEPTED);
+    for nonce in [json!(null), json!("N-0S6_WzA2Mj"), json!(""), json!(1)] {
+        assert_eq!(with(nonce.clone()), INVALID, "{nonce}");
+    }
+    assert_eq!(verdict(id(), &id_token(json!({ "nonce": "any" }))), ACCEPTED, "and is left alone where none is");
+}
+
+#[test]
+fn log_in_that_lies_ahead_by_more_than_the_leeway_is_refused() {
+    assert_eq!(verdict(id(), &id_token(json!({ "auth_time": NOW + 60 }))), ACCEPTED);
+    assert_eq!(verdict(id(), &id_token(json!({ "auth_time": NOW + 61 }))), INVALID);
+}
+
+#[test]
+fn scopes_of_the_token_stand_in_the_evidence() {
+    let scopes = |jwt: Jwt<Value>, more: Value| {
+        let user = present(jwt, &token(&claims(more))).unwrap();
+        user.evidence().extra::<Scopes>().map(|scopes| scopes.iter().map(str::to_owned).collect::<Vec<_>>())
+    };
+    let both = json!({ "scope": "a b", "scp": ["c", "d"] });
+    assert_eq!(scopes(jwt(), both.clone()).unwrap(), ["a", "b"]);
+    assert_eq!(scopes(jwt().scopes_in_scp(), both).unwrap(), ["c", "d"]);
+    assert_eq!(scopes(jwt().scopes_in_scp(), json!({ "scp": "c d" })).unwrap(), ["c", "d"]);
+    assert_eq!(scopes(jwt().scopes_in_scp(), json!({ "scp": [] })).unwrap(), [""; 0]);
+    assert_eq!(scopes(jwt(), json!({})), None);
+    assert_eq!(scopes(jwt().scopes_in_scp(), json!({ "scope": "a" })), None);
+}
+
+#[test]
+fn scopes_of_another_type_are_none() {
+    for scope in [json!(["a"]), json!(null), json!(1), json!({ "a": true })] {
+        let user = present(jwt(), &token(&claims(json!({ "scope": scope })))).unwrap();
+        assert!(user.evidence().require_scope("a").is_err(), "{scope}");
+    }
+    // One with a blank would become two.
+    for scp in [json!(["x a"]), json!(["a", 1])] {
+        let user = present(jwt().scopes_in_scp(), &token(&claims(json!({ "scp": scp })))).unwrap();
+        assert!(user.evidence().require_scope("a").is_err(), "{scp}");
+    }
+}
+
+#[test]
+fn scopes_of_the_application_count_in_the_place_of_the_tokens() {
+    let strategy = jwt().verify(|_: Value| async { Verdict::accept(()).with_extra(Scopes::parse("own")) });
+    let user = ask(strategy, &request("x-token", &token(&claims(json!({ "scope": "theirs" }))))).unwrap();
+    assert!(user.evidence().require_scope("own").is_ok());
+    assert!(user.evidence().require_scope("theirs").is_err());
+}
+
+#[test]
+fn missing_scope_is_403_with_the_challenge_of_the_strategy() {
+    let metadata = "https://api.example/.well-known/oauth-protected-resource";
+    let jwt = jwt().extract(extract::bearer()).resource_metadata(metadata).unwrap();
+    let authorization = format!("Bearer {}", token(&claims(json!({ "scope": "chat:read" }))));
+    let user = ask(jwt.verify(accept), &request("authorization", &authorization)).unwrap();
+    let refusal = user.evidence().require_scope("chat:write").unwrap_err();
+    assert_eq!((refusal.status().as_u16(), refusal.code()), (403, "insufficient_scope"));
+    let expected = format!(
+        r#"Bearer realm="api", resource_metadata="{metadata}", scope="chat:write", error="insufficient_scope", {}"#,
+        r#"error_description="More scope is required""#
+    );
+    assert_eq!(refusal.challenges()[0].to_string(), expected);
+}
+
+#[test]
+fn log_in_stands_in_the_evidence() {
+    let login = |more: Value| {
+        let user = present(jwt(), &token(&claims(more))).unwrap();
+        user.evidence().extra::<UserAuthentication>().cloned()
+    };
+    let full = login(json!({ "auth_time": NOW - 5, "acr": "phr" })).unwrap();
+    assert_eq!((full.time(), full.acr()), (Some(at(NOW - 5)), Some("phr")));
+    let timed = login(json!({ "auth_time": NOW - 5 })).unwrap();
+    assert_eq!((timed.time(), timed.acr()), (Some(at(NOW - 5)), None));
+    for nothing in [json!({}), json!({ "auth_time": "now" }), json!({ "acr": 1, "auth_time": NOW })] {
+        assert_eq!(login(nothing.clone()), None, "{nothing}");
+    }
+}
+
+#[test]
+fn place_of_the_resource_metadata_must_be_a_url() {
+    for bad in ["", "api.example", "ftp://api.example", "https://api.example/ x", "https://api.example/\""] {
+        assert!(jwt().resource_metadata(bad).is_err(), "{bad:?}");
+    }
+}
