@@ -2,7 +2,8 @@
 //!
 //! It is for services that are shown signed tokens (RFC 7519 in the compact form of RFC 7515) and hold the keys: one
 //! secret, one public key, a set of them, or a [`KeySource`] that finds them. It is not for encrypted tokens (JWE), not
-//! for tokens that are bound to a key of the client (DPoP, mTLS), and it fetches nothing from a network.
+//! for tokens that are bound to a key of the client (DPoP, mTLS), and without feature `remote` it fetches nothing from a
+//! network.
 //!
 //! # A token in front of a chain
 //!
@@ -100,6 +101,8 @@ mod jwt;
 mod key;
 mod policy;
 mod profile;
+#[cfg(feature = "remote")]
+pub mod remote;
 mod secret;
 mod signer;
 mod source;

@@ -61,7 +61,7 @@ impl<'a> Jwk<'a> {
     }
 
     /// The key for verification.
-    pub(super) fn verifying_key(&self) -> Result<VerifyingKey, ConfigError> {
+    pub(crate) fn verifying_key(&self) -> Result<VerifyingKey, ConfigError> {
         self.check_use("verify")?;
         if PRIVATE.iter().any(|name| self.has(name)) {
             return Err(ConfigError::new(
@@ -92,6 +92,12 @@ impl<'a> Jwk<'a> {
         }
         let key = VerifyingKey::new(family, verifiers);
         Ok(if let Some(kid) = &self.kid { key.with_kid(&**kid) } else { key })
+    }
+
+    /// Whether it has a private member, or is a secret.
+    #[cfg(feature = "remote")]
+    pub(crate) fn holds_secret(&self) -> bool {
+        self.kty.as_deref() == Some("oct") || self.has("k") || PRIVATE.iter().any(|name| self.has(name))
     }
 
     pub(crate) fn kid(&self) -> Option<&str> {

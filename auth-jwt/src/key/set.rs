@@ -78,6 +78,18 @@ impl KeySet {
         &self.0
     }
 
+    /// Whether there is a key of this name.
+    #[cfg(feature = "remote")]
+    pub(crate) fn has_named(&self, kid: &str) -> bool {
+        self.0.iter().any(|key| key.kid() == Some(kid))
+    }
+
+    /// Whether there is a key without a name for this algorithm.
+    #[cfg(feature = "remote")]
+    pub(crate) fn has_nameless(&self, algorithm: Algorithm) -> bool {
+        self.0.iter().any(|key| key.kid().is_none() && key.verifier(algorithm).is_some())
+    }
+
     pub(crate) fn choose(&self, algorithm: Algorithm, kid: Option<&str>) -> Result<&Verifier, Refused> {
         let named = kid.and_then(|kid| self.0.iter().find(|key| key.kid() == Some(kid)));
         if let Some(key) = named {

@@ -1,0 +1,97 @@
+//! One HTTP request, with everything that keeps it short.
+
+use std::sync::Arc;
+
+use auth_core::ConfigError;
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header, uri::Scheme};
+use http_body_util::{BodyExt as _, Empty, LengthLimitError, Limited};
+use hyper_rustls::HttpsConnector;
+use hyper_util::{
+    client::legacy::{Client as HyperClient, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::aws_lc_rs,
+    pki_types::{CertificateDer, pem::PemObject as _},
+};
+
+use super::{FetchError, FetchErrorKind};
+
+const MAX_BODY: usize = 256 * 1024;
+const ACCEPT: HeaderValue = HeaderValue::from_static("application/jwk-set+json, application/json");
+
+/// Follows no redirects, keeps no connections, and takes no proxy from the environment.
+pub(super) struct Client(HyperClient<HttpsConnector<HttpConnector>, Empty<&'static [u8]>>);
+
+pub(super) enum Reply {
+    Ok {
+        headers: HeaderMap,
+        body: Vec<u8>,
+    },
+    /// 304, which only a request with a validator can have.
+    NotModified(HeaderMap),
+}
+
+impl Client {
+    /// A client that trusts what the machine trusts, and these certificates.
+    ///
+    /// # Errors
+    /// If one of them cannot be read, or if there is nothing to trust although `location` needs it.
+    pub(super) fn new(extra_roots: &[Vec<u8>], location: &Uri) -> Result<Self, ConfigError> {
+        let mut roots = RootCertStore::empty();
+        // What else is wrong with the store of the machine does not matter as long as something is left.
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        for pem in extra_roots {
+            add(&mut roots, pem)?;
+        }
+        if roots.is_empty() && location.scheme() == Some(&Scheme::HTTPS) {
+            return Err(ConfigError::new(
+                "this machine trusts no certificates: install the usual ones, or give your own to `trust`",
+            ));
+        }
+        let tls = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| ConfigError::new("TLS cannot be set up").caused_by(error))?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let connector =
+            hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
+        // A connection that was kept for minutes is likely to be dead.
+        Ok(Self(HyperClient::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector)))
+    }
+
+    /// The answer to a GET, if it is 200 and not too long; or 304, if it was asked for.
+    pub(super) async fn get(&self, uri: &Uri, validator: Option<&HeaderValue>) -> Result<Reply, FetchError> {
+        let unreachable = |error| FetchError::caused_by(FetchErrorKind::Unreachable, error);
+        let mut request = Request::new(Empty::new());
+        *request.method_mut() = Method::GET;
+        *request.uri_mut() = uri.clone();
+        request.headers_mut().insert(header::ACCEPT, ACCEPT);
+        if let Some(validator) = validator {
+            request.headers_mut().insert(header::IF_NONE_MATCH, validator.clone());
+        }
+        let (head, body) = self.0.request(request).await.map_err(|error| unreachable(error.into()))?.into_parts();
+        match head.status {
+            StatusCode::OK => {
+                let body = Limited::new(body, MAX_BODY).collect().await.map_err(|error| {
+                    if error.is::<LengthLimitError>() { FetchErrorKind::TooLarge.into() } else { unreachable(error) }
+                })?;
+                Ok(Reply::Ok { headers: head.headers, body: body.to_bytes().to_vec() })
+            }
+            StatusCode::NOT_MODIFIED if validator.is_some() => Ok(Reply::NotModified(head.headers)),
+            other => Err(FetchError::caused_by(FetchErrorKind::Status, format!("status {}", other.as_u16()))),
+        }
+    }
+}
+
+fn add(roots: &mut RootCertStore, pem: &[u8]) -> Result<(), ConfigError> {
+    let unreadable = || {
+        ConfigError::new("the certificates to trust cannot be read: give them as PEM, with lines `BEGIN CERTIFICATE`")
+    };
+    let before = roots.len();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        roots.add(certificate.map_err(|_| unreadable())?).map_err(|_| unreadable())?;
+    }
+    if roots.len() == before { Err(unreadable()) } else { Ok(()) }
+}

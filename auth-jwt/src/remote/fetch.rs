@@ -1,0 +1,115 @@
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use http::{HeaderValue, Uri, header};
+
+use super::{
+    FetchError, FetchErrorKind, Sleep,
+    client::{Client, Reply},
+    document, lifetime,
+    location::Discovery,
+    state::Fetched,
+};
+
+/// How long a fetch may take, the discovery that may come before included.
+const LIMIT: Duration = Duration::from_secs(5);
+/// How long a location that was discovered is good for, as long as keys come from it.
+const REDISCOVER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Where the keys are.
+#[derive(Debug)]
+pub(super) enum Place {
+    Known(Uri),
+    Discovered(Discovery),
+}
+
+pub(super) struct Fetcher {
+    client: Client,
+    place: Place,
+    timer: Arc<dyn Sleep>,
+    memory: Mutex<Memory>,
+}
+
+/// What one fetch leaves for the next.
+#[derive(Default)]
+struct Memory {
+    location: Option<(Uri, SystemTime)>,
+    /// The `ETag` of the set that counts, and where it came from.
+    validator: Option<(Uri, HeaderValue)>,
+}
+
+impl Fetcher {
+    pub(super) fn new(client: Client, place: Place, timer: Arc<dyn Sleep>) -> Self {
+        Self { client, place, timer, memory: Mutex::default() }
+    }
+
+    /// The issuer, if its keys are found by discovery.
+    pub(super) fn issuer(&self) -> Option<&str> {
+        match &self.place {
+            Place::Known(_) => None,
+            Place::Discovered(discovery) => Some(discovery.issuer()),
+        }
+    }
+
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// One fetch, within its limit of time. No two may run at once.
+    pub(super) async fn fetch(&self) -> Result<Fetched, FetchError> {
+        let limit = self.timer.sleep(LIMIT);
+        let result = tokio::select! {
+            biased;
+            () = limit => Err(FetchErrorKind::TimedOut.into()),
+            result = self.attempt() => result,
+        };
+        if result.is_err() {
+            // The keys may have moved.
+            self.memory().location = None;
+        }
+        result
+    }
+
+    async fn attempt(&self) -> Result<Fetched, FetchError> {
+        let location = self.location().await?;
+        let validator = self.memory().validator.clone().filter(|(from, _)| *from == location).map(|(_, tag)| tag);
+        let (headers, body) = match self.client.get(&location, validator.as_ref()).await? {
+            Reply::NotModified(headers) => {
+                return Ok(Fetched { set: None, lifetime: lifetime::asked_for(&headers) });
+            }
+            Reply::Ok { headers, body } => (headers, body),
+        };
+        let keys = document::read(&body)?;
+        let mut sum = [0; 32];
+        sum.copy_from_slice(digest(&SHA256, &body).as_ref());
+        self.memory().validator = headers.get(header::ETAG).map(|tag| (location, tag.clone()));
+        Ok(Fetched { set: Some((keys, sum)), lifetime: lifetime::asked_for(&headers) })
+    }
+
+    async fn location(&self) -> Result<Uri, FetchError> {
+        let discovery = match &self.place {
+            Place::Known(location) => return Ok(location.clone()),
+            Place::Discovered(discovery) => discovery,
+        };
+        let now = self.timer.now();
+        if let Some((location, since)) = &self.memory().location
+            && now.duration_since(*since).is_ok_and(|age| age < REDISCOVER)
+        {
+            return Ok(location.clone());
+        }
+        let Reply::Ok { body, .. } = self.client.get(discovery.document(), None).await? else {
+            return Err(FetchErrorKind::Status.into());
+        };
+        let location = discovery.jwks_uri(&body);
+        let location = location.map_err(|why| FetchError::caused_by(FetchErrorKind::Discovery, why))?;
+        self.memory().location = Some((location.clone(), now));
+        Ok(location)
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

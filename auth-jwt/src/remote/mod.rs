@@ -1,0 +1,71 @@
+//! Keys that an issuer publishes, fetched and kept fresh (feature `remote`).
+//!
+//! [`RemoteJwks`] is a [`KeySource`](crate::KeySource) over a JWK set (RFC 7517, 5) at a URL that is known, or found by
+//! discovery. It is for tokens of an identity provider that changes its keys when it likes. It needs a tokio runtime.
+//!
+//! ```no_run
+//! use auth_core::Chain;
+//! use auth_jwt::{Jwt, remote::RemoteJwks};
+//! # #[derive(serde::Deserialize)] struct Claims { sub: String }
+//!
+//! # async fn build() -> Result<(), auth_core::ConfigError> {
+//! let issuer = "https://id.example";
+//! let keys = RemoteJwks::discover(issuer)?.fail_fast().await?;
+//! let health = keys.clone();
+//!
+//! let jwt = Jwt::<Claims>::key_source(keys)
+//!     .issuer(issuer)
+//!     .audience("chat")
+//!     .verify(|claims: Claims| async move { Some(claims.sub) });
+//! let chain = Chain::new().or(jwt);
+//!
+//! assert!(health.status().is_ready());
+//! # let _ = chain; Ok(()) }
+//! ```
+//!
+//! # The rules
+//!
+//! | What | Rule |
+//! |---|---|
+//! | lifetime | 10 min, or `max-age` of `Cache-Control` from 1 min to 24 h; `ETag` and 304 are understood |
+//! | refresh | in the background, when 72 to 88 % of the lifetime are over |
+//! | a token names a key that the set lacks | one fetch for all, every 30 s at most; only tokens that name such keys wait for it. A name that was looked for in vain is remembered for 60 s, 128 of them |
+//! | several ask at once | there is one fetch, which goes on if they leave; each waits 2 s at most |
+//! | a fetch fails | the last good set counts for 1 h beyond its lifetime; then 503 |
+//! | a fetch succeeds | what is no longer in the set is no longer a key, at once |
+//! | the set has no usable key | the fetch has failed |
+//! | HTTP | `https`, or `http` on the loopback; 5 s in all; no redirects; status 200; 256 KiB; 100 keys |
+//! | next try | after 1 s, twice as long each time, 60 s at most; of that, the half or more |
+//! | start | [`lazy`](RemoteJwksBuilder::lazy), [`background`](RemoteJwksBuilder::background) or [`fail_fast`](RemoteJwksBuilder::fail_fast) |
+//!
+//! Keys for other work, weak keys, secrets, keys with a private member, and all keys that share a `kid` are left out
+//! of a set, and the log says so. Which of the others a token is checked with is told at [`KeySet`](crate::KeySet).
+//!
+//! # Security
+//!
+//! - Whoever answers at the URL decides whose tokens are good. Redirects are not followed, and the environment names
+//!   no proxy, so that is the host in the URL, as its certificate proves.
+//! - A key that was stolen goes on to verify until the next fetch. Give sets that can change in a hurry a `max-age` of
+//!   a minute.
+
+mod builder;
+mod client;
+mod document;
+mod error;
+mod fetch;
+mod flight;
+mod lifetime;
+mod location;
+mod sleep;
+mod source;
+mod state;
+mod status;
+mod unknown;
+
+pub use self::{
+    builder::RemoteJwksBuilder,
+    error::{FetchError, FetchErrorKind},
+    sleep::Sleep,
+    source::RemoteJwks,
+    status::Status,
+};

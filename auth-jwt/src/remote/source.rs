@@ -1,0 +1,155 @@
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use auth_core::{AuthRequest, BoxError, ConfigError, async_trait};
+use tokio::{runtime::Handle, task::AbortHandle};
+
+use super::{
+    FetchError, RemoteJwksBuilder, Status,
+    error::Unavailable,
+    flight::{self, Shared},
+    location::WellKnown,
+    state::{Answer, Step, Wanted},
+};
+use crate::{KeySet, KeySource, UnverifiedToken};
+
+/// How long a caller waits for keys.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The keys that an issuer publishes, as a [`KeySource`]. The [module](super) tells the rules.
+///
+/// Clones share everything: give one to the strategy, and ask another for the [status](Self::status). When the last is
+/// dropped, fetching ends.
+#[derive(Clone)]
+pub struct RemoteJwks(Arc<Owner>);
+
+/// What is no longer fetched for when the last clone is dropped.
+struct Owner {
+    shared: Arc<Shared>,
+    refresher: OnceLock<AbortHandle>,
+}
+
+impl RemoteJwks {
+    /// The set at this URL, which must be `https`, or `http` on a loopback address.
+    ///
+    /// # Errors
+    /// If it is another URL, or has a user name or a fragment.
+    pub fn at(url: impl AsRef<str>) -> Result<RemoteJwksBuilder, ConfigError> {
+        RemoteJwksBuilder::at(url.as_ref())
+    }
+
+    /// The set that this issuer names in its `/.well-known/openid-configuration` (OpenID Connect Discovery 1.0).
+    ///
+    /// The document must name the very same issuer, and its `jwks_uri` is held to the rule of [`at`](Self::at). It is
+    /// read again once a day, and after a fetch that failed. Tokens of other issuers, or of none, are
+    /// [foreign](auth_core::Outcome::Foreign); tell [`Jwt::issuer`](crate::Jwt::issuer) as well.
+    ///
+    /// # Errors
+    /// If the issuer is no URL as [`at`](Self::at) wants it, or has a query.
+    pub fn discover(issuer: impl Into<String>) -> Result<RemoteJwksBuilder, ConfigError> {
+        RemoteJwksBuilder::discovered(issuer.into(), WellKnown::OpenId)
+    }
+
+    /// The same for an issuer with a `/.well-known/oauth-authorization-server` (RFC 8414). It stands before the path
+    /// of the issuer, if that has one.
+    ///
+    /// # Errors
+    /// As for [`discover`](Self::discover).
+    pub fn discover_oauth(issuer: impl Into<String>) -> Result<RemoteJwksBuilder, ConfigError> {
+        RemoteJwksBuilder::discovered(issuer.into(), WellKnown::OAuth)
+    }
+
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self(Arc::new(Owner { shared, refresher: OnceLock::new() }))
+    }
+
+    /// How the keys are at this moment. It waits for nothing and fetches nothing.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let shared = &self.0.shared;
+        let now = shared.timer.now();
+        shared.state().status(now)
+    }
+
+    /// Sees to it that sets are fetched ahead of time. Without a runtime it is left to the next call.
+    pub(super) fn keep_fresh(&self) {
+        if self.0.refresher.get().is_none()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            self.0
+                .refresher
+                .get_or_init(|| runtime.spawn(flight::refresh(Arc::downgrade(&self.0.shared))).abort_handle());
+        }
+    }
+
+    pub(super) async fn first_fetch(&self) -> Result<(), FetchError> {
+        let shared = &self.0.shared;
+        let (begin, number) = shared.state().schedule();
+        if let Some(purpose) = begin {
+            shared.begin(purpose);
+        }
+        shared.ended(number).await;
+        let now = shared.timer.now();
+        let state = shared.state();
+        if state.status(now).is_ready() { Ok(()) } else { Err(state.last_error()) }
+    }
+
+    async fn find(&self, wanted: Wanted<'_>) -> Result<Arc<KeySet>, Unavailable> {
+        let shared = &self.0.shared;
+        let mut patience = None;
+        loop {
+            let now = shared.timer.now();
+            // The guard is gone before anything is begun.
+            let Step { begin, answer } = shared.state().ask(wanted, now);
+            // It begins to wait before the fetch does, so that the time limits keep their order.
+            let number = match answer {
+                Answer::Keys(keys) => {
+                    if let Some(purpose) = begin {
+                        shared.begin(purpose);
+                    }
+                    return Ok(keys);
+                }
+                Answer::Unavailable(unavailable) => return Err(unavailable),
+                Answer::Wait(number) => number,
+            };
+            let patience = patience.get_or_insert_with(|| shared.timer.sleep(PATIENCE));
+            if let Some(purpose) = begin {
+                shared.begin(purpose);
+            }
+            tokio::select! {
+                biased;
+                () = shared.ended(number) => {}
+                () = patience => return shared.state().at_hand(wanted, shared.timer.now()),
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl KeySource for RemoteJwks {
+    async fn keys(&self, token: &UnverifiedToken<'_>, _: &AuthRequest<'_>) -> Result<Option<Arc<KeySet>>, BoxError> {
+        if self.0.shared.fetcher.issuer().is_some_and(|own| token.issuer() != Some(own)) {
+            return Ok(None);
+        }
+        self.keep_fresh();
+        let wanted = Wanted { algorithm: token.algorithm(), kid: token.kid() };
+        Ok(Some(self.find(wanted).await?))
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        if let Some(refresher) = self.refresher.get() {
+            refresher.abort();
+        }
+    }
+}
+
+impl fmt::Debug for RemoteJwks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteJwks").field("place", self.0.shared.fetcher.place()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,156 @@
+//! Keys of an issuer that says itself where they are.
+
+use auth_jwt::{
+    Jwt,
+    remote::{FetchErrorKind, RemoteJwks},
+};
+use serde_json::{Value, json};
+
+use crate::support::*;
+
+const OPENID: &str = "/.well-known/openid-configuration";
+
+/// The issuer has this document, and its keys at `/jwks`.
+fn describe(world: &World, document: Value) {
+    let keys = ok(set(&[&world.key]).to_string());
+    world.issuer.say(move |asked| {
+        Say::All(match asked.path.as_str() {
+            "/jwks" => keys.clone(),
+            path if path.contains("/.well-known/") => ok(document.to_string()),
+            _ => reply("404 Not Found", "", ""),
+        })
+    });
+}
+
+fn discover(world: &World) -> RemoteJwks {
+    RemoteJwks::discover(world.issuer.url("")).unwrap().clock(world.clock.clone()).lazy().unwrap()
+}
+
+async fn ask(world: &World, source: &RemoteJwks, issuer: &str) -> &'static str {
+    let token = world.key.token_with(&world.clock, &json!({ "iss": issuer }));
+    judge(Jwt::key_source(source.clone()).issuer(issuer), &token, &world.clock).await
+}
+
+fn paths(world: &World) -> Vec<String> {
+    world.issuer.asked().into_iter().map(|asked| asked.path).collect()
+}
+
+#[test]
+fn keys_are_found_through_the_openid_document() {
+    run(async {
+        let world = World::new().await;
+        let issuer = world.issuer.url("");
+        describe(&world, json!({ "issuer": issuer, "jwks_uri": world.issuer.url("/jwks"), "other": [1] }));
+        let source = discover(&world);
+        assert_eq!(ask(&world, &source, &issuer).await, ACCEPTED);
+        assert_eq!(paths(&world), [OPENID, "/jwks"]);
+    });
+}
+
+#[test]
+fn keys_are_found_through_the_oauth_document() {
+    run(async {
+        let world = World::new().await;
+        let issuer = world.issuer.url("/tenant");
+        describe(&world, json!({ "issuer": issuer, "jwks_uri": world.issuer.url("/jwks") }));
+        let source = RemoteJwks::discover_oauth(&issuer).unwrap().clock(world.clock.clone()).lazy().unwrap();
+        assert_eq!(ask(&world, &source, &issuer).await, ACCEPTED);
+        assert_eq!(paths(&world), ["/.well-known/oauth-authorization-server/tenant", "/jwks"]);
+    });
+}
+
+#[test]
+fn document_of_another_issuer_is_not_believed() {
+    run(async {
+        let world = World::new().await;
+        for other in [json!(world.issuer.url("/")), json!("https://id.example"), json!(null)] {
+            describe(&world, json!({ "issuer": other, "jwks_uri": world.issuer.url("/jwks") }));
+            let source = discover(&world);
+            assert_eq!(ask(&world, &source, &world.issuer.url("")).await, UNAVAILABLE);
+            assert_eq!(source.status().last_error(), Some(FetchErrorKind::Discovery));
+        }
+        assert!(paths(&world).iter().all(|path| path == OPENID));
+    });
+}
+
+#[test]
+fn location_of_the_keys_is_held_to_the_rule_for_urls() {
+    run(async {
+        let world = World::new().await;
+        let issuer = world.issuer.url("");
+        for location in [json!("http://id.example/jwks"), json!("/jwks"), json!(1), json!("https://a:b@id.example/")] {
+            describe(&world, json!({ "issuer": issuer, "jwks_uri": location }));
+            let source = discover(&world);
+            assert_eq!(ask(&world, &source, &issuer).await, UNAVAILABLE);
+            assert_eq!(source.status().last_error(), Some(FetchErrorKind::Discovery), "{location}");
+        }
+    });
+}
+
+#[test]
+fn document_that_redirects_is_not_believed() {
+    run(async {
+        let world = World::new().await;
+        world.issuer.say(|_| Say::All(reply("302 Found", "location: /elsewhere\r\n", "")));
+        let source = discover(&world);
+        assert_eq!(ask(&world, &source, &world.issuer.url("")).await, UNAVAILABLE);
+        assert_eq!(paths(&world), [OPENID]);
+    });
+}
+
+#[test]
+fn token_of_another_issuer_is_foreign_and_fetches_nothing() {
+    run(async {
+        let world = World::new().await;
+        let source = discover(&world);
+        for claims in [json!({ "iss": "https://id.example" }), json!({ "iss": world.issuer.url("/") }), json!({})] {
+            let token = world.key.token_with(&world.clock, &claims);
+            assert_eq!(now(verdict(&source, &token, &world.clock)), Some(FOREIGN));
+        }
+        assert_eq!(world.issuer.count(), 0);
+    });
+}
+
+#[test]
+fn document_is_read_again_after_a_failure_and_not_before() {
+    run(async {
+        let world = World::new().await;
+        let issuer = world.issuer.url("");
+        describe(&world, json!({ "issuer": issuer, "jwks_uri": world.issuer.url("/jwks") }));
+        let source = discover(&world);
+        assert_eq!(ask(&world, &source, &issuer).await, ACCEPTED);
+        world.clock.advance(9 * MINUTE);
+        until(&source, |status| status.age().is_some_and(|age| age.is_zero())).await;
+        assert_eq!(paths(&world), [OPENID, "/jwks", "/jwks"]);
+
+        // The keys move.
+        let keys = ok(set(&[&world.key]).to_string());
+        let document = json!({ "issuer": issuer, "jwks_uri": world.issuer.url("/moved") });
+        world.issuer.say(move |asked| {
+            Say::All(match asked.path.as_str() {
+                "/moved" => keys.clone(),
+                OPENID => ok(document.to_string()),
+                _ => reply("404 Not Found", "", ""),
+            })
+        });
+        world.clock.advance(9 * MINUTE);
+        until(&source, |status| status.last_failure().is_some()).await;
+        world.clock.advance(SECOND);
+        until(&source, |status| status.age().is_some_and(|age| age.is_zero())).await;
+        assert_eq!(paths(&world)[3..], ["/jwks", OPENID, "/moved"]);
+    });
+}
+
+#[test]
+fn document_is_read_again_every_day() {
+    run(async {
+        let world = World::new().await;
+        let issuer = world.issuer.url("");
+        describe(&world, json!({ "issuer": issuer, "jwks_uri": world.issuer.url("/jwks") }));
+        let source = discover(&world);
+        assert_eq!(ask(&world, &source, &issuer).await, ACCEPTED);
+        world.clock.advance(24 * HOUR);
+        world.issuer.asked_times(4).await;
+        assert_eq!(paths(&world)[2..], [OPENID, "/jwks"]);
+    });
+}

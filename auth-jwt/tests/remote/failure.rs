@@ -1,0 +1,158 @@
+//! An issuer that is down, or answers with what is of no use.
+
+use auth_jwt::remote::FetchErrorKind;
+use serde_json::json;
+
+use crate::support::*;
+
+#[test]
+fn last_good_set_counts_for_an_hour_more_and_then_it_is_503() {
+    run(async {
+        let world = World::new().await;
+        let source = world.source().await;
+        world.issuer.fail();
+        world.clock.advance(10 * MINUTE + HOUR - MOMENT);
+        assert_eq!(world.ask(&source, &world.key).await, ACCEPTED);
+        world.clock.advance(MOMENT);
+        assert_eq!(world.ask(&source, &world.key).await, UNAVAILABLE);
+        assert!(!source.status().is_ready());
+    });
+}
+
+#[test]
+fn nobody_waits_for_an_issuer_that_is_known_to_be_down() {
+    run(async {
+        let world = World::new().await;
+        let source = world.source().await;
+        world.issuer.fail();
+        world.clock.advance(11 * MINUTE);
+        until(&source, |status| status.last_failure().is_some()).await;
+        world.issuer.say(|_| Say::Hang(Vec::new()));
+        world.clock.advance(MINUTE);
+        world.issuer.asked_times(3).await;
+        assert_eq!(world.ask_now(&source, &world.key), ACCEPTED);
+    });
+}
+
+#[test]
+fn set_that_came_back_after_an_outage_counts_at_once() {
+    run(async {
+        let world = World::new().await;
+        let source = world.source().await;
+        world.issuer.fail();
+        world.clock.advance(3 * HOUR);
+        assert_eq!(world.ask(&source, &world.key).await, UNAVAILABLE);
+        world.issuer.publish(&set(&[&world.key]));
+        world.clock.advance(2 * SECOND);
+        assert_eq!(world.ask(&source, &world.key).await, ACCEPTED);
+    });
+}
+
+#[test]
+fn successful_fetch_withdraws_keys_at_once() {
+    run(async {
+        let world = World::new().await;
+        let source = world.source().await;
+        let next = Key::new("b");
+        world.issuer.publish(&set(&[&next]));
+        assert_eq!(world.ask_now(&source, &world.key), ACCEPTED);
+        world.clock.advance(9 * MINUTE);
+        until(&source, |status| status.generation() == 2).await;
+        // It names an unknown key now, for which a fetch is made.
+        assert_eq!(world.ask(&source, &world.key).await, INVALID);
+        assert_eq!(world.ask_now(&source, &next), ACCEPTED);
+    });
+}
+
+/// Old keys can say that a token is good, but not that a new key does not exist.
+#[test]
+fn unknown_kid_is_503_when_the_set_is_past_its_lifetime_and_401_before() {
+    run(async {
+        let world = World::new().await;
+        let source = world.source().await;
+        world.issuer.fail();
+        assert_eq!(world.ask(&source, &Key::new("x")).await, INVALID);
+        world.clock.advance(11 * MINUTE);
+        assert_eq!(world.ask(&source, &Key::new("x")).await, UNAVAILABLE);
+        assert_eq!(world.ask(&source, &world.key).await, ACCEPTED);
+    });
+}
+
+#[test]
+fn set_without_a_usable_key_never_replaces_a_good_one() {
+    run(async {
+        let world = World::new().await;
+        let source = world.source().await;
+        let key = Key::new("b");
+        let useless = [
+            json!({ "keys": [] }),
+            jwks([key.jwk_with("use", json!("enc"))]),
+            jwks([key.jwk_with("d", json!("AAAA"))]),
+            jwks([json!({ "kty": "oct", "kid": "b", "k": "0123456789abcdef0123456789abcdef0123456789abcdef" })]),
+            jwks([key.jwk(), key.jwk()]),
+        ];
+        for set in useless {
+            world.issuer.publish(&set);
+            world.clock.advance(MINUTE);
+            assert_eq!(world.ask(&source, &Key::new("x")).await, INVALID);
+            assert_eq!(source.status().last_error(), Some(FetchErrorKind::NoUsableKey), "{set}");
+            assert_eq!(world.ask_now(&source, &world.key), ACCEPTED);
+        }
+        assert_eq!(source.status().generation(), 1);
+    });
+}
+
+#[test]
+fn retries_wait_a_second_doubling_to_a_minute() {
+    run(async {
+        let world = World::new().await;
+        world.issuer.fail();
+        let source = world.builder().background().unwrap();
+        world.issuer.asked_times(1).await;
+        for (count, secs) in (1..).zip([1, 2, 4, 8, 16, 32, 60, 60]) {
+            until(&source, |status| status.last_failure() == Some(world.issuer.asked()[count - 1].at)).await;
+            world.clock.advance(secs * SECOND / 2 - MOMENT);
+            settle().await;
+            assert_eq!(world.issuer.count(), count, "before half of {secs} s");
+            // What comes meanwhile makes no more attempts.
+            assert_eq!(world.ask_now(&source, &world.key), UNAVAILABLE);
+            world.clock.advance(secs * SECOND / 2 + MOMENT);
+            world.issuer.asked_times(count + 1).await;
+        }
+    });
+}
+
+#[test]
+fn success_begins_the_retries_anew() {
+    run(async {
+        let world = World::new().await;
+        let source = world.source().await;
+        for round in 0..2 {
+            world.issuer.fail();
+            world.clock.advance(9 * MINUTE);
+            let began = world.clock.clone();
+            until(&source, |status| status.last_failure() == Some(auth_core::Clock::now(&began))).await;
+            let count = world.issuer.count();
+            world.issuer.publish(&set(&[&world.key]));
+            world.clock.advance(SECOND);
+            world.issuer.asked_times(count + 1).await;
+            until(&source, |status| status.age().is_some_and(|age| age.is_zero())).await;
+            assert_eq!(world.issuer.count(), 3 + 2 * round);
+        }
+    });
+}
+
+#[test]
+fn issuer_that_refuses_connections_is_unreachable() {
+    run(async {
+        let port = {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            listener.local_addr().unwrap().port()
+        };
+        let clock = clock();
+        let url = format!("http://127.0.0.1:{port}/jwks");
+        let source = auth_jwt::remote::RemoteJwks::at(url).unwrap().clock(clock.clone()).lazy().unwrap();
+        assert_eq!(verdict(&source, &Key::new("a").token(&clock), &clock).await, UNAVAILABLE);
+        assert_eq!(source.status().last_error(), Some(FetchErrorKind::Unreachable));
+    });
+}

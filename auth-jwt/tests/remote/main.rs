@@ -1,0 +1,14 @@
+//! Keys that are fetched from an issuer over TCP, on a clock that is moved by hand.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test ends at the first error")]
+
+mod discovery;
+mod failure;
+mod flight;
+mod http;
+mod issuer;
+mod lifetime;
+mod set;
+mod start;
+mod support;
+mod tls;
+mod unknown;

@@ -1,0 +1,236 @@
+//! Tokens that name a key which the set lacks.
+
+use crate::support::*;
+
+#[test]
+fn key_of_a_rotation_is_fetched_when_the_first_token_names_it() {
+    run(async {
+        let world = World::new().await;
+        let source = world.source().await;
+        let next = Key::new("b");
+        world.issuer.publish(&set(&[&world.key, &next]));
+        assert_eq!(world.ask(&source, &next).await, ACCEPTED);
+        assert_eq!(world.ask_now(&source, &world.key), ACCEPTED);
+        assert_eq!((world.issuer.count(), source.status().generation()), (2, 2));
+    });
+}
+
+#[test]
+fn all_who_name_the_new_key_wait_for_the_same_fetch() {
+    run(async {
+        let world = World::new().await;
+        let source = world.source().await;
+        let next = Key::new("b");
+        world.issuer.publish(&set(&[&next]));
+        let (first, second) = tokio::join!(world.ask(&source, &next), world.ask(&source, &next));
+        assert_eq!((first, second, world.issuer.count()), (ACCEPTED, ACCEPTED, 2));
+    });
+}
+
+#[test]
+fn unknown_kid_forces_one_fetch_in_thirty_seconds() {
+    run(async {
+        let world = World::new().await;
+        let source = world.source().await;
+        assert_eq!(world.ask(&source, &Key::new("x")).await, INVALID);
+        assert_eq!(world.issuer.count(), 2);
+        world.clock.advance(30 * SECOND - MOMENT);
+        assert_eq!(world.ask_now(&source, &Key::new("y")), INVALID);
+        world.clock.advance(MOMENT);
+        assert_eq!(world.ask(&source, &Key::new("z")).await, INVALID);
+        assert_eq!(world.issuer.count(), 3);
+    });
+}
+
+#[test]
+fn slot_is_taken_before_the_fetch_and_also_if_it_fails() {
+    run(async {
+        let world = World::new().await;
+        let source = world.source().await;
+        world.issuer.fail();
+        assert_eq!(world.ask(&source, &Key::new("x")).await, INVALID);
+        assert_eq!(world.ask_now(&source, &Key::new("y")), INVALID);
+        assert_eq!(world.issuer.count(), 2);
+    });
+}
+
+#[test]
+fn token_with_a_known_key_does_not_wait_for_a_forced_fetch() {
+    run(async {
+        let world = World::new().await;
+        let source = world.source().await;
+        world.issuer.say(|_| Say::Hang(Vec::new()));
+        let stranger = Key::new("x");
+        let stranger = world.ask(&source, &stranger);
+        tokio::pin!(stranger);
+        tokio::select! {
+            biased;
+            _ = &mut stranger => panic!("the issuer says nothing"),
+            () = world.issuer.asked_times(2) => {}
+        }
+        assert_eq!(world.ask_now(&source, &world.key), ACCEPTED);
+        // Whoever names an unknown key waits 2 s, and is then judged by the set that there is.
+        world.clock.advance(2 * SECOND);
+        assert_eq!(stranger.await, INVALID);
+    });
+}
+
+#[test]
+fn forced_fetch_that_fails_puts_off_no_refresh() {
+    run(async {
+        let world = World::new().await;
+        let source = world.source().await;
+        world.clock.advance(7 * MINUTE);
+        world.issuer.fail();
+        world.ask(&source, &Key::new("x")).await;
+        assert_eq!(world.issuer.count(), 2);
+        world.issuer.publish(&set(&[&world.key]));
+        world.clock.advance(2 * MINUTE);
+        world.issuer.asked_times(3).await;
+        until(&source, |status| status.age().is_some_and(|age| age.is_zero())).await;
+    });
+}
+
+#[test]
+fn refresh_that_waits_for_its_next_try_does_not_hold_up_a_forced_fetch() {
+    run(async {
+        let world = World::new().await;
+        let source = world.source().await;
+        world.issuer.fail();
+        world.clock.advance(9 * MINUTE);
+        until(&source, |status| status.last_failure().is_some()).await;
+        let next = Key::new("b");
+        world.issuer.publish(&set(&[&next]));
+        // No time has passed, so no scheduled fetch is due.
+        assert_eq!(world.ask(&source, &next).await, ACCEPTED);
+        assert_eq!(world.issuer.count(), 3);
+    });
+}
+
+#[test]
+fn unknown_kid_is_remembered_for_sixty_seconds() {
+    run(async {
+        let world = World::new().await;
+        let source = world.source().await;
+        let stranger = Key::new("x");
+        assert_eq!(world.ask(&source, &stranger).await, INVALID);
+        world.clock.advance(MINUTE - MOMENT);
+        // The slot is free, but it is not spent on this name.
+        assert_eq!(world.ask_now(&source, &stranger), INVALID);
+        assert_eq!(world.issuer.count(), 2);
+        world.clock.advance(MOMENT);
+        assert_eq!(world.ask(&source, &stranger).await, INVALID);
+        assert_eq!(world.issuer.count(), 3);
+    });
+}
+
+#[test]
+fn kid_that_a_failed_fetch_has_looked_for_is_not_remembered() {
+    run(async {
+        let world = World::new().await;
+        let source = world.source().await;
+        let next = Key::new("b");
+        world.issuer.fail();
+        assert_eq!(world.ask(&source, &next).await, INVALID);
+        world.issuer.publish(&set(&[&next]));
+        world.clock.advance(30 * SECOND);
+        assert_eq!(world.ask(&source, &next).await, ACCEPTED);
+    });
+}
+
+#[test]
+fn token_without_kid_forces_nothing() {
+    run(async {
+        let world = World::new().await;
+        let source = world.source().await;
+        assert_eq!(world.ask_now(&source, &Key::nameless()), INVALID);
+        assert_eq!(world.issuer.count(), 1);
+    });
+}
+
+#[test]
+fn token_that_a_nameless_key_may_have_signed_forces_nothing() {
+    run(async {
+        let world = World::new().await;
+        world.issuer.publish(&set(&[&Key::nameless()]));
+        let source = world.source().await;
+        assert_eq!(world.ask_now(&source, &Key::new("x")), INVALID);
+        assert_eq!(world.issuer.count(), 1);
+    });
+}
+
+#[test]
+fn known_kid_with_a_wrong_signature_forces_nothing() {
+    run(async {
+        let world = World::new().await;
+        let source = world.source().await;
+        assert_eq!(world.ask_now(&source, &Key::new("a")), INVALID);
+        assert_eq!(world.issuer.count(), 1);
+    });
+}
+
+#[test]
+fn clock_that_is_behind_the_last_forced_fetch_shuts_no_slot() {
+    run(async {
+        let world = World::new().await;
+        let skewed = SkewedClock::new(&world.clock);
+        let source = world.builder().clock(skewed.clone()).fail_fast().await.unwrap();
+        assert_eq!(world.ask(&source, &Key::new("x")).await, INVALID);
+        skewed.set_back(HOUR);
+        assert_eq!(world.ask(&source, &Key::new("y")).await, INVALID);
+        assert_eq!(world.issuer.count(), 3);
+    });
+}
+
+/// 10,000 tokens in a minute, each with a `kid` of its own, and good ones between them.
+#[test]
+fn ten_thousand_random_kids_force_a_fetch_every_thirty_seconds_and_hurt_nobody() {
+    run(async {
+        let world = World::new().await;
+        let source = world.source().await;
+        let started = world.issuer.count();
+        let attacker = Key::new("x");
+        let attack = |n: u32| {
+            let token = attacker.token(&world.clock);
+            let (_, rest) = token.split_once('.').unwrap();
+            let header = format!(r#"{{"alg":"EdDSA","kid":"random-{n}"}}"#);
+            format!("{}.{rest}", encode(header))
+        };
+        for n in 0..10_000 {
+            assert_eq!(verdict(&source, &attack(n), &world.clock).await, INVALID);
+            if n % 10 == 0 {
+                // At once: a good token never waits for what a stranger has brought about.
+                assert_eq!(world.ask_now(&source, &world.key), ACCEPTED);
+            }
+            world.clock.advance(6 * MOMENT);
+        }
+        let forced: Vec<_> = world.issuer.asked()[started..].iter().map(|asked| asked.at).collect();
+        assert_eq!(forced.len(), 2, "at 0 s and at 30 s");
+        assert!(forced.array_windows().all(|[a, b]| b.duration_since(*a).unwrap() >= 30 * SECOND));
+    });
+}
+
+#[test]
+fn thousand_random_kids_at_once_force_one_fetch() {
+    run(async {
+        let world = World::new().await;
+        let source = world.source().await;
+        let body = ok(set(&[&world.key]).to_string());
+        world.issuer.say(move |_| Say::Held(body.clone()));
+        let crowd: Vec<_> = (0..1000)
+            .map(|n| {
+                let (source, clock) = (source.clone(), world.clock.clone());
+                let token = Key::new(&format!("random-{n}")).token(&clock);
+                tokio::spawn(async move { verdict(&source, &token, &clock).await })
+            })
+            .collect();
+        world.issuer.asked_times(2).await;
+        settle().await;
+        assert_eq!(world.ask_now(&source, &world.key), ACCEPTED);
+        world.issuer.release();
+        for stranger in crowd {
+            assert_eq!(stranger.await.unwrap(), INVALID);
+        }
+        assert_eq!(world.issuer.count(), 2);
+    });
+}
