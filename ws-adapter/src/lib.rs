@@ -78,6 +78,8 @@ mod auth;
 mod origin;
 mod payload;
 mod reject;
+mod require;
+mod resource;
 mod strip;
 mod telemetry;
 mod timer;
@@ -97,6 +99,8 @@ pub mod socketio;
 pub use self::{
     auth::{Auth, AuthLayer, ResponseBody, ResponseFuture},
     reject::{DefaultOnReject, OnReject},
+    require::{Require, RequireFuture, RequireLayer, require_scope},
+    resource::ProtectedResource,
     timer::Timer,
 };
 #[cfg(any(feature = "axum", feature = "socketio"))]

@@ -1,0 +1,219 @@
+//! What a route demands of a credential that the chain has let in.
+
+use std::{
+    fmt,
+    future::Future,
+    marker::PhantomData,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use auth_core::{Anonymous, Authenticated, Refusal, Requirement};
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, request::Parts};
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::{DefaultOnReject, OnReject, ResponseBody};
+
+/// Demands a scope of every request: 403 `insufficient_scope` without it. See [`RequireLayer`].
+///
+/// # Panics
+/// If it is no scope (RFC 6749, 3.3). It is a constant of the program, so that shows at the first start.
+#[must_use]
+pub fn require_scope<U>(scope: &'static str) -> RequireLayer<U> {
+    RequireLayer::new(Requirement::new().scope(scope))
+}
+
+/// Demands more of a request than that the chain has let it in: scopes, a recent log-in.
+///
+/// It stands inside an [`AuthLayer`](crate::AuthLayer) whose chain gives users of the type `U`, and looks at the evidence
+/// that this one leaves. A WebSocket handshake is refused with the same HTTP answer as a request, before the upgrade.
+///
+#[cfg_attr(feature = "axum", doc = "```")]
+#[cfg_attr(not(feature = "axum"), doc = "```ignore")]
+/// use std::time::Duration;
+///
+/// use auth_core::{Chain, Requirement};
+/// use axum::{Router, routing::{get, post}};
+/// use ws_adapter::{AuthLayer, RequireLayer, require_scope};
+///
+/// # let jwt = auth_jwt::Jwt::<serde_json::Value>::hs256("0123456789abcdef0123456789abcdef")?.verify(|_: serde_json::Value| async { Some(User) });
+/// # struct User;
+/// let recent = Requirement::new().scope("account").max_age(Duration::from_secs(300));
+/// let app: Router = Router::new()
+///     .route("/messages", post(|| async { "sent" }).layer(require_scope::<User>("chat:write")))
+///     .route("/password", post(|| async { "changed" }).layer(RequireLayer::<User>::new(recent)))
+///     .layer(AuthLayer::new(Chain::new().or(jwt)));
+/// # Ok::<(), auth_core::ConfigError>(())
+/// ```
+///
+/// | The request has | Answer |
+/// |---|---|
+/// | evidence that meets the [`Requirement`] | the inner service's |
+/// | evidence that does not | 403 `insufficient_scope` or 401 `insufficient_user_authentication` |
+/// | nobody, behind an optional layer | the 401 of the chain |
+/// | no layer of such a chain around it | 500, and the log names the user type |
+///
+/// # Security
+/// It is asked when a request comes or a socket opens. A socket that is refreshed with a token of less scope stays open:
+/// a handler that needs the scope later asks the evidence of its socket.
+pub struct RequireLayer<U> {
+    config: Arc<Config>,
+    user: PhantomData<fn() -> U>,
+}
+
+struct Config {
+    requirement: Requirement,
+    on_reject: Box<dyn OnReject>,
+}
+
+impl<U> RequireLayer<U> {
+    /// Demands this of every request.
+    #[must_use]
+    pub fn new(requirement: Requirement) -> Self {
+        let config = Config { requirement, on_reject: Box::new(DefaultOnReject) };
+        Self { config: Arc::new(config), user: PhantomData }
+    }
+
+    /// Sets the hook that makes the answer to what is refused. That of the [`AuthLayer`](crate::AuthLayer) is not asked.
+    #[must_use]
+    pub fn on_reject(self, hook: impl OnReject) -> Self {
+        let config = Config { requirement: self.config.requirement.clone(), on_reject: Box::new(hook) };
+        Self { config: Arc::new(config), user: PhantomData }
+    }
+}
+
+impl<U> Clone for RequireLayer<U> {
+    fn clone(&self) -> Self {
+        Self { config: Arc::clone(&self.config), user: PhantomData }
+    }
+}
+
+impl<U> fmt::Debug for RequireLayer<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequireLayer").field("requirement", &self.config.requirement).finish_non_exhaustive()
+    }
+}
+
+impl<S, U> Layer<S> for RequireLayer<U> {
+    type Service = Require<S, U>;
+
+    fn layer(&self, inner: S) -> Require<S, U> {
+        Require { inner, layer: self.clone() }
+    }
+}
+
+/// A service that demands more; made by [`RequireLayer`].
+pub struct Require<S, U> {
+    inner: S,
+    layer: RequireLayer<U>,
+}
+
+impl<S: Clone, U> Clone for Require<S, U> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), layer: self.layer.clone() }
+    }
+}
+
+impl<S, U> fmt::Debug for Require<S, U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Require").field("layer", &self.layer).finish_non_exhaustive()
+    }
+}
+
+impl<S, U, B, R> Service<Request<B>> for Require<S, U>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    U: Send + Sync + 'static,
+{
+    type Response = Response<ResponseBody<R>>;
+    type Error = S::Error;
+    type Future = RequireFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let config = &self.layer.config;
+        let state = match check::<U, B>(&config.requirement, &request) {
+            Ok(()) => State::Serving { response: self.inner.call(request) },
+            Err(refusal) => State::Refused { response: Some(config.answer(refusal, &request.into_parts().0)) },
+        };
+        RequireFuture { state }
+    }
+}
+
+fn check<U: Send + Sync + 'static, B>(requirement: &Requirement, request: &Request<B>) -> Result<(), Refusal> {
+    if let Some(user) = request.extensions().get::<Authenticated<U>>() {
+        return user.evidence().require(requirement);
+    }
+    Err(request.extensions().get::<Anonymous<U>>().map_or_else(missing_layer::<U>, |nobody| nobody.refusal().clone()))
+}
+
+fn missing_layer<U>() -> Refusal {
+    tracing::error!(
+        user = std::any::type_name::<U>(),
+        "a `RequireLayer` is for this user type, but no `AuthLayer` of such a chain is around it"
+    );
+    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error")
+}
+
+impl Config {
+    fn answer(&self, refusal: Refusal, parts: &Parts) -> Response<Bytes> {
+        tracing::debug!(status = refusal.status().as_u16(), code = refusal.code(), "refused");
+        let hook = catch_unwind(AssertUnwindSafe(|| self.on_reject.on_reject(&refusal, parts)));
+        // A hook that panics must not take the connection down. OK to assert unwind safety: nothing of it is kept.
+        let mut response = hook.unwrap_or_else(|_| {
+            tracing::error!("the hook that makes refusals panicked");
+            DefaultOnReject.on_reject(&refusal, parts)
+        });
+        refusal.apply_to(&mut response);
+        response.extensions_mut().insert(refusal);
+        response
+    }
+}
+
+pin_project! {
+    /// The future of [`Require`].
+    pub struct RequireFuture<F> {
+        #[pin]
+        state: State<F>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<F> {
+        Refused { response: Option<Response<Bytes>> },
+        Serving { #[pin] response: F },
+    }
+}
+
+impl<F, R, E> Future for RequireFuture<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+{
+    type Output = Result<Response<ResponseBody<R>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().state.project() {
+            StateProj::Refused { response } => match response.take() {
+                Some(response) => Poll::Ready(Ok(response.map(ResponseBody::refusal))),
+                // Polled again after the end, which no executor does.
+                None => Poll::Pending,
+            },
+            StateProj::Serving { response } => Poll::Ready(Ok(ready!(response.poll(cx))?.map(ResponseBody::inner))),
+        }
+    }
+}
+
+impl<F> fmt::Debug for RequireFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequireFuture").finish_non_exhaustive()
+    }
+}
