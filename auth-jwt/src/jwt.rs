@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     Algorithm, HmacSecret, JwtStrategy, KeySet, KeySource, VerifyingKey,
+    cache::Cache,
     policy::{Expiry, Policy, TokenType, without_application},
     profile::{Profile, ScopeClaim},
     source::Keys,
@@ -59,6 +60,7 @@ pub struct Jwt<C> {
     pub(crate) extractor: Box<dyn Extractor>,
     pub(crate) keys: Keys,
     pub(crate) policy: Policy,
+    pub(crate) cache: Option<Cache>,
     claims: PhantomData<fn() -> C>,
 }
 
@@ -128,6 +130,7 @@ impl<C> Jwt<C> {
             extractor: Box::new(bearer()),
             keys,
             policy,
+            cache: None,
             claims: PhantomData,
         }
     }

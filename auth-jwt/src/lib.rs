@@ -97,6 +97,7 @@
 //! [`Jwt`] has every setting, [`KeySource`] is the seam for keys that come and go, [`Signer`] makes tokens.
 
 mod algorithm;
+mod cache;
 mod jwt;
 mod key;
 mod policy;

@@ -7,7 +7,7 @@ use auth_core::{
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Jwt, UnverifiedToken,
+    Algorithm, Jwt, KeySet, UnverifiedToken,
     source::Keys,
     token::{Compact, Header, RawClaims, Refused},
 };
@@ -47,13 +47,15 @@ where
         let algorithm = policy.check_header(&header)?;
 
         match &self.jwt.keys {
-            Keys::Fixed(keys) => compact.verify(keys, algorithm, header.kid.as_deref())?,
+            Keys::Fixed(keys) => {
+                self.check_signature(&compact, token, keys, (algorithm, header.kid.as_deref()), request)?
+            }
             Keys::Source(source) => {
                 let kid = header.kid.as_deref();
                 let unverified = UnverifiedToken { token, algorithm, kid, issuer: claims.issuer()? };
                 let keys = source.keys(&unverified, request).await.map_err(Stop::Failed)?;
                 let keys = keys.ok_or(Refused::Foreign("no keys are known for the issuer of the token"))?;
-                compact.verify(&keys, algorithm, kid)?;
+                self.check_signature(&compact, token, &keys, (algorithm, kid), request)?;
             }
         }
 
@@ -85,6 +87,33 @@ where
             accept = accept.extra(login);
         }
         Ok(accept)
+    }
+
+    /// Checks the signature, or remembers that it was right.
+    fn check_signature(
+        &self,
+        compact: &Compact<'_>,
+        token: &str,
+        keys: &KeySet,
+        (algorithm, kid): (Algorithm, Option<&str>),
+        request: &AuthRequest<'_>,
+    ) -> Result<(), Refused> {
+        let Some(cache) = self.jwt.cache.as_ref().filter(|_| !keys.is_hmac()) else {
+            return compact.verify(keys, algorithm, kid);
+        };
+        let seen = cache.seen(keys, token);
+        if !cache.knows(&seen, request.now()) {
+            compact.verify(keys, algorithm, kid)?;
+            cache.remember(&seen, request.now());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+impl<C, V, M> JwtStrategy<C, V, M> {
+    pub(crate) fn cache(&self) -> Option<&crate::cache::Cache> {
+        self.jwt.cache.as_ref()
     }
 }
 

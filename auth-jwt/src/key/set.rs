@@ -1,3 +1,5 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use auth_core::ConfigError;
 
 use super::{Jwk, Verifier, VerifyingKey};
@@ -17,7 +19,18 @@ use crate::{
 /// A key fits if the token's algorithm is one of its own. Where two fit, the token is refused, rather than tried with
 /// one after the other: give keys names.
 #[derive(Clone, Debug)]
-pub struct KeySet(Vec<VerifyingKey>);
+pub struct KeySet(Vec<VerifyingKey>, Generation);
+
+/// Tells sets of keys apart, so that nothing is known of a set that was learnt with another. Clones hold the same keys.
+#[derive(Clone, Copy, Debug)]
+struct Generation(u64);
+
+impl Generation {
+    fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
 
 impl KeySet {
     /// A set of these keys.
@@ -37,7 +50,7 @@ impl KeySet {
             (true, false) => Err(ConfigError::new(
                 "the key set mixes HMAC secrets and public keys: make two strategies of it, one for each kind",
             )),
-            _ => Ok(Self(keys)),
+            _ => Ok(Self(keys, Generation::next())),
         }
     }
 
@@ -90,6 +103,15 @@ impl KeySet {
         self.0.iter().any(|key| key.kid().is_none() && key.verifier(algorithm).is_some())
     }
 
+    /// A number that no other set of this process has.
+    pub(crate) fn generation(&self) -> u64 {
+        self.1.0
+    }
+
+    pub(crate) fn is_hmac(&self) -> bool {
+        self.0.iter().all(VerifyingKey::is_hmac)
+    }
+
     pub(crate) fn choose(&self, algorithm: Algorithm, kid: Option<&str>) -> Result<&Verifier, Refused> {
         let named = kid.and_then(|kid| self.0.iter().find(|key| key.kid() == Some(kid)));
         if let Some(key) = named {
@@ -107,6 +129,6 @@ impl KeySet {
 
 impl From<VerifyingKey> for KeySet {
     fn from(key: VerifyingKey) -> Self {
-        Self(vec![key])
+        Self(vec![key], Generation::next())
     }
 }

@@ -7,6 +7,7 @@
 )]
 
 mod attacks;
+mod cache;
 mod challenge;
 mod claims;
 mod keys;

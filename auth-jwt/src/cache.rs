@@ -1,0 +1,227 @@
+//! Remembers that signatures were right.
+
+use std::{
+    collections::HashMap,
+    mem,
+    sync::{Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use auth_core::ConfigError;
+use aws_lc_rs::{hmac, rand};
+
+use crate::{Jwt, KeySet};
+
+/// How long a signature is remembered.
+const LIFETIME: Duration = Duration::from_secs(60);
+
+/// Locks, so that threads seldom wait for each other.
+const SHARDS: usize = 16;
+
+impl<C> Jwt<C> {
+    /// Remembers for 60 s that a token's signature was right, of so many tokens at most, so that a client that comes often
+    /// pays once for an RSA or ECDSA signature.
+    ///
+    /// It remembers nothing else: times, issuer, audience, revocation and the verify callback are looked at each time, and
+    /// other keys (a rotation, a key that is withdrawn) make all that was remembered worthless. So the answer is at every
+    /// instant the one that it would be without. What is kept of a token is an HMAC under a key of this process, 32
+    /// bytes; refusals leave nothing.
+    ///
+    /// Tokens of HMAC keys are not remembered, since their signature costs no more than the memory does.
+    ///
+    /// # Errors
+    /// If the system has no random numbers.
+    pub fn cache_signatures(mut self, tokens: usize) -> Result<Self, ConfigError> {
+        self.cache = Some(Cache::new(tokens)?);
+        Ok(self)
+    }
+}
+
+/// Which signatures were right under which keys. Each verifier has a cache, and a random key, of its own.
+pub(crate) struct Cache {
+    key: hmac::Key,
+    shards: [Mutex<Shard>; SHARDS],
+}
+
+/// A token under one generation of keys.
+pub(crate) struct Seen([u8; 32]);
+
+/// Two halves: when the younger is full, it becomes the older, and the older is dropped. So what is remembered is
+/// bounded, and nothing has to be searched for what is old.
+struct Shard {
+    half: usize,
+    young: HashMap<[u8; 32], SystemTime>,
+    old: HashMap<[u8; 32], SystemTime>,
+}
+
+impl Cache {
+    fn new(tokens: usize) -> Result<Self, ConfigError> {
+        let mut key = [0; 32];
+        rand::fill(&mut key).map_err(|_| ConfigError::new("the system has no random numbers: see to that first"))?;
+        let half = tokens.div_ceil(SHARDS * 2);
+        let shard = || Mutex::new(Shard { half, young: HashMap::new(), old: HashMap::new() });
+        Ok(Self { key: hmac::Key::new(hmac::HMAC_SHA256, &key), shards: std::array::from_fn(|_| shard()) })
+    }
+
+    pub(crate) fn seen(&self, keys: &KeySet, token: &str) -> Seen {
+        let mut context = hmac::Context::with_key(&self.key);
+        context.update(&keys.generation().to_be_bytes());
+        context.update(token.as_bytes());
+        // OK because the tag of this hash has 32 bytes.
+        Seen(context.sign().as_ref().try_into().unwrap_or_default())
+    }
+
+    /// Whether the signature was found to be right in the last 60 s. A clock that was set back forgets.
+    pub(crate) fn knows(&self, seen: &Seen, now: SystemTime) -> bool {
+        self.with_shard(seen, |shard| {
+            let at = shard.young.get(&seen.0).or_else(|| shard.old.get(&seen.0));
+            at.is_some_and(|&at| is_fresh(at, now))
+        })
+    }
+
+    pub(crate) fn remember(&self, seen: &Seen, now: SystemTime) {
+        self.with_shard(seen, |shard| {
+            if shard.half == 0 {
+                return;
+            }
+            if shard.young.len() >= shard.half {
+                shard.old = mem::take(&mut shard.young);
+            }
+            shard.young.insert(seen.0, now);
+        });
+    }
+
+    fn with_shard<T>(&self, seen: &Seen, f: impl FnOnce(&mut Shard) -> T) -> T
+    where
+        T: Default,
+    {
+        let [first, ..] = seen.0;
+        let shard = self.shards.get(usize::from(first) % SHARDS);
+        shard.map_or_else(T::default, |shard| f(&mut shard.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        let len = |shard: &Mutex<Shard>| shard.lock().map(|shard| shard.young.len() + shard.old.len()).unwrap();
+        self.shards.iter().map(len).sum()
+    }
+}
+
+fn is_fresh(at: SystemTime, now: SystemTime) -> bool {
+    now.duration_since(at).is_ok_and(|age| age < LIFETIME)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::pin,
+        task::{Context, Poll, Waker},
+    };
+
+    use auth_core::{AuthRequest, Chain, Transport, extract};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{Algorithm, Signer, SigningKey};
+
+    const P256: &[u8] = include_bytes!("../tests/keys/p256.pem");
+
+    fn now() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)
+    }
+
+    fn signing() -> SigningKey {
+        SigningKey::from_pem(Algorithm::ES256, P256).unwrap()
+    }
+
+    fn keys() -> KeySet {
+        signing().verifying_key().unwrap().into()
+    }
+
+    fn token() -> String {
+        Signer::new(signing()).sign(&json!({ "exp": 1_700_000_600 })).unwrap().expose().to_owned()
+    }
+
+    /// The token with another signature.
+    fn forged() -> String {
+        let token = token();
+        let (input, _) = token.rsplit_once('.').unwrap();
+        format!("{input}.{}", "A".repeat(86))
+    }
+
+    fn jwt(keys: KeySet) -> Jwt<Value> {
+        Jwt::keys(keys).extract(extract::header("x-token")).cache_signatures(100).unwrap()
+    }
+
+    /// Whether a strategy of this verifier accepts the token, and how much it remembers then.
+    fn ask(jwt: Jwt<Value>, token: &str, now: SystemTime) -> (bool, usize) {
+        let strategy = std::sync::Arc::new(jwt.verify(|_: Value| async { Some(()) }));
+        let chain = Chain::new().or(std::sync::Arc::clone(&strategy));
+        let (parts, ()) = http::Request::builder().header("x-token", token).body(()).unwrap().into_parts();
+        let request = AuthRequest::new(&parts, Transport::Http, now);
+        let accepted = match pin!(chain.authenticate(&request)).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(result) => result.is_ok(),
+            Poll::Pending => unreachable!("nothing waits"),
+        };
+        (accepted, strategy.cache().unwrap().len())
+    }
+
+    #[test]
+    fn good_signature_is_remembered_and_a_refusal_is_not() {
+        assert_eq!(ask(jwt(keys()), &token(), now()), (true, 1));
+        assert_eq!(ask(jwt(keys()), &forged(), now()), (false, 0));
+    }
+
+    #[test]
+    fn signature_of_a_token_that_is_refused_for_its_claims_is_remembered_as_such() {
+        assert_eq!(ask(jwt(keys()), &token(), now() + Duration::from_secs(700)), (false, 1));
+    }
+
+    #[test]
+    fn hmac_is_not_remembered() {
+        let signer = Signer::hs256("0123456789abcdef0123456789abcdef").unwrap();
+        let token = signer.sign(&json!({ "exp": 1_700_000_600 })).unwrap();
+        let jwt = Jwt::hs256("0123456789abcdef0123456789abcdef").unwrap().extract(extract::header("x-token"));
+        assert_eq!(ask(jwt.cache_signatures(100).unwrap(), token.expose(), now()), (true, 0));
+    }
+
+    /// What was never right is said to be, which shows when the memory is asked.
+    #[test]
+    fn memory_ends_after_60_seconds_with_other_keys_and_with_a_clock_set_back() {
+        let accepts = |keys: KeySet, remembered: &KeySet, now: SystemTime| {
+            let jwt = jwt(keys);
+            let cache = jwt.cache.as_ref().unwrap();
+            cache.remember(&cache.seen(remembered, &forged()), self::now());
+            ask(jwt, &forged(), now).0
+        };
+        let ours = keys();
+        assert!(accepts(ours.clone(), &ours, now()));
+        assert!(accepts(ours.clone(), &ours, now() + Duration::from_millis(59_999)));
+        assert!(!accepts(ours.clone(), &ours, now() + Duration::from_secs(60)));
+        assert!(!accepts(ours.clone(), &ours, now() - Duration::from_millis(1)));
+        // The same keys, read anew.
+        assert!(!accepts(ours, &keys(), now()));
+    }
+
+    #[test]
+    fn memory_of_one_verifier_is_not_anothers() {
+        let (one, other) = (Cache::new(10).unwrap(), Cache::new(10).unwrap());
+        let ours = keys();
+        assert_ne!(one.seen(&ours, &token()).0, other.seen(&ours, &token()).0);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_keeps_what_came_last() {
+        let cache = Cache::new(64).unwrap();
+        let ours = keys();
+        for i in 0..10_000 {
+            let seen = cache.seen(&ours, &i.to_string());
+            cache.remember(&seen, now());
+            assert!(cache.knows(&seen, now()), "{i}");
+        }
+        assert!(cache.len() <= 64, "{}", cache.len());
+        let nothing = Cache::new(0).unwrap();
+        nothing.remember(&nothing.seen(&ours, "a"), now());
+        assert_eq!(nothing.len(), 0);
+    }
+}
