@@ -117,7 +117,7 @@ pub use self::{
     jwt::Jwt,
     key::{KeySet, VerifyingKey},
     secret::HmacSecret,
-    signer::{SignError, SignErrorKind, Signer, SigningKey},
+    signer::{SignError, SignErrorKind, Signer, SigningKey, SigningKeys},
     source::{KeySource, UnverifiedToken},
     strategy::JwtStrategy,
 };

@@ -13,6 +13,8 @@ use serde_json::Value;
 
 use crate::{
     KeySet, SigningKey, VerifyingKey,
+    algorithm::Family,
+    key::{Jwk, PublicMembers},
     token::{Compact, Header},
 };
 
@@ -135,6 +137,27 @@ fn rfc_signatures() {
         assert_eq!(accepted, expected, "{}", example["id"]);
     }
     assert_eq!(examples.len(), 6);
+}
+
+/// RFC 7638, 3.1, RFC 8037, A.3.
+#[test]
+fn rfc_thumbprints() {
+    let Some(file) = vectors("rfc/examples.json") else { return };
+    let examples = list(&file["jwk_thumbprint_sha256"]);
+    for example in examples {
+        let jwk = example["key"].to_string();
+        assert_eq!(example["thumbprint"], thumbprint(&jwk), "{example}");
+    }
+    assert!(!examples.is_empty());
+}
+
+fn thumbprint(jwk: &str) -> String {
+    let jwk = Jwk::parse(jwk).unwrap();
+    let members = match jwk.family().unwrap() {
+        Family::Rsa => PublicMembers::of_rsa(&jwk.rsa().unwrap()),
+        family => PublicMembers::of_curve(family, &jwk.point(family).unwrap()).unwrap(),
+    };
+    members.thumbprint()
 }
 
 /// Runs all cases and gives their number.

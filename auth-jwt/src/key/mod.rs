@@ -4,6 +4,7 @@ mod check;
 mod jwk;
 mod pem;
 mod set;
+mod thumbprint;
 
 use std::{fmt, sync::Arc};
 
@@ -15,6 +16,7 @@ pub(crate) use self::{
     check::{RsaComponents, hmac_key},
     jwk::Jwk,
     pem::{PrivateDer, not_a_private_key},
+    thumbprint::PublicMembers,
 };
 use crate::{Algorithm, HmacSecret, algorithm::Family};
 

@@ -14,7 +14,7 @@ use aws_lc_rs::{
 use crate::{
     Algorithm, HmacSecret, VerifyingKey,
     algorithm::Family,
-    key::{Jwk, PrivateDer, RsaComponents, Verifier, hmac_key},
+    key::{Jwk, PrivateDer, PublicMembers, RsaComponents, Verifier, hmac_key},
 };
 
 /// A key that signs, with one algorithm. The same rules hold as for a [`VerifyingKey`]: a weak one does not build.
@@ -153,6 +153,26 @@ impl SigningKey {
             Material::Ed25519(pair) => VerifyingKey::from_der(self.algorithm, pair.public_key().as_ref())?,
         };
         Ok(if let Some(kid) = &self.kid { key.with_kid(kid) } else { key })
+    }
+
+    /// The thumbprint of the public half (RFC 7638) with SHA-256, in base64url: a name for the key that everybody finds by
+    /// themselves. An HMAC key has none, since it would tell of the secret.
+    #[must_use]
+    pub fn thumbprint(&self) -> Option<String> {
+        self.public_members().map(|members| members.thumbprint())
+    }
+
+    /// `None` for an HMAC key.
+    pub(super) fn public_members(&self) -> Option<PublicMembers> {
+        let family = self.algorithm.family();
+        match &self.material {
+            Material::Hmac(_) => None,
+            Material::Rsa(pair, _) => {
+                RsaComponents::from_der(pair.public_key().as_ref()).ok().map(|key| PublicMembers::of_rsa(&key))
+            }
+            Material::Ec(pair) => PublicMembers::of_curve(family, pair.public_key().as_ref()),
+            Material::Ed25519(pair) => PublicMembers::of_curve(family, pair.public_key().as_ref()),
+        }
     }
 
     /// `None` if the backend fails.

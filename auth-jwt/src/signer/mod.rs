@@ -1,6 +1,7 @@
 //! Makes tokens.
 
 mod key;
+mod keys;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -10,7 +11,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-pub use self::key::SigningKey;
+pub use self::{key::SigningKey, keys::SigningKeys};
 use crate::{Algorithm, HmacSecret};
 
 /// Makes signed tokens (RFC 7515, 7.1).
@@ -30,18 +31,34 @@ use crate::{Algorithm, HmacSecret};
 /// Tokens are given as [`Secret`]: who holds one is let in.
 #[derive(Clone)]
 pub struct Signer {
-    key: SigningKey,
+    keys: Keys,
     typ: String,
     issuer: Option<String>,
     audiences: Vec<String>,
     clock: Arc<dyn Clock>,
 }
 
+#[derive(Clone, Debug)]
+enum Keys {
+    One(SigningKey),
+    Rotating(SigningKeys),
+}
+
 impl Signer {
     /// Signs with this key.
     #[must_use]
     pub fn new(key: SigningKey) -> Self {
-        Self { key, typ: "JWT".into(), issuer: None, audiences: Vec::new(), clock: Arc::new(SystemClock) }
+        Self::with(Keys::One(key))
+    }
+
+    /// Signs with the one of these keys that is active when a token is made.
+    #[must_use]
+    pub fn rotating(keys: &SigningKeys) -> Self {
+        Self::with(Keys::Rotating(keys.clone()))
+    }
+
+    fn with(keys: Keys) -> Self {
+        Self { keys, typ: "JWT".into(), issuer: None, audiences: Vec::new(), clock: Arc::new(SystemClock) }
     }
 
     /// Signs with HS256 and this secret.
@@ -123,14 +140,22 @@ impl Signer {
     }
 
     fn encode(&self, claims: Map<String, Value>) -> Result<Secret, SignError> {
-        let mut header = json!({ "alg": self.key.algorithm().name(), "typ": self.typ });
-        if let (Some(header), Some(kid)) = (header.as_object_mut(), self.key.kid()) {
+        let rotating;
+        let key = match &self.keys {
+            Keys::One(key) => key,
+            Keys::Rotating(keys) => {
+                rotating = keys.active().ok_or(SignErrorKind::Backend)?;
+                &rotating
+            }
+        };
+        let mut header = json!({ "alg": key.algorithm().name(), "typ": self.typ });
+        if let (Some(header), Some(kid)) = (header.as_object_mut(), key.kid()) {
             header.insert("kid".into(), kid.into());
         }
         let mut token = URL_SAFE_NO_PAD.encode(header.to_string());
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(Value::Object(claims).to_string(), &mut token);
-        let signature = self.key.sign(token.as_bytes()).ok_or(SignErrorKind::Backend)?;
+        let signature = key.sign(token.as_bytes()).ok_or(SignErrorKind::Backend)?;
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut token);
         Ok(Secret::new(token))
@@ -139,7 +164,7 @@ impl Signer {
 
 impl fmt::Debug for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Signer").field("key", &self.key).finish_non_exhaustive()
+        f.debug_struct("Signer").field("keys", &self.keys).finish_non_exhaustive()
     }
 }
 

@@ -1,6 +1,6 @@
 //! No secret in what is printed.
 
-use auth_jwt::{Algorithm, HmacSecret, Jwt, KeySet, Signer, SigningKey, VerifyingKey};
+use auth_jwt::{Algorithm, HmacSecret, Jwt, KeySet, Signer, SigningKey, SigningKeys, VerifyingKey};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -15,6 +15,7 @@ fn debug_shows_no_secret() {
         format!("{:?}", HmacSecret::from(MARKER)),
         format!("{signing:?}"),
         format!("{:?}", Signer::new(signing.clone())),
+        format!("{:?}", SigningKeys::new(signing.clone().with_kid("a")).unwrap()),
         format!("{verifying:?}"),
         format!("{:?}", KeySet::from(verifying.clone())),
         format!("{:?}", Jwt::<Value>::key(verifying.clone())),

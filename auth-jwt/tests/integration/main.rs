@@ -17,6 +17,7 @@ mod parsing;
 mod passport;
 mod profiles;
 mod properties;
+mod rotation;
 mod signer;
 mod source;
 mod support;

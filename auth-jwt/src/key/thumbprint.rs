@@ -1,0 +1,45 @@
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
+use super::RsaComponents;
+use crate::algorithm::Family;
+
+/// What makes a public key the key that it is (RFC 7638, 3.2): its members and nothing beside, sorted by name.
+pub(crate) struct PublicMembers(Vec<(&'static str, String)>);
+
+impl PublicMembers {
+    pub(crate) fn of_rsa(key: &RsaComponents) -> Self {
+        Self(vec![("e", encode(&key.e)), ("kty", "RSA".into()), ("n", encode(&key.n))])
+    }
+
+    /// Of an uncompressed point, or of the 32 bytes of Ed25519; `None` if it is neither.
+    pub(crate) fn of_curve(family: Family, public: &[u8]) -> Option<Self> {
+        let (crv, len) = match family {
+            Family::P256 => ("P-256", 32),
+            Family::P384 => ("P-384", 48),
+            Family::Ed25519 => {
+                let members = vec![("crv", "Ed25519".into()), ("kty", "OKP".into()), ("x", encode(public))];
+                return (public.len() == 32).then_some(Self(members));
+            }
+            Family::Hmac | Family::Rsa => return None,
+        };
+        let (x, y) = public.strip_prefix(&[4])?.split_at_checked(len)?;
+        let members = vec![("crv", crv.into()), ("kty", "EC".into()), ("x", encode(x)), ("y", encode(y))];
+        (y.len() == len).then_some(Self(members))
+    }
+
+    /// SHA-256 over the members, in base64url.
+    pub(crate) fn thumbprint(&self) -> String {
+        // Names and values have nothing to escape.
+        let members: Vec<_> = self.0.iter().map(|(name, value)| format!(r#""{name}":"{value}""#)).collect();
+        encode(digest(&SHA256, format!("{{{}}}", members.join(",")).as_bytes()))
+    }
+
+    pub(crate) fn into_members(self) -> impl Iterator<Item = (&'static str, String)> {
+        self.0.into_iter()
+    }
+}
+
+fn encode(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
