@@ -7,7 +7,7 @@ use auth_core::{
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Algorithm, HmacSecret, JwtStrategy, KeySet, KeySource, VerifyingKey,
+    Algorithm, HmacSecret, JwtStrategy, KeySet, KeySource, TrustedIssuers, VerifyingKey,
     cache::Cache,
     policy::{Expiry, Policy, TokenType, without_application},
     profile::{Profile, ScopeClaim},
@@ -102,6 +102,17 @@ impl<C> Jwt<C> {
     /// Tokens whose keys are not known yet.
     pub fn key_source(source: impl KeySource) -> Self {
         Self::new(Keys::Source(Box::new(source)))
+    }
+
+    /// Tokens of these issuers, each with keys, algorithms and audience of its own.
+    ///
+    /// It names them all as [`issuer`](Self::issuer) does: a token of another is left to the next strategy of the
+    /// chain, and one without `iss` is refused.
+    pub fn trusted_issuers(issuers: TrustedIssuers) -> Self {
+        let names: Vec<_> = issuers.names().map(str::to_owned).collect();
+        let mut jwt = Self::key_source(issuers);
+        jwt.policy.issuers = names;
+        jwt
     }
 
     fn new(keys: Keys) -> Self {
@@ -214,8 +225,8 @@ impl<C> Jwt<C> {
     /// A token of another issuer is left to the next strategy of the chain; a token without one is refused.
     ///
     /// # Security
-    /// With several issuers, each of them can sign for the others. Where their keys differ, make a strategy for each,
-    /// or a [`KeySource`].
+    /// With several issuers, each of them can sign for the others. Where their keys differ, use
+    /// [`trusted_issuers`](Self::trusted_issuers), or make a strategy for each.
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.policy.issuers.push(issuer.into());
         self

@@ -118,6 +118,6 @@ pub use self::{
     key::{KeySet, VerifyingKey},
     secret::HmacSecret,
     signer::{SignError, SignErrorKind, Signer, SigningKey, SigningKeys},
-    source::{KeySource, UnverifiedToken},
+    source::{Demands, KeyFile, KeySource, ReloadableKeys, TrustedIssuer, TrustedIssuers, UnverifiedToken},
     strategy::JwtStrategy,
 };

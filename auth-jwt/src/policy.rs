@@ -78,14 +78,20 @@ impl Policy {
         if fits { Ok(algorithm) } else { Err(Refused::Invalid("the token is of another type")) }
     }
 
-    /// The claims of a token whose signature is right.
-    pub(crate) fn check_claims(&self, claims: &RegisteredClaims<'_>, now: SystemTime) -> Result<Checked, Refused> {
+    /// The claims of a token whose signature is right. If the source of its key demands an audience, that one counts.
+    pub(crate) fn check_claims(
+        &self,
+        claims: &RegisteredClaims<'_>,
+        demanded: Option<&[String]>,
+        now: SystemTime,
+    ) -> Result<Checked, Refused> {
+        let audiences = demanded.unwrap_or(&self.audiences);
         let end = self.check_times(claims, now)?;
         match &claims.aud {
-            None if self.audiences.is_empty() => {}
+            None if audiences.is_empty() => {}
             // A token for somebody must be refused by everybody else (RFC 7519, 4.1.3).
-            Some(_) if self.audiences.is_empty() && self.ignore_audience => {}
-            Some(aud) if self.audiences.iter().any(|own| aud.contains(own)) => {}
+            Some(_) if audiences.is_empty() && self.ignore_audience => {}
+            Some(aud) if audiences.iter().any(|own| aud.contains(own)) => {}
             _ => return Err(Refused::Invalid("the token is for another audience, or for none")),
         }
         let is = |wanted: &Option<String>, found: Option<&str>| wanted.is_none() || wanted.as_deref() == found;
@@ -98,7 +104,7 @@ impl Policy {
         if self.nonce.is_some() && self.nonce.as_deref() != claims.profile.nonce()? {
             return Err(Refused::Invalid("the token has another nonce"));
         }
-        self.profile.check(claims, &self.audiences)?;
+        self.profile.check(claims, audiences)?;
         // Who presents such a token has to prove that a key is theirs (RFC 7800), and nobody has asked.
         if claims.cnf.is_some() {
             return Err(Refused::Invalid("the token is bound to a key, and possession of it is not proven"));

@@ -1,7 +1,16 @@
+mod file;
+mod issuers;
+mod reloadable;
+
 use std::{fmt, sync::Arc};
 
 use auth_core::{AuthRequest, BoxError, async_trait};
 
+pub use self::{
+    file::KeyFile,
+    issuers::{TrustedIssuer, TrustedIssuers},
+    reloadable::ReloadableKeys,
+};
 use crate::{Algorithm, KeySet};
 
 /// Where keys come from that are not known when the strategy is built: fetched, rotated, or chosen by tenant.
@@ -41,6 +50,49 @@ pub trait KeySource: Send + Sync + 'static {
         token: &UnverifiedToken<'_>,
         request: &AuthRequest<'_>,
     ) -> Result<Option<Arc<KeySet>>, BoxError>;
+
+    /// What the token must be like beside what the strategy demands of all; nothing, if it is not told.
+    ///
+    /// It is asked before [`keys`](Self::keys) is.
+    fn demands(&self, token: &UnverifiedToken<'_>) -> Demands<'_> {
+        let _ = token;
+        Demands::default()
+    }
+}
+
+/// Fixed keys, where a source is wanted.
+#[async_trait]
+impl KeySource for Arc<KeySet> {
+    async fn keys(&self, _: &UnverifiedToken<'_>, _: &AuthRequest<'_>) -> Result<Option<Self>, BoxError> {
+        Ok(Some(Self::clone(self)))
+    }
+}
+
+/// What a [`KeySource`] demands of the tokens of one issuer; the default demands nothing.
+#[derive(Clone, Copy, Debug, Default)]
+#[must_use = "demands do nothing before a source gives them"]
+pub struct Demands<'a> {
+    pub(crate) audiences: Option<&'a [String]>,
+    algorithms: Option<&'a [Algorithm]>,
+}
+
+impl<'a> Demands<'a> {
+    /// One of these audiences, in the place of those that the strategy has. If the list is empty, no token that names
+    /// an audience is good.
+    pub fn audiences(mut self, audiences: &'a [String]) -> Self {
+        self.audiences = Some(audiences);
+        self
+    }
+
+    /// One of these algorithms; it must be one that the strategy allows as well.
+    pub fn algorithms(mut self, algorithms: &'a [Algorithm]) -> Self {
+        self.algorithms = Some(algorithms);
+        self
+    }
+
+    pub(crate) fn allow(&self, algorithm: Algorithm) -> bool {
+        self.algorithms.is_none_or(|allowed| allowed.contains(&algorithm))
+    }
 }
 
 /// What a token says of itself, before anything of it is proven. It may choose keys, and nothing else.

@@ -7,7 +7,7 @@ use auth_core::{
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Algorithm, Jwt, KeySet, UnverifiedToken,
+    Algorithm, Demands, Jwt, KeySet, UnverifiedToken,
     source::Keys,
     token::{Compact, Header, RawClaims, Refused},
 };
@@ -46,6 +46,7 @@ where
         policy.check_issuer(&claims)?;
         let algorithm = policy.check_header(&header)?;
 
+        let mut demands = Demands::default();
         match &self.jwt.keys {
             Keys::Fixed(keys) => {
                 self.check_signature(&compact, token, keys, (algorithm, header.kid.as_deref()), request)?
@@ -53,6 +54,10 @@ where
             Keys::Source(source) => {
                 let kid = header.kid.as_deref();
                 let unverified = UnverifiedToken { token, algorithm, kid, issuer: claims.issuer()? };
+                demands = source.demands(&unverified);
+                if !demands.allow(algorithm) {
+                    return Err(Refused::Invalid("the algorithm is not allowed to the issuer").into());
+                }
                 let keys = source.keys(&unverified, request).await.map_err(Stop::Failed)?;
                 let keys = keys.ok_or(Refused::Foreign("no keys are known for the issuer of the token"))?;
                 self.check_signature(&compact, token, &keys, (algorithm, kid), request)?;
@@ -60,7 +65,7 @@ where
         }
 
         let claims = claims.typed()?;
-        let checked = policy.check_claims(&claims, request.now())?;
+        let checked = policy.check_claims(&claims, demands.audiences, request.now())?;
         let typed = serde_json::from_slice(compact.payload());
         // The error is dropped, since its text may repeat the claims.
         let typed = typed.map_err(|_| Refused::Invalid("the claims do not fit their type"))?;
