@@ -43,3 +43,5 @@ mod websocket {}
 mod security {}
 #[doc = include_str!("../../docs/socketio.md")]
 mod socketio {}
+#[doc = include_str!("../../docs/remote-keys.md")]
+mod remote_keys {}
