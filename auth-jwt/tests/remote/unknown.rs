@@ -125,6 +125,24 @@ fn unknown_kid_is_remembered_for_sixty_seconds() {
 }
 
 #[test]
+fn unknown_kid_that_is_remembered_waits_for_no_fetch() {
+    run(async {
+        let world = World::new().await;
+        let source = world.source().await;
+        let (stranger, another) = (Key::new("x"), Key::new("y"));
+        assert_eq!(world.ask(&source, &stranger).await, INVALID);
+        world.issuer.say(|_| Say::Hang(Vec::new()));
+        world.clock.advance(30 * SECOND);
+        tokio::select! {
+            biased;
+            _ = world.ask(&source, &another) => panic!("the issuer says nothing"),
+            () = world.issuer.asked_times(3) => {}
+        }
+        assert_eq!(world.ask_now(&source, &stranger), INVALID);
+    });
+}
+
+#[test]
 fn kid_that_a_failed_fetch_has_looked_for_is_not_remembered() {
     run(async {
         let world = World::new().await;
