@@ -20,6 +20,27 @@ fn last_good_set_counts_for_an_hour_more_and_then_it_is_503() {
 }
 
 #[test]
+fn last_good_set_counts_when_the_issuer_keeps_a_caller_waiting() {
+    run(async {
+        let world = World::new().await;
+        let source = world.source().await;
+        world.issuer.say(|_| Say::Hang(Vec::new()));
+        // The lifetime is over before anything could be fetched.
+        world.clock.advance(11 * MINUTE);
+        let nameless = Key::nameless();
+        let callers = async { tokio::join!(world.ask(&source, &world.key), world.ask(&source, &nameless)) };
+        tokio::pin!(callers);
+        tokio::select! {
+            biased;
+            _ = &mut callers => panic!("the issuer says nothing"),
+            () = world.issuer.asked_times(2) => {}
+        }
+        world.clock.advance(2 * SECOND);
+        assert_eq!(callers.await, (ACCEPTED, INVALID));
+    });
+}
+
+#[test]
 fn nobody_waits_for_an_issuer_that_is_known_to_be_down() {
     run(async {
         let world = World::new().await;
