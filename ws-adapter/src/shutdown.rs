@@ -81,11 +81,14 @@ impl ShutdownWatch {
         !self.is_told && self.begun.borrow().is_some()
     }
 
-    /// Waits until it begins, or begins anew, and tells over how long the sockets are to be closed.
+    /// Waits until it begins, or begins anew, and tells over how long the sockets are to be closed. It may be dropped and
+    /// called again.
     pub(crate) async fn begun(&mut self) -> Duration {
         loop {
-            let spread = *self.begun.borrow_and_update();
-            if let Some(spread) = spread.filter(|_| !self.is_told) {
+            // Seen only where it is told: another beginning that comes in between must not be missed.
+            if !self.is_told
+                && let Some(spread) = *self.begun.borrow_and_update()
+            {
                 self.is_told = true;
                 return spread;
             }
