@@ -27,8 +27,9 @@ pub(crate) trait End: Send + Sync {
     fn end(&self, close: Close);
 }
 
-/// The evidence of whatever user type.
-pub(crate) struct Credential(Box<dyn AsEvidence>);
+/// The evidence of whatever user type. Clones are one credential.
+#[derive(Clone)]
+pub(crate) struct Credential(Arc<dyn AsEvidence>);
 
 trait AsEvidence: Send + Sync {
     fn evidence(&self) -> &Evidence;
@@ -42,7 +43,12 @@ impl<U: Send + Sync> AsEvidence for Authenticated<U> {
 
 impl Credential {
     pub(crate) fn of<U: Send + Sync + 'static>(user: &Authenticated<U>) -> Self {
-        Self(Box::new(user.clone()))
+        Self(Arc::new(user.clone()))
+    }
+
+    #[cfg(feature = "socketio")]
+    pub(crate) fn evidence(&self) -> &Evidence {
+        self.0.evidence()
     }
 }
 
@@ -117,6 +123,12 @@ impl Registration {
     #[cfg(feature = "socketio")]
     pub(crate) fn add(&self, credential: Credential) {
         self.change(|credentials| credentials.push(credential));
+    }
+
+    /// A credential holds no more.
+    #[cfg(feature = "socketio")]
+    pub(crate) fn remove(&self, credential: &Credential) {
+        self.change(|credentials| credentials.retain(|other| !Arc::ptr_eq(&other.0, &credential.0)));
     }
 
     /// Changes what was accepted over the connection.
