@@ -119,16 +119,26 @@ impl Registration {
         self.connections.make_room(&self.member);
     }
 
+    /// Leaves before it is dropped: whatever holds it still, it counts no more, and nobody can ask it to end.
+    pub(crate) fn leave(&self) {
+        self.connections.remove(&self.member);
+    }
+
     /// One more credential was accepted over the connection.
     #[cfg(feature = "socketio")]
     pub(crate) fn add(&self, credential: Credential) {
         self.change(|credentials| credentials.push(credential));
     }
 
-    /// A credential holds no more.
+    /// A credential holds no more; tells whether none is left.
     #[cfg(feature = "socketio")]
-    pub(crate) fn remove(&self, credential: &Credential) {
-        self.change(|credentials| credentials.retain(|other| !Arc::ptr_eq(&other.0, &credential.0)));
+    pub(crate) fn remove(&self, credential: &Credential) -> bool {
+        let mut is_bare = false;
+        self.change(|credentials| {
+            credentials.retain(|other| !Arc::ptr_eq(&other.0, &credential.0));
+            is_bare = credentials.is_empty();
+        });
+        is_bare
     }
 
     /// Changes what was accepted over the connection.
@@ -139,6 +149,6 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        self.connections.remove(&self.member);
+        self.leave();
     }
 }

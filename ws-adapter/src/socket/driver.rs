@@ -91,7 +91,8 @@ where
         }
     };
     // From here on it counts no more, and nobody can ask it to end.
-    drop((registrations, open));
+    registrations.iter().for_each(|registration| registration.leave());
+    drop(open);
     let given_up = close.is_none();
     let close = close.or(taken.close).unwrap_or(Close::NORMAL);
     telemetry::closed(Some(id), &close);
@@ -211,17 +212,15 @@ impl<U: Send + Sync + 'static> Driver<U> {
                 }
             }
             Due::Ping => {
-                let is_silent = !self.shared.has_heard();
-                if is_silent {
+                if self.schedule.is_silent(self.shared.heard_at(), now) {
                     self.shared.ping();
                 }
-                self.schedule.ping(is_silent, now);
             }
             // Where nobody reads, an answer may have come that nobody has seen.
-            Due::Pong if !self.shared.has_heard() && self.shared.is_read() => {
+            Due::Pong if !self.schedule.is_answered(self.shared.heard_at(), now) && self.shared.is_read() => {
                 return Some(self.take(Close::PING_TIMEOUT));
             }
-            Due::Pong => self.schedule.ping(false, now),
+            Due::Pong => {}
             Due::Idle => {
                 self.schedule.spoke_at(self.shared.spoke_at());
                 if self.schedule.idle_at().is_some_and(|at| at <= now) {

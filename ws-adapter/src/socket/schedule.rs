@@ -15,8 +15,8 @@ pub(super) struct Schedule {
 
 struct NextPing {
     at: SystemTime,
-    /// Whether one is on its way that was not answered.
-    sent: bool,
+    /// When one was sent that may not have been answered yet.
+    sent_at: Option<SystemTime>,
 }
 
 /// What is due.
@@ -43,7 +43,7 @@ impl Schedule {
             settings,
             ends_at: None,
             notice_at: None,
-            ping: ping.map(|at| NextPing { at, sent: false }),
+            ping: ping.map(|at| NextPing { at, sent_at: None }),
             idle_at: settings.idle.and_then(|idle| now.checked_add(idle)),
             drain_at: None,
         };
@@ -69,12 +69,30 @@ impl Schedule {
         self.drain_at = at;
     }
 
-    /// A ping was sent, or something was heard.
-    pub(super) fn ping(&mut self, sent: bool, now: SystemTime) {
+    /// Whether nothing was heard for the whole interval, so that a ping is sent now. Goes on to when it has to be looked
+    /// next.
+    pub(super) fn is_silent(&mut self, heard_at: SystemTime, now: SystemTime) -> bool {
         let Some(Ping { interval, timeout }) = self.settings.ping else {
-            return;
+            return false;
         };
-        self.ping = now.checked_add(if sent { timeout } else { interval }).map(|at| NextPing { at, sent });
+        let due = heard_at.checked_add(interval);
+        let is_silent = due.is_some_and(|due| due <= now);
+        self.ping = if is_silent {
+            now.checked_add(timeout).map(|at| NextPing { at, sent_at: Some(now) })
+        } else {
+            due.map(|at| NextPing { at, sent_at: None })
+        };
+        is_silent
+    }
+
+    /// Whether something was heard since the ping was sent. Goes on to when the next one is due.
+    pub(super) fn is_answered(&mut self, heard_at: SystemTime, now: SystemTime) -> bool {
+        let sent_at = self.ping.as_ref().and_then(|ping| ping.sent_at);
+        let interval = self.settings.ping.map(|ping| ping.interval).unwrap_or_default();
+        let is_answered = sent_at.is_none_or(|sent_at| heard_at >= sent_at);
+        let from = if is_answered { heard_at } else { now };
+        self.ping = from.checked_add(interval).map(|at| NextPing { at, sent_at: None });
+        is_answered
     }
 
     /// The peer has last said something at this instant.
@@ -88,7 +106,7 @@ impl Schedule {
 
     /// What comes first, and when; of several at once, what ends the socket.
     pub(super) fn next(&self) -> Option<(SystemTime, Due)> {
-        let ping = self.ping.as_ref().map(|ping| (ping.at, if ping.sent { Due::Pong } else { Due::Ping }));
+        let ping = self.ping.as_ref().map(|ping| (ping.at, if ping.sent_at.is_some() { Due::Pong } else { Due::Ping }));
         let due = |at: Option<SystemTime>, due| at.map(|at| (at, due));
         let all = [
             due(self.ends_at, Due::End),
@@ -141,13 +159,17 @@ mod tests {
     }
 
     #[test]
-    fn ping_is_due_after_the_interval_and_its_answer_after_the_timeout() {
+    fn ping_is_due_after_a_silent_interval_and_its_answer_after_the_timeout() {
         let mut schedule = Schedule::new(settings(true, None), None, at(0));
         assert_eq!(schedule.next(), Some((at(60), Due::Ping)));
-        schedule.ping(true, at(60));
-        assert_eq!(schedule.next(), Some((at(80), Due::Pong)));
-        schedule.ping(false, at(80));
-        assert_eq!(schedule.next(), Some((at(140), Due::Ping)));
+        assert!(!schedule.is_silent(at(30), at(60)));
+        assert_eq!(schedule.next(), Some((at(90), Due::Ping)));
+        assert!(schedule.is_silent(at(30), at(90)));
+        assert_eq!(schedule.next(), Some((at(110), Due::Pong)));
+        assert!(schedule.is_answered(at(90), at(110)));
+        assert_eq!(schedule.next(), Some((at(150), Due::Ping)));
+        assert!(schedule.is_silent(at(90), at(150)) && !schedule.is_answered(at(90), at(170)));
+        assert_eq!(schedule.next(), Some((at(230), Due::Ping)));
     }
 
     #[test]

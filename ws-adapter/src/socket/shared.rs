@@ -63,8 +63,8 @@ struct State<U> {
     /// What we have to say ourselves, and whether the last of it is still on its way.
     queue: VecDeque<Message>,
     unflushed: bool,
-    /// Whether something has come in since it was last asked.
-    heard: bool,
+    /// When something has last come in, if only the answer to a ping.
+    heard_at: SystemTime,
     /// When the last message of the application came.
     spoke_at: SystemTime,
 }
@@ -121,7 +121,7 @@ impl<U> Shared<U> {
             moved: false,
             queue: VecDeque::new(),
             unflushed: false,
-            heard: false,
+            heard_at: timer.now(),
             spoke_at: timer.now(),
         };
         Self { state: Mutex::new(state), timer, in_band }
@@ -160,8 +160,8 @@ impl<U> Shared<U> {
                 }
             };
             state.receiver = None;
-            state.heard = true;
             let now = self.timer.now();
+            state.heard_at = now;
             // Between the deadline and the moment at which the driver gets to run, nothing comes in or goes out.
             let is_over = state.is_over(now);
             match &message {
@@ -307,9 +307,8 @@ impl<U> Shared<U> {
         self.queue(Message::Ping(axum::body::Bytes::from_static(PING)));
     }
 
-    /// Whether something has come in since it was last asked.
-    pub(super) fn has_heard(&self) -> bool {
-        std::mem::take(&mut self.lock().heard)
+    pub(super) fn heard_at(&self) -> SystemTime {
+        self.lock().heard_at
     }
 
     /// Whether somebody waits for messages, so that what has come would have been seen.

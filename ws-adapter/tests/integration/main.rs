@@ -12,12 +12,18 @@ mod common;
 mod support;
 
 mod accept_then_close;
+mod connections;
+mod feed;
+mod first_message;
 mod handshake;
 mod hostile;
 mod http2;
+mod keepalive;
 mod layer;
 mod passport;
 mod payload;
+mod races;
+mod refresh;
 mod reject;
 mod routes;
 mod socket;

@@ -9,7 +9,7 @@ use std::{
 
 use auth_basic::{Basic, BasicLogin};
 use auth_core::{
-    Authenticated, BoxError, Chain, ManualClock, Strategy,
+    Authenticated, BoxError, Chain, ManualClock, Principal, PrincipalId, Strategy,
     extract::{Extractor, bearer, cookie, subprotocol},
 };
 use auth_jwt::{Jwt, Signer};
@@ -38,6 +38,16 @@ pub(crate) static START: LazyLock<SystemTime> =
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct User(pub(crate) String);
 
+impl Principal for User {
+    fn principal_id(&self) -> PrincipalId {
+        principal(&self.0)
+    }
+}
+
+pub(crate) fn principal(name: &str) -> PrincipalId {
+    PrincipalId::new("", name)
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Claims {
     sub: String,
@@ -52,6 +62,18 @@ pub(crate) fn token(sub: &str, secs: i64) -> String {
 /// A token of `sub` that ends `secs` after now, by the clock of the system.
 pub(crate) fn real_token(sub: &str, secs: i64) -> String {
     token_from(SystemTime::now(), sub, secs)
+}
+
+/// A token with these claims.
+pub(crate) fn signed(claims: &serde_json::Value) -> String {
+    Signer::hs256(SECRET).unwrap().sign(claims).unwrap().expose().to_owned()
+}
+
+/// A token of `sub` that ends `secs` after the start, with an id and a session of its own.
+pub(crate) fn token_with_id(sub: &str, secs: u64, id: &str) -> String {
+    let start = START.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let session = format!("session of {id}");
+    signed(&serde_json::json!({ "sub": sub, "iat": start, "exp": start + secs, "jti": id, "sid": session }))
 }
 
 fn token_from(start: SystemTime, sub: &str, secs: i64) -> String {
@@ -95,6 +117,11 @@ pub(crate) fn basic() -> impl Strategy<User = User> {
 
 pub(crate) fn jwt_or_basic() -> Chain<User> {
     Chain::new().or(jwt()).or(basic())
+}
+
+/// The same chain, which knows its users apart.
+pub(crate) fn identified() -> Chain<User> {
+    jwt_or_basic().identified()
 }
 
 pub(crate) const JWT_OR_BASIC: [&str; 2] = ["Bearer realm=\"test\"", "Basic realm=\"test\", charset=\"UTF-8\""];
@@ -269,6 +296,20 @@ impl Client {
         self.next().await.is_some_and(|message| message == Message::text(text))
     }
 
+    /// The next message, which must be a JSON text.
+    pub(crate) async fn json(&mut self) -> serde_json::Value {
+        match self.next().await {
+            Some(Message::Text(text)) => serde_json::from_str(&text).unwrap(),
+            other => panic!("no text: {other:?}"),
+        }
+    }
+
+    /// Presents a credential over the open socket, and gives the answer.
+    pub(crate) async fn present(&mut self, token: &str) -> serde_json::Value {
+        self.send(&presented(token)).await;
+        self.json().await
+    }
+
     /// The code and reason of the close; other messages are passed over.
     pub(crate) async fn closed(&mut self) -> Option<(u16, String)> {
         loop {
@@ -279,6 +320,15 @@ impl Client {
             }
         }
     }
+}
+
+/// The message by which a client presents a token.
+pub(crate) fn presented(token: &str) -> String {
+    serde_json::json!({ "type": "auth", "scheme": "bearer", "credentials": token }).to_string()
+}
+
+pub(crate) fn close(code: u16, reason: &str) -> Option<(u16, String)> {
+    Some((code, reason.into()))
 }
 
 pub(crate) fn expired() -> Option<(u16, String)> {

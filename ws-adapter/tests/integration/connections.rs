@@ -1,0 +1,309 @@
+//! The registry of open sockets: what is found, counted, limited and closed.
+
+use std::time::Duration;
+
+use auth_core::{ManualClock, Revocation};
+use axum::{Router, extract::ws::Message, response::Response, routing::any};
+use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, Close, CloseCodes, Connections, Overflow};
+
+use crate::{
+    feed::Feed,
+    support::{
+        Client, START, Server, User, app, bearer_of, clock, close, echo, identified, jwt, layer, principal, protocols,
+        token_with_id,
+    },
+};
+
+/// A server whose sockets are in a registry that follows a feed.
+async fn serve(connections: &Connections) -> (Server, Feed) {
+    let feed = Feed::new();
+    connections.follow(feed.clone());
+    feed.is_followed().await;
+    (serve_alone(connections).await, feed)
+}
+
+async fn serve_alone(connections: &Connections) -> Server {
+    Server::start(app(layer(identified()).connections(connections))).await
+}
+
+async fn open(server: &Server, sub: &str, id: &str) -> Client {
+    let mut client = server.open(&format!("Bearer {}", token_with_id(sub, 60, id))).await;
+    assert!(client.echoes("open").await);
+    client
+}
+
+fn revoked() -> Option<(u16, String)> {
+    close(4403, "revoked")
+}
+
+/// Waits until the registry holds so many.
+async fn until_count(connections: &Connections, count: usize) {
+    let waited = async {
+        while connections.count() != count {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), waited).await.expect("the count is not reached");
+}
+
+#[tokio::test]
+async fn revoked_credential_closes_its_sockets_and_no_others() {
+    let connections = Connections::new();
+    let (server, feed) = serve(&connections).await;
+    let (mut one, mut other) = (open(&server, "ann", "one").await, open(&server, "ann", "other").await);
+    feed.revoke(Revocation::credential("", "one"));
+    assert_eq!(one.closed().await, revoked());
+    assert!(other.echoes("still here").await);
+}
+
+#[tokio::test]
+async fn revoked_session_closes_its_sockets() {
+    let connections = Connections::new();
+    let (server, feed) = serve(&connections).await;
+    let (mut one, mut other) = (open(&server, "ann", "one").await, open(&server, "ann", "other").await);
+    feed.revoke(Revocation::session("", "session of one"));
+    assert_eq!(one.closed().await, revoked());
+    assert!(other.echoes("still here").await);
+}
+
+#[tokio::test]
+async fn revoked_user_loses_what_was_issued_up_to_then_and_nobody_else_anything() {
+    let connections = Connections::new();
+    let (server, feed) = serve(&connections).await;
+    let (mut ann, mut bob) = (open(&server, "ann", "one").await, open(&server, "bob", "two").await);
+    feed.revoke(Revocation::user(principal("ann"), *START - Duration::from_secs(1)));
+    assert!(ann.echoes("issued after").await);
+    feed.revoke(Revocation::user(principal("ann"), *START));
+    assert_eq!(ann.closed().await, revoked());
+    assert!(bob.echoes("still here").await);
+}
+
+#[tokio::test]
+async fn connection_is_closed_by_its_public_name() {
+    async fn name(ws: AuthWebSocketUpgrade<User>) -> Response {
+        let asked = ws.id();
+        ws.on_upgrade(move |mut socket| async move {
+            assert_eq!(socket.id(), asked);
+            let _ = socket.send(Message::text(socket.id().to_string())).await;
+            while socket.recv().await.is_some() {}
+        })
+    }
+    let (connections, feed) = (Connections::new(), Feed::new());
+    connections.follow(feed.clone());
+    feed.is_followed().await;
+    let app = Router::new().route("/ws", any(name)).layer(layer(identified()).connections(&connections));
+    let server = Server::start(app).await;
+    let mut one = server.open(&bearer_of("ann")).await;
+    let mut other = server.open(&bearer_of("ann")).await;
+    let name = one.next().await.unwrap().into_text().unwrap();
+    assert_ne!(other.next().await.unwrap().into_text().unwrap(), name);
+    feed.revoke(Revocation::connection(name.as_str()));
+    assert_eq!(one.closed().await, revoked());
+    assert_eq!(connections.count_of(&principal("ann")), 1);
+}
+
+#[tokio::test]
+async fn application_closes_with_a_code_and_a_reason_of_its_own() {
+    let connections = Connections::new();
+    let server = serve_alone(&connections).await;
+    let mut ann = open(&server, "ann", "one").await;
+    let everything = Revocation::user(principal("ann"), *START);
+    assert_eq!(connections.close(&everything, &Close::new(4000, "moved")), 1);
+    assert_eq!(ann.closed().await, close(4000, "moved"));
+    let mut again = open(&server, "ann", "one").await;
+    assert!(again.echoes("nothing was revoked").await);
+}
+
+#[tokio::test]
+async fn handshake_with_a_revoked_credential_is_a_401_before_the_upgrade() {
+    let connections = Connections::new();
+    let (server, feed) = serve(&connections).await;
+    feed.revoke(Revocation::credential("", "one"));
+    let authorization = format!("Bearer {}", token_with_id("ann", 60, "one"));
+    let answer = server.refused(&[("authorization", &authorization)]).await;
+    assert!(answer.is(401, "revoked"), "{answer:?}");
+    assert!(answer.challenges()[0].contains("invalid_token"));
+    assert_eq!(connections.entries(), [0, 0, 0]);
+}
+
+#[tokio::test]
+async fn handshake_is_a_503_where_nobody_can_say_whether_it_was_revoked_and_open_sockets_stay() {
+    let connections = Connections::new();
+    let (server, feed) = serve(&connections).await;
+    let mut before = open(&server, "ann", "one").await;
+    feed.is_away(true);
+    let answer = server.refused(&[("authorization", &bearer_of("ann"))]).await;
+    assert!(answer.is(503, "unavailable"), "{answer:?}");
+    assert!(answer.header("retry-after").is_some());
+    assert!(before.echoes("still here").await);
+}
+
+#[tokio::test]
+async fn what_was_revoked_while_the_bus_was_away_is_closed_when_it_is_back() {
+    let connections = Connections::new();
+    let (server, feed) = serve(&connections).await;
+    let (mut ann, mut bob) = (open(&server, "ann", "one").await, open(&server, "bob", "two").await);
+    feed.revoke_silently(Revocation::credential("", "one"));
+    feed.miss();
+    assert_eq!(ann.closed().await, revoked());
+    assert!(bob.echoes("still here").await);
+}
+
+#[tokio::test]
+async fn open_sockets_are_looked_up_until_the_store_answers() {
+    let connections = Connections::new();
+    let (server, feed) = serve(&connections).await;
+    let mut ann = open(&server, "ann", "one").await;
+    feed.revoke_silently(Revocation::credential("", "one"));
+    feed.is_away(true);
+    let asked = feed.asked();
+    feed.miss();
+    while feed.asked() == asked {
+        tokio::task::yield_now().await;
+    }
+    assert!(ann.echoes("nobody can say").await);
+    feed.is_away(false);
+    assert_eq!(ann.closed().await, revoked());
+}
+
+#[tokio::test]
+async fn news_are_heard_while_open_sockets_are_looked_up() {
+    let connections = Connections::new();
+    let (server, feed) = serve(&connections).await;
+    let mut ann = open(&server, "ann", "one").await;
+    feed.is_away(true);
+    feed.miss();
+    feed.revoke(Revocation::credential("", "one"));
+    assert_eq!(ann.closed().await, revoked());
+}
+
+#[tokio::test]
+async fn one_more_than_a_user_may_have_is_refused() {
+    let connections = Connections::new().per_user(2, Overflow::RejectNew);
+    let server = serve_alone(&connections).await;
+    let (one, mut two) = (open(&server, "ann", "1").await, open(&server, "ann", "2").await);
+    let answer = server.refused(&[("authorization", &bearer_of("ann"))]).await;
+    assert!(answer.is(429, "too_many_connections"), "{answer:?}");
+    assert!(two.echoes("still here").await);
+    let _bob = open(&server, "bob", "3").await;
+    drop(one);
+    until_count(&connections, 2).await;
+    let _again = open(&server, "ann", "4").await;
+}
+
+#[tokio::test]
+async fn oldest_makes_room_where_the_registry_says_so() {
+    let connections = Connections::new().per_user(2, Overflow::CloseOldest);
+    let server = serve_alone(&connections).await;
+    let (mut one, mut two) = (open(&server, "ann", "1").await, open(&server, "ann", "2").await);
+    let mut three = open(&server, "ann", "3").await;
+    assert_eq!(one.closed().await, close(4409, "superseded"));
+    assert!(two.echoes("still here").await && three.echoes("still here").await);
+    assert_eq!(connections.count_of(&principal("ann")), 2);
+}
+
+#[tokio::test]
+async fn nobody_is_superseded_by_a_handshake_that_opens_no_socket() {
+    let connections = Connections::new().per_user(1, Overflow::CloseOldest);
+    let server = serve_alone(&connections).await;
+    let mut one = open(&server, "ann", "1").await;
+    let authorization = bearer_of("ann");
+    let headers = [("authorization", authorization.as_str()), ("sec-websocket-key", "no key")];
+    let headers = [headers[0], headers[1], ("upgrade", "websocket"), ("connection", "upgrade")];
+    assert_eq!(server.get("/me", &headers).await.status, 200);
+    assert!(one.echoes("still here").await);
+    assert_eq!(connections.count(), 1);
+}
+
+#[tokio::test]
+async fn too_many_is_a_close_where_refusals_are_shown_to_pages() {
+    let connections = Connections::new().per_user(0, Overflow::RejectNew);
+    let layer = layer(identified()).connections(&connections).accept_then_close();
+    let server = Server::start(app(layer)).await;
+    let protocols = protocols(&token_with_id("ann", 60, "1"));
+    let origin = format!("http://{}", server.addr);
+    let headers = [("origin", origin.as_str()), ("sec-websocket-protocol", &protocols)];
+    let mut client = server.connect("/ws", &headers).await.unwrap().0;
+    assert_eq!(client.closed().await, close(4429, "too_many_connections"));
+}
+
+#[tokio::test]
+async fn registry_is_empty_after_every_kind_of_end() {
+    let clock: ManualClock = clock();
+    let connections = Connections::new();
+    let layer = AuthLayer::new(identified()).timer(clock.clone()).connections(&connections);
+    let server = Server::start(app(layer)).await;
+    let mut by_peer = open(&server, "ann", "1").await;
+    let by_drop = open(&server, "ann", "2").await;
+    let mut by_expiry = open(&server, "ann", "3").await;
+    let mut by_close = open(&server, "bob", "4").await;
+    assert_eq!((connections.count(), connections.count_of(&principal("ann"))), (4, 3));
+
+    by_peer.0.close(None).await.unwrap();
+    drop(by_drop);
+    connections.close(&Revocation::user(principal("bob"), *START), &Close::REVOKED);
+    assert_eq!(by_close.closed().await, revoked());
+    until_count(&connections, 1).await;
+    clock.advance(Duration::from_secs(60));
+    assert!(by_expiry.closed().await.is_some());
+    until_count(&connections, 0).await;
+    assert_eq!(connections.entries(), [0, 0, 0]);
+}
+
+#[tokio::test]
+async fn socket_behind_two_layers_of_one_registry_counts_once() {
+    struct Outer;
+    let connections = Connections::new().per_user(1, Overflow::RejectNew);
+    let outer = identified().map_user(|_| Outer);
+    let outer = layer(outer).connections(&connections);
+    let server = Server::start(app(layer(identified()).connections(&connections)).layer(outer)).await;
+    let mut client = server.open(&bearer_of("ann")).await;
+    assert!(client.echoes("open").await);
+    assert_eq!((connections.count(), connections.count_of(&principal("ann"))), (1, 1));
+    drop(client);
+    until_count(&connections, 0).await;
+    assert_eq!(connections.entries(), [0, 0, 0]);
+}
+
+#[tokio::test]
+async fn layer_without_a_registry_of_ours_has_one_of_its_own() {
+    let server = Server::start(Router::new().route("/ws", any(echo)).layer(layer(identified()))).await;
+    assert!(server.open(&bearer_of("ann")).await.echoes("open").await);
+}
+
+#[tokio::test]
+async fn codes_of_iana_stand_for_the_private_ones() {
+    let connections = Connections::new().per_user(1, Overflow::CloseOldest);
+    let clock = clock();
+    let layer = AuthLayer::new(identified()).timer(clock.clone()).connections(&connections);
+    let layer = layer.close_codes(CloseCodes::Iana).accept_then_close();
+    let server = Server::start(app(layer)).await;
+
+    let mut superseded = open(&server, "ann", "1").await;
+    let mut revoked = open(&server, "ann", "2").await;
+    assert_eq!(superseded.closed().await, close(3003, "superseded"));
+    connections.close(&Revocation::credential("", "2"), &Close::REVOKED);
+    assert_eq!(revoked.closed().await, close(3003, "revoked"));
+    let mut own = open(&server, "bob", "3").await;
+    connections.close(&Revocation::credential("", "3"), &Close::new(4401, "the application's"));
+    assert_eq!(own.closed().await, close(4401, "the application's"));
+    let mut expired = open(&server, "bob", "4").await;
+    clock.advance(Duration::from_secs(60));
+    assert_eq!(expired.closed().await, close(3000, "token_expired"));
+
+    let origin = format!("http://{}", server.addr);
+    let mut refused = server.connect("/ws", &[("origin", &origin)]).await.unwrap().0;
+    assert_eq!(refused.closed().await, close(3000, "invalid_credentials"));
+}
+
+#[tokio::test]
+async fn chain_that_does_not_know_its_users_apart_can_still_revoke_by_id() {
+    let (connections, feed) = (Connections::new(), Feed::new());
+    connections.follow(feed.clone());
+    feed.is_followed().await;
+    let chain = auth_core::Chain::new().or(jwt());
+    let server = Server::start(app(layer(chain).connections(&connections))).await;
+    let mut one = open(&server, "ann", "one").await;
+    feed.revoke(Revocation::credential("", "one"));
+    assert_eq!(one.closed().await, revoked());
+}

@@ -1,0 +1,88 @@
+//! A store of revocations that can be away.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
+use auth_core::{
+    BoxError, Evidence, Revocation, RevocationCheck, RevocationFeed, RevocationListener, RevocationNews, async_trait,
+};
+use tokio::sync::broadcast;
+
+#[derive(Clone)]
+pub(crate) struct Feed(Arc<Inner>);
+
+struct Inner {
+    revoked: Mutex<Vec<Revocation>>,
+    news: broadcast::Sender<RevocationNews>,
+    is_away: AtomicBool,
+    asked: AtomicUsize,
+}
+
+impl Feed {
+    pub(crate) fn new() -> Self {
+        let news = broadcast::Sender::new(4096);
+        Self(Arc::new(Inner { revoked: Mutex::default(), news, is_away: false.into(), asked: 0.into() }))
+    }
+
+    /// Makes it known, then tells of it.
+    pub(crate) fn revoke(&self, revocation: Revocation) {
+        self.revoke_silently(revocation.clone());
+        let _ = self.0.news.send(RevocationNews::Revoked(revocation));
+    }
+
+    /// As another node does while the bus is away.
+    pub(crate) fn revoke_silently(&self, revocation: Revocation) {
+        self.0.revoked.lock().unwrap().push(revocation);
+    }
+
+    pub(crate) fn miss(&self) {
+        let _ = self.0.news.send(RevocationNews::Missed);
+    }
+
+    pub(crate) fn is_away(&self, is_away: bool) {
+        self.0.is_away.store(is_away, Ordering::SeqCst);
+    }
+
+    /// How often it was asked.
+    pub(crate) fn asked(&self) -> usize {
+        self.0.asked.load(Ordering::SeqCst)
+    }
+
+    /// Waits until somebody listens.
+    pub(crate) async fn is_followed(&self) {
+        while self.0.news.receiver_count() == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[async_trait]
+impl RevocationCheck for Feed {
+    async fn is_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError> {
+        // Once over the executor, as a real store would.
+        tokio::task::yield_now().await;
+        self.0.asked.fetch_add(1, Ordering::SeqCst);
+        if self.0.is_away.load(Ordering::SeqCst) {
+            return Err("the store is away".into());
+        }
+        Ok(self.0.revoked.lock().unwrap().iter().any(|revocation| revocation.covers(evidence)))
+    }
+}
+
+#[async_trait]
+impl RevocationFeed for Feed {
+    async fn listen(&self) -> Box<dyn RevocationListener> {
+        Box::new(Listener(self.0.news.subscribe()))
+    }
+}
+
+struct Listener(broadcast::Receiver<RevocationNews>);
+
+#[async_trait]
+impl RevocationListener for Listener {
+    async fn next(&mut self) -> Option<RevocationNews> {
+        self.0.recv().await.ok()
+    }
+}

@@ -1,0 +1,201 @@
+//! Peers that say nothing, and a server that goes down slowly.
+
+use std::time::Duration;
+
+use auth_core::ManualClock;
+use axum::{Router, extract::ws::Message as AxumMessage, response::Response, routing::any};
+use futures_util::StreamExt as _;
+use tokio_tungstenite::tungstenite::Message;
+use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, Shutdown};
+
+use crate::{
+    common::eventually,
+    support::{Client, Counter, Server, User, app, clock, close, identified},
+};
+
+/// `ann:password`: a credential without an end.
+const FOREVER: &str = "Basic YW5uOnBhc3N3b3Jk";
+
+fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+async fn serve(configure: impl FnOnce(AuthLayer<User>) -> AuthLayer<User>) -> (Server, ManualClock) {
+    let clock = clock();
+    let layer = configure(AuthLayer::new(identified()).timer(clock.clone()));
+    (Server::start(app(layer)).await, clock)
+}
+
+async fn open(server: &Server) -> Client {
+    let mut client = server.open(FOREVER).await;
+    assert!(client.echoes("open").await);
+    client
+}
+
+/// The next message, pings too.
+async fn raw(client: &mut Client) -> Message {
+    tokio::time::timeout(secs(5), client.0.next()).await.expect("nothing came").unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn silent_peer_is_pinged_and_closed_if_it_does_not_answer() {
+    let (server, clock) = serve(|layer| layer).await;
+    let mut client = open(&server).await;
+    clock.advance(secs(60));
+    // A client that reads answers by itself; this one does not read.
+    eventually_sent(&mut client).await;
+    clock.advance(secs(20));
+    assert_eq!(closed_raw(&mut client).await, close(4408, "ping_timeout"));
+}
+
+/// Waits until something has come, without reading it.
+async fn eventually_sent(client: &mut Client) {
+    let tokio_tungstenite::MaybeTlsStream::Plain(stream) = client.0.get_mut() else { panic!("TLS") };
+    let mut byte = [0];
+    let peeked = tokio::time::timeout(secs(5), stream.peek(&mut byte)).await;
+    assert_eq!(peeked.expect("nothing came").unwrap(), 1);
+}
+
+async fn closed_raw(client: &mut Client) -> Option<(u16, String)> {
+    loop {
+        if let Message::Close(frame) = raw(client).await {
+            return frame.map(|frame| (frame.code.into(), frame.reason.to_string()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn peer_that_answers_pings_stays_and_its_handler_sees_nothing_of_them() {
+    let (server, clock) = serve(|layer| layer).await;
+    let mut client = open(&server).await;
+    for _ in 0..3 {
+        clock.advance(secs(60));
+        // The answer goes out as soon as the client sends again, or reads.
+        assert_eq!(raw(&mut client).await, Message::Ping("auth.ping".into()));
+        // The echo of this comes after the pong, and the pong itself is not echoed.
+        client.send("here").await;
+        assert_eq!(raw(&mut client).await, Message::text("here"));
+        clock.advance(secs(20));
+    }
+}
+
+#[tokio::test]
+async fn peer_that_speaks_is_not_pinged() {
+    let (server, clock) = serve(|layer| layer).await;
+    let mut client = open(&server).await;
+    for _ in 0..3 {
+        client.send("here").await;
+        assert_eq!(raw(&mut client).await, Message::text("here"));
+        clock.advance(secs(59));
+    }
+    client.send("still").await;
+    assert_eq!(raw(&mut client).await, Message::text("still"));
+}
+
+#[tokio::test]
+async fn nobody_is_pinged_where_the_layer_says_so() {
+    let (server, clock) = serve(AuthLayer::without_ping).await;
+    let mut client = open(&server).await;
+    clock.advance(secs(3600));
+    client.send("here").await;
+    assert_eq!(raw(&mut client).await, Message::text("here"));
+}
+
+#[tokio::test]
+async fn interval_and_timeout_can_be_set() {
+    let (server, clock) = serve(|layer| layer.ping(secs(5), secs(1))).await;
+    let mut client = open(&server).await;
+    clock.advance(secs(5));
+    eventually_sent(&mut client).await;
+    clock.advance(secs(1));
+    assert_eq!(closed_raw(&mut client).await, close(4408, "ping_timeout"));
+}
+
+#[tokio::test]
+async fn peer_is_not_given_up_while_the_handler_does_not_read() {
+    let counter = Counter::default();
+    let counted = counter.clone();
+    let handler = move |ws: AuthWebSocketUpgrade<User>| async move {
+        ws.on_upgrade(move |mut socket| async move {
+            while let Some(AxumMessage::Text(text)) = socket.recv().await {
+                if text == "work" {
+                    counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                    while counted.load(std::sync::atomic::Ordering::SeqCst) == 1 {
+                        tokio::time::sleep(Duration::from_millis(1)).await;
+                    }
+                }
+                let _ = socket.send(AxumMessage::Text(text)).await;
+            }
+        })
+    };
+    let clock = clock();
+    let layer = AuthLayer::new(identified()).timer(clock.clone());
+    let handler =
+        any(move |ws| -> std::pin::Pin<Box<dyn Future<Output = Response> + Send>> { Box::pin(handler.clone()(ws)) });
+    let server = Server::start(Router::new().route("/ws", handler).layer(layer)).await;
+    let mut client = open(&server).await;
+    client.send("work").await;
+    eventually(|| counter.load(std::sync::atomic::Ordering::SeqCst) == 1).await;
+    for _ in 0..5 {
+        clock.advance(secs(60));
+        tokio::task::yield_now().await;
+    }
+    counter.store(2, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(client.next().await, Some(Message::text("work")));
+}
+
+#[tokio::test]
+async fn socket_without_messages_is_closed_where_the_layer_says_so() {
+    let (server, clock) = serve(|layer| layer.without_ping().idle_timeout(secs(300))).await;
+    let mut client = open(&server).await;
+    clock.advance(secs(299));
+    assert!(client.echoes("just in time").await);
+    clock.advance(secs(299));
+    // A ping is no message.
+    futures_util::SinkExt::send(&mut client.0, Message::Ping("x".into())).await.unwrap();
+    while raw(&mut client).await != Message::Pong("x".into()) {}
+    clock.advance(secs(1));
+    assert_eq!(client.closed().await, close(4408, "idle_timeout"));
+}
+
+#[tokio::test]
+async fn server_that_goes_down_closes_its_sockets_one_by_one_over_the_time_that_it_has() {
+    let shutdown = Shutdown::new();
+    let (server, clock) = serve(|layer| layer.without_ping().shutdown(&shutdown)).await;
+    let mut clients = Vec::new();
+    for _ in 0..40 {
+        clients.push(open(&server).await);
+    }
+    shutdown.begin_over(secs(100));
+    for client in &mut clients {
+        assert!(client.echoes("it has time").await, "and knows until when");
+    }
+    clock.advance(secs(50));
+    eventually(|| shutdown.open_sockets() < 40).await;
+    assert!(shutdown.open_sockets() > 0, "not all at once");
+    clock.advance(secs(50));
+    for client in &mut clients {
+        assert_eq!(client.closed().await, close(1012, "restarting"));
+    }
+    shutdown.drained().await;
+}
+
+#[tokio::test]
+async fn socket_that_is_opened_while_the_server_goes_down_is_closed_at_once() {
+    let shutdown = Shutdown::new();
+    let (server, _) = serve(|layer| layer.shutdown(&shutdown)).await;
+    shutdown.begin_over(secs(100));
+    assert_eq!(server.open(FOREVER).await.closed().await, close(1012, "restarting"));
+}
+
+#[tokio::test]
+async fn shutdown_that_begins_anew_is_spread_anew() {
+    let shutdown = Shutdown::new();
+    let (server, _) = serve(|layer| layer.shutdown(&shutdown)).await;
+    let mut client = open(&server).await;
+    shutdown.begin_over(secs(1_000_000));
+    assert!(client.echoes("it has time").await);
+    shutdown.begin();
+    assert_eq!(client.closed().await, close(1012, "restarting"));
+    shutdown.drained().await;
+}

@@ -1,0 +1,72 @@
+//! A thousand times two things at once.
+
+use std::time::Duration;
+
+use auth_core::Revocation;
+use ws_adapter::{AuthLayer, Connections, Overflow};
+
+use crate::{
+    common::eventually,
+    feed::Feed,
+    support::{Server, app, clock, close, identified, principal, token_with_id},
+};
+
+const ROUNDS: usize = 1000;
+
+/// Whatever comes first, no socket is left of a credential that was revoked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn revocation_beside_a_handshake_leaves_no_socket_behind() {
+    let (connections, feed) = (Connections::new(), Feed::new());
+    connections.follow(feed.clone());
+    feed.is_followed().await;
+    let layer = AuthLayer::new(identified()).timer(clock()).connections(&connections);
+    let server = Server::start(app(layer)).await;
+    let (mut refused, mut closed) = (0, 0);
+    for round in 0..ROUNDS {
+        let id = format!("{round}");
+        let authorization = format!("Bearer {}", token_with_id("ann", 60, &id));
+        let revoke = {
+            let feed = feed.clone();
+            tokio::spawn(async move {
+                // At another moment of the handshake each time.
+                for _ in 0..round % 40 {
+                    tokio::task::yield_now().await;
+                }
+                tokio::time::sleep(Duration::from_micros(u64::try_from(round % 50).unwrap() * 10)).await;
+                feed.revoke(Revocation::credential("", id));
+            })
+        };
+        match server.connect("/ws", &[("authorization", &authorization)]).await {
+            Ok((mut client, _)) => {
+                assert_eq!(client.closed().await, close(4403, "revoked"));
+                closed += 1;
+            }
+            Err(answer) => {
+                assert!(answer.is(401, "revoked"), "{answer:?}");
+                refused += 1;
+            }
+        }
+        revoke.await.unwrap();
+    }
+    assert_eq!(refused + closed, ROUNDS);
+    assert!(closed > 0 && refused > 0, "only one side ever came first: {refused} refused, {closed} closed");
+    eventually(|| connections.entries() == [0, 0, 0]).await;
+}
+
+/// However many come at once, a user has never more than the limit.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn handshakes_at_once_do_not_get_round_the_limit() {
+    let connections = Connections::new().per_user(3, Overflow::RejectNew);
+    let layer = AuthLayer::new(identified()).timer(clock()).connections(&connections);
+    let server = std::sync::Arc::new(Server::start(app(layer)).await);
+    let authorization = std::sync::Arc::new(format!("Bearer {}", token_with_id("ann", 60, "one")));
+    let asked = (0..50).map(|_| {
+        let (server, authorization) = (server.clone(), authorization.clone());
+        tokio::spawn(async move { server.connect("/ws", &[("authorization", &authorization)]).await.ok() })
+    });
+    let mut open = Vec::new();
+    for asked in asked.collect::<Vec<_>>() {
+        open.extend(asked.await.unwrap());
+    }
+    assert_eq!((open.len(), connections.count_of(&principal("ann"))), (3, 3));
+}

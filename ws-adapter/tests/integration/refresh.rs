@@ -1,0 +1,370 @@
+//! A fresh credential over an open socket.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use auth_core::{Chain, ManualClock, Revocation, Secret};
+use axum::{Router, extract::ws::Message, response::Response, routing::any};
+use futures_util::FutureExt as _;
+use serde_json::json;
+use tokio_tungstenite::tungstenite;
+use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, Connections, RefreshErrorKind};
+
+use crate::{
+    feed::Feed,
+    support::{
+        Client, START, Server, User, app, clock, close, expired, identified, jwt_or_basic, principal, protocols, token,
+        token_with_id,
+    },
+};
+
+fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+async fn serve(layer: AuthLayer<User>) -> (Server, ManualClock) {
+    let clock = clock();
+    (Server::start(app(layer.timer(clock.clone()))).await, clock)
+}
+
+/// A socket of `ann` whose token ends a minute after the start, and which speaks `auth.v1`.
+async fn open(server: &Server) -> Client {
+    open_with(server, &token("ann", 60)).await
+}
+
+async fn open_with(server: &Server, token: &str) -> Client {
+    server.connect("/ws", &[("sec-websocket-protocol", &protocols(token))]).await.unwrap().0
+}
+
+#[tokio::test]
+async fn fresh_token_moves_the_end() {
+    let (server, clock) = serve(AuthLayer::new(identified())).await;
+    let mut client = open(&server).await;
+    assert_eq!(client.present(&token("ann", 900)).await, json!({"type": "auth_ok", "ttl": 900}));
+    clock.advance(secs(899));
+    assert_eq!(client.json().await, json!({"type": "auth_expiring", "ttl": 1}));
+    assert!(client.echoes("still here").await);
+    clock.advance(secs(1));
+    assert_eq!(client.closed().await, expired());
+}
+
+#[tokio::test]
+async fn shorter_token_brings_the_end_forward() {
+    let (server, clock) = serve(AuthLayer::new(identified())).await;
+    let mut client = open(&server).await;
+    assert_eq!(client.present(&token("ann", 10)).await["ttl"], 10);
+    clock.advance(secs(10));
+    assert_eq!(client.closed().await, expired());
+}
+
+#[tokio::test]
+async fn messages_go_on_before_during_and_after_a_refresh() {
+    let (server, _) = serve(AuthLayer::new(identified())).await;
+    let mut client = open(&server).await;
+    client.send("one").await;
+    client.send(&crate::support::presented(&token("ann", 900))).await;
+    client.send("two").await;
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        seen.push(client.next().await.unwrap().into_text().unwrap().to_string());
+    }
+    seen.sort();
+    assert_eq!(seen, ["one", "two", r#"{"type":"auth_ok","ttl":900}"#]);
+}
+
+#[tokio::test]
+async fn token_of_another_user_is_refused_and_the_old_one_stays() {
+    let (server, clock) = serve(AuthLayer::new(identified())).await;
+    let mut client = open(&server).await;
+    assert_eq!(client.present(&token("bob", 900)).await, json!({"type": "auth_error", "code": "forbidden"}));
+    assert!(client.echoes("still ann").await);
+    clock.advance(secs(60));
+    assert_eq!(client.closed().await, expired());
+}
+
+#[tokio::test]
+async fn token_within_its_leeway_is_no_longer_life() {
+    let (server, _) = serve(AuthLayer::new(identified())).await;
+    let mut client = open(&server).await;
+    assert_eq!(client.present(&token("ann", -1)).await["code"], "token_expired");
+}
+
+#[tokio::test]
+async fn third_wrong_credential_in_a_row_closes_with_4401() {
+    let (server, _) = serve(AuthLayer::new(identified())).await;
+    let mut client = open(&server).await;
+    for _ in 0..2 {
+        assert_eq!(client.present("a.b.c").await["code"], "invalid_credentials");
+    }
+    // A good one between them begins the count anew.
+    assert_eq!(client.present(&token("ann", 900)).await["type"], "auth_ok");
+    for _ in 0..2 {
+        assert_eq!(client.present("a.b.c").await["code"], "invalid_credentials");
+    }
+    client.send(&crate::support::presented("a.b.c")).await;
+    assert_eq!(client.closed().await, close(4401, "invalid_credentials"));
+}
+
+#[tokio::test]
+async fn message_that_holds_no_credential_counts_as_a_wrong_one() {
+    let (server, _) = serve(AuthLayer::new(identified())).await;
+    let mut client = open(&server).await;
+    client.send(r#"{"type":"auth"}"#).await;
+    assert_eq!(client.json().await, json!({"type": "auth_error", "code": "invalid_request"}));
+    client.send(r#"{"type":"auth","scheme":"bearer","credentials":""}"#).await;
+    assert_eq!(client.json().await["code"], "invalid_request");
+    client.send(r#"{"type":"auth","scheme":"bearer","credentials":1}"#).await;
+    assert_eq!(client.closed().await, close(4401, "invalid_credentials"));
+}
+
+#[tokio::test]
+async fn client_that_does_not_wait_for_the_answer_is_closed() {
+    let (server, _) = serve(AuthLayer::new(identified())).await;
+    let mut client = open(&server).await;
+    // The store hangs at this user, so the first is never answered.
+    for _ in 0..4 {
+        client.send(&crate::support::presented(&token("stuck", 900))).await;
+    }
+    assert_eq!(client.closed().await, close(4401, "invalid_credentials"));
+}
+
+#[tokio::test]
+async fn outage_is_no_failure_of_the_client() {
+    let (server, _) = serve(AuthLayer::new(identified())).await;
+    let mut client = open(&server).await;
+    for _ in 0..5 {
+        assert_eq!(client.present(&token("broken", 900)).await["code"], "unavailable");
+        assert_eq!(client.present(&token("panic", 900)).await["code"], "internal_error");
+    }
+    assert!(client.echoes("still here").await);
+}
+
+#[tokio::test]
+async fn basic_works_as_well_and_ends_never() {
+    let (server, clock) = serve(AuthLayer::new(identified())).await;
+    let mut client = open(&server).await;
+    client.send(r#"{"type":"auth","scheme":"Basic","credentials":"YW5uOnBhc3N3b3Jk"}"#).await;
+    assert_eq!(client.json().await, json!({"type": "auth_ok"}));
+    clock.advance(secs(60));
+    assert!(client.echoes("still here").await);
+}
+
+#[tokio::test]
+async fn chain_that_does_not_know_its_users_apart_refreshes_nobody() {
+    let (server, _) = serve(AuthLayer::new(jwt_or_basic())).await;
+    let mut client = open(&server).await;
+    assert_eq!(client.present(&token("ann", 900)).await["type"], "auth_error");
+}
+
+#[tokio::test]
+async fn socket_without_our_subprotocol_leaves_such_messages_to_its_handler() {
+    let (server, _) = serve(AuthLayer::new(identified())).await;
+    let mut client = server.open(&crate::support::bearer_of("ann")).await;
+    assert!(client.echoes(&crate::support::presented("a.b.c")).await);
+}
+
+#[tokio::test]
+async fn notice_comes_a_minute_before_the_end() {
+    let (server, clock) = serve(AuthLayer::new(identified())).await;
+    let mut client = open_with(&server, &token("ann", 900)).await;
+    clock.advance(secs(840));
+    assert_eq!(client.json().await, json!({"type": "auth_expiring", "ttl": 60}));
+}
+
+#[tokio::test]
+async fn notice_can_come_earlier() {
+    let (server, clock) = serve(AuthLayer::new(identified()).expiry_notice(secs(300))).await;
+    let mut client = open_with(&server, &token("ann", 900)).await;
+    clock.advance(secs(600));
+    assert_eq!(client.json().await, json!({"type": "auth_expiring", "ttl": 300}));
+}
+
+#[tokio::test]
+async fn refresh_that_comes_with_the_expiry_has_one_outcome() {
+    let clock = clock();
+    let layer = AuthLayer::new(identified()).timer(clock.clone());
+    let server = Server::start(app(layer)).await;
+    let (mut refreshed, mut ended) = (0, 0);
+    for round in 0..200 {
+        let start = clock_secs(&clock);
+        let mut client = open_with(&server, &token("ann", start + 60)).await;
+        assert!(client.echoes("open").await);
+        client.send(&crate::support::presented(&token("ann", start + 900))).await;
+        if round % 2 == 0 {
+            tokio::task::yield_now().await;
+        }
+        clock.advance(secs(60));
+        // Either the answer came first, and the socket lives; or it ends, and there was no answer.
+        loop {
+            match client.next().await {
+                Some(tungstenite::Message::Text(text)) if text.contains("auth_expiring") => {}
+                Some(tungstenite::Message::Text(text)) => {
+                    assert!(text.contains("auth_ok"), "{text}");
+                    assert!(client.echoes("it lives").await);
+                    refreshed += 1;
+                    break;
+                }
+                Some(tungstenite::Message::Close(Some(frame))) => {
+                    assert_eq!((u16::from(frame.code), frame.reason.as_str()), (4401, "token_expired"));
+                    ended += 1;
+                    break;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    assert_eq!(refreshed + ended, 200);
+}
+
+fn clock_secs(clock: &ManualClock) -> i64 {
+    use auth_core::Clock as _;
+    clock.now().duration_since(*START).unwrap().as_secs().try_into().unwrap()
+}
+
+#[tokio::test]
+async fn revoked_token_does_not_refresh() {
+    let (feed, connections) = (Feed::new(), Connections::new());
+    connections.follow(feed.clone());
+    let (server, _) = serve(AuthLayer::new(identified()).connections(&connections)).await;
+    let mut client = open_with(&server, &token_with_id("ann", 60, "old")).await;
+    feed.revoke(Revocation::credential("", "new"));
+    assert_eq!(client.present(&token_with_id("ann", 900, "new")).await["code"], "revoked");
+    assert!(client.echoes("the old one stays").await);
+    feed.is_away(true);
+    assert_eq!(client.present(&token_with_id("ann", 900, "newer")).await["code"], "unavailable");
+    feed.is_away(false);
+    assert!(client.echoes("the old one stays still").await);
+}
+
+#[tokio::test]
+async fn after_a_refresh_the_new_credential_counts_and_the_old_one_does_not() {
+    let (feed, connections) = (Feed::new(), Connections::new());
+    connections.follow(feed.clone());
+    feed.is_followed().await;
+    let (server, _) = serve(AuthLayer::new(identified()).connections(&connections)).await;
+    let mut client = open_with(&server, &token_with_id("ann", 60, "old")).await;
+    assert_eq!(client.present(&token_with_id("ann", 900, "new")).await["type"], "auth_ok");
+    assert!(client.echoes("swapped").await);
+    feed.revoke(Revocation::credential("", "old"));
+    assert!(client.echoes("still here").await);
+    feed.revoke(Revocation::credential("", "new"));
+    assert_eq!(client.closed().await, close(4403, "revoked"));
+}
+
+/// A handler that frames refreshes itself: `fresh <token>`.
+async fn own_protocol(ws: AuthWebSocketUpgrade<User>) -> Response {
+    ws.on_upgrade(|mut socket| async move {
+        while let Some(Message::Text(text)) = socket.recv().await {
+            let answer = match text.strip_prefix("fresh ") {
+                Some(token) => match socket.refresh("bearer", &Secret::new(token)).await {
+                    Ok(end) => format!("until {}", end.unwrap().duration_since(*START).unwrap().as_secs()),
+                    Err(error) => format!("{} {}", error.code(), kind(error.kind())),
+                },
+                None => {
+                    let user = socket.user();
+                    assert_eq!(user.evidence().expires_at(), socket.ends_at());
+                    format!("{} {}", user.0, user.evidence().credential_id().unwrap())
+                }
+            };
+            let _ = socket.send(Message::Text(answer.into())).await;
+        }
+    })
+}
+
+fn kind(kind: &RefreshErrorKind) -> &'static str {
+    match kind {
+        RefreshErrorKind::Refused(_) => "refused",
+        RefreshErrorKind::AnotherUser => "another user",
+        RefreshErrorKind::Malformed => "malformed",
+        _ => "other",
+    }
+}
+
+async fn own_protocol_server() -> Server {
+    let layer = AuthLayer::new(identified()).timer(clock());
+    Server::start(Router::new().route("/ws", any(own_protocol)).layer(layer)).await
+}
+
+async fn says(client: &mut Client, text: &str) -> String {
+    client.send(text).await;
+    client.next().await.unwrap().into_text().unwrap().to_string()
+}
+
+#[tokio::test]
+async fn protocol_of_the_applications_own_refreshes_by_a_method() {
+    let server = own_protocol_server().await;
+    let mut client = server.open(&format!("Bearer {}", token_with_id("ann", 60, "old"))).await;
+    assert_eq!(says(&mut client, "who").await, "ann old");
+    assert_eq!(says(&mut client, &format!("fresh {}", token_with_id("ann", 900, "new"))).await, "until 900");
+    assert_eq!(says(&mut client, "who").await, "ann new");
+    assert_eq!(says(&mut client, "fresh a.b.c").await, "invalid_credentials refused");
+    let bobs = format!("fresh {}", token("bob", 900));
+    assert_eq!(says(&mut client, &bobs).await, "forbidden another user");
+    client.send("fresh two\nlines").await;
+    let closed = client.closed().await;
+    assert_eq!(closed, close(4401, "invalid_credentials"), "the method counts as messages do");
+}
+
+#[tokio::test]
+async fn refresh_that_is_given_up_leaves_room_for_another() {
+    async fn handler(ws: AuthWebSocketUpgrade<User>) -> Response {
+        ws.on_upgrade(|mut socket| async move {
+            let stuck = Secret::new(token("stuck", 900));
+            {
+                let mut given_up = std::pin::pin!(socket.refresh("bearer", &stuck));
+                assert!(given_up.as_mut().now_or_never().is_none());
+                let meanwhile = socket.refresh("bearer", &stuck).await.unwrap_err();
+                assert_eq!(meanwhile.code(), "in_progress");
+            }
+            let end = socket.refresh("bearer", &Secret::new(token("ann", 900))).await.unwrap();
+            assert_eq!(end, Some(*START + secs(900)));
+            socket.send(Message::text("done")).await.unwrap();
+        })
+    }
+    let layer = AuthLayer::new(identified()).timer(clock());
+    let server = Server::start(Router::new().route("/ws", any(handler)).layer(layer)).await;
+    let mut client = server.open(&crate::support::bearer_of("ann")).await;
+    assert_eq!(client.next().await.unwrap().into_text().unwrap().as_str(), "done");
+}
+
+#[tokio::test]
+async fn of_two_layers_the_inner_one_is_refreshed_and_the_outer_one_still_ends_the_socket() {
+    struct Outer;
+    let clock = clock();
+    let outer = Chain::new().or(crate::support::jwt_from(auth_core::extract::header("x-outer"))).map_user(|_| Outer);
+    let outer = AuthLayer::new(outer).timer(clock.clone());
+    let inner = AuthLayer::new(identified()).timer(clock.clone());
+    let server = Server::start(app(inner).layer(outer)).await;
+    let (outer, protocols) = (token("ann", 600), protocols(&token("ann", 60)));
+    let headers = [("x-outer", outer.as_str()), ("sec-websocket-protocol", &protocols)];
+    let mut client = server.connect("/ws", &headers).await.unwrap().0;
+    assert_eq!(client.present(&token("ann", 900)).await["ttl"], 600, "the end of the socket, not of the token");
+    clock.advance(secs(599));
+    assert!(client.json().await["type"] == "auth_expiring");
+    assert!(client.echoes("still here").await);
+    clock.advance(secs(1));
+    assert_eq!(client.closed().await, expired());
+}
+
+#[tokio::test]
+async fn chain_sees_the_credential_as_authorization_of_the_opening_request() {
+    type Seen = Arc<Mutex<Vec<(auth_core::Transport, String, bool)>>>;
+    let seen = Seen::default();
+    let watched = Arc::clone(&seen);
+    let jwt = auth_jwt::Jwt::<serde_json::Value>::hs256("a secret of at least thirty-two bytes").unwrap();
+    let jwt = jwt.verify(move |_: serde_json::Value, request: auth_core::RequestInfo| {
+        let host = request.headers().contains_key("host");
+        watched.lock().unwrap().push((request.transport(), request.uri().to_string(), host));
+        async { Some(User("ann".into())) }
+    });
+    let (server, _) = serve(AuthLayer::new(Chain::new().or(jwt).identified())).await;
+    let authorization = crate::support::bearer_of("ann");
+    let headers = [("authorization", authorization.as_str()), ("sec-websocket-protocol", "auth.v1")];
+    let mut client = server.connect("/ws?room=1", &headers).await.unwrap().0;
+    assert_eq!(client.present(&token("ann", 900)).await["type"], "auth_ok");
+    let seen = seen.lock().unwrap();
+    assert_eq!(seen[1], (auth_core::Transport::InBand, "/ws?room=1".into(), true));
+    let _ = principal("ann");
+}
