@@ -82,6 +82,12 @@ impl Algorithm {
         Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
     }
 
+    /// Whether who verifies needs no secret.
+    #[cfg(feature = "dpop")]
+    pub(crate) fn is_public(self) -> bool {
+        self.family() != Family::Hmac
+    }
+
     pub(crate) fn family(self) -> Family {
         match self {
             Self::HS256 | Self::HS384 | Self::HS512 => Family::Hmac,

@@ -10,6 +10,7 @@ use crate::{
     Algorithm, HmacSecret, JwtStrategy, KeySet, KeySource, TrustedIssuers, VerifyingKey,
     cache::Cache,
     policy::{Expiry, Policy, TokenType, without_application},
+    possession::Possession,
     profile::{Profile, ScopeClaim},
     source::Keys,
 };
@@ -61,6 +62,7 @@ pub struct Jwt<C> {
     pub(crate) keys: Keys,
     pub(crate) policy: Policy,
     pub(crate) cache: Option<Cache>,
+    pub(crate) possession: Possession,
     claims: PhantomData<fn() -> C>,
 }
 
@@ -142,6 +144,7 @@ impl<C> Jwt<C> {
             keys,
             policy,
             cache: None,
+            possession: Possession::default(),
             claims: PhantomData,
         }
     }

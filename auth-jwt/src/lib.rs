@@ -2,8 +2,12 @@
 //!
 //! It is for services that are shown signed tokens (RFC 7519 in the compact form of RFC 7515) and hold the keys: one
 //! secret, one public key, a set of them, or a [`KeySource`] that finds them. It is not for encrypted tokens (JWE), not
-//! for tokens that are bound to a key of the client (DPoP, mTLS), and without feature `remote` it fetches nothing from a
-//! network.
+//! for tokens that are bound to a certificate of the client (mTLS).
+//!
+//! | Feature | Adds |
+//! |---|---|
+//! | `remote` | keys that are fetched from an issuer; without it nothing here touches a network |
+//! | `dpop` | tokens that are bound to a key of the client, and the proofs of it (RFC 9449) |
 //!
 //! # A token in front of a chain
 //!
@@ -58,7 +62,7 @@
 //! | `aud` names [us](Jwt::audience), or is absent where no audience is configured | refused |
 //! | `sub` and `jti` are those that are configured, if any | refused |
 //! | the claims are those of the profile: [access token](Jwt::access_token), [ID token](Jwt::id_token), [`nonce`](Jwt::nonce) | refused |
-//! | there is no `cnf` (RFC 7800) | refused |
+//! | there is no `cnf` (RFC 7800), or, with `dpop`, possession of its key is proven | refused; 401 `invalid_dpop_proof` |
 //! | the claims fit the type `C` | refused |
 //! | the [verify callback](auth_core::Verify) knows the user | what it says |
 //!
@@ -98,9 +102,12 @@
 
 mod algorithm;
 mod cache;
+#[cfg(feature = "dpop")]
+mod dpop;
 mod jwt;
 mod key;
 mod policy;
+mod possession;
 mod profile;
 #[cfg(feature = "remote")]
 pub mod remote;
@@ -112,6 +119,8 @@ mod token;
 #[cfg(test)]
 mod vectors;
 
+#[cfg(feature = "dpop")]
+pub use self::dpop::{Dpop, DpopKey};
 pub use self::{
     algorithm::Algorithm,
     jwt::Jwt,

@@ -105,10 +105,6 @@ impl Policy {
             return Err(Refused::Invalid("the token has another nonce"));
         }
         self.profile.check(claims, audiences)?;
-        // Who presents such a token has to prove that a key is theirs (RFC 7800), and nobody has asked.
-        if claims.cnf.is_some() {
-            return Err(Refused::Invalid("the token is bound to a key, and possession of it is not proven"));
-        }
         let scopes = self.lenient(claims.profile.scopes(self.scope_claim))?;
         let login = self.lenient(claims.profile.login())?;
         if self.is_ahead(login.as_ref().and_then(UserAuthentication::time), now) {

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     Algorithm, Demands, Jwt, KeySet, UnverifiedToken,
+    possession::Unbound,
     source::Keys,
     token::{Compact, Header, RawClaims, Refused},
 };
@@ -33,7 +34,8 @@ where
     C: DeserializeOwned + Send,
     V: Verify<C, M>,
 {
-    pub(crate) fn new(jwt: Jwt<C>, verify: V) -> Self {
+    pub(crate) fn new(mut jwt: Jwt<C>, verify: V) -> Self {
+        jwt.extractor = jwt.possession.extractor(jwt.extractor);
         Self { jwt, verify, closure: PhantomData }
     }
 
@@ -66,6 +68,7 @@ where
 
         let claims = claims.typed()?;
         let checked = policy.check_claims(&claims, demands.audiences, request.now())?;
+        self.jwt.possession.check(&claims, token, request)?;
         let typed = serde_json::from_slice(compact.payload());
         // The error is dropped, since its text may repeat the claims.
         let typed = typed.map_err(|_| Refused::Invalid("the claims do not fit their type"))?;
@@ -149,14 +152,18 @@ where
             if let Some(uri) = &self.jwt.error_uri {
                 challenge = challenge.with_error_uri(uri);
             }
-            if !out.contains(&challenge) {
+            if let Some(challenge) = self.jwt.possession.complete(challenge)
+                && !out.contains(&challenge)
+            {
                 out.push(challenge);
             }
         }
     }
 
     fn needs(&self) -> Needs {
-        Needs::of(&self.jwt.extractor)
+        let mut needs = Needs::of(&self.jwt.extractor);
+        self.jwt.possession.needs(&mut needs);
+        needs
     }
 
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Self::User>, BoxError> {
@@ -183,6 +190,15 @@ impl<C, V, M> fmt::Debug for JwtStrategy<C, V, M> {
 impl From<Refused> for Stop {
     fn from(refused: Refused) -> Self {
         Self::Refused(refused)
+    }
+}
+
+impl From<Unbound> for Stop {
+    fn from(unbound: Unbound) -> Self {
+        match unbound {
+            Unbound::Refused(refused) => Self::Refused(refused),
+            Unbound::Rejected(rejection) => Self::Rejected(rejection),
+        }
     }
 }
 

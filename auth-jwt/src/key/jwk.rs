@@ -62,12 +62,7 @@ impl<'a> Jwk<'a> {
 
     /// The key for verification.
     pub(crate) fn verifying_key(&self) -> Result<VerifyingKey, ConfigError> {
-        self.check_use("verify")?;
-        if PRIVATE.iter().any(|name| self.has(name)) {
-            return Err(ConfigError::new(
-                "the JWK holds a private key, and what verifies must not have it: take out `d` and its kin",
-            ));
-        }
+        self.check_is_public()?;
         let family = self.family()?;
         let mut verifiers = Vec::new();
         match family {
@@ -98,6 +93,42 @@ impl<'a> Jwk<'a> {
     #[cfg(feature = "remote")]
     pub(crate) fn holds_secret(&self) -> bool {
         self.kty.as_deref() == Some("oct") || self.has("k") || PRIVATE.iter().any(|name| self.has(name))
+    }
+
+    /// The verifier for one algorithm, of a key that a stranger has sent: a secret is none.
+    #[cfg(feature = "dpop")]
+    pub(crate) fn public_verifier(&self, algorithm: Algorithm) -> Result<Verifier, ConfigError> {
+        self.check_is_public()?;
+        let family = self.family()?;
+        if !self.algorithms(family)?.contains(&algorithm) {
+            return Err(check::not_a_key(family));
+        }
+        match family {
+            Family::Rsa => self.rsa()?.verifier(algorithm),
+            _ => check::public(algorithm, &self.point(family)?),
+        }
+    }
+
+    /// What makes the key the key that it is; a secret has nothing of the kind.
+    #[cfg(any(feature = "dpop", test))]
+    pub(crate) fn public_members(&self) -> Result<super::PublicMembers, ConfigError> {
+        match self.family()? {
+            Family::Rsa => Ok(super::PublicMembers::of_rsa(&self.rsa()?)),
+            family => {
+                let members = super::PublicMembers::of_curve(family, &self.point(family)?);
+                members.ok_or_else(|| check::not_a_key(family))
+            }
+        }
+    }
+
+    fn check_is_public(&self) -> Result<(), ConfigError> {
+        self.check_use("verify")?;
+        if PRIVATE.iter().any(|name| self.has(name)) {
+            return Err(ConfigError::new(
+                "the JWK holds a private key, and what verifies must not have it: take out `d` and its kin",
+            ));
+        }
+        Ok(())
     }
 
     pub(crate) fn kid(&self) -> Option<&str> {

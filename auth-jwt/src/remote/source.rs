@@ -116,13 +116,18 @@ impl RemoteJwks {
                 Answer::Wait(number) => number,
             };
             let patience = patience.get_or_insert_with(|| shared.timer.sleep(PATIENCE));
+            let is_own = begin.is_some();
             if let Some(purpose) = begin {
                 shared.begin(purpose);
             }
-            tokio::select! {
+            let is_over = tokio::select! {
                 biased;
-                () = shared.ended(number) => {}
-                () = patience => return shared.state().at_hand(wanted, shared.timer.now()),
+                // What has begun before the token came may not know its key yet; then there is one more fetch.
+                () = shared.ended(number) => is_own,
+                () = patience => true,
+            };
+            if is_over {
+                return shared.state().at_hand(wanted, shared.timer.now());
             }
         }
     }

@@ -7,7 +7,7 @@ use auth_core::{AuthRequest, BoxError, ConfigError, async_trait};
 use http::{HeaderValue, Response, header};
 use serde_json::{Value, json};
 
-use super::SigningKey;
+use super::{SigningKey, public_jwk};
 use crate::{KeySet, KeySource, UnverifiedToken};
 
 /// The keys of an issuer that changes them without a moment in which a good token is refused. One of them signs, all of
@@ -147,11 +147,11 @@ impl State {
 
 /// The public half; an HMAC key has none.
 fn jwk(key: &SigningKey) -> Option<Value> {
-    let mut jwk = json!({ "use": "sig", "alg": key.algorithm().name(), "kid": key.kid() });
-    for (name, value) in key.public_members()?.into_members() {
-        jwk.as_object_mut()?.insert(name.to_owned(), value.into());
-    }
-    Some(jwk)
+    let mut jwk = public_jwk(key)?;
+    jwk.insert("use".into(), "sig".into());
+    jwk.insert("alg".into(), key.algorithm().name().into());
+    jwk.insert("kid".into(), key.kid().into());
+    Some(jwk.into())
 }
 
 fn named(key: SigningKey) -> Result<SigningKey, ConfigError> {

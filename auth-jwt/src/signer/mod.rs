@@ -152,14 +152,24 @@ impl Signer {
         if let (Some(header), Some(kid)) = (header.as_object_mut(), key.kid()) {
             header.insert("kid".into(), kid.into());
         }
-        let mut token = URL_SAFE_NO_PAD.encode(header.to_string());
-        token.push('.');
-        URL_SAFE_NO_PAD.encode_string(Value::Object(claims).to_string(), &mut token);
-        let signature = key.sign(token.as_bytes()).ok_or(SignErrorKind::Backend)?;
-        token.push('.');
-        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
-        Ok(Secret::new(token))
+        compact(key, &header, &Value::Object(claims))
     }
+}
+
+/// Header and claims with the signature (RFC 7515, 7.1).
+pub(crate) fn compact(key: &SigningKey, header: &Value, claims: &Value) -> Result<Secret, SignError> {
+    let mut token = URL_SAFE_NO_PAD.encode(header.to_string());
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_string(claims.to_string(), &mut token);
+    let signature = key.sign(token.as_bytes()).ok_or(SignErrorKind::Backend)?;
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+    Ok(Secret::new(token))
+}
+
+/// The public half as a JWK, with nothing but what makes it the key that it is; an HMAC key has none.
+pub(crate) fn public_jwk(key: &SigningKey) -> Option<Map<String, Value>> {
+    Some(key.public_members()?.into_members().map(|(name, value)| (name.to_owned(), value.into())).collect())
 }
 
 impl fmt::Debug for Signer {

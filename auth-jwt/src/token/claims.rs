@@ -121,6 +121,29 @@ impl<'a> RawClaims<'a> {
     }
 }
 
+#[cfg(feature = "dpop")]
+impl RegisteredClaims<'_> {
+    /// The thumbprint of the key that the token is bound to (RFC 9449, 6.1), if it is bound. Bound in any other way, or in
+    /// another way besides, it is not ours to take.
+    pub(crate) fn jkt(&self) -> Result<Option<Cow<'_, str>>, Refused> {
+        let json = match &self.cnf {
+            None => return Ok(None),
+            Some(Value::Object(json)) => json,
+            Some(_) => return Err(Refused::Invalid("the confirmation of the token is no object")),
+        };
+        let mut jkt = None;
+        json::members(json.as_bytes(), |name, value| {
+            if name != "jkt" {
+                return Err("the token is bound in a way that is not known here");
+            }
+            jkt = Some(value.into_text()?);
+            Ok(())
+        })
+        .map_err(Refused::Invalid)?;
+        jkt.map(Some).ok_or(Refused::Invalid("the confirmation of the token is empty"))
+    }
+}
+
 impl ProfileClaims<'_> {
     pub(crate) fn client_id(&self) -> Result<Option<&str>, Refused> {
         text(self.client_id.as_ref()).map_err(Refused::Invalid)

@@ -1,7 +1,7 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::Refused;
-use crate::{Algorithm, KeySet};
+use crate::{Algorithm, KeySet, key::Verifier};
 
 /// The three parts of a token (RFC 7515, 7.1), decoded into one buffer.
 pub(crate) struct Compact<'t> {
@@ -38,7 +38,10 @@ impl<'t> Compact<'t> {
 
     /// Checks the signature with the one key of `keys` that is the token's.
     pub(crate) fn verify(&self, keys: &KeySet, algorithm: Algorithm, kid: Option<&str>) -> Result<(), Refused> {
-        let verifier = keys.choose(algorithm, kid)?;
+        self.verify_with(keys.choose(algorithm, kid)?)
+    }
+
+    pub(crate) fn verify_with(&self, verifier: &Verifier) -> Result<(), Refused> {
         if verifier.verify(self.signing_input.as_bytes(), self.signature()) {
             Ok(())
         } else {

@@ -10,6 +10,8 @@ mod attacks;
 mod cache;
 mod challenge;
 mod claims;
+#[cfg(feature = "dpop")]
+mod dpop;
 mod keys;
 mod leaks;
 mod outcome;

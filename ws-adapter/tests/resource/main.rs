@@ -2,6 +2,8 @@
 #![cfg(feature = "axum")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod dpop;
+
 use std::time::{Duration, SystemTime};
 
 use auth_core::{

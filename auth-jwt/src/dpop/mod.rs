@@ -1,0 +1,302 @@
+//! Proof that the client holds the key that its token is bound to (RFC 9449).
+
+mod key;
+mod proof;
+mod replay;
+mod target;
+
+use std::{fmt, time::Duration};
+
+use auth_core::{AuthRequest, ConfigError, Rejection, Transport};
+use http::Method;
+
+pub use self::key::DpopKey;
+use self::{
+    proof::Proof,
+    replay::{Replays, Spent},
+    target::Base,
+};
+use crate::{Algorithm, Jwt};
+
+/// How far the time of a proof may be from ours, either way.
+const DEFAULT_WINDOW: Duration = Duration::from_secs(60);
+const MAX_WINDOW: Duration = Duration::from_secs(300);
+
+const DEFAULT_PROOFS: usize = 100_000;
+const DEFAULT_PROOFS_OF_A_KEY: usize = 10_000;
+
+impl<C> Jwt<C> {
+    /// Takes tokens that are bound to a key of the client by DPoP, and asks for the proof of it.
+    ///
+    /// Such a token comes as `Authorization: DPoP <token>`, beside a header `DPoP` with the proof. The extractor goes on to
+    /// find others, `Bearer` by default. What is checked is told at [`Dpop`].
+    pub fn dpop(mut self, dpop: Dpop) -> Self {
+        self.possession = crate::possession::Possession::proven_by(dpop);
+        self
+    }
+}
+
+/// How proofs of possession are checked (RFC 9449, 4.3 and 7).
+///
+/// ```
+/// # use auth_jwt::{Dpop, Jwt, VerifyingKey};
+/// # fn build(key: VerifyingKey) -> Result<(), auth_core::ConfigError> {
+/// let jwt = Jwt::<serde_json::Value>::key(key)
+///     .access_token()
+///     .issuer("https://id.example")
+///     .audience("https://api.example")
+///     .dpop(Dpop::new("https://api.example")?);
+/// # let _ = jwt; Ok(()) }
+/// ```
+///
+/// | The request has | Answer |
+/// |---|---|
+/// | scheme `DPoP`, a token with `cnf.jkt`, and a good proof | goes on |
+/// | any other scheme or place, and a token without `cnf` | goes on, unless proofs are [required](Self::required) |
+/// | any other scheme or place, and a token with `cnf` | 401 `invalid_credentials`: a bound token is no bearer token |
+/// | scheme `DPoP`, and a token without `cnf.jkt`, or with another confirmation beside it | 401 `invalid_credentials` |
+/// | scheme `DPoP`, and no proof, or one that is wrong, stale or used before | 401 `invalid_dpop_proof` |
+/// | two `DPoP` headers | 400 `invalid_request` |
+/// | a good proof, but too many of them in the last minutes | 429 `too_many_requests` |
+///
+/// A proof is good if it is a JWT of at most 8 KiB with `typ` `dpop+jwt`, signed by the public key in its `jwk` with one of
+/// the [algorithms](Self::algorithms); if the thumbprint of that key is the `jkt` of the token and `ath` the hash of the
+/// token; if `htm` is the method and `htu` the URL of the request, without query and fragment, normalised; if `iat` is
+/// within the [window](Self::window); and if its `jti` has not been seen with this key. A `nonce` is not asked for.
+///
+/// A handshake is a request too: `htm` is `GET`, and `htu` begins with `https`, not `wss`. Browsers cannot send these
+/// headers with a WebSocket. Messages on an open connection bring no proof.
+///
+/// # The memory for proofs
+///
+/// It holds at most 100,000 proofs, 10,000 of them of one key, for as long as they would be taken; a proof takes
+/// about 150 bytes. When it is full, good proofs are refused with 429 and `Retry-After` until room is made, since one
+/// that cannot be remembered could be used twice. That is no 503: a client brings it about by what it sends, and the limit
+/// of a key keeps one client from spending the room of all. It belongs to this process: of several nodes, each takes a
+/// proof once. Two layers that ask the same strategy about one request would see it twice: let one of them ask.
+pub struct Dpop {
+    bases: Vec<Base>,
+    algorithms: Vec<Algorithm>,
+    window: Duration,
+    required: bool,
+    replays: Replays,
+}
+
+/// Why possession is not proven.
+pub(crate) enum Unproven {
+    /// The reason, for the log.
+    Invalid(&'static str),
+    Repeated,
+    TooMany,
+}
+
+impl Dpop {
+    /// Proofs for the server of this public origin, `https://api.example`: what clients write, whatever proxies make of
+    /// it. If a proxy or router takes a prefix of the path away, name it with the origin: `https://api.example/v1`.
+    ///
+    /// # Errors
+    /// If it is no `https` or `http` URL, or has a user, a query or a fragment.
+    pub fn new(public_origin: &str) -> Result<Self, ConfigError> {
+        let dpop = Self {
+            bases: Vec::new(),
+            algorithms: Algorithm::ALL.into_iter().filter(|algorithm| algorithm.is_public()).collect(),
+            window: DEFAULT_WINDOW,
+            required: false,
+            replays: Replays::new(DEFAULT_PROOFS, DEFAULT_PROOFS_OF_A_KEY),
+        };
+        dpop.origin(public_origin)
+    }
+
+    /// Adds another origin under which clients know the server.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new).
+    pub fn origin(mut self, public_origin: &str) -> Result<Self, ConfigError> {
+        let base = Base::parse(public_origin).ok_or_else(|| {
+            ConfigError::new("the public origin is no URL: name it as `https://api.example`, without query and user")
+        })?;
+        self.bases.push(base);
+        Ok(self)
+    }
+
+    /// Takes proofs that are signed with one of these algorithms; by default, with any that has a public key. Clients read
+    /// the list in the challenge.
+    ///
+    /// # Errors
+    /// If the list is empty, or has an HMAC algorithm in it.
+    pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Result<Self, ConfigError> {
+        self.algorithms = algorithms.into_iter().collect();
+        if self.algorithms.is_empty() || !self.algorithms.iter().all(|algorithm| algorithm.is_public()) {
+            return Err(ConfigError::new(
+                "a proof is signed with a private key: name at least one algorithm, and no HS",
+            ));
+        }
+        Ok(self)
+    }
+
+    /// How far the time of a proof may be from ours, either way, inclusive; the default is 60 s.
+    ///
+    /// # Errors
+    /// If it is longer than 300 s: each proof has to be remembered for as long.
+    pub fn window(mut self, window: Duration) -> Result<Self, ConfigError> {
+        if window > MAX_WINDOW {
+            return Err(ConfigError::new(
+                "the window for proofs is longer than 300 s: shorten it, and set clocks right",
+            ));
+        }
+        self.window = window;
+        Ok(self)
+    }
+
+    /// How many proofs are remembered in all, and of one key; the default is 100,000 and 10,000.
+    #[must_use]
+    pub fn max_proofs(mut self, in_all: usize, of_a_key: usize) -> Self {
+        self.replays = Replays::new(in_all, of_a_key);
+        self
+    }
+
+    /// Refuses tokens that are bound to no key; and clients are challenged to use `DPoP` alone.
+    #[must_use]
+    pub fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
+
+    pub(crate) fn is_required(&self) -> bool {
+        self.required
+    }
+
+    /// The parameter `algs` of the challenge (RFC 9449, 7.1).
+    pub(crate) fn algs(&self) -> String {
+        let names: Vec<_> = self.algorithms.iter().map(|algorithm| algorithm.name()).collect();
+        names.join(" ")
+    }
+
+    /// Checks the proof that comes with the request and spends it. `jkt` is the thumbprint that the token is bound to.
+    pub(crate) fn check(&self, jkt: &str, token: &str, request: &AuthRequest<'_>) -> Result<(), Unproven> {
+        let methods: &[&str] = match (request.transport(), &request.parts().method) {
+            // Over HTTP/2 a handshake is a CONNECT (RFC 8441); to the page or program it is the GET of RFC 6455.
+            (Transport::WebSocket, &Method::CONNECT) => &["CONNECT", "GET"],
+            (Transport::WebSocket | Transport::Http, method) => &[method.as_str()],
+            _ => return Err(Unproven::Invalid("a proof is for a request, and this is none")),
+        };
+        let mut headers = request.parts().headers.get_all("dpop").iter();
+        let proof = match (headers.next(), headers.next()) {
+            (None, _) => return Err(Unproven::Invalid("the request brings no proof")),
+            (Some(_), Some(_)) => return Err(Unproven::Repeated),
+            (Some(proof), None) => proof.to_str().map_err(|_| Unproven::Invalid("the proof is no text"))?,
+        };
+        let proof = Proof::parse(proof, &self.algorithms, jkt).map_err(Unproven::Invalid)?;
+        let path = request.parts().uri.path();
+        if !methods.contains(&proof.htm()) {
+            return Err(Unproven::Invalid("the proof is for another method"));
+        }
+        if !self.bases.iter().any(|base| base.is_target(proof.htu(), path)) {
+            return Err(Unproven::Invalid("the proof is for another URL"));
+        }
+        let until = proof.check(token, request.now(), self.window).map_err(Unproven::Invalid)?;
+        match self.replays.spend(jkt, proof.jti(), until, request.now()) {
+            Ok(()) => Ok(()),
+            Err(Spent::Before) => Err(Unproven::Invalid("the proof was used before")),
+            Err(Spent::NoRoom) => Err(Unproven::TooMany),
+        }
+    }
+}
+
+impl fmt::Debug for Dpop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dpop")
+            .field("bases", &self.bases)
+            .field("algorithms", &self.algorithms)
+            .field("window", &self.window)
+            .field("required", &self.required)
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<Unproven> for Rejection {
+    fn from(unproven: Unproven) -> Self {
+        match unproven {
+            Unproven::Invalid(why) => {
+                tracing::debug!(why, "the proof of possession is refused");
+                Self::invalid_credentials()
+                    .with_code("invalid_dpop_proof")
+                    .with_error("invalid_dpop_proof", "The DPoP proof is missing or invalid")
+            }
+            Unproven::Repeated => {
+                tracing::debug!("the header DPoP is repeated");
+                Self::invalid_request()
+            }
+            Unproven::TooMany => {
+                tracing::warn!("no room is left to remember proofs of possession: they are refused for some time");
+                Self::too_many_requests()
+            }
+        }
+    }
+}
+
+/// The examples of RFC 9449. Its access token is no JWT, so the proof is checked by itself.
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    const JKT: &str = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
+    const TOKEN: &str = "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU";
+    /// Header of both, 4.2 and 7.1.
+    const HEADER: &str = concat!(
+        "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgtMzR0VjNoUklDUkRZOXpDa0RscEJo",
+        "RjQyVVFVZldWQVdCRnMiLCJ5IjoiOVZFNGpmX09rX282NHpiVFRsY3VOSmFqSG10NnY5VERWclUwQ2R2R1JEQSIsImNydiI6IlAtMjU2In19",
+    );
+    /// 7.1, a request to a protected resource.
+    const RESOURCE: &str = concat!(
+        "eyJqdGkiOiJlMWozVl9iS2ljOC1MQUVCIiwiaHRtIjoiR0VUIiwiaHR1IjoiaHR0cHM6Ly9yZXNvdXJjZS5leGFtcGxlLm9yZy9wcm90ZWN0ZWRy",
+        "ZXNvdXJjZSIsImlhdCI6MTU2MjI2MjYxOCwiYXRoIjoiZlVIeU8ycjJaM0RaNTNFc05yV0JiMHhXWG9hTnk1OUlpS0NBcWtzbVFFbyJ9.2oW9RP35",
+        "yRqzhrtNP86L-Ey71EOptxRimPPToA1plemAgR6pxHF8y6-yqyVnmcw6Fy1dqd-jfxSYoMxhAJpLjA",
+    );
+    /// 4.2, a request for a token, before which there is none to hash.
+    const GRANT: &str = concat!(
+        "eyJqdGkiOiItQndDM0VTYzZhY2MybFRjIiwiaHRtIjoiUE9TVCIsImh0dSI6Imh0dHBzOi8vc2VydmVyLmV4YW1wbGUuY29tL3Rva2VuIiwiaWF0Ijox",
+        "NTYyMjYyNjE2fQ.2-GxA6T8lP4vfrg8v-FdWP0A0zdrj8igiMLvqRMUvwnQg4PtFLbdLXiOSsX0x7NVY-FNyJK70nfbV37xRZT3Lg",
+    );
+
+    fn check(dpop: &Dpop, method: &str, path: &str, claims: &str, jkt: &str) -> Result<(), &'static str> {
+        let proof = format!("{HEADER}.{claims}");
+        let request = http::Request::builder().method(method).uri(path).header("dpop", proof);
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_562_262_620);
+        dpop.check(jkt, TOKEN, &AuthRequest::new(&parts, Transport::Http, now)).map_err(|unproven| match unproven {
+            Unproven::Invalid(why) => why,
+            Unproven::Repeated => "repeated",
+            Unproven::TooMany => "too many",
+        })
+    }
+
+    #[test]
+    fn proof_of_the_rfc_for_a_resource_is_good_once() {
+        let dpop = Dpop::new("https://resource.example.org").unwrap();
+        assert_eq!(check(&dpop, "GET", "/protectedresource", RESOURCE, JKT), Ok(()));
+        assert_eq!(check(&dpop, "GET", "/protectedresource", RESOURCE, JKT), Err("the proof was used before"));
+    }
+
+    #[test]
+    fn proof_of_the_rfc_for_another_method_url_or_key_is_refused() {
+        let dpop = Dpop::new("https://resource.example.org").unwrap();
+        let refused = |method, path, jkt| check(&dpop, method, path, RESOURCE, jkt).unwrap_err();
+        assert_eq!(refused("POST", "/protectedresource", JKT), "the proof is for another method");
+        assert_eq!(refused("GET", "/other", JKT), "the proof is for another URL");
+        let other = JKT.replace('0', "1");
+        assert_eq!(
+            refused("GET", "/protectedresource", &other),
+            "the proof is of another key than the token is bound to"
+        );
+    }
+
+    #[test]
+    fn proof_of_the_rfc_for_the_token_endpoint_is_signed_but_hashes_no_token() {
+        let dpop = Dpop::new("https://server.example.com").unwrap();
+        assert_eq!(check(&dpop, "POST", "/token", GRANT, JKT), Err("the proof is for another token"));
+        assert!(Proof::parse(&format!("{HEADER}.{GRANT}"), &[Algorithm::ES256], JKT).is_ok());
+    }
+}

@@ -1,0 +1,143 @@
+use std::{
+    borrow::Cow,
+    time::{Duration, SystemTime},
+};
+
+use aws_lc_rs::{
+    constant_time,
+    digest::{SHA256, digest},
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
+use crate::{
+    Algorithm,
+    key::Jwk,
+    policy::without_application,
+    token::{
+        Compact, Header, RawClaims, Refused,
+        json::{self, Value},
+    },
+};
+
+const MAX_LEN: usize = 8 * 1024;
+
+/// A proof that is rightly signed by the key that it brings along (RFC 9449, 4.2).
+pub(super) struct Proof {
+    jti: String,
+    htm: String,
+    htu: String,
+    ath: Option<String>,
+    iat: SystemTime,
+    exp: Option<SystemTime>,
+    nbf: Option<SystemTime>,
+}
+
+/// What of a proof is no registered claim.
+#[derive(Default)]
+struct Own<'a> {
+    htm: Option<Cow<'a, str>>,
+    htu: Option<Cow<'a, str>>,
+    ath: Option<Cow<'a, str>>,
+}
+
+impl Proof {
+    /// Reads a proof and checks its signature. Whether its key is that of `jkt` is looked at before, so that nobody orders
+    /// the work who has no token for that key.
+    pub(super) fn parse(proof: &str, algorithms: &[Algorithm], jkt: &str) -> Result<Self, &'static str> {
+        let compact = Compact::parse(proof, MAX_LEN).map_err(reason)?;
+        let header = Header::parse(compact.header()).map_err(reason)?;
+        let is_proof =
+            header.typ.as_deref().is_some_and(|typ| without_application(typ).eq_ignore_ascii_case("dpop+jwt"));
+        if !is_proof {
+            return Err("the proof is of another type");
+        }
+        let algorithm = header.algorithm().map_err(reason)?;
+        if !algorithms.contains(&algorithm) {
+            return Err("the algorithm of the proof is not allowed");
+        }
+        let jwk = Jwk::parse(jwk(compact.header())?).map_err(|_| "the key of the proof cannot be read")?;
+        let members = jwk.public_members().map_err(|_| "the key of the proof is of no known kind")?;
+        if constant_time::verify_slices_are_equal(members.thumbprint().as_bytes(), jkt.as_bytes()).is_err() {
+            return Err("the proof is of another key than the token is bound to");
+        }
+        let verifier = jwk.public_verifier(algorithm).map_err(|_| "the key of the proof is not fit for it")?;
+        compact.verify_with(&verifier).map_err(reason)?;
+        Self::claims(compact.payload())
+    }
+
+    fn claims(payload: &[u8]) -> Result<Self, &'static str> {
+        const INCOMPLETE: &str = "the proof lacks a claim";
+        let registered = RawClaims::parse(payload).and_then(RawClaims::typed).map_err(reason)?;
+        let mut own = Own::default();
+        json::members(payload, |name, value| {
+            let place = match name {
+                "htm" => &mut own.htm,
+                "htu" => &mut own.htu,
+                "ath" => &mut own.ath,
+                _ => return Ok(()),
+            };
+            *place = Some(value.into_text()?);
+            Ok(())
+        })?;
+        Ok(Self {
+            jti: registered.jti.filter(|jti| !jti.is_empty()).ok_or(INCOMPLETE)?.into_owned(),
+            htm: own.htm.ok_or(INCOMPLETE)?.into_owned(),
+            htu: own.htu.ok_or(INCOMPLETE)?.into_owned(),
+            ath: own.ath.map(Cow::into_owned),
+            iat: registered.iat.ok_or(INCOMPLETE)?,
+            exp: registered.exp,
+            nbf: registered.nbf,
+        })
+    }
+
+    pub(super) fn jti(&self) -> &str {
+        &self.jti
+    }
+
+    pub(super) fn htm(&self) -> &str {
+        &self.htm
+    }
+
+    pub(super) fn htu(&self) -> &str {
+        &self.htu
+    }
+
+    /// Whether the proof is for this token and of this time; and until when it would be taken, inclusive.
+    pub(super) fn check(&self, token: &str, now: SystemTime, window: Duration) -> Result<SystemTime, &'static str> {
+        let hash = URL_SAFE_NO_PAD.encode(digest(&SHA256, token.as_bytes()));
+        if self.ath.as_deref() != Some(&hash) {
+            return Err("the proof is for another token");
+        }
+        let distance = |time: SystemTime| now.duration_since(time).unwrap_or_else(|ahead| ahead.duration());
+        if distance(self.iat) > window {
+            return Err("the proof is of another time");
+        }
+        // They are no part of a proof; whoever writes them means them.
+        if self.exp.is_some_and(|exp| now >= exp) || self.nbf.is_some_and(|nbf| nbf > now && distance(nbf) > window) {
+            return Err("the proof is past its end, or not valid yet");
+        }
+        self.iat.checked_add(window).ok_or("the proof is of another time")
+    }
+}
+
+/// The text of the key in the header.
+fn jwk(header: &[u8]) -> Result<&str, &'static str> {
+    let mut found = None;
+    json::members(header, |name, value| {
+        if name == "jwk" {
+            found = Some(value);
+        }
+        Ok(())
+    })?;
+    match found {
+        Some(Value::Object(json)) => Ok(json),
+        _ => Err("the proof has no key"),
+    }
+}
+
+fn reason(refused: Refused) -> &'static str {
+    match refused {
+        Refused::Foreign(why) | Refused::Invalid(why) => why,
+        Refused::Expired => "the proof is past its end",
+    }
+}

@@ -1,0 +1,132 @@
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap, HashSet},
+    sync::{Mutex, PoisonError},
+    time::SystemTime,
+};
+
+use aws_lc_rs::digest;
+
+/// Proofs that were used, for as long as they would be taken (RFC 9449, 11.1).
+pub(super) struct Replays {
+    in_all: usize,
+    of_a_key: usize,
+    used: Mutex<Used>,
+}
+
+/// Why a proof cannot be spent.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Spent {
+    Before,
+    NoRoom,
+}
+
+/// Hashes only: what clients choose as ids may be long, and is theirs.
+type Hash = [u8; 32];
+
+#[derive(Default)]
+struct Used {
+    proofs: HashSet<Hash>,
+    /// How many there are of each key.
+    keys: HashMap<Hash, usize>,
+    /// The next to be forgotten first.
+    ends: BinaryHeap<Reverse<(SystemTime, Hash, Hash)>>,
+}
+
+impl Replays {
+    pub(super) fn new(in_all: usize, of_a_key: usize) -> Self {
+        Self { in_all, of_a_key, used: Mutex::default() }
+    }
+
+    /// Spends the proof `jti` of the key `jkt`, which would be taken until the instant `until`, inclusive.
+    pub(super) fn spend(&self, jkt: &str, jti: &str, until: SystemTime, now: SystemTime) -> Result<(), Spent> {
+        let key = hash(&[jkt]);
+        // A thumbprint has no NUL, so no other pair looks the same.
+        let proof = hash(&[jkt, "\0", jti]);
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.forget(now);
+        if used.proofs.contains(&proof) {
+            return Err(Spent::Before);
+        }
+        let of_this_key = used.keys.get(&key).copied().unwrap_or_default();
+        if used.proofs.len() >= self.in_all || of_this_key >= self.of_a_key {
+            return Err(Spent::NoRoom);
+        }
+        used.proofs.insert(proof);
+        used.keys.insert(key, of_this_key + 1);
+        used.ends.push(Reverse((until, proof, key)));
+        Ok(())
+    }
+}
+
+impl Used {
+    fn forget(&mut self, now: SystemTime) {
+        while self.ends.peek().is_some_and(|Reverse((until, ..))| *until < now) {
+            let Some(Reverse((_, proof, key))) = self.ends.pop() else { return };
+            self.proofs.remove(&proof);
+            match self.keys.get_mut(&key) {
+                Some(count) if *count > 1 => *count -= 1,
+                _ => _ = self.keys.remove(&key),
+            }
+        }
+    }
+}
+
+fn hash(parts: &[&str]) -> Hash {
+    let mut context = digest::Context::new(&digest::SHA256);
+    parts.iter().for_each(|part| context.update(part.as_bytes()));
+    // OK because the digest of this hash has 32 bytes.
+    context.finish().as_ref().try_into().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn at(secs: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(secs)
+    }
+
+    #[test]
+    fn proof_is_spent_until_it_would_not_be_taken_any_more() {
+        let replays = Replays::new(10, 10);
+        assert_eq!(replays.spend("key", "a", at(60), at(0)), Ok(()));
+        assert_eq!(replays.spend("key", "a", at(60), at(60)), Err(Spent::Before));
+        assert_eq!(replays.spend("other", "a", at(60), at(0)), Ok(()));
+        assert_eq!(replays.spend("key", "b", at(60), at(0)), Ok(()));
+        assert_eq!(replays.spend("key", "a", at(120), at(61)), Ok(()));
+    }
+
+    #[test]
+    fn full_memory_refuses_and_forgets_nothing_that_counts() {
+        let replays = Replays::new(2, 10);
+        assert_eq!(replays.spend("a", "1", at(60), at(0)), Ok(()));
+        assert_eq!(replays.spend("b", "1", at(30), at(0)), Ok(()));
+        assert_eq!(replays.spend("c", "1", at(60), at(0)), Err(Spent::NoRoom));
+        assert_eq!(replays.spend("a", "1", at(60), at(0)), Err(Spent::Before));
+        assert_eq!(replays.spend("c", "1", at(60), at(31)), Ok(()), "the second has made room");
+    }
+
+    #[test]
+    fn one_key_does_not_spend_the_room_of_all() {
+        let replays = Replays::new(10, 2);
+        for jti in ["1", "2"] {
+            assert_eq!(replays.spend("a", jti, at(60), at(0)), Ok(()));
+        }
+        assert_eq!(replays.spend("a", "3", at(60), at(0)), Err(Spent::NoRoom));
+        assert_eq!(replays.spend("b", "3", at(60), at(0)), Ok(()));
+        assert_eq!(replays.spend("a", "3", at(120), at(61)), Ok(()));
+    }
+
+    #[test]
+    fn memory_is_bounded_under_churn() {
+        let replays = Replays::new(100, 100);
+        for i in 0..10_000 {
+            assert_eq!(replays.spend(&i.to_string(), "a", at(i + 50), at(i)), Ok(()));
+        }
+        let used = replays.used.lock().unwrap();
+        assert_eq!([used.proofs.len(), used.keys.len(), used.ends.len()], [51; 3]);
+    }
+}

@@ -1,0 +1,115 @@
+//! Requests and handshakes with a token that is bound to a key of the client (RFC 9449).
+
+use std::time::Duration;
+
+use auth_core::Chain;
+use auth_jwt::{Algorithm, Dpop, DpopKey, Jwt, Signer, SigningKey};
+use axum::{
+    Router,
+    routing::{any, get},
+};
+use futures_util::{SinkExt as _, StreamExt as _};
+use reqwest::Client;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio_tungstenite::{
+    connect_async,
+    tungstenite::{Error, Message, client::IntoClientRequest as _},
+};
+use ws_adapter::{AuthLayer, AuthWebSocketUpgrade};
+
+use crate::SECRET;
+
+/// Clients know the server by this name, whatever address it listens on.
+const ORIGIN: &str = "https://api.example";
+
+fn key() -> DpopKey {
+    let pem = include_bytes!("../../../auth-jwt/tests/keys/p256.pem");
+    DpopKey::new(SigningKey::from_pem(Algorithm::ES256, pem).unwrap()).unwrap()
+}
+
+fn token() -> String {
+    let claims = json!({ "sub": "ann", "cnf": { "jkt": key().thumbprint() } });
+    Signer::hs256(SECRET).unwrap().sign_for(&claims, Duration::from_secs(60)).unwrap().expose().to_owned()
+}
+
+fn proof(path: &str, token: &str) -> String {
+    key().proof("GET", &format!("{ORIGIN}{path}"), token).unwrap().expose().to_owned()
+}
+
+async fn echo(ws: AuthWebSocketUpgrade<Value>) -> axum::response::Response {
+    ws.on_upgrade(|mut socket| async move {
+        while let Some(message) = socket.recv().await {
+            if socket.send(message).await.is_err() {
+                break;
+            }
+        }
+    })
+}
+
+async fn server() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let jwt = Jwt::<Value>::hs256(SECRET).unwrap().dpop(Dpop::new(ORIGIN).unwrap());
+    let chain = Chain::new().or(jwt.verify(|claims: Value| async { Some(claims) }));
+    let app = Router::new().route("/me", get(|| async { "ann" })).route("/ws", any(echo)).layer(AuthLayer::new(chain));
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    address
+}
+
+#[tokio::test]
+async fn request_with_its_proof_goes_on_and_the_same_again_does_not() {
+    let address = server().await;
+    let token = token();
+    let proof = proof("/me", &token);
+    let ask = async |scheme: &str| {
+        let request = Client::new().get(format!("http://{address}/me?a=b"));
+        let request = request.header("authorization", format!("{scheme} {token}")).header("dpop", &proof);
+        let response = request.send().await.unwrap();
+        let challenges = response.headers().get_all("www-authenticate").iter();
+        let challenges: Vec<_> = challenges.map(|line| line.to_str().unwrap().to_owned()).collect();
+        (response.status().as_u16(), challenges)
+    };
+    assert_eq!(ask("Bearer").await.0, 401, "a bound token is no bearer token, and its proof is not spent by that");
+    assert_eq!(ask("DPoP").await, (200, vec![]));
+    let (status, challenges) = ask("DPoP").await;
+    assert_eq!(status, 401);
+    assert!(challenges[0].starts_with("DPoP ") && challenges[0].contains(r#"error="invalid_dpop_proof""#));
+}
+
+#[tokio::test]
+async fn handshake_with_its_proof_opens_a_socket_and_one_without_is_401() {
+    let address = server().await;
+    let token = token();
+    let open = async |proof: Option<String>| {
+        let mut request = format!("ws://{address}/ws").into_client_request().unwrap();
+        request.headers_mut().insert("authorization", format!("DPoP {token}").parse().unwrap());
+        if let Some(proof) = proof {
+            request.headers_mut().insert("dpop", proof.parse().unwrap());
+        }
+        connect_async(request).await
+    };
+    let status = |error: Error| match error {
+        Error::Http(response) => response.status().as_u16(),
+        error => panic!("no HTTP answer: {error}"),
+    };
+    assert_eq!(status(open(None).await.unwrap_err()), 401);
+    assert_eq!(status(open(Some(proof("/me", &token))).await.unwrap_err()), 401, "a proof for another URL");
+    let good = proof("/ws", &token);
+    let (mut socket, _) = open(Some(good.clone())).await.unwrap();
+    socket.send(Message::text("hello")).await.unwrap();
+    assert_eq!(socket.next().await.unwrap().unwrap(), Message::text("hello"));
+    assert_eq!(status(open(Some(good)).await.unwrap_err()), 401, "the proof is spent");
+}
+
+/// The memory is of proofs, not of requests: each new one is good.
+#[tokio::test]
+async fn each_request_has_a_proof_of_its_own() {
+    let address = server().await;
+    let token = token();
+    for _ in 0..20 {
+        let request = Client::new().get(format!("http://{address}/me"));
+        let request = request.header("authorization", format!("DPoP {token}")).header("dpop", proof("/me", &token));
+        assert_eq!(request.send().await.unwrap().status(), 200);
+    }
+}
