@@ -116,28 +116,34 @@ fn document_is_read_again_after_a_failure_and_not_before() {
     run(async {
         let world = World::new().await;
         let issuer = world.issuer.url("");
-        describe(&world, json!({ "issuer": issuer, "jwks_uri": world.issuer.url("/jwks") }));
+        let keys = reply("200 OK", "etag: \"v1\"\r\n", set(&[&world.key]).to_string());
+        let serve = |at: &'static str| {
+            let keys = keys.clone();
+            let document = json!({ "issuer": issuer, "jwks_uri": world.issuer.url(at) });
+            world.issuer.say(move |asked| {
+                Say::All(match asked.path.as_str() {
+                    OPENID => ok(document.to_string()),
+                    path if path == at => keys.clone(),
+                    _ => reply("404 Not Found", "", ""),
+                })
+            });
+        };
+        serve("/jwks");
         let source = discover(&world);
         assert_eq!(ask(&world, &source, &issuer).await, ACCEPTED);
         world.clock.advance(9 * MINUTE);
         until(&source, |status| status.age().is_some_and(|age| age.is_zero())).await;
         assert_eq!(paths(&world), [OPENID, "/jwks", "/jwks"]);
 
-        // The keys move.
-        let keys = ok(set(&[&world.key]).to_string());
-        let document = json!({ "issuer": issuer, "jwks_uri": world.issuer.url("/moved") });
-        world.issuer.say(move |asked| {
-            Say::All(match asked.path.as_str() {
-                "/moved" => keys.clone(),
-                OPENID => ok(document.to_string()),
-                _ => reply("404 Not Found", "", ""),
-            })
-        });
+        serve("/moved");
         world.clock.advance(9 * MINUTE);
         until(&source, |status| status.last_failure().is_some()).await;
         world.clock.advance(SECOND);
         until(&source, |status| status.age().is_some_and(|age| age.is_zero())).await;
         assert_eq!(paths(&world)[3..], ["/jwks", OPENID, "/moved"]);
+        // The `ETag` means nothing elsewhere.
+        let sent: Vec<_> = world.issuer.asked().iter().map(|asked| asked.head.contains("if-none-match")).collect();
+        assert_eq!(sent, [false, false, true, true, false, false]);
     });
 }
 

@@ -102,6 +102,37 @@ fn fetch_that_is_cut_off_with_its_runtime_makes_way_for_the_next() {
 }
 
 #[test]
+fn set_is_refreshed_by_requests_where_the_runtime_of_the_refresher_is_gone() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (first, second) = (runtime(), runtime());
+    let world = second.block_on(World::new());
+    let source = world.builder().lazy().unwrap();
+    // The refresher runs here, and is gone with it.
+    let verdict = first.block_on(async {
+        let ask = world.ask(&source, &world.key);
+        tokio::select! {
+            biased;
+            verdict = ask => verdict,
+            () = tokio::task::yield_now() => "",
+        }
+    });
+    drop(first);
+    assert_eq!(verdict, "");
+    world.clock.advance(SECOND);
+    second.block_on(async {
+        let limit = Duration::from_secs(30);
+        let ask = world.ask(&source, &world.key);
+        assert_eq!(tokio::time::timeout(limit, ask).await.unwrap(), ACCEPTED);
+        world.clock.advance(9 * MINUTE);
+        let count = world.issuer.count();
+        settle().await;
+        assert_eq!(world.issuer.count(), count, "nobody fetches by himself");
+        assert_eq!(world.ask_now(&source, &world.key), ACCEPTED);
+        tokio::time::timeout(limit, world.issuer.asked_times(count + 1)).await.unwrap();
+    });
+}
+
+#[test]
 fn source_without_a_runtime_is_unavailable() {
     let source = auth_jwt::remote::RemoteJwks::at("http://127.0.0.1:9/jwks").unwrap();
     let source = source.lazy().unwrap();
@@ -119,7 +150,13 @@ fn fetching_ends_when_the_last_clone_is_dropped() {
         world.clock.advance(9 * MINUTE);
         world.issuer.asked_times(2).await;
         until(&clone, |status| status.age().is_some_and(|age| age.is_zero())).await;
+        let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        settle().await;
+        let before = tasks();
         drop(clone);
+        settle().await;
+        // The refresher does not sleep on.
+        assert_eq!(tasks(), before - 1);
         world.clock.advance(HOUR);
         settle().await;
         assert_eq!(world.issuer.count(), 2);

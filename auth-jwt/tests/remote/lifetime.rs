@@ -133,6 +133,18 @@ fn etag_is_sent_back_and_304_confirms_the_set() {
 }
 
 #[test]
+fn unasked_304_confirms_nothing() {
+    run(async {
+        let world = World::new().await;
+        let source = world.source().await;
+        world.issuer.say(|_| Say::All(reply("304 Not Modified", "", "")));
+        world.clock.advance(9 * MINUTE);
+        until(&source, |status| status.last_failure().is_some()).await;
+        assert_eq!(source.status().age(), Some(9 * MINUTE));
+    });
+}
+
+#[test]
 fn lifetime_on_a_304_counts() {
     run(async {
         let world = World::new().await;

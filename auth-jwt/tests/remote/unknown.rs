@@ -95,6 +95,54 @@ fn forced_fetch_that_fails_moves_no_refresh() {
 }
 
 #[test]
+fn forced_fetch_that_succeeds_puts_the_refresh_off() {
+    run(async {
+        let world = World::new().await;
+        let source = world.source().await;
+        world.clock.advance(5 * MINUTE);
+        assert_eq!(world.ask(&source, &Key::new("x")).await, INVALID);
+        world.clock.advance(7 * MINUTE);
+        settle().await;
+        assert_eq!(world.issuer.count(), 2);
+        world.clock.advance(2 * MINUTE);
+        world.issuer.asked_times(3).await;
+    });
+}
+
+#[test]
+fn refresh_that_is_due_takes_the_place_of_a_forced_fetch_and_not_its_slot() {
+    run(async {
+        let world = World::new().await;
+        let source = world.source().await;
+        world.clock.advance(9 * MINUTE);
+        assert_eq!(world.ask(&source, &Key::new("x")).await, INVALID);
+        assert_eq!(world.issuer.count(), 2);
+        assert_eq!(world.ask(&source, &Key::new("y")).await, INVALID);
+        assert_eq!(world.issuer.count(), 3);
+    });
+}
+
+#[test]
+fn fetch_that_has_begun_before_the_token_came_is_followed_by_another() {
+    run(async {
+        let world = World::new().await;
+        let source = world.source().await;
+        let old = ok(set(&[&world.key]).to_string());
+        world.issuer.say(move |_| Say::Held(old.clone()));
+        world.clock.advance(9 * MINUTE);
+        world.issuer.asked_times(2).await;
+        // The issuer has made its answer, and changes its keys now.
+        let next = Key::new("b");
+        world.issuer.publish(&set(&[&next]));
+        let (verdict, ()) = tokio::join!(world.ask(&source, &next), async {
+            settle().await;
+            world.issuer.release();
+        });
+        assert_eq!((verdict, world.issuer.count()), (ACCEPTED, 3));
+    });
+}
+
+#[test]
 fn refresh_that_waits_for_its_next_try_does_not_hold_up_a_forced_fetch() {
     run(async {
         let world = World::new().await;
@@ -155,6 +203,28 @@ fn kid_that_a_failed_fetch_has_looked_for_is_not_remembered() {
         assert_eq!(world.ask(&source, &next).await, INVALID);
         world.issuer.publish(&set(&[&next]));
         world.clock.advance(30 * SECOND);
+        assert_eq!(world.ask(&source, &next).await, ACCEPTED);
+    });
+}
+
+#[test]
+fn kid_that_was_found_is_not_remembered_as_unknown() {
+    run(async {
+        let world = World::new().await;
+        let publish = |keys: &[&Key]| {
+            let reply = reply("200 OK", "cache-control: max-age=60\r\n", set(keys).to_string());
+            world.issuer.say(move |_| Say::All(reply.clone()));
+        };
+        publish(&[&world.key]);
+        let source = world.source().await;
+        let next = Key::new("b");
+        publish(&[&world.key, &next]);
+        assert_eq!(world.ask(&source, &next).await, ACCEPTED);
+        publish(&[&world.key]);
+        world.clock.advance(53 * SECOND);
+        until(&source, |status| status.generation() == 3).await;
+        // Withdrawn, and back again before anybody has looked for it in vain.
+        publish(&[&world.key, &next]);
         assert_eq!(world.ask(&source, &next).await, ACCEPTED);
     });
 }
