@@ -9,6 +9,8 @@ use std::{
     path::PathBuf,
 };
 
+use auth_core::{AuthRequest, Challenge, Transport, extract::Extractor as _};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
 
 use crate::{
@@ -90,6 +92,21 @@ fn jose_cookbook_signatures() {
     }
 }
 
+/// Those algorithms sign that give the same signature each time.
+#[test]
+fn jose_cookbook_signatures_are_made_alike() {
+    let names =
+        ["jws/4_1.rsa_v15_signature.json", "jws/4_4.hmac-sha2_integrity_protection.json", "curve25519/jws.json"];
+    for name in names {
+        let Some(file) = vectors(&format!("jose-cookbook/{name}")) else { return };
+        let (input, signature) = file["output"]["compact"].as_str().unwrap().rsplit_once('.').unwrap();
+        let mut jwk = file["input"]["key"].clone();
+        jwk["alg"] = file["input"]["alg"].clone();
+        let key = SigningKey::from_jwk(&jwk.to_string()).unwrap();
+        assert_eq!(URL_SAFE_NO_PAD.encode(key.sign(input.as_bytes()).unwrap()), signature, "{name}");
+    }
+}
+
 /// The rest of the folder has no compact form, and nothing else is a token here.
 #[test]
 fn jose_cookbook_examples_left_out_have_no_compact_form() {
@@ -152,6 +169,36 @@ fn rfc_thumbprints() {
 
 fn thumbprint(jwk: &str) -> String {
     Jwk::parse(jwk).unwrap().public_members().unwrap().thumbprint()
+}
+
+/// RFC 6750, 2.1.
+#[test]
+fn rfc_bearer_credentials() {
+    let Some(file) = vectors("rfc/examples.json") else { return };
+    let examples = list(&file["bearer"]);
+    for example in examples {
+        let authorization = example["authorization"].as_str().unwrap();
+        let request = http::Request::builder().header("authorization", authorization);
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        let request = AuthRequest::new(&parts, Transport::Http, std::time::SystemTime::UNIX_EPOCH);
+        let found = auth_core::extract::bearer().extract(&request).unwrap().unwrap();
+        assert_eq!(example["token"], found.expose());
+    }
+    assert_eq!(examples.len(), 1);
+}
+
+/// RFC 6750, 3: the form is that of the RFC. The description is an example there, and a text of our own here.
+#[test]
+fn rfc_bearer_challenges() {
+    let Some(file) = vectors("rfc/examples.json") else { return };
+    let of = |id: &str| {
+        let example = list(&file["challenges"]).iter().find(|example| example["id"] == id).unwrap();
+        example["value"].as_str().unwrap().to_owned()
+    };
+    let plain = Challenge::bearer("example");
+    assert_eq!(plain.to_string(), of("rfc6750-3-no-credentials"));
+    let expired = plain.with("error", "invalid_token").with("error_description", "The access token expired");
+    assert_eq!(expired.to_string(), of("rfc6750-3-expired"));
 }
 
 /// Runs all cases and gives their number.

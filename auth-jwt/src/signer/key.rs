@@ -176,7 +176,7 @@ impl SigningKey {
     }
 
     /// `None` if the backend fails.
-    pub(super) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
         Some(match &self.material {
             Material::Hmac(key) => hmac::sign(key, message).as_ref().to_vec(),
             Material::Rsa(pair, encoding) => {

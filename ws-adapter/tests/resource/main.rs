@@ -185,6 +185,8 @@ async fn handshake_with_too_little_scope_is_403_before_the_upgrade() {
     assert_eq!((refused.status, refused.challenges.len()), (403, 1));
     let opened = handshake(json!({ "scope": "chat:write" })).send().await.unwrap();
     assert_eq!(opened.status(), 101);
+    // RFC 6455, 1.3.
+    assert_eq!(opened.headers()["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 }
 
 #[tokio::test]
