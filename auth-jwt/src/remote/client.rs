@@ -21,6 +21,9 @@ use super::{FetchError, FetchErrorKind};
 const MAX_BODY: usize = 256 * 1024;
 const ACCEPT: HeaderValue = HeaderValue::from_static("application/jwk-set+json, application/json");
 
+/// Some gateways turn away who does not say.
+const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("auth-jwt/", env!("CARGO_PKG_VERSION")));
+
 /// Follows no redirects, keeps no connections, and takes no proxy from the environment.
 pub(super) struct Client(HyperClient<HttpsConnector<HttpConnector>, Empty<&'static [u8]>>);
 
@@ -68,6 +71,7 @@ impl Client {
         *request.method_mut() = Method::GET;
         *request.uri_mut() = uri.clone();
         request.headers_mut().insert(header::ACCEPT, ACCEPT);
+        request.headers_mut().insert(header::USER_AGENT, USER_AGENT);
         if let Some(validator) = validator {
             request.headers_mut().insert(header::IF_NONE_MATCH, validator.clone());
         }

@@ -127,7 +127,8 @@ impl RemoteJwks {
                 () = patience => true,
             };
             if is_over {
-                return shared.state().at_hand(wanted, shared.timer.now());
+                let now = shared.timer.now();
+                return shared.state().at_hand(wanted, now);
             }
         }
     }

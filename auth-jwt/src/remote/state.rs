@@ -129,9 +129,7 @@ impl State {
     /// If there is no set, or one that is too old to say that the key does not exist.
     pub(super) fn at_hand(&self, wanted: Wanted<'_>, now: SystemTime) -> Result<Arc<KeySet>, Unavailable> {
         match self.usable(now) {
-            Some(good) if good.is_fresh(now) || wanted.kid.is_none() || good.knows(wanted) => {
-                Ok(Arc::clone(&good.keys))
-            }
+            Some(good) if good.is_fresh(now) || good.knows(wanted) => Ok(Arc::clone(&good.keys)),
             _ => Err(Unavailable(self.last_failure.as_ref().map(|(_, error)| error.clone()))),
         }
     }

@@ -31,6 +31,18 @@ fn status_200_alone_is_taken() {
 }
 
 #[test]
+fn request_says_what_it_takes_and_who_asks() {
+    run(async {
+        let world = World::new().await;
+        world.source().await;
+        let head = &world.issuer.asked()[0].head;
+        assert!(head.starts_with("get /jwks http/1.1\r\n"), "{head}");
+        assert!(head.contains("\r\naccept: application/jwk-set+json, application/json\r\n"), "{head}");
+        assert!(head.contains("\r\nuser-agent: auth-jwt/"), "{head}");
+    });
+}
+
+#[test]
 fn redirect_is_not_followed() {
     run(async {
         let world = World::new().await;

@@ -7,6 +7,7 @@ mod flight;
 mod http;
 mod issuer;
 mod issuers;
+mod leaks;
 mod lifetime;
 mod reload;
 mod set;

@@ -53,6 +53,17 @@ fn fail_fast_start_has_keys_when_it_is_done() {
 }
 
 #[test]
+fn clock_of_the_system_is_the_default() {
+    run(async {
+        let world = World::new().await;
+        let source = RemoteJwks::at(world.issuer.url("/jwks")).unwrap().fail_fast().await.unwrap();
+        let last = source.status().last_success().unwrap();
+        assert!(last.elapsed().unwrap() < MINUTE);
+        assert_eq!(world.ask_now(&source, &world.key), ACCEPTED);
+    });
+}
+
+#[test]
 fn fail_fast_start_gives_the_first_error() {
     run(async {
         let world = World::new().await;

@@ -30,7 +30,7 @@ pub(crate) const MOMENT: Duration = Duration::from_millis(1);
 /// Runs a test on one thread, so that whatever can go on has gone on when the test does. A test that hangs fails.
 pub(crate) fn run(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async { tokio::time::timeout(Duration::from_secs(30), test).await.unwrap() });
+    runtime.block_on(async { tokio::time::timeout(Duration::from_secs(120), test).await.unwrap() });
 }
 
 pub(crate) fn clock() -> ManualClock {
