@@ -45,3 +45,5 @@ mod security {}
 mod socketio {}
 #[doc = include_str!("../../docs/remote-keys.md")]
 mod remote_keys {}
+#[doc = include_str!("../../docs/jwt.md")]
+mod jwt {}
