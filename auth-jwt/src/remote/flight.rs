@@ -2,7 +2,7 @@
 
 use std::{
     error::Error,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak},
 };
 
 use aws_lc_rs::rand;
@@ -21,15 +21,26 @@ pub(super) struct Shared {
     state: Mutex<State>,
     /// The number of the last fetch that has ended.
     ended: watch::Sender<u64>,
+    refresher: Once,
 }
 
 impl Shared {
     pub(super) fn new(fetcher: Fetcher, timer: Arc<dyn Sleep>, state: State) -> Arc<Self> {
-        Arc::new(Self { fetcher, timer, state: Mutex::new(state), ended: watch::Sender::new(0) })
+        let ended = watch::Sender::new(0);
+        Arc::new(Self { fetcher, timer, state: Mutex::new(state), ended, refresher: Once::new() })
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts the refresher, unless it was started before. Without a runtime it is left to the next call.
+    pub(super) fn keep_fresh(self: &Arc<Self>) {
+        if !self.refresher.is_completed()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            self.refresher.call_once(|| drop(runtime.spawn(refresh(Arc::downgrade(self)))));
+        }
     }
 
     /// Begins the fetch whose place was taken. It goes on when the caller is gone.
@@ -92,7 +103,7 @@ impl Drop for Flight {
 }
 
 /// Fetches whenever a fetch is due, until nobody holds `shared` any more.
-pub(super) async fn refresh(shared: Weak<Shared>) {
+async fn refresh(shared: Weak<Shared>) {
     loop {
         let Some(this) = shared.upgrade() else { return };
         let mut ended = this.ended.subscribe();
@@ -101,7 +112,7 @@ pub(super) async fn refresh(shared: Weak<Shared>) {
         drop(this);
         tokio::select! {
             biased;
-            // A fetch that somebody else has begun moves the schedule.
+            // A fetch that somebody else has begun moves the schedule; an error means that nobody is left.
             change = ended.changed() => if change.is_err() { return },
             () = sleep => {
                 let Some(this) = shared.upgrade() else { return };

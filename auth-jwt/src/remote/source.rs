@@ -1,16 +1,11 @@
-use std::{
-    fmt,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use auth_core::{AuthRequest, BoxError, ConfigError, async_trait};
-use tokio::{runtime::Handle, task::AbortHandle};
 
 use super::{
     FetchError, RemoteJwksBuilder, Status,
     error::Unavailable,
-    flight::{self, Shared},
+    flight::Shared,
     location::WellKnown,
     state::{Answer, Step, Wanted},
 };
@@ -24,13 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Clones share everything: give one to the strategy, and ask another for the [status](Self::status). When the last is
 /// dropped, fetching ends.
 #[derive(Clone)]
-pub struct RemoteJwks(Arc<Owner>);
-
-/// What is no longer fetched for when the last clone is dropped.
-struct Owner {
-    shared: Arc<Shared>,
-    refresher: OnceLock<AbortHandle>,
-}
+pub struct RemoteJwks(Arc<Shared>);
 
 impl RemoteJwks {
     /// The set at this URL, which must be `https`, or `http` on a loopback address.
@@ -63,30 +52,24 @@ impl RemoteJwks {
     }
 
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self(Arc::new(Owner { shared, refresher: OnceLock::new() }))
+        Self(shared)
     }
 
     /// How the keys are at this moment. It waits for nothing and fetches nothing.
     #[must_use]
     pub fn status(&self) -> Status {
-        let shared = &self.0.shared;
+        let shared = &self.0;
         let now = shared.timer.now();
         shared.state().status(now)
     }
 
     /// Sees to it that sets are fetched ahead of time. Without a runtime it is left to the next call.
     pub(super) fn keep_fresh(&self) {
-        if self.0.refresher.get().is_none()
-            && let Ok(runtime) = Handle::try_current()
-        {
-            self.0
-                .refresher
-                .get_or_init(|| runtime.spawn(flight::refresh(Arc::downgrade(&self.0.shared))).abort_handle());
-        }
+        self.0.keep_fresh();
     }
 
     pub(super) async fn first_fetch(&self) -> Result<(), FetchError> {
-        let shared = &self.0.shared;
+        let shared = &self.0;
         let (begin, number) = shared.state().schedule();
         if let Some(purpose) = begin {
             shared.begin(purpose);
@@ -98,7 +81,7 @@ impl RemoteJwks {
     }
 
     async fn find(&self, wanted: Wanted<'_>) -> Result<Arc<KeySet>, Unavailable> {
-        let shared = &self.0.shared;
+        let shared = &self.0;
         let mut patience = None;
         loop {
             let now = shared.timer.now();
@@ -137,7 +120,7 @@ impl RemoteJwks {
 #[async_trait]
 impl KeySource for RemoteJwks {
     async fn keys(&self, token: &UnverifiedToken<'_>, _: &AuthRequest<'_>) -> Result<Option<Arc<KeySet>>, BoxError> {
-        if self.0.shared.fetcher.issuer().is_some_and(|own| token.issuer() != Some(own)) {
+        if self.0.fetcher.issuer().is_some_and(|own| token.issuer() != Some(own)) {
             return Ok(None);
         }
         self.keep_fresh();
@@ -146,16 +129,8 @@ impl KeySource for RemoteJwks {
     }
 }
 
-impl Drop for Owner {
-    fn drop(&mut self) {
-        if let Some(refresher) = self.refresher.get() {
-            refresher.abort();
-        }
-    }
-}
-
 impl fmt::Debug for RemoteJwks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RemoteJwks").field("place", self.0.shared.fetcher.place()).finish_non_exhaustive()
+        f.debug_struct("RemoteJwks").field("place", self.0.fetcher.place()).finish_non_exhaustive()
     }
 }
