@@ -105,10 +105,12 @@ pub(crate) struct Registration {
 }
 
 impl Registration {
+    #[cfg(feature = "axum")]
     pub(crate) fn id(&self) -> ConnectionId {
         self.member.id
     }
 
+    #[cfg(feature = "axum")]
     pub(crate) fn connections(&self) -> &Connections {
         &self.connections
     }

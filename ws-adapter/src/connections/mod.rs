@@ -17,12 +17,14 @@ use std::{
 use auth_core::{Authenticated, BoxError, Evidence, PrincipalId, Revocation, RevocationCheck};
 use tokio::sync::watch;
 
+#[cfg(feature = "axum")]
+pub(crate) use self::settings::Ping;
 pub use self::{address::ClientAddress, id::ConnectionId};
 use self::{index::Index, member::Member, pending::Pending};
 pub(crate) use self::{
     member::{Credential, End, Registration},
     pending::PendingGuard,
-    settings::{Ping, SocketSettings},
+    settings::SocketSettings,
 };
 use crate::Close;
 
@@ -158,6 +160,7 @@ impl Connections {
         [index.len(), index.keys(), self.pending()]
     }
 
+    #[cfg(feature = "axum")]
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
     }

@@ -6,7 +6,7 @@ use socketioxide::{ParserConfig, SocketIo, SocketIoBuilder};
 use super::{
     AuthSocketIo, SocketIoAuthLayer,
     layer::{Limits, Shared},
-    session::Sessions,
+    sessions::Sessions,
 };
 use crate::AuthLayer;
 
@@ -15,8 +15,16 @@ const SLACK: Duration = Duration::from_secs(1);
 
 /// Builds a Socket.IO server behind a chain; the module documentation shows how.
 ///
-/// Everything that an [`AuthLayer`] can be told holds here too: origins, the hook for refusals, the timer. Whether it is
-/// optional does not matter, since `CONNECT` decides.
+/// Everything that an [`AuthLayer`] can be told holds here too: origins, the hook for refusals, the timer, the registry of
+/// [`Connections`](crate::Connections) with its limits, close codes, the notice before the end. Whether it is optional does
+/// not matter, since `CONNECT` decides. The pings are those of engine.io.
+///
+/// # Security
+/// A transport that was opened without a credential is *pending* until a good `CONNECT`:
+/// [`max_pending`](crate::Connections::max_pending) of them are let in in all, and
+/// [`max_pending_per_address`](crate::Connections::max_pending_per_address) of one address. The second holds only where the
+/// address is known, see [`ClientAddress`](crate::ClientAddress): without it a single client that opens transports and says
+/// nothing keeps out those who bring their credential in `auth`.
 #[must_use]
 pub struct SocketIoAuth<U> {
     layer: AuthLayer<U>,
@@ -29,7 +37,6 @@ impl<U: Principal + Send + Sync + 'static> SocketIoAuth<U> {
     pub fn new(layer: AuthLayer<U>) -> Self {
         let limits = Limits {
             connect_timeout: Duration::from_secs(10),
-            max_pending: 1000,
             max_connects: 3,
             max_auth: 16 * 1024,
             post_timeout: Duration::from_secs(10),
@@ -40,20 +47,10 @@ impl<U: Principal + Send + Sync + 'static> SocketIoAuth<U> {
 
     /// How long a client may take from the opening of a transport to a `CONNECT` that is good; 10 s by default. Then the
     /// transport is closed: a WebSocket with 4408 `auth_timeout`. So is one whose client is in no namespace any more,
-    /// whether it has left or was disconnected; that is looked for as often, so it takes up to twice as long.
+    /// whether it has left or was disconnected, after as long again. Where a handler keeps the
+    /// [`SocketRef`](socketioxide::extract::SocketRef) of what was left, that shows later, after 31 times as long at most.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.limits.connect_timeout = timeout;
-        self
-    }
-
-    /// How many transports may wait for a good `CONNECT` that were opened without a credential; 1000 by default. One more
-    /// is answered with 429 `too_many_connections`. One that is opened with a credential does not count.
-    ///
-    /// # Security
-    /// Nothing here counts by address: a single client that opens transports and says nothing keeps out those who bring
-    /// their credential in `auth`. Limit the requests of an address in front of this layer.
-    pub fn max_pending(mut self, transports: usize) -> Self {
-        self.limits.max_pending = transports;
         self
     }
 

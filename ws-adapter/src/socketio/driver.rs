@@ -7,14 +7,13 @@ use serde::Serialize;
 use socketioxide::{SocketIo, TransportType};
 use tokio::{select, sync::watch, time};
 
-use super::{
-    own::Closer,
-    session::{Life, Session},
-};
-use crate::{Close, Timer, auth::Config};
+use super::{layer::Shared, life::Due, own::Closer, refresh::ttl, session::Session};
+use crate::{Close, CloseCodes, ConnectionId, Timer, auth::Config};
 
 /// The event by which a client is told why its connection ends; its payload is `{"reason": "token_expired"}`.
 pub const CLOSED_EVENT: &str = "auth_closed";
+/// The event by which a client is told that its credential ends soon; its payload is `{"ttl": 60}`, in seconds.
+pub const EXPIRING_EVENT: &str = "auth_expiring";
 
 /// How long a transport is left open for the client to hear why it ends. Nobody is let in meanwhile.
 const POLL_LINGER: Duration = Duration::from_secs(1);
@@ -25,133 +24,162 @@ struct Closed<'r> {
     reason: &'r str,
 }
 
-/// Ends the transport in time. `close` ends one that polls.
-pub(super) async fn drive(
-    session: Weak<Session>,
-    life: watch::Receiver<Life>,
-    timer: Arc<dyn Timer>,
-    mut shutdown: Shutdown,
-    io: SocketIo,
-    close: Closer,
-) {
-    let reason = select! {
-        reason = end_of(&session, life, &*timer, &io) => reason,
-        () = shutdown.begun() => Some(Close::RESTARTING),
-    };
-    let Some(reason) = reason else {
-        return;
-    };
-    let Some(session) = session.upgrade() else {
-        return;
-    };
-    session.end();
-    tracing::debug!(connection = %session.id(), reason = reason.reason(), "a Socket.IO connection is closed");
+#[derive(Serialize)]
+struct Expiring {
+    ttl: u64,
+}
 
-    let sockets = session.sockets(&io);
-    let transport = sockets.first().map(|socket| socket.transport_type());
-    for socket in sockets {
-        // Where the client does not read, its buffer may be full; then it does not hear why.
-        let _ = socket.emit(CLOSED_EVENT, &Closed { reason: reason.reason() });
-        let _ = socket.disconnect();
+/// Ends a transport in time.
+pub(super) struct Driver {
+    session: Weak<Session>,
+    told: watch::Receiver<bool>,
+    timer: Arc<dyn Timer>,
+    shutdown: Shutdown,
+    codes: CloseCodes,
+    io: SocketIo,
+}
+
+impl Driver {
+    pub(super) fn new<U>(shared: &Shared<U>, session: &Arc<Session>) -> Self {
+        Self {
+            session: Arc::downgrade(session),
+            told: session.watch(),
+            timer: Arc::clone(&shared.config.timer),
+            shutdown: Shutdown::of(&shared.config, session.id()),
+            codes: shared.config.sockets.codes,
+            io: shared.io.clone(),
+        }
     }
-    match transport {
-        Some(TransportType::Polling) => drop(time::timeout(POLL_LINGER, session.drained.notified()).await),
-        // The answer to a `CONNECT` too many may be on its way.
-        Some(TransportType::Websocket) | None => time::sleep(SOCKET_LINGER).await,
+
+    /// `close` ends a transport that polls.
+    pub(super) async fn drive(mut self, close: Closer) {
+        let Some(reason) = self.end().await else {
+            return;
+        };
+        let Some(session) = self.session.upgrade() else {
+            return;
+        };
+        let sockets = session.sockets(&self.io);
+        let transport = sockets.first().map(|socket| socket.transport_type());
+        for socket in sockets {
+            // Where the client does not read, its buffer may be full; then it does not hear why.
+            let _ = socket.emit(CLOSED_EVENT, &Closed { reason: reason.reason() });
+            let _ = socket.disconnect();
+        }
+        match transport {
+            Some(TransportType::Polling) => drop(time::timeout(POLL_LINGER, session.drained.notified()).await),
+            // The answer to a `CONNECT` too many may be on its way.
+            Some(TransportType::Websocket) | None => time::sleep(SOCKET_LINGER).await,
+        }
+        session.cut(reason.in_codes(self.codes));
+        if let Some(sid) = session.sid() {
+            close(sid).await;
+        }
+        session.forget();
     }
-    session.cut(reason);
-    if let Some(sid) = session.sid() {
-        close(sid).await;
+
+    /// Waits for the end, and tells why it came. From then on the session has ended. `None` if the transport was gone
+    /// before.
+    async fn end(&mut self) -> Option<Close> {
+        let mut drain_at = None;
+        loop {
+            self.told.mark_unchanged();
+            let next = {
+                let session = self.session.upgrade()?;
+                if let Some(close) = session.doomed() {
+                    return session.end(&close).then_some(close);
+                }
+                // Not ended by us, so it is gone. socketioxide may hold the session for longer.
+                if session.is_ended() {
+                    return None;
+                }
+                session.next(drain_at)
+            };
+            let alarm = async {
+                match next {
+                    Some((at, due)) => {
+                        self.timer.sleep_until(at).await;
+                        due
+                    }
+                    None => std::future::pending().await,
+                }
+            };
+            let due = select! {
+                biased;
+                changed = self.told.changed() => {
+                    changed.ok()?;
+                    continue;
+                }
+                due = alarm => due,
+                after = self.shutdown.begun() => {
+                    drain_at = self.timer.now().checked_add(after);
+                    Due::Drain
+                }
+            };
+            if let Some(close) = self.due(due, drain_at)? {
+                return Some(close);
+            }
+        }
     }
-    session.forget();
+
+    /// Sees to what is due, and tells why the session has ended, if it has; `None` if it was gone before.
+    fn due(&self, due: Due, drain_at: Option<SystemTime>) -> Option<Option<Close>> {
+        let session = self.session.upgrade()?;
+        let ended = match due {
+            Due::End if session.end_if_expired() => return Some(Some(Close::TOKEN_EXPIRED)),
+            Due::Drain if drain_at.is_none_or(|at| at <= self.timer.now()) => Close::RESTARTING,
+            Due::Look if !session.look(&self.io) => Close::AUTH_TIMEOUT,
+            Due::Notice => {
+                self.give_notice(&session);
+                return Some(None);
+            }
+            Due::End | Due::Drain | Due::Look => return Some(None),
+        };
+        session.end(&ended).then_some(Some(ended))
+    }
+
+    fn give_notice(&self, session: &Session) {
+        if let Some(end) = session.take_notice() {
+            let ttl = ttl(end, self.timer.now());
+            for socket in session.sockets(&self.io) {
+                let _ = socket.emit(EXPIRING_EVENT, &Expiring { ttl });
+            }
+        }
+    }
 }
 
 /// The end of the server; held until the transport has ended, so that the server can wait for it.
-pub(super) struct Shutdown {
+struct Shutdown {
     #[cfg(feature = "axum")]
     begun: crate::shutdown::ShutdownWatch,
+    /// Where in the time over which transports are closed this one goes.
+    #[cfg(feature = "axum")]
+    fraction: f64,
+    /// Whether it has begun before there was anything to close: what is opened by then goes at once.
+    #[cfg(feature = "axum")]
+    is_late: bool,
 }
 
 impl Shutdown {
-    pub(super) fn of<U>(config: &Config<U>) -> Self {
-        #[cfg(not(feature = "axum"))]
-        let _ = config;
-        Self {
-            #[cfg(feature = "axum")]
-            begun: config.shutdown.watch(),
-        }
+    #[cfg(feature = "axum")]
+    fn of<U>(config: &Config<U>, id: ConnectionId) -> Self {
+        let begun = config.shutdown.watch();
+        Self { is_late: begun.has_begun(), begun, fraction: id.fraction() }
     }
 
-    async fn begun(&mut self) {
+    #[cfg(not(feature = "axum"))]
+    fn of<U>(_: &Config<U>, _: ConnectionId) -> Self {
+        Self {}
+    }
+
+    /// Waits until it begins, or begins anew, and tells after how long the transport is to go.
+    async fn begun(&mut self) -> Duration {
         #[cfg(feature = "axum")]
-        self.begun.begun().await;
+        {
+            let spread = self.begun.begun().await;
+            if self.is_late { Duration::ZERO } else { spread.mul_f64(self.fraction) }
+        }
         #[cfg(not(feature = "axum"))]
-        std::future::pending::<()>().await;
-    }
-}
-
-/// Waits for the end; `None` if the transport was gone before.
-async fn end_of(
-    session: &Weak<Session>,
-    mut life: watch::Receiver<Life>,
-    timer: &dyn Timer,
-    io: &SocketIo,
-) -> Option<Close> {
-    loop {
-        let (at, end) = {
-            let life = life.borrow_and_update();
-            // Not ended by us, so it is gone. socketioxide may hold the session for longer.
-            if life.ended {
-                return None;
-            }
-            life.next_end()
-        };
-        let comes = async {
-            match at {
-                At::Once => {}
-                At::Time(at) => timer.sleep_until(at).await,
-                At::Never => std::future::pending().await,
-            }
-        };
-        select! {
-            biased;
-            changed = life.changed() => {
-                changed.ok()?;
-                continue;
-            }
-            () = comes => {}
-        }
-        match end {
-            End::Sure(reason) => return Some(reason),
-            End::UnlessConnected if session.upgrade()?.look(io) => {}
-            End::UnlessConnected => return Some(Close::new(4408, "auth_timeout")),
-        }
-    }
-}
-
-enum At {
-    Once,
-    Time(SystemTime),
-    Never,
-}
-
-enum End {
-    Sure(Close),
-    UnlessConnected,
-}
-
-impl Life {
-    /// What may end it first.
-    fn next_end(&self) -> (At, End) {
-        if let Some(close) = &self.doomed {
-            return (At::Once, End::Sure(close.clone()));
-        }
-        match (self.look_at, self.expires_at) {
-            (Some(look), expires) if expires.is_none_or(|expires| look < expires) => {
-                (At::Time(look), End::UnlessConnected)
-            }
-            (_, Some(expires)) => (At::Time(expires), End::Sure(Close::TOKEN_EXPIRED)),
-            (_, None) => (At::Never, End::UnlessConnected),
-        }
+        std::future::pending().await
     }
 }

@@ -4,7 +4,7 @@ use std::{
     time::Duration,
 };
 
-use auth_core::{AuthRequest, Authenticated, Refusal, RefusalKind, Transport};
+use auth_core::{AuthRequest, Authenticated, Refusal, RefusalKind, Rejection, Transport};
 use bytes::Bytes;
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
@@ -25,13 +25,19 @@ use tungstenite::handshake::derive_accept_key;
 
 use super::{
     connection::{Connection, first_byte},
-    driver::{self, Shutdown},
+    driver::Driver,
+    gate::{Refused, check},
     layer::Shared,
-    own::{Closer, closer, leave_if_closed, own_request},
+    own::{closer, leave_if_closed, own_request},
     request::{Ask, transport_of, unknown_session},
-    session::{Handle, Session, ended},
+    session::{Handle, Session, Settings, ended},
 };
-use crate::{ResponseBody, auth::leave, origin::OriginVerdict, strip};
+use crate::{
+    ResponseBody,
+    auth::{Config, leave},
+    origin::OriginVerdict,
+    strip,
+};
 
 /// What stands between the packets of a poll.
 const SEPARATOR: &[u8] = b"\x1e";
@@ -97,7 +103,7 @@ where
             parts.extensions.insert(Handle(Arc::clone(&session)));
             leave(user, &mut parts);
             let close = closer::<S, B, R, E>(service.clone(), &shared.path);
-            shared.watch(&session, close);
+            tokio::spawn(Driver::new(&shared, &session).drive(close));
             if ask == Ask::OpenSocket {
                 // Its id is told on the WebSocket only, and is of no use to another request.
                 let weak = Arc::downgrade(&session);
@@ -136,8 +142,7 @@ impl<U: Send + Sync + 'static> Shared<U> {
         };
         let ask = Ask::of(parts, transport)?;
         let Some(sid) = ask.sid() else {
-            let session = self.session(user.as_ref().ok(), origin);
-            let session = session.ok_or_else(|| Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many_connections"))?;
+            let session = self.session(user.as_ref().ok(), origin, &request).await?;
             return Ok(Admitted { ask, user, session });
         };
         let session = self.sessions.get(sid).ok_or_else(unknown_session)?;
@@ -154,17 +159,39 @@ impl<U: Send + Sync + 'static> Shared<U> {
         Ok(Admitted { ask, user, session })
     }
 
-    /// Sees to it that the transport ends in time.
-    fn watch(&self, session: &Arc<Session>, close: Closer) {
-        let (weak, life) = (Arc::downgrade(session), session.watch_life());
-        let (timer, shutdown) = (Arc::clone(&self.config.timer), Shutdown::of(&self.config));
-        tokio::spawn(driver::drive(weak, life, timer, shutdown, self.io.clone(), close));
-    }
-
-    /// A new transport; `None` if as many wait for a `CONNECT` as may.
-    fn session(&self, user: Option<&Authenticated<U>>, origin: OriginVerdict) -> Option<Arc<Session>> {
-        let session = Session::new(&self.sessions, &self.config.timer, origin, user, self.limits.connect_timeout);
-        session.enter(self.limits.max_pending).then_some(session)
+    /// A new transport, which counts from here on.
+    async fn session(
+        &self,
+        user: Option<&Authenticated<U>>,
+        origin: OriginVerdict,
+        request: &AuthRequest<'_>,
+    ) -> Result<Arc<Session>, Refusal> {
+        let too_many = || Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many_connections");
+        let Config { connections, client_address, timer, sockets, chain, .. } = &self.config;
+        let settings =
+            Settings { sessions: &self.sessions, timer, patience: self.limits.connect_timeout, notice: sockets.notice };
+        let session = Session::new(&settings, origin, user.map(Authenticated::evidence))
+            .ok_or_else(|| Refusal::unavailable("the operating system gives no random bits"))?;
+        let session = Arc::new(session);
+        match user {
+            None => {
+                let pending = connections.enter_pending(client_address.of(request.parts()));
+                session.wait(pending.map_err(|_| too_many())?);
+            }
+            Some(user) => {
+                let entry = session.enter(connections, user).map_err(|_| too_many())?;
+                // What is revoked from here on finds it in the registry.
+                check(connections, user.evidence()).await.map_err(|refused| match refused {
+                    Refused::Unauthorized(code) => {
+                        chain.refuse(&Rejection::invalid_credentials().with_code(code), request)
+                    }
+                    _ => Refusal::unavailable("it cannot be said whether a credential was revoked"),
+                })?;
+                session.open_by(user, entry);
+            }
+        }
+        self.sessions.insert(&session);
+        Ok(session)
     }
 }
 
@@ -184,7 +211,11 @@ where
     // What engine.io answers here is in memory, and cannot fail.
     let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
     match opened(&body) {
-        Some(sid) => shared.sessions.insert(sid, session),
+        Some(sid) => {
+            session.set_sid(sid);
+            shared.sessions.insert_sid(sid, session);
+            session.opened();
+        }
         // Nobody gets at the transport without our knowing its id.
         None if head.status == StatusCode::OK => {
             tracing::error!("engine.io has opened a transport in a way that is not understood");
@@ -214,7 +245,7 @@ where
     let answered = select! {
         biased;
         answered = time::timeout(shared.limits.post_timeout, service.call(request)) => answered,
-        () = ended(session.watch_life()) => return Ok(None),
+        () = ended(session.watch()) => return Ok(None),
     };
     let mut response = match answered {
         Ok(response) => response?.map(ResponseBody::inner),
@@ -282,7 +313,7 @@ fn switch<S, U, R>(
     shared: &Shared<U>,
     mut service: SocketIoService<S>,
     parts: Parts,
-    session: &Session,
+    session: &Arc<Session>,
     silence: Option<Duration>,
     gone: impl Future<Output = ()> + Send + 'static,
 ) -> Response<ResponseBody<R>>
@@ -294,7 +325,8 @@ where
     let subprotocol = shared.config.offered_subprotocol(&parts);
     let mut request = Request::from_parts(parts, ());
     let upgraded = hyper::upgrade::on(&mut request);
-    let (cut, life) = (session.watch_cut(), session.watch_life());
+    let (cut, told) = (session.watch_cut(), session.watch());
+    let opening = silence.is_none().then(|| Arc::downgrade(session));
     tokio::spawn(async move {
         if let Ok(mut io) = upgraded.await.map(TokioIo::new) {
             let mut first = None;
@@ -302,11 +334,14 @@ where
                 first = select! {
                     first = first_byte(&mut io) => first,
                     () = time::sleep(silence) => None,
-                    () = ended(life) => None,
+                    () = ended(told) => None,
                 };
                 if first.is_none() {
                     return;
                 }
+            }
+            if let Some(session) = opening.and_then(|session| session.upgrade()) {
+                session.opened();
             }
             let (connection, dropped) = Connection::new(io, first, cut, STALL);
             // Completes at once: engine.io goes on in a task of its own.

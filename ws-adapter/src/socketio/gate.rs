@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use auth_core::{AuthRequest, Authenticated, Chain, Needs, Payload, Refusal, RefusalKind, Transport};
+use auth_core::{AuthRequest, Authenticated, Chain, Evidence, Needs, Payload, Refusal, RefusalKind, Transport};
 use http::{
     StatusCode,
     header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION},
@@ -9,12 +9,15 @@ use http::{
 use socketioxide::{ProtocolVersion, adapter::Adapter, socket::Socket};
 use socketioxide_core::Value;
 
-use super::{request::transport_of, session::Session};
+use super::{
+    request::transport_of,
+    session::{Entry, NotNow, Session},
+};
 use crate::{
-    Close, Timer,
+    Close, Connections, Timer,
     auth::ask,
     payload::{self, Format},
-    strip,
+    strip, telemetry,
 };
 
 /// Decides about the `CONNECT`s of one namespace.
@@ -27,28 +30,72 @@ pub(super) struct Gate<U> {
     pub(super) decision_timeout: Duration,
     pub(super) max_connects: usize,
     pub(super) max_auth: usize,
+    pub(super) connections: Connections,
+}
+
+/// By which credential a client is let in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    Payload,
+    Transport,
 }
 
 impl<U: Send + Sync + 'static> Gate<U> {
-    /// Lets the client into the namespace, or says why not.
-    pub(super) async fn connect<A: Adapter>(&self, socket: &Socket<A>, auth: Option<&Value>) -> Result<(), Refused> {
+    /// Lets the client into the namespace, and gives the number of this admission; or says why not.
+    pub(super) async fn connect<A: Adapter>(&self, socket: &Socket<A>, auth: Option<&Value>) -> Result<u64, Refused> {
         let Some(session) = Session::of(socket.req_parts()) else {
             tracing::error!("a Socket.IO client connects, but not through the layer that belongs to its namespace");
             return Err(Refused::Unavailable);
         };
-        let decision = self.decide(session, socket, auth).await;
-        let decision = decision.and_then(|user| {
-            // One transport, one principal: who brings another one's credentials speaks for somebody else.
-            if !session.bind(user.evidence().principal()) {
-                return Err(Refused::Forbidden);
-            }
-            // It may have ended while the chain was asked.
-            if session.is_ended() { Err(Refused::Unavailable) } else { Ok(user) }
-        });
-        let code = decision.as_ref().map_or_else(Refused::to_string, |_| "accepted".to_owned());
-        tracing::debug!(connection = %session.id(), code, "a Socket.IO client connects");
-        session.admit(socket.ns(), decision?);
-        Ok(())
+        let admitted = self.admit(session, socket, auth).await;
+        match &admitted {
+            Ok(_) => tracing::debug!(connection = %session.id(), "a Socket.IO client connects"),
+            Err(refused) => telemetry::refused_with(Transport::SocketIo, refused.status(), refused.code()),
+        }
+        admitted
+    }
+
+    async fn admit<A: Adapter>(
+        &self,
+        session: &Arc<Session>,
+        socket: &Socket<A>,
+        auth: Option<&Value>,
+    ) -> Result<u64, Refused> {
+        let (user, by) = self.decide(session, socket, auth).await?;
+        // One transport, one principal: who brings another one's credentials speaks for somebody else.
+        if !session.bind(user.evidence().principal()) {
+            return Err(Refused::Forbidden);
+        }
+        // What the transport was opened with is in the registry already.
+        let entry = match by {
+            By::Transport if self.is_of_transport => None,
+            _ => Some(self.enter(session, &user).await?),
+        };
+        // It may have ended while the chain was asked.
+        session.admit(socket.ns(), &user, entry).ok_or(Refused::Unavailable)
+    }
+
+    /// Enters evidence into the registry, and then asks once more whether it was revoked: what is revoked from here on
+    /// finds it there.
+    async fn enter(&self, session: &Arc<Session>, user: &Authenticated<U>) -> Result<Entry, Refused> {
+        let entry = session.enter(&self.connections, user)?;
+        check(&self.connections, user.evidence()).await?;
+        Ok(entry)
+    }
+
+    /// Whether a credential that comes over an open transport is good, of the same user, and not revoked.
+    pub(super) async fn renew(
+        &self,
+        session: &Arc<Session>,
+        opening: &Parts,
+        payload: &Payload,
+    ) -> Result<(Authenticated<U>, Entry), Refused> {
+        let user = self.by_payload(session, opening, payload, Transport::InBand).await?.ok_or(Refused::MISSING)?;
+        if !session.belongs_to(user.evidence().principal()) {
+            return Err(Refused::Forbidden);
+        }
+        let entry = self.enter(session, &user).await?;
+        Ok((user, entry))
     }
 
     async fn decide<A: Adapter>(
@@ -56,9 +103,9 @@ impl<U: Send + Sync + 'static> Gate<U> {
         session: &Session,
         socket: &Socket<A>,
         auth: Option<&Value>,
-    ) -> Result<Authenticated<U>, Refused> {
+    ) -> Result<(Authenticated<U>, By), Refused> {
         if !session.count_connect(self.max_connects) {
-            session.doom(Close::new(4403, "forbidden"));
+            session.doom(Close::FORBIDDEN);
             return Err(Refused::Forbidden);
         }
         // A client of the old protocol is connected without having asked. The layer lets none in.
@@ -66,11 +113,11 @@ impl<U: Send + Sync + 'static> Gate<U> {
             return Err(Refused::Unavailable);
         }
         if let Some(payload) = self.payload(auth)?
-            && let Some(user) = self.by_payload(session, socket.req_parts(), &payload).await?
+            && let Some(user) = self.by_payload(session, socket.req_parts(), &payload, Transport::SocketIo).await?
         {
-            return Ok(user);
+            return Ok((user, By::Payload));
         }
-        self.by_transport(session, socket.req_parts()).await
+        Ok((self.by_transport(session, socket.req_parts()).await?, By::Transport))
     }
 
     /// The fields of the `auth` object, if there is one.
@@ -90,13 +137,14 @@ impl<U: Send + Sync + 'static> Gate<U> {
         session: &Session,
         opening: &Parts,
         payload: &Payload,
+        transport: Transport,
     ) -> Result<Option<Authenticated<U>>, Refused> {
         let mut parts = opening.clone();
         strip::strip(&mut parts, &self.needs, None);
         for name in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION].iter().chain(self.needs.header_names()) {
             parts.headers.remove(name);
         }
-        let request = AuthRequest::new(&parts, Transport::SocketIo, self.timer.now()).with_payload(payload);
+        let request = AuthRequest::new(&parts, transport, self.timer.now()).with_payload(payload);
         match self.authenticate(session, &request).await {
             Ok(user) => Ok(Some(user)),
             Err(Refused::MISSING) => Ok(None),
@@ -111,11 +159,7 @@ impl<U: Send + Sync + 'static> Gate<U> {
         }
         if self.is_of_transport {
             let user = session.opened_by::<U>().ok_or(Refused::Unavailable)?;
-            return if user.evidence().is_expired_at(self.timer.now()) {
-                Err(Refused::EXPIRED)
-            } else {
-                Ok(user.clone())
-            };
+            return if user.evidence().is_expired_at(self.timer.now()) { Err(Refused::EXPIRED) } else { Ok(user) };
         }
         let mut parts = opening.clone();
         strip::restore(&mut parts);
@@ -129,11 +173,24 @@ impl<U: Send + Sync + 'static> Gate<U> {
     }
 }
 
+/// Asks the feed that the registry follows whether evidence that is in it was revoked.
+pub(super) async fn check(connections: &Connections, evidence: &Evidence) -> Result<(), Refused> {
+    match connections.is_revoked(evidence).await {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(Refused::REVOKED),
+        Err(cause) => {
+            tracing::error!(cause = &*cause, "it cannot be said whether a credential was revoked");
+            Err(Refused::Unavailable)
+        }
+    }
+}
+
 /// What a client reads that is not let in: a stable code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refused {
     Unauthorized(&'static str),
     Forbidden,
+    TooMany,
     Unavailable,
 }
 
@@ -141,6 +198,26 @@ impl Refused {
     const INVALID: Self = Self::Unauthorized("invalid_credentials");
     const EXPIRED: Self = Self::Unauthorized("token_expired");
     const MISSING: Self = Self::Unauthorized("missing_credentials");
+    pub(super) const REVOKED: Self = Self::Unauthorized("revoked");
+
+    /// The code as an HTTP answer would have it.
+    pub(super) fn code(self) -> &'static str {
+        match self {
+            Self::Unauthorized(code) => code,
+            Self::Forbidden => "forbidden",
+            Self::TooMany => "too_many_connections",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
+    fn status(self) -> StatusCode {
+        match self {
+            Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
 }
 
 impl From<&Refusal> for Refused {
@@ -155,12 +232,20 @@ impl From<&Refusal> for Refused {
     }
 }
 
+impl From<NotNow> for Refused {
+    fn from(not_now: NotNow) -> Self {
+        match not_now {
+            NotNow::TooMany => Self::TooMany,
+            NotNow::Ended | NotNow::InProgress => Self::Unavailable,
+        }
+    }
+}
+
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unauthorized(code) => write!(f, "unauthorized:{code}"),
-            Self::Forbidden => f.write_str("forbidden"),
-            Self::Unavailable => f.write_str("unavailable"),
+            other => f.write_str(other.code()),
         }
     }
 }

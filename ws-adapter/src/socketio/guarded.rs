@@ -4,7 +4,11 @@ use auth_core::PrincipalId;
 use socketioxide::{adapter::LocalAdapter, handler::ConnectHandler, socket::Socket};
 use socketioxide_core::Value;
 
-use super::{gate::Gate, session::Session};
+use super::{
+    gate::Gate,
+    refresh::{REFRESH_EVENT, Refresher},
+    session::Session,
+};
 
 /// A connect handler behind a gate. The gate comes before every middleware of the handler's own.
 pub(super) struct Guarded<U, H> {
@@ -35,7 +39,10 @@ where
     fn call_middleware<'a>(&'a self, socket: Arc<Socket<LocalAdapter>>, auth: &'a Option<Value>) -> Admission<'a> {
         Box::pin(async move {
             let admitted = self.gate.connect(&socket, auth.as_ref()).await;
-            admitted.map_err(|refused| Box::new(refused) as Box<dyn Display + Send>)?;
+            let number = admitted.map_err(|refused| Box::new(refused) as Box<dyn Display + Send>)?;
+            if let Some(session) = Session::of(socket.req_parts()) {
+                socket.on(REFRESH_EVENT, Refresher::new(&self.gate, session, number));
+            }
             let decision = self.handler.call_middleware(Arc::clone(&socket), auth).await;
             if decision.is_err()
                 && let Some(session) = Session::of(socket.req_parts())
@@ -49,12 +56,12 @@ where
     /// Trusts nobody to have called the middleware.
     fn call(&self, socket: Arc<Socket<LocalAdapter>>, auth: Option<Value>) {
         let session = Session::of(socket.req_parts()).filter(|session| !session.is_ended());
-        let user = session.and_then(|session| session.user::<U>(socket.ns()).map(|user| (session, user)));
+        let user = session.and_then(|session| Some((session, session.user::<U>(socket.ns())?)));
         let Some((session, user)) = user else {
             let _ = socket.disconnect();
             return;
         };
-        session.connected(socket.id, user.evidence().expires_at());
+        session.connected(socket.id);
         if let Some(principal) = user.evidence().principal() {
             socket.join(user_room(principal));
         }

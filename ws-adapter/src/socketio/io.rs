@@ -97,6 +97,7 @@ impl<U: Send + Sync + 'static> AuthSocketIo<U> {
             decision_timeout: self.shared.config.decision_timeout,
             max_connects: self.shared.limits.max_connects,
             max_auth: self.shared.limits.max_auth,
+            connections: self.shared.config.connections.clone(),
         };
         self.io.ns(path, Guarded::new(gate, handler));
     }
@@ -135,10 +136,10 @@ impl<U: Send + Sync + 'static> AuthSocketIo<U> {
         self.shared.sessions.count()
     }
 
-    /// How many entries each table of the registry has. For the tests.
+    /// How many entries each table of transports has. For the tests.
     #[doc(hidden)]
     #[must_use]
-    pub fn entries(&self) -> [usize; 3] {
+    pub fn entries(&self) -> [usize; 2] {
         self.shared.sessions.entries()
     }
 

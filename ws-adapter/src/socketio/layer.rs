@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use socketioxide::{SocketIo, layer::SocketIoLayer};
 use tower_layer::Layer;
 
-use super::{SocketIoAuthService, session::Sessions};
+use super::{SocketIoAuthService, sessions::Sessions};
 use crate::auth::Config;
 
 /// A chain in front of socketioxide's own layer; made by [`SocketIoAuth::build`](super::SocketIoAuth::build).
@@ -26,7 +26,6 @@ pub(super) struct Shared<U> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     pub(super) connect_timeout: Duration,
-    pub(super) max_pending: usize,
     pub(super) max_connects: usize,
     pub(super) max_auth: usize,
     pub(super) post_timeout: Duration,

@@ -92,19 +92,23 @@ mod guarded;
 mod id;
 mod io;
 mod layer;
+mod life;
 mod own;
+mod refresh;
 mod request;
 mod service;
 mod session;
+mod sessions;
 mod user;
 
 pub use self::{
     builder::SocketIoAuth,
-    driver::CLOSED_EVENT,
+    driver::{CLOSED_EVENT, EXPIRING_EVENT},
     guarded::user_room,
-    id::ConnectionId,
     io::AuthSocketIo,
     layer::SocketIoAuthLayer,
+    refresh::REFRESH_EVENT,
     service::{ResponseFuture, SocketIoAuthService},
     user::{NotAuthenticated, SocketUser},
 };
+pub use crate::ConnectionId;

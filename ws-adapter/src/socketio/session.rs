@@ -1,21 +1,33 @@
 use std::{
-    any::Any,
-    collections::HashMap,
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, SystemTime},
 };
 
-use auth_core::{Authenticated, PrincipalId};
+use auth_core::{Authenticated, Evidence, PrincipalId};
 use http::request::Parts;
 use socketioxide::{SocketIo, extract::SocketRef, socket::Sid};
 use tokio::sync::{Notify, watch};
 
-use super::ConnectionId;
-use crate::{Close, Timer, origin::OriginVerdict};
+use super::{
+    life::{Due, Held, Life, Place},
+    sessions::Sessions,
+};
+use crate::{
+    Close, ConnectionId, Connections, Timer,
+    connections::{Credential, End, PendingGuard},
+    origin::OriginVerdict,
+    telemetry::{self, Gauge},
+};
+
+/// How many times as long as without a namespace it is until the next look at a transport with one. A namespace that is
+/// left tells so, unless a handler keeps what belongs to it.
+const RARELY: u32 = 30;
+/// How many wrong credentials in a row may be presented in order to take the place of another.
+const MAX_FAILURES: u8 = 3;
 
 /// One engine.io transport, from its opening to its end: whose it is, who was let into which namespace, and until when.
 ///
@@ -25,94 +37,66 @@ pub(super) struct Session {
     id: ConnectionId,
     timer: Arc<dyn Timer>,
     origin: OriginVerdict,
-    /// The `Authenticated<U>` that the transport was opened with.
-    opened_by: Option<Box<dyn Any + Send + Sync>>,
+    /// Whether it was opened with evidence.
+    was_opened_by_somebody: bool,
     /// Whose it is: of the evidence that it was opened with, else of the first `CONNECT` that was good.
     principal: OnceLock<PrincipalId>,
-    /// The `Authenticated<U>` of each namespace.
-    users: Mutex<HashMap<String, Box<dyn Any + Send + Sync>>>,
     connects: AtomicUsize,
-    /// Whether it is one of those of whom nobody knows yet whose they are.
-    pending: AtomicBool,
-    life: watch::Sender<Life>,
+    life: Mutex<Life>,
+    /// Tells that the life has changed, and whether it has ended.
+    told: watch::Sender<bool>,
     /// What the WebSockets of this transport wait for.
     cut: watch::Sender<Option<Close>>,
     /// A poll was answered after the end.
     pub(super) drained: Notify,
     sid: OnceLock<Sid>,
-    /// How long it may be without a namespace.
     patience: Duration,
+    notice: Duration,
     sessions: Sessions,
 }
 
-/// How long a transport lives.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Life {
-    /// When it is looked whether its client is in a namespace; `None` is never.
-    pub(super) look_at: Option<SystemTime>,
-    /// Whether its client was in one at the last look, or has come into one since. If not, and it is in none at the next
-    /// look either, the transport ends.
-    pub(super) connected: bool,
-    /// When the first of its credentials ends.
-    pub(super) expires_at: Option<SystemTime>,
-    /// Why it has to end at once.
-    pub(super) doomed: Option<Close>,
-    /// Nobody is let in any more.
-    pub(super) ended: bool,
+/// What a session is made of.
+pub(super) struct Settings<'s> {
+    pub(super) sessions: &'s Sessions,
+    pub(super) timer: &'s Arc<dyn Timer>,
+    /// How long it may be without a namespace.
+    pub(super) patience: Duration,
+    /// How long before its end its client is told.
+    pub(super) notice: Duration,
 }
 
-impl Life {
-    fn is_over(&self) -> bool {
-        self.ended || self.doomed.is_some()
-    }
+/// Why something cannot be done with a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NotNow {
+    /// It has ended, or the namespace was left.
+    Ended,
+    /// The namespace's credential is just being looked at.
+    InProgress,
+    /// Its user has as many connections as may be.
+    TooMany,
 }
 
 impl Session {
-    pub(super) fn new<U: Send + Sync + 'static>(
-        sessions: &Sessions,
-        timer: &Arc<dyn Timer>,
-        origin: OriginVerdict,
-        opened_by: Option<&Authenticated<U>>,
-        patience: Duration,
-    ) -> Arc<Self> {
-        let evidence = opened_by.map(Authenticated::evidence);
-        let expires_at = evidence.and_then(|evidence| evidence.expires_at());
-        let principal = evidence.and_then(|evidence| evidence.principal()).cloned();
-        Arc::new(Self {
-            id: ConnectionId::new(),
+    /// `None` if the operating system gives no random bits for its name.
+    pub(super) fn new(settings: &Settings<'_>, origin: OriginVerdict, opened_by: Option<&Evidence>) -> Option<Self> {
+        let Settings { sessions, timer, patience, notice } = *settings;
+        let look_at = timer.now().checked_add(patience);
+        Some(Self {
+            id: ConnectionId::new()?,
             timer: Arc::clone(timer),
             origin,
-            opened_by: opened_by.map(|user| Box::new(user.clone()) as Box<dyn Any + Send + Sync>),
-            principal: principal.map_or_else(OnceLock::new, OnceLock::from),
-            users: Mutex::default(),
+            was_opened_by_somebody: opened_by.is_some(),
+            principal: opened_by.and_then(Evidence::principal).cloned().map_or_else(OnceLock::new, OnceLock::from),
             connects: AtomicUsize::new(0),
-            pending: AtomicBool::new(false),
-            life: watch::Sender::new(Life {
-                look_at: timer.now().checked_add(patience),
-                expires_at,
-                ..Life::default()
-            }),
+            life: Mutex::new(Life { look_at, ..Life::default() }),
+            told: watch::Sender::new(false),
             cut: watch::Sender::new(None),
             drained: Notify::new(),
             sid: OnceLock::new(),
             patience,
+            notice,
             sessions: sessions.clone(),
         })
-    }
-
-    /// Puts it into the registry, unless it were one more than `max` of those who wait for a `CONNECT`.
-    pub(super) fn enter(self: &Arc<Self>, max: usize) -> bool {
-        // Counted and taken under one lock, or many at once would get round the limit.
-        let mut open = self.sessions.0.lock();
-        if self.opened_by.is_none() {
-            if open.pending >= max {
-                return false;
-            }
-            open.pending += 1;
-            self.pending.store(true, Ordering::Relaxed);
-        }
-        open.all.insert(self.id, Arc::downgrade(self));
-        true
     }
 
     /// The session whose opening request this is; `None` if our layer has not seen it.
@@ -133,11 +117,12 @@ impl Session {
     }
 
     pub(super) fn was_opened_by_somebody(&self) -> bool {
-        self.opened_by.is_some()
+        self.was_opened_by_somebody
     }
 
-    pub(super) fn opened_by<U: Send + Sync + 'static>(&self) -> Option<&Authenticated<U>> {
-        self.opened_by.as_ref()?.downcast_ref()
+    /// The evidence of the transport: what it was opened with, or what has taken its place.
+    pub(super) fn opened_by<U: Send + Sync + 'static>(&self) -> Option<Authenticated<U>> {
+        self.life().opened_by.as_ref()?.user().cloned()
     }
 
     /// Whether the transport is this principal's. Without a principal on either side it is nobody's.
@@ -155,76 +140,289 @@ impl Session {
         self.connects.fetch_add(1, Ordering::Relaxed) < max
     }
 
-    pub(super) fn admit<U: Send + Sync + 'static>(&self, namespace: &str, user: Authenticated<U>) {
-        self.users().insert(namespace.to_owned(), Box::new(user));
+    // Its place among the connections.
+
+    /// It counts as one of those of whom nobody knows yet whose they are.
+    pub(super) fn wait(&self, pending: PendingGuard) {
+        self.change(|life| life.pending = Some((pending, Gauge::pending())));
+    }
+
+    /// Enters evidence into the registry: with the first, the transport; it stays there as long as the [`Entry`] or the
+    /// session holds it.
+    pub(super) fn enter<U: Send + Sync + 'static>(
+        self: &Arc<Self>,
+        connections: &Connections,
+        user: &Authenticated<U>,
+    ) -> Result<Entry, NotNow> {
+        let credential = Credential::of(user);
+        self.change(|life| {
+            if life.is_ended() {
+                return Err(NotNow::Ended);
+            }
+            match &life.place {
+                Some(place) => place.registration.add(credential.clone()),
+                None => {
+                    let end = Arc::new(ByRegistry(Arc::downgrade(self)));
+                    let registration = connections.register(self.id, user, end, true);
+                    let registration = Arc::new(registration.map_err(|_| NotNow::TooMany)?);
+                    // By which it is found again.
+                    registration.change(|credentials| *credentials = vec![credential.clone()]);
+                    life.place = Some(Place { registration, _open: Gauge::open() });
+                }
+            }
+            Ok(())
+        })?;
+        Ok(Entry { session: Arc::clone(self), credential, is_held: false })
+    }
+
+    /// It is open, and may take the place of an older one of its user.
+    pub(super) fn opened(&self) {
+        // It may be the one that has to go, so the lock is free by then.
+        let registration = self.life().place.as_ref().map(|place| Arc::clone(&place.registration));
+        if let Some(registration) = registration {
+            registration.opened();
+        }
+    }
+
+    // Who is let in.
+
+    /// Holds what the transport is opened with.
+    pub(super) fn open_by<U: Send + Sync + 'static>(&self, user: &Authenticated<U>, entry: Entry) {
+        self.change(|life| life.opened_by = Some(Held::new(user, &entry.hold(), 0)));
+    }
+
+    /// Lets a user into a namespace, and gives the number of this admission; `None` if the session has ended. Without an
+    /// entry it is the user of the transport.
+    pub(super) fn admit<U: Send + Sync + 'static>(
+        &self,
+        namespace: &str,
+        user: &Authenticated<U>,
+        entry: Option<Entry>,
+    ) -> Option<u64> {
+        let now = self.now();
+        // What is not let in leaves the registry outside of the lock.
+        let mut entry = entry;
+        self.change_and_tell(|life| {
+            if life.is_over(now) {
+                return None;
+            }
+            life.admitted += 1;
+            let held = match (entry.take(), &life.opened_by) {
+                (Some(entry), _) => Held::new(user, &entry.hold(), life.admitted),
+                // Not what was asked about: that may have been replaced meanwhile.
+                (None, Some(opened_by)) => opened_by.for_namespace::<U>(life.admitted)?,
+                (None, None) => return None,
+            };
+            if let Some(old) = life.users.insert(namespace.to_owned(), held) {
+                life.drop_credential(&old);
+            }
+            life.plan_notice(self.notice, now);
+            Some(life.admitted)
+        })
     }
 
     pub(super) fn expel(&self, namespace: &str) {
-        self.users().remove(namespace);
+        self.change_and_tell(|life| {
+            let held = life.users.remove(namespace)?;
+            life.drop_credential(&held);
+            Some(held)
+        });
     }
 
     /// Who was let into a namespace.
     pub(super) fn user<U: Send + Sync + 'static>(&self, namespace: &str) -> Option<Authenticated<U>> {
-        self.users().get(namespace)?.downcast_ref().cloned()
+        self.life().users.get(namespace)?.user().cloned()
     }
 
     /// A `CONNECT` was good: the transport lives until the first of its credentials ends.
-    pub(super) fn connected(&self, sid: Sid, expires_at: Option<SystemTime>) {
+    pub(super) fn connected(&self, sid: Sid) {
         let _ = self.sid.set(sid);
-        self.settle(&mut self.sessions.0.lock());
-        self.life.send_modify(|life| {
-            life.look_at = self.now().checked_add(self.patience);
+        let now = self.now();
+        let settled = self.change_and_tell(|life| {
+            life.look_at = now.checked_add(self.patience.saturating_mul(RARELY));
             life.connected = true;
-            life.expires_at = [life.expires_at, expires_at].into_iter().flatten().min();
+            life.pending.take()
+        });
+        drop(settled);
+        self.opened();
+    }
+
+    /// A namespace may have been left.
+    pub(super) fn left(&self) {
+        let soon = self.now().checked_add(self.patience);
+        self.change_and_tell(|life| {
+            if life.connected {
+                life.connected = false;
+                life.look_at = life.look_at.into_iter().chain(soon).min();
+            }
         });
     }
 
     /// Looks whether the client is in a namespace, and tells whether the transport may go on.
-    ///
-    /// socketioxide tells nobody but a handler's own hook that a namespace is left.
     pub(super) fn look(&self, io: &SocketIo) -> bool {
-        let is_in = self.sockets(io).iter().any(|socket| socket.connected());
-        let mut goes_on = true;
-        self.life.send_modify(|life| {
-            goes_on = is_in || life.connected;
+        let all: Vec<_> = self.life().users.iter().map(|(name, held)| (name.clone(), held.number)).collect();
+        let is_in = |name: &str| self.socket(io, name).is_some_and(|socket| socket.connected());
+        let (there, left): (Vec<_>, Vec<_>) = all.into_iter().partition(|(name, _)| is_in(name));
+        let now = self.now();
+        self.change_and_tell(|life| {
+            let is_in = !there.is_empty();
+            let goes_on = is_in || life.connected;
             life.connected = is_in;
-            life.look_at = self.now().checked_add(self.patience);
-        });
-        goes_on
+            let wait = if is_in { self.patience.saturating_mul(RARELY) } else { self.patience };
+            life.look_at = now.checked_add(wait);
+            // Whoever is in none may be on the way into one.
+            for (name, number) in left.into_iter().filter(|_| is_in) {
+                if life.users.get(&name).is_some_and(|held| held.number == number)
+                    && let Some(held) = life.users.remove(&name)
+                {
+                    life.drop_credential(&held);
+                }
+            }
+            life.plan_notice(self.notice, now);
+            goes_on
+        })
     }
+
+    /// When it ends, if the client is to be told by now that this is near.
+    pub(super) fn take_notice(&self) -> Option<SystemTime> {
+        let now = self.now();
+        self.change(|life| {
+            life.notice.at.take_if(|at| *at <= now)?;
+            // Where the clock has jumped over both, there is nothing left to do about it.
+            life.ends_at().filter(|end| *end > now)
+        })
+    }
+
+    // A credential in the place of another.
+
+    /// Begins to look at one for a namespace. One at a time is.
+    pub(super) fn begin_refresh(&self, namespace: &str, number: u64) -> Result<(), NotNow> {
+        let now = self.now();
+        self.change(|life| {
+            if life.is_over(now) {
+                return Err(NotNow::Ended);
+            }
+            let held = life.users.get_mut(namespace).filter(|held| held.number == number).ok_or(NotNow::Ended)?;
+            if std::mem::replace(&mut held.refreshing, true) { Err(NotNow::InProgress) } else { Ok(()) }
+        })
+    }
+
+    /// Ends it: the evidence of the namespace is another one from now on, unless the session has ended meanwhile. Where
+    /// the chain is that of the transport, so is the transport's own, and that of every namespace which lives by it.
+    /// Gives the end of the session.
+    pub(super) fn swap<U: Send + Sync + 'static>(
+        &self,
+        (namespace, number): (&str, u64),
+        user: &Authenticated<U>,
+        entry: Entry,
+        is_chain_of_transport: bool,
+    ) -> Result<Option<SystemTime>, NotNow> {
+        let now = self.now();
+        // What is not taken leaves the registry outside of the lock.
+        let mut entry = Some(entry);
+        self.change_and_tell(|life| {
+            if life.is_over(now) {
+                return Err(NotNow::Ended);
+            }
+            let Life { opened_by, users, .. } = life;
+            let held = users.get_mut(namespace).filter(|held| held.number == number).ok_or(NotNow::Ended)?;
+            let credential = entry.take().map(Entry::hold).ok_or(NotNow::Ended)?;
+            let opened_by = opened_by.as_mut().filter(|_| is_chain_of_transport);
+            let of_transport = opened_by.is_some();
+            let mut old = vec![held.renew(user, &credential, of_transport)];
+            if let Some(opened_by) = opened_by {
+                old.push(opened_by.renew(user, &credential, false));
+                let others = users.values_mut().filter(|held| held.of_transport && held.number != number);
+                others.for_each(|held| drop(held.renew(user, &credential, true)));
+            }
+            old.iter().for_each(|old| life.drop_credential(old));
+            life.failures = 0;
+            life.plan_notice(self.notice, now);
+            Ok(life.ends_at())
+        })
+    }
+
+    /// Ends it without another credential.
+    pub(super) fn keep_old(&self, namespace: &str, number: u64) {
+        self.change(|life| {
+            if let Some(held) = life.users.get_mut(namespace).filter(|held| held.number == number) {
+                held.refreshing = false;
+            }
+        });
+    }
+
+    /// A credential was wrong; tells whether that was one too many.
+    pub(super) fn count_failure(&self) -> bool {
+        self.change(|life| {
+            life.failures = life.failures.saturating_add(1);
+            life.failures >= MAX_FAILURES
+        })
+    }
+
+    // Its end.
 
     /// Ends the transport at once.
     pub(super) fn doom(&self, close: Close) {
-        self.life.send_modify(|life| life.doomed = life.doomed.take().or(Some(close)));
+        self.change_and_tell(|life| {
+            if !life.is_ended() {
+                life.doomed = Some(close);
+            }
+        });
     }
 
-    /// From here on nobody is let in.
-    pub(super) fn end(&self) {
-        self.life.send_modify(|life| life.ended = true);
+    /// From here on nobody is let in, and it counts as a connection no more. Tells whether it was open until now.
+    pub(super) fn end(&self, close: &Close) -> bool {
+        self.end_if(close, |_| true)
+    }
+
+    /// The same, if its credential has ended. A refresh may have come first.
+    pub(super) fn end_if_expired(&self) -> bool {
+        let now = self.now();
+        self.end_if(&Close::TOKEN_EXPIRED, |life| life.has_expired(now))
+    }
+
+    fn end_if(&self, close: &Close, test: impl FnOnce(&Life) -> bool) -> bool {
+        let ended = self.change_and_tell(|life| {
+            let ends = !life.ended && test(life);
+            life.ended |= ends;
+            ends.then(|| (life.place.take(), life.pending.take()))
+        });
+        // Who was refused before there was a transport has neither.
+        if let Some((place, pending)) = &ended
+            && (place.is_some() || pending.is_some())
+        {
+            telemetry::closed(Some(self.id), close);
+        }
+        ended.is_some()
     }
 
     /// The transport is gone. engine.io tells the handlers so; there is nobody else to tell.
     pub(super) fn leave(&self) {
-        self.end();
+        self.end(&self.doomed().unwrap_or(Close::NORMAL));
         self.forget();
     }
 
     /// Takes it out of the registry, which it does by itself when the last of it goes. engine.io may hold it for longer.
     pub(super) fn forget(&self) {
-        let mut open = self.sessions.0.lock();
-        self.settle(&mut open);
-        open.all.remove(&self.id);
-        if let Some(sid) = self.sid.get() {
-            open.by_sid.remove(sid);
-        }
+        self.sessions.remove(self.id, self.sid());
     }
 
     pub(super) fn is_ended(&self) -> bool {
-        self.life.borrow().is_over()
+        self.life().is_ended()
     }
 
-    pub(super) fn watch_life(&self) -> watch::Receiver<Life> {
-        self.life.subscribe()
+    /// Why it has to end at once.
+    pub(super) fn doomed(&self) -> Option<Close> {
+        self.life().doomed.clone()
+    }
+
+    /// What is due next, and when. `drain_at` is when it is to go while the server goes down.
+    pub(super) fn next(&self, drain_at: Option<SystemTime>) -> Option<(SystemTime, Due)> {
+        self.life().next(drain_at)
+    }
+
+    pub(super) fn watch(&self) -> watch::Receiver<bool> {
+        self.told.subscribe()
     }
 
     /// Ends the WebSockets of this transport, those to come as well.
@@ -240,36 +438,47 @@ impl Session {
         self.sid.get().copied()
     }
 
+    pub(super) fn set_sid(&self, sid: Sid) {
+        let _ = self.sid.set(sid);
+    }
+
     /// The Socket.IO connections over this transport.
     pub(super) fn sockets(&self, io: &SocketIo) -> Vec<SocketRef> {
-        let Some(sid) = self.sid() else {
-            return Vec::new();
-        };
-        self.users().keys().filter_map(|namespace| io.of(namespace)?.get_socket(sid)).collect()
+        let namespaces: Vec<_> = self.life().users.keys().cloned().collect();
+        namespaces.iter().filter_map(|namespace| self.socket(io, namespace)).collect()
     }
 
-    /// It is not one of the pending any more.
-    fn settle(&self, open: &mut Open) {
-        if self.pending.swap(false, Ordering::Relaxed) {
-            open.pending -= 1;
-        }
+    fn socket(&self, io: &SocketIo, namespace: &str) -> Option<SocketRef> {
+        io.of(namespace)?.get_socket(self.sid()?)
     }
 
-    fn users(&self) -> MutexGuard<'_, HashMap<String, Box<dyn Any + Send + Sync>>> {
-        self.users.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Changes what nobody waits for.
+    fn change<T>(&self, change: impl FnOnce(&mut Life) -> T) -> T {
+        change(&mut self.life())
+    }
+
+    fn change_and_tell<T>(&self, change: impl FnOnce(&mut Life) -> T) -> T {
+        let mut life = self.life();
+        let changed = change(&mut life);
+        self.told.send_replace(life.is_ended());
+        changed
+    }
+
+    fn life(&self) -> MutexGuard<'_, Life> {
+        self.life.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.forget();
+        self.leave();
     }
 }
 
 /// Waits for the end of a session.
-pub(super) async fn ended(mut life: watch::Receiver<Life>) {
+pub(super) async fn ended(mut told: watch::Receiver<bool>) {
     // If it cannot be waited for, it is gone.
-    let _ = life.wait_for(Life::is_over).await;
+    let _ = told.wait_for(|ended| *ended).await;
 }
 
 /// What is left in the extensions of the opening request.
@@ -282,53 +491,35 @@ impl fmt::Debug for Handle {
     }
 }
 
-/// The transports that are open.
-#[derive(Clone, Default)]
-pub(super) struct Sessions(Arc<Registry>);
+/// By which the registry ends a session.
+struct ByRegistry(Weak<Session>);
 
-#[derive(Default)]
-struct Registry(Mutex<Open>);
-
-#[derive(Default)]
-struct Open {
-    all: HashMap<ConnectionId, Weak<Session>>,
-    /// Those that were opened by polling, by their secret id: a WebSocket's is of no use to another request.
-    by_sid: HashMap<Sid, Weak<Session>>,
-    /// How many were opened by nobody, and nobody was let in over them yet.
-    pending: usize,
-}
-
-impl Sessions {
-    pub(super) fn insert(&self, sid: Sid, session: &Arc<Session>) {
-        let _ = session.sid.set(sid);
-        self.0.lock().by_sid.insert(sid, Arc::downgrade(session));
-    }
-
-    pub(super) fn get(&self, sid: Sid) -> Option<Arc<Session>> {
-        // The lock is free again before the session is held: to drop the last of it takes the lock.
-        let found = self.0.lock().by_sid.get(&sid).cloned();
-        found?.upgrade()
-    }
-
-    pub(super) fn count(&self) -> usize {
-        self.0.lock().all.len()
-    }
-
-    pub(super) fn entries(&self) -> [usize; 3] {
-        let open = self.0.lock();
-        [open.all.len(), open.by_sid.len(), open.pending]
-    }
-
-    pub(super) fn doom_all(&self, close: &Close) {
-        let all: Vec<_> = self.0.lock().all.values().cloned().collect();
-        for session in all.iter().filter_map(Weak::upgrade) {
-            session.doom(close.clone());
+impl End for ByRegistry {
+    fn end(&self, close: Close) {
+        if let Some(session) = self.0.upgrade() {
+            session.doom(close);
         }
     }
 }
 
-impl Registry {
-    fn lock(&self) -> MutexGuard<'_, Open> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+/// A credential in the registry; it leaves when this is dropped, unless the session holds it by then.
+pub(super) struct Entry {
+    session: Arc<Session>,
+    credential: Credential,
+    is_held: bool,
+}
+
+impl Entry {
+    fn hold(mut self) -> Credential {
+        self.is_held = true;
+        self.credential.clone()
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        if !self.is_held {
+            self.session.change(|life| life.withdraw(&self.credential));
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_tungstenite::tungstenite::Message;
+use ws_adapter::Connections;
 
 use crate::{
     client::{Polling, Socket},
@@ -40,7 +41,7 @@ async fn number_of_connects_can_be_set() {
 
 #[tokio::test]
 async fn transports_that_wait_for_a_connect_are_limited() {
-    let app = app_with(|layer| layer, |auth| auth.max_pending(2)).await;
+    let app = app_with(|layer| layer.connections(&Connections::new().max_pending(2)), |auth| auth).await;
     let mut first = Socket::open(&app, &[]).await.unwrap();
     let second = Polling::open(&app, &[]).await.unwrap();
     assert!(Polling::open(&app, &[]).await.err().unwrap().is(429, "too_many_connections"));
@@ -61,19 +62,21 @@ async fn transports_that_wait_for_a_connect_are_limited() {
 #[tokio::test(flavor = "multi_thread")]
 async fn opening_many_at_once_gets_round_no_limit() {
     for _ in 0..5 {
-        let app = app_with(|layer| layer, |auth| auth.max_pending(5)).await;
+        let connections = Connections::new().max_pending(5);
+        let app = app_with(|layer| layer.connections(&connections), |auth| auth).await;
         let opened = join_all((0..60).map(|_| Polling::open(&app, &[]))).await;
         assert_eq!(opened.iter().filter(|opened| opened.is_ok()).count(), 5);
         for refused in opened.iter().filter_map(|opened| opened.as_ref().err()) {
             assert!(refused.is(429, "too_many_connections"), "{refused:?}");
         }
-        assert_eq!(app.io.entries(), [5; 3]);
+        assert_eq!(app.io.entries(), [5, 5]);
+        assert_eq!(connections.entries(), [0, 0, 5]);
     }
 }
 
 #[tokio::test]
 async fn transport_that_its_client_closes_waits_no_more() {
-    let app = app_with(|layer| layer, |auth| auth.max_pending(2)).await;
+    let app = app_with(|layer| layer.connections(&Connections::new().max_pending(2)), |auth| auth).await;
     for close in ["1", "1", "40{}\u{1e}1", "42[\"message\",\"hi\"]", "x"] {
         let first = Polling::open(&app, &[]).await.unwrap();
         let second = Polling::open(&app, &[]).await.unwrap();
