@@ -1,8 +1,9 @@
 use std::{
     future::Future,
     panic::AssertUnwindSafe,
-    pin::{Pin, pin},
+    pin::Pin,
     sync::Arc,
+    thread,
     time::{Duration, SystemTime},
 };
 
@@ -13,7 +14,7 @@ use axum::{
 };
 use futures_util::{
     FutureExt as _,
-    future::{FusedFuture as _, select_all},
+    future::{self, FusedFuture as _, select_all},
 };
 use tokio::{select, time};
 
@@ -26,7 +27,7 @@ use super::{
     shared::{Event, Shared, Taken},
 };
 use crate::{
-    Close, CloseCodes, Timer,
+    Close, CloseCodes, ConnectionId, Timer,
     connections::Registration,
     shutdown::ShutdownWatch,
     telemetry::{self, Gauge},
@@ -49,11 +50,18 @@ pub(super) struct Admitted<U> {
 
 /// Owns the socket: runs the handler until it gives the socket up, a credential ends or is revoked, or the server goes
 /// down.
-pub(super) async fn drive<U, F, Fut>(socket: WebSocket, admitted: Admitted<U>, handler: F)
+///
+/// The future is what an idle socket costs, as long as it lives: what is needed at the beginning is done before, and what
+/// is needed at the end only is put into a box of its own then.
+pub(super) fn drive<U, F, Fut>(
+    socket: WebSocket,
+    admitted: Admitted<U>,
+    handler: F,
+) -> impl Future<Output = ()> + Send + use<U, F, Fut>
 where
     U: Send + Sync + 'static,
-    F: FnOnce(AuthSocket<U>) -> Fut,
-    Fut: Future<Output = ()>,
+    F: FnOnce(AuthSocket<U>) -> Fut + Send + 'static,
+    Fut: Future<Output = ()> + Send + 'static,
 {
     let Admitted { user, context, renewal, shutdowns } = admitted;
     let SocketContext { id, kill, timer, settings, subprotocol, layers, .. } = context;
@@ -61,24 +69,38 @@ where
     let protocol = socket.protocol().cloned();
     let (ends, registrations): (Vec<_>, Vec<_>) =
         layers.into_iter().map(|LayerPart { registration, ends_at }| (ends_at, registration)).unzip();
-    let registrations: Vec<Arc<Registration>> = registrations.into_iter().flatten().collect();
-    registrations.iter().for_each(|registration| registration.opened());
-    let open = Gauge::open();
+    let open = Open { _gauge: Gauge::open(), registrations: registrations.into_iter().flatten().collect() };
+    open.registrations.iter().for_each(|registration| registration.opened());
 
     let shared = Arc::new(Shared::new(socket, user, ends, Arc::clone(&timer), in_band));
-    let mut driver = Driver {
+    let driver = Driver {
+        id,
         schedule: Schedule::new(settings, shared.ends_at(), timer.now()),
         shared: Arc::clone(&shared),
         timer,
         kill,
         shutdown: any_begun(shutdowns),
-        fraction: id.fraction(),
+        codes: settings.codes,
         renewal: renewal.clone(),
         refreshing: None,
     };
-    let handler = async { handler(AuthSocket::new(shared, id, protocol, renewal)).await };
+    let socket = AuthSocket::new(shared, id, protocol, renewal);
     // OK to assert unwind safety because nothing of it is touched after a panic.
-    let mut handler = pin!(AssertUnwindSafe(handler).catch_unwind().fuse());
+    let handler = AssertUnwindSafe(async move { handler(socket).await }).catch_unwind();
+    let handler: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(handler);
+    run(driver, open, handler.fuse())
+}
+
+/// A socket that counts as open.
+struct Open {
+    _gauge: Gauge,
+    registrations: Vec<Arc<Registration>>,
+}
+
+/// A handler, and whether it has panicked. It has a box of its own: to pass futures by value makes room for each twice.
+type Handler = future::Fuse<Pin<Box<dyn Future<Output = thread::Result<()>> + Send>>>;
+
+async fn run<U: Send + Sync + 'static>(mut driver: Driver<U>, open: Open, mut handler: Handler) {
     let (close, taken) = loop {
         select! {
             biased;
@@ -91,16 +113,12 @@ where
         }
     };
     // From here on it counts no more, and nobody can ask it to end.
-    registrations.iter().for_each(|registration| registration.leave());
+    open.registrations.iter().for_each(|registration| registration.leave());
     drop(open);
     let given_up = close.is_none();
     let close = close.or(taken.close).unwrap_or(Close::NORMAL);
-    telemetry::closed(Some(id), &close);
-    let finish = async {
-        if let Some(socket) = taken.socket {
-            finish(socket, close, settings.codes, taken.broken).await;
-        }
-    };
+    telemetry::closed(Some(driver.id), &close);
+    let finish = finish_taken(taken.socket, close, driver.codes, taken.broken);
     if given_up && !handler.is_terminated() {
         // The handler has more to do without its socket.
         let rest = async {
@@ -110,21 +128,33 @@ where
                 _ = &mut handler => {}
             }
         };
-        tokio::join!(finish, rest);
+        future::join(finish, rest).await;
     } else {
         finish.await;
     }
     // The handler is dropped here: after the close, so that whatever it does on the way out comes too late to matter.
 }
 
+fn finish_taken(
+    socket: Option<Box<WebSocket>>,
+    close: Close,
+    codes: CloseCodes,
+    broken: bool,
+) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    match socket {
+        Some(socket) => Box::pin(finish(*socket, close, codes, broken)),
+        None => Box::pin(future::ready(())),
+    }
+}
+
 struct Driver<U> {
+    id: ConnectionId,
     shared: Arc<Shared<U>>,
     schedule: Schedule,
     timer: Arc<dyn Timer>,
     kill: Arc<Kill>,
     shutdown: BegunFuture,
-    /// Where in that time this socket goes.
-    fraction: f64,
+    codes: CloseCodes,
     renewal: Option<Renewal<U>>,
     /// A credential of the peer's that is being looked at.
     refreshing: Option<Pin<Box<dyn Future<Output = Result<Option<SystemTime>, RefreshError>> + Send>>>,
@@ -234,7 +264,7 @@ impl<U: Send + Sync + 'static> Driver<U> {
     fn begun(&mut self, begun: Begun) -> Option<(Option<Close>, Taken)> {
         let spread = match begun {
             Begun::Before => Duration::ZERO,
-            Begun::Now(spread) => spread.mul_f64(self.fraction),
+            Begun::Now(spread) => spread.mul_f64(self.id.fraction()),
         };
         if spread.is_zero() {
             return Some(self.take(Close::RESTARTING));

@@ -40,7 +40,7 @@ pub(super) struct Shared<U> {
 
 struct State<U> {
     /// `None` once the driver has taken it away.
-    socket: Option<WebSocket>,
+    socket: Option<Box<WebSocket>>,
     user: Authenticated<U>,
     /// When the credential of each layer ends.
     ends: Vec<Option<SystemTime>>,
@@ -71,7 +71,7 @@ struct State<U> {
 
 /// What the driver finds when the socket is to end.
 pub(super) struct Taken {
-    pub(super) socket: Option<WebSocket>,
+    pub(super) socket: Option<Box<WebSocket>>,
     pub(super) close: Option<Close>,
     pub(super) broken: bool,
 }
@@ -106,7 +106,7 @@ impl<U> Shared<U> {
         in_band: bool,
     ) -> Self {
         let state = State {
-            socket: Some(socket),
+            socket: Some(Box::new(socket)),
             user,
             ends,
             close: None,
@@ -151,7 +151,7 @@ impl<U> Shared<U> {
             let Some(socket) = &mut state.socket else {
                 return Poll::Ready(None);
             };
-            let message = match Pin::new(socket).poll_next(cx) {
+            let message = match Pin::new(&mut **socket).poll_next(cx) {
                 Poll::Ready(message) => message,
                 Poll::Pending => {
                     // The driver wakes whoever waits when it takes the socket away.
@@ -193,7 +193,7 @@ impl<U> Shared<U> {
         let Some(socket) = &mut state.socket else {
             return Poll::Ready(Err(ended()));
         };
-        let polled = poll(Pin::new(socket), cx);
+        let polled = poll(Pin::new(&mut **socket), cx);
         if polled.is_pending() {
             keep(&mut state.sender, cx);
         } else {
@@ -211,7 +211,7 @@ impl<U> Shared<U> {
         let mut state = self.lock();
         let is_over = state.is_over(now);
         match &mut state.socket {
-            Some(socket) if !is_over => Pin::new(socket).start_send(message),
+            Some(socket) if !is_over => Pin::new(&mut **socket).start_send(message),
             _ => Err(ended()),
         }
     }
@@ -363,7 +363,7 @@ impl<U> State<U> {
         let Some(socket) = self.socket.as_mut().filter(|_| self.unflushed || !self.queue.is_empty()) else {
             return;
         };
-        let mut socket = Pin::new(socket);
+        let mut socket = Pin::new(&mut **socket);
         while !self.queue.is_empty() {
             match socket.as_mut().poll_ready(cx) {
                 Poll::Ready(Ok(())) => {}
