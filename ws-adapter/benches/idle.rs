@@ -7,7 +7,6 @@
     clippy::expect_used,
     clippy::print_stdout,
     clippy::indexing_slicing,
-    missing_docs,
     reason = "a benchmark is no library"
 )]
 

@@ -20,6 +20,8 @@ mod hostile;
 mod http2;
 mod keepalive;
 mod layer;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod passport;
 mod payload;
 mod races;

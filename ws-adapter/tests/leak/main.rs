@@ -49,7 +49,7 @@ fn app() -> Router {
         .route("/me", any(me))
         .route("/ws", any(echo))
         .layer(middleware::from_fn(careless))
-        .layer(layer(chain()))
+        .layer(layer(chain().identified()).first_message())
         .nest("/optional", optional)
 }
 
@@ -120,6 +120,14 @@ async fn marker_secret_is_in_no_log_line_and_no_answer() {
         answers += &over_http_2(&server, &authorization).await;
         let opened = server.connect("/ws", &[("sec-websocket-protocol", &offered)]).await;
         answers += &opened.map_or_else(|refused| format!("{refused:?}"), |(_, accepted)| format!("{accepted:?}"));
+        // In a first message, and over a socket that is open.
+        let (mut first, accepted) = server.connect("/ws", &[]).await.unwrap();
+        first.send(&presented(token)).await;
+        answers += &format!("{accepted:?} {:?}", first.next().await);
+        let with_good = [("authorization", format!("Bearer {good}")), ("sec-websocket-protocol", "auth.v1".to_owned())];
+        let with_good = with_good.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let (mut open, _) = server.connect("/ws", &with_good).await.unwrap();
+        answers += &format!("{}", open.present(token).await);
     }
     // A password and a user name.
     for login in ["TUFSS0VSOk1BUktFUg==", "TUFSS0VSOnBhc3N3b3Jk", "TUFSS0VS"] {

@@ -1,0 +1,126 @@
+//! What operators see of connections.
+
+use std::{cell::RefCell, collections::BTreeMap, time::Duration};
+
+use auth_core::Revocation;
+use metrics_util::{
+    CompositeKey,
+    debugging::{DebugValue, DebuggingRecorder, Snapshotter},
+};
+use ws_adapter::{AuthLayer, Close, Connections, Overflow};
+
+use crate::{
+    common::eventually,
+    support::{Server, app, clock, identified, presented, protocols, token, token_with_id},
+};
+
+/// Runs `test` on one thread, with a recorder of its own.
+fn recorded<Fut: Future<Output = ()>>(test: impl FnOnce(Seen) -> Fut) {
+    let recorder = DebuggingRecorder::new();
+    let seen = Seen { snapshotter: recorder.snapshotter(), sums: RefCell::default() };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    metrics::with_local_recorder(&recorder, || runtime.block_on(test(seen)));
+}
+
+struct Seen {
+    snapshotter: Snapshotter,
+    sums: RefCell<BTreeMap<String, f64>>,
+}
+
+impl Seen {
+    /// Every series as `name{labels}`. A snapshot says what was added since the one before, of gauges too.
+    fn all(&self) -> BTreeMap<String, f64> {
+        let mut sums = self.sums.borrow_mut();
+        for (key, _, _, value) in self.snapshotter.snapshot().into_vec() {
+            *sums.entry(name(&key)).or_default() += number(&value);
+        }
+        sums.clone()
+    }
+}
+
+fn name(key: &CompositeKey) -> String {
+    let labels: Vec<_> = key.key().labels().map(|label| format!("{}={}", label.key(), label.value())).collect();
+    format!("{}{{{}}}", key.key().name(), labels.join(","))
+}
+
+fn number(value: &DebugValue) -> f64 {
+    match value {
+        DebugValue::Counter(count) => f64::from(u32::try_from(*count).unwrap()),
+        DebugValue::Gauge(value) => value.into_inner(),
+        DebugValue::Histogram(_) => panic!("no histogram is kept"),
+    }
+}
+
+#[test]
+fn open_pending_refused_expired_refreshed_and_revoked_are_counted() {
+    recorded(async |seen: Seen| {
+        let (clock, connections) = (clock(), Connections::new().per_user(3, Overflow::RejectNew));
+        let layer = AuthLayer::new(identified()).timer(clock.clone()).connections(&connections).first_message();
+        let server = Server::start(axum::Router::new().merge(routes()).layer(layer)).await;
+
+        let open = async |id: &str| {
+            let protocols = protocols(&token_with_id("ann", 60, id));
+            let mut client = server.connect("/ws", &[("sec-websocket-protocol", &protocols)]).await.unwrap().0;
+            assert!(client.echoes("open").await);
+            client
+        };
+        let (mut one, mut two, mut three) = (open("1").await, open("2").await, open("3").await);
+        let mut waiting = server.connect("/ws", &[]).await.unwrap().0;
+        let late = [("authorization", format!("Bearer {}", token("ann", -100)))];
+        assert_eq!(server.refused(&[("authorization", &late[0].1)]).await.status, 401);
+        let fourth = [("authorization", format!("Bearer {}", token("ann", 60)))];
+        assert_eq!(server.refused(&[("authorization", &fourth[0].1)]).await.status, 429);
+        assert_eq!(one.present(&token("ann", 900)).await["type"], "auth_ok");
+        assert_eq!(one.present("a.b.c").await["type"], "auth_error");
+        connections.close(&Revocation::credential("", "2"), &Close::REVOKED);
+        assert!(two.closed().await.is_some());
+        waiting.send(&presented("a.b.c")).await;
+        assert!(waiting.closed().await.is_some());
+        let all = seen.all();
+        let value = |name: &str| all.get(name).copied().unwrap_or_default();
+        assert_eq!(value("auth_connections_open{}"), 2.0, "{all:?}");
+        assert_eq!(value("auth_connections_pending{}"), 0.0);
+        assert_eq!(value("auth_refused_total{transport=websocket,code=token_expired}"), 1.0);
+        assert_eq!(value("auth_refused_total{transport=websocket,code=too_many_connections}"), 1.0);
+        assert_eq!(value("auth_refused_total{transport=in_band,code=invalid_credentials}"), 1.0);
+        assert_eq!(value("auth_refreshes_total{code=accepted}"), 1.0);
+        assert_eq!(value("auth_refreshes_total{code=invalid_credentials}"), 1.0);
+        assert_eq!(value("auth_connections_closed_total{reason=revoked}"), 1.0);
+        assert_eq!(value("auth_connections_closed_total{reason=invalid_credentials}"), 1.0);
+
+        clock.advance(Duration::from_secs(60));
+        assert!(three.closed().await.is_some());
+        one.0.close(None).await.unwrap();
+        eventually(|| connections.count() == 0).await;
+        let all = seen.all();
+        assert_eq!(all.get("auth_connections_closed_total{reason=token_expired}"), Some(&1.0), "{all:?}");
+        assert_eq!(all.get("auth_connections_closed_total{reason=normal}"), Some(&1.0), "{all:?}");
+        assert_eq!(all["auth_connections_open{}"], 0.0);
+    });
+}
+
+#[test]
+fn pending_connection_is_seen_while_it_waits() {
+    recorded(async |seen: Seen| {
+        let server = Server::start(routes().layer(AuthLayer::new(identified()).timer(clock()).first_message())).await;
+        let _waiting = server.connect("/ws", &[]).await.unwrap();
+        eventually(|| seen.all().get("auth_connections_pending{}") == Some(&1.0)).await;
+    });
+}
+
+#[test]
+fn reason_of_the_applications_own_is_no_label() {
+    recorded(async |seen: Seen| {
+        let connections = Connections::new();
+        let server = Server::start(app(AuthLayer::new(identified()).timer(clock()).connections(&connections))).await;
+        let mut client = server.open(&format!("Bearer {}", token_with_id("ann", 60, "1"))).await;
+        assert!(client.echoes("open").await);
+        connections.close(&Revocation::credential("", "1"), &Close::new(4000, "who knows"));
+        assert!(client.closed().await.is_some());
+        assert_eq!(seen.all()["auth_connections_closed_total{reason=application}"], 1.0);
+    });
+}
+
+fn routes() -> axum::Router {
+    axum::Router::new().route("/ws", axum::routing::any(crate::support::echo))
+}
