@@ -1,0 +1,31 @@
+//! What was published and not yet heard, within bounds.
+
+use tokio::sync::broadcast::{self, error::RecvError};
+
+use crate::{Heard, Subscription};
+
+/// How many messages a listener may be behind before it has missed some.
+const LEN: usize = 1024;
+
+/// The sending end.
+pub(crate) fn new<T: Clone>() -> broadcast::Sender<T> {
+    broadcast::Sender::new(LEN)
+}
+
+/// A subscription to what comes out of a backlog.
+pub(crate) struct Backlog<K> {
+    pub(crate) receiver: broadcast::Receiver<Heard>,
+    /// Whatever has to live as long as somebody listens.
+    pub(crate) _keep: K,
+}
+
+#[async_trait::async_trait]
+impl<K: Send + Sync> Subscription for Backlog<K> {
+    async fn next(&mut self) -> Option<Heard> {
+        match self.receiver.recv().await {
+            Ok(heard) => Some(heard),
+            Err(RecvError::Lagged(_)) => Some(Heard::Missed),
+            Err(RecvError::Closed) => None,
+        }
+    }
+}

@@ -1,0 +1,205 @@
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use async_trait::async_trait;
+use auth_core::{BoxError, Clock, SystemClock};
+use tokio::sync::broadcast;
+
+use crate::{
+    Heard, Store, Subscription,
+    backlog::{self, Backlog},
+};
+
+/// How many values may wait to be taken: some 50 MB.
+const MAX_VALUES: usize = 100_000;
+
+/// How many marks there may be: some 200 MB.
+const MAX_MARKS: usize = 1_000_000;
+
+/// The store of a service that runs on one node: everything is in the memory of the process, and gone with it.
+///
+/// Clones share what is stored. Nothing is started for it: what has ended is forgotten when something is added, and the
+/// whole is bounded. A store that is full refuses what is new and keeps what it has, since to forget a revocation would
+/// let somebody in.
+#[derive(Clone)]
+pub struct MemoryStore {
+    clock: Arc<dyn Clock>,
+    max_values: usize,
+    max_marks: usize,
+    shelves: Arc<Mutex<Shelves>>,
+    news: broadcast::Sender<Heard>,
+}
+
+#[derive(Default)]
+struct Shelves {
+    values: Shelf<Vec<u8>>,
+    marks: Shelf<u64>,
+}
+
+impl MemoryStore {
+    /// An empty store, on the clock of the system.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            max_values: MAX_VALUES,
+            max_marks: MAX_MARKS,
+            shelves: Arc::default(),
+            news: backlog::new(),
+        }
+    }
+
+    /// Tells how time passes; the default is the system's clock.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// How many tickets may be good at a time; the default is 100,000. More are refused.
+    #[must_use]
+    pub fn max_tickets(mut self, count: usize) -> Self {
+        self.max_values = count;
+        self
+    }
+
+    /// How many revocations may be kept at a time; the default is 1,000,000. More are refused.
+    #[must_use]
+    pub fn max_revocations(mut self, count: usize) -> Self {
+        self.max_marks = count;
+        self
+    }
+
+    fn shelves(&self) -> MutexGuard<'_, Shelves> {
+        self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shelves = self.shelves();
+        f.debug_struct("MemoryStore")
+            .field("tickets", &shelves.values.len())
+            .field("revocations", &shelves.marks.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn put(&self, key: &str, value: &[u8], ttl: Duration) -> Result<(), BoxError> {
+        let now = self.clock.now();
+        let slot = Slot { value: value.to_vec(), ends_at: now.checked_add(ttl) };
+        self.shelves().values.put(key, slot, self.max_values, now)
+    }
+
+    async fn take(&self, key: &str) -> Result<Option<Vec<u8>>, BoxError> {
+        let now = self.clock.now();
+        let taken = self.shelves().values.remove(key);
+        Ok(taken.filter(|slot| slot.is_good_at(now)).map(|slot| slot.value))
+    }
+
+    async fn raise(&self, key: &str, value: u64, ttl: Option<Duration>) -> Result<(), BoxError> {
+        let now = self.clock.now();
+        let mut slot = Slot { value, ends_at: ttl.and_then(|ttl| now.checked_add(ttl)) };
+        let mut shelves = self.shelves();
+        let marks = &mut shelves.marks;
+        if let Some(old) = marks.get(key, now) {
+            slot.value = slot.value.max(old.value);
+            slot.ends_at = slot.ends_at.zip(old.ends_at).map(|(new, old)| new.max(old));
+        }
+        marks.put(key, slot, self.max_marks, now)
+    }
+
+    async fn marks(&self, keys: &[String]) -> Result<Vec<Option<u64>>, BoxError> {
+        let now = self.clock.now();
+        let shelves = self.shelves();
+        Ok(keys.iter().map(|key| shelves.marks.get(key, now).map(|slot| slot.value)).collect())
+    }
+
+    async fn publish(&self, message: &[u8]) -> Result<(), BoxError> {
+        // That nobody listens is no error.
+        let _ = self.news.send(Heard::Message(message.to_vec()));
+        Ok(())
+    }
+
+    async fn subscribe(&self) -> Box<dyn Subscription> {
+        // The sender is kept too: who listens goes on to listen when the last handle is gone.
+        Box::new(Backlog { receiver: self.news.subscribe(), _keep: self.news.clone() })
+    }
+}
+
+/// Values by key, and the keys by their end, so that what has ended is found without a search.
+struct Shelf<T> {
+    slots: HashMap<Arc<str>, Slot<T>>,
+    ends: BTreeSet<(SystemTime, Arc<str>)>,
+}
+
+struct Slot<T> {
+    value: T,
+    /// Exclusive; `None` for what stays for ever.
+    ends_at: Option<SystemTime>,
+}
+
+impl<T> Slot<T> {
+    fn is_good_at(&self, now: SystemTime) -> bool {
+        self.ends_at.is_none_or(|end| now < end)
+    }
+}
+
+impl<T> Shelf<T> {
+    fn put(&mut self, key: &str, slot: Slot<T>, limit: usize, now: SystemTime) -> Result<(), BoxError> {
+        self.forget_what_ended(now);
+        if self.slots.len() >= limit && !self.slots.contains_key(key) {
+            return Err("the store in memory is full".into());
+        }
+        self.remove(key);
+        let key = Arc::<str>::from(key);
+        if let Some(end) = slot.ends_at {
+            self.ends.insert((end, Arc::clone(&key)));
+        }
+        self.slots.insert(key, slot);
+        Ok(())
+    }
+
+    fn get(&self, key: &str, now: SystemTime) -> Option<&Slot<T>> {
+        self.slots.get(key).filter(|slot| slot.is_good_at(now))
+    }
+
+    fn remove(&mut self, key: &str) -> Option<Slot<T>> {
+        let (key, slot) = self.slots.remove_entry(key)?;
+        if let Some(end) = slot.ends_at {
+            self.ends.remove(&(end, key));
+        }
+        Some(slot)
+    }
+
+    fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    fn forget_what_ended(&mut self, now: SystemTime) {
+        while let Some((end, _)) = self.ends.first()
+            && *end <= now
+            && let Some((_, key)) = self.ends.pop_first()
+        {
+            self.slots.remove(&key);
+        }
+    }
+}
+
+impl<T> Default for Shelf<T> {
+    fn default() -> Self {
+        Self { slots: HashMap::new(), ends: BTreeSet::new() }
+    }
+}

@@ -1,0 +1,123 @@
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures_util::StreamExt as _;
+use redis::Client;
+use tokio::{
+    sync::{broadcast, watch},
+    task::JoinHandle,
+    time::{MissedTickBehavior, interval, sleep, timeout},
+};
+
+use super::Failure;
+use crate::{
+    Heard, Subscription,
+    backlog::{self, Backlog},
+};
+
+/// How long to wait before the next try to connect: the first time, and at most.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// How many timeouts may pass without a sign of life before one is asked for.
+const TIMEOUTS_BETWEEN_PINGS: u32 = 3;
+
+/// The one connection that listens, for all who listen in this process. A task owns it as long as there is one of them.
+pub(super) struct News {
+    client: Client,
+    channel: String,
+    timeout: Duration,
+    heard: broadcast::Sender<Heard>,
+    connected: watch::Sender<bool>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl News {
+    pub(super) fn new(client: Client, channel: String, timeout: Duration) -> Self {
+        let (heard, connected) = (backlog::new(), watch::Sender::new(false));
+        Self { client, channel, timeout, heard, connected, task: Mutex::default() }
+    }
+
+    pub(super) async fn subscribe(news: &Arc<Self>) -> Box<dyn Subscription> {
+        let mut receiver = news.heard.subscribe();
+        news.start();
+        let mut connected = news.connected.subscribe();
+        if let Ok(Ok(_)) = timeout(news.timeout, connected.wait_for(|connected| *connected)).await {
+            // Whoever begins to listen now has missed nothing. Without a connection, the news of it is still to come.
+            receiver = receiver.resubscribe();
+        }
+        Box::new(Backlog { receiver, _keep: Arc::clone(news) })
+    }
+
+    /// Starts the task, unless it runs.
+    fn start(self: &Arc<Self>) {
+        let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        // One may also have ended with the runtime that it was on.
+        if task.as_ref().is_none_or(JoinHandle::is_finished) {
+            *task = Some(tokio::spawn(Arc::clone(self).run()));
+        }
+    }
+
+    async fn run(self: Arc<Self>) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let ended = self.listen().await;
+            if self.connected.send_replace(false) {
+                pause = FIRST_PAUSE;
+            }
+            match ended {
+                Ok(()) if self.ends() => return,
+                Ok(()) => continue,
+                Err(failure) => tracing::warn!(%failure, "revocations of other nodes are not heard"),
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            if self.ends() {
+                return;
+            }
+        }
+    }
+
+    /// Listens until the connection fails, or until nobody listens any more.
+    async fn listen(&self) -> Result<(), Failure> {
+        let mut connection = self.within(self.client.get_async_pubsub()).await?;
+        self.within(connection.subscribe(&self.channel)).await?;
+        let (mut sink, mut stream) = connection.split();
+        // What was said before is lost.
+        let _ = self.heard.send(Heard::Missed);
+        self.connected.send_replace(true);
+
+        let mut pings = interval(self.timeout * TIMEOUTS_BETWEEN_PINGS);
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                message = stream.next() => match message {
+                    Some(message) => drop(self.heard.send(Heard::Message(message.get_payload_bytes().to_vec()))),
+                    None => return Err(Failure::new("the connection to Redis is lost")),
+                },
+                _ = pings.tick() => {
+                    if self.heard.receiver_count() == 0 {
+                        return Ok(());
+                    }
+                    self.within(sink.ping::<redis::Value>()).await?;
+                }
+            }
+        }
+    }
+
+    async fn within<T>(&self, call: impl Future<Output = redis::RedisResult<T>>) -> Result<T, Failure> {
+        Ok(timeout(self.timeout, call).await.map_err(|_| Failure::timeout())??)
+    }
+
+    /// Whether the task may end, since nobody listens. Then the next who does starts another.
+    fn ends(&self) -> bool {
+        let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        let ends = self.heard.receiver_count() == 0;
+        if ends {
+            *task = None;
+        }
+        ends
+    }
+}

@@ -1,0 +1,44 @@
+use async_trait::async_trait;
+use auth_core::{Revocation, RevocationListener, RevocationNews};
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+
+use super::{
+    Revocations,
+    message::{Decoded, decode},
+};
+use crate::{Heard, Subscription};
+
+/// Hears what is revoked here, and what other nodes say.
+pub(super) struct Listener {
+    pub(super) here: Receiver<Revocation>,
+    pub(super) everywhere: Box<dyn Subscription>,
+    /// Keeps the sender alive, and knows our own messages.
+    pub(super) source: Revocations,
+}
+
+#[async_trait]
+impl RevocationListener for Listener {
+    async fn next(&mut self) -> Option<RevocationNews> {
+        loop {
+            let heard = tokio::select! {
+                here = self.here.recv() => match here {
+                    Ok(revocation) => return Some(RevocationNews::Revoked(revocation)),
+                    Err(RecvError::Lagged(_)) => return Some(RevocationNews::Missed),
+                    Err(RecvError::Closed) => return None,
+                },
+                heard = self.everywhere.next() => heard?,
+            };
+            match heard {
+                Heard::Missed => return Some(RevocationNews::Missed),
+                Heard::Message(message) => match decode(&message, &self.source.node) {
+                    Decoded::Revoked(revocation) => return Some(RevocationNews::Revoked(revocation)),
+                    Decoded::Own => {}
+                    Decoded::Unknown => {
+                        tracing::warn!("a message about revocations cannot be read: all connections are checked anew");
+                        return Some(RevocationNews::Missed);
+                    }
+                },
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+use auth_core::{Authenticated, Refusal};
+use axum::{
+    body::Body,
+    http::{HeaderValue, header, request::Parts},
+    response::Response,
+    routing::{MethodRouter, post},
+};
+
+use super::{IssuedTicket, Tickets};
+
+impl Tickets {
+    /// The route that gives tickets out: `POST`, behind a layer whose users are `U`.
+    ///
+    /// ```
+    /// # use auth_store::Tickets;
+    /// # struct User;
+    /// # fn app(tickets: Tickets) -> axum::Router {
+    /// axum::Router::new().route("/api/ws-ticket", tickets.route::<User, _>())
+    /// # }
+    /// ```
+    ///
+    /// It answers `{"ticket":"…","expires_in":30}`, in whole seconds, with `Cache-Control: no-store`; or what
+    /// [`issue`](Self::issue) refuses with. The body of the request is not read.
+    pub fn route<U, S>(&self) -> MethodRouter<S>
+    where
+        U: Send + Sync + 'static,
+        S: Clone + Send + Sync + 'static,
+    {
+        let tickets = self.clone();
+        post(move |user: Authenticated<U>, request: Parts| async move {
+            match tickets.issue(user.evidence(), &request).await {
+                Ok(ticket) => answer(&ticket),
+                Err(refusal) => refuse(refusal),
+            }
+        })
+    }
+}
+
+fn answer(ticket: &IssuedTicket) -> Response {
+    // A ticket has no character that JSON would escape.
+    let json = format!(r#"{{"ticket":"{}","expires_in":{}}}"#, ticket.value().expose(), ticket.expires_in().as_secs());
+    let mut response = Response::new(Body::from(json));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn refuse(refusal: Refusal) -> Response {
+    let cause = std::error::Error::source(&refusal);
+    tracing::debug!(code = refusal.code(), "no ticket is given");
+    if let Some(cause) = cause {
+        tracing::error!(cause, "tickets are unavailable");
+    }
+    let mut response = refusal.to_response().map(Body::from);
+    response.extensions_mut().insert(refusal);
+    response
+}

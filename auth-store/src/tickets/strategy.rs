@@ -1,0 +1,183 @@
+use std::{fmt, marker::PhantomData, sync::Arc};
+
+use auth_core::{
+    Accept, AuthRequest, BoxError, Carrier, Challenge, Needs, Outcome, Rejection, Secret, Strategy, Transport, Verify,
+    async_trait,
+    extract::{Credential, Extractor, query},
+};
+
+use super::{
+    BYTES,
+    grant::{Record, TicketGrant},
+    key,
+    origin::comes_from,
+};
+use crate::{Store, opaque};
+
+/// Tickets as a strategy, before its verify callback is known; made by [`Tickets::strategy`](crate::Tickets::strategy).
+#[must_use = "a strategy does nothing before it stands in a chain"]
+pub struct Ticket {
+    store: Arc<dyn Store>,
+    name: String,
+    extractor: Box<dyn Extractor>,
+    plain_requests: bool,
+}
+
+impl Ticket {
+    pub(super) fn new(store: Arc<dyn Store>) -> Self {
+        Self { store, name: "ticket".into(), extractor: Box::new(query("ticket")), plain_requests: false }
+    }
+
+    /// Names the strategy in evidence and logs; the default is `ticket`.
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Where tickets are looked for; the default is the query parameter `ticket`. For Socket.IO it is a field of `auth`:
+    /// its polling sends the query with every request, and a ticket is good once.
+    pub fn extract(mut self, extractor: impl Extractor) -> Self {
+        self.extractor = Box::new(extractor);
+        self
+    }
+
+    /// Takes tickets on plain HTTP requests too. The default is to refuse them there, since a ticket is for opening a
+    /// connection.
+    ///
+    /// # Security
+    /// Whoever can make a browser follow a link with a ticket of his own makes it act as himself. Take care of that with
+    /// requests that change something.
+    pub fn dangerous_allow_plain_requests(mut self) -> Self {
+        self.plain_requests = true;
+        self
+    }
+
+    /// Names who decides about the user. See [`Verify`] for what the callback may give.
+    ///
+    /// It is asked only about tickets that are good in every other respect.
+    pub fn verify<V, M>(self, verify: V) -> TicketStrategy<V, M>
+    where
+        V: Verify<TicketGrant, M>,
+    {
+        TicketStrategy { ticket: self, verify, closure: PhantomData }
+    }
+
+    /// What the ticket was for; it is spent by that, whatever is said of it. `Err` in the `Ok` says why it is refused.
+    async fn redeem(&self, ticket: &str, request: &AuthRequest<'_>) -> Result<Result<Record, Rejection>, BoxError> {
+        if !opaque::is_random::<BYTES>(ticket) {
+            return Ok(refused("it has not the form of a ticket"));
+        }
+        let Some(record) = self.store.take(&key(&Secret::new(ticket))).await? else {
+            return Ok(refused("it is used, too old, or was never given"));
+        };
+        let Some(record) = Record::decode(&record) else {
+            tracing::error!("what the store has under a ticket cannot be read");
+            return Ok(refused("it cannot be read"));
+        };
+        if request.transport() == Transport::Http && !self.plain_requests {
+            return Ok(refused("a plain request brings it"));
+        }
+        if request.parts().uri.path() != record.path {
+            return Ok(refused("it is for another path"));
+        }
+        if !comes_from(record.origin.as_deref(), request.parts()) {
+            return Ok(refused("it comes from another page"));
+        }
+        if record.expires_at().is_some_and(|end| request.now() >= end) {
+            return Ok(Err(Rejection::token_expired()));
+        }
+        Ok(Ok(record))
+    }
+}
+
+/// One answer for whatever is wrong; the log has a constant reason.
+fn refused(why: &'static str) -> Result<Record, Rejection> {
+    tracing::debug!(why, "the ticket is refused");
+    Err(Rejection::invalid_credentials())
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ticket").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Tickets with their verify callback, ready for a chain; made by [`Ticket::verify`].
+///
+/// The evidence names the principal, the session and the end of the credential that the ticket was bought with, which
+/// becomes its [`parent`](auth_core::Evidence::parent): who revokes that one revokes what was opened by the ticket. It has no
+/// challenge.
+#[must_use = "a strategy does nothing before it stands in a chain"]
+pub struct TicketStrategy<V, M = ()> {
+    ticket: Ticket,
+    verify: V,
+    /// Which kind of closure `verify` is.
+    closure: PhantomData<fn() -> M>,
+}
+
+#[async_trait]
+impl<V, M> Strategy for TicketStrategy<V, M>
+where
+    V: Verify<TicketGrant, M>,
+    M: 'static,
+{
+    type User = V::User;
+
+    fn name(&self) -> &str {
+        &self.ticket.name
+    }
+
+    fn challenges(&self, _: &mut Vec<Challenge>) {}
+
+    fn needs(&self) -> Needs {
+        Needs::of(&self.ticket.extractor)
+    }
+
+    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Self::User>, BoxError> {
+        let credential = match self.ticket.extractor.extract(request) {
+            Ok(Some(credential)) => credential,
+            Ok(None) => return Ok(Outcome::Absent),
+            Err(malformed) => return Ok(malformed.into()),
+        };
+        let record = match self.ticket.redeem(credential.expose(), request).await? {
+            Ok(record) => record,
+            Err(rejection) => return Ok(Outcome::Reject(rejection)),
+        };
+        let verdict = self.verify.verify(record.grant(), request).await?;
+        Ok(match verdict.into_accept(carrier(&credential)) {
+            Ok(accept) => Outcome::Accept(with_lineage(accept, record)),
+            Err(rejection) => Outcome::Reject(rejection),
+        })
+    }
+}
+
+impl<V, M> fmt::Debug for TicketStrategy<V, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TicketStrategy").field("ticket", &self.ticket).finish_non_exhaustive()
+    }
+}
+
+/// A ticket, unless a browser would send it by itself.
+fn carrier(credential: &Credential<'_>) -> Carrier {
+    if credential.carrier().is_ambient() { credential.carrier() } else { Carrier::Ticket }
+}
+
+fn with_lineage<U>(accept: Accept<U>, record: Record) -> Accept<U> {
+    let grant = record.grant();
+    let mut accept = accept.principal(grant.principal().clone());
+    if let Some(issued_at) = record.issued_at() {
+        accept = accept.issued_at(issued_at);
+    }
+    if let Some(expires_at) = record.expires_at() {
+        accept = accept.expires_at(expires_at);
+    }
+    if let Some(session) = record.session {
+        accept = accept.session_id(session);
+    }
+    // Where the ticket comes from two, the second stands in the place of the ticket's own id, which nobody revokes.
+    let mut ids = record.ids.into_iter();
+    if let Some(parent) = ids.next() {
+        accept = accept.parent(parent);
+    }
+    accept.credential_id(ids.next().unwrap_or_else(|| grant.id().to_owned()))
+}

@@ -1,0 +1,12 @@
+//! What tickets and revocations promise, over the store in memory and over a real Redis.
+#![expect(clippy::unwrap_used, reason = "a test ends at the first error")]
+
+mod leaks;
+mod memory;
+#[cfg(feature = "redis")]
+mod redis;
+mod revocations;
+#[cfg(feature = "axum")]
+mod route;
+mod support;
+mod tickets;

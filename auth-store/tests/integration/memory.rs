@@ -1,0 +1,115 @@
+//! The store in memory.
+
+use std::time::Duration;
+
+use auth_store::{Heard, MemoryStore, Store as _};
+
+use crate::support::*;
+
+const TTL: Duration = Duration::from_secs(30);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn value_that_100_take_at_the_same_time_is_had_once() {
+    let store = MemoryStore::new();
+    for _ in 0..100 {
+        store.put("key", b"value", TTL).await.unwrap();
+        let takers: Vec<_> = (0..100)
+            .map(|_| {
+                let store = store.clone();
+                tokio::spawn(async move { store.take("key").await.unwrap().is_some() })
+            })
+            .collect();
+        let mut had = 0;
+        for taker in takers {
+            had += usize::from(taker.await.unwrap());
+        }
+        assert_eq!(had, 1);
+    }
+}
+
+#[tokio::test]
+async fn value_is_there_until_its_lifetime_is_over_exclusive() {
+    let clock = clock();
+    let store = MemoryStore::new().clock(clock.clone());
+    store.put("a", b"value", TTL).await.unwrap();
+    store.put("b", b"value", TTL).await.unwrap();
+    clock.advance(TTL - Duration::from_nanos(1));
+    assert_eq!(store.take("a").await.unwrap().as_deref(), Some(b"value".as_slice()));
+    clock.advance(Duration::from_nanos(1));
+    assert_eq!(store.take("b").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn mark_only_rises_and_only_lives_longer() {
+    let clock = clock();
+    let store = MemoryStore::new().clock(clock.clone());
+    let mark = async || store.marks(&["key".to_owned()]).await.unwrap()[0];
+    store.raise("key", 2, Some(TTL * 2)).await.unwrap();
+    store.raise("key", 1, Some(TTL)).await.unwrap();
+    assert_eq!(mark().await, Some(2));
+    clock.advance(TTL);
+    store.raise("key", 3, Some(TTL / 2)).await.unwrap();
+    assert_eq!(mark().await, Some(3));
+    clock.advance(TTL - Duration::from_nanos(1));
+    assert_eq!(mark().await, Some(3));
+    clock.advance(Duration::from_nanos(1));
+    assert_eq!(mark().await, None);
+
+    store.raise("key", 1, None).await.unwrap();
+    store.raise("key", 1, Some(TTL)).await.unwrap();
+    clock.advance(TTL * 1_000_000);
+    assert_eq!(mark().await, Some(1));
+}
+
+#[tokio::test]
+async fn what_has_ended_or_was_taken_makes_room() {
+    let clock = clock();
+    let store = MemoryStore::new().clock(clock.clone()).max_tickets(10).max_revocations(10);
+    for round in 0..100 {
+        for key in 0..10 {
+            store.put(&format!("{round}-{key}"), b"", TTL).await.unwrap();
+            store.raise(&format!("{round}-{key}"), 1, Some(TTL)).await.unwrap();
+        }
+        assert!(store.take(&format!("{round}-0")).await.unwrap().is_some());
+        store.put("in its place", b"", TTL).await.unwrap();
+        assert!(format!("{store:?}").contains("tickets: 10, revocations: 10"), "{store:?}");
+        clock.advance(TTL);
+    }
+}
+
+#[tokio::test]
+async fn full_store_refuses_what_is_new_and_keeps_what_it_has() {
+    let store = MemoryStore::new().clock(clock()).max_tickets(1).max_revocations(1);
+    store.put("a", b"", TTL).await.unwrap();
+    assert!(store.put("b", b"", TTL).await.is_err());
+    assert!(store.take("a").await.unwrap().is_some());
+    store.raise("a", 1, None).await.unwrap();
+    assert!(store.raise("b", 1, None).await.is_err());
+    store.raise("a", 2, None).await.unwrap();
+    assert_eq!(store.marks(&["a".to_owned(), "b".to_owned()]).await.unwrap(), [Some(2), None]);
+}
+
+#[tokio::test]
+async fn listener_that_is_too_slow_hears_that_it_has_missed_something() {
+    let store = MemoryStore::new();
+    let mut subscription = store.subscribe().await;
+    for _ in 0..1024 {
+        store.publish(b"news").await.unwrap();
+    }
+    assert_eq!(soon(subscription.next()).await, Some(Heard::Message(b"news".to_vec())));
+    for _ in 0..2 {
+        store.publish(b"news").await.unwrap();
+    }
+    assert_eq!(soon(subscription.next()).await, Some(Heard::Missed));
+    assert_eq!(soon(subscription.next()).await, Some(Heard::Message(b"news".to_vec())));
+}
+
+#[tokio::test]
+async fn listener_goes_on_to_listen_when_the_store_is_dropped() {
+    let store = MemoryStore::new();
+    let mut subscription = store.subscribe().await;
+    store.publish(b"last").await.unwrap();
+    drop(store);
+    assert_eq!(soon(subscription.next()).await, Some(Heard::Message(b"last".to_vec())));
+    assert!(tokio::time::timeout(Duration::from_millis(20), subscription.next()).await.is_err());
+}

@@ -1,0 +1,255 @@
+//! What is revoked, for how long, and who hears of it.
+
+use std::{sync::Arc, time::Duration};
+
+use auth_core::{
+    Accept, BoxError, Chain, PrincipalId, Revocation, RevocationCheck as _, RevocationFeed as _, RevocationNews,
+    async_trait,
+};
+use auth_store::{MemoryStore, Revocations, Store, Subscription};
+use proptest::prelude::*;
+use tokio::sync::Notify;
+
+use crate::support::*;
+
+const AFTERLIFE: Duration = Duration::from_secs(600);
+
+#[tokio::test]
+async fn revoked_credential_is_refused_and_another_is_not() {
+    let revocations = Revocations::new(MemoryStore::new());
+    revocations.revoke(&Revocation::credential("issuer", "token")).await.unwrap();
+    let chain = |id: &'static str| {
+        let login = Login(auth_core::Carrier::Header, move |accept| token(accept).credential_id(id));
+        Chain::new().or(login).revocation(revocations.clone())
+    };
+    let ask = async |id| ask(&chain(id), parts(login()), auth_core::Transport::Http, now()).await;
+    assert_eq!(ask("token").await.unwrap_err().code(), "revoked");
+    assert!(ask("another").await.is_ok());
+}
+
+#[tokio::test]
+async fn revocation_outlives_what_it_revokes_by_ten_minutes() {
+    let clock = clock();
+    let revocations = Revocations::new(MemoryStore::new().clock(clock.clone())).clock(clock.clone());
+    let evidence = evidence(token).await;
+    revocations.revoke(&Revocation::of(&evidence, now()).unwrap()).await.unwrap();
+    clock.advance(Duration::from_secs(900) + AFTERLIFE - Duration::from_nanos(1));
+    assert!(revocations.is_revoked(&evidence).await.unwrap());
+    clock.advance(Duration::from_nanos(1));
+    assert!(!revocations.is_revoked(&evidence).await.unwrap());
+}
+
+#[tokio::test]
+async fn revocation_of_what_ends_at_an_unknown_time_is_kept_for_ever() {
+    let clock = clock();
+    let revocations = Revocations::new(MemoryStore::new().clock(clock.clone())).clock(clock.clone());
+    revocations.revoke(&Revocation::session("issuer", "session")).await.unwrap();
+    revocations.revoke(&Revocation::user(PrincipalId::new("", "bob"), now())).await.unwrap();
+    let bobs = evidence(|accept| accept.principal(PrincipalId::new("", "bob")).issued_at(now())).await;
+    clock.advance(Duration::from_secs(100 * 365 * 24 * 60 * 60));
+    assert!(revocations.is_revoked(&evidence(token).await).await.unwrap());
+    assert!(revocations.is_revoked(&bobs).await.unwrap());
+}
+
+#[tokio::test]
+async fn cutoff_of_a_user_is_forgotten_when_the_oldest_credential_has_ended() {
+    let clock = clock();
+    let age = Duration::from_secs(3600);
+    let revocations = Revocations::new(MemoryStore::new().clock(clock.clone())).clock(clock.clone());
+    let revocations = revocations.max_credential_age(age);
+    // What the credential itself says of its end is not asked: there may be others.
+    revocations.revoke(&Revocation::user(ann(), now()).ends_at(now())).await.unwrap();
+    let evidence = evidence(token).await;
+    clock.advance(age + AFTERLIFE - Duration::from_nanos(1));
+    assert!(revocations.is_revoked(&evidence).await.unwrap());
+    clock.advance(Duration::from_nanos(1));
+    assert!(!revocations.is_revoked(&evidence).await.unwrap());
+}
+
+#[tokio::test]
+async fn earlier_cutoff_does_not_lower_a_later_one() {
+    let revocations = Revocations::new(MemoryStore::new());
+    revocations.revoke(&Revocation::user(ann(), now())).await.unwrap();
+    revocations.revoke(&Revocation::user(ann(), now() - Duration::from_secs(60))).await.unwrap();
+    assert!(revocations.is_revoked(&evidence(token).await).await.unwrap());
+}
+
+#[tokio::test]
+async fn listener_hears_here_and_on_another_node_each_once() {
+    let store = MemoryStore::new();
+    let (here, there) = (Revocations::new(store.clone()), Revocations::new(store));
+    let (mut near, mut far) = (here.listen().await, there.listen().await);
+    let told = [
+        Revocation::credential("issuer", "id").ends_at(in_secs(1)),
+        Revocation::session("", "id"),
+        Revocation::user(ann(), now() + Duration::from_nanos(1)),
+        Revocation::connection("name"),
+    ];
+    for revocation in &told {
+        here.revoke(revocation).await.unwrap();
+    }
+    for revocation in told {
+        assert_eq!(hear(&mut near).await, RevocationNews::Revoked(revocation.clone()));
+        assert_eq!(hear(&mut far).await, RevocationNews::Revoked(revocation));
+    }
+    for listener in [&mut near, &mut far] {
+        assert!(tokio::time::timeout(Duration::from_millis(20), listener.next()).await.is_err());
+    }
+}
+
+/// A store that writes a mark down only when it is told to.
+#[derive(Clone, Default)]
+struct Slow {
+    store: MemoryStore,
+    write: Arc<Notify>,
+}
+
+#[async_trait]
+impl Store for Slow {
+    async fn put(&self, key: &str, value: &[u8], ttl: Duration) -> Result<(), BoxError> {
+        self.store.put(key, value, ttl).await
+    }
+    async fn take(&self, key: &str) -> Result<Option<Vec<u8>>, BoxError> {
+        self.store.take(key).await
+    }
+    async fn raise(&self, key: &str, value: u64, ttl: Option<Duration>) -> Result<(), BoxError> {
+        self.write.notified().await;
+        self.store.raise(key, value, ttl).await
+    }
+    async fn marks(&self, keys: &[String]) -> Result<Vec<Option<u64>>, BoxError> {
+        self.store.marks(keys).await
+    }
+    async fn publish(&self, message: &[u8]) -> Result<(), BoxError> {
+        self.store.publish(message).await
+    }
+    async fn subscribe(&self) -> Box<dyn Subscription> {
+        self.store.subscribe().await
+    }
+}
+
+#[tokio::test]
+async fn revocation_is_written_down_before_it_is_told_here_or_elsewhere() {
+    let slow = Slow::default();
+    let (here, there) = (Revocations::new(slow.clone()), Revocations::new(slow.clone()));
+    let mut listeners = [here.listen().await, there.listen().await];
+    let evidence = evidence(token).await;
+    let revoke = here.clone();
+    let told = tokio::spawn(async move { revoke.revoke(&Revocation::credential("issuer", "token")).await });
+    for listener in &mut listeners {
+        assert!(tokio::time::timeout(Duration::from_millis(20), listener.next()).await.is_err());
+    }
+    slow.write.notify_one();
+    for listener in &mut listeners {
+        hear(listener).await;
+        assert!(there.is_revoked(&evidence).await.unwrap());
+    }
+    told.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn connection_is_told_of_and_not_remembered() {
+    let store = MemoryStore::new();
+    let revocations = Revocations::new(store.clone());
+    revocations.revoke(&Revocation::connection("token")).await.unwrap();
+    assert!(format!("{store:?}").contains("revocations: 0"));
+    assert!(!revocations.is_revoked(&evidence(token).await).await.unwrap());
+}
+
+#[tokio::test]
+async fn message_that_cannot_be_read_is_something_missed() {
+    let store = MemoryStore::new();
+    let mut listener = Revocations::new(store.clone()).listen().await;
+    for message in [b"".as_slice(), b"{}", br#"{"from":"","revoked":"everything"}"#, b"\xff"] {
+        store.publish(message).await.unwrap();
+        assert_eq!(hear(&mut listener).await, RevocationNews::Missed);
+    }
+}
+
+#[tokio::test]
+async fn listener_that_is_too_slow_has_missed_something() {
+    let revocations = Revocations::new(MemoryStore::new());
+    let mut listener = revocations.listen().await;
+    for _ in 0..1025 {
+        revocations.revoke(&Revocation::connection("name")).await.unwrap();
+    }
+    // It is told once of those that it heard here, and once of what the store said.
+    let mut missed = 0;
+    for _ in 0..1025 {
+        missed += usize::from(hear(&mut listener).await == RevocationNews::Missed);
+    }
+    assert!((1..=2).contains(&missed), "{missed}");
+}
+
+/// Few values, so that they meet.
+fn any_id() -> impl Strategy<Value = String> {
+    prop::sample::select(vec!["", "a", "b", "ab"]).prop_map(str::to_owned)
+}
+
+fn any_user() -> impl Strategy<Value = PrincipalId> {
+    (any_id(), any_id()).prop_map(|(issuer, subject)| PrincipalId::new(issuer, subject))
+}
+
+fn any_revocation() -> impl Strategy<Value = Revocation> {
+    prop_oneof![
+        (any_id(), any_id()).prop_map(|(issuer, id)| Revocation::credential(issuer, id)),
+        (any_id(), any_id()).prop_map(|(issuer, id)| Revocation::session(issuer, id)),
+        (any_user(), 0..4u64).prop_map(|(user, nanos)| Revocation::user(user, now() + Duration::from_nanos(nanos))),
+        any_id().prop_map(Revocation::connection),
+    ]
+}
+
+#[derive(Clone, Debug)]
+struct Made {
+    ids: [Option<String>; 3],
+    user: Option<PrincipalId>,
+    issued: Option<u64>,
+}
+
+fn any_made() -> impl Strategy<Value = Made> {
+    let id = || prop::option::of(any_id());
+    let ids = (id(), id(), id()).prop_map(|(a, b, c)| [a, b, c]);
+    (ids, prop::option::of(any_user()), prop::option::of(0..4u64)).prop_map(|(ids, user, issued)| Made {
+        ids,
+        user,
+        issued,
+    })
+}
+
+fn make(made: &Made, mut accept: Accept<Name>) -> Accept<Name> {
+    let [id, parent, session] = made.ids.clone();
+    accept = id.into_iter().fold(accept, Accept::credential_id);
+    accept = parent.into_iter().fold(accept, Accept::parent);
+    accept = session.into_iter().fold(accept, Accept::session_id);
+    accept = made.user.clone().into_iter().fold(accept, Accept::principal);
+    made.issued.map(|nanos| now() + Duration::from_nanos(nanos)).into_iter().fold(accept, Accept::issued_at)
+}
+
+proptest! {
+    #[test]
+    fn store_says_exactly_what_the_revocations_cover(
+        told in prop::collection::vec(any_revocation(), 0..6),
+        left in any_made(),
+        right in prop::option::of(any_made()),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let carrier = auth_core::Carrier::Header;
+            let (left, transport) = (Login(carrier, move |accept| make(&left, accept)), auth_core::Transport::Http);
+            let chain = Chain::new().or(left);
+            let evidence = match right {
+                None => ask(&chain, parts(login()), transport, now()).await.unwrap().evidence().clone(),
+                Some(right) => {
+                    let both = chain.and(Login(carrier, move |accept| make(&right, accept)));
+                    ask(&both, parts(login()), transport, now()).await.unwrap().evidence().clone()
+                }
+            };
+            let revocations = Revocations::new(MemoryStore::new());
+            for revocation in &told {
+                revocations.revoke(revocation).await.unwrap();
+            }
+            let covered = told.iter().any(|revocation| revocation.covers(&evidence));
+            prop_assert_eq!(revocations.is_revoked(&evidence).await.unwrap(), covered);
+            Ok(())
+        })?;
+    }
+}
