@@ -17,6 +17,8 @@ use crate::{
 /// refresh and an expiry, one comes first.
 #[derive(Default)]
 pub(super) struct Life {
+    /// Whether there is a transport, and not only somebody who asks for one.
+    pub(super) begun: bool,
     /// What the transport was opened with, or what has taken its place.
     pub(super) opened_by: Option<Held>,
     /// Who was let into each namespace.

@@ -144,7 +144,10 @@ impl Session {
 
     /// It counts as one of those of whom nobody knows yet whose they are.
     pub(super) fn wait(&self, pending: PendingGuard) {
-        self.change(|life| life.pending = Some((pending, Gauge::pending())));
+        self.change(|life| {
+            life.begun = true;
+            life.pending = Some((pending, Gauge::pending()));
+        });
     }
 
     /// Enters evidence into the registry: with the first, the transport; it stays there as long as the [`Entry`] or the
@@ -188,7 +191,10 @@ impl Session {
 
     /// Holds what the transport is opened with.
     pub(super) fn open_by<U: Send + Sync + 'static>(&self, user: &Authenticated<U>, entry: Entry) {
-        self.change(|life| life.opened_by = Some(Held::new(user, &entry.hold(), 0)));
+        self.change(|life| {
+            life.begun = true;
+            life.opened_by = Some(Held::new(user, &entry.hold(), 0));
+        });
     }
 
     /// Lets a user into a namespace, and gives the number of this admission; `None` if the session has ended. Without an
@@ -385,12 +391,10 @@ impl Session {
         let ended = self.change_and_tell(|life| {
             let ends = !life.ended && test(life);
             life.ended |= ends;
-            ends.then(|| (life.place.take(), life.pending.take()))
+            ends.then(|| (life.begun, life.place.take(), life.pending.take()))
         });
-        // Who was refused before there was a transport has neither.
-        if let Some((place, pending)) = &ended
-            && (place.is_some() || pending.is_some())
-        {
+        // Who was refused before there was a transport is not closed.
+        if let Some((true, ..)) = ended {
             telemetry::closed(Some(self.id), close);
         }
         ended.is_some()

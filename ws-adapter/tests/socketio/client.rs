@@ -141,6 +141,16 @@ impl Polling {
         }
     }
 
+    /// What is acknowledged to an event `auth_refresh` with this payload.
+    pub(crate) async fn refresh(&self, namespace: &str, payload: &str) -> serde_json::Value {
+        assert_eq!(self.post(&refresh_packet(namespace, payload)).await.status, 200);
+        loop {
+            if let Some(answer) = acknowledgement(namespace, &self.packet().await) {
+                return answer;
+            }
+        }
+    }
+
     pub(crate) async fn echoes(&self, text: &str, answer: &str) {
         assert_eq!(self.post(&format!(r#"42["message","{text}"]"#)).await.status, 200);
         assert_eq!(self.message(r#"2["message""#).await, format!(r#"2["message","{answer}"]"#));
@@ -212,10 +222,26 @@ impl Socket {
     }
 
     pub(crate) async fn connect(&mut self, namespace: &str, auth: &str) -> Result<(), String> {
+        self.try_connect(namespace, auth).await.expect("the end came")
+    }
+
+    /// The same, or the close if that comes first.
+    pub(crate) async fn try_connect(
+        &mut self,
+        namespace: &str,
+        auth: &str,
+    ) -> Result<Result<(), String>, Option<(u16, String)>> {
         self.send(&connect_packet(namespace, auth)).await;
         loop {
-            if let Some(decision) = decision(namespace, &self.packet().await) {
-                return decision;
+            match self.next().await {
+                Some(Message::Text(packet)) => {
+                    if let Some(decision) = decision(namespace, &packet) {
+                        return Ok(decision);
+                    }
+                }
+                Some(Message::Close(close)) => return Err(close.map(|c| (c.code.into(), c.reason.to_string()))),
+                Some(_) => {}
+                None => return Err(None),
             }
         }
     }
@@ -227,6 +253,33 @@ impl Socket {
             if packet.starts_with(r#"42["message""#) {
                 assert_eq!(packet, format!(r#"42["message","{answer}"]"#));
                 return;
+            }
+        }
+    }
+
+    /// What is acknowledged to an event `auth_refresh` with this payload.
+    pub(crate) async fn refresh(&mut self, namespace: &str, payload: &str) -> serde_json::Value {
+        self.send(&refresh_packet(namespace, payload)).await;
+        self.acknowledged(namespace).await
+    }
+
+    pub(crate) async fn acknowledged(&mut self, namespace: &str) -> serde_json::Value {
+        loop {
+            if let Some(answer) = acknowledgement(namespace, &self.packet().await) {
+                return answer;
+            }
+        }
+    }
+
+    /// The next event of this name, and all that came with it.
+    pub(crate) async fn event(&mut self, name: &str) -> serde_json::Value {
+        loop {
+            let packet = self.packet().await;
+            let event = packet.strip_prefix("42").and_then(|event| serde_json::from_str(event).ok());
+            if let Some(serde_json::Value::Array(event)) = event
+                && event[0] == name
+            {
+                return event[1].clone();
             }
         }
     }
@@ -253,6 +306,18 @@ fn prefix(namespace: &str) -> String {
 
 fn connect_packet(namespace: &str, auth: &str) -> String {
     format!("40{}{auth}", prefix(namespace))
+}
+
+pub(crate) fn refresh_packet(namespace: &str, payload: &str) -> String {
+    format!(r#"42{}7["auth_refresh",{payload}]"#, prefix(namespace))
+}
+
+/// What the packet acknowledges, if it is about this namespace.
+fn acknowledgement(namespace: &str, packet: &str) -> Option<serde_json::Value> {
+    let answer = packet.strip_prefix("43")?.strip_prefix(&*prefix(namespace))?.strip_prefix('7')?;
+    let mut answer: Vec<serde_json::Value> = serde_json::from_str(answer).unwrap();
+    assert_eq!(answer.len(), 1);
+    answer.pop()
 }
 
 /// The decision, if the packet is one about this namespace.

@@ -35,14 +35,23 @@ async fn neither_session_id_nor_credential_is_logged() {
     let sid = open["sid"].as_str().unwrap();
     assert_eq!(sid.len(), 16);
     assert!(socket.connect("/", r#"{"username":"ann","password":"marker"}"#).await.is_err());
-    app.clock.advance(Duration::from_secs(60));
+    assert_eq!(socket.connect("/", "").await, Ok(()));
+    assert_eq!(socket.refresh("/", r#"{"token":"marker.marker.marker"}"#).await["ok"], false);
+    let fresh = crate::support::token("ann", 61);
+    assert_eq!(socket.refresh("/", &format!(r#"{{"token":"{fresh}"}}"#)).await["ok"], true);
+    app.clock.advance(Duration::from_secs(61));
     eventually(|| app.io.open() == 0).await;
 
     let log = log.text();
-    for said in ["a Socket.IO client connects", "a connection is closed"] {
+    for said in [
+        "a Socket.IO client connects",
+        "transport=SocketIo status=401",
+        "a credential is refreshed",
+        "a connection is closed",
+    ] {
         assert!(log.contains(said), "{said}");
     }
-    for secret in [&*polling.sid, sid, &*token, "marker"] {
+    for secret in [&*polling.sid, sid, &*token, &*fresh, "marker"] {
         assert!(!log.contains(secret), "{:?}", log.lines().find(|line| line.contains(secret)));
     }
 }

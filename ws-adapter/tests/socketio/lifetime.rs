@@ -15,15 +15,7 @@ use crate::{
     support::*,
 };
 
-fn auth_for(secs: i64) -> String {
-    format!(r#"{{"token":"{}"}}"#, token("ann", secs))
-}
-
 const TOLD: [&str; 2] = [r#"42["auth_closed",{"reason":"token_expired"}]"#, "41"];
-
-fn close(code: u16, reason: &str) -> Option<(u16, String)> {
-    Some((code, reason.to_owned()))
-}
 
 #[tokio::test]
 async fn socket_that_does_not_connect_is_closed_after_ten_seconds() {
@@ -74,7 +66,7 @@ async fn deadline_can_be_set() {
 async fn connected_socket_outlives_the_deadline_but_not_its_credential() {
     let app = app().await;
     let mut socket = Socket::open(&app, &[]).await.unwrap();
-    assert_eq!(socket.connect("/", &auth_for(60)).await, Ok(()));
+    assert_eq!(socket.connect("/", &auth_for("ann", 60)).await, Ok(()));
     app.clock.advance(Duration::from_secs(59));
     socket.echoes("hi", "ann: hi").await;
     app.clock.advance(Duration::from_secs(1));
@@ -88,7 +80,7 @@ async fn connected_socket_outlives_the_deadline_but_not_its_credential() {
 async fn expiry_closes_a_transport_that_was_upgraded() {
     let app = app().await;
     let polling = Polling::open(&app, &[]).await.unwrap();
-    assert_eq!(polling.connect("/", &auth_for(60)).await, Ok(()));
+    assert_eq!(polling.connect("/", &auth_for("ann", 60)).await, Ok(()));
     let mut socket = polling.upgrade().await.unwrap();
     socket.echoes("hi", "ann: hi").await;
     app.clock.advance(Duration::from_secs(60));
@@ -102,7 +94,7 @@ async fn expiry_closes_a_transport_that_was_upgraded() {
 async fn expiry_closes_a_transport_that_polls_and_says_why() {
     let app = app().await;
     let polling = Polling::open(&app, &[]).await.unwrap();
-    assert_eq!(polling.connect("/", &auth_for(60)).await, Ok(()));
+    assert_eq!(polling.connect("/", &auth_for("ann", 60)).await, Ok(()));
     polling.echoes("hi", "ann: hi").await;
     let waiting = tokio::spawn({
         let polling = polling.clone();
@@ -142,7 +134,7 @@ async fn both_why_and_that_it_ends_come_with_one_poll() {
 async fn client_that_does_not_poll_at_the_moment_hears_why_at_its_next_poll() {
     let app = app().await;
     let polling = Polling::open(&app, &[]).await.unwrap();
-    assert_eq!(polling.connect("/", &auth_for(60)).await, Ok(()));
+    assert_eq!(polling.connect("/", &auth_for("ann", 60)).await, Ok(()));
     polling.echoes("hi", "ann: hi").await;
     app.clock.advance(Duration::from_secs(60));
     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -154,7 +146,7 @@ async fn client_that_does_not_poll_at_the_moment_hears_why_at_its_next_poll() {
 async fn client_that_never_polls_again_is_closed_all_the_same() {
     let app = app().await;
     let polling = Polling::open(&app, &[]).await.unwrap();
-    assert_eq!(polling.connect("/", &auth_for(60)).await, Ok(()));
+    assert_eq!(polling.connect("/", &auth_for("ann", 60)).await, Ok(()));
     app.clock.advance(Duration::from_secs(60));
     eventually(|| app.io.open() == 0).await;
 }
@@ -164,7 +156,7 @@ async fn end_of_the_credential_that_opened_the_transport_closes_it() {
     let app = app().await;
     let authorization = format!("Bearer {}", token("ann", 60));
     let mut socket = Socket::open(&app, &[("authorization", &authorization)]).await.unwrap();
-    assert_eq!(socket.connect("/", &auth_for(300)).await, Ok(()));
+    assert_eq!(socket.connect("/", &auth_for("ann", 300)).await, Ok(()));
     app.clock.advance(Duration::from_secs(60));
     assert_eq!(socket.end().await.1, close(4401, "token_expired"));
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_tungstenite::tungstenite::Message;
-use ws_adapter::Connections;
+use ws_adapter::{ClientAddress, Connections};
 
 use crate::{
     client::{Polling, Socket},
@@ -57,6 +57,28 @@ async fn transports_that_wait_for_a_connect_are_limited() {
     Polling::open(&app, &[]).await.unwrap();
     Polling::open(&app, &[]).await.unwrap();
     assert!(second.poll().await.is(400, "unknown_session"));
+}
+
+#[tokio::test]
+async fn transports_of_one_address_that_wait_for_a_connect_are_limited() {
+    let connections = Connections::new().max_pending_per_address(2);
+    let proxied = ClientAddress::behind_proxies(1);
+    let app = app_with(|layer| layer.connections(&connections).client_address(proxied), |auth| auth).await;
+    let (one, other) = ([("x-forwarded-for", "192.0.2.1")], [("x-forwarded-for", "192.0.2.2")]);
+    let mut first = Socket::open(&app, &one).await.unwrap();
+    let second = Polling::open(&app, &one).await.unwrap();
+    assert!(Polling::open(&app, &one).await.err().unwrap().is(429, "too_many_connections"));
+    assert!(Socket::open(&app, &one).await.unwrap_err().is(429, "too_many_connections"));
+    let _third = Socket::open(&app, &other).await.unwrap();
+    // Who brings a credential does not wait.
+    Polling::open(&app, &[one[0], ("authorization", &bearer_of("ann"))]).await.unwrap();
+
+    assert_eq!(first.connect("/", &auth_of("ann")).await, Ok(()));
+    let _fourth = Socket::open(&app, &one).await.unwrap();
+    assert_eq!(second.post("1").await.status, 200);
+    let _fifth = Socket::open(&app, &one).await.unwrap();
+    assert_eq!(Socket::open(&app, &one).await.unwrap_err().status, 429);
+    assert_eq!(connections.pending(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

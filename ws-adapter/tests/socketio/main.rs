@@ -10,13 +10,18 @@
 mod client;
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../integration/feed.rs"]
+mod feed;
 mod support;
 
 mod binding;
 mod connect;
+mod connections;
+mod drain;
 mod leak;
 mod lifetime;
 mod limits;
 mod namespaces;
 mod open;
+mod refresh;
 mod users;

@@ -67,6 +67,13 @@ pub(crate) fn token(sub: &str, secs: i64) -> String {
     Signer::hs256(SECRET).unwrap().sign(&claims).unwrap().expose().to_owned()
 }
 
+/// The same with an id, by which it can be revoked.
+pub(crate) fn token_with_id(sub: &str, secs: u64, id: &str) -> String {
+    let start = START.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let claims = serde_json::json!({ "sub": sub, "iat": start, "exp": start + secs, "jti": id });
+    Signer::hs256(SECRET).unwrap().sign(&claims).unwrap().expose().to_owned()
+}
+
 pub(crate) fn bearer_of(sub: &str) -> String {
     format!("Bearer {}", token(sub, 600))
 }
@@ -78,6 +85,19 @@ pub(crate) fn basic_of(name: &str, password: &str) -> String {
 /// An `auth` object with a token.
 pub(crate) fn auth_of(sub: &str) -> String {
     format!(r#"{{"token":"{}"}}"#, token(sub, 600))
+}
+
+/// An `auth` object with a token of `sub` that ends `secs` after the start.
+pub(crate) fn auth_for(sub: &str, secs: i64) -> String {
+    format!(r#"{{"token":"{}"}}"#, token(sub, secs))
+}
+
+pub(crate) fn auth_with_id(sub: &str, secs: u64, id: &str) -> String {
+    format!(r#"{{"token":"{}"}}"#, token_with_id(sub, secs, id))
+}
+
+pub(crate) fn close(code: u16, reason: &str) -> Option<(u16, String)> {
+    Some((code, reason.to_owned()))
 }
 
 /// `broken` and `hanging` are users at whom the store fails in these ways; `nobody` is none.
@@ -164,7 +184,7 @@ pub(crate) async fn app_behind(
             socket.emit("message", &format!("{}: {text}", user.0)).unwrap();
         });
         // From here on no message is lost.
-        socket.emit("welcome", &welcome).unwrap();
+        let _ = socket.emit("welcome", &welcome);
     });
     let counter = calls.clone();
     io.ns_with("/admin", admins(), async move |socket: SocketRef, admin: SocketUser<Admin>| {
