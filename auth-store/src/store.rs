@@ -8,7 +8,7 @@ use auth_core::BoxError;
 /// [`MemoryStore`](crate::MemoryStore) is one, `RedisStore` (feature `redis`) another, and yours may be a third. There are
 /// three parts: values that are taken once, marks that only rise, and messages to whoever listens. Keys are visible ASCII
 /// without blanks, at most 64 bytes long, and hold no secret and no name in clear. Nothing that a client sends is ever a
-/// key.
+/// key, and none is that of a value and of a mark.
 ///
 /// # Errors
 /// An error of any method means that the store is away, and that nothing is known. It is never told to a client, and the

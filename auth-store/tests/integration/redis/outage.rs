@@ -1,0 +1,170 @@
+//! Redis dies, comes back, or says nothing any more.
+
+use std::time::{Duration, Instant};
+
+use auth_core::{Chain, Revocation, RevocationCheck as _, RevocationFeed as _, RevocationNews, Transport};
+use auth_store::{Heard, RedisStore, Revocations, Store as _, Tickets};
+
+use super::server::{Line, Server};
+use crate::support::*;
+
+const TIMEOUT: Duration = Duration::from_millis(300);
+
+/// What a call may take: the timeout, and what a busy machine adds.
+const AT_MOST: Duration = Duration::from_millis(900);
+
+/// Everything that a service does fails with 503, in time, and nobody is let in.
+async fn everything_fails_in_time(store: &RedisStore, ticket: &str) {
+    let tickets = Tickets::new(store.clone(), "/ws").unwrap().clock(clock());
+    let revocations = Revocations::new(store.clone());
+    let (socket, everything) = (socket(&tickets), Revocation::user(ann(), now()));
+    let begun = Instant::now();
+    let login = Chain::new().or(Login(auth_core::Carrier::Header, token)).revocation(revocations.clone());
+    let (issued, opened, asked, revoked, pinged) = tokio::join!(
+        try_ticket(&tickets),
+        open(&socket, ticket),
+        ask(&login, parts(crate::support::login()), Transport::Http, now()),
+        revocations.revoke(&everything),
+        store.ping(),
+    );
+    assert!(begun.elapsed() < AT_MOST, "{:?}", begun.elapsed());
+    assert_eq!(issued.unwrap_err().status(), 503);
+    assert_eq!(opened.unwrap_err(), "unavailable");
+    assert_eq!(asked.unwrap_err().status(), 503);
+    assert!(revoked.is_err() && pinged.is_err());
+}
+
+#[tokio::test]
+async fn service_starts_without_redis_and_finds_it_when_it_comes() {
+    let Some(mut server) = Server::start().await else { return };
+    server.kill();
+    let store = server.store().timeout(TIMEOUT);
+    let mut listener = Revocations::new(store.clone()).listen().await;
+    everything_fails_in_time(&store, &"A".repeat(43)).await;
+    server.start_again().await;
+    assert_eq!(hear(&mut listener).await, RevocationNews::Missed);
+    store.ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn killed_redis_is_a_503_and_what_was_revoked_and_given_before_holds_after() {
+    let Some(mut server) = Server::start().await else { return };
+    let store = server.store().timeout(TIMEOUT);
+    let tickets = Tickets::new(store.clone(), "/ws").unwrap().clock(clock());
+    let revocations = Revocations::new(store.clone());
+    let (spent, good) = (ticket(&tickets).await, ticket(&tickets).await);
+    open(&socket(&tickets), &spent).await.unwrap();
+    revocations.revoke(&Revocation::session("issuer", "session")).await.unwrap();
+
+    server.kill();
+    for _ in 0..3 {
+        everything_fails_in_time(&store, &good).await;
+    }
+    server.start_again().await;
+
+    soon(async { while store.ping().await.is_err() {} }).await;
+    assert!(revocations.is_revoked(&evidence(token).await).await.unwrap());
+    assert_eq!(open(&socket(&tickets), &spent).await.unwrap_err(), "invalid_credentials");
+    open(&socket(&tickets), &good).await.unwrap();
+}
+
+#[tokio::test]
+async fn connection_that_was_lost_while_nobody_called_is_not_noticed_by_who_calls() {
+    let Some(mut server) = Server::start().await else { return };
+    let store = server.store();
+    store.raise("key", 1, None).await.unwrap();
+    server.kill();
+    server.start_again().await;
+    assert_eq!(store.marks(&["key".to_owned()]).await.unwrap(), [Some(1)]);
+}
+
+#[tokio::test]
+async fn listeners_hear_after_a_restart_that_they_have_missed_something() {
+    let Some(mut server) = Server::start().await else { return };
+    let (here, there) = (Revocations::new(server.store()), Revocations::new(server.store()));
+    let mut listeners = [here.listen().await, here.listen().await, there.listen().await];
+    server.kill();
+    server.start_again().await;
+    let back = Instant::now();
+    for listener in &mut listeners {
+        assert_eq!(hear(listener).await, RevocationNews::Missed);
+    }
+    assert!(back.elapsed() < Duration::from_secs(5), "{:?}", back.elapsed());
+    let revocation = Revocation::connection("name");
+    here.revoke(&revocation).await.unwrap();
+    for listener in &mut listeners {
+        assert_eq!(hear(listener).await, RevocationNews::Revoked(revocation.clone()));
+    }
+}
+
+#[tokio::test]
+async fn redis_that_says_nothing_any_more_hangs_nobody_and_is_noticed() {
+    let Some(server) = Server::start().await else { return };
+    let line = Line::to(&server).await;
+    let store = line.store().timeout(TIMEOUT);
+    let far = Revocations::new(server.store());
+    let mut listener = Revocations::new(store.clone()).listen().await;
+    store.ping().await.unwrap();
+
+    line.cut();
+    for _ in 0..2 {
+        everything_fails_in_time(&store, &"A".repeat(43)).await;
+    }
+    // Revoked elsewhere, while this node hears nothing.
+    far.revoke(&Revocation::session("issuer", "session")).await.unwrap();
+    line.mend();
+    let mended = Instant::now();
+    assert_eq!(hear(&mut listener).await, RevocationNews::Missed);
+    // Four timeouts until it is noticed, and the pause until the next try.
+    assert!(mended.elapsed() < TIMEOUT * 4 + Duration::from_secs(3), "{:?}", mended.elapsed());
+    soon(async { while store.ping().await.is_err() {} }).await;
+    assert!(Revocations::new(store).is_revoked(&evidence(token).await).await.unwrap());
+}
+
+#[tokio::test]
+async fn listener_that_is_too_slow_hears_that_it_has_missed_something() {
+    let Some(server) = Server::start().await else { return };
+    let store = server.store();
+    let (mut slow, mut quick) = (store.subscribe().await, store.subscribe().await);
+    for _ in 0..1100 {
+        store.publish(b"news").await.unwrap();
+        assert_eq!(soon(quick.next()).await, Some(Heard::Message(b"news".to_vec())));
+    }
+    assert_eq!(soon(slow.next()).await, Some(Heard::Missed));
+    assert_eq!(soon(slow.next()).await, Some(Heard::Message(b"news".to_vec())));
+}
+
+#[tokio::test]
+async fn who_begins_to_listen_has_missed_nothing() {
+    let Some(server) = Server::start().await else { return };
+    let store = server.store();
+    let mut first = store.subscribe().await;
+    store.publish(b"one").await.unwrap();
+    assert_eq!(soon(first.next()).await, Some(Heard::Message(b"one".to_vec())));
+    let mut second = store.subscribe().await;
+    store.publish(b"two").await.unwrap();
+    for subscription in [&mut first, &mut second] {
+        assert_eq!(soon(subscription.next()).await, Some(Heard::Message(b"two".to_vec())));
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_connected_to_listen_when_nobody_listens() {
+    let Some(server) = Server::start().await else { return };
+    let store = server.store().timeout(Duration::from_millis(50));
+    let listening = async || {
+        let url = server.url();
+        let clients = tokio::task::spawn_blocking(move || {
+            let mut connection = ::redis::Client::open(url).unwrap().get_connection().unwrap();
+            ::redis::cmd("CLIENT").arg("LIST").arg("TYPE").arg("PUBSUB").query::<String>(&mut connection).unwrap()
+        });
+        clients.await.unwrap().lines().count()
+    };
+    let first = store.subscribe().await;
+    let second = store.subscribe().await;
+    assert_eq!(listening().await, 1);
+    drop((first, second));
+    soon(async { while listening().await > 0 {} }).await;
+    let _third = store.subscribe().await;
+    assert_eq!(listening().await, 1);
+}

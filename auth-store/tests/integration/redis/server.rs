@@ -1,0 +1,139 @@
+//! A Redis for one test, and a line to it that can be cut.
+
+use std::{
+    env, fs,
+    net::{Ipv4Addr, SocketAddr, TcpListener as FreePort},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use auth_store::RedisStore;
+use tokio::{
+    io,
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinHandle,
+};
+
+/// A `redis-server` on a port and in a folder of its own. It writes down what it is told, and ends with the test.
+pub(crate) struct Server {
+    port: u16,
+    folder: PathBuf,
+    process: Option<Child>,
+}
+
+impl Server {
+    /// Starts one. `None` where Redis is not installed: the test says so and passes, and with `CI=true` it fails.
+    pub(crate) async fn start() -> Option<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        if Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_err() {
+            let why = "redis-server is not installed (Debian: apt-get install redis-server)";
+            assert!(env::var_os("CI").is_none_or(|ci| ci != "true"), "{why}");
+            eprintln!("skipped: {why}");
+            return None;
+        }
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let folder = env::temp_dir().join(format!("auth-store-{}-{count}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let port = FreePort::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let mut server = Self { port, folder, process: None };
+        server.start_again().await;
+        Some(server)
+    }
+
+    /// Starts it on the same port, with what it has written down, and waits until it answers.
+    pub(crate) async fn start_again(&mut self) {
+        let mut command = Command::new("redis-server");
+        command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
+        command.args(["--appendonly", "yes", "--appendfsync", "always", "--dir"]).arg(&self.folder);
+        self.process = Some(command.stdout(Stdio::null()).spawn().unwrap());
+        for _ in 0..200 {
+            if self.store().ping().await.is_ok() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("redis-server does not answer");
+    }
+
+    /// Ends it as a power cut would.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+    }
+
+    pub(crate) fn store(&self) -> RedisStore {
+        RedisStore::new(&self.url()).unwrap()
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/", self.port)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// A line to a server on which everything can be made to stand still, without anybody closing anything.
+pub(crate) struct Line {
+    address: SocketAddr,
+    flows: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Line {
+    pub(crate) async fn to(server: &Server) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let (address, port) = (listener.local_addr().unwrap(), server.port);
+        let flows = watch::Sender::new(true);
+        let flowing = flows.subscribe();
+        let task = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(carry(client, port, flowing.clone()));
+            }
+        });
+        Self { address, flows, task }
+    }
+
+    pub(crate) fn store(&self) -> RedisStore {
+        RedisStore::new(&format!("redis://{}/", self.address)).unwrap()
+    }
+
+    /// From now on nothing gets through, and nobody is told. What is cut stays cut.
+    pub(crate) fn cut(&self) {
+        self.flows.send_replace(false);
+    }
+
+    /// New connections get through again.
+    pub(crate) fn mend(&self) {
+        self.flows.send_replace(true);
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn carry(mut client: TcpStream, port: u16, mut flows: watch::Receiver<bool>) {
+    if *flows.borrow_and_update() {
+        let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
+        tokio::select! {
+            _ = io::copy_bidirectional(&mut client, &mut server) => return,
+            _ = flows.changed() => {}
+        }
+        // Both ends are held open, and nothing is read.
+        let _held = server;
+        std::future::pending::<()>().await;
+    }
+    std::future::pending::<()>().await;
+}

@@ -1,0 +1,176 @@
+//! What two nodes share.
+
+use std::time::Duration;
+
+use auth_core::{PrincipalId, Revocation, RevocationCheck as _, RevocationFeed as _, RevocationNews};
+use auth_store::{RedisStore, Revocations, Store as _, Tickets};
+
+use super::server::Server;
+use crate::support::*;
+
+const TTL: Duration = Duration::from_secs(30);
+
+fn tickets(store: RedisStore) -> Tickets {
+    Tickets::new(store, "/ws").unwrap().clock(clock())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ticket_that_two_nodes_take_at_the_same_time_is_had_once_in_1000_rounds() {
+    let Some(server) = Server::start().await else { return };
+    let (one, two) = (tickets(server.store()), tickets(server.store()));
+    let chains = [socket(&one), socket(&two)];
+    for round in 0..1000 {
+        let ticket = ticket(&one).await;
+        let [left, right] = chains.clone().map(|chain| {
+            let ticket = ticket.clone();
+            tokio::spawn(async move { open(&chain, &ticket).await.map(drop) })
+        });
+        let results = [left.await.unwrap(), right.await.unwrap()];
+        assert!(results.contains(&Ok(())) && results.contains(&Err("invalid_credentials")), "{round}: {results:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn value_that_100_take_at_the_same_time_is_had_once() {
+    let Some(server) = Server::start().await else { return };
+    let store = server.store();
+    store.put("key", b"value", TTL).await.unwrap();
+    let takers: Vec<_> = (0..100)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move { store.take("key").await.unwrap().is_some() })
+        })
+        .collect();
+    let mut had = 0;
+    for taker in takers {
+        had += usize::from(taker.await.unwrap());
+    }
+    assert_eq!(had, 1);
+}
+
+#[tokio::test]
+async fn mark_only_rises_and_only_lives_longer() {
+    let Some(server) = Server::start().await else { return };
+    let store = server.store();
+    let mark = async |key: &str| store.marks(&[key.to_owned()]).await.unwrap()[0];
+    let raise = async |key, value, ttl| store.raise(key, value, ttl).await.unwrap();
+    let left = async |key: &str| {
+        let url = server.url();
+        tokio::task::spawn_blocking({
+            let key = format!("auth:{key}");
+            move || redis_ttl(&url, &key)
+        })
+        .await
+        .unwrap()
+    };
+    // Beyond what a float holds exactly, and beyond what an `i64` holds.
+    raise("key", u64::MAX - 1, Some(TTL * 2)).await;
+    raise("key", u64::MAX - 2, Some(TTL)).await;
+    assert_eq!(mark("key").await, Some(u64::MAX - 1));
+    assert!(left("key").await > 55_000);
+    raise("key", u64::MAX, Some(TTL)).await;
+    assert_eq!(mark("key").await, Some(u64::MAX));
+    assert!(left("key").await > 55_000);
+    raise("key", 9, None).await;
+    raise("key", 10, Some(TTL)).await;
+    assert_eq!((mark("key").await, left("key").await), (Some(u64::MAX), -1));
+
+    raise("low", 9, Some(TTL)).await;
+    raise("low", 10, Some(TTL)).await;
+    assert_eq!(mark("low").await, Some(10));
+    raise("long", 1, Some(Duration::MAX)).await;
+    assert_eq!((mark("long").await, left("long").await), (Some(1), -1));
+    assert_eq!(mark("none").await, None);
+    assert_eq!(store.marks(&[]).await.unwrap(), []);
+}
+
+/// What Redis says of the key's lifetime, in ms; -1 for ever, -2 for none.
+fn redis_ttl(url: &str, key: &str) -> i64 {
+    let mut connection = ::redis::Client::open(url).unwrap().get_connection().unwrap();
+    ::redis::cmd("PTTL").arg(key).query(&mut connection).unwrap()
+}
+
+#[tokio::test]
+async fn value_ends_with_its_lifetime() {
+    let Some(server) = Server::start().await else { return };
+    server.store().put("key", b"value", TTL).await.unwrap();
+    let url = server.url();
+    let left = tokio::task::spawn_blocking(move || redis_ttl(&url, "auth:key")).await.unwrap();
+    assert!((25_000..=30_000).contains(&left), "{left}");
+}
+
+#[tokio::test]
+async fn revocation_on_one_node_is_heard_and_found_on_the_other() {
+    let Some(server) = Server::start().await else { return };
+    let (here, there) = (Revocations::new(server.store()), Revocations::new(server.store()));
+    let (mut near, mut far) = (here.listen().await, there.listen().await);
+    let evidence = evidence(token).await;
+    assert!(!there.is_revoked(&evidence).await.unwrap());
+    for revocation in [
+        Revocation::connection("name"),
+        Revocation::user(PrincipalId::new("issuer", "bob"), now()),
+        Revocation::credential("issuer", "token").ends_at(in_secs(900)),
+    ] {
+        here.revoke(&revocation).await.unwrap();
+        assert_eq!(hear(&mut near).await, RevocationNews::Revoked(revocation.clone()));
+        assert_eq!(hear(&mut far).await, RevocationNews::Revoked(revocation));
+    }
+    assert!(there.is_revoked(&evidence).await.unwrap());
+    assert!(tokio::time::timeout(Duration::from_millis(50), near.next()).await.is_err(), "each once");
+}
+
+#[tokio::test]
+async fn services_with_prefixes_of_their_own_share_nothing() {
+    let Some(server) = Server::start().await else { return };
+    let (one, two) = (server.store(), server.store().prefix("other:"));
+    one.put("key", b"", TTL).await.unwrap();
+    one.raise("mark", 1, None).await.unwrap();
+    assert_eq!(two.take("key").await.unwrap(), None);
+    assert_eq!(two.marks(&["mark".to_owned()]).await.unwrap(), [None]);
+    let mut heard = two.subscribe().await;
+    one.publish(b"news").await.unwrap();
+    assert!(tokio::time::timeout(Duration::from_millis(50), heard.next()).await.is_err());
+}
+
+#[tokio::test]
+async fn what_is_no_mark_is_an_error_and_not_a_no() {
+    let Some(server) = Server::start().await else { return };
+    let store = server.store();
+    store.put("key", b"something", TTL).await.unwrap();
+    assert!(store.marks(&["key".to_owned()]).await.is_err());
+}
+
+#[tokio::test]
+async fn ticket_and_names_are_in_no_key_and_no_ticket_is_in_a_value() {
+    let Some(server) = Server::start().await else { return };
+    let log = crate::leaks::Log::default();
+    let _guard = log.start();
+    let tickets = tickets(server.store());
+    let ticket = ticket(&tickets).await;
+    Revocations::new(server.store()).revoke(&Revocation::credential("MARKER", "MARKER")).await.unwrap();
+    let url = server.url();
+    let everything = tokio::task::spawn_blocking(move || {
+        let mut connection = ::redis::Client::open(url).unwrap().get_connection().unwrap();
+        let keys: Vec<String> = ::redis::cmd("KEYS").arg("*").query(&mut connection).unwrap();
+        let values = keys.iter().map(|key| ::redis::cmd("GET").arg(key).query::<String>(&mut connection).unwrap());
+        values.collect::<Vec<_>>().concat() + &keys.concat()
+    });
+    let everything = everything.await.unwrap();
+    let debug = format!("{:?}", server.store());
+    open(&socket(&tickets), &ticket).await.unwrap();
+    assert!(everything.contains("auth:ticket:") && everything.contains("auth:credential:"), "{everything}");
+    for text in [everything, debug, log.text()] {
+        assert!(!text.contains(&ticket) && !text.contains("MARKER"), "{text}");
+    }
+}
+
+#[test]
+fn url_that_cannot_be_used_does_not_build_and_is_not_repeated() {
+    for url in ["", "127.0.0.1", "http://:MARKER@127.0.0.1", "redis://:MARKER@127.0.0.1:port", "rediss://:MARKER@host"]
+    {
+        let error = RedisStore::new(url).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("MARKER"), "{error:?}");
+    }
+    let store = RedisStore::new("redis://user:MARKER@127.0.0.1:6379/0").unwrap();
+    assert!(!format!("{store:?}").contains("MARKER"));
+}
