@@ -14,11 +14,11 @@ pub struct Authenticated<U>(Arc<Sealed<U>>);
 
 struct Sealed<U> {
     user: U,
-    evidence: Evidence,
+    evidence: Box<Evidence>,
 }
 
 impl<U> Authenticated<U> {
-    pub(crate) fn sealed(user: U, evidence: Evidence) -> Self {
+    pub(crate) fn sealed(user: U, evidence: Box<Evidence>) -> Self {
         Self(Arc::new(Sealed { user, evidence }))
     }
 
@@ -28,7 +28,7 @@ impl<U> Authenticated<U> {
         let mut evidence = Evidence::new(Carrier::Header);
         evidence.strategy = Some("dangerous_unchecked".into());
         evidence.authenticated_at = SystemTime::now();
-        Self::sealed(user, evidence)
+        Self::sealed(user, Box::new(evidence))
     }
 
     /// Who was authenticated.

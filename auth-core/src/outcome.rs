@@ -49,13 +49,14 @@ impl<U> From<Malformed> for Outcome<U> {
 /// A user, with what the strategy found out about the credential. The chain seals it into [`Authenticated`].
 pub struct Accept<U> {
     pub(crate) user: U,
-    pub(crate) evidence: Evidence,
+    /// Boxed, since it goes through many hands on the way to the seal.
+    pub(crate) evidence: Box<Evidence>,
 }
 
 impl<U> Accept<U> {
     /// The user whom the credential in `carrier` stands for.
     pub fn new(user: U, carrier: Carrier) -> Self {
-        Self { user, evidence: Evidence::new(carrier) }
+        Self { user, evidence: Box::new(Evidence::new(carrier)) }
     }
 
     /// When the credential ends. Sockets close then; without it they stay open.

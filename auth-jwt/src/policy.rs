@@ -95,10 +95,10 @@ impl Policy {
             _ => return Err(Refused::Invalid("the token is for another audience, or for none")),
         }
         let is = |wanted: &Option<String>, found: Option<&str>| wanted.is_none() || wanted.as_deref() == found;
-        if !is(&self.subject, claims.sub.as_deref()) {
+        if !is(&self.subject, claims.sub) {
             return Err(Refused::Invalid("the token has another subject"));
         }
-        if !is(&self.jwt_id, claims.jti.as_deref()) {
+        if !is(&self.jwt_id, claims.jti) {
             return Err(Refused::Invalid("the token has another id"));
         }
         if self.nonce.is_some() && self.nonce.as_deref() != claims.profile.nonce()? {

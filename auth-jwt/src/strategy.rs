@@ -44,7 +44,8 @@ where
         let policy = &self.jwt.policy;
         let compact = Compact::parse(token, policy.max_len)?;
         let header = Header::parse(compact.header())?;
-        let claims = RawClaims::parse(compact.payload())?;
+        let payload = compact.payload()?;
+        let claims = RawClaims::parse(payload)?;
         policy.check_issuer(&claims)?;
         let algorithm = policy.check_header(&header)?;
 
@@ -69,7 +70,7 @@ where
         let claims = claims.typed()?;
         let checked = policy.check_claims(&claims, demands.audiences, request.now())?;
         self.jwt.possession.check(&claims, token, request)?;
-        let typed = serde_json::from_slice(compact.payload());
+        let typed = serde_json::from_str(payload);
         // The error is dropped, since its text may repeat the claims.
         let typed = typed.map_err(|_| Refused::Invalid("the claims do not fit their type"))?;
         let verdict = self.verify.verify(typed, request).await.map_err(Stop::Failed)?;

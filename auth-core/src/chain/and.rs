@@ -73,7 +73,7 @@ fn both<A, B>(left: Outcome<A>, right: Outcome<B>) -> Outcome<(A, B)> {
     match (left, right) {
         (Outcome::Accept(left), Outcome::Accept(right)) => Outcome::Accept(Accept {
             user: (left.user, right.user),
-            evidence: Evidence::both(left.evidence, right.evidence),
+            evidence: Box::new(Evidence::both(*left.evidence, *right.evidence)),
         }),
         (Outcome::Reject(rejection), _) | (_, Outcome::Reject(rejection)) => Outcome::Reject(rejection),
         (Outcome::Redirect(redirect), _) | (_, Outcome::Redirect(redirect)) => Outcome::Redirect(redirect),

@@ -3,7 +3,7 @@ use std::{
     error::Error,
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::Poll,
 };
@@ -40,7 +40,9 @@ impl<U: Send + Sync + 'static> Chain<U> {
             strategy = tracing::field::Empty,
             code = tracing::field::Empty
         );
-        let result = self.run(request).instrument(span.clone()).await;
+        // Pinned here, so that neither the span nor the catch moves the state of the whole chain.
+        let run = pin!(self.run(request));
+        let result = run.instrument(span.clone()).await;
         let code = result.as_ref().map_or_else(Refusal::code, |_| "accepted");
         let strategy = result.as_ref().map_or("", |user| user.evidence().strategy());
         span.record("strategy", strategy).record("code", code);
@@ -56,7 +58,8 @@ impl<U: Send + Sync + 'static> Chain<U> {
     }
 
     async fn run(&self, request: &AuthRequest<'_>) -> Result<Authenticated<U>, Refusal> {
-        match catch_panic(self.decide(request)).await {
+        let decide = pin!(self.decide(request));
+        match catch_panic(decide).await {
             Ok(Ok(Decision { outcome, presented, .. })) => self.seal(outcome, &presented, request),
             Ok(Err(cause)) => {
                 tracing::error!(cause = &*cause as &(dyn Error + 'static), "authentication is unavailable");
@@ -278,8 +281,7 @@ fn describe<U>(outcome: &Result<Outcome<U>, BoxError>) -> &'static str {
 }
 
 /// Runs a future and gives a panic of it as an `Err`.
-async fn catch_panic<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
-    let mut future = pin!(future);
+async fn catch_panic<F: Future>(mut future: Pin<&mut F>) -> Result<F::Output, Box<dyn Any + Send>> {
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
         Ok(Poll::Pending) => Poll::Pending,
         Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),

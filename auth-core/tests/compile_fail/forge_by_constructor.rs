@@ -2,7 +2,7 @@
 
 use auth_core::{Authenticated, Evidence};
 
-fn forge(evidence: Evidence) -> Authenticated<&'static str> {
+fn forge(evidence: Box<Evidence>) -> Authenticated<&'static str> {
     Authenticated::sealed("root", evidence)
 }
 

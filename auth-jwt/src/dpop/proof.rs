@@ -62,14 +62,15 @@ impl Proof {
         }
         let verifier = jwk.public_verifier(algorithm).map_err(|_| "the key of the proof is not fit for it")?;
         compact.verify_with(&verifier).map_err(reason)?;
-        Self::claims(compact.payload())
+        Self::claims(compact.payload().map_err(reason)?)
     }
 
-    fn claims(payload: &[u8]) -> Result<Self, &'static str> {
+    fn claims(payload: &str) -> Result<Self, &'static str> {
         const INCOMPLETE: &str = "the proof lacks a claim";
-        let registered = RawClaims::parse(payload).and_then(RawClaims::typed).map_err(reason)?;
+        let claims = RawClaims::parse(payload).map_err(reason)?;
+        let registered = claims.typed().map_err(reason)?;
         let mut own = Own::default();
-        json::members(payload, |name, value| {
+        json::members_of(payload, |name, value| {
             let place = match name {
                 "htm" => &mut own.htm,
                 "htu" => &mut own.htu,
@@ -80,7 +81,7 @@ impl Proof {
             Ok(())
         })?;
         Ok(Self {
-            jti: registered.jti.filter(|jti| !jti.is_empty()).ok_or(INCOMPLETE)?.into_owned(),
+            jti: registered.jti.filter(|jti| !jti.is_empty()).ok_or(INCOMPLETE)?.to_owned(),
             htm: own.htm.ok_or(INCOMPLETE)?.into_owned(),
             htu: own.htu.ok_or(INCOMPLETE)?.into_owned(),
             ath: own.ath.map(Cow::into_owned),

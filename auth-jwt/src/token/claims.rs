@@ -45,26 +45,26 @@ pub(crate) struct ProfileClaims<'a> {
 /// refused: it is no absent one.
 pub(crate) struct RegisteredClaims<'a> {
     pub(crate) has_iss: bool,
-    pub(crate) sub: Option<Cow<'a, str>>,
+    pub(crate) sub: Option<&'a str>,
     pub(crate) aud: Option<Audience<'a>>,
     pub(crate) exp: Option<SystemTime>,
     pub(crate) nbf: Option<SystemTime>,
     pub(crate) iat: Option<SystemTime>,
-    pub(crate) jti: Option<Cow<'a, str>>,
-    pub(crate) sid: Option<Cow<'a, str>>,
-    pub(crate) cnf: Option<Value<'a>>,
-    pub(crate) profile: ProfileClaims<'a>,
+    pub(crate) jti: Option<&'a str>,
+    pub(crate) sid: Option<&'a str>,
+    pub(crate) cnf: Option<&'a Value<'a>>,
+    pub(crate) profile: &'a ProfileClaims<'a>,
 }
 
 pub(crate) enum Audience<'a> {
-    One(Cow<'a, str>),
+    One(&'a str),
     Many(Vec<Cow<'a, str>>),
 }
 
 impl<'a> RawClaims<'a> {
-    pub(crate) fn parse(json: &'a [u8]) -> Result<Self, Refused> {
+    pub(crate) fn parse(json: &'a str) -> Result<Self, Refused> {
         let mut claims = Self::default();
-        json::members(json, |name, value| {
+        json::members_of(json, |name, value| {
             let place = match name {
                 "iss" => &mut claims.iss,
                 "sub" => &mut claims.sub,
@@ -100,23 +100,23 @@ impl<'a> RawClaims<'a> {
         }
     }
 
-    pub(crate) fn typed(self) -> Result<RegisteredClaims<'a>, Refused> {
+    pub(crate) fn typed(&self) -> Result<RegisteredClaims<'_>, Refused> {
         self.try_typed().map_err(Refused::Invalid)
     }
 
-    fn try_typed(self) -> Result<RegisteredClaims<'a>, Broken> {
-        let iss = self.iss.map(Value::into_text).transpose()?;
+    fn try_typed(&self) -> Result<RegisteredClaims<'_>, Broken> {
+        let iss = text(self.iss.as_ref())?;
         Ok(RegisteredClaims {
             has_iss: iss.is_some(),
-            sub: self.sub.map(Value::into_text).transpose()?,
-            aud: self.aud.map(Audience::new).transpose()?,
+            sub: text(self.sub.as_ref())?,
+            aud: self.aud.as_ref().map(Audience::new).transpose()?,
             exp: self.exp.as_ref().map(numeric_date).transpose()?,
             nbf: self.nbf.as_ref().map(numeric_date).transpose()?,
             iat: self.iat.as_ref().map(numeric_date).transpose()?,
-            jti: self.jti.map(Value::into_text).transpose()?,
-            sid: self.sid.map(Value::into_text).transpose()?,
-            cnf: self.cnf,
-            profile: self.profile,
+            jti: text(self.jti.as_ref())?,
+            sid: text(self.sid.as_ref())?,
+            cnf: self.cnf.as_ref(),
+            profile: &self.profile,
         })
     }
 }
@@ -126,7 +126,7 @@ impl RegisteredClaims<'_> {
     /// The thumbprint of the key that the token is bound to (RFC 9449, 6.1), if it is bound. Bound in any other way, or in
     /// another way besides, it is not ours to take.
     pub(crate) fn jkt(&self) -> Result<Option<Cow<'_, str>>, Refused> {
-        let json = match &self.cnf {
+        let json = match self.cnf {
             None => return Ok(None),
             Some(Value::Object(json)) => json,
             Some(_) => return Err(Refused::Invalid("the confirmation of the token is no object")),
@@ -198,12 +198,12 @@ fn text<'v>(value: Option<&'v Value<'_>>) -> Result<Option<&'v str>, Broken> {
     match value {
         None => Ok(None),
         Some(Value::Text(text)) => Ok(Some(text)),
-        Some(_) => Err("a claim of the profile is no text"),
+        Some(_) => Err("a claim that must be a text is none"),
     }
 }
 
 impl<'a> Audience<'a> {
-    fn new(value: Value<'a>) -> Result<Self, Broken> {
+    fn new(value: &'a Value<'a>) -> Result<Self, Broken> {
         match value {
             Value::Text(text) => Ok(Self::One(text)),
             Value::Array(json) => {
@@ -224,16 +224,16 @@ impl<'a> Audience<'a> {
 
     /// Whether nobody is named but these.
     pub(crate) fn is_within(&self, known: &[String]) -> bool {
-        let is_known = |one: &Cow<'_, str>| known.iter().any(|known| known == one);
+        let is_known = |one: &str| known.iter().any(|known| known == one);
         match self {
             Self::One(one) => is_known(one),
-            Self::Many(many) => many.iter().all(is_known),
+            Self::Many(many) => many.iter().all(|one| is_known(one)),
         }
     }
 
     pub(crate) fn contains(&self, wanted: &str) -> bool {
         match self {
-            Self::One(one) => one == wanted,
+            Self::One(one) => *one == wanted,
             Self::Many(many) => many.iter().any(|one| one == wanted),
         }
     }

@@ -53,8 +53,10 @@ impl<'t> Compact<'t> {
         self.decoded.get(..self.header_len).unwrap_or_default()
     }
 
-    pub(crate) fn payload(&self) -> &[u8] {
-        self.decoded.get(self.header_len..).and_then(|rest| rest.get(..self.payload_len)).unwrap_or_default()
+    /// The payload, as the text that claims are.
+    pub(crate) fn payload(&self) -> Result<&str, Refused> {
+        let bytes = self.decoded.get(self.header_len..).and_then(|rest| rest.get(..self.payload_len));
+        str::from_utf8(bytes.unwrap_or_default()).map_err(|_| Refused::Invalid("not UTF-8"))
     }
 
     fn signature(&self) -> &[u8] {

@@ -34,7 +34,15 @@ impl<'a> Value<'a> {
 }
 
 /// Reads one object and hands its members to `each`, in order.
-pub(crate) fn members<'a, F>(json: &'a [u8], mut each: F) -> Result<(), Broken>
+pub(crate) fn members<'a, F>(json: &'a [u8], each: F) -> Result<(), Broken>
+where
+    F: FnMut(&str, Value<'a>) -> Result<(), Broken>,
+{
+    members_of(str::from_utf8(json).map_err(|_| "not UTF-8")?, each)
+}
+
+/// The same, of what is known to be a text.
+pub(crate) fn members_of<'a, F>(json: &'a str, mut each: F) -> Result<(), Broken>
 where
     F: FnMut(&str, Value<'a>) -> Result<(), Broken>,
 {
@@ -46,11 +54,10 @@ pub(crate) fn elements<'a, F>(json: &'a str, mut each: F) -> Result<(), Broken>
 where
     F: FnMut(Value<'a>) -> Result<(), Broken>,
 {
-    read(json.as_bytes(), |scanner| scanner.expect(b'[', "no JSON array")?.array(1, &mut each))
+    read(json, |scanner| scanner.expect(b'[', "no JSON array")?.array(1, &mut each))
 }
 
-fn read<'a>(json: &'a [u8], body: impl FnOnce(&mut Scanner<'a>) -> Result<(), Broken>) -> Result<(), Broken> {
-    let text = str::from_utf8(json).map_err(|_| "not UTF-8")?;
+fn read<'a>(text: &'a str, body: impl FnOnce(&mut Scanner<'a>) -> Result<(), Broken>) -> Result<(), Broken> {
     let mut scanner = Scanner { text, pos: 0, keys: Vec::with_capacity(16) };
     scanner.skip_blanks();
     body(&mut scanner)?;
