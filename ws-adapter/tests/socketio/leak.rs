@@ -17,7 +17,7 @@ async fn neither_session_id_nor_credential_is_logged() {
     // The whole process writes there: what other tests do is logged too, and they use other secrets.
     let ours = ["ws_adapter", "auth_core", "auth_jwt", "auth_basic", "socketioxide", "engineioxide"];
     let ours = Targets::new().with_targets(ours.map(|target| (target, tracing::Level::TRACE)));
-    let layer = tracing_subscriber::fmt::layer().with_writer(log.clone());
+    let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(log.clone());
     tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer.with_filter(ours))).unwrap();
 
     let app = app().await;
