@@ -4,38 +4,41 @@
 
 #[cfg(doctest)]
 mod docs;
+mod logout;
 mod page;
 mod serve;
 mod socketio;
 mod start;
+mod tokens;
 mod users;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use auth_basic::{Basic, BasicLogin};
 use auth_core::{
     Authenticated, BoxError, Chain, Strategy,
     extract::{Extractor as _, bearer, cookie, payload_field, subprotocol},
 };
-use auth_jwt::{HmacSecret, Jwt, Signer};
+use auth_jwt::{HmacSecret, Jwt};
+use auth_store::{MemoryStore, Revocations, Store, TicketGrant, Tickets};
 use axum::{
     Json, Router,
     extract::{State, ws::Message},
-    http::StatusCode,
-    response::{IntoResponse, Response},
+    response::Response,
     routing::{any, get, post},
 };
 use serde::Serialize;
-use ws_adapter::{AuthLayer, AuthSocket, AuthWebSocketUpgrade, Shutdown, Timer};
+use ws_adapter::{AuthLayer, AuthSocket, AuthWebSocketUpgrade, Connections, Shutdown, Timer};
 
 pub use self::{
     serve::Server,
     start::{TUTORIAL_TOKEN, hints, warnings},
+    tokens::sign,
     users::{Claims, User, Users},
 };
-
-/// How long a token of `POST /api/token` is good.
-const TOKEN_TTL: Duration = Duration::from_secs(900);
 
 /// What the application is built from.
 #[derive(Clone)]
@@ -45,6 +48,8 @@ pub struct Settings {
     pub secret: HmacSecret,
     /// The clock by which tokens are issued and judged, and sockets end.
     pub timer: Arc<dyn Timer>,
+    /// What is shared with other nodes: tickets, and what was revoked.
+    pub store: Arc<dyn Store>,
     /// Ends the sockets on the way out.
     pub shutdown: Shutdown,
     /// Whether a page that is refused at `/ws` sees a close code in the place of a failure without a reason.
@@ -56,7 +61,8 @@ impl Settings {
     pub fn new(secret: impl Into<HmacSecret>) -> Self {
         // Both are for the tutorial's sake, whose secret is `secret`; `warnings` says so at the start.
         let secret = secret.into().dangerous_allow_short_secret();
-        Self { secret, timer: Arc::new(auth_core::SystemClock), shutdown: Shutdown::new(), accept_then_close: false }
+        let (timer, store) = (Arc::new(auth_core::SystemClock), Arc::new(MemoryStore::new()));
+        Self { secret, timer, store, shutdown: Shutdown::new(), accept_then_close: false }
     }
 }
 
@@ -66,36 +72,49 @@ impl std::fmt::Debug for Settings {
     }
 }
 
-/// The whole application.
+/// The whole application. It needs a tokio runtime, on which it hears what other nodes revoke.
 ///
 /// # Errors
 /// If the secret is empty.
 pub fn app(settings: &Settings) -> Result<Router, BoxError> {
     let users = Arc::new(Users::new());
-    let chain = |login| Ok::<_, BoxError>(Chain::new().or(jwt(settings, &users)?).or(basic(login, &users)));
-    let layer = |chain| AuthLayer::new(chain).timer(settings.timer.clone()).shutdown(&settings.shutdown);
+    let revocations = Revocations::new(settings.store.clone()).clock(settings.timer.clone());
+    let tickets = Tickets::new(settings.store.clone(), "/ws")?.clock(settings.timer.clone());
+    let connections = Connections::new();
+    connections.follow(revocations.clone());
+
+    let chain = |basic| {
+        let chain = Chain::new().or(jwt(settings, &users)?).or(self::basic(basic, &users));
+        Ok::<_, BoxError>(chain.or(ticket(&tickets, &users)).identified().revocation(revocations.clone()))
+    };
+    let layer = |chain| {
+        let layer = AuthLayer::new(chain).timer(settings.timer.clone()).shutdown(&settings.shutdown);
+        layer.connections(&connections)
+    };
     let mut jwt_or_basic = layer(chain(Basic::new("demo"))?);
     if settings.accept_then_close {
         jwt_or_basic = jwt_or_basic.accept_then_close();
     }
     // Its clients send a login in `auth`; and where they are refused, the browser is not to ask for one by itself.
     let for_socket_io = layer(chain(Basic::new("demo").from_payload().without_browser_prompt())?);
-    let basic_alone = layer(Chain::new().or(basic(Basic::new("demo"), &users)));
+    let basic_alone = layer(Chain::new().or(basic(Basic::new("demo"), &users)).identified());
 
+    let log_out = logout::LogOut { revocations, timer: settings.timer.clone() };
     // `route_layer`, so that a path which does not exist is a 404 and no question for a password.
-    let protected = Router::new().route("/api/me", get(me)).route("/ws", any(echo)).route_layer(jwt_or_basic);
-    let login =
-        Router::new().route("/api/token", post(token)).with_state(Arc::new(signer(settings)?)).route_layer(basic_alone);
-    let routes = Router::new().merge(page::routes()).merge(protected).merge(login);
+    let protected = Router::new()
+        .route("/api/me", get(me).with_state(settings.timer.clone()))
+        .route("/api/ws-ticket", tickets.route::<User, _>())
+        .route("/api/logout", post(logout::log_out).with_state(log_out))
+        .route("/ws", any(echo))
+        .route_layer(jwt_or_basic.clone());
+    let says_who_it_is_later =
+        Router::new().route("/ws-first-message", any(echo)).route_layer(jwt_or_basic.first_message());
+    let login = Router::new()
+        .route("/api/token", post(tokens::issue))
+        .with_state(Arc::new(tokens::signer(settings)?))
+        .route_layer(basic_alone);
+    let routes = Router::new().merge(page::routes()).merge(protected).merge(says_who_it_is_later).merge(login);
     Ok(routes.route("/health", get(|| async { "ok" })).layer(socketio::layer(for_socket_io)))
-}
-
-/// Signs the tokens that this application accepts.
-///
-/// # Errors
-/// If the secret is empty.
-pub fn signer(settings: &Settings) -> Result<Signer, BoxError> {
-    Ok(Signer::hs256(settings.secret.clone())?.clock(settings.timer.clone()))
 }
 
 fn jwt(settings: &Settings, users: &Arc<Users>) -> Result<impl Strategy<User = User> + use<>, BoxError> {
@@ -118,41 +137,33 @@ fn basic(basic: Basic, users: &Arc<Users>) -> impl Strategy<User = User> + use<>
     })
 }
 
+fn ticket(tickets: &Tickets, users: &Arc<Users>) -> impl Strategy<User = User> + use<> {
+    let users = Arc::clone(users);
+    tickets.strategy().verify(move |grant: TicketGrant| {
+        let users = Arc::clone(&users);
+        async move { users.by_id(grant.principal().subject()) }
+    })
+}
+
 #[derive(Serialize)]
 struct Me {
     id: String,
     name: String,
     strategy: String,
+    /// In seconds; left out where the credential never ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_in: Option<u64>,
 }
 
-async fn me(user: Authenticated<User>) -> Json<Me> {
-    let strategy = user.evidence().strategy().to_owned();
-    Json(Me { id: user.id.clone(), name: user.name.clone(), strategy })
-}
-
-#[derive(Serialize)]
-struct Token<'t> {
-    token: &'t str,
-    expires_in: u64,
-}
-
-#[derive(Serialize)]
-struct Subject<'u> {
-    sub: &'u str,
-    name: &'u str,
-}
-
-async fn token(State(signer): State<Arc<Signer>>, user: Authenticated<User>) -> Response {
-    match signer.sign_for(&Subject { sub: &user.id, name: &user.name }, TOKEN_TTL) {
-        Ok(token) => {
-            let answer = Token { token: token.expose(), expires_in: TOKEN_TTL.as_secs() };
-            ([("cache-control", "no-store")], Json(answer)).into_response()
-        }
-        Err(error) => {
-            tracing::error!(%error, "a token could not be signed");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
-    }
+async fn me(State(timer): State<Arc<dyn Timer>>, user: Authenticated<User>) -> Json<Me> {
+    let evidence = user.evidence();
+    let left = |end: SystemTime| end.duration_since(timer.now()).as_ref().map_or(0, Duration::as_secs);
+    Json(Me {
+        id: user.id.clone(),
+        name: user.name.clone(),
+        strategy: evidence.strategy().to_owned(),
+        expires_in: evidence.expires_at().map(left),
+    })
 }
 
 async fn echo(ws: AuthWebSocketUpgrade<User>) -> Response {

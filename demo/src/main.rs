@@ -5,11 +5,13 @@ use std::{
     io::{IsTerminal as _, Write as _},
     net::Ipv4Addr,
     process::ExitCode,
+    sync::Arc,
     time::Duration,
 };
 
+use auth_store::RedisStore;
 use clap::{Parser, Subcommand};
-use demo::{Server, Settings, app, hints, signer, warnings};
+use demo::{Server, Settings, app, hints, sign, warnings};
 use tokio::net::TcpListener;
 
 /// An echo server behind one chain of strategies: JWT, then Basic.
@@ -25,6 +27,12 @@ struct Cli {
     /// Let pages see why their WebSocket is refused: open it, and close it with a code
     #[arg(long)]
     accept_then_close: bool,
+    /// Share tickets and revocations with other nodes: redis://host:6379
+    #[arg(long, env = "REDIS", hide_env_values = true)]
+    redis: Option<String>,
+    /// Close the sockets one by one over so many seconds when the server goes down
+    #[arg(long, default_value_t = 0)]
+    drain: u64,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -56,9 +64,12 @@ async fn main() -> ExitCode {
 async fn run(cli: Cli) -> Result<(), Box<dyn Error + Send + Sync>> {
     let mut settings = Settings::new(cli.secret.as_str());
     settings.accept_then_close = cli.accept_then_close;
+    if let Some(url) = &cli.redis {
+        // It may be away for now: then whoever needs it is answered 503.
+        settings.store = Arc::new(RedisStore::new(url)?);
+    }
     if let Some(Command::Token { sub, ttl }) = cli.command {
-        let claims = serde_json::json!({ "sub": sub });
-        let token = signer(&settings)?.sign_for(&claims, Duration::from_secs(ttl))?;
+        let token = sign(&settings, &sub, Duration::from_secs(ttl))?;
         return Ok(writeln!(std::io::stdout(), "{}", token.expose())?);
     }
 
@@ -77,7 +88,9 @@ async fn run(cli: Cli) -> Result<(), Box<dyn Error + Send + Sync>> {
         tracing::warn!("{warning}");
     }
     write!(std::io::stdout(), "{}", hints(listener.local_addr()?, &cli.secret, &settings)?)?;
-    Server::default().run(listener, app, settings.shutdown.clone(), stop_signal()).await;
+    let mut server = Server::default();
+    server.spread = Duration::from_secs(cli.drain);
+    server.run(listener, app, settings.shutdown.clone(), stop_signal()).await;
     Ok(())
 }
 

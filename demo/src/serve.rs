@@ -1,4 +1,5 @@
 use std::{
+    net::SocketAddr,
     pin::pin,
     sync::{
         Arc,
@@ -7,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use axum::Router;
+use axum::{Router, extract::ConnectInfo};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{
@@ -30,13 +31,15 @@ pub struct Server {
     /// How long a client may take to send the head of a request; 10 s by default. On HTTP/2 it holds for the first
     /// request of a connection; after that a peer only has to answer pings.
     pub header_deadline: Duration,
-    /// How long requests and sockets may take to end once the server goes down; 5 s by default.
+    /// Over how long sockets are closed one by one once the server goes down; at once by default.
+    pub spread: Duration,
+    /// How long requests and sockets may take to end after that; 5 s by default.
     pub drain: Duration,
 }
 
 impl Default for Server {
     fn default() -> Self {
-        Self { header_deadline: Duration::from_secs(10), drain: Duration::from_secs(5) }
+        Self { header_deadline: Duration::from_secs(10), spread: Duration::ZERO, drain: Duration::from_secs(5) }
     }
 }
 
@@ -56,9 +59,9 @@ impl Server {
                 () = &mut signal => break,
             };
             match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     let (http, app, watcher) = (Arc::clone(&http), app.clone(), graceful.watcher());
-                    tokio::spawn(connection(http, stream, app, watcher, self.header_deadline));
+                    tokio::spawn(connection(http, stream, peer, app, watcher, self.header_deadline));
                 }
                 Err(error) => {
                     // Out of file descriptors, most likely: to try again at once would only burn the processor.
@@ -68,13 +71,13 @@ impl Server {
             }
         }
         drop(listener);
-        shutdown.begin();
+        shutdown.begin_over(self.spread);
         // In this order: a handshake that is still under way opens a socket, which is then closed too.
         let drained = async {
             graceful.shutdown().await;
             shutdown.drained().await;
         };
-        if time::timeout(self.drain, drained).await.is_err() {
+        if time::timeout(self.spread.saturating_add(self.drain), drained).await.is_err() {
             tracing::warn!("some connections had to be cut off");
         }
     }
@@ -83,6 +86,7 @@ impl Server {
 async fn connection(
     http: Arc<Builder<TokioExecutor>>,
     stream: TcpStream,
+    peer: SocketAddr,
     app: Router,
     watcher: Watcher,
     header_deadline: Duration,
@@ -90,8 +94,10 @@ async fn connection(
     let asked = Arc::new(AtomicBool::new(false));
     let service = {
         let asked = Arc::clone(&asked);
-        let app: MapRequest<Router, _> = app.map_request(move |request: hyper::Request<hyper::body::Incoming>| {
+        let app: MapRequest<Router, _> = app.map_request(move |mut request: hyper::Request<hyper::body::Incoming>| {
             asked.store(true, Ordering::Relaxed);
+            // So that an address can hold so many pending connections and no more.
+            request.extensions_mut().insert(ConnectInfo(peer));
             request.map(axum::body::Body::new)
         });
         TowerToHyperService::new(app)

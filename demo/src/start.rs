@@ -2,7 +2,7 @@ use std::{fmt::Write as _, net::SocketAddr};
 
 use auth_core::BoxError;
 
-use crate::{Settings, TOKEN_TTL, signer};
+use crate::{Settings, tokens};
 
 /// The token of the original tutorial: HS256 with the secret `secret`, and no `exp`.
 pub const TUTORIAL_TOKEN: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMDAxIiwibmFtZSI6ImFkbWluIiwiaWF0IjoxNTE2MDQ0NDQ0fQ.aWj5grFWJwcsbgxNJ7HdfL5PUfD8fMh9GwXutuR86GE";
@@ -25,7 +25,7 @@ pub fn warnings(secret: &str) -> Vec<&'static str> {
 /// # Errors
 /// If no token can be signed.
 pub fn hints(addr: SocketAddr, secret: &str, settings: &Settings) -> Result<String, BoxError> {
-    let signed = signer(settings)?.sign_for(&serde_json::json!({ "sub": "1001" }), TOKEN_TTL)?;
+    let signed = tokens::sign(settings, "1001", tokens::TTL)?;
     // The tutorial's never expires, and everybody has it anyway; with another secret, none is printed that stays good.
     let token = if secret == TUTORIAL_SECRET { TUTORIAL_TOKEN } else { signed.expose() };
     let mut text = String::new();
@@ -40,6 +40,9 @@ pub fn hints(addr: SocketAddr, secret: &str, settings: &Settings) -> Result<Stri
   Basic       curl -i http://{addr}/api/me -u admin:password
   New token   curl -i -X POST http://{addr}/api/token -u admin:password
   WebSocket   npx wscat -c ws://{addr}/ws -H 'Authorization: Bearer {token}'
+  Ticket      curl -X POST http://{addr}/api/ws-ticket -u admin:password
+              npx wscat -c 'ws://{addr}/ws?ticket=…'
+  Log out     curl -X POST 'http://{addr}/api/logout?everywhere=1' -u admin:password
 
   Ctrl-C ends it.
 "

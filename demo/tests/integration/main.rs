@@ -5,6 +5,7 @@ mod http;
 mod program;
 mod readme;
 mod server;
+mod sessions;
 mod socketio;
 mod support;
 mod websocket;

@@ -4,8 +4,9 @@ use std::{
 };
 
 use auth_core::ManualClock;
-use demo::{Server, Settings, app, signer};
-use futures_util::StreamExt as _;
+use auth_store::MemoryStore;
+use demo::{Server, Settings, app, sign};
+use futures_util::{SinkExt as _, StreamExt as _};
 use reqwest::{Method, RequestBuilder, Response};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -40,6 +41,7 @@ impl Demo {
         let clock = ManualClock::new(SystemTime::now());
         let mut settings = Settings::new("secret");
         settings.timer = std::sync::Arc::new(clock.clone());
+        settings.store = std::sync::Arc::new(MemoryStore::new().clock(clock.clone()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
@@ -53,10 +55,9 @@ impl Demo {
         let _ = self.stop.take().unwrap().send(());
     }
 
-    /// `Bearer` and a token of the user that is good for `secs` seconds.
+    /// `Bearer` and a token of `admin` that is good for `secs` seconds.
     pub(crate) fn bearer(&self, secs: u64) -> String {
-        let claims = serde_json::json!({ "sub": "1001" });
-        let token = signer(&self.settings).unwrap().sign_for(&claims, Duration::from_secs(secs)).unwrap();
+        let token = sign(&self.settings, "1001", Duration::from_secs(secs)).unwrap();
         format!("Bearer {}", token.expose())
     }
 
@@ -75,8 +76,15 @@ impl Demo {
 
     /// Opens a socket, or gives the status that refused it.
     pub(crate) async fn connect(&self, name: &'static str, value: &str) -> Result<Client, u16> {
-        let mut request = format!("ws://{}/ws", self.addr).into_client_request().unwrap();
-        request.headers_mut().insert(name, value.parse().unwrap());
+        self.connect_to("/ws", &[(name, value)]).await
+    }
+
+    /// The same, at another path.
+    pub(crate) async fn connect_to(&self, path: &str, headers: &[(&'static str, &str)]) -> Result<Client, u16> {
+        let mut request = format!("ws://{}{path}", self.addr).into_client_request().unwrap();
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
         match connect_async(request).await {
             Ok((socket, _)) => Ok(Client(socket)),
             Err(WsError::Http(response)) => Err(response.status().as_u16()),
@@ -97,6 +105,18 @@ impl Client {
     pub(crate) async fn next(&mut self) -> Option<Message> {
         let next = tokio::time::timeout(Duration::from_secs(5), self.0.next()).await;
         next.expect("nothing came").and_then(Result::ok)
+    }
+
+    /// Sends a text, and gives the one that comes back.
+    pub(crate) async fn says(&mut self, text: &str) -> String {
+        self.0.send(Message::text(text)).await.unwrap();
+        loop {
+            match self.next().await {
+                Some(Message::Text(text)) => return text.to_string(),
+                Some(Message::Ping(_)) => {}
+                other => panic!("no text: {other:?}"),
+            }
+        }
     }
 
     pub(crate) async fn closed(&mut self) -> Option<(u16, String)> {
