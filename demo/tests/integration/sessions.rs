@@ -11,14 +11,14 @@ const GUEST: &str = "Basic Z3Vlc3Q6cGFzc3dvcmQ=";
 
 async fn post(demo: &Demo, path: &str, authorization: &str) -> (u16, Value) {
     let answer = demo.request(Method::POST, path).header("authorization", authorization).send().await.unwrap();
-    assert_eq!(answer.headers()["cache-control"], "no-store");
+    assert_eq!(answer.headers().get("cache-control").unwrap(), "no-store");
     (answer.status().as_u16(), answer.json().await.unwrap())
 }
 
 async fn ticket(demo: &Demo, authorization: &str) -> String {
     let (status, answer) = post(demo, "/api/ws-ticket", authorization).await;
-    assert_eq!((status, &answer["expires_in"]), (200, &json!(30)));
-    answer["ticket"].as_str().unwrap().to_owned()
+    assert_eq!((status, answer.get("expires_in")), (200, Some(&json!(30))));
+    answer.get("ticket").unwrap().as_str().unwrap().to_owned()
 }
 
 async fn me(demo: &Demo, authorization: &str) -> u16 {
@@ -55,7 +55,7 @@ async fn ticket_is_for_its_page_and_for_the_socket_alone() {
     let own = format!("http://{}", demo.addr);
     let ask = demo.request(Method::POST, "/api/ws-ticket").header("authorization", BASIC).header("origin", &own);
     let answer: Value = ask.send().await.unwrap().json().await.unwrap();
-    let path = format!("/ws?ticket={}", answer["ticket"].as_str().unwrap());
+    let path = format!("/ws?ticket={}", answer.get("ticket").unwrap().as_str().unwrap());
     assert_eq!(demo.connect_to(&path, &[]).await.unwrap_err(), 401, "it was given to a page");
     let plain = format!("/api/me?ticket={}", ticket(&demo, BASIC).await);
     assert_eq!(demo.get(&plain, None).await.status(), 401);
@@ -141,7 +141,10 @@ async fn socket_is_refreshed_over_itself() {
     let present = json!({"type": "auth", "scheme": "bearer", "credentials": fresh.strip_prefix("Bearer ").unwrap()});
     // The clock does not stand at a whole second, and tokens do.
     let answer: Value = serde_json::from_str(&socket.says(&present.to_string()).await).unwrap();
-    assert!(answer["type"] == "auth_ok" && answer["ttl"].as_u64().unwrap() >= 899, "{answer}");
+    assert!(
+        answer.get("type").unwrap() == "auth_ok" && answer.get("ttl").unwrap().as_u64().unwrap() >= 899,
+        "{answer}"
+    );
     demo.advance(60);
     assert_eq!(socket.says("hello").await, "server response: hello");
 }
@@ -164,7 +167,7 @@ async fn socket_says_who_it_is_in_its_first_message() {
 async fn route_says_how_long_the_credential_is_good() {
     let demo = Demo::start().await;
     let answer: Value = demo.get("/api/me", Some(&demo.bearer(600))).await.json().await.unwrap();
-    assert!((598..=600).contains(&answer["expires_in"].as_u64().unwrap()));
+    assert!((598..=600).contains(&answer.get("expires_in").unwrap().as_u64().unwrap()));
     let answer: Value = demo.get("/api/me", Some(BASIC)).await.json().await.unwrap();
     assert_eq!(answer.get("expires_in"), None);
 }
