@@ -43,6 +43,10 @@ mod websocket {}
 mod security {}
 #[doc = include_str!("../../docs/socketio.md")]
 mod socketio {}
+#[doc = include_str!("../../docs/tickets.md")]
+mod tickets {}
+#[doc = include_str!("../../docs/revocation.md")]
+mod revocation {}
 #[doc = include_str!("../../docs/remote-keys.md")]
 mod remote_keys {}
 #[doc = include_str!("../../docs/jwt.md")]
