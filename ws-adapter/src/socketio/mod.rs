@@ -42,35 +42,67 @@
 //! 4. A `sid` that is not there: 400 `unknown_session`. A transport that was opened with a credential takes requests of
 //!    the same principal only (403 `forbidden`; 401 without a credential). One that was opened without takes requests
 //!    without, and those of the principal that has connected over it.
+//! 5. A transport that is opened with a credential is entered into the registry of [`Connections`](crate::Connections),
+//!    and then it is asked once more whether the credential was revoked: 401 `revoked`. One more than its user may have:
+//!    429 `too_many_connections`. One that is opened without counts as pending: 429 where there are as many as may be, in
+//!    all or of one address.
 //!
 //! Every `CONNECT`, for each namespace:
 //!
 //! 1. A good `auth` is let in, and so is none over a transport that was opened with a credential. Where both are there,
 //!    and among all namespaces of a transport, the principals must be the same.
-//! 2. Anybody else is told one of these in the `message` of `connect_error`, and no handler runs:
+//! 2. The first that is good enters the transport into the registry, as one connection of its user; each further credential
+//!    is entered beside it. All are looked up there as above.
+//! 3. Anybody else is told one of these in the `message` of `connect_error`, and no handler runs:
 //!
 //! | Message | Means |
 //! |---|---|
 //! | `unauthorized:missing_credentials` | there was no credential |
 //! | `unauthorized:invalid_credentials` | it is wrong, or `auth` is no JSON object of at most 16 KiB |
 //! | `unauthorized:token_expired` | it was right once |
+//! | `unauthorized:revoked` | it was revoked |
 //! | `unauthorized:<code>` | the verify callback has said so, with a code of its own |
 //! | `forbidden` | it is right, but not for this namespace, or not for this transport |
+//! | `too_many_connections` | the user has as many as may be |
 //! | `unavailable` | a system failed; worth another try |
 //! | `Invalid namespace` | there is no such namespace; socketioxide says so, and no chain is asked |
 //!
+//! # Another credential over an open transport
+//!
+//! A client sends [`auth_refresh`](REFRESH_EVENT) in a namespace, with what its `auth` object would hold, and is answered
+//! `{"ok": true, "ttl": 900}` or `{"ok": false, "code": "invalid_credentials"}`. The chain of the namespace decides, as at
+//! `CONNECT`, with the transport [`InBand`](auth_core::Transport::InBand); the principal must be the same (`forbidden`).
+//! What is accepted takes the place of the namespace's evidence. Where the chain is that of the transport, it also takes
+//! the place of what the transport was opened with, and of the evidence of every namespace that lives by that. What is
+//! refused changes nothing. Three in a row close the transport. To present one while another is being looked at in the same
+//! namespace (`in_progress`) counts for that; an outage (`unavailable`) does not. After the end nothing is taken
+//! (`ended`): of a refresh and an expiry, one comes first.
+//!
+//! A minute before the end, or in the middle of a short life, every namespace gets the event
+//! [`auth_expiring`](EXPIRING_EVENT) with `{"ttl": 60}`; see [`expiry_notice`](crate::AuthLayer::expiry_notice).
+//!
 //! # The end of a connection
 //!
-//! The transport ends with the first of the credentials that were accepted over it. Its clients get the event
-//! [`auth_closed`](CLOSED_EVENT) with `{"reason": "token_expired"}` and are disconnected; then the transport is closed, a
-//! WebSocket with the codes of [`Close`](crate::Close): 4401 `token_expired`, 4408 `auth_timeout` without a good
-//! `CONNECT` in 10 s, 4403 `forbidden` after more than three, 1012 `restarting` when the server goes down. A transport whose
-//! client is in no namespace any more, whether it has left or was disconnected, is closed 10 to 20 s later, with 4408.
+//! The transport ends with the first of the credentials that it lives by: that of the transport, and those of the
+//! namespaces that its client is in. Its clients get the event [`auth_closed`](CLOSED_EVENT) with
+//! `{"reason": "token_expired"}` and are disconnected; then the transport is closed, a WebSocket with the codes of
+//! [`Close`](crate::Close), or those of [`CloseCodes::Iana`](crate::CloseCodes::Iana):
+//!
+//! | Close | Why |
+//! |---|---|
+//! | 4401 `token_expired` | the first of its credentials has ended |
+//! | 4401 `invalid_credentials` | three wrong ones were presented in a row |
+//! | 4403 `revoked` | one of its credentials was revoked |
+//! | 4403 `forbidden` | there were more than three `CONNECT`s |
+//! | 4408 `auth_timeout` | no good `CONNECT` in 10 s, or in no namespace for as long |
+//! | 4409 `superseded` | its user has opened one more than may be, and this was the oldest |
+//! | 1012 `restarting` | the server goes down: at once, or spread over the time that [`begin_over`](crate::Shutdown::begin_over) is given |
 //!
 //! # Limits
 //!
-//! [`SocketIoAuth`] has them all: 10 s to a good `CONNECT`, 1000 transports that wait for one, 3 `CONNECT`s to namespaces
-//! that there are, 16 KiB of `auth`, 64 KiB a message. WebSockets are opened over HTTP/1.1 only, as engine.io does.
+//! [`SocketIoAuth`] has 10 s to a good `CONNECT`, 3 `CONNECT`s to namespaces that there are, 16 KiB of `auth`, also in a
+//! refresh, 64 KiB a message. [`Connections`](crate::Connections) has 1000 transports that wait for a `CONNECT` in all, 50
+//! of one address, and what a user may have. WebSockets are opened over HTTP/1.1 only, as engine.io does.
 //!
 //! # Security
 //!
@@ -80,6 +112,10 @@
 //!   target out.
 //! - **Namespaces** that are added to a [`SocketIo`](socketioxide::SocketIo), which handlers can ask for, are open to
 //!   everybody. Add them to [`AuthSocketIo`].
+//! - **`auth_refresh`, `auth_closed` and `auth_expiring`** are ours. A handler that the application registers for the first
+//!   takes the place of ours.
+//! - **What stands in the opening request stays there.** A handler that reads `Authenticated<U>` from the extensions of
+//!   `req_parts` sees what the transport was opened with; [`SocketUser`] is what holds now.
 //! - **Polling asks the chain on every request.** A login is then checked, and its password hashed, on every request too:
 //!   prefer tokens, or let clients upgrade.
 
