@@ -121,6 +121,15 @@ mod tests {
     }
 
     #[test]
+    fn room_of_a_key_is_made_by_each_proof_that_ends() {
+        let replays = Replays::new(10, 2);
+        assert_eq!(replays.spend("a", "1", at(30), at(0)), Ok(()));
+        assert_eq!(replays.spend("a", "2", at(60), at(0)), Ok(()));
+        assert_eq!(replays.spend("a", "3", at(60), at(31)), Ok(()));
+        assert_eq!(replays.spend("a", "4", at(60), at(31)), Err(Spent::NoRoom));
+    }
+
+    #[test]
     fn memory_is_bounded_under_churn() {
         let replays = Replays::new(100, 100);
         for i in 0..10_000 {

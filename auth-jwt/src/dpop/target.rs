@@ -31,7 +31,7 @@ impl Base {
 
 /// Origin, normalised, and path, as it is written.
 fn split(url: &str) -> Option<(String, String)> {
-    let (url, _) = url.split_once('#').unwrap_or((url, ""));
+    // The parser leaves a fragment out.
     let uri: Uri = url.parse().ok()?;
     let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'))?;
     let (scheme, default_port) = match uri.scheme_str()? {

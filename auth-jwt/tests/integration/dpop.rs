@@ -257,7 +257,9 @@ fn proof_counts_within_its_window_either_way() {
     assert_eq!(proof_said(json!({}), json!({ "iat": 1e300 })), PROOF);
     assert_eq!(proof_said(json!({}), json!({ "exp": NOW })), PROOF);
     assert_eq!(proof_said(json!({}), json!({ "exp": NOW + 1, "nbf": NOW })), ACCEPTED);
+    assert_eq!(proof_said(json!({}), json!({ "nbf": NOW + 60 })), ACCEPTED);
     assert_eq!(proof_said(json!({}), json!({ "nbf": NOW + 61 })), PROOF);
+    assert_eq!(proof_said(json!({}), json!({ "nbf": NOW - 3600 })), ACCEPTED);
     assert!(dpop().window(Duration::from_secs(300)).is_ok() && dpop().window(Duration::from_secs(301)).is_err());
 }
 

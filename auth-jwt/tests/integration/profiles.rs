@@ -84,6 +84,14 @@ fn each_claim_of_the_access_token_is_required() {
 }
 
 #[test]
+fn issuer_is_required_also_where_none_is_configured() {
+    let access = || jwt().access_token().audience("chat");
+    assert_eq!(verdict(access(), &access_token(json!({}))), ACCEPTED);
+    assert_eq!(verdict(access(), &access_token(json!({ "iss": null }))), INVALID);
+    assert_eq!(verdict(jwt().id_token(CLIENT), &id_token(json!({ "iss": null }))), INVALID);
+}
+
+#[test]
 fn claims_of_the_access_token_have_their_types() {
     let wrong = [
         json!({ "client_id": 1 }),

@@ -85,6 +85,17 @@ fn document_has_the_public_halves_of_every_kind_and_nothing_else() {
 }
 
 #[test]
+fn key_that_signs_stands_first_and_the_others_keep_their_order() {
+    let keys = SigningKeys::new(pem(Algorithm::ES256).with_kid("a")).unwrap();
+    keys.add(pem(Algorithm::ES384).with_kid("b")).unwrap();
+    keys.add(pem(Algorithm::EdDSA).with_kid("c")).unwrap();
+    keys.activate("c").unwrap();
+    assert_eq!(keys.kids(), ["c", "a", "b"]);
+    keys.activate("c").unwrap();
+    assert_eq!(keys.kids(), ["c", "a", "b"], "again changes nothing");
+}
+
+#[test]
 fn document_may_be_kept_for_five_minutes() {
     let response = SigningKeys::new(pem(Algorithm::ES256)).unwrap().to_response();
     assert_eq!(response.status(), 200);
