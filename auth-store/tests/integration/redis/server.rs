@@ -2,7 +2,7 @@
 
 use std::{
     env, fs,
-    net::{Ipv4Addr, SocketAddr, TcpListener as FreePort},
+    net::{Ipv4Addr, SocketAddr, TcpListener as TcpProbe},
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
@@ -27,17 +27,15 @@ pub(crate) struct Server {
 impl Server {
     /// Starts one. `None` where Redis is not installed: the test says so and passes, and with `CI=true` it fails.
     pub(crate) async fn start() -> Option<Self> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
         if Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_err() {
             let why = "redis-server is not installed (Debian: apt-get install redis-server)";
             assert!(env::var_os("CI").is_none_or(|ci| ci != "true"), "{why}");
             eprintln!("skipped: {why}");
             return None;
         }
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let folder = env::temp_dir().join(format!("auth-store-{}-{count}", std::process::id()));
+        let port = free_port();
+        let folder = env::temp_dir().join(format!("auth-store-{}-{port}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        let port = FreePort::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
         let mut server = Self { port, folder, process: None };
         server.start_again().await;
         Some(server)
@@ -80,6 +78,15 @@ impl Drop for Server {
         self.kill();
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+/// A port that nobody gets while the server is down: no other test here, and no connection, since those have higher ones.
+fn free_port() -> u16 {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id().wrapping_mul(61);
+    let tries = (0..10_000).map(|_| 20_000 + first.wrapping_add(COUNT.fetch_add(1, Ordering::Relaxed)) % 10_000);
+    let is_free = |port: &u16| TcpProbe::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    tries.filter_map(|port| u16::try_from(port).ok()).find(is_free).unwrap()
 }
 
 /// A line to a server on which everything can be made to stand still, without anybody closing anything.
