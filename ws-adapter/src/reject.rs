@@ -1,6 +1,10 @@
-use auth_core::Refusal;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use auth_core::{Refusal, Transport};
 use bytes::Bytes;
 use http::{Response, request::Parts};
+
+use crate::telemetry;
 
 /// Makes the answer to a request that does not go on.
 ///
@@ -34,4 +38,18 @@ impl OnReject for DefaultOnReject {
     fn on_reject(&self, refusal: &Refusal, _: &Parts) -> Response<Bytes> {
         refusal.to_response().map(Bytes::from)
     }
+}
+
+/// The answer to `refusal`, whatever the hook makes of it.
+pub(crate) fn answer(hook: &dyn OnReject, refusal: Refusal, parts: &Parts, transport: Transport) -> Response<Bytes> {
+    telemetry::refused(transport, &refusal);
+    // A hook that panics must not take the connection down. OK to assert unwind safety: nothing of it is kept.
+    let made = catch_unwind(AssertUnwindSafe(|| hook.on_reject(&refusal, parts)));
+    let mut response = made.unwrap_or_else(|_| {
+        tracing::error!("the hook that makes refusals panicked");
+        DefaultOnReject.on_reject(&refusal, parts)
+    });
+    refusal.apply_to(&mut response);
+    response.extensions_mut().insert(refusal);
+    response
 }

@@ -4,7 +4,6 @@ use std::{
     fmt,
     future::Future,
     marker::PhantomData,
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -12,12 +11,12 @@ use std::{
 
 use auth_core::{Anonymous, Authenticated, Refusal, Requirement};
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, request::Parts};
+use http::{Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{DefaultOnReject, OnReject, ResponseBody};
+use crate::{DefaultOnReject, OnReject, ResponseBody, reject, transport::classify};
 
 /// Demands a scope of every request: 403 `insufficient_scope` without it. See [`RequireLayer`].
 ///
@@ -142,7 +141,11 @@ where
         let config = &self.layer.config;
         let state = match check::<U, B>(&config.requirement, &request) {
             Ok(()) => State::Serving { response: self.inner.call(request) },
-            Err(refusal) => State::Refused { response: Some(config.answer(refusal, &request.into_parts().0)) },
+            Err(refusal) => {
+                let (parts, _) = request.into_parts();
+                let response = reject::answer(&*config.on_reject, refusal, &parts, classify(&parts));
+                State::Refused { response: Some(response) }
+            }
         };
         RequireFuture { state }
     }
@@ -161,21 +164,6 @@ fn missing_layer<U>() -> Refusal {
         "a `RequireLayer` is for this user type, but no `AuthLayer` of such a chain is around it"
     );
     Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error")
-}
-
-impl Config {
-    fn answer(&self, refusal: Refusal, parts: &Parts) -> Response<Bytes> {
-        tracing::debug!(status = refusal.status().as_u16(), code = refusal.code(), "refused");
-        let hook = catch_unwind(AssertUnwindSafe(|| self.on_reject.on_reject(&refusal, parts)));
-        // A hook that panics must not take the connection down. OK to assert unwind safety: nothing of it is kept.
-        let mut response = hook.unwrap_or_else(|_| {
-            tracing::error!("the hook that makes refusals panicked");
-            DefaultOnReject.on_reject(&refusal, parts)
-        });
-        refusal.apply_to(&mut response);
-        response.extensions_mut().insert(refusal);
-        response
-    }
 }
 
 pin_project! {

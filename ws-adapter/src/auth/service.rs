@@ -2,7 +2,6 @@ use std::{
     fmt,
     future::Future,
     mem,
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -19,17 +18,16 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{ResponseBody, layer::Config};
-use crate::{
-    DefaultOnReject, OnReject as _,
-    origin::OriginVerdict,
-    payload::{self, Format},
-    strip, telemetry,
-    transport::classify,
-};
 #[cfg(feature = "axum")]
 use crate::{
     connections::Registration,
     socket::{Renewal, SocketContext, accept_then_close, refusal_of_revoked, without_credentials},
+};
+use crate::{
+    origin::OriginVerdict,
+    payload::{self, Format},
+    reject, strip,
+    transport::classify,
 };
 
 /// A service with a chain in front; made by [`AuthLayer`](crate::AuthLayer).
@@ -226,7 +224,7 @@ impl<U: Send + Sync + 'static> Config<U> {
         let mut refused = refused;
         #[cfg(feature = "axum")]
         if let Some(opened) = self.open_to_close(&mut refused).await {
-            telemetry::refused(refused.transport, &refused.refusal);
+            crate::telemetry::refused(refused.transport, &refused.refusal);
             return opened;
         }
         let Refused { parts, transport, refusal } = refused;
@@ -379,16 +377,7 @@ impl<U: Send + Sync + 'static> Config<U> {
     }
 
     pub(crate) fn answer(&self, refusal: Refusal, parts: &Parts, transport: Transport) -> Response<Bytes> {
-        telemetry::refused(transport, &refusal);
-        let hook = catch_unwind(AssertUnwindSafe(|| self.on_reject.on_reject(&refusal, parts)));
-        // A hook that panics must not take the connection down. OK to assert unwind safety: nothing of it is kept.
-        let mut response = hook.unwrap_or_else(|_| {
-            tracing::error!("the hook that makes refusals panicked");
-            DefaultOnReject.on_reject(&refusal, parts)
-        });
-        refusal.apply_to(&mut response);
-        response.extensions_mut().insert(refusal);
-        response
+        reject::answer(&*self.on_reject, refusal, parts, transport)
     }
 }
 
