@@ -57,7 +57,7 @@ say "a stranger's crate"
 cargo clippy --manifest-path consumer/Cargo.toml --target-dir target --all-targets --locked -- -D warnings
 cargo test --manifest-path consumer/Cargo.toml --target-dir target --locked
 
-say "a browser, and the npm client of Socket.IO"
+say "a browser, the npm client of Socket.IO, and an OpenID provider"
 bash e2e/run.sh
 
 say "licences"

@@ -1,22 +1,12 @@
 // The demo as a process of its own, on a free port.
 
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-const root = join(import.meta.dirname, "..", "..");
+import { build } from "./program.js";
 
 /** The program: of the environment, or freshly built. */
-function program() {
-  if (process.env.DEMO_BIN) return process.env.DEMO_BIN;
-  const options = { cwd: root, encoding: "utf8", maxBuffer: 1 << 26, stdio: ["ignore", "pipe", "inherit"] };
-  execFileSync("cargo", ["build", "--quiet", "--locked", "-p", "demo"], options);
-  const metadata = execFileSync("cargo", ["metadata", "--locked", "--no-deps", "--format-version", "1"], options);
-  const path = join(JSON.parse(metadata).target_directory, "debug", "demo");
-  if (!existsSync(path)) throw new Error(`the demo was built, but is not at ${path}`);
-  return path;
-}
+const program = () => process.env.DEMO_BIN || build(["-p", "demo"], "demo");
 
 /** Starts the demo with these flags; `{ url, pid, token(sub, ttl), stop() }`. */
 export async function startDemo(...flags) {
