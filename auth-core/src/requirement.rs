@@ -62,10 +62,10 @@ impl Requirement {
         self
     }
 
-    /// Demands that the user has logged in at most so long ago, inclusive; whole seconds count. A log-in that lies ahead,
-    /// by a clock that is off, has no age.
+    /// Demands that the user has logged in at most so long ago, inclusive; the client is told whole seconds. A log-in that
+    /// lies ahead, by a clock that is off, has no age.
     pub fn max_age(mut self, age: Duration) -> Self {
-        self.max_age = Some(Duration::from_secs(age.as_secs()));
+        self.max_age = Some(age);
         self
     }
 

@@ -92,10 +92,11 @@ async fn challenge_is_of_the_scheme_that_was_presented_where_the_strategy_has_se
 
 #[tokio::test]
 async fn challenge_of_a_nested_chain_is_kept() {
-    let chain = Chain::new().or(basic(Say::Absent)).or(Chain::new().or(jwt(Say::Accept)).map_user(|user| user));
+    let nested = Chain::new().or(jwt(Say::Absent)).or(dpop(Say::Accept)).map_user(|user| user);
+    let chain = Chain::new().or(basic(Say::Absent)).or(nested);
     let refusal = ask(&chain).await.unwrap().evidence().require_scope("a").unwrap_err();
     let [line] = &lines(&refusal)[..] else { panic!("one challenge") };
-    assert!(line.starts_with("Bearer "), "{line}");
+    assert!(line.starts_with("DPoP "), "{line}");
 }
 
 #[tokio::test]
