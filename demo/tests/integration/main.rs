@@ -1,6 +1,7 @@
 //! The demo as its users meet it: over TCP, and as a program.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod docs;
 mod http;
 mod program;
 mod readme;
