@@ -1,4 +1,9 @@
-//! No secret in what is printed.
+//! No secret in what is printed, and none in what is logged.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
 
 use auth_jwt::{Algorithm, HmacSecret, Jwt, KeySet, Signer, SigningKey, SigningKeys, VerifyingKey};
 use serde_json::{Value, json};
@@ -52,4 +57,100 @@ fn refusals_show_no_claim() {
         let refusal = present(jwt(), &token(&claims(more))).unwrap_err();
         assert!(!format!("{refusal:?} {:?}", refusal.to_response()).contains("MARKER"));
     }
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What is logged meanwhile, at every level.
+fn logged(f: impl FnOnce()) -> String {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+        .with_span_events(tracing_subscriber::fmt::format::FmtSpan::FULL)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    tracing::subscriber::with_default(subscriber, f);
+    let log = log.0.lock().unwrap().clone();
+    String::from_utf8(log).unwrap()
+}
+
+fn assert_clean(log: &str, token: &str) {
+    assert!(!log.contains("MARKER") && !log.contains(token), "{log}");
+    assert!(!token.split('.').any(|part| part.len() > 8 && log.contains(part)), "{log}");
+}
+
+#[test]
+fn logs_tell_why_a_token_is_refused_and_nothing_of_it() {
+    let access = || jwt().access_token().issuer(MARKER).audience(MARKER);
+    let cases = [
+        (jwt(), json!({ "sub": 1, "x": MARKER }), "must be a text"),
+        (jwt(), json!({ "aud": MARKER }), "audience"),
+        (jwt(), json!({ "exp": 1, "x": MARKER }), "past its end"),
+        (jwt().issuer("other"), json!({ "iss": MARKER }), "another issuer"),
+        (jwt(), json!({ "cnf": { "jkt": MARKER } }), "possession"),
+        (jwt().nonce("other"), json!({ "nonce": MARKER }), "nonce"),
+        (
+            jwt().id_token("other"),
+            json!({ "iss": MARKER, "aud": "other", "iat": NOW, "azp": MARKER }),
+            "another client",
+        ),
+        (access(), json!({ "iss": MARKER, "aud": MARKER }), "another type"),
+    ];
+    for (jwt, more, reason) in cases {
+        let token = token(&claims(more));
+        let log = logged(|| drop(present(jwt, &token).unwrap_err()));
+        assert!(log.contains(reason), "{reason}: {log}");
+        assert_clean(&log, &token);
+    }
+}
+
+#[test]
+fn logs_tell_that_a_scope_is_missing_and_not_which_there_are() {
+    let token = token(&claims(json!({ "scope": MARKER, "acr": MARKER, "auth_time": NOW })));
+    let user = present(jwt(), &token).unwrap();
+    let log = logged(|| drop(user.evidence().require_scope("chat:write").unwrap_err()));
+    assert!(log.contains("scopes that are required"), "{log}");
+    assert_clean(&log, &token);
+    assert!(!format!("{:?}", user.evidence()).contains("MARKER"));
+}
+
+#[cfg(feature = "dpop")]
+#[test]
+fn logs_tell_why_a_proof_is_refused_and_nothing_of_it() {
+    use auth_core::ManualClock;
+    use auth_jwt::{Dpop, DpopKey};
+
+    let pem = include_bytes!("../keys/p256.pem");
+    let key = DpopKey::new(SigningKey::from_pem(Algorithm::ES256, pem).unwrap()).unwrap();
+    let key = key.clock(ManualClock::new(now()));
+    let token = token(&claims(json!({ "x": MARKER, "cnf": { "jkt": key.thumbprint() } })));
+    let asked = |url: &str, room: usize| {
+        let jwt = jwt().dpop(Dpop::new("https://api.example").unwrap().max_proofs(room, room));
+        let proof = key.proof("GET", url, &token).unwrap();
+        let authorization = format!("DPoP {token}");
+        let request = http::Request::builder().header("authorization", authorization).header("dpop", proof.expose());
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        let log = logged(|| drop(ask(jwt.verify(accept), &parts)));
+        assert_clean(&log, proof.expose());
+        assert_clean(&log, &token);
+        assert!(!log.contains(key.thumbprint()), "{log}");
+        log
+    };
+    assert!(asked(&format!("https://api.example/{MARKER}"), 9).contains("another URL"));
+    assert!(asked("https://api.example/", 0).contains("no room"));
+    assert!(asked("https://api.example/", 9).contains("accepted"));
 }
