@@ -1,10 +1,13 @@
 //! The registry: what of it is revoked, counted, limited and closed.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use auth_core::{PrincipalId, Revocation};
+use auth_core::{
+    BoxError, Evidence, PrincipalId, Revocation, RevocationCheck, RevocationFeed, RevocationListener, async_trait,
+};
 use futures_util::future::join_all;
 use socketioxide::{extract::SocketRef, handler::ConnectHandler as _};
+use tokio::sync::Semaphore;
 use ws_adapter::{Close, Connections, Overflow};
 
 use crate::{
@@ -195,7 +198,8 @@ async fn newer_connection_takes_the_place_of_the_oldest() {
     assert_eq!(packets, [r#"42["auth_closed",{"reason":"superseded"}]"#, "41"]);
     let _fourth = Polling::open(&app, &[("authorization", &bearer_of("ann"))]).await.unwrap();
     assert_eq!(second.end().await.1, close(4409, "superseded"));
-    third.echoes("hi", "ann: hi").await;
+    let _fifth = Socket::open(&app, &[("authorization", &bearer_of("ann"))]).await.unwrap();
+    assert_eq!(third.end().await.1, close(4409, "superseded"));
     eventually(|| connections.count_of(&ann()) == 2).await;
 }
 
@@ -228,6 +232,61 @@ async fn credential_of_a_namespace_that_was_left_holds_no_more() {
     socket.echoes("still here", "admin: still here").await;
     feed.revoke(Revocation::credential("", "one"));
     assert_eq!(socket.end().await.1, close(4403, "revoked"));
+}
+
+/// A store that has looked, and takes its time to say what it has seen.
+#[derive(Clone)]
+struct Late {
+    feed: Feed,
+    turns: Arc<Semaphore>,
+}
+
+#[async_trait]
+impl RevocationCheck for Late {
+    async fn is_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError> {
+        let answer = self.feed.is_revoked(evidence).await;
+        self.turns.acquire().await?.forget();
+        answer
+    }
+}
+
+#[async_trait]
+impl RevocationFeed for Late {
+    async fn listen(&self) -> Box<dyn RevocationListener> {
+        self.feed.listen().await
+    }
+}
+
+#[tokio::test]
+async fn revocation_that_comes_after_the_look_finds_the_transport_in_the_registry() {
+    let (connections, feed) = (Connections::new(), Feed::new());
+    let late = Late { feed: feed.clone(), turns: Arc::new(Semaphore::new(0)) };
+    connections.follow(late.clone());
+    feed.is_followed().await;
+    let app = app_in(&connections).await;
+
+    let mut socket = Socket::open(&app, &[]).await.unwrap();
+    socket.send(&format!("40{}", auth_with_id("ann", 60, "one"))).await;
+    eventually(|| feed.asked() == 1).await;
+    feed.revoke(Revocation::credential("", "one"));
+    late.turns.add_permits(1);
+    assert_eq!(socket.end().await.1, close(4403, "revoked"));
+
+    let header = format!("Bearer {}", token_with_id("ann", 60, "other"));
+    let opening = tokio::spawn({
+        let addr = app.server.addr;
+        async move {
+            let target = "/socket.io/?EIO=4&transport=websocket";
+            Socket::handshake(addr, target, &[("authorization", &header)]).await
+        }
+    });
+    eventually(|| feed.asked() == 2).await;
+    feed.revoke(Revocation::credential("", "other"));
+    late.turns.add_permits(1);
+    let (mut opened, _) = opening.await.unwrap().unwrap();
+    assert_eq!(opened.end().await.1, close(4403, "revoked"));
+    assert_eq!(app.calls.count(), 0);
+    nothing_is_left(&app, &connections).await;
 }
 
 const ROUNDS: usize = 1000;

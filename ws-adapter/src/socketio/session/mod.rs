@@ -1,3 +1,8 @@
+mod presence;
+mod renewal;
+#[cfg(test)]
+mod tests;
+
 use std::{
     fmt,
     sync::{
@@ -9,7 +14,7 @@ use std::{
 
 use auth_core::{Authenticated, Evidence, PrincipalId};
 use http::request::Parts;
-use socketioxide::{SocketIo, extract::SocketRef, socket::Sid};
+use socketioxide::socket::Sid;
 use tokio::sync::{Notify, watch};
 
 use super::{
@@ -22,12 +27,6 @@ use crate::{
     origin::OriginVerdict,
     telemetry::{self, Gauge},
 };
-
-/// How many times as long as without a namespace it is until the next look at a transport with one. A namespace that is
-/// left tells so, unless a handler keeps what belongs to it.
-const RARELY: u32 = 30;
-/// How many wrong credentials in a row may be presented in order to take the place of another.
-const MAX_FAILURES: u8 = 3;
 
 /// One engine.io transport, from its opening to its end: whose it is, who was let into which namespace, and until when.
 ///
@@ -240,55 +239,6 @@ impl Session {
         self.life().users.get(namespace)?.user().cloned()
     }
 
-    /// A `CONNECT` was good: the transport lives until the first of its credentials ends.
-    pub(super) fn connected(&self, sid: Sid) {
-        let _ = self.sid.set(sid);
-        let now = self.now();
-        let settled = self.change_and_tell(|life| {
-            life.look_at = now.checked_add(self.patience.saturating_mul(RARELY));
-            life.connected = true;
-            life.pending.take()
-        });
-        drop(settled);
-        self.opened();
-    }
-
-    /// A namespace may have been left.
-    pub(super) fn left(&self) {
-        let soon = self.now().checked_add(self.patience);
-        self.change_and_tell(|life| {
-            if life.connected {
-                life.connected = false;
-                life.look_at = life.look_at.into_iter().chain(soon).min();
-            }
-        });
-    }
-
-    /// Looks whether the client is in a namespace, and tells whether the transport may go on.
-    pub(super) fn look(&self, io: &SocketIo) -> bool {
-        let all: Vec<_> = self.life().users.iter().map(|(name, held)| (name.clone(), held.number)).collect();
-        let is_in = |name: &str| self.socket(io, name).is_some_and(|socket| socket.connected());
-        let (there, left): (Vec<_>, Vec<_>) = all.into_iter().partition(|(name, _)| is_in(name));
-        let now = self.now();
-        self.change_and_tell(|life| {
-            let is_in = !there.is_empty();
-            let goes_on = is_in || life.connected;
-            life.connected = is_in;
-            let wait = if is_in { self.patience.saturating_mul(RARELY) } else { self.patience };
-            life.look_at = now.checked_add(wait);
-            // Whoever is in none may be on the way into one.
-            for (name, number) in left.into_iter().filter(|_| is_in) {
-                if life.users.get(&name).is_some_and(|held| held.number == number)
-                    && let Some(held) = life.users.remove(&name)
-                {
-                    life.drop_credential(&held);
-                }
-            }
-            life.plan_notice(self.notice, now);
-            goes_on
-        })
-    }
-
     /// When it ends, if the client is to be told by now that this is near.
     pub(super) fn take_notice(&self) -> Option<SystemTime> {
         let now = self.now();
@@ -296,72 +246,6 @@ impl Session {
             life.notice.at.take_if(|at| *at <= now)?;
             // Where the clock has jumped over both, there is nothing left to do about it.
             life.ends_at().filter(|end| *end > now)
-        })
-    }
-
-    // A credential in the place of another.
-
-    /// Begins to look at one for a namespace. One at a time is.
-    pub(super) fn begin_refresh(&self, namespace: &str, number: u64) -> Result<(), NotNow> {
-        let now = self.now();
-        self.change(|life| {
-            if life.is_over(now) {
-                return Err(NotNow::Ended);
-            }
-            let held = life.users.get_mut(namespace).filter(|held| held.number == number).ok_or(NotNow::Ended)?;
-            if std::mem::replace(&mut held.refreshing, true) { Err(NotNow::InProgress) } else { Ok(()) }
-        })
-    }
-
-    /// Ends it: the evidence of the namespace is another one from now on, unless the session has ended meanwhile. Where
-    /// the chain is that of the transport, so is the transport's own, and that of every namespace which lives by it.
-    /// Gives the end of the session.
-    pub(super) fn swap<U: Send + Sync + 'static>(
-        &self,
-        (namespace, number): (&str, u64),
-        user: &Authenticated<U>,
-        entry: Entry,
-        is_chain_of_transport: bool,
-    ) -> Result<Option<SystemTime>, NotNow> {
-        let now = self.now();
-        // What is not taken leaves the registry outside of the lock.
-        let mut entry = Some(entry);
-        self.change_and_tell(|life| {
-            if life.is_over(now) {
-                return Err(NotNow::Ended);
-            }
-            let Life { opened_by, users, .. } = life;
-            let held = users.get_mut(namespace).filter(|held| held.number == number).ok_or(NotNow::Ended)?;
-            let credential = entry.take().map(Entry::hold).ok_or(NotNow::Ended)?;
-            let opened_by = opened_by.as_mut().filter(|_| is_chain_of_transport);
-            let of_transport = opened_by.is_some();
-            let mut old = vec![held.renew(user, &credential, of_transport)];
-            if let Some(opened_by) = opened_by {
-                old.push(opened_by.renew(user, &credential, false));
-                let others = users.values_mut().filter(|held| held.of_transport && held.number != number);
-                others.for_each(|held| drop(held.renew(user, &credential, true)));
-            }
-            old.iter().for_each(|old| life.drop_credential(old));
-            life.failures = 0;
-            life.plan_notice(self.notice, now);
-            Ok(life.ends_at())
-        })
-    }
-
-    /// Ends it without another credential.
-    pub(super) fn keep_old(&self, namespace: &str, number: u64) {
-        self.change(|life| {
-            if let Some(held) = life.users.get_mut(namespace).filter(|held| held.number == number) {
-                held.refreshing = false;
-            }
-        });
-    }
-
-    /// A credential was wrong; tells whether that was one too many.
-    pub(super) fn count_failure(&self) -> bool {
-        self.change(|life| {
-            life.failures = life.failures.saturating_add(1);
-            life.failures >= MAX_FAILURES
         })
     }
 
@@ -444,16 +328,6 @@ impl Session {
 
     pub(super) fn set_sid(&self, sid: Sid) {
         let _ = self.sid.set(sid);
-    }
-
-    /// The Socket.IO connections over this transport.
-    pub(super) fn sockets(&self, io: &SocketIo) -> Vec<SocketRef> {
-        let namespaces: Vec<_> = self.life().users.keys().cloned().collect();
-        namespaces.iter().filter_map(|namespace| self.socket(io, namespace)).collect()
-    }
-
-    fn socket(&self, io: &SocketIo, namespace: &str) -> Option<SocketRef> {
-        io.of(namespace)?.get_socket(self.sid()?)
     }
 
     /// Changes what nobody waits for.

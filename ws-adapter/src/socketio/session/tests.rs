@@ -1,0 +1,77 @@
+use std::convert::Infallible;
+
+use auth_basic::{Basic, BasicLogin};
+use auth_core::{AuthRequest, Chain, ManualClock, Outcome, Principal, Transport};
+use http::Request;
+
+use super::*;
+
+struct User;
+
+impl Principal for User {
+    fn principal_id(&self) -> PrincipalId {
+        PrincipalId::new("", "ann")
+    }
+}
+
+const START: SystemTime = SystemTime::UNIX_EPOCH;
+
+fn at(secs: u64) -> SystemTime {
+    START + Duration::from_secs(secs)
+}
+
+async fn user_until(end: SystemTime) -> Authenticated<User> {
+    let basic = Basic::new("test").verify(|_: BasicLogin| async { Ok::<_, Infallible>(Some(User)) });
+    let chain = Chain::new().or(basic).and_then(move |accept| Ok(Outcome::Accept(accept.expires_at(end))));
+    let request = Request::get("/").header("authorization", "Basic YW5uOng=").body(()).unwrap();
+    let (parts, ()) = request.into_parts();
+    chain.identified().authenticate(&AuthRequest::new(&parts, Transport::Http, START)).await.unwrap()
+}
+
+fn session(clock: &ManualClock) -> Arc<Session> {
+    let timer: Arc<dyn Timer> = Arc::new(clock.clone());
+    let wait = Duration::from_secs(10);
+    let settings = Settings { sessions: &Sessions::default(), timer: &timer, patience: wait, notice: wait };
+    Arc::new(Session::new(&settings, OriginVerdict::Allowed, None).unwrap())
+}
+
+#[tokio::test]
+async fn alarm_of_an_end_that_has_moved_ends_nothing_and_after_the_new_one_nothing_is_taken() {
+    let (clock, connections) = (ManualClock::new(START), Connections::new());
+    let session = session(&clock);
+    let (short, long) = (user_until(at(60)).await, user_until(at(900)).await);
+    let number = session.admit("/", &short, Some(session.enter(&connections, &short).unwrap())).unwrap();
+
+    session.begin_refresh("/", number).unwrap();
+    let entry = session.enter(&connections, &long).unwrap();
+    assert_eq!(session.swap(("/", number), &long, entry, true), Ok(Some(at(900))));
+    clock.advance(Duration::from_secs(60));
+    assert!(!session.end_if_expired());
+
+    session.begin_refresh("/", number).unwrap();
+    let entry = session.enter(&connections, &long).unwrap();
+    clock.advance(Duration::from_secs(840));
+    assert_eq!(session.swap(("/", number), &long, entry, true), Err(NotNow::Ended));
+    assert_eq!(session.begin_refresh("/", number), Err(NotNow::Ended));
+    assert!(session.admit("/other", &long, Some(session.enter(&connections, &long).unwrap())).is_none());
+    assert_eq!(connections.count(), 1);
+    assert!(session.end_if_expired());
+    assert_eq!(session.enter(&connections, &long).err(), Some(NotNow::Ended));
+    assert_eq!(connections.entries(), [0; 3]);
+}
+
+#[tokio::test]
+async fn namespace_of_the_transport_is_let_in_by_what_the_transport_lives_by_at_that_moment() {
+    let (clock, connections) = (ManualClock::new(START), Connections::new());
+    let session = session(&clock);
+    let (short, long) = (user_until(at(60)).await, user_until(at(900)).await);
+    session.open_by(&short, session.enter(&connections, &short).unwrap());
+    let number = session.admit("/", &short, None).unwrap();
+    session.begin_refresh("/", number).unwrap();
+    session.swap(("/", number), &long, session.enter(&connections, &long).unwrap(), true).unwrap();
+    // It was asked about before the refresh.
+    session.admit("/other", &short, None).unwrap();
+    let of_other = session.user::<User>("/other").unwrap();
+    assert_eq!(of_other.evidence().expires_at(), Some(at(900)));
+    assert_eq!(session.life().ends_at(), Some(at(900)));
+}
