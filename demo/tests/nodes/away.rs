@@ -1,0 +1,60 @@
+//! One node cannot reach Redis, and the other revokes.
+
+use std::time::{Duration, Instant};
+
+use crate::{
+    line::{Line, State},
+    program::*,
+    redis::Server,
+    socket::*,
+};
+
+/// How long after its line is back a node may take to enforce what was revoked meanwhile.
+const AT_MOST: Duration = Duration::from_secs(30);
+
+async fn what_was_revoked_meanwhile_is_enforced(while_away: State) {
+    let Some(redis) = Server::start().await else { return };
+    let url = redis.url();
+    let line = Line::to(url.trim_start_matches("redis://").trim_end_matches('/').parse().unwrap()).await;
+    let near = Program::start(&["--redis", &url]);
+    let far = Program::start(&["--redis", &format!("redis://{}/", line.addr)]);
+    let (revoked_one, guest) = (token(ADMIN), token(GUEST));
+    let mut sockets =
+        [Socket::open(far.addr, &revoked_one).await.unwrap(), Socket::socket_io(far.addr, &revoked_one).await];
+    let mut guests = Socket::open(far.addr, &guest).await.unwrap();
+
+    line.set(while_away);
+    // The first call finds out; whatever comes, nobody is let in.
+    for token in [&revoked_one, &guest] {
+        let refused = me(far.addr, token).await;
+        assert_eq!((refused.status, refused.says_when_to_retry), (503, true));
+    }
+    assert_eq!(log_out(near.addr, &revoked_one).await.status, 200);
+    for refused in [me(far.addr, &revoked_one).await, Socket::open(far.addr, &revoked_one).await.unwrap_err()] {
+        assert_eq!((refused.status, refused.says_when_to_retry), (503, true));
+        assert!(refused.took < Duration::from_secs(3), "{refused:?}");
+    }
+    assert!(sockets[0].echoes().await && sockets[1].echoes_events().await, "it has not heard of it");
+
+    line.set(State::Flows);
+    let back = Instant::now();
+    for socket in &mut sockets {
+        assert_eq!(socket.closed().await, revoked());
+    }
+    let took = back.elapsed();
+    eprintln!("{while_away:?}: enforced {took:?} after the line was back");
+    assert!(took <= AT_MOST, "{took:?}");
+    assert_eq!(me(far.addr, &revoked_one).await.status, 401);
+    assert_eq!(me(far.addr, &guest).await.status, 200);
+    assert!(guests.echoes().await, "what was not revoked stays");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_revoked_while_a_node_had_no_redis_is_enforced_within_30_s_of_its_return() {
+    what_was_revoked_meanwhile_is_enforced(State::Breaks).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_revoked_while_a_node_heard_nothing_is_enforced_within_30_s_of_its_return() {
+    what_was_revoked_meanwhile_is_enforced(State::StandsStill).await;
+}

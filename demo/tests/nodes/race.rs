@@ -1,0 +1,46 @@
+//! A log-out on one node beside a handshake on the other.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, stream};
+
+use crate::{Nodes, program::*, socket::*};
+
+const ROUNDS: u64 = 200;
+
+/// Whatever comes first, no socket is left of a token that is logged out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn logout_on_one_node_beside_a_handshake_on_the_other_leaves_no_socket_in_200_rounds() {
+    let Some(Nodes { one, two, redis: _redis }) = Nodes::start().await else { return };
+    let (one, two) = (one.addr, two.addr);
+    let round = async |round: u64| {
+        let token = token(ADMIN);
+        // The one first by up to 20 ms, or the other, or both at once.
+        let pause = |forward: u64| Duration::from_micros(500 * forward.saturating_sub(40));
+        let (logout_after, handshake_after) = (pause(round % 81), pause(80 - round % 81));
+        let logout = {
+            let token = token.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(logout_after).await;
+                log_out(one, &token).await.status
+            })
+        };
+        tokio::time::sleep(handshake_after).await;
+        let opened = Socket::open(two, &token).await;
+        assert_eq!(logout.await.unwrap(), 200);
+        match opened {
+            Ok(mut socket) => {
+                assert_eq!(socket.closed().await, revoked(), "round {round}");
+                true
+            }
+            Err(refused) => {
+                assert!(refused.status == 401 && refused.body.contains("revoked"), "round {round}: {refused:?}");
+                false
+            }
+        }
+    };
+    let opened: Vec<bool> = stream::iter(0..ROUNDS).map(round).buffer_unordered(2).collect().await;
+    let closed = opened.iter().filter(|opened| **opened).count();
+    eprintln!("{closed} of {ROUNDS} were opened and closed, the others refused");
+    assert!(closed > 0 && closed < opened.len(), "only one side ever came first: {closed}");
+}
