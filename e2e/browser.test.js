@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 
 import { startBrowser } from "./lib/chromium.js";
 import { startDemo } from "./lib/demo.js";
@@ -23,12 +23,12 @@ after(async () => {
 });
 
 /** The demo's page, with this tab chosen. */
-async function open(tab) {
+async function open(tab, url = demo.url) {
   const page = await browser.newPage();
   page.setDefaultTimeout(8000);
   const errors = [];
   page.on("pageerror", (error) => errors.push(String(error)));
-  await page.goto(demo.url);
+  await page.goto(url);
   await page.click(`#tab-${tab}`);
   assert.equal(await page.textContent("#state"), "idle");
   return { page, errors };
@@ -44,6 +44,38 @@ async function says(page, text) {
   await page.click("#send");
   await page.getByText(`← server response: ${text}`, { exact: true }).waitFor();
 }
+
+/** Chooses a login. */
+async function logsIn(page, username = "admin", password = "password") {
+  await page.check("input[value=basic]");
+  await page.fill("#username", username);
+  await page.fill("#password", password);
+}
+
+/** The state of a connection that is open, in each tab. */
+const OPEN = { websocket: "open", socketio: "connected" };
+
+async function connect(page, tab) {
+  await page.click("#connect");
+  await state(page, OPEN[tab]);
+}
+
+/** What the log says, once it says this. */
+async function logged(page, text) {
+  await page.locator("#log li", { hasText: text }).first().waitFor();
+  return page.textContent("#log");
+}
+
+/** In seconds; `Infinity` if the open connection never ends. */
+async function left(page) {
+  const text = await page.textContent("#left");
+  if (text === "never ends") return Infinity;
+  const [, minutes, seconds] = /^(\d+):(\d\d) left$/.exec(text) ?? assert.fail(`no time left: ${text}`);
+  return 60 * minutes + Number(seconds);
+}
+
+/** Once the clock is past this instant, in milliseconds. */
+const past = (page, end) => page.waitForFunction((end) => Date.now() > end, end, { timeout: 20_000 });
 
 test("the page loads nothing from elsewhere", async () => {
   const page = await browser.newPage();
@@ -151,6 +183,359 @@ describe("WebSocket in the page", () => {
     assert.match(await page.textContent("#log"), /socket closed: 4401 token_expired/);
     await page.close();
   });
+});
+
+describe("WebSocket in the page, by other ways", () => {
+  for (const who of ["token", "basic"]) {
+    test(`a ticket that is bought with ${who} opens one socket and no second, and is in no log`, async () => {
+      const { page, errors } = await open("websocket");
+      await page.check(`input[value=${who}]`);
+      await page.selectOption("#carrier", "ticket");
+      const opening = page.waitForEvent("websocket");
+      await connect(page, "websocket");
+      const url = (await opening).url();
+      const ticket = new URL(url).searchParams.get("ticket");
+      assert.match(ticket, /^[\w-]{43}$/);
+      await says(page, "hello");
+      const log = await logged(page, 'POST /api/ws-ticket → 200 {"ticket":"…","expires_in":30}');
+      assert.ok(!log.includes(ticket));
+
+      const again = await page.evaluate((url) => new Promise((resolve) => {
+        const socket = new WebSocket(url);
+        socket.onopen = () => resolve("open");
+        socket.onclose = () => resolve("refused");
+      }), url);
+      assert.equal(again, "refused");
+      assert.deepEqual(errors, []);
+      await page.close();
+    });
+  }
+
+  test("a new ticket is bought for every connection", async () => {
+    const { page } = await open("websocket");
+    await page.selectOption("#carrier", "ticket");
+    const tickets = new Set();
+    page.on("websocket", (socket) => tickets.add(socket.url()));
+    for (let round = 0; round < 2; round++) {
+      await connect(page, "websocket");
+      await page.click("#disconnect");
+      await state(page, "closed");
+    }
+    assert.equal(tickets.size, 2);
+    await page.close();
+  });
+
+  for (const [who, shown] of [["nothing", "missing_credentials"], ["basic", "invalid_credentials"]]) {
+    test(`who has no ticket, with ${who}, opens no socket`, async () => {
+      const { page } = await open("websocket");
+      if (who === "basic") await logsIn(page, "admin", "guess");
+      else await page.check("input[value=nothing]");
+      await page.selectOption("#carrier", "ticket");
+      let sockets = 0;
+      page.on("websocket", () => { sockets += 1; });
+      await page.click("#connect");
+      await state(page, "refused");
+      await logged(page, `POST /api/ws-ticket → 401 ${shown}`);
+      assert.equal(sockets, 0);
+      await page.close();
+    });
+  }
+
+  for (const who of ["token", "basic"]) {
+    test(`a first message with ${who} is in, and no chat`, async () => {
+      const { page, errors } = await open("websocket");
+      await page.check(`input[value=${who}]`);
+      await page.selectOption("#carrier", "message");
+      await connect(page, "websocket");
+      await says(page, "hello");
+      assert.equal(await left(page), Infinity);
+      const scheme = who === "token" ? "Bearer" : "Basic";
+      const log = await logged(page, 'auth.v1 ← {"type":"auth_ok"}');
+      assert.ok(log.includes(`auth.v1 → {"type":"auth","scheme":"${scheme}","credentials":"…"}`), log);
+      assert.equal(await page.locator("#log li", { hasText: /^[\d:]+[←→]/ }).count(), 2, "hello, and its answer");
+      assert.deepEqual(errors, []);
+      await page.close();
+    });
+  }
+
+  test("a first message with a wrong password closes the socket with 4401", async () => {
+    const { page } = await open("websocket");
+    await logsIn(page, "admin", "guess");
+    await page.selectOption("#carrier", "message");
+    await page.click("#connect");
+    await state(page, "refused");
+    await logged(page, "socket closed: 4401 invalid_credentials");
+    await page.close();
+  });
+
+  test("nobody, who has no first message, waits until the socket is closed with 4408", async () => {
+    const { page } = await open("websocket");
+    await page.check("input[value=nothing]");
+    await page.selectOption("#carrier", "message");
+    await page.click("#connect");
+    await logged(page, "socket open");
+    assert.equal(await page.textContent("#state"), "connecting");
+    // The deadline is 10 s.
+    await page.waitForSelector("#state.refused", { timeout: 20_000 });
+    await logged(page, "socket closed: 4408 auth_timeout");
+    await page.close();
+  });
+
+  test("Basic in a subprotocol is not tried, and the page says what to do", async () => {
+    const { page } = await open("websocket");
+    await page.check("input[value=basic]");
+    await page.click("#connect");
+    await logged(page, "Choose a ticket or the first message");
+    await state(page, "idle");
+    await page.close();
+  });
+});
+
+describe("the time that is left, in the page", () => {
+  for (const tab of ["websocket", "socketio"]) {
+    test(`${tab}: the tutorial's token never ends, and what is closed has no time left`, async () => {
+      const { page } = await open(tab);
+      await connect(page, tab);
+      assert.equal(await left(page), Infinity);
+      await page.click("#disconnect");
+      await state(page, "closed");
+      assert.equal(await page.textContent("#left"), "");
+      await page.close();
+    });
+
+    test(`${tab}: it counts down`, async () => {
+      const { page } = await open(tab);
+      await page.fill("#token", demo.token("1001", 100));
+      await connect(page, tab);
+      const first = await left(page);
+      assert.ok(first > 60 && first <= 100, `${first} s`);
+      await page.waitForFunction((text) => element("left").textContent !== text, await page.textContent("#left"));
+      assert.ok(await left(page) < first);
+      await page.close();
+    });
+
+    test(`${tab}: a refresh moves it, and the connection outlives its first token`, async () => {
+      const { page, errors } = await open(tab);
+      const old = demo.token("1001", 8);
+      const end = Date.now() + 8500;
+      await page.fill("#token", old);
+      await connect(page, tab);
+      await page.locator("#log li", { hasText: "auth_expiring" }).waitFor();
+      assert.ok(await left(page) <= 4);
+
+      await page.click("#refresh");
+      await logged(page, "the connection lives by the fresh token now");
+      assert.ok(await left(page) > 890);
+      const log = await page.textContent("#log");
+      const answer = { websocket: 'auth.v1 ← {"type":"auth_ok","ttl":', socketio: 'auth_refresh ← {"ok":true,"ttl":' };
+      assert.ok(log.includes(answer[tab]), log);
+      const fresh = await page.inputValue("#token");
+      assert.notEqual(fresh, old);
+      assert.ok(!log.includes(fresh));
+
+      await past(page, end);
+      await says(page, "still here");
+      assert.equal(await page.locator("#log li", { hasText: /^[\d:]+[←→]/ }).count(), 2, "no chat but that");
+      assert.deepEqual(errors, []);
+      await page.close();
+    });
+
+    test(`${tab}: another user's token is refused, and the one before holds on`, async () => {
+      const { page } = await open(tab);
+      await page.fill("#token", demo.token("1001", 100));
+      await connect(page, tab);
+      await logsIn(page, "guest");
+      await page.click("#refresh");
+      await logged(page, { websocket: '"code":"forbidden"', socketio: '"ok":false' }[tab]);
+      assert.ok(await left(page) <= 100);
+      await says(page, "still here");
+      await page.close();
+    });
+  }
+
+  test("socketio: polling goes on with the fresh token, where it brings one in every request", async () => {
+    const { page } = await open("socketio");
+    await page.selectOption("#place", "headers");
+    await page.selectOption("#transport", "polling");
+    await page.fill("#token", demo.token("1001", 8));
+    const end = Date.now() + 8500;
+    await connect(page, "socketio");
+    await page.click("#refresh");
+    await logged(page, "the connection lives by the fresh token now");
+    await past(page, end);
+    const polled = page.waitForRequest((request) => request.method() === "POST" && request.url().includes("/socket.io/"));
+    await says(page, "still here");
+    assert.equal((await polled).headers().authorization, `Bearer ${await page.inputValue("#token")}`);
+    await page.close();
+  });
+
+  test("a wrong password gets no fresh token, and nothing is presented", async () => {
+    const { page } = await open("websocket");
+    await connect(page, "websocket");
+    await logsIn(page, "admin", "guess");
+    await page.click("#refresh");
+    const log = await logged(page, "POST /api/token → 401");
+    assert.ok(!log.includes("auth.v1 →"), log);
+    await state(page, "open");
+    await page.close();
+  });
+});
+
+describe("a log-out in the page", () => {
+  /** A page with the token that was given out to another page. */
+  async function openWith(tab, token) {
+    const { page } = await open(tab);
+    await page.fill("#token", token);
+    await connect(page, tab);
+    return page;
+  }
+
+  /** A page of the other user, who is in by a first message. */
+  async function guest(url = demo.url) {
+    const { page } = await open("websocket", url);
+    await logsIn(page, "guest");
+    await page.selectOption("#carrier", "message");
+    await connect(page, "websocket");
+    return page;
+  }
+
+  const CLOSED = { websocket: "socket closed: 4403 revoked", socketio: "disconnected: revoked" };
+
+  for (const [tab, second] of [["websocket", "socketio"], ["socketio", "websocket"]]) {
+    test(`closes what its token has opened, in ${tab} and in ${second} of a second page, and nothing else`, async () => {
+      const token = demo.token("1001", 600);
+      const pages = { own: await openWith(tab, token), second: await openWith(second, token) };
+      const others = [await openWith(tab, demo.token("1001", 600)), await guest()];
+      await pages.own.click("#log-out");
+      await logged(pages.own, 'POST /api/logout → 200 {"revoked":"token"}');
+      await state(pages.own, "revoked");
+      await state(pages.second, "revoked");
+      await logged(pages.own, CLOSED[tab]);
+      await logged(pages.second, CLOSED[second]);
+      for (const other of others) await says(other, "still here");
+
+      await pages.own.click("#connect");
+      await state(pages.own, "refused");
+      for (const page of [...Object.values(pages), ...others]) await page.close();
+    });
+  }
+
+  test("closes what a ticket has opened that was bought with the token", async () => {
+    const { page } = await open("websocket");
+    await page.fill("#token", demo.token("1001", 600));
+    await page.selectOption("#carrier", "ticket");
+    await connect(page, "websocket");
+    await page.click("#log-out");
+    await state(page, "revoked");
+    await page.close();
+  });
+
+  test("finds the connection after a refresh, too", async () => {
+    const page = await openWith("websocket", demo.token("1001", 600));
+    await page.click("#refresh");
+    await logged(page, "the connection lives by the fresh token now");
+    await page.click("#log-out");
+    await state(page, "revoked");
+    await page.close();
+  });
+
+  test("of nobody is refused", async () => {
+    const { page } = await open("websocket");
+    await page.check("input[value=nothing]");
+    await page.click("#log-out");
+    await logged(page, "POST /api/logout → 401 missing_credentials");
+    await page.close();
+  });
+
+  // What these deny would be missed by the other tests.
+  describe("of everything", () => {
+    let own;
+    beforeEach(async () => {
+      own = await startDemo();
+    });
+    afterEach(() => own?.stop());
+
+    test("closes all of the user's, and nothing of another's; who logs in again is in", async () => {
+      const one = await open("websocket", own.url);
+      await one.page.fill("#token", own.token("1001", 600));
+      await connect(one.page, "websocket");
+      const two = await open("socketio", own.url);
+      await two.page.check("input[value=basic]");
+      await connect(two.page, "socketio");
+      const other = await guest(own.url);
+
+      await one.page.click("#log-out-everywhere");
+      await logged(one.page, 'POST /api/logout?everywhere=1 → 200 {"revoked":"everything"}');
+      await state(one.page, "revoked");
+      await state(two.page, "revoked");
+      await says(other, "still here");
+
+      // A login within the second of the log-out is denied, too.
+      await past(two.page, 1000 * Math.ceil(Date.now() / 1000));
+      await connect(two.page, "socketio");
+      for (const { page } of [one, two, { page: other }]) await page.close();
+    });
+
+    test("is what the tutorial's token asks for; it is refused from then on, and good after a restart", async () => {
+      const { page } = await open("websocket", own.url);
+      assert.match(await page.textContent("#log-out-hint"), /tutorial's token is good again after a restart/);
+      await connect(page, "websocket");
+      const other = await guest(own.url);
+      await page.click("#log-out");
+      await logged(page, 'POST /api/logout → 200 {"revoked":"everything"}');
+      await state(page, "revoked");
+      await says(other, "still here");
+      await page.click("#connect");
+      await state(page, "refused");
+      await logged(page, "GET /api/me → 401 revoked");
+      await page.close();
+      await other.close();
+
+      await own.stop();
+      own = await startDemo();
+      const again = await open("websocket", own.url);
+      await connect(again.page, "websocket");
+      await again.page.close();
+    });
+  });
+});
+
+test("another tab closes the connection of the one before, and shows its own state", async () => {
+  const { page } = await open("websocket");
+  await connect(page, "websocket");
+  await page.click("#tab-socketio");
+  await logged(page, "socket closed: 1000");
+  await state(page, "idle");
+  await page.close();
+});
+
+test("the keyboard alone opens a socket by a ticket, speaks, refreshes and leaves", async () => {
+  const { page } = await open("websocket");
+  const focused = () => page.evaluate(() => document.activeElement.id);
+  const tabTo = async (id, key = "Tab") => {
+    for (let steps = 0; await focused() !== id; steps++) {
+      assert.ok(steps < 20, `${id} is not reached`);
+      await page.keyboard.press(key);
+    }
+  };
+  await tabTo("carrier");
+  await page.keyboard.type("ticket");
+  assert.equal(await page.inputValue("#carrier"), "ticket");
+  await tabTo("connect");
+  await page.keyboard.press("Enter");
+  await state(page, "open");
+  assert.equal(await focused(), "message");
+  await page.keyboard.type("hello");
+  await page.keyboard.press("Enter");
+  await page.getByText("← server response: hello", { exact: true }).waitFor();
+  await tabTo("refresh", "Shift+Tab");
+  await page.keyboard.press("Enter");
+  await logged(page, "the connection lives by the fresh token now");
+  await tabTo("disconnect", "Shift+Tab");
+  await page.keyboard.press("Enter");
+  await state(page, "closed");
+  assert.equal(await focused(), "connect");
+  await page.close();
 });
 
 describe("WebSocket in the page of a demo that accepts, then closes", () => {

@@ -19,21 +19,72 @@ function log(text, kind = "") {
   line.scrollIntoView({ block: "nearest" });
 }
 
-/** One tab each: `{ path, open(), send(text), close() }`; the files after this one fill it in. */
+/** A message about credentials, and not of the application. */
+function logAuth(what, message, kind) {
+  log(`${what} ${JSON.stringify(message, hideSecrets)}`, kind);
+}
+
+const hideSecrets = (name, value) => (["token", "ticket", "credentials"].includes(name) ? "…" : value);
+
+/**
+ * One tab each: `{ path, open(), send(text), refresh(token), close() }`; the files after this one fill it in. `refresh`
+ * waits for the answer, and gives whether the token was taken.
+ */
 const channels = {};
 let current = null;
 
 /** `open` and `connected` are in; everything else is not. */
 function show(state) {
+  const wasLeft = document.activeElement === element("disconnect");
   element("state").textContent = state;
   element("state").className = `pill ${state}`;
   const open = state === "open" || state === "connected";
   const busy = open || state === "connecting";
-  for (const id of ["connect", "place", "transport"]) element(id).disabled = busy;
-  for (const id of ["message", "send"]) element(id).disabled = !open;
+  for (const id of ["connect", "carrier", "place", "transport"]) element(id).disabled = busy;
+  for (const id of ["message", "send", "refresh"]) element(id).disabled = !open;
   element("disconnect").disabled = !busy;
   if (open) element("message").focus();
+  else {
+    end = null;
+    showLeft();
+    // The keyboard would be nowhere on a button that is off.
+    if (wasLeft && !busy) element("connect").focus();
+  }
 }
+
+/** The state of a connection that the server has ended for this reason; `undefined` if it has nothing against the user. */
+const stateAfter = (reason) => ({
+  token_expired: "expired",
+  revoked: "revoked",
+  invalid_credentials: "refused",
+  forbidden: "refused",
+  auth_timeout: "refused",
+  too_many_connections: "refused",
+})[reason];
+
+/** When the open connection ends, in milliseconds; `Infinity` if never, and `null` if none is open. */
+let end = null;
+
+/** The open connection ends in so many seconds; never, if that is `undefined`. */
+function endsIn(seconds) {
+  end = seconds === undefined ? Infinity : Date.now() + 1000 * seconds;
+  showLeft();
+}
+
+function showLeft() {
+  const left = end === null ? null : Math.max(0, Math.ceil((end - Date.now()) / 1000));
+  element("left").textContent = left === null ? "" : left === Infinity ? "never ends" : `${clock(left)} left`;
+  element("left").classList.toggle("soon", left !== null && left <= 60);
+}
+
+/** `14:59`, or `1:00:00`. */
+function clock(seconds) {
+  const two = (number) => String(number).padStart(2, "0");
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+  return hours ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`;
+}
+
+setInterval(showLeft, 250);
 
 function choose(name) {
   if (current === name) return;
@@ -45,9 +96,13 @@ function choose(name) {
     tab.tabIndex = selected ? 0 : -1;
   }
   element("panel").setAttribute("aria-labelledby", `tab-${name}`);
-  element("socketio-fields").hidden = name !== "socketio";
-  element("connect").textContent = `Connect to ${channels[name].path}`;
+  for (const other of ["websocket", "socketio"]) element(`${other}-fields`).hidden = other !== name;
+  showPath();
   show("idle");
+}
+
+function showPath() {
+  element("connect").textContent = `Connect to ${channels[current].path}`;
 }
 
 function showFields() {
@@ -57,27 +112,45 @@ function showFields() {
 const toBase64 = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
 const toBase64Url = (text) => toBase64(text).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 
-function authorization() {
-  if (how() === "token") return { Authorization: `Bearer ${element("token").value.trim()}` };
-  if (how() === "basic") {
-    return { Authorization: `Basic ${toBase64(`${element("username").value}:${element("password").value}`)}` };
+/** What is presented: `{ scheme, credentials }`, as in `Authorization`; `null` for nobody. */
+function presented() {
+  if (how() === "token") return { scheme: "Bearer", credentials: element("token").value.trim() };
+  return how() === "basic" ? login() : null;
+}
+
+function login() {
+  return { scheme: "Basic", credentials: toBase64(`${element("username").value}:${element("password").value}`) };
+}
+
+function authorization(who = presented()) {
+  return who ? { Authorization: `${who.scheme} ${who.credentials}` } : {};
+}
+
+/** In how many seconds what is presented ends; `undefined` if never. The server has the last word, by its own clock. */
+function lifetime() {
+  if (how() !== "token") return undefined;
+  try {
+    const payload = element("token").value.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
+    const { exp } = JSON.parse(atob(payload));
+    return exp === undefined ? undefined : exp - Date.now() / 1000;
+  } catch {
+    return undefined;
   }
-  return {};
 }
 
 /** Asks a route and says in the log what it answered, challenges included. */
-async function ask(method, path) {
+async function ask(method, path, who = presented()) {
   let response;
   try {
     // Without `omit`, a browser would ask for a password of its own when Basic is refused.
-    response = await fetch(path, { method, headers: authorization(), credentials: "omit", cache: "no-store" });
+    response = await fetch(path, { method, headers: authorization(who), credentials: "omit", cache: "no-store" });
   } catch {
     log(`${method} ${path} → no answer; is the server running?`, "bad");
     return null;
   }
   const answer = await response.json().catch(() => ({}));
   if (response.ok) {
-    log(`${method} ${path} → ${response.status} ${JSON.stringify({ ...answer, ...(answer.token && { token: "…" }) })}`, "good");
+    log(`${method} ${path} → ${response.status} ${JSON.stringify(answer, hideSecrets)}`, "good");
     return answer;
   }
   const challenges = response.headers.get("WWW-Authenticate");
@@ -93,6 +166,24 @@ element("get-token").onclick = async () => {
     document.querySelector("input[value=token]").checked = true;
     showFields();
     log(`a fresh token is filled in; it is good for ${answer.expires_in} seconds`);
+  }
+};
+element("log-out").onclick = () => ask("POST", "/api/logout");
+element("log-out-everywhere").onclick = () => ask("POST", "/api/logout?everywhere=1");
+let refreshing = false;
+element("refresh").onclick = async () => {
+  // Who does not wait for an answer has failed, too.
+  if (refreshing) return;
+  refreshing = true;
+  try {
+    const answer = await ask("POST", "/api/token", login());
+    if (answer && await channels[current].refresh(answer.token)) {
+      // With the one before, a log-out would not find the connection any more.
+      element("token").value = answer.token;
+      log("the connection lives by the fresh token now; it is filled in, too");
+    }
+  } finally {
+    refreshing = false;
   }
 };
 element("connect").onclick = () => channels[current].open();

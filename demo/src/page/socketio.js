@@ -3,6 +3,8 @@
 {
   const TRANSPORTS = { upgrade: ["polling", "websocket"], polling: ["polling"], websocket: ["websocket"] };
   let socket = null;
+  /** The headers of its requests, as long as it polls. */
+  let headers = null;
 
   /** What goes into `auth`; the same two fields that the tutorial's other strategies would read. */
   function auth() {
@@ -31,12 +33,14 @@
       return;
     }
     show("connecting");
+    const seconds = lifetime();
+    headers = inHeaders ? authorization() : null;
     const own = io({
       transports,
       // Nothing is shared with an earlier try, and the log shows one try at a time.
       forceNew: true,
       reconnection: false,
-      ...(inHeaders ? { extraHeaders: authorization() } : { auth: auth() }),
+      ...(inHeaders ? { extraHeaders: headers } : { auth: auth() }),
     });
     socket = own;
     let reason = "";
@@ -44,6 +48,7 @@
     own.on("connect", () => {
       if (socket !== own) return;
       show("connected");
+      endsIn(seconds);
       log(`connected over ${own.io.engine.transport.name}`, "good");
       own.io.engine.once("upgrade", (transport) => log(`upgraded to ${transport.name}`));
     });
@@ -53,11 +58,15 @@
       log(`refused: ${why(error)}`, "bad");
       end(own, "refused");
     });
+    own.on("auth_expiring", (expiring) => {
+      logAuth("auth_expiring ←", expiring, "wait");
+      if (socket === own) endsIn(expiring.ttl);
+    });
     own.on("auth_closed", (closed) => { reason = closed.reason; });
     own.on("disconnect", (why) => {
       if (socket !== own) return;
       log(`disconnected: ${reason || why}`, reason ? "bad" : "");
-      end(own, reason === "token_expired" ? "expired" : "closed");
+      end(own, stateAfter(reason) ?? "closed");
     });
   }
 
@@ -74,6 +83,24 @@
     send(message) {
       if (!socket?.connected) return false;
       socket.emit("message", message);
+      return true;
+    },
+    async refresh(token) {
+      const own = socket;
+      if (!own?.connected) return false;
+      logAuth("auth_refresh →", { token }, "soft");
+      let answer;
+      try {
+        answer = await own.timeout(5000).emitWithAck("auth_refresh", { token });
+      } catch {
+        log("auth_refresh ← no answer", "bad");
+        return false;
+      }
+      logAuth("auth_refresh ←", answer, answer.ok ? "good" : "bad");
+      if (socket !== own || !answer.ok) return false;
+      // Its requests go on to bring what they are sent with.
+      if (headers) headers.Authorization = `Bearer ${token}`;
+      endsIn(answer.ttl);
       return true;
     },
     close() {

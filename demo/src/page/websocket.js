@@ -1,63 +1,139 @@
 "use strict";
 
 {
-  let socket = null;
+  const PATHS = { subprotocol: "/ws", ticket: "/ws?ticket=…", message: "/ws-first-message" };
+  const HINTS = {
+    subprotocol: "The token goes beside auth.v1, in base64url behind auth.bearer.",
+    ticket: "A ticket is fetched right before, with whatever you chose. It is good once, for 30 seconds.",
+    message: "The socket opens for anybody, and waits 10 seconds for a message that says who you are.",
+  };
+  const carrier = () => element("carrier").value;
 
-  function open() {
-    if (how() === "basic") {
-      log("A page cannot send Basic to a WebSocket. Get a token with it, then connect.", "bad");
+  const KINDS = { auth_ok: "good", auth_error: "bad", auth_expiring: "wait" };
+
+  /** The try that is under way or open: `{ who, lifetime, socket, isIn, answered }`; an earlier one changes nothing any more. */
+  let attempt = null;
+
+  async function open() {
+    if (how() === "basic" && carrier() === "subprotocol") {
+      log("A page cannot send Basic in a subprotocol. Choose a ticket or the first message, or get a token with it.", "bad");
       return;
     }
-    const url = new URL("/ws", location.href.replace(/^http/, "ws"));
-    const protocols = how() === "token" ? ["auth.v1", `auth.bearer.${toBase64Url(element("token").value.trim())}`] : [];
-    let opened = false;
+    const own = { who: presented(), lifetime: lifetime(), socket: null, isIn: false, answered: null };
+    attempt = own;
     show("connecting");
-    const own = new WebSocket(url, protocols);
-    socket = own;
-    own.onopen = () => {
-      if (socket !== own) return;
+    const url = new URL(carrier() === "message" ? "/ws-first-message" : "/ws", location.href.replace(/^http/, "ws"));
+    if (carrier() === "ticket") {
+      const answer = await ask("POST", "/api/ws-ticket", own.who);
+      // It was given up meanwhile.
+      if (attempt !== own) return;
+      if (!answer) return end(own, "refused");
+      url.searchParams.set("ticket", answer.ticket);
+    }
+    // What agrees on `auth.v1` can be refreshed.
+    const token = own.who && carrier() === "subprotocol" ? [`auth.bearer.${toBase64Url(own.who.credentials)}`] : [];
+    own.socket = new WebSocket(url, ["auth.v1", ...token]);
+    listen(own, carrier() === "message");
+  }
+
+  function listen(own, inFirstMessage) {
+    const { socket, who } = own;
+    let opened = false;
+    socket.onopen = () => {
       opened = true;
-      show("open");
-      log(`socket open${own.protocol ? `, subprotocol ${own.protocol}` : ""}`, "good");
+      log(`socket open${socket.protocol ? `, subprotocol ${socket.protocol}` : ""}`, "good");
+      if (!inFirstMessage) enter(own, own.lifetime);
+      else if (who) present(own, who);
+      else log("nobody has nothing to say; the server waits 10 seconds");
     };
-    own.onmessage = (event) => log(`← ${event.data}`);
-    own.onclose = async (event) => {
-      // Another tab was chosen meanwhile.
-      if (socket !== own) return;
-      socket = null;
-      if (!opened) {
-        show("refused");
+    socket.onmessage = (event) => {
+      const auth = authMessage(event.data);
+      if (auth) heard(own, auth);
+      else log(`← ${event.data}`);
+    };
+    socket.onclose = async ({ code, reason }) => {
+      own.answered?.(false);
+      if (opened) {
+        log(`socket closed: ${code}${reason ? ` ${reason}` : ""}`, code === 1000 ? "" : "bad");
+        end(own, stateAfter(reason) ?? (code === 4401 || code === 4403 ? "refused" : "closed"));
+      } else if (attempt === own) {
+        end(own, "refused");
         log("socket refused; a browser hides why, so the route is asked with the same credential:", "bad");
-        if (await ask("GET", "/api/me")) {
-          log("the route takes it: so the token has just ended, or this page may not open sockets", "bad");
+        if (await ask("GET", "/api/me", who)) {
+          log("the route takes it: so it has just ended, or this page may not open sockets", "bad");
         }
-        return;
       }
-      const refused = event.code === 4401 || event.code === 4403;
-      show(event.reason === "token_expired" ? "expired" : refused ? "refused" : "closed");
-      log(`socket closed: ${event.code}${event.reason ? ` ${event.reason}` : ""}`, event.code === 1000 ? "" : "bad");
     };
   }
 
+  /** What the server says of credentials; `null` if the message is the application's. */
+  function authMessage(text) {
+    try {
+      const message = JSON.parse(text);
+      return ["auth_ok", "auth_error", "auth_expiring"].includes(message?.type) ? message : null;
+    } catch {
+      return null;
+    }
+  }
+
+  function heard(own, message) {
+    logAuth("auth.v1 ←", message, KINDS[message.type]);
+    if (attempt !== own) return;
+    if (message.type === "auth_ok") enter(own, message.ttl);
+    if (message.type === "auth_expiring") endsIn(message.ttl);
+    else own.answered?.(message.type === "auth_ok");
+  }
+
+  /** `own` is in, for so many seconds. */
+  function enter(own, seconds) {
+    if (attempt !== own) return;
+    if (!own.isIn) show("open");
+    own.isIn = true;
+    endsIn(seconds);
+  }
+
+  function present(own, who) {
+    const message = { type: "auth", ...who };
+    own.socket.send(JSON.stringify(message));
+    logAuth("auth.v1 →", message, "soft");
+  }
+
+  /** `own` is over. */
+  function end(own, state) {
+    if (attempt !== own) return;
+    attempt = null;
+    show(state);
+  }
+
   channels.websocket = {
-    path: "/ws",
+    get path() {
+      return PATHS[carrier()];
+    },
     open,
     send(message) {
-      if (socket?.readyState !== WebSocket.OPEN) return false;
-      socket.send(message);
+      if (attempt?.socket?.readyState !== WebSocket.OPEN) return false;
+      attempt.socket.send(message);
       return true;
     },
+    refresh(token) {
+      const own = attempt;
+      if (own?.socket?.readyState !== WebSocket.OPEN) return false;
+      present(own, { scheme: "Bearer", credentials: token });
+      return new Promise((resolve) => { own.answered = resolve; });
+    },
     close() {
-      if (!socket) return;
-      const open = socket.readyState === WebSocket.OPEN;
-      socket.close(1000);
-      // What has not opened yet would look refused.
-      if (!open) {
-        socket = null;
-        show("closed");
-      }
+      if (!attempt) return;
+      attempt.socket?.close(1000);
+      // At once: by the time that the peer has answered, another tab may be there.
+      end(attempt, "closed");
     },
   };
+
+  element("carrier").onchange = () => {
+    element("carrier-hint").textContent = HINTS[carrier()];
+    showPath();
+  };
+  element("carrier-hint").textContent = HINTS[carrier()];
 }
 
 choose("websocket");
