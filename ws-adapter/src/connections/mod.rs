@@ -12,10 +12,11 @@ use std::{
     fmt,
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
 };
 
 use auth_core::{Authenticated, BoxError, Evidence, PrincipalId, Revocation, RevocationCheck};
-use tokio::sync::watch;
+use tokio::{sync::watch, time};
 
 #[cfg(feature = "axum")]
 pub(crate) use self::settings::Ping;
@@ -27,6 +28,9 @@ pub(crate) use self::{
     settings::SocketSettings,
 };
 use crate::Close;
+
+/// How long the check for revocation may take.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The open connections of one or several layers, WebSockets and Socket.IO alike: found by user, session, credential or
 /// name, counted, limited and closed.
@@ -234,16 +238,19 @@ impl Connections {
     }
 }
 
-/// Asks for the whole, and for each part of an `and`.
+/// Asks for the whole, and for each part of an `and`; a store that hangs is away.
 async fn is_revoked(check: &dyn RevocationCheck, evidence: &Evidence) -> Result<bool, BoxError> {
-    let mut open = vec![evidence];
-    while let Some(evidence) = open.pop() {
-        if check.is_revoked(evidence).await? {
-            return Ok(true);
+    let asked = async {
+        let mut open = vec![evidence];
+        while let Some(evidence) = open.pop() {
+            if check.is_revoked(evidence).await? {
+                return Ok(true);
+            }
+            open.extend(evidence.parts());
         }
-        open.extend(evidence.parts());
-    }
-    Ok(false)
+        Ok(false)
+    };
+    time::timeout(CHECK_TIMEOUT, asked).await.unwrap_or_else(|_| Err("the check for revocation took too long".into()))
 }
 
 impl Default for Connections {
@@ -259,5 +266,31 @@ impl fmt::Debug for Connections {
             .field("pending", &self.pending())
             .field("limits", &self.limits)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use auth_basic::{Basic, BasicLogin};
+    use auth_core::{AuthRequest, Chain, Transport, async_trait};
+
+    use super::*;
+
+    struct Hangs;
+
+    #[async_trait]
+    impl RevocationCheck for Hangs {
+        async fn is_revoked(&self, _: &Evidence) -> Result<bool, BoxError> {
+            std::future::pending().await
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn store_that_hangs_is_away() {
+        let chain = Chain::new().or(Basic::new("test").verify(|_: BasicLogin| async { Some(()) }));
+        let (parts, ()) = http::Request::get("/").header("authorization", "Basic YTpi").body(()).unwrap().into_parts();
+        let request = AuthRequest::new(&parts, Transport::Http, std::time::SystemTime::UNIX_EPOCH);
+        let user = chain.authenticate(&request).await.unwrap();
+        assert!(is_revoked(&Hangs, user.evidence()).await.is_err());
     }
 }
