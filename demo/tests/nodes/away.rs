@@ -15,9 +15,9 @@ const AT_MOST: Duration = Duration::from_secs(30);
 async fn what_was_revoked_meanwhile_is_enforced(while_away: State) {
     let Some(redis) = Server::start().await else { return };
     let url = redis.url();
-    let line = Line::to(url.trim_start_matches("redis://").trim_end_matches('/').parse().unwrap()).await;
+    let line = Line::to(&redis, State::Flows).await;
     let near = Program::start(&["--redis", &url]);
-    let far = Program::start(&["--redis", &format!("redis://{}/", line.addr)]);
+    let far = Program::start(&["--redis", &line.url()]);
     let (revoked_one, guest) = (token(ADMIN), token(GUEST));
     let mut sockets =
         [Socket::open(far.addr, &revoked_one).await.unwrap(), Socket::socket_io(far.addr, &revoked_one).await];

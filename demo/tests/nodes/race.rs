@@ -1,18 +1,20 @@
 //! A log-out on one node beside a handshake on the other.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use futures_util::{StreamExt as _, stream};
 
-use crate::{Nodes, program::*, socket::*};
+use crate::{
+    line::{Line, State},
+    program::*,
+    redis::Server,
+    socket::*,
+};
 
 const ROUNDS: u64 = 200;
 
 /// Whatever comes first, no socket is left of a token that is logged out.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn logout_on_one_node_beside_a_handshake_on_the_other_leaves_no_socket_in_200_rounds() {
-    let Some(Nodes { one, two, redis: _redis }) = Nodes::start().await else { return };
-    let (one, two) = (one.addr, two.addr);
+async fn no_socket_is_left(one: SocketAddr, two: SocketAddr) {
     let round = async |round: u64| {
         let token = token(ADMIN);
         // The one first by up to 20 ms, or the other, or both at once.
@@ -43,4 +45,20 @@ async fn logout_on_one_node_beside_a_handshake_on_the_other_leaves_no_socket_in_
     let closed = opened.iter().filter(|opened| **opened).count();
     eprintln!("{closed} of {ROUNDS} were opened and closed, the others refused");
     assert!(closed > 0 && closed < opened.len(), "only one side ever came first: {closed}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn logout_on_one_node_beside_a_handshake_on_the_other_leaves_no_socket_in_200_rounds() {
+    let Some(redis) = Server::start().await else { return };
+    let [one, two] = [(); 2].map(|()| Program::start(&["--redis", &redis.url()]));
+    no_socket_is_left(one.addr, two.addr).await;
+}
+
+/// The other node is told of the log-out before it hears the answer that the token is good.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn news_that_overtake_an_answer_leave_no_socket_in_200_rounds() {
+    let Some(redis) = Server::start().await else { return };
+    let line = Line::to(&redis, State::AnswersLate).await;
+    let (one, two) = (Program::start(&["--redis", &redis.url()]), Program::start(&["--redis", &line.url()]));
+    no_socket_is_left(one.addr, two.addr).await;
 }
