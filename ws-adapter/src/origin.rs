@@ -68,7 +68,7 @@ impl OriginPolicy {
             return false;
         };
         match (&self.public, &self.list) {
-            (None, None) => own_authority(parts).is_some_and(|own| origin.is_at(&own)),
+            (None, None) => own_place(parts).is_some_and(|own| origin.is_at(&own)),
             (public, list) => public.iter().chain(list.iter().flatten()).any(|allowed| *allowed == origin),
         }
     }
@@ -77,9 +77,7 @@ impl OriginPolicy {
     fn allows_own(&self, parts: &Parts) -> bool {
         match (&self.public, &self.list) {
             (Some(_), _) | (None, None) => true,
-            (None, Some(list)) => {
-                own_authority(parts).is_some_and(|own| list.iter().any(|allowed| allowed.is_at(&own)))
-            }
+            (None, Some(list)) => own_place(parts).is_some_and(|own| list.iter().any(|allowed| allowed.is_at(&own))),
         }
     }
 }
@@ -108,11 +106,10 @@ impl Scheme {
 }
 
 impl Origin {
-    /// Whether host and port are those of `authority`, under either scheme.
-    fn is_at(&self, authority: &Authority) -> bool {
+    /// Whether host and port are those of `place`, under either scheme.
+    fn is_at(&self, place: &Place) -> bool {
         // Without a port in `Host`, it is the default one of the page's scheme.
-        self.host == authority.host().to_ascii_lowercase()
-            && self.port == authority.port_u16().unwrap_or(self.scheme.default_port())
+        self.host == place.host && self.port == place.port.unwrap_or(self.scheme.default_port())
     }
 
     fn from_config(text: &str) -> Result<Self, ConfigError> {
@@ -132,26 +129,43 @@ impl Origin {
             s if s.eq_ignore_ascii_case("http") => Scheme::Http,
             _ => return None,
         };
-        let parsed: Authority = authority.parse().ok()?;
-        // What is left beside host and port (user information, a port that is no number) makes it no origin.
-        let host = parsed.host();
-        let port = match authority.strip_prefix(host)? {
-            "" => scheme.default_port(),
-            port => port.strip_prefix(':')?.parse().ok()?,
+        let Place { host, port } = Place::parse(authority)?;
+        let port = port.unwrap_or(scheme.default_port());
+        (!host.contains('*')).then_some(Self { scheme, host, port })
+    }
+}
+
+/// A host in lower case, and its port where one is named.
+struct Place {
+    host: String,
+    port: Option<u16>,
+}
+
+impl Place {
+    /// `None` for anything that is not exactly host and port: user information, a port that is no number.
+    fn parse(text: &str) -> Option<Self> {
+        let authority: Authority = text.parse().ok()?;
+        let host = authority.host();
+        let port = match text.strip_prefix(host)? {
+            "" => None,
+            port => {
+                // A sign would pass as part of a number.
+                let digits = port.strip_prefix(':').filter(|port| port.bytes().all(|b| b.is_ascii_digit()))?;
+                Some(digits.parse().ok()?)
+            }
         };
-        let valid = !host.is_empty() && !host.contains('*');
-        valid.then(|| Self { scheme, host: host.to_ascii_lowercase(), port })
+        (!host.is_empty()).then(|| Self { host: host.to_ascii_lowercase(), port })
     }
 }
 
 /// The host that the client asked for: of the target URI where it names one (HTTP/2, absolute form), else of `Host`.
-fn own_authority(parts: &Parts) -> Option<Authority> {
+fn own_place(parts: &Parts) -> Option<Place> {
     if let Some(authority) = parts.uri.authority() {
-        return Some(authority.clone());
+        return Place::parse(authority.as_str());
     }
     let mut hosts = parts.headers.get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
-        (Some(host), None) => host.to_str().ok()?.parse().ok(),
+        (Some(host), None) => host.to_str().ok().and_then(Place::parse),
         _ => None,
     }
 }
@@ -218,6 +232,15 @@ mod tests {
         ] {
             assert_eq!(same_host("app.example", origin), Foreign, "{origin}");
         }
+    }
+
+    #[test]
+    fn host_with_anything_beside_name_and_port_is_nobodys_own() {
+        for host in ["user@app.example", "app.example:+443", "app.example:", "app.example:port", "app.example/", ""] {
+            assert_eq!(same_host(host, "https://app.example"), Foreign, "{host}");
+        }
+        assert_eq!(same_host("[::1];80", "http://[::1]"), Foreign);
+        assert_eq!(same_host("app.example", "https://app.example:+443"), Foreign);
     }
 
     #[test]
