@@ -35,8 +35,8 @@ impl Credentials {
 ///
 /// It is ours if it is an object whose `type` is `auth`. One that says no more, or too much, is [`Err`].
 pub(super) fn read(text: &Utf8Bytes) -> Option<Result<Credentials, Malformed>> {
-    // Most messages are no such: to look costs less than to parse.
-    if !text.trim_start().starts_with('{') || !text.contains("\"auth\"") {
+    // Most messages are no such: to look costs less than to parse. JSON may escape the letters.
+    if !text.trim_start().starts_with('{') || !(text.contains("\"auth\"") || text.contains("\\u00")) {
         return None;
     }
     let payload = payload::parse(Format::Json, text.as_bytes())?;
@@ -105,6 +105,13 @@ mod tests {
         let value = read(r#" {"type":"auth","scheme":"bearer","credentials":"a.b.c","more":1}"#).unwrap().unwrap();
         assert_eq!(value, "bearer a.b.c");
         assert!(value.is_sensitive());
+    }
+
+    #[test]
+    fn credential_is_one_also_where_its_letters_are_escaped() {
+        let value = read(r#"{"type":"\u0061uth","scheme":"bearer","credentials":"a.b.c"}"#).unwrap().unwrap();
+        assert_eq!(value, "bearer a.b.c");
+        assert!(read(r#"{"type":"aut\u0068"}"#).is_some_and(|read| read.is_err()));
     }
 
     #[test]
