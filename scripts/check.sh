@@ -31,6 +31,7 @@ cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny
 say "format"
 cargo fmt --all --check
 cargo fmt --manifest-path consumer/Cargo.toml --check
+cargo fmt --manifest-path fuzz/Cargo.toml --check
 
 say "lints"
 cargo clippy --workspace --all-targets --all-features --locked -- -D warnings

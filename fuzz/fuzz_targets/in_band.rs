@@ -1,0 +1,117 @@
+//! Text messages on a socket: as the first one of a stranger, and as one of a user who is in already. A credential never
+//! reaches the application, and whatever else is said reaches it as it was said.
+#![no_main]
+
+use std::sync::{Arc, LazyLock, Mutex};
+
+use auth_core::{Chain, extract::bearer};
+use auth_fuzz::{KEY, Key, User, run};
+use axum::{Router, extract::ws::Message, response::Response, routing::any};
+use futures_util::{SinkExt as _, StreamExt as _};
+use http::{HeaderValue, Request, header::AUTHORIZATION};
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
+use tokio_tungstenite::{
+    client_async,
+    tungstenite::{Message as Said, client::IntoClientRequest as _},
+};
+use ws_adapter::{AuthLayer, AuthWebSocketUpgrade};
+
+type Heard = Arc<Mutex<Vec<String>>>;
+
+/// Texts that reached the application.
+static HEARD: LazyLock<Heard> = LazyLock::new(Heard::default);
+
+static APP: LazyLock<Router> = LazyLock::new(|| {
+    let layer = AuthLayer::new(Chain::new().or(Key(bearer())).identified()).first_message();
+    Router::new().route("/", any(listen)).layer(layer)
+});
+
+async fn listen(ws: AuthWebSocketUpgrade<User>) -> Response {
+    ws.on_upgrade(|mut socket| async move {
+        while let Some(message) = socket.recv().await {
+            if let Message::Text(text) = message {
+                HEARD.lock().unwrap().push(text.to_string());
+            }
+        }
+    })
+}
+
+/// Says `text` and then `end`, and gives what the server has said and what the application has heard.
+async fn converse(authorization: Option<&str>, text: &str) -> (Vec<Said>, Vec<String>) {
+    let (ours, theirs) = tokio::io::duplex(64 * 1024);
+    let serving = tokio::spawn(
+        hyper::server::conn::http1::Builder::new()
+            .serve_connection(TokioIo::new(theirs), TowerToHyperService::new(APP.clone()))
+            .with_upgrades(),
+    );
+    let mut request: Request<()> = "ws://app.example/".into_client_request().unwrap();
+    request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("auth.v1"));
+    if let Some(authorization) = authorization {
+        request.headers_mut().insert(AUTHORIZATION, HeaderValue::try_from(authorization).unwrap());
+    }
+    let (mut socket, _) = client_async(request, ours).await.expect("the handshake is answered");
+    let mut said = Vec::new();
+    // What the server has closed need not be written to.
+    let _ = socket.send(Said::text(text)).await;
+    let _ = socket.send(Said::text("end")).await;
+    let _ = socket.close(None).await;
+    while let Some(Ok(message)) = socket.next().await {
+        said.push(message);
+    }
+    drop(socket);
+    let _ = serving.await;
+    (said, std::mem::take(&mut *HEARD.lock().unwrap()))
+}
+
+/// Whether the message presents a credential, and whether it is the right one, by another parser.
+fn presents(text: &str) -> Option<bool> {
+    let json: Value = serde_json::from_str(text).ok().filter(Value::is_object)?;
+    (json["type"] == "auth").then(|| {
+        let scheme = json["scheme"].as_str().unwrap_or_default();
+        let credentials = json["credentials"].as_str().unwrap_or_default();
+        scheme.eq_ignore_ascii_case("bearer") && credentials.trim_matches(' ') == KEY
+    })
+}
+
+fn types(said: &[Said]) -> Vec<String> {
+    let texts = said.iter().filter_map(|message| message.to_text().ok().filter(|_| message.is_text()));
+    let jsons = texts.map(|text| serde_json::from_str::<Value>(text).expect("the server speaks JSON"));
+    jsons.map(|json| json["type"].as_str().expect("with a type").to_owned()).collect()
+}
+
+fuzz_target!(|text: &str| {
+    let presented = presents(text);
+
+    let (said, heard) = run(converse(None, text));
+    match types(&said).as_slice() {
+        // Nobody comes in without the key, and what was said before is not the application's.
+        [] => assert_eq!(heard, [] as [&str; 0]),
+        [ok] => {
+            assert_eq!((ok.as_str(), presented), ("auth_ok", Some(true)));
+            assert_eq!(heard, ["end"]);
+        }
+        more => panic!("a stranger is told {more:?}"),
+    }
+
+    let (said, heard) = run(converse(Some(&format!("Bearer {KEY}")), text));
+    let types = types(&said);
+    match heard.as_slice() {
+        [first, end] => {
+            assert_eq!((first.as_str(), end.as_str()), (text, "end"));
+            assert!(types.is_empty());
+            assert!(presented.is_none() || has_two_types(text), "a credential reaches the application");
+        }
+        [end] => {
+            assert_eq!((end.as_str(), presented.is_some()), ("end", true));
+            assert!(types.iter().all(|kind| kind == "auth_error") || presented == Some(true));
+        }
+        other => panic!("the application hears {other:?}"),
+    }
+});
+
+/// A name that is there twice says nothing.
+fn has_two_types(text: &str) -> bool {
+    text.contains("auth") && (text.matches("\"type\"").count() > 1 || text.contains("\\u"))
+}

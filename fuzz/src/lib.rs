@@ -1,0 +1,146 @@
+//! What the targets have in common: requests out of bytes, a strategy that takes one key, and the laws of every refusal.
+
+use std::{
+    future::Future,
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime},
+};
+
+use auth_core::{
+    Accept, AuthRequest, Authenticated, BoxError, Chain, Challenge, Needs, Outcome, Principal, PrincipalId, Refusal,
+    RefusalKind, Rejection, Strategy, Transport, async_trait,
+    extract::{Credential, Extractor, Malformed},
+};
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header, request::Parts};
+use http_body_util::Full;
+use tower::{Layer as _, ServiceExt as _, service_fn};
+use ws_adapter::AuthLayer;
+
+/// The one credential that [`Key`] takes.
+pub const KEY: &str = "open-sesame";
+
+pub fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+}
+
+/// The lines of the input, as header values. What is none does not come past the HTTP parser either.
+pub fn header_lines(data: &[u8]) -> Vec<HeaderValue> {
+    data.split(|&b| b == b'\n').filter_map(|line| HeaderValue::from_bytes(line.trim_ascii()).ok()).collect()
+}
+
+/// The head of a request with these lines of one header.
+pub fn head(name: HeaderName, lines: &[HeaderValue]) -> Parts {
+    let (mut parts, ()) = Request::new(()).into_parts();
+    for line in lines {
+        parts.headers.append(&name, line.clone());
+    }
+    parts
+}
+
+/// The head of a handshake.
+pub fn handshake(name: HeaderName, lines: &[HeaderValue]) -> Parts {
+    let mut parts = head(name, lines);
+    parts.headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    parts
+}
+
+/// What an extractor finds, as text.
+pub fn found(extractor: &impl Extractor, parts: &Parts, transport: Transport) -> Result<Option<String>, Malformed> {
+    let request = AuthRequest::new(parts, transport, now());
+    let found = extractor.extract(&request)?;
+    Ok(found.as_ref().map(Credential::expose).map(str::to_owned))
+}
+
+/// Asks a chain that waits for nothing.
+pub fn ask<U: Send + Sync + 'static>(chain: &Chain<U>, parts: &Parts) -> Result<Authenticated<U>, Refusal> {
+    let answer = chain.authenticate(&AuthRequest::new(parts, Transport::Http, now())).now_or_never();
+    let answer = answer.expect("nothing waits here");
+    if let Err(refusal) = &answer {
+        check_refusal(refusal);
+    }
+    answer
+}
+
+/// What holds for every refusal of what a stranger sends.
+pub fn check_refusal(refusal: &Refusal) {
+    let response = refusal.to_response();
+    check_response(response.status(), response.headers());
+    assert!(!matches!(refusal.kind(), RefusalKind::Missing) || refusal.status() == StatusCode::UNAUTHORIZED);
+}
+
+fn check_response(status: StatusCode, headers: &http::HeaderMap) {
+    assert!(status.is_client_error(), "a stranger gets {status}");
+    assert_eq!(headers.get(header::CACHE_CONTROL).unwrap(), "no-store");
+    if status == StatusCode::UNAUTHORIZED {
+        assert!(headers.contains_key(header::WWW_AUTHENTICATE));
+    }
+}
+
+/// Asks the layer. Gives the head of the request as the service behind has seen it; or the status, if it was not called.
+pub fn through(layer: &AuthLayer<User>, parts: Parts) -> Result<Parts, StatusCode> {
+    let seen = Arc::new(Mutex::new(None));
+    let see = Arc::clone(&seen);
+    let service = layer.layer(service_fn(move |request: Request<Full<Bytes>>| {
+        *see.lock().unwrap() = Some(request.into_parts().0);
+        async { Ok::<_, BoxError>(Response::new(Full::<Bytes>::default())) }
+    }));
+    let response = run(service.oneshot(Request::from_parts(parts, Full::default()))).unwrap();
+    let seen = seen.lock().unwrap().take();
+    match seen {
+        Some(parts) => Ok(parts),
+        None => {
+            check_response(response.status(), response.headers());
+            Err(response.status())
+        }
+    }
+}
+
+/// Runs a future on the runtime of the thread.
+pub fn run<T>(future: impl Future<Output = T>) -> T {
+    thread_local! {
+        static RUNTIME: tokio::runtime::Runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    }
+    RUNTIME.with(|runtime| runtime.block_on(future))
+}
+
+/// Whoever has the key.
+#[derive(Clone, Debug)]
+pub struct User;
+
+impl Principal for User {
+    fn principal_id(&self) -> PrincipalId {
+        PrincipalId::new("", "user")
+    }
+}
+
+/// Takes [`KEY`] from wherever the extractor looks.
+pub struct Key<E>(pub E);
+
+#[async_trait]
+impl<E: Extractor> Strategy for Key<E> {
+    type User = User;
+
+    fn name(&self) -> &str {
+        "key"
+    }
+
+    fn challenges(&self, out: &mut Vec<Challenge>) {
+        out.push(Challenge::bearer("fuzz"));
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::of(&self.0)
+    }
+
+    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<User>, BoxError> {
+        Ok(match self.0.extract(request) {
+            Ok(None) => Outcome::Absent,
+            Ok(Some(found)) if found.expose() == KEY => Outcome::Accept(Accept::new(User, found.carrier())),
+            Ok(Some(_)) => Outcome::Reject(Rejection::invalid_credentials()),
+            Err(malformed) => malformed.into(),
+        })
+    }
+}
