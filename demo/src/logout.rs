@@ -6,6 +6,7 @@ use axum::{
     Json,
     body::Body,
     extract::{RawQuery, State},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
@@ -30,8 +31,12 @@ struct Revoked {
 pub(crate) async fn log_out(
     State(LogOut { revocations, timer }): State<LogOut>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
     user: Authenticated<User>,
 ) -> Response {
+    if is_foreign(&headers) {
+        return Refusal::new(StatusCode::FORBIDDEN, "origin_not_allowed").to_response().map(Body::from);
+    }
     let everything = Revocation::user(user.principal_id(), timer.now());
     let everywhere = query.is_some_and(|query| query.split('&').any(|pair| pair == "everywhere=1"));
     let revocation = match Revocation::of(user.evidence(), timer.now()) {
@@ -49,4 +54,12 @@ pub(crate) async fn log_out(
             Refusal::from(unavailable).to_response().map(Body::from)
         }
     }
+}
+
+/// Whether a page of another origin posts, with a cookie or a login that the browser remembers. The layer does not look at
+/// the origin of plain requests; an application puts a middleware against forged requests in front of what changes state.
+fn is_foreign(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    let host = text(header::HOST).unwrap_or_default();
+    text(header::ORIGIN).is_some_and(|origin| origin.split_once("://").map(|(_, place)| place) != Some(host))
 }

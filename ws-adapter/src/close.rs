@@ -99,7 +99,7 @@ impl Close {
     /// The reason, if it is one of ours.
     pub(crate) fn known_reason(&self) -> Option<&'static str> {
         match self.reason {
-            Cow::Borrowed("") => Some("normal"),
+            Cow::Borrowed("") if self.is_ours => Some("normal"),
             Cow::Borrowed(reason) if self.is_ours => Some(reason),
             _ => None,
         }
@@ -119,5 +119,39 @@ impl Close {
 
     const fn private(code: u16, iana: u16, reason: &'static str) -> Self {
         Self { code, iana, reason: Cow::Borrowed(reason), is_ours: true }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_of_iana_stand_for_the_private_ones_and_no_others() {
+        for (close, iana) in [
+            (Close::TOKEN_EXPIRED, 3000),
+            (Close::INVALID_CREDENTIALS, 3000),
+            (Close::REVOKED, 3003),
+            (Close::FORBIDDEN, 3003),
+            (Close::SUPERSEDED, 3003),
+            (Close::AUTH_TIMEOUT, 3008),
+            (Close::PING_TIMEOUT, 3008),
+            (Close::IDLE_TIMEOUT, 3008),
+            (Close::TOO_MANY_CONNECTIONS, 1013),
+            (Close::RESTARTING, 1012),
+            (Close::NORMAL, 1000),
+            (Close::new(4401, "the application's"), 4401),
+        ] {
+            let (private, reason) = (close.code(), close.reason().to_owned());
+            assert_eq!(close.clone().in_codes(CloseCodes::Private).code(), private);
+            let close = close.in_codes(CloseCodes::Iana);
+            assert_eq!((close.code(), close.reason()), (iana, &*reason));
+        }
+    }
+
+    #[test]
+    fn reason_of_the_applications_own_is_not_known_even_if_it_is_empty() {
+        assert_eq!(Close::new(4000, "").known_reason(), None);
+        assert_eq!(Close::NORMAL.known_reason(), Some("normal"));
     }
 }

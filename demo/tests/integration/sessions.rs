@@ -132,6 +132,19 @@ async fn logout_needs_a_credential_and_a_post() {
 }
 
 #[tokio::test]
+async fn foreign_page_logs_nobody_out() {
+    let demo = Demo::start().await;
+    let ask = async |origin: &str| {
+        let request = demo.request(Method::POST, "/api/logout").header("authorization", BASIC).header("origin", origin);
+        request.send().await.unwrap().status().as_u16()
+    };
+    for foreign in ["https://evil.example", "null", "http://127.0.0.1"] {
+        assert_eq!(ask(foreign).await, 403, "{foreign}");
+    }
+    assert_eq!(ask(&format!("http://{}", demo.addr)).await, 200);
+}
+
+#[tokio::test]
 async fn socket_is_refreshed_over_itself() {
     let demo = Demo::start().await;
     let token = demo.bearer(60);

@@ -59,6 +59,8 @@ pub(crate) struct Config<U> {
     pub(crate) shutdown: crate::Shutdown,
     #[cfg(feature = "axum")]
     pub(crate) accept_then_close: bool,
+    #[cfg(feature = "axum")]
+    pub(crate) hears_first_message: bool,
     #[cfg(any(feature = "axum", feature = "socketio"))]
     pub(crate) connections: crate::Connections,
     #[cfg(any(feature = "axum", feature = "socketio"))]
@@ -98,6 +100,8 @@ impl<U: Send + Sync + 'static> AuthLayer<U> {
                 shutdown: crate::Shutdown::new(),
                 #[cfg(feature = "axum")]
                 accept_then_close: false,
+                #[cfg(feature = "axum")]
+                hears_first_message: false,
                 #[cfg(any(feature = "axum", feature = "socketio"))]
                 connections: crate::Connections::new(),
                 #[cfg(any(feature = "axum", feature = "socketio"))]
@@ -212,7 +216,8 @@ impl<U: Send + Sync + 'static> AuthLayer<U> {
     /// runs. Everybody else gets the HTTP answer.
     ///
     /// # Security
-    /// A refused client then holds a connection for up to two seconds more.
+    /// A refused client then holds a connection for up to two seconds more. It counts as pending until then: of those there
+    /// are as many as [`Connections`](crate::Connections) lets be, and one more gets the HTTP answer.
     #[cfg(feature = "axum")]
     #[must_use]
     pub fn accept_then_close(mut self) -> Self {
@@ -289,9 +294,11 @@ impl<U> AuthLayer<U> {
         self
     }
 
-    /// Lets a handshake without a credential open a socket, to hear in a first message who it is.
+    /// Lets a handshake without a credential open a socket, to hear in a first message who it is; behind an optional layer
+    /// too.
     #[must_use]
-    pub fn first_message(self) -> crate::FirstMessageLayer<U> {
+    pub fn first_message(mut self) -> crate::FirstMessageLayer<U> {
+        self.config.hears_first_message = true;
         crate::FirstMessageLayer::new(self)
     }
 }
@@ -324,6 +331,8 @@ impl<U> Clone for Config<U> {
             shutdown: self.shutdown.clone(),
             #[cfg(feature = "axum")]
             accept_then_close: self.accept_then_close,
+            #[cfg(feature = "axum")]
+            hears_first_message: self.hears_first_message,
             #[cfg(any(feature = "axum", feature = "socketio"))]
             connections: self.connections.clone(),
             #[cfg(any(feature = "axum", feature = "socketio"))]

@@ -29,6 +29,8 @@ use crate::{
     reject, strip,
     transport::classify,
 };
+#[cfg(feature = "axum")]
+use auth_core::Evidence;
 
 /// A service with a chain in front; made by [`AuthLayer`](crate::AuthLayer).
 ///
@@ -239,9 +241,12 @@ impl<U: Send + Sync + 'static> Config<U> {
         if !is_asked || self.origins.judge(parts) != OriginVerdict::Allowed {
             return None;
         }
+        // Where too many are open already, the HTTP answer has to do.
+        let pending = self.connections.enter_pending(self.client_address.of(parts)).ok()?;
         let subprotocol = self.offered_subprotocol(parts);
         // The answer to a handshake has no body.
-        Some(accept_then_close(parts, subprotocol, refusal, self.sockets.codes).await?.map(|_| Bytes::new()))
+        let opened = accept_then_close(parts, subprotocol, refusal, self.sockets.codes, pending).await?;
+        Some(opened.map(|_| Bytes::new()))
     }
 
     async fn decide<B>(
@@ -268,9 +273,20 @@ impl<U: Send + Sync + 'static> Config<U> {
             request = request.with_payload(payload);
         }
         match self.authenticate(&request, opens).await {
-            Err(refusal) if !(self.optional && refusal.kind() == RefusalKind::Missing) => Err(refusal),
+            Err(refusal) if !(self.lets_nobody_in(transport) && refusal.kind() == RefusalKind::Missing) => Err(refusal),
             decision => Ok((decision, body)),
         }
+    }
+
+    /// Whether a request without a credential goes on. A handshake that may say who it is later does not.
+    fn lets_nobody_in(&self, transport: Transport) -> bool {
+        #[cfg(feature = "axum")]
+        if self.hears_first_message && transport == Transport::WebSocket {
+            return false;
+        }
+        #[cfg(not(feature = "axum"))]
+        let _ = transport;
+        self.optional
     }
 
     /// Refuses what comes from a page of a foreign origin.
@@ -338,10 +354,7 @@ impl<U: Send + Sync + 'static> Config<U> {
         };
         let place = context.add(registration.clone(), user.map(Authenticated::evidence));
         parts.extensions.remove::<Renewal<U>>();
-        // Who has no principal cannot be told from another user, and so cannot be refreshed.
-        if let (Some(registration), Some(user)) = (registration, user)
-            && user.evidence().principal().is_some()
-        {
+        if let Some(registration) = registration {
             let opening = Arc::new(without_credentials(parts, &self.needs));
             parts.extensions.insert(Renewal::new(Arc::clone(self), opening, registration, place));
         }
@@ -356,10 +369,10 @@ impl<U: Send + Sync + 'static> Config<U> {
         context: &SocketContext,
         parts: &Parts,
     ) -> Result<Arc<Registration>, Refusal> {
-        let is_counted = !context.is_in(&self.connections);
-        let registered = self.connections.register(context.id(), user, context.kill(), is_counted);
+        let counts = context.counts(&self.connections, user.evidence());
+        let registered = self.connections.register(context.id(), user, context.kill(), counts);
         let registered = registered.map_err(|_| Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many_connections"))?;
-        match self.connections.is_revoked(user.evidence()).await {
+        match self.recheck(user.evidence()).await {
             Ok(false) => Ok(Arc::new(registered)),
             Ok(true) => Err(refusal_of_revoked(self, parts)),
             Err(cause) => {
@@ -367,6 +380,13 @@ impl<U: Send + Sync + 'static> Config<U> {
                 Err(Refusal::unavailable(cause))
             }
         }
+    }
+
+    /// Asks the registry whether a credential was revoked; in the time that the chain has, too.
+    #[cfg(feature = "axum")]
+    pub(crate) async fn recheck(&self, evidence: &Evidence) -> Result<bool, BoxError> {
+        let asked = tokio::time::timeout(self.decision_timeout, self.connections.is_revoked(evidence)).await;
+        asked.unwrap_or_else(|_| Err("the check for revocation took too long".into()))
     }
 
     /// The layer's own subprotocol, if the client offers it.

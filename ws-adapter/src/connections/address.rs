@@ -32,13 +32,12 @@ impl ClientAddress {
         Self { trusted_hops }
     }
 
-    /// The address, as far as it counts: of IPv6 the first 64 bits, which a single client has at its disposal.
+    /// The address. What has come past the proxies, or through one that does not tell, counts as its peer's.
+    ///
+    /// As far as it counts: of IPv6 the first 64 bits, which a single client has at its disposal.
     pub(crate) fn of(self, parts: &Parts) -> Option<IpAddr> {
-        let address = match self.trusted_hops.checked_sub(1) {
-            None => peer(&parts.extensions)?,
-            Some(between) => forwarded(&parts.headers, between)?,
-        };
-        Some(bucket(address))
+        let told = self.trusted_hops.checked_sub(1).and_then(|between| forwarded(&parts.headers, between));
+        Some(bucket(told.or_else(|| peer(&parts.extensions))?))
     }
 }
 
@@ -61,7 +60,8 @@ fn forwarded(headers: &HeaderMap, between: usize) -> Option<IpAddr> {
     let lines: Vec<_> = headers.get_all("x-forwarded-for").iter().collect();
     let entries = lines.iter().rev().flat_map(|line| line.as_bytes().rsplit(|&b| b == b','));
     let entry = std::str::from_utf8(entries.map(<[u8]>::trim_ascii).nth(between)?).ok()?;
-    entry.parse().ok().or_else(|| entry.parse().ok().map(|address: SocketAddr| address.ip()))
+    let bare = entry.strip_prefix('[').and_then(|entry| entry.strip_suffix(']')).unwrap_or(entry);
+    bare.parse().ok().or_else(|| entry.parse().ok().map(|address: SocketAddr| address.ip()))
 }
 
 fn bucket(address: IpAddr) -> IpAddr {
@@ -107,16 +107,19 @@ mod tests {
     }
 
     #[test]
-    fn what_has_come_past_the_proxies_has_no_address() {
-        assert_eq!(address(1, &[]), None);
-        assert_eq!(address(2, &["198.51.100.7"]), None);
-        assert_eq!(address(1, &["unknown"]), None);
+    fn what_has_come_past_the_proxies_counts_as_its_peers() {
+        assert_eq!(address(1, &[]).as_deref(), Some("192.0.2.1"));
+        assert_eq!(address(2, &["198.51.100.7"]).as_deref(), Some("192.0.2.1"));
+        assert_eq!(address(1, &["unknown"]).as_deref(), Some("192.0.2.1"));
+        let (unknown, ()) = Request::get("/").body(()).unwrap().into_parts();
+        assert_eq!(ClientAddress::peer().of(&unknown), None);
     }
 
     #[test]
     fn port_is_left_out() {
         assert_eq!(address(1, &["198.51.100.7:80"]).as_deref(), Some("198.51.100.7"));
         assert_eq!(address(1, &["[2001:db8::1]:80"]).as_deref(), Some("2001:db8::"));
+        assert_eq!(address(1, &["[2001:db8::1]"]).as_deref(), Some("2001:db8::"));
     }
 
     #[test]

@@ -47,13 +47,13 @@ impl Index {
 
     pub(super) fn insert(&mut self, member: &Arc<Member>) {
         self.all.insert(member.order(), Arc::clone(member));
-        self.counted += usize::from(member.is_counted());
+        self.counted += usize::from(member.counts().as_connection);
         self.add_keys(member);
     }
 
     pub(super) fn remove(&mut self, member: &Member) {
         if self.all.remove(&member.order()).is_some() {
-            self.counted -= usize::from(member.is_counted());
+            self.counted -= usize::from(member.counts().as_connection);
             self.remove_keys(member);
         }
     }
@@ -76,7 +76,7 @@ impl Index {
 
     /// The connections of a user, the oldest first.
     pub(super) fn of_user<'i>(&'i self, user: &'i PrincipalId) -> impl Iterator<Item = &'i Arc<Member>> {
-        let counted = self.under(Key::User(user)).filter(|member| member.is_counted());
+        let counted = self.under(Key::User(user)).filter(|member| member.counts().of_user);
         counted.filter(|member| member.any(|evidence| names(evidence, user)))
     }
 

@@ -3,6 +3,8 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+#[cfg(feature = "axum")]
+use auth_core::PrincipalId;
 use auth_core::{Authenticated, Evidence};
 
 use super::{ConnectionId, Connections};
@@ -12,13 +14,24 @@ use crate::Close;
 pub(crate) struct Member {
     id: ConnectionId,
     order: u64,
-    /// Whether it counts as a connection, and is not one more credential of another.
-    is_counted: bool,
+    counts: Counts,
     /// What was accepted over it.
     credentials: Mutex<Vec<Credential>>,
     /// Whether it is open by now.
     open: AtomicBool,
     end: Arc<dyn End>,
+}
+
+/// What an entry counts for. One connection may be entered by several layers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counts {
+    pub(crate) as_connection: bool,
+    pub(crate) of_user: bool,
+}
+
+impl Counts {
+    #[cfg(feature = "socketio")]
+    pub(crate) const ALL: Self = Self { as_connection: true, of_user: true };
 }
 
 /// How a connection is told that it has to end.
@@ -53,14 +66,8 @@ impl Credential {
 }
 
 impl Member {
-    pub(super) fn new(
-        id: ConnectionId,
-        order: u64,
-        credential: Credential,
-        end: Arc<dyn End>,
-        is_counted: bool,
-    ) -> Self {
-        Self { id, order, is_counted, credentials: Mutex::new(vec![credential]), open: AtomicBool::new(false), end }
+    pub(super) fn new(id: ConnectionId, order: u64, credential: Credential, end: Arc<dyn End>, counts: Counts) -> Self {
+        Self { id, order, counts, credentials: Mutex::new(vec![credential]), open: AtomicBool::new(false), end }
     }
 
     pub(super) fn id(&self) -> ConnectionId {
@@ -71,8 +78,8 @@ impl Member {
         self.order
     }
 
-    pub(super) fn is_counted(&self) -> bool {
-        self.is_counted
+    pub(super) fn counts(&self) -> Counts {
+        self.counts
     }
 
     pub(super) fn end(&self, close: Close) {
@@ -113,6 +120,12 @@ impl Registration {
     #[cfg(feature = "axum")]
     pub(crate) fn connections(&self) -> &Connections {
         &self.connections
+    }
+
+    /// Whether it is one of this user's.
+    #[cfg(feature = "axum")]
+    pub(crate) fn is_of(&self, user: Option<&PrincipalId>) -> bool {
+        self.member.any(|evidence| evidence.principal() == user)
     }
 
     /// From now on the connection is open, and may take the place of an older one.

@@ -11,11 +11,13 @@ mod settings;
 use std::{
     fmt,
     net::IpAddr,
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
 use auth_core::{Authenticated, BoxError, Evidence, PrincipalId, Revocation, RevocationCheck};
+use futures_util::FutureExt as _;
 use tokio::{sync::watch, time};
 
 #[cfg(feature = "axum")]
@@ -23,7 +25,7 @@ pub(crate) use self::settings::Ping;
 pub use self::{address::ClientAddress, id::ConnectionId};
 use self::{index::Index, member::Member, pending::Pending};
 pub(crate) use self::{
-    member::{Credential, End, Registration},
+    member::{Counts, Credential, End, Registration},
     pending::PendingGuard,
     settings::SocketSettings,
 };
@@ -176,17 +178,17 @@ impl Connections {
         id: ConnectionId,
         user: &Authenticated<U>,
         end: Arc<dyn End>,
-        is_counted: bool,
+        counts: Counts,
     ) -> Result<Registration, TooMany> {
         let mut index = self.index();
         if let Some((max, Overflow::RejectNew)) = self.limits.per_user
-            && is_counted
+            && counts.of_user
             && let Some(principal) = user.evidence().principal()
             && index.of_user(principal).count() >= max
         {
             return Err(TooMany);
         }
-        let member = Arc::new(Member::new(id, index.next_order(), Credential::of(user), end, is_counted));
+        let member = Arc::new(Member::new(id, index.next_order(), Credential::of(user), end, counts));
         index.insert(&member);
         drop(index);
         Ok(Registration { member, connections: self.clone() })
@@ -238,7 +240,7 @@ impl Connections {
     }
 }
 
-/// Asks for the whole, and for each part of an `and`; a store that hangs is away.
+/// Asks for the whole, and for each part of an `and`. A check that hangs or panics has failed.
 async fn is_revoked(check: &dyn RevocationCheck, evidence: &Evidence) -> Result<bool, BoxError> {
     let asked = async {
         let mut open = vec![evidence];
@@ -250,7 +252,12 @@ async fn is_revoked(check: &dyn RevocationCheck, evidence: &Evidence) -> Result<
         }
         Ok(false)
     };
-    time::timeout(CHECK_TIMEOUT, asked).await.unwrap_or_else(|_| Err("the check for revocation took too long".into()))
+    // OK to assert unwind safety because nothing of it is kept.
+    match time::timeout(CHECK_TIMEOUT, AssertUnwindSafe(asked).catch_unwind()).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) => Err("the check for revocation panicked".into()),
+        Err(_) => Err("the check for revocation took too long".into()),
+    }
 }
 
 impl Default for Connections {

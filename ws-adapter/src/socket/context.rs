@@ -1,5 +1,6 @@
 use std::{
     fmt,
+    pin::pin,
     sync::{Arc, OnceLock},
     time::SystemTime,
 };
@@ -10,7 +11,7 @@ use tokio::sync::Notify;
 
 use crate::{
     Close, ConnectionId, Connections, Shutdown, Timer,
-    connections::{End, Registration, SocketSettings},
+    connections::{Counts, End, Registration, SocketSettings},
 };
 
 /// What the layers leave for the sockets behind them.
@@ -56,10 +57,15 @@ impl SocketContext {
         Arc::clone(&self.kill)
     }
 
-    /// Whether a layer further out has entered it into this registry.
-    pub(crate) fn is_in(&self, connections: &Connections) -> bool {
-        let registrations = self.layers.iter().filter_map(|layer| layer.registration.as_ref());
-        registrations.into_iter().any(|registration| registration.connections().is_same(connections))
+    /// What an entry into this registry counts for, where layers further out may have entered the socket before.
+    pub(crate) fn counts(&self, connections: &Connections, evidence: &Evidence) -> Counts {
+        let entered = self.layers.iter().filter_map(|layer| layer.registration.as_ref());
+        let mut entered = entered.filter(|registration| registration.connections().is_same(connections)).peekable();
+        let is_first = entered.peek().is_none();
+        Counts {
+            as_connection: is_first,
+            of_user: !entered.any(|registration| registration.is_of(evidence.principal())),
+        }
     }
 
     /// Adds what this layer has to say, and tells at which place.
@@ -90,13 +96,17 @@ pub(crate) struct Kill {
 }
 
 impl Kill {
-    /// Completes when the socket has to end. One waits at most.
+    /// Completes when the socket has to end.
     pub(super) async fn ended(&self) -> Close {
+        let mut told = pin!(self.told.notified());
         loop {
+            // It waits before it looks, so that nothing is told in between.
+            told.as_mut().enable();
             if let Some(close) = self.close.get() {
                 return close.clone();
             }
-            self.told.notified().await;
+            told.as_mut().await;
+            told.set(self.told.notified());
         }
     }
 }
@@ -104,6 +114,6 @@ impl Kill {
 impl End for Kill {
     fn end(&self, close: Close) {
         let _ = self.close.set(close);
-        self.told.notify_one();
+        self.told.notify_waiters();
     }
 }

@@ -69,7 +69,7 @@ where
     let protocol = socket.protocol().cloned();
     let (ends, registrations): (Vec<_>, Vec<_>) =
         layers.into_iter().map(|LayerPart { registration, ends_at }| (ends_at, registration)).unzip();
-    let open = Open { _gauge: Gauge::open(), registrations: registrations.into_iter().flatten().collect() };
+    let open = Open { gauge: Some(Gauge::open()), registrations: registrations.into_iter().flatten().collect() };
     open.registrations.iter().for_each(|registration| registration.opened());
 
     let shared = Arc::new(Shared::new(socket, user, ends, Arc::clone(&timer), in_band));
@@ -79,7 +79,7 @@ where
         shared: Arc::clone(&shared),
         timer,
         kill,
-        shutdown: any_begun(shutdowns),
+        shutdown: any_begun(shutdowns, true),
         codes: settings.codes,
         renewal: renewal.clone(),
         refreshing: None,
@@ -93,14 +93,28 @@ where
 
 /// A socket that counts as open.
 struct Open {
-    _gauge: Gauge,
+    gauge: Option<Gauge>,
     registrations: Vec<Arc<Registration>>,
+}
+
+impl Open {
+    fn leave(&mut self) {
+        self.gauge = None;
+        self.registrations.iter().for_each(|registration| registration.leave());
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        // Others may hold a registration still.
+        self.leave();
+    }
 }
 
 /// A handler, and whether it has panicked. It has a box of its own: to pass futures by value makes room for each twice.
 type Handler = future::Fuse<Pin<Box<dyn Future<Output = thread::Result<()>> + Send>>>;
 
-async fn run<U: Send + Sync + 'static>(mut driver: Driver<U>, open: Open, mut handler: Handler) {
+async fn run<U: Send + Sync + 'static>(mut driver: Driver<U>, mut open: Open, mut handler: Handler) {
     let (close, taken) = loop {
         select! {
             biased;
@@ -112,15 +126,17 @@ async fn run<U: Send + Sync + 'static>(mut driver: Driver<U>, open: Open, mut ha
             },
         }
     };
-    // From here on it counts no more, and nobody can ask it to end.
-    open.registrations.iter().for_each(|registration| registration.leave());
-    drop(open);
     let given_up = close.is_none();
+    let goes_on = given_up && !handler.is_terminated();
+    if !goes_on {
+        // From here on it counts no more, and nobody can ask it to end.
+        open.leave();
+    }
     let close = close.or(taken.close).unwrap_or(Close::NORMAL);
     telemetry::closed(Some(driver.id), &close);
     let finish = finish_taken(taken.socket, close, driver.codes, taken.broken);
-    if given_up && !handler.is_terminated() {
-        // The handler has more to do without its socket.
+    if goes_on {
+        // The handler has more to do without its socket, as long as its user may.
         let rest = async {
             select! {
                 biased;
@@ -192,7 +208,7 @@ impl<U: Send + Sync + 'static> Driver<U> {
             let ended = match happened {
                 Happened::Due(due) => self.due(due),
                 Happened::Begun((begun, shutdowns)) => {
-                    self.shutdown = any_begun(shutdowns);
+                    self.shutdown = any_begun(shutdowns, false);
                     self.begun(begun)
                 }
                 Happened::Refreshed(result) => {
@@ -233,6 +249,10 @@ impl<U: Send + Sync + 'static> Driver<U> {
                 None => self.schedule.end_at(self.shared.ends_at(), now),
             },
             Due::Drain => return Some(self.take(Close::RESTARTING)),
+            // A refresh has moved the end, and the notice with it.
+            Due::Notice if self.shared.ends_at() != self.schedule.ends_at() => {
+                self.schedule.end_at(self.shared.ends_at(), now);
+            }
             Due::Notice => {
                 self.schedule.noticed();
                 if self.shared.speaks_in_band()
@@ -254,7 +274,11 @@ impl<U: Send + Sync + 'static> Driver<U> {
             Due::Idle => {
                 self.schedule.spoke_at(self.shared.spoke_at());
                 if self.schedule.idle_at().is_some_and(|at| at <= now) {
-                    return Some(self.take(Close::IDLE_TIMEOUT));
+                    // Where nobody reads, it may have spoken.
+                    if self.shared.is_read() {
+                        return Some(self.take(Close::IDLE_TIMEOUT));
+                    }
+                    self.schedule.spoke_at(now);
                 }
             }
         }
@@ -335,9 +359,9 @@ enum Begun {
 /// as open.
 type BegunFuture = Pin<Box<dyn Future<Output = (Begun, Vec<ShutdownWatch>)> + Send>>;
 
-fn any_begun(mut shutdowns: Vec<ShutdownWatch>) -> BegunFuture {
+fn any_begun(mut shutdowns: Vec<ShutdownWatch>, is_new: bool) -> BegunFuture {
     Box::pin(async move {
-        let begun = if shutdowns.iter().any(ShutdownWatch::has_begun) {
+        let begun = if is_new && shutdowns.iter().any(ShutdownWatch::has_begun) {
             Begun::Before
         } else {
             match shutdowns.as_mut_slice() {

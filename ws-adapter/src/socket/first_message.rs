@@ -1,15 +1,17 @@
 use std::{
     fmt,
-    future::Future,
+    future::{Future, poll_fn},
+    panic::AssertUnwindSafe,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use auth_core::{Authenticated, BoxError, Refusal, RefusalKind, Transport};
 use axum::extract::ws::{Message, WebSocket};
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::{Request, Response, StatusCode, request::Parts};
 use http_body::Body;
 use tokio::{select, time};
@@ -17,6 +19,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{
+    SocketContext,
     driver::{self, CLOSE_TIMEOUT},
     in_band::{self, Answer},
     refresh::{present, without_credentials},
@@ -27,6 +30,7 @@ use crate::{
     Auth, AuthLayer, Close, ResponseBody,
     auth::{Admitted, Config, leave},
     connections::PendingGuard,
+    shutdown::ShutdownWatch,
     telemetry::{self, Gauge},
     transport::classify,
 };
@@ -49,7 +53,7 @@ const MAX_OTHER_FRAMES: usize = 16;
 /// | a credential that is refused | 4401, 4403, 1013 as for a refused handshake |
 /// | any other message first, or more than 16 pings | 4401 `invalid_credentials` |
 /// | a message longer than 16 KiB | 1009 `too_big` |
-/// | the service behind opens no socket | 4403 `forbidden`; 1011 or 1013 for a 5xx |
+/// | the service behind opens no socket | 4403 `forbidden`; 1011 or 1013 for a 5xx; 1011 if it panics; 1013 after 10 s |
 ///
 /// As many may wait as [`Connections`](crate::Connections) says, in all and of one address. One more is refused: 429
 /// `too_many_connections`.
@@ -145,6 +149,8 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut service, config) = self.auth.take_ready();
+        // Who waits to be heard must not hold what a ready service may have reserved.
+        let unready = service.clone();
         let limits = self.limits;
         Box::pin(async move {
             let (parts, body) = request.into_parts();
@@ -161,7 +167,8 @@ where
             };
             let waits = transport == Transport::WebSocket && refused.refusal.kind() == RefusalKind::Missing;
             let refused = if waits {
-                match open(&config, service, refused.parts, limits).await {
+                drop(service);
+                match open(&config, unready, refused.parts, limits).await {
                     Ok(opened) => return Ok(opened.map(ResponseBody::refusal)),
                     Err((parts, refusal)) => {
                         // What is no handshake is answered as nobody's request.
@@ -244,14 +251,24 @@ impl<U: Send + Sync + 'static> Waiting<U> {
             },
             Err(close) => Err(close),
         };
-        drop((self.pending, gauge));
         let codes = self.config.sockets.codes;
         match admitted {
             Ok(user) => {
+                let context = self.parts.extensions.get::<SocketContext>().cloned();
+                let ends_at = user.evidence().expires_at();
                 let ok = Answer::ok(user.evidence().expires_at(), timer.now()).into_message();
                 if time::timeout(CLOSE_TIMEOUT, socket.send(ok)).await.is_ok_and(|sent| sent.is_ok()) {
                     leave(Ok(user), &mut self.parts);
-                    if let Some((socket, close)) = dispatch(service, self.parts, socket).await {
+                    drop((self.pending, gauge));
+                    let open = OpenSocket(Arc::new(Mutex::new(Some(socket))));
+                    let ended = self.config.ended_meanwhile(context, ends_at, &mut shutdown);
+                    let close = select! {
+                        biased;
+                        close = ended => close,
+                        close = dispatch(service, self.parts, open.clone()) => close,
+                    };
+                    // Whoever has not taken it by now gets it no more.
+                    if let Some(socket) = open.take() {
                         telemetry::closed(None, &close);
                         driver::finish(socket, close, codes, false).await;
                     }
@@ -286,6 +303,7 @@ async fn first(socket: &mut WebSocket) -> Result<in_band::Credentials, Option<Cl
     let mut others = 0;
     loop {
         match socket.recv().await {
+            Some(Ok(Message::Text(text))) if text.len() > in_band::MAX_AUTH => return Err(Some(Close::TOO_BIG)),
             Some(Ok(Message::Text(text))) => {
                 return match in_band::read(&text) {
                     Some(Ok(credentials)) => Ok(credentials),
@@ -300,22 +318,58 @@ async fn first(socket: &mut WebSocket) -> Result<in_band::Credentials, Option<Cl
     }
 }
 
-/// Calls the service. If it opens no socket, gives that back with the close that says so.
-async fn dispatch<S, B, R>(mut service: S, mut parts: Parts, socket: WebSocket) -> Option<(WebSocket, Close)>
+/// Calls the service, and tells with what the socket is to be closed if that has not taken it.
+async fn dispatch<S, B, R>(mut service: S, mut parts: Parts, open: OpenSocket) -> Close
 where
     S: Service<Request<B>, Response = Response<R>>,
     B: From<Bytes>,
 {
-    let open = OpenSocket(Arc::new(Mutex::new(Some(socket))));
-    parts.extensions.insert(open.clone());
-    let answered = service.call(Request::from_parts(parts, B::from(Bytes::new()))).await;
-    let socket = open.take()?;
-    let close = match answered.map(|response| response.status()) {
-        Ok(StatusCode::SERVICE_UNAVAILABLE) => Close::UNAVAILABLE,
-        Ok(status) if !status.is_server_error() => Close::FORBIDDEN,
-        _ => Close::INTERNAL_ERROR,
+    parts.extensions.insert(open);
+    let answered = async {
+        poll_fn(|cx| service.poll_ready(cx)).await?;
+        service.call(Request::from_parts(parts, B::from(Bytes::new()))).await
     };
-    Some((socket, close))
+    // OK to assert unwind safety because nothing of it is touched after a panic.
+    match AssertUnwindSafe(answered).catch_unwind().await.map(|answered| answered.map(|response| response.status())) {
+        Ok(Ok(StatusCode::SERVICE_UNAVAILABLE)) => Close::UNAVAILABLE,
+        Ok(Ok(status)) if !status.is_server_error() => Close::FORBIDDEN,
+        Ok(_) => Close::INTERNAL_ERROR,
+        Err(_) => {
+            tracing::error!("a route behind a first message panicked");
+            Close::INTERNAL_ERROR
+        }
+    }
+}
+
+impl<U> Config<U> {
+    /// What ends a socket while the service has not taken it: its driver is not there yet. A service that takes too long
+    /// does, too.
+    async fn ended_meanwhile(
+        &self,
+        context: Option<SocketContext>,
+        ends_at: Option<SystemTime>,
+        shutdown: &mut ShutdownWatch,
+    ) -> Close {
+        let revoked = async {
+            match &context {
+                Some(context) => context.kill.ended().await,
+                None => std::future::pending().await,
+            }
+        };
+        let expired = async {
+            match ends_at {
+                Some(end) => self.timer.sleep_until(end).await,
+                None => std::future::pending().await,
+            }
+        };
+        select! {
+            biased;
+            close = revoked => close,
+            () = expired => Close::TOKEN_EXPIRED,
+            _ = shutdown.begun() => Close::RESTARTING,
+            () = time::sleep(self.decision_timeout) => Close::UNAVAILABLE,
+        }
+    }
 }
 
 /// A socket that was opened before its handler runs.

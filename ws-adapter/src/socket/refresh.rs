@@ -56,7 +56,7 @@ impl<U: Send + Sync + 'static> Renewal<U> {
     }
 
     async fn is_revoked(&self, user: &Authenticated<U>) -> Result<(), RefreshErrorKind> {
-        match self.registration.connections().is_revoked(user.evidence()).await {
+        match self.config.recheck(user.evidence()).await {
             Ok(false) => Ok(()),
             Ok(true) => Err(RefreshErrorKind::Refused(refusal_of_revoked(&self.config, &self.opening))),
             Err(cause) => Err(RefreshErrorKind::Refused(Refusal::unavailable(cause))),
@@ -106,12 +106,11 @@ pub(super) async fn refresh<U: Send + Sync + 'static>(
         }
         RefreshError::from(not_now)
     })?;
-    let mut attempt = Attempt { shared, ended: false };
+    let mut attempt = Attempt { shared, is_failure: false };
     let result = async {
         let user = renewal.authenticate(credentials, &shared.user()).await?;
         let entered = Entered::new(&renewal.registration, &user);
         renewal.is_revoked(&user).await?;
-        attempt.ended = true;
         let end = shared.swap(user, renewal.place)?;
         entered.replaces_old();
         Ok(end)
@@ -119,26 +118,19 @@ pub(super) async fn refresh<U: Send + Sync + 'static>(
     let result = result.await.map_err(RefreshError);
     let code = result.as_ref().map_or_else(RefreshError::code, |_| "accepted");
     telemetry::refreshed(renewal.registration.id(), code);
-    if let Err(error) = &result
-        && !attempt.ended
-    {
-        attempt.ended = true;
-        shared.keep_old(error.is_clients_fault());
-    }
+    attempt.is_failure = result.as_ref().is_err_and(RefreshError::is_clients_fault);
     result
 }
 
-/// A refresh that is given up, wherever it happens to wait, leaves everything as it was.
+/// A refresh that is under way. One that is given up, wherever it happens to wait, leaves everything as it was.
 struct Attempt<'s, U> {
     shared: &'s Shared<U>,
-    ended: bool,
+    is_failure: bool,
 }
 
 impl<U> Drop for Attempt<'_, U> {
     fn drop(&mut self) {
-        if !self.ended {
-            self.shared.keep_old(false);
-        }
+        self.shared.end_refresh(self.is_failure);
     }
 }
 

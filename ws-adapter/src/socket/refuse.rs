@@ -3,14 +3,16 @@ use axum::response::Response;
 use http::{HeaderValue, StatusCode, request::Parts};
 
 use super::{driver, upgrade};
-use crate::{Close, CloseCodes};
+use crate::{Close, CloseCodes, connections::PendingGuard};
 
-/// Opens a socket only to close it with a code that says why; `None` if this is no proper handshake.
+/// Opens a socket only to close it with a code that says why; `None` if this is no proper handshake. It counts as pending
+/// until it is closed.
 pub(crate) async fn accept_then_close(
     parts: &mut Parts,
     subprotocol: Option<HeaderValue>,
     refusal: &Refusal,
     codes: CloseCodes,
+    pending: PendingGuard,
 ) -> Option<Response> {
     let mut upgrade = upgrade::asked(parts, &()).await.ok()?;
     if let Some(subprotocol) = subprotocol {
@@ -18,9 +20,11 @@ pub(crate) async fn accept_then_close(
     }
     let close = close_for(refusal);
     // What the client sends meanwhile is read and thrown away, a buffer at a time.
-    Some(
-        upgrade.max_message_size(upgrade::BUFFER).on_upgrade(move |socket| driver::finish(socket, close, codes, false)),
-    )
+    let upgrade = upgrade.max_message_size(upgrade::BUFFER).max_frame_size(upgrade::BUFFER);
+    Some(upgrade.on_upgrade(move |socket| async move {
+        driver::finish(socket, close, codes, false).await;
+        drop(pending);
+    }))
 }
 
 /// The close that says the same as a refusal.

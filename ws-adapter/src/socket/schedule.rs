@@ -61,6 +61,10 @@ impl Schedule {
         });
     }
 
+    pub(super) fn ends_at(&self) -> Option<SystemTime> {
+        self.ends_at
+    }
+
     pub(super) fn noticed(&mut self) {
         self.notice_at = None;
     }

@@ -242,11 +242,10 @@ impl<U> Shared<U> {
         Ok(())
     }
 
-    /// Ends it: the credential of the layer at `place` is another one from now on, unless the socket has ended meanwhile.
+    /// The credential of the layer at `place` is another one from now on, unless the socket has ended meanwhile.
     pub(super) fn swap(&self, user: Authenticated<U>, place: usize) -> Result<Option<SystemTime>, NotNow> {
         let now = self.timer.now();
         let mut state = self.lock();
-        state.refreshing = false;
         if state.socket.is_none() || state.is_over(now) {
             return Err(NotNow::Ended);
         }
@@ -260,8 +259,8 @@ impl<U> Shared<U> {
         Ok(state.ends_at())
     }
 
-    /// Ends it without another credential.
-    pub(super) fn keep_old(&self, is_failure: bool) {
+    /// Ends it, and makes room for the next.
+    pub(super) fn end_refresh(&self, is_failure: bool) {
         let mut state = self.lock();
         state.refreshing = false;
         state.count_failure(is_failure);
@@ -303,7 +302,11 @@ impl<U> Shared<U> {
         state.wake_driver();
     }
 
+    /// Whoever waits for messages is woken, and waits anew if it still does: a wait that was given up is no reader.
     pub(super) fn ping(&self) {
+        if let Some(receiver) = self.lock().receiver.take() {
+            receiver.wake();
+        }
         self.queue(Message::Ping(axum::body::Bytes::from_static(PING)));
     }
 
@@ -367,8 +370,11 @@ impl<U> State<U> {
         while !self.queue.is_empty() {
             match socket.as_mut().poll_ready(cx) {
                 Poll::Ready(Ok(())) => {}
-                // An error shows where the handler reads or sends.
-                Poll::Ready(Err(_)) => return self.queue.clear(),
+                Poll::Ready(Err(_)) => {
+                    // It shows where the handler reads or sends.
+                    self.queue.clear();
+                    return self.wake_sender();
+                }
                 Poll::Pending => return,
             }
             if let Some(message) = self.queue.pop_front() {
@@ -377,6 +383,10 @@ impl<U> State<U> {
         }
         self.unflushed = socket.as_mut().poll_flush(cx).is_pending();
         // Whoever sends may have waited for the same socket, which keeps the last waker only.
+        self.wake_sender();
+    }
+
+    fn wake_sender(&mut self) {
         if let Some(sender) = self.sender.take() {
             sender.wake();
         }

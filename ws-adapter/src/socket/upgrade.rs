@@ -23,6 +23,8 @@ use crate::{ConnectionId, Shutdown};
 pub(super) const BUFFER: usize = 4 * 1024;
 /// The longest message, in bytes.
 const MAX_MESSAGE: usize = 64 * 1024;
+/// What may wait for a peer that does not read, in bytes: our answers to its pings too, which it can ask for without end.
+const MAX_UNSENT: usize = 1024 * 1024;
 
 /// The extractor for WebSocket handlers behind an [`AuthLayer`](crate::AuthLayer): axum's [`WebSocketUpgrade`], for a
 /// user whom the chain has let in.
@@ -45,7 +47,8 @@ const MAX_MESSAGE: usize = 64 * 1024;
 /// }
 /// ```
 ///
-/// Messages are at most 64 KiB (then 1009 `too_big`), and buffers start at 4 KiB.
+/// Messages that come are at most 64 KiB (then 1009 `too_big`), what waits to be sent at most 1 MiB, and buffers start at
+/// 4 KiB.
 ///
 /// Behind a [`FirstMessageLayer`](super::FirstMessageLayer) the handler runs once the client has said who it is, on a socket that is open already.
 #[must_use]
@@ -80,6 +83,16 @@ impl<U: Send + Sync + 'static> AuthWebSocketUpgrade<U> {
     /// The longest message, in bytes. Behind a [`FirstMessageLayer`](super::FirstMessageLayer) it is for that to say.
     pub fn max_message_size(self, bytes: usize) -> Self {
         self.map(|upgrade| upgrade.max_message_size(bytes).max_frame_size(bytes))
+    }
+
+    /// How much may wait to be sent, in bytes; 1 MiB by default. A longer message cannot be sent: it fails, and so does one
+    /// that a peer leaves no room for, because it does not read.
+    ///
+    /// # Panics
+    /// If it is not more than 4 KiB.
+    pub fn max_unsent(self, bytes: usize) -> Self {
+        assert!(bytes > BUFFER, "what may wait to be sent must be more than a buffer");
+        self.map(|upgrade| upgrade.max_write_buffer_size(bytes))
     }
 
     /// The subprotocols that the handler speaks, in order of preference; see [`WebSocketUpgrade::protocols`].
@@ -182,7 +195,7 @@ pub(super) async fn asked<S: Send + Sync>(parts: &mut Parts, state: &S) -> Resul
         tracing::debug!(%rejection, "no WebSocket handshake");
         UpgradeRejection::NoHandshake(Refusal::new(rejection.status(), "no_websocket_handshake"))
     })?;
-    let upgrade = upgrade.read_buffer_size(BUFFER).write_buffer_size(BUFFER);
+    let upgrade = upgrade.read_buffer_size(BUFFER).write_buffer_size(BUFFER).max_write_buffer_size(MAX_UNSENT);
     Ok(upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE))
 }
 

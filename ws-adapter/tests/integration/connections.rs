@@ -307,3 +307,82 @@ async fn chain_that_does_not_know_its_users_apart_can_still_revoke_by_id() {
     feed.revoke(Revocation::credential("", "one"));
     assert_eq!(one.closed().await, revoked());
 }
+
+#[tokio::test]
+async fn check_that_hangs_or_panics_is_a_503_and_the_registry_goes_on() {
+    let (connections, feed) = (Connections::new(), Feed::new());
+    connections.follow(feed.clone());
+    feed.is_followed().await;
+    let layer = layer(identified()).connections(&connections).decision_timeout(Duration::from_millis(100));
+    let server = Server::start(app(layer)).await;
+    let mut before = open(&server, "ann", "before").await;
+    feed.hangs(true);
+    assert!(server.refused(&[("authorization", &bearer_of("ann"))]).await.is(503, "unavailable"));
+    feed.hangs(false);
+    feed.panics(true);
+    assert!(server.refused(&[("authorization", &bearer_of("ann"))]).await.is(503, "unavailable"));
+    feed.miss();
+    feed.panics(false);
+    feed.revoke(Revocation::credential("", "before"));
+    assert_eq!(before.closed().await, revoked());
+    until_count(&connections, 0).await;
+}
+
+#[tokio::test]
+async fn socket_that_was_open_before_the_feed_was_followed_is_looked_up() {
+    let (connections, feed) = (Connections::new(), Feed::new());
+    let server = serve_alone(&connections).await;
+    let mut before = open(&server, "ann", "one").await;
+    feed.revoke_silently(Revocation::credential("", "one"));
+    connections.follow(feed);
+    assert_eq!(before.closed().await, revoked());
+}
+
+#[tokio::test]
+async fn handler_that_goes_on_without_its_socket_ends_with_the_revocation_of_its_user() {
+    struct Dropped(std::sync::Arc<std::sync::atomic::AtomicBool>);
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            self.0.store(true, std::sync::atomic::Ordering::SeqCst);
+        }
+    }
+    let ended = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let told = ended.clone();
+    let handler = any(move |ws: AuthWebSocketUpgrade<User>| async move {
+        ws.on_upgrade(move |socket| async move {
+            let _dropped = Dropped(told);
+            socket.close(Close::NORMAL);
+            std::future::pending::<()>().await;
+        })
+    });
+    let (connections, feed) = (Connections::new(), Feed::new());
+    connections.follow(feed.clone());
+    feed.is_followed().await;
+    let app = Router::new().route("/ws", handler).layer(layer(identified()).connections(&connections));
+    let server = Server::start(app).await;
+    let mut client = server.open(&format!("Bearer {}", token_with_id("ann", 60, "one"))).await;
+    assert_eq!(client.closed().await, close(1000, ""));
+    assert!(!ended.load(std::sync::atomic::Ordering::SeqCst), "it has more to do");
+    feed.revoke(Revocation::credential("", "one"));
+    crate::common::eventually(|| ended.load(std::sync::atomic::Ordering::SeqCst)).await;
+    until_count(&connections, 0).await;
+}
+
+#[tokio::test]
+async fn limit_of_a_user_holds_behind_an_outer_layer_with_users_of_its_own() {
+    struct Application;
+    let connections = Connections::new().per_user(1, Overflow::RejectNew);
+    let outer = auth_core::Chain::new().or(crate::support::jwt_from(auth_core::extract::header("x-application")));
+    let outer = layer(outer.identified().map_user(|_| Application)).connections(&connections);
+    let server = Server::start(app(layer(identified()).connections(&connections)).layer(outer)).await;
+    let ann = bearer_of("ann");
+    let through = async |application: &str| {
+        let key = token_with_id(application, 60, application);
+        server.connect("/ws", &[("authorization", &ann), ("x-application", &key)]).await
+    };
+    let (mut client, _) = through("one").await.unwrap();
+    assert!(client.echoes("open").await);
+    assert!(through("two").await.unwrap_err().is(429, "too_many_connections"));
+    assert_eq!((connections.count(), connections.count_of(&principal("ann"))), (1, 1));
+    assert_eq!(connections.count_of(&principal("one")), 1);
+}

@@ -1,4 +1,5 @@
 //! A store of revocations that can be away.
+#![allow(dead_code, reason = "shared with other programs of tests, which use a part")]
 
 use std::sync::{
     Arc, Mutex,
@@ -17,13 +18,22 @@ struct Inner {
     revoked: Mutex<Vec<Revocation>>,
     news: broadcast::Sender<RevocationNews>,
     is_away: AtomicBool,
+    hangs: AtomicBool,
+    panics: AtomicBool,
     asked: AtomicUsize,
 }
 
 impl Feed {
     pub(crate) fn new() -> Self {
         let news = broadcast::Sender::new(4096);
-        Self(Arc::new(Inner { revoked: Mutex::default(), news, is_away: false.into(), asked: 0.into() }))
+        Self(Arc::new(Inner {
+            revoked: Mutex::default(),
+            news,
+            is_away: false.into(),
+            hangs: false.into(),
+            panics: false.into(),
+            asked: 0.into(),
+        }))
     }
 
     /// Makes it known, then tells of it.
@@ -45,6 +55,14 @@ impl Feed {
         self.0.is_away.store(is_away, Ordering::SeqCst);
     }
 
+    pub(crate) fn hangs(&self, hangs: bool) {
+        self.0.hangs.store(hangs, Ordering::SeqCst);
+    }
+
+    pub(crate) fn panics(&self, panics: bool) {
+        self.0.panics.store(panics, Ordering::SeqCst);
+    }
+
     /// How often it was asked.
     pub(crate) fn asked(&self) -> usize {
         self.0.asked.load(Ordering::SeqCst)
@@ -64,6 +82,10 @@ impl RevocationCheck for Feed {
         // Once over the executor, as a real store would.
         tokio::task::yield_now().await;
         self.0.asked.fetch_add(1, Ordering::SeqCst);
+        if self.0.hangs.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        assert!(!self.0.panics.load(Ordering::SeqCst), "the check panics");
         if self.0.is_away.load(Ordering::SeqCst) {
             return Err("the store is away".into());
         }

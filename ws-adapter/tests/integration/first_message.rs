@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use auth_core::{ManualClock, Revocation};
+use auth_core::Revocation;
 use axum::{Router, routing::any};
 use futures_util::SinkExt as _;
 use serde_json::json;
@@ -316,5 +316,83 @@ async fn peer_that_goes_without_a_word_is_forgotten() {
     polite.0.close(None).await.unwrap();
     eventually(|| connections.pending() == 0).await;
     assert_eq!(count(&called), 0);
-    let _clock: ManualClock = clock();
+}
+
+#[tokio::test]
+async fn refused_sockets_count_as_pending_until_they_are_closed() {
+    let connections = Connections::new().max_pending(1);
+    let (server, _) = serve(layer(identified()).connections(&connections).first_message()).await;
+    let mut client = nobody(&server, "/ws").await;
+    client.send("no credential").await;
+    // The client does not answer the close.
+    assert!(server.refused(&[]).await.is(429, "too_many_connections"));
+    assert_eq!(client.closed().await, close(4401, "invalid_credentials"));
+    drop(client);
+    eventually(|| connections.pending() == 0).await;
+}
+
+#[tokio::test]
+async fn server_that_goes_down_does_not_wait_for_a_chain_that_hangs() {
+    let shutdown = Shutdown::new();
+    let (server, _) = serve(layer(identified()).shutdown(&shutdown).first_message()).await;
+    let mut client = nobody(&server, "/ws").await;
+    client.send(&presented(&token("stuck", 60))).await;
+    eventually(|| shutdown.open_sockets() == 1).await;
+    shutdown.begin();
+    assert_eq!(client.closed().await, close(1012, "restarting"));
+}
+
+/// A layer in front of a route that never answers, or panics.
+async fn before(route: axum::routing::MethodRouter, connections: &Connections) -> (Server, auth_core::ManualClock) {
+    let clock = clock();
+    let layer = AuthLayer::new(identified()).timer(clock.clone()).connections(connections).first_message();
+    (Server::start(Router::new().route("/ws", route).layer(layer)).await, clock)
+}
+
+#[tokio::test]
+async fn route_that_hangs_does_not_keep_its_socket_past_the_end_or_a_revocation() {
+    let connections = Connections::new();
+    let (server, clock) = before(any(std::future::pending::<()>), &connections).await;
+    let (mut one, mut two) = (nobody(&server, "/ws").await, nobody(&server, "/ws").await);
+    assert_eq!(one.present(&token_with_id("ann", 60, "one")).await["type"], "auth_ok");
+    assert_eq!(two.present(&token_with_id("ann", 60, "two")).await["type"], "auth_ok");
+    eventually(|| connections.count() == 2).await;
+    connections.close(&Revocation::credential("", "one"), &ws_adapter::Close::REVOKED);
+    assert_eq!(one.closed().await, close(4403, "revoked"));
+    clock.advance(Duration::from_secs(60));
+    assert_eq!(two.closed().await, expired());
+}
+
+#[tokio::test]
+async fn route_that_panics_closes_with_1011() {
+    let panics = any(|| async {
+        if true {
+            panic!("the route panics")
+        }
+    });
+    let (server, _) = before(panics, &Connections::new()).await;
+    let mut client = nobody(&server, "/ws").await;
+    assert_eq!(client.present(&token("ann", 60)).await["type"], "auth_ok");
+    assert_eq!(client.closed().await, close(1011, "internal_error"));
+}
+
+#[tokio::test]
+async fn first_message_is_never_longer_than_16_kib_whatever_later_ones_may_be() {
+    let layer = layer(identified()).first_message().max_message_size(1024 * 1024);
+    let (server, _) = serve(layer).await;
+    let mut client = nobody(&server, "/ws").await;
+    client.send(&presented(&"a".repeat(17 * 1024))).await;
+    assert_eq!(client.closed().await, close(1009, "too_big"));
+    let mut client = nobody(&server, "/ws").await;
+    assert_eq!(client.present(&token("ann", 60)).await["type"], "auth_ok");
+    assert!(client.echoes(&"a".repeat(100 * 1024)).await);
+}
+
+#[tokio::test]
+async fn handshake_waits_behind_an_optional_layer_too() {
+    let layer = AuthLayer::optional(identified()).timer(clock()).first_message();
+    let (server, _) = serve(layer).await;
+    let mut client = nobody(&server, "/ws").await;
+    assert_eq!(client.present(&token("ann", 60)).await["type"], "auth_ok");
+    assert_eq!(server.get("/bare", &[]).await.body, "for users only", "as an optional layer does");
 }

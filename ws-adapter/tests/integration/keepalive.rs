@@ -199,3 +199,77 @@ async fn shutdown_that_begins_anew_is_spread_anew() {
     assert_eq!(client.closed().await, close(1012, "restarting"));
     shutdown.drained().await;
 }
+
+#[tokio::test]
+async fn two_shutdowns_that_begin_over_a_time_give_it_both() {
+    let (one, other) = (Shutdown::new(), Shutdown::new());
+    let clock = clock();
+    let inner = AuthLayer::new(identified()).timer(clock.clone()).shutdown(&one);
+    let outer = AuthLayer::new(identified().map_user(|_| ())).timer(clock).shutdown(&other);
+    let server = Server::start(app(inner).layer(outer)).await;
+    let mut client = open(&server).await;
+    one.begin_over(secs(1_000_000));
+    assert!(client.echoes("it has time").await);
+    other.begin_over(secs(1_000_000));
+    assert!(client.echoes("it has time still").await);
+}
+
+#[tokio::test]
+async fn busy_handler_is_no_reader_because_it_once_waited() {
+    let clock = clock();
+    let (work, worked) =
+        (std::sync::Arc::new(tokio::sync::Notify::new()), std::sync::Arc::new(tokio::sync::Notify::new()));
+    let (starts, done) = (work.clone(), worked.clone());
+    let handler = any(move |ws: AuthWebSocketUpgrade<User>| async move {
+        ws.on_upgrade(move |mut socket| async move {
+            // A wait that is given up, as `select!` does.
+            tokio::select! {
+                _ = socket.recv() => panic!("nothing was sent"),
+                () = starts.notified() => {}
+            }
+            done.notified().await;
+            let _ = socket.send(AxumMessage::text("done")).await;
+            while socket.recv().await.is_some() {}
+        })
+    });
+    let layer = AuthLayer::new(identified()).timer(clock.clone());
+    let server = Server::start(Router::new().route("/ws", handler).layer(layer)).await;
+    let mut client = server.open(FOREVER).await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    work.notify_one();
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    for _ in 0..4 {
+        clock.advance(secs(30));
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    worked.notify_one();
+    assert_eq!(client.next().await, Some(Message::text("done")));
+}
+
+#[tokio::test]
+async fn peer_that_pings_and_reads_nothing_cannot_fill_the_memory() {
+    let (server, _) = serve(|layer| layer).await;
+    let mut client = open(&server).await;
+    let payload = vec![b'x'; 125];
+    let tokio_tungstenite::MaybeTlsStream::Plain(stream) = client.0.get_mut() else { panic!("TLS") };
+    let mut frame = vec![0x89, 0x80 | 125, 0, 0, 0, 0];
+    frame.extend(&payload);
+    let burst = frame.repeat(1000);
+    let before = resident();
+    // 60 MB of pings, whose answers nobody takes.
+    for _ in 0..460 {
+        let written = tokio::time::timeout(secs(2), tokio::io::AsyncWriteExt::write_all(stream, &burst)).await;
+        if !matches!(written, Ok(Ok(()))) {
+            break;
+        }
+    }
+    let grown = resident().saturating_sub(before);
+    assert!(grown < 24 * 1024, "it has grown by {grown} KiB");
+}
+
+/// What is resident of this process, in KiB; nothing where there is no such file.
+fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or_default().to_owned();
+    line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).unwrap_or_default()
+}

@@ -76,6 +76,8 @@ fn open_pending_refused_expired_refreshed_and_revoked_are_counted() {
         assert!(two.closed().await.is_some());
         waiting.send(&presented("a.b.c")).await;
         assert!(waiting.closed().await.is_some());
+        // A socket that is refused counts until its peer has answered the close.
+        eventually(|| connections.pending() == 0).await;
         let all = seen.all();
         let value = |name: &str| all.get(name).copied().unwrap_or_default();
         assert_eq!(value("auth_connections_open{}"), 2.0, "{all:?}");

@@ -5,9 +5,12 @@ use std::{
     time::Duration,
 };
 
-use auth_core::{Chain, ManualClock, Revocation, Secret};
+use auth_core::{
+    Chain, ManualClock, Revocation, Secret,
+    extract::{Extractor as _, bearer, subprotocol},
+};
 use axum::{Router, extract::ws::Message, response::Response, routing::any};
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use serde_json::json;
 use tokio_tungstenite::tungstenite;
 use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, Connections, RefreshErrorKind};
@@ -15,7 +18,7 @@ use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, Connections, RefreshErrorKind}
 use crate::{
     feed::Feed,
     support::{
-        Client, START, Server, User, app, clock, close, expired, identified, jwt_or_basic, principal, protocols, token,
+        Client, START, Server, User, app, clock, close, expired, identified, jwt_or_basic, protocols, token,
         token_with_id,
     },
 };
@@ -155,7 +158,8 @@ async fn basic_works_as_well_and_ends_never() {
 async fn chain_that_does_not_know_its_users_apart_refreshes_nobody() {
     let (server, _) = serve(AuthLayer::new(jwt_or_basic())).await;
     let mut client = open(&server).await;
-    assert_eq!(client.present(&token("ann", 900)).await["type"], "auth_error");
+    let answer = client.present(&token("ann", 900)).await;
+    assert_eq!(answer, json!({"type": "auth_error", "code": "forbidden"}));
 }
 
 #[tokio::test]
@@ -181,33 +185,81 @@ async fn notice_can_come_earlier() {
     assert_eq!(client.json().await, json!({"type": "auth_expiring", "ttl": 300}));
 }
 
+/// A server whose verify callback moves the clock on by a minute when it is asked about a fresh token: so the old one ends
+/// while the new one is looked at, at the very moment of the answer.
+async fn slow_server(handler: axum::routing::MethodRouter) -> Server {
+    let clock = clock();
+    let moved = clock.clone();
+    let jwt = auth_jwt::Jwt::<serde_json::Value>::hs256("a secret of at least thirty-two bytes").unwrap();
+    let jwt = jwt.extract(bearer().or(subprotocol("auth.bearer.")));
+    let jwt = jwt.verify(move |_: serde_json::Value, request: auth_core::RequestInfo| {
+        if request.transport() == auth_core::Transport::InBand {
+            moved.advance(secs(60));
+        }
+        async { Some(User("ann".into())) }
+    });
+    let layer = AuthLayer::new(Chain::new().or(jwt).identified()).timer(clock);
+    Server::start(Router::new().route("/ws", handler).layer(layer)).await
+}
+
 #[tokio::test]
+async fn fresh_token_that_is_taken_after_the_end_comes_too_late() {
+    let server = slow_server(any(crate::support::echo)).await;
+    let mut client = open(&server).await;
+    client.send(&crate::support::presented(&token("ann", 900))).await;
+    match client.next().await {
+        Some(tungstenite::Message::Close(Some(frame))) => assert_eq!(frame.reason.as_str(), "token_expired"),
+        other => panic!("something came before the close: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn method_does_not_take_a_fresh_token_after_the_end_either() {
+    async fn handler(ws: AuthWebSocketUpgrade<User>) -> Response {
+        ws.on_upgrade(|socket| async move {
+            let error = socket.refresh("bearer", &Secret::new(token("ann", 900))).await.unwrap_err();
+            assert_eq!(error.code(), "ended");
+            assert_eq!(socket.ends_at(), Some(*START + secs(60)));
+            std::future::pending::<()>().await;
+        })
+    }
+    let server = slow_server(any(handler)).await;
+    let mut client = server.open(&crate::support::bearer_of("ann")).await;
+    assert_eq!(client.closed().await, expired(), "and no panic: the handler saw what it should");
+}
+
+/// Whichever comes first, the socket lives by one of the two and the client knows by which.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn refresh_that_comes_with_the_expiry_has_one_outcome() {
     let clock = clock();
-    let layer = AuthLayer::new(identified()).timer(clock.clone());
-    let server = Server::start(app(layer)).await;
+    let server = Server::start(app(AuthLayer::new(identified()).timer(clock.clone()))).await;
     let (mut refreshed, mut ended) = (0, 0);
-    for round in 0..200 {
+    for round in 0..300 {
         let start = clock_secs(&clock);
         let mut client = open_with(&server, &token("ann", start + 60)).await;
         assert!(client.echoes("open").await);
-        client.send(&crate::support::presented(&token("ann", start + 900))).await;
-        if round % 2 == 0 {
-            tokio::task::yield_now().await;
-        }
-        clock.advance(secs(60));
-        // Either the answer came first, and the socket lives; or it ends, and there was no answer.
+        let presented = crate::support::presented(&token("ann", start + 900));
+        let moves = clock.clone();
+        // A timer of the runtime would be too coarse.
+        let moved = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_micros(round % 60 * 10));
+            moves.advance(secs(60));
+        });
+        // The peer may be gone by now.
+        let _ = client.0.send(tungstenite::Message::text(presented)).await;
         loop {
             match client.next().await {
                 Some(tungstenite::Message::Text(text)) if text.contains("auth_expiring") => {}
                 Some(tungstenite::Message::Text(text)) => {
                     assert!(text.contains("auth_ok"), "{text}");
+                    moved.join().unwrap();
                     assert!(client.echoes("it lives").await);
                     refreshed += 1;
                     break;
                 }
                 Some(tungstenite::Message::Close(Some(frame))) => {
                     assert_eq!((u16::from(frame.code), frame.reason.as_str()), (4401, "token_expired"));
+                    moved.join().unwrap();
                     ended += 1;
                     break;
                 }
@@ -215,7 +267,8 @@ async fn refresh_that_comes_with_the_expiry_has_one_outcome() {
             }
         }
     }
-    assert_eq!(refreshed + ended, 200);
+    assert_eq!(refreshed + ended, 300);
+    assert!(refreshed > 0 && ended > 0, "only one side ever came first: {refreshed} refreshed, {ended} ended");
 }
 
 fn clock_secs(clock: &ManualClock) -> i64 {
@@ -366,5 +419,47 @@ async fn chain_sees_the_credential_as_authorization_of_the_opening_request() {
     assert_eq!(client.present(&token("ann", 900)).await["type"], "auth_ok");
     let seen = seen.lock().unwrap();
     assert_eq!(seen[1], (auth_core::Transport::InBand, "/ws?room=1".into(), true));
-    let _ = principal("ann");
+}
+
+#[tokio::test]
+async fn check_that_hangs_leaves_the_old_credential_and_answers() {
+    let (feed, connections) = (Feed::new(), Connections::new());
+    connections.follow(feed.clone());
+    let layer = AuthLayer::new(identified()).decision_timeout(Duration::from_millis(100)).connections(&connections);
+    let (server, _) = serve(layer).await;
+    let mut client = open(&server).await;
+    feed.hangs(true);
+    assert_eq!(client.present(&token("ann", 900)).await["code"], "unavailable");
+    feed.hangs(false);
+    assert_eq!(client.present(&token("ann", 900)).await["type"], "auth_ok");
+}
+
+/// The sender waits in another task, while something of ours waits for the same peer.
+#[tokio::test]
+async fn sender_in_another_task_hears_that_its_peer_is_gone() {
+    let connections = Connections::new();
+    async fn flood(ws: AuthWebSocketUpgrade<User>) -> Response {
+        ws.on_upgrade(|socket| async move {
+            let (mut sender, mut receiver) = socket.split();
+            let sending = tokio::spawn(async move {
+                let message = Message::text("x".repeat(10_000));
+                while sender.send(message.clone()).await.is_ok() {}
+            });
+            let receiving = tokio::spawn(async move { while receiver.next().await.is_some() {} });
+            let _ = tokio::join!(sending, receiving);
+        })
+    }
+    let layer = AuthLayer::new(identified()).timer(clock()).connections(&connections).without_ping();
+    let server = Server::start(Router::new().route("/ws", any(flood)).layer(layer)).await;
+    let mut client = server
+        .connect("/ws", &[("authorization", "Basic YW5uOnBhc3N3b3Jk"), ("sec-websocket-protocol", "auth.v1")])
+        .await
+        .unwrap()
+        .0;
+    client.send(&crate::support::presented("a.b.c")).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let tokio_tungstenite::MaybeTlsStream::Plain(stream) = client.0.get_ref() else { panic!("TLS") };
+    stream.set_zero_linger().unwrap();
+    drop(client);
+    crate::common::eventually(|| connections.entries() == [0, 0, 0]).await;
 }

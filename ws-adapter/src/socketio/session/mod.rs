@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     Close, ConnectionId, Connections, Timer,
-    connections::{Credential, End, PendingGuard},
+    connections::{Counts, Credential, End, PendingGuard},
     origin::OriginVerdict,
     telemetry::{self, Gauge},
 };
@@ -165,7 +165,7 @@ impl Session {
                 Some(place) => place.registration.add(credential.clone()),
                 None => {
                     let end = Arc::new(ByRegistry(Arc::downgrade(self)));
-                    let registration = connections.register(self.id, user, end, true);
+                    let registration = connections.register(self.id, user, end, Counts::ALL);
                     let registration = Arc::new(registration.map_err(|_| NotNow::TooMany)?);
                     // By which it is found again.
                     registration.change(|credentials| *credentials = vec![credential.clone()]);
