@@ -19,7 +19,7 @@ static LAYER: LazyLock<AuthLayer<User>> = LazyLock::new(|| AuthLayer::new(CHAIN.
 fn grammar(scheme: &str, line: &[u8]) -> Result<Option<String>, ()> {
     let line: Vec<char> = line.iter().map(|&b| char::from(b)).collect();
     let word: String = line.iter().take_while(|c| !matches!(c, ' ' | '\t')).collect();
-    if word.to_ascii_lowercase() != scheme.to_ascii_lowercase() {
+    if !word.eq_ignore_ascii_case(scheme) {
         return Ok(None);
     }
     let rest: String = line.iter().skip(word.chars().count()).collect();

@@ -40,7 +40,7 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(through(&LAYER, head(COOKIE, &lines)).is_ok(), lets_in);
     let mut opening = handshake(COOKIE, &lines);
     opening.headers.insert(HOST, line("app.example"));
-    let refused = through(&LAYER, opening.clone()).err().expect("a cookie alone opens no socket");
+    let refused = through(&LAYER, opening.clone()).expect_err("a cookie alone opens no socket");
     assert_eq!(refused == StatusCode::FORBIDDEN, lets_in);
     opening.headers.insert(ORIGIN, line("https://app.example"));
     assert_eq!(through(&LAYER, opening.clone()).is_ok(), lets_in);
