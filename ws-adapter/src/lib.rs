@@ -59,15 +59,16 @@
 //! ```
 //!
 //! The order of decisions stands at [`AuthLayer`]; what ends an open socket, at [`AuthSocket`] and [`Close`]. A refusal
-//! is the same HTTP answer for a route and for a handshake, and an [`OnReject`] hook may dress it.
+//! is the same HTTP answer for a route and for a handshake, and an [`OnReject`] hook may dress it. Open connections are found,
+//! counted, limited and closed in [`Connections`], which follows revocations of this node and of others.
 //!
 //! # Features
 //!
 //! | Feature | Adds |
 //! |---|---|
-//! | `axum` (default) | [`AuthWebSocketUpgrade`], [`AuthSocket`], [`Shutdown`], and the extractors of `auth-core` |
-//! | `socketio` | `socketio`: the same chain in front of a Socket.IO server on `socketioxide`, and [`Close`] |
-//! | `metrics` | the counter `auth_decisions_total` of `auth-core` |
+//! | `axum` (default) | [`AuthWebSocketUpgrade`], [`AuthSocket`], [`FirstMessageLayer`], [`Connections`], [`Shutdown`], and the extractors of `auth-core` |
+//! | `socketio` | `socketio`: the same chain in front of a Socket.IO server on `socketioxide`, [`Connections`] and [`Close`] |
+//! | `metrics` | counters of decisions, refusals, refreshes and closes, and gauges of what is open; `docs/websocket.md` lists them |
 //!
 //! # Panics in strategies
 //!

@@ -18,7 +18,9 @@ use crate::{DefaultOnReject, OnReject, Timer, origin::OriginPolicy, payload::Pay
 ///    before the upgrade.
 /// 4. A handshake with an ambient credential (a cookie) that names no origin is refused: 403 `origin_required`. One
 ///    whose credential is past its end is refused: 401 `token_expired`; leeway is no life for a connection.
-/// 5. Tokens are taken out of subprotocols and query, `Authorization` and `Cookie` are marked sensitive, and the
+/// 5. A handshake is entered into the registry of connections, if its user may have one more (429 `too_many_connections`), and
+///    asked about once more: 401 `revoked`.
+/// 6. Tokens are taken out of subprotocols and query, `Authorization` and `Cookie` are marked sensitive, and the
 ///    request goes on with [`Authenticated<U>`](auth_core::Authenticated) in its extensions.
 ///
 /// ```

@@ -37,7 +37,7 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 /// The open connections of one or several layers, WebSockets and Socket.IO alike: found by user, session, credential or
 /// name, counted, limited and closed.
 ///
-/// Clones are one registry. Give it to each layer with [`AuthLayer::connections`](crate::AuthLayer::connections); a
+/// Clones are one registry; set the limits first, since each clone takes them along. Give it to each layer with [`AuthLayer::connections`](crate::AuthLayer::connections); a
 /// layer that is given none has one of its own.
 ///
 /// ```
