@@ -8,6 +8,11 @@ use h2::{
 use http::{Request, Response};
 use tokio::net::TcpStream;
 
+use std::time::Duration;
+
+use auth_core::Revocation;
+use ws_adapter::{AuthLayer, Close, Connections};
+
 use crate::support::*;
 
 /// A connection of HTTP/2 on which the server has said that it takes extended CONNECT.
@@ -81,4 +86,48 @@ async fn own_origin_is_that_of_the_authority() {
     let cookie = format!("jwt={}", token("ann", 60));
     assert_eq!(connect(&server, &[("origin", &origin), ("cookie", &cookie)]).await.0.status(), 200);
     assert_eq!(connect(&server, &[("cookie", &cookie)]).await.0.status(), 403);
+}
+
+/// A final text frame, masked with zeroes (RFC 6455, 5.2).
+fn frame(text: &str) -> Bytes {
+    let length = u16::try_from(text.len()).unwrap().to_be_bytes();
+    let head = [0x81, 0x80 | 126, length[0], length[1], 0, 0, 0, 0];
+    [&head, text.as_bytes()].concat().into()
+}
+
+/// The code and the reason of a close frame.
+fn closed(frame: &[u8]) -> (u16, &str) {
+    assert_eq!(frame[0], 0x88, "{frame:?}");
+    (u16::from_be_bytes([frame[2], frame[3]]), std::str::from_utf8(&frame[4..]).unwrap())
+}
+
+#[tokio::test]
+async fn socket_ends_with_its_credential_and_with_a_revocation() {
+    let (clock, connections) = (clock(), Connections::new());
+    let layer = AuthLayer::new(identified()).timer(clock.clone()).connections(&connections);
+    let server = Server::start(app(layer)).await;
+    let authorization = |id: &str| format!("Bearer {}", token_with_id("ann", 60, id));
+    let (one, _stream) = connect(&server, &[("authorization", &authorization("one"))]).await;
+    let (two, _stream) = connect(&server, &[("authorization", &authorization("two"))]).await;
+    let (mut one, mut two) = (one.into_body(), two.into_body());
+    connections.close(&Revocation::credential("", "one"), &Close::REVOKED);
+    assert_eq!(closed(&one.data().await.unwrap().unwrap()), (4403, "revoked"));
+    clock.advance(Duration::from_secs(60));
+    assert_eq!(closed(&two.data().await.unwrap().unwrap()), (4401, "token_expired"));
+}
+
+#[tokio::test]
+async fn first_message_is_heard() {
+    let server = Server::start(app_behind_first_message()).await;
+    let (response, mut stream) = connect(&server, &[]).await;
+    assert_eq!(response.status(), 200);
+    let mut body = response.into_body();
+    stream.send_data(frame(&presented(&token("ann", 60))), false).unwrap();
+    assert_eq!(body.data().await.unwrap().unwrap()[2..], br#"{"type":"auth_ok","ttl":60}"#[..]);
+    stream.send_data(frame("hi"), false).unwrap();
+    assert_eq!(body.data().await.unwrap().unwrap(), &b"\x81\x02hi"[..]);
+}
+
+fn app_behind_first_message() -> axum::Router {
+    axum::Router::new().route("/ws", axum::routing::any(echo)).layer(layer(identified()).first_message())
 }
