@@ -1,4 +1,5 @@
 mod body;
+mod handshake;
 mod layer;
 mod service;
 

@@ -20,7 +20,7 @@ use tower_service::Service;
 
 use super::{
     SocketContext,
-    driver::{self, CLOSE_TIMEOUT},
+    finish::{self, CLOSE_TIMEOUT},
     in_band::{self, Answer},
     refresh::{present, without_credentials},
     refuse::close_for,
@@ -270,13 +270,13 @@ impl<U: Send + Sync + 'static> Waiting<U> {
                     // Whoever has not taken it by now gets it no more.
                     if let Some(socket) = open.take() {
                         telemetry::closed(None, &close);
-                        driver::finish(socket, close, codes, false).await;
+                        finish::finish(socket, close, codes, false).await;
                     }
                 }
             }
             Err(Some(close)) => {
                 telemetry::closed(None, &close);
-                driver::finish(socket, close, codes, false).await;
+                finish::finish(socket, close, codes, false).await;
             }
             // The peer has gone.
             Err(None) => {}
@@ -313,7 +313,7 @@ async fn first(socket: &mut WebSocket) -> Result<in_band::Credentials, Option<Cl
             Some(Ok(Message::Ping(_) | Message::Pong(_))) if others < MAX_OTHER_FRAMES => others += 1,
             Some(Ok(Message::Close(_))) | None => return Err(None),
             Some(Ok(_)) => return Err(Some(Close::INVALID_CREDENTIALS)),
-            Some(Err(error)) => return Err(driver::close_for(&error)),
+            Some(Err(error)) => return Err(finish::close_for(&error)),
         }
     }
 }

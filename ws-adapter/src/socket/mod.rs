@@ -2,6 +2,7 @@
 
 mod context;
 mod driver;
+mod finish;
 mod first_message;
 mod in_band;
 mod refresh;

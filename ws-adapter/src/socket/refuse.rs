@@ -2,7 +2,7 @@ use auth_core::Refusal;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, request::Parts};
 
-use super::{driver, upgrade};
+use super::{finish, upgrade};
 use crate::{Close, CloseCodes, connections::PendingGuard};
 
 /// Opens a socket only to close it with a code that says why; `None` if this is no proper handshake. It counts as pending
@@ -22,7 +22,7 @@ pub(crate) async fn accept_then_close(
     // What the client sends meanwhile is read and thrown away, a buffer at a time.
     let upgrade = upgrade.max_message_size(upgrade::BUFFER).max_frame_size(upgrade::BUFFER);
     Some(upgrade.on_upgrade(move |socket| async move {
-        driver::finish(socket, close, codes, false).await;
+        finish::finish(socket, close, codes, false).await;
         drop(pending);
     }))
 }

@@ -14,7 +14,7 @@ use axum::{
 use futures_util::{Sink as _, Stream as _};
 
 use super::{
-    driver,
+    finish,
     in_band::{self, Credentials, Malformed},
 };
 use crate::{Close, Timer};
@@ -176,7 +176,7 @@ impl<U> Shared<U> {
                 Some(Ok(Message::Text(_) | Message::Binary(_))) => state.spoke_at = now,
                 Some(Err(error)) => {
                     state.broken = true;
-                    state.close = driver::close_for(error);
+                    state.close = finish::close_for(error);
                 }
                 _ => {}
             }

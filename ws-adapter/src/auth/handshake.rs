@@ -1,0 +1,126 @@
+use std::sync::Arc;
+
+use auth_core::{Authenticated, Refusal};
+#[cfg(feature = "axum")]
+use auth_core::{BoxError, Evidence, Transport};
+#[cfg(feature = "axum")]
+use bytes::Bytes;
+use http::{HeaderValue, Method, Response, StatusCode, header::SEC_WEBSOCKET_PROTOCOL, request::Parts};
+
+use super::layer::Config;
+#[cfg(feature = "axum")]
+use super::service::Refused;
+#[cfg(feature = "axum")]
+use crate::{
+    connections::Registration,
+    origin::OriginVerdict,
+    socket::{Renewal, SocketContext, accept_then_close, refusal_of_revoked, without_credentials},
+};
+
+/// The subprotocol to answer if the handler names none.
+pub(crate) struct Subprotocol {
+    name: HeaderValue,
+    /// The status by which the handler accepts the handshake.
+    accepted: StatusCode,
+}
+
+impl Subprotocol {
+    pub(crate) fn answer<R>(self, response: &mut Response<R>) {
+        if response.status() == self.accepted {
+            response.headers_mut().entry(SEC_WEBSOCKET_PROTOCOL).or_insert(self.name);
+        }
+    }
+}
+
+impl<U: Send + Sync + 'static> Config<U> {
+    /// Leaves what a socket needs to end in time, and tells which subprotocol to answer.
+    pub(super) async fn prepare_socket(
+        self: &Arc<Self>,
+        user: Option<&Authenticated<U>>,
+        parts: &mut Parts,
+    ) -> Result<Option<Subprotocol>, Refusal> {
+        #[cfg(feature = "axum")]
+        self.enter_socket(user, parts).await?;
+        #[cfg(not(feature = "axum"))]
+        let _ = user;
+        // HTTP/1.1 switches protocols; an extended CONNECT of HTTP/2 succeeds (RFC 8441, 5).
+        let accepted = if parts.method == Method::CONNECT { StatusCode::OK } else { StatusCode::SWITCHING_PROTOCOLS };
+        Ok(self.offered_subprotocol(parts).map(|name| Subprotocol { name, accepted }))
+    }
+
+    /// Enters a socket into the registry, and then asks once more whether its credential was revoked: what is revoked from
+    /// here on finds it there.
+    #[cfg(feature = "axum")]
+    pub(crate) async fn enter_socket(
+        self: &Arc<Self>,
+        user: Option<&Authenticated<U>>,
+        parts: &mut Parts,
+    ) -> Result<(), Refusal> {
+        let context = SocketContext::new(Arc::clone(&self.timer), self.sockets, self.subprotocol.clone())
+            .ok_or_else(|| Refusal::unavailable("the operating system gives no random bits"))?;
+        let mut context = context.within(parts.extensions.remove());
+        context.end_with(&self.shutdown);
+        let registration = match user {
+            Some(user) => Some(self.register(user, &context, parts).await?),
+            None => None,
+        };
+        let place = context.add(registration.clone(), user.map(Authenticated::evidence));
+        parts.extensions.remove::<Renewal<U>>();
+        if let Some(registration) = registration {
+            let opening = Arc::new(without_credentials(parts, &self.needs));
+            parts.extensions.insert(Renewal::new(Arc::clone(self), opening, registration, place));
+        }
+        parts.extensions.insert(context);
+        Ok(())
+    }
+
+    #[cfg(feature = "axum")]
+    async fn register(
+        &self,
+        user: &Authenticated<U>,
+        context: &SocketContext,
+        parts: &Parts,
+    ) -> Result<Arc<Registration>, Refusal> {
+        let counts = context.counts(&self.connections, user.evidence());
+        let registered = self.connections.register(context.id(), user, context.kill(), counts);
+        let registered = registered.map_err(|_| Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many_connections"))?;
+        match self.recheck(user.evidence()).await {
+            Ok(false) => Ok(Arc::new(registered)),
+            Ok(true) => Err(refusal_of_revoked(self, parts)),
+            Err(cause) => {
+                tracing::error!(cause = &*cause, "it cannot be said whether a credential was revoked");
+                Err(Refusal::unavailable(cause))
+            }
+        }
+    }
+
+    /// Asks the registry whether a credential was revoked; in the time that the chain has, too.
+    #[cfg(feature = "axum")]
+    pub(crate) async fn recheck(&self, evidence: &Evidence) -> Result<bool, BoxError> {
+        let asked = tokio::time::timeout(self.decision_timeout, self.connections.is_revoked(evidence)).await;
+        asked.unwrap_or_else(|_| Err("the check for revocation took too long".into()))
+    }
+
+    /// The layer's own subprotocol, if the client offers it.
+    pub(crate) fn offered_subprotocol(&self, parts: &Parts) -> Option<HeaderValue> {
+        let offered = parts.headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+        let mut offered = offered.flat_map(|line| line.as_bytes().split(|&b| b == b',')).map(<[u8]>::trim_ascii);
+        offered.any(|entry| entry == self.subprotocol.as_bytes()).then(|| self.subprotocol.clone())
+    }
+
+    /// Opens the socket of a page only to close it, where the layer is told to.
+    #[cfg(feature = "axum")]
+    pub(super) async fn open_to_close(&self, refused: &mut Refused) -> Option<Response<Bytes>> {
+        let Refused { parts, transport, refusal } = refused;
+        let is_asked = self.accept_then_close && *transport == Transport::WebSocket;
+        if !is_asked || self.origins.judge(parts) != OriginVerdict::Allowed {
+            return None;
+        }
+        // Where too many are open already, the HTTP answer has to do.
+        let pending = self.connections.enter_pending(self.client_address.of(parts)).ok()?;
+        let subprotocol = self.offered_subprotocol(parts);
+        // The answer to a handshake has no body.
+        let opened = accept_then_close(parts, subprotocol, refusal, self.sockets.codes, pending).await?;
+        Some(opened.map(|_| Bytes::new()))
+    }
+}
