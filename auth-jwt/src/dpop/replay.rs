@@ -31,6 +31,9 @@ struct Used {
     keys: HashMap<Hash, usize>,
     /// The next to be forgotten first.
     ends: BinaryHeap<Reverse<(SystemTime, Hash, Hash)>>,
+    /// Up to which end proofs may have been forgotten. A request whose own instant is older, since it has waited or since a
+    /// clock was set, must not spend one of those again.
+    forgotten: Option<SystemTime>,
 }
 
 impl Replays {
@@ -45,7 +48,7 @@ impl Replays {
         let proof = hash(&[jkt, "\0", jti]);
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         used.forget(now);
-        if used.proofs.contains(&proof) {
+        if used.proofs.contains(&proof) || used.forgotten.is_some_and(|forgotten| until <= forgotten) {
             return Err(Spent::Before);
         }
         let of_this_key = used.keys.get(&key).copied().unwrap_or_default();
@@ -62,7 +65,8 @@ impl Replays {
 impl Used {
     fn forget(&mut self, now: SystemTime) {
         while self.ends.peek().is_some_and(|Reverse((until, ..))| *until < now) {
-            let Some(Reverse((_, proof, key))) = self.ends.pop() else { return };
+            let Some(Reverse((until, proof, key))) = self.ends.pop() else { return };
+            self.forgotten = self.forgotten.max(Some(until));
             self.proofs.remove(&proof);
             match self.keys.get_mut(&key) {
                 Some(count) if *count > 1 => *count -= 1,
@@ -87,6 +91,16 @@ mod tests {
 
     fn at(secs: u64) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(secs)
+    }
+
+    #[test]
+    fn proof_that_was_forgotten_is_not_spent_again_by_a_request_of_an_older_instant() {
+        let replays = Replays::new(10, 10);
+        assert_eq!(replays.spend("k", "a", at(60), at(0)), Ok(()));
+        // Another client's request is at a later instant, and gets there first.
+        assert_eq!(replays.spend("x", "b", at(121), at(61)), Ok(()));
+        assert_eq!(replays.spend("k", "a", at(60), at(60)), Err(Spent::Before));
+        assert_eq!(replays.spend("k", "c", at(121), at(61)), Ok(()), "a fresh one goes on");
     }
 
     #[test]

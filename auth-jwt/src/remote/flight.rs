@@ -70,8 +70,8 @@ impl Shared {
             state.end(purpose, result, now, dice);
             (state.begun(), before, state.generation())
         };
-        // The lock is free by now: who waits may look at once.
-        self.ended.send_replace(number);
+        // The lock is free by now: who waits may look at once. The next flight may have ended before.
+        self.ended.send_modify(|ended| *ended = (*ended).max(number));
         if generation != before {
             tracing::info!(generation, "the issuer has sent new keys");
         }

@@ -175,7 +175,7 @@ impl ProfileClaims<'_> {
                     list.push(' ');
                     Ok(())
                 })?;
-                Ok(Some(Scopes::parse(list.trim_end())))
+                Ok(Some(Scopes::parse(list.trim_end_matches(' '))))
             }
             (ScopeClaim::Scope, None, _) | (ScopeClaim::Scp, _, None) => Ok(None),
             _ => Err("the scopes have another type"),

@@ -184,7 +184,7 @@ fn scopes_of_another_type_are_none() {
         assert!(user.evidence().require_scope("a").is_err(), "{scope}");
     }
     // One with a blank would become two.
-    for scp in [json!(["x a"]), json!(["a", 1])] {
+    for scp in [json!(["x a"]), json!(["a", 1]), json!(["a\t"]), json!(["a\u{a0}"])] {
         let user = present(jwt().scopes_in_scp(), &token(&claims(json!({ "scp": scp })))).unwrap();
         assert!(user.evidence().require_scope("a").is_err(), "{scp}");
     }

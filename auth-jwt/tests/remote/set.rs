@@ -64,8 +64,13 @@ fn key_is_left_out_if_another_with_its_kid_was_published_with_a_secret() {
     run(async {
         let world = World::new().await;
         let key = Key::new("b");
-        let source = with(&world, [key.jwk(), key.jwk_with("d", json!("AAAA"))]).await;
-        assert_eq!(world.ask(&source, &key).await, INVALID);
+        let mut signs = key.jwk_with("d", json!("AAAA"));
+        for named in [json!({}), json!({ "key_ops": ["sign"] }), json!({ "use": "enc" })] {
+            // What such a key is for does not matter: its secret is out.
+            signs.as_object_mut().unwrap().extend(named.as_object().unwrap().clone());
+            let source = with(&world, [key.jwk(), signs.clone()]).await;
+            assert_eq!(world.ask(&source, &key).await, INVALID, "{named}");
+        }
     });
 }
 
