@@ -64,6 +64,10 @@ impl Requirement {
 
     /// Demands that the user has logged in at most so long ago, inclusive; the client is told whole seconds. A log-in that
     /// lies ahead, by a clock that is off, has no age.
+    ///
+    /// # Security
+    /// The age is that at the instant at which the credential was checked. On an open socket it does not grow: ask the
+    /// evidence of a refresh, or compare with the clock.
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);
         self

@@ -72,7 +72,8 @@ impl<C> Jwt<C> {
 /// It holds at most 100,000 proofs, 10,000 of them of one key, for as long as they would be taken; a proof takes
 /// about 150 bytes. When it is full, good proofs are refused with 429 and `Retry-After` until room is made, since one
 /// that cannot be remembered could be used twice. That is no 503: a client brings it about by what it sends, and the limit
-/// of a key keeps one client from spending the room of all. It belongs to this process: of several nodes, each takes a
+/// of a key keeps a client with one key from spending the room of all. One with tokens of many keys can spend it: limit the
+/// rate of requests by client, in front. It belongs to this process: of several nodes, each takes a
 /// proof once. Two layers that ask the same strategy about one request would see it twice: let one of them ask.
 pub struct Dpop {
     bases: Vec<Base>,

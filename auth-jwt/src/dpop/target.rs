@@ -25,7 +25,8 @@ impl Base {
             return false;
         };
         let asked = normalised(&format!("{}{path}", self.prefix));
-        origin == self.origin && asked.is_some() && normalised(&named) == asked
+        // The server routes a path as it is written: with dots in it, it goes elsewhere than what is left without them.
+        origin == self.origin && !has_dots(path) && asked.is_some() && normalised(&named) == asked
     }
 }
 
@@ -65,6 +66,11 @@ fn normalised(path: &str) -> Option<String> {
         }
     }
     Some(without_dots(&decoded))
+}
+
+/// Whether a segment of the path goes up, or nowhere.
+fn has_dots(path: &str) -> bool {
+    path.split('/').any(|segment| matches!(&*segment.replace("%2e", ".").replace("%2E", "."), "." | ".."))
 }
 
 /// RFC 3986, 5.2.4, for a path that begins with a slash; an empty one is the root.
@@ -134,6 +140,10 @@ mod tests {
             ("/a", "/a"),
             ("", "/"),
             ("https://api.example/a b", "/a"),
+            // What a path with dots is routed to, is not known.
+            ("https://api.example/b", "/a/../b"),
+            ("https://api.example/b", "/a/%2e%2E/b"),
+            ("https://api.example/a", "/./a"),
         ];
         for (htu, path) in other {
             assert!(!is_target("https://api.example", htu, path), "{htu} {path}");
@@ -145,6 +155,7 @@ mod tests {
         for base in ["https://api.example/v1", "https://api.example/v1/"] {
             assert!(is_target(base, "https://api.example/v1/a", "/a"));
             assert!(!is_target(base, "https://api.example/a", "/a"));
+            assert!(!is_target(base, "https://api.example/evil", "/../evil"));
         }
         assert!(is_target("http://[::1]:3000", "http://[::1]:3000/a", "/a"));
     }
