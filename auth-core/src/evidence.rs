@@ -72,6 +72,8 @@ pub struct Evidence {
     pub(crate) carrier: Carrier,
     pub(crate) authenticated_at: SystemTime,
     pub(crate) expires_at: Option<SystemTime>,
+    /// When the credential itself ends, as its strategy has said.
+    pub(crate) credential_end: Option<SystemTime>,
     pub(crate) issued_at: Option<SystemTime>,
     pub(crate) credential_id: Option<String>,
     pub(crate) session_id: Option<String>,
@@ -90,6 +92,7 @@ impl Evidence {
             carrier,
             authenticated_at: SystemTime::UNIX_EPOCH,
             expires_at: None,
+            credential_end: None,
             issued_at: None,
             credential_id: None,
             session_id: None,

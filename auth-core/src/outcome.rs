@@ -137,6 +137,10 @@ impl<U> Accept<U> {
         challenges: &Arc<[Challenge]>,
         request: &AuthRequest<'_>,
     ) -> Self {
+        if self.evidence.strategy.is_none() {
+            // What is said of the end from here on is the application's, and shortens no credential.
+            self.evidence.credential_end = self.evidence.expires_at;
+        }
         self.evidence.strategy.get_or_insert_with(|| Arc::clone(strategy));
         self.evidence.challenges.get_or_insert_with(|| presented_among(challenges, request));
         self.evidence.authenticated_at = request.now();

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::SystemTime};
 
-use crate::{BoxError, Evidence, PrincipalId};
+use crate::{BoxError, Carrier, Evidence, PrincipalId};
 
 /// Something that was revoked: a credential, a session, everything of a user up to an instant, or one connection.
 ///
@@ -72,13 +72,20 @@ impl Revocation {
     }
 
     /// What a log-out at the instant `now` revokes: the credential itself if it has an id, else everything of its user up
-    /// to now. `None` if the evidence names neither.
+    /// to now. `None` if the evidence names neither. Of a ticket, which is spent, it is the credential that it was bought
+    /// with.
+    ///
+    /// It lasts until the end that the strategy has found, also where the application has given the evidence an earlier one.
     #[must_use]
     pub fn of(evidence: &Evidence, now: SystemTime) -> Option<Self> {
-        match evidence.credential_id() {
+        let (id, ends_at) = match evidence.carrier() {
+            Carrier::Ticket => (evidence.parent(), None),
+            _ => (evidence.credential_id(), evidence.credential_end),
+        };
+        match id {
             Some(id) => {
                 let issuer = evidence.principal().map_or("", PrincipalId::issuer);
-                Some(Self { ends_at: evidence.expires_at(), ..Self::credential(issuer, id) })
+                Some(Self { ends_at, ..Self::credential(issuer, id) })
             }
             None => Some(Self::user(evidence.principal()?.clone(), now)),
         }

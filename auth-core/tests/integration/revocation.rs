@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use auth_core::{Accept, Chain, Evidence, PrincipalId, Revocation, RevocationTarget};
+use auth_core::{Accept, Carrier, Chain, Evidence, PrincipalId, Revocation, RevocationTarget};
 
 use crate::support::{Name, Say, ask, basic, in_secs, jwt, now};
 
@@ -92,6 +92,29 @@ async fn log_out_with_a_credential_without_id_revokes_everything_of_the_user_up_
     let revocation = Revocation::of(&evidence, in_secs(5)).unwrap();
     assert_eq!(revocation.target(), &RevocationTarget::User { user: ann(), until: in_secs(5) });
     assert_eq!(revocation.end(), None);
+}
+
+#[tokio::test]
+async fn log_out_lasts_as_long_as_the_credential_whatever_end_the_application_gives() {
+    let with_end = jwt(Say::Accept).edit(|accept| accept.credential_id("id").expires_at(in_secs(3600)));
+    let without = jwt(Say::Accept).edit(|accept| accept.credential_id("id"));
+    for (strategy, end) in [(with_end, Some(in_secs(3600))), (without, None)] {
+        let chain = Chain::new().or(strategy).try_map(|accept| Ok(accept.expires_at(in_secs(60))));
+        let user = ask(&chain).await.unwrap();
+        assert_eq!(user.evidence().expires_at(), Some(in_secs(60)));
+        assert_eq!(Revocation::of(user.evidence(), now()).unwrap().end(), end);
+    }
+}
+
+#[tokio::test]
+async fn log_out_over_a_ticket_revokes_what_it_was_bought_with() {
+    let ticket = |edit| Chain::new().or(jwt(Say::Accept).carried_by(Carrier::Ticket).edit(edit));
+    let bought = ticket(|accept| accept.credential_id("ticket").parent("token").principal(ann()));
+    let revocation = Revocation::of(ask(&bought).await.unwrap().evidence(), now()).unwrap();
+    assert_eq!(revocation, Revocation::credential("issuer", "token"));
+    let by_password = ticket(|accept| accept.credential_id("ticket").principal(ann()));
+    let revocation = Revocation::of(ask(&by_password).await.unwrap().evidence(), now()).unwrap();
+    assert_eq!(revocation, Revocation::user(ann(), now()));
 }
 
 #[tokio::test]

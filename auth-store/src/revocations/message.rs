@@ -52,7 +52,8 @@ pub(super) fn decode(message: &[u8], node: &str) -> Decoded {
     let Ok(message) = serde_json::from_slice::<Message>(message) else {
         return Decoded::Unknown;
     };
-    if message.from == node {
+    // Without a name of our own, nobody's is ours.
+    if !node.is_empty() && message.from == node {
         return Decoded::Own;
     }
     let revocation = match message.what {

@@ -9,7 +9,7 @@ use auth_core::{
     BoxError, Clock, Evidence, Revocation, RevocationCheck, RevocationFeed, RevocationListener, RevocationTarget,
     SystemClock,
 };
-use tokio::sync::broadcast;
+use tokio::{runtime::Handle, sync::broadcast};
 
 use self::{keys::Marks, listener::Listener};
 use crate::{Store, Unavailable, backlog, opaque};
@@ -97,7 +97,20 @@ impl Revocations {
     ///
     /// # Errors
     /// If the store is away. It may have been written down all the same, and some may have been told: do it again.
+    ///
+    /// # Cancellation
+    /// On a tokio runtime it goes on though nobody waits for it any more: a client that posts its log-out and leaves must not
+    /// leave a revocation behind that was written down and that nobody hears of. Elsewhere, wait for it.
     pub async fn revoke(&self, revocation: &Revocation) -> Result<(), Unavailable> {
+        let (this, revocation) = (self.clone(), revocation.clone());
+        let work = async move { this.write_and_tell(&revocation).await };
+        match Handle::try_current() {
+            Ok(runtime) => runtime.spawn(work).await.unwrap_or_else(|lost| Err(Unavailable::because(lost.into()))),
+            Err(_) => work.await,
+        }
+    }
+
+    async fn write_and_tell(&self, revocation: &Revocation) -> Result<(), Unavailable> {
         if let Some((key, mark)) = keys::of(revocation.target()) {
             let ttl = self.lifetime(revocation);
             self.store.raise(&key, mark, ttl).await.map_err(Unavailable::because)?;

@@ -253,3 +253,15 @@ proptest! {
         })?;
     }
 }
+
+#[tokio::test]
+async fn revocation_that_nobody_waits_for_any_more_is_told_all_the_same() {
+    let slow = Slow::default();
+    let (here, there) = (Revocations::new(slow.clone()), Revocations::new(slow.clone()));
+    let mut listener = there.listen().await;
+    let revocation = Revocation::credential("issuer", "token");
+    let given_up = tokio::time::timeout(Duration::from_millis(1), here.revoke(&revocation)).await;
+    assert!(given_up.is_err(), "it cannot have been written down");
+    slow.write.notify_one();
+    assert_eq!(hear(&mut listener).await, RevocationNews::Revoked(revocation));
+}

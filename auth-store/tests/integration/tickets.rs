@@ -221,6 +221,9 @@ async fn page_of_a_foreign_origin_gets_no_ticket_whatever_the_carrier() {
             let refusal = refused(&tickets, &evidence, login().header("origin", origin)).await;
             assert_eq!(answer(&refusal), (403, "origin_not_allowed"), "{origin}");
         }
+        // A ticket keeps the origin, so none may be as long as the sender likes.
+        let long = login().header("origin", format!("https://app.example:{}443", "0".repeat(300)));
+        assert_eq!(answer(&refused(&tickets, &evidence, long).await), (403, "origin_not_allowed"));
         let twice = login().header("origin", "https://app.example").header("origin", "https://app.example");
         assert_eq!(answer(&refused(&tickets, &evidence, twice).await), (403, "origin_not_allowed"));
         assert!(tickets.issue(&evidence, &parts(login().header("origin", "https://app.example"))).await.is_ok());

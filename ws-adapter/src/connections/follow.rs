@@ -7,7 +7,7 @@ use std::{
 use auth_core::{RevocationCheck, RevocationFeed, RevocationNews};
 use futures_util::{
     FutureExt as _, StreamExt as _,
-    future::{self, Either},
+    future::{self, Either, FusedFuture as _},
     stream,
 };
 use tokio::{select, time};
@@ -50,20 +50,25 @@ async fn follow(feed: impl RevocationFeed, shared: Weak<Shared>) {
     let mut listener = feed.listen().await;
     // Whatever was opened before it could listen.
     let mut recheck = recheck(&feed, &shared).boxed().fuse();
+    // A look that is under way is not given up for another: where news are missed again and again, it would never end.
+    let mut again = false;
     loop {
-        let news = match future::select(pin!(listener.next()), &mut recheck).await {
-            Either::Left((Some(news), _)) => news,
-            Either::Left((None, _)) => {
-                tracing::error!("a feed of revocations has ended: open connections hear of none any more");
-                return recheck.await;
-            }
-            Either::Right(((), listening)) => match listening.await {
-                Some(news) => news,
-                None => {
-                    tracing::error!("a feed of revocations has ended: open connections hear of none any more");
-                    return;
+        let news = {
+            let mut listening = pin!(listener.next());
+            loop {
+                match future::select(&mut listening, &mut recheck).await {
+                    Either::Left((news, _)) => break news,
+                    Either::Right(((), _)) if again => {
+                        again = false;
+                        recheck = self::recheck(&feed, &shared).boxed().fuse();
+                    }
+                    Either::Right(((), _)) => {}
                 }
-            },
+            }
+        };
+        let Some(news) = news else {
+            tracing::error!("a feed of revocations has ended: open connections hear of none any more");
+            return recheck.await;
         };
         match news {
             RevocationNews::Revoked(revocation) => {
@@ -75,7 +80,8 @@ async fn follow(feed: impl RevocationFeed, shared: Weak<Shared>) {
                 tracing::debug!(?revocation, closed = covered.len(), "something was revoked");
             }
             // Of what is not known here, the same is to be feared.
-            _ => recheck = self::recheck(&feed, &shared).boxed().fuse(),
+            _ if recheck.is_terminated() => recheck = self::recheck(&feed, &shared).boxed().fuse(),
+            _ => again = true,
         }
     }
 }

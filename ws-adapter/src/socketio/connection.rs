@@ -67,11 +67,20 @@ impl<I> Connection<I> {
     where
         I: Unpin,
     {
+        let (stall, is_cut) = (self.stall, matches!(self.reading, Reading::Close(_)));
+        if is_cut {
+            // From the end on, so much time is all that there is, however slowly the client takes what it is sent.
+            let stalled = self.stalled.get_or_insert_with(|| Box::pin(time::sleep(stall)));
+            if stalled.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+        }
         if let Poll::Ready(out) = poll(Pin::new(&mut self.io), cx) {
-            self.stalled = None;
+            if !is_cut {
+                self.stalled = None;
+            }
             return Poll::Ready(out);
         }
-        let stall = self.stall;
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(time::sleep(stall)));
         ready!(stalled.as_mut().poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))

@@ -80,9 +80,10 @@ impl<A: Adapter, U: Send + Sync + 'static> FromMessageParts<A> for SocketUser<U>
 
     fn from_message_parts(socket: &Arc<Socket<A>>, _: &mut Value, _: &Option<i64>) -> Result<Self, NotAuthenticated> {
         let user = Self::of(socket)?;
-        // Between the deadline and the moment at which the transport is closed, nothing is handed on.
-        let now = Session::of(socket.req_parts()).map(|session| session.now()).ok_or(NotAuthenticated)?;
-        if user.evidence().is_expired_at(now) { Err(NotAuthenticated) } else { Ok(user) }
+        // Between the end and the moment at which the transport is closed, nothing is handed on.
+        let session = Session::of(socket.req_parts()).ok_or(NotAuthenticated)?;
+        let is_over = session.is_ended() || user.evidence().is_expired_at(session.now());
+        if is_over { Err(NotAuthenticated) } else { Ok(user) }
     }
 }
 
