@@ -172,6 +172,23 @@ impl<C: RevocationCheck + ?Sized> RevocationCheck for std::sync::Arc<C> {
     }
 }
 
+impl Evidence {
+    /// Whether `check` takes the whole of it, or of an `and` one part, for revoked.
+    ///
+    /// # Errors
+    /// If the store failed.
+    pub async fn is_revoked_by(&self, check: &dyn RevocationCheck) -> Result<bool, BoxError> {
+        let mut open = vec![self];
+        while let Some(evidence) = open.pop() {
+            if check.is_revoked(evidence).await? {
+                return Ok(true);
+            }
+            open.extend(evidence.parts());
+        }
+        Ok(false)
+    }
+}
+
 /// A check that also tells of revocations as they happen, here and on other nodes. Whoever holds connections open
 /// listens to it.
 ///

@@ -138,17 +138,10 @@ impl<U: Send + Sync + 'static> Chain<U> {
     }
 
     async fn is_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError> {
-        let Some(check) = &self.revocation else {
-            return Ok(false);
-        };
-        let mut open = vec![evidence];
-        while let Some(evidence) = open.pop() {
-            if check.is_revoked(evidence).await? {
-                return Ok(true);
-            }
-            open.extend(evidence.parts());
+        match &self.revocation {
+            Some(check) => evidence.is_revoked_by(&**check).await,
+            None => Ok(false),
         }
-        Ok(false)
     }
 
     fn seal(

@@ -75,7 +75,7 @@ async fn follow(feed: impl RevocationFeed, shared: Weak<Shared>) {
                 let Some(shared) = shared.upgrade() else {
                     return;
                 };
-                let covered = lock(&shared).covered_by(&revocation);
+                let covered = shared.index().covered_by(&revocation);
                 covered.iter().for_each(|member| member.end(Close::REVOKED));
                 tracing::debug!(?revocation, closed = covered.len(), "something was revoked");
             }
@@ -88,7 +88,7 @@ async fn follow(feed: impl RevocationFeed, shared: Weak<Shared>) {
 
 /// Looks every open connection up, until an answer was had for each.
 async fn recheck(check: &dyn RevocationCheck, shared: &Weak<Shared>) {
-    let Some(open) = shared.upgrade().map(|shared| lock(&shared).all().map(Arc::downgrade).collect::<Vec<_>>()) else {
+    let Some(open) = shared.upgrade().map(|shared| shared.index().all().map(Arc::downgrade).collect::<Vec<_>>()) else {
         return;
     };
     let mut left = open;
@@ -117,8 +117,4 @@ async fn end_if_revoked(check: &dyn RevocationCheck, member: &Member) -> Result<
         }
     }
     Ok(())
-}
-
-fn lock(shared: &Shared) -> std::sync::MutexGuard<'_, super::Index> {
-    shared.index.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

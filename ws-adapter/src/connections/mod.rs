@@ -236,24 +236,21 @@ impl Connections {
     }
 
     fn index(&self) -> MutexGuard<'_, Index> {
-        self.shared.index.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.index()
     }
 }
 
-/// Asks for the whole, and for each part of an `and`. A check that hangs or panics has failed.
+impl Shared {
+    fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Asks; a check that hangs or panics has failed.
 async fn is_revoked(check: &dyn RevocationCheck, evidence: &Evidence) -> Result<bool, BoxError> {
-    let asked = async {
-        let mut open = vec![evidence];
-        while let Some(evidence) = open.pop() {
-            if check.is_revoked(evidence).await? {
-                return Ok(true);
-            }
-            open.extend(evidence.parts());
-        }
-        Ok(false)
-    };
     // OK to assert unwind safety because nothing of it is kept.
-    match time::timeout(CHECK_TIMEOUT, AssertUnwindSafe(asked).catch_unwind()).await {
+    let asked = AssertUnwindSafe(evidence.is_revoked_by(check)).catch_unwind();
+    match time::timeout(CHECK_TIMEOUT, asked).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(_)) => Err("the check for revocation panicked".into()),
         Err(_) => Err("the check for revocation took too long".into()),
