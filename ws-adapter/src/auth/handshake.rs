@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
-use auth_core::{Authenticated, Refusal};
 #[cfg(feature = "axum")]
-use auth_core::{BoxError, Evidence, Transport};
+use auth_core::{AuthRequest, Evidence, Rejection, Transport};
+use auth_core::{Authenticated, Refusal};
 #[cfg(feature = "axum")]
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header::SEC_WEBSOCKET_PROTOCOL, request::Parts};
@@ -14,7 +14,7 @@ use super::service::Refused;
 use crate::{
     connections::Registration,
     origin::OriginVerdict,
-    socket::{Renewal, SocketContext, accept_then_close, refusal_of_revoked, without_credentials},
+    socket::{Renewal, SocketContext, accept_then_close, without_credentials},
 };
 
 /// The subprotocol to answer if the handler names none.
@@ -84,21 +84,25 @@ impl<U: Send + Sync + 'static> Config<U> {
         let counts = context.counts(&self.connections, user.evidence());
         let registered = self.connections.register(context.id(), user, context.kill(), counts);
         let registered = registered.map_err(|_| Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many_connections"))?;
-        match self.recheck(user.evidence()).await {
-            Ok(false) => Ok(Arc::new(registered)),
-            Ok(true) => Err(refusal_of_revoked(self, parts)),
+        self.recheck(user.evidence(), parts).await?;
+        Ok(Arc::new(registered))
+    }
+
+    /// Asks the registry whether a credential was revoked that it holds by now; in the time that the chain has, too.
+    #[cfg(feature = "axum")]
+    pub(crate) async fn recheck(&self, evidence: &Evidence, opening: &Parts) -> Result<(), Refusal> {
+        let asked = tokio::time::timeout(self.decision_timeout, self.connections.is_revoked(evidence)).await;
+        match asked.unwrap_or_else(|_| Err("the check for revocation took too long".into())) {
+            Ok(false) => Ok(()),
+            Ok(true) => {
+                let rejection = Rejection::invalid_credentials().with_code("revoked");
+                Err(self.chain.refuse(&rejection, &AuthRequest::new(opening, Transport::WebSocket, self.timer.now())))
+            }
             Err(cause) => {
                 tracing::error!(cause = &*cause, "it cannot be said whether a credential was revoked");
                 Err(Refusal::unavailable(cause))
             }
         }
-    }
-
-    /// Asks the registry whether a credential was revoked; in the time that the chain has, too.
-    #[cfg(feature = "axum")]
-    pub(crate) async fn recheck(&self, evidence: &Evidence) -> Result<bool, BoxError> {
-        let asked = tokio::time::timeout(self.decision_timeout, self.connections.is_revoked(evidence)).await;
-        asked.unwrap_or_else(|_| Err("the check for revocation took too long".into()))
     }
 
     /// The layer's own subprotocol, if the client offers it.

@@ -14,7 +14,7 @@ mod upgrade;
 
 pub(crate) use self::{
     context::SocketContext,
-    refresh::{Renewal, refusal_of_revoked, without_credentials},
+    refresh::{Renewal, without_credentials},
     refuse::accept_then_close,
 };
 pub use self::{

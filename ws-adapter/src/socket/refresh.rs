@@ -1,6 +1,6 @@
 use std::{error::Error, fmt, sync::Arc, time::SystemTime};
 
-use auth_core::{AuthRequest, Authenticated, Needs, Refusal, Rejection, Transport};
+use auth_core::{AuthRequest, Authenticated, Needs, Refusal, Transport};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Request,
     header::{AUTHORIZATION, CONNECTION, COOKIE, PROXY_AUTHORIZATION, UPGRADE},
@@ -54,14 +54,6 @@ impl<U: Send + Sync + 'static> Renewal<U> {
         }
         Ok(user)
     }
-
-    async fn is_revoked(&self, user: &Authenticated<U>) -> Result<(), RefreshErrorKind> {
-        match self.config.recheck(user.evidence()).await {
-            Ok(false) => Ok(()),
-            Ok(true) => Err(RefreshErrorKind::Refused(refusal_of_revoked(&self.config, &self.opening))),
-            Err(cause) => Err(RefreshErrorKind::Refused(Refusal::unavailable(cause))),
-        }
-    }
 }
 
 impl<U> Clone for Renewal<U> {
@@ -85,12 +77,6 @@ pub(super) async fn present<U: Send + Sync + 'static>(
     config.authenticate(&request, Some(OriginVerdict::Allowed)).await
 }
 
-/// What is answered where the credential was revoked while the connection was being opened.
-pub(crate) fn refusal_of_revoked<U: Send + Sync + 'static>(config: &Config<U>, parts: &Parts) -> Refusal {
-    let rejection = Rejection::invalid_credentials().with_code("revoked");
-    config.chain.refuse(&rejection, &AuthRequest::new(parts, Transport::WebSocket, config.timer.now()))
-}
-
 /// Puts the credential in the place of the one so far, if it is good and the socket still open.
 ///
 /// It is entered into the registry beside the old one before it is looked up for the last time, so that neither can be
@@ -110,7 +96,8 @@ pub(super) async fn refresh<U: Send + Sync + 'static>(
     let result = async {
         let user = renewal.authenticate(credentials, &shared.user()).await?;
         let entered = Entered::new(&renewal.registration, &user);
-        renewal.is_revoked(&user).await?;
+        let rechecked = renewal.config.recheck(user.evidence(), &renewal.opening).await;
+        rechecked.map_err(RefreshErrorKind::Refused)?;
         let end = shared.swap(user, renewal.place)?;
         entered.replaces_old();
         Ok(end)
