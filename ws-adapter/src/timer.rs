@@ -22,6 +22,15 @@ pub trait Timer: Clock {
     fn sleep_until(&self, deadline: SystemTime) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 }
 
+/// The same, for an instant that may never come.
+#[cfg(feature = "axum")]
+pub(crate) async fn reached(timer: &dyn Timer, deadline: Option<SystemTime>) {
+    match deadline {
+        Some(deadline) => timer.sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
 impl<T: Timer + ?Sized> Timer for Arc<T> {
     fn sleep_until(&self, deadline: SystemTime) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         (**self).sleep_until(deadline)

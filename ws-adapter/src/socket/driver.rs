@@ -29,6 +29,7 @@ use crate::{
     connections::Registration,
     shutdown::ShutdownWatch,
     telemetry::{self, Gauge},
+    timer::reached,
 };
 
 /// A socket that was let in.
@@ -219,16 +220,9 @@ impl<U: Send + Sync + 'static> Driver<U> {
 
     /// The same, once the socket is gone: its user may no longer act either.
     async fn ended_without_socket(&mut self) {
-        let end = self.shared.ends_at();
-        let end = async {
-            match end {
-                Some(end) => self.timer.sleep_until(end).await,
-                None => std::future::pending().await,
-            }
-        };
         select! {
             _ = self.kill.ended() => {}
-            () = end => {}
+            () = reached(&*self.timer, self.shared.ends_at()) => {}
             _ = &mut self.shutdown => {}
         }
     }

@@ -32,6 +32,7 @@ use crate::{
     connections::PendingGuard,
     shutdown::ShutdownWatch,
     telemetry::{self, Gauge},
+    timer::reached,
     transport::classify,
 };
 
@@ -235,12 +236,7 @@ impl<U: Send + Sync + 'static> Waiting<U> {
         let heard = select! {
             biased;
             _ = shutdown.begun() => Err(Some(Close::RESTARTING)),
-            () = async {
-                match deadline {
-                    Some(deadline) => timer.sleep_until(deadline).await,
-                    None => std::future::pending().await,
-                }
-            } => Err(Some(Close::AUTH_TIMEOUT)),
+            () = reached(&*timer, deadline) => Err(Some(Close::AUTH_TIMEOUT)),
             credentials = first(&mut socket) => credentials,
         };
         let admitted = match heard {
@@ -256,7 +252,7 @@ impl<U: Send + Sync + 'static> Waiting<U> {
             Ok(user) => {
                 let context = self.parts.extensions.get::<SocketContext>().cloned();
                 let ends_at = user.evidence().expires_at();
-                let ok = Answer::ok(user.evidence().expires_at(), timer.now()).into_message();
+                let ok = Answer::ok(ends_at, timer.now()).into_message();
                 if time::timeout(CLOSE_TIMEOUT, socket.send(ok)).await.is_ok_and(|sent| sent.is_ok()) {
                     leave(Ok(user), &mut self.parts);
                     drop((self.pending, gauge));
@@ -356,16 +352,10 @@ impl<U> Config<U> {
                 None => std::future::pending().await,
             }
         };
-        let expired = async {
-            match ends_at {
-                Some(end) => self.timer.sleep_until(end).await,
-                None => std::future::pending().await,
-            }
-        };
         select! {
             biased;
             close = revoked => close,
-            () = expired => Close::TOKEN_EXPIRED,
+            () = reached(&*self.timer, ends_at) => Close::TOKEN_EXPIRED,
             _ = shutdown.begun() => Close::RESTARTING,
             () = time::sleep(self.decision_timeout) => Close::UNAVAILABLE,
         }
