@@ -39,7 +39,12 @@ fn check_shown(shown: &str, json: &Value) {
 }
 
 fuzz_target!(|text: &str| {
-    let json: Value = serde_json::from_str(text).unwrap_or_default();
+    let json: Value = match serde_json::from_str(text) {
+        Ok(json) => json,
+        // A number that no `f64` holds may stand where nobody reads it, but this oracle reads everything.
+        Err(error) if error.to_string().starts_with("number out of range") => return,
+        Err(_) => Value::Null,
+    };
     match VerifyingKey::from_jwk(text) {
         Ok(key) => {
             check_key(&key, &json);
