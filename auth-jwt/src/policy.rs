@@ -86,12 +86,15 @@ impl Policy {
         now: SystemTime,
     ) -> Result<Checked, Refused> {
         let audiences = demanded.unwrap_or(&self.audiences);
+        // Where audiences are demanded, the client of the profile must be one of them.
+        let client = self.profile.client_id().filter(|_| demanded.is_none());
+        let is_ours = |name: &str| client == Some(name) || audiences.iter().any(|own| own == name);
         let end = self.check_times(claims, now)?;
         match &claims.aud {
             None if audiences.is_empty() => {}
             // A token for somebody must be refused by everybody else (RFC 7519, 4.1.3).
             Some(_) if audiences.is_empty() && self.ignore_audience => {}
-            Some(aud) if audiences.iter().any(|own| aud.contains(own)) => {}
+            Some(aud) if aud.any(is_ours) => {}
             _ => return Err(Refused::Invalid("the token is for another audience, or for none")),
         }
         let is = |wanted: &Option<String>, found: Option<&str>| wanted.is_none() || wanted.as_deref() == found;
@@ -104,7 +107,7 @@ impl Policy {
         if self.nonce.is_some() && self.nonce.as_deref() != claims.profile.nonce()? {
             return Err(Refused::Invalid("the token has another nonce"));
         }
-        self.profile.check(claims, audiences)?;
+        self.profile.check(claims, is_ours)?;
         let scopes = self.lenient(claims.profile.scopes(self.scope_claim))?;
         let login = self.lenient(claims.profile.login())?;
         if self.is_ahead(login.as_ref().and_then(UserAuthentication::time), now) {

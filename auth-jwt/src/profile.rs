@@ -44,7 +44,8 @@ impl<C> Jwt<C> {
     /// # let _ = jwt; }
     /// ```
     ///
-    /// Of this, [`token_type`](Self::token_type) and [`id_token`](Self::id_token), the last counts.
+    /// Of this and [`id_token`](Self::id_token), the last counts, as a whole. [`token_type`](Self::token_type), named after
+    /// it, changes the type alone.
     pub fn access_token(mut self) -> Self {
         self.policy.token_type = Some(TokenType { name: "at+jwt".into(), required: true });
         self.policy.profile = Profile::AccessToken;
@@ -61,11 +62,11 @@ impl<C> Jwt<C> {
     /// # Security
     /// An ID token tells a client who has logged in. It is no key to an API: what takes it from the header of a request
     /// lets everybody in whom any page of the client has seen. Use access tokens for that.
+    ///
+    /// Of this and [`access_token`](Self::access_token), the last counts, as a whole.
     pub fn id_token(mut self, client_id: impl Into<String>) -> Self {
-        let client_id = client_id.into();
         self.policy.token_type = None;
-        self.policy.audiences.push(client_id.clone());
-        self.policy.profile = Profile::IdToken { client_id };
+        self.policy.profile = Profile::IdToken { client_id: client_id.into() };
         self
     }
 
@@ -100,8 +101,16 @@ impl<C> Jwt<C> {
 }
 
 impl Profile {
+    /// The client that is an audience by the profile itself.
+    pub(crate) fn client_id(&self) -> Option<&str> {
+        match self {
+            Self::IdToken { client_id } => Some(client_id),
+            Self::Plain | Self::AccessToken => None,
+        }
+    }
+
     /// The claims that the profile wants beyond what is checked of every token.
-    pub(crate) fn check(&self, claims: &RegisteredClaims<'_>, audiences: &[String]) -> Result<(), Refused> {
+    pub(crate) fn check(&self, claims: &RegisteredClaims<'_>, is_ours: impl Fn(&str) -> bool) -> Result<(), Refused> {
         let own = &claims.profile;
         match self {
             Self::Plain => Ok(()),
@@ -113,7 +122,7 @@ impl Profile {
                 require(has_common(claims), "the ID token lacks a claim of OpenID Connect")?;
                 let aud = claims.aud.as_ref();
                 require(
-                    aud.is_some_and(|aud| aud.contains(client_id) && aud.is_within(audiences)),
+                    aud.is_some_and(|aud| aud.any(|one| one == client_id) && aud.all(is_ours)),
                     "the ID token is not for this client, or for others too",
                 )?;
                 match own.azp()? {

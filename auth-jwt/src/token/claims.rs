@@ -222,19 +222,17 @@ impl<'a> Audience<'a> {
         matches!(self, Self::Many(many) if many.len() > 1)
     }
 
-    /// Whether nobody is named but these.
-    pub(crate) fn is_within(&self, known: &[String]) -> bool {
-        let is_known = |one: &str| known.iter().any(|known| known == one);
+    pub(crate) fn any(&self, is: impl Fn(&str) -> bool) -> bool {
         match self {
-            Self::One(one) => is_known(one),
-            Self::Many(many) => many.iter().all(|one| is_known(one)),
+            Self::One(one) => is(one),
+            Self::Many(many) => many.iter().any(|one| is(one)),
         }
     }
 
-    pub(crate) fn contains(&self, wanted: &str) -> bool {
+    pub(crate) fn all(&self, is: impl Fn(&str) -> bool) -> bool {
         match self {
-            Self::One(one) => *one == wanted,
-            Self::Many(many) => many.iter().any(|one| one == wanted),
+            Self::One(one) => is(one),
+            Self::Many(many) => many.iter().all(|one| is(one)),
         }
     }
 }

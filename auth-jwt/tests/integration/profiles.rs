@@ -1,7 +1,9 @@
 //! Access tokens (RFC 9068), ID tokens (OpenID Connect Core), and what tokens say of scopes and of the log-in.
 
+use std::sync::Arc;
+
 use auth_core::{Scopes, UserAuthentication, Verdict, extract};
-use auth_jwt::Jwt;
+use auth_jwt::{Algorithm, Jwt, KeySet, TrustedIssuer, TrustedIssuers, VerifyingKey};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -112,6 +114,20 @@ fn access_token_for_another_audience_or_without_a_configured_one_is_refused() {
 }
 
 #[test]
+fn last_profile_named_counts_as_a_whole() {
+    let of = |jwt: Jwt<Value>, token: &str| verdict(jwt.issuer(ISSUER), token);
+    let to_client = access_token(json!({ "aud": CLIENT }));
+    assert_eq!(of(jwt().id_token(CLIENT).access_token(), &to_client), INVALID);
+    assert_eq!(of(jwt().id_token(CLIENT).access_token().audience("chat"), &to_client), INVALID);
+    assert_eq!(of(jwt().id_token(CLIENT).access_token().audience(CLIENT), &to_client), ACCEPTED);
+
+    let to_both = id_token(json!({ "aud": [CLIENT, "first"], "azp": CLIENT }));
+    assert_eq!(of(jwt().id_token("first").id_token(CLIENT), &to_both), INVALID);
+    assert_eq!(of(jwt().id_token("first").id_token(CLIENT), &id_token(json!({ "aud": "first" }))), INVALID);
+    assert_eq!(of(jwt().access_token().id_token(CLIENT), &id_token(json!({}))), ACCEPTED);
+}
+
+#[test]
 fn access_token_of_another_issuer_is_foreign() {
     assert_eq!(verdict(access(), &access_token(json!({ "iss": "https://other.example" }))), FOREIGN);
 }
@@ -134,6 +150,20 @@ fn id_token_must_name_the_client_and_nobody_who_is_not_trusted() {
     assert_eq!(with(id().audience("other"), json!([CLIENT, "other"])), ACCEPTED);
     // The other one is trusted, and is still not the client.
     assert_eq!(with(id().audience("other"), json!(["other"])), INVALID);
+}
+
+#[test]
+fn client_of_an_id_token_must_be_among_the_audiences_of_its_issuer_where_those_are_named() {
+    let with = |audiences: &[&str]| {
+        let key = VerifyingKey::hmac(Algorithm::HS256, SECRET).unwrap();
+        let issuer = TrustedIssuer::new(ISSUER, Arc::new(KeySet::from(key)));
+        let issuer = audiences.iter().fold(issuer, |issuer, &audience| issuer.audience(audience));
+        let jwt = Jwt::trusted_issuers(TrustedIssuers::new([issuer]).unwrap()).extract(extract::header("x-token"));
+        verdict(jwt.id_token(CLIENT), &id_token(json!({})))
+    };
+    assert_eq!(with(&[]), ACCEPTED);
+    assert_eq!(with(&["other", CLIENT]), ACCEPTED);
+    assert_eq!(with(&["other"]), INVALID);
 }
 
 #[test]
