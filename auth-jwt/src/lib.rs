@@ -107,6 +107,8 @@ mod dpop;
 mod jwt;
 mod key;
 mod policy;
+#[cfg(any(feature = "dpop", feature = "remote"))]
+mod port;
 mod possession;
 mod profile;
 #[cfg(feature = "remote")]

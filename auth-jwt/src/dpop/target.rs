@@ -1,5 +1,7 @@
 use http::Uri;
 
+use crate::port;
+
 /// A public origin, and a prefix that requests do not show here.
 #[derive(Debug)]
 pub(super) struct Base {
@@ -41,7 +43,7 @@ fn split(url: &str) -> Option<(String, String)> {
         _ => return None,
     };
     let host = authority.host().to_ascii_lowercase();
-    let origin = match authority.port_u16().filter(|port| *port != default_port) {
+    let origin = match port::of(authority).ok()?.filter(|port| *port != default_port) {
         Some(port) => format!("{scheme}://{host}:{port}"),
         None => format!("{scheme}://{host}"),
     };
@@ -116,6 +118,8 @@ mod tests {
             ("https://api.example/a/b/..", "/a/"),
             ("https://api.example/../a", "/a"),
             ("https://api.example//a", "//a"),
+            // An empty port is the default one (RFC 3986, 6.2.3).
+            ("https://api.example:/a", "/a"),
         ];
         for (htu, path) in same {
             assert!(is_target("https://api.example", htu, path), "{htu} {path}");
@@ -131,6 +135,10 @@ mod tests {
             ("https://api.example:8443/a", "/a"),
             ("https://api.example.evil/a", "/a"),
             ("https://user@api.example/a", "/a"),
+            ("https://api.example:65535/a", "/a"),
+            ("https://api.example:65536/a", "/a"),
+            ("https://api.example:+443/a", "/a"),
+            ("https://api.example:https/a", "/a"),
             ("https://api.example/a/", "/a"),
             ("https://api.example/A", "/a"),
             ("https://api.example/a%2Fb", "/a/b"),
@@ -158,6 +166,7 @@ mod tests {
             assert!(!is_target(base, "https://api.example/evil", "/../evil"));
         }
         assert!(is_target("http://[::1]:3000", "http://[::1]:3000/a", "/a"));
+        assert!(is_target("https://api.example:65535", "https://api.example:65535/a", "/a"));
     }
 
     #[test]
@@ -170,6 +179,7 @@ mod tests {
             "https://u@api.example",
             "https://a.example?b",
             "https://a.example/#",
+            "https://a.example:65536",
         ] {
             assert!(Base::parse(bad).is_none(), "{bad}");
         }

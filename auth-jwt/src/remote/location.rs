@@ -5,14 +5,17 @@ use std::net::IpAddr;
 use auth_core::ConfigError;
 use http::{Uri, uri::Scheme};
 
-use crate::token::json;
+use crate::{port, token::json};
 
 /// The location in this text: an absolute `https` URL, or an `http` one of this very machine. It has no user name,
-/// which would be a secret, and no fragment, which means nothing to a server; what is not ASCII has to be encoded.
+/// which would be a secret, no port that cannot be, and no fragment, which means nothing to a server; what is not ASCII
+/// has to be encoded.
 pub(super) fn parse(text: &str) -> Result<Uri, ConfigError> {
     let is_plain = text.is_ascii() && !text.contains('#');
     let uri = text.parse().ok().filter(|_| is_plain);
-    let uri = uri.filter(|uri: &Uri| uri.authority().is_some_and(|host| !host.as_str().contains('@')));
+    let uri = uri.filter(|uri: &Uri| {
+        uri.authority().is_some_and(|authority| !authority.as_str().contains('@') && port::of(authority).is_ok())
+    });
     match uri {
         Some(uri) if is_allowed(&uri) => Ok(uri),
         _ => Err(ConfigError::new(
@@ -112,6 +115,9 @@ mod tests {
             "http://[::1]:80/",
             "http://LocalHost/",
             "https://192.0.2.1/",
+            "https://id.example:65535/",
+            // An empty port is the default one (RFC 3986, 6.2.3).
+            "https://id.example:/",
         ] {
             assert!(parse(good).is_ok(), "{good}");
         }
@@ -132,6 +138,9 @@ mod tests {
             "https://id.example/#keys",
             "https://id.example/ä",
             "https:///jwks",
+            "https://id.example:65536/",
+            "http://127.0.0.1:65536/",
+            "https://id.example:+443/",
         ] {
             assert!(parse(bad).is_err(), "{bad}");
         }
@@ -197,6 +206,7 @@ mod tests {
         assert!(!of("https://id.example", r#""http://127.0.0.1/jwks""#));
         assert!(!of("https://id.example", r#""/jwks""#));
         assert!(!of("https://id.example", "1"));
+        assert!(!of("https://id.example", r#""https://keys.example:65536/jwks""#));
         assert!(of("http://127.0.0.1:1", r#""http://127.0.0.1:2/jwks""#));
         assert!(of("http://127.0.0.1:1", r#""https://keys.example/jwks""#));
     }
