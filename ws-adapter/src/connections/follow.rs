@@ -17,6 +17,8 @@ use crate::Close;
 
 /// How many connections are looked up at a time after news were missed.
 const AT_A_TIME: usize = 64;
+/// How long one look may take.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long is waited before what could not be looked up is looked up again.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -110,7 +112,7 @@ async fn recheck(check: &dyn RevocationCheck, shared: &Weak<Shared>) {
 
 async fn end_if_revoked(check: &dyn RevocationCheck, member: &Member) -> Result<(), ()> {
     for evidence in member.evidences() {
-        match is_revoked(check, &evidence).await {
+        match is_revoked(check, &evidence, CHECK_TIMEOUT).await {
             Ok(true) => member.end(Close::REVOKED),
             Ok(false) => {}
             Err(_) => return Err(()),

@@ -31,9 +31,6 @@ pub(crate) use self::{
 };
 use crate::Close;
 
-/// How long the check for revocation may take.
-const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// The open connections of one or several layers, WebSockets and Socket.IO alike: found by user, session, credential or
 /// name, counted, limited and closed.
 ///
@@ -202,12 +199,12 @@ impl Connections {
     /// Whether a credential was revoked, by the feed that is followed.
     ///
     /// # Errors
-    /// If that cannot be said.
-    pub(crate) async fn is_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError> {
+    /// If that cannot be said, or not in time.
+    pub(crate) async fn is_revoked(&self, evidence: &Evidence, within: Duration) -> Result<bool, BoxError> {
         let Some(check) = self.shared.check.get() else {
             return Ok(false);
         };
-        is_revoked(&**check, evidence).await
+        is_revoked(&**check, evidence, within).await
     }
 
     /// Closes the oldest connections of a user who has one too many.
@@ -247,10 +244,10 @@ impl Shared {
 }
 
 /// Asks; a check that hangs or panics has failed.
-async fn is_revoked(check: &dyn RevocationCheck, evidence: &Evidence) -> Result<bool, BoxError> {
+async fn is_revoked(check: &dyn RevocationCheck, evidence: &Evidence, within: Duration) -> Result<bool, BoxError> {
     // OK to assert unwind safety because nothing of it is kept.
     let asked = AssertUnwindSafe(evidence.is_revoked_by(check)).catch_unwind();
-    match time::timeout(CHECK_TIMEOUT, asked).await {
+    match time::timeout(within, asked).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(_)) => Err("the check for revocation panicked".into()),
         Err(_) => Err("the check for revocation took too long".into()),
@@ -295,6 +292,6 @@ mod tests {
         let (parts, ()) = http::Request::get("/").header("authorization", "Basic YTpi").body(()).unwrap().into_parts();
         let request = AuthRequest::new(&parts, Transport::Http, std::time::SystemTime::UNIX_EPOCH);
         let user = chain.authenticate(&request).await.unwrap();
-        assert!(is_revoked(&Hangs, user.evidence()).await.is_err());
+        assert!(is_revoked(&Hangs, user.evidence(), Duration::from_secs(10)).await.is_err());
     }
 }

@@ -167,7 +167,7 @@ impl<U: Send + Sync + 'static> Shared<U> {
         request: &AuthRequest<'_>,
     ) -> Result<Arc<Session>, Refusal> {
         let too_many = || Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many_connections");
-        let Config { connections, client_address, timer, sockets, chain, .. } = &self.config;
+        let Config { connections, client_address, timer, sockets, chain, decision_timeout, .. } = &self.config;
         let settings =
             Settings { sessions: &self.sessions, timer, patience: self.limits.connect_timeout, notice: sockets.notice };
         let session = Session::new(&settings, origin, user.map(Authenticated::evidence))
@@ -181,7 +181,7 @@ impl<U: Send + Sync + 'static> Shared<U> {
             Some(user) => {
                 let entry = session.enter(connections, user).map_err(|_| too_many())?;
                 // What is revoked from here on finds it in the registry.
-                check(connections, user.evidence()).await.map_err(|refused| match refused {
+                check(connections, user.evidence(), *decision_timeout).await.map_err(|refused| match refused {
                     Refused::Unauthorized(code) => {
                         chain.refuse(&Rejection::invalid_credentials().with_code(code), request)
                     }

@@ -79,7 +79,7 @@ impl<U: Send + Sync + 'static> Gate<U> {
     /// finds it there.
     async fn enter(&self, session: &Arc<Session>, user: &Authenticated<U>) -> Result<Entry, Refused> {
         let entry = session.enter(&self.connections, user)?;
-        check(&self.connections, user.evidence()).await?;
+        check(&self.connections, user.evidence(), self.decision_timeout).await?;
         Ok(entry)
     }
 
@@ -173,9 +173,9 @@ impl<U: Send + Sync + 'static> Gate<U> {
     }
 }
 
-/// Asks the feed that the registry follows whether evidence that is in it was revoked.
-pub(super) async fn check(connections: &Connections, evidence: &Evidence) -> Result<(), Refused> {
-    match connections.is_revoked(evidence).await {
+/// Asks the feed that the registry follows whether evidence that is in it was revoked; in the time that the chain has, too.
+pub(super) async fn check(connections: &Connections, evidence: &Evidence, within: Duration) -> Result<(), Refused> {
+    match connections.is_revoked(evidence, within).await {
         Ok(false) => Ok(()),
         Ok(true) => Err(Refused::REVOKED),
         Err(cause) => {

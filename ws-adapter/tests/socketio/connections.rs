@@ -143,6 +143,25 @@ async fn nobody_is_let_in_where_it_cannot_be_said_what_was_revoked() {
 }
 
 #[tokio::test]
+async fn store_that_hangs_is_waited_for_as_long_as_the_chain_may_take() {
+    let (connections, feed) = (Connections::new(), Feed::new());
+    connections.follow(feed.clone());
+    feed.is_followed().await;
+    let patience = Duration::from_millis(50);
+    let app = app_with(|layer| layer.connections(&connections).decision_timeout(patience), |auth| auth).await;
+    let mut open = Socket::open(&app, &[]).await.unwrap();
+    assert_eq!(open.connect("/", &auth_of("ann")).await, Ok(()));
+    feed.hangs(true);
+    let header = [("authorization", &*bearer_of("ann"))];
+    assert!(Polling::open(&app, &header).await.err().unwrap().is(503, "unavailable"));
+    assert!(Socket::open(&app, &header).await.unwrap_err().is(503, "unavailable"));
+    let mut socket = Socket::open(&app, &[]).await.unwrap();
+    assert_eq!(socket.connect("/", &auth_of("ann")).await, Err("unavailable".into()));
+    assert_eq!(open.refresh("/", &auth_of("ann")).await["code"], "unavailable");
+    assert_eq!((connections.count(), connections.pending()), (1, 1), "only who was let in before is entered");
+}
+
+#[tokio::test]
 async fn connection_is_closed_by_its_name_with_a_close_of_the_applications_own() {
     let connections = Connections::new();
     let app = app_in(&connections).await;
