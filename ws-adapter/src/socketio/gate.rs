@@ -41,8 +41,12 @@ enum By {
 }
 
 impl<U: Send + Sync + 'static> Gate<U> {
-    /// Lets the client into the namespace, and gives the number of this admission; or says why not.
-    pub(super) async fn connect<A: Adapter>(&self, socket: &Socket<A>, auth: Option<&Value>) -> Result<u64, Refused> {
+    /// Lets the client into the namespace, and gives its session and the number of this admission; or says why not.
+    pub(super) async fn connect<'s, A: Adapter>(
+        &self,
+        socket: &'s Socket<A>,
+        auth: Option<&Value>,
+    ) -> Result<(&'s Arc<Session>, u64), Refused> {
         let Some(session) = Session::of(socket.req_parts()) else {
             tracing::error!("a Socket.IO client connects, but not through the layer that belongs to its namespace");
             return Err(Refused::Unavailable);
@@ -52,7 +56,7 @@ impl<U: Send + Sync + 'static> Gate<U> {
             Ok(_) => tracing::debug!(connection = %session.id(), "a Socket.IO client connects"),
             Err(refused) => telemetry::refused_with(Transport::SocketIo, refused.status(), refused.code()),
         }
-        admitted
+        admitted.map(|number| (session, number))
     }
 
     async fn admit<A: Adapter>(

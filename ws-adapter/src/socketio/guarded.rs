@@ -28,7 +28,7 @@ impl<U, H: Clone> Clone for Guarded<U, H> {
     }
 }
 
-type Admission<'a> = Pin<Box<dyn Future<Output = Result<(), Box<dyn Display + Send>>> + Send + 'a>>;
+type Decision<'a> = Pin<Box<dyn Future<Output = Result<(), Box<dyn Display + Send>>> + Send + 'a>>;
 
 impl<U, H, T> ConnectHandler<LocalAdapter, T> for Guarded<U, H>
 where
@@ -36,19 +36,14 @@ where
     H: ConnectHandler<LocalAdapter, T>,
     T: Send + Sync + 'static,
 {
-    fn call_middleware<'a>(&'a self, socket: Arc<Socket<LocalAdapter>>, auth: &'a Option<Value>) -> Admission<'a> {
+    fn call_middleware<'a>(&'a self, socket: Arc<Socket<LocalAdapter>>, auth: &'a Option<Value>) -> Decision<'a> {
         Box::pin(async move {
             let admitted = self.gate.connect(&socket, auth.as_ref()).await;
-            let number = admitted.map_err(|refused| Box::new(refused) as Box<dyn Display + Send>)?;
-            if let Some(session) = Session::of(socket.req_parts()) {
-                socket.on(REFRESH_EVENT, Refresher::new(&self.gate, session, number));
-            }
+            let (session, number) = admitted.map_err(|refused| Box::new(refused) as Box<dyn Display + Send>)?;
+            socket.on(REFRESH_EVENT, Refresher::new(&self.gate, session, number));
+            let mut admission = Admission { session, namespace: socket.ns(), number, stands: false };
             let decision = self.handler.call_middleware(Arc::clone(&socket), auth).await;
-            if decision.is_err()
-                && let Some(session) = Session::of(socket.req_parts())
-            {
-                session.expel(socket.ns());
-            }
+            admission.stands = decision.is_ok();
             decision
         })
     }
@@ -61,11 +56,27 @@ where
             let _ = socket.disconnect();
             return;
         };
-        session.connected(socket.id);
+        session.connected(socket.ns(), socket.id);
         if let Some(principal) = user.evidence().principal() {
             socket.join(user_room(principal));
         }
         self.handler.call(socket, auth);
+    }
+}
+
+/// Taken back unless the middlewares of the application let the client in too: they may refuse it, panic, or be given up.
+struct Admission<'s> {
+    session: &'s Session,
+    namespace: &'s str,
+    number: u64,
+    stands: bool,
+}
+
+impl Drop for Admission<'_> {
+    fn drop(&mut self) {
+        if !self.stands {
+            self.session.expel(self.namespace, self.number);
+        }
     }
 }
 

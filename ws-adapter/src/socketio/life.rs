@@ -51,6 +51,8 @@ pub(super) struct Held {
     pub(super) of_transport: bool,
     /// Which admission to a namespace it belongs to.
     pub(super) number: u64,
+    /// Whether the client has come into the namespace. Until then socketioxide does not know its socket.
+    pub(super) arrived: bool,
     /// Whether a credential is being looked at that may take its place.
     pub(super) refreshing: bool,
 }
@@ -59,7 +61,7 @@ impl Held {
     /// `number` is that of the admission to a namespace, if it belongs to one.
     pub(super) fn new<U: Send + Sync + 'static>(user: &Authenticated<U>, credential: &Credential, number: u64) -> Self {
         let (user, credential) = (Box::new(user.clone()), credential.clone());
-        Self { user, credential, of_transport: false, number, refreshing: false }
+        Self { user, credential, of_transport: false, number, arrived: false, refreshing: false }
     }
 
     /// The transport's evidence, for a namespace that lives by it; `None` if it is no `U`'s.
@@ -71,14 +73,16 @@ impl Held {
         self.user.downcast_ref()
     }
 
-    /// Puts other evidence in the place of this, and gives what was there.
+    /// Puts other evidence in the place of this, and gives what was there. Whoever looks at a credential goes on to.
     pub(super) fn renew<U: Send + Sync + 'static>(
         &mut self,
         user: &Authenticated<U>,
         credential: &Credential,
         of_transport: bool,
     ) -> Self {
-        std::mem::replace(self, Self { of_transport, ..Self::new(user, credential, self.number) })
+        let Self { number, arrived, refreshing, .. } = *self;
+        let new = Self { of_transport, arrived, refreshing, ..Self::new(user, credential, number) };
+        std::mem::replace(self, new)
     }
 
     fn expires_at(&self) -> Option<SystemTime> {
@@ -129,6 +133,20 @@ impl Life {
 
     pub(super) fn is_over(&self, now: SystemTime) -> bool {
         self.is_ended() || self.has_expired(now)
+    }
+
+    /// The namespaces that the client has come into. It may have left them.
+    pub(super) fn arrived(&self) -> impl Iterator<Item = (&String, &Held)> {
+        self.users.iter().filter(|(_, held)| held.arrived)
+    }
+
+    /// The client is not in the namespace that it was let into by this admission, or not any more. Gives what it was let in
+    /// by.
+    pub(super) fn take_back(&mut self, namespace: &str, number: u64) -> Option<Held> {
+        self.users.get(namespace).filter(|held| held.number == number)?;
+        let held = self.users.remove(namespace)?;
+        self.drop_credential(&held);
+        Some(held)
     }
 
     /// Evidence holds no more. What the transport was opened with stays, as long as the transport holds it.

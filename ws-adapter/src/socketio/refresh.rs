@@ -116,7 +116,7 @@ struct Begun<'a>(&'a Attempt);
 
 impl Drop for Begun<'_> {
     fn drop(&mut self) {
-        self.0.session.keep_old(self.0.socket.ns(), self.0.number);
+        self.0.session.end_refresh(self.0.socket.ns(), self.0.number);
     }
 }
 

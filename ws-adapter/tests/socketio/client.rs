@@ -304,7 +304,7 @@ fn prefix(namespace: &str) -> String {
     if namespace == "/" { String::new() } else { format!("{namespace},") }
 }
 
-fn connect_packet(namespace: &str, auth: &str) -> String {
+pub(crate) fn connect_packet(namespace: &str, auth: &str) -> String {
     format!("40{}{auth}", prefix(namespace))
 }
 

@@ -1,17 +1,17 @@
 //! The registry: what of it is revoked, counted, limited and closed.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use auth_core::{
     BoxError, Evidence, PrincipalId, Revocation, RevocationCheck, RevocationFeed, RevocationListener, async_trait,
 };
 use futures_util::future::join_all;
 use socketioxide::{extract::SocketRef, handler::ConnectHandler as _};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use ws_adapter::{Close, Connections, Overflow};
 
 use crate::{
-    client::{Polling, Socket},
+    client::{Polling, Socket, connect_packet},
     common::eventually,
     feed::Feed,
     support::*,
@@ -236,6 +236,23 @@ async fn middleware_that_refuses_leaves_nothing_in_the_registry() {
 }
 
 #[tokio::test]
+async fn middleware_that_panics_leaves_nothing_in_the_registry() {
+    let connections = Connections::new();
+    let app = app_in(&connections).await;
+    let calls = app.calls.clone();
+    let falls = async move |_: SocketRef| -> Result<(), Infallible> {
+        calls.add();
+        panic!("the middleware panics")
+    };
+    app.io.ns("/falls", (async |_: SocketRef| {}).with(falls));
+    let mut socket = Socket::open(&app, &[]).await.unwrap();
+    socket.send(&connect_packet("/falls", &auth_of("ann"))).await;
+    eventually(|| app.calls.count() == 1 && connections.entries() == [0, 0, 1]).await;
+    assert_eq!(socket.connect("/", &auth_of("ann")).await, Ok(()));
+    assert_eq!(connections.count(), 1);
+}
+
+#[tokio::test]
 async fn credential_of_a_namespace_that_was_left_holds_no_more() {
     let connections = Connections::new();
     let (app, feed) = app_with_feed(&connections).await;
@@ -250,6 +267,34 @@ async fn credential_of_a_namespace_that_was_left_holds_no_more() {
     app.clock.advance(Duration::from_secs(60));
     socket.echoes("still here", "admin: still here").await;
     feed.revoke(Revocation::credential("", "one"));
+    assert_eq!(socket.end().await.1, close(4403, "revoked"));
+}
+
+/// The look that drops the credential of `/admin` must leave that of `/slow` alone, whose middleware has not answered yet.
+#[tokio::test]
+async fn who_is_still_on_the_way_into_a_namespace_keeps_what_it_was_let_in_by() {
+    let connections = Connections::new();
+    let (app, feed) = app_with_feed(&connections).await;
+    let turns = Arc::new(Semaphore::new(0));
+    let turn = Arc::clone(&turns);
+    let wait = async move |_: SocketRef| turn.acquire().await.map(SemaphorePermit::forget);
+    app.io.ns("/slow", (async |socket: SocketRef| socket.emit("welcome", "slow").unwrap()).with(wait));
+    let mut socket = Socket::open(&app, &[]).await.unwrap();
+    assert_eq!(socket.connect("/", &auth_with_id("admin", 600, "one")).await, Ok(()));
+    assert_eq!(socket.connect("/admin", &auth_with_id("admin", 600, "two")).await, Ok(()));
+    socket.send(&connect_packet("/slow", &auth_with_id("admin", 600, "three"))).await;
+    eventually(|| feed.asked() == 3).await;
+    let keys = connections.entries()[1];
+    socket.send("41/admin,").await;
+    socket.echoes("hi", "admin: hi").await;
+    app.clock.advance(Duration::from_secs(10));
+    eventually(|| connections.entries()[1] < keys).await;
+
+    turns.add_permits(1);
+    assert!(socket.packet().await.starts_with("40/slow,"));
+    assert_eq!(socket.packet().await, r#"42/slow,["welcome","slow"]"#);
+    assert_eq!(connections.close(&Revocation::credential("", "two"), &Close::REVOKED), 0);
+    assert_eq!(connections.close(&Revocation::credential("", "three"), &Close::REVOKED), 1);
     assert_eq!(socket.end().await.1, close(4403, "revoked"));
 }
 

@@ -300,6 +300,29 @@ async fn one_is_looked_at_at_a_time() {
     assert_eq!(socket.end().await.1, close(4401, "invalid_credentials"));
 }
 
+/// The first to be taken is of the transport's chain, so that the evidence of `/other` is replaced as well.
+#[tokio::test]
+async fn refresh_in_one_namespace_does_not_end_that_in_another() {
+    let slow = Slow { turns: Arc::new(Semaphore::new(1)), is_asked: Arc::default() };
+    let connections = Connections::new();
+    connections.follow(slow.clone());
+    let app = app_with(|layer| layer.connections(&connections), |auth| auth).await;
+    app.io.ns("/other", async || {});
+    let mut socket = Socket::open(&app, &[("authorization", &bearer_of("ann"))]).await.unwrap();
+    assert_eq!(socket.connect("/", "").await, Ok(()));
+    assert_eq!(socket.connect("/other", "").await, Ok(()));
+    for namespace in ["/", "/other"] {
+        slow.is_asked.store(false, Ordering::SeqCst);
+        socket.send(&refresh_packet(namespace, &auth_for("ann", 900))).await;
+        eventually(|| slow.is_asked.load(Ordering::SeqCst)).await;
+    }
+    slow.turns.add_permits(1);
+    assert_eq!(socket.acknowledged("/").await, json!({"ok": true, "ttl": 900}));
+    assert_eq!(socket.refresh("/other", &auth_for("ann", 900)).await, refused("in_progress"));
+    slow.turns.add_permits(1);
+    assert_eq!(socket.acknowledged("/other").await, json!({"ok": true, "ttl": 900}));
+}
+
 #[tokio::test]
 async fn refresh_that_is_decided_after_the_end_comes_too_late() {
     let (app, mut socket, slow) = held_up().await;

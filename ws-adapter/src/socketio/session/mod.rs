@@ -226,12 +226,9 @@ impl Session {
         })
     }
 
-    pub(super) fn expel(&self, namespace: &str) {
-        self.change_and_tell(|life| {
-            let held = life.users.remove(namespace)?;
-            life.drop_credential(&held);
-            Some(held)
-        });
+    /// Takes an admission back.
+    pub(super) fn expel(&self, namespace: &str, number: u64) {
+        self.change_and_tell(|life| life.take_back(namespace, number));
     }
 
     /// Who was let into a namespace.

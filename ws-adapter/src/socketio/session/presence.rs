@@ -5,15 +5,19 @@ use super::Session;
 /// How many times as long as without a namespace it is until the next look at a transport with one. A namespace that is
 /// left tells so, unless a handler keeps what belongs to it.
 const RARELY: u32 = 30;
+
 /// In which namespaces the client is.
 impl Session {
-    /// A `CONNECT` was good: the transport lives until the first of its credentials ends.
-    pub(in crate::socketio) fn connected(&self, sid: Sid) {
+    /// The client has come into a namespace: the transport lives until the first of its credentials ends.
+    pub(in crate::socketio) fn connected(&self, namespace: &str, sid: Sid) {
         let _ = self.sid.set(sid);
         let now = self.now();
         let settled = self.change_and_tell(|life| {
             life.look_at = now.checked_add(self.patience.saturating_mul(RARELY));
             life.connected = true;
+            if let Some(held) = life.users.get_mut(namespace) {
+                held.arrived = true;
+            }
             life.pending.take()
         });
         drop(settled);
@@ -33,7 +37,8 @@ impl Session {
 
     /// Looks whether the client is in a namespace, and tells whether the transport may go on.
     pub(in crate::socketio) fn look(&self, io: &SocketIo) -> bool {
-        let all: Vec<_> = self.life().users.iter().map(|(name, held)| (name.clone(), held.number)).collect();
+        // Whoever is on the way into a namespace is not in it yet, and has not left it.
+        let all: Vec<_> = self.life().arrived().map(|(name, held)| (name.clone(), held.number)).collect();
         let is_in = |name: &str| self.socket(io, name).is_some_and(|socket| socket.connected());
         let (there, left): (Vec<_>, Vec<_>) = all.into_iter().partition(|(name, _)| is_in(name));
         let now = self.now();
@@ -43,13 +48,9 @@ impl Session {
             life.connected = is_in;
             let wait = if is_in { self.patience.saturating_mul(RARELY) } else { self.patience };
             life.look_at = now.checked_add(wait);
-            // Whoever is in none may be on the way into one.
+            // Of a client that is in none, all is kept until it comes into one, or the transport ends.
             for (name, number) in left.into_iter().filter(|_| is_in) {
-                if life.users.get(&name).is_some_and(|held| held.number == number)
-                    && let Some(held) = life.users.remove(&name)
-                {
-                    life.drop_credential(&held);
-                }
+                life.take_back(&name, number);
             }
             life.plan_notice(self.notice, now);
             goes_on

@@ -10,7 +10,7 @@ const MAX_FAILURES: u8 = 3;
 
 /// A credential in the place of another.
 impl Session {
-    /// Begins to look at one for a namespace. One at a time is.
+    /// Begins to look at one for a namespace, until [`end_refresh`](Self::end_refresh). One at a time is.
     pub(in crate::socketio) fn begin_refresh(&self, namespace: &str, number: u64) -> Result<(), NotNow> {
         let now = self.now();
         self.change(|life| {
@@ -22,9 +22,9 @@ impl Session {
         })
     }
 
-    /// Ends it: the evidence of the namespace is another one from now on, unless the session has ended meanwhile. Where
-    /// the chain is that of the transport, so is the transport's own, and that of every namespace which lives by it.
-    /// Gives the end of the session.
+    /// The evidence of the namespace is another one from now on, unless the session has ended meanwhile. Where the chain
+    /// is that of the transport, so is the transport's own, and that of every namespace which lives by it. Gives the end
+    /// of the session.
     pub(in crate::socketio) fn swap<U: Send + Sync + 'static>(
         &self,
         (namespace, number): (&str, u64),
@@ -57,8 +57,8 @@ impl Session {
         })
     }
 
-    /// Ends it without another credential.
-    pub(in crate::socketio) fn keep_old(&self, namespace: &str, number: u64) {
+    /// Whoever has begun to look at one has done so, and the next may be looked at.
+    pub(in crate::socketio) fn end_refresh(&self, namespace: &str, number: u64) {
         self.change(|life| {
             if let Some(held) = life.users.get_mut(namespace).filter(|held| held.number == number) {
                 held.refreshing = false;

@@ -45,6 +45,7 @@ async fn alarm_of_an_end_that_has_moved_ends_nothing_and_after_the_new_one_nothi
     session.begin_refresh("/", number).unwrap();
     let entry = session.enter(&connections, &long).unwrap();
     assert_eq!(session.swap(("/", number), &long, entry, true), Ok(Some(at(900))));
+    session.end_refresh("/", number);
     clock.advance(Duration::from_secs(60));
     assert!(!session.end_if_expired());
 
@@ -74,4 +75,23 @@ async fn namespace_of_the_transport_is_let_in_by_what_the_transport_lives_by_at_
     let of_other = session.user::<User>("/other").unwrap();
     assert_eq!(of_other.evidence().expires_at(), Some(at(900)));
     assert_eq!(session.life().ends_at(), Some(at(900)));
+}
+
+#[tokio::test]
+async fn refresh_of_one_namespace_ends_no_other_that_has_begun_nor_the_next_one_its_own() {
+    let (clock, connections) = (ManualClock::new(START), Connections::new());
+    let session = session(&clock);
+    let (short, long) = (user_until(at(60)).await, user_until(at(900)).await);
+    session.open_by(&short, session.enter(&connections, &short).unwrap());
+    let (one, other) = (session.admit("/", &short, None).unwrap(), session.admit("/other", &short, None).unwrap());
+    session.begin_refresh("/", one).unwrap();
+    session.begin_refresh("/other", other).unwrap();
+    session.swap(("/", one), &long, session.enter(&connections, &long).unwrap(), true).unwrap();
+    assert_eq!(session.begin_refresh("/other", other), Err(NotNow::InProgress));
+    assert_eq!(session.begin_refresh("/", one), Err(NotNow::InProgress));
+    session.end_refresh("/", one);
+    assert_eq!(session.begin_refresh("/other", other), Err(NotNow::InProgress));
+    assert_eq!(session.begin_refresh("/", one), Ok(()));
+    session.end_refresh("/other", other);
+    assert_eq!(session.begin_refresh("/other", other), Ok(()));
 }
