@@ -1,5 +1,7 @@
 //! The extractors for axum handlers.
 
+use std::error::Error as _;
+
 use auth_core::{Anonymous, Authenticated, AuthenticatedRejection, Chain};
 use axum_core::{
     extract::{FromRequestParts, OptionalFromRequestParts},
@@ -58,6 +60,15 @@ async fn required_user_under_an_optional_layer_is_the_401_of_the_chain() {
     assert_eq!(response.headers()["cache-control"], "no-store");
     let refusal: &auth_core::Refusal = response.extensions().get().expect("layers further out see the refusal");
     assert_eq!(refusal.code(), "missing_credentials");
+}
+
+#[tokio::test]
+async fn rejection_of_a_handler_says_what_its_refusal_says() {
+    let mut parts = head("/", &[]);
+    parts.extensions.insert(Anonymous::<Name>::new(refusal(&Chain::new().or(jwt(Say::Error))).await));
+    let rejection = <User as FromRequestParts<()>>::from_request_parts(&mut parts, &()).await.unwrap_err();
+    assert_eq!((rejection.to_string(), rejection.refusal().code()), ("unavailable".into(), "unavailable"));
+    assert_eq!(rejection.source().unwrap().to_string(), "the store is down");
 }
 
 #[tokio::test]

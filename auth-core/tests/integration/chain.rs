@@ -348,6 +348,8 @@ async fn fallback_is_unused_where_a_strategy_has_a_challenge() {
     let chain = Chain::new().or(session(Say::Absent)).or(jwt(Say::Absent));
     let refusal = refusal(&chain.fallback_redirect(Redirect::found("/login").unwrap())).await;
     assert_eq!((refusal.status().as_u16(), lines(&refusal)), (401, vec![BEARER.to_owned()]));
+    let chain = Chain::new().or(jwt(Say::Absent)).fallback_challenge(Challenge::new("Session"));
+    assert_eq!(lines(&self::refusal(&chain).await), [BEARER]);
 }
 
 #[tokio::test]

@@ -124,6 +124,22 @@ async fn nested_chain_in_an_arc_is_a_strategy_too() {
     assert_eq!(*ask(&Chain::new().or(Arc::new(Chain::new().or(jwt(Say::Accept))))).await.unwrap(), "jwt");
 }
 
+#[test]
+fn tree_goes_by_the_name_of_its_first_leaf_and_an_and_by_those_of_both_sides() {
+    let tree = || Chain::new().or(jwt(Say::Absent)).or(basic(Say::Absent));
+    assert_eq!(tree().name(), "jwt");
+    assert_eq!(Arc::new(tree()).name(), "jwt");
+    assert_eq!(tree().map_user(str::len).name(), "jwt");
+    assert_eq!(format!("{:?}", Chain::new().or(tree().map_user(str::len))), r#"["jwt"]"#);
+    assert_eq!(format!("{:?}", tree().and(session(Say::Absent))), r#"["jwt+session"]"#);
+}
+
+#[tokio::test]
+async fn strategy_in_an_arc_has_the_challenges_of_its_own() {
+    let shared = Chain::new().or(Arc::new(jwt(Say::Absent)));
+    assert_eq!(lines(&refusal(&shared).await), [BEARER]);
+}
+
 #[tokio::test]
 async fn named_strategy_goes_by_its_new_name() {
     let chain = Chain::new().or(jwt(Say::Absent)).or(jwt(Say::Accept).named("partner"));
@@ -195,7 +211,7 @@ async fn identified_writes_the_identity_of_the_user_into_the_evidence() {
 
 #[tokio::test]
 async fn revoked_credential_is_401_with_a_code_of_its_own() {
-    let chain = Chain::new().or(full()).or(basic(Say::Absent)).revocation(Revoked("id-1"));
+    let chain = Chain::new().or(full()).or(basic(Say::Absent)).revocation(Arc::new(Revoked("id-1")));
     let refusal = refusal(&chain).await;
     assert_eq!((answer(&refusal), refusal.kind()), ((401, "revoked"), RefusalKind::Rejected));
     assert_eq!(lines(&refusal), [BEARER_INVALID, BASIC]);

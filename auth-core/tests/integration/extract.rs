@@ -462,6 +462,18 @@ fn places_that_hold_a_secret_say_what_is_to_be_taken_out() {
 }
 
 #[test]
+fn needs_of_two_strategies_are_those_of_either() {
+    let (payload, header) = (|| Needs::of(&payload_field("token")), || Needs::of(&header("x-api-key")));
+    for (mut first, second) in [(payload(), header()), (header(), payload()), (payload(), payload())] {
+        first.merge(second);
+        assert!(first.payload());
+    }
+    let mut neither = header();
+    neither.merge(header());
+    assert!(!neither.payload());
+}
+
+#[test]
 fn needs_of_an_extractor_are_all_that_it_asks_for() {
     let all = header("x-api-key").or(query("token")).or(subprotocol("auth.bearer.")).or(payload_field("token"));
     let boxed: Box<dyn Extractor> = Box::new(header("x-api-key").or(query("token")));

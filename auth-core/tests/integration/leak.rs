@@ -1,15 +1,17 @@
 //! A marked secret is sent down every path, and found in no log line, no `Debug`, no header and no body.
 
 use std::{
+    any::type_name,
     fmt::Debug,
     io,
     sync::{Arc, Mutex},
 };
 
 use auth_core::{
-    Accept, AuthRequest, BoxError, Chain, Challenge, Evidence, Needs, Outcome, Payload, PrincipalId, Redirect, Refusal,
-    Rejection, RequestInfo, RevocationCheck, Secret, Strategy, Transport, Verdict, Verify, async_trait,
-    extract::{AnyOf, Extractor, bearer, cookie, payload_field, query, raw_subprotocol, subprotocol},
+    Accept, AuthRequest, BoxError, Carrier, Chain, Challenge, Evidence, Needs, Outcome, Payload, PrincipalId, Redirect,
+    Refusal, Rejection, RequestInfo, Revocation, RevocationCheck, Secret, Strategy, Transport, Verdict, Verify,
+    async_trait,
+    extract::{AnyOf, Extractor, bearer, cookie, from_fn, payload_field, query, raw_subprotocol, subprotocol},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::request::Parts;
@@ -60,6 +62,13 @@ pub(crate) async fn captured<T>(future: impl Future<Output = T>) -> (T, String) 
 fn assert_clean(what: &str, text: &str) {
     let encoded = URL_SAFE_NO_PAD.encode(MARKER);
     assert!(!text.contains(MARKER) && !text.contains(&encoded), "{what} leaks: {text}");
+}
+
+/// `Debug` shows something, and no secret.
+fn assert_debug_is_clean<T: Debug>(value: &T) {
+    let (what, text) = (type_name::<T>(), format!("{value:?}"));
+    assert!(!text.is_empty(), "{what} shows nothing");
+    assert_clean(what, &text);
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -119,13 +128,14 @@ impl Strategy for Tokens {
             Ok(Some(found)) => found,
             Ok(None) => return Ok(Outcome::Absent),
             Err(malformed) => {
-                assert_clean("Malformed", &format!("{malformed:?} {malformed}"));
+                assert_debug_is_clean(&malformed);
+                assert_clean("Malformed", &malformed.to_string());
                 return Ok(malformed.into());
             }
         };
-        assert_clean("Credential", &format!("{found:?}"));
+        assert_debug_is_clean(&found);
         let secret = Secret::new(found.expose());
-        assert_clean("Secret", &format!("{secret:?}"));
+        assert_debug_is_clean(&secret);
         let outcome = match self.ending {
             Ending::Accept | Ending::Revoked => Outcome::Accept(accept(secret.expose(), &found)),
             Ending::Foreign => Outcome::Foreign,
@@ -136,7 +146,7 @@ impl Strategy for Tokens {
             Ending::Error => return Err("the store is down".into()),
             Ending::Panic => panic!("a bug"),
         };
-        assert_clean("Outcome", &format!("{outcome:?}"));
+        assert_debug_is_clean(&outcome);
         Ok(outcome)
     }
 }
@@ -149,7 +159,7 @@ fn accept(text: &str, found: &auth_core::extract::Credential<'_>) -> Accept<Stri
         .principal(PrincipalId::new(text, text))
         .extra(text.to_owned())
         .expires_at(in_secs(60));
-    assert_clean("Accept", &format!("{accept:?}"));
+    assert_debug_is_clean(&accept);
     accept
 }
 
@@ -191,14 +201,16 @@ fn requests() -> Vec<(Parts, Option<Payload>)> {
         if broken {
             payload.push_text("token", MARKER);
         }
-        assert_clean("Payload", &format!("{payload:?}"));
+        assert_debug_is_clean(&payload);
         requests.push((head("/", &[]), Some(payload)));
     }
     requests
 }
 
 fn assert_refusal_is_clean(refusal: &Refusal) {
-    assert_clean("Refusal", &format!("{refusal:?} {refusal} {:?}", refusal.challenges()));
+    assert_debug_is_clean(refusal);
+    assert_debug_is_clean(&refusal.challenges());
+    assert_clean("Refusal", &refusal.to_string());
     let response = refusal.to_response();
     assert_clean("the response", &format!("{response:?}"));
     for value in response.headers().values() {
@@ -214,19 +226,23 @@ async fn marked_secret_is_in_no_log_no_debug_and_no_answer() {
         let one = Chain::new().or(tokens()).revocation(revocation());
         let both = Chain::new().or(tokens()).and(tokens()).map_user(|(left, _)| left).revocation(revocation());
         for chain in [one, both] {
-            assert_clean("Chain", &format!("{chain:?} {:?}", chain.needs()));
+            assert_debug_is_clean(&chain);
+            assert_debug_is_clean(&chain.needs());
             for (head, payload) in requests() {
                 let request = AuthRequest::new(&head, Transport::WebSocket, now());
                 let request = match &payload {
                     Some(payload) => request.with_payload(payload),
                     None => request,
                 };
-                assert_clean("AuthRequest", &format!("{request:?}"));
+                assert_debug_is_clean(&request);
                 let (result, log) = captured(chain.authenticate(&request)).await;
                 assert!(log.contains("auth.chain") && log.contains("auth.strategy"), "the log is captured: {log}");
                 assert_clean("the log", &log);
                 match result {
-                    Ok(user) => assert_clean("Authenticated", &format!("{user:?} {:?}", user.evidence())),
+                    Ok(user) => {
+                        assert_debug_is_clean(&user);
+                        assert_debug_is_clean(user.evidence());
+                    }
                     Err(refusal) => assert_refusal_is_clean(&refusal),
                 }
             }
@@ -239,13 +255,19 @@ async fn marked_secret_is_in_no_debug_around_verify() {
     let head = head(&format!("/?token={MARKER}"), &[("authorization", format!("Bearer {MARKER}").as_bytes())]);
     let request = AuthRequest::new(&head, Transport::Http, now());
     let verify = |secret: Secret, info: RequestInfo| async move {
-        assert_clean("RequestInfo", &format!("{info:?} {secret:?}"));
+        assert_debug_is_clean(&info);
+        assert_debug_is_clean(&secret);
         Some(secret.expose().to_owned())
     };
     let verdict = verify.verify(Secret::new(MARKER), &request).await.unwrap();
-    assert_clean("Verdict", &format!("{verdict:?}"));
-    assert_clean("Verdict", &format!("{:?}", Verdict::accept(MARKER.to_owned()).with_extra(MARKER)));
-    assert_clean("PrincipalId", &format!("{:?}", PrincipalId::new(MARKER, MARKER)));
+    assert_debug_is_clean(&verdict);
+    assert_debug_is_clean(&Verdict::accept(MARKER.to_owned()).with_extra(MARKER));
+    assert_debug_is_clean(&PrincipalId::new(MARKER, MARKER));
+    assert_debug_is_clean(&extract());
+    assert_debug_is_clean(&from_fn(Carrier::Query, |_| None));
+    let revocation = Revocation::credential(MARKER, MARKER);
+    assert_debug_is_clean(&revocation);
+    assert_debug_is_clean(revocation.target());
 }
 
 /// `Debug` of what holds a user needs nothing of the user, since it does not show it.

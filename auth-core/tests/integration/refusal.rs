@@ -84,7 +84,9 @@ async fn answer_of_a_hook_gets_challenges_and_no_store_back() {
 #[tokio::test]
 async fn answer_of_a_hook_below_300_gets_the_status_of_the_refusal() {
     let refusal = refusal(&Chain::new().or(jwt(Say::Absent))).await;
-    for (made, answered) in [(101, 401), (200, 401), (204, 401), (299, 401), (302, 302), (404, 404), (500, 500)] {
+    for (made, answered) in
+        [(101, 401), (200, 401), (204, 401), (299, 401), (300, 300), (302, 302), (404, 404), (500, 500)]
+    {
         let mut response = Response::builder().status(made).body(()).unwrap();
         refusal.apply_to(&mut response);
         assert_eq!(response.status(), answered, "{made}");

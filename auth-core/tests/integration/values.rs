@@ -17,6 +17,8 @@ use auth_core::{
     RejectionKind, RequestInfo, Secret, Transport, Verdict, Verify,
 };
 
+use http::Method;
+
 use crate::support::{head, in_secs, now};
 
 #[test]
@@ -130,9 +132,15 @@ fn system_clock_is_past_the_epoch() {
     assert!(<auth_core::SystemClock as Default>::default().now() > SystemTime::UNIX_EPOCH);
 }
 
+/// What a layer further out has left.
+#[derive(Clone, Debug, PartialEq)]
+struct Peer(&'static str);
+
 /// What a callback makes of a credential: the user, or the code of the refusal; `Err` holds the text of the error.
 async fn verdict<M, V: Verify<&'static str, M>>(verify: V) -> Result<Result<V::User, &'static str>, String> {
-    let head = head("/rooms?x=1", &[("x-tenant", b"blue")]);
+    let mut head = head("/rooms?x=1", &[("x-tenant", b"blue")]);
+    head.method = Method::POST;
+    head.extensions.insert(Peer("10.0.0.1"));
     let request = AuthRequest::new(&head, Transport::WebSocket, now());
     let verdict = verify.verify("credential", &request).await.map_err(|error| error.to_string())?;
     Ok(verdict.into_result().map(|(user, _)| user).map_err(|rejection| rejection.code()))
@@ -155,10 +163,11 @@ async fn verify_takes_closures_that_give_an_option_a_verdict_or_a_result_of_eith
 #[tokio::test]
 async fn verify_shows_the_request_to_a_closure_that_asks_for_it() {
     let seen = verdict(|_, info: RequestInfo| async move {
+        assert_eq!(info.extensions().get(), Some(&Peer("10.0.0.1")));
         Some((info.method().clone(), info.uri().clone(), info.headers()["x-tenant"].clone(), info.transport()))
     });
     let (method, uri, tenant, transport) = seen.await.unwrap().unwrap();
-    assert_eq!((method.as_str(), uri.path(), tenant.to_str().unwrap()), ("GET", "/rooms", "blue"));
+    assert_eq!((method.as_str(), uri.path(), tenant.to_str().unwrap()), ("POST", "/rooms", "blue"));
     assert_eq!(transport, Transport::WebSocket);
 }
 
