@@ -87,6 +87,7 @@ mod config;
 mod evidence;
 pub mod extract;
 mod login;
+mod origin;
 mod outcome;
 mod payload;
 mod principal;
@@ -115,6 +116,7 @@ pub use self::{
     config::ConfigError,
     evidence::{Anonymous, Authenticated, Evidence},
     login::UserAuthentication,
+    origin::{Origin, UnreadableOrigin},
     outcome::{Accept, Outcome, Redirect},
     payload::Payload,
     principal::{Principal, PrincipalId},

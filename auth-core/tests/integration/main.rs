@@ -15,6 +15,7 @@ mod law;
 mod leak;
 #[cfg(feature = "metrics")]
 mod metrics;
+mod origin;
 mod passport;
 mod precedence;
 mod public_types;

@@ -2,8 +2,8 @@
 
 use auth_core::{
     Accept, Anonymous, AuthRequest, Authenticated, Carrier, Chain, Challenge, ConfigError, Evidence, ManualClock,
-    Needs, Outcome, Payload, PrincipalId, Redirect, Refusal, Rejection, RequestInfo, Requirement, Scopes, Secret,
-    SystemClock, Transport, UserAuthentication, Verdict, extract,
+    Needs, Origin, Outcome, Payload, PrincipalId, Redirect, Refusal, Rejection, RequestInfo, Requirement, Scopes,
+    Secret, SystemClock, Transport, UnreadableOrigin, UserAuthentication, Verdict, extract,
 };
 
 use crate::support::Name;
@@ -23,6 +23,7 @@ fn public_types_are_send_and_sync() {
     crosses_threads::<(Secret, PrincipalId, Payload, Needs, Challenge, Carrier, Transport)>();
     crosses_threads::<(AuthRequest<'static>, RequestInfo)>();
     crosses_threads::<(SystemClock, ManualClock)>();
+    crosses_threads::<(Origin, UnreadableOrigin)>();
     crosses_threads::<(Requirement, Scopes, UserAuthentication)>();
     crosses_threads::<(extract::AnyOf, extract::Credential<'static>, extract::Malformed)>();
     crosses_threads::<(extract::AuthScheme, extract::Header, extract::Query, extract::Cookie)>();

@@ -1,0 +1,248 @@
+//! Origins: what is read as one, which are the same, and which one a request asks.
+
+use auth_core::Origin;
+
+use crate::support::head;
+
+fn origin(text: &str) -> Origin {
+    Origin::new(text).unwrap()
+}
+
+/// Whether the page at `page` is of the host that `Host` names.
+fn is_own(host: &str, page: &str) -> bool {
+    origin(page).is_own(&head("/ws", &[("host", host.as_bytes())]))
+}
+
+#[test]
+fn origin_is_written_as_browsers_do() {
+    for (text, written) in [
+        ("https://app.example", "https://app.example"),
+        ("http://app.example", "http://app.example"),
+        ("HTTPS://App.EXAMPLE", "https://app.example"),
+        ("https://app.example:443", "https://app.example"),
+        ("https://app.example:80", "https://app.example:80"),
+        ("http://app.example:80", "http://app.example"),
+        ("http://app.example:443", "http://app.example:443"),
+        ("http://localhost:3000", "http://localhost:3000"),
+        ("https://app.example:0443", "https://app.example"),
+        ("https://app.example:0", "https://app.example:0"),
+        ("https://app.example:65535", "https://app.example:65535"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("https://[2001:DB8::1]:8443", "https://[2001:db8::1]:8443"),
+        ("http://[::1]", "http://[::1]"),
+        ("https://xn--bcher-kva.example", "https://xn--bcher-kva.example"),
+        ("https://a_b.example.", "https://a_b.example."),
+    ] {
+        let origin = Origin::parse(text).unwrap_or_else(|| panic!("{text}"));
+        assert_eq!(origin.to_string(), written);
+        assert_eq!(Origin::parse(written), Some(origin));
+    }
+}
+
+#[test]
+fn what_is_no_single_origin_is_none() {
+    for text in [
+        "",
+        "null",
+        "*",
+        "app.example",
+        "//app.example",
+        "https:app.example",
+        "https:/app.example",
+        "https://",
+        "https://:443",
+        "://app.example",
+        "https://app.example/",
+        "https://app.example/path",
+        "https://app.example?query",
+        "https://app.example#fragment",
+        "https://app.example https://app.example",
+        "https://app.example,https://app.example",
+        " https://app.example",
+        "https://app.example ",
+        "https://app.example\t",
+        "https://bücher.example",
+        "https://app%2eexample",
+        "https://app\\.example",
+        "https://*.example",
+        // Users.
+        "https://user@app.example",
+        "https://user:word@app.example",
+        "https://app.example@app.example",
+        "https://app.example:443@app.example",
+        "https://@app.example",
+        // Schemes.
+        "ws://app.example",
+        "wss://app.example",
+        "file://app.example",
+        "chrome-extension://app.example",
+        "https ://app.example",
+        "https+http://app.example",
+        // Ports.
+        "https://app.example:",
+        "https://app.example:port",
+        "https://app.example:+443",
+        "https://app.example:-1",
+        "https://app.example: 443",
+        "https://app.example:443:443",
+        "https://app.example:0x1bb",
+        "https://app.example:65536",
+        "https://app.example:65979", // 443 above 65536
+        "https://app.example:99999999999",
+        "https://app.example:18446744073709552059", // 443 above 2^64
+        // Addresses.
+        "https://::1",
+        "https://[::1",
+        "https://::1]",
+        "https://[]",
+        "https://[app.example]",
+        "https://[::1]443",
+        "https://[::1];443",
+        "https://[::1]:",
+        "https://[::1]:65536",
+        "https://[::1][::1]",
+        "https://app.example[::1]",
+        "https://[fe80::1%25eth0]",
+        "https://[v1.app]",
+        "https://[127.0.0.1]",
+    ] {
+        assert_eq!(Origin::parse(text), None, "{text}");
+    }
+}
+
+#[test]
+fn origins_are_the_same_if_scheme_host_and_port_are() {
+    let own = origin("https://app.example:443");
+    for (other, is_same) in [
+        ("https://app.example", true),
+        ("Https://APP.example", true),
+        ("https://app.example:00443", true),
+        ("http://app.example", false),
+        ("http://app.example:443", false),
+        ("https://app.example:80", false),
+        ("https://app.example:8443", false),
+        ("https://app.example.", false),
+        ("https://sub.app.example", false),
+        ("https://app.example.evil.example", false),
+        ("https://xapp.example", false),
+    ] {
+        assert_eq!(origin(other) == own, is_same, "{other}");
+    }
+}
+
+#[test]
+fn origin_is_at_most_as_long_as_a_name_and_a_port_can_be() {
+    let padded = |len: usize| format!("https://{}:65535", "a".repeat(len - 14));
+    assert!(Origin::parse(&padded(267)).is_some());
+    assert!(Origin::parse(&padded(268)).is_none());
+    assert!(Origin::parse(&format!("https://app.example:{}443", "0".repeat(300))).is_none());
+}
+
+#[test]
+fn request_names_one_origin_or_none_or_is_unreadable() {
+    let of = |lines: &[&[u8]]| {
+        let headers: Vec<_> = lines.iter().map(|line| ("origin", *line)).collect();
+        Origin::of(&head("/", &headers))
+    };
+    assert_eq!(of(&[]), Ok(None));
+    assert_eq!(of(&[b"https://app.example"]), Ok(Some(origin("https://app.example"))));
+    for unreadable in [
+        &[b"null" as &[u8]] as &[&[u8]],
+        &[b""],
+        &[b"https://app.example:65536"],
+        &[b"https://app.example/"],
+        &[b"https://app.ex\xe4mple"],
+        &[b"https://app.example", b"https://app.example"],
+        &[b"null", b"https://app.example"],
+    ] {
+        assert!(of(unreadable).is_err(), "{unreadable:?}");
+    }
+}
+
+#[test]
+fn origin_is_own_if_host_and_port_are_those_that_were_asked_under_either_scheme() {
+    for (host, page) in [
+        ("app.example", "https://app.example"),
+        ("app.example", "http://app.example"),
+        ("App.Example", "https://app.example"),
+        ("app.example:443", "https://app.example"),
+        ("app.example:80", "http://app.example"),
+        ("app.example:3000", "http://app.example:3000"),
+        ("app.example:3000", "https://app.example:3000"),
+        ("[::1]", "http://[::1]"),
+        ("[::1]:3000", "http://[::1]:3000"),
+    ] {
+        assert!(is_own(host, page), "{host} {page}");
+    }
+    for (host, page) in [
+        ("app.example", "https://evil.example"),
+        ("app.example", "https://sub.app.example"),
+        ("app.example", "https://app.example.evil.example"),
+        ("app.example", "https://app.example:8443"),
+        ("app.example", "http://app.example:443"),
+        ("app.example:80", "https://app.example"),
+        ("app.example:443", "http://app.example"),
+        ("app.example:3000", "http://app.example:3001"),
+        ("app.example:3000", "http://app.example"),
+    ] {
+        assert!(!is_own(host, page), "{host} {page}");
+    }
+}
+
+#[test]
+fn host_with_anything_beside_name_and_port_is_nobodys_own() {
+    for host in [
+        "",
+        ":443",
+        "user@app.example",
+        "app.example@app.example",
+        "app.example:",
+        "app.example:port",
+        "app.example:+443",
+        "app.example:65536",
+        "app.example:65979",
+        "app.example:99999999999",
+        "app.example:443:443",
+        "app.example:443@app.example",
+        "app.example/",
+        "app.example, app.example",
+        "https://app.example",
+    ] {
+        assert!(!is_own(host, "https://app.example"), "{host}");
+    }
+    assert!(!is_own("[::1];80", "http://[::1]"));
+    assert!(!is_own("[::1]80", "http://[::1]"));
+}
+
+#[test]
+fn missing_repeated_or_illegible_host_is_nobodys_own() {
+    let own = origin("https://app.example");
+    let host: (&str, &[u8]) = ("host", b"app.example");
+    assert!(own.is_own(&head("/", &[host])));
+    assert!(!own.is_own(&head("/", &[])));
+    assert!(!own.is_own(&head("/", &[host, host])));
+    assert!(!own.is_own(&head("/", &[("host", b"app.ex\xe4mple")])));
+}
+
+#[test]
+fn authority_of_the_target_counts_before_host() {
+    let own = origin("https://app.example");
+    assert!(own.is_own(&head("https://app.example/", &[("host", b"evil.example")])));
+    assert!(own.is_own(&head("https://app.example:443/", &[])));
+    assert!(!own.is_own(&head("https://evil.example/", &[("host", b"app.example")])));
+    for target in ["https://user@app.example/", "https://app.example:99999/", "https://app.example:/"] {
+        assert!(!own.is_own(&head(target, &[("host", b"app.example")])), "{target}");
+    }
+}
+
+#[test]
+fn setup_with_what_is_no_origin_is_refused_and_says_why() {
+    for text in ["app.example", "https://app.example/", "*", "https://*.example", "null", "ws://app.example"] {
+        for error in [Origin::new(text).unwrap_err(), Origin::list(["https://app.example", text]).unwrap_err()] {
+            let error = error.to_string();
+            assert!(error.contains(text) && error.contains("https://app.example:8443"), "{error}");
+        }
+    }
+    assert!(Origin::list([]).is_err());
+    assert_eq!(Origin::list(["https://app.example"]).unwrap(), [origin("https://app.example")]);
+}
