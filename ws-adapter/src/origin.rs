@@ -1,10 +1,5 @@
-use auth_core::ConfigError;
-use http::{
-    HeaderMap, HeaderName, HeaderValue,
-    header::{HOST, ORIGIN},
-    request::Parts,
-    uri::Authority,
-};
+use auth_core::{ConfigError, Origin};
+use http::{HeaderMap, HeaderName, request::Parts};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -31,17 +26,13 @@ pub(crate) enum OriginVerdict {
 impl OriginPolicy {
     /// Allows the server's own origin, by the name under which browsers know it.
     pub(crate) fn set_public(&mut self, origin: &str) -> Result<(), ConfigError> {
-        self.public = Some(Origin::from_config(origin)?);
+        self.public = Some(Origin::new(origin)?);
         Ok(())
     }
 
     /// Allows these, and the public origin if there is one.
     pub(crate) fn set_list<'o>(&mut self, origins: impl IntoIterator<Item = &'o str>) -> Result<(), ConfigError> {
-        let origins: Vec<_> = origins.into_iter().map(Origin::from_config).collect::<Result<_, _>>()?;
-        if origins.is_empty() {
-            return Err(ConfigError::new("the list of allowed origins is empty: name one, or leave the default"));
-        }
-        self.list = Some(origins);
+        self.list = Some(Origin::list(origins)?);
         Ok(())
     }
 
@@ -53,23 +44,19 @@ impl OriginPolicy {
         if self.any {
             return OriginVerdict::Allowed;
         }
-        let mut origins = parts.headers.get_all(ORIGIN).iter();
-        match (origins.next(), origins.next()) {
+        match Origin::of(parts) {
             // A browser leaves `Origin` out of a same-origin GET, and says so in a header that no page can set.
-            (None, _) if says_same_origin(&parts.headers) && self.allows_own(parts) => OriginVerdict::Allowed,
-            (None, _) => OriginVerdict::Absent,
-            (Some(origin), None) if self.allows(origin, parts) => OriginVerdict::Allowed,
-            _ => OriginVerdict::Foreign,
+            Ok(None) if says_same_origin(&parts.headers) && self.allows_own(parts) => OriginVerdict::Allowed,
+            Ok(None) => OriginVerdict::Absent,
+            Ok(Some(origin)) if self.allows(&origin, parts) => OriginVerdict::Allowed,
+            Ok(Some(_)) | Err(_) => OriginVerdict::Foreign,
         }
     }
 
-    fn allows(&self, origin: &HeaderValue, parts: &Parts) -> bool {
-        let Some(origin) = origin.to_str().ok().and_then(Origin::parse) else {
-            return false;
-        };
+    fn allows(&self, origin: &Origin, parts: &Parts) -> bool {
         match (&self.public, &self.list) {
-            (None, None) => own_place(parts).is_some_and(|own| origin.is_at(&own)),
-            (public, list) => public.iter().chain(list.iter().flatten()).any(|allowed| *allowed == origin),
+            (None, None) => origin.is_own(parts),
+            (public, list) => public.iter().chain(list.iter().flatten()).any(|allowed| allowed == origin),
         }
     }
 
@@ -77,96 +64,8 @@ impl OriginPolicy {
     fn allows_own(&self, parts: &Parts) -> bool {
         match (&self.public, &self.list) {
             (Some(_), _) | (None, None) => true,
-            (None, Some(list)) => own_place(parts).is_some_and(|own| list.iter().any(|allowed| allowed.is_at(&own))),
+            (None, Some(list)) => list.iter().any(|allowed| allowed.is_own(parts)),
         }
-    }
-}
-
-/// A web origin: scheme, host in lower case, and port (RFC 6454, 4).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Origin {
-    scheme: Scheme,
-    host: String,
-    port: u16,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Scheme {
-    Http,
-    Https,
-}
-
-impl Scheme {
-    fn default_port(self) -> u16 {
-        match self {
-            Self::Http => 80,
-            Self::Https => 443,
-        }
-    }
-}
-
-impl Origin {
-    /// Whether host and port are those of `place`, under either scheme.
-    fn is_at(&self, place: &Place) -> bool {
-        // Without a port in `Host`, it is the default one of the page's scheme.
-        self.host == place.host && self.port == place.port.unwrap_or(self.scheme.default_port())
-    }
-
-    fn from_config(text: &str) -> Result<Self, ConfigError> {
-        Self::parse(text).ok_or_else(|| {
-            ConfigError::new(format!(
-                "`{text}` is no origin: write the scheme, the host and, if it is not the default, the port, \
-                 as in `https://app.example:8443`, with nothing after it"
-            ))
-        })
-    }
-
-    /// `None` for `null`, for a list, and for anything that is not exactly scheme, host and port.
-    fn parse(text: &str) -> Option<Self> {
-        let (scheme, authority) = text.split_once("://")?;
-        let scheme = match scheme {
-            s if s.eq_ignore_ascii_case("https") => Scheme::Https,
-            s if s.eq_ignore_ascii_case("http") => Scheme::Http,
-            _ => return None,
-        };
-        let Place { host, port } = Place::parse(authority)?;
-        let port = port.unwrap_or(scheme.default_port());
-        (!host.contains('*')).then_some(Self { scheme, host, port })
-    }
-}
-
-/// A host in lower case, and its port where one is named.
-struct Place {
-    host: String,
-    port: Option<u16>,
-}
-
-impl Place {
-    /// `None` for anything that is not exactly host and port: user information, a port that is no number.
-    fn parse(text: &str) -> Option<Self> {
-        let authority: Authority = text.parse().ok()?;
-        let host = authority.host();
-        let port = match text.strip_prefix(host)? {
-            "" => None,
-            port => {
-                // A sign would pass as part of a number.
-                let digits = port.strip_prefix(':').filter(|port| port.bytes().all(|b| b.is_ascii_digit()))?;
-                Some(digits.parse().ok()?)
-            }
-        };
-        (!host.is_empty()).then(|| Self { host: host.to_ascii_lowercase(), port })
-    }
-}
-
-/// The host that the client asked for: of the target URI where it names one (HTTP/2, absolute form), else of `Host`.
-fn own_place(parts: &Parts) -> Option<Place> {
-    if let Some(authority) = parts.uri.authority() {
-        return Place::parse(authority.as_str());
-    }
-    let mut hosts = parts.headers.get_all(HOST).iter();
-    match (hosts.next(), hosts.next()) {
-        (Some(host), None) => host.to_str().ok().and_then(Place::parse),
-        _ => None,
     }
 }
 
@@ -217,30 +116,19 @@ mod tests {
 
     #[test]
     fn what_is_no_single_origin_is_foreign() {
-        for origin in [
-            "null",
-            "",
-            "app.example",
-            "https://",
-            "https://app.example/",
-            "https://app.example https://app.example",
-            "https://user@app.example",
-            "https://app.example:port",
-            "https://app.example:",
-            "file://app.example",
-            "chrome-extension://app.example",
-        ] {
+        for origin in ["null", "", "app.example", "https://app.example/", "file://app.example"] {
             assert_eq!(same_host("app.example", origin), Foreign, "{origin}");
         }
     }
 
     #[test]
-    fn host_with_anything_beside_name_and_port_is_nobodys_own() {
-        for host in ["user@app.example", "app.example:+443", "app.example:", "app.example:port", "app.example/", ""] {
-            assert_eq!(same_host(host, "https://app.example"), Foreign, "{host}");
+    fn port_that_is_no_number_is_foreign_on_either_side() {
+        for port in ["", "+443", "65536", "99999999999"] {
+            let (host, origin) = (format!("app.example:{port}"), format!("https://app.example:{port}"));
+            assert_eq!(same_host(&host, "https://app.example"), Foreign, "{host}");
+            assert_eq!(same_host("app.example", &origin), Foreign, "{origin}");
+            assert_eq!(same_host(&host, &origin), Foreign, "{host}");
         }
-        assert_eq!(same_host("[::1];80", "http://[::1]"), Foreign);
-        assert_eq!(same_host("app.example", "https://app.example:+443"), Foreign);
     }
 
     #[test]
@@ -277,15 +165,6 @@ mod tests {
         assert_eq!(judge("http://app.example"), Foreign);
         assert_eq!(judge("https://app.example:8443"), Foreign);
         assert_eq!(judge("https://api.example"), Foreign);
-    }
-
-    #[test]
-    fn list_with_what_is_no_origin_does_not_build_and_says_why() {
-        for origin in ["app.example", "https://app.example/", "*", "https://*.example", "null", "ws://app.example"] {
-            let error = list(&[origin]).unwrap_err().to_string();
-            assert!(error.contains(origin) && error.contains("https://app.example:8443"), "{error}");
-        }
-        assert!(list(&[]).is_err());
     }
 
     #[test]
