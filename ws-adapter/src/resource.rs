@@ -1,6 +1,6 @@
 //! What a client may know of this resource before it has a token (RFC 9728).
 
-use auth_core::ConfigError;
+use auth_core::{ConfigError, Origin};
 use http::{HeaderValue, Response, Uri, header};
 use serde_json::{Map, Value};
 
@@ -134,7 +134,9 @@ fn split(resource: &str) -> Option<(String, String)> {
     }
     let uri: Uri = resource.parse().ok()?;
     let scheme = uri.scheme_str().filter(|scheme| matches!(*scheme, "https" | "http"))?;
-    let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'))?;
+    let origin = format!("{scheme}://{}", uri.authority()?);
+    // Without a user, and with a port that is one if it has any.
+    Origin::parse(&origin)?;
     let path = if uri.path() == "/" { "" } else { uri.path() };
-    Some((format!("{scheme}://{authority}"), path.to_owned()))
+    Some((origin, path.to_owned()))
 }

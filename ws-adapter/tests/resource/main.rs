@@ -238,7 +238,9 @@ fn well_known_part_stands_between_host_and_path() {
 #[test]
 fn resource_that_is_no_plain_url_does_not_build() {
     let bad = ["", "api.example", "/chat", "ftp://a.example", "https://", "https://u@a.example", "https://a.example?b"];
-    for bad in bad.into_iter().chain(["https://a.example/#b", "https://a.example/{b}", "https://a.example/ b"]) {
+    let parts = ["https://a.example/#b", "https://a.example/{b}", "https://a.example/ b"];
+    let ports = ["https://a.example:", "https://a.example:b", "https://a.example:65536/b", "https://a.example:+443"];
+    for bad in bad.into_iter().chain(parts).chain(ports) {
         assert!(ProtectedResource::new(bad).is_err(), "{bad:?}");
     }
 }
