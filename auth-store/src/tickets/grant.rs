@@ -1,6 +1,6 @@
 use std::{fmt, time::SystemTime};
 
-use auth_core::{BoxError, PrincipalId};
+use auth_core::{BoxError, Origin, PrincipalId};
 use serde::{Deserialize, Serialize};
 
 use super::lineage::Lineage;
@@ -58,7 +58,7 @@ impl Record {
         id: String,
         principal: &PrincipalId,
         path: &str,
-        origin: Option<String>,
+        origin: Option<&Origin>,
         lineage: Lineage,
         expires_at: Option<SystemTime>,
     ) -> Self {
@@ -67,7 +67,7 @@ impl Record {
             issuer: principal.issuer().to_owned(),
             subject: principal.subject().to_owned(),
             path: path.to_owned(),
-            origin,
+            origin: origin.map(Origin::to_string),
             ids: lineage.ids,
             session: lineage.session,
             issued_unix_nanos: to_nanos(lineage.counts_from),

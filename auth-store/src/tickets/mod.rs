@@ -139,7 +139,7 @@ impl Tickets {
         let unavailable = |cause: BoxError| Refusal::from(Unavailable::because(cause));
         let value = Secret::new(opaque::random::<BYTES>().map_err(unavailable)?);
         let id = opaque::random::<16>().map_err(unavailable)?;
-        let record = Record::new(id, principal, &self.path, origin, lineage, evidence.expires_at());
+        let record = Record::new(id, principal, &self.path, origin.as_ref(), lineage, evidence.expires_at());
         let record = record.encode().map_err(unavailable)?;
         self.store.put(&key(&value), &record, ttl).await.map_err(unavailable)?;
         Ok(IssuedTicket { value, ttl })

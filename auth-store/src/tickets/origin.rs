@@ -1,11 +1,7 @@
 use std::sync::Arc;
 
-use auth_core::{Carrier, ConfigError, Refusal};
-use http::{
-    header::{HOST, ORIGIN},
-    request::Parts,
-    uri::Authority,
-};
+use auth_core::{Carrier, ConfigError, Origin, Refusal};
+use http::request::Parts;
 
 use super::forbidden;
 
@@ -13,108 +9,72 @@ use super::forbidden;
 #[derive(Clone, Default)]
 pub(super) struct Origins(Option<Arc<[Origin]>>);
 
-#[derive(PartialEq, Eq)]
-struct Origin {
-    is_https: bool,
-    host: String,
-    port: u16,
-}
-
-/// `https://`, the longest name of a host, and a port.
-const MAX_LEN: usize = 8 + 253 + 6;
-
 impl Origins {
     pub(super) fn list<'o>(origins: impl IntoIterator<Item = &'o str>) -> Result<Self, ConfigError> {
-        let no_origin = |text: &str| {
-            ConfigError::new(format!(
-                "`{text}` is no origin: write it as in `https://app.example`, with nothing after it"
-            ))
-        };
-        let origins: Result<Vec<_>, _> =
-            origins.into_iter().map(|text| Origin::parse(text).ok_or_else(|| no_origin(text))).collect();
-        let origins = origins?;
-        if origins.is_empty() {
-            return Err(ConfigError::new("the list of allowed origins is empty: name one, or leave the default"));
-        }
-        Ok(Self(Some(origins.into())))
+        Ok(Self(Some(Origin::list(origins)?.into())))
     }
 
     /// The origin that the request names, if it may ask. A page that the browser authenticates by itself must name one.
-    pub(super) fn judge(&self, request: &Parts, carrier: Carrier) -> Result<Option<String>, Refusal> {
-        match sole(request, &ORIGIN) {
-            Ok(Some(origin)) if self.allow(origin, request) => Ok(Some(origin.to_owned())),
+    pub(super) fn judge(&self, request: &Parts, carrier: Carrier) -> Result<Option<Origin>, Refusal> {
+        match Origin::of(request) {
+            Ok(Some(origin)) if self.allow(&origin, request) => Ok(Some(origin)),
             Ok(None) if carrier.is_ambient() => Err(forbidden("origin_required")),
             Ok(None) => Ok(None),
-            _ => Err(forbidden("origin_not_allowed")),
+            Ok(Some(_)) | Err(_) => Err(forbidden("origin_not_allowed")),
         }
     }
 
-    fn allow(&self, origin: &str, request: &Parts) -> bool {
-        let Some(origin) = Origin::parse(origin) else {
-            return false;
-        };
+    fn allow(&self, origin: &Origin, request: &Parts) -> bool {
         match &self.0 {
-            Some(list) => list.contains(&origin),
-            None => own_authority(request).is_some_and(|own| origin.is_at(&own)),
+            Some(list) => list.contains(origin),
+            None => origin.is_own(request),
         }
     }
 }
 
 /// Whether the request comes from `origin`, and says so once. Without one, any will do.
 pub(super) fn comes_from(origin: Option<&str>, request: &Parts) -> bool {
-    origin.is_none_or(|origin| sole(request, &ORIGIN) == Ok(Some(origin)))
+    origin.is_none_or(|origin| Origin::parse(origin).is_some_and(|page| Origin::of(request) == Ok(Some(page))))
 }
 
-impl Origin {
-    /// `None` for `null`, for a list, and for anything that is not exactly scheme, host and port (RFC 6454, 6.2).
-    fn parse(text: &str) -> Option<Self> {
-        // A ticket keeps it: a port with zeroes before it would be as long as the sender likes.
-        if text.len() > MAX_LEN {
-            return None;
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn head(headers: &[(&str, &str)]) -> Parts {
+        let request =
+            headers.iter().fold(Request::post("/tickets"), |request, (name, value)| request.header(*name, *value));
+        request.body(()).unwrap().into_parts().0
+    }
+
+    fn is_allowed(host: &str, origin: &str) -> bool {
+        Origins::default().judge(&head(&[("host", host), ("origin", origin)]), Carrier::Header).is_ok()
+    }
+
+    #[test]
+    fn host_with_anything_beside_name_and_port_is_nobodys_own() {
+        assert!(is_allowed("app.example", "https://app.example"));
+        for host in ["user@app.example", "app.example:", "app.example:+443", "app.example:65536", "app.example:port"] {
+            assert!(!is_allowed(host, "https://app.example"), "{host}");
         }
-        let (scheme, authority) = text.split_once("://")?;
-        let is_https = scheme.eq_ignore_ascii_case("https");
-        if !is_https && !scheme.eq_ignore_ascii_case("http") {
-            return None;
+    }
+
+    #[test]
+    fn origin_with_a_port_that_is_no_number_gets_no_ticket() {
+        for port in ["", "+443", "65536", "99999999999"] {
+            assert!(!is_allowed("app.example", &format!("https://app.example:{port}")), "{port}");
         }
-        let parsed: Authority = authority.parse().ok()?;
-        // What is left beside host and port makes it no origin.
-        let port = match authority.strip_prefix(parsed.host())? {
-            "" => default_port(is_https),
-            port => port.strip_prefix(':')?.parse().ok()?,
-        };
-        let host = parsed.host().to_ascii_lowercase();
-        (!host.is_empty() && !host.contains('*')).then_some(Self { is_https, host, port })
     }
 
-    /// Whether host and port are those of `authority`, under either scheme.
-    fn is_at(&self, authority: &Authority) -> bool {
-        self.host == authority.host().to_ascii_lowercase()
-            && self.port == authority.port_u16().unwrap_or(default_port(self.is_https))
-    }
-}
-
-fn default_port(is_https: bool) -> u16 {
-    if is_https { 443 } else { 80 }
-}
-
-/// The host that the client asked for: of the target URI where it names one, else of `Host`.
-fn own_authority(request: &Parts) -> Option<Authority> {
-    match request.uri.authority() {
-        Some(authority) => Some(authority.clone()),
-        None => sole(request, &HOST).ok()??.parse().ok(),
-    }
-}
-
-/// A header repeats, or is no text.
-#[derive(PartialEq, Eq)]
-struct Broken;
-
-fn sole<'r>(request: &'r Parts, name: &http::HeaderName) -> Result<Option<&'r str>, Broken> {
-    let mut values = request.headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (None, _) => Ok(None),
-        (Some(value), None) => value.to_str().map(Some).map_err(|_| Broken),
-        (Some(_), Some(_)) => Err(Broken),
+    #[test]
+    fn ticket_is_for_its_page_however_that_is_written() {
+        let comes = |origin: &str| comes_from(Some("https://app.example"), &head(&[("origin", origin)]));
+        assert!(comes("https://app.example") && comes("https://app.example:443"));
+        for foreign in ["http://app.example", "https://app.example:8443", "https://app.example:", "null", ""] {
+            assert!(!comes(foreign), "{foreign}");
+        }
+        assert!(!comes_from(Some("null"), &head(&[("origin", "null")])), "what is no origin is nobody's");
     }
 }
