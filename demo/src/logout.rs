@@ -1,12 +1,12 @@
 use std::sync::Arc;
 
-use auth_core::{Authenticated, Principal as _, Refusal, Revocation, RevocationTarget};
+use auth_core::{Authenticated, Origin, Principal as _, Refusal, Revocation, RevocationTarget};
 use auth_store::Revocations;
 use axum::{
     Json,
     body::Body,
     extract::{RawQuery, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{StatusCode, request::Parts},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
@@ -31,10 +31,10 @@ struct Revoked {
 pub(crate) async fn log_out(
     State(LogOut { revocations, timer }): State<LogOut>,
     RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    request: Parts,
     user: Authenticated<User>,
 ) -> Response {
-    if is_foreign(&headers) {
+    if is_foreign(&request) {
         return Refusal::new(StatusCode::FORBIDDEN, "origin_not_allowed").to_response().map(Body::from);
     }
     let everything = Revocation::user(user.principal_id(), timer.now());
@@ -58,8 +58,47 @@ pub(crate) async fn log_out(
 
 /// Whether a page of another origin posts, with a cookie or a login that the browser remembers. The layer does not look at
 /// the origin of plain requests; an application puts a middleware against forged requests in front of what changes state.
-fn is_foreign(headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
-    let host = text(header::HOST).unwrap_or_default();
-    text(header::ORIGIN).is_some_and(|origin| origin.split_once("://").map(|(_, place)| place) != Some(host))
+fn is_foreign(request: &Parts) -> bool {
+    match Origin::of(request) {
+        Ok(None) => false,
+        Ok(Some(origin)) => !origin.is_own(request),
+        Err(_) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Request;
+
+    use super::*;
+
+    fn is_foreign_in(target: &str, headers: &[(&str, &str)]) -> bool {
+        let request =
+            headers.iter().fold(Request::post(target), |request, (name, value)| request.header(*name, *value));
+        is_foreign(&request.body(()).unwrap().into_parts().0)
+    }
+
+    #[test]
+    fn page_is_foreign_unless_it_is_of_the_host_that_was_asked() {
+        let host = ("host", "app.example");
+        let own = ("origin", "https://app.example");
+        let evil = ("origin", "https://evil.example");
+        for (headers, foreign) in [
+            (&[host] as &[_], false),
+            (&[host, own], false),
+            (&[("host", "App.Example:443"), own], false),
+            (&[host, evil], true),
+            (&[host, own, evil], true),
+            (&[host, ("origin", "null")], true),
+            (&[host, ("origin", "ftp://app.example")], true),
+            (&[("host", "app.example:99999"), ("origin", "https://app.example:99999")], true),
+            (&[("host", "app.example:"), ("origin", "https://app.example:")], true),
+            (&[own], true),
+        ] {
+            assert_eq!(is_foreign_in("/api/logout", headers), foreign, "{headers:?}");
+        }
+        // Over HTTP/2 there is no `Host`.
+        assert!(!is_foreign_in("http://app.example/api/logout", &[own]));
+        assert!(is_foreign_in("http://app.example/api/logout", &[evil]));
+    }
 }
