@@ -164,7 +164,10 @@ fn client_close(close: &Close) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream},
+        time::Instant,
+    };
 
     use super::*;
 
@@ -183,6 +186,39 @@ mod tests {
         let error = connection.write_all(b"no more").await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         drop(taken.await.unwrap());
+    }
+
+    /// A client that takes a byte every tenth of a second, of a stream with a fifth for its end.
+    async fn slow_reader() -> (Connection<DuplexStream>, watch::Sender<Option<Close>>) {
+        let (cut, watch) = watch::channel(None);
+        let (server, mut client) = tokio::io::duplex(1);
+        tokio::spawn(async move {
+            while client.read_u8().await.is_ok() {
+                time::sleep(Duration::from_millis(100)).await;
+            }
+        });
+        (Connection::new(server, None, watch, Duration::from_millis(200)).0, cut)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slow_client_is_waited_for_as_long_as_it_takes_something() {
+        let (mut connection, _cut) = slow_reader().await;
+        connection.write_all(&[0; 100]).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slow_client_has_one_deadline_for_everything_after_a_cut() {
+        let (mut connection, cut) = slow_reader().await;
+        connection.write_all(&[0; 10]).await.unwrap();
+        cut.send_replace(Some(Close::TOKEN_EXPIRED));
+        // engine.io reads the close, and answers it.
+        connection.read_u8().await.unwrap();
+        let begun = Instant::now();
+        let error = connection.write_all(&[0; 100]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(begun.elapsed() < Duration::from_millis(300), "{:?}", begun.elapsed());
+        // And for what else it tries.
+        assert_eq!(connection.flush().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 
     #[tokio::test]

@@ -1,9 +1,20 @@
 //! Speaking to users, and naming connections.
 
-use std::time::Duration;
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use auth_core::PrincipalId;
-use socketioxide::extract::SocketRef;
+use bytes::Bytes;
+use socketioxide::{
+    adapter::LocalAdapter,
+    extract::SocketRef,
+    handler::{FromConnectParts as _, FromDisconnectParts as _, FromMessageParts},
+    socket::{DisconnectReason, Socket as RawSocket},
+};
+use socketioxide_core::Value;
 use ws_adapter::{
     Shutdown,
     socketio::{ConnectionId, SocketUser},
@@ -49,6 +60,62 @@ async fn connection_has_a_public_name_that_is_not_its_session_id() {
         names.insert(socket.packet().await);
     }
     assert_eq!(names.len(), 2);
+}
+
+/// Keeps the socket itself, from which handlers take what they ask for.
+struct Raw(Arc<RawSocket<LocalAdapter>>);
+
+impl FromMessageParts<LocalAdapter> for Raw {
+    type Error = Infallible;
+
+    fn from_message_parts(
+        socket: &Arc<RawSocket<LocalAdapter>>,
+        _: &mut Value,
+        _: &Option<i64>,
+    ) -> Result<Self, Infallible> {
+        Ok(Self(Arc::clone(socket)))
+    }
+}
+
+/// Whether each kind of handler would be called: for a message, a connect, a disconnect.
+fn would_be_called<U: Send + Sync + 'static>(Raw(socket): &Raw) -> [bool; 3] {
+    [
+        SocketUser::<U>::from_message_parts(socket, &mut Value::Bytes(Bytes::new()), &None).is_ok(),
+        SocketUser::<U>::from_connect_parts(socket, &None).is_ok(),
+        SocketUser::<U>::from_disconnect_parts(socket, DisconnectReason::ClientNSDisconnect).is_ok(),
+    ]
+}
+
+/// On one thread nothing runs beside a handler that waits for nothing: the transport is closed after it.
+async fn sees_it_end(ends: fn(&App)) {
+    let app = Arc::new(app().await);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let (sees, ended) = (Arc::clone(&seen), Arc::clone(&app));
+    app.io.ns("/raw", async move |socket: SocketRef| {
+        socket.on("end", async move |raw: Raw| {
+            let before = [would_be_called::<User>(&raw), would_be_called::<Admin>(&raw)];
+            ends(&ended);
+            *sees.lock().unwrap() = vec![before[0], before[1], would_be_called::<User>(&raw)];
+        });
+        socket.emit("ready", "").unwrap();
+    });
+    let mut socket = Socket::open(&app, &[]).await.unwrap();
+    assert_eq!(socket.connect("/raw", &auth_for("ann", 60)).await, Ok(()));
+    assert_eq!(socket.packet().await, r#"42/raw,["ready",""]"#);
+    socket.send(r#"42/raw,["end"]"#).await;
+    assert!(socket.end().await.1.is_some());
+    // Whoever says goodbye may know to whom.
+    assert_eq!(*seen.lock().unwrap(), [[true; 3], [false; 3], [false, true, true]]);
+}
+
+#[tokio::test]
+async fn user_of_a_transport_that_has_ended_is_given_to_no_message() {
+    sees_it_end(|app| app.io.close_all()).await;
+}
+
+#[tokio::test]
+async fn user_whose_credential_has_ended_is_given_to_no_message() {
+    sees_it_end(|app| app.clock.advance(Duration::from_secs(60))).await;
 }
 
 #[tokio::test]
