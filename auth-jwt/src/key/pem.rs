@@ -58,9 +58,8 @@ impl PrivateDer {
     }
 
     pub(crate) fn from_pem(family: Family, pem: &[u8]) -> Result<Self, ConfigError> {
-        let is_pkcs1 = match label(pem)? {
-            "PRIVATE KEY" => false,
-            "RSA PRIVATE KEY" => true,
+        match label(pem)? {
+            "PRIVATE KEY" | "RSA PRIVATE KEY" => {}
             "ENCRYPTED PRIVATE KEY" => {
                 return Err(ConfigError::new("the private key is encrypted: decrypt it first, with `openssl pkcs8`"));
             }
@@ -70,14 +69,13 @@ impl PrivateDer {
                 ));
             }
             _ => return Err(ConfigError::new("the PEM file holds no private key, and what signs needs one")),
-        };
+        }
         let wrong = || not_a_private_key(family);
         let key = match family {
             Family::Hmac => {
                 return Err(ConfigError::new("an HMAC algorithm takes a secret and no PEM file: use `hmac`"));
             }
             Family::Rsa => EncodingKey::from_rsa_pem(pem),
-            _ if is_pkcs1 => return Err(wrong()),
             Family::P256 | Family::P384 => EncodingKey::from_ec_pem(pem),
             Family::Ed25519 => EncodingKey::from_ed_pem(pem),
         };

@@ -13,7 +13,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{Request, request::Parts};
 use serde_json::{Value, json};
 
-use crate::support::*;
+use crate::{log::logged, support::*};
 
 const ORIGIN: &str = "https://api.example";
 const P256: &str = include_str!("../keys/p256.pem");
@@ -450,7 +450,20 @@ fn header_of_the_proof_is_redacted_in_logs() {
 }
 
 #[test]
+fn log_tells_why_a_proof_is_refused() {
+    for (header, claims, why) in [
+        (json!({ "typ": "JWT" }), json!({}), "of another type"),
+        (json!({}), json!({ "htm": "POST" }), "for another method"),
+        (json!({}), json!({ "jti": 1 }), "must be a text"),
+    ] {
+        let log = logged(|| assert_eq!(proof_said(header, claims), PROOF));
+        assert!(log.contains(why), "{why}: {log}");
+    }
+}
+
+#[test]
 fn debug_shows_no_key() {
     let shown = format!("{:?} {:?}", key(), dpop());
     assert!(!shown.contains(&encode(&pair().public_key().as_ref()[1..33])), "{shown}");
+    assert!(shown.contains("DpopKey {") && shown.contains("Dpop {"), "{shown}");
 }

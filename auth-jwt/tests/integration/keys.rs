@@ -150,6 +150,11 @@ fn algorithm_and_kind_of_key_must_fit() {
 }
 
 #[test]
+fn algorithm_goes_by_its_registered_name() {
+    assert_eq!([Algorithm::HS256, Algorithm::EdDSA].map(|algorithm| algorithm.to_string()), ["HS256", "EdDSA"]);
+}
+
+#[test]
 fn private_key_does_not_verify() {
     for (algorithms, private, _) in families() {
         assert!(error(VerifyingKey::from_pem(algorithms[0], private)).contains("openssl pkey -pubout"));
@@ -179,6 +184,8 @@ fn files_in_other_forms_are_told_how_to_convert() {
     for broken in [&b""[..], b"secret", b"\xff", b"-----BEGIN "] {
         assert!(error(VerifyingKey::from_pem(Algorithm::RS256, broken)).contains("no PEM file"));
     }
+    let request = b"-----BEGIN CERTIFICATE REQUEST-----";
+    assert!(error(VerifyingKey::from_pem(Algorithm::RS256, request)).contains("no valid public RSA key"));
     let cut = &pem!("rsa2048.pub")[..200];
     assert!(error(VerifyingKey::from_pem(Algorithm::RS256, cut)).contains("no valid public RSA key"));
 }
@@ -313,6 +320,7 @@ fn jwk_members_must_be_there_with_the_right_type() {
         assert!(VerifyingKey::from_jwk(&jwk.to_string()).is_err(), "{name}");
         assert!(error(VerifyingKey::from_jwk(&jwk_with(p256_jwk(), name, json!(1)))).contains("RFC 7517"), "{name}");
     }
+    assert!(error(VerifyingKey::from_jwk(r#"{"k":"AA"}"#)).contains("no `kty`"));
     for wrong in ["", "[]", "null", "{", r#"{"kty":"oct","kty":"oct","k":"AA"}"#] {
         assert!(error(VerifyingKey::from_jwk(wrong)).contains("RFC 7517"), "{wrong}");
     }

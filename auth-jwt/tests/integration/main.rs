@@ -14,6 +14,8 @@ mod claims;
 mod dpop;
 mod keys;
 mod leaks;
+#[path = "../shared/log.rs"]
+mod log;
 mod outcome;
 mod parsing;
 mod passport;

@@ -123,6 +123,27 @@ fn blanks_of_json_are_allowed() {
 }
 
 #[test]
+fn every_value_of_json_is_read() {
+    for value in ["true", "false", "null", "[]", "{}", "-0", "12", "1.5", "1e5", "1e+5", "1E-5", "0.5e-12"] {
+        assert_eq!(payload(&format!(r#"{{"a":{value}}}"#)), ACCEPTED, "{value}");
+        assert_eq!(payload(&format!(r#"{{"a":[{value},{value}]}}"#)), ACCEPTED, "{value}");
+    }
+    assert_eq!(payload(r#"{"a":"\" \\ \/ \b \f \n \r \t \u00e9 \ud83d\ude00"}"#), ACCEPTED);
+}
+
+/// A name is a name however it is written, or it could be there twice.
+#[test]
+fn escaped_names_are_the_characters_that_they_stand_for() {
+    for (escaped, raw) in
+        [(r"\u0061", "a"), (r"\/", "/"), (r"\n", "\u{a}"), (r"\f", "\u{c}"), (r"\b", "\u{8}"), (r"\t", "\u{9}")]
+    {
+        let written = serde_json::to_string(raw).unwrap();
+        assert_eq!(payload(&format!(r#"{{"{escaped}":1,{written}:2}}"#)), INVALID, "{escaped}");
+        assert_eq!(payload(&format!(r#"{{"{escaped}":1,"{escaped}b":2}}"#)), ACCEPTED, "{escaped}");
+    }
+}
+
+#[test]
 fn text_around_the_object_is_refused() {
     for wrong in ["{}{}", "{} x", "x{}", "{},", "\u{feff}{}", "{}\0", "{}\u{a0}"] {
         assert_eq!(payload(wrong), INVALID, "{wrong:?}");
@@ -278,7 +299,9 @@ fn typ_may_be_absent_or_jwt_in_any_form() {
     for typ in ["JWT", "jwt", "application/jwt", "APPLICATION/JWT"] {
         assert_eq!(header(&format!(r#"{{"alg":"HS256","typ":"{typ}"}}"#)), ACCEPTED, "{typ}");
     }
-    for typ in ["", "at+jwt", "JWS", "application/", "text/jwt", "JWT ", "application/application/jwt"] {
+    for typ in
+        ["", "at+jwt", "JWS", "application/", "text/jwt", "JWT ", "application/application/jwt", "application-jwt"]
+    {
         assert_eq!(header(&format!(r#"{{"alg":"HS256","typ":"{typ}"}}"#)), INVALID, "{typ}");
     }
 }

@@ -81,7 +81,11 @@ fn claims_of_any_serializable_type_are_signed() {
 #[test]
 fn claims_that_are_no_object_are_an_error() {
     for claims in [json!("a"), json!(1), json!([]), json!(null)] {
-        assert_eq!(signer().sign(&claims).unwrap_err().kind(), SignErrorKind::Claims);
+        let error = signer().sign(&claims).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.to_string().as_str()),
+            (SignErrorKind::Claims, "the claims are no JSON object")
+        );
     }
 }
 

@@ -14,6 +14,7 @@ struct Issuers(HashMap<&'static str, Arc<KeySet>>);
 #[async_trait]
 impl KeySource for Issuers {
     async fn keys(&self, token: &UnverifiedToken<'_>, _: &AuthRequest<'_>) -> Result<Option<Arc<KeySet>>, BoxError> {
+        assert_eq!(format!("{token:?}"), "UnverifiedToken { algorithm: HS256, .. }");
         let Some(issuer) = token.issuer() else { return Ok(None) };
         if issuer == "down" {
             return Err(io::Error::other("no route").into());

@@ -43,5 +43,6 @@ fn debug_shows_where_keys_come_from_and_none_of_them() {
         world.ask(&source, &Key::new(MARKER)).await;
         let shown = format!("{:?} {source:?} {:?}", world.builder(), source.status());
         assert!(shown.contains("/jwks") && !shown.contains(MARKER), "{shown}");
+        assert!(shown.contains("RemoteJwksBuilder {") && shown.contains("RemoteJwks {"), "{shown}");
     });
 }

@@ -9,6 +9,9 @@ mod issuer;
 mod issuers;
 mod leaks;
 mod lifetime;
+#[path = "../shared/log.rs"]
+mod log;
+mod logs;
 mod reload;
 mod set;
 mod start;
