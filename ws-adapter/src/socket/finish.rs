@@ -5,6 +5,7 @@ use axum::{
     extract::ws::{CloseFrame, Message, WebSocket},
 };
 use tokio::time;
+use tungstenite::error::ProtocolError;
 
 use crate::{Close, CloseCodes};
 
@@ -14,8 +15,11 @@ pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 const LINGER: Duration = Duration::from_millis(500);
 
 /// Sends the close, then reads until the peer has answered it. To drop the connection while its messages are still
-/// coming in would reset it, and the peer would never see the close.
+/// coming in would reset it, and the peer would never see the close. A peer that is gone is told nothing.
 pub(super) async fn finish(mut socket: WebSocket, close: Close, codes: CloseCodes, broken: bool) {
+    if close == Close::ABNORMAL {
+        return;
+    }
     let close = close.in_codes(codes);
     let frame = CloseFrame { code: close.code(), reason: close.reason().into() };
     let answered = time::timeout(CLOSE_TIMEOUT, async {
@@ -29,14 +33,17 @@ pub(super) async fn finish(mut socket: WebSocket, close: Close, codes: CloseCode
     let _ = answered.await;
 }
 
-/// What the peer is told of an error that it has caused. Tests over TCP fail if axum comes to use another version of the
-/// crate that these errors are of.
+/// What the peer is told of an error that it has caused, or that it is gone. Tests over TCP fail if axum comes to use
+/// another version of the crate that these errors are of.
 pub(super) fn close_for(error: &Error) -> Option<Close> {
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = source {
         match error.downcast_ref() {
             Some(tungstenite::Error::Capacity(_)) => return Some(Close::TOO_BIG),
             Some(tungstenite::Error::Utf8(_)) => return Some(Close::INVALID_TEXT),
+            Some(
+                tungstenite::Error::Io(_) | tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake),
+            ) => return Some(Close::ABNORMAL),
             Some(tungstenite::Error::Protocol(_)) => return Some(Close::PROTOCOL_ERROR),
             _ => source = error.source(),
         }

@@ -48,6 +48,8 @@ struct State<U> {
     close: Option<Close>,
     /// Whether an error has ended the stream, so that the peer's answer to our close can no longer be read.
     broken: bool,
+    /// Whether the peer has closed it. Whatever happens to the connection then, it was not lost.
+    closed_by_peer: bool,
     /// Whether the handler's side is gone.
     released: bool,
     receiver: Option<Waker>,
@@ -111,6 +113,7 @@ impl<U> Shared<U> {
             ends,
             close: None,
             broken: false,
+            closed_by_peer: false,
             released: false,
             receiver: None,
             sender: None,
@@ -174,9 +177,10 @@ impl<U> Shared<U> {
                     state.spoke_at = now;
                 }
                 Some(Ok(Message::Text(_) | Message::Binary(_))) => state.spoke_at = now,
+                Some(Ok(Message::Close(_))) => state.closed_by_peer = true,
                 Some(Err(error)) => {
                     state.broken = true;
-                    state.close = finish::close_for(error);
+                    state.close = state.close_for(error);
                 }
                 _ => {}
             }
@@ -198,6 +202,9 @@ impl<U> Shared<U> {
             keep(&mut state.sender, cx);
         } else {
             state.sender = None;
+            if let Poll::Ready(Err(error)) = &polled {
+                state.not_sent(error);
+            }
             if state.unflushed || !state.queue.is_empty() {
                 // The driver may have waited for the same socket, which keeps the last waker only.
                 state.wake_driver();
@@ -353,6 +360,18 @@ impl<U> State<U> {
             self.presented = Some(presented);
         }
         self.wake_driver();
+    }
+
+    /// What an error ends the socket with. A connection that the peer has closed cannot be lost.
+    fn close_for(&self, error: &Error) -> Option<Close> {
+        finish::close_for(error).filter(|close| *close != Close::ABNORMAL || !self.closed_by_peer)
+    }
+
+    /// Something could not be sent. Where the connection is not to blame, the handler may go on.
+    fn not_sent(&mut self, error: &Error) {
+        if let Some(lost) = self.close_for(error).filter(|close| *close == Close::ABNORMAL) {
+            self.close = Some(lost);
+        }
     }
 
     fn count_failure(&mut self, is_failure: bool) {

@@ -1,18 +1,18 @@
 //! What operators see of connections.
 
-use std::{cell::RefCell, collections::BTreeMap, time::Duration};
+use std::{cell::RefCell, collections::BTreeMap, sync::Arc, time::Duration};
 
 use auth_core::Revocation;
+use axum::extract::ws::Message;
 use metrics_util::{
     CompositeKey,
     debugging::{DebugValue, DebuggingRecorder, Snapshotter},
 };
-use ws_adapter::{AuthLayer, Close, Connections, Overflow};
+use tokio::sync::Notify;
+use tokio_tungstenite::MaybeTlsStream;
+use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, Close, Connections, Overflow, require_scope};
 
-use crate::{
-    common::eventually,
-    support::{Server, app, clock, identified, presented, protocols, token, token_with_id},
-};
+use crate::{common::eventually, support::*};
 
 /// Runs `test` on one thread, with a recorder of its own.
 fn recorded<Fut: Future<Output = ()>>(test: impl FnOnce(Seen) -> Fut) {
@@ -101,6 +101,117 @@ fn open_pending_refused_expired_refreshed_and_revoked_are_counted() {
     });
 }
 
+/// A client that the server has answered, so that nothing is on its way any more.
+async fn settled(server: &Server) -> Client {
+    let mut client = server.open(&bearer_of("ann")).await;
+    assert!(client.echoes("open").await);
+    client
+}
+
+/// Ends the connection without a word of WebSocket: with a reset of TCP, or its orderly end.
+fn vanish(client: Client, with_reset: bool) {
+    let MaybeTlsStream::Plain(stream) = client.0.get_ref() else { panic!("it is plain TCP") };
+    if with_reset {
+        stream.set_zero_linger().unwrap();
+    }
+    drop(client);
+}
+
+/// What the closes are counted as, once the server has none left.
+async fn closes(seen: &Seen, connections: &Connections) -> Vec<(String, f64)> {
+    eventually(|| connections.count() == 0).await;
+    let all = seen.all().into_iter().filter(|(name, _)| name.starts_with("auth_connections_closed_total"));
+    all.map(|(name, count)| (name.split_once('=').unwrap().1.trim_end_matches('}').to_owned(), count)).collect()
+}
+
+#[test]
+fn connection_that_is_lost_is_told_apart_from_one_that_is_closed() {
+    for with_reset in [true, false] {
+        recorded(async |seen: Seen| {
+            let connections = Connections::new();
+            let server = Server::start(app(layer(identified()).connections(&connections))).await;
+            vanish(settled(&server).await, with_reset);
+            assert_eq!(closes(&seen, &connections).await, [("abnormal".to_owned(), 1.0)], "reset: {with_reset}");
+            settled(&server).await.0.close(None).await.unwrap();
+            let both = [("abnormal".to_owned(), 1.0), ("normal".to_owned(), 1.0)];
+            assert_eq!(closes(&seen, &connections).await, both);
+        });
+    }
+}
+
+#[test]
+fn connection_that_is_lost_while_the_handler_only_sends_is_told_apart() {
+    recorded(async |seen: Seen| {
+        let connections = Connections::new();
+        let flood = async |ws: AuthWebSocketUpgrade<User>| {
+            ws.on_upgrade(|mut socket| async move { while socket.send(Message::text("tick")).await.is_ok() {} })
+        };
+        let app = axum::Router::new().route("/ws", axum::routing::any(flood));
+        let server = Server::start(app.layer(layer(identified()).connections(&connections))).await;
+        let mut client = server.open(&bearer_of("ann")).await;
+        assert!(client.next().await.is_some());
+        vanish(client, true);
+        assert_eq!(closes(&seen, &connections).await, [("abnormal".to_owned(), 1.0)]);
+    });
+}
+
+#[test]
+fn connection_that_is_lost_before_its_first_message_is_told_apart() {
+    recorded(async |seen: Seen| {
+        let connections = Connections::new();
+        let server = Server::start(routes().layer(layer(identified()).connections(&connections).first_message())).await;
+        let waiting = server.connect("/ws", &[]).await.unwrap().0;
+        eventually(|| seen.all().get("auth_connections_pending{}") == Some(&1.0)).await;
+        vanish(waiting, true);
+        eventually(|| connections.pending() == 0).await;
+        assert_eq!(closes(&seen, &connections).await, [("abnormal".to_owned(), 1.0)]);
+    });
+}
+
+/// Who has closed properly owes nothing more, not even its own end of the connection.
+#[test]
+fn connection_that_is_lost_after_the_peer_has_closed_it_is_none() {
+    recorded(async |seen: Seen| {
+        let connections = Connections::new();
+        let (heard, gone) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (hears, goes) = (Arc::clone(&heard), Arc::clone(&gone));
+        let slow = async move |ws: AuthWebSocketUpgrade<User>| {
+            ws.on_upgrade(move |mut socket| async move {
+                while let Some(message) = socket.recv().await {
+                    if matches!(message, Message::Close(_)) {
+                        hears.notify_one();
+                        goes.notified().await;
+                    }
+                }
+            })
+        };
+        let app = axum::Router::new().route("/ws", axum::routing::any(slow));
+        let server = Server::start(app.layer(layer(identified()).connections(&connections))).await;
+        let mut client = server.open(&bearer_of("ann")).await;
+        client.0.close(None).await.unwrap();
+        heard.notified().await;
+        vanish(client, true);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        gone.notify_one();
+        assert_eq!(closes(&seen, &connections).await, [("normal".to_owned(), 1.0)]);
+    });
+}
+
+#[test]
+fn refusal_of_a_requirement_is_counted_by_transport_and_code() {
+    recorded(async |seen: Seen| {
+        let routes = routes().route("/me", axum::routing::get(me)).layer(require_scope::<User>("chat:write"));
+        let server = Server::start(routes.layer(layer(jwt_or_basic()))).await;
+        let ann = [("authorization", &*bearer_of("ann"))];
+        assert!(server.get("/me", &ann).await.is(403, "insufficient_scope"));
+        assert!(server.get("/me", &ann).await.is(403, "insufficient_scope"));
+        assert!(server.refused(&ann).await.is(403, "insufficient_scope"));
+        let all = seen.all();
+        assert_eq!(all["auth_refused_total{transport=http,code=insufficient_scope}"], 2.0, "{all:?}");
+        assert_eq!(all["auth_refused_total{transport=websocket,code=insufficient_scope}"], 1.0, "{all:?}");
+    });
+}
+
 #[test]
 fn pending_connection_is_seen_while_it_waits() {
     recorded(async |seen: Seen| {
@@ -124,5 +235,5 @@ fn reason_of_the_applications_own_is_no_label() {
 }
 
 fn routes() -> axum::Router {
-    axum::Router::new().route("/ws", axum::routing::any(crate::support::echo))
+    axum::Router::new().route("/ws", axum::routing::any(echo))
 }
