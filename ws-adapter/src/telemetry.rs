@@ -2,8 +2,15 @@
 //!
 //! Labels are codes and reasons that the program names, never anything that a client sends.
 
-use auth_core::{Refusal, Transport};
+use auth_core::{Evidence, Refusal, Transport};
 use http::StatusCode;
+
+/// A request, handshake, transport, `CONNECT` or refresh was let in. It has a target of its own, by which it is turned off
+/// where there are too many: `ws_adapter::audit=off`. Who it was is not said.
+pub(crate) fn accepted(transport: Transport, evidence: &Evidence) {
+    let (strategy, carrier) = (evidence.strategy(), evidence.carrier());
+    tracing::info!(target: "ws_adapter::audit", ?transport, strategy, ?carrier, "accepted");
+}
 
 /// A request, handshake or `CONNECT` was refused.
 pub(crate) fn refused(transport: Transport, refusal: &Refusal) {

@@ -185,7 +185,8 @@ impl<U: Send + Sync + 'static> AuthLayer<U> {
     }
 
     /// How long the chain may take to decide; 10 s by default. After that the answer is 503 `unavailable`, so that a
-    /// store which hangs does not hold every request that comes.
+    /// store which hangs does not hold every request that comes. The look at revocations, once a connection is in the
+    /// registry, may take as long again.
     #[must_use]
     pub fn decision_timeout(mut self, timeout: Duration) -> Self {
         self.config.decision_timeout = timeout;

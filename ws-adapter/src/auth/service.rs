@@ -21,7 +21,7 @@ use super::{ResponseBody, handshake::Subprotocol, layer::Config};
 use crate::{
     origin::OriginVerdict,
     payload::{self, Format},
-    reject, strip,
+    reject, strip, telemetry,
     transport::classify,
 };
 
@@ -192,6 +192,9 @@ impl<U: Send + Sync + 'static> Config<U> {
         };
         match prepared {
             Ok((user, body, subprotocol)) => {
+                if let Ok(user) = &user {
+                    telemetry::accepted(transport, user.evidence());
+                }
                 leave(user, &mut parts);
                 Ok(Admitted { request: Request::from_parts(parts, body), subprotocol })
             }
@@ -205,7 +208,7 @@ impl<U: Send + Sync + 'static> Config<U> {
         let mut refused = refused;
         #[cfg(feature = "axum")]
         if let Some(opened) = self.open_to_close(&mut refused).await {
-            crate::telemetry::refused(refused.transport, &refused.refusal);
+            telemetry::refused(refused.transport, &refused.refusal);
             return opened;
         }
         let Refused { parts, transport, refusal } = refused;

@@ -285,6 +285,7 @@ impl<U: Send + Sync + 'static> Waiting<U> {
         let decided = async {
             let user = present(&self.config, &opening, credentials).await?;
             self.config.enter_socket(Some(&user), &mut self.parts).await?;
+            telemetry::accepted(Transport::InBand, user.evidence());
             Ok::<_, Refusal>(user)
         };
         decided.await.map_err(|refusal| {

@@ -98,8 +98,9 @@ pub(super) async fn refresh<U: Send + Sync + 'static>(
         let entered = Entered::new(&renewal.registration, &user);
         let rechecked = renewal.config.recheck(user.evidence(), &renewal.opening).await;
         rechecked.map_err(RefreshErrorKind::Refused)?;
-        let end = shared.swap(user, renewal.place)?;
+        let end = shared.swap(user.clone(), renewal.place)?;
         entered.replaces_old();
+        telemetry::accepted(Transport::InBand, user.evidence());
         Ok(end)
     };
     let result = result.await.map_err(RefreshError);

@@ -36,7 +36,7 @@ use crate::{
     ResponseBody,
     auth::{Config, leave},
     origin::OriginVerdict,
-    strip,
+    strip, telemetry,
 };
 
 /// What stands between the packets of a poll.
@@ -188,6 +188,7 @@ impl<U: Send + Sync + 'static> Shared<U> {
                     _ => Refusal::unavailable("it cannot be said whether a credential was revoked"),
                 })?;
                 session.open_by(user, entry);
+                telemetry::accepted(request.transport(), user.evidence());
             }
         }
         self.sessions.insert(&session);

@@ -76,7 +76,9 @@ impl<U: Send + Sync + 'static> Gate<U> {
             _ => Some(self.enter(session, &user).await?),
         };
         // It may have ended while the chain was asked.
-        session.admit(socket.ns(), &user, entry).ok_or(Refused::Unavailable)
+        let number = session.admit(socket.ns(), &user, entry).ok_or(Refused::Unavailable)?;
+        telemetry::accepted(Transport::SocketIo, user.evidence());
+        Ok(number)
     }
 
     /// Enters evidence into the registry, and then asks once more whether it was revoked: what is revoked from here on

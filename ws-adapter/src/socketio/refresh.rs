@@ -3,7 +3,7 @@ use std::{
     time::SystemTime,
 };
 
-use auth_core::Payload;
+use auth_core::{Payload, Transport};
 use serde::{Serialize, de::IgnoredAny};
 use socketioxide::{
     adapter::LocalAdapter,
@@ -95,7 +95,9 @@ impl Attempt {
         let _begun = Begun(self);
         let payload = payload_of(event, gate.max_auth).ok_or(NotTaken::Malformed)?;
         let (user, entry) = gate.renew(&self.session, self.socket.req_parts(), &payload).await?;
-        Ok(self.session.swap((self.socket.ns(), self.number), &user, entry, gate.is_of_transport)?)
+        let end = self.session.swap((self.socket.ns(), self.number), &user, entry, gate.is_of_transport)?;
+        telemetry::accepted(Transport::InBand, user.evidence());
+        Ok(end)
     }
 
     fn answer(&self, ack: AckSender, result: &Result<Option<SystemTime>, NotTaken>) {

@@ -20,6 +20,7 @@ mod hostile;
 mod http2;
 mod keepalive;
 mod layer;
+mod log;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod passport;

@@ -57,6 +57,29 @@ async fn neither_session_id_nor_credential_is_logged() {
 }
 
 #[tokio::test]
+async fn whoever_is_let_in_is_an_event_of_a_target_of_its_own() {
+    let log = Log::default();
+    let layer = tracing_subscriber::fmt::layer().with_ansi(false).without_time().with_writer(log.clone());
+    let audit = Targets::new().with_target("ws_adapter::audit", tracing::Level::INFO);
+    // Of this thread only, where the server is too.
+    let _log = tracing::subscriber::set_default(tracing_subscriber::registry().with(audit).with(layer));
+    let app = app().await;
+    let mut socket = Socket::open(&app, &[("authorization", &basic_of("ann", "password"))]).await.unwrap();
+    assert_eq!(socket.connect("/", "").await, Ok(()));
+    let polling = Polling::open(&app, &[]).await.unwrap();
+    assert!(polling.connect("/", &auth_of("nobody")).await.is_err());
+    assert_eq!(polling.connect("/", &auth_of("ann")).await, Ok(()));
+    assert_eq!(polling.refresh("/", &auth_of("ann")).await["ok"], true);
+
+    let accepted = |transport, strategy, carrier| {
+        format!("INFO ws_adapter::audit: accepted transport={transport} strategy=\"{strategy}\" carrier={carrier}")
+    };
+    let by_login = [accepted("WebSocket", "basic", "Header"), accepted("SocketIo", "basic", "Header")];
+    let by_token = [accepted("SocketIo", "jwt", "Payload"), accepted("InBand", "jwt", "Payload")];
+    assert_eq!(log.text().lines().map(str::trim).collect::<Vec<_>>(), [by_login, by_token].concat());
+}
+
+#[tokio::test]
 async fn refusal_of_the_engine_is_no_error() {
     let log = Log::default();
     let layer = tracing_subscriber::fmt::layer().with_writer(log.clone());

@@ -1,0 +1,73 @@
+//! What is logged of decisions.
+
+use auth_core::Chain;
+use axum::{Router, routing::any};
+use tracing_subscriber::{filter::Targets, layer::SubscriberExt as _};
+use ws_adapter::{AuthLayer, require_scope};
+
+use crate::{common::Log, support::*};
+
+/// Keeps what this thread logs, where the server is too, under targets such as `ws_adapter=debug`.
+fn logged(targets: &str) -> (Log, tracing::subscriber::DefaultGuard) {
+    let log = Log::default();
+    let layer = tracing_subscriber::fmt::layer().with_ansi(false).without_time().with_writer(log.clone());
+    let targets: Targets = targets.parse().unwrap();
+    (log.clone(), tracing::subscriber::set_default(tracing_subscriber::registry().with(targets).with(layer)))
+}
+
+fn lines(log: &Log) -> Vec<String> {
+    log.text().lines().map(|line| line.trim().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn refusal_of_a_requirement_is_an_event_with_transport_status_and_code() {
+    let (log, _guard) = logged("ws_adapter::telemetry=debug");
+    let routes = Router::new().route("/me", any(me)).route("/ws", any(echo));
+    let server = Server::start(routes.layer(require_scope::<User>("chat:write")).layer(layer(jwt_or_basic()))).await;
+    let ann = [("authorization", &*bearer_of("ann"))];
+    assert!(server.get("/me", &ann).await.is(403, "insufficient_scope"));
+    assert!(server.refused(&ann).await.is(403, "insufficient_scope"));
+    let refused = |transport| {
+        format!("DEBUG ws_adapter::telemetry: refused transport={transport} status=403 code=\"insufficient_scope\"")
+    };
+    assert_eq!(lines(&log), [refused("Http"), refused("WebSocket")]);
+}
+
+#[tokio::test]
+async fn whoever_is_let_in_is_an_event_of_a_target_of_its_own_that_names_no_secret_and_nobody() {
+    let (log, _guard) = logged("ws_adapter=info");
+    let jwt = jwt_from(auth_core::extract::bearer());
+    let optional = Router::new().route("/guest", any(async || "a guest"));
+    let optional = optional.layer(AuthLayer::optional(Chain::new().or(jwt_from(auth_core::extract::bearer()))));
+    let routes = Router::new().route("/me", any(me)).route("/ws", any(echo));
+    let first = layer(Chain::new().or(jwt).or(basic()).identified()).first_message();
+    let server = Server::start(routes.layer(first).merge(optional)).await;
+
+    assert_eq!(server.get("/me", &[("authorization", &bearer_of("ann"))]).await.status, 200);
+    assert_eq!(server.get("/me", &[("authorization", "Basic YW5uOnBhc3N3b3Jk")]).await.status, 200);
+    server.open(&bearer_of("ann")).await;
+    let (mut client, _) = server.connect("/ws", &[("sec-websocket-protocol", "auth.v1")]).await.unwrap();
+    for _ in ["first", "fresh"] {
+        assert_eq!(client.present(&token("ann", 60)).await["type"], "auth_ok");
+    }
+    // What is refused is another event, and nobody is no success.
+    assert_eq!(client.present("a.b.c").await["type"], "auth_error");
+    assert_eq!(server.get("/me", &[("authorization", &bearer_of("nobody"))]).await.status, 401);
+    assert_eq!(server.get("/guest", &[]).await.status, 200);
+
+    let accepted = |transport, strategy| {
+        format!("INFO ws_adapter::audit: accepted transport={transport} strategy=\"{strategy}\" carrier=Header")
+    };
+    let in_band = accepted("InBand", "jwt");
+    let all =
+        [accepted("Http", "jwt"), accepted("Http", "basic"), accepted("WebSocket", "jwt"), in_band.clone(), in_band];
+    assert_eq!(lines(&log), all);
+}
+
+#[tokio::test]
+async fn events_of_success_are_turned_off_by_their_target() {
+    let (log, _guard) = logged("ws_adapter=info,ws_adapter::audit=off");
+    let server = Server::start(app(layer(jwt_or_basic()))).await;
+    assert_eq!(server.get("/me", &[("authorization", &bearer_of("ann"))]).await.status, 200);
+    assert_eq!(log.text(), "");
+}
