@@ -1,6 +1,4 @@
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-
-use super::Refused;
+use super::{Refused, base64url};
 use crate::{Algorithm, KeySet, key::Verifier};
 
 /// The three parts of a token (RFC 7515, 7.1), decoded into one buffer.
@@ -19,15 +17,17 @@ impl<'t> Compact<'t> {
         }
         let (signing_input, signature) = token.rsplit_once('.').ok_or(Refused::Foreign("no JWT: one part"))?;
         let (header, payload) = signing_input.split_once('.').ok_or(Refused::Foreign("no JWT: two parts"))?;
-        if payload.contains('.') {
-            return Err(Refused::Foreign("no JWT: more than three parts"));
-        }
+        // A dot is not base64url, so one more is found where the payload cannot be decoded.
+        let unreadable = |_| {
+            if payload.contains('.') {
+                return Refused::Foreign("no JWT: more than three parts");
+            }
+            Refused::Invalid("a part of the token is not base64url")
+        };
         let mut decoded = Vec::with_capacity(token.len());
         let mut append = |part: &str| {
             let before = decoded.len();
-            // This engine wants no padding and refuses bits after the last byte.
-            let done = URL_SAFE_NO_PAD.decode_vec(part, &mut decoded);
-            done.map_err(|_| Refused::Invalid("a part of the token is not base64url"))?;
+            base64url::decode_onto(&mut decoded, part).map_err(unreadable)?;
             Ok(decoded.len() - before)
         };
         let header_len = append(header)?;

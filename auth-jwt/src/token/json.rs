@@ -186,28 +186,30 @@ impl<'a> Scanner<'a> {
     /// The rest of a string whose quote is read.
     fn string(&mut self) -> Result<Cow<'a, str>, Broken> {
         let plain = self.plain()?;
-        if self.next()? == b'"' {
+        if self.take(b'"') {
             return Ok(Cow::Borrowed(plain));
         }
-        let mut text = plain.to_owned();
-        loop {
-            text.push(self.escape()?);
-            text.push_str(self.plain()?);
-            if self.next()? == b'"' {
-                return Ok(Cow::Owned(text));
-            }
-        }
+        self.escaped(plain).map(Cow::Owned)
     }
 
-    /// What stands before the next quote or backslash.
+    /// The same from the first character on that is neither plain nor a quote. Few strings have one.
+    #[cold]
+    fn escaped(&mut self, before: &str) -> Result<String, Broken> {
+        let mut text = before.to_owned();
+        while !self.take(b'"') {
+            self.expect(b'\\', "a control character in a string")?;
+            text.push(self.escape()?);
+            text.push_str(self.plain()?);
+        }
+        Ok(text)
+    }
+
+    /// What stands before the next quote, backslash or control character.
     fn plain(&mut self) -> Result<&'a str, Broken> {
         let start = self.pos;
         let rest = self.text.as_bytes().get(start..).unwrap_or_default();
-        let len = rest.iter().position(|&b| matches!(b, b'"' | b'\\' | 0..0x20)).ok_or("a string without an end")?;
-        self.pos += len;
-        if self.peek().is_some_and(|b| b < 0x20) {
-            return Err("a control character in a string");
-        }
+        let ends = |&b: &u8| ENDS.get(usize::from(b)).is_none_or(|&ends| ends);
+        self.pos += rest.iter().position(ends).ok_or("a string without an end")?;
         self.since(start)
     }
 
@@ -285,6 +287,18 @@ impl<'a> Scanner<'a> {
         self.text.get(start..self.pos).ok_or("the JSON text ends early")
     }
 }
+
+/// The bytes that end what stands in a string as it is. A table, since every byte of every string is looked up in it.
+#[expect(clippy::indexing_slicing, reason = "it is evaluated by the compiler")]
+const ENDS: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = matches!(byte as u8, b'"' | b'\\' | 0..0x20);
+        byte += 1;
+    }
+    table
+};
 
 const LONE: Broken = "half a surrogate pair in a string";
 

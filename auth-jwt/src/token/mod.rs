@@ -1,5 +1,6 @@
 //! Takes tokens apart without believing them.
 
+mod base64url;
 mod claims;
 mod compact;
 mod header;
