@@ -1,4 +1,4 @@
-use std::{fmt, marker::PhantomData};
+use std::{fmt, marker::PhantomData, time::SystemTime};
 
 use auth_core::{
     Accept, AuthRequest, BoxError, Carrier, Challenge, Needs, Outcome, Rejection, Scopes, Strategy, UserAuthentication,
@@ -22,6 +22,32 @@ pub struct JwtStrategy<C, V, M = ()> {
     closure: PhantomData<fn() -> M>,
 }
 
+/// A token that is taken apart, with nothing of it proven.
+struct Opened<'t> {
+    token: &'t str,
+    compact: &'t Compact<'t>,
+    header: Header<'t>,
+    algorithm: Algorithm,
+    payload: &'t str,
+    claims: RawClaims<'t>,
+}
+
+/// A token that is good, if the application does not object.
+struct Good<C> {
+    claims: C,
+    said: Said,
+}
+
+/// What a good token says for the evidence.
+struct Said {
+    end: Option<SystemTime>,
+    issued_at: Option<SystemTime>,
+    id: Option<String>,
+    session: Option<String>,
+    scopes: Option<Scopes>,
+    login: Option<UserAuthentication>,
+}
+
 /// Why a request is not accepted.
 enum Stop {
     Refused(Refused),
@@ -41,78 +67,74 @@ where
 
     /// Everything from the raw token to the user, in the order that the crate's documentation promises.
     async fn accept(&self, token: &str, carrier: Carrier, request: &AuthRequest<'_>) -> Result<Accept<V::User>, Stop> {
+        // What was read of the token is gone when the callback is waited for, and takes no room in the future meanwhile.
+        let Good { claims, said } = {
+            let compact = Compact::parse(token, self.jwt.policy.max_len)?;
+            let opened = self.open(token, &compact)?;
+            match &self.jwt.keys {
+                Keys::Fixed(keys) => self.check(&opened, keys, Demands::default(), request)?,
+                Keys::Source(source) => {
+                    let unverified = opened.unverified()?;
+                    let demands = source.demands(&unverified);
+                    if !demands.allow(opened.algorithm) {
+                        return Err(Refused::Invalid("the algorithm is not allowed to the issuer").into());
+                    }
+                    let keys = source.keys(&unverified, request).await.map_err(Stop::Failed)?;
+                    let keys = keys.ok_or(Refused::Foreign("no keys are known for the issuer of the token"))?;
+                    self.check(&opened, &keys, demands, request)?
+                }
+            }
+        };
+        let verdict = self.verify.verify(claims, request).await.map_err(Stop::Failed)?;
+        let accept = verdict.into_accept(carrier).map_err(Stop::Rejected)?;
+        Ok(said.added_to(accept))
+    }
+
+    fn open<'t>(&self, token: &'t str, compact: &'t Compact<'t>) -> Result<Opened<'t>, Refused> {
         let policy = &self.jwt.policy;
-        let compact = Compact::parse(token, policy.max_len)?;
         let header = Header::parse(compact.header())?;
         let payload = compact.payload()?;
         let claims = RawClaims::parse(payload)?;
         policy.check_issuer(&claims)?;
         let algorithm = policy.check_header(&header)?;
+        Ok(Opened { token, compact, header, algorithm, payload, claims })
+    }
 
-        let mut demands = Demands::default();
-        match &self.jwt.keys {
-            Keys::Fixed(keys) => {
-                self.check_signature(&compact, token, keys, (algorithm, header.kid.as_deref()), request)?
-            }
-            Keys::Source(source) => {
-                let kid = header.kid.as_deref();
-                let unverified = UnverifiedToken { token, algorithm, kid, issuer: claims.issuer()? };
-                demands = source.demands(&unverified);
-                if !demands.allow(algorithm) {
-                    return Err(Refused::Invalid("the algorithm is not allowed to the issuer").into());
-                }
-                let keys = source.keys(&unverified, request).await.map_err(Stop::Failed)?;
-                let keys = keys.ok_or(Refused::Foreign("no keys are known for the issuer of the token"))?;
-                self.check_signature(&compact, token, &keys, (algorithm, kid), request)?;
-            }
-        }
-
-        let claims = claims.typed()?;
-        let checked = policy.check_claims(&claims, demands.audiences, request.now())?;
-        self.jwt.possession.check(&claims, token, request)?;
-        let typed = serde_json::from_str(payload);
+    /// Whether the token is good, as far as this crate knows.
+    fn check(
+        &self,
+        opened: &Opened<'_>,
+        keys: &KeySet,
+        demands: Demands<'_>,
+        request: &AuthRequest<'_>,
+    ) -> Result<Good<C>, Stop> {
+        self.check_signature(opened, keys, request)?;
+        let claims = opened.claims.typed()?;
+        let checked = self.jwt.policy.check_claims(&claims, demands.audiences, request.now())?;
+        self.jwt.possession.check(&claims, opened.token, request)?;
+        let said = Said {
+            end: checked.end,
+            issued_at: claims.iat,
+            id: claims.jti.map(str::to_owned),
+            session: claims.sid.map(str::to_owned),
+            scopes: checked.scopes,
+            login: checked.login,
+        };
         // The error is dropped, since its text may repeat the claims.
-        let typed = typed.map_err(|_| Refused::Invalid("the claims do not fit their type"))?;
-        let verdict = self.verify.verify(typed, request).await.map_err(Stop::Failed)?;
-
-        let mut accept = verdict.into_accept(carrier).map_err(Stop::Rejected)?;
-        if let Some(end) = checked.end {
-            accept = accept.expires_at(end);
-        }
-        if let Some(iat) = claims.iat {
-            accept = accept.issued_at(iat);
-        }
-        if let Some(jti) = claims.jti {
-            accept = accept.credential_id(jti);
-        }
-        if let Some(sid) = claims.sid {
-            accept = accept.session_id(sid);
-        }
-        // What the application says of the user counts more than the token.
-        if let (Some(scopes), None) = (checked.scopes, accept.evidence().extra::<Scopes>()) {
-            accept = accept.extra(scopes);
-        }
-        if let (Some(login), None) = (checked.login, accept.evidence().extra::<UserAuthentication>()) {
-            accept = accept.extra(login);
-        }
-        Ok(accept)
+        let claims = serde_json::from_str(opened.payload);
+        let claims = claims.map_err(|_| Refused::Invalid("the claims do not fit their type"))?;
+        Ok(Good { claims, said })
     }
 
     /// Checks the signature, or remembers that it was right.
-    fn check_signature(
-        &self,
-        compact: &Compact<'_>,
-        token: &str,
-        keys: &KeySet,
-        (algorithm, kid): (Algorithm, Option<&str>),
-        request: &AuthRequest<'_>,
-    ) -> Result<(), Refused> {
+    fn check_signature(&self, opened: &Opened<'_>, keys: &KeySet, request: &AuthRequest<'_>) -> Result<(), Refused> {
+        let verify = || opened.compact.verify(keys, opened.algorithm, opened.header.kid.as_deref());
         let Some(cache) = self.jwt.cache.as_ref().filter(|_| !keys.is_hmac()) else {
-            return compact.verify(keys, algorithm, kid);
+            return verify();
         };
-        let seen = cache.seen(keys, token);
+        let seen = cache.seen(keys, opened.token);
         if !cache.knows(&seen, request.now()) {
-            compact.verify(keys, algorithm, kid)?;
+            verify()?;
             cache.remember(&seen, request.now());
         }
         Ok(())
@@ -179,6 +201,42 @@ where
             Err(Stop::Rejected(rejection)) => Ok(Outcome::Reject(rejection)),
             Err(Stop::Failed(cause)) => Err(cause),
         }
+    }
+}
+
+impl Opened<'_> {
+    fn unverified(&self) -> Result<UnverifiedToken<'_>, Refused> {
+        Ok(UnverifiedToken {
+            token: self.token,
+            algorithm: self.algorithm,
+            kid: self.header.kid.as_deref(),
+            issuer: self.claims.issuer()?,
+        })
+    }
+}
+
+impl Said {
+    fn added_to<U>(self, mut accept: Accept<U>) -> Accept<U> {
+        if let Some(end) = self.end {
+            accept = accept.expires_at(end);
+        }
+        if let Some(at) = self.issued_at {
+            accept = accept.issued_at(at);
+        }
+        if let Some(id) = self.id {
+            accept = accept.credential_id(id);
+        }
+        if let Some(session) = self.session {
+            accept = accept.session_id(session);
+        }
+        // What the application says of the user counts more than the token.
+        if let (Some(scopes), None) = (self.scopes, accept.evidence().extra::<Scopes>()) {
+            accept = accept.extra(scopes);
+        }
+        if let (Some(login), None) = (self.login, accept.evidence().extra::<UserAuthentication>()) {
+            accept = accept.extra(login);
+        }
+        accept
     }
 }
 
