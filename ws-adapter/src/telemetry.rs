@@ -5,11 +5,11 @@
 use auth_core::{Evidence, Refusal, Transport};
 use http::StatusCode;
 
-/// A request, handshake, transport, `CONNECT` or refresh was let in. It has a target of its own, by which it is turned off
-/// where there are too many: `ws_adapter::audit=off`. Who it was is not said.
+/// A request, handshake, transport, `CONNECT` or refresh was let in. It has a target of its own, so that a filter can ask for
+/// it alone: `ws_adapter::audit=debug`. Who it was is not said.
 pub(crate) fn accepted(transport: Transport, evidence: &Evidence) {
     let (strategy, carrier) = (evidence.strategy(), evidence.carrier());
-    tracing::info!(target: "ws_adapter::audit", ?transport, strategy, ?carrier, "accepted");
+    tracing::debug!(target: "ws_adapter::audit", ?transport, strategy, ?carrier, "accepted");
 }
 
 /// A request, handshake or `CONNECT` was refused.

@@ -60,7 +60,7 @@ async fn neither_session_id_nor_credential_is_logged() {
 async fn whoever_is_let_in_is_an_event_of_a_target_of_its_own() {
     let log = Log::default();
     let layer = tracing_subscriber::fmt::layer().with_ansi(false).without_time().with_writer(log.clone());
-    let audit = Targets::new().with_target("ws_adapter::audit", tracing::Level::INFO);
+    let audit = Targets::new().with_target("ws_adapter::audit", tracing::Level::DEBUG);
     // Of this thread only, where the server is too.
     let _log = tracing::subscriber::set_default(tracing_subscriber::registry().with(audit).with(layer));
     let app = app().await;
@@ -72,7 +72,7 @@ async fn whoever_is_let_in_is_an_event_of_a_target_of_its_own() {
     assert_eq!(polling.refresh("/", &auth_of("ann")).await["ok"], true);
 
     let accepted = |transport, strategy, carrier| {
-        format!("INFO ws_adapter::audit: accepted transport={transport} strategy=\"{strategy}\" carrier={carrier}")
+        format!("DEBUG ws_adapter::audit: accepted transport={transport} strategy=\"{strategy}\" carrier={carrier}")
     };
     let by_login = [accepted("WebSocket", "basic", "Header"), accepted("SocketIo", "basic", "Header")];
     let by_token = [accepted("SocketIo", "jwt", "Payload"), accepted("InBand", "jwt", "Payload")];
