@@ -221,7 +221,7 @@ async fn revoked_credential_is_401_with_a_code_of_its_own() {
 async fn revocation_is_checked_for_every_strategy_and_lets_others_in() {
     let chain = Chain::new().or(jwt(Say::Absent)).or(full()).revocation(Revoked("id-1"));
     assert_eq!(answer(&refusal(&chain).await), (401, "revoked"));
-    assert!(ask(&Chain::new().or(full()).revocation(Revoked("id-2"))).await.is_ok());
+    assert!(ask(&Chain::new().or(full()).revocation(Arc::new(Revoked("id-2")))).await.is_ok());
 }
 
 #[tokio::test]
