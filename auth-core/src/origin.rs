@@ -67,8 +67,10 @@ impl Origin {
 
     /// Reads the text of one `Origin` (RFC 6454, 7): `http` or `https`, `://`, a host, and perhaps a colon and a port.
     ///
-    /// `None` for anything else: `null`, a list, another scheme, a path, a user, a wildcard, brackets around what is no
-    /// IPv6 address, a port that is empty or no number from 0 to 65535, and for more than 267 bytes.
+    /// A host is an IPv6 address in brackets, or letters, digits, `-`, `.`, `_` and `~`.
+    ///
+    /// `None` for anything else: `null`, a list, another scheme, a path, a user, a wildcard, a port that is empty or no
+    /// number from 0 to 65535, and for more than 267 bytes.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         if text.len() > MAX_LEN {
@@ -191,7 +193,7 @@ impl Place {
 fn is_host(host: &str) -> bool {
     match host.strip_prefix('[') {
         Some(address) => address.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
-        None => !host.is_empty() && !host.contains('*'),
+        None => !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b)),
     }
 }
 

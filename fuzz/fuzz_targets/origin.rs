@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use auth_core::{Chain, extract::bearer};
+use auth_core::{Chain, Origin, extract::bearer};
 use auth_fuzz::{KEY, Key, User, handshake, header_lines, through};
 use http::{
     HeaderValue, StatusCode,
@@ -25,10 +25,10 @@ static BOTH: LazyLock<AuthLayer<User>> =
     LazyLock::new(|| layer().allow_origins(LISTED).unwrap().public_origin(PUBLIC).unwrap());
 
 /// Scheme, host and port.
-type Origin = (String, String, u16);
+type Triple = (String, String, u16);
 
 /// `None` for what has anything else.
-fn origin(text: &str) -> Option<Origin> {
+fn origin(text: &str) -> Option<Triple> {
     let text = text.to_ascii_lowercase();
     let (scheme, authority) = text.split_once("://")?;
     let default = match scheme {
@@ -60,19 +60,26 @@ fuzz_target!(|data: &[u8]| {
     parts.headers.insert(HOST, host.clone());
     parts.headers.insert(AUTHORIZATION, HeaderValue::try_from(format!("Bearer {KEY}")).unwrap());
 
+    for text in lines.iter().filter_map(|line| line.to_str().ok()) {
+        let Some(read) = Origin::parse(text) else { continue };
+        let written = read.to_string();
+        assert_eq!(origin(text), origin(&written), "what is read is what is written");
+        assert!(origin(text).is_some() && Origin::parse(&written) == Some(read));
+    }
+
     // A program without a page names none.
-    let allowed = |is_allowed: &dyn Fn(&Origin) -> bool| match origins {
+    let allowed = |is_allowed: &dyn Fn(&Triple) -> bool| match origins {
         [] => true,
         [one] => one.to_str().ok().and_then(origin).is_some_and(|named| is_allowed(&named)),
         _ => false,
     };
     let own = host.to_str().ok().and_then(authority_of);
-    let is_own = |(scheme, host, port): &Origin| {
+    let is_own = |(scheme, host, port): &Triple| {
         let default = if scheme == "http" { 80 } else { 443 };
         own.as_ref().is_some_and(|(own, own_port)| own == host && own_port.unwrap_or(default) == *port)
     };
-    let is_listed = |named: &Origin| LISTED.iter().any(|listed| origin(listed).as_ref() == Some(named));
-    let is_public = |named: &Origin| origin(PUBLIC).as_ref() == Some(named);
+    let is_listed = |named: &Triple| LISTED.iter().any(|listed| origin(listed).as_ref() == Some(named));
+    let is_public = |named: &Triple| origin(PUBLIC).as_ref() == Some(named);
 
     for (layer, is_allowed) in [
         (&OWN, allowed(&is_own)),

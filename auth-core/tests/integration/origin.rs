@@ -65,6 +65,9 @@ fn what_is_no_single_origin_is_none() {
         "https://app%2eexample",
         "https://app\\.example",
         "https://*.example",
+        "https://app.example,app.example",
+        "https://app.example;app.example",
+        "https://app.example&",
         // Users.
         "https://user@app.example",
         "https://user:word@app.example",
