@@ -65,6 +65,9 @@ cargo test --manifest-path consumer/Cargo.toml --target-dir target --locked
 say "a browser, the npm client of Socket.IO, and an OpenID provider"
 bash e2e/run.sh
 
+say "random input for every parser"
+bash scripts/fuzz.sh 5
+
 say "licences"
 cargo deny --all-features check --hide-inclusion-graph licenses bans sources
 cargo deny --manifest-path consumer/Cargo.toml check --hide-inclusion-graph licenses bans sources
