@@ -6,7 +6,8 @@ cd "$(dirname "$0")/.."
 
 seconds="${1:-60}"
 targets=("${@:2}")
-[ "$seconds" -gt 0 ] # libFuzzer takes 0 for ever
+# libFuzzer takes 0 for no end.
+[ "$seconds" -gt 0 ] || { echo "fuzz: name a number of seconds above 0" >&2; exit 1; }
 
 # libFuzzer is built from its source.
 if ! command -v c++ >/dev/null; then
