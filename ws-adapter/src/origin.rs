@@ -175,6 +175,15 @@ mod tests {
     }
 
     #[test]
+    fn any_origin_is_every_one_and_none_at_all() {
+        let mut any = list(&["https://app.example"]).unwrap();
+        any.allow_any();
+        for headers in [&[("origin", "https://evil.example")][..], &[("origin", "null")], &[("origin", "")], &[]] {
+            assert_eq!(judge(&any, headers), Allowed, "{headers:?}");
+        }
+    }
+
+    #[test]
     fn public_origin_is_exact_and_stands_beside_a_list_in_either_order() {
         let mut public = OriginPolicy::default();
         public.set_public("https://app.example").unwrap();

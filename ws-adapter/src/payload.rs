@@ -183,7 +183,9 @@ mod tests {
 
     #[test]
     fn other_types_are_left_alone() {
-        assert_eq!(format("text/plain"), None);
+        for other in ["text/plain", "text/x+json", "application/xml", "application/json+x"] {
+            assert_eq!(format(other), None, "{other}");
+        }
         assert_eq!(format("multipart/form-data; boundary=x"), None);
         assert_eq!(Format::of(&HeaderMap::new()), None);
     }

@@ -1,5 +1,3 @@
-use std::fmt;
-
 use auth_core::Needs;
 use http::{
     HeaderMap, HeaderValue, Uri,
@@ -15,12 +13,6 @@ struct Stripped {
     query: Option<String>,
     protocols: Vec<HeaderValue>,
     needs: Needs,
-}
-
-impl fmt::Debug for Stripped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Stripped(<redacted>)")
-    }
 }
 
 /// Puts back what a layer further out has taken away. Gives what that layer needs to have taken away again.
@@ -173,5 +165,15 @@ mod tests {
         assert_eq!(parts.uri, "/inner?token=x&a=1");
         assert_eq!(protocols(&parts), ["auth.v1, auth.bearer.abc"]);
         assert_eq!(needs.query_names(), ["token"]);
+    }
+    #[test]
+    fn nothing_is_put_back_where_nothing_could_be_taken_out() {
+        for (uri, lines, needs) in [("/ws?a=1", &["b,a"][..], Needs::default()), ("/ws", &[], needs())] {
+            let mut parts = parts(uri, lines);
+            strip(&mut parts, &needs, None);
+            parts.uri = "/inner?a=2".parse().unwrap();
+            assert!(restore(&mut parts).is_none(), "{uri}");
+            assert_eq!((parts.uri.to_string().as_str(), protocols(&parts)), ("/inner?a=2", lines.to_vec()));
+        }
     }
 }

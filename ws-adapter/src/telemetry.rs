@@ -87,3 +87,20 @@ mod sockets {
         metrics::counter!("auth_refreshes_total", "code" => code).increment(1);
     }
 }
+
+#[cfg(all(test, feature = "metrics"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn label_names_the_transport() {
+        for (transport, label) in [
+            (Transport::Http, "http"),
+            (Transport::WebSocket, "websocket"),
+            (Transport::SocketIo, "socketio"),
+            (Transport::InBand, "in_band"),
+        ] {
+            assert_eq!(name(transport), label);
+        }
+    }
+}

@@ -114,6 +114,7 @@ mod tests {
         assert!(watch.has_jumped(system + secs(3610), instant + secs(10)), "set forward, or asleep");
         assert!(!watch.has_jumped(system + secs(3615), instant + secs(15)));
         assert!(watch.has_jumped(system + secs(20), instant + secs(20)), "set back");
+        assert!(!watch.has_jumped(system + secs(25) + JUMP, instant + secs(25)), "off by what is no jump yet");
     }
 
     #[tokio::test(start_paused = true)]

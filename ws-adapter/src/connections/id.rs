@@ -61,4 +61,20 @@ mod tests {
         assert_eq!(one.as_str().len(), 24);
         assert!(one.as_str().bytes().all(|b| b.is_ascii_hexdigit()));
     }
+
+    #[test]
+    fn debug_shows_the_name() {
+        assert_eq!(
+            format!("{:?}", ConnectionId(*b"00112233445566778899aabb")),
+            "ConnectionId(00112233445566778899aabb)"
+        );
+    }
+
+    #[cfg(feature = "axum")]
+    #[test]
+    fn fraction_is_nought_or_more_and_less_than_one() {
+        assert_eq!(ConnectionId(*b"000000000000000000000000").fraction(), 0.0);
+        assert_eq!(ConnectionId(*b"800000000000000000000000").fraction(), 0.5);
+        assert!(ConnectionId(*b"ffffffffffffffffffffffff").fraction() < 1.0);
+    }
 }

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each of them uses a part")]
 
 use std::{
+    any::type_name,
+    fmt::Debug,
     io::Write,
     sync::{Arc, Mutex},
     time::Duration,
@@ -46,4 +48,11 @@ pub(crate) async fn eventually(holds: impl Fn() -> bool) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("it never came true");
+}
+
+/// `Debug` shows something, and nothing of `secret`.
+pub(crate) fn assert_debug_is_clean<T: Debug>(value: &T, secret: &str) {
+    let (what, text) = (type_name::<T>(), format!("{value:?}"));
+    assert!(!text.is_empty(), "{what} shows nothing");
+    assert!(!text.contains(secret), "{what} leaks: {text}");
 }

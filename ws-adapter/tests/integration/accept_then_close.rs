@@ -60,6 +60,13 @@ async fn everybody_else_gets_the_http_answer() {
 }
 
 #[tokio::test]
+async fn page_gets_the_http_answer_too_where_nothing_else_is_asked_for() {
+    let server = Server::start(app(layer(jwt_or_basic()))).await;
+    let own = format!("http://{}", server.addr);
+    assert!(server.refused(&[("origin", &own)]).await.is(401, "missing_credentials"));
+}
+
+#[tokio::test]
 async fn good_credential_opens_the_socket_as_ever() {
     let server = server().await;
     let own = format!("http://{}", server.addr);

@@ -161,9 +161,36 @@ async fn open_sockets_are_looked_up_until_the_store_answers() {
     while feed.asked() == asked {
         tokio::task::yield_now().await;
     }
-    assert!(ann.echoes("nobody can say").await);
+    for _ in 0..20 {
+        assert!(ann.echoes("nobody can say").await);
+    }
+    assert!(feed.asked() - asked < 10, "a store in trouble is not pressed");
     feed.is_away(false);
     assert_eq!(ann.closed().await, revoked());
+}
+
+#[tokio::test]
+async fn news_missed_during_a_look_leave_it_alone_and_ask_for_one_more() {
+    let connections = Connections::new();
+    let (server, feed) = serve(&connections).await;
+    let mut ann = open(&server, "ann", "one").await;
+    let asked = feed.asked();
+    feed.holds_answers(true);
+    feed.miss();
+    while feed.asked() == asked {
+        tokio::task::yield_now().await;
+    }
+    // Its answer is on the way, and does not know of this.
+    feed.revoke_silently(Revocation::credential("", "one"));
+    for _ in 0..3 {
+        feed.miss();
+        feed.is_heard().await;
+        assert!(ann.echoes("looked up").await);
+    }
+    assert_eq!(feed.asked() - asked, 1, "the look goes on");
+    feed.holds_answers(false);
+    assert_eq!(ann.closed().await, revoked());
+    assert_eq!(feed.asked() - asked, 2);
 }
 
 #[tokio::test]
@@ -263,6 +290,18 @@ async fn socket_behind_two_layers_of_one_registry_counts_once() {
     drop(client);
     until_count(&connections, 0).await;
     assert_eq!(connections.entries(), [0, 0, 0]);
+}
+
+#[tokio::test]
+async fn socket_behind_two_layers_of_two_registries_counts_in_each() {
+    struct Outer;
+    let (outer, inner) = (Connections::new(), Connections::new());
+    let around = layer(identified().map_user(|_| Outer)).connections(&outer);
+    let server = Server::start(app(layer(identified()).connections(&inner)).layer(around)).await;
+    assert!(server.open(&bearer_of("ann")).await.echoes("open").await);
+    for connections in [outer, inner] {
+        assert_eq!((connections.count(), connections.count_of(&principal("ann"))), (1, 1));
+    }
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use std::sync::{
 use auth_core::{
     BoxError, Evidence, Revocation, RevocationCheck, RevocationFeed, RevocationListener, RevocationNews, async_trait,
 };
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 #[derive(Clone)]
 pub(crate) struct Feed(Arc<Inner>);
@@ -20,6 +20,7 @@ struct Inner {
     is_away: AtomicBool,
     hangs: AtomicBool,
     panics: AtomicBool,
+    holds_answers: watch::Sender<bool>,
     asked: AtomicUsize,
 }
 
@@ -32,6 +33,7 @@ impl Feed {
             is_away: false.into(),
             hangs: false.into(),
             panics: false.into(),
+            holds_answers: watch::Sender::new(false),
             asked: 0.into(),
         }))
     }
@@ -63,6 +65,11 @@ impl Feed {
         self.0.panics.store(panics, Ordering::SeqCst);
     }
 
+    /// Lets nothing that it answers arrive, for as long as this is so.
+    pub(crate) fn holds_answers(&self, holds: bool) {
+        self.0.holds_answers.send_replace(holds);
+    }
+
     /// How often it was asked.
     pub(crate) fn asked(&self) -> usize {
         self.0.asked.load(Ordering::SeqCst)
@@ -71,6 +78,13 @@ impl Feed {
     /// Waits until somebody listens.
     pub(crate) async fn is_followed(&self) {
         while self.0.news.receiver_count() == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Waits until whoever listens has all the news.
+    pub(crate) async fn is_heard(&self) {
+        while !self.0.news.is_empty() {
             tokio::task::yield_now().await;
         }
     }
@@ -89,7 +103,9 @@ impl RevocationCheck for Feed {
         if self.0.is_away.load(Ordering::SeqCst) {
             return Err("the store is away".into());
         }
-        Ok(self.0.revoked.lock().unwrap().iter().any(|revocation| revocation.covers(evidence)))
+        let is_revoked = self.0.revoked.lock().unwrap().iter().any(|revocation| revocation.covers(evidence));
+        let _ = self.0.holds_answers.subscribe().wait_for(|holds| !holds).await;
+        Ok(is_revoked)
     }
 }
 

@@ -176,6 +176,19 @@ async fn allow_list_replaces_the_own_origin() {
 }
 
 #[tokio::test]
+async fn any_page_opens_a_socket_with_a_cookie_where_that_danger_is_asked_for() {
+    let server = Server::start(app(layer(jwt_or_basic()).dangerous_allow_any_origin())).await;
+    let cookie = format!("jwt={}", token("ann", 60));
+    for origin in ["https://evil.example", "null"] {
+        let (mut client, _) = server.connect("/ws", &[("cookie", &cookie), ("origin", origin)]).await.unwrap();
+        assert!(client.echoes("hello").await, "{origin}");
+    }
+    assert!(server.connect("/ws", &[("cookie", &cookie)]).await.is_ok(), "no origin at all");
+    let nobody = [("origin", "https://evil.example")];
+    assert!(server.refused(&nobody).await.is(401, "missing_credentials"), "the chain is asked as ever");
+}
+
+#[tokio::test]
 async fn plain_request_is_not_asked_for_its_origin() {
     let headers = [("origin", "https://evil.example"), ("authorization", &*bearer_of("ann"))];
     assert_eq!(server().await.get("/me", &headers).await.status, 200);

@@ -2,13 +2,14 @@
 
 use std::{convert::Infallible, task::Poll};
 
-use auth_core::{Authenticated, Chain, Challenge, extract::cookie};
+use auth_core::{Authenticated, Chain, Challenge, Refusal, extract::cookie};
 use axum::{Router, body::Body, middleware, routing::get};
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, request::Parts};
+use http_body::Body as _;
 use http_body_util::{BodyExt as _, Full};
 use tower::{Layer as _, ServiceBuilder, ServiceExt as _, service_fn};
-use ws_adapter::AuthLayer;
+use ws_adapter::{AuthLayer, require_scope};
 
 use crate::support::*;
 
@@ -157,6 +158,40 @@ async fn service_that_was_ready_is_the_one_that_is_called() {
     let (_, send) = handle.next_request().await.unwrap();
     send.send_response(Response::new(Body::empty()));
     assert_eq!(response.await.unwrap().unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn requirement_is_ready_when_the_service_behind_it_is() {
+    let requirement = require_scope::<User>("chat:write");
+    let (mut service, mut handle) = tower_test::mock::spawn_layer::<Request<Body>, Response<Body>, _>(requirement);
+    handle.allow(0);
+    assert!(service.poll_ready().is_pending());
+    handle.allow(1);
+    assert!(matches!(service.poll_ready(), Poll::Ready(Ok(()))));
+}
+
+#[tokio::test]
+async fn body_of_an_answer_tells_its_end_and_length_before_it_is_read() {
+    let echo =
+        service_fn(async |request: Request<Full<Bytes>>| Ok::<_, Infallible>(Response::new(request.into_body())));
+    let service = |refused: &'static str| {
+        layer(jwt_or_basic()).on_reject(move |_: &Refusal, _: &Parts| Response::new(refused)).layer(echo)
+    };
+    for (authorization, body, refused) in [
+        (bearer_of("ann"), "ann", ""),
+        (bearer_of("ann"), "", "no"),
+        ("Bearer x".into(), "", "no"),
+        (String::new(), "ann", ""),
+    ] {
+        let expected = if authorization == bearer_of("ann") { body } else { refused };
+        let request = Request::get("/").header("authorization", authorization).body(Full::from(body)).unwrap();
+        let body = service(refused).oneshot(request).await.unwrap().into_body();
+        assert_eq!(
+            (body.is_end_stream(), body.size_hint().exact()),
+            (expected.is_empty(), Some(expected.len() as u64))
+        );
+        assert_eq!(body.collect().await.unwrap().to_bytes(), expected);
+    }
 }
 
 #[test]

@@ -101,6 +101,12 @@ async fn chunked_body_is_bounded_too() {
 }
 
 #[tokio::test]
+async fn body_that_cannot_be_read_answers_400() {
+    let server = server(in_body()).await;
+    assert_eq!(raw(&server, "transfer-encoding: chunked", b"no length\r\n").await, "HTTP/1.1 400");
+}
+
+#[tokio::test]
 async fn body_that_does_not_come_answers_408() {
     let server = server(in_body().payload_timeout(Duration::from_millis(50))).await;
     assert_eq!(raw(&server, "content-length: 10", b"{").await, "HTTP/1.1 408");

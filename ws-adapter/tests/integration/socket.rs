@@ -196,11 +196,11 @@ async fn nothing_is_handed_on_after_expiry() {
 }
 
 #[tokio::test]
-async fn socket_behind_two_layers_ends_with_the_first_credential_that_ends_and_with_either_shutdown() {
-    let (clock, outer_shutdown, inner_shutdown) = (clock(), Shutdown::new(), Shutdown::new());
-    let outer = AuthLayer::new(jwt_or_basic()).timer(clock.clone()).shutdown(&outer_shutdown);
+async fn socket_behind_two_layers_ends_with_the_first_credential_that_ends() {
+    let clock = clock();
+    let outer = AuthLayer::new(jwt_or_basic()).timer(clock.clone());
     let from_header = auth_core::Chain::new().or(jwt_from(auth_core::extract::header("x-token")));
-    let inner = AuthLayer::new(from_header).timer(clock.clone()).shutdown(&inner_shutdown);
+    let inner = AuthLayer::new(from_header).timer(clock.clone());
     let server = Server::start(app(inner).layer(outer)).await;
     let open = async |outer_secs, inner_secs| {
         let (outer, inner) = (format!("Bearer {}", token("ann", outer_secs)), token("ann", inner_secs));
@@ -211,11 +211,32 @@ async fn socket_behind_two_layers_ends_with_the_first_credential_that_ends_and_w
     assert_eq!(outer_ends.closed().await, expired());
     assert_eq!(inner_ends.closed().await, expired());
     assert!(stays.echoes("still good").await);
-    outer_shutdown.begin();
-    assert_eq!(stays.closed().await, Some((1012, "restarting".into())));
-    let mut by_inner = open(600, 600).await;
-    assert_eq!(by_inner.closed().await, Some((1012, "restarting".into())));
-    inner_shutdown.begin();
+}
+
+/// A socket behind two layers, each with one of these.
+async fn behind(outer: &Shutdown, inner: &Shutdown) -> (Server, Client) {
+    let inner = app(layer(jwt_or_basic()).shutdown(inner));
+    let server = Server::start(inner.layer(layer(jwt_or_basic()).shutdown(outer))).await;
+    let mut client = server.open(&bearer_of("ann")).await;
+    assert!(client.echoes("open").await);
+    (server, client)
+}
+
+#[tokio::test]
+async fn socket_behind_two_layers_ends_with_either_shutdown() {
+    for begins in [0, 1] {
+        let shutdowns = [Shutdown::new(), Shutdown::new()];
+        let (_server, mut client) = behind(&shutdowns[0], &shutdowns[1]).await;
+        shutdowns[begins].begin();
+        assert_eq!(client.closed().await, Some((1012, "restarting".into())));
+    }
+}
+
+#[tokio::test]
+async fn socket_behind_two_layers_of_one_shutdown_counts_once() {
+    let shutdown = Shutdown::new();
+    let _open = behind(&shutdown, &shutdown).await;
+    assert_eq!(shutdown.open_sockets(), 1);
 }
 
 #[tokio::test]

@@ -9,6 +9,8 @@
     reason = "a test that cannot go on fails"
 )]
 
+use std::convert::Infallible;
+
 use auth_core::{
     Chain,
     extract::{Extractor as _, bearer, cookie, header, payload_field, query, subprotocol},
@@ -17,11 +19,16 @@ use axum::{
     Router,
     extract::{OriginalUri, Request},
     middleware::{self, Next},
+    response::Response,
     routing::any,
 };
 use reqwest::Method;
+use tower::{Layer as _, Service as _, service_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
-use ws_adapter::AuthLayer;
+use ws_adapter::{
+    AuthLayer, ClientAddress, Close, CloseCodes, Connections, DefaultOnReject, Overflow, ProtectedResource, Shutdown,
+    require_scope,
+};
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -29,11 +36,11 @@ mod common;
 #[allow(dead_code, reason = "shared with the other tests, which use all of it")]
 mod support;
 
-use common::Log;
+use common::{Log, assert_debug_is_clean};
 use support::*;
 
 /// What careless layers and handlers do: log the request as they see it.
-async fn careless(original: OriginalUri, request: Request, next: Next) -> axum::response::Response {
+async fn careless(original: OriginalUri, request: Request, next: Next) -> Response {
     tracing::info!(?request, ?original, "careless");
     next.run(request).await
 }
@@ -146,6 +153,39 @@ async fn marker_secret_is_in_no_log_line_and_no_answer() {
         assert!(!log.contains(&mark), "{mark} is in the log");
         assert!(!answers.contains(&mark), "{mark} is in an answer");
     }
+}
+
+#[tokio::test]
+async fn debug_of_public_types_shows_something_and_no_secret() {
+    fn clean<T: std::fmt::Debug>(value: &T) {
+        assert_debug_is_clean(value, "MARKER");
+    }
+    let layer = layer(Chain::new().or(jwt_from(everywhere())));
+    let requirement = require_scope::<User>("chat:write");
+    clean(&layer);
+    clean(&requirement);
+    let inner = service_fn(async |request: Request| Ok::<_, Infallible>(Response::new(request.into_body())));
+    let (mut auth, mut require) = (layer.layer(inner), requirement.layer(inner));
+    clean(&auth);
+    clean(&require);
+    let request = || {
+        let request = Request::get("/?token=MARKER").header("authorization", "Bearer MARKER");
+        request.body(axum::body::Body::from("MARKER")).unwrap()
+    };
+    let (authenticated, required) = (auth.call(request()), require.call(request()));
+    clean(&authenticated);
+    clean(&required);
+    clean(&authenticated.await.unwrap());
+    clean(&required.await.unwrap());
+
+    clean(&Connections::new());
+    clean(&Overflow::CloseOldest);
+    clean(&ClientAddress::peer());
+    clean(&Close::REVOKED);
+    clean(&CloseCodes::Iana);
+    clean(&Shutdown::new());
+    clean(&DefaultOnReject::default());
+    clean(&ProtectedResource::new("https://api.example").unwrap());
 }
 
 fn everywhere() -> auth_core::extract::AnyOf {
