@@ -120,8 +120,6 @@ impl Index {
             }
             if members.is_empty() {
                 self.by_key.remove(&key);
-            } else if members.capacity() > 64 && members.len() < members.capacity() / 4 {
-                members.shrink_to_fit();
             }
         }
     }

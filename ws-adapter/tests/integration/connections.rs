@@ -243,6 +243,21 @@ async fn nobody_is_superseded_by_a_handshake_that_opens_no_socket() {
 }
 
 #[tokio::test]
+async fn nobody_is_superseded_for_a_handshake_that_is_not_answered_yet() {
+    let connections = Connections::new().per_user(2, Overflow::CloseOldest);
+    let slow = any(async |_held: axum::extract::Request| std::future::pending::<()>().await);
+    let routes = Router::new().route("/ws", any(echo)).route("/slow", slow);
+    let server = Server::start(routes.layer(layer(identified()).connections(&connections))).await;
+    let mut one = open(&server, "ann", "1").await;
+    let handshake = reqwest::Client::new().get(server.url("/slow")).header("authorization", bearer_of("ann"));
+    tokio::spawn(handshake.header("upgrade", "websocket").header("connection", "upgrade").send());
+    until_count(&connections, 2).await;
+    let mut two = open(&server, "ann", "2").await;
+    assert!(one.echoes("still here").await && two.echoes("open too").await);
+    assert_eq!(connections.count(), 3);
+}
+
+#[tokio::test]
 async fn too_many_is_a_close_where_refusals_are_shown_to_pages() {
     let connections = Connections::new().per_user(0, Overflow::RejectNew);
     let layer = layer(identified()).connections(&connections).accept_then_close();
