@@ -20,8 +20,6 @@ command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
 # take half of the time.
 fuzz() { cargo fuzz "$1" --dev --sanitizer none "${@:2}"; }
 
-# What a build for the tests has made for the compiler itself is good here too.
-export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}"
 log="$(mktemp)"
 trap 'rm -f "$log"' EXIT
 
