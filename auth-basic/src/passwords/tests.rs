@@ -301,5 +301,5 @@ async fn nothing_that_is_printed_holds_password_or_hash() {
     let passwords = cheap();
     let error = passwords.verify(Some("marker-hash"), &password("marker-password")).await.unwrap_err();
     let printed = format!("{passwords:?} {error:?} {error}");
-    assert!(!printed.contains("marker"), "{printed}");
+    assert!(printed.starts_with("Argon2Passwords {") && !printed.contains("marker"), "{printed}");
 }

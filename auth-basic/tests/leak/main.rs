@@ -92,6 +92,8 @@ async fn no_answer_debug_or_log_line_holds_what_the_client_sent() {
         }
     }
     assert!(!format!("{chain:?}").contains("marker"));
+    let strategy = format!("{:?}", Basic::new("demo").verify(decide));
+    assert!(strategy.starts_with("BasicStrategy {"), "{strategy}");
 
     drop(guard);
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();

@@ -210,6 +210,15 @@ async fn identified_writes_the_identity_of_the_user_into_the_evidence() {
 }
 
 #[tokio::test]
+async fn what_was_set_before_a_strategy_was_added_holds_for_it_too() {
+    let revoked = Chain::new().or(jwt(Say::Absent)).revocation(Revoked("id-1")).or(full());
+    assert_eq!(answer(&refusal(&revoked).await), (401, "revoked"));
+    let account = |strategy| Chain::new().or(strategy).map_user(Account);
+    let user = ask(&account(jwt(Say::Absent)).identified().or(account(full()))).await.unwrap();
+    assert_eq!(user.evidence().principal(), Some(&PrincipalId::new("accounts", "jwt")));
+}
+
+#[tokio::test]
 async fn revoked_credential_is_401_with_a_code_of_its_own() {
     let chain = Chain::new().or(full()).or(basic(Say::Absent)).revocation(Arc::new(Revoked("id-1")));
     let refusal = refusal(&chain).await;

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use auth_jwt::TrustedIssuer;
 use serde_json::json;
 
 use crate::support::*;
@@ -43,6 +44,7 @@ fn debug_shows_where_keys_come_from_and_none_of_them() {
         world.ask(&source, &Key::new(MARKER)).await;
         let shown = format!("{:?} {source:?} {:?}", world.builder(), source.status());
         assert!(shown.contains("/jwks") && !shown.contains(MARKER), "{shown}");
+        assert!(format!("{:?}", TrustedIssuer::new("https://id.example", source)).contains("https://id.example"));
         assert!(shown.contains("RemoteJwksBuilder {") && shown.contains("RemoteJwks {"), "{shown}");
     });
 }

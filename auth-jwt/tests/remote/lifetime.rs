@@ -101,7 +101,9 @@ fn set_past_its_lifetime_is_not_used_before_the_issuer_was_asked() {
         let next = Key::new("b");
         world.issuer.publish(&set(&[&next]));
         // As if the machine had slept: nothing has had time to refresh.
-        world.clock.advance(HOUR);
+        world.clock.advance(10 * MINUTE - MOMENT);
+        assert_eq!(world.ask_now(&source, &world.key), ACCEPTED);
+        world.clock.advance(MOMENT);
         assert_eq!(world.ask(&source, &world.key).await, INVALID);
         assert_eq!(world.ask_now(&source, &next), ACCEPTED);
     });
