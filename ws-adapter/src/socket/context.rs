@@ -1,5 +1,4 @@
 use std::{
-    fmt,
     pin::pin,
     sync::{Arc, OnceLock},
     time::SystemTime,
@@ -79,12 +78,6 @@ impl SocketContext {
         if !self.shutdowns.iter().any(|known| known.is_same(shutdown)) {
             self.shutdowns.push(shutdown.clone());
         }
-    }
-}
-
-impl fmt::Debug for SocketContext {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SocketContext").field("id", &self.id).finish_non_exhaustive()
     }
 }
 

@@ -132,6 +132,7 @@ mod tests {
     #[test]
     fn message_that_holds_no_credential_is_malformed() {
         let long = format!(r#"{{"type":"auth","scheme":"bearer","credentials":"{}"}}"#, "a".repeat(MAX_AUTH));
+        let padded = format!(r#"{{"type":"auth","scheme":"bearer","credentials":"a","p":"{}"}}"#, "p".repeat(MAX_AUTH));
         for text in [
             r#"{"type":"auth"}"#,
             r#"{"type":"auth","scheme":"bearer"}"#,
@@ -142,6 +143,7 @@ mod tests {
             r#"{"type":"auth","scheme":"bearer","credentials":"a","credentials":"b"}"#,
             r#"{"type":"auth","scheme":"bearer","credentials":"a\r\nb"}"#,
             &long,
+            &padded,
         ] {
             assert!(read(text).is_some_and(|read| read.is_err()), "{text}");
         }

@@ -397,7 +397,8 @@ impl<U> State<U> {
                 Poll::Pending => return,
             }
             if let Some(message) = self.queue.pop_front() {
-                self.unflushed |= socket.as_mut().start_send(message).is_ok();
+                // An error shows there too.
+                let _ = socket.as_mut().start_send(message);
             }
         }
         self.unflushed = socket.as_mut().poll_flush(cx).is_pending();

@@ -30,3 +30,4 @@ mod refresh;
 mod reject;
 mod routes;
 mod socket;
+mod sockets;

@@ -1,0 +1,340 @@
+//! Sockets at their edges: full buffers, ends, limits.
+
+use std::{
+    pin::pin,
+    sync::{Arc, Mutex},
+    task::Poll,
+    time::{Duration, Instant},
+};
+
+use auth_core::{Revocation, Secret};
+use axum::{
+    Router,
+    body::Body,
+    extract::{Path, ws::Message},
+    response::Response,
+    routing::any,
+};
+use futures_util::{FutureExt as _, SinkExt};
+use http::{Request, StatusCode, request::Parts};
+use tokio::{
+    sync::{Notify, mpsc},
+    task::yield_now,
+    time::timeout,
+};
+use tokio_tungstenite::tungstenite;
+use tower::{Layer as _, service_fn};
+use ws_adapter::{AuthSocket, AuthWebSocketUpgrade, Close, Connections, Shutdown};
+
+use crate::{
+    common::{assert_debug_is_clean, eventually},
+    feed::Feed,
+    support::*,
+};
+
+/// A server whose only route runs `handler` on sockets that nobody pings.
+async fn serve<F, Fut>(handler: F) -> Server
+where
+    F: Fn(AuthSocket<User>) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    let route = any(move |ws: AuthWebSocketUpgrade<User>| async move { ws.on_upgrade(handler) });
+    let layer = layer(identified()).without_ping();
+    Server::start(Router::new().route("/ws", route).layer(layer)).await
+}
+
+/// A socket of `ann` that speaks `auth.v1`.
+async fn open(server: &Server) -> Client {
+    server.connect("/ws", &[("sec-websocket-protocol", &protocols(&token("ann", 60)))]).await.unwrap().0
+}
+
+async fn nobody(server: &Server, path: &str) -> Client {
+    server.connect(path, &[]).await.unwrap().0
+}
+
+fn filler() -> Message {
+    Message::binary(vec![0; 60_000])
+}
+
+/// Sends until the peer, which reads nothing, leaves no room.
+async fn fill(socket: &mut AuthSocket<User>) {
+    while timeout(Duration::from_millis(50), socket.send(filler())).await.is_ok() {}
+}
+
+/// Lets the other tasks do all that they have to do.
+async fn others_run() {
+    for _ in 0..100 {
+        yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn answer_that_has_no_room_goes_out_although_a_sender_in_another_task_waits_too() {
+    let is_full = Arc::new(Notify::new());
+    let full = Arc::clone(&is_full);
+    let server = serve(move |mut socket| {
+        let full = Arc::clone(&full);
+        async move {
+            tokio::spawn(async move {
+                fill(&mut socket).await;
+                // The credential before it is not handed on; its answer finds no room.
+                assert_eq!(socket.recv().await, Some(Message::text("presented")));
+                others_run().await;
+                {
+                    let mut last = pin!(socket.send(Message::text("last")));
+                    assert!(last.as_mut().now_or_never().is_none());
+                    full.notify_one();
+                    last.await.unwrap();
+                }
+                socket.recv().await
+            });
+        }
+    })
+    .await;
+    let mut client = open(&server).await;
+    client.send(r#"{"type":"auth"}"#).await;
+    client.send("presented").await;
+    is_full.notified().await;
+    loop {
+        match client.next().await {
+            Some(tungstenite::Message::Text(text)) if text.contains("auth_error") => break,
+            Some(_) => {}
+            None => panic!("the socket ended"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn at_most_eight_answers_wait_for_a_peer_that_does_not_read() {
+    let is_full = Arc::new(Notify::new());
+    let full = Arc::clone(&is_full);
+    let server = serve(move |mut socket| {
+        let full = Arc::clone(&full);
+        async move {
+            tokio::spawn(async move {
+                fill(&mut socket).await;
+                while socket.recv().await == Some(Message::text("presented")) {
+                    others_run().await;
+                }
+                full.notify_one();
+                assert_eq!(socket.recv().await, Some(Message::text("end")));
+                socket.send(Message::text("end")).await.unwrap();
+            });
+        }
+    })
+    .await;
+    let mut client = open(&server).await;
+    for secs in 100..110 {
+        client.send(&presented(&token("ann", secs))).await;
+        client.send("presented").await;
+    }
+    client.send("all").await;
+    is_full.notified().await;
+    let mut answers = 0;
+    loop {
+        match client.next().await {
+            Some(tungstenite::Message::Text(text)) if text == "end" => break,
+            Some(tungstenite::Message::Text(text)) => {
+                assert!(text.contains("auth_ok"), "{text}");
+                answers += 1;
+                if answers == 1 {
+                    client.send("end").await;
+                }
+            }
+            Some(_) => {}
+            None => panic!("the socket ended"),
+        }
+    }
+    assert_eq!(answers, 8);
+}
+
+#[tokio::test]
+async fn sink_is_not_ready_while_its_peer_leaves_no_room() {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let server = serve(move |mut socket| {
+        let tell = tell.clone();
+        async move {
+            let ended = loop {
+                match timeout(Duration::from_millis(50), socket.feed(filler())).await {
+                    Ok(Ok(())) => {}
+                    ended => break ended.is_err(),
+                }
+            };
+            let _ = tell.send(ended);
+        }
+    })
+    .await;
+    let _silent = open(&server).await;
+    assert_eq!(told.recv().await, Some(true), "it fails instead");
+}
+
+#[tokio::test]
+async fn sink_that_is_closed_closes_the_socket() {
+    let server = serve(|mut socket| async move {
+        SinkExt::close(&mut socket).await.unwrap();
+        while socket.recv().await.is_some() {}
+    })
+    .await;
+    assert_eq!(open(&server).await.next().await, Some(tungstenite::Message::Close(None)));
+}
+
+#[tokio::test]
+async fn pong_that_answers_no_ping_of_ours_is_handed_on() {
+    let server = Server::start(app(layer(identified()))).await;
+    let mut client = open(&server).await;
+    let pong = tungstenite::Message::Pong("heartbeat".into());
+    client.0.send(pong.clone()).await.unwrap();
+    assert_eq!(client.next().await, Some(pong));
+}
+
+#[tokio::test]
+async fn credentials_that_come_while_one_is_looked_at_count_as_wrong() {
+    let server = serve(|socket| async move {
+        let stuck = Secret::new(token("stuck", 900));
+        let mut under_way = pin!(socket.refresh("bearer", &stuck));
+        assert!(under_way.as_mut().now_or_never().is_none());
+        for _ in 0..3 {
+            assert_eq!(socket.refresh("bearer", &stuck).await.unwrap_err().code(), "in_progress");
+        }
+        let _ = under_way.await;
+    })
+    .await;
+    assert_eq!(open(&server).await.closed().await, close(4401, "invalid_credentials"));
+}
+
+#[tokio::test]
+async fn socket_that_has_ended_looks_at_no_credential() {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let shutdown = Shutdown::new();
+    let route = any(move |ws: AuthWebSocketUpgrade<User>| async move {
+        ws.on_upgrade(move |mut socket| async move {
+            tokio::spawn(async move {
+                while socket.recv().await.is_some() {}
+                let error = socket.refresh("bearer", &Secret::new("a.b.c")).await.unwrap_err();
+                let _ = tell.send(error.to_string());
+            });
+        })
+    });
+    let layer = layer(identified()).shutdown(&shutdown);
+    let server = Server::start(Router::new().route("/ws", route).layer(layer)).await;
+    let _client = open(&server).await;
+    shutdown.begin();
+    assert_eq!(told.recv().await.unwrap(), "the credential was not taken: ended");
+}
+
+#[tokio::test]
+async fn socket_whose_request_is_kept_counts_no_more_once_its_handler_is_done() {
+    let (connections, kept, ends) = (Connections::new(), Arc::new(Mutex::new(None)), Arc::new(Notify::new()));
+    let (place, end) = (Arc::clone(&kept), Arc::clone(&ends));
+    let route = any(move |parts: Parts, ws: AuthWebSocketUpgrade<User>| async move {
+        *place.lock().unwrap() = Some(parts);
+        ws.on_upgrade(move |socket| async move {
+            socket.close(Close::NORMAL);
+            end.notified().await;
+        })
+    });
+    let layer = layer(identified()).connections(&connections);
+    let server = Server::start(Router::new().route("/ws", route).layer(layer)).await;
+    assert_eq!(open(&server).await.closed().await, close(1000, ""));
+    assert_eq!(connections.count(), 1, "the handler goes on, and may be told to end");
+    ends.notify_one();
+    eventually(|| connections.count() == 0).await;
+    assert!(kept.lock().unwrap().is_some());
+}
+
+#[tokio::test]
+async fn peer_that_answers_the_close_is_let_go_at_once() {
+    let mut fastest = Duration::MAX;
+    // The machine may be busy, but not each time.
+    for _ in 0..3 {
+        let shutdown = Shutdown::new();
+        let server = Server::start(app(layer(identified()).shutdown(&shutdown))).await;
+        let mut client = open(&server).await;
+        assert!(client.echoes("open").await);
+        let begun = Instant::now();
+        shutdown.begin();
+        assert_eq!(client.closed().await, close(1012, "restarting"));
+        while client.next().await.is_some() {}
+        shutdown.drained().await;
+        fastest = fastest.min(begun.elapsed());
+    }
+    assert!(fastest < Duration::from_millis(400), "{fastest:?}");
+}
+
+#[tokio::test]
+async fn first_message_of_16_kib_passes_and_of_one_byte_more_closes_with_1009() {
+    let layer = layer(identified()).first_message().max_message_size(1024 * 1024);
+    let server = Server::start(Router::new().route("/ws", any(echo)).layer(layer)).await;
+    let of_length = |len: usize| {
+        let start = presented(&token("ann", 60));
+        let start = start.strip_suffix('}').unwrap();
+        format!(r#"{start},"p":"{}"}}"#, "p".repeat(len - start.len() - r#","p":""}"#.len()))
+    };
+    let mut client = nobody(&server, "/ws").await;
+    client.send(&of_length(16 * 1024)).await;
+    assert_eq!(client.json().await["type"], "auth_ok");
+    let mut client = nobody(&server, "/ws").await;
+    client.send(&of_length(16 * 1024 + 1)).await;
+    assert_eq!(client.closed().await, close(1009, "too_big"));
+}
+
+#[tokio::test]
+async fn answer_of_a_route_that_opens_no_socket_says_how_it_is_closed() {
+    let answer = |Path(status): Path<u16>| async move { StatusCode::from_u16(status).unwrap() };
+    let layer = layer(identified()).first_message();
+    let server = Server::start(Router::new().route("/{status}", any(answer)).layer(layer)).await;
+    for (path, code, reason) in [
+        ("/200", 4403, "forbidden"),
+        ("/404", 4403, "forbidden"),
+        ("/500", 1011, "internal_error"),
+        ("/502", 1011, "internal_error"),
+        ("/503", 1013, "unavailable"),
+    ] {
+        let mut client = nobody(&server, path).await;
+        assert_eq!(client.present(&token("ann", 60)).await["type"], "auth_ok");
+        assert_eq!(client.closed().await, close(code, reason), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn first_message_with_a_revoked_credential_closes_with_4403() {
+    let (feed, connections) = (Feed::new(), Connections::new());
+    connections.follow(feed.clone());
+    feed.revoke_silently(Revocation::credential("", "1"));
+    let layer = layer(identified()).connections(&connections).first_message();
+    let server = Server::start(Router::new().route("/ws", any(echo)).layer(layer)).await;
+    let mut client = nobody(&server, "/ws").await;
+    client.send(&presented(&token_with_id("ann", 60, "1"))).await;
+    assert_eq!(client.closed().await, close(4403, "revoked"));
+}
+
+#[tokio::test]
+async fn first_message_layer_is_ready_when_the_service_behind_it_is() {
+    let layer = layer(identified()).first_message();
+    let (mut service, mut handle) = tower_test::mock::spawn_layer::<Request<Body>, Response<Body>, _>(layer);
+    handle.allow(0);
+    assert!(service.poll_ready().is_pending());
+    handle.allow(1);
+    assert!(matches!(service.poll_ready(), Poll::Ready(Ok(()))));
+}
+
+#[tokio::test]
+async fn debug_of_sockets_shows_something_and_no_secret() {
+    let secret = token("ann", 60);
+    let layer = layer(identified()).first_message();
+    let inner = service_fn(async |request: Request<Body>| Ok::<_, StatusCode>(Response::new(request.into_body())));
+    assert_debug_is_clean(&layer, &secret);
+    assert_debug_is_clean(&layer.layer(inner), &secret);
+
+    let marker = secret.clone();
+    let route = any(move |ws: AuthWebSocketUpgrade<User>| async move {
+        assert_debug_is_clean(&ws, &marker);
+        ws.on_upgrade(move |mut socket| async move {
+            assert_debug_is_clean(&socket, &marker);
+            socket.send(Message::text("clean")).await.unwrap();
+        })
+    });
+    let server = Server::start(Router::new().route("/ws", route).layer(layer)).await;
+    let mut client = server.open(&format!("Bearer {secret}")).await;
+    assert_eq!(client.next().await, Some(tungstenite::Message::text("clean")));
+}
