@@ -1,5 +1,4 @@
 use std::{
-    fmt,
     future::{Future, poll_fn},
     io,
     pin::Pin,
@@ -124,24 +123,6 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Connection<I> {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.poll_out(cx, AsyncWrite::poll_shutdown)
     }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_out(cx, |io, cx| io.poll_write_vectored(cx, bufs))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
-}
-
-impl<I> fmt::Debug for Connection<I> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection").finish_non_exhaustive()
-    }
 }
 
 /// Waits for the first byte that a client sends; `None` if it is gone.
@@ -152,14 +133,12 @@ pub(super) async fn first_byte<I: AsyncRead + Unpin>(io: &mut I) -> Option<u8> {
     buf.filled().first().copied()
 }
 
-/// A close frame as a client sends it (RFC 6455, 5.5.1): masked, here with zeros. A reason is at most 123 bytes long.
+/// A close frame as a client sends it (RFC 6455, 5.5.1): masked, here with zeros.
 fn client_close(close: &Close) -> Vec<u8> {
-    let reason = close.reason().as_bytes();
-    let len = u8::try_from(reason.len() + 2).unwrap_or(2).min(125);
-    let mut frame = vec![0x88, 0x80 | len, 0, 0, 0, 0];
-    frame.extend(close.code().to_be_bytes());
-    frame.extend(reason.iter().take(usize::from(len) - 2));
-    frame
+    let payload: Vec<u8> = close.code().to_be_bytes().into_iter().chain(close.reason().bytes()).collect();
+    // OK because no reason is longer than what fits.
+    let len = u8::try_from(payload.len()).unwrap_or_default();
+    [&[0x88, 0x80 | len, 0, 0, 0, 0], payload.as_slice()].concat()
 }
 
 #[cfg(test)]
@@ -227,6 +206,7 @@ mod tests {
         let (server, mut client) = tokio::io::duplex(64);
         let (mut connection, gone) = Connection::new(server, Some(b'h'), watch, Duration::from_secs(1));
         client.write_all(b"i").await.unwrap();
+        assert_eq!(connection.read(&mut []).await.unwrap(), 0, "no room takes nothing away");
         let mut read = [0; 2];
         connection.read_exact(&mut read).await.unwrap();
         assert_eq!(&read, b"hi");
@@ -239,5 +219,20 @@ mod tests {
         assert_eq!(frame, [b"\x88\x8f\0\0\0\0\x11\x31", "token_expired".as_bytes()].concat());
         drop(connection);
         assert!(gone.await.is_err());
+    }
+
+    #[test]
+    fn longest_reason_fits_into_the_frame_of_a_close() {
+        let frame = client_close(&Close::new(4000, "x".repeat(200)));
+        assert_eq!(frame, [b"\x88\xfd\0\0\0\0\x0f\xa0", [b'x'; 123].as_slice()].concat());
+    }
+
+    #[tokio::test]
+    async fn end_of_what_is_written_is_seen_by_the_client() {
+        let (_cut, watch) = watch::channel(None);
+        let (server, mut client) = tokio::io::duplex(64);
+        let (mut connection, _gone) = Connection::new(server, None, watch, Duration::from_secs(1));
+        connection.shutdown().await.unwrap();
+        assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
     }
 }

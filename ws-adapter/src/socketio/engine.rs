@@ -381,3 +381,17 @@ fn soften(status: &mut StatusCode) {
         *status = StatusCode::BAD_REQUEST;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fault_of_the_engine_is_shown_as_the_clients() {
+        for (answered, shown) in [(500, 400), (503, 400), (400, 400), (413, 413), (200, 200)] {
+            let mut status = StatusCode::from_u16(answered).unwrap();
+            soften(&mut status);
+            assert_eq!(status, shown, "{answered}");
+        }
+    }
+}

@@ -2,12 +2,18 @@
 
 use std::time::Duration;
 
-use socketioxide::TransportType;
+use socketioxide::{TransportType, extract::SocketRef};
+use tokio::sync::mpsc;
+use tower::{Layer as _, Service as _};
 use tracing_subscriber::{Layer as _, filter::Targets, layer::SubscriberExt as _};
+use ws_adapter::{
+    AuthLayer,
+    socketio::{SocketIoAuth, SocketUser},
+};
 
 use crate::{
     client::{Polling, Socket},
-    common::{Log, eventually},
+    common::{Log, assert_debug_is_clean, eventually},
     support::*,
 };
 
@@ -91,4 +97,28 @@ async fn refusal_of_the_engine_is_no_error() {
     let log = log.text();
     assert!(!log.contains("ERROR"), "{log}");
     assert!(log.contains("DEBUG"), "{log}");
+}
+
+#[tokio::test]
+async fn debug_of_public_types_shows_something_and_no_secret() {
+    let secret = token("ann", 60);
+    let auth = SocketIoAuth::new(AuthLayer::new(jwt_or_basic()));
+    assert_debug_is_clean(&auth, &secret);
+    let (layer, io) = auth.build();
+    assert_debug_is_clean(&layer, &secret);
+    assert_debug_is_clean(&io, &secret);
+    let mut service = layer.layer(axum::Router::new());
+    assert_debug_is_clean(&service, &secret);
+    let request = http::Request::get("/socket.io/?EIO=4&transport=polling");
+    let request = request.header("authorization", format!("Bearer {secret}")).body(axum::body::Body::empty());
+    assert_debug_is_clean(&service.call(request.unwrap()), &secret);
+
+    let app = app().await;
+    let (tell, mut told) = mpsc::unbounded_channel();
+    app.io.ns("/shown", async move |_: SocketRef, user: SocketUser<User>| {
+        let _ = tell.send(user);
+    });
+    let mut socket = Socket::open(&app, &[("authorization", &format!("Bearer {secret}"))]).await.unwrap();
+    assert_eq!(socket.connect("/shown", "").await, Ok(()));
+    assert_debug_is_clean(&told.recv().await.unwrap(), &secret);
 }

@@ -1,5 +1,6 @@
 //! Several namespaces, with chains of their own.
 
+use auth_core::{Outcome, Redirect};
 use socketioxide::{extract::SocketRef, handler::ConnectHandler as _};
 
 use crate::{
@@ -97,4 +98,17 @@ async fn handler_that_asks_for_another_user_type_is_not_called() {
     assert_eq!(socket.connect("/", "").await, Ok(()));
     socket.echoes("hi", "admin: hi").await;
     assert_eq!(app.calls.count(), 2);
+}
+
+#[tokio::test]
+async fn chain_that_sends_its_clients_elsewhere_has_missing_credentials() {
+    let app = app().await;
+    let chain = jwt_or_basic().and_then(|_| Ok(Outcome::<User>::Redirect(Redirect::found("/consent")?)));
+    app.io.ns_with("/consent", chain, async |_: SocketRef| {});
+    for headers in [&[][..], &[("authorization", &*bearer_of("ann"))]] {
+        let mut socket = Socket::open(&app, headers).await.unwrap();
+        for auth in ["", &auth_of("ann")] {
+            assert_eq!(socket.connect("/consent", auth).await, Err("unauthorized:missing_credentials".into()));
+        }
+    }
 }
