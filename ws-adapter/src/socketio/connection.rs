@@ -227,12 +227,14 @@ mod tests {
         assert_eq!(frame, [b"\x88\xfd\0\0\0\0\x0f\xa0", [b'x'; 123].as_slice()].concat());
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn end_of_what_is_written_is_seen_by_the_client() {
         let (_cut, watch) = watch::channel(None);
         let (server, mut client) = tokio::io::duplex(64);
         let (mut connection, _gone) = Connection::new(server, None, watch, Duration::from_secs(1));
         connection.shutdown().await.unwrap();
-        assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
+        let mut byte = [0];
+        let read = time::timeout(Duration::from_secs(1), client.read(&mut byte)).await;
+        assert_eq!(read.expect("nothing came").unwrap(), 0);
     }
 }

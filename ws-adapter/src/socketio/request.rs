@@ -183,6 +183,34 @@ mod tests {
         for method in ["POST", "PUT", "OPTIONS", "HEAD"] {
             assert_eq!(polling(method, "EIO=4&transport=polling"), Err(400), "{method}");
         }
-        assert_eq!(ask("GET", "EIO=4&transport=polling", Transport::WebSocket), Err(400));
+        for (method, sid) in [("GET", String::new()), ("GET", format!("&sid={sid}")), ("POST", format!("&sid={sid}"))] {
+            let query = format!("EIO=4&transport=polling{sid}");
+            assert_eq!(ask(method, &query, Transport::WebSocket), Err(400), "{method} {query}");
+        }
+    }
+
+    #[test]
+    fn handshake_needs_one_version_that_is_13_and_one_key() {
+        const VERSION: &str = "sec-websocket-version";
+        const KEY: &str = "sec-websocket-key";
+        let ask = |http: Version, headers: &[(&str, &str)]| {
+            let request = Request::get("/socket.io/?EIO=4&transport=websocket").version(http);
+            let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+            let (parts, ()) = request.body(()).unwrap().into_parts();
+            Ask::of(&parts, Transport::WebSocket).map_err(|refusal| refusal.status().as_u16())
+        };
+        let complete = [(VERSION, "13"), (KEY, "key")];
+        assert_eq!(ask(Version::HTTP_11, &complete), Ok(Ask::OpenSocket));
+        assert_eq!(ask(Version::HTTP_10, &complete), Err(400));
+        assert_eq!(ask(Version::HTTP_2, &complete), Err(400));
+        for headers in [
+            &[(VERSION, "13")][..],
+            &[(KEY, "key")],
+            &[(VERSION, "12"), (KEY, "key")],
+            &[(VERSION, "13"), (VERSION, "13"), (KEY, "key")],
+            &[(VERSION, "13"), (KEY, "key"), (KEY, "key")],
+        ] {
+            assert_eq!(ask(Version::HTTP_11, headers), Err(400), "{headers:?}");
+        }
     }
 }

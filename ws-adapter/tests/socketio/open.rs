@@ -1,7 +1,10 @@
 //! What is decided before engine.io.
 
+use std::task::Poll;
+
 use auth_core::ManualClock;
-use axum::Router;
+use axum::{Router, body::Body};
+use http::{Request, Response};
 use reqwest::Method;
 use ws_adapter::{
     AuthLayer,
@@ -209,4 +212,14 @@ async fn what_is_no_request_of_a_client_is_a_400() {
         assert_eq!(answer.status, 400, "{method} {query}: {answer:?}");
     }
     assert_eq!(app.io.open(), 0);
+}
+
+#[test]
+fn service_is_ready_when_the_application_behind_it_is() {
+    let (layer, _io) = SocketIoAuth::new(AuthLayer::new(jwt_or_basic())).build();
+    let (mut service, mut handle) = tower_test::mock::spawn_layer::<Request<Body>, Response<Body>, _>(layer);
+    handle.allow(0);
+    assert!(service.poll_ready().is_pending());
+    handle.allow(1);
+    assert!(matches!(service.poll_ready(), Poll::Ready(Ok(()))));
 }

@@ -15,6 +15,7 @@ use socketioxide::{
     socket::{DisconnectReason, Socket as RawSocket},
 };
 use socketioxide_core::Value;
+use tokio::sync::mpsc;
 use ws_adapter::{
     Shutdown,
     socketio::{ConnectionId, SocketUser},
@@ -116,6 +117,26 @@ async fn user_of_a_transport_that_has_ended_is_given_to_no_message() {
 #[tokio::test]
 async fn user_whose_credential_has_ended_is_given_to_no_message() {
     sees_it_end(|app| app.clock.advance(Duration::from_secs(60))).await;
+}
+
+#[tokio::test]
+async fn whoever_asks_for_another_user_type_is_told_that_nobody_is_there() {
+    let app = app().await;
+    let (tell, mut told) = mpsc::unbounded_channel();
+    app.io.ns("/raw", async move |socket: SocketRef| {
+        let tell = tell.clone();
+        socket.on("why", async move |Raw(socket): Raw| {
+            let refused = SocketUser::<Admin>::from_connect_parts(&socket, &None);
+            let _ = tell.send(refused.err().map(|error| error.to_string()));
+        });
+        socket.emit("ready", "").unwrap();
+    });
+    let mut socket = Socket::open(&app, &[]).await.unwrap();
+    assert_eq!(socket.connect("/raw", &auth_for("ann", 60)).await, Ok(()));
+    assert_eq!(socket.packet().await, r#"42/raw,["ready",""]"#);
+    socket.send(r#"42/raw,["why"]"#).await;
+    let why = told.recv().await.unwrap();
+    assert_eq!(why.as_deref(), Some("nobody is authenticated as the user that the handler asks for"));
 }
 
 #[tokio::test]

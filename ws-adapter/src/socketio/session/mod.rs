@@ -4,7 +4,6 @@ mod renewal;
 mod tests;
 
 use std::{
-    fmt,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicUsize, Ordering},
@@ -359,12 +358,6 @@ pub(super) async fn ended(mut told: watch::Receiver<bool>) {
 /// What is left in the extensions of the opening request.
 #[derive(Clone)]
 pub(super) struct Handle(pub(super) Arc<Session>);
-
-impl fmt::Debug for Handle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Session").field(&self.0.id).finish()
-    }
-}
 
 /// By which the registry ends a session.
 struct ByRegistry(Weak<Session>);
