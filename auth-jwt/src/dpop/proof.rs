@@ -114,7 +114,8 @@ impl Proof {
             return Err("the proof is of another time");
         }
         // They are no part of a proof; whoever writes them means them.
-        if self.exp.is_some_and(|exp| now >= exp) || self.nbf.is_some_and(|nbf| nbf > now && distance(nbf) > window) {
+        let is_ahead = |time: SystemTime| time.duration_since(now).is_ok_and(|ahead| ahead > window);
+        if self.exp.is_some_and(|exp| now >= exp) || self.nbf.is_some_and(is_ahead) {
             return Err("the proof is past its end, or not valid yet");
         }
         self.iat.checked_add(window).ok_or("the proof is of another time")
