@@ -4,7 +4,7 @@ use std::{
     any::type_name,
     fmt::Debug,
     io,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Once},
 };
 
 use auth_core::{
@@ -42,6 +42,13 @@ impl<'a> MakeWriter<'a> for Log {
     fn make_writer(&'a self) -> Self {
         self.clone()
     }
+}
+
+/// Lets every event be seen, whoever comes by it first. A place in the code that learns that nobody listens, at the very
+/// moment when a test begins to, could remember it for longer.
+pub(crate) fn keep_events() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap());
 }
 
 /// Runs a future and gives what it logged at any level, spans with their fields included.

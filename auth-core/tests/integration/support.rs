@@ -15,6 +15,8 @@ use auth_core::{
 };
 use http::{HeaderMap, Request, header::WWW_AUTHENTICATE, request};
 
+use crate::leak::keep_events;
+
 pub(crate) const NOW_UNIX_SECS: u64 = 1_800_000_000;
 
 pub(crate) const BEARER: &str = r#"Bearer realm="api""#;
@@ -145,6 +147,7 @@ pub(crate) fn session(say: Say) -> Scripted {
 
 /// The head of a request; `headers` in order.
 pub(crate) fn head(uri: &str, headers: &[(&str, &[u8])]) -> request::Parts {
+    keep_events();
     let request = Request::builder().uri(uri);
     let request = headers.iter().fold(request, |request, &(name, value)| request.header(name, value));
     request.body(()).unwrap().into_parts().0

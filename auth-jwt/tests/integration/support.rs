@@ -13,6 +13,8 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::request::Parts;
 use serde_json::{Map, Value, json};
 
+use crate::log::keep_events;
+
 pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 pub(crate) const ISSUER: &str = "https://id.example";
 
@@ -101,6 +103,7 @@ pub(crate) async fn accept(claims: Value) -> Result<Option<Value>, Infallible> {
 
 /// The output of a future that does not wait.
 pub(crate) fn ready<F: Future>(future: F) -> F::Output {
+    keep_events();
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
         Poll::Pending => panic!("nothing here waits"),

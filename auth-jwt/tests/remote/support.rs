@@ -15,6 +15,8 @@ use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
+use crate::log::keep_events;
+
 pub(crate) use crate::issuer::{Issuer, Say, ok, reply};
 
 pub(crate) const ACCEPTED: &str = "accepted";
@@ -29,6 +31,7 @@ pub(crate) const MOMENT: Duration = Duration::from_millis(1);
 
 /// Runs a test on one thread, so that whatever can go on has gone on when the test does. A test that hangs fails.
 pub(crate) fn run(test: impl Future<Output = ()>) {
+    keep_events();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async { tokio::time::timeout(Duration::from_secs(120), test).await.unwrap() });
 }

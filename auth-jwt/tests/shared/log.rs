@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Once},
 };
 
 #[derive(Clone, Default)]
@@ -17,6 +17,13 @@ impl io::Write for Log {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Lets every event be seen, whoever comes by it first. A place in the code that learns that nobody listens, at the very
+/// moment when a test begins to, could remember it for longer.
+pub(crate) fn keep_events() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap());
 }
 
 /// What is logged meanwhile, at every level.

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Once},
     time::Duration,
 };
 
@@ -11,6 +11,13 @@ use auth_store::{MemoryStore, Revocations, Store, Subscription, Tickets};
 use tracing_subscriber::{filter::LevelFilter, fmt::MakeWriter, layer::SubscriberExt as _};
 
 use crate::support::*;
+
+/// Lets every event be seen, whoever comes by it first. A place in the code that learns that nobody listens, at the very
+/// moment when a test begins to, could remember it for longer.
+pub(crate) fn keep_events() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap());
+}
 
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
