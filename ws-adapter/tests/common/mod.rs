@@ -5,7 +5,7 @@ use std::{
     any::type_name,
     fmt::Debug,
     io::Write,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Once},
     time::Duration,
 };
 
@@ -37,6 +37,13 @@ impl<'w> MakeWriter<'w> for Log {
     fn make_writer(&'w self) -> Self {
         self.clone()
     }
+}
+
+/// Lets every event be seen, whoever comes by it first. A place in the code that learns that nobody listens, at the very
+/// moment when a test begins to, could remember it for longer.
+pub(crate) fn keep_events() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap());
 }
 
 /// Waits, for five seconds at the most, until `holds` does.
