@@ -158,7 +158,8 @@ fn request_names_one_origin_or_none_or_is_unreadable() {
         &[b"https://app.example", b"https://app.example"],
         &[b"null", b"https://app.example"],
     ] {
-        assert!(of(unreadable).is_err(), "{unreadable:?}");
+        let error = of(unreadable).unwrap_err();
+        assert_eq!(error.to_string(), "the origin is none, or more than one", "{unreadable:?}");
     }
 }
 
