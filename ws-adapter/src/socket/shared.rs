@@ -218,7 +218,11 @@ impl<U> Shared<U> {
         let mut state = self.lock();
         let is_over = state.is_over(now);
         match &mut state.socket {
-            Some(socket) if !is_over => Pin::new(&mut **socket).start_send(message),
+            Some(socket) if !is_over => {
+                let sent = Pin::new(&mut **socket).start_send(message);
+                // What is longer than the buffer is written at once.
+                sent.inspect_err(|error| state.not_sent(error))
+            }
             _ => Err(ended()),
         }
     }
