@@ -44,8 +44,8 @@ impl<'a> MakeWriter<'a> for Log {
     }
 }
 
-/// Lets every event be seen, whoever comes by it first. A place in the code that learns that nobody listens, at the very
-/// moment when a test begins to, could remember it for longer.
+/// Lets every event be seen. `tracing` remembers of each callsite whether any subscriber is interested; with a global one it
+/// never remembers "no" at the very moment when a test installs its own.
 pub(crate) fn keep_events() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap());

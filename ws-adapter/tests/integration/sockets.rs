@@ -58,7 +58,16 @@ fn filler() -> Message {
 
 /// Sends until the peer, which reads nothing, leaves no room.
 async fn fill(socket: &mut AuthSocket<User>) {
-    while timeout(Duration::from_millis(50), socket.send(filler())).await.is_ok() {}
+    let mut quiet = 0;
+    while quiet < 4 {
+        let went_out = timeout(Duration::from_millis(50), socket.send(filler())).await.is_ok();
+        quiet = if went_out { 0 } else { quiet + 1 };
+    }
+}
+
+/// What a handler tells soon, if it has not failed.
+async fn told<T>(word: impl Future<Output = T>) -> T {
+    timeout(Duration::from_secs(10), word).await.expect("the handler has failed, or waits for ever")
 }
 
 /// Lets the other tasks do all that they have to do.
@@ -94,7 +103,7 @@ async fn answer_that_has_no_room_goes_out_although_a_sender_in_another_task_wait
     let mut client = open(&server).await;
     client.send(r#"{"type":"auth"}"#).await;
     client.send("presented").await;
-    is_full.notified().await;
+    told(is_full.notified()).await;
     loop {
         match client.next().await {
             Some(tungstenite::Message::Text(text)) if text.contains("auth_error") => break,
@@ -129,7 +138,7 @@ async fn at_most_eight_answers_wait_for_a_peer_that_does_not_read() {
         client.send("presented").await;
     }
     client.send("all").await;
-    is_full.notified().await;
+    told(is_full.notified()).await;
     let mut answers = 0;
     loop {
         match client.next().await {
@@ -150,7 +159,7 @@ async fn at_most_eight_answers_wait_for_a_peer_that_does_not_read() {
 
 #[tokio::test]
 async fn sink_is_not_ready_while_its_peer_leaves_no_room() {
-    let (tell, mut told) = mpsc::unbounded_channel();
+    let (tell, mut words) = mpsc::unbounded_channel();
     let server = serve(move |mut socket| {
         let tell = tell.clone();
         async move {
@@ -165,7 +174,7 @@ async fn sink_is_not_ready_while_its_peer_leaves_no_room() {
     })
     .await;
     let _silent = open(&server).await;
-    assert_eq!(told.recv().await, Some(true), "it fails instead");
+    assert_eq!(told(words.recv()).await, Some(true), "it fails instead");
 }
 
 #[tokio::test]
@@ -204,7 +213,7 @@ async fn credentials_that_come_while_one_is_looked_at_count_as_wrong() {
 
 #[tokio::test]
 async fn socket_that_has_ended_looks_at_no_credential() {
-    let (tell, mut told) = mpsc::unbounded_channel();
+    let (tell, mut words) = mpsc::unbounded_channel();
     let shutdown = Shutdown::new();
     let route = any(move |ws: AuthWebSocketUpgrade<User>| async move {
         ws.on_upgrade(move |mut socket| async move {
@@ -219,7 +228,7 @@ async fn socket_that_has_ended_looks_at_no_credential() {
     let server = Server::start(Router::new().route("/ws", route).layer(layer)).await;
     let _client = open(&server).await;
     shutdown.begin();
-    assert_eq!(told.recv().await.unwrap(), "the credential was not taken: ended");
+    assert_eq!(told(words.recv()).await.unwrap(), "the credential was not taken: ended");
 }
 
 #[tokio::test]
