@@ -60,7 +60,7 @@ impl Origin {
     pub fn list<'o>(texts: impl IntoIterator<Item = &'o str>) -> Result<Vec<Self>, ConfigError> {
         let origins: Vec<_> = texts.into_iter().map(Self::new).collect::<Result<_, _>>()?;
         if origins.is_empty() {
-            return Err(ConfigError::new("the list of allowed origins is empty: name one, or leave the default"));
+            return Err(ConfigError::new("the list of allowed origins is empty: name one, or leave the list out"));
         }
         Ok(origins)
     }
