@@ -12,6 +12,7 @@ mod challenge;
 mod claims;
 #[cfg(feature = "dpop")]
 mod dpop;
+mod embedded;
 mod keys;
 mod leaks;
 #[path = "../shared/log.rs"]

@@ -4,7 +4,6 @@ use std::time::{Duration, SystemTime};
 
 use auth_core::ManualClock;
 use auth_jwt::{Algorithm, HmacSecret, SignErrorKind, Signer, SigningKey};
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -15,7 +14,7 @@ fn signer() -> Signer {
 
 fn part(token: &str, at: usize) -> Value {
     let part = token.split('.').nth(at).unwrap();
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+    serde_json::from_slice(&decode(part)).unwrap()
 }
 
 #[test]

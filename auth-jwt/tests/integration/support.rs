@@ -9,7 +9,10 @@ use std::{
 use auth_core::{AuthRequest, Authenticated, Chain, Refusal, RefusalKind, Strategy, Transport, extract};
 use auth_jwt::{Jwt, VerifyingKey};
 use aws_lc_rs::hmac;
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use http::request::Parts;
 use serde_json::{Map, Value, json};
 
@@ -72,6 +75,16 @@ pub(crate) fn sign(input: &str, secret: impl AsRef<[u8]>) -> String {
 
 pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
+}
+
+pub(crate) fn decode(text: &str) -> Vec<u8> {
+    URL_SAFE_NO_PAD.decode(text).unwrap()
+}
+
+/// The bytes of a PEM file with one section.
+pub(crate) fn der_of(pem: &[u8]) -> Vec<u8> {
+    let body: String = str::from_utf8(pem).unwrap().lines().filter(|line| !line.starts_with("-----")).collect();
+    STANDARD.decode(body).unwrap()
 }
 
 pub(crate) fn request(header: &str, value: &str) -> Parts {
