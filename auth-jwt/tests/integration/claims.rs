@@ -125,6 +125,18 @@ fn times_out_of_range_are_refused() {
 }
 
 #[test]
+fn what_is_no_number_is_no_time() {
+    for word in ["NaN", "Infinity", "-Infinity", "inf"] {
+        for time in [word.to_owned(), format!("\"{word}\"")] {
+            for name in ["exp", "nbf", "iat"] {
+                let token = raw_token(r#"{"alg":"HS256"}"#, format!(r#"{{"{name}":{time}}}"#));
+                assert_eq!(verdict(jwt().dangerous_allow_missing_exp(), &token), INVALID, "{name} {time}");
+            }
+        }
+    }
+}
+
+#[test]
 fn the_last_second_of_the_year_9999_is_a_time() {
     assert_eq!(with(jwt(), json!({ "exp": 253_402_300_799_u64 })), ACCEPTED);
 }

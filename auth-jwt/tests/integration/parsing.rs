@@ -83,16 +83,28 @@ fn alphabet_of_plain_base64_is_refused() {
 
 #[test]
 fn bits_after_the_last_byte_are_refused() {
-    let token = token(&claims(json!({})));
-    // 32 bytes leave two unused bits in the last of 43 characters.
-    let (rest, last) = token.split_at(token.len() - 1);
-    let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let at = alphabet.find(last).unwrap();
-    assert_eq!(at % 4, 0);
-    for other in 1..4 {
-        let twin = format!("{rest}{}", &alphabet[at + other..=at + other]);
-        assert_eq!(verdict(jwt(), &twin), INVALID);
+    // Four unused bits in the last character of the header, two in those of payload and signature.
+    let (header, payload) = (encode(format!("{HEADER} ")), encode(r#"{"exp":2e9}"#));
+    let token = sign(&format!("{header}.{payload}"), SECRET);
+    assert_eq!(verdict(jwt(), &token), ACCEPTED);
+    for header in twins(&header, 16) {
+        assert_eq!(verdict(jwt(), &sign(&format!("{header}.{payload}"), SECRET)), INVALID, "{header}");
     }
+    for payload in twins(&payload, 4) {
+        assert_eq!(verdict(jwt(), &sign(&format!("{header}.{payload}"), SECRET)), INVALID, "{payload}");
+    }
+    for token in twins(&token, 4) {
+        assert_eq!(verdict(jwt(), &token), INVALID, "{token}");
+    }
+}
+
+/// The texts that are as this one but for the unused bits of its last character, which tell `count` characters apart.
+fn twins(text: &str, count: usize) -> impl Iterator<Item = String> {
+    let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let (rest, last) = text.split_at(text.len() - 1);
+    let at = alphabet.find(last).unwrap();
+    assert_eq!(at % count, 0);
+    (at + 1..at + count).map(move |at| format!("{rest}{}", &alphabet[at..=at]))
 }
 
 #[test]
@@ -265,8 +277,9 @@ fn unknown_header_parameters_of_any_type_are_ignored() {
 
 #[test]
 fn critical_parameters_are_refused() {
-    for crit in [r#"["exp"]"#, r#"["b64"]"#, "[]", "null", "1", "\"exp\"", "{}"] {
+    for crit in [r#"["exp"]"#, r#"["b64"]"#, r#"["x"]"#, "[]", "null", "1", "\"exp\"", "{}"] {
         assert_eq!(header(&format!(r#"{{"alg":"HS256","crit":{crit}}}"#)), INVALID, "{crit}");
+        assert_eq!(header(&format!(r#"{{"alg":"HS256","crit":{crit},"exp":1,"b64":true,"x":1}}"#)), INVALID, "{crit}");
     }
 }
 
