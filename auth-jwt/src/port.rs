@@ -1,21 +1,24 @@
-//! The port of a URL. `http` knows none also where one is written that cannot be.
+//! The port of a URL. `Authority::port_u16` gives `None` for a port that is out of range or no number, as if none were
+//! written.
 
 use http::uri::Authority;
 
 /// What stands behind the host is no port.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct NoPort;
+pub(crate) struct InvalidPort;
 
 /// The port that is written behind the host, if there is one. An empty one is none, since both mean the default of the
 /// scheme (RFC 3986, 6.2.3).
-pub(crate) fn of(authority: &Authority) -> Result<Option<u16>, NoPort> {
-    let rest = authority.as_str().strip_prefix(authority.host()).ok_or(NoPort)?;
+///
+/// `auth-core/src/origin.rs` has the same rule for origins, except that it refuses an empty one.
+pub(crate) fn of(authority: &Authority) -> Result<Option<u16>, InvalidPort> {
+    let rest = authority.as_str().strip_prefix(authority.host()).ok_or(InvalidPort)?;
     match rest.strip_prefix(':') {
         None if rest.is_empty() => Ok(None),
         Some("") => Ok(None),
         // The number parser would take a sign.
-        Some(port) if port.bytes().all(|b| b.is_ascii_digit()) => port.parse().map(Some).map_err(|_| NoPort),
-        _ => Err(NoPort),
+        Some(port) if port.bytes().all(|b| b.is_ascii_digit()) => port.parse().map(Some).map_err(|_| InvalidPort),
+        _ => Err(InvalidPort),
     }
 }
 
@@ -23,7 +26,7 @@ pub(crate) fn of(authority: &Authority) -> Result<Option<u16>, NoPort> {
 mod tests {
     use super::*;
 
-    fn of(authority: &'static str) -> Result<Option<u16>, NoPort> {
+    fn of(authority: &'static str) -> Result<Option<u16>, InvalidPort> {
         super::of(&Authority::from_static(authority))
     }
 
@@ -42,7 +45,7 @@ mod tests {
         for authority in
             ["a.example:65536", "a.example:+443", "a.example:-1", "a.example:https", "[::1]443", "u@a.example"]
         {
-            assert_eq!(of(authority), Err(NoPort), "{authority}");
+            assert_eq!(of(authority), Err(InvalidPort), "{authority}");
         }
     }
 }
