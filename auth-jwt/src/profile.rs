@@ -55,15 +55,16 @@ impl<C> Jwt<C> {
     /// Takes ID tokens that were made for this client (OpenID Connect Core, 2 and 3.1.3.7), and nothing else.
     ///
     /// `typ` must be absent or `JWT`; `iss`, `sub`, `aud`, `exp` and `iat` must be there. `aud` must name the client, and
-    /// beside it nobody but those of [`audience`](Self::audience). `azp` must be the client if it is there, and must be
-    /// there if `aud` names several. Name the [issuer](Self::issuer) beside it, and the [`nonce`](Self::nonce) where there
-    /// was one.
+    /// beside it nobody but those of [`audience`](Self::audience). Where an issuer names
+    /// [audiences](crate::TrustedIssuer::audience), they count in the place of those, and the client must be one of them.
+    /// `azp` must be the client if it is there, and must be there if `aud` names several. Name the [issuer](Self::issuer)
+    /// beside it, and the [`nonce`](Self::nonce) where there was one.
+    ///
+    /// Of this and [`access_token`](Self::access_token), the last counts, as a whole.
     ///
     /// # Security
     /// An ID token tells a client who has logged in. It is no key to an API: what takes it from the header of a request
     /// lets everybody in whom any page of the client has seen. Use access tokens for that.
-    ///
-    /// Of this and [`access_token`](Self::access_token), the last counts, as a whole.
     pub fn id_token(mut self, client_id: impl Into<String>) -> Self {
         self.policy.token_type = None;
         self.policy.profile = Profile::IdToken { client_id: client_id.into() };
