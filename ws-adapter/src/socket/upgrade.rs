@@ -20,7 +20,7 @@ use super::{
 use crate::{ConnectionId, Shutdown};
 
 /// The buffer that every open socket holds, in bytes. axum's default of 128 KiB makes an idle socket cost as much.
-pub(super) const BUFFER: usize = 4 * 1024;
+pub(super) const BUFFER: usize = 4096;
 /// The longest message, in bytes.
 const MAX_MESSAGE: usize = 64 * 1024;
 /// What may wait for a peer that does not read, in bytes: our answers to its pings too, which it can ask for without end.

@@ -78,20 +78,22 @@ async fn revoked_user_loses_what_was_issued_up_to_then_and_nobody_else_anything(
     assert!(bob.echoes("still here").await);
 }
 
+/// A route that tells each socket its public name.
+async fn tell_name(ws: AuthWebSocketUpgrade<User>) -> Response {
+    let asked = ws.id();
+    ws.on_upgrade(move |mut socket| async move {
+        assert_eq!(socket.id(), asked);
+        let _ = socket.send(Message::text(socket.id().to_string())).await;
+        while socket.recv().await.is_some() {}
+    })
+}
+
 #[tokio::test]
 async fn connection_is_closed_by_its_public_name() {
-    async fn name(ws: AuthWebSocketUpgrade<User>) -> Response {
-        let asked = ws.id();
-        ws.on_upgrade(move |mut socket| async move {
-            assert_eq!(socket.id(), asked);
-            let _ = socket.send(Message::text(socket.id().to_string())).await;
-            while socket.recv().await.is_some() {}
-        })
-    }
     let (connections, feed) = (Connections::new(), Feed::new());
     connections.follow(feed.clone());
     feed.is_followed().await;
-    let app = Router::new().route("/ws", any(name)).layer(layer(identified()).connections(&connections));
+    let app = Router::new().route("/ws", any(tell_name)).layer(layer(identified()).connections(&connections));
     let server = Server::start(app).await;
     let mut one = server.open(&bearer_of("ann")).await;
     let mut other = server.open(&bearer_of("ann")).await;
@@ -316,6 +318,22 @@ async fn socket_behind_two_layers_of_two_registries_counts_in_each() {
     assert!(server.open(&bearer_of("ann")).await.echoes("open").await);
     for connections in [outer, inner] {
         assert_eq!((connections.count(), connections.count_of(&principal("ann"))), (1, 1));
+    }
+}
+
+#[tokio::test]
+async fn socket_behind_two_layers_has_one_name_in_both_registries() {
+    struct Outer;
+    let (outer, inner) = (Connections::new(), Connections::new());
+    let around = layer(identified().map_user(|_| Outer)).connections(&outer);
+    let routes =
+        Router::new().route("/ws", any(tell_name)).layer(layer(identified()).connections(&inner)).layer(around);
+    let server = Server::start(routes).await;
+    for connections in [outer, inner] {
+        let mut client = server.open(&bearer_of("ann")).await;
+        let name = client.next().await.unwrap().into_text().unwrap();
+        assert_eq!(connections.close(&Revocation::connection(name.as_str()), &Close::REVOKED), 1);
+        assert_eq!(client.closed().await, close(4403, "revoked"));
     }
 }
 
