@@ -3,6 +3,7 @@ use std::convert::Infallible;
 use auth_basic::{Basic, BasicLogin};
 use auth_core::{AuthRequest, Chain, ManualClock, Outcome, Principal, Transport};
 use http::Request;
+use socketioxide::socket::Sid;
 
 use super::*;
 
@@ -94,4 +95,19 @@ async fn refresh_of_one_namespace_ends_no_other_that_has_begun_nor_the_next_one_
     assert_eq!(session.begin_refresh("/", one), Ok(()));
     session.end_refresh("/other", other);
     assert_eq!(session.begin_refresh("/other", other), Ok(()));
+}
+
+#[tokio::test]
+async fn whoever_has_come_into_a_namespace_is_there_after_a_refresh_too() {
+    let (clock, connections) = (ManualClock::new(START), Connections::new());
+    let session = session(&clock);
+    let (short, long) = (user_until(at(60)).await, user_until(at(900)).await);
+    session.open_by(&short, session.enter(&connections, &short).unwrap());
+    let number = session.admit("/", &short, None).unwrap();
+    session.admit("/on-its-way", &short, None).unwrap();
+    session.connected("/", Sid::ZERO);
+    session.begin_refresh("/", number).unwrap();
+    session.swap(("/", number), &long, session.enter(&connections, &long).unwrap(), true).unwrap();
+    let life = session.life();
+    assert_eq!(life.arrived().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["/"]);
 }
