@@ -36,7 +36,7 @@ mod common;
 #[allow(dead_code, reason = "shared with the other tests, which use all of it")]
 mod support;
 
-use common::{Log, assert_debug_is_clean};
+use common::{Log, assert_debug_is_clean, keep_events};
 use support::*;
 
 /// What careless layers and handlers do: log the request as they see it.
@@ -91,6 +91,7 @@ async fn over_http_2(server: &Server, authorization: &str) -> String {
 
 #[tokio::test]
 async fn marker_secret_is_in_no_log_line_and_no_answer() {
+    keep_events();
     let log = Log::default();
     let server = serve(log.clone());
 
@@ -157,6 +158,7 @@ async fn marker_secret_is_in_no_log_line_and_no_answer() {
 
 #[tokio::test]
 async fn debug_of_public_types_shows_something_and_no_secret() {
+    keep_events();
     fn clean<T: std::fmt::Debug>(value: &T) {
         assert_debug_is_clean(value, "MARKER");
     }
