@@ -166,6 +166,7 @@ mod tests {
         assert_eq!(protocols(&parts), ["auth.v1, auth.bearer.abc"]);
         assert_eq!(needs.query_names(), ["token"]);
     }
+
     #[test]
     fn nothing_is_put_back_where_nothing_could_be_taken_out() {
         for (uri, lines, needs) in [("/ws?a=1", &["b,a"][..], Needs::default()), ("/ws", &[], needs())] {

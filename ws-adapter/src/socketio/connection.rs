@@ -2,7 +2,7 @@ use std::{
     future::{Future, poll_fn},
     io,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -66,13 +66,10 @@ impl<I> Connection<I> {
     where
         I: Unpin,
     {
-        let (stall, is_cut) = (self.stall, matches!(self.reading, Reading::Close(_)));
-        if is_cut {
-            // From the end on, so much time is all that there is, however slowly the client takes what it is sent.
-            let stalled = self.stalled.get_or_insert_with(|| Box::pin(time::sleep(stall)));
-            if stalled.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-            }
+        let is_cut = matches!(self.reading, Reading::Close(_));
+        // From the end on, so much time is all that there is, however slowly the client takes what it is sent.
+        if is_cut && let Poll::Ready(error) = self.poll_stalled(cx) {
+            return Poll::Ready(Err(error));
         }
         if let Poll::Ready(out) = poll(Pin::new(&mut self.io), cx) {
             if !is_cut {
@@ -80,9 +77,14 @@ impl<I> Connection<I> {
             }
             return Poll::Ready(out);
         }
+        self.poll_stalled(cx).map(Err)
+    }
+
+    /// The error that ends the wait for a client that takes nothing.
+    fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let stall = self.stall;
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(time::sleep(stall)));
-        ready!(stalled.as_mut().poll(cx));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        stalled.as_mut().poll(cx).map(|()| io::ErrorKind::TimedOut.into())
     }
 }
 
