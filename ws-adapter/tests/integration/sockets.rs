@@ -65,6 +65,38 @@ async fn fill(socket: &mut AuthSocket<User>) {
     }
 }
 
+/// A server whose handler goes on in a task of its own once there is no room to send; and what it tells by.
+async fn serve_full<F, Fut>(handler: F) -> (Server, Arc<Notify>)
+where
+    F: Fn(AuthSocket<User>, Arc<Notify>) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    let tells = Arc::new(Notify::new());
+    let told = Arc::clone(&tells);
+    let server = serve(move |mut socket| {
+        let (handler, tells) = (handler.clone(), Arc::clone(&tells));
+        async move {
+            tokio::spawn(async move {
+                fill(&mut socket).await;
+                handler(socket, tells).await;
+            });
+        }
+    })
+    .await;
+    (server, told)
+}
+
+/// The next text; what else comes is passed over.
+async fn next_text(client: &mut Client) -> String {
+    loop {
+        match client.next().await {
+            Some(tungstenite::Message::Text(text)) => return text.to_string(),
+            Some(_) => {}
+            None => panic!("the socket ended"),
+        }
+    }
+}
+
 /// What a handler tells soon, if it has not failed.
 async fn told<T>(word: impl Future<Output = T>) -> T {
     timeout(Duration::from_secs(10), word).await.expect("the handler has failed, or waits for ever")
@@ -79,57 +111,35 @@ async fn others_run() {
 
 #[tokio::test]
 async fn answer_that_has_no_room_goes_out_although_a_sender_in_another_task_waits_too() {
-    let is_full = Arc::new(Notify::new());
-    let full = Arc::clone(&is_full);
-    let server = serve(move |mut socket| {
-        let full = Arc::clone(&full);
-        async move {
-            tokio::spawn(async move {
-                fill(&mut socket).await;
-                // The credential before it is not handed on; its answer finds no room.
-                assert_eq!(socket.recv().await, Some(Message::text("presented")));
-                others_run().await;
-                {
-                    let mut last = pin!(socket.send(Message::text("last")));
-                    assert!(last.as_mut().now_or_never().is_none());
-                    full.notify_one();
-                    last.await.unwrap();
-                }
-                socket.recv().await
-            });
+    let (server, is_full) = serve_full(async |mut socket, full| {
+        // The credential before it is not handed on; its answer finds no room.
+        assert_eq!(socket.recv().await, Some(Message::text("presented")));
+        others_run().await;
+        {
+            let mut last = pin!(socket.send(Message::text("last")));
+            assert!(last.as_mut().now_or_never().is_none());
+            full.notify_one();
+            last.await.unwrap();
         }
+        socket.recv().await;
     })
     .await;
     let mut client = open(&server).await;
     client.send(r#"{"type":"auth"}"#).await;
     client.send("presented").await;
     told(is_full.notified()).await;
-    loop {
-        match client.next().await {
-            Some(tungstenite::Message::Text(text)) if text.contains("auth_error") => break,
-            Some(_) => {}
-            None => panic!("the socket ended"),
-        }
-    }
+    while !next_text(&mut client).await.contains("auth_error") {}
 }
 
 #[tokio::test]
 async fn at_most_eight_answers_wait_for_a_peer_that_does_not_read() {
-    let is_full = Arc::new(Notify::new());
-    let full = Arc::clone(&is_full);
-    let server = serve(move |mut socket| {
-        let full = Arc::clone(&full);
-        async move {
-            tokio::spawn(async move {
-                fill(&mut socket).await;
-                while socket.recv().await == Some(Message::text("presented")) {
-                    others_run().await;
-                }
-                full.notify_one();
-                assert_eq!(socket.recv().await, Some(Message::text("end")));
-                socket.send(Message::text("end")).await.unwrap();
-            });
+    let (server, is_full) = serve_full(async |mut socket, full| {
+        while socket.recv().await == Some(Message::text("presented")) {
+            others_run().await;
         }
+        full.notify_one();
+        assert_eq!(socket.recv().await, Some(Message::text("end")));
+        socket.send(Message::text("end")).await.unwrap();
     })
     .await;
     let mut client = open(&server).await;
@@ -141,17 +151,14 @@ async fn at_most_eight_answers_wait_for_a_peer_that_does_not_read() {
     told(is_full.notified()).await;
     let mut answers = 0;
     loop {
-        match client.next().await {
-            Some(tungstenite::Message::Text(text)) if text == "end" => break,
-            Some(tungstenite::Message::Text(text)) => {
-                assert!(text.contains("auth_ok"), "{text}");
-                answers += 1;
-                if answers == 1 {
-                    client.send("end").await;
-                }
-            }
-            Some(_) => {}
-            None => panic!("the socket ended"),
+        let text = next_text(&mut client).await;
+        if text == "end" {
+            break;
+        }
+        assert!(text.contains("auth_ok"), "{text}");
+        answers += 1;
+        if answers == 1 {
+            client.send("end").await;
         }
     }
     assert_eq!(answers, 8);
