@@ -11,10 +11,16 @@
 //! use std::time::SystemTime;
 //!
 //! use auth_basic::{Basic, BasicLogin};
-//! use auth_core::{AuthRequest, Chain, Transport};
+//! use auth_core::{AuthRequest, Chain, Principal, PrincipalId, Transport};
 //!
 //! struct User {
 //!     name: String,
+//! }
+//!
+//! impl Principal for User {
+//!     fn principal_id(&self) -> Option<PrincipalId> {
+//!         Some(PrincipalId::new("", &self.name))
+//!     }
 //! }
 //!
 //! /// Asks the user store: `Ok(None)` for a wrong login, `Err` if the store is down.

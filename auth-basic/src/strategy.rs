@@ -1,7 +1,7 @@
 use std::{fmt, marker::PhantomData};
 
 use auth_core::{
-    AuthRequest, BoxError, Carrier, Challenge, Needs, Outcome, Strategy, Verify, async_trait,
+    AuthRequest, BoxError, Carrier, Challenge, Needs, Outcome, Principal, PrincipalId, Strategy, Verify, async_trait,
     extract::{AuthScheme, Extractor as _, Malformed, auth_scheme},
 };
 
@@ -119,7 +119,7 @@ impl Basic {
     /// feature `argon2` has a helper for that.
     pub fn verify<V, M>(self, verify: V) -> BasicStrategy<V, M>
     where
-        V: Verify<BasicLogin, M>,
+        V: Verify<BasicLogin, M, User: Principal>,
     {
         BasicStrategy { basic: self, scheme: auth_scheme("Basic"), verify, closure: PhantomData }
     }
@@ -131,6 +131,12 @@ impl Basic {
 }
 
 /// HTTP Basic with its verify callback, ready for a chain; made by [`Basic::verify`].
+///
+/// The evidence names the user name as it was sent, with the realm as its issuer:
+/// `PrincipalId::new("demo", "ann")`. An empty user name names nobody. Where several spellings log one user in, or one
+/// user name stands for many (keys that come as the password), let the user type say its own identity: see
+/// [`Principal`].
+/// A login has no id and no instant of issue: it counts from when it is checked.
 #[must_use = "a strategy does nothing before it stands in a chain"]
 pub struct BasicStrategy<V, M = ()> {
     basic: Basic,
@@ -183,7 +189,7 @@ impl<V, M> BasicStrategy<V, M> {
 #[async_trait]
 impl<V, M> Strategy for BasicStrategy<V, M>
 where
-    V: Verify<BasicLogin, M>,
+    V: Verify<BasicLogin, M, User: Principal>,
     M: 'static,
 {
     type User = V::User;
@@ -210,8 +216,14 @@ where
             Ok(None) => return Ok(Outcome::Absent),
             Err(malformed) => return Ok(malformed.into()),
         };
+        let name = login.username().to_owned();
         let verdict = self.verify.verify(login, request).await?;
-        Ok(verdict.into_accept(carrier).map_or_else(Outcome::Reject, Outcome::Accept))
+        Ok(match verdict.into_accept(carrier) {
+            // An empty name is nobody's: keys that come as a password alone have it in common.
+            Ok(accept) if name.is_empty() => Outcome::Accept(accept),
+            Ok(accept) => Outcome::Accept(accept.principal(PrincipalId::new(&self.basic.realm, name))),
+            Err(rejection) => Outcome::Reject(rejection),
+        })
     }
 }
 

@@ -2,7 +2,7 @@ use std::{fmt, ops::Deref, sync::Arc, time::SystemTime};
 
 use http::Extensions;
 
-use crate::{Carrier, Challenge, PrincipalId, Refusal};
+use crate::{Carrier, Challenge, Id, IdKind, PrincipalId, Refusal, RevocationCheck};
 
 /// Evidence that a chain has authenticated somebody: the user, and how it came about.
 ///
@@ -66,6 +66,13 @@ impl<U> fmt::Debug for Authenticated<U> {
 }
 
 /// How an authentication came about.
+///
+/// # Whose it is
+///
+/// Evidence has [`names`](Self::names): what the strategy has verified, and in front of that what the user type says of
+/// itself (see [`Principal`](crate::Principal)). It has [`ids`](Self::ids), each with the issuer that gave it. Names and
+/// ids are only ever added: no place of a `map_user`, a nested chain or an `and` takes one away, so none changes who is
+/// revoked.
 #[derive(Clone)]
 pub struct Evidence {
     pub(crate) strategy: Option<Arc<str>>,
@@ -75,14 +82,21 @@ pub struct Evidence {
     /// When the credential itself ends, as its strategy has said.
     pub(crate) credential_end: Option<SystemTime>,
     pub(crate) issued_at: Option<SystemTime>,
-    pub(crate) credential_id: Option<String>,
-    pub(crate) session_id: Option<String>,
-    pub(crate) parent: Option<String>,
-    pub(crate) principal: Option<PrincipalId>,
+    /// It was issued at an instant that nobody knows.
+    pub(crate) undated: bool,
+    /// The one that counts where two users are compared comes first.
+    pub(crate) names: Vec<PrincipalId>,
+    pub(crate) ids: Vec<Id>,
     pub(crate) extras: Extensions,
     /// The challenges of the strategy that accepted, for checks that come after it.
     pub(crate) challenges: Option<Arc<[Challenge]>>,
     pub(crate) parts: Vec<Self>,
+    /// Who has to be asked whether it was revoked, before it is sealed.
+    pub(crate) checks: Vec<Arc<dyn RevocationCheck>>,
+    /// By which an acceptance is known again among those of one request; 0 if nobody had to.
+    pub(crate) serial: u64,
+    /// It lies behind an acceptance that was made anew, and gives it no extras.
+    pub(crate) behind: bool,
 }
 
 impl Evidence {
@@ -94,31 +108,94 @@ impl Evidence {
             expires_at: None,
             credential_end: None,
             issued_at: None,
-            credential_id: None,
-            session_id: None,
-            parent: None,
-            principal: None,
+            undated: false,
+            names: Vec::new(),
+            ids: Vec::new(),
             extras: Extensions::new(),
             challenges: None,
             parts: Vec::new(),
+            checks: Vec::new(),
+            serial: 0,
+            behind: false,
         }
     }
 
-    /// Both of an `and`: the earliest expiry and the weakest carrier count, the rest is told by the parts. Two different
-    /// principals are none: whoever compares it must not take half of the evidence for the whole.
+    /// Both of an `and`: the earliest expiry and the weakest carrier count, the rest is told by the parts.
     pub(crate) fn both(left: Self, right: Self) -> Self {
         let mut both = Self::new(left.carrier.weaker(right.carrier));
         both.strategy = Some(format!("{}+{}", left.strategy(), right.strategy()).into());
-        both.expires_at = match (left.expires_at, right.expires_at) {
-            (Some(left), Some(right)) => Some(left.min(right)),
-            (left, right) => left.or(right),
-        };
-        both.principal = match (&left.principal, &right.principal) {
-            (Some(left), Some(right)) if left != right => None,
-            (left, right) => left.as_ref().or(right.as_ref()).cloned(),
-        };
+        both.expires_at = earlier(left.expires_at, right.expires_at);
         both.parts = vec![left, right];
         both
+    }
+
+    /// What lies behind an acceptance that was made anew: it keeps its names, ids and checks, as a part; its carrier and,
+    /// unless there is another, its end hold for the whole.
+    pub(crate) fn stands_on(&mut self, behind: Vec<Self>) {
+        let mut end = None;
+        for mut behind in behind {
+            self.carrier = self.carrier.weaker(behind.carrier);
+            end = earlier(end, behind.expires_at);
+            if self.strategy.is_none() {
+                self.strategy = behind.strategy.clone();
+                self.challenges = behind.challenges.clone();
+            }
+            behind.behind = true;
+            self.parts.push(behind);
+        }
+        self.expires_at = self.expires_at.or(end);
+    }
+
+    /// Whether it is, or holds, the acceptance with this number.
+    pub(crate) fn holds(&self, serial: u64) -> bool {
+        self.serial == serial || self.parts.iter().any(|part| part.holds(serial))
+    }
+
+    /// A further name, behind those that are there.
+    pub(crate) fn add_name(&mut self, name: PrincipalId) {
+        if !self.names.contains(&name) {
+            self.names.push(name);
+        }
+    }
+
+    /// The name that counts where two users are compared.
+    pub(crate) fn put_name_first(&mut self, name: PrincipalId) {
+        self.names.retain(|other| *other != name);
+        self.names.insert(0, name);
+    }
+
+    pub(crate) fn add_id(&mut self, id: Id) {
+        if !self.ids.contains(&id) {
+            self.ids.push(id);
+        }
+    }
+
+    pub(crate) fn add_check(&mut self, check: &Arc<dyn RevocationCheck>) {
+        if !self.checks.iter().any(|other| Arc::ptr_eq(other, check)) {
+            self.checks.push(Arc::clone(check));
+        }
+    }
+
+    /// The names of the whole are names of each part: who logs out as the one has to be found by the credentials of the
+    /// other.
+    pub(crate) fn hand_names_down(&mut self) {
+        for part in &mut self.parts {
+            for name in &self.names {
+                part.add_name(name.clone());
+            }
+            part.hand_names_down();
+        }
+    }
+
+    /// Takes out all checks, those of the parts too; each is there once.
+    pub(crate) fn take_checks(&mut self) -> Vec<Arc<dyn RevocationCheck>> {
+        let mut checks = std::mem::take(&mut self.checks);
+        for check in self.parts.iter_mut().flat_map(Self::take_checks) {
+            if !checks.iter().any(|other| Arc::ptr_eq(other, &check)) {
+                checks.push(check);
+            }
+        }
+        checks
     }
 
     /// The name of the strategy that accepted; `a+b` where two had to.
@@ -152,44 +229,87 @@ impl Evidence {
     }
 
     /// The instant from which the credential counts where everything up to an instant is revoked: when it was issued, or
-    /// else when it was checked.
+    /// else when it was checked. A credential that was issued at an unknown instant counts from the beginning of time.
     #[must_use]
     pub fn counts_from(&self) -> SystemTime {
-        self.issued_at.unwrap_or(self.authenticated_at)
+        match self.issued_at {
+            Some(at) => at,
+            None if self.undated => SystemTime::UNIX_EPOCH,
+            None => self.authenticated_at,
+        }
     }
 
-    /// The credential's own id, such as the `jti` of a token.
+    /// The ids by which it can be revoked. Those of an `and` are told by its parts.
     #[must_use]
-    pub fn credential_id(&self) -> Option<&str> {
-        self.credential_id.as_deref()
+    pub fn ids(&self) -> &[Id] {
+        &self.ids
     }
 
-    /// The session that the credential belongs to.
+    /// The credential's own id, such as the `jti` of a token; of several, the first.
     #[must_use]
-    pub fn session_id(&self) -> Option<&str> {
-        self.session_id.as_deref()
+    pub fn credential_id(&self) -> Option<&Id> {
+        self.id_of(IdKind::Credential)
     }
 
-    /// The id of the credential that this one was made from.
+    /// The session that the credential belongs to; of several, the first.
     #[must_use]
-    pub fn parent(&self) -> Option<&str> {
-        self.parent.as_deref()
+    pub fn session_id(&self) -> Option<&Id> {
+        self.id_of(IdKind::Session)
     }
 
-    /// The user's stable identity, if the strategy or [`Chain::identified`](crate::Chain::identified) gave one. Of
-    /// several evidences, the first that has one: nobody has compared them.
+    /// The id of the credential that this one was made from; of several, the first.
+    #[must_use]
+    pub fn parent(&self) -> Option<&Id> {
+        self.id_of(IdKind::Parent)
+    }
+
+    fn id_of(&self, kind: IdKind) -> Option<&Id> {
+        self.ids.iter().find(|id| id.kind() == kind)
+    }
+
+    /// Every name of the user that is known; a revocation of a user matches any of them. Those of an `and` are told by its
+    /// parts.
+    #[must_use]
+    pub fn names(&self) -> &[PrincipalId] {
+        &self.names
+    }
+
+    /// The name that counts where two users are compared: the first of [`names`](Self::names). For an `and` without a name
+    /// of its own, it is the one that its parts agree on.
+    ///
+    /// `None` is a guest, or an `and` of two different users.
     #[must_use]
     pub fn principal(&self) -> Option<&PrincipalId> {
-        self.principal.as_ref()
+        if let Some(name) = self.names.first() {
+            return Some(name);
+        }
+        let mut names = self.parts.iter().filter(|part| part.is_named()).map(Self::principal);
+        let first = names.next()?;
+        names.all(|name| name == first).then_some(first).flatten()
     }
 
-    /// A typed extra; of several evidences, the first that has one of the type.
+    /// Whether both are the same user's: each has a [`principal`](Self::principal), and they are equal. A guest is equal to
+    /// nobody.
+    #[must_use]
+    pub fn is_same_user(&self, other: &Self) -> bool {
+        self.principal().is_some_and(|name| other.principal() == Some(name))
+    }
+
+    /// Whether it names anybody.
+    fn is_named(&self) -> bool {
+        !self.names.is_empty() || self.parts.iter().any(Self::is_named)
+    }
+
+    /// A typed extra; of the parts of an `and`, the first that has one of the type. An acceptance that was made anew has the
+    /// extras that it was given, and no others.
     #[must_use]
     pub fn extra<T: Send + Sync + 'static>(&self) -> Option<&T> {
-        self.extras.get().or_else(|| self.parts.iter().find_map(Self::extra))
+        let sides = || self.parts.iter().filter(|part| !part.behind);
+        self.extras.get().or_else(|| sides().find_map(Self::extra))
     }
 
-    /// The evidences of an `and`, from left to right; empty for a single strategy.
+    /// The evidences of an `and`, from left to right, and those behind an acceptance that was made anew; empty for a single
+    /// strategy.
     #[must_use]
     pub fn parts(&self) -> &[Self] {
         &self.parts
@@ -202,8 +322,12 @@ impl Evidence {
     }
 }
 
+fn earlier(one: Option<SystemTime>, other: Option<SystemTime>) -> Option<SystemTime> {
+    one.into_iter().chain(other).min()
+}
+
 impl fmt::Debug for Evidence {
-    /// Leaves out ids, principal and extras, which belong to a person or are secret.
+    /// Leaves out ids, names and extras, which belong to a person or are secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Evidence")
             .field("strategy", &self.strategy())

@@ -64,7 +64,9 @@
 //! 2. [`Chain::authenticate`] asks its strategies in order; see the table at [`Chain`].
 //! 3. A strategy lets an [`Extractor`](extract::Extractor) find its credential, checks it, and asks the application's
 //!    [`Verify`] callback for the user.
-//! 4. The chain checks for revocation, then seals [`Authenticated`], or gives a [`Refusal`] that can be answered.
+//! 4. What was accepted by a cookie is set against everything explicit in the request.
+//! 5. The outermost chain checks for revocation, then seals [`Authenticated`], or gives a [`Refusal`] that can be
+//!    answered.
 //!
 //! # Features
 //!
@@ -86,11 +88,13 @@ mod clock;
 mod config;
 mod evidence;
 pub mod extract;
+mod id;
 mod login;
 mod origin;
 mod outcome;
 mod payload;
 mod principal;
+mod record;
 mod refusal;
 mod rejection;
 mod request;
@@ -115,11 +119,13 @@ pub use self::{
     clock::{Clock, ManualClock, SystemClock},
     config::ConfigError,
     evidence::{Anonymous, Authenticated, Evidence},
+    id::{Id, IdKind},
     login::UserAuthentication,
     origin::{Origin, UnreadableOrigin},
     outcome::{Accept, Outcome, Redirect},
     payload::Payload,
     principal::{Principal, PrincipalId},
+    record::RequestRecord,
     refusal::{Refusal, RefusalKind},
     rejection::{Rejection, RejectionKind},
     request::{AuthRequest, Transport},

@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc, time::SystemTime};
 use http::{Extensions, HeaderValue, StatusCode};
 
 use crate::{
-    AuthRequest, Carrier, Challenge, PrincipalId, Rejection,
+    AuthRequest, Carrier, Challenge, Id, IdKind, Principal, PrincipalId, Rejection,
     chain::presented_among,
     evidence::{Authenticated, Evidence},
     extract::Malformed,
@@ -66,38 +66,54 @@ impl<U> Accept<U> {
         self
     }
 
-    /// When the credential was issued.
+    /// When the credential was issued. Without it, it counts from when it is checked where everything of a user up to an
+    /// instant is revoked: right for a password or an API key, which a user may bring again after a log-out.
     #[must_use]
     pub fn issued_at(mut self, at: SystemTime) -> Self {
         self.evidence.issued_at = Some(at);
         self
     }
 
-    /// The credential's own id, such as the `jti` of a token. Never the credential itself.
+    /// The credential was issued once, like a token, and does not say when. It then counts as issued before everything that
+    /// is revoked.
     #[must_use]
-    pub fn credential_id(mut self, id: impl Into<String>) -> Self {
-        self.evidence.credential_id = Some(id.into());
+    pub fn issued_at_unknown_time(mut self) -> Self {
+        self.evidence.undated = true;
         self
     }
 
-    /// The session that the credential belongs to, such as the `sid` of a token.
+    /// The credential's own id, such as the `jti` of a token, and the issuer that gave it: empty for this service itself.
+    /// Never the credential itself. Called again, it adds another.
     #[must_use]
-    pub fn session_id(mut self, id: impl Into<String>) -> Self {
-        self.evidence.session_id = Some(id.into());
+    pub fn credential_id(self, issuer: impl Into<String>, id: impl Into<String>) -> Self {
+        self.id(IdKind::Credential, issuer.into(), id.into())
+    }
+
+    /// The session that the credential belongs to, such as the `sid` of a token, and the issuer that keeps it. Called again,
+    /// it adds another.
+    #[must_use]
+    pub fn session_id(self, issuer: impl Into<String>, id: impl Into<String>) -> Self {
+        self.id(IdKind::Session, issuer.into(), id.into())
+    }
+
+    /// The id of the credential that this one was made from, and the issuer that gave *that*. A revocation of the parent
+    /// revokes this one. Called again, it adds another.
+    #[must_use]
+    pub fn parent(self, issuer: impl Into<String>, id: impl Into<String>) -> Self {
+        self.id(IdKind::Parent, issuer.into(), id.into())
+    }
+
+    fn id(mut self, kind: IdKind, issuer: String, id: String) -> Self {
+        self.evidence.add_id(Id::new(kind, issuer, id));
         self
     }
 
-    /// The id of the credential that this one was made from. Who revokes the parent revokes this one.
-    #[must_use]
-    pub fn parent(mut self, id: impl Into<String>) -> Self {
-        self.evidence.parent = Some(id.into());
-        self
-    }
-
-    /// The user's stable identity.
+    /// The user as the strategy has verified it: issuer and subject of a token, a user name. Called again, it adds a
+    /// further name behind the first. What the user type says of itself comes in front of both: see
+    /// [`Principal`].
     #[must_use]
     pub fn principal(mut self, id: PrincipalId) -> Self {
-        self.evidence.principal = Some(id);
+        self.evidence.add_name(id);
         self
     }
 
@@ -136,14 +152,25 @@ impl<U> Accept<U> {
         strategy: &Arc<str>,
         challenges: &Arc<[Challenge]>,
         request: &AuthRequest<'_>,
-    ) -> Self {
-        if self.evidence.strategy.is_none() {
+    ) -> Self
+    where
+        U: Principal,
+    {
+        let evidence = &mut *self.evidence;
+        if evidence.strategy.is_none() {
             // What is said of the end from here on is the application's, and shortens no credential.
-            self.evidence.credential_end = self.evidence.expires_at;
+            evidence.credential_end = evidence.expires_at;
         }
-        self.evidence.strategy.get_or_insert_with(|| Arc::clone(strategy));
-        self.evidence.challenges.get_or_insert_with(|| presented_among(challenges, request));
-        self.evidence.authenticated_at = request.now();
+        evidence.strategy.get_or_insert_with(|| Arc::clone(strategy));
+        evidence.challenges.get_or_insert_with(|| presented_among(challenges, request));
+        evidence.authenticated_at = request.now();
+        if let Some(name) = self.user.principal_id() {
+            evidence.put_name_first(name);
+        }
+        if request.is_explicit_only() {
+            // Whatever becomes of it, the chain asks whether it was revoked.
+            request.record().note_accepted(evidence);
+        }
         self
     }
 

@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// The stable identity of a user: who issued it, and the subject within that issuer.
 ///
@@ -35,11 +35,75 @@ impl fmt::Debug for PrincipalId {
     }
 }
 
-/// A user type that knows its own stable identity.
+/// A type that can be the user of a chain: it says whether it has an identity of its own.
 ///
-/// [`Chain::identified`](crate::Chain::identified) writes it into the evidence, where refresh, session binding and
-/// revocation compare it. A chain without sockets does not need it.
-pub trait Principal {
-    /// The identity, the same for the whole life of the account.
-    fn principal_id(&self) -> PrincipalId;
+/// ```
+/// use auth_core::{Principal, PrincipalId};
+///
+/// struct User {
+///     id: String,
+/// }
+///
+/// impl Principal for User {
+///     fn principal_id(&self) -> Option<PrincipalId> {
+///         Some(PrincipalId::new("", &self.id))
+///     }
+/// }
+/// ```
+///
+/// The chain adds this identity to the names that the strategy has verified (issuer and subject of a token, the user
+/// name of HTTP Basic), in front of them. The first name counts where two credentials are compared: at a refresh, for the
+/// `sid` of Socket.IO, for limits per user. A revocation of a user matches every name.
+///
+/// `None` is the answer of a type that adds nothing: the names that the strategy has verified count alone. Where it has
+/// verified none either, the user is a guest. A guest is equal to nobody, not to another guest either, and no revocation
+/// of a user touches one.
+///
+/// Texts are users without an identity of their own. `bool`, `()`, `Option` and `Result` are no users: what looks like
+/// one (`Some(is_right)`) is a check whose answer nobody has read.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the user of a chain",
+    note = "a check that succeeded is no user: `right.then(|| user)`",
+    note = "a type of your own implements `Principal`, and says `None` where it adds nothing to what the strategy knows"
+)]
+pub trait Principal: Send + Sync + 'static {
+    /// The identity, the same for the whole life of the account; `None` if the type has none of its own.
+    fn principal_id(&self) -> Option<PrincipalId>;
+}
+
+impl Principal for str {
+    fn principal_id(&self) -> Option<PrincipalId> {
+        None
+    }
+}
+
+impl Principal for String {
+    fn principal_id(&self) -> Option<PrincipalId> {
+        None
+    }
+}
+
+impl<P: Principal + ?Sized> Principal for &'static P {
+    fn principal_id(&self) -> Option<PrincipalId> {
+        (**self).principal_id()
+    }
+}
+
+impl<P: Principal + ?Sized> Principal for Arc<P> {
+    fn principal_id(&self) -> Option<PrincipalId> {
+        (**self).principal_id()
+    }
+}
+
+impl<P: Principal + ?Sized> Principal for Box<P> {
+    fn principal_id(&self) -> Option<PrincipalId> {
+        (**self).principal_id()
+    }
+}
+
+/// The user of an `and`: who each side is, its part of the evidence says.
+impl<A: Principal, B: Principal> Principal for (A, B) {
+    fn principal_id(&self) -> Option<PrincipalId> {
+        None
+    }
 }

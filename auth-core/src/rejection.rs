@@ -38,6 +38,8 @@ pub enum RejectionKind {
     InvalidCredentials,
     /// Right once, but past its time: 401.
     Expired,
+    /// Right, but taken back: 401. It is final: no chain tries another strategy after it.
+    Revoked,
     /// Right, but with too little scope: 403.
     InsufficientScope,
     /// Right, but the user has to log in again, or more strongly: 401.
@@ -65,6 +67,13 @@ impl Rejection {
     #[must_use]
     pub fn token_expired() -> Self {
         Self::new(RejectionKind::Expired, "token_expired")
+    }
+
+    /// A credential that is right in itself and was taken back: 401, code `revoked`. No chain goes on after it, not under
+    /// [`try_next_on_reject`](crate::Chain::try_next_on_reject) either.
+    #[must_use]
+    pub fn revoked() -> Self {
+        Self::new(RejectionKind::Revoked, "revoked")
     }
 
     /// The user is known and may not do this: 403, code `forbidden`.
@@ -133,10 +142,16 @@ impl Rejection {
             RejectionKind::InvalidRequest => StatusCode::BAD_REQUEST,
             RejectionKind::InvalidCredentials
             | RejectionKind::Expired
+            | RejectionKind::Revoked
             | RejectionKind::InsufficientUserAuthentication => StatusCode::UNAUTHORIZED,
             RejectionKind::InsufficientScope | RejectionKind::Forbidden => StatusCode::FORBIDDEN,
             RejectionKind::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
         }
+    }
+
+    /// Whether no other strategy may be tried after it.
+    pub(crate) fn is_final(&self) -> bool {
+        self.kind == RejectionKind::Revoked
     }
 
     /// Notes whose credential it was, unless something further in has done so.
@@ -154,7 +169,9 @@ impl Rejection {
     pub(crate) fn mark(&self, challenge: &Challenge) -> Challenge {
         let (error, description) = match self.kind {
             RejectionKind::InvalidRequest => ("invalid_request", "The credentials are malformed"),
-            RejectionKind::InvalidCredentials => ("invalid_token", "The credentials are invalid"),
+            RejectionKind::InvalidCredentials | RejectionKind::Revoked => {
+                ("invalid_token", "The credentials are invalid")
+            }
             RejectionKind::Expired => ("invalid_token", "The token expired"),
             RejectionKind::InsufficientScope => ("insufficient_scope", "More scope is required"),
             RejectionKind::InsufficientUserAuthentication => {

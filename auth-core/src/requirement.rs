@@ -138,6 +138,7 @@ impl Evidence {
             RejectionKind::InvalidRequest | RejectionKind::InsufficientScope => marked.collect(),
             RejectionKind::InvalidCredentials
             | RejectionKind::Expired
+            | RejectionKind::Revoked
             | RejectionKind::InsufficientUserAuthentication => {
                 let marked: Vec<_> = marked.collect();
                 match (marked.is_empty(), own.is_empty()) {

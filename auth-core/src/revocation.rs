@@ -2,7 +2,7 @@
 
 use std::{fmt, time::SystemTime};
 
-use crate::{BoxError, Carrier, Evidence, PrincipalId};
+use crate::{BoxError, Carrier, Evidence, Id, IdKind, PrincipalId};
 
 /// Something that was revoked: a credential, a session, everything of a user up to an instant, or one connection.
 ///
@@ -18,24 +18,25 @@ pub struct Revocation {
 #[derive(Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RevocationTarget {
-    /// A credential by its id, and whatever was made from it. Ids are told apart by the issuer of the principal.
+    /// A credential by its id, and whatever was made from it.
     Credential {
-        /// The issuer of the principal; empty if it has none.
+        /// Who gave the id: the `iss` of a token; empty for the service itself.
         issuer: String,
         /// The id, such as the `jti` of a token.
         id: String,
     },
     /// Every credential of a session.
     Session {
-        /// The issuer of the principal; empty if it has none.
+        /// Who keeps the session: the `iss` of a token; empty for the service itself.
         issuer: String,
         /// The id, such as the `sid` of a token.
         id: String,
     },
-    /// Every credential of a user that was issued up to an instant, inclusive. A credential that does not say when it was
-    /// issued counts from when it was checked.
+    /// Every credential of a user that was issued up to an instant, inclusive. A password or an API key counts from when it
+    /// was checked, a token that does not say when it was issued from the beginning of time:
+    /// [`Evidence::counts_from`].
     User {
-        /// Whose they are.
+        /// Whose they are, by any of the user's [names](Evidence::names).
         user: PrincipalId,
         /// The last instant that counts.
         until: SystemTime,
@@ -48,12 +49,12 @@ pub enum RevocationTarget {
 }
 
 impl Revocation {
-    /// A credential by its id; `issuer` is that of its principal, or empty.
+    /// A credential by its id, and by the issuer that gave the id.
     pub fn credential(issuer: impl Into<String>, id: impl Into<String>) -> Self {
         Self::of_target(RevocationTarget::Credential { issuer: issuer.into(), id: id.into() })
     }
 
-    /// Every credential of a session; `issuer` is that of its principal, or empty.
+    /// Every credential of a session, by its id and by the issuer that gave the id.
     pub fn session(issuer: impl Into<String>, id: impl Into<String>) -> Self {
         Self::of_target(RevocationTarget::Session { issuer: issuer.into(), id: id.into() })
     }
@@ -71,24 +72,45 @@ impl Revocation {
         Self::of_target(RevocationTarget::Connection { id: id.into() })
     }
 
-    /// What a log-out at the instant `now` revokes: the credential itself if it has an id, else everything of its user up
-    /// to now. `None` if the evidence names neither. Of a ticket, which is spent, it is the credential that it was bought
-    /// with.
+    /// Everything that a log-out at the instant `now` has to revoke. For each credential behind the evidence (an `and` has
+    /// several) that is:
     ///
-    /// It lasts until the end that the strategy has found, also where the application has given the evidence an earlier one.
+    /// | The credential | Revoked is |
+    /// |---|---|
+    /// | has an id | the credential |
+    /// | is a ticket, which is spent | the credentials that it was bought with |
+    /// | has neither: a password, a token without `jti` | everything of its user up to `now`; nothing for a guest |
+    ///
+    /// The list is empty where nothing can be revoked: a guest without an id. Tell the client so, and do not answer that
+    /// it is logged out.
+    ///
+    /// A revocation of a credential lasts until the end that its strategy has found, also where the application has given
+    /// the evidence an earlier one.
     #[must_use]
-    pub fn of(evidence: &Evidence, now: SystemTime) -> Option<Self> {
-        let (id, ends_at) = match evidence.carrier() {
-            Carrier::Ticket => (evidence.parent(), None),
-            _ => (evidence.credential_id(), evidence.credential_end),
+    pub fn of(evidence: &Evidence, now: SystemTime) -> Vec<Self> {
+        let mut all = Vec::new();
+        Self::collect(evidence, evidence.principal(), now, &mut all);
+        all
+    }
+
+    /// A part without a name of its own belongs to the user of the whole.
+    fn collect(evidence: &Evidence, whole: Option<&PrincipalId>, now: SystemTime, all: &mut Vec<Self>) {
+        let user = evidence.principal().or(whole);
+        let (kind, ends_at) = match evidence.carrier() {
+            Carrier::Ticket => (IdKind::Parent, None),
+            _ => (IdKind::Credential, evidence.credential_end),
         };
-        match id {
-            Some(id) => {
-                let issuer = evidence.principal().map_or("", PrincipalId::issuer);
-                Some(Self { ends_at, ..Self::credential(issuer, id) })
+        let ids = evidence.ids().iter().filter(|id| id.kind() == kind);
+        let own: Vec<_> = ids.map(|id| Self { ends_at, ..Self::credential(id.issuer(), id.id()) }).collect();
+        let by_user = || user.map(|user| Self::user(user.clone(), now)).into_iter().collect();
+        // An acceptance that stands on others is revoked with them.
+        let own = if own.is_empty() && evidence.parts().is_empty() { by_user() } else { own };
+        for revocation in own {
+            if !all.contains(&revocation) {
+                all.push(revocation);
             }
-            None => Some(Self::user(evidence.principal()?.clone(), now)),
         }
+        evidence.parts().iter().for_each(|part| Self::collect(part, user, now, all));
     }
 
     /// Says when what is revoked would have ended by itself, so that a store may forget the revocation some time later.
@@ -110,26 +132,25 @@ impl Revocation {
         self.ends_at
     }
 
-    /// Whether the credential behind `evidence`, or of an `and` one of them, is revoked by this. A connection is none.
+    /// Whether the credential behind `evidence`, or of an `and` one of them, is revoked by this. Always false for a
+    /// connection.
+    ///
+    /// A credential or a session matches by id and issuer, a user by any name.
     #[must_use]
     pub fn covers(&self, evidence: &Evidence) -> bool {
-        self.covers_as(evidence, evidence.principal())
-    }
-
-    /// The parts of an `and` belong to the principal of the whole, if they name none.
-    fn covers_as(&self, evidence: &Evidence, whole: Option<&PrincipalId>) -> bool {
-        let principal = evidence.principal().or(whole);
-        let issued_by = |issuer: &str| principal.map_or("", PrincipalId::issuer) == issuer;
+        let has_id = |kinds: &[IdKind], issuer: &str, id: &str| {
+            let is_it = |own: &Id| kinds.contains(&own.kind()) && own.issuer() == issuer && own.id() == id;
+            evidence.ids().iter().any(is_it)
+        };
         let itself = match &self.target {
-            RevocationTarget::Credential { issuer, id } => {
-                let ids = [evidence.credential_id(), evidence.parent()];
-                ids.contains(&Some(id)) && issued_by(issuer)
+            RevocationTarget::Credential { issuer, id } => has_id(&[IdKind::Credential, IdKind::Parent], issuer, id),
+            RevocationTarget::Session { issuer, id } => has_id(&[IdKind::Session], issuer, id),
+            RevocationTarget::User { user, until } => {
+                evidence.names().contains(user) && evidence.counts_from() <= *until
             }
-            RevocationTarget::Session { issuer, id } => evidence.session_id() == Some(id) && issued_by(issuer),
-            RevocationTarget::User { user, until } => principal == Some(user) && evidence.counts_from() <= *until,
             RevocationTarget::Connection { .. } => false,
         };
-        itself || evidence.parts().iter().any(|part| self.covers_as(part, principal))
+        itself || evidence.parts().iter().any(|part| self.covers(part))
     }
 
     fn of_target(target: RevocationTarget) -> Self {
@@ -155,14 +176,33 @@ impl fmt::Debug for RevocationTarget {
 }
 
 /// Asks whether a credential that is good in itself was revoked.
+///
+/// The outermost chain asks, once for each check, when everything that there is to know about an acceptance is known: its
+/// ids, and every name of its user.
 #[async_trait::async_trait]
 pub trait RevocationCheck: Send + Sync + 'static {
-    /// Whether the credential behind `evidence` was revoked. For an `and`, it is asked once for the whole and once for
-    /// each part.
+    /// Whether this one credential was revoked: by an [id](Evidence::ids) and its issuer, or by a
+    /// [name](Evidence::names) of its user. The parts of an `and` are asked about one by one, and so is the whole.
     ///
     /// # Errors
     /// If the store failed: 503. Doubt never lets anybody in.
     async fn is_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError>;
+
+    /// Whether the evidence or one of its [parts](Evidence::parts) was revoked. By default it asks
+    /// [`is_revoked`](Self::is_revoked) about each. A store that can answer for all of them in one question does so here.
+    ///
+    /// # Errors
+    /// If the store failed.
+    async fn is_any_revoked(&self, whole: &Evidence) -> Result<bool, BoxError> {
+        let mut open = vec![whole];
+        while let Some(evidence) = open.pop() {
+            if self.is_revoked(evidence).await? {
+                return Ok(true);
+            }
+            open.extend(evidence.parts());
+        }
+        Ok(false)
+    }
 }
 
 #[async_trait::async_trait]
@@ -170,22 +210,9 @@ impl<C: RevocationCheck + ?Sized> RevocationCheck for std::sync::Arc<C> {
     async fn is_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError> {
         (**self).is_revoked(evidence).await
     }
-}
 
-impl Evidence {
-    /// Whether `check` takes the whole of it, or of an `and` one part, for revoked.
-    ///
-    /// # Errors
-    /// If the store failed.
-    pub async fn is_revoked_by(&self, check: &dyn RevocationCheck) -> Result<bool, BoxError> {
-        let mut open = vec![self];
-        while let Some(evidence) = open.pop() {
-            if check.is_revoked(evidence).await? {
-                return Ok(true);
-            }
-            open.extend(evidence.parts());
-        }
-        Ok(false)
+    async fn is_any_revoked(&self, whole: &Evidence) -> Result<bool, BoxError> {
+        (**self).is_any_revoked(whole).await
     }
 }
 

@@ -3,7 +3,7 @@ use std::{error::Error, sync::Arc};
 use async_trait::async_trait;
 use http::HeaderName;
 
-use crate::{AuthRequest, Challenge, Outcome, extract::Extractor};
+use crate::{AuthRequest, Challenge, Outcome, Principal, extract::Extractor};
 
 /// An error of the system behind a strategy: a store that is down, keys that cannot be fetched.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -14,6 +14,14 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// else (the order of strategies, status, challenges, logging) is the chain's. `docs/writing-a-strategy.md` builds one
 /// in about twenty lines.
 ///
+/// It may be asked twice about one request: the chain asks again, without cookies, after a cookie was accepted (see
+/// [`AuthRequest::is_explicit_only`]), and so does a second layer further in. What can be used once is kept with
+/// [`AuthRequest::remember`].
+///
+/// A strategy that wraps another one, or a chain, hands the request on, or a changed one that it has made with
+/// [`AuthRequest::with_parts`]. Whatever is accepted inside stays known to the chain outside: names, ids and checks for
+/// revocation are not lost, also where the wrapper gives an [`Accept::new`](crate::Accept::new) of its own.
+///
 /// The trait is written with [`macro@async_trait`], so that strategies of different types stand in one chain.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no strategy",
@@ -23,7 +31,7 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 #[async_trait]
 pub trait Strategy: Send + Sync + 'static {
     /// Who is let in.
-    type User: Send + Sync + 'static;
+    type User: Principal;
 
     /// A short constant name for evidence and logs: `jwt`, `basic`.
     fn name(&self) -> &str;

@@ -105,7 +105,7 @@ impl RequestInfo {
         let parts = request.parts();
         Self {
             method: parts.method.clone(),
-            uri: parts.uri.clone(),
+            uri: request.uri_as_sent(),
             headers: parts.headers.clone(),
             extensions: parts.extensions.clone(),
             transport: request.transport(),
@@ -118,7 +118,7 @@ impl RequestInfo {
         &self.method
     }
 
-    /// The URI, with its query: it may hold a credential.
+    /// The URI: the path that was sent, also inside a nested router, and the query, which may hold a credential.
     #[must_use]
     pub fn uri(&self) -> &Uri {
         &self.uri

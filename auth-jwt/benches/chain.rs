@@ -14,7 +14,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use auth_core::{AuthRequest, Chain, Transport};
+use auth_core::{AuthRequest, Chain, Principal, PrincipalId, Transport};
 use auth_jwt::{Algorithm, Jwt, Signer, SigningKey};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use jsonwebtoken::{DecodingKey, Validation};
@@ -29,6 +29,12 @@ struct Claims {
     sub: String,
     name: String,
     exp: u64,
+}
+
+impl Principal for Claims {
+    fn principal_id(&self) -> Option<PrincipalId> {
+        None
+    }
 }
 
 struct Case {

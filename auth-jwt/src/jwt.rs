@@ -1,7 +1,7 @@
 use std::{fmt, marker::PhantomData, time::Duration};
 
 use auth_core::{
-    ConfigError, Verify,
+    ConfigError, Principal, Verify,
     extract::{Extractor, bearer},
 };
 use serde::de::DeserializeOwned;
@@ -131,6 +131,7 @@ impl<C> Jwt<C> {
             scope_claim: ScopeClaim::Scope,
             leeway: DEFAULT_LEEWAY,
             max_age: None,
+            require_iat: false,
             expiry: Expiry::Required,
             ignore_audience: false,
         };
@@ -307,6 +308,13 @@ impl<C> Jwt<C> {
         Ok(self)
     }
 
+    /// Demands `iat`. A token that does not say when it was issued counts as issued before everything that is revoked: after
+    /// a revocation of its user, new tokens without `iat` stay refused for as long as the revocation is kept.
+    pub fn require_iat(mut self) -> Self {
+        self.policy.require_iat = true;
+        self
+    }
+
     /// Lets tokens end this long after they were issued, if that is before their `exp`. Tokens without `iat` are
     /// refused.
     pub fn max_age(mut self, age: Duration) -> Self {
@@ -347,7 +355,7 @@ impl<C> Jwt<C> {
     pub fn verify<V, M>(self, verify: V) -> JwtStrategy<C, V, M>
     where
         C: DeserializeOwned + Send,
-        V: Verify<C, M>,
+        V: Verify<C, M, User: Principal>,
     {
         JwtStrategy::new(self, verify)
     }

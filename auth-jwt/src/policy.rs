@@ -23,6 +23,7 @@ pub(crate) struct Policy {
     pub(crate) scope_claim: ScopeClaim,
     pub(crate) leeway: Duration,
     pub(crate) max_age: Option<Duration>,
+    pub(crate) require_iat: bool,
     pub(crate) expiry: Expiry,
     pub(crate) ignore_audience: bool,
 }
@@ -136,8 +137,10 @@ impl Policy {
         if self.is_ahead(claims.iat, now) {
             return Err(Refused::Invalid("the token was issued in the future"));
         }
-        if let Some(max_age) = self.max_age {
-            let iat = claims.iat.ok_or(Refused::Invalid("the token does not say when it was issued"))?;
+        if claims.iat.is_none() && (self.require_iat || self.max_age.is_some()) {
+            return Err(Refused::Invalid("the token does not say when it was issued"));
+        }
+        if let (Some(max_age), Some(iat)) = (self.max_age, claims.iat) {
             // An age that leads beyond the end of time is none.
             end = [end, iat.checked_add(max_age)].into_iter().flatten().min();
         }

@@ -1,8 +1,8 @@
 use std::{fmt, marker::PhantomData, time::SystemTime};
 
 use auth_core::{
-    Accept, AuthRequest, BoxError, Carrier, Challenge, Needs, Outcome, Rejection, Scopes, Strategy, UserAuthentication,
-    Verify, async_trait,
+    Accept, AuthRequest, BoxError, Carrier, Challenge, Needs, Outcome, Principal, PrincipalId, Rejection, Scopes,
+    Strategy, UserAuthentication, Verify, async_trait,
 };
 use serde::de::DeserializeOwned;
 
@@ -14,6 +14,10 @@ use crate::{
 };
 
 /// JSON Web Tokens with their verify callback, ready for a chain; made by [`Jwt::verify`].
+///
+/// The evidence names issuer and subject of the token, and has the ids `jti` and `sid`, each with the token's issuer. An
+/// `iss` that is absent is the empty issuer; a `sub`, `jti` or `sid` that is absent or empty names nothing. A token without
+/// `iat` counts as issued before everything that is revoked.
 #[must_use = "a strategy does nothing before it stands in a chain"]
 pub struct JwtStrategy<C, V, M = ()> {
     jwt: Jwt<C>,
@@ -42,6 +46,9 @@ struct Good<C> {
 struct Said {
     end: Option<SystemTime>,
     issued_at: Option<SystemTime>,
+    /// Empty if it names none.
+    issuer: String,
+    subject: Option<String>,
     id: Option<String>,
     session: Option<String>,
     scopes: Option<Scopes>,
@@ -58,7 +65,7 @@ enum Stop {
 impl<C, V, M> JwtStrategy<C, V, M>
 where
     C: DeserializeOwned + Send,
-    V: Verify<C, M>,
+    V: Verify<C, M, User: Principal>,
 {
     pub(crate) fn new(mut jwt: Jwt<C>, verify: V) -> Self {
         jwt.extractor = jwt.possession.extractor(jwt.extractor);
@@ -115,8 +122,10 @@ where
         let said = Said {
             end: checked.end,
             issued_at: claims.iat,
-            id: claims.jti.map(str::to_owned),
-            session: claims.sid.map(str::to_owned),
+            issuer: opened.claims.issuer()?.unwrap_or_default().to_owned(),
+            subject: filled(claims.sub),
+            id: filled(claims.jti),
+            session: filled(claims.sid),
             scopes: checked.scopes,
             login: checked.login,
         };
@@ -152,7 +161,7 @@ impl<C, V, M> JwtStrategy<C, V, M> {
 impl<C, V, M> Strategy for JwtStrategy<C, V, M>
 where
     C: DeserializeOwned + Send + 'static,
-    V: Verify<C, M>,
+    V: Verify<C, M, User: Principal>,
     M: 'static,
 {
     type User = V::User;
@@ -220,14 +229,18 @@ impl Said {
         if let Some(end) = self.end {
             accept = accept.expires_at(end);
         }
-        if let Some(at) = self.issued_at {
-            accept = accept.issued_at(at);
-        }
+        accept = match self.issued_at {
+            Some(at) => accept.issued_at(at),
+            None => accept.issued_at_unknown_time(),
+        };
         if let Some(id) = self.id {
-            accept = accept.credential_id(id);
+            accept = accept.credential_id(&self.issuer, id);
         }
         if let Some(session) = self.session {
-            accept = accept.session_id(session);
+            accept = accept.session_id(&self.issuer, session);
+        }
+        if let Some(subject) = self.subject {
+            accept = accept.principal(PrincipalId::new(self.issuer, subject));
         }
         // What the application says of the user counts more than the token.
         if let (Some(scopes), None) = (self.scopes, accept.evidence().extra::<Scopes>()) {
@@ -238,6 +251,11 @@ impl Said {
         }
         accept
     }
+}
+
+/// An empty claim names nothing: tokens that have it in common are not one another's.
+fn filled(claim: Option<&str>) -> Option<String> {
+    claim.filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
 impl<C, V, M> fmt::Debug for JwtStrategy<C, V, M> {

@@ -13,6 +13,7 @@
 //! # use auth_core::{Accept, BoxError, Carrier, Challenge, Outcome, PrincipalId, async_trait};
 //! # use std::time::SystemTime;
 //! # #[derive(Clone, Debug, PartialEq)] struct User { name: String }
+//! # impl auth_core::Principal for User { fn principal_id(&self) -> Option<PrincipalId> { Some(PrincipalId::new("", &self.name)) } }
 //! # struct Login;
 //! # #[async_trait] impl Strategy for Login {
 //! #     type User = User;
@@ -21,7 +22,7 @@
 //! #     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<User>, BoxError> {
 //! #         if !request.parts().headers.contains_key("authorization") { return Ok(Outcome::Absent); }
 //! #         let user = Accept::new(User { name: "ann".into() }, Carrier::Header);
-//! #         Ok(Outcome::Accept(user.principal(PrincipalId::new("", "ann")).credential_id("token-1")))
+//! #         Ok(Outcome::Accept(user.principal(PrincipalId::new("", "ann")).credential_id("", "token-1")))
 //! #     }
 //! # }
 //! # async fn find(name: &str) -> Option<User> { Some(User { name: name.to_owned() }) }
@@ -43,12 +44,14 @@
 //!
 //! // Then it opens its socket with what it was given, once.
 //! let uri = format!("/ws?ticket={}", issued.value().expose());
-//! let (handshake, ()) = http::Request::get(uri).body(())?.into_parts();
+//! let (handshake, ()) = http::Request::get(&uri).body(())?.into_parts();
 //! let handshake = AuthRequest::new(&handshake, Transport::WebSocket, SystemTime::now());
 //! let user = chain.authenticate(&handshake).await?;
 //! assert_eq!(user.name, "ann");
-//! assert_eq!(user.evidence().parent(), Some("token-1"));
-//! assert_eq!(chain.authenticate(&handshake).await.unwrap_err().code(), "invalid_credentials");
+//! assert_eq!(user.evidence().parent().map(|parent| parent.id()), Some("token-1"));
+//! let (again, ()) = http::Request::get(uri).body(())?.into_parts();
+//! let again = AuthRequest::new(&again, Transport::WebSocket, SystemTime::now());
+//! assert_eq!(chain.authenticate(&again).await.unwrap_err().code(), "invalid_credentials");
 //! # Ok(()) }
 //! ```
 //!

@@ -55,7 +55,7 @@ pub fn app(setup: &Setup) -> Result<Router, ConfigError> {
     let session = || SessionCookie::new(setup.sessions.clone(), setup.members.clone());
 
     // What is explicit comes before the cookie.
-    let anybody = Chain::new().or(token()?).or(login()).or(session()).identified();
+    let anybody = Chain::new().or(token()?).or(login()).or(session());
     // The session alone is not enough: the password is asked for again, and it must be the same member's.
     let twice = Chain::new().or(session()).and(login()).and_then(|accept| {
         let (member, again) = accept.user();

@@ -13,8 +13,8 @@ pub struct Member {
 }
 
 impl Principal for Member {
-    fn principal_id(&self) -> PrincipalId {
-        PrincipalId::new("", self.id.to_string())
+    fn principal_id(&self) -> Option<PrincipalId> {
+        Some(PrincipalId::new("", self.id.to_string()))
     }
 }
 

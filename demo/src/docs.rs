@@ -18,8 +18,8 @@
 ///
 /// struct User { id: String }
 /// impl Principal for User {
-///     fn principal_id(&self) -> PrincipalId {
-///         PrincipalId::new("", &self.id)
+///     fn principal_id(&self) -> Option<PrincipalId> {
+///         Some(PrincipalId::new("", &self.id))
 ///     }
 /// }
 /// async fn me(user: Authenticated<User>) -> String { user.id.clone() }

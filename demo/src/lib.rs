@@ -85,7 +85,7 @@ pub fn app(settings: &Settings) -> Result<Router, BoxError> {
 
     let chain = |basic| {
         let chain = Chain::new().or(jwt(settings, &users)?).or(self::basic(basic, &users));
-        Ok::<_, BoxError>(chain.or(ticket(&tickets, &users)).identified().revocation(revocations.clone()))
+        Ok::<_, BoxError>(chain.or(ticket(&tickets, &users)).revocation(revocations.clone()))
     };
     let layer = |chain| {
         let layer = AuthLayer::new(chain).timer(settings.timer.clone()).shutdown(&settings.shutdown);
@@ -97,7 +97,7 @@ pub fn app(settings: &Settings) -> Result<Router, BoxError> {
     }
     // Its clients send a login in `auth`; and where they are refused, the browser is not to ask for one by itself.
     let for_socket_io = layer(chain(Basic::new("demo").from_payload().without_browser_prompt())?);
-    let basic_alone = layer(Chain::new().or(basic(Basic::new("demo"), &users)).identified());
+    let basic_alone = layer(Chain::new().or(basic(Basic::new("demo"), &users)));
 
     let log_out = logout::LogOut { revocations, timer: settings.timer.clone() };
     // `route_layer`, so that a path which does not exist is a 404 and no question for a password.

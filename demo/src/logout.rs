@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use auth_core::{Authenticated, Origin, Principal as _, Refusal, Revocation, RevocationTarget};
+use auth_core::{Authenticated, Origin, Refusal, Revocation, RevocationTarget};
 use auth_store::Revocations;
 use axum::{
     Json,
@@ -37,16 +37,16 @@ pub(crate) async fn log_out(
     if is_foreign(&request) {
         return Refusal::new(StatusCode::FORBIDDEN, "origin_not_allowed").to_response().map(Body::from);
     }
-    let everything = Revocation::user(user.principal_id(), timer.now());
+    let now = timer.now();
     let everywhere = query.is_some_and(|query| query.split('&').any(|pair| pair == "everywhere=1"));
-    let revocation = match Revocation::of(user.evidence(), timer.now()) {
-        Some(own) if !everywhere => own,
-        _ => everything,
+    let all = match user.evidence().principal() {
+        Some(user) if everywhere => vec![Revocation::user(user.clone(), now)],
+        _ => Revocation::of(user.evidence(), now),
     };
-    let is_one = matches!(revocation.target(), RevocationTarget::Credential { .. });
-    match revocations.revoke(&revocation).await {
+    let is_everything = all.iter().any(|revocation| matches!(revocation.target(), RevocationTarget::User { .. }));
+    match revocations.revoke_all(&all).await {
         Ok(()) => {
-            let answer = Revoked { revoked: if is_one { "token" } else { "everything" } };
+            let answer = Revoked { revoked: if is_everything { "everything" } else { "token" } };
             ([("cache-control", "no-store")], Json(answer)).into_response()
         }
         Err(unavailable) => {

@@ -17,8 +17,8 @@ pub struct User {
 }
 
 impl Principal for User {
-    fn principal_id(&self) -> PrincipalId {
-        PrincipalId::new("", &self.id)
+    fn principal_id(&self) -> Option<PrincipalId> {
+        Some(PrincipalId::new("", &self.id))
     }
 }
 

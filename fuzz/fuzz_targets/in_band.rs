@@ -24,7 +24,7 @@ type Heard = Arc<Mutex<Vec<String>>>;
 static HEARD: LazyLock<Heard> = LazyLock::new(Heard::default);
 
 static APP: LazyLock<Router> = LazyLock::new(|| {
-    let layer = AuthLayer::new(Chain::new().or(Key(bearer())).identified()).first_message();
+    let layer = AuthLayer::new(Chain::new().or(Key(bearer()))).first_message();
     Router::new().route("/", any(listen)).layer(layer)
 });
 

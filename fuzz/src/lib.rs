@@ -111,8 +111,8 @@ pub fn run<T>(future: impl Future<Output = T>) -> T {
 pub struct User;
 
 impl Principal for User {
-    fn principal_id(&self) -> PrincipalId {
-        PrincipalId::new("", "user")
+    fn principal_id(&self) -> Option<PrincipalId> {
+        Some(PrincipalId::new("", "user"))
     }
 }
 

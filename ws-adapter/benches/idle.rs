@@ -32,8 +32,8 @@ const AT_A_TIME: usize = 64;
 struct User(String);
 
 impl Principal for User {
-    fn principal_id(&self) -> PrincipalId {
-        PrincipalId::new("", &self.0)
+    fn principal_id(&self) -> Option<PrincipalId> {
+        Some(PrincipalId::new("", &self.0))
     }
 }
 
@@ -60,7 +60,7 @@ async fn serve(kind: &str) {
 fn layer(kind: &str) -> AuthLayer<User> {
     let jwt = Jwt::<serde_json::Value>::hs256(SECRET).unwrap();
     let jwt = jwt.verify(|claims: serde_json::Value| async move { claims["sub"].as_str().map(|sub| User(sub.into())) });
-    let layer = AuthLayer::new(Chain::new().or(jwt).identified()).connections(&Connections::new());
+    let layer = AuthLayer::new(Chain::new().or(jwt)).connections(&Connections::new());
     if kind == "no-ping" { layer.without_ping() } else { layer }
 }
 

@@ -8,7 +8,7 @@
 //! use std::convert::Infallible;
 //!
 //! use auth_basic::{Basic, BasicLogin};
-//! use auth_core::{Authenticated, Chain, extract::{Extractor as _, bearer, subprotocol}};
+//! use auth_core::{Authenticated, Chain, Principal, PrincipalId, extract::{Extractor as _, bearer, subprotocol}};
 //! use auth_jwt::Jwt;
 //! use axum::{Router, response::Response, routing::{any, get}};
 //! use serde::Deserialize;
@@ -21,6 +21,12 @@
 //!
 //! struct User {
 //!     id: String,
+//! }
+//!
+//! impl Principal for User {
+//!     fn principal_id(&self) -> Option<PrincipalId> {
+//!         Some(PrincipalId::new("", &self.id))
+//!     }
 //! }
 //!
 //! async fn me(user: Authenticated<User>) -> String {
@@ -81,7 +87,6 @@ mod payload;
 mod reject;
 mod require;
 mod resource;
-mod strip;
 mod telemetry;
 mod timer;
 mod transport;

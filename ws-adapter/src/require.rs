@@ -42,6 +42,7 @@ pub fn require_scope<U>(scope: &'static str) -> RequireLayer<U> {
 ///
 /// # let jwt = auth_jwt::Jwt::<serde_json::Value>::hs256("0123456789abcdef0123456789abcdef")?.verify(|_: serde_json::Value| async { Some(User) });
 /// # struct User;
+/// # impl auth_core::Principal for User { fn principal_id(&self) -> Option<auth_core::PrincipalId> { None } }
 /// let recent = Requirement::new().scope("account").max_age(Duration::from_secs(300));
 /// let app: Router = Router::new()
 ///     .route("/messages", post(|| async { "sent" }).layer(require_scope::<User>("chat:write")))

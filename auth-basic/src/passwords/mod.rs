@@ -39,6 +39,7 @@ const MAX_REFERENCE_WORK: u64 = 100 * MAX_REFERENCE_MEMORY;
 /// use auth_core::BoxError;
 /// # #[derive(Clone)] struct Users;
 /// # struct User { password_hash: String }
+/// # impl auth_core::Principal for User { fn principal_id(&self) -> Option<auth_core::PrincipalId> { None } }
 /// # impl Users { async fn find(&self, _: &str) -> Result<Option<User>, std::io::Error> { Ok(None) } }
 /// # let users = Users;
 ///

@@ -1,7 +1,9 @@
 use std::{fmt, time::SystemTime};
 
 use auth_basic::{Basic, BasicLogin};
-use auth_core::{AuthRequest, Authenticated, BoxError, Chain, Payload, Refusal, Transport, Verify};
+use auth_core::{
+    AuthRequest, Authenticated, BoxError, Chain, Payload, Principal, PrincipalId, Refusal, Transport, Verify,
+};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{Request, header::AUTHORIZATION, request::Parts};
 
@@ -12,6 +14,12 @@ pub(crate) struct Seen(pub(crate) String, pub(crate) String);
 impl Seen {
     pub(crate) fn new(username: &str, password: &str) -> Self {
         Self(username.to_owned(), password.to_owned())
+    }
+}
+
+impl Principal for Seen {
+    fn principal_id(&self) -> Option<PrincipalId> {
+        None
     }
 }
 
@@ -41,7 +49,7 @@ fn find(login: &BasicLogin) -> Result<Option<Seen>, StoreDown> {
 
 pub(crate) fn verified<V, M>(verify: V) -> Chain<V::User>
 where
-    V: Verify<BasicLogin, M>,
+    V: Verify<BasicLogin, M, User: Principal>,
     M: 'static,
 {
     Chain::new().or(Basic::new("demo").verify(verify))
@@ -72,14 +80,14 @@ pub(crate) fn basic(user_pass: impl AsRef<[u8]>) -> String {
     format!("Basic {}", STANDARD.encode(user_pass))
 }
 
-pub(crate) async fn run<U: Send + Sync + 'static>(
+pub(crate) async fn run<U: Principal>(
     chain: &Chain<U>,
     authorization: impl AsRef<[u8]>,
 ) -> Result<Authenticated<U>, Refusal> {
     run_parts(chain, &request(&[authorization]), None).await
 }
 
-pub(crate) async fn run_parts<U: Send + Sync + 'static>(
+pub(crate) async fn run_parts<U: Principal>(
     chain: &Chain<U>,
     parts: &Parts,
     payload: Option<&Payload>,

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::decide::ask;
 use crate::{AuthRequest, BoxError, Challenge, Evidence, Needs, Outcome, Strategy, outcome::Accept};
 
 /// Two strategies that both must accept; made by [`Chain::and`](super::Chain::and).
@@ -47,7 +48,12 @@ impl<A: Strategy, B: Strategy> Strategy for And<A, B> {
         // Both are asked whatever the first says, since an error of the second outweighs a rejection by the first.
         let left = self.left.authenticate(request).await;
         let right = self.right.authenticate(request).await;
-        Ok(both(left?, right?))
+        Ok(match both(left?, right?) {
+            // The other half may have come by a cookie, which does not count this time: nothing is wrong.
+            Decided::Half if request.is_explicit_only() => Outcome::Absent,
+            Decided::Half => Outcome::Foreign,
+            Decided::As(outcome) => outcome,
+        })
     }
 }
 
@@ -60,7 +66,7 @@ impl<S: Strategy> Side<S> {
 
     /// Notes whose acceptance or rejection it is, as long as the other side's is not mixed in.
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<S::User>, BoxError> {
-        Ok(match self.strategy.authenticate(request).await? {
+        Ok(match ask(&self.strategy, request).await? {
             Outcome::Accept(accept) => Outcome::Accept(accept.found_by(&self.name, &self.challenges, request)),
             Outcome::Reject(rejection) => Outcome::Reject(rejection.presented_to(&self.challenges)),
             other => other,
@@ -68,18 +74,25 @@ impl<S: Strategy> Side<S> {
     }
 }
 
+enum Decided<U> {
+    As(Outcome<U>),
+    /// One side accepts, and the other finds nothing of its own.
+    Half,
+}
+
 /// The table of `and`, errors aside: they have been dealt with.
-fn both<A, B>(left: Outcome<A>, right: Outcome<B>) -> Outcome<(A, B)> {
-    match (left, right) {
+fn both<A, B>(left: Outcome<A>, right: Outcome<B>) -> Decided<(A, B)> {
+    Decided::As(match (left, right) {
         (Outcome::Accept(left), Outcome::Accept(right)) => Outcome::Accept(Accept {
             user: (left.user, right.user),
             evidence: Box::new(Evidence::both(*left.evidence, *right.evidence)),
         }),
+        // Another rejection might be forgiven further out; this one never is.
+        (_, Outcome::Reject(rejection)) if rejection.is_final() => Outcome::Reject(rejection),
         (Outcome::Reject(rejection), _) | (_, Outcome::Reject(rejection)) => Outcome::Reject(rejection),
         (Outcome::Redirect(redirect), _) | (_, Outcome::Redirect(redirect)) => Outcome::Redirect(redirect),
         (Outcome::Absent, Outcome::Absent) => Outcome::Absent,
-        (Outcome::Foreign, _) | (_, Outcome::Foreign) | (Outcome::Accept(_), _) | (_, Outcome::Accept(_)) => {
-            Outcome::Foreign
-        }
-    }
+        (Outcome::Accept(_), Outcome::Absent) | (Outcome::Absent, Outcome::Accept(_)) => return Decided::Half,
+        (Outcome::Foreign, _) | (_, Outcome::Foreign) => Outcome::Foreign,
+    })
 }

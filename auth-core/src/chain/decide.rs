@@ -13,8 +13,8 @@ use tracing::Instrument as _;
 
 use super::{Chain, Fallback, Node};
 use crate::{
-    AuthRequest, Authenticated, BoxError, Challenge, Evidence, Outcome, Refusal, RefusalKind, Rejection, Transport,
-    rejection::RejectionKind,
+    AuthRequest, Authenticated, BoxError, Challenge, Evidence, Outcome, Principal, Refusal, RefusalKind, Rejection,
+    RevocationCheck, Strategy, Transport, rejection::RejectionKind,
 };
 
 /// What a chain decided.
@@ -24,12 +24,15 @@ pub(super) struct Decision<'c, U> {
     presented: Vec<Challenge>,
     /// The challenges of the strategy that accepted.
     pub(super) accepted: &'c [Challenge],
+    /// What explicit credentials stand for that are good beside the cookie that was accepted.
+    beside: Vec<Evidence>,
 }
 
-impl<U: Send + Sync + 'static> Chain<U> {
+impl<U: Principal> Chain<U> {
     /// Runs the chain on a request.
     ///
-    /// This is the only place that seals [`Authenticated`]. A panic of a strategy or callback is caught here.
+    /// This is the only place that seals [`Authenticated`]. A panic of a strategy or callback is caught here. The checks
+    /// for revocation of this chain and of all chains in it come last, when a callback has run already.
     ///
     /// # Errors
     /// The refusal, ready to be answered.
@@ -58,8 +61,8 @@ impl<U: Send + Sync + 'static> Chain<U> {
     }
 
     async fn run(&self, request: &AuthRequest<'_>) -> Result<Authenticated<U>, Refusal> {
-        let decide = pin!(self.decide(request));
-        match catch_panic(decide).await {
+        let judge = pin!(self.judge(request));
+        match catch_panic(judge).await {
             Ok(Ok(Decision { outcome, presented, .. })) => self.seal(outcome, &presented, request),
             Ok(Err(cause)) => {
                 tracing::error!(cause = &*cause as &(dyn Error + 'static), "authentication is unavailable");
@@ -73,75 +76,84 @@ impl<U: Send + Sync + 'static> Chain<U> {
         }
     }
 
-    /// Asks the strategies in order, then whether what was accepted is revoked.
+    /// Decides, and asks whether what was accepted is revoked: here alone, since every name is known only now.
+    async fn judge(&self, request: &AuthRequest<'_>) -> Result<Decision<'_, U>, BoxError> {
+        let Decision { outcome, presented, accepted, beside } = self.decide(request).await?;
+        let Outcome::Accept(mut accept) = outcome else {
+            return Ok(Decision { outcome, presented, accepted, beside });
+        };
+        let evidence = &mut *accept.evidence;
+        evidence.hand_names_down();
+        if request.record().is_inside() {
+            // The strategy that asks may make an acceptance of its own of it.
+            request.record().note_accepted(evidence);
+        }
+        if is_revoked(evidence, &beside).await? {
+            let beside = beside.iter().flat_map(|beside| beside.challenges.as_deref().unwrap_or_default());
+            let challenges: Vec<_> = accepted.iter().chain(beside).cloned().collect();
+            return Ok(Decision::of(Outcome::Reject(Rejection::revoked().presented_to(&challenges))));
+        }
+        Ok(Decision { accepted, ..Decision::of(Outcome::Accept(accept)) })
+    }
+
+    /// Asks the strategies in order. What is accepted by a cookie stands only if nothing explicit speaks against it.
+    ///
+    /// A browser adds cookies by itself; who sends anything else means it. So the same chain is asked as if there were no
+    /// cookies, and what it refuses then is refused, in whatever order its strategies stand.
     pub(super) async fn decide(&self, request: &AuthRequest<'_>) -> Result<Decision<'_, U>, BoxError> {
+        let mut decision = self.ask_in_order(request).await?;
+        let is_ambient = matches!(&decision.outcome, Outcome::Accept(accept) if accept.evidence.carrier.is_ambient());
+        if !is_ambient || request.is_explicit_only() {
+            return Ok(decision);
+        }
+        let (record, explicit) = (request.record(), request.explicit());
+        let so_far = record.accepted_so_far();
+        // Boxed, since it is needed for cookies only.
+        let against = Box::pin(self.ask_in_order(&explicit)).await?;
+        decision.beside = record.accepted_since(so_far);
+        match against.outcome {
+            Outcome::Absent | Outcome::Accept(_) => Ok(decision),
+            Outcome::Foreign | Outcome::Reject(_) | Outcome::Redirect(_) => Ok(against),
+        }
+    }
+
+    async fn ask_in_order(&self, request: &AuthRequest<'_>) -> Result<Decision<'_, U>, BoxError> {
+        let explicit_only = request.is_explicit_only();
         let mut presented: Vec<Challenge> = Vec::new();
         let mut rejected: Option<Rejection> = None;
         let mut foreign = false;
-        let mut nodes = self.nodes.iter();
-        while let Some(node) = nodes.next() {
+        for node in &*self.nodes {
             match node.ask(request).await? {
-                Outcome::Accept(accept) => {
-                    if accept.evidence.carrier.is_ambient()
-                        && let Some(rejection) = self.wrong_header(nodes.as_slice(), request).await?
-                    {
-                        return Ok(Decision::of(Outcome::Reject(rejection)));
-                    }
-                    let mut accept = accept.found_by(&node.name, &node.challenges, request);
-                    if let Some(identify) = self.identify {
-                        accept.evidence.principal = Some(identify(&accept.user));
-                    }
-                    if self.is_revoked(&accept.evidence).await? {
-                        let rejection = Rejection::invalid_credentials().with_code("revoked");
-                        return Ok(Decision::of(Outcome::Reject(rejection.presented_to(&node.challenges))));
-                    }
+                Outcome::Accept(mut accept) => {
+                    self.revocation.iter().for_each(|check| accept.evidence.add_check(check));
+                    let accept = accept.found_by(&node.name, &node.challenges, request);
                     let accepted = &*node.challenges;
-                    return Ok(Decision { outcome: Outcome::Accept(accept), presented, accepted });
+                    return Ok(Decision { presented, accepted, ..Decision::of(Outcome::Accept(accept)) });
                 }
                 Outcome::Absent => {}
                 Outcome::Foreign => {
                     foreign = true;
                     presented.extend_from_slice(&node.challenges);
                 }
-                Outcome::Reject(rejection) if self.try_next_on_reject => {
+                Outcome::Reject(rejection) if self.try_next_on_reject && !rejection.is_final() => {
                     rejected.get_or_insert_with(|| rejection.presented_to(&node.challenges));
                 }
                 Outcome::Reject(rejection) => {
                     return Ok(Decision::of(Outcome::Reject(rejection.presented_to(&node.challenges))));
                 }
+                // It tells what to do about a credential that is missing, and speaks against none.
+                Outcome::Redirect(_) if explicit_only => {}
                 Outcome::Redirect(redirect) => return Ok(Decision::of(Outcome::Redirect(redirect))),
             }
         }
         let outcome = match rejected {
+            // Rejections are forgiven here by name, so none speaks against a cookie.
+            _ if explicit_only && self.try_next_on_reject => Outcome::Absent,
             Some(rejection) => Outcome::Reject(rejection),
             None if foreign => Outcome::Foreign,
             None => Outcome::Absent,
         };
         Ok(Decision { presented, ..Decision::of(outcome) })
-    }
-
-    /// What a strategy of `later` says against the `Authorization` header of a request that a cookie would let in.
-    ///
-    /// A browser adds cookies by itself; who sends a header means it. So a wrong one is not made good by a cookie, even
-    /// if the strategy that reads cookies was asked first.
-    async fn wrong_header(&self, later: &[Node<U>], request: &AuthRequest<'_>) -> Result<Option<Rejection>, BoxError> {
-        let scheme = presented_scheme(request);
-        if scheme.is_empty() || self.try_next_on_reject {
-            return Ok(None);
-        }
-        for node in later.iter().filter(|node| node.challenges.iter().any(|challenge| is_of(challenge, scheme))) {
-            if let Outcome::Reject(rejection) = node.ask(request).await? {
-                return Ok(Some(rejection.presented_to(&node.challenges)));
-            }
-        }
-        Ok(None)
-    }
-
-    async fn is_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError> {
-        match &self.revocation {
-            Some(check) => evidence.is_revoked_by(&**check).await,
-            None => Ok(false),
-        }
     }
 
     fn seal(
@@ -176,6 +188,7 @@ impl<U: Send + Sync + 'static> Chain<U> {
         let challenges = match rejection.kind() {
             RejectionKind::InvalidCredentials
             | RejectionKind::Expired
+            | RejectionKind::Revoked
             | RejectionKind::InsufficientUserAuthentication => {
                 return self.unauthorized(RefusalKind::Rejected, rejection.code(), marked(), request);
             }
@@ -216,17 +229,67 @@ impl<U: Send + Sync + 'static> Chain<U> {
 
 impl<U> Decision<'_, U> {
     fn of(outcome: Outcome<U>) -> Self {
-        Self { outcome, presented: Vec::new(), accepted: &[] }
+        Self { outcome, presented: Vec::new(), accepted: &[], beside: Vec::new() }
     }
 }
 
-impl<U: Send + Sync + 'static> Node<U> {
+impl<U: Principal> Node<U> {
     async fn ask(&self, request: &AuthRequest<'_>) -> Result<Outcome<U>, BoxError> {
         let span = tracing::debug_span!("auth.strategy", name = &*self.name, outcome = tracing::field::Empty);
-        let outcome = self.strategy.authenticate(request).instrument(span.clone()).await;
+        let outcome = ask(&*self.strategy, request).instrument(span.clone()).await;
         span.record("outcome", describe(&outcome));
         outcome
     }
+}
+
+/// Asks a strategy. What chains inside of it have accepted stands behind what it accepts, also if that was made anew.
+pub(super) async fn ask<S: Strategy + ?Sized>(
+    strategy: &S,
+    request: &AuthRequest<'_>,
+) -> Result<Outcome<S::User>, BoxError> {
+    let record = request.record();
+    let so_far = record.accepted_so_far();
+    let inside = record.enter();
+    let mut outcome = strategy.authenticate(request).await?;
+    drop(inside);
+    if request.is_explicit_only() {
+        // Acceptances stay noted, for the chain that has asked. What a browser adds by itself, a client certificate say,
+        // counts as if it were not there.
+        let is_ambient = matches!(&outcome, Outcome::Accept(accept) if accept.evidence.carrier.is_ambient());
+        return Ok(if is_ambient { Outcome::Absent } else { outcome });
+    }
+    let mut behind = record.accepted_since(so_far);
+    if let Outcome::Accept(accept) = &mut outcome {
+        behind.retain(|behind| !accept.evidence.holds(behind.serial));
+        accept.evidence.stands_on(behind);
+    }
+    Ok(outcome)
+}
+
+/// Asks every check that a chain has brought about the whole of what was accepted; of what is good beside it, too.
+async fn is_revoked(evidence: &mut Evidence, beside: &[Evidence]) -> Result<bool, BoxError> {
+    let mut checks = evidence.take_checks();
+    if beside.is_empty() {
+        return is_revoked_by_one_of(&checks, evidence).await;
+    }
+    let mut all = Evidence::new(evidence.carrier);
+    all.parts = beside.to_vec();
+    for check in all.take_checks() {
+        if !checks.iter().any(|other| Arc::ptr_eq(other, &check)) {
+            checks.push(check);
+        }
+    }
+    all.parts.push(evidence.clone());
+    is_revoked_by_one_of(&checks, &all).await
+}
+
+async fn is_revoked_by_one_of(checks: &[Arc<dyn RevocationCheck>], whole: &Evidence) -> Result<bool, BoxError> {
+    for check in checks {
+        if check.is_any_revoked(whole).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// [`presented_by_header`], without a copy where there is nothing to choose.

@@ -6,8 +6,8 @@ use std::{fmt, sync::Arc};
 
 pub(crate) use self::decide::presented_among;
 use crate::{
-    AuthRequest, BoxError, Challenge, ConfigError, Needs, Outcome, Principal, PrincipalId, Redirect, RevocationCheck,
-    Strategy, outcome::Accept,
+    AuthRequest, BoxError, Challenge, ConfigError, Needs, Outcome, Principal, Redirect, RevocationCheck, Strategy,
+    outcome::Accept,
 };
 
 /// Strategies in order: the first that owns the credential decides.
@@ -42,15 +42,16 @@ use crate::{
 /// that accepted. It is cheap to clone.
 ///
 /// # Security
-/// A wrong `Authorization` header is not made good by a cookie, in whatever order their strategies stand. Put strategies
-/// that read cookies last all the same: one that stands first refuses an expired cookie though the header is good.
+/// A cookie never makes an answer better that something explicit has made worse, in whatever order their strategies
+/// stand: an ambient acceptance stands only if the same chain, asked without cookies, says `Absent` or `Accept`. Put
+/// strategies that read cookies last all the same: one that stands first refuses an expired cookie though the header is
+/// good.
 pub struct Chain<U> {
     nodes: Arc<[Node<U>]>,
     challenges: Arc<[Challenge]>,
     fallback: Option<Fallback>,
     try_next_on_reject: bool,
-    identify: Option<fn(&U) -> PrincipalId>,
-    revocation: Option<Arc<dyn RevocationCheck>>,
+    revocation: Vec<Arc<dyn RevocationCheck>>,
 }
 
 struct Node<U> {
@@ -90,13 +91,13 @@ impl Chain<()> {
     }
 }
 
-impl<U: Send + Sync + 'static> Chain<U> {
+impl<U: Principal> Chain<U> {
     /// Adds a strategy that is asked where all before it found nothing of theirs.
     #[must_use]
     pub fn or<S: Strategy<User = U>>(self, strategy: S) -> Self {
         let nodes = self.nodes.iter().cloned().chain([Node::new(strategy)]).collect();
-        let Self { fallback, try_next_on_reject, identify, revocation, .. } = self;
-        Self { fallback, try_next_on_reject, identify, revocation, ..Self::of(nodes) }
+        let Self { fallback, try_next_on_reject, revocation, .. } = self;
+        Self { fallback, try_next_on_reject, revocation, ..Self::of(nodes) }
     }
 
     /// Demands that `strategy` accepts as well as the chain so far: `a.or(b).and(c)` is *(a or b) and c*.
@@ -104,49 +105,57 @@ impl<U: Send + Sync + 'static> Chain<U> {
     /// Both are always asked. Where they differ, the worst counts: an error, then `Reject`, `Redirect`, `Foreign`. One
     /// `Accept` beside one `Absent` is `Foreign`; two `Absent` are `Absent`.
     ///
-    /// What was set before (`revocation`, `identified`, `try_next_on_reject`) goes on to hold for the chain so far; set
-    /// after, it holds for both together. A fallback is the whole chain's, wherever it was named.
+    /// `try_next_on_reject` holds for the chain so far if it was set before, and for both together if after. A check for
+    /// revocation is asked about both, and a fallback is the whole chain's, wherever they were named.
     ///
     /// # Security
     /// That both credentials belong to one person is for the application to say; [`and_then`](Self::and_then) is the
     /// place.
     #[must_use]
     pub fn and<S: Strategy>(self, strategy: S) -> Chain<(U, S::User)> {
-        let fallback = self.fallback.clone();
-        Chain { fallback, ..ChainWithoutStrategy.or(and::And::new(self, strategy)) }
+        self.then(|chain| and::And::new(chain, strategy))
     }
 
     /// Turns the users of this chain into another type, so that it can stand beside strategies of that type.
     #[must_use]
     pub fn map_user<V, F>(self, f: F) -> Chain<V>
     where
-        V: Send + Sync + 'static,
+        V: Principal,
         F: Fn(U) -> V + Send + Sync + 'static,
     {
-        self.try_map(move |accept| Ok(accept.map_user(&f)))
+        self.then(|chain| {
+            and_then::AndThen::handing_on(chain, move |accept: Accept<U>| Ok(Outcome::Accept(accept.map_user(&f))))
+        })
     }
 
     /// Turns what this chain accepts into something else: the user, the extras, the expiry. An error of `f` is an
     /// error of the system: 503.
+    ///
+    /// `f` may give a fresh [`Accept::new`]: what the chain has accepted stands behind it. Its names, its ids and its checks
+    /// for revocation hold still, and so do the end of the credential, unless `f` sets another, and an ambient carrier.
+    /// Its extras do not.
     #[must_use]
     pub fn try_map<V, F>(self, f: F) -> Chain<V>
     where
-        V: Send + Sync + 'static,
+        V: Principal,
         F: Fn(Accept<U>) -> Result<Accept<V>, BoxError> + Send + Sync + 'static,
     {
         self.and_then(move |accept| f(accept).map(Outcome::Accept))
     }
 
     /// Decides again about what this chain accepts: whether two credentials belong to one person, whether an account
-    /// may use this part of the application.
+    /// may use this part of the application. A fresh [`Accept::new`] is treated as in [`try_map`](Self::try_map).
+    ///
+    /// `f` runs before anybody has asked whether the credential was revoked, and again, for explicit credentials alone,
+    /// where a cookie was accepted.
     ///
     /// ```
     /// # use auth_core::{Accept, BoxError, Carrier, Chain, Outcome, Rejection, Strategy};
-    /// # fn same_person<S: Strategy<User = u64>>(token: S, ticket: impl Strategy<User = u64>) -> Chain<u64> {
+    /// # fn same_person<S: Strategy<User = String>>(token: S, ticket: impl Strategy<User = String>) -> Chain<String> {
     /// Chain::new().or(token).and(ticket).and_then(|accept| {
-    ///     let (token, ticket) = *accept.user();
+    ///     let (token, ticket) = accept.user();
     ///     Ok(if token == ticket {
-    ///         Outcome::Accept(accept.map_user(|_| token))
+    ///         Outcome::Accept(accept.map_user(|(token, _)| token))
     ///     } else {
     ///         Outcome::Reject(Rejection::forbidden().with_code("not_the_same_person"))
     ///     })
@@ -156,11 +165,16 @@ impl<U: Send + Sync + 'static> Chain<U> {
     #[must_use]
     pub fn and_then<V, F>(self, f: F) -> Chain<V>
     where
-        V: Send + Sync + 'static,
+        V: Principal,
         F: Fn(Accept<U>) -> Result<Outcome<V>, BoxError> + Send + Sync + 'static,
     {
+        self.then(|chain| and_then::AndThen::new(chain, f))
+    }
+
+    /// The chain of the one strategy that `make` makes of this chain.
+    fn then<S: Strategy>(self, make: impl FnOnce(Self) -> S) -> Chain<S::User> {
         let fallback = self.fallback.clone();
-        Chain { fallback, ..ChainWithoutStrategy.or(and_then::AndThen::new(self, f)) }
+        Chain { fallback, ..ChainWithoutStrategy.or(make(self)) }
     }
 
     /// Asks the next strategy after a [`Reject`](Outcome::Reject) too, as Passport does. If none accepts, the first
@@ -174,20 +188,18 @@ impl<U: Send + Sync + 'static> Chain<U> {
         self
     }
 
-    /// Writes the user's own identity into the evidence, where sockets, refresh and revocation compare it.
-    #[must_use]
-    pub fn identified(mut self) -> Self
-    where
-        U: Principal,
-    {
-        self.identify = Some(U::principal_id);
-        self
-    }
-
-    /// Asks after every acceptance, whatever the strategy, whether the credential was revoked.
+    /// Asks about every acceptance of this chain, whatever the strategy, whether it was revoked. Called again, another
+    /// check is asked as well.
+    ///
+    /// The check travels with the acceptance: it is asked once, by the outermost chain, when every name of the user is
+    /// known. So it does not matter where in a tree of chains it stands, and a store that is away refuses nobody whose
+    /// acceptance did not come through this chain. Callbacks (`verify`, [`and_then`](Self::and_then)) have run by then.
+    ///
+    /// A revocation is final: no other strategy is tried after it, in whatever nesting and also under
+    /// [`try_next_on_reject`](Self::try_next_on_reject).
     #[must_use]
     pub fn revocation(mut self, check: impl RevocationCheck) -> Self {
-        self.revocation = Some(Arc::new(check));
+        self.revocation.push(Arc::new(check));
         self
     }
 
@@ -239,8 +251,7 @@ impl<U: Send + Sync + 'static> Chain<U> {
             challenges: challenges.into(),
             fallback: None,
             try_next_on_reject: false,
-            identify: None,
-            revocation: None,
+            revocation: Vec::new(),
         }
     }
 }
@@ -252,7 +263,6 @@ impl<U> Clone for Chain<U> {
             challenges: Arc::clone(&self.challenges),
             fallback: self.fallback.clone(),
             try_next_on_reject: self.try_next_on_reject,
-            identify: self.identify,
             revocation: self.revocation.clone(),
         }
     }
@@ -264,7 +274,7 @@ impl<U> fmt::Debug for Chain<U> {
     }
 }
 
-impl<U: Send + Sync + 'static> Node<U> {
+impl<U: Principal> Node<U> {
     fn new<S: Strategy<User = U>>(strategy: S) -> Self {
         let mut challenges = Vec::new();
         strategy.challenges(&mut challenges);
@@ -283,7 +293,7 @@ impl<U> Clone for Node<U> {
 }
 
 #[async_trait::async_trait]
-impl<U: Send + Sync + 'static> Strategy for Chain<U> {
+impl<U: Principal> Strategy for Chain<U> {
     type User = U;
 
     fn name(&self) -> &str {
@@ -299,6 +309,13 @@ impl<U: Send + Sync + 'static> Strategy for Chain<U> {
     }
 
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<U>, BoxError> {
-        Ok(self.decide(request).await?.outcome)
+        let mut outcome = self.decide(request).await?.outcome;
+        if let Outcome::Accept(accept) = &mut outcome
+            && !request.is_explicit_only()
+        {
+            // A strategy that wraps this chain may make an acceptance of its own of it.
+            request.record().note_accepted(&mut accept.evidence);
+        }
+        Ok(outcome)
     }
 }

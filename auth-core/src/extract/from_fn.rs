@@ -7,8 +7,9 @@ use crate::{AuthRequest, Carrier, Secret};
 ///
 /// What it finds is handed on as it is: an empty text is a credential too, and a wrong one.
 ///
-/// The carrier must be named, because a handshake depends on it: say [`Carrier::Cookie`] of whatever a browser sends
-/// by itself.
+/// The carrier must be named, because a handshake depends on it: say [`Carrier::Cookie`] of everything that a browser
+/// sends by itself. The query and the subprotocols are read through [`AuthRequest::query_values`] and
+/// [`AuthRequest::subprotocols`], which know what a layer further out has taken.
 ///
 /// ```
 /// use auth_core::{Carrier, Secret, extract::from_fn};
@@ -41,6 +42,9 @@ where
     F: Fn(&AuthRequest<'_>) -> Option<Secret> + Send + Sync + 'static,
 {
     fn extract<'r>(&self, request: &'r AuthRequest<'_>) -> Result<Option<Credential<'r>>, Malformed> {
+        if request.is_explicit_only() && self.carrier.is_ambient() {
+            return Ok(None);
+        }
         Ok((self.f)(request).map(|secret| Credential::secret(secret, self.carrier)))
     }
 

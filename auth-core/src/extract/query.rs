@@ -20,9 +20,8 @@ pub struct Query(&'static str);
 
 impl Extractor for Query {
     fn extract<'r>(&self, request: &'r AuthRequest<'_>) -> Result<Option<Credential<'r>>, Malformed> {
-        let query = request.parts().uri.query().unwrap_or_default();
-        let mut values = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == self.0);
-        let Some((_, value)) = values.next() else {
+        let mut values = request.query_values(self.0);
+        let Some(value) = values.next() else {
             return Ok(None);
         };
         if values.next().is_some() || !is_visible(&value) {

@@ -1,5 +1,4 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use http::header::SEC_WEBSOCKET_PROTOCOL;
 use zeroize::Zeroize as _;
 
 use super::{Credential, Extractor, Malformed, is_visible};
@@ -74,15 +73,13 @@ impl Extractor for Subprotocol {
         }
         let mut found = None;
         let mut others = false;
-        for line in request.parts().headers.get_all(SEC_WEBSOCKET_PROTOCOL) {
-            for entry in line.as_bytes().split(|&b| b == b',').map(<[u8]>::trim_ascii) {
-                match entry.strip_prefix(self.prefix.as_bytes()) {
-                    Some(_) if found.is_some() => {
-                        return Err(Malformed::new(Carrier::Subprotocol, "two subprotocols with a token"));
-                    }
-                    Some(token) => found = Some(token),
-                    None => others |= !entry.is_empty(),
+        for entry in request.subprotocols() {
+            match entry.strip_prefix(self.prefix.as_bytes()) {
+                Some(_) if found.is_some() => {
+                    return Err(Malformed::new(Carrier::Subprotocol, "two subprotocols with a token"));
                 }
+                Some(token) => found = Some(token),
+                None => others |= !entry.is_empty(),
             }
         }
         let Some(token) = found else {

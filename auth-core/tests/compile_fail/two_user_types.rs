@@ -2,7 +2,7 @@
 
 use auth_core::{Chain, Strategy};
 
-fn chain(tokens: impl Strategy<User = u64>, sessions: impl Strategy<User = String>) {
+fn chain(tokens: impl Strategy<User = &'static str>, sessions: impl Strategy<User = String>) {
     let _ = Chain::new().or(tokens).or(sessions);
 }
 

@@ -133,9 +133,9 @@ async fn and_then_decides_about_what_was_accepted() {
     assert_eq!(*ask(&accepted).await.unwrap(), "jwt");
     let refused = both.clone().and_then(|accept| {
         assert_eq!(accept.evidence().strategy(), "jwt+basic");
-        Ok(Outcome::<()>::Reject(Rejection::forbidden().with_code("not_the_same_person")))
+        Ok(Outcome::<String>::Reject(Rejection::forbidden().with_code("not_the_same_person")))
     });
     assert_eq!(answer(&refusal(&refused).await), (403, "not_the_same_person"));
-    let failed = both.and_then(|_| Err::<Outcome<()>, _>("no answer".into()));
+    let failed = both.and_then(|_| Err::<Outcome<String>, _>("no answer".into()));
     assert_eq!(answer(&refusal(&failed).await), (503, "unavailable"));
 }

@@ -97,7 +97,7 @@ async fn handler_under_no_layer_answers_500_and_the_log_names_the_layer() {
 #[tokio::test]
 async fn evidence_for_another_user_type_does_not_count() {
     let mut parts = head("/", &[]);
-    parts.extensions.insert(ask(&Chain::new().or(jwt(Say::Accept)).map_user(str::len)).await.unwrap());
+    parts.extensions.insert(ask(&Chain::new().or(jwt(Say::Accept)).map_user(str::to_uppercase)).await.unwrap());
     assert_eq!(required(&mut parts).await.unwrap_err().status(), 500);
     assert_eq!(optional(&mut parts).await.unwrap_err().status(), 500);
 }

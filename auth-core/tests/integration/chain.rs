@@ -252,7 +252,10 @@ async fn panic_in_a_nested_chain_is_500() {
 
 #[tokio::test]
 async fn panic_in_a_map_is_500() {
-    let chain = Chain::new().or(jwt(Say::Accept)).map_user(|name| assert_ne!(name, "jwt"));
+    let chain = Chain::new().or(jwt(Say::Accept)).map_user(|name| {
+        assert_ne!(name, "jwt");
+        name
+    });
     assert_eq!(answer(&refusal(&chain).await), (500, "internal_error"));
 }
 
@@ -363,7 +366,7 @@ async fn fallback_does_not_answer_400_403_or_503() {
 #[tokio::test]
 async fn fallback_survives_map_and_and() {
     let chain = Chain::new().or(session(Say::Absent)).fallback_challenge(Challenge::new("Session"));
-    chain.clone().map_user(str::len).check().unwrap();
+    chain.clone().map_user(str::to_uppercase).check().unwrap();
     chain.and(session(Say::Absent)).check().unwrap();
 }
 
@@ -387,7 +390,7 @@ async fn needs_of_all_strategies_are_joined() {
     struct Needy(&'static str);
     #[auth_core::async_trait]
     impl auth_core::Strategy for Needy {
-        type User = ();
+        type User = String;
         fn name(&self) -> &str {
             self.0
         }
@@ -401,12 +404,12 @@ async fn needs_of_all_strategies_are_joined() {
         async fn authenticate(
             &self,
             _: &auth_core::AuthRequest<'_>,
-        ) -> Result<auth_core::Outcome<()>, auth_core::BoxError> {
+        ) -> Result<auth_core::Outcome<String>, auth_core::BoxError> {
             Ok(auth_core::Outcome::Absent)
         }
     }
     use auth_core::Strategy as _;
-    let needs = Chain::new().or(Needy("a")).or(Needy("b").named("z")).and(Needy("c")).map_user(drop).needs();
+    let needs = Chain::new().or(Needy("a")).or(Needy("b").named("z")).and(Needy("c")).map_user(|_| "c").needs();
     assert_eq!(needs.query_names(), ["a", "b", "c"]);
     assert_eq!(needs.subprotocol_prefixes(), ["a", "b", "c"]);
     assert!(!needs.payload());

@@ -106,7 +106,8 @@ async fn and_with_a_refused_session_marks_no_scheme() {
 
 #[tokio::test]
 async fn and_then_marks_the_scheme_of_who_was_accepted() {
-    let refuse = |chain: Chain<&'static str>| chain.and_then(|_| Ok(Outcome::<()>::Reject(Rejection::token_expired())));
+    let refuse =
+        |chain: Chain<&'static str>| chain.and_then(|_| Ok(Outcome::<String>::Reject(Rejection::token_expired())));
     let by_session = Chain::new().or(session(Say::Accept)).or(jwt(Say::Accept));
     assert_eq!(lines(&refusal(&refuse(by_session)).await), [BEARER]);
     let by_dpop = Chain::new().or(jwt(Say::Absent)).or(dpop(Say::Accept));
@@ -143,7 +144,7 @@ async fn refusal_on_account_of_the_layer_uses_the_fallback() {
 #[tokio::test]
 async fn error_of_an_extension_stands_in_the_place_of_that_of_the_kind() {
     let refused = || Rejection::invalid_credentials().with_error("invalid_dpop_proof", "The proof is wrong");
-    let chain = Chain::new().or(dpop(Say::Accept)).and_then::<(), _>(move |_| Ok(Outcome::Reject(refused())));
+    let chain = Chain::new().or(dpop(Say::Accept)).and_then::<String, _>(move |_| Ok(Outcome::Reject(refused())));
     let refusal = refusal(&chain).await;
     assert_eq!((refusal.status().as_u16(), refusal.code()), (401, "invalid_credentials"));
     let expected = r#"DPoP algs="ES256", error="invalid_dpop_proof", error_description="The proof is wrong""#;

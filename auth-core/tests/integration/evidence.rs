@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use auth_core::{
-    Accept, Anonymous, Authenticated, BoxError, Carrier, Chain, Evidence, Outcome, Principal, PrincipalId, Refusal,
-    RefusalKind, RevocationCheck, Strategy as _, Transport, async_trait,
+    Accept, Anonymous, Authenticated, BoxError, Carrier, Chain, Evidence, IdKind, Outcome, Principal, PrincipalId,
+    Refusal, RefusalKind, RevocationCheck, Strategy as _, Transport, async_trait,
 };
 
 use crate::support::{
@@ -21,9 +21,9 @@ fn full() -> Scripted {
         accept
             .expires_at(in_secs(60))
             .issued_at(now())
-            .credential_id("id-1")
-            .session_id("session-1")
-            .parent("parent-1")
+            .credential_id("issuer", "id-1")
+            .session_id("issuer", "session-1")
+            .parent("issuer", "parent-1")
             .principal(PrincipalId::new("issuer", "1001"))
             .extra(Scopes("chat"))
     })
@@ -36,9 +36,11 @@ async fn evidence(chain: Chain<Name>) -> Evidence {
 fn assert_is_full(evidence: &Evidence) {
     assert_eq!(evidence.expires_at(), Some(in_secs(60)));
     assert_eq!(evidence.issued_at(), Some(now()));
-    assert_eq!(evidence.credential_id(), Some("id-1"));
-    assert_eq!(evidence.session_id(), Some("session-1"));
-    assert_eq!(evidence.parent(), Some("parent-1"));
+    let ids: Vec<_> = evidence.ids().iter().map(|id| (id.kind(), id.issuer(), id.id())).collect();
+    let credential = (IdKind::Credential, "issuer", "id-1");
+    assert_eq!(ids, [credential, (IdKind::Session, "issuer", "session-1"), (IdKind::Parent, "issuer", "parent-1")]);
+    assert_eq!(evidence.credential_id(), evidence.ids().first());
+    assert_eq!((evidence.session_id(), evidence.parent()), (evidence.ids().get(1), evidence.ids().get(2)));
     assert_eq!(evidence.principal(), Some(&PrincipalId::new("issuer", "1001")));
     assert_eq!(evidence.extra::<Scopes>(), Some(&Scopes("chat")));
     assert_eq!(evidence.extra::<u8>(), None);
@@ -129,8 +131,8 @@ fn tree_goes_by_the_name_of_its_first_leaf_and_an_and_by_those_of_both_sides() {
     let tree = || Chain::new().or(jwt(Say::Absent)).or(basic(Say::Absent));
     assert_eq!(tree().name(), "jwt");
     assert_eq!(Arc::new(tree()).name(), "jwt");
-    assert_eq!(tree().map_user(str::len).name(), "jwt");
-    assert_eq!(format!("{:?}", Chain::new().or(tree().map_user(str::len))), r#"["jwt"]"#);
+    assert_eq!(tree().map_user(str::to_uppercase).name(), "jwt");
+    assert_eq!(format!("{:?}", Chain::new().or(tree().map_user(str::to_uppercase))), r#"["jwt"]"#);
     assert_eq!(format!("{:?}", tree().and(session(Say::Absent))), r#"["jwt+session"]"#);
 }
 
@@ -151,25 +153,25 @@ async fn named_strategy_goes_by_its_new_name() {
 
 #[tokio::test]
 async fn map_user_keeps_the_evidence() {
-    let user = ask(&Chain::new().or(full()).map_user(str::len)).await.unwrap();
-    assert_eq!(*user, 3);
+    let user = ask(&Chain::new().or(full()).map_user(str::to_uppercase)).await.unwrap();
+    assert_eq!(*user, "JWT");
     assert_is_full(user.evidence());
 }
 
 #[tokio::test]
 async fn map_user_lets_chains_of_different_users_stand_side_by_side() {
-    let lengths = Chain::new().or(jwt(Say::Absent)).map_user(str::len);
-    let chain = lengths.or(Chain::new().or(basic(Say::Accept)).map_user(str::len));
-    assert_eq!(*ask(&chain).await.unwrap(), 5);
+    let texts = Chain::new().or(jwt(Say::Absent)).map_user(str::to_uppercase);
+    let chain = texts.or(Chain::new().or(basic(Say::Accept)).map_user(str::to_uppercase));
+    assert_eq!(*ask(&chain).await.unwrap(), "BASIC");
 }
 
 #[tokio::test]
 async fn map_passes_every_other_outcome_on() {
     for (say, status) in [(Say::Absent, 401), (Say::Foreign, 401), (Say::Forbidden, 403), (Say::Redirect, 302)] {
-        let refusal = refusal(&Chain::new().or(jwt(say)).map_user(str::len)).await;
+        let refusal = refusal(&Chain::new().or(jwt(say)).map_user(str::to_uppercase)).await;
         assert_eq!(refusal.status(), status, "{say:?}");
     }
-    assert_eq!(lines(&refusal(&Chain::new().or(jwt(Say::Reject)).map_user(str::len)).await), [BEARER_INVALID]);
+    assert_eq!(lines(&refusal(&Chain::new().or(jwt(Say::Reject)).map_user(str::to_uppercase)).await), [BEARER_INVALID]);
 }
 
 #[tokio::test]
@@ -190,7 +192,7 @@ async fn try_map_reads_what_the_chain_has_found() {
 
 #[tokio::test]
 async fn try_map_that_fails_is_503() {
-    let chain = Chain::new().or(jwt(Say::Accept)).try_map(|_| Err::<Accept<()>, _>("no answer".into()));
+    let chain = Chain::new().or(jwt(Say::Accept)).try_map(|_| Err::<Accept<String>, _>("no answer".into()));
     assert_eq!(answer(&refusal(&chain).await), (503, "unavailable"));
 }
 
@@ -198,24 +200,23 @@ async fn try_map_that_fails_is_503() {
 struct Account(&'static str);
 
 impl Principal for Account {
-    fn principal_id(&self) -> PrincipalId {
-        PrincipalId::new("accounts", self.0)
+    fn principal_id(&self) -> Option<PrincipalId> {
+        Some(PrincipalId::new("accounts", self.0))
     }
 }
 
 #[tokio::test]
-async fn identified_writes_the_identity_of_the_user_into_the_evidence() {
-    let user = ask(&Chain::new().or(full()).map_user(Account).identified()).await.unwrap();
-    assert_eq!(user.evidence().principal(), Some(&PrincipalId::new("accounts", "jwt")));
+async fn identity_of_the_user_type_comes_in_front_of_what_the_strategy_has_verified() {
+    let user = ask(&Chain::new().or(full()).map_user(Account)).await.unwrap();
+    let names = [PrincipalId::new("accounts", "jwt"), PrincipalId::new("issuer", "1001")];
+    assert_eq!(user.evidence().names(), names);
+    assert_eq!(user.evidence().principal(), names.first());
 }
 
 #[tokio::test]
 async fn what_was_set_before_a_strategy_was_added_holds_for_it_too() {
     let revoked = Chain::new().or(jwt(Say::Absent)).revocation(Revoked("id-1")).or(full());
     assert_eq!(answer(&refusal(&revoked).await), (401, "revoked"));
-    let account = |strategy| Chain::new().or(strategy).map_user(Account);
-    let user = ask(&account(jwt(Say::Absent)).identified().or(account(full()))).await.unwrap();
-    assert_eq!(user.evidence().principal(), Some(&PrincipalId::new("accounts", "jwt")));
 }
 
 #[tokio::test]
@@ -243,7 +244,7 @@ async fn revocation_of_one_part_revokes_the_whole() {
 #[tokio::test]
 async fn revocation_of_an_inner_chain_holds_under_map_and_and() {
     let inner = || Chain::new().or(full()).revocation(Revoked("id-1"));
-    assert_eq!(answer(&refusal(&inner().map_user(str::len)).await), (401, "revoked"));
+    assert_eq!(answer(&refusal(&inner().map_user(str::to_uppercase)).await), (401, "revoked"));
     assert_eq!(answer(&refusal(&inner().and(basic(Say::Accept))).await), (401, "revoked"));
 }
 
@@ -285,7 +286,7 @@ impl RevocationCheck for Asked {
 async fn revocation_sees_name_instant_and_identity_of_the_whole_and_of_each_part() {
     let asked = Asked::default();
     let chain = Chain::new().or(full()).and(basic(Say::Accept)).map_user(|(left, _)| Account(left));
-    ask(&chain.identified().revocation(asked.clone())).await.unwrap();
+    ask(&chain.revocation(asked.clone())).await.unwrap();
     let asked = asked.0.lock().unwrap();
     assert!(asked.iter().all(|evidence| evidence.authenticated_at() == now()));
     let names: Vec<_> = asked.iter().map(Evidence::strategy).collect();
@@ -306,6 +307,11 @@ async fn revocation_is_not_asked_where_nobody_was_accepted() {
 #[tokio::test]
 async fn evidence_of_one_user_is_shared_by_its_clones() {
     struct NotClone;
+    impl Principal for NotClone {
+        fn principal_id(&self) -> Option<PrincipalId> {
+            None
+        }
+    }
     let user: Authenticated<NotClone> = ask(&Chain::new().or(jwt(Say::Accept)).map_user(|_| NotClone)).await.unwrap();
     assert!(std::ptr::eq(user.user(), user.clone().user()));
 }

@@ -490,5 +490,5 @@ fn malformed_place_is_refused_with_400() {
     use auth_core::{Outcome, extract::Malformed};
     let malformed = Malformed::new(Carrier::Header, "the header is repeated");
     assert_eq!(malformed.to_string(), "the header is repeated");
-    assert!(matches!(Outcome::<()>::from(malformed), Outcome::Reject(rejection) if rejection.status() == 400));
+    assert!(matches!(Outcome::<String>::from(malformed), Outcome::Reject(rejection) if rejection.status() == 400));
 }

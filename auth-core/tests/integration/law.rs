@@ -6,7 +6,7 @@ use auth_core::{
 };
 use proptest::prelude::*;
 
-use crate::support::{Say, ask, jwt, now};
+use crate::support::{Name, Say, ask, jwt, now};
 
 /// A tree of `or` and `and` over scripted leaves.
 #[derive(Clone, Debug)]
@@ -119,15 +119,15 @@ fn with_rejecting(tree: &Tree, nth: &mut usize, beside: Beside) -> Tree {
     }
 }
 
-fn chain(tree: &Tree) -> Chain<()> {
+fn chain(tree: &Tree) -> Chain<Name> {
     match tree {
-        Tree::Leaf(say) => Chain::new().or(jwt(*say)).map_user(drop),
+        Tree::Leaf(say) => Chain::new().or(jwt(*say)).map_user(|_| "user"),
         Tree::Or(trees) => {
             let mut trees = trees.iter().map(chain);
             let first = Chain::new().or(trees.next().unwrap());
             trees.fold(first, Chain::or)
         }
-        Tree::And(left, right) => chain(left).and(chain(right)).map_user(drop),
+        Tree::And(left, right) => chain(left).and(chain(right)).map_user(|_| "user"),
     }
 }
 
@@ -135,7 +135,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
-fn verdict(chain: &Chain<()>) -> Verdict {
+fn verdict(chain: &Chain<Name>) -> Verdict {
     match run(ask(chain)) {
         Ok(_) => Verdict::Accept,
         Err(refusal) => match refusal.kind() {
@@ -149,7 +149,7 @@ fn verdict(chain: &Chain<()>) -> Verdict {
 }
 
 /// Whether a layer lets the request on; see `AuthLayer::optional`.
-fn went_on(chain: &Chain<()>, optional: bool) -> bool {
+fn went_on(chain: &Chain<Name>, optional: bool) -> bool {
     match run(ask(chain)) {
         Ok(_) => true,
         Err(refusal) => optional && refusal.kind() == RefusalKind::Missing,

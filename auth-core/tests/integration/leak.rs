@@ -160,9 +160,9 @@ impl Strategy for Tokens {
 
 fn accept(text: &str, found: &auth_core::extract::Credential<'_>) -> Accept<String> {
     let accept = Accept::new(text.to_owned(), found.carrier())
-        .credential_id(text)
-        .session_id(text)
-        .parent(text)
+        .credential_id("issuer", text)
+        .session_id("issuer", text)
+        .parent("issuer", text)
         .principal(PrincipalId::new(text, text))
         .extra(text.to_owned())
         .expires_at(in_secs(60));
@@ -307,7 +307,7 @@ async fn log_names_the_cause_of_an_error_with_its_sources() {
         }
     }
     let chain = Chain::new().or(crate::support::jwt(crate::support::Say::Accept));
-    let chain = chain.try_map(|_| Err::<Accept<()>, _>(StoreDown(io::Error::other("connection refused")).into()));
+    let chain = chain.try_map(|_| Err::<Accept<String>, _>(StoreDown(io::Error::other("connection refused")).into()));
     let (_, log) = captured(crate::support::refusal(&chain)).await;
     assert!(log.contains("ERROR") && log.contains("the user store does not answer"), "{log}");
     assert!(log.contains("connection refused"), "{log}");

@@ -19,6 +19,7 @@ mod origin;
 mod passport;
 mod precedence;
 mod public_types;
+mod record;
 mod refusal;
 mod requirement;
 mod revocation;

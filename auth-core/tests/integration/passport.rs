@@ -47,6 +47,11 @@ async fn row_04_transform_replaces_the_info_and_its_error_is_an_error() {
 async fn row_05_second_account_stands_beside_the_user() {
     #[derive(Debug, PartialEq)]
     struct Account(Name);
+    impl auth_core::Principal for Account {
+        fn principal_id(&self) -> Option<auth_core::PrincipalId> {
+            None
+        }
+    }
     let mut extensions = http::Extensions::new();
     extensions.insert(ask(&Chain::new().or(session(Say::Accept))).await.unwrap());
     extensions.insert(ask(&Chain::new().or(jwt(Say::Accept)).map_user(Account)).await.unwrap());
@@ -182,11 +187,11 @@ async fn row_20_chains_do_not_share_strategies() {
 }
 
 /// Looks the token up, and lets every other request run in between.
-struct Slow(HashMap<String, usize>);
+struct Slow(HashMap<String, String>);
 
 #[async_trait]
 impl Strategy for Slow {
-    type User = usize;
+    type User = String;
 
     fn name(&self) -> &str {
         "slow"
@@ -196,12 +201,12 @@ impl Strategy for Slow {
         out.push(Challenge::bearer("api"));
     }
 
-    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<usize>, BoxError> {
+    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<String>, BoxError> {
         let Ok(Some(token)) = bearer().extract(request) else { return Ok(Outcome::Absent) };
         for _ in 0..token.expose().len() {
             tokio::task::yield_now().await;
         }
-        let user = self.0.get(token.expose()).copied();
+        let user = self.0.get(token.expose()).cloned();
         Ok(user.map_or(Outcome::Foreign, |user| Outcome::Accept(Accept::new(user, token.carrier()))))
     }
 }
@@ -209,8 +214,8 @@ impl Strategy for Slow {
 /// † There, two requests at once can swap their users.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn row_21_a_thousand_requests_at_once_keep_their_users() {
-    let tokens = (0..1000).map(|user| (format!("token-{user}"), user)).collect();
-    let chain = Chain::new().or(jwt(Say::Absent)).map_user(|_| 0).or(Slow(tokens));
+    let tokens = (0..1000).map(|user| (format!("token-{user}"), user.to_string())).collect();
+    let chain = Chain::new().or(jwt(Say::Absent)).map_user(str::to_owned).or(Slow(tokens));
     let start = Arc::new(tokio::sync::Barrier::new(1000));
     let requests: Vec<_> = (0..1000)
         .map(|user| {
@@ -219,13 +224,13 @@ async fn row_21_a_thousand_requests_at_once_keep_their_users() {
                 start.wait().await;
                 let head = head("/", &[("authorization", format!("Bearer token-{user}").as_bytes())]);
                 let request = AuthRequest::new(&head, Transport::Http, now());
-                (user, chain.authenticate(&request).await.map(|found| *found))
+                (user, chain.authenticate(&request).await.map(|found| found.user().clone()))
             })
         })
         .collect();
     for request in requests {
         let (user, found) = request.await.unwrap();
-        assert_eq!(found.unwrap(), user);
+        assert_eq!(found.unwrap(), user.to_string());
     }
 }
 
@@ -269,7 +274,7 @@ struct Tokens;
 
 #[async_trait]
 impl Strategy for Tokens {
-    type User = ();
+    type User = String;
 
     fn name(&self) -> &str {
         "tokens"
@@ -279,10 +284,10 @@ impl Strategy for Tokens {
         out.push(Challenge::bearer("Users").with("scope", "a b").with_error_uri("https://docs.example/"));
     }
 
-    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<()>, BoxError> {
+    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<String>, BoxError> {
         let places = bearer().or(payload_field("access_token")).or(query("access_token"));
         Ok(match places.extract(request) {
-            Ok(Some(token)) if token.expose() == "good" => Outcome::Accept(Accept::new((), token.carrier())),
+            Ok(Some(token)) if token.expose() == "good" => Outcome::Accept(Accept::new(String::new(), token.carrier())),
             Ok(Some(_)) => Outcome::Reject(Rejection::invalid_credentials()),
             Ok(None) => Outcome::Absent,
             Err(malformed) => malformed.into(),

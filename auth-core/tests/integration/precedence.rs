@@ -9,7 +9,7 @@ use auth_core::{
 
 use crate::{
     extract::{Look, look},
-    support::{answer, head, now},
+    support::{Name, answer, head, now},
 };
 
 fn found(text: &str, carrier: Carrier) -> Look {
@@ -128,7 +128,7 @@ struct Tokens<E>(E);
 
 #[async_trait]
 impl<E: Extractor> Strategy for Tokens<E> {
-    type User = ();
+    type User = Name;
 
     fn name(&self) -> &str {
         "tokens"
@@ -138,11 +138,11 @@ impl<E: Extractor> Strategy for Tokens<E> {
         out.push(Challenge::bearer("api"));
     }
 
-    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<()>, BoxError> {
+    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Name>, BoxError> {
         Ok(match self.0.extract(request) {
             Ok(None) => Outcome::Absent,
             Ok(Some(found)) => match found.expose() {
-                "good" => Outcome::Accept(Accept::new((), found.carrier())),
+                "good" => Outcome::Accept(Accept::new("user", found.carrier())),
                 "expired" => Outcome::Reject(Rejection::token_expired()),
                 _ => Outcome::Reject(Rejection::invalid_credentials()),
             },
@@ -151,17 +151,17 @@ impl<E: Extractor> Strategy for Tokens<E> {
     }
 }
 
-async fn ask_both(chain: Chain<()>, explicit: &str, ambient: &str) -> Result<Authenticated<()>, Refusal> {
+async fn ask_both(chain: Chain<Name>, explicit: &str, ambient: &str) -> Result<Authenticated<Name>, Refusal> {
     let (explicit, ambient) = (format!("Bearer {explicit}"), format!("jwt={ambient}"));
     let head = head("/", &[("authorization", explicit.as_bytes()), ("cookie", ambient.as_bytes())]);
     chain.authenticate(&AuthRequest::new(&head, Transport::Http, now())).await
 }
 
-fn cookie_strategy_first() -> Chain<()> {
+fn cookie_strategy_first() -> Chain<Name> {
     Chain::new().or(Tokens(cookie("jwt"))).or(Tokens(bearer()))
 }
 
-fn cookie_strategy_last() -> Chain<()> {
+fn cookie_strategy_last() -> Chain<Name> {
     Chain::new().or(Tokens(bearer())).or(Tokens(cookie("jwt")))
 }
 

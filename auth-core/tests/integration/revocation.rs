@@ -1,8 +1,8 @@
 //! What a revocation covers, and what a log-out revokes.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use auth_core::{Accept, Carrier, Chain, Evidence, PrincipalId, Revocation, RevocationTarget};
+use auth_core::{Accept, Carrier, Chain, Evidence, PrincipalId, Revocation};
 
 use crate::support::{Name, Say, ask, basic, in_secs, jwt, now};
 
@@ -17,7 +17,11 @@ fn ann() -> PrincipalId {
 /// Everything that a revocation could name.
 async fn full() -> Evidence {
     evidence(|accept| {
-        let accept = accept.credential_id("id").session_id("session").parent("parent").principal(ann());
+        let accept = accept
+            .credential_id("issuer", "id")
+            .session_id("issuer", "session")
+            .parent("issuer", "parent")
+            .principal(ann());
         accept.issued_at(now()).expires_at(in_secs(60))
     })
     .await
@@ -38,8 +42,9 @@ async fn same_id_of_another_issuer_is_another_credential() {
         assert!(!Revocation::credential(other, "id").covers(&evidence));
         assert!(!Revocation::session(other, "session").covers(&evidence));
     }
-    let nobodys = self::evidence(|accept| accept.credential_id("id")).await;
-    assert!(Revocation::credential("", "id").covers(&nobodys));
+    let our_own = self::evidence(|accept| accept.credential_id("", "id").principal(ann())).await;
+    assert!(Revocation::credential("", "id").covers(&our_own), "the name's issuer is not that of the id");
+    assert!(!Revocation::credential("issuer", "id").covers(&our_own));
 }
 
 #[tokio::test]
@@ -66,8 +71,17 @@ async fn credential_that_does_not_say_when_it_was_issued_counts_from_when_it_was
 }
 
 #[tokio::test]
+async fn token_that_was_issued_at_an_unknown_time_counts_as_issued_before_everything() {
+    let evidence = evidence(|accept| accept.principal(ann()).issued_at_unknown_time()).await;
+    assert_eq!((evidence.issued_at(), evidence.counts_from()), (None, SystemTime::UNIX_EPOCH));
+    assert!(Revocation::user(ann(), now() - Duration::from_secs(1)).covers(&evidence));
+    let dated = self::evidence(|accept| accept.issued_at_unknown_time().issued_at(now())).await;
+    assert_eq!(dated.counts_from(), now());
+}
+
+#[tokio::test]
 async fn one_part_of_an_and_is_enough() {
-    let with_id = jwt(Say::Accept).edit(|accept| accept.credential_id("id").principal(ann()));
+    let with_id = jwt(Say::Accept).edit(|accept| accept.credential_id("issuer", "id").principal(ann()));
     let both = ask(&Chain::new().or(basic(Say::Accept)).and(with_id)).await.unwrap();
     assert!(Revocation::credential("issuer", "id").covers(both.evidence()));
     assert!(!Revocation::credential("issuer", "other").covers(both.evidence()));
@@ -81,45 +95,60 @@ async fn connection_covers_no_credential() {
 #[tokio::test]
 async fn log_out_revokes_the_credential_by_its_id_until_its_end() {
     let evidence = full().await;
-    let revocation = Revocation::of(&evidence, in_secs(5)).unwrap();
-    assert_eq!(revocation, Revocation::credential("issuer", "id").ends_at(in_secs(60)));
-    assert!(revocation.covers(&evidence));
+    let all = Revocation::of(&evidence, in_secs(5));
+    assert_eq!(all, [Revocation::credential("issuer", "id").ends_at(in_secs(60))]);
+    assert!(all[0].covers(&evidence));
 }
 
 #[tokio::test]
 async fn log_out_with_a_credential_without_id_revokes_everything_of_the_user_up_to_now() {
     let evidence = evidence(|accept| accept.principal(ann())).await;
-    let revocation = Revocation::of(&evidence, in_secs(5)).unwrap();
-    assert_eq!(revocation.target(), &RevocationTarget::User { user: ann(), until: in_secs(5) });
-    assert_eq!(revocation.end(), None);
+    assert_eq!(Revocation::of(&evidence, in_secs(5)), [Revocation::user(ann(), in_secs(5))]);
 }
 
 #[tokio::test]
 async fn log_out_lasts_as_long_as_the_credential_whatever_end_the_application_gives() {
-    let with_end = jwt(Say::Accept).edit(|accept| accept.credential_id("id").expires_at(in_secs(3600)));
-    let without = jwt(Say::Accept).edit(|accept| accept.credential_id("id"));
+    let with_end = jwt(Say::Accept).edit(|accept| accept.credential_id("issuer", "id").expires_at(in_secs(3600)));
+    let without = jwt(Say::Accept).edit(|accept| accept.credential_id("issuer", "id"));
     for (strategy, end) in [(with_end, Some(in_secs(3600))), (without, None)] {
         let chain = Chain::new().or(strategy).try_map(|accept| Ok(accept.expires_at(in_secs(60))));
         let user = ask(&chain).await.unwrap();
         assert_eq!(user.evidence().expires_at(), Some(in_secs(60)));
-        assert_eq!(Revocation::of(user.evidence(), now()).unwrap().end(), end);
+        let ends: Vec<_> = Revocation::of(user.evidence(), now()).iter().map(Revocation::end).collect();
+        assert_eq!(ends, [end]);
     }
 }
 
 #[tokio::test]
 async fn log_out_over_a_ticket_revokes_what_it_was_bought_with() {
     let ticket = |edit| Chain::new().or(jwt(Say::Accept).carried_by(Carrier::Ticket).edit(edit));
-    let bought = ticket(|accept| accept.credential_id("ticket").parent("token").principal(ann()));
-    let revocation = Revocation::of(ask(&bought).await.unwrap().evidence(), now()).unwrap();
-    assert_eq!(revocation, Revocation::credential("issuer", "token"));
-    let by_password = ticket(|accept| accept.credential_id("ticket").principal(ann()));
-    let revocation = Revocation::of(ask(&by_password).await.unwrap().evidence(), now()).unwrap();
-    assert_eq!(revocation, Revocation::user(ann(), now()));
+    let bought = ticket(|accept| {
+        accept.credential_id("", "ticket").parent("issuer", "token").parent("another", "token").principal(ann())
+    });
+    let all = Revocation::of(ask(&bought).await.unwrap().evidence(), now());
+    assert_eq!(all, [Revocation::credential("issuer", "token"), Revocation::credential("another", "token")]);
+    let by_password = ticket(|accept| accept.credential_id("", "ticket").principal(ann()));
+    let all = Revocation::of(ask(&by_password).await.unwrap().evidence(), now());
+    assert_eq!(all, [Revocation::user(ann(), now())]);
 }
 
 #[tokio::test]
 async fn log_out_of_nobody_revokes_nothing() {
-    assert_eq!(Revocation::of(&evidence(|accept| accept).await, now()), None);
+    assert_eq!(Revocation::of(&evidence(|accept| accept).await, now()), []);
+}
+
+#[tokio::test]
+async fn log_out_of_an_and_revokes_every_credential_behind_it() {
+    let token = |id| jwt(Say::Accept).edit(id);
+    let two = Chain::new()
+        .or(token(|accept| accept.credential_id("issuer", "a")))
+        .and(token(|accept| accept.credential_id("another", "b")));
+    let all = Revocation::of(ask(&two).await.unwrap().evidence(), now());
+    assert_eq!(all, [Revocation::credential("issuer", "a"), Revocation::credential("another", "b")]);
+    let password = basic(Say::Accept).edit(|accept| accept.principal(ann()));
+    let with_password = Chain::new().or(token(|accept| accept.credential_id("issuer", "a"))).and(password);
+    let all = Revocation::of(ask(&with_password).await.unwrap().evidence(), now());
+    assert_eq!(all, [Revocation::credential("issuer", "a"), Revocation::user(ann(), now())]);
 }
 
 #[test]

@@ -10,8 +10,8 @@ use std::{
 };
 
 use auth_core::{
-    Accept, AuthRequest, Authenticated, BoxError, Carrier, Chain, Challenge, Evidence, Outcome, Redirect, Refusal,
-    Rejection, RevocationCheck, Strategy, Transport, async_trait,
+    Accept, AuthRequest, Authenticated, BoxError, Carrier, Chain, Challenge, Evidence, Outcome, Principal, Redirect,
+    Refusal, Rejection, RevocationCheck, Strategy, Transport, async_trait,
 };
 use http::{HeaderMap, Request, header::WWW_AUTHENTICATE, request};
 
@@ -153,11 +153,11 @@ pub(crate) fn head(uri: &str, headers: &[(&str, &[u8])]) -> request::Parts {
     request.body(()).unwrap().into_parts().0
 }
 
-pub(crate) async fn ask<U: Send + Sync + 'static>(chain: &Chain<U>) -> Result<Authenticated<U>, Refusal> {
+pub(crate) async fn ask<U: Principal>(chain: &Chain<U>) -> Result<Authenticated<U>, Refusal> {
     ask_over(chain, Transport::Http).await
 }
 
-pub(crate) async fn ask_over<U: Send + Sync + 'static>(
+pub(crate) async fn ask_over<U: Principal>(
     chain: &Chain<U>,
     transport: Transport,
 ) -> Result<Authenticated<U>, Refusal> {
@@ -165,16 +165,13 @@ pub(crate) async fn ask_over<U: Send + Sync + 'static>(
 }
 
 /// Asks with this `Authorization` header.
-pub(crate) async fn ask_with<U: Send + Sync + 'static>(
-    chain: &Chain<U>,
-    authorization: &str,
-) -> Result<Authenticated<U>, Refusal> {
+pub(crate) async fn ask_with<U: Principal>(chain: &Chain<U>, authorization: &str) -> Result<Authenticated<U>, Refusal> {
     let head = head("/", &[("authorization", authorization.as_bytes())]);
     chain.authenticate(&AuthRequest::new(&head, Transport::Http, now())).await
 }
 
 /// The refusal of a chain that must refuse.
-pub(crate) async fn refusal<U: Send + Sync + 'static>(chain: &Chain<U>) -> Refusal {
+pub(crate) async fn refusal<U: Principal>(chain: &Chain<U>) -> Refusal {
     ask(chain).await.expect_err("the chain must refuse")
 }
 
@@ -204,6 +201,6 @@ pub(crate) struct Revoked(pub(crate) &'static str);
 #[async_trait]
 impl RevocationCheck for Revoked {
     async fn is_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError> {
-        Ok(evidence.credential_id() == Some(self.0))
+        Ok(evidence.credential_id().is_some_and(|id| id.id() == self.0))
     }
 }

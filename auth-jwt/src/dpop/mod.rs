@@ -74,7 +74,7 @@ impl<C> Jwt<C> {
 /// that cannot be remembered could be used twice. That is no 503: a client brings it about by what it sends, and the limit
 /// of a key keeps a client with one key from spending the room of all. One with tokens of many keys can spend it: limit the
 /// rate of requests by client, in front. It belongs to this process: of several nodes, each takes a
-/// proof once. Two layers that ask the same strategy about one request would see it twice: let one of them ask.
+/// proof once. Two layers that ask the same strategy about one request are shown it once.
 pub struct Dpop {
     bases: Vec<Base>,
     algorithms: Vec<Algorithm>,
@@ -93,7 +93,8 @@ pub(crate) enum Unproven {
 
 impl Dpop {
     /// Proofs for the server of this public origin, `https://api.example`: what clients write, whatever proxies make of
-    /// it. If a proxy or router takes a prefix of the path away, name it with the origin: `https://api.example/v1`.
+    /// it. If a proxy in front takes a prefix of the path away, name it with the origin: `https://api.example/v1`. A router
+    /// of this process that takes one away (axum's `nest`) does not count: the path that was sent is compared.
     ///
     /// # Errors
     /// If it is no `https` or `http` URL, or has a user, a query or a fragment.
@@ -188,7 +189,7 @@ impl Dpop {
             (Some(proof), None) => proof.to_str().map_err(|_| Unproven::Invalid("the proof is no text"))?,
         };
         let proof = Proof::parse(proof, &self.algorithms, jkt).map_err(Unproven::Invalid)?;
-        let path = request.parts().uri.path();
+        let path = request.target().path();
         if !methods.contains(&proof.htm()) {
             return Err(Unproven::Invalid("the proof is for another method"));
         }
@@ -197,11 +198,35 @@ impl Dpop {
         }
         let until = proof.check(token, request.now(), self.window).map_err(Unproven::Invalid)?;
         match self.replays.spend(jkt, proof.jti(), until, request.now()) {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                request.remember(SpentFor { by: self.address(), jkt: jkt.to_owned(), jti: proof.jti().to_owned() });
+                Ok(())
+            }
+            // By this very request, when a layer further out asked, or when its cookies counted.
+            Err(Spent::Before) if self.has_spent(jkt, proof.jti(), request) => Ok(()),
             Err(Spent::Before) => Err(Unproven::Invalid("the proof was used before")),
             Err(Spent::NoRoom) => Err(Unproven::TooMany),
         }
     }
+}
+
+impl Dpop {
+    fn has_spent(&self, jkt: &str, jti: &str, request: &AuthRequest<'_>) -> bool {
+        let is_it = |spent: &SpentFor| spent.by == self.address() && spent.jkt == jkt && spent.jti == jti;
+        request.recall(|spent| is_it(spent).then_some(())).is_some()
+    }
+
+    /// Tells this memory for proofs from others, which have seen other requests.
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+}
+
+/// A proof that was used up for the request that remembers it.
+struct SpentFor {
+    by: usize,
+    jkt: String,
+    jti: String,
 }
 
 impl fmt::Debug for Dpop {

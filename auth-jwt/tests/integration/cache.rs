@@ -38,12 +38,12 @@ impl KeySource for World {
 #[async_trait]
 impl RevocationCheck for World {
     async fn is_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError> {
-        let id = evidence.credential_id().unwrap_or_default();
+        let id = evidence.credential_id().map_or("", |id| id.id());
         Ok(self.0.lock().unwrap().revoked.iter().any(|revoked| revoked == id))
     }
 }
 
-fn chain(world: &World, remember: bool, verified: &Arc<AtomicUsize>) -> Chain<Value> {
+fn chain(world: &World, remember: bool, verified: &Arc<AtomicUsize>) -> Chain<Said> {
     let verified = Arc::clone(verified);
     let mut jwt = Jwt::<Value>::key_source(world.clone()).audience("chat").extract(extract::header("x-token"));
     if remember {
@@ -51,7 +51,7 @@ fn chain(world: &World, remember: bool, verified: &Arc<AtomicUsize>) -> Chain<Va
     }
     let jwt = jwt.verify(move |claims: Value| {
         verified.fetch_add(1, Ordering::Relaxed);
-        async { Some(claims) }
+        async { Some(Said(claims)) }
     });
     Chain::new().or(jwt).revocation(world.clone())
 }
@@ -135,11 +135,11 @@ proptest! {
                 Event::Revoke(id) => world.0.lock().unwrap().revoked.push(id.to_string()),
                 Event::Present(at) => {
                     let parts = request("x-token", &tokens[at]);
-                    let answer = |chain: &Chain<Value>| {
+                    let answer = |chain: &Chain<Said>| {
                         let request = AuthRequest::new(&parts, Transport::Http, now);
                         ready(chain.authenticate(&request)).map(|user| {
                             let evidence = user.evidence();
-                            (user.user().clone(), evidence.expires_at(), evidence.credential_id().map(str::to_owned))
+                            (user.user().clone(), evidence.expires_at(), evidence.credential_id().cloned())
                         }).map_err(|refusal| (refusal.status(), refusal.code()))
                     };
                     prop_assert_eq!(answer(&remembering), answer(&forgetful));

@@ -23,7 +23,7 @@ fn dpop() -> Dpop {
     Dpop::new(ORIGIN).unwrap()
 }
 
-fn chain(dpop: Dpop) -> Chain<Value> {
+fn chain(dpop: Dpop) -> Chain<Said> {
     let extractor = extract::bearer().or(extract::query("access_token")).or(extract::cookie("jwt"));
     Chain::new().or(Jwt::hs256(SECRET).unwrap().extract(extractor).dpop(dpop).verify(accept))
 }
@@ -58,16 +58,16 @@ fn with_proof(token: &str, proof: &str) -> Parts {
     get(&[("authorization", &format!("DPoP {token}")), ("dpop", proof)])
 }
 
-fn said(chain: &Chain<Value>, parts: &Parts) -> &'static str {
+fn said(chain: &Chain<Said>, parts: &Parts) -> &'static str {
     said_over(chain, parts, Transport::Http, 0)
 }
 
-fn said_over(chain: &Chain<Value>, parts: &Parts, transport: Transport, later: u64) -> &'static str {
+fn said_over(chain: &Chain<Said>, parts: &Parts, transport: Transport, later: u64) -> &'static str {
     let request = AuthRequest::new(parts, transport, now() + Duration::from_secs(later));
     ready(chain.authenticate(&request)).map_or_else(|refusal| refusal.code(), |_| ACCEPTED)
 }
 
-fn challenges(chain: &Chain<Value>, parts: &Parts) -> Vec<String> {
+fn challenges(chain: &Chain<Said>, parts: &Parts) -> Vec<String> {
     let refusal = ready(chain.authenticate(&AuthRequest::new(parts, Transport::Http, now()))).unwrap_err();
     refusal.challenges().iter().map(ToString::to_string).collect()
 }

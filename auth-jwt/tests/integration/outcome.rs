@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use auth_core::{AuthRequest, Carrier, Chain, RefusalKind, Rejection, Transport, Verdict, extract};
+use auth_core::{AuthRequest, Carrier, Chain, IdKind, RefusalKind, Rejection, Transport, Verdict, extract};
 use auth_jwt::{HmacSecret, Jwt};
 use serde_json::{Value, json};
 
@@ -36,14 +36,14 @@ fn broken_token_is_401() {
 
 #[test]
 fn unknown_user_is_401() {
-    let strategy = jwt().verify(|_: Value| async { None::<()> });
+    let strategy = jwt().verify(|_: Value| async { None::<String> });
     let refusal = ask(strategy, &request("x-token", &token(&claims(json!({}))))).unwrap_err();
     assert_eq!((refusal.status().as_u16(), refusal.code()), (401, INVALID));
 }
 
 #[test]
 fn refusal_of_the_application_keeps_its_code() {
-    let locked = || Verdict::<()>::refuse(Rejection::forbidden().with_code("account_locked"));
+    let locked = || Verdict::<String>::refuse(Rejection::forbidden().with_code("account_locked"));
     let strategy = jwt().verify(move |_: Value| async move { locked() });
     let refusal = ask(strategy, &request("x-token", &token(&claims(json!({}))))).unwrap_err();
     assert_eq!((refusal.status().as_u16(), refusal.code()), (403, "account_locked"));
@@ -51,7 +51,7 @@ fn refusal_of_the_application_keeps_its_code() {
 
 #[test]
 fn store_that_fails_is_503() {
-    let strategy = jwt().verify(|_: Value| async { Err::<Option<()>, _>(io::Error::other("down")) });
+    let strategy = jwt().verify(|_: Value| async { Err::<Option<String>, _>(io::Error::other("down")) });
     let refusal = ask(strategy, &request("x-token", &token(&claims(json!({}))))).unwrap_err();
     assert_eq!((refusal.status().as_u16(), refusal.code()), (503, "unavailable"));
     assert!(refusal.challenges().is_empty());
@@ -63,7 +63,7 @@ fn verify_is_asked_only_about_good_tokens() {
     let counted = Arc::clone(&calls);
     let jwt = jwt().issuer(ISSUER).audience("chat").verify(move |_: Value| {
         counted.fetch_add(1, Ordering::Relaxed);
-        async { Some(()) }
+        async { Some("user") }
     });
     let chain = Chain::new().or(jwt);
     let good = claims(json!({ "iss": ISSUER, "aud": "chat" }));
@@ -92,8 +92,8 @@ fn evidence_tells_what_the_token_tells() {
     assert_eq!(evidence.authenticated_at(), now());
     assert_eq!(evidence.expires_at(), Some(at(NOW + 100)));
     assert_eq!(evidence.issued_at(), Some(at(NOW - 100)));
-    assert_eq!(evidence.credential_id(), Some("id"));
-    assert_eq!(evidence.session_id(), Some("session"));
+    let ids: Vec<_> = evidence.ids().iter().map(|id| (id.kind(), id.issuer(), id.id())).collect();
+    assert_eq!(ids, [(IdKind::Credential, "", "id"), (IdKind::Session, "", "session")]);
 }
 
 /// The well-known tutorial signs without `exp` and with the secret `secret`.
@@ -104,12 +104,12 @@ fn token_of_the_tutorial_is_accepted_where_both_are_allowed() {
                  aWj5grFWJwcsbgxNJ7HdfL5PUfD8fMh9GwXutuR86GE";
     let secret = HmacSecret::from("secret").dangerous_allow_short_secret();
     let jwt = Jwt::hs256(secret).unwrap().dangerous_allow_missing_exp().extract(extract::header("x-token"));
-    assert_eq!(present(jwt, token).unwrap().user()["sub"], "1001");
+    assert_eq!(present(jwt, token).unwrap().user().0["sub"], "1001");
 }
 
 #[test]
 fn extras_of_the_application_stand_in_the_evidence() {
-    let strategy = jwt().verify(|_: Value| async { Verdict::accept(()).with_extra("scope") });
+    let strategy = jwt().verify(|_: Value| async { Verdict::accept("user").with_extra("scope") });
     let user = ask(strategy, &request("x-token", &token(&claims(json!({}))))).unwrap();
     assert_eq!(user.evidence().extra::<&str>(), Some(&"scope"));
 }

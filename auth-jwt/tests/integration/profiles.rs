@@ -222,7 +222,7 @@ fn scopes_of_another_type_are_none() {
 
 #[test]
 fn scopes_of_the_application_count_in_the_place_of_the_tokens() {
-    let strategy = jwt().verify(|_: Value| async { Verdict::accept(()).with_extra(Scopes::parse("own")) });
+    let strategy = jwt().verify(|_: Value| async { Verdict::accept("user").with_extra(Scopes::parse("own")) });
     let user = ask(strategy, &request("x-token", &token(&claims(json!({ "scope": "theirs" }))))).unwrap();
     assert!(user.evidence().require_scope("own").is_ok());
     assert!(user.evidence().require_scope("theirs").is_err());

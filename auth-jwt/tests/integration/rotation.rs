@@ -27,7 +27,7 @@ fn elsewhere(keys: &SigningKeys, token: &str) -> &'static str {
 }
 
 /// What the issuer says of its own token, with one strategy for the whole time.
-fn here(chain: &Chain<Value>, token: &str) -> &'static str {
+fn here(chain: &Chain<Said>, token: &str) -> &'static str {
     let parts = request("x-token", token);
     let answer = ready(chain.authenticate(&AuthRequest::new(&parts, Transport::Http, now())));
     answer.map_or_else(|refusal| refusal.code(), |_| ACCEPTED)

@@ -6,7 +6,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use auth_core::{AuthRequest, Authenticated, Chain, Refusal, RefusalKind, Strategy, Transport, extract};
+use auth_core::{
+    AuthRequest, Authenticated, Chain, Principal, PrincipalId, Refusal, RefusalKind, Strategy, Transport, extract,
+};
 use auth_jwt::{Jwt, VerifyingKey};
 use aws_lc_rs::hmac;
 use base64::{
@@ -97,7 +99,7 @@ pub(crate) fn ask<S: Strategy>(strategy: S, parts: &Parts) -> Result<Authenticat
 }
 
 /// What is said of the token: the evidence, or the refusal.
-pub(crate) fn present(jwt: Jwt<Value>, token: &str) -> Result<Authenticated<Value>, Refusal> {
+pub(crate) fn present(jwt: Jwt<Value>, token: &str) -> Result<Authenticated<Said>, Refusal> {
     ask(jwt.verify(accept), &request("x-token", token))
 }
 
@@ -110,8 +112,18 @@ pub(crate) fn verdict(jwt: Jwt<Value>, token: &str) -> &'static str {
     }
 }
 
-pub(crate) async fn accept(claims: Value) -> Result<Option<Value>, Infallible> {
-    Ok(Some(claims))
+pub(crate) async fn accept(claims: Value) -> Result<Option<Said>, Infallible> {
+    Ok(Some(Said(claims)))
+}
+
+/// The claims as the user.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Said(pub(crate) Value);
+
+impl Principal for Said {
+    fn principal_id(&self) -> Option<PrincipalId> {
+        None
+    }
 }
 
 /// The output of a future that does not wait.

@@ -148,7 +148,7 @@ pub(crate) async fn verdict(source: &(impl KeySource + Clone), token: &str, cloc
 }
 
 pub(crate) async fn judge(jwt: Jwt<Value>, token: &str, clock: &ManualClock) -> &'static str {
-    let jwt = jwt.extract(extract::header("x-token")).verify(|claims: Value| async move { Some(claims) });
+    let jwt = jwt.extract(extract::header("x-token")).verify(|claims: Value| async move { Some(claims.to_string()) });
     let (parts, ()) = ::http::Request::builder().header("x-token", token).body(()).unwrap().into_parts();
     let chain = Chain::new().or(jwt);
     match chain.authenticate(&AuthRequest::new(&parts, Transport::Http, clock.now())).await {

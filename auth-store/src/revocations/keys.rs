@@ -1,6 +1,6 @@
 //! Under which keys a revocation is written down, and under which evidence is looked for.
 
-use auth_core::{Evidence, PrincipalId, RevocationTarget};
+use auth_core::{Evidence, IdKind, PrincipalId, RevocationTarget};
 
 use crate::{instant::to_nanos, opaque};
 
@@ -30,7 +30,7 @@ pub(super) struct Marks {
 impl Marks {
     pub(super) fn of(evidence: &Evidence) -> Self {
         let mut marks = Self::default();
-        marks.add(evidence, None);
+        marks.add(evidence);
         marks
     }
 
@@ -43,18 +43,17 @@ impl Marks {
         self.from.iter().zip(found).any(|(from, until)| until.is_some_and(|until| *from <= until))
     }
 
-    /// The parts of an `and` belong to the principal of the whole, if they name none.
-    fn add(&mut self, evidence: &Evidence, whole: Option<&PrincipalId>) {
-        let principal = evidence.principal().or(whole);
-        let issuer = principal.map_or("", PrincipalId::issuer);
-        let ids = [evidence.credential_id(), evidence.parent()].into_iter().flatten().map(|id| credential(issuer, id));
-        let session = evidence.session_id().map(|id| session(issuer, id));
-        let user = principal.map(user);
-        let keys = ids.chain(session).chain(user);
+    fn add(&mut self, evidence: &Evidence) {
+        let ids = evidence.ids().iter().filter_map(|id| match id.kind() {
+            IdKind::Credential | IdKind::Parent => Some(credential(id.issuer(), id.id())),
+            IdKind::Session => Some(session(id.issuer(), id.id())),
+            _ => None,
+        });
+        let keys = ids.chain(evidence.names().iter().map(user));
 
         self.keys.extend(keys);
         self.from.resize(self.keys.len(), to_nanos(evidence.counts_from()));
-        evidence.parts().iter().for_each(|part| self.add(part, principal));
+        evidence.parts().iter().for_each(|part| self.add(part));
     }
 }
 

@@ -32,12 +32,11 @@ const AFTERLIFE: Duration = Duration::from_secs(600);
 /// let chain = auth_core::Chain::new().or(strategy).revocation(revocations.clone());
 /// # chain }
 ///
-/// /// Revokes the caller's own credential.
-/// async fn log_out(evidence: &Evidence, revocations: &Revocations) -> Result<(), Unavailable> {
-///     match Revocation::of(evidence, SystemClock.now()) {
-///         Some(revocation) => revocations.revoke(&revocation).await,
-///         None => Ok(()), // it names neither itself nor its user
-///     }
+/// /// Revokes the caller's own credentials; tells whether there was anything to revoke.
+/// async fn log_out(evidence: &Evidence, revocations: &Revocations) -> Result<bool, Unavailable> {
+///     let all = Revocation::of(evidence, SystemClock.now());
+///     revocations.revoke_all(&all).await?;
+///     Ok(!all.is_empty()) // a guest without an id cannot be logged out: do not say so
 /// }
 /// ```
 ///
@@ -102,8 +101,21 @@ impl Revocations {
     /// On a tokio runtime it goes on though nobody waits for it any more: a client that posts its log-out and leaves must not
     /// leave a revocation behind that was written down and that nobody hears of. Elsewhere, wait for it.
     pub async fn revoke(&self, revocation: &Revocation) -> Result<(), Unavailable> {
-        let (this, revocation) = (self.clone(), revocation.clone());
-        let work = async move { this.write_and_tell(&revocation).await };
+        self.revoke_all(std::slice::from_ref(revocation)).await
+    }
+
+    /// Revokes all of these, as [`revoke`](Self::revoke) does: what [`Revocation::of`] gives for a log-out.
+    ///
+    /// # Errors
+    /// If the store is away. Some of them may be revoked: do it again.
+    pub async fn revoke_all(&self, revocations: &[Revocation]) -> Result<(), Unavailable> {
+        let (this, revocations) = (self.clone(), revocations.to_vec());
+        let work = async move {
+            for revocation in &revocations {
+                this.write_and_tell(revocation).await?;
+            }
+            Ok(())
+        };
         match Handle::try_current() {
             Ok(runtime) => runtime.spawn(work).await.unwrap_or_else(|lost| Err(Unavailable::because(lost.into()))),
             Err(_) => work.await,
@@ -137,8 +149,12 @@ impl Revocations {
 
 #[async_trait]
 impl RevocationCheck for Revocations {
-    /// One question to the store, whatever the evidence holds, its parts included.
     async fn is_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError> {
+        self.is_any_revoked(evidence).await
+    }
+
+    /// One question to the store, whatever the evidence holds, its parts included.
+    async fn is_any_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError> {
         let marks = Marks::of(evidence);
         if marks.keys().is_empty() {
             return Ok(false);

@@ -1,6 +1,6 @@
 use std::{fmt, time::SystemTime};
 
-use auth_core::{BoxError, Origin, PrincipalId};
+use auth_core::{Accept, BoxError, Id, IdKind, Origin, PrincipalId};
 use serde::{Deserialize, Serialize};
 
 use super::lineage::Lineage;
@@ -43,12 +43,14 @@ impl fmt::Debug for TicketGrant {
 #[derive(Deserialize, Serialize)]
 pub(super) struct Record {
     id: String,
-    issuer: String,
-    subject: String,
+    /// Issuer and subject, the principal first.
+    names: Vec<(String, String)>,
     pub(super) path: String,
     pub(super) origin: Option<String>,
-    pub(super) ids: Vec<String>,
-    pub(super) session: Option<String>,
+    /// Issuer and id of the credentials that it was bought with.
+    parents: Vec<(String, String)>,
+    /// Issuer and id.
+    sessions: Vec<(String, String)>,
     issued_unix_nanos: u64,
     expires_unix_nanos: Option<u64>,
 }
@@ -56,20 +58,21 @@ pub(super) struct Record {
 impl Record {
     pub(super) fn new(
         id: String,
-        principal: &PrincipalId,
         path: &str,
         origin: Option<&Origin>,
-        lineage: Lineage,
+        lineage: &Lineage,
         expires_at: Option<SystemTime>,
     ) -> Self {
+        let names = lineage.names.iter().map(|name| (name.issuer().to_owned(), name.subject().to_owned()));
+        let (sessions, parents): (Vec<_>, Vec<_>) = lineage.ids.iter().partition(|id| id.kind() == IdKind::Session);
+        let pairs = |ids: Vec<&Id>| ids.into_iter().map(|id| (id.issuer().to_owned(), id.id().to_owned())).collect();
         Self {
             id,
-            issuer: principal.issuer().to_owned(),
-            subject: principal.subject().to_owned(),
+            names: names.collect(),
             path: path.to_owned(),
             origin: origin.map(Origin::to_string),
-            ids: lineage.ids,
-            session: lineage.session,
+            parents: pairs(parents),
+            sessions: pairs(sessions),
             issued_unix_nanos: to_nanos(lineage.counts_from),
             expires_unix_nanos: expires_at.map(to_nanos),
         }
@@ -79,25 +82,39 @@ impl Record {
         Ok(serde_json::to_vec(self)?)
     }
 
-    /// `None` if it is no record, or says what cannot be kept.
+    /// `None` if it is not a record, or is nobody's.
     pub(super) fn decode(json: &[u8]) -> Option<Self> {
         let record: Self = serde_json::from_slice(json).ok()?;
-        (record.ids.len() <= 2).then_some(record)
+        (!record.names.is_empty()).then_some(record)
     }
 
-    pub(super) fn grant(&self) -> TicketGrant {
-        TicketGrant {
-            id: self.id.clone(),
-            principal: PrincipalId::new(&self.issuer, &self.subject),
-            expires_at: self.expires_at(),
+    pub(super) fn grant(&self) -> Option<TicketGrant> {
+        let principal = self.names().next()?;
+        Some(TicketGrant { id: self.id.clone(), principal, expires_at: self.expires_at() })
+    }
+
+    /// The evidence of whoever redeems it: the ticket's id is ours, its parents and sessions are of the issuers that gave
+    /// them.
+    pub(super) fn added_to<U>(&self, accept: Accept<U>) -> Accept<U> {
+        let accept = accept.credential_id("", &self.id);
+        let accept = self.names().fold(accept, Accept::principal);
+        let accept = self.parents.iter().fold(accept, |accept, (issuer, id)| accept.parent(issuer, id));
+        let mut accept = self.sessions.iter().fold(accept, |accept, (issuer, id)| accept.session_id(issuer, id));
+        accept = match from_nanos(self.issued_unix_nanos) {
+            Some(at) => accept.issued_at(at),
+            None => accept.issued_at_unknown_time(),
+        };
+        match self.expires_at() {
+            Some(at) => accept.expires_at(at),
+            None => accept,
         }
-    }
-
-    pub(super) fn issued_at(&self) -> Option<SystemTime> {
-        from_nanos(self.issued_unix_nanos)
     }
 
     pub(super) fn expires_at(&self) -> Option<SystemTime> {
         self.expires_unix_nanos.and_then(from_nanos)
+    }
+
+    fn names(&self) -> impl Iterator<Item = PrincipalId> {
+        self.names.iter().map(|(issuer, subject)| PrincipalId::new(issuer, subject))
     }
 }

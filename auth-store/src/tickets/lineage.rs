@@ -1,38 +1,37 @@
 use std::time::SystemTime;
 
-use auth_core::Evidence;
+use auth_core::{Evidence, Id, PrincipalId};
 
 /// What a ticket comes from, so that it can be revoked with it.
 pub(super) struct Lineage {
-    /// One or two; evidence has room for no more.
-    pub(super) ids: Vec<String>,
-    pub(super) session: Option<String>,
+    /// Ids of credentials, of their parents and of sessions.
+    pub(super) ids: Vec<Id>,
+    /// The name that counts where two users are compared comes first.
+    pub(super) names: Vec<PrincipalId>,
     /// The earliest instant from which any of it counts.
     pub(super) counts_from: SystemTime,
 }
 
 impl Lineage {
-    /// `None` if there are more ids than evidence has room for: a ticket must not outlive any of them.
-    pub(super) fn of(evidence: &Evidence) -> Option<Self> {
-        let (mut ids, mut sessions, mut counts_from) = (Vec::new(), Vec::new(), evidence.counts_from());
+    /// What `evidence` names, its parts included; `user` is who it is of.
+    pub(super) fn of(evidence: &Evidence, user: &PrincipalId) -> Self {
+        let mut lineage = Self { ids: Vec::new(), names: vec![user.clone()], counts_from: evidence.counts_from() };
         // An `and` itself was issued at no time; its parts were.
         let mut open = vec![evidence];
         while let Some(evidence) = open.pop() {
-            push_new(&mut ids, evidence.credential_id());
-            push_new(&mut ids, evidence.parent());
-            push_new(&mut sessions, evidence.session_id());
-            counts_from = counts_from.min(evidence.counts_from());
+            push_new(&mut lineage.ids, evidence.ids());
+            push_new(&mut lineage.names, evidence.names());
+            lineage.counts_from = lineage.counts_from.min(evidence.counts_from());
             open.extend(evidence.parts());
         }
-        let fits = ids.len() <= 2 && sessions.len() <= 1;
-        fits.then(|| Self { ids, session: sessions.pop(), counts_from })
+        lineage
     }
 }
 
-fn push_new(list: &mut Vec<String>, id: Option<&str>) {
-    if let Some(id) = id
-        && !list.iter().any(|known| known == id)
-    {
-        list.push(id.to_owned());
+fn push_new<T: Clone + PartialEq>(list: &mut Vec<T>, new: &[T]) {
+    for value in new {
+        if !list.contains(value) {
+            list.push(value.clone());
+        }
     }
 }

@@ -53,8 +53,8 @@ pub struct IssuedTicket {
 impl Tickets {
     /// Tickets in this store, for handshakes at the path `path`.
     ///
-    /// The path is compared as it is, percent-encoded and without query, with the one that the layer around the socket's
-    /// route sees: inside a nested router that is the rest of it.
+    /// The path is compared as it is, percent-encoded and without query, with the one that the client has sent: inside a
+    /// nested router it is the whole path, with the prefix that the router takes off.
     ///
     /// # Errors
     /// If `path` does not begin with a slash, or has a query or fragment.
@@ -108,7 +108,7 @@ impl Tickets {
     /// |---|---|
     /// | 403 `origin_not_allowed` | the page that asks is of a foreign origin, or the request names several |
     /// | 403 `origin_required` | a cookie asks, and no origin is named |
-    /// | 403 `forbidden` | the credential is a ticket itself, or several of which one ticket cannot keep track |
+    /// | 403 `forbidden` | the credential is a ticket itself, or one of several is |
     /// | 403 `token_expired` | the credential has less than a second left |
     /// | 500 `internal_error` | the evidence names no principal; the log says what to do |
     /// | 503 `unavailable` | the store is away or full |
@@ -117,17 +117,13 @@ impl Tickets {
         if involves_ticket(evidence) {
             return Err(forbidden("forbidden"));
         }
-        let Some(principal) = evidence.principal() else {
+        let Some(user) = evidence.principal() else {
             tracing::error!(
-                "a ticket is for a user, and the evidence names none: set `Chain::identified`, or let the strategy give a \
-                 principal; of an `and`, both must be of the same"
+                "a ticket is for a user, and the evidence names none: let the user type say its identity                  (`Principal::principal_id`), or the strategy; the users of an `and` must be the same"
             );
             return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error"));
         };
-        let Some(lineage) = Lineage::of(evidence) else {
-            tracing::warn!("a ticket cannot keep track of so many credentials: no ticket is given");
-            return Err(forbidden("forbidden"));
-        };
+        let lineage = Lineage::of(evidence, user);
         let ttl = match evidence.expires_at() {
             Some(end) => self.ttl.min(end.duration_since(self.clock.now()).unwrap_or_default()),
             None => self.ttl,
@@ -139,7 +135,7 @@ impl Tickets {
         let unavailable = |cause: BoxError| Refusal::from(Unavailable::because(cause));
         let value = Secret::new(opaque::random::<BYTES>().map_err(unavailable)?);
         let id = opaque::random::<16>().map_err(unavailable)?;
-        let record = Record::new(id, principal, &self.path, origin.as_ref(), lineage, evidence.expires_at());
+        let record = Record::new(id, &self.path, origin.as_ref(), &lineage, evidence.expires_at());
         let record = record.encode().map_err(unavailable)?;
         self.store.put(&key(&value), &record, ttl).await.map_err(unavailable)?;
         Ok(IssuedTicket { value, ttl })

@@ -1,8 +1,8 @@
 use std::{fmt, marker::PhantomData, sync::Arc};
 
 use auth_core::{
-    Accept, AuthRequest, BoxError, Carrier, Challenge, Needs, Outcome, Rejection, Secret, Strategy, Transport, Verify,
-    async_trait,
+    AuthRequest, BoxError, Carrier, Challenge, Needs, Outcome, Principal, Rejection, Secret, Strategy, Transport,
+    Verify, async_trait,
     extract::{Credential, Extractor, query},
 };
 
@@ -57,27 +57,27 @@ impl Ticket {
     /// It is asked only about tickets that are good in every other respect.
     pub fn verify<V, M>(self, verify: V) -> TicketStrategy<V, M>
     where
-        V: Verify<TicketGrant, M>,
+        V: Verify<TicketGrant, M, User: Principal>,
     {
         TicketStrategy { ticket: self, verify, closure: PhantomData }
     }
 
     /// What the ticket was for; it is spent by that, whatever is said of it. `Err` in the `Ok` says why it is refused.
-    async fn redeem(&self, ticket: &str, request: &AuthRequest<'_>) -> Result<Result<Record, Rejection>, BoxError> {
+    async fn redeem(
+        &self,
+        ticket: &str,
+        request: &AuthRequest<'_>,
+    ) -> Result<Result<Arc<Record>, Rejection>, BoxError> {
         if !opaque::is_random::<BYTES>(ticket) {
             return Ok(refused("it has not the form of a ticket"));
         }
-        let Some(record) = self.store.take(&key(&Secret::new(ticket))).await? else {
+        let Some(record) = self.take(key(&Secret::new(ticket)), request).await? else {
             return Ok(refused("it is used, too old, or was never given"));
-        };
-        let Some(record) = Record::decode(&record) else {
-            tracing::error!("what the store has under a ticket cannot be read");
-            return Ok(refused("it cannot be read"));
         };
         if request.transport() == Transport::Http && !self.plain_requests {
             return Ok(refused("a plain request brings it"));
         }
-        if request.parts().uri.path() != record.path {
+        if request.target().path() != record.path {
             return Ok(refused("it is for another path"));
         }
         if !comes_from(record.origin.as_deref(), request.parts()) {
@@ -88,10 +88,37 @@ impl Ticket {
         }
         Ok(Ok(record))
     }
+
+    /// Takes the ticket out of the store; or finds it again, if it was spent for this very request: when a layer further out
+    /// has asked, or when its cookies counted.
+    async fn take(&self, key: String, request: &AuthRequest<'_>) -> Result<Option<Arc<Record>>, BoxError> {
+        let store = Arc::as_ptr(&self.store).addr();
+        let spent = |spent: &SpentFor| (spent.store == store && spent.key == key).then(|| Arc::clone(&spent.record));
+        if let Some(record) = request.recall(spent) {
+            return Ok(Some(record));
+        }
+        let Some(record) = self.store.take(&key).await? else {
+            return Ok(None);
+        };
+        let Some(record) = Record::decode(&record).map(Arc::new) else {
+            tracing::error!("what the store has under a ticket cannot be read");
+            return Ok(None);
+        };
+        request.remember(SpentFor { store, key, record: Arc::clone(&record) });
+        Ok(Some(record))
+    }
+}
+
+/// A ticket that was spent for the request that remembers it.
+struct SpentFor {
+    /// Tells its store from others.
+    store: usize,
+    key: String,
+    record: Arc<Record>,
 }
 
 /// One answer for whatever is wrong; the log has a constant reason.
-fn refused(why: &'static str) -> Result<Record, Rejection> {
+fn refused(why: &'static str) -> Result<Arc<Record>, Rejection> {
     tracing::debug!(why, "the ticket is refused");
     Err(Rejection::invalid_credentials())
 }
@@ -104,9 +131,9 @@ impl fmt::Debug for Ticket {
 
 /// Tickets with their verify callback, ready for a chain; made by [`Ticket::verify`].
 ///
-/// The evidence names the principal, the session and the end of the credential that the ticket was bought with, which
-/// becomes its [`parent`](auth_core::Evidence::parent): who revokes that one revokes what was opened by the ticket. It has no
-/// challenge.
+/// The evidence has the names, the sessions and the end of the credential that the ticket was bought with, which becomes its
+/// [`parent`](auth_core::Evidence::parent): a revocation of that one revokes what was opened by the ticket. The ticket's own
+/// id has no issuer, since this service gives it. It has no challenge.
 #[must_use = "a strategy does nothing before it stands in a chain"]
 pub struct TicketStrategy<V, M = ()> {
     ticket: Ticket,
@@ -118,7 +145,7 @@ pub struct TicketStrategy<V, M = ()> {
 #[async_trait]
 impl<V, M> Strategy for TicketStrategy<V, M>
 where
-    V: Verify<TicketGrant, M>,
+    V: Verify<TicketGrant, M, User: Principal>,
     M: 'static,
 {
     type User = V::User;
@@ -143,9 +170,12 @@ where
             Ok(record) => record,
             Err(rejection) => return Ok(Outcome::Reject(rejection)),
         };
-        let verdict = self.verify.verify(record.grant(), request).await?;
+        let Some(grant) = record.grant() else {
+            return Ok(Outcome::Reject(Rejection::invalid_credentials()));
+        };
+        let verdict = self.verify.verify(grant, request).await?;
         Ok(match verdict.into_accept(carrier(&credential)) {
-            Ok(accept) => Outcome::Accept(with_lineage(accept, record)),
+            Ok(accept) => Outcome::Accept(record.added_to(accept)),
             Err(rejection) => Outcome::Reject(rejection),
         })
     }
@@ -160,24 +190,4 @@ impl<V, M> fmt::Debug for TicketStrategy<V, M> {
 /// A ticket, unless a browser would send it by itself.
 fn carrier(credential: &Credential<'_>) -> Carrier {
     if credential.carrier().is_ambient() { credential.carrier() } else { Carrier::Ticket }
-}
-
-fn with_lineage<U>(accept: Accept<U>, record: Record) -> Accept<U> {
-    let grant = record.grant();
-    let mut accept = accept.principal(grant.principal().clone());
-    if let Some(issued_at) = record.issued_at() {
-        accept = accept.issued_at(issued_at);
-    }
-    if let Some(expires_at) = record.expires_at() {
-        accept = accept.expires_at(expires_at);
-    }
-    if let Some(session) = record.session {
-        accept = accept.session_id(session);
-    }
-    // Where the ticket comes from two, the second stands in the place of the ticket's own id, which nobody revokes.
-    let mut ids = record.ids.into_iter();
-    if let Some(parent) = ids.next() {
-        accept = accept.parent(parent);
-    }
-    accept.credential_id(ids.next().unwrap_or_else(|| grant.id().to_owned()))
 }

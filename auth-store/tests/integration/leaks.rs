@@ -124,12 +124,15 @@ async fn ids_and_names_are_in_no_key_log_or_debug() {
     let store = Told::default();
     let revocations = Revocations::new(store.clone());
     let marked = evidence(|accept| {
-        let accept = accept.credential_id("MARKER-id").session_id("MARKER-session").parent("MARKER-parent");
+        let accept = accept
+            .credential_id("MARKER-issuer", "MARKER-id")
+            .session_id("MARKER-issuer", "MARKER-session")
+            .parent("MARKER-issuer", "MARKER-parent");
         accept.principal(auth_core::PrincipalId::new("MARKER-issuer", "MARKER-subject"))
     });
     let marked = marked.await;
     let chain_said = auth_core::RevocationCheck::is_revoked(&revocations, &marked).await.unwrap();
-    let revocation = auth_core::Revocation::of(&marked, now()).unwrap();
+    let revocation = auth_core::Revocation::of(&marked, now()).remove(0);
     revocations.revoke(&revocation).await.unwrap();
     revocations.revoke(&auth_core::Revocation::user(marked.principal().unwrap().clone(), now())).await.unwrap();
     let told = store.told.lock().unwrap().clone();

@@ -19,7 +19,9 @@ async fn revoked_credential_is_refused_and_another_is_not() {
     let revocations = Revocations::new(MemoryStore::new());
     revocations.revoke(&Revocation::credential("issuer", "token")).await.unwrap();
     let chain = |id: &'static str| {
-        let login = Login(auth_core::Carrier::Header, move |accept| token(accept).credential_id(id));
+        let login = Login(auth_core::Carrier::Header, move |accept: Accept<Name>| {
+            accept.principal(ann()).credential_id("issuer", id)
+        });
         Chain::new().or(login).revocation(revocations.clone())
     };
     let ask = async |id| ask(&chain(id), parts(login()), auth_core::Transport::Http, now()).await;
@@ -32,7 +34,7 @@ async fn revocation_outlives_what_it_revokes_by_ten_minutes() {
     let clock = clock();
     let revocations = Revocations::new(MemoryStore::new().clock(clock.clone())).clock(clock.clone());
     let evidence = evidence(token).await;
-    revocations.revoke(&Revocation::of(&evidence, now()).unwrap()).await.unwrap();
+    revocations.revoke_all(&Revocation::of(&evidence, now())).await.unwrap();
     clock.advance(Duration::from_secs(900) + AFTERLIFE - Duration::from_nanos(1));
     assert!(revocations.is_revoked(&evidence).await.unwrap());
     clock.advance(Duration::from_nanos(1));
@@ -200,28 +202,31 @@ fn any_revocation() -> impl Strategy<Value = Revocation> {
 
 #[derive(Clone, Debug)]
 struct Made {
-    ids: [Option<String>; 3],
-    user: Option<PrincipalId>,
-    issued: Option<u64>,
+    /// Each with its issuer.
+    ids: [Option<(String, String)>; 3],
+    names: Vec<PrincipalId>,
+    /// `None` of the inner is an instant that nobody knows.
+    issued: Option<Option<u64>>,
 }
 
 fn any_made() -> impl Strategy<Value = Made> {
-    let id = || prop::option::of(any_id());
+    let id = || prop::option::of((any_id(), any_id()));
     let ids = (id(), id(), id()).prop_map(|(a, b, c)| [a, b, c]);
-    (ids, prop::option::of(any_user()), prop::option::of(0..4u64)).prop_map(|(ids, user, issued)| Made {
-        ids,
-        user,
-        issued,
-    })
+    let issued = prop::option::of(prop::option::of(0..4u64));
+    (ids, prop::collection::vec(any_user(), 0..3), issued).prop_map(|(ids, names, issued)| Made { ids, names, issued })
 }
 
 fn make(made: &Made, mut accept: Accept<Name>) -> Accept<Name> {
     let [id, parent, session] = made.ids.clone();
-    accept = id.into_iter().fold(accept, Accept::credential_id);
-    accept = parent.into_iter().fold(accept, Accept::parent);
-    accept = session.into_iter().fold(accept, Accept::session_id);
-    accept = made.user.clone().into_iter().fold(accept, Accept::principal);
-    made.issued.map(|nanos| now() + Duration::from_nanos(nanos)).into_iter().fold(accept, Accept::issued_at)
+    accept = id.into_iter().fold(accept, |accept, (issuer, id)| accept.credential_id(issuer, id));
+    accept = parent.into_iter().fold(accept, |accept, (issuer, id)| accept.parent(issuer, id));
+    accept = session.into_iter().fold(accept, |accept, (issuer, id)| accept.session_id(issuer, id));
+    accept = made.names.clone().into_iter().fold(accept, Accept::principal);
+    match made.issued {
+        None => accept,
+        Some(None) => accept.issued_at_unknown_time(),
+        Some(Some(nanos)) => accept.issued_at(now() + Duration::from_nanos(nanos)),
+    }
 }
 
 proptest! {

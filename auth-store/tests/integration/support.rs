@@ -52,7 +52,7 @@ pub(crate) fn ann() -> PrincipalId {
 
 /// A token of Ann's, with everything that can be revoked.
 pub(crate) fn token(accept: Accept<Name>) -> Accept<Name> {
-    let accept = accept.principal(ann()).credential_id("token").session_id("session");
+    let accept = accept.principal(ann()).credential_id("issuer", "token").session_id("issuer", "session");
     accept.issued_at(now()).expires_at(in_secs(900))
 }
 
@@ -77,7 +77,7 @@ pub(crate) fn parts(builder: Builder) -> Parts {
     builder.body(()).unwrap().into_parts().0
 }
 
-pub(crate) async fn ask<U: Send + Sync + 'static>(
+pub(crate) async fn ask<U: auth_core::Principal>(
     chain: &Chain<U>,
     parts: Parts,
     transport: Transport,

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use auth_core::{
-    Accept, BoxError, Carrier, Chain, PrincipalId, Refusal, Revocation, Transport, async_trait, extract::header,
+    Accept, BoxError, Carrier, Chain, IdKind, PrincipalId, Refusal, Revocation, Transport, async_trait, extract::header,
 };
 use auth_store::{MemoryStore, Revocations, Store, Subscription, TicketGrant, Tickets};
 
@@ -37,9 +37,13 @@ async fn evidence_of_a_socket_tells_where_its_ticket_came_from() {
     let evidence = user.evidence();
     assert_eq!((evidence.strategy(), evidence.carrier()), ("ticket", Carrier::Ticket));
     assert_eq!(evidence.principal(), Some(&ann()));
-    assert_eq!((evidence.parent(), evidence.session_id()), (Some("token"), Some("session")));
+    let ids: Vec<_> = evidence.ids().iter().map(|id| (id.kind(), id.issuer())).collect();
+    // The ticket's id is ours, the others are of whoever gave them.
+    assert_eq!(ids, [(IdKind::Credential, ""), (IdKind::Parent, "issuer"), (IdKind::Session, "issuer")]);
+    assert_eq!(evidence.parent().unwrap().id(), "token");
+    assert_eq!(evidence.session_id().unwrap().id(), "session");
     assert_eq!((evidence.issued_at(), evidence.expires_at()), (Some(now()), Some(in_secs(900))));
-    assert_eq!(evidence.credential_id().map(str::len), Some(22));
+    assert_eq!(evidence.credential_id().unwrap().id().len(), 22);
 }
 
 #[tokio::test]
@@ -160,28 +164,42 @@ async fn revocation_of_parent_session_or_user_refuses_the_ticket() {
 
 #[tokio::test]
 async fn ticket_of_two_credentials_is_revoked_with_either() {
-    let and = |accept: Accept<Name>| accept.principal(ann()).credential_id("second");
+    let and = |accept: Accept<Name>| accept.principal(ann()).credential_id("another", "second");
     let older = |accept| token(accept).issued_at(now() - Duration::from_secs(60));
     let both = Chain::new().or(Login(Carrier::Header, older)).and(Login(Carrier::Header, and));
     let both = ask(&both, parts(login()), Transport::Http, now()).await.unwrap();
     let tickets = tickets();
     let issued = tickets.issue(both.evidence(), &parts(login())).await.unwrap();
     let socket = open(&socket(&tickets), issued.value().expose()).await.unwrap();
-    for id in ["token", "second"] {
-        assert!(Revocation::credential("issuer", id).covers(socket.evidence()), "{id}");
+    for (issuer, id) in [("issuer", "token"), ("another", "second")] {
+        assert!(Revocation::credential(issuer, id).covers(socket.evidence()), "{id}");
     }
     // The token of the two is the older one, and the user's cutoff may lie between them.
     assert_eq!(socket.evidence().issued_at(), Some(now() - Duration::from_secs(60)));
 }
 
 #[tokio::test]
-async fn ticket_that_would_outlive_one_of_its_credentials_is_not_given() {
-    let second = |accept: Accept<Name>| accept.principal(ann()).credential_id("second").parent("third");
-    let session = |accept: Accept<Name>| accept.principal(ann()).session_id("another");
-    for edit in [second as fn(Accept<Name>) -> Accept<Name>, session] {
-        let both = Chain::new().or(Login(Carrier::Header, token)).and(Login(Carrier::Header, edit));
-        let both = ask(&both, parts(login()), Transport::Http, now()).await.unwrap();
-        assert_eq!(answer(&refused(&tickets(), both.evidence(), login()).await), (403, "forbidden"));
+async fn ticket_is_revoked_with_everything_that_it_comes_from_however_much_that_is() {
+    let second = |accept: Accept<Name>| {
+        let accept = accept.principal(ann()).principal(PrincipalId::new("accounts", "7"));
+        accept.credential_id("a", "second").parent("b", "third").session_id("c", "another")
+    };
+    let both = Chain::new().or(Login(Carrier::Header, token)).and(Login(Carrier::Header, second));
+    let both = ask(&both, parts(login()), Transport::Http, now()).await.unwrap();
+    let tickets = tickets();
+    let issued = tickets.issue(both.evidence(), &parts(login())).await.unwrap();
+    let socket = open(&socket(&tickets), issued.value().expose()).await.unwrap();
+    assert_eq!(socket.evidence().principal(), Some(&ann()));
+    for revocation in [
+        Revocation::credential("issuer", "token"),
+        Revocation::credential("a", "second"),
+        Revocation::credential("b", "third"),
+        Revocation::session("issuer", "session"),
+        Revocation::session("c", "another"),
+        Revocation::user(ann(), now()),
+        Revocation::user(PrincipalId::new("accounts", "7"), now()),
+    ] {
+        assert!(revocation.covers(socket.evidence()), "{:?}", revocation.target());
     }
 }
 
@@ -206,7 +224,7 @@ async fn ticket_does_not_outlive_a_credential_that_is_about_to_end() {
 
 #[tokio::test]
 async fn nobody_in_particular_gets_no_ticket_and_that_is_our_mistake() {
-    let nobody = evidence(|accept| accept.credential_id("token")).await;
+    let nobody = evidence(|accept| accept.credential_id("issuer", "token")).await;
     assert_eq!(answer(&refused(&tickets(), &nobody, login()).await), (500, "internal_error"));
 }
 
@@ -328,7 +346,7 @@ async fn ticket_comes_in_whatever_place_the_extractor_knows() {
 #[tokio::test]
 async fn user_whom_the_callback_does_not_know_is_refused() {
     let tickets = tickets();
-    let bobs = evidence(|accept| token(accept).principal(PrincipalId::new("issuer", "bob"))).await;
+    let bobs = evidence(|accept| accept.principal(PrincipalId::new("issuer", "bob")).expires_at(in_secs(900))).await;
     let issued = tickets.issue(&bobs, &parts(login())).await.unwrap();
     assert_eq!(open(&socket(&tickets), issued.value().expose()).await.unwrap_err(), "invalid_credentials");
 }

@@ -2,7 +2,7 @@ use std::convert::Infallible;
 
 use auth_basic::{Basic, BasicLogin};
 use auth_core::{
-    Authenticated, Chain,
+    Authenticated, Chain, Principal, PrincipalId,
     extract::{Extractor as _, bearer, cookie, subprotocol},
 };
 use auth_jwt::Jwt;
@@ -21,6 +21,12 @@ struct Claims {
 #[derive(Clone, serde::Serialize)]
 struct User {
     id: String,
+}
+
+impl Principal for User {
+    fn principal_id(&self) -> Option<PrincipalId> {
+        Some(PrincipalId::new("", &self.id))
+    }
 }
 
 #[derive(Clone)]

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 #[cfg(feature = "axum")]
 use auth_core::{AuthRequest, Evidence, Rejection, Transport};
-use auth_core::{Authenticated, Refusal};
+use auth_core::{Authenticated, Principal, Refusal};
 #[cfg(feature = "axum")]
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header::SEC_WEBSOCKET_PROTOCOL, request::Parts};
@@ -32,7 +32,7 @@ impl Subprotocol {
     }
 }
 
-impl<U: Send + Sync + 'static> Config<U> {
+impl<U: Principal> Config<U> {
     /// Leaves what a socket needs to end in time, and tells which subprotocol to answer.
     pub(super) async fn prepare_socket(
         self: &Arc<Self>,
@@ -93,10 +93,9 @@ impl<U: Send + Sync + 'static> Config<U> {
     pub(crate) async fn recheck(&self, evidence: &Evidence, opening: &Parts) -> Result<(), Refusal> {
         match self.connections.is_revoked(evidence, self.decision_timeout).await {
             Ok(false) => Ok(()),
-            Ok(true) => {
-                let rejection = Rejection::invalid_credentials().with_code("revoked");
-                Err(self.chain.refuse(&rejection, &AuthRequest::new(opening, Transport::WebSocket, self.timer.now())))
-            }
+            Ok(true) => Err(self
+                .chain
+                .refuse(&Rejection::revoked(), &AuthRequest::new(opening, Transport::WebSocket, self.timer.now()))),
             Err(cause) => {
                 tracing::error!(cause = &*cause, "it cannot be said whether a credential was revoked");
                 Err(Refusal::unavailable(cause))

@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use auth_core::{Chain, ConfigError, Needs, SystemClock};
+use auth_core::{Chain, ConfigError, Needs, Principal, SystemClock};
 use http::{HeaderName, HeaderValue};
 use tower_layer::Layer;
 
@@ -71,7 +71,7 @@ pub(crate) struct Config<U> {
     pub(crate) sockets: crate::connections::SocketSettings,
 }
 
-impl<U: Send + Sync + 'static> AuthLayer<U> {
+impl<U: Principal> AuthLayer<U> {
     /// Demands that the chain accepts.
     ///
     /// # Panics

@@ -9,7 +9,8 @@ use std::{
 };
 
 use auth_core::{
-    Anonymous, AuthRequest, Authenticated, BoxError, Chain, Payload, Refusal, RefusalKind, Rejection, Transport,
+    Anonymous, AuthRequest, Authenticated, BoxError, Chain, Payload, Principal, Refusal, RefusalKind, Rejection,
+    RequestRecord, Transport,
 };
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, request::Parts};
@@ -21,7 +22,7 @@ use super::{ResponseBody, handshake::Subprotocol, layer::Config};
 use crate::{
     origin::OriginVerdict,
     payload::{self, Format},
-    reject, strip, telemetry,
+    reject, telemetry,
     transport::classify,
 };
 
@@ -64,7 +65,7 @@ impl<S, U> fmt::Debug for Auth<S, U> {
 impl<S, U, B, R> Service<Request<B>> for Auth<S, U>
 where
     S: Service<Request<B>, Response = Response<R>> + Clone,
-    U: Send + Sync + 'static,
+    U: Principal,
     B: Body<Data = Bytes> + From<Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
@@ -158,7 +159,7 @@ where
     }
 }
 
-impl<U: Send + Sync + 'static> Config<U> {
+impl<U: Principal> Config<U> {
     /// Decides about a request, and prepares it for the inner service or refuses it.
     async fn admit<B>(self: Arc<Self>, request: Request<B>) -> Result<Admitted<B>, Response<Bytes>>
     where
@@ -178,11 +179,11 @@ impl<U: Send + Sync + 'static> Config<U> {
         B::Error: Into<BoxError>,
     {
         let (mut parts, body) = request.into_parts();
-        let outer = strip::restore(&mut parts);
+        let record = RequestRecord::of(&mut parts);
         let transport = classify(&parts);
 
         let decision = self.decide(&parts, body, transport).await;
-        strip::strip(&mut parts, &self.needs, outer);
+        record.take(&mut parts, &self.needs);
         let prepared = match (decision, transport) {
             (Ok((user, body)), Transport::WebSocket) => {
                 let subprotocol = self.prepare_socket(user.as_ref().ok(), &mut parts).await;
@@ -294,7 +295,7 @@ impl<U: Send + Sync + 'static> Config<U> {
 
 /// Asks a chain, and gives it up after `timeout`. `opens` is the origin of what opens a connection, for which there is
 /// more to say.
-pub(crate) async fn ask<U: Send + Sync + 'static>(
+pub(crate) async fn ask<U: Principal>(
     chain: &Chain<U>,
     timeout: Duration,
     request: &AuthRequest<'_>,
@@ -318,7 +319,7 @@ pub(crate) async fn ask<U: Send + Sync + 'static>(
 }
 
 /// Puts the decision where the handler finds it, in place of what a layer further out has left.
-pub(crate) fn leave<U: Send + Sync + 'static>(decision: Result<Authenticated<U>, Refusal>, parts: &mut Parts) {
+pub(crate) fn leave<U: Principal>(decision: Result<Authenticated<U>, Refusal>, parts: &mut Parts) {
     parts.extensions.remove::<Authenticated<U>>();
     parts.extensions.remove::<Anonymous<U>>();
     match decision {

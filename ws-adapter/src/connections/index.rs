@@ -4,7 +4,7 @@ use std::{
     sync::Arc,
 };
 
-use auth_core::{Evidence, PrincipalId, Revocation, RevocationTarget};
+use auth_core::{Evidence, IdKind, PrincipalId, Revocation, RevocationTarget};
 
 use super::member::Member;
 
@@ -136,15 +136,18 @@ impl Index {
     }
 
     fn collect_keys(&self, evidence: &Evidence, keys: &mut Vec<u64>) {
-        let ids = [evidence.credential_id(), evidence.parent()].into_iter().flatten().map(Key::Credential);
-        let session = evidence.session_id().map(Key::Session);
-        let user = evidence.principal().map(Key::User);
-        keys.extend(ids.chain(session).chain(user).map(|key| self.hasher.hash_one(&key)));
+        let ids = evidence.ids().iter().filter_map(|id| match id.kind() {
+            IdKind::Credential | IdKind::Parent => Some(Key::Credential(id.id())),
+            IdKind::Session => Some(Key::Session(id.id())),
+            _ => None,
+        });
+        let names = evidence.names().iter().map(Key::User);
+        keys.extend(ids.chain(names).map(|key| self.hasher.hash_one(&key)));
         evidence.parts().iter().for_each(|part| self.collect_keys(part, keys));
     }
 }
 
-/// Whether the evidence, or of an `and` one part of it, is the user's.
+/// Whether the user is the one whom the evidence, or of an `and` one part of it, counts for.
 fn names(evidence: &Evidence, user: &PrincipalId) -> bool {
     evidence.principal() == Some(user) || evidence.parts().iter().any(|part| names(part, user))
 }

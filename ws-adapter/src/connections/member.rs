@@ -3,8 +3,6 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-#[cfg(feature = "axum")]
-use auth_core::PrincipalId;
 use auth_core::{Authenticated, Evidence};
 
 use super::{ConnectionId, Connections};
@@ -122,10 +120,10 @@ impl Registration {
         &self.connections
     }
 
-    /// Whether it is one of this user's.
+    /// Whether it is the same user's as this evidence.
     #[cfg(feature = "axum")]
-    pub(crate) fn is_of(&self, user: Option<&PrincipalId>) -> bool {
-        self.member.any(|evidence| evidence.principal() == user)
+    pub(crate) fn is_of_same_user(&self, other: &Evidence) -> bool {
+        self.member.any(|evidence| evidence.is_same_user(other))
     }
 
     /// From now on the connection is open, and may take the place of an older one.

@@ -103,8 +103,9 @@ impl Connections {
         }
     }
 
-    /// How many connections a user may have on this node, and what happens to one more. It takes users with a principal:
-    /// see [`Chain::identified`](auth_core::Chain::identified). A Socket.IO transport is one connection.
+    /// How many connections a user may have on this node, and what happens to one more. A user is who the
+    /// [`principal`](auth_core::Evidence::principal) of the evidence names; guests, whom it does not name, have no limit. A
+    /// Socket.IO transport is one connection.
     #[must_use]
     pub fn per_user(mut self, max: usize, overflow: Overflow) -> Self {
         self.limits.per_user = Some((max, overflow));
@@ -246,7 +247,7 @@ impl Shared {
 /// Asks; a check that hangs or panics has failed.
 async fn is_revoked(check: &dyn RevocationCheck, evidence: &Evidence, within: Duration) -> Result<bool, BoxError> {
     // OK to assert unwind safety because nothing of it is kept.
-    let asked = AssertUnwindSafe(evidence.is_revoked_by(check)).catch_unwind();
+    let asked = AssertUnwindSafe(check.is_any_revoked(evidence)).catch_unwind();
     match time::timeout(within, asked).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(_)) => Err("the check for revocation panicked".into()),
@@ -288,7 +289,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn store_that_hangs_is_away() {
-        let chain = Chain::new().or(Basic::new("test").verify(|_: BasicLogin| async { Some(()) }));
+        let chain = Chain::new().or(Basic::new("test").verify(|_: BasicLogin| async { Some("user") }));
         let (parts, ()) = http::Request::get("/").header("authorization", "Basic YTpi").body(()).unwrap().into_parts();
         let request = AuthRequest::new(&parts, Transport::Http, std::time::SystemTime::UNIX_EPOCH);
         let user = chain.authenticate(&request).await.unwrap();

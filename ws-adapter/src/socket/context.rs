@@ -61,10 +61,7 @@ impl SocketContext {
         let entered = self.layers.iter().filter_map(|layer| layer.registration.as_ref());
         let mut entered = entered.filter(|registration| registration.connections().is_same(connections)).peekable();
         let is_first = entered.peek().is_none();
-        Counts {
-            as_connection: is_first,
-            of_user: !entered.any(|registration| registration.is_of(evidence.principal())),
-        }
+        Counts { as_connection: is_first, of_user: !entered.any(|registration| registration.is_of_same_user(evidence)) }
     }
 
     /// Adds what this layer has to say, and tells at which place.

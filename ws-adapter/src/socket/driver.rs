@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use auth_core::Authenticated;
+use auth_core::{Authenticated, Principal};
 use axum::extract::ws::WebSocket;
 use futures_util::{
     FutureExt as _,
@@ -53,7 +53,7 @@ pub(super) fn drive<U, F, Fut>(
     handler: F,
 ) -> impl Future<Output = ()> + Send + use<U, F, Fut>
 where
-    U: Send + Sync + 'static,
+    U: Principal,
     F: FnOnce(AuthSocket<U>) -> Fut + Send + 'static,
     Fut: Future<Output = ()> + Send + 'static,
 {
@@ -108,7 +108,7 @@ impl Drop for Open {
 /// A handler, and whether it has panicked. It has a box of its own: to pass futures by value makes room for each twice.
 type Handler = future::Fuse<Pin<Box<dyn Future<Output = thread::Result<()>> + Send>>>;
 
-async fn run<U: Send + Sync + 'static>(mut driver: Driver<U>, mut open: Open, mut handler: Handler) {
+async fn run<U: Principal>(mut driver: Driver<U>, mut open: Open, mut handler: Handler) {
     let (close, taken) = loop {
         select! {
             biased;
@@ -170,7 +170,7 @@ struct Driver<U> {
     refreshing: Option<Pin<Box<dyn Future<Output = Result<Option<SystemTime>, RefreshError>> + Send>>>,
 }
 
-impl<U: Send + Sync + 'static> Driver<U> {
+impl<U: Principal> Driver<U> {
     /// Completes when the socket has to end, with the close, or without one if the handler has given it up; and with the
     /// socket. It may be dropped and called again.
     async fn ended(&mut self) -> (Option<Close>, Taken) {

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use auth_core::{Authenticated, BoxError, Refusal, RefusalKind, Transport};
+use auth_core::{Authenticated, BoxError, Principal, Refusal, RefusalKind, Transport};
 use axum::extract::ws::{Message, WebSocket};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
@@ -135,7 +135,7 @@ pub type FirstMessageFuture<R, E> = Pin<Box<dyn Future<Output = Result<Response<
 impl<S, U, B, R> Service<Request<B>> for FirstMessage<S, U>
 where
     S: Service<Request<B>, Response = Response<R>, Error: Send, Future: Send> + Clone + Send + 'static,
-    U: Send + Sync + 'static,
+    U: Principal,
     B: Body<Data = Bytes> + From<Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
     R: Send + 'static,
@@ -194,7 +194,7 @@ async fn open<S, U, B, R>(
 ) -> Result<Response<Bytes>, (Parts, Option<Refusal>)>
 where
     S: Service<Request<B>, Response = Response<R>, Error: Send, Future: Send> + Clone + Send + 'static,
-    U: Send + Sync + 'static,
+    U: Principal,
     B: From<Bytes> + Send + 'static,
     R: Send + 'static,
 {
@@ -221,7 +221,7 @@ struct Waiting<U> {
     deadline: Duration,
 }
 
-impl<U: Send + Sync + 'static> Waiting<U> {
+impl<U: Principal> Waiting<U> {
     /// Hears who it is, and calls the service, or closes the socket.
     async fn hear<S, B, R>(mut self, service: S, mut socket: WebSocket)
     where

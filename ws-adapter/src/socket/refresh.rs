@@ -1,6 +1,6 @@
 use std::{error::Error, fmt, sync::Arc, time::SystemTime};
 
-use auth_core::{AuthRequest, Authenticated, Needs, Refusal, Transport};
+use auth_core::{AuthRequest, Authenticated, Needs, Principal, Refusal, RequestRecord, Transport};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Request,
     header::{AUTHORIZATION, CONNECTION, COOKIE, PROXY_AUTHORIZATION, UPGRADE},
@@ -28,7 +28,7 @@ pub(crate) struct Renewal<U> {
     place: usize,
 }
 
-impl<U: Send + Sync + 'static> Renewal<U> {
+impl<U: Principal> Renewal<U> {
     pub(crate) fn new(
         config: Arc<Config<U>>,
         opening: Arc<Parts>,
@@ -45,11 +45,13 @@ impl<U: Send + Sync + 'static> Renewal<U> {
         old: &Authenticated<U>,
     ) -> Result<Authenticated<U>, RefreshErrorKind> {
         let user = present(&self.config, &self.opening, credentials).await.map_err(RefreshErrorKind::Refused)?;
-        let principal = user.evidence().principal();
-        if principal.is_none() {
-            tracing::error!("a refresh compares principals, and the chain gives none: see `Chain::identified`");
+        if user.evidence().principal().is_none() {
+            tracing::error!(
+                "a refresh compares who the users are, and the evidence does not say: let the user type, or the strategy, \
+                 name a principal"
+            );
         }
-        if principal.is_none() || principal != old.evidence().principal() {
+        if !user.evidence().is_same_user(old.evidence()) {
             return Err(RefreshErrorKind::AnotherUser);
         }
         Ok(user)
@@ -65,7 +67,7 @@ impl<U> Clone for Renewal<U> {
 
 /// Asks the chain about credentials that came over an open socket. It sees them as `Authorization`, on the request that
 /// has opened the socket.
-pub(super) async fn present<U: Send + Sync + 'static>(
+pub(super) async fn present<U: Principal>(
     config: &Config<U>,
     opening: &Parts,
     credentials: Credentials,
@@ -81,7 +83,7 @@ pub(super) async fn present<U: Send + Sync + 'static>(
 ///
 /// It is entered into the registry beside the old one before it is looked up for the last time, so that neither can be
 /// revoked without ending the socket.
-pub(super) async fn refresh<U: Send + Sync + 'static>(
+pub(super) async fn refresh<U: Principal>(
     shared: &Shared<U>,
     renewal: &Renewal<U>,
     credentials: Credentials,
@@ -129,7 +131,7 @@ struct Entered<'r> {
 }
 
 impl<'r> Entered<'r> {
-    fn new<U: Send + Sync + 'static>(registration: &'r Registration, user: &Authenticated<U>) -> Self {
+    fn new<U: Principal>(registration: &'r Registration, user: &Authenticated<U>) -> Self {
         registration.change(|credentials| credentials.push(Credential::of(user)));
         Self { registration, replaces: false }
     }
@@ -242,6 +244,9 @@ pub(crate) fn without_credentials(parts: &Parts, needs: &Needs) -> Parts {
     own.version = parts.version;
     own.uri = parts.uri.to_string().parse().unwrap_or_default();
     own.headers = headers;
+    if let Some(record) = parts.extensions.get::<RequestRecord>() {
+        own.extensions.insert(record.without_credentials());
+    }
     own
 }
 

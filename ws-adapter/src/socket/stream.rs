@@ -6,7 +6,7 @@ use std::{
     time::SystemTime,
 };
 
-use auth_core::{Authenticated, Secret};
+use auth_core::{Authenticated, Principal, Secret};
 use axum::{Error, extract::ws::Message};
 use futures_util::{Sink, SinkExt, Stream, StreamExt as _};
 use http::HeaderValue;
@@ -99,7 +99,7 @@ impl<U> AuthSocket<U> {
     /// closed with 4401 `invalid_credentials`.
     pub async fn refresh(&self, scheme: &str, credentials: &Secret) -> Result<Option<SystemTime>, RefreshError>
     where
-        U: Send + Sync + 'static,
+        U: Principal,
     {
         match (Credentials::new(scheme, credentials.expose()), &self.renewal) {
             (Some(credentials), Some(renewal)) => refresh(&self.shared, renewal, credentials).await,

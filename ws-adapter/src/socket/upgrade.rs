@@ -1,6 +1,6 @@
 use std::{borrow::Cow, fmt, future::Future};
 
-use auth_core::{Authenticated, AuthenticatedRejection, Refusal};
+use auth_core::{Authenticated, AuthenticatedRejection, Principal, Refusal};
 use axum::{
     body::Body,
     extract::{FromRequestParts, WebSocketUpgrade},
@@ -36,6 +36,7 @@ const MAX_UNSENT: usize = 1024 * 1024;
 /// use ws_adapter::AuthWebSocketUpgrade;
 ///
 /// # struct User;
+/// # impl auth_core::Principal for User { fn principal_id(&self) -> Option<auth_core::PrincipalId> { None } }
 /// async fn echo(ws: AuthWebSocketUpgrade<User>) -> Response {
 ///     ws.on_upgrade(|mut socket| async move {
 ///         while let Some(message) = socket.recv().await {
@@ -67,7 +68,7 @@ enum Handshake {
     Open(OpenSocket),
 }
 
-impl<U: Send + Sync + 'static> AuthWebSocketUpgrade<U> {
+impl<U: Principal> AuthWebSocketUpgrade<U> {
     /// Who opens the socket.
     #[must_use]
     pub fn user(&self) -> &Authenticated<U> {
@@ -168,7 +169,7 @@ impl<U> fmt::Debug for AuthWebSocketUpgrade<U> {
     }
 }
 
-impl<U: Send + Sync + 'static, S: Send + Sync> FromRequestParts<S> for AuthWebSocketUpgrade<U> {
+impl<U: Principal, S: Send + Sync> FromRequestParts<S> for AuthWebSocketUpgrade<U> {
     type Rejection = UpgradeRejection;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, UpgradeRejection> {

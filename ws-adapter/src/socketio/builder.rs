@@ -32,7 +32,7 @@ pub struct SocketIoAuth<U> {
     limits: Limits,
 }
 
-impl<U: Principal + Send + Sync + 'static> SocketIoAuth<U> {
+impl<U: Principal> SocketIoAuth<U> {
     /// A server behind the chain of this layer, with the limits that the methods name.
     pub fn new(layer: AuthLayer<U>) -> Self {
         let limits = Limits {
@@ -102,8 +102,7 @@ impl<U: Principal + Send + Sync + 'static> SocketIoAuth<U> {
     pub fn build(self) -> (SocketIoAuthLayer<U>, AuthSocketIo<U>) {
         let Self { layer, builder, limits } = self;
         let (socket_io, io) = builder.connect_timeout(limits.connect_timeout.saturating_add(SLACK)).build_layer();
-        let mut config = layer.into_config();
-        config.chain = config.chain.identified();
+        let config = layer.into_config();
         let path = io.config().engine_config.req_path.as_ref().into();
         let shared = Arc::new(Shared { config, limits, path, io: io.clone(), sessions: Sessions::default() });
         (SocketIoAuthLayer::new(socket_io, Arc::clone(&shared)), AuthSocketIo::new(io, shared))

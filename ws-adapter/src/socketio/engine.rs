@@ -4,7 +4,7 @@ use std::{
     time::Duration,
 };
 
-use auth_core::{AuthRequest, Authenticated, Refusal, RefusalKind, Rejection, Transport};
+use auth_core::{AuthRequest, Authenticated, Principal, Refusal, RefusalKind, Rejection, RequestRecord, Transport};
 use bytes::Bytes;
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
@@ -36,7 +36,7 @@ use crate::{
     ResponseBody,
     auth::{Config, leave},
     origin::OriginVerdict,
-    strip, telemetry,
+    telemetry,
 };
 
 /// What stands between the packets of a poll.
@@ -55,16 +55,16 @@ pub(super) async fn answer<S, U, B, R, E>(
 where
     SocketIoService<S>: Service<Request<B>, Response = Response<R>, Error = E, Future: Send>,
     S: Clone + Send + 'static,
-    U: Send + Sync + 'static,
+    U: Principal,
     B: From<Bytes> + Send + 'static,
     R: Body<Data = Bytes> + Send,
     E: Send,
 {
     let (mut parts, body) = request.into_parts();
-    let outer = strip::restore(&mut parts);
+    let record = RequestRecord::of(&mut parts);
     let transport = transport_of(&parts);
     let decision = shared.decide(&parts, transport).await;
-    strip::strip(&mut parts, &shared.config.needs, outer);
+    record.take(&mut parts, &shared.config.needs);
     let Admitted { ask, user, session } = match decision {
         Ok(admitted) => admitted,
         Err(refusal) => return Ok(shared.config.answer(refusal, &parts, transport).map(ResponseBody::refusal)),
@@ -101,6 +101,8 @@ where
         }
         Ask::Open | Ask::OpenSocket => {
             parts.extensions.insert(Handle(Arc::clone(&session)));
+            // engine.io keeps the request as long as the transport, and namespaces judge it again.
+            parts.extensions.insert(record.with_credentials());
             leave(user, &mut parts);
             let close = closer::<S, B, R, E>(service.clone(), &shared.path);
             tokio::spawn(Driver::new(&shared, &session).drive(close));
@@ -132,7 +134,7 @@ struct Admitted<U> {
     session: Arc<Session>,
 }
 
-impl<U: Send + Sync + 'static> Shared<U> {
+impl<U: Principal> Shared<U> {
     async fn decide(&self, parts: &Parts, transport: Transport) -> Result<Admitted<U>, Refusal> {
         let origin = self.config.judge_origin(parts)?;
         let request = AuthRequest::new(parts, transport, self.config.timer.now());
@@ -147,7 +149,7 @@ impl<U: Send + Sync + 'static> Shared<U> {
         };
         let session = self.sessions.get(sid).ok_or_else(unknown_session)?;
         match &user {
-            Ok(user) if session.belongs_to(user.evidence().principal()) => {}
+            Ok(user) if session.belongs_to(user.evidence()) => {}
             Ok(_) => return Err(Refusal::new(StatusCode::FORBIDDEN, "forbidden")),
             Err(refusal) if session.was_opened_by_somebody() => return Err(refusal.clone()),
             Err(_) => {}
@@ -177,6 +179,10 @@ impl<U: Send + Sync + 'static> Shared<U> {
             None => {
                 let pending = connections.enter_pending(client_address.of(request.parts()));
                 session.wait(pending.map_err(|_| too_many())?);
+            }
+            // Its polls could not be told from those of another guest.
+            Some(user) if !session.bind(user.evidence()) => {
+                return Err(Refusal::new(StatusCode::FORBIDDEN, "forbidden"));
             }
             Some(user) => {
                 let entry = session.enter(connections, user).map_err(|_| too_many())?;
@@ -320,7 +326,7 @@ fn switch<S, U, R>(
 ) -> Response<ResponseBody<R>>
 where
     S: Clone + Send + 'static,
-    U: Send + Sync + 'static,
+    U: Principal,
 {
     let accept = parts.headers.get(SEC_WEBSOCKET_KEY).and_then(|key| derive_accept_key(key.as_bytes()).parse().ok());
     let subprotocol = shared.config.offered_subprotocol(&parts);

@@ -1,6 +1,9 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use auth_core::{AuthRequest, Authenticated, Chain, Evidence, Needs, Payload, Refusal, RefusalKind, Transport};
+use auth_core::{
+    AuthRequest, Authenticated, Chain, Evidence, Needs, Payload, Principal, Refusal, RefusalKind, RequestRecord,
+    Transport,
+};
 use http::{
     StatusCode,
     header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION},
@@ -17,7 +20,7 @@ use crate::{
     Close, Connections, Timer,
     auth::ask,
     payload::{self, Format},
-    strip, telemetry,
+    telemetry,
 };
 
 /// Decides about the `CONNECT`s of one namespace.
@@ -40,7 +43,7 @@ enum By {
     Transport,
 }
 
-impl<U: Send + Sync + 'static> Gate<U> {
+impl<U: Principal> Gate<U> {
     /// Lets the client into the namespace, and gives its session and the number of this admission; or says why not.
     pub(super) async fn connect<'s, A: Adapter>(
         &self,
@@ -67,7 +70,7 @@ impl<U: Send + Sync + 'static> Gate<U> {
     ) -> Result<u64, Refused> {
         let (user, by) = self.decide(session, socket, auth).await?;
         // One transport, one principal: who brings another one's credentials speaks for somebody else.
-        if !session.bind(user.evidence().principal()) {
+        if !session.bind(user.evidence()) {
             return Err(Refused::Forbidden);
         }
         // What the transport was opened with is in the registry already.
@@ -97,7 +100,7 @@ impl<U: Send + Sync + 'static> Gate<U> {
         payload: &Payload,
     ) -> Result<(Authenticated<U>, Entry), Refused> {
         let user = self.by_payload(session, opening, payload, Transport::InBand).await?.ok_or(Refused::MISSING)?;
-        if !session.belongs_to(user.evidence().principal()) {
+        if !session.belongs_to(user.evidence()) {
             return Err(Refused::Forbidden);
         }
         let entry = self.enter(session, &user).await?;
@@ -146,7 +149,9 @@ impl<U: Send + Sync + 'static> Gate<U> {
         transport: Transport,
     ) -> Result<Option<Authenticated<U>>, Refused> {
         let mut parts = opening.clone();
-        strip::strip(&mut parts, &self.needs, None);
+        let record = RequestRecord::of(&mut parts);
+        record.take(&mut parts, &self.needs);
+        parts.extensions.insert(record.without_credentials());
         for name in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION].iter().chain(self.needs.header_names()) {
             parts.headers.remove(name);
         }
@@ -167,9 +172,7 @@ impl<U: Send + Sync + 'static> Gate<U> {
             let user = session.opened_by::<U>().ok_or(Refused::Unavailable)?;
             return if user.evidence().is_expired_at(self.timer.now()) { Err(Refused::EXPIRED) } else { Ok(user) };
         }
-        let mut parts = opening.clone();
-        strip::restore(&mut parts);
-        let request = AuthRequest::new(&parts, transport_of(&parts), self.timer.now());
+        let request = AuthRequest::new(opening, transport_of(opening), self.timer.now());
         self.authenticate(session, &request).await
     }
 

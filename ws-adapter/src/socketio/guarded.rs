@@ -1,6 +1,6 @@
 use std::{fmt::Display, future::Future, pin::Pin, sync::Arc};
 
-use auth_core::PrincipalId;
+use auth_core::{Principal, PrincipalId};
 use socketioxide::{adapter::LocalAdapter, handler::ConnectHandler, socket::Socket};
 use socketioxide_core::Value;
 
@@ -32,7 +32,7 @@ type Decision<'a> = Pin<Box<dyn Future<Output = Result<(), Box<dyn Display + Sen
 
 impl<U, H, T> ConnectHandler<LocalAdapter, T> for Guarded<U, H>
 where
-    U: Send + Sync + 'static,
+    U: Principal,
     H: ConnectHandler<LocalAdapter, T>,
     T: Send + Sync + 'static,
 {

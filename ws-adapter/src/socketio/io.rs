@@ -20,7 +20,7 @@ pub struct AuthSocketIo<U> {
     shared: Arc<Shared<U>>,
 }
 
-impl<U: Send + Sync + 'static> AuthSocketIo<U> {
+impl<U: Principal> AuthSocketIo<U> {
     pub(super) fn new(io: SocketIo, shared: Arc<Shared<U>>) -> Self {
         Self { io, shared }
     }
@@ -34,13 +34,13 @@ impl<U: Send + Sync + 'static> AuthSocketIo<U> {
     /// registered yet is lost. A middleware runs before, and is the place to register what must not miss any:
     ///
     /// ```
-    /// # use auth_core::{Principal, PrincipalId};
+    /// # use auth_core::Principal;
     /// use std::convert::Infallible;
     ///
     /// use socketioxide::{extract::SocketRef, handler::ConnectHandler};
     ///
     /// # async fn answer(_: SocketRef) {}
-    /// # fn add<U: Principal + Send + Sync + 'static>(io: &ws_adapter::socketio::AuthSocketIo<U>) {
+    /// # fn add<U: Principal>(io: &ws_adapter::socketio::AuthSocketIo<U>) {
     /// let prepare = async |socket: SocketRef| {
     ///     socket.on("message", answer);
     ///     Ok::<_, Infallible>(())
@@ -65,7 +65,7 @@ impl<U: Send + Sync + 'static> AuthSocketIo<U> {
     /// ```
     /// # use auth_core::{BoxError, Chain, Outcome, Principal, PrincipalId, Rejection};
     /// # struct User { id: String, is_admin: bool }
-    /// # impl Principal for User { fn principal_id(&self) -> PrincipalId { PrincipalId::new("", &self.id) } }
+    /// # impl Principal for User { fn principal_id(&self) -> Option<PrincipalId> { Some(PrincipalId::new("", &self.id)) } }
     /// # fn add(io: &ws_adapter::socketio::AuthSocketIo<User>, chain: &Chain<User>) {
     /// let admins = chain.clone().and_then(|accept| {
     ///     let is_admin = accept.user().is_admin;
@@ -76,16 +76,16 @@ impl<U: Send + Sync + 'static> AuthSocketIo<U> {
     /// ```
     pub fn ns_with<V, H, T>(&self, path: impl Into<Cow<'static, str>>, chain: Chain<V>, handler: H)
     where
-        V: Principal + Send + Sync + 'static,
+        V: Principal,
         H: ConnectHandler<LocalAdapter, T>,
         T: Send + Sync + 'static,
     {
-        self.add(path, chain.identified(), false, handler);
+        self.add(path, chain, false, handler);
     }
 
     fn add<V, H, T>(&self, path: impl Into<Cow<'static, str>>, chain: Chain<V>, is_of_transport: bool, handler: H)
     where
-        V: Send + Sync + 'static,
+        V: Principal,
         H: ConnectHandler<LocalAdapter, T>,
         T: Send + Sync + 'static,
     {

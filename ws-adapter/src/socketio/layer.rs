@@ -73,8 +73,8 @@ mod tests {
     struct User;
 
     impl Principal for User {
-        fn principal_id(&self) -> PrincipalId {
-            PrincipalId::new("", "ann")
+        fn principal_id(&self) -> Option<PrincipalId> {
+            Some(PrincipalId::new("", "ann"))
         }
     }
 

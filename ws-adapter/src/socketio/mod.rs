@@ -10,8 +10,8 @@
 //! use ws_adapter::{AuthLayer, socketio::{SocketIoAuth, SocketUser}};
 //!
 //! impl Principal for User {
-//!     fn principal_id(&self) -> PrincipalId {
-//!         PrincipalId::new("", &self.id)
+//!     fn principal_id(&self) -> Option<PrincipalId> {
+//!         Some(PrincipalId::new("", &self.id))
 //!     }
 //! }
 //!

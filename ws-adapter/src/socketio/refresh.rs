@@ -3,7 +3,7 @@ use std::{
     time::SystemTime,
 };
 
-use auth_core::{Payload, Transport};
+use auth_core::{Payload, Principal, Transport};
 use serde::{Serialize, de::IgnoredAny};
 use socketioxide::{
     adapter::LocalAdapter,
@@ -55,7 +55,7 @@ impl<U> Drop for Refresher<U> {
 /// Tells our handler from those that are functions.
 pub(super) struct Ours;
 
-impl<U: Send + Sync + 'static> MessageHandler<LocalAdapter, Ours> for Refresher<U> {
+impl<U: Principal> MessageHandler<LocalAdapter, Ours> for Refresher<U> {
     fn call(&self, socket: Arc<Socket<LocalAdapter>>, mut event: Value, ack_id: Option<i64>) {
         let Ok(ack) = AckSender::from_message_parts(&socket, &mut event, &ack_id);
         let Some(session) = self.session.upgrade() else {
@@ -86,11 +86,7 @@ impl Attempt {
         self.session.begin_refresh(self.socket.ns(), self.number)
     }
 
-    async fn refresh<U: Send + Sync + 'static>(
-        &self,
-        gate: &Gate<U>,
-        event: &Value,
-    ) -> Result<Option<SystemTime>, NotTaken> {
+    async fn refresh<U: Principal>(&self, gate: &Gate<U>, event: &Value) -> Result<Option<SystemTime>, NotTaken> {
         // Wherever it ends, the next one may be looked at.
         let _begun = Begun(self);
         let payload = payload_of(event, gate.max_auth).ok_or(NotTaken::Malformed)?;

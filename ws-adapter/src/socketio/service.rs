@@ -6,6 +6,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use auth_core::Principal;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
@@ -45,7 +46,7 @@ impl<S, U, B, R, E, F> Service<Request<B>> for SocketIoAuthService<S, U>
 where
     SocketIoService<S>: Service<Request<B>, Response = Response<R>, Error = E, Future = F>,
     S: Clone + Send + 'static,
-    U: Send + Sync + 'static,
+    U: Principal,
     B: From<Bytes> + Send + 'static,
     R: Body<Data = Bytes> + Send + 'static,
     F: Future<Output = Result<Response<R>, E>> + Send + 'static,

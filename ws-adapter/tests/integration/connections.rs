@@ -9,8 +9,8 @@ use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, Close, CloseCodes, Connections
 use crate::{
     feed::Feed,
     support::{
-        Client, START, Server, User, app, bearer_of, clock, close, echo, identified, jwt, layer, principal, protocols,
-        token_with_id,
+        Client, START, Server, User, app, bearer_of, clock, close, echo, jwt, jwt_or_basic, layer, principal,
+        protocols, token_with_id,
     },
 };
 
@@ -23,7 +23,7 @@ async fn serve(connections: &Connections) -> (Server, Feed) {
 }
 
 async fn serve_alone(connections: &Connections) -> Server {
-    Server::start(app(layer(identified()).connections(connections))).await
+    Server::start(app(layer(jwt_or_basic()).connections(connections))).await
 }
 
 async fn open(server: &Server, sub: &str, id: &str) -> Client {
@@ -93,7 +93,7 @@ async fn connection_is_closed_by_its_public_name() {
     let (connections, feed) = (Connections::new(), Feed::new());
     connections.follow(feed.clone());
     feed.is_followed().await;
-    let app = Router::new().route("/ws", any(tell_name)).layer(layer(identified()).connections(&connections));
+    let app = Router::new().route("/ws", any(tell_name)).layer(layer(jwt_or_basic()).connections(&connections));
     let server = Server::start(app).await;
     let mut one = server.open(&bearer_of("ann")).await;
     let mut other = server.open(&bearer_of("ann")).await;
@@ -249,7 +249,7 @@ async fn nobody_is_superseded_for_a_handshake_that_is_not_answered_yet() {
     let connections = Connections::new().per_user(2, Overflow::CloseOldest);
     let slow = any(async |_held: axum::extract::Request| std::future::pending::<()>().await);
     let routes = Router::new().route("/ws", any(echo)).route("/slow", slow);
-    let server = Server::start(routes.layer(layer(identified()).connections(&connections))).await;
+    let server = Server::start(routes.layer(layer(jwt_or_basic()).connections(&connections))).await;
     let mut one = open(&server, "ann", "1").await;
     let handshake = reqwest::Client::new().get(server.url("/slow")).header("authorization", bearer_of("ann"));
     tokio::spawn(handshake.header("upgrade", "websocket").header("connection", "upgrade").send());
@@ -262,7 +262,7 @@ async fn nobody_is_superseded_for_a_handshake_that_is_not_answered_yet() {
 #[tokio::test]
 async fn too_many_is_a_close_where_refusals_are_shown_to_pages() {
     let connections = Connections::new().per_user(0, Overflow::RejectNew);
-    let layer = layer(identified()).connections(&connections).accept_then_close();
+    let layer = layer(jwt_or_basic()).connections(&connections).accept_then_close();
     let server = Server::start(app(layer)).await;
     let protocols = protocols(&token_with_id("ann", 60, "1"));
     let origin = format!("http://{}", server.addr);
@@ -275,7 +275,7 @@ async fn too_many_is_a_close_where_refusals_are_shown_to_pages() {
 async fn registry_is_empty_after_every_kind_of_end() {
     let clock: ManualClock = clock();
     let connections = Connections::new();
-    let layer = AuthLayer::new(identified()).timer(clock.clone()).connections(&connections);
+    let layer = AuthLayer::new(jwt_or_basic()).timer(clock.clone()).connections(&connections);
     let server = Server::start(app(layer)).await;
     let mut by_peer = open(&server, "ann", "1").await;
     let by_drop = open(&server, "ann", "2").await;
@@ -296,11 +296,10 @@ async fn registry_is_empty_after_every_kind_of_end() {
 
 #[tokio::test]
 async fn socket_behind_two_layers_of_one_registry_counts_once() {
-    struct Outer;
     let connections = Connections::new().per_user(1, Overflow::RejectNew);
-    let outer = identified().map_user(|_| Outer);
+    let outer = jwt_or_basic().map_user(|user| user.0);
     let outer = layer(outer).connections(&connections);
-    let server = Server::start(app(layer(identified()).connections(&connections)).layer(outer)).await;
+    let server = Server::start(app(layer(jwt_or_basic()).connections(&connections)).layer(outer)).await;
     let mut client = server.open(&bearer_of("ann")).await;
     assert!(client.echoes("open").await);
     assert_eq!((connections.count(), connections.count_of(&principal("ann"))), (1, 1));
@@ -311,10 +310,9 @@ async fn socket_behind_two_layers_of_one_registry_counts_once() {
 
 #[tokio::test]
 async fn socket_behind_two_layers_of_two_registries_counts_in_each() {
-    struct Outer;
     let (outer, inner) = (Connections::new(), Connections::new());
-    let around = layer(identified().map_user(|_| Outer)).connections(&outer);
-    let server = Server::start(app(layer(identified()).connections(&inner)).layer(around)).await;
+    let around = layer(jwt_or_basic().map_user(|user| user.0)).connections(&outer);
+    let server = Server::start(app(layer(jwt_or_basic()).connections(&inner)).layer(around)).await;
     assert!(server.open(&bearer_of("ann")).await.echoes("open").await);
     for connections in [outer, inner] {
         assert_eq!((connections.count(), connections.count_of(&principal("ann"))), (1, 1));
@@ -323,11 +321,10 @@ async fn socket_behind_two_layers_of_two_registries_counts_in_each() {
 
 #[tokio::test]
 async fn socket_behind_two_layers_has_one_name_in_both_registries() {
-    struct Outer;
     let (outer, inner) = (Connections::new(), Connections::new());
-    let around = layer(identified().map_user(|_| Outer)).connections(&outer);
+    let around = layer(jwt_or_basic().map_user(|user| user.0)).connections(&outer);
     let routes =
-        Router::new().route("/ws", any(tell_name)).layer(layer(identified()).connections(&inner)).layer(around);
+        Router::new().route("/ws", any(tell_name)).layer(layer(jwt_or_basic()).connections(&inner)).layer(around);
     let server = Server::start(routes).await;
     for connections in [outer, inner] {
         let mut client = server.open(&bearer_of("ann")).await;
@@ -339,7 +336,7 @@ async fn socket_behind_two_layers_has_one_name_in_both_registries() {
 
 #[tokio::test]
 async fn layer_without_a_registry_of_ours_has_one_of_its_own() {
-    let server = Server::start(Router::new().route("/ws", any(echo)).layer(layer(identified()))).await;
+    let server = Server::start(Router::new().route("/ws", any(echo)).layer(layer(jwt_or_basic()))).await;
     assert!(server.open(&bearer_of("ann")).await.echoes("open").await);
 }
 
@@ -347,7 +344,7 @@ async fn layer_without_a_registry_of_ours_has_one_of_its_own() {
 async fn codes_of_iana_stand_for_the_private_ones() {
     let connections = Connections::new().per_user(1, Overflow::CloseOldest);
     let clock = clock();
-    let layer = AuthLayer::new(identified()).timer(clock.clone()).connections(&connections);
+    let layer = AuthLayer::new(jwt_or_basic()).timer(clock.clone()).connections(&connections);
     let layer = layer.close_codes(CloseCodes::Iana).accept_then_close();
     let server = Server::start(app(layer)).await;
 
@@ -385,7 +382,7 @@ async fn check_that_hangs_or_panics_is_a_503_and_the_registry_goes_on() {
     let (connections, feed) = (Connections::new(), Feed::new());
     connections.follow(feed.clone());
     feed.is_followed().await;
-    let layer = layer(identified()).connections(&connections).decision_timeout(Duration::from_millis(100));
+    let layer = layer(jwt_or_basic()).connections(&connections).decision_timeout(Duration::from_millis(100));
     let server = Server::start(app(layer)).await;
     let mut before = open(&server, "ann", "before").await;
     feed.hangs(true);
@@ -430,7 +427,7 @@ async fn handler_that_goes_on_without_its_socket_ends_with_the_revocation_of_its
     let (connections, feed) = (Connections::new(), Feed::new());
     connections.follow(feed.clone());
     feed.is_followed().await;
-    let app = Router::new().route("/ws", handler).layer(layer(identified()).connections(&connections));
+    let app = Router::new().route("/ws", handler).layer(layer(jwt_or_basic()).connections(&connections));
     let server = Server::start(app).await;
     let mut client = server.open(&format!("Bearer {}", token_with_id("ann", 60, "one"))).await;
     assert_eq!(client.closed().await, close(1000, ""));
@@ -442,11 +439,10 @@ async fn handler_that_goes_on_without_its_socket_ends_with_the_revocation_of_its
 
 #[tokio::test]
 async fn limit_of_a_user_holds_behind_an_outer_layer_with_users_of_its_own() {
-    struct Application;
     let connections = Connections::new().per_user(1, Overflow::RejectNew);
     let outer = auth_core::Chain::new().or(crate::support::jwt_from(auth_core::extract::header("x-application")));
-    let outer = layer(outer.identified().map_user(|_| Application)).connections(&connections);
-    let server = Server::start(app(layer(identified()).connections(&connections)).layer(outer)).await;
+    let outer = layer(outer.map_user(|user| user.0)).connections(&connections);
+    let server = Server::start(app(layer(jwt_or_basic()).connections(&connections)).layer(outer)).await;
     let ann = bearer_of("ann");
     let through = async |application: &str| {
         let key = token_with_id(application, 60, application);

@@ -18,8 +18,8 @@ use crate::{
     common::eventually,
     feed::Feed,
     support::{
-        Client, Counter, Server, User, bearer_of, clock, close, echo, expired, identified, layer, me, presented, token,
-        token_with_id,
+        Client, Counter, Server, User, bearer_of, clock, close, echo, expired, jwt_or_basic, layer, me, presented,
+        token, token_with_id,
     },
 };
 
@@ -51,7 +51,7 @@ fn count(called: &AtomicUsize) -> usize {
 
 #[tokio::test]
 async fn good_first_message_is_answered_and_then_the_handler_runs() {
-    let (server, called) = serve(layer(identified()).first_message()).await;
+    let (server, called) = serve(layer(jwt_or_basic()).first_message()).await;
     let mut client = nobody(&server, "/ws").await;
     assert_eq!(count(&called), 0, "nothing is dispatched before");
     assert_eq!(client.present(&token("ann", 60)).await, json!({"type": "auth_ok", "ttl": 60}));
@@ -62,7 +62,7 @@ async fn good_first_message_is_answered_and_then_the_handler_runs() {
 #[tokio::test]
 async fn socket_that_was_opened_so_ends_with_its_credential() {
     let clock = clock();
-    let (server, _) = serve(AuthLayer::new(identified()).timer(clock.clone()).first_message()).await;
+    let (server, _) = serve(AuthLayer::new(jwt_or_basic()).timer(clock.clone()).first_message()).await;
     let mut client = nobody(&server, "/ws").await;
     assert_eq!(client.present(&token("ann", 60)).await["type"], "auth_ok");
     assert!(client.echoes("hello").await);
@@ -75,7 +75,7 @@ async fn socket_that_was_opened_so_is_refreshed_and_revoked_like_any_other() {
     let (connections, feed) = (Connections::new(), Feed::new());
     connections.follow(feed.clone());
     feed.is_followed().await;
-    let (server, _) = serve(layer(identified()).connections(&connections).first_message()).await;
+    let (server, _) = serve(layer(jwt_or_basic()).connections(&connections).first_message()).await;
     let mut client = server.connect("/ws", &[("sec-websocket-protocol", "auth.v1")]).await.unwrap().0;
     assert_eq!(client.present(&token_with_id("ann", 60, "old")).await["ttl"], 60);
     assert_eq!(client.present(&token_with_id("ann", 900, "new")).await["ttl"], 900);
@@ -86,7 +86,7 @@ async fn socket_that_was_opened_so_is_refreshed_and_revoked_like_any_other() {
 
 #[tokio::test]
 async fn message_that_comes_before_the_answer_waits_for_it() {
-    let (server, _) = serve(layer(identified()).first_message()).await;
+    let (server, _) = serve(layer(jwt_or_basic()).first_message()).await;
     let mut client = nobody(&server, "/ws").await;
     client.send(&presented(&token("ann", 60))).await;
     client.send("pipelined").await;
@@ -96,7 +96,7 @@ async fn message_that_comes_before_the_answer_waits_for_it() {
 
 #[tokio::test]
 async fn message_that_is_pipelined_after_a_wrong_credential_is_never_dispatched() {
-    let (server, called) = serve(layer(identified()).first_message()).await;
+    let (server, called) = serve(layer(jwt_or_basic()).first_message()).await;
     let mut client = nobody(&server, "/ws").await;
     client.send(&presented("a.b.c")).await;
     client.send("pipelined").await;
@@ -106,7 +106,7 @@ async fn message_that_is_pipelined_after_a_wrong_credential_is_never_dispatched(
 
 #[tokio::test]
 async fn refusals_close_with_the_code_that_says_the_same() {
-    let (server, called) = serve(layer(identified()).first_message()).await;
+    let (server, called) = serve(layer(jwt_or_basic()).first_message()).await;
     for (sub, secs, code, reason) in [
         ("ann", -61, 4401, "token_expired"),
         ("ann", -1, 4401, "token_expired"),
@@ -123,7 +123,7 @@ async fn refusals_close_with_the_code_that_says_the_same() {
 
 #[tokio::test]
 async fn any_other_first_message_closes_with_4401() {
-    let (server, called) = serve(layer(identified()).first_message()).await;
+    let (server, called) = serve(layer(jwt_or_basic()).first_message()).await;
     for message in [
         Message::text("hello"),
         Message::text(r#"{"type":"auth"}"#),
@@ -140,7 +140,7 @@ async fn any_other_first_message_closes_with_4401() {
 #[tokio::test]
 async fn silence_closes_with_4408_at_the_deadline_and_not_before() {
     let clock = clock();
-    let (server, called) = serve(AuthLayer::new(identified()).timer(clock.clone()).first_message()).await;
+    let (server, called) = serve(AuthLayer::new(jwt_or_basic()).timer(clock.clone()).first_message()).await;
     let mut early = nobody(&server, "/ws").await;
     let mut late = nobody(&server, "/ws").await;
     let _ = (pong(&mut early).await, pong(&mut late).await);
@@ -161,7 +161,7 @@ async fn pong(client: &mut Client) -> bool {
 #[tokio::test]
 async fn pings_do_not_extend_the_deadline() {
     let clock = clock();
-    let (server, _) = serve(AuthLayer::new(identified()).timer(clock.clone()).first_message()).await;
+    let (server, _) = serve(AuthLayer::new(jwt_or_basic()).timer(clock.clone()).first_message()).await;
     let mut client = nobody(&server, "/ws").await;
     for _ in 0..9 {
         assert!(pong(&mut client).await);
@@ -174,7 +174,7 @@ async fn pings_do_not_extend_the_deadline() {
 
 #[tokio::test]
 async fn flood_of_pings_is_closed_long_before_the_deadline() {
-    let (server, _) = serve(layer(identified()).first_message()).await;
+    let (server, _) = serve(layer(jwt_or_basic()).first_message()).await;
     let mut client = nobody(&server, "/ws").await;
     for _ in 0..16 {
         assert!(pong(&mut client).await);
@@ -185,7 +185,7 @@ async fn flood_of_pings_is_closed_long_before_the_deadline() {
 
 #[tokio::test]
 async fn message_that_is_too_long_closes_with_1009_before_it_is_read() {
-    let (server, _) = serve(layer(identified()).first_message()).await;
+    let (server, _) = serve(layer(jwt_or_basic()).first_message()).await;
     let mut client = nobody(&server, "/ws").await;
     // The head of a frame of 17 KiB, and nothing else of it.
     let tokio_tungstenite::MaybeTlsStream::Plain(stream) = client.0.get_mut() else { panic!("TLS") };
@@ -197,7 +197,7 @@ async fn message_that_is_too_long_closes_with_1009_before_it_is_read() {
 #[tokio::test]
 async fn dribbled_first_message_ends_at_the_deadline() {
     let clock = clock();
-    let (server, _) = serve(AuthLayer::new(identified()).timer(clock.clone()).first_message()).await;
+    let (server, _) = serve(AuthLayer::new(jwt_or_basic()).timer(clock.clone()).first_message()).await;
     let mut client = nobody(&server, "/ws").await;
     assert!(pong(&mut client).await);
     let tokio_tungstenite::MaybeTlsStream::Plain(stream) = client.0.get_mut() else { panic!("TLS") };
@@ -212,7 +212,7 @@ async fn dribbled_first_message_ends_at_the_deadline() {
 
 #[tokio::test]
 async fn request_that_only_looks_like_a_handshake_gets_to_no_route() {
-    let (server, called) = serve(layer(identified()).first_message()).await;
+    let (server, called) = serve(layer(jwt_or_basic()).first_message()).await;
     let fake = [("upgrade", "websocket"), ("connection", "upgrade")];
     let answer = server.get("/bare", &fake).await;
     assert!(answer.is(401, "missing_credentials"), "{answer:?}");
@@ -228,7 +228,7 @@ async fn request_that_only_looks_like_a_handshake_gets_to_no_route() {
 
 #[tokio::test]
 async fn other_handshakes_and_requests_are_judged_as_ever() {
-    let (server, _) = serve(layer(identified()).first_message()).await;
+    let (server, _) = serve(layer(jwt_or_basic()).first_message()).await;
     assert!(server.open(&bearer_of("ann")).await.echoes("hello").await);
     assert!(server.refused(&[("authorization", "Bearer a.b.c")]).await.is(401, "invalid_credentials"));
     assert_eq!(server.get("/me", &[("authorization", &bearer_of("ann"))]).await.body, "ann");
@@ -238,7 +238,7 @@ async fn other_handshakes_and_requests_are_judged_as_ever() {
 
 #[tokio::test]
 async fn path_without_a_route_closes_after_the_credential() {
-    let (server, _) = serve(layer(identified()).first_message()).await;
+    let (server, _) = serve(layer(jwt_or_basic()).first_message()).await;
     let mut client = nobody(&server, "/nowhere").await;
     assert_eq!(client.present(&token("ann", 60)).await["type"], "auth_ok");
     assert_eq!(client.closed().await, close(4403, "forbidden"));
@@ -247,7 +247,7 @@ async fn path_without_a_route_closes_after_the_credential() {
 #[tokio::test]
 async fn as_many_may_wait_as_the_registry_says() {
     let connections = Connections::new().max_pending(2);
-    let (server, _) = serve(layer(identified()).connections(&connections).first_message()).await;
+    let (server, _) = serve(layer(jwt_or_basic()).connections(&connections).first_message()).await;
     let (one, mut two) = (nobody(&server, "/ws").await, nobody(&server, "/ws").await);
     assert_eq!(connections.pending(), 2);
     assert!(server.refused(&[]).await.is(429, "too_many_connections"));
@@ -262,7 +262,7 @@ async fn as_many_may_wait_as_the_registry_says() {
 async fn as_many_may_wait_of_one_address_as_the_registry_says() {
     let connections = Connections::new().max_pending_per_address(1);
     let behind = ClientAddress::behind_proxies(1);
-    let layer = layer(identified()).connections(&connections).client_address(behind).first_message();
+    let layer = layer(jwt_or_basic()).connections(&connections).client_address(behind).first_message();
     let (server, _) = serve(layer).await;
     let from = |address: &'static str| [("x-forwarded-for", address)];
     let _one = server.connect("/ws", &from("198.51.100.1")).await.unwrap();
@@ -274,7 +274,7 @@ async fn as_many_may_wait_of_one_address_as_the_registry_says() {
 #[tokio::test]
 async fn address_is_that_of_the_peer_where_the_server_tells_it() {
     let connections = Connections::new().max_pending_per_address(1);
-    let layer = layer(identified()).connections(&connections).first_message();
+    let layer = layer(jwt_or_basic()).connections(&connections).first_message();
     let app = Router::new().route("/ws", any(echo)).layer(layer);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
@@ -288,7 +288,7 @@ async fn address_is_that_of_the_peer_where_the_server_tells_it() {
 #[tokio::test]
 async fn limit_of_the_user_holds_too() {
     let connections = Connections::new().per_user(1, Overflow::RejectNew);
-    let (server, _) = serve(layer(identified()).connections(&connections).first_message()).await;
+    let (server, _) = serve(layer(jwt_or_basic()).connections(&connections).first_message()).await;
     let mut one = nobody(&server, "/ws").await;
     assert_eq!(one.present(&token("ann", 60)).await["type"], "auth_ok");
     let mut two = nobody(&server, "/ws").await;
@@ -299,7 +299,7 @@ async fn limit_of_the_user_holds_too() {
 #[tokio::test]
 async fn server_that_goes_down_closes_who_waits() {
     let shutdown = Shutdown::new();
-    let (server, _) = serve(layer(identified()).shutdown(&shutdown).first_message()).await;
+    let (server, _) = serve(layer(jwt_or_basic()).shutdown(&shutdown).first_message()).await;
     let mut client = nobody(&server, "/ws").await;
     eventually(|| shutdown.open_sockets() == 1).await;
     shutdown.begin();
@@ -310,7 +310,7 @@ async fn server_that_goes_down_closes_who_waits() {
 #[tokio::test]
 async fn peer_that_goes_without_a_word_is_forgotten() {
     let connections = Connections::new();
-    let (server, called) = serve(layer(identified()).connections(&connections).first_message()).await;
+    let (server, called) = serve(layer(jwt_or_basic()).connections(&connections).first_message()).await;
     drop(nobody(&server, "/ws").await);
     let mut polite = nobody(&server, "/ws").await;
     polite.0.close(None).await.unwrap();
@@ -321,7 +321,7 @@ async fn peer_that_goes_without_a_word_is_forgotten() {
 #[tokio::test]
 async fn refused_sockets_count_as_pending_until_they_are_closed() {
     let connections = Connections::new().max_pending(1);
-    let (server, _) = serve(layer(identified()).connections(&connections).first_message()).await;
+    let (server, _) = serve(layer(jwt_or_basic()).connections(&connections).first_message()).await;
     let mut client = nobody(&server, "/ws").await;
     client.send("no credential").await;
     // The client does not answer the close.
@@ -334,7 +334,7 @@ async fn refused_sockets_count_as_pending_until_they_are_closed() {
 #[tokio::test]
 async fn server_that_goes_down_does_not_wait_for_a_chain_that_hangs() {
     let shutdown = Shutdown::new();
-    let (server, _) = serve(layer(identified()).shutdown(&shutdown).first_message()).await;
+    let (server, _) = serve(layer(jwt_or_basic()).shutdown(&shutdown).first_message()).await;
     let mut client = nobody(&server, "/ws").await;
     client.send(&presented(&token("stuck", 60))).await;
     eventually(|| shutdown.open_sockets() == 1).await;
@@ -345,7 +345,7 @@ async fn server_that_goes_down_does_not_wait_for_a_chain_that_hangs() {
 /// A layer in front of a route that never answers, or panics.
 async fn before(route: axum::routing::MethodRouter, connections: &Connections) -> (Server, auth_core::ManualClock) {
     let clock = clock();
-    let layer = AuthLayer::new(identified()).timer(clock.clone()).connections(connections).first_message();
+    let layer = AuthLayer::new(jwt_or_basic()).timer(clock.clone()).connections(connections).first_message();
     (Server::start(Router::new().route("/ws", route).layer(layer)).await, clock)
 }
 
@@ -378,7 +378,7 @@ async fn route_that_panics_closes_with_1011() {
 
 #[tokio::test]
 async fn first_message_is_never_longer_than_16_kib_whatever_later_ones_may_be() {
-    let layer = layer(identified()).first_message().max_message_size(1024 * 1024);
+    let layer = layer(jwt_or_basic()).first_message().max_message_size(1024 * 1024);
     let (server, _) = serve(layer).await;
     let mut client = nobody(&server, "/ws").await;
     client.send(&presented(&"a".repeat(17 * 1024))).await;
@@ -390,7 +390,7 @@ async fn first_message_is_never_longer_than_16_kib_whatever_later_ones_may_be() 
 
 #[tokio::test]
 async fn handshake_waits_behind_an_optional_layer_too() {
-    let layer = AuthLayer::optional(identified()).timer(clock()).first_message();
+    let layer = AuthLayer::optional(jwt_or_basic()).timer(clock()).first_message();
     let (server, _) = serve(layer).await;
     let mut client = nobody(&server, "/ws").await;
     assert_eq!(client.present(&token("ann", 60)).await["type"], "auth_ok");

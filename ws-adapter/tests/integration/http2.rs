@@ -104,7 +104,7 @@ fn closed(frame: &[u8]) -> (u16, &str) {
 #[tokio::test]
 async fn socket_ends_with_its_credential_and_with_a_revocation() {
     let (clock, connections) = (clock(), Connections::new());
-    let layer = AuthLayer::new(identified()).timer(clock.clone()).connections(&connections);
+    let layer = AuthLayer::new(jwt_or_basic()).timer(clock.clone()).connections(&connections);
     let server = Server::start(app(layer)).await;
     let authorization = |id: &str| format!("Bearer {}", token_with_id("ann", 60, id));
     let (one, _stream) = connect(&server, &[("authorization", &authorization("one"))]).await;
@@ -129,5 +129,5 @@ async fn first_message_is_heard() {
 }
 
 fn app_behind_first_message() -> axum::Router {
-    axum::Router::new().route("/ws", axum::routing::any(echo)).layer(layer(identified()).first_message())
+    axum::Router::new().route("/ws", axum::routing::any(echo)).layer(layer(jwt_or_basic()).first_message())
 }

@@ -10,7 +10,7 @@ use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, Shutdown};
 
 use crate::{
     common::eventually,
-    support::{Client, Counter, Server, User, app, clock, close, identified},
+    support::{Client, Counter, Server, User, app, clock, close, jwt_or_basic},
 };
 
 /// `ann:password`: a credential without an end.
@@ -22,7 +22,7 @@ fn secs(secs: u64) -> Duration {
 
 async fn serve(configure: impl FnOnce(AuthLayer<User>) -> AuthLayer<User>) -> (Server, ManualClock) {
     let clock = clock();
-    let layer = configure(AuthLayer::new(identified()).timer(clock.clone()));
+    let layer = configure(AuthLayer::new(jwt_or_basic()).timer(clock.clone()));
     (Server::start(app(layer)).await, clock)
 }
 
@@ -129,7 +129,7 @@ async fn peer_is_not_given_up_while_the_handler_does_not_read() {
         })
     };
     let clock = clock();
-    let layer = AuthLayer::new(identified()).timer(clock.clone());
+    let layer = AuthLayer::new(jwt_or_basic()).timer(clock.clone());
     let handler =
         any(move |ws| -> std::pin::Pin<Box<dyn Future<Output = Response> + Send>> { Box::pin(handler.clone()(ws)) });
     let server = Server::start(Router::new().route("/ws", handler).layer(layer)).await;
@@ -204,8 +204,8 @@ async fn shutdown_that_begins_anew_is_spread_anew() {
 async fn two_shutdowns_that_begin_over_a_time_give_it_both() {
     let (one, other) = (Shutdown::new(), Shutdown::new());
     let clock = clock();
-    let inner = AuthLayer::new(identified()).timer(clock.clone()).shutdown(&one);
-    let outer = AuthLayer::new(identified().map_user(|_| ())).timer(clock).shutdown(&other);
+    let inner = AuthLayer::new(jwt_or_basic()).timer(clock.clone()).shutdown(&one);
+    let outer = AuthLayer::new(jwt_or_basic().map_user(|user| user.0)).timer(clock).shutdown(&other);
     let server = Server::start(app(inner).layer(outer)).await;
     let mut client = open(&server).await;
     one.begin_over(secs(1_000_000));
@@ -232,7 +232,7 @@ async fn busy_handler_is_no_reader_because_it_once_waited() {
             while socket.recv().await.is_some() {}
         })
     });
-    let layer = AuthLayer::new(identified()).timer(clock.clone());
+    let layer = AuthLayer::new(jwt_or_basic()).timer(clock.clone());
     let server = Server::start(Router::new().route("/ws", handler).layer(layer)).await;
     let mut client = server.open(FOREVER).await;
     tokio::time::sleep(Duration::from_millis(20)).await;

@@ -40,7 +40,7 @@ async fn whoever_is_let_in_is_an_event_of_a_target_of_its_own_that_names_no_secr
     let optional = Router::new().route("/guest", any(async || "a guest"));
     let optional = optional.layer(AuthLayer::optional(Chain::new().or(jwt_from(auth_core::extract::bearer()))));
     let routes = Router::new().route("/me", any(me)).route("/ws", any(echo));
-    let first = layer(Chain::new().or(jwt).or(basic()).identified()).first_message();
+    let first = layer(Chain::new().or(jwt).or(basic())).first_message();
     let server = Server::start(routes.layer(first).merge(optional)).await;
 
     assert_eq!(server.get("/me", &[("authorization", &bearer_of("ann"))]).await.status, 200);

@@ -12,6 +12,11 @@ use crate::support::*;
 #[tokio::test]
 async fn row_5_two_chains_of_different_user_types_stand_on_one_route() {
     struct Account(String);
+    impl auth_core::Principal for Account {
+        fn principal_id(&self) -> Option<auth_core::PrincipalId> {
+            None
+        }
+    }
     async fn connect(user: Authenticated<User>, account: Authenticated<Account>) -> String {
         format!("{} gets {}", user.0, account.user().0)
     }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use auth_core::{
-    Chain, ManualClock, Revocation, Secret,
+    Accept, AuthRequest, BoxError, Chain, Challenge, ManualClock, Outcome, Revocation, Secret, Strategy, async_trait,
     extract::{Extractor as _, bearer, subprotocol},
 };
 use axum::{Router, extract::ws::Message, response::Response, routing::any};
@@ -17,10 +17,7 @@ use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, Connections, RefreshErrorKind}
 
 use crate::{
     feed::Feed,
-    support::{
-        Client, START, Server, User, app, clock, close, expired, identified, jwt_or_basic, protocols, token,
-        token_with_id,
-    },
+    support::{Client, START, Server, User, app, clock, close, expired, jwt_or_basic, protocols, token, token_with_id},
 };
 
 fn secs(secs: u64) -> Duration {
@@ -43,7 +40,7 @@ async fn open_with(server: &Server, token: &str) -> Client {
 
 #[tokio::test]
 async fn fresh_token_moves_the_end() {
-    let (server, clock) = serve(AuthLayer::new(identified())).await;
+    let (server, clock) = serve(AuthLayer::new(jwt_or_basic())).await;
     let mut client = open(&server).await;
     assert_eq!(client.present(&token("ann", 900)).await, json!({"type": "auth_ok", "ttl": 900}));
     clock.advance(secs(899));
@@ -55,7 +52,7 @@ async fn fresh_token_moves_the_end() {
 
 #[tokio::test]
 async fn shorter_token_brings_the_end_forward() {
-    let (server, clock) = serve(AuthLayer::new(identified())).await;
+    let (server, clock) = serve(AuthLayer::new(jwt_or_basic())).await;
     let mut client = open(&server).await;
     assert_eq!(client.present(&token("ann", 10)).await["ttl"], 10);
     clock.advance(secs(10));
@@ -64,7 +61,7 @@ async fn shorter_token_brings_the_end_forward() {
 
 #[tokio::test]
 async fn messages_go_on_before_during_and_after_a_refresh() {
-    let (server, _) = serve(AuthLayer::new(identified())).await;
+    let (server, _) = serve(AuthLayer::new(jwt_or_basic())).await;
     let mut client = open(&server).await;
     client.send("one").await;
     client.send(&crate::support::presented(&token("ann", 900))).await;
@@ -79,7 +76,7 @@ async fn messages_go_on_before_during_and_after_a_refresh() {
 
 #[tokio::test]
 async fn token_of_another_user_is_refused_and_the_old_one_stays() {
-    let (server, clock) = serve(AuthLayer::new(identified())).await;
+    let (server, clock) = serve(AuthLayer::new(jwt_or_basic())).await;
     let mut client = open(&server).await;
     assert_eq!(client.present(&token("bob", 900)).await, json!({"type": "auth_error", "code": "forbidden"}));
     assert!(client.echoes("still ann").await);
@@ -89,14 +86,14 @@ async fn token_of_another_user_is_refused_and_the_old_one_stays() {
 
 #[tokio::test]
 async fn token_within_its_leeway_is_no_longer_life() {
-    let (server, _) = serve(AuthLayer::new(identified())).await;
+    let (server, _) = serve(AuthLayer::new(jwt_or_basic())).await;
     let mut client = open(&server).await;
     assert_eq!(client.present(&token("ann", -1)).await["code"], "token_expired");
 }
 
 #[tokio::test]
 async fn third_wrong_credential_in_a_row_closes_with_4401() {
-    let (server, _) = serve(AuthLayer::new(identified())).await;
+    let (server, _) = serve(AuthLayer::new(jwt_or_basic())).await;
     let mut client = open(&server).await;
     for _ in 0..2 {
         assert_eq!(client.present("a.b.c").await["code"], "invalid_credentials");
@@ -112,7 +109,7 @@ async fn third_wrong_credential_in_a_row_closes_with_4401() {
 
 #[tokio::test]
 async fn message_that_holds_no_credential_counts_as_a_wrong_one() {
-    let (server, _) = serve(AuthLayer::new(identified())).await;
+    let (server, _) = serve(AuthLayer::new(jwt_or_basic())).await;
     let mut client = open(&server).await;
     client.send(r#"{"type":"auth"}"#).await;
     assert_eq!(client.json().await, json!({"type": "auth_error", "code": "invalid_request"}));
@@ -124,7 +121,7 @@ async fn message_that_holds_no_credential_counts_as_a_wrong_one() {
 
 #[tokio::test]
 async fn client_that_does_not_wait_for_the_answer_is_closed() {
-    let (server, _) = serve(AuthLayer::new(identified())).await;
+    let (server, _) = serve(AuthLayer::new(jwt_or_basic())).await;
     let mut client = open(&server).await;
     // The store hangs at this user, so the first is never answered.
     for _ in 0..4 {
@@ -135,7 +132,7 @@ async fn client_that_does_not_wait_for_the_answer_is_closed() {
 
 #[tokio::test]
 async fn outage_is_no_failure_of_the_client() {
-    let (server, _) = serve(AuthLayer::new(identified())).await;
+    let (server, _) = serve(AuthLayer::new(jwt_or_basic())).await;
     let mut client = open(&server).await;
     for _ in 0..5 {
         assert_eq!(client.present(&token("broken", 900)).await["code"], "unavailable");
@@ -146,7 +143,7 @@ async fn outage_is_no_failure_of_the_client() {
 
 #[tokio::test]
 async fn basic_works_as_well_and_ends_never() {
-    let (server, clock) = serve(AuthLayer::new(identified())).await;
+    let (server, clock) = serve(AuthLayer::new(jwt_or_basic())).await;
     let mut client = open(&server).await;
     client.send(r#"{"type":"auth","scheme":"Basic","credentials":"YW5uOnBhc3N3b3Jk"}"#).await;
     assert_eq!(client.json().await, json!({"type": "auth_ok"}));
@@ -156,22 +153,49 @@ async fn basic_works_as_well_and_ends_never() {
 
 #[tokio::test]
 async fn chain_that_does_not_know_its_users_apart_refreshes_nobody() {
-    let (server, _) = serve(AuthLayer::new(jwt_or_basic())).await;
+    let socket = async |ws: AuthWebSocketUpgrade<&'static str>| {
+        ws.on_upgrade(|mut socket| async move { while socket.recv().await.is_some() {} })
+    };
+    let layer = AuthLayer::new(Chain::new().or(AnyKey)).timer(clock());
+    let server = Server::start(Router::new().route("/ws", any(socket)).layer(layer)).await;
     let mut client = open(&server).await;
     let answer = client.present(&token("ann", 900)).await;
-    assert_eq!(answer, json!({"type": "auth_error", "code": "forbidden"}));
+    assert_eq!(answer, json!({"type": "auth_error", "code": "forbidden"}), "a guest is no other guest");
+}
+
+/// Lets everybody in who brings a key, and does not know who that is.
+struct AnyKey;
+
+#[async_trait]
+impl Strategy for AnyKey {
+    type User = &'static str;
+
+    fn name(&self) -> &str {
+        "key"
+    }
+
+    fn challenges(&self, out: &mut Vec<Challenge>) {
+        out.push(Challenge::bearer("test"));
+    }
+
+    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Self::User>, BoxError> {
+        Ok(match bearer().or(subprotocol("auth.bearer.")).extract(request) {
+            Ok(Some(key)) => Outcome::Accept(Accept::new("somebody", key.carrier())),
+            _ => Outcome::Absent,
+        })
+    }
 }
 
 #[tokio::test]
 async fn socket_without_our_subprotocol_leaves_such_messages_to_its_handler() {
-    let (server, _) = serve(AuthLayer::new(identified())).await;
+    let (server, _) = serve(AuthLayer::new(jwt_or_basic())).await;
     let mut client = server.open(&crate::support::bearer_of("ann")).await;
     assert!(client.echoes(&crate::support::presented("a.b.c")).await);
 }
 
 #[tokio::test]
 async fn notice_comes_a_minute_before_the_end() {
-    let (server, clock) = serve(AuthLayer::new(identified())).await;
+    let (server, clock) = serve(AuthLayer::new(jwt_or_basic())).await;
     let mut client = open_with(&server, &token("ann", 900)).await;
     clock.advance(secs(840));
     assert_eq!(client.json().await, json!({"type": "auth_expiring", "ttl": 60}));
@@ -179,7 +203,7 @@ async fn notice_comes_a_minute_before_the_end() {
 
 #[tokio::test]
 async fn notice_can_come_earlier() {
-    let (server, clock) = serve(AuthLayer::new(identified()).expiry_notice(secs(300))).await;
+    let (server, clock) = serve(AuthLayer::new(jwt_or_basic()).expiry_notice(secs(300))).await;
     let mut client = open_with(&server, &token("ann", 900)).await;
     clock.advance(secs(600));
     assert_eq!(client.json().await, json!({"type": "auth_expiring", "ttl": 300}));
@@ -198,7 +222,7 @@ async fn slow_server(handler: axum::routing::MethodRouter) -> Server {
         }
         async { Some(User("ann".into())) }
     });
-    let layer = AuthLayer::new(Chain::new().or(jwt).identified()).timer(clock);
+    let layer = AuthLayer::new(Chain::new().or(jwt)).timer(clock);
     Server::start(Router::new().route("/ws", handler).layer(layer)).await
 }
 
@@ -232,7 +256,7 @@ async fn method_does_not_take_a_fresh_token_after_the_end_either() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn refresh_that_comes_with_the_expiry_has_one_outcome() {
     let clock = clock();
-    let server = Server::start(app(AuthLayer::new(identified()).timer(clock.clone()))).await;
+    let server = Server::start(app(AuthLayer::new(jwt_or_basic()).timer(clock.clone()))).await;
     let (mut refreshed, mut ended) = (0, 0);
     for round in 0..300 {
         let start = clock_secs(&clock);
@@ -280,7 +304,7 @@ fn clock_secs(clock: &ManualClock) -> i64 {
 async fn revoked_token_does_not_refresh() {
     let (feed, connections) = (Feed::new(), Connections::new());
     connections.follow(feed.clone());
-    let (server, _) = serve(AuthLayer::new(identified()).connections(&connections)).await;
+    let (server, _) = serve(AuthLayer::new(jwt_or_basic()).connections(&connections)).await;
     let mut client = open_with(&server, &token_with_id("ann", 60, "old")).await;
     feed.revoke(Revocation::credential("", "new"));
     assert_eq!(client.present(&token_with_id("ann", 900, "new")).await["code"], "revoked");
@@ -296,7 +320,7 @@ async fn after_a_refresh_the_new_credential_counts_and_the_old_one_does_not() {
     let (feed, connections) = (Feed::new(), Connections::new());
     connections.follow(feed.clone());
     feed.is_followed().await;
-    let (server, _) = serve(AuthLayer::new(identified()).connections(&connections)).await;
+    let (server, _) = serve(AuthLayer::new(jwt_or_basic()).connections(&connections)).await;
     let mut client = open_with(&server, &token_with_id("ann", 60, "old")).await;
     assert_eq!(client.present(&token_with_id("ann", 900, "new")).await["type"], "auth_ok");
     assert!(client.echoes("swapped").await);
@@ -318,7 +342,7 @@ async fn own_protocol(ws: AuthWebSocketUpgrade<User>) -> Response {
                 None => {
                     let user = socket.user();
                     assert_eq!(user.evidence().expires_at(), socket.ends_at());
-                    format!("{} {}", user.0, user.evidence().credential_id().unwrap())
+                    format!("{} {}", user.0, user.evidence().credential_id().unwrap().id())
                 }
             };
             let _ = socket.send(Message::Text(answer.into())).await;
@@ -336,7 +360,7 @@ fn kind(kind: &RefreshErrorKind) -> &'static str {
 }
 
 async fn own_protocol_server() -> Server {
-    let layer = AuthLayer::new(identified()).timer(clock());
+    let layer = AuthLayer::new(jwt_or_basic()).timer(clock());
     Server::start(Router::new().route("/ws", any(own_protocol)).layer(layer)).await
 }
 
@@ -376,7 +400,7 @@ async fn refresh_that_is_given_up_leaves_room_for_another() {
             socket.send(Message::text("done")).await.unwrap();
         })
     }
-    let layer = AuthLayer::new(identified()).timer(clock());
+    let layer = AuthLayer::new(jwt_or_basic()).timer(clock());
     let server = Server::start(Router::new().route("/ws", any(handler)).layer(layer)).await;
     let mut client = server.open(&crate::support::bearer_of("ann")).await;
     assert_eq!(client.next().await.unwrap().into_text().unwrap().as_str(), "done");
@@ -384,11 +408,11 @@ async fn refresh_that_is_given_up_leaves_room_for_another() {
 
 #[tokio::test]
 async fn of_two_layers_the_inner_one_is_refreshed_and_the_outer_one_still_ends_the_socket() {
-    struct Outer;
     let clock = clock();
-    let outer = Chain::new().or(crate::support::jwt_from(auth_core::extract::header("x-outer"))).map_user(|_| Outer);
+    let outer =
+        Chain::new().or(crate::support::jwt_from(auth_core::extract::header("x-outer"))).map_user(|user| user.0);
     let outer = AuthLayer::new(outer).timer(clock.clone());
-    let inner = AuthLayer::new(identified()).timer(clock.clone());
+    let inner = AuthLayer::new(jwt_or_basic()).timer(clock.clone());
     let server = Server::start(app(inner).layer(outer)).await;
     let (outer, protocols) = (token("ann", 600), protocols(&token("ann", 60)));
     let headers = [("x-outer", outer.as_str()), ("sec-websocket-protocol", &protocols)];
@@ -412,7 +436,7 @@ async fn chain_sees_the_credential_as_authorization_of_the_opening_request() {
         watched.lock().unwrap().push((request.transport(), request.uri().to_string(), host));
         async { Some(User("ann".into())) }
     });
-    let (server, _) = serve(AuthLayer::new(Chain::new().or(jwt).identified())).await;
+    let (server, _) = serve(AuthLayer::new(Chain::new().or(jwt))).await;
     let authorization = crate::support::bearer_of("ann");
     let headers = [("authorization", authorization.as_str()), ("sec-websocket-protocol", "auth.v1")];
     let mut client = server.connect("/ws?room=1", &headers).await.unwrap().0;
@@ -425,7 +449,7 @@ async fn chain_sees_the_credential_as_authorization_of_the_opening_request() {
 async fn check_that_hangs_leaves_the_old_credential_and_answers() {
     let (feed, connections) = (Feed::new(), Connections::new());
     connections.follow(feed.clone());
-    let layer = AuthLayer::new(identified()).decision_timeout(Duration::from_millis(100)).connections(&connections);
+    let layer = AuthLayer::new(jwt_or_basic()).decision_timeout(Duration::from_millis(100)).connections(&connections);
     let (server, _) = serve(layer).await;
     let mut client = open(&server).await;
     feed.hangs(true);
@@ -449,7 +473,7 @@ async fn sender_in_another_task_hears_that_its_peer_is_gone() {
             let _ = tokio::join!(sending, receiving);
         })
     }
-    let layer = AuthLayer::new(identified()).timer(clock()).connections(&connections).without_ping();
+    let layer = AuthLayer::new(jwt_or_basic()).timer(clock()).connections(&connections).without_ping();
     let server = Server::start(Router::new().route("/ws", any(flood)).layer(layer)).await;
     let mut client = server
         .connect("/ws", &[("authorization", "Basic YW5uOnBhc3N3b3Jk"), ("sec-websocket-protocol", "auth.v1")])

@@ -39,7 +39,7 @@ where
     Fut: Future<Output = ()> + Send + 'static,
 {
     let route = any(move |ws: AuthWebSocketUpgrade<User>| async move { ws.on_upgrade(handler) });
-    let layer = layer(identified()).without_ping();
+    let layer = layer(jwt_or_basic()).without_ping();
     Server::start(Router::new().route("/ws", route).layer(layer)).await
 }
 
@@ -196,7 +196,7 @@ async fn sink_that_is_closed_closes_the_socket() {
 
 #[tokio::test]
 async fn pong_that_answers_no_ping_of_ours_is_handed_on() {
-    let server = Server::start(app(layer(identified()))).await;
+    let server = Server::start(app(layer(jwt_or_basic()))).await;
     let mut client = open(&server).await;
     let pong = tungstenite::Message::Pong("heartbeat".into());
     client.0.send(pong.clone()).await.unwrap();
@@ -231,7 +231,7 @@ async fn socket_that_has_ended_looks_at_no_credential() {
             });
         })
     });
-    let layer = layer(identified()).shutdown(&shutdown);
+    let layer = layer(jwt_or_basic()).shutdown(&shutdown);
     let server = Server::start(Router::new().route("/ws", route).layer(layer)).await;
     let _client = open(&server).await;
     shutdown.begin();
@@ -249,7 +249,7 @@ async fn socket_whose_request_is_kept_counts_no_more_once_its_handler_is_done() 
             end.notified().await;
         })
     });
-    let layer = layer(identified()).connections(&connections);
+    let layer = layer(jwt_or_basic()).connections(&connections);
     let server = Server::start(Router::new().route("/ws", route).layer(layer)).await;
     assert_eq!(open(&server).await.closed().await, close(1000, ""));
     assert_eq!(connections.count(), 1, "the handler goes on, and may be told to end");
@@ -264,7 +264,7 @@ async fn peer_that_answers_the_close_is_let_go_at_once() {
     // The machine may be busy, but not each time.
     for _ in 0..3 {
         let shutdown = Shutdown::new();
-        let server = Server::start(app(layer(identified()).shutdown(&shutdown))).await;
+        let server = Server::start(app(layer(jwt_or_basic()).shutdown(&shutdown))).await;
         let mut client = open(&server).await;
         assert!(client.echoes("open").await);
         let begun = Instant::now();
@@ -279,7 +279,7 @@ async fn peer_that_answers_the_close_is_let_go_at_once() {
 
 #[tokio::test]
 async fn first_message_of_16_kib_passes_and_of_one_byte_more_closes_with_1009() {
-    let layer = layer(identified()).first_message().max_message_size(1024 * 1024);
+    let layer = layer(jwt_or_basic()).first_message().max_message_size(1024 * 1024);
     let server = Server::start(Router::new().route("/ws", any(echo)).layer(layer)).await;
     let of_length = |len: usize| {
         let start = presented(&token("ann", 60));
@@ -297,7 +297,7 @@ async fn first_message_of_16_kib_passes_and_of_one_byte_more_closes_with_1009() 
 #[tokio::test]
 async fn answer_of_a_route_that_opens_no_socket_says_how_it_is_closed() {
     let answer = |Path(status): Path<u16>| async move { StatusCode::from_u16(status).unwrap() };
-    let layer = layer(identified()).first_message();
+    let layer = layer(jwt_or_basic()).first_message();
     let server = Server::start(Router::new().route("/{status}", any(answer)).layer(layer)).await;
     for (path, code, reason) in [
         ("/200", 4403, "forbidden"),
@@ -317,7 +317,7 @@ async fn first_message_with_a_revoked_credential_closes_with_4403() {
     let (feed, connections) = (Feed::new(), Connections::new());
     connections.follow(feed.clone());
     feed.revoke_silently(Revocation::credential("", "1"));
-    let layer = layer(identified()).connections(&connections).first_message();
+    let layer = layer(jwt_or_basic()).connections(&connections).first_message();
     let server = Server::start(Router::new().route("/ws", any(echo)).layer(layer)).await;
     let mut client = nobody(&server, "/ws").await;
     client.send(&presented(&token_with_id("ann", 60, "1"))).await;
@@ -326,7 +326,7 @@ async fn first_message_with_a_revoked_credential_closes_with_4403() {
 
 #[tokio::test]
 async fn first_message_layer_is_ready_when_the_service_behind_it_is() {
-    let layer = layer(identified()).first_message();
+    let layer = layer(jwt_or_basic()).first_message();
     let (mut service, mut handle) = tower_test::mock::spawn_layer::<Request<Body>, Response<Body>, _>(layer);
     handle.allow(0);
     assert!(service.poll_ready().is_pending());
@@ -337,7 +337,7 @@ async fn first_message_layer_is_ready_when_the_service_behind_it_is() {
 #[tokio::test]
 async fn debug_of_sockets_shows_something_and_no_secret() {
     let secret = token("ann", 60);
-    let layer = layer(identified()).first_message();
+    let layer = layer(jwt_or_basic()).first_message();
     let inner = service_fn(async |request: Request<Body>| Ok::<_, StatusCode>(Response::new(request.into_body())));
     assert_debug_is_clean(&layer, &secret);
     assert_debug_is_clean(&layer.layer(inner), &secret);

@@ -56,7 +56,7 @@ fn app() -> Router {
         .route("/me", any(me))
         .route("/ws", any(echo))
         .layer(middleware::from_fn(careless))
-        .layer(layer(chain().identified()).first_message())
+        .layer(layer(chain()).first_message())
         .nest("/optional", optional)
 }
 

@@ -37,7 +37,7 @@ fn proof(path: &str, token: &str) -> String {
     key().proof("GET", &format!("{ORIGIN}{path}"), token).unwrap().expose().to_owned()
 }
 
-async fn echo(ws: AuthWebSocketUpgrade<Value>) -> axum::response::Response {
+async fn echo(ws: AuthWebSocketUpgrade<String>) -> axum::response::Response {
     ws.on_upgrade(|mut socket| async move {
         while let Some(message) = socket.recv().await {
             if socket.send(message).await.is_err() {
@@ -51,7 +51,7 @@ async fn server() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let jwt = Jwt::<Value>::hs256(SECRET).unwrap().dpop(Dpop::new(ORIGIN).unwrap());
-    let chain = Chain::new().or(jwt.verify(|claims: Value| async { Some(claims) }));
+    let chain = Chain::new().or(jwt.verify(|claims: Value| async move { Some(claims.to_string()) }));
     let app = Router::new().route("/me", get(|| async { "ann" })).route("/ws", any(echo)).layer(AuthLayer::new(chain));
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
     address

@@ -27,9 +27,9 @@ async fn serve(app: Router) -> String {
 
 /// The issuer publishes its keys, and protects a route of its own with them.
 async fn issuer(keys: SigningKeys) -> String {
-    let jwt = Jwt::<Value>::key_source(keys.clone()).verify(|claims: Value| async { Some(claims) });
+    let jwt = Jwt::<Value>::key_source(keys.clone()).verify(|claims: Value| async move { Some(claims.to_string()) });
     let app = Router::new()
-        .route("/me", get(async |user: Authenticated<Value>| user.user().to_string()))
+        .route("/me", get(async |user: Authenticated<String>| user.user().clone()))
         .layer(AuthLayer::new(Chain::new().or(jwt)))
         .route("/jwks.json", get(async move || keys.to_response()));
     serve(app).await

@@ -23,7 +23,7 @@ use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, ProtectedResource, RequireLaye
 
 const SECRET: &str = "a secret of at least thirty-two bytes";
 
-type User = Value;
+type User = String;
 
 fn signed(more: Value) -> String {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
@@ -53,7 +53,7 @@ async fn server() -> String {
         .extract(bearer().or(cookie("jwt")))
         .resource_metadata(resource.metadata_url())
         .unwrap()
-        .verify(|claims: Value| async { Some(claims) });
+        .verify(|claims: Value| async move { Some(claims.to_string()) });
     let chain = Chain::new().or(jwt);
     let ok = || get(|| async { "ok" });
     let write = || require_scope::<User>("chat:write");

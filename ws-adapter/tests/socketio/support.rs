@@ -40,8 +40,8 @@ pub(crate) static START: LazyLock<SystemTime> =
 pub(crate) struct User(pub(crate) String);
 
 impl Principal for User {
-    fn principal_id(&self) -> PrincipalId {
-        PrincipalId::new("", &self.0)
+    fn principal_id(&self) -> Option<PrincipalId> {
+        Some(PrincipalId::new("", &self.0))
     }
 }
 
@@ -49,7 +49,7 @@ impl Principal for User {
 pub(crate) struct Admin(pub(crate) User);
 
 impl Principal for Admin {
-    fn principal_id(&self) -> PrincipalId {
+    fn principal_id(&self) -> Option<PrincipalId> {
         self.0.principal_id()
     }
 }

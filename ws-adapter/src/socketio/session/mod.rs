@@ -123,14 +123,22 @@ impl Session {
         self.life().opened_by.as_ref()?.user().cloned()
     }
 
-    /// Whether the transport is this principal's. Without a principal on either side it is nobody's.
-    pub(super) fn belongs_to(&self, principal: Option<&PrincipalId>) -> bool {
-        principal.is_some() && self.principal.get() == principal
+    /// Whether the transport is the same user's as this evidence. A guest's it never is.
+    pub(super) fn belongs_to(&self, evidence: &Evidence) -> bool {
+        let user = evidence.principal();
+        user.is_some() && self.principal.get() == user
     }
 
-    /// Gives the transport to the principal, unless it has one; then as [`belongs_to`](Self::belongs_to).
-    pub(super) fn bind(&self, principal: Option<&PrincipalId>) -> bool {
-        principal.is_some_and(|principal| self.principal.get_or_init(|| principal.clone()) == principal)
+    /// Gives the transport to the user of this evidence, unless it has one; then as [`belongs_to`](Self::belongs_to).
+    pub(super) fn bind(&self, evidence: &Evidence) -> bool {
+        let Some(user) = evidence.principal() else {
+            tracing::error!(
+                "a Socket.IO transport is bound to its user, and the evidence does not say who that is: let the user type, \
+                 or the strategy, name a principal"
+            );
+            return false;
+        };
+        self.principal.get_or_init(|| user.clone()) == user
     }
 
     /// Counts a `CONNECT`, and tells whether it was one of the first `max`.

@@ -1,0 +1,255 @@
+use std::{
+    any::Any,
+    borrow::Cow,
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use http::{
+    HeaderMap, HeaderValue, Uri,
+    header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL},
+    request::Parts,
+    uri::PathAndQuery,
+};
+use zeroize::Zeroizing;
+
+use crate::{Evidence, Needs};
+
+/// What is known about a request and does not stand in its head: the target that was sent, the credentials that layers
+/// have taken out, and what strategies have used up for it.
+///
+/// It stands in the extensions of the request, so that a layer further in judges the same request as one further out.
+/// Only an [`AuthRequest`](crate::AuthRequest) reads it. Clones are one record.
+///
+/// For adapters: make one with [`of`](Self::of) before the chain is asked, and [`take`](Self::take) the credentials
+/// out before the request goes on.
+#[derive(Clone)]
+pub struct RequestRecord(Arc<Record>);
+
+struct Record {
+    target: Uri,
+    state: Mutex<State>,
+    /// How many strategies of chains are being asked, one inside the other.
+    depth: AtomicUsize,
+}
+
+#[derive(Default)]
+struct State {
+    taken: Arc<Taken>,
+    remembered: Vec<Box<dyn Any + Send + Sync>>,
+    accepted: Vec<Evidence>,
+    last_serial: u64,
+}
+
+/// The credentials that layers have taken out of a request.
+#[derive(Clone, Default)]
+pub(crate) struct Taken {
+    /// As they stood in the query, `name=value`.
+    query: Vec<Zeroizing<String>>,
+    subprotocols: Vec<Zeroizing<Vec<u8>>>,
+}
+
+impl RequestRecord {
+    /// The record of this request; if there is none yet, one that notes its target.
+    #[must_use]
+    pub fn of(parts: &mut Parts) -> Self {
+        if let Some(record) = parts.extensions.get::<Self>() {
+            return record.clone();
+        }
+        let record = Self::new(original_target(parts));
+        parts.extensions.insert(record.clone());
+        record
+    }
+
+    /// What an adapter keeps with a connection that stays open: the target, and no credential.
+    #[must_use]
+    pub fn without_credentials(&self) -> Self {
+        Self::new(self.0.target.clone())
+    }
+
+    /// What an adapter keeps that judges the opening request again later: the target, and the credentials that were
+    /// taken out of the request.
+    #[must_use]
+    pub fn with_credentials(&self) -> Self {
+        let state = State { taken: self.taken(), ..State::default() };
+        let (target, state) = (self.0.target.clone(), Mutex::new(state));
+        Self(Arc::new(Record { target, state, depth: AtomicUsize::new(0) }))
+    }
+
+    /// Takes the credentials that `needs` names out of query and subprotocols, and marks the headers that may hold others
+    /// as sensitive. Nothing further in, handler or log, sees them by accident; strategies of a layer further in find
+    /// them by [`AuthRequest`](crate::AuthRequest).
+    pub fn take(&self, parts: &mut Parts, needs: &Needs) {
+        let always = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
+        for name in always.iter().chain(needs.header_names()) {
+            if let http::header::Entry::Occupied(mut values) = parts.headers.entry(name) {
+                values.iter_mut().for_each(|value| value.set_sensitive(true));
+            }
+        }
+        let mut taken = Taken::default();
+        take_query(&mut parts.uri, needs.query_names(), &mut taken.query);
+        #[cfg(feature = "axum")]
+        if let Some(original) = parts.extensions.get_mut::<axum::extract::OriginalUri>() {
+            take_query(&mut original.0, needs.query_names(), &mut Vec::new());
+        }
+        take_subprotocols(&mut parts.headers, needs.subprotocol_prefixes(), &mut taken.subprotocols);
+        if !taken.query.is_empty() || !taken.subprotocols.is_empty() {
+            let mut state = self.state();
+            let all = Arc::make_mut(&mut state.taken);
+            all.query.append(&mut taken.query);
+            all.subprotocols.append(&mut taken.subprotocols);
+        }
+    }
+
+    pub(crate) fn find(parts: &Parts) -> Self {
+        parts.extensions.get::<Self>().cloned().unwrap_or_else(|| Self::new(original_target(parts)))
+    }
+
+    pub(crate) fn target(&self) -> &Uri {
+        &self.0.target
+    }
+
+    pub(crate) fn taken(&self) -> Arc<Taken> {
+        Arc::clone(&self.state().taken)
+    }
+
+    pub(crate) fn remember<T: Send + Sync + 'static>(&self, value: T) {
+        self.state().remembered.push(Box::new(value));
+    }
+
+    pub(crate) fn recall<T: 'static, R>(&self, find: impl FnMut(&T) -> Option<R>) -> Option<R> {
+        self.state().remembered.iter().filter_map(|value| value.downcast_ref()).find_map(find)
+    }
+
+    // What chains further in have accepted.
+
+    /// A strategy of a chain is being asked, until what this gives is dropped.
+    pub(crate) fn enter(&self) -> Inside<'_> {
+        self.0.depth.fetch_add(1, Ordering::Relaxed);
+        Inside(&self.0.depth)
+    }
+
+    /// Whether a strategy of a chain is being asked.
+    pub(crate) fn is_inside(&self) -> bool {
+        self.0.depth.load(Ordering::Relaxed) > 0
+    }
+
+    /// How many acceptances are noted.
+    pub(crate) fn accepted_so_far(&self) -> usize {
+        self.state().accepted.len()
+    }
+
+    /// Notes an acceptance, and gives it the number by which it is known again.
+    pub(crate) fn note_accepted(&self, evidence: &mut Evidence) {
+        let mut state = self.state();
+        if evidence.serial == 0 {
+            state.last_serial += 1;
+            evidence.serial = state.last_serial;
+        }
+        state.accepted.push(evidence.clone());
+    }
+
+    /// The acceptances that were noted since there were `so_far`; they are noted no more.
+    pub(crate) fn accepted_since(&self, so_far: usize) -> Vec<Evidence> {
+        let mut state = self.state();
+        let so_far = so_far.min(state.accepted.len());
+        state.accepted.split_off(so_far)
+    }
+
+    fn new(target: Uri) -> Self {
+        Self(Arc::new(Record { target, state: Mutex::default(), depth: AtomicUsize::new(0) }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Made by [`RequestRecord::enter`].
+pub(crate) struct Inside<'r>(&'r AtomicUsize);
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl fmt::Debug for RequestRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestRecord").finish_non_exhaustive()
+    }
+}
+
+impl Taken {
+    /// The values of a query parameter, percent-decoded.
+    pub(crate) fn query_values<'t>(&'t self, name: &'t str) -> impl Iterator<Item = Cow<'t, str>> + 't {
+        self.query.iter().flat_map(move |pair| query_values(pair, name))
+    }
+
+    pub(crate) fn subprotocols(&self) -> impl Iterator<Item = &[u8]> {
+        self.subprotocols.iter().map(|entry| entry.as_slice())
+    }
+}
+
+/// The values of a parameter in a query, percent-decoded.
+pub(crate) fn query_values<'q>(query: &'q str, name: &'q str) -> impl Iterator<Item = Cow<'q, str>> + 'q {
+    form_urlencoded::parse(query.as_bytes()).filter(move |(other, _)| other == name).map(|(_, value)| value)
+}
+
+/// The entries of `Sec-WebSocket-Protocol`, over all of its lines.
+pub(crate) fn subprotocols(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    let lines = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+    lines.flat_map(|line| line.as_bytes().split(|&b| b == b',')).map(<[u8]>::trim_ascii)
+}
+
+/// The target before a nested router has taken a prefix off its path.
+fn original_target(parts: &Parts) -> Uri {
+    #[cfg(feature = "axum")]
+    if let Some(original) = parts.extensions.get::<axum::extract::OriginalUri>() {
+        return original.0.clone();
+    }
+    parts.uri.clone()
+}
+
+fn take_query(uri: &mut Uri, names: &[&'static str], taken: &mut Vec<Zeroizing<String>>) {
+    let Some(query) = uri.query().filter(|_| !names.is_empty()) else {
+        return;
+    };
+    let is_secret = |pair: &str| form_urlencoded::parse(pair.as_bytes()).any(|(name, _)| names.contains(&&*name));
+    let (secret, kept): (Vec<&str>, Vec<&str>) = query.split('&').partition(|pair| is_secret(pair));
+    if secret.is_empty() {
+        return;
+    }
+    taken.extend(secret.into_iter().map(|pair| Zeroizing::new(pair.to_owned())));
+    let kept = kept.join("&");
+    let path = uri.path();
+    let target = if kept.is_empty() { path.to_owned() } else { format!("{path}?{kept}") };
+    *uri = with_path_and_query(uri, target);
+}
+
+/// The URI with another path and query.
+pub(crate) fn with_path_and_query(uri: &Uri, target: String) -> Uri {
+    let mut parts = uri.clone().into_parts();
+    // OK because path and query come from URIs. Should that ever fail, both go, and no secret stays.
+    parts.path_and_query = Some(PathAndQuery::try_from(target).unwrap_or_else(|_| PathAndQuery::from_static("/")));
+    Uri::from_parts(parts).unwrap_or_default()
+}
+
+fn take_subprotocols(headers: &mut HeaderMap, prefixes: &[&'static str], taken: &mut Vec<Zeroizing<Vec<u8>>>) {
+    let is_secret = |entry: &[u8]| prefixes.iter().any(|prefix| entry.starts_with(prefix.as_bytes()));
+    let (secret, kept): (Vec<&[u8]>, Vec<&[u8]>) = subprotocols(headers).partition(|entry| is_secret(entry));
+    if secret.is_empty() {
+        return;
+    }
+    taken.extend(secret.into_iter().map(|entry| Zeroizing::new(entry.to_owned())));
+    let kept = kept.join(b", ".as_slice());
+    headers.remove(SEC_WEBSOCKET_PROTOCOL);
+    if let Ok(kept) = HeaderValue::from_bytes(&kept)
+        && !kept.is_empty()
+    {
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, kept);
+    }
+}

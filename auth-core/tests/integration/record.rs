@@ -1,0 +1,192 @@
+//! The request as it was sent: its target, what layers took out of it, and what was used up for it.
+
+use auth_core::{AuthRequest, Needs, RequestRecord, Transport};
+use http::{Request, header::SEC_WEBSOCKET_PROTOCOL, request::Parts};
+
+use crate::support::now;
+
+fn needs() -> Needs {
+    let mut needs = Needs::default();
+    needs.add_query_name("token");
+    needs.add_subprotocol_prefix("auth.bearer.");
+    needs
+}
+
+fn parts(uri: &str, protocols: &[&str]) -> Parts {
+    let request = Request::get(uri).header("authorization", "Bearer x");
+    let request = protocols.iter().fold(request, |request, line| request.header("sec-websocket-protocol", *line));
+    request.body(()).unwrap().into_parts().0
+}
+
+/// What a layer does before it hands a request on.
+fn hand_on(parts: &mut Parts, needs: &Needs) {
+    RequestRecord::of(parts).take(parts, needs);
+}
+
+fn lines(parts: &Parts) -> Vec<&str> {
+    parts.headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().map(|line| line.to_str().unwrap()).collect()
+}
+
+/// The values of `token`, and the subprotocols, as a strategy finds them.
+fn found(parts: &Parts) -> (Vec<String>, Vec<String>) {
+    let request = AuthRequest::new(parts, Transport::WebSocket, now());
+    let tokens = request.query_values("token").map(|value| value.into_owned()).collect();
+    let protocols = request.subprotocols().map(|entry| String::from_utf8_lossy(entry).into_owned()).collect();
+    (tokens, protocols)
+}
+
+#[test]
+fn takes_the_named_parameter_out_of_the_query_and_leaves_the_rest_as_it_is() {
+    for (before, after) in [
+        ("/ws?token=a", "/ws"),
+        ("/ws?a=%20&token=x&b", "/ws?a=%20&b"),
+        ("/ws?%74oken=x&a=1", "/ws?a=1"),
+        ("/ws?tokens=1", "/ws?tokens=1"),
+        ("/ws?", "/ws?"),
+        ("http://host/ws?token=x", "http://host/ws"),
+    ] {
+        let mut parts = parts(before, &[]);
+        hand_on(&mut parts, &needs());
+        assert_eq!(parts.uri.to_string(), after);
+    }
+}
+
+#[test]
+fn takes_the_token_out_of_the_subprotocols_and_keeps_their_order() {
+    let mut parts = parts("/ws", &["b, auth.bearer.abc", "a"]);
+    hand_on(&mut parts, &needs());
+    assert_eq!(lines(&parts), ["b, a"]);
+}
+
+#[test]
+fn removes_the_header_when_no_other_subprotocol_is_left() {
+    let mut parts = parts("/ws", &["auth.bearer.abc"]);
+    hand_on(&mut parts, &needs());
+    assert!(lines(&parts).is_empty());
+}
+
+#[test]
+fn marks_credential_headers_sensitive() {
+    let mut parts = parts("/", &[]);
+    parts.headers.insert("x-key", "k-1".parse().unwrap());
+    let mut needs = Needs::default();
+    needs.add_header_name(http::HeaderName::from_static("x-key"));
+    hand_on(&mut parts, &needs);
+    let shown = format!("{:?}", parts.headers);
+    assert!(!shown.contains("Bearer") && !shown.contains("k-1"), "{shown}");
+}
+
+#[test]
+fn strategy_further_in_finds_what_was_taken_and_the_head_does_not_have_it_back() {
+    let mut parts = parts("/ws?token=x%2By&a=1", &["auth.v1, auth.bearer.abc"]);
+    hand_on(&mut parts, &needs());
+    for _ in 0..2 {
+        assert_eq!(found(&parts), (vec!["x+y".into()], vec!["auth.v1".into(), "auth.bearer.abc".into()]));
+        hand_on(&mut parts, &needs());
+        assert_eq!((parts.uri.to_string().as_str(), lines(&parts)), ("/ws?a=1", vec!["auth.v1"]));
+    }
+}
+
+#[test]
+fn what_middleware_removed_between_two_layers_stays_removed() {
+    let mut parts = parts("/ws?token=x&as_user=root", &["auth.bearer.abc, admin, chat"]);
+    hand_on(&mut parts, &needs());
+    parts.uri = "/ws".parse().unwrap();
+    parts.headers.insert(SEC_WEBSOCKET_PROTOCOL, "chat".parse().unwrap());
+    hand_on(&mut parts, &needs());
+    assert_eq!((parts.uri.to_string().as_str(), lines(&parts)), ("/ws", vec!["chat"]));
+    let request = AuthRequest::new(&parts, Transport::WebSocket, now());
+    assert_eq!(request.query_values("as_user").count(), 0);
+    assert_eq!(found(&parts), (vec!["x".into()], vec!["chat".into(), "auth.bearer.abc".into()]));
+}
+
+#[test]
+fn token_that_is_there_twice_is_found_twice_wherever_each_stands() {
+    let mut parts = parts("/ws?token=a", &[]);
+    hand_on(&mut parts, &needs());
+    parts.uri = "/ws?token=b".parse().unwrap();
+    assert_eq!(found(&parts).0, ["b", "a"]);
+}
+
+#[test]
+fn target_is_the_one_that_the_first_layer_has_seen() {
+    let mut parts = parts("/v1/ws?token=x&a=1", &[]);
+    hand_on(&mut parts, &needs());
+    parts.uri = "/ws?a=1".parse().unwrap();
+    hand_on(&mut parts, &needs());
+    let request = AuthRequest::new(&parts, Transport::Http, now());
+    assert_eq!(request.target(), "/v1/ws?token=x&a=1");
+    assert_eq!(request.parts().uri, "/ws?a=1");
+}
+
+#[test]
+fn target_of_a_request_that_no_layer_has_seen_is_its_uri() {
+    let parts = parts("/ws?a=1", &[]);
+    assert_eq!(AuthRequest::new(&parts, Transport::Http, now()).target(), "/ws?a=1");
+}
+
+#[cfg(feature = "axum")]
+#[test]
+fn target_of_a_request_that_no_layer_has_seen_is_the_one_that_axum_keeps() {
+    let mut parts = parts("/ws?token=x", &[]);
+    parts.extensions.insert(axum::extract::OriginalUri("/v1/ws?token=x".parse().unwrap()));
+    assert_eq!(AuthRequest::new(&parts, Transport::Http, now()).target().path(), "/v1/ws");
+    hand_on(&mut parts, &needs());
+    let kept = parts.extensions.get::<axum::extract::OriginalUri>().unwrap();
+    assert_eq!(kept.0, "/v1/ws", "it holds no secret either");
+}
+
+#[test]
+fn callback_is_shown_the_path_that_was_sent_and_the_query_that_is_left() {
+    use auth_core::{RequestInfo, Verify};
+    async fn uri<M, V: Verify<(), M, User = String>>(verify: V, parts: &Parts) -> String {
+        let request = AuthRequest::new(parts, Transport::Http, now());
+        verify.verify((), &request).await.unwrap().into_result().unwrap().0
+    }
+    let mut parts = parts("/v1/ws?token=x&as_user=root", &[]);
+    hand_on(&mut parts, &needs());
+    let show = |(), info: RequestInfo| async move { Some(info.uri().to_string()) };
+    for (here, shown) in [("/ws?a=1", "/v1/ws?a=1"), ("/ws", "/v1/ws"), ("/v1/ws", "/v1/ws")] {
+        parts.uri = here.parse().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        assert_eq!(runtime.block_on(uri(show, &parts)), shown);
+    }
+}
+
+#[test]
+fn what_a_strategy_keeps_is_found_by_a_later_layer_and_gone_with_the_request() {
+    #[derive(Clone, PartialEq, Debug)]
+    struct Spent(u8);
+    let recalled = |parts: &Parts| {
+        AuthRequest::new(parts, Transport::Http, now()).recall(|spent: &Spent| (spent.0 == 7).then(|| spent.clone()))
+    };
+    let mut parts = parts("/", &[]);
+    let record = RequestRecord::of(&mut parts);
+    assert_eq!(recalled(&parts), None);
+    AuthRequest::new(&parts, Transport::Http, now()).remember(Spent(1));
+    AuthRequest::new(&parts, Transport::Http, now()).remember(Spent(7));
+    assert_eq!(recalled(&parts), Some(Spent(7)));
+    for kept in [record.without_credentials(), record.with_credentials()] {
+        parts.extensions.insert(kept);
+        assert_eq!(recalled(&parts), None, "nothing of it stays with a connection");
+    }
+}
+
+#[test]
+fn connection_keeps_the_target_and_only_an_adapter_that_asks_again_the_credentials() {
+    let mut parts = parts("/v1/ws?token=x", &[]);
+    hand_on(&mut parts, &needs());
+    let record = RequestRecord::of(&mut parts);
+    for (kept, tokens) in [(record.without_credentials(), 0), (record.with_credentials(), 1)] {
+        parts.extensions.insert(kept);
+        assert_eq!(found(&parts).0.len(), tokens);
+        assert_eq!(AuthRequest::new(&parts, Transport::InBand, now()).target().path(), "/v1/ws");
+    }
+}
+
+#[test]
+fn debug_of_a_record_tells_nothing() {
+    let mut parts = parts("/ws?token=marker", &[]);
+    hand_on(&mut parts, &needs());
+    assert!(!format!("{:?}", parts.extensions.get::<RequestRecord>().unwrap()).contains("marker"));
+}
