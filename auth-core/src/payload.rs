@@ -9,7 +9,14 @@ use crate::{Carrier, extract::Malformed};
 /// The adapter that read the message fills it in; strategies see text fields only. A field that is there but is no
 /// text, or is there twice, is kept as such, because an extractor must refuse it and not overlook it.
 #[derive(Clone, Default)]
-pub struct Payload(Vec<(String, Option<Zeroizing<String>>)>);
+pub struct Payload(Vec<(String, Value)>);
+
+#[derive(Clone)]
+enum Value {
+    Text(Zeroizing<String>),
+    Null,
+    Other,
+}
 
 impl Payload {
     /// A payload without fields.
@@ -20,24 +27,47 @@ impl Payload {
 
     /// Adds a text field.
     pub fn push_text(&mut self, name: impl Into<String>, value: impl Into<String>) {
-        self.0.push((name.into(), Some(Zeroizing::new(value.into()))));
+        self.0.push((name.into(), Value::Text(Zeroizing::new(value.into()))));
     }
 
-    /// Adds a field whose value is no text: a number, an object, `null`.
+    /// Adds a field whose value is `null`.
+    pub fn push_null(&mut self, name: impl Into<String>) {
+        self.0.push((name.into(), Value::Null));
+    }
+
+    /// Adds a field with any other value: a number, a list, an object, a text that no Rust string can hold.
     pub fn push_other(&mut self, name: impl Into<String>) {
-        self.0.push((name.into(), None));
+        self.0.push((name.into(), Value::Other));
     }
 
     /// The text under `name`; `Ok(None)` if there is no such field.
     ///
     /// # Errors
-    /// [`Malformed`] if the field is there twice, or holds no text.
+    /// [`Malformed`] if the field is there twice, or holds no text. `null` is not a text.
     pub fn text(&self, name: &str) -> Result<Option<&str>, Malformed> {
-        let mut values = self.0.iter().filter(|(n, _)| n == name);
+        match self.single(name)? {
+            None => Ok(None),
+            Some(Value::Text(text)) => Ok(Some(text)),
+            Some(Value::Null | Value::Other) => Err(Malformed::new(Carrier::Payload, "the field holds no text")),
+        }
+    }
+
+    /// As [`text`](Self::text), but `null` counts as an absent field: `Ok(None)`.
+    ///
+    /// # Errors
+    /// [`Malformed`] if the field is there twice, or holds neither a text nor `null`.
+    pub fn optional_text(&self, name: &str) -> Result<Option<&str>, Malformed> {
+        match self.single(name)? {
+            Some(Value::Null) => Ok(None),
+            _ => self.text(name),
+        }
+    }
+
+    fn single(&self, name: &str) -> Result<Option<&Value>, Malformed> {
+        let mut values = self.0.iter().filter(|(n, _)| n == name).map(|(_, value)| value);
         match (values.next(), values.next()) {
-            (None, _) => Ok(None),
-            (Some((_, Some(text))), None) => Ok(Some(text)),
-            _ => Err(Malformed::new(Carrier::Payload, "the field is repeated or holds no text")),
+            (value, None) => Ok(value),
+            (_, Some(_)) => Err(Malformed::new(Carrier::Payload, "the field is repeated")),
         }
     }
 }

@@ -3,8 +3,12 @@ use crate::{AuthRequest, Carrier, Needs};
 
 /// A top-level field of the payload: a JSON or form body, the Socket.IO `auth` object, an in-band message.
 ///
-/// The middleware reads a body only if a strategy of the chain asks for one. A field that is no text, is empty, is
-/// there twice or holds anything but visible ASCII is malformed.
+/// The middleware reads a body only if a strategy of the chain asks for one, and this extractor asks: in front of every
+/// route that the chain guards, each JSON or form body is read, and refused if it is too long or does not parse. For
+/// Socket.IO alone use [`socketio_auth`](super::socketio_auth), which asks for no body.
+///
+/// A field that is no text (`null` included), is empty, is there twice or holds anything but visible ASCII is malformed.
+/// The text is the credential as it stands: `Bearer <token>` has a blank, so it is malformed.
 #[must_use]
 pub fn payload_field(name: &'static str) -> PayloadField {
     PayloadField(name)

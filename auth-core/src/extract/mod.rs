@@ -11,7 +11,8 @@
 //! | [`header`] | a header of your own |
 //! | [`subprotocol`], [`raw_subprotocol`] | `Sec-WebSocket-Protocol` of a handshake |
 //! | [`query`] | a query parameter (RFC 6750, 2.3 advises against it) |
-//! | [`payload_field`] | a field of a JSON or form body, of the Socket.IO `auth` object, of an in-band message |
+//! | [`payload_field`] | a field of a JSON or form body, of the Socket.IO `auth` object, of an in-band message; makes the middleware read bodies |
+//! | [`socketio_auth`] | a field of the Socket.IO `auth` object, or of `auth_refresh`; asks for no body |
 //! | [`cookie`] | a cookie: ambient |
 //! | [`from_fn`] | whatever a closure looks at |
 
@@ -21,6 +22,7 @@ mod field;
 mod from_fn;
 mod header;
 mod query;
+mod socketio_auth;
 mod subprotocol;
 
 use std::fmt;
@@ -34,6 +36,7 @@ pub use self::{
     from_fn::{FromFn, from_fn},
     header::{AuthScheme, Header, auth_scheme, bearer, header},
     query::{Query, query},
+    socketio_auth::{SocketIoAuthField, socketio_auth},
     subprotocol::{Subprotocol, raw_subprotocol, subprotocol},
 };
 use crate::{AuthRequest, Carrier, Needs, Secret};

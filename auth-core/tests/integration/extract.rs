@@ -3,7 +3,8 @@
 use auth_core::{
     AuthRequest, Carrier, Needs, Payload, Secret, Transport,
     extract::{
-        Extractor, auth_scheme, bearer, cookie, from_fn, header, payload_field, query, raw_subprotocol, subprotocol,
+        Extractor, auth_scheme, bearer, cookie, from_fn, header, payload_field, query, raw_subprotocol, socketio_auth,
+        subprotocol,
     },
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -416,6 +417,107 @@ fn payload_field_that_is_empty_repeated_or_no_visible_ascii_text_is_malformed() 
 }
 
 #[test]
+fn payload_field_that_is_null_is_malformed() {
+    let mut payload = Payload::new();
+    payload.push_null("access_token");
+    assert_eq!(field(Some(&payload)), Look::Malformed(Carrier::Payload));
+}
+
+#[test]
+fn payload_field_sees_the_auth_object_too_and_takes_no_scheme_off() {
+    let head = head("/", &[]);
+    for (text, look) in [("a.b.c", found("a.b.c", Carrier::Payload)), ("Bearer t", Look::Malformed(Carrier::Payload))] {
+        let payload = payload(&[("token", Some(text))]);
+        let request = AuthRequest::new(&head, Transport::SocketIo, now()).with_payload(&payload);
+        assert_eq!(look_at(&payload_field("token"), &request), look, "{text}");
+    }
+}
+
+fn in_auth(transport: Transport, payload: Option<&Payload>) -> Look {
+    let head = head("/", &[]);
+    let request = AuthRequest::new(&head, transport, now());
+    look_at(
+        &socketio_auth("token"),
+        &payload.map_or(request, |p| AuthRequest::new(&head, transport, now()).with_payload(p)),
+    )
+}
+
+/// What is found at `CONNECT`, and in a refresh: the same.
+fn auth(payload: Option<&Payload>) -> Look {
+    let connect = in_auth(Transport::SocketIo, payload);
+    assert_eq!(connect, in_auth(Transport::InBand, payload));
+    connect
+}
+
+#[test]
+fn socketio_auth_gives_the_text_of_its_field() {
+    let payload = payload(&[("room", Some("r")), ("token", Some("a.b.c")), ("n", None)]);
+    assert_eq!(auth(Some(&payload)), found("a.b.c", Carrier::Payload));
+}
+
+#[test]
+fn socketio_auth_that_is_absent_null_or_empty_gives_nothing() {
+    assert_eq!(auth(None), Look::Nothing);
+    assert_eq!(auth(Some(&Payload::new())), Look::Nothing);
+    assert_eq!(auth(Some(&payload(&[("room", Some("r")), ("Token", None)]))), Look::Nothing);
+    assert_eq!(auth(Some(&payload(&[("token", Some(""))]))), Look::Nothing);
+    let mut null = Payload::new();
+    null.push_null("token");
+    assert_eq!(auth(Some(&null)), Look::Nothing);
+}
+
+#[test]
+fn socketio_auth_is_looked_at_over_socket_io_only_and_asks_for_no_body() {
+    for fields in [&[("token", Some("t"))] as &[_], &[("token", None)], &[("token", Some("t")), ("token", Some("t"))]] {
+        let payload = payload(fields);
+        for transport in [Transport::Http, Transport::WebSocket] {
+            assert_eq!(in_auth(transport, Some(&payload)), Look::Nothing, "{transport:?} {fields:?}");
+        }
+    }
+    assert!(!Needs::of(&bearer().or(socketio_auth("token"))).payload());
+}
+
+#[test]
+fn socketio_auth_takes_the_scheme_off_that_clients_put_before_the_token() {
+    for text in ["Bearer t", "bearer t", "BEARER   t", "bEaReR t"] {
+        assert_eq!(auth(Some(&payload(&[("token", Some(text))]))), found("t", Carrier::Payload), "{text:?}");
+    }
+    // Without a blank behind it, it is a part of the token; and it is taken off once.
+    assert_eq!(auth(Some(&payload(&[("token", Some("Bearer.t"))]))), found("Bearer.t", Carrier::Payload));
+    assert_eq!(auth(Some(&payload(&[("token", Some("Bearer bearer"))]))), found("bearer", Carrier::Payload));
+}
+
+#[test]
+fn socketio_auth_that_is_repeated_no_text_or_no_token_is_malformed() {
+    let name = "token";
+    for fields in [
+        &[(name, None)] as &[(&str, Option<&str>)],
+        &[(name, Some("t")), (name, Some("t"))],
+        &[(name, Some("")), (name, Some("t"))],
+        &[(name, Some("t")), (name, None)],
+        &[(name, Some("a b"))],
+        &[(name, Some("é"))],
+        &[(name, Some("Bearé t"))],
+        &[(name, Some(" "))],
+        &[(name, Some(" t"))],
+        &[(name, Some("t "))],
+        &[(name, Some("Bearer"))],
+        &[(name, Some("bearer "))],
+        &[(name, Some("Bearer   "))],
+        &[(name, Some("Bearer\tt"))],
+        &[(name, Some("Bearer \tt"))],
+        &[(name, Some("Bearer t "))],
+        &[(name, Some("Bearer Bearer t"))],
+        &[(name, Some("Basic t"))],
+    ] {
+        assert_eq!(auth(Some(&payload(fields))), Look::Malformed(Carrier::Payload), "{fields:?}");
+    }
+    let mut null = payload(&[(name, Some("t"))]);
+    null.push_null(name);
+    assert_eq!(auth(Some(&null)), Look::Malformed(Carrier::Payload));
+}
+
+#[test]
 fn closure_gives_what_it_finds_under_the_carrier_that_it_names() {
     let find = |carrier| from_fn(carrier, |request| request.parts().extensions.get::<Secret>().cloned());
     assert_eq!(look(&find(Carrier::Cookie), "/", &[]), Look::Nothing);
@@ -440,6 +542,7 @@ fn explicit_places_name_a_scheme_to_be_challenged_and_cookies_none() {
         Box::new(query("token")),
         Box::new(subprotocol("auth.bearer.")),
         Box::new(payload_field("token")),
+        Box::new(socketio_auth("token")),
         Box::new(from_fn(Carrier::Ticket, |_| None)),
     ] {
         assert_eq!(schemes(&explicit), ["Bearer"]);

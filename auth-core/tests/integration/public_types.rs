@@ -27,7 +27,7 @@ fn public_types_are_send_and_sync() {
     crosses_threads::<(Requirement, Scopes, UserAuthentication)>();
     crosses_threads::<(extract::AnyOf, extract::Credential<'static>, extract::Malformed)>();
     crosses_threads::<(extract::AuthScheme, extract::Header, extract::Query, extract::Cookie)>();
-    crosses_threads::<(extract::Subprotocol, extract::PayloadField)>();
+    crosses_threads::<(extract::Subprotocol, extract::PayloadField, extract::SocketIoAuthField)>();
 }
 
 /// A multi-threaded server moves the future of a request from thread to thread.

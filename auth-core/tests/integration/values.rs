@@ -53,9 +53,24 @@ fn payload_gives_a_field_that_is_there_once_as_text() {
     payload.push_text("twice", "a");
     payload.push_text("twice", "a");
     payload.push_other("number");
+    payload.push_null("null");
     assert_eq!(payload.text("token").unwrap(), Some("t"));
     assert_eq!(payload.text("Token").unwrap(), None);
-    assert!(payload.text("twice").is_err() && payload.text("number").is_err());
+    assert!(payload.text("twice").is_err() && payload.text("number").is_err() && payload.text("null").is_err());
+}
+
+#[test]
+fn payload_gives_a_field_that_is_null_as_absent_where_it_may_be() {
+    let mut payload = Payload::new();
+    payload.push_text("token", "t");
+    payload.push_null("null");
+    payload.push_other("number");
+    payload.push_null("twice");
+    payload.push_null("twice");
+    assert_eq!(payload.optional_text("token").unwrap(), Some("t"));
+    assert_eq!(payload.optional_text("null").unwrap(), None);
+    assert_eq!(payload.optional_text("absent").unwrap(), None);
+    assert!(payload.optional_text("number").is_err() && payload.optional_text("twice").is_err());
 }
 
 #[test]

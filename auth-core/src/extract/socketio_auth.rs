@@ -1,0 +1,71 @@
+use super::{Credential, Extractor, Malformed, is_visible};
+use crate::{AuthRequest, Carrier, Transport};
+
+/// The scheme that may stand before the token.
+const SCHEME: &str = "Bearer";
+
+/// A field of Socket.IO's `auth` object, or of the object that comes with `auth_refresh`.
+///
+/// It looks at a `CONNECT` ([`Transport::SocketIo`]) and at a message on an open connection ([`Transport::InBand`]).
+/// Elsewhere it finds nothing, and it never asks the middleware to read a body. So it is the right extractor for a chain
+/// that also stands in front of HTTP routes: their bodies are not touched, whatever fields they hold.
+///
+/// | The field | |
+/// |---|---|
+/// | absent, `null`, or an empty text | `Ok(None)`: clients send `auth: { token }` before they have a token |
+/// | visible ASCII without blanks | the credential |
+/// | `Bearer`, one or more blanks, and such a text | the credential is what follows the blanks; the scheme is taken in any case |
+/// | `Bearer` alone, or followed by blanks only | malformed |
+/// | another text, a number, a list, an object | malformed |
+/// | there twice | malformed |
+///
+/// Many examples for Socket.IO send the text `Bearer <token>` in `auth`, as they would in a header; no token has a blank
+/// in it, so the scheme cannot be a part of one.
+///
+/// To look at bodies as well, use [`payload_field`](super::payload_field).
+///
+/// ```
+/// use auth_core::{Needs, extract::{Extractor as _, bearer, socketio_auth}};
+///
+/// let extractor = bearer().or(socketio_auth("token"));
+/// assert!(!Needs::of(&extractor).payload());
+/// ```
+#[must_use]
+pub fn socketio_auth(name: &'static str) -> SocketIoAuthField {
+    SocketIoAuthField(name)
+}
+
+/// Made by [`socketio_auth`].
+#[derive(Clone, Copy, Debug)]
+pub struct SocketIoAuthField(&'static str);
+
+impl Extractor for SocketIoAuthField {
+    fn extract<'r>(&self, request: &'r AuthRequest<'_>) -> Result<Option<Credential<'r>>, Malformed> {
+        if !matches!(request.transport(), Transport::SocketIo | Transport::InBand) {
+            return Ok(None);
+        }
+        let text = request.payload().map_or(Ok(None), |payload| payload.optional_text(self.0))?;
+        let Some(text) = text.filter(|text| !text.is_empty()) else {
+            return Ok(None);
+        };
+        let token = without_scheme(text);
+        if !is_visible(token) {
+            return Err(Malformed::new(Carrier::Payload, "the field of auth is no visible ASCII, or a scheme alone"));
+        }
+        Ok(Some(Credential::borrowed(token, Carrier::Payload)))
+    }
+
+    fn schemes(&self, out: &mut Vec<&'static str>) {
+        out.push(SCHEME);
+    }
+}
+
+/// Takes `Bearer` and the blanks behind it off; empty where nothing follows.
+fn without_scheme(text: &str) -> &str {
+    match text.split_at_checked(SCHEME.len()) {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case(SCHEME) && (rest.is_empty() || rest.starts_with(' ')) => {
+            rest.trim_start_matches(' ')
+        }
+        _ => text,
+    }
+}
