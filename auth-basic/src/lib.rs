@@ -52,7 +52,8 @@
 //!    that are left over must be zero, so each login has exactly one form.
 //! 5. What was encoded is no UTF-8, or holds no colon or any control character: malformed.
 //! 6. The *first* colon splits. Later colons belong to the password. Either part may be empty.
-//! 7. Where [`Basic::from_payload`] asks for it, the payload is read too; its table says what counts.
+//! 7. Where [`Basic::from_payload`] or [`Basic::from_socketio_auth`] asks for it, the payload is read too; their tables
+//!    say what counts.
 //! 8. The verify callback decides: let in, 401 with the challenge, or 503 if its store failed.
 //!
 //! Malformed is a 400 `invalid_request`, and the callback is not asked. A 400 or 401 carries

@@ -1,7 +1,8 @@
 use std::{fmt, marker::PhantomData};
 
 use auth_core::{
-    AuthRequest, BoxError, Carrier, Challenge, Needs, Outcome, Principal, PrincipalId, Strategy, Verify, async_trait,
+    AuthRequest, BoxError, Carrier, Challenge, Needs, Outcome, Payload, Principal, PrincipalId, Strategy, Transport,
+    Verify, async_trait,
     extract::{AuthScheme, Extractor as _, Malformed, auth_scheme},
 };
 
@@ -39,6 +40,32 @@ pub struct Basic {
 struct PayloadFields {
     username: &'static str,
     password: &'static str,
+    place: Place,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Bodies, and whatever else has a payload.
+    AnyPayload,
+    /// The `auth` object of Socket.IO, and the object of `auth_refresh`.
+    SocketIoAuth,
+}
+
+impl PayloadFields {
+    fn read<'p>(self, payload: &'p Payload, name: &str) -> Result<Option<&'p str>, Malformed> {
+        match self.place {
+            Place::AnyPayload => payload.text(name),
+            Place::SocketIoAuth => payload.optional_text(name),
+        }
+    }
+
+    /// Whether a payload of this transport is looked at.
+    fn is_looked_for_in(self, transport: Transport) -> bool {
+        match self.place {
+            Place::AnyPayload => true,
+            Place::SocketIoAuth => matches!(transport, Transport::SocketIo | Transport::InBand),
+        }
+    }
 }
 
 impl Basic {
@@ -80,7 +107,8 @@ impl Basic {
     }
 
     /// Takes the login from the fields `username` and `password` of a payload too: a JSON or form body, or the
-    /// Socket.IO `auth` object.
+    /// Socket.IO `auth` object. For Socket.IO alone there is [`from_socketio_auth`](Self::from_socketio_auth), which
+    /// leaves bodies alone. Of the two, the one that is called last counts.
     ///
     /// | Payload | Header | |
     /// |---|---|---|
@@ -89,14 +117,14 @@ impl Basic {
     /// | both fields | the same login | the header counts |
     /// | both fields | another login | malformed: the request contradicts itself |
     /// | both fields | malformed | malformed |
-    /// | one field alone, a field twice, or no text | any | malformed |
+    /// | one field alone, a field twice, or no text (`null` included) | any | malformed |
     ///
     /// Empty texts are as good as in the header. A user name with a colon is malformed, since the header could not
     /// carry it; so are control characters.
     ///
     /// # Security
-    /// Switch it on where people log in, and not in front of every route: the middleware has to read every body, and
-    /// a form with a field `username` that means something else is then refused. A login form needs protection against
+    /// Switch it on where people log in, and not in front of every route: the middleware has to read every body,
+    /// refuses those that are too long or do not parse, and a form with a field `username` that means something else is then refused. A login form needs protection against
     /// forged requests of its own, as any form does.
     pub fn from_payload(self) -> Self {
         self.from_payload_fields("username", "password")
@@ -106,9 +134,42 @@ impl Basic {
     ///
     /// # Panics
     /// If both names are the same. They are constants of the program, so that shows at the first start.
-    pub fn from_payload_fields(mut self, username: &'static str, password: &'static str) -> Self {
+    pub fn from_payload_fields(self, username: &'static str, password: &'static str) -> Self {
+        self.look_in(Place::AnyPayload, username, password)
+    }
+
+    /// Takes the login from the fields `username` and `password` of Socket.IO's `auth` object too, or of the object that
+    /// comes with `auth_refresh`.
+    ///
+    /// It looks nowhere else and asks for no body. So the chain may also stand in front of HTTP routes: their bodies are
+    /// not touched, whatever fields they hold.
+    ///
+    /// A field that is `null` counts as absent; otherwise the table of [`from_payload`](Self::from_payload) holds. An
+    /// empty text is a value, since a password may be empty.
+    ///
+    /// `from_payload` looks at `auth` as well. Of the two, the one that is called last counts.
+    ///
+    /// ```
+    /// use auth_basic::{Basic, BasicLogin};
+    ///
+    /// let basic = Basic::new("demo").from_socketio_auth().verify(|_: BasicLogin| async { None::<String> });
+    /// # let _ = basic;
+    /// ```
+    pub fn from_socketio_auth(self) -> Self {
+        self.from_socketio_auth_fields("username", "password")
+    }
+
+    /// As [`from_socketio_auth`](Self::from_socketio_auth), with other field names.
+    ///
+    /// # Panics
+    /// If both names are the same. They are constants of the program, so that shows at the first start.
+    pub fn from_socketio_auth_fields(self, username: &'static str, password: &'static str) -> Self {
+        self.look_in(Place::SocketIoAuth, username, password)
+    }
+
+    fn look_in(mut self, place: Place, username: &'static str, password: &'static str) -> Self {
         assert!(username != password, "user name and password must be in different fields");
-        self.payload = Some(PayloadFields { username, password });
+        self.payload = Some(PayloadFields { username, password, place });
         self
     }
 
@@ -172,8 +233,11 @@ impl<V, M> BasicStrategy<V, M> {
         let (Some(fields), Some(payload)) = (self.basic.payload, request.payload()) else {
             return Ok(None);
         };
+        if !fields.is_looked_for_in(request.transport()) {
+            return Ok(None);
+        }
         let malformed = |what| Malformed::new(Carrier::Payload, what);
-        match (payload.text(fields.username)?, payload.text(fields.password)?) {
+        match (fields.read(payload, fields.username)?, fields.read(payload, fields.password)?) {
             (None, None) => Ok(None),
             (Some(username), Some(password)) => {
                 if username.len().saturating_add(password.len()) > self.basic.max_len {
@@ -204,7 +268,7 @@ where
 
     fn needs(&self) -> Needs {
         let mut needs = Needs::default();
-        if self.basic.payload.is_some() {
+        if self.basic.payload.is_some_and(|fields| fields.place == Place::AnyPayload) {
             needs.set_payload();
         }
         needs

@@ -1,7 +1,9 @@
 //! Logins in a body, a Socket.IO `auth` object or a message.
 
+use std::time::SystemTime;
+
 use auth_basic::Basic;
-use auth_core::{Carrier, Payload, RefusalKind};
+use auth_core::{AuthRequest, Authenticated, Carrier, Chain, Payload, Refusal, RefusalKind, Transport};
 
 use crate::support::{Seen, basic, everybody, everybody_of, request, run_parts};
 
@@ -130,4 +132,81 @@ async fn user_name_and_password_together_have_the_limit_of_the_header() {
         let result = run_parts(&everybody_of(from_payload()), &request::<&str>(&[]), Some(&payload)).await;
         assert_eq!(result.is_ok(), fits, "{length}");
     }
+}
+
+fn from_socketio_auth() -> Basic {
+    Basic::new("demo").from_socketio_auth()
+}
+
+/// Asks over a transport, without an `Authorization` header.
+async fn over(transport: Transport, chain: &Chain<Seen>, payload: &Payload) -> Result<Authenticated<Seen>, Refusal> {
+    let parts = request::<&str>(&[]);
+    chain.authenticate(&AuthRequest::new(&parts, transport, SystemTime::UNIX_EPOCH).with_payload(payload)).await
+}
+
+#[tokio::test]
+async fn login_in_socketio_auth_reaches_verify() {
+    for transport in [Transport::SocketIo, Transport::InBand] {
+        let user = over(transport, &everybody_of(from_socketio_auth()), &payload(BOB)).await.unwrap();
+        assert_eq!((&*user, user.evidence().carrier()), (&Seen::new("bob", "se:cret"), Carrier::Payload));
+    }
+    let chain = everybody_of(Basic::new("demo").from_socketio_auth_fields("email", "pass"));
+    let fields = payload(&[("email", "bob@example.org"), ("pass", "x"), ("username", "other"), ("password", "other")]);
+    let user = over(Transport::SocketIo, &chain, &fields).await.unwrap();
+    assert_eq!(*user, Seen::new("bob@example.org", "x"));
+}
+
+#[tokio::test]
+async fn socketio_auth_asks_for_no_body_and_looks_at_none() {
+    let chain = everybody_of(from_socketio_auth());
+    assert!(!chain.needs().payload());
+    for fields in [BOB, &[("username", "bob")], &[("username", "a"), ("username", "a")]] {
+        for transport in [Transport::Http, Transport::WebSocket] {
+            let refusal = over(transport, &chain, &payload(fields)).await.unwrap_err();
+            assert_eq!(refusal.kind(), RefusalKind::Missing, "{transport:?} {fields:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn null_in_socketio_auth_counts_as_absent_and_an_empty_text_does_not() {
+    let chain = everybody_of(from_socketio_auth());
+    let mut nothing = payload(&[]);
+    nothing.push_null("username");
+    nothing.push_null("password");
+    let refusal = over(Transport::SocketIo, &chain, &nothing).await.unwrap_err();
+    assert_eq!(refusal.kind(), RefusalKind::Missing);
+    let mut half = payload(&[("username", "bob")]);
+    half.push_null("password");
+    assert_eq!(over(Transport::SocketIo, &chain, &half).await.unwrap_err().status(), 400);
+    let empty = payload(&[("username", "bob"), ("password", "")]);
+    assert_eq!(*over(Transport::SocketIo, &chain, &empty).await.unwrap(), Seen::new("bob", ""));
+}
+
+#[tokio::test]
+async fn broken_socketio_auth_is_malformed() {
+    let mut number = payload(&[("username", "bob")]);
+    number.push_other("password");
+    let twice = payload(&[("username", "a"), ("username", "a"), ("password", "x")]);
+    for broken in [number, twice, payload(&[("password", "x")])] {
+        let refusal = over(Transport::SocketIo, &everybody_of(from_socketio_auth()), &broken).await.unwrap_err();
+        assert_eq!((refusal.status().as_u16(), refusal.code()), (400, "invalid_request"));
+    }
+}
+
+#[tokio::test]
+async fn of_payload_and_socketio_auth_the_last_one_set_counts() {
+    let narrow = everybody_of(from_payload().from_socketio_auth());
+    assert!(!narrow.needs().payload());
+    assert_eq!(over(Transport::Http, &narrow, &payload(BOB)).await.unwrap_err().kind(), RefusalKind::Missing);
+    let wide = everybody_of(from_socketio_auth().from_payload());
+    assert!(wide.needs().payload());
+    assert!(over(Transport::Http, &wide, &payload(BOB)).await.is_ok());
+    assert!(over(Transport::SocketIo, &wide, &payload(BOB)).await.is_ok());
+}
+
+#[test]
+#[should_panic(expected = "user name and password must be in different fields")]
+fn one_field_of_socketio_auth_for_both_does_not_build() {
+    let _ = Basic::new("demo").from_socketio_auth_fields("login", "login");
 }
