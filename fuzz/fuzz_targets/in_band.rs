@@ -2,7 +2,10 @@
 //! reaches the application, and whatever else is said reaches it as it was said.
 #![no_main]
 
-use std::sync::{Arc, LazyLock, Mutex};
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock, Mutex},
+};
 
 use auth_core::{Chain, extract::bearer};
 use auth_fuzz::{KEY, Key, User, run};
@@ -11,7 +14,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use http::{HeaderValue, Request, header::AUTHORIZATION};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use libfuzzer_sys::fuzz_target;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 use tokio_tungstenite::{
     client_async,
     tungstenite::{Message as Said, client::IntoClientRequest as _},
@@ -67,10 +70,11 @@ async fn converse(authorization: Option<&str>, text: &str) -> (Vec<Said>, Vec<St
 
 /// Whether the message presents a credential, and whether it is the right one, by another parser.
 fn presents(text: &str) -> Option<bool> {
-    let json: Value = serde_json::from_str(text).ok().filter(Value::is_object)?;
-    (json["type"] == "auth").then(|| {
-        let scheme = json["scheme"].as_str().unwrap_or_default();
-        let credentials = json["credentials"].as_str().unwrap_or_default();
+    // Only texts are read: a number may be too large for a `Value`, and a list too deep.
+    let json: HashMap<String, Box<RawValue>> = serde_json::from_str(text).ok()?;
+    let field = |name| json.get(name).and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
+    (field("type").as_deref() == Some("auth")).then(|| {
+        let (scheme, credentials) = (field("scheme").unwrap_or_default(), field("credentials").unwrap_or_default());
         scheme.eq_ignore_ascii_case("bearer") && credentials.trim_matches(' ') == KEY
     })
 }

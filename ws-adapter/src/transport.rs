@@ -18,6 +18,11 @@ pub(crate) fn classify(parts: &Parts) -> Transport {
     }
 }
 
+/// Whether a stream of some protocol follows the head, and no body (RFC 8441, 4; RFC 9220, 3).
+pub(crate) fn is_extended_connect(parts: &Parts) -> bool {
+    parts.method == Method::CONNECT && parts.extensions.get::<Protocol>().is_some()
+}
+
 fn is_websocket(protocol: &Protocol) -> bool {
     protocol.as_str().eq_ignore_ascii_case("websocket")
 }
@@ -55,5 +60,16 @@ mod tests {
         assert_eq!(classified(connect("websocket")), Transport::WebSocket);
         assert_eq!(classified(connect("connect-udp")), Transport::Http);
         assert_eq!(classified(Request::connect("example.com:443")), Transport::Http);
+    }
+
+    #[test]
+    fn no_body_follows_an_extended_connect_alone() {
+        let is_extended = |builder: Builder| is_extended_connect(&builder.body(()).unwrap().into_parts().0);
+        for protocol in ["websocket", "connect-udp"] {
+            assert!(is_extended(Request::connect("/").extension(Protocol::from_static(protocol))), "{protocol}");
+        }
+        assert!(!is_extended(Request::connect("example.com:443").header("upgrade", "websocket")));
+        assert!(!is_extended(Request::post("/").header("upgrade", "websocket")));
+        assert!(!is_extended(Request::get("/").header("upgrade", "websocket")));
     }
 }

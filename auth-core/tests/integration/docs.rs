@@ -3,9 +3,11 @@
 
 use std::{fs, path::Path};
 
-fn tests_of_this_crate() -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/integration");
-    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+/// The tests of this crate, and those of the layer, which decides about bodies.
+fn tests() -> String {
+    let folders = ["tests/integration", "../ws-adapter/tests/integration"];
+    let folders = folders.map(|folder| fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap());
+    let files = folders.into_iter().flatten().map(|entry| entry.unwrap().path());
     files.map(|path| fs::read_to_string(path).unwrap()).collect()
 }
 
@@ -16,7 +18,7 @@ fn page(name: &str) -> String {
 #[test]
 fn tests_that_chain_md_names_exist() {
     let page = page("chain.md");
-    let tests = tests_of_this_crate();
+    let tests = tests();
     let words = page.split('`').skip(1).step_by(2);
     // A test is named in a sentence; the only setting with so long a name has a section of its own.
     let is_test = |word: &&str| word.matches('_').count() > 2 && !word.contains(['(', ' ']);

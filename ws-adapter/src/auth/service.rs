@@ -23,7 +23,7 @@ use crate::{
     origin::OriginVerdict,
     payload::{self, Format},
     reject, telemetry,
-    transport::classify,
+    transport::{classify, is_extended_connect},
 };
 
 /// A service with a chain in front; made by [`AuthLayer`](crate::AuthLayer).
@@ -230,11 +230,7 @@ impl<U: Principal> Config<U> {
             Transport::WebSocket => Some(self.judge_origin(parts)?),
             _ => None,
         };
-        let (payload, body) = match transport {
-            // What follows a handshake is the socket's own stream.
-            Transport::WebSocket => (None, body),
-            _ => self.read_payload(parts, body).await?,
-        };
+        let (payload, body) = self.read_payload(parts, body).await?;
         let mut request = AuthRequest::new(parts, transport, self.timer.now());
         if let Some(payload) = &payload {
             request = request.with_payload(payload);
@@ -278,14 +274,16 @@ impl<U: Principal> Config<U> {
         B: Body<Data = Bytes> + From<Bytes>,
         B::Error: Into<BoxError>,
     {
-        if !self.needs.payload() || body.is_end_stream() {
+        // What follows an extended CONNECT is the socket's own stream. `Upgrade` says nothing about the body: any request
+        // may have that header, and a body beside it.
+        if !self.needs.payload() || body.is_end_stream() || is_extended_connect(parts) {
             return Ok((None, body));
         }
-        let Some(format) = Format::of(&parts.headers) else {
+        let Some(format) = Format::of(&parts.headers)? else {
             return Ok((None, body));
         };
         let bytes = payload::read(&parts.headers, body, self.payload).await?;
-        Ok((payload::parse(format, &bytes), B::from(bytes)))
+        Ok((payload::parse(format, &bytes)?, B::from(bytes)))
     }
 
     pub(crate) fn answer(&self, refusal: Refusal, parts: &Parts, transport: Transport) -> Response<Bytes> {

@@ -6,7 +6,7 @@ use axum::extract::ws::{Message, Utf8Bytes};
 use http::{HeaderName, HeaderValue};
 use serde::Serialize;
 
-use crate::payload::{self, Format};
+use crate::payload;
 
 /// The longest message that may hold a credential, in bytes.
 pub(super) const MAX_AUTH: usize = 16 * 1024;
@@ -39,7 +39,7 @@ pub(super) fn read(text: &Utf8Bytes) -> Option<Result<Credentials, Malformed>> {
     if !text.contains("\"auth\"") && !text.contains("\\u00") {
         return None;
     }
-    let payload = payload::parse(Format::Json, text.as_bytes())?;
+    let payload = payload::object(text)?;
     if payload.text("type").ok().flatten() != Some("auth") {
         return None;
     }

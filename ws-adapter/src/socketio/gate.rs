@@ -16,12 +16,7 @@ use super::{
     request::transport_of,
     session::{Entry, NotNow, Session},
 };
-use crate::{
-    Close, Connections, Timer,
-    auth::ask,
-    payload::{self, Format},
-    telemetry,
-};
+use crate::{Close, Connections, Timer, auth::ask, payload, telemetry};
 
 /// Decides about the `CONNECT`s of one namespace.
 pub(super) struct Gate<U> {
@@ -134,7 +129,7 @@ impl<U: Principal> Gate<U> {
         match auth {
             None => Ok(None),
             Some(Value::Str(json, None)) if json.len() <= self.max_auth => {
-                payload::parse(Format::Json, json.as_bytes()).map(Some).ok_or(Refused::INVALID)
+                payload::object(json).map(Some).ok_or(Refused::INVALID)
             }
             Some(_) => Err(Refused::INVALID),
         }

@@ -17,11 +17,7 @@ use super::{
     gate::{Gate, Refused},
     session::{NotNow, Session},
 };
-use crate::{
-    Close,
-    payload::{self, Format},
-    telemetry,
-};
+use crate::{Close, payload, telemetry};
 
 /// The event by which a client presents another credential, with what its `auth` object would hold:
 /// `socket.emitWithAck("auth_refresh", { token })`. It is answered with `{"ok": true, "ttl": 900}`, in seconds and without
@@ -180,7 +176,7 @@ fn payload_of(event: &Value, max: usize) -> Option<Payload> {
     if object.len() > max {
         return None;
     }
-    payload::parse(Format::Json, object.as_bytes())
+    payload::object(object)
 }
 
 /// Whole seconds that are left.

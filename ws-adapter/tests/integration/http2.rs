@@ -10,7 +10,10 @@ use tokio::net::TcpStream;
 
 use std::time::Duration;
 
-use auth_core::Revocation;
+use auth_core::{
+    Chain, Revocation,
+    extract::{Extractor as _, bearer, payload_field},
+};
 use ws_adapter::{AuthLayer, Close, Connections};
 
 use crate::support::*;
@@ -53,6 +56,20 @@ async fn good_token_opens_a_socket_that_echoes() {
     stream.send_data(Bytes::from_static(b"\x81\x82\0\0\0\0hi"), false).unwrap();
     let mut body = response.into_body();
     assert_eq!(body.data().await.unwrap().unwrap(), &b"\x81\x02hi"[..]);
+}
+
+/// To wait for the end of the stream, or to read from it, would break the socket.
+#[tokio::test]
+async fn extended_connect_has_no_body_whatever_its_type() {
+    let chain = Chain::new().or(jwt_from(bearer().or(payload_field("token"))));
+    let server = Server::start(app(layer(chain))).await;
+    for content_type in ["application/json", "application/x-www-form-urlencoded"] {
+        let headers = [("authorization", &*bearer_of("ann")), ("content-type", content_type)];
+        let (response, mut stream) = connect(&server, &headers).await;
+        assert_eq!(response.status(), 200);
+        stream.send_data(Bytes::from_static(b"\x81\x82\0\0\0\0hi"), false).unwrap();
+        assert_eq!(response.into_body().data().await.unwrap().unwrap(), &b"\x81\x02hi"[..]);
+    }
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod common;
 mod support;
 
 mod accept_then_close;
+mod bodies;
 mod connections;
 mod feed;
 mod first_message;

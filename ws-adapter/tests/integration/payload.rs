@@ -50,8 +50,13 @@ async fn body_without_the_field_brings_no_credential() {
 }
 
 #[tokio::test]
-async fn body_that_is_not_what_it_says_brings_no_credential() {
-    assert!(answer_to(JSON, "{".into()).await.is(401, "missing_credentials"));
+async fn body_that_is_not_what_it_says_answers_400() {
+    assert!(answer_to(JSON, "{".into()).await.is(400, "invalid_body"));
+    assert!(answer_to(FORM, "access_token=%FF".into()).await.is(400, "invalid_body"));
+}
+
+#[tokio::test]
+async fn body_of_another_type_brings_no_credential() {
     assert!(answer_to(("content-type", "text/plain"), "access_token=x".into()).await.is(401, "missing_credentials"));
 }
 
@@ -122,8 +127,9 @@ async fn body_is_not_read_where_no_strategy_asks_for_it() {
 }
 
 #[tokio::test]
-async fn handshake_has_no_body_whatever_it_announces() {
-    let server = server(in_body()).await;
-    let framing = "connection: upgrade\r\nupgrade: websocket\r\ncontent-length: 5";
-    assert_eq!(raw(&server, framing, b"").await, "HTTP/1.1 401");
+async fn handshake_is_read_if_it_announces_a_body_and_waits_for_none_otherwise() {
+    let server = server(in_body().payload_timeout(Duration::from_millis(50))).await;
+    let upgrade = "connection: upgrade\r\nupgrade: websocket";
+    assert_eq!(raw(&server, upgrade, b"").await, "HTTP/1.1 401");
+    assert_eq!(raw(&server, &format!("{upgrade}\r\ncontent-length: 5"), b"").await, "HTTP/1.1 408");
 }

@@ -1,0 +1,131 @@
+use std::fmt;
+
+use auth_core::Payload;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// The top-level fields of JSON (RFC 8259): `Some(None)` if it is no object, and `None` if it is no JSON.
+pub(super) fn fields(text: &str) -> Option<Option<Payload>> {
+    if is_object(text) {
+        return object(text).map(Some);
+    }
+    serde_json::from_str::<IgnoredAny>(text).ok().map(|_| None)
+}
+
+/// The top-level fields of a JSON object; `None` if the text is anything else.
+pub(crate) fn object(text: &str) -> Option<Payload> {
+    serde_json::from_str::<Fields>(text).ok().map(|fields| fields.0)
+}
+
+fn is_object(text: &str) -> bool {
+    text.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('{')
+}
+
+struct Fields(Payload);
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Fields;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+                let mut payload = Payload::new();
+                // A repeated name is kept twice, so that the extractor refuses it.
+                while let Some((name, value)) = map.next_entry::<String, &RawValue>()? {
+                    push(&mut payload, name, value.get());
+                }
+                Ok(Fields(payload))
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
+}
+
+/// Adds a field with a value of which nothing is known but that it is JSON. Only texts are interpreted: a number, for
+/// one, may be larger than any type holds.
+fn push(payload: &mut Payload, name: String, value: &str) {
+    if value == "null" {
+        return payload.push_null(name);
+    }
+    let text = value.starts_with('"').then(|| serde_json::from_str::<String>(value));
+    match text {
+        Some(Ok(text)) => payload.push_text(name, text),
+        // `\ud800` alone is JSON and no text.
+        Some(Err(_)) | None => payload.push_other(name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_gives_its_top_level_texts() {
+        let json = r#"{"token":"a\u0062c","n":1,"deep":{"token":"no"},"list":[1],"x":null,"half":"\ud800"}"#;
+        let payload = object(json).unwrap();
+        assert_eq!(payload.text("token").unwrap(), Some("abc"));
+        assert_eq!(payload.text("absent").unwrap(), None);
+        for other in ["n", "deep", "list", "x", "half"] {
+            assert!(payload.text(other).is_err(), "{other}");
+        }
+    }
+
+    #[test]
+    fn null_is_told_from_other_values() {
+        let payload = object(r#"{"x": null ,"n":0,"s":"null"}"#).unwrap();
+        assert_eq!(payload.optional_text("x").unwrap(), None);
+        assert_eq!(payload.optional_text("s").unwrap(), Some("null"));
+        assert!(payload.optional_text("n").is_err());
+    }
+
+    #[test]
+    fn values_that_are_no_texts_are_not_interpreted() {
+        let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+        for value in ["1e999", "-1e-999", "123456789012345678901234567890", "[1e999]", &deep] {
+            let payload = object(&format!(r#"{{"n":{value},"token":"t"}}"#)).unwrap();
+            assert_eq!(payload.text("token").unwrap(), Some("t"));
+            assert!(payload.text("n").is_err());
+        }
+        assert!(fields("1e999").is_some_and(|fields| fields.is_none()) && fields(&deep).is_some());
+    }
+
+    #[test]
+    fn repeated_json_member_is_refused_and_not_overlooked() {
+        let payload = object(r#"{"token":"a","tok\u0065n":"b"}"#).unwrap();
+        assert!(payload.text("token").is_err());
+    }
+
+    #[test]
+    fn what_is_no_object_has_no_fields() {
+        for json in ["[]", "[{\"token\":\"t\"}]", " \"token\"", "1", "null"] {
+            assert!(fields(json).is_some_and(|fields| fields.is_none()) && object(json).is_none(), "{json}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_is_none() {
+        for text in [
+            "",
+            " ",
+            "{",
+            "{}x",
+            "[1,",
+            "{\"a\":01}",
+            "{\"a\":+1}",
+            "{\"a\":1,}",
+            "{a:1}",
+            "\u{feff}{}",
+            "\u{a0}{}",
+            "'a'",
+        ] {
+            assert!(fields(text).is_none() && object(text).is_none(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Bodies that a strategy looks into. The table of the section "Bodies" in `docs/chain.md` says which, and what happens to
+//! the others.
+
+mod form;
+mod format;
+mod json;
+
+use std::time::Duration;
+
+use auth_core::{BoxError, Payload, Refusal};
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header::CONTENT_LENGTH};
+use http_body::Body;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+
+pub(crate) use self::{format::Format, json::object};
+
+/// How much of a body is read for a strategy, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PayloadLimits {
+    pub(crate) max_len: usize,
+    pub(crate) timeout: Duration,
+}
+
+impl Default for PayloadLimits {
+    fn default() -> Self {
+        Self { max_len: 16 * 1024, timeout: Duration::from_secs(2) }
+    }
+}
+
+/// Reads the whole body, so that it can be looked at and then handed on.
+pub(crate) async fn read<B>(headers: &HeaderMap, body: B, limits: PayloadLimits) -> Result<Bytes, Refusal>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    let too_large = || Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large");
+    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|len: u64| len > limits.max_len as u64) {
+        return Err(too_large());
+    }
+    match tokio::time::timeout(limits.timeout, Limited::new(body, limits.max_len).collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(_)) => Err(invalid()),
+        Err(_) => Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "request_timeout")),
+    }
+}
+
+/// The top-level fields of a body; `None` if it is empty, or holds no fields.
+///
+/// # Errors
+/// 400 `invalid_body` if it is not what its type says.
+pub(crate) fn parse(format: Format, body: &[u8]) -> Result<Option<Payload>, Refusal> {
+    if body.is_empty() {
+        return Ok(None);
+    }
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let payload = match format {
+        Format::Json => str::from_utf8(body).ok().and_then(json::fields),
+        Format::Form => form::fields(body).map(Some),
+    };
+    payload.ok_or_else(invalid)
+}
+
+/// What is said of a body that nobody can look into: a credential in it would be overlooked.
+fn invalid() -> Refusal {
+    Refusal::new(StatusCode::BAD_REQUEST, "invalid_body")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_byte_order_mark_is_skipped() {
+        for (format, body) in [(Format::Json, "\u{feff}{\"token\":\"t\"}"), (Format::Form, "\u{feff}token=t")] {
+            let payload = parse(format, body.as_bytes()).unwrap().unwrap();
+            assert_eq!(payload.text("token").unwrap(), Some("t"));
+        }
+        assert!(parse(Format::Json, "\u{feff}\u{feff}{}".as_bytes()).is_err());
+    }
+
+    #[test]
+    fn empty_body_has_no_fields_and_one_that_does_not_parse_is_a_400() {
+        assert!(parse(Format::Json, b"").unwrap().is_none() && parse(Format::Form, b"").unwrap().is_none());
+        for (format, body) in [(Format::Json, &b"{"[..]), (Format::Json, b"\"\xff\""), (Format::Form, b"a=%FF")] {
+            let refusal = parse(format, body).unwrap_err();
+            assert_eq!((refusal.status(), refusal.code()), (StatusCode::BAD_REQUEST, "invalid_body"));
+        }
+    }
+}
