@@ -23,7 +23,7 @@
 ///     }
 /// }
 /// async fn me(user: Authenticated<User>) -> String { user.id.clone() }
-/// let basic = Basic::new("demo").from_payload().verify(|_: BasicLogin| async { None::<User> });
+/// let basic = Basic::new("demo").from_socketio_auth().verify(|_: BasicLogin| async { None::<User> });
 /// let chain = Chain::new().or(basic);
 #[doc = include_str!("readme/socketio.rs")]
 /// let _: Router = app;

@@ -20,7 +20,7 @@ use std::{
 use auth_basic::{Basic, BasicLogin};
 use auth_core::{
     Authenticated, BoxError, Chain, Strategy,
-    extract::{Extractor as _, bearer, cookie, payload_field, subprotocol},
+    extract::{Extractor as _, bearer, cookie, socketio_auth, subprotocol},
 };
 use auth_jwt::{HmacSecret, Jwt};
 use auth_store::{MemoryStore, Revocations, Store, TicketGrant, Tickets};
@@ -96,7 +96,7 @@ pub fn app(settings: &Settings) -> Result<Router, BoxError> {
         jwt_or_basic = jwt_or_basic.accept_then_close();
     }
     // Its clients send a login in `auth`; and where they are refused, the browser is not to ask for one by itself.
-    let for_socket_io = layer(chain(Basic::new("demo").from_payload().without_browser_prompt())?);
+    let for_socket_io = layer(chain(Basic::new("demo").from_socketio_auth().without_browser_prompt())?);
     let basic_alone = layer(Chain::new().or(basic(Basic::new("demo"), &users)));
 
     let log_out = logout::LogOut { revocations, timer: settings.timer.clone() };
@@ -120,7 +120,7 @@ pub fn app(settings: &Settings) -> Result<Router, BoxError> {
 fn jwt(settings: &Settings, users: &Arc<Users>) -> Result<impl Strategy<User = User> + use<>, BoxError> {
     let users = Arc::clone(users);
     Ok(Jwt::<Claims>::hs256(settings.secret.clone())?
-        .extract(bearer().or(subprotocol("auth.bearer.")).or(payload_field("token")).or(cookie("jwt")))
+        .extract(bearer().or(subprotocol("auth.bearer.")).or(socketio_auth("token")).or(cookie("jwt")))
         .realm("demo")
         .dangerous_allow_missing_exp()
         .verify(move |claims: Claims| {

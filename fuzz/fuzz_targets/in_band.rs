@@ -72,7 +72,7 @@ async fn converse(authorization: Option<&str>, text: &str) -> (Vec<Said>, Vec<St
 fn presents(text: &str) -> Option<bool> {
     // Only texts are read: a number may be too large for a `Value`, and a list too deep.
     let json: HashMap<String, Box<RawValue>> = serde_json::from_str(text).ok()?;
-    let field = |name| json.get(name).and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
+    let field = |name: &str| json.get(name).and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
     (field("type").as_deref() == Some("auth")).then(|| {
         let (scheme, credentials) = (field("scheme").unwrap_or_default(), field("credentials").unwrap_or_default());
         scheme.eq_ignore_ascii_case("bearer") && credentials.trim_matches(' ') == KEY

@@ -11,7 +11,9 @@ use auth_core::{
     Accept, AuthRequest, BoxError, Carrier, Chain, Challenge, Evidence, Needs, Outcome, Payload, PrincipalId, Redirect,
     Refusal, Rejection, RequestInfo, Revocation, RevocationCheck, Secret, Strategy, Transport, Verdict, Verify,
     async_trait,
-    extract::{AnyOf, Extractor, bearer, cookie, from_fn, payload_field, query, raw_subprotocol, subprotocol},
+    extract::{
+        AnyOf, Extractor, bearer, cookie, from_fn, payload_field, query, raw_subprotocol, socketio_auth, subprotocol,
+    },
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::request::Parts;
@@ -111,7 +113,7 @@ struct Tokens {
 
 fn extract() -> AnyOf {
     let explicit = bearer().or(subprotocol("auth.bearer.")).or(raw_subprotocol("raw.")).or(query("token"));
-    explicit.or(payload_field("token")).or(cookie("jwt"))
+    explicit.or(payload_field("token")).or(socketio_auth("token")).or(cookie("jwt"))
 }
 
 #[async_trait]

@@ -34,8 +34,9 @@ impl Ticket {
         self
     }
 
-    /// Where tickets are looked for; the default is the query parameter `ticket`. For Socket.IO it is a field of `auth`:
-    /// its polling sends the query with every request, and a ticket is good once.
+    /// Where tickets are looked for; the default is the query parameter `ticket`. For Socket.IO it is a field of `auth`,
+    /// [`socketio_auth("ticket")`](auth_core::extract::socketio_auth): its polling sends the query with every request, and
+    /// a ticket is good once.
     pub fn extract(mut self, extractor: impl Extractor) -> Self {
         self.extractor = Box::new(extractor);
         self

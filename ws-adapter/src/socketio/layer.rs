@@ -81,7 +81,8 @@ mod tests {
     /// No public type gives the inner layer away; should it ever be used alone, nobody is let in.
     #[tokio::test]
     async fn connect_is_refused_where_the_layer_is_not() {
-        let basic = Basic::new("test").from_payload().verify(|_: BasicLogin| async { Ok::<_, Infallible>(Some(User)) });
+        let basic =
+            Basic::new("test").from_socketio_auth().verify(|_: BasicLogin| async { Ok::<_, Infallible>(Some(User)) });
         let layer = AuthLayer::new(Chain::new().or(basic)).timer(ManualClock::new(SystemTime::UNIX_EPOCH));
         let (layer, io) = SocketIoAuth::new(layer).build();
         io.ns("/", async || panic!("a handler ran"));

@@ -5,7 +5,7 @@
 //! # use auth_core::{BoxError, Chain, Principal, PrincipalId};
 //! # use axum::Router;
 //! # #[derive(Clone)] struct User { id: String }
-//! # let basic = Basic::new("demo").from_payload().verify(|_: BasicLogin| async { None::<User> });
+//! # let basic = Basic::new("demo").from_socketio_auth().verify(|_: BasicLogin| async { None::<User> });
 //! use socketioxide::extract::{Data, SocketRef};
 //! use ws_adapter::{AuthLayer, socketio::{SocketIoAuth, SocketUser}};
 //!
@@ -27,8 +27,9 @@
 //!
 //! A client brings its credential in the headers of its requests, or in the `auth` object of its `CONNECT`, or both. For
 //! the chain both are an [`AuthRequest`](auth_core::AuthRequest); strategies find what is in `auth` with
-//! [`payload_field("token")`](auth_core::extract::payload_field), and `Basic::from_payload()` finds a login in
-//! either place.
+//! [`socketio_auth("token")`](auth_core::extract::socketio_auth), and `Basic::from_socketio_auth()` finds a login in
+//! either place. Neither asks for bodies, so the chain may stand in front of other routes too. `payload_field("token")`
+//! and `Basic::from_payload()` see `auth` as well, but make the layer read every JSON and form body.
 //!
 //! # The order of decisions
 //!

@@ -71,17 +71,49 @@ async fn wrong_auth_is_refused_over_a_good_transport_too() {
     for headers in [&[][..], &[("authorization", &*bearer_of("ann"))]] {
         for auth in [
             r#"{"token":"a.b.c"}"#,
-            r#"{"token":""}"#,
+            r#"{"token":"Bearer"}"#,
+            r#"{"token":"Bearer "}"#,
             r#"{"token":1}"#,
-            r#"{"token":null}"#,
             r#"{"token":["a"]}"#,
             &format!(r#"{{"token":"{0}","token":"{0}"}}"#, token("ann", 600)),
             r#"{"username":"ann","password":"guess"}"#,
+            r#"{"username":"ann","password":""}"#,
+            r#"{"username":"ann","password":null}"#,
             &auth_of("nobody"),
         ] {
             assert_eq!(connects(&app, headers, auth).await, invalid, "{auth}");
         }
     }
+}
+
+/// Clients send `auth: { token }` before they have a token.
+#[tokio::test]
+async fn null_or_empty_token_in_auth_is_no_credential() {
+    let app = app().await;
+    let login = r#"{"token":null,"username":null,"password":null}"#;
+    for auth in [r#"{"token":null}"#, r#"{"token":""}"#, login] {
+        assert_eq!(connects(&app, &[("authorization", &bearer_of("ann"))], auth).await, Ok(()), "{auth}");
+        assert_eq!(connects(&app, &[], auth).await, code("unauthorized:missing_credentials"), "{auth}");
+    }
+}
+
+#[tokio::test]
+async fn token_in_auth_is_let_in_with_a_scheme_before_it_too() {
+    let app = app().await;
+    for scheme in ["Bearer ", "bearer  "] {
+        let auth = format!(r#"{{"token":"{scheme}{}"}}"#, token("ann", 600));
+        assert_eq!(connects(&app, &[], &auth).await, Ok(()), "{scheme:?}");
+    }
+    let expired = format!(r#"{{"token":"Bearer {}"}}"#, token("ann", -1));
+    assert_eq!(connects(&app, &[], &expired).await, code("unauthorized:token_expired"));
+}
+
+/// A number that is too large for any type is JSON all the same.
+#[tokio::test]
+async fn token_in_auth_is_let_in_beside_any_json() {
+    let app = app().await;
+    let auth = format!(r#"{{"n":1e999,"half":"\ud83d","token":"{}"}}"#, token("ann", 600));
+    assert_eq!(connects(&app, &[], &auth).await, Ok(()));
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use std::{
 use auth_basic::{Basic, BasicLogin};
 use auth_core::{
     BoxError, Chain, ManualClock, Outcome, Principal, PrincipalId, Rejection,
-    extract::{Extractor as _, bearer, cookie, payload_field, subprotocol},
+    extract::{Extractor as _, bearer, cookie, socketio_auth, subprotocol},
 };
 use auth_jwt::{Jwt, Signer};
 use axum::{Router, routing::get};
@@ -116,13 +116,13 @@ pub(crate) fn jwt_or_basic() -> Chain<User> {
     let jwt = Jwt::<Claims>::hs256(SECRET)
         .unwrap()
         .realm("test")
-        .extract(bearer().or(subprotocol("auth.bearer.")).or(payload_field("token")).or(cookie("jwt")))
+        .extract(bearer().or(subprotocol("auth.bearer.")).or(socketio_auth("token")).or(cookie("jwt")))
         .verify(|claims: Claims| find(claims.sub));
     let login = |login: BasicLogin| async move {
         let known = login.password().expose() == "password";
         Ok::<_, Infallible>(known.then(|| User(login.username().to_owned())))
     };
-    Chain::new().or(jwt).or(Basic::new("test").from_payload().verify(login))
+    Chain::new().or(jwt).or(Basic::new("test").from_socketio_auth().verify(login))
 }
 
 fn admins() -> Chain<Admin> {
