@@ -45,7 +45,7 @@ struct PayloadFields {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// Bodies, and whatever else has a payload.
+    /// A body, Socket.IO's `auth`, or a message.
     AnyPayload,
     /// The `auth` object of Socket.IO, and the object of `auth_refresh`.
     SocketIoAuth,
@@ -142,7 +142,7 @@ impl Basic {
     /// comes with `auth_refresh`.
     ///
     /// It looks nowhere else and asks for no body. So the chain may also stand in front of HTTP routes: their bodies are
-    /// not touched, whatever fields they hold.
+    /// not touched.
     ///
     /// A field that is `null` counts as absent; otherwise the table of [`from_payload`](Self::from_payload) holds. An
     /// empty text is a value, since a password may be empty.

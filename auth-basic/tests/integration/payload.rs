@@ -97,7 +97,7 @@ async fn broken_payload_is_malformed_whatever_the_header_says() {
     let mut number = payload(&[("username", "bob")]);
     number.push_other("password");
     let mut null = payload(&[("password", "x")]);
-    null.push_other("username");
+    null.push_null("username");
     for (payload, why) in [
         (payload(&[("username", "bob")]), "no password"),
         (payload(&[("password", "x")]), "no user name"),

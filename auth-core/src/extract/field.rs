@@ -7,7 +7,7 @@ use crate::{AuthRequest, Carrier, Needs};
 /// route that the chain guards, each JSON or form body is read, and refused if it is too long or does not parse. For
 /// Socket.IO alone use [`socketio_auth`](super::socketio_auth), which asks for no body.
 ///
-/// A field that is no text (`null` included), is empty, is there twice or holds anything but visible ASCII is malformed.
+/// A field that is not a text (`null` included), is empty, is there twice or holds anything but visible ASCII is malformed.
 /// The text is the credential as it stands: `Bearer <token>` has a blank, so it is malformed.
 #[must_use]
 pub fn payload_field(name: &'static str) -> PayloadField {

@@ -8,7 +8,7 @@ const SCHEME: &str = "Bearer";
 ///
 /// It looks at a `CONNECT` ([`Transport::SocketIo`]) and at a message on an open connection ([`Transport::InBand`]).
 /// Elsewhere it finds nothing, and it never asks the middleware to read a body. So it is the right extractor for a chain
-/// that also stands in front of HTTP routes: their bodies are not touched, whatever fields they hold.
+/// that also stands in front of HTTP routes: their bodies are not touched.
 ///
 /// | The field | |
 /// |---|---|
@@ -50,7 +50,7 @@ impl Extractor for SocketIoAuthField {
         };
         let token = without_scheme(text);
         if !is_visible(token) {
-            return Err(Malformed::new(Carrier::Payload, "the field of auth is no visible ASCII, or a scheme alone"));
+            return Err(Malformed::new(Carrier::Payload, "the field of auth is not visible ASCII, or a scheme alone"));
         }
         Ok(Some(Credential::borrowed(token, Carrier::Payload)))
     }

@@ -18,7 +18,7 @@ impl Format {
     ///
     /// # Errors
     /// 400 `invalid_body` if several types are named and one of them is a format, since the handler may take the other
-    /// one; and if the body is encoded, since nobody can look into it here.
+    /// one; and if the body is encoded, since we do not decode it.
     pub(crate) fn of(headers: &HeaderMap) -> Result<Option<Self>, Refusal> {
         // A proxy may join the lines with a comma.
         let lines = headers.get_all(CONTENT_TYPE).into_iter().map(http::HeaderValue::as_bytes);

@@ -4,7 +4,7 @@ use auth_core::Payload;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The top-level fields of JSON (RFC 8259): `Some(None)` if it is no object, and `None` if it is no JSON.
+/// The top-level fields of JSON (RFC 8259): `Some(None)` if it is not an object, and `None` if it is not JSON.
 pub(super) fn fields(text: &str) -> Option<Option<Payload>> {
     if is_object(text) {
         return object(text).map(Some);
@@ -48,8 +48,8 @@ impl<'de> Deserialize<'de> for Fields {
     }
 }
 
-/// Adds a field with a value of which nothing is known but that it is JSON. Only texts are interpreted: a number, for
-/// one, may be larger than any type holds.
+/// Adds a field with a value that is valid JSON. Only texts are interpreted, since a number may be larger than any type
+/// holds.
 fn push(payload: &mut Payload, name: String, value: &str) {
     if value == "null" {
         return payload.push_null(name);
@@ -57,7 +57,7 @@ fn push(payload: &mut Payload, name: String, value: &str) {
     let text = value.starts_with('"').then(|| serde_json::from_str::<String>(value));
     match text {
         Some(Ok(text)) => payload.push_text(name, text),
-        // `\ud800` alone is JSON and no text.
+        // `\ud800` alone is valid JSON, but not a Rust string.
         Some(Err(_)) | None => payload.push_other(name),
     }
 }
@@ -103,14 +103,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_has_no_fields() {
+    fn json_that_is_not_an_object_has_no_fields() {
         for json in ["[]", "[{\"token\":\"t\"}]", " \"token\"", "1", "null"] {
             assert!(fields(json).is_some_and(|fields| fields.is_none()) && object(json).is_none(), "{json}");
         }
     }
 
     #[test]
-    fn what_is_no_json_is_none() {
+    fn text_that_is_not_json_gives_none() {
         for text in [
             "",
             " ",

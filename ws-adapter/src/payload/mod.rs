@@ -13,7 +13,9 @@ use http::{HeaderMap, StatusCode, header::CONTENT_LENGTH};
 use http_body::Body;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
-pub(crate) use self::{format::Format, json::object};
+pub(crate) use self::format::Format;
+#[cfg(any(feature = "axum", feature = "socketio"))]
+pub(crate) use self::json::object;
 
 /// How much of a body is read for a strategy, and for how long.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +65,7 @@ pub(crate) fn parse(format: Format, body: &[u8]) -> Result<Option<Payload>, Refu
     payload.ok_or_else(invalid)
 }
 
-/// What is said of a body that nobody can look into: a credential in it would be overlooked.
+/// Refuses a body that we cannot read. A credential in it would be overlooked.
 fn invalid() -> Refusal {
     Refusal::new(StatusCode::BAD_REQUEST, "invalid_body")
 }

@@ -80,7 +80,7 @@ const TABLE: &[Row] = &[
         ],
     },
     Row {
-        name: "of such a type: JSON that is no object",
+        name: "of such a type: JSON, but not an object",
         verdict: Verdict::LeftAlone,
         samples: &[
             (&[JSON], b"[{\"token\":\"TOKEN\"}]"),
@@ -91,7 +91,7 @@ const TABLE: &[Row] = &[
         ],
     },
     Row {
-        name: "of such a type: no JSON (RFC 8259)",
+        name: "of such a type: not JSON (RFC 8259)",
         verdict: Verdict::Refused,
         samples: &[
             (&[JSON], b"{\"token\":\"TOKEN\""),
@@ -123,7 +123,7 @@ const TABLE: &[Row] = &[
         ],
     },
     Row {
-        name: "of that type: a name or a value is not UTF-8 once it is decoded",
+        name: "of that type: a decoded name or value is not UTF-8",
         verdict: Verdict::Refused,
         samples: &[
             (&[FORM], b"token=TOKEN&a=%FF"),
@@ -150,7 +150,7 @@ const TABLE: &[Row] = &[
         ],
     },
     Row {
-        name: "several types, one of which is one of these",
+        name: "several types, and one of them is JSON or a form",
         verdict: Verdict::Refused,
         samples: &[
             (&[JSON, JSON], OBJECT),
@@ -228,7 +228,7 @@ async fn every_body_is_what_the_table_says() {
     for row in TABLE {
         for &(headers, sample) in row.samples {
             let shown = format!("{headers:?} {}", sample.escape_ascii());
-            // What the layer overlooks it lets in as a guest.
+            // An optional layer lets a token in as a guest if it overlooks it.
             let answer = server.send(Method::POST, "/", headers, with_token(sample, &token("ann", -60))).await;
             let verdict = match (answer.status, &*answer.code(), answer.header("x-user")) {
                 (401, "token_expired", None) => Verdict::LookedInto,
@@ -237,7 +237,7 @@ async fn every_body_is_what_the_table_says() {
                 _ => panic!("{shown}: {answer:?}"),
             };
             assert_eq!(verdict, row.verdict, "{shown}");
-            // A good header does not save a body that is refused, and is no reason to change one.
+            // A good header changes nothing: the same bodies are refused, and the handler gets the others unchanged.
             let body = with_token(sample, &token("ann", 60));
             let bearer = [&[("authorization", &*good)], headers].concat();
             let answer = server.send(Method::POST, "/", &bearer, body.clone()).await;
@@ -315,7 +315,7 @@ async fn two_passwords_that_are_not_utf_8_do_not_become_one() {
         let body = format!("username=ann&password={password}");
         assert!(server.send(Method::POST, "/", &[FORM], body).await.is(400, "invalid_body"), "{password}");
     }
-    // An escape that is none stands for itself, as it does for the handler.
+    // A `%` without two hex digits behind it stays as it is. The handler sees it so too.
     let answer = server.send(Method::POST, "/", &[FORM], "username=ann&password=%zz%C3%A9+%2B").await;
     assert_eq!(answer.header("x-user"), Some("ann"));
     assert_eq!(*seen.lock().unwrap(), ["%zzé +"]);
