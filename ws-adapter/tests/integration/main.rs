@@ -26,6 +26,7 @@ mod log;
 mod metrics;
 mod passport;
 mod payload;
+mod plain_axum;
 mod races;
 mod refresh;
 mod reject;
