@@ -10,9 +10,9 @@
 //! use auth_basic::{Basic, BasicLogin};
 //! use auth_core::{Authenticated, Chain, Principal, PrincipalId, extract::{Extractor as _, bearer, subprotocol}};
 //! use auth_jwt::Jwt;
-//! use axum::{Router, response::Response, routing::{any, get}};
+//! use axum::{response::Response, routing::{any, get}};
 //! use serde::Deserialize;
-//! use ws_adapter::{AuthLayer, AuthWebSocketUpgrade};
+//! use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, Protected};
 //!
 //! #[derive(Deserialize)]
 //! struct Claims {
@@ -55,16 +55,18 @@
 //!     });
 //!     let chain = Chain::new().or(jwt).or(basic);
 //!
-//!     let app = Router::new()
+//!     // Closed by default: what is added here is behind the chain.
+//!     let app = Protected::new(AuthLayer::new(chain))
 //!         .route("/me", get(me))
 //!         .route("/ws", any(echo))
-//!         .layer(AuthLayer::new(chain));
+//!         .into_router();
 //!     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
 //!     Ok(axum::serve(listener, app).await?)
 //! }
 //! ```
 //!
-//! The order of decisions stands at [`AuthLayer`]; what ends an open socket, at [`AuthSocket`] and [`Close`]. A refusal
+//! On a plain `Router`, routes that are added after the layer are open, silently; [`Protected`] has none of these traps. The
+//! order of decisions stands at [`AuthLayer`]; what ends an open socket, at [`AuthSocket`] and [`Close`]. A refusal
 //! is the same HTTP answer for a route and for a handshake, and an [`OnReject`] hook may dress it. Open connections are found,
 //! counted, limited and closed in [`Connections`], which follows revocations of this node and of others.
 //!
@@ -72,7 +74,7 @@
 //!
 //! | Feature | Adds |
 //! |---|---|
-//! | `axum` (default) | [`AuthWebSocketUpgrade`], [`AuthSocket`], [`FirstMessageLayer`], [`Connections`], [`Shutdown`], and the extractors of `auth-core` |
+//! | `axum` (default) | [`Protected`], [`AuthWebSocketUpgrade`], [`AuthSocket`], [`FirstMessageLayer`], [`Connections`], [`Shutdown`], and the extractors of `auth-core` |
 //! | `socketio` | `socketio`: the same chain in front of a Socket.IO server on `socketioxide`, [`Connections`] and [`Close`] |
 //! | `metrics` | counters of decisions, refusals, refreshes and closes, and gauges of what is open; `docs/websocket.md` lists them |
 //!
@@ -96,6 +98,10 @@ mod close;
 #[cfg(any(feature = "axum", feature = "socketio"))]
 mod connections;
 #[cfg(feature = "axum")]
+mod guard;
+#[cfg(feature = "axum")]
+mod protected;
+#[cfg(feature = "axum")]
 mod shutdown;
 #[cfg(feature = "axum")]
 mod socket;
@@ -116,6 +122,8 @@ pub use self::{
 };
 #[cfg(feature = "axum")]
 pub use self::{
+    guard::Guard,
+    protected::Protected,
     shutdown::Shutdown,
     socket::{
         AuthSocket, AuthWebSocketUpgrade, FirstMessage, FirstMessageFuture, FirstMessageLayer, RefreshError,

@@ -37,12 +37,22 @@ use crate::{DefaultOnReject, OnReject, Timer, origin::OriginPolicy, payload::Pay
 /// let app: Router = Router::new().route("/me", get(|| async { "it is you" })).layer(AuthLayer::new(chain));
 /// ```
 ///
-/// On a router, `layer` also stands before paths that do not exist; with `route_layer` those stay a 404, also where the
+#[cfg_attr(
+    feature = "axum",
+    doc = "For a whole application, use [`Protected`](crate::Protected): a router that is closed by default."
+)]
+/// On a plain router, `layer` also stands before paths that do not exist; with `route_layer` those stay a 404, also where the
 /// router is merged into another.
 ///
 /// Of two layers for one user type, the handler sees the evidence of the inner one.
 ///
 /// # Security
+/// On a plain router of axum, the layer covers what was added before it. These are **open**, and nothing says so:
+///
+/// - a route or a fallback that is added after `.layer(…)`;
+/// - `post(b)` in `get(a).layer(…).post(b)`;
+/// - a fallback, of a nested router too, under `.route_layer(…)`.
+///
 /// The layer does not protect plain requests against forgery by foreign pages: where a chain takes cookies (or Basic,
 /// which browsers remember), put a CSRF middleware in front of whatever changes state. Layers that log headers or URIs
 /// belong inside of this one, or must redact on their own.

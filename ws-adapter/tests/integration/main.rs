@@ -27,6 +27,7 @@ mod metrics;
 mod passport;
 mod payload;
 mod plain_axum;
+mod protected;
 mod races;
 mod refresh;
 mod reject;
