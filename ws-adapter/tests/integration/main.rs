@@ -28,6 +28,7 @@ mod passport;
 mod payload;
 mod plain_axum;
 mod protected;
+mod protected_law;
 mod races;
 mod refresh;
 mod reject;
