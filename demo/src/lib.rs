@@ -31,7 +31,7 @@ use axum::{
     routing::{any, get, post},
 };
 use serde::Serialize;
-use ws_adapter::{AuthLayer, AuthSocket, AuthWebSocketUpgrade, Connections, Shutdown, Timer};
+use ws_adapter::{AuthLayer, AuthSocket, AuthWebSocketUpgrade, Connections, Protected, Shutdown, Timer};
 
 pub use self::{
     serve::Server,
@@ -100,21 +100,20 @@ pub fn app(settings: &Settings) -> Result<Router, BoxError> {
     let basic_alone = layer(Chain::new().or(basic(Basic::new("demo"), &users)));
 
     let log_out = logout::LogOut { revocations, timer: settings.timer.clone() };
-    // `route_layer`, so that a path which does not exist is a 404 and no question for a password.
-    let protected = Router::new()
+    // Closed by default; a path that does not exist is a 404 and no question for a password.
+    let protected = Protected::new(jwt_or_basic.clone())
         .route("/api/me", get(me).with_state(settings.timer.clone()))
         .route("/api/ws-ticket", tickets.route::<User, _>())
         .route("/api/logout", post(logout::log_out).with_state(log_out))
         .route("/ws", any(echo))
-        .route_layer(jwt_or_basic.clone());
-    let says_who_it_is_later =
-        Router::new().route("/ws-first-message", any(echo)).route_layer(jwt_or_basic.first_message());
-    let login = Router::new()
+        .public(page::routes())
+        .public(Router::new().route("/health", get(|| async { "ok" })));
+    let says_who_it_is_later = Protected::new(jwt_or_basic.first_message()).route("/ws-first-message", any(echo));
+    let login = Protected::new(basic_alone)
         .route("/api/token", post(tokens::issue))
-        .with_state(Arc::new(tokens::signer(settings)?))
-        .route_layer(basic_alone);
-    let routes = Router::new().merge(page::routes()).merge(protected).merge(says_who_it_is_later).merge(login);
-    Ok(routes.route("/health", get(|| async { "ok" })).layer(socketio::layer(for_socket_io)))
+        .with_state(Arc::new(tokens::signer(settings)?));
+    let routes = protected.into_router().merge(says_who_it_is_later).merge(login);
+    Ok(routes.layer(socketio::layer(for_socket_io)))
 }
 
 fn jwt(settings: &Settings, users: &Arc<Users>) -> Result<impl Strategy<User = User> + use<>, BoxError> {

@@ -11,7 +11,7 @@ use axum::{
     response::Response,
     routing::{any, get},
 };
-use ws_adapter::{AuthLayer, AuthWebSocketUpgrade};
+use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, Protected};
 
 #[derive(serde::Deserialize)]
 struct Claims {

@@ -7,10 +7,11 @@ let basic = Basic::new("demo").verify(|login: BasicLogin| async move { check_pas
 
 let chain = Chain::new().or(jwt).or(basic);             // tried in order; the first that owns the credential decides
 
-let app = Router::new()
+let app = Protected::new(AuthLayer::new(chain))         // closed by default: what is added here is behind the chain
     .route("/me", get(me))
     .route("/ws", any(echo))
-    .layer(AuthLayer::new(chain));                      // per router, per route, or per method
+    .public(Router::new().route("/health", get(async || "ok")))
+    .into_router();                                     // what is added after this is open
 
 async fn me(user: Authenticated<User>) -> Json<User> {  // or Option<Authenticated<User>>, behind AuthLayer::optional
     Json(user.user().clone())

@@ -28,6 +28,20 @@ async fn without_credentials_answers_401_with_both_challenges() {
 }
 
 #[tokio::test]
+async fn page_and_health_are_open_and_every_other_path_is_closed_with_every_method() {
+    let demo = Demo::start().await;
+    for path in ["/", "/style.css", "/app.js", "/websocket.js", "/socketio.js", "/vendor/socket.io.min.js", "/health"] {
+        assert_eq!(demo.get(path, None).await.status(), 200, "{path}");
+    }
+    for path in ["/api/me", "/api/ws-ticket", "/api/logout", "/api/token", "/ws", "/ws-first-message"] {
+        for method in [Method::GET, Method::POST, Method::DELETE, Method::OPTIONS] {
+            let answer = demo.request(method.clone(), path).send().await.unwrap();
+            assert_eq!(answer.status(), 401, "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn bad_token_answers_401_with_an_error_on_bearer_only() {
     let demo = Demo::start().await;
     let answer = demo.get("/api/me", Some("Bearer a.b.c")).await;
