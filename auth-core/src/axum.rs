@@ -11,6 +11,13 @@ use http::{StatusCode, request::Parts};
 
 use crate::{Anonymous, Authenticated, Refusal};
 
+/// # Security
+/// Under no layer this is an error: 500, and a line in the log that names the user type. Two forms of argument hide the 500:
+///
+/// - `Result<Authenticated<U>, _>` is `Err` then, as it is for nobody under an optional layer. Only the line in the log shows
+///   that the layer is missing. Look at [`AuthenticatedRejection::refusal`]: its status is 500 then.
+/// - `Option<Extension<Authenticated<U>>>` is `None` then, and there is no line in the log: axum looks into the extensions by
+///   itself. Take `Option<Authenticated<U>>`, which is an error under no layer.
 impl<U: Send + Sync + 'static, S: Sync> FromRequestParts<S> for Authenticated<U> {
     type Rejection = AuthenticatedRejection;
 
@@ -31,6 +38,7 @@ impl<U: Send + Sync + 'static, S: Sync> FromRequestParts<S> for Authenticated<U>
     }
 }
 
+/// Under no layer `Option<Authenticated<U>>` is an error: 500, and a line in the log. It is never `None` by mistake.
 impl<U: Send + Sync + 'static, S: Sync> OptionalFromRequestParts<S> for Authenticated<U> {
     type Rejection = AuthenticatedRejection;
 

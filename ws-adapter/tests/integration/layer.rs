@@ -97,9 +97,11 @@ async fn handler_that_needs_a_user_answers_401_under_an_optional_layer() {
 
 #[tokio::test]
 async fn handler_without_a_layer_answers_500() {
-    let app = Router::new().route("/me", get(me)).route("/ws", get(echo));
+    async fn maybe(_: Option<Authenticated<User>>) {}
+    let app = Router::new().route("/me", get(me)).route("/maybe", get(maybe)).route("/ws", get(echo));
     let server = Server::start(app).await;
     assert!(server.get("/me", &[]).await.is(500, "internal_error"));
+    assert!(server.get("/maybe", &[]).await.is(500, "internal_error"));
     assert!(server.refused(&[]).await.is(500, "internal_error"));
 }
 

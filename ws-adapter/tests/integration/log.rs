@@ -1,7 +1,7 @@
 //! What is logged of decisions.
 
-use auth_core::Chain;
-use axum::{Router, routing::any};
+use auth_core::{Authenticated, AuthenticatedRejection, Chain};
+use axum::{Extension, Router, routing::any};
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt as _};
 use ws_adapter::{AuthLayer, require_scope};
 
@@ -62,6 +62,31 @@ async fn whoever_is_let_in_is_an_event_of_a_target_of_its_own_that_names_no_secr
     let all =
         [accepted("Http", "jwt"), accepted("Http", "basic"), accepted("WebSocket", "jwt"), in_band.clone(), in_band];
     assert_eq!(lines(&log), all);
+}
+
+#[tokio::test]
+async fn user_as_a_result_under_no_layer_reads_as_nobody_and_leaves_an_error() {
+    async fn who(user: Result<Authenticated<User>, AuthenticatedRejection>) -> String {
+        user.map_or_else(|rejection| rejection.refusal().status().to_string(), |user| user.0.clone())
+    }
+    let (log, _guard) = logged("error");
+    let server = Server::start(Router::new().route("/who", any(who))).await;
+    assert_eq!(server.get("/who", &[("authorization", &bearer_of("ann"))]).await.body, "500 Internal Server Error");
+    let lines = lines(&log);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].starts_with("ERROR auth_core::axum") && lines[0].contains("no `AuthLayer`"), "{lines:?}");
+    assert!(lines[0].contains("support::User"), "{lines:?}");
+}
+
+#[tokio::test]
+async fn user_as_an_optional_extension_under_no_layer_reads_as_nobody_and_leaves_nothing() {
+    async fn who(user: Option<Extension<Authenticated<User>>>) -> String {
+        user.map_or_else(|| "nobody".to_owned(), |user| user.0.0.clone())
+    }
+    let (log, _guard) = logged("info");
+    let server = Server::start(Router::new().route("/who", any(who))).await;
+    assert_eq!(server.get("/who", &[("authorization", &bearer_of("ann"))]).await.body, "nobody");
+    assert_eq!(log.text(), "");
 }
 
 #[tokio::test]
