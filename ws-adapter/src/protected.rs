@@ -18,6 +18,7 @@ use crate::Guard;
 /// use ws_adapter::{AuthLayer, Protected};
 ///
 /// # struct User { id: String }
+/// # impl auth_core::Principal for User { fn principal_id(&self) -> Option<auth_core::PrincipalId> { None } }
 /// # let basic = Basic::new("demo").verify(|_: BasicLogin| async { Some(User { id: "ann".into() }) });
 /// async fn me(user: Authenticated<User>) -> String {
 ///     user.id.clone()
@@ -39,16 +40,13 @@ use crate::Guard;
 /// | Request without a credential for | Answer |
 /// |---|---|
 /// | a path that was added with any other method than `public` | the refusal of the layer |
-/// | another method of such a path | the same refusal; it does not tell which methods there are |
+/// | another method of such a path | the same refusal; axum adds an `Allow` with the methods that there are |
 /// | an unknown path below a nested router with a fallback | the same refusal |
 /// | any other unknown path | 404; the refusal, if there is a [`fallback`](Self::fallback) |
 /// | a path and method that were added with `public` | that of the handler |
 /// | another method of a path that is public alone | 405 |
 ///
 /// A client that is let in sees the same as on a plain [`Router`].
-///
-/// A refusal on a closed path has an empty `Allow` header. Without it, axum lists the methods of the path in the refusal of a
-/// wrong method.
 ///
 /// # Security
 /// - **Routes that are added to the finished [`Router`] are open.** Call [`into_router`](Self::into_router) last, and after it

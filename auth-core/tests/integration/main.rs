@@ -1,6 +1,7 @@
 //! What the core does, one test a behaviour. `docs/chain.md` names the tests behind each cell of its tables.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that panics is a test that fails")]
 
+mod ambient;
 mod and;
 #[cfg(feature = "axum")]
 mod axum;
@@ -11,6 +12,7 @@ mod docs;
 mod error_parameter;
 mod evidence;
 mod extract;
+mod identity;
 mod law;
 mod leak;
 #[cfg(feature = "metrics")]

@@ -1,16 +1,11 @@
-//! Extractors joined with `or`: which one wins, and when the request contradicts itself. Then strategies that look in
-//! different places: the order of the chain decides.
+//! Extractors joined with `or`: which one wins, and when the request contradicts itself.
 
 use auth_core::{
-    Accept, AuthRequest, Authenticated, BoxError, Carrier, Chain, Challenge, Outcome, Refusal, Rejection, Strategy,
-    Transport, async_trait,
-    extract::{Extractor, bearer, cookie, from_fn, header, query},
+    Carrier,
+    extract::{Extractor as _, bearer, cookie, from_fn, header, query},
 };
 
-use crate::{
-    extract::{Look, look},
-    support::{Name, answer, head, now},
-};
+use crate::extract::{Look, look};
 
 fn found(text: &str, carrier: Carrier) -> Look {
     Look::Found(text.to_owned(), carrier)
@@ -121,101 +116,4 @@ fn closure_that_finds_a_client_certificate_is_ambient() {
     let any = from_fn(Carrier::ClientCertificate, |_| Some(auth_core::Secret::new("cn=x"))).or(bearer());
     assert_eq!(look(&any, "/", &[]), found("cn=x", Carrier::ClientCertificate));
     assert_eq!(look(&any, "/", &[BROKEN_BEARER]), Look::Malformed(Carrier::Header));
-}
-
-/// Takes `good`, knows `expired`, and refuses the rest.
-struct Tokens<E>(E);
-
-#[async_trait]
-impl<E: Extractor> Strategy for Tokens<E> {
-    type User = Name;
-
-    fn name(&self) -> &str {
-        "tokens"
-    }
-
-    fn challenges(&self, out: &mut Vec<Challenge>) {
-        out.push(Challenge::bearer("api"));
-    }
-
-    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Name>, BoxError> {
-        Ok(match self.0.extract(request) {
-            Ok(None) => Outcome::Absent,
-            Ok(Some(found)) => match found.expose() {
-                "good" => Outcome::Accept(Accept::new("user", found.carrier())),
-                "expired" => Outcome::Reject(Rejection::token_expired()),
-                _ => Outcome::Reject(Rejection::invalid_credentials()),
-            },
-            Err(malformed) => malformed.into(),
-        })
-    }
-}
-
-async fn ask_both(chain: Chain<Name>, explicit: &str, ambient: &str) -> Result<Authenticated<Name>, Refusal> {
-    let (explicit, ambient) = (format!("Bearer {explicit}"), format!("jwt={ambient}"));
-    let head = head("/", &[("authorization", explicit.as_bytes()), ("cookie", ambient.as_bytes())]);
-    chain.authenticate(&AuthRequest::new(&head, Transport::Http, now())).await
-}
-
-fn cookie_strategy_first() -> Chain<Name> {
-    Chain::new().or(Tokens(cookie("jwt"))).or(Tokens(bearer()))
-}
-
-fn cookie_strategy_last() -> Chain<Name> {
-    Chain::new().or(Tokens(bearer())).or(Tokens(cookie("jwt")))
-}
-
-#[tokio::test]
-async fn good_cookie_of_an_earlier_strategy_does_not_outweigh_a_wrong_header_of_a_later_one() {
-    let refusal = ask_both(cookie_strategy_first(), "wrong", "good").await.unwrap_err();
-    assert_eq!(answer(&refusal), (401, "invalid_credentials"));
-}
-
-#[tokio::test]
-async fn good_cookie_of_an_earlier_strategy_stands_beside_a_good_header_of_a_later_one() {
-    let user = ask_both(cookie_strategy_first(), "good", "good").await.unwrap();
-    assert_eq!(user.evidence().carrier(), Carrier::Cookie);
-}
-
-#[tokio::test]
-async fn good_cookie_stands_beside_a_header_that_no_strategy_owns() {
-    let (parts, ()) = http::Request::builder()
-        .header("authorization", "Digest of-a-proxy-in-front")
-        .header("cookie", "jwt=good")
-        .body(())
-        .unwrap()
-        .into_parts();
-    let request = AuthRequest::new(&parts, Transport::Http, now());
-    let user = cookie_strategy_first().authenticate(&request).await.unwrap();
-    assert_eq!(user.evidence().carrier(), Carrier::Cookie);
-}
-
-#[tokio::test]
-async fn good_cookie_stands_beside_a_wrong_header_where_the_chain_tries_the_next_on_reject() {
-    let user = ask_both(cookie_strategy_first().try_next_on_reject(), "wrong", "good").await.unwrap();
-    assert_eq!(user.evidence().carrier(), Carrier::Cookie);
-}
-
-#[tokio::test]
-async fn expired_cookie_of_an_earlier_strategy_refuses_before_a_good_header_is_looked_at() {
-    let refusal = ask_both(cookie_strategy_first(), "good", "expired").await.unwrap_err();
-    assert_eq!(answer(&refusal), (401, "token_expired"));
-}
-
-#[tokio::test]
-async fn wrong_header_refuses_before_a_good_cookie_of_a_later_strategy_is_looked_at() {
-    let refusal = ask_both(cookie_strategy_last(), "wrong", "good").await.unwrap_err();
-    assert_eq!(answer(&refusal), (401, "invalid_credentials"));
-}
-
-#[tokio::test]
-async fn good_header_decides_before_an_expired_cookie_of_a_later_strategy_is_looked_at() {
-    let user = ask_both(cookie_strategy_last(), "good", "expired").await.unwrap();
-    assert_eq!(user.evidence().carrier(), Carrier::Header);
-}
-
-#[tokio::test]
-async fn wrong_explicit_credential_never_falls_through_to_a_good_cookie_behind_it_in_one_strategy() {
-    let one = Chain::new().or(Tokens(bearer().or(cookie("jwt"))));
-    assert_eq!(answer(&ask_both(one, "wrong", "good").await.unwrap_err()), (401, "invalid_credentials"));
 }

@@ -46,6 +46,7 @@ pub(crate) enum Say {
     Foreign,
     Reject,
     Expired,
+    Revoked,
     Malformed,
     Scope,
     StepUp,
@@ -108,6 +109,7 @@ impl Strategy for Scripted {
             Say::Foreign => Outcome::Foreign,
             Say::Reject => Outcome::Reject(Rejection::invalid_credentials()),
             Say::Expired => Outcome::Reject(Rejection::token_expired()),
+            Say::Revoked => Outcome::Reject(Rejection::revoked()),
             Say::Malformed => Outcome::Reject(Rejection::invalid_request()),
             Say::Scope => Outcome::Reject(Rejection::insufficient_scope(&["chat:read", "chat:write"])),
             Say::StepUp => {

@@ -33,12 +33,6 @@ impl<B> ResponseBody<B> {
     pub(crate) fn refusal(body: Bytes) -> Self {
         Self { kind: Kind::Refusal { body: (!body.is_empty()).then_some(body) } }
     }
-
-    /// Whether the layer has made the answer, and not the service behind it.
-    #[cfg(feature = "axum")]
-    pub(crate) fn is_refusal(&self) -> bool {
-        matches!(self.kind, Kind::Refusal { .. })
-    }
 }
 
 impl<B: Default> Default for ResponseBody<B> {

@@ -1,0 +1,312 @@
+//! Strategies that look in different places: a cookie never makes an answer better that something explicit has made worse.
+
+use auth_core::{
+    Accept, AuthRequest, Authenticated, BoxError, Carrier, Chain, Challenge, Outcome, Redirect, Refusal, RefusalKind,
+    Rejection, Secret, Strategy, Transport, async_trait,
+    extract::{Extractor, bearer, cookie, from_fn, header},
+};
+use proptest::{prelude::*, strategy::Strategy as _};
+
+use crate::support::{Name, answer, head, now};
+
+/// Takes `good`, knows `expired` and `foreign`, cannot ask about `down`, and refuses the rest.
+struct Tokens<E>(E);
+
+#[async_trait]
+impl<E: Extractor> Strategy for Tokens<E> {
+    type User = Name;
+
+    fn name(&self) -> &str {
+        "tokens"
+    }
+
+    fn challenges(&self, out: &mut Vec<Challenge>) {
+        out.push(Challenge::bearer("api"));
+    }
+
+    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Name>, BoxError> {
+        Ok(match self.0.extract(request) {
+            Ok(None) => Outcome::Absent,
+            Ok(Some(found)) => match found.expose() {
+                "good" => Outcome::Accept(Accept::new("user", found.carrier())),
+                "expired" => Outcome::Reject(Rejection::token_expired()),
+                "revoked" => Outcome::Reject(Rejection::revoked()),
+                "foreign" => Outcome::Foreign,
+                "elsewhere" => Outcome::Redirect(Redirect::found("/login")?),
+                "down" => return Err("the store is down".into()),
+                _ => Outcome::Reject(Rejection::invalid_credentials()),
+            },
+            Err(malformed) => malformed.into(),
+        })
+    }
+}
+
+async fn ask_both(chain: Chain<Name>, explicit: &str, ambient: &str) -> Result<Authenticated<Name>, Refusal> {
+    let (explicit, ambient) = (format!("Bearer {explicit}"), format!("jwt={ambient}"));
+    let head = head("/", &[("authorization", explicit.as_bytes()), ("cookie", ambient.as_bytes())]);
+    chain.authenticate(&AuthRequest::new(&head, Transport::Http, now())).await
+}
+
+fn cookie_strategy_first() -> Chain<Name> {
+    Chain::new().or(Tokens(cookie("jwt"))).or(Tokens(bearer()))
+}
+
+fn cookie_strategy_last() -> Chain<Name> {
+    Chain::new().or(Tokens(bearer())).or(Tokens(cookie("jwt")))
+}
+
+#[tokio::test]
+async fn good_cookie_of_an_earlier_strategy_does_not_outweigh_a_wrong_header_of_a_later_one() {
+    let refusal = ask_both(cookie_strategy_first(), "wrong", "good").await.unwrap_err();
+    assert_eq!(answer(&refusal), (401, "invalid_credentials"));
+}
+
+#[tokio::test]
+async fn good_cookie_of_an_earlier_strategy_stands_beside_a_good_header_of_a_later_one() {
+    let user = ask_both(cookie_strategy_first(), "good", "good").await.unwrap();
+    assert_eq!(user.evidence().carrier(), Carrier::Cookie);
+}
+
+#[tokio::test]
+async fn good_cookie_stands_beside_a_wrong_header_where_the_chain_tries_the_next_on_reject() {
+    let user = ask_both(cookie_strategy_first().try_next_on_reject(), "wrong", "good").await.unwrap();
+    assert_eq!(user.evidence().carrier(), Carrier::Cookie);
+}
+
+#[tokio::test]
+async fn expired_cookie_of_an_earlier_strategy_refuses_before_a_good_header_is_looked_at() {
+    let refusal = ask_both(cookie_strategy_first(), "good", "expired").await.unwrap_err();
+    assert_eq!(answer(&refusal), (401, "token_expired"));
+}
+
+#[tokio::test]
+async fn wrong_header_refuses_before_a_good_cookie_of_a_later_strategy_is_looked_at() {
+    let refusal = ask_both(cookie_strategy_last(), "wrong", "good").await.unwrap_err();
+    assert_eq!(answer(&refusal), (401, "invalid_credentials"));
+}
+
+#[tokio::test]
+async fn good_header_decides_before_an_expired_cookie_of_a_later_strategy_is_looked_at() {
+    let user = ask_both(cookie_strategy_last(), "good", "expired").await.unwrap();
+    assert_eq!(user.evidence().carrier(), Carrier::Header);
+}
+
+#[tokio::test]
+async fn wrong_explicit_credential_never_falls_through_to_a_good_cookie_behind_it_in_one_strategy() {
+    let one = Chain::new().or(Tokens(bearer().or(cookie("jwt"))));
+    assert_eq!(answer(&ask_both(one, "wrong", "good").await.unwrap_err()), (401, "invalid_credentials"));
+}
+
+/// What a request brings beside a good cookie: header lines, and the answer, which is the same in every order.
+const BESIDE_A_GOOD_COOKIE: [(&[(&str, &[u8])], (u16, &str)); 15] = [
+    (&[], ACCEPTED),
+    (&[("authorization", b"Bearer good")], ACCEPTED),
+    (&[("authorization", b"Bearer wrong")], (401, "invalid_credentials")),
+    (&[("authorization", b"Bearer expired")], (401, "token_expired")),
+    (&[("authorization", b"Bearer revoked")], (401, "revoked")),
+    (&[("authorization", b"Bearer foreign")], (401, "invalid_credentials")),
+    (&[("authorization", b"Bearer down")], (503, "unavailable")),
+    // It tells what to do about something that is missing.
+    (&[("authorization", b"Bearer elsewhere")], ACCEPTED),
+    (&[("authorization", b"Bearer")], (400, "invalid_request")),
+    (&[("authorization", b"Bearer good"), ("authorization", b"Bearer good")], (400, "invalid_request")),
+    (&[("authorization", b"Digest of-a-proxy-in-front")], ACCEPTED),
+    (&[("x-api-key", b"good")], ACCEPTED),
+    (&[("x-api-key", b"wrong")], (401, "invalid_credentials")),
+    (&[("x-api-key", b"foreign")], (401, "invalid_credentials")),
+    (&[("x-api-key", b"")], (400, "invalid_request")),
+];
+
+const ACCEPTED: (u16, &str) = (200, "accepted");
+
+async fn answer_to(chain: &Chain<Name>, headers: &[(&str, &[u8])]) -> (u16, &'static str) {
+    let head = head("/", headers);
+    let decision = chain.authenticate(&AuthRequest::new(&head, Transport::Http, now())).await;
+    decision.map_or_else(|refusal| answer(&refusal), |_| ACCEPTED)
+}
+
+/// The same three strategies in different orders and shapes.
+fn orders() -> Vec<Chain<Name>> {
+    let cookies = || Tokens(cookie("jwt"));
+    let tokens = || Tokens(bearer());
+    let keys = || Tokens(header("x-api-key"));
+    let nested = || Chain::new().or(cookies()).or(tokens());
+    vec![
+        Chain::new().or(cookies()).or(tokens()).or(keys()),
+        Chain::new().or(tokens()).or(keys()).or(cookies()),
+        Chain::new().or(keys()).or(cookies()).or(tokens()),
+        Chain::new().or(nested()).or(keys()),
+        Chain::new().or(keys()).or(nested().map_user(|user| user)),
+        Chain::new().or(keys()).or(nested().try_map(|_| Ok(Accept::new("anew", Carrier::Header)))),
+        Chain::new().or(Tokens(cookie("jwt").or(bearer()))).or(keys()),
+        Chain::new().or(keys()).or(Tokens(bearer().or(cookie("jwt")))),
+    ]
+}
+
+#[tokio::test]
+async fn what_stands_beside_a_good_cookie_decides_in_every_order() {
+    for (at, chain) in orders().iter().enumerate() {
+        for (explicit, expected) in BESIDE_A_GOOD_COOKIE {
+            let headers: Vec<_> = explicit.iter().copied().chain([("cookie", b"jwt=good" as &[u8])]).collect();
+            let elsewhere = explicit.first().is_some_and(|(_, value)| value.ends_with(b"elsewhere"));
+            // Where the header's strategy is asked first, it sends the client elsewhere before a cookie is looked at.
+            let expected = if elsewhere && [1, 7].contains(&at) { (302, "redirect") } else { expected };
+            assert_eq!(answer_to(chain, &headers).await, expected, "{explicit:?} in order {at}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn good_cookie_stands_beside_a_header_that_no_strategy_owns() {
+    let headers: [(&str, &[u8]); 2] = [("authorization", b"Digest of-a-proxy-in-front"), ("cookie", b"jwt=good")];
+    assert_eq!(answer_to(&cookie_strategy_first(), &headers).await, ACCEPTED);
+}
+
+#[tokio::test]
+async fn foreign_credential_beside_a_good_cookie_is_refused() {
+    for chain in [cookie_strategy_first(), cookie_strategy_last()] {
+        let refusal = ask_both(chain, "foreign", "good").await.unwrap_err();
+        assert_eq!((answer(&refusal), refusal.kind()), ((401, "invalid_credentials"), RefusalKind::Foreign));
+    }
+}
+
+#[tokio::test]
+async fn client_certificate_is_ambient_too() {
+    let certificate = || Tokens(from_fn(Carrier::ClientCertificate, |_| Some(Secret::new("good"))));
+    for chain in
+        [Chain::new().or(certificate()).or(Tokens(bearer())), Chain::new().or(Tokens(bearer())).or(certificate())]
+    {
+        assert_eq!(answer_to(&chain, &[]).await, ACCEPTED);
+        assert_eq!(answer_to(&chain, &[("authorization", b"Bearer wrong")]).await, (401, "invalid_credentials"));
+    }
+}
+
+#[tokio::test]
+async fn strategy_of_ones_own_that_takes_a_certificate_is_looked_past() {
+    struct Certificate;
+    #[async_trait]
+    impl Strategy for Certificate {
+        type User = Name;
+        fn name(&self) -> &str {
+            "certificate"
+        }
+        fn challenges(&self, _: &mut Vec<Challenge>) {}
+        async fn authenticate(&self, _: &AuthRequest<'_>) -> Result<Outcome<Name>, BoxError> {
+            Ok(Outcome::Accept(Accept::new("machine", Carrier::ClientCertificate)))
+        }
+    }
+    let chain = Chain::new().or(Certificate).or(Tokens(bearer()));
+    assert_eq!(answer_to(&chain, &[]).await, ACCEPTED);
+    assert_eq!(answer_to(&chain, &[("authorization", b"Bearer wrong")]).await, (401, "invalid_credentials"));
+}
+
+#[tokio::test]
+async fn two_credentials_of_an_and_stand_where_one_of_them_is_a_cookie() {
+    let both = || Chain::new().or(Tokens(cookie("jwt"))).and(Tokens(bearer())).map_user(|(user, _)| user);
+    let good: [(&str, &[u8]); 2] = [("authorization", b"Bearer good"), ("cookie", b"jwt=good")];
+    assert_eq!(answer_to(&both(), &good).await, ACCEPTED);
+    // A wrong key beside the two speaks against them.
+    let chain = both().or(Tokens(header("x-api-key")));
+    assert_eq!(answer_to(&chain, &good).await, ACCEPTED);
+    assert_eq!(answer_to(&chain, &[good[0], good[1], ("x-api-key", b"wrong")]).await, (401, "invalid_credentials"));
+}
+
+#[tokio::test]
+async fn rejections_that_an_inner_chain_forgives_by_name_are_forgiven_outside_too() {
+    let forgiving = || Chain::new().or(Tokens(bearer())).or(Tokens(cookie("jwt"))).try_next_on_reject();
+    let headers: [(&str, &[u8]); 2] = [("authorization", b"Bearer wrong"), ("cookie", b"jwt=good")];
+    for chain in [forgiving(), forgiving().map_user(|user| user), Chain::new().or(forgiving())] {
+        assert_eq!(answer_to(&chain, &headers).await, ACCEPTED);
+        let revoked = [("authorization", b"Bearer revoked" as &[u8]), headers[1]];
+        assert_eq!(answer_to(&chain, &revoked).await, (401, "revoked"), "what is final is not forgiven");
+    }
+}
+
+/// A tree of `or`, `and` and nesting over strategies that look at a header or a cookie of their own.
+#[derive(Clone, Debug)]
+enum Tree {
+    Header(usize),
+    Cookie(usize),
+    /// Both places in one strategy, the cookie first or last.
+    Either(usize, bool),
+    Or(Box<Self>, Box<Self>),
+    And(Box<Self>, Box<Self>),
+    Nested(Box<Self>),
+    Anew(Box<Self>),
+}
+
+const HEADERS: [&str; 3] = ["x-0", "x-1", "x-2"];
+const COOKIES: [&str; 3] = ["c0", "c1", "c2"];
+const VALUES: [&str; 5] = ["good", "wrong", "foreign", "revoked", "elsewhere"];
+
+fn any_tree() -> impl proptest::strategy::Strategy<Value = Tree> {
+    let place = 0..HEADERS.len();
+    let leaf = prop_oneof![
+        place.clone().prop_map(Tree::Header),
+        place.clone().prop_map(Tree::Cookie),
+        (place, any::<bool>()).prop_map(|(place, first)| Tree::Either(place, first)),
+    ];
+    leaf.prop_recursive(4, 8, 2, |inner| {
+        let boxed = inner.prop_map(Box::new);
+        prop_oneof![
+            3 => (boxed.clone(), boxed.clone()).prop_map(|(left, right)| Tree::Or(left, right)),
+            1 => (boxed.clone(), boxed.clone()).prop_map(|(left, right)| Tree::And(left, right)),
+            1 => boxed.clone().prop_map(Tree::Nested),
+            1 => boxed.prop_map(Tree::Anew),
+        ]
+    })
+}
+
+fn chain_of(tree: &Tree) -> Chain<Name> {
+    match tree {
+        Tree::Header(place) => Chain::new().or(Tokens(header(HEADERS[*place]))),
+        Tree::Cookie(place) => Chain::new().or(Tokens(cookie(COOKIES[*place]))),
+        Tree::Either(place, true) => Chain::new().or(Tokens(cookie(COOKIES[*place]).or(header(HEADERS[*place])))),
+        Tree::Either(place, false) => Chain::new().or(Tokens(header(HEADERS[*place]).or(cookie(COOKIES[*place])))),
+        Tree::Or(left, right) => chain_of(left).or(chain_of(right)),
+        Tree::And(left, right) => chain_of(left).and(chain_of(right)).map_user(|(user, _)| user),
+        Tree::Nested(tree) => Chain::new().or(chain_of(tree)),
+        Tree::Anew(tree) => chain_of(tree).try_map(|_| Ok(Accept::new("anew", Carrier::Header))),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn cookie_never_makes_an_answer_better_that_something_explicit_has_made_worse(
+        tree in any_tree(),
+        explicit in prop::collection::vec(prop::option::of(0..VALUES.len()), HEADERS.len()),
+        ambient in prop::collection::vec(prop::option::of(0..VALUES.len()), COOKIES.len()),
+    ) {
+        let value = |places: &[Option<usize>], at: usize| places[at].map(|value| VALUES[value]);
+        let mut headers: Vec<(&str, &[u8])> = Vec::new();
+        for (at, name) in HEADERS.iter().enumerate() {
+            headers.extend(value(&explicit, at).map(|value| (*name, value.as_bytes())));
+        }
+        let pairs: Vec<_> = (0..COOKIES.len())
+            .filter_map(|at| Some(format!("{}={}", COOKIES[at], value(&ambient, at)?)))
+            .collect();
+        let cookies = pairs.join("; ");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let chain = chain_of(&tree);
+        let without = runtime.block_on(answer_to(&chain, &headers));
+        headers.push(("cookie", cookies.as_bytes()));
+        let with = runtime.block_on(answer_to(&chain, &headers));
+        // A redirect, or half of an `and`, tells of something that is missing, which a cookie may bring.
+        let is_worse = ![ACCEPTED, (401, "missing_credentials"), (302, "redirect")].contains(&without);
+        if with == ACCEPTED && is_worse {
+            prop_assert!(has_and(&tree), "{without:?} became {with:?}");
+            prop_assert_eq!(without, (401, "invalid_credentials"), "half of an `and` is foreign, and nothing else is forgiven");
+        }
+    }
+}
+
+fn has_and(tree: &Tree) -> bool {
+    match tree {
+        Tree::And(..) => true,
+        Tree::Or(left, right) => has_and(left) || has_and(right),
+        Tree::Nested(tree) | Tree::Anew(tree) => has_and(tree),
+        Tree::Header(_) | Tree::Cookie(_) | Tree::Either(..) => false,
+    }
+}

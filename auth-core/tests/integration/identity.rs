@@ -1,0 +1,540 @@
+//! Who was authenticated, and who is revoked: neither depends on where something stands in a tree of chains.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use auth_core::{
+    Accept, AuthRequest, Authenticated, BoxError, Carrier, Chain, Challenge, Evidence, Outcome, Principal, PrincipalId,
+    Refusal, Rejection, Revocation, RevocationCheck, Strategy, Transport, async_trait,
+};
+use proptest::{prelude::*, strategy::Strategy as _};
+
+use crate::support::{Name, Say, Scripted, answer, ask, basic, head, jwt, lines, now, refusal, session};
+
+/// Knows what was revoked, and counts how often it is asked.
+#[derive(Clone, Default)]
+struct List {
+    revoked: Vec<Revocation>,
+    is_away: bool,
+    asked: Arc<AtomicUsize>,
+}
+
+fn list(revoked: impl Into<Vec<Revocation>>) -> List {
+    List { revoked: revoked.into(), ..List::default() }
+}
+
+#[async_trait]
+impl RevocationCheck for List {
+    async fn is_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError> {
+        Ok(self.revoked.iter().any(|revocation| revocation.covers(evidence)))
+    }
+
+    async fn is_any_revoked(&self, whole: &Evidence) -> Result<bool, BoxError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        if self.is_away { Err("the list is away".into()) } else { self.is_revoked(whole).await }
+    }
+}
+
+const REVOKED: (u16, &str) = (401, "revoked");
+
+fn ann() -> PrincipalId {
+    PrincipalId::new("https://id.example", "ann")
+}
+
+/// A token of Ann's.
+fn token() -> Scripted {
+    jwt(Say::Accept).edit(|accept| {
+        accept
+            .credential_id("https://id.example", "j1")
+            .session_id("https://id.example", "s1")
+            .issued_at(now())
+            .principal(ann())
+    })
+}
+
+/// A user who has a number of its own.
+#[derive(Clone, Debug)]
+struct Account(u32);
+
+impl Principal for Account {
+    fn principal_id(&self) -> Option<PrincipalId> {
+        Some(PrincipalId::new("accounts", self.0.to_string()))
+    }
+}
+
+/// Everything that could be revoked of a user whose account is 7.
+fn everything() -> [Revocation; 4] {
+    [
+        Revocation::credential("https://id.example", "j1"),
+        Revocation::session("https://id.example", "s1"),
+        Revocation::user(ann(), now()),
+        Revocation::user(PrincipalId::new("accounts", "7"), now()),
+    ]
+}
+
+/// Gives an acceptance of its own for whatever a strategy inside accepts.
+struct Wrapped<S>(S);
+
+#[async_trait]
+impl<S: Strategy> Strategy for Wrapped<S> {
+    type User = Name;
+
+    fn name(&self) -> &str {
+        "wrapped"
+    }
+
+    fn challenges(&self, out: &mut Vec<Challenge>) {
+        self.0.challenges(out);
+    }
+
+    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Name>, BoxError> {
+        Ok(match self.0.authenticate(request).await? {
+            Outcome::Accept(_) => Outcome::Accept(Accept::new("wrapped", Carrier::Header)),
+            Outcome::Absent => Outcome::Absent,
+            Outcome::Foreign => Outcome::Foreign,
+            Outcome::Reject(rejection) => Outcome::Reject(rejection),
+            Outcome::Redirect(redirect) => Outcome::Redirect(redirect),
+        })
+    }
+}
+
+/// Asks a chain as an application does, and not as a strategy; with a head of its own.
+struct AsksTheChain<U>(Chain<U>);
+
+#[async_trait]
+impl<U: Principal> Strategy for AsksTheChain<U> {
+    type User = Name;
+
+    fn name(&self) -> &str {
+        "asks"
+    }
+
+    fn challenges(&self, out: &mut Vec<Challenge>) {
+        Strategy::challenges(&self.0, out);
+    }
+
+    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Name>, BoxError> {
+        let mut parts = request.parts().clone();
+        parts.headers.remove("x-nothing");
+        Ok(match self.0.authenticate(&request.with_parts(&parts)).await {
+            Ok(_) => Outcome::Accept(Accept::new("asked", Carrier::Header)),
+            Err(refusal) if refusal.code() == "revoked" => Outcome::Reject(Rejection::revoked()),
+            Err(_) => Outcome::Absent,
+        })
+    }
+}
+
+#[tokio::test]
+async fn place_of_the_identity_in_the_chain_changes_nobody_who_is_revoked() {
+    for revocation in everything() {
+        let list = list([revocation.clone()]);
+        let account = |_: Name| Account(7);
+        let orders: [Chain<Account>; 4] = [
+            Chain::new().or(token()).revocation(list.clone()).map_user(account),
+            Chain::new().or(token()).map_user(account).revocation(list.clone()),
+            Chain::new().or(Chain::new().or(token()).revocation(list.clone())).map_user(account),
+            Chain::new().or(Chain::new().or(token()).map_user(account).revocation(list.clone())),
+        ];
+        for chain in orders {
+            assert_eq!(answer(&refusal(&chain).await), REVOKED, "{revocation:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn fresh_acceptance_loses_no_id_no_name_and_no_check() {
+    let made_anew: [fn(Chain<Name>) -> Chain<Name>; 4] = [
+        |chain| chain.try_map(|_| Ok(Accept::new("anew", Carrier::Header))),
+        |chain| chain.and_then(|_| Ok(Outcome::Accept(Accept::new("anew", Carrier::Header)))),
+        |chain| Chain::new().or(Wrapped(chain)),
+        |chain| Chain::new().or(AsksTheChain(chain)),
+    ];
+    for make in made_anew {
+        let user = ask(&make(Chain::new().or(token()))).await.unwrap();
+        assert_eq!(user.evidence().principal(), Some(&ann()));
+        for revocation in everything().into_iter().take(3) {
+            assert!(revocation.covers(user.evidence()), "{revocation:?}");
+            let inside = make(Chain::new().or(token()).revocation(list([revocation.clone()])));
+            assert_eq!(answer(&refusal(&inside).await), REVOKED, "{revocation:?} inside");
+            let outside = make(Chain::new().or(token())).revocation(list([revocation.clone()]));
+            assert_eq!(answer(&refusal(&outside).await), REVOKED, "{revocation:?} outside");
+        }
+    }
+}
+
+#[tokio::test]
+async fn wrapper_of_a_single_strategy_keeps_what_it_says_of_itself() {
+    // It holds no chain, so nobody but the wrapper knows what was accepted inside.
+    let user = ask(&Chain::new().or(Wrapped(token()))).await.unwrap();
+    assert_eq!(user.evidence().names(), []);
+}
+
+#[tokio::test]
+async fn fresh_acceptance_has_the_end_and_the_weak_carrier_of_what_it_stands_on_and_no_extras() {
+    let cookie = || {
+        let ends = |accept: Accept<Name>| accept.expires_at(crate::support::in_secs(60)).extra(7_u8);
+        Chain::new().or(session(Say::Accept).edit(ends)).fallback_challenge(Challenge::bearer("api"))
+    };
+    let anew = |chain: Chain<Name>| chain.try_map(|_| Ok(Accept::new("anew", Carrier::Header)));
+    let user = ask(&anew(cookie())).await.unwrap();
+    let evidence = user.evidence();
+    assert_eq!((evidence.carrier(), evidence.expires_at()), (Carrier::Cookie, Some(crate::support::in_secs(60))));
+    assert_eq!((evidence.strategy(), evidence.extra::<u8>()), ("session", None));
+    let longer = cookie().try_map(|_| Ok(Accept::new("anew", Carrier::Header).expires_at(crate::support::in_secs(90))));
+    assert_eq!(ask(&longer).await.unwrap().evidence().expires_at(), Some(crate::support::in_secs(90)));
+}
+
+#[tokio::test]
+async fn name_that_is_known_further_out_is_a_name_of_each_credential() {
+    let both = Chain::new().or(token()).and(basic(Say::Accept)).map_user(|_| Account(7));
+    let evidence = ask(&both).await.unwrap().evidence().clone();
+    let account = PrincipalId::new("accounts", "7");
+    assert_eq!(evidence.principal(), Some(&account));
+    assert!(evidence.parts().iter().all(|part| part.names().contains(&account)));
+    // The token was issued before, and counts from then; the password counts from now.
+    let earlier = now() - std::time::Duration::from_secs(1);
+    assert!(Revocation::user(account.clone(), now()).covers(&evidence));
+    assert!(!Revocation::user(account, earlier).covers(&evidence));
+}
+
+#[tokio::test]
+async fn revocation_in_a_nested_chain_lets_nobody_in_as_a_guest() {
+    let revoked = list([Revocation::credential("https://id.example", "j1")]);
+    let guest = basic(Say::Accept);
+    let nested = || Chain::new().or(token()).revocation(revoked.clone());
+    for chain in [
+        Chain::new().or(nested()).or(guest.clone()).try_next_on_reject(),
+        Chain::new().or(Wrapped(nested())).or(guest.clone()).try_next_on_reject(),
+        Chain::new().or(AsksTheChain(nested())).or(guest.clone()).try_next_on_reject(),
+        Chain::new().or(nested().map_user(|user| user)).or(guest.clone()).try_next_on_reject(),
+    ] {
+        assert_eq!(answer(&refusal(&chain).await), REVOKED);
+    }
+    assert_eq!(guest.calls(), 0);
+}
+
+#[tokio::test]
+async fn rejection_by_revocation_is_final_wherever_it_is_said() {
+    let revoked = || Scripted::new("opaque", Say::Revoked, [Challenge::bearer("api")]);
+    let guest = || basic(Say::Accept);
+    let both = |left: Scripted, right: Scripted| Chain::new().or(left).and(right).map_user(|(user, _)| user);
+    for chain in [
+        Chain::new().or(revoked()).or(guest()),
+        Chain::new().or(Chain::new().or(revoked())).or(guest()),
+        Chain::new().or(both(revoked(), jwt(Say::Reject))).or(guest()),
+        Chain::new().or(both(jwt(Say::Reject), revoked())).or(guest()),
+        Chain::new().or(jwt(Say::Reject)).or(revoked()).or(guest()),
+    ] {
+        assert_eq!(answer(&refusal(&chain.try_next_on_reject()).await), REVOKED);
+    }
+}
+
+#[tokio::test]
+async fn credential_is_revoked_by_its_issuer_and_id_and_a_partners_with_the_same_id_is_not() {
+    let partner = || jwt(Say::Accept).edit(|accept| accept.credential_id("https://partner.example", "j1"));
+    let ours = list([Revocation::credential("https://id.example", "j1")]);
+    assert_eq!(answer(&refusal(&Chain::new().or(token()).revocation(ours.clone())).await), REVOKED);
+    assert!(ask(&Chain::new().or(partner()).revocation(ours)).await.is_ok());
+    // What the partner's log-out revokes is the partner's.
+    let user = ask(&Chain::new().or(partner())).await.unwrap();
+    let all = Revocation::of(user.evidence(), now());
+    assert!(ask(&Chain::new().or(token()).revocation(list(all))).await.is_ok());
+}
+
+#[tokio::test]
+async fn log_out_of_two_tokens_stops_both() {
+    let other = || jwt(Say::Accept).edit(|accept| accept.credential_id("https://id.example", "j2"));
+    let both = ask(&Chain::new().or(token()).and(other())).await.unwrap();
+    let revoked = list(Revocation::of(both.evidence(), now()));
+    for strategy in [token(), other()] {
+        assert_eq!(answer(&refusal(&Chain::new().or(strategy).revocation(revoked.clone())).await), REVOKED);
+    }
+}
+
+#[tokio::test]
+async fn log_out_everywhere_covers_a_token_that_does_not_say_when_it_was_issued() {
+    let undated = jwt(Say::Accept).edit(|accept| accept.principal(ann()).issued_at_unknown_time());
+    let long_ago = now() - std::time::Duration::from_secs(3600);
+    let chain = Chain::new().or(undated).revocation(list([Revocation::user(ann(), long_ago)]));
+    assert_eq!(answer(&refusal(&chain).await), REVOKED);
+}
+
+#[tokio::test]
+async fn guest_is_nobody_and_no_revocation_of_a_user_touches_one() {
+    let guest = || ask_once(Chain::new().or(jwt(Say::Accept)));
+    let (one, other) = (guest().await, guest().await);
+    assert_eq!(one.evidence().principal(), None);
+    assert!(!one.evidence().is_same_user(other.evidence()) && !one.evidence().is_same_user(one.evidence()));
+    let nobody = PrincipalId::new("", "");
+    assert!(!Revocation::user(nobody, now()).covers(one.evidence()));
+    let named = ask_once(Chain::new().or(token())).await;
+    assert!(named.evidence().is_same_user(named.evidence()) && !named.evidence().is_same_user(one.evidence()));
+}
+
+async fn ask_once(chain: Chain<Name>) -> Authenticated<Name> {
+    ask(&chain).await.unwrap()
+}
+
+#[tokio::test]
+async fn same_user_is_who_has_the_same_first_name() {
+    let names = |names: &'static [&'static str]| async move {
+        let strategy = Named(names);
+        ask(&Chain::new().or(strategy)).await.unwrap()
+    };
+    let is_same = async |one, other| names(one).await.evidence().is_same_user(names(other).await.evidence());
+    assert!(is_same(&["a", "b"], &["a"]).await);
+    assert!(!is_same(&["a", "b"], &["b", "a"]).await);
+    assert!(!is_same(&["a", "b"], &["b"]).await);
+}
+
+/// Accepts somebody with these names, in this order.
+struct Named(&'static [&'static str]);
+
+#[async_trait]
+impl Strategy for Named {
+    type User = Name;
+
+    fn name(&self) -> &str {
+        "named"
+    }
+
+    fn challenges(&self, out: &mut Vec<Challenge>) {
+        out.push(Challenge::bearer("api"));
+    }
+
+    async fn authenticate(&self, _: &AuthRequest<'_>) -> Result<Outcome<Name>, BoxError> {
+        let accept = Accept::new("user", Carrier::Header);
+        Ok(Outcome::Accept(self.0.iter().fold(accept, |accept, name| accept.principal(PrincipalId::new("", *name)))))
+    }
+}
+
+#[tokio::test]
+async fn check_is_asked_once_however_many_chains_stand_around_it() {
+    let list = list([]);
+    let inner = Chain::new().or(token()).revocation(list.clone()).map_user(|_| Account(7)).map_user(|user| user);
+    let chain = Chain::new().or(Chain::new().or(inner)).and(basic(Say::Accept)).map_user(|(user, _)| user);
+    ask(&chain.revocation(list.clone()).revocation(list.clone())).await.unwrap();
+    // The same list in two places is two checks; no chain in between asks it again.
+    assert_eq!(list.asked.load(Ordering::SeqCst), 3);
+    let shared: Arc<List> = Arc::new(self::list([]));
+    let twice = Chain::new().or(token()).revocation(Arc::clone(&shared)).map_user(|user| user);
+    ask(&Chain::new().or(twice)).await.unwrap();
+    assert_eq!(shared.asked.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn second_check_of_a_chain_is_asked_beside_the_first() {
+    let revoked = || list([Revocation::credential("https://id.example", "j1")]);
+    for chain in [
+        Chain::new().or(token()).revocation(revoked()).revocation(list([])),
+        Chain::new().or(token()).revocation(list([])).revocation(revoked()),
+    ] {
+        assert_eq!(answer(&refusal(&chain).await), REVOKED);
+    }
+}
+
+#[tokio::test]
+async fn outage_of_a_partners_list_refuses_nobody_else() {
+    let away = List { is_away: true, ..List::default() };
+    let partner = |say| Chain::new().or(jwt(say)).revocation(away.clone());
+    for nobody in [Say::Absent, Say::Foreign] {
+        assert!(ask(&Chain::new().or(partner(nobody)).or(basic(Say::Accept))).await.is_ok());
+        assert!(ask(&Chain::new().or(basic(Say::Accept)).or(partner(nobody))).await.is_ok());
+    }
+    assert_eq!(
+        answer(&refusal(&Chain::new().or(partner(Say::Accept)).or(basic(Say::Accept))).await),
+        (503, "unavailable")
+    );
+}
+
+#[tokio::test]
+async fn revoked_credential_beside_a_good_cookie_is_refused_in_either_order_and_marked() {
+    let revoked = list([Revocation::credential("https://id.example", "j1")]);
+    let cookie = || session(Say::Accept);
+    for chain in [Chain::new().or(token()).or(cookie()), Chain::new().or(cookie()).or(token())] {
+        for chain in [chain.clone(), Chain::new().or(chain.clone()).map_user(|user| user), chain.try_next_on_reject()] {
+            let refusal = refusal(&chain.revocation(revoked.clone())).await;
+            assert_eq!(answer(&refusal), REVOKED);
+            assert_eq!(lines(&refusal), [crate::support::BEARER_INVALID]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn revoked_half_of_an_and_beside_two_cookies_is_refused_in_either_order() {
+    let revoked = list([Revocation::credential("https://id.example", "j1")]);
+    let cookie = || session(Say::Accept);
+    for first in [Chain::new().or(token()).or(cookie()), Chain::new().or(cookie()).or(token())] {
+        let chain = first.and(cookie()).revocation(revoked.clone());
+        assert_eq!(answer(&refusal(&chain).await), REVOKED);
+    }
+}
+
+/// A tree of chains in which everybody accepts, so that all of its tokens count.
+#[derive(Clone, Debug)]
+enum Tree {
+    /// A token of the user of this number.
+    Token(u32),
+    Cookie(u32),
+    Or(Box<Self>),
+    Nested(Box<Self>),
+    /// Another user type, with an identity of its own or without.
+    Map(Option<u32>, Box<Self>),
+    /// An acceptance that is made anew by a callback.
+    Anew(bool, Box<Self>),
+    Wrapped(Box<Self>),
+    Asked(Box<Self>),
+    Both(Box<Self>, Box<Self>),
+    /// The list of what is revoked stands here.
+    Checked(Box<Self>),
+}
+
+fn any_tree() -> impl proptest::strategy::Strategy<Value = Tree> {
+    let leaf = prop_oneof![3 => (0..3_u32).prop_map(Tree::Token), 1 => (0..3_u32).prop_map(Tree::Cookie)];
+    leaf.prop_recursive(6, 12, 2, |inner| {
+        let boxed = inner.clone().prop_map(Box::new);
+        prop_oneof![
+            boxed.clone().prop_map(Tree::Or),
+            boxed.clone().prop_map(Tree::Nested),
+            (prop::option::of(10..13_u32), boxed.clone()).prop_map(|(own, tree)| Tree::Map(own, tree)),
+            (any::<bool>(), boxed.clone()).prop_map(|(how, tree)| Tree::Anew(how, tree)),
+            boxed.clone().prop_map(Tree::Wrapped),
+            boxed.clone().prop_map(Tree::Asked),
+            (boxed.clone(), boxed.clone()).prop_map(|(left, right)| Tree::Both(left, right)),
+            boxed.prop_map(Tree::Checked),
+        ]
+    })
+}
+
+/// A user who may have a number of its own.
+struct Somebody(Option<u32>);
+
+impl Principal for Somebody {
+    fn principal_id(&self) -> Option<PrincipalId> {
+        self.0.map(account)
+    }
+}
+
+fn account(number: u32) -> PrincipalId {
+    PrincipalId::new("accounts", number.to_string())
+}
+
+fn subject(number: u32) -> PrincipalId {
+    PrincipalId::new("https://id.example", number.to_string())
+}
+
+/// A token, or a cookie, of the user of this number.
+struct Issued(u32, Carrier);
+
+#[async_trait]
+impl Strategy for Issued {
+    type User = Somebody;
+
+    fn name(&self) -> &str {
+        "issued"
+    }
+
+    fn challenges(&self, out: &mut Vec<Challenge>) {
+        out.push(Challenge::bearer("api"));
+    }
+
+    async fn authenticate(&self, _: &AuthRequest<'_>) -> Result<Outcome<Somebody>, BoxError> {
+        let accept = Accept::new(Somebody(None), self.1).principal(subject(self.0)).issued_at(now());
+        let accept = accept.credential_id("https://id.example", format!("jti-{}", self.0));
+        let accept = accept.session_id("https://id.example", format!("sid-{}", self.0));
+        Ok(Outcome::Accept(accept.parent("", format!("parent-{}", self.0))))
+    }
+}
+
+fn chain_of(tree: &Tree, list: &List) -> Chain<Somebody> {
+    let of = |tree: &Tree| chain_of(tree, list);
+    match tree {
+        Tree::Token(number) => Chain::new().or(Issued(*number, Carrier::Header)),
+        Tree::Cookie(number) => Chain::new().or(Issued(*number, Carrier::Cookie)),
+        Tree::Or(tree) => Chain::new().or(jwt(Say::Absent)).map_user(|_| Somebody(None)).or(of(tree)),
+        Tree::Nested(tree) => Chain::new().or(of(tree)),
+        Tree::Map(own, tree) => {
+            let own = *own;
+            of(tree).map_user(move |_| Somebody(own))
+        }
+        Tree::Anew(true, tree) => of(tree).try_map(|_| Ok(Accept::new(Somebody(None), Carrier::Header))),
+        Tree::Anew(false, tree) => {
+            of(tree).and_then(|_| Ok(Outcome::Accept(Accept::new(Somebody(None), Carrier::Header))))
+        }
+        Tree::Wrapped(tree) => Chain::new().or(Wrapped(of(tree))).map_user(|_| Somebody(None)),
+        Tree::Asked(tree) => Chain::new().or(AsksTheChain(of(tree))).map_user(|_| Somebody(None)),
+        Tree::Both(left, right) => of(left).and(of(right)).map_user(|_| Somebody(None)),
+        Tree::Checked(tree) => of(tree).revocation(list.clone()),
+    }
+}
+
+/// The numbers of tokens and of accounts in a tree, whether a cookie is among them, and whether the list is.
+fn look(tree: &Tree, numbers: &mut Vec<u32>, has_cookie: &mut bool, has_list: &mut bool) {
+    match tree {
+        Tree::Token(number) => numbers.push(*number),
+        Tree::Cookie(number) => {
+            numbers.push(*number);
+            *has_cookie = true;
+        }
+        Tree::Both(left, right) => {
+            look(left, numbers, has_cookie, has_list);
+            look(right, numbers, has_cookie, has_list);
+        }
+        Tree::Map(own, tree) => {
+            numbers.extend(own);
+            look(tree, numbers, has_cookie, has_list);
+        }
+        Tree::Checked(tree) => {
+            *has_list = true;
+            look(tree, numbers, has_cookie, has_list);
+        }
+        Tree::Or(tree) | Tree::Nested(tree) | Tree::Anew(_, tree) | Tree::Wrapped(tree) | Tree::Asked(tree) => {
+            look(tree, numbers, has_cookie, has_list);
+        }
+    }
+}
+
+fn decide(tree: &Tree, list: &List) -> Result<Authenticated<Somebody>, Refusal> {
+    let head = head("/", &[]);
+    let chain = chain_of(tree, list);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(chain.authenticate(&AuthRequest::new(&head, Transport::Http, now())))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn who_is_revoked_never_changes_with_the_shape_of_the_tree(tree in any_tree()) {
+        let (mut numbers, mut has_cookie, mut has_list) = (Vec::new(), false, false);
+        look(&tree, &mut numbers, &mut has_cookie, &mut has_list);
+        let tree = if has_list { tree } else { Tree::Checked(Box::new(tree)) };
+        let good = decide(&tree, &list([])).unwrap();
+        prop_assert_eq!(good.evidence().carrier().is_ambient(), has_cookie, "no carrier gets better");
+        for number in 0..3 {
+            let id = |prefix: &str| format!("{prefix}-{number}");
+            for revocation in [
+                Revocation::credential("https://id.example", id("jti")),
+                Revocation::credential("", id("parent")),
+                Revocation::session("https://id.example", id("sid")),
+                Revocation::user(subject(number), now()),
+            ] {
+                let refused = decide(&tree, &list([revocation.clone()])).is_err_and(|refusal| refusal.code() == "revoked");
+                prop_assert_eq!(refused, numbers.contains(&number), "{:?} of {}", revocation, number);
+                prop_assert_eq!(revocation.covers(good.evidence()), numbers.contains(&number));
+            }
+            let nobodys = [Revocation::credential("", id("jti")), Revocation::session("", id("sid"))];
+            prop_assert!(decide(&tree, &list(nobodys)).is_ok(), "the issuer counts");
+        }
+        for number in 10..13 {
+            let revoked = list([Revocation::user(account(number), now())]);
+            let refused = decide(&tree, &revoked).is_err_and(|refusal| refusal.code() == "revoked");
+            prop_assert_eq!(refused, numbers.contains(&number), "account {}", number);
+        }
+        // What a log-out revokes refuses the same request from then on.
+        let logged_out = list(Revocation::of(good.evidence(), now()));
+        prop_assert!(decide(&tree, &logged_out).is_err_and(|refusal| refusal.code() == "revoked"));
+    }
+}
