@@ -225,10 +225,11 @@ async fn rejections_that_an_inner_chain_forgives_by_name_are_forgiven_outside_to
 /// A tree of `or`, `and` and nesting over strategies that look at a header or a cookie of their own.
 #[derive(Clone, Debug)]
 enum Tree {
-    Header(usize),
-    Cookie(usize),
-    /// Both places in one strategy, the cookie first or last.
-    Either(usize, bool),
+    Header(Name),
+    Cookie(Name),
+    // Both places in one strategy.
+    CookieFirst(Name, Name),
+    HeaderFirst(Name, Name),
     Or(Box<Self>, Box<Self>),
     And(Box<Self>, Box<Self>),
     Nested(Box<Self>),
@@ -240,11 +241,12 @@ const COOKIES: [&str; 3] = ["c0", "c1", "c2"];
 const VALUES: [&str; 5] = ["good", "wrong", "foreign", "revoked", "elsewhere"];
 
 fn any_tree() -> impl proptest::strategy::Strategy<Value = Tree> {
-    let place = 0..HEADERS.len();
+    let (in_header, in_cookie) = (|| prop::sample::select(&HEADERS[..]), || prop::sample::select(&COOKIES[..]));
     let leaf = prop_oneof![
-        place.clone().prop_map(Tree::Header),
-        place.clone().prop_map(Tree::Cookie),
-        (place, any::<bool>()).prop_map(|(place, first)| Tree::Either(place, first)),
+        in_header().prop_map(Tree::Header),
+        in_cookie().prop_map(Tree::Cookie),
+        (in_cookie(), in_header()).prop_map(|(first, then)| Tree::CookieFirst(first, then)),
+        (in_header(), in_cookie()).prop_map(|(first, then)| Tree::HeaderFirst(first, then)),
     ];
     leaf.prop_recursive(4, 8, 2, |inner| {
         let boxed = inner.prop_map(Box::new);
@@ -259,10 +261,10 @@ fn any_tree() -> impl proptest::strategy::Strategy<Value = Tree> {
 
 fn chain_of(tree: &Tree) -> Chain<Name> {
     match tree {
-        Tree::Header(place) => Chain::new().or(Tokens(header(HEADERS[*place]))),
-        Tree::Cookie(place) => Chain::new().or(Tokens(cookie(COOKIES[*place]))),
-        Tree::Either(place, true) => Chain::new().or(Tokens(cookie(COOKIES[*place]).or(header(HEADERS[*place])))),
-        Tree::Either(place, false) => Chain::new().or(Tokens(header(HEADERS[*place]).or(cookie(COOKIES[*place])))),
+        Tree::Header(name) => Chain::new().or(Tokens(header(name))),
+        Tree::Cookie(name) => Chain::new().or(Tokens(cookie(name))),
+        Tree::CookieFirst(first, then) => Chain::new().or(Tokens(cookie(first).or(header(then)))),
+        Tree::HeaderFirst(first, then) => Chain::new().or(Tokens(header(first).or(cookie(then)))),
         Tree::Or(left, right) => chain_of(left).or(chain_of(right)),
         Tree::And(left, right) => chain_of(left).and(chain_of(right)).map_user(|(user, _)| user),
         Tree::Nested(tree) => Chain::new().or(chain_of(tree)),
@@ -276,17 +278,14 @@ proptest! {
     #[test]
     fn cookie_never_makes_an_answer_better_that_something_explicit_has_made_worse(
         tree in any_tree(),
-        explicit in prop::collection::vec(prop::option::of(0..VALUES.len()), HEADERS.len()),
-        ambient in prop::collection::vec(prop::option::of(0..VALUES.len()), COOKIES.len()),
+        explicit in prop::collection::vec(prop::option::of(prop::sample::select(&VALUES[..])), HEADERS.len()),
+        ambient in prop::collection::vec(prop::option::of(prop::sample::select(&VALUES[..])), COOKIES.len()),
     ) {
-        let value = |places: &[Option<usize>], at: usize| places[at].map(|value| VALUES[value]);
-        let mut headers: Vec<(&str, &[u8])> = Vec::new();
-        for (at, name) in HEADERS.iter().enumerate() {
-            headers.extend(value(&explicit, at).map(|value| (*name, value.as_bytes())));
-        }
-        let pairs: Vec<_> = (0..COOKIES.len())
-            .filter_map(|at| Some(format!("{}={}", COOKIES[at], value(&ambient, at)?)))
-            .collect();
+        let values = HEADERS.iter().zip(&explicit);
+        let mut headers: Vec<(&str, &[u8])> =
+            values.filter_map(|(name, value)| Some((*name, value.as_ref()?.as_bytes()))).collect();
+        let pairs = COOKIES.iter().zip(&ambient).filter_map(|(name, value)| Some(format!("{name}={}", value.as_ref()?)));
+        let pairs: Vec<_> = pairs.collect();
         let cookies = pairs.join("; ");
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let chain = chain_of(&tree);
@@ -307,6 +306,6 @@ fn has_and(tree: &Tree) -> bool {
         Tree::And(..) => true,
         Tree::Or(left, right) => has_and(left) || has_and(right),
         Tree::Nested(tree) | Tree::Anew(tree) => has_and(tree),
-        Tree::Header(_) | Tree::Cookie(_) | Tree::Either(..) => false,
+        Tree::Header(_) | Tree::Cookie(_) | Tree::CookieFirst(..) | Tree::HeaderFirst(..) => false,
     }
 }

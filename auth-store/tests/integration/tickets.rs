@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use auth_core::{
-    Accept, BoxError, Carrier, Chain, IdKind, PrincipalId, Refusal, Revocation, Transport, async_trait, extract::header,
+    Accept, AuthRequest, BoxError, Carrier, Chain, IdKind, Needs, PrincipalId, Refusal, RequestRecord, Revocation,
+    Transport, async_trait, extract::header,
 };
 use auth_store::{MemoryStore, Revocations, Store, Subscription, TicketGrant, Tickets};
 
@@ -28,6 +29,47 @@ async fn ticket_opens_one_socket_for_its_user() {
     let user = open(&chain, &ticket).await.unwrap();
     assert_eq!(*user, "ann");
     assert_eq!(open(&chain, &ticket).await.unwrap_err(), "invalid_credentials");
+}
+
+#[tokio::test]
+async fn ticket_is_good_for_every_layer_that_one_request_passes_and_for_no_other_request() {
+    let tickets = tickets();
+    let (chain, ticket) = (socket(&tickets), ticket(&tickets).await);
+    let mut parts = parts(handshake(&ticket));
+    let mut needs = Needs::default();
+    needs.add_query_name("ticket");
+    for _ in 0..2 {
+        let record = RequestRecord::of(&mut parts);
+        assert!(chain.authenticate(&AuthRequest::new(&parts, Transport::WebSocket, now())).await.is_ok());
+        record.take(&mut parts, &needs);
+        assert_eq!(parts.uri, "/ws");
+    }
+    assert_eq!(open(&chain, &ticket).await.unwrap_err(), "invalid_credentials");
+}
+
+#[tokio::test]
+async fn ticket_that_was_spent_is_of_no_use_to_tickets_of_another_store() {
+    let (ours, others) = (tickets(), tickets());
+    let parts = parts(handshake(&ticket(&ours).await));
+    let request = AuthRequest::new(&parts, Transport::WebSocket, now());
+    assert!(socket(&ours).authenticate(&request).await.is_ok());
+    assert_eq!(socket(&others).authenticate(&request).await.unwrap_err().code(), "invalid_credentials");
+}
+
+#[tokio::test]
+async fn ticket_is_for_the_path_that_was_sent_also_inside_a_nested_router() {
+    let tickets = tickets();
+    let chain = socket(&tickets);
+    for (sent, is_good) in [("/ws", true), ("/v1/ws", false)] {
+        let mut parts = parts(handshake(&ticket(&tickets).await));
+        let query = parts.uri.query().unwrap().to_owned();
+        parts.uri = format!("{sent}?{query}").parse().unwrap();
+        let _ = RequestRecord::of(&mut parts);
+        // What a nested router leaves of it.
+        parts.uri = format!("/ws?{query}").parse().unwrap();
+        let decision = chain.authenticate(&AuthRequest::new(&parts, Transport::WebSocket, now())).await;
+        assert_eq!(decision.is_ok(), is_good, "{sent}");
+    }
 }
 
 #[tokio::test]

@@ -24,6 +24,7 @@ mod layer;
 mod log;
 #[cfg(feature = "metrics")]
 mod metrics;
+mod nested;
 mod passport;
 mod payload;
 mod plain_axum;

@@ -47,14 +47,55 @@ async fn echo(ws: AuthWebSocketUpgrade<String>) -> axum::response::Response {
     })
 }
 
-async fn server() -> String {
+fn chain() -> Chain<String> {
+    let jwt = Jwt::<Value>::hs256(SECRET).unwrap().dpop(Dpop::new(ORIGIN).unwrap());
+    Chain::new().or(jwt.verify(|claims: Value| async move { Some(claims.to_string()) }))
+}
+
+async fn serve(app: Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let jwt = Jwt::<Value>::hs256(SECRET).unwrap().dpop(Dpop::new(ORIGIN).unwrap());
-    let chain = Chain::new().or(jwt.verify(|claims: Value| async move { Some(claims.to_string()) }));
-    let app = Router::new().route("/me", get(|| async { "ann" })).route("/ws", any(echo)).layer(AuthLayer::new(chain));
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
     address
+}
+
+async fn server() -> String {
+    let routes = Router::new().route("/me", get(|| async { "ann" })).route("/ws", any(echo));
+    serve(routes.layer(AuthLayer::new(chain()))).await
+}
+
+/// The status of the answer to a request for `path` with this proof.
+async fn status_of(address: &str, path: &str, token: &str, proof: &str) -> u16 {
+    let request = Client::new().get(format!("http://{address}{path}"));
+    let request = request.header("authorization", format!("DPoP {token}")).header("dpop", proof);
+    request.send().await.unwrap().status().as_u16()
+}
+
+#[tokio::test]
+async fn proof_is_for_the_url_that_was_sent_also_inside_a_nested_router() {
+    let routes = || Router::new().route("/delete", get(|| async { "gone" }));
+    let layer = AuthLayer::new(chain());
+    let v1 = routes().layer(layer.clone());
+    let admin = Router::new().nest("/deep", routes().layer(layer));
+    let address = serve(Router::new().nest("/v1", v1).nest("/admin-api", admin)).await;
+    let token = token();
+    let ask = async |path: &str, proven: &str| status_of(&address, path, &token, &proof(proven, &token)).await;
+    assert_eq!(ask("/v1/delete", "/v1/delete").await, 200);
+    assert_eq!(ask("/v1/delete?a=b", "/v1/delete").await, 200);
+    assert_eq!(ask("/admin-api/deep/delete", "/admin-api/deep/delete").await, 200);
+    assert_eq!(ask("/admin-api/deep/delete", "/v1/delete").await, 401, "a proof for one API opens no other");
+    assert_eq!(ask("/v1/delete", "/delete").await, 401, "what is left of a path is another URL");
+}
+
+#[tokio::test]
+async fn proof_is_spent_once_by_a_request_that_passes_two_layers_of_one_chain() {
+    let chain = chain();
+    let routes = Router::new().route("/me", get(|| async { "ann" })).layer(AuthLayer::new(chain.clone()));
+    let address = serve(routes.layer(AuthLayer::optional(chain))).await;
+    let token = token();
+    let proof = proof("/me", &token);
+    assert_eq!(status_of(&address, "/me", &token, &proof).await, 200);
+    assert_eq!(status_of(&address, "/me", &token, &proof).await, 401, "another request with the same proof");
 }
 
 #[tokio::test]
