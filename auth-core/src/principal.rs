@@ -64,6 +64,7 @@ impl fmt::Debug for PrincipalId {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the user of a chain",
     note = "a check that succeeded is no user: `right.then(|| user)`",
+    note = "an `Option` or a `Result` of a look-up is given as it is, without another `Some` around it",
     note = "a type of your own implements `Principal`, and says `None` where it adds nothing to what the strategy knows"
 )]
 pub trait Principal: Send + Sync + 'static {

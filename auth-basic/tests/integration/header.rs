@@ -1,7 +1,7 @@
 //! What the `Authorization` header may look like, and what is answered.
 
 use auth_basic::{Basic, BasicLogin};
-use auth_core::{Chain, RefusalKind, Rejection, RequestInfo, Strategy as _, Verdict};
+use auth_core::{Chain, PrincipalId, RefusalKind, Rejection, RequestInfo, Strategy as _, Verdict};
 use proptest::prelude::*;
 
 use crate::support::{
@@ -24,6 +24,20 @@ async fn utf8_arrives_as_it_was_sent() {
         let user = run(&everybody(), basic(format!("{username}:{password}"))).await.unwrap();
         assert_eq!(*user, Seen::new(username, password));
     }
+}
+
+#[tokio::test]
+async fn evidence_names_the_user_name_within_the_realm_and_an_empty_one_not_at_all() {
+    for (realm, username) in [("demo", "Zoë"), ("other", "1001")] {
+        let user = run(&everybody_of(Basic::new(realm)), basic(format!("{username}:b"))).await.unwrap();
+        assert_eq!(user.evidence().names(), [PrincipalId::new(realm, username)]);
+        assert_eq!(
+            (user.evidence().ids().len(), user.evidence().counts_from()),
+            (0, user.evidence().authenticated_at())
+        );
+    }
+    let key_as_password = run(&everybody(), basic(":key")).await.unwrap();
+    assert_eq!(key_as_password.evidence().names(), []);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Basic in a chain, from the request to the answer.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
+mod compile_fail;
 mod header;
 mod passport;
 mod payload;

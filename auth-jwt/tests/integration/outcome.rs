@@ -96,6 +96,53 @@ fn evidence_tells_what_the_token_tells() {
     assert_eq!(ids, [(IdKind::Credential, "", "id"), (IdKind::Session, "", "session")]);
 }
 
+/// Names, ids and whether the token counts as older than a revocation of this instant.
+fn identity(jwt: Jwt<Value>, more: Value) -> (Vec<(String, String)>, Vec<(String, String)>, bool) {
+    let user = present(jwt, &token(&more)).unwrap();
+    let evidence = user.evidence();
+    let pair = |issuer: &str, id: &str| (issuer.to_owned(), id.to_owned());
+    let names = evidence.names().iter().map(|name| pair(name.issuer(), name.subject())).collect();
+    let ids = evidence.ids().iter().map(|id| pair(id.issuer(), id.id())).collect();
+    (names, ids, evidence.counts_from() < at(NOW - 100))
+}
+
+#[test]
+fn token_names_its_issuer_and_subject_and_its_ids_are_of_that_issuer() {
+    let issued =
+        |iss: &str| json!({ "iss": iss, "sub": "ann", "jti": "j1", "sid": "s1", "exp": NOW + 100, "iat": NOW });
+    let of = |iss: &str| {
+        let pair = |id: &str| (iss.to_owned(), id.to_owned());
+        (vec![pair("ann")], vec![pair("j1"), pair("s1")], false)
+    };
+    let two = || jwt().issuer("https://id.example").issuer("https://partner.example");
+    for iss in ["https://id.example", "https://partner.example"] {
+        assert_eq!(identity(two(), issued(iss)), of(iss));
+    }
+    assert_eq!(identity(jwt(), issued("")), of(""));
+}
+
+#[test]
+fn claim_that_is_absent_or_empty_names_nothing() {
+    for empty in [json!({ "exp": NOW + 100 }), json!({ "exp": NOW + 100, "sub": "", "jti": "", "sid": "" })] {
+        let (names, ids, _) = identity(jwt(), empty);
+        assert_eq!((names, ids), (vec![], vec![]));
+    }
+}
+
+#[test]
+fn token_without_iat_counts_as_issued_before_everything_that_is_revoked() {
+    assert!(identity(jwt(), json!({ "sub": "ann", "exp": NOW + 100 })).2);
+    assert!(!identity(jwt(), json!({ "sub": "ann", "exp": NOW + 100, "iat": NOW })).2);
+}
+
+#[test]
+fn token_without_iat_is_refused_where_it_is_required() {
+    let [with, without] = [json!({ "iat": NOW }), json!({})].map(claims);
+    assert_eq!(verdict(jwt().require_iat(), &token(&with)), ACCEPTED);
+    assert_eq!(verdict(jwt().require_iat(), &token(&without)), INVALID);
+    assert_eq!(verdict(jwt(), &token(&without)), ACCEPTED);
+}
+
 /// The well-known tutorial signs without `exp` and with the secret `secret`.
 #[test]
 fn token_of_the_tutorial_is_accepted_where_both_are_allowed() {

@@ -1,0 +1,11 @@
+//! A check that gives `bool` is no user: with `Some` around it, a wrong password would be let in.
+
+use auth_basic::{Basic, BasicLogin};
+
+async fn check(_: &BasicLogin) -> bool {
+    false
+}
+
+fn main() {
+    let _ = Basic::new("demo").verify(|login: BasicLogin| async move { Some(check(&login).await) });
+}

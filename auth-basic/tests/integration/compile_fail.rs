@@ -1,0 +1,17 @@
+//! What people write who come from Passport, where a falsy user is refused. The expected messages belong to the toolchain
+//! that the workspace names.
+
+#[test]
+fn what_is_no_user_does_not_compile_and_the_message_says_what_to_write() {
+    let cases = trybuild::TestCases::new();
+    for case in [
+        "check_is_no_user",
+        "option_is_no_user",
+        "result_is_no_user",
+        "unit_is_no_user",
+        "user_that_does_not_say_who_it_is",
+        "verdict_of_a_check",
+    ] {
+        cases.compile_fail(format!("tests/compile_fail/{case}.rs"));
+    }
+}
