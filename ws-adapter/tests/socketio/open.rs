@@ -2,7 +2,10 @@
 
 use std::task::Poll;
 
-use auth_core::ManualClock;
+use auth_core::{
+    Accept, AuthRequest, BoxError, Chain, Challenge, ManualClock, Outcome, Strategy,
+    extract::{Extractor as _, bearer},
+};
 use axum::{Router, body::Body};
 use http::{Request, Response};
 use reqwest::Method;
@@ -222,4 +225,41 @@ fn service_is_ready_when_the_application_behind_it_is() {
     assert!(service.poll_ready().is_pending());
     handle.allow(1);
     assert!(matches!(service.poll_ready(), Poll::Ready(Ok(()))));
+}
+
+/// Lets everybody in who brings a key, and does not know who that is.
+struct AnyKey;
+
+#[auth_core::async_trait]
+impl Strategy for AnyKey {
+    type User = &'static str;
+
+    fn name(&self) -> &str {
+        "key"
+    }
+
+    fn challenges(&self, out: &mut Vec<Challenge>) {
+        out.push(Challenge::bearer("test"));
+    }
+
+    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Self::User>, BoxError> {
+        Ok(match bearer().extract(request) {
+            Ok(Some(key)) => Outcome::Accept(Accept::new("somebody", key.carrier())),
+            _ => Outcome::Absent,
+        })
+    }
+}
+
+#[tokio::test]
+async fn guest_whose_polls_could_be_anybodys_opens_no_transport() {
+    let (socket_io, io) = SocketIoAuth::new(AuthLayer::new(Chain::new().or(AnyKey))).build();
+    io.ns("/", async || {});
+    let server = Server::start(Router::new().layer(socket_io)).await;
+    let open = async |headers: Headers<'_>| {
+        send(server.addr, Method::GET, "/socket.io/?EIO=4&transport=polling", headers, String::new()).await
+    };
+    let answer = open(&[("authorization", "Bearer key")]).await;
+    assert!(answer.is(403, "forbidden"), "{answer:?}");
+    assert_eq!(open(&[]).await.status, 200, "nobody waits to say who it is");
+    assert_eq!(io.open(), 1);
 }
