@@ -54,7 +54,7 @@ pub fn found(extractor: &impl Extractor, parts: &Parts, transport: Transport) ->
 }
 
 /// Asks a chain that waits for nothing.
-pub fn ask<U: Send + Sync + 'static>(chain: &Chain<U>, parts: &Parts) -> Result<Authenticated<U>, Refusal> {
+pub fn ask<U: Principal>(chain: &Chain<U>, parts: &Parts) -> Result<Authenticated<U>, Refusal> {
     let answer = chain.authenticate(&AuthRequest::new(parts, Transport::Http, now())).now_or_never();
     let answer = answer.expect("nothing waits here");
     if let Err(refusal) = &answer {
