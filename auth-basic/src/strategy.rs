@@ -285,7 +285,7 @@ where
         Ok(match verdict.into_accept(carrier) {
             // An empty name is nobody's: keys that come as a password alone have it in common.
             Ok(accept) if name.is_empty() => Outcome::Accept(accept),
-            Ok(accept) => Outcome::Accept(accept.principal(PrincipalId::new(&self.basic.realm, name))),
+            Ok(accept) => Outcome::Accept(accept.add_name(PrincipalId::new(&self.basic.realm, name))),
             Err(rejection) => Outcome::Reject(rejection),
         })
     }

@@ -93,9 +93,9 @@ pub struct Evidence {
     pub(crate) parts: Vec<Self>,
     /// Who has to be asked whether it was revoked, before it is sealed.
     pub(crate) checks: Vec<Arc<dyn RevocationCheck>>,
-    /// By which an acceptance is known again among those of one request; 0 if nobody had to.
+    /// Identifies an acceptance that a chain has noted; 0 until then.
     pub(crate) serial: u64,
-    /// It lies behind an acceptance that was made anew, and gives it no extras.
+    /// Set on evidence that a new acceptance stands on: its extras are not inherited.
     pub(crate) behind: bool,
 }
 
@@ -129,8 +129,8 @@ impl Evidence {
         both
     }
 
-    /// What lies behind an acceptance that was made anew: it keeps its names, ids and checks, as a part; its carrier and,
-    /// unless there is another, its end hold for the whole.
+    /// Attaches the acceptances that a new one was built from as parts: their names, ids and checks stay in force. The weakest
+    /// carrier counts, and the earliest end unless a new one is set.
     pub(crate) fn stands_on(&mut self, behind: Vec<Self>) {
         let mut end = None;
         for mut behind in behind {
@@ -171,13 +171,10 @@ impl Evidence {
     }
 
     pub(crate) fn add_check(&mut self, check: &Arc<dyn RevocationCheck>) {
-        if !self.checks.iter().any(|other| Arc::ptr_eq(other, check)) {
-            self.checks.push(Arc::clone(check));
-        }
+        push_check(&mut self.checks, Arc::clone(check));
     }
 
-    /// The names of the whole are names of each part: who logs out as the one has to be found by the credentials of the
-    /// other.
+    /// Copies the names of the whole to each part, so that a log-out under any name finds every credential.
     pub(crate) fn hand_names_down(&mut self) {
         for part in &mut self.parts {
             for name in &self.names {
@@ -187,15 +184,10 @@ impl Evidence {
         }
     }
 
-    /// Takes out all checks, those of the parts too; each is there once.
-    pub(crate) fn take_checks(&mut self) -> Vec<Arc<dyn RevocationCheck>> {
-        let mut checks = std::mem::take(&mut self.checks);
-        for check in self.parts.iter_mut().flat_map(Self::take_checks) {
-            if !checks.iter().any(|other| Arc::ptr_eq(other, &check)) {
-                checks.push(check);
-            }
-        }
-        checks
+    /// Moves all checks, including those of the parts, to `all`, without duplicates.
+    pub(crate) fn move_checks_to(&mut self, all: &mut Vec<Arc<dyn RevocationCheck>>) {
+        self.checks.drain(..).for_each(|check| push_check(all, check));
+        self.parts.iter_mut().for_each(|part| part.move_checks_to(all));
     }
 
     /// The name of the strategy that accepted; `a+b` where two had to.
@@ -239,7 +231,7 @@ impl Evidence {
         }
     }
 
-    /// The ids by which it can be revoked. Those of an `and` are told by its parts.
+    /// The ids by which it can be revoked. For an `and`, see its parts.
     #[must_use]
     pub fn ids(&self) -> &[Id] {
         &self.ids
@@ -267,17 +259,16 @@ impl Evidence {
         self.ids.iter().find(|id| id.kind() == kind)
     }
 
-    /// Every name of the user that is known; a revocation of a user matches any of them. Those of an `and` are told by its
-    /// parts.
+    /// Every known name of the user; a revocation of a user matches any of them. For an `and`, see its parts.
     #[must_use]
     pub fn names(&self) -> &[PrincipalId] {
         &self.names
     }
 
     /// The name that counts where two users are compared: the first of [`names`](Self::names). For an `and` without a name
-    /// of its own, it is the one that its parts agree on.
+    /// of its own, it is the one that its named parts agree on; a guest among them does not count.
     ///
-    /// `None` is a guest, or an `and` of two different users.
+    /// `None` for a guest, and for an `and` of two different users.
     #[must_use]
     pub fn principal(&self) -> Option<&PrincipalId> {
         if let Some(name) = self.names.first() {
@@ -300,16 +291,16 @@ impl Evidence {
         !self.names.is_empty() || self.parts.iter().any(Self::is_named)
     }
 
-    /// A typed extra; of the parts of an `and`, the first that has one of the type. An acceptance that was made anew has the
-    /// extras that it was given, and no others.
+    /// A typed extra; of the parts of an `and`, the first that has one of the type. A new acceptance, built from an earlier one,
+    /// has its own extras only.
     #[must_use]
     pub fn extra<T: Send + Sync + 'static>(&self) -> Option<&T> {
         let sides = || self.parts.iter().filter(|part| !part.behind);
         self.extras.get().or_else(|| sides().find_map(Self::extra))
     }
 
-    /// The evidences of an `and`, from left to right, and those behind an acceptance that was made anew; empty for a single
-    /// strategy.
+    /// The evidence of both sides of an `and`, from left to right, and what a new acceptance was built from; empty for a
+    /// single strategy.
     #[must_use]
     pub fn parts(&self) -> &[Self] {
         &self.parts
@@ -319,6 +310,12 @@ impl Evidence {
     #[must_use]
     pub fn is_expired_at(&self, now: SystemTime) -> bool {
         self.expires_at.is_some_and(|end| now >= end)
+    }
+}
+
+fn push_check(checks: &mut Vec<Arc<dyn RevocationCheck>>, check: Arc<dyn RevocationCheck>) {
+    if !checks.iter().any(|other| Arc::ptr_eq(other, &check)) {
+        checks.push(check);
     }
 }
 

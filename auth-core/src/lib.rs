@@ -90,6 +90,7 @@ mod evidence;
 pub mod extract;
 mod id;
 mod login;
+mod notes;
 mod origin;
 mod outcome;
 mod payload;

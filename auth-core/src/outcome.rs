@@ -108,12 +108,12 @@ impl<U> Accept<U> {
         self
     }
 
-    /// The user as the strategy has verified it: issuer and subject of a token, a user name. Called again, it adds a
-    /// further name behind the first. What the user type says of itself comes in front of both: see
-    /// [`Principal`].
+    /// Adds a name of the user, as the strategy has verified it: issuer and subject of a token, a user name. The first one
+    /// counts where two users are compared; none is ever overwritten. What the user type says of itself comes in front of
+    /// all: see [`Principal`].
     #[must_use]
-    pub fn principal(mut self, id: PrincipalId) -> Self {
-        self.evidence.add_name(id);
+    pub fn add_name(mut self, name: PrincipalId) -> Self {
+        self.evidence.add_name(name);
         self
     }
 
@@ -166,10 +166,6 @@ impl<U> Accept<U> {
         evidence.authenticated_at = request.now();
         if let Some(name) = self.user.principal_id() {
             evidence.put_name_first(name);
-        }
-        if request.is_explicit_only() {
-            // Whatever becomes of it, the chain asks whether it was revoked.
-            request.record().note_accepted(evidence);
         }
         self
     }

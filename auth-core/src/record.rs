@@ -2,10 +2,7 @@ use std::{
     any::Any,
     borrow::Cow,
     fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use http::{
@@ -16,7 +13,7 @@ use http::{
 };
 use zeroize::Zeroizing;
 
-use crate::{Evidence, Needs};
+use crate::Needs;
 
 /// What is known about a request and does not stand in its head: the target that was sent, the credentials that layers
 /// have taken out, and what strategies have used up for it.
@@ -32,16 +29,13 @@ pub struct RequestRecord(Arc<Record>);
 struct Record {
     target: Uri,
     state: Mutex<State>,
-    /// How many strategies of chains are being asked, one inside the other.
-    depth: AtomicUsize,
 }
 
 #[derive(Default)]
 struct State {
-    taken: Arc<Taken>,
-    remembered: Vec<Box<dyn Any + Send + Sync>>,
-    accepted: Vec<Evidence>,
-    last_serial: u64,
+    /// `None` until something is taken.
+    taken: Option<Arc<Taken>>,
+    remembered: Vec<Arc<dyn Any + Send + Sync>>,
 }
 
 /// The credentials that layers have taken out of a request.
@@ -64,19 +58,19 @@ impl RequestRecord {
         record
     }
 
-    /// What an adapter keeps with a connection that stays open: the target, and no credential.
+    /// What an adapter keeps with a connection that stays open, and shows to each decision about it anew: the path that was
+    /// sent, in memory of its own. Query, credentials and everything that strategies have kept are gone.
     #[must_use]
     pub fn without_credentials(&self) -> Self {
-        Self::new(self.0.target.clone())
+        Self::new(self.0.target.path().to_owned().try_into().unwrap_or_default())
     }
 
-    /// What an adapter keeps that judges the opening request again later: the target, and the credentials that were
-    /// taken out of the request.
+    /// What an adapter shows to a later decision about the same opening request: the target, and the credentials that were
+    /// taken out of the request. What strategies have kept is gone.
     #[must_use]
     pub fn with_credentials(&self) -> Self {
         let state = State { taken: self.taken(), ..State::default() };
-        let (target, state) = (self.0.target.clone(), Mutex::new(state));
-        Self(Arc::new(Record { target, state, depth: AtomicUsize::new(0) }))
+        Self(Arc::new(Record { target: self.0.target.clone(), state: Mutex::new(state) }))
     }
 
     /// Takes the credentials that `needs` names out of query and subprotocols, and marks the headers that may hold others
@@ -98,7 +92,7 @@ impl RequestRecord {
         take_subprotocols(&mut parts.headers, needs.subprotocol_prefixes(), &mut taken.subprotocols);
         if !taken.query.is_empty() || !taken.subprotocols.is_empty() {
             let mut state = self.state();
-            let all = Arc::make_mut(&mut state.taken);
+            let all = Arc::make_mut(state.taken.get_or_insert_default());
             all.query.append(&mut taken.query);
             all.subprotocols.append(&mut taken.subprotocols);
         }
@@ -112,68 +106,26 @@ impl RequestRecord {
         &self.0.target
     }
 
-    pub(crate) fn taken(&self) -> Arc<Taken> {
-        Arc::clone(&self.state().taken)
+    pub(crate) fn taken(&self) -> Option<Arc<Taken>> {
+        self.state().taken.clone()
     }
 
     pub(crate) fn remember<T: Send + Sync + 'static>(&self, value: T) {
-        self.state().remembered.push(Box::new(value));
+        self.state().remembered.push(Arc::new(value));
     }
 
     pub(crate) fn recall<T: 'static, R>(&self, find: impl FnMut(&T) -> Option<R>) -> Option<R> {
-        self.state().remembered.iter().filter_map(|value| value.downcast_ref()).find_map(find)
-    }
-
-    // What chains further in have accepted.
-
-    /// A strategy of a chain is being asked, until what this gives is dropped.
-    pub(crate) fn enter(&self) -> Inside<'_> {
-        self.0.depth.fetch_add(1, Ordering::Relaxed);
-        Inside(&self.0.depth)
-    }
-
-    /// Whether a strategy of a chain is being asked.
-    pub(crate) fn is_inside(&self) -> bool {
-        self.0.depth.load(Ordering::Relaxed) > 0
-    }
-
-    /// How many acceptances are noted.
-    pub(crate) fn accepted_so_far(&self) -> usize {
-        self.state().accepted.len()
-    }
-
-    /// Notes an acceptance, and gives it the number by which it is known again.
-    pub(crate) fn note_accepted(&self, evidence: &mut Evidence) {
-        let mut state = self.state();
-        if evidence.serial == 0 {
-            state.last_serial += 1;
-            evidence.serial = state.last_serial;
-        }
-        state.accepted.push(evidence.clone());
-    }
-
-    /// The acceptances that were noted since there were `so_far`; they are noted no more.
-    pub(crate) fn accepted_since(&self, so_far: usize) -> Vec<Evidence> {
-        let mut state = self.state();
-        let so_far = so_far.min(state.accepted.len());
-        state.accepted.split_off(so_far)
+        // Outside of the lock, since `find` is not ours.
+        let remembered = self.state().remembered.clone();
+        remembered.iter().filter_map(|value| value.downcast_ref()).find_map(find)
     }
 
     fn new(target: Uri) -> Self {
-        Self(Arc::new(Record { target, state: Mutex::default(), depth: AtomicUsize::new(0) }))
+        Self(Arc::new(Record { target, state: Mutex::default() }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Made by [`RequestRecord::enter`].
-pub(crate) struct Inside<'r>(&'r AtomicUsize);
-
-impl Drop for Inside<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -8,7 +8,8 @@ use std::{
 use http::{Uri, header::COOKIE, request::Parts};
 
 use crate::{
-    Payload,
+    Evidence, Payload,
+    notes::Notes,
     record::{self, RequestRecord, Taken},
 };
 
@@ -42,20 +43,28 @@ pub struct AuthRequest<'a> {
     payload: Option<&'a Payload>,
     now: SystemTime,
     record: RequestRecord,
-    taken: Arc<Taken>,
-    explicit_only: bool,
-    /// The head without cookies, once somebody has asked for it.
+    taken: Option<Arc<Taken>>,
+    /// The request with its cookies, where only explicit credentials count.
+    full: Option<&'a Self>,
+    /// The head without cookies, once it is needed.
     without_cookies: OnceLock<Box<Parts>>,
+    /// Where a chain notes what it accepts, if it is asked by a strategy of another chain.
+    notes: Option<&'a Notes>,
 }
 
 impl<'a> AuthRequest<'a> {
     /// A request without payload, to be judged at the instant `now`.
+    ///
+    /// # Security
+    /// This begins a new decision. A strategy that asks another strategy or chain hands the request on that it was given, or
+    /// one made by [`with_parts`](Self::with_parts): otherwise the chain around it does not know the ids, the names and the
+    /// checks for revocation of what was accepted inside.
     #[must_use]
     pub fn new(parts: &'a Parts, transport: Transport, now: SystemTime) -> Self {
         let record = RequestRecord::find(parts);
         let taken = record.taken();
-        let without_cookies = OnceLock::new();
-        Self { parts, transport, payload: None, now, record, taken, explicit_only: false, without_cookies }
+        let (full, without_cookies, notes) = (None, OnceLock::new(), None);
+        Self { parts, transport, payload: None, now, record, taken, full, without_cookies, notes }
     }
 
     /// Adds the payload that was read.
@@ -65,11 +74,23 @@ impl<'a> AuthRequest<'a> {
         self
     }
 
-    /// The same request with another head, for a strategy that shows a changed one to a strategy of its own: what is
-    /// accepted by that is known to the chain still.
+    /// The same request with another head, for a strategy that shows a changed one to another strategy. What that one
+    /// accepts stays known to the chain around both.
+    ///
+    /// ```
+    /// # use auth_core::{AuthRequest, BoxError, Outcome, Strategy};
+    /// /// Takes the token of an old client out of the header that it uses.
+    /// async fn ask<S: Strategy>(inner: &S, request: &AuthRequest<'_>) -> Result<Outcome<S::User>, BoxError> {
+    ///     let mut parts = request.parts().clone();
+    ///     if let Some(token) = parts.headers.remove("x-old-token") {
+    ///         parts.headers.insert("authorization", token);
+    ///     }
+    ///     inner.authenticate(&request.with_parts(&parts)).await
+    /// }
+    /// ```
     #[must_use]
     pub fn with_parts<'b>(&'b self, parts: &'b Parts) -> AuthRequest<'b> {
-        let (record, taken) = (self.record.clone(), Arc::clone(&self.taken));
+        let (record, taken) = (self.record.clone(), self.taken.clone());
         AuthRequest { parts, record, taken, without_cookies: OnceLock::new(), ..*self }
     }
 
@@ -104,13 +125,14 @@ impl<'a> AuthRequest<'a> {
     /// taken out.
     pub fn query_values<'r>(&'r self, name: &'r str) -> impl Iterator<Item = Cow<'r, str>> + 'r {
         let here = self.parts.uri.query().unwrap_or_default();
-        record::query_values(here, name).chain(self.taken.query_values(name))
+        let taken = self.taken.iter().flat_map(move |taken| taken.query_values(name));
+        record::query_values(here, name).chain(taken)
     }
 
     /// The entries of `Sec-WebSocket-Protocol`: those that stand in the headers, then those that layers of ours have taken
     /// out.
     pub fn subprotocols(&self) -> impl Iterator<Item = &[u8]> {
-        record::subprotocols(&self.parts.headers).chain(self.taken.subprotocols())
+        record::subprotocols(&self.parts.headers).chain(self.taken.iter().flat_map(|taken| taken.subprotocols()))
     }
 
     /// What kind of exchange this is.
@@ -133,34 +155,49 @@ impl<'a> AuthRequest<'a> {
 
     /// Whether only explicit credentials count this time.
     ///
-    /// The chain asks so after an ambient credential was accepted, to learn whether something explicit speaks against it.
+    /// The chain asks this after an ambient credential was accepted, to learn whether something explicit speaks against it.
     /// The head has no `Cookie` then. A strategy that takes another ambient credential, a client certificate from the
     /// extensions, says [`Absent`](crate::Outcome::Absent); the extractors of this crate do so by themselves.
     #[must_use]
     pub fn is_explicit_only(&self) -> bool {
-        self.explicit_only
+        self.full.is_some()
     }
 
-    /// Keeps something for as long as this request is judged. A strategy that uses a credential up (a one-time ticket, a
+    /// Keeps a value for as long as this request is judged. A strategy that uses a credential up (a one-time ticket, a
     /// proof that is good once) keeps what it found, since it may be asked about the same request again: by a layer
     /// further in, or for explicit credentials alone.
     ///
-    /// Use a type of your own: nobody else can [`recall`](Self::recall) it.
+    /// Use a private type: then nobody else can [`recall`](Self::recall) it.
     pub fn remember<T: Send + Sync + 'static>(&self, value: T) {
         self.record.remember(value);
     }
 
-    /// Looks through what was kept for this request with [`remember`](Self::remember). `find` must not ask the request
-    /// again.
+    /// Looks through the values of this type that were kept with [`remember`](Self::remember), in their order, until `find`
+    /// gives something.
     pub fn recall<T: 'static, R>(&self, find: impl FnMut(&T) -> Option<R>) -> Option<R> {
         self.record.recall(find)
     }
 
-    pub(crate) fn record(&self) -> &RequestRecord {
-        &self.record
+    /// The same request for a strategy whose chains note here what they accept.
+    pub(crate) fn noting<'b>(&'b self, notes: &'b Notes) -> AuthRequest<'b> {
+        AuthRequest { notes: Some(notes), ..self.with_parts(self.parts) }
     }
 
-    /// The same request as one whose browser has added nothing.
+    /// Notes what a chain has accepted, for the strategy that asks it.
+    pub(crate) fn note_accepted(&self, evidence: &mut Evidence) {
+        if let Some(notes) = self.notes {
+            notes.accept(evidence);
+        }
+    }
+
+    /// Notes what a chain or an `and` has accepted and given up.
+    pub(crate) fn note_given_up(&self, given_up: Vec<Evidence>) {
+        if let Some(notes) = self.notes {
+            notes.give_up(given_up);
+        }
+    }
+
+    /// The same request as if the browser had added nothing.
     pub(crate) fn explicit(&self) -> AuthRequest<'_> {
         let parts = if self.parts.headers.contains_key(COOKIE) {
             self.without_cookies.get_or_init(|| {
@@ -171,7 +208,12 @@ impl<'a> AuthRequest<'a> {
         } else {
             self.parts
         };
-        AuthRequest { explicit_only: true, ..self.with_parts(parts) }
+        AuthRequest { full: Some(self), ..self.with_parts(parts) }
+    }
+
+    /// The request with its cookies, where only explicit credentials count.
+    pub(crate) fn full(&self) -> Option<&AuthRequest<'a>> {
+        self.full
     }
 }
 

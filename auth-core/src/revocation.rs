@@ -79,7 +79,7 @@ impl Revocation {
     /// |---|---|
     /// | has an id | the credential |
     /// | is a ticket, which is spent | the credentials that it was bought with |
-    /// | has neither: a password, a token without `jti` | everything of its user up to `now`; nothing for a guest |
+    /// | has neither: a password, a token without `jti` | everything of its user up to `now`. Not for a guest; and not for a part of an `and` that is of another user than the whole, if something else can be revoked: many may share it |
     ///
     /// The list is empty where nothing can be revoked: a guest without an id. Tell the client so, and do not answer that
     /// it is logged out.
@@ -88,29 +88,40 @@ impl Revocation {
     /// the evidence an earlier one.
     #[must_use]
     pub fn of(evidence: &Evidence, now: SystemTime) -> Vec<Self> {
-        let mut all = Vec::new();
-        Self::collect(evidence, evidence.principal(), now, &mut all);
+        let whole = evidence.principal();
+        let (mut by_id, mut users) = (Vec::new(), Vec::new());
+        Self::collect(evidence, whole, &mut by_id, &mut users);
+        // Another part may be a program's key that many users share: it goes only where nothing else can be revoked.
+        let counts = |user: &&PrincipalId| by_id.is_empty() || whole == Some(*user);
+        let by_user: Vec<_> = users.into_iter().filter(counts).map(|user| Self::user(user.clone(), now)).collect();
+        let mut all: Vec<Self> = Vec::new();
+        for revocation in by_id.into_iter().chain(by_user) {
+            if !all.contains(&revocation) {
+                all.push(revocation);
+            }
+        }
         all
     }
 
-    /// A part without a name of its own belongs to the user of the whole.
-    fn collect(evidence: &Evidence, whole: Option<&PrincipalId>, now: SystemTime, all: &mut Vec<Self>) {
+    /// The credentials that have an id, and the users of the others. A part without a name belongs to the user of the whole.
+    fn collect<'e>(
+        evidence: &'e Evidence,
+        whole: Option<&'e PrincipalId>,
+        by_id: &mut Vec<Self>,
+        users: &mut Vec<&'e PrincipalId>,
+    ) {
         let user = evidence.principal().or(whole);
         let (kind, ends_at) = match evidence.carrier() {
             Carrier::Ticket => (IdKind::Parent, None),
             _ => (IdKind::Credential, evidence.credential_end),
         };
-        let ids = evidence.ids().iter().filter(|id| id.kind() == kind);
-        let own: Vec<_> = ids.map(|id| Self { ends_at, ..Self::credential(id.issuer(), id.id()) }).collect();
-        let by_user = || user.map(|user| Self::user(user.clone(), now)).into_iter().collect();
-        // An acceptance that stands on others is revoked with them.
-        let own = if own.is_empty() && evidence.parts().is_empty() { by_user() } else { own };
-        for revocation in own {
-            if !all.contains(&revocation) {
-                all.push(revocation);
-            }
+        let mut ids = evidence.ids().iter().filter(|id| id.kind() == kind).peekable();
+        // What an acceptance was built from is revoked, and so is the acceptance.
+        if ids.peek().is_none() && evidence.parts().is_empty() {
+            users.extend(user);
         }
-        evidence.parts().iter().for_each(|part| Self::collect(part, user, now, all));
+        by_id.extend(ids.map(|id| Self { ends_at, ..Self::credential(id.issuer(), id.id()) }));
+        evidence.parts().iter().for_each(|part| Self::collect(part, user, by_id, users));
     }
 
     /// Says when what is revoked would have ended by itself, so that a store may forget the revocation some time later.

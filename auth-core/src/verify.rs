@@ -98,6 +98,7 @@ pub struct RequestInfo {
     headers: HeaderMap,
     extensions: Extensions,
     transport: Transport,
+    explicit_only: bool,
 }
 
 impl RequestInfo {
@@ -109,6 +110,7 @@ impl RequestInfo {
             headers: parts.headers.clone(),
             extensions: parts.extensions.clone(),
             transport: request.transport(),
+            explicit_only: request.is_explicit_only(),
         }
     }
 
@@ -134,6 +136,13 @@ impl RequestInfo {
     #[must_use]
     pub fn extensions(&self) -> &Extensions {
         &self.extensions
+    }
+
+    /// Whether the callback is asked again, without the cookies of the request: see
+    /// [`AuthRequest::is_explicit_only`]. A callback that compares a credential with a cookie must not refuse it then.
+    #[must_use]
+    pub fn is_explicit_only(&self) -> bool {
+        self.explicit_only
     }
 
     /// What kind of exchange it is.

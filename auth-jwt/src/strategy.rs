@@ -240,7 +240,7 @@ impl Said {
             accept = accept.session_id(&self.issuer, session);
         }
         if let Some(subject) = self.subject {
-            accept = accept.principal(PrincipalId::new(self.issuer, subject));
+            accept = accept.add_name(PrincipalId::new(self.issuer, subject));
         }
         // What the application says of the user counts more than the token.
         if let (Some(scopes), None) = (self.scopes, accept.evidence().extra::<Scopes>()) {

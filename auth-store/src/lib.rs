@@ -22,7 +22,7 @@
 //! #     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<User>, BoxError> {
 //! #         if !request.parts().headers.contains_key("authorization") { return Ok(Outcome::Absent); }
 //! #         let user = Accept::new(User { name: "ann".into() }, Carrier::Header);
-//! #         Ok(Outcome::Accept(user.principal(PrincipalId::new("", "ann")).credential_id("", "token-1")))
+//! #         Ok(Outcome::Accept(user.add_name(PrincipalId::new("", "ann")).credential_id("", "token-1")))
 //! #     }
 //! # }
 //! # async fn find(name: &str) -> Option<User> { Some(User { name: name.to_owned() }) }

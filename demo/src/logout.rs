@@ -39,10 +39,14 @@ pub(crate) async fn log_out(
     }
     let now = timer.now();
     let everywhere = query.is_some_and(|query| query.split('&').any(|pair| pair == "everywhere=1"));
-    let all = match user.evidence().principal() {
-        Some(user) if everywhere => vec![Revocation::user(user.clone(), now)],
-        _ => Revocation::of(user.evidence(), now),
+    let all = match (everywhere, user.evidence().principal()) {
+        (true, user) => user.map(|user| Revocation::user(user.clone(), now)).into_iter().collect(),
+        (false, _) => Revocation::of(user.evidence(), now),
     };
+    // A guest without an id cannot be logged out, and must not believe that it is.
+    if all.is_empty() {
+        return Refusal::new(StatusCode::CONFLICT, "nothing_to_revoke").to_response().map(Body::from);
+    }
     let is_everything = all.iter().any(|revocation| matches!(revocation.target(), RevocationTarget::User { .. }));
     match revocations.revoke_all(&all).await {
         Ok(()) => {

@@ -48,12 +48,24 @@ impl<A: Strategy, B: Strategy> Strategy for And<A, B> {
         // Both are asked whatever the first says, since an error of the second outweighs a rejection by the first.
         let left = self.left.authenticate(request).await;
         let right = self.right.authenticate(request).await;
-        Ok(match both(left?, right?) {
-            // The other half may have come by a cookie, which does not count this time: nothing is wrong.
-            Decided::Half if request.is_explicit_only() => Outcome::Absent,
-            Decided::Half => Outcome::Foreign,
-            Decided::As(outcome) => outcome,
-        })
+        match (left?, right?) {
+            (Outcome::Accept(left), Outcome::Accept(right)) => Ok(Outcome::Accept(Accept {
+                user: (left.user, right.user),
+                evidence: Box::new(Evidence::both(*left.evidence, *right.evidence)),
+            })),
+            (Outcome::Accept(half), Outcome::Absent) => {
+                request.note_given_up(vec![*half.evidence]);
+                self.right.half(request).await
+            }
+            (Outcome::Absent, Outcome::Accept(half)) => {
+                request.note_given_up(vec![*half.evidence]);
+                self.left.half(request).await
+            }
+            (left, right) => {
+                request.note_given_up(accepted(&left).into_iter().chain(accepted(&right)).cloned().collect());
+                Ok(worst(left, right))
+            }
+        }
     }
 }
 
@@ -66,33 +78,43 @@ impl<S: Strategy> Side<S> {
 
     /// Notes whose acceptance or rejection it is, as long as the other side's is not mixed in.
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<S::User>, BoxError> {
-        Ok(match ask(&self.strategy, request).await? {
+        let answer = ask(&self.strategy, request).await?;
+        request.note_given_up(answer.given_up);
+        Ok(match answer.outcome {
             Outcome::Accept(accept) => Outcome::Accept(accept.found_by(&self.name, &self.challenges, request)),
             Outcome::Reject(rejection) => Outcome::Reject(rejection.presented_to(&self.challenges)),
             other => other,
         })
     }
+
+    /// What half of what is demanded counts as, where this side is the one that finds nothing.
+    ///
+    /// That is `Foreign`. But where only explicit credentials count, and this side's is a cookie that is good, nothing is wrong.
+    async fn half<U>(&self, request: &AuthRequest<'_>) -> Result<Outcome<U>, BoxError> {
+        let Some(full) = request.full() else {
+            return Ok(Outcome::Foreign);
+        };
+        let by_cookie = ask(&self.strategy, full).await?.outcome;
+        let is_good = accepted(&by_cookie).is_some_and(|evidence| evidence.carrier.is_ambient());
+        Ok(if is_good { Outcome::Absent } else { Outcome::Foreign })
+    }
 }
 
-enum Decided<U> {
-    As(Outcome<U>),
-    /// One side accepts, and the other finds nothing of its own.
-    Half,
+fn accepted<U>(outcome: &Outcome<U>) -> Option<&Evidence> {
+    match outcome {
+        Outcome::Accept(accept) => Some(&accept.evidence),
+        _ => None,
+    }
 }
 
-/// The table of `and`, errors aside: they have been dealt with.
-fn both<A, B>(left: Outcome<A>, right: Outcome<B>) -> Decided<(A, B)> {
-    Decided::As(match (left, right) {
-        (Outcome::Accept(left), Outcome::Accept(right)) => Outcome::Accept(Accept {
-            user: (left.user, right.user),
-            evidence: Box::new(Evidence::both(*left.evidence, *right.evidence)),
-        }),
-        // Another rejection might be forgiven further out; this one never is.
+/// The table of `and`, where not both accept, and none is half of what is demanded. Errors have been dealt with.
+fn worst<A, B, C>(left: Outcome<A>, right: Outcome<B>) -> Outcome<C> {
+    match (left, right) {
+        // Outer chains may ignore other rejections, but never a final one.
         (_, Outcome::Reject(rejection)) if rejection.is_final() => Outcome::Reject(rejection),
         (Outcome::Reject(rejection), _) | (_, Outcome::Reject(rejection)) => Outcome::Reject(rejection),
         (Outcome::Redirect(redirect), _) | (_, Outcome::Redirect(redirect)) => Outcome::Redirect(redirect),
         (Outcome::Absent, Outcome::Absent) => Outcome::Absent,
-        (Outcome::Accept(_), Outcome::Absent) | (Outcome::Absent, Outcome::Accept(_)) => return Decided::Half,
-        (Outcome::Foreign, _) | (_, Outcome::Foreign) => Outcome::Foreign,
-    })
+        (Outcome::Foreign | Outcome::Accept(_), _) | (_, Outcome::Foreign | Outcome::Accept(_)) => Outcome::Foreign,
+    }
 }

@@ -7,18 +7,18 @@ use crate::{AuthRequest, BoxError, Challenge, Needs, Outcome, Principal, Strateg
 pub(super) struct AndThen<U, F> {
     chain: Chain<U>,
     f: F,
-    /// Whether `f` hands on what it is given, and never an acceptance of its own.
-    hands_on: bool,
+    /// Whether `f` returns the acceptance that it was given.
+    passes_through: bool,
 }
 
 impl<U, F> AndThen<U, F> {
     pub(super) fn new(chain: Chain<U>, f: F) -> Self {
-        Self { chain, f, hands_on: false }
+        Self { chain, f, passes_through: false }
     }
 
-    /// `f` hands on what it is given.
-    pub(super) fn handing_on(chain: Chain<U>, f: F) -> Self {
-        Self { chain, f, hands_on: true }
+    /// `f` returns the acceptance that it was given.
+    pub(super) fn passing_through(chain: Chain<U>, f: F) -> Self {
+        Self { chain, f, passes_through: true }
     }
 }
 
@@ -45,10 +45,11 @@ where
 
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<V>, BoxError> {
         let decision = self.chain.decide(request).await?;
+        request.note_given_up(decision.given_up);
         Ok(match decision.outcome {
             Outcome::Accept(mut accept) => {
-                if !self.hands_on && !request.is_explicit_only() {
-                    request.record().note_accepted(&mut accept.evidence);
+                if !self.passes_through {
+                    request.note_accepted(&mut accept.evidence);
                 }
                 match (self.f)(accept)? {
                     Outcome::Reject(rejection) => Outcome::Reject(rejection.presented_to(decision.accepted)),

@@ -14,7 +14,9 @@ use tracing::Instrument as _;
 use super::{Chain, Fallback, Node};
 use crate::{
     AuthRequest, Authenticated, BoxError, Challenge, Evidence, Outcome, Principal, Refusal, RefusalKind, Rejection,
-    RevocationCheck, Strategy, Transport, rejection::RejectionKind,
+    Strategy, Transport,
+    notes::{Acceptances, Notes},
+    rejection::RejectionKind,
 };
 
 /// What a chain decided.
@@ -24,8 +26,9 @@ pub(super) struct Decision<'c, U> {
     presented: Vec<Challenge>,
     /// The challenges of the strategy that accepted.
     pub(super) accepted: &'c [Challenge],
-    /// What explicit credentials stand for that are good beside the cookie that was accepted.
-    beside: Vec<Evidence>,
+    /// What was accepted on the way and given up, and what explicit credentials stand for beside a cookie. It is not part of
+    /// what is accepted, and must not be revoked either.
+    pub(super) given_up: Vec<Evidence>,
 }
 
 impl<U: Principal> Chain<U> {
@@ -76,59 +79,70 @@ impl<U: Principal> Chain<U> {
         }
     }
 
-    /// Decides, and asks whether what was accepted is revoked: here alone, since every name is known only now.
+    /// Decides, sets what a cookie accepts against everything explicit, and asks whether it is revoked. Only the outermost
+    /// chain does, since only that sees the whole of the request and knows every name.
     async fn judge(&self, request: &AuthRequest<'_>) -> Result<Decision<'_, U>, BoxError> {
-        let Decision { outcome, presented, accepted, beside } = self.decide(request).await?;
-        let Outcome::Accept(mut accept) = outcome else {
-            return Ok(Decision { outcome, presented, accepted, beside });
-        };
-        let evidence = &mut *accept.evidence;
-        evidence.hand_names_down();
-        if request.record().is_inside() {
-            // The strategy that asks may make an acceptance of its own of it.
-            request.record().note_accepted(evidence);
+        let mut decision = self.decide(request).await?;
+        if let Outcome::Accept(accept) = &decision.outcome
+            && accept.evidence.carrier.is_ambient()
+            && !request.is_explicit_only()
+        {
+            decision = self.set_against_explicit(decision, request).await?;
         }
-        if is_revoked(evidence, &beside).await? {
-            let beside = beside.iter().flat_map(|beside| beside.challenges.as_deref().unwrap_or_default());
-            let challenges: Vec<_> = accepted.iter().chain(beside).cloned().collect();
-            return Ok(Decision::of(Outcome::Reject(Rejection::revoked().presented_to(&challenges))));
+        // A strategy that asks this chain may build an acceptance of its own from it.
+        request.note_given_up(decision.given_up.clone());
+        if let Outcome::Accept(accept) = &mut decision.outcome {
+            accept.evidence.hand_names_down();
+            decision.given_up.iter_mut().for_each(Evidence::hand_names_down);
+            request.note_accepted(&mut accept.evidence);
+            if is_revoked(&mut accept.evidence, &mut decision.given_up).await? {
+                let challenges = decision.presented_beside();
+                return Ok(Decision::of(Outcome::Reject(Rejection::revoked().presented_to(&challenges))));
+            }
         }
-        Ok(Decision { accepted, ..Decision::of(Outcome::Accept(accept)) })
+        Ok(decision)
     }
 
-    /// Asks the strategies in order. What is accepted by a cookie stands only if nothing explicit speaks against it.
+    /// What is accepted by a cookie stands only if nothing explicit speaks against it.
     ///
-    /// A browser adds cookies by itself; who sends anything else means it. So the same chain is asked as if there were no
-    /// cookies, and what it refuses then is refused, in whatever order its strategies stand.
-    pub(super) async fn decide(&self, request: &AuthRequest<'_>) -> Result<Decision<'_, U>, BoxError> {
-        let mut decision = self.ask_in_order(request).await?;
-        let is_ambient = matches!(&decision.outcome, Outcome::Accept(accept) if accept.evidence.carrier.is_ambient());
-        if !is_ambient || request.is_explicit_only() {
-            return Ok(decision);
-        }
-        let (record, explicit) = (request.record(), request.explicit());
-        let so_far = record.accepted_so_far();
-        // Boxed, since it is needed for cookies only.
-        let against = Box::pin(self.ask_in_order(&explicit)).await?;
-        decision.beside = record.accepted_since(so_far);
+    /// Browsers add cookies automatically; anything else is sent on purpose. So the chain is asked again without cookies, and
+    /// what it refuses then is refused, in whatever order its strategies stand.
+    async fn set_against_explicit<'c>(
+        &'c self,
+        mut decision: Decision<'c, U>,
+        request: &AuthRequest<'_>,
+    ) -> Result<Decision<'c, U>, BoxError> {
+        let explicit = request.explicit();
+        // Boxed, since only cookies need it.
+        let against = Box::pin(self.decide(&explicit)).await?;
+        decision.given_up.extend(against.given_up);
         match against.outcome {
-            Outcome::Absent | Outcome::Accept(_) => Ok(decision),
-            Outcome::Foreign | Outcome::Reject(_) | Outcome::Redirect(_) => Ok(against),
+            Outcome::Absent | Outcome::Redirect(_) => Ok(decision),
+            Outcome::Accept(accept) => {
+                decision.given_up.push(*accept.evidence);
+                Ok(decision)
+            }
+            outcome @ (Outcome::Foreign | Outcome::Reject(_)) => {
+                Ok(Decision { outcome, given_up: decision.given_up, ..against })
+            }
         }
     }
 
-    async fn ask_in_order(&self, request: &AuthRequest<'_>) -> Result<Decision<'_, U>, BoxError> {
-        let explicit_only = request.is_explicit_only();
+    /// Asks the strategies in order.
+    pub(super) async fn decide(&self, request: &AuthRequest<'_>) -> Result<Decision<'_, U>, BoxError> {
         let mut presented: Vec<Challenge> = Vec::new();
+        let mut given_up: Vec<Evidence> = Vec::new();
         let mut rejected: Option<Rejection> = None;
         let mut foreign = false;
         for node in &*self.nodes {
-            match node.ask(request).await? {
+            let answer = node.ask(request).await?;
+            given_up.extend(answer.given_up);
+            match answer.outcome {
                 Outcome::Accept(mut accept) => {
                     self.revocation.iter().for_each(|check| accept.evidence.add_check(check));
                     let accept = accept.found_by(&node.name, &node.challenges, request);
-                    let accepted = &*node.challenges;
-                    return Ok(Decision { presented, accepted, ..Decision::of(Outcome::Accept(accept)) });
+                    let (outcome, accepted) = (Outcome::Accept(accept), &*node.challenges);
+                    return Ok(Decision { outcome, presented, accepted, given_up });
                 }
                 Outcome::Absent => {}
                 Outcome::Foreign => {
@@ -139,21 +153,22 @@ impl<U: Principal> Chain<U> {
                     rejected.get_or_insert_with(|| rejection.presented_to(&node.challenges));
                 }
                 Outcome::Reject(rejection) => {
-                    return Ok(Decision::of(Outcome::Reject(rejection.presented_to(&node.challenges))));
+                    let outcome = Outcome::Reject(rejection.presented_to(&node.challenges));
+                    return Ok(Decision { given_up, ..Decision::of(outcome) });
                 }
-                // It tells what to do about a credential that is missing, and speaks against none.
-                Outcome::Redirect(_) if explicit_only => {}
-                Outcome::Redirect(redirect) => return Ok(Decision::of(Outcome::Redirect(redirect))),
+                Outcome::Redirect(redirect) => {
+                    return Ok(Decision { given_up, ..Decision::of(Outcome::Redirect(redirect)) });
+                }
             }
         }
         let outcome = match rejected {
-            // Rejections are forgiven here by name, so none speaks against a cookie.
-            _ if explicit_only && self.try_next_on_reject => Outcome::Absent,
+            // This chain forgives rejections by name, so none speaks against a cookie.
+            _ if request.is_explicit_only() && self.try_next_on_reject => Outcome::Absent,
             Some(rejection) => Outcome::Reject(rejection),
             None if foreign => Outcome::Foreign,
             None => Outcome::Absent,
         };
-        Ok(Decision { presented, ..Decision::of(outcome) })
+        Ok(Decision { presented, given_up, ..Decision::of(outcome) })
     }
 
     fn seal(
@@ -229,64 +244,67 @@ impl<U: Principal> Chain<U> {
 
 impl<U> Decision<'_, U> {
     fn of(outcome: Outcome<U>) -> Self {
-        Self { outcome, presented: Vec::new(), accepted: &[], beside: Vec::new() }
+        Self { outcome, presented: Vec::new(), accepted: &[], given_up: Vec::new() }
+    }
+
+    /// The challenges of everything that was accepted, on the way too.
+    fn presented_beside(&self) -> Vec<Challenge> {
+        let given_up = self.given_up.iter().flat_map(|evidence| evidence.challenges.as_deref().unwrap_or_default());
+        self.accepted.iter().chain(given_up).cloned().collect()
     }
 }
 
 impl<U: Principal> Node<U> {
-    async fn ask(&self, request: &AuthRequest<'_>) -> Result<Outcome<U>, BoxError> {
+    async fn ask(&self, request: &AuthRequest<'_>) -> Result<Answer<U>, BoxError> {
         let span = tracing::debug_span!("auth.strategy", name = &*self.name, outcome = tracing::field::Empty);
-        let outcome = ask(&*self.strategy, request).instrument(span.clone()).await;
-        span.record("outcome", describe(&outcome));
-        outcome
+        let answer = ask(&*self.strategy, request).instrument(span.clone()).await;
+        span.record("outcome", answer.as_ref().map_or("error", |answer| describe(&answer.outcome)));
+        answer
     }
 }
 
-/// Asks a strategy. What chains inside of it have accepted stands behind what it accepts, also if that was made anew.
+/// What a strategy says, and what chains inside of it have accepted and given up.
+pub(super) struct Answer<U> {
+    pub(super) outcome: Outcome<U>,
+    pub(super) given_up: Vec<Evidence>,
+}
+
+/// Asks a strategy. What chains inside of it have accepted is attached to its acceptance, even if it built a new one.
 pub(super) async fn ask<S: Strategy + ?Sized>(
     strategy: &S,
     request: &AuthRequest<'_>,
-) -> Result<Outcome<S::User>, BoxError> {
-    let record = request.record();
-    let so_far = record.accepted_so_far();
-    let inside = record.enter();
-    let mut outcome = strategy.authenticate(request).await?;
-    drop(inside);
+) -> Result<Answer<S::User>, BoxError> {
+    let notes = Notes::default();
+    let mut outcome = strategy.authenticate(&request.noting(&notes)).await?;
+    let Acceptances { mut inside, mut given_up } = notes.into_acceptances();
     if request.is_explicit_only() {
-        // Acceptances stay noted, for the chain that has asked. What a browser adds by itself, a client certificate say,
-        // counts as if it were not there.
-        let is_ambient = matches!(&outcome, Outcome::Accept(accept) if accept.evidence.carrier.is_ambient());
-        return Ok(if is_ambient { Outcome::Absent } else { outcome });
+        outcome = match outcome {
+            // A client certificate, say: the browser has added it, so it counts as if it were not there.
+            Outcome::Accept(accept) if accept.evidence.carrier.is_ambient() => Outcome::Absent,
+            // It tells what to do about a credential that is missing, and speaks against none.
+            Outcome::Redirect(_) => Outcome::Absent,
+            outcome => outcome,
+        };
     }
-    let mut behind = record.accepted_since(so_far);
     if let Outcome::Accept(accept) = &mut outcome {
-        behind.retain(|behind| !accept.evidence.holds(behind.serial));
-        accept.evidence.stands_on(behind);
+        inside.retain(|inside| !accept.evidence.holds(inside.serial));
+        accept.evidence.stands_on(inside);
+    } else {
+        given_up.append(&mut inside);
     }
-    Ok(outcome)
+    Ok(Answer { outcome, given_up })
 }
 
-/// Asks every check that a chain has brought about the whole of what was accepted; of what is good beside it, too.
-async fn is_revoked(evidence: &mut Evidence, beside: &[Evidence]) -> Result<bool, BoxError> {
-    let mut checks = evidence.take_checks();
-    if beside.is_empty() {
-        return is_revoked_by_one_of(&checks, evidence).await;
-    }
-    let mut all = Evidence::new(evidence.carrier);
-    all.parts = beside.to_vec();
-    for check in all.take_checks() {
-        if !checks.iter().any(|other| Arc::ptr_eq(other, &check)) {
-            checks.push(check);
-        }
-    }
-    all.parts.push(evidence.clone());
-    is_revoked_by_one_of(&checks, &all).await
-}
-
-async fn is_revoked_by_one_of(checks: &[Arc<dyn RevocationCheck>], whole: &Evidence) -> Result<bool, BoxError> {
-    for check in checks {
-        if check.is_any_revoked(whole).await? {
-            return Ok(true);
+/// Asks every check that a chain on the way has brought: about what is accepted, and about what was given up for it.
+async fn is_revoked(accepted: &mut Evidence, given_up: &mut [Evidence]) -> Result<bool, BoxError> {
+    let mut checks = Vec::new();
+    accepted.move_checks_to(&mut checks);
+    given_up.iter_mut().for_each(|evidence| evidence.move_checks_to(&mut checks));
+    for check in &checks {
+        for evidence in std::iter::once(&*accepted).chain(&*given_up) {
+            if check.is_any_revoked(evidence).await? {
+                return Ok(true);
+            }
         }
     }
     Ok(false)
@@ -325,14 +343,13 @@ fn count<U>(user: Option<&Authenticated<U>>, code: &'static str) {
     metrics::counter!("auth_decisions_total", "strategy" => strategy, "code" => code).increment(1);
 }
 
-fn describe<U>(outcome: &Result<Outcome<U>, BoxError>) -> &'static str {
+fn describe<U>(outcome: &Outcome<U>) -> &'static str {
     match outcome {
-        Ok(Outcome::Accept(_)) => "accept",
-        Ok(Outcome::Absent) => "absent",
-        Ok(Outcome::Foreign) => "foreign",
-        Ok(Outcome::Reject(rejection)) => rejection.code(),
-        Ok(Outcome::Redirect(_)) => "redirect",
-        Err(_) => "error",
+        Outcome::Accept(_) => "accept",
+        Outcome::Absent => "absent",
+        Outcome::Foreign => "foreign",
+        Outcome::Reject(rejection) => rejection.code(),
+        Outcome::Redirect(_) => "redirect",
     }
 }
 

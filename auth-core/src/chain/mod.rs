@@ -124,7 +124,7 @@ impl<U: Principal> Chain<U> {
         F: Fn(U) -> V + Send + Sync + 'static,
     {
         self.then(|chain| {
-            and_then::AndThen::handing_on(chain, move |accept: Accept<U>| Ok(Outcome::Accept(accept.map_user(&f))))
+            and_then::AndThen::passing_through(chain, move |accept: Accept<U>| Ok(Outcome::Accept(accept.map_user(&f))))
         })
     }
 
@@ -309,13 +309,12 @@ impl<U: Principal> Strategy for Chain<U> {
     }
 
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<U>, BoxError> {
-        let mut outcome = self.decide(request).await?.outcome;
-        if let Outcome::Accept(accept) = &mut outcome
-            && !request.is_explicit_only()
-        {
-            // A strategy that wraps this chain may make an acceptance of its own of it.
-            request.record().note_accepted(&mut accept.evidence);
+        let mut decision = self.decide(request).await?;
+        request.note_given_up(decision.given_up);
+        if let Outcome::Accept(accept) = &mut decision.outcome {
+            // A strategy that wraps this chain may build a new acceptance from it.
+            request.note_accepted(&mut accept.evidence);
         }
-        Ok(outcome)
+        Ok(decision.outcome)
     }
 }

@@ -7,7 +7,7 @@ use auth_core::{
 };
 use proptest::{prelude::*, strategy::Strategy as _};
 
-use crate::support::{Name, answer, head, now};
+use crate::support::{Name, Say, answer, ask, basic, head, now, session};
 
 /// Takes `good`, knows `expired` and `foreign`, cannot ask about `down`, and refuses the rest.
 struct Tokens<E>(E);
@@ -120,9 +120,13 @@ const BESIDE_A_GOOD_COOKIE: [(&[(&str, &[u8])], (u16, &str)); 15] = [
 const ACCEPTED: (u16, &str) = (200, "accepted");
 
 async fn answer_to(chain: &Chain<Name>, headers: &[(&str, &[u8])]) -> (u16, &'static str) {
+    answer_and_kind(chain, headers).await.0
+}
+
+async fn answer_and_kind(chain: &Chain<Name>, headers: &[(&str, &[u8])]) -> ((u16, &'static str), Option<RefusalKind>) {
     let head = head("/", headers);
     let decision = chain.authenticate(&AuthRequest::new(&head, Transport::Http, now())).await;
-    decision.map_or_else(|refusal| answer(&refusal), |_| ACCEPTED)
+    decision.map_or_else(|refusal| (answer(&refusal), Some(refusal.kind())), |_| (ACCEPTED, None))
 }
 
 /// The same three strategies in different orders and shapes.
@@ -212,6 +216,29 @@ async fn two_credentials_of_an_and_stand_where_one_of_them_is_a_cookie() {
 }
 
 #[tokio::test]
+async fn half_of_an_and_that_no_cookie_completes_is_foreign_beside_a_cookie_too() {
+    let both = || Chain::new().or(Tokens(bearer())).and(Tokens(header("x-api-key"))).map_user(|(user, _)| user);
+    let cookies = || Chain::new().or(Tokens(cookie("jwt")));
+    let half: [(&str, &[u8]); 2] = [("authorization", b"Bearer good"), ("cookie", b"jwt=good")];
+    for chain in [both().or(cookies()), cookies().or(both())] {
+        assert_eq!(answer_to(&chain, &half[..1]).await, (401, "invalid_credentials"));
+        assert_eq!(answer_to(&chain, &half).await, (401, "invalid_credentials"));
+    }
+    // A redirect of the other half hides nothing either.
+    let elsewhere = [("authorization", b"Bearer foreign" as &[u8]), ("x-api-key", b"elsewhere"), half[1]];
+    assert_eq!(answer_to(&cookies().or(both()), &elsewhere).await, (401, "invalid_credentials"));
+}
+
+#[tokio::test]
+async fn chain_is_asked_twice_beside_a_cookie_however_deep_it_is() {
+    let key = basic(Say::Accept);
+    let deep = Chain::new().or(session(Say::Accept)).and(key.clone()).map_user(|(user, _)| user);
+    let deep = deep.map_user(|user| user).and_then(|accept| Ok(Outcome::Accept(accept)));
+    ask(&Chain::new().or(Chain::new().or(deep))).await.unwrap();
+    assert_eq!(key.calls(), 2);
+}
+
+#[tokio::test]
 async fn rejections_that_an_inner_chain_forgives_by_name_are_forgiven_outside_too() {
     let forgiving = || Chain::new().or(Tokens(bearer())).or(Tokens(cookie("jwt"))).try_next_on_reject();
     let headers: [(&str, &[u8]); 2] = [("authorization", b"Bearer wrong"), ("cookie", b"jwt=good")];
@@ -289,15 +316,13 @@ proptest! {
         let cookies = pairs.join("; ");
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let chain = chain_of(&tree);
-        let without = runtime.block_on(answer_to(&chain, &headers));
+        let without = runtime.block_on(answer_and_kind(&chain, &headers));
         headers.push(("cookie", cookies.as_bytes()));
-        let with = runtime.block_on(answer_to(&chain, &headers));
-        // A redirect, or half of an `and`, tells of something that is missing, which a cookie may bring.
-        let is_worse = ![ACCEPTED, (401, "missing_credentials"), (302, "redirect")].contains(&without);
-        if with == ACCEPTED && is_worse {
-            prop_assert!(has_and(&tree), "{without:?} became {with:?}");
-            prop_assert_eq!(without, (401, "invalid_credentials"), "half of an `and` is foreign, and nothing else is forgiven");
-        }
+        let with = runtime.block_on(answer_and_kind(&chain, &headers));
+        // A redirect tells of something that is missing, which a cookie may bring. So does half of an `and`, which is foreign.
+        let is_worse = ![ACCEPTED, (401, "missing_credentials"), (302, "redirect")].contains(&without.0);
+        let is_half = has_and(&tree) && without.1 == Some(RefusalKind::Foreign);
+        prop_assert!(with.0 != ACCEPTED || !is_worse || is_half, "{:?} became {:?}", without, with);
     }
 }
 

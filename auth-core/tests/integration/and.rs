@@ -2,7 +2,7 @@
 
 use auth_core::{Carrier, Chain, RefusalKind};
 
-use crate::support::{Say, answer, ask, basic, in_secs, jwt, refusal, session};
+use crate::support::{Say, answer, ask, basic, dpop, in_secs, jwt, refusal, session};
 
 /// What the answer of a chain comes to.
 #[derive(Debug, PartialEq)]
@@ -74,7 +74,7 @@ async fn and_of_two_absents_is_absent_so_the_next_strategy_is_asked() {
 #[tokio::test]
 async fn and_that_counts_as_foreign_asks_the_next_strategy() {
     let both = Chain::new().or(jwt(Say::Accept)).and(basic(Say::Absent)).map_user(|(left, _)| left);
-    assert_eq!(*ask(&Chain::new().or(both).or(session(Say::Accept))).await.unwrap(), "session");
+    assert_eq!(*ask(&Chain::new().or(both).or(dpop(Say::Accept))).await.unwrap(), "dpop");
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ fn full() -> Scripted {
             .credential_id("issuer", "id-1")
             .session_id("issuer", "session-1")
             .parent("issuer", "parent-1")
-            .principal(PrincipalId::new("issuer", "1001"))
+            .add_name(PrincipalId::new("issuer", "1001"))
             .extra(Scopes("chat"))
     })
 }
@@ -95,9 +95,9 @@ async fn evidence_of_an_and_keeps_both_parts_from_left_to_right() {
 
 #[tokio::test]
 async fn two_different_principals_of_an_and_are_none() {
-    let admin = jwt(Say::Accept).edit(|accept| accept.principal(PrincipalId::new("issuer", "1001")));
-    let same = basic(Say::Accept).edit(|accept| accept.principal(PrincipalId::new("issuer", "1001")));
-    let other = basic(Say::Accept).edit(|accept| accept.principal(PrincipalId::new("issuer", "1002")));
+    let admin = jwt(Say::Accept).edit(|accept| accept.add_name(PrincipalId::new("issuer", "1001")));
+    let same = basic(Say::Accept).edit(|accept| accept.add_name(PrincipalId::new("issuer", "1001")));
+    let other = basic(Say::Accept).edit(|accept| accept.add_name(PrincipalId::new("issuer", "1002")));
     let both = Chain::new().or(admin);
     assert!(ask(&both.clone().and(same)).await.unwrap().evidence().principal().is_some());
     assert!(ask(&both.and(other)).await.unwrap().evidence().principal().is_none());

@@ -50,7 +50,7 @@ fn token() -> Scripted {
             .credential_id("https://id.example", "j1")
             .session_id("https://id.example", "s1")
             .issued_at(now())
-            .principal(ann())
+            .add_name(ann())
     })
 }
 
@@ -255,7 +255,7 @@ async fn log_out_of_two_tokens_stops_both() {
 
 #[tokio::test]
 async fn log_out_everywhere_covers_a_token_that_does_not_say_when_it_was_issued() {
-    let undated = jwt(Say::Accept).edit(|accept| accept.principal(ann()).issued_at_unknown_time());
+    let undated = jwt(Say::Accept).edit(|accept| accept.add_name(ann()).issued_at_unknown_time());
     let long_ago = now() - std::time::Duration::from_secs(3600);
     let chain = Chain::new().or(undated).revocation(list([Revocation::user(ann(), long_ago)]));
     assert_eq!(answer(&refusal(&chain).await), REVOKED);
@@ -306,7 +306,7 @@ impl Strategy for Named {
 
     async fn authenticate(&self, _: &AuthRequest<'_>) -> Result<Outcome<Name>, BoxError> {
         let accept = Accept::new("user", Carrier::Header);
-        Ok(Outcome::Accept(self.0.iter().fold(accept, |accept, name| accept.principal(PrincipalId::new("", *name)))))
+        Ok(Outcome::Accept(self.0.iter().fold(accept, |accept, name| accept.add_name(PrincipalId::new("", *name)))))
     }
 }
 
@@ -372,13 +372,91 @@ async fn revoked_half_of_an_and_beside_two_cookies_is_refused_in_either_order() 
     }
 }
 
+#[tokio::test]
+async fn what_was_accepted_and_given_up_must_not_be_revoked_either() {
+    let revoked = list([Revocation::credential("https://id.example", "j1")]);
+    let guest = || basic(Say::Accept);
+    let first = || Chain::new().or(token()).revocation(revoked.clone());
+    for chain in [
+        first().and_then(|_| Ok(Outcome::Absent)).or(guest()),
+        first().and_then(|_| Ok(Outcome::Foreign)).or(guest()),
+        first().and_then(|_| Ok(Outcome::Reject(Rejection::forbidden()))).or(guest()).try_next_on_reject(),
+        first().and(jwt(Say::Absent)).map_user(|(user, _)| user).or(guest()),
+        Chain::new().or(jwt(Say::Absent)).and(first()).map_user(|(user, _)| user).or(guest()),
+        first().and(jwt(Say::Reject)).map_user(|(user, _)| user).or(guest()).try_next_on_reject(),
+        Chain::new().or(Chain::new().or(first().and_then(|_| Ok(Outcome::Absent)))).or(guest()),
+        Chain::new().or(AsksTheChain(first().and_then(|_| Ok(Outcome::Absent)).or(jwt(Say::Absent)))).or(guest()),
+    ] {
+        assert_eq!(answer(&refusal(&chain).await), REVOKED);
+    }
+    // One that is not revoked is given up, and the next is asked as ever.
+    let good = Chain::new().or(token()).revocation(list([])).and_then(|_| Ok(Outcome::Absent)).or(guest());
+    assert_eq!(*ask(&good).await.unwrap(), "basic");
+}
+
+/// Asks two chains at the same time, and accepts as whoever is accepted.
+struct SideBySide(Chain<Name>, Chain<Name>);
+
+#[async_trait]
+impl Strategy for SideBySide {
+    type User = Name;
+
+    fn name(&self) -> &str {
+        "side by side"
+    }
+
+    fn challenges(&self, out: &mut Vec<Challenge>) {
+        Strategy::challenges(&self.0, out);
+    }
+
+    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Name>, BoxError> {
+        let (one, other) = tokio::join!(Strategy::authenticate(&self.0, request), async {
+            tokio::task::yield_now().await;
+            Strategy::authenticate(&self.1, request).await
+        });
+        Ok(match (one?, other?) {
+            (Outcome::Accept(_), _) | (_, Outcome::Accept(_)) => {
+                Outcome::Accept(Accept::new("either", Carrier::Header))
+            }
+            _ => Outcome::Absent,
+        })
+    }
+}
+
+#[tokio::test]
+async fn chains_that_are_asked_side_by_side_lose_nothing() {
+    let absent = || Chain::new().or(jwt(Say::Absent)).or(jwt(Say::Absent));
+    for revocation in everything().into_iter().take(3) {
+        let revoked = || Chain::new().or(token()).revocation(list([revocation.clone()]));
+        for strategy in [SideBySide(revoked(), absent()), SideBySide(absent(), revoked())] {
+            assert_eq!(answer(&refusal(&Chain::new().or(strategy)).await), REVOKED);
+        }
+    }
+}
+
+#[tokio::test]
+async fn name_that_is_known_further_out_counts_for_a_credential_beside_a_cookie_too() {
+    let long_ago = |accept: Accept<Name>| accept.add_name(ann()).issued_at(before(100));
+    let old = || jwt(Say::Accept).edit(long_ago);
+    let revoked = list([Revocation::user(PrincipalId::new("accounts", "7"), before(10))]);
+    let cookie = || Chain::new().or(session(Say::Accept)).map_user(|_| Account(8));
+    let anew = || Chain::new().or(old()).try_map(|_| Ok(Accept::new(Account(7), Carrier::Header)));
+    let both = || Chain::new().or(old()).and(basic(Say::Accept)).map_user(|_| Account(7));
+    for explicit in [anew(), both()] {
+        for chain in [cookie().or(explicit.clone()), explicit.or(cookie())] {
+            assert_eq!(answer(&refusal(&chain.revocation(revoked.clone())).await), REVOKED);
+        }
+    }
+}
+
 /// A tree of chains in which everybody accepts, so that all of its tokens count.
 #[derive(Clone, Debug)]
 enum Tree {
     /// A token of the user of this number.
     Token(u32),
     Cookie(u32),
-    Or(Box<Self>),
+    /// The first decides; what is explicit in the second counts beside a cookie.
+    Or(Box<Self>, Box<Self>),
     Nested(Box<Self>),
     /// Another user type, with an identity of its own or without.
     Map(Option<u32>, Box<Self>),
@@ -396,7 +474,7 @@ fn any_tree() -> impl proptest::strategy::Strategy<Value = Tree> {
     leaf.prop_recursive(6, 12, 2, |inner| {
         let boxed = inner.clone().prop_map(Box::new);
         prop_oneof![
-            boxed.clone().prop_map(Tree::Or),
+            (boxed.clone(), boxed.clone()).prop_map(|(first, then)| Tree::Or(first, then)),
             boxed.clone().prop_map(Tree::Nested),
             (prop::option::of(10..13_u32), boxed.clone()).prop_map(|(own, tree)| Tree::Map(own, tree)),
             (any::<bool>(), boxed.clone()).prop_map(|(how, tree)| Tree::Anew(how, tree)),
@@ -441,7 +519,7 @@ impl Strategy for Issued {
     }
 
     async fn authenticate(&self, _: &AuthRequest<'_>) -> Result<Outcome<Somebody>, BoxError> {
-        let accept = Accept::new(Somebody(None), self.1).principal(subject(self.0)).issued_at(now());
+        let accept = Accept::new(Somebody(None), self.1).add_name(subject(self.0)).issued_at(before(100));
         let accept = accept.credential_id("https://id.example", format!("jti-{}", self.0));
         let accept = accept.session_id("https://id.example", format!("sid-{}", self.0));
         Ok(Outcome::Accept(accept.parent("", format!("parent-{}", self.0))))
@@ -453,7 +531,7 @@ fn chain_of(tree: &Tree, list: &List) -> Chain<Somebody> {
     match tree {
         Tree::Token(number) => Chain::new().or(Issued(*number, Carrier::Header)),
         Tree::Cookie(number) => Chain::new().or(Issued(*number, Carrier::Cookie)),
-        Tree::Or(tree) => Chain::new().or(jwt(Say::Absent)).map_user(|_| Somebody(None)).or(of(tree)),
+        Tree::Or(first, then) => of(first).or(of(then)),
         Tree::Nested(tree) => Chain::new().or(of(tree)),
         Tree::Map(own, tree) => {
             let own = *own;
@@ -470,30 +548,73 @@ fn chain_of(tree: &Tree, list: &List) -> Chain<Somebody> {
     }
 }
 
-/// The numbers of tokens and of accounts in a tree, whether a cookie is among them, and whether the list is.
-fn look(tree: &Tree, numbers: &mut Vec<u32>, has_cookie: &mut bool, has_list: &mut bool) {
-    match tree {
-        Tree::Token(number) => numbers.push(*number),
-        Tree::Cookie(number) => {
-            numbers.push(*number);
-            *has_cookie = true;
+/// What a tree must say: the numbers of the tokens and accounts that count, and whether it accepts, by a cookie or not.
+#[derive(Default)]
+struct Model {
+    numbers: Vec<u32>,
+    accepts: bool,
+    is_ambient: bool,
+}
+
+impl Model {
+    /// What counts in a request with its cookies: what is accepted, and what is explicit beside it.
+    fn of(tree: &Tree) -> Self {
+        let (mut full, explicit) = (Self::pass(tree, false), Self::pass(tree, true));
+        if full.is_ambient {
+            full.numbers.extend(explicit.numbers);
         }
-        Tree::Both(left, right) => {
-            look(left, numbers, has_cookie, has_list);
-            look(right, numbers, has_cookie, has_list);
-        }
-        Tree::Map(own, tree) => {
-            numbers.extend(own);
-            look(tree, numbers, has_cookie, has_list);
-        }
-        Tree::Checked(tree) => {
-            *has_list = true;
-            look(tree, numbers, has_cookie, has_list);
-        }
-        Tree::Or(tree) | Tree::Nested(tree) | Tree::Anew(_, tree) | Tree::Wrapped(tree) | Tree::Asked(tree) => {
-            look(tree, numbers, has_cookie, has_list);
+        full
+    }
+
+    fn pass(tree: &Tree, explicit_only: bool) -> Self {
+        let of = |tree: &Tree| Self::pass(tree, explicit_only);
+        match tree {
+            Tree::Token(number) => Self { numbers: vec![*number], accepts: true, is_ambient: false },
+            Tree::Cookie(_) if explicit_only => Self::default(),
+            Tree::Cookie(number) => Self { numbers: vec![*number], accepts: true, is_ambient: true },
+            Tree::Or(first, then) => {
+                let (first, then) = (of(first), of(then));
+                if first.accepts {
+                    return first;
+                }
+                Self { numbers: [first.numbers, then.numbers].concat(), ..then }
+            }
+            Tree::Both(left, right) => {
+                let (left, right) = (of(left), of(right));
+                let accepts = left.accepts && right.accepts;
+                let is_ambient = accepts && (left.is_ambient || right.is_ambient);
+                Self { numbers: [left.numbers, right.numbers].concat(), accepts, is_ambient }
+            }
+            Tree::Map(own, tree) => {
+                let mut model = of(tree);
+                model.numbers.extend(own.filter(|_| model.accepts));
+                model
+            }
+            Tree::Nested(tree)
+            | Tree::Anew(_, tree)
+            | Tree::Wrapped(tree)
+            | Tree::Asked(tree)
+            | Tree::Checked(tree) => of(tree),
         }
     }
+}
+
+fn has_list(tree: &Tree) -> bool {
+    match tree {
+        Tree::Checked(_) => true,
+        Tree::Token(_) | Tree::Cookie(_) => false,
+        // The list has to stand where everything that counts passes it.
+        Tree::Or(..) => false,
+        Tree::Both(left, right) => has_list(left) || has_list(right),
+        Tree::Map(_, tree) | Tree::Nested(tree) | Tree::Anew(_, tree) | Tree::Wrapped(tree) | Tree::Asked(tree) => {
+            has_list(tree)
+        }
+    }
+}
+
+/// So many seconds before now.
+fn before(secs: u64) -> std::time::SystemTime {
+    now() - std::time::Duration::from_secs(secs)
 }
 
 fn decide(tree: &Tree, list: &List) -> Result<Authenticated<Somebody>, Refusal> {
@@ -508,28 +629,28 @@ proptest! {
 
     #[test]
     fn who_is_revoked_never_changes_with_the_shape_of_the_tree(tree in any_tree()) {
-        let (mut numbers, mut has_cookie, mut has_list) = (Vec::new(), false, false);
-        look(&tree, &mut numbers, &mut has_cookie, &mut has_list);
-        let tree = if has_list { tree } else { Tree::Checked(Box::new(tree)) };
+        let tree = if has_list(&tree) { tree } else { Tree::Checked(Box::new(tree)) };
+        let Model { numbers, is_ambient, .. } = Model::of(&tree);
         let good = decide(&tree, &list([])).unwrap();
-        prop_assert_eq!(good.evidence().carrier().is_ambient(), has_cookie, "no carrier gets better");
+        prop_assert_eq!(good.evidence().carrier().is_ambient(), is_ambient, "no carrier gets better");
         for number in 0..3 {
             let id = |prefix: &str| format!("{prefix}-{number}");
             for revocation in [
                 Revocation::credential("https://id.example", id("jti")),
                 Revocation::credential("", id("parent")),
                 Revocation::session("https://id.example", id("sid")),
-                Revocation::user(subject(number), now()),
+                Revocation::user(subject(number), before(10)),
             ] {
                 let refused = decide(&tree, &list([revocation.clone()])).is_err_and(|refusal| refusal.code() == "revoked");
                 prop_assert_eq!(refused, numbers.contains(&number), "{:?} of {}", revocation, number);
-                prop_assert_eq!(revocation.covers(good.evidence()), numbers.contains(&number));
             }
+            let too_early = list([Revocation::user(subject(number), before(101))]);
+            prop_assert!(decide(&tree, &too_early).is_ok(), "what was issued later stays good");
             let nobodys = [Revocation::credential("", id("jti")), Revocation::session("", id("sid"))];
             prop_assert!(decide(&tree, &list(nobodys)).is_ok(), "the issuer counts");
         }
         for number in 10..13 {
-            let revoked = list([Revocation::user(account(number), now())]);
+            let revoked = list([Revocation::user(account(number), before(10))]);
             let refused = decide(&tree, &revoked).is_err_and(|refusal| refusal.code() == "revoked");
             prop_assert_eq!(refused, numbers.contains(&number), "account {}", number);
         }

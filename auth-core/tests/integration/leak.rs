@@ -165,7 +165,7 @@ fn accept(text: &str, found: &auth_core::extract::Credential<'_>) -> Accept<Stri
         .credential_id("issuer", text)
         .session_id("issuer", text)
         .parent("issuer", text)
-        .principal(PrincipalId::new(text, text))
+        .add_name(PrincipalId::new(text, text))
         .extra(text.to_owned())
         .expires_at(in_secs(60));
     assert_debug_is_clean(&accept);

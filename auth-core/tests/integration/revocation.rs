@@ -21,7 +21,7 @@ async fn full() -> Evidence {
             .credential_id("issuer", "id")
             .session_id("issuer", "session")
             .parent("issuer", "parent")
-            .principal(ann());
+            .add_name(ann());
         accept.issued_at(now()).expires_at(in_secs(60))
     })
     .await
@@ -42,7 +42,7 @@ async fn same_id_of_another_issuer_is_another_credential() {
         assert!(!Revocation::credential(other, "id").covers(&evidence));
         assert!(!Revocation::session(other, "session").covers(&evidence));
     }
-    let our_own = self::evidence(|accept| accept.credential_id("", "id").principal(ann())).await;
+    let our_own = self::evidence(|accept| accept.credential_id("", "id").add_name(ann())).await;
     assert!(Revocation::credential("", "id").covers(&our_own), "the name's issuer is not that of the id");
     assert!(!Revocation::credential("issuer", "id").covers(&our_own));
 }
@@ -65,14 +65,14 @@ async fn user_covers_what_was_issued_up_to_the_instant_and_nothing_after() {
 
 #[tokio::test]
 async fn credential_that_does_not_say_when_it_was_issued_counts_from_when_it_was_checked() {
-    let evidence = evidence(|accept| accept.principal(ann())).await;
+    let evidence = evidence(|accept| accept.add_name(ann())).await;
     assert!(Revocation::user(ann(), now()).covers(&evidence));
     assert!(!Revocation::user(ann(), now() - Duration::from_secs(1)).covers(&evidence));
 }
 
 #[tokio::test]
 async fn token_that_was_issued_at_an_unknown_time_counts_as_issued_before_everything() {
-    let evidence = evidence(|accept| accept.principal(ann()).issued_at_unknown_time()).await;
+    let evidence = evidence(|accept| accept.add_name(ann()).issued_at_unknown_time()).await;
     assert_eq!((evidence.issued_at(), evidence.counts_from()), (None, SystemTime::UNIX_EPOCH));
     assert!(Revocation::user(ann(), now() - Duration::from_secs(1)).covers(&evidence));
     let dated = self::evidence(|accept| accept.issued_at_unknown_time().issued_at(now())).await;
@@ -81,7 +81,7 @@ async fn token_that_was_issued_at_an_unknown_time_counts_as_issued_before_everyt
 
 #[tokio::test]
 async fn one_part_of_an_and_is_enough() {
-    let with_id = jwt(Say::Accept).edit(|accept| accept.credential_id("issuer", "id").principal(ann()));
+    let with_id = jwt(Say::Accept).edit(|accept| accept.credential_id("issuer", "id").add_name(ann()));
     let both = ask(&Chain::new().or(basic(Say::Accept)).and(with_id)).await.unwrap();
     assert!(Revocation::credential("issuer", "id").covers(both.evidence()));
     assert!(!Revocation::credential("issuer", "other").covers(both.evidence()));
@@ -102,7 +102,7 @@ async fn log_out_revokes_the_credential_by_its_id_until_its_end() {
 
 #[tokio::test]
 async fn log_out_with_a_credential_without_id_revokes_everything_of_the_user_up_to_now() {
-    let evidence = evidence(|accept| accept.principal(ann())).await;
+    let evidence = evidence(|accept| accept.add_name(ann())).await;
     assert_eq!(Revocation::of(&evidence, in_secs(5)), [Revocation::user(ann(), in_secs(5))]);
 }
 
@@ -123,11 +123,11 @@ async fn log_out_lasts_as_long_as_the_credential_whatever_end_the_application_gi
 async fn log_out_over_a_ticket_revokes_what_it_was_bought_with() {
     let ticket = |edit| Chain::new().or(jwt(Say::Accept).carried_by(Carrier::Ticket).edit(edit));
     let bought = ticket(|accept| {
-        accept.credential_id("", "ticket").parent("issuer", "token").parent("another", "token").principal(ann())
+        accept.credential_id("", "ticket").parent("issuer", "token").parent("another", "token").add_name(ann())
     });
     let all = Revocation::of(ask(&bought).await.unwrap().evidence(), now());
     assert_eq!(all, [Revocation::credential("issuer", "token"), Revocation::credential("another", "token")]);
-    let by_password = ticket(|accept| accept.credential_id("", "ticket").principal(ann()));
+    let by_password = ticket(|accept| accept.credential_id("", "ticket").add_name(ann()));
     let all = Revocation::of(ask(&by_password).await.unwrap().evidence(), now());
     assert_eq!(all, [Revocation::user(ann(), now())]);
 }
@@ -145,7 +145,7 @@ async fn log_out_of_an_and_revokes_every_credential_behind_it() {
         .and(token(|accept| accept.credential_id("another", "b")));
     let all = Revocation::of(ask(&two).await.unwrap().evidence(), now());
     assert_eq!(all, [Revocation::credential("issuer", "a"), Revocation::credential("another", "b")]);
-    let password = basic(Say::Accept).edit(|accept| accept.principal(ann()));
+    let password = basic(Say::Accept).edit(|accept| accept.add_name(ann()));
     let with_password = Chain::new().or(token(|accept| accept.credential_id("issuer", "a"))).and(password);
     let all = Revocation::of(ask(&with_password).await.unwrap().evidence(), now());
     assert_eq!(all, [Revocation::credential("issuer", "a"), Revocation::user(ann(), now())]);

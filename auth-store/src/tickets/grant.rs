@@ -97,7 +97,7 @@ impl Record {
     /// them.
     pub(super) fn added_to<U>(&self, accept: Accept<U>) -> Accept<U> {
         let accept = accept.credential_id("", &self.id);
-        let accept = self.names().fold(accept, Accept::principal);
+        let accept = self.names().fold(accept, Accept::add_name);
         let accept = self.parents.iter().fold(accept, |accept, (issuer, id)| accept.parent(issuer, id));
         let mut accept = self.sessions.iter().fold(accept, |accept, (issuer, id)| accept.session_id(issuer, id));
         accept = match from_nanos(self.issued_unix_nanos) {

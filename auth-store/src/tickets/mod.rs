@@ -108,9 +108,8 @@ impl Tickets {
     /// |---|---|
     /// | 403 `origin_not_allowed` | the page that asks is of a foreign origin, or the request names several |
     /// | 403 `origin_required` | a cookie asks, and no origin is named |
-    /// | 403 `forbidden` | the credential is a ticket itself, or one of several is |
+    /// | 403 `forbidden` | the credential is a ticket itself, or one of several is; or the evidence names no principal: a guest, or two users of an `and`. The log says what to do |
     /// | 403 `token_expired` | the credential has less than a second left |
-    /// | 500 `internal_error` | the evidence names no principal; the log says what to do |
     /// | 503 `unavailable` | the store is away or full |
     pub async fn issue(&self, evidence: &Evidence, request: &Parts) -> Result<IssuedTicket, Refusal> {
         let origin = self.origins.judge(request, evidence.carrier())?;
@@ -119,9 +118,10 @@ impl Tickets {
         }
         let Some(user) = evidence.principal() else {
             tracing::error!(
-                "a ticket is for a user, and the evidence names none: let the user type say its identity                  (`Principal::principal_id`), or the strategy; the users of an `and` must be the same"
+                "no ticket is issued: the evidence names no principal, or an `and` has two; return one from \
+                 `Principal::principal_id` or from the strategy"
             );
-            return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error"));
+            return Err(forbidden("forbidden"));
         };
         let lineage = Lineage::of(evidence, user);
         let ttl = match evidence.expires_at() {

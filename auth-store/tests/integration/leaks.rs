@@ -128,7 +128,7 @@ async fn ids_and_names_are_in_no_key_log_or_debug() {
             .credential_id("MARKER-issuer", "MARKER-id")
             .session_id("MARKER-issuer", "MARKER-session")
             .parent("MARKER-issuer", "MARKER-parent");
-        accept.principal(auth_core::PrincipalId::new("MARKER-issuer", "MARKER-subject"))
+        accept.add_name(auth_core::PrincipalId::new("MARKER-issuer", "MARKER-subject"))
     });
     let marked = marked.await;
     let chain_said = auth_core::RevocationCheck::is_revoked(&revocations, &marked).await.unwrap();

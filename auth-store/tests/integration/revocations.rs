@@ -20,7 +20,7 @@ async fn revoked_credential_is_refused_and_another_is_not() {
     revocations.revoke(&Revocation::credential("issuer", "token")).await.unwrap();
     let chain = |id: &'static str| {
         let login = Login(auth_core::Carrier::Header, move |accept: Accept<Name>| {
-            accept.principal(ann()).credential_id("issuer", id)
+            accept.add_name(ann()).credential_id("issuer", id)
         });
         Chain::new().or(login).revocation(revocations.clone())
     };
@@ -47,7 +47,7 @@ async fn revocation_of_what_ends_at_an_unknown_time_is_kept_for_ever() {
     let revocations = Revocations::new(MemoryStore::new().clock(clock.clone())).clock(clock.clone());
     revocations.revoke(&Revocation::session("issuer", "session")).await.unwrap();
     revocations.revoke(&Revocation::user(PrincipalId::new("", "bob"), now())).await.unwrap();
-    let bobs = evidence(|accept| accept.principal(PrincipalId::new("", "bob")).issued_at(now())).await;
+    let bobs = evidence(|accept| accept.add_name(PrincipalId::new("", "bob")).issued_at(now())).await;
     clock.advance(Duration::from_secs(100 * 365 * 24 * 60 * 60));
     assert!(revocations.is_revoked(&evidence(token).await).await.unwrap());
     assert!(revocations.is_revoked(&bobs).await.unwrap());
@@ -221,7 +221,7 @@ fn make(made: &Made, mut accept: Accept<Name>) -> Accept<Name> {
     accept = id.into_iter().fold(accept, |accept, (issuer, id)| accept.credential_id(issuer, id));
     accept = parent.into_iter().fold(accept, |accept, (issuer, id)| accept.parent(issuer, id));
     accept = session.into_iter().fold(accept, |accept, (issuer, id)| accept.session_id(issuer, id));
-    accept = made.names.clone().into_iter().fold(accept, Accept::principal);
+    accept = made.names.clone().into_iter().fold(accept, Accept::add_name);
     match made.issued {
         None => accept,
         Some(None) => accept.issued_at_unknown_time(),

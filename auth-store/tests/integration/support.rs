@@ -52,7 +52,7 @@ pub(crate) fn ann() -> PrincipalId {
 
 /// A token of Ann's, with everything that can be revoked.
 pub(crate) fn token(accept: Accept<Name>) -> Accept<Name> {
-    let accept = accept.principal(ann()).credential_id("issuer", "token").session_id("issuer", "session");
+    let accept = accept.add_name(ann()).credential_id("issuer", "token").session_id("issuer", "session");
     accept.issued_at(now()).expires_at(in_secs(900))
 }
 

@@ -147,7 +147,10 @@ impl Index {
     }
 }
 
-/// Whether the user is the one whom the evidence, or of an `and` one part of it, counts for.
+/// Whether the evidence counts for this user; for an `and` of several users, whether one of its parts does.
 fn names(evidence: &Evidence, user: &PrincipalId) -> bool {
-    evidence.principal() == Some(user) || evidence.parts().iter().any(|part| names(part, user))
+    match evidence.principal() {
+        Some(principal) => principal == user,
+        None => evidence.parts().iter().any(|part| names(part, user)),
+    }
 }

@@ -36,7 +36,8 @@ impl Format {
         let essence = essence.split(|b| matches!(b, b';' | b' ' | b'\t')).next()?.to_ascii_lowercase();
         match essence.as_slice() {
             b"application/json" | b"text/json" => Some(Self::Json),
-            b"application/x-www-form-urlencoded" => Some(Self::Form),
+            // Axum takes whatever begins so for a form.
+            form if form.starts_with(b"application/x-www-form-urlencoded") => Some(Self::Form),
             other => (other.contains(&b'/') && other.ends_with(b"+json")).then_some(Self::Json),
         }
     }
@@ -72,7 +73,13 @@ mod tests {
         {
             assert_eq!(format(&[json], &[]), Ok(Some(Format::Json)), "{json}");
         }
-        assert_eq!(format(&["application/x-www-form-urlencoded"], &[]), Ok(Some(Format::Form)));
+        for form in [
+            "application/x-www-form-urlencoded",
+            "application/x-www-form-urlencoded2",
+            "Application/X-www-form-urlencoded+x;a",
+        ] {
+            assert_eq!(format(&[form], &[]), Ok(Some(Format::Form)), "{form}");
+        }
     }
 
     #[test]

@@ -57,9 +57,12 @@ pub(crate) fn parse(format: Format, body: &[u8]) -> Result<Option<Payload>, Refu
     if body.is_empty() {
         return Ok(None);
     }
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let payload = match format {
-        Format::Json => str::from_utf8(body).ok().and_then(json::fields),
+        // Parsers of JSON may skip a BOM (RFC 8259, 8.1).
+        Format::Json => {
+            let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+            str::from_utf8(body).ok().and_then(json::fields)
+        }
         Format::Form => form::fields(body).map(Some),
     };
     payload.ok_or_else(invalid)
@@ -75,11 +78,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_byte_order_mark_is_skipped() {
-        for (format, body) in [(Format::Json, "\u{feff}{\"token\":\"t\"}"), (Format::Form, "\u{feff}token=t")] {
-            let payload = parse(format, body.as_bytes()).unwrap().unwrap();
-            assert_eq!(payload.text("token").unwrap(), Some("t"));
-        }
+    fn one_byte_order_mark_before_json_is_skipped() {
+        let payload = parse(Format::Json, "\u{feff}{\"token\":\"t\"}".as_bytes()).unwrap().unwrap();
+        assert_eq!(payload.text("token").unwrap(), Some("t"));
+        // In a form it belongs to the first name, as it does for the handler.
+        let payload = parse(Format::Form, "\u{feff}token=t".as_bytes()).unwrap().unwrap();
+        assert_eq!(payload.text("token").unwrap(), None);
         assert!(parse(Format::Json, "\u{feff}\u{feff}{}".as_bytes()).is_err());
     }
 

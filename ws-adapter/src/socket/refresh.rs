@@ -73,6 +73,9 @@ pub(super) async fn present<U: Principal>(
     credentials: Credentials,
 ) -> Result<Authenticated<U>, Refusal> {
     let mut parts = opening.clone();
+    // What a strategy uses up for one message, it has not used up for the next.
+    let record = RequestRecord::of(&mut parts).without_credentials();
+    parts.extensions.insert(record);
     parts.headers.insert(AUTHORIZATION, credentials.into_header());
     let request = AuthRequest::new(&parts, Transport::InBand, config.timer.now());
     // The origin was judged when the socket was opened.

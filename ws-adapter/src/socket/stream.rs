@@ -90,9 +90,9 @@ impl<U> AuthSocket<U> {
     /// Presents a fresh credential, which takes the place of the one so far: for protocols that frame it themselves.
     ///
     /// The chain sees it as `Authorization: <scheme> <credentials>` on the request that has opened the socket, with
-    /// [`Transport::InBand`](auth_core::Transport::InBand). It must be of the same principal (see
-    /// [`Chain::identified`](auth_core::Chain::identified)) and not past its end. Gives the instant at which the socket
-    /// now ends. The future may be dropped; then everything stays as it was.
+    /// [`Transport::InBand`](auth_core::Transport::InBand). It must be of the same user (see
+    /// [`Evidence::is_same_user`](auth_core::Evidence::is_same_user)) and not past its end. Gives the instant at which the
+    /// socket now ends. The future may be dropped; then everything stays as it was.
     ///
     /// # Errors
     /// If the credential is not taken. The one so far goes on to hold; after three in a row that were wrong, the socket is

@@ -144,7 +144,8 @@ impl<U: Principal> Gate<U> {
         transport: Transport,
     ) -> Result<Option<Authenticated<U>>, Refused> {
         let mut parts = opening.clone();
-        let record = RequestRecord::of(&mut parts);
+        // The transport's own record stays as it is.
+        let record = RequestRecord::of(&mut parts).without_credentials();
         record.take(&mut parts, &self.needs);
         parts.extensions.insert(record.without_credentials());
         for name in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION].iter().chain(self.needs.header_names()) {
@@ -167,7 +168,11 @@ impl<U: Principal> Gate<U> {
             let user = session.opened_by::<U>().ok_or(Refused::Unavailable)?;
             return if user.evidence().is_expired_at(self.timer.now()) { Err(Refused::EXPIRED) } else { Ok(user) };
         }
-        let request = AuthRequest::new(opening, transport_of(opening), self.timer.now());
+        let mut parts = opening.clone();
+        // What a strategy uses up for one decision, it has not used up for the next.
+        let record = RequestRecord::of(&mut parts).with_credentials();
+        parts.extensions.insert(record);
+        let request = AuthRequest::new(&parts, transport_of(&parts), self.timer.now());
         self.authenticate(session, &request).await
     }
 
