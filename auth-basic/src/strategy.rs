@@ -72,6 +72,10 @@ impl Basic {
     /// Asks for logins to `realm`, which browsers show to their users and under which they remember the login.
     ///
     /// Any text will do: quotes and backslashes are escaped, control characters are left out.
+    ///
+    /// # Security
+    /// The realm is the issuer of the user names in the evidence. Another realm makes other names of them: stored
+    /// revocations of users no longer match. Do not name it like the issuer of your tokens.
     pub fn new(realm: impl Into<String>) -> Self {
         Self {
             realm: realm.into(),

@@ -9,7 +9,9 @@ use crate::{Carrier, Challenge, Id, IdKind, PrincipalId, Refusal, RevocationChec
 /// Only [`Chain::authenticate`](crate::Chain::authenticate) makes one. It dereferences to the user, and it is cheap to
 /// clone, whatever the user type.
 ///
-/// The middleware puts it into the request's extensions; with the feature `axum`, handlers take it as an argument.
+/// The middleware puts it into the request's extensions; with the feature `axum`, handlers take it as an argument. Take
+/// `Authenticated<U>` or `Option<Authenticated<U>>`: under no layer both answer 500. `Result<Authenticated<U>, _>` and
+/// `Option<Extension<Authenticated<U>>>` read there as if nobody had come.
 pub struct Authenticated<U>(Arc<Sealed<U>>);
 
 struct Sealed<U> {

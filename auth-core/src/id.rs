@@ -2,7 +2,7 @@ use std::fmt;
 
 /// An id of a credential, with the issuer that gave it: what a revocation names.
 ///
-/// It is no secret, but it tells of a person: `Debug` shows its kind alone.
+/// It is not secret, but personal: `Debug` shows only its kind.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Id {
     kind: IdKind,

@@ -59,13 +59,13 @@ impl fmt::Debug for PrincipalId {
 /// verified none either, the user is a guest. A guest is equal to nobody, not to another guest either, and no revocation
 /// of a user touches one.
 ///
-/// Texts are users without an identity of their own. `bool`, `()`, `Option` and `Result` are no users: what looks like
-/// one (`Some(is_right)`) is a check whose answer nobody has read.
+/// Texts are users without an identity of their own. `bool`, `()`, `Option` and `Result` are not users: `Some(is_right)` is a
+/// check whose result was ignored. For a type of another crate, an id or a JSON value, write a type of your own around it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the user of a chain",
-    note = "a check that succeeded is no user: `right.then(|| user)`",
-    note = "an `Option` or a `Result` of a look-up is given as it is, without another `Some` around it",
-    note = "a type of your own implements `Principal`, and says `None` where it adds nothing to what the strategy knows"
+    note = "a type of your own implements `Principal`: it gives its stable id, or `None` to rely on what the strategy verified",
+    note = "a check that succeeded is no user: for a `bool` write `is_right.then(|| user)`",
+    note = "an `Option` or `Result` is an answer, no user: give `find(..).await` itself, not `Some(find(..).await)`"
 )]
 pub trait Principal: Send + Sync + 'static {
     /// The identity, the same for the whole life of the account; `None` if the type has none of its own.

@@ -38,7 +38,7 @@ pub enum RejectionKind {
     InvalidCredentials,
     /// Right once, but past its time: 401.
     Expired,
-    /// Right, but taken back: 401. It is final: no chain tries another strategy after it.
+    /// Right, but revoked: 401. It is final: no chain tries another strategy after it.
     Revoked,
     /// Right, but with too little scope: 403.
     InsufficientScope,
@@ -69,7 +69,7 @@ impl Rejection {
         Self::new(RejectionKind::Expired, "token_expired")
     }
 
-    /// A credential that is right in itself and was taken back: 401, code `revoked`. No chain goes on after it, not under
+    /// A credential that is right in itself and was revoked: 401, code `revoked`. No chain goes on after it, not under
     /// [`try_next_on_reject`](crate::Chain::try_next_on_reject) either.
     #[must_use]
     pub fn revoked() -> Self {

@@ -212,7 +212,7 @@ impl<'a> AuthRequest<'a> {
     }
 
     /// The request with its cookies, where only explicit credentials count.
-    pub(crate) fn full(&self) -> Option<&AuthRequest<'a>> {
+    pub(crate) fn full(&self) -> Option<&Self> {
         self.full
     }
 }

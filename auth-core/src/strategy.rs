@@ -15,12 +15,13 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// in about twenty lines.
 ///
 /// It may be asked twice about one request: the chain asks again, without cookies, after a cookie was accepted (see
-/// [`AuthRequest::is_explicit_only`]), and so does a second layer further in. What can be used once is kept with
-/// [`AuthRequest::remember`].
+/// [`AuthRequest::is_explicit_only`]), and so does a second layer further in. A strategy that uses a credential up keeps what
+/// it found with [`AuthRequest::remember`]. One that compares a header with a cookie says
+/// [`Absent`](Outcome::Absent) where only explicit credentials count.
 ///
-/// A strategy that wraps another one, or a chain, hands the request on, or a changed one that it has made with
-/// [`AuthRequest::with_parts`]. Whatever is accepted inside stays known to the chain outside: names, ids and checks for
-/// revocation are not lost, also where the wrapper gives an [`Accept::new`](crate::Accept::new) of its own.
+/// A strategy that wraps another strategy or a chain hands the request on, or a changed one that it has made with
+/// [`AuthRequest::with_parts`]. The names, ids and revocation checks of what is accepted inside then stay in force outside,
+/// even if the wrapper builds an [`Accept::new`](crate::Accept::new) of its own.
 ///
 /// The trait is written with [`macro@async_trait`], so that strategies of different types stand in one chain.
 #[diagnostic::on_unimplemented(

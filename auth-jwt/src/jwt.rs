@@ -226,10 +226,13 @@ impl<C> Jwt<C> {
 
     /// Demands the issuer (`iss`), compared exactly. Called again, it adds another that will do as well.
     ///
+    /// Names and ids in the evidence carry the token's `iss`, which is what revocations compare.
+    ///
     /// A token of another issuer is left to the next strategy of the chain; a token without one is refused.
     ///
     /// # Security
-    /// With several issuers, each of them can sign for the others. Where their keys differ, use
+    /// Without it, whoever holds the key may name any issuer, and so revoke ids of another one by a log-out. Demand one
+    /// wherever several chains share a list of revocations. With several issuers, each of them can sign for the others. Where their keys differ, use
     /// [`trusted_issuers`](Self::trusted_issuers), or make a strategy for each.
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.policy.issuers.push(issuer.into());
@@ -308,8 +311,8 @@ impl<C> Jwt<C> {
         Ok(self)
     }
 
-    /// Demands `iat`. A token that does not say when it was issued counts as issued before everything that is revoked: after
-    /// a revocation of its user, new tokens without `iat` stay refused for as long as the revocation is kept.
+    /// Demands `iat`. A token without it counts as issued before any revocation of its user: after the user logs out
+    /// everywhere, new tokens without `iat` are refused for as long as the revocation is kept.
     pub fn require_iat(mut self) -> Self {
         self.policy.require_iat = true;
         self

@@ -131,9 +131,9 @@ impl<U: Principal> Chain<U> {
     /// Turns what this chain accepts into something else: the user, the extras, the expiry. An error of `f` is an
     /// error of the system: 503.
     ///
-    /// `f` may give a fresh [`Accept::new`]: what the chain has accepted stands behind it. Its names, its ids and its checks
-    /// for revocation hold still, and so do the end of the credential, unless `f` sets another, and an ambient carrier.
-    /// Its extras do not.
+    /// `f` may build a new acceptance with [`Accept::new`]. The names, ids and revocation checks of what the chain has accepted
+    /// stay in force. The end of the credential stays too, unless `f` sets another, and so does an ambient carrier. The
+    /// extras do not.
     #[must_use]
     pub fn try_map<V, F>(self, f: F) -> Chain<V>
     where
@@ -146,8 +146,8 @@ impl<U: Principal> Chain<U> {
     /// Decides again about what this chain accepts: whether two credentials belong to one person, whether an account
     /// may use this part of the application. A fresh [`Accept::new`] is treated as in [`try_map`](Self::try_map).
     ///
-    /// `f` runs before anybody has asked whether the credential was revoked, and again, for explicit credentials alone,
-    /// where a cookie was accepted.
+    /// `f` runs before the check for revocation. It runs once more, for explicit credentials alone, where the chain accepts
+    /// by a cookie.
     ///
     /// ```
     /// # use auth_core::{Accept, BoxError, Carrier, Chain, Outcome, Rejection, Strategy};
@@ -189,13 +189,14 @@ impl<U: Principal> Chain<U> {
     }
 
     /// Asks about every acceptance of this chain, whatever the strategy, whether it was revoked. Called again, another
-    /// check is asked as well.
+    /// check is asked as well. Two chains that share one list share an `Arc` of it, so that it is asked once.
     ///
     /// The check travels with the acceptance: it is asked once, by the outermost chain, when every name of the user is
     /// known. So it does not matter where in a tree of chains it stands, and a store that is away refuses nobody whose
     /// acceptance did not come through this chain. Callbacks (`verify`, [`and_then`](Self::and_then)) have run by then.
     ///
-    /// A revocation is final: no other strategy is tried after it, in whatever nesting and also under
+    /// It is asked about what was accepted and then given up as well: by a callback that says `Absent`, or as half of an
+    /// `and`. A revocation is final: no other strategy is tried after it, in whatever nesting and also under
     /// [`try_next_on_reject`](Self::try_next_on_reject).
     #[must_use]
     pub fn revocation(mut self, check: impl RevocationCheck) -> Self {

@@ -185,6 +185,28 @@ fn connection_keeps_the_target_and_only_an_adapter_that_asks_again_the_credentia
 }
 
 #[test]
+fn connection_keeps_no_query_and_no_memory_of_the_head() {
+    let mut parts = parts("/v1/ws?token=marker&room=1", &[]);
+    let head = bytes::Bytes::from(b"/v1/ws?token=marker HTTP/1.1\r\nauthorization: Bearer marker\r\n\r\n".to_vec());
+    parts.uri = http::Uri::from_maybe_shared(head.slice(..19)).unwrap();
+    let kept = RequestRecord::of(&mut parts).without_credentials();
+    drop(parts);
+    assert!(head.is_unique(), "what came from the network is free");
+    let mut parts = self::parts("/", &[]);
+    parts.extensions.insert(kept);
+    assert_eq!(AuthRequest::new(&parts, Transport::InBand, now()).target(), "/v1/ws");
+}
+
+#[test]
+fn look_at_what_was_kept_may_ask_the_request_again() {
+    let parts = parts("/", &[]);
+    let request = AuthRequest::new(&parts, Transport::Http, now());
+    request.remember(1_u8);
+    let found = request.recall(|one: &u8| request.recall(|same: &u8| (one == same).then_some(*same)));
+    assert_eq!(found, Some(1));
+}
+
+#[test]
 fn debug_of_a_record_tells_nothing() {
     let mut parts = parts("/ws?token=marker", &[]);
     hand_on(&mut parts, &needs());

@@ -151,6 +151,19 @@ async fn log_out_of_an_and_revokes_every_credential_behind_it() {
     assert_eq!(all, [Revocation::credential("issuer", "a"), Revocation::user(ann(), now())]);
 }
 
+#[tokio::test]
+async fn log_out_leaves_a_key_alone_that_many_users_share() {
+    let program = || basic(Say::Accept).edit(|accept| accept.add_name(PrincipalId::new("programs", "web")));
+    let token = jwt(Say::Accept).edit(|accept| accept.credential_id("issuer", "a").add_name(ann()));
+    let both = ask(&Chain::new().or(token).and(program())).await.unwrap();
+    assert_eq!(Revocation::of(both.evidence(), now()), [Revocation::credential("issuer", "a")]);
+    // Where nothing else can be revoked, it goes as well.
+    let password = jwt(Say::Accept).edit(|accept| accept.add_name(ann()));
+    let both = ask(&Chain::new().or(password).and(program())).await.unwrap();
+    let web = PrincipalId::new("programs", "web");
+    assert_eq!(Revocation::of(both.evidence(), now()), [Revocation::user(ann(), now()), Revocation::user(web, now())]);
+}
+
 #[test]
 fn debug_does_not_tell_whom_it_is_about() {
     for revocation in

@@ -74,7 +74,7 @@ impl<C> Jwt<C> {
 /// that cannot be remembered could be used twice. That is no 503: a client brings it about by what it sends, and the limit
 /// of a key keeps a client with one key from spending the room of all. One with tokens of many keys can spend it: limit the
 /// rate of requests by client, in front. It belongs to this process: of several nodes, each takes a
-/// proof once. Two layers that ask the same strategy about one request are shown it once.
+/// proof once. Two layers that ask the same strategy about one request use up one proof together.
 pub struct Dpop {
     bases: Vec<Base>,
     algorithms: Vec<Algorithm>,
@@ -216,7 +216,7 @@ impl Dpop {
         request.recall(|spent| is_it(spent).then_some(())).is_some()
     }
 
-    /// Tells this memory for proofs from others, which have seen other requests.
+    /// Identifies this memory of proofs.
     fn address(&self) -> usize {
         std::ptr::from_ref(self).addr()
     }

@@ -93,8 +93,7 @@ impl Record {
         Some(TicketGrant { id: self.id.clone(), principal, expires_at: self.expires_at() })
     }
 
-    /// The evidence of whoever redeems it: the ticket's id is ours, its parents and sessions are of the issuers that gave
-    /// them.
+    /// Adds what the ticket knows to the acceptance. The ticket's id is ours; parents and sessions keep their issuers.
     pub(super) fn added_to<U>(&self, accept: Accept<U>) -> Accept<U> {
         let accept = accept.credential_id("", &self.id);
         let accept = self.names().fold(accept, Accept::add_name);

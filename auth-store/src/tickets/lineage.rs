@@ -13,7 +13,7 @@ pub(super) struct Lineage {
 }
 
 impl Lineage {
-    /// What `evidence` names, its parts included; `user` is who it is of.
+    /// Everything that `evidence` names, including its parts; `user` is the ticket's owner.
     pub(super) fn of(evidence: &Evidence, user: &PrincipalId) -> Self {
         let mut lineage = Self { ids: Vec::new(), names: vec![user.clone()], counts_from: evidence.counts_from() };
         // An `and` itself was issued at no time; its parts were.

@@ -90,8 +90,8 @@ impl Ticket {
         Ok(Ok(record))
     }
 
-    /// Takes the ticket out of the store; or finds it again, if it was spent for this very request: when a layer further out
-    /// has asked, or when its cookies counted.
+    /// Redeems the ticket. If it was already redeemed for this request (by a layer further out, or while its cookies
+    /// counted), gives the same record again.
     async fn take(&self, key: String, request: &AuthRequest<'_>) -> Result<Option<Arc<Record>>, BoxError> {
         let store = Arc::as_ptr(&self.store).addr();
         let spent = |spent: &SpentFor| (spent.store == store && spent.key == key).then(|| Arc::clone(&spent.record));
@@ -110,9 +110,9 @@ impl Ticket {
     }
 }
 
-/// A ticket that was spent for the request that remembers it.
+/// A ticket that the request has redeemed.
 struct SpentFor {
-    /// Tells its store from others.
+    /// Identifies the store.
     store: usize,
     key: String,
     record: Arc<Record>,

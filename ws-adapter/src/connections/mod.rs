@@ -104,8 +104,8 @@ impl Connections {
     }
 
     /// How many connections a user may have on this node, and what happens to one more. A user is who the
-    /// [`principal`](auth_core::Evidence::principal) of the evidence names; guests, whom it does not name, have no limit. A
-    /// Socket.IO transport is one connection.
+    /// [`principal`](auth_core::Evidence::principal) of the evidence names. Guests have no limit. A Socket.IO
+    /// transport is one connection.
     #[must_use]
     pub fn per_user(mut self, max: usize, overflow: Overflow) -> Self {
         self.limits.per_user = Some((max, overflow));

@@ -47,8 +47,8 @@ impl<U: Principal> Renewal<U> {
         let user = present(&self.config, &self.opening, credentials).await.map_err(RefreshErrorKind::Refused)?;
         if user.evidence().principal().is_none() {
             tracing::error!(
-                "a refresh compares who the users are, and the evidence does not say: let the user type, or the strategy, \
-                 name a principal"
+                "users cannot be compared at a refresh: the evidence names no principal; return one from \
+                 `Principal::principal_id` or from the strategy"
             );
         }
         if !user.evidence().is_same_user(old.evidence()) {

@@ -34,6 +34,10 @@ pub struct SocketIoAuth<U> {
 
 impl<U: Principal> SocketIoAuth<U> {
     /// A server behind the chain of this layer, with the limits that the methods name.
+    ///
+    /// A transport is bound to its user. A guest, whose evidence names no
+    /// [`principal`](auth_core::Evidence::principal), is refused with 403, and the log says so: the user type or the strategy
+    /// has to name one.
     pub fn new(layer: AuthLayer<U>) -> Self {
         let limits = Limits {
             connect_timeout: Duration::from_secs(10),

@@ -180,7 +180,7 @@ impl<U: Principal> Shared<U> {
                 let pending = connections.enter_pending(client_address.of(request.parts()));
                 session.wait(pending.map_err(|_| too_many())?);
             }
-            // Its polls could not be told from those of another guest.
+            // Without a user, later polls could belong to anybody.
             Some(user) if !session.bind(user.evidence()) => {
                 return Err(Refusal::new(StatusCode::FORBIDDEN, "forbidden"));
             }

@@ -118,7 +118,8 @@ const TABLE: &[Row] = &[
             (&[("content-type", "Application/X-WWW-Form-Urlencoded;charset=utf-8")], PAIR),
             (&[FORM, ("content-encoding", "Identity")], PAIR),
             (&[FORM], b"&a&b=%C3%A9+%&=&tok%65n=TOKEN&"),
-            (&[FORM], b"\xef\xbb\xbftoken=TOKEN"),
+            // Axum's `Form` takes it for one.
+            (&[("content-type", "application/x-www-form-urlencoded2")], PAIR),
             (&[FORM], b"{\"token\":1}&token=TOKEN"),
         ],
     },

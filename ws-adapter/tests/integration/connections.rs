@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use auth_core::{ManualClock, Revocation};
+use auth_core::{Accept, AuthRequest, BoxError, Carrier, Challenge, ManualClock, Outcome, Revocation, Strategy};
 use axum::{Router, extract::ws::Message, response::Response, routing::any};
 use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, Close, CloseCodes, Connections, Overflow};
 
@@ -453,4 +453,41 @@ async fn limit_of_a_user_holds_behind_an_outer_layer_with_users_of_its_own() {
     assert!(through("two").await.unwrap_err().is(429, "too_many_connections"));
     assert_eq!((connections.count(), connections.count_of(&principal("ann"))), (1, 1));
     assert_eq!(connections.count_of(&principal("one")), 1);
+}
+
+/// The key of a program, which is in every copy of it.
+struct ProgramKey;
+
+#[auth_core::async_trait]
+impl Strategy for ProgramKey {
+    type User = User;
+
+    fn name(&self) -> &str {
+        "program"
+    }
+
+    fn challenges(&self, out: &mut Vec<Challenge>) {
+        out.push(Challenge::new("Key"));
+    }
+
+    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<User>, BoxError> {
+        Ok(match request.parts().headers.contains_key("x-key") {
+            true => Outcome::Accept(Accept::new(User("program".into()), Carrier::Header)),
+            false => Outcome::Absent,
+        })
+    }
+}
+
+#[tokio::test]
+async fn key_that_many_share_counts_for_no_limit_of_the_users_who_bring_it_too() {
+    let both = jwt_or_basic().and(ProgramKey).map_user(|(user, _)| user);
+    let connections = Connections::new().per_user(1, Overflow::CloseOldest);
+    let server = Server::start(app(layer(both.or(ProgramKey)).connections(&connections))).await;
+    let mut ann = server.connect("/ws", &[("authorization", &bearer_of("ann")), ("x-key", "k")]).await.unwrap().0;
+    assert!(ann.echoes("hello").await);
+    assert_eq!(connections.count_of(&principal("program")), 0);
+    assert_eq!(connections.count_of(&principal("ann")), 1);
+    // A stranger with the key alone closes no socket of hers.
+    let _ = server.connect("/ws", &[("x-key", "k")]).await;
+    assert!(ann.echoes("still here").await);
 }

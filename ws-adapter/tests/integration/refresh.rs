@@ -6,8 +6,9 @@ use std::{
 };
 
 use auth_core::{
-    Accept, AuthRequest, BoxError, Chain, Challenge, ManualClock, Outcome, Revocation, Secret, Strategy, async_trait,
-    extract::{Extractor as _, bearer, subprotocol},
+    Accept, AuthRequest, BoxError, Carrier, Chain, Challenge, ManualClock, Outcome, Rejection, Revocation, Secret,
+    Strategy, async_trait,
+    extract::{Extractor as _, auth_scheme, bearer, subprotocol},
 };
 use axum::{Router, extract::ws::Message, response::Response, routing::any};
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
@@ -184,6 +185,51 @@ impl Strategy for AnyKey {
             _ => Outcome::Absent,
         })
     }
+}
+
+/// Takes each code once, and again where the same request has used it up.
+#[derive(Default)]
+struct Codes(Mutex<Vec<String>>);
+
+struct Used(String);
+
+#[async_trait]
+impl Strategy for Codes {
+    type User = User;
+
+    fn name(&self) -> &str {
+        "codes"
+    }
+
+    fn challenges(&self, out: &mut Vec<Challenge>) {
+        out.push(Challenge::new("Code"));
+    }
+
+    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<User>, BoxError> {
+        let code = match auth_scheme("Code").extract(request) {
+            Ok(Some(code)) => code.expose().to_owned(),
+            _ => return Ok(Outcome::Absent),
+        };
+        let mut used = self.0.lock().unwrap();
+        let is_fresh = !used.contains(&code);
+        if !is_fresh && request.recall(|used: &Used| (used.0 == code).then_some(())).is_none() {
+            return Ok(Outcome::Reject(Rejection::invalid_credentials()));
+        }
+        request.remember(Used(code.clone()));
+        used.push(code);
+        Ok(Outcome::Accept(Accept::new(User("ann".into()), Carrier::Header)))
+    }
+}
+
+#[tokio::test]
+async fn what_one_refresh_has_used_up_is_good_for_no_other() {
+    let (server, _) = serve(AuthLayer::new(jwt_or_basic().or(Codes::default()))).await;
+    let mut client = open(&server).await;
+    let mut present = async |code: &str| {
+        client.send(&json!({ "type": "auth", "scheme": "Code", "credentials": code }).to_string()).await;
+        client.json().await["type"].as_str().unwrap().to_owned()
+    };
+    assert_eq!([present("a").await, present("b").await, present("a").await], ["auth_ok", "auth_ok", "auth_error"]);
 }
 
 #[tokio::test]

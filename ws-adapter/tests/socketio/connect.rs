@@ -1,5 +1,10 @@
 //! What is decided at `CONNECT`, in the namespace `/`.
 
+use auth_core::{
+    Accept, AuthRequest, BoxError, Chain, Challenge, Needs, Outcome, Strategy,
+    extract::{Extractor as _, query},
+};
+
 use crate::{
     client::{Headers, Polling, Socket},
     common::eventually,
@@ -193,4 +198,45 @@ async fn transport_that_has_ended_lets_nobody_in_whatever_they_bring() {
         }
     }
     panic!("no answer came in time");
+}
+
+/// Takes a key out of the query.
+struct QueryKey;
+
+#[auth_core::async_trait]
+impl Strategy for QueryKey {
+    type User = User;
+
+    fn name(&self) -> &str {
+        "key"
+    }
+
+    fn challenges(&self, out: &mut Vec<Challenge>) {
+        out.push(Challenge::bearer("test"));
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::of(&query("key"))
+    }
+
+    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<User>, BoxError> {
+        Ok(match query("key").extract(request) {
+            Ok(None) => Outcome::Absent,
+            Ok(Some(key)) => Outcome::Accept(Accept::new(User("ann".into()), key.carrier())),
+            Err(malformed) => malformed.into(),
+        })
+    }
+}
+
+#[tokio::test]
+async fn auth_without_a_credential_leaves_the_query_of_the_transport_as_it_was() {
+    let app = app().await;
+    app.io.ns_with("/key", Chain::new().or(QueryKey), async || {});
+    let target = "/socket.io/?EIO=4&transport=websocket&key=k";
+    for auth in ["", r#"{"lang":"de"}"#] {
+        let headers = [("authorization", &*bearer_of("ann"))];
+        let (mut socket, _) = Socket::handshake(app.server.addr, target, &headers).await.unwrap();
+        assert!(socket.packet().await.starts_with('0'));
+        assert_eq!(socket.connect("/key", auth).await, Ok(()), "{auth}");
+    }
 }

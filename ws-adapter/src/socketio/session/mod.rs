@@ -123,7 +123,7 @@ impl Session {
         self.life().opened_by.as_ref()?.user().cloned()
     }
 
-    /// Whether the transport is the same user's as this evidence. A guest's it never is.
+    /// Whether the transport belongs to the user of this evidence. Always false for a guest.
     pub(super) fn belongs_to(&self, evidence: &Evidence) -> bool {
         let user = evidence.principal();
         user.is_some() && self.principal.get() == user
@@ -133,8 +133,8 @@ impl Session {
     pub(super) fn bind(&self, evidence: &Evidence) -> bool {
         let Some(user) = evidence.principal() else {
             tracing::error!(
-                "a Socket.IO transport is bound to its user, and the evidence does not say who that is: let the user type, \
-                 or the strategy, name a principal"
+                "a Socket.IO transport needs a user, and the evidence names no principal; return one from \
+                 `Principal::principal_id` or from the strategy"
             );
             return false;
         };
