@@ -23,12 +23,6 @@ struct User {
     id: String,
 }
 
-impl Principal for User {
-    fn principal_id(&self) -> Option<PrincipalId> {
-        Some(PrincipalId::new("", &self.id))
-    }
-}
-
 #[derive(Clone)]
 struct Users;
 

@@ -13,6 +13,12 @@ let app = Protected::new(AuthLayer::new(chain))         // closed by default: wh
     .public(Router::new().route("/health", get(async || "ok")))
     .into_router();                                     // what is added after this is open
 
+impl Principal for User {                               // who it is, for refreshes, limits and log-outs; `None` if it adds
+    fn principal_id(&self) -> Option<PrincipalId> {     // nothing to what the strategy has verified
+        Some(PrincipalId::new("", &self.id))
+    }
+}
+
 async fn me(user: Authenticated<User>) -> Json<User> {  // or Option<Authenticated<User>>, behind AuthLayer::optional
     Json(user.user().clone())
 }
