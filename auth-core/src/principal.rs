@@ -64,8 +64,8 @@ impl fmt::Debug for PrincipalId {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the user of a chain",
     note = "a type of your own implements `Principal`: it gives its stable id, or `None` to rely on what the strategy verified",
-    note = "a check that succeeded is no user: for a `bool` write `is_right.then(|| user)`",
-    note = "an `Option` or `Result` is an answer, no user: give `find(..).await` itself, not `Some(find(..).await)`"
+    note = "a check that succeeded is not a user: for a `bool` write `is_right.then(|| user)`",
+    note = "an `Option` or `Result` is not a user: give `find(..).await` itself, not `Some(find(..).await)`"
 )]
 pub trait Principal: Send + Sync + 'static {
     /// The identity, the same for the whole life of the account; `None` if the type has none of its own.

@@ -1,4 +1,4 @@
-//! A check that gives `bool` is no user: with `Some` around it, a wrong password would be let in.
+//! The result of a check is not a user: with `Some` around it, a wrong password would be let in.
 
 use auth_basic::{Basic, BasicLogin};
 

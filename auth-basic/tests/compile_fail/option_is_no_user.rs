@@ -1,4 +1,4 @@
-//! What a look-up gives is no user yet: an inner `None` is somebody who was not found.
+//! The result of a look-up is not a user: an inner `None` means that nobody was found.
 
 use auth_basic::{Basic, BasicLogin};
 

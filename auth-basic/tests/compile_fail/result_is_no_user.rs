@@ -1,4 +1,4 @@
-//! What a look-up gives is no user yet: an inner `Err` is a store that is down, or somebody who was not found.
+//! The result of a look-up is not a user: an inner `Err` may mean that the store is down.
 
 use auth_basic::{Basic, BasicLogin};
 

@@ -1,4 +1,4 @@
-//! Nothing is no user: a check that says nothing may have meant anything.
+//! `()` is not a user: a check that returns nothing may have meant anything.
 
 use auth_basic::{Basic, BasicLogin};
 

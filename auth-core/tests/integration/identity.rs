@@ -394,7 +394,7 @@ async fn what_was_accepted_and_given_up_must_not_be_revoked_either() {
     assert_eq!(*ask(&good).await.unwrap(), "basic");
 }
 
-/// Asks two chains at the same time, and accepts as whoever is accepted.
+/// Asks two chains at the same time, and accepts if one of them does.
 struct SideBySide(Chain<Name>, Chain<Name>);
 
 #[async_trait]

@@ -9,6 +9,10 @@ use std::{
     time::Duration,
 };
 
+use auth_core::{
+    Accept, AuthRequest, BoxError, Challenge, Outcome, Strategy, async_trait,
+    extract::{Extractor as _, bearer, subprotocol},
+};
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Keeps what is logged.
@@ -62,4 +66,27 @@ pub(crate) fn assert_debug_is_clean<T: Debug>(value: &T, secret: &str) {
     let (what, text) = (type_name::<T>(), format!("{value:?}"));
     assert!(!text.is_empty(), "{what} shows nothing");
     assert!(!text.contains(secret), "{what} leaks: {text}");
+}
+
+/// Lets everybody in who brings a key, and does not know who that is: a guest.
+pub(crate) struct AnyKey;
+
+#[async_trait]
+impl Strategy for AnyKey {
+    type User = &'static str;
+
+    fn name(&self) -> &str {
+        "key"
+    }
+
+    fn challenges(&self, out: &mut Vec<Challenge>) {
+        out.push(Challenge::bearer("test"));
+    }
+
+    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Self::User>, BoxError> {
+        Ok(match bearer().or(subprotocol("auth.bearer.")).extract(request) {
+            Ok(Some(key)) => Outcome::Accept(Accept::new("somebody", key.carrier())),
+            _ => Outcome::Absent,
+        })
+    }
 }

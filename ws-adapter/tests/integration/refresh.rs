@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite;
 use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, Connections, RefreshErrorKind};
 
 use crate::{
+    common::AnyKey,
     feed::Feed,
     support::{Client, START, Server, User, app, clock, close, expired, jwt_or_basic, protocols, token, token_with_id},
 };
@@ -162,29 +163,6 @@ async fn chain_that_does_not_know_its_users_apart_refreshes_nobody() {
     let mut client = open(&server).await;
     let answer = client.present(&token("ann", 900)).await;
     assert_eq!(answer, json!({"type": "auth_error", "code": "forbidden"}), "a guest is no other guest");
-}
-
-/// Lets everybody in who brings a key, and does not know who that is.
-struct AnyKey;
-
-#[async_trait]
-impl Strategy for AnyKey {
-    type User = &'static str;
-
-    fn name(&self) -> &str {
-        "key"
-    }
-
-    fn challenges(&self, out: &mut Vec<Challenge>) {
-        out.push(Challenge::bearer("test"));
-    }
-
-    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Self::User>, BoxError> {
-        Ok(match bearer().or(subprotocol("auth.bearer.")).extract(request) {
-            Ok(Some(key)) => Outcome::Accept(Accept::new("somebody", key.carrier())),
-            _ => Outcome::Absent,
-        })
-    }
 }
 
 /// Takes each code once, and again where the same request has used it up.

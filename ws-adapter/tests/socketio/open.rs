@@ -2,10 +2,7 @@
 
 use std::task::Poll;
 
-use auth_core::{
-    Accept, AuthRequest, BoxError, Chain, Challenge, ManualClock, Outcome, Strategy,
-    extract::{Extractor as _, bearer},
-};
+use auth_core::{Chain, ManualClock};
 use axum::{Router, body::Body};
 use http::{Request, Response};
 use reqwest::Method;
@@ -16,7 +13,7 @@ use ws_adapter::{
 
 use crate::{
     client::{Answer, Headers, Polling, Socket, send},
-    common::eventually,
+    common::{AnyKey, eventually},
     support::*,
 };
 
@@ -225,29 +222,6 @@ fn service_is_ready_when_the_application_behind_it_is() {
     assert!(service.poll_ready().is_pending());
     handle.allow(1);
     assert!(matches!(service.poll_ready(), Poll::Ready(Ok(()))));
-}
-
-/// Lets everybody in who brings a key, and does not know who that is.
-struct AnyKey;
-
-#[auth_core::async_trait]
-impl Strategy for AnyKey {
-    type User = &'static str;
-
-    fn name(&self) -> &str {
-        "key"
-    }
-
-    fn challenges(&self, out: &mut Vec<Challenge>) {
-        out.push(Challenge::bearer("test"));
-    }
-
-    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Self::User>, BoxError> {
-        Ok(match bearer().extract(request) {
-            Ok(Some(key)) => Outcome::Accept(Accept::new("somebody", key.carrier())),
-            _ => Outcome::Absent,
-        })
-    }
 }
 
 #[tokio::test]
