@@ -14,8 +14,10 @@ pub(crate) struct Notes(Mutex<Acceptances>);
 pub(crate) struct Acceptances {
     /// What the strategy's own acceptance may stand on.
     pub(crate) inside: Vec<Evidence>,
-    /// What was accepted and then given up. The chain still asks whether it was revoked.
+    /// What was accepted and then given up. The outermost chain still asks whether it was revoked.
     pub(crate) given_up: Vec<Evidence>,
+    /// Where only explicit credentials count: an `and` says `Absent`, since cookies complete what it has found.
+    pub(crate) is_half: bool,
 }
 
 impl Notes {
@@ -33,6 +35,10 @@ impl Notes {
         if !given_up.is_empty() {
             self.change(|acceptances| acceptances.given_up.extend(given_up));
         }
+    }
+
+    pub(crate) fn half(&self) {
+        self.change(|acceptances| acceptances.is_half = true);
     }
 
     pub(crate) fn into_acceptances(self) -> Acceptances {

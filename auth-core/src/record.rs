@@ -62,15 +62,15 @@ impl RequestRecord {
     /// sent, in memory of its own. Query, credentials and everything that strategies have kept are gone.
     #[must_use]
     pub fn without_credentials(&self) -> Self {
-        Self::new(self.0.target.path().to_owned().try_into().unwrap_or_default())
+        Self::new(self.path())
     }
 
-    /// What an adapter shows to a later decision about the same opening request: the target, and the credentials that were
-    /// taken out of the request. What strategies have kept is gone.
+    /// What an adapter shows to a later decision about the same opening request: the path that was sent, and the credentials
+    /// that were taken out of the request. What strategies have kept is gone.
     #[must_use]
     pub fn with_credentials(&self) -> Self {
         let state = State { taken: self.taken(), ..State::default() };
-        Self(Arc::new(Record { target: self.0.target.clone(), state: Mutex::new(state) }))
+        Self(Arc::new(Record { target: self.path(), state: Mutex::new(state) }))
     }
 
     /// Takes the credentials that `needs` names out of query and subprotocols, and marks the headers that may hold others
@@ -118,6 +118,11 @@ impl RequestRecord {
         // Outside of the lock, since `find` is not ours.
         let remembered = self.state().remembered.clone();
         remembered.iter().filter_map(|value| value.downcast_ref()).find_map(find)
+    }
+
+    /// The path that was sent, in memory of its own.
+    fn path(&self) -> Uri {
+        self.0.target.path().to_owned().try_into().unwrap_or_default()
     }
 
     fn new(target: Uri) -> Self {

@@ -74,20 +74,23 @@ impl<'a> AuthRequest<'a> {
         self
     }
 
-    /// The same request with another head, for a strategy that shows a changed one to another strategy. What that one
-    /// accepts stays known to the chain around both.
+    /// The same request with another head, for a strategy that shows a changed one to a chain of its own. What that accepts
+    /// stays known to the chain around both.
     ///
     /// ```
-    /// # use auth_core::{AuthRequest, BoxError, Outcome, Strategy};
+    /// # use auth_core::{AuthRequest, BoxError, Chain, Outcome, Principal, Strategy};
     /// /// Takes the token of an old client out of the header that it uses.
-    /// async fn ask<S: Strategy>(inner: &S, request: &AuthRequest<'_>) -> Result<Outcome<S::User>, BoxError> {
+    /// async fn ask<U: Principal>(inner: &Chain<U>, request: &AuthRequest<'_>) -> Result<Outcome<U>, BoxError> {
     ///     let mut parts = request.parts().clone();
     ///     if let Some(token) = parts.headers.remove("x-old-token") {
     ///         parts.headers.insert("authorization", token);
     ///     }
-    ///     inner.authenticate(&request.with_parts(&parts)).await
+    ///     Strategy::authenticate(inner, &request.with_parts(&parts)).await
     /// }
     /// ```
+    ///
+    /// # Security
+    /// Change headers, and leave cookies alone: one that becomes a header counts as sent on purpose.
     #[must_use]
     pub fn with_parts<'b>(&'b self, parts: &'b Parts) -> AuthRequest<'b> {
         let (record, taken) = (self.record.clone(), self.taken.clone());
@@ -195,6 +198,18 @@ impl<'a> AuthRequest<'a> {
         if let Some(notes) = self.notes {
             notes.give_up(given_up);
         }
+    }
+
+    /// Notes that an `and` has found half of what it demands, which cookies complete.
+    pub(crate) fn note_half(&self) {
+        if let Some(notes) = self.notes {
+            notes.half();
+        }
+    }
+
+    /// Whether a strategy of another chain asks.
+    pub(crate) fn is_nested(&self) -> bool {
+        self.notes.is_some()
     }
 
     /// The same request as if the browser had added nothing.

@@ -110,7 +110,8 @@ impl Revocation {
         by_id: &mut Vec<Self>,
         users: &mut Vec<&'e PrincipalId>,
     ) {
-        let user = evidence.principal().or(whole);
+        // What a new acceptance was built from is the user's whom that names.
+        let user = if evidence.behind { whole.or(evidence.principal()) } else { evidence.principal().or(whole) };
         let (kind, ends_at) = match evidence.carrier() {
             Carrier::Ticket => (IdKind::Parent, None),
             _ => (IdKind::Credential, evidence.credential_end),
@@ -188,8 +189,8 @@ impl fmt::Debug for RevocationTarget {
 
 /// Asks whether a credential that is good in itself was revoked.
 ///
-/// The outermost chain asks, once for each check, when everything that there is to know about an acceptance is known: its
-/// ids, and every name of its user.
+/// The outermost chain asks when everything that there is to know about an acceptance is known: its ids, and every name of
+/// its user.
 #[async_trait::async_trait]
 pub trait RevocationCheck: Send + Sync + 'static {
     /// Whether this one credential was revoked: by an [id](Evidence::ids) and its issuer, or by a

@@ -19,9 +19,9 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// it found with [`AuthRequest::remember`]. One that compares a header with a cookie says
 /// [`Absent`](Outcome::Absent) where only explicit credentials count.
 ///
-/// A strategy that wraps another strategy or a chain hands the request on, or a changed one that it has made with
-/// [`AuthRequest::with_parts`]. The names, ids and revocation checks of what is accepted inside then stay in force outside,
-/// even if the wrapper builds an [`Accept::new`](crate::Accept::new) of its own.
+/// A strategy that wraps another one puts it into a chain, `Chain::new().or(inner)`, and hands the request on, or a changed
+/// one that it has made with [`AuthRequest::with_parts`]. The names, ids, revocation checks, end and carrier of what the chain
+/// accepts then stay in force outside, even if the wrapper builds an [`Accept::new`](crate::Accept::new) of its own.
 ///
 /// The trait is written with [`macro@async_trait`], so that strategies of different types stand in one chain.
 #[diagnostic::on_unimplemented(

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::decide::ask;
+use super::decide::{Answer, ask};
 use crate::{AuthRequest, BoxError, Challenge, Evidence, Needs, Outcome, Strategy, outcome::Accept};
 
 /// Two strategies that both must accept; made by [`Chain::and`](super::Chain::and).
@@ -48,24 +48,42 @@ impl<A: Strategy, B: Strategy> Strategy for And<A, B> {
         // Both are asked whatever the first says, since an error of the second outweighs a rejection by the first.
         let left = self.left.authenticate(request).await;
         let right = self.right.authenticate(request).await;
-        match (left?, right?) {
+        let (left, right) = (left?, right?);
+        let is_half = left.is_half() || right.is_half();
+        match (left.outcome, right.outcome) {
             (Outcome::Accept(left), Outcome::Accept(right)) => Ok(Outcome::Accept(Accept {
                 user: (left.user, right.user),
                 evidence: Box::new(Evidence::both(*left.evidence, *right.evidence)),
             })),
-            (Outcome::Accept(half), Outcome::Absent) => {
-                request.note_given_up(vec![*half.evidence]);
-                self.right.half(request).await
-            }
-            (Outcome::Absent, Outcome::Accept(half)) => {
-                request.note_given_up(vec![*half.evidence]);
-                self.left.half(request).await
-            }
             (left, right) => {
                 request.note_given_up(accepted(&left).into_iter().chain(accepted(&right)).cloned().collect());
+                let (needs_left, needs_right) = (matches!(left, Outcome::Absent), matches!(right, Outcome::Absent));
+                let is_rest_good =
+                    (needs_left || accepted(&left).is_some()) && (needs_right || accepted(&right).is_some());
+                if is_half && is_rest_good {
+                    return self.half((needs_left, needs_right), request).await;
+                }
                 Ok(worst(left, right))
             }
         }
+    }
+}
+
+impl<A: Strategy, B: Strategy> And<A, B> {
+    /// What half of what is demanded counts as; `needed` are the sides that find nothing.
+    ///
+    /// That is `Foreign`. But where only explicit credentials count, and the cookies complete it, nothing is wrong.
+    async fn half<U>(&self, needed: (bool, bool), request: &AuthRequest<'_>) -> Result<Outcome<U>, BoxError> {
+        let Some(full) = request.full() else {
+            return Ok(Outcome::Foreign);
+        };
+        let is_complete = (!needed.0 || self.left.accepts(full, request).await?)
+            && (!needed.1 || self.right.accepts(full, request).await?);
+        if !is_complete {
+            return Ok(Outcome::Foreign);
+        }
+        request.note_half();
+        Ok(Outcome::Absent)
     }
 }
 
@@ -77,26 +95,34 @@ impl<S: Strategy> Side<S> {
     }
 
     /// Notes whose acceptance or rejection it is, as long as the other side's is not mixed in.
-    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<S::User>, BoxError> {
-        let answer = ask(&self.strategy, request).await?;
-        request.note_given_up(answer.given_up);
-        Ok(match answer.outcome {
+    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Answer<S::User>, BoxError> {
+        let mut answer = ask(&self.strategy, request).await?;
+        request.note_given_up(std::mem::take(&mut answer.given_up));
+        answer.outcome = match answer.outcome {
             Outcome::Accept(accept) => Outcome::Accept(accept.found_by(&self.name, &self.challenges, request)),
             Outcome::Reject(rejection) => Outcome::Reject(rejection.presented_to(&self.challenges)),
             other => other,
-        })
+        };
+        Ok(answer)
     }
 
-    /// What half of what is demanded counts as, where this side is the one that finds nothing.
-    ///
-    /// That is `Foreign`. But where only explicit credentials count, and this side's is a cookie that is good, nothing is wrong.
-    async fn half<U>(&self, request: &AuthRequest<'_>) -> Result<Outcome<U>, BoxError> {
-        let Some(full) = request.full() else {
-            return Ok(Outcome::Foreign);
+    /// Whether this side accepts the request with its cookies. `request` notes what it accepts, which must not be revoked.
+    async fn accepts(&self, full: &AuthRequest<'_>, request: &AuthRequest<'_>) -> Result<bool, BoxError> {
+        let answer = ask(&self.strategy, full).await?;
+        request.note_given_up(answer.given_up);
+        let Outcome::Accept(accept) = answer.outcome else {
+            return Ok(false);
         };
-        let by_cookie = ask(&self.strategy, full).await?.outcome;
-        let is_good = accepted(&by_cookie).is_some_and(|evidence| evidence.carrier.is_ambient());
-        Ok(if is_good { Outcome::Absent } else { Outcome::Foreign })
+        let accept = accept.found_by(&self.name, &self.challenges, full);
+        request.note_given_up(vec![*accept.evidence]);
+        Ok(true)
+    }
+}
+
+impl<U> Answer<U> {
+    /// Whether something explicit was found that is good.
+    fn is_half(&self) -> bool {
+        self.is_half || matches!(self.outcome, Outcome::Accept(_))
     }
 }
 
@@ -107,7 +133,7 @@ fn accepted<U>(outcome: &Outcome<U>) -> Option<&Evidence> {
     }
 }
 
-/// The table of `and`, where not both accept, and none is half of what is demanded. Errors have been dealt with.
+/// The table of `and`, where not both accept. Errors have been dealt with.
 fn worst<A, B, C>(left: Outcome<A>, right: Outcome<B>) -> Outcome<C> {
     match (left, right) {
         // Outer chains may ignore other rejections, but never a final one.

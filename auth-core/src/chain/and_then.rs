@@ -46,6 +46,9 @@ where
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<V>, BoxError> {
         let decision = self.chain.decide(request).await?;
         request.note_given_up(decision.given_up);
+        if decision.is_half {
+            request.note_half();
+        }
         Ok(match decision.outcome {
             Outcome::Accept(mut accept) => {
                 if !self.passes_through {

@@ -29,6 +29,8 @@ pub(super) struct Decision<'c, U> {
     /// What was accepted on the way and given up, and what explicit credentials stand for beside a cookie. It is not part of
     /// what is accepted, and must not be revoked either.
     pub(super) given_up: Vec<Evidence>,
+    /// It is `Absent` only since cookies complete what an `and` has found.
+    pub(super) is_half: bool,
 }
 
 impl<U: Principal> Chain<U> {
@@ -91,14 +93,23 @@ impl<U: Principal> Chain<U> {
         }
         // A strategy that asks this chain may build an acceptance of its own from it.
         request.note_given_up(decision.given_up.clone());
-        if let Outcome::Accept(accept) = &mut decision.outcome {
-            accept.evidence.hand_names_down();
-            decision.given_up.iter_mut().for_each(Evidence::hand_names_down);
-            request.note_accepted(&mut accept.evidence);
-            if is_revoked(&mut accept.evidence, &mut decision.given_up).await? {
-                let challenges = decision.presented_beside();
-                return Ok(Decision::of(Outcome::Reject(Rejection::revoked().presented_to(&challenges))));
+        decision.given_up.iter_mut().for_each(Evidence::hand_names_down);
+        let revoked = match &mut decision.outcome {
+            Outcome::Accept(accept) => {
+                accept.evidence.hand_names_down();
+                request.note_accepted(&mut accept.evidence);
+                match revoked(std::slice::from_mut(&mut *accept.evidence)).await? {
+                    Some(evidence) => Some(evidence),
+                    None => revoked(&mut decision.given_up).await?,
+                }
             }
+            // An optional layer would let it on.
+            Outcome::Absent => revoked(&mut decision.given_up).await?,
+            Outcome::Foreign | Outcome::Reject(_) | Outcome::Redirect(_) => None,
+        };
+        if let Some(evidence) = revoked {
+            let challenges = evidence.challenges.as_deref().unwrap_or(decision.accepted);
+            return Ok(Decision::of(Outcome::Reject(Rejection::revoked().presented_to(challenges))));
         }
         Ok(decision)
     }
@@ -133,16 +144,20 @@ impl<U: Principal> Chain<U> {
         let mut presented: Vec<Challenge> = Vec::new();
         let mut given_up: Vec<Evidence> = Vec::new();
         let mut rejected: Option<Rejection> = None;
-        let mut foreign = false;
+        let (mut foreign, mut is_half) = (false, false);
         for node in &*self.nodes {
-            let answer = node.ask(request).await?;
+            let mut answer = node.ask(request).await?;
+            for evidence in &mut answer.given_up {
+                self.revocation.iter().for_each(|check| evidence.add_check(check));
+            }
             given_up.extend(answer.given_up);
+            is_half |= answer.is_half;
             match answer.outcome {
                 Outcome::Accept(mut accept) => {
                     self.revocation.iter().for_each(|check| accept.evidence.add_check(check));
                     let accept = accept.found_by(&node.name, &node.challenges, request);
                     let (outcome, accepted) = (Outcome::Accept(accept), &*node.challenges);
-                    return Ok(Decision { outcome, presented, accepted, given_up });
+                    return Ok(Decision { outcome, presented, accepted, given_up, is_half: false });
                 }
                 Outcome::Absent => {}
                 Outcome::Foreign => {
@@ -162,13 +177,40 @@ impl<U: Principal> Chain<U> {
             }
         }
         let outcome = match rejected {
-            // This chain forgives rejections by name, so none speaks against a cookie.
-            _ if request.is_explicit_only() && self.try_next_on_reject => Outcome::Absent,
             Some(rejection) => Outcome::Reject(rejection),
             None if foreign => Outcome::Foreign,
             None => Outcome::Absent,
         };
-        Ok(Decision { presented, given_up, ..Decision::of(outcome) })
+        let mut decision = Decision { presented, given_up, is_half, ..Decision::of(outcome) };
+        if self.try_next_on_reject && self.accepts_with_cookies(request, &mut decision.given_up).await? {
+            // This chain forgives by name what is wrong beside a cookie of its own.
+            decision.outcome = Outcome::Absent;
+        }
+        Ok(decision)
+    }
+
+    /// Whether this chain accepts the request with its cookies, where only explicit credentials count. The outermost chain
+    /// does: otherwise nobody would ask without cookies.
+    async fn accepts_with_cookies(
+        &self,
+        request: &AuthRequest<'_>,
+        given_up: &mut Vec<Evidence>,
+    ) -> Result<bool, BoxError> {
+        match request.full() {
+            None => Ok(false),
+            Some(_) if !request.is_nested() => Ok(true),
+            Some(full) => {
+                let decision = Box::pin(self.decide(full)).await?;
+                given_up.extend(decision.given_up);
+                Ok(match decision.outcome {
+                    Outcome::Accept(accept) => {
+                        given_up.push(*accept.evidence);
+                        true
+                    }
+                    _ => false,
+                })
+            }
+        }
     }
 
     fn seal(
@@ -244,13 +286,7 @@ impl<U: Principal> Chain<U> {
 
 impl<U> Decision<'_, U> {
     fn of(outcome: Outcome<U>) -> Self {
-        Self { outcome, presented: Vec::new(), accepted: &[], given_up: Vec::new() }
-    }
-
-    /// The challenges of everything that was accepted, on the way too.
-    fn presented_beside(&self) -> Vec<Challenge> {
-        let given_up = self.given_up.iter().flat_map(|evidence| evidence.challenges.as_deref().unwrap_or_default());
-        self.accepted.iter().chain(given_up).cloned().collect()
+        Self { outcome, presented: Vec::new(), accepted: &[], given_up: Vec::new(), is_half: false }
     }
 }
 
@@ -263,10 +299,11 @@ impl<U: Principal> Node<U> {
     }
 }
 
-/// What a strategy says, and what chains inside of it have accepted and given up.
+/// What a strategy says, and what chains inside of it have noted.
 pub(super) struct Answer<U> {
     pub(super) outcome: Outcome<U>,
     pub(super) given_up: Vec<Evidence>,
+    pub(super) is_half: bool,
 }
 
 /// Asks a strategy. What chains inside of it have accepted is attached to its acceptance, even if it built a new one.
@@ -276,7 +313,7 @@ pub(super) async fn ask<S: Strategy + ?Sized>(
 ) -> Result<Answer<S::User>, BoxError> {
     let notes = Notes::default();
     let mut outcome = strategy.authenticate(&request.noting(&notes)).await?;
-    let Acceptances { mut inside, mut given_up } = notes.into_acceptances();
+    let Acceptances { inside, mut given_up, is_half } = notes.into_acceptances();
     if request.is_explicit_only() {
         outcome = match outcome {
             // A client certificate, say: the browser has added it, so it counts as if it were not there.
@@ -286,28 +323,33 @@ pub(super) async fn ask<S: Strategy + ?Sized>(
             outcome => outcome,
         };
     }
-    if let Outcome::Accept(accept) = &mut outcome {
-        inside.retain(|inside| !accept.evidence.holds(inside.serial));
-        accept.evidence.stands_on(inside);
-    } else {
-        given_up.append(&mut inside);
+    match &mut outcome {
+        Outcome::Accept(accept) => {
+            let (own, other): (Vec<_>, Vec<_>) =
+                inside.into_iter().partition(|inside| accept.evidence.holds(inside.serial));
+            if own.is_empty() {
+                accept.evidence.stands_on(other);
+            } else {
+                given_up.extend(other);
+            }
+        }
+        _ => given_up.extend(inside),
     }
-    Ok(Answer { outcome, given_up })
+    Ok(Answer { outcome, given_up, is_half })
 }
 
-/// Asks every check that a chain on the way has brought: about what is accepted, and about what was given up for it.
-async fn is_revoked(accepted: &mut Evidence, given_up: &mut [Evidence]) -> Result<bool, BoxError> {
-    let mut checks = Vec::new();
-    accepted.move_checks_to(&mut checks);
-    given_up.iter_mut().for_each(|evidence| evidence.move_checks_to(&mut checks));
-    for check in &checks {
-        for evidence in std::iter::once(&*accepted).chain(&*given_up) {
+/// Asks about each acceptance the checks of the chains that it has passed, and gives the first that is revoked.
+async fn revoked(acceptances: &mut [Evidence]) -> Result<Option<Evidence>, BoxError> {
+    for evidence in acceptances {
+        let mut checks = Vec::new();
+        evidence.move_checks_to(&mut checks);
+        for check in &checks {
             if check.is_any_revoked(evidence).await? {
-                return Ok(true);
+                return Ok(Some(evidence.clone()));
             }
         }
     }
-    Ok(false)
+    Ok(None)
 }
 
 /// [`presented_by_header`], without a copy where there is nothing to choose.

@@ -110,7 +110,8 @@ impl<U: Principal> Chain<U> {
     ///
     /// # Security
     /// That both credentials belong to one person is for the application to say; [`and_then`](Self::and_then) is the
-    /// place.
+    /// place. A name that the users of the whole say of themselves is a name of both credentials: after a revocation of that
+    /// user, both have to be newer than it. A program's token that many users share then has to be newer as well.
     #[must_use]
     pub fn and<S: Strategy>(self, strategy: S) -> Chain<(U, S::User)> {
         self.then(|chain| and::And::new(chain, strategy))
@@ -146,8 +147,8 @@ impl<U: Principal> Chain<U> {
     /// Decides again about what this chain accepts: whether two credentials belong to one person, whether an account
     /// may use this part of the application. A fresh [`Accept::new`] is treated as in [`try_map`](Self::try_map).
     ///
-    /// `f` runs before the check for revocation. It runs once more, for explicit credentials alone, where the chain accepts
-    /// by a cookie.
+    /// `f` runs before the check for revocation. It may run again where the chain accepts by a cookie: for explicit
+    /// credentials alone.
     ///
     /// ```
     /// # use auth_core::{Accept, BoxError, Carrier, Chain, Outcome, Rejection, Strategy};
@@ -189,10 +190,10 @@ impl<U: Principal> Chain<U> {
     }
 
     /// Asks about every acceptance of this chain, whatever the strategy, whether it was revoked. Called again, another
-    /// check is asked as well. Two chains that share one list share an `Arc` of it, so that it is asked once.
+    /// check is asked as well.
     ///
-    /// The check travels with the acceptance: it is asked once, by the outermost chain, when every name of the user is
-    /// known. So it does not matter where in a tree of chains it stands, and a store that is away refuses nobody whose
+    /// The check travels with the acceptance: the outermost chain asks it, once for each acceptance, when every name of the
+    /// user is known. So it does not matter where in a tree of chains it stands, and a store that is away refuses nobody whose
     /// acceptance did not come through this chain. Callbacks (`verify`, [`and_then`](Self::and_then)) have run by then.
     ///
     /// It is asked about what was accepted and then given up as well: by a callback that says `Absent`, or as half of an
@@ -312,6 +313,9 @@ impl<U: Principal> Strategy for Chain<U> {
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<U>, BoxError> {
         let mut decision = self.decide(request).await?;
         request.note_given_up(decision.given_up);
+        if decision.is_half {
+            request.note_half();
+        }
         if let Outcome::Accept(accept) = &mut decision.outcome {
             // A strategy that wraps this chain may build a new acceptance from it.
             request.note_accepted(&mut accept.evidence);

@@ -230,6 +230,68 @@ async fn half_of_an_and_that_no_cookie_completes_is_foreign_beside_a_cookie_too(
 }
 
 #[tokio::test]
+async fn cookies_that_complete_a_part_of_an_and_do_not_complete_the_whole() {
+    let h1 = || Tokens(header("x-1"));
+    let cookies = |name| Tokens(cookie(name));
+    let left = || {
+        let inner = Chain::new().or(h1()).and(cookies("c1")).map_user(|(user, _)| user);
+        inner.and(cookies("c2")).map_user(|(user, _)| user)
+    };
+    let right = || {
+        let inner = Chain::new().or(cookies("c1")).and(cookies("c2")).map_user(|(user, _)| user);
+        Chain::new().or(h1()).and(inner).map_user(|(user, _)| user)
+    };
+    let other = || Chain::new().or(cookies("c3"));
+    for chain in [other().or(left()), other().or(right()), left().or(other()), right().or(other())] {
+        let ask = async |cookies: &[u8]| answer_to(&chain, &[("x-1", b"good"), ("cookie", cookies)]).await;
+        assert_eq!(ask(b"c1=good; c3=good").await, (401, "invalid_credentials"));
+        assert_eq!(ask(b"c1=good; c2=good; c3=good").await, ACCEPTED);
+    }
+}
+
+#[tokio::test]
+async fn strategy_that_compares_a_header_with_a_cookie_completes_a_half() {
+    /// Wants the same text in a header and a cookie.
+    struct DoubleSubmit;
+    #[async_trait]
+    impl Strategy for DoubleSubmit {
+        type User = Name;
+        fn name(&self) -> &str {
+            "double submit"
+        }
+        fn challenges(&self, _: &mut Vec<Challenge>) {}
+        async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Name>, BoxError> {
+            Ok(match (header("x-csrf").extract(request), cookie("csrf").extract(request)) {
+                (Ok(Some(sent)), Ok(Some(kept))) if sent.expose() == kept.expose() => {
+                    Outcome::Accept(Accept::new("page", Carrier::Header))
+                }
+                _ if request.is_explicit_only() => Outcome::Absent,
+                _ => Outcome::Reject(Rejection::forbidden()),
+            })
+        }
+    }
+    let session = || Chain::new().or(Tokens(cookie("jwt")));
+    let headers: [(&str, &[u8]); 3] =
+        [("x-csrf", b"abc"), ("cookie", b"jwt=good; csrf=abc"), ("authorization", b"Bearer good")];
+    let with_session = session().and(DoubleSubmit).map_user(|(user, _)| user);
+    assert_eq!(answer_to(&with_session, &headers[..2]).await, ACCEPTED);
+    let with_token = || Chain::new().or(Tokens(bearer())).and(DoubleSubmit).map_user(|(user, _)| user);
+    for chain in [session().or(with_token()), with_token().or(session())] {
+        assert_eq!(answer_to(&chain, &headers).await, ACCEPTED);
+    }
+}
+
+#[tokio::test]
+async fn chain_that_forgives_rejections_forgives_none_beside_a_cookie_of_another_chain() {
+    let forgiving = || Chain::new().or(Tokens(bearer())).try_next_on_reject();
+    let cookies = || Chain::new().or(Tokens(cookie("jwt")));
+    let headers: [(&str, &[u8]); 2] = [("authorization", b"Bearer wrong"), ("cookie", b"jwt=good")];
+    for chain in [Chain::new().or(forgiving()).or(cookies()), cookies().or(forgiving())] {
+        assert_eq!(answer_to(&chain, &headers).await, (401, "invalid_credentials"));
+    }
+}
+
+#[tokio::test]
 async fn chain_is_asked_twice_beside_a_cookie_however_deep_it_is() {
     let key = basic(Say::Accept);
     let deep = Chain::new().or(session(Say::Accept)).and(key.clone()).map_user(|(user, _)| user);
@@ -323,6 +385,38 @@ proptest! {
         let is_worse = ![ACCEPTED, (401, "missing_credentials"), (302, "redirect")].contains(&without.0);
         let is_half = has_and(&tree) && without.1 == Some(RefusalKind::Foreign);
         prop_assert!(with.0 != ACCEPTED || !is_worse || is_half, "{:?} became {:?}", without, with);
+    }
+}
+
+/// The same tree with the strategies of each `or` in the other order.
+fn mirrored(tree: &Tree) -> Tree {
+    let of = |tree: &Tree| Box::new(mirrored(tree));
+    match tree {
+        Tree::Or(left, right) => Tree::Or(of(right), of(left)),
+        Tree::And(left, right) => Tree::And(of(left), of(right)),
+        Tree::Nested(tree) => Tree::Nested(of(tree)),
+        Tree::Anew(tree) => Tree::Anew(of(tree)),
+        leaf => leaf.clone(),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn beside_good_cookies_the_order_of_the_strategies_changes_nothing(
+        tree in any_tree(),
+        place in prop::sample::select(&HEADERS[..]),
+        value in prop::option::of(prop::sample::select(&VALUES[..4])),
+        present in prop::collection::vec(any::<bool>(), COOKIES.len()),
+    ) {
+        let pairs: Vec<_> = COOKIES.iter().zip(present).filter(|(_, is_there)| *is_there).collect();
+        let cookies = pairs.iter().map(|(name, _)| format!("{name}=good")).collect::<Vec<_>>().join("; ");
+        let mut headers: Vec<(&str, &[u8])> = vec![("cookie", cookies.as_bytes())];
+        headers.extend(value.map(|value: &str| (place, value.as_bytes())));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let [one, other] = [tree.clone(), mirrored(&tree)].map(|tree| runtime.block_on(answer_to(&chain_of(&tree), &headers)));
+        prop_assert_eq!(one == ACCEPTED, other == ACCEPTED, "{:?} became {:?}", one, other);
     }
 }
 

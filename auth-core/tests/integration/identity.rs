@@ -363,6 +363,78 @@ async fn revoked_credential_beside_a_good_cookie_is_refused_in_either_order_and_
 }
 
 #[tokio::test]
+async fn list_of_an_and_is_asked_about_its_half_beside_a_cookie_in_either_order() {
+    let revoked = list([Revocation::credential("https://id.example", "j1")]);
+    let cookie = || Chain::new().or(session(Say::Accept));
+    let both =
+        || Chain::new().or(token()).and(session(Say::Accept)).revocation(revoked.clone()).map_user(|(user, _)| user);
+    for chain in [cookie().or(both()), both().or(cookie())] {
+        assert_eq!(answer(&refusal(&chain).await), REVOKED);
+    }
+}
+
+#[tokio::test]
+async fn revoked_cookie_completes_no_half() {
+    let cookie = || session(Say::Accept).edit(|accept| accept.credential_id("", "c1"));
+    let both = || Chain::new().or(token()).and(cookie()).map_user(|(user, _)| user);
+    let revoked = list([Revocation::credential("", "c1")]);
+    for chain in [Chain::new().or(session(Say::Accept)).or(both()), both().or(session(Say::Accept))] {
+        assert_eq!(answer(&refusal(&chain.revocation(revoked.clone())).await), REVOKED);
+    }
+}
+
+#[tokio::test]
+async fn list_of_one_chain_is_not_asked_about_what_another_has_accepted() {
+    /// Takes everything for revoked.
+    struct Everything;
+    #[async_trait]
+    impl RevocationCheck for Everything {
+        async fn is_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError> {
+            Ok(evidence.strategy() != "jwt")
+        }
+    }
+    let partner = Chain::new().or(jwt(Say::Accept)).revocation(Everything);
+    assert_eq!(*ask(&Chain::new().or(session(Say::Accept)).or(partner)).await.unwrap(), "session");
+}
+
+#[tokio::test]
+async fn what_a_wrapper_has_asked_and_not_used_is_no_part_of_its_acceptance() {
+    /// Looks who comes by a token, and lets everybody in as a guest.
+    struct Guests(Chain<Name>, Chain<Name>);
+    #[async_trait]
+    impl Strategy for Guests {
+        type User = Name;
+        fn name(&self) -> &str {
+            "guests"
+        }
+        fn challenges(&self, out: &mut Vec<Challenge>) {
+            Strategy::challenges(&self.0, out);
+        }
+        async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Name>, BoxError> {
+            Strategy::authenticate(&self.0, request).await?;
+            Strategy::authenticate(&self.1, request).await
+        }
+    }
+    let guests = |list: List| Guests(Chain::new().or(token()).revocation(list), Chain::new().or(basic(Say::Accept)));
+    let user = ask(&Chain::new().or(guests(list([])))).await.unwrap();
+    assert_eq!((*user, user.evidence().principal()), ("basic", None));
+    let revoked = list([Revocation::credential("https://id.example", "j1")]);
+    assert_eq!(answer(&refusal(&Chain::new().or(guests(revoked))).await), REVOKED);
+}
+
+#[tokio::test]
+async fn log_out_names_the_user_of_a_new_acceptance() {
+    let password = || Chain::new().or(basic(Say::Accept).edit(|accept| accept.add_name(ann())));
+    let account = PrincipalId::new("accounts", "7");
+    for chain in
+        [password().map_user(|_| Account(7)), password().try_map(|_| Ok(Accept::new(Account(7), Carrier::Header)))]
+    {
+        let user = ask(&chain).await.unwrap();
+        assert_eq!(Revocation::of(user.evidence(), now()), [Revocation::user(account.clone(), now())]);
+    }
+}
+
+#[tokio::test]
 async fn revoked_half_of_an_and_beside_two_cookies_is_refused_in_either_order() {
     let revoked = list([Revocation::credential("https://id.example", "j1")]);
     let cookie = || session(Say::Accept);
@@ -385,6 +457,14 @@ async fn what_was_accepted_and_given_up_must_not_be_revoked_either() {
         Chain::new().or(jwt(Say::Absent)).and(first()).map_user(|(user, _)| user).or(guest()),
         first().and(jwt(Say::Reject)).map_user(|(user, _)| user).or(guest()).try_next_on_reject(),
         Chain::new().or(Chain::new().or(first().and_then(|_| Ok(Outcome::Absent)))).or(guest()),
+        Chain::new()
+            .or(Chain::new().or(token()).and_then(|_| Ok(Outcome::Absent)).revocation(revoked.clone()))
+            .or(guest()),
+        Chain::new()
+            .or(Chain::new().or(token()).and(jwt(Say::Absent)).revocation(revoked.clone()).map_user(|(user, _)| user))
+            .or(guest()),
+        // An optional layer would let it on as nobody.
+        first().and_then(|_| Ok(Outcome::Absent)),
         Chain::new().or(AsksTheChain(first().and_then(|_| Ok(Outcome::Absent)).or(jwt(Say::Absent)))).or(guest()),
     ] {
         assert_eq!(answer(&refusal(&chain).await), REVOKED);
@@ -554,6 +634,8 @@ struct Model {
     numbers: Vec<u32>,
     accepts: bool,
     is_ambient: bool,
+    /// Cookies complete what an `and` has found without them.
+    is_half: bool,
 }
 
 impl Model {
@@ -569,21 +651,30 @@ impl Model {
     fn pass(tree: &Tree, explicit_only: bool) -> Self {
         let of = |tree: &Tree| Self::pass(tree, explicit_only);
         match tree {
-            Tree::Token(number) => Self { numbers: vec![*number], accepts: true, is_ambient: false },
+            Tree::Token(number) => Self { numbers: vec![*number], accepts: true, ..Self::default() },
             Tree::Cookie(_) if explicit_only => Self::default(),
-            Tree::Cookie(number) => Self { numbers: vec![*number], accepts: true, is_ambient: true },
+            Tree::Cookie(number) => Self { numbers: vec![*number], accepts: true, is_ambient: true, is_half: false },
             Tree::Or(first, then) => {
                 let (first, then) = (of(first), of(then));
                 if first.accepts {
                     return first;
                 }
-                Self { numbers: [first.numbers, then.numbers].concat(), ..then }
+                let is_half = !then.accepts && (first.is_half || then.is_half);
+                Self { numbers: [first.numbers, then.numbers].concat(), is_half, ..then }
             }
             Tree::Both(left, right) => {
-                let (left, right) = (of(left), of(right));
-                let accepts = left.accepts && right.accepts;
-                let is_ambient = accepts && (left.is_ambient || right.is_ambient);
-                Self { numbers: [left.numbers, right.numbers].concat(), accepts, is_ambient }
+                let sides = [(of(left), left), (of(right), right)];
+                let accepts = sides.iter().all(|(side, _)| side.accepts);
+                let is_half = !accepts && sides.iter().any(|(side, _)| side.accepts || side.is_half);
+                let mut model = Self { accepts, is_half, ..Self::default() };
+                for (side, tree) in sides {
+                    model.is_ambient |= accepts && side.is_ambient;
+                    if is_half && !side.accepts {
+                        model.numbers.extend(Self::pass(tree, false).numbers);
+                    }
+                    model.numbers.extend(side.numbers);
+                }
+                model
             }
             Tree::Map(own, tree) => {
                 let mut model = of(tree);
@@ -605,7 +696,7 @@ fn has_list(tree: &Tree) -> bool {
         Tree::Token(_) | Tree::Cookie(_) => false,
         // The list has to stand where everything that counts passes it.
         Tree::Or(..) => false,
-        Tree::Both(left, right) => has_list(left) || has_list(right),
+        Tree::Both(left, right) => has_list(left) && has_list(right),
         Tree::Map(_, tree) | Tree::Nested(tree) | Tree::Anew(_, tree) | Tree::Wrapped(tree) | Tree::Asked(tree) => {
             has_list(tree)
         }
