@@ -7,7 +7,8 @@ use crate::{AuthRequest, Needs, secret::ct_eq};
 ///
 /// All of them look, so that a request which contradicts itself is noticed:
 ///
-/// - the first that finds something wins;
+/// - the first that finds an explicit credential wins, and only without one the first that finds an ambient one: a cookie
+///   hides nothing that was sent on purpose;
 /// - a second explicit credential that differs is an error, and so is a broken explicit place;
 /// - a broken cookie is an error only where no explicit credential was found.
 pub struct AnyOf(Vec<Box<dyn Extractor>>);
@@ -28,7 +29,6 @@ impl AnyOf {
 impl Extractor for AnyOf {
     fn extract<'r>(&self, request: &'r AuthRequest<'_>) -> Result<Option<Credential<'r>>, Malformed> {
         let mut explicit: Option<Credential<'r>> = None;
-        // Only one that stands before every explicit one is kept.
         let mut ambient: Option<Credential<'r>> = None;
         let mut broken_ambient = None;
         for extractor in &self.0 {
@@ -41,17 +41,15 @@ impl Extractor for AnyOf {
                     Some(_) => {}
                     None => explicit = Some(found),
                 },
-                Ok(Some(_)) if ambient.is_some() || explicit.is_some() => {}
-                Ok(Some(found)) => ambient = Some(found),
+                Ok(Some(found)) => ambient = ambient.or(Some(found)),
                 Err(broken) if broken.carrier().is_explicit() => return Err(broken),
                 Err(broken) => broken_ambient = broken_ambient.or(Some(broken)),
             }
         }
         match broken_ambient {
+            // Where the cookies cannot be told apart, none of them counts.
             Some(broken) if explicit.is_none() => Err(broken),
-            // Where the cookies cannot be told apart, none of them takes precedence over what is clear.
-            Some(_) => Ok(explicit),
-            None => Ok(ambient.or(explicit)),
+            _ => Ok(explicit.or(ambient)),
         }
     }
 

@@ -1,8 +1,8 @@
 //! Where a credential may be found in a request.
 //!
 //! An [`Extractor`] looks in one place. Extractors are joined with [`or`](Extractor::or); the first that finds
-//! something wins, and a second, *different* explicit credential makes the request contradict itself. The recommended
-//! order is header, subprotocol, ticket, query, cookie.
+//! something explicit wins, and a cookie counts only without that. A second, *different* explicit credential makes the request
+//! contradict itself. The recommended order is header, subprotocol, ticket, query, cookie.
 //!
 //! | Function | Looks at |
 //! |---|---|

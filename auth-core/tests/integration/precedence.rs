@@ -32,8 +32,15 @@ fn each_extractor_finds_its_own_place() {
 #[test]
 fn first_place_as_written_wins() {
     assert_eq!(look(&bearer().or(cookie("jwt")), "/", &[BEARER_A, COOKIE_B]), found("a", Carrier::Header));
-    assert_eq!(look(&cookie("jwt").or(bearer()), "/", &[BEARER_A, COOKIE_B]), found("b", Carrier::Cookie));
     assert_eq!(look(&query("token").or(bearer()), "/?token=a", &[BEARER_A]), found("a", Carrier::Query));
+}
+
+#[test]
+fn explicit_credential_wins_over_a_cookie_wherever_each_stands() {
+    for any in [bearer().or(cookie("jwt")), cookie("jwt").or(bearer()), cookie("x").or(cookie("jwt")).or(bearer())] {
+        assert_eq!(look(&any, "/", &[BEARER_A, COOKIE_B]), found("a", Carrier::Header));
+        assert_eq!(look(&any, "/", &[COOKIE_B]), found("b", Carrier::Cookie));
+    }
 }
 
 #[test]
