@@ -18,10 +18,10 @@ type Login = (String, String);
 static SEEN: LazyLock<Arc<Mutex<Vec<Login>>>> = LazyLock::new(Arc::default);
 
 /// Knows everybody, and notes who it was.
-static CHAIN: LazyLock<Chain<()>> = LazyLock::new(|| {
+static CHAIN: LazyLock<Chain<&'static str>> = LazyLock::new(|| {
     Chain::new().or(Basic::new("fuzz").verify(|login: BasicLogin| {
         SEEN.lock().unwrap().push((login.username().to_owned(), login.password().expose().to_owned()));
-        async { Ok::<_, Infallible>(Some(())) }
+        async { Ok::<_, Infallible>(Some("somebody")) }
     }))
 });
 

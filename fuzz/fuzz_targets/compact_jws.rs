@@ -4,7 +4,7 @@
 
 use std::sync::LazyLock;
 
-use auth_core::{Authenticated, Chain, Refusal};
+use auth_core::{Authenticated, Chain, Principal, PrincipalId, Refusal};
 use auth_fuzz::{ask, head};
 use auth_jwt::Jwt;
 use aws_lc_rs::hmac;
@@ -15,20 +15,29 @@ use serde_json::Value;
 
 const SECRET: &str = "thirty-two bytes that nobody knows";
 
+/// The user is what was signed.
+struct Claims(Value);
+
+impl Principal for Claims {
+    fn principal_id(&self) -> Option<PrincipalId> {
+        None
+    }
+}
+
 fn jwt() -> Jwt<Value> {
     Jwt::hs256(SECRET).unwrap().issuer("https://id.example").audience("chat")
 }
 
-fn chain(jwt: Jwt<Value>) -> Chain<Value> {
-    Chain::new().or(jwt.verify(|claims: Value| async move { Some(claims) }))
+fn chain(jwt: Jwt<Value>) -> Chain<Claims> {
+    Chain::new().or(jwt.verify(|claims: Value| async move { Some(Claims(claims)) }))
 }
 
-static PLAIN: LazyLock<Chain<Value>> = LazyLock::new(|| chain(jwt()));
-static CACHED: LazyLock<Chain<Value>> = LazyLock::new(|| chain(jwt().cache_signatures(100).unwrap()));
-static ACCESS: LazyLock<Chain<Value>> = LazyLock::new(|| chain(jwt().access_token()));
-static ID: LazyLock<Chain<Value>> = LazyLock::new(|| chain(jwt().id_token("chat")));
+static PLAIN: LazyLock<Chain<Claims>> = LazyLock::new(|| chain(jwt()));
+static CACHED: LazyLock<Chain<Claims>> = LazyLock::new(|| chain(jwt().cache_signatures(100).unwrap()));
+static ACCESS: LazyLock<Chain<Claims>> = LazyLock::new(|| chain(jwt().access_token()));
+static ID: LazyLock<Chain<Claims>> = LazyLock::new(|| chain(jwt().id_token("chat")));
 
-fn present(chain: &Chain<Value>, token: &str) -> Option<Result<Authenticated<Value>, Refusal>> {
+fn present(chain: &Chain<Claims>, token: &str) -> Option<Result<Authenticated<Claims>, Refusal>> {
     let line = HeaderValue::try_from(format!("Bearer {token}")).ok()?;
     Some(ask(chain, &head(AUTHORIZATION, &[line])))
 }
@@ -40,7 +49,7 @@ fn sign(header: &[u8], claims: &[u8]) -> String {
 }
 
 /// What must hold of a token that was let in, read with another parser.
-fn check_accepted(header: &[u8], claims: &[u8], user: &Authenticated<Value>) {
+fn check_accepted(header: &[u8], claims: &[u8], user: &Authenticated<Claims>) {
     let header: Value = serde_json::from_slice(header).expect("the header is JSON");
     assert_eq!(header["alg"], "HS256");
     for never in ["crit", "zip"] {
@@ -48,7 +57,7 @@ fn check_accepted(header: &[u8], claims: &[u8], user: &Authenticated<Value>) {
     }
     assert!(header.get("b64").is_none_or(|b64| *b64 == true));
     let claims: Value = serde_json::from_slice(claims).expect("the claims are JSON");
-    assert_eq!(*user.user(), claims, "the callback is shown what was signed");
+    assert_eq!(user.user().0, claims, "the callback is shown what was signed");
     assert_eq!(claims["iss"], "https://id.example");
     let aud = &claims["aud"];
     assert!(*aud == "chat" || aud.as_array().is_some_and(|list| list.iter().any(|one| one == "chat")));
@@ -71,7 +80,7 @@ fuzz_target!(|data: &[u8]| {
     let claims = claims.strip_prefix(b"\n").unwrap_or(claims);
     let token = sign(header, claims);
     let plain = present(&PLAIN, &token).unwrap();
-    let code = |answer: &Result<Authenticated<Value>, Refusal>| answer.as_ref().err().map(Refusal::code);
+    let code = |answer: &Result<Authenticated<Claims>, Refusal>| answer.as_ref().err().map(Refusal::code);
     for _ in 0..2 {
         assert_eq!(code(&present(&CACHED, &token).unwrap()), code(&plain), "the cache changes no answer");
     }
