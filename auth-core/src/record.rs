@@ -182,13 +182,12 @@ fn take_query(uri: &mut Uri, names: &[&'static str], taken: &mut Vec<Zeroizing<S
     }
     taken.extend(secret.into_iter().map(|pair| Zeroizing::new(pair.to_owned())));
     let kept = kept.join("&");
-    let path = uri.path();
-    let target = if kept.is_empty() { path.to_owned() } else { format!("{path}?{kept}") };
-    *uri = with_path_and_query(uri, target);
+    *uri = with_path_and_query(uri, uri.path(), (!kept.is_empty()).then_some(&*kept));
 }
 
 /// The URI with another path and query.
-pub(crate) fn with_path_and_query(uri: &Uri, target: String) -> Uri {
+pub(crate) fn with_path_and_query(uri: &Uri, path: &str, query: Option<&str>) -> Uri {
+    let target = query.map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
     let mut parts = uri.clone().into_parts();
     // OK because path and query come from URIs. Should that ever fail, both go, and no secret stays.
     parts.path_and_query = Some(PathAndQuery::try_from(target).unwrap_or_else(|_| PathAndQuery::from_static("/")));

@@ -120,8 +120,7 @@ impl<'a> AuthRequest<'a> {
         if path == here.path() {
             return here.clone();
         }
-        let target = here.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
-        record::with_path_and_query(here, target)
+        record::with_path_and_query(here, path, here.query())
     }
 
     /// The values of a query parameter, percent-decoded: those that stand in the URI, then those that layers of ours have

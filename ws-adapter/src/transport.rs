@@ -10,7 +10,7 @@ use hyper::ext::Protocol;
 pub(crate) fn classify(parts: &Parts) -> Transport {
     let upgrade = parts.headers.get_all(UPGRADE).iter().flat_map(|line| line.as_bytes().split(|&b| b == b','));
     let mut upgrade = upgrade.map(<[u8]>::trim_ascii);
-    let extended = || parts.method == Method::CONNECT && parts.extensions.get::<Protocol>().is_some_and(is_websocket);
+    let extended = || extended_connect(parts).is_some_and(is_websocket);
     if upgrade.any(|protocol| protocol.eq_ignore_ascii_case(b"websocket")) || extended() {
         Transport::WebSocket
     } else {
@@ -20,7 +20,12 @@ pub(crate) fn classify(parts: &Parts) -> Transport {
 
 /// Whether a stream of some protocol follows the head, and no body (RFC 8441, 4; RFC 9220, 3).
 pub(crate) fn is_extended_connect(parts: &Parts) -> bool {
-    parts.method == Method::CONNECT && parts.extensions.get::<Protocol>().is_some()
+    extended_connect(parts).is_some()
+}
+
+/// The `:protocol` of an extended `CONNECT`.
+fn extended_connect(parts: &Parts) -> Option<&Protocol> {
+    parts.extensions.get().filter(|_| parts.method == Method::CONNECT)
 }
 
 fn is_websocket(protocol: &Protocol) -> bool {

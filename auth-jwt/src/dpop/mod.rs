@@ -208,9 +208,7 @@ impl Dpop {
             Err(Spent::NoRoom) => Err(Unproven::TooMany),
         }
     }
-}
 
-impl Dpop {
     fn has_spent(&self, jkt: &str, jti: &str, request: &AuthRequest<'_>) -> bool {
         let is_it = |spent: &SpentFor| spent.by == self.address() && spent.jkt == jkt && spent.jti == jti;
         request.recall(|spent| is_it(spent).then_some(())).is_some()
