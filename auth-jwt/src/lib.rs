@@ -66,9 +66,15 @@
 //! | the claims fit the type `C` | refused |
 //! | the [verify callback](auth_core::Verify) knows the user | what it says |
 //!
-//! Refused is 401 `invalid_credentials`; the log has a constant reason, and never anything of the token. The issuer is
-//! read before the signature only to tell whose token it is: whatever else is wrong with another issuer's token is not
-//! ours to say.
+//! Refused is 401 `invalid_credentials`. The issuer is read before the signature only to tell whose token it is:
+//! whatever else is wrong with another issuer's token is not ours to say.
+//!
+//! # The log
+//!
+//! A line at DEBUG says why a token is refused, or left to the next strategy. The field `why` is a constant. Where a
+//! setting can be the cause, `expected` and `found` show both sides: issuer, audience, authorized party and client,
+//! algorithm, type and key of the token, and the names of claims. Texts of the token are quoted, escaped and cut at 200
+//! characters, lists at 8 entries. The log never has the token, `sub`, `jti`, `nonce` or the value of another claim.
 //!
 //! # Keys
 //!

@@ -5,7 +5,10 @@ use auth_core::{Scopes, UserAuthentication};
 use crate::{
     Algorithm,
     profile::{Profile, ScopeClaim},
-    token::{Header, RawClaims, Refused, RegisteredClaims},
+    token::{
+        Audience, Header, RawClaims, Refused, RegisteredClaims,
+        refused::{ABSENT, algorithms, list, many, one, optional},
+    },
 };
 
 /// What a token must be like, beyond its signature.
@@ -57,17 +60,22 @@ impl Policy {
             return Ok(());
         }
         match claims.issuer()? {
-            None => Err(Refused::Invalid("the token names no issuer")),
+            None => Err(self.other_issuer(Refused::invalid("the token names no issuer"), None)),
             Some(issuer) if self.issuers.iter().any(|known| known == issuer) => Ok(()),
-            Some(_) => Err(Refused::Foreign("the token is of another issuer")),
+            other => Err(self.other_issuer(Refused::foreign("the token is of another issuer"), other)),
         }
+    }
+
+    fn other_issuer(&self, refused: Refused, found: Option<&str>) -> Refused {
+        refused.because(|| (many(self.issuers.iter().map(String::as_str)), optional(found)))
     }
 
     /// Algorithm and type of the token.
     pub(crate) fn check_header(&self, header: &Header<'_>) -> Result<Algorithm, Refused> {
         let algorithm = header.algorithm()?;
-        if self.algorithms.as_ref().is_some_and(|allowed| !allowed.contains(&algorithm)) {
-            return Err(Refused::Invalid("the algorithm is not allowed"));
+        if let Some(allowed) = self.algorithms.as_ref().filter(|allowed| !allowed.contains(&algorithm)) {
+            return Err(Refused::invalid("the algorithm is not allowed")
+                .because(|| (algorithms(allowed.iter().copied()), algorithms([algorithm]))));
         }
         let is = |typ: &str, name: &str| without_application(typ).eq_ignore_ascii_case(name);
         let fits = match (&self.token_type, header.typ.as_deref()) {
@@ -76,7 +84,14 @@ impl Policy {
             (_, Some(typ)) => is(typ, "JWT"),
             (_, None) => true,
         };
-        if fits { Ok(algorithm) } else { Err(Refused::Invalid("the token is of another type")) }
+        if fits {
+            return Ok(algorithm);
+        }
+        let expected = || match &self.token_type {
+            Some(own) if own.required => one(&own.name),
+            own => list(own.iter().map(|own| one(&own.name)).chain([one("JWT"), ABSENT.to_owned()])),
+        };
+        Err(Refused::invalid("the token is of another type").because(|| (expected(), optional(header.typ.as_deref()))))
     }
 
     /// The claims of a token whose signature is right. If the source of its key demands an audience, that one counts.
@@ -96,30 +111,34 @@ impl Policy {
             // A token for somebody must be refused by everybody else (RFC 7519, 4.1.3).
             Some(_) if audiences.is_empty() && self.ignore_audience => {}
             Some(aud) if aud.any(is_ours) => {}
-            _ => return Err(Refused::Invalid("the token is for another audience, or for none")),
+            aud => {
+                let expected = || many(client.into_iter().chain(audiences.iter().map(String::as_str)));
+                return Err(Refused::invalid("the token is for another audience, or for none")
+                    .because(|| (expected(), Audience::shown(aud.as_ref()))));
+            }
         }
         let is = |wanted: &Option<String>, found: Option<&str>| wanted.is_none() || wanted.as_deref() == found;
         if !is(&self.subject, claims.sub) {
-            return Err(Refused::Invalid("the token has another subject"));
+            return Err(Refused::invalid("the token has another subject"));
         }
         if !is(&self.jwt_id, claims.jti) {
-            return Err(Refused::Invalid("the token has another id"));
+            return Err(Refused::invalid("the token has another id"));
         }
         if self.nonce.is_some() && self.nonce.as_deref() != claims.profile.nonce()? {
-            return Err(Refused::Invalid("the token has another nonce"));
+            return Err(Refused::invalid("the token has another nonce"));
         }
         self.profile.check(claims, is_ours)?;
         let scopes = self.lenient(claims.profile.scopes(self.scope_claim))?;
         let login = self.lenient(claims.profile.login())?;
         if self.is_ahead(login.as_ref().and_then(UserAuthentication::time), now) {
-            return Err(Refused::Invalid("the user is to log in in the future"));
+            return Err(Refused::invalid("the user is to log in in the future"));
         }
         Ok(Checked { end, scopes, login })
     }
 
     /// A claim of another type counts as absent in a token of no profile, since it may be the application's own.
     fn lenient<T>(&self, claim: Result<Option<T>, &'static str>) -> Result<Option<T>, Refused> {
-        if self.profile.is_strict() { claim.map_err(Refused::Invalid) } else { Ok(claim.unwrap_or_default()) }
+        if self.profile.is_strict() { claim.map_err(Refused::invalid) } else { Ok(claim.unwrap_or_default()) }
     }
 
     fn is_ahead(&self, time: Option<SystemTime>, now: SystemTime) -> bool {
@@ -129,16 +148,16 @@ impl Policy {
     fn check_times(&self, claims: &RegisteredClaims<'_>, now: SystemTime) -> Result<Option<SystemTime>, Refused> {
         let mut end = if self.expiry == Expiry::Ignored { None } else { claims.exp };
         if end.is_none() && self.expiry == Expiry::Required {
-            return Err(Refused::Invalid("the token has no expiry"));
+            return Err(Refused::invalid("the token has no expiry"));
         }
         if self.is_ahead(claims.nbf, now) {
-            return Err(Refused::Invalid("the token is not valid yet"));
+            return Err(Refused::invalid("the token is not valid yet"));
         }
         if self.is_ahead(claims.iat, now) {
-            return Err(Refused::Invalid("the token was issued in the future"));
+            return Err(Refused::invalid("the token was issued in the future"));
         }
         if claims.iat.is_none() && (self.require_iat || self.max_age.is_some()) {
-            return Err(Refused::Invalid("the token does not say when it was issued"));
+            return Err(Refused::invalid("the token does not say when it was issued"));
         }
         if let (Some(max_age), Some(iat)) = (self.max_age, claims.iat) {
             // An age that leads beyond the end of time is none.

@@ -88,5 +88,5 @@ impl Possession {
 }
 
 fn refused(why: &'static str) -> Unbound {
-    Unbound::Refused(Refused::Invalid(why))
+    Unbound::Refused(Refused::invalid(why))
 }

@@ -6,7 +6,10 @@ use crate::{
     Jwt,
     jwt::is_plain,
     policy::TokenType,
-    token::{Audience, Refused, RegisteredClaims},
+    token::{
+        Audience, Refused, RegisteredClaims,
+        refused::{ABSENT, many, one, optional},
+    },
 };
 
 /// What a token is for.
@@ -116,22 +119,24 @@ impl Profile {
         match self {
             Self::Plain => Ok(()),
             Self::AccessToken => {
-                let registered = has_common(claims) && claims.jti.is_some();
-                require(registered && own.client_id()?.is_some(), "the access token lacks a claim of RFC 9068")
+                let more = [("client_id", own.client_id()?.is_some()), ("jti", claims.jti.is_some())];
+                require_all(claims, &more, "the access token lacks a claim of RFC 9068")
             }
             Self::IdToken { client_id } => {
-                require(has_common(claims), "the ID token lacks a claim of OpenID Connect")?;
+                require_all(claims, &[], "the ID token lacks a claim of OpenID Connect")?;
                 let aud = claims.aud.as_ref();
-                require(
-                    aud.is_some_and(|aud| aud.any(|one| one == client_id) && aud.all(is_ours)),
-                    "the ID token is not for this client, or for others too",
-                )?;
-                match own.azp()? {
-                    Some(azp) => require(azp == client_id, "the ID token was given to another client"),
-                    None => {
-                        require(!aud.is_some_and(Audience::is_many), "the ID token does not say whom it was given to")
-                    }
+                if !aud.is_some_and(|aud| aud.any(|one| one == client_id) && aud.all(is_ours)) {
+                    return Err(Refused::invalid("the ID token is not for this client, or for others too")
+                        .because(|| (one(client_id), Audience::shown(aud))));
                 }
+                let why = match own.azp()? {
+                    Some(azp) if azp == client_id => return Ok(()),
+                    Some(_) => "the ID token was given to another client",
+                    None if aud.is_some_and(Audience::is_many) => "the ID token does not say whom it was given to",
+                    None => return Ok(()),
+                };
+                let azp = own.azp()?;
+                Err(Refused::invalid(why).because(|| (one(client_id), optional(azp))))
             }
         }
     }
@@ -142,10 +147,18 @@ impl Profile {
     }
 }
 
-fn has_common(claims: &RegisteredClaims<'_>) -> bool {
-    claims.has_iss && claims.sub.is_some() && claims.aud.is_some() && claims.exp.is_some() && claims.iat.is_some()
-}
-
-fn require(holds: bool, otherwise: &'static str) -> Result<(), Refused> {
-    if holds { Ok(()) } else { Err(Refused::Invalid(otherwise)) }
+/// Refuses a token that lacks a claim of both profiles, or one of `more`: names, and whether the claim is there.
+fn require_all(claims: &RegisteredClaims<'_>, more: &[(&str, bool)], otherwise: &'static str) -> Result<(), Refused> {
+    let common = [
+        ("iss", claims.has_iss),
+        ("sub", claims.sub.is_some()),
+        ("aud", claims.aud.is_some()),
+        ("exp", claims.exp.is_some()),
+        ("iat", claims.iat.is_some()),
+    ];
+    let missing = || common.iter().chain(more).filter(|(_, is_there)| !is_there).map(|&(name, _)| name);
+    if missing().next().is_none() {
+        return Ok(());
+    }
+    Err(Refused::invalid(otherwise).because(|| (many(missing()), ABSENT.to_owned())))
 }

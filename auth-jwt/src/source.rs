@@ -11,7 +11,13 @@ pub use self::{
     issuers::{TrustedIssuer, TrustedIssuers},
     reloadable::ReloadableKeys,
 };
-use crate::{Algorithm, KeySet};
+use crate::{
+    Algorithm, KeySet,
+    token::{
+        Refused,
+        refused::{algorithms, optional},
+    },
+};
 
 /// Where keys come from that are not known when the strategy is built: fetched, rotated, or chosen by tenant.
 ///
@@ -90,6 +96,12 @@ impl<'a> Demands<'a> {
         self
     }
 
+    pub(crate) fn refuse(&self, found: Algorithm) -> Refused {
+        let allowed = self.algorithms.unwrap_or_default().iter().copied();
+        Refused::invalid("the algorithm is not allowed to the issuer")
+            .because(|| (algorithms(allowed), algorithms([found])))
+    }
+
     pub(crate) fn allow(&self, algorithm: Algorithm) -> bool {
         self.algorithms.is_none_or(|allowed| allowed.contains(&algorithm))
     }
@@ -128,6 +140,11 @@ impl<'a> UnverifiedToken<'a> {
     #[must_use]
     pub fn issuer(&self) -> Option<&'a str> {
         self.issuer
+    }
+
+    pub(crate) fn without_keys(&self) -> Refused {
+        Refused::foreign("no keys are known for the issuer of the token")
+            .because(|| ("an issuer of the key source".to_owned(), optional(self.issuer)))
     }
 }
 

@@ -10,7 +10,10 @@ use crate::{
     Algorithm, Demands, Jwt, KeySet, UnverifiedToken,
     possession::Unbound,
     source::Keys,
-    token::{Compact, Header, RawClaims, Refused},
+    token::{
+        Compact, Header, RawClaims, Refused,
+        refused::{key, list},
+    },
 };
 
 /// JSON Web Tokens with their verify callback, ready for a chain; made by [`Jwt::verify`].
@@ -84,10 +87,10 @@ where
                     let unverified = opened.unverified()?;
                     let demands = source.demands(&unverified);
                     if !demands.allow(opened.algorithm) {
-                        return Err(Refused::Invalid("the algorithm is not allowed to the issuer").into());
+                        return Err(demands.refuse(opened.algorithm).into());
                     }
                     let keys = source.keys(&unverified, request).await.map_err(Stop::Failed)?;
-                    let keys = keys.ok_or(Refused::Foreign("no keys are known for the issuer of the token"))?;
+                    let keys = keys.ok_or_else(|| unverified.without_keys())?;
                     self.check(&opened, &keys, demands, request)?
                 }
             }
@@ -131,13 +134,18 @@ where
         };
         // The error is dropped, since its text may repeat the claims.
         let claims = serde_json::from_str(opened.payload);
-        let claims = claims.map_err(|_| Refused::Invalid("the claims do not fit their type"))?;
+        let claims = claims.map_err(|_| Refused::invalid("the claims do not fit their type"))?;
         Ok(Good { claims, said })
     }
 
     /// Checks the signature, or remembers that it was right.
     fn check_signature(&self, opened: &Opened<'_>, keys: &KeySet, request: &AuthRequest<'_>) -> Result<(), Refused> {
-        let verify = || opened.compact.verify(keys, opened.algorithm, opened.header.kid.as_deref());
+        let (algorithm, kid) = (opened.algorithm, opened.header.kid.as_deref());
+        let verify = || {
+            let own = || list(keys.keys().iter().map(|own| key(own.kid(), own.algorithms())));
+            let shown = || (own(), key(kid, [algorithm]));
+            opened.compact.verify(keys, algorithm, kid).map_err(|refused| refused.because(shown))
+        };
         let Some(cache) = self.jwt.cache.as_ref().filter(|_| !keys.is_hmac()) else {
             return verify();
         };
@@ -275,25 +283,6 @@ impl From<Unbound> for Stop {
         match unbound {
             Unbound::Refused(refused) => Self::Refused(refused),
             Unbound::Rejected(rejection) => Self::Rejected(rejection),
-        }
-    }
-}
-
-impl<U> From<Refused> for Outcome<U> {
-    fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::Foreign(why) => {
-                tracing::debug!(why, "the token is not for this strategy");
-                Self::Foreign
-            }
-            Refused::Invalid(why) => {
-                tracing::debug!(why, "the token is refused");
-                Self::Reject(Rejection::invalid_credentials())
-            }
-            Refused::Expired => {
-                tracing::debug!("the token is past its end");
-                Self::Reject(Rejection::token_expired())
-            }
         }
     }
 }

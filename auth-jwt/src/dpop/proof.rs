@@ -139,7 +139,7 @@ fn jwk(header: &[u8]) -> Result<&str, &'static str> {
 
 fn reason(refused: Refused) -> &'static str {
     match refused {
-        Refused::Foreign(why) | Refused::Invalid(why) => why,
         Refused::Expired => "the proof is past its end",
+        refused => refused.why(),
     }
 }

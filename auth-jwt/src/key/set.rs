@@ -115,14 +115,14 @@ impl KeySet {
     pub(crate) fn choose(&self, algorithm: Algorithm, kid: Option<&str>) -> Result<&Verifier, Refused> {
         let named = kid.and_then(|kid| self.0.iter().find(|key| key.kid() == Some(kid)));
         if let Some(key) = named {
-            return key.verifier(algorithm).ok_or(Refused::Invalid("the key that is named is for another algorithm"));
+            return key.verifier(algorithm).ok_or(Refused::invalid("the key that is named is for another algorithm"));
         }
         let candidates = self.0.iter().filter(|key| kid.is_none() || key.kid().is_none());
         let mut fitting = candidates.filter_map(|key| key.verifier(algorithm));
         match (fitting.next(), fitting.next()) {
             (Some(verifier), None) => Ok(verifier),
-            (None, _) => Err(Refused::Invalid("no key fits the token")),
-            (Some(_), Some(_)) => Err(Refused::Invalid("more than one key fits the token: name them")),
+            (None, _) => Err(Refused::invalid("no key fits the token")),
+            (Some(_), Some(_)) => Err(Refused::invalid("more than one key fits the token: name them")),
         }
     }
 }

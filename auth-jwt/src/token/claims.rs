@@ -8,6 +8,7 @@ use auth_core::{Scopes, UserAuthentication};
 use super::{
     Refused,
     json::{self, Broken, Value},
+    refused::{self, ABSENT},
 };
 use crate::profile::ScopeClaim;
 
@@ -87,7 +88,7 @@ impl<'a> RawClaims<'a> {
             *place = Some(value);
             Ok(())
         })
-        .map_err(Refused::Invalid)?;
+        .map_err(Refused::invalid)?;
         Ok(claims)
     }
 
@@ -96,12 +97,12 @@ impl<'a> RawClaims<'a> {
         match &self.iss {
             None => Ok(None),
             Some(Value::Text(text)) => Ok(Some(text)),
-            Some(_) => Err(Refused::Invalid("the issuer is no text")),
+            Some(_) => Err(Refused::invalid("the issuer is no text")),
         }
     }
 
     pub(crate) fn typed(&self) -> Result<RegisteredClaims<'_>, Refused> {
-        self.try_typed().map_err(Refused::Invalid)
+        self.try_typed().map_err(Refused::invalid)
     }
 
     fn try_typed(&self) -> Result<RegisteredClaims<'_>, Broken> {
@@ -129,7 +130,7 @@ impl RegisteredClaims<'_> {
         let json = match self.cnf {
             None => return Ok(None),
             Some(Value::Object(json)) => json,
-            Some(_) => return Err(Refused::Invalid("the confirmation of the token is no object")),
+            Some(_) => return Err(Refused::invalid("the confirmation of the token is no object")),
         };
         let mut jkt = None;
         json::members(json.as_bytes(), |name, value| {
@@ -139,22 +140,22 @@ impl RegisteredClaims<'_> {
             jkt = Some(value.into_text()?);
             Ok(())
         })
-        .map_err(Refused::Invalid)?;
-        jkt.map(Some).ok_or(Refused::Invalid("the confirmation of the token is empty"))
+        .map_err(Refused::invalid)?;
+        jkt.map(Some).ok_or(Refused::invalid("the confirmation of the token is empty"))
     }
 }
 
 impl ProfileClaims<'_> {
     pub(crate) fn client_id(&self) -> Result<Option<&str>, Refused> {
-        text(self.client_id.as_ref()).map_err(Refused::Invalid)
+        text(self.client_id.as_ref()).map_err(Refused::invalid)
     }
 
     pub(crate) fn azp(&self) -> Result<Option<&str>, Refused> {
-        text(self.azp.as_ref()).map_err(Refused::Invalid)
+        text(self.azp.as_ref()).map_err(Refused::invalid)
     }
 
     pub(crate) fn nonce(&self) -> Result<Option<&str>, Refused> {
-        text(self.nonce.as_ref()).map_err(Refused::Invalid)
+        text(self.nonce.as_ref()).map_err(Refused::invalid)
     }
 
     /// The scopes, if the token tells any.
@@ -215,6 +216,15 @@ impl<'a> Audience<'a> {
                 Ok(Self::Many(many))
             }
             _ => Err("the audience is neither a text nor a list of texts"),
+        }
+    }
+
+    /// The audience for the log.
+    pub(crate) fn shown(aud: Option<&Self>) -> String {
+        match aud {
+            None => ABSENT.to_owned(),
+            Some(Self::One(one)) => refused::one(one),
+            Some(Self::Many(many)) => refused::many(many.iter().map(AsRef::as_ref)),
         }
     }
 

@@ -13,16 +13,16 @@ impl<'t> Compact<'t> {
     /// Takes a token apart. What does not have three parts is no JWT, so it may be another strategy's.
     pub(crate) fn parse(token: &'t str, max_len: usize) -> Result<Self, Refused> {
         if token.len() > max_len {
-            return Err(Refused::Invalid("the token is too long"));
+            return Err(Refused::invalid("the token is too long"));
         }
-        let (signing_input, signature) = token.rsplit_once('.').ok_or(Refused::Foreign("no JWT: one part"))?;
-        let (header, payload) = signing_input.split_once('.').ok_or(Refused::Foreign("no JWT: two parts"))?;
+        let (signing_input, signature) = token.rsplit_once('.').ok_or(Refused::foreign("no JWT: one part"))?;
+        let (header, payload) = signing_input.split_once('.').ok_or(Refused::foreign("no JWT: two parts"))?;
         // A dot is not base64url, so one more is found where the payload cannot be decoded.
         let unreadable = |_| {
             if payload.contains('.') {
-                return Refused::Foreign("no JWT: more than three parts");
+                return Refused::foreign("no JWT: more than three parts");
             }
-            Refused::Invalid("a part of the token is not base64url")
+            Refused::invalid("a part of the token is not base64url")
         };
         let mut decoded = Vec::with_capacity(token.len());
         let mut append = |part: &str| {
@@ -45,7 +45,7 @@ impl<'t> Compact<'t> {
         if verifier.verify(self.signing_input.as_bytes(), self.signature()) {
             Ok(())
         } else {
-            Err(Refused::Invalid("the signature is wrong"))
+            Err(Refused::invalid("the signature is wrong"))
         }
     }
 
@@ -56,7 +56,7 @@ impl<'t> Compact<'t> {
     /// The payload, as the text that claims are.
     pub(crate) fn payload(&self) -> Result<&str, Refused> {
         let bytes = self.decoded.get(self.header_len..).and_then(|rest| rest.get(..self.payload_len));
-        str::from_utf8(bytes.unwrap_or_default()).map_err(|_| Refused::Invalid("not UTF-8"))
+        str::from_utf8(bytes.unwrap_or_default()).map_err(|_| Refused::invalid("not UTF-8"))
     }
 
     fn signature(&self) -> &[u8] {

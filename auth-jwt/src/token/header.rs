@@ -31,12 +31,12 @@ impl<'a> Header<'a> {
             }
             Ok(())
         })
-        .map_err(Refused::Invalid)?;
+        .map_err(Refused::invalid)?;
         Ok(header)
     }
 
     /// The algorithm; absent, unknown and `none` alike are refused.
     pub(crate) fn algorithm(&self) -> Result<Algorithm, Refused> {
-        self.algorithm.ok_or(Refused::Invalid("the token names no algorithm that is known here"))
+        self.algorithm.ok_or(Refused::invalid("the token names no algorithm that is known here"))
     }
 }

@@ -61,20 +61,20 @@ fn assert_clean(log: &str, token: &str) {
 
 #[test]
 fn logs_tell_why_a_token_is_refused_and_nothing_of_it() {
-    let access = || jwt().access_token().issuer(MARKER).audience(MARKER);
+    let access = || jwt().access_token().issuer(ISSUER).audience("chat");
     let cases = [
         (jwt(), json!({ "sub": 1, "x": MARKER }), "must be a text"),
-        (jwt(), json!({ "aud": MARKER }), "audience"),
+        (jwt(), json!({ "aud": "other", "x": MARKER }), "audience"),
         (jwt(), json!({ "exp": 1, "x": MARKER }), "past its end"),
-        (jwt().issuer("other"), json!({ "iss": MARKER }), "another issuer"),
+        (jwt().issuer("other"), json!({ "iss": ISSUER, "jti": MARKER }), "another issuer"),
         (jwt(), json!({ "cnf": { "jkt": MARKER } }), "possession"),
         (jwt().nonce("other"), json!({ "nonce": MARKER }), "nonce"),
         (
             jwt().id_token("other"),
-            json!({ "iss": MARKER, "aud": "other", "iat": NOW, "azp": MARKER }),
+            json!({ "iss": ISSUER, "aud": "other", "iat": NOW, "azp": "app", "nonce": MARKER }),
             "another client",
         ),
-        (access(), json!({ "iss": MARKER, "aud": MARKER }), "another type"),
+        (access(), json!({ "iss": ISSUER, "aud": "chat", "x": MARKER }), "another type"),
     ];
     for (jwt, more, reason) in cases {
         let token = token(&claims(more));

@@ -22,6 +22,7 @@ mod parsing;
 mod passport;
 mod profiles;
 mod properties;
+mod refusals;
 mod rotation;
 mod signer;
 mod source;

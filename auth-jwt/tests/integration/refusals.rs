@@ -1,0 +1,174 @@
+//! What an operator reads of a refusal that configuration can cause: why, what was expected, and what was found.
+
+use std::sync::Arc;
+
+use auth_core::extract;
+use auth_jwt::{Algorithm, Jwt, KeySet, SigningKey, TrustedIssuer, TrustedIssuers, VerifyingKey};
+use serde_json::{Value, json};
+
+use crate::{log::logged, support::*};
+
+/// Stands in each claim that no log may show.
+const SECRET_CLAIM: &str = "MARKER-of-a-person";
+
+struct Case {
+    jwt: Jwt<Value>,
+    header: Value,
+    claims: Value,
+    why: &'static str,
+    expected: &'static str,
+    found: &'static str,
+}
+
+fn case(
+    jwt: Jwt<Value>,
+    [header, claims]: [Value; 2],
+    why: &'static str,
+    [expected, found]: [&'static str; 2],
+) -> Case {
+    Case { jwt, header, claims, why, expected, found }
+}
+
+fn of_issuers(issuer: TrustedIssuer) -> Jwt<Value> {
+    Jwt::trusted_issuers(TrustedIssuers::new([issuer]).unwrap()).extract(extract::header("x-token"))
+}
+
+fn trusted() -> TrustedIssuer {
+    TrustedIssuer::new(ISSUER, Arc::new(KeySet::from(named_key())))
+}
+
+fn named_key() -> VerifyingKey {
+    VerifyingKey::hmac(Algorithm::HS256, SECRET).unwrap().with_kid("k1")
+}
+
+fn cases() -> Vec<Case> {
+    let access = || jwt().access_token().issuer(ISSUER).audience("chat");
+    let id = || jwt().id_token("client").issuer(ISSUER);
+    let plain = |claims: Value| [json!({}), claims];
+    let own = json!({ "iss": ISSUER, "aud": "client", "iat": NOW });
+    let with = |more: Value| {
+        let mut claims = own.clone();
+        claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        plain(claims)
+    };
+    vec![
+        case(
+            jwt().issuer(ISSUER),
+            plain(json!({ "iss": "https://id.example/" })),
+            "another issuer",
+            [r#""https://id.example""#, r#""https://id.example/""#],
+        ),
+        case(jwt().issuer("a").issuer("b"), plain(json!({})), "names no issuer", [r#"["a", "b"]"#, "absent"]),
+        case(
+            jwt().audience("chat"),
+            plain(json!({ "aud": ["mail", "news"] })),
+            "another audience",
+            [r#""chat""#, r#"["mail", "news"]"#],
+        ),
+        case(jwt().audience("chat"), plain(json!({})), "another audience", [r#""chat""#, "absent"]),
+        case(jwt(), plain(json!({ "aud": "chat" })), "another audience", ["none", r#""chat""#]),
+        case(
+            jwt().algorithms([Algorithm::HS256]).unwrap(),
+            [json!({ "alg": "RS256" }), json!({})],
+            "algorithm is not allowed",
+            [r#""HS256""#, r#""RS256""#],
+        ),
+        case(
+            of_issuers(trusted().algorithms([Algorithm::ES256, Algorithm::ES384]).unwrap()),
+            plain(json!({ "iss": ISSUER })),
+            "algorithm is not allowed to the issuer",
+            [r#"["ES256", "ES384"]"#, r#""HS256""#],
+        ),
+        case(
+            of_issuers(trusted().audience("chat")),
+            plain(json!({ "iss": ISSUER, "aud": "mail" })),
+            "another audience",
+            [r#""chat""#, r#""mail""#],
+        ),
+        case(
+            key(named_key()),
+            [json!({ "kid": "k2" }), json!({})],
+            "no key fits",
+            [r#"kid "k1" for "HS256""#, r#"kid "k2" for "HS256""#],
+        ),
+        case(jwt(), [json!({ "typ": "at+jwt" }), json!({})], "another type", [r#"["JWT", absent]"#, r#""at+jwt""#]),
+        case(jwt().require_token_type("at+jwt"), plain(json!({})), "another type", [r#""at+jwt""#, "absent"]),
+        case(
+            access(),
+            [json!({ "typ": "at+jwt" }), json!({ "iss": ISSUER, "aud": "chat", "iat": NOW, "client_id": "c" })],
+            "RFC 9068",
+            [r#""jti""#, "absent"],
+        ),
+        case(
+            access(),
+            [json!({ "typ": "at+jwt" }), json!({ "iss": ISSUER, "aud": "chat" })],
+            "RFC 9068",
+            [r#"["iat", "client_id", "jti"]"#, "absent"],
+        ),
+        case(id(), plain(json!({ "iss": ISSUER, "aud": "client" })), "OpenID Connect", [r#""iat""#, "absent"]),
+        case(id(), with(json!({ "azp": "app" })), "another client", [r#""client""#, r#""app""#]),
+        case(
+            id().audience("other"),
+            with(json!({ "aud": ["client", "other"] })),
+            "whom it was given to",
+            [r#""client""#, "absent"],
+        ),
+        case(
+            id(),
+            with(json!({ "aud": ["client", "other"], "azp": "client" })),
+            "or for others too",
+            [r#""client""#, r#"["client", "other"]"#],
+        ),
+    ]
+}
+
+#[test]
+fn every_refusal_that_configuration_can_cause_tells_what_was_expected_and_found() {
+    for Case { jwt, header, claims: more, why, expected, found } in cases() {
+        let mut claims = claims(json!({ "sub": SECRET_CLAIM, "nonce": SECRET_CLAIM, "email": SECRET_CLAIM }));
+        claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let token = token_with(header, &claims);
+        let log = logged(|| drop(present(jwt, &token).unwrap_err()));
+        assert!(log.contains("DEBUG") && log.contains(why), "{why}: {log}");
+        assert!(log.contains(&format!("expected={expected} found={found}\n")), "{expected}, {found}: {log}");
+        assert!(!log.contains("MARKER"), "{log}");
+        assert!(!token.split('.').any(|part| log.contains(part)), "{log}");
+    }
+}
+
+#[test]
+fn refusals_about_what_is_personal_or_secret_tell_the_reason_alone() {
+    let cases = [
+        (jwt().subject("MARKER-other"), "another subject"),
+        (jwt().jwt_id("MARKER-other"), "another id"),
+        (jwt().nonce("MARKER-other"), "another nonce"),
+    ];
+    for (jwt, why) in cases {
+        let claims = claims(json!({ "sub": SECRET_CLAIM, "jti": SECRET_CLAIM, "nonce": SECRET_CLAIM }));
+        let log = logged(|| drop(present(jwt, &token(&claims)).unwrap_err()));
+        assert!(log.contains(why) && !log.contains("MARKER") && !log.contains("found"), "{log}");
+    }
+}
+
+#[test]
+fn what_a_stranger_writes_is_escaped_and_cut_in_the_log() {
+    let hostile = format!("\n\u{1b}[31mfake line\u{202e}{}", "x".repeat(2000));
+    for (jwt, header, more) in [
+        (jwt().issuer(ISSUER), json!({}), json!({ "iss": hostile })),
+        (jwt().audience("chat"), json!({}), json!({ "aud": [hostile, hostile] })),
+        (jwt(), json!({ "typ": hostile }), json!({})),
+        (key(named_key()), json!({ "kid": hostile }), json!({})),
+    ] {
+        let log = logged(|| drop(present(jwt, &token_with(header, &claims(more))).unwrap_err()));
+        let line = log.lines().find(|line| line.contains("found=")).unwrap();
+        assert!(line.contains(r"\n\u{1b}[31mfake line\u{202e}xxx") && line.len() < 1000, "{log}");
+    }
+}
+
+#[test]
+fn wrong_signature_tells_the_keys_that_were_tried() {
+    let other = auth_jwt::Signer::new(SigningKey::hmac(Algorithm::HS256, "f".repeat(32).as_str()).unwrap());
+    let token = other.sign(&claims(json!({}))).unwrap();
+    let log = logged(|| drop(present(key(named_key()), token.expose()).unwrap_err()));
+    assert!(log.contains("signature is wrong") && log.contains(r#"expected=kid "k1" for "HS256""#), "{log}");
+}
