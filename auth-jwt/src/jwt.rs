@@ -8,11 +8,15 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     Algorithm, HmacSecret, JwtStrategy, KeySet, KeySource, TrustedIssuers, VerifyingKey,
+    audience::Recipients,
     cache::Cache,
     policy::{Expiry, Policy, TokenType, without_application},
     possession::Possession,
-    profile::{Profile, ScopeClaim},
+    profile::Profile,
+    required::RequiredClaims,
+    scopes::ScopeClaims,
     source::Keys,
+    token::Subject,
 };
 
 /// The longest token in bytes: 8 KiB, since servers take header lines of about that size.
@@ -123,17 +127,18 @@ impl<C> Jwt<C> {
             algorithms: None,
             token_type: None,
             issuers: Vec::new(),
-            audiences: Vec::new(),
+            recipients: Recipients::default(),
             subject: None,
+            subject_type: Subject::Text,
             jwt_id: None,
             nonce: None,
             profile: Profile::Plain,
-            scope_claim: ScopeClaim::Scope,
+            scopes: ScopeClaims::default(),
+            required: RequiredClaims::default(),
             leeway: DEFAULT_LEEWAY,
             max_age: None,
             require_iat: false,
             expiry: Expiry::Required,
-            ignore_audience: false,
         };
         Self {
             name: "jwt".into(),
@@ -239,18 +244,24 @@ impl<C> Jwt<C> {
         self
     }
 
-    /// Demands the audience (`aud`), compared exactly with each that the token names. Called again, it adds another
-    /// that will do as well.
-    ///
-    /// Without it, a token that names an audience is refused, since it is meant for somebody else (RFC 7519, 4.1.3).
-    pub fn audience(mut self, audience: impl Into<String>) -> Self {
-        self.policy.audiences.push(audience.into());
-        self
-    }
-
     /// Demands the subject (`sub`), compared exactly: for tokens of one known machine.
     pub fn subject(mut self, subject: impl Into<String>) -> Self {
         self.policy.subject = Some(subject.into());
+        self
+    }
+
+    /// Takes a `sub` that is an integer, and reads it as its decimal text. The default is to refuse it: RFC 7519, 4.1.2
+    /// has a text.
+    ///
+    /// The integer is one from 0 to 2^64 - 1, written without fraction and exponent. A negative one, `1.0` and `1e3` are
+    /// refused. The type `C` of the claims has to take the number as well.
+    ///
+    /// # Security
+    /// The integer `7` and the text `"7"` then name the same user. Do not use it for an issuer that writes both, unless
+    /// they mean one user. Integers beyond 2^53 - 1 are changed by some JSON libraries: such an issuer may give two
+    /// users one number.
+    pub fn allow_numeric_subject(mut self) -> Self {
+        self.policy.subject_type = Subject::TextOrInteger;
         self
     }
 
@@ -340,15 +351,6 @@ impl<C> Jwt<C> {
     /// Tokens are then good for ever. For the tool that reads expired tokens, never for what protects something.
     pub fn dangerous_ignore_exp(mut self) -> Self {
         self.policy.expiry = Expiry::Ignored;
-        self
-    }
-
-    /// Lets tokens in that name an audience though none is configured. Where one is configured, it still counts.
-    ///
-    /// # Security
-    /// A token that was given to another service of the same issuer then opens this one as well.
-    pub fn dangerous_ignore_audience(mut self) -> Self {
-        self.policy.ignore_audience = true;
         self
     }
 

@@ -107,6 +107,7 @@
 //! [`Jwt`] has every setting, [`KeySource`] is the seam for keys that come and go, [`Signer`] makes tokens.
 
 mod algorithm;
+mod audience;
 mod cache;
 #[cfg(feature = "dpop")]
 mod dpop;
@@ -119,6 +120,8 @@ mod possession;
 mod profile;
 #[cfg(feature = "remote")]
 pub mod remote;
+mod required;
+mod scopes;
 mod secret;
 mod signer;
 mod source;

@@ -4,9 +4,12 @@ use auth_core::{Scopes, UserAuthentication};
 
 use crate::{
     Algorithm,
-    profile::{Profile, ScopeClaim},
+    audience::Recipients,
+    profile::Profile,
+    required::RequiredClaims,
+    scopes::ScopeClaims,
     token::{
-        Audience, Header, RawClaims, Refused, RegisteredClaims,
+        Header, RawClaims, Refused, RegisteredClaims, Subject,
         refused::{ABSENT, algorithms, list, many, one, optional},
     },
 };
@@ -18,17 +21,18 @@ pub(crate) struct Policy {
     pub(crate) algorithms: Option<Vec<Algorithm>>,
     pub(crate) token_type: Option<TokenType>,
     pub(crate) issuers: Vec<String>,
-    pub(crate) audiences: Vec<String>,
+    pub(crate) recipients: Recipients,
     pub(crate) subject: Option<String>,
+    pub(crate) subject_type: Subject,
     pub(crate) jwt_id: Option<String>,
     pub(crate) nonce: Option<String>,
     pub(crate) profile: Profile,
-    pub(crate) scope_claim: ScopeClaim,
+    pub(crate) scopes: ScopeClaims,
+    pub(crate) required: RequiredClaims,
     pub(crate) leeway: Duration,
     pub(crate) max_age: Option<Duration>,
     pub(crate) require_iat: bool,
     pub(crate) expiry: Expiry,
-    pub(crate) ignore_audience: bool,
 }
 
 /// What the claims of a good token say.
@@ -101,22 +105,9 @@ impl Policy {
         demanded: Option<&[String]>,
         now: SystemTime,
     ) -> Result<Checked, Refused> {
-        let audiences = demanded.unwrap_or(&self.audiences);
-        // Where audiences are demanded, the client of the profile must be one of them.
-        let client = self.profile.client_id().filter(|_| demanded.is_none());
-        let is_ours = |name: &str| client == Some(name) || audiences.iter().any(|own| own == name);
+        let ours = self.recipients.ours(self.profile.audience(), demanded);
         let end = self.check_times(claims, now)?;
-        match &claims.aud {
-            None if audiences.is_empty() => {}
-            // A token for somebody must be refused by everybody else (RFC 7519, 4.1.3).
-            Some(_) if audiences.is_empty() && self.ignore_audience => {}
-            Some(aud) if aud.any(is_ours) => {}
-            aud => {
-                let expected = || many(client.into_iter().chain(audiences.iter().map(String::as_str)));
-                return Err(Refused::invalid("the token is for another audience, or for none")
-                    .because(|| (expected(), Audience::shown(aud.as_ref()))));
-            }
-        }
+        self.recipients.check_audience(claims, ours)?;
         let is = |wanted: &Option<String>, found: Option<&str>| wanted.is_none() || wanted.as_deref() == found;
         if !is(&self.subject, claims.sub) {
             return Err(Refused::invalid("the token has another subject"));
@@ -127,18 +118,19 @@ impl Policy {
         if self.nonce.is_some() && self.nonce.as_deref() != claims.profile.nonce()? {
             return Err(Refused::invalid("the token has another nonce"));
         }
-        self.profile.check(claims, is_ours)?;
-        let scopes = self.lenient(claims.profile.scopes(self.scope_claim))?;
-        let login = self.lenient(claims.profile.login())?;
+        self.check_profile(claims, ours)?;
+        self.required.check(claims)?;
+        let login = self.login(claims)?;
         if self.is_ahead(login.as_ref().and_then(UserAuthentication::time), now) {
             return Err(Refused::invalid("the user is to log in in the future"));
         }
-        Ok(Checked { end, scopes, login })
+        Ok(Checked { end, scopes: self.scopes.read(claims), login })
     }
 
-    /// A claim of another type counts as absent in a token of no profile, since it may be the application's own.
-    fn lenient<T>(&self, claim: Result<Option<T>, &'static str>) -> Result<Option<T>, Refused> {
-        if self.profile.is_strict() { claim.map_err(Refused::invalid) } else { Ok(claim.unwrap_or_default()) }
+    /// A claim of another type counts as absent where RFC 9068 does not define it, since it may be the application's own.
+    fn login(&self, claims: &RegisteredClaims<'_>) -> Result<Option<UserAuthentication>, Refused> {
+        let login = claims.profile.login();
+        if self.profile.is_access_token() { login } else { Ok(login.unwrap_or_default()) }
     }
 
     fn is_ahead(&self, time: Option<SystemTime>, now: SystemTime) -> bool {

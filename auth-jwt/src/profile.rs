@@ -4,11 +4,12 @@ use auth_core::ConfigError;
 
 use crate::{
     Jwt,
+    audience::Ours,
     jwt::is_plain,
-    policy::TokenType,
+    policy::{Policy, TokenType},
     token::{
         Audience, Refused, RegisteredClaims,
-        refused::{ABSENT, many, one, optional},
+        refused::{ABSENT, many},
     },
 };
 
@@ -20,13 +21,6 @@ pub(crate) enum Profile {
     IdToken {
         client_id: String,
     },
-}
-
-/// Where the scopes of a token stand.
-#[derive(Clone, Copy)]
-pub(crate) enum ScopeClaim {
-    Scope,
-    Scp,
 }
 
 impl<C> Jwt<C> {
@@ -60,7 +54,8 @@ impl<C> Jwt<C> {
     /// `typ` must be absent or `JWT`; `iss`, `sub`, `aud`, `exp` and `iat` must be there. `aud` must name the client, and
     /// beside it nobody but those of [`audience`](Self::audience). Where an issuer names
     /// [audiences](crate::TrustedIssuer::audience), they count in the place of those, and the client must be one of them.
-    /// `azp` must be the client if it is there, and must be there if `aud` names several. Name the [issuer](Self::issuer)
+    /// `azp` must be the client or an [authorized party](Self::authorized_party) if it is there, and must be there if `aud`
+    /// names several. Name the [issuer](Self::issuer)
     /// beside it, and the [`nonce`](Self::nonce) where there was one.
     ///
     /// Of this and [`access_token`](Self::access_token), the last counts, as a whole.
@@ -77,13 +72,6 @@ impl<C> Jwt<C> {
     /// Demands the `nonce`, compared exactly: for the one ID token that a log-in has asked for.
     pub fn nonce(mut self, nonce: impl Into<String>) -> Self {
         self.policy.nonce = Some(nonce.into());
-        self
-    }
-
-    /// Reads the [`Scopes`](auth_core::Scopes) of a token from `scp`, a list of texts or one text with blanks, as some
-    /// issuers write it. The default is the text `scope` (RFC 8693, 4.2; RFC 9068, 2.2.3), which then counts no more.
-    pub fn scopes_in_scp(mut self) -> Self {
-        self.policy.scope_claim = ScopeClaim::Scp;
         self
     }
 
@@ -105,45 +93,40 @@ impl<C> Jwt<C> {
 }
 
 impl Profile {
-    /// The client that is an audience by the profile itself.
-    pub(crate) fn client_id(&self) -> Option<&str> {
+    /// What is an audience by the profile itself.
+    pub(crate) fn audience(&self) -> Option<&str> {
         match self {
             Self::IdToken { client_id } => Some(client_id),
             Self::Plain | Self::AccessToken => None,
         }
     }
 
-    /// The claims that the profile wants beyond what is checked of every token.
-    pub(crate) fn check(&self, claims: &RegisteredClaims<'_>, is_ours: impl Fn(&str) -> bool) -> Result<(), Refused> {
-        let own = &claims.profile;
-        match self {
-            Self::Plain => Ok(()),
-            Self::AccessToken => {
-                let more = [("client_id", own.client_id()?.is_some()), ("jti", claims.jti.is_some())];
-                require_all(claims, &more, "the access token lacks a claim of RFC 9068")
+    pub(crate) fn is_access_token(&self) -> bool {
+        matches!(self, Self::AccessToken)
+    }
+}
+
+impl Policy {
+    /// What the profile wants beyond what is checked of every token.
+    pub(crate) fn check_profile(&self, claims: &RegisteredClaims<'_>, ours: Ours<'_>) -> Result<(), Refused> {
+        match &self.profile {
+            Profile::Plain => self.recipients.check_party(claims),
+            Profile::AccessToken => {
+                let more = [("client_id", claims.profile.client_id()?.is_some()), ("jti", claims.jti.is_some())];
+                require_all(claims, &more, "the access token lacks a claim of RFC 9068")?;
+                self.scopes.check_type(claims)?;
+                self.recipients.check_party(claims)
             }
-            Self::IdToken { client_id } => {
+            Profile::IdToken { client_id } => {
                 require_all(claims, &[], "the ID token lacks a claim of OpenID Connect")?;
                 let aud = claims.aud.as_ref();
-                if !aud.is_some_and(|aud| aud.any(|one| one == client_id) && aud.all(is_ours)) {
+                if !aud.is_some_and(|aud| aud.any(|name| name == client_id) && aud.all(|name| ours.contains(name))) {
                     return Err(Refused::invalid("the ID token is not for this client, or for others too")
-                        .because(|| (one(client_id), Audience::shown(aud))));
+                        .because(|| (ours.shown(), Audience::shown(aud))));
                 }
-                let why = match own.azp()? {
-                    Some(azp) if azp == client_id => return Ok(()),
-                    Some(_) => "the ID token was given to another client",
-                    None if aud.is_some_and(Audience::is_many) => "the ID token does not say whom it was given to",
-                    None => return Ok(()),
-                };
-                let azp = own.azp()?;
-                Err(Refused::invalid(why).because(|| (one(client_id), optional(azp))))
+                self.recipients.check_party_of_id_token(claims, client_id)
             }
         }
-    }
-
-    /// Whether claims of the profile have to be of their type where they are not needed.
-    pub(crate) fn is_strict(&self) -> bool {
-        !matches!(self, Self::Plain)
     }
 }
 

@@ -119,7 +119,7 @@ where
         request: &AuthRequest<'_>,
     ) -> Result<Good<C>, Stop> {
         self.check_signature(opened, keys, request)?;
-        let claims = opened.claims.typed()?;
+        let claims = opened.claims.typed(self.jwt.policy.subject_type)?;
         let checked = self.jwt.policy.check_claims(&claims, demands.audiences, request.now())?;
         self.jwt.possession.check(&claims, opened.token, request)?;
         let said = Said {

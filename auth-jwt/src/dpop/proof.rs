@@ -14,7 +14,7 @@ use crate::{
     key::Jwk,
     policy::without_application,
     token::{
-        Compact, Header, RawClaims, Refused,
+        Compact, Header, RawClaims, Refused, Subject,
         json::{self, Value},
     },
 };
@@ -68,7 +68,7 @@ impl Proof {
     fn claims(payload: &str) -> Result<Self, &'static str> {
         const INCOMPLETE: &str = "the proof lacks a claim";
         let claims = RawClaims::parse(payload).map_err(reason)?;
-        let registered = claims.typed().map_err(reason)?;
+        let registered = claims.typed(Subject::Text).map_err(reason)?;
         let mut own = Own::default();
         json::members_of(payload, |name, value| {
             let place = match name {

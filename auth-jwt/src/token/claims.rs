@@ -3,20 +3,20 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use auth_core::{Scopes, UserAuthentication};
+use auth_core::UserAuthentication;
 
 use super::{
     Refused,
     json::{self, Broken, Value},
     refused::{self, ABSENT},
 };
-use crate::profile::ScopeClaim;
 
 /// The registered claims (RFC 7519, 4.1) with `cnf` (RFC 7800) and `sid`, found but not yet believed.
 ///
 /// Types are looked at only after the signature, with one exception: `iss` chooses keys.
 #[derive(Default)]
 pub(crate) struct RawClaims<'a> {
+    json: &'a str,
     iss: Option<Value<'a>>,
     sub: Option<Value<'a>>,
     aud: Option<Value<'a>>,
@@ -29,12 +29,16 @@ pub(crate) struct RawClaims<'a> {
     profile: ProfileClaims<'a>,
 }
 
-/// Claims of the profiles. They are registered too, but older tokens use some of these names for something else: their
-/// types are looked at where the claim is wanted.
+/// Claims beyond RFC 7519. They are registered too, but applications use some of these names for something else: their
+/// types are looked at where a setting needs the claim.
 #[derive(Default)]
 pub(crate) struct ProfileClaims<'a> {
-    scope: Option<Value<'a>>,
-    scp: Option<Value<'a>>,
+    pub(crate) scope: Option<Value<'a>>,
+    pub(crate) scp: Option<Value<'a>>,
+    pub(crate) events: Option<Value<'a>>,
+    pub(crate) token_use: Option<Value<'a>>,
+    pub(crate) typ: Option<Value<'a>>,
+    tid: Option<Value<'a>>,
     auth_time: Option<Value<'a>>,
     acr: Option<Value<'a>>,
     client_id: Option<Value<'a>>,
@@ -42,9 +46,10 @@ pub(crate) struct ProfileClaims<'a> {
     nonce: Option<Value<'a>>,
 }
 
-/// The same claims with the types that they must have. A claim that is there with another type, `null` included, is
-/// refused: it is no absent one.
+/// The same claims with the types that they must have. A registered claim that is there with another type, `null`
+/// included, is refused: it is not an absent one.
 pub(crate) struct RegisteredClaims<'a> {
+    json: &'a str,
     pub(crate) has_iss: bool,
     pub(crate) sub: Option<&'a str>,
     pub(crate) aud: Option<Audience<'a>>,
@@ -52,9 +57,17 @@ pub(crate) struct RegisteredClaims<'a> {
     pub(crate) nbf: Option<SystemTime>,
     pub(crate) iat: Option<SystemTime>,
     pub(crate) jti: Option<&'a str>,
+    /// An integer counts as its decimal text; another type, as absent.
     pub(crate) sid: Option<&'a str>,
     pub(crate) cnf: Option<&'a Value<'a>>,
     pub(crate) profile: &'a ProfileClaims<'a>,
+}
+
+/// What `sub` may be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Subject {
+    Text,
+    TextOrInteger,
 }
 
 pub(crate) enum Audience<'a> {
@@ -64,7 +77,7 @@ pub(crate) enum Audience<'a> {
 
 impl<'a> RawClaims<'a> {
     pub(crate) fn parse(json: &'a str) -> Result<Self, Refused> {
-        let mut claims = Self::default();
+        let mut claims = Self { json, ..Self::default() };
         json::members_of(json, |name, value| {
             let place = match name {
                 "iss" => &mut claims.iss,
@@ -78,6 +91,10 @@ impl<'a> RawClaims<'a> {
                 "cnf" => &mut claims.cnf,
                 "scope" => &mut claims.profile.scope,
                 "scp" => &mut claims.profile.scp,
+                "events" => &mut claims.profile.events,
+                "token_use" => &mut claims.profile.token_use,
+                "typ" => &mut claims.profile.typ,
+                "tid" => &mut claims.profile.tid,
                 "auth_time" => &mut claims.profile.auth_time,
                 "acr" => &mut claims.profile.acr,
                 "client_id" => &mut claims.profile.client_id,
@@ -94,30 +111,41 @@ impl<'a> RawClaims<'a> {
 
     /// The issuer as the token states it.
     pub(crate) fn issuer(&self) -> Result<Option<&str>, Refused> {
-        match &self.iss {
-            None => Ok(None),
-            Some(Value::Text(text)) => Ok(Some(text)),
-            Some(_) => Err(Refused::invalid("the issuer is no text")),
-        }
+        text("iss", self.iss.as_ref())
     }
 
-    pub(crate) fn typed(&self) -> Result<RegisteredClaims<'_>, Refused> {
-        self.try_typed().map_err(Refused::invalid)
-    }
-
-    fn try_typed(&self) -> Result<RegisteredClaims<'_>, Broken> {
-        let iss = text(self.iss.as_ref())?;
+    pub(crate) fn typed(&self, subject: Subject) -> Result<RegisteredClaims<'_>, Refused> {
+        let sub = match integer(self.sub.as_ref()) {
+            Some(integer) if subject == Subject::TextOrInteger => Some(integer),
+            _ => text("sub", self.sub.as_ref())?,
+        };
+        let aud = self.aud.as_ref().map(Audience::new).transpose().map_err(Refused::invalid)?;
         Ok(RegisteredClaims {
-            has_iss: iss.is_some(),
-            sub: text(self.sub.as_ref())?,
-            aud: self.aud.as_ref().map(Audience::new).transpose()?,
-            exp: self.exp.as_ref().map(numeric_date).transpose()?,
-            nbf: self.nbf.as_ref().map(numeric_date).transpose()?,
-            iat: self.iat.as_ref().map(numeric_date).transpose()?,
-            jti: text(self.jti.as_ref())?,
-            sid: text(self.sid.as_ref())?,
+            json: self.json,
+            has_iss: self.issuer()?.is_some(),
+            sub,
+            aud,
+            exp: time("exp", self.exp.as_ref())?,
+            nbf: time("nbf", self.nbf.as_ref())?,
+            iat: time("iat", self.iat.as_ref())?,
+            jti: text("jti", self.jti.as_ref())?,
+            sid: match &self.sid {
+                Some(Value::Text(text)) => Some(text),
+                other => integer(other.as_ref()),
+            },
             cnf: self.cnf.as_ref(),
             profile: &self.profile,
+        })
+    }
+}
+
+impl<'a> RegisteredClaims<'a> {
+    /// The claim at the end of this path of names, of any type.
+    pub(crate) fn find(&self, path: &[String]) -> Option<Value<'a>> {
+        let (first, rest) = path.split_first()?;
+        rest.iter().try_fold(member(self.json, first)?, |value, name| match value {
+            Value::Object(json) => member(json, name),
+            _ => None,
         })
     }
 }
@@ -147,46 +175,25 @@ impl RegisteredClaims<'_> {
 
 impl ProfileClaims<'_> {
     pub(crate) fn client_id(&self) -> Result<Option<&str>, Refused> {
-        text(self.client_id.as_ref()).map_err(Refused::invalid)
+        text("client_id", self.client_id.as_ref())
     }
 
     pub(crate) fn azp(&self) -> Result<Option<&str>, Refused> {
-        text(self.azp.as_ref()).map_err(Refused::invalid)
+        text("azp", self.azp.as_ref())
     }
 
     pub(crate) fn nonce(&self) -> Result<Option<&str>, Refused> {
-        text(self.nonce.as_ref()).map_err(Refused::invalid)
+        text("nonce", self.nonce.as_ref())
     }
 
-    /// The scopes, if the token tells any.
-    pub(crate) fn scopes(&self, claim: ScopeClaim) -> Result<Option<Scopes>, Broken> {
-        match (claim, &self.scope, &self.scp) {
-            (ScopeClaim::Scope, Some(Value::Text(list)), _) | (ScopeClaim::Scp, _, Some(Value::Text(list))) => {
-                Ok(Some(Scopes::parse(list)))
-            }
-            (ScopeClaim::Scp, _, Some(Value::Array(json))) => {
-                let mut list = String::new();
-                json::elements(json, |value| {
-                    let scope = value.into_text()?;
-                    // It would become two scopes.
-                    if scope.contains(' ') {
-                        return Err("a scope has a blank");
-                    }
-                    list.push_str(&scope);
-                    list.push(' ');
-                    Ok(())
-                })?;
-                Ok(Some(Scopes::parse(list.trim_end_matches(' '))))
-            }
-            (ScopeClaim::Scope, None, _) | (ScopeClaim::Scp, _, None) => Ok(None),
-            _ => Err("the scopes have another type"),
-        }
+    pub(crate) fn tid(&self) -> Result<Option<&str>, Refused> {
+        text("tid", self.tid.as_ref())
     }
 
     /// When and how the user has logged in, if the token tells.
-    pub(crate) fn login(&self) -> Result<Option<UserAuthentication>, Broken> {
-        let time = self.auth_time.as_ref().map(numeric_date).transpose()?;
-        let acr = text(self.acr.as_ref())?;
+    pub(crate) fn login(&self) -> Result<Option<UserAuthentication>, Refused> {
+        let time = time("auth_time", self.auth_time.as_ref())?;
+        let acr = text("acr", self.acr.as_ref())?;
         if time.is_none() && acr.is_none() {
             return Ok(None);
         }
@@ -195,12 +202,40 @@ impl ProfileClaims<'_> {
     }
 }
 
-fn text<'v>(value: Option<&'v Value<'_>>) -> Result<Option<&'v str>, Broken> {
+fn member<'a>(json: &'a str, wanted: &str) -> Option<Value<'a>> {
+    let mut found = None;
+    json::members_of(json, |name, value| {
+        if name == wanted {
+            found = Some(value);
+        }
+        Ok(())
+    })
+    .ok()?;
+    found
+}
+
+fn text<'v>(name: &'static str, value: Option<&'v Value<'_>>) -> Result<Option<&'v str>, Refused> {
     match value {
         None => Ok(None),
         Some(Value::Text(text)) => Ok(Some(text)),
-        Some(_) => Err("a claim that must be a text is none"),
+        Some(other) => Err(Refused::invalid("a claim that must be a text is none")
+            .because(|| (format!("a text `{name}`"), other.kind().to_owned()))),
     }
+}
+
+/// An integer from 0 to 2^64 - 1 as its decimal text. JSON has one way to write it, if there is no fraction and no
+/// exponent.
+fn integer<'v>(value: Option<&Value<'v>>) -> Option<&'v str> {
+    match value {
+        Some(Value::Number(number)) if number.parse::<u64>().is_ok() => Some(number),
+        _ => None,
+    }
+}
+
+fn time(name: &'static str, value: Option<&Value<'_>>) -> Result<Option<SystemTime>, Refused> {
+    let Some(value) = value else { return Ok(None) };
+    let shown = || (format!("a time `{name}` in seconds since 1970"), value.kind().to_owned());
+    numeric_date(value).map(Some).map_err(|why| Refused::invalid(why).because(shown))
 }
 
 impl<'a> Audience<'a> {

@@ -31,6 +31,18 @@ impl<'a> Value<'a> {
             _ => Err("a member that must be a text is none"),
         }
     }
+
+    /// The type of the value, for the log.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "a boolean",
+            Self::Number(_) => "a number",
+            Self::Text(_) => "a text",
+            Self::Array(_) => "a list",
+            Self::Object(_) => "an object",
+        }
+    }
 }
 
 /// Reads one object and hands its members to `each`, in order.

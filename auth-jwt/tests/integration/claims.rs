@@ -257,10 +257,152 @@ fn jwt_id_is_compared_exactly() {
 
 #[test]
 fn ids_of_other_types_are_refused() {
-    for name in ["sub", "jti", "sid"] {
+    for name in ["sub", "jti"] {
         for wrong in [json!(null), json!(1001), json!(["a"]), json!({})] {
             assert_eq!(with(jwt(), json!({ name: wrong })), INVALID, "{name} {wrong}");
         }
+    }
+}
+
+/// Claims that this crate reads, where a setting asks for them, and that RFC 7519 does not define.
+const BEYOND_RFC_7519: [&str; 15] = [
+    "sid",
+    "scope",
+    "scp",
+    "acr",
+    "auth_time",
+    "azp",
+    "client_id",
+    "nonce",
+    "tid",
+    "events",
+    "token_use",
+    "typ",
+    "roles",
+    "permissions",
+    "realm_access",
+];
+
+#[test]
+fn claims_outside_rfc_7519_may_have_any_type_where_no_setting_uses_them() {
+    for name in BEYOND_RFC_7519 {
+        for any in [json!(null), json!(7), json!(-1.5), json!(true), json!("x"), json!(["a", 1]), json!({ "a": [] })] {
+            assert_eq!(with(jwt(), json!({ name: any })), ACCEPTED, "{name} {any}");
+        }
+    }
+}
+
+#[test]
+fn registered_claims_and_the_confirmation_stay_strict() {
+    for name in ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "cnf"] {
+        for wrong in [json!(null), json!(true), json!({ "a": [] }), json!(["a", 1])] {
+            assert_eq!(with(jwt(), json!({ name: wrong })), INVALID, "{name} {wrong}");
+        }
+    }
+}
+
+#[test]
+fn numeric_sid_is_a_session_by_its_decimal_text_and_other_types_are_none() {
+    let session = |sid: Value| {
+        let user = present(jwt(), &token(&claims(json!({ "sid": sid })))).unwrap();
+        user.evidence().ids().iter().map(|id| id.id().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(session(json!("s1")), ["s1"]);
+    assert_eq!(session(json!(42)), ["42"]);
+    assert_eq!(session(json!(0)), ["0"]);
+    assert_eq!(session(json!(u64::MAX)), [u64::MAX.to_string()]);
+    for none in [json!(null), json!(-1), json!(1.5), json!(1e30), json!(["s1"]), json!({}), json!(""), json!(true)] {
+        assert_eq!(session(none.clone()), [""; 0], "{none}");
+    }
+}
+
+#[test]
+fn numeric_subject_is_its_decimal_text_where_that_is_allowed() {
+    let jwt = || jwt().allow_numeric_subject();
+    let say = |jwt: Jwt<Value>, sub: &str| {
+        let payload = format!(r#"{{"sub":{sub},"exp":{}}}"#, NOW + 600);
+        present(jwt, &raw_token(r#"{"alg":"HS256"}"#, payload))
+            .map(|user| user.evidence().names().iter().map(|name| name.subject().to_owned()).collect::<Vec<_>>())
+            .map_err(|refusal| refusal.code().to_owned())
+    };
+    for (number, text) in [("1001", "1001"), ("0", "0"), ("9007199254740993", "9007199254740993")] {
+        assert_eq!(say(jwt(), number).unwrap(), [text]);
+    }
+    assert_eq!(say(jwt(), "18446744073709551615").unwrap(), ["18446744073709551615"]);
+    assert_eq!(say(jwt(), "\"1001\"").unwrap(), ["1001"]);
+    assert_eq!(say(jwt().subject("1001"), "1001").unwrap(), ["1001"]);
+    assert_eq!(say(jwt().subject("1002"), "1001").unwrap_err(), INVALID);
+    for wrong in ["-1", "-0", "1.0", "1e3", "1E3", "0.5", "18446744073709551616", "null", "true", "[1]", "{}"] {
+        assert_eq!(say(jwt(), wrong).unwrap_err(), INVALID, "{wrong}");
+    }
+    assert_eq!(say(crate::support::jwt(), "1001").unwrap_err(), INVALID);
+}
+
+#[test]
+fn client_id_is_the_audience_where_that_is_configured_and_there_is_no_aud() {
+    let jwt = || jwt().audience("app").client_id_as_audience();
+    assert_eq!(with(jwt(), json!({ "client_id": "app" })), ACCEPTED);
+    assert_eq!(with(jwt(), json!({ "aud": "app" })), ACCEPTED);
+    assert_eq!(with(jwt(), json!({ "aud": "app", "client_id": "other" })), ACCEPTED);
+    for wrong in [
+        json!({}),
+        json!({ "client_id": "other" }),
+        json!({ "client_id": 1 }),
+        json!({ "client_id": ["app"] }),
+        json!({ "client_id": null }),
+        json!({ "client_id": "app", "aud": "other" }),
+        json!({ "client_id": "app", "aud": [] }),
+        json!({ "client_id": "app", "aud": null }),
+    ] {
+        assert_eq!(with(jwt(), wrong.clone()), INVALID, "{wrong}");
+    }
+    assert_eq!(with(crate::support::jwt().audience("app"), json!({ "client_id": "app" })), INVALID);
+    // As with `aud`: a token for somebody is not for one who has not said who they are.
+    assert_eq!(with(crate::support::jwt().client_id_as_audience(), json!({ "client_id": "app" })), INVALID);
+}
+
+#[test]
+fn claims_that_are_required_have_one_of_their_texts() {
+    let jwt = || {
+        jwt()
+            .require_claim("token_use", "access")
+            .require_claim("https://example.com/hd", "a.example")
+            .require_claim("https://example.com/hd", "b.example")
+    };
+    let say =
+        |token_use: Value, hd: Value| with(jwt(), json!({ "token_use": token_use, "https://example.com/hd": hd }));
+    assert_eq!(say(json!("access"), json!("a.example")), ACCEPTED);
+    assert_eq!(say(json!("access"), json!("b.example")), ACCEPTED);
+    assert_eq!(with(jwt(), json!({ "token_use": "access" })), INVALID);
+    for wrong in [json!("id"), json!("Access"), json!(""), json!(["access"]), json!(null), json!(1), json!({})] {
+        assert_eq!(say(wrong.clone(), json!("a.example")), INVALID, "{wrong}");
+    }
+    assert_eq!(say(json!("access"), json!("c.example")), INVALID);
+}
+
+#[test]
+fn authorized_party_is_demanded_of_any_token_where_one_is_trusted() {
+    let jwt = || jwt().authorized_party("web").authorized_party("app");
+    for good in [
+        json!({ "azp": "web" }),
+        json!({ "azp": "app" }),
+        json!({ "client_id": "app" }),
+        json!({ "azp": "web", "client_id": "app" }),
+    ] {
+        assert_eq!(with(jwt(), good.clone()), ACCEPTED, "{good}");
+    }
+    for bad in [
+        json!({}),
+        json!({ "azp": "other" }),
+        json!({ "azp": "Web" }),
+        json!({ "azp": "web", "client_id": "other" }),
+        json!({ "azp": "other", "client_id": "web" }),
+        json!({ "azp": 1 }),
+        json!({ "azp": ["web"] }),
+        json!({ "azp": null, "client_id": "web" }),
+        json!({ "azp": "web", "client_id": 1 }),
+    ] {
+        assert_eq!(with(jwt(), bad.clone()), INVALID, "{bad}");
     }
 }
 

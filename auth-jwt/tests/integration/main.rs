@@ -24,6 +24,7 @@ mod profiles;
 mod properties;
 mod refusals;
 mod rotation;
+mod scopes;
 mod signer;
 mod source;
 mod support;

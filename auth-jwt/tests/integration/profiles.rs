@@ -1,8 +1,8 @@
-//! Access tokens (RFC 9068), ID tokens (OpenID Connect Core), and what tokens say of scopes and of the log-in.
+//! Access tokens (RFC 9068), ID tokens (OpenID Connect Core), and what tokens say of the log-in.
 
 use std::sync::Arc;
 
-use auth_core::{Scopes, UserAuthentication, Verdict, extract};
+use auth_core::{UserAuthentication, extract};
 use auth_jwt::{Algorithm, Jwt, KeySet, TrustedIssuer, TrustedIssuers, VerifyingKey};
 use serde_json::{Value, json};
 
@@ -177,6 +177,29 @@ fn authorized_party_of_an_id_token_must_be_the_client() {
 }
 
 #[test]
+fn authorized_party_of_an_id_token_may_be_another_client_that_is_trusted() {
+    let id = || id().authorized_party("android").authorized_party("ios");
+    for azp in [json!("android"), json!("ios"), json!(CLIENT), json!(null)] {
+        assert_eq!(verdict(id(), &id_token(json!({ "azp": azp }))), ACCEPTED, "{azp}");
+    }
+    for azp in [json!("other"), json!("Android"), json!(1), json!(["ios"])] {
+        assert_eq!(verdict(id(), &id_token(json!({ "azp": azp }))), INVALID, "{azp}");
+    }
+    // It is trusted with tokens for the client, and is not the audience of any.
+    assert_eq!(verdict(id(), &id_token(json!({ "aud": "android", "azp": "android" }))), INVALID);
+    assert_eq!(verdict(id(), &id_token(json!({ "aud": [CLIENT, "android"], "azp": "android" }))), INVALID);
+}
+
+#[test]
+fn log_in_of_another_type_counts_as_absent_in_an_id_token() {
+    // Cloud Foundry's UAA writes `acr` as an object.
+    for more in [json!({ "acr": { "values": ["a"] } }), json!({ "auth_time": "now" }), json!({ "acr": 1 })] {
+        let user = present(id(), &id_token(more.clone())).unwrap();
+        assert!(user.evidence().extra::<UserAuthentication>().is_none(), "{more}");
+    }
+}
+
+#[test]
 fn nonce_is_compared_exactly_where_one_is_demanded() {
     let with = |nonce: Value| verdict(id().nonce("n-0S6_WzA2Mj"), &id_token(json!({ "nonce": nonce })));
     assert_eq!(with(json!("n-0S6_WzA2Mj")), ACCEPTED);
@@ -190,57 +213,6 @@ fn nonce_is_compared_exactly_where_one_is_demanded() {
 fn log_in_that_lies_ahead_by_more_than_the_leeway_is_refused() {
     assert_eq!(verdict(id(), &id_token(json!({ "auth_time": NOW + 60 }))), ACCEPTED);
     assert_eq!(verdict(id(), &id_token(json!({ "auth_time": NOW + 61 }))), INVALID);
-}
-
-#[test]
-fn scopes_of_the_token_stand_in_the_evidence() {
-    let scopes = |jwt: Jwt<Value>, more: Value| {
-        let user = present(jwt, &token(&claims(more))).unwrap();
-        user.evidence().extra::<Scopes>().map(|scopes| scopes.iter().map(str::to_owned).collect::<Vec<_>>())
-    };
-    let both = json!({ "scope": "a b", "scp": ["c", "d"] });
-    assert_eq!(scopes(jwt(), both.clone()).unwrap(), ["a", "b"]);
-    assert_eq!(scopes(jwt().scopes_in_scp(), both).unwrap(), ["c", "d"]);
-    assert_eq!(scopes(jwt().scopes_in_scp(), json!({ "scp": "c d" })).unwrap(), ["c", "d"]);
-    assert_eq!(scopes(jwt().scopes_in_scp(), json!({ "scp": [] })).unwrap(), [""; 0]);
-    assert_eq!(scopes(jwt(), json!({})), None);
-    assert_eq!(scopes(jwt().scopes_in_scp(), json!({ "scope": "a" })), None);
-}
-
-#[test]
-fn scopes_of_another_type_are_none() {
-    for scope in [json!(["a"]), json!(null), json!(1), json!({ "a": true })] {
-        let user = present(jwt(), &token(&claims(json!({ "scope": scope })))).unwrap();
-        assert!(user.evidence().require_scope("a").is_err(), "{scope}");
-    }
-    // One with a blank would become two.
-    for scp in [json!(["x a"]), json!(["a", 1]), json!(["a\t"]), json!(["a\u{a0}"])] {
-        let user = present(jwt().scopes_in_scp(), &token(&claims(json!({ "scp": scp })))).unwrap();
-        assert!(user.evidence().require_scope("a").is_err(), "{scp}");
-    }
-}
-
-#[test]
-fn scopes_of_the_application_count_in_the_place_of_the_tokens() {
-    let strategy = jwt().verify(|_: Value| async { Verdict::accept("user").with_extra(Scopes::parse("own")) });
-    let user = ask(strategy, &request("x-token", &token(&claims(json!({ "scope": "theirs" }))))).unwrap();
-    assert!(user.evidence().require_scope("own").is_ok());
-    assert!(user.evidence().require_scope("theirs").is_err());
-}
-
-#[test]
-fn missing_scope_is_403_with_the_challenge_of_the_strategy() {
-    let metadata = "https://api.example/.well-known/oauth-protected-resource";
-    let jwt = jwt().extract(extract::bearer()).resource_metadata(metadata).unwrap();
-    let authorization = format!("Bearer {}", token(&claims(json!({ "scope": "chat:read" }))));
-    let user = ask(jwt.verify(accept), &request("authorization", &authorization)).unwrap();
-    let refusal = user.evidence().require_scope("chat:write").unwrap_err();
-    assert_eq!((refusal.status().as_u16(), refusal.code()), (403, "insufficient_scope"));
-    let expected = format!(
-        r#"Bearer realm="api", resource_metadata="{metadata}", scope="chat:write", error="insufficient_scope", {}"#,
-        r#"error_description="More scope is required""#
-    );
-    assert_eq!(refusal.challenges()[0].to_string(), expected);
 }
 
 #[test]

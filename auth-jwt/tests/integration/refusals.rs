@@ -106,6 +106,46 @@ fn cases() -> Vec<Case> {
             [r#"["iat", "client_id", "jti"]"#, "absent"],
         ),
         case(id(), plain(json!({ "iss": ISSUER, "aud": "client" })), "OpenID Connect", [r#""iat""#, "absent"]),
+        case(
+            jwt().audience("app").client_id_as_audience(),
+            plain(json!({ "client_id": "other" })),
+            "another audience",
+            [r#""app""#, r#""other""#],
+        ),
+        case(
+            jwt().authorized_party("web").authorized_party("app"),
+            plain(json!({ "azp": "other" })),
+            "not trusted",
+            [r#"["web", "app"]"#, r#"azp "other", client_id absent"#],
+        ),
+        case(
+            jwt().require_claim("token_use", "access"),
+            plain(json!({ "token_use": SECRET_CLAIM })),
+            "claim that is required",
+            ["`token_use` as configured", "another text"],
+        ),
+        case(
+            jwt().require_claim("token_use", "access"),
+            plain(json!({ "token_use": [SECRET_CLAIM] })),
+            "claim that is required",
+            ["`token_use` as configured", "a list"],
+        ),
+        case(jwt(), plain(json!({ "jti": 7 })), "must be a text", ["a text `jti`", "a number"]),
+        case(
+            jwt(),
+            plain(json!({ "nbf": SECRET_CLAIM })),
+            "a time is no number",
+            ["a time `nbf` in seconds since 1970", "a text"],
+        ),
+        case(
+            access(),
+            [
+                json!({ "typ": "at+jwt" }),
+                json!({ "iss": ISSUER, "aud": "chat", "iat": NOW, "client_id": "c", "jti": "j", "scope": [SECRET_CLAIM] }),
+            ],
+            "the scope of the access token",
+            ["a text `scope`", "a list"],
+        ),
         case(id(), with(json!({ "azp": "app" })), "another client", [r#""client""#, r#""app""#]),
         case(
             id().audience("other"),
