@@ -10,6 +10,7 @@ use crate::{
     Algorithm, HmacSecret, JwtStrategy, KeySet, KeySource, TrustedIssuers, VerifyingKey,
     audience::Recipients,
     cache::Cache,
+    issuer::Issuers,
     policy::{Expiry, Policy, TokenType, without_application},
     possession::Possession,
     profile::Profile,
@@ -115,9 +116,9 @@ impl<C> Jwt<C> {
     /// It names them all as [`issuer`](Self::issuer) does: a token of another is left to the next strategy of the
     /// chain, and one without `iss` is refused.
     pub fn trusted_issuers(issuers: TrustedIssuers) -> Self {
-        let names: Vec<_> = issuers.names().map(str::to_owned).collect();
+        let known = issuers.issuers();
         let mut jwt = Self::key_source(issuers);
-        jwt.policy.issuers = names;
+        jwt.policy.issuers = known;
         jwt
     }
 
@@ -126,7 +127,7 @@ impl<C> Jwt<C> {
             max_len: DEFAULT_MAX_LEN,
             algorithms: None,
             token_type: None,
-            issuers: Vec::new(),
+            issuers: Issuers::default(),
             recipients: Recipients::default(),
             subject: None,
             subject_type: Subject::Text,
@@ -226,21 +227,6 @@ impl<C> Jwt<C> {
     /// The longest token in bytes, inclusive; the default is 8 KiB. Longer ones are refused unread.
     pub fn max_len(mut self, bytes: usize) -> Self {
         self.policy.max_len = bytes;
-        self
-    }
-
-    /// Demands the issuer (`iss`), compared exactly. Called again, it adds another that will do as well.
-    ///
-    /// Names and ids in the evidence carry the token's `iss`, which is what revocations compare.
-    ///
-    /// A token of another issuer is left to the next strategy of the chain; a token without one is refused.
-    ///
-    /// # Security
-    /// Without it, whoever holds the key may name any issuer, and so revoke ids of another one by a log-out. Demand one
-    /// wherever several chains share a list of revocations. With several issuers, each of them can sign for the others. Where their keys differ, use
-    /// [`trusted_issuers`](Self::trusted_issuers), or make a strategy for each.
-    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
-        self.policy.issuers.push(issuer.into());
         self
     }
 

@@ -111,6 +111,7 @@ mod audience;
 mod cache;
 #[cfg(feature = "dpop")]
 mod dpop;
+mod issuer;
 mod jwt;
 mod key;
 mod policy;
@@ -134,6 +135,7 @@ mod vectors;
 pub use self::dpop::{Dpop, DpopKey};
 pub use self::{
     algorithm::Algorithm,
+    issuer::IssuerTemplate,
     jwt::Jwt,
     key::{KeySet, VerifyingKey},
     secret::HmacSecret,

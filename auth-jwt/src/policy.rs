@@ -5,12 +5,13 @@ use auth_core::{Scopes, UserAuthentication};
 use crate::{
     Algorithm,
     audience::Recipients,
+    issuer::Issuers,
     profile::Profile,
     required::RequiredClaims,
     scopes::ScopeClaims,
     token::{
-        Header, RawClaims, Refused, RegisteredClaims, Subject,
-        refused::{ABSENT, algorithms, list, many, one, optional},
+        Header, Refused, RegisteredClaims, Subject,
+        refused::{ABSENT, algorithms, list, one, optional},
     },
 };
 
@@ -20,7 +21,7 @@ pub(crate) struct Policy {
     /// `None`: whatever the key allows.
     pub(crate) algorithms: Option<Vec<Algorithm>>,
     pub(crate) token_type: Option<TokenType>,
-    pub(crate) issuers: Vec<String>,
+    pub(crate) issuers: Issuers,
     pub(crate) recipients: Recipients,
     pub(crate) subject: Option<String>,
     pub(crate) subject_type: Subject,
@@ -57,23 +58,6 @@ pub(crate) enum Expiry {
 }
 
 impl Policy {
-    /// Whether the token is of an issuer that is known here. It is asked first, since a token of another issuer is
-    /// another strategy's, however strange it looks to this one.
-    pub(crate) fn check_issuer(&self, claims: &RawClaims<'_>) -> Result<(), Refused> {
-        if self.issuers.is_empty() {
-            return Ok(());
-        }
-        match claims.issuer()? {
-            None => Err(self.other_issuer(Refused::invalid("the token names no issuer"), None)),
-            Some(issuer) if self.issuers.iter().any(|known| known == issuer) => Ok(()),
-            other => Err(self.other_issuer(Refused::foreign("the token is of another issuer"), other)),
-        }
-    }
-
-    fn other_issuer(&self, refused: Refused, found: Option<&str>) -> Refused {
-        refused.because(|| (many(self.issuers.iter().map(String::as_str)), optional(found)))
-    }
-
     /// Algorithm and type of the token.
     pub(crate) fn check_header(&self, header: &Header<'_>) -> Result<Algorithm, Refused> {
         let algorithm = header.algorithm()?;
@@ -102,12 +86,16 @@ impl Policy {
     pub(crate) fn check_claims(
         &self,
         claims: &RegisteredClaims<'_>,
+        tenant: Option<&str>,
         demanded: Option<&[String]>,
         now: SystemTime,
     ) -> Result<Checked, Refused> {
         let ours = self.recipients.ours(self.profile.audience(), demanded);
         let end = self.check_times(claims, now)?;
         self.recipients.check_audience(claims, ours)?;
+        if let Some(tenant) = tenant {
+            check_tenant(claims, tenant)?;
+        }
         let is = |wanted: &Option<String>, found: Option<&str>| wanted.is_none() || wanted.as_deref() == found;
         if !is(&self.subject, claims.sub) {
             return Err(Refused::invalid("the token has another subject"));
@@ -158,6 +146,15 @@ impl Policy {
         // The instant of `exp` itself is too late (RFC 7519, 4.1.4).
         let is_over = |end: SystemTime| now.duration_since(end).is_ok_and(|over| over >= self.leeway);
         if end.is_some_and(is_over) { Err(Refused::Expired) } else { Ok(end) }
+    }
+}
+
+/// Entra names the tenant in `tid` beside the issuer.
+fn check_tenant(claims: &RegisteredClaims<'_>, tenant: &str) -> Result<(), Refused> {
+    match claims.profile.tid()? {
+        Some(tid) if tid != tenant => Err(Refused::invalid("the token is of another tenant than its issuer")
+            .because(|| (format!("`tid` as in `iss`, {}", one(tenant)), "another `tid`".to_owned()))),
+        _ => Ok(()),
     }
 }
 

@@ -12,7 +12,7 @@ pub use self::{
     reloadable::ReloadableKeys,
 };
 use crate::{
-    Algorithm, KeySet,
+    Algorithm, IssuerTemplate, KeySet,
     token::{
         Refused,
         refused::{algorithms, optional},
@@ -56,6 +56,13 @@ pub trait KeySource: Send + Sync + 'static {
         token: &UnverifiedToken<'_>,
         request: &AuthRequest<'_>,
     ) -> Result<Option<Arc<KeySet>>, BoxError>;
+
+    /// The one issuer whose keys these are; `None`, if there are several or the source does not know it.
+    ///
+    /// It lets a strategy tell that its own issuers are others, so that no token can be accepted.
+    fn issuer(&self) -> Option<&str> {
+        None
+    }
 
     /// What the token must be like beside what the strategy demands of all; nothing, if it is not told.
     ///
@@ -115,6 +122,8 @@ pub struct UnverifiedToken<'a> {
     pub(crate) algorithm: Algorithm,
     pub(crate) kid: Option<&'a str>,
     pub(crate) issuer: Option<&'a str>,
+    /// The template of the strategy that the issuer fits.
+    pub(crate) template: Option<&'a IssuerTemplate>,
 }
 
 impl<'a> UnverifiedToken<'a> {
@@ -136,7 +145,7 @@ impl<'a> UnverifiedToken<'a> {
         self.kid
     }
 
-    /// The issuer.
+    /// The issuer. If the strategy knows it by [another spelling](crate::Jwt::issuer_alias), that one.
     #[must_use]
     pub fn issuer(&self) -> Option<&'a str> {
         self.issuer

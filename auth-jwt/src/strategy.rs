@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     Algorithm, Demands, Jwt, KeySet, UnverifiedToken,
+    issuer::Issuer,
     possession::Unbound,
     source::Keys,
     token::{
@@ -29,14 +30,20 @@ pub struct JwtStrategy<C, V, M = ()> {
     closure: PhantomData<fn() -> M>,
 }
 
-/// A token that is taken apart, with nothing of it proven.
+/// What stands in a token.
+struct Read<'t> {
+    header: Header<'t>,
+    payload: &'t str,
+    claims: RawClaims<'t>,
+}
+
+/// A token that may be ours, with nothing of it proven.
 struct Opened<'t> {
     token: &'t str,
     compact: &'t Compact<'t>,
-    header: Header<'t>,
+    read: &'t Read<'t>,
+    issuer: Issuer<'t>,
     algorithm: Algorithm,
-    payload: &'t str,
-    claims: RawClaims<'t>,
 }
 
 /// A token that is good, if the application does not object.
@@ -80,11 +87,12 @@ where
         // What was read of the token is gone when the callback is waited for, and takes no room in the future meanwhile.
         let Good { claims, said } = {
             let compact = Compact::parse(token, self.jwt.policy.max_len)?;
-            let opened = self.open(token, &compact)?;
+            let read = Read::new(&compact)?;
+            let opened = self.open(token, &compact, &read)?;
             match &self.jwt.keys {
                 Keys::Fixed(keys) => self.check(&opened, keys, Demands::default(), request)?,
                 Keys::Source(source) => {
-                    let unverified = opened.unverified()?;
+                    let unverified = opened.unverified();
                     let demands = source.demands(&unverified);
                     if !demands.allow(opened.algorithm) {
                         return Err(demands.refuse(opened.algorithm).into());
@@ -100,14 +108,13 @@ where
         Ok(said.added_to(accept))
     }
 
-    fn open<'t>(&self, token: &'t str, compact: &'t Compact<'t>) -> Result<Opened<'t>, Refused> {
+    /// The issuer comes first, since a token of another issuer is another strategy's, however strange it looks to this
+    /// one.
+    fn open<'t>(&'t self, token: &'t str, compact: &'t Compact<'t>, read: &'t Read<'t>) -> Result<Opened<'t>, Refused> {
         let policy = &self.jwt.policy;
-        let header = Header::parse(compact.header())?;
-        let payload = compact.payload()?;
-        let claims = RawClaims::parse(payload)?;
-        policy.check_issuer(&claims)?;
-        let algorithm = policy.check_header(&header)?;
-        Ok(Opened { token, compact, header, algorithm, payload, claims })
+        let issuer = policy.issuers.resolve(read.claims.issuer()?)?;
+        let algorithm = policy.check_header(&read.header)?;
+        Ok(Opened { token, compact, read, issuer, algorithm })
     }
 
     /// Whether the token is good, as far as this crate knows.
@@ -119,13 +126,14 @@ where
         request: &AuthRequest<'_>,
     ) -> Result<Good<C>, Stop> {
         self.check_signature(opened, keys, request)?;
-        let claims = opened.claims.typed(self.jwt.policy.subject_type)?;
-        let checked = self.jwt.policy.check_claims(&claims, demands.audiences, request.now())?;
+        let claims = opened.read.claims.typed(self.jwt.policy.subject_type)?;
+        let tenant = opened.issuer.tenant.map(|(_, tenant)| tenant);
+        let checked = self.jwt.policy.check_claims(&claims, tenant, demands.audiences, request.now())?;
         self.jwt.possession.check(&claims, opened.token, request)?;
         let said = Said {
             end: checked.end,
             issued_at: claims.iat,
-            issuer: opened.claims.issuer()?.unwrap_or_default().to_owned(),
+            issuer: opened.issuer.name.unwrap_or_default().to_owned(),
             subject: filled(claims.sub),
             id: filled(claims.jti),
             session: filled(claims.sid),
@@ -133,14 +141,14 @@ where
             login: checked.login,
         };
         // The error is dropped, since its text may repeat the claims.
-        let claims = serde_json::from_str(opened.payload);
+        let claims = serde_json::from_str(opened.read.payload);
         let claims = claims.map_err(|_| Refused::invalid("the claims do not fit their type"))?;
         Ok(Good { claims, said })
     }
 
     /// Checks the signature, or remembers that it was right.
     fn check_signature(&self, opened: &Opened<'_>, keys: &KeySet, request: &AuthRequest<'_>) -> Result<(), Refused> {
-        let (algorithm, kid) = (opened.algorithm, opened.header.kid.as_deref());
+        let (algorithm, kid) = (opened.algorithm, opened.read.header.kid.as_deref());
         let verify = || {
             let own = || list(keys.keys().iter().map(|own| key(own.kid(), own.algorithms())));
             let shown = || (own(), key(kid, [algorithm]));
@@ -221,14 +229,24 @@ where
     }
 }
 
+impl<'t> Read<'t> {
+    fn new(compact: &'t Compact<'_>) -> Result<Self, Refused> {
+        let header = Header::parse(compact.header())?;
+        let payload = compact.payload()?;
+        let claims = RawClaims::parse(payload)?;
+        Ok(Self { header, payload, claims })
+    }
+}
+
 impl Opened<'_> {
-    fn unverified(&self) -> Result<UnverifiedToken<'_>, Refused> {
-        Ok(UnverifiedToken {
+    fn unverified(&self) -> UnverifiedToken<'_> {
+        UnverifiedToken {
             token: self.token,
             algorithm: self.algorithm,
-            kid: self.header.kid.as_deref(),
-            issuer: self.claims.issuer()?,
-        })
+            kid: self.read.header.kid.as_deref(),
+            issuer: self.issuer.name,
+            template: self.issuer.tenant.map(|(template, _)| template),
+        }
     }
 }
 

@@ -127,6 +127,10 @@ impl KeySource for RemoteJwks {
         let wanted = Wanted { algorithm: token.algorithm(), kid: token.kid() };
         Ok(Some(self.find(wanted).await?))
     }
+
+    fn issuer(&self) -> Option<&str> {
+        self.0.fetcher.issuer()
+    }
 }
 
 impl fmt::Debug for RemoteJwks {

@@ -3,22 +3,48 @@ use std::{collections::HashMap, fmt, sync::Arc};
 use auth_core::{AuthRequest, BoxError, ConfigError, async_trait};
 
 use super::{Demands, KeySource, UnverifiedToken};
-use crate::{Algorithm, KeySet};
+use crate::{Algorithm, IssuerTemplate, KeySet, issuer::Issuers, token::refused::many};
 
 /// One of several issuers, with keys, algorithms and audience of its own.
 #[must_use = "an issuer is trusted once it stands among `TrustedIssuers`"]
 pub struct TrustedIssuer {
-    name: String,
+    name: Name,
+    aliases: Vec<String>,
     keys: Box<dyn KeySource>,
-    audiences: Vec<String>,
-    algorithms: Option<Vec<Algorithm>>,
+    pub(crate) audiences: Vec<String>,
+    pub(crate) algorithms: Option<Vec<Algorithm>>,
+}
+
+enum Name {
+    Exact(String),
+    Template(IssuerTemplate),
 }
 
 impl TrustedIssuer {
     /// The issuer of this name, as its tokens have it in `iss`, to the letter. Its keys may be fixed
     /// (`Arc<KeySet>`), or come from any source.
     pub fn new(name: impl Into<String>, keys: impl KeySource) -> Self {
-        Self { name: name.into(), keys: Box::new(keys), audiences: Vec::new(), algorithms: None }
+        Self::named(Name::Exact(name.into()), keys)
+    }
+
+    /// The issuers of a template, one for each tenant, whose keys all come from one source. It has no
+    /// [aliases](Self::alias).
+    ///
+    /// The source is asked with the whole issuer of the token. [`Jwt::issuer_template`](crate::Jwt::issuer_template)
+    /// tells what else holds.
+    pub fn template(template: IssuerTemplate, keys: impl KeySource) -> Self {
+        Self::named(Name::Template(template), keys)
+    }
+
+    fn named(name: Name, keys: impl KeySource) -> Self {
+        Self { name, aliases: Vec::new(), keys: Box::new(keys), audiences: Vec::new(), algorithms: None }
+    }
+
+    /// Accepts another spelling of the issuer, as [`Jwt::issuer_alias`](crate::Jwt::issuer_alias) does. Called again, it
+    /// adds another.
+    pub fn alias(mut self, spelling: impl Into<String>) -> Self {
+        self.aliases.push(spelling.into());
+        self
     }
 
     /// Demands this audience of the issuer's tokens, whatever [`Jwt::audience`](crate::Jwt::audience) says. Called
@@ -41,12 +67,20 @@ impl TrustedIssuer {
         self.algorithms = Some(allowed);
         Ok(self)
     }
+
+    fn shown(&self) -> String {
+        match &self.name {
+            Name::Exact(name) => many([name.as_str()]),
+            Name::Template(template) => template.shown(),
+        }
+    }
 }
 
 impl fmt::Debug for TrustedIssuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TrustedIssuer")
-            .field("name", &self.name)
+            .field("name", &format_args!("{}", self.shown()))
+            .field("aliases", &self.aliases)
             .field("audiences", &self.audiences)
             .field("algorithms", &self.algorithms)
             .finish_non_exhaustive()
@@ -56,19 +90,21 @@ impl fmt::Debug for TrustedIssuer {
 /// Several issuers behind one verify callback; for [`Jwt::trusted_issuers`](crate::Jwt::trusted_issuers).
 ///
 /// The token's `iss` chooses one of them, compared exactly, and from then on the others do not matter: none can sign
-/// for another.
+/// for another. Aliases and templates count there alone; where this is only a [key source](crate::Jwt::key_source),
+/// their tokens are foreign.
 ///
 /// ```
 /// use std::sync::Arc;
-/// use auth_jwt::{Algorithm, Jwt, KeySet, TrustedIssuer, TrustedIssuers};
+/// use auth_jwt::{Algorithm, IssuerTemplate, Jwt, KeySet, TrustedIssuer, TrustedIssuers};
 /// # #[derive(serde::Deserialize)] struct Claims { iss: String, sub: String }
-/// # fn build(ours: Arc<KeySet>, theirs: Arc<KeySet>) -> Result<(), auth_core::ConfigError> {
+/// # fn build(ours: Arc<KeySet>, theirs: Arc<KeySet>, google: Arc<KeySet>) -> Result<(), auth_core::ConfigError> {
 ///
 /// let issuers = TrustedIssuers::new([
 ///     TrustedIssuer::new("https://id.example", ours).audience("chat"),
-///     TrustedIssuer::new("https://partner.example", theirs)
+///     TrustedIssuer::template(IssuerTemplate::new("https://partner.example/{realm}", ["east", "west"])?, theirs)
 ///         .audience("https://chat.example")
 ///         .algorithms([Algorithm::ES256])?,
+///     TrustedIssuer::new("https://accounts.google.com", google).alias("accounts.google.com").audience("chat"),
 /// ])?;
 /// let jwt = Jwt::<Claims>::trusted_issuers(issuers)
 ///     // Two issuers may give one `sub` to different users.
@@ -76,32 +112,80 @@ impl fmt::Debug for TrustedIssuer {
 /// # let _ = auth_core::Chain::new().or(jwt); Ok(()) }
 /// ```
 #[derive(Debug)]
-pub struct TrustedIssuers(HashMap<String, TrustedIssuer>);
+pub struct TrustedIssuers {
+    named: HashMap<String, TrustedIssuer>,
+    templates: Vec<(IssuerTemplate, TrustedIssuer)>,
+}
 
 impl TrustedIssuers {
     /// These issuers.
     ///
     /// # Errors
-    /// If there are none, or two of one name.
+    /// If there are none, two of one name, or two that claim one spelling: as name, alias or tenant that is listed. If
+    /// an issuer's own source says that its keys are for another issuer, and if a template has an alias.
     pub fn new(issuers: impl IntoIterator<Item = TrustedIssuer>) -> Result<Self, ConfigError> {
-        let mut all = HashMap::new();
+        let mut all = Self { named: HashMap::new(), templates: Vec::new() };
         for issuer in issuers {
-            if all.insert(issuer.name.clone(), issuer).is_some() {
-                return Err(ConfigError::new("two issuers have the same name: make one of them"));
-            }
+            all.add(issuer)?;
         }
-        if all.is_empty() {
+        if all.named.is_empty() && all.templates.is_empty() {
             return Err(ConfigError::new("no issuer is trusted: name one"));
         }
-        Ok(Self(all))
+        let disputed = all.issuers().disputed();
+        if !disputed.is_empty() {
+            let disputed = many(disputed.iter().map(String::as_str));
+            return Err(ConfigError::new(format!("two issuers claim {disputed}: leave it to one of them")));
+        }
+        Ok(all)
     }
 
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+    fn add(&mut self, issuer: TrustedIssuer) -> Result<(), ConfigError> {
+        match &issuer.name {
+            Name::Exact(name) => {
+                if let Some(own) = issuer.keys.issuer().filter(|own| own != name) {
+                    let (name, own) = (issuer.shown(), many([own]));
+                    return Err(ConfigError::new(format!(
+                        "the keys of the issuer {name} are for {own}, so none of its tokens would be accepted: \
+                         write both alike"
+                    )));
+                }
+                if self.named.insert(name.clone(), issuer).is_some() {
+                    return Err(ConfigError::new("two issuers have the same name: make one of them"));
+                }
+            }
+            Name::Template(_) if !issuer.aliases.is_empty() => {
+                return Err(ConfigError::new(
+                    "an alias is for one issuer, and a template is for several: leave it out",
+                ));
+            }
+            Name::Template(template) => self.templates.push((template.clone(), issuer)),
+        }
+        Ok(())
     }
 
+    /// What a strategy must know of them.
+    pub(crate) fn issuers(&self) -> Issuers {
+        let mut issuers = Issuers::default();
+        for (name, issuer) in &self.named {
+            issuers.add(name.clone());
+            issuer.aliases.iter().for_each(|alias| issuers.add_alias(name.clone(), alias.clone()));
+        }
+        self.templates.iter().for_each(|(template, _)| issuers.add_template(template.clone()));
+        issuers
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &TrustedIssuer> {
+        self.named.values().chain(self.templates.iter().map(|(_, issuer)| issuer))
+    }
+
+    /// The issuer of a token whose `iss` the strategy has resolved. Rules for tenants are not asked again: their answer
+    /// may have changed.
     fn of(&self, token: &UnverifiedToken<'_>) -> Option<&TrustedIssuer> {
-        self.0.get(token.issuer()?)
+        let iss = token.issuer()?;
+        match token.template {
+            None => self.named.get(iss),
+            Some(fits) => self.templates.iter().find(|(template, _)| template.is(fits)).map(|(_, own)| own),
+        }
     }
 }
 

@@ -13,6 +13,7 @@ mod claims;
 #[cfg(feature = "dpop")]
 mod dpop;
 mod embedded;
+mod issuers;
 mod keys;
 mod leaks;
 #[path = "../shared/log.rs"]

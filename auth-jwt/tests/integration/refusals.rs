@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auth_core::extract;
-use auth_jwt::{Algorithm, Jwt, KeySet, SigningKey, TrustedIssuer, TrustedIssuers, VerifyingKey};
+use auth_jwt::{Algorithm, IssuerTemplate, Jwt, KeySet, SigningKey, TrustedIssuer, TrustedIssuers, VerifyingKey};
 use serde_json::{Value, json};
 
 use crate::{log::logged, support::*};
@@ -37,6 +37,10 @@ fn trusted() -> TrustedIssuer {
     TrustedIssuer::new(ISSUER, Arc::new(KeySet::from(named_key())))
 }
 
+fn tenants() -> IssuerTemplate {
+    IssuerTemplate::new("https://id.example/{tenant}", ["east"]).unwrap()
+}
+
 fn named_key() -> VerifyingKey {
     VerifyingKey::hmac(Algorithm::HS256, SECRET).unwrap().with_kid("k1")
 }
@@ -59,6 +63,24 @@ fn cases() -> Vec<Case> {
             [r#""https://id.example""#, r#""https://id.example/""#],
         ),
         case(jwt().issuer("a").issuer("b"), plain(json!({})), "names no issuer", [r#"["a", "b"]"#, "absent"]),
+        case(
+            jwt().issuer_template(tenants()),
+            plain(json!({ "iss": "https://id.example/west" })),
+            "another issuer",
+            [r#""https://id.example/{tenant}" (1 listed)"#, r#""https://id.example/west""#],
+        ),
+        case(
+            jwt().issuer_template(tenants()),
+            plain(json!({ "iss": "https://id.example/east", "tid": SECRET_CLAIM })),
+            "another tenant",
+            [r#"`tid` as in `iss`, "east""#, "another `tid`"],
+        ),
+        case(
+            jwt().issuer("a").issuer_alias("b", "a"),
+            plain(json!({ "iss": "a" })),
+            "two issuers are configured",
+            [r#"["a", "b"]"#, r#""a""#],
+        ),
         case(
             jwt().audience("chat"),
             plain(json!({ "aud": ["mail", "news"] })),

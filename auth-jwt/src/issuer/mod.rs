@@ -1,0 +1,163 @@
+//! Which issuers are known, and the one name under which each of them counts.
+
+mod template;
+
+use std::collections::HashMap;
+
+pub use self::template::IssuerTemplate;
+use crate::{
+    Jwt,
+    token::{
+        Refused,
+        refused::{list, one, optional},
+    },
+};
+
+/// The issuers of a strategy. Empty: any will do.
+#[derive(Clone, Default)]
+pub(crate) struct Issuers {
+    /// What a token may have in `iss`, and the name that it means.
+    spellings: HashMap<String, Meaning>,
+    templates: Vec<IssuerTemplate>,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+enum Meaning {
+    Name(String),
+    /// Two issuers claim the spelling.
+    Disputed,
+}
+
+/// The issuer of a token.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Issuer<'a> {
+    /// The name under which it counts.
+    pub(crate) name: Option<&'a str>,
+    /// The template that it fits, and the tenant.
+    pub(crate) tenant: Option<(&'a IssuerTemplate, &'a str)>,
+}
+
+impl<C> Jwt<C> {
+    /// Demands the issuer (`iss`), compared exactly. Called again, it adds another that will do as well.
+    ///
+    /// Names and ids in the evidence carry the token's `iss`, which is what revocations compare.
+    ///
+    /// A token of another issuer is left to the next strategy of the chain; a token without one is refused.
+    ///
+    /// # Security
+    /// Without it, whoever holds the key may name any issuer, and so revoke ids of another one by a log-out. Demand one
+    /// wherever several chains share a list of revocations. With several issuers, each of them can sign for the others.
+    /// Where their keys differ, use [`trusted_issuers`](Self::trusted_issuers), or make a strategy for each.
+    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.policy.issuers.add(issuer.into());
+        self
+    }
+
+    /// Accepts another spelling of an issuer, compared exactly. The issuer itself is accepted as by
+    /// [`issuer`](Self::issuer). Called again, it adds another spelling.
+    ///
+    /// The evidence, and a [`KeySource`](crate::KeySource) that is asked for keys, have the issuer and not the alias. So
+    /// users, ids and revocations are the same under both. The claims keep what the token says.
+    ///
+    /// ```
+    /// # use auth_jwt::{Jwt, VerifyingKey};
+    /// # fn build(key: VerifyingKey) {
+    /// let jwt = Jwt::<serde_json::Value>::key(key)
+    ///     .issuer_alias("https://accounts.google.com", "accounts.google.com")
+    ///     .id_token("server.apps.googleusercontent.com");
+    /// # let _ = jwt; }
+    /// ```
+    ///
+    /// # Security
+    /// A spelling that two issuers claim is refused, and the log says so at ERROR when the strategy is built. An alias
+    /// is one, too, that is an issuer of its own, or fits a [template](Self::issuer_template).
+    pub fn issuer_alias(mut self, issuer: impl Into<String>, alias: impl Into<String>) -> Self {
+        let issuer = issuer.into();
+        self.policy.issuers.add(issuer.clone());
+        self.policy.issuers.add_alias(issuer, alias.into());
+        self
+    }
+
+    /// Accepts the issuers of this template: one for each tenant. Called again, it adds another template.
+    ///
+    /// The evidence has the whole issuer of the token, tenant included. A token whose `tid` (Entra) is another tenant is
+    /// refused. Keys may come from one place for all tenants; for keys of their own, use
+    /// [`TrustedIssuer::template`](crate::TrustedIssuer::template).
+    ///
+    /// # Security
+    /// An issuer that fits two rules, templates or names, is refused.
+    pub fn issuer_template(mut self, template: IssuerTemplate) -> Self {
+        self.policy.issuers.add_template(template);
+        self
+    }
+}
+
+impl Issuers {
+    pub(crate) fn add(&mut self, name: String) {
+        self.add_alias(name.clone(), name);
+    }
+
+    pub(crate) fn add_alias(&mut self, name: String, spelling: String) {
+        let meaning = Meaning::Name(name);
+        let known = self.spellings.entry(spelling).or_insert_with(|| meaning.clone());
+        if *known != meaning {
+            *known = Meaning::Disputed;
+        }
+    }
+
+    pub(crate) fn add_template(&mut self, template: IssuerTemplate) {
+        self.templates.push(template);
+    }
+
+    /// Whose token it is.
+    ///
+    /// # Errors
+    /// Foreign if the issuer is not known here. Invalid if there is none, or if two rules claim it: they may differ in
+    /// what they demand.
+    pub(crate) fn resolve<'a>(&'a self, found: Option<&'a str>) -> Result<Issuer<'a>, Refused> {
+        if self.is_empty() {
+            return Ok(Issuer { name: found, tenant: None });
+        }
+        let refuse = |refused: Refused| Err(refused.because(|| (self.shown(), optional(found))));
+        let Some(iss) = found else { return refuse(Refused::invalid("the token names no issuer")) };
+        let mut tenants = self.templates.iter().filter_map(|template| Some((template, template.tenant(iss)?)));
+        match (self.spellings.get(iss), tenants.next(), tenants.next()) {
+            (None, None, _) => refuse(Refused::foreign("the token is of another issuer")),
+            (Some(Meaning::Name(name)), None, _) => Ok(Issuer { name: Some(name), tenant: None }),
+            (None, Some(tenant), None) => Ok(Issuer { name: found, tenant: Some(tenant) }),
+            _ => refuse(Refused::invalid("two issuers are configured that claim the issuer of the token")),
+        }
+    }
+
+    /// The spellings that two rules claim, as far as it can be known before a token comes.
+    pub(crate) fn disputed(&self) -> Vec<String> {
+        let is_disputed = |spelling: &str, meaning: &Meaning| {
+            *meaning == Meaning::Disputed || self.templates.iter().any(|template| template.tenant(spelling).is_some())
+        };
+        let spelt = self.spellings.iter().filter(|(spelling, meaning)| is_disputed(spelling, meaning));
+        let listed = self.templates.iter().flat_map(IssuerTemplate::listed);
+        let twice = |issuer: &String| self.templates.iter().filter(|t| t.tenant(issuer).is_some()).count() > 1;
+        let mut disputed: Vec<_> = spelt.map(|(spelling, _)| spelling.clone()).chain(listed.filter(twice)).collect();
+        disputed.sort_unstable();
+        disputed.dedup();
+        disputed
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.spellings.is_empty() && self.templates.is_empty()
+    }
+
+    /// Whether an issuer of this name can be resolved.
+    pub(crate) fn may_be(&self, name: &str) -> bool {
+        let is_name = |meaning: &Meaning| matches!(meaning, Meaning::Name(known) if known == name);
+        self.is_empty()
+            || self.spellings.values().any(is_name)
+            || self.templates.iter().any(|template| template.tenant(name).is_some())
+    }
+
+    pub(crate) fn shown(&self) -> String {
+        let mut spellings: Vec<_> = self.spellings.keys().map(|spelling| one(spelling)).collect();
+        spellings.sort_unstable();
+        list(spellings.into_iter().chain(self.templates.iter().map(IssuerTemplate::shown)))
+    }
+}
