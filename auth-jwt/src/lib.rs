@@ -52,7 +52,8 @@
 //! | each in base64url without padding and without bits after the last byte (RFC 7515, 2) | refused |
 //! | header and claims are UTF-8 JSON objects, at most 64 levels deep, in which no object has a member twice; no `crit`, no `zip`, no `b64` but `true` | refused |
 //! | the issuer is known, where [one is configured](Jwt::issuer) | `Foreign`; refused if there is none |
-//! | the algorithm is one that exists here and [is allowed](Jwt::algorithms) | refused |
+//! | the algorithm is one that exists here | refused |
+//! | the algorithm [is allowed](Jwt::algorithms), also [to the issuer](TrustedIssuer::algorithms) | `Foreign`: there may be a strategy for the other kind of key |
 //! | `typ` is absent, `JWT` or [that of the profile](Jwt::token_type), in any case, with or without `application/` | refused |
 //! | exactly one [key](KeySet) fits, and it allows the algorithm | refused; `Foreign` if the source has no keys for the token, 503 if it fails |
 //! | the signature is right | refused |

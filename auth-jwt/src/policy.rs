@@ -58,11 +58,12 @@ pub(crate) enum Expiry {
 }
 
 impl Policy {
-    /// Algorithm and type of the token.
+    /// Algorithm and type of the token. An algorithm that is not allowed here may be another strategy's: an issuer that
+    /// changes to another kind of key has two of them for a while.
     pub(crate) fn check_header(&self, header: &Header<'_>) -> Result<Algorithm, Refused> {
         let algorithm = header.algorithm()?;
         if let Some(allowed) = self.algorithms.as_ref().filter(|allowed| !allowed.contains(&algorithm)) {
-            return Err(Refused::invalid("the algorithm is not allowed")
+            return Err(Refused::foreign("the algorithm is not allowed")
                 .because(|| (algorithms(allowed.iter().copied()), algorithms([algorithm]))));
         }
         let is = |typ: &str, name: &str| without_application(typ).eq_ignore_ascii_case(name);

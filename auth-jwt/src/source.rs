@@ -105,7 +105,7 @@ impl<'a> Demands<'a> {
 
     pub(crate) fn refuse(&self, found: Algorithm) -> Refused {
         let allowed = self.algorithms.unwrap_or_default().iter().copied();
-        Refused::invalid("the algorithm is not allowed to the issuer")
+        Refused::foreign("the algorithm is not allowed to the issuer")
             .because(|| (algorithms(allowed), algorithms([found])))
     }
 

@@ -18,6 +18,7 @@ mod keys;
 mod leaks;
 #[path = "../shared/log.rs"]
 mod log;
+mod migration;
 mod outcome;
 mod parsing;
 mod passport;

@@ -89,11 +89,11 @@ fn each_issuer_has_its_own_algorithms() {
     };
     let partners = || json!({ "iss": THEIRS, "aud": "partners" });
     assert_eq!(two.say(with(Algorithm::EdDSA), &two.theirs, &partners()), ACCEPTED);
-    assert_eq!(two.say(with(Algorithm::ES256), &two.theirs, &partners()), INVALID);
+    assert_eq!(two.say(with(Algorithm::ES256), &two.theirs, &partners()), FOREIGN);
     assert_eq!(two.say(with(Algorithm::ES256), &two.ours, &json!({ "iss": OURS, "aud": "chat" })), ACCEPTED);
     // What the strategy does not allow, no issuer is allowed.
     let narrow = with(Algorithm::EdDSA).algorithms([Algorithm::ES256]).unwrap();
-    assert_eq!(two.say(narrow, &two.theirs, &partners()), INVALID);
+    assert_eq!(two.say(narrow, &two.theirs, &partners()), FOREIGN);
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn issuer_that_is_down_harms_no_other_and_is_not_asked_in_vain() {
         Jwt::trusted_issuers(TrustedIssuers::new([two.ours(), theirs]).unwrap())
     };
     assert_eq!(two.say(both(), &two.ours, &json!({ "iss": OURS, "aud": "chat" })), ACCEPTED);
-    assert_eq!(two.say(both(), &two.theirs, &json!({ "iss": THEIRS })), INVALID);
+    assert_eq!(two.say(both(), &two.theirs, &json!({ "iss": THEIRS })), FOREIGN);
     assert_eq!(*down.0.lock().unwrap(), 0);
     let theirs = Jwt::trusted_issuers(TrustedIssuers::new([TrustedIssuer::new(THEIRS, down.clone())]).unwrap());
     assert_eq!(two.say(theirs, &two.theirs, &json!({ "iss": THEIRS })), UNAVAILABLE);
