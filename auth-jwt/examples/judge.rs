@@ -38,7 +38,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let keys = keys.clock(clock.clone()).fail_fast().await?;
 
     let jwt = Jwt::<Claims>::key_source(keys).issuer(issuer);
-    let jwt = if has("--id-token") { jwt.id_token(audience) } else { jwt.access_token().audience(audience) };
+    let jwt = if has("--id-token") { jwt.id_token(audience) } else { jwt.access_token(audience) };
     let chain = Chain::new().or(jwt.verify(|claims: Claims| async move { Some(claims.sub) }));
 
     println!("ready");

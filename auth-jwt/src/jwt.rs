@@ -10,6 +10,7 @@ use crate::{
     Algorithm, HmacSecret, JwtStrategy, KeySet, KeySource, TrustedIssuers, VerifyingKey,
     audience::Recipients,
     cache::Cache,
+    contradiction::IssuerDemands,
     issuer::Issuers,
     policy::{Expiry, Policy, TokenType, without_application},
     possession::Possession,
@@ -66,6 +67,7 @@ pub struct Jwt<C> {
     pub(crate) extractor: Box<dyn Extractor>,
     pub(crate) keys: Keys,
     pub(crate) policy: Policy,
+    pub(crate) trusted: Vec<IssuerDemands>,
     pub(crate) cache: Option<Cache>,
     pub(crate) possession: Possession,
     claims: PhantomData<fn() -> C>,
@@ -117,8 +119,10 @@ impl<C> Jwt<C> {
     /// chain, and one without `iss` is refused.
     pub fn trusted_issuers(issuers: TrustedIssuers) -> Self {
         let known = issuers.issuers();
+        let demands = issuers.iter().map(IssuerDemands::of).collect();
         let mut jwt = Self::key_source(issuers);
         jwt.policy.issuers = known;
+        jwt.trusted = demands;
         jwt
     }
 
@@ -150,6 +154,7 @@ impl<C> Jwt<C> {
             extractor: Box::new(bearer()),
             keys,
             policy,
+            trusted: Vec::new(),
             cache: None,
             possession: Possession::default(),
             claims: PhantomData,
@@ -224,7 +229,8 @@ impl<C> Jwt<C> {
         self
     }
 
-    /// The longest token in bytes, inclusive; the default is 8 KiB. Longer ones are refused unread.
+    /// The longest token in bytes, inclusive; the default is 8 KiB. Longer ones are refused unread. Below 68 bytes no
+    /// token fits, and the log says so at ERROR when the strategy is built.
     pub fn max_len(mut self, bytes: usize) -> Self {
         self.policy.max_len = bytes;
         self
@@ -260,16 +266,18 @@ impl<C> Jwt<C> {
     /// Allows these algorithms only, of those that the keys allow.
     ///
     /// # Errors
-    /// If none is left. Whether a [`KeySource`] will have a key for them is not known yet.
+    /// If none is left: of the keys', or of those that [trusted issuers](crate::TrustedIssuer::algorithms) allow. Whether
+    /// a [`KeySource`] will have a key for them is not known yet.
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Result<Self, ConfigError> {
         let allowed: Vec<_> = algorithms.into_iter().collect();
         let any_fits = match &self.keys {
             Keys::Fixed(keys) => keys.keys().iter().flat_map(VerifyingKey::algorithms).any(|a| allowed.contains(&a)),
-            Keys::Source(_) => !allowed.is_empty(),
+            Keys::Source(_) if self.trusted.is_empty() => !allowed.is_empty(),
+            Keys::Source(_) => !self.trusted.iter().all(|issuer| issuer.rule_out(&allowed)),
         };
         if !any_fits {
             return Err(ConfigError::new(
-                "none of the allowed algorithms is one of the keys': allow another, or change the keys",
+                "none of the allowed algorithms is one of the keys' or issuers': allow another, or change the keys",
             ));
         }
         self.policy.algorithms = Some(allowed);

@@ -110,11 +110,13 @@
 mod algorithm;
 mod audience;
 mod cache;
+mod contradiction;
 #[cfg(feature = "dpop")]
 mod dpop;
 mod issuer;
 mod jwt;
 mod key;
+mod kind;
 mod policy;
 #[cfg(any(feature = "dpop", feature = "remote"))]
 mod port;

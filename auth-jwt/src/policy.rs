@@ -92,6 +92,7 @@ impl Policy {
         now: SystemTime,
     ) -> Result<Checked, Refused> {
         let ours = self.recipients.ours(self.profile.audience(), demanded);
+        self.check_complete(claims)?;
         let end = self.check_times(claims, now)?;
         self.recipients.check_audience(claims, ours)?;
         if let Some(tenant) = tenant {

@@ -6,6 +6,7 @@ use crate::{
     Jwt,
     audience::Ours,
     jwt::is_plain,
+    kind::check_id_token,
     policy::{Policy, TokenType},
     token::{
         Audience, Refused, RegisteredClaims,
@@ -17,35 +18,44 @@ use crate::{
 pub(crate) enum Profile {
     /// Whatever issuer and application have agreed on.
     Plain,
-    AccessToken,
+    AccessToken {
+        audience: String,
+    },
     IdToken {
         client_id: String,
     },
 }
 
 impl<C> Jwt<C> {
-    /// Takes access tokens by the profile of RFC 9068, and no others.
+    /// Takes access tokens for this audience by the profile of RFC 9068, and no others.
     ///
     /// `typ` must be `at+jwt`, in any case, with or without `application/`; `iss`, `exp`, `aud`, `sub`, `client_id`, `iat`
-    /// and `jti` must be there, and `scope`, `acr` and `auth_time` have the types of the RFC if they are. So an ID token of
-    /// the same issuer is refused. Name [issuer](Self::issuer) and [audience](Self::audience) beside it: without an
-    /// audience every token is refused, since each names one.
+    /// and `jti` must be there, and `scope`, `acr` and `auth_time` have the types of the RFC if they are. So an ID token or
+    /// a logout token of the same issuer is refused. The log names the claims that are missing, at DEBUG.
+    ///
+    /// `aud` must name this audience, or one of [`audience`](Self::audience). Where an issuer names
+    /// [audiences](crate::TrustedIssuer::audience), they count in the place of all these. Name the
+    /// [issuer](Self::issuer) beside it.
     ///
     /// ```
     /// # use auth_jwt::{Jwt, VerifyingKey};
     /// # fn build(key: VerifyingKey) {
     /// let jwt = Jwt::<serde_json::Value>::key(key)
-    ///     .access_token()
-    ///     .issuer("https://id.example")
-    ///     .audience("https://api.example");
+    ///     .access_token("https://api.example")
+    ///     .issuer("https://id.example");
     /// # let _ = jwt; }
     /// ```
     ///
     /// Of this and [`id_token`](Self::id_token), the last counts, as a whole. [`token_type`](Self::token_type), named after
     /// it, changes the type alone.
-    pub fn access_token(mut self) -> Self {
+    ///
+    /// # Security
+    /// Many issuers do not write this profile. Without it, nothing tells an access token from an ID token or a logout token
+    /// that has the same `aud`. Then give APIs an audience that no client has as its id, and demand what the issuer marks
+    /// its access tokens with, by [`require_claim`](Self::require_claim).
+    pub fn access_token(mut self, audience: impl Into<String>) -> Self {
         self.policy.token_type = Some(TokenType { name: "at+jwt".into(), required: true });
-        self.policy.profile = Profile::AccessToken;
+        self.policy.profile = Profile::AccessToken { audience: audience.into() };
         self
     }
 
@@ -55,8 +65,19 @@ impl<C> Jwt<C> {
     /// beside it nobody but those of [`audience`](Self::audience). Where an issuer names
     /// [audiences](crate::TrustedIssuer::audience), they count in the place of those, and the client must be one of them.
     /// `azp` must be the client or an [authorized party](Self::authorized_party) if it is there, and must be there if `aud`
-    /// names several. Name the [issuer](Self::issuer)
-    /// beside it, and the [`nonce`](Self::nonce) where there was one.
+    /// names several. Name the [issuer](Self::issuer) beside it, and the [`nonce`](Self::nonce) where there was one.
+    ///
+    /// Other tokens of the issuer can have the same claims. They are refused by what issuers mark them with:
+    ///
+    /// | Claim | Refused | It is |
+    /// |---|---|---|
+    /// | `events` | whatever it is | a logout token (OpenID Connect Back-Channel Logout, 2.4), or another event (RFC 8417) |
+    /// | `token_use` | not `id` | an access token of Amazon Cognito |
+    /// | `typ` | `Bearer`, `DPoP`, `Refresh`, `Offline` or `Logout`, in any case | another token of Keycloak |
+    /// | `scope`, `scp` | with a scope beyond `openid`, `profile`, `email`, `address`, `phone` and `offline_access`, or of a type that is none for scopes | an access token, as Entra, Okta and others write it |
+    ///
+    /// The scopes of OpenID Connect itself are no reason to refuse a token: they open no API, and Cloud Foundry's UAA writes
+    /// `openid` into its ID tokens.
     ///
     /// Of this and [`access_token`](Self::access_token), the last counts, as a whole.
     ///
@@ -96,52 +117,66 @@ impl Profile {
     /// What is an audience by the profile itself.
     pub(crate) fn audience(&self) -> Option<&str> {
         match self {
+            Self::AccessToken { audience } => Some(audience),
             Self::IdToken { client_id } => Some(client_id),
-            Self::Plain | Self::AccessToken => None,
+            Self::Plain => None,
         }
     }
 
+    pub(crate) fn has_audience(&self) -> bool {
+        self.audience().is_some()
+    }
+
     pub(crate) fn is_access_token(&self) -> bool {
-        matches!(self, Self::AccessToken)
+        matches!(self, Self::AccessToken { .. })
     }
 }
 
 impl Policy {
+    /// Whether the claims are there that the profile wants. It comes before they are looked into, so that the log names
+    /// all that are missing.
+    pub(crate) fn check_complete(&self, claims: &RegisteredClaims<'_>) -> Result<(), Refused> {
+        let (why, more) = match self.profile {
+            Profile::Plain => return Ok(()),
+            Profile::AccessToken { .. } => {
+                let client_id = claims.profile.client_id()?.is_some();
+                let more = [("client_id", client_id), ("jti", claims.jti.is_some())];
+                ("the access token lacks a claim of RFC 9068", Some(more))
+            }
+            Profile::IdToken { .. } => ("the ID token lacks a claim of OpenID Connect", None),
+        };
+        let common = [
+            ("iss", claims.has_iss),
+            ("sub", claims.sub.is_some()),
+            ("aud", claims.aud.is_some()),
+            ("exp", claims.exp.is_some()),
+            ("iat", claims.iat.is_some()),
+        ];
+        let all = common.into_iter().chain(more.into_iter().flatten());
+        let missing: Vec<_> = all.filter(|(_, is_there)| !is_there).map(|(name, _)| name).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(Refused::invalid(why).because(|| (many(missing), ABSENT.to_owned())))
+    }
+
     /// What the profile wants beyond what is checked of every token.
     pub(crate) fn check_profile(&self, claims: &RegisteredClaims<'_>, ours: Ours<'_>) -> Result<(), Refused> {
         match &self.profile {
             Profile::Plain => self.recipients.check_party(claims),
-            Profile::AccessToken => {
-                let more = [("client_id", claims.profile.client_id()?.is_some()), ("jti", claims.jti.is_some())];
-                require_all(claims, &more, "the access token lacks a claim of RFC 9068")?;
+            Profile::AccessToken { .. } => {
                 self.scopes.check_type(claims)?;
                 self.recipients.check_party(claims)
             }
             Profile::IdToken { client_id } => {
-                require_all(claims, &[], "the ID token lacks a claim of OpenID Connect")?;
                 let aud = claims.aud.as_ref();
                 if !aud.is_some_and(|aud| aud.any(|name| name == client_id) && aud.all(|name| ours.contains(name))) {
                     return Err(Refused::invalid("the ID token is not for this client, or for others too")
                         .because(|| (ours.shown(), Audience::shown(aud))));
                 }
-                self.recipients.check_party_of_id_token(claims, client_id)
+                self.recipients.check_party_of_id_token(claims, client_id)?;
+                check_id_token(claims.profile)
             }
         }
     }
-}
-
-/// Refuses a token that lacks a claim of both profiles, or one of `more`: names, and whether the claim is there.
-fn require_all(claims: &RegisteredClaims<'_>, more: &[(&str, bool)], otherwise: &'static str) -> Result<(), Refused> {
-    let common = [
-        ("iss", claims.has_iss),
-        ("sub", claims.sub.is_some()),
-        ("aud", claims.aud.is_some()),
-        ("exp", claims.exp.is_some()),
-        ("iat", claims.iat.is_some()),
-    ];
-    let missing = || common.iter().chain(more).filter(|(_, is_there)| !is_there).map(|&(name, _)| name);
-    if missing().next().is_none() {
-        return Ok(());
-    }
-    Err(Refused::invalid(otherwise).because(|| (many(missing()), ABSENT.to_owned())))
 }

@@ -92,15 +92,17 @@ impl ScopeClaims {
     }
 }
 
-/// Whether a claim grants a scope other than this one, or cannot be understood.
-pub(crate) fn grants_beyond(claim: &Value<'_>, harmless: &str) -> bool {
-    let mut list = None;
-    add(&mut list, Some(claim));
+/// Whether a claim names a scope that is not one of these, or cannot be understood.
+pub(crate) fn grants_beyond(claim: &Value<'_>, harmless: &[&str]) -> bool {
+    let is_harmless = |scope: &str| scope.is_empty() || harmless.contains(&scope);
     match claim {
         Value::Null => false,
-        Value::Text(_) | Value::Array(_) => {
-            list.unwrap_or_default().split_ascii_whitespace().any(|one| one != harmless)
-        }
+        Value::Text(scopes) => !scopes.split(' ').all(is_harmless),
+        Value::Array(json) => json::elements(json, |element| match element {
+            Value::Text(scope) if is_harmless(&scope) => Ok(()),
+            _ => Err("another scope"),
+        })
+        .is_err(),
         _ => true,
     }
 }

@@ -78,6 +78,7 @@ where
     V: Verify<C, M, User: Principal>,
 {
     pub(crate) fn new(mut jwt: Jwt<C>, verify: V) -> Self {
+        jwt.log_contradictions();
         jwt.extractor = jwt.possession.extractor(jwt.extractor);
         Self { jwt, verify, closure: PhantomData }
     }

@@ -34,7 +34,7 @@ fn chain(jwt: Jwt<Value>) -> Chain<Claims> {
 
 static PLAIN: LazyLock<Chain<Claims>> = LazyLock::new(|| chain(jwt()));
 static CACHED: LazyLock<Chain<Claims>> = LazyLock::new(|| chain(jwt().cache_signatures(100).unwrap()));
-static ACCESS: LazyLock<Chain<Claims>> = LazyLock::new(|| chain(jwt().access_token()));
+static ACCESS: LazyLock<Chain<Claims>> = LazyLock::new(|| chain(jwt().access_token("chat")));
 static ID: LazyLock<Chain<Claims>> = LazyLock::new(|| chain(jwt().id_token("chat")));
 
 fn present(chain: &Chain<Claims>, token: &str) -> Option<Result<Authenticated<Claims>, Refusal>> {

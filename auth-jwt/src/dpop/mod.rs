@@ -42,9 +42,8 @@ impl<C> Jwt<C> {
 /// # use auth_jwt::{Dpop, Jwt, VerifyingKey};
 /// # fn build(key: VerifyingKey) -> Result<(), auth_core::ConfigError> {
 /// let jwt = Jwt::<serde_json::Value>::key(key)
-///     .access_token()
+///     .access_token("https://api.example")
 ///     .issuer("https://id.example")
-///     .audience("https://api.example")
 ///     .dpop(Dpop::new("https://api.example")?);
 /// # let _ = jwt; Ok(()) }
 /// ```

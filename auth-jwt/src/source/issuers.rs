@@ -68,7 +68,7 @@ impl TrustedIssuer {
         Ok(self)
     }
 
-    fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         match &self.name {
             Name::Exact(name) => many([name.as_str()]),
             Name::Template(template) => template.shown(),

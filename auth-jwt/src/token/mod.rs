@@ -8,7 +8,7 @@ pub(crate) mod json;
 pub(crate) mod refused;
 
 pub(crate) use self::{
-    claims::{Audience, RawClaims, RegisteredClaims, Subject},
+    claims::{Audience, ProfileClaims, RawClaims, RegisteredClaims, Subject},
     compact::Compact,
     header::Header,
     refused::Refused,

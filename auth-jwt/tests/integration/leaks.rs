@@ -61,7 +61,7 @@ fn assert_clean(log: &str, token: &str) {
 
 #[test]
 fn logs_tell_why_a_token_is_refused_and_nothing_of_it() {
-    let access = || jwt().access_token().issuer(ISSUER).audience("chat");
+    let access = || jwt().access_token("chat").issuer(ISSUER);
     let cases = [
         (jwt(), json!({ "sub": 1, "x": MARKER }), "must be a text"),
         (jwt(), json!({ "aud": "other", "x": MARKER }), "audience"),

@@ -10,6 +10,7 @@ mod attacks;
 mod cache;
 mod challenge;
 mod claims;
+mod contradictions;
 #[cfg(feature = "dpop")]
 mod dpop;
 mod embedded;

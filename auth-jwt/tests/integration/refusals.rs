@@ -46,7 +46,7 @@ fn named_key() -> VerifyingKey {
 }
 
 fn cases() -> Vec<Case> {
-    let access = || jwt().access_token().issuer(ISSUER).audience("chat");
+    let access = || jwt().access_token("chat").issuer(ISSUER);
     let id = || jwt().id_token("client").issuer(ISSUER);
     let plain = |claims: Value| [json!({}), claims];
     let own = json!({ "iss": ISSUER, "aud": "client", "iat": NOW });
@@ -167,6 +167,36 @@ fn cases() -> Vec<Case> {
             ],
             "the scope of the access token",
             ["a text `scope`", "a list"],
+        ),
+        case(
+            id(),
+            with(json!({ "events": { "x": SECRET_CLAIM } })),
+            "one of another kind",
+            ["`events` absent", "`events`, as in a logout token"],
+        ),
+        case(
+            id(),
+            with(json!({ "token_use": SECRET_CLAIM })),
+            "one of another kind",
+            ["`token_use` `id`", "another `token_use`"],
+        ),
+        case(
+            id(),
+            with(json!({ "typ": "Bearer" })),
+            "one of another kind",
+            ["`typ` of an ID token, or absent", "`typ` of another kind in the claims"],
+        ),
+        case(
+            id(),
+            with(json!({ "scp": SECRET_CLAIM })),
+            "one of another kind",
+            ["`scp` absent, or scopes of OpenID Connect alone", "other scopes, as in an access token"],
+        ),
+        case(
+            access(),
+            [json!({ "typ": "at+jwt" }), json!({ "iss": ISSUER, "iat": NOW, "jti": "j" })],
+            "RFC 9068",
+            [r#"["aud", "client_id"]"#, "absent"],
         ),
         case(id(), with(json!({ "azp": "app" })), "another client", [r#""client""#, r#""app""#]),
         case(

@@ -102,7 +102,7 @@ fn element_that_cannot_be_a_scope_is_left_out() {
 
 #[test]
 fn access_token_has_a_text_as_its_scope_unless_a_list_is_allowed() {
-    let access = || jwt().access_token().issuer(ISSUER).audience("chat");
+    let access = || jwt().access_token("chat").issuer(ISSUER);
     let say = |jwt: Jwt<Value>, scope: Value| {
         let own = json!({
             "iss": ISSUER, "aud": "chat", "client_id": "c", "iat": NOW, "jti": "j", "scope": scope, "roles": ["r"],

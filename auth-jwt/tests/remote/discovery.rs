@@ -2,12 +2,15 @@
 
 use auth_core::Clock as _;
 use auth_jwt::{
-    Jwt,
+    Jwt, TrustedIssuer, TrustedIssuers,
     remote::{FetchErrorKind, RemoteJwks},
 };
 use serde_json::{Value, json};
 
-use crate::support::*;
+use crate::{
+    log::{keep_events, logged},
+    support::*,
+};
 
 const OPENID: &str = "/.well-known/openid-configuration";
 
@@ -161,5 +164,22 @@ fn document_is_read_again_every_day() {
             until(&source, |status| status.last_success() == Some(world.clock.now())).await;
         }
         assert_eq!(paths(&world)[2..], ["/jwks", OPENID, "/jwks"]);
+    });
+}
+
+#[test]
+fn strategy_for_another_issuer_than_that_of_the_keys_is_told_when_it_is_built() {
+    run(async {
+        let world = World::new().await;
+        let own = world.issuer.url("");
+        let log = |jwt: Jwt<Value>| {
+            keep_events();
+            logged(|| drop(jwt.verify(|claims: Value| async move { Some(claims.to_string()) })))
+        };
+        let slash = format!("{own}/");
+        let told = log(Jwt::key_source(discover(&world)).issuer(&slash));
+        assert!(told.contains("ERROR") && told.contains(&format!("one=\"{own}\" other=\"{slash}\"")), "{told}");
+        assert!(!log(Jwt::key_source(discover(&world)).issuer(&own)).contains("ERROR"));
+        assert!(TrustedIssuers::new([TrustedIssuer::new(&slash, discover(&world))]).is_err());
     });
 }
