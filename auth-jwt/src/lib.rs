@@ -51,18 +51,21 @@
 //! | three parts | `Foreign`: a bearer token, but no JWT |
 //! | each in base64url without padding and without bits after the last byte (RFC 7515, 2) | refused |
 //! | header and claims are UTF-8 JSON objects, at most 64 levels deep, in which no object has a member twice; no `crit`, no `zip`, no `b64` but `true` | refused |
-//! | the issuer is known, where [one is configured](Jwt::issuer) | `Foreign`; refused if there is none |
+//! | the issuer is known, where one is configured, by [name](Jwt::issuer), [alias](Jwt::issuer_alias) or [template](Jwt::issuer_template) | `Foreign`; refused if there is none, or if two rules claim it |
 //! | the algorithm is one that exists here | refused |
 //! | the algorithm [is allowed](Jwt::algorithms), also [to the issuer](TrustedIssuer::algorithms) | `Foreign`: there may be a strategy for the other kind of key |
 //! | `typ` is absent, `JWT` or [that of the profile](Jwt::token_type), in any case, with or without `application/` | refused |
 //! | exactly one [key](KeySet) fits, and it allows the algorithm | refused; `Foreign` if the source has no keys for the token, 503 if it fails |
 //! | the signature is right | refused |
-//! | the registered claims have the types of RFC 7519, 4.1; `null` is none of them | refused |
+//! | the registered claims have the types of RFC 7519, 4.1; `null` is none of them. `sub` may be [an integer](Jwt::allow_numeric_subject) | refused |
+//! | each claim that the profile requires is there | refused |
 //! | `exp` is there, and `nbf` and `iat` are not ahead by more than the [leeway](Jwt::leeway) | refused |
 //! | neither `exp` nor the end by [`max_age`](Jwt::max_age) is past by the leeway or more | 401 `token_expired` |
-//! | `aud` names [us](Jwt::audience), or is absent where no audience is configured | refused |
+//! | `aud` names [us](Jwt::audience), or is absent where no audience is configured; [`client_id`](Jwt::client_id_as_audience) may stand for it | refused |
+//! | `tid`, if there, is the tenant of the issuer's template | refused |
 //! | `sub` and `jti` are those that are configured, if any | refused |
 //! | the claims are those of the profile: [access token](Jwt::access_token), [ID token](Jwt::id_token), [`nonce`](Jwt::nonce) | refused |
+//! | it was given to an [authorized party](Jwt::authorized_party), and [claims that are required](Jwt::require_claim) have their texts | refused |
 //! | there is no `cnf` (RFC 7800), or, with `dpop`, possession of its key is proven | refused; 401 `invalid_dpop_proof` |
 //! | the claims fit the type `C` | refused |
 //! | the [verify callback](auth_core::Verify) knows the user | what it says |

@@ -33,8 +33,9 @@ fn template(tenants: &[&str]) -> IssuerTemplate {
 }
 
 fn of(iss: &str, more: Value) -> String {
+    let Value::Object(more) = more else { panic!("claims are an object") };
     let mut claims = claims(json!({ "iss": iss, "jti": "j", "sid": "s" }));
-    claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    claims.as_object_mut().unwrap().extend(more);
     token(&claims)
 }
 
