@@ -2,7 +2,8 @@ use std::fmt;
 
 /// A signature algorithm of RFC 7518, 3.1 or RFC 8037, 3.1, under its name on the wire.
 ///
-/// `none` is not among them: there is no way to say it.
+/// `none` is not among them: there is no way to say it. `Ed25519` (RFC 9864, 2.2) is another name of [`EdDSA`](Self::EdDSA),
+/// in keys and in tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Algorithm {
@@ -28,6 +29,11 @@ pub enum Algorithm {
     ES256,
     /// ECDSA on P-384 with SHA-384.
     ES384,
+    /// ECDSA on P-521 with SHA-512.
+    ES512,
+    /// ECDSA on secp256k1 with SHA-256 (RFC 8812, 3.2), which wallets sign with.
+    #[cfg(feature = "es256k")]
+    ES256K,
     /// Ed25519.
     EdDSA,
 }
@@ -37,13 +43,22 @@ pub enum Algorithm {
 pub(crate) enum Family {
     Hmac,
     Rsa,
-    P256,
-    P384,
+    Ec(Curve),
     Ed25519,
 }
 
+/// An elliptic curve of ECDSA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Curve {
+    P256,
+    P384,
+    P521,
+    #[cfg(feature = "es256k")]
+    Secp256k1,
+}
+
 impl Algorithm {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: &[Self] = &[
         Self::HS256,
         Self::HS384,
         Self::HS512,
@@ -55,6 +70,9 @@ impl Algorithm {
         Self::PS512,
         Self::ES256,
         Self::ES384,
+        Self::ES512,
+        #[cfg(feature = "es256k")]
+        Self::ES256K,
         Self::EdDSA,
     ];
 
@@ -73,13 +91,21 @@ impl Algorithm {
             Self::PS512 => "PS512",
             Self::ES256 => "ES256",
             Self::ES384 => "ES384",
+            Self::ES512 => "ES512",
+            #[cfg(feature = "es256k")]
+            Self::ES256K => "ES256K",
             Self::EdDSA => "EdDSA",
         }
     }
 
+    /// All its names on the wire: RFC 9864, 2.2 gives EdDSA on Ed25519 a name of its own.
+    pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
+        [self.name()].into_iter().chain((self == Self::EdDSA).then_some("Ed25519"))
+    }
+
     /// The algorithm of that exact name: names are case-sensitive (RFC 7515, 4.1.1).
     pub(crate) fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
+        Self::ALL.iter().copied().find(|algorithm| algorithm.names().any(|own| own == name))
     }
 
     /// Whether who verifies needs no secret.
@@ -88,12 +114,25 @@ impl Algorithm {
         self.family() != Family::Hmac
     }
 
+    /// Whether proofs of possession may use it unless something else is said. A feature of the crate adds nothing to them.
+    #[cfg(feature = "dpop")]
+    pub(crate) fn is_usual_for_proofs(self) -> bool {
+        #[cfg(feature = "es256k")]
+        if self == Self::ES256K {
+            return false;
+        }
+        self.is_public()
+    }
+
     pub(crate) fn family(self) -> Family {
         match self {
             Self::HS256 | Self::HS384 | Self::HS512 => Family::Hmac,
             Self::RS256 | Self::RS384 | Self::RS512 | Self::PS256 | Self::PS384 | Self::PS512 => Family::Rsa,
-            Self::ES256 => Family::P256,
-            Self::ES384 => Family::P384,
+            Self::ES256 => Family::Ec(Curve::P256),
+            Self::ES384 => Family::Ec(Curve::P384),
+            Self::ES512 => Family::Ec(Curve::P521),
+            #[cfg(feature = "es256k")]
+            Self::ES256K => Family::Ec(Curve::Secp256k1),
             Self::EdDSA => Family::Ed25519,
         }
     }
@@ -102,8 +141,10 @@ impl Algorithm {
     pub(crate) fn hash_len(self) -> usize {
         match self {
             Self::HS384 | Self::RS384 | Self::PS384 | Self::ES384 => 48,
-            Self::HS512 | Self::RS512 | Self::PS512 | Self::EdDSA => 64,
+            Self::HS512 | Self::RS512 | Self::PS512 | Self::ES512 | Self::EdDSA => 64,
             Self::HS256 | Self::RS256 | Self::PS256 | Self::ES256 => 32,
+            #[cfg(feature = "es256k")]
+            Self::ES256K => 32,
         }
     }
 }
@@ -120,13 +161,48 @@ impl Family {
         match self {
             Self::Hmac => "HMAC",
             Self::Rsa => "RSA",
-            Self::P256 => "P-256",
-            Self::P384 => "P-384",
+            Self::Ec(curve) => curve.name(),
             Self::Ed25519 => "Ed25519",
         }
     }
 
     pub(crate) fn algorithms(self) -> impl Iterator<Item = Algorithm> {
-        Algorithm::ALL.into_iter().filter(move |algorithm| algorithm.family() == self)
+        Algorithm::ALL.iter().copied().filter(move |algorithm| algorithm.family() == self)
+    }
+}
+
+impl Curve {
+    const ALL: &[Self] = &[
+        Self::P256,
+        Self::P384,
+        Self::P521,
+        #[cfg(feature = "es256k")]
+        Self::Secp256k1,
+    ];
+
+    /// The value of `crv` (RFC 7518, 6.2.1.1; RFC 8812, 3.1).
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::P256 => "P-256",
+            Self::P384 => "P-384",
+            Self::P521 => "P-521",
+            #[cfg(feature = "es256k")]
+            Self::Secp256k1 => "secp256k1",
+        }
+    }
+
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|curve| curve.name() == name)
+    }
+
+    /// The length of a coordinate in bytes (RFC 7518, 6.2.1.2).
+    pub(crate) fn coordinate_len(self) -> usize {
+        match self {
+            Self::P256 => 32,
+            Self::P384 => 48,
+            Self::P521 => 66,
+            #[cfg(feature = "es256k")]
+            Self::Secp256k1 => 32,
+        }
     }
 }

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `remote` | keys that are fetched from an issuer; without it nothing here touches a network |
 //! | `dpop` | tokens that are bound to a key of the client, and the proofs of it (RFC 9449) |
+//! | `es256k` | ECDSA on secp256k1 (RFC 8812), as wallets sign |
 //!
 //! # A token in front of a chain
 //!
@@ -47,15 +48,16 @@
 //! | Step | Otherwise |
 //! |---|---|
 //! | a token is found | `Absent`; 400 if its place is broken |
+//! | it begins with a header, a JSON object in base64url | `Foreign`: a bearer token, but no JWT |
 //! | at most 8 KiB ([`max_len`](Jwt::max_len)) | refused |
-//! | three parts | `Foreign`: a bearer token, but no JWT |
+//! | three parts | `Foreign` |
 //! | each in base64url without padding and without bits after the last byte (RFC 7515, 2) | refused |
 //! | header and claims are UTF-8 JSON objects, at most 64 levels deep, in which no object has a member twice; no `crit`, no `zip`, no `b64` but `true` | refused |
 //! | the issuer is known, where one is configured, by [name](Jwt::issuer), [alias](Jwt::issuer_alias) or [template](Jwt::issuer_template) | `Foreign`; refused if there is none, or if two rules claim it |
 //! | the algorithm is one that exists here | refused |
 //! | the algorithm [is allowed](Jwt::algorithms), also [to the issuer](TrustedIssuer::algorithms) | `Foreign`: there may be a strategy for the other kind of key |
 //! | `typ` is absent, `JWT` or [that of the profile](Jwt::token_type), in any case, with or without `application/` | refused |
-//! | exactly one [key](KeySet) fits, and it allows the algorithm | refused; `Foreign` if the source has no keys for the token, 503 if it fails |
+//! | one to four [keys](KeySet) fit | `Foreign` if none does, refused if more do; 503 if the source fails |
 //! | the signature is right | refused |
 //! | the registered claims have the types of RFC 7519, 4.1; `null` is none of them. `sub` may be [an integer](Jwt::allow_numeric_subject) | refused |
 //! | each claim that the profile requires is there | refused |
@@ -99,6 +101,7 @@
 //! # Security
 //!
 //! - A key knows its algorithms; a token can only choose among them. Keys in the token are ignored.
+//! - A strategy that has no key for a token leaves it to the next one. At the end of the chain that is a 401 too.
 //! - HMAC is for one service that signs and verifies. Whoever can verify with a secret can sign with it.
 //! - Configure issuer and audience as soon as more than one service is around.
 //! - A token is good until it ends, whatever became of its user. Keep lifetimes short, or let the chain ask for

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     Algorithm, Demands, Jwt, KeySet, UnverifiedToken,
+    algorithm::Family,
     issuer::Issuer,
     possession::Unbound,
     source::Keys,
@@ -155,7 +156,7 @@ where
             let shown = || (own(), key(kid, [algorithm]));
             opened.compact.verify(keys, algorithm, kid).map_err(|refused| refused.because(shown))
         };
-        let Some(cache) = self.jwt.cache.as_ref().filter(|_| !keys.is_hmac()) else {
+        let Some(cache) = self.jwt.cache.as_ref().filter(|_| opened.algorithm.family() != Family::Hmac) else {
             return verify();
         };
         let seen = cache.seen(keys, opened.token);

@@ -100,7 +100,7 @@ impl Dpop {
     pub fn new(public_origin: &str) -> Result<Self, ConfigError> {
         let dpop = Self {
             bases: Vec::new(),
-            algorithms: Algorithm::ALL.into_iter().filter(|algorithm| algorithm.is_public()).collect(),
+            algorithms: Algorithm::ALL.iter().copied().filter(|algorithm| algorithm.is_usual_for_proofs()).collect(),
             window: DEFAULT_WINDOW,
             required: false,
             replays: Replays::new(DEFAULT_PROOFS, DEFAULT_PROOFS_OF_A_KEY),
@@ -120,7 +120,8 @@ impl Dpop {
         Ok(self)
     }
 
-    /// Takes proofs that are signed with one of these algorithms; by default, with any that has a public key. Clients read
+    /// Takes proofs that are signed with one of these algorithms; by default, with any that has a public key, but
+    /// for `ES256K`. Clients read
     /// the list in the challenge.
     ///
     /// # Errors
@@ -169,7 +170,7 @@ impl Dpop {
 
     /// The parameter `algs` of the challenge (RFC 9449, 7.1).
     pub(crate) fn algs(&self) -> String {
-        let names: Vec<_> = self.algorithms.iter().map(|algorithm| algorithm.name()).collect();
+        let names: Vec<_> = self.algorithms.iter().flat_map(|algorithm| algorithm.names()).collect();
         names.join(" ")
     }
 

@@ -6,14 +6,17 @@ use auth_core::ConfigError;
 use aws_lc_rs::{
     hmac,
     signature::{
-        self, ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey, RsaParameters,
-        RsaPublicKeyComponents, VerificationAlgorithm,
+        self, ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519, ParsedPublicKey,
+        RsaParameters, RsaPublicKeyComponents, VerificationAlgorithm,
     },
 };
 use jsonwebtoken::crypto::aws_lc;
 
 use super::Verifier;
-use crate::{Algorithm, HmacSecret, algorithm::Family};
+use crate::{
+    Algorithm, HmacSecret,
+    algorithm::{Curve, Family},
+};
 
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
@@ -84,8 +87,11 @@ pub(super) fn public(algorithm: Algorithm, der: &[u8]) -> Result<Verifier, Confi
     let scheme: &'static dyn VerificationAlgorithm = match family {
         Family::Hmac => return Err(takes_a_secret(algorithm)),
         Family::Rsa => return RsaComponents::from_der(der)?.verifier(algorithm),
-        Family::P256 => &ECDSA_P256_SHA256_FIXED,
-        Family::P384 => &ECDSA_P384_SHA384_FIXED,
+        Family::Ec(Curve::P256) => &ECDSA_P256_SHA256_FIXED,
+        Family::Ec(Curve::P384) => &ECDSA_P384_SHA384_FIXED,
+        Family::Ec(Curve::P521) => &ECDSA_P521_SHA512_FIXED,
+        #[cfg(feature = "es256k")]
+        Family::Ec(Curve::Secp256k1) => &signature::ECDSA_P256K1_SHA256_FIXED,
         Family::Ed25519 => &ED25519,
     };
     ParsedPublicKey::new(scheme, der).map(Verifier::Public).map_err(|_| not_a_key(family))
@@ -116,7 +122,7 @@ fn rsa_parameters(algorithm: Algorithm) -> Option<&'static RsaParameters> {
     })
 }
 
-fn without_leading_zeros(number: &[u8]) -> &[u8] {
+pub(super) fn without_leading_zeros(number: &[u8]) -> &[u8] {
     let zeros = number.iter().take_while(|&&byte| byte == 0).count();
     number.get(zeros..).unwrap_or_default()
 }

@@ -1,13 +1,16 @@
 use std::borrow::Cow;
 
 use auth_core::ConfigError;
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
+};
 use zeroize::Zeroizing;
 
-use super::{RsaComponents, Verifier, VerifyingKey, check};
+use super::{RsaComponents, Verifier, VerifyingKey, check, check::without_leading_zeros};
 use crate::{
     Algorithm, HmacSecret,
-    algorithm::Family,
+    algorithm::{Curve, Family},
     token::json::{self, Value},
 };
 
@@ -26,22 +29,27 @@ pub(crate) struct Jwk<'a> {
 
 const NUMBERS: [&str; 11] = ["n", "e", "x", "y", "k", "d", "p", "q", "dp", "dq", "qi"];
 /// Those that a public key must not have; `k` is the secret itself, and all that there is of it.
-const PRIVATE: [&str; 6] = ["d", "p", "q", "dp", "dq", "qi"];
+pub(super) const PRIVATE: [&str; 6] = ["d", "p", "q", "dp", "dq", "qi"];
 
 impl<'a> Jwk<'a> {
+    /// Reads the members. One that is `null`, an empty `kid` and an empty `key_ops` say nothing, so they count as absent.
     pub(crate) fn parse(json: &'a str) -> Result<Self, ConfigError> {
         let mut jwk = Self::default();
         json::members(json.as_bytes(), |name, value| {
+            if matches!(value, Value::Null) {
+                return Ok(());
+            }
             match name {
                 "kty" => jwk.kty = Some(value.into_text()?),
                 "alg" => jwk.alg = Some(value.into_text()?),
                 "crv" => jwk.crv = Some(value.into_text()?),
                 "use" => jwk.usage = Some(value.into_text()?),
-                "kid" => jwk.kid = Some(value.into_text()?),
+                "kid" => jwk.kid = Some(value.into_text()?).filter(|kid| !kid.is_empty()),
                 "key_ops" => {
                     let Value::Array(list) = value else { return Err("`key_ops` is no list") };
-                    let ops = jwk.key_ops.insert(Vec::new());
+                    let mut ops = Vec::new();
                     json::elements(list, |op| op.into_text().map(|op| ops.push(op)))?;
+                    jwk.key_ops = Some(ops).filter(|ops| !ops.is_empty());
                 }
                 "oth" => return Err("RSA keys of more than two primes are not supported"),
                 _ => {
@@ -56,7 +64,7 @@ impl<'a> Jwk<'a> {
         Ok(jwk)
     }
 
-    pub(super) fn no_object() -> ConfigError {
+    pub(crate) fn no_object() -> ConfigError {
         ConfigError::new("a key of the set is no JSON object: write it as RFC 7517 has it")
     }
 
@@ -78,7 +86,7 @@ impl<'a> Jwk<'a> {
                     verifiers.push((algorithm, components.verifier(algorithm)?));
                 }
             }
-            Family::P256 | Family::P384 | Family::Ed25519 => {
+            Family::Ec(_) | Family::Ed25519 => {
                 let public = self.point(family)?;
                 for algorithm in self.algorithms(family)? {
                     verifiers.push((algorithm, check::public(algorithm, &public)?));
@@ -87,12 +95,6 @@ impl<'a> Jwk<'a> {
         }
         let key = VerifyingKey::new(family, verifiers);
         Ok(if let Some(kid) = &self.kid { key.with_kid(&**kid) } else { key })
-    }
-
-    /// Whether it has a private member, or is a secret.
-    #[cfg(feature = "remote")]
-    pub(crate) fn holds_secret(&self) -> bool {
-        self.kty.as_deref() == Some("oct") || self.has("k") || PRIVATE.iter().any(|name| self.has(name))
     }
 
     /// The verifier for one algorithm, of a key that a stranger has sent: a secret is none.
@@ -147,18 +149,21 @@ impl<'a> Jwk<'a> {
     }
 
     pub(crate) fn family(&self) -> Result<Family, ConfigError> {
-        match (self.kty.as_deref(), self.crv.as_deref()) {
-            (Some("oct"), _) => Ok(Family::Hmac),
-            (Some("RSA"), _) => Ok(Family::Rsa),
-            (Some("EC"), Some("P-256")) => Ok(Family::P256),
-            (Some("EC"), Some("P-384")) => Ok(Family::P384),
-            (Some("OKP"), Some("Ed25519")) => Ok(Family::Ed25519),
-            (None, _) => Err(ConfigError::new("the JWK has no `kty`: add it")),
-            _ => Err(ConfigError::new(
-                "the JWK is of an unknown kind: `kty` must be `oct`, `RSA`, `EC` with `crv` `P-256` or `P-384`, \
-                 or `OKP` with `crv` `Ed25519`",
-            )),
-        }
+        let (kty, crv) = (self.kty.as_deref(), self.crv.as_deref());
+        let family = match kty {
+            None => return Err(ConfigError::new("the JWK has no `kty`: add it")),
+            Some("oct") => Some(Family::Hmac),
+            Some("RSA") => Some(Family::Rsa),
+            Some("EC") => crv.and_then(Curve::from_name).map(Family::Ec),
+            Some("OKP") => (crv == Some("Ed25519")).then_some(Family::Ed25519),
+            Some(_) => None,
+        };
+        family.ok_or_else(|| {
+            ConfigError::new(
+                "the JWK is of a kind that is not known here: `kty` must be `oct`, `RSA`, `EC` with `crv` `P-256`, \
+                 `P-384` or `P-521` (with the feature `es256k` also `secp256k1`), or `OKP` with `crv` `Ed25519`",
+            )
+        })
     }
 
     /// The algorithm that the key names, or all that fit it; never none.
@@ -192,33 +197,44 @@ impl<'a> Jwk<'a> {
 
     /// The public point of a curve, as its backend wants it.
     pub(crate) fn point(&self, family: Family) -> Result<Vec<u8>, ConfigError> {
-        let len = if family == Family::P384 { 48 } else { 32 };
         let x = self.number("x")?;
-        let y = if family == Family::Ed25519 { None } else { Some(self.number("y")?) };
-        if x.len() != len || y.as_ref().is_some_and(|y| y.len() != len) {
-            return Err(ConfigError::new(format!(
-                "the coordinates of a {} key must have {len} bytes each: write leading zeros out",
-                family.describe()
-            )));
-        }
-        Ok(match y {
+        match family {
             // An uncompressed point (SEC 1, 2.3.3).
-            Some(y) => [&[4], x.as_slice(), y.as_slice()].concat(),
-            None => x.to_vec(),
-        })
+            Family::Ec(curve) => {
+                let y = self.number("y")?;
+                Ok([&[4], &*coordinate(curve, &x)?, &*coordinate(curve, &y)?].concat())
+            }
+            // Its 32 bytes are no number, so nothing can be added to them.
+            _ if x.len() == 32 => Ok(x.to_vec()),
+            _ => Err(ConfigError::new("`x` of an Ed25519 key must have 32 bytes: check that the key is whole")),
+        }
     }
 
     /// The bytes of a member.
     pub(crate) fn number(&self, name: &str) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
         let text = self.numbers.iter().find(|(n, _)| *n == name).map(|(_, text)| text);
         let text = text.ok_or_else(|| ConfigError::new(format!("the JWK has no `{name}`: add it")))?;
-        let bytes = URL_SAFE_NO_PAD.decode(&**text);
-        bytes
-            .map(Zeroizing::new)
-            .map_err(|_| ConfigError::new(format!("`{name}` of the JWK is not base64url: write it without padding")))
+        bytes_of(text).ok_or_else(|| {
+            ConfigError::new(format!("`{name}` of the JWK is not base64url: write it as RFC 7515, 2 has it"))
+        })
     }
 
     fn has(&self, name: &str) -> bool {
         self.numbers.iter().any(|(n, _)| *n == name)
     }
+}
+
+/// A coordinate in its full length: some issuers leave leading zeros out, others write one more.
+fn coordinate(curve: Curve, number: &[u8]) -> Result<Vec<u8>, ConfigError> {
+    let (number, len) = (without_leading_zeros(number), curve.coordinate_len());
+    let zeros = len.checked_sub(number.len()).ok_or_else(|| {
+        ConfigError::new(format!("a coordinate of a {} key has more than {len} bytes: check its `crv`", curve.name()))
+    })?;
+    Ok([&vec![0; zeros], number].concat())
+}
+
+/// What the text of a member stands for: base64url, or base64, with or without padding. Each of these texts means one number.
+pub(super) fn bytes_of(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let text = text.strip_suffix("==").or_else(|| text.strip_suffix('=')).unwrap_or(text);
+    URL_SAFE_NO_PAD.decode(text).or_else(|_| STANDARD_NO_PAD.decode(text)).ok().map(Zeroizing::new)
 }

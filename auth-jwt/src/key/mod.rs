@@ -1,6 +1,8 @@
 //! Keys that verify.
 
 mod check;
+#[cfg(feature = "remote")]
+mod exposed;
 mod jwk;
 mod pem;
 mod set;
@@ -12,11 +14,17 @@ use auth_core::ConfigError;
 use aws_lc_rs::{hmac, signature::ParsedPublicKey};
 
 pub use self::set::KeySet;
+pub(crate) use self::set::MAX_TRIES;
 pub(crate) use self::{
     check::{RsaComponents, hmac_key},
     jwk::Jwk,
     pem::{PrivateDer, not_a_private_key},
     thumbprint::PublicMembers,
+};
+#[cfg(feature = "remote")]
+pub(crate) use self::{
+    exposed::{Exposed, Traces},
+    set::is_crowded,
 };
 use crate::{Algorithm, HmacSecret, algorithm::Family};
 
@@ -28,7 +36,7 @@ use crate::{Algorithm, HmacSecret, algorithm::Family};
 /// |---|---|
 /// | HMAC | a secret at least as long as the hash |
 /// | RSA | 2048 to 8192 bits, an odd exponent from 3 to 2³³ |
-/// | EC | a point on P-256 or P-384 |
+/// | EC | a point on P-256, P-384, P-521, or, with the feature `es256k`, secp256k1 |
 /// | Ed25519 | 32 bytes |
 ///
 /// `Debug` shows its id and algorithms only.
@@ -84,6 +92,9 @@ impl VerifyingKey {
     /// `alg`, `kty`, `crv`, `use` and `key_ops` must agree that the key verifies signatures. With `alg` it is for that
     /// algorithm alone; without, for all that its kind allows (for a secret, those whose hash is not longer). The
     /// `kid` is taken over.
+    ///
+    /// What leaves no doubt is read as it is meant: a member that is `null`, an empty `kid` and an empty `key_ops` count as
+    /// absent; numbers may be padded, may be in base64, and may have leading zeros too few or too many.
     ///
     /// # Errors
     /// If a member is missing, twice there, contradicts another or holds a weak key; and if there is a private part:

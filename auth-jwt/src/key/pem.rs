@@ -40,7 +40,7 @@ pub(super) fn public(family: Family, pem: &[u8]) -> Result<Vec<u8>, ConfigError>
             ));
         }
         Family::Rsa => DecodingKey::from_rsa_pem(pem),
-        Family::P256 | Family::P384 => DecodingKey::from_ec_pem(pem),
+        Family::Ec(_) => DecodingKey::from_ec_pem(pem),
         Family::Ed25519 => DecodingKey::from_ed_pem(pem),
     };
     // The cause is dropped, since the texts of that crate may repeat what they have read.
@@ -76,7 +76,7 @@ impl PrivateDer {
                 return Err(ConfigError::new("an HMAC algorithm takes a secret and no PEM file: use `hmac`"));
             }
             Family::Rsa => EncodingKey::from_rsa_pem(pem),
-            Family::P256 | Family::P384 => EncodingKey::from_ec_pem(pem),
+            Family::Ec(_) => EncodingKey::from_ec_pem(pem),
             Family::Ed25519 => EncodingKey::from_ed_pem(pem),
         };
         let key = key.map_err(|_| wrong())?;

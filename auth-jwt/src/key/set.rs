@@ -4,20 +4,40 @@ use auth_core::ConfigError;
 
 use super::{Jwk, Verifier, VerifyingKey};
 use crate::{
-    Algorithm,
-    token::{
-        Refused,
-        json::{self, Value},
-    },
+    Algorithm, HmacSecret,
+    token::json::{self, Value},
 };
 
-/// The keys of one issuer. For each token exactly one of them is chosen:
+/// How many keys are tried with one token.
+pub(crate) const MAX_TRIES: usize = 4;
+
+/// The keys of one issuer. For each token those are chosen that fit:
 ///
-/// 1. If the token names a key (`kid`): the key of that name; if there is none, the only nameless key that fits.
-/// 2. If not: the only key that fits.
+/// 1. If the token names a key (`kid`): those of that name; if there is none, those without a name.
+/// 2. If not: all.
 ///
-/// A key fits if the token's algorithm is one of its own. Where two fit, the token is refused, rather than tried with
-/// one after the other: give keys names.
+/// Of these, a key fits if the token's algorithm is one of its own. So keys of several kinds may share a name (RFC 7517,
+/// 4.5). An empty `kid` is none.
+///
+/// | Keys that fit | |
+/// |---|---|
+/// | none | the token is [foreign](auth_core::Outcome::Foreign): another strategy of the chain may have its key |
+/// | one to four | they are tried in the order of the set; if none has made the signature, the token is refused |
+/// | more | refused, since each try is work that strangers can order: give keys names |
+///
+/// Put the newest key first. A secret is rotated so: the set has the new one and the old one, until the last token of the old
+/// one has ended.
+///
+/// ```
+/// use auth_jwt::{Algorithm, Jwt, KeySet};
+/// # #[derive(serde::Deserialize)] struct Claims {}
+/// # fn build(new: String, old: String) -> Result<(), auth_core::ConfigError> {
+///
+/// let keys = KeySet::hmac(Algorithm::HS256, [new, old])?;
+/// let jwt = Jwt::<Claims>::keys(keys);
+/// # let _ = jwt; Ok(()) }
+/// # build("0123456789abcdef0123456789abcdef".into(), "fedcba9876543210fedcba9876543210".into()).unwrap();
+/// ```
 #[derive(Clone, Debug)]
 pub struct KeySet(Vec<VerifyingKey>, Generation);
 
@@ -33,25 +53,55 @@ impl Generation {
 }
 
 impl KeySet {
-    /// A set of these keys.
+    /// A set of these keys, the newest first.
     ///
     /// # Errors
-    /// If there are none, if two have one name, or if secrets and public keys are mixed: what is published must never
-    /// be tried as a secret.
+    /// If there are none; if more than four without a name, or of one name, are for one algorithm, since none of them could
+    /// be used; or if secrets and public keys are mixed, where nobody has said so by [`with_secrets`](Self::with_secrets).
     pub fn new(keys: impl IntoIterator<Item = VerifyingKey>) -> Result<Self, ConfigError> {
         let keys: Vec<_> = keys.into_iter().collect();
-        let mut names: Vec<_> = keys.iter().filter_map(VerifyingKey::kid).collect();
-        names.sort_unstable();
-        if names.array_windows().any(|[a, b]| a == b) {
-            return Err(ConfigError::new("two keys of the set have the same `kid`: rename one, or take it out"));
-        }
         match (keys.iter().any(VerifyingKey::is_hmac), keys.iter().all(VerifyingKey::is_hmac)) {
             (_, true) if keys.is_empty() => Err(ConfigError::new("the key set is empty: add a key")),
             (true, false) => Err(ConfigError::new(
-                "the key set mixes HMAC secrets and public keys: make two strategies of it, one for each kind",
+                "the key set mixes HMAC secrets and public keys: make a set of each kind, and join them with `with_secrets`",
             )),
-            _ => Ok(Self(keys, Generation::next())),
+            _ => Self::of(keys),
         }
+    }
+
+    /// Secrets for one of the HS algorithms, the newest first.
+    ///
+    /// # Errors
+    /// As for [`VerifyingKey::hmac`] and [`new`](Self::new).
+    pub fn hmac(
+        algorithm: Algorithm,
+        secrets: impl IntoIterator<Item = impl Into<HmacSecret>>,
+    ) -> Result<Self, ConfigError> {
+        let keys = secrets.into_iter().map(|secret| VerifyingKey::hmac(algorithm, secret));
+        Self::new(keys.collect::<Result<Vec<_>, _>>()?)
+    }
+
+    /// The set with these secrets as well: for an issuer that goes over from a secret to key pairs, or back.
+    ///
+    /// A secret never checks what a public key is for, since each key knows its algorithms.
+    ///
+    /// # Errors
+    /// If `secrets` has a public key in it, and as for [`new`](Self::new).
+    pub fn with_secrets(self, secrets: Self) -> Result<Self, ConfigError> {
+        if !secrets.0.iter().all(VerifyingKey::is_hmac) {
+            return Err(ConfigError::new("one of the secrets to add is a public key: put it into the other set"));
+        }
+        Self::of(self.0.into_iter().chain(secrets.0).collect())
+    }
+
+    fn of(keys: Vec<VerifyingKey>) -> Result<Self, ConfigError> {
+        if keys.iter().any(|key| is_crowded(&keys, key)) {
+            return Err(ConfigError::new(format!(
+                "more than {MAX_TRIES} keys of the set have the same name, or none, and the same algorithm, so none of \
+                 them can be used: give each a `kid` of its own, or take old ones out"
+            )));
+        }
+        Ok(Self(keys, Generation::next()))
     }
 
     /// A set from a JSON Web Key Set (RFC 7517, 5): public keys, or `oct` secrets alone.
@@ -91,40 +141,30 @@ impl KeySet {
         &self.0
     }
 
-    /// Whether there is a key of this name.
-    #[cfg(feature = "remote")]
-    pub(crate) fn has_named(&self, kid: &str) -> bool {
-        self.0.iter().any(|key| key.kid() == Some(kid))
-    }
-
-    /// Whether there is a key without a name for this algorithm.
-    #[cfg(feature = "remote")]
-    pub(crate) fn has_nameless(&self, algorithm: Algorithm) -> bool {
-        self.0.iter().any(|key| key.kid().is_none() && key.verifier(algorithm).is_some())
-    }
-
     /// A number that no other set of this process has.
     pub(crate) fn generation(&self) -> u64 {
         self.1.0
     }
 
-    pub(crate) fn is_hmac(&self) -> bool {
-        self.0.iter().all(VerifyingKey::is_hmac)
+    /// The keys that may have signed a token with this header.
+    pub(crate) fn fitting(&self, algorithm: Algorithm, kid: Option<&str>) -> impl Iterator<Item = &Verifier> {
+        let kid = kid.filter(|kid| !kid.is_empty());
+        let is_known = kid.is_some_and(|kid| self.0.iter().any(|key| key.kid() == Some(kid)));
+        let is_candidate = move |key: &&VerifyingKey| match kid {
+            None => true,
+            Some(kid) if is_known => key.kid() == Some(kid),
+            Some(_) => key.kid().is_none(),
+        };
+        self.0.iter().filter(is_candidate).filter_map(move |key| key.verifier(algorithm))
     }
+}
 
-    pub(crate) fn choose(&self, algorithm: Algorithm, kid: Option<&str>) -> Result<&Verifier, Refused> {
-        let named = kid.and_then(|kid| self.0.iter().find(|key| key.kid() == Some(kid)));
-        if let Some(key) = named {
-            return key.verifier(algorithm).ok_or(Refused::invalid("the key that is named is for another algorithm"));
-        }
-        let candidates = self.0.iter().filter(|key| kid.is_none() || key.kid().is_none());
-        let mut fitting = candidates.filter_map(|key| key.verifier(algorithm));
-        match (fitting.next(), fitting.next()) {
-            (Some(verifier), None) => Ok(verifier),
-            (None, _) => Err(Refused::invalid("no key fits the token")),
-            (Some(_), Some(_)) => Err(Refused::invalid("more than one key fits the token: name them")),
-        }
-    }
+/// Whether so many of `keys` have the name of this one and an algorithm of it that none of them can be used.
+pub(crate) fn is_crowded(keys: &[VerifyingKey], key: &VerifyingKey) -> bool {
+    key.algorithms().any(|algorithm| {
+        let beside = keys.iter().filter(|other| other.kid() == key.kid() && other.verifier(algorithm).is_some());
+        beside.count() > MAX_TRIES
+    })
 }
 
 impl From<VerifyingKey> for KeySet {

@@ -14,18 +14,20 @@ impl PublicMembers {
 
     /// Of an uncompressed point, or of the 32 bytes of Ed25519; `None` if it is neither.
     pub(crate) fn of_curve(family: Family, public: &[u8]) -> Option<Self> {
-        let (crv, len) = match family {
-            Family::P256 => ("P-256", 32),
-            Family::P384 => ("P-384", 48),
+        match family {
             Family::Ed25519 => {
                 let members = vec![("crv", "Ed25519".into()), ("kty", "OKP".into()), ("x", encode(public))];
-                return (public.len() == 32).then_some(Self(members));
+                (public.len() == 32).then_some(Self(members))
             }
-            Family::Hmac | Family::Rsa => return None,
-        };
-        let (x, y) = public.strip_prefix(&[4])?.split_at_checked(len)?;
-        let members = vec![("crv", crv.into()), ("kty", "EC".into()), ("x", encode(x)), ("y", encode(y))];
-        (y.len() == len).then_some(Self(members))
+            Family::Ec(curve) => {
+                let len = curve.coordinate_len();
+                let (x, y) = public.strip_prefix(&[4])?.split_at_checked(len)?;
+                let crv = curve.name().into();
+                let members = vec![("crv", crv), ("kty", "EC".into()), ("x", encode(x)), ("y", encode(y))];
+                (y.len() == len).then_some(Self(members))
+            }
+            Family::Hmac | Family::Rsa => None,
+        }
     }
 
     /// SHA-256 over the members, in base64url.

@@ -9,10 +9,12 @@ use http::{HeaderValue, Uri, header};
 use super::{
     FetchError, FetchErrorKind, Sleep,
     client::{Client, Reply},
-    document, lifetime,
+    document::{self, LeftOut},
+    lifetime,
     location::Discovery,
-    state::Fetched,
+    state::{Digest, Fetched},
 };
+use crate::KeySet;
 
 /// How long a fetch may take, the discovery that may come before included.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -39,6 +41,8 @@ struct Memory {
     location: Option<(Uri, SystemTime)>,
     /// The `ETag` of the set that counts, and where it came from.
     validator: Option<(Uri, HeaderValue)>,
+    /// What was read last.
+    read: Option<Digest>,
 }
 
 impl Fetcher {
@@ -82,11 +86,21 @@ impl Fetcher {
             }
             Reply::Ok { headers, body } => (headers, body),
         };
-        let keys = document::read(&body)?;
         let mut sum = [0; 32];
         sum.copy_from_slice(digest(&SHA256, &body).as_ref());
+        let keys = self.read(&body, sum)?;
         self.memory().validator = headers.get(header::ETAG).map(|tag| (location, tag.clone()));
         Ok(Fetched { set: Some((keys, sum)), lifetime: lifetime::asked_for(&headers) })
+    }
+
+    /// The keys in the document. What is left out of it is logged once, and not at each fetch.
+    fn read(&self, body: &[u8], sum: Digest) -> Result<KeySet, FetchErrorKind> {
+        let mut left_out = Vec::new();
+        let keys = document::read(body, &mut left_out);
+        if self.memory().read.replace(sum) != Some(sum) {
+            left_out.iter().for_each(LeftOut::log);
+        }
+        keys
     }
 
     async fn location(&self) -> Result<Uri, FetchError> {

@@ -29,7 +29,7 @@
 //! |---|---|
 //! | lifetime | 10 min, or `max-age` of `Cache-Control` from 1 min to 24 h; `ETag` and 304 are understood |
 //! | refresh | in the background, when 72 to 88 % of the lifetime are over |
-//! | a token names a key that the set lacks | one fetch for all, every 30 s at most; only tokens that name such keys wait for it. A name that was looked for in vain is remembered for 60 s, 128 of them |
+//! | a token names a key that the set lacks | one fetch for all, every 30 s at most; only tokens that name such keys wait for it |
 //! | several ask at once | there is one fetch, which goes on if they leave; each waits 2 s at most |
 //! | a fetch fails | the last good set counts for 1 h beyond its lifetime; then 503 |
 //! | a fetch succeeds | what is no longer in the set is no longer a key, at once |
@@ -38,8 +38,9 @@
 //! | next try | after 1 s, twice as long each time, 60 s at most; of that, the half or more |
 //! | start | [`lazy`](RemoteJwksBuilder::lazy), [`background`](RemoteJwksBuilder::background) or [`fail_fast`](RemoteJwksBuilder::fail_fast) |
 //!
-//! Keys for other work, weak keys, secrets, keys with a private member, and all keys that share a `kid` are left out
-//! of a set, and the log says so. Which of the others a token is checked with is told at [`KeySet`](crate::KeySet).
+//! Of a set, keys are left out one by one: those for other work, weak or broken ones, secrets, and private keys with all that
+//! share a name or a key pair with one. The log names each with the reason, once for each new set. Which of the others a
+//! token is checked with is told at [`KeySet`](crate::KeySet).
 //!
 //! # Security
 //!
@@ -60,7 +61,6 @@ mod sleep;
 mod source;
 mod state;
 mod status;
-mod unknown;
 
 pub use self::{
     builder::RemoteJwksBuilder,
@@ -75,5 +75,5 @@ pub use self::{
 #[doc(hidden)]
 #[must_use]
 pub fn read_published(body: &[u8]) -> Option<crate::KeySet> {
-    document::read(body).ok()
+    document::read(body, &mut Vec::new()).ok()
 }

@@ -9,13 +9,13 @@ use super::{
     FetchError, FetchErrorKind, Status,
     error::Unavailable,
     lifetime::{refresh_after, retry_after},
-    unknown::UnknownIds,
 };
 use crate::{Algorithm, KeySet};
 
 /// How long a set outlives its lifetime where no fetch succeeds.
 const GRACE: Duration = Duration::from_secs(60 * 60);
-/// How long after a fetch for an unknown key the next may be made.
+/// How long after a fetch for an unknown key the next may be made, counted from its beginning. A token may come before its key
+/// is published, so nothing else holds the next one up.
 const FORCED_EVERY: Duration = Duration::from_secs(30);
 
 pub(super) struct State {
@@ -33,7 +33,6 @@ pub(super) struct State {
     begun: u64,
     /// When a fetch for an unknown key was last begun.
     forced_at: Option<SystemTime>,
-    unknown: UnknownIds,
 }
 
 /// The last set that a fetch has brought.
@@ -59,8 +58,8 @@ pub(super) struct Fetched {
 /// Why a fetch is made.
 pub(super) enum Purpose {
     Scheduled,
-    /// For this key, which no set has had so far.
-    Forced(String),
+    /// For a key that the set lacks.
+    Forced,
 }
 
 /// The key that a token asks for.
@@ -97,26 +96,23 @@ impl State {
             in_flight: false,
             begun: 0,
             forced_at: None,
-            unknown: UnknownIds::default(),
         }
     }
 
     /// What to do for a token that asks for this key.
     pub(super) fn ask(&mut self, wanted: Wanted<'_>, now: SystemTime) -> Step {
         let is_due = self.is_due(now);
-        let unknown = wanted.kid.filter(|_| self.good.as_ref().is_some_and(|good| !good.knows(wanted)));
-        match (self.usable(now), unknown) {
+        match self.usable(now) {
             // The set is at hand, so nobody waits for another.
-            (Some(good), None) if good.is_fresh(now) || self.failures > 0 => {
+            Some(good) if good.knows(wanted) && (good.is_fresh(now) || self.failures > 0) => {
                 let answer = Answer::Keys(Arc::clone(&good.keys));
                 let begin = (is_due && !self.in_flight).then(|| self.begin(Purpose::Scheduled).0);
                 Step { begin, answer }
             }
-            (Some(_), Some(kid)) if !self.in_flight && !is_due && self.may_force(kid, now) => {
+            Some(good) if !good.knows(wanted) && !self.in_flight && !is_due && self.may_force(now) => {
                 self.forced_at = Some(now);
-                self.wait_for(Purpose::Forced(kid.to_owned()))
+                self.wait_for(Purpose::Forced)
             }
-            (Some(_), Some(kid)) if self.unknown.contains(kid, now) => self.settle(wanted, now),
             _ if self.in_flight => Step { begin: None, answer: Answer::Wait(self.begun) },
             _ if is_due => self.wait_for(Purpose::Scheduled),
             _ => self.settle(wanted, now),
@@ -152,11 +148,6 @@ impl State {
             Ok(lifetime) => {
                 self.failures = 0;
                 self.due = now.checked_add(refresh_after(lifetime, dice));
-                if let Purpose::Forced(kid) = purpose
-                    && self.good.as_ref().is_some_and(|good| !good.keys.has_named(kid))
-                {
-                    self.unknown.remember(kid, now);
-                }
             }
             Err(error) => {
                 self.last_failure = Some((now, error));
@@ -227,10 +218,9 @@ impl State {
         self.due.is_none_or(|due| due <= now)
     }
 
-    fn may_force(&self, kid: &str, now: SystemTime) -> bool {
+    fn may_force(&self, now: SystemTime) -> bool {
         // A clock that was set back must not shut the slot for long.
-        let is_free = self.forced_at.is_none_or(|at| now.duration_since(at).map_or(true, |past| past >= FORCED_EVERY));
-        is_free && !self.unknown.contains(kid, now)
+        self.forced_at.is_none_or(|at| now.duration_since(at).map_or(true, |past| past >= FORCED_EVERY))
     }
 
     fn begin(&mut self, purpose: Purpose) -> (Purpose, u64) {
@@ -263,8 +253,8 @@ impl Good {
         self.age(now) < self.lifetime
     }
 
-    /// Whether the set has the key of that name, or one that does without; a token without `kid` asks for nothing.
+    /// Whether the set has a key that fits; a token without `kid` asks for none.
     fn knows(&self, wanted: Wanted<'_>) -> bool {
-        wanted.kid.is_none_or(|kid| self.keys.has_named(kid) || self.keys.has_nameless(wanted.algorithm))
+        wanted.kid.is_none_or(|kid| self.keys.fitting(wanted.algorithm, Some(kid)).next().is_some())
     }
 }

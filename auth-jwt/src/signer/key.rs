@@ -6,14 +6,15 @@ use aws_lc_rs::{
     rand::SystemRandom,
     rsa::KeyPairComponents,
     signature::{
-        self, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
-        Ed25519KeyPair, KeyPair as _, RsaEncoding, RsaKeyPair, RsaPublicKeyComponents,
+        self, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_FIXED_SIGNING,
+        EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, RsaEncoding, RsaKeyPair,
+        RsaPublicKeyComponents,
     },
 };
 
 use crate::{
     Algorithm, HmacSecret, VerifyingKey,
-    algorithm::Family,
+    algorithm::{Curve, Family},
     key::{Jwk, PrivateDer, PublicMembers, RsaComponents, Verifier, hmac_key},
 };
 
@@ -82,8 +83,8 @@ impl SigningKey {
         let material = match family {
             Family::Hmac => Material::Hmac(hmac_key(algorithm, &jwk.secret()?)?),
             Family::Rsa => Material::rsa(algorithm, rsa_from(&jwk)?)?,
-            Family::P256 | Family::P384 => {
-                let (scheme, public) = (ec_scheme(family), jwk.point(family)?);
+            Family::Ec(curve) => {
+                let (scheme, public) = (ec_scheme(curve), jwk.point(family)?);
                 EcdsaKeyPair::from_private_key_and_public_key(scheme, &jwk.number("d")?, &public)
                     .map(|pair| Material::Ec(Arc::new(pair)))
                     .map_err(|_| wrong(family))?
@@ -105,8 +106,8 @@ impl SigningKey {
             (Family::Rsa, PrivateDer::Pkcs8(der)) => {
                 Material::rsa(algorithm, RsaKeyPair::from_pkcs8(der).map_err(|_| wrong(family))?)?
             }
-            (Family::P256 | Family::P384, PrivateDer::Pkcs8(der)) => {
-                let pair = EcdsaKeyPair::from_pkcs8(ec_scheme(family), der).map_err(|_| wrong(family))?;
+            (Family::Ec(curve), PrivateDer::Pkcs8(der)) => {
+                let pair = EcdsaKeyPair::from_pkcs8(ec_scheme(curve), der).map_err(|_| wrong(family))?;
                 Material::Ec(Arc::new(pair))
             }
             (Family::Ed25519, PrivateDer::Pkcs8(der)) => {
@@ -221,8 +222,14 @@ fn rsa_from(jwk: &Jwk<'_>) -> Result<RsaKeyPair, ConfigError> {
     RsaKeyPair::from_components(&components).map_err(|_| wrong(Family::Rsa))
 }
 
-fn ec_scheme(family: Family) -> &'static EcdsaSigningAlgorithm {
-    if family == Family::P384 { &ECDSA_P384_SHA384_FIXED_SIGNING } else { &ECDSA_P256_SHA256_FIXED_SIGNING }
+fn ec_scheme(curve: Curve) -> &'static EcdsaSigningAlgorithm {
+    match curve {
+        Curve::P256 => &ECDSA_P256_SHA256_FIXED_SIGNING,
+        Curve::P384 => &ECDSA_P384_SHA384_FIXED_SIGNING,
+        Curve::P521 => &ECDSA_P521_SHA512_FIXED_SIGNING,
+        #[cfg(feature = "es256k")]
+        Curve::Secp256k1 => &signature::ECDSA_P256K1_SHA256_FIXED_SIGNING,
+    }
 }
 
 fn wrong(family: Family) -> ConfigError {

@@ -62,6 +62,11 @@ impl SigningKeys {
         let key = named(key)?;
         let kid = key.kid().unwrap_or_default().to_owned();
         self.change(|keys| {
+            if position(keys, &kid).is_ok() {
+                return Err(ConfigError::new(
+                    "two keys of the issuer have the same `kid`: give the new one another name",
+                ));
+            }
             keys.push(key);
             Ok(())
         })?;

@@ -1,5 +1,10 @@
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
 use super::{Refused, base64url};
-use crate::{Algorithm, KeySet, key::Verifier};
+use crate::{
+    Algorithm, KeySet,
+    key::{MAX_TRIES, Verifier},
+};
 
 /// The three parts of a token (RFC 7515, 7.1), decoded into one buffer.
 pub(crate) struct Compact<'t> {
@@ -10,8 +15,12 @@ pub(crate) struct Compact<'t> {
 }
 
 impl<'t> Compact<'t> {
-    /// Takes a token apart. What does not have three parts is no JWT, so it may be another strategy's.
+    /// Takes a token apart. What does not have three parts, or does not begin with a JSON object, is no JWT, so it may be
+    /// another strategy's: a PASETO, or a key with dots in it.
     pub(crate) fn parse(token: &'t str, max_len: usize) -> Result<Self, Refused> {
+        if !has_header(token) {
+            return Err(Refused::foreign("no JWT: it does not begin with a header"));
+        }
         if token.len() > max_len {
             return Err(Refused::invalid("the token is too long"));
         }
@@ -36,9 +45,20 @@ impl<'t> Compact<'t> {
         Ok(Self { signing_input, decoded, header_len, payload_len })
     }
 
-    /// Checks the signature with the one key of `keys` that is the token's.
+    /// Checks the signature with those of `keys` that may have made it.
     pub(crate) fn verify(&self, keys: &KeySet, algorithm: Algorithm, kid: Option<&str>) -> Result<(), Refused> {
-        self.verify_with(keys.choose(algorithm, kid)?)
+        let mut fitting = keys.fitting(algorithm, kid);
+        // Most tokens have one key, so the first is tried before the others are counted.
+        let first = fitting.next().ok_or(Refused::foreign("no key fits the token"))?;
+        let others: [Option<&Verifier>; MAX_TRIES - 1] = std::array::from_fn(|_| fitting.next());
+        if fitting.next().is_some() {
+            return Err(Refused::invalid("too many keys fit the token: name them"));
+        }
+        let result = self.verify_with(first);
+        if result.is_ok() || others.into_iter().flatten().any(|verifier| self.verify_with(verifier).is_ok()) {
+            return Ok(());
+        }
+        result
     }
 
     pub(crate) fn verify_with(&self, verifier: &Verifier) -> Result<(), Refused> {
@@ -62,4 +82,14 @@ impl<'t> Compact<'t> {
     fn signature(&self) -> &[u8] {
         self.decoded.get(self.header_len + self.payload_len..).unwrap_or_default()
     }
+}
+
+/// Whether the text begins as a header does: with the brace of a JSON object in base64url, behind some blanks at most.
+fn has_header(token: &str) -> bool {
+    // Four characters stand for three bytes by themselves.
+    let groups = token.as_bytes().chunks_exact(4).take(16).map_while(|group| {
+        let mut bytes = [0; 3];
+        URL_SAFE_NO_PAD.decode_slice(group, &mut bytes).ok().map(|_| bytes)
+    });
+    groups.flatten().find(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r')) == Some(b'{')
 }

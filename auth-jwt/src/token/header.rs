@@ -19,14 +19,16 @@ impl<'a> Header<'a> {
     pub(crate) fn parse(json: &'a [u8]) -> Result<Self, Refused> {
         let mut header = Self::default();
         json::members(json, |name, value| {
-            match name {
-                "alg" => header.algorithm = Algorithm::from_name(&value.into_text()?),
-                "kid" => header.kid = Some(value.into_text()?),
-                "typ" => header.typ = Some(value.into_text()?),
+            match (name, &value) {
+                // It says nothing, so it counts as absent.
+                ("kid" | "typ", Value::Null) => {}
+                ("alg", _) => header.algorithm = Algorithm::from_name(&value.into_text()?),
+                ("kid", _) => header.kid = Some(value.into_text()?),
+                ("typ", _) => header.typ = Some(value.into_text()?),
                 // We understand no extension, so whatever is critical is not understood; an empty list is an error too.
-                "crit" => return Err("the token has a `crit` header"),
-                "zip" => return Err("the token is compressed"),
-                "b64" if !matches!(value, Value::Bool(true)) => return Err("the payload is not base64url"),
+                ("crit", _) => return Err("the token has a `crit` header"),
+                ("zip", _) => return Err("the token is compressed"),
+                ("b64", value) if !matches!(value, Value::Bool(true)) => return Err("the payload is not base64url"),
                 _ => {}
             }
             Ok(())

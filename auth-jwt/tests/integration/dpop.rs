@@ -199,7 +199,7 @@ fn missing_proof_is_401_and_two_are_400() {
 
 #[test]
 fn error_stands_on_the_challenge_of_dpop() {
-    let algs = "RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 EdDSA";
+    let algs = "RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519";
     let plain = format!(r#"DPoP realm="api", algs="{algs}""#);
     let nothing = get(&[]);
     assert_eq!(challenges(&chain(dpop()), &nothing), [plain.as_str(), r#"Bearer realm="api""#]);
@@ -215,7 +215,7 @@ fn error_stands_on_the_challenge_of_dpop() {
     assert_eq!(challenges(&chain(dpop()), &as_bearer), [plain.as_str(), invalid]);
 
     let only = dpop().algorithms([Algorithm::ES256, Algorithm::EdDSA]).unwrap();
-    assert_eq!(challenges(&chain(only.required()), &nothing), [r#"DPoP realm="api", algs="ES256 EdDSA""#]);
+    assert_eq!(challenges(&chain(only.required()), &nothing), [r#"DPoP realm="api", algs="ES256 EdDSA Ed25519""#]);
 }
 
 #[test]

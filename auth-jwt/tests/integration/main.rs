@@ -15,6 +15,7 @@ mod contradictions;
 mod dpop;
 mod embedded;
 mod issuers;
+mod key_sets;
 mod keys;
 mod leaks;
 #[path = "../shared/log.rs"]

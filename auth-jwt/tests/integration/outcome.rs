@@ -30,7 +30,7 @@ fn broken_header_is_400() {
 
 #[test]
 fn broken_token_is_401() {
-    let refusal = present(jwt(), "a.b.c").unwrap_err();
+    let refusal = present(jwt(), "eyJhbGciOiJIUzI1NiJ9.b.c").unwrap_err();
     assert_eq!((refusal.status().as_u16(), refusal.kind()), (401, RefusalKind::Rejected));
 }
 

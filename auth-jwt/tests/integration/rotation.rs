@@ -57,7 +57,7 @@ fn tokens_of_both_keys_are_good_from_the_announcement_to_the_retirement() {
 
     keys.retire(&old).unwrap();
     assert_eq!(keys.kids(), [new]);
-    assert_eq!([elsewhere(&keys, &first), here(&own, &first)], [INVALID; 2]);
+    assert_eq!([elsewhere(&keys, &first), here(&own, &first)], [FOREIGN, INVALID], "nobody has its key any more");
     assert_eq!([elsewhere(&keys, &third), here(&own, &third)], [ACCEPTED; 2]);
 }
 

@@ -104,7 +104,7 @@ fn set_past_its_lifetime_is_not_used_before_the_issuer_was_asked() {
         world.clock.advance(10 * MINUTE - MOMENT);
         assert_eq!(world.ask_now(&source, &world.key), ACCEPTED);
         world.clock.advance(MOMENT);
-        assert_eq!(world.ask(&source, &world.key).await, INVALID);
+        assert_eq!(world.ask(&source, &world.key).await, FOREIGN);
         assert_eq!(world.ask_now(&source, &next), ACCEPTED);
     });
 }

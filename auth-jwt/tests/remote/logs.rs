@@ -25,21 +25,6 @@ fn log_tells_when_an_issuer_has_sent_new_keys_and_only_then() {
 }
 
 #[test]
-fn log_tells_of_namesakes_that_are_left_out_and_not_of_a_set_without() {
-    let log = |names: [&'static str; 2]| {
-        logged(|| {
-            run(async {
-                let world = World::new().await;
-                world.issuer.publish(&set(&[&world.key, &Key::new(names[0]), &Key::new(names[1])]));
-                world.source().await;
-            });
-        })
-    };
-    assert!(log(["b", "b"]).contains("published keys of one name are left out"));
-    assert!(!log(["b", "c"]).contains("are left out"));
-}
-
-#[test]
 fn errors_say_what_failed_and_why() {
     run(async {
         let world = World::new().await;

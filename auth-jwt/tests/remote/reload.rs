@@ -15,10 +15,10 @@ fn replaced_keys_count_at_once_and_the_others_no_more() {
     let (clock, old, new) = (clock(), Key::new("a"), Key::new("b"));
     let source = ReloadableKeys::new(keys(&[&old]));
     let ask = |key: &Key| now(verdict(&source, &key.token(&clock), &clock)).unwrap();
-    assert_eq!((ask(&old), ask(&new)), (ACCEPTED, INVALID));
+    assert_eq!((ask(&old), ask(&new)), (ACCEPTED, FOREIGN));
     // A clone replaces them for all.
     source.clone().replace(keys(&[&new]));
-    assert_eq!((ask(&old), ask(&new)), (INVALID, ACCEPTED));
+    assert_eq!((ask(&old), ask(&new)), (FOREIGN, ACCEPTED));
 }
 
 #[test]
@@ -59,9 +59,9 @@ fn file_is_read_again_when_told_and_not_before() {
     let source = KeyFile::open(&file.0).unwrap();
     let ask = |key: &Key| now(verdict(&source, &key.token(&clock), &clock)).unwrap();
     file.write(&set(&[&new]).to_string());
-    assert_eq!((ask(&old), ask(&new)), (ACCEPTED, INVALID));
+    assert_eq!((ask(&old), ask(&new)), (ACCEPTED, FOREIGN));
     source.reload().unwrap();
-    assert_eq!((ask(&old), ask(&new)), (INVALID, ACCEPTED));
+    assert_eq!((ask(&old), ask(&new)), (FOREIGN, ACCEPTED));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::*;
+use crate::{log::logged, support::*};
 
 /// A source with this set, which holds the key of the world and others.
 async fn with(world: &World, others: impl IntoIterator<Item = Value>) -> auth_jwt::remote::RemoteJwks {
@@ -16,15 +16,101 @@ async fn assert_left_out(key: &Key, jwk: Value) {
     let source = with(&world, [jwk.clone()]).await;
     assert_eq!(source.status().keys(), 1, "{jwk}");
     assert_eq!(world.ask_now(&source, &world.key), ACCEPTED);
-    assert_eq!(world.ask(&source, key).await, INVALID);
+    assert_eq!(world.ask(&source, key).await, FOREIGN);
+}
+
+/// In whatever form a secret of a key pair is published, also one that cannot be used.
+fn private_forms() -> Vec<Value> {
+    let mut forms: Vec<_> = ["d", "p", "q", "dp", "dq", "qi", "k"].map(|name| json!({ (name): "AAAA" })).into();
+    forms.extend([
+        json!({ "d": 5 }),
+        json!({ "d": "" }),
+        json!({ "d": "not base64url!" }),
+        json!({ "d": ["AAAA"] }),
+        json!({ "d": false }),
+        json!({ "oth": [] }),
+        json!({ "oth": [{ "r": "AAAA", "d": "AAAA", "t": "AAAA" }] }),
+        json!({ "d": "AAAA", "key_ops": ["sign"] }),
+        json!({ "d": "AAAA", "key_ops": "sign" }),
+        json!({ "d": "AAAA", "use": "enc" }),
+        json!({ "d": "AAAA", "alg": "none" }),
+        json!({ "d": "AAAA", "alg": 5 }),
+        json!({ "d": "AAAA", "kty": "unknown" }),
+        json!({ "d": "AAAA", "kty": null, "crv": null }),
+        json!({ "d": "AAAA", "use": 5 }),
+        json!({ "kty": "oct" }),
+    ]);
+    forms
+}
+
+fn with_members(mut jwk: Value, more: &Value) -> Value {
+    jwk.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    jwk
 }
 
 #[test]
-fn key_with_a_private_member_is_left_out() {
+fn key_whose_secret_is_published_is_left_out() {
     run(async {
         let key = Key::new("b");
-        for member in ["d", "p", "q", "dp", "dq", "qi", "k"] {
-            assert_left_out(&key, key.jwk_with(member, json!("AAAA"))).await;
+        for form in private_forms() {
+            assert_left_out(&key, with_members(key.jwk(), &form)).await;
+        }
+    });
+}
+
+#[test]
+fn published_secret_taints_its_name_and_its_key_pair() {
+    run(async {
+        let world = World::new().await;
+        let key = Key::new("b");
+        let namesake = Key::new("b");
+        for form in private_forms() {
+            // The name, with another key pair behind it; and the key pair under another name.
+            let secret = with_members(key.jwk(), &form);
+            let renamed = with_members(secret.clone(), &json!({ "kid": "c" }));
+            let source = with(&world, [namesake.jwk(), renamed, secret, key.jwk_with("kid", json!("d"))]).await;
+            assert_eq!(source.status().keys(), 1, "{form}");
+            assert_eq!(world.ask(&source, &namesake).await, FOREIGN, "{form}");
+            assert_eq!(world.ask_now(&source, &world.key), ACCEPTED);
+        }
+        let x = key.jwk()["x"].as_str().unwrap().to_owned();
+        for other in [json!({ "kid": "c" }), json!({ "kid": null }), json!({ "kid": "c", "x": format!("{x}=") })] {
+            // The order does not matter either.
+            let secret = with_members(key.jwk_with("d", json!("AAAA")), &other);
+            world.issuer.publish(&jwks([secret, key.jwk(), world.key.jwk()]));
+            let source = world.source().await;
+            assert_eq!(source.status().keys(), 1, "{other}");
+            assert_eq!(world.ask(&source, &key).await, FOREIGN, "{other}");
+        }
+    });
+}
+
+#[test]
+fn rsa_key_is_known_again_by_its_modulus() {
+    run(async {
+        let world = World::new().await;
+        let n = encode([[0xff; 255].as_slice(), &[0xfd]].concat());
+        let public = json!({ "kty": "RSA", "n": n, "e": "AQAB", "kid": "b" });
+        assert_eq!(with(&world, [public.clone()]).await.status().keys(), 2);
+        let zero = encode([[0].as_slice(), &[0xff; 255], &[0xfd]].concat());
+        for private in [
+            json!({ "kty": "RSA", "n": n, "d": "AQ" }),
+            json!({ "kty": "RSA", "n": n, "e": "Aw", "d": 5, "kid": "c" }),
+            json!({ "kty": "RSA", "n": zero, "oth": [], "kid": "c" }),
+        ] {
+            assert_eq!(with(&world, [public.clone(), private.clone()]).await.status().keys(), 1, "{private}");
+        }
+    });
+}
+
+#[test]
+fn member_that_is_null_tells_no_secret() {
+    run(async {
+        let world = World::new().await;
+        let key = Key::new("b");
+        for name in ["d", "p", "q", "dp", "dq", "qi", "k", "oth"] {
+            let source = with(&world, [key.jwk_with(name, Value::Null)]).await;
+            assert_eq!(world.ask_now(&source, &key), ACCEPTED, "{name}");
         }
     });
 }
@@ -41,35 +127,38 @@ fn secret_is_left_out() {
         let input = format!("{header}.{}", encode(claims.to_string()));
         let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &[7; 32]);
         let token = format!("{input}.{}", encode(aws_lc_rs::hmac::sign(&key, input.as_bytes())));
-        assert_eq!(verdict(&source, &token, &world.clock).await, INVALID);
+        assert_eq!(verdict(&source, &token, &world.clock).await, FOREIGN);
     });
 }
 
 #[test]
-fn keys_that_share_a_kid_are_left_out_all() {
+fn keys_that_share_a_kid_are_used_by_what_fits() {
     run(async {
         let world = World::new().await;
-        let (one, other) = (Key::new("b"), Key::new("b"));
-        let source = with(&world, [one.jwk(), other.jwk()]).await;
-        assert_eq!(source.status().keys(), 1);
-        for key in [&one, &other] {
-            assert_eq!(world.ask(&source, key).await, INVALID);
+        let all: Vec<_> = (0..5).map(|_| Key::new("b")).collect();
+        let other = json!({ "kty": "EC", "crv": "P-256", "kid": "b", "x": P256[0], "y": P256[1] });
+        for count in 1..=5 {
+            let same = all[..count].iter().map(Key::jwk);
+            let source = with(&world, same.chain([other.clone()])).await;
+            let (used, said) = if count <= 4 { (count, ACCEPTED) } else { (0, FOREIGN) };
+            assert_eq!(source.status().keys(), used + 2, "{count}");
+            for key in &all[..count] {
+                assert_eq!(world.ask(&source, key).await, said, "{count}");
+            }
+            assert_eq!(world.ask_now(&source, &world.key), ACCEPTED);
         }
-        assert_eq!(world.ask_now(&source, &world.key), ACCEPTED);
     });
 }
 
 #[test]
-fn key_is_left_out_if_another_with_its_kid_was_published_with_a_secret() {
+fn token_without_kid_is_tried_with_four_keys_at_most() {
     run(async {
         let world = World::new().await;
-        let key = Key::new("b");
-        let mut signs = key.jwk_with("d", json!("AAAA"));
-        for named in [json!({}), json!({ "key_ops": ["sign"] }), json!({ "use": "enc" })] {
-            // What such a key is for does not matter: its secret is out.
-            signs.as_object_mut().unwrap().extend(named.as_object().unwrap().clone());
-            let source = with(&world, [key.jwk(), signs.clone()]).await;
-            assert_eq!(world.ask(&source, &key).await, INVALID, "{named}");
+        let nameless = Key::nameless();
+        for (others, said) in [(2, ACCEPTED), (3, INVALID)] {
+            let others: Vec<_> = (0..others).map(|n| Key::new(&n.to_string()).jwk()).collect();
+            let source = with(&world, others.into_iter().chain([nameless.jwk_with("kid", json!("z"))])).await;
+            assert_eq!(world.ask_now(&source, &nameless), said);
         }
     });
 }
@@ -83,28 +172,93 @@ fn key_for_encryption_may_share_a_kid() {
     });
 }
 
+/// What is wrong with a member, and what the log says of it.
 #[test]
-fn alg_kty_crv_use_and_key_ops_must_all_fit() {
+fn key_that_leaves_a_doubt_is_left_out_and_the_log_names_it_and_says_why() {
+    for (member, value, why) in [
+        ("alg", json!("ES256"), "contradicts its `kty`"),
+        ("alg", json!("none"), "`alg` is unknown"),
+        ("alg", json!("Ed448"), "`alg` is unknown"),
+        ("alg", json!(1), "must be a text"),
+        ("kty", json!("EC"), "a kind that is not known here"),
+        ("kty", json!("okp"), "a kind that is not known here"),
+        ("kty", json!("AKP"), "a kind that is not known here"),
+        ("kty", json!(null), "has no `kty`"),
+        ("crv", json!("X25519"), "a kind that is not known here"),
+        ("use", json!("enc"), "not for signatures"),
+        ("use", json!("SIG"), "not for signatures"),
+        ("key_ops", json!(["sign"]), "for other work"),
+        ("key_ops", json!("verify"), "`key_ops` is no list"),
+        ("x", json!("AAAA"), "32 bytes"),
+        ("x", json!("*"), "not base64url"),
+        ("x", json!(null), "has no `x`"),
+        ("d", json!("AAAA"), "a private key or a secret"),
+    ] {
+        let key = Key::new("b");
+        let log = logged(|| run(assert_left_out(&key, key.jwk_with(member, value.clone()))));
+        let line = log.lines().find(|line| line.contains("a published key is left out")).expect(&log);
+        assert!(line.contains(r#"kid=Some("b")"#) && line.contains(why), "{member} {value}: {line}");
+        // What everybody publishes beside its keys for signatures is no reason to warn.
+        let is_warning = !["use", "key_ops"].contains(&member) || value == json!("verify");
+        assert_eq!(line.contains("WARN"), is_warning, "{line}");
+        assert!(!line.contains("AAAA"), "{line}");
+    }
+}
+
+#[test]
+fn key_whose_name_is_no_text_or_that_is_no_object_is_left_out_with_a_line_in_the_log() {
+    for (jwk, why) in [(Key::new("b").jwk_with("kid", json!(1)), "must be a text"), (json!(5), "no JSON object")] {
+        let log = logged(|| {
+            run(async {
+                let world = World::new().await;
+                assert_eq!(with(&world, [jwk.clone()]).await.status().keys(), 1);
+            });
+        });
+        let line = log.lines().find(|line| line.contains("a published key is left out")).expect(&log);
+        assert!(line.contains("kid=None") && line.contains(why), "{line}");
+    }
+}
+
+#[test]
+fn key_that_leaves_no_doubt_is_read_as_it_is_meant() {
     run(async {
         let key = Key::new("b");
+        let x = key.jwk()["x"].as_str().unwrap().to_owned();
         for (member, value) in [
-            ("alg", json!("ES256")),
-            ("alg", json!("none")),
-            ("alg", json!(1)),
-            ("kty", json!("EC")),
-            ("kty", json!("okp")),
-            ("kty", json!(null)),
-            ("crv", json!("X25519")),
-            ("use", json!("enc")),
-            ("key_ops", json!(["sign"])),
+            ("alg", json!(null)),
+            ("alg", json!("Ed25519")),
+            ("use", json!(null)),
+            ("key_ops", json!(null)),
             ("key_ops", json!([])),
-            ("x", json!("AAAA")),
-            ("x", json!("*")),
-            ("kid", json!(1)),
+            ("key_ops", json!(["verify", "sign"])),
+            ("x", json!(format!("{x}="))),
+            ("x", json!(x.replace('-', "+").replace('_', "/"))),
+            ("x5c", json!(null)),
+            ("x5c", json!("nonsense")),
+            ("ext", json!(true)),
         ] {
-            assert_left_out(&key, key.jwk_with(member, value)).await;
+            let world = World::new().await;
+            let source = with(&world, [key.jwk_with(member, value.clone())]).await;
+            assert_eq!(world.ask_now(&source, &key), ACCEPTED, "{member} {value}");
         }
     });
+}
+
+/// The name comes from elsewhere, so it stands in one line, and not at any length.
+#[test]
+fn name_of_a_key_is_logged_escaped_and_cut_and_once() {
+    let log = logged(|| {
+        run(async {
+            let world = World::new().await;
+            let name = format!("a\nforged line{}", "x".repeat(1000));
+            let source = with(&world, [Key::new(&name).jwk_with("alg", json!("none"))]).await;
+            world.clock.advance(10 * MINUTE);
+            until(&source, |status| status.age().is_some_and(|age| age.is_zero())).await;
+            assert_eq!(world.issuer.count(), 2);
+        });
+    });
+    let lines: Vec<_> = log.lines().filter(|line| line.contains("a published key is left out")).collect();
+    assert!(lines.len() == 1 && lines[0].contains(r"a\nforged line") && lines[0].len() < 400, "{lines:?}");
 }
 
 #[test]

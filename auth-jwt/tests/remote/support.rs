@@ -130,6 +130,10 @@ impl Key {
     }
 }
 
+/// The point of RFC 7515, A.3.
+pub(crate) const P256: [&str; 2] =
+    ["f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"];
+
 pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
