@@ -1,4 +1,5 @@
 use std::{
+    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
@@ -9,9 +10,10 @@ use http::{HeaderValue, Uri, header};
 use super::{
     FetchError, FetchErrorKind, Sleep,
     client::{Client, Reply},
+    discovery::Discovery,
     document::{self, LeftOut},
-    lifetime,
-    location::Discovery,
+    found, lifetime,
+    location::PlainHttp,
     state::{Digest, Fetched},
 };
 use crate::KeySet;
@@ -22,15 +24,35 @@ const LIMIT: Duration = Duration::from_secs(5);
 const REDISCOVER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Where the keys are.
-#[derive(Debug)]
 pub(super) enum Place {
     Known(Uri),
     Discovered(Discovery),
 }
 
+impl Place {
+    /// What is fetched first. It is the location that was configured, or is made of it.
+    pub(super) fn first(&self) -> &Uri {
+        match self {
+            Self::Known(location) => location,
+            Self::Discovered(discovery) => discovery.document(),
+        }
+    }
+}
+
+impl fmt::Debug for Place {
+    /// Without the query of a URL, which may be a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Known(location) => f.debug_tuple("Known").field(&found::url(location)).finish(),
+            Self::Discovered(discovery) => f.debug_tuple("Discovered").field(discovery).finish(),
+        }
+    }
+}
+
 pub(super) struct Fetcher {
     client: Client,
     place: Place,
+    plain: PlainHttp,
     timer: Arc<dyn Sleep>,
     memory: Mutex<Memory>,
 }
@@ -46,8 +68,8 @@ struct Memory {
 }
 
 impl Fetcher {
-    pub(super) fn new(client: Client, place: Place, timer: Arc<dyn Sleep>) -> Self {
-        Self { client, place, timer, memory: Mutex::default() }
+    pub(super) fn new(client: Client, place: Place, plain: PlainHttp, timer: Arc<dyn Sleep>) -> Self {
+        Self { client, place, plain, timer, memory: Mutex::default() }
     }
 
     /// The issuer, if its keys are found by discovery.
@@ -114,11 +136,13 @@ impl Fetcher {
         {
             return Ok(location.clone());
         }
-        let Reply::Ok { body, .. } = self.client.get(discovery.document(), None).await? else {
+        let document = discovery.document();
+        let Reply::Ok { body, .. } = self.client.get(document, None).await? else {
             return Err(FetchErrorKind::Status.into());
         };
-        let location = discovery.jwks_uri(&body);
-        let location = location.map_err(|why| FetchError::caused_by(FetchErrorKind::Discovery, why))?;
+        let refuse =
+            |why| FetchError::caused_by(FetchErrorKind::Discovery, format!("{why}, at {}", found::url(document)));
+        let location = discovery.jwks_uri(&body, &self.plain).map_err(refuse)?;
         self.memory().location = Some((location.clone(), now));
         Ok(location)
     }

@@ -2,31 +2,103 @@
 
 use std::net::IpAddr;
 
-use auth_core::ConfigError;
+use auth_core::{ConfigError, Origin};
 use http::{Uri, uri::Scheme};
 
-use crate::{port, token::json};
+use super::found;
+use crate::port;
 
-/// The location in this text: an absolute `https` URL, or an `http` one of this very machine. It has no user name,
-/// which would be a secret, no port that cannot be, and no fragment, which means nothing to a server; what is not ASCII
-/// has to be encoded.
+/// The location in this text: an absolute `https` or `http` URL. It has no user name, which would be a secret, no port
+/// that cannot be, and no fragment, which means nothing to a server; what is not ASCII has to be encoded.
+///
+/// Whether plain `http` is allowed there is for [`PlainHttp`] to say.
 pub(super) fn parse(text: &str) -> Result<Uri, ConfigError> {
     let is_plain = text.is_ascii() && !text.contains('#');
     let uri = text.parse().ok().filter(|_| is_plain);
     let uri = uri.filter(|uri: &Uri| {
-        uri.authority().is_some_and(|authority| !authority.as_str().contains('@') && port::of(authority).is_ok())
+        uri.authority().is_some_and(|authority| port::of(authority).is_ok()) && origin(uri).is_some()
     });
-    match uri {
-        Some(uri) if is_allowed(&uri) => Ok(uri),
-        _ => Err(ConfigError::new(
-            "keys are fetched from an https URL without user name and fragment (http: from a loopback address only): \
-             correct the URL",
-        )),
+    uri.ok_or_else(|| {
+        let found = found::named(text);
+        ConfigError::new(format!(
+            "keys are fetched from an absolute https URL without user name and fragment, not from {found}: correct the URL"
+        ))
+    })
+}
+
+/// Scheme, host and port of a location; all that [`parse`] takes have one.
+pub(super) fn origin(uri: &Uri) -> Option<Origin> {
+    let authority = uri.authority()?.as_str();
+    // An empty port is the default one (RFC 3986, 6.2.3), which an origin does not write.
+    let authority = authority.strip_suffix(':').unwrap_or(authority);
+    Origin::parse(&format!("{}://{authority}", uri.scheme_str()?))
+}
+
+pub(super) fn is_https(uri: &Uri) -> bool {
+    uri.scheme() == Some(&Scheme::HTTPS)
+}
+
+/// The hosts that may be asked over plain `http`, beside the loopback.
+#[derive(Debug, Default)]
+pub(super) struct PlainHttp(Vec<Origin>);
+
+impl PlainHttp {
+    /// Allows this host and port.
+    pub(super) fn allow(&mut self, host: &str) -> Result<(), ConfigError> {
+        let origin = Origin::parse(&format!("http://{host}")).ok_or_else(|| {
+            ConfigError::new(format!(
+                "{} does not name one host for plain http: write a host and, if it is not 80, a port, as in \
+                 `keycloak:8080`",
+                found::named(host)
+            ))
+        })?;
+        self.0.push(origin);
+        Ok(())
+    }
+
+    /// Whether a location of the configuration may be asked.
+    pub(super) fn check(&self, location: &Uri) -> Result<(), ConfigError> {
+        if is_https(location) || is_plain_loopback(location) || self.allows(location) {
+            return Ok(());
+        }
+        Err(ConfigError::new(format!("{}: use https, {}", refusal(location), advice(location))))
+    }
+
+    /// Whether a location that this document names may be asked, and why not.
+    ///
+    /// What came over https is not continued in the clear: the certificate has proved who names the location, and nothing
+    /// would prove who answers there. And only an issuer on this machine may keep its keys on it.
+    pub(super) fn check_named(&self, location: &Uri, document: &Uri) -> Result<(), String> {
+        if is_https(location) {
+            Ok(())
+        } else if is_plain_loopback(location) {
+            if is_plain_loopback(document) {
+                Ok(())
+            } else {
+                Err("it is on this machine, and the issuer is not".to_owned())
+            }
+        } else if is_https(document) {
+            Err("it is plain http, and the issuer is https".to_owned())
+        } else if self.allows(location) {
+            Ok(())
+        } else {
+            Err(format!("{}: {}", refusal(location), advice(location)))
+        }
+    }
+
+    fn allows(&self, location: &Uri) -> bool {
+        origin(location).is_some_and(|origin| self.0.contains(&origin))
     }
 }
 
-fn is_allowed(uri: &Uri) -> bool {
-    uri.scheme() == Some(&Scheme::HTTPS) || is_plain_loopback(uri)
+fn refusal(location: &Uri) -> String {
+    format!("plain http to `{}` is not allowed", location.host().unwrap_or_default())
+}
+
+fn advice(location: &Uri) -> String {
+    let host = location.host().unwrap_or_default();
+    let port = location.port_u16().unwrap_or(80);
+    format!("or allow this one host inside your network with `dangerous_allow_http(\"{host}:{port}\")`")
 }
 
 fn is_plain_loopback(uri: &Uri) -> bool {
@@ -36,74 +108,20 @@ fn is_plain_loopback(uri: &Uri) -> bool {
     uri.scheme() == Some(&Scheme::HTTP) && is_loopback
 }
 
-/// An issuer whose keys are found by discovery.
-#[derive(Debug)]
-pub(super) struct Discovery {
-    issuer: String,
-    document: Uri,
-}
-
-/// Where an issuer keeps its document.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum WellKnown {
-    /// OpenID Connect Discovery 1.0, 4: behind the path of the issuer.
-    OpenId,
-    /// RFC 8414, 3.1: between the host and the path of the issuer.
-    OAuth,
-}
-
-impl Discovery {
-    pub(super) fn new(issuer: String, place: WellKnown) -> Result<Self, ConfigError> {
-        let uri = parse(&issuer)?;
-        if uri.query().is_some() {
-            return Err(ConfigError::new("the issuer has a query, and discovery allows none: correct the issuer"));
-        }
-        let path = uri.path().strip_suffix('/').unwrap_or(uri.path());
-        let path = match place {
-            WellKnown::OpenId => format!("{path}/.well-known/openid-configuration"),
-            WellKnown::OAuth => format!("/.well-known/oauth-authorization-server{path}"),
-        };
-        let mut parts = uri.into_parts();
-        parts.path_and_query = path.try_into().ok();
-        let document = Uri::from_parts(parts).map_err(|_| ConfigError::new("the issuer is no URL: correct it"))?;
-        Ok(Self { issuer, document })
-    }
-
-    pub(super) fn issuer(&self) -> &str {
-        &self.issuer
-    }
-
-    pub(super) fn document(&self) -> &Uri {
-        &self.document
-    }
-
-    /// Where the document says that the keys are; it must be this issuer's own, to the letter (OpenID Connect
-    /// Discovery 1.0, 4.3; RFC 8414, 3.3). Only an issuer on this machine may keep its keys on it.
-    pub(super) fn jwks_uri(&self, document: &[u8]) -> Result<Uri, &'static str> {
-        let (mut issuer, mut location) = (None, None);
-        json::members(document, |name, value| {
-            match name {
-                "issuer" => issuer = Some(value.into_text()?),
-                "jwks_uri" => location = Some(value.into_text()?),
-                _ => {}
-            }
-            Ok(())
-        })?;
-        if issuer.as_deref() != Some(&*self.issuer) {
-            return Err("the discovery document is another issuer's");
-        }
-        let location = location.ok_or("the discovery document names no `jwks_uri`")?;
-        let uri = parse(&location).map_err(|_| "the `jwks_uri` is not allowed")?;
-        if is_plain_loopback(&uri) && !is_plain_loopback(&self.document) {
-            return Err("the `jwks_uri` of an issuer elsewhere is on this machine");
-        }
-        Ok(uri)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A location that the configuration may name without allowing plain `http` anywhere.
+    fn is_good(url: &str) -> bool {
+        parse(url).is_ok_and(|uri| PlainHttp::default().check(&uri).is_ok())
+    }
+
+    fn allowing(host: &str) -> PlainHttp {
+        let mut plain = PlainHttp::default();
+        plain.allow(host).unwrap();
+        plain
+    }
 
     #[test]
     fn only_https_or_http_on_loopback() {
@@ -119,7 +137,7 @@ mod tests {
             // An empty port is the default one (RFC 3986, 6.2.3).
             "https://id.example:/",
         ] {
-            assert!(parse(good).is_ok(), "{good}");
+            assert!(is_good(good), "{good}");
         }
         for bad in [
             "",
@@ -142,72 +160,81 @@ mod tests {
             "http://127.0.0.1:65536/",
             "https://id.example:+443/",
         ] {
+            assert!(!is_good(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_web_url_does_not_parse() {
+        for bad in
+            ["", "/jwks", "id.example", "ftp://id.example/", "file:///keys", "https://a!b/", "http://a:b@id.example/"]
+        {
             assert!(parse(bad).is_err(), "{bad}");
         }
-    }
-
-    fn place(issuer: &str, place: WellKnown) -> String {
-        Discovery::new(issuer.to_owned(), place).unwrap().document().to_string()
-    }
-
-    #[test]
-    fn openid_document_is_behind_the_path_of_the_issuer() {
-        let at = |issuer| place(issuer, WellKnown::OpenId);
-        assert_eq!(at("https://id.example"), "https://id.example/.well-known/openid-configuration");
-        assert_eq!(at("https://id.example/"), "https://id.example/.well-known/openid-configuration");
-        assert_eq!(at("https://id.example/a/b"), "https://id.example/a/b/.well-known/openid-configuration");
-        assert_eq!(at("https://id.example/a/"), "https://id.example/a/.well-known/openid-configuration");
+        assert!(parse("http://keycloak:8080/certs").is_ok());
+        let error = parse("https://user:SECRET@id.example/?SECRET").unwrap_err().to_string();
+        assert!(error.contains("\"...@id.example/\"") && !error.contains("SECRET"), "{error}");
     }
 
     #[test]
-    fn oauth_document_is_before_the_path_of_the_issuer() {
-        let at = |issuer| place(issuer, WellKnown::OAuth);
-        assert_eq!(at("https://id.example"), "https://id.example/.well-known/oauth-authorization-server");
-        assert_eq!(at("https://id.example/"), "https://id.example/.well-known/oauth-authorization-server");
-        assert_eq!(at("https://id.example/a/b"), "https://id.example/.well-known/oauth-authorization-server/a/b");
-    }
-
-    #[test]
-    fn issuer_with_a_query_does_not_build() {
-        assert!(Discovery::new("https://id.example/?a".to_owned(), WellKnown::OpenId).is_err());
-    }
-
-    #[test]
-    fn document_must_name_exactly_the_configured_issuer() {
-        let discovery = Discovery::new("https://id.example".to_owned(), WellKnown::OpenId).unwrap();
-        let of = |issuer: &str| {
-            let document = format!(r#"{{"issuer":{issuer},"jwks_uri":"https://keys.example/jwks"}}"#);
-            discovery.jwks_uri(document.as_bytes()).map(|uri| uri.to_string())
-        };
-        assert_eq!(of(r#""https://id.example""#).unwrap(), "https://keys.example/jwks");
-        assert!(of(r#""https:\/\/id.example""#).is_ok());
-        for other in [
-            r#""https://id.example/""#,
-            r#""https://ID.example""#,
-            r#""https://other.example""#,
-            r#"["https://id.example"]"#,
-            r#""https://id.example","issuer":"https://id.example""#,
-            "null",
+    fn plain_http_is_allowed_for_one_host_and_port() {
+        for (allowed, url, good) in [
+            ("keycloak:8080", "http://keycloak:8080/certs", true),
+            ("KeyCloak:8080", "http://KEYCLOAK:8080/certs", true),
+            ("keycloak:8080", "http://keycloak:8081/certs", false),
+            ("keycloak:8080", "http://keycloak/certs", false),
+            ("keycloak:8080", "http://a.keycloak:8080/certs", false),
+            ("keycloak:8080", "http://keycloak.:8080/certs", false),
+            ("keycloak:8080", "http://id.example/certs", false),
+            ("keycloak:8080", "https://id.example/certs", true),
+            ("keycloak", "http://keycloak/certs", true),
+            ("keycloak", "http://keycloak:/certs", true),
+            ("keycloak", "http://keycloak:80/certs", true),
+            ("keycloak:80", "http://keycloak/certs", true),
+            ("keycloak", "http://keycloak:443/certs", false),
+            ("key_cloak:8080", "http://key_cloak:8080/certs", true),
+            ("[fd00::1]:8080", "http://[fd00::1]:8080/certs", true),
+            ("10.0.0.7:8080", "http://10.0.0.7:8080/certs", true),
         ] {
-            assert!(of(other).is_err(), "{other}");
+            let verdict = allowing(allowed).check(&parse(url).unwrap());
+            assert_eq!(verdict.is_ok(), good, "{allowed} {url}");
         }
-        assert!(discovery.jwks_uri(br#"{"jwks_uri":"https://keys.example/jwks"}"#).is_err());
     }
 
     #[test]
-    fn location_in_the_document_is_held_to_the_same_rule() {
-        let of = |issuer: &str, location: &str| {
-            let discovery = Discovery::new(issuer.to_owned(), WellKnown::OpenId).unwrap();
-            let document = format!(r#"{{"issuer":"{issuer}","jwks_uri":{location}}}"#);
-            discovery.jwks_uri(document.as_bytes()).is_ok()
-        };
-        assert!(of("https://id.example", r#""https://keys.example/jwks""#));
-        assert!(!of("https://id.example", r#""http://id.example/jwks""#));
-        assert!(!of("https://id.example", r#""http://127.0.0.1/jwks""#));
-        assert!(!of("https://id.example", r#""/jwks""#));
-        assert!(!of("https://id.example", "1"));
-        assert!(!of("https://id.example", r#""https://keys.example:65536/jwks""#));
-        assert!(of("http://127.0.0.1:1", r#""http://127.0.0.1:2/jwks""#));
-        assert!(of("http://127.0.0.1:1", r#""https://keys.example/jwks""#));
+    fn what_is_not_one_host_and_port_cannot_be_allowed() {
+        for bad in [
+            "",
+            " ",
+            ":8080",
+            "keycloak:",
+            "keycloak:x",
+            "keycloak:65536",
+            "keycloak:+80",
+            "http://keycloak",
+            "keycloak/",
+            "keycloak:8080/certs",
+            "user@keycloak",
+            "*",
+            "*.internal",
+            "keycloak:8080,other:8080",
+            "keycloak 8080",
+            "k?a",
+            "k#a",
+            "fd00::1",
+            "[fd00::1",
+            "keyclöak",
+        ] {
+            assert!(PlainHttp::default().allow(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn refusal_of_plain_http_names_the_host_and_the_way_to_allow_it() {
+        let error =
+            allowing("other:8080").check(&parse("http://keycloak/certs?secret").unwrap()).unwrap_err().to_string();
+        assert!(error.contains("plain http to `keycloak`"), "{error}");
+        assert!(error.contains("dangerous_allow_http(\"keycloak:80\")"), "{error}");
+        assert!(!error.contains("secret"), "{error}");
     }
 }

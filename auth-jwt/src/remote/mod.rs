@@ -34,7 +34,7 @@
 //! | a fetch fails | the last good set counts for 1 h beyond its lifetime; then 503 |
 //! | a fetch succeeds | what is no longer in the set is no longer a key, at once |
 //! | the set has no usable key | the fetch has failed |
-//! | HTTP | `https`, or `http` on the loopback; 5 s in all; no redirects; status 200; 256 KiB; 100 keys |
+//! | HTTP | `https`, or `http` on the loopback and where [allowed](RemoteJwksBuilder::dangerous_allow_http); 5 s in all; no redirects; status 200; 256 KiB; 100 keys |
 //! | next try | after 1 s, twice as long each time, 60 s at most; of that, the half or more |
 //! | start | [`lazy`](RemoteJwksBuilder::lazy), [`background`](RemoteJwksBuilder::background) or [`fail_fast`](RemoteJwksBuilder::fail_fast) |
 //!
@@ -51,10 +51,12 @@
 
 mod builder;
 mod client;
+mod discovery;
 mod document;
 mod error;
 mod fetch;
 mod flight;
+mod found;
 mod lifetime;
 mod location;
 mod sleep;

@@ -4,9 +4,9 @@ use auth_core::{AuthRequest, BoxError, ConfigError, async_trait};
 
 use super::{
     FetchError, RemoteJwksBuilder, Status,
+    discovery::WellKnown,
     error::Unavailable,
     flight::Shared,
-    location::WellKnown,
     state::{Answer, Step, Wanted},
 };
 use crate::{KeySet, KeySource, UnverifiedToken, algorithm::Family};
@@ -24,8 +24,11 @@ pub struct RemoteJwks(Arc<Shared>);
 impl RemoteJwks {
     /// The set at this URL, which must be `https`, or `http` on a loopback address.
     ///
+    /// Plain `http` elsewhere has to be allowed by [`RemoteJwksBuilder::dangerous_allow_http`], which the last step looks
+    /// at. A query is sent, but never shown.
+    ///
     /// # Errors
-    /// If it is another URL, or has a user name or a fragment.
+    /// If it is not an absolute `https` or `http` URL, or has a user name or a fragment.
     pub fn at(url: impl AsRef<str>) -> Result<RemoteJwksBuilder, ConfigError> {
         RemoteJwksBuilder::at(url.as_ref())
     }
@@ -33,7 +36,8 @@ impl RemoteJwks {
     /// The set that this issuer names in its `/.well-known/openid-configuration` (OpenID Connect Discovery 1.0).
     ///
     /// The document must name the very same issuer, and its `jwks_uri` is held to the rule of [`at`](Self::at). It is
-    /// read again once a day, and after a fetch that failed. Tokens of other issuers, or of none, are
+    /// read again once a day, and after a fetch that failed. An issuer under `https` may not name a `jwks_uri` under plain
+    /// `http`, whatever is allowed, and one elsewhere may name none on the loopback. Tokens of other issuers, or of none, are
     /// [foreign](auth_core::Outcome::Foreign); tell [`Jwt::issuer`](crate::Jwt::issuer) as well.
     ///
     /// # Errors

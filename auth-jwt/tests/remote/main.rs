@@ -12,6 +12,7 @@ mod lifetime;
 #[path = "../shared/log.rs"]
 mod log;
 mod logs;
+mod plain_http;
 mod reload;
 mod set;
 mod start;

@@ -1,4 +1,5 @@
 use std::{
+    error::Error,
     future::Future,
     pin::{Pin, pin},
     sync::{Arc, Mutex},
@@ -163,6 +164,14 @@ pub(crate) async fn judge(jwt: Jwt<Value>, token: &str, clock: &ManualClock) -> 
             assert_eq!(refusal.status().as_u16() == 503, refusal.code() == UNAVAILABLE);
             refusal.code()
         }
+    }
+}
+
+/// What an error and all its sources say.
+pub(crate) fn causes(error: &dyn Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {}", causes(source)),
+        None => error.to_string(),
     }
 }
 
