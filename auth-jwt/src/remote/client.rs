@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auth_core::ConfigError;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header, uri::Scheme};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header, uri::Scheme};
 use http_body_util::{BodyExt as _, Empty, LengthLimitError, Limited};
 use hyper_rustls::HttpsConnector;
 use hyper_util::{
@@ -16,7 +16,7 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject as _},
 };
 
-use super::{FetchError, FetchErrorKind};
+use super::{FetchError, FetchErrorKind, error::Because, found};
 
 const MAX_BODY: usize = 256 * 1024;
 const ACCEPT: HeaderValue = HeaderValue::from_static("application/jwk-set+json, application/json");
@@ -66,7 +66,6 @@ impl Client {
 
     /// The answer to a GET, if it is 200 and not too long; or 304, if it was asked for.
     pub(super) async fn get(&self, uri: &Uri, validator: Option<&HeaderValue>) -> Result<Reply, FetchError> {
-        let unreachable = |error| FetchError::caused_by(FetchErrorKind::Unreachable, error);
         let mut request = Request::new(Empty::new());
         *request.method_mut() = Method::GET;
         *request.uri_mut() = uri.clone();
@@ -75,17 +74,39 @@ impl Client {
         if let Some(validator) = validator {
             request.headers_mut().insert(header::IF_NONE_MATCH, validator.clone());
         }
-        let (head, body) = self.0.request(request).await.map_err(|error| unreachable(error.into()))?.into_parts();
-        match head.status {
-            StatusCode::OK => {
-                let body = Limited::new(body, MAX_BODY).collect().await.map_err(|error| {
-                    if error.is::<LengthLimitError>() { FetchErrorKind::TooLarge.into() } else { unreachable(error) }
-                })?;
-                Ok(Reply::Ok { headers: head.headers, body: body.to_bytes().to_vec() })
-            }
-            StatusCode::NOT_MODIFIED if validator.is_some() => Ok(Reply::NotModified(head.headers)),
-            other => Err(FetchError::caused_by(FetchErrorKind::Status, format!("status {}", other.as_u16()))),
+        let unreachable = |what, error| {
+            let because = Because::new(format!("{what} {}", found::url(uri)), error);
+            FetchError::caused_by(FetchErrorKind::Unreachable, because)
+        };
+        let response = self.0.request(request).await.map_err(|error| unreachable("no answer from", error.into()))?;
+        if response.status() == StatusCode::NOT_MODIFIED && validator.is_some() {
+            return Ok(Reply::NotModified(response.into_parts().0.headers));
         }
+        if response.status() != StatusCode::OK {
+            return Err(FetchError::caused_by(FetchErrorKind::Status, other_status(uri, &response)));
+        }
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, MAX_BODY).collect().await.map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                let what = format!("expected {MAX_BODY} bytes at most, found more at {}", found::url(uri));
+                FetchError::caused_by(FetchErrorKind::TooLarge, what)
+            } else {
+                unreachable("the answer broke off, from", error)
+            }
+        })?;
+        Ok(Reply::Ok { headers: head.headers, body: body.to_bytes().to_vec() })
+    }
+}
+
+fn other_status<B>(uri: &Uri, response: &Response<B>) -> String {
+    let status = response.status();
+    let what = format!("expected status 200, found status {} at {}", status.as_u16(), found::url(uri));
+    match status {
+        status if status.is_redirection() && status != StatusCode::NOT_MODIFIED => {
+            let to = found::redirect(response.headers());
+            format!("{what}, a redirect {to}; redirects are not followed: configure the URL that it leads to")
+        }
+        _ => what,
     }
 }
 

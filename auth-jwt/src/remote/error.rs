@@ -4,7 +4,12 @@ use auth_core::BoxError;
 
 /// Why keys could not be fetched.
 ///
-/// The text is constant; what the network said is its source. It is for logs and probes: a client reads 503 alone.
+/// The text is constant. What was expected and what was found instead is told by its sources, as in the log. They are for
+/// operators: a client reads 503 alone.
+///
+/// # Security
+/// Sources name hosts and paths, the issuer, statuses and media types; what an issuer says is escaped and cut after 200
+/// characters. They show no query.
 #[derive(Clone, Debug)]
 pub struct FetchError {
     kind: FetchErrorKind,
@@ -38,6 +43,12 @@ impl FetchError {
         Self { kind, source: Some(source.into().into()) }
     }
 
+    /// The same error with this cause, unless it has one.
+    pub(super) fn or_because(mut self, text: impl FnOnce(FetchErrorKind) -> String) -> Self {
+        self.source.get_or_insert_with(|| BoxError::from(text(self.kind)).into());
+        self
+    }
+
     /// What went wrong.
     #[must_use]
     pub fn kind(&self) -> FetchErrorKind {
@@ -69,6 +80,46 @@ impl fmt::Display for FetchError {
 impl Error for FetchError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.source.as_deref().map(|source| source as &(dyn Error + 'static))
+    }
+}
+
+/// What has led to an error, and its own cause.
+#[derive(Debug)]
+pub(super) struct Because {
+    text: String,
+    cause: BoxError,
+}
+
+impl Because {
+    pub(super) fn new(text: String, cause: BoxError) -> Self {
+        Self { text, cause }
+    }
+}
+
+impl fmt::Display for Because {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Error for Because {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.cause)
+    }
+}
+
+/// An error with all its sources in one line, for subscribers that show no sources.
+pub(super) struct Chain<'a>(pub(super) &'a FetchError);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
     }
 }
 

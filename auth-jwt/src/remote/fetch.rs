@@ -92,17 +92,18 @@ impl Fetcher {
             () = limit => Err(FetchErrorKind::TimedOut.into()),
             result = self.attempt() => result,
         };
-        if result.is_err() {
+        result.map_err(|error| {
             // The keys may have moved.
-            self.memory().location = None;
-        }
-        result
+            let location = self.memory().location.take();
+            let url = found::url(location.as_ref().map_or(self.place.first(), |(location, _)| location));
+            error.or_because(|kind| missing(kind, &url))
+        })
     }
 
     async fn attempt(&self) -> Result<Fetched, FetchError> {
         let location = self.location().await?;
         let validator = self.memory().validator.clone().filter(|(from, _)| *from == location).map(|(_, tag)| tag);
-        let (headers, body) = match self.client.get(&location, validator.as_ref()).await? {
+        let (headers, body) = match self.get_set(&location, validator.as_ref()).await? {
             Reply::NotModified(headers) => {
                 return Ok(Fetched { set: None, lifetime: lifetime::asked_for(&headers) });
             }
@@ -125,6 +126,18 @@ impl Fetcher {
         keys
     }
 
+    /// A set, which is read by others, or the answer that it has not changed.
+    async fn get_set(&self, location: &Uri, validator: Option<&HeaderValue>) -> Result<Reply, FetchError> {
+        let reply = self.client.get(location, validator).await?;
+        if let Reply::Ok { headers, body } = &reply
+            && let Some(what) = found::no_set(headers, body)
+        {
+            let text = format!("expected a JWK set (RFC 7517, 5) at {}, found {what}", found::url(location));
+            return Err(FetchError::caused_by(FetchErrorKind::Malformed, text));
+        }
+        Ok(reply)
+    }
+
     async fn location(&self) -> Result<Uri, FetchError> {
         let discovery = match &self.place {
             Place::Known(location) => return Ok(location.clone()),
@@ -137,11 +150,14 @@ impl Fetcher {
             return Ok(location.clone());
         }
         let document = discovery.document();
-        let Reply::Ok { body, .. } = self.client.get(document, None).await? else {
+        let Reply::Ok { headers, body } = self.client.get(document, None).await? else {
             return Err(FetchErrorKind::Status.into());
         };
         let refuse =
             |why| FetchError::caused_by(FetchErrorKind::Discovery, format!("{why}, at {}", found::url(document)));
+        if let Some(what) = found::no_object(&headers, &body) {
+            return Err(refuse(format!("expected a discovery document, found {what}")));
+        }
         let location = discovery.jwks_uri(&body, &self.plain).map_err(refuse)?;
         self.memory().location = Some((location.clone(), now));
         Ok(location)
@@ -149,5 +165,19 @@ impl Fetcher {
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is told of an error that has no cause of its own.
+fn missing(kind: FetchErrorKind, url: &str) -> String {
+    match kind {
+        FetchErrorKind::TimedOut => format!("expected a whole answer within {} s from {url}", LIMIT.as_secs()),
+        FetchErrorKind::NoUsableKey => {
+            format!(
+                "expected a key that verifies signatures at {url}, found none: the log has a line for each key left out"
+            )
+        }
+        FetchErrorKind::TooLarge => format!("expected 100 keys at most, found more at {url}"),
+        _ => format!("while asking {url}"),
     }
 }

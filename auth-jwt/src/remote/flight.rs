@@ -1,15 +1,13 @@
 //! The one fetch that runs, apart from whoever has asked for it.
 
-use std::{
-    error::Error,
-    sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak},
-};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak};
 
 use aws_lc_rs::rand;
 use tokio::{runtime::Handle, sync::watch};
 
 use super::{
     FetchError, FetchErrorKind, Sleep,
+    error::Chain,
     fetch::Fetcher,
     state::{Fetched, Purpose, State},
 };
@@ -60,8 +58,7 @@ impl Shared {
 
     fn end(&self, purpose: &Purpose, result: Result<Fetched, FetchError>) {
         if let Err(error) = &result {
-            let error: &(dyn Error + 'static) = error;
-            tracing::warn!(error, "keys cannot be fetched");
+            tracing::warn!(error = %Chain(error), "keys cannot be fetched");
         }
         let (now, dice) = (self.timer.now(), dice());
         let (number, before, generation) = {

@@ -1,6 +1,8 @@
 //! What was found in the place of what was expected, in words for an operator.
 
-use http::Uri;
+use http::{HeaderMap, HeaderName, Uri, header};
+
+use crate::token::json::{self, Value};
 
 /// How many characters of a stranger's text are shown.
 const MAX: usize = 200;
@@ -29,6 +31,106 @@ pub(super) fn url(uri: &Uri) -> String {
     format!("{}://{authority}{}", uri.scheme_str().unwrap_or_default(), uri.path())
 }
 
+/// What this body is, if it is not a JSON object.
+pub(super) fn no_object(headers: &HeaderMap, body: &[u8]) -> Option<String> {
+    let what = match body.trim_ascii_start() {
+        [b'{', ..] => return None,
+        [] => "an empty body",
+        [b'<', ..] => "HTML or XML",
+        [b'[', ..] => "a JSON array",
+        [0xEF, 0xBB, 0xBF, ..] => "a byte order mark before the JSON",
+        [0x1F, 0x8B, ..] => "compressed data",
+        [b'-', b'-', b'-', b'-', b'-', ..] => "PEM",
+        _ => "something that is not a JSON object",
+    };
+    Some(format!("{what}, {}", declared(headers)))
+}
+
+/// What this body is, if it is not a JSON object with an array `keys`.
+pub(super) fn no_set(headers: &HeaderMap, body: &[u8]) -> Option<String> {
+    if let Some(what) = no_object(headers, body) {
+        return Some(what);
+    }
+    let mut seen = Seen::default();
+    let what = match json::members(body, |name, value| seen.member(name, &value)) {
+        Err(why) => return Some(format!("JSON that is broken ({why}), {}", declared(headers))),
+        Ok(()) => seen.what()?,
+    };
+    Some(format!("{what}, {}", declared(headers)))
+}
+
+/// What tells one kind of document from another.
+#[derive(Default)]
+struct Seen {
+    is_set: bool,
+    has_keys: bool,
+    has_jwks_uri: bool,
+    has_kty: bool,
+    has_error: bool,
+    certificates: usize,
+    members: usize,
+}
+
+impl Seen {
+    fn member(&mut self, name: &str, value: &Value<'_>) -> Result<(), json::Broken> {
+        self.members += 1;
+        match (name, value) {
+            ("keys", value) => {
+                self.has_keys = true;
+                self.is_set = matches!(value, Value::Array(_));
+            }
+            ("jwks_uri", _) => self.has_jwks_uri = true,
+            ("kty", _) => self.has_kty = true,
+            ("error" | "errors", _) => self.has_error = true,
+            (_, Value::Text(text)) if text.starts_with("-----BEGIN CERTIFICATE") => self.certificates += 1,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn what(&self) -> Option<&'static str> {
+        Some(match self {
+            Self { is_set: true, .. } => return None,
+            Self { has_keys: true, .. } => "an object whose `keys` is not an array",
+            Self { has_jwks_uri: true, .. } => "a discovery document, which is for `RemoteJwks::discover`",
+            Self { has_kty: true, .. } => "one key, not a set",
+            Self { has_error: true, .. } => "an error in JSON",
+            Self { certificates, members, .. } if *certificates > 0 && certificates == members => {
+                "a map of X.509 certificates"
+            }
+            _ => "a JSON object without `keys`",
+        })
+    }
+}
+
+/// What the answer says of its body.
+fn declared(headers: &HeaderMap) -> String {
+    let mut text = match headers.get(header::CONTENT_TYPE) {
+        Some(_) => format!("with the content-type {}", shown(headers, &header::CONTENT_TYPE)),
+        None => "without a content-type".to_owned(),
+    };
+    if headers.contains_key(header::CONTENT_ENCODING) {
+        text.push_str(&format!(" and the content-encoding {}", shown(headers, &header::CONTENT_ENCODING)));
+    }
+    text
+}
+
+fn shown(headers: &HeaderMap, name: &HeaderName) -> String {
+    headers.get(name).map(|value| quoted(&String::from_utf8_lossy(value.as_bytes()))).unwrap_or_default()
+}
+
+/// Where a redirect leads to: the host, since a path or a query may hold a secret.
+pub(super) fn redirect(headers: &HeaderMap) -> String {
+    let Some(location) = headers.get(header::LOCATION) else { return "without a `Location`".to_owned() };
+    match location.to_str().ok().and_then(|text| text.parse::<Uri>().ok()) {
+        Some(uri) => match uri.host() {
+            Some(host) => format!("to the host {}", quoted(host)),
+            None => "to the same host".to_owned(),
+        },
+        None => "to a `Location` that cannot be read".to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,5 +153,19 @@ mod tests {
         ] {
             assert_eq!(named(text), shown);
         }
+    }
+
+    #[test]
+    fn redirect_names_the_host_alone() {
+        let of = |location: &[u8]| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::LOCATION, http::HeaderValue::from_bytes(location).unwrap());
+            redirect(&headers)
+        };
+        assert_eq!(redirect(&HeaderMap::new()), "without a `Location`");
+        assert_eq!(of(b"https://u:p@login.example/secret?secret"), "to the host \"login.example\"");
+        assert_eq!(of(b"/secret"), "to the same host");
+        assert_eq!(of(b"//login.example\xff"), "to a `Location` that cannot be read");
+        assert_eq!(of(b"://"), "to a `Location` that cannot be read");
     }
 }

@@ -16,7 +16,7 @@ fn errors_repeat_nothing_of_the_answer() {
         let secret = json!({ "kty": MARKER, "kid": MARKER, "k": MARKER, "d": MARKER });
         for answer in [
             MARKER.into(),
-            reply("302 MARKER", "location: https://MARKER.example/\r\n", MARKER),
+            reply("302 MARKER", "location: https://MARKER:MARKER@id.example/MARKER?MARKER#MARKER\r\n", MARKER),
             reply("500 MARKER", "x-marker: MARKER\r\n", MARKER),
             format!("HTTP/1.1 MARKER\r\nMARKER: {MARKER}\r\n\r\n").into_bytes(),
             ok(MARKER),

@@ -13,6 +13,7 @@ mod lifetime;
 mod log;
 mod logs;
 mod plain_http;
+mod refusals;
 mod reload;
 mod set;
 mod start;
