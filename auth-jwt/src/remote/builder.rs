@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use auth_core::{ConfigError, SystemClock};
+use auth_core::{BoxError, ConfigError, Secret, SystemClock};
 use tokio::runtime::Handle;
 
 use super::{
@@ -9,6 +9,7 @@ use super::{
     discovery::{Discovery, WellKnown},
     fetch::{Fetcher, Place},
     flight::Shared,
+    headers::Headers,
     lifetime,
     location::{self, PlainHttp},
     state::State,
@@ -32,6 +33,7 @@ pub struct RemoteJwksBuilder {
     timer: Arc<dyn Sleep>,
     plain: PlainHttp,
     roots: Vec<Vec<u8>>,
+    headers: Headers,
 }
 
 impl RemoteJwksBuilder {
@@ -50,6 +52,7 @@ impl RemoteJwksBuilder {
             timer: Arc::new(SystemClock),
             plain: PlainHttp::default(),
             roots: Vec::new(),
+            headers: Headers::default(),
         }
     }
 
@@ -62,6 +65,58 @@ impl RemoteJwksBuilder {
             return Err(ConfigError::new("the lifetime of remote keys must be from 1 min to 24 h: change it"));
         }
         self.lifetime = lifetime;
+        Ok(self)
+    }
+
+    /// Sends this header with each request, for an endpoint that wants a credential. A header of the same name that was
+    /// set before is replaced; others are kept.
+    ///
+    /// It is sent to the scheme, host and port of the URL or issuer that was configured. If a discovery document names a
+    /// `jwks_uri` elsewhere, it is not sent there, and the log says so at `WARN` with both origins. For a value that
+    /// changes, use [`header_from`](Self::header_from).
+    ///
+    /// # Errors
+    /// If the name is not the name of a header (RFC 9110, 5.1), or one that the fetch itself depends on, such as `host`,
+    /// `content-length`, `connection` or `if-none-match`. If the value is empty, has white space at its beginning or end,
+    /// or other characters than visible ASCII, blanks and tabs. There is no limit for its length.
+    ///
+    /// # Security
+    /// The value is in no log line, error or `Debug` text. Over plain `http`, it is readable on the way.
+    pub fn header(mut self, name: impl AsRef<str>, value: Secret) -> Result<Self, ConfigError> {
+        self.headers.set(name.as_ref(), value)?;
+        Ok(self)
+    }
+
+    /// The same with a value that is asked anew for each request, such as a token in a file that is replaced.
+    ///
+    /// A discovery is a request of its own. `value` runs on a thread of the runtime: a small file may be read there, but it
+    /// must not wait for a network. If it fails, or gives what [`header`](Self::header) does not take, the fetch has
+    /// failed with [`FetchErrorKind::Header`](super::FetchErrorKind::Header) before anything is sent, and is tried again.
+    ///
+    /// ```no_run
+    /// use std::fs;
+    ///
+    /// use auth_core::Secret;
+    /// use auth_jwt::remote::RemoteJwks;
+    ///
+    /// # fn build() -> Result<(), auth_core::ConfigError> {
+    /// let keys = RemoteJwks::at("https://kubernetes.default.svc/openid/v1/jwks")?.header_from("authorization", || {
+    ///     let token = fs::read_to_string("/var/run/secrets/kubernetes.io/serviceaccount/token")?;
+    ///     Ok(Secret::new(format!("Bearer {}", token.trim())))
+    /// })?;
+    /// # let _ = keys; Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// If the name is one that [`header`](Self::header) does not take.
+    ///
+    /// # Security
+    /// The error that `value` gives is logged: keep the secret out of it.
+    pub fn header_from<F>(mut self, name: impl AsRef<str>, value: F) -> Result<Self, ConfigError>
+    where
+        F: Fn() -> Result<Secret, BoxError> + Send + Sync + 'static,
+    {
+        self.headers.set_asked(name.as_ref(), Box::new(value))?;
         Ok(self)
     }
 
@@ -107,7 +162,7 @@ impl RemoteJwksBuilder {
     pub fn lazy(self) -> Result<RemoteJwks, ConfigError> {
         let first = self.place.first();
         self.plain.check(first)?;
-        let client = Client::new(&self.roots, first)?;
+        let client = Client::new(&self.roots, self.headers, first)?;
         let fetcher = Fetcher::new(client, self.place, self.plain, Arc::clone(&self.timer));
         Ok(RemoteJwks::new(Shared::new(fetcher, self.timer, State::new(self.lifetime))))
     }

@@ -16,7 +16,12 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject as _},
 };
 
-use super::{FetchError, FetchErrorKind, error::Because, found};
+use super::{
+    FetchError, FetchErrorKind,
+    error::Because,
+    found,
+    headers::{Headers, OwnHeaders},
+};
 
 const MAX_BODY: usize = 256 * 1024;
 const ACCEPT: HeaderValue = HeaderValue::from_static("application/jwk-set+json, application/json");
@@ -25,7 +30,10 @@ const ACCEPT: HeaderValue = HeaderValue::from_static("application/jwk-set+json, 
 const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("auth-jwt/", env!("CARGO_PKG_VERSION")));
 
 /// Follows no redirects, keeps no connections, and takes no proxy from the environment.
-pub(super) struct Client(HyperClient<HttpsConnector<HttpConnector>, Empty<&'static [u8]>>);
+pub(super) struct Client {
+    client: HyperClient<HttpsConnector<HttpConnector>, Empty<&'static [u8]>>,
+    headers: OwnHeaders,
+}
 
 pub(super) enum Reply {
     Ok {
@@ -37,11 +45,11 @@ pub(super) enum Reply {
 }
 
 impl Client {
-    /// A client that trusts what the machine trusts, and these certificates.
+    /// A client that trusts what the machine trusts, and these certificates. The headers are for the origin of `location`.
     ///
     /// # Errors
     /// If one of them cannot be read, or if there is nothing to trust although `location` needs it.
-    pub(super) fn new(extra_roots: &[Vec<u8>], location: &Uri) -> Result<Self, ConfigError> {
+    pub(super) fn new(extra_roots: &[Vec<u8>], headers: Headers, location: &Uri) -> Result<Self, ConfigError> {
         let mut roots = RootCertStore::empty();
         // What else is wrong with the store of the machine does not matter as long as something is left.
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -61,7 +69,13 @@ impl Client {
         let connector =
             hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
         // A connection that was kept for minutes is likely to be dead.
-        Ok(Self(HyperClient::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector)))
+        let client = HyperClient::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
+        Ok(Self { client, headers: OwnHeaders::new(headers, location) })
+    }
+
+    /// The headers that were set, and where they go.
+    pub(super) fn headers(&self) -> &OwnHeaders {
+        &self.headers
     }
 
     /// The answer to a GET, if it is 200 and not too long; or 304, if it was asked for.
@@ -74,16 +88,18 @@ impl Client {
         if let Some(validator) = validator {
             request.headers_mut().insert(header::IF_NONE_MATCH, validator.clone());
         }
+        self.headers.write(request.headers_mut(), uri)?;
         let unreachable = |what, error| {
             let because = Because::new(format!("{what} {}", found::url(uri)), error);
             FetchError::caused_by(FetchErrorKind::Unreachable, because)
         };
-        let response = self.0.request(request).await.map_err(|error| unreachable("no answer from", error.into()))?;
+        let response =
+            self.client.request(request).await.map_err(|error| unreachable("no answer from", error.into()))?;
         if response.status() == StatusCode::NOT_MODIFIED && validator.is_some() {
             return Ok(Reply::NotModified(response.into_parts().0.headers));
         }
         if response.status() != StatusCode::OK {
-            return Err(FetchError::caused_by(FetchErrorKind::Status, other_status(uri, &response)));
+            return Err(FetchError::caused_by(FetchErrorKind::Status, self.other_status(uri, &response)));
         }
         let (head, body) = response.into_parts();
         let body = Limited::new(body, MAX_BODY).collect().await.map_err(|error| {
@@ -96,17 +112,23 @@ impl Client {
         })?;
         Ok(Reply::Ok { headers: head.headers, body: body.to_bytes().to_vec() })
     }
-}
 
-fn other_status<B>(uri: &Uri, response: &Response<B>) -> String {
-    let status = response.status();
-    let what = format!("expected status 200, found status {} at {}", status.as_u16(), found::url(uri));
-    match status {
-        status if status.is_redirection() && status != StatusCode::NOT_MODIFIED => {
-            let to = found::redirect(response.headers());
-            format!("{what}, a redirect {to}; redirects are not followed: configure the URL that it leads to")
+    fn other_status<B>(&self, uri: &Uri, response: &Response<B>) -> String {
+        let status = response.status();
+        let what = format!("expected status 200, found status {} at {}", status.as_u16(), found::url(uri));
+        match status {
+            status if status.is_redirection() && status != StatusCode::NOT_MODIFIED => {
+                let to = found::redirect(response.headers());
+                format!("{what}, a redirect {to}; redirects are not followed: configure the URL that it leads to")
+            }
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if self.headers.is_empty() => {
+                format!("{what}, and no credential was sent: if one is wanted, set a `header`")
+            }
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if !self.headers.are_for(uri) => {
+                format!("{what}, and the headers that were set were not sent, since they are for another origin")
+            }
+            _ => what,
         }
-        _ => what,
     }
 }
 

@@ -9,7 +9,7 @@ use auth_core::BoxError;
 ///
 /// # Security
 /// Sources name hosts and paths, the issuer, statuses and media types; what an issuer says is escaped and cut after 200
-/// characters. They show no query.
+/// characters. They show no query and no header that was set.
 #[derive(Clone, Debug)]
 pub struct FetchError {
     kind: FetchErrorKind,
@@ -32,6 +32,8 @@ pub enum FetchErrorKind {
     Malformed,
     /// The set had no key that verifies signatures here.
     NoUsableKey,
+    /// A header that is asked for each fetch could not be had.
+    Header,
     /// The discovery document could not be read, is another issuer's, or names no location that is allowed.
     Discovery,
     /// The runtime ended before the fetch did, or there was none.
@@ -71,6 +73,7 @@ impl fmt::Display for FetchError {
             FetchErrorKind::TooLarge => "the issuer sent more than is taken",
             FetchErrorKind::Malformed => "the issuer sent no JWK set",
             FetchErrorKind::NoUsableKey => "the issuer sent no key that can be used",
+            FetchErrorKind::Header => "a header for the issuer cannot be had",
             FetchErrorKind::Discovery => "the discovery document of the issuer is no good",
             FetchErrorKind::Cancelled => "the fetch was cut off by the end of its runtime",
         })

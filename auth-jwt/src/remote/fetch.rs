@@ -159,6 +159,7 @@ impl Fetcher {
             return Err(refuse(format!("expected a discovery document, found {what}")));
         }
         let location = discovery.jwks_uri(&body, &self.plain).map_err(refuse)?;
+        self.client.headers().warn_unless_for(&location);
         self.memory().location = Some((location.clone(), now));
         Ok(location)
     }

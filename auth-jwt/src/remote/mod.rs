@@ -57,6 +57,7 @@ mod error;
 mod fetch;
 mod flight;
 mod found;
+mod headers;
 mod lifetime;
 mod location;
 mod sleep;

@@ -4,6 +4,7 @@
 mod discovery;
 mod failure;
 mod flight;
+mod headers;
 mod http;
 mod issuer;
 mod issuers;

@@ -52,7 +52,7 @@ fn set_that_is_refused_is_told_by_what_it_is_instead() {
         (html("404 Not Found"), Status, &["expected status 200, found status 404 at http://127.0.0.1:", "/jwks"]),
         (html("500 MARKER"), Status, &["found status 500 at"]),
         (reply("304 Not Modified", "", ""), Status, &["found status 304 at"]),
-        (html("401 Unauthorized"), Status, &["found status 401 at"]),
+        (html("401 Unauthorized"), Status, &["found status 401 at", "no credential was sent", "`header`"]),
         (
             reply("302 Found", "location: https://u:MARKER@login.example/MARKER?MARKER\r\n", ""),
             Status,
