@@ -13,6 +13,7 @@ use super::{
     lifetime,
     location::{self, PlainHttp},
     state::State,
+    trust::Trust,
 };
 
 /// A [`RemoteJwks`] before it is known how it starts.
@@ -32,7 +33,7 @@ pub struct RemoteJwksBuilder {
     lifetime: Duration,
     timer: Arc<dyn Sleep>,
     plain: PlainHttp,
-    roots: Vec<Vec<u8>>,
+    trust: Trust,
     headers: Headers,
 }
 
@@ -51,7 +52,7 @@ impl RemoteJwksBuilder {
             lifetime: lifetime::DEFAULT,
             timer: Arc::new(SystemClock),
             plain: PlainHttp::default(),
-            roots: Vec::new(),
+            trust: Trust::default(),
             headers: Headers::default(),
         }
     }
@@ -144,8 +145,42 @@ impl RemoteJwksBuilder {
     ///
     /// Whether they can be read is found out in the last step.
     pub fn trust(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.roots.push(pem.into());
+        self.trust.add(pem.into());
         self
+    }
+
+    /// Trusts these certificates, in PEM, and not those that the machine trusts. What else is given to this or to
+    /// [`trust`](Self::trust) counts as well.
+    ///
+    /// It holds for the issuer and for its `jwks_uri`. The last step gives an error if the
+    /// certificates cannot be read, or if the location is plain `http`, where no certificate is shown.
+    pub fn trust_only(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.trust.only(pem.into());
+        self
+    }
+
+    /// Demands that the server's public key has this SHA-256, beside all usual checks of its certificate. Called again, it
+    /// names another: one of them has to match, so that a key can be replaced.
+    ///
+    /// The pin is over the `SubjectPublicKeyInfo` of the server's own certificate (RFC 7469, 2.4), in base64 with padding, or
+    /// as 64 hex digits. This prints it:
+    ///
+    /// ```text
+    /// openssl x509 -in server.pem -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64
+    /// ```
+    ///
+    /// It holds for each server that is asked: if the `jwks_uri` is on another host, pin the key of that as well. The last
+    /// step gives an error if the location is plain `http`, where no key is shown.
+    ///
+    /// # Errors
+    /// If it is not 32 bytes in base64 or hex.
+    ///
+    /// # Security
+    /// A server that gets a new key is not believed until its pin is here, and after the lifetime of the last set and an
+    /// hour, tokens are a 503. Pin the next key as well before it is used.
+    pub fn pin_sha256(mut self, pin: impl AsRef<str>) -> Result<Self, ConfigError> {
+        self.trust.pin(pin.as_ref())?;
+        Ok(self)
     }
 
     /// The clock for lifetimes, retries and limits; the default is that of the system.
@@ -157,12 +192,12 @@ impl RemoteJwksBuilder {
     /// Fetches with the first token that needs a key.
     ///
     /// # Errors
-    /// If the location is plain `http` that is not [allowed](Self::dangerous_allow_http), if the certificates to trust
-    /// cannot be read, or if there are none.
+    /// If the location is plain `http` that is not [allowed](Self::dangerous_allow_http); if the certificates to trust
+    /// cannot be read, or if there are none; or if they or pins are to hold for plain `http`.
     pub fn lazy(self) -> Result<RemoteJwks, ConfigError> {
         let first = self.place.first();
         self.plain.check(first)?;
-        let client = Client::new(&self.roots, self.headers, first)?;
+        let client = Client::new(&self.trust, self.headers, first)?;
         let fetcher = Fetcher::new(client, self.place, self.plain, Arc::clone(&self.timer));
         Ok(RemoteJwks::new(Shared::new(fetcher, self.timer, State::new(self.lifetime))))
     }

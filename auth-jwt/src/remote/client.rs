@@ -1,19 +1,12 @@
 //! One HTTP request, with everything that keeps it short.
 
-use std::sync::Arc;
-
 use auth_core::ConfigError;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header, uri::Scheme};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Empty, LengthLimitError, Limited};
 use hyper_rustls::HttpsConnector;
 use hyper_util::{
     client::legacy::{Client as HyperClient, connect::HttpConnector},
     rt::TokioExecutor,
-};
-use rustls::{
-    ClientConfig, RootCertStore,
-    crypto::aws_lc_rs,
-    pki_types::{CertificateDer, pem::PemObject as _},
 };
 
 use super::{
@@ -21,6 +14,7 @@ use super::{
     error::Because,
     found,
     headers::{Headers, OwnHeaders},
+    trust::Trust,
 };
 
 const MAX_BODY: usize = 256 * 1024;
@@ -45,27 +39,12 @@ pub(super) enum Reply {
 }
 
 impl Client {
-    /// A client that trusts what the machine trusts, and these certificates. The headers are for the origin of `location`.
+    /// A client for the issuer at this location, which is the one that was configured.
     ///
     /// # Errors
-    /// If one of them cannot be read, or if there is nothing to trust although `location` needs it.
-    pub(super) fn new(extra_roots: &[Vec<u8>], headers: Headers, location: &Uri) -> Result<Self, ConfigError> {
-        let mut roots = RootCertStore::empty();
-        // What else is wrong with the store of the machine does not matter as long as something is left.
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        for pem in extra_roots {
-            add(&mut roots, pem)?;
-        }
-        if roots.is_empty() && location.scheme() == Some(&Scheme::HTTPS) {
-            return Err(ConfigError::new(
-                "this machine trusts no certificates: install the usual ones, or give your own to `trust`",
-            ));
-        }
-        let tls = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| ConfigError::new("TLS cannot be set up").caused_by(error))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+    /// As for [`Trust::tls`].
+    pub(super) fn new(trust: &Trust, headers: Headers, location: &Uri) -> Result<Self, ConfigError> {
+        let tls = trust.tls(location)?;
         let connector =
             hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
         // A connection that was kept for minutes is likely to be dead.
@@ -130,15 +109,4 @@ impl Client {
             _ => what,
         }
     }
-}
-
-fn add(roots: &mut RootCertStore, pem: &[u8]) -> Result<(), ConfigError> {
-    let unreadable = || {
-        ConfigError::new("the certificates to trust cannot be read: give them as PEM, with lines `BEGIN CERTIFICATE`")
-    };
-    let before = roots.len();
-    for certificate in CertificateDer::pem_slice_iter(pem) {
-        roots.add(certificate.map_err(|_| unreadable())?).map_err(|_| unreadable())?;
-    }
-    if roots.len() == before { Err(unreadable()) } else { Ok(()) }
 }

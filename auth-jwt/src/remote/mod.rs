@@ -45,7 +45,8 @@
 //! # Security
 //!
 //! - Whoever answers at the URL decides whose tokens are good. Redirects are not followed, and the environment names
-//!   no proxy, so that is the host in the URL, as its certificate proves.
+//!   no proxy, so that is the host in the URL, as its certificate proves. To trust fewer certificates, use
+//!   [`trust_only`](RemoteJwksBuilder::trust_only) and [`pin_sha256`](RemoteJwksBuilder::pin_sha256).
 //! - A key that was stolen goes on to verify until the next fetch. Give sets that can change in a hurry a `max-age` of
 //!   a minute.
 
@@ -60,10 +61,12 @@ mod found;
 mod headers;
 mod lifetime;
 mod location;
+mod pin;
 mod sleep;
 mod source;
 mod state;
 mod status;
+mod trust;
 
 pub use self::{
     builder::RemoteJwksBuilder,

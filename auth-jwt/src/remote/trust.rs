@@ -1,0 +1,106 @@
+//! Which servers are believed.
+
+use std::sync::Arc;
+
+use auth_core::ConfigError;
+use http::Uri;
+use rustls::{
+    ClientConfig, RootCertStore,
+    client::{Resumption, WebPkiServerVerifier},
+    crypto::aws_lc_rs,
+    pki_types::{CertificateDer, pem::PemObject as _},
+};
+
+use super::{
+    location,
+    pin::{Pin, PinVerifier},
+};
+
+/// The certificates and keys that were set.
+#[derive(Default)]
+pub(super) struct Trust {
+    roots: Vec<Vec<u8>>,
+    /// The roots of the machine do not count.
+    is_exclusive: bool,
+    pins: Vec<Pin>,
+}
+
+impl Trust {
+    pub(super) fn add(&mut self, pem: Vec<u8>) {
+        self.roots.push(pem);
+    }
+
+    pub(super) fn only(&mut self, pem: Vec<u8>) {
+        self.add(pem);
+        self.is_exclusive = true;
+    }
+
+    pub(super) fn pin(&mut self, pin: &str) -> Result<(), ConfigError> {
+        self.pins.push(Pin::parse(pin)?);
+        Ok(())
+    }
+
+    /// How to talk TLS.
+    ///
+    /// # Errors
+    /// If a certificate cannot be read, if there is nothing to trust although `location` needs it, or if `location` has
+    /// no certificate to hold against what was set.
+    pub(super) fn tls(&self, location: &Uri) -> Result<ClientConfig, ConfigError> {
+        let is_https = location::is_https(location);
+        if !is_https && (self.is_exclusive || !self.pins.is_empty()) {
+            return Err(ConfigError::new(
+                "`trust_only` and `pin_sha256` cannot hold over plain http, where a server shows no certificate: use https, \
+                 or leave them out",
+            ));
+        }
+        let roots = Arc::new(self.roots()?);
+        if roots.is_empty() && is_https {
+            return Err(ConfigError::new(
+                "this machine trusts no certificates: install the usual ones, or give your own to `trust`",
+            ));
+        }
+        config(&roots, &self.pins)
+    }
+
+    fn roots(&self) -> Result<RootCertStore, ConfigError> {
+        let mut roots = RootCertStore::empty();
+        if !self.is_exclusive {
+            // What else is wrong with the store of the machine does not matter as long as something is left.
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+        for pem in &self.roots {
+            add(&mut roots, pem)?;
+        }
+        Ok(roots)
+    }
+}
+
+fn config(roots: &Arc<RootCertStore>, pins: &[Pin]) -> Result<ClientConfig, ConfigError> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| ConfigError::new("TLS cannot be set up").caused_by(error))?;
+    let mut config = if pins.is_empty() {
+        builder.with_root_certificates(Arc::clone(roots)).with_no_client_auth()
+    } else {
+        let usual = WebPkiServerVerifier::builder_with_provider(Arc::clone(roots), provider)
+            .build()
+            .map_err(|error| ConfigError::new("TLS cannot be set up").caused_by(error))?;
+        let verifier = Arc::new(PinVerifier::new(usual, pins.to_vec()));
+        builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
+    };
+    // A session that is resumed shows no certificate. Every fetch is to prove anew who answers.
+    config.resumption = Resumption::disabled();
+    Ok(config)
+}
+
+fn add(roots: &mut RootCertStore, pem: &[u8]) -> Result<(), ConfigError> {
+    let unreadable = || {
+        ConfigError::new("the certificates to trust cannot be read: give them as PEM, with lines `BEGIN CERTIFICATE`")
+    };
+    let before = roots.len();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        roots.add(certificate.map_err(|_| unreadable())?).map_err(|_| unreadable())?;
+    }
+    if roots.len() == before { Err(unreadable()) } else { Ok(()) }
+}
