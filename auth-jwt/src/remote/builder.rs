@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{env, fmt, sync::Arc, time::Duration};
 
 use auth_core::{BoxError, ConfigError, Secret, SystemClock};
 use tokio::runtime::Handle;
@@ -12,6 +12,7 @@ use super::{
     headers::Headers,
     lifetime,
     location::{self, PlainHttp},
+    proxy::{self, Proxy},
     state::State,
     trust::Trust,
 };
@@ -34,6 +35,7 @@ pub struct RemoteJwksBuilder {
     timer: Arc<dyn Sleep>,
     plain: PlainHttp,
     trust: Trust,
+    proxy: proxy::Choice,
     headers: Headers,
 }
 
@@ -53,6 +55,7 @@ impl RemoteJwksBuilder {
             timer: Arc::new(SystemClock),
             plain: PlainHttp::default(),
             trust: Trust::default(),
+            proxy: proxy::Choice::default(),
             headers: Headers::default(),
         }
     }
@@ -140,6 +143,34 @@ impl RemoteJwksBuilder {
         Ok(self)
     }
 
+    /// Reaches `https` URLs through this HTTP proxy, whatever the environment says. The last call counts.
+    ///
+    /// Without this, the proxy is the one in `HTTPS_PROXY`, else in `https_proxy`; hosts in `NO_PROXY`, else `no_proxy`, are
+    /// asked directly. That is a list with commas of hosts (their subdomains included), addresses and networks such as
+    /// `10.0.0.0/8`, or `*`. The variables are read in the last step, and an empty one counts as not set.
+    ///
+    /// The URL is `http://` or `https://`, perhaps user and password, percent-encoded, and host and port, which is 80 or 443
+    /// if left out. Without a scheme it is `http`. Plain `http` URLs never go through a proxy, and this proxy is used for all
+    /// `https` hosts, the loopback included.
+    ///
+    /// # Errors
+    /// If it is something else: another kind of proxy, such as `socks5`, or a URL with a path. For the environment, the
+    /// last step gives this error.
+    ///
+    /// # Security
+    /// A proxy learns host and port alone: it opens a tunnel (`CONNECT`, RFC 9110, 9.3.6), and the certificate of the issuer
+    /// is checked as without it. User and password are in no log line, error or `Debug` text.
+    pub fn proxy(mut self, url: impl AsRef<str>) -> Result<Self, ConfigError> {
+        self.proxy = proxy::Choice::This(Box::new(Proxy::new(url.as_ref())?));
+        Ok(self)
+    }
+
+    /// Uses no proxy, whatever the environment says.
+    pub fn no_proxy(mut self) -> Self {
+        self.proxy = proxy::Choice::None;
+        self
+    }
+
     /// Trusts these certificates, in PEM, beside those that the machine trusts: for an authority of one's own. Called again,
     /// it adds others.
     ///
@@ -152,7 +183,7 @@ impl RemoteJwksBuilder {
     /// Trusts these certificates, in PEM, and not those that the machine trusts. What else is given to this or to
     /// [`trust`](Self::trust) counts as well.
     ///
-    /// It holds for the issuer and for its `jwks_uri`. The last step gives an error if the
+    /// It holds for the issuer, for its `jwks_uri`, and for a proxy under `https`. The last step gives an error if the
     /// certificates cannot be read, or if the location is plain `http`, where no certificate is shown.
     pub fn trust_only(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.trust.only(pem.into());
@@ -169,8 +200,8 @@ impl RemoteJwksBuilder {
     /// openssl x509 -in server.pem -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64
     /// ```
     ///
-    /// It holds for each server that is asked: if the `jwks_uri` is on another host, pin the key of that as well. The last
-    /// step gives an error if the location is plain `http`, where no key is shown.
+    /// It holds for each server that is asked: if the `jwks_uri` is on another host, pin the key of that as well. A proxy is
+    /// not asked for it. The last step gives an error if the location is plain `http`, where no key is shown.
     ///
     /// # Errors
     /// If it is not 32 bytes in base64 or hex.
@@ -193,11 +224,13 @@ impl RemoteJwksBuilder {
     ///
     /// # Errors
     /// If the location is plain `http` that is not [allowed](Self::dangerous_allow_http); if the certificates to trust
-    /// cannot be read, or if there are none; or if they or pins are to hold for plain `http`.
+    /// cannot be read, or if there are none; if they or pins are to hold for plain `http`; or if the environment names a
+    /// [proxy](Self::proxy) that cannot be used.
     pub fn lazy(self) -> Result<RemoteJwks, ConfigError> {
         let first = self.place.first();
         self.plain.check(first)?;
-        let client = Client::new(&self.trust, self.headers, first)?;
+        let proxy = self.proxy.proxy(|name| env::var(name))?;
+        let client = Client::new(&self.trust, proxy, self.headers, first)?;
         let fetcher = Fetcher::new(client, self.place, self.plain, Arc::clone(&self.timer));
         Ok(RemoteJwks::new(Shared::new(fetcher, self.timer, State::new(self.lifetime))))
     }

@@ -3,18 +3,23 @@
 use auth_core::ConfigError;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Empty, LengthLimitError, Limited};
-use hyper_rustls::HttpsConnector;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
-    client::legacy::{Client as HyperClient, connect::HttpConnector},
+    client::legacy::{
+        Client as HyperClient,
+        connect::{Connect, HttpConnector, proxy::Tunnel},
+    },
     rt::TokioExecutor,
 };
+use rustls::ClientConfig;
 
 use super::{
     FetchError, FetchErrorKind,
     error::Because,
     found,
     headers::{Headers, OwnHeaders},
-    trust::Trust,
+    proxy::Proxy,
+    trust::{Tls, Trust},
 };
 
 const MAX_BODY: usize = 256 * 1024;
@@ -23,11 +28,15 @@ const ACCEPT: HeaderValue = HeaderValue::from_static("application/jwk-set+json, 
 /// Some gateways turn away who does not say.
 const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("auth-jwt/", env!("CARGO_PKG_VERSION")));
 
-/// Follows no redirects, keeps no connections, and takes no proxy from the environment.
+/// Follows no redirects and keeps no connections.
 pub(super) struct Client {
-    client: HyperClient<HttpsConnector<HttpConnector>, Empty<&'static [u8]>>,
+    direct: Http<HttpConnector>,
+    tunnel: Option<(Proxy, Http<ToProxy>)>,
     headers: OwnHeaders,
 }
+
+type Http<C> = HyperClient<HttpsConnector<C>, Empty<&'static [u8]>>;
+type ToProxy = Tunnel<HttpsConnector<HttpConnector>>;
 
 pub(super) enum Reply {
     Ok {
@@ -43,13 +52,22 @@ impl Client {
     ///
     /// # Errors
     /// As for [`Trust::tls`].
-    pub(super) fn new(trust: &Trust, headers: Headers, location: &Uri) -> Result<Self, ConfigError> {
-        let tls = trust.tls(location)?;
-        let connector =
-            hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
-        // A connection that was kept for minutes is likely to be dead.
-        let client = HyperClient::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
-        Ok(Self { client, headers: OwnHeaders::new(headers, location) })
+    pub(super) fn new(
+        trust: &Trust,
+        proxy: Option<Proxy>,
+        headers: Headers,
+        location: &Uri,
+    ) -> Result<Self, ConfigError> {
+        let Tls { issuer, proxy: to_proxy } = trust.tls(location)?;
+        let tunnel = proxy.map(|proxy| {
+            let mut tunnel = Tunnel::new(proxy.location().clone(), over_tls(to_proxy, plain()));
+            if let Some(credential) = proxy.credential() {
+                tunnel = tunnel.with_auth(credential.clone());
+            }
+            (proxy, client(over_tls(issuer.clone(), tunnel)))
+        });
+        let direct = client(over_tls(issuer, plain()));
+        Ok(Self { direct, tunnel, headers: OwnHeaders::new(headers, location) })
     }
 
     /// The headers that were set, and where they go.
@@ -68,12 +86,17 @@ impl Client {
             request.headers_mut().insert(header::IF_NONE_MATCH, validator.clone());
         }
         self.headers.write(request.headers_mut(), uri)?;
+        let (response, way) = match &self.tunnel {
+            Some((proxy, client)) if proxy.takes(uri) => {
+                (client.request(request), format!(" through the proxy {}", found::url(proxy.location())))
+            }
+            _ => (self.direct.request(request), String::new()),
+        };
         let unreachable = |what, error| {
-            let because = Because::new(format!("{what} {}", found::url(uri)), error);
+            let because = Because::new(format!("{what} {}{way}", found::url(uri)), error);
             FetchError::caused_by(FetchErrorKind::Unreachable, because)
         };
-        let response =
-            self.client.request(request).await.map_err(|error| unreachable("no answer from", error.into()))?;
+        let response = response.await.map_err(|error| unreachable("no answer from", error.into()))?;
         if response.status() == StatusCode::NOT_MODIFIED && validator.is_some() {
             return Ok(Reply::NotModified(response.into_parts().0.headers));
         }
@@ -109,4 +132,24 @@ impl Client {
             _ => what,
         }
     }
+}
+
+/// TCP, for whatever is spoken over it.
+fn plain() -> HttpConnector {
+    let mut connector = HttpConnector::new();
+    connector.enforce_http(false);
+    connector
+}
+
+/// TLS where the URL wants it.
+fn over_tls<C>(tls: ClientConfig, connector: C) -> HttpsConnector<C> {
+    HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(connector)
+}
+
+fn client<C>(connector: HttpsConnector<C>) -> Http<C>
+where
+    HttpsConnector<C>: Connect + Clone,
+{
+    // A connection that was kept for minutes is likely to be dead.
+    HyperClient::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector)
 }

@@ -9,7 +9,7 @@ use auth_core::BoxError;
 ///
 /// # Security
 /// Sources name hosts and paths, the issuer, statuses and media types; what an issuer says is escaped and cut after 200
-/// characters. They show no query and no header that was set.
+/// characters. They show no query, no header that was set, and no user name or password of a proxy.
 #[derive(Clone, Debug)]
 pub struct FetchError {
     kind: FetchErrorKind,

@@ -35,6 +35,7 @@
 //! | a fetch succeeds | what is no longer in the set is no longer a key, at once |
 //! | the set has no usable key | the fetch has failed |
 //! | HTTP | `https`, or `http` on the loopback and where [allowed](RemoteJwksBuilder::dangerous_allow_http); 5 s in all; no redirects; status 200; 256 KiB; 100 keys |
+//! | proxy | for `https`, the one that `HTTPS_PROXY` names, but for hosts in `NO_PROXY`; or [another](RemoteJwksBuilder::proxy), or [none](RemoteJwksBuilder::no_proxy) |
 //! | next try | after 1 s, twice as long each time, 60 s at most; of that, the half or more |
 //! | start | [`lazy`](RemoteJwksBuilder::lazy), [`background`](RemoteJwksBuilder::background) or [`fail_fast`](RemoteJwksBuilder::fail_fast) |
 //!
@@ -44,8 +45,8 @@
 //!
 //! # Security
 //!
-//! - Whoever answers at the URL decides whose tokens are good. Redirects are not followed, and the environment names
-//!   no proxy, so that is the host in the URL, as its certificate proves. To trust fewer certificates, use
+//! - The server that answers at the URL decides whose tokens are good. Redirects are not followed, and a proxy only passes
+//!   on what is encrypted, so it is the host in the URL, as its certificate proves. To trust fewer certificates, use
 //!   [`trust_only`](RemoteJwksBuilder::trust_only) and [`pin_sha256`](RemoteJwksBuilder::pin_sha256).
 //! - A key that was stolen goes on to verify until the next fetch. Give sets that can change in a hurry a `max-age` of
 //!   a minute.
@@ -62,6 +63,7 @@ mod headers;
 mod lifetime;
 mod location;
 mod pin;
+mod proxy;
 mod sleep;
 mod source;
 mod state;

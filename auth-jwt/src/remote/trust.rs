@@ -25,6 +25,13 @@ pub(super) struct Trust {
     pins: Vec<Pin>,
 }
 
+/// How to talk TLS.
+pub(super) struct Tls {
+    pub(super) issuer: ClientConfig,
+    /// A proxy is not the one whose key was pinned.
+    pub(super) proxy: ClientConfig,
+}
+
 impl Trust {
     pub(super) fn add(&mut self, pem: Vec<u8>) {
         self.roots.push(pem);
@@ -40,12 +47,10 @@ impl Trust {
         Ok(())
     }
 
-    /// How to talk TLS.
-    ///
     /// # Errors
     /// If a certificate cannot be read, if there is nothing to trust although `location` needs it, or if `location` has
     /// no certificate to hold against what was set.
-    pub(super) fn tls(&self, location: &Uri) -> Result<ClientConfig, ConfigError> {
+    pub(super) fn tls(&self, location: &Uri) -> Result<Tls, ConfigError> {
         let is_https = location::is_https(location);
         if !is_https && (self.is_exclusive || !self.pins.is_empty()) {
             return Err(ConfigError::new(
@@ -59,7 +64,7 @@ impl Trust {
                 "this machine trusts no certificates: install the usual ones, or give your own to `trust`",
             ));
         }
-        config(&roots, &self.pins)
+        Ok(Tls { proxy: config(&roots, &[])?, issuer: config(&roots, &self.pins)? })
     }
 
     fn roots(&self) -> Result<RootCertStore, ConfigError> {

@@ -141,7 +141,8 @@ impl Shared {
     }
 }
 
-async fn read_head(stream: &mut (impl AsyncRead + Unpin), at: SystemTime) -> std::io::Result<Asked> {
+/// Reads up to the end of a head; all of it in lower case.
+pub(crate) async fn read_head(stream: &mut (impl AsyncRead + Unpin), at: SystemTime) -> std::io::Result<Asked> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await?);

@@ -1,6 +1,7 @@
 //! Keys that are fetched from an issuer over TCP, on a clock that is moved by hand.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test ends at the first error")]
 
+mod connect;
 mod discovery;
 mod failure;
 mod flight;
@@ -14,6 +15,7 @@ mod lifetime;
 mod log;
 mod logs;
 mod plain_http;
+mod proxy;
 mod refusals;
 mod reload;
 mod set;

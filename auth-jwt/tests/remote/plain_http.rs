@@ -17,7 +17,7 @@ fn host(world: &World) -> String {
 #[test]
 fn plain_http_is_for_the_loopback_and_for_the_host_that_is_allowed() {
     let builds = |url: &str, allowed: &[&str]| {
-        let builder = RemoteJwks::at(url)?;
+        let builder = RemoteJwks::at(url)?.no_proxy();
         allowed.iter().try_fold(builder, |builder, host| builder.dangerous_allow_http(host))?.lazy().map(drop)
     };
     for url in ["http://id.example/jwks", "http://192.0.2.1/jwks", "ftp://127.0.0.1/jwks", "jwks", ""] {
@@ -89,7 +89,7 @@ fn issuer_under_https_may_not_name_a_location_in_the_clear() {
         let issuer = world.issuer.url("").replace("http:", "https:");
         for jwks_uri in ["http://keycloak:8080/jwks".to_owned(), world.issuer.url("/jwks")] {
             world.issuer.publish(&json!({ "issuer": issuer, "jwks_uri": jwks_uri }));
-            let builder = RemoteJwks::discover(&*issuer).unwrap().clock(world.clock.clone());
+            let builder = RemoteJwks::discover(&*issuer).unwrap().clock(world.clock.clone()).no_proxy();
             let builder = builder.trust(crate::tls::AUTHORITY).dangerous_allow_http("keycloak:8080").unwrap();
             let source = builder.background().unwrap();
             until(&source, |status| status.last_error() == Some(FetchErrorKind::Discovery)).await;

@@ -44,8 +44,9 @@ pub(crate) async fn world() -> World {
     World { clock, issuer, key }
 }
 
+/// Without a proxy that the environment of the tests may name.
 pub(crate) fn builder(world: &World) -> RemoteJwksBuilder {
-    RemoteJwks::at(url(world)).unwrap().clock(world.clock.clone())
+    RemoteJwks::at(url(world)).unwrap().clock(world.clock.clone()).no_proxy()
 }
 
 pub(crate) fn url(world: &World) -> String {
@@ -76,7 +77,7 @@ fn issuer_with_another_certificate_is_not_asked() {
 #[test]
 fn certificates_that_cannot_be_read_do_not_build() {
     for pem in [&b""[..], b"no certificate", include_bytes!("../keys/ed25519.pub.pem"), &AUTHORITY[..90]] {
-        let builder = || RemoteJwks::at("https://id.example/jwks").unwrap();
+        let builder = || RemoteJwks::at("https://id.example/jwks").unwrap().no_proxy();
         assert!(builder().trust(pem).lazy().is_err());
         assert!(builder().trust_only(pem).lazy().is_err());
     }
