@@ -48,7 +48,8 @@ for crate in auth-core auth-jwt auth-basic auth-store ws-adapter demo; do
     cargo clippy -p "$crate" --all-targets --locked -- -D warnings
     cargo test -p "$crate" --locked
 done
-for feature in auth-core:axum auth-core:metrics auth-core:test-util auth-basic:argon2 auth-jwt:remote auth-jwt:dpop auth-jwt:es256k \
+for feature in auth-core:axum auth-core:metrics auth-core:test-util auth-basic:argon2 auth-jwt:remote auth-jwt:dpop \
+    auth-jwt:es256k auth-jwt:x509 \
     auth-store:axum auth-store:redis ws-adapter:axum ws-adapter:metrics ws-adapter:socketio; do
     crate="${feature%:*}"
     say "$crate with nothing but ${feature#*:}"

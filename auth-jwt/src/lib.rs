@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `remote` | keys that are fetched from an issuer; without it nothing here touches a network |
 //! | `dpop` | tokens that are bound to a key of the client, and the proofs of it (RFC 9449) |
+//! | `x509` | with `remote`: keys that are published as X.509 certificates, as Firebase does |
 //! | `es256k` | ECDSA on secp256k1 (RFC 8812), as wallets sign |
 //!
 //! # A token in front of a chain

@@ -21,6 +21,7 @@ use crate::{
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
 /// Modulus and exponent, big-endian, without leading zeros.
+#[derive(PartialEq, Eq)]
 pub(crate) struct RsaComponents {
     pub(crate) n: Vec<u8>,
     pub(crate) e: Vec<u8>,
@@ -63,6 +64,31 @@ impl RsaComponents {
         let parameters = rsa_parameters(algorithm).ok_or_else(|| not_a_key(algorithm.family()))?;
         let components = RsaPublicKeyComponents { n: &self.n, e: &self.e };
         components.to_parsed_public_key(parameters).map(Verifier::Public).map_err(|_| not_a_key(Family::Rsa))
+    }
+}
+
+/// A public key of a known kind.
+#[derive(PartialEq, Eq)]
+pub(crate) enum PublicKey {
+    Rsa(RsaComponents),
+    /// An uncompressed point, or the 32 bytes of Ed25519.
+    Point(Family, Vec<u8>),
+}
+
+impl PublicKey {
+    pub(crate) fn family(&self) -> Family {
+        match self {
+            Self::Rsa(_) => Family::Rsa,
+            Self::Point(family, _) => *family,
+        }
+    }
+
+    pub(crate) fn verifier(&self, algorithm: Algorithm) -> Result<Verifier, ConfigError> {
+        match self {
+            Self::Rsa(components) => components.verifier(algorithm),
+            Self::Point(family, _) if *family != algorithm.family() => Err(not_a_key(algorithm.family())),
+            Self::Point(_, point) => public(algorithm, point),
+        }
     }
 }
 

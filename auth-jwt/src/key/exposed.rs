@@ -1,6 +1,10 @@
 use std::collections::HashSet;
 
+#[cfg(feature = "x509")]
+use super::PublicKey;
 use super::{check::without_leading_zeros, jwk};
+#[cfg(feature = "x509")]
+use crate::algorithm::Family;
 use crate::token::json::{self, Value};
 
 /// What tells a key pair apart from others, in whatever form a key of it is written: the name, and the number that both
@@ -45,6 +49,24 @@ impl Traces {
             Ok(())
         });
         traces
+    }
+}
+
+#[cfg(feature = "x509")]
+impl Traces {
+    pub(crate) fn of_name(kid: &str) -> Self {
+        Self { kid: Some(kid.to_owned()).filter(|kid| !kid.is_empty()), ..Self::default() }
+    }
+
+    /// Adds a key pair whose public half stands elsewhere.
+    pub(crate) fn add(&mut self, key: &PublicKey) {
+        let number = match key {
+            PublicKey::Rsa(components) => &components.n,
+            PublicKey::Point(Family::Ed25519, x) => x,
+            // Behind the first byte of an uncompressed point stand `x` and `y`, of one length.
+            PublicKey::Point(_, point) => point.get(1..=point.len() / 2).unwrap_or_default(),
+        };
+        self.numbers.push(without_leading_zeros(number).to_vec());
     }
 }
 

@@ -7,7 +7,7 @@ use base64::{
 };
 use zeroize::Zeroizing;
 
-use super::{RsaComponents, Verifier, VerifyingKey, check, check::without_leading_zeros};
+use super::{PublicKey, RsaComponents, Verifier, VerifyingKey, check, check::without_leading_zeros};
 use crate::{
     Algorithm, HmacSecret,
     algorithm::{Curve, Family},
@@ -72,29 +72,28 @@ impl<'a> Jwk<'a> {
     pub(crate) fn verifying_key(&self) -> Result<VerifyingKey, ConfigError> {
         self.check_is_public()?;
         let family = self.family()?;
-        let mut verifiers = Vec::new();
-        match family {
-            Family::Hmac => {
-                let secret = self.secret()?;
-                for algorithm in self.algorithms(family)? {
-                    verifiers.push((algorithm, Verifier::Hmac(check::hmac_key(algorithm, &secret)?)));
-                }
-            }
-            Family::Rsa => {
-                let components = self.rsa()?;
-                for algorithm in self.algorithms(family)? {
-                    verifiers.push((algorithm, components.verifier(algorithm)?));
-                }
-            }
-            Family::Ec(_) | Family::Ed25519 => {
-                let public = self.point(family)?;
-                for algorithm in self.algorithms(family)? {
-                    verifiers.push((algorithm, check::public(algorithm, &public)?));
-                }
-            }
+        if family != Family::Hmac {
+            return self.with_public(&self.public(family)?);
         }
-        let key = VerifyingKey::new(family, verifiers);
-        Ok(if let Some(kid) = &self.kid { key.with_kid(&**kid) } else { key })
+        let (secret, mut verifiers) = (self.secret()?, Vec::new());
+        for algorithm in self.algorithms(family)? {
+            verifiers.push((algorithm, Verifier::Hmac(check::hmac_key(algorithm, &secret)?)));
+        }
+        Ok(self.name(VerifyingKey::new(family, verifiers)))
+    }
+
+    /// The same with this public key, whatever the members hold.
+    pub(crate) fn with_public(&self, public: &PublicKey) -> Result<VerifyingKey, ConfigError> {
+        let family = public.family();
+        let mut verifiers = Vec::new();
+        for algorithm in self.algorithms(family)? {
+            verifiers.push((algorithm, public.verifier(algorithm)?));
+        }
+        Ok(self.name(VerifyingKey::new(family, verifiers)))
+    }
+
+    fn name(&self, key: VerifyingKey) -> VerifyingKey {
+        if let Some(kid) = &self.kid { key.with_kid(&**kid) } else { key }
     }
 
     /// The verifier for one algorithm, of a key that a stranger has sent: a secret is none.
@@ -105,10 +104,7 @@ impl<'a> Jwk<'a> {
         if !self.algorithms(family)?.contains(&algorithm) {
             return Err(check::not_a_key(family));
         }
-        match family {
-            Family::Rsa => self.rsa()?.verifier(algorithm),
-            _ => check::public(algorithm, &self.point(family)?),
-        }
+        self.public(family)?.verifier(algorithm)
     }
 
     /// What makes the key the key that it is; a secret has nothing of the kind.
@@ -123,7 +119,7 @@ impl<'a> Jwk<'a> {
         }
     }
 
-    fn check_is_public(&self) -> Result<(), ConfigError> {
+    pub(crate) fn check_is_public(&self) -> Result<(), ConfigError> {
         self.check_use("verify")?;
         if PRIVATE.iter().any(|name| self.has(name)) {
             return Err(ConfigError::new(
@@ -191,6 +187,14 @@ impl<'a> Jwk<'a> {
         Ok(HmacSecret::new(self.number("k")?.to_vec()))
     }
 
+    /// The public key that the members hold.
+    pub(crate) fn public(&self, family: Family) -> Result<PublicKey, ConfigError> {
+        Ok(match family {
+            Family::Rsa => PublicKey::Rsa(self.rsa()?),
+            _ => PublicKey::Point(family, self.point(family)?),
+        })
+    }
+
     pub(crate) fn rsa(&self) -> Result<RsaComponents, ConfigError> {
         RsaComponents::new(&self.number("n")?, &self.number("e")?)
     }
@@ -217,6 +221,18 @@ impl<'a> Jwk<'a> {
         bytes_of(text).ok_or_else(|| {
             ConfigError::new(format!("`{name}` of the JWK is not base64url: write it as RFC 7515, 2 has it"))
         })
+    }
+
+    /// Whether it says anything of its kind.
+    #[cfg(feature = "x509")]
+    pub(crate) fn has_kind(&self) -> bool {
+        self.kty.is_some() || self.crv.is_some()
+    }
+
+    /// Whether it holds a number.
+    #[cfg(feature = "x509")]
+    pub(crate) fn has_numbers(&self) -> bool {
+        !self.numbers.is_empty()
     }
 
     fn has(&self, name: &str) -> bool {

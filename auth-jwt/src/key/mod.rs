@@ -7,6 +7,8 @@ mod jwk;
 mod pem;
 mod set;
 mod thumbprint;
+#[cfg(feature = "x509")]
+mod x509;
 
 use std::{fmt, sync::Arc};
 
@@ -15,8 +17,10 @@ use aws_lc_rs::{hmac, signature::ParsedPublicKey};
 
 pub use self::set::KeySet;
 pub(crate) use self::set::MAX_TRIES;
+#[cfg(feature = "x509")]
+pub(crate) use self::x509::Certificate;
 pub(crate) use self::{
-    check::{RsaComponents, hmac_key},
+    check::{PublicKey, RsaComponents, hmac_key},
     jwk::Jwk,
     pem::{PrivateDer, not_a_private_key},
     thumbprint::PublicMembers,

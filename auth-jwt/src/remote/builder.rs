@@ -7,6 +7,7 @@ use super::{
     FetchError, RemoteJwks, Sleep,
     client::Client,
     discovery::{Discovery, WellKnown},
+    document::Format,
     fetch::{Fetcher, Place},
     flight::Shared,
     headers::Headers,
@@ -31,6 +32,7 @@ use super::{
 #[must_use = "a builder does nothing before it is told how to start"]
 pub struct RemoteJwksBuilder {
     place: Place,
+    format: Format,
     lifetime: Duration,
     timer: Arc<dyn Sleep>,
     plain: PlainHttp,
@@ -44,6 +46,11 @@ impl RemoteJwksBuilder {
         Ok(Self::new(Place::Known(location::parse(url)?)))
     }
 
+    #[cfg(feature = "x509")]
+    pub(super) fn certificates(url: &str) -> Result<Self, ConfigError> {
+        Ok(Self { format: Format::Certificates, ..Self::at(url)? })
+    }
+
     pub(super) fn discovered(issuer: String, place: WellKnown) -> Result<Self, ConfigError> {
         Ok(Self::new(Place::Discovered(Discovery::new(issuer, place)?)))
     }
@@ -51,6 +58,7 @@ impl RemoteJwksBuilder {
     fn new(place: Place) -> Self {
         Self {
             place,
+            format: Format::Jwks,
             lifetime: lifetime::DEFAULT,
             timer: Arc::new(SystemClock),
             plain: PlainHttp::default(),
@@ -231,7 +239,7 @@ impl RemoteJwksBuilder {
         self.plain.check(first)?;
         let proxy = self.proxy.proxy(|name| env::var(name))?;
         let client = Client::new(&self.trust, proxy, self.headers, first)?;
-        let fetcher = Fetcher::new(client, self.place, self.plain, Arc::clone(&self.timer));
+        let fetcher = Fetcher::new(client, self.place, self.format, self.plain, Arc::clone(&self.timer));
         Ok(RemoteJwks::new(Shared::new(fetcher, self.timer, State::new(self.lifetime))))
     }
 

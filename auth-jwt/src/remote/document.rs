@@ -1,6 +1,9 @@
-use auth_core::ConfigError;
+use std::time::SystemTime;
 
-use super::FetchErrorKind;
+use auth_core::ConfigError;
+use http::HeaderMap;
+
+use super::{FetchErrorKind, found};
 use crate::{
     KeySet, VerifyingKey,
     key::{Exposed, Jwk, Traces, is_crowded},
@@ -20,7 +23,46 @@ pub(super) struct LeftOut {
     is_for_other_work: bool,
 }
 
-/// The keys of a set that somebody else publishes. Those that do not count are added to `left_out`, also if the set is refused.
+/// What an issuer publishes at the place of its keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    Jwks,
+    #[cfg(feature = "x509")]
+    Certificates,
+}
+
+impl Format {
+    /// Whether a document that stays as it is means the same keys for ever.
+    pub(super) fn is_constant(self) -> bool {
+        self == Self::Jwks
+    }
+
+    pub(super) fn describe(self) -> &'static str {
+        match self {
+            Self::Jwks => "a JWK set (RFC 7517, 5)",
+            #[cfg(feature = "x509")]
+            Self::Certificates => "X.509 certificates under their names, or a JWK set with `x5c` (RFC 7517, 4.7)",
+        }
+    }
+
+    /// What the body is, if it is none of this format.
+    pub(super) fn is_missed_by(self, headers: &HeaderMap, body: &[u8]) -> Option<String> {
+        match self {
+            Self::Jwks => found::no_set(headers, body),
+            #[cfg(feature = "x509")]
+            Self::Certificates => found::no_object(headers, body),
+        }
+    }
+}
+
+/// One entry of a document, before it is looked at beside the others.
+pub(super) struct Entry {
+    pub(super) traces: Traces,
+    pub(super) key: Result<VerifyingKey, LeftOut>,
+}
+
+/// The keys in a document that somebody else publishes. Those that do not count are added to `left_out`, also if the document
+/// is refused.
 ///
 /// [`KeySet::from_jwks`] refuses a set that has anything strange in it, since it reads a file of one's own. An issuer
 /// publishes what others need as well, so here keys are left out one by one (RFC 7517, 5):
@@ -28,12 +70,25 @@ pub(super) struct LeftOut {
 /// - those for other work, of an unknown kind, weak or broken;
 /// - secrets and private keys, in whatever form, and each key that shares its name or its key pair with one of them;
 /// - those of one name and one algorithm, if they are more than are tried.
-pub(super) fn read(body: &[u8], left_out: &mut Vec<LeftOut>) -> Result<KeySet, FetchErrorKind> {
+pub(super) fn read(
+    body: &[u8],
+    format: Format,
+    now: SystemTime,
+    left_out: &mut Vec<LeftOut>,
+) -> Result<KeySet, FetchErrorKind> {
+    let entries = match format {
+        Format::Jwks => entries(body, |json| {
+            let traces = json.map(Traces::of).unwrap_or_default();
+            Entry::of(json, traces, |jwk| jwk.verifying_key())
+        })?,
+        #[cfg(feature = "x509")]
+        Format::Certificates => super::certificates::entries(body, now)?,
+    };
+    let _ = now;
     let mut exposed = Exposed::default();
     let mut keys = Vec::new();
-    for json in published(body)? {
-        let traces = json.map(Traces::of).unwrap_or_default();
-        match usable(json, &traces) {
+    for Entry { traces, key } in entries {
+        match key {
             Ok(key) => keys.push((key, traces)),
             Err(unusable) => {
                 if traces.is_secret {
@@ -57,8 +112,8 @@ pub(super) fn read(body: &[u8], left_out: &mut Vec<LeftOut>) -> Result<KeySet, F
     KeySet::new(keys).map_err(|_| FetchErrorKind::NoUsableKey)
 }
 
-/// The texts of the keys; `None` for what is no object.
-fn published(body: &[u8]) -> Result<Vec<Option<&str>>, FetchErrorKind> {
+/// The entries of a JWK set, by their texts; `None` stands for what is no object.
+pub(super) fn entries(body: &[u8], each: impl Fn(Option<&str>) -> Entry) -> Result<Vec<Entry>, FetchErrorKind> {
     let mut list = None;
     let found = json::members(body, |name, value| {
         if name == "keys" {
@@ -73,22 +128,45 @@ fn published(body: &[u8]) -> Result<Vec<Option<&str>>, FetchErrorKind> {
         Ok(())
     });
     read.map_err(|_| FetchErrorKind::Malformed)?;
-    if published.len() > MAX_KEYS { Err(FetchErrorKind::TooLarge) } else { Ok(published) }
+    check_count(published.len())?;
+    Ok(published.into_iter().map(each).collect())
 }
 
-fn usable(json: Option<&str>, traces: &Traces) -> Result<VerifyingKey, LeftOut> {
-    // What it is for does not matter: its secret is out all the same.
-    if traces.is_secret {
-        return Err(LeftOut::of(None, "it holds a private key or a secret, which everybody can read now"));
+pub(super) fn check_count(keys: usize) -> Result<(), FetchErrorKind> {
+    if keys > MAX_KEYS { Err(FetchErrorKind::TooLarge) } else { Ok(()) }
+}
+
+impl Entry {
+    /// The entry of a JWK, of which `make` takes the key.
+    pub(super) fn of(
+        json: Option<&str>,
+        traces: Traces,
+        make: impl FnOnce(&Jwk<'_>) -> Result<VerifyingKey, ConfigError>,
+    ) -> Self {
+        // What it is for does not matter: its secret is out all the same.
+        if traces.is_secret {
+            return Self {
+                traces,
+                key: Err(LeftOut::of(None, "it holds a private key or a secret, which everybody can read now")),
+            };
+        }
+        let key = json.map_or_else(|| Err(Jwk::no_object()), Jwk::parse).map_err(LeftOut::from).and_then(|jwk| {
+            let for_other_work = |error| LeftOut { is_for_other_work: true, ..LeftOut::from(error) };
+            jwk.check_use("verify").map_err(for_other_work)?;
+            Ok(make(&jwk)?)
+        });
+        Self { traces, key }
     }
-    let why = |error: ConfigError| LeftOut::of(None, &error.to_string());
-    let jwk = json.map_or_else(|| Err(Jwk::no_object()), Jwk::parse).map_err(why)?;
-    jwk.check_use("verify").map_err(|error| LeftOut { is_for_other_work: true, ..why(error) })?;
-    jwk.verifying_key().map_err(why)
+}
+
+impl From<ConfigError> for LeftOut {
+    fn from(error: ConfigError) -> Self {
+        Self::of(None, &error.to_string())
+    }
 }
 
 impl LeftOut {
-    fn of(kid: Option<&str>, why: &str) -> Self {
+    pub(super) fn of(kid: Option<&str>, why: &str) -> Self {
         Self { kid: kid.map(str::to_owned), why: why.to_owned(), is_for_other_work: false }
     }
 

@@ -4,14 +4,14 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest;
 use http::{HeaderValue, Uri, header};
 
 use super::{
     FetchError, FetchErrorKind, Sleep,
     client::{Client, Reply},
     discovery::Discovery,
-    document::{self, LeftOut},
+    document::{self, Format, LeftOut},
     found, lifetime,
     location::PlainHttp,
     state::{Digest, Fetched},
@@ -52,6 +52,7 @@ impl fmt::Debug for Place {
 pub(super) struct Fetcher {
     client: Client,
     place: Place,
+    format: Format,
     plain: PlainHttp,
     timer: Arc<dyn Sleep>,
     memory: Mutex<Memory>,
@@ -68,8 +69,8 @@ struct Memory {
 }
 
 impl Fetcher {
-    pub(super) fn new(client: Client, place: Place, plain: PlainHttp, timer: Arc<dyn Sleep>) -> Self {
-        Self { client, place, plain, timer, memory: Mutex::default() }
+    pub(super) fn new(client: Client, place: Place, format: Format, plain: PlainHttp, timer: Arc<dyn Sleep>) -> Self {
+        Self { client, place, format, plain, timer, memory: Mutex::default() }
     }
 
     /// The issuer, if its keys are found by discovery.
@@ -109,30 +110,37 @@ impl Fetcher {
             }
             Reply::Ok { headers, body } => (headers, body),
         };
-        let mut sum = [0; 32];
-        sum.copy_from_slice(digest(&SHA256, &body).as_ref());
-        let keys = self.read(&body, sum)?;
-        self.memory().validator = headers.get(header::ETAG).map(|tag| (location, tag.clone()));
-        Ok(Fetched { set: Some((keys, sum)), lifetime: lifetime::asked_for(&headers) })
+        let set = self.read(&body)?;
+        if self.format.is_constant() {
+            self.memory().validator = headers.get(header::ETAG).map(|tag| (location, tag.clone()));
+        }
+        Ok(Fetched { set: Some(set), lifetime: lifetime::asked_for(&headers) })
     }
 
-    /// The keys in the document. What is left out of it is logged once, and not at each fetch.
-    fn read(&self, body: &[u8], sum: Digest) -> Result<KeySet, FetchErrorKind> {
+    /// The keys in the document, and what tells them apart from others. What is left out of it is logged once, and not at
+    /// each fetch.
+    fn read(&self, body: &[u8]) -> Result<(KeySet, Digest), FetchErrorKind> {
         let mut left_out = Vec::new();
-        let keys = document::read(body, &mut left_out);
+        let keys = document::read(body, self.format, self.timer.now(), &mut left_out);
+        let mut context = digest::Context::new(&digest::SHA256);
+        context.update(body);
+        // A certificate ends while the document stays as it is.
+        context.update(format!("{left_out:?}").as_bytes());
+        let mut sum = [0; 32];
+        sum.copy_from_slice(context.finish().as_ref());
         if self.memory().read.replace(sum) != Some(sum) {
             left_out.iter().for_each(LeftOut::log);
         }
-        keys
+        Ok((keys?, sum))
     }
 
     /// A set, which is read by others, or the answer that it has not changed.
     async fn get_set(&self, location: &Uri, validator: Option<&HeaderValue>) -> Result<Reply, FetchError> {
         let reply = self.client.get(location, validator).await?;
         if let Reply::Ok { headers, body } = &reply
-            && let Some(what) = found::no_set(headers, body)
+            && let Some(what) = self.format.is_missed_by(headers, body)
         {
-            let text = format!("expected a JWK set (RFC 7517, 5) at {}, found {what}", found::url(location));
+            let text = format!("expected {} at {}, found {what}", self.format.describe(), found::url(location));
             return Err(FetchError::caused_by(FetchErrorKind::Malformed, text));
         }
         Ok(reply)

@@ -52,6 +52,8 @@
 //!   a minute.
 
 mod builder;
+#[cfg(feature = "x509")]
+mod certificates;
 mod client;
 mod discovery;
 mod document;
@@ -83,5 +85,5 @@ pub use self::{
 #[doc(hidden)]
 #[must_use]
 pub fn read_published(body: &[u8]) -> Option<crate::KeySet> {
-    document::read(body, &mut Vec::new()).ok()
+    document::read(body, document::Format::Jwks, std::time::SystemTime::UNIX_EPOCH, &mut Vec::new()).ok()
 }

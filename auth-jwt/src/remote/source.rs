@@ -33,6 +33,24 @@ impl RemoteJwks {
         RemoteJwksBuilder::at(url.as_ref())
     }
 
+    /// The X.509 certificates at this URL (feature `x509`): a JSON object of names with certificates in PEM, as Firebase
+    /// publishes them, or a JWK set whose keys are in `x5c` (RFC 7517, 4.7).
+    ///
+    /// The name is the `kid` of tokens. Of `x5c`, the first certificate counts; what other members say of the key must be true
+    /// of it. A certificate counts from its first second to its last, which is looked at with each fetch. What does not count
+    /// is left out, and the log names it and says why.
+    ///
+    /// # Errors
+    /// As for [`at`](Self::at).
+    ///
+    /// # Security
+    /// Who has signed a certificate is not looked at, and neither is whether it was revoked: it is as good as the URL that it
+    /// comes from, as a JWK is.
+    #[cfg(feature = "x509")]
+    pub fn certificates(url: impl AsRef<str>) -> Result<RemoteJwksBuilder, ConfigError> {
+        RemoteJwksBuilder::certificates(url.as_ref())
+    }
+
     /// The set that this issuer names in its `/.well-known/openid-configuration` (OpenID Connect Discovery 1.0).
     ///
     /// The document must name the very same issuer, and its `jwks_uri` is held to the rule of [`at`](Self::at). It is

@@ -1,6 +1,8 @@
 //! Keys that are fetched from an issuer over TCP, on a clock that is moved by hand.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test ends at the first error")]
 
+#[cfg(feature = "x509")]
+mod certificates;
 mod connect;
 mod discovery;
 mod failure;

@@ -13,7 +13,10 @@ use auth_jwt::{
     remote::{RemoteJwks, RemoteJwksBuilder, Sleep, Status},
 };
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use serde_json::{Value, json};
 
 use crate::log::keep_events;
@@ -129,6 +132,12 @@ impl Key {
     pub(crate) fn sign(&self, input: &str) -> String {
         format!("{input}.{}", encode(self.pair.sign(input.as_bytes())))
     }
+}
+
+/// The bytes of a PEM file with one section.
+pub(crate) fn der_of(pem: &[u8]) -> Vec<u8> {
+    let body: String = str::from_utf8(pem).unwrap().lines().filter(|line| !line.starts_with("-----")).collect();
+    STANDARD.decode(body).unwrap()
 }
 
 /// The point of RFC 7515, A.3.

@@ -1,0 +1,207 @@
+//! Keys that are published as X.509 certificates.
+
+use std::time::{Duration, SystemTime};
+
+use auth_core::{Clock as _, ManualClock};
+use auth_jwt::{
+    Algorithm, Signer, SigningKey, SigningKeys,
+    remote::{FetchErrorKind, RemoteJwks},
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+
+use crate::{log::logged, support::*};
+
+/// Each algorithm with its private key and the certificate of it, of 2026 and later.
+const KINDS: [(Algorithm, &[u8], &str); 3] = [
+    (Algorithm::RS256, include_bytes!("../keys/rsa2048.pem"), include_str!("../keys/rsa2048.cert.pem")),
+    (Algorithm::ES256, include_bytes!("../keys/p256.pem"), include_str!("../keys/p256.cert.pem")),
+    (Algorithm::EdDSA, include_bytes!("../keys/ed25519.pem"), include_str!("../keys/ed25519.cert.pem")),
+];
+
+/// When the RSA certificate begins and ends: 24 November 2026, and ten years later.
+const RSA_FROM: u64 = 1_795_502_386;
+const RSA_TO: u64 = 2_110_862_386;
+
+/// An issuer of certificates, in January 2027.
+struct World {
+    clock: ManualClock,
+    issuer: Issuer,
+}
+
+impl World {
+    async fn new(document: &Value) -> Self {
+        let clock = ManualClock::new(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000));
+        let issuer = Issuer::new(&clock).await;
+        issuer.publish(document);
+        Self { clock, issuer }
+    }
+
+    async fn source(&self) -> RemoteJwks {
+        let builder = RemoteJwks::certificates(self.issuer.url("/x509")).unwrap().clock(self.clock.clone());
+        builder.background().unwrap()
+    }
+
+    async fn ask(&self, source: &RemoteJwks, algorithm: Algorithm, kid: Option<&str>) -> &'static str {
+        let (_, private, _) = KINDS.into_iter().find(|(own, ..)| *own == algorithm).unwrap();
+        let key = SigningKey::from_pem(algorithm, private).unwrap();
+        let signer = Signer::new(if let Some(kid) = kid { key.with_kid(kid) } else { key });
+        let exp = self.clock.now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() + 60;
+        let token = signer.sign(&json!({ "sub": "1001", "exp": exp })).unwrap();
+        verdict(source, token.expose(), &self.clock).await
+    }
+}
+
+/// What a certificate is in `x5c`.
+fn x5c(pem: &str) -> Value {
+    json!([STANDARD.encode(der_of(pem.as_bytes())), "the one that signed it is not looked at"])
+}
+
+/// The members of the public key, as an issuer writes them.
+fn members(algorithm: Algorithm) -> Value {
+    let (_, private, _) = KINDS.into_iter().find(|(own, ..)| *own == algorithm).unwrap();
+    let keys = SigningKeys::new(SigningKey::from_pem(algorithm, private).unwrap().with_kid("a")).unwrap();
+    serde_json::from_str::<Value>(&keys.jwks()).unwrap()["keys"][0].take()
+}
+
+fn with(mut jwk: Value, name: &str, value: Value) -> Value {
+    jwk[name] = value;
+    jwk
+}
+
+#[test]
+fn map_of_names_and_certificates_has_keys_of_every_kind() {
+    run(async {
+        let document = json!({ "r": KINDS[0].2, "p": KINDS[1].2, "e": KINDS[2].2 });
+        let world = World::new(&document).await;
+        let source = world.source().await;
+        for ((algorithm, ..), name) in KINDS.into_iter().zip(["r", "p", "e"]) {
+            assert_eq!(world.ask(&source, algorithm, Some(name)).await, ACCEPTED, "{algorithm}");
+            assert_eq!(world.ask(&source, algorithm, Some("x")).await, FOREIGN, "{algorithm}");
+        }
+        assert_eq!(world.ask(&source, Algorithm::ES256, Some("r")).await, FOREIGN);
+        assert_eq!(source.status().keys(), 3);
+    });
+}
+
+#[test]
+fn set_with_x5c_has_the_key_of_the_first_certificate() {
+    run(async {
+        for (algorithm, _, pem) in KINDS {
+            let bare = json!({ "kid": "a", "use": "sig", "x5c": x5c(pem) });
+            let kind = with(bare.clone(), "kty", members(algorithm)["kty"].clone());
+            let whole = with(members(algorithm), "x5c", x5c(pem));
+            for jwk in [bare, whole, if algorithm == Algorithm::RS256 { kind } else { json!({ "x5c": x5c(pem) }) }] {
+                let world = World::new(&jwks([jwk.clone()])).await;
+                assert_eq!(world.ask(&world.source().await, algorithm, Some("a")).await, ACCEPTED, "{jwk}");
+            }
+        }
+    });
+}
+
+#[test]
+fn entry_that_leaves_a_doubt_is_left_out_and_the_log_names_it_and_says_why() {
+    let (rsa, p256) = (KINDS[0].2, KINDS[1].2);
+    let map = |value: Value| json!({ "b": value, "good": p256 });
+    let set = |jwk: Value| jwks([with(jwk, "kid", json!("b")), json!({ "kid": "good", "x5c": x5c(p256) })]);
+    let no_certificate = "no X.509 certificate";
+    for (document, why) in [
+        (map(json!(5)), no_certificate),
+        (map(json!(null)), no_certificate),
+        (map(json!("")), no_certificate),
+        (map(json!(str::from_utf8(KINDS[0].1).unwrap())), no_certificate),
+        (map(json!(rsa.replace("CERTIFICATE", "CERTIFICATE REQUEST"))), no_certificate),
+        (map(json!(rsa.replace("END", "KEY"))), no_certificate),
+        (set(json!({ "x5c": [] })), no_certificate),
+        (set(json!({ "x5c": "text" })), no_certificate),
+        (set(json!({ "x5c": [5] })), no_certificate),
+        (set(json!({ "x5c": ["****"] })), no_certificate),
+        (set(members(Algorithm::RS256)), no_certificate),
+        (set(with(members(Algorithm::RS256), "x5c", x5c(p256))), "of another key"),
+        (set(with(members(Algorithm::ES256), "x5c", x5c(rsa))), "of another key"),
+        (set(with(with(members(Algorithm::RS256), "x5c", x5c(rsa)), "e", json!("Aw"))), "of another key"),
+        (set(with(with(members(Algorithm::RS256), "x5c", x5c(rsa)), "n", json!("!"))), "of another key"),
+        (set(json!({ "kty": "AKP", "x5c": x5c(rsa) })), "of another key"),
+        (set(json!({ "alg": "ES256", "x5c": x5c(rsa) })), "contradicts"),
+        (set(json!({ "use": "enc", "x5c": x5c(rsa) })), "not for signatures"),
+        (set(json!({ "d": 5, "x5c": x5c(rsa) })), "a private key or a secret"),
+    ] {
+        let log = logged(|| {
+            run(async {
+                let world = World::new(&document).await;
+                let source = world.source().await;
+                assert_eq!(world.ask(&source, Algorithm::ES256, Some("good")).await, ACCEPTED);
+                assert_eq!(source.status().keys(), 1, "{document}");
+            });
+        });
+        let line = log.lines().find(|line| line.contains("a published key is left out")).expect(&log);
+        assert!(line.contains(r#"kid=Some("b")"#) && line.contains(why), "{document}: {line}");
+    }
+}
+
+#[test]
+fn certificate_counts_from_its_first_second_to_its_last() {
+    // The other certificate begins later, and ends later.
+    let cases = [(RSA_FROM - 1, UNAVAILABLE), (RSA_FROM, ACCEPTED), (RSA_TO, ACCEPTED), (RSA_TO + 1, FOREIGN)];
+    for (at, expected) in cases {
+        let log = logged(|| {
+            run(async {
+                let world = World::new(&json!({ "a": KINDS[0].2, "b": KINDS[2].2 })).await;
+                let clock = ManualClock::new(SystemTime::UNIX_EPOCH + Duration::from_secs(at));
+                let world = World { clock, ..world };
+                let said = world.ask(&world.source().await, Algorithm::RS256, Some("a")).await;
+                assert_eq!(said, expected, "{at}");
+            });
+        });
+        let is_told = log.contains("counts from 2026-11-24T06:39:46Z to 2036-11-21T06:39:46Z only");
+        assert_eq!(is_told, expected != ACCEPTED, "{log}");
+    }
+}
+
+/// Nothing that the issuer sends has changed, and no validator lets it say so in short.
+#[test]
+fn certificate_that_ends_is_dropped_with_the_next_fetch_of_the_same_document() {
+    run(async {
+        let world = World::new(&json!({})).await;
+        let clock = ManualClock::new(SystemTime::UNIX_EPOCH + Duration::from_secs(RSA_TO - 60));
+        let world = World { clock, ..world };
+        let document = json!({ "a": KINDS[0].2, "b": KINDS[1].2 }).to_string();
+        world.issuer.say(move |asked| {
+            let is_conditional = asked.head.to_ascii_lowercase().contains("if-none-match");
+            Say::All(if is_conditional {
+                reply("304 Not Modified", "", "")
+            } else {
+                reply("200 OK", "etag: \"1\"\r\n", document.clone())
+            })
+        });
+        let source = world.source().await;
+        assert_eq!(world.ask(&source, Algorithm::RS256, Some("a")).await, ACCEPTED);
+        world.clock.advance(10 * MINUTE);
+        until(&source, |status| status.generation() == 2).await;
+        assert_eq!(world.ask(&source, Algorithm::RS256, Some("a")).await, FOREIGN);
+        assert_eq!(world.ask(&source, Algorithm::ES256, Some("b")).await, ACCEPTED);
+    });
+}
+
+#[test]
+fn documents_of_the_one_form_are_not_taken_for_the_other() {
+    run(async {
+        let map = json!({ "a": KINDS[0].2 });
+        let world = World::new(&map).await;
+        let keys = RemoteJwks::at(world.issuer.url("/x509")).unwrap().clock(world.clock.clone()).lazy().unwrap();
+        assert_eq!(world.ask(&keys, Algorithm::RS256, Some("a")).await, UNAVAILABLE);
+        assert_eq!(keys.status().last_error(), Some(FetchErrorKind::Malformed));
+        for (document, kind) in [
+            (json!([map]), FetchErrorKind::Malformed),
+            (json!({}), FetchErrorKind::NoUsableKey),
+            (json!({ "error": "not found" }), FetchErrorKind::NoUsableKey),
+            (jwks([members(Algorithm::RS256)]), FetchErrorKind::NoUsableKey),
+            (Value::Object((0..101).map(|n| (n.to_string(), json!(""))).collect()), FetchErrorKind::TooLarge),
+        ] {
+            world.issuer.publish(&document);
+            let source = world.source().await;
+            assert_eq!(world.ask(&source, Algorithm::RS256, Some("a")).await, UNAVAILABLE, "{document}");
+            assert_eq!(source.status().last_error(), Some(kind), "{document}");
+        }
+    });
+}
