@@ -49,5 +49,7 @@ mod tickets {}
 mod revocation {}
 #[doc = include_str!("../../docs/remote-keys.md")]
 mod remote_keys {}
+#[doc = include_str!("../../docs/providers.md")]
+mod providers {}
 #[doc = include_str!("../../docs/jwt.md")]
 mod jwt {}

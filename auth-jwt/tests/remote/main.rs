@@ -17,6 +17,7 @@ mod lifetime;
 mod log;
 mod logs;
 mod plain_http;
+mod providers;
 mod proxy;
 mod refusals;
 mod reload;
