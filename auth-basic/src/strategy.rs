@@ -1,8 +1,8 @@
-use std::{fmt, marker::PhantomData};
+use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use auth_core::{
-    AuthRequest, BoxError, Carrier, Challenge, Needs, Outcome, Payload, Principal, PrincipalId, Strategy, Transport,
-    Verify, async_trait,
+    AuthRequest, BoxError, Carrier, Challenge, ConfigError, Needs, Outcome, Payload, Principal, PrincipalId, Strategy,
+    Transport, Verify, async_trait,
     extract::{AuthScheme, Extractor as _, Malformed, auth_scheme},
 };
 
@@ -36,10 +36,10 @@ pub struct Basic {
     payload: Option<PayloadFields>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct PayloadFields {
-    username: &'static str,
-    password: &'static str,
+    username: Cow<'static, str>,
+    password: Cow<'static, str>,
     place: Place,
 }
 
@@ -52,7 +52,7 @@ enum Place {
 }
 
 impl PayloadFields {
-    fn read<'p>(self, payload: &'p Payload, name: &str) -> Result<Option<&'p str>, Malformed> {
+    fn read<'p>(&self, payload: &'p Payload, name: &str) -> Result<Option<&'p str>, Malformed> {
         match self.place {
             Place::AnyPayload => payload.text(name),
             Place::SocketIoAuth => payload.optional_text(name),
@@ -60,7 +60,7 @@ impl PayloadFields {
     }
 
     /// Whether a payload of this transport is looked at.
-    fn is_looked_for_in(self, transport: Transport) -> bool {
+    fn is_looked_for_in(&self, transport: Transport) -> bool {
         match self.place {
             Place::AnyPayload => true,
             Place::SocketIoAuth => matches!(transport, Transport::SocketIo | Transport::InBand),
@@ -137,9 +137,27 @@ impl Basic {
     /// As [`from_payload`](Self::from_payload), with other field names.
     ///
     /// # Panics
-    /// If both names are the same. They are constants of the program, so that shows at the first start.
-    pub fn from_payload_fields(self, username: &'static str, password: &'static str) -> Self {
-        self.look_in(Place::AnyPayload, username, password)
+    /// If both names are the same. Where they come from a configuration, use
+    /// [`try_from_payload_fields`](Self::try_from_payload_fields).
+    #[track_caller]
+    pub fn from_payload_fields(
+        self,
+        username: impl Into<Cow<'static, str>>,
+        password: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        built(self.try_from_payload_fields(username, password))
+    }
+
+    /// As [`from_payload_fields`](Self::from_payload_fields), for names that come from a configuration.
+    ///
+    /// # Errors
+    /// If both names are the same.
+    pub fn try_from_payload_fields(
+        self,
+        username: impl Into<Cow<'static, str>>,
+        password: impl Into<Cow<'static, str>>,
+    ) -> Result<Self, ConfigError> {
+        self.look_in(Place::AnyPayload, username.into(), password.into())
     }
 
     /// Takes the login from the fields `username` and `password` of Socket.IO's `auth` object too, or of the object that
@@ -166,15 +184,40 @@ impl Basic {
     /// As [`from_socketio_auth`](Self::from_socketio_auth), with other field names.
     ///
     /// # Panics
-    /// If both names are the same. They are constants of the program, so that shows at the first start.
-    pub fn from_socketio_auth_fields(self, username: &'static str, password: &'static str) -> Self {
-        self.look_in(Place::SocketIoAuth, username, password)
+    /// If both names are the same. Where they come from a configuration, use
+    /// [`try_from_socketio_auth_fields`](Self::try_from_socketio_auth_fields).
+    #[track_caller]
+    pub fn from_socketio_auth_fields(
+        self,
+        username: impl Into<Cow<'static, str>>,
+        password: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        built(self.try_from_socketio_auth_fields(username, password))
     }
 
-    fn look_in(mut self, place: Place, username: &'static str, password: &'static str) -> Self {
-        assert!(username != password, "user name and password must be in different fields");
+    /// As [`from_socketio_auth_fields`](Self::from_socketio_auth_fields), for names that come from a configuration.
+    ///
+    /// # Errors
+    /// If both names are the same.
+    pub fn try_from_socketio_auth_fields(
+        self,
+        username: impl Into<Cow<'static, str>>,
+        password: impl Into<Cow<'static, str>>,
+    ) -> Result<Self, ConfigError> {
+        self.look_in(Place::SocketIoAuth, username.into(), password.into())
+    }
+
+    fn look_in(
+        mut self,
+        place: Place,
+        username: Cow<'static, str>,
+        password: Cow<'static, str>,
+    ) -> Result<Self, ConfigError> {
+        if username == password {
+            return Err(ConfigError::new("user name and password must be in different fields"));
+        }
         self.payload = Some(PayloadFields { username, password, place });
-        self
+        Ok(self)
     }
 
     /// Names who decides about a login. See [`Verify`] for what the callback may give.
@@ -193,6 +236,12 @@ impl Basic {
         let scheme = if self.browser_prompt { "Basic" } else { SCHEME_WITHOUT_PROMPT };
         Challenge::new(scheme).with("realm", &self.realm).with("charset", "UTF-8")
     }
+}
+
+#[expect(clippy::panic, reason = "documented: a constant that is wrong shows at the first start")]
+#[track_caller]
+fn built(basic: Result<Basic, ConfigError>) -> Basic {
+    basic.unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// HTTP Basic with its verify callback, ready for a chain; made by [`Basic::verify`].
@@ -234,14 +283,14 @@ impl<V, M> BasicStrategy<V, M> {
     }
 
     fn in_payload(&self, request: &AuthRequest<'_>) -> Result<Option<BasicLogin>, Malformed> {
-        let (Some(fields), Some(payload)) = (self.basic.payload, request.payload()) else {
+        let (Some(fields), Some(payload)) = (&self.basic.payload, request.payload()) else {
             return Ok(None);
         };
         if !fields.is_looked_for_in(request.transport()) {
             return Ok(None);
         }
         let malformed = |what| Malformed::new(Carrier::Payload, what);
-        match (fields.read(payload, fields.username)?, fields.read(payload, fields.password)?) {
+        match (fields.read(payload, &fields.username)?, fields.read(payload, &fields.password)?) {
             (None, None) => Ok(None),
             (Some(username), Some(password)) => {
                 if username.len().saturating_add(password.len()) > self.basic.max_len {
@@ -272,7 +321,7 @@ where
 
     fn needs(&self) -> Needs {
         let mut needs = Needs::default();
-        if self.basic.payload.is_some_and(|fields| fields.place == Place::AnyPayload) {
+        if self.basic.payload.as_ref().is_some_and(|fields| fields.place == Place::AnyPayload) {
             needs.set_payload();
         }
         needs

@@ -61,7 +61,7 @@ fn missing_layer<U>() -> Refusal {
         user = std::any::type_name::<U>(),
         "a handler asks for `Authenticated` of this user type, but no `AuthLayer` of such a chain is around its route"
     );
-    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error")
+    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error").logged()
 }
 
 /// Why [`Authenticated`] could not be given to a handler.
@@ -97,6 +97,7 @@ impl IntoResponse for AuthenticatedRejection {
 impl IntoResponse for Refusal {
     /// For handlers that decide themselves: `user.evidence().require_scope("chat:write")?`.
     fn into_response(self) -> Response {
+        self.log(None);
         let mut response = self.to_response().map(Body::from);
         response.extensions_mut().insert(self);
         response

@@ -1,6 +1,14 @@
-use std::fmt::{self, Write as _};
+use std::{
+    borrow::Cow,
+    fmt::{self, Write as _},
+};
 
 use http::HeaderValue;
+
+use crate::config::{self, ConfigError};
+
+/// The scheme of a place that no RFC has a scheme for.
+const API_KEY: &str = "ApiKey";
 
 /// One `WWW-Authenticate` value: a scheme and its parameters (RFC 9110, 11.3 and 11.6.1).
 ///
@@ -15,8 +23,8 @@ use http::HeaderValue;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Challenge {
-    scheme: &'static str,
-    params: Vec<(&'static str, String)>,
+    scheme: Cow<'static, str>,
+    params: Vec<(Cow<'static, str>, String)>,
     reports_errors: bool,
     error_uri: Option<String>,
 }
@@ -25,11 +33,33 @@ impl Challenge {
     /// A challenge of the scheme, without parameters.
     ///
     /// # Panics
-    /// If `scheme` is no token (RFC 9110, 5.6.2). It is a constant of the program, so that shows at the first start.
+    /// If `scheme` is not a token (RFC 9110, 5.6.2). Where it comes from a configuration, use [`try_new`](Self::try_new).
     #[must_use]
-    pub fn new(scheme: &'static str) -> Self {
-        assert!(is_token(scheme), "an authentication scheme must be a token of RFC 9110");
-        Self { scheme, params: Vec::new(), reports_errors: false, error_uri: None }
+    #[track_caller]
+    pub fn new(scheme: impl Into<Cow<'static, str>>) -> Self {
+        config::built(Self::try_new(scheme))
+    }
+
+    /// As [`new`](Self::new), for a scheme that comes from a configuration.
+    ///
+    /// # Errors
+    /// If `scheme` is not a token (RFC 9110, 5.6.2).
+    pub fn try_new(scheme: impl Into<Cow<'static, str>>) -> Result<Self, ConfigError> {
+        let scheme = config::token("an authentication scheme", scheme)?;
+        Ok(Self { scheme, params: Vec::new(), reports_errors: false, error_uri: None })
+    }
+
+    /// `ApiKey in="…", name="…"`: the credential goes to a place that no RFC has a scheme for. The parameters are those of
+    /// OpenAPI, which calls such a credential `apiKey`.
+    pub(crate) fn api_key(place: &str, name: &str) -> Self {
+        let scheme = Cow::Borrowed(API_KEY);
+        let challenge = Self { scheme, params: Vec::new(), reports_errors: false, error_uri: None }.set("in", place);
+        if name.is_empty() { challenge } else { challenge.set("name", name) }
+    }
+
+    /// Whether it names a place that a client should use only where nothing else is offered: all but headers.
+    pub(crate) fn is_last_resort(&self) -> bool {
+        self.scheme == API_KEY && self.params.first().is_some_and(|(name, place)| name == "in" && place != "header")
     }
 
     /// `Bearer realm="…"`, which reports errors (RFC 6750, 3).
@@ -41,13 +71,27 @@ impl Challenge {
     /// Adds a parameter, or replaces the one of that name.
     ///
     /// # Panics
-    /// If `name` is no token. It is a constant of the program, so that shows at the first start.
+    /// If `name` is not a token. Where it comes from a configuration, use [`try_with`](Self::try_with).
     #[must_use]
-    pub fn with(mut self, name: &'static str, value: &str) -> Self {
-        assert!(is_token(name), "a challenge parameter must be a token of RFC 9110");
+    #[track_caller]
+    pub fn with(self, name: impl Into<Cow<'static, str>>, value: &str) -> Self {
+        config::built(self.try_with(name, value))
+    }
+
+    /// As [`with`](Self::with), for a parameter whose name comes from a configuration.
+    ///
+    /// # Errors
+    /// If `name` is not a token (RFC 9110, 5.6.2).
+    pub fn try_with(self, name: impl Into<Cow<'static, str>>, value: &str) -> Result<Self, ConfigError> {
+        Ok(self.set(config::token("a challenge parameter", name)?, value))
+    }
+
+    /// `name` must be a token.
+    fn set(mut self, name: impl Into<Cow<'static, str>>, value: &str) -> Self {
+        let name = name.into();
         // A parameter must not occur twice (RFC 9110, 11.2): the last one counts, in the place of the first.
         let value = value.chars().filter(|c| !c.is_control()).collect();
-        match self.params.iter_mut().find(|(n, _)| n.eq_ignore_ascii_case(name)) {
+        match self.params.iter_mut().find(|(n, _)| n.eq_ignore_ascii_case(&name)) {
             Some(param) => param.1 = value,
             None => self.params.push((name, value)),
         }
@@ -72,24 +116,27 @@ impl Challenge {
     /// The scheme, as it was given.
     #[must_use]
     pub fn scheme(&self) -> &str {
-        self.scheme
+        &self.scheme
     }
 
     /// The header value.
     #[must_use]
     pub fn to_header_value(&self) -> HeaderValue {
-        // OK because `with` has removed the control characters; should that ever fail, the bare scheme is still true.
-        HeaderValue::from_bytes(self.to_string().as_bytes()).unwrap_or_else(|_| HeaderValue::from_static(self.scheme))
+        // OK because `with` has removed the control characters; should that ever fail, the bare scheme is still true,
+        // and it is a token.
+        HeaderValue::from_bytes(self.to_string().as_bytes())
+            .or_else(|_| HeaderValue::from_str(&self.scheme))
+            .unwrap_or_else(|_| HeaderValue::from_static(API_KEY))
     }
 
     /// The same challenge with what RFC 6750, 3 says of an error, in its order: scope, error, description, page.
-    pub(crate) fn with_error(mut self, scopes: &[&str], error: &str, description: &str) -> Self {
+    pub(crate) fn with_error(mut self, scopes: &[Cow<'static, str>], error: &str, description: &str) -> Self {
         if !scopes.is_empty() {
-            self = self.with("scope", &scopes.join(" "));
+            self = self.set("scope", &scopes.join(" "));
         }
-        self = self.with("error", error).with("error_description", description);
+        self = self.set("error", error).set("error_description", description);
         match self.error_uri.take() {
-            Some(uri) => self.with("error_uri", &uri),
+            Some(uri) => self.set("error_uri", &uri),
             None => self,
         }
     }
@@ -101,7 +148,7 @@ impl Challenge {
 
 impl fmt::Display for Challenge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.scheme)?;
+        f.write_str(&self.scheme)?;
         for (i, (name, value)) in self.params.iter().enumerate() {
             f.write_str(if i == 0 { " " } else { ", " })?;
             write!(f, "{name}=\"")?;
@@ -115,9 +162,4 @@ impl fmt::Display for Challenge {
         }
         Ok(())
     }
-}
-
-/// `token` of RFC 9110, 5.6.2.
-pub(crate) fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }

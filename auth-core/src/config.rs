@@ -23,6 +23,36 @@ impl ConfigError {
     }
 }
 
+/// What a constructor with constants gives; with names out of a configuration its fallible twin is the right one.
+#[expect(clippy::panic, reason = "documented at each constructor: a constant that is wrong shows at the first start")]
+#[track_caller]
+pub(crate) fn built<T>(result: Result<T, ConfigError>) -> T {
+    result.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A name that must be a token (RFC 9110, 5.6.2); `what` says of what, with its article.
+pub(crate) fn token(what: &str, name: impl Into<Cow<'static, str>>) -> Result<Cow<'static, str>, ConfigError> {
+    let name = name.into();
+    if is_token(&name) {
+        return Ok(name);
+    }
+    Err(ConfigError::new(format!("{what} must be a token of RFC 9110, and {:?} is not", &*name)))
+}
+
+/// A name that may be any text but an empty one.
+pub(crate) fn filled(what: &str, name: impl Into<Cow<'static, str>>) -> Result<Cow<'static, str>, ConfigError> {
+    let name = name.into();
+    if name.is_empty() {
+        return Err(ConfigError::new(format!("{what} must not be empty")));
+    }
+    Ok(name)
+}
+
+/// `token` of RFC 9110, 5.6.2.
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}
+
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)

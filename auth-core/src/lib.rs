@@ -81,6 +81,7 @@
 //! `docs/chain.md` tabulates every outcome, `docs/writing-a-strategy.md` explains a strategy line by line, and
 //! `docs/from-passport.md` names the counterpart of each call of Passport.
 
+mod allowed_origin;
 mod carrier;
 mod chain;
 mod challenge;
@@ -114,6 +115,7 @@ pub use async_trait::async_trait;
 #[cfg(feature = "axum")]
 pub use self::axum::AuthenticatedRejection;
 pub use self::{
+    allowed_origin::AllowedOrigin,
     carrier::Carrier,
     chain::{Chain, ChainWithoutStrategy},
     challenge::Challenge,

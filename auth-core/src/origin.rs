@@ -11,10 +11,17 @@ use crate::ConfigError;
 /// `https://`, the longest name of a host, and a port.
 const MAX_LEN: usize = 8 + 253 + 6;
 
-/// A web origin: scheme (`http` or `https`), host and port (RFC 6454, 4).
+/// Schemes of URLs whose origin is never sent in this form: browsers send that of the page, or `null`.
+const NO_ORIGIN: [&str; 8] = ["ws", "wss", "ftp", "file", "data", "blob", "javascript", "about"];
+
+/// A web origin: scheme, host and port (RFC 6454, 4).
+///
+/// The scheme is `http`, `https`, or that of an app or extension: `capacitor://localhost`, `tauri://localhost`,
+/// `chrome-extension://<id>`. Those schemes have no default port.
 ///
 /// Two are equal if all three are: scheme and host in any case, and a port that is left out is the default one of the
-/// scheme. A subdomain is another origin. `Display` writes it as browsers do: in lower case, without a default port.
+/// scheme, if it has one. A subdomain is another origin. `Display` writes it as browsers do: in lower case, without a
+/// default port. Patterns are [`AllowedOrigin`](crate::AllowedOrigin)s.
 ///
 /// ```
 /// use auth_core::Origin;
@@ -29,7 +36,8 @@ pub struct Origin {
     scheme: Scheme,
     /// In lower case; an IPv6 address in its brackets.
     host: String,
-    port: u16,
+    /// `None` for the scheme of an app alone.
+    port: Option<u16>,
 }
 
 /// What a request says of its origin is not one origin: it is `null`, or there are several, or it is something else.
@@ -53,38 +61,30 @@ impl Origin {
         })
     }
 
-    /// The origins that a configuration allows.
+    /// Reads the text of one `Origin` (RFC 6454, 7): a scheme, `://`, a host, and perhaps a colon and a port.
     ///
-    /// # Errors
-    /// If one is none, as in [`parse`](Self::parse), or if the list is empty.
-    pub fn list<'o>(texts: impl IntoIterator<Item = &'o str>) -> Result<Vec<Self>, ConfigError> {
-        let origins: Vec<_> = texts.into_iter().map(Self::new).collect::<Result<_, _>>()?;
-        if origins.is_empty() {
-            return Err(ConfigError::new("the list of allowed origins is empty: name one, or leave the list out"));
-        }
-        Ok(origins)
-    }
-
-    /// Reads the text of one `Origin` (RFC 6454, 7): `http` or `https`, `://`, a host, and perhaps a colon and a port.
+    /// A scheme is a letter, then letters, digits, `+`, `-` and `.` (RFC 3986, 3.1). A host is an IPv6 address in brackets,
+    /// or letters, digits, `-`, `.`, `_` and `~`.
     ///
-    /// A host is an IPv6 address in brackets, or letters, digits, `-`, `.`, `_` and `~`.
-    ///
-    /// `None` for anything else: `null`, a list, another scheme, a path, a user, a wildcard, a port that is empty or no
-    /// number from 0 to 65535, and for more than 267 bytes.
+    /// `None` for anything else: `null`, a list, a path, a user, a wildcard, a port that is empty or not a number from 0 to
+    /// 65535, more than 267 bytes, and for the schemes `ws`, `wss`, `ftp`, `file`, `data`, `blob`, `javascript` and
+    /// `about`, which are not the scheme of any origin that browsers send.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         if text.len() > MAX_LEN {
             return None;
         }
         let (scheme, authority) = text.split_once("://")?;
-        let scheme = match scheme {
-            s if s.eq_ignore_ascii_case("https") => Scheme::Https,
-            s if s.eq_ignore_ascii_case("http") => Scheme::Http,
-            _ => return None,
-        };
+        let scheme = Scheme::parse(scheme)?;
         let place = Place::parse(authority)?;
-        let port = place.port.unwrap_or(scheme.default_port());
+        let port = place.port.or(scheme.default_port());
         Some(Self { scheme, host: place.host().to_ascii_lowercase(), port })
+    }
+
+    /// Whether the scheme is `http` or `https`, and not that of an app or extension.
+    #[must_use]
+    pub fn is_http(&self) -> bool {
+        !matches!(self.scheme, Scheme::App(_))
     }
 
     /// The origin that a request names in its `Origin`; `Ok(None)` if it has no such header.
@@ -102,17 +102,33 @@ impl Origin {
     /// Whether host and port are those that the request asks: of its target where that names them (HTTP/2, absolute
     /// form), else of `Host`. Without a port there, it is the default one of this origin's scheme.
     ///
-    /// Not if `Host` is absent or repeated, or has anything beside a name and a port that is a number.
+    /// Not if `Host` is absent or repeated, or has anything beside a name and a port that is a number. An app or extension is
+    /// never served by this server, so its origin is not its own.
     ///
     /// # Security
     /// The scheme is not compared, since a server behind a TLS proxy does not know its own: a page under `http` is taken for
     /// one under `https`. Compare with an origin out of the configuration where that matters.
     #[must_use]
     pub fn is_own(&self, request: &Parts) -> bool {
-        Place::asked(request).is_some_and(|place| {
-            place.host().eq_ignore_ascii_case(&self.host)
-                && place.port.unwrap_or(self.scheme.default_port()) == self.port
-        })
+        self.asked_under(request).is_some_and(|asked| asked == *self)
+    }
+
+    /// What the request asks, if that is under the scheme of this origin; `None` for the scheme of an app.
+    pub(crate) fn asked_under(&self, request: &Parts) -> Option<Self> {
+        let default_port = self.scheme.default_port()?;
+        let place = Place::asked(request)?;
+        let port = Some(place.port.unwrap_or(default_port));
+        Some(Self { scheme: self.scheme.clone(), host: place.host().to_ascii_lowercase(), port })
+    }
+
+    /// The host, in lower case.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The same origin with another host.
+    pub(crate) fn with_host(&self, host: &str) -> Self {
+        Self { host: host.to_owned(), ..self.clone() }
     }
 }
 
@@ -120,10 +136,10 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { scheme, host, port } = self;
         write!(f, "{}://{host}", scheme.name())?;
-        if *port != scheme.default_port() {
-            write!(f, ":{port}")?;
+        match port {
+            Some(number) if *port != scheme.default_port() => write!(f, ":{number}"),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -133,24 +149,42 @@ impl fmt::Display for UnreadableOrigin {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Scheme {
     Http,
     Https,
+    /// That of an app or extension, in lower case.
+    App(String),
 }
 
 impl Scheme {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Https => "https",
+    fn parse(text: &str) -> Option<Self> {
+        let is_letter = |b: u8| b.is_ascii_alphabetic();
+        if !text.bytes().next().is_some_and(is_letter)
+            || !text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+        {
+            return None;
+        }
+        match text.to_ascii_lowercase() {
+            scheme if scheme == "https" => Some(Self::Https),
+            scheme if scheme == "http" => Some(Self::Http),
+            scheme => (!NO_ORIGIN.contains(&&*scheme)).then_some(Self::App(scheme)),
         }
     }
 
-    fn default_port(self) -> u16 {
+    fn name(&self) -> &str {
         match self {
-            Self::Http => 80,
-            Self::Https => 443,
+            Self::Http => "http",
+            Self::Https => "https",
+            Self::App(name) => name,
+        }
+    }
+
+    fn default_port(&self) -> Option<u16> {
+        match self {
+            Self::Http => Some(80),
+            Self::Https => Some(443),
+            Self::App(_) => None,
         }
     }
 }

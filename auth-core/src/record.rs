@@ -44,6 +44,8 @@ pub(crate) struct Taken {
     /// As they stood in the query, `name=value`.
     query: Vec<Zeroizing<String>>,
     subprotocols: Vec<Zeroizing<Vec<u8>>>,
+    /// Words, and what followed them.
+    after: Vec<(Cow<'static, str>, Option<Zeroizing<Vec<u8>>>)>,
 }
 
 impl RequestRecord {
@@ -89,13 +91,24 @@ impl RequestRecord {
         if let Some(original) = parts.extensions.get_mut::<axum::extract::OriginalUri>() {
             take_query(&mut original.0, needs.query_names(), &mut Vec::new());
         }
-        take_subprotocols(&mut parts.headers, needs.subprotocol_prefixes(), &mut taken.subprotocols);
-        if !taken.query.is_empty() || !taken.subprotocols.is_empty() {
+        let known = self.taken().unwrap_or_default();
+        let is_new = |word: &&Cow<'static, str>| known.subprotocols_after(word).next().is_none();
+        // Behind a word whose token is gone stands something else.
+        let words: Vec<_> = needs.subprotocol_words().iter().filter(is_new).cloned().collect();
+        take_subprotocols(&mut parts.headers, needs.subprotocol_prefixes(), &words, &mut taken);
+        if !taken.query.is_empty() || !taken.subprotocols.is_empty() || !taken.after.is_empty() {
             let mut state = self.state();
             let all = Arc::make_mut(state.taken.get_or_insert_default());
             all.query.append(&mut taken.query);
             all.subprotocols.append(&mut taken.subprotocols);
+            all.after.append(&mut taken.after);
         }
+    }
+
+    /// Whether layers have taken a credential out of the query.
+    #[must_use]
+    pub fn has_query_credential(&self) -> bool {
+        self.state().taken.as_ref().is_some_and(|taken| !taken.query.is_empty())
     }
 
     pub(crate) fn find(parts: &Parts) -> Self {
@@ -142,17 +155,24 @@ impl fmt::Debug for RequestRecord {
 
 impl Taken {
     /// The values of a query parameter, percent-decoded.
-    pub(crate) fn query_values<'t>(&'t self, name: &'t str) -> impl Iterator<Item = Cow<'t, str>> + 't {
+    pub(crate) fn query_values<'t>(&'t self, name: &str) -> impl Iterator<Item = Cow<'t, str>> {
         self.query.iter().flat_map(move |pair| query_values(pair, name))
     }
 
     pub(crate) fn subprotocols(&self) -> impl Iterator<Item = &[u8]> {
-        self.subprotocols.iter().map(|entry| entry.as_slice())
+        let after = self.after.iter().filter_map(|(_, entry)| entry.as_ref());
+        self.subprotocols.iter().chain(after).map(|entry| entry.as_slice())
+    }
+
+    /// What followed a word, each time that it was there; `None` if nothing did.
+    pub(crate) fn subprotocols_after<'t>(&'t self, word: &str) -> impl Iterator<Item = Option<&'t [u8]>> {
+        let after = self.after.iter().filter(move |(other, _)| other == word);
+        after.map(|(_, entry)| entry.as_ref().map(|entry| entry.as_slice()))
     }
 }
 
 /// The values of a parameter in a query, percent-decoded.
-pub(crate) fn query_values<'q>(query: &'q str, name: &'q str) -> impl Iterator<Item = Cow<'q, str>> + 'q {
+pub(crate) fn query_values<'q>(query: &'q str, name: &str) -> impl Iterator<Item = Cow<'q, str>> {
     form_urlencoded::parse(query.as_bytes()).filter(move |(other, _)| other == name).map(|(_, value)| value)
 }
 
@@ -160,6 +180,13 @@ pub(crate) fn query_values<'q>(query: &'q str, name: &'q str) -> impl Iterator<I
 pub(crate) fn subprotocols(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     let lines = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
     lines.flat_map(|line| line.as_bytes().split(|&b| b == b',')).map(<[u8]>::trim_ascii)
+}
+
+/// What follows a word in `Sec-WebSocket-Protocol`, each time that it is there; `None` if nothing does.
+pub(crate) fn subprotocols_after<'h>(headers: &'h HeaderMap, word: &str) -> impl Iterator<Item = Option<&'h [u8]>> {
+    let entries = || subprotocols(headers).filter(|entry| !entry.is_empty());
+    let next = entries().skip(1).map(Some).chain([None]);
+    entries().zip(next).filter(move |(entry, _)| *entry == word.as_bytes()).map(|(_, next)| next)
 }
 
 /// The target before a nested router has taken a prefix off its path.
@@ -171,11 +198,11 @@ fn original_target(parts: &Parts) -> Uri {
     parts.uri.clone()
 }
 
-fn take_query(uri: &mut Uri, names: &[&'static str], taken: &mut Vec<Zeroizing<String>>) {
+fn take_query(uri: &mut Uri, names: &[Cow<'static, str>], taken: &mut Vec<Zeroizing<String>>) {
     let Some(query) = uri.query().filter(|_| !names.is_empty()) else {
         return;
     };
-    let is_secret = |pair: &str| form_urlencoded::parse(pair.as_bytes()).any(|(name, _)| names.contains(&&*name));
+    let is_secret = |pair: &str| form_urlencoded::parse(pair.as_bytes()).any(|(name, _)| names.contains(&name));
     let (secret, kept): (Vec<&str>, Vec<&str>) = query.split('&').partition(|pair| is_secret(pair));
     if secret.is_empty() {
         return;
@@ -194,13 +221,30 @@ pub(crate) fn with_path_and_query(uri: &Uri, path: &str, query: Option<&str>) ->
     Uri::from_parts(parts).unwrap_or_default()
 }
 
-fn take_subprotocols(headers: &mut HeaderMap, prefixes: &[&'static str], taken: &mut Vec<Zeroizing<Vec<u8>>>) {
-    let is_secret = |entry: &[u8]| prefixes.iter().any(|prefix| entry.starts_with(prefix.as_bytes()));
-    let (secret, kept): (Vec<&[u8]>, Vec<&[u8]>) = subprotocols(headers).partition(|entry| is_secret(entry));
-    if secret.is_empty() {
+fn take_subprotocols(
+    headers: &mut HeaderMap,
+    prefixes: &[Cow<'static, str>],
+    words: &[Cow<'static, str>],
+    taken: &mut Taken,
+) {
+    let own = |entry: &[u8]| Zeroizing::new(entry.to_owned());
+    for word in words {
+        taken.after.extend(subprotocols_after(headers, word).map(|entry| (word.clone(), entry.map(own))));
+    }
+    let is_word = |entry: &[u8]| words.iter().any(|word| word.as_bytes() == entry);
+    let has_prefix = |entry: &[u8]| prefixes.iter().any(|prefix| entry.starts_with(prefix.as_bytes()));
+    let (mut kept, mut follows_word) = (Vec::new(), false);
+    for entry in subprotocols(headers).filter(|entry| !entry.is_empty()) {
+        let is_taken = std::mem::replace(&mut follows_word, is_word(entry));
+        if !is_taken && has_prefix(entry) {
+            taken.subprotocols.push(own(entry));
+        } else if !is_taken {
+            kept.push(entry);
+        }
+    }
+    if taken.subprotocols.is_empty() && taken.after.is_empty() {
         return;
     }
-    taken.extend(secret.into_iter().map(|entry| Zeroizing::new(entry.to_owned())));
     let kept = kept.join(b", ".as_slice());
     headers.remove(SEC_WEBSOCKET_PROTOCOL);
     if let Ok(kept) = HeaderValue::from_bytes(&kept)

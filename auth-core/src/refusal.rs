@@ -1,11 +1,24 @@
-use std::{error::Error, fmt, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header, request::Parts};
 
-use crate::{BoxError, Challenge, Redirect};
+use crate::{AllowedOrigin, BoxError, Challenge, Redirect, Transport};
 
 /// How long a client should wait after a 503 or 429.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// How many of the allowed origins the log names.
+const MAX_NAMED: usize = 8;
+/// How much of what a client has sent the log shows, in characters.
+const MAX_SHOWN: usize = 200;
 
 /// Why a request does not go on: what the client reads, and beside it the cause, which the client never reads.
 ///
@@ -22,6 +35,11 @@ struct Inner {
     challenges: Vec<Challenge>,
     redirect: Option<Redirect>,
     cause: Option<Arc<BoxError>>,
+    strategy: Option<Arc<str>>,
+    /// For the log alone.
+    detail: Option<Arc<str>>,
+    /// Shared by all clones, so that one refusal is one line.
+    is_logged: Arc<AtomicBool>,
 }
 
 /// The kinds of [`Refusal`].
@@ -55,8 +73,32 @@ impl Refusal {
         Self::of(RefusalKind::Middleware, status, code, Vec::new())
     }
 
+    /// A page of this origin may not do this: 403, code `origin_not_allowed`.
+    ///
+    /// For the log it names the origin that was sent, escaped and cut at 200 characters, and the first eight that are
+    /// `allowed`; where there are none, the host that the request asks.
+    #[must_use]
+    pub fn origin_not_allowed<'o>(request: &Parts, allowed: impl IntoIterator<Item = &'o AllowedOrigin>) -> Self {
+        let sent = shown(request, &header::ORIGIN);
+        let mut allowed = allowed.into_iter();
+        let named: Vec<_> = allowed.by_ref().take(MAX_NAMED).map(|origin| format!("`{origin}`")).collect();
+        let detail = match (named.is_empty(), allowed.count()) {
+            (true, _) => {
+                let host =
+                    request.uri.authority().map_or_else(|| shown(request, &header::HOST), |host| cut(host.as_str()));
+                format!("the origin `{sent}` is not that of the host `{host}`, and no other is allowed")
+            }
+            (false, 0) => format!("the origin `{sent}` is not allowed; allowed are {}", named.join(", ")),
+            (false, more) => {
+                format!("the origin `{sent}` is not allowed; allowed are {} and {more} more", named.join(", "))
+            }
+        };
+        Self::new(StatusCode::FORBIDDEN, "origin_not_allowed").with_detail(detail)
+    }
+
     pub(crate) fn of(kind: RefusalKind, status: StatusCode, code: &'static str, challenges: Vec<Challenge>) -> Self {
-        Self(Arc::new(Inner { kind, status, code, challenges, redirect: None, cause: None }))
+        let (redirect, cause, strategy, detail, is_logged) = (None, None, None, None, Arc::default());
+        Self(Arc::new(Inner { kind, status, code, challenges, redirect, cause, strategy, detail, is_logged }))
     }
 
     pub(crate) fn redirect_to(redirect: Redirect, kind: RefusalKind, code: &'static str) -> Self {
@@ -71,6 +113,75 @@ impl Refusal {
             Self::of(RefusalKind::Unavailable, StatusCode::SERVICE_UNAVAILABLE, "unavailable", Vec::new());
         Arc::make_mut(&mut refusal.0).cause = Some(Arc::new(cause.into()));
         refusal
+    }
+
+    /// Names the strategy that refuses, or whose credential is refused.
+    pub(crate) fn by(mut self, strategy: Option<&Arc<str>>) -> Self {
+        if let Some(strategy) = strategy {
+            Arc::make_mut(&mut self.0).strategy = Some(Arc::clone(strategy));
+        }
+        self
+    }
+
+    /// Says more for the log: what was expected, and what was found. The client never reads it.
+    ///
+    /// # Security
+    /// It must not hold a secret. Escape and cut what a client has sent.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<Arc<str>>) -> Self {
+        Arc::make_mut(&mut self.0).detail = Some(detail.into());
+        self
+    }
+
+    /// Logs why it refuses, unless it or a clone of it has been logged. [`Chain::authenticate`](crate::Chain::authenticate)
+    /// logs what the chain refuses; an adapter calls this for the rest.
+    ///
+    /// | Refusal | Level |
+    /// |---|---|
+    /// | [`Missing`](RefusalKind::Missing) | `DEBUG`: it happens before every log-in |
+    /// | a status from 500 on | `ERROR`, with the cause |
+    /// | any other | `INFO` |
+    ///
+    /// The fields are `code`, `strategy` (the one that refuses, or whose credential is refused; empty if none),
+    /// `transport`, `status` and perhaps `detail`.
+    pub fn log_once(&self, transport: Transport) {
+        self.log(Some(transport));
+    }
+
+    pub(crate) fn log(&self, transport: Option<Transport>) {
+        if self.0.is_logged.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (code, strategy, status) = (self.code(), self.strategy(), self.status().as_u16());
+        let (transport, detail) = (transport.map(tracing::field::debug), self.0.detail.as_deref());
+        match self.kind() {
+            RefusalKind::Missing => tracing::debug!(code, strategy, transport, status, detail, "refused"),
+            RefusalKind::Panicked => {
+                tracing::error!(code, strategy, transport, status, cause = detail, "a strategy or callback panicked");
+            }
+            RefusalKind::Unavailable => {
+                let cause = self.source();
+                tracing::error!(code, strategy, transport, status, detail, cause, "authentication is unavailable");
+            }
+            _ if self.status().is_server_error() => {
+                tracing::error!(code, strategy, transport, status, detail, "refused");
+            }
+            _ => tracing::info!(code, strategy, transport, status, detail, "refused"),
+        }
+    }
+
+    /// The same refusal, which somebody has logged in another way.
+    #[cfg(feature = "axum")]
+    pub(crate) fn logged(self) -> Self {
+        self.0.is_logged.store(true, Ordering::Relaxed);
+        self
+    }
+
+    /// The name of the strategy that refuses, or whose credential is refused; empty if there is none: nothing was
+    /// presented, nobody vouches for it, or the middleware refuses.
+    #[must_use]
+    pub fn strategy(&self) -> &str {
+        self.0.strategy.as_deref().unwrap_or_default()
     }
 
     /// The kind.
@@ -172,4 +283,14 @@ impl Error for Refusal {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.0.cause.as_ref().map(|cause| &***cause as &(dyn Error + 'static))
     }
+}
+
+/// The lines of a header, as they may stand in a log.
+fn shown(request: &Parts, name: &HeaderName) -> String {
+    let lines: Vec<_> = request.headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+    cut(&String::from_utf8_lossy(&lines.join(b", ".as_slice())))
+}
+
+fn cut(text: &str) -> String {
+    text.escape_debug().take(MAX_SHOWN).collect()
 }

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use http::StatusCode;
 
@@ -6,7 +6,8 @@ use crate::Challenge;
 
 /// Why a strategy, or the verify callback behind it, refuses a credential that is its own.
 ///
-/// Everything in it is a constant of the program: a refusal never carries what the client sent.
+/// Everything in it is a constant of the program or comes from its configuration: a refusal never carries what the client
+/// sent. Code and descriptions can only be constants.
 #[derive(Clone, Debug)]
 pub struct Rejection {
     kind: RejectionKind,
@@ -15,14 +16,16 @@ pub struct Rejection {
     details: Option<Box<Details>>,
     /// The challenges of the strategy that said it, if any; the innermost chain or `and` fills them in.
     presented: Option<Vec<Challenge>>,
+    /// The name of that strategy, for the log.
+    strategy: Option<Arc<str>>,
 }
 
 /// What the challenge says beyond the error of the kind.
 #[derive(Clone, Debug, Default)]
 struct Details {
-    scopes: Vec<&'static str>,
+    scopes: Vec<Cow<'static, str>>,
     /// What a new log-in has to satisfy.
-    acr_values: Vec<&'static str>,
+    acr_values: Vec<Cow<'static, str>>,
     max_age: Option<Duration>,
     /// The error of an extension, in the place of that of the kind: its name, and a description.
     error: Option<(&'static str, &'static str)>,
@@ -82,11 +85,16 @@ impl Rejection {
         Self::new(RejectionKind::Forbidden, "forbidden")
     }
 
-    /// A scope is missing: 403, code `insufficient_scope`; `scopes` is all that the resource requires.
+    /// A scope is missing: 403, code `insufficient_scope`; `scopes` is all that the resource requires, as constants or as
+    /// texts of a configuration. The client reads them in the challenge, one blank between each, so none of them may come
+    /// from a request.
     #[must_use]
-    pub fn insufficient_scope(scopes: &[&'static str]) -> Self {
+    pub fn insufficient_scope<S>(scopes: &[S]) -> Self
+    where
+        S: Clone + Into<Cow<'static, str>>,
+    {
         let mut rejection = Self::new(RejectionKind::InsufficientScope, "insufficient_scope");
-        rejection.details().scopes = scopes.to_vec();
+        rejection.details().scopes = texts(scopes);
         rejection
     }
 
@@ -94,10 +102,13 @@ impl Rejection {
     /// `insufficient_user_authentication` (RFC 9470, 3). `acr_values` are the classes of which one would do, the preferred
     /// one first; `max_age` is how old the log-in may be, in whole seconds.
     #[must_use]
-    pub fn insufficient_user_authentication(acr_values: &[&'static str], max_age: Option<Duration>) -> Self {
+    pub fn insufficient_user_authentication<S>(acr_values: &[S], max_age: Option<Duration>) -> Self
+    where
+        S: Clone + Into<Cow<'static, str>>,
+    {
         let kind = RejectionKind::InsufficientUserAuthentication;
         let mut rejection = Self::new(kind, "insufficient_user_authentication");
-        rejection.details().acr_values = acr_values.to_vec();
+        rejection.details().acr_values = texts(acr_values);
         rejection.details().max_age = max_age;
         rejection
     }
@@ -155,9 +166,17 @@ impl Rejection {
     }
 
     /// Notes whose credential it was, unless something further in has done so.
-    pub(crate) fn presented_to(mut self, challenges: &[Challenge]) -> Self {
-        self.presented.get_or_insert_with(|| challenges.to_vec());
+    pub(crate) fn presented_to(mut self, strategy: &Arc<str>, challenges: &[Challenge]) -> Self {
+        if self.presented.is_none() {
+            self.presented = Some(challenges.to_vec());
+            self.strategy = Some(Arc::clone(strategy));
+        }
         self
+    }
+
+    /// The name of the strategy that refuses, if one does.
+    pub(crate) fn strategy(&self) -> Option<&Arc<str>> {
+        self.strategy.as_ref()
     }
 
     /// The challenges of the strategy whose credential it was.
@@ -198,6 +217,10 @@ impl Rejection {
     }
 
     fn new(kind: RejectionKind, code: &'static str) -> Self {
-        Self { kind, code, details: None, presented: None }
+        Self { kind, code, details: None, presented: None, strategy: None }
     }
+}
+
+fn texts<S: Clone + Into<Cow<'static, str>>>(texts: &[S]) -> Vec<Cow<'static, str>> {
+    texts.iter().cloned().map(Into::into).collect()
 }

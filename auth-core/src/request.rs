@@ -125,7 +125,7 @@ impl<'a> AuthRequest<'a> {
 
     /// The values of a query parameter, percent-decoded: those that stand in the URI, then those that layers of ours have
     /// taken out.
-    pub fn query_values<'r>(&'r self, name: &'r str) -> impl Iterator<Item = Cow<'r, str>> + 'r {
+    pub fn query_values<'r>(&'r self, name: &str) -> impl Iterator<Item = Cow<'r, str>> {
         let here = self.parts.uri.query().unwrap_or_default();
         let taken = self.taken.iter().flat_map(move |taken| taken.query_values(name));
         record::query_values(here, name).chain(taken)
@@ -135,6 +135,15 @@ impl<'a> AuthRequest<'a> {
     /// out.
     pub fn subprotocols(&self) -> impl Iterator<Item = &[u8]> {
         record::subprotocols(&self.parts.headers).chain(self.taken.iter().flat_map(|taken| taken.subprotocols()))
+    }
+
+    /// What follows this word among the entries of `Sec-WebSocket-Protocol`, each time that the word is there; `None` if
+    /// nothing follows. Where a layer of ours has taken that out, it is given still.
+    pub fn subprotocols_after<'r>(&'r self, word: &str) -> impl Iterator<Item = Option<&'r [u8]>> {
+        let taken = || self.taken.iter().flat_map(move |taken| taken.subprotocols_after(word));
+        // Behind a word whose token is gone stands something else.
+        let here = taken().next().is_none().then(|| record::subprotocols_after(&self.parts.headers, word));
+        here.into_iter().flatten().chain(taken())
     }
 
     /// What kind of exchange this is.

@@ -1,8 +1,13 @@
 //! What a part of an application demands of a credential that is good in itself.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
-use crate::{Challenge, Evidence, Refusal, RefusalKind, Rejection, RejectionKind, Scopes, UserAuthentication};
+use crate::{
+    Challenge, ConfigError, Evidence, Refusal, RefusalKind, Rejection, RejectionKind, Scopes, UserAuthentication,
+};
+
+/// How much of a malformed text is shown, in characters.
+const MAX_SHOWN: usize = 200;
 
 /// What a route or handler demands beyond a good credential: scopes, a recent log-in, a strong one.
 ///
@@ -26,12 +31,20 @@ use crate::{Challenge, Evidence, Refusal, RefusalKind, Rejection, RejectionKind,
 /// The challenge is that of the strategy which accepted the credential. Evidence without [`Scopes`] has none of them,
 /// and without [`UserAuthentication`] neither age nor class: it is refused. Of an `and`, the first part that tells them
 /// counts.
+///
+/// Scopes and classes are constants or come from a configuration, and have the form of RFC 6749, 3.3: visible ASCII without
+/// quote or backslash. One that has not is found while the configuration is read, with [`try_scope`](Self::try_scope),
+/// [`try_acr`](Self::try_acr) or [`validate`](Self::validate); `RequireLayer` asks `validate` when it is made. A requirement
+/// that is used all the same lets nobody in: [`check`](Self::check) gives 403 `forbidden`, and an error is logged that names
+/// the text.
 #[derive(Clone, Debug, Default)]
 #[must_use = "a requirement has to be checked"]
 pub struct Requirement {
-    scopes: Vec<&'static str>,
-    acr_values: Vec<&'static str>,
+    scopes: Vec<Cow<'static, str>>,
+    acr_values: Vec<Cow<'static, str>>,
     max_age: Option<Duration>,
+    /// What is wrong with the first scope or class that is malformed. It lets nobody in.
+    mistake: Option<String>,
 }
 
 impl Requirement {
@@ -40,26 +53,46 @@ impl Requirement {
         Self::default()
     }
 
-    /// Demands a scope; called again, another one beside it.
-    ///
-    /// # Panics
-    /// If it is empty, or has a blank, a quote, a backslash or anything beyond visible ASCII (RFC 6749, 3.3). It is a
-    /// constant of the program, so that shows at the first start.
-    pub fn scope(mut self, scope: &'static str) -> Self {
-        assert!(is_plain(scope), "a scope must be visible ASCII without quote or backslash: give each by itself");
+    /// Demands a scope; called again, another one beside it. With a malformed one nobody is let in: see
+    /// [the type](Self).
+    pub fn scope(mut self, scope: impl Into<Cow<'static, str>>) -> Self {
+        let scope = scope.into();
+        self.note_mistake("a scope", &scope);
         self.scopes.push(scope);
         self
     }
 
-    /// Demands an authentication context class; called again, it adds another that will do as well. The client is told
-    /// them in this order, the preferred one first.
+    /// As [`scope`](Self::scope), for one that comes from a configuration.
     ///
-    /// # Panics
-    /// If it is empty, or has a blank, a quote, a backslash or anything beyond visible ASCII.
-    pub fn acr(mut self, class: &'static str) -> Self {
-        assert!(is_plain(class), "an authentication context class must be visible ASCII: give each by itself");
+    /// # Errors
+    /// If it is empty, or has a blank, a quote, a backslash or anything beyond visible ASCII (RFC 6749, 3.3).
+    pub fn try_scope(self, scope: impl Into<Cow<'static, str>>) -> Result<Self, ConfigError> {
+        self.scope(scope).validated()
+    }
+
+    /// Demands an authentication context class; called again, it adds another that will do as well. The client is told
+    /// them in this order, the preferred one first. With a malformed one nobody is let in: see [the type](Self).
+    pub fn acr(mut self, class: impl Into<Cow<'static, str>>) -> Self {
+        let class = class.into();
+        self.note_mistake("an authentication context class", &class);
         self.acr_values.push(class);
         self
+    }
+
+    /// As [`acr`](Self::acr), for one that comes from a configuration.
+    ///
+    /// # Errors
+    /// If it is empty, or has a blank, a quote, a backslash or anything beyond visible ASCII.
+    pub fn try_acr(self, class: impl Into<Cow<'static, str>>) -> Result<Self, ConfigError> {
+        self.acr(class).validated()
+    }
+
+    /// Whether every scope and class has its form. The middleware asks when it is built.
+    ///
+    /// # Errors
+    /// If one is malformed; the error names it.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        self.mistake.as_ref().map_or(Ok(()), |mistake| Err(ConfigError::new(mistake.clone())))
     }
 
     /// Demands that the user has logged in at most so long ago, inclusive; the client is told whole seconds. A log-in that
@@ -76,9 +109,13 @@ impl Requirement {
     /// Whether the evidence has what is demanded, at the instant at which the credential was checked.
     ///
     /// # Errors
-    /// The refusal, ready to be answered. Missing scopes come first: a new log-in would not help.
+    /// The refusal, ready to be answered. Missing scopes come first: a new log-in would not help. A malformed scope or class
+    /// is a 403 `forbidden`, and not a 5xx: it may be made of what a client has sent.
     pub fn check(&self, evidence: &Evidence) -> Result<(), Refusal> {
-        let rejection = if !self.has_scopes(evidence.extra()) {
+        let rejection = if let Some(mistake) = &self.mistake {
+            tracing::error!(mistake, "a requirement is malformed and lets nobody in");
+            Rejection::forbidden()
+        } else if !self.has_scopes(evidence.extra()) {
             tracing::debug!("the credential has not all the scopes that are required");
             Rejection::insufficient_scope(&self.scopes)
         } else if !self.is_strong(evidence) {
@@ -88,6 +125,20 @@ impl Requirement {
             return Ok(());
         };
         Err(evidence.refuse(&rejection))
+    }
+
+    fn note_mistake(&mut self, what: &str, text: &str) {
+        if !is_plain(text) {
+            let shown: String = text.escape_debug().take(MAX_SHOWN).collect();
+            let mistake = || {
+                format!("{what} must be visible ASCII without quote or backslash, each by itself, and `{shown}` is not")
+            };
+            self.mistake.get_or_insert_with(mistake);
+        }
+    }
+
+    fn validated(self) -> Result<Self, ConfigError> {
+        self.validate().map(|()| self)
     }
 
     fn has_scopes(&self, own: Option<&Scopes>) -> bool {
@@ -101,7 +152,7 @@ impl Requirement {
             at.is_some_and(|at| evidence.authenticated_at().duration_since(at).unwrap_or_default() <= max_age)
         };
         let acr = login.and_then(UserAuthentication::acr);
-        (self.acr_values.is_empty() || acr.is_some_and(|acr| self.acr_values.contains(&acr)))
+        (self.acr_values.is_empty() || acr.is_some_and(|acr| self.acr_values.iter().any(|class| class == acr)))
             && self.max_age.is_none_or(is_recent)
     }
 }
@@ -119,11 +170,8 @@ impl Evidence {
     /// of them.
     ///
     /// # Errors
-    /// 403 `insufficient_scope`, ready to be answered.
-    ///
-    /// # Panics
-    /// As [`Requirement::scope`].
-    pub fn require_scope(&self, scope: &'static str) -> Result<(), Refusal> {
+    /// 403 `insufficient_scope`, ready to be answered; 403 `forbidden` if the scope is malformed, see [`Requirement`].
+    pub fn require_scope(&self, scope: impl Into<Cow<'static, str>>) -> Result<(), Refusal> {
         self.require(&Requirement::new().scope(scope))
     }
 
@@ -149,7 +197,7 @@ impl Evidence {
                 }
             }
         };
-        Refusal::of(RefusalKind::Rejected, rejection.status(), rejection.code(), challenges)
+        Refusal::of(RefusalKind::Rejected, rejection.status(), rejection.code(), challenges).by(self.strategy.as_ref())
     }
 }
 

@@ -1,4 +1,4 @@
-use std::{error::Error, sync::Arc};
+use std::{borrow::Cow, error::Error, sync::Arc};
 
 use async_trait::async_trait;
 use http::HeaderName;
@@ -34,7 +34,7 @@ pub trait Strategy: Send + Sync + 'static {
     /// Who is let in.
     type User: Principal;
 
-    /// A short constant name for evidence and logs: `jwt`, `basic`.
+    /// A short name for evidence, logs and metrics, the same for every request: `jwt`, `basic`.
     fn name(&self) -> &str;
 
     /// Adds what a client may be challenged to do; none to many. Tickets, cookies and sessions have none.
@@ -48,11 +48,11 @@ pub trait Strategy: Send + Sync + 'static {
 
     /// The same strategy under another name, where two of a kind stand in one chain. The leaves of a nested chain keep
     /// their names.
-    fn named(self, name: &'static str) -> Named<Self>
+    fn named(self, name: impl Into<Cow<'static, str>>) -> Named<Self>
     where
         Self: Sized,
     {
-        Named { strategy: self, name }
+        Named { strategy: self, name: name.into() }
     }
 
     /// Looks at the request and decides.
@@ -85,10 +85,10 @@ impl<S: Strategy + ?Sized> Strategy for Arc<S> {
 }
 
 /// A strategy under another name; made by [`Strategy::named`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Named<S> {
     strategy: S,
-    name: &'static str,
+    name: Cow<'static, str>,
 }
 
 #[async_trait]
@@ -96,7 +96,7 @@ impl<S: Strategy> Strategy for Named<S> {
     type User = S::User;
 
     fn name(&self) -> &str {
-        self.name
+        &self.name
     }
 
     fn challenges(&self, out: &mut Vec<Challenge>) {
@@ -116,8 +116,10 @@ impl<S: Strategy> Strategy for Named<S> {
 #[derive(Clone, Debug, Default)]
 pub struct Needs {
     payload: bool,
-    subprotocol_prefixes: Vec<&'static str>,
-    query_names: Vec<&'static str>,
+    subprotocol_prefixes: Vec<Cow<'static, str>>,
+    subprotocol_words: Vec<Cow<'static, str>>,
+    subprotocol_answers: Vec<Cow<'static, str>>,
+    query_names: Vec<Cow<'static, str>>,
     header_names: Vec<HeaderName>,
 }
 
@@ -144,13 +146,24 @@ impl Needs {
     }
 
     /// Asks for subprotocols that start so to be taken out.
-    pub fn add_subprotocol_prefix(&mut self, prefix: &'static str) {
-        self.subprotocol_prefixes.push(prefix);
+    pub fn add_subprotocol_prefix(&mut self, prefix: impl Into<Cow<'static, str>>) {
+        self.subprotocol_prefixes.push(prefix.into());
+    }
+
+    /// Asks for the subprotocol that follows this word to be taken out; the word itself stays.
+    pub fn add_subprotocol_word(&mut self, word: impl Into<Cow<'static, str>>) {
+        self.subprotocol_words.push(word.into());
+    }
+
+    /// Names a subprotocol that means no protocol: it is offered beside a credential, so that the server has something to
+    /// answer. It is answered where nothing else is chosen.
+    pub fn add_subprotocol_answer(&mut self, name: impl Into<Cow<'static, str>>) {
+        self.subprotocol_answers.push(name.into());
     }
 
     /// Asks for a query parameter to be taken out.
-    pub fn add_query_name(&mut self, name: &'static str) {
-        self.query_names.push(name);
+    pub fn add_query_name(&mut self, name: impl Into<Cow<'static, str>>) {
+        self.query_names.push(name.into());
     }
 
     /// Asks for a header of the strategy's own to be marked sensitive, so that it is redacted where requests are
@@ -164,6 +177,8 @@ impl Needs {
         self.payload |= other.payload;
         self.header_names.extend(other.header_names);
         self.subprotocol_prefixes.extend(other.subprotocol_prefixes);
+        self.subprotocol_words.extend(other.subprotocol_words);
+        self.subprotocol_answers.extend(other.subprotocol_answers);
         self.query_names.extend(other.query_names);
     }
 
@@ -175,8 +190,20 @@ impl Needs {
 
     /// Subprotocols that start so hold a secret.
     #[must_use]
-    pub fn subprotocol_prefixes(&self) -> &[&'static str] {
+    pub fn subprotocol_prefixes(&self) -> &[Cow<'static, str>] {
         &self.subprotocol_prefixes
+    }
+
+    /// Subprotocols that follow these words hold a secret.
+    #[must_use]
+    pub fn subprotocol_words(&self) -> &[Cow<'static, str>] {
+        &self.subprotocol_words
+    }
+
+    /// Subprotocols that are answered where nothing else is chosen, in order of preference.
+    #[must_use]
+    pub fn subprotocol_answers(&self) -> &[Cow<'static, str>] {
+        &self.subprotocol_answers
     }
 
     /// Headers of these names hold a secret.
@@ -187,7 +214,7 @@ impl Needs {
 
     /// Query parameters of these names hold a secret.
     #[must_use]
-    pub fn query_names(&self) -> &[&'static str] {
+    pub fn query_names(&self) -> &[Cow<'static, str>] {
         &self.query_names
     }
 }

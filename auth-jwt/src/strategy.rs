@@ -189,10 +189,10 @@ where
     }
 
     fn challenges(&self, out: &mut Vec<Challenge>) {
-        let mut schemes = Vec::new();
-        self.jwt.extractor.schemes(&mut schemes);
-        for scheme in schemes {
-            let mut challenge = Challenge::new(scheme).with("realm", &self.jwt.realm).reporting_errors();
+        let mut places = Vec::new();
+        self.jwt.extractor.challenges(&mut places);
+        for place in places {
+            let mut challenge = place.with("realm", &self.jwt.realm).reporting_errors();
             if !self.jwt.scope.is_empty() {
                 challenge = challenge.with("scope", &self.jwt.scope);
             }

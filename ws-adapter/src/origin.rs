@@ -1,4 +1,4 @@
-use auth_core::{ConfigError, Origin};
+use auth_core::{AllowedOrigin, ConfigError, Origin, Refusal};
 use http::{HeaderMap, HeaderName, request::Parts};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -10,7 +10,7 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OriginPolicy {
     public: Option<Origin>,
-    list: Option<Vec<Origin>>,
+    list: Option<Vec<AllowedOrigin>>,
     any: bool,
 }
 
@@ -26,13 +26,19 @@ pub(crate) enum OriginVerdict {
 impl OriginPolicy {
     /// Allows the server's own origin, by the name under which browsers know it.
     pub(crate) fn set_public(&mut self, origin: &str) -> Result<(), ConfigError> {
-        self.public = Some(Origin::new(origin)?);
+        let public = Origin::new(origin)?;
+        if !public.is_http() {
+            return Err(ConfigError::new(format!(
+                "`{origin}` is the origin of an app, and no browser knows this server by it: list it with `allow_origins`"
+            )));
+        }
+        self.public = Some(public);
         Ok(())
     }
 
     /// Allows these, and the public origin if there is one.
     pub(crate) fn set_list<'o>(&mut self, origins: impl IntoIterator<Item = &'o str>) -> Result<(), ConfigError> {
-        self.list = Some(Origin::list(origins)?);
+        self.list = Some(AllowedOrigin::list(origins)?);
         Ok(())
     }
 
@@ -53,10 +59,18 @@ impl OriginPolicy {
         }
     }
 
+    /// The refusal of a foreign page, with what is allowed for the log.
+    pub(crate) fn refusal(&self, parts: &Parts) -> Refusal {
+        let public = self.public.clone().map(AllowedOrigin::from);
+        Refusal::origin_not_allowed(parts, public.iter().chain(self.list.iter().flatten()))
+    }
+
     fn allows(&self, origin: &Origin, parts: &Parts) -> bool {
         match (&self.public, &self.list) {
             (None, None) => origin.is_own(parts),
-            (public, list) => public.iter().chain(list.iter().flatten()).any(|allowed| allowed == origin),
+            (public, list) => {
+                public.as_ref() == Some(origin) || list.iter().flatten().any(|allowed| allowed.allows(origin))
+            }
         }
     }
 
@@ -64,7 +78,7 @@ impl OriginPolicy {
     fn allows_own(&self, parts: &Parts) -> bool {
         match (&self.public, &self.list) {
             (Some(_), _) | (None, None) => true,
-            (None, Some(list)) => list.iter().any(|allowed| allowed.is_own(parts)),
+            (None, Some(list)) => list.iter().any(|allowed| allowed.allows_own(parts)),
         }
     }
 }

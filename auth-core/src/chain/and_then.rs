@@ -54,8 +54,11 @@ where
                 if !self.passes_through {
                     request.note_accepted(&mut accept.evidence);
                 }
+                let accepted_by = accept.evidence.strategy.clone().unwrap_or_default();
                 match (self.f)(accept)? {
-                    Outcome::Reject(rejection) => Outcome::Reject(rejection.presented_to(decision.accepted)),
+                    Outcome::Reject(rejection) => {
+                        Outcome::Reject(rejection.presented_to(&accepted_by, decision.accepted))
+                    }
                     other => other,
                 }
             }

@@ -1,6 +1,7 @@
 use std::{
     any::Any,
     error::Error,
+    fmt,
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
@@ -52,8 +53,11 @@ impl<U: Principal> Chain<U> {
         let run = pin!(self.run(request));
         let result = run.instrument(span.clone()).await;
         let code = result.as_ref().map_or_else(Refusal::code, |_| "accepted");
-        let strategy = result.as_ref().map_or("", |user| user.evidence().strategy());
+        let strategy = result.as_ref().map_or_else(Refusal::strategy, |user| user.evidence().strategy());
         span.record("strategy", strategy).record("code", code);
+        if let Err(refusal) = &result {
+            refusal.log_once(request.transport());
+        }
         #[cfg(feature = "metrics")]
         count(result.as_ref().ok(), code);
         result
@@ -69,14 +73,14 @@ impl<U: Principal> Chain<U> {
         let judge = pin!(self.judge(request));
         match catch_panic(judge).await {
             Ok(Ok(Decision { outcome, presented, .. })) => self.seal(outcome, &presented, request),
-            Ok(Err(cause)) => {
-                tracing::error!(cause = &*cause as &(dyn Error + 'static), "authentication is unavailable");
-                Err(Refusal::unavailable(cause))
-            }
+            Ok(Err(cause)) => Err(match cause.downcast::<Failed>() {
+                Ok(failed) => Refusal::unavailable(failed.cause).by(Some(&failed.strategy)),
+                Err(cause) => Refusal::unavailable(cause),
+            }),
             Err(panic) => {
-                tracing::error!(cause = panic_text(&*panic), "a strategy or callback panicked");
                 let status = StatusCode::INTERNAL_SERVER_ERROR;
-                Err(Refusal::of(RefusalKind::Panicked, status, "internal_error", Vec::new()))
+                let refusal = Refusal::of(RefusalKind::Panicked, status, "internal_error", Vec::new());
+                Err(refusal.with_detail(panic_text(&*panic)))
             }
         }
     }
@@ -109,7 +113,8 @@ impl<U: Principal> Chain<U> {
         };
         if let Some(evidence) = revoked {
             let challenges = evidence.challenges.as_deref().unwrap_or(decision.accepted);
-            return Ok(Decision::of(Outcome::Reject(Rejection::revoked().presented_to(challenges))));
+            let strategy = evidence.strategy.clone().unwrap_or_default();
+            return Ok(Decision::of(Outcome::Reject(Rejection::revoked().presented_to(&strategy, challenges))));
         }
         Ok(decision)
     }
@@ -165,14 +170,15 @@ impl<U: Principal> Chain<U> {
                     presented.extend_from_slice(&node.challenges);
                 }
                 Outcome::Reject(rejection) if self.try_next_on_reject && !rejection.is_final() => {
-                    rejected.get_or_insert_with(|| rejection.presented_to(&node.challenges));
+                    rejected.get_or_insert_with(|| rejection.presented_to(&node.name, &node.challenges));
                 }
                 Outcome::Reject(rejection) => {
-                    let outcome = Outcome::Reject(rejection.presented_to(&node.challenges));
+                    let outcome = Outcome::Reject(rejection.presented_to(&node.name, &node.challenges));
                     return Ok(Decision { given_up, ..Decision::of(outcome) });
                 }
                 Outcome::Redirect(redirect) => {
-                    return Ok(Decision { given_up, ..Decision::of(Outcome::Redirect(redirect)) });
+                    let outcome = Outcome::Redirect(redirect.said_by(&node.name));
+                    return Ok(Decision { given_up, ..Decision::of(outcome) });
                 }
             }
         }
@@ -230,13 +236,18 @@ impl<U: Principal> Chain<U> {
                 self.unauthorized(RefusalKind::Foreign, rejection.code(), challenges, request)
             }
             Outcome::Reject(rejection) => {
-                self.refusal_of(&rejection, &presented_by_header(rejection.presented(), request), request)
+                let presented = presented_by_header(rejection.presented(), request);
+                self.refusal_of(&rejection, &presented, request).by(rejection.strategy())
             }
-            Outcome::Redirect(redirect) => match request.transport() {
-                Transport::Http => Refusal::redirect_to(redirect, RefusalKind::Redirect, "redirect"),
-                // No client follows a redirect in the middle of a handshake.
-                _ => self.unauthorized(RefusalKind::Redirect, "redirect", self.challenges.to_vec(), request),
-            },
+            Outcome::Redirect(redirect) => {
+                let strategy = redirect.strategy().cloned();
+                let refusal = match request.transport() {
+                    Transport::Http => Refusal::redirect_to(redirect, RefusalKind::Redirect, "redirect"),
+                    // No client follows a redirect in the middle of a handshake.
+                    _ => self.unauthorized(RefusalKind::Redirect, "redirect", self.challenges.to_vec(), request),
+                };
+                refusal.by(strategy.as_ref())
+            }
         })
     }
 
@@ -294,6 +305,7 @@ impl<U: Principal> Node<U> {
     async fn ask(&self, request: &AuthRequest<'_>) -> Result<Answer<U>, BoxError> {
         let span = tracing::debug_span!("auth.strategy", name = &*self.name, outcome = tracing::field::Empty);
         let answer = ask(&*self.strategy, request).instrument(span.clone()).await;
+        let answer = answer.map_err(|cause| Failed::of(&self.name, cause));
         span.record("outcome", answer.as_ref().map_or("error", |answer| describe(&answer.outcome)));
         answer
     }
@@ -304,6 +316,32 @@ pub(super) struct Answer<U> {
     pub(super) outcome: Outcome<U>,
     pub(super) given_up: Vec<Evidence>,
     pub(super) is_half: bool,
+}
+
+/// An error of a strategy, with the name of the strategy for the log. It shows itself as the error does.
+#[derive(Debug)]
+pub(super) struct Failed {
+    strategy: Arc<str>,
+    cause: BoxError,
+}
+
+impl Failed {
+    /// The innermost strategy counts.
+    pub(super) fn of(strategy: &Arc<str>, cause: BoxError) -> BoxError {
+        if cause.is::<Self>() { cause } else { Box::new(Self { strategy: Arc::clone(strategy), cause }) }
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.cause.fmt(f)
+    }
+}
+
+impl Error for Failed {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.source()
+    }
 }
 
 /// Asks a strategy. What chains inside of it have accepted is attached to its acceptance, even if it built a new one.

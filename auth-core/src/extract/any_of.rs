@@ -1,7 +1,7 @@
 use std::fmt;
 
 use super::{Credential, Extractor, Malformed};
-use crate::{AuthRequest, Needs, secret::ct_eq};
+use crate::{AuthRequest, Challenge, Needs, secret::ct_eq};
 
 /// Several extractors in order of precedence; made by [`Extractor::or`].
 ///
@@ -57,8 +57,17 @@ impl Extractor for AnyOf {
         self.0.iter().for_each(|extractor| extractor.needs(needs));
     }
 
-    fn schemes(&self, out: &mut Vec<&'static str>) {
-        self.0.iter().for_each(|extractor| extractor.schemes(out));
+    /// Those of all places, each once. A place that should be used only where nothing else is offered is not named beside
+    /// another one.
+    fn challenges(&self, out: &mut Vec<Challenge>) {
+        let mut all = Vec::new();
+        self.0.iter().for_each(|extractor| extractor.challenges(&mut all));
+        let has_better = all.iter().any(|challenge| !challenge.is_last_resort());
+        for challenge in all {
+            if !(has_better && challenge.is_last_resort() || out.contains(&challenge)) {
+                out.push(challenge);
+            }
+        }
     }
 
     fn or<E: Extractor>(self, other: E) -> AnyOf {

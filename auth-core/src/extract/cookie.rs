@@ -1,7 +1,12 @@
+use std::borrow::Cow;
+
 use http::header::COOKIE;
 
 use super::{Credential, Extractor, Malformed, is_visible};
-use crate::{AuthRequest, Carrier, challenge::is_token};
+use crate::{
+    AuthRequest, Carrier, Challenge,
+    config::{self, ConfigError},
+};
 
 /// A cookie (RFC 6265, 4.2.1): an ambient carrier, with no challenge of its own.
 ///
@@ -10,16 +15,24 @@ use crate::{AuthRequest, Carrier, challenge::is_token};
 /// anything but visible ASCII is malformed.
 ///
 /// # Panics
-/// If `name` is no token (RFC 6265, 4.1.1). It is a constant of the program, so that shows at the first start.
+/// If `name` is not a token (RFC 6265, 4.1.1). Where it comes from a configuration, use [`try_cookie`].
 #[must_use]
-pub fn cookie(name: &'static str) -> Cookie {
-    assert!(is_token(name), "a cookie name must be a token of RFC 9110");
-    Cookie(name)
+#[track_caller]
+pub fn cookie(name: impl Into<Cow<'static, str>>) -> Cookie {
+    config::built(try_cookie(name))
+}
+
+/// As [`cookie`], for a name that comes from a configuration.
+///
+/// # Errors
+/// If `name` is not a token (RFC 6265, 4.1.1).
+pub fn try_cookie(name: impl Into<Cow<'static, str>>) -> Result<Cookie, ConfigError> {
+    config::token("a cookie name", name).map(Cookie)
 }
 
 /// Made by [`cookie`].
-#[derive(Clone, Copy, Debug)]
-pub struct Cookie(&'static str);
+#[derive(Clone, Debug)]
+pub struct Cookie(Cow<'static, str>);
 
 impl Extractor for Cookie {
     fn extract<'r>(&self, request: &'r AuthRequest<'_>) -> Result<Option<Credential<'r>>, Malformed> {
@@ -43,5 +56,5 @@ impl Extractor for Cookie {
         Ok(found.filter(|value| !value.is_empty()).map(|value| Credential::borrowed(value, Carrier::Cookie)))
     }
 
-    fn schemes(&self, _out: &mut Vec<&'static str>) {}
+    fn challenges(&self, _out: &mut Vec<Challenge>) {}
 }

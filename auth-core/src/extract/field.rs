@@ -1,5 +1,10 @@
-use super::{Credential, Extractor, Malformed, is_visible};
-use crate::{AuthRequest, Carrier, Needs};
+use std::borrow::Cow;
+
+use super::{ACCESS_TOKEN, Credential, Extractor, Malformed, is_visible};
+use crate::{
+    AuthRequest, Carrier, Challenge, Needs,
+    config::{self, ConfigError},
+};
 
 /// A top-level field of the payload: a JSON or form body, the Socket.IO `auth` object, an in-band message.
 ///
@@ -9,18 +14,30 @@ use crate::{AuthRequest, Carrier, Needs};
 ///
 /// A field that is not a text (`null` included), is empty, is there twice or holds anything but visible ASCII is malformed.
 /// The text is the credential as it stands: `Bearer <token>` has a blank, so it is malformed.
+///
+/// # Panics
+/// If `name` is empty. Where it comes from a configuration, use [`try_payload_field`].
 #[must_use]
-pub fn payload_field(name: &'static str) -> PayloadField {
-    PayloadField(name)
+#[track_caller]
+pub fn payload_field(name: impl Into<Cow<'static, str>>) -> PayloadField {
+    config::built(try_payload_field(name))
+}
+
+/// As [`payload_field`], for a name that comes from a configuration.
+///
+/// # Errors
+/// If `name` is empty.
+pub fn try_payload_field(name: impl Into<Cow<'static, str>>) -> Result<PayloadField, ConfigError> {
+    config::filled("the name of a field", name).map(PayloadField)
 }
 
 /// Made by [`payload_field`].
-#[derive(Clone, Copy, Debug)]
-pub struct PayloadField(&'static str);
+#[derive(Clone, Debug)]
+pub struct PayloadField(Cow<'static, str>);
 
 impl Extractor for PayloadField {
     fn extract<'r>(&self, request: &'r AuthRequest<'_>) -> Result<Option<Credential<'r>>, Malformed> {
-        let Some(text) = request.payload().map_or(Ok(None), |payload| payload.text(self.0))? else {
+        let Some(text) = request.payload().map_or(Ok(None), |payload| payload.text(&self.0))? else {
             return Ok(None);
         };
         if !is_visible(text) {
@@ -33,7 +50,8 @@ impl Extractor for PayloadField {
         needs.set_payload();
     }
 
-    fn schemes(&self, out: &mut Vec<&'static str>) {
-        out.push("Bearer");
+    /// `Bearer` for `access_token` (RFC 6750, 2.2), otherwise `ApiKey in="body", name="…"`.
+    fn challenges(&self, out: &mut Vec<Challenge>) {
+        out.push(if self.0 == ACCESS_TOKEN { Challenge::new("Bearer") } else { Challenge::api_key("body", &self.0) });
     }
 }

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use super::{Credential, Extractor, Malformed};
-use crate::{AuthRequest, Carrier, Secret};
+use crate::{AuthRequest, Carrier, Challenge, Secret};
 
 /// A closure that looks where none of the others does.
 ///
@@ -28,13 +28,24 @@ pub fn from_fn<F>(carrier: Carrier, f: F) -> FromFn<F>
 where
     F: Fn(&AuthRequest<'_>) -> Option<Secret> + Send + Sync + 'static,
 {
-    FromFn { carrier, f }
+    FromFn { carrier, challenge: None, f }
 }
 
 /// Made by [`from_fn`].
 pub struct FromFn<F> {
     carrier: Carrier,
+    challenge: Option<Challenge>,
     f: F,
+}
+
+impl<F> FromFn<F> {
+    /// How a client is challenged to send such a credential, without a realm, which the strategy adds. By default it is
+    /// `ApiKey in="…"` with the kind of place, and nothing where the carrier is ambient.
+    #[must_use]
+    pub fn challenge(mut self, challenge: Challenge) -> Self {
+        self.challenge = Some(challenge);
+        self
+    }
 }
 
 impl<F> Extractor for FromFn<F>
@@ -48,10 +59,17 @@ where
         Ok((self.f)(request).map(|secret| Credential::secret(secret, self.carrier)))
     }
 
-    fn schemes(&self, out: &mut Vec<&'static str>) {
-        if self.carrier.is_explicit() {
-            out.push("Bearer");
-        }
+    fn challenges(&self, out: &mut Vec<Challenge>) {
+        let place = match self.carrier {
+            Carrier::Header => "header",
+            Carrier::Subprotocol => "subprotocol",
+            Carrier::Query => "query",
+            Carrier::Payload => "body",
+            Carrier::Ticket => "ticket",
+            Carrier::Cookie | Carrier::ClientCertificate => "",
+        };
+        let default = || (!place.is_empty()).then(|| Challenge::api_key(place, ""));
+        out.extend(self.challenge.clone().or_else(default));
     }
 }
 

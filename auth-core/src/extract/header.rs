@@ -1,7 +1,12 @@
+use std::borrow::Cow;
+
 use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 
 use super::{Credential, Extractor, Malformed, is_visible};
-use crate::{AuthRequest, Carrier, Needs, challenge::is_token};
+use crate::{
+    AuthRequest, Carrier, Challenge, Needs,
+    config::{self, ConfigError},
+};
 
 /// `Authorization: Bearer <token>` (RFC 6750, 2.1).
 #[must_use]
@@ -15,16 +20,24 @@ pub fn bearer() -> AuthScheme {
 /// Nothing after the scheme, more than one word, characters beyond `token68`, or a repeated header are malformed.
 ///
 /// # Panics
-/// If `scheme` is no token (RFC 9110, 5.6.2). It is a constant of the program, so that shows at the first start.
+/// If `scheme` is not a token (RFC 9110, 5.6.2). Where it comes from a configuration, use [`try_auth_scheme`].
 #[must_use]
-pub fn auth_scheme(scheme: &'static str) -> AuthScheme {
-    assert!(is_token(scheme), "an authentication scheme must be a token of RFC 9110");
-    AuthScheme(scheme)
+#[track_caller]
+pub fn auth_scheme(scheme: impl Into<Cow<'static, str>>) -> AuthScheme {
+    config::built(try_auth_scheme(scheme))
+}
+
+/// As [`auth_scheme`], for a scheme that comes from a configuration.
+///
+/// # Errors
+/// If `scheme` is not a token (RFC 9110, 5.6.2).
+pub fn try_auth_scheme(scheme: impl Into<Cow<'static, str>>) -> Result<AuthScheme, ConfigError> {
+    config::token("an authentication scheme", scheme).map(AuthScheme)
 }
 
 /// Made by [`bearer`] and [`auth_scheme`].
-#[derive(Clone, Copy, Debug)]
-pub struct AuthScheme(&'static str);
+#[derive(Clone, Debug)]
+pub struct AuthScheme(Cow<'static, str>);
 
 impl Extractor for AuthScheme {
     fn extract<'r>(&self, request: &'r AuthRequest<'_>) -> Result<Option<Credential<'r>>, Malformed> {
@@ -45,8 +58,8 @@ impl Extractor for AuthScheme {
         Ok(Some(Credential::borrowed(token, Carrier::Header)))
     }
 
-    fn schemes(&self, out: &mut Vec<&'static str>) {
-        out.push(self.0);
+    fn challenges(&self, out: &mut Vec<Challenge>) {
+        out.push(Challenge::new(self.0.clone()));
     }
 }
 
@@ -54,13 +67,25 @@ impl Extractor for AuthScheme {
 ///
 /// The value must be visible ASCII without blanks. An empty or a repeated header is malformed.
 ///
+/// A client is challenged with `ApiKey in="header", name="…"`. No RFC has a scheme for it: the scheme is the usual one, and
+/// the parameters are those of OpenAPI.
+///
 /// # Panics
-/// If `name` is no field name. It is a constant of the program, so that shows at the first start.
+/// If `name` is not a field name (RFC 9110, 5.1). Where it comes from a configuration, use [`try_header`].
 #[must_use]
-pub fn header(name: &'static str) -> Header {
+#[track_caller]
+pub fn header(name: impl Into<Cow<'static, str>>) -> Header {
+    config::built(try_header(name))
+}
+
+/// As [`header`], for a name that comes from a configuration. Its case does not matter.
+///
+/// # Errors
+/// If `name` is not a field name (RFC 9110, 5.1).
+pub fn try_header(name: impl Into<Cow<'static, str>>) -> Result<Header, ConfigError> {
+    let name = config::token("a header name", name)?;
     let name = HeaderName::from_bytes(name.as_bytes());
-    assert!(name.is_ok(), "a header name must be a token of RFC 9110");
-    Header(name.unwrap_or(AUTHORIZATION))
+    name.map(Header).map_err(|_| ConfigError::new("a header name is too long"))
 }
 
 /// Made by [`header`].
@@ -82,8 +107,8 @@ impl Extractor for Header {
         needs.add_header_name(self.0.clone());
     }
 
-    fn schemes(&self, out: &mut Vec<&'static str>) {
-        out.push("Bearer");
+    fn challenges(&self, out: &mut Vec<Challenge>) {
+        out.push(Challenge::api_key("header", self.0.as_str()));
     }
 }
 

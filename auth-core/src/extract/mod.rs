@@ -9,12 +9,37 @@
 //! | [`bearer`] | `Authorization: Bearer …` |
 //! | [`auth_scheme`] | `Authorization: <scheme> …` |
 //! | [`header`] | a header of your own |
-//! | [`subprotocol`], [`raw_subprotocol`] | `Sec-WebSocket-Protocol` of a handshake |
+//! | [`subprotocol`], [`raw_subprotocol`], [`subprotocol_after`], [`jupyter_subprotocol`] | `Sec-WebSocket-Protocol` of a handshake |
 //! | [`query`] | a query parameter (RFC 6750, 2.3 advises against it) |
 //! | [`payload_field`] | a field of a JSON or form body, of the Socket.IO `auth` object, of an in-band message; makes the middleware read bodies |
 //! | [`socketio_auth`] | a field of the Socket.IO `auth` object, or of `auth_refresh`; asks for no body |
 //! | [`cookie`] | a cookie: ambient |
 //! | [`from_fn`] | whatever a closure looks at |
+//!
+//! Names are constants, or come from a configuration. A function that takes a constant panics at the first start if it is
+//! not a name; its twin `try_…` gives a [`ConfigError`](crate::ConfigError) instead.
+//!
+//! # Challenges
+//!
+//! A 401 says how a client may send its credential (RFC 9110, 15.5.2).
+//!
+//! | Place | Challenge |
+//! |---|---|
+//! | [`bearer`] | `Bearer` |
+//! | [`auth_scheme`] | its scheme |
+//! | [`header`] | `ApiKey in="header", name="x-api-key"` |
+//! | [`query`], [`payload_field`] of the name `access_token` | `Bearer` (RFC 6750, 2.2 and 2.3) |
+//! | other [`query`] | `ApiKey in="query", name="token"` |
+//! | other [`payload_field`] | `ApiKey in="body", name="token"` |
+//! | [`subprotocol`], [`raw_subprotocol`] | `ApiKey in="subprotocol", name="auth.bearer."`: the prefix |
+//! | [`subprotocol_after`] | `ApiKey in="subprotocol", name="bearer"`: the word |
+//! | [`jupyter_subprotocol`] | `ApiKey in="subprotocol", name="v1.token.websocket.jupyter.org."` |
+//! | [`socketio_auth`] | `ApiKey in="auth", name="token"` |
+//! | [`cookie`] | none |
+//! | [`from_fn`] | what [`FromFn::challenge`] says, or else `ApiKey in="…"` with the kind of place; none for an ambient carrier |
+//!
+//! `ApiKey` is not registered; it is the usual name, with the parameters of OpenAPI. Of extractors that are joined, such a
+//! place is named only where none has an authentication scheme or a header: a client that can set a header should.
 
 mod any_of;
 mod cookie;
@@ -24,6 +49,7 @@ mod header;
 mod query;
 mod socketio_auth;
 mod subprotocol;
+mod subprotocol_after;
 
 use std::fmt;
 
@@ -31,15 +57,21 @@ use zeroize::Zeroizing;
 
 pub use self::{
     any_of::AnyOf,
-    cookie::{Cookie, cookie},
-    field::{PayloadField, payload_field},
+    cookie::{Cookie, cookie, try_cookie},
+    field::{PayloadField, payload_field, try_payload_field},
     from_fn::{FromFn, from_fn},
-    header::{AuthScheme, Header, auth_scheme, bearer, header},
-    query::{Query, query},
-    socketio_auth::{SocketIoAuthField, socketio_auth},
-    subprotocol::{Subprotocol, raw_subprotocol, subprotocol},
+    header::{AuthScheme, Header, auth_scheme, bearer, header, try_auth_scheme, try_header},
+    query::{Query, query, try_query},
+    socketio_auth::{SocketIoAuthField, socketio_auth, try_socketio_auth},
+    subprotocol::{
+        Subprotocol, jupyter_subprotocol, raw_subprotocol, subprotocol, try_raw_subprotocol, try_subprotocol,
+    },
+    subprotocol_after::{SubprotocolAfter, subprotocol_after, try_subprotocol_after},
 };
-use crate::{AuthRequest, Carrier, Needs, Secret};
+use crate::{AuthRequest, Carrier, Challenge, Needs, Secret};
+
+/// The name of a token in a body or query for which RFC 6750 defines the scheme `Bearer` (2.2 and 2.3).
+const ACCESS_TOKEN: &str = "access_token";
 
 /// Finds a raw credential in a request and says which carrier brought it.
 pub trait Extractor: Send + Sync + 'static {
@@ -54,8 +86,9 @@ pub trait Extractor: Send + Sync + 'static {
         let _ = needs;
     }
 
-    /// Adds the authentication schemes that a client may be challenged to use, `Bearer` for example. A cookie has none.
-    fn schemes(&self, out: &mut Vec<&'static str>);
+    /// Adds how a client may be challenged to send its credential here: a scheme, `Bearer` for example, without a realm,
+    /// which the strategy adds. A cookie has none.
+    fn challenges(&self, out: &mut Vec<Challenge>);
 
     /// Looks with `other` too; `self` takes precedence.
     fn or<E: Extractor>(self, other: E) -> AnyOf
@@ -75,8 +108,8 @@ impl<E: Extractor + ?Sized> Extractor for Box<E> {
         (**self).needs(needs);
     }
 
-    fn schemes(&self, out: &mut Vec<&'static str>) {
-        (**self).schemes(out);
+    fn challenges(&self, out: &mut Vec<Challenge>) {
+        (**self).challenges(out);
     }
 }
 

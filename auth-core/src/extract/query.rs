@@ -1,26 +1,44 @@
-use super::{Credential, Extractor, Malformed, is_visible};
-use crate::{AuthRequest, Carrier, Needs};
+use std::borrow::Cow;
+
+use super::{ACCESS_TOKEN, Credential, Extractor, Malformed, is_visible};
+use crate::{
+    AuthRequest, Carrier, Challenge, Needs,
+    config::{self, ConfigError},
+};
 
 /// A parameter of the query, percent-decoded.
 ///
 /// Empty, repeated or not visible ASCII: malformed. The middleware takes the parameter out of the URI before the
-/// handler, or anything that logs below it, sees the request.
+/// handler, or anything that logs below it, sees the request. The answer to a request with a good one gets
+/// `Cache-Control: private` (RFC 6750, 2.3).
 ///
 /// # Security
 /// What stands before the middleware (proxies, access logs, the browser's history) still sees the whole URI. Prefer
 /// any other carrier (RFC 6750, 5.3).
+///
+/// # Panics
+/// If `name` is empty. Where it comes from a configuration, use [`try_query`].
 #[must_use]
-pub fn query(name: &'static str) -> Query {
-    Query(name)
+#[track_caller]
+pub fn query(name: impl Into<Cow<'static, str>>) -> Query {
+    config::built(try_query(name))
+}
+
+/// As [`query`], for a name that comes from a configuration. It is compared with the decoded name in the query.
+///
+/// # Errors
+/// If `name` is empty.
+pub fn try_query(name: impl Into<Cow<'static, str>>) -> Result<Query, ConfigError> {
+    config::filled("the name of a query parameter", name).map(Query)
 }
 
 /// Made by [`query`].
-#[derive(Clone, Copy, Debug)]
-pub struct Query(&'static str);
+#[derive(Clone, Debug)]
+pub struct Query(Cow<'static, str>);
 
 impl Extractor for Query {
     fn extract<'r>(&self, request: &'r AuthRequest<'_>) -> Result<Option<Credential<'r>>, Malformed> {
-        let mut values = request.query_values(self.0);
+        let mut values = request.query_values(&self.0);
         let Some(value) = values.next() else {
             return Ok(None);
         };
@@ -28,16 +46,17 @@ impl Extractor for Query {
             return Err(Malformed::new(Carrier::Query, "the parameter is repeated, empty or no visible ASCII"));
         }
         Ok(Some(match value {
-            std::borrow::Cow::Borrowed(text) => Credential::borrowed(text, Carrier::Query),
-            std::borrow::Cow::Owned(text) => Credential::owned(text, Carrier::Query),
+            Cow::Borrowed(text) => Credential::borrowed(text, Carrier::Query),
+            Cow::Owned(text) => Credential::owned(text, Carrier::Query),
         }))
     }
 
     fn needs(&self, needs: &mut Needs) {
-        needs.add_query_name(self.0);
+        needs.add_query_name(self.0.clone());
     }
 
-    fn schemes(&self, out: &mut Vec<&'static str>) {
-        out.push("Bearer");
+    /// `Bearer` for `access_token` (RFC 6750, 2.3), otherwise `ApiKey in="query", name="…"`.
+    fn challenges(&self, out: &mut Vec<Challenge>) {
+        out.push(if self.0 == ACCESS_TOKEN { Challenge::new("Bearer") } else { Challenge::api_key("query", &self.0) });
     }
 }

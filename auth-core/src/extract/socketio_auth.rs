@@ -1,5 +1,10 @@
+use std::borrow::Cow;
+
 use super::{Credential, Extractor, Malformed, is_visible};
-use crate::{AuthRequest, Carrier, Transport};
+use crate::{
+    AuthRequest, Carrier, Challenge, Transport,
+    config::{self, ConfigError},
+};
 
 /// The scheme that may stand before the token.
 const SCHEME: &str = "Bearer";
@@ -30,21 +35,33 @@ const SCHEME: &str = "Bearer";
 /// let extractor = bearer().or(socketio_auth("token"));
 /// assert!(!Needs::of(&extractor).payload());
 /// ```
+///
+/// # Panics
+/// If `name` is empty. Where it comes from a configuration, use [`try_socketio_auth`].
 #[must_use]
-pub fn socketio_auth(name: &'static str) -> SocketIoAuthField {
-    SocketIoAuthField(name)
+#[track_caller]
+pub fn socketio_auth(name: impl Into<Cow<'static, str>>) -> SocketIoAuthField {
+    config::built(try_socketio_auth(name))
+}
+
+/// As [`socketio_auth`], for a name that comes from a configuration.
+///
+/// # Errors
+/// If `name` is empty.
+pub fn try_socketio_auth(name: impl Into<Cow<'static, str>>) -> Result<SocketIoAuthField, ConfigError> {
+    config::filled("the name of a field", name).map(SocketIoAuthField)
 }
 
 /// Made by [`socketio_auth`].
-#[derive(Clone, Copy, Debug)]
-pub struct SocketIoAuthField(&'static str);
+#[derive(Clone, Debug)]
+pub struct SocketIoAuthField(Cow<'static, str>);
 
 impl Extractor for SocketIoAuthField {
     fn extract<'r>(&self, request: &'r AuthRequest<'_>) -> Result<Option<Credential<'r>>, Malformed> {
         if !matches!(request.transport(), Transport::SocketIo | Transport::InBand) {
             return Ok(None);
         }
-        let text = request.payload().map_or(Ok(None), |payload| payload.optional_text(self.0))?;
+        let text = request.payload().map_or(Ok(None), |payload| payload.optional_text(&self.0))?;
         let Some(text) = text.filter(|text| !text.is_empty()) else {
             return Ok(None);
         };
@@ -55,8 +72,8 @@ impl Extractor for SocketIoAuthField {
         Ok(Some(Credential::borrowed(token, Carrier::Payload)))
     }
 
-    fn schemes(&self, out: &mut Vec<&'static str>) {
-        out.push(SCHEME);
+    fn challenges(&self, out: &mut Vec<Challenge>) {
+        out.push(Challenge::api_key("auth", &self.0));
     }
 }
 

@@ -1,11 +1,21 @@
+use std::borrow::Cow;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use zeroize::Zeroize as _;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{Credential, Extractor, Malformed, is_visible};
-use crate::{AuthRequest, Carrier, Needs, Transport, challenge::is_token};
+use crate::{
+    AuthRequest, Carrier, Challenge, Needs, Transport,
+    config::{self, ConfigError},
+};
 
 /// The longest token in a subprotocol, in bytes: 4 KiB.
-const DEFAULT_MAX_LEN: usize = 4 * 1024;
+pub(super) const DEFAULT_MAX_LEN: usize = 4 * 1024;
+
+/// What Jupyter's clients write in front of a token.
+const JUPYTER_PREFIX: &str = "v1.token.websocket.jupyter.org.";
+/// What they offer beside it, to be answered.
+const JUPYTER_ANSWER: &str = "v1.token.websocket.jupyter.org";
 
 /// An entry of `Sec-WebSocket-Protocol` that is `prefix`, then the token in base64url without padding:
 /// `auth.bearer.<base64url>`.
@@ -18,28 +28,67 @@ const DEFAULT_MAX_LEN: usize = 4 * 1024;
 /// (settable with [`max_len`](Subprotocol::max_len)): malformed.
 ///
 /// # Panics
-/// If `prefix` is no token (RFC 6455, 4.1). It is a constant of the program, so that shows at the first start.
+/// If `prefix` is not a token (RFC 6455, 4.1). Where it comes from a configuration, use [`try_subprotocol`].
 #[must_use]
-pub fn subprotocol(prefix: &'static str) -> Subprotocol {
-    assert!(is_token(prefix), "the prefix of a subprotocol must be a token of RFC 9110");
-    Subprotocol { prefix, encoded: true, max_len: DEFAULT_MAX_LEN }
+#[track_caller]
+pub fn subprotocol(prefix: impl Into<Cow<'static, str>>) -> Subprotocol {
+    config::built(try_subprotocol(prefix))
+}
+
+/// As [`subprotocol`], for a prefix that comes from a configuration.
+///
+/// # Errors
+/// If `prefix` is not a token (RFC 6455, 4.1).
+pub fn try_subprotocol(prefix: impl Into<Cow<'static, str>>) -> Result<Subprotocol, ConfigError> {
+    let prefix = config::token("the prefix of a subprotocol", prefix)?;
+    Ok(Subprotocol { prefix, coding: Coding::Base64Url, answer: None, max_len: DEFAULT_MAX_LEN })
 }
 
 /// As [`subprotocol`], with the token as it is. It must be made of characters that a subprotocol may hold, as a JWT is.
 ///
 /// # Panics
-/// As [`subprotocol`].
+/// As [`subprotocol`]. Where the prefix comes from a configuration, use [`try_raw_subprotocol`].
 #[must_use]
-pub fn raw_subprotocol(prefix: &'static str) -> Subprotocol {
-    Subprotocol { encoded: false, ..subprotocol(prefix) }
+#[track_caller]
+pub fn raw_subprotocol(prefix: impl Into<Cow<'static, str>>) -> Subprotocol {
+    config::built(try_raw_subprotocol(prefix))
 }
 
-/// Made by [`subprotocol`] and [`raw_subprotocol`].
-#[derive(Clone, Copy, Debug)]
+/// As [`raw_subprotocol`], for a prefix that comes from a configuration.
+///
+/// # Errors
+/// As [`try_subprotocol`].
+pub fn try_raw_subprotocol(prefix: impl Into<Cow<'static, str>>) -> Result<Subprotocol, ConfigError> {
+    Ok(Subprotocol { coding: Coding::Raw, ..try_subprotocol(prefix)? })
+}
+
+/// The form of Jupyter's clients: `v1.token.websocket.jupyter.org.<token>`, with the token percent-encoded as by
+/// `encodeURIComponent`, beside `v1.token.websocket.jupyter.org`, which means no protocol (Jupyter Enhancement Proposal 119).
+///
+/// The middleware takes the entry with the token out. It answers the other one if the handler chooses none, such as
+/// `v1.kernel.websocket.jupyter.org`. Everything else is as for [`subprotocol`].
+#[must_use]
+pub fn jupyter_subprotocol() -> Subprotocol {
+    let (prefix, answer) = (Cow::Borrowed(JUPYTER_PREFIX), Some(JUPYTER_ANSWER));
+    Subprotocol { prefix, coding: Coding::Percent, answer, max_len: DEFAULT_MAX_LEN }
+}
+
+/// Made by [`subprotocol`], [`raw_subprotocol`] and [`jupyter_subprotocol`].
+#[derive(Clone, Debug)]
 pub struct Subprotocol {
-    prefix: &'static str,
-    encoded: bool,
+    prefix: Cow<'static, str>,
+    coding: Coding,
+    /// What is answered where nothing else is chosen.
+    answer: Option<&'static str>,
     max_len: usize,
+}
+
+/// How the token is written.
+#[derive(Clone, Copy, Debug)]
+enum Coding {
+    Base64Url,
+    Percent,
+    Raw,
 }
 
 impl Subprotocol {
@@ -50,18 +99,15 @@ impl Subprotocol {
         self
     }
 
-    fn decode(self, entry: &str) -> Option<Credential<'_>> {
-        if !self.encoded {
-            return (entry.len() <= self.max_len && is_visible(entry))
-                .then(|| Credential::borrowed(entry, Carrier::Subprotocol));
-        }
-        // Four characters carry three bytes: what is longer than that need not be decoded to be refused.
-        if entry.len() / 4 * 3 > self.max_len {
-            return None;
-        }
-        let token = String::from_utf8(URL_SAFE_NO_PAD.decode(entry).ok()?);
-        let token = token.map_err(|e| e.into_bytes().zeroize()).ok()?;
-        let credential = Credential::owned(token, Carrier::Subprotocol);
+    fn decode<'e>(&self, entry: &'e str) -> Option<Credential<'e>> {
+        let credential = match self.coding {
+            Coding::Raw => Credential::borrowed(entry, Carrier::Subprotocol),
+            // What is longer than this when it is written need not be decoded to be refused.
+            Coding::Base64Url if entry.len() / 4 * 3 > self.max_len => return None,
+            Coding::Percent if entry.len() / 3 > self.max_len => return None,
+            Coding::Base64Url => owned(URL_SAFE_NO_PAD.decode(entry).ok()?)?,
+            Coding::Percent => owned(percent_decoded(entry)?)?,
+        };
         (credential.expose().len() <= self.max_len && is_visible(credential.expose())).then_some(credential)
     }
 }
@@ -96,10 +142,36 @@ impl Extractor for Subprotocol {
     }
 
     fn needs(&self, needs: &mut Needs) {
-        needs.add_subprotocol_prefix(self.prefix);
+        needs.add_subprotocol_prefix(self.prefix.clone());
+        if let Some(answer) = self.answer {
+            needs.add_subprotocol_answer(answer);
+        }
     }
 
-    fn schemes(&self, out: &mut Vec<&'static str>) {
-        out.push("Bearer");
+    fn challenges(&self, out: &mut Vec<Challenge>) {
+        out.push(Challenge::api_key("subprotocol", &self.prefix));
     }
+}
+
+fn owned(token: Vec<u8>) -> Option<Credential<'static>> {
+    let token = String::from_utf8(token).map_err(|error| error.into_bytes().zeroize()).ok()?;
+    Some(Credential::owned(token, Carrier::Subprotocol))
+}
+
+/// `None` if a `%` is not followed by two hexadecimal digits.
+fn percent_decoded(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = text.bytes();
+    // With all of its room from the start, so that no part of the token is left behind in memory.
+    let mut decoded = Zeroizing::new(Vec::with_capacity(text.len()));
+    while let Some(byte) = bytes.next() {
+        decoded.push(match byte {
+            b'%' => (hex(bytes.next()?)? << 4) | hex(bytes.next()?)?,
+            other => other,
+        });
+    }
+    Some(std::mem::take(&mut *decoded))
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }

@@ -350,10 +350,10 @@ fn any_tree() -> impl proptest::strategy::Strategy<Value = Tree> {
 
 fn chain_of(tree: &Tree) -> Chain<Name> {
     match tree {
-        Tree::Header(name) => Chain::new().or(Tokens(header(name))),
-        Tree::Cookie(name) => Chain::new().or(Tokens(cookie(name))),
-        Tree::CookieFirst(first, then) => Chain::new().or(Tokens(cookie(first).or(header(then)))),
-        Tree::HeaderFirst(first, then) => Chain::new().or(Tokens(header(first).or(cookie(then)))),
+        Tree::Header(name) => Chain::new().or(Tokens(header(*name))),
+        Tree::Cookie(name) => Chain::new().or(Tokens(cookie(*name))),
+        Tree::CookieFirst(first, then) => Chain::new().or(Tokens(cookie(*first).or(header(*then)))),
+        Tree::HeaderFirst(first, then) => Chain::new().or(Tokens(header(*first).or(cookie(*then)))),
         Tree::Or(left, right) => chain_of(left).or(chain_of(right)),
         Tree::And(left, right) => chain_of(left).and(chain_of(right)).map_user(|(user, _)| user),
         Tree::Nested(tree) => Chain::new().or(chain_of(tree)),

@@ -55,3 +55,14 @@ fn scheme_that_is_no_token_panics_at_the_start() {
 fn parameter_name_that_is_no_token_panics_at_the_start() {
     let _ = Challenge::new("Bearer").with("re=alm", "api");
 }
+
+#[test]
+fn names_out_of_a_configuration_are_taken_or_are_errors_that_show_them() {
+    let challenge = Challenge::try_new("Token".to_owned()).unwrap().try_with("area".to_owned(), "a").unwrap();
+    assert_eq!(challenge.to_string(), r#"Token area="a""#);
+    for bad in ["", "Bea rer", "re=alm", "a,b"] {
+        for error in [Challenge::try_new(bad), Challenge::new("Token").try_with(bad, "a")].map(Result::unwrap_err) {
+            assert!(error.to_string().contains(&format!("{bad:?}")), "{error}");
+        }
+    }
+}

@@ -1,10 +1,11 @@
 //! Each extractor alone: absent, present, empty, repeated, broken, too long.
 
 use auth_core::{
-    AuthRequest, Carrier, Needs, Payload, Secret, Transport,
+    AuthRequest, Carrier, Challenge, ConfigError, Needs, Payload, Secret, Transport,
     extract::{
-        Extractor, auth_scheme, bearer, cookie, from_fn, header, payload_field, query, raw_subprotocol, socketio_auth,
-        subprotocol,
+        Extractor, auth_scheme, bearer, cookie, from_fn, header, jupyter_subprotocol, payload_field, query,
+        raw_subprotocol, socketio_auth, subprotocol, subprotocol_after, try_auth_scheme, try_cookie, try_header,
+        try_payload_field, try_query, try_raw_subprotocol, try_socketio_auth, try_subprotocol, try_subprotocol_after,
     },
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -124,12 +125,6 @@ fn any_auth_scheme_is_read_like_bearer() {
 }
 
 #[test]
-#[should_panic(expected = "must be a token")]
-fn auth_scheme_that_is_no_token_panics_at_the_start() {
-    let _ = auth_scheme("To ken");
-}
-
-#[test]
 fn header_gives_its_whole_value() {
     let key = header("X-Api-Key");
     assert_eq!(look(&key, "/", &[]), Look::Nothing);
@@ -148,12 +143,6 @@ fn header_that_is_empty_has_blanks_or_no_visible_ascii_is_malformed() {
 fn repeated_header_is_malformed() {
     let headers: [(&str, &[u8]); 2] = [("x-api-key", b"k"), ("x-api-key", b"k")];
     assert_eq!(look(&header("x-api-key"), "/", &headers), BROKEN_HEADER);
-}
-
-#[test]
-#[should_panic(expected = "must be a token")]
-fn header_name_that_is_no_token_panics_at_the_start() {
-    let _ = header("x api key");
 }
 
 #[test]
@@ -243,12 +232,6 @@ fn cookie_beyond_visible_ascii_is_malformed() {
     assert_eq!(look(&cookie("jwt"), "/", &[("cookie", b"jwt=\xff")]), Look::Malformed(Carrier::Cookie));
     // What is wrong with another cookie is no concern of ours.
     assert_eq!(look(&cookie("jwt"), "/", &[("cookie", b"x=\xff; jwt=t")]), found("t", Carrier::Cookie));
-}
-
-#[test]
-#[should_panic(expected = "must be a token")]
-fn cookie_name_that_is_no_token_panics_at_the_start() {
-    let _ = cookie("");
 }
 
 fn protocols(extractor: &impl Extractor, lines: &[&str]) -> Look {
@@ -359,12 +342,6 @@ fn raw_subprotocol_gives_the_token_as_it_is() {
     for line in ["chat, jwt.", "chat, jwt.a b", "jwt.t"] {
         assert_eq!(protocols(&raw, &[line]), BROKEN_SUBPROTOCOL, "{line:?}");
     }
-}
-
-#[test]
-#[should_panic(expected = "must be a token")]
-fn subprotocol_prefix_that_is_no_token_panics_at_the_start() {
-    let _ = raw_subprotocol("");
 }
 
 fn field(payload: Option<&Payload>) -> Look {
@@ -527,29 +504,136 @@ fn closure_gives_what_it_finds_under_the_carrier_that_it_names() {
     assert_eq!(look_at(&find(Carrier::Cookie), &request), found("from the proxy", Carrier::Cookie));
 }
 
-fn schemes(extractor: &impl Extractor) -> Vec<&'static str> {
-    let mut schemes = Vec::new();
-    extractor.schemes(&mut schemes);
-    schemes
+/// Every extractor, with the challenge that the table of the module `extract` gives for it.
+fn every_extractor() -> Vec<(Box<dyn Extractor>, &'static str)> {
+    vec![
+        (Box::new(bearer()), "Bearer"),
+        (Box::new(auth_scheme("Token")), "Token"),
+        (Box::new(header("X-Api-Key")), r#"ApiKey in="header", name="x-api-key""#),
+        (Box::new(query("access_token")), "Bearer"),
+        (Box::new(query("token")), r#"ApiKey in="query", name="token""#),
+        (Box::new(payload_field("access_token")), "Bearer"),
+        (Box::new(payload_field("token")), r#"ApiKey in="body", name="token""#),
+        (Box::new(subprotocol("auth.bearer.")), r#"ApiKey in="subprotocol", name="auth.bearer.""#),
+        (Box::new(raw_subprotocol("jwt.")), r#"ApiKey in="subprotocol", name="jwt.""#),
+        (Box::new(subprotocol_after("bearer")), r#"ApiKey in="subprotocol", name="bearer""#),
+        (Box::new(jupyter_subprotocol()), r#"ApiKey in="subprotocol", name="v1.token.websocket.jupyter.org.""#),
+        (Box::new(socketio_auth("token")), r#"ApiKey in="auth", name="token""#),
+        (Box::new(cookie("jwt")), ""),
+        (Box::new(from_fn(Carrier::Header, |_| None)), r#"ApiKey in="header""#),
+        (Box::new(from_fn(Carrier::Subprotocol, |_| None)), r#"ApiKey in="subprotocol""#),
+        (Box::new(from_fn(Carrier::Query, |_| None)), r#"ApiKey in="query""#),
+        (Box::new(from_fn(Carrier::Payload, |_| None)), r#"ApiKey in="body""#),
+        (Box::new(from_fn(Carrier::Ticket, |_| None)), r#"ApiKey in="ticket""#),
+        (Box::new(from_fn(Carrier::Cookie, |_| None)), ""),
+        (Box::new(from_fn(Carrier::ClientCertificate, |_| None)), ""),
+        (Box::new(from_fn(Carrier::Cookie, |_| None).challenge(Challenge::new("Session"))), "Session"),
+    ]
+}
+
+fn challenges(extractor: &impl Extractor) -> String {
+    let mut challenges = Vec::new();
+    extractor.challenges(&mut challenges);
+    challenges.iter().map(ToString::to_string).collect::<Vec<_>>().join(" + ")
 }
 
 #[test]
-fn explicit_places_name_a_scheme_to_be_challenged_and_cookies_none() {
-    assert_eq!(schemes(&bearer()), ["Bearer"]);
-    assert_eq!(schemes(&auth_scheme("Token")), ["Token"]);
-    for explicit in [
-        Box::new(header("x-api-key")) as Box<dyn Extractor>,
-        Box::new(query("token")),
-        Box::new(subprotocol("auth.bearer.")),
-        Box::new(payload_field("token")),
-        Box::new(socketio_auth("token")),
-        Box::new(from_fn(Carrier::Ticket, |_| None)),
-    ] {
-        assert_eq!(schemes(&explicit), ["Bearer"]);
+fn every_place_challenges_for_what_it_is() {
+    let documented = include_str!("../../src/extract/mod.rs");
+    for (extractor, expected) in every_extractor() {
+        assert_eq!(challenges(&extractor), expected);
+        if let Some((place, _)) = expected.split_once(", name=") {
+            assert!(documented.contains(place), "{expected}");
+        }
     }
-    assert!(schemes(&cookie("jwt")).is_empty());
-    assert!(schemes(&from_fn(Carrier::ClientCertificate, |_| None)).is_empty());
-    assert_eq!(schemes(&auth_scheme("Token").or(cookie("jwt")).or(query("token"))), ["Token", "Bearer"]);
+}
+
+#[test]
+fn every_function_that_makes_an_extractor_is_in_the_table_of_challenges() {
+    let source = include_str!("../../src/extract/mod.rs");
+    let table = source.split("//! # Challenges").nth(1).unwrap().split("\n\n").next().unwrap();
+    let exported = source.split("pub use self::{").nth(1).unwrap().split("};").next().unwrap();
+    let groups = exported.split('{').skip(1).map(|group| group.split('}').next().unwrap());
+    let functions = groups
+        .flat_map(|group| group.split(',').map(str::trim))
+        .filter(|name| name.starts_with(|c: char| c.is_ascii_lowercase()) && !name.starts_with("try_"));
+    let mut seen = 0;
+    for function in functions {
+        assert!(table.contains(&format!("[`{function}`]")), "{function}");
+        seen += 1;
+    }
+    assert_eq!(seen, 12, "the list is read");
+}
+
+#[test]
+fn place_of_last_resort_is_not_named_beside_a_better_one() {
+    let api_key = r#"ApiKey in="header", name="x-api-key""#;
+    for (extractor, expected) in [
+        (
+            bearer().or(query("token")).or(subprotocol("p.")).or(payload_field("t")).or(socketio_auth("t")),
+            "Bearer".to_owned(),
+        ),
+        (auth_scheme("Token").or(cookie("jwt")).or(query("access_token")), "Token + Bearer".to_owned()),
+        (bearer().or(header("x-api-key")).or(header("x-api-key")), format!("Bearer + {api_key}")),
+        (header("x-api-key").or(query("key")), api_key.to_owned()),
+        (
+            query("key").or(cookie("key")).or(subprotocol_after("bearer")),
+            r#"ApiKey in="query", name="key" + ApiKey in="subprotocol", name="bearer""#.to_owned(),
+        ),
+    ] {
+        assert_eq!(challenges(&extractor), expected);
+    }
+}
+
+/// Each function that takes a name, by its fallible twin.
+type Twin = fn(String) -> Result<Box<dyn Extractor>, ConfigError>;
+
+const TWINS: [(&str, Twin, &str); 9] = [
+    ("auth_scheme", |name| try_auth_scheme(name).map(|e| Box::new(e) as _), "Token"),
+    ("header", |name| try_header(name).map(|e| Box::new(e) as _), "X-Api-Key"),
+    ("cookie", |name| try_cookie(name).map(|e| Box::new(e) as _), "__Host-jwt"),
+    ("query", |name| try_query(name).map(|e| Box::new(e) as _), "my token"),
+    ("payload_field", |name| try_payload_field(name).map(|e| Box::new(e) as _), "my token"),
+    ("socketio_auth", |name| try_socketio_auth(name).map(|e| Box::new(e) as _), "my token"),
+    ("subprotocol", |name| try_subprotocol(name).map(|e| Box::new(e) as _), "auth.bearer."),
+    ("raw_subprotocol", |name| try_raw_subprotocol(name).map(|e| Box::new(e) as _), "jwt."),
+    ("subprotocol_after", |name| try_subprotocol_after(name).map(|e| Box::new(e) as _), "bearer"),
+];
+
+#[test]
+fn name_out_of_a_configuration_is_taken_or_is_an_error_that_shows_it() {
+    let source = include_str!("../../src/extract/mod.rs");
+    assert_eq!(source.matches(" try_").count(), TWINS.len(), "a new twin belongs into the table");
+    for (function, twin, good) in TWINS {
+        assert!(twin(good.to_owned()).is_ok(), "{function}");
+        assert!(twin(String::new()).is_err(), "{function}");
+        if !good.contains(' ') {
+            for bad in ["to ken", "a,b", "a\r\nb", "Größe", "a=b", "a;b"] {
+                let error =
+                    twin(bad.to_owned()).err().unwrap_or_else(|| panic!("{function} takes {bad:?}")).to_string();
+                assert!(error.contains("must be a token") && error.contains(&format!("{bad:?}")), "{error}");
+            }
+        }
+    }
+    assert!(try_header("x".repeat(70_000)).is_err());
+}
+
+#[test]
+fn constant_that_is_not_a_name_panics_at_the_start() {
+    let panics: [(&str, fn()); 9] = [
+        ("auth_scheme", || drop(auth_scheme("To ken"))),
+        ("header", || drop(header("x api key"))),
+        ("cookie", || drop(cookie("j wt"))),
+        ("query", || drop(query(""))),
+        ("payload_field", || drop(payload_field(""))),
+        ("socketio_auth", || drop(socketio_auth(""))),
+        ("subprotocol", || drop(subprotocol("a b"))),
+        ("raw_subprotocol", || drop(raw_subprotocol("a b"))),
+        ("subprotocol_after", || drop(subprotocol_after("a b"))),
+    ];
+    for (function, make) in panics {
+        assert!(std::panic::catch_unwind(make).is_err(), "{function}");
+    }
 }
 
 #[test]
@@ -582,10 +666,75 @@ fn needs_of_an_extractor_are_all_that_it_asks_for() {
     let boxed: Box<dyn Extractor> = Box::new(header("x-api-key").or(query("token")));
     let (all, dynamic, none) = (Needs::of(&all), Needs::of(&*boxed), Needs::of(&bearer()));
     assert_eq!(all.header_names(), ["x-api-key"]);
-    assert_eq!((all.query_names(), all.subprotocol_prefixes()), (&["token"][..], &["auth.bearer."][..]));
+    assert_eq!(all.query_names(), ["token"]);
+    assert_eq!(all.subprotocol_prefixes(), ["auth.bearer."]);
     assert!(all.payload());
     assert_eq!(dynamic.header_names(), ["x-api-key"]);
     assert!(!dynamic.payload() && none.header_names().is_empty() && none.query_names().is_empty());
+}
+
+fn protocol(extractor: &impl Extractor, lines: &[&str]) -> Look {
+    let headers: Vec<_> = lines.iter().map(|line| ("sec-websocket-protocol", line.as_bytes())).collect();
+    look(extractor, "/", &headers)
+}
+
+#[test]
+fn token_is_the_subprotocol_that_follows_the_word() {
+    let pair = subprotocol_after("bearer").max_len(8);
+    let token = || found("a.b-c_d", Carrier::Subprotocol);
+    for (lines, expected) in [
+        (&["bearer, a.b-c_d"][..], token()),
+        (&["chat,bearer,a.b-c_d,v2"], token()),
+        (&["bearer", "a.b-c_d"], token()),
+        (&["bearer, , a.b-c_d"], token()),
+        (&["bearer, 12345678"], found("12345678", Carrier::Subprotocol)),
+        (&[], Look::Nothing),
+        (&["chat, a.b-c_d"], Look::Nothing),
+        (&["Bearer, a.b-c_d"], Look::Nothing),
+        (&["bearer2, a.b-c_d", "xbearer"], Look::Nothing),
+        (&["bearer"], Look::Malformed(Carrier::Subprotocol)),
+        (&["a.b-c_d, bearer"], Look::Malformed(Carrier::Subprotocol)),
+        (&["bearer, a, bearer, b"], Look::Malformed(Carrier::Subprotocol)),
+        (&["bearer, bearer"], Look::Malformed(Carrier::Subprotocol)),
+        (&["bearer, a b"], Look::Malformed(Carrier::Subprotocol)),
+        (&["bearer, 123456789"], Look::Malformed(Carrier::Subprotocol)),
+    ] {
+        assert_eq!(protocol(&pair, lines), expected, "{lines:?}");
+    }
+    assert_eq!(protocol(&subprotocol_after("bearer"), &[&format!("bearer, {}", "x".repeat(4096))]), {
+        found(&"x".repeat(4096), Carrier::Subprotocol)
+    });
+    let plain = head("/", &[("sec-websocket-protocol", b"bearer, t")]);
+    assert_eq!(look_at(&pair, &AuthRequest::new(&plain, Transport::Http, now())), Look::Nothing);
+}
+
+#[test]
+fn token_of_jupyter_is_percent_encoded_beside_a_name_that_means_nothing() {
+    let jupyter = jupyter_subprotocol().max_len(8);
+    let name = "v1.token.websocket.jupyter.org";
+    let broken = || Look::Malformed(Carrier::Subprotocol);
+    for (entry, expected) in [
+        ("abc", found("abc", Carrier::Subprotocol)),
+        ("a%2Fb%3d%3D", found("a/b==", Carrier::Subprotocol)),
+        ("%31%32%33%34%35%36%37%38", found("12345678", Carrier::Subprotocol)),
+        ("123456789", broken()),
+        ("%31%32%33%34%35%36%37%38%39", broken()),
+        ("", broken()),
+        ("a%2", broken()),
+        ("a%", broken()),
+        ("a%+1", broken()),
+        ("a%2g", broken()),
+        ("a%20b", broken()),
+        ("a%00", broken()),
+        ("%FF", broken()),
+    ] {
+        assert_eq!(protocol(&jupyter, &[&format!("{name}, {name}.{entry}")]), expected, "{entry}");
+    }
+    assert_eq!(protocol(&jupyter, &["v1.kernel.websocket.jupyter.org", name]), Look::Nothing);
+    assert_eq!(protocol(&jupyter, &[&format!("{name}.abc")]), broken(), "alone");
+    let needs = Needs::of(&jupyter.or(subprotocol_after("bearer")));
+    assert_eq!(needs.subprotocol_answers(), [name, "bearer"]);
+    assert_eq!(needs.subprotocol_words(), ["bearer"]);
 }
 
 #[test]

@@ -12,7 +12,8 @@ use auth_core::{
     Refusal, Rejection, RequestInfo, Revocation, RevocationCheck, Secret, Strategy, Transport, Verdict, Verify,
     async_trait,
     extract::{
-        AnyOf, Extractor, bearer, cookie, from_fn, payload_field, query, raw_subprotocol, socketio_auth, subprotocol,
+        AnyOf, Extractor, bearer, cookie, from_fn, jupyter_subprotocol, payload_field, query, raw_subprotocol,
+        socketio_auth, subprotocol, subprotocol_after,
     },
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -113,6 +114,7 @@ struct Tokens {
 
 fn extract() -> AnyOf {
     let explicit = bearer().or(subprotocol("auth.bearer.")).or(raw_subprotocol("raw.")).or(query("token"));
+    let explicit = explicit.or(subprotocol_after("bearer")).or(jupyter_subprotocol());
     explicit.or(payload_field("token")).or(socketio_auth("token")).or(cookie("jwt"))
 }
 
@@ -193,6 +195,9 @@ fn requests() -> Vec<(Parts, Option<Payload>)> {
         vec![("sec-websocket-protocol", format!("auth.v1, auth.bearer.{encoded}"))],
         vec![("sec-websocket-protocol", format!("auth.v1, raw.{MARKER}"))],
         vec![("sec-websocket-protocol", format!("auth.bearer.{encoded}"))],
+        vec![("sec-websocket-protocol", format!("bearer, {MARKER}"))],
+        vec![("sec-websocket-protocol", format!("bearer, {MARKER}, bearer"))],
+        vec![("sec-websocket-protocol", format!("a, v1.token.websocket.jupyter.org.{MARKER}%2"))],
         vec![("authorization", "Bearer other".to_owned()), ("cookie", format!("jwt={MARKER}"))],
     ]
     .iter()

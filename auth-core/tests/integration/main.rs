@@ -15,6 +15,7 @@ mod extract;
 mod identity;
 mod law;
 mod leak;
+mod log;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod origin;

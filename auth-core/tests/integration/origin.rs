@@ -1,6 +1,6 @@
 //! Origins: what is read as one, which are the same, and which one a request asks.
 
-use auth_core::Origin;
+use auth_core::{AllowedOrigin, Origin};
 
 use crate::support::head;
 
@@ -32,6 +32,17 @@ fn origin_is_written_as_browsers_do() {
         ("http://[::1]", "http://[::1]"),
         ("https://xn--bcher-kva.example", "https://xn--bcher-kva.example"),
         ("https://a_b.example.", "https://a_b.example."),
+        ("capacitor://localhost", "capacitor://localhost"),
+        ("Tauri://LocalHost", "tauri://localhost"),
+        ("tauri://localhost:443", "tauri://localhost:443"),
+        ("http://tauri.localhost", "http://tauri.localhost"),
+        ("chrome-extension://aapbdbdomjkkjkaonfhkkikfgjllcleb", "chrome-extension://aapbdbdomjkkjkaonfhkkikfgjllcleb"),
+        (
+            "moz-extension://b2ea3ae4-7f0b-4a5b-8f63-1d2f4a2b9b1e",
+            "moz-extension://b2ea3ae4-7f0b-4a5b-8f63-1d2f4a2b9b1e",
+        ),
+        ("safari-web-extension://B2EA3AE4-7F0B", "safari-web-extension://b2ea3ae4-7f0b"),
+        ("https+http://app.example", "https+http://app.example"),
     ] {
         let origin = Origin::parse(text).unwrap_or_else(|| panic!("{text}"));
         assert_eq!(origin.to_string(), written);
@@ -78,9 +89,22 @@ fn what_is_no_single_origin_is_none() {
         "ws://app.example",
         "wss://app.example",
         "file://app.example",
-        "chrome-extension://app.example",
+        "ftp://app.example",
+        "blob://app.example",
+        "data://app.example",
+        "javascript://app.example",
+        "about://blank",
+        "WSS://app.example",
         "https ://app.example",
-        "https+http://app.example",
+        "1app://localhost",
+        "-app://localhost",
+        "app_x://localhost",
+        "tauri://",
+        "tauri:///",
+        "tauri://localhost/",
+        "tauri://localhost:",
+        "tauri://user@localhost",
+        "tauri://*.localhost.example",
         // Ports.
         "https://app.example:",
         "https://app.example:port",
@@ -241,12 +265,130 @@ fn authority_of_the_target_counts_before_host() {
 
 #[test]
 fn setup_with_what_is_no_origin_is_refused_and_says_why() {
-    for text in ["app.example", "https://app.example/", "*", "https://*.example", "null", "ws://app.example"] {
-        for error in [Origin::new(text).unwrap_err(), Origin::list(["https://app.example", text]).unwrap_err()] {
+    for text in ["app.example", "https://app.example/", "*", "null", "ws://app.example", "file://", "tauri:localhost"] {
+        for error in [
+            Origin::new(text).unwrap_err(),
+            AllowedOrigin::new(text).unwrap_err(),
+            AllowedOrigin::list(["https://app.example", text]).unwrap_err(),
+        ] {
             let error = error.to_string();
             assert!(error.contains(text) && error.contains("https://app.example:8443"), "{error}");
         }
     }
-    assert!(Origin::list([]).is_err());
-    assert_eq!(Origin::list(["https://app.example"]).unwrap(), [origin("https://app.example")]);
+    assert!(AllowedOrigin::list([]).is_err());
+    let own = AllowedOrigin::from(origin("https://app.example"));
+    assert_eq!(AllowedOrigin::list(["https://app.example"]).unwrap(), [own]);
+}
+
+#[test]
+fn origin_of_an_app_is_allowed_by_name_and_is_never_the_servers_own() {
+    let schemes = ["capacitor", "ionic", "tauri", "app", "chrome-extension", "moz-extension", "safari-web-extension"];
+    for scheme in schemes {
+        let allowed = AllowedOrigin::new(&format!("{scheme}://localhost")).unwrap();
+        let page = origin(&format!("{scheme}://localhost"));
+        assert!(allowed.allows(&page) && !page.is_http(), "{scheme}");
+        let others = ["http://localhost", "https://localhost", "http://localhost:80", "other://localhost"];
+        let own_port = format!("{scheme}://localhost:443");
+        for other in others.into_iter().chain([&*own_port, &format!("{scheme}://other")]) {
+            assert!(!allowed.allows(&origin(other)), "{scheme} {other}");
+            assert!(!AllowedOrigin::new(other).unwrap().allows(&page), "{scheme} {other}");
+        }
+        for host in ["localhost", "localhost:443", "localhost:80"] {
+            let request = head("/ws", &[("host", host.as_bytes())]);
+            assert!(!page.is_own(&request) && !allowed.allows_own(&request), "{scheme} {host}");
+        }
+    }
+}
+
+#[test]
+fn wildcard_stands_for_exactly_one_label() {
+    for (entry, page, allows) in [
+        ("https://*.preview.example", "https://pr-7.preview.example", true),
+        ("https://*.preview.example", "HTTPS://PR-7.Preview.Example:443", true),
+        ("HTTPS://*.Preview.Example:443", "https://pr-7.preview.example", true),
+        ("https://*.preview.example", "https://xn--bcher-kva.preview.example", true),
+        ("https://*.a.b.example", "https://x.a.b.example", true),
+        ("https://*.preview.example:8443", "https://pr-7.preview.example:8443", true),
+        ("http://*.dev.localhost:3000", "http://a.dev.localhost:3000", true),
+        ("https://*.preview.example", "https://preview.example", false),
+        ("https://*.preview.example", "https://.preview.example", false),
+        ("https://*.preview.example", "https://a.b.preview.example", false),
+        ("https://*.preview.example", "https://a..preview.example", false),
+        ("https://*.preview.example", "https://apreview.example", false),
+        ("https://*.preview.example", "https://a.preview.example.", false),
+        ("https://*.preview.example", "https://a.preview.example.evil.example", false),
+        ("https://*.preview.example", "https://evil.example", false),
+        ("https://*.preview.example", "http://a.preview.example", false),
+        ("https://*.preview.example", "http://a.preview.example:443", false),
+        ("https://*.preview.example", "https://a.preview.example:8443", false),
+        ("https://*.preview.example:8443", "https://a.preview.example", false),
+        ("https://*.preview.example", "tauri://a.preview.example", false),
+        ("https://preview.example", "https://a.preview.example", false),
+    ] {
+        assert_eq!(AllowedOrigin::new(entry).unwrap().allows(&origin(page)), allows, "{entry} {page}");
+    }
+}
+
+#[test]
+fn wildcard_that_would_allow_too_much_does_not_build_and_says_why() {
+    for text in [
+        "https://*",
+        "https://*.",
+        "https://*:443",
+        "https://*.com",
+        "https://*.localhost",
+        "https://*.example.",
+        "https://*..example",
+        "https://**.preview.example",
+        "https://*.*.example.com",
+        "https://*preview.example.com",
+        "https://pr-*.preview.example",
+        "https://a.*.preview.example",
+        "https://preview.example.*",
+        "https://*.preview.example:*",
+        "https://preview.example:*",
+        "https://*.preview.example/",
+        "https://*.preview.example/*",
+        "https://*.user@preview.example",
+        "https://*.0.0.1",
+        "https://*.168.0.1",
+        "https://*.a.0x7f",
+        "https://*.[::1]",
+        "*://preview.example",
+        "*://*.preview.example",
+        "wss://*.preview.example",
+        "tauri://*.preview.example",
+        "chrome-extension://*",
+        "https://*.bücher.example",
+    ] {
+        let error = AllowedOrigin::new(text).unwrap_err().to_string();
+        assert!(error.contains(text) && error.contains("write"), "{error}");
+    }
+}
+
+#[test]
+fn allowed_origin_is_shown_as_it_is_configured() {
+    for text in
+        ["https://*.preview.example", "https://*.preview.example:8443", "https://app.example", "tauri://localhost"]
+    {
+        assert_eq!(AllowedOrigin::new(text).unwrap().to_string(), text);
+    }
+}
+
+#[test]
+fn wildcard_allows_the_server_itself_where_its_name_has_one_label_more() {
+    let allows_own = |entry: &str, host: &str| {
+        AllowedOrigin::new(entry).unwrap().allows_own(&head("/", &[("host", host.as_bytes())]))
+    };
+    for (entry, host, allows) in [
+        ("https://*.preview.example", "pr-7.preview.example", true),
+        ("https://*.preview.example", "pr-7.preview.example:443", true),
+        ("https://*.preview.example", "preview.example", false),
+        ("https://*.preview.example", "a.b.preview.example", false),
+        ("https://*.preview.example", "pr-7.preview.example:8443", false),
+        ("https://app.example", "App.Example", true),
+        ("https://app.example", "other.example", false),
+    ] {
+        assert_eq!(allows_own(entry, host), allows, "{entry} {host}");
+    }
 }

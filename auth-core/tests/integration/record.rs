@@ -212,3 +212,38 @@ fn debug_of_a_record_tells_nothing() {
     hand_on(&mut parts, &needs());
     assert!(!format!("{:?}", parts.extensions.get::<RequestRecord>().unwrap()).contains("marker"));
 }
+
+#[test]
+fn token_behind_a_word_is_taken_out_once_and_known_to_layers_further_in() {
+    let mut needs = needs();
+    needs.add_subprotocol_word("bearer");
+    for (before, after, known) in [
+        ("bearer, secret", "bearer", &[Some("secret")][..]),
+        ("a, bearer, secret, auth.v1", "a, bearer, auth.v1", &[Some("secret")]),
+        ("bearer, auth.bearer.abc, a", "bearer, a", &[Some("auth.bearer.abc")]),
+        ("bearer, one, bearer, two, a", "bearer, bearer, a", &[Some("one"), Some("two")]),
+        ("bearer, bearer, a", "bearer", &[Some("bearer"), Some("a")]),
+        ("a, bearer", "a, bearer", &[None]),
+        ("a, b", "a, b", &[]),
+    ] {
+        let mut parts = parts("/ws", &[before]);
+        // A layer further in has the same needs, and takes nothing that is not a token.
+        for _ in 0..3 {
+            hand_on(&mut parts, &needs);
+            assert_eq!(lines(&parts), [after], "{before}");
+            let request = AuthRequest::new(&parts, Transport::WebSocket, now());
+            let found: Vec<_> =
+                request.subprotocols_after("bearer").map(|entry| entry.map(String::from_utf8_lossy)).collect();
+            assert_eq!(found.iter().map(Option::as_deref).collect::<Vec<_>>(), known, "{before}");
+        }
+    }
+}
+
+#[test]
+fn record_knows_whether_the_query_held_a_credential() {
+    for (uri, has) in [("/ws?token=x", true), ("/ws?other=x", false), ("/ws", false)] {
+        let mut parts = parts(uri, &["bearer, t"]);
+        hand_on(&mut parts, &needs());
+        assert_eq!(RequestRecord::of(&mut parts).has_query_credential(), has, "{uri}");
+    }
+}

@@ -6,7 +6,7 @@ use auth_core::{
     Accept, Authenticated, Carrier, Chain, Refusal, RefusalKind, Rejection, Requirement, Scopes, UserAuthentication,
 };
 
-use crate::support::*;
+use crate::{leak::captured, support::*};
 
 type Edit = fn(Accept<Name>) -> Accept<Name>;
 
@@ -184,12 +184,33 @@ async fn scopes_of_one_part_of_an_and_count() {
     assert!(line.starts_with("Bearer "), "{line}");
 }
 
-#[test]
-fn scopes_and_classes_that_would_break_the_challenge_do_not_build() {
-    for bad in ["", " ", "a b", "\"", "\\", "\u{e9}", "a\tb"] {
-        assert!(std::panic::catch_unwind(|| Requirement::new().scope(bad)).is_err(), "{bad:?}");
-        assert!(std::panic::catch_unwind(|| Requirement::new().acr(bad)).is_err(), "{bad:?}");
+#[tokio::test]
+async fn malformed_scope_or_class_is_an_error_of_the_configuration_and_lets_nobody_in() {
+    let everything: Edit = |accept| {
+        accept
+            .extra(Scopes::parse("a b \" \\ \u{e9} good"))
+            .extra(UserAuthentication::new().with_time(in_secs(0)).with_acr("good"))
+    };
+    type Demand = fn(Requirement, String) -> Requirement;
+    let demands: [Demand; 2] = [|requirement, text| requirement.scope(text), |requirement, text| requirement.acr(text)];
+    for bad in ["", " ", "a b", "\"", "\\", "\u{e9}", "a\tb"].map(str::to_owned) {
+        for demand in demands {
+            let requirement = demand(demand(Requirement::new(), "good".into()), bad.clone());
+            let error = requirement.validate().unwrap_err().to_string();
+            assert!(error.contains(&*bad.escape_debug().to_string()) && error.contains("visible ASCII"), "{error}");
+            let (result, log) = captured(check(everything, requirement)).await;
+            let refusal = result.unwrap_err();
+            assert_eq!((answer(&refusal), refusal.challenges().len()), ((403, "forbidden"), 0), "{bad:?}");
+            assert!(log.contains("ERROR") && log.contains("a requirement is malformed"), "{log}");
+        }
+        assert!(Requirement::new().try_scope(bad.clone()).is_err() && Requirement::new().try_acr(bad.clone()).is_err());
+        let refusal = accepted(everything).await.evidence().require_scope(bad).unwrap_err();
+        assert_eq!(answer(&refusal), (403, "forbidden"));
     }
+    let long = Requirement::new().scope("\u{e9}".repeat(5000)).validate().unwrap_err().to_string();
+    assert!(long.chars().count() < 400 && !long.contains(&"\u{e9}".repeat(201)), "{long}");
+    let good = Requirement::new().try_scope("good".to_owned()).unwrap().try_acr("good".to_owned()).unwrap();
+    assert!(good.validate().is_ok() && check(everything, good).await.is_ok());
 }
 
 #[tokio::test]

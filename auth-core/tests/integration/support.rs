@@ -58,6 +58,26 @@ pub(crate) enum Say {
     PanicAfterAwait,
 }
 
+impl Say {
+    pub(crate) const ALL: [Self; 15] = [
+        Self::Accept,
+        Self::Absent,
+        Self::Foreign,
+        Self::Reject,
+        Self::Expired,
+        Self::Revoked,
+        Self::Malformed,
+        Self::Scope,
+        Self::StepUp,
+        Self::TooMany,
+        Self::Forbidden,
+        Self::Redirect,
+        Self::Error,
+        Self::Panic,
+        Self::PanicAfterAwait,
+    ];
+}
+
 /// A strategy that says what it is told to, and counts how often it is asked.
 #[derive(Clone)]
 pub(crate) struct Scripted {

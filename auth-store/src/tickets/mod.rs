@@ -90,7 +90,8 @@ impl Tickets {
     /// in `Host`. Give the list that the layer around the socket has.
     ///
     /// # Errors
-    /// If one is no origin (scheme, host, and port if it is not the default), or if there is none.
+    /// If one is neither an origin nor a wildcard of one label, see [`AllowedOrigin`](auth_core::AllowedOrigin), or if there
+    /// is none.
     pub fn allow_origins<'o>(mut self, origins: impl IntoIterator<Item = &'o str>) -> Result<Self, ConfigError> {
         self.origins = Origins::list(origins)?;
         Ok(self)

@@ -1,32 +1,35 @@
 use std::sync::Arc;
 
-use auth_core::{Carrier, ConfigError, Origin, Refusal};
+use auth_core::{AllowedOrigin, Carrier, ConfigError, Origin, Refusal};
 use http::request::Parts;
 
 use super::forbidden;
 
 /// Which pages may ask for a ticket: those of the list, or else those that this server has served, as far as `Host` tells.
 #[derive(Clone, Default)]
-pub(super) struct Origins(Option<Arc<[Origin]>>);
+pub(super) struct Origins(Option<Arc<[AllowedOrigin]>>);
 
 impl Origins {
     pub(super) fn list<'o>(origins: impl IntoIterator<Item = &'o str>) -> Result<Self, ConfigError> {
-        Ok(Self(Some(Origin::list(origins)?.into())))
+        Ok(Self(Some(AllowedOrigin::list(origins)?.into())))
     }
 
     /// The origin that the request names, if it may ask. A page that the browser authenticates by itself must name one.
     pub(super) fn judge(&self, request: &Parts, carrier: Carrier) -> Result<Option<Origin>, Refusal> {
         match Origin::of(request) {
             Ok(Some(origin)) if self.allow(&origin, request) => Ok(Some(origin)),
-            Ok(None) if carrier.is_ambient() => Err(forbidden("origin_required")),
+            Ok(None) if carrier.is_ambient() => {
+                Err(forbidden("origin_required")
+                    .with_detail("a cookie or client certificate asks, and no origin is named"))
+            }
             Ok(None) => Ok(None),
-            Ok(Some(_)) | Err(_) => Err(forbidden("origin_not_allowed")),
+            Ok(Some(_)) | Err(_) => Err(Refusal::origin_not_allowed(request, self.0.iter().flat_map(|list| &**list))),
         }
     }
 
     fn allow(&self, origin: &Origin, request: &Parts) -> bool {
         match &self.0 {
-            Some(list) => list.contains(origin),
+            Some(list) => list.iter().any(|allowed| allowed.allows(origin)),
             None => origin.is_own(request),
         }
     }

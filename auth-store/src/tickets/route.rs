@@ -1,4 +1,4 @@
-use auth_core::{Authenticated, Refusal};
+use auth_core::{Authenticated, Refusal, Transport};
 use axum::{
     body::Body,
     http::{HeaderValue, header, request::Parts},
@@ -47,11 +47,7 @@ fn answer(ticket: &IssuedTicket) -> Response {
 }
 
 fn refuse(refusal: Refusal) -> Response {
-    let cause = std::error::Error::source(&refusal);
-    tracing::debug!(code = refusal.code(), "no ticket is given");
-    if let Some(cause) = cause {
-        tracing::error!(cause, "tickets are unavailable");
-    }
+    refusal.log_once(Transport::Http);
     let mut response = refusal.to_response().map(Body::from);
     response.extensions_mut().insert(refusal);
     response
