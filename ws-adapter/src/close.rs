@@ -1,5 +1,7 @@
 use std::borrow::Cow;
 
+use auth_core::ConfigError;
+
 /// Why a connection is closed: the code and the reason that the client sees (RFC 6455, 7.4).
 ///
 /// | Close | Under [`CloseCodes::Iana`] | Client should |
@@ -75,16 +77,29 @@ impl Close {
     /// (RFC 6455, 7.4.2). The reason is cut at 123 bytes, the most that fits.
     ///
     /// # Panics
-    /// If the code is another: a peer takes those as a broken protocol.
+    /// If the code is another: a peer takes those as a broken protocol. Where it is not a constant, use
+    /// [`try_new`](Self::try_new).
+    #[expect(clippy::panic, reason = "documented: codes are constants, and one that is wrong shows at the first close")]
     #[must_use]
+    #[track_caller]
     pub fn new(code: u16, reason: impl Into<Cow<'static, str>>) -> Self {
-        assert!((3000..5000).contains(&code), "a close code of an application is 3000 to 4999");
+        Self::try_new(code, reason).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As [`new`](Self::new), for a code that comes from a configuration or from another server.
+    ///
+    /// # Errors
+    /// If the code is not one of 3000 to 4999.
+    pub fn try_new(code: u16, reason: impl Into<Cow<'static, str>>) -> Result<Self, ConfigError> {
+        if !(3000..5000).contains(&code) {
+            return Err(ConfigError::new(format!("a close code of an application is 3000 to 4999, and {code} is not")));
+        }
         let mut reason = reason.into();
         if reason.len() > 123 {
             let end = reason.floor_char_boundary(123);
             reason.to_mut().truncate(end);
         }
-        Self { code, iana: code, reason, is_ours: false }
+        Ok(Self { code, iana: code, reason, is_ours: false })
     }
 
     /// The code.

@@ -1,6 +1,7 @@
 //! What a route demands of a credential that the chain has let in.
 
 use std::{
+    borrow::Cow,
     fmt,
     future::Future,
     marker::PhantomData,
@@ -9,7 +10,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use auth_core::{Anonymous, Authenticated, Refusal, Requirement};
+use auth_core::{Anonymous, Authenticated, ConfigError, Refusal, Requirement};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use pin_project_lite::pin_project;
@@ -21,9 +22,10 @@ use crate::{DefaultOnReject, OnReject, ResponseBody, reject, transport::classify
 /// Demands a scope of every request: 403 `insufficient_scope` without it. See [`RequireLayer`].
 ///
 /// # Panics
-/// If it is no scope (RFC 6749, 3.3). It is a constant of the program, so that shows at the first start.
+/// If it is not a scope (RFC 6749, 3.3). Where it comes from a configuration, use [`RequireLayer::try_new`].
 #[must_use]
-pub fn require_scope<U>(scope: &'static str) -> RequireLayer<U> {
+#[track_caller]
+pub fn require_scope<U>(scope: impl Into<Cow<'static, str>>) -> RequireLayer<U> {
     RequireLayer::new(Requirement::new().scope(scope))
 }
 
@@ -73,10 +75,24 @@ struct Config {
 
 impl<U> RequireLayer<U> {
     /// Demands this of every request.
+    ///
+    /// # Panics
+    /// If a scope or class of it is malformed; [`try_new`](Self::try_new) gives that as an error.
+    #[expect(clippy::panic, reason = "documented: a layer that cannot be built shows at the first start")]
     #[must_use]
+    #[track_caller]
     pub fn new(requirement: Requirement) -> Self {
+        Self::try_new(requirement).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Demands this of every request.
+    ///
+    /// # Errors
+    /// If a scope or class of it is malformed; see [`Requirement::validate`].
+    pub fn try_new(requirement: Requirement) -> Result<Self, ConfigError> {
+        requirement.validate()?;
         let config = Config { requirement, on_reject: Box::new(DefaultOnReject) };
-        Self { config: Arc::new(config), user: PhantomData }
+        Ok(Self { config: Arc::new(config), user: PhantomData })
     }
 
     /// Sets the hook that makes the answer to what is refused. That of the [`AuthLayer`](crate::AuthLayer) is not asked.
@@ -160,11 +176,10 @@ fn check<U: Send + Sync + 'static, B>(requirement: &Requirement, request: &Reque
 }
 
 fn missing_layer<U>() -> Refusal {
-    tracing::error!(
-        user = std::any::type_name::<U>(),
-        "a `RequireLayer` is for this user type, but no `AuthLayer` of such a chain is around it"
-    );
-    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error")
+    let user = std::any::type_name::<U>();
+    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error").with_detail(format!(
+        "a `RequireLayer` is for the user type `{user}`, but no `AuthLayer` of such a chain is around it"
+    ))
 }
 
 pin_project! {

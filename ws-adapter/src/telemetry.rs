@@ -3,6 +3,7 @@
 //! Labels are codes and reasons that the program names, never anything that a client sends.
 
 use auth_core::{Evidence, Refusal, Transport};
+#[cfg(any(feature = "axum", feature = "socketio"))]
 use http::StatusCode;
 
 /// A request, handshake, transport, `CONNECT` or refresh was let in. It has a target of its own, so that a filter can ask for
@@ -12,15 +13,26 @@ pub(crate) fn accepted(transport: Transport, evidence: &Evidence) {
     tracing::debug!(target: "ws_adapter::audit", ?transport, strategy, ?carrier, "accepted");
 }
 
-/// A request, handshake or `CONNECT` was refused.
+/// A request or handshake was refused. What the chain refuses it has logged itself.
 pub(crate) fn refused(transport: Transport, refusal: &Refusal) {
-    refused_with(transport, refusal.status(), refusal.code());
+    refusal.log_once(transport);
+    count_refused(transport, refusal.code());
 }
 
-pub(crate) fn refused_with(transport: Transport, status: StatusCode, code: &'static str) {
-    tracing::debug!(?transport, status = status.as_u16(), code, "refused");
+/// Counts what was refused, where it is logged elsewhere.
+pub(crate) fn count_refused(transport: Transport, code: &'static str) {
     #[cfg(feature = "metrics")]
     metrics::counter!("auth_refused_total", "transport" => name(transport), "code" => code).increment(1);
+    #[cfg(not(feature = "metrics"))]
+    let _ = (transport, code);
+}
+
+/// The adapter refuses what no chain was asked about, over a connection that is open. The fields are those of
+/// [`Refusal::log_once`].
+#[cfg(any(feature = "axum", feature = "socketio"))]
+pub(crate) fn log_own(transport: Transport, status: StatusCode, code: &'static str, detail: &'static str) {
+    let (strategy, status) = ("", status.as_u16());
+    tracing::info!(code, strategy, ?transport, status, detail, "refused");
 }
 
 #[cfg(feature = "metrics")]

@@ -5,17 +5,21 @@ use auth_core::{AuthRequest, Evidence, Rejection, Transport};
 use auth_core::{Authenticated, Principal, Refusal};
 #[cfg(feature = "axum")]
 use bytes::Bytes;
-use http::{HeaderValue, Method, Response, StatusCode, header::SEC_WEBSOCKET_PROTOCOL, request::Parts};
+use http::{HeaderValue, Response, StatusCode, header::SEC_WEBSOCKET_PROTOCOL, request::Parts};
 
-use super::layer::Config;
 #[cfg(feature = "axum")]
 use super::service::Refused;
+use super::{layer::Config, private};
 #[cfg(feature = "axum")]
 use crate::{
     connections::Registration,
     origin::OriginVerdict,
     socket::{Renewal, SocketContext, accept_then_close, without_credentials},
 };
+
+/// Why a check for revocation that failed refuses.
+#[cfg(any(feature = "axum", feature = "socketio"))]
+pub(crate) const REVOCATION_UNKNOWN: &str = "it cannot be said whether the credential was revoked";
 
 /// The subprotocol to answer if the handler names none.
 pub(crate) struct Subprotocol {
@@ -43,8 +47,7 @@ impl<U: Principal> Config<U> {
         self.enter_socket(user, parts).await?;
         #[cfg(not(feature = "axum"))]
         let _ = user;
-        // HTTP/1.1 switches protocols; an extended CONNECT of HTTP/2 succeeds (RFC 8441, 5).
-        let accepted = if parts.method == Method::CONNECT { StatusCode::OK } else { StatusCode::SWITCHING_PROTOCOLS };
+        let accepted = private::accepted(&parts.method);
         Ok(self.offered_subprotocol(parts).map(|name| Subprotocol { name, accepted }))
     }
 
@@ -96,18 +99,22 @@ impl<U: Principal> Config<U> {
             Ok(true) => Err(self
                 .chain
                 .refuse(&Rejection::revoked(), &AuthRequest::new(opening, Transport::WebSocket, self.timer.now()))),
-            Err(cause) => {
-                tracing::error!(cause = &*cause, "it cannot be said whether a credential was revoked");
-                Err(Refusal::unavailable(cause))
-            }
+            Err(cause) => Err(Refusal::unavailable(cause).with_detail(REVOCATION_UNKNOWN)),
         }
     }
 
-    /// The layer's own subprotocol, if the client offers it.
+    /// What to answer of what the client offers, if the handler chooses nothing: the layer's own subprotocol, or else a word
+    /// that an extractor names for that.
     pub(crate) fn offered_subprotocol(&self, parts: &Parts) -> Option<HeaderValue> {
-        let offered = parts.headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
-        let mut offered = offered.flat_map(|line| line.as_bytes().split(|&b| b == b',')).map(<[u8]>::trim_ascii);
-        offered.any(|entry| entry == self.subprotocol.as_bytes()).then(|| self.subprotocol.clone())
+        let is_offered = |name: &[u8]| {
+            let lines = parts.headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+            lines.flat_map(|line| line.as_bytes().split(|&b| b == b',')).any(|entry| entry.trim_ascii() == name)
+        };
+        if is_offered(self.subprotocol.as_bytes()) {
+            return Some(self.subprotocol.clone());
+        }
+        let answer = self.needs.subprotocol_answers().iter().find(|answer| is_offered(answer.as_bytes()))?;
+        HeaderValue::from_str(answer).ok()
     }
 
     /// Opens the socket of a page only to close it, where the layer is told to.

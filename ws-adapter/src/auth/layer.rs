@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use auth_core::{Chain, ConfigError, Needs, Principal, SystemClock};
 use http::{HeaderName, HeaderValue};
@@ -148,10 +148,12 @@ impl<U: Principal> AuthLayer<U> {
     }
 
     /// Lets pages of exactly these origins open sockets, in place of those of the same host and port. Each is scheme,
-    /// host and, unless it is the default, port: `https://app.example:8443`.
+    /// host and, unless it is the default, port: `https://app.example:8443`; the origin of an app or extension, as
+    /// `tauri://localhost`; or a wildcard of one label, `https://*.preview.example`. [`AllowedOrigin`](auth_core::AllowedOrigin)
+    /// says more.
     ///
     /// # Errors
-    /// If the list is empty, or if one of them is something else: a path, a wildcard, `null`.
+    /// If the list is empty, or if one of them is something else: a path, another wildcard, `null`.
     pub fn allow_origins<'o>(mut self, origins: impl IntoIterator<Item = &'o str>) -> Result<Self, ConfigError> {
         self.config.origins.set_list(origins)?;
         Ok(self)
@@ -162,7 +164,7 @@ impl<U: Principal> AuthLayer<U> {
     /// `Host`, the server cannot know it.
     ///
     /// # Errors
-    /// If it is no origin.
+    /// If it is not an origin under `http` or `https`.
     pub fn public_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
         self.config.origins.set_public(origin)?;
         Ok(self)
@@ -217,13 +219,24 @@ impl<U: Principal> AuthLayer<U> {
     /// default. A browser gives a connection up if it has offered subprotocols and none is answered.
     ///
     /// # Panics
-    /// If `name` is no token (RFC 6455, 4.1). It is a constant of the program, so that shows at the first start.
+    /// If `name` is not a token (RFC 6455, 4.1). Where it comes from a configuration, use
+    /// [`try_subprotocol`](Self::try_subprotocol).
     #[must_use]
-    pub fn subprotocol(mut self, name: &'static str) -> Self {
+    pub fn subprotocol(self, name: impl Into<Cow<'static, str>>) -> Self {
+        built(self.try_subprotocol(name))
+    }
+
+    /// As [`subprotocol`](Self::subprotocol), for a name that comes from a configuration.
+    ///
+    /// # Errors
+    /// If `name` is not a token (RFC 6455, 4.1).
+    pub fn try_subprotocol(mut self, name: impl Into<Cow<'static, str>>) -> Result<Self, ConfigError> {
+        let name = name.into();
         // The names of headers are tokens, as those of subprotocols are.
-        assert!(HeaderName::from_bytes(name.as_bytes()).is_ok(), "a subprotocol must be a token");
-        self.config.subprotocol = HeaderValue::from_static(name);
-        self
+        let value = HeaderName::from_bytes(name.as_bytes()).ok().and_then(|_| HeaderValue::from_str(&name).ok());
+        self.config.subprotocol =
+            value.ok_or_else(|| ConfigError::new(format!("a subprotocol must be a token, and {:?} is not", &*name)))?;
+        Ok(self)
     }
 
     /// Tells pages why their sockets are refused. A browser hides the answer to a handshake; with this, a handshake that

@@ -1,10 +1,9 @@
 mod body;
 mod handshake;
 mod layer;
+mod private;
 mod service;
 
-#[cfg(feature = "socketio")]
-pub(crate) use self::service::ask;
 #[cfg(feature = "axum")]
 pub(crate) use self::service::{Admitted, Refused};
 pub use self::{
@@ -12,5 +11,7 @@ pub use self::{
     layer::AuthLayer,
     service::{Auth, ResponseFuture},
 };
+#[cfg(feature = "socketio")]
+pub(crate) use self::{handshake::REVOCATION_UNKNOWN, service::ask};
 #[cfg(any(feature = "axum", feature = "socketio"))]
 pub(crate) use self::{layer::Config, service::leave};

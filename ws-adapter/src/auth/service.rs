@@ -18,7 +18,7 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{ResponseBody, handshake::Subprotocol, layer::Config};
+use super::{ResponseBody, handshake::Subprotocol, layer::Config, private::Private};
 use crate::{
     origin::OriginVerdict,
     payload::{self, Format},
@@ -84,10 +84,27 @@ where
     }
 }
 
-/// A request that may go on, and the subprotocol to answer if the handler names none.
+/// A request that may go on, and what is added to its answer.
 pub(crate) struct Admitted<B> {
     pub(crate) request: Request<B>,
-    pub(crate) subprotocol: Option<Subprotocol>,
+    pub(crate) additions: Additions,
+}
+
+/// What the layer adds to the answer of the service behind.
+pub(crate) struct Additions {
+    subprotocol: Option<Subprotocol>,
+    private: Option<Private>,
+}
+
+impl Additions {
+    pub(crate) fn add_to<R>(self, response: &mut Response<R>) {
+        if let Some(subprotocol) = self.subprotocol {
+            subprotocol.answer(response);
+        }
+        if let Some(private) = self.private {
+            private.mark(response);
+        }
+    }
 }
 
 /// A request that may not go on, and why.
@@ -118,7 +135,7 @@ pin_project! {
         S: Service<Request<B>>,
     {
         Deciding { admission: Admission<B>, service: S },
-        Serving { #[pin] response: S::Future, subprotocol: Option<Subprotocol> },
+        Serving { #[pin] response: S::Future, additions: Option<Additions> },
     }
 }
 
@@ -132,16 +149,16 @@ where
         loop {
             match self.as_mut().project().state.project() {
                 StateProj::Deciding { admission, service } => match ready!(admission.as_mut().poll(cx)) {
-                    Ok(Admitted { request, subprotocol }) => {
+                    Ok(Admitted { request, additions }) => {
                         let response = service.call(request);
-                        self.as_mut().project().state.set(State::Serving { response, subprotocol });
+                        self.as_mut().project().state.set(State::Serving { response, additions: Some(additions) });
                     }
                     Err(refused) => return Poll::Ready(Ok(refused.map(ResponseBody::refusal))),
                 },
-                StateProj::Serving { response, subprotocol } => {
+                StateProj::Serving { response, additions } => {
                     let mut response = ready!(response.poll(cx))?;
-                    if let Some(subprotocol) = subprotocol.take() {
-                        subprotocol.answer(&mut response);
+                    if let Some(additions) = additions.take() {
+                        additions.add_to(&mut response);
                     }
                     return Poll::Ready(Ok(response.map(ResponseBody::inner)));
                 }
@@ -196,8 +213,11 @@ impl<U: Principal> Config<U> {
                 if let Ok(user) = &user {
                     telemetry::accepted(transport, user.evidence());
                 }
+                let is_handshake = transport == Transport::WebSocket;
+                let private = Private::of(user.as_ref().ok(), &record, &parts, is_handshake);
                 leave(user, &mut parts);
-                Ok(Admitted { request: Request::from_parts(parts, body), subprotocol })
+                let additions = Additions { subprotocol, private };
+                Ok(Admitted { request: Request::from_parts(parts, body), additions })
             }
             Err(refusal) => Err(Box::new(Refused { parts, transport, refusal })),
         }
@@ -255,7 +275,7 @@ impl<U: Principal> Config<U> {
     /// Refuses what comes from a page of a foreign origin.
     pub(crate) fn judge_origin(&self, parts: &Parts) -> Result<OriginVerdict, Refusal> {
         match self.origins.judge(parts) {
-            OriginVerdict::Foreign => Err(Refusal::new(StatusCode::FORBIDDEN, "origin_not_allowed")),
+            OriginVerdict::Foreign => Err(self.origins.refusal(parts)),
             verdict => Ok(verdict),
         }
     }
@@ -300,17 +320,18 @@ pub(crate) async fn ask<U: Principal>(
     opens: Option<OriginVerdict>,
 ) -> Result<Authenticated<U>, Refusal> {
     let decision = tokio::time::timeout(timeout, chain.authenticate(request)).await;
-    let user = decision.unwrap_or_else(|_| {
-        tracing::error!("the chain took too long to decide");
-        Err(Refusal::unavailable("the chain took too long to decide"))
-    })?;
+    let user = decision.unwrap_or_else(|_| Err(Refusal::unavailable("the chain took too long to decide")))?;
     if let Some(origin) = opens {
         if origin == OriginVerdict::Absent && user.evidence().carrier().is_ambient() {
-            return Err(Refusal::new(StatusCode::FORBIDDEN, "origin_required"));
+            let refusal = Refusal::new(StatusCode::FORBIDDEN, "origin_required");
+            return Err(
+                refusal.with_detail("a cookie or client certificate opens a connection, and no origin is named")
+            );
         }
         // Leeway forgives a clock that is off; it is no extra life for a connection.
         if user.evidence().is_expired_at(request.now()) {
-            return Err(chain.refuse(&Rejection::token_expired(), request));
+            let refusal = chain.refuse(&Rejection::token_expired(), request);
+            return Err(refusal.with_detail("the credential is within its leeway, which opens no connection"));
         }
     }
     Ok(user)

@@ -157,11 +157,9 @@ where
             let (parts, body) = request.into_parts();
             let transport = classify(&parts);
             let refused = match Arc::clone(&config).judge(Request::from_parts(parts, body)).await {
-                Ok(Admitted { request, subprotocol }) => {
+                Ok(Admitted { request, additions }) => {
                     let mut response = service.call(request).await?;
-                    if let Some(subprotocol) = subprotocol {
-                        subprotocol.answer(&mut response);
-                    }
+                    additions.add_to(&mut response);
                     return Ok(response.map(ResponseBody::inner));
                 }
                 Err(refused) => *refused,
@@ -239,6 +237,9 @@ impl<U: Principal> Waiting<U> {
             () = reached(&*timer, deadline) => Err(Some(Close::AUTH_TIMEOUT)),
             credentials = first(&mut socket) => credentials,
         };
+        if let Err(Some(close)) = &heard {
+            log_unheard(close);
+        }
         let admitted = match heard {
             Ok(credentials) => select! {
                 biased;
@@ -293,6 +294,19 @@ impl<U: Principal> Waiting<U> {
             close_for(&refusal)
         })
     }
+}
+
+/// Logs why no credential was heard. Nobody is refused where the server goes down, or the peer breaks the protocol.
+fn log_unheard(close: &Close) {
+    let (status, code, detail) = match close.reason() {
+        "auth_timeout" => (StatusCode::REQUEST_TIMEOUT, "auth_timeout", "no first message has come in time"),
+        "too_big" => (StatusCode::PAYLOAD_TOO_LARGE, "too_big", "the first message is too long"),
+        "invalid_credentials" => {
+            (StatusCode::UNAUTHORIZED, "invalid_credentials", "the first message holds no credential")
+        }
+        _ => return,
+    };
+    telemetry::log_own(Transport::InBand, status, code, detail);
 }
 
 /// Waits for the one message that counts; `Err(None)` if the peer goes.

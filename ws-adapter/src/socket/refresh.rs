@@ -2,7 +2,7 @@ use std::{error::Error, fmt, sync::Arc, time::SystemTime};
 
 use auth_core::{AuthRequest, Authenticated, Needs, Principal, Refusal, RequestRecord, Transport};
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Request,
+    HeaderMap, HeaderName, HeaderValue, Request, StatusCode,
     header::{AUTHORIZATION, CONNECTION, COOKIE, PROXY_AUTHORIZATION, UPGRADE},
     request::Parts,
 };
@@ -95,7 +95,7 @@ pub(super) async fn refresh<U: Principal>(
         if not_now == NotNow::InProgress {
             shared.fail();
         }
-        RefreshError::from(not_now)
+        RefreshError::from(not_now).logged()
     })?;
     let mut attempt = Attempt { shared, is_failure: false };
     let result = async {
@@ -108,7 +108,7 @@ pub(super) async fn refresh<U: Principal>(
         telemetry::accepted(Transport::InBand, user.evidence());
         Ok(end)
     };
-    let result = result.await.map_err(RefreshError);
+    let result = result.await.map_err(|kind| RefreshError(kind).logged());
     let code = result.as_ref().map_or_else(RefreshError::code, |_| "accepted");
     telemetry::refreshed(renewal.registration.id(), code);
     attempt.is_failure = result.as_ref().is_err_and(RefreshError::is_clients_fault);
@@ -196,8 +196,30 @@ impl RefreshError {
         }
     }
 
+    /// Refuses what is not a credential.
     pub(super) fn malformed() -> Self {
-        Self(RefreshErrorKind::Malformed)
+        Self(RefreshErrorKind::Malformed).logged()
+    }
+
+    /// Logs it, unless the chain has done so.
+    fn logged(self) -> Self {
+        let detail = match &self.0 {
+            RefreshErrorKind::Refused(refusal) => {
+                refusal.log_once(Transport::InBand);
+                return self;
+            }
+            RefreshErrorKind::AnotherUser => "the credential is another user's",
+            RefreshErrorKind::Malformed => "the message holds no credential, or the layer takes none over a socket",
+            RefreshErrorKind::InProgress => "another credential is being looked at",
+            RefreshErrorKind::Ended => "the socket has ended",
+        };
+        let status = match &self.0 {
+            RefreshErrorKind::AnotherUser => StatusCode::FORBIDDEN,
+            RefreshErrorKind::Malformed => StatusCode::BAD_REQUEST,
+            _ => StatusCode::CONFLICT,
+        };
+        telemetry::log_own(Transport::InBand, status, self.code(), detail);
+        self
     }
 
     /// An outage is not.

@@ -1,6 +1,6 @@
 use std::{borrow::Cow, fmt, future::Future};
 
-use auth_core::{Authenticated, AuthenticatedRejection, Principal, Refusal};
+use auth_core::{Authenticated, AuthenticatedRejection, Principal, Refusal, Transport};
 use axum::{
     body::Body,
     extract::{FromRequestParts, WebSocketUpgrade},
@@ -87,12 +87,10 @@ impl<U: Principal> AuthWebSocketUpgrade<U> {
     }
 
     /// How much may wait to be sent, in bytes; 1 MiB by default. A longer message cannot be sent: it fails, and so does one
-    /// that a peer leaves no room for, because it does not read.
-    ///
-    /// # Panics
-    /// If it is not more than 4 KiB.
+    /// that a peer leaves no room for, because it does not read. Less than 4097 counts as 4097, since a buffer of 4 KiB is
+    /// filled first.
     pub fn max_unsent(self, bytes: usize) -> Self {
-        assert!(bytes > BUFFER, "what may wait to be sent must be more than a buffer");
+        let bytes = bytes.max(BUFFER + 1);
         self.map(|upgrade| upgrade.max_write_buffer_size(bytes))
     }
 
@@ -236,7 +234,10 @@ impl IntoResponse for UpgradeRejection {
     fn into_response(self) -> Response {
         let refusal = match self {
             Self::Nobody(rejection) => return rejection.into_response(),
-            Self::NoHandshake(refusal) => refusal,
+            Self::NoHandshake(refusal) => {
+                refusal.log_once(Transport::WebSocket);
+                refusal
+            }
             Self::NoLayer => Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
         };
         let mut response = refusal.to_response().map(Body::from);

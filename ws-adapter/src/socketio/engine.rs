@@ -26,7 +26,6 @@ use tungstenite::handshake::derive_accept_key;
 use super::{
     connection::{Connection, first_byte},
     driver::Driver,
-    gate::{Refused, check},
     layer::Shared,
     own::{closer, leave_if_closed, own_request},
     request::{Ask, transport_of, unknown_session},
@@ -34,7 +33,7 @@ use super::{
 };
 use crate::{
     ResponseBody,
-    auth::{Config, leave},
+    auth::{Config, REVOCATION_UNKNOWN, leave},
     origin::OriginVerdict,
     telemetry,
 };
@@ -187,12 +186,11 @@ impl<U: Principal> Shared<U> {
             Some(user) => {
                 let entry = session.enter(connections, user).map_err(|_| too_many())?;
                 // What is revoked from here on finds it in the registry.
-                check(connections, user.evidence(), *decision_timeout).await.map_err(|refused| match refused {
-                    Refused::Unauthorized(code) => {
-                        chain.refuse(&Rejection::invalid_credentials().with_code(code), request)
-                    }
-                    _ => Refusal::unavailable("it cannot be said whether a credential was revoked"),
-                })?;
+                match connections.is_revoked(user.evidence(), *decision_timeout).await {
+                    Ok(false) => {}
+                    Ok(true) => return Err(chain.refuse(&Rejection::revoked(), request)),
+                    Err(cause) => return Err(Refusal::unavailable(cause).with_detail(REVOCATION_UNKNOWN)),
+                }
                 session.open_by(user, entry);
                 telemetry::accepted(request.transport(), user.evidence());
             }

@@ -1,8 +1,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use auth_core::{
-    AuthRequest, Authenticated, Chain, Evidence, Needs, Payload, Principal, Refusal, RefusalKind, RequestRecord,
-    Transport,
+    AuthRequest, Authenticated, Chain, Needs, Payload, Principal, Refusal, RefusalKind, RequestRecord, Transport,
 };
 use http::{
     StatusCode,
@@ -16,7 +15,11 @@ use super::{
     request::transport_of,
     session::{Entry, NotNow, Session},
 };
-use crate::{Close, Connections, Timer, auth::ask, payload, telemetry};
+use crate::{
+    Close, Connections, Timer,
+    auth::{REVOCATION_UNKNOWN, ask},
+    payload, telemetry,
+};
 
 /// Decides about the `CONNECT`s of one namespace.
 pub(super) struct Gate<U> {
@@ -30,6 +33,9 @@ pub(super) struct Gate<U> {
     pub(super) max_auth: usize,
     pub(super) connections: Connections,
 }
+
+/// Why an `auth` object is refused that no chain was asked about.
+const NO_OBJECT: &str = "what came as auth is too long, or is not one JSON object";
 
 /// By which credential a client is let in.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -52,7 +58,7 @@ impl<U: Principal> Gate<U> {
         let admitted = self.admit(session, socket, auth).await;
         match &admitted {
             Ok(_) => tracing::debug!(connection = %session.id(), "a Socket.IO client connects"),
-            Err(refused) => telemetry::refused_with(Transport::SocketIo, refused.status(), refused.code()),
+            Err(refused) => telemetry::count_refused(Transport::SocketIo, refused.code()),
         }
         admitted.map(|number| (session, number))
     }
@@ -66,25 +72,41 @@ impl<U: Principal> Gate<U> {
         let (user, by) = self.decide(session, socket, auth).await?;
         // One transport, one principal: who brings another one's credentials speaks for somebody else.
         if !session.bind(user.evidence()) {
-            return Err(Refused::Forbidden);
+            return Err(Refused::Forbidden.own(Transport::SocketIo, "the credential is another user's, or names none"));
         }
         // What the transport was opened with is in the registry already.
         let entry = match by {
             By::Transport if self.is_of_transport => None,
-            _ => Some(self.enter(session, &user).await?),
+            _ => Some(self.enter(session, &user, Transport::SocketIo).await?),
         };
         // It may have ended while the chain was asked.
-        let number = session.admit(socket.ns(), &user, entry).ok_or(Refused::Unavailable)?;
+        let number = session
+            .admit(socket.ns(), &user, entry)
+            .ok_or_else(|| Refused::Unavailable.own(Transport::SocketIo, "the transport has ended"))?;
         telemetry::accepted(Transport::SocketIo, user.evidence());
         Ok(number)
     }
 
     /// Enters evidence into the registry, and then asks once more whether it was revoked: what is revoked from here on
     /// finds it there.
-    async fn enter(&self, session: &Arc<Session>, user: &Authenticated<U>) -> Result<Entry, Refused> {
-        let entry = session.enter(&self.connections, user)?;
-        check(&self.connections, user.evidence(), self.decision_timeout).await?;
-        Ok(entry)
+    async fn enter(
+        &self,
+        session: &Arc<Session>,
+        user: &Authenticated<U>,
+        transport: Transport,
+    ) -> Result<Entry, Refused> {
+        let entry = session.enter(&self.connections, user);
+        let entry =
+            entry.map_err(|not_now| Refused::from(not_now).own(transport, "no connection more may be entered"))?;
+        match self.connections.is_revoked(user.evidence(), self.decision_timeout).await {
+            Ok(false) => Ok(entry),
+            Ok(true) => Err(Refused::REVOKED.own(transport, "it was revoked while it was looked at")),
+            Err(cause) => {
+                let refusal = Refusal::unavailable(cause).with_detail(REVOCATION_UNKNOWN);
+                refusal.log_once(transport);
+                Err(Refused::from(&refusal))
+            }
+        }
     }
 
     /// Whether a credential that comes over an open transport is good, of the same user, and not revoked.
@@ -96,9 +118,9 @@ impl<U: Principal> Gate<U> {
     ) -> Result<(Authenticated<U>, Entry), Refused> {
         let user = self.by_payload(session, opening, payload, Transport::InBand).await?.ok_or(Refused::MISSING)?;
         if !session.belongs_to(user.evidence()) {
-            return Err(Refused::Forbidden);
+            return Err(Refused::Forbidden.own(Transport::InBand, "the credential is another user's"));
         }
-        let entry = self.enter(session, &user).await?;
+        let entry = self.enter(session, &user, Transport::InBand).await?;
         Ok((user, entry))
     }
 
@@ -110,11 +132,13 @@ impl<U: Principal> Gate<U> {
     ) -> Result<(Authenticated<U>, By), Refused> {
         if !session.count_connect(self.max_connects) {
             session.doom(Close::FORBIDDEN);
-            return Err(Refused::Forbidden);
+            return Err(Refused::Forbidden.own(Transport::SocketIo, "too many CONNECT packets on one transport"));
         }
         // A client of the old protocol is connected without having asked. The layer lets none in.
         if socket.protocol() != ProtocolVersion::V5 || session.is_ended() {
-            return Err(Refused::Unavailable);
+            return Err(
+                Refused::Unavailable.own(Transport::SocketIo, "the transport has ended, or its protocol is old")
+            );
         }
         if let Some(payload) = self.payload(auth)?
             && let Some(user) = self.by_payload(session, socket.req_parts(), &payload, Transport::SocketIo).await?
@@ -129,9 +153,9 @@ impl<U: Principal> Gate<U> {
         match auth {
             None => Ok(None),
             Some(Value::Str(json, None)) if json.len() <= self.max_auth => {
-                payload::object(json).map(Some).ok_or(Refused::INVALID)
+                payload::object(json).map(Some).ok_or_else(|| Refused::INVALID.own(Transport::SocketIo, NO_OBJECT))
             }
-            Some(_) => Err(Refused::INVALID),
+            Some(_) => Err(Refused::INVALID.own(Transport::SocketIo, NO_OBJECT)),
         }
     }
 
@@ -162,11 +186,16 @@ impl<U: Principal> Gate<U> {
     /// Whom the transport was opened by, as this namespace sees it.
     async fn by_transport(&self, session: &Session, opening: &Parts) -> Result<Authenticated<U>, Refused> {
         if !session.was_opened_by_somebody() {
+            // The chain has said so, of the `auth` object or of the transport.
             return Err(Refused::MISSING);
         }
         if self.is_of_transport {
-            let user = session.opened_by::<U>().ok_or(Refused::Unavailable)?;
-            return if user.evidence().is_expired_at(self.timer.now()) { Err(Refused::EXPIRED) } else { Ok(user) };
+            let gone = || Refused::Unavailable.own(Transport::SocketIo, "the transport has ended");
+            let user = session.opened_by::<U>().ok_or_else(gone)?;
+            if user.evidence().is_expired_at(self.timer.now()) {
+                return Err(Refused::EXPIRED.own(Transport::SocketIo, "what the transport was opened with has ended"));
+            }
+            return Ok(user);
         }
         let mut parts = opening.clone();
         // What a strategy uses up for one decision, it has not used up for the next.
@@ -178,19 +207,10 @@ impl<U: Principal> Gate<U> {
 
     async fn authenticate(&self, session: &Session, request: &AuthRequest<'_>) -> Result<Authenticated<U>, Refused> {
         let decision = ask(&self.chain, self.decision_timeout, request, Some(session.origin())).await;
-        decision.map_err(|refusal| Refused::from(&refusal))
-    }
-}
-
-/// Asks the feed that the registry follows whether evidence that is in it was revoked; in the time that the chain has, too.
-pub(super) async fn check(connections: &Connections, evidence: &Evidence, within: Duration) -> Result<(), Refused> {
-    match connections.is_revoked(evidence, within).await {
-        Ok(false) => Ok(()),
-        Ok(true) => Err(Refused::REVOKED),
-        Err(cause) => {
-            tracing::error!(cause = &*cause, "it cannot be said whether a credential was revoked");
-            Err(Refused::Unavailable)
-        }
+        decision.map_err(|refusal| {
+            refusal.log_once(request.transport());
+            Refused::from(&refusal)
+        })
     }
 }
 
@@ -207,7 +227,13 @@ impl Refused {
     const INVALID: Self = Self::Unauthorized("invalid_credentials");
     const EXPIRED: Self = Self::Unauthorized("token_expired");
     const MISSING: Self = Self::Unauthorized("missing_credentials");
-    pub(super) const REVOKED: Self = Self::Unauthorized("revoked");
+    const REVOKED: Self = Self::Unauthorized("revoked");
+
+    /// Logs what the adapter refuses on its own account; what a chain refuses has been logged.
+    pub(super) fn own(self, transport: Transport, detail: &'static str) -> Self {
+        telemetry::log_own(transport, self.status(), self.code(), detail);
+        self
+    }
 
     /// The code as an HTTP answer would have it.
     pub(super) fn code(self) -> &'static str {

@@ -4,6 +4,7 @@ use std::{
 };
 
 use auth_core::{Payload, Principal, Transport};
+use http::StatusCode;
 use serde::{Serialize, de::IgnoredAny};
 use socketioxide::{
     adapter::LocalAdapter,
@@ -60,7 +61,7 @@ impl<U: Principal> MessageHandler<LocalAdapter, Ours> for Refresher<U> {
         let attempt = Attempt { session, socket, number: self.number };
         // Before anything runs, so that a client which does not wait for the answer cannot have many looked at.
         if let Err(not_now) = attempt.begin() {
-            return attempt.answer(ack, &Err(not_now.into()));
+            return attempt.answer(ack, &Err(NotTaken::from(not_now).own()));
         }
         let gate = Arc::clone(&self.gate);
         tokio::spawn(async move {
@@ -85,9 +86,10 @@ impl Attempt {
     async fn refresh<U: Principal>(&self, gate: &Gate<U>, event: &Value) -> Result<Option<SystemTime>, NotTaken> {
         // Wherever it ends, the next one may be looked at.
         let _begun = Begun(self);
-        let payload = payload_of(event, gate.max_auth).ok_or(NotTaken::Malformed)?;
+        let payload = payload_of(event, gate.max_auth).ok_or_else(|| NotTaken::Malformed.own())?;
         let (user, entry) = gate.renew(&self.session, self.socket.req_parts(), &payload).await?;
-        let end = self.session.swap((self.socket.ns(), self.number), &user, entry, gate.is_of_transport)?;
+        let end = self.session.swap((self.socket.ns(), self.number), &user, entry, gate.is_of_transport);
+        let end = end.map_err(|not_now| NotTaken::from(not_now).own())?;
         telemetry::accepted(Transport::InBand, user.evidence());
         Ok(end)
     }
@@ -139,6 +141,20 @@ impl NotTaken {
             Self::NotNow(NotNow::InProgress) => "in_progress",
             Self::NotNow(NotNow::Ended | NotNow::TooMany) => "ended",
         }
+    }
+
+    /// Logs what was refused without the gate, which logs for itself.
+    fn own(self) -> Self {
+        let (status, detail) = match &self {
+            Self::Refused(_) => return self,
+            Self::Malformed => {
+                (StatusCode::BAD_REQUEST, "what came with auth_refresh is too long, or is not one object")
+            }
+            Self::NotNow(NotNow::InProgress) => (StatusCode::CONFLICT, "another credential is being looked at"),
+            Self::NotNow(NotNow::Ended | NotNow::TooMany) => (StatusCode::CONFLICT, "the transport has ended"),
+        };
+        telemetry::log_own(Transport::InBand, status, self.code(), detail);
+        self
     }
 
     /// An outage is not, nor is an end that has come first.

@@ -13,7 +13,7 @@ use auth_core::{
     Accept, AuthRequest, BoxError, Challenge, Outcome, Strategy, async_trait,
     extract::{Extractor as _, bearer, subprotocol},
 };
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::{filter::LevelFilter, fmt::MakeWriter, layer::SubscriberExt as _};
 
 /// Keeps what is logged.
 #[derive(Clone, Default)]
@@ -48,6 +48,21 @@ impl<'w> MakeWriter<'w> for Log {
 pub(crate) fn keep_events() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap());
+}
+
+/// Keeps everything that this thread logs, where the server is too.
+pub(crate) fn everything() -> (Log, tracing::subscriber::DefaultGuard) {
+    let log = Log::default();
+    let layer = tracing_subscriber::fmt::layer().with_ansi(false).without_time().with_writer(log.clone());
+    let all = tracing_subscriber::registry().with(LevelFilter::TRACE).with(layer);
+    (log.clone(), tracing::subscriber::set_default(all))
+}
+
+/// The lines about refusals, of the chain's own and of the adapter.
+pub(crate) fn refusals(log: &Log) -> Vec<String> {
+    let ours = ["auth_core::refusal:", "ws_adapter::telemetry: refused"];
+    let is_ours = |line: &&str| ours.iter().any(|target| line.contains(target));
+    log.text().lines().filter(is_ours).map(|line| line.trim().to_owned()).collect()
 }
 
 /// Waits, for five seconds at the most, until `holds` does.

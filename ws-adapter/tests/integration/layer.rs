@@ -205,3 +205,41 @@ fn public_types_are_send_and_sync() {
     check::<ws_adapter::AuthSocket<User>>();
     check::<ws_adapter::Shutdown>();
 }
+
+#[tokio::test]
+async fn stale_cookie_under_an_optional_layer_is_refused_until_it_is_cleared() {
+    let clearing = |refusal: &Refusal, _: &Parts| {
+        let mut response = refusal.to_response();
+        if refusal.status() == 401 {
+            response.headers_mut().insert("set-cookie", "jwt=; Path=/; Max-Age=0".parse().unwrap());
+        }
+        response
+    };
+    let optional = AuthLayer::optional(jwt_or_basic()).timer(clock()).on_reject(clearing);
+    let guests = Router::new().route("/", get(|| async { "a page" })).layer(optional);
+    let server = Server::start(guests).await;
+    let stale = format!("jwt={}", token("ann", -100));
+    let answer = server.get("/", &[("cookie", &stale)]).await;
+    assert!(answer.is(401, "token_expired"), "{answer:?}");
+    assert_eq!(answer.header("set-cookie"), Some("jwt=; Path=/; Max-Age=0"));
+    // A cleared cookie is empty, or not there.
+    for headers in [&[("cookie", "jwt=")][..], &[]] {
+        assert_eq!(server.get("/", headers).await.body, "a page");
+    }
+    let down = format!("jwt={}", token("broken", 60));
+    assert_eq!(server.get("/", &[("cookie", &down)]).await.header("set-cookie"), None);
+}
+
+#[tokio::test]
+async fn authorization_that_a_proxy_adds_is_judged_if_a_strategy_reads_it() {
+    let layer = AuthLayer::optional(Chain::new().or(jwt())).timer(clock());
+    let page = get(|user: Option<Authenticated<User>>| async move {
+        user.map_or_else(|| "a guest".to_owned(), |user| user.0.clone())
+    });
+    let server = Server::start(Router::new().route("/", page).layer(layer)).await;
+    let (cookie, gateway) = (format!("jwt={}", token("ann", 60)), "Basic Z2F0ZTp3YXk=");
+    assert_eq!(server.get("/", &[("authorization", gateway)]).await.body, "a guest");
+    assert_eq!(server.get("/", &[("authorization", gateway), ("cookie", &cookie)]).await.body, "ann");
+    assert_eq!(server.get("/", &[("authorization", "Bearer of.a.gateway"), ("cookie", &cookie)]).await.status, 401);
+    assert_eq!(server.get("/", &[("authorization", gateway), ("authorization", &bearer_of("ann"))]).await.status, 400);
+}

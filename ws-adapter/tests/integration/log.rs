@@ -21,14 +21,16 @@ fn lines(log: &Log) -> Vec<String> {
 
 #[tokio::test]
 async fn refusal_of_a_requirement_is_an_event_with_transport_status_and_code() {
-    let (log, _guard) = logged("ws_adapter::telemetry=debug");
+    let (log, _guard) = logged("auth_core::refusal=info");
     let routes = Router::new().route("/me", any(me)).route("/ws", any(echo));
     let server = Server::start(routes.layer(require_scope::<User>("chat:write")).layer(layer(jwt_or_basic()))).await;
     let ann = [("authorization", &*bearer_of("ann"))];
     assert!(server.get("/me", &ann).await.is(403, "insufficient_scope"));
     assert!(server.refused(&ann).await.is(403, "insufficient_scope"));
     let refused = |transport| {
-        format!("DEBUG ws_adapter::telemetry: refused transport={transport} status=403 code=\"insufficient_scope\"")
+        format!(
+            "INFO auth_core::refusal: refused code=\"insufficient_scope\" strategy=\"jwt\" transport={transport} status=403"
+        )
     };
     assert_eq!(lines(&log), [refused("Http"), refused("WebSocket")]);
 }

@@ -24,4 +24,5 @@ mod limits;
 mod namespaces;
 mod open;
 mod refresh;
+mod refusals;
 mod users;

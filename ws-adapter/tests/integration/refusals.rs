@@ -1,0 +1,313 @@
+//! Every refusal is one line in the log, which says why, and holds no credential.
+
+use std::{fs, path::Path, time::Duration};
+
+use auth_core::{
+    Chain, ManualClock,
+    extract::{Extractor as _, bearer, cookie, payload_field, query},
+};
+use axum::{Router, routing::any};
+use ws_adapter::{AuthLayer, Connections, FirstMessageLayer, Overflow, require_scope};
+
+use crate::{
+    common::{everything, refusals},
+    support::*,
+};
+
+/// Answers of a server, and the one line that each leaves.
+struct Case {
+    level: &'static str,
+    code: &'static str,
+    strategy: &'static str,
+    transport: &'static str,
+    status: u16,
+    /// A part of the detail; empty if there is none.
+    detail: &'static str,
+}
+
+const fn case(level: &'static str, code: &'static str, status: u16, transport: &'static str) -> Case {
+    Case { level, code, strategy: "", transport, status, detail: "" }
+}
+
+impl Case {
+    const fn by(self, strategy: &'static str) -> Self {
+        Self { strategy, ..self }
+    }
+
+    const fn says(self, detail: &'static str) -> Self {
+        Self { detail, ..self }
+    }
+
+    fn assert_is(&self, lines: &[String]) {
+        let [line] = lines else { panic!("{} is one line: {lines:?}", self.code) };
+        let Self { level, code, strategy, transport, status, detail } = self;
+        let transport = if transport.is_empty() { String::new() } else { format!(" transport={transport}") };
+        let fields = format!("code=\"{code}\" strategy=\"{strategy}\"{transport} status={status}");
+        assert!(line.starts_with(level) && line.contains(&fields) && line.contains(detail), "{fields}: {line}");
+    }
+}
+
+type Ws<'a> = &'a [(&'a str, &'a str)];
+
+fn everywhere() -> Chain<User> {
+    Chain::new().or(jwt_from(bearer().or(payload_field("token")).or(cookie("jwt"))))
+}
+
+fn routes(layer: AuthLayer<User>) -> Router {
+    let scoped = Router::new().route("/scoped", any(me)).layer(require_scope::<User>("chat:write"));
+    let other = Router::new().route("/other", any(me)).layer(require_scope::<String>("chat:write"));
+    Router::new().route("/me", any(me)).route("/ws", any(echo)).merge(scoped).merge(other).layer(layer)
+}
+
+const ORIGIN: &str = "the origin `https://evil.example` is not allowed; allowed are `https://app.example`, \
+                      `https://*.preview.example`";
+const HANDSHAKES: [(&str, Ws<'_>, Case); 8] = [
+    ("ann", &[("origin", "https://evil.example")], case("INFO", "origin_not_allowed", 403, "WebSocket").says(ORIGIN)),
+    ("cookie", &[], case("INFO", "origin_required", 403, "WebSocket").says("no origin is named")),
+    ("late", &[], case("INFO", "token_expired", 401, "WebSocket").says("leeway")),
+    ("expired", &[], case("INFO", "token_expired", 401, "WebSocket").by("jwt")),
+    ("", &[], case("DEBUG", "missing_credentials", 401, "WebSocket")),
+    ("broken", &[], case("ERROR", "unavailable", 503, "WebSocket").by("jwt").says("the store is down")),
+    ("stuck", &[], case("ERROR", "unavailable", 503, "WebSocket").says("took too long")),
+    ("panic", &[], case("ERROR", "internal_error", 500, "WebSocket").says("the callback panics")),
+];
+
+#[tokio::test]
+async fn every_refused_handshake_is_one_line() {
+    let layer = layer(everywhere()).decision_timeout(Duration::from_millis(300));
+    let layer = layer.allow_origins(["https://app.example", "https://*.preview.example"]).unwrap();
+    for (who, headers, expected) in &HANDSHAKES {
+        let credential = match *who {
+            "" => None,
+            "cookie" => Some(("cookie", format!("jwt={}", token("ann", 60)))),
+            "late" => Some(("authorization", format!("Bearer {}", token("ann", -1)))),
+            "expired" => Some(("authorization", format!("Bearer {}", token("ann", -100)))),
+            name => Some(("authorization", bearer_of(name))),
+        };
+        let server = Server::start(routes(layer.clone())).await;
+        let (log, _guard) = everything();
+        let credential = credential.as_ref().map(|(name, value)| (*name, value.as_str()));
+        let headers: Vec<_> = headers.iter().copied().chain(credential).collect();
+        assert!(server.refused(&headers).await.is(expected.status, expected.code), "{who}");
+        expected.assert_is(&refusals(&log));
+        if let Some((_, value)) = credential {
+            let secret = value.rsplit(['.', '=']).next().unwrap();
+            assert!(!log.text().contains(secret), "{who}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_refused_request_is_one_line() {
+    let json = ("content-type", "application/json");
+    let (ann, late) = (bearer_of("ann"), "x".repeat(20 * 1024));
+    let ann = ("authorization", ann.as_str());
+    let cases: [(&str, Ws<'_>, &str, Case); 9] = [
+        ("/me", &[("authorization", "Bearer a.b.c")], "", case("INFO", "invalid_credentials", 401, "Http").by("jwt")),
+        ("/me", &[("authorization", "Bearer")], "", case("INFO", "invalid_request", 400, "Http").by("jwt")),
+        ("/me", &[("authorization", "Bearer opaque")], "", case("INFO", "invalid_credentials", 401, "Http")),
+        ("/me", &[json], "{", case("INFO", "invalid_body", 400, "Http")),
+        ("/me", &[json], &late, case("INFO", "payload_too_large", 413, "Http")),
+        ("/scoped", &[ann], "", case("INFO", "insufficient_scope", 403, "Http").by("jwt")),
+        (
+            "/other",
+            &[ann],
+            "",
+            case("ERROR", "internal_error", 500, "Http").says("a `RequireLayer` is for the user type"),
+        ),
+        ("/ws", &[ann], "", case("INFO", "no_websocket_handshake", 400, "WebSocket")),
+        ("/me", &[], "", case("DEBUG", "missing_credentials", 401, "Http")),
+    ];
+    for (path, headers, body, expected) in cases {
+        let server = Server::start(routes(layer(everywhere()))).await;
+        let (log, _guard) = everything();
+        let answer = server.send(reqwest::Method::GET, path, headers, body.to_owned()).await;
+        assert!(answer.is(expected.status, expected.code), "{path}: {answer:?}");
+        expected.assert_is(&refusals(&log));
+    }
+}
+
+#[tokio::test]
+async fn body_that_does_not_come_is_one_line() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let server = Server::start(routes(layer(everywhere()).payload_timeout(Duration::from_millis(50)))).await;
+    let (log, _guard) = everything();
+    let mut stream = tokio::net::TcpStream::connect(server.addr).await.unwrap();
+    let head = "POST /me HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    case("INFO", "request_timeout", 408, "Http").assert_is(&refusals(&log));
+}
+
+#[tokio::test]
+async fn broken_handshake_is_one_line() {
+    for (name, value, expected) in [
+        ("sec-websocket-version", "12", case("INFO", "websocket_version", 426, "WebSocket")),
+        ("sec-websocket-key", "short", case("INFO", "websocket_key", 400, "WebSocket")),
+    ] {
+        let server = Server::start(routes(layer(everywhere()))).await;
+        let (log, _guard) = everything();
+        let mut headers = vec![
+            ("authorization", bearer_of("ann")),
+            ("connection", "upgrade".to_owned()),
+            ("upgrade", "websocket".to_owned()),
+            ("sec-websocket-version", "13".to_owned()),
+            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==".to_owned()),
+        ];
+        headers.iter_mut().filter(|(other, _)| *other == name).for_each(|header| header.1 = value.to_owned());
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        assert_eq!(server.get("/ws", &headers).await.status, expected.status);
+        expected.assert_is(&refusals(&log));
+    }
+}
+
+#[tokio::test]
+async fn connection_too_many_is_one_line() {
+    let connections = Connections::new().per_user(0, Overflow::RejectNew);
+    let server = Server::start(routes(layer(everywhere()).connections(&connections))).await;
+    let (log, _guard) = everything();
+    assert_eq!(server.refused(&[("authorization", &bearer_of("ann"))]).await.status, 429);
+    case("INFO", "too_many_connections", 429, "WebSocket").assert_is(&refusals(&log));
+}
+
+#[tokio::test]
+async fn refusal_under_an_optional_layer_is_one_line_also_where_a_handler_answers_it() {
+    let server = Server::start(app(AuthLayer::optional(everywhere()).timer(clock()))).await;
+    let (log, _guard) = everything();
+    assert_eq!(server.get("/me", &[]).await.status, 401);
+    case("DEBUG", "missing_credentials", 401, "Http").assert_is(&refusals(&log));
+}
+
+/// What a client sends over a socket that is open, and what is logged of it.
+#[tokio::test]
+async fn every_refusal_over_an_open_socket_is_one_line() {
+    let expired = presented(&token("ann", -100));
+    let (other, broken) = (presented(&token("bob", 60)), presented(&token("broken", 60)));
+    for (message, expected) in [
+        (&*presented("a.b.c"), case("INFO", "invalid_credentials", 401, "InBand").by("jwt")),
+        (&*expired, case("INFO", "token_expired", 401, "InBand").by("jwt")),
+        (&*other, case("INFO", "forbidden", 403, "InBand").says("another user")),
+        (&*broken, case("ERROR", "unavailable", 503, "InBand").by("jwt")),
+        (r#"{"type":"auth"}"#, case("INFO", "invalid_request", 400, "InBand").says("no credential")),
+    ] {
+        let server = Server::start(routes(layer(everywhere()))).await;
+        let headers = [("authorization", bearer_of("ann")), ("sec-websocket-protocol", "auth.v1".to_owned())];
+        let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let (mut client, _) = server.connect("/ws", &headers).await.unwrap();
+        let (log, _guard) = everything();
+        client.send(message).await;
+        assert_eq!(client.json().await["code"], expected.code);
+        expected.assert_is(&refusals(&log));
+    }
+}
+
+fn first_message(clock: &ManualClock) -> FirstMessageLayer<User> {
+    AuthLayer::new(everywhere()).timer(clock.clone()).first_message()
+}
+
+/// The chain has said at the level of debugging that the handshake brings no credential.
+#[tokio::test]
+async fn every_refusal_of_a_first_message_is_one_line() {
+    let long = "x".repeat(16 * 1024 + 1);
+    for (message, close, expected) in [
+        ("hello", "invalid_credentials", case("INFO", "invalid_credentials", 401, "InBand").says("no credential")),
+        (&*presented("a.b.c"), "invalid_credentials", case("INFO", "invalid_credentials", 401, "InBand").by("jwt")),
+        (&*long, "too_big", case("INFO", "too_big", 413, "InBand").says("too long")),
+        ("", "auth_timeout", case("INFO", "auth_timeout", 408, "InBand").says("in time")),
+    ] {
+        let clock = clock();
+        let layer = first_message(&clock).max_message_size(64 * 1024);
+        let server = Server::start(Router::new().route("/ws", any(echo)).layer(layer)).await;
+        let (mut client, _) = server.connect("/ws", &[]).await.unwrap();
+        let (log, _guard) = everything();
+        if message.is_empty() {
+            clock.advance(Duration::from_secs(10));
+        } else {
+            client.send(message).await;
+        }
+        assert_eq!(client.closed().await.unwrap().1, close);
+        expected.assert_is(&refusals(&log));
+    }
+}
+
+#[tokio::test]
+async fn origin_in_the_log_is_escaped_and_cut_and_the_list_too() {
+    let many: Vec<_> = (0..11).map(|i| format!("https://app{i}.example")).collect();
+    let many = layer(everywhere()).allow_origins(many.iter().map(String::as_str)).unwrap();
+    let long = format!("https://{}.example", "a".repeat(5000));
+    for (layer, origin, parts) in [
+        (many.clone(), "https://evil.example", &["`https://app7.example` and 3 more"][..]),
+        (many.clone(), "null", &["the origin `null` is not allowed"]),
+        (many, &*long, &["aaaa` is not allowed"]),
+        (layer(everywhere()), "https://evil.example\" level=\"x", &["not that of the host `127.0.0.1:"]),
+    ] {
+        let server = Server::start(routes(layer)).await;
+        let (log, _guard) = everything();
+        assert_eq!(server.refused(&[("origin", origin)]).await.code(), "origin_not_allowed");
+        let lines = refusals(&log);
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(parts.iter().all(|part| lines[0].contains(part)), "{}", lines[0]);
+        assert!(lines[0].len() < 1000 && !lines[0].contains("app8"), "{}", lines[0]);
+    }
+}
+
+/// The codes of all refusals that the adapter makes, with the program of tests that shows the line of each.
+const CODES: [(&str, &str); 14] = [
+    ("auth_timeout", "every_refusal_of_a_first_message_is_one_line"),
+    ("bad_request", "tests/socketio"),
+    ("forbidden", "tests/socketio"),
+    ("internal_error", "every_refused_request_is_one_line"),
+    ("invalid_body", "every_refused_request_is_one_line"),
+    ("invalid_credentials", "every_refusal_of_a_first_message_is_one_line"),
+    ("no_websocket_handshake", "every_refused_request_is_one_line"),
+    ("origin_required", "every_refused_handshake_is_one_line"),
+    ("payload_too_large", "every_refused_request_is_one_line"),
+    ("request_timeout", "body_that_does_not_come_is_one_line"),
+    ("too_big", "every_refusal_of_a_first_message_is_one_line"),
+    ("too_many_connections", "connection_too_many_is_one_line"),
+    ("unknown_session", "tests/socketio"),
+    ("websocket", "broken_handshake_is_one_line"),
+];
+
+#[test]
+fn refusal_of_a_new_code_needs_a_test_of_its_line() {
+    fn sources(folder: &Path, text: &mut String) {
+        for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                sources(&entry, text);
+            } else {
+                *text += fs::read_to_string(entry).unwrap().split("#[cfg(test)]").next().unwrap();
+            }
+        }
+    }
+    let mut text = String::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut text);
+    // A refusal names its code right behind its status.
+    let by_status = text.split("StatusCode::").skip(1).filter_map(|rest| rest.split_once(", \""));
+    let by_status = by_status.filter(|(name, _)| name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'));
+    let dynamic = text.split("Refusal::new(").skip(1).filter_map(|rest| rest.split_once(", \""));
+    let dynamic = dynamic.filter(|(status, _)| status.ends_with("status()"));
+    let codes = by_status.chain(dynamic).filter_map(|(_, rest)| rest.split_once('"').map(|(code, _)| code));
+    let codes = codes.filter(|code| code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
+    // The codes of a broken handshake have one test.
+    let mut found: Vec<_> = codes.map(|code| if code.starts_with("websocket_") { "websocket" } else { code }).collect();
+    found.sort_unstable();
+    found.dedup();
+    assert_eq!(found, CODES.map(|(code, _)| code));
+}
+
+#[tokio::test]
+async fn query_credential_is_in_no_line() {
+    let chain = Chain::new().or(jwt_from(query("token")));
+    let server = Server::start(routes(layer(chain))).await;
+    let (log, _guard) = everything();
+    for token in [token("ann", 60), token("ann", -100), "MARKER".into()] {
+        server.get(&format!("/me?token={token}"), &[]).await;
+        // The client of this test logs what it asks for.
+        let ours =
+            log.text().lines().filter(|line| line.contains("auth_") || line.contains("ws_adapter")).collect::<String>();
+        assert!(!ours.contains(token.rsplit('.').next().unwrap()), "{ours}");
+    }
+}
