@@ -12,7 +12,10 @@ use http::{
 use libfuzzer_sys::fuzz_target;
 use ws_adapter::AuthLayer;
 
-const LISTED: [&str; 3] = ["https://app.example", "http://app.example:8080", "https://[2001:db8::1]:8443"];
+const LISTED: [&str; 4] =
+    ["https://app.example", "http://app.example:8080", "https://[2001:db8::1]:8443", "tauri://localhost"];
+/// Allows one label before the rest of it.
+const WILDCARD: &str = "https://*.preview.example";
 const PUBLIC: &str = "https://chat.example";
 
 fn layer() -> AuthLayer<User> {
@@ -20,24 +23,28 @@ fn layer() -> AuthLayer<User> {
 }
 
 static OWN: LazyLock<AuthLayer<User>> = LazyLock::new(layer);
-static LIST: LazyLock<AuthLayer<User>> = LazyLock::new(|| layer().allow_origins(LISTED).unwrap());
+static LIST: LazyLock<AuthLayer<User>> = LazyLock::new(|| layer().allow_origins(listed()).unwrap());
 static BOTH: LazyLock<AuthLayer<User>> =
-    LazyLock::new(|| layer().allow_origins(LISTED).unwrap().public_origin(PUBLIC).unwrap());
+    LazyLock::new(|| layer().allow_origins(listed()).unwrap().public_origin(PUBLIC).unwrap());
 
-/// Scheme, host and port.
-type Triple = (String, String, u16);
+fn listed() -> impl Iterator<Item = &'static str> {
+    LISTED.into_iter().chain([WILDCARD])
+}
+
+/// Scheme, host and port; none for an app.
+type Triple = (String, String, Option<u16>);
 
 /// `None` for what has anything else.
 fn origin(text: &str) -> Option<Triple> {
     let text = text.to_ascii_lowercase();
     let (scheme, authority) = text.split_once("://")?;
     let default = match scheme {
-        "http" => 80,
-        "https" => 443,
-        _ => return None,
+        "http" => Some(80),
+        "https" => Some(443),
+        _ => None,
     };
     let (host, port) = authority_of(authority)?;
-    Some((scheme.to_owned(), host, port.unwrap_or(default)))
+    Some((scheme.to_owned(), host, port.or(default)))
 }
 
 /// A host and perhaps a port, with nothing beside them.
@@ -76,9 +83,16 @@ fuzz_target!(|data: &[u8]| {
     let own = host.to_str().ok().and_then(authority_of);
     let is_own = |(scheme, host, port): &Triple| {
         let default = if scheme == "http" { 80 } else { 443 };
-        own.as_ref().is_some_and(|(own, own_port)| own == host && own_port.unwrap_or(default) == *port)
+        let is_http = ["http", "https"].contains(&scheme.as_str());
+        is_http && own.as_ref().is_some_and(|(own, own_port)| own == host && own_port.or(Some(default)) == *port)
     };
-    let is_listed = |named: &Triple| LISTED.iter().any(|listed| origin(listed).as_ref() == Some(named));
+    let is_preview = |(scheme, host, port): &Triple| {
+        let label = host.strip_suffix(".preview.example").unwrap_or_default();
+        scheme == "https" && *port == Some(443) && !label.is_empty() && !label.contains('.')
+    };
+    let is_listed = |named: &Triple| {
+        is_preview(named) || LISTED.iter().any(|listed| origin(listed).as_ref() == Some(named))
+    };
     let is_public = |named: &Triple| origin(PUBLIC).as_ref() == Some(named);
 
     for (layer, is_allowed) in [
