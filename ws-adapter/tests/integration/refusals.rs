@@ -149,7 +149,7 @@ async fn broken_handshake_is_one_line() {
     ] {
         let server = Server::start(routes(layer(everywhere()))).await;
         let (log, _guard) = everything();
-        let mut headers = vec![
+        let mut headers = [
             ("authorization", bearer_of("ann")),
             ("connection", "upgrade".to_owned()),
             ("upgrade", "websocket".to_owned()),
