@@ -61,7 +61,7 @@ impl Proxy {
         let authority = rest.strip_suffix('/').unwrap_or(rest);
         let host = authority.split_once('@').map_or(authority, |(_, host)| host);
         // The matcher takes more than this: proxies of other kinds, paths, and ports that cannot be.
-        let origin = Origin::parse(&format!("{scheme}://{host}"))?;
+        let origin = Origin::parse(&format!("{scheme}://{host}")).filter(Origin::is_http)?;
         let everything = Matcher::builder().https(url).build();
         let intercept = everything.intercept(&Uri::from_static("https://issuer.invalid/"))?;
         // A password with `/`, `?` or `#` that is not encoded ends the host early.
