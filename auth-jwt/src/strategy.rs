@@ -142,10 +142,7 @@ where
             scopes: checked.scopes,
             login: checked.login,
         };
-        // The error is dropped, since its text may repeat the claims.
-        let claims = serde_json::from_str(opened.read.payload);
-        let claims = claims.map_err(|_| Refused::invalid("the claims do not fit their type"))?;
-        Ok(Good { claims, said })
+        Ok(Good { claims: opened.claims()?, said })
     }
 
     /// Checks the signature, or remembers that it was right.
@@ -241,6 +238,22 @@ impl<'t> Read<'t> {
 }
 
 impl Opened<'_> {
+    /// The claims for the application, with the one name of the issuer: users are often told apart by it.
+    fn claims<C: DeserializeOwned>(&self) -> Result<C, Refused> {
+        let payload = self.read.payload;
+        let claims = match self.issuer.name {
+            Some(name) if self.read.claims.issuer()? != Some(name) => {
+                serde_json::from_str(payload).and_then(|mut claims: serde_json::Map<_, _>| {
+                    claims.insert("iss".to_owned(), name.into());
+                    serde_json::from_value(claims.into())
+                })
+            }
+            _ => serde_json::from_str(payload),
+        };
+        // The error is dropped, since its text may repeat the claims.
+        claims.map_err(|_| Refused::invalid("the claims do not fit their type"))
+    }
+
     fn unverified(&self) -> UnverifiedToken<'_> {
         UnverifiedToken {
             token: self.token,

@@ -56,8 +56,8 @@ impl<C> Jwt<C> {
     /// Accepts another spelling of an issuer, compared exactly. The issuer itself is accepted as by
     /// [`issuer`](Self::issuer). Called again, it adds another spelling.
     ///
-    /// The evidence, and a [`KeySource`](crate::KeySource) that is asked for keys, have the issuer and not the alias. So
-    /// users, ids and revocations are the same under both. The claims keep what the token says.
+    /// The claims, the evidence, and a [`KeySource`](crate::KeySource) that is asked for keys, have the issuer and not the
+    /// alias. So users, ids and revocations are the same under both.
     ///
     /// ```
     /// # use auth_jwt::{Jwt, VerifyingKey};

@@ -96,9 +96,15 @@ fn key_source_is_asked_with_the_one_name_of_the_issuer() {
 }
 
 #[test]
-fn claims_keep_the_spelling_of_the_token() {
-    let user = present(jwt().issuer_alias(GOOGLE, ALIAS), &of(ALIAS, json!({}))).unwrap();
-    assert_eq!(user.user().0["iss"], ALIAS);
+fn claims_have_the_one_name_of_the_issuer_and_all_else_as_it_is() {
+    let more = json!({ "big": u64::MAX, "small": -1.5, "deep": { "iss": ALIAS }, "text": "\u{1f600}" });
+    let user = |iss: &str| {
+        let user = present(jwt().issuer_alias(GOOGLE, ALIAS), &of(iss, more.clone())).unwrap();
+        user.user().0.clone()
+    };
+    assert_eq!(user(ALIAS), user(GOOGLE));
+    assert_eq!(user(ALIAS)["iss"], GOOGLE);
+    assert_eq!(user(ALIAS)["deep"]["iss"], ALIAS);
 }
 
 #[test]

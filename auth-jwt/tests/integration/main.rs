@@ -26,6 +26,7 @@ mod parsing;
 mod passport;
 mod profiles;
 mod properties;
+mod recipients;
 mod refusals;
 mod rotation;
 mod scopes;
