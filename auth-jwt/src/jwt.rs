@@ -263,7 +263,10 @@ impl<C> Jwt<C> {
         self
     }
 
-    /// Allows these algorithms only, of those that the keys allow.
+    /// Allows these algorithms only, of those that the keys allow. Called again, it replaces the list.
+    ///
+    /// A token of another algorithm is left to the next strategy of the chain, which may have the other kind of key. One of
+    /// an algorithm that does not exist here is refused.
     ///
     /// # Errors
     /// If none is left: of the keys', or of those that [trusted issuers](crate::TrustedIssuer::algorithms) allow. Whether

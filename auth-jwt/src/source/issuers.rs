@@ -55,7 +55,7 @@ impl TrustedIssuer {
     }
 
     /// Allows these algorithms only, of those that the issuer's keys and
-    /// [`Jwt::algorithms`](crate::Jwt::algorithms) allow.
+    /// [`Jwt::algorithms`](crate::Jwt::algorithms) allow. A token of another is left to the next strategy of the chain.
     ///
     /// # Errors
     /// If there are none.
