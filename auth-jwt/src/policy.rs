@@ -11,7 +11,7 @@ use crate::{
     scopes::ScopeClaims,
     token::{
         Header, Refused, RegisteredClaims, Subject,
-        refused::{ABSENT, algorithms, list, one, optional},
+        refused::{ABSENT, algorithms, list, one, optional, seconds},
     },
 };
 
@@ -111,9 +111,8 @@ impl Policy {
         self.check_profile(claims, ours)?;
         self.required.check(claims)?;
         let login = self.login(claims)?;
-        if self.is_ahead(login.as_ref().and_then(UserAuthentication::time), now) {
-            return Err(Refused::invalid("the user is to log in in the future"));
-        }
+        let at = login.as_ref().and_then(UserAuthentication::time);
+        self.check_not_ahead(at, now, "`auth_time`", "the user is to log in in the future")?;
         Ok(Checked { end, scopes: self.scopes.read(claims), login })
     }
 
@@ -123,32 +122,48 @@ impl Policy {
         if self.profile.is_access_token() { login } else { Ok(login.unwrap_or_default()) }
     }
 
-    fn is_ahead(&self, time: Option<SystemTime>, now: SystemTime) -> bool {
-        time.and_then(|time| time.duration_since(now).ok()).is_some_and(|ahead| ahead > self.leeway)
+    fn check_not_ahead(
+        &self,
+        time: Option<SystemTime>,
+        now: SystemTime,
+        name: &str,
+        why: &'static str,
+    ) -> Result<(), Refused> {
+        match time.and_then(|time| time.duration_since(now).ok()) {
+            Some(ahead) if ahead > self.leeway => Err(Refused::invalid(why).because(|| {
+                (format!("{name} ahead by {} at most", seconds(self.leeway)), format!("ahead by {}", seconds(ahead)))
+            })),
+            _ => Ok(()),
+        }
     }
 
     fn check_times(&self, claims: &RegisteredClaims<'_>, now: SystemTime) -> Result<Option<SystemTime>, Refused> {
-        let mut end = if self.expiry == Expiry::Ignored { None } else { claims.exp };
-        if end.is_none() && self.expiry == Expiry::Required {
-            return Err(Refused::invalid("the token has no expiry"));
+        let exp = if self.expiry == Expiry::Ignored { None } else { claims.exp };
+        if exp.is_none() && self.expiry == Expiry::Required {
+            return Err(Refused::invalid("the token has no expiry").because(|| absent("exp")));
         }
-        if self.is_ahead(claims.nbf, now) {
-            return Err(Refused::invalid("the token is not valid yet"));
-        }
-        if self.is_ahead(claims.iat, now) {
-            return Err(Refused::invalid("the token was issued in the future"));
-        }
+        self.check_not_ahead(claims.nbf, now, "`nbf`", "the token is not valid yet")?;
+        self.check_not_ahead(claims.iat, now, "`iat`", "the token was issued in the future")?;
         if claims.iat.is_none() && (self.require_iat || self.max_age.is_some()) {
-            return Err(Refused::invalid("the token does not say when it was issued"));
+            return Err(Refused::invalid("the token does not say when it was issued").because(|| absent("iat")));
         }
-        if let (Some(max_age), Some(iat)) = (self.max_age, claims.iat) {
-            // An age that leads beyond the end of time is none.
-            end = [end, iat.checked_add(max_age)].into_iter().flatten().min();
+        // An age that leads beyond the end of time is none.
+        let aged = self.max_age.zip(claims.iat).and_then(|(age, iat)| iat.checked_add(age));
+        for (end, why) in [(exp, "the token is past its `exp`"), (aged, "the token is past its maximum age")] {
+            // The instant of `exp` itself is too late (RFC 7519, 4.1.4).
+            let over = end.and_then(|end| now.duration_since(end).ok()).filter(|over| *over >= self.leeway);
+            if let Some(over) = over {
+                let shown =
+                    || (format!("past by less than {}", seconds(self.leeway)), format!("past by {}", seconds(over)));
+                return Err(Refused::expired(why).because(shown));
+            }
         }
-        // The instant of `exp` itself is too late (RFC 7519, 4.1.4).
-        let is_over = |end: SystemTime| now.duration_since(end).is_ok_and(|over| over >= self.leeway);
-        if end.is_some_and(is_over) { Err(Refused::Expired) } else { Ok(end) }
+        Ok([exp, aged].into_iter().flatten().min())
     }
+}
+
+fn absent(name: &str) -> (String, String) {
+    (format!("`{name}`"), ABSENT.to_owned())
 }
 
 /// Entra names the tenant in `tid` beside the issuer.

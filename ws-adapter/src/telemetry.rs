@@ -30,7 +30,7 @@ pub(crate) fn count_refused(transport: Transport, code: &'static str) {
 /// The adapter refuses what no chain was asked about, over a connection that is open. The fields are those of
 /// [`Refusal::log_once`].
 #[cfg(any(feature = "axum", feature = "socketio"))]
-pub(crate) fn log_own(transport: Transport, status: StatusCode, code: &'static str, detail: &'static str) {
+pub(crate) fn log_own(transport: Transport, status: StatusCode, code: &'static str, detail: &str) {
     let (strategy, status) = ("", status.as_u16());
     tracing::info!(code, strategy, ?transport, status, detail, "refused");
 }

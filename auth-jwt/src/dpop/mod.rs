@@ -16,7 +16,10 @@ use self::{
     replay::{Replays, Spent},
     target::Base,
 };
-use crate::{Algorithm, Jwt};
+use crate::{
+    Algorithm, Jwt,
+    token::refused::{Reason, many, one},
+};
 
 /// How far the time of a proof may be from ours, either way.
 const DEFAULT_WINDOW: Duration = Duration::from_secs(60);
@@ -84,10 +87,15 @@ pub struct Dpop {
 
 /// Why possession is not proven.
 pub(crate) enum Unproven {
-    /// The reason, for the log.
-    Invalid(&'static str),
+    Invalid(Reason),
     Repeated,
     TooMany,
+}
+
+impl Unproven {
+    fn invalid(why: &'static str) -> Self {
+        Self::Invalid(why.into())
+    }
 }
 
 impl Dpop {
@@ -180,21 +188,23 @@ impl Dpop {
             // Over HTTP/2 a handshake is a CONNECT (RFC 8441); to the page or program it is the GET of RFC 6455.
             (Transport::WebSocket, &Method::CONNECT) => &["CONNECT", "GET"],
             (Transport::WebSocket | Transport::Http, method) => &[method.as_str()],
-            _ => return Err(Unproven::Invalid("a proof is for a request, and this is none")),
+            _ => return Err(Unproven::invalid("a proof is for a request, and this is none")),
         };
         let mut headers = request.parts().headers.get_all("dpop").iter();
         let proof = match (headers.next(), headers.next()) {
-            (None, _) => return Err(Unproven::Invalid("the request brings no proof")),
+            (None, _) => return Err(Unproven::invalid("the request brings no proof")),
             (Some(_), Some(_)) => return Err(Unproven::Repeated),
-            (Some(proof), None) => proof.to_str().map_err(|_| Unproven::Invalid("the proof is no text"))?,
+            (Some(proof), None) => proof.to_str().map_err(|_| Unproven::invalid("the proof is no text"))?,
         };
         let proof = Proof::parse(proof, &self.algorithms, jkt).map_err(Unproven::Invalid)?;
         let path = request.target().path();
         if !methods.contains(&proof.htm()) {
-            return Err(Unproven::Invalid("the proof is for another method"));
+            let shown = || (many(methods.iter().copied()), one(proof.htm()));
+            return Err(Unproven::Invalid(Reason::from("the proof is for another method").because(shown)));
         }
         if !self.bases.iter().any(|base| base.is_target(proof.htu(), path)) {
-            return Err(Unproven::Invalid("the proof is for another URL"));
+            let shown = || (self.targets(path), one(proof.htu().split(['?', '#']).next().unwrap_or_default()));
+            return Err(Unproven::Invalid(Reason::from("the proof is for another URL").because(shown)));
         }
         let until = proof.check(token, request.now(), self.window).map_err(Unproven::Invalid)?;
         match self.replays.spend(jkt, proof.jti(), until, request.now()) {
@@ -204,9 +214,15 @@ impl Dpop {
             }
             // By this very request, when a layer further out asked, or when its cookies counted.
             Err(Spent::Before) if self.has_spent(jkt, proof.jti(), request) => Ok(()),
-            Err(Spent::Before) => Err(Unproven::Invalid("the proof was used before")),
+            Err(Spent::Before) => Err(Unproven::invalid("the proof was used before")),
             Err(Spent::NoRoom) => Err(Unproven::TooMany),
         }
+    }
+
+    /// What `htu` may be for this path.
+    fn targets(&self, path: &str) -> String {
+        let targets: Vec<_> = self.bases.iter().map(|base| base.target(path)).collect();
+        many(targets.iter().map(String::as_str))
     }
 
     fn has_spent(&self, jkt: &str, jti: &str, request: &AuthRequest<'_>) -> bool {
@@ -241,8 +257,8 @@ impl fmt::Debug for Dpop {
 impl From<Unproven> for Rejection {
     fn from(unproven: Unproven) -> Self {
         match unproven {
-            Unproven::Invalid(why) => {
-                tracing::debug!(why, "the proof of possession is refused");
+            Unproven::Invalid(reason) => {
+                reason.log("the proof of possession is refused");
                 Self::invalid_credentials()
                     .with_code("invalid_dpop_proof")
                     .with_error("invalid_dpop_proof", "The DPoP proof is missing or invalid")
@@ -291,7 +307,7 @@ mod tests {
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_562_262_620);
         dpop.check(jkt, TOKEN, &AuthRequest::new(&parts, Transport::Http, now)).map_err(|unproven| match unproven {
-            Unproven::Invalid(why) => why,
+            Unproven::Invalid(reason) => reason.why(),
             Unproven::Repeated => "repeated",
             Unproven::TooMany => "too many",
         })

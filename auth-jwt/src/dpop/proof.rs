@@ -16,6 +16,7 @@ use crate::{
     token::{
         Compact, Header, RawClaims, Refused, Subject,
         json::{self, Value},
+        refused::{self, Reason, one, optional, seconds},
     },
 };
 
@@ -43,32 +44,34 @@ struct Own<'a> {
 impl Proof {
     /// Reads a proof and checks its signature. Whether its key is that of `jkt` is looked at before, so that nobody orders
     /// the work who has no token for that key.
-    pub(super) fn parse(proof: &str, algorithms: &[Algorithm], jkt: &str) -> Result<Self, &'static str> {
-        let compact = Compact::parse(proof, MAX_LEN).map_err(reason)?;
-        let header = Header::parse(compact.header()).map_err(reason)?;
+    pub(super) fn parse(proof: &str, algorithms: &[Algorithm], jkt: &str) -> Result<Self, Reason> {
+        let compact = Compact::parse(proof, MAX_LEN).map_err(Refused::into_reason)?;
+        let header = Header::parse(compact.header()).map_err(Refused::into_reason)?;
         let is_proof =
             header.typ.as_deref().is_some_and(|typ| without_application(typ).eq_ignore_ascii_case("dpop+jwt"));
         if !is_proof {
-            return Err("the proof is of another type");
+            let shown = || (one("dpop+jwt"), optional(header.typ.as_deref()));
+            return Err(Reason::from("the proof is of another type").because(shown));
         }
-        let algorithm = header.algorithm().map_err(reason)?;
+        let algorithm = header.algorithm().map_err(Refused::into_reason)?;
         if !algorithms.contains(&algorithm) {
-            return Err("the algorithm of the proof is not allowed");
+            let shown = || (refused::algorithms(algorithms.iter().copied()), refused::algorithms([algorithm]));
+            return Err(Reason::from("the algorithm of the proof is not allowed").because(shown));
         }
         let jwk = Jwk::parse(jwk(compact.header())?).map_err(|_| "the key of the proof cannot be read")?;
         let members = jwk.public_members().map_err(|_| "the key of the proof is of no known kind")?;
         if constant_time::verify_slices_are_equal(members.thumbprint().as_bytes(), jkt.as_bytes()).is_err() {
-            return Err("the proof is of another key than the token is bound to");
+            return Err("the proof is of another key than the token is bound to".into());
         }
         let verifier = jwk.public_verifier(algorithm).map_err(|_| "the key of the proof is not fit for it")?;
-        compact.verify_with(&verifier).map_err(reason)?;
-        Self::claims(compact.payload().map_err(reason)?)
+        compact.verify_with(&verifier).map_err(Refused::into_reason)?;
+        Self::claims(compact.payload().map_err(Refused::into_reason)?)
     }
 
-    fn claims(payload: &str) -> Result<Self, &'static str> {
+    fn claims(payload: &str) -> Result<Self, Reason> {
         const INCOMPLETE: &str = "the proof lacks a claim";
-        let claims = RawClaims::parse(payload).map_err(reason)?;
-        let registered = claims.typed(Subject::Text).map_err(reason)?;
+        let claims = RawClaims::parse(payload).map_err(Refused::into_reason)?;
+        let registered = claims.typed(Subject::Text).map_err(Refused::into_reason)?;
         let mut own = Own::default();
         json::members_of(payload, |name, value| {
             let place = match name {
@@ -104,21 +107,22 @@ impl Proof {
     }
 
     /// Whether the proof is for this token and of this time; and until when it would be taken, inclusive.
-    pub(super) fn check(&self, token: &str, now: SystemTime, window: Duration) -> Result<SystemTime, &'static str> {
+    pub(super) fn check(&self, token: &str, now: SystemTime, window: Duration) -> Result<SystemTime, Reason> {
         let hash = URL_SAFE_NO_PAD.encode(digest(&SHA256, token.as_bytes()));
         if self.ath.as_deref() != Some(&hash) {
-            return Err("the proof is for another token");
+            return Err("the proof is for another token".into());
         }
         let distance = |time: SystemTime| now.duration_since(time).unwrap_or_else(|ahead| ahead.duration());
         if distance(self.iat) > window {
-            return Err("the proof is of another time");
+            let shown = || (format!("{} at most", seconds(window)), seconds(distance(self.iat)));
+            return Err(Reason::from("the time of the proof is too far from ours").because(shown));
         }
         // They are no part of a proof; whoever writes them means them.
         let is_ahead = |time: SystemTime| time.duration_since(now).is_ok_and(|ahead| ahead > window);
         if self.exp.is_some_and(|exp| now >= exp) || self.nbf.is_some_and(is_ahead) {
-            return Err("the proof is past its end, or not valid yet");
+            return Err("the proof is past its end, or not valid yet".into());
         }
-        self.iat.checked_add(window).ok_or("the proof is of another time")
+        self.iat.checked_add(window).ok_or(Reason::from("the time of the proof is too far from ours"))
     }
 }
 
@@ -134,12 +138,5 @@ fn jwk(header: &[u8]) -> Result<&str, &'static str> {
     match found {
         Some(Value::Object(json)) => Ok(json),
         _ => Err("the proof has no key"),
-    }
-}
-
-fn reason(refused: Refused) -> &'static str {
-    match refused {
-        Refused::Expired => "the proof is past its end",
-        refused => refused.why(),
     }
 }

@@ -20,6 +20,11 @@ impl Base {
         Some(Self { origin, prefix: path.trim_end_matches('/').to_owned() })
     }
 
+    /// What `htu` is to name for a request for `path`.
+    pub(super) fn target(&self, path: &str) -> String {
+        format!("{}{}{path}", self.origin, self.prefix)
+    }
+
     /// Whether `htu` names what a request for `path` asks for. Query and fragment do not count (RFC 9449, 4.3), and both
     /// are normalised by the rules of RFC 3986, 6.2.2 and 6.2.3.
     pub(super) fn is_target(&self, htu: &str, path: &str) -> bool {

@@ -87,3 +87,12 @@ pub use self::{
 pub fn read_published(body: &[u8]) -> Option<crate::KeySet> {
     document::read(body, document::Format::Jwks, std::time::SystemTime::UNIX_EPOCH, &mut Vec::new()).ok()
 }
+
+/// The same for certificates, in January 2027.
+#[cfg(all(fuzzing, feature = "x509"))]
+#[doc(hidden)]
+#[must_use]
+pub fn read_certificates(body: &[u8]) -> Option<crate::KeySet> {
+    let now = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_800_000_000);
+    document::read(body, document::Format::Certificates, now, &mut Vec::new()).ok()
+}

@@ -1,4 +1,4 @@
-use std::fmt::Write as _;
+use std::{fmt::Write as _, time::Duration};
 
 use auth_core::{Outcome, Rejection};
 
@@ -18,7 +18,7 @@ pub(crate) enum Refused {
     /// Ours, and wrong.
     Invalid(Reason),
     /// Ours, and right once.
-    Expired,
+    Expired(Reason),
 }
 
 /// A constant for the log, and what was expected and found, if that helps an operator.
@@ -36,59 +36,81 @@ struct Details {
 
 impl Refused {
     pub(crate) fn foreign(why: &'static str) -> Self {
-        Self::Foreign(Reason { why, details: None })
+        Self::Foreign(why.into())
     }
 
     pub(crate) fn invalid(why: &'static str) -> Self {
-        Self::Invalid(Reason { why, details: None })
+        Self::Invalid(why.into())
     }
 
+    pub(crate) fn expired(why: &'static str) -> Self {
+        Self::Expired(why.into())
+    }
+
+    /// As [`Reason::because`].
+    pub(crate) fn because(self, details: impl FnOnce() -> (String, String)) -> Self {
+        match self {
+            Self::Foreign(reason) => Self::Foreign(reason.because(details)),
+            Self::Invalid(reason) => Self::Invalid(reason.because(details)),
+            Self::Expired(reason) => Self::Expired(reason.because(details)),
+        }
+    }
+
+    pub(crate) fn into_reason(self) -> Reason {
+        match self {
+            Self::Foreign(reason) | Self::Invalid(reason) | Self::Expired(reason) => reason,
+        }
+    }
+}
+
+impl Reason {
     /// Adds what was expected and what was found, as [`one`] and [`many`] show it. Details that are there already stay.
     ///
-    /// Only `iss`, `aud`, `azp`, `client_id`, `alg`, `typ`, `kid` and names of claims may be shown. `sub`, `jti`,
-    /// `nonce` and values of other claims are personal or secret.
+    /// Only `iss`, `aud`, `azp`, `client_id`, `alg`, `typ`, `kid`, lengths, times and names of claims may be shown. `sub`,
+    /// `jti`, `nonce` and values of other claims are personal or secret.
     ///
     /// `details` is called only if DEBUG is logged, so that a refusal stays cheap.
     pub(crate) fn because(mut self, details: impl FnOnce() -> (String, String)) -> Self {
-        if let Self::Foreign(reason) | Self::Invalid(reason) = &mut self
-            && reason.details.is_none()
-            && tracing::enabled!(tracing::Level::DEBUG)
-        {
+        if self.details.is_none() && tracing::enabled!(tracing::Level::DEBUG) {
             let (expected, found) = details();
-            reason.details = Some(Box::new(Details { expected, found }));
+            self.details = Some(Box::new(Details { expected, found }));
         }
         self
     }
 
+    #[cfg(all(feature = "dpop", test))]
     pub(crate) fn why(&self) -> &'static str {
-        match self {
-            Self::Foreign(reason) | Self::Invalid(reason) => reason.why,
-            Self::Expired => "the token is past its end",
-        }
+        self.why
     }
 
-    fn log(&self) {
-        let why = self.why();
-        let details = match self {
-            Self::Foreign(reason) | Self::Invalid(reason) => reason.details.as_deref(),
-            Self::Expired => None,
-        };
-        let expected = details.map(|details| tracing::field::display(&details.expected));
-        let found = details.map(|details| tracing::field::display(&details.found));
-        match self {
-            Self::Foreign(_) => tracing::debug!(why, expected, found, "the token is not for this strategy"),
-            Self::Invalid(_) | Self::Expired => tracing::debug!(why, expected, found, "the token is refused"),
-        }
+    pub(crate) fn log(&self, what: &'static str) {
+        let expected = self.details.as_deref().map(|details| tracing::field::display(&details.expected));
+        let found = self.details.as_deref().map(|details| tracing::field::display(&details.found));
+        tracing::debug!(why = self.why, expected, found, "{what}");
+    }
+}
+
+impl From<&'static str> for Reason {
+    fn from(why: &'static str) -> Self {
+        Self { why, details: None }
     }
 }
 
 impl<U> From<Refused> for Outcome<U> {
     fn from(refused: Refused) -> Self {
-        refused.log();
         match refused {
-            Refused::Foreign(_) => Self::Foreign,
-            Refused::Invalid(_) => Self::Reject(Rejection::invalid_credentials()),
-            Refused::Expired => Self::Reject(Rejection::token_expired()),
+            Refused::Foreign(reason) => {
+                reason.log("the token is not for this strategy");
+                Self::Foreign
+            }
+            Refused::Invalid(reason) => {
+                reason.log("the token is refused");
+                Self::Reject(Rejection::invalid_credentials())
+            }
+            Refused::Expired(reason) => {
+                reason.log("the token is refused");
+                Self::Reject(Rejection::token_expired())
+            }
         }
     }
 }
@@ -116,6 +138,11 @@ pub(crate) fn many<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
 /// Names of algorithms.
 pub(crate) fn algorithms(algorithms: impl IntoIterator<Item = Algorithm>) -> String {
     many(algorithms.into_iter().map(|algorithm| algorithm.name()))
+}
+
+/// A span of time, in whole seconds.
+pub(crate) fn seconds(span: Duration) -> String {
+    format!("{} s", span.as_secs())
 }
 
 /// A key, or what a token says of its key.
@@ -180,7 +207,6 @@ mod tests {
     fn details_cost_nothing_where_nobody_reads_them() {
         tracing::subscriber::with_default(tracing::subscriber::NoSubscriber::new(), || {
             let _ = Refused::foreign("why").because(|| panic!("nobody reads it"));
-            let _ = Refused::Expired.because(|| panic!("there is no place for it"));
         });
     }
 }

@@ -467,3 +467,33 @@ fn debug_shows_no_key() {
     assert!(!shown.contains(&encode(&pair().public_key().as_ref()[1..33])), "{shown}");
     assert!(shown.contains("DpopKey {") && shown.contains("Dpop {"), "{shown}");
 }
+
+/// What an operator has to see: the public origin is configured, and so are algorithms and window.
+#[test]
+fn refused_proof_tells_in_the_log_what_was_expected_and_found() {
+    let proof = |url: &str| key().proof("GET", url, &bound()).unwrap();
+    let ask = |dpop: Dpop, proof: &str, later: u64| {
+        let parts = get(&[("authorization", &format!("DPoP {}", bound())), ("dpop", proof)]);
+        logged(|| assert_eq!(said_over(&chain(dpop), &parts, Transport::Http, later), PROOF))
+    };
+    let good = proof("https://api.example/me");
+    let es384 = || dpop().algorithms([Algorithm::ES384]).unwrap();
+    let post = key().proof("POST", "https://api.example/me", &bound()).unwrap();
+    for (log, shown) in [
+        (
+            ask(dpop(), proof("http://internal:8080/me?key=MARKER").expose(), 0),
+            r#"expected="https://api.example/me" found="http://internal:8080/me""#,
+        ),
+        (
+            ask(Dpop::new("https://api.example/v1").unwrap().origin("https://b.example").unwrap(), good.expose(), 0),
+            r#"expected=["https://api.example/v1/me", "https://b.example/me"] found="https://api.example/me""#,
+        ),
+        (ask(dpop(), post.expose(), 0), r#"expected="GET" found="POST""#),
+        (ask(es384(), good.expose(), 0), r#"expected="ES384" found="ES256""#),
+        (ask(dpop(), good.expose(), 61), "expected=60 s at most found=61 s"),
+        (ask(dpop(), &token(&claims(json!({}))), 0), r#"expected="dpop+jwt" found=absent"#),
+    ] {
+        assert!(log.contains(&format!("{shown}\n")), "{shown}: {log}");
+        assert!(!log.contains("MARKER") && !log.contains(good.expose()), "{log}");
+    }
+}

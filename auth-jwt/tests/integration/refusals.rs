@@ -1,6 +1,6 @@
 //! What an operator reads of a refusal that configuration can cause: why, what was expected, and what was found.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use auth_core::extract;
 use auth_jwt::{Algorithm, IssuerTemplate, Jwt, KeySet, SigningKey, TrustedIssuer, TrustedIssuers, VerifyingKey};
@@ -198,6 +198,39 @@ fn cases() -> Vec<Case> {
             "RFC 9068",
             [r#"["aud", "client_id"]"#, "absent"],
         ),
+        case(jwt().max_len(80), plain(json!({})), "too long", ["80 bytes at most", "275 bytes"]),
+        case(jwt(), plain(json!({ "exp": NOW - 90 })), "past its `exp`", ["past by less than 60 s", "past by 90 s"]),
+        case(
+            jwt().max_age(Duration::from_secs(300)),
+            plain(json!({ "iat": NOW - 400 })),
+            "past its maximum age",
+            ["past by less than 60 s", "past by 100 s"],
+        ),
+        case(
+            jwt().leeway(Duration::from_secs(5)).unwrap(),
+            plain(json!({ "nbf": NOW + 20 })),
+            "not valid yet",
+            ["`nbf` ahead by 5 s at most", "ahead by 20 s"],
+        ),
+        case(
+            jwt(),
+            plain(json!({ "iat": NOW + 3600 })),
+            "issued in the future",
+            ["`iat` ahead by 60 s at most", "ahead by 3600 s"],
+        ),
+        case(
+            jwt(),
+            plain(json!({ "auth_time": NOW + 61 })),
+            "log in in the future",
+            ["`auth_time` ahead by 60 s at most", "ahead by 61 s"],
+        ),
+        case(
+            jwt(),
+            plain(json!({ "exp": null })),
+            "a time is no number",
+            ["a time `exp` in seconds since 1970", "null"],
+        ),
+        case(jwt().require_iat(), plain(json!({})), "when it was issued", ["`iat`", "absent"]),
         case(id(), with(json!({ "azp": "app" })), "another client", [r#""client""#, r#""app""#]),
         case(
             id().audience("other"),

@@ -12,7 +12,7 @@ use super::service::Refused;
 use super::{layer::Config, private};
 #[cfg(feature = "axum")]
 use crate::{
-    connections::Registration,
+    connections::{Registration, TooMany},
     origin::OriginVerdict,
     socket::{Renewal, SocketContext, accept_then_close, without_credentials},
 };
@@ -86,7 +86,7 @@ impl<U: Principal> Config<U> {
     ) -> Result<Arc<Registration>, Refusal> {
         let counts = context.counts(&self.connections, user.evidence());
         let registered = self.connections.register(context.id(), user, context.kill(), counts);
-        let registered = registered.map_err(|_| Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many_connections"))?;
+        let registered = registered.map_err(TooMany::refusal)?;
         self.recheck(user.evidence(), parts).await?;
         Ok(Arc::new(registered))
     }

@@ -16,8 +16,9 @@ use std::{
     time::Duration,
 };
 
-use auth_core::{Authenticated, BoxError, Evidence, PrincipalId, Revocation, RevocationCheck};
+use auth_core::{Authenticated, BoxError, Evidence, PrincipalId, Refusal, Revocation, RevocationCheck};
 use futures_util::FutureExt as _;
+use http::StatusCode;
 use tokio::{sync::watch, time};
 
 #[cfg(feature = "axum")]
@@ -84,9 +85,32 @@ pub enum Overflow {
     CloseOldest,
 }
 
-/// There are as many as may be.
-#[derive(Debug)]
-pub(crate) struct TooMany;
+/// There are as many as may be: of what, and how many that is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TooMany {
+    OfUser(usize),
+    Pending(usize),
+    PendingOfAddress(usize),
+}
+
+impl TooMany {
+    /// 429, with the limit for the log.
+    pub(crate) fn refusal(self) -> Refusal {
+        Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many_connections").with_detail(self.to_string())
+    }
+}
+
+impl fmt::Display for TooMany {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OfUser(max) => write!(f, "the user has {max} connections, and may have no more"),
+            Self::Pending(max) => write!(f, "{max} connections wait for a credential, and no more may"),
+            Self::PendingOfAddress(max) => {
+                write!(f, "{max} connections of this address wait for a credential, and no more may")
+            }
+        }
+    }
+}
 
 impl Connections {
     /// A registry without limit for users, with 1000 pending connections in all and 50 of one address.
@@ -184,7 +208,7 @@ impl Connections {
             && let Some(principal) = user.evidence().principal()
             && index.of_user(principal).count() >= max
         {
-            return Err(TooMany);
+            return Err(TooMany::OfUser(max));
         }
         let member = Arc::new(Member::new(id, index.next_order(), Credential::of(user), end, counts));
         index.insert(&member);

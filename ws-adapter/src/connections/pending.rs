@@ -26,8 +26,11 @@ impl Pending {
     ) -> Result<PendingGuard, TooMany> {
         let mut counts = self.lock();
         let of_address = address.and_then(|address| counts.by_address.get(&address)).copied().unwrap_or_default();
-        if counts.all >= max || (address.is_some() && of_address >= max_per_address) {
-            return Err(TooMany);
+        if counts.all >= max {
+            return Err(TooMany::Pending(max));
+        }
+        if address.is_some() && of_address >= max_per_address {
+            return Err(TooMany::PendingOfAddress(max_per_address));
         }
         counts.all += 1;
         if let Some(address) = address {

@@ -36,16 +36,22 @@ where
     B: Body<Data = Bytes>,
     B::Error: Into<BoxError>,
 {
-    let too_large = || Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large");
+    let too_large = |found: String| {
+        let detail = format!("a body may have {} bytes, and {found}", limits.max_len);
+        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large").with_detail(detail)
+    };
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|len: u64| len > limits.max_len as u64) {
-        return Err(too_large());
+    if let Some(len) = announced.filter(|len: &u64| *len > limits.max_len as u64) {
+        return Err(too_large(format!("{len} are announced")));
     }
     match tokio::time::timeout(limits.timeout, Limited::new(body, limits.max_len).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large("more have come".to_owned())),
         Ok(Err(_)) => Err(invalid()),
-        Err(_) => Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "request_timeout")),
+        Err(_) => {
+            let detail = format!("no whole body has come in {} s", limits.timeout.as_secs_f32());
+            Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "request_timeout").with_detail(detail))
+        }
     }
 }
 

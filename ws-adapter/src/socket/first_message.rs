@@ -196,8 +196,9 @@ where
     B: From<Bytes> + Send + 'static,
     R: Send + 'static,
 {
-    let Ok(pending) = config.connections.enter_pending(config.client_address.of(&parts)) else {
-        return Err((parts, Some(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many_connections"))));
+    let pending = match config.connections.enter_pending(config.client_address.of(&parts)) {
+        Ok(pending) => pending,
+        Err(too_many) => return Err((parts, Some(too_many.refusal()))),
     };
     let subprotocol = config.offered_subprotocol(&parts);
     let Ok(mut upgrade) = upgrade::asked(&mut parts, &()).await else {

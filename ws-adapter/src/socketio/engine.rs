@@ -29,11 +29,12 @@ use super::{
     layer::Shared,
     own::{closer, leave_if_closed, own_request},
     request::{Ask, transport_of, unknown_session},
-    session::{Handle, Session, Settings, ended},
+    session::{Handle, NotNow, Session, Settings, ended},
 };
 use crate::{
     ResponseBody,
     auth::{Config, REVOCATION_UNKNOWN, leave},
+    connections::TooMany,
     origin::OriginVerdict,
     telemetry,
 };
@@ -167,7 +168,6 @@ impl<U: Principal> Shared<U> {
         origin: OriginVerdict,
         request: &AuthRequest<'_>,
     ) -> Result<Arc<Session>, Refusal> {
-        let too_many = || Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many_connections");
         let Config { connections, client_address, timer, sockets, chain, decision_timeout, .. } = &self.config;
         let settings =
             Settings { sessions: &self.sessions, timer, patience: self.limits.connect_timeout, notice: sockets.notice };
@@ -177,14 +177,14 @@ impl<U: Principal> Shared<U> {
         match user {
             None => {
                 let pending = connections.enter_pending(client_address.of(request.parts()));
-                session.wait(pending.map_err(|_| too_many())?);
+                session.wait(pending.map_err(TooMany::refusal)?);
             }
             // Without a user, later polls could belong to anybody.
             Some(user) if !session.bind(user.evidence()) => {
                 return Err(Refusal::new(StatusCode::FORBIDDEN, "forbidden"));
             }
             Some(user) => {
-                let entry = session.enter(connections, user).map_err(|_| too_many())?;
+                let entry = session.enter(connections, user).map_err(NotNow::refusal)?;
                 // What is revoked from here on finds it in the registry.
                 match connections.is_revoked(user.evidence(), *decision_timeout).await {
                     Ok(false) => {}

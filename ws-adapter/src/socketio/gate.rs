@@ -96,8 +96,7 @@ impl<U: Principal> Gate<U> {
         transport: Transport,
     ) -> Result<Entry, Refused> {
         let entry = session.enter(&self.connections, user);
-        let entry =
-            entry.map_err(|not_now| Refused::from(not_now).own(transport, "no connection more may be entered"))?;
+        let entry = entry.map_err(|not_now| Refused::from(not_now).own(transport, &not_now.to_string()))?;
         match self.connections.is_revoked(user.evidence(), self.decision_timeout).await {
             Ok(false) => Ok(entry),
             Ok(true) => Err(Refused::REVOKED.own(transport, "it was revoked while it was looked at")),
@@ -230,7 +229,7 @@ impl Refused {
     const REVOKED: Self = Self::Unauthorized("revoked");
 
     /// Logs what the adapter refuses on its own account; what a chain refuses has been logged.
-    pub(super) fn own(self, transport: Transport, detail: &'static str) -> Self {
+    pub(super) fn own(self, transport: Transport, detail: &str) -> Self {
         telemetry::log_own(transport, self.status(), self.code(), detail);
         self
     }
@@ -270,7 +269,7 @@ impl From<&Refusal> for Refused {
 impl From<NotNow> for Refused {
     fn from(not_now: NotNow) -> Self {
         match not_now {
-            NotNow::TooMany => Self::TooMany,
+            NotNow::TooMany(_) => Self::TooMany,
             NotNow::Ended | NotNow::InProgress => Self::Unavailable,
         }
     }

@@ -139,7 +139,7 @@ impl NotTaken {
             Self::Refused(refused) => refused.code(),
             Self::Malformed => "invalid_request",
             Self::NotNow(NotNow::InProgress) => "in_progress",
-            Self::NotNow(NotNow::Ended | NotNow::TooMany) => "ended",
+            Self::NotNow(NotNow::Ended | NotNow::TooMany(_)) => "ended",
         }
     }
 
@@ -148,12 +148,11 @@ impl NotTaken {
         let (status, detail) = match &self {
             Self::Refused(_) => return self,
             Self::Malformed => {
-                (StatusCode::BAD_REQUEST, "what came with auth_refresh is too long, or is not one object")
+                (StatusCode::BAD_REQUEST, "what came with auth_refresh is too long, or is not one object".to_owned())
             }
-            Self::NotNow(NotNow::InProgress) => (StatusCode::CONFLICT, "another credential is being looked at"),
-            Self::NotNow(NotNow::Ended | NotNow::TooMany) => (StatusCode::CONFLICT, "the transport has ended"),
+            Self::NotNow(not_now) => (StatusCode::CONFLICT, not_now.to_string()),
         };
-        telemetry::log_own(Transport::InBand, status, self.code(), detail);
+        telemetry::log_own(Transport::InBand, status, self.code(), &detail);
         self
     }
 
@@ -162,7 +161,7 @@ impl NotTaken {
         match self {
             Self::Refused(refused) => *refused != Refused::Unavailable,
             Self::Malformed | Self::NotNow(NotNow::InProgress) => true,
-            Self::NotNow(NotNow::Ended | NotNow::TooMany) => false,
+            Self::NotNow(NotNow::Ended | NotNow::TooMany(_)) => false,
         }
     }
 }

@@ -4,6 +4,7 @@ mod renewal;
 mod tests;
 
 use std::{
+    fmt,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicUsize, Ordering},
@@ -11,7 +12,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use auth_core::{Authenticated, Evidence, PrincipalId};
+use auth_core::{Authenticated, Evidence, PrincipalId, Refusal};
 use http::request::Parts;
 use socketioxide::socket::Sid;
 use tokio::sync::{Notify, watch};
@@ -22,7 +23,7 @@ use super::{
 };
 use crate::{
     Close, ConnectionId, Connections, Timer,
-    connections::{Counts, Credential, End, PendingGuard},
+    connections::{Counts, Credential, End, PendingGuard, TooMany},
     origin::OriginVerdict,
     telemetry::{self, Gauge},
 };
@@ -71,7 +72,27 @@ pub(super) enum NotNow {
     /// The namespace's credential is just being looked at.
     InProgress,
     /// Its user has as many connections as may be.
-    TooMany,
+    TooMany(TooMany),
+}
+
+impl NotNow {
+    /// The answer to the request that opens a transport.
+    pub(super) fn refusal(self) -> Refusal {
+        match self {
+            Self::TooMany(too_many) => too_many.refusal(),
+            Self::Ended | Self::InProgress => Refusal::unavailable("the transport has ended"),
+        }
+    }
+}
+
+impl fmt::Display for NotNow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ended => f.write_str("the transport has ended"),
+            Self::InProgress => f.write_str("another credential is being looked at"),
+            Self::TooMany(too_many) => too_many.fmt(f),
+        }
+    }
 }
 
 impl Session {
@@ -173,7 +194,7 @@ impl Session {
                 None => {
                     let end = Arc::new(ByRegistry(Arc::downgrade(self)));
                     let registration = connections.register(self.id, user, end, Counts::ALL);
-                    let registration = Arc::new(registration.map_err(|_| NotNow::TooMany)?);
+                    let registration = Arc::new(registration.map_err(NotNow::TooMany)?);
                     // By which it is found again.
                     registration.change(|credentials| *credentials = vec![credential.clone()]);
                     life.place = Some(Place { registration, _open: Gauge::open() });
