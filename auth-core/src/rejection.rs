@@ -89,10 +89,7 @@ impl Rejection {
     /// texts of a configuration. The client reads them in the challenge, one blank between each, so none of them may come
     /// from a request.
     #[must_use]
-    pub fn insufficient_scope<S>(scopes: &[S]) -> Self
-    where
-        S: Clone + Into<Cow<'static, str>>,
-    {
+    pub fn insufficient_scope(scopes: &[impl Clone + Into<Cow<'static, str>>]) -> Self {
         let mut rejection = Self::new(RejectionKind::InsufficientScope, "insufficient_scope");
         rejection.details().scopes = texts(scopes);
         rejection
@@ -102,10 +99,10 @@ impl Rejection {
     /// `insufficient_user_authentication` (RFC 9470, 3). `acr_values` are the classes of which one would do, the preferred
     /// one first; `max_age` is how old the log-in may be, in whole seconds.
     #[must_use]
-    pub fn insufficient_user_authentication<S>(acr_values: &[S], max_age: Option<Duration>) -> Self
-    where
-        S: Clone + Into<Cow<'static, str>>,
-    {
+    pub fn insufficient_user_authentication(
+        acr_values: &[impl Clone + Into<Cow<'static, str>>],
+        max_age: Option<Duration>,
+    ) -> Self {
         let kind = RejectionKind::InsufficientUserAuthentication;
         let mut rejection = Self::new(kind, "insufficient_user_authentication");
         rejection.details().acr_values = texts(acr_values);

@@ -90,9 +90,8 @@ fuzz_target!(|data: &[u8]| {
         let label = host.strip_suffix(".preview.example").unwrap_or_default();
         scheme == "https" && *port == Some(443) && !label.is_empty() && !label.contains('.')
     };
-    let is_listed = |named: &Triple| {
-        is_preview(named) || LISTED.iter().any(|listed| origin(listed).as_ref() == Some(named))
-    };
+    let is_listed =
+        |named: &Triple| is_preview(named) || LISTED.iter().any(|listed| origin(listed).as_ref() == Some(named));
     let is_public = |named: &Triple| origin(PUBLIC).as_ref() == Some(named);
 
     for (layer, is_allowed) in [
