@@ -25,6 +25,8 @@ pub(super) struct Decision<'c, U> {
     pub(super) outcome: Outcome<U>,
     /// The challenges that belong to what was presented, if nobody vouches for it.
     presented: Vec<Challenge>,
+    /// The strategies that left what was presented to others, for the log.
+    foreign_to: Vec<Arc<str>>,
     /// The challenges of the strategy that accepted.
     pub(super) accepted: &'c [Challenge],
     /// What was accepted on the way and given up, and what explicit credentials stand for beside a cookie. It is not part of
@@ -72,7 +74,7 @@ impl<U: Principal> Chain<U> {
     async fn run(&self, request: &AuthRequest<'_>) -> Result<Authenticated<U>, Refusal> {
         let judge = pin!(self.judge(request));
         match catch_panic(judge).await {
-            Ok(Ok(Decision { outcome, presented, .. })) => self.seal(outcome, &presented, request),
+            Ok(Ok(decision)) => self.seal(decision, request),
             Ok(Err(cause)) => Err(match cause.downcast::<Failed>() {
                 Ok(failed) => Refusal::unavailable(failed.cause).by(Some(&failed.strategy)),
                 Err(cause) => Refusal::unavailable(cause),
@@ -149,7 +151,8 @@ impl<U: Principal> Chain<U> {
         let mut presented: Vec<Challenge> = Vec::new();
         let mut given_up: Vec<Evidence> = Vec::new();
         let mut rejected: Option<Rejection> = None;
-        let (mut foreign, mut is_half) = (false, false);
+        let mut foreign_to: Vec<Arc<str>> = Vec::new();
+        let mut is_half = false;
         for node in &*self.nodes {
             let mut answer = node.ask(request).await?;
             for evidence in &mut answer.given_up {
@@ -162,11 +165,11 @@ impl<U: Principal> Chain<U> {
                     self.revocation.iter().for_each(|check| accept.evidence.add_check(check));
                     let accept = accept.found_by(&node.name, &node.challenges, request);
                     let (outcome, accepted) = (Outcome::Accept(accept), &*node.challenges);
-                    return Ok(Decision { outcome, presented, accepted, given_up, is_half: false });
+                    return Ok(Decision { presented, accepted, given_up, ..Decision::of(outcome) });
                 }
                 Outcome::Absent => {}
                 Outcome::Foreign => {
-                    foreign = true;
+                    foreign_to.push(Arc::clone(&node.name));
                     presented.extend_from_slice(&node.challenges);
                 }
                 Outcome::Reject(rejection) if self.try_next_on_reject && !rejection.is_final() => {
@@ -184,10 +187,10 @@ impl<U: Principal> Chain<U> {
         }
         let outcome = match rejected {
             Some(rejection) => Outcome::Reject(rejection),
-            None if foreign => Outcome::Foreign,
+            None if !foreign_to.is_empty() => Outcome::Foreign,
             None => Outcome::Absent,
         };
-        let mut decision = Decision { presented, given_up, is_half, ..Decision::of(outcome) };
+        let mut decision = Decision { presented, foreign_to, given_up, is_half, ..Decision::of(outcome) };
         if self.try_next_on_reject && self.accepts_with_cookies(request, &mut decision.given_up).await? {
             // This chain forgives by name what is wrong beside a cookie of its own.
             decision.outcome = Outcome::Absent;
@@ -221,8 +224,7 @@ impl<U: Principal> Chain<U> {
 
     fn seal(
         &self,
-        outcome: Outcome<U>,
-        presented: &[Challenge],
+        Decision { outcome, presented, foreign_to, .. }: Decision<'_, U>,
         request: &AuthRequest<'_>,
     ) -> Result<Authenticated<U>, Refusal> {
         Err(match outcome {
@@ -232,8 +234,12 @@ impl<U: Principal> Chain<U> {
             }
             Outcome::Foreign => {
                 let rejection = Rejection::invalid_credentials();
-                let challenges = self.marked(&rejection, &presented_by_header(presented, request));
-                self.unauthorized(RefusalKind::Foreign, rejection.code(), challenges, request)
+                let challenges = self.marked(&rejection, &presented_by_header(&presented, request));
+                let refusal = self.unauthorized(RefusalKind::Foreign, rejection.code(), challenges, request);
+                refusal.with_detail(format!(
+                    "the credential is of no strategy here; it is foreign to {}",
+                    foreign_to.join(", ")
+                ))
             }
             Outcome::Reject(rejection) => {
                 let presented = presented_by_header(rejection.presented(), request);
@@ -297,7 +303,8 @@ impl<U: Principal> Chain<U> {
 
 impl<U> Decision<'_, U> {
     fn of(outcome: Outcome<U>) -> Self {
-        Self { outcome, presented: Vec::new(), accepted: &[], given_up: Vec::new(), is_half: false }
+        let (presented, foreign_to, given_up) = (Vec::new(), Vec::new(), Vec::new());
+        Self { outcome, presented, foreign_to, accepted: &[], given_up, is_half: false }
     }
 }
 

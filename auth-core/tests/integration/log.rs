@@ -53,6 +53,8 @@ async fn every_refusal_of_a_chain_is_one_line_that_names_code_strategy_transport
         for line in logged(say).await {
             let fields = format!("code=\"{code}\" strategy=\"{strategy}\" transport=Http status={status}");
             assert!(line.contains(level) && line.contains(&fields), "{say:?}: {line}");
+            // Nobody refuses it, so the strategies are named that did not know it.
+            assert_eq!(line.contains("it is foreign to jwt"), matches!(say, Say::Foreign), "{line}");
         }
     }
 }

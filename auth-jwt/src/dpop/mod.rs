@@ -18,7 +18,7 @@ use self::{
 };
 use crate::{
     Algorithm, Jwt,
-    token::refused::{Reason, many, one},
+    token::refused::{Reason, list, many, one},
 };
 
 /// How far the time of a proof may be from ours, either way.
@@ -203,7 +203,7 @@ impl Dpop {
             return Err(Unproven::Invalid(Reason::from("the proof is for another method").because(shown)));
         }
         if !self.bases.iter().any(|base| base.is_target(proof.htu(), path)) {
-            let shown = || (self.targets(path), one(proof.htu().split(['?', '#']).next().unwrap_or_default()));
+            let shown = || (self.shown(), target::shown(proof.htu()));
             return Err(Unproven::Invalid(Reason::from("the proof is for another URL").because(shown)));
         }
         let until = proof.check(token, request.now(), self.window).map_err(Unproven::Invalid)?;
@@ -219,10 +219,9 @@ impl Dpop {
         }
     }
 
-    /// What `htu` may be for this path.
-    fn targets(&self, path: &str) -> String {
-        let targets: Vec<_> = self.bases.iter().map(|base| base.target(path)).collect();
-        many(targets.iter().map(String::as_str))
+    /// The configured origins, for the log.
+    fn shown(&self) -> String {
+        format!("the path of the request behind {}", list(self.bases.iter().map(Base::shown)))
     }
 
     fn has_spent(&self, jkt: &str, jti: &str, request: &AuthRequest<'_>) -> bool {

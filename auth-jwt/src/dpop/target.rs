@@ -1,6 +1,6 @@
 use http::Uri;
 
-use crate::port;
+use crate::{port, token::refused::one};
 
 /// A public origin, and a prefix that requests do not show here.
 #[derive(Debug)]
@@ -20,9 +20,9 @@ impl Base {
         Some(Self { origin, prefix: path.trim_end_matches('/').to_owned() })
     }
 
-    /// What `htu` is to name for a request for `path`.
-    pub(super) fn target(&self, path: &str) -> String {
-        format!("{}{}{path}", self.origin, self.prefix)
+    /// For the log.
+    pub(super) fn shown(&self) -> String {
+        one(&format!("{}{}", self.origin, self.prefix))
     }
 
     /// Whether `htu` names what a request for `path` asks for. Query and fragment do not count (RFC 9449, 4.3), and both
@@ -35,6 +35,11 @@ impl Base {
         // The server routes a path as it is written: with dots in it, it goes elsewhere than what is left without them.
         origin == self.origin && !has_dots(path) && asked.is_some() && normalised(&named) == asked
     }
+}
+
+/// What a proof names, for the log: the origin alone, since a path may hold a secret.
+pub(super) fn shown(htu: &str) -> String {
+    split(htu).map_or_else(|| "no URL".to_owned(), |(origin, _)| format!("a path behind {}", one(&origin)))
 }
 
 /// Origin, normalised, and path, as it is written.

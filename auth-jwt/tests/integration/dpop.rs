@@ -481,12 +481,12 @@ fn refused_proof_tells_in_the_log_what_was_expected_and_found() {
     let post = key().proof("POST", "https://api.example/me", &bound()).unwrap();
     for (log, shown) in [
         (
-            ask(dpop(), proof("http://internal:8080/me?key=MARKER").expose(), 0),
-            r#"expected="https://api.example/me" found="http://internal:8080/me""#,
+            ask(dpop(), proof("http://internal:8080/me/MARKER?key=MARKER").expose(), 0),
+            r#"expected=the path of the request behind "https://api.example" found=a path behind "http://internal:8080""#,
         ),
         (
             ask(Dpop::new("https://api.example/v1").unwrap().origin("https://b.example").unwrap(), good.expose(), 0),
-            r#"expected=["https://api.example/v1/me", "https://b.example/me"] found="https://api.example/me""#,
+            r#"behind ["https://api.example/v1", "https://b.example"] found=a path behind "https://api.example""#,
         ),
         (ask(dpop(), post.expose(), 0), r#"expected="GET" found="POST""#),
         (ask(es384(), good.expose(), 0), r#"expected="ES384" found="ES256""#),

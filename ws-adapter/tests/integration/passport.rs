@@ -61,7 +61,8 @@ async fn row_18_hook_receives_the_typed_refusal() {
     let hook = |refusal: &Refusal, _: &Parts| http::Response::new(format!("{:?}", refusal.kind()));
     let server = Server::start(app(layer(jwt_or_basic()).on_reject(hook))).await;
     assert_eq!(server.get("/me", &[]).await.body, "Missing");
-    assert_eq!(server.get("/me", &[("authorization", "Bearer a.b.c")]).await.body, "Rejected");
+    assert_eq!(server.get("/me", &[("authorization", "Bearer eyJhbGciOiJIUzI1NiJ9.b.c")]).await.body, "Rejected");
+    assert_eq!(server.get("/me", &[("authorization", "Bearer opaque")]).await.body, "Foreign");
     assert_eq!(server.get("/me", &[("authorization", &bearer_of("broken"))]).await.body, "Unavailable");
 }
 

@@ -103,9 +103,19 @@ async fn every_refused_request_is_one_line() {
     let (ann, late) = (bearer_of("ann"), "x".repeat(20 * 1024));
     let ann = ("authorization", ann.as_str());
     let cases: [(&str, Ws<'_>, &str, Case); 9] = [
-        ("/me", &[("authorization", "Bearer a.b.c")], "", case("INFO", "invalid_credentials", 401, "Http").by("jwt")),
+        (
+            "/me",
+            &[("authorization", "Bearer eyJhbGciOiJIUzI1NiJ9.b.c")],
+            "",
+            case("INFO", "invalid_credentials", 401, "Http").by("jwt"),
+        ),
         ("/me", &[("authorization", "Bearer")], "", case("INFO", "invalid_request", 400, "Http").by("jwt")),
-        ("/me", &[("authorization", "Bearer opaque")], "", case("INFO", "invalid_credentials", 401, "Http")),
+        (
+            "/me",
+            &[("authorization", "Bearer opaque")],
+            "",
+            case("INFO", "invalid_credentials", 401, "Http").says("of no strategy here; it is foreign to jwt"),
+        ),
         ("/me", &[json], "{", case("INFO", "invalid_body", 400, "Http")),
         ("/me", &[json], &late, case("INFO", "payload_too_large", 413, "Http")),
         ("/scoped", &[ann], "", case("INFO", "insufficient_scope", 403, "Http").by("jwt")),
@@ -186,7 +196,7 @@ async fn every_refusal_over_an_open_socket_is_one_line() {
     let expired = presented(&token("ann", -100));
     let (other, broken) = (presented(&token("bob", 60)), presented(&token("broken", 60)));
     for (message, expected) in [
-        (&*presented("a.b.c"), case("INFO", "invalid_credentials", 401, "InBand").by("jwt")),
+        (&*presented("eyJhbGciOiJIUzI1NiJ9.b.c"), case("INFO", "invalid_credentials", 401, "InBand").by("jwt")),
         (&*expired, case("INFO", "token_expired", 401, "InBand").by("jwt")),
         (&*other, case("INFO", "forbidden", 403, "InBand").says("another user")),
         (&*broken, case("ERROR", "unavailable", 503, "InBand").by("jwt")),
@@ -213,7 +223,11 @@ async fn every_refusal_of_a_first_message_is_one_line() {
     let long = "x".repeat(16 * 1024 + 1);
     for (message, close, expected) in [
         ("hello", "invalid_credentials", case("INFO", "invalid_credentials", 401, "InBand").says("no credential")),
-        (&*presented("a.b.c"), "invalid_credentials", case("INFO", "invalid_credentials", 401, "InBand").by("jwt")),
+        (
+            &*presented("eyJhbGciOiJIUzI1NiJ9.b.c"),
+            "invalid_credentials",
+            case("INFO", "invalid_credentials", 401, "InBand").by("jwt"),
+        ),
         (&*long, "too_big", case("INFO", "too_big", 413, "InBand").says("too long")),
         ("", "auth_timeout", case("INFO", "auth_timeout", 408, "InBand").says("in time")),
     ] {

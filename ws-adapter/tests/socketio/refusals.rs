@@ -27,7 +27,7 @@ fn assert_one(log: &crate::common::Log, code: &str, rest: &str, detail: &str) {
 async fn every_refused_connect_is_one_line() {
     let no_object = "is not one JSON object";
     for (opened_by, auth, code, strategy, detail) in [
-        ("", r#"{"token":"marker.marker.marker"}"#.to_owned(), "invalid_credentials", "jwt", ""),
+        ("", r#"{"token":"eyJhbGciOiJI.marker.marker"}"#.to_owned(), "invalid_credentials", "jwt", ""),
         ("", auth_for("ann", -100), "token_expired", "jwt", ""),
         ("", auth_for("ann", -1), "token_expired", "", "leeway"),
         ("", r#"["marker"]"#.to_owned(), "invalid_credentials", "", no_object),
@@ -88,7 +88,7 @@ async fn every_refused_request_to_the_engine_is_one_line() {
 #[tokio::test]
 async fn every_refused_refresh_is_one_line() {
     for (payload, code, rest, detail) in [
-        (r#"{"token":"marker.marker.marker"}"#.to_owned(), "invalid_credentials", "strategy=\"jwt\"", ""),
+        (r#"{"token":"eyJhbGciOiJI.marker.marker"}"#.to_owned(), "invalid_credentials", "strategy=\"jwt\"", ""),
         (r#"["marker"]"#.to_owned(), "invalid_request", "status=400", "not one object"),
         (auth_of("bob"), "forbidden", "status=403", "another user"),
     ] {
