@@ -21,10 +21,10 @@ const STAR: &str = "*.";
 /// are not an IP address. `null` cannot be listed.
 ///
 /// # Security
-/// Whoever can get a name below the wildcard gets in. Do not write one for a domain below which strangers get names: those
-/// of hosting services, or a public suffix of several labels such as `co.uk`, which nobody here knows about.
-/// `capacitor://localhost` and its like are the origin of *every* app of that framework, so they say that an app asks, and
-/// not that it is yours; cookies of your server are of no concern to them.
+/// Every page with a name below the wildcard is allowed. Do not write one for a domain below which strangers get names, such
+/// as that of a hosting service, or a public suffix of several labels: `https://*.co.uk` builds, since there is no list of
+/// them here. `capacitor://localhost` and others of its kind are the origin of *every* app of that framework: they say that
+/// an app asks, and not that it is yours.
 ///
 /// ```
 /// use auth_core::{AllowedOrigin, Origin};
@@ -63,7 +63,7 @@ impl AllowedOrigin {
     /// The entries of a configuration.
     ///
     /// # Errors
-    /// If one is none, as in [`new`](Self::new), or if there are none.
+    /// If one of them is not an entry, as in [`new`](Self::new), or if there are none.
     pub fn list<'o>(texts: impl IntoIterator<Item = &'o str>) -> Result<Vec<Self>, ConfigError> {
         let list: Vec<_> = texts.into_iter().map(Self::new).collect::<Result<_, _>>()?;
         if list.is_empty() {

@@ -17,7 +17,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// How many of the allowed origins the log names.
 const MAX_NAMED: usize = 8;
-/// How much of what a client has sent the log shows, in characters.
+/// How much of a text is shown, in characters.
 const MAX_SHOWN: usize = 200;
 
 /// Why a request does not go on: what the client reads, and beside it the cause, which the client never reads.
@@ -291,6 +291,7 @@ fn shown(request: &Parts, name: &HeaderName) -> String {
     cut(&String::from_utf8_lossy(&lines.join(b", ".as_slice())))
 }
 
-fn cut(text: &str) -> String {
+/// A text that may be hostile, escaped and cut for a log or an error.
+pub(crate) fn cut(text: &str) -> String {
     text.escape_debug().take(MAX_SHOWN).collect()
 }

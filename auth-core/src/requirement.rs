@@ -4,10 +4,8 @@ use std::{borrow::Cow, time::Duration};
 
 use crate::{
     Challenge, ConfigError, Evidence, Refusal, RefusalKind, Rejection, RejectionKind, Scopes, UserAuthentication,
+    refusal::cut,
 };
-
-/// How much of a malformed text is shown, in characters.
-const MAX_SHOWN: usize = 200;
 
 /// What a route or handler demands beyond a good credential: scopes, a recent log-in, a strong one.
 ///
@@ -129,7 +127,7 @@ impl Requirement {
 
     fn note_mistake(&mut self, what: &str, text: &str) {
         if !is_plain(text) {
-            let shown: String = text.escape_debug().take(MAX_SHOWN).collect();
+            let shown = cut(text);
             let mistake = || {
                 format!("{what} must be visible ASCII without quote or backslash, each by itself, and `{shown}` is not")
             };
