@@ -1,11 +1,15 @@
 use std::collections::HashSet;
 
 #[cfg(feature = "x509")]
-use super::PublicKey;
+use super::{PublicKey, PublicMembers};
 use super::{check::without_leading_zeros, jwk};
-#[cfg(feature = "x509")]
-use crate::algorithm::Family;
 use crate::token::json::{self, Value};
+#[cfg(feature = "x509")]
+use crate::{Algorithm, SigningKey, algorithm::Family};
+
+/// What a section of a PEM file begins with, before its label.
+#[cfg(feature = "x509")]
+const BEGIN: &str = "-----BEGIN ";
 
 /// What tells a key pair apart from others, in whatever form a key of it is written: the name, and the number that both
 /// halves share.
@@ -56,6 +60,27 @@ impl Traces {
 impl Traces {
     pub(crate) fn of_name(kid: &str) -> Self {
         Self { kid: Some(kid.to_owned()).filter(|kid| !kid.is_empty()), ..Self::default() }
+    }
+
+    /// Adds the private keys in a PEM text, which was to hold a certificate.
+    pub(crate) fn add_private(&mut self, pem: &str) {
+        for section in pem.split(BEGIN).skip(1) {
+            if !section.split("-----").next().is_some_and(|label| label.ends_with("PRIVATE KEY")) {
+                continue;
+            }
+            self.is_secret = true;
+            let section = format!("{BEGIN}{section}");
+            // The algorithm does not matter: one of each kind of key finds the public half.
+            for &algorithm in Algorithm::ALL {
+                let key = SigningKey::from_pem(algorithm, section.as_bytes()).ok();
+                let members =
+                    key.and_then(|key| key.public_members()).into_iter().flat_map(PublicMembers::into_members);
+                for (_, text) in members.filter(|(name, _)| ["n", "x"].contains(name)) {
+                    let number = jwk::bytes_of(&text).unwrap_or_default();
+                    self.numbers.push(without_leading_zeros(&number).to_vec());
+                }
+            }
+        }
     }
 
     /// Adds a key pair whose public half stands elsewhere.

@@ -47,6 +47,12 @@ pub(super) fn entries(body: &[u8], now: SystemTime) -> Result<Vec<Entry>, FetchE
 /// A certificate under its name.
 fn named(name: &str, value: &Value<'_>, now: SystemTime) -> Entry {
     let mut traces = Traces::of_name(name);
+    if let Value::Text(pem) = value {
+        traces.add_private(pem);
+    }
+    if traces.is_secret {
+        return Entry::of_secret(traces);
+    }
     let key = match value {
         Value::Text(pem) => Certificate::from_pem(pem),
         _ => Err(no_certificate()),
@@ -60,7 +66,7 @@ fn named(name: &str, value: &Value<'_>, now: SystemTime) -> Entry {
     Entry { traces, key: key.map_err(Into::into) }
 }
 
-/// The first certificate of `x5c`, which has the key; the others have signed it, and nobody asks them here.
+/// The first certificate of `x5c`, which has the key; those that signed it are not checked.
 fn first_of_chain(jwk: &str) -> Result<Certificate, ConfigError> {
     let mut first = None;
     let read = json::members_of(jwk, |name, value| {

@@ -7,7 +7,10 @@ use super::{
     found,
     location::{self, PlainHttp},
 };
-use crate::token::json::{self, Value};
+use crate::token::{
+    json::{self, Value},
+    refused::one,
+};
 
 /// An issuer whose keys are found by discovery.
 #[derive(Debug)]
@@ -87,14 +90,14 @@ impl Discovery {
                 format!(
                     "{}; they differ by the trailing slash alone, which is a usual mistake: configure the issuer as the \
                      document writes it",
-                    found::quoted(&found)
+                    one(&found)
                 )
             }
-            Some(Value::Text(found)) => found::quoted(&found),
+            Some(Value::Text(found)) => one(&found),
             Some(_) => "a value that is not a string".to_owned(),
             None => "no issuer".to_owned(),
         };
-        Err(format!("the discovery document is another issuer's: expected {}, found {found}", found::quoted(own)))
+        Err(format!("the discovery document is another issuer's: expected {}, found {found}", one(own)))
     }
 }
 

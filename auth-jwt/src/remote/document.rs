@@ -7,19 +7,20 @@ use super::{FetchErrorKind, found};
 use crate::{
     KeySet, VerifyingKey,
     key::{Exposed, Jwk, Traces, is_crowded},
-    token::json::{self, Value},
+    token::{
+        json::{self, Value},
+        refused::optional,
+    },
 };
 
 const MAX_KEYS: usize = 100;
-/// How much of a name is logged, in characters.
-const MAX_LOGGED: usize = 100;
 
 /// A key that does not count, for the log.
 #[derive(Debug)]
 pub(super) struct LeftOut {
     kid: Option<String>,
     why: String,
-    /// It is for other work than signatures, which is nobody's mistake.
+    /// It is for other work than signatures, which is not a mistake.
     is_for_other_work: bool,
 }
 
@@ -145,10 +146,7 @@ impl Entry {
     ) -> Self {
         // What it is for does not matter: its secret is out all the same.
         if traces.is_secret {
-            return Self {
-                traces,
-                key: Err(LeftOut::of(None, "it holds a private key or a secret, which everybody can read now")),
-            };
+            return Self::of_secret(traces);
         }
         let key = json.map_or_else(|| Err(Jwk::no_object()), Jwk::parse).map_err(LeftOut::from).and_then(|jwk| {
             let for_other_work = |error| LeftOut { is_for_other_work: true, ..LeftOut::from(error) };
@@ -156,6 +154,10 @@ impl Entry {
             Ok(make(&jwk)?)
         });
         Self { traces, key }
+    }
+
+    pub(super) fn of_secret(traces: Traces) -> Self {
+        Self { traces, key: Err(LeftOut::of(None, "it holds a private key or a secret, which everybody can read now")) }
     }
 }
 
@@ -172,12 +174,11 @@ impl LeftOut {
 
     pub(super) fn log(&self) {
         const WHAT: &str = "a published key is left out";
-        let kid = self.kid.as_deref().map(|kid| kid.chars().take(MAX_LOGGED).collect::<String>());
-        let why = &*self.why;
+        let (kid, why) = (optional(self.kid.as_deref()), &*self.why);
         if self.is_for_other_work {
-            tracing::debug!(?kid, why, WHAT);
+            tracing::debug!(%kid, why, WHAT);
         } else {
-            tracing::warn!(?kid, why, WHAT);
+            tracing::warn!(%kid, why, WHAT);
         }
     }
 }

@@ -164,7 +164,7 @@ impl SigningKey {
     }
 
     /// `None` for an HMAC key.
-    pub(super) fn public_members(&self) -> Option<PublicMembers> {
+    pub(crate) fn public_members(&self) -> Option<PublicMembers> {
         let family = self.algorithm.family();
         match &self.material {
             Material::Hmac(_) => None,

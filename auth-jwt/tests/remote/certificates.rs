@@ -109,7 +109,7 @@ fn entry_that_leaves_a_doubt_is_left_out_and_the_log_names_it_and_says_why() {
         (map(json!(5)), no_certificate),
         (map(json!(null)), no_certificate),
         (map(json!("")), no_certificate),
-        (map(json!(str::from_utf8(KINDS[0].1).unwrap())), no_certificate),
+        (map(json!(str::from_utf8(KINDS[0].1).unwrap())), "a private key or a secret"),
         (map(json!(rsa.replace("CERTIFICATE", "CERTIFICATE REQUEST"))), no_certificate),
         (map(json!(rsa.replace("END", "KEY"))), no_certificate),
         (set(json!({ "x5c": [] })), no_certificate),
@@ -135,8 +135,29 @@ fn entry_that_leaves_a_doubt_is_left_out_and_the_log_names_it_and_says_why() {
             });
         });
         let line = log.lines().find(|line| line.contains("a published key is left out")).expect(&log);
-        assert!(line.contains(r#"kid=Some("b")"#) && line.contains(why), "{document}: {line}");
+        assert!(line.contains(r#"kid="b""#) && line.contains(why), "{document}: {line}");
     }
+}
+
+/// A private key in the place of a certificate, behind one, or in a form that is not read.
+#[test]
+fn published_private_key_taints_the_certificate_of_its_pair() {
+    run(async {
+        for (algorithm, private, pem) in KINDS {
+            let private = str::from_utf8(private).unwrap();
+            let (_, _, other) = KINDS.into_iter().find(|(own, ..)| *own != algorithm).unwrap();
+            for secret in [private.to_owned(), format!("{pem}{private}"), format!("{private}{pem}")] {
+                let world = World::new(&json!({ "a": pem, "b": secret, "c": other })).await;
+                let source = world.source().await;
+                assert_eq!(world.ask(&source, algorithm, Some("a")).await, FOREIGN, "{algorithm}");
+                assert_eq!(source.status().keys(), 1, "{algorithm}");
+            }
+        }
+        let broken = "-----BEGIN EC PRIVATE KEY-----\nAAAA";
+        let world = World::new(&json!({ "a": format!("{}{broken}", KINDS[1].2), "c": KINDS[0].2 })).await;
+        let source = world.source().await;
+        assert_eq!(world.ask(&source, Algorithm::ES256, Some("a")).await, FOREIGN);
+    });
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn json_of(body: &serde_json::Value) -> Vec<u8> {
 #[test]
 fn set_that_is_refused_is_told_by_what_it_is_instead() {
     use FetchErrorKind::{Malformed, NoUsableKey, Status, TooLarge, Unreachable};
-    let cut = format!("content-type \"\\\\{}...\"", "x".repeat(199));
+    let cut = format!("content-type \"\\\\{}…\"", "x".repeat(198));
     let cut = [&*cut];
     let certificate = "-----BEGIN CERTIFICATE-----\nMARKER";
     let cases: Vec<(Vec<u8>, FetchErrorKind, &[&str])> = vec![
@@ -129,7 +129,7 @@ fn document_that_is_refused_is_told_by_what_it_names() {
             &["expected \"@\", found \"https://b.example\""],
         ),
         (json_of(&json!({ "issuer": "a\u{1b}[0m" })), Discovery, &["found \"a\\u{1b}[0m\""]),
-        (json_of(&json!({ "issuer": long })), Discovery, &[&format!("found \"{}...\"", "x".repeat(200))]),
+        (json_of(&json!({ "issuer": long })), Discovery, &[&format!("found \"{}…\"", "x".repeat(200))]),
     ]
     .map(|(answer, kind, words)| (answer, kind, words.iter().map(|&words| words.to_owned()).collect()))
     .into();
