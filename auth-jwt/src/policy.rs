@@ -11,7 +11,7 @@ use crate::{
     scopes::ScopeClaims,
     token::{
         Header, Refused, RegisteredClaims, Subject,
-        refused::{ABSENT, algorithms, list, one, optional, seconds},
+        refused::{ABSENT, algorithms, list, one, optional},
     },
 };
 
@@ -111,8 +111,8 @@ impl Policy {
         self.check_profile(claims, ours)?;
         self.required.check(claims)?;
         let login = self.login(claims)?;
-        let at = login.as_ref().and_then(UserAuthentication::time);
-        self.check_not_ahead(at, now, "`auth_time`", "the user is to log in in the future")?;
+        let log_in = login.as_ref().and_then(UserAuthentication::time);
+        self.check_not_ahead("auth_time", log_in, now, "the log-in lies in the future")?;
         Ok(Checked { end, scopes: self.scopes.read(claims), login })
     }
 
@@ -124,45 +124,51 @@ impl Policy {
 
     fn check_not_ahead(
         &self,
+        name: &str,
         time: Option<SystemTime>,
         now: SystemTime,
-        name: &str,
         why: &'static str,
     ) -> Result<(), Refused> {
-        match time.and_then(|time| time.duration_since(now).ok()) {
-            Some(ahead) if ahead > self.leeway => Err(Refused::invalid(why).because(|| {
-                (format!("{name} ahead by {} at most", seconds(self.leeway)), format!("ahead by {}", seconds(ahead)))
-            })),
-            _ => Ok(()),
+        let ahead = time.and_then(|time| time.duration_since(now).ok()).unwrap_or_default();
+        if ahead <= self.leeway {
+            return Ok(());
         }
+        Err(Refused::invalid(why).because(|| {
+            (format!("`{name}` at most {} s ahead", self.leeway.as_secs()), format!("{} s ahead", ahead.as_secs()))
+        }))
     }
 
     fn check_times(&self, claims: &RegisteredClaims<'_>, now: SystemTime) -> Result<Option<SystemTime>, Refused> {
-        let exp = if self.expiry == Expiry::Ignored { None } else { claims.exp };
-        if exp.is_none() && self.expiry == Expiry::Required {
-            return Err(Refused::invalid("the token has no expiry").because(|| absent("exp")));
+        let mut end = if self.expiry == Expiry::Ignored { None } else { claims.exp };
+        if end.is_none() && self.expiry == Expiry::Required {
+            return Err(Refused::invalid("the token has no expiry").because(|| missing("exp")));
         }
-        self.check_not_ahead(claims.nbf, now, "`nbf`", "the token is not valid yet")?;
-        self.check_not_ahead(claims.iat, now, "`iat`", "the token was issued in the future")?;
+        self.check_not_ahead("nbf", claims.nbf, now, "the token is not valid yet")?;
+        self.check_not_ahead("iat", claims.iat, now, "the token was issued in the future")?;
         if claims.iat.is_none() && (self.require_iat || self.max_age.is_some()) {
-            return Err(Refused::invalid("the token does not say when it was issued").because(|| absent("iat")));
+            return Err(Refused::invalid("the token does not say when it was issued").because(|| missing("iat")));
         }
-        // An age that leads beyond the end of time is none.
-        let aged = self.max_age.zip(claims.iat).and_then(|(age, iat)| iat.checked_add(age));
-        for (end, why) in [(exp, "the token is past its `exp`"), (aged, "the token is past its maximum age")] {
-            // The instant of `exp` itself is too late (RFC 7519, 4.1.4).
-            let over = end.and_then(|end| now.duration_since(end).ok()).filter(|over| *over >= self.leeway);
-            if let Some(over) = over {
-                let shown =
-                    || (format!("past by less than {}", seconds(self.leeway)), format!("past by {}", seconds(over)));
-                return Err(Refused::expired(why).because(shown));
-            }
+        if let (Some(max_age), Some(iat)) = (self.max_age, claims.iat) {
+            // An age that leads beyond the end of time is none.
+            end = [end, iat.checked_add(max_age)].into_iter().flatten().min();
         }
-        Ok([exp, aged].into_iter().flatten().min())
+        // The instant of `exp` itself is too late (RFC 7519, 4.1.4).
+        match end.and_then(|end| now.duration_since(end).ok()).filter(|over| *over >= self.leeway) {
+            None => Ok(end),
+            Some(over) => Err(Refused::expired().because(|| (self.shown_end(), format!("{} s ago", over.as_secs())))),
+        }
+    }
+
+    fn shown_end(&self) -> String {
+        let end = format!("an end less than {} s ago", self.leeway.as_secs());
+        match self.max_age {
+            Some(age) => format!("{end}, which is {} s after `iat` at the latest", age.as_secs()),
+            None => end,
+        }
     }
 }
 
-fn absent(name: &str) -> (String, String) {
+fn missing(name: &str) -> (String, String) {
     (format!("`{name}`"), ABSENT.to_owned())
 }
 

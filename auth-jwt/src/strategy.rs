@@ -1,4 +1,4 @@
-use std::{fmt, marker::PhantomData, time::SystemTime};
+use std::{any::type_name, fmt, marker::PhantomData, time::SystemTime};
 
 use auth_core::{
     Accept, AuthRequest, BoxError, Carrier, Challenge, Needs, Outcome, Principal, PrincipalId, Rejection, Scopes,
@@ -250,8 +250,11 @@ impl Opened<'_> {
             }
             _ => serde_json::from_str(payload),
         };
-        // The error is dropped, since its text may repeat the claims.
-        claims.map_err(|_| Refused::invalid("the claims do not fit their type"))
+        // Of the error, the place alone is kept, since its text may repeat the claims.
+        claims.map_err(|error| {
+            let found = || format!("something else, at line {} and column {}", error.line(), error.column());
+            Refused::invalid("the claims do not fit their type").because(|| (type_name::<C>().to_owned(), found()))
+        })
     }
 
     fn unverified(&self) -> UnverifiedToken<'_> {

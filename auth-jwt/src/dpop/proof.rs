@@ -16,7 +16,7 @@ use crate::{
     token::{
         Compact, Header, RawClaims, Refused, Subject,
         json::{self, Value},
-        refused::{self, Reason, one, optional, seconds},
+        refused::{self, Reason, one, optional},
     },
 };
 
@@ -114,7 +114,8 @@ impl Proof {
         }
         let distance = |time: SystemTime| now.duration_since(time).unwrap_or_else(|ahead| ahead.duration());
         if distance(self.iat) > window {
-            let shown = || (format!("{} at most", seconds(window)), seconds(distance(self.iat)));
+            let shown =
+                || (format!("{} s away at most", window.as_secs()), format!("{} s away", distance(self.iat).as_secs()));
             return Err(Reason::from("the time of the proof is too far from ours").because(shown));
         }
         // They are no part of a proof; whoever writes them means them.

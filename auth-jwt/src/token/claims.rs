@@ -218,7 +218,7 @@ fn text<'v>(name: &'static str, value: Option<&'v Value<'_>>) -> Result<Option<&
     match value {
         None => Ok(None),
         Some(Value::Text(text)) => Ok(Some(text)),
-        Some(other) => Err(Refused::invalid("a claim that must be a text is none")
+        Some(other) => Err(Refused::invalid("a claim that must be a text is not one")
             .because(|| (format!("a text `{name}`"), other.kind().to_owned()))),
     }
 }

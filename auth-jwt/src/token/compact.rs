@@ -22,8 +22,8 @@ impl<'t> Compact<'t> {
             return Err(Refused::foreign("no JWT: it does not begin with a header"));
         }
         if token.len() > max_len {
-            let shown = || (format!("{max_len} bytes at most"), format!("{} bytes", token.len()));
-            return Err(Refused::invalid("the token is too long").because(shown));
+            return Err(Refused::invalid("the token is too long")
+                .because(|| (format!("{max_len} bytes at most"), format!("{} bytes", token.len()))));
         }
         let (signing_input, signature) = token.rsplit_once('.').ok_or(Refused::foreign("no JWT: one part"))?;
         let (header, payload) = signing_input.split_once('.').ok_or(Refused::foreign("no JWT: two parts"))?;

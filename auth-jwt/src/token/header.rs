@@ -3,6 +3,7 @@ use std::borrow::Cow;
 use super::{
     Refused,
     json::{self, Value},
+    refused::{algorithms, optional},
 };
 use crate::Algorithm;
 
@@ -10,7 +11,7 @@ use crate::Algorithm;
 /// type (RFC 7515, 4): a key that a token names itself proves nothing.
 #[derive(Default)]
 pub(crate) struct Header<'a> {
-    algorithm: Option<Algorithm>,
+    alg: Option<Cow<'a, str>>,
     pub(crate) kid: Option<Cow<'a, str>>,
     pub(crate) typ: Option<Cow<'a, str>>,
 }
@@ -22,7 +23,7 @@ impl<'a> Header<'a> {
             match (name, &value) {
                 // It says nothing, so it counts as absent.
                 ("kid" | "typ", Value::Null) => {}
-                ("alg", _) => header.algorithm = Algorithm::from_name(&value.into_text()?),
+                ("alg", _) => header.alg = Some(value.into_text()?),
                 ("kid", _) => header.kid = Some(value.into_text()?),
                 ("typ", _) => header.typ = Some(value.into_text()?),
                 // We understand no extension, so whatever is critical is not understood; an empty list is an error too.
@@ -39,6 +40,10 @@ impl<'a> Header<'a> {
 
     /// The algorithm; absent, unknown and `none` alike are refused.
     pub(crate) fn algorithm(&self) -> Result<Algorithm, Refused> {
-        self.algorithm.ok_or(Refused::invalid("the token names no algorithm that is known here"))
+        let alg = self.alg.as_deref();
+        alg.and_then(Algorithm::from_name).ok_or_else(|| {
+            Refused::invalid("the token names no algorithm that is known here")
+                .because(|| (algorithms(Algorithm::ALL.iter().copied()), optional(alg)))
+        })
     }
 }

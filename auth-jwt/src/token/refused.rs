@@ -1,4 +1,4 @@
-use std::{fmt::Write as _, time::Duration};
+use std::fmt::Write as _;
 
 use auth_core::{Outcome, Rejection};
 
@@ -43,8 +43,8 @@ impl Refused {
         Self::Invalid(why.into())
     }
 
-    pub(crate) fn expired(why: &'static str) -> Self {
-        Self::Expired(why.into())
+    pub(crate) fn expired() -> Self {
+        Self::Expired("the token is past its end".into())
     }
 
     /// As [`Reason::because`].
@@ -138,11 +138,6 @@ pub(crate) fn many<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
 /// Names of algorithms.
 pub(crate) fn algorithms(algorithms: impl IntoIterator<Item = Algorithm>) -> String {
     many(algorithms.into_iter().map(|algorithm| algorithm.name()))
-}
-
-/// A span of time, in whole seconds.
-pub(crate) fn seconds(span: Duration) -> String {
-    format!("{} s", span.as_secs())
 }
 
 /// A key, or what a token says of its key.

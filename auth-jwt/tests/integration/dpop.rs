@@ -490,7 +490,7 @@ fn refused_proof_tells_in_the_log_what_was_expected_and_found() {
         ),
         (ask(dpop(), post.expose(), 0), r#"expected="GET" found="POST""#),
         (ask(es384(), good.expose(), 0), r#"expected="ES384" found="ES256""#),
-        (ask(dpop(), good.expose(), 61), "expected=60 s at most found=61 s"),
+        (ask(dpop(), good.expose(), 61), "expected=60 s away at most found=61 s away"),
         (ask(dpop(), &token(&claims(json!({}))), 0), r#"expected="dpop+jwt" found=absent"#),
     ] {
         assert!(log.contains(&format!("{shown}\n")), "{shown}: {log}");

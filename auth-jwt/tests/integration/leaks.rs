@@ -65,7 +65,7 @@ fn logs_tell_why_a_token_is_refused_and_nothing_of_it() {
     let cases = [
         (jwt(), json!({ "sub": 1, "x": MARKER }), "must be a text"),
         (jwt(), json!({ "aud": "other", "x": MARKER }), "audience"),
-        (jwt(), json!({ "exp": 1, "x": MARKER }), "past its `exp`"),
+        (jwt(), json!({ "exp": 1, "x": MARKER }), "past its end"),
         (jwt().issuer("other"), json!({ "iss": ISSUER, "jti": MARKER }), "another issuer"),
         (jwt(), json!({ "cnf": { "jkt": MARKER } }), "possession"),
         (jwt().nonce("other"), json!({ "nonce": MARKER }), "nonce"),

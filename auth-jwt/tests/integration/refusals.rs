@@ -1,6 +1,6 @@
 //! What an operator reads of a refusal that configuration can cause: why, what was expected, and what was found.
 
-use std::{sync::Arc, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use auth_core::extract;
 use auth_jwt::{Algorithm, IssuerTemplate, Jwt, KeySet, SigningKey, TrustedIssuer, TrustedIssuers, VerifyingKey};
@@ -198,39 +198,6 @@ fn cases() -> Vec<Case> {
             "RFC 9068",
             [r#"["aud", "client_id"]"#, "absent"],
         ),
-        case(jwt().max_len(80), plain(json!({})), "too long", ["80 bytes at most", "203 bytes"]),
-        case(jwt(), plain(json!({ "exp": NOW - 90 })), "past its `exp`", ["past by less than 60 s", "past by 90 s"]),
-        case(
-            jwt().max_age(Duration::from_secs(300)),
-            plain(json!({ "iat": NOW - 400 })),
-            "past its maximum age",
-            ["past by less than 60 s", "past by 100 s"],
-        ),
-        case(
-            jwt().leeway(Duration::from_secs(5)).unwrap(),
-            plain(json!({ "nbf": NOW + 20 })),
-            "not valid yet",
-            ["`nbf` ahead by 5 s at most", "ahead by 20 s"],
-        ),
-        case(
-            jwt(),
-            plain(json!({ "iat": NOW + 3600 })),
-            "issued in the future",
-            ["`iat` ahead by 60 s at most", "ahead by 3600 s"],
-        ),
-        case(
-            jwt(),
-            plain(json!({ "auth_time": NOW + 61 })),
-            "log in in the future",
-            ["`auth_time` ahead by 60 s at most", "ahead by 61 s"],
-        ),
-        case(
-            jwt(),
-            plain(json!({ "exp": null })),
-            "a time is no number",
-            ["a time `exp` in seconds since 1970", "null"],
-        ),
-        case(jwt().require_iat(), plain(json!({})), "when it was issued", ["`iat`", "absent"]),
         case(id(), with(json!({ "azp": "app" })), "another client", [r#""client""#, r#""app""#]),
         case(
             id().audience("other"),
@@ -247,9 +214,29 @@ fn cases() -> Vec<Case> {
     ]
 }
 
+/// What clocks, leeway and ages can cause.
+fn timed() -> Vec<Case> {
+    let case = |jwt: Jwt<Value>, claims: Value, why, told| case(jwt, [json!({}), claims], why, told);
+    let aged = || jwt().max_age(Duration::from_secs(300));
+    vec![
+        case(jwt(), json!({ "exp": NOW - 100 }), "past its end", ["an end less than 60 s ago", "100 s ago"]),
+        case(
+            aged(),
+            json!({ "iat": NOW - 1000 }),
+            "past its end",
+            ["an end less than 60 s ago, which is 300 s after `iat` at the latest", "700 s ago"],
+        ),
+        case(jwt(), json!({ "nbf": NOW + 90 }), "not valid yet", ["`nbf` at most 60 s ahead", "90 s ahead"]),
+        case(jwt(), json!({ "iat": NOW + 90 }), "in the future", ["`iat` at most 60 s ahead", "90 s ahead"]),
+        case(jwt(), json!({ "auth_time": NOW + 90 }), "log-in lies", ["`auth_time` at most 60 s ahead", "90 s ahead"]),
+        case(jwt().require_iat(), json!({}), "does not say when it was issued", ["`iat`", "absent"]),
+        case(aged(), json!({}), "does not say when it was issued", ["`iat`", "absent"]),
+    ]
+}
+
 #[test]
 fn every_refusal_that_configuration_can_cause_tells_what_was_expected_and_found() {
-    for Case { jwt, header, claims: more, why, expected, found } in cases() {
+    for Case { jwt, header, claims: more, why, expected, found } in cases().into_iter().chain(timed()) {
         let mut claims = claims(json!({ "sub": SECRET_CLAIM, "nonce": SECRET_CLAIM, "email": SECRET_CLAIM }));
         claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let token = token_with(header, &claims);
@@ -290,10 +277,105 @@ fn what_a_stranger_writes_is_escaped_and_cut_in_the_log() {
     }
 }
 
+/// What the log tells of a token.
+fn told(jwt: Jwt<Value>, token: &str) -> String {
+    logged(|| drop(present(jwt, token).unwrap_err()))
+}
+
+/// The refusals that do not fit into the table: why, a part of what is told beside it, and the log.
+fn others() -> Vec<(&'static str, String, String)> {
+    let good = claims(json!({ "iss": ISSUER }));
+    let long = token(&good);
+    let of_name = |name: u8| VerifyingKey::hmac(Algorithm::HS256, [name; 32]).unwrap().with_kid(name.to_string());
+    let five = KeySet::new([1, 2, 3, 4, 5].map(of_name)).unwrap();
+    let source = || {
+        let issuers = TrustedIssuers::new([trusted()]).unwrap();
+        Jwt::key_source(issuers).extract(extract::header("x-token"))
+    };
+    let unknown = token_with(json!({ "alg": "ES256X" }), &good);
+    let endless = raw_token(r#"{"alg":"HS256"}"#, "{}");
+    let keys = Jwt::keys(five).extract(extract::header("x-token"));
+    vec![
+        (
+            "the token is too long",
+            format!("expected=100 bytes at most found={} bytes", long.len()),
+            told(jwt().max_len(100), &long),
+        ),
+        ("the token has no expiry", "expected=`exp` found=absent".into(), told(jwt(), &endless)),
+        ("the token names no algorithm that is known here", r#"more] found="ES256X""#.into(), told(jwt(), &unknown)),
+        (
+            "no keys are known for the issuer of the token",
+            r#"expected=an issuer of the key source found="b""#.into(),
+            told(source(), &token(&claims(json!({ "iss": "b" })))),
+        ),
+        (
+            "too many keys fit the token: name them",
+            r#"kid "5" for "HS256"] found=kid absent for "HS256""#.into(),
+            told(keys, &long),
+        ),
+        ("the signature is wrong", r#"expected=kid "k1" for "HS256""#.into(), {
+            let other = auth_jwt::Signer::new(SigningKey::hmac(Algorithm::HS256, "f".repeat(32).as_str()).unwrap());
+            told(key(named_key()), other.sign(&good).unwrap().expose())
+        }),
+        ("the claims do not fit their type", "Typed found=something else, at line 1 and column ".into(), {
+            #[derive(serde::Deserialize)]
+            struct Typed {
+                #[serde(rename = "email")]
+                _email: u8,
+            }
+            let jwt = Jwt::<Typed>::hs256(SECRET).unwrap().extract(extract::header("x-token"));
+            let jwt = jwt.verify(|_: Typed| async { Some(String::new()) });
+            let parts = request("x-token", &token(&claims(json!({ "email": SECRET_CLAIM }))));
+            logged(|| drop(ask(jwt, &parts).unwrap_err()))
+        }),
+    ]
+}
+
 #[test]
-fn wrong_signature_tells_the_keys_that_were_tried() {
-    let other = auth_jwt::Signer::new(SigningKey::hmac(Algorithm::HS256, "f".repeat(32).as_str()).unwrap());
-    let token = other.sign(&claims(json!({}))).unwrap();
-    let log = logged(|| drop(present(key(named_key()), token.expose()).unwrap_err()));
-    assert!(log.contains("signature is wrong") && log.contains(r#"expected=kid "k1" for "HS256""#), "{log}");
+fn refusals_by_size_key_and_type_tell_what_was_expected_and_found() {
+    for (why, expected, log) in others() {
+        assert!(log.contains(why) && log.contains(&expected), "{why}: {log}");
+        assert!(!log.contains("MARKER"), "{log}");
+    }
+}
+
+/// Refusals of which the reason alone is told: what is personal or secret, and what no setting can cause.
+const REASON_ALONE: [&str; 11] = [
+    "a part of the token is not base64url",
+    "no JWT: it does not begin with a header",
+    "no JWT: more than three parts",
+    "no JWT: one part",
+    "no JWT: two parts",
+    "not UTF-8",
+    "the confirmation of the token is empty",
+    "the confirmation of the token is no object",
+    "the token has another id",
+    "the token has another nonce",
+    "the token has another subject",
+];
+
+#[test]
+fn refusal_with_a_new_reason_needs_a_line_in_a_table() {
+    fn sources(folder: &Path, text: &mut String) {
+        for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                sources(&entry, text);
+            } else {
+                *text += fs::read_to_string(entry).unwrap().split("#[cfg(test)]").next().unwrap();
+            }
+        }
+    }
+    let mut text = String::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut text);
+    let tables = cases().into_iter().chain(timed()).map(|case| case.why);
+    let known: Vec<_> = tables.chain(others().into_iter().map(|(why, ..)| why)).chain(REASON_ALONE).collect();
+    let mut reasons = 0;
+    for constructor in ["Refused::invalid(\"", "Refused::foreign(\""] {
+        for rest in text.split(constructor).skip(1) {
+            let (reason, _) = rest.split_once('"').unwrap();
+            assert!(known.iter().any(|why| reason.contains(why)), "no table has: {reason}");
+            reasons += 1;
+        }
+    }
+    assert!(reasons > 20, "the reasons are not found any more: {reasons}");
 }
