@@ -333,8 +333,11 @@ fn keycloak_in_a_compose_file_over_http() {
         keycloak.issuer.publish(&jwks([encryption, rsa_jwk(|_| {})]));
         // Browsers know the server by another name than the service does.
         let iss = "http://localhost:8080/realms/chat";
+        let place = keycloak.issuer.url("/realms/chat/protocol/openid-connect/certs").replace("127.0.0.1", "0.0.0.0");
+        let host = place.split('/').nth(2).unwrap();
         let jwt = || {
-            Jwt::key_source(keycloak.keys())
+            let keys = RemoteJwks::at(&place).unwrap().dangerous_allow_http(host).unwrap();
+            Jwt::key_source(keys.clock(keycloak.clock.clone()).lazy().unwrap())
                 .issuer(iss)
                 .audience("chat-api")
                 .require_claim("typ", "Bearer")
@@ -365,13 +368,7 @@ fn keycloak_in_a_compose_file_over_http() {
 #[test]
 fn adfs_names_keys_by_x5t_alone_and_has_another_issuer_in_its_access_tokens() {
     run(async {
-        let adfs = Provider::new(|jwk| {
-            remove(jwk, &["kid", "alg"]);
-            jwk["x5t"] = json!("thumb-1");
-        })
-        .await;
-        let next = Key::nameless().jwk();
-        adfs.issuer.publish(&jwks([next, rsa_jwk(|jwk| remove(jwk, &["kid", "alg"]))]));
+        let adfs = Provider::new(|_| {}).await;
         let iss = "http://adfs.example/adfs/services/trust";
         let jwt = || {
             Jwt::key_source(adfs.keys()).issuer(iss).audience("microsoft:identityserver:chat-api").scopes_from(["scp"])
@@ -382,8 +379,22 @@ fn adfs_names_keys_by_x5t_alone_and_has_another_issuer_in_its_access_tokens() {
             "authmethod": "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport",
             "auth_time": "2023-11-14T22:00:00.000Z", "scp": "openid chat.read", "sub": "x+y=",
         });
-        assert!(has_scope(&adfs.accepts(jwt(), &header, &good).await, "chat.read"));
-        adfs.refuses(jwt, &header, &good, &[json!({ "iss": "https://adfs.example/adfs" })]).await;
+        // The next key stands beside the one that signs. Some versions name keys by `kid` too, and their tokens do not.
+        for kid in [Value::Null, json!("thumb-1")] {
+            let key = rsa_jwk(|jwk| {
+                remove(jwk, &["alg"]);
+                jwk["kid"] = kid;
+                jwk["x5t"] = json!("thumb-1");
+            });
+            let next = rsa_jwk(|jwk| {
+                remove(jwk, &["kid", "alg"]);
+                jwk["n"] = json!(encode([[0xff; 255].as_slice(), &[0xfd]].concat()));
+                jwk["x5t"] = json!("thumb-2");
+            });
+            adfs.issuer.publish(&jwks([next, key]));
+            assert!(has_scope(&adfs.accepts(jwt(), &header, &good).await, "chat.read"));
+            adfs.refuses(jwt, &header, &good, &[json!({ "iss": "https://adfs.example/adfs" })]).await;
+        }
     });
 }
 
@@ -488,4 +499,19 @@ fn firebase_publishes_certificates_under_their_names() {
         let changes = [json!({ "aud": "other-1234" }), json!({ "iss": "https://securetoken.google.com/other-1234" })];
         firebase.refuses(jwt, &header(), &good, &changes).await;
     });
+}
+
+/// The page names the test of each provider, and this file has no other tests.
+#[test]
+fn page_about_providers_names_every_test_here() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/providers.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let rows = page.lines().filter(|line| line.starts_with("| ["));
+    let mut named: Vec<_> =
+        rows.filter_map(|row| row.trim_end_matches("` |").rsplit_once('`')).map(|row| row.1).collect();
+    let tests = include_str!("providers.rs").split("#[test]\nfn ").skip(1).filter_map(|test| test.split_once('('));
+    let mut tests: Vec<_> = tests.map(|(name, _)| name).filter(|name| !name.starts_with("page_about")).collect();
+    named.sort_unstable();
+    tests.sort_unstable();
+    assert_eq!(named, tests);
 }
