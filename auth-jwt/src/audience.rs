@@ -1,4 +1,4 @@
-//! Whom a token is for, and whom it was given to.
+//! The audience of a token, and the client that it was given to.
 
 use crate::{
     Jwt,

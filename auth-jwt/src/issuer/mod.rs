@@ -109,7 +109,7 @@ impl Issuers {
         self.templates.push(template);
     }
 
-    /// Whose token it is.
+    /// The issuer of a token that has this `iss`.
     ///
     /// # Errors
     /// Foreign if the issuer is not known here. Invalid if there is none, or if two rules claim it: they may differ in

@@ -123,7 +123,7 @@ impl<'a> Jwk<'a> {
         self.check_use("verify")?;
         if PRIVATE.iter().any(|name| self.has(name)) {
             return Err(ConfigError::new(
-                "the JWK holds a private key, and what verifies must not have it: take out `d` and its kin",
+                "the JWK holds a private key, and what verifies must not have it: take out `d`, `p`, `q`, `dp`, `dq` and `qi`",
             ));
         }
         Ok(())

@@ -56,8 +56,8 @@ impl KeySet {
     /// A set of these keys, the newest first.
     ///
     /// # Errors
-    /// If there are none; if more than four without a name, or of one name, are for one algorithm, since none of them could
-    /// be used; or if secrets and public keys are mixed, where nobody has said so by [`with_secrets`](Self::with_secrets).
+    /// If there are none; if more than four without a name, or of one name, are for one algorithm, since they could never
+    /// be used; or if secrets and public keys are mixed, which takes [`with_secrets`](Self::with_secrets).
     pub fn new(keys: impl IntoIterator<Item = VerifyingKey>) -> Result<Self, ConfigError> {
         let keys: Vec<_> = keys.into_iter().collect();
         match (keys.iter().any(VerifyingKey::is_hmac), keys.iter().all(VerifyingKey::is_hmac)) {

@@ -25,7 +25,7 @@ use super::{
 const MAX_BODY: usize = 256 * 1024;
 const ACCEPT: HeaderValue = HeaderValue::from_static("application/jwk-set+json, application/json");
 
-/// Some gateways turn away who does not say.
+/// Some gateways refuse requests without one.
 const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("auth-jwt/", env!("CARGO_PKG_VERSION")));
 
 /// Follows no redirects and keeps no connections.
