@@ -147,11 +147,11 @@ where
 
     /// Checks the signature, or remembers that it was right.
     fn check_signature(&self, opened: &Opened<'_>, keys: &KeySet, request: &AuthRequest<'_>) -> Result<(), Refused> {
-        let (algorithm, kid) = (opened.algorithm, opened.read.header.kid.as_deref());
+        let (algorithm, kid, issuer) = (opened.algorithm, opened.read.header.kid.as_deref(), opened.issuer.name);
         let verify = || {
-            let own = || list(keys.keys().iter().map(|own| key(own.kid(), own.algorithms())));
-            let shown = || (own(), key(kid, [algorithm]));
-            opened.compact.verify(keys, algorithm, kid).map_err(|refused| refused.because(shown))
+            let own = || list(keys.keys().iter().map(|own| key(own.kid(), own.algorithms(), own.issuer())));
+            let shown = || (own(), key(kid, [algorithm], issuer));
+            opened.compact.verify(keys, algorithm, kid, issuer).map_err(|refused| refused.because(shown))
         };
         let Some(cache) = self.jwt.cache.as_ref().filter(|_| opened.algorithm.family() != Family::Hmac) else {
             return verify();

@@ -222,7 +222,7 @@ fn is_signed(keys: &KeySet, jws: &str) -> bool {
     let verify = || {
         let compact = Compact::parse(jws, usize::MAX)?;
         let header = Header::parse(compact.header())?;
-        compact.verify(keys, header.algorithm()?, header.kid.as_deref())
+        compact.verify(keys, header.algorithm()?, header.kid.as_deref(), None)
     };
     verify().is_ok()
 }

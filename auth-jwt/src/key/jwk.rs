@@ -23,6 +23,7 @@ pub(crate) struct Jwk<'a> {
     usage: Option<Cow<'a, str>>,
     key_ops: Option<Vec<Cow<'a, str>>>,
     kid: Option<Cow<'a, str>>,
+    issuer: Option<Cow<'a, str>>,
     /// The members that hold base64url: `n`, `e`, `x`, `y`, `k` and the private ones.
     numbers: Vec<(&'static str, Cow<'a, str>)>,
 }
@@ -45,6 +46,7 @@ impl<'a> Jwk<'a> {
                 "crv" => jwk.crv = Some(value.into_text()?),
                 "use" => jwk.usage = Some(value.into_text()?),
                 "kid" => jwk.kid = Some(value.into_text()?).filter(|kid| !kid.is_empty()),
+                "issuer" => jwk.issuer = Some(value.into_text()?),
                 "key_ops" => {
                     let Value::Array(list) = value else { return Err("`key_ops` is no list") };
                     let mut ops = Vec::new();
@@ -93,6 +95,9 @@ impl<'a> Jwk<'a> {
     }
 
     fn name(&self, key: VerifyingKey) -> VerifyingKey {
+        // With a placeholder in it, the key is for every tenant, and says nothing.
+        let issuer = self.issuer.as_deref().filter(|issuer| !issuer.contains('{'));
+        let key = VerifyingKey { issuer: issuer.map(str::to_owned), ..key };
         if let Some(kid) = &self.kid { key.with_kid(&**kid) } else { key }
     }
 

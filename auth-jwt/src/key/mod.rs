@@ -47,6 +47,8 @@ use crate::{Algorithm, HmacSecret, algorithm::Family};
 #[derive(Clone)]
 pub struct VerifyingKey {
     kid: Option<String>,
+    /// The one issuer whose tokens it may sign, where several share a set.
+    issuer: Option<String>,
     family: Family,
     /// One verifier for each algorithm that the key may be used with.
     verifiers: Vec<(Algorithm, Verifier)>,
@@ -100,6 +102,11 @@ impl VerifyingKey {
     /// What leaves no doubt is read as it is meant: a member that is `null`, an empty `kid` and an empty `key_ops` count as
     /// absent; numbers may be padded, may be in base64, and may have leading zeros too few or too many.
     ///
+    /// A key with an `issuer`, as Entra publishes it, is for the tokens of that issuer alone. Entra has two issuers for one
+    /// tenant, so the key is also for an issuer of which every segment of the path stands in that of the key's:
+    /// `https://sts.windows.net/<tenant>/` for `https://login.microsoftonline.com/<tenant>/v2.0`. A key whose `issuer` has a
+    /// placeholder (`{tenantid}`) is for all.
+    ///
     /// # Errors
     /// If a member is missing, twice there, contradicts another or holds a weak key; and if there is a private part:
     /// what only verifies must not hold it.
@@ -108,7 +115,7 @@ impl VerifyingKey {
     }
 
     pub(crate) fn new(family: Family, verifiers: Vec<(Algorithm, Verifier)>) -> Self {
-        Self { kid: None, family, verifiers }
+        Self { kid: None, issuer: None, family, verifiers }
     }
 
     /// Names the key. A token that names another one is then not checked with it.
@@ -124,6 +131,23 @@ impl VerifyingKey {
         self.kid.as_deref()
     }
 
+    /// The one issuer whose tokens the key may sign; `None` if it does not say so.
+    pub(crate) fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
+    }
+
+    /// Whether the key may sign for this issuer.
+    pub(crate) fn is_for(&self, issuer: Option<&str>) -> bool {
+        let Some(own) = self.issuer() else { return true };
+        let own_path: Vec<_> = segments(own).collect();
+        issuer.is_some_and(|issuer| {
+            // A stranger writes it, so no more of it is looked at than can be right.
+            let path: Vec<_> = segments(issuer).take(own_path.len() + 1).collect();
+            let is_part = !path.is_empty() && path.len() <= own_path.len() && path.iter().all(|s| own_path.contains(s));
+            own == issuer || is_part
+        })
+    }
+
     /// The algorithms that the key may be used with.
     pub fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
         self.verifiers.iter().map(|&(algorithm, _)| algorithm)
@@ -136,6 +160,12 @@ impl VerifyingKey {
     pub(crate) fn verifier(&self, algorithm: Algorithm) -> Option<&Verifier> {
         self.verifiers.iter().find(|(a, _)| *a == algorithm).map(|(_, verifier)| verifier)
     }
+}
+
+/// The segments of the path of a URL.
+fn segments(url: &str) -> impl Iterator<Item = &str> {
+    let (_, rest) = url.split_once("://").unwrap_or(("", url));
+    rest.split('/').skip(1).filter(|segment| !segment.is_empty())
 }
 
 impl Verifier {

@@ -16,7 +16,8 @@ pub(crate) const MAX_TRIES: usize = 4;
 /// 1. If the token names a key (`kid`): those of that name; if there is none, those without a name.
 /// 2. If not: all.
 ///
-/// Of these, a key fits if the token's algorithm is one of its own. So keys of several kinds may share a name (RFC 7517,
+/// Of these, a key fits if the token's algorithm is one of its own, and the token's issuer is the one that the key is for, if
+/// it [says so](VerifyingKey::from_jwk). So keys of several kinds may share a name (RFC 7517,
 /// 4.5). An empty `kid` is none.
 ///
 /// | Keys that fit | |
@@ -146,8 +147,13 @@ impl KeySet {
         self.1.0
     }
 
-    /// The keys that may have signed a token with this header.
-    pub(crate) fn fitting(&self, algorithm: Algorithm, kid: Option<&str>) -> impl Iterator<Item = &Verifier> {
+    /// The keys that may have signed a token with this header, of this issuer.
+    pub(crate) fn fitting<'a>(
+        &'a self,
+        algorithm: Algorithm,
+        kid: Option<&'a str>,
+        issuer: Option<&'a str>,
+    ) -> impl Iterator<Item = &'a Verifier> {
         let kid = kid.filter(|kid| !kid.is_empty());
         let is_known = kid.is_some_and(|kid| self.0.iter().any(|key| key.kid() == Some(kid)));
         let is_candidate = move |key: &&VerifyingKey| match kid {
@@ -155,7 +161,8 @@ impl KeySet {
             Some(kid) if is_known => key.kid() == Some(kid),
             Some(_) => key.kid().is_none(),
         };
-        self.0.iter().filter(is_candidate).filter_map(move |key| key.verifier(algorithm))
+        let is_of_issuer = move |key: &&VerifyingKey| key.is_for(issuer);
+        self.0.iter().filter(is_candidate).filter(is_of_issuer).filter_map(move |key| key.verifier(algorithm))
     }
 }
 

@@ -150,7 +150,7 @@ impl KeySource for RemoteJwks {
             return Ok(None);
         }
         self.keep_fresh();
-        let wanted = Wanted { algorithm: token.algorithm(), kid: token.kid() };
+        let wanted = Wanted { algorithm: token.algorithm(), kid: token.kid(), issuer: token.issuer() };
         Ok(Some(self.find(wanted).await?))
     }
 

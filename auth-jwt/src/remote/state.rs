@@ -67,6 +67,7 @@ pub(super) enum Purpose {
 pub(super) struct Wanted<'a> {
     pub(super) algorithm: Algorithm,
     pub(super) kid: Option<&'a str>,
+    pub(super) issuer: Option<&'a str>,
 }
 
 /// What to do for a token.
@@ -255,6 +256,7 @@ impl Good {
 
     /// Whether the set has a key that fits; a token without `kid` asks for none.
     fn knows(&self, wanted: Wanted<'_>) -> bool {
-        wanted.kid.is_none_or(|kid| self.keys.fitting(wanted.algorithm, Some(kid)).next().is_some())
+        let Wanted { algorithm, kid, issuer } = wanted;
+        kid.is_none_or(|kid| self.keys.fitting(algorithm, Some(kid), issuer).next().is_some())
     }
 }

@@ -47,8 +47,14 @@ impl<'t> Compact<'t> {
     }
 
     /// Checks the signature with those of `keys` that may have made it.
-    pub(crate) fn verify(&self, keys: &KeySet, algorithm: Algorithm, kid: Option<&str>) -> Result<(), Refused> {
-        let mut fitting = keys.fitting(algorithm, kid);
+    pub(crate) fn verify(
+        &self,
+        keys: &KeySet,
+        algorithm: Algorithm,
+        kid: Option<&str>,
+        issuer: Option<&str>,
+    ) -> Result<(), Refused> {
+        let mut fitting = keys.fitting(algorithm, kid, issuer);
         // Most tokens have one key, so the first is tried before the others are counted.
         let first = fitting.next().ok_or(Refused::foreign("no key fits the token"))?;
         let others: [Option<&Verifier>; MAX_TRIES - 1] = std::array::from_fn(|_| fitting.next());

@@ -141,8 +141,9 @@ pub(crate) fn algorithms(algorithms: impl IntoIterator<Item = Algorithm>) -> Str
 }
 
 /// A key, or what a token says of its key.
-pub(crate) fn key(kid: Option<&str>, own: impl IntoIterator<Item = Algorithm>) -> String {
-    format!("kid {} for {}", optional(kid), algorithms(own))
+pub(crate) fn key(kid: Option<&str>, own: impl IntoIterator<Item = Algorithm>, issuer: Option<&str>) -> String {
+    let issuer = issuer.map(|issuer| format!(" of the issuer {}", one(issuer))).unwrap_or_default();
+    format!("kid {} for {}{issuer}", optional(kid), algorithms(own))
 }
 
 /// A list of entries that are ready to be shown.

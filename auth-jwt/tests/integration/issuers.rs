@@ -333,3 +333,49 @@ fn aliases_and_templates_of_a_plain_key_source_are_foreign() {
     let any = IssuerTemplate::dangerous_any_tenant(ENTRA).unwrap();
     assert_eq!(say(jwt().issuer_template(any), EAST), FOREIGN);
 }
+
+/// Entra publishes the keys of all tenants in one set, and says of some that they are one tenant's. Such a key must not sign
+/// for another: whoever holds it would be everybody's administrator.
+#[test]
+fn key_that_names_its_issuer_signs_for_that_one_alone() {
+    let secret = |more: Value| {
+        let mut jwk = json!({ "kty": "oct", "alg": "HS256", "k": encode(SECRET) });
+        jwk.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        KeySet::from_jwks(&json!({ "keys": [jwk] }).to_string()).unwrap()
+    };
+    let v1 = |tenant: &str| format!("https://sts.windows.net/{tenant}/");
+    for (issuer, iss, expected) in [
+        (EAST, EAST, ACCEPTED),
+        (EAST, WEST, FOREIGN),
+        (EAST, &v1("east"), ACCEPTED),
+        (EAST, &v1("west"), FOREIGN),
+        (EAST, "https://login.microsoftonline.com", FOREIGN),
+        (EAST, "https://login.microsoftonline.com/v2.0/west", FOREIGN),
+        (EAST, &format!("{EAST}/v2.0"), FOREIGN),
+        (EAST, "east", FOREIGN),
+        ("", EAST, FOREIGN),
+        (ENTRA, EAST, ACCEPTED),
+        (ENTRA, WEST, ACCEPTED),
+    ] {
+        for kid in [json!({}), json!({ "kid": "k" })] {
+            let keys = secret(with_member(&kid, "issuer", issuer));
+            let jwt = || {
+                let jwt = Jwt::keys(keys.clone()).extract(extract::header("x-token"));
+                jwt.issuer_template(template(&["east", "west"])).issuer(v1("east")).issuer(v1("west"))
+            };
+            let unknown = say(jwt(), iss);
+            let open = || Jwt::keys(keys.clone()).extract(extract::header("x-token"));
+            assert_eq!((say(open(), iss), unknown), (expected, expected), "{issuer} {iss} {kid}");
+            // A token that names no issuer is nobody's.
+            let expected = if issuer == ENTRA { ACCEPTED } else { FOREIGN };
+            assert_eq!(verdict(open(), &token(&claims(json!({})))), expected, "{issuer}");
+        }
+    }
+    assert!(VerifyingKey::from_jwk(&json!({ "kty": "oct", "k": encode(SECRET), "issuer": 5 }).to_string()).is_err());
+}
+
+fn with_member(json: &Value, name: &str, value: &str) -> Value {
+    let mut json = json.clone();
+    json[name] = value.into();
+    json
+}

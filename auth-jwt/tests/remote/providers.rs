@@ -174,6 +174,15 @@ fn entra_for_several_tenants_and_no_others() {
             json!({ "iss": of(&format!("{TENANT}/{TENANT}")) }),
         ];
         entra.refuses(jwt, &header(), &good, &changes).await;
+        // The set of all tenants has a key that is one tenant's.
+        let theirs = Provider::new(|jwk| jwk["issuer"] = json!(of(OTHER_TENANT))).await;
+        let both = || {
+            let issuers = IssuerTemplate::new(template, [TENANT, OTHER_TENANT]).unwrap();
+            Jwt::key_source(theirs.keys()).issuer_template(issuers).audience("chat-api")
+        };
+        let own = json!({ "iss": of(OTHER_TENANT), "tid": OTHER_TENANT, "aud": "chat-api", "sub": "AAAA" });
+        theirs.accepts(both(), &header(), &own).await;
+        theirs.refuses(both, &header(), &own, &[json!({ "iss": of(TENANT), "tid": TENANT })]).await;
     });
 }
 
