@@ -1,15 +1,29 @@
 use std::collections::HashSet;
 
+use base64::{
+    Engine as _, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+
 #[cfg(feature = "x509")]
-use super::{PublicKey, PublicMembers};
+use super::{Certificate, PublicKey, PublicMembers};
 use super::{check::without_leading_zeros, jwk};
 use crate::token::json::{self, Value};
 #[cfg(feature = "x509")]
 use crate::{Algorithm, SigningKey, algorithm::Family};
 
-/// What a section of a PEM file begins with, before its label.
+/// Where a section of a PEM file begins.
 #[cfg(feature = "x509")]
 const BEGIN: &str = "-----BEGIN ";
+
+/// How many sections are read, since each is work that an issuer can order: a private key, and a chain beside it.
+#[cfg(feature = "x509")]
+const MAX_SECTIONS: usize = 8;
+
+/// An algorithm for each kind of key pair.
+#[cfg(feature = "x509")]
+const ONE_OF_EACH: [Algorithm; 5] =
+    [Algorithm::RS256, Algorithm::ES256, Algorithm::ES384, Algorithm::ES512, Algorithm::EdDSA];
 
 /// What tells a key pair apart from others, in whatever form a key of it is written: the name, and the number that both
 /// halves share.
@@ -43,7 +57,7 @@ impl Traces {
                 ("kid", Value::Text(kid)) if !kid.is_empty() => traces.kid = Some(kid.into_owned()),
                 ("kty", Value::Text(kty)) if kty == "oct" => traces.is_secret = true,
                 ("n" | "x", Value::Text(text)) => {
-                    let number = jwk::bytes_of(&text).map_or_else(|| text.as_bytes().to_vec(), |bytes| bytes.to_vec());
+                    let number = LENIENT.decode(plain(&text)).unwrap_or_else(|_| text.as_bytes().to_vec());
                     traces.numbers.push(without_leading_zeros(&number).to_vec());
                 }
                 ("k" | "oth", _) => traces.is_secret = true,
@@ -56,31 +70,29 @@ impl Traces {
     }
 }
 
+/// Base64url in which the last character may have bits too many. A secret that is out is out, however it is written.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::URL_SAFE,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::RequireNone),
+);
+
+/// The same number in base64url, where it is in base64, wrapped, padded, or a mixture.
+fn plain(text: &str) -> String {
+    let text = text.chars().filter(|c| !c.is_whitespace() && *c != '=');
+    text.map(|c| match c {
+        '+' => '-',
+        '/' => '_',
+        other => other,
+    })
+    .collect()
+}
+
 #[cfg(feature = "x509")]
 impl Traces {
     pub(crate) fn of_name(kid: &str) -> Self {
         Self { kid: Some(kid.to_owned()).filter(|kid| !kid.is_empty()), ..Self::default() }
-    }
-
-    /// Adds the private keys in a PEM text, which was to hold a certificate.
-    pub(crate) fn add_private(&mut self, pem: &str) {
-        for section in pem.split(BEGIN).skip(1) {
-            if !section.split("-----").next().is_some_and(|label| label.ends_with("PRIVATE KEY")) {
-                continue;
-            }
-            self.is_secret = true;
-            let section = format!("{BEGIN}{section}");
-            // The algorithm does not matter: one of each kind of key finds the public half.
-            for &algorithm in Algorithm::ALL {
-                let key = SigningKey::from_pem(algorithm, section.as_bytes()).ok();
-                let members =
-                    key.and_then(|key| key.public_members()).into_iter().flat_map(PublicMembers::into_members);
-                for (_, text) in members.filter(|(name, _)| ["n", "x"].contains(name)) {
-                    let number = jwk::bytes_of(&text).unwrap_or_default();
-                    self.numbers.push(without_leading_zeros(&number).to_vec());
-                }
-            }
-        }
     }
 
     /// Adds a key pair whose public half stands elsewhere.
@@ -88,10 +100,36 @@ impl Traces {
         let number = match key {
             PublicKey::Rsa(components) => &components.n,
             PublicKey::Point(Family::Ed25519, x) => x,
-            // Behind the first byte of an uncompressed point stand `x` and `y`, of one length.
-            PublicKey::Point(_, point) => point.get(1..=point.len() / 2).unwrap_or_default(),
+            // Behind the first byte of a point stands `x`, and `y` if it is not compressed.
+            PublicKey::Point(Family::Ec(curve), point) => point.get(1..=curve.coordinate_len()).unwrap_or_default(),
+            PublicKey::Point(_, _) => return,
         };
         self.numbers.push(without_leading_zeros(number).to_vec());
+    }
+
+    /// Notes the private keys in PEM in this text, and what stands beside them; whether there are any.
+    pub(crate) fn add_private_pem(&mut self, text: &str) -> bool {
+        if !text.contains("PRIVATE KEY-----") {
+            return false;
+        }
+        self.is_secret = true;
+        for section in text.split(BEGIN).skip(1).take(MAX_SECTIONS) {
+            let section = format!("{BEGIN}{section}");
+            if let Ok(certificate) = Certificate::from_pem(section.trim_end()) {
+                self.add(&certificate.key);
+            }
+            for algorithm in ONE_OF_EACH {
+                let pair = SigningKey::from_pem(algorithm, section.as_bytes()).ok();
+                let members = pair.as_ref().and_then(SigningKey::public_members);
+                for (name, number) in members.into_iter().flat_map(PublicMembers::into_members) {
+                    if matches!(name, "n" | "x") {
+                        let number = LENIENT.decode(number).unwrap_or_default();
+                        self.numbers.push(without_leading_zeros(&number).to_vec());
+                    }
+                }
+            }
+        }
+        true
     }
 }
 

@@ -255,7 +255,7 @@ fn coordinate(curve: Curve, number: &[u8]) -> Result<Vec<u8>, ConfigError> {
 }
 
 /// What the text of a member stands for: base64url, or base64, with or without padding. Each of these texts means one number.
-pub(super) fn bytes_of(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+fn bytes_of(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     let text = text.strip_suffix("==").or_else(|| text.strip_suffix('=')).unwrap_or(text);
     URL_SAFE_NO_PAD.decode(text).or_else(|_| STANDARD_NO_PAD.decode(text)).ok().map(Zeroizing::new)
 }

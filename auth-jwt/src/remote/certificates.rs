@@ -7,7 +7,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{
     FetchErrorKind,
-    document::{self, Entry, check_count},
+    document::{self, Entry, LeftOut, check_count},
 };
 use crate::{
     key::{Certificate, Jwk, Traces},
@@ -47,11 +47,8 @@ pub(super) fn entries(body: &[u8], now: SystemTime) -> Result<Vec<Entry>, FetchE
 /// A certificate under its name.
 fn named(name: &str, value: &Value<'_>, now: SystemTime) -> Entry {
     let mut traces = Traces::of_name(name);
-    if let Value::Text(pem) = value {
-        traces.add_private(pem);
-    }
-    if traces.is_secret {
-        return Entry::of_secret(traces);
+    if matches!(value, Value::Text(text) if traces.add_private_pem(text)) {
+        return Entry { traces, key: Err(LeftOut::secret()) };
     }
     let key = match value {
         Value::Text(pem) => Certificate::from_pem(pem),

@@ -146,7 +146,7 @@ impl Entry {
     ) -> Self {
         // What it is for does not matter: its secret is out all the same.
         if traces.is_secret {
-            return Self::of_secret(traces);
+            return Self { traces, key: Err(LeftOut::secret()) };
         }
         let key = json.map_or_else(|| Err(Jwk::no_object()), Jwk::parse).map_err(LeftOut::from).and_then(|jwk| {
             let for_other_work = |error| LeftOut { is_for_other_work: true, ..LeftOut::from(error) };
@@ -154,10 +154,6 @@ impl Entry {
             Ok(make(&jwk)?)
         });
         Self { traces, key }
-    }
-
-    pub(super) fn of_secret(traces: Traces) -> Self {
-        Self { traces, key: Err(LeftOut::of(None, "it holds a private key or a secret, which everybody can read now")) }
     }
 }
 
@@ -170,6 +166,10 @@ impl From<ConfigError> for LeftOut {
 impl LeftOut {
     pub(super) fn of(kid: Option<&str>, why: &str) -> Self {
         Self { kid: kid.map(str::to_owned), why: why.to_owned(), is_for_other_work: false }
+    }
+
+    pub(super) fn secret() -> Self {
+        Self::of(None, "it holds a private key or a secret, which everybody can read now")
     }
 
     pub(super) fn log(&self) {

@@ -110,6 +110,7 @@ fn entry_that_leaves_a_doubt_is_left_out_and_the_log_names_it_and_says_why() {
         (map(json!(null)), no_certificate),
         (map(json!("")), no_certificate),
         (map(json!(str::from_utf8(KINDS[0].1).unwrap())), "a private key or a secret"),
+        (map(json!(format!("{rsa}{}", str::from_utf8(KINDS[0].1).unwrap()))), "a private key or a secret"),
         (map(json!(rsa.replace("CERTIFICATE", "CERTIFICATE REQUEST"))), no_certificate),
         (map(json!(rsa.replace("END", "KEY"))), no_certificate),
         (set(json!({ "x5c": [] })), no_certificate),
@@ -223,6 +224,31 @@ fn documents_of_the_one_form_are_not_taken_for_the_other() {
             let source = world.source().await;
             assert_eq!(world.ask(&source, Algorithm::RS256, Some("a")).await, UNAVAILABLE, "{document}");
             assert_eq!(source.status().last_error(), Some(kind), "{document}");
+        }
+    });
+}
+
+#[test]
+fn private_key_beside_certificates_taints_its_name_and_its_key_pair() {
+    run(async {
+        for (algorithm, private, pem) in KINDS {
+            let private = str::from_utf8(private).unwrap();
+            for secret in [
+                private.to_owned(),
+                format!("{pem}{private}"),
+                format!("{private}{pem}"),
+                format!("{pem}-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n"),
+                format!("text before\n{pem}\n\n{}", private.replace('\n', "\r\n")),
+            ] {
+                let other = KINDS.into_iter().find(|(own, ..)| *own != algorithm).unwrap();
+                let world = World::new(&json!({ "a": pem, "b": secret, "good": other.2 })).await;
+                let source = world.source().await;
+                assert_eq!(world.ask(&source, other.0, Some("good")).await, ACCEPTED, "{algorithm}");
+                for name in ["a", "b"] {
+                    let said = world.ask(&source, algorithm, Some(name)).await;
+                    assert_eq!(said, FOREIGN, "{algorithm} {name} {}", secret.len());
+                }
+            }
         }
     });
 }

@@ -85,6 +85,43 @@ fn published_secret_taints_its_name_and_its_key_pair() {
     });
 }
 
+/// The number of a published private key may be written in a way that no key can be read from.
+#[test]
+fn published_secret_taints_its_key_pair_however_the_number_is_written() {
+    run(async {
+        // One with characters that base64 and base64url write differently, in both halves.
+        let differs = |half: &str| half.contains(['-', '_']);
+        let key = std::iter::repeat_with(|| Key::new("b"))
+            .find(|key| {
+                let x = key.jwk()["x"].as_str().unwrap().to_owned();
+                let (start, end) = x.split_at(20);
+                differs(start) && differs(end)
+            })
+            .unwrap();
+        let x = key.jwk()["x"].as_str().unwrap().to_owned();
+        let (start, end) = x.split_at(20);
+        let base64 = |text: &str| text.replace('-', "+").replace('_', "/");
+        // The last of 43 characters has four bits to spare.
+        let (most, last) = x.split_at(42);
+        let next = char::from(last.as_bytes()[0] + 1);
+        for written in [
+            format!("{start}\n{end}"),
+            format!("{}\r\n{}=\r\n", base64(start), base64(end)),
+            format!(" {x}"),
+            format!("{x}==="),
+            format!("{}{end}", base64(start)),
+            format!("{start}{}", base64(end)),
+            format!("{most}{next}"),
+        ] {
+            let world = World::new().await;
+            let secret = with_members(key.jwk(), &json!({ "kid": "c", "d": "AAAA", "x": written }));
+            let source = with(&world, [secret, key.jwk()]).await;
+            assert_eq!(source.status().keys(), 1, "{written:?}");
+            assert_eq!(world.ask(&source, &key).await, FOREIGN, "{written:?}");
+        }
+    });
+}
+
 #[test]
 fn rsa_key_is_known_again_by_its_modulus() {
     run(async {
