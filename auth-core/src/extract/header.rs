@@ -1,6 +1,9 @@
 use std::borrow::Cow;
 
-use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{AUTHORIZATION, COOKIE},
+};
 
 use super::{Credential, Extractor, Malformed, is_visible};
 use crate::{
@@ -71,7 +74,7 @@ impl Extractor for AuthScheme {
 /// the parameters are those of OpenAPI.
 ///
 /// # Panics
-/// If `name` is not a field name (RFC 9110, 5.1). Where it comes from a configuration, use [`try_header`].
+/// If `name` is not a field name (RFC 9110, 5.1), or is `cookie`. Where it comes from a configuration, use [`try_header`].
 #[must_use]
 #[track_caller]
 pub fn header(name: impl Into<Cow<'static, str>>) -> Header {
@@ -81,11 +84,17 @@ pub fn header(name: impl Into<Cow<'static, str>>) -> Header {
 /// As [`header`], for a name that comes from a configuration. Its case does not matter.
 ///
 /// # Errors
-/// If `name` is not a field name (RFC 9110, 5.1).
+/// If `name` is not a field name (RFC 9110, 5.1), or is `cookie`: browsers send that header by themselves, so what is in it
+/// never counts as sent on purpose. Use [`cookie`](super::cookie).
 pub fn try_header(name: impl Into<Cow<'static, str>>) -> Result<Header, ConfigError> {
     let name = config::token("a header name", name)?;
-    let name = HeaderName::from_bytes(name.as_bytes());
-    name.map(Header).map_err(|_| ConfigError::new("a header name is too long"))
+    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| ConfigError::new("a header name is too long"))?;
+    if name == COOKIE {
+        return Err(ConfigError::new(
+            "the header `cookie` is sent by browsers themselves, and is no place of its own: name the cookie, with `cookie`",
+        ));
+    }
+    Ok(Header(name))
 }
 
 /// Made by [`header`].

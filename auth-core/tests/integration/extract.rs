@@ -616,6 +616,10 @@ fn name_out_of_a_configuration_is_taken_or_is_an_error_that_shows_it() {
         }
     }
     assert!(try_header("x".repeat(70_000)).is_err());
+    // Browsers send it by themselves, so it would count as sent on purpose.
+    for name in ["cookie", "Cookie", "COOKIE"] {
+        assert!(try_header(name).is_err(), "{name}");
+    }
 }
 
 #[test]
