@@ -4,22 +4,31 @@ use http::{HeaderMap, HeaderName, Uri, header};
 
 use crate::token::{
     json::{self, Value},
-    refused::one,
+    refused::{LONGEST, one},
 };
 
 /// A URL of a stranger, without what may be a secret: user name, query and fragment.
 pub(super) fn named(text: &str) -> String {
-    let text = text.split(['?', '#']).next().unwrap_or_default();
-    match text.rsplit_once('@') {
-        Some((_, rest)) => one(&format!("...@{rest}")),
-        None => one(text),
+    let (shown, rest) = text.split_at(text.find(['?', '#']).unwrap_or(text.len()));
+    match (shown.rsplit_once('@'), shown.split_once("://")) {
+        (Some((_, shown)), _) => one(&format!("...@{shown}")),
+        // The `?` may be part of a password, which is then begun before it.
+        (None, Some((scheme, _))) if rest.contains('@') => one(&format!("{scheme}://...")),
+        (None, None) if rest.contains('@') => one("..."),
+        (None, _) => one(shown),
     }
 }
 
-/// A URL that may be fetched, without the query, which may be a secret.
+/// A URL that may be fetched, without the query, which may be a secret. A path is cut after 200 characters, since a document
+/// may have named it.
 pub(super) fn url(uri: &Uri) -> String {
     let authority = uri.authority().map_or("", |authority| authority.as_str());
-    format!("{}://{authority}{}", uri.scheme_str().unwrap_or_default(), uri.path())
+    let path = uri.path();
+    let (path, more) = match path.split_at_checked(LONGEST) {
+        Some((start, rest)) if !rest.is_empty() => (start, "..."),
+        _ => (path, ""),
+    };
+    format!("{}://{authority}{path}{more}", uri.scheme_str().unwrap_or_default())
 }
 
 /// What this body is, if it is not a JSON object.
@@ -133,10 +142,23 @@ mod tests {
             ("https://user:pass@id.example/jwks?key=secret#secret", "\"...@id.example/jwks\""),
             ("https://user:p@ss@id.example", "\"...@id.example\""),
             ("https:\\\\user:pass@id.example", "\"...@id.example\""),
+            // Nobody knows where the password ends.
+            ("https://user:pa?ss@id.example/jwks", "\"https://...\""),
+            ("https://user:pa#ss@id.example/jwks", "\"https://...\""),
+            ("user:pa?ss@id.example:8080", "\"...\""),
+            ("https://u:p@id.example/jwks?to=a@b.example", "\"...@id.example/jwks\""),
             ("", "\"\""),
         ] {
             assert_eq!(named(text), shown);
         }
+    }
+
+    #[test]
+    fn url_that_is_fetched_is_shown_without_query_and_cut() {
+        let shown = |path: usize| url(&format!("https://id.example/{}?secret", "a".repeat(path - 1)).parse().unwrap());
+        assert_eq!(shown(200), format!("https://id.example/{}", "a".repeat(199)));
+        assert_eq!(shown(201), format!("https://id.example/{}...", "a".repeat(199)));
+        assert_eq!(shown(60_000).len(), shown(201).len());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use auth_core::{Outcome, Rejection};
 use crate::Algorithm;
 
 /// The longest text of a token in the log, in characters.
-const LONGEST: usize = 200;
+pub(crate) const LONGEST: usize = 200;
 
 /// The longest list in the log, in entries.
 const MOST: usize = 8;
