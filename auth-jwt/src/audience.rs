@@ -55,6 +55,10 @@ impl<C> Jwt<C> {
     /// # Security
     /// An issuer that writes no audience makes tokens that are good at each of its APIs. Only the client is checked:
     /// which API the token was made for is not known.
+    ///
+    /// The ID tokens of Cognito have the same id as `aud`. A token whose `token_use` is `id` is refused, unless `token_use` is
+    /// [required](Self::require_claim) and `id` will do. ID tokens of others are not known by that: require what marks their
+    /// access tokens.
     pub fn client_id_as_audience(mut self) -> Self {
         self.policy.recipients.client_id_as_audience = true;
         self

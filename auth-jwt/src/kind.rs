@@ -38,6 +38,15 @@ pub(crate) fn check_id_token(claims: &ProfileClaims<'_>) -> Result<(), Refused> 
     Ok(())
 }
 
+/// Refuses an ID token of Amazon Cognito, whose `aud` is what its access tokens have as `client_id`.
+pub(crate) fn check_no_id_token(claims: &ProfileClaims<'_>) -> Result<(), Refused> {
+    match &claims.token_use {
+        Some(Value::Text(text)) if is_id_token_use(text) => Err(Refused::invalid("the token is an ID token")
+            .because(|| ("another `token_use`, or one that is required".to_owned(), "`token_use` `id`".to_owned()))),
+        _ => Ok(()),
+    }
+}
+
 /// Amazon Cognito's word for an ID token.
 pub(crate) fn is_id_token_use(token_use: &str) -> bool {
     token_use == "id"

@@ -6,7 +6,7 @@ use crate::{
     Jwt,
     audience::Ours,
     jwt::is_plain,
-    kind::check_id_token,
+    kind::{check_id_token, check_no_id_token},
     policy::{Policy, TokenType},
     token::{
         Audience, Refused, RegisteredClaims,
@@ -163,7 +163,12 @@ impl Policy {
     /// What the profile wants beyond what is checked of every token.
     pub(crate) fn check_profile(&self, claims: &RegisteredClaims<'_>, ours: Ours<'_>) -> Result<(), Refused> {
         match &self.profile {
-            Profile::Plain => self.recipients.check_party(claims),
+            Profile::Plain => {
+                if self.recipients.client_id_as_audience && self.required.values("token_use").is_none() {
+                    check_no_id_token(claims.profile)?;
+                }
+                self.recipients.check_party(claims)
+            }
             Profile::AccessToken { .. } => {
                 self.scopes.check_type(claims)?;
                 self.recipients.check_party(claims)

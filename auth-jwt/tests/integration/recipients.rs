@@ -82,6 +82,22 @@ fn client_id_is_the_audience_where_that_is_configured_and_there_is_no_aud() {
     assert_eq!(with(crate::support::jwt().client_id_as_audience(), json!({ "client_id": "app" })), INVALID);
 }
 
+/// Cognito's ID tokens name in `aud` what its access tokens name in `client_id`.
+#[test]
+fn id_token_is_no_access_token_where_client_id_is_the_audience() {
+    let jwt = || jwt().audience("app").client_id_as_audience();
+    let id = || json!({ "aud": "app", "token_use": "id" });
+    assert_eq!(with(jwt(), id()), INVALID);
+    assert_eq!(with(jwt(), json!({ "client_id": "app", "token_use": "id" })), INVALID);
+    assert_eq!(with(jwt(), json!({ "client_id": "app", "token_use": "access" })), ACCEPTED);
+    assert_eq!(with(jwt(), json!({ "client_id": "app", "token_use": 5 })), ACCEPTED);
+    // Who wants it says so.
+    let both = || jwt().require_claim("token_use", "access").require_claim("token_use", "id");
+    assert_eq!(with(both(), id()), ACCEPTED);
+    assert_eq!(with(jwt().require_claim("token_use", "access"), id()), INVALID);
+    assert_eq!(with(crate::support::jwt().audience("app"), id()), ACCEPTED);
+}
+
 #[test]
 fn authorized_party_is_demanded_of_any_token_where_one_is_trusted() {
     let jwt = || jwt().authorized_party("web").authorized_party("app");
