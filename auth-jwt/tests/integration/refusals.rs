@@ -130,6 +130,12 @@ fn cases() -> Vec<Case> {
         case(id(), plain(json!({ "iss": ISSUER, "aud": "client" })), "OpenID Connect", [r#""iat""#, "absent"]),
         case(
             jwt().audience("app").client_id_as_audience(),
+            plain(json!({ "aud": "app", "token_use": "id" })),
+            "is an ID token",
+            ["another `token_use`, or one that is required", "`token_use` `id`"],
+        ),
+        case(
+            jwt().audience("app").client_id_as_audience(),
             plain(json!({ "client_id": "other" })),
             "another audience",
             [r#""app""#, r#""other""#],
