@@ -18,7 +18,10 @@ fuzz_target!(|text: &str| {
     assert!((1..=100).contains(&keys.keys().len()));
     for key in keys.keys() {
         assert!(key.algorithms().count() > 0);
-        assert!(key.algorithms().all(|algorithm| !algorithm.to_string().starts_with("HS")), "a certificate has no secret");
+        assert!(
+            key.algorithms().all(|algorithm| !algorithm.to_string().starts_with("HS")),
+            "a certificate has no secret"
+        );
         let Some(kid) = key.kid() else { continue };
         let is_published = match json.get("keys").and_then(Value::as_array) {
             Some(list) => list.iter().any(|jwk| jwk["kid"] == kid && jwk["x5c"].is_array()),

@@ -110,14 +110,14 @@ fuzz_target!(|text: &str| {
         let clean = |json: &&Value| !is_exposed(json) && !exposed.iter().any(|other| is_related(json, other));
         let mut from = written.iter().filter(clean);
         for key in published.keys() {
-            let is_it = |json: &Value| json.get("kid").and_then(Value::as_str).filter(|kid| !kid.is_empty()) == key.kid();
+            let is_it =
+                |json: &Value| json.get("kid").and_then(Value::as_str).filter(|kid| !kid.is_empty()) == key.kid();
             assert!(from.any(is_it), "what is used was published, and no secret of it");
         }
         for key in published.keys() {
             for algorithm in key.algorithms() {
-                let beside = |other: &&VerifyingKey| {
-                    other.kid() == key.kid() && other.algorithms().any(|own| own == algorithm)
-                };
+                let beside =
+                    |other: &&VerifyingKey| other.kid() == key.kid() && other.algorithms().any(|own| own == algorithm);
                 assert!(published.keys().iter().filter(beside).count() <= 4, "each key can be tried");
             }
         }

@@ -56,6 +56,7 @@ impl Refused {
         }
     }
 
+    #[cfg(feature = "dpop")]
     pub(crate) fn into_reason(self) -> Reason {
         match self {
             Self::Foreign(reason) | Self::Invalid(reason) | Self::Expired(reason) => reason,
