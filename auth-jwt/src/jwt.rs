@@ -246,7 +246,7 @@ impl<C> Jwt<C> {
     /// has a text.
     ///
     /// The integer is one from 0 to 2^64 - 1, written without fraction and exponent. A negative one, `1.0` and `1e3` are
-    /// refused. The type `C` of the claims has to take the number as well.
+    /// refused. The claims `C` have the text, too, so `sub: String` takes both.
     ///
     /// # Security
     /// The integer `7` and the text `"7"` then name the same user. Do not use it for an issuer that writes both, unless

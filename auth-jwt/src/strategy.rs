@@ -132,6 +132,7 @@ where
         let tenant = opened.issuer.tenant.map(|(_, tenant)| tenant);
         let checked = self.jwt.policy.check_claims(&claims, tenant, demands.audiences, request.now())?;
         self.jwt.possession.check(&claims, opened.token, request)?;
+        let to_application = opened.claims(claims.sub)?;
         let said = Said {
             end: checked.end,
             issued_at: claims.iat,
@@ -142,7 +143,7 @@ where
             scopes: checked.scopes,
             login: checked.login,
         };
-        Ok(Good { claims: opened.claims()?, said })
+        Ok(Good { claims: to_application, said })
     }
 
     /// Checks the signature, or remembers that it was right.
@@ -238,17 +239,19 @@ impl<'t> Read<'t> {
 }
 
 impl Opened<'_> {
-    /// The claims for the application, with the one name of the issuer: users are often told apart by it.
-    fn claims<C: DeserializeOwned>(&self) -> Result<C, Refused> {
+    /// The claims for the application, with issuer and subject as the evidence has them: users are told apart by both.
+    fn claims<C: DeserializeOwned>(&self, subject: Option<&str>) -> Result<C, Refused> {
         let payload = self.read.payload;
-        let claims = match self.issuer.name {
-            Some(name) if self.read.claims.issuer()? != Some(name) => {
-                serde_json::from_str(payload).and_then(|mut claims: serde_json::Map<_, _>| {
-                    claims.insert("iss".to_owned(), name.into());
-                    serde_json::from_value(claims.into())
-                })
-            }
-            _ => serde_json::from_str(payload),
+        let issuer = self.issuer.name.filter(|_| self.read.claims.issuer().is_ok_and(|iss| iss != self.issuer.name));
+        let subject = subject.filter(|_| self.read.claims.has_numeric_subject());
+        let claims = if issuer.is_none() && subject.is_none() {
+            serde_json::from_str(payload)
+        } else {
+            serde_json::from_str(payload).and_then(|mut claims: serde_json::Map<_, _>| {
+                let changed = [("iss", issuer), ("sub", subject)].into_iter();
+                claims.extend(changed.filter_map(|(name, text)| Some((name.to_owned(), text?.into()))));
+                serde_json::from_value(claims.into())
+            })
         };
         // Of the error, the place alone is kept, since its text may repeat the claims.
         claims.map_err(|error| {

@@ -109,6 +109,10 @@ impl<'a> RawClaims<'a> {
         Ok(claims)
     }
 
+    pub(crate) fn has_numeric_subject(&self) -> bool {
+        matches!(self.sub, Some(Value::Number(_)))
+    }
+
     /// The issuer as the token states it.
     pub(crate) fn issuer(&self) -> Result<Option<&str>, Refused> {
         text("iss", self.iss.as_ref())

@@ -290,6 +290,16 @@ fn numeric_subject_is_its_decimal_text_where_that_is_allowed() {
 }
 
 #[test]
+fn application_sees_a_numeric_subject_as_the_text_that_it_is_in_the_evidence() {
+    for sub in [json!(1001), json!("1001"), json!(u64::MAX)] {
+        let token = token(&claims(json!({ "sub": sub, "n": 1 })));
+        let user = present(jwt().allow_numeric_subject(), &token).unwrap();
+        let text = sub.as_str().map_or_else(|| sub.to_string(), str::to_owned);
+        assert_eq!(user.user().0, claims(json!({ "sub": text, "n": 1 })), "{sub}");
+    }
+}
+
+#[test]
 fn a_token_bound_to_a_key_is_refused() {
     for cnf in [json!({ "jkt": "abc" }), json!({ "x5t#S256": "abc" }), json!(null)] {
         assert_eq!(with(jwt(), json!({ "cnf": cnf })), INVALID, "{cnf}");
