@@ -6,7 +6,7 @@ use base64::{
 };
 
 #[cfg(feature = "x509")]
-use super::{Certificate, PublicKey, PublicMembers};
+use super::{Certificate, PublicKey};
 use super::{check::without_leading_zeros, jwk};
 use crate::token::json::{self, Value};
 #[cfg(feature = "x509")]
@@ -120,13 +120,7 @@ impl Traces {
             }
             for algorithm in ONE_OF_EACH {
                 let pair = SigningKey::from_pem(algorithm, section.as_bytes()).ok();
-                let members = pair.as_ref().and_then(SigningKey::public_members);
-                for (name, number) in members.into_iter().flat_map(PublicMembers::into_members) {
-                    if matches!(name, "n" | "x") {
-                        let number = LENIENT.decode(number).unwrap_or_default();
-                        self.numbers.push(without_leading_zeros(&number).to_vec());
-                    }
-                }
+                pair.and_then(|pair| pair.public_key()).iter().for_each(|key| self.add(key));
             }
         }
         true

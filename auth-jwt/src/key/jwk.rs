@@ -66,6 +66,24 @@ impl<'a> Jwk<'a> {
         Ok(jwk)
     }
 
+    /// The texts of the keys in a JWK set (RFC 7517, 5), `None` for what is no object; `None` if it is no set.
+    pub(crate) fn texts_of_set(json: &[u8]) -> Option<Vec<Option<&str>>> {
+        let mut list = None;
+        let found = json::members(json, |name, value| {
+            if name == "keys" {
+                list = Some(value);
+            }
+            Ok(())
+        });
+        let (Ok(()), Some(Value::Array(list))) = (found, list) else { return None };
+        let mut texts = Vec::new();
+        let read = json::elements(list, |value| {
+            texts.push(if let Value::Object(json) = value { Some(json) } else { None });
+            Ok(())
+        });
+        read.ok().map(|()| texts)
+    }
+
     pub(crate) fn no_object() -> ConfigError {
         ConfigError::new("a key of the set is no JSON object: write it as RFC 7517 has it")
     }
@@ -115,13 +133,8 @@ impl<'a> Jwk<'a> {
     /// What makes the key the key that it is; a secret has nothing of the kind.
     #[cfg(any(feature = "dpop", test))]
     pub(crate) fn public_members(&self) -> Result<super::PublicMembers, ConfigError> {
-        match self.family()? {
-            Family::Rsa => Ok(super::PublicMembers::of_rsa(&self.rsa()?)),
-            family => {
-                let members = super::PublicMembers::of_curve(family, &self.point(family)?);
-                members.ok_or_else(|| check::not_a_key(family))
-            }
-        }
+        let family = self.family()?;
+        super::PublicMembers::of(&self.public(family)?).ok_or_else(|| check::not_a_key(family))
     }
 
     pub(crate) fn check_is_public(&self) -> Result<(), ConfigError> {

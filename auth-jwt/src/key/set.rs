@@ -3,10 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use auth_core::ConfigError;
 
 use super::{Jwk, Verifier, VerifyingKey};
-use crate::{
-    Algorithm, HmacSecret,
-    token::json::{self, Value},
-};
+use crate::{Algorithm, HmacSecret};
 
 /// How many keys are tried with one token.
 pub(crate) const MAX_TRIES: usize = 4;
@@ -111,26 +108,11 @@ impl KeySet {
     /// As for [`new`](Self::new); and if any of the keys is no good by the rules of [`VerifyingKey::from_jwk`]: take
     /// keys for encryption out of the set.
     pub fn from_jwks(json: &str) -> Result<Self, ConfigError> {
-        let mut list = None;
-        let found = json::members(json.as_bytes(), |name, value| {
-            if name == "keys" {
-                list = Some(value);
-            }
-            Ok(())
-        });
-        let (Ok(()), Some(Value::Array(list))) = (found, list) else {
-            return Err(ConfigError::new("this is no JWK set: it must be a JSON object with a list `keys`"));
-        };
-        let mut keys = Vec::new();
-        let read = json::elements(list, |value| {
-            keys.push(match value {
-                Value::Object(json) => Jwk::parse(json).and_then(|jwk| jwk.verifying_key()),
-                _ => Err(Jwk::no_object()),
-            });
-            Ok(())
-        });
-        read.map_err(|_| Jwk::no_object())?;
-        let numbered = keys.into_iter().enumerate().map(|(at, key)| {
+        let keys = Jwk::texts_of_set(json.as_bytes())
+            .ok_or_else(|| ConfigError::new("this is no JWK set: it must be a JSON object with a list `keys`"))?;
+        let read = |json: &str| Jwk::parse(json).and_then(|jwk| jwk.verifying_key());
+        let keys = keys.into_iter().map(|json| json.map_or_else(|| Err(Jwk::no_object()), read));
+        let numbered = keys.enumerate().map(|(at, key)| {
             key.map_err(|error| ConfigError::new(format!("key {at} of the set, counted from 0: {error}")))
         });
         Self::new(numbered.collect::<Result<Vec<_>, _>>()?)

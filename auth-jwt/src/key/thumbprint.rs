@@ -1,32 +1,31 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
-use super::RsaComponents;
+use super::{PublicKey, RsaComponents};
 use crate::algorithm::Family;
 
 /// What makes a public key the key that it is (RFC 7638, 3.2): its members and nothing beside, sorted by name.
 pub(crate) struct PublicMembers(Vec<(&'static str, String)>);
 
 impl PublicMembers {
-    pub(crate) fn of_rsa(key: &RsaComponents) -> Self {
-        Self(vec![("e", encode(&key.e)), ("kty", "RSA".into()), ("n", encode(&key.n))])
-    }
-
-    /// Of an uncompressed point, or of the 32 bytes of Ed25519; `None` if it is neither.
-    pub(crate) fn of_curve(family: Family, public: &[u8]) -> Option<Self> {
-        match family {
-            Family::Ed25519 => {
+    /// `None` for what is neither RSA, nor an uncompressed point, nor the 32 bytes of Ed25519.
+    pub(crate) fn of(key: &PublicKey) -> Option<Self> {
+        match key {
+            PublicKey::Rsa(RsaComponents { n, e }) => {
+                Some(Self(vec![("e", encode(e)), ("kty", "RSA".into()), ("n", encode(n))]))
+            }
+            PublicKey::Point(Family::Ed25519, public) => {
                 let members = vec![("crv", "Ed25519".into()), ("kty", "OKP".into()), ("x", encode(public))];
                 (public.len() == 32).then_some(Self(members))
             }
-            Family::Ec(curve) => {
+            PublicKey::Point(Family::Ec(curve), public) => {
                 let len = curve.coordinate_len();
                 let (x, y) = public.strip_prefix(&[4])?.split_at_checked(len)?;
                 let crv = curve.name().into();
                 let members = vec![("crv", crv), ("kty", "EC".into()), ("x", encode(x)), ("y", encode(y))];
                 (y.len() == len).then_some(Self(members))
             }
-            Family::Hmac | Family::Rsa => None,
+            PublicKey::Point(Family::Hmac | Family::Rsa, _) => None,
         }
     }
 

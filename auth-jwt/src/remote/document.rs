@@ -7,10 +7,7 @@ use super::{FetchErrorKind, found};
 use crate::{
     KeySet, VerifyingKey,
     key::{Exposed, Jwk, Traces, is_crowded},
-    token::{
-        json::{self, Value},
-        refused::optional,
-    },
+    token::refused::optional,
 };
 
 const MAX_KEYS: usize = 100;
@@ -74,7 +71,7 @@ pub(super) struct Entry {
 pub(super) fn read(
     body: &[u8],
     format: Format,
-    now: SystemTime,
+    #[cfg_attr(not(feature = "x509"), expect(unused_variables, reason = "certificates alone end"))] now: SystemTime,
     left_out: &mut Vec<LeftOut>,
 ) -> Result<KeySet, FetchErrorKind> {
     let entries = match format {
@@ -85,7 +82,6 @@ pub(super) fn read(
         #[cfg(feature = "x509")]
         Format::Certificates => super::certificates::entries(body, now)?,
     };
-    let _ = now;
     let mut exposed = Exposed::default();
     let mut keys = Vec::new();
     for Entry { traces, key } in entries {
@@ -115,20 +111,7 @@ pub(super) fn read(
 
 /// The entries of a JWK set, by their texts; `None` stands for what is no object.
 pub(super) fn entries(body: &[u8], each: impl Fn(Option<&str>) -> Entry) -> Result<Vec<Entry>, FetchErrorKind> {
-    let mut list = None;
-    let found = json::members(body, |name, value| {
-        if name == "keys" {
-            list = Some(value);
-        }
-        Ok(())
-    });
-    let (Ok(()), Some(Value::Array(list))) = (found, list) else { return Err(FetchErrorKind::Malformed) };
-    let mut published = Vec::new();
-    let read = json::elements(list, |value| {
-        published.push(if let Value::Object(json) = value { Some(json) } else { None });
-        Ok(())
-    });
-    read.map_err(|_| FetchErrorKind::Malformed)?;
+    let published = Jwk::texts_of_set(body).ok_or(FetchErrorKind::Malformed)?;
     check_count(published.len())?;
     Ok(published.into_iter().map(each).collect())
 }

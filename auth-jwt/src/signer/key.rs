@@ -15,7 +15,7 @@ use aws_lc_rs::{
 use crate::{
     Algorithm, HmacSecret, VerifyingKey,
     algorithm::{Curve, Family},
-    key::{Jwk, PrivateDer, PublicMembers, RsaComponents, Verifier, hmac_key},
+    key::{Jwk, PrivateDer, PublicKey, PublicMembers, RsaComponents, Verifier, hmac_key},
 };
 
 /// A key that signs, with one algorithm. The same rules hold as for a [`VerifyingKey`]: a weak one does not build.
@@ -164,15 +164,18 @@ impl SigningKey {
     }
 
     /// `None` for an HMAC key.
-    pub(crate) fn public_members(&self) -> Option<PublicMembers> {
-        let family = self.algorithm.family();
+    pub(super) fn public_members(&self) -> Option<PublicMembers> {
+        PublicMembers::of(&self.public_key()?)
+    }
+
+    /// `None` for an HMAC key.
+    pub(crate) fn public_key(&self) -> Option<PublicKey> {
+        let point = |bytes: &[u8]| Some(PublicKey::Point(self.algorithm.family(), bytes.to_vec()));
         match &self.material {
             Material::Hmac(_) => None,
-            Material::Rsa(pair, _) => {
-                RsaComponents::from_der(pair.public_key().as_ref()).ok().map(|key| PublicMembers::of_rsa(&key))
-            }
-            Material::Ec(pair) => PublicMembers::of_curve(family, pair.public_key().as_ref()),
-            Material::Ed25519(pair) => PublicMembers::of_curve(family, pair.public_key().as_ref()),
+            Material::Rsa(pair, _) => RsaComponents::from_der(pair.public_key().as_ref()).ok().map(PublicKey::Rsa),
+            Material::Ec(pair) => point(pair.public_key().as_ref()),
+            Material::Ed25519(pair) => point(pair.public_key().as_ref()),
         }
     }
 
