@@ -22,9 +22,9 @@ const STAR: &str = "*.";
 ///
 /// # Security
 /// Every page with a name below the wildcard is allowed. Do not write one for a domain below which strangers get names, such
-/// as that of a hosting service, or a public suffix of several labels: `https://*.co.uk` builds, since there is no list of
-/// them here. `capacitor://localhost` and others of its kind are the origin of *every* app of that framework: they say that
-/// an app asks, and not that it is yours.
+/// as that of a hosting service. This crate has no list of public suffixes, so `https://*.co.uk` builds.
+/// `capacitor://localhost` and others of its kind are the origin of *every* app of that framework: they say that an app
+/// asks, and not that it is yours.
 ///
 /// ```
 /// use auth_core::{AllowedOrigin, Origin};

@@ -2,7 +2,7 @@ use std::fmt;
 
 /// A signature algorithm of RFC 7518, 3.1 or RFC 8037, 3.1, under its name on the wire.
 ///
-/// `none` is not among them: there is no way to say it. `Ed25519` (RFC 9864, 2.2) is another name of [`EdDSA`](Self::EdDSA),
+/// `none` is not among them. `Ed25519` (RFC 9864, 2.2) is another name of [`EdDSA`](Self::EdDSA),
 /// in keys and in tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -91,7 +91,7 @@ pub fn try_header(name: impl Into<Cow<'static, str>>) -> Result<Header, ConfigEr
     let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| ConfigError::new("a header name is too long"))?;
     if name == COOKIE {
         return Err(ConfigError::new(
-            "the header `cookie` is sent by browsers themselves, and is no place of its own: name the cookie, with `cookie`",
+            "browsers send the header `cookie` by themselves, and it holds all cookies: name the one cookie, with `cookie`",
         ));
     }
     Ok(Header(name))

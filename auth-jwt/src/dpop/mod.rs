@@ -194,7 +194,7 @@ impl Dpop {
         let proof = match (headers.next(), headers.next()) {
             (None, _) => return Err(Unproven::invalid("the request brings no proof")),
             (Some(_), Some(_)) => return Err(Unproven::Repeated),
-            (Some(proof), None) => proof.to_str().map_err(|_| Unproven::invalid("the proof is no text"))?,
+            (Some(proof), None) => proof.to_str().map_err(|_| Unproven::invalid("the proof is not text"))?,
         };
         let proof = Proof::parse(proof, &self.algorithms, jkt).map_err(Unproven::Invalid)?;
         let path = request.target().path();

@@ -45,7 +45,7 @@ impl<C> Jwt<C> {
     /// A token of another issuer is left to the next strategy of the chain; a token without one is refused.
     ///
     /// # Security
-    /// Without it, whoever holds the key may name any issuer, and so revoke ids of another one by a log-out. Demand one
+    /// Without it, a holder of the key can write any issuer, and a log-out then revokes ids of that issuer. Demand one
     /// wherever several chains share a list of revocations. With several issuers, each of them can sign for the others.
     /// Where their keys differ, use [`trusted_issuers`](Self::trusted_issuers), or make a strategy for each.
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {

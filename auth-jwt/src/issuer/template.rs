@@ -89,7 +89,7 @@ impl IssuerTemplate {
     fn parse(template: &str, tenants: Tenants) -> Result<Self, ConfigError> {
         let (prefix, suffix) = split(template).ok_or_else(|| {
             ConfigError::new(
-                "this is no template of an issuer: it must be a URL with one placeholder in braces that is a whole \
+                "this is not a template of an issuer: it must be a URL with one placeholder in braces that is a whole \
                  segment of the path, as in `https://id.example/{tenant}/v2.0`",
             )
         })?;
