@@ -107,7 +107,7 @@ for (const transport of Object.keys(TRANSPORTS)) {
       socket.disconnect();
     });
 
-    test("three wrong tokens in a row end the connection, and it says so", async () => {
+    test("three wrong tokens end the connection, and it says so", async () => {
       const socket = client(transport, { auth: { token: demo.token(ADMIN, 60) } });
       await once(socket, "connect");
       const ended = Promise.all([once(socket, "auth_closed"), once(socket, "disconnect")]);

@@ -48,7 +48,7 @@ for crate in auth-core auth-jwt auth-basic auth-store ws-adapter demo; do
     cargo clippy -p "$crate" --all-targets --locked -- -D warnings
     cargo test -p "$crate" --locked
 done
-for feature in auth-core:axum auth-core:metrics auth-core:test-util auth-basic:argon2 auth-jwt:remote auth-jwt:dpop \
+for feature in auth-core:axum auth-core:metrics auth-core:test-util auth-core:tokio auth-basic:argon2 auth-jwt:remote auth-jwt:dpop \
     auth-store:axum auth-store:redis ws-adapter:axum ws-adapter:metrics ws-adapter:socketio; do
     crate="${feature%:*}"
     say "$crate with nothing but ${feature#*:}"

@@ -1,27 +1,36 @@
 use std::{
-    future::Future,
-    pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll, Waker},
-    time::{Duration, SystemTime},
+    sync::{Arc, LazyLock},
+    time::{Duration, Instant, SystemTime},
 };
 
-/// Tells the time of day.
+/// Tells the time: the time of day, and how much time has passed.
 ///
 /// Every decision about a lifetime reads the time from here, so that a test can move it. The middleware reads the
 /// clock once a request and hands the instant on in [`AuthRequest::now`](crate::AuthRequest::now).
+///
+/// What a credential says is judged by the time of day, [`now`](Self::now): `exp`, `iat`, a maximum age. A duration that
+/// begins here, such as a timeout or an interval, is measured by [`monotonic`](Self::monotonic), so that setting the clock
+/// of the machine neither shortens nor stretches it.
 pub trait Clock: Send + Sync + 'static {
-    /// The present instant.
+    /// The time of day. It may be set, forwards and backwards.
     fn now(&self) -> SystemTime;
+
+    /// How much time has passed since some fixed moment. It never goes back, and nobody can set it. A clock around another
+    /// one takes both times from there.
+    fn monotonic(&self) -> Duration;
 }
 
 impl<C: Clock + ?Sized> Clock for Arc<C> {
     fn now(&self) -> SystemTime {
         (**self).now()
     }
+
+    fn monotonic(&self) -> Duration {
+        (**self).monotonic()
+    }
 }
 
-/// The clock of the operating system.
+/// The clocks of the operating system.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "there is nothing to tell about it but its name")]
 pub struct SystemClock;
@@ -30,77 +39,9 @@ impl Clock for SystemClock {
     fn now(&self) -> SystemTime {
         SystemTime::now()
     }
-}
 
-/// A clock that stands still until it is moved by hand; clones share the same hands.
-///
-/// ```
-/// use std::time::{Duration, SystemTime};
-/// use auth_core::{Clock, ManualClock};
-///
-/// let clock = ManualClock::new(SystemTime::UNIX_EPOCH);
-/// clock.advance(Duration::from_secs(60));
-/// assert_eq!(clock.now(), SystemTime::UNIX_EPOCH + Duration::from_secs(60));
-/// ```
-#[derive(Clone, Debug)]
-pub struct ManualClock(Arc<Mutex<Hands>>);
-
-#[derive(Debug)]
-struct Hands {
-    now: SystemTime,
-    waiting: Vec<Waker>,
-}
-
-impl ManualClock {
-    /// A clock that shows `now`.
-    #[must_use]
-    pub fn new(now: SystemTime) -> Self {
-        Self(Arc::new(Mutex::new(Hands { now, waiting: Vec::new() })))
-    }
-
-    /// Moves the clock forward and wakes who waits for it. A step past the last representable instant is ignored.
-    pub fn advance(&self, step: Duration) {
-        let waiting = {
-            let mut hands = self.hands();
-            hands.now = hands.now.checked_add(step).unwrap_or(hands.now);
-            std::mem::take(&mut hands.waiting)
-        };
-        // The lock is free by now: who is woken may read the clock at once.
-        waiting.into_iter().for_each(Waker::wake);
-    }
-
-    /// Completes as soon as the clock shows `deadline` or later.
-    pub fn wait_until(&self, deadline: SystemTime) -> impl Future<Output = ()> + Send + 'static {
-        WaitUntil { clock: self.clone(), deadline }
-    }
-
-    fn hands(&self) -> std::sync::MutexGuard<'_, Hands> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Clock for ManualClock {
-    fn now(&self) -> SystemTime {
-        self.hands().now
-    }
-}
-
-struct WaitUntil {
-    clock: ManualClock,
-    deadline: SystemTime,
-}
-
-impl Future for WaitUntil {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut hands = self.clock.hands();
-        if hands.now >= self.deadline {
-            return Poll::Ready(());
-        }
-        if !hands.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-            hands.waiting.push(cx.waker().clone());
-        }
-        Poll::Pending
+    fn monotonic(&self) -> Duration {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        START.elapsed()
     }
 }

@@ -74,6 +74,7 @@
 //! |---|---|
 //! | `axum` | axum extractors for [`Authenticated`] and `Option<Authenticated<U>>`; a [`Refusal`] is a response |
 //! | `metrics` | the counter `auth_decisions_total`, by strategy and code |
+//! | `tokio` | [`SystemClock`] is a [`Timer`], on tokio's |
 //! | `test-util` | `Authenticated::dangerous_unchecked`, for tests of handlers |
 //!
 //! # Where to go next
@@ -91,6 +92,7 @@ mod evidence;
 pub mod extract;
 mod id;
 mod login;
+mod manual_clock;
 mod notes;
 mod origin;
 mod outcome;
@@ -105,6 +107,7 @@ mod revocation;
 mod scope;
 mod secret;
 mod strategy;
+mod timer;
 mod verify;
 
 #[cfg(feature = "axum")]
@@ -119,11 +122,12 @@ pub use self::{
     carrier::Carrier,
     chain::{Chain, ChainWithoutStrategy},
     challenge::Challenge,
-    clock::{Clock, ManualClock, SystemClock},
+    clock::{Clock, SystemClock},
     config::ConfigError,
     evidence::{Anonymous, Authenticated, Evidence},
     id::{Id, IdKind},
     login::UserAuthentication,
+    manual_clock::ManualClock,
     origin::{Origin, UnreadableOrigin},
     outcome::{Accept, Outcome, Redirect},
     payload::Payload,
@@ -137,5 +141,6 @@ pub use self::{
     scope::Scopes,
     secret::Secret,
     strategy::{BoxError, Named, Needs, Strategy},
+    timer::Timer,
     verify::{ByCredential, ByCredentialAndRequest, IntoVerdict, RequestInfo, Verdict, Verify},
 };

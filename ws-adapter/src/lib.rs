@@ -90,7 +90,6 @@ mod reject;
 mod require;
 mod resource;
 mod telemetry;
-mod timer;
 mod transport;
 
 #[cfg(any(feature = "axum", feature = "socketio"))]
@@ -99,6 +98,8 @@ mod close;
 mod connections;
 #[cfg(feature = "axum")]
 mod guard;
+#[cfg(any(feature = "axum", feature = "socketio"))]
+mod lifetime;
 #[cfg(feature = "axum")]
 mod protected;
 #[cfg(feature = "axum")]
@@ -108,12 +109,13 @@ mod socket;
 #[cfg(feature = "socketio")]
 pub mod socketio;
 
+pub use auth_core::Timer;
+
 pub use self::{
     auth::{Auth, AuthLayer, ResponseBody, ResponseFuture},
     reject::{DefaultOnReject, OnReject},
     require::{Require, RequireFuture, RequireLayer, require_scope},
     resource::ProtectedResource,
-    timer::Timer,
 };
 #[cfg(any(feature = "axum", feature = "socketio"))]
 pub use self::{

@@ -1,10 +1,10 @@
 use std::{env, fmt, sync::Arc, time::Duration};
 
-use auth_core::{BoxError, ConfigError, Secret, SystemClock};
+use auth_core::{BoxError, ConfigError, Secret, SystemClock, Timer};
 use tokio::runtime::Handle;
 
 use super::{
-    FetchError, RemoteJwks, Sleep,
+    FetchError, RemoteJwks,
     client::Client,
     discovery::{Discovery, WellKnown},
     document::Format,
@@ -34,7 +34,7 @@ pub struct RemoteJwksBuilder {
     place: Place,
     format: Format,
     lifetime: Duration,
-    timer: Arc<dyn Sleep>,
+    timer: Arc<dyn Timer>,
     plain: PlainHttp,
     trust: Trust,
     proxy: proxy::Choice,
@@ -223,7 +223,7 @@ impl RemoteJwksBuilder {
     }
 
     /// The clock for lifetimes, retries and limits; the default is that of the system.
-    pub fn clock(mut self, clock: impl Sleep) -> Self {
+    pub fn clock(mut self, clock: impl Timer) -> Self {
         self.timer = Arc::new(clock);
         self
     }

@@ -4,11 +4,12 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use auth_core::Timer;
 use aws_lc_rs::digest;
 use http::{HeaderValue, Uri, header};
 
 use super::{
-    FetchError, FetchErrorKind, Sleep,
+    FetchError, FetchErrorKind,
     client::{Client, Reply},
     discovery::Discovery,
     document::{self, Format, LeftOut},
@@ -54,7 +55,7 @@ pub(super) struct Fetcher {
     place: Place,
     format: Format,
     plain: PlainHttp,
-    timer: Arc<dyn Sleep>,
+    timer: Arc<dyn Timer>,
     memory: Mutex<Memory>,
 }
 
@@ -69,7 +70,7 @@ struct Memory {
 }
 
 impl Fetcher {
-    pub(super) fn new(client: Client, place: Place, format: Format, plain: PlainHttp, timer: Arc<dyn Sleep>) -> Self {
+    pub(super) fn new(client: Client, place: Place, format: Format, plain: PlainHttp, timer: Arc<dyn Timer>) -> Self {
         Self { client, place, format, plain, timer, memory: Mutex::default() }
     }
 

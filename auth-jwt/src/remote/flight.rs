@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak};
 
+use auth_core::Timer;
 use aws_lc_rs::rand;
 use tokio::{runtime::Handle, sync::watch};
 
 use super::{
-    FetchError, FetchErrorKind, Sleep,
+    FetchError, FetchErrorKind,
     error::Chain,
     fetch::Fetcher,
     state::{Fetched, Purpose, State},
@@ -15,7 +16,7 @@ use super::{
 /// What requests, fetches and the refresher share.
 pub(super) struct Shared {
     pub(super) fetcher: Fetcher,
-    pub(super) timer: Arc<dyn Sleep>,
+    pub(super) timer: Arc<dyn Timer>,
     state: Mutex<State>,
     /// The number of the last fetch that has ended.
     ended: watch::Sender<u64>,
@@ -23,7 +24,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(fetcher: Fetcher, timer: Arc<dyn Sleep>, state: State) -> Arc<Self> {
+    pub(super) fn new(fetcher: Fetcher, timer: Arc<dyn Timer>, state: State) -> Arc<Self> {
         let ended = watch::Sender::new(0);
         Arc::new(Self { fetcher, timer, state: Mutex::new(state), ended, refresher: Once::new() })
     }

@@ -66,7 +66,6 @@ mod lifetime;
 mod location;
 mod pin;
 mod proxy;
-mod sleep;
 mod source;
 mod state;
 mod status;
@@ -75,7 +74,6 @@ mod trust;
 pub use self::{
     builder::RemoteJwksBuilder,
     error::{FetchError, FetchErrorKind},
-    sleep::Sleep,
     source::RemoteJwks,
     status::Status,
 };

@@ -1,8 +1,7 @@
 use std::{
     error::Error,
     future::Future,
-    pin::{Pin, pin},
-    sync::{Arc, Mutex},
+    pin::pin,
     task::{Context, Poll, Waker},
     time::{Duration, SystemTime},
 };
@@ -10,7 +9,7 @@ use std::{
 use auth_core::{AuthRequest, Chain, Clock, ManualClock, RefusalKind, Transport, extract};
 use auth_jwt::{
     Jwt, KeySource,
-    remote::{RemoteJwks, RemoteJwksBuilder, Sleep, Status},
+    remote::{RemoteJwks, RemoteJwksBuilder, Status},
 };
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::{
@@ -203,34 +202,5 @@ pub(crate) async fn until(source: &RemoteJwks, wanted: impl Fn(&Status) -> bool)
 pub(crate) async fn settle() {
     for _ in 0..500 {
         tokio::task::yield_now().await;
-    }
-}
-
-/// A clock that can be set back.
-#[derive(Clone)]
-pub(crate) struct SkewedClock {
-    clock: ManualClock,
-    back: Arc<Mutex<Duration>>,
-}
-
-impl SkewedClock {
-    pub(crate) fn new(clock: &ManualClock) -> Self {
-        Self { clock: clock.clone(), back: Arc::default() }
-    }
-
-    pub(crate) fn set_back(&self, span: Duration) {
-        *self.back.lock().unwrap() += span;
-    }
-}
-
-impl Clock for SkewedClock {
-    fn now(&self) -> SystemTime {
-        self.clock.now() - *self.back.lock().unwrap()
-    }
-}
-
-impl Sleep for SkewedClock {
-    fn sleep(&self, span: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        self.clock.sleep(span)
     }
 }

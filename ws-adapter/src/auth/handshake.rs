@@ -67,11 +67,11 @@ impl<U: Principal> Config<U> {
             Some(user) => Some(self.register(user, &context, parts).await?),
             None => None,
         };
-        let place = context.add(registration.clone(), user.map(Authenticated::evidence));
+        let slot = context.add(registration.clone(), user.map(Authenticated::evidence));
         parts.extensions.remove::<Renewal<U>>();
         if let Some(registration) = registration {
             let opening = Arc::new(without_credentials(parts, &self.needs));
-            parts.extensions.insert(Renewal::new(Arc::clone(self), opening, registration, place));
+            parts.extensions.insert(Renewal::new(Arc::clone(self), opening, registration, slot));
         }
         parts.extensions.insert(context);
         Ok(())

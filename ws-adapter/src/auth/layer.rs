@@ -300,8 +300,8 @@ impl<U> AuthLayer<U> {
 #[cfg(feature = "axum")]
 impl<U> AuthLayer<U> {
     /// How often a silent peer is pinged, and how long it may take to answer; then the socket is closed with 4408
-    /// `ping_timeout`. Every 60 s, and 20 s, by default. While the handler does not read, nobody sees an answer, and no
-    /// peer is given up.
+    /// `ping_timeout`. Every 60 s, and 20 s, by default. While a message waits that the handler does not read, nobody
+    /// sees an answer, and no peer is given up.
     #[must_use]
     pub fn ping(mut self, interval: Duration, timeout: Duration) -> Self {
         self.config.sockets.ping = Some(crate::connections::Ping { interval, timeout });

@@ -21,14 +21,12 @@ use futures_util::FutureExt as _;
 use http::StatusCode;
 use tokio::{sync::watch, time};
 
-#[cfg(feature = "axum")]
-pub(crate) use self::settings::Ping;
 pub use self::{address::ClientAddress, id::ConnectionId};
 use self::{index::Index, member::Member, pending::Pending};
 pub(crate) use self::{
     member::{Counts, Credential, End, Registration},
     pending::PendingGuard,
-    settings::SocketSettings,
+    settings::{Ping, SocketSettings},
 };
 use crate::Close;
 

@@ -8,13 +8,10 @@ pub(crate) struct SocketSettings {
     pub(crate) codes: CloseCodes,
     /// How long before its end a client is told.
     pub(crate) notice: Duration,
-    #[cfg(feature = "axum")]
     pub(crate) ping: Option<Ping>,
-    #[cfg(feature = "axum")]
     pub(crate) idle: Option<Duration>,
 }
 
-#[cfg(feature = "axum")]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ping {
     pub(crate) interval: Duration,
@@ -26,9 +23,7 @@ impl Default for SocketSettings {
         Self {
             codes: CloseCodes::default(),
             notice: Duration::from_secs(60),
-            #[cfg(feature = "axum")]
             ping: Some(Ping { interval: Duration::from_secs(60), timeout: Duration::from_secs(20) }),
-            #[cfg(feature = "axum")]
             idle: None,
         }
     }

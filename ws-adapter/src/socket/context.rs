@@ -64,11 +64,11 @@ impl SocketContext {
         Counts { as_connection: is_first, of_user: !entered.any(|registration| registration.is_of_same_user(evidence)) }
     }
 
-    /// Adds what this layer has to say, and tells at which place.
-    pub(crate) fn add(&mut self, registration: Option<Arc<Registration>>, evidence: Option<&Evidence>) -> usize {
+    /// Adds what this layer has to say, and tells in which slot its credential is.
+    pub(crate) fn add(&mut self, registration: Option<Arc<Registration>>, evidence: Option<&Evidence>) -> u64 {
         let ends_at = evidence.and_then(Evidence::expires_at);
         self.layers.push(LayerPart { registration, ends_at });
-        self.layers.len() - 1
+        (self.layers.len() as u64).saturating_sub(1)
     }
 
     pub(crate) fn end_with(&mut self, shutdown: &Shutdown) {

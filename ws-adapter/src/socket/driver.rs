@@ -3,6 +3,7 @@ use std::{
     panic::AssertUnwindSafe,
     pin::Pin,
     sync::Arc,
+    task::Poll,
     thread,
     time::{Duration, SystemTime},
 };
@@ -19,18 +20,21 @@ use super::{
     AuthSocket,
     context::{Kill, LayerPart, SocketContext},
     finish::finish,
-    in_band::Answer,
+    in_band::{Answer, Credentials, Malformed},
+    pipe::Taken,
     refresh::{RefreshError, Renewal, refresh},
-    schedule::{Due, Schedule},
-    shared::{Event, Shared, Taken},
+    shared::{Event, Shared},
 };
 use crate::{
     Close, CloseCodes, ConnectionId, Timer,
     connections::Registration,
+    lifetime::{Due, Lifetime, Moment},
     shutdown::ShutdownWatch,
     telemetry::{self, Gauge},
-    timer::reached,
 };
+
+/// How long a handler may go on whose peer is gone.
+const GRACE: Duration = Duration::from_secs(60);
 
 /// A socket that was let in.
 pub(super) struct Admitted<U> {
@@ -66,10 +70,12 @@ where
     let open = Open { gauge: Some(Gauge::open()), registrations: registrations.into_iter().flatten().collect() };
     open.registrations.iter().for_each(|registration| registration.opened());
 
-    let shared = Arc::new(Shared::new(socket, user, ends, Arc::clone(&timer), in_band));
+    let now = Moment::of(&*timer);
+    let mut life = Lifetime::new(settings, now);
+    (0..).zip(ends).for_each(|(slot, end)| life.hold(slot, end, now));
+    let shared = Arc::new(Shared::new(socket, user, life, Arc::clone(&timer), in_band));
     let driver = Driver {
         id,
-        schedule: Schedule::new(settings, shared.ends_at(), timer.now()),
         shared: Arc::clone(&shared),
         timer,
         kill,
@@ -109,40 +115,64 @@ impl Drop for Open {
 type Handler = future::Fuse<Pin<Box<dyn Future<Output = thread::Result<()>> + Send>>>;
 
 async fn run<U: Principal>(mut driver: Driver<U>, mut open: Open, mut handler: Handler) {
-    let (close, taken) = loop {
+    let (fate, taken) = loop {
         select! {
             biased;
             ended = driver.ended() => break ended,
             // It ends by dropping its socket, unless it has handed it on to another task; the deadline holds there too.
             done = &mut handler => if done.is_err() {
                 tracing::error!("a socket handler panicked");
-                break (Some(Close::INTERNAL_ERROR), driver.shared.take());
+                break driver.end(Close::INTERNAL_ERROR);
             },
         }
     };
-    let given_up = close.is_none();
-    let goes_on = given_up && !handler.is_terminated();
-    if !goes_on {
+    let rest = match fate {
+        Fate::Ended(_) => Rest::None,
+        _ if handler.is_terminated() => Rest::None,
+        Fate::GivenUp => Rest::UntilExpiry,
+        Fate::PeerGone => Rest::ForAWhile,
+    };
+    if rest != Rest::UntilExpiry {
         // From here on it counts no more, and nobody can ask it to end.
         open.leave();
     }
-    let close = close.or(taken.close).unwrap_or(Close::NORMAL);
+    let close = match fate {
+        Fate::Ended(close) => close,
+        Fate::GivenUp | Fate::PeerGone => taken.close.unwrap_or(Close::NORMAL),
+    };
     telemetry::closed(Some(driver.id), &close);
     let finish = finish_taken(taken.socket, close, driver.codes, taken.broken);
-    if goes_on {
-        // The handler has more to do without its socket, as long as its user may.
-        let rest = async {
+    let wait = async {
+        if rest != Rest::None {
             select! {
                 biased;
-                () = driver.ended_without_socket() => {}
+                () = driver.ended_without_socket(rest) => {}
                 _ = &mut handler => {}
             }
-        };
-        future::join(finish, rest).await;
-    } else {
-        finish.await;
-    }
+        }
+    };
+    future::join(finish, wait).await;
     // The handler is dropped here: after the close, so that whatever it does on the way out comes too late to matter.
+}
+
+/// Why the driver gives the socket up.
+enum Fate {
+    /// It has to end, for this reason.
+    Ended(Close),
+    /// The handler has let go of it.
+    GivenUp,
+    /// Nobody is at the other end any more.
+    PeerGone,
+}
+
+/// How long the handler may go on without its socket.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    None,
+    /// As long as its user may.
+    UntilExpiry,
+    /// The same, but to finish only what it is about: a handler may wait for ever for something to send.
+    ForAWhile,
 }
 
 fn finish_taken(
@@ -160,7 +190,6 @@ fn finish_taken(
 struct Driver<U> {
     id: ConnectionId,
     shared: Arc<Shared<U>>,
-    schedule: Schedule,
     timer: Arc<dyn Timer>,
     kill: Arc<Kill>,
     shutdown: BegunFuture,
@@ -171,20 +200,22 @@ struct Driver<U> {
 }
 
 impl<U: Principal> Driver<U> {
-    /// Completes when the socket has to end, with the close, or without one if the handler has given it up; and with the
-    /// socket. It may be dropped and called again.
-    async fn ended(&mut self) -> (Option<Close>, Taken) {
+    /// Completes when the socket has to end, or is given up. It may be dropped and called again.
+    async fn ended(&mut self) -> (Fate, Taken) {
         loop {
-            let next = self.schedule.next();
-            let alarm = async {
-                match next {
-                    Some((at, due)) => {
-                        self.timer.sleep_until(at).await;
-                        due
+            while let Some(due) = self.due().await {
+                match due {
+                    Due::End(close) => return self.end(close),
+                    Due::Notice(end) if self.shared.speaks_in_band() => {
+                        self.shared.queue(Answer::expiring(end, self.timer.now()).into_message());
                     }
-                    None => std::future::pending().await,
+                    Due::Ping => self.shared.ping(),
+                    Due::Notice(_) | Due::Look => {}
                 }
-            };
+            }
+            let wake = self.shared.wake();
+            // Not while a credential is looked at: the next one would be one that does not wait for the answer.
+            let listens = self.refreshing.is_none();
             let refreshed = async {
                 match &mut self.refreshing {
                     Some(refreshing) => refreshing.await,
@@ -193,124 +224,74 @@ impl<U: Principal> Driver<U> {
             };
             let happened = select! {
                 biased;
-                close = self.kill.ended() => return self.take(close),
-                due = alarm => Happened::Due(due),
+                close = self.kill.ended() => return self.end(close),
+                () = wake.reached(&*self.timer) => continue,
                 begun = &mut self.shutdown => Happened::Begun(begun),
                 result = refreshed => Happened::Refreshed(result),
-                event = std::future::poll_fn(|cx| self.shared.poll_event(cx)) => Happened::Event(event),
+                event = std::future::poll_fn(|cx| self.shared.poll_event(cx, listens)) => Happened::Event(event),
             };
-            let ended = match happened {
-                Happened::Due(due) => self.due(due),
+            match happened {
                 Happened::Begun((begun, shutdowns)) => {
                     self.shutdown = any_begun(shutdowns, false);
-                    self.begun(begun)
+                    self.begun(begun);
                 }
                 Happened::Refreshed(result) => {
                     self.refreshing = None;
                     self.answer(result);
-                    None
                 }
-                Happened::Event(event) => self.event(event),
-            };
-            if let Some(ended) = ended {
-                return ended;
+                Happened::Event(Event::Presented(presented)) => self.present(presented),
+                Happened::Event(Event::Moved) => {}
+                // A timer is late by a little, and a handler that was told of the end in the meantime has let go.
+                Happened::Event(Event::Released) => return self.gone(Fate::GivenUp).await,
+                Happened::Event(Event::Gone) => return self.gone(Fate::PeerGone).await,
             }
         }
     }
 
     /// The same, once the socket is gone: its user may no longer act either.
-    async fn ended_without_socket(&mut self) {
+    async fn ended_without_socket(&mut self, rest: Rest) {
+        let grace = async {
+            match rest {
+                Rest::ForAWhile => self.timer.sleep(GRACE).await,
+                Rest::UntilExpiry | Rest::None => std::future::pending().await,
+            }
+        };
         select! {
             _ = self.kill.ended() => {}
-            () = reached(&*self.timer, self.shared.ends_at()) => {}
+            () = self.shared.expiry().reached(&*self.timer) => {}
             _ = &mut self.shutdown => {}
+            () = grace => {}
         }
     }
 
-    fn due(&mut self, due: Due) -> Option<(Option<Close>, Taken)> {
-        let now = self.timer.now();
-        match due {
-            // A refresh may have come first.
-            Due::End => match self.shared.take_if_over() {
-                Some(taken) => return Some((Some(Close::TOKEN_EXPIRED), taken)),
-                None => self.schedule.end_at(self.shared.ends_at(), now),
-            },
-            Due::Drain => return Some(self.take(Close::RESTARTING)),
-            // A refresh has moved the end, and the notice with it.
-            Due::Notice if self.shared.ends_at() != self.schedule.ends_at() => {
-                self.schedule.end_at(self.shared.ends_at(), now);
-            }
-            Due::Notice => {
-                self.schedule.noticed();
-                if self.shared.speaks_in_band()
-                    && let Some(end) = self.shared.ends_at()
-                {
-                    self.shared.queue(Answer::expiring(end, now).into_message());
-                }
-            }
-            Due::Ping => {
-                if self.schedule.is_silent(self.shared.heard_at(), now) {
-                    self.shared.ping();
-                }
-            }
-            // Where nobody reads, an answer may have come that nobody has seen.
-            Due::Pong if !self.schedule.is_answered(self.shared.heard_at(), now) && self.shared.is_read() => {
-                return Some(self.take(Close::PING_TIMEOUT));
-            }
-            Due::Pong => {}
-            Due::Idle => {
-                self.schedule.spoke_at(self.shared.spoke_at());
-                if self.schedule.idle_at().is_some_and(|at| at <= now) {
-                    // Where nobody reads, it may have spoken.
-                    if self.shared.is_read() {
-                        return Some(self.take(Close::IDLE_TIMEOUT));
-                    }
-                    self.schedule.spoke_at(now);
-                }
-            }
-        }
-        None
-    }
-
-    fn begun(&mut self, begun: Begun) -> Option<(Option<Close>, Taken)> {
-        let spread = match begun {
+    fn begun(&self, begun: Begun) {
+        self.shared.drain_in(match begun {
             Begun::Before => Duration::ZERO,
             Begun::Now(spread) => spread.mul_f64(self.id.fraction()),
-        };
-        if spread.is_zero() {
-            return Some(self.take(Close::RESTARTING));
-        }
-        self.schedule.drain_at(self.timer.now().checked_add(spread));
-        None
+        });
     }
 
-    fn event(&mut self, event: Event) -> Option<(Option<Close>, Taken)> {
-        match event {
-            Event::Released => {
-                // A timer is late by a little, and a handler that was told of the end in the meantime has let go.
-                let over = self.shared.take_if_over().map(|taken| (Some(Close::TOKEN_EXPIRED), taken));
-                return Some(over.unwrap_or_else(|| (None, self.shared.take())));
-            }
-            Event::TooManyFailures => return Some(self.take(Close::INVALID_CREDENTIALS)),
-            Event::Moved => self.schedule.end_at(self.shared.ends_at(), self.timer.now()),
-            Event::Presented(Ok(credentials)) => {
+    fn present(&mut self, presented: Result<Credentials, Malformed>) {
+        match presented {
+            // Who does not wait for the answer presents too many.
+            _ if self.refreshing.is_some() => self.shared.wrong(),
+            Ok(credentials) => {
                 let (shared, renewal) = (Arc::clone(&self.shared), self.renewal.clone());
                 self.refreshing = Some(Box::pin(async move {
                     match &renewal {
                         Some(renewal) => refresh(&shared, renewal, credentials).await,
                         None => {
-                            shared.fail();
+                            shared.wrong();
                             Err(RefreshError::malformed())
                         }
                     }
                 }));
             }
-            Event::Presented(Err(_)) => {
-                self.shared.fail();
+            Err(Malformed) => {
+                self.shared.wrong();
                 self.answer(Err(RefreshError::malformed()));
             }
         }
-        None
     }
 
     fn answer(&self, result: Result<Option<SystemTime>, RefreshError>) {
@@ -321,13 +302,26 @@ impl<U: Principal> Driver<U> {
         self.shared.queue(answer.into_message());
     }
 
-    fn take(&self, close: Close) -> (Option<Close>, Taken) {
-        (Some(close), self.shared.take())
+    /// What is due now; it does not wait.
+    async fn due(&mut self) -> Option<Due> {
+        std::future::poll_fn(|cx| Poll::Ready(self.shared.due(cx))).await
+    }
+
+    fn end(&self, close: Close) -> (Fate, Taken) {
+        let taken = self.shared.take(Some(close.clone()));
+        (Fate::Ended(close), taken)
+    }
+
+    /// Nobody is there any more, on one side or the other; unless what ends it has come first.
+    async fn gone(&mut self, fate: Fate) -> (Fate, Taken) {
+        match self.due().await {
+            Some(Due::End(close)) => self.end(close),
+            _ => (fate, self.shared.take(None)),
+        }
     }
 }
 
 enum Happened {
-    Due(Due),
     Begun((Begun, Vec<ShutdownWatch>)),
     Refreshed(Result<Option<SystemTime>, RefreshError>),
     Event(Event),

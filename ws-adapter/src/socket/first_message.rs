@@ -30,9 +30,9 @@ use crate::{
     Auth, AuthLayer, Close, ResponseBody,
     auth::{Admitted, Config, leave},
     connections::PendingGuard,
+    lifetime::Wake,
     shutdown::ShutdownWatch,
     telemetry::{self, Gauge},
-    timer::reached,
     transport::classify,
 };
 
@@ -231,11 +231,10 @@ impl<U: Principal> Waiting<U> {
         let gauge = Gauge::pending();
         let timer = Arc::clone(&self.config.timer);
         let mut shutdown = self.config.shutdown.watch();
-        let deadline = timer.now().checked_add(self.deadline);
         let heard = select! {
             biased;
             _ = shutdown.begun() => Err(Some(Close::RESTARTING)),
-            () = reached(&*timer, deadline) => Err(Some(Close::AUTH_TIMEOUT)),
+            () = timer.sleep(self.deadline) => Err(Some(Close::AUTH_TIMEOUT)),
             credentials = first(&mut socket) => credentials,
         };
         if let Err(Some(close)) = &heard {
@@ -371,7 +370,7 @@ impl<U> Config<U> {
         select! {
             biased;
             close = revoked => close,
-            () = reached(&*self.timer, ends_at) => Close::TOKEN_EXPIRED,
+            () = Wake { wall: ends_at, passed: None }.reached(&*self.timer) => Close::TOKEN_EXPIRED,
             _ = shutdown.begun() => Close::RESTARTING,
             () = time::sleep(self.decision_timeout) => Close::UNAVAILABLE,
         }

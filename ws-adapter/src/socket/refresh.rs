@@ -7,13 +7,11 @@ use http::{
     request::Parts,
 };
 
-use super::{
-    in_band::Credentials,
-    shared::{NotNow, Shared},
-};
+use super::{in_band::Credentials, shared::Shared};
 use crate::{
     auth::Config,
     connections::{Credential, Registration},
+    lifetime::NotNow,
     origin::OriginVerdict,
     telemetry,
 };
@@ -25,17 +23,12 @@ pub(crate) struct Renewal<U> {
     opening: Arc<Parts>,
     registration: Arc<Registration>,
     /// Which of the layers around the socket this is.
-    place: usize,
+    slot: u64,
 }
 
 impl<U: Principal> Renewal<U> {
-    pub(crate) fn new(
-        config: Arc<Config<U>>,
-        opening: Arc<Parts>,
-        registration: Arc<Registration>,
-        place: usize,
-    ) -> Self {
-        Self { config, opening, registration, place }
+    pub(crate) fn new(config: Arc<Config<U>>, opening: Arc<Parts>, registration: Arc<Registration>, slot: u64) -> Self {
+        Self { config, opening, registration, slot }
     }
 
     /// Whether the credential is good, and the same user's as the one so far.
@@ -61,7 +54,7 @@ impl<U: Principal> Renewal<U> {
 impl<U> Clone for Renewal<U> {
     fn clone(&self) -> Self {
         let (config, opening) = (Arc::clone(&self.config), Arc::clone(&self.opening));
-        Self { config, opening, registration: Arc::clone(&self.registration), place: self.place }
+        Self { config, opening, registration: Arc::clone(&self.registration), slot: self.slot }
     }
 }
 
@@ -91,19 +84,14 @@ pub(super) async fn refresh<U: Principal>(
     renewal: &Renewal<U>,
     credentials: Credentials,
 ) -> Result<Option<SystemTime>, RefreshError> {
-    shared.begin_refresh().map_err(|not_now| {
-        if not_now == NotNow::InProgress {
-            shared.fail();
-        }
-        RefreshError::from(not_now).logged()
-    })?;
-    let mut attempt = Attempt { shared, is_failure: false };
+    shared.begin_refresh(renewal.slot).map_err(|not_now| RefreshError::from(not_now).logged())?;
+    let mut attempt = Attempt { shared, slot: renewal.slot, is_wrong: false };
     let result = async {
         let user = renewal.authenticate(credentials, &shared.user()).await?;
         let entered = Entered::new(&renewal.registration, &user);
         let rechecked = renewal.config.recheck(user.evidence(), &renewal.opening).await;
         rechecked.map_err(RefreshErrorKind::Refused)?;
-        let end = shared.swap(user.clone(), renewal.place)?;
+        let end = shared.swap(user.clone(), renewal.slot)?;
         entered.replaces_old();
         telemetry::accepted(Transport::InBand, user.evidence());
         Ok(end)
@@ -111,19 +99,20 @@ pub(super) async fn refresh<U: Principal>(
     let result = result.await.map_err(|kind| RefreshError(kind).logged());
     let code = result.as_ref().map_or_else(RefreshError::code, |_| "accepted");
     telemetry::refreshed(renewal.registration.id(), code);
-    attempt.is_failure = result.as_ref().is_err_and(RefreshError::is_clients_fault);
+    attempt.is_wrong = result.as_ref().is_err_and(RefreshError::is_clients_fault);
     result
 }
 
 /// A refresh that is under way. One that is given up, wherever it happens to wait, leaves everything as it was.
 struct Attempt<'s, U> {
     shared: &'s Shared<U>,
-    is_failure: bool,
+    slot: u64,
+    is_wrong: bool,
 }
 
 impl<U> Drop for Attempt<'_, U> {
     fn drop(&mut self) {
-        self.shared.end_refresh(self.is_failure);
+        self.shared.end_refresh(self.slot, self.is_wrong);
     }
 }
 

@@ -27,8 +27,8 @@ use crate::{Close, ConnectionId};
 ///
 /// Where it was agreed on, text messages that are JSON objects with `"type":"auth"` are not handed to the handler: with
 /// them the client presents a fresh credential, as in `{"type":"auth","scheme":"bearer","credentials":"…"}`. It is answered
-/// `{"type":"auth_ok","ttl":900}`, in seconds, or `{"type":"auth_error","code":"invalid_credentials"}`; three in a row that
-/// are refused close the socket with 4401. A minute before the end the server says `{"type":"auth_expiring","ttl":60}`.
+/// `{"type":"auth_ok","ttl":900}`, in seconds, or `{"type":"auth_error","code":"invalid_credentials"}`; the third that
+/// is refused closes the socket with 4401 (one is forgiven every five minutes). A minute before the end the server says `{"type":"auth_expiring","ttl":60}`.
 /// Protocols that frame this themselves call [`refresh`](Self::refresh).
 pub struct AuthSocket<U> {
     shared: Arc<Shared<U>>,
@@ -95,8 +95,8 @@ impl<U> AuthSocket<U> {
     /// socket now ends. The future may be dropped; then everything stays as it was.
     ///
     /// # Errors
-    /// If the credential is not taken. The one so far goes on to hold; after three in a row that were wrong, the socket is
-    /// closed with 4401 `invalid_credentials`.
+    /// If the credential is not taken. The one so far goes on to hold; after the third that was wrong, the socket is
+    /// closed with 4401 `invalid_credentials`. One is forgiven every five minutes; what succeeds gives nothing back.
     pub async fn refresh(&self, scheme: &str, credentials: &Secret) -> Result<Option<SystemTime>, RefreshError>
     where
         U: Principal,
@@ -104,7 +104,7 @@ impl<U> AuthSocket<U> {
         match (Credentials::new(scheme, credentials.expose()), &self.renewal) {
             (Some(credentials), Some(renewal)) => refresh(&self.shared, renewal, credentials).await,
             _ => {
-                self.shared.fail();
+                self.shared.wrong();
                 Err(RefreshError::malformed())
             }
         }

@@ -7,8 +7,8 @@ use serde::Serialize;
 use socketioxide::{SocketIo, TransportType};
 use tokio::{select, sync::watch, time};
 
-use super::{layer::Shared, life::Due, own::Closer, refresh::ttl, session::Session};
-use crate::{Close, CloseCodes, ConnectionId, Timer, auth::Config};
+use super::{layer::Shared, own::Closer, refresh::ttl, session::Session};
+use crate::{Close, CloseCodes, ConnectionId, Timer, auth::Config, lifetime::Due};
 
 /// The event by which a client is told why its connection ends; its payload is `{"reason": "token_expired"}`.
 pub const CLOSED_EVENT: &str = "auth_closed";
@@ -81,69 +81,37 @@ impl Driver {
     /// Waits for the end, and tells why it came. From then on the session has ended. `None` if the transport was gone
     /// before.
     async fn end(&mut self) -> Option<Close> {
-        let mut drain_at = None;
         loop {
             self.told.mark_unchanged();
-            let next = {
+            let wake = {
                 let session = self.session.upgrade()?;
-                if let Some(close) = session.doomed() {
-                    return session.end(&close).then_some(close);
-                }
-                // Not ended by us, so it is gone. socketioxide may hold the session for longer.
-                if session.is_ended() {
+                // Not by us, so it is gone. socketioxide may hold the session for longer.
+                if session.is_closed() {
                     return None;
                 }
-                session.next(drain_at)
-            };
-            let alarm = async {
-                match next {
-                    Some((at, due)) => {
-                        self.timer.sleep_until(at).await;
-                        due
+                while let Some(due) = session.due() {
+                    match due {
+                        Due::End(close) => return session.end(&close).then_some(close),
+                        Due::Notice(end) => self.give_notice(&session, end),
+                        Due::Look if !session.look(&self.io) => session.doom(Close::AUTH_TIMEOUT),
+                        Due::Look | Due::Ping => {}
                     }
-                    None => std::future::pending().await,
                 }
+                session.wake()
             };
-            let due = select! {
+            select! {
                 biased;
-                changed = self.told.changed() => {
-                    changed.ok()?;
-                    continue;
-                }
-                due = alarm => due,
-                after = self.shutdown.begun() => {
-                    drain_at = self.timer.now().checked_add(after);
-                    Due::Drain
-                }
-            };
-            if let Some(close) = self.due(due, drain_at)? {
-                return Some(close);
+                changed = self.told.changed() => changed.ok()?,
+                () = wake.reached(&*self.timer) => {}
+                after = self.shutdown.begun() => self.session.upgrade()?.drain_in(after),
             }
         }
     }
 
-    /// Sees to what is due, and tells why the session has ended, if it has; `None` if it was gone before.
-    fn due(&self, due: Due, drain_at: Option<SystemTime>) -> Option<Option<Close>> {
-        let session = self.session.upgrade()?;
-        let ended = match due {
-            Due::End if session.end_if_expired() => return Some(Some(Close::TOKEN_EXPIRED)),
-            Due::Drain if drain_at.is_none_or(|at| at <= self.timer.now()) => Close::RESTARTING,
-            Due::Look if !session.look(&self.io) => Close::AUTH_TIMEOUT,
-            Due::Notice => {
-                self.give_notice(&session);
-                return Some(None);
-            }
-            Due::End | Due::Drain | Due::Look => return Some(None),
-        };
-        session.end(&ended).then_some(Some(ended))
-    }
-
-    fn give_notice(&self, session: &Session) {
-        if let Some(end) = session.take_notice() {
-            let ttl = ttl(end, self.timer.now());
-            for socket in session.sockets(&self.io) {
-                let _ = socket.emit(EXPIRING_EVENT, &Expiring { ttl });
-            }
+    fn give_notice(&self, session: &Session, end: SystemTime) {
+        let ttl = ttl(end, self.timer.now());
+        for socket in session.sockets(&self.io) {
+            let _ = socket.emit(EXPIRING_EVENT, &Expiring { ttl });
         }
     }
 }

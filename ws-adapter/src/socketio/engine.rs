@@ -170,7 +170,7 @@ impl<U: Principal> Shared<U> {
     ) -> Result<Arc<Session>, Refusal> {
         let Config { connections, client_address, timer, sockets, chain, decision_timeout, .. } = &self.config;
         let settings =
-            Settings { sessions: &self.sessions, timer, patience: self.limits.connect_timeout, notice: sockets.notice };
+            Settings { sessions: &self.sessions, timer, patience: self.limits.connect_timeout, sockets: *sockets };
         let session = Session::new(&settings, origin, user.map(Authenticated::evidence))
             .ok_or_else(|| Refusal::unavailable("the operating system gives no random bits"))?;
         let session = Arc::new(session);

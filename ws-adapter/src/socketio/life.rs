@@ -1,22 +1,19 @@
-use std::{
-    any::Any,
-    collections::HashMap,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{any::Any, collections::HashMap, sync::Arc};
 
 use auth_core::Authenticated;
 
 use crate::{
-    Close,
     connections::{Credential, PendingGuard, Registration},
+    lifetime::{Lifetime, Moment},
     telemetry::Gauge,
 };
 
-/// What a transport lives by, and until when. All of it is changed under one lock, and judged there by one clock: of a
-/// refresh and an expiry, one comes first.
-#[derive(Default)]
+/// Who a transport belongs to, and how long it lives. All of it is changed under one lock, and judged there by one clock: of
+/// a refresh and an expiry, one comes first.
 pub(super) struct Life {
+    /// How long it lives. What it was opened with is in the slot [`OPENED_BY`], and what let its client into a namespace in the
+    /// slot of that admission's number.
+    pub(super) time: Lifetime,
     /// Whether there is a transport, and not only somebody who asks for one.
     pub(super) begun: bool,
     /// What the transport was opened with, or what has taken its place.
@@ -27,20 +24,16 @@ pub(super) struct Life {
     pub(super) place: Option<Place>,
     /// It is one of those of whom nobody knows yet whose they are.
     pub(super) pending: Option<(PendingGuard, Gauge)>,
-    /// When it is looked whether its client is in a namespace; `None` is never.
-    pub(super) look_at: Option<SystemTime>,
     /// Whether its client has come into a namespace, and nothing tells that it has left. If not, and it is in none at the
     /// next look either, the transport ends.
     pub(super) connected: bool,
-    pub(super) notice: Notice,
-    /// How many credentials in a row were wrong that were to take the place of another.
-    pub(super) failures: u8,
     pub(super) admitted: u64,
-    /// Why it has to end at once.
-    pub(super) doomed: Option<Close>,
-    /// Nobody is let in any more.
-    pub(super) ended: bool,
+    /// Whoever owns the transport has seen that it has ended.
+    pub(super) closed: bool,
 }
+
+/// The slot of what a transport was opened with. Admissions are numbered from one.
+pub(super) const OPENED_BY: u64 = 0;
 
 /// The evidence of a namespace or of the transport.
 pub(super) struct Held {
@@ -53,15 +46,13 @@ pub(super) struct Held {
     pub(super) number: u64,
     /// Whether the client has come into the namespace. Until then socketioxide does not know its socket.
     pub(super) arrived: bool,
-    /// Whether a credential is being looked at that may take its place.
-    pub(super) refreshing: bool,
 }
 
 impl Held {
     /// `number` is that of the admission to a namespace, if it belongs to one.
     pub(super) fn new<U: Send + Sync + 'static>(user: &Authenticated<U>, credential: &Credential, number: u64) -> Self {
         let (user, credential) = (Box::new(user.clone()), credential.clone());
-        Self { user, credential, of_transport: false, number, arrived: false, refreshing: false }
+        Self { user, credential, of_transport: false, number, arrived: false }
     }
 
     /// The transport's evidence, for a namespace that lives by it; `None` if it is no `U`'s.
@@ -73,20 +64,16 @@ impl Held {
         self.user.downcast_ref()
     }
 
-    /// Puts other evidence in the place of this, and gives what was there. Whoever looks at a credential goes on to.
+    /// Puts other evidence in the place of this, and gives what was there.
     pub(super) fn renew<U: Send + Sync + 'static>(
         &mut self,
         user: &Authenticated<U>,
         credential: &Credential,
         of_transport: bool,
     ) -> Self {
-        let Self { number, arrived, refreshing, .. } = *self;
-        let new = Self { of_transport, arrived, refreshing, ..Self::new(user, credential, number) };
+        let Self { number, arrived, .. } = *self;
+        let new = Self { of_transport, arrived, ..Self::new(user, credential, number) };
         std::mem::replace(self, new)
-    }
-
-    fn expires_at(&self) -> Option<SystemTime> {
-        self.credential.evidence().expires_at()
     }
 }
 
@@ -96,43 +83,27 @@ pub(super) struct Place {
     pub(super) _open: Gauge,
 }
 
-/// When the client is to be told that the end is near.
-#[derive(Default)]
-pub(super) struct Notice {
-    /// Which end that is.
-    of: Option<SystemTime>,
-    pub(super) at: Option<SystemTime>,
-}
-
-/// What is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Due {
-    /// The first of the credentials ends.
-    End,
-    /// The server goes down.
-    Drain,
-    /// It is looked whether the client is in a namespace.
-    Look,
-    /// The first of the credentials will end soon.
-    Notice,
-}
-
 impl Life {
-    /// When the first of its credentials ends.
-    pub(super) fn ends_at(&self) -> Option<SystemTime> {
-        self.opened_by.iter().chain(self.users.values()).filter_map(Held::expires_at).min()
+    pub(super) fn new(time: Lifetime) -> Self {
+        Self {
+            time,
+            begun: false,
+            opened_by: None,
+            users: HashMap::new(),
+            place: None,
+            pending: None,
+            connected: false,
+            admitted: 0,
+            closed: false,
+        }
     }
 
     pub(super) fn is_ended(&self) -> bool {
-        self.ended || self.doomed.is_some()
+        self.closed || self.time.ended().is_some()
     }
 
-    pub(super) fn has_expired(&self, now: SystemTime) -> bool {
-        self.ends_at().is_some_and(|end| end <= now)
-    }
-
-    pub(super) fn is_over(&self, now: SystemTime) -> bool {
-        self.is_ended() || self.has_expired(now)
+    pub(super) fn is_over(&self, now: Moment) -> bool {
+        self.closed || self.time.is_over(now)
     }
 
     /// The namespaces that the client has come into. It may have left them.
@@ -142,9 +113,10 @@ impl Life {
 
     /// The client is not in the namespace that it was let into by this admission, or not any more. Gives what it was let in
     /// by.
-    pub(super) fn take_back(&mut self, namespace: &str, number: u64) -> Option<Held> {
+    pub(super) fn take_back(&mut self, namespace: &str, number: u64, now: Moment) -> Option<Held> {
         self.users.get(namespace).filter(|held| held.number == number)?;
         let held = self.users.remove(namespace)?;
+        self.time.release(number, now);
         self.drop_credential(&held);
         Some(held)
     }
@@ -162,30 +134,5 @@ impl Life {
         if is_bare {
             self.place = None;
         }
-    }
-
-    /// Plans the notice anew if the end has moved: as long before as `before` says, and of a short life in the middle.
-    pub(super) fn plan_notice(&mut self, before: Duration, now: SystemTime) {
-        let end = self.ends_at();
-        if self.notice.of == end {
-            return;
-        }
-        let at = end.and_then(|end| {
-            let left = end.duration_since(now).unwrap_or_default();
-            end.checked_sub(before.min(left / 2))
-        });
-        self.notice = Notice { of: end, at };
-    }
-
-    /// What comes first, and when; of several at once, what ends the transport. `drain_at` is when it is to go while the
-    /// server goes down.
-    pub(super) fn next(&self, drain_at: Option<SystemTime>) -> Option<(SystemTime, Due)> {
-        let all = [
-            (self.ends_at(), Due::End),
-            (drain_at, Due::Drain),
-            (self.look_at, Due::Look),
-            (self.notice.at, Due::Notice),
-        ];
-        all.into_iter().filter_map(|(at, due)| Some((at?, due))).min_by_key(|(at, _)| *at)
     }
 }

@@ -75,7 +75,8 @@
 //! `CONNECT`, with the transport [`InBand`](auth_core::Transport::InBand); the principal must be the same (`forbidden`).
 //! What is accepted takes the place of the namespace's evidence. Where the chain is that of the transport, it also takes
 //! the place of what the transport was opened with, and of the evidence of every namespace that lives by that. What is
-//! refused changes nothing. Three in a row close the transport. To present one while another is being looked at in the same
+//! refused changes nothing. The third wrong one closes the transport; one is forgiven
+//! every five minutes, and what succeeds gives nothing back. To present one while another is being looked at in the same
 //! namespace (`in_progress`) counts for that; an outage (`unavailable`) does not. After the end nothing is taken
 //! (`ended`): of a refresh and an expiry, one comes first.
 //!
@@ -92,7 +93,7 @@
 //! | Close | Why |
 //! |---|---|
 //! | 4401 `token_expired` | the first of its credentials has ended |
-//! | 4401 `invalid_credentials` | three wrong ones were presented in a row |
+//! | 4401 `invalid_credentials` | three wrong ones were presented |
 //! | 4403 `revoked` | one of its credentials was revoked |
 //! | 4403 `forbidden` | there were more than three `CONNECT`s |
 //! | 4408 `auth_timeout` | no good `CONNECT` in 10 s, or in no namespace for as long |

@@ -18,7 +18,7 @@ use super::{
     gate::{Gate, Refused},
     session::{NotNow, Session},
 };
-use crate::{Close, payload, telemetry};
+use crate::{payload, telemetry};
 
 /// The event by which a client presents another credential, with what its `auth` object would hold:
 /// `socket.emitWithAck("auth_refresh", { token })`. It is answered with `{"ok": true, "ttl": 900}`, in seconds and without
@@ -80,7 +80,7 @@ struct Attempt {
 
 impl Attempt {
     fn begin(&self) -> Result<(), NotNow> {
-        self.session.begin_refresh(self.socket.ns(), self.number)
+        self.session.begin_refresh(self.number)
     }
 
     async fn refresh<U: Principal>(&self, gate: &Gate<U>, event: &Value) -> Result<Option<SystemTime>, NotTaken> {
@@ -97,13 +97,13 @@ impl Attempt {
     fn answer(&self, ack: AckSender, result: &Result<Option<SystemTime>, NotTaken>) {
         let code = result.as_ref().map_or_else(NotTaken::code, |_| "accepted");
         telemetry::refreshed(self.session.id(), code);
-        let is_failure = result.as_ref().is_err_and(NotTaken::is_clients_fault);
+        let is_wrong = result.as_ref().is_err_and(NotTaken::is_clients_fault);
         let _ = ack.send(&match result {
             Ok(end) => Answer { ok: true, ttl: end.map(|end| ttl(end, self.session.now())), code: None },
             Err(_) => Answer { ok: false, ttl: None, code: Some(code) },
         });
-        if is_failure && self.session.count_failure() {
-            self.session.doom(Close::INVALID_CREDENTIALS);
+        if is_wrong {
+            self.session.wrong();
         }
     }
 }
@@ -112,7 +112,7 @@ struct Begun<'a>(&'a Attempt);
 
 impl Drop for Begun<'_> {
     fn drop(&mut self) {
-        self.0.session.end_refresh(self.0.socket.ns(), self.0.number);
+        self.0.session.end_refresh(self.0.number);
     }
 }
 
@@ -160,8 +160,9 @@ impl NotTaken {
     fn is_clients_fault(&self) -> bool {
         match self {
             Self::Refused(refused) => *refused != Refused::Unavailable,
-            Self::Malformed | Self::NotNow(NotNow::InProgress) => true,
-            Self::NotNow(NotNow::Ended | NotNow::TooMany(_)) => false,
+            Self::Malformed => true,
+            // Whoever does not wait has been counted.
+            Self::NotNow(_) => false,
         }
     }
 }

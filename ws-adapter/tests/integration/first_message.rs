@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use auth_core::Revocation;
+use auth_core::{Clock as _, Revocation};
 use axum::{Router, routing::any};
 use futures_util::SinkExt as _;
 use serde_json::json;
@@ -150,6 +150,22 @@ async fn silence_closes_with_4408_at_the_deadline_and_not_before() {
     assert_eq!(late.closed().await, close(4408, "auth_timeout"));
     assert!(early.echoes("in time").await);
     assert_eq!(count(&called), 1);
+}
+
+#[tokio::test]
+async fn silence_closes_at_the_deadline_however_the_clock_of_the_machine_is_set() {
+    for minutes in [-20_i64, 20] {
+        let clock = clock();
+        let (server, _) = serve(AuthLayer::new(jwt_or_basic()).timer(clock.clone()).first_message()).await;
+        let mut client = nobody(&server, "/ws").await;
+        let _ = pong(&mut client).await;
+        let by = Duration::from_secs(60 * minutes.unsigned_abs());
+        clock.set(if minutes < 0 { clock.now() - by } else { clock.now() + by });
+        clock.advance(Duration::from_millis(9_999));
+        let _ = pong(&mut client).await;
+        clock.advance(Duration::from_millis(1));
+        assert_eq!(client.closed().await, close(4408, "auth_timeout"), "{minutes}");
+    }
 }
 
 /// Pings, and waits for the answer: so the server has begun to wait.

@@ -1,8 +1,11 @@
 //! Peers that say nothing, and a server that goes down slowly.
 
-use std::time::Duration;
+use std::{
+    pin::Pin,
+    time::{Duration, SystemTime},
+};
 
-use auth_core::ManualClock;
+use auth_core::{Clock, ManualClock, Timer};
 use axum::{Router, extract::ws::Message as AxumMessage, response::Response, routing::any};
 use futures_util::StreamExt as _;
 use tokio_tungstenite::tungstenite::Message;
@@ -10,7 +13,7 @@ use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, Shutdown};
 
 use crate::{
     common::eventually,
-    support::{Client, Counter, Server, User, app, clock, close, jwt_or_basic},
+    support::{Client, Counter, START, Server, User, app, clock, close, jwt_or_basic},
 };
 
 /// `ann:password`: a credential without an end.
@@ -112,7 +115,7 @@ async fn interval_and_timeout_can_be_set() {
 }
 
 #[tokio::test]
-async fn peer_is_not_given_up_while_the_handler_does_not_read() {
+async fn peer_is_not_given_up_while_a_message_waits_for_a_busy_handler() {
     let counter = Counter::default();
     let counted = counter.clone();
     let handler = move |ws: AuthWebSocketUpgrade<User>| async move {
@@ -130,18 +133,74 @@ async fn peer_is_not_given_up_while_the_handler_does_not_read() {
     };
     let clock = clock();
     let layer = AuthLayer::new(jwt_or_basic()).timer(clock.clone());
-    let handler =
-        any(move |ws| -> std::pin::Pin<Box<dyn Future<Output = Response> + Send>> { Box::pin(handler.clone()(ws)) });
+    let handler = any(move |ws| -> Pin<Box<dyn Future<Output = Response> + Send>> { Box::pin(handler.clone()(ws)) });
     let server = Server::start(Router::new().route("/ws", handler).layer(layer)).await;
     let mut client = open(&server).await;
     client.send("work").await;
+    // What was read ahead of the handler hides whatever comes after it.
+    client.send("more").await;
     eventually(|| counter.load(std::sync::atomic::Ordering::SeqCst) == 1).await;
     for _ in 0..5 {
         clock.advance(secs(60));
-        tokio::task::yield_now().await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
     counter.store(2, std::sync::atomic::Ordering::SeqCst);
     assert_eq!(client.next().await, Some(Message::text("work")));
+}
+
+/// The clocks of tokio, which a test can let jump together with what has come in.
+struct TokioClock(tokio::time::Instant);
+
+impl Clock for TokioClock {
+    fn now(&self) -> SystemTime {
+        *START + self.monotonic()
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+impl Timer for TokioClock {
+    fn sleep_until(&self, deadline: SystemTime) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        self.sleep(deadline.duration_since(self.now()).unwrap_or_default())
+    }
+
+    fn sleep(&self, span: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(tokio::time::sleep(span))
+    }
+}
+
+async fn jump(span: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(span).await;
+    tokio::time::resume();
+}
+
+/// The whole process stands still for a while: its timer comes together with the answer.
+#[tokio::test]
+async fn peer_that_has_answered_during_a_standstill_is_not_given_up() {
+    for reads in [true, false] {
+        let handler = any(move |ws: AuthWebSocketUpgrade<User>| async move {
+            ws.on_upgrade(move |mut socket| async move {
+                if !reads {
+                    std::future::pending::<()>().await;
+                }
+                while socket.recv().await.is_some() {}
+            })
+        });
+        let layer = AuthLayer::new(jwt_or_basic()).timer(TokioClock(tokio::time::Instant::now()));
+        let server = Server::start(Router::new().route("/ws", handler).layer(layer)).await;
+        let mut client = server.open(FOREVER).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        jump(secs(60)).await;
+        eventually_sent(&mut client).await;
+        let answer = Message::Pong("auth.ping".into());
+        futures_util::SinkExt::send(&mut client.0, answer).await.unwrap();
+        jump(secs(20)).await;
+        futures_util::SinkExt::send(&mut client.0, Message::Ping("still there".into())).await.unwrap();
+        assert_eq!(client.next().await, Some(Message::Pong("still there".into())), "{reads}");
+    }
 }
 
 #[tokio::test]
@@ -215,7 +274,7 @@ async fn two_shutdowns_that_begin_over_a_time_give_it_both() {
 }
 
 #[tokio::test]
-async fn busy_handler_is_no_reader_because_it_once_waited() {
+async fn peer_that_answers_pings_is_not_given_up_while_a_busy_handler_that_once_waited_does_not_read() {
     let clock = clock();
     let (work, worked) =
         (std::sync::Arc::new(tokio::sync::Notify::new()), std::sync::Arc::new(tokio::sync::Notify::new()));
@@ -238,12 +297,14 @@ async fn busy_handler_is_no_reader_because_it_once_waited() {
     tokio::time::sleep(Duration::from_millis(20)).await;
     work.notify_one();
     tokio::time::sleep(Duration::from_millis(20)).await;
+    // It answers pings, which the driver hears.
+    let next = tokio::spawn(async move { client.next().await });
     for _ in 0..4 {
         clock.advance(secs(30));
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     worked.notify_one();
-    assert_eq!(client.next().await, Some(Message::text("done")));
+    assert_eq!(next.await.unwrap(), Some(Message::text("done")));
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ mod bodies;
 mod connections;
 mod feed;
 mod first_message;
+mod gone;
 mod handshake;
 mod hostile;
 mod http2;

@@ -6,8 +6,8 @@ use std::{
 };
 
 use auth_core::{
-    Accept, AuthRequest, BoxError, Carrier, Chain, Challenge, ManualClock, Outcome, Rejection, Revocation, Secret,
-    Strategy, async_trait,
+    Accept, AuthRequest, BoxError, Carrier, Chain, Challenge, Clock as _, ManualClock, Outcome, Rejection, Revocation,
+    Secret, Strategy, async_trait,
     extract::{Extractor as _, auth_scheme, bearer, subprotocol},
 };
 use axum::{Router, extract::ws::Message, response::Response, routing::any};
@@ -94,19 +94,28 @@ async fn token_within_its_leeway_is_no_longer_life() {
 }
 
 #[tokio::test]
-async fn third_wrong_credential_in_a_row_closes_with_4401() {
-    let (server, _) = serve(AuthLayer::new(jwt_or_basic())).await;
+async fn third_wrong_credential_closes_with_4401_whatever_succeeds_in_between() {
+    let (server, clock) = serve(AuthLayer::new(jwt_or_basic())).await;
     let mut client = open(&server).await;
     for _ in 0..2 {
         assert_eq!(client.present("a.b.c").await["code"], "invalid_credentials");
+        assert_eq!(client.present(&token("ann", 900)).await["type"], "auth_ok");
     }
-    // A good one between them begins the count anew.
-    assert_eq!(client.present(&token("ann", 900)).await["type"], "auth_ok");
-    for _ in 0..2 {
-        assert_eq!(client.present("a.b.c").await["code"], "invalid_credentials");
-    }
+    // Not even setting the clock gives anything back.
+    clock.set(clock.now() + Duration::from_secs(600));
     client.send(&crate::support::presented("a.b.c")).await;
     assert_eq!(client.closed().await, close(4401, "invalid_credentials"));
+}
+
+#[tokio::test]
+async fn wrong_credential_is_forgiven_after_five_minutes() {
+    let (server, clock) = serve(AuthLayer::new(jwt_or_basic())).await;
+    let mut client = open(&server).await;
+    for _ in 0..5 {
+        assert_eq!(client.present(&token("ann", 100_000)).await["type"], "auth_ok");
+        assert_eq!(client.present("a.b.c").await["code"], "invalid_credentials");
+        clock.advance(Duration::from_secs(300));
+    }
 }
 
 #[tokio::test]

@@ -79,11 +79,19 @@ impl auth_core::Clock for LateTimer {
     fn now(&self) -> std::time::SystemTime {
         self.0.now()
     }
+
+    fn monotonic(&self) -> Duration {
+        self.0.monotonic()
+    }
 }
 
 impl ws_adapter::Timer for LateTimer {
     fn sleep_until(&self, deadline: std::time::SystemTime) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(self.0.wait_until(deadline + Duration::from_millis(1)))
+    }
+
+    fn sleep(&self, span: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(self.0.wait_for(span + Duration::from_millis(1)))
     }
 }
 

@@ -121,7 +121,9 @@ async fn both_why_and_that_it_ends_come_with_one_poll() {
         assert_eq!(polling.connect("/", "").await, Ok(()));
         polling.message("2[").await;
         polling.echoes("hi", "ann: hi").await;
+        let calls = app.calls.count();
         let waiting = tokio::spawn(async move { polling.poll().await });
+        eventually(|| app.calls.count() > calls).await;
         tokio::time::sleep(Duration::from_millis(10)).await;
         app.clock.advance(Duration::from_secs(60));
         let answer = waiting.await.unwrap();

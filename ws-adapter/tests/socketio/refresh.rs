@@ -157,17 +157,13 @@ async fn another_user_is_refused_and_the_old_credential_holds() {
 }
 
 #[tokio::test]
-async fn three_wrong_ones_in_a_row_close_the_transport() {
+async fn three_wrong_ones_close_the_transport_whatever_succeeds_in_between() {
     let app = app().await;
     let mut socket = connected(&app).await;
-    for _ in 0..2 {
-        assert_eq!(socket.refresh("/", r#"{"token":"a.b.c"}"#).await, refused("invalid_credentials"));
-    }
-    // A good one in between: from here on it counts anew.
-    assert_eq!(socket.refresh("/", &auth_for("ann", 60)).await["ok"], true);
     for (wrong, code) in
         [(&*auth_for("ann", 0), "token_expired"), ("{}", "missing_credentials"), (r#""a.b.c""#, "invalid_request")]
     {
+        assert_eq!(socket.refresh("/", &auth_for("ann", 60)).await["ok"], true);
         assert_eq!(socket.refresh("/", wrong).await, refused(code));
     }
     let (packets, closed) = socket.end().await;

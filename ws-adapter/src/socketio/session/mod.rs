@@ -18,12 +18,13 @@ use socketioxide::socket::Sid;
 use tokio::sync::{Notify, watch};
 
 use super::{
-    life::{Due, Held, Life, Place},
+    life::{Held, Life, OPENED_BY, Place},
     sessions::Sessions,
 };
 use crate::{
     Close, ConnectionId, Connections, Timer,
-    connections::{Counts, Credential, End, PendingGuard, TooMany},
+    connections::{Counts, Credential, End, PendingGuard, SocketSettings, TooMany},
+    lifetime::{self, Due, Lifetime, Moment, Wake},
     origin::OriginVerdict,
     telemetry::{self, Gauge},
 };
@@ -50,7 +51,6 @@ pub(super) struct Session {
     pub(super) drained: Notify,
     sid: OnceLock<Sid>,
     patience: Duration,
-    notice: Duration,
     sessions: Sessions,
 }
 
@@ -61,7 +61,16 @@ pub(super) struct Settings<'s> {
     /// How long it may be without a namespace.
     pub(super) patience: Duration,
     /// How long before its end its client is told.
-    pub(super) notice: Duration,
+    pub(super) sockets: SocketSettings,
+}
+
+impl From<lifetime::NotNow> for NotNow {
+    fn from(not_now: lifetime::NotNow) -> Self {
+        match not_now {
+            lifetime::NotNow::Ended => Self::Ended,
+            lifetime::NotNow::InProgress => Self::InProgress,
+        }
+    }
 }
 
 /// Why something cannot be done with a session.
@@ -98,8 +107,11 @@ impl fmt::Display for NotNow {
 impl Session {
     /// `None` if the operating system gives no random bits for its name.
     pub(super) fn new(settings: &Settings<'_>, origin: OriginVerdict, opened_by: Option<&Evidence>) -> Option<Self> {
-        let Settings { sessions, timer, patience, notice } = *settings;
-        let look_at = timer.now().checked_add(patience);
+        let Settings { sessions, timer, patience, sockets } = *settings;
+        let now = Moment::of(&**timer);
+        // Pings are the engine's.
+        let mut time = Lifetime::new(SocketSettings { ping: None, idle: None, ..sockets }, now);
+        time.look_in(patience, now);
         Some(Self {
             id: ConnectionId::new()?,
             timer: Arc::clone(timer),
@@ -107,13 +119,12 @@ impl Session {
             was_opened_by_somebody: opened_by.is_some(),
             principal: opened_by.and_then(Evidence::principal).cloned().map_or_else(OnceLock::new, OnceLock::from),
             connects: AtomicUsize::new(0),
-            life: Mutex::new(Life { look_at, ..Life::default() }),
+            life: Mutex::new(Life::new(time)),
             told: watch::Sender::new(false),
             cut: watch::Sender::new(None),
             drained: Notify::new(),
             sid: OnceLock::new(),
             patience,
-            notice,
             sessions: sessions.clone(),
         })
     }
@@ -129,6 +140,10 @@ impl Session {
 
     pub(super) fn now(&self) -> SystemTime {
         self.timer.now()
+    }
+
+    fn moment(&self) -> Moment {
+        Moment::of(&*self.timer)
     }
 
     pub(super) fn origin(&self) -> OriginVerdict {
@@ -218,9 +233,11 @@ impl Session {
 
     /// Holds what the transport is opened with.
     pub(super) fn open_by<U: Send + Sync + 'static>(&self, user: &Authenticated<U>, entry: Entry) {
+        let now = self.moment();
         self.change(|life| {
             life.begun = true;
-            life.opened_by = Some(Held::new(user, &entry.hold(), 0));
+            life.opened_by = Some(Held::new(user, &entry.hold(), OPENED_BY));
+            life.time.hold(OPENED_BY, user.evidence().expires_at(), now);
         });
     }
 
@@ -232,7 +249,7 @@ impl Session {
         user: &Authenticated<U>,
         entry: Option<Entry>,
     ) -> Option<u64> {
-        let now = self.now();
+        let now = self.moment();
         // What is not let in leaves the registry outside of the lock.
         let mut entry = entry;
         self.change_and_tell(|life| {
@@ -246,17 +263,19 @@ impl Session {
                 (None, Some(opened_by)) => opened_by.for_namespace::<U>(life.admitted)?,
                 (None, None) => return None,
             };
+            life.time.hold(life.admitted, held.credential.evidence().expires_at(), now);
             if let Some(old) = life.users.insert(namespace.to_owned(), held) {
+                life.time.release(old.number, now);
                 life.drop_credential(&old);
             }
-            life.plan_notice(self.notice, now);
             Some(life.admitted)
         })
     }
 
     /// Takes an admission back.
     pub(super) fn expel(&self, namespace: &str, number: u64) {
-        self.change_and_tell(|life| life.take_back(namespace, number));
+        let now = self.moment();
+        self.change_and_tell(|life| life.take_back(namespace, number, now));
     }
 
     /// Who was let into a namespace.
@@ -264,43 +283,38 @@ impl Session {
         self.life().users.get(namespace)?.user().cloned()
     }
 
-    /// When it ends, if the client is to be told by now that this is near.
-    pub(super) fn take_notice(&self) -> Option<SystemTime> {
-        let now = self.now();
-        self.change(|life| {
-            life.notice.at.take_if(|at| *at <= now)?;
-            // Where the clock has jumped over both, there is nothing left to do about it.
-            life.ends_at().filter(|end| *end > now)
-        })
+    // Its end.
+
+    /// What is due now. What ends it, has ended it by then: nobody is let in any more.
+    pub(super) fn due(&self) -> Option<Due> {
+        let now = self.moment();
+        self.change(|life| life.time.due(now, true))
     }
 
-    // Its end.
+    pub(super) fn wake(&self) -> Wake {
+        self.life().time.wake()
+    }
+
+    /// Plans its end while the server goes down.
+    pub(super) fn drain_in(&self, span: Duration) {
+        let now = self.moment();
+        self.change(|life| life.time.drain_in(span, now));
+    }
 
     /// Ends the transport at once.
     pub(super) fn doom(&self, close: Close) {
         self.change_and_tell(|life| {
-            if !life.is_ended() {
-                life.doomed = Some(close);
+            if !life.closed {
+                life.time.end(close);
             }
         });
     }
 
-    /// From here on nobody is let in, and it counts as a connection no more. Tells whether it was open until now.
+    /// From here on it counts as a connection no more. Tells whether it did until now.
     pub(super) fn end(&self, close: &Close) -> bool {
-        self.end_if(close, |_| true)
-    }
-
-    /// The same, if its credential has ended. A refresh may have come first.
-    pub(super) fn end_if_expired(&self) -> bool {
-        let now = self.now();
-        self.end_if(&Close::TOKEN_EXPIRED, |life| life.has_expired(now))
-    }
-
-    fn end_if(&self, close: &Close, test: impl FnOnce(&Life) -> bool) -> bool {
         let ended = self.change_and_tell(|life| {
-            let ends = !life.ended && test(life);
-            life.ended |= ends;
-            ends.then(|| (life.begun, life.place.take(), life.pending.take()))
+            let is_first = !std::mem::replace(&mut life.closed, true);
+            is_first.then(|| (life.begun, life.place.take(), life.pending.take()))
         });
         // Who was refused before there was a transport is not closed.
         if let Some((true, ..)) = ended {
@@ -324,14 +338,14 @@ impl Session {
         self.life().is_ended()
     }
 
-    /// Why it has to end at once.
-    pub(super) fn doomed(&self) -> Option<Close> {
-        self.life().doomed.clone()
+    /// Why it ends, if it does.
+    fn doomed(&self) -> Option<Close> {
+        self.life().time.ended().cloned()
     }
 
-    /// What is due next, and when. `drain_at` is when it is to go while the server goes down.
-    pub(super) fn next(&self, drain_at: Option<SystemTime>) -> Option<(SystemTime, Due)> {
-        self.life().next(drain_at)
+    /// Whether it has been closed, by us or by the engine.
+    pub(super) fn is_closed(&self) -> bool {
+        self.life().closed
     }
 
     pub(super) fn watch(&self) -> watch::Receiver<bool> {

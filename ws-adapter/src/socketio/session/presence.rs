@@ -11,9 +11,9 @@ impl Session {
     /// The client has come into a namespace: the transport lives until the first of its credentials ends.
     pub(in crate::socketio) fn connected(&self, namespace: &str, sid: Sid) {
         let _ = self.sid.set(sid);
-        let now = self.now();
+        let now = self.moment();
         let settled = self.change_and_tell(|life| {
-            life.look_at = now.checked_add(self.patience.saturating_mul(RARELY));
+            life.time.look_again_in(self.patience.saturating_mul(RARELY), now);
             life.connected = true;
             if let Some(held) = life.users.get_mut(namespace) {
                 held.arrived = true;
@@ -26,11 +26,10 @@ impl Session {
 
     /// A namespace may have been left.
     pub(in crate::socketio) fn left(&self) {
-        let soon = self.now().checked_add(self.patience);
+        let now = self.moment();
         self.change_and_tell(|life| {
-            if life.connected {
-                life.connected = false;
-                life.look_at = life.look_at.into_iter().chain(soon).min();
+            if std::mem::take(&mut life.connected) {
+                life.time.look_in(self.patience, now);
             }
         });
     }
@@ -41,18 +40,17 @@ impl Session {
         let all: Vec<_> = self.life().arrived().map(|(name, held)| (name.clone(), held.number)).collect();
         let is_in = |name: &str| self.socket(io, name).is_some_and(|socket| socket.connected());
         let (there, left): (Vec<_>, Vec<_>) = all.into_iter().partition(|(name, _)| is_in(name));
-        let now = self.now();
+        let now = self.moment();
         self.change_and_tell(|life| {
             let is_in = !there.is_empty();
             let goes_on = is_in || life.connected;
             life.connected = is_in;
             let wait = if is_in { self.patience.saturating_mul(RARELY) } else { self.patience };
-            life.look_at = now.checked_add(wait);
+            life.time.look_again_in(wait, now);
             // Of a client that is in none, all is kept until it comes into one, or the transport ends.
             for (name, number) in left.into_iter().filter(|_| is_in) {
-                life.take_back(&name, number);
+                life.take_back(&name, number, now);
             }
-            life.plan_notice(self.notice, now);
             goes_on
         })
     }

@@ -32,7 +32,8 @@ async fn user_until(end: SystemTime) -> Authenticated<User> {
 fn session(clock: &ManualClock) -> Arc<Session> {
     let timer: Arc<dyn Timer> = Arc::new(clock.clone());
     let wait = Duration::from_secs(10);
-    let settings = Settings { sessions: &Sessions::default(), timer: &timer, patience: wait, notice: wait };
+    let settings =
+        Settings { sessions: &Sessions::default(), timer: &timer, patience: wait, sockets: SocketSettings::default() };
     Arc::new(Session::new(&settings, OriginVerdict::Allowed, None).unwrap())
 }
 
@@ -43,21 +44,22 @@ async fn alarm_of_an_end_that_has_moved_ends_nothing_and_after_the_new_one_nothi
     let (short, long) = (user_until(at(60)).await, user_until(at(900)).await);
     let number = session.admit("/", &short, Some(session.enter(&connections, &short).unwrap())).unwrap();
 
-    session.begin_refresh("/", number).unwrap();
+    session.begin_refresh(number).unwrap();
     let entry = session.enter(&connections, &long).unwrap();
     assert_eq!(session.swap(("/", number), &long, entry, true), Ok(Some(at(900))));
-    session.end_refresh("/", number);
+    session.end_refresh(number);
     clock.advance(Duration::from_secs(60));
-    assert!(!session.end_if_expired());
+    assert!(!matches!(session.due(), Some(Due::End(_))));
 
-    session.begin_refresh("/", number).unwrap();
+    session.begin_refresh(number).unwrap();
     let entry = session.enter(&connections, &long).unwrap();
     clock.advance(Duration::from_secs(840));
     assert_eq!(session.swap(("/", number), &long, entry, true), Err(NotNow::Ended));
-    assert_eq!(session.begin_refresh("/", number), Err(NotNow::Ended));
+    assert_eq!(session.begin_refresh(number), Err(NotNow::Ended));
     assert!(session.admit("/other", &long, Some(session.enter(&connections, &long).unwrap())).is_none());
     assert_eq!(connections.count(), 1);
-    assert!(session.end_if_expired());
+    assert_eq!(session.due(), Some(Due::End(Close::TOKEN_EXPIRED)));
+    assert!(session.end(&Close::TOKEN_EXPIRED));
     assert_eq!(session.enter(&connections, &long).err(), Some(NotNow::Ended));
     assert_eq!(connections.entries(), [0; 3]);
 }
@@ -69,13 +71,13 @@ async fn namespace_of_the_transport_is_let_in_by_what_the_transport_lives_by_at_
     let (short, long) = (user_until(at(60)).await, user_until(at(900)).await);
     session.open_by(&short, session.enter(&connections, &short).unwrap());
     let number = session.admit("/", &short, None).unwrap();
-    session.begin_refresh("/", number).unwrap();
+    session.begin_refresh(number).unwrap();
     session.swap(("/", number), &long, session.enter(&connections, &long).unwrap(), true).unwrap();
     // It was asked about before the refresh.
     session.admit("/other", &short, None).unwrap();
     let of_other = session.user::<User>("/other").unwrap();
     assert_eq!(of_other.evidence().expires_at(), Some(at(900)));
-    assert_eq!(session.life().ends_at(), Some(at(900)));
+    assert_eq!(session.life().time.ends_at(), Some(at(900)));
 }
 
 #[tokio::test]
@@ -85,16 +87,15 @@ async fn refresh_of_one_namespace_ends_no_other_that_has_begun_nor_the_next_one_
     let (short, long) = (user_until(at(60)).await, user_until(at(900)).await);
     session.open_by(&short, session.enter(&connections, &short).unwrap());
     let (one, other) = (session.admit("/", &short, None).unwrap(), session.admit("/other", &short, None).unwrap());
-    session.begin_refresh("/", one).unwrap();
-    session.begin_refresh("/other", other).unwrap();
+    session.begin_refresh(one).unwrap();
+    session.begin_refresh(other).unwrap();
     session.swap(("/", one), &long, session.enter(&connections, &long).unwrap(), true).unwrap();
-    assert_eq!(session.begin_refresh("/other", other), Err(NotNow::InProgress));
-    assert_eq!(session.begin_refresh("/", one), Err(NotNow::InProgress));
-    session.end_refresh("/", one);
-    assert_eq!(session.begin_refresh("/other", other), Err(NotNow::InProgress));
-    assert_eq!(session.begin_refresh("/", one), Ok(()));
-    session.end_refresh("/other", other);
-    assert_eq!(session.begin_refresh("/other", other), Ok(()));
+    assert_eq!(session.begin_refresh(other), Err(NotNow::InProgress));
+    session.end_refresh(one);
+    assert_eq!(session.begin_refresh(other), Err(NotNow::InProgress));
+    assert_eq!(session.begin_refresh(one), Ok(()));
+    session.end_refresh(other);
+    assert_eq!(session.begin_refresh(other), Ok(()));
 }
 
 #[tokio::test]
@@ -106,7 +107,7 @@ async fn whoever_has_come_into_a_namespace_is_there_after_a_refresh_too() {
     let number = session.admit("/", &short, None).unwrap();
     session.admit("/on-its-way", &short, None).unwrap();
     session.connected("/", Sid::ZERO);
-    session.begin_refresh("/", number).unwrap();
+    session.begin_refresh(number).unwrap();
     session.swap(("/", number), &long, session.enter(&connections, &long).unwrap(), true).unwrap();
     let life = session.life();
     assert_eq!(life.arrived().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["/"]);

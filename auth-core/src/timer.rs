@@ -1,0 +1,168 @@
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use crate::Clock;
+
+/// What a [`Timer`] gives to be awaited.
+pub(crate) type BoxSleep = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A clock that can also be waited for: connections end by it, and keys are fetched by it.
+///
+/// With the feature `tokio`, [`SystemClock`](crate::SystemClock) is one; for tests, [`ManualClock`](crate::ManualClock) is.
+pub trait Timer: Clock {
+    /// Completes as soon as the time of day is `deadline` or later, also where the clock was set; at once if it is so already.
+    fn sleep_until(&self, deadline: SystemTime) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+
+    /// Completes when this much time has passed, whatever happens to the time of day meanwhile.
+    fn sleep(&self, span: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+}
+
+impl<T: Timer + ?Sized> Timer for Arc<T> {
+    fn sleep_until(&self, deadline: SystemTime) -> BoxSleep {
+        (**self).sleep_until(deadline)
+    }
+
+    fn sleep(&self, span: Duration) -> BoxSleep {
+        (**self).sleep(span)
+    }
+}
+
+#[cfg(feature = "tokio")]
+mod system {
+    use std::{
+        sync::{Arc, LazyLock},
+        thread,
+        time::{Duration, Instant, SystemTime},
+    };
+
+    use tokio::{sync::watch, time};
+
+    use super::{BoxSleep, Timer};
+    use crate::{Clock as _, SystemClock};
+
+    /// How often it is looked whether the clock was set. So late at most is whatever waits for an instant that has come sooner.
+    const LOOK: Duration = Duration::from_secs(5);
+    /// A difference that is worth to wake everybody for.
+    const JUMP: Duration = Duration::from_millis(500);
+    /// The longest sleep where nobody looks.
+    const UNWATCHED: Duration = Duration::from_secs(30);
+
+    impl Timer for SystemClock {
+        /// Needs a tokio runtime with its timer enabled. Nothing runs while it waits: tokio wakes it when the time has come,
+        /// and a single thread for the whole process looks whether the clock was set or the machine was asleep.
+        fn sleep_until(&self, deadline: SystemTime) -> BoxSleep {
+            let clock = *self;
+            Box::pin(async move {
+                let mut jumps = JUMPS.as_ref().map(|sender| sender.subscribe());
+                while let Ok(left) = deadline.duration_since(clock.now())
+                    && !left.is_zero()
+                {
+                    match &mut jumps {
+                        Some(jumps) => drop(time::timeout(left, jumps.changed()).await),
+                        None => time::sleep(left.min(UNWATCHED)).await,
+                    }
+                }
+            })
+        }
+
+        /// Needs a tokio runtime with its timer enabled.
+        fn sleep(&self, span: Duration) -> BoxSleep {
+            Box::pin(async move { time::sleep(span).await })
+        }
+    }
+
+    /// Tells that the clock of the system has moved in a way that a timer does not see. `None` if no thread could be had.
+    static JUMPS: LazyLock<Option<Arc<watch::Sender<()>>>> = LazyLock::new(|| {
+        let sender = Arc::new(watch::Sender::new(()));
+        let told = Arc::clone(&sender);
+        let watcher = thread::Builder::new().name("auth-clock".to_owned()).spawn(move || {
+            let mut watch = ClockWatch::new(SystemTime::now(), Instant::now());
+            loop {
+                thread::sleep(LOOK);
+                if watch.has_jumped(SystemTime::now(), Instant::now()) {
+                    told.send_replace(());
+                }
+            }
+        });
+        watcher.is_ok().then_some(sender)
+    });
+
+    /// Compares the clock of the system with one that is never set.
+    struct ClockWatch {
+        shown: SystemTime,
+        at: Instant,
+    }
+
+    impl ClockWatch {
+        fn new(shown: SystemTime, at: Instant) -> Self {
+            Self { shown, at }
+        }
+
+        /// Whether the clock has gone by more or less than the time that has passed.
+        fn has_jumped(&mut self, shows: SystemTime, now: Instant) -> bool {
+            let expected = self.shown.checked_add(now.saturating_duration_since(self.at)).unwrap_or(shows);
+            (self.shown, self.at) = (shows, now);
+            let off = shows.duration_since(expected).unwrap_or_else(|behind| behind.duration());
+            off > JUMP
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn clock_that_was_set_is_told_once_in_either_direction() {
+            let (system, instant) = (SystemTime::UNIX_EPOCH, Instant::now());
+            let secs = Duration::from_secs;
+            let mut watch = ClockWatch::new(system, instant);
+            assert!(!watch.has_jumped(system + secs(5), instant + secs(5)));
+            assert!(watch.has_jumped(system + secs(3610), instant + secs(10)), "set forward, or asleep");
+            assert!(!watch.has_jumped(system + secs(3615), instant + secs(15)));
+            assert!(watch.has_jumped(system + secs(20), instant + secs(20)), "set back");
+            assert!(!watch.has_jumped(system + secs(25) + JUMP, instant + secs(25)), "off by what is no jump yet");
+        }
+
+        #[tokio::test(start_paused = true)]
+        async fn deadline_that_has_passed_does_not_wait() {
+            SystemClock.sleep_until(SystemTime::UNIX_EPOCH).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+    use crate::ManualClock;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    /// Which of the two waits for a minute are over when this has happened.
+    fn over(happens: impl FnOnce(&ManualClock)) -> (bool, bool) {
+        let start = UNIX_EPOCH + MINUTE * 60;
+        let clock = ManualClock::new(start);
+        let (mut until, mut span) = (clock.sleep_until(start + MINUTE), clock.sleep(MINUTE));
+        happens(&clock);
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        (until.as_mut().poll(&mut cx).is_ready(), span.as_mut().poll(&mut cx).is_ready())
+    }
+
+    #[test]
+    fn instants_follow_the_time_of_day_and_spans_the_time_that_passes() {
+        assert_eq!(over(|_| {}), (false, false));
+        assert_eq!(over(|clock| clock.advance(MINUTE)), (true, true));
+        assert_eq!(over(|clock| clock.advance(MINUTE - Duration::from_nanos(1))), (false, false));
+        assert_eq!(over(|clock| clock.set(clock.now() + MINUTE)), (true, false), "set forward");
+        let set_back = |clock: &ManualClock| {
+            clock.set(clock.now() - MINUTE * 20);
+            clock.advance(MINUTE);
+        };
+        assert_eq!(over(set_back), (false, true), "set back");
+    }
+}

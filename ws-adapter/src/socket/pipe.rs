@@ -1,0 +1,173 @@
+use std::{
+    collections::VecDeque,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use axum::{
+    Error,
+    extract::ws::{Message, WebSocket},
+};
+use futures_util::{Sink as _, Stream as _};
+
+use super::finish;
+use crate::Close;
+
+/// How many messages of ours may wait for a peer that does not read.
+const MAX_QUEUED: usize = 8;
+
+/// The WebSocket, what was read of it before the handler asked, and what we have to say over it ourselves.
+pub(super) struct Pipe {
+    /// `None` once the driver has taken it away.
+    socket: Option<Box<WebSocket>>,
+    /// What the handler reads next. One message is read ahead, and no more: a peer is not faster than the handler.
+    ahead: Option<Result<Message, Error>>,
+    queue: VecDeque<Message>,
+    /// Whether the last of the queue is still on its way.
+    unflushed: bool,
+    /// What it is to be closed with: the handler, or an error, says so.
+    close: Option<Close>,
+    /// Whether an error has ended the stream, so that the peer's answer to our close can no longer be read.
+    broken: bool,
+    /// Whether the peer has closed it. Whatever happens to the connection then, it was not lost.
+    closed_by_peer: bool,
+    /// Whether the peer is known to be gone.
+    gone: bool,
+}
+
+/// What the driver finds when the socket is to end.
+pub(super) struct Taken {
+    pub(super) socket: Option<Box<WebSocket>>,
+    pub(super) close: Option<Close>,
+    pub(super) broken: bool,
+}
+
+impl Pipe {
+    pub(super) fn new(socket: WebSocket) -> Self {
+        Self {
+            socket: Some(Box::new(socket)),
+            ahead: None,
+            queue: VecDeque::new(),
+            unflushed: false,
+            close: None,
+            broken: false,
+            closed_by_peer: false,
+            gone: false,
+        }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.socket.is_some()
+    }
+
+    /// Whether the peer has closed the connection, or lost it.
+    pub(super) fn is_gone(&self) -> bool {
+        self.gone
+    }
+
+    pub(super) fn has_ahead(&self) -> bool {
+        self.ahead.is_some()
+    }
+
+    pub(super) fn take_ahead(&mut self) -> Option<Result<Message, Error>> {
+        self.ahead.take()
+    }
+
+    /// Keeps what was read for the handler.
+    pub(super) fn keep_ahead(&mut self, message: Result<Message, Error>) {
+        self.ahead = Some(message);
+    }
+
+    /// What comes in next; `None` is the end.
+    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>> {
+        let Some(socket) = &mut self.socket else {
+            return Poll::Ready(None);
+        };
+        let message = std::task::ready!(Pin::new(&mut **socket).poll_next(cx));
+        match &message {
+            Some(Ok(Message::Close(_))) => (self.closed_by_peer, self.gone) = (true, true),
+            Some(Ok(_)) => {}
+            Some(Err(error)) => {
+                (self.broken, self.gone) = (true, true);
+                self.close = self.close_for(error).or(self.close.take());
+            }
+            None => self.gone = true,
+        }
+        Poll::Ready(message)
+    }
+
+    /// Lets `write` write. What shows that the connection is lost is noted.
+    pub(super) fn write<T>(
+        &mut self,
+        write: impl FnOnce(Pin<&mut WebSocket>) -> T,
+        error: impl Fn(&T) -> Option<&Error>,
+    ) -> Option<T> {
+        let written = write(Pin::new(&mut **self.socket.as_mut()?));
+        if let Some(error) = error(&written) {
+            let lost = self.close_for(error).filter(|close| *close == Close::ABNORMAL);
+            // Where the peer has closed it, or the connection is not to blame, the handler may go on.
+            if lost.is_some() {
+                (self.close, self.gone) = (lost, true);
+            }
+        }
+        Some(written)
+    }
+
+    /// Queues a message of ours. If the peer has not read those before, it is left out.
+    pub(super) fn queue(&mut self, message: Message) {
+        if self.queue.len() < MAX_QUEUED {
+            self.queue.push_back(message);
+        }
+    }
+
+    pub(super) fn has_queue(&self) -> bool {
+        self.unflushed || !self.queue.is_empty()
+    }
+
+    /// Sends what is queued; tells whether it has used the socket.
+    pub(super) fn poll_queue(&mut self, cx: &mut Context<'_>) -> bool {
+        if !self.has_queue() || !self.is_open() {
+            return false;
+        }
+        while let Some(message) = self.queue.pop_front() {
+            match self.write(|socket| socket.poll_ready(cx), failed) {
+                Some(Poll::Pending) => {
+                    self.queue.push_front(message);
+                    return false;
+                }
+                Some(Poll::Ready(Ok(()))) => {
+                    self.write(|socket| socket.start_send(message), |sent| sent.as_ref().err());
+                    self.unflushed = true;
+                }
+                Some(Poll::Ready(Err(_))) | None => {
+                    self.queue.clear();
+                    self.unflushed = false;
+                    return true;
+                }
+            }
+        }
+        self.unflushed = self.write(|socket| socket.poll_flush(cx), failed).is_some_and(|flushed| flushed.is_pending());
+        true
+    }
+
+    pub(super) fn close(&mut self, close: Close) {
+        self.close = Some(close);
+    }
+
+    pub(super) fn take(&mut self) -> Taken {
+        Taken { socket: self.socket.take(), close: self.close.take(), broken: self.broken }
+    }
+
+    /// What an error ends the socket with. A connection that the peer has closed cannot be lost.
+    fn close_for(&self, error: &Error) -> Option<Close> {
+        finish::close_for(error).filter(|close| *close != Close::ABNORMAL || !self.closed_by_peer)
+    }
+}
+
+/// The error of what was polled, if it is one.
+pub(super) fn failed<T>(polled: &Poll<Result<T, Error>>) -> Option<&Error> {
+    match polled {
+        Poll::Ready(Err(error)) => Some(error),
+        _ => None,
+    }
+}

@@ -1,0 +1,206 @@
+//! Peers that go, and handlers that do not read while they do.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use auth_core::ManualClock;
+use axum::{Router, extract::ws::Message, routing::any};
+use futures_util::SinkExt as _;
+use tokio::sync::{Notify, broadcast};
+use tokio_tungstenite::{MaybeTlsStream, tungstenite::Message as ClientMessage};
+use ws_adapter::{AuthLayer, AuthSocket, AuthWebSocketUpgrade, Connections};
+
+use crate::{
+    common::eventually,
+    support::{Client, Server, User, clock, jwt_or_basic, presented, token},
+};
+
+/// `ann:password`: a credential without an end.
+const FOREVER: &str = "Basic YW5uOnBhc3N3b3Jk";
+
+struct World {
+    server: Server,
+    connections: Connections,
+    clock: ManualClock,
+    /// How many handlers run.
+    running: Arc<AtomicUsize>,
+}
+
+impl World {
+    async fn new<F, Fut>(handler: F) -> Self
+    where
+        F: Fn(AuthSocket<User>) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let (connections, clock, running) = (Connections::new(), clock(), Arc::new(AtomicUsize::new(0)));
+        let layer = AuthLayer::new(jwt_or_basic()).timer(clock.clone()).connections(&connections);
+        let counter = Arc::clone(&running);
+        let route = any(move |ws: AuthWebSocketUpgrade<User>| {
+            let (handler, running) = (handler.clone(), Running::new(&counter));
+            async move {
+                ws.on_upgrade(move |socket| async move {
+                    handler(socket).await;
+                    drop(running);
+                })
+            }
+        });
+        let server = Server::start(Router::new().route("/ws", route).layer(layer)).await;
+        Self { server, connections, clock, running }
+    }
+
+    fn running(&self) -> usize {
+        self.running.load(Ordering::SeqCst)
+    }
+}
+
+struct Running(Arc<AtomicUsize>);
+
+impl Running {
+    fn new(counter: &Arc<AtomicUsize>) -> Self {
+        counter.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(counter))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// How a peer goes.
+#[derive(Clone, Copy, Debug)]
+enum Going {
+    Reset,
+    Fin,
+    CloseFrame,
+}
+
+impl Going {
+    const ALL: [Self; 3] = [Self::Reset, Self::Fin, Self::CloseFrame];
+
+    async fn go(self, mut client: Client) {
+        let MaybeTlsStream::Plain(stream) = client.0.get_mut() else { panic!("TLS") };
+        match self {
+            Self::Reset => stream.set_zero_linger().unwrap(),
+            Self::Fin => {}
+            Self::CloseFrame => {
+                client.0.send(ClientMessage::Close(None)).await.unwrap();
+                // It waits for the answer.
+                std::mem::forget(client);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn place_of_a_peer_that_goes_is_free_at_once_though_the_handler_only_waits() {
+    let world = World::new(async |socket| {
+        std::future::pending::<()>().await;
+        drop(socket);
+    })
+    .await;
+    for going in Going::ALL {
+        let client = world.server.open(FOREVER).await;
+        eventually(|| world.connections.count() == 1).await;
+        going.go(client).await;
+        eventually(|| world.connections.count() == 0).await;
+        // Whoever waits for ever is given a minute to finish what it is about.
+        assert_eq!(world.running(), 1, "{going:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        world.clock.advance(Duration::from_secs(60));
+        eventually(|| world.running() == 0).await;
+    }
+}
+
+#[tokio::test]
+async fn place_of_a_peer_that_goes_is_free_though_the_handler_only_pushes_and_ignores_errors() {
+    let (push, _) = broadcast::channel(16);
+    let pushes = push.clone();
+    let world = World::new(move |mut socket| {
+        let mut pushed = pushes.subscribe();
+        async move {
+            while let Ok(text) = pushed.recv().await {
+                let _: Result<(), axum::Error> = socket.send(Message::text::<String>(text)).await;
+            }
+        }
+    })
+    .await;
+    for going in Going::ALL {
+        let client = world.server.open(FOREVER).await;
+        eventually(|| world.running() == 1).await;
+        push.send("news".to_owned()).unwrap();
+        going.go(client).await;
+        eventually(|| world.connections.count() == 0).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        world.clock.advance(Duration::from_secs(60));
+        eventually(|| world.running() == 0).await;
+    }
+}
+
+/// A connection that is lost without a word: the driver's own ping shows it, or the silence after it.
+#[tokio::test]
+async fn peer_that_vanishes_is_noticed_though_the_handler_only_waits() {
+    let world = World::new(async |socket| {
+        std::future::pending::<()>().await;
+        drop(socket);
+    })
+    .await;
+    let client = world.server.open(FOREVER).await;
+    eventually(|| world.connections.count() == 1).await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    world.clock.advance(Duration::from_secs(60));
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    world.clock.advance(Duration::from_secs(20));
+    eventually(|| world.connections.count() == 0 && world.running() == 0).await;
+    drop(client);
+}
+
+#[tokio::test]
+async fn handler_finishes_what_a_peer_has_asked_for_before_it_went() {
+    let (asked, finish, done) = (Arc::new(Notify::new()), Arc::new(Notify::new()), Arc::new(AtomicUsize::new(0)));
+    let (ask, go_on, count) = (Arc::clone(&asked), Arc::clone(&finish), Arc::clone(&done));
+    let world = World::new(move |mut socket| {
+        let (ask, go_on, count) = (Arc::clone(&ask), Arc::clone(&go_on), Arc::clone(&count));
+        async move {
+            while let Some(Message::Text(_)) = socket.recv().await {
+                ask.notify_one();
+                go_on.notified().await;
+                count.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    })
+    .await;
+    let mut client = world.server.open(FOREVER).await;
+    client.send("save this").await;
+    client.send("and that").await;
+    asked.notified().await;
+    Going::CloseFrame.go(client).await;
+    finish.notify_one();
+    asked.notified().await;
+    finish.notify_one();
+    eventually(|| done.load(Ordering::SeqCst) == 2 && world.running() == 0).await;
+    assert_eq!(world.connections.count(), 0);
+}
+
+#[tokio::test]
+async fn fresh_credential_is_taken_and_pings_are_answered_though_the_handler_never_reads() {
+    let world = World::new(async |socket| {
+        std::future::pending::<()>().await;
+        drop(socket);
+    })
+    .await;
+    let headers = [("authorization", &*format!("Bearer {}", token("ann", 60))), ("sec-websocket-protocol", "auth.v1")];
+    let mut client = world.server.connect("/ws", &headers).await.unwrap().0;
+    client.send(&presented(&token("ann", 900))).await;
+    assert_eq!(client.json().await["ttl"], 900);
+    client.0.send(ClientMessage::Ping("are you there".into())).await.unwrap();
+    assert_eq!(client.next().await, Some(ClientMessage::Pong("are you there".into())));
+    world.clock.advance(Duration::from_secs(60));
+    assert_eq!(client.present(&token("ann", 900)).await["type"], "auth_ok");
+}
