@@ -1,6 +1,6 @@
 use std::{error::Error, fmt};
 
-use redis::RedisError;
+use redis::{ErrorKind, RedisError};
 
 /// Why a call failed. What Redis itself writes is not repeated, since it may hold the command.
 #[derive(Debug)]
@@ -22,6 +22,11 @@ impl Failure {
         Self { broken: false, ..self }
     }
 
+    /// Whether Redis has answered, so that the connection stands.
+    pub(super) fn is_answer(&self) -> bool {
+        self.code.is_some()
+    }
+
     pub(super) fn timeout() -> Self {
         Self::new("Redis did not answer in time")
     }
@@ -32,7 +37,8 @@ impl From<RedisError> for Failure {
         if error.is_timeout() {
             return Self::timeout();
         }
-        let broken = error.is_io_error() || error.is_connection_dropped();
+        // A connection that ends in the middle of an answer is an answer that cannot be parsed.
+        let broken = error.is_io_error() || error.is_connection_dropped() || error.kind() == ErrorKind::Parse;
         let what = match broken {
             true if error.is_connection_refusal() => "Redis refused the connection",
             true => "the connection to Redis is lost",

@@ -3,7 +3,7 @@ use std::{
     time::Duration,
 };
 
-use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, aio::MultiplexedConnection};
+use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, Value, aio::MultiplexedConnection};
 use tokio::time::{Instant, timeout};
 
 use super::Failure;
@@ -17,7 +17,8 @@ const BUFFER: usize = 1024;
 /// The one connection that all calls share. It is made by the first that needs it, and thrown away by the first that it
 /// fails.
 ///
-/// The connection manager of the `redis` crate is not used: it keeps a connection on which nothing is answered any more.
+/// The connection manager of the `redis` crate is not used. It keeps a connection on which nothing is answered any more,
+/// and the first command after a loss fails there too.
 pub(super) struct Link {
     client: Client,
     config: AsyncConnectionConfig,
@@ -35,6 +36,17 @@ struct Slot {
     failed_at: Option<Instant>,
 }
 
+/// Whether a command may be processed twice. When a connection is lost before the answer has come, nobody knows whether
+/// Redis has processed the command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Repeat {
+    /// Twice is as good as once. The command is sent again on a new connection if the old one is lost.
+    Harmless,
+    /// The command is sent once. A `PING` goes before it, so that a connection which was closed while it was idle is
+    /// replaced first. A lost answer is an error.
+    Never,
+}
+
 impl Link {
     pub(super) fn new(client: Client, timeout: Duration) -> Self {
         let config = AsyncConnectionConfig::new()
@@ -44,25 +56,16 @@ impl Link {
         Self { client, config, timeout, slot: Mutex::default(), connecting: tokio::sync::Mutex::default() }
     }
 
-    /// Runs a command once.
-    pub(super) async fn call<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, Failure> {
-        self.within_timeout(cmd, false).await
-    }
-
-    /// Runs a command that may run twice without harm: again on a new connection, if the old one turns out to be lost.
-    pub(super) async fn call_again<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, Failure> {
-        self.within_timeout(cmd, true).await
-    }
-
-    async fn within_timeout<T: FromRedisValue>(&self, cmd: &Cmd, again: bool) -> Result<T, Failure> {
+    /// Runs a command, within the timeout.
+    pub(super) async fn call<T: FromRedisValue>(&self, cmd: &Cmd, repeat: Repeat) -> Result<T, Failure> {
         let mut used = None;
         let result = timeout(self.timeout, async {
-            match self.once(cmd, &mut used).await {
-                Err(failure) if again && failure.broken => {
-                    self.drop_connection(used.take());
+            match repeat {
+                Repeat::Harmless => self.twice(cmd, &mut used).await,
+                Repeat::Never => {
+                    self.find_answering(&mut used).await?;
                     self.once(cmd, &mut used).await
                 }
-                result => result,
             }
         });
         let result = result.await.unwrap_or_else(|_| Err(Failure::timeout()));
@@ -70,6 +73,27 @@ impl Link {
             self.drop_connection(used);
         }
         result
+    }
+
+    /// Replaces a connection that was closed while it was idle, before anything is lost on it.
+    ///
+    /// A refused `PING` is an answer too: this user of Redis may lack the right to it.
+    async fn find_answering(&self, used: &mut Option<u64>) -> Result<(), Failure> {
+        match self.twice::<Value>(&redis::cmd("PING"), used).await {
+            Err(failure) if !failure.is_answer() => Err(failure),
+            _ => Ok(()),
+        }
+    }
+
+    /// Runs a command, and again on a new connection if the old one turns out to be lost.
+    async fn twice<T: FromRedisValue>(&self, cmd: &Cmd, used: &mut Option<u64>) -> Result<T, Failure> {
+        match self.once(cmd, used).await {
+            Err(failure) if failure.broken => {
+                self.drop_connection(used.take());
+                self.once(cmd, used).await
+            }
+            result => result,
+        }
     }
 
     async fn once<T: FromRedisValue>(&self, cmd: &Cmd, used: &mut Option<u64>) -> Result<T, Failure> {

@@ -10,7 +10,11 @@ use async_trait::async_trait;
 use auth_core::{BoxError, ConfigError};
 use redis::{Client, Cmd, cmd};
 
-use self::{failure::Failure, link::Link, news::News};
+use self::{
+    failure::Failure,
+    link::{Link, Repeat},
+    news::News,
+};
 use crate::{Store, Subscription, Unavailable};
 
 /// How long a call may take.
@@ -43,7 +47,26 @@ return redis.call('SET', KEYS[1], value, 'PX', math.max(ttl, left))
 /// | refuses the connection, or a command | a call is an error at once |
 /// | does not answer | a call is an error after the [timeout](Self::timeout), 1 s |
 /// | is back | the next call finds it; who listens does within 2 s, and hears that it has [missed](crate::Heard::Missed) something |
+/// | has closed the idle connection (`timeout`, `CLIENT KILL`, a proxy) | no call notices it |
+/// | closes the connection before it has answered | see below |
 /// | does not answer to who listens | it is noticed after four timeouts at the latest |
+///
+/// # A lost answer
+/// When the connection is lost between a command and its answer, nobody knows whether Redis has processed the command. The
+/// same command is then sent once more, on a new connection and within the same timeout, if processing it twice is
+/// harmless.
+///
+/// | Call | Command | Sent again? | Because |
+/// |---|---|---|---|
+/// | [`put`](Store::put) | `SET` | yes | same key, same value, and nobody gets the ticket before the answer |
+/// | [`take`](Store::take) | `GETDEL` | no, it is an error | the first may have taken the value; the second would call a good ticket unknown |
+/// | [`raise`](Store::raise) | `EVAL` | yes | a mark only rises, and its lifetime only grows |
+/// | [`marks`](Store::marks) | `MGET` | yes | it only reads |
+/// | [`publish`](Store::publish) | `PUBLISH` | yes | listeners may hear the same revocation twice |
+/// | [`ping`](Self::ping) | `PING` | yes | it changes nothing |
+///
+/// A `PING` goes before each `GETDEL`. It finds a connection that was closed while it was idle, so that `GETDEL` is sent on
+/// a connection that has just answered. It costs one round trip for each ticket that is taken.
 ///
 /// # Security
 /// Redis has to keep what it is told. A revocation that it forgets lets a revoked token in again: turn persistence on
@@ -92,7 +115,7 @@ impl RedisStore {
     /// # Errors
     /// If it does not, within the timeout.
     pub async fn ping(&self) -> Result<(), Unavailable> {
-        let pong: Result<String, _> = self.link.call_again(&cmd("PING")).await;
+        let pong: Result<String, _> = self.link.call(&cmd("PING"), Repeat::Harmless).await;
         pong.map(drop).map_err(|failure| Unavailable::because(failure.into()))
     }
 
@@ -129,19 +152,19 @@ impl Store for RedisStore {
     async fn put(&self, key: &str, value: &[u8], ttl: Duration) -> Result<(), BoxError> {
         let mut set = self.about("SET", key);
         set.arg(value).arg("PX").arg(millis(ttl));
-        Ok(self.link.call_again(&set).await?)
+        Ok(self.link.call(&set, Repeat::Harmless).await?)
     }
 
     async fn take(&self, key: &str) -> Result<Option<Vec<u8>>, BoxError> {
-        // Never a second time: the first may have taken it, and "there is none" would be said of a good ticket.
-        Ok(self.link.call(&self.about("GETDEL", key)).await?)
+        // The first may have taken the value, and the second would say of a good ticket that there is none.
+        Ok(self.link.call(&self.about("GETDEL", key), Repeat::Never).await?)
     }
 
     async fn raise(&self, key: &str, value: u64, ttl: Option<Duration>) -> Result<(), BoxError> {
         let ttl = ttl.filter(|ttl| *ttl < LONGEST).map_or(0, millis);
         let mut eval = cmd("EVAL");
         eval.arg(RAISE).arg(1).arg(self.full(key)).arg(format!("{value:020}")).arg(ttl);
-        Ok(self.link.call_again(&eval).await?)
+        Ok(self.link.call(&eval, Repeat::Harmless).await?)
     }
 
     async fn marks(&self, keys: &[String]) -> Result<Vec<Option<u64>>, BoxError> {
@@ -150,7 +173,7 @@ impl Store for RedisStore {
         }
         let mut mget = cmd("MGET");
         mget.arg(keys.iter().map(|key| self.full(key)).collect::<Vec<_>>());
-        let marks: Vec<Option<String>> = self.link.call_again(&mget).await?;
+        let marks: Vec<Option<String>> = self.link.call(&mget, Repeat::Harmless).await?;
         let number = |mark: String| mark.parse().map_err(|_| "what Redis has under the key is no mark".into());
         marks.into_iter().map(|mark| mark.map(number).transpose()).collect()
     }
@@ -158,7 +181,7 @@ impl Store for RedisStore {
     async fn publish(&self, message: &[u8]) -> Result<(), BoxError> {
         let mut publish = cmd("PUBLISH");
         publish.arg(channel(&self.prefix)).arg(message);
-        Ok(self.link.call_again(&publish).await?)
+        Ok(self.link.call(&publish, Repeat::Harmless).await?)
     }
 
     async fn subscribe(&self) -> Box<dyn Subscription> {

@@ -54,15 +54,8 @@ async fn mark_only_rises_and_only_lives_longer() {
     let store = server.store();
     let mark = async |key: &str| store.marks(&[key.to_owned()]).await.unwrap()[0];
     let raise = async |key, value, ttl| store.raise(key, value, ttl).await.unwrap();
-    let left = async |key: &str| {
-        let url = server.url();
-        tokio::task::spawn_blocking({
-            let key = format!("auth:{key}");
-            move || redis_ttl(&url, &key)
-        })
-        .await
-        .unwrap()
-    };
+    // In ms; -1 for ever.
+    let left = async |key: &str| server.ask::<i64>(&["PTTL", &format!("auth:{key}")]).await;
     // Beyond what a float holds exactly, and beyond what an `i64` holds.
     raise("key", u64::MAX - 1, Some(TTL * 2)).await;
     raise("key", u64::MAX - 2, Some(TTL)).await;
@@ -84,18 +77,11 @@ async fn mark_only_rises_and_only_lives_longer() {
     assert_eq!(store.marks(&[]).await.unwrap(), []);
 }
 
-/// What Redis says of the key's lifetime, in ms; -1 for ever, -2 for none.
-fn redis_ttl(url: &str, key: &str) -> i64 {
-    let mut connection = ::redis::Client::open(url).unwrap().get_connection().unwrap();
-    ::redis::cmd("PTTL").arg(key).query(&mut connection).unwrap()
-}
-
 #[tokio::test]
 async fn value_ends_with_its_lifetime() {
     let Some(server) = Server::start().await else { return };
     server.store().put("key", b"value", TTL).await.unwrap();
-    let url = server.url();
-    let left = tokio::task::spawn_blocking(move || redis_ttl(&url, "auth:key")).await.unwrap();
+    let left = server.ask::<i64>(&["PTTL", "auth:key"]).await;
     assert!((25_000..=30_000).contains(&left), "{left}");
 }
 

@@ -1,0 +1,167 @@
+//! The one connection is lost: while it is idle, and at each point of each call.
+
+use std::time::Duration;
+
+use auth_core::BoxError;
+use auth_store::{Heard, RedisStore, Store as _, Tickets};
+
+use super::{
+    fake::{Fake, Loss},
+    server::Server,
+};
+use crate::support::*;
+
+const TTL: Duration = Duration::from_secs(30);
+
+/// Every call of a store, the command that it is, and what it does where its answer is lost.
+const CALLS: [(Call, &str, Lost); 6] = [
+    (Call::Ping, "PING", Lost::SentAgain),
+    (Call::Put, "SET", Lost::SentAgain),
+    (Call::Take, "GETDEL", Lost::IsAnError),
+    (Call::Raise, "EVAL", Lost::SentAgain),
+    (Call::Marks, "MGET", Lost::SentAgain),
+    (Call::Publish, "PUBLISH", Lost::SentAgain),
+];
+
+#[derive(Clone, Copy, Debug)]
+enum Call {
+    Ping,
+    Put,
+    Take,
+    Raise,
+    Marks,
+    Publish,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Lost {
+    SentAgain,
+    IsAnError,
+}
+
+impl Call {
+    /// Makes the call, and checks what it gives.
+    async fn make(self, store: &RedisStore) -> Result<(), BoxError> {
+        match self {
+            Self::Ping => store.ping().await?,
+            Self::Put => store.put("key", b"value", TTL).await?,
+            Self::Take => assert_eq!(store.take("key").await?.as_deref(), Some(&b"value"[..])),
+            Self::Raise => store.raise("mark", 1, None).await?,
+            Self::Marks => assert_eq!(store.marks(&["none".to_owned()]).await?, [None]),
+            Self::Publish => store.publish(b"news").await?,
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn no_call_notices_that_redis_has_killed_the_idle_connection() {
+    let Some(server) = Server::start().await else { return };
+    for (call, ..) in CALLS {
+        for round in 0..20 {
+            let store = server.store();
+            store.put("key", b"value", TTL).await.unwrap();
+            server.ask::<i64>(&["CLIENT", "KILL", "TYPE", "normal"]).await;
+            if round % 2 == 0 {
+                // The other rounds call before this side can have seen that the connection is closed.
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            call.make(&store).await.unwrap_or_else(|error| panic!("{call:?}, round {round}: {error}"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_call_notices_that_redis_has_closed_the_connection_after_its_timeout() {
+    let Some(server) = Server::start().await else { return };
+    let stores = CALLS.map(|(call, ..)| (call, server.store()));
+    for (_, store) in &stores {
+        store.put("key", b"value", TTL).await.unwrap();
+    }
+    server.ask::<String>(&["CONFIG", "SET", "timeout", "1"]).await;
+    // What remains is the connection that asks.
+    let clients = async || server.ask::<String>(&["CLIENT", "LIST"]).await.lines().count();
+    soon(async { while clients().await > 1 {} }).await;
+    for (call, store) in stores {
+        server.ask::<String>(&["SET", "auth:key", "value"]).await;
+        call.make(&store).await.unwrap_or_else(|error| panic!("{call:?}: {error}"));
+    }
+}
+
+#[tokio::test]
+async fn each_call_is_sent_again_only_where_that_can_do_no_harm() {
+    for (call, command, answer_lost) in CALLS {
+        for (loss, expected) in [
+            (Loss::WhileIdle, (true, 1)),
+            (Loss::BeforeReading, (true, 1)),
+            (Loss::WithoutAnswer, if answer_lost == Lost::SentAgain { (true, 2) } else { (false, 1) }),
+            (Loss::MidAnswer, if answer_lost == Lost::SentAgain { (true, 2) } else { (false, 1) }),
+        ] {
+            let fake = Fake::start().await;
+            let store = fake.store();
+            store.ping().await.unwrap();
+            fake.lose(command, loss, 1);
+            let result = call.make(&store).await;
+            assert_eq!((result.is_ok(), fake.times_read()), expected, "{call:?}, {loss:?}: {result:?}");
+            call.make(&store).await.unwrap_or_else(|error| panic!("{call:?} after {loss:?}: {error}"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_call_is_sent_twice_at_most() {
+    for (call, command, _) in CALLS {
+        for loss in [Loss::WhileIdle, Loss::BeforeReading, Loss::WithoutAnswer, Loss::MidAnswer] {
+            let fake = Fake::start().await;
+            let store = fake.store();
+            store.ping().await.unwrap();
+            fake.lose(command, loss, usize::MAX);
+            let error = soon(call.make(&store)).await.unwrap_err();
+            assert!(fake.times_read() <= 2, "{call:?}, {loss:?}: {error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn take_is_sent_though_this_user_of_redis_may_not_ping() {
+    let Some(server) = Server::start().await else { return };
+    server.ask::<String>(&["ACL", "SETUSER", "app", "on", ">secret", "~*", "&*", "+@all", "-ping"]).await;
+    let store = RedisStore::new(&server.url().replace("redis://", "redis://app:secret@")).unwrap();
+    assert!(store.ping().await.is_err());
+    for _ in 0..2 {
+        store.put("key", b"value", TTL).await.unwrap();
+        Call::Take.make(&store).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn ticket_is_good_once_though_redis_kills_the_connection_before_each_handshake() {
+    let Some(server) = Server::start().await else { return };
+    let tickets = Tickets::new(server.store(), "/ws").unwrap().clock(clock());
+    let (socket, ticket) = (socket(&tickets), ticket(&tickets).await);
+    let mut results = Vec::new();
+    for _ in 0..2 {
+        server.ask::<i64>(&["CLIENT", "KILL", "TYPE", "normal"]).await;
+        results.push(open(&socket, &ticket).await.map(drop));
+    }
+    assert_eq!(results, [Ok(()), Err("invalid_credentials")]);
+}
+
+#[tokio::test]
+async fn listener_whose_connection_is_killed_hears_that_it_has_missed_something() {
+    let Some(server) = Server::start().await else { return };
+    let store = server.store();
+    let mut old = store.subscribe().await;
+    server.ask::<i64>(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
+    // It may begin before the loss is noticed, and then hears of it, or after the new connection stands.
+    let mut new = store.subscribe().await;
+    assert_eq!(soon(old.next()).await, Some(Heard::Missed));
+    store.publish(b"news").await.unwrap();
+    let news = Some(Heard::Message(b"news".to_vec()));
+    assert_eq!(soon(old.next()).await, news);
+    let heard = match soon(new.next()).await {
+        Some(Heard::Missed) => soon(new.next()).await,
+        other => other,
+    };
+    assert_eq!(heard, news);
+}
