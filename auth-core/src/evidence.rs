@@ -288,8 +288,21 @@ impl Evidence {
         self.principal().is_some_and(|name| other.principal() == Some(name))
     }
 
+    /// Whether a credential in it has names, and `open` has none of them. The names of the whole may not be known yet, so
+    /// this does not compare principals.
+    pub(crate) fn names_another_than(&self, open: &Self) -> bool {
+        match &*self.parts {
+            [] => !self.names.is_empty() && !self.names.iter().any(|name| open.has_name(name)),
+            parts => parts.iter().any(|part| part.names_another_than(open)),
+        }
+    }
+
+    fn has_name(&self, name: &PrincipalId) -> bool {
+        self.names.contains(name) || self.parts.iter().any(|part| part.has_name(name))
+    }
+
     /// Whether it names anybody.
-    fn is_named(&self) -> bool {
+    pub(crate) fn is_named(&self) -> bool {
         !self.names.is_empty() || self.parts.iter().any(Self::is_named)
     }
 

@@ -3,7 +3,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use crate::Evidence;
+use crate::{Evidence, Rejection};
 
 /// What the chains inside one strategy accept while it is asked. Each question has notes of its own, so strategies that run
 /// side by side do not mix theirs.
@@ -18,6 +18,8 @@ pub(crate) struct Acceptances {
     pub(crate) given_up: Vec<Evidence>,
     /// Where only explicit credentials count: an `and` says `Absent`, since cookies complete what it has found.
     pub(crate) is_half: bool,
+    /// The first rejection after which a chain has asked on and accepted.
+    pub(crate) passed_over: Option<Rejection>,
 }
 
 impl Notes {
@@ -35,6 +37,12 @@ impl Notes {
         if !given_up.is_empty() {
             self.change(|acceptances| acceptances.given_up.extend(given_up));
         }
+    }
+
+    pub(crate) fn pass_over(&self, rejection: Rejection) {
+        self.change(|acceptances| {
+            acceptances.passed_over.get_or_insert(rejection);
+        });
     }
 
     pub(crate) fn half(&self) {

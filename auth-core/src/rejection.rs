@@ -29,6 +29,8 @@ struct Details {
     max_age: Option<Duration>,
     /// The error of an extension, in the place of that of the kind: its name, and a description.
     error: Option<(&'static str, &'static str)>,
+    /// More for the log alone.
+    log: Option<&'static str>,
 }
 
 /// The kinds of [`Rejection`], which decide about status and challenge.
@@ -169,6 +171,16 @@ impl Rejection {
             self.strategy = Some(Arc::clone(strategy));
         }
         self
+    }
+
+    /// Says more for the log. The client reads the same.
+    pub(crate) fn with_detail(mut self, detail: &'static str) -> Self {
+        self.details().log = Some(detail);
+        self
+    }
+
+    pub(crate) fn detail(&self) -> Option<&'static str> {
+        self.details.as_ref()?.log
     }
 
     /// The name of the strategy that refuses, if one does.

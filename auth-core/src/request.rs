@@ -8,7 +8,7 @@ use std::{
 use http::{Uri, header::COOKIE, request::Parts};
 
 use crate::{
-    Evidence, Payload,
+    Evidence, Payload, Rejection,
     notes::Notes,
     record::{self, RequestRecord, Taken},
 };
@@ -50,6 +50,8 @@ pub struct AuthRequest<'a> {
     without_cookies: OnceLock<Box<Parts>>,
     /// Where a chain notes what it accepts, if it is asked by a strategy of another chain.
     notes: Option<&'a Notes>,
+    /// What has opened the connection that the request is to renew.
+    open: Option<&'a Evidence>,
 }
 
 impl<'a> AuthRequest<'a> {
@@ -58,13 +60,14 @@ impl<'a> AuthRequest<'a> {
     /// # Security
     /// This begins a new decision. A strategy that asks another strategy or chain hands the request on that it was given, or
     /// one made by [`with_parts`](Self::with_parts): otherwise the chain around it does not know the ids, the names and the
-    /// checks for revocation of what was accepted inside.
+    /// checks for revocation of what was accepted inside, and no strategy inside is asked whether it
+    /// [may renew](crate::Strategy::may_renew).
     #[must_use]
     pub fn new(parts: &'a Parts, transport: Transport, now: SystemTime) -> Self {
         let record = RequestRecord::find(parts);
         let taken = record.taken();
-        let (full, without_cookies, notes) = (None, OnceLock::new(), None);
-        Self { parts, transport, payload: None, now, record, taken, full, without_cookies, notes }
+        let (full, without_cookies, notes, open) = (None, OnceLock::new(), None, None);
+        Self { parts, transport, payload: None, now, record, taken, full, without_cookies, notes, open }
     }
 
     /// Adds the payload that was read.
@@ -194,6 +197,16 @@ impl<'a> AuthRequest<'a> {
         AuthRequest { notes: Some(notes), ..self.with_parts(self.parts) }
     }
 
+    /// The same request, to renew the connection that `open` has opened.
+    pub(crate) fn renewing<'b>(&'b self, open: &'b Evidence) -> AuthRequest<'b> {
+        AuthRequest { open: Some(open), ..self.with_parts(self.parts) }
+    }
+
+    /// What has opened the connection that this request is to renew.
+    pub(crate) fn open(&self) -> Option<&'a Evidence> {
+        self.open
+    }
+
     /// Notes what a chain has accepted, for the strategy that asks it.
     pub(crate) fn note_accepted(&self, evidence: &mut Evidence) {
         if let Some(notes) = self.notes {
@@ -205,6 +218,13 @@ impl<'a> AuthRequest<'a> {
     pub(crate) fn note_given_up(&self, given_up: Vec<Evidence>) {
         if let Some(notes) = self.notes {
             notes.give_up(given_up);
+        }
+    }
+
+    /// Notes a rejection that a chain has passed over on the way to its acceptance.
+    pub(crate) fn note_passed_over(&self, rejection: Option<Rejection>) {
+        if let (Some(notes), Some(rejection)) = (self.notes, rejection) {
+            notes.pass_over(rejection);
         }
     }
 

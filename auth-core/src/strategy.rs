@@ -3,7 +3,7 @@ use std::{borrow::Cow, error::Error, sync::Arc};
 use async_trait::async_trait;
 use http::HeaderName;
 
-use crate::{AuthRequest, Challenge, Outcome, Principal, extract::Extractor};
+use crate::{AuthRequest, Challenge, Evidence, Outcome, Principal, extract::Extractor};
 
 /// An error of the system behind a strategy: a store that is down, keys that cannot be fetched.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -55,6 +55,23 @@ pub trait Strategy: Send + Sync + 'static {
         Named { strategy: self, name: name.into() }
     }
 
+    /// Whether this request may renew the connection that `open` has opened. The default is yes.
+    ///
+    /// [`Chain::renew`](crate::Chain::renew) asks it before [`authenticate`](Self::authenticate), in any nesting of chains.
+    /// A no counts as `Reject(Rejection::invalid_credentials())`, and the credential is not checked. The client cannot tell
+    /// it from a wrong credential. It is for a strategy whose check is expensive and whose credential names its user: a
+    /// password hash need not be made for another user's name. Say yes where the request holds no credential of yours.
+    ///
+    /// The chain refuses another user's good credential by itself, so a strategy that leaves this out is slower and not less
+    /// safe. A strategy that asks another one directly, and not through a chain, hands the question on.
+    ///
+    /// # Security
+    /// The request is not authenticated yet: compare what it says, and trust nothing of it.
+    fn may_renew(&self, request: &AuthRequest<'_>, open: &Evidence) -> bool {
+        let _ = (request, open);
+        true
+    }
+
     /// Looks at the request and decides.
     ///
     /// # Errors
@@ -77,6 +94,10 @@ impl<S: Strategy + ?Sized> Strategy for Arc<S> {
 
     fn needs(&self) -> Needs {
         (**self).needs()
+    }
+
+    fn may_renew(&self, request: &AuthRequest<'_>, open: &Evidence) -> bool {
+        (**self).may_renew(request, open)
     }
 
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Self::User>, BoxError> {
@@ -105,6 +126,10 @@ impl<S: Strategy> Strategy for Named<S> {
 
     fn needs(&self) -> Needs {
         self.strategy.needs()
+    }
+
+    fn may_renew(&self, request: &AuthRequest<'_>, open: &Evidence) -> bool {
+        self.strategy.may_renew(request, open)
     }
 
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Self::User>, BoxError> {

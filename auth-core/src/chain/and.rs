@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::decide::{Answer, Failed, ask};
+use super::ask::{Answer, Failed, ask};
 use crate::{AuthRequest, BoxError, Challenge, Evidence, Needs, Outcome, Strategy, outcome::Accept};
 
 /// Two strategies that both must accept; made by [`Chain::and`](super::Chain::and).
@@ -98,6 +98,7 @@ impl<S: Strategy> Side<S> {
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Answer<S::User>, BoxError> {
         let mut answer = ask(&self.strategy, request).await.map_err(|cause| Failed::of(&self.name, cause))?;
         request.note_given_up(std::mem::take(&mut answer.given_up));
+        request.note_passed_over(answer.passed_over.take());
         answer.outcome = match answer.outcome {
             Outcome::Accept(accept) => Outcome::Accept(accept.found_by(&self.name, &self.challenges, request)),
             Outcome::Reject(rejection) => Outcome::Reject(rejection.presented_to(&self.name, &self.challenges)),

@@ -46,6 +46,7 @@ where
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<V>, BoxError> {
         let decision = self.chain.decide(request).await?;
         request.note_given_up(decision.given_up);
+        request.note_passed_over(decision.passed_over);
         if decision.is_half {
             request.note_half();
         }

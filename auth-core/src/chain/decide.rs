@@ -1,7 +1,5 @@
 use std::{
     any::Any,
-    error::Error,
-    fmt,
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
@@ -12,12 +10,13 @@ use std::{
 use http::{StatusCode, header::AUTHORIZATION};
 use tracing::Instrument as _;
 
-use super::{Chain, Fallback, Node};
+use super::{
+    Chain, Fallback, Node,
+    ask::{Answer, Failed, ask},
+};
 use crate::{
     AuthRequest, Authenticated, BoxError, Challenge, Evidence, Outcome, Principal, Refusal, RefusalKind, Rejection,
-    Strategy, Transport,
-    notes::{Acceptances, Notes},
-    rejection::RejectionKind,
+    Transport, rejection::RejectionKind,
 };
 
 /// What a chain decided.
@@ -34,6 +33,8 @@ pub(super) struct Decision<'c, U> {
     pub(super) given_up: Vec<Evidence>,
     /// It is `Absent` only since cookies complete what an `and` has found.
     pub(super) is_half: bool,
+    /// The first rejection that was passed over on the way to an acceptance.
+    pub(super) passed_over: Option<Rejection>,
 }
 
 impl<U: Principal> Chain<U> {
@@ -45,6 +46,15 @@ impl<U: Principal> Chain<U> {
     /// # Errors
     /// The refusal, ready to be answered.
     pub async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Authenticated<U>, Refusal> {
+        self.answer(request, None).await
+    }
+
+    /// Answers a request; with `open`, one that is to renew what this evidence has opened.
+    pub(super) async fn answer(
+        &self,
+        request: &AuthRequest<'_>,
+        open: Option<&Evidence>,
+    ) -> Result<Authenticated<U>, Refusal> {
         let span = tracing::debug_span!(
             "auth.chain",
             transport = ?request.transport(),
@@ -52,7 +62,7 @@ impl<U: Principal> Chain<U> {
             code = tracing::field::Empty
         );
         // Pinned here, so that neither the span nor the catch moves the state of the whole chain.
-        let run = pin!(self.run(request));
+        let run = pin!(self.run(request, open));
         let result = run.instrument(span.clone()).await;
         let code = result.as_ref().map_or_else(Refusal::code, |_| "accepted");
         let strategy = result.as_ref().map_or_else(Refusal::strategy, |user| user.evidence().strategy());
@@ -71,8 +81,8 @@ impl<U: Principal> Chain<U> {
         self.refusal_of(rejection, &presented_by_header(&self.challenges, request), request)
     }
 
-    async fn run(&self, request: &AuthRequest<'_>) -> Result<Authenticated<U>, Refusal> {
-        let judge = pin!(self.judge(request));
+    async fn run(&self, request: &AuthRequest<'_>, open: Option<&Evidence>) -> Result<Authenticated<U>, Refusal> {
+        let judge = pin!(self.judge(request, open));
         match catch_panic(judge).await {
             Ok(Ok(decision)) => self.seal(decision, request),
             Ok(Err(cause)) => Err(match cause.downcast::<Failed>() {
@@ -89,7 +99,7 @@ impl<U: Principal> Chain<U> {
 
     /// Decides, sets what a cookie accepts against everything explicit, and asks whether it is revoked. Only the outermost
     /// chain does, since only that sees the whole of the request and knows every name.
-    async fn judge(&self, request: &AuthRequest<'_>) -> Result<Decision<'_, U>, BoxError> {
+    async fn judge(&self, request: &AuthRequest<'_>, open: Option<&Evidence>) -> Result<Decision<'_, U>, BoxError> {
         let mut decision = self.decide(request).await?;
         if let Outcome::Accept(accept) = &decision.outcome
             && accept.evidence.carrier.is_ambient()
@@ -118,7 +128,10 @@ impl<U: Principal> Chain<U> {
             let strategy = evidence.strategy.clone().unwrap_or_default();
             return Ok(Decision::of(Outcome::Reject(Rejection::revoked().presented_to(&strategy, challenges))));
         }
-        Ok(decision)
+        Ok(match open {
+            Some(open) => decision.for_user_of(open),
+            None => decision,
+        })
     }
 
     /// What is accepted by a cookie stands only if nothing explicit speaks against it.
@@ -151,6 +164,7 @@ impl<U: Principal> Chain<U> {
         let mut presented: Vec<Challenge> = Vec::new();
         let mut given_up: Vec<Evidence> = Vec::new();
         let mut rejected: Option<Rejection> = None;
+        let mut passed_over: Option<Rejection> = None;
         let mut foreign_to: Vec<Arc<str>> = Vec::new();
         let mut is_half = false;
         for node in &*self.nodes {
@@ -160,12 +174,14 @@ impl<U: Principal> Chain<U> {
             }
             given_up.extend(answer.given_up);
             is_half |= answer.is_half;
+            passed_over = passed_over.or(answer.passed_over);
             match answer.outcome {
                 Outcome::Accept(mut accept) => {
                     self.revocation.iter().for_each(|check| accept.evidence.add_check(check));
                     let accept = accept.found_by(&node.name, &node.challenges, request);
                     let (outcome, accepted) = (Outcome::Accept(accept), &*node.challenges);
-                    return Ok(Decision { presented, accepted, given_up, ..Decision::of(outcome) });
+                    let passed_over = rejected.or(passed_over);
+                    return Ok(Decision { presented, accepted, given_up, passed_over, ..Decision::of(outcome) });
                 }
                 Outcome::Absent => {}
                 Outcome::Foreign => {
@@ -243,7 +259,8 @@ impl<U: Principal> Chain<U> {
             }
             Outcome::Reject(rejection) => {
                 let presented = presented_by_header(rejection.presented(), request);
-                self.refusal_of(&rejection, &presented, request).by(rejection.strategy())
+                let refusal = self.refusal_of(&rejection, &presented, request).by(rejection.strategy());
+                rejection.detail().into_iter().fold(refusal, Refusal::with_detail)
             }
             Outcome::Redirect(redirect) => {
                 let strategy = redirect.strategy().cloned();
@@ -302,9 +319,9 @@ impl<U: Principal> Chain<U> {
 }
 
 impl<U> Decision<'_, U> {
-    fn of(outcome: Outcome<U>) -> Self {
+    pub(super) fn of(outcome: Outcome<U>) -> Self {
         let (presented, foreign_to, given_up) = (Vec::new(), Vec::new(), Vec::new());
-        Self { outcome, presented, foreign_to, accepted: &[], given_up, is_half: false }
+        Self { outcome, presented, foreign_to, accepted: &[], given_up, is_half: false, passed_over: None }
     }
 }
 
@@ -316,71 +333,6 @@ impl<U: Principal> Node<U> {
         span.record("outcome", answer.as_ref().map_or("error", |answer| describe(&answer.outcome)));
         answer
     }
-}
-
-/// What a strategy says, and what chains inside of it have noted.
-pub(super) struct Answer<U> {
-    pub(super) outcome: Outcome<U>,
-    pub(super) given_up: Vec<Evidence>,
-    pub(super) is_half: bool,
-}
-
-/// An error of a strategy, with the name of the strategy for the log. It shows itself as the error does.
-#[derive(Debug)]
-pub(super) struct Failed {
-    strategy: Arc<str>,
-    cause: BoxError,
-}
-
-impl Failed {
-    /// The innermost strategy counts.
-    pub(super) fn of(strategy: &Arc<str>, cause: BoxError) -> BoxError {
-        if cause.is::<Self>() { cause } else { Box::new(Self { strategy: Arc::clone(strategy), cause }) }
-    }
-}
-
-impl fmt::Display for Failed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.cause.fmt(f)
-    }
-}
-
-impl Error for Failed {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.cause.source()
-    }
-}
-
-/// Asks a strategy. What chains inside of it have accepted is attached to its acceptance, even if it built a new one.
-pub(super) async fn ask<S: Strategy + ?Sized>(
-    strategy: &S,
-    request: &AuthRequest<'_>,
-) -> Result<Answer<S::User>, BoxError> {
-    let notes = Notes::default();
-    let mut outcome = strategy.authenticate(&request.noting(&notes)).await?;
-    let Acceptances { inside, mut given_up, is_half } = notes.into_acceptances();
-    if request.is_explicit_only() {
-        outcome = match outcome {
-            // A client certificate, say: the browser has added it, so it counts as if it were not there.
-            Outcome::Accept(accept) if accept.evidence.carrier.is_ambient() => Outcome::Absent,
-            // It tells what to do about a credential that is missing, and speaks against none.
-            Outcome::Redirect(_) => Outcome::Absent,
-            outcome => outcome,
-        };
-    }
-    match &mut outcome {
-        Outcome::Accept(accept) => {
-            let (own, other): (Vec<_>, Vec<_>) =
-                inside.into_iter().partition(|inside| accept.evidence.holds(inside.serial));
-            if own.is_empty() {
-                accept.evidence.stands_on(other);
-            } else {
-                given_up.extend(other);
-            }
-        }
-        _ => given_up.extend(inside),
-    }
-    Ok(Answer { outcome, given_up, is_half })
 }
 
 /// Asks about each acceptance the checks of the chains that it has passed, and gives the first that is revoked.

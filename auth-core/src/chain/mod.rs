@@ -1,6 +1,8 @@
 mod and;
 mod and_then;
+mod ask;
 mod decide;
+mod renew;
 
 use std::{fmt, sync::Arc};
 
@@ -313,6 +315,7 @@ impl<U: Principal> Strategy for Chain<U> {
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<U>, BoxError> {
         let mut decision = self.decide(request).await?;
         request.note_given_up(decision.given_up);
+        request.note_passed_over(decision.passed_over);
         if decision.is_half {
             request.note_half();
         }

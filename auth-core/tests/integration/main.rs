@@ -24,6 +24,7 @@ mod precedence;
 mod public_types;
 mod record;
 mod refusal;
+mod renew;
 mod requirement;
 mod revocation;
 mod support;

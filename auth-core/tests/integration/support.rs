@@ -86,13 +86,15 @@ pub(crate) struct Scripted {
     challenges: Vec<Challenge>,
     carrier: Carrier,
     edit: fn(Accept<Name>) -> Accept<Name>,
+    renews: fn(&Evidence) -> bool,
     calls: Arc<AtomicUsize>,
 }
 
 impl Scripted {
     pub(crate) fn new(name: Name, say: Say, challenges: impl Into<Vec<Challenge>>) -> Self {
         let carrier = Carrier::Header;
-        Self { name, say, challenges: challenges.into(), carrier, edit: |accept| accept, calls: Arc::default() }
+        let (challenges, calls) = (challenges.into(), Arc::default());
+        Self { name, say, challenges, carrier, edit: |accept| accept, renews: |_| true, calls }
     }
 
     pub(crate) fn carried_by(self, carrier: Carrier) -> Self {
@@ -104,8 +106,18 @@ impl Scripted {
         Self { edit, ..self }
     }
 
+    /// Says whether it may renew what this evidence has opened.
+    pub(crate) fn renews(self, renews: fn(&Evidence) -> bool) -> Self {
+        Self { renews, ..self }
+    }
+
     pub(crate) fn calls(&self) -> usize {
         self.calls.load(Ordering::SeqCst)
+    }
+
+    /// Counts from zero again.
+    pub(crate) fn reset(&self) {
+        self.calls.store(0, Ordering::SeqCst);
     }
 }
 
@@ -119,6 +131,10 @@ impl Strategy for Scripted {
 
     fn challenges(&self, out: &mut Vec<Challenge>) {
         out.extend_from_slice(&self.challenges);
+    }
+
+    fn may_renew(&self, _: &AuthRequest<'_>, open: &Evidence) -> bool {
+        (self.renews)(open)
     }
 
     async fn authenticate(&self, _: &AuthRequest<'_>) -> Result<Outcome<Name>, BoxError> {

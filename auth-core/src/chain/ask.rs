@@ -1,0 +1,100 @@
+use std::{error::Error, fmt, sync::Arc};
+
+use super::renew::as_if_wrong;
+use crate::{
+    AuthRequest, BoxError, Evidence, Outcome, Rejection, Strategy,
+    notes::{Acceptances, Notes},
+};
+
+/// Asks a strategy. What chains inside of it have accepted is attached to its acceptance, even if it built a new one.
+pub(super) async fn ask<S: Strategy + ?Sized>(
+    strategy: &S,
+    request: &AuthRequest<'_>,
+) -> Result<Answer<S::User>, BoxError> {
+    let notes = Notes::default();
+    let may_renew = request.open().is_none_or(|open| strategy.may_renew(request, open));
+    let mut outcome = match may_renew {
+        true => strategy.authenticate(&request.noting(&notes)).await?,
+        false => {
+            tracing::debug!(strategy = strategy.name(), "the strategy is not asked: it may not renew what is open");
+            Outcome::Reject(Rejection::invalid_credentials())
+        }
+    };
+    let Acceptances { inside, mut given_up, is_half, passed_over } = notes.into_acceptances();
+    if request.is_explicit_only() {
+        outcome = match outcome {
+            // A client certificate, say: the browser has added it, so it counts as if it were not there.
+            Outcome::Accept(accept) if accept.evidence.carrier.is_ambient() => Outcome::Absent,
+            // It tells what to do about a credential that is missing, and speaks against none.
+            Outcome::Redirect(_) => Outcome::Absent,
+            outcome => outcome,
+        };
+    }
+    if let Some(open) = request.open() {
+        // What cookies complete is accepted as a whole, and compared then.
+        let is_settled = is_half || is_settled(&outcome);
+        // A guest behind a wrong credential counts for that.
+        let is_guest = |evidence: &Evidence| passed_over.is_some() && !evidence.is_named();
+        let is_anothers = |evidence: &&Evidence| evidence.names_another_than(open) || is_guest(evidence);
+        if !is_settled && let Some(another) = inside.iter().chain(&given_up).find(is_anothers) {
+            // What is said after another user's credential was accepted would tell that it is good.
+            outcome = Outcome::Reject(as_if_wrong(another, passed_over.as_ref(), &[]));
+        }
+    }
+    match &mut outcome {
+        Outcome::Accept(accept) => {
+            let (own, other): (Vec<_>, Vec<_>) =
+                inside.into_iter().partition(|inside| accept.evidence.holds(inside.serial));
+            if own.is_empty() {
+                accept.evidence.stands_on(other);
+            } else {
+                given_up.extend(other);
+            }
+        }
+        _ => given_up.extend(inside),
+    }
+    Ok(Answer { outcome, given_up, is_half, passed_over })
+}
+
+/// Whether a renewal is decided: the users of what is accepted are compared later, and a revocation is told to everybody.
+fn is_settled<U>(outcome: &Outcome<U>) -> bool {
+    match outcome {
+        Outcome::Accept(_) => true,
+        Outcome::Reject(rejection) => rejection.is_final(),
+        Outcome::Absent | Outcome::Foreign | Outcome::Redirect(_) => false,
+    }
+}
+
+/// What a strategy says, and what chains inside of it have noted.
+pub(super) struct Answer<U> {
+    pub(super) outcome: Outcome<U>,
+    pub(super) given_up: Vec<Evidence>,
+    pub(super) is_half: bool,
+    pub(super) passed_over: Option<Rejection>,
+}
+
+/// An error of a strategy, with the name of the strategy for the log. It shows itself as the error does.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub(super) strategy: Arc<str>,
+    pub(super) cause: BoxError,
+}
+
+impl Failed {
+    /// The innermost strategy counts.
+    pub(super) fn of(strategy: &Arc<str>, cause: BoxError) -> BoxError {
+        if cause.is::<Self>() { cause } else { Box::new(Self { strategy: Arc::clone(strategy), cause }) }
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.cause.fmt(f)
+    }
+}
+
+impl Error for Failed {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.source()
+    }
+}

@@ -1,0 +1,66 @@
+use super::{Chain, decide::Decision};
+use crate::{AuthRequest, Authenticated, Challenge, Evidence, Outcome, Principal, Refusal, Rejection};
+
+impl<U: Principal> Chain<U> {
+    /// Runs the chain on a request that is to renew the connection which `open` has opened. It is for adapters that take a
+    /// fresh credential over an open connection.
+    ///
+    /// It decides as [`authenticate`](Self::authenticate) does, with two differences:
+    ///
+    /// - Each strategy is asked first whether it [may renew](crate::Strategy::may_renew). If not, it counts as
+    ///   `Reject(Rejection::invalid_credentials())` and checks nothing.
+    /// - A good credential of another user ([`Evidence::is_same_user`]) is refused as a wrong one would be: 401
+    ///   `invalid_credentials` with the same challenges. Only the log tells them apart. A user without a principal is
+    ///   another user, and the log says at `ERROR` what to do.
+    ///
+    /// | The credential | The answer |
+    /// |---|---|
+    /// | good, the same user's | accepted |
+    /// | good, another user's or nobody's | as for a wrong one |
+    /// | good, another user's, and refused by [`and_then`](Self::and_then) or as half of an [`and`](Self::and) | as for a wrong one |
+    /// | wrong, and a guest strategy accepts under [`try_next_on_reject`](Self::try_next_on_reject) | as for a wrong one |
+    /// | revoked | 401 `revoked`, whoever's it is |
+    /// | everything else: missing, expired, malformed, an outage | as in [`authenticate`](Self::authenticate) |
+    ///
+    /// # Errors
+    /// The refusal, ready to be answered.
+    ///
+    /// # Security
+    /// Someone with an open connection must not learn from it whether a guess of another user's password is right. A verify
+    /// callback that refuses with a code of its own after it has checked the password (`account_locked`) tells just that:
+    /// refuse such users with [`and_then`](Self::and_then), or with the code of a wrong password. The chain counts no
+    /// attempts: the adapter does.
+    pub async fn renew(&self, request: &AuthRequest<'_>, open: &Evidence) -> Result<Authenticated<U>, Refusal> {
+        self.answer(&request.renewing(open), Some(open)).await
+    }
+}
+
+impl<U> Decision<'_, U> {
+    /// The same, unless another user is accepted.
+    pub(super) fn for_user_of(self, open: &Evidence) -> Self {
+        let another = match &self.outcome {
+            Outcome::Accept(accept) if !accept.evidence.is_same_user(open) => &accept.evidence,
+            _ => return self,
+        };
+        if another.principal().is_none() {
+            tracing::error!(
+                "users cannot be compared at a refresh: the evidence names no principal; return one from \
+                 `Principal::principal_id` or from the strategy"
+            );
+        }
+        Self::of(Outcome::Reject(as_if_wrong(another, self.passed_over.as_ref(), self.accepted)))
+    }
+}
+
+/// What a wrong credential would have given in the place of this one, which is another user's.
+///
+/// Where a guest is let in behind a wrong credential, that is the rejection which the chain has passed over.
+pub(super) fn as_if_wrong(another: &Evidence, passed_over: Option<&Rejection>, accepted: &[Challenge]) -> Rejection {
+    if let Some(rejection) = passed_over {
+        return rejection.clone();
+    }
+    let strategy = another.strategy.clone().unwrap_or_default();
+    let challenges = another.challenges.as_deref().unwrap_or(accepted);
+    let rejection = Rejection::invalid_credentials().presented_to(&strategy, challenges);
+    rejection.with_detail("the credential is another user's")
+}
