@@ -1,8 +1,8 @@
 use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use auth_core::{
-    AuthRequest, BoxError, Carrier, Challenge, ConfigError, Needs, Outcome, Payload, Principal, PrincipalId, Strategy,
-    Transport, Verify, async_trait,
+    AuthRequest, BoxError, Carrier, Challenge, ConfigError, Evidence, Needs, Outcome, Payload, Principal, PrincipalId,
+    Strategy, Transport, Verify, async_trait,
     extract::{AuthScheme, Extractor as _, Malformed, auth_scheme},
 };
 
@@ -251,6 +251,12 @@ fn built(basic: Result<Basic, ConfigError>) -> Basic {
 /// user name stands for many (keys that come as the password), let the user type say its own identity: see
 /// [`Principal`].
 /// A login has no id and no instant of issue: it counts from when it is checked.
+///
+/// # Renewals
+/// Where a login of this realm has opened a connection, only the same user name may renew it with a login, letter for
+/// letter. Another one is refused as a wrong password is, and the verify callback is not asked. What another credential has
+/// opened (a token, a cookie, a ticket) a login may renew: the callback is asked, and the chain compares the users. See
+/// [`Chain::renew`](auth_core::Chain::renew).
 #[must_use = "a strategy does nothing before it stands in a chain"]
 pub struct BasicStrategy<V, M = ()> {
     basic: Basic,
@@ -327,20 +333,51 @@ where
         needs
     }
 
+    fn may_renew(&self, request: &AuthRequest<'_>, open: &Evidence) -> bool {
+        let mut opened = Vec::new();
+        OpenedBy::find(open, &self.basic.realm, &mut opened);
+        if opened.is_empty() {
+            return true;
+        }
+        // The login is decoded once more in `authenticate`, which costs little beside a password hash.
+        match self.find(request) {
+            Ok(Some((login, _))) => opened.contains(&login.username()),
+            Ok(None) | Err(_) => true,
+        }
+    }
+
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Self::User>, BoxError> {
         let (login, carrier) = match self.find(request) {
             Ok(Some(found)) => found,
             Ok(None) => return Ok(Outcome::Absent),
             Err(malformed) => return Ok(malformed.into()),
         };
-        let name = login.username().to_owned();
+        let name = PrincipalId::new(&self.basic.realm, login.username());
         let verdict = self.verify.verify(login, request).await?;
         Ok(match verdict.into_accept(carrier) {
-            // An empty name is nobody's: keys that come as a password alone have it in common.
-            Ok(accept) if name.is_empty() => Outcome::Accept(accept),
-            Ok(accept) => Outcome::Accept(accept.add_name(PrincipalId::new(&self.basic.realm, name))),
+            Ok(accept) => {
+                let accept = accept.extra(OpenedBy(name.clone()));
+                // An empty name is nobody's: keys that come as a password alone have it in common.
+                Outcome::Accept(if name.subject().is_empty() { accept } else { accept.add_name(name) })
+            }
             Err(rejection) => Outcome::Reject(rejection),
         })
+    }
+}
+
+/// Realm and user name of a login, in its evidence.
+///
+/// The names of the evidence do not tell: the user type may have names of the same issuer, and a ticket has those of what it
+/// was bought with. Nor does the name of the strategy, which the application chooses.
+#[derive(Clone)]
+struct OpenedBy(PrincipalId);
+
+impl OpenedBy {
+    /// The user names of all logins to this realm that the evidence stands on.
+    fn find<'e>(evidence: &'e Evidence, realm: &str, usernames: &mut Vec<&'e str>) {
+        let name = evidence.extra::<Self>().map(|Self(name)| name).filter(|name| name.issuer() == realm);
+        usernames.extend(name.map(PrincipalId::subject));
+        evidence.parts().iter().for_each(|part| Self::find(part, realm, usernames));
     }
 }
 

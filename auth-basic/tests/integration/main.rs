@@ -5,6 +5,7 @@ mod compile_fail;
 mod header;
 mod passport;
 mod payload;
+mod renew;
 mod support;
 mod vectors;
 
