@@ -12,6 +12,7 @@ use auth_core::ConfigError;
 /// | [`AUTH_TIMEOUT`](Self::AUTH_TIMEOUT), [`PING_TIMEOUT`](Self::PING_TIMEOUT), [`IDLE_TIMEOUT`](Self::IDLE_TIMEOUT) 4408 | 3008 | back off, then reconnect |
 /// | [`SUPERSEDED`](Self::SUPERSEDED) 4409 | 3003 | stop |
 /// | [`TOO_MANY_CONNECTIONS`](Self::TOO_MANY_CONNECTIONS) 4429 | 1013 | back off, then reconnect |
+/// | [`DISPLACED`](Self::DISPLACED) 4503 | 1013 | back off, then reconnect |
 /// | [`RESTARTING`](Self::RESTARTING) 1012, [`INTERNAL_ERROR`](Self::INTERNAL_ERROR) 1011, [`UNAVAILABLE`](Self::UNAVAILABLE) 1013 | the same | back off, then reconnect |
 /// | [`TOO_BIG`](Self::TOO_BIG) 1009 | the same | stop |
 /// | [`PROTOCOL_ERROR`](Self::PROTOCOL_ERROR) 1002, [`INVALID_TEXT`](Self::INVALID_TEXT) 1007 | the same | stop |
@@ -28,7 +29,7 @@ pub struct Close {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CloseCodes {
-    /// The private codes 4401, 4403, 4408, 4409 and 4429, after the statuses of HTTP.
+    /// The private codes 4401, 4403, 4408, 4409, 4429 and 4503, after the statuses of HTTP.
     #[default]
     Private,
     /// Those that are registered with IANA: 3000 Unauthorized, 3003 Forbidden, 3008 Timeout, and 1013 Try Again Later. The
@@ -72,6 +73,8 @@ impl Close {
     pub const SUPERSEDED: Self = Self::private(4409, 3003, "superseded");
     /// The user, the address or the server has as many connections as it may.
     pub const TOO_MANY_CONNECTIONS: Self = Self::private(4429, 1013, "too_many_connections");
+    /// All places for connections without a credential were taken, and another client needed this one.
+    pub const DISPLACED: Self = Self::private(4503, 1013, "displaced");
 
     /// A close with a code of the application's own: 4000 to 4999, or 3000 to 3999 where it is registered with IANA
     /// (RFC 6455, 7.4.2). The reason is cut at 123 bytes, the most that fits.
@@ -156,6 +159,7 @@ mod tests {
             (Close::PING_TIMEOUT, 3008),
             (Close::IDLE_TIMEOUT, 3008),
             (Close::TOO_MANY_CONNECTIONS, 1013),
+            (Close::DISPLACED, 1013),
             (Close::RESTARTING, 1012),
             (Close::NORMAL, 1000),
             (Close::new(4401, "the application's"), 4401),

@@ -35,6 +35,13 @@ pub(crate) fn log_own(transport: Transport, status: StatusCode, code: &'static s
     tracing::info!(code, strategy, ?transport, status, detail, "refused");
 }
 
+/// A connection without a credential lost its place to another client. It is logged as a refusal.
+#[cfg(any(feature = "axum", feature = "socketio"))]
+pub(crate) fn displaced(transport: Transport) {
+    let detail = "all places for connections without a credential were taken, and this client had the most of them";
+    log_own(transport, StatusCode::SERVICE_UNAVAILABLE, "displaced", detail);
+}
+
 #[cfg(feature = "metrics")]
 fn name(transport: Transport) -> &'static str {
     match transport {

@@ -60,6 +60,7 @@ const stateAfter = (reason) => ({
   forbidden: "refused",
   auth_timeout: "refused",
   too_many_connections: "refused",
+  displaced: "refused",
 })[reason];
 
 /** When the open connection ends, in milliseconds; `Infinity` if never, and `null` if none is open. */

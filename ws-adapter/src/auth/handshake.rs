@@ -126,10 +126,11 @@ impl<U: Principal> Config<U> {
             return None;
         }
         // Where too many are open already, the HTTP answer has to do.
-        let pending = self.connections.enter_pending(self.client_address.of(parts)).ok()?;
+        let address = self.client_address.of(parts);
+        let enter = |end| self.connections.enter_refused(address, end).ok();
         let subprotocol = self.offered_subprotocol(parts);
         // The answer to a handshake has no body.
-        let opened = accept_then_close(parts, subprotocol, refusal, self.sockets.codes, pending).await?;
+        let opened = accept_then_close(parts, subprotocol, refusal, self.sockets.codes, enter).await?;
         Some(opened.map(|_| Bytes::new()))
     }
 }

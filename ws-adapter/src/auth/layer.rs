@@ -245,8 +245,9 @@ impl<U: Principal> AuthLayer<U> {
     /// runs. Everybody else gets the HTTP answer.
     ///
     /// # Security
-    /// A refused client then holds a connection for up to two seconds more. It counts as pending until then: of those there
-    /// are as many as [`Connections`](crate::Connections) lets be, and one more gets the HTTP answer.
+    /// A refused client then holds a connection for up to two seconds more. It counts as pending until then, within the
+    /// limits of [`Connections`](crate::Connections). One too many gets the HTTP answer, and one whose place another client
+    /// needs is cut.
     #[cfg(feature = "axum")]
     #[must_use]
     pub fn accept_then_close(mut self) -> Self {

@@ -1,4 +1,4 @@
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use http::{Extensions, HeaderMap, request::Parts};
 
@@ -6,6 +6,20 @@ use http::{Extensions, HeaderMap, request::Parts};
 ///
 /// It is the address of the peer, unless trusted proxies are named. A header that nobody vouches for is never looked at:
 /// any client can send one.
+///
+/// # What counts as one client
+///
+/// | Address | Counts by | May hold |
+/// |---|---|---|
+/// | IPv4, also as `::ffff:192.0.2.1` or `64:ff9b::192.0.2.1` | the address | the limit of one address |
+/// | IPv6 | its /64 | the limit of one address |
+/// | | its /56 | twice that |
+/// | | its /48 | four times that |
+///
+/// Customers are given a /64, a /56 or a /48 (RFC 6177), so an IPv6 address counts in all three. 6to4 (`2002::/16`) and
+/// Teredo (`2001::/32`) have no rule of their own: a 6to4 /48 is one IPv4 address, and all clients of a Teredo server share a
+/// /64. Clients on one link-local network share a /64 too, and so do IPv4 clients behind a translator with a prefix of its
+/// own (NAT64 or SIIT other than `64:ff9b::/96`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientAddress {
     trusted_hops: usize,
@@ -14,7 +28,8 @@ pub struct ClientAddress {
 impl ClientAddress {
     /// The peer of the connection. On axum the server has to tell it, with
     /// `into_make_service_with_connect_info::<SocketAddr>()`; elsewhere put a [`SocketAddr`] into the request's
-    /// extensions. Where it does neither, only the limits on all addresses together hold.
+    /// extensions. Where it does neither, all clients count as one, only the limit on all together holds, and a warning says
+    /// so once.
     #[must_use]
     pub const fn peer() -> Self {
         Self { trusted_hops: 0 }
@@ -32,12 +47,11 @@ impl ClientAddress {
         Self { trusted_hops }
     }
 
-    /// The address. What has come past the proxies, or through one that does not tell, counts as its peer's.
-    ///
-    /// As far as it counts: of IPv6 the first 64 bits, which a single client has at its disposal.
+    /// The whole address; [`prefixes`](super::prefix::prefixes) tells how it counts. What has come past the proxies, or
+    /// through one that does not tell, counts as its peer's.
     pub(crate) fn of(self, parts: &Parts) -> Option<IpAddr> {
         let told = self.trusted_hops.checked_sub(1).and_then(|between| forwarded(&parts.headers, between));
-        Some(bucket(told.or_else(|| peer(&parts.extensions))?))
+        told.or_else(|| peer(&parts.extensions))
     }
 }
 
@@ -62,16 +76,6 @@ fn forwarded(headers: &HeaderMap, between: usize) -> Option<IpAddr> {
     let entry = std::str::from_utf8(entries.map(<[u8]>::trim_ascii).nth(between)?).ok()?;
     let bare = entry.strip_prefix('[').and_then(|entry| entry.strip_suffix(']')).unwrap_or(entry);
     bare.parse().ok().or_else(|| entry.parse().ok().map(|address: SocketAddr| address.ip()))
-}
-
-fn bucket(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-        address @ IpAddr::V4(_) => address,
-    }
 }
 
 #[cfg(test)]
@@ -118,13 +122,7 @@ mod tests {
     #[test]
     fn port_is_left_out() {
         assert_eq!(address(1, &["198.51.100.7:80"]).as_deref(), Some("198.51.100.7"));
-        assert_eq!(address(1, &["[2001:db8::1]:80"]).as_deref(), Some("2001:db8::"));
-        assert_eq!(address(1, &["[2001:db8::1]"]).as_deref(), Some("2001:db8::"));
-    }
-
-    #[test]
-    fn of_ipv6_the_first_64_bits_count() {
-        assert_eq!(address(1, &["2001:db8:1:2:3:4:5:6"]).as_deref(), Some("2001:db8:1:2::"));
-        assert_eq!(address(1, &["::ffff:198.51.100.7"]).as_deref(), Some("198.51.100.7"));
+        assert_eq!(address(1, &["[2001:db8::1]:80"]).as_deref(), Some("2001:db8::1"));
+        assert_eq!(address(1, &["[2001:db8::1]"]).as_deref(), Some("2001:db8::1"));
     }
 }

@@ -6,6 +6,7 @@ mod id;
 mod index;
 mod member;
 mod pending;
+mod prefix;
 mod settings;
 
 use std::{
@@ -16,13 +17,17 @@ use std::{
     time::Duration,
 };
 
-use auth_core::{Authenticated, BoxError, Evidence, PrincipalId, Refusal, Revocation, RevocationCheck};
+use auth_core::{Authenticated, BoxError, Evidence, PrincipalId, Refusal, Revocation, RevocationCheck, Transport};
 use futures_util::FutureExt as _;
 use http::StatusCode;
 use tokio::{sync::watch, time};
 
 pub use self::{address::ClientAddress, id::ConnectionId};
-use self::{index::Index, member::Member, pending::Pending};
+use self::{
+    index::Index,
+    member::Member,
+    pending::{Newcomer, Pending},
+};
 pub(crate) use self::{
     member::{Counts, Credential, End, Registration},
     pending::PendingGuard,
@@ -61,8 +66,7 @@ pub struct Connections {
 #[derive(Clone, Copy, Debug)]
 struct Limits {
     per_user: Option<(usize, Overflow)>,
-    pending: usize,
-    pending_per_address: usize,
+    pending: pending::Limits,
 }
 
 struct Shared {
@@ -88,7 +92,7 @@ pub enum Overflow {
 pub(crate) enum TooMany {
     OfUser(usize),
     Pending(usize),
-    PendingOfAddress(usize),
+    PendingOfPrefix { bits: u8, max: usize },
 }
 
 impl TooMany {
@@ -103,8 +107,8 @@ impl fmt::Display for TooMany {
         match self {
             Self::OfUser(max) => write!(f, "the user has {max} connections, and may have no more"),
             Self::Pending(max) => write!(f, "{max} connections wait for a credential, and no more may"),
-            Self::PendingOfAddress(max) => {
-                write!(f, "{max} connections of this address wait for a credential, and no more may")
+            Self::PendingOfPrefix { bits, max } => {
+                write!(f, "{max} connections of this client's /{bits} wait for a credential, and no more may")
             }
         }
     }
@@ -115,7 +119,7 @@ impl Connections {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            limits: Limits { per_user: None, pending: 1000, pending_per_address: 50 },
+            limits: Limits { per_user: None, pending: pending::Limits { all: 1000, per_address: 50 } },
             shared: Arc::new(Shared {
                 index: Mutex::default(),
                 pending: Arc::default(),
@@ -135,18 +139,30 @@ impl Connections {
     }
 
     /// How many connections may be open in all that nobody has authenticated yet: those that wait for a
-    /// [first message](crate::AuthLayer), and Socket.IO transports before a good `CONNECT`. One more is
-    /// refused: 429 `too_many_connections`. 1000 by default.
+    /// [first message](crate::AuthLayer), those that are opened only to be closed, and Socket.IO transports before a good
+    /// `CONNECT`. 1000 by default.
+    ///
+    /// When all places are taken, one more takes the place of another: the client with the most places loses its oldest
+    /// connection, which is closed with 4503 `displaced` ([`Close::DISPLACED`]). A client is an IPv4 address or an IPv6 /48;
+    /// clients with an unknown address count as one. If no client has more places than the newcomer's, the newcomer is
+    /// refused: 429 `too_many_connections`.
+    ///
+    /// # Security
+    /// One client cannot keep others out, unless they share its address or /48. Those get in when its connections reach
+    /// their deadline, and at any time with a credential on the handshake, which needs no place. An attacker with as many
+    /// addresses as there are places can still take them all.
     #[must_use]
     pub fn max_pending(mut self, max: usize) -> Self {
-        self.limits.pending = max;
+        self.limits.pending.all = max;
         self
     }
 
-    /// How many of those may be of one address; see [`ClientAddress`]. 50 by default.
+    /// How many of those may come from one IPv4 address or one IPv6 /64. A /56 may have twice as many, and a /48 four times;
+    /// see [`ClientAddress`]. One more is refused: 429 `too_many_connections`. 50 by default. It does not hold where the
+    /// address is not known.
     #[must_use]
     pub fn max_pending_per_address(mut self, max: usize) -> Self {
-        self.limits.pending_per_address = max;
+        self.limits.pending.per_address = max;
         self
     }
 
@@ -214,9 +230,21 @@ impl Connections {
         Ok(Registration { member, connections: self.clone() })
     }
 
-    /// Counts a connection that nobody has authenticated yet.
-    pub(crate) fn enter_pending(&self, address: Option<IpAddr>) -> Result<PendingGuard, TooMany> {
-        self.shared.pending.enter(address, self.limits.pending, self.limits.pending_per_address)
+    /// Takes a place for a connection that nobody has authenticated yet. If another client takes that place, `end` is told.
+    pub(crate) fn enter_pending(
+        &self,
+        address: Option<IpAddr>,
+        transport: Transport,
+        end: Arc<dyn End>,
+    ) -> Result<PendingGuard, TooMany> {
+        self.shared.pending.enter(Newcomer { address, transport, end }, self.limits.pending, true)
+    }
+
+    /// The same for a connection that is refused: it displaces nobody, since it has nothing to wait for.
+    #[cfg(feature = "axum")]
+    pub(crate) fn enter_refused(&self, address: Option<IpAddr>, end: Arc<dyn End>) -> Result<PendingGuard, TooMany> {
+        let newcomer = Newcomer { address, transport: Transport::WebSocket, end };
+        self.shared.pending.enter(newcomer, self.limits.pending, false)
     }
 
     /// Whether a credential was revoked, by the feed that is followed.

@@ -1,92 +1,179 @@
+#[cfg(test)]
+mod tests;
+
 use std::{
-    collections::HashMap,
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap},
     net::IpAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-use super::TooMany;
+use auth_core::Transport;
 
-/// Counts the connections that nobody has authenticated yet.
-#[derive(Default)]
-pub(super) struct Pending(Mutex<Counts>);
+use super::{
+    End, TooMany,
+    prefix::{Prefix, prefixes},
+};
+use crate::{Close, telemetry};
 
+/// The places of connections that nobody has authenticated yet.
 #[derive(Default)]
-struct Counts {
-    all: usize,
-    by_address: HashMap<IpAddr, usize>,
+pub(super) struct Pending {
+    places: Mutex<Places>,
+    /// Whether the warning about an unknown address was given.
+    warned: AtomicBool,
+}
+
+/// How many places there are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) all: usize,
+    pub(super) per_address: usize,
+}
+
+/// What takes a place.
+pub(super) struct Newcomer {
+    pub(super) address: Option<IpAddr>,
+    pub(super) transport: Transport,
+    pub(super) end: Arc<dyn End>,
 }
 
 impl Pending {
-    /// Counts one more, unless there are as many as may be.
+    /// Takes a place. If all are taken and `may_displace` is set, a client with more places loses one.
     pub(super) fn enter(
         self: &Arc<Self>,
-        address: Option<IpAddr>,
-        max: usize,
-        max_per_address: usize,
+        newcomer: Newcomer,
+        limits: Limits,
+        may_displace: bool,
     ) -> Result<PendingGuard, TooMany> {
-        let mut counts = self.lock();
-        let of_address = address.and_then(|address| counts.by_address.get(&address)).copied().unwrap_or_default();
-        if counts.all >= max {
-            return Err(TooMany::Pending(max));
+        if newcomer.address.is_none() && !self.warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "the address of a client is not known, so one client can take all places for connections without a \
+                 credential; serve with `into_make_service_with_connect_info::<SocketAddr>()`, or see `ClientAddress`"
+            );
         }
-        if address.is_some() && of_address >= max_per_address {
-            return Err(TooMany::PendingOfAddress(max_per_address));
+        let bucket = bucket(newcomer.address);
+        let mut places = self.lock();
+        places.check(newcomer.address, limits.per_address)?;
+        let displaced = if places.all < limits.all {
+            None
+        } else {
+            let displaced = may_displace.then(|| places.displace_for(bucket)).flatten();
+            Some(displaced.ok_or(TooMany::Pending(limits.all))?)
+        };
+        let order = places.insert(newcomer);
+        // After the lock: ending a connection takes other locks, and may drop its guard.
+        drop(places);
+        if let Some(Newcomer { transport, end, .. }) = displaced {
+            telemetry::displaced(transport);
+            end.end(Close::DISPLACED);
         }
-        counts.all += 1;
-        if let Some(address) = address {
-            counts.by_address.insert(address, of_address + 1);
-        }
-        Ok(PendingGuard { pending: Arc::clone(self), address })
+        Ok(PendingGuard { pending: Arc::clone(self), bucket, order })
     }
 
     pub(super) fn count(&self) -> usize {
         self.lock().all
     }
 
-    fn lock(&self) -> MutexGuard<'_, Counts> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// One connection that nobody has authenticated yet; it counts until this is dropped.
+/// The place of one connection, held until this is dropped or another client takes it.
 pub(crate) struct PendingGuard {
     pending: Arc<Pending>,
-    address: Option<IpAddr>,
+    bucket: Bucket,
+    order: u64,
 }
 
 impl Drop for PendingGuard {
     fn drop(&mut self) {
-        let mut counts = self.pending.lock();
-        counts.all -= 1;
-        if let Some(address) = self.address
-            && let Some(count) = counts.by_address.get_mut(&address)
-        {
-            *count -= 1;
-            if *count == 0 {
-                counts.by_address.remove(&address);
-            }
-        }
+        let left = self.pending.lock().remove(self.bucket, self.order);
+        // After the lock: it may hold the last reference to a connection.
+        drop(left);
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The widest prefix of an address; `None` for all clients with an unknown address.
+type Bucket = Option<Prefix>;
 
-    #[test]
-    fn counts_in_all_and_by_address_until_dropped() {
-        let pending = Arc::new(Pending::default());
-        let (one, two) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
-        let enter = |address| pending.enter(address, 3, 2);
-        let first = enter(Some(one)).unwrap();
-        let _second = enter(Some(one)).unwrap();
-        assert!(enter(Some(one)).is_err(), "too many of one address");
-        let third = enter(Some(two)).unwrap();
-        assert!(enter(None).is_err(), "too many in all");
-        drop(first);
-        let _fourth = enter(None).unwrap();
-        drop(third);
-        assert!(enter(Some(one)).is_ok());
-        assert_eq!((pending.count(), pending.lock().by_address.len()), (2, 1));
+fn bucket(address: Option<IpAddr>) -> Bucket {
+    prefixes(address?).last()
+}
+
+/// Each operation costs O(log n) in the number of places.
+#[derive(Default)]
+struct Places {
+    all: usize,
+    entered: u64,
+    by_prefix: HashMap<Prefix, usize>,
+    /// The oldest first.
+    buckets: HashMap<Bucket, BTreeMap<u64, Newcomer>>,
+    /// The largest bucket last; of equal ones, the one with the oldest place.
+    by_size: BTreeMap<(usize, Reverse<u64>), Bucket>,
+}
+
+impl Places {
+    /// Whether each prefix of the address may hold one more.
+    fn check(&self, address: Option<IpAddr>, per_address: usize) -> Result<(), TooMany> {
+        for prefix in address.into_iter().flat_map(prefixes) {
+            let max = per_address.saturating_mul(prefix.weight());
+            if self.by_prefix.get(&prefix).is_some_and(|count| *count >= max) || max == 0 {
+                return Err(TooMany::PendingOfPrefix { bits: prefix.bits(), max });
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives up the oldest place of the largest bucket, if that is larger than the newcomer's own.
+    fn displace_for(&mut self, newcomer: Bucket) -> Option<Newcomer> {
+        let own = self.buckets.get(&newcomer).map_or(0, BTreeMap::len);
+        let (&(largest, Reverse(oldest)), &bucket) = self.by_size.last_key_value()?;
+        if own < largest { self.remove(bucket, oldest) } else { None }
+    }
+
+    fn insert(&mut self, newcomer: Newcomer) -> u64 {
+        self.all += 1;
+        self.entered += 1;
+        for prefix in newcomer.address.into_iter().flat_map(prefixes) {
+            *self.by_prefix.entry(prefix).or_default() += 1;
+        }
+        let order = self.entered;
+        self.change(bucket(newcomer.address), |places| places.insert(order, newcomer));
+        order
+    }
+
+    /// `None` if the place was given up before.
+    fn remove(&mut self, bucket: Bucket, order: u64) -> Option<Newcomer> {
+        let left = self.change(bucket, |places| places.remove(&order))?;
+        self.all -= 1;
+        for prefix in left.address.into_iter().flat_map(prefixes) {
+            if let Some(count) = self.by_prefix.get_mut(&prefix) {
+                *count -= 1;
+                if *count == 0 {
+                    self.by_prefix.remove(&prefix);
+                }
+            }
+        }
+        Some(left)
+    }
+
+    /// Changes a bucket, and ranks it anew.
+    fn change<T>(&mut self, bucket: Bucket, change: impl FnOnce(&mut BTreeMap<u64, Newcomer>) -> T) -> T {
+        let rank = |places: &BTreeMap<u64, Newcomer>| Some((places.len(), Reverse(*places.first_key_value()?.0)));
+        let places = self.buckets.entry(bucket).or_default();
+        if let Some(rank) = rank(places) {
+            self.by_size.remove(&rank);
+        }
+        let changed = change(places);
+        match rank(places) {
+            Some(rank) => drop(self.by_size.insert(rank, bucket)),
+            None => drop(self.buckets.remove(&bucket)),
+        }
+        changed
     }
 }

@@ -20,6 +20,7 @@ use tower_service::Service;
 
 use super::{
     SocketContext,
+    context::Kill,
     finish::{self, CLOSE_TIMEOUT},
     in_band::{self, Answer},
     refresh::{present, without_credentials},
@@ -56,8 +57,9 @@ const MAX_OTHER_FRAMES: usize = 16;
 /// | a message longer than 16 KiB | 1009 `too_big` |
 /// | the service behind opens no socket | 4403 `forbidden`; 1011 or 1013 for a 5xx; 1011 if it panics; 1013 after 10 s |
 ///
-/// As many may wait as [`Connections`](crate::Connections) says, in all and of one address. One more is refused: 429
-/// `too_many_connections`.
+/// [`Connections`](crate::Connections) limits how many may wait. One too many from one address is refused: 429
+/// `too_many_connections`. When all places are taken, the client with the most of them loses its oldest socket: 4503
+/// `displaced`.
 pub struct FirstMessageLayer<U> {
     layer: AuthLayer<U>,
     limits: Limits,
@@ -196,19 +198,22 @@ where
     B: From<Bytes> + Send + 'static,
     R: Send + 'static,
 {
-    let pending = match config.connections.enter_pending(config.client_address.of(&parts)) {
-        Ok(pending) => pending,
-        Err(too_many) => return Err((parts, Some(too_many.refusal()))),
-    };
     let subprotocol = config.offered_subprotocol(&parts);
+    // First, so that a request which is not a handshake displaces nobody.
     let Ok(mut upgrade) = upgrade::asked(&mut parts, &()).await else {
         return Err((parts, None));
+    };
+    let displaced = Arc::<Kill>::default();
+    let address = config.client_address.of(&parts);
+    let pending = match config.connections.enter_pending(address, Transport::InBand, Arc::clone(&displaced) as _) {
+        Ok(pending) => pending,
+        Err(too_many) => return Err((parts, Some(too_many.refusal()))),
     };
     if let Some(subprotocol) = subprotocol {
         upgrade.set_selected_protocol(subprotocol);
     }
     let upgrade = upgrade.max_message_size(limits.max_message).max_frame_size(limits.max_message);
-    let waiting = Waiting { config: Arc::clone(config), parts, pending, deadline: limits.deadline };
+    let waiting = Waiting { config: Arc::clone(config), parts, pending, displaced, deadline: limits.deadline };
     Ok(upgrade.on_upgrade(|socket| waiting.hear(service, socket)).map(|_| Bytes::new()))
 }
 
@@ -217,6 +222,7 @@ struct Waiting<U> {
     config: Arc<Config<U>>,
     parts: Parts,
     pending: PendingGuard,
+    displaced: Arc<Kill>,
     deadline: Duration,
 }
 
@@ -231,9 +237,11 @@ impl<U: Principal> Waiting<U> {
         let gauge = Gauge::pending();
         let timer = Arc::clone(&self.config.timer);
         let mut shutdown = self.config.shutdown.watch();
+        let displaced = Arc::clone(&self.displaced);
         let heard = select! {
             biased;
             _ = shutdown.begun() => Err(Some(Close::RESTARTING)),
+            close = displaced.ended() => Err(Some(close)),
             () = timer.sleep(self.deadline) => Err(Some(Close::AUTH_TIMEOUT)),
             credentials = first(&mut socket) => credentials,
         };
@@ -244,6 +252,7 @@ impl<U: Principal> Waiting<U> {
             Ok(credentials) => select! {
                 biased;
                 _ = shutdown.begun() => Err(Some(Close::RESTARTING)),
+                close = displaced.ended() => Err(Some(close)),
                 admitted = self.admit(credentials) => admitted.map_err(Some),
             },
             Err(close) => Err(close),

@@ -1,20 +1,28 @@
+use std::sync::Arc;
+
 use auth_core::Refusal;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, request::Parts};
+use tokio::select;
 
-use super::{finish, upgrade};
-use crate::{Close, CloseCodes, connections::PendingGuard};
+use super::{context::Kill, finish, upgrade};
+use crate::{
+    Close, CloseCodes,
+    connections::{End, PendingGuard},
+};
 
-/// Opens a socket only to close it with a code that says why; `None` if this is no proper handshake. It counts as pending
-/// until it is closed.
+/// Opens a socket only to close it with a code that says why; `None` if this is not a proper handshake or `enter` has no
+/// place for it. It counts as pending until it is closed, and is cut when it is displaced.
 pub(crate) async fn accept_then_close(
     parts: &mut Parts,
     subprotocol: Option<HeaderValue>,
     refusal: &Refusal,
     codes: CloseCodes,
-    pending: PendingGuard,
+    enter: impl FnOnce(Arc<dyn End>) -> Option<PendingGuard>,
 ) -> Option<Response> {
     let mut upgrade = upgrade::asked(parts, &()).await.ok()?;
+    let displaced = Arc::<Kill>::default();
+    let pending = enter(Arc::clone(&displaced) as _)?;
     if let Some(subprotocol) = subprotocol {
         upgrade.set_selected_protocol(subprotocol);
     }
@@ -22,7 +30,11 @@ pub(crate) async fn accept_then_close(
     // What the client sends meanwhile is read and thrown away, a buffer at a time.
     let upgrade = upgrade.max_message_size(upgrade::BUFFER).max_frame_size(upgrade::BUFFER);
     Some(upgrade.on_upgrade(move |socket| async move {
-        finish::finish(socket, close, codes, false).await;
+        select! {
+            biased;
+            _ = displaced.ended() => {}
+            () = finish::finish(socket, close, codes, false) => {}
+        }
         drop(pending);
     }))
 }

@@ -20,11 +20,12 @@ const SLACK: Duration = Duration::from_secs(1);
 /// not matter, since `CONNECT` decides. The pings are those of engine.io.
 ///
 /// # Security
-/// A transport that was opened without a credential is *pending* until a good `CONNECT`:
-/// [`max_pending`](crate::Connections::max_pending) of them are let in in all, and
-/// [`max_pending_per_address`](crate::Connections::max_pending_per_address) of one address. The second holds only where the
-/// address is known, see [`ClientAddress`](crate::ClientAddress): without it a single client that opens transports and says
-/// nothing keeps out those who bring their credential in `auth`.
+/// A transport that was opened without a credential is *pending* until a good `CONNECT`.
+/// [`max_pending`](crate::Connections::max_pending) and
+/// [`max_pending_per_address`](crate::Connections::max_pending_per_address) limit how many there are, and one client cannot
+/// keep the others out. Both need the address of the client, see [`ClientAddress`](crate::ClientAddress): without it a
+/// single client that opens transports and says nothing keeps out those who bring their credential in `auth`. A warning
+/// tells so once.
 #[must_use]
 pub struct SocketIoAuth<U> {
     layer: AuthLayer<U>,

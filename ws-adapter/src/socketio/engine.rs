@@ -176,7 +176,8 @@ impl<U: Principal> Shared<U> {
         let session = Arc::new(session);
         match user {
             None => {
-                let pending = connections.enter_pending(client_address.of(request.parts()));
+                let address = client_address.of(request.parts());
+                let pending = connections.enter_pending(address, Transport::SocketIo, session.displaced());
                 session.wait(pending.map_err(TooMany::refusal)?);
             }
             // Without a user, later polls could belong to anybody.

@@ -45,8 +45,8 @@
 //!    without, and those of the principal that has connected over it.
 //! 5. A transport that is opened with a credential is entered into the registry of [`Connections`](crate::Connections),
 //!    and then it is asked once more whether the credential was revoked: 401 `revoked`. One more than its user may have:
-//!    429 `too_many_connections`. One that is opened without counts as pending: 429 where there are as many as may be, in
-//!    all or of one address.
+//!    429 `too_many_connections`. One that is opened without counts as pending: 429 where its address has as many as it
+//!    may, or where all places are taken and no other client has more of them.
 //!
 //! Every `CONNECT`, for each namespace:
 //!
@@ -98,13 +98,14 @@
 //! | 4403 `forbidden` | there were more than three `CONNECT`s |
 //! | 4408 `auth_timeout` | no good `CONNECT` in 10 s, or in no namespace for as long |
 //! | 4409 `superseded` | its user has opened one more than may be, and this was the oldest |
+//! | 4503 `displaced` | before a good `CONNECT`: all places are taken, and of the client with the most this was the oldest |
 //! | 1012 `restarting` | the server goes down: at once, or spread over the time that [`begin_over`](crate::Shutdown::begin_over) is given |
 //!
 //! # Limits
 //!
 //! [`SocketIoAuth`] has 10 s to a good `CONNECT`, 3 `CONNECT`s to namespaces that there are, 16 KiB of `auth`, also in a
 //! refresh, 64 KiB a message. [`Connections`](crate::Connections) has 1000 transports that wait for a `CONNECT` in all, 50
-//! of one address, and what a user may have. WebSockets are opened over HTTP/1.1 only, as engine.io does.
+//! of one address, twice that of an IPv6 /56 and four times of a /48, and what a user may have. WebSockets are opened over HTTP/1.1 only, as engine.io does.
 //!
 //! # Security
 //!

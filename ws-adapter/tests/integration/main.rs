@@ -28,6 +28,7 @@ mod metrics;
 mod nested;
 mod passport;
 mod payload;
+mod pending;
 mod plain_axum;
 mod private;
 mod protected;

@@ -10,7 +10,7 @@ use metrics_util::{
 };
 use tokio::sync::Notify;
 use tokio_tungstenite::MaybeTlsStream;
-use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, Close, Connections, Overflow, require_scope};
+use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, ClientAddress, Close, Connections, Overflow, require_scope};
 
 use crate::{common::eventually, support::*};
 
@@ -246,6 +246,22 @@ fn pending_connection_is_seen_while_it_waits() {
         let server = Server::start(routes().layer(AuthLayer::new(jwt_or_basic()).timer(clock()).first_message())).await;
         let _waiting = server.connect("/ws", &[]).await.unwrap();
         eventually(|| seen.all().get("auth_connections_pending{}") == Some(&1.0)).await;
+    });
+}
+
+#[test]
+fn connection_that_is_displaced_is_counted_and_pending_no_more() {
+    recorded(async |seen: Seen| {
+        let connections = Connections::new().max_pending(1);
+        let layer = layer(jwt_or_basic()).connections(&connections).client_address(ClientAddress::behind_proxies(1));
+        let server = Server::start(routes().layer(layer.first_message())).await;
+        let open = async |address| server.connect("/ws", &[("x-forwarded-for", address)]).await.unwrap().0;
+        let mut waiting = open("192.0.2.1").await;
+        let _stranger = open("192.0.2.2").await;
+        assert_eq!(waiting.closed().await, close(4503, "displaced"));
+        drop(waiting);
+        eventually(|| seen.all().get("auth_connections_pending{}") == Some(&1.0)).await;
+        assert_eq!(seen.all()["auth_connections_closed_total{reason=displaced}"], 1.0);
     });
 }
 

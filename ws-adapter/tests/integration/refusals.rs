@@ -268,9 +268,10 @@ async fn origin_in_the_log_is_escaped_and_cut_and_the_list_too() {
 }
 
 /// The codes of all refusals that the adapter makes, with the program of tests that shows the line of each.
-const CODES: [(&str, &str); 14] = [
+const CODES: [(&str, &str); 15] = [
     ("auth_timeout", "every_refusal_of_a_first_message_is_one_line"),
     ("bad_request", "tests/socketio"),
+    ("displaced", "connection_that_is_displaced_is_one_line_and_has_a_code_of_iana"),
     ("forbidden", "tests/socketio"),
     ("internal_error", "every_refused_request_is_one_line"),
     ("invalid_body", "every_refused_request_is_one_line"),

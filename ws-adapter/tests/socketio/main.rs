@@ -23,6 +23,7 @@ mod lifetime;
 mod limits;
 mod namespaces;
 mod open;
+mod pending;
 mod refresh;
 mod refusals;
 mod users;

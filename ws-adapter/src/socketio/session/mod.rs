@@ -1,3 +1,4 @@
+mod pending;
 mod presence;
 mod renewal;
 #[cfg(test)]

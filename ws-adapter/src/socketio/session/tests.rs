@@ -112,3 +112,22 @@ async fn whoever_has_come_into_a_namespace_is_there_after_a_refresh_too() {
     let life = session.life();
     assert_eq!(life.arrived().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["/"]);
 }
+
+#[tokio::test]
+async fn session_gives_up_its_place_only_while_it_waits() {
+    let (clock, connections) = (ManualClock::new(START), Connections::new());
+    let place = |session: &Arc<Session>| {
+        session.wait(connections.enter_pending(None, Transport::SocketIo, session.displaced()).unwrap());
+    };
+    let (waiting, settled, early) = (session(&clock), session(&clock), session(&clock));
+    place(&waiting);
+    waiting.displaced().end(Close::DISPLACED);
+    place(&settled);
+    settled.connected("/", Sid::ZERO);
+    settled.displaced().end(Close::DISPLACED);
+    // Between its entry and its wait.
+    early.displaced().end(Close::DISPLACED);
+    place(&early);
+    assert_eq!([waiting, settled, early].map(|session| session.doomed().is_some()), [true, false, true]);
+    assert_eq!(connections.pending(), 0);
+}
