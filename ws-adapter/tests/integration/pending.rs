@@ -4,8 +4,9 @@ use std::{net::SocketAddr, time::Duration};
 
 use auth_core::ManualClock;
 use axum::{Router, routing::any};
+use futures_util::{StreamExt as _, future::join_all};
 use tokio::{io::AsyncReadExt as _, net::TcpListener, time};
-use tokio_tungstenite::MaybeTlsStream;
+use tokio_tungstenite::{MaybeTlsStream, tungstenite::Message};
 use ws_adapter::{AuthLayer, ClientAddress, CloseCodes, Connections};
 
 use crate::{
@@ -112,7 +113,29 @@ async fn displaced_client_that_does_not_answer_the_close_is_soon_cut() {
 /// Whether the connection ends long before the two seconds that a client has to answer a close. It does not answer.
 async fn is_cut(client: &mut Client) -> bool {
     let MaybeTlsStream::Plain(stream) = client.0.get_mut() else { panic!("TLS") };
-    time::timeout(Duration::from_secs(1), stream.read_to_end(&mut Vec::new())).await.is_ok()
+    time::timeout(Duration::from_millis(1500), stream.read_to_end(&mut Vec::new())).await.is_ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_newcomers_at_once_never_have_more_places_than_there_are() {
+    let connections = Connections::new().max_pending(5);
+    let server = serve(&connections, &clock()).await;
+    let opened = join_all((0..60).map(async |client: usize| {
+        // Ten of each of three addresses, and thirty of one each.
+        let address = if client < 30 { client % 3 } else { client };
+        let opened = connect(&server, &format!("192.0.2.{address}")).await;
+        assert!(connections.pending() <= 5);
+        opened
+    }));
+    let closed = opened.await.into_iter().filter_map(Result::ok).map(async |mut client| {
+        // Who has a place is closed by nobody.
+        let closed = time::timeout(Duration::from_secs(1), client.0.next()).await;
+        let Ok(Some(Ok(Message::Close(Some(close))))) = closed else { return false };
+        close.reason == "displaced"
+    });
+    let closed = join_all(closed).await;
+    assert_eq!(closed.iter().filter(|is_displaced| !**is_displaced).count(), 5);
+    eventually(|| connections.pending() == 0).await;
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Who gets a place without a credential, where there are more clients than places.
 
+use futures_util::future::join_all;
 use ws_adapter::{ClientAddress, Connections};
 
 use crate::{
@@ -75,11 +76,33 @@ async fn every_kind_of_pending_transport_can_be_displaced() {
         let polling = polling.clone();
         async move { polling.poll().await }
     });
-    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     displace().await;
     let answer = waiting.await.unwrap();
     assert_eq!((answer.status, &*answer.body), (200, "6"), "nobody is in a namespace who could be told why");
     assert!(polling.poll().await.is(400, "unknown_session"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_newcomers_at_once_never_have_more_places_than_there_are() {
+    for _ in 0..5 {
+        let connections = Connections::new().max_pending(5);
+        let app = serve(&connections).await;
+        let opened = join_all((0..60).map(async |client: usize| {
+            // Ten of each of three addresses, and thirty of one each.
+            let address = if client < 30 { client % 3 } else { client };
+            let opened = Polling::open(&app, &[("x-forwarded-for", &format!("192.0.2.{address}"))]).await;
+            assert!(connections.pending() <= 5);
+            opened
+        }));
+        for refused in opened.await.into_iter().filter_map(Result::err) {
+            assert!(refused.is(429, "too_many_connections"), "{refused:?}");
+        }
+        eventually(|| app.io.entries() == [5, 5]).await;
+        assert_eq!(connections.entries(), [0, 0, 5]);
+        app.io.close_all();
+        eventually(|| app.io.open() == 0 && connections.pending() == 0).await;
+    }
 }
 
 #[tokio::test]
