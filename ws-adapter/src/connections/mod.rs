@@ -106,9 +106,9 @@ impl fmt::Display for TooMany {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OfUser(max) => write!(f, "the user has {max} connections, and may have no more"),
-            Self::Pending(max) => write!(f, "{max} connections wait for a credential, and no more may"),
+            Self::Pending(max) => write!(f, "the limit of {max} connections without a credential is reached"),
             Self::PendingOfPrefix { bits, max } => {
-                write!(f, "{max} connections of this client's /{bits} wait for a credential, and no more may")
+                write!(f, "the limit of {max} connections without a credential is reached by the client's /{bits}")
             }
         }
     }
