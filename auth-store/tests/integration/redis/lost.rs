@@ -6,6 +6,7 @@ use auth_core::BoxError;
 use auth_store::{Heard, RedisStore, Store as _, Tickets};
 
 use super::{
+    ask,
     fake::{Fake, Loss},
     server::Server,
 };
@@ -61,7 +62,7 @@ async fn no_call_notices_that_redis_has_killed_the_idle_connection() {
         for round in 0..20 {
             let store = server.store();
             store.put("key", b"value", TTL).await.unwrap();
-            server.ask::<i64>(&["CLIENT", "KILL", "TYPE", "normal"]).await;
+            ask::<i64>(&server, &["CLIENT", "KILL", "TYPE", "normal"]).await;
             if round % 2 == 0 {
                 // The other rounds call before this side can have seen that the connection is closed.
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -78,12 +79,12 @@ async fn no_call_notices_that_redis_has_closed_the_connection_after_its_timeout(
     for (_, store) in &stores {
         store.put("key", b"value", TTL).await.unwrap();
     }
-    server.ask::<String>(&["CONFIG", "SET", "timeout", "1"]).await;
+    ask::<String>(&server, &["CONFIG", "SET", "timeout", "1"]).await;
     // What remains is the connection that asks.
-    let clients = async || server.ask::<String>(&["CLIENT", "LIST"]).await.lines().count();
+    let clients = async || ask::<String>(&server, &["CLIENT", "LIST"]).await.lines().count();
     soon(async { while clients().await > 1 {} }).await;
     for (call, store) in stores {
-        server.ask::<String>(&["SET", "auth:key", "value"]).await;
+        ask::<String>(&server, &["SET", "auth:key", "value"]).await;
         call.make(&store).await.unwrap_or_else(|error| panic!("{call:?}: {error}"));
     }
 }
@@ -125,7 +126,7 @@ async fn each_call_is_sent_twice_at_most() {
 #[tokio::test]
 async fn take_is_sent_though_this_user_of_redis_may_not_ping() {
     let Some(server) = Server::start().await else { return };
-    server.ask::<String>(&["ACL", "SETUSER", "app", "on", ">secret", "~*", "&*", "+@all", "-ping"]).await;
+    ask::<String>(&server, &["ACL", "SETUSER", "app", "on", ">secret", "~*", "&*", "+@all", "-ping"]).await;
     let store = RedisStore::new(&server.url().replace("redis://", "redis://app:secret@")).unwrap();
     assert!(store.ping().await.is_err());
     for _ in 0..2 {
@@ -141,7 +142,7 @@ async fn ticket_is_good_once_though_redis_kills_the_connection_before_each_hands
     let (socket, ticket) = (socket(&tickets), ticket(&tickets).await);
     let mut results = Vec::new();
     for _ in 0..2 {
-        server.ask::<i64>(&["CLIENT", "KILL", "TYPE", "normal"]).await;
+        ask::<i64>(&server, &["CLIENT", "KILL", "TYPE", "normal"]).await;
         results.push(open(&socket, &ticket).await.map(drop));
     }
     assert_eq!(results, [Ok(()), Err("invalid_credentials")]);
@@ -152,7 +153,7 @@ async fn listener_whose_connection_is_killed_hears_that_it_has_missed_something(
     let Some(server) = Server::start().await else { return };
     let store = server.store();
     let mut old = store.subscribe().await;
-    server.ask::<i64>(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
+    ask::<i64>(&server, &["CLIENT", "KILL", "TYPE", "pubsub"]).await;
     // It may begin before the loss is noticed, and then hears of it, or after the new connection stands.
     let mut new = store.subscribe().await;
     assert_eq!(soon(old.next()).await, Some(Heard::Missed));

@@ -5,3 +5,15 @@ mod lost;
 mod outage;
 mod server;
 mod shared;
+
+use ::redis::FromRedisValue;
+
+use self::server::Server;
+
+/// Asks a server on a connection of its own.
+async fn ask<T: FromRedisValue + Send + 'static>(server: &Server, words: &[&str]) -> T {
+    let (url, mut command) = (server.url(), ::redis::Cmd::new());
+    command.arg(words);
+    let ask = move || command.query(&mut ::redis::Client::open(url).unwrap().get_connection().unwrap()).unwrap();
+    tokio::task::spawn_blocking(ask).await.unwrap()
+}

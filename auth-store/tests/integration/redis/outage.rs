@@ -152,7 +152,7 @@ async fn who_begins_to_listen_has_missed_nothing() {
 async fn nobody_is_connected_to_listen_when_nobody_listens() {
     let Some(server) = Server::start().await else { return };
     let store = server.store().timeout(Duration::from_millis(50));
-    let listening = async || server.ask::<String>(&["CLIENT", "LIST", "TYPE", "PUBSUB"]).await.lines().count();
+    let listening = async || super::ask::<String>(&server, &["CLIENT", "LIST", "TYPE", "PUBSUB"]).await.lines().count();
     let first = store.subscribe().await;
     let second = store.subscribe().await;
     assert_eq!(listening().await, 1);

@@ -9,7 +9,6 @@ use std::{
     time::Duration,
 };
 
-use ::redis::{self, FromRedisValue};
 use auth_store::RedisStore;
 use tokio::{
     io,
@@ -67,14 +66,6 @@ impl Server {
 
     pub(crate) fn store(&self) -> RedisStore {
         RedisStore::new(&self.url()).unwrap()
-    }
-
-    /// Asks on a connection of its own.
-    pub(crate) async fn ask<T: FromRedisValue + Send + 'static>(&self, words: &[&str]) -> T {
-        let (url, mut command) = (self.url(), redis::Cmd::new());
-        command.arg(words);
-        let ask = move || command.query(&mut redis::Client::open(url).unwrap().get_connection().unwrap()).unwrap();
-        tokio::task::spawn_blocking(ask).await.unwrap()
     }
 
     pub(crate) fn url(&self) -> String {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use auth_core::{PrincipalId, Revocation, RevocationCheck as _, RevocationFeed as _, RevocationNews};
 use auth_store::{RedisStore, Revocations, Store as _, Tickets};
 
-use super::server::Server;
+use super::{ask, server::Server};
 use crate::support::*;
 
 const TTL: Duration = Duration::from_secs(30);
@@ -55,7 +55,7 @@ async fn mark_only_rises_and_only_lives_longer() {
     let mark = async |key: &str| store.marks(&[key.to_owned()]).await.unwrap()[0];
     let raise = async |key, value, ttl| store.raise(key, value, ttl).await.unwrap();
     // In ms; -1 for ever.
-    let left = async |key: &str| server.ask::<i64>(&["PTTL", &format!("auth:{key}")]).await;
+    let left = async |key: &str| ask::<i64>(&server, &["PTTL", &format!("auth:{key}")]).await;
     // Beyond what a float holds exactly, and beyond what an `i64` holds.
     raise("key", u64::MAX - 1, Some(TTL * 2)).await;
     raise("key", u64::MAX - 2, Some(TTL)).await;
@@ -81,7 +81,7 @@ async fn mark_only_rises_and_only_lives_longer() {
 async fn value_ends_with_its_lifetime() {
     let Some(server) = Server::start().await else { return };
     server.store().put("key", b"value", TTL).await.unwrap();
-    let left = server.ask::<i64>(&["PTTL", "auth:key"]).await;
+    let left = ask::<i64>(&server, &["PTTL", "auth:key"]).await;
     assert!((25_000..=30_000).contains(&left), "{left}");
 }
 

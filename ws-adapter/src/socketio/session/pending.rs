@@ -20,8 +20,8 @@ impl End for ByNewcomer {
         session.change_and_tell(|life| {
             // A client that has just entered a namespace no longer needs the place.
             let waits = !life.begun || life.pending.is_some();
-            if waits && !life.is_ended() {
-                life.doomed = Some(close);
+            if waits && !life.closed {
+                life.time.end(close);
             }
         });
     }
