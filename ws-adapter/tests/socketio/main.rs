@@ -24,6 +24,7 @@ mod limits;
 mod namespaces;
 mod open;
 mod pending;
+mod protocol;
 mod refresh;
 mod refusals;
 mod users;
