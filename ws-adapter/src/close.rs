@@ -11,7 +11,7 @@ use auth_core::ConfigError;
 /// | [`REVOKED`](Self::REVOKED), [`FORBIDDEN`](Self::FORBIDDEN) 4403 | 3003 | stop |
 /// | [`AUTH_TIMEOUT`](Self::AUTH_TIMEOUT), [`PING_TIMEOUT`](Self::PING_TIMEOUT), [`IDLE_TIMEOUT`](Self::IDLE_TIMEOUT) 4408 | 3008 | back off, then reconnect |
 /// | [`SUPERSEDED`](Self::SUPERSEDED) 4409 | 3003 | stop |
-/// | [`TOO_MANY_CONNECTIONS`](Self::TOO_MANY_CONNECTIONS) 4429 | 1013 | back off, then reconnect |
+/// | [`TOO_MANY_CONNECTIONS`](Self::TOO_MANY_CONNECTIONS), [`TOO_MANY_ATTEMPTS`](Self::TOO_MANY_ATTEMPTS) 4429 | 1013 | back off, then reconnect |
 /// | [`DISPLACED`](Self::DISPLACED) 4503 | 1013 | back off, then reconnect |
 /// | [`RESTARTING`](Self::RESTARTING) 1012, [`INTERNAL_ERROR`](Self::INTERNAL_ERROR) 1011, [`UNAVAILABLE`](Self::UNAVAILABLE) 1013 | the same | back off, then reconnect |
 /// | [`TOO_BIG`](Self::TOO_BIG) 1009 | the same | stop |
@@ -71,6 +71,8 @@ impl Close {
     pub const IDLE_TIMEOUT: Self = Self::private(4408, 3008, "idle_timeout");
     /// A newer connection of the same user has taken the place.
     pub const SUPERSEDED: Self = Self::private(4409, 3003, "superseded");
+    /// Too many wrong credentials were presented over connections of the user or the address.
+    pub const TOO_MANY_ATTEMPTS: Self = Self::private(4429, 1013, "too_many_attempts");
     /// The user, the address or the server has as many connections as it may.
     pub const TOO_MANY_CONNECTIONS: Self = Self::private(4429, 1013, "too_many_connections");
     /// All places for connections without a credential were taken, and another client needed this one.
@@ -159,6 +161,7 @@ mod tests {
             (Close::PING_TIMEOUT, 3008),
             (Close::IDLE_TIMEOUT, 3008),
             (Close::TOO_MANY_CONNECTIONS, 1013),
+            (Close::TOO_MANY_ATTEMPTS, 1013),
             (Close::DISPLACED, 1013),
             (Close::RESTARTING, 1012),
             (Close::NORMAL, 1000),

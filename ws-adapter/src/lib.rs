@@ -120,7 +120,7 @@ pub use self::{
 #[cfg(any(feature = "axum", feature = "socketio"))]
 pub use self::{
     close::{Close, CloseCodes},
-    connections::{ClientAddress, ConnectionId, Connections, Overflow},
+    connections::{Attempt, AttemptLimiter, AttemptPlace, ClientAddress, ConnectionId, Connections, Overflow},
 };
 #[cfg(feature = "axum")]
 pub use self::{

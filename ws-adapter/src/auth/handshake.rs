@@ -71,7 +71,8 @@ impl<U: Principal> Config<U> {
         parts.extensions.remove::<Renewal<U>>();
         if let Some(registration) = registration {
             let opening = Arc::new(without_credentials(parts, &self.needs));
-            parts.extensions.insert(Renewal::new(Arc::clone(self), opening, registration, slot));
+            let address = self.client_address.of(parts);
+            parts.extensions.insert(Renewal { config: Arc::clone(self), opening, registration, slot, address });
         }
         parts.extensions.insert(context);
         Ok(())

@@ -12,6 +12,9 @@ pub use self::{
     service::{Auth, ResponseFuture},
 };
 #[cfg(feature = "socketio")]
-pub(crate) use self::{handshake::REVOCATION_UNKNOWN, service::ask};
+pub(crate) use self::handshake::REVOCATION_UNKNOWN;
 #[cfg(any(feature = "axum", feature = "socketio"))]
-pub(crate) use self::{layer::Config, service::leave};
+pub(crate) use self::{
+    layer::Config,
+    service::{ask, leave},
+};

@@ -9,8 +9,8 @@ use std::{
 };
 
 use auth_core::{
-    Anonymous, AuthRequest, Authenticated, BoxError, Chain, Payload, Principal, Refusal, RefusalKind, Rejection,
-    RequestRecord, Transport,
+    Anonymous, AuthRequest, Authenticated, BoxError, Chain, Evidence, Payload, Principal, Refusal, RefusalKind,
+    Rejection, RequestRecord, Transport,
 };
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, request::Parts};
@@ -286,7 +286,7 @@ impl<U: Principal> Config<U> {
         request: &AuthRequest<'_>,
         opens: Option<OriginVerdict>,
     ) -> Result<Authenticated<U>, Refusal> {
-        ask(&self.chain, self.decision_timeout, request, opens).await
+        ask(&self.chain, self.decision_timeout, request, opens, None).await
     }
 
     async fn read_payload<B>(&self, parts: &Parts, body: B) -> Result<(Option<Payload>, B), Refusal>
@@ -312,14 +312,21 @@ impl<U: Principal> Config<U> {
 }
 
 /// Asks a chain, and gives it up after `timeout`. `opens` is the origin of what opens a connection, for which there is
-/// more to say.
+/// more to say; `renews` is what an open connection lives by, where the credential is to take its place.
 pub(crate) async fn ask<U: Principal>(
     chain: &Chain<U>,
     timeout: Duration,
     request: &AuthRequest<'_>,
     opens: Option<OriginVerdict>,
+    renews: Option<&Evidence>,
 ) -> Result<Authenticated<U>, Refusal> {
-    let decision = tokio::time::timeout(timeout, chain.authenticate(request)).await;
+    let decision = async {
+        match renews {
+            Some(open) => chain.renew(request, open).await,
+            None => chain.authenticate(request).await,
+        }
+    };
+    let decision = tokio::time::timeout(timeout, decision).await;
     let user = decision.unwrap_or_else(|_| Err(Refusal::unavailable("the chain took too long to decide")))?;
     if let Some(origin) = opens {
         if origin == OriginVerdict::Absent && user.evidence().carrier().is_ambient() {

@@ -1,6 +1,7 @@
 //! The registry of what is open.
 
 mod address;
+mod attempts;
 mod follow;
 mod id;
 mod index;
@@ -22,7 +23,11 @@ use futures_util::FutureExt as _;
 use http::StatusCode;
 use tokio::{sync::watch, time};
 
-pub use self::{address::ClientAddress, id::ConnectionId};
+pub use self::{
+    address::ClientAddress,
+    attempts::{Attempt, AttemptLimiter, AttemptPlace},
+    id::ConnectionId,
+};
 use self::{
     index::Index,
     member::Member,
@@ -60,6 +65,7 @@ use crate::Close;
 #[derive(Clone)]
 pub struct Connections {
     limits: Limits,
+    attempts: Arc<dyn AttemptLimiter>,
     shared: Arc<Shared>,
 }
 
@@ -120,6 +126,7 @@ impl Connections {
     pub fn new() -> Self {
         Self {
             limits: Limits { per_user: None, pending: pending::Limits { all: 1000, per_address: 50 } },
+            attempts: Arc::new(attempts::InMemory::default()),
             shared: Arc::new(Shared {
                 index: Mutex::default(),
                 pending: Arc::default(),
@@ -163,6 +170,28 @@ impl Connections {
     #[must_use]
     pub fn max_pending_per_address(mut self, max: usize) -> Self {
         self.limits.pending.per_address = max;
+        self
+    }
+
+    /// Limits the wrong credentials that are presented over connections which are open, or wait for a first message, in the place
+    /// of the limiter that a registry has by itself. That one is in memory, and lets through at once, and then over time:
+    ///
+    /// | Wrong credentials over all connections of | At once | One more after |
+    /// |---|---|---|
+    /// | one user | 10 | 60 s |
+    /// | one IPv4 address or IPv6 /64 | 30 | 20 s |
+    /// | one /56; one /48 | 60; 120 | 10 s; 5 s |
+    ///
+    /// One more is not looked at: `too_many_attempts`, and a first message closes with 4429 `too_many_attempts`. Nothing that
+    /// succeeds gives anything back. Each connection has a limit of its own besides, which this does not change: three, and one
+    /// more after five minutes.
+    ///
+    /// # Security
+    /// Without it, a client that has a credential of its own could open connections with that, and guess another's over them,
+    /// where a limit for handshakes sees nothing.
+    #[must_use]
+    pub fn attempt_limiter(mut self, limiter: impl AttemptLimiter) -> Self {
+        self.attempts = Arc::new(limiter);
         self
     }
 
@@ -258,6 +287,31 @@ impl Connections {
         is_revoked(&**check, evidence, within).await
     }
 
+    /// Takes a place for a credential that is presented in band, before it is looked at.
+    ///
+    /// # Errors
+    /// If there is none: 429 `too_many_attempts`. If that cannot be said, or not in time: 503.
+    #[cfg(feature = "axum")]
+    pub(crate) async fn take_attempt(
+        &self,
+        attempt: &Attempt<'_>,
+        within: Duration,
+    ) -> Result<Box<dyn AttemptPlace>, Refusal> {
+        // OK to assert unwind safety because nothing of it is kept.
+        let asked = AssertUnwindSafe(self.attempts.take(attempt)).catch_unwind();
+        match time::timeout(within, asked).await {
+            Ok(Ok(Ok(Some(place)))) => Ok(place),
+            Ok(Ok(Ok(None))) => {
+                let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts");
+                Err(refusal
+                    .with_detail("too many wrong credentials were presented over connections of this user or address"))
+            }
+            Ok(Ok(Err(cause))) => Err(Refusal::unavailable(cause)),
+            Ok(Err(_)) => Err(Refusal::unavailable("the limiter of attempts panicked")),
+            Err(_) => Err(Refusal::unavailable("the limiter of attempts took too long")),
+        }
+    }
+
     /// Closes the oldest connections of a user who has one too many.
     fn make_room(&self, member: &Member) {
         let Some((max, Overflow::CloseOldest)) = self.limits.per_user else {
@@ -291,6 +345,15 @@ impl Connections {
 impl Shared {
     fn index(&self) -> MutexGuard<'_, Index> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Gives the place back, unless the credential was wrong.
+#[cfg(feature = "axum")]
+pub(crate) fn settle<T>(place: Box<dyn AttemptPlace>, decided: &Result<T, Refusal>) {
+    let wrong = [StatusCode::UNAUTHORIZED, StatusCode::BAD_REQUEST];
+    if decided.as_ref().map_or_else(|refusal| !wrong.contains(&refusal.status()), |_| true) {
+        place.give_back();
     }
 }
 

@@ -29,6 +29,17 @@ impl Spent {
         let all = budget.regained_in.saturating_mul(budget.at_once);
         self.until.saturating_sub(now).saturating_add(budget.regained_in) <= all
     }
+
+    /// Whether everything was regained, so that there is nothing to remember.
+    pub(crate) fn is_over(&self, now: Duration) -> bool {
+        self.until <= now
+    }
+
+    /// How many places there are.
+    pub(crate) fn left(&self, budget: Budget, now: Duration) -> u32 {
+        let mut spent = *self;
+        (0..budget.at_once).take_while(|_| spent.take(budget, now)).count().try_into().unwrap_or(budget.at_once)
+    }
 }
 
 #[cfg(test)]
@@ -46,6 +57,9 @@ mod tests {
         let mut spent = Spent::default();
         assert!((0..3).all(|_| spent.take(BUDGET, at(1000))));
         assert!(!spent.take(BUDGET, at(1000)) && !spent.take(BUDGET, at(1059)));
+        assert_eq!((spent.left(BUDGET, at(1059)), spent.left(BUDGET, at(1060))), (0, 1));
         assert!(spent.take(BUDGET, at(1060)) && !spent.take(BUDGET, at(1060)));
+        assert!(!spent.is_over(at(1239)) && spent.is_over(at(1240)));
+        assert_eq!(spent.left(BUDGET, at(1240)), 3);
     }
 }

@@ -293,7 +293,8 @@ impl<U: Principal> Waiting<U> {
     async fn admit(&mut self, credentials: in_band::Credentials) -> Result<Authenticated<U>, Close> {
         let opening = without_credentials(&self.parts, &self.config.needs);
         let decided = async {
-            let user = present(&self.config, &opening, credentials).await?;
+            let address = self.config.client_address.of(&self.parts);
+            let user = present(&self.config, &opening, credentials, None, address).await?;
             self.config.enter_socket(Some(&user), &mut self.parts).await?;
             telemetry::accepted(Transport::InBand, user.evidence());
             Ok::<_, Refusal>(user)

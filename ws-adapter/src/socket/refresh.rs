@@ -1,6 +1,6 @@
-use std::{error::Error, fmt, sync::Arc, time::SystemTime};
+use std::{error::Error, fmt, net::IpAddr, sync::Arc, time::SystemTime};
 
-use auth_core::{AuthRequest, Authenticated, Needs, Principal, Refusal, RequestRecord, Transport};
+use auth_core::{AuthRequest, Authenticated, Evidence, Needs, Principal, Refusal, RequestRecord, Transport};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Request, StatusCode,
     header::{AUTHORIZATION, CONNECTION, COOKIE, PROXY_AUTHORIZATION, UPGRADE},
@@ -9,8 +9,9 @@ use http::{
 
 use super::{in_band::Credentials, shared::Shared};
 use crate::{
-    auth::Config,
-    connections::{Credential, Registration},
+    ConnectionId,
+    auth::{Config, ask},
+    connections::{Attempt, Credential, Registration, settle},
     lifetime::NotNow,
     origin::OriginVerdict,
     telemetry,
@@ -18,61 +19,47 @@ use crate::{
 
 /// By which a chain is asked about the credentials that come over an open socket.
 pub(crate) struct Renewal<U> {
-    config: Arc<Config<U>>,
+    pub(crate) config: Arc<Config<U>>,
     /// The request that has opened the socket, without what it brought as a credential.
-    opening: Arc<Parts>,
-    registration: Arc<Registration>,
+    pub(crate) opening: Arc<Parts>,
+    pub(crate) registration: Arc<Registration>,
     /// Which of the layers around the socket this is.
-    slot: u64,
-}
-
-impl<U: Principal> Renewal<U> {
-    pub(crate) fn new(config: Arc<Config<U>>, opening: Arc<Parts>, registration: Arc<Registration>, slot: u64) -> Self {
-        Self { config, opening, registration, slot }
-    }
-
-    /// Whether the credential is good, and the same user's as the one so far.
-    async fn authenticate(
-        &self,
-        credentials: Credentials,
-        old: &Authenticated<U>,
-    ) -> Result<Authenticated<U>, RefreshErrorKind> {
-        let user = present(&self.config, &self.opening, credentials).await.map_err(RefreshErrorKind::Refused)?;
-        if user.evidence().principal().is_none() {
-            tracing::error!(
-                "users cannot be compared at a refresh: the evidence names no principal; return one from \
-                 `Principal::principal_id` or from the strategy"
-            );
-        }
-        if !user.evidence().is_same_user(old.evidence()) {
-            return Err(RefreshErrorKind::AnotherUser);
-        }
-        Ok(user)
-    }
+    pub(crate) slot: u64,
+    /// Where the socket comes from.
+    pub(crate) address: Option<IpAddr>,
 }
 
 impl<U> Clone for Renewal<U> {
     fn clone(&self) -> Self {
         let (config, opening) = (Arc::clone(&self.config), Arc::clone(&self.opening));
-        Self { config, opening, registration: Arc::clone(&self.registration), slot: self.slot }
+        let registration = Arc::clone(&self.registration);
+        Self { config, opening, registration, slot: self.slot, address: self.address }
     }
 }
 
 /// Asks the chain about credentials that came over an open socket. It sees them as `Authorization`, on the request that
-/// has opened the socket.
+/// has opened the socket. With `open`, they are to take the place of what that socket lives by.
 pub(super) async fn present<U: Principal>(
     config: &Config<U>,
     opening: &Parts,
     credentials: Credentials,
+    open: Option<(ConnectionId, &Evidence)>,
+    address: Option<IpAddr>,
 ) -> Result<Authenticated<U>, Refusal> {
     let mut parts = opening.clone();
     // What a strategy uses up for one message, it has not used up for the next.
     let record = RequestRecord::of(&mut parts).without_credentials();
     parts.extensions.insert(record);
     parts.headers.insert(AUTHORIZATION, credentials.into_header());
+    let (connection, open) = open.unzip();
+    let (user, passed) = (open.and_then(Evidence::principal), config.timer.monotonic());
+    let attempt = Attempt { connection, user, address, passed };
+    let place = config.connections.take_attempt(&attempt, config.decision_timeout).await?;
     let request = AuthRequest::new(&parts, Transport::InBand, config.timer.now());
     // The origin was judged when the socket was opened.
-    config.authenticate(&request, Some(OriginVerdict::Allowed)).await
+    let decided = ask(&config.chain, config.decision_timeout, &request, Some(OriginVerdict::Allowed), open).await;
+    settle(place, &decided);
+    decided
 }
 
 /// Puts the credential in the place of the one so far, if it is good and the socket still open.
@@ -85,9 +72,12 @@ pub(super) async fn refresh<U: Principal>(
     credentials: Credentials,
 ) -> Result<Option<SystemTime>, RefreshError> {
     shared.begin_refresh(renewal.slot).map_err(|not_now| RefreshError::from(not_now).logged())?;
-    let mut attempt = Attempt { shared, slot: renewal.slot, is_wrong: false };
+    let mut under_way = UnderWay { shared, slot: renewal.slot, is_wrong: false };
     let result = async {
-        let user = renewal.authenticate(credentials, &shared.user()).await?;
+        let (old, opening) = (shared.user(), &renewal.opening);
+        let open = (renewal.registration.id(), old.evidence());
+        let decided = present(&renewal.config, opening, credentials, Some(open), renewal.address).await;
+        let user = decided.map_err(RefreshErrorKind::Refused)?;
         let entered = Entered::new(&renewal.registration, &user);
         let rechecked = renewal.config.recheck(user.evidence(), &renewal.opening).await;
         rechecked.map_err(RefreshErrorKind::Refused)?;
@@ -99,18 +89,18 @@ pub(super) async fn refresh<U: Principal>(
     let result = result.await.map_err(|kind| RefreshError(kind).logged());
     let code = result.as_ref().map_or_else(RefreshError::code, |_| "accepted");
     telemetry::refreshed(renewal.registration.id(), code);
-    attempt.is_wrong = result.as_ref().is_err_and(RefreshError::is_clients_fault);
+    under_way.is_wrong = result.as_ref().is_err_and(RefreshError::is_clients_fault);
     result
 }
 
 /// A refresh that is under way. One that is given up, wherever it happens to wait, leaves everything as it was.
-struct Attempt<'s, U> {
+struct UnderWay<'s, U> {
     shared: &'s Shared<U>,
     slot: u64,
     is_wrong: bool,
 }
 
-impl<U> Drop for Attempt<'_, U> {
+impl<U> Drop for UnderWay<'_, U> {
     fn drop(&mut self) {
         self.shared.end_refresh(self.slot, self.is_wrong);
     }
@@ -155,8 +145,6 @@ pub struct RefreshError(RefreshErrorKind);
 pub enum RefreshErrorKind {
     /// The chain refuses the credential, or cannot say.
     Refused(Refusal),
-    /// It is good, but not the same user's.
-    AnotherUser,
     /// It could stand in no `Authorization` header, or is longer than 16 KiB.
     Malformed,
     /// Another one is being looked at.
@@ -172,13 +160,12 @@ impl RefreshError {
         &self.0
     }
 
-    /// A stable code, which may be shown to the client: that of the refusal, `forbidden` for another user,
-    /// `invalid_request`, `in_progress` or `ended`.
+    /// A stable code, which may be shown to the client: that of the refusal, `invalid_request`, `in_progress` or `ended`.
+    /// Another user's credential has the code of a wrong one.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match &self.0 {
             RefreshErrorKind::Refused(refusal) => refusal.code(),
-            RefreshErrorKind::AnotherUser => "forbidden",
             RefreshErrorKind::Malformed => "invalid_request",
             RefreshErrorKind::InProgress => "in_progress",
             RefreshErrorKind::Ended => "ended",
@@ -197,13 +184,11 @@ impl RefreshError {
                 refusal.log_once(Transport::InBand);
                 return self;
             }
-            RefreshErrorKind::AnotherUser => "the credential is another user's",
             RefreshErrorKind::Malformed => "the message holds no credential, or the layer takes none over a socket",
             RefreshErrorKind::InProgress => "another credential is being looked at",
             RefreshErrorKind::Ended => "the socket has ended",
         };
         let status = match &self.0 {
-            RefreshErrorKind::AnotherUser => StatusCode::FORBIDDEN,
             RefreshErrorKind::Malformed => StatusCode::BAD_REQUEST,
             _ => StatusCode::CONFLICT,
         };
@@ -211,11 +196,14 @@ impl RefreshError {
         self
     }
 
-    /// An outage is not.
+    /// An outage is not, and what was not looked at is not.
     fn is_clients_fault(&self) -> bool {
         match &self.0 {
-            RefreshErrorKind::Refused(refusal) => !refusal.status().is_server_error(),
-            RefreshErrorKind::AnotherUser | RefreshErrorKind::Malformed => true,
+            RefreshErrorKind::Refused(refusal) => {
+                let status = refusal.status();
+                !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS
+            }
+            RefreshErrorKind::Malformed => true,
             RefreshErrorKind::InProgress | RefreshErrorKind::Ended => false,
         }
     }

@@ -44,6 +44,7 @@ pub(super) fn close_for(refusal: &Refusal) -> Close {
     match (refusal.status(), refusal.code()) {
         (_, "token_expired") => Close::TOKEN_EXPIRED,
         (_, "revoked") => Close::REVOKED,
+        (StatusCode::TOO_MANY_REQUESTS, "too_many_attempts") => Close::TOO_MANY_ATTEMPTS,
         (StatusCode::TOO_MANY_REQUESTS, _) => Close::TOO_MANY_CONNECTIONS,
         (StatusCode::FORBIDDEN, _) => Close::FORBIDDEN,
         (StatusCode::SERVICE_UNAVAILABLE, _) => Close::UNAVAILABLE,

@@ -205,7 +205,7 @@ impl<U: Principal> Gate<U> {
     }
 
     async fn authenticate(&self, session: &Session, request: &AuthRequest<'_>) -> Result<Authenticated<U>, Refused> {
-        let decision = ask(&self.chain, self.decision_timeout, request, Some(session.origin())).await;
+        let decision = ask(&self.chain, self.decision_timeout, request, Some(session.origin()), None).await;
         decision.map_err(|refusal| {
             refusal.log_once(request.transport());
             Refused::from(&refusal)

@@ -17,6 +17,7 @@ mod connections;
 mod feed;
 mod first_message;
 mod gone;
+mod guessing;
 mod handshake;
 mod hostile;
 mod http2;

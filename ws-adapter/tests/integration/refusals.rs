@@ -3,11 +3,13 @@
 use std::{fs, path::Path, time::Duration};
 
 use auth_core::{
-    Chain, ManualClock,
+    BoxError, Chain, ManualClock, async_trait,
     extract::{Extractor as _, bearer, cookie, payload_field, query},
 };
 use axum::{Router, routing::any};
-use ws_adapter::{AuthLayer, Connections, FirstMessageLayer, Overflow, require_scope};
+use ws_adapter::{
+    Attempt, AttemptLimiter, AttemptPlace, AuthLayer, Connections, FirstMessageLayer, Overflow, require_scope,
+};
 
 use crate::{
     common::{everything, refusals},
@@ -198,7 +200,7 @@ async fn every_refusal_over_an_open_socket_is_one_line() {
     for (message, expected) in [
         (&*presented("eyJhbGciOiJIUzI1NiJ9.b.c"), case("INFO", "invalid_credentials", 401, "InBand").by("jwt")),
         (&*expired, case("INFO", "token_expired", 401, "InBand").by("jwt")),
-        (&*other, case("INFO", "forbidden", 403, "InBand").says("another user")),
+        (&*other, case("INFO", "invalid_credentials", 401, "InBand").by("jwt").says("another user")),
         (&*broken, case("ERROR", "unavailable", 503, "InBand").by("jwt")),
         (r#"{"type":"auth"}"#, case("INFO", "invalid_request", 400, "InBand").says("no credential")),
     ] {
@@ -211,6 +213,28 @@ async fn every_refusal_over_an_open_socket_is_one_line() {
         assert_eq!(client.json().await["code"], expected.code);
         expected.assert_is(&refusals(&log));
     }
+}
+
+/// Lets nobody try anything.
+struct Nothing;
+
+#[async_trait]
+impl AttemptLimiter for Nothing {
+    async fn take(&self, _: &Attempt<'_>) -> Result<Option<Box<dyn AttemptPlace>>, BoxError> {
+        Ok(None)
+    }
+}
+
+#[tokio::test]
+async fn attempt_too_many_is_one_line() {
+    let connections = Connections::new().attempt_limiter(Nothing);
+    let server = Server::start(routes(layer(everywhere()).connections(&connections))).await;
+    let headers = [("authorization", bearer_of("ann")), ("sec-websocket-protocol", "auth.v1".to_owned())];
+    let (mut client, _) =
+        server.connect("/ws", &headers.each_ref().map(|(name, value)| (*name, value.as_str()))).await.unwrap();
+    let (log, _guard) = everything();
+    assert_eq!(client.present(&token("ann", 60)).await["code"], "too_many_attempts");
+    case("INFO", "too_many_attempts", 429, "InBand").says("too many wrong credentials").assert_is(&refusals(&log));
 }
 
 fn first_message(clock: &ManualClock) -> FirstMessageLayer<User> {
@@ -268,7 +292,7 @@ async fn origin_in_the_log_is_escaped_and_cut_and_the_list_too() {
 }
 
 /// The codes of all refusals that the adapter makes, with the program of tests that shows the line of each.
-const CODES: [(&str, &str); 15] = [
+const CODES: [(&str, &str); 16] = [
     ("auth_timeout", "every_refusal_of_a_first_message_is_one_line"),
     ("bad_request", "tests/socketio"),
     ("displaced", "connection_that_is_displaced_is_one_line_and_has_a_code_of_iana"),
@@ -281,6 +305,7 @@ const CODES: [(&str, &str); 15] = [
     ("payload_too_large", "every_refused_request_is_one_line"),
     ("request_timeout", "body_that_does_not_come_is_one_line"),
     ("too_big", "every_refusal_of_a_first_message_is_one_line"),
+    ("too_many_attempts", "attempt_too_many_is_one_line"),
     ("too_many_connections", "connection_too_many_is_one_line"),
     ("unknown_session", "tests/socketio"),
     ("websocket", "broken_handshake_is_one_line"),

@@ -1,0 +1,342 @@
+//! Credentials that are presented over connections that are open: how many may be wrong.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use auth_core::{BoxError, PrincipalId, async_trait};
+use tokio::sync::Notify;
+
+use super::{
+    ConnectionId,
+    prefix::{Prefix, prefixes},
+};
+use crate::lifetime::{Budget, Spent};
+
+/// Wrong credentials over all connections of one user: ten at once, and one more a minute.
+const OF_USER: Budget = Budget { at_once: 10, regained_in: Duration::from_secs(60) };
+/// Those over all connections of one IPv4 address or IPv6 /64: thirty at once, and three more a minute.
+const OF_ADDRESS: Budget = Budget { at_once: 30, regained_in: Duration::from_secs(20) };
+/// How many users and addresses are remembered at the most.
+const MAX_ENTRIES: usize = 16 * 1024;
+
+/// A credential that a client presents over a connection which is open, or opens only to be told who it is: in a first
+/// message, in a refresh, in the `auth` of a Socket.IO `CONNECT`.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt<'a> {
+    pub(crate) connection: Option<ConnectionId>,
+    pub(crate) user: Option<&'a PrincipalId>,
+    pub(crate) address: Option<IpAddr>,
+    pub(crate) passed: Duration,
+}
+
+impl Attempt<'_> {
+    /// The connection; `None` where it waits for its first message.
+    #[must_use]
+    pub fn connection(&self) -> Option<ConnectionId> {
+        self.connection
+    }
+
+    /// Whose connection it is; `None` while nobody has been authenticated over it, and for guests. Whose credential is
+    /// presented is not known yet.
+    #[must_use]
+    pub fn user(&self) -> Option<&PrincipalId> {
+        self.user
+    }
+
+    /// The address of the client, if it is known; see [`ClientAddress`](super::ClientAddress).
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+
+    /// When it is presented, by [`Clock::monotonic`](auth_core::Clock::monotonic) of the layer's timer.
+    #[must_use]
+    pub fn monotonic(&self) -> Duration {
+        self.passed
+    }
+}
+
+/// Limits how many wrong credentials are presented in band; see [`Connections::attempt_limiter`](super::Connections::attempt_limiter).
+///
+/// A place is taken before the chain is asked, so that many attempts at once share one limit, and given back where the
+/// credential was not wrong.
+#[async_trait]
+pub trait AttemptLimiter: Send + Sync + 'static {
+    /// Takes a place; `None` if there is none, and then the credential is not looked at: `too_many_attempts`.
+    ///
+    /// It may wait for other attempts to end, as long as the layer's
+    /// [`decision_timeout`](crate::AuthLayer::decision_timeout).
+    ///
+    /// # Errors
+    /// If that cannot be said. The credential is not looked at then: `unavailable`.
+    async fn take(&self, attempt: &Attempt<'_>) -> Result<Option<Box<dyn AttemptPlace>>, BoxError>;
+}
+
+/// A place that was taken. To drop it keeps it taken: the credential was wrong, or nobody knows.
+pub trait AttemptPlace: Send + 'static {
+    /// The credential was good, or nothing could be said about it: the place is free again.
+    fn give_back(self: Box<Self>);
+}
+
+/// The limiter that a registry has if it is given none: by user and by address, in memory.
+#[derive(Clone, Default)]
+pub(super) struct InMemory(Arc<Mutex<HashMap<Key, Entry>>>);
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Key {
+    User(PrincipalId),
+    Prefix(Prefix),
+}
+
+impl Key {
+    fn budget(&self) -> Budget {
+        match self {
+            Self::User(_) => OF_USER,
+            Self::Prefix(prefix) => {
+                let weight = u32::try_from(prefix.weight()).unwrap_or(1);
+                Budget {
+                    at_once: OF_ADDRESS.at_once.saturating_mul(weight),
+                    regained_in: OF_ADDRESS.regained_in.checked_div(weight).unwrap_or(OF_ADDRESS.regained_in),
+                }
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Entry {
+    spent: Spent,
+    /// How many attempts are being looked at.
+    in_flight: u32,
+    /// Tells that one of them has ended.
+    ended: Arc<Notify>,
+}
+
+/// What stands in the way of an attempt.
+enum InTheWay {
+    /// Too many were wrong.
+    Spent,
+    /// As many are being looked at as may still be wrong.
+    InFlight(Arc<Notify>),
+}
+
+#[async_trait]
+impl AttemptLimiter for InMemory {
+    async fn take(&self, attempt: &Attempt<'_>) -> Result<Option<Box<dyn AttemptPlace>>, BoxError> {
+        let user = attempt.user.cloned().map(Key::User);
+        let prefixes = attempt.address.into_iter().flat_map(prefixes).map(Key::Prefix);
+        let keys: Vec<_> = user.into_iter().chain(prefixes).collect();
+        loop {
+            let ended = match self.try_take(&keys, attempt.passed) {
+                Ok(()) => break,
+                Err(InTheWay::Spent) => return Ok(None),
+                Err(InTheWay::InFlight(ended)) => ended,
+            };
+            let ended = ended.notified();
+            tokio::pin!(ended);
+            // It waits before it looks again, so that nothing is told in between.
+            ended.as_mut().enable();
+            match self.try_take(&keys, attempt.passed) {
+                Ok(()) => break,
+                Err(InTheWay::Spent) => return Ok(None),
+                Err(InTheWay::InFlight(_)) => ended.await,
+            }
+        }
+        Ok(Some(Box::new(Place { table: self.clone(), keys, passed: attempt.passed, is_wrong: true })))
+    }
+}
+
+impl InMemory {
+    fn try_take(&self, keys: &[Key], now: Duration) -> Result<(), InTheWay> {
+        let mut table = self.lock();
+        for key in keys {
+            let Some(entry) = table.get(key) else {
+                continue;
+            };
+            match entry.spent.left(key.budget(), now) {
+                0 => return Err(InTheWay::Spent),
+                left if left <= entry.in_flight => return Err(InTheWay::InFlight(Arc::clone(&entry.ended))),
+                _ => {}
+            }
+        }
+        for key in keys {
+            make_room(&mut table, now);
+            table.entry(key.clone()).or_default().in_flight += 1;
+        }
+        Ok(())
+    }
+
+    fn end(&self, keys: &[Key], is_wrong: bool, now: Duration) {
+        let mut table = self.lock();
+        for key in keys {
+            let Some(entry) = table.get_mut(key) else {
+                continue;
+            };
+            entry.in_flight = entry.in_flight.saturating_sub(1);
+            if is_wrong {
+                entry.spent.take(key.budget(), now);
+            }
+            entry.ended.notify_waiters();
+            if entry.in_flight == 0 && entry.spent.is_over(now) {
+                table.remove(key);
+            }
+        }
+    }
+
+    pub(super) fn entries(&self) -> usize {
+        self.lock().len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Entry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Forgets what is regained, and if nothing is, what will be next: whoever fails most is remembered longest.
+fn make_room(table: &mut HashMap<Key, Entry>, now: Duration) {
+    if table.len() < MAX_ENTRIES {
+        return;
+    }
+    table.retain(|_, entry| entry.in_flight > 0 || !entry.spent.is_over(now));
+    if table.len() >= MAX_ENTRIES {
+        let idle = table.iter().filter(|(_, entry)| entry.in_flight == 0);
+        let next = idle.max_by_key(|(key, entry)| entry.spent.left(key.budget(), now)).map(|(key, _)| key.clone());
+        next.map(|key| table.remove(&key));
+    }
+}
+
+struct Place {
+    table: InMemory,
+    keys: Vec<Key>,
+    passed: Duration,
+    is_wrong: bool,
+}
+
+impl AttemptPlace for Place {
+    fn give_back(mut self: Box<Self>) {
+        self.is_wrong = false;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.table.end(&self.keys, self.is_wrong, self.passed);
+    }
+}
+
+impl fmt::Debug for InMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InMemory").field("entries", &self.entries()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attempt<'a>(user: Option<&'a PrincipalId>, address: Option<&str>, secs: u64) -> Attempt<'a> {
+        Attempt {
+            connection: None,
+            user,
+            address: address.map(|address| address.parse().unwrap()),
+            passed: Duration::from_secs(secs),
+        }
+    }
+
+    /// Presents so many wrong credentials, one after another, and tells how many of them were looked at.
+    async fn guess(limiter: &InMemory, attempt: &Attempt<'_>, times: usize) -> usize {
+        let mut looked_at = 0;
+        for _ in 0..times {
+            looked_at += usize::from(limiter.take(attempt).await.unwrap().is_some());
+        }
+        looked_at
+    }
+
+    #[tokio::test]
+    async fn wrong_ones_count_by_user_and_by_each_prefix_of_the_address() {
+        let ann = PrincipalId::new("", "ann");
+        for (user, address, at_once, a_minute_later) in [
+            (Some(&ann), None, 10, 1),
+            (None, Some("192.0.2.1"), 30, 3),
+            (None, Some("2001:db8::1"), 30, 3),
+            (Some(&ann), Some("192.0.2.1"), 10, 1),
+            (None, None, 100, 100),
+        ] {
+            let limiter = InMemory::default();
+            assert_eq!(guess(&limiter, &attempt(user, address, 1000), 100).await, at_once, "{address:?}");
+            assert_eq!(guess(&limiter, &attempt(user, address, 1060), 100).await, a_minute_later, "{address:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn customer_with_a_48_is_one_and_not_65536() {
+        let limiter = InMemory::default();
+        let mut looked_at = 0;
+        for subnet in 0..50 {
+            let address = format!("2001:db8:1:{subnet:x}00::1");
+            looked_at += guess(&limiter, &attempt(None, Some(&address), 1000), 30).await;
+        }
+        assert_eq!(looked_at, 120);
+        assert_eq!(guess(&limiter, &attempt(None, Some("2001:db8:2::1"), 1000), 1).await, 1, "another customer");
+    }
+
+    #[tokio::test]
+    async fn what_is_good_or_undecided_costs_nothing_and_gives_nothing_back() {
+        let (limiter, ann) = (InMemory::default(), PrincipalId::new("", "ann"));
+        let attempt = attempt(Some(&ann), Some("192.0.2.1"), 1000);
+        for _ in 0..1000 {
+            limiter.take(&attempt).await.unwrap().unwrap().give_back();
+        }
+        assert_eq!(limiter.entries(), 0);
+        assert_eq!(guess(&limiter, &attempt, 9).await, 9);
+        limiter.take(&attempt).await.unwrap().unwrap().give_back();
+        assert_eq!(guess(&limiter, &attempt, 9).await, 1);
+    }
+
+    #[tokio::test]
+    async fn a_thousand_at_once_share_one_limit_and_good_ones_wait_for_their_turn() {
+        let (limiter, ann) = (InMemory::default(), PrincipalId::new("", "ann"));
+        for is_wrong in [false, true] {
+            let tasks: Vec<_> = (0..1000)
+                .map(|_| {
+                    let (limiter, ann) = (limiter.clone(), ann.clone());
+                    tokio::spawn(async move {
+                        let place = limiter.take(&attempt(Some(&ann), None, 1000)).await.unwrap();
+                        tokio::task::yield_now().await;
+                        let looked_at = place.is_some();
+                        match place {
+                            Some(place) if !is_wrong => place.give_back(),
+                            place => drop(place),
+                        }
+                        looked_at
+                    })
+                })
+                .collect();
+            let mut looked_at = 0;
+            for task in tasks {
+                looked_at += usize::from(task.await.unwrap());
+            }
+            assert_eq!(looked_at, if is_wrong { 10 } else { 1000 });
+        }
+    }
+
+    #[tokio::test]
+    async fn memory_is_bounded_and_keeps_whoever_fails_most() {
+        let (limiter, worst) = (InMemory::default(), PrincipalId::new("", "worst"));
+        assert_eq!(guess(&limiter, &attempt(Some(&worst), None, 1000), 100).await, 10);
+        for n in 0..MAX_ENTRIES + 100 {
+            let user = PrincipalId::new("", n.to_string());
+            assert_eq!(guess(&limiter, &attempt(Some(&user), None, 1000), 1).await, 1);
+        }
+        assert_eq!(limiter.entries(), MAX_ENTRIES);
+        assert_eq!(guess(&limiter, &attempt(Some(&worst), None, 1000), 1).await, 0);
+        // A day later, nothing of it is left to remember.
+        assert_eq!(guess(&limiter, &attempt(Some(&worst), None, 100_000), 1).await, 1);
+        assert!(limiter.entries() <= MAX_ENTRIES);
+    }
+}
