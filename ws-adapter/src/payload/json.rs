@@ -14,33 +14,42 @@ pub(super) fn fields(text: &str) -> Option<Option<Payload>> {
 
 /// The top-level fields of a JSON object; `None` if the text is anything else.
 pub(crate) fn object(text: &str) -> Option<Payload> {
-    serde_json::from_str::<Fields>(text).ok().map(|fields| fields.0)
+    let mut payload = Payload::new();
+    // A repeated name is kept twice, so that the extractor refuses it.
+    for (name, value) in members(text)? {
+        push(&mut payload, name, value.get());
+    }
+    Some(payload)
+}
+
+/// The members of a JSON object, repeated ones too, and the JSON that they hold; `None` if the text is anything else.
+pub(crate) fn members(text: &str) -> Option<Vec<(String, &RawValue)>> {
+    serde_json::from_str::<Members<'_>>(text).ok().map(|members| members.0)
 }
 
 fn is_object(text: &str) -> bool {
     text.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('{')
 }
 
-struct Fields(Payload);
+struct Members<'a>(Vec<(String, &'a RawValue)>);
 
-impl<'de> Deserialize<'de> for Fields {
+impl<'de> Deserialize<'de> for Members<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Object;
 
         impl<'de> Visitor<'de> for Object {
-            type Value = Fields;
+            type Value = Members<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
-                let mut payload = Payload::new();
-                // A repeated name is kept twice, so that the extractor refuses it.
-                while let Some((name, value)) = map.next_entry::<String, &RawValue>()? {
-                    push(&mut payload, name, value.get());
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
                 }
-                Ok(Fields(payload))
+                Ok(Members(members))
             }
         }
 

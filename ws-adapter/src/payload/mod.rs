@@ -14,6 +14,8 @@ use http_body::Body;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 pub(crate) use self::format::Format;
+#[cfg(feature = "axum")]
+pub(crate) use self::json::members;
 #[cfg(any(feature = "axum", feature = "socketio"))]
 pub(crate) use self::json::object;
 
