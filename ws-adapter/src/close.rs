@@ -15,6 +15,10 @@ use auth_core::ConfigError;
 /// | [`DISPLACED`](Self::DISPLACED) 4503 | 1013 | back off, then reconnect |
 /// | [`RESTARTING`](Self::RESTARTING) 1012, [`INTERNAL_ERROR`](Self::INTERNAL_ERROR) 1011, [`UNAVAILABLE`](Self::UNAVAILABLE) 1013 | the same | back off, then reconnect |
 /// | [`TOO_BIG`](Self::TOO_BIG) 1009 | the same | stop |
+#[cfg_attr(
+    feature = "axum",
+    doc = "| [`INVALID_MESSAGE`](Self::INVALID_MESSAGE) 4400, [`SUBPROTOCOL_NOT_ACCEPTABLE`](Self::SUBPROTOCOL_NOT_ACCEPTABLE) 4406 | 1002 | stop |"
+)]
 /// | [`PROTOCOL_ERROR`](Self::PROTOCOL_ERROR) 1002, [`INVALID_TEXT`](Self::INVALID_TEXT) 1007 | the same | stop |
 /// | [`NORMAL`](Self::NORMAL) 1000 | the same | nothing |
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,11 +33,11 @@ pub struct Close {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CloseCodes {
-    /// The private codes 4401, 4403, 4408, 4409, 4429 and 4503, after the statuses of HTTP.
+    /// The private codes 4400, 4401, 4403, 4406, 4408, 4409, 4429 and 4503, after the statuses of HTTP.
     #[default]
     Private,
-    /// Those that are registered with IANA: 3000 Unauthorized, 3003 Forbidden, 3008 Timeout, and 1013 Try Again Later. The
-    /// reasons stay the same; it is they that tell what has ended from what is wrong.
+    /// Those that are registered with IANA: 3000 Unauthorized, 3003 Forbidden, 3008 Timeout, 1002 Protocol error and 1013 Try
+    /// Again Later. The reasons stay the same; it is they that tell what has ended from what is wrong.
     Iana,
 }
 
@@ -55,6 +59,12 @@ impl Close {
     pub const RESTARTING: Self = Self::fixed(1012, "restarting");
     /// A system behind the chain failed, so that nothing can be said about the credential.
     pub const UNAVAILABLE: Self = Self::fixed(1013, "unavailable");
+    /// The first message is not one of the protocol that its [`FirstMessageCodec`](crate::FirstMessageCodec) speaks.
+    #[cfg(feature = "axum")]
+    pub const INVALID_MESSAGE: Self = Self::private(4400, 1002, "invalid_message");
+    /// The client offers no subprotocol that the [`FirstMessageCodec`](crate::FirstMessageCodec) speaks.
+    #[cfg(feature = "axum")]
+    pub const SUBPROTOCOL_NOT_ACCEPTABLE: Self = Self::private(4406, 1002, "subprotocol_not_acceptable");
     /// The credential that opened the connection, or was last presented over it, has ended.
     pub const TOKEN_EXPIRED: Self = Self::private(4401, 3000, "token_expired");
     /// The credential is wrong.
@@ -136,6 +146,18 @@ impl Close {
         }
     }
 
+    /// The same close under another code, whatever codes the layer answers with.
+    #[cfg(feature = "axum")]
+    pub(crate) fn with_code(&self, code: u16) -> Self {
+        Self { code, iana: code, ..self.clone() }
+    }
+
+    /// Whether it is one of the constants, and not the application's own.
+    #[cfg(feature = "axum")]
+    pub(crate) fn is_ours(&self) -> bool {
+        self.is_ours
+    }
+
     const fn fixed(code: u16, reason: &'static str) -> Self {
         Self::private(code, code, reason)
     }
@@ -164,6 +186,10 @@ mod tests {
             (Close::TOO_MANY_ATTEMPTS, 1013),
             (Close::DISPLACED, 1013),
             (Close::RESTARTING, 1012),
+            #[cfg(feature = "axum")]
+            (Close::INVALID_MESSAGE, 1002),
+            #[cfg(feature = "axum")]
+            (Close::SUBPROTOCOL_NOT_ACCEPTABLE, 1002),
             (Close::NORMAL, 1000),
             (Close::new(4401, "the application's"), 4401),
         ] {

@@ -74,7 +74,7 @@
 //!
 //! | Feature | Adds |
 //! |---|---|
-//! | `axum` (default) | [`Protected`], [`AuthWebSocketUpgrade`], [`AuthSocket`], [`FirstMessageLayer`], [`Connections`], [`Shutdown`], and the extractors of `auth-core` |
+//! | `axum` (default) | [`Protected`], [`AuthWebSocketUpgrade`], [`AuthSocket`], [`FirstMessageLayer`] with its [`FirstMessageCodec`]s, [`Connections`], [`Shutdown`], and the extractors of `auth-core` |
 //! | `socketio` | `socketio`: the same chain in front of a Socket.IO server on `socketioxide`, [`Connections`] and [`Close`] |
 //! | `metrics` | counters of decisions, refusals, refreshes and closes, and gauges of what is open; `docs/websocket.md` lists them |
 //!
@@ -128,7 +128,7 @@ pub use self::{
     protected::Protected,
     shutdown::Shutdown,
     socket::{
-        AuthSocket, AuthWebSocketUpgrade, FirstMessage, FirstMessageFuture, FirstMessageLayer, RefreshError,
-        RefreshErrorKind, UpgradeRejection,
+        AuthSocket, AuthV1, AuthWebSocketUpgrade, Decoded, FirstMessage, FirstMessageCodec, FirstMessageFuture,
+        FirstMessageLayer, GraphqlTransportWs, RefreshError, RefreshErrorKind, UpgradeRejection,
     },
 };

@@ -12,9 +12,10 @@ use super::service::Refused;
 use super::{layer::Config, private};
 #[cfg(feature = "axum")]
 use crate::{
+    Close,
     connections::{Registration, TooMany},
     origin::OriginVerdict,
-    socket::{Renewal, SocketContext, accept_then_close, without_credentials},
+    socket::{Renewal, SocketContext, accept_then_close, told, without_credentials},
 };
 
 /// Why a check for revocation that failed refuses.
@@ -61,7 +62,7 @@ impl<U: Principal> Config<U> {
     ) -> Result<(), Refusal> {
         let context = SocketContext::new(Arc::clone(&self.timer), self.sockets, self.subprotocol.clone())
             .ok_or_else(|| Refusal::unavailable("the operating system gives no random bits"))?;
-        let mut context = context.within(parts.extensions.remove());
+        let mut context = context.with_codec(self.first_message.clone()).within(parts.extensions.remove());
         context.end_with(&self.shutdown);
         let registration = match user {
             Some(user) => Some(self.register(user, &context, parts).await?),
@@ -104,13 +105,20 @@ impl<U: Principal> Config<U> {
         }
     }
 
-    /// What to answer of what the client offers, if the handler chooses nothing: the layer's own subprotocol, or else a word
-    /// that an extractor names for that.
+    /// What to answer of what the client offers, if the handler chooses nothing: a subprotocol of the codec of first messages,
+    /// the layer's own, or else a word that an extractor names for that.
     pub(crate) fn offered_subprotocol(&self, parts: &Parts) -> Option<HeaderValue> {
         let is_offered = |name: &[u8]| {
             let lines = parts.headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
             lines.flat_map(|line| line.as_bytes().split(|&b| b == b',')).any(|entry| entry.trim_ascii() == name)
         };
+        #[cfg(feature = "axum")]
+        let chosen = self.first_message.as_ref().and_then(|codec| codec.choose(|name| is_offered(name.as_bytes())));
+        #[cfg(not(feature = "axum"))]
+        let chosen = None;
+        if chosen.is_some() {
+            return chosen;
+        }
         if is_offered(self.subprotocol.as_bytes()) {
             return Some(self.subprotocol.clone());
         }
@@ -131,7 +139,15 @@ impl<U: Principal> Config<U> {
         let enter = |end| self.connections.enter_refused(address, end).ok();
         let subprotocol = self.offered_subprotocol(parts);
         // The answer to a handshake has no body.
-        let opened = accept_then_close(parts, subprotocol, refusal, self.sockets.codes, enter).await?;
+        let codec = self.first_message.as_deref().filter(|codec| codec.accepts(subprotocol.as_ref()));
+        let told = |close| told(close, codec, self.sockets.codes);
+        let opened = accept_then_close(parts, subprotocol.clone(), refusal, told, enter).await?;
         Some(opened.map(|_| Bytes::new()))
+    }
+
+    /// What a client that waits to be heard is told of a close.
+    #[cfg(feature = "axum")]
+    pub(crate) fn told(&self, close: Close) -> Close {
+        told(close, self.first_message.as_deref(), self.sockets.codes)
     }
 }

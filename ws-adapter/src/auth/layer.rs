@@ -75,7 +75,8 @@ pub(crate) struct Config<U> {
     #[cfg(feature = "axum")]
     pub(crate) accept_then_close: bool,
     #[cfg(feature = "axum")]
-    pub(crate) hears_first_message: bool,
+    /// The form of first messages, where a handshake without a credential is let in to send one.
+    pub(crate) first_message: Option<Arc<crate::socket::Codec>>,
     #[cfg(any(feature = "axum", feature = "socketio"))]
     pub(crate) connections: crate::Connections,
     #[cfg(any(feature = "axum", feature = "socketio"))]
@@ -116,7 +117,7 @@ impl<U: Principal> AuthLayer<U> {
                 #[cfg(feature = "axum")]
                 accept_then_close: false,
                 #[cfg(feature = "axum")]
-                hears_first_message: false,
+                first_message: None,
                 #[cfg(any(feature = "axum", feature = "socketio"))]
                 connections: crate::Connections::new(),
                 #[cfg(any(feature = "axum", feature = "socketio"))]
@@ -231,11 +232,7 @@ impl<U: Principal> AuthLayer<U> {
     /// # Errors
     /// If `name` is not a token (RFC 6455, 4.1).
     pub fn try_subprotocol(mut self, name: impl Into<Cow<'static, str>>) -> Result<Self, ConfigError> {
-        let name = name.into();
-        // The names of headers are tokens, as those of subprotocols are.
-        let value = HeaderName::from_bytes(name.as_bytes()).ok().and_then(|_| HeaderValue::from_str(&name).ok());
-        self.config.subprotocol =
-            value.ok_or_else(|| ConfigError::new(format!("a subprotocol must be a token, and {:?} is not", &*name)))?;
+        self.config.subprotocol = subprotocol_name(&name.into())?;
         Ok(self)
     }
 
@@ -327,10 +324,23 @@ impl<U> AuthLayer<U> {
     /// Lets a handshake without a credential open a socket, to hear in a first message who it is; behind an optional layer
     /// too.
     #[must_use]
-    pub fn first_message(mut self) -> crate::FirstMessageLayer<U> {
-        self.config.hears_first_message = true;
+    pub fn first_message(self) -> crate::FirstMessageLayer<U> {
         crate::FirstMessageLayer::new(self)
     }
+
+    pub(crate) fn hears(&mut self, codec: Arc<crate::socket::Codec>) {
+        self.config.first_message = Some(codec);
+    }
+}
+
+/// The name of a subprotocol.
+///
+/// # Errors
+/// If it is not a token (RFC 6455, 4.1).
+pub(crate) fn subprotocol_name(name: &str) -> Result<HeaderValue, ConfigError> {
+    // The names of headers are tokens, as those of subprotocols are.
+    let value = HeaderName::from_bytes(name.as_bytes()).ok().and_then(|_| HeaderValue::from_str(name).ok());
+    value.ok_or_else(|| ConfigError::new(format!("a subprotocol must be a token, and {name:?} is not")))
 }
 
 #[expect(clippy::panic, reason = "documented: a chain that cannot be built shows at the first start")]
@@ -362,7 +372,7 @@ impl<U> Clone for Config<U> {
             #[cfg(feature = "axum")]
             accept_then_close: self.accept_then_close,
             #[cfg(feature = "axum")]
-            hears_first_message: self.hears_first_message,
+            first_message: self.first_message.clone(),
             #[cfg(any(feature = "axum", feature = "socketio"))]
             connections: self.connections.clone(),
             #[cfg(any(feature = "axum", feature = "socketio"))]

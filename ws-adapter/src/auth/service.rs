@@ -264,7 +264,7 @@ impl<U: Principal> Config<U> {
     /// Whether a request without a credential goes on. A handshake that may say who it is later does not.
     fn lets_nobody_in(&self, transport: Transport) -> bool {
         #[cfg(feature = "axum")]
-        if self.hears_first_message && transport == Transport::WebSocket {
+        if self.first_message.is_some() && transport == Transport::WebSocket {
             return false;
         }
         #[cfg(not(feature = "axum"))]

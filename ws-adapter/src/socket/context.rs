@@ -8,6 +8,7 @@ use auth_core::Evidence;
 use http::HeaderValue;
 use tokio::sync::Notify;
 
+use super::Codec;
 use crate::{
     Close, ConnectionId, Connections, Shutdown, Timer,
     connections::{Counts, End, Registration, SocketSettings},
@@ -21,6 +22,8 @@ pub(crate) struct SocketContext {
     pub(super) timer: Arc<dyn Timer>,
     pub(super) settings: SocketSettings,
     pub(super) subprotocol: HeaderValue,
+    /// The form of first messages; it says how clients are told of closes.
+    pub(super) codec: Option<Arc<Codec>>,
     /// One for each layer, from the outside in: its place in the registry, and when its credential ends.
     pub(super) layers: Vec<LayerPart>,
     pub(super) shutdowns: Vec<Shutdown>,
@@ -36,14 +39,21 @@ impl SocketContext {
     /// A socket that no layer knows yet. `None` if there are no random bits for its name.
     pub(crate) fn new(timer: Arc<dyn Timer>, settings: SocketSettings, subprotocol: HeaderValue) -> Option<Self> {
         let (id, kill) = (ConnectionId::new()?, Arc::default());
-        Some(Self { id, kill, timer, settings, subprotocol, layers: Vec::new(), shutdowns: Vec::new() })
+        Some(Self { id, kill, timer, settings, subprotocol, codec: None, layers: Vec::new(), shutdowns: Vec::new() })
+    }
+
+    pub(crate) fn with_codec(self, codec: Option<Arc<Codec>>) -> Self {
+        Self { codec, ..self }
     }
 
     /// Takes over who the socket is from a layer further out: the credential that ends first ends the socket, and so does
     /// any revocation and any shutdown.
     pub(crate) fn within(self, outer: Option<Self>) -> Self {
         match outer {
-            Some(Self { id, kill, layers, shutdowns, .. }) => Self { id, kill, layers, shutdowns, ..self },
+            Some(Self { id, kill, layers, shutdowns, codec, .. }) => {
+                let codec = self.codec.or(codec);
+                Self { id, kill, layers, shutdowns, codec, ..self }
+            }
             None => self,
         }
     }

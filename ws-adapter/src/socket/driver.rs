@@ -9,7 +9,7 @@ use std::{
 };
 
 use auth_core::{Authenticated, Principal};
-use axum::extract::ws::WebSocket;
+use axum::extract::ws::{Message, WebSocket};
 use futures_util::{
     FutureExt as _,
     future::{self, FusedFuture as _, select_all},
@@ -18,6 +18,7 @@ use tokio::select;
 
 use super::{
     AuthSocket,
+    codec::{Codec, told},
     context::{Kill, LayerPart, SocketContext},
     finish::finish,
     in_band::{Answer, Credentials, Malformed},
@@ -44,6 +45,8 @@ pub(super) struct Admitted<U> {
     pub(super) renewal: Option<Renewal<U>>,
     /// One for each shutdown that ends it; while they are held, the socket counts as open.
     pub(super) shutdowns: Vec<ShutdownWatch>,
+    /// A message that was read before, for the handler.
+    pub(super) first: Option<Message>,
 }
 
 /// Owns the socket: runs the handler until it gives the socket up, a credential ends or is revoked, or the server goes
@@ -61,9 +64,11 @@ where
     F: FnOnce(AuthSocket<U>) -> Fut + Send + 'static,
     Fut: Future<Output = ()> + Send + 'static,
 {
-    let Admitted { user, context, renewal, shutdowns } = admitted;
-    let SocketContext { id, kill, timer, settings, subprotocol, layers, .. } = context;
-    let in_band = socket.protocol() == Some(&subprotocol);
+    let Admitted { user, context, renewal, shutdowns, first } = admitted;
+    let SocketContext { id, kill, timer, settings, subprotocol, codec, layers, .. } = context;
+    let codec = codec.filter(|codec| codec.accepts(socket.protocol()));
+    let is_other = codec.as_ref().is_some_and(|codec| codec.names(&subprotocol));
+    let in_band = socket.protocol() == Some(&subprotocol) && !is_other;
     let protocol = socket.protocol().cloned();
     let (ends, registrations): (Vec<_>, Vec<_>) =
         layers.into_iter().map(|LayerPart { registration, ends_at }| (ends_at, registration)).unzip();
@@ -81,10 +86,11 @@ where
         kill,
         shutdown: any_begun(shutdowns, true),
         codes: settings.codes,
+        codec,
         renewal: renewal.clone(),
         refreshing: None,
     };
-    let socket = AuthSocket::new(shared, id, protocol, renewal);
+    let socket = AuthSocket::new(shared, id, protocol, renewal, first);
     // OK to assert unwind safety because nothing of it is touched after a panic.
     let handler = AssertUnwindSafe(async move { handler(socket).await }).catch_unwind();
     let handler: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(handler);
@@ -141,7 +147,8 @@ async fn run<U: Principal>(mut driver: Driver<U>, mut open: Open, mut handler: H
         Fate::GivenUp | Fate::PeerGone => taken.close.unwrap_or(Close::NORMAL),
     };
     telemetry::closed(Some(driver.id), &close);
-    let finish = finish_taken(taken.socket, close, driver.codes, taken.broken);
+    let told = told(close, driver.codec.as_deref(), driver.codes);
+    let finish = finish_taken(taken.socket, told, taken.broken);
     let wait = async {
         if rest != Rest::None {
             select! {
@@ -178,11 +185,10 @@ enum Rest {
 fn finish_taken(
     socket: Option<Box<WebSocket>>,
     close: Close,
-    codes: CloseCodes,
     broken: bool,
 ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     match socket {
-        Some(socket) => Box::pin(finish(*socket, close, codes, broken)),
+        Some(socket) => Box::pin(finish(*socket, close, broken)),
         None => Box::pin(future::ready(())),
     }
 }
@@ -194,6 +200,7 @@ struct Driver<U> {
     kill: Arc<Kill>,
     shutdown: BegunFuture,
     codes: CloseCodes,
+    codec: Option<Arc<Codec>>,
     renewal: Option<Renewal<U>>,
     /// A credential of the peer's that is being looked at.
     refreshing: Option<Pin<Box<dyn Future<Output = Result<Option<SystemTime>, RefreshError>> + Send>>>,

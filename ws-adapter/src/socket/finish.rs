@@ -7,7 +7,7 @@ use axum::{
 use tokio::time;
 use tungstenite::error::ProtocolError;
 
-use crate::{Close, CloseCodes};
+use crate::Close;
 
 /// How long a peer may take to read our close and answer it.
 pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -15,14 +15,14 @@ pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 const LINGER: Duration = Duration::from_millis(500);
 
 /// Sends the close, then reads until the peer has answered it. To drop the connection while its messages are still
-/// coming in would reset it, and the peer would never see the close. A peer that is gone is told nothing. A
-/// displaced one gets less time, because it no longer counts toward any limit.
-pub(super) async fn finish(mut socket: WebSocket, close: Close, codes: CloseCodes, broken: bool) {
+/// coming in would reset it, and the peer would never see the close. A peer that is gone is told nothing. A displaced one gets
+/// less time, because it no longer counts toward any limit. The close is sent as it is: [`told`](super::told) says what a
+/// client is told.
+pub(super) async fn finish(mut socket: WebSocket, close: Close, broken: bool) {
     if close == Close::ABNORMAL {
         return;
     }
-    let patience = if close == Close::DISPLACED { LINGER } else { CLOSE_TIMEOUT };
-    let close = close.in_codes(codes);
+    let patience = if close.reason() == Close::DISPLACED.reason() { LINGER } else { CLOSE_TIMEOUT };
     let frame = CloseFrame { code: close.code(), reason: close.reason().into() };
     let answered = time::timeout(patience, async {
         // Where the peer has closed first, this fails, and what is left to do is to answer it: reading does that.

@@ -1,44 +1,31 @@
 use std::{
     fmt,
-    future::{Future, poll_fn},
-    panic::AssertUnwindSafe,
+    future::Future,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     task::{Context, Poll},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
-use auth_core::{Authenticated, BoxError, Principal, Refusal, RefusalKind, Transport};
-use axum::extract::ws::{Message, WebSocket};
+use auth_core::{BoxError, ConfigError, Principal, Refusal, RefusalKind, Transport};
 use bytes::Bytes;
-use futures_util::FutureExt as _;
-use http::{Request, Response, StatusCode, request::Parts};
+use http::{Request, Response, request::Parts};
 use http_body::Body;
-use tokio::{select, time};
 use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{
-    SocketContext,
+    codec::{Codec, FirstMessageCodec},
     context::Kill,
-    finish::{self, CLOSE_TIMEOUT},
-    in_band::{self, Answer},
-    refresh::{present, without_credentials},
-    refuse::close_for,
+    in_band::MAX_AUTH,
     upgrade,
+    waiting::Waiting,
 };
 use crate::{
     Auth, AuthLayer, Close, ResponseBody,
-    auth::{Admitted, Config, leave},
-    connections::PendingGuard,
-    lifetime::Wake,
-    shutdown::ShutdownWatch,
-    telemetry::{self, Gauge},
+    auth::{Admitted, Config},
     transport::classify,
 };
-
-/// How many frames a client may send that are no message, before it has said who it is.
-const MAX_OTHER_FRAMES: usize = 16;
 
 /// An [`AuthLayer`] for clients that can send their credential in a first message only; made by
 /// [`AuthLayer::first_message`].
@@ -57,11 +44,14 @@ const MAX_OTHER_FRAMES: usize = 16;
 /// | a message longer than 16 KiB | 1009 `too_big` |
 /// | the service behind opens no socket | 4403 `forbidden`; 1011 or 1013 for a 5xx; 1011 if it panics; 1013 after 10 s |
 ///
+/// [`codec`](Self::codec) takes first messages in another form, such as that of GraphQL clients.
+///
 /// [`Connections`](crate::Connections) limits how many may wait. One too many from one address is refused: 429
 /// `too_many_connections`. When all places are taken, the client with the most of them loses its oldest socket: 4503
 /// `displaced`.
 pub struct FirstMessageLayer<U> {
     layer: AuthLayer<U>,
+    codec: Arc<Codec>,
     limits: Limits,
 }
 
@@ -73,7 +63,37 @@ struct Limits {
 
 impl<U> FirstMessageLayer<U> {
     pub(crate) fn new(layer: AuthLayer<U>) -> Self {
-        Self { layer, limits: Limits { deadline: Duration::from_secs(10), max_message: in_band::MAX_AUTH } }
+        let limits = Limits { deadline: Duration::from_secs(10), max_message: MAX_AUTH };
+        let codec = Codec::auth_v1();
+        Self { layer, codec: Arc::clone(&codec), limits }.with_codec(codec)
+    }
+
+    /// The form of first messages, and of what they are answered; [`AuthV1`](crate::AuthV1) by default. Its subprotocols come
+    /// before that of the layer, for every handshake and not only for those that wait: they are answered where the handler
+    /// chooses none.
+    ///
+    /// # Panics
+    /// If the codec names a subprotocol that is not a token (RFC 6455, 4.1). Where it comes from a configuration, use
+    /// [`try_codec`](Self::try_codec).
+    #[expect(clippy::panic, reason = "documented: a codec that cannot be used shows at the first start")]
+    #[must_use]
+    #[track_caller]
+    pub fn codec(self, codec: impl FirstMessageCodec) -> Self {
+        self.try_codec(codec).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As [`codec`](Self::codec), for names of subprotocols that come from a configuration.
+    ///
+    /// # Errors
+    /// If the codec names a subprotocol that is not a token (RFC 6455, 4.1).
+    pub fn try_codec(self, codec: impl FirstMessageCodec) -> Result<Self, ConfigError> {
+        Ok(self.with_codec(Codec::new(codec)?))
+    }
+
+    fn with_codec(mut self, codec: Arc<Codec>) -> Self {
+        self.layer.hears(Arc::clone(&codec));
+        self.codec = codec;
+        self
     }
 
     /// How long a client may take to send its first message; 10 s by default.
@@ -95,7 +115,7 @@ impl<U> FirstMessageLayer<U> {
 
 impl<U> Clone for FirstMessageLayer<U> {
     fn clone(&self) -> Self {
-        Self { layer: self.layer.clone(), limits: self.limits }
+        Self { layer: self.layer.clone(), codec: Arc::clone(&self.codec), limits: self.limits }
     }
 }
 
@@ -109,19 +129,20 @@ impl<S, U> Layer<S> for FirstMessageLayer<U> {
     type Service = FirstMessage<S, U>;
 
     fn layer(&self, inner: S) -> FirstMessage<S, U> {
-        FirstMessage { auth: self.layer.layer(inner), limits: self.limits }
+        FirstMessage { auth: self.layer.layer(inner), codec: Arc::clone(&self.codec), limits: self.limits }
     }
 }
 
 /// A service behind a [`FirstMessageLayer`].
 pub struct FirstMessage<S, U> {
     auth: Auth<S, U>,
+    codec: Arc<Codec>,
     limits: Limits,
 }
 
 impl<S: Clone, U> Clone for FirstMessage<S, U> {
     fn clone(&self) -> Self {
-        Self { auth: self.auth.clone(), limits: self.limits }
+        Self { auth: self.auth.clone(), codec: Arc::clone(&self.codec), limits: self.limits }
     }
 }
 
@@ -154,7 +175,7 @@ where
         let (mut service, config) = self.auth.take_ready();
         // Who waits to be heard must not hold what a ready service may have reserved.
         let unready = service.clone();
-        let limits = self.limits;
+        let (codec, limits) = (Arc::clone(&self.codec), self.limits);
         Box::pin(async move {
             let (parts, body) = request.into_parts();
             let transport = classify(&parts);
@@ -169,7 +190,7 @@ where
             let waits = transport == Transport::WebSocket && refused.refusal.kind() == RefusalKind::Missing;
             let refused = if waits {
                 drop(service);
-                match open(&config, unready, refused.parts, limits).await {
+                match open(&config, codec, unready, refused.parts, limits).await {
                     Ok(opened) => return Ok(opened.map(ResponseBody::refusal)),
                     Err((parts, refusal)) => {
                         // What is no handshake is answered as nobody's request.
@@ -188,6 +209,7 @@ where
 /// Opens a socket to hear who its client is.
 async fn open<S, U, B, R>(
     config: &Arc<Config<U>>,
+    codec: Arc<Codec>,
     service: S,
     mut parts: Parts,
     limits: Limits,
@@ -203,196 +225,27 @@ where
     let Ok(mut upgrade) = upgrade::asked(&mut parts, &()).await else {
         return Err((parts, None));
     };
+    let is_acceptable = codec.accepts(subprotocol.as_ref());
     let displaced = Arc::<Kill>::default();
-    let address = config.client_address.of(&parts);
-    let pending = match config.connections.enter_pending(address, Transport::InBand, Arc::clone(&displaced) as _) {
+    let (address, end) = (config.client_address.of(&parts), Arc::clone(&displaced) as _);
+    let pending = match is_acceptable {
+        true => config.connections.enter_pending(address, Transport::InBand, end),
+        false => config.connections.enter_refused(address, end),
+    };
+    let pending = match pending {
         Ok(pending) => pending,
         Err(too_many) => return Err((parts, Some(too_many.refusal()))),
     };
-    if let Some(subprotocol) = subprotocol {
+    if let Some(subprotocol) = subprotocol.filter(|_| is_acceptable) {
         upgrade.set_selected_protocol(subprotocol);
     }
     let upgrade = upgrade.max_message_size(limits.max_message).max_frame_size(limits.max_message);
-    let waiting = Waiting { config: Arc::clone(config), parts, pending, displaced, deadline: limits.deadline };
-    Ok(upgrade.on_upgrade(|socket| waiting.hear(service, socket)).map(|_| Bytes::new()))
-}
-
-/// A socket of a client that nobody knows yet.
-struct Waiting<U> {
-    config: Arc<Config<U>>,
-    parts: Parts,
-    pending: PendingGuard,
-    displaced: Arc<Kill>,
-    deadline: Duration,
-}
-
-impl<U: Principal> Waiting<U> {
-    /// Hears who it is, and calls the service, or closes the socket.
-    async fn hear<S, B, R>(mut self, service: S, mut socket: WebSocket)
-    where
-        S: Service<Request<B>, Response = Response<R>, Error: Send, Future: Send> + Clone + Send + 'static,
-        B: From<Bytes> + Send + 'static,
-        R: Send + 'static,
-    {
-        let gauge = Gauge::pending();
-        let timer = Arc::clone(&self.config.timer);
-        let mut shutdown = self.config.shutdown.watch();
-        let displaced = Arc::clone(&self.displaced);
-        let heard = select! {
-            biased;
-            _ = shutdown.begun() => Err(Some(Close::RESTARTING)),
-            close = displaced.ended() => Err(Some(close)),
-            () = timer.sleep(self.deadline) => Err(Some(Close::AUTH_TIMEOUT)),
-            credentials = first(&mut socket) => credentials,
-        };
-        if let Err(Some(close)) = &heard {
-            log_unheard(close);
-        }
-        let admitted = match heard {
-            Ok(credentials) => select! {
-                biased;
-                _ = shutdown.begun() => Err(Some(Close::RESTARTING)),
-                close = displaced.ended() => Err(Some(close)),
-                admitted = self.admit(credentials) => admitted.map_err(Some),
-            },
-            Err(close) => Err(close),
-        };
-        let codes = self.config.sockets.codes;
-        match admitted {
-            Ok(user) => {
-                let context = self.parts.extensions.get::<SocketContext>().cloned();
-                let ends_at = user.evidence().expires_at();
-                let ok = Answer::ok(ends_at, timer.now()).into_message();
-                if time::timeout(CLOSE_TIMEOUT, socket.send(ok)).await.is_ok_and(|sent| sent.is_ok()) {
-                    leave(Ok(user), &mut self.parts);
-                    drop((self.pending, gauge));
-                    let open = OpenSocket(Arc::new(Mutex::new(Some(socket))));
-                    let ended = self.config.ended_meanwhile(context, ends_at, &mut shutdown);
-                    let close = select! {
-                        biased;
-                        close = ended => close,
-                        close = dispatch(service, self.parts, open.clone()) => close,
-                    };
-                    // Whoever has not taken it by now gets it no more.
-                    if let Some(socket) = open.take() {
-                        telemetry::closed(None, &close);
-                        finish::finish(socket, close, codes, false).await;
-                    }
-                }
-            }
-            Err(Some(close)) => {
-                telemetry::closed(None, &close);
-                finish::finish(socket, close, codes, false).await;
-            }
-            // The peer has gone.
-            Err(None) => {}
-        }
-    }
-
-    /// Asks the chain, and enters who it lets in.
-    async fn admit(&mut self, credentials: in_band::Credentials) -> Result<Authenticated<U>, Close> {
-        let opening = without_credentials(&self.parts, &self.config.needs);
-        let decided = async {
-            let address = self.config.client_address.of(&self.parts);
-            let user = present(&self.config, &opening, credentials, None, address).await?;
-            self.config.enter_socket(Some(&user), &mut self.parts).await?;
-            telemetry::accepted(Transport::InBand, user.evidence());
-            Ok::<_, Refusal>(user)
-        };
-        decided.await.map_err(|refusal| {
-            telemetry::refused(Transport::InBand, &refusal);
-            close_for(&refusal)
-        })
-    }
-}
-
-/// Logs why no credential was heard. Nobody is refused where the server goes down, or the peer breaks the protocol.
-fn log_unheard(close: &Close) {
-    let (status, code, detail) = match close.reason() {
-        "auth_timeout" => (StatusCode::REQUEST_TIMEOUT, "auth_timeout", "no first message has come in time"),
-        "too_big" => (StatusCode::PAYLOAD_TOO_LARGE, "too_big", "the first message is too long"),
-        "invalid_credentials" => {
-            (StatusCode::UNAUTHORIZED, "invalid_credentials", "the first message holds no credential")
-        }
-        _ => return,
+    let waiting =
+        Waiting { config: Arc::clone(config), codec, parts, address, pending, displaced, deadline: limits.deadline };
+    let opened = if is_acceptable {
+        upgrade.on_upgrade(|socket| waiting.hear(service, socket))
+    } else {
+        upgrade.on_upgrade(|socket| waiting.refuse(socket, Close::SUBPROTOCOL_NOT_ACCEPTABLE))
     };
-    telemetry::log_own(Transport::InBand, status, code, detail);
-}
-
-/// Waits for the one message that counts; `Err(None)` if the peer goes.
-async fn first(socket: &mut WebSocket) -> Result<in_band::Credentials, Option<Close>> {
-    let mut others = 0;
-    loop {
-        match socket.recv().await {
-            Some(Ok(Message::Text(text))) if text.len() > in_band::MAX_AUTH => return Err(Some(Close::TOO_BIG)),
-            Some(Ok(Message::Text(text))) => {
-                return match in_band::read(&text) {
-                    Some(Ok(credentials)) => Ok(credentials),
-                    _ => Err(Some(Close::INVALID_CREDENTIALS)),
-                };
-            }
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) if others < MAX_OTHER_FRAMES => others += 1,
-            Some(Ok(Message::Close(_))) | None => return Err(None),
-            Some(Ok(_)) => return Err(Some(Close::INVALID_CREDENTIALS)),
-            Some(Err(error)) => return Err(finish::close_for(&error)),
-        }
-    }
-}
-
-/// Calls the service, and tells with what the socket is to be closed if that has not taken it.
-async fn dispatch<S, B, R>(mut service: S, mut parts: Parts, open: OpenSocket) -> Close
-where
-    S: Service<Request<B>, Response = Response<R>>,
-    B: From<Bytes>,
-{
-    parts.extensions.insert(open);
-    let answered = async {
-        poll_fn(|cx| service.poll_ready(cx)).await?;
-        service.call(Request::from_parts(parts, B::from(Bytes::new()))).await
-    };
-    // OK to assert unwind safety because nothing of it is touched after a panic.
-    match AssertUnwindSafe(answered).catch_unwind().await.map(|answered| answered.map(|response| response.status())) {
-        Ok(Ok(StatusCode::SERVICE_UNAVAILABLE)) => Close::UNAVAILABLE,
-        Ok(Ok(status)) if !status.is_server_error() => Close::FORBIDDEN,
-        Ok(_) => Close::INTERNAL_ERROR,
-        Err(_) => {
-            tracing::error!("a route behind a first message panicked");
-            Close::INTERNAL_ERROR
-        }
-    }
-}
-
-impl<U> Config<U> {
-    /// What ends a socket while the service has not taken it: its driver is not there yet. A service that takes too long
-    /// does, too.
-    async fn ended_meanwhile(
-        &self,
-        context: Option<SocketContext>,
-        ends_at: Option<SystemTime>,
-        shutdown: &mut ShutdownWatch,
-    ) -> Close {
-        let revoked = async {
-            match &context {
-                Some(context) => context.kill.ended().await,
-                None => std::future::pending().await,
-            }
-        };
-        select! {
-            biased;
-            close = revoked => close,
-            () = Wake { wall: ends_at, passed: None }.reached(&*self.timer) => Close::TOKEN_EXPIRED,
-            _ = shutdown.begun() => Close::RESTARTING,
-            () = time::sleep(self.decision_timeout) => Close::UNAVAILABLE,
-        }
-    }
-}
-
-/// A socket that was opened before its handler runs.
-#[derive(Clone)]
-pub(super) struct OpenSocket(Arc<Mutex<Option<WebSocket>>>);
-
-impl OpenSocket {
-    pub(super) fn take(&self) -> Option<WebSocket> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
+    Ok(opened.map(|_| Bytes::new()))
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use auth_core::Secret;
 use axum::extract::ws::{Message, Utf8Bytes};
 use http::{HeaderName, HeaderValue};
 use serde::Serialize;
@@ -35,6 +36,15 @@ impl Credentials {
 ///
 /// It is ours if it is an object whose `type` is `auth`. One that says no more, or too much, is [`Err`].
 pub(super) fn read(text: &Utf8Bytes) -> Option<Result<Credentials, Malformed>> {
+    let credentials = match fields(text)? {
+        Some((scheme, credentials)) if text.len() <= MAX_AUTH => Credentials::new(&scheme, credentials.expose()),
+        _ => None,
+    };
+    Some(credentials.ok_or(Malformed))
+}
+
+/// The scheme and the credentials of such a message: `None` if it is the application's, `Some(None)` if it lacks one of them.
+pub(super) fn fields(text: &str) -> Option<Option<(String, Secret)>> {
     // Most messages are no such: to look costs less than to parse. JSON may escape the letters.
     if !text.contains("\"auth\"") && !text.contains("\\u00") {
         return None;
@@ -44,11 +54,8 @@ pub(super) fn read(text: &Utf8Bytes) -> Option<Result<Credentials, Malformed>> {
         return None;
     }
     let field = |name| payload.text(name).ok().flatten();
-    let credentials = match (field("scheme"), field("credentials")) {
-        (Some(scheme), Some(credentials)) if text.len() <= MAX_AUTH => Credentials::new(scheme, credentials),
-        _ => None,
-    };
-    Some(credentials.ok_or(Malformed))
+    let scheme = field("scheme").map(str::to_owned);
+    Some(scheme.zip(field("credentials").map(Secret::new)))
 }
 
 /// A message that means to present a credential, and holds none.

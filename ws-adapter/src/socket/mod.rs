@@ -1,6 +1,8 @@
 //! WebSockets that end with their credential.
 
+mod codec;
 mod context;
+mod dispatch;
 mod driver;
 mod finish;
 mod first_message;
@@ -11,15 +13,18 @@ mod refuse;
 mod shared;
 mod stream;
 mod upgrade;
+mod waiting;
 
-pub(crate) use self::{
-    context::SocketContext,
-    refresh::{Renewal, without_credentials},
-    refuse::accept_then_close,
-};
 pub use self::{
+    codec::{AuthV1, Decoded, FirstMessageCodec, GraphqlTransportWs},
     first_message::{FirstMessage, FirstMessageFuture, FirstMessageLayer},
     refresh::{RefreshError, RefreshErrorKind},
     stream::AuthSocket,
     upgrade::{AuthWebSocketUpgrade, UpgradeRejection},
+};
+pub(crate) use self::{
+    codec::{Codec, told},
+    context::SocketContext,
+    refresh::{Renewal, without_credentials},
+    refuse::accept_then_close,
 };

@@ -7,7 +7,7 @@ use tokio::select;
 
 use super::{context::Kill, finish, upgrade};
 use crate::{
-    Close, CloseCodes,
+    Close,
     connections::{End, PendingGuard},
 };
 
@@ -17,7 +17,7 @@ pub(crate) async fn accept_then_close(
     parts: &mut Parts,
     subprotocol: Option<HeaderValue>,
     refusal: &Refusal,
-    codes: CloseCodes,
+    told: impl FnOnce(Close) -> Close,
     enter: impl FnOnce(Arc<dyn End>) -> Option<PendingGuard>,
 ) -> Option<Response> {
     let mut upgrade = upgrade::asked(parts, &()).await.ok()?;
@@ -26,14 +26,14 @@ pub(crate) async fn accept_then_close(
     if let Some(subprotocol) = subprotocol {
         upgrade.set_selected_protocol(subprotocol);
     }
-    let close = close_for(refusal);
+    let close = told(close_for(refusal));
     // What the client sends meanwhile is read and thrown away, a buffer at a time.
     let upgrade = upgrade.max_message_size(upgrade::BUFFER).max_frame_size(upgrade::BUFFER);
     Some(upgrade.on_upgrade(move |socket| async move {
         select! {
             biased;
             _ = displaced.ended() => {}
-            () = finish::finish(socket, close, codes, false) => {}
+            () = finish::finish(socket, close, false) => {}
         }
         drop(pending);
     }))

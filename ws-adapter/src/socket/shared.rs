@@ -168,6 +168,13 @@ impl<U> Shared<U> {
         sent.unwrap_or_else(|| Err(ended()))
     }
 
+    /// Whether nothing comes in or goes out any more.
+    pub(super) fn has_ended(&self) -> bool {
+        let now = self.now();
+        let state = self.lock();
+        !state.pipe.is_open() || state.life.is_over(now)
+    }
+
     pub(super) fn close(&self, close: Close) {
         self.lock().pipe.close(close);
     }

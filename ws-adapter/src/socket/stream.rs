@@ -35,6 +35,8 @@ pub struct AuthSocket<U> {
     id: ConnectionId,
     protocol: Option<HeaderValue>,
     renewal: Option<Renewal<U>>,
+    /// A message that was read before the handler ran; it is received first.
+    first: Option<Message>,
 }
 
 impl<U> AuthSocket<U> {
@@ -43,8 +45,9 @@ impl<U> AuthSocket<U> {
         id: ConnectionId,
         protocol: Option<HeaderValue>,
         renewal: Option<Renewal<U>>,
+        first: Option<Message>,
     ) -> Self {
-        Self { shared, id, protocol, renewal }
+        Self { shared, id, protocol, renewal, first }
     }
 
     /// Whose it is: the evidence that it was opened with, or that of the last refresh.
@@ -119,7 +122,12 @@ impl<U> AuthSocket<U> {
 impl<U> Stream for AuthSocket<U> {
     type Item = Result<Message, Error>;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some(first) = self.first.take()
+            && !self.shared.has_ended()
+        {
+            return Poll::Ready(Some(Ok(first)));
+        }
         self.shared.poll_message(cx)
     }
 }

@@ -14,8 +14,8 @@ use http::{
 
 use super::{
     AuthSocket, Renewal, SocketContext,
+    dispatch::{OpenSocket, Opened},
     driver::{self, Admitted},
-    first_message::OpenSocket,
 };
 use crate::{ConnectionId, Shutdown};
 
@@ -112,6 +112,16 @@ impl<U: Principal> AuthWebSocketUpgrade<U> {
         asked.into_iter().flatten()
     }
 
+    /// The subprotocol that is agreed on so far: what [`protocols`](Self::protocols) has found, or, behind a
+    /// [`FirstMessageLayer`](super::FirstMessageLayer), what the socket was opened with.
+    #[must_use]
+    pub fn selected_protocol(&self) -> Option<&HeaderValue> {
+        match &self.handshake {
+            Handshake::Asked(upgrade) => upgrade.selected_protocol(),
+            Handshake::Open(open) => open.protocol(),
+        }
+    }
+
     /// Accepts the handshake and runs `handler` on the socket.
     ///
     /// The future of the upgrade owns the socket and runs the handler and the credential's deadline side by side. When
@@ -125,22 +135,24 @@ impl<U: Principal> AuthWebSocketUpgrade<U> {
         F: FnOnce(AuthSocket<U>) -> Fut + Send + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let own = self.context.subprotocol.clone();
-        let is_offered = self.requested_protocols().any(|offered| *offered == own);
+        let is_offered = |name: &HeaderValue| self.requested_protocols().any(|offered| offered == name);
+        let of_codec = self.context.codec.as_ref().and_then(|codec| codec.choose(is_offered));
+        let own = of_codec.or_else(|| Some(self.context.subprotocol.clone()).filter(is_offered));
         if let Handshake::Asked(upgrade) = &mut self.handshake
             && upgrade.selected_protocol().is_none()
-            && is_offered
+            && let Some(own) = own
         {
             upgrade.set_selected_protocol(own);
         }
         let Self { handshake, user, context, renewal } = self;
         // From here on the socket counts as open, so that nobody takes the server for drained in between.
         let shutdowns = context.shutdowns.iter().map(Shutdown::watch).collect();
-        let admitted = Admitted { user, context, renewal, shutdowns };
+        let mut admitted = Admitted { user, context, renewal, shutdowns, first: None };
         match handshake {
             Handshake::Asked(upgrade) => upgrade.on_upgrade(move |socket| driver::drive(socket, admitted, handler)),
             Handshake::Open(open) => match open.take() {
-                Some(socket) => {
+                Some(Opened { socket, first }) => {
+                    admitted.first = first;
                     tokio::spawn(driver::drive(socket, admitted, handler));
                     StatusCode::SWITCHING_PROTOCOLS.into_response()
                 }

@@ -13,6 +13,7 @@ mod support;
 
 mod accept_then_close;
 mod bodies;
+mod codec;
 mod connections;
 mod feed;
 mod first_message;

@@ -8,7 +8,8 @@ use auth_core::{
 };
 use axum::{Router, routing::any};
 use ws_adapter::{
-    Attempt, AttemptLimiter, AttemptPlace, AuthLayer, Connections, FirstMessageLayer, Overflow, require_scope,
+    Attempt, AttemptLimiter, AttemptPlace, AuthLayer, Connections, FirstMessageLayer, GraphqlTransportWs, Overflow,
+    require_scope,
 };
 
 use crate::{
@@ -271,6 +272,26 @@ async fn every_refusal_of_a_first_message_is_one_line() {
 }
 
 #[tokio::test]
+async fn every_refusal_of_a_codec_is_one_line() {
+    let message = case("INFO", "invalid_message", 400, "InBand").says("not of the protocol");
+    let subprotocol = case("INFO", "subprotocol_not_acceptable", 400, "InBand").says("no subprotocol");
+    for (offered, expected) in [(Some("graphql-transport-ws"), message), (None, subprotocol)] {
+        let layer = first_message(&clock()).codec(GraphqlTransportWs::new());
+        let server = Server::start(Router::new().route("/ws", any(echo)).layer(layer)).await;
+        let headers: Vec<_> = offered.iter().map(|offered| ("sec-websocket-protocol", *offered)).collect();
+        let (log, _guard) = everything();
+        let (mut client, _) = server.connect("/ws", &headers).await.unwrap();
+        if offered.is_some() {
+            client.send("hello").await;
+        }
+        assert_eq!(client.closed().await.unwrap().1, expected.code);
+        // The handshake brings no credential, which the chain has said at DEBUG.
+        let lines: Vec<_> = refusals(&log).into_iter().filter(|line| !line.starts_with("DEBUG")).collect();
+        expected.assert_is(&lines);
+    }
+}
+
+#[tokio::test]
 async fn origin_in_the_log_is_escaped_and_cut_and_the_list_too() {
     let many: Vec<_> = (0..11).map(|i| format!("https://app{i}.example")).collect();
     let many = layer(everywhere()).allow_origins(many.iter().map(String::as_str)).unwrap();
@@ -292,7 +313,7 @@ async fn origin_in_the_log_is_escaped_and_cut_and_the_list_too() {
 }
 
 /// The codes of all refusals that the adapter makes, with the program of tests that shows the line of each.
-const CODES: [(&str, &str); 16] = [
+const CODES: [(&str, &str); 18] = [
     ("auth_timeout", "every_refusal_of_a_first_message_is_one_line"),
     ("bad_request", "tests/socketio"),
     ("displaced", "connection_that_is_displaced_is_one_line_and_has_a_code_of_iana"),
@@ -300,10 +321,12 @@ const CODES: [(&str, &str); 16] = [
     ("internal_error", "every_refused_request_is_one_line"),
     ("invalid_body", "every_refused_request_is_one_line"),
     ("invalid_credentials", "every_refusal_of_a_first_message_is_one_line"),
+    ("invalid_message", "every_refusal_of_a_codec_is_one_line"),
     ("no_websocket_handshake", "every_refused_request_is_one_line"),
     ("origin_required", "every_refused_handshake_is_one_line"),
     ("payload_too_large", "every_refused_request_is_one_line"),
     ("request_timeout", "body_that_does_not_come_is_one_line"),
+    ("subprotocol_not_acceptable", "every_refusal_of_a_codec_is_one_line"),
     ("too_big", "every_refusal_of_a_first_message_is_one_line"),
     ("too_many_attempts", "attempt_too_many_is_one_line"),
     ("too_many_connections", "connection_too_many_is_one_line"),
