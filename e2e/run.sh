@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The demo against the npm client and a browser, and tokens of an OpenID provider from npm. Installs what is missing, and says in one line what it cannot install.
+# The demo against the npm client and a browser, GraphQL against the npm client, and tokens of an OpenID provider from npm. Installs what is missing, and says in one line what it cannot install.
 set -euo pipefail
 cd "$(dirname "$0")"
 

@@ -66,7 +66,7 @@ say "a stranger's crate"
 cargo clippy --manifest-path consumer/Cargo.toml --target-dir target --all-targets --locked -- -D warnings
 cargo test --manifest-path consumer/Cargo.toml --target-dir target --locked
 
-say "a browser, the npm client of Socket.IO, and an OpenID provider"
+say "a browser, the npm clients of Socket.IO and GraphQL, and an OpenID provider"
 bash e2e/run.sh
 
 say "random input for every parser"
