@@ -151,7 +151,7 @@ impl FirstMessageCodec for GraphqlTransportWs {
 }
 
 /// Codes of the protocol; those of the other closes stay.
-static CODES: [(Close, u16); 12] = [
+static CODES: [(Close, u16); 13] = [
     (Close::TOKEN_EXPIRED, 4403),
     (Close::FORBIDDEN, 4403),
     (Close::INVALID_CREDENTIALS, 4401),
