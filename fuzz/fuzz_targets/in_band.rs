@@ -8,17 +8,11 @@ use std::{
 };
 
 use auth_core::{Chain, extract::bearer};
-use auth_fuzz::{KEY, Key, User, run};
+use auth_fuzz::{KEY, Key, User, converse, run};
 use axum::{Router, extract::ws::Message, response::Response, routing::any};
-use futures_util::{SinkExt as _, StreamExt as _};
-use http::{HeaderValue, Request, header::AUTHORIZATION};
-use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, value::RawValue};
-use tokio_tungstenite::{
-    client_async,
-    tungstenite::{Message as Said, client::IntoClientRequest as _},
-};
+use tokio_tungstenite::tungstenite::Message as Said;
 use ws_adapter::{AuthLayer, AuthWebSocketUpgrade};
 
 type Heard = Arc<Mutex<Vec<String>>>;
@@ -42,29 +36,8 @@ async fn listen(ws: AuthWebSocketUpgrade<User>) -> Response {
 }
 
 /// Says `text` and then `end`, and gives what the server has said and what the application has heard.
-async fn converse(authorization: Option<&str>, text: &str) -> (Vec<Said>, Vec<String>) {
-    let (ours, theirs) = tokio::io::duplex(64 * 1024);
-    let serving = tokio::spawn(
-        hyper::server::conn::http1::Builder::new()
-            .serve_connection(TokioIo::new(theirs), TowerToHyperService::new(APP.clone()))
-            .with_upgrades(),
-    );
-    let mut request: Request<()> = "ws://app.example/".into_client_request().unwrap();
-    request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("auth.v1"));
-    if let Some(authorization) = authorization {
-        request.headers_mut().insert(AUTHORIZATION, HeaderValue::try_from(authorization).unwrap());
-    }
-    let (mut socket, _) = client_async(request, ours).await.expect("the handshake is answered");
-    let mut said = Vec::new();
-    // What the server has closed need not be written to.
-    let _ = socket.send(Said::text(text)).await;
-    let _ = socket.send(Said::text("end")).await;
-    let _ = socket.close(None).await;
-    while let Some(Ok(message)) = socket.next().await {
-        said.push(message);
-    }
-    drop(socket);
-    let _ = serving.await;
+async fn exchange(authorization: Option<&str>, text: &str) -> (Vec<Said>, Vec<String>) {
+    let said = converse(&APP, "auth.v1", authorization, text).await;
     (said, std::mem::take(&mut *HEARD.lock().unwrap()))
 }
 
@@ -88,7 +61,7 @@ fn types(said: &[Said]) -> Vec<String> {
 fuzz_target!(|text: &str| {
     let presented = presents(text);
 
-    let (said, heard) = run(converse(None, text));
+    let (said, heard) = run(exchange(None, text));
     match types(&said).as_slice() {
         // Nobody comes in without the key, and what was said before is not the application's.
         [] => assert_eq!(heard, [] as [&str; 0]),
@@ -99,7 +72,7 @@ fuzz_target!(|text: &str| {
         more => panic!("a stranger is told {more:?}"),
     }
 
-    let (said, heard) = run(converse(Some(&format!("Bearer {KEY}")), text));
+    let (said, heard) = run(exchange(Some(&format!("Bearer {KEY}")), text));
     let types = types(&said);
     match heard.as_slice() {
         [first, end] => {

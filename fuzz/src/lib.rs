@@ -11,10 +11,16 @@ use auth_core::{
     RefusalKind, Rejection, Strategy, Transport, async_trait,
     extract::{Credential, Extractor, Malformed},
 };
+use axum::Router;
 use bytes::Bytes;
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header, request::Parts};
 use http_body_util::Full;
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use tokio_tungstenite::{
+    client_async,
+    tungstenite::{Message, client::IntoClientRequest as _},
+};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 use ws_adapter::AuthLayer;
 
@@ -104,6 +110,33 @@ pub fn run<T>(future: impl Future<Output = T>) -> T {
             tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     }
     RUNTIME.with(|runtime| runtime.block_on(future))
+}
+
+/// Opens a socket of `app`, says `text` and then `end`, and gives what the server has said.
+pub async fn converse(app: &Router, subprotocol: &str, authorization: Option<&str>, text: &str) -> Vec<Message> {
+    let (ours, theirs) = tokio::io::duplex(64 * 1024);
+    let serving = tokio::spawn(
+        hyper::server::conn::http1::Builder::new()
+            .serve_connection(TokioIo::new(theirs), TowerToHyperService::new(app.clone()))
+            .with_upgrades(),
+    );
+    let mut request: Request<()> = "ws://app.example/".into_client_request().unwrap();
+    request.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::try_from(subprotocol).unwrap());
+    if let Some(authorization) = authorization {
+        request.headers_mut().insert(header::AUTHORIZATION, HeaderValue::try_from(authorization).unwrap());
+    }
+    let (mut socket, _) = client_async(request, ours).await.expect("the handshake is answered");
+    let mut said = Vec::new();
+    // What the server has closed need not be written to.
+    let _ = socket.send(Message::text(text)).await;
+    let _ = socket.send(Message::text("end")).await;
+    let _ = socket.close(None).await;
+    while let Some(Ok(message)) = socket.next().await {
+        said.push(message);
+    }
+    drop(socket);
+    let _ = serving.await;
+    said
 }
 
 /// Whoever has the key.

@@ -1,0 +1,65 @@
+//! The first message of a GraphQL client. Nobody comes in without the key, and the handler hears what was said as it was said.
+#![no_main]
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock, Mutex},
+};
+
+use auth_core::{Chain, extract::bearer};
+use auth_fuzz::{KEY, Key, User, converse, run};
+use axum::{Router, extract::ws::Message, response::Response, routing::any};
+use libfuzzer_sys::fuzz_target;
+use serde_json::value::RawValue;
+use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, GraphqlTransportWs};
+
+type Heard = Arc<Mutex<Vec<String>>>;
+
+/// Texts that reached the application.
+static HEARD: LazyLock<Heard> = LazyLock::new(Heard::default);
+
+static APP: LazyLock<Router> = LazyLock::new(|| {
+    let layer = AuthLayer::new(Chain::new().or(Key(bearer()))).first_message();
+    Router::new().route("/", any(listen)).layer(layer.codec(GraphqlTransportWs::new().forward()))
+});
+
+async fn listen(ws: AuthWebSocketUpgrade<User>) -> Response {
+    ws.on_upgrade(|mut socket| async move {
+        while let Some(message) = socket.recv().await {
+            if let Message::Text(text) = message {
+                HEARD.lock().unwrap().push(text.to_string());
+            }
+        }
+    })
+}
+
+type Object = HashMap<String, Box<RawValue>>;
+
+/// Whether the message brings the key, by another parser. Of a name that is there twice, it reads one.
+fn brings_key(text: &str) -> bool {
+    let object = |text: &str| serde_json::from_str::<Object>(text).ok();
+    let string = |raw: &RawValue| serde_json::from_str::<String>(raw.get()).ok();
+    let Some(message) = object(text) else { return false };
+    let is_init = message.get("type").and_then(|raw| string(raw)).is_some_and(|kind| kind == "connection_init");
+    let payload = message.get("payload").and_then(|raw| object(raw.get())).unwrap_or_default();
+    let found = payload.iter().filter(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+    is_init
+        && found.filter_map(|(_, raw)| string(raw)).any(|text| {
+            let words: Vec<_> = text.split(' ').filter(|word| !word.is_empty()).collect();
+            matches!(words.as_slice(), [scheme, key] if scheme.eq_ignore_ascii_case("bearer") && *key == KEY)
+        })
+}
+
+fuzz_target!(|text: &str| {
+    let said = run(converse(&APP, "graphql-transport-ws", None, text));
+    let heard = std::mem::take(&mut *HEARD.lock().unwrap());
+    let texts: Vec<_> =
+        said.iter().filter(|message| message.is_text()).map(|message| message.to_text().unwrap()).collect();
+    if heard.is_empty() {
+        assert!(texts.iter().all(|text| *text == r#"{"type":"pong"}"#), "a stranger is told {texts:?}");
+    } else {
+        assert!(brings_key(text), "somebody comes in without the key");
+        assert_eq!(heard, [text, "end"]);
+        assert!(texts.is_empty(), "the handler is to answer");
+    }
+});
