@@ -132,6 +132,12 @@ impl Registration {
         self.connections.make_room(&self.member);
     }
 
+    /// It counts until it leaves, but is about to: no older one has to go for it.
+    #[cfg(feature = "socketio")]
+    pub(crate) fn ends(&self) {
+        self.member.open.store(false, Ordering::Relaxed);
+    }
+
     /// Leaves before it is dropped: whatever holds it still, it counts no more, and nobody can ask it to end.
     pub(crate) fn leave(&self) {
         self.connections.remove(&self.member);

@@ -1,129 +1,346 @@
 use std::{
-    future::{Future, poll_fn},
+    future::poll_fn,
     io,
     pin::Pin,
-    task::{Context, Poll},
-    time::Duration,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
 };
 
+use bytes::Bytes;
+use socketioxide::socket::Sid;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    sync::{oneshot, watch},
-    time::{self, Sleep},
+    sync::{Notify, watch},
+    time::Instant,
 };
 
-use crate::Close;
+use super::{engine::announced, frames::Frames};
 
-/// The stream under a WebSocket, which can be ended from outside: engine.io has no way to do so.
+/// How much is read at once, in bytes.
+const CHUNK: usize = 4 * 1024;
+/// How much of a client is read while it does not take what it is sent, in bytes. Each byte that it takes allows another.
+pub(super) const BUDGET: usize = 16 * 1024;
+/// How much of what engine.io writes after the end is kept for the client, in bytes; what does not fit is not sent.
+const MAX_REST: usize = 1024 * 1024;
+
+/// engine.io's end of a WebSocket's stream. The other end, and the stream itself, belong to an [`Owner`].
 ///
-/// Then it reads as if the client had closed the WebSocket with the code and reason that the client is to see, and
-/// engine.io, which answers a close with the same, closes its session.
+/// engine.io reads and writes here until the session ends; from then on it gets nothing of the client any more, and what
+/// it writes never waits.
+///
+/// - **Reads** are frame by frame, so that nothing which came before the end waits in a buffer of engine.io to be handled
+///   after it.
+/// - **While a write waits** for the client, no more than a budget is read of it: every ping is answered into a buffer of
+///   engine.io that has no limit. A write that goes on refills the budget, and wakes the reader.
 pub(super) struct Connection<I> {
-    io: I,
-    /// What was read of it before.
-    first: Option<u8>,
-    cut: Pin<Box<dyn Future<Output = Close> + Send>>,
-    reading: Reading,
-    stall: Duration,
-    /// Runs while the client takes nothing of what it is sent.
-    stalled: Option<Pin<Box<Sleep>>>,
-    /// Dropped with the stream, and so tells that it is gone.
-    _gone: oneshot::Sender<()>,
+    pipe: Arc<Pipe<I>>,
+    /// Tells whether the session has ended, before the owner has come to know.
+    told: watch::Receiver<bool>,
 }
 
-enum Reading {
-    Client,
-    Close(Vec<u8>),
+/// The other end of a [`Connection`], which has the say.
+pub(super) struct Owner<I>(Arc<Pipe<I>>);
+
+struct Pipe<I> {
+    state: Mutex<State<I>>,
+    /// Something is to be looked at by the owner.
+    changed: Notify,
+}
+
+struct State<I> {
+    /// `None` since the owner has taken it.
+    io: Option<I>,
+    /// What was read and belongs to later frames.
+    ahead: Bytes,
+    input: Frames,
+    reader: Option<Waker>,
+    /// engine.io reads the end of the stream.
+    is_read_out: bool,
+    output: Frames,
+    writer: Option<Waker>,
+    /// A write waits for the client.
+    is_blocked: bool,
+    budget: usize,
+    /// What was written since the owner has taken the stream.
+    rest: Vec<u8>,
+    /// Whether the frame that passes is kept, and more after it.
+    keeps: bool,
+    /// engine.io has sent a close, and says nothing after it.
+    has_closed: bool,
+    seen: Seen,
+}
+
+/// What the owner sees of a stream.
+#[derive(Clone, Copy)]
+pub(super) struct Seen {
+    /// When the client was last heard.
+    pub(super) heard_at: Instant,
+    /// When the client last took something, or the wait for that has begun.
+    pub(super) moved_at: Instant,
+    /// Whether a write has waited since the owner last looked.
+    pub(super) is_blocked: bool,
+    /// A write has failed.
+    pub(super) is_broken: bool,
+    /// engine.io has let go of it.
+    pub(super) is_dropped: bool,
+    /// The id that engine.io has told the client.
+    pub(super) sid: Option<Sid>,
 }
 
 impl<I> Connection<I> {
-    /// The stream, and what completes when it is gone.
-    ///
-    /// A client that takes nothing for as long as `stall` is given up: engine.io would wait for it for ever, even in order
-    /// to close the session.
-    pub(super) fn new(
-        io: I,
-        first: Option<u8>,
-        mut cut: watch::Receiver<Option<Close>>,
-        stall: Duration,
-    ) -> (Self, oneshot::Receiver<()>) {
-        let (sender, gone) = oneshot::channel();
-        let cut = Box::pin(async move {
-            match cut.wait_for(Option::is_some).await.map(|close| close.clone()) {
-                Ok(Some(close)) => close,
-                // The session is gone, and the stream will be too.
-                _ => std::future::pending().await,
-            }
-        });
-        (Self { io, first, cut, reading: Reading::Client, stall, stalled: None, _gone: sender }, gone)
+    /// The two ends of a stream, of which one byte may have been read. `sid` is the session's, if it is known by now, and
+    /// `told` tells its end.
+    pub(super) fn new(io: I, first: Option<u8>, sid: Option<Sid>, told: watch::Receiver<bool>) -> (Self, Owner<I>) {
+        let now = Instant::now();
+        let seen = Seen { heard_at: now, moved_at: now, is_blocked: false, is_broken: false, is_dropped: false, sid };
+        let state = State {
+            io: Some(io),
+            ahead: first.map_or_else(Bytes::new, |byte| Bytes::copy_from_slice(&[byte])),
+            input: Frames::default(),
+            reader: None,
+            is_read_out: false,
+            output: Frames::default(),
+            writer: None,
+            is_blocked: false,
+            budget: BUDGET,
+            rest: Vec::new(),
+            keeps: true,
+            has_closed: false,
+            seen,
+        };
+        let pipe = Arc::new(Pipe { state: Mutex::new(state), changed: Notify::new() });
+        (Self { pipe: Arc::clone(&pipe), told }, Owner(pipe))
+    }
+}
+
+impl<I> Pipe<I> {
+    fn lock(&self) -> MutexGuard<'_, State<I>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<I> State<I> {
+    /// Hands on what was read ahead, to the end of the frame at the most.
+    fn hand_on(&mut self, buf: &mut ReadBuf<'_>) {
+        let room = self.ahead.len().min(buf.remaining());
+        let of_frame = self.ahead.get(..room).map_or(0, |bytes| self.input.advance(bytes));
+        buf.put_slice(&self.ahead.split_to(of_frame));
+        if self.ahead.is_empty() {
+            // Not even the buffer of it stays.
+            self.ahead = Bytes::new();
+        }
     }
 
-    fn poll_out<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        poll: impl FnOnce(Pin<&mut I>, &mut Context<'_>) -> Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>>
-    where
-        I: Unpin,
-    {
-        let is_cut = matches!(self.reading, Reading::Close(_));
-        // From the end on, so much time is all that there is, however slowly the client takes what it is sent.
-        if is_cut && let Poll::Ready(error) = self.poll_stalled(cx) {
-            return Poll::Ready(Err(error));
-        }
-        if let Poll::Ready(out) = poll(Pin::new(&mut self.io), cx) {
-            if !is_cut {
-                self.stalled = None;
-            }
-            return Poll::Ready(out);
-        }
-        self.poll_stalled(cx).map(Err)
+    /// The client has taken so much.
+    fn moved(&mut self, taken: usize) {
+        self.seen.moved_at = Instant::now();
+        self.budget = self.budget.saturating_add(taken).min(BUDGET);
+        self.is_blocked = false;
+        wake(&mut self.reader);
     }
 
-    /// The error that ends the wait for a client that takes nothing.
-    fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        let stall = self.stall;
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(time::sleep(stall)));
-        stalled.as_mut().poll(cx).map(|()| io::ErrorKind::TimedOut.into())
+    /// The client takes nothing at the moment. Tells whether the owner has to know.
+    fn waits(&mut self) -> bool {
+        if !self.is_blocked {
+            self.seen.moved_at = Instant::now();
+        }
+        self.is_blocked = true;
+        !std::mem::replace(&mut self.seen.is_blocked, true)
+    }
+
+    /// Follows what has gone to the client.
+    fn sent(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let taken = self.output.advance(bytes);
+            bytes = bytes.get(taken..).unwrap_or_default();
+            self.has_closed |= self.output.is_close();
+        }
+    }
+
+    /// Keeps what is written after the end: whole frames, in order, and no close, which is the owner's to send.
+    fn keep(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let begins = self.output.is_between();
+            let (frame, tail) = bytes.split_at(self.output.advance(bytes));
+            if begins {
+                let len = usize::try_from(self.output.left()).unwrap_or(usize::MAX).saturating_add(frame.len());
+                let fits = self.rest.len().saturating_add(len) <= MAX_REST;
+                self.keeps &= fits && !self.has_closed && !self.output.is_close();
+            }
+            if self.keeps {
+                self.rest.extend_from_slice(frame);
+            }
+            bytes = tail;
+        }
     }
 }
 
 impl<I: AsyncRead + Unpin> AsyncRead for Connection<I> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        if buf.remaining() > 0
-            && let Some(first) = this.first.take()
-        {
-            buf.put_slice(&[first]);
-            return Poll::Ready(Ok(()));
-        }
-        if let Reading::Client = this.reading {
-            match this.cut.as_mut().poll(cx) {
-                Poll::Ready(close) => this.reading = Reading::Close(client_close(&close)),
-                Poll::Pending => return Pin::new(&mut this.io).poll_read(cx, buf),
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let mut state = self.pipe.lock();
+        let State { io, ahead, budget, seen, is_blocked, is_read_out, .. } = &mut *state;
+        let io = match io {
+            Some(io) if !*self.told.borrow() => io,
+            _ if *is_read_out => return Poll::Ready(Ok(())),
+            _ => {
+                remember(&mut state.reader, cx);
+                return Poll::Pending;
+            }
+        };
+        if ahead.is_empty() && buf.remaining() > 0 {
+            let room = if *is_blocked { CHUNK.min(*budget) } else { CHUNK };
+            let mut chunk = [0; CHUNK];
+            let mut chunk = ReadBuf::new(chunk.get_mut(..room).unwrap_or_default());
+            let polled = if room == 0 { Poll::Pending } else { Pin::new(io).poll_read(cx, &mut chunk) };
+            match polled {
+                Poll::Ready(Ok(())) if chunk.filled().is_empty() => return Poll::Ready(Ok(())),
+                Poll::Ready(Ok(())) => {
+                    seen.heard_at = Instant::now();
+                    if *is_blocked {
+                        *budget = budget.saturating_sub(chunk.filled().len());
+                    }
+                    *ahead = Bytes::copy_from_slice(chunk.filled());
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    remember(&mut state.reader, cx);
+                    return Poll::Pending;
+                }
             }
         }
-        if let Reading::Close(frame) = &mut this.reading {
-            let rest = frame.split_off(frame.len().min(buf.remaining()));
-            // Once nothing is left of it, this is the end of the stream.
-            buf.put_slice(frame);
-            *frame = rest;
-        }
+        state.hand_on(buf);
         Poll::Ready(Ok(()))
     }
 }
 
+impl<I: AsyncWrite + Unpin> Connection<I> {
+    /// Writes or flushes, as long as the stream is engine.io's; `None` once it is not.
+    fn poll_out<T>(
+        &self,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(Pin<&mut I>, &mut Context<'_>) -> Poll<io::Result<T>>,
+        done: impl FnOnce(&mut State<I>, &T),
+    ) -> Option<Poll<io::Result<T>>> {
+        let mut state = self.pipe.lock();
+        let polled = poll(Pin::new(state.io.as_mut()?), cx);
+        let is_news = match &polled {
+            Poll::Ready(Ok(out)) => {
+                done(&mut state, out);
+                false
+            }
+            Poll::Ready(Err(_)) => !std::mem::replace(&mut state.seen.is_broken, true),
+            Poll::Pending => {
+                remember(&mut state.writer, cx);
+                state.waits()
+            }
+        };
+        drop(state);
+        if is_news {
+            self.pipe.changed.notify_one();
+        }
+        Some(polled)
+    }
+}
+
 impl<I: AsyncWrite + Unpin> AsyncWrite for Connection<I> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_out(cx, |io, cx| io.poll_write(cx, buf))
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let polled = self.poll_out(
+            cx,
+            |io, cx| io.poll_write(cx, buf),
+            |state, written| {
+                state.moved(*written);
+                if state.seen.sid.is_none() {
+                    state.seen.sid = announced(buf);
+                }
+                state.sent(buf.get(..*written).unwrap_or_default());
+            },
+        );
+        polled.unwrap_or_else(|| {
+            self.pipe.lock().keep(buf);
+            self.pipe.changed.notify_one();
+            Poll::Ready(Ok(buf.len()))
+        })
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_out(cx, AsyncWrite::poll_flush)
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // All of it is on its way, so that nothing of it stands in a buffer.
+        let polled = self.poll_out(cx, AsyncWrite::poll_flush, |state, ()| state.moved(BUDGET));
+        polled.unwrap_or(Poll::Ready(Ok(())))
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_out(cx, AsyncWrite::poll_shutdown)
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_out(cx, AsyncWrite::poll_shutdown, |_, ()| {}).unwrap_or(Poll::Ready(Ok(())))
+    }
+}
+
+impl<I> Drop for Connection<I> {
+    fn drop(&mut self) {
+        self.pipe.lock().seen.is_dropped = true;
+        self.pipe.changed.notify_one();
+    }
+}
+
+impl<I> Owner<I> {
+    /// Waits until there is something to look at.
+    pub(super) async fn changed(&self) {
+        self.0.changed.notified().await;
+    }
+
+    /// Looks at the stream. Of the next write that has to wait it is told again.
+    pub(super) fn look(&self) -> Seen {
+        let mut state = self.0.lock();
+        let seen = state.seen;
+        state.seen.is_blocked = state.is_blocked;
+        seen
+    }
+
+    /// Takes the stream away from engine.io, which reads nothing of it from now on, and tells where in its client's frames
+    /// it is; `None` if that was done before.
+    pub(super) fn take(&self) -> Option<(I, Frames)> {
+        let mut state = self.0.lock();
+        let (ahead, mut input) = (std::mem::take(&mut state.ahead), std::mem::take(&mut state.input));
+        let mut unread = &*ahead;
+        while !unread.is_empty() {
+            let taken = input.advance(unread);
+            unread = unread.get(taken..).unwrap_or_default();
+        }
+        wake(&mut state.reader);
+        wake(&mut state.writer);
+        Some((state.io.take()?, input))
+    }
+
+    /// For engine.io the stream is at its end.
+    pub(super) fn end_reads(&self) {
+        let mut state = self.0.lock();
+        state.is_read_out = true;
+        wake(&mut state.reader);
+    }
+
+    /// What engine.io has written since the stream was taken away from it, and whether there may be more.
+    pub(super) fn rest(&self) -> (Vec<u8>, bool) {
+        let mut state = self.0.lock();
+        (std::mem::take(&mut state.rest), !state.seen.is_dropped)
+    }
+
+    /// Whether a close may follow what was written: the last frame is whole, and none was sent before.
+    pub(super) fn may_close(&self) -> bool {
+        let state = self.0.lock();
+        state.output.is_between() && !state.has_closed
+    }
+
+    /// Nothing is kept any more.
+    fn abandon(&self) {
+        let mut state = self.0.lock();
+        (state.io, state.keeps, state.is_read_out) = (None, false, true);
+        state.rest = Vec::new();
+        wake(&mut state.reader);
+        wake(&mut state.writer);
+    }
+}
+
+impl<I> Drop for Owner<I> {
+    fn drop(&mut self) {
+        self.abandon();
     }
 }
 
@@ -135,108 +352,18 @@ pub(super) async fn first_byte<I: AsyncRead + Unpin>(io: &mut I) -> Option<u8> {
     buf.filled().first().copied()
 }
 
-/// A close frame as a client sends it (RFC 6455, 5.5.1): masked, here with zeros.
-fn client_close(close: &Close) -> Vec<u8> {
-    let payload: Vec<u8> = close.code().to_be_bytes().into_iter().chain(close.reason().bytes()).collect();
-    // OK because no reason is longer than what fits.
-    let len = u8::try_from(payload.len()).unwrap_or_default();
-    [&[0x88, 0x80 | len, 0, 0, 0, 0], payload.as_slice()].concat()
+fn remember(waker: &mut Option<Waker>, cx: &Context<'_>) {
+    match waker {
+        Some(waker) => waker.clone_from(cx.waker()),
+        None => *waker = Some(cx.waker().clone()),
+    }
+}
+
+fn wake(waker: &mut Option<Waker>) {
+    if let Some(waker) = waker.take() {
+        waker.wake();
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::{
-        io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream},
-        time::Instant,
-    };
-
-    use super::*;
-
-    #[tokio::test]
-    async fn client_that_takes_nothing_is_given_up() {
-        let (_cut, watch) = watch::channel(None);
-        let (server, mut client) = tokio::io::duplex(4);
-        let (mut connection, _gone) = Connection::new(server, None, watch, Duration::from_millis(200));
-        let taken = tokio::spawn(async move {
-            let mut taken = [0; 4];
-            time::sleep(Duration::from_millis(20)).await;
-            client.read_exact(&mut taken).await.unwrap();
-            client
-        });
-        connection.write_all(b"it takes").await.unwrap();
-        let error = connection.write_all(b"no more").await.unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-        drop(taken.await.unwrap());
-    }
-
-    /// A client that takes a byte every tenth of a second, of a stream with a fifth for its end.
-    async fn slow_reader() -> (Connection<DuplexStream>, watch::Sender<Option<Close>>) {
-        let (cut, watch) = watch::channel(None);
-        let (server, mut client) = tokio::io::duplex(1);
-        tokio::spawn(async move {
-            while client.read_u8().await.is_ok() {
-                time::sleep(Duration::from_millis(100)).await;
-            }
-        });
-        (Connection::new(server, None, watch, Duration::from_millis(200)).0, cut)
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn slow_client_is_waited_for_as_long_as_it_takes_something() {
-        let (mut connection, _cut) = slow_reader().await;
-        connection.write_all(&[0; 100]).await.unwrap();
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn slow_client_has_one_deadline_for_everything_after_a_cut() {
-        let (mut connection, cut) = slow_reader().await;
-        connection.write_all(&[0; 10]).await.unwrap();
-        cut.send_replace(Some(Close::TOKEN_EXPIRED));
-        // engine.io reads the close, and answers it.
-        connection.read_u8().await.unwrap();
-        let begun = Instant::now();
-        let error = connection.write_all(&[0; 100]).await.unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-        assert!(begun.elapsed() < Duration::from_millis(300), "{:?}", begun.elapsed());
-        // And for what else it tries.
-        assert_eq!(connection.flush().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
-    }
-
-    #[tokio::test]
-    async fn cut_reads_as_a_close_of_the_client_and_then_ends() {
-        let (cut, watch) = watch::channel(None);
-        let (server, mut client) = tokio::io::duplex(64);
-        let (mut connection, gone) = Connection::new(server, Some(b'h'), watch, Duration::from_secs(1));
-        client.write_all(b"i").await.unwrap();
-        assert_eq!(connection.read(&mut []).await.unwrap(), 0, "no room takes nothing away");
-        let mut read = [0; 2];
-        connection.read_exact(&mut read).await.unwrap();
-        assert_eq!(&read, b"hi");
-        cut.send_replace(Some(Close::TOKEN_EXPIRED));
-        // Byte by byte, as a small buffer would.
-        let mut frame = Vec::new();
-        while let Ok(byte) = connection.read_u8().await {
-            frame.push(byte);
-        }
-        assert_eq!(frame, [b"\x88\x8f\0\0\0\0\x11\x31", "token_expired".as_bytes()].concat());
-        drop(connection);
-        assert!(gone.await.is_err());
-    }
-
-    #[test]
-    fn longest_reason_fits_into_the_frame_of_a_close() {
-        let frame = client_close(&Close::new(4000, "x".repeat(200)));
-        assert_eq!(frame, [b"\x88\xfd\0\0\0\0\x0f\xa0", [b'x'; 123].as_slice()].concat());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn end_of_what_is_written_is_seen_by_the_client() {
-        let (_cut, watch) = watch::channel(None);
-        let (server, mut client) = tokio::io::duplex(64);
-        let (mut connection, _gone) = Connection::new(server, None, watch, Duration::from_secs(1));
-        connection.shutdown().await.unwrap();
-        let mut byte = [0];
-        let read = time::timeout(Duration::from_secs(1), client.read(&mut byte)).await;
-        assert_eq!(read.expect("nothing came").unwrap(), 0);
-    }
-}
+mod tests;

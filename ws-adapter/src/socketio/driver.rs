@@ -4,25 +4,16 @@ use std::{
 };
 
 use serde::Serialize;
-use socketioxide::{SocketIo, TransportType};
-use tokio::{select, sync::watch, time};
+use socketioxide::SocketIo;
+use tokio::{select, sync::watch};
 
-use super::{layer::Shared, own::Closer, refresh::ttl, session::Session};
+use super::{farewell, layer::Shared, own::Closer, refresh::ttl, session::Session};
 use crate::{Close, CloseCodes, ConnectionId, Timer, auth::Config, lifetime::Due};
 
 /// The event by which a client is told why its connection ends; its payload is `{"reason": "token_expired"}`.
 pub const CLOSED_EVENT: &str = "auth_closed";
 /// The event by which a client is told that its credential ends soon; its payload is `{"ttl": 60}`, in seconds.
 pub const EXPIRING_EVENT: &str = "auth_expiring";
-
-/// How long a transport is left open for the client to hear why it ends. Nobody is let in meanwhile.
-const POLL_LINGER: Duration = Duration::from_secs(1);
-const SOCKET_LINGER: Duration = Duration::from_millis(50);
-
-#[derive(Serialize)]
-struct Closed<'r> {
-    reason: &'r str,
-}
 
 #[derive(Serialize)]
 struct Expiring {
@@ -53,28 +44,20 @@ impl Driver {
 
     /// `close` ends a transport that polls.
     pub(super) async fn drive(mut self, close: Closer) {
-        let Some(reason) = self.end().await else {
-            return;
-        };
+        let reason = self.end().await;
         let Some(session) = self.session.upgrade() else {
             return;
         };
-        let sockets = session.sockets(&self.io);
-        let transport = sockets.first().map(|socket| socket.transport_type());
-        for socket in sockets {
-            // Where the client does not read, its buffer may be full; then it does not hear why.
-            let _ = socket.emit(CLOSED_EVENT, &Closed { reason: reason.reason() });
-            let _ = socket.disconnect();
-        }
-        match transport {
-            Some(TransportType::Polling) => drop(time::timeout(POLL_LINGER, session.drained.notified()).await),
-            // The answer to a `CONNECT` too many may be on its way.
-            Some(TransportType::Websocket) | None => time::sleep(SOCKET_LINGER).await,
-        }
+        let Some(reason) = reason else {
+            // The server waits for its stream.
+            return session.streams_gone().await;
+        };
+        farewell::say(&session, session.sockets(&self.io), reason.reason()).await;
         session.cut(reason.in_codes(self.codes));
         if let Some(sid) = session.sid() {
             close(sid).await;
         }
+        session.streams_gone().await;
         session.forget();
     }
 

@@ -1,35 +1,27 @@
-use std::{
-    future::{Future, poll_fn},
-    sync::Arc,
-    time::Duration,
-};
+use std::{future::poll_fn, sync::Arc, time::Duration};
 
 use auth_core::{AuthRequest, Authenticated, Principal, Refusal, RefusalKind, Rejection, RequestRecord, Transport};
 use bytes::Bytes;
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
-    header::{
-        CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
-        UPGRADE,
-    },
+    header::{CACHE_CONTROL, CONTENT_LENGTH},
     request::Parts,
 };
 use http_body::Body;
 use http_body_util::{BodyExt as _, Collected};
-use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use socketioxide::{service::SocketIoService, socket::Sid};
 use tokio::{select, time};
 use tower_service::Service;
-use tungstenite::handshake::derive_accept_key;
 
 use super::{
-    connection::{Connection, first_byte},
     driver::Driver,
     layer::Shared,
-    own::{closer, leave_if_closed, own_request},
+    own::{Engine, closer, leave_if_closed, own_request},
+    owner::{Terms, patrol},
     request::{Ask, transport_of, unknown_session},
     session::{Handle, NotNow, Session, Settings, ended},
+    upgrade::switch,
 };
 use crate::{
     ResponseBody,
@@ -43,8 +35,6 @@ use crate::{
 const SEPARATOR: &[u8] = b"\x1e";
 /// How long the last packets of a transport are waited for. They are sent at once.
 const REST: Duration = Duration::from_millis(50);
-/// How long a WebSocket may take nothing; as long as engine.io waits for a pong.
-const STALL: Duration = Duration::from_secs(20);
 
 /// Decides about a request to engine.io, and lets engine.io answer it or refuses it.
 pub(super) async fn answer<S, U, B, R, E>(
@@ -88,35 +78,22 @@ where
             }
         }
         Ask::Upgrade(sid) => {
-            let close = closer::<S, B, R, E>(service.clone(), &shared.path);
-            let silence = shared.io.config().engine_config.upgrade_timeout;
-            let (weak, mut again, path) = (Arc::downgrade(&session), service.clone(), shared.path.clone());
-            let gone = async move {
-                close(sid).await;
-                if let Some(session) = weak.upgrade() {
-                    leave_if_closed::<S, B, R, E>(&mut again, &path, sid, &session).await;
-                }
-            };
-            switch(&shared, service, parts, &session, Some(silence), gone)
+            let engine = Engine::new::<S, B, R, E>(&service, &shared.path, Some(sid));
+            switch(&shared, service, parts, &session, engine)
         }
         Ask::Open | Ask::OpenSocket => {
             parts.extensions.insert(Handle(Arc::clone(&session)));
             // engine.io keeps the request as long as the transport, and namespaces judge it again.
             parts.extensions.insert(record.with_credentials());
             leave(user, &mut parts);
-            let close = closer::<S, B, R, E>(service.clone(), &shared.path);
+            let close = closer::<S, B, R, E>(&service, &shared.path);
             tokio::spawn(Driver::new(&shared, &session).drive(close));
+            let engine = Engine::new::<S, B, R, E>(&service, &shared.path, None);
             if ask == Ask::OpenSocket {
                 // Its id is told on the WebSocket only, and is of no use to another request.
-                let weak = Arc::downgrade(&session);
-                let gone = async move {
-                    if let Some(session) = weak.upgrade() {
-                        session.leave();
-                    }
-                };
-                switch(&shared, service, parts, &session, None, gone)
+                switch(&shared, service, parts, &session, engine)
             } else {
-                open(&shared, service, Request::from_parts(parts, body), &session).await?
+                open(&shared, service, Request::from_parts(parts, body), &session, engine).await?
             }
         }
     };
@@ -207,6 +184,7 @@ async fn open<S, U, B, R, E>(
     mut service: SocketIoService<S>,
     request: Request<B>,
     session: &Arc<Session>,
+    engine: Engine,
 ) -> Result<Response<ResponseBody<R>>, E>
 where
     SocketIoService<S>: Service<Request<B>, Response = Response<R>, Error = E>,
@@ -221,6 +199,7 @@ where
             session.set_sid(sid);
             shared.sessions.insert_sid(sid, session);
             session.opened();
+            tokio::spawn(patrol(Arc::downgrade(session), sid, engine, Terms::of(shared)));
         }
         // Nobody gets at the transport without our knowing its id.
         None if head.status == StatusCode::OK => {
@@ -250,8 +229,8 @@ where
     // A body that trickles in would outlive the transport, and hold up the server when it goes down.
     let answered = select! {
         biased;
-        answered = time::timeout(shared.limits.post_timeout, service.call(request)) => answered,
         () = ended(session.watch()) => return Ok(None),
+        answered = time::timeout(shared.limits.post_timeout, service.call(request)) => answered,
     };
     let mut response = match answered {
         Ok(response) => response?.map(ResponseBody::inner),
@@ -309,65 +288,10 @@ where
     Ok(Response::from_parts(head, ResponseBody::refusal(packets.into())))
 }
 
-/// Answers a handshake, and hands the WebSocket to engine.io over a stream that we can end. `gone` runs after it, but not
-/// where engine.io has never seen it: a transport that polls stays as it is, and one that it would have opened goes with
-/// the request.
-///
-/// `silence` is how long a client may take to begin an upgrade. Who never begins has not got the 101, which a layer or a
-/// proxy on the way may have taken away.
-fn switch<S, U, R>(
-    shared: &Shared<U>,
-    mut service: SocketIoService<S>,
-    parts: Parts,
-    session: &Arc<Session>,
-    silence: Option<Duration>,
-    gone: impl Future<Output = ()> + Send + 'static,
-) -> Response<ResponseBody<R>>
-where
-    S: Clone + Send + 'static,
-    U: Principal,
-{
-    let accept = parts.headers.get(SEC_WEBSOCKET_KEY).and_then(|key| derive_accept_key(key.as_bytes()).parse().ok());
-    let subprotocol = shared.config.offered_subprotocol(&parts);
-    let mut request = Request::from_parts(parts, ());
-    let upgraded = hyper::upgrade::on(&mut request);
-    let (cut, told) = (session.watch_cut(), session.watch());
-    let opening = silence.is_none().then(|| Arc::downgrade(session));
-    tokio::spawn(async move {
-        if let Ok(mut io) = upgraded.await.map(TokioIo::new) {
-            let mut first = None;
-            if let Some(silence) = silence {
-                first = select! {
-                    first = first_byte(&mut io) => first,
-                    () = time::sleep(silence) => None,
-                    () = ended(told) => None,
-                };
-                if first.is_none() {
-                    return;
-                }
-            }
-            if let Some(session) = opening.and_then(|session| session.upgrade()) {
-                session.opened();
-            }
-            let (connection, dropped) = Connection::new(io, first, cut, STALL);
-            // Completes at once: engine.io goes on in a task of its own.
-            let _ = service.call((connection, request)).await;
-            let _ = dropped.await;
-            gone.await;
-        }
-    });
-
-    let mut response = Response::new(ResponseBody::refusal(Bytes::new()));
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let headers = response.headers_mut();
-    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.extend(
-        [(SEC_WEBSOCKET_ACCEPT, accept), (SEC_WEBSOCKET_PROTOCOL, subprotocol)]
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, value?))),
-    );
-    response
+/// The id in the frame by which engine.io opens a WebSocket; it is the first that it sends.
+pub(super) fn announced(frame: &[u8]) -> Option<Sid> {
+    let head = if frame.get(1)? & 0x7f == 126 { 4 } else { 2 };
+    opened(frame.get(head..)?)
 }
 
 /// The id in the answer to an opening request: `0{"sid":"…",…}`.

@@ -12,6 +12,7 @@ use socketioxide::{ProtocolVersion, adapter::Adapter, socket::Socket};
 use socketioxide_core::Value;
 
 use super::{
+    own::as_sent,
     request::transport_of,
     session::{Entry, NotNow, Session},
 };
@@ -166,7 +167,7 @@ impl<U: Principal> Gate<U> {
         payload: &Payload,
         transport: Transport,
     ) -> Result<Option<Authenticated<U>>, Refused> {
-        let mut parts = opening.clone();
+        let mut parts = as_sent(opening);
         // The transport's own record stays as it is.
         let record = RequestRecord::of(&mut parts).without_credentials();
         record.take(&mut parts, &self.needs);
@@ -196,7 +197,7 @@ impl<U: Principal> Gate<U> {
             }
             return Ok(user);
         }
-        let mut parts = opening.clone();
+        let mut parts = as_sent(opening);
         // What a strategy uses up for one decision, it has not used up for the next.
         let record = RequestRecord::of(&mut parts).with_credentials();
         parts.extensions.insert(record);

@@ -126,6 +126,8 @@ mod builder;
 mod connection;
 mod driver;
 mod engine;
+mod farewell;
+mod frames;
 mod gate;
 mod guarded;
 mod id;
@@ -133,11 +135,13 @@ mod io;
 mod layer;
 mod life;
 mod own;
+mod owner;
 mod refresh;
 mod request;
 mod service;
 mod session;
 mod sessions;
+mod upgrade;
 mod user;
 
 pub use self::{

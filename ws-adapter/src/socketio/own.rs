@@ -1,4 +1,14 @@
-//! Requests that we send to engine.io ourselves, on behalf of the client whose transport it is.
+//! All that engine.io is told which its client has not said. Each trick is here because engine.io 0.17 has no better way,
+//! and goes with the change that is named:
+//!
+//! | Trick | Goes with |
+//! |---|---|
+//! | [`closer`]: a transport that polls is closed by a packet `1`, as its client would send it | a function of engine.io that closes a session by its id |
+//! | [`Engine::has_closed`]: a packet `6`, which only a server sends, is refused in one way where there is a session and in another where there is none | an event, or a future, for the end of a session that does not wait for the client |
+//! | [`Engine::goes_on`]: an upgrade that has failed is followed by the packet `1` | an engine.io that closes the session, or goes back to polling, where the stream of an upgrade breaks |
+//! | [`as_get`]: an extended `CONNECT` is shown to it as a `GET` | an engine.io that takes a `CONNECT` with `:protocol` (RFC 8441, 4) as the handshake that it is |
+//!
+//! What ends a WebSocket is no trick: its stream is at its end.
 
 use std::{
     future::{Future, poll_fn},
@@ -6,7 +16,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, request::Parts};
 use http_body::Body;
 use http_body_util::{BodyExt as _, Collected};
 use serde::Deserialize;
@@ -14,33 +24,77 @@ use socketioxide::{service::SocketIoService, socket::Sid};
 use tower_service::Service;
 
 use super::session::Session;
+use crate::transport::is_extended_connect;
 
+/// The packet by which a client closes its transport.
+const CLOSE: &[u8] = b"1";
+/// A packet that only a server sends: it is refused, and nothing else comes of it.
+const NOOP: &[u8] = b"6";
 /// The code by which engine.io says that it has no such session.
 const UNKNOWN: &str = "1";
 
-/// What ends a transport that polls: a close packet, as its client would send it. A WebSocket's engine.io session pays
-/// no heed to it.
+/// What ends a transport that polls. A WebSocket's engine.io session pays no heed to it.
 pub(super) type Closer = Box<dyn FnOnce(Sid) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
-pub(super) fn closer<S, B, R, E>(mut service: SocketIoService<S>, path: &str) -> Closer
+pub(super) fn closer<S, B, R, E>(service: &SocketIoService<S>, path: &str) -> Closer
 where
     SocketIoService<S>: Service<Request<B>, Response = Response<R>, Error = E, Future: Send>,
     S: Clone + Send + 'static,
     B: From<Bytes> + Send + 'static,
-    R: Send,
+    R: Body<Data = Bytes> + Send,
     E: Send,
 {
-    let path = path.to_owned();
-    Box::new(move |sid| {
-        Box::pin(async move {
-            let Some(request) = own_request::<B>(Method::POST, &path, sid, Bytes::from_static(b"1")) else {
-                return;
-            };
-            if poll_fn(|cx| service.poll_ready(cx)).await.is_ok() {
-                let _ = service.call(request).await;
-            }
-        })
-    })
+    let mut engine = Engine::new::<S, B, R, E>(service, path, None);
+    Box::new(move |sid| Box::pin(async move { drop(engine.post(sid, CLOSE).await) }))
+}
+
+/// engine.io, as the owner of a stream asks it.
+pub(super) struct Engine {
+    post: Box<dyn FnMut(Sid, &'static [u8]) -> Pin<Box<dyn Future<Output = Bytes> + Send>> + Send>,
+    /// The session that the stream was to be an upgrade of; otherwise it has opened one.
+    upgrade_of: Option<Sid>,
+}
+
+impl Engine {
+    pub(super) fn new<S, B, R, E>(service: &SocketIoService<S>, path: &str, upgrade_of: Option<Sid>) -> Self
+    where
+        SocketIoService<S>: Service<Request<B>, Response = Response<R>, Error = E, Future: Send>,
+        S: Clone + Send + 'static,
+        B: From<Bytes> + Send + 'static,
+        R: Body<Data = Bytes> + Send,
+        E: Send,
+    {
+        let (service, path) = (service.clone(), Box::<str>::from(path));
+        let post = move |sid, packet| {
+            let mut service = service.clone();
+            let request = own_request::<B>(Method::POST, &path, sid, Bytes::from_static(packet));
+            let answer = async move { post(&mut service, request?).await };
+            Box::pin(async move { answer.await.unwrap_or_default() }) as Pin<Box<dyn Future<Output = Bytes> + Send>>
+        };
+        Self { post: Box::new(post), upgrade_of }
+    }
+
+    async fn post(&mut self, sid: Sid, packet: &'static [u8]) -> Bytes {
+        (self.post)(sid, packet).await
+    }
+
+    /// The session that it is about from the start.
+    pub(super) fn upgrade_of(&self) -> Option<Sid> {
+        self.upgrade_of
+    }
+
+    /// Whether it has closed a session.
+    pub(super) async fn has_closed(&mut self, sid: Sid) -> bool {
+        is_unknown(&self.post(sid, NOOP).await)
+    }
+
+    /// Whether a session goes on without the stream, of which engine.io has let go: it has another one, or polls.
+    pub(super) async fn goes_on(&mut self) -> bool {
+        let Some(sid) = self.upgrade_of else { return false };
+        // Over a stream that has failed it forgets to, and stops its heartbeat as well.
+        self.post(sid, CLOSE).await;
+        !self.has_closed(sid).await
+    }
 }
 
 /// Forgets a transport that engine.io has closed, whatever for, and tells whether it has. socketioxide holds its session
@@ -57,24 +111,35 @@ where
     B: From<Bytes>,
     R: Body<Data = Bytes>,
 {
-    #[derive(Deserialize)]
-    struct Problem<'a> {
-        code: &'a str,
-    }
-    let answer = async {
-        // A packet that only a server sends: it is refused, and nothing else comes of it.
-        let request = own_request::<B>(Method::POST, path, sid, Bytes::from_static(b"6"))?;
-        poll_fn(|cx| service.poll_ready(cx)).await.ok()?;
-        let response = service.call(request).await.ok()?;
-        response.into_body().collect().await.ok().map(Collected::to_bytes)
+    let answer = match own_request::<B>(Method::POST, path, sid, Bytes::from_static(NOOP)) {
+        Some(request) => post(service, request).await,
+        None => None,
     };
-    let answer = answer.await.unwrap_or_default();
-    let problem = serde_json::from_slice::<Problem<'_>>(&answer);
-    let is_closed = problem.is_ok_and(|problem| problem.code == UNKNOWN);
+    let is_closed = answer.is_some_and(|answer| is_unknown(&answer));
     if is_closed {
         session.leave();
     }
     is_closed
+}
+
+async fn post<S, B, R, E>(service: &mut SocketIoService<S>, request: Request<B>) -> Option<Bytes>
+where
+    SocketIoService<S>: Service<Request<B>, Response = Response<R>, Error = E>,
+    S: Clone,
+    R: Body<Data = Bytes>,
+{
+    poll_fn(|cx| service.poll_ready(cx)).await.ok()?;
+    let response = service.call(request).await.ok()?;
+    response.into_body().collect().await.ok().map(Collected::to_bytes)
+}
+
+/// Whether this is the answer for a session that engine.io does not have.
+fn is_unknown(answer: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Problem<'a> {
+        code: &'a str,
+    }
+    serde_json::from_slice::<Problem<'_>>(answer).is_ok_and(|problem| problem.code == UNKNOWN)
 }
 
 /// A request that we send to engine.io on the client's behalf.
@@ -83,4 +148,26 @@ pub(super) fn own_request<B: From<Bytes>>(method: Method, path: &str, sid: Sid, 
     *request.method_mut() = method;
     *request.uri_mut() = format!("{path}?EIO=4&transport=polling&sid={sid}").parse().ok()?;
     Some(request)
+}
+
+/// Left in a request whose method was another one.
+#[derive(Clone, Copy)]
+struct WasConnect;
+
+/// Makes a `GET` of an extended `CONNECT`; leaves everything else as it is. No more is needed: engine.io looks at path,
+/// query and method only, since we answer the handshake.
+pub(super) fn as_get(parts: &mut Parts) {
+    if is_extended_connect(parts) {
+        parts.method = Method::GET;
+        parts.extensions.insert(WasConnect);
+    }
+}
+
+/// A copy of an opening request that engine.io keeps, as its client has sent it.
+pub(super) fn as_sent(opening: &Parts) -> Parts {
+    let mut parts = opening.clone();
+    if parts.extensions.remove::<WasConnect>().is_some() {
+        parts.method = Method::CONNECT;
+    }
+    parts
 }

@@ -8,7 +8,7 @@ use http::{
 };
 use socketioxide::socket::Sid;
 
-use crate::transport::classify;
+use crate::transport::{classify, is_extended_connect};
 
 /// Where a path leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl Ask {
             (Some("polling"), &Method::GET, None) if !handshake => Ok(Self::Open),
             (Some("polling"), &Method::GET, Some(sid)) if !handshake => Ok(Self::Poll(sid)),
             (Some("polling"), &Method::POST, Some(sid)) if !handshake => Ok(Self::Post(sid)),
-            (Some("websocket"), &Method::GET, sid) if handshake && is_complete(parts) => {
+            (Some("websocket"), _, sid) if handshake && is_complete(parts) => {
                 Ok(sid.map_or(Self::OpenSocket, Self::Upgrade))
             }
             _ => Err(bad_request()),
@@ -102,15 +102,19 @@ fn single<'q>(query: &'q str, name: &str) -> Result<Option<&'q str>, Refusal> {
     }
 }
 
-/// Whether a handshake has what RFC 6455, 4.1 asks for and the answer is made from.
+/// Whether a handshake has what the answer is made from: over HTTP/1.1 what RFC 6455, 4.1 asks for, over HTTP/2 an extended
+/// `CONNECT`, which has no key (RFC 8441, 5).
 fn is_complete(parts: &Parts) -> bool {
     let only = |name: HeaderName| {
         let mut values = parts.headers.get_all(name).iter();
         values.next().filter(|_| values.next().is_none())
     };
-    parts.version == Version::HTTP_11
-        && only(SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13")
-        && only(SEC_WEBSOCKET_KEY).is_some()
+    let is_form_known = match parts.version {
+        Version::HTTP_11 => parts.method == Method::GET && only(SEC_WEBSOCKET_KEY).is_some(),
+        Version::HTTP_2 => is_extended_connect(parts),
+        _ => false,
+    };
+    is_form_known && only(SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13")
 }
 
 #[cfg(test)]
@@ -190,6 +194,38 @@ mod tests {
     }
 
     #[test]
+    fn handshake_over_http2_is_an_extended_connect_with_one_version_and_no_key() {
+        let ask = |http: Version, protocol: Option<&'static str>, versions: &[&str]| {
+            let uri = "https://example.com/socket.io/?EIO=4&transport=websocket";
+            let request = Request::connect(uri).version(http);
+            let request =
+                versions.iter().fold(request, |request, version| request.header("sec-websocket-version", *version));
+            let (mut parts, ()) = request.body(()).unwrap().into_parts();
+            parts.extensions.extend(
+                protocol
+                    .map(|protocol| {
+                        let mut extension = http::Extensions::new();
+                        extension.insert(hyper::ext::Protocol::from_static(protocol));
+                        extension
+                    })
+                    .unwrap_or_default(),
+            );
+            Ask::of(&parts, transport_of(&parts)).map_err(|refusal| refusal.status().as_u16())
+        };
+        assert_eq!(ask(Version::HTTP_2, Some("websocket"), &["13"]), Ok(Ask::OpenSocket));
+        for (http, protocol, versions) in [
+            (Version::HTTP_11, Some("websocket"), &["13"][..]),
+            (Version::HTTP_2, None, &["13"]),
+            (Version::HTTP_2, Some("connect-udp"), &["13"]),
+            (Version::HTTP_2, Some("websocket"), &[]),
+            (Version::HTTP_2, Some("websocket"), &["12"]),
+            (Version::HTTP_2, Some("websocket"), &["13", "13"]),
+        ] {
+            assert_eq!(ask(http, protocol, versions), Err(400), "{http:?} {protocol:?} {versions:?}");
+        }
+    }
+
+    #[test]
     fn handshake_needs_one_version_that_is_13_and_one_key() {
         const VERSION: &str = "sec-websocket-version";
         const KEY: &str = "sec-websocket-key";
@@ -202,7 +238,7 @@ mod tests {
         let complete = [(VERSION, "13"), (KEY, "key")];
         assert_eq!(ask(Version::HTTP_11, &complete), Ok(Ask::OpenSocket));
         assert_eq!(ask(Version::HTTP_10, &complete), Err(400));
-        assert_eq!(ask(Version::HTTP_2, &complete), Err(400));
+        assert_eq!(ask(Version::HTTP_2, &complete), Err(400), "an HTTP/2 handshake is a CONNECT");
         for headers in [
             &[(VERSION, "13")][..],
             &[(KEY, "key")],

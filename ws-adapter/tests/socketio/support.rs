@@ -17,7 +17,10 @@ use auth_core::{
 };
 use auth_jwt::{Jwt, Signer};
 use axum::{Router, routing::get};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use serde::{Deserialize, Serialize};
 use socketioxide::extract::{Data, SocketRef};
 use tokio::{
@@ -80,6 +83,11 @@ pub(crate) fn bearer_of(sub: &str) -> String {
 
 pub(crate) fn basic_of(name: &str, password: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{name}:{password}")))
+}
+
+/// The subprotocols of a page that sends its token among them.
+pub(crate) fn protocols_of(sub: &str) -> String {
+    format!("auth.v1, auth.bearer.{}", URL_SAFE_NO_PAD.encode(token(sub, 600)))
 }
 
 /// An `auth` object with a token.

@@ -35,7 +35,7 @@ use crate::{Close, payload};
 /// | [`AUTH_TIMEOUT`](Close::AUTH_TIMEOUT), [`PING_TIMEOUT`](Close::PING_TIMEOUT), [`IDLE_TIMEOUT`](Close::IDLE_TIMEOUT) | 4408 |
 /// | [`INVALID_MESSAGE`](Close::INVALID_MESSAGE) | 4400 |
 /// | [`SUBPROTOCOL_NOT_ACCEPTABLE`](Close::SUBPROTOCOL_NOT_ACCEPTABLE) | 4406 |
-/// | [`TOO_MANY_CONNECTIONS`](Close::TOO_MANY_CONNECTIONS), [`TOO_MANY_ATTEMPTS`](Close::TOO_MANY_ATTEMPTS); 4429 means something else here | 1013 |
+/// | [`TOO_MANY_CONNECTIONS`](Close::TOO_MANY_CONNECTIONS), [`TOO_MANY_ATTEMPTS`](Close::TOO_MANY_ATTEMPTS), [`DISPLACED`](Close::DISPLACED); 4429 means something else here | 1013 |
 /// | [`INTERNAL_ERROR`](Close::INTERNAL_ERROR) | 4500 |
 /// | any other | the same |
 ///
@@ -151,7 +151,7 @@ impl FirstMessageCodec for GraphqlTransportWs {
 }
 
 /// Codes of the protocol; those of the other closes stay.
-static CODES: [(Close, u16); 13] = [
+static CODES: [(Close, u16); 14] = [
     (Close::TOKEN_EXPIRED, 4403),
     (Close::FORBIDDEN, 4403),
     (Close::INVALID_CREDENTIALS, 4401),
@@ -164,6 +164,7 @@ static CODES: [(Close, u16); 13] = [
     (Close::SUBPROTOCOL_NOT_ACCEPTABLE, 4406),
     (Close::TOO_MANY_CONNECTIONS, 1013),
     (Close::TOO_MANY_ATTEMPTS, 1013),
+    (Close::DISPLACED, 1013),
     (Close::INTERNAL_ERROR, 4500),
 ];
 
@@ -290,7 +291,7 @@ mod tests {
             (Close::UNAVAILABLE, 1013),
             (Close::TOO_MANY_CONNECTIONS, 1013),
             (Close::TOO_MANY_ATTEMPTS, 1013),
-            (Close::DISPLACED, 4503),
+            (Close::DISPLACED, 1013),
             (Close::INVALID_MESSAGE, 4400),
             (Close::INVALID_CREDENTIALS, 4401),
             (Close::REVOKED, 4401),

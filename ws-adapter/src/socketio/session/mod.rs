@@ -1,6 +1,7 @@
 mod pending;
 mod presence;
 mod renewal;
+mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -43,6 +44,8 @@ pub(super) struct Session {
     /// Whose it is: of the evidence that it was opened with, else of the first `CONNECT` that was good.
     principal: OnceLock<PrincipalId>,
     connects: AtomicUsize,
+    /// How many streams of WebSockets it has.
+    streams: watch::Sender<usize>,
     life: Mutex<Life>,
     /// Tells that the life has changed, and whether it has ended.
     told: watch::Sender<bool>,
@@ -120,6 +123,7 @@ impl Session {
             was_opened_by_somebody: opened_by.is_some(),
             principal: opened_by.and_then(Evidence::principal).cloned().map_or_else(OnceLock::new, OnceLock::from),
             connects: AtomicUsize::new(0),
+            streams: watch::Sender::new(0),
             life: Mutex::new(Life::new(time)),
             told: watch::Sender::new(false),
             cut: watch::Sender::new(None),
@@ -224,7 +228,10 @@ impl Session {
     /// It is open, and may take the place of an older one of its user.
     pub(super) fn opened(&self) {
         // It may be the one that has to go, so the lock is free by then.
-        let registration = self.life().place.as_ref().map(|place| Arc::clone(&place.registration));
+        let life = self.life();
+        let registration =
+            life.place.as_ref().filter(|_| !life.is_ended()).map(|place| Arc::clone(&place.registration));
+        drop(life);
         if let Some(registration) = registration {
             registration.opened();
         }
@@ -311,14 +318,17 @@ impl Session {
         });
     }
 
-    /// From here on it counts as a connection no more. Tells whether it did until now.
+    /// From here on nobody is let in. It counts as a connection until it is [forgotten](Self::forget). Tells whether it was
+    /// open until now.
     pub(super) fn end(&self, close: &Close) -> bool {
         let ended = self.change_and_tell(|life| {
             let is_first = !std::mem::replace(&mut life.closed, true);
-            is_first.then(|| (life.begun, life.place.take(), life.pending.take()))
+            // It keeps its place until its stream is gone, but takes that of no other.
+            life.place.iter().filter(|_| is_first).for_each(|place| place.registration.ends());
+            is_first.then_some(life.begun)
         });
         // Who was refused before there was a transport is not closed.
-        if let Some((true, ..)) = ended {
+        if ended == Some(true) {
             telemetry::closed(Some(self.id), close);
         }
         ended.is_some()
@@ -331,7 +341,13 @@ impl Session {
     }
 
     /// Takes it out of the registry, which it does by itself when the last of it goes. engine.io may hold it for longer.
+    /// While it has a stream, that is put off until the stream is gone.
     pub(super) fn forget(&self) {
+        if *self.streams.borrow() > 0 {
+            return;
+        }
+        let places = self.change(|life| (life.place.take(), life.pending.take()));
+        drop(places);
         self.sessions.remove(self.id, self.sid());
     }
 
@@ -340,7 +356,7 @@ impl Session {
     }
 
     /// Why it ends, if it does.
-    fn doomed(&self) -> Option<Close> {
+    pub(super) fn doomed(&self) -> Option<Close> {
         self.life().time.ended().cloned()
     }
 

@@ -61,6 +61,7 @@ async fn alarm_of_an_end_that_has_moved_ends_nothing_and_after_the_new_one_nothi
     assert_eq!(session.due(), Some(Due::End(Close::TOKEN_EXPIRED)));
     assert!(session.end(&Close::TOKEN_EXPIRED));
     assert_eq!(session.enter(&connections, &long).err(), Some(NotNow::Ended));
+    session.forget();
     assert_eq!(connections.entries(), [0; 3]);
 }
 

@@ -1,0 +1,55 @@
+use std::time::Duration;
+
+use serde::Serialize;
+use socketioxide::{SocketError, TransportType, extract::SocketRef};
+use tokio::time;
+
+use super::{driver::CLOSED_EVENT, session::Session};
+
+/// How long a transport is left open for the client to hear why it ends. Nobody is let in meanwhile, and nothing of what
+/// the client sends is handled.
+const POLL_LINGER: Duration = Duration::from_secs(1);
+const SOCKET_LINGER: Duration = Duration::from_millis(50);
+/// How often, and for how long at the most, it is tried again to say so where the buffer is full. engine.io empties it at
+/// once, since its writes do not wait any more.
+const RETRY: Duration = Duration::from_millis(5);
+const TRIES: u32 = 10;
+
+#[derive(Serialize)]
+struct Closed<'r> {
+    reason: &'r str,
+}
+
+/// Tells every namespace of a transport why it ends, and disconnects it; then waits until that may have gone out.
+pub(super) async fn say(session: &Session, sockets: Vec<SocketRef>, reason: &str) {
+    let transport = sockets.first().map(|socket| socket.transport_type());
+    let mut untold: Vec<_> = sockets.into_iter().map(|socket| Farewell { socket, is_told: false }).collect();
+    for _ in 0..TRIES {
+        untold.retain_mut(|farewell| !farewell.say(reason));
+        // A client that polls does so when it likes, and one whose buffer is full has not for long.
+        if untold.is_empty() || transport == Some(TransportType::Polling) {
+            break;
+        }
+        time::sleep(RETRY).await;
+    }
+    match transport {
+        Some(TransportType::Polling) if !untold.is_empty() => {}
+        Some(TransportType::Polling) => drop(time::timeout(POLL_LINGER, session.drained.notified()).await),
+        // The answer to a `CONNECT` too many may be on its way.
+        Some(TransportType::Websocket) | None => time::sleep(SOCKET_LINGER).await,
+    }
+}
+
+/// What is still to be said to one namespace.
+struct Farewell {
+    socket: SocketRef,
+    is_told: bool,
+}
+
+impl Farewell {
+    /// Tells whether all is said. To disconnect does nothing at all where the buffer is full.
+    fn say(&mut self, reason: &str) -> bool {
+        self.is_told = self.is_told || self.socket.emit(CLOSED_EVENT, &Closed { reason }).is_ok();
+        !matches!(self.socket.clone().disconnect(), Err(SocketError::InternalChannelFull))
+    }
+}

@@ -1,0 +1,222 @@
+use std::{future::Future, io, pin::pin, sync::Weak, time::Duration};
+
+use socketioxide::socket::Sid;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf},
+    select,
+    sync::watch,
+    time::{self, Instant},
+};
+
+use super::{
+    connection::Owner,
+    frames::Frames,
+    layer::Shared,
+    own::Engine,
+    session::{Session, ended},
+};
+use crate::{Close, CloseCodes};
+
+/// How long a client may take what it is sent from the end of its session on, whoever has ended it. Then the stream is
+/// dropped, and nothing puts that off.
+pub(super) const OUTPUT_DEADLINE: Duration = Duration::from_secs(2);
+/// How long a client may take nothing of what waits for it; as long as engine.io waits for a pong.
+const STALL: Duration = Duration::from_secs(20);
+/// How often engine.io is asked, while a write waits, whether the session is still there.
+const LOOK: Duration = Duration::from_secs(1);
+/// How much longer than engine.io we wait for a client that is silent.
+const SLACK: Duration = Duration::from_secs(1);
+/// How long the driver may take to say goodbye before engine.io reads the end; longer than it does.
+const GOODBYE: Duration = Duration::from_millis(1500);
+
+/// What holds for every stream of a server.
+#[derive(Clone, Copy)]
+pub(super) struct Terms {
+    stall: Duration,
+    /// How long the client may say nothing. engine.io gives it up before.
+    silence: Duration,
+    output_deadline: Duration,
+    codes: CloseCodes,
+}
+
+impl Terms {
+    pub(super) fn of<U>(shared: &Shared<U>) -> Self {
+        let engine = &shared.io.config().engine_config;
+        let silence = engine.ping_interval.saturating_add(engine.ping_timeout).saturating_add(SLACK);
+        let codes = shared.config.sockets.codes;
+        Self { stall: STALL, silence, output_deadline: OUTPUT_DEADLINE, codes }
+    }
+}
+
+/// Why a stream is taken away from engine.io.
+enum Why {
+    /// The session has ended.
+    Ended,
+    /// engine.io has ended its session, and may not have told: it waits for the client first.
+    EngineIo,
+    /// The client is gone, or as good as that.
+    Lost(Close),
+}
+
+/// Owns the stream of a transport to its end: as long as the session goes on, then until the client has taken what it was
+/// sent, but for no longer than the deadline.
+///
+/// `engine` is asked what engine.io itself does not tell. Gives back once the stream is gone.
+pub(super) async fn own<I>(owner: Owner<I>, session: &Session, engine: &mut Engine, terms: Terms)
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+{
+    let why = watch(&owner, session, engine, terms).await;
+    let deadline = Instant::now() + terms.output_deadline;
+    // Where it has ended already, the driver says goodbye and tells the close.
+    let close = match why {
+        Why::Ended => None,
+        // A second handshake of a transport that goes on, which was turned away.
+        Why::EngineIo if engine.goes_on().await => return,
+        Why::EngineIo => session.doomed().or(Some(Close::NORMAL)),
+        Why::Lost(close) => Some(close),
+    };
+    let close = close.filter(|close| session.end(close));
+    if close == Some(Close::ABNORMAL) {
+        return;
+    }
+    let Some((io, input)) = owner.take() else { return };
+    let cut = cut(session.watch_cut(), close.map(|close| close.in_codes(terms.codes)));
+    // What is not out by then, or cannot be sent, is nobody's any more.
+    let _ = time::timeout_at(deadline, finish(&owner, io, input, cut)).await;
+}
+
+/// Takes a transport that polls out of the registry once engine.io has closed it: nothing else may tell, since a handler
+/// can hold its socket for ever. For one that was upgraded it does no harm.
+pub(super) async fn patrol(session: Weak<Session>, sid: Sid, mut engine: Engine, terms: Terms) {
+    loop {
+        time::sleep(terms.silence).await;
+        if session.strong_count() == 0 {
+            return;
+        }
+        let is_closed = engine.has_closed(sid).await;
+        match session.upgrade() {
+            Some(session) if is_closed => return session.leave(),
+            Some(session) if !session.is_ended() => {}
+            _ => return,
+        }
+    }
+}
+
+/// Waits for a reason to take the stream away.
+async fn watch<I>(owner: &Owner<I>, session: &Session, engine: &mut Engine, terms: Terms) -> Why {
+    let mut ended = pin!(ended(session.watch()));
+    // Since when it was never seen without a write that waits.
+    let mut blocked_since = None;
+    loop {
+        let (seen, now) = (owner.look(), Instant::now());
+        if seen.is_dropped {
+            return Why::EngineIo;
+        }
+        if seen.is_broken || (seen.is_blocked && seen.moved_at + terms.stall <= now) {
+            return Why::Lost(Close::ABNORMAL);
+        }
+        let silent_at = seen.heard_at + terms.silence;
+        if silent_at <= now {
+            return Why::Lost(Close::PING_TIMEOUT);
+        }
+        let next = if seen.is_blocked {
+            let since = *blocked_since.get_or_insert(now);
+            if since + LOOK <= now
+                && let Some(sid) = seen.sid
+                && engine.has_closed(sid).await
+            {
+                return Why::EngineIo;
+            }
+            silent_at.min(now + LOOK).min(seen.moved_at + terms.stall)
+        } else {
+            blocked_since = None;
+            silent_at
+        };
+        select! {
+            biased;
+            () = &mut ended => return Why::Ended,
+            () = owner.changed() => {}
+            () = time::sleep_until(next) => {}
+        }
+    }
+}
+
+/// Waits for the moment from which engine.io reads the end, and tells the close that its client is to see.
+async fn cut(mut cut: watch::Receiver<Option<Close>>, own: Option<Close>) -> Close {
+    if let Some(close) = own {
+        return close;
+    }
+    match time::timeout(GOODBYE, cut.wait_for(Option::is_some)).await {
+        Ok(Ok(close)) => close.clone().unwrap_or(Close::NORMAL),
+        // Somebody else has ended it, or it is gone.
+        _ => Close::NORMAL,
+    }
+}
+
+/// Sends what engine.io writes to its end, and the close; then waits for the client to close too. To drop the stream
+/// while its messages are coming in would reset it, and the client would not see the close.
+async fn finish<I>(owner: &Owner<I>, io: I, input: Frames, cut: impl Future<Output = Close>) -> io::Result<()>
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+{
+    let (reader, writer) = tokio::io::split(io);
+    tokio::try_join!(say(owner, writer, cut), hear_out(reader, input)).map(|_| ())
+}
+
+async fn say<I: AsyncWrite>(
+    owner: &Owner<I>,
+    mut writer: WriteHalf<I>,
+    cut: impl Future<Output = Close>,
+) -> io::Result<()> {
+    let ended = async {
+        let close = cut.await;
+        owner.end_reads();
+        Ok(close)
+    };
+    let rest = async {
+        loop {
+            match owner.rest() {
+                (rest, true) if rest.is_empty() => owner.changed().await,
+                (rest, goes_on) => {
+                    writer.write_all(&rest).await?;
+                    if !goes_on {
+                        return Ok::<_, io::Error>(());
+                    }
+                }
+            }
+        }
+    };
+    let (close, ()) = tokio::try_join!(ended, rest)?;
+    if owner.may_close() {
+        writer.write_all(&frame_of(&close)).await?;
+    }
+    writer.flush().await?;
+    writer.shutdown().await
+}
+
+/// Reads what the client sends, and forgets it, until it closes or is gone.
+async fn hear_out<I: AsyncRead>(mut reader: ReadHalf<I>, mut frames: Frames) -> io::Result<()> {
+    let mut chunk = [0; 1024];
+    // Whether it has closed by now.
+    while !(frames.is_between() && frames.is_close()) {
+        let len = reader.read(&mut chunk).await?;
+        let mut bytes = chunk.get(..len).unwrap_or_default();
+        if bytes.is_empty() {
+            break;
+        }
+        while !bytes.is_empty() && !(frames.is_between() && frames.is_close()) {
+            let taken = frames.advance(bytes);
+            bytes = bytes.get(taken..).unwrap_or_default();
+        }
+    }
+    Ok(())
+}
+
+/// A close frame as a server sends it (RFC 6455, 5.5.1).
+fn frame_of(close: &Close) -> Vec<u8> {
+    let payload: Vec<u8> = close.code().to_be_bytes().into_iter().chain(close.reason().bytes()).collect();
+    // OK because no reason is longer than what fits.
+    let len = u8::try_from(payload.len()).unwrap_or_default();
+    [&[0x88, len], payload.as_slice()].concat()
+}

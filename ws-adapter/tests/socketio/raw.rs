@@ -1,0 +1,87 @@
+//! A client that writes frames by hand, reads when it likes, and has a small buffer for what it does not read.
+
+use std::time::Duration;
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{
+        TcpSocket,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    task::JoinHandle,
+    time::timeout,
+};
+
+use crate::support::App;
+
+pub(crate) const TEXT: u8 = 0x1;
+pub(crate) const CLOSE: u8 = 0x8;
+pub(crate) const PING: u8 = 0x9;
+
+/// A frame of a client, masked with zeroes (RFC 6455, 5.2).
+pub(crate) fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    let head = match u8::try_from(payload.len()) {
+        Ok(len) if len < 126 => vec![0x80 | opcode, 0x80 | len],
+        _ => [&[0x80 | opcode, 0x80 | 126][..], &u16::try_from(payload.len()).unwrap().to_be_bytes()].concat(),
+    };
+    [&head, &[0; 4][..], payload].concat()
+}
+
+pub(crate) struct Raw {
+    pub(crate) reader: OwnedReadHalf,
+    pub(crate) writer: OwnedWriteHalf,
+}
+
+impl Raw {
+    pub(crate) async fn open(app: &App) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let mut stream = socket.connect(app.server.addr).await.unwrap();
+        let head = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\n\
+                    connection: upgrade\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\n") {
+            answer.push(stream.read_u8().await.unwrap());
+        }
+        assert!(answer.starts_with(b"HTTP/1.1 101"));
+        let (reader, writer) = stream.into_split();
+        Self { reader, writer }
+    }
+
+    pub(crate) async fn send(&mut self, opcode: u8, payload: &[u8]) {
+        self.writer.write_all(&frame(opcode, payload)).await.unwrap();
+    }
+
+    /// Reads until this has come.
+    pub(crate) async fn reads(&mut self, text: &str) {
+        let mut read = Vec::new();
+        let found = timeout(Duration::from_secs(5), async {
+            while !read.windows(text.len()).any(|window| window == text.as_bytes()) {
+                read.push(self.reader.read_u8().await.unwrap());
+            }
+        });
+        found.await.unwrap_or_else(|_| panic!("no {text} came"));
+    }
+
+    /// Reads a little now and then from here on. What the operating system of the server has taken comes even after the
+    /// server has dropped the connection.
+    pub(crate) fn drains_slowly(mut self) -> JoinHandle<()> {
+        tokio::spawn(async move {
+            let mut chunk = [0; 2048];
+            while matches!(self.reader.read(&mut chunk).await, Ok(1..)) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        })
+    }
+}
+
+/// Writes the same again and again until the server takes no more, and tells whether it took all.
+pub(crate) async fn takes_all(writer: &mut OwnedWriteHalf, burst: &[u8], bytes: usize) -> bool {
+    for _ in 0..bytes / burst.len() {
+        if timeout(Duration::from_millis(500), writer.write_all(burst)).await.is_err() {
+            return false;
+        }
+    }
+    true
+}
