@@ -77,7 +77,7 @@ pub(super) struct Seen {
     pub(super) heard_at: Instant,
     /// When the client last took something, or the wait for that has begun.
     pub(super) moved_at: Instant,
-    /// Whether a write has waited since the owner last looked.
+    /// Whether a write waits, or has waited since the owner has last forgotten those.
     pub(super) is_blocked: bool,
     /// A write has failed.
     pub(super) is_broken: bool,
@@ -286,12 +286,15 @@ impl<I> Owner<I> {
         self.0.changed.notified().await;
     }
 
-    /// Looks at the stream. Of the next write that has to wait it is told again.
+    /// Looks at the stream.
     pub(super) fn look(&self) -> Seen {
+        self.0.lock().seen
+    }
+
+    /// Forgets the writes that have waited, but not one that waits now. It is told again of the next.
+    pub(super) fn forget_waits(&self) {
         let mut state = self.0.lock();
-        let seen = state.seen;
         state.seen.is_blocked = state.is_blocked;
-        seen
     }
 
     /// Takes the stream away from engine.io, which reads nothing of it from now on, and tells where in its client's frames

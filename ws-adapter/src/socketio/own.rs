@@ -74,6 +74,14 @@ impl Engine {
         Self { post: Box::new(post), upgrade_of }
     }
 
+    /// One that gives this answer to everything.
+    #[cfg(test)]
+    pub(super) fn that_answers(answer: Bytes, upgrade_of: Option<Sid>) -> Self {
+        let post =
+            move |_, _| Box::pin(std::future::ready(answer.clone())) as Pin<Box<dyn Future<Output = Bytes> + Send>>;
+        Self { post: Box::new(post), upgrade_of }
+    }
+
     async fn post(&mut self, sid: Sid, packet: &'static [u8]) -> Bytes {
         (self.post)(sid, packet).await
     }

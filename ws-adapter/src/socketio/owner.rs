@@ -82,8 +82,8 @@ where
     }
     let Some((io, input)) = owner.take() else { return };
     let cut = cut(session.watch_cut(), close.map(|close| close.in_codes(terms.codes)));
-    // What is not out by then, or cannot be sent, is nobody's any more.
-    let _ = time::timeout_at(deadline, finish(&owner, io, input, cut)).await;
+    // What is not out by then, or cannot be sent, is not sent any more. Boxed, since most of the time it is not needed.
+    let _ = time::timeout_at(deadline, Box::pin(finish(&owner, io, input, cut))).await;
 }
 
 /// Takes a transport that polls out of the registry once engine.io has closed it: nothing else may tell, since a handler
@@ -106,7 +106,7 @@ pub(super) async fn patrol(session: Weak<Session>, sid: Sid, mut engine: Engine,
 /// Waits for a reason to take the stream away.
 async fn watch<I>(owner: &Owner<I>, session: &Session, engine: &mut Engine, terms: Terms) -> Why {
     let mut ended = pin!(ended(session.watch()));
-    // Since when it was never seen without a write that waits.
+    // Since when a write has waited at each look.
     let mut blocked_since = None;
     loop {
         let (seen, now) = (owner.look(), Instant::now());
@@ -137,7 +137,8 @@ async fn watch<I>(owner: &Owner<I>, session: &Session, engine: &mut Engine, term
             biased;
             () = &mut ended => return Why::Ended,
             () = owner.changed() => {}
-            () = time::sleep_until(next) => {}
+            // So a stream whose writes wait again and again wakes its owner no more often than that.
+            () = time::sleep_until(next) => owner.forget_waits(),
         }
     }
 }
@@ -220,3 +221,6 @@ fn frame_of(close: &Close) -> Vec<u8> {
     let len = u8::try_from(payload.len()).unwrap_or_default();
     [&[0x88, len], payload.as_slice()].concat()
 }
+
+#[cfg(test)]
+mod tests;

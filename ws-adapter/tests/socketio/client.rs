@@ -212,7 +212,13 @@ impl Socket {
             let next = tokio::time::timeout(Duration::from_secs(5), self.0.next()).await.expect("nothing came");
             match next?.ok()? {
                 ping if ping == Message::text("2") => self.send("3").await,
-                message => return Some(message),
+                message => {
+                    if message.is_close() {
+                        // The answer to it, which the server waits for.
+                        let _ = self.0.flush().await;
+                    }
+                    return Some(message);
+                }
             }
         }
     }

@@ -76,10 +76,10 @@ impl Raw {
     }
 }
 
-/// Writes the same again and again until the server takes no more, and tells whether it took all.
+/// Writes the same again and again, until the server takes nothing more for a second; tells whether it took all.
 pub(crate) async fn takes_all(writer: &mut OwnedWriteHalf, burst: &[u8], bytes: usize) -> bool {
-    for _ in 0..bytes / burst.len() {
-        if timeout(Duration::from_millis(500), writer.write_all(burst)).await.is_err() {
+    for part in burst.chunks(4096).cycle().take(bytes / 4096) {
+        if timeout(Duration::from_secs(1), writer.write_all(part)).await.is_err() {
             return false;
         }
     }
