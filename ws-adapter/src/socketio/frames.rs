@@ -80,6 +80,11 @@ impl Frames {
     pub(super) fn is_close(&self) -> bool {
         self.opcode == CLOSE
     }
+
+    /// Whether the last frame was a close, and is complete.
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_between() && self.is_close()
+    }
 }
 
 #[cfg(test)]

@@ -97,15 +97,39 @@
 //! | 4403 `revoked` | one of its credentials was revoked |
 //! | 4403 `forbidden` | there were more than three `CONNECT`s |
 //! | 4408 `auth_timeout` | no good `CONNECT` in 10 s, or in no namespace for as long |
+//! | 4408 `ping_timeout` | its client has sent nothing for `ping_interval` + `ping_timeout` of engine.io and a second |
 //! | 4409 `superseded` | its user has opened one more than may be, and this was the oldest |
 //! | 4503 `displaced` | before a good `CONNECT`: all places are taken, and of the client with the most this was the oldest |
 //! | 1012 `restarting` | the server goes down: at once, or spread over the time that [`begin_over`](crate::Shutdown::begin_over) is given |
+//!
+//! Nothing that the client has sent is handled after the end, even if it came before: the stream is read frame by frame. A
+//! `POST` that is being read is dropped. Every namespace and room is left at once, however slowly the client reads.
+//!
+//! # The owner of a WebSocket
+//!
+//! Every WebSocket, over HTTP/1.1 or over HTTP/2 (RFC 8441), has one owner from its handshake to the end of its stream.
+//! engine.io reads and writes through it.
+//!
+//! | What the owner limits | The limit |
+//! |---|---|
+//! | what is read while a write waits for the client | 16 KiB; each byte that the client takes allows one more |
+//! | a write that makes no progress | 20 s; then the stream is dropped without a close |
+//! | a client that sends nothing | `ping_interval` + `ping_timeout` of engine.io and a second; then 4408 `ping_timeout` |
+//! | output after the end of the session, whoever ended it | 2 s, and 1 MiB; nothing extends them |
+//!
+//! The owner sends the close frame itself, after everything that engine.io has written. If engine.io ends its session while a
+//! write waits, the owner notices within a second. The transport stays in the registry, and counts for every limit, until
+//! its stream is gone. An operating system may go on to deliver what it has taken by then.
+//!
+//! A transport that polls has no stream. It leaves the registry when its session ends: after the poll that tells the client
+//! why, after a second without such a poll, or at once if the client's buffer is full. If engine.io gives it up and no
+//! request shows that, it leaves after `ping_interval` + `ping_timeout` and a second at the latest, counted from then.
 //!
 //! # Limits
 //!
 //! [`SocketIoAuth`] has 10 s to a good `CONNECT`, 3 `CONNECT`s to namespaces that there are, 16 KiB of `auth`, also in a
 //! refresh, 64 KiB a message. [`Connections`](crate::Connections) has 1000 transports that wait for a `CONNECT` in all, 50
-//! of one address, twice that of an IPv6 /56 and four times of a /48, and what a user may have. WebSockets are opened over HTTP/1.1 only, as engine.io does.
+//! of one address, twice that of an IPv6 /56 and four times of a /48, and what a user may have.
 //!
 //! # Security
 //!
@@ -119,6 +143,8 @@
 //!   takes the place of ours.
 //! - **What stands in the opening request stays there.** A handler that reads `Authenticated<U>` from the extensions of
 //!   `req_parts` sees what the transport was opened with; [`SocketUser`] is what holds now.
+//! - **Over HTTP/2, `req_parts` has the method `GET`**, since engine.io takes no `CONNECT`. Chains see the method that was
+//!   sent.
 //! - **Polling asks the chain on every request.** A login is then checked, and its password hashed, on every request too:
 //!   prefer tokens, or let clients upgrade.
 

@@ -199,16 +199,15 @@ async fn say<I: AsyncWrite>(
 /// Reads what the client sends, and forgets it, until it closes or is gone.
 async fn hear_out<I: AsyncRead>(mut reader: ReadHalf<I>, mut frames: Frames) -> io::Result<()> {
     let mut chunk = [0; 1024];
-    // Whether it has closed by now.
-    while !(frames.is_between() && frames.is_close()) {
-        let len = reader.read(&mut chunk).await?;
-        let mut bytes = chunk.get(..len).unwrap_or_default();
+    let mut bytes: &[u8] = &[];
+    while !frames.is_closed() {
         if bytes.is_empty() {
-            break;
+            let len = reader.read(&mut chunk).await?;
+            bytes = chunk.get(..len).unwrap_or_default();
         }
-        while !bytes.is_empty() && !(frames.is_between() && frames.is_close()) {
-            let taken = frames.advance(bytes);
-            bytes = bytes.get(taken..).unwrap_or_default();
+        match frames.advance(bytes) {
+            0 => break,
+            taken => bytes = bytes.get(taken..).unwrap_or_default(),
         }
     }
     Ok(())

@@ -152,6 +152,18 @@ async fn whoever_ends_a_session_nobody_is_left_whose_output_waits() {
 }
 
 #[tokio::test]
+async fn client_that_resets_its_connection_is_gone_at_once() {
+    let connections = Connections::new();
+    let app = app_in(&connections).await;
+    pour(&app);
+    let raw = poured_over(&app, 600).await;
+    // What it has not read makes a reset of it.
+    drop(raw);
+    is_gone(&app, &connections, Instant::now(), Duration::from_millis(500)).await;
+    assert!(is_left(&app, "/pour"));
+}
+
+#[tokio::test]
 async fn transport_without_a_namespace_is_gone_when_the_engine_gives_it_up() {
     let beat = Duration::from_millis(300);
     let connections = Connections::new();
