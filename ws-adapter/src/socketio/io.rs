@@ -130,7 +130,8 @@ impl<U: Principal> AuthSocketIo<U> {
         }
     }
 
-    /// How many transports are open, whether their clients have been let in or not.
+    /// How many transports are open, whether their clients have been let in or not. One that has ended counts until its stream
+    /// is gone, 2 s later at the most.
     #[must_use]
     pub fn open(&self) -> usize {
         self.shared.sessions.count()

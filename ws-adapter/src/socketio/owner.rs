@@ -26,6 +26,8 @@ const STALL: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_secs(1);
 /// How much longer than engine.io we wait for a client that is silent.
 const SLACK: Duration = Duration::from_secs(1);
+/// More than this is not waited for, whatever engine.io is told; longer times cannot be added to every instant.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// How long the driver may take to say goodbye before engine.io reads the end; longer than it does.
 const GOODBYE: Duration = Duration::from_millis(1500);
 
@@ -42,7 +44,7 @@ pub(super) struct Terms {
 impl Terms {
     pub(super) fn of<U>(shared: &Shared<U>) -> Self {
         let engine = &shared.io.config().engine_config;
-        let silence = engine.ping_interval.saturating_add(engine.ping_timeout).saturating_add(SLACK);
+        let silence = engine.ping_interval.saturating_add(engine.ping_timeout).saturating_add(SLACK).min(LONGEST);
         let codes = shared.config.sockets.codes;
         Self { stall: STALL, silence, output_deadline: OUTPUT_DEADLINE, codes }
     }

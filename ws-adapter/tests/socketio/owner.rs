@@ -200,6 +200,14 @@ async fn client_whose_handler_disconnects_it_is_gone_after_ten_seconds_however_s
     is_gone(&app, &connections, Instant::now(), OUTPUT_DEADLINE).await;
 }
 
+#[tokio::test]
+async fn engine_that_never_pings_has_clients_that_may_say_nothing() {
+    let app = app_with(|layer| layer, |auth| auth.configure(|io| io.ping_interval(Duration::MAX))).await;
+    let mut socket = Socket::open(&app, &[]).await.unwrap();
+    assert_eq!(socket.connect("/", &auth_of("ann")).await, Ok(()));
+    socket.echoes("hi", "ann: hi").await;
+}
+
 /// Counts when it is called, not when a task of it comes to run.
 struct Counts(Calls);
 
