@@ -22,6 +22,9 @@ use crate::{Close, CloseCodes};
 pub(super) const OUTPUT_DEADLINE: Duration = Duration::from_secs(2);
 /// How long a client may take nothing of what waits for it; as long as engine.io waits for a pong.
 const STALL: Duration = Duration::from_secs(20);
+/// How much of what a client sends after the end is read and forgotten, in bytes; more than what operating systems hold for
+/// a client that has not heard of the end.
+const HEARD_OUT: u64 = 8 * 1024 * 1024;
 /// How often engine.io is asked, while a write waits, whether the session is still there.
 const LOOK: Duration = Duration::from_secs(1);
 /// How much longer than engine.io we wait for a client that is silent.
@@ -198,8 +201,9 @@ async fn say<I: AsyncWrite>(
     writer.shutdown().await
 }
 
-/// Reads what the client sends, and forgets it, until it closes or is gone.
-async fn hear_out<I: AsyncRead>(mut reader: ReadHalf<I>, mut frames: Frames) -> io::Result<()> {
+/// Reads what the client sends, and forgets it, until it closes, is gone, or goes on for too long.
+async fn hear_out<I: AsyncRead>(reader: ReadHalf<I>, mut frames: Frames) -> io::Result<()> {
+    let mut reader = reader.take(HEARD_OUT);
     let mut chunk = [0; 1024];
     let mut bytes: &[u8] = &[];
     while !frames.is_closed() {

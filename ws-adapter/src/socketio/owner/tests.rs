@@ -34,11 +34,15 @@ struct Owned {
 
 /// A stream of which the client's side has room for four bytes, and whose owner tells how long it had it.
 fn owned(answer: &'static [u8], upgrade_of: Option<Sid>) -> Owned {
+    owned_with(4, answer, upgrade_of)
+}
+
+fn owned_with(room: usize, answer: &'static [u8], upgrade_of: Option<Sid>) -> Owned {
     let timer: Arc<dyn Timer> = Arc::new(ManualClock::new(SystemTime::UNIX_EPOCH));
     let wait = Duration::from_secs(10);
     let settings = Settings { sessions: &Sessions::default(), timer: &timer, patience: wait, notice: wait };
     let session = Arc::new(Session::new(&settings, OriginVerdict::Allowed, None).unwrap());
-    let (server, client) = duplex(4);
+    let (server, client) = duplex(room);
     let (connection, owner) = Connection::new(server, None, Some(Sid::new()), session.watch());
     let stream = session.stream();
     let owned = tokio::spawn(async move {
@@ -167,4 +171,21 @@ async fn stream_that_was_turned_away_does_not_end_the_session_that_has_another()
         owned.await.unwrap();
         assert_eq!(session.is_ended(), ends);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn client_that_floods_after_the_end_is_not_heard_out() {
+    let Owned { connection, mut client, session, owned } = owned_with(64 * 1024, THERE, None);
+    session.end(&Close::REVOKED);
+    session.cut(Close::REVOKED);
+    drop(connection);
+    let mut told = vec![0; 11];
+    client.read_exact(&mut told).await.unwrap();
+    let flood = vec![0x81; 1024 * 1024];
+    let mut taken = 0;
+    while client.write_all(&flood).await.is_ok() {
+        taken += flood.len() as u64;
+    }
+    assert!(taken <= HEARD_OUT + 64 * 1024, "{taken}");
+    about(owned.await.unwrap(), Duration::ZERO);
 }
