@@ -58,8 +58,6 @@ struct State<I> {
     is_read_out: bool,
     output: Frames,
     writer: Option<Waker>,
-    /// A write waits for the client.
-    is_blocked: bool,
     budget: usize,
     /// What was written since the owner has taken the stream.
     rest: Vec<u8>,
@@ -77,8 +75,10 @@ pub(super) struct Seen {
     pub(super) heard_at: Instant,
     /// When the client last took something, or the wait for that has begun.
     pub(super) moved_at: Instant,
-    /// Whether a write waits, or has waited since the owner has last forgotten those.
-    pub(super) is_blocked: bool,
+    /// Whether a write waits, or has waited since the owner has last forgotten about those.
+    pub(super) has_waited: bool,
+    /// Whether a write waits now.
+    pub(super) waits: bool,
     /// A write has failed.
     pub(super) is_broken: bool,
     /// engine.io has let go of it.
@@ -92,7 +92,15 @@ impl<I> Connection<I> {
     /// `told` tells its end.
     pub(super) fn new(io: I, first: Option<u8>, sid: Option<Sid>, told: watch::Receiver<bool>) -> (Self, Owner<I>) {
         let now = Instant::now();
-        let seen = Seen { heard_at: now, moved_at: now, is_blocked: false, is_broken: false, is_dropped: false, sid };
+        let seen = Seen {
+            heard_at: now,
+            moved_at: now,
+            has_waited: false,
+            waits: false,
+            is_broken: false,
+            is_dropped: false,
+            sid,
+        };
         let state = State {
             io: Some(io),
             ahead: first.map_or_else(Bytes::new, |byte| Bytes::copy_from_slice(&[byte])),
@@ -101,7 +109,6 @@ impl<I> Connection<I> {
             is_read_out: false,
             output: Frames::default(),
             writer: None,
-            is_blocked: false,
             budget: BUDGET,
             rest: Vec::new(),
             keeps: true,
@@ -135,17 +142,16 @@ impl<I> State<I> {
     fn moved(&mut self, taken: usize) {
         self.seen.moved_at = Instant::now();
         self.budget = self.budget.saturating_add(taken).min(BUDGET);
-        self.is_blocked = false;
+        self.seen.waits = false;
         wake(&mut self.reader);
     }
 
     /// The client takes nothing at the moment. Tells whether the owner has to know.
-    fn waits(&mut self) -> bool {
-        if !self.is_blocked {
+    fn wait(&mut self) -> bool {
+        if !std::mem::replace(&mut self.seen.waits, true) {
             self.seen.moved_at = Instant::now();
         }
-        self.is_blocked = true;
-        !std::mem::replace(&mut self.seen.is_blocked, true)
+        !std::mem::replace(&mut self.seen.has_waited, true)
     }
 
     /// Follows what has gone to the client.
@@ -178,7 +184,7 @@ impl<I> State<I> {
 impl<I: AsyncRead + Unpin> AsyncRead for Connection<I> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut state = self.pipe.lock();
-        let State { io, ahead, budget, seen, is_blocked, is_read_out, .. } = &mut *state;
+        let State { io, ahead, budget, seen, is_read_out, .. } = &mut *state;
         let io = match io {
             Some(io) if !*self.told.borrow() => io,
             _ if *is_read_out => return Poll::Ready(Ok(())),
@@ -188,7 +194,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Connection<I> {
             }
         };
         if ahead.is_empty() && buf.remaining() > 0 {
-            let room = if *is_blocked { CHUNK.min(*budget) } else { CHUNK };
+            let room = if seen.waits { CHUNK.min(*budget) } else { CHUNK };
             let mut chunk = [0; CHUNK];
             let mut chunk = ReadBuf::new(chunk.get_mut(..room).unwrap_or_default());
             let polled = if room == 0 { Poll::Pending } else { Pin::new(io).poll_read(cx, &mut chunk) };
@@ -196,7 +202,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Connection<I> {
                 Poll::Ready(Ok(())) if chunk.filled().is_empty() => return Poll::Ready(Ok(())),
                 Poll::Ready(Ok(())) => {
                     seen.heard_at = Instant::now();
-                    if *is_blocked {
+                    if seen.waits {
                         *budget = budget.saturating_sub(chunk.filled().len());
                     }
                     *ahead = Bytes::copy_from_slice(chunk.filled());
@@ -231,7 +237,7 @@ impl<I: AsyncWrite + Unpin> Connection<I> {
             Poll::Ready(Err(_)) => !std::mem::replace(&mut state.seen.is_broken, true),
             Poll::Pending => {
                 remember(&mut state.writer, cx);
-                state.waits()
+                state.wait()
             }
         };
         drop(state);
@@ -294,7 +300,7 @@ impl<I> Owner<I> {
     /// Forgets the writes that have waited, but not one that waits now. It is told again of the next.
     pub(super) fn forget_waits(&self) {
         let mut state = self.0.lock();
-        state.seen.is_blocked = state.is_blocked;
+        state.seen.has_waited = state.seen.waits;
     }
 
     /// Takes the stream away from engine.io, which reads nothing of it from now on, and tells where in its client's frames

@@ -103,7 +103,8 @@
 //! | 1012 `restarting` | the server goes down: at once, or spread over the time that [`begin_over`](crate::Shutdown::begin_over) is given |
 //!
 //! Nothing that the client has sent is handled after the end, even if it came before: the stream is read frame by frame. A
-//! `POST` that is being read is dropped. Every namespace and room is left at once, however slowly the client reads.
+//! `POST` that is being read is dropped; of one that is being handled at that moment, the rest may still be, which is one
+//! message long at most. Every namespace and room is left at once, however slowly the client reads.
 //!
 //! # The owner of a WebSocket
 //!
@@ -115,7 +116,7 @@
 //! | what is read while a write waits for the client | 16 KiB; each byte that the client takes allows one more |
 //! | a write that makes no progress | 20 s; then the stream is dropped without a close |
 //! | a client that sends nothing | `ping_interval` + `ping_timeout` of engine.io and a second; then 4408 `ping_timeout` |
-//! | output after the end of the session, whoever ended it | 2 s, and 1 MiB; nothing extends them |
+//! | output after the end of the session, whoever ended it | 2 s, which nothing extends; at most 1 MiB of it waits |
 //!
 //! The owner sends the close frame itself, after everything that engine.io has written. If engine.io ends its session while a
 //! write waits, the owner notices within a second. The transport stays in the registry, and counts for every limit, until

@@ -118,14 +118,14 @@ async fn watch<I>(owner: &Owner<I>, session: &Session, engine: &mut Engine, term
         if seen.is_dropped {
             return Why::EngineIo;
         }
-        if seen.is_broken || (seen.is_blocked && seen.moved_at + terms.stall <= now) {
+        if seen.is_broken || (seen.waits && seen.moved_at + terms.stall <= now) {
             return Why::Lost(Close::ABNORMAL);
         }
         let silent_at = seen.heard_at + terms.silence;
         if silent_at <= now {
             return Why::Lost(Close::PING_TIMEOUT);
         }
-        let next = if seen.is_blocked {
+        let next = if seen.has_waited {
             let since = *blocked_since.get_or_insert(now);
             if since + LOOK <= now
                 && let Some(sid) = seen.sid
@@ -133,7 +133,7 @@ async fn watch<I>(owner: &Owner<I>, session: &Session, engine: &mut Engine, term
             {
                 return Why::EngineIo;
             }
-            silent_at.min(now + LOOK).min(seen.moved_at + terms.stall)
+            silent_at.min(now + LOOK)
         } else {
             blocked_since = None;
             silent_at
