@@ -8,6 +8,7 @@ use socketioxide::{adapter::LocalAdapter, extract::SocketRef, handler::MessageHa
 use socketioxide_core::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpSocket,
     time::Instant,
 };
 use ws_adapter::{Close, Connections};
@@ -70,7 +71,10 @@ async fn stranger_that_pings_and_reads_nothing_is_not_read_and_gone_after_ten_se
     let connections = Connections::new();
     let app = app_in(&connections).await;
     let mut raw = Raw::open(&app).await;
-    assert!(!takes_all(&mut raw.writer, &pings(), 96 * MIB).await, "the server goes on to read");
+    assert!(
+        !takes_all(&mut raw.writer, &pings(), 96 * MIB, Duration::from_secs(1)).await,
+        "the server goes on to read"
+    );
     app.clock.advance(Duration::from_secs(10));
     let ended = Instant::now();
     tokio::time::sleep(Duration::from_millis(200)).await;
@@ -81,7 +85,8 @@ async fn stranger_that_pings_and_reads_nothing_is_not_read_and_gone_after_ten_se
 #[tokio::test]
 async fn client_that_pings_and_reads_goes_on() {
     let app = app().await;
-    let Raw { mut reader, mut writer } = Raw::open(&app).await;
+    // With a small buffer TCP itself would hold it up.
+    let Raw { mut reader, mut writer } = Raw::open_on(&app, TcpSocket::new_v4().unwrap()).await;
     let drain = tokio::spawn(async move {
         let (mut chunk, mut read) = (vec![0; 64 * 1024], Vec::<u8>::new());
         while !read.windows(4).any(|window| window == b"40{\"") {
@@ -91,9 +96,9 @@ async fn client_that_pings_and_reads_goes_on() {
             read.extend(&chunk[..len]);
         }
     });
-    assert!(takes_all(&mut writer, &pings(), 16 * MIB).await);
+    assert!(takes_all(&mut writer, &pings(), 4 * MIB, Duration::from_secs(10)).await);
     writer.write_all(&frame(TEXT, format!("40{}", auth_of("ann")).as_bytes())).await.unwrap();
-    tokio::time::timeout(Duration::from_secs(5), drain).await.unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(10), drain).await.unwrap().unwrap();
     assert_eq!(app.calls.count(), 1);
 }
 
@@ -173,7 +178,7 @@ async fn transport_without_a_namespace_is_gone_when_the_engine_gives_it_up() {
     );
     let app = app.await;
     let mut raw = Raw::open(&app).await;
-    takes_all(&mut raw.writer, &pings(), 96 * MIB).await;
+    takes_all(&mut raw.writer, &pings(), 96 * MIB, Duration::from_secs(1)).await;
     let (_drains, begun) = (raw.drains_slowly(), Instant::now());
     is_gone(&app, &connections, begun, OUTPUT_DEADLINE + NOTICED).await;
 }

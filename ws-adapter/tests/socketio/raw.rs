@@ -36,6 +36,10 @@ impl Raw {
     pub(crate) async fn open(app: &App) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
+        Self::open_on(app, socket).await
+    }
+
+    pub(crate) async fn open_on(app: &App, socket: TcpSocket) -> Self {
         let mut stream = socket.connect(app.server.addr).await.unwrap();
         let head = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\n\
                     connection: upgrade\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
@@ -76,10 +80,10 @@ impl Raw {
     }
 }
 
-/// Writes the same again and again, until the server takes nothing more for a second; tells whether it took all.
-pub(crate) async fn takes_all(writer: &mut OwnedWriteHalf, burst: &[u8], bytes: usize) -> bool {
+/// Writes the same again and again, until the server takes nothing more for so long; tells whether it took all.
+pub(crate) async fn takes_all(writer: &mut OwnedWriteHalf, burst: &[u8], bytes: usize, patience: Duration) -> bool {
     for part in burst.chunks(4096).cycle().take(bytes / 4096) {
-        if timeout(Duration::from_secs(1), writer.write_all(part)).await.is_err() {
+        if timeout(patience, writer.write_all(part)).await.is_err() {
             return false;
         }
     }
