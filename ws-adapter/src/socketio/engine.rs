@@ -17,7 +17,7 @@ use tower_service::Service;
 use super::{
     driver::Driver,
     layer::Shared,
-    own::{Engine, closer, leave_if_closed, own_request},
+    own::{Engine, Standing, closer, leave_if_closed, own_request},
     owner::{Terms, patrol},
     request::{Ask, transport_of, unknown_session},
     session::{Handle, NotNow, Session, Settings, ended},
@@ -60,8 +60,10 @@ where
         Err(refusal) => return Ok(shared.config.answer(refusal, &parts, transport).map(ResponseBody::refusal)),
     };
 
+    let mut standing = Standing::Polls;
     if let Some(sid) = ask.sid() {
-        if leave_if_closed::<S, B, R, E>(&mut service, &shared.path, sid, &session).await {
+        standing = leave_if_closed::<S, B, R, E>(&mut service, &shared.path, sid, &session).await;
+        if standing == Standing::Closed {
             return Ok(shared.config.answer(unknown_session(), &parts, transport).map(ResponseBody::refusal));
         }
         poll_fn(|cx| Service::<Request<B>>::poll_ready(&mut service, cx)).await?;
@@ -79,7 +81,10 @@ where
         }
         Ask::Upgrade(sid) => {
             let engine = Engine::new::<S, B, R, E>(&service, &shared.path, Some(sid));
-            switch(&shared, service, parts, &session, engine)
+            // engine.io turns a second WebSocket of a transport away, so nothing is waited for.
+            let is_second = standing == Standing::IsSocket;
+            let patience = if is_second { Duration::ZERO } else { shared.io.config().engine_config.upgrade_timeout };
+            switch(&shared, service, parts, &session, engine, patience)
         }
         Ask::Open | Ask::OpenSocket => {
             parts.extensions.insert(Handle(Arc::clone(&session)));
@@ -91,7 +96,7 @@ where
             let engine = Engine::new::<S, B, R, E>(&service, &shared.path, None);
             if ask == Ask::OpenSocket {
                 // Its id is told on the WebSocket only, and is of no use to another request.
-                switch(&shared, service, parts, &session, engine)
+                switch(&shared, service, parts, &session, engine, Duration::ZERO)
             } else {
                 open(&shared, service, Request::from_parts(parts, body), &session, engine).await?
             }

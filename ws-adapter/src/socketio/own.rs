@@ -32,6 +32,16 @@ const CLOSE: &[u8] = b"1";
 const NOOP: &[u8] = b"6";
 /// The code by which engine.io says that it has no such session.
 const UNKNOWN: &str = "1";
+/// The code by which it says that the session is a WebSocket by now.
+const MISMATCH: &str = "3";
+
+/// What a transport is to engine.io.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    Polls,
+    IsSocket,
+    Closed,
+}
 
 /// What ends a transport that polls. A WebSocket's engine.io session pays no heed to it.
 pub(super) type Closer = Box<dyn FnOnce(Sid) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
@@ -93,7 +103,7 @@ impl Engine {
 
     /// Whether it has closed a session.
     pub(super) async fn has_closed(&mut self, sid: Sid) -> bool {
-        is_unknown(&self.post(sid, NOOP).await)
+        standing(&self.post(sid, NOOP).await) == Standing::Closed
     }
 
     /// Whether a session goes on without the stream, of which engine.io has let go: it has another one, or polls.
@@ -105,14 +115,14 @@ impl Engine {
     }
 }
 
-/// Forgets a transport that engine.io has closed, whatever for, and tells whether it has. socketioxide holds its session
-/// until the deadline of `CONNECT`, and a handler may hold it for ever.
+/// Forgets a transport that engine.io has closed, whatever for, and tells what it is. socketioxide holds its session until
+/// the deadline of `CONNECT`, and a handler may hold it for ever.
 pub(super) async fn leave_if_closed<S, B, R, E>(
     service: &mut SocketIoService<S>,
     path: &str,
     sid: Sid,
     session: &Session,
-) -> bool
+) -> Standing
 where
     SocketIoService<S>: Service<Request<B>, Response = Response<R>, Error = E>,
     S: Clone,
@@ -123,11 +133,11 @@ where
         Some(request) => post(service, request).await,
         None => None,
     };
-    let is_closed = answer.is_some_and(|answer| is_unknown(&answer));
-    if is_closed {
+    let standing = answer.map_or(Standing::Polls, |answer| standing(&answer));
+    if standing == Standing::Closed {
         session.leave();
     }
-    is_closed
+    standing
 }
 
 async fn post<S, B, R, E>(service: &mut SocketIoService<S>, request: Request<B>) -> Option<Bytes>
@@ -141,13 +151,17 @@ where
     response.into_body().collect().await.ok().map(Collected::to_bytes)
 }
 
-/// Whether this is the answer for a session that engine.io does not have.
-fn is_unknown(answer: &[u8]) -> bool {
+/// What a session is, by the answer to a packet that engine.io refuses.
+fn standing(answer: &[u8]) -> Standing {
     #[derive(Deserialize)]
     struct Problem<'a> {
         code: &'a str,
     }
-    serde_json::from_slice::<Problem<'_>>(answer).is_ok_and(|problem| problem.code == UNKNOWN)
+    match serde_json::from_slice(answer) {
+        Ok(Problem { code: UNKNOWN }) => Standing::Closed,
+        Ok(Problem { code: MISMATCH }) => Standing::IsSocket,
+        _ => Standing::Polls,
+    }
 }
 
 /// A request that we send to engine.io on the client's behalf.

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use auth_core::Principal;
 use bytes::Bytes;
@@ -24,12 +24,15 @@ use crate::{ResponseBody, transport::is_extended_connect};
 
 /// Answers a handshake, and hands the WebSocket to engine.io over a stream that an owner can end. Where engine.io never
 /// sees it, a transport that polls stays as it is, and one that it would have opened goes with the request.
+///
+/// `patience` is how long the client of an upgrade may take to begin.
 pub(super) fn switch<S, U, R>(
     shared: &Shared<U>,
     mut service: SocketIoService<S>,
     mut parts: Parts,
     session: &Arc<Session>,
     mut engine: Engine,
+    patience: Duration,
 ) -> Response<ResponseBody<R>>
 where
     S: Clone + Send + 'static,
@@ -40,7 +43,6 @@ where
     let mut request = Request::from_parts(parts, ());
     let upgraded = hyper::upgrade::on(&mut request);
     let terms = Terms::of(shared);
-    let silence = shared.io.config().engine_config.upgrade_timeout;
     let stream = session.stream();
     tokio::spawn(async move {
         let Ok(mut io) = upgraded.await.map(TokioIo::new) else { return };
@@ -49,7 +51,7 @@ where
             // Whoever never begins has not got the answer, which a layer or a proxy on the way may have taken away.
             first = select! {
                 first = first_byte(&mut io) => first,
-                () = time::sleep(silence) => None,
+                () = time::sleep(patience) => None,
                 () = ended(stream.session().watch()) => None,
             };
             if first.is_none() {

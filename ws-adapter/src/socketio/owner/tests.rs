@@ -10,6 +10,7 @@ use tokio::{
 use super::*;
 use crate::{
     Timer,
+    connections::SocketSettings,
     origin::OriginVerdict,
     socketio::{connection::Connection, session::Settings, sessions::Sessions},
 };
@@ -40,7 +41,8 @@ fn owned(answer: &'static [u8], upgrade_of: Option<Sid>) -> Owned {
 fn owned_with(room: usize, answer: &'static [u8], upgrade_of: Option<Sid>) -> Owned {
     let timer: Arc<dyn Timer> = Arc::new(ManualClock::new(SystemTime::UNIX_EPOCH));
     let wait = Duration::from_secs(10);
-    let settings = Settings { sessions: &Sessions::default(), timer: &timer, patience: wait, notice: wait };
+    let settings =
+        Settings { sessions: &Sessions::default(), timer: &timer, patience: wait, sockets: SocketSettings::default() };
     let session = Arc::new(Session::new(&settings, OriginVerdict::Allowed, None).unwrap());
     let (server, client) = duplex(room);
     let (connection, owner) = Connection::new(server, None, Some(Sid::new()), session.watch());

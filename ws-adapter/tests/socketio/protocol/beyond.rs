@@ -3,7 +3,7 @@
 use reqwest::Method;
 
 use super::{
-    BAD_REQUEST, OWN_ANSWER, Pace, Situation, UNKNOWN_SESSION,
+    BAD_REQUEST, OWN_ANSWER, OWN_CLOSE, Pace, Situation, UNKNOWN_SESSION,
     client::{AUTH, Client, POLLING},
     engine::NO_SESSION,
     namespaces::closed_by,
@@ -199,6 +199,6 @@ pub(super) fn situations() -> Vec<Situation> {
             },
             &["101", "cut", NO_SESSION],
         )
-        .behind_a_chain(&["101", "cut", UNKNOWN_SESSION], OWN_ANSWER),
+        .behind_a_chain(&["101", "close 1000 ", UNKNOWN_SESSION], OWN_CLOSE),
     ]
 }

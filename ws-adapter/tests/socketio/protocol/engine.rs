@@ -188,8 +188,7 @@ pub(super) fn situations() -> Vec<Situation> {
         ),
         situation(
             "a session that has gone over takes no second WebSocket",
-            // Behind a chain, a WebSocket that says nothing ends with the time for an upgrade, and not at once.
-            Pace::UPGRADE,
+            Pace::CALM,
             async |client: &Client| {
                 let session = client.polling().await;
                 let mut socket = session.upgrade().await;

@@ -36,6 +36,8 @@ type Play = dyn for<'c> Fn(&'c Client) -> LocalBoxFuture<'c, ()>;
 
 /// The documentation of `ws_adapter::socketio`, "The order of decisions", 3 and 4.
 const OWN_ANSWER: &str = "the layer refuses the request itself: the same status, the body of any route";
+/// The documentation of `ws_adapter::socketio`, "The owner of a WebSocket".
+const OWN_CLOSE: &str = "the owner of the stream closes it, where engine.io drops it";
 /// The documentation of `ws_adapter::socketio`, "The end of a connection".
 const AUTH_TIMEOUT: &str = "the close tells the client why";
 

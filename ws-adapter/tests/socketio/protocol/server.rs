@@ -39,7 +39,6 @@ pub(super) struct Pace {
     ping_interval: Duration,
     ping_timeout: Duration,
     connect_timeout: Duration,
-    upgrade_timeout: Duration,
 }
 
 impl Pace {
@@ -51,21 +50,17 @@ impl Pace {
     pub(super) const CONNECT: Self = Self::of_millis(25_000, 20_000, 1_000);
     /// Nothing happens by itself.
     pub(super) const CALM: Self = Self::of_millis(25_000, 20_000, 10_000);
-    /// An upgrade that is not completed ends soon.
-    pub(super) const UPGRADE: Self = Self { upgrade_timeout: Duration::from_secs(1), ..Self::CALM };
 
     const fn of_millis(ping_interval: u64, ping_timeout: u64, connect_timeout: u64) -> Self {
         Self {
             ping_interval: Duration::from_millis(ping_interval),
             ping_timeout: Duration::from_millis(ping_timeout),
             connect_timeout: Duration::from_millis(connect_timeout),
-            upgrade_timeout: Duration::from_secs(10),
         }
     }
 
     fn configure(self, builder: SocketIoBuilder) -> SocketIoBuilder {
-        let Self { ping_interval, ping_timeout, upgrade_timeout, .. } = self;
-        builder.ping_interval(ping_interval).ping_timeout(ping_timeout).upgrade_timeout(upgrade_timeout)
+        builder.ping_interval(self.ping_interval).ping_timeout(self.ping_timeout)
     }
 }
 
