@@ -346,7 +346,7 @@ describe("the time that is left, in the page", () => {
       await connect(page, tab);
       await logsIn(page, "guest");
       await page.click("#refresh");
-      await logged(page, { websocket: '"code":"forbidden"', socketio: '"ok":false' }[tab]);
+      await logged(page, { websocket: '"code":"invalid_credentials"', socketio: '"ok":false' }[tab]);
       assert.ok(await left(page) <= 100);
       await says(page, "still here");
       await page.close();

@@ -23,7 +23,8 @@ const MAX_MARKS: usize = 1_000_000;
 /// The store of a service that runs on one node: everything is in the memory of the process, and gone with it.
 ///
 /// Clones share what is stored. Nothing is started for it: what has ended is forgotten when something is added, and the
-/// whole is bounded. A store that is full refuses what is new and keeps what it has, since to forget a revocation would
+/// whole is bounded. What waits to be taken is kept for a span, by a clock that nobody can set
+/// ([`Clock::monotonic`]); a revocation is kept until a time of day, since that is what a token ends by. A store that is full refuses what is new and keeps what it has, since to forget a revocation would
 /// let somebody in.
 #[derive(Clone)]
 pub struct MemoryStore {
@@ -36,8 +37,8 @@ pub struct MemoryStore {
 
 #[derive(Default)]
 struct Shelves {
-    values: Shelf<Vec<u8>>,
-    marks: Shelf<u64>,
+    values: Shelf<Vec<u8>, Duration>,
+    marks: Shelf<u64, SystemTime>,
 }
 
 impl MemoryStore {
@@ -98,13 +99,13 @@ impl fmt::Debug for MemoryStore {
 #[async_trait]
 impl Store for MemoryStore {
     async fn put(&self, key: &str, value: &[u8], ttl: Duration) -> Result<(), BoxError> {
-        let now = self.clock.now();
+        let now = self.clock.monotonic();
         let slot = Slot { value: value.to_vec(), ends_at: now.checked_add(ttl) };
         self.shelves().values.put(key, slot, self.max_values, now)
     }
 
     async fn take(&self, key: &str) -> Result<Option<Vec<u8>>, BoxError> {
-        let now = self.clock.now();
+        let now = self.clock.monotonic();
         let taken = self.shelves().values.remove(key);
         Ok(taken.filter(|slot| slot.is_good_at(now)).map(|slot| slot.value))
     }
@@ -140,25 +141,26 @@ impl Store for MemoryStore {
 }
 
 /// Values by key, and the keys by their end, so that what has ended is found without a search.
-struct Shelf<T> {
-    slots: HashMap<Arc<str>, Slot<T>>,
-    ends: BTreeSet<(SystemTime, Arc<str>)>,
+/// `I` is what an end is measured by.
+struct Shelf<T, I> {
+    slots: HashMap<Arc<str>, Slot<T, I>>,
+    ends: BTreeSet<(I, Arc<str>)>,
 }
 
-struct Slot<T> {
+struct Slot<T, I> {
     value: T,
     /// Exclusive; `None` for what stays for ever.
-    ends_at: Option<SystemTime>,
+    ends_at: Option<I>,
 }
 
-impl<T> Slot<T> {
-    fn is_good_at(&self, now: SystemTime) -> bool {
+impl<T, I: Copy + Ord> Slot<T, I> {
+    fn is_good_at(&self, now: I) -> bool {
         self.ends_at.is_none_or(|end| now < end)
     }
 }
 
-impl<T> Shelf<T> {
-    fn put(&mut self, key: &str, slot: Slot<T>, limit: usize, now: SystemTime) -> Result<(), BoxError> {
+impl<T, I: Copy + Ord> Shelf<T, I> {
+    fn put(&mut self, key: &str, slot: Slot<T, I>, limit: usize, now: I) -> Result<(), BoxError> {
         self.forget_what_ended(now);
         if self.slots.len() >= limit && !self.slots.contains_key(key) {
             return Err("the store in memory is full".into());
@@ -172,11 +174,11 @@ impl<T> Shelf<T> {
         Ok(())
     }
 
-    fn get(&self, key: &str, now: SystemTime) -> Option<&Slot<T>> {
+    fn get(&self, key: &str, now: I) -> Option<&Slot<T, I>> {
         self.slots.get(key).filter(|slot| slot.is_good_at(now))
     }
 
-    fn remove(&mut self, key: &str) -> Option<Slot<T>> {
+    fn remove(&mut self, key: &str) -> Option<Slot<T, I>> {
         let (key, slot) = self.slots.remove_entry(key)?;
         if let Some(end) = slot.ends_at {
             self.ends.remove(&(end, key));
@@ -188,7 +190,7 @@ impl<T> Shelf<T> {
         self.slots.len()
     }
 
-    fn forget_what_ended(&mut self, now: SystemTime) {
+    fn forget_what_ended(&mut self, now: I) {
         while let Some((end, _)) = self.ends.first()
             && *end <= now
             && let Some((_, key)) = self.ends.pop_first()
@@ -198,7 +200,7 @@ impl<T> Shelf<T> {
     }
 }
 
-impl<T> Default for Shelf<T> {
+impl<T, I> Default for Shelf<T, I> {
     fn default() -> Self {
         Self { slots: HashMap::new(), ends: BTreeSet::new() }
     }

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use auth_core::{
-    Accept, AuthRequest, BoxError, Carrier, Chain, IdKind, Needs, PrincipalId, Refusal, RequestRecord, Revocation,
-    Transport, async_trait, extract::header,
+    Accept, AuthRequest, BoxError, Carrier, Chain, Clock as _, IdKind, Needs, PrincipalId, Refusal, RequestRecord,
+    Revocation, Transport, async_trait, extract::header,
 };
 use auth_store::{MemoryStore, Revocations, Store, Subscription, TicketGrant, Tickets};
 
@@ -122,6 +122,21 @@ async fn ticket_is_good_for_30_s_by_the_clock_of_the_store() {
     assert!(open(&chain, &early).await.is_ok());
     clock.advance(Duration::from_nanos(1));
     assert_eq!(open(&chain, &late).await.unwrap_err(), "invalid_credentials");
+}
+
+#[tokio::test]
+async fn ticket_is_good_for_30_s_however_the_clock_of_the_machine_is_set() {
+    let hour = Duration::from_secs(3600);
+    for set in [clock().now() - hour, clock().now() + hour] {
+        let clock = clock();
+        let tickets = Tickets::new(MemoryStore::new().clock(clock.clone()), "/ws").unwrap().clock(clock.clone());
+        let (chain, early, late) = (socket(&tickets), ticket(&tickets).await, ticket(&tickets).await);
+        clock.set(set);
+        clock.advance(Duration::from_secs(30) - Duration::from_nanos(1));
+        assert!(open(&chain, &early).await.is_ok());
+        clock.advance(Duration::from_nanos(1));
+        assert_eq!(open(&chain, &late).await.unwrap_err(), "invalid_credentials");
+    }
 }
 
 #[tokio::test]
