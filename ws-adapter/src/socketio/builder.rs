@@ -42,7 +42,6 @@ impl<U: Principal> SocketIoAuth<U> {
     pub fn new(layer: AuthLayer<U>) -> Self {
         let limits = Limits {
             connect_timeout: Duration::from_secs(10),
-            max_connects: 3,
             max_auth: 16 * 1024,
             post_timeout: Duration::from_secs(10),
         };
@@ -56,14 +55,6 @@ impl<U: Principal> SocketIoAuth<U> {
     /// [`SocketRef`](socketioxide::extract::SocketRef) of what was left, that shows later, after 31 times as long at most.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.limits.connect_timeout = timeout;
-        self
-    }
-
-    /// How many `CONNECT`s a transport may send, good or not, to all namespaces that there are together; 3 by default. One
-    /// more is answered with `forbidden`, and the transport is closed. One to a namespace that is none does not count: it
-    /// is answered with `Invalid namespace`, runs no chain and no handler, and is no good `CONNECT`.
-    pub fn max_connects(mut self, connects: usize) -> Self {
-        self.limits.max_connects = connects;
         self
     }
 

@@ -1,7 +1,8 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use auth_core::{
-    AuthRequest, Authenticated, Chain, Needs, Payload, Principal, Refusal, RefusalKind, RequestRecord, Transport,
+    AuthRequest, Authenticated, Chain, Evidence, Needs, Payload, Principal, Refusal, RefusalKind, RequestRecord,
+    Transport,
 };
 use http::{
     StatusCode,
@@ -17,7 +18,7 @@ use super::{
     session::{Entry, NotNow, Session},
 };
 use crate::{
-    Close, Connections, Timer,
+    Connections, Timer,
     auth::{REVOCATION_UNKNOWN, ask},
     payload, telemetry,
 };
@@ -30,7 +31,6 @@ pub(super) struct Gate<U> {
     pub(super) is_of_transport: bool,
     pub(super) timer: Arc<dyn Timer>,
     pub(super) decision_timeout: Duration,
-    pub(super) max_connects: usize,
     pub(super) max_auth: usize,
     pub(super) connections: Connections,
 }
@@ -38,15 +38,15 @@ pub(super) struct Gate<U> {
 /// Why an `auth` object is refused that no chain was asked about.
 const NO_OBJECT: &str = "what came as auth is too long, or is not one JSON object";
 
-/// By which credential a client is let in.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum By {
-    Payload,
-    Transport,
-}
+const ANOTHER: &str = "the credential is another user's";
+
+/// Who is let in, with the entry of a credential that was not in the registry before.
+type Known<U> = (Authenticated<U>, Option<Entry>);
 
 impl<U: Principal> Gate<U> {
     /// Lets the client into the namespace, and gives its session and the number of this admission; or says why not.
+    ///
+    /// Of one transport, one credential is looked at at a time, so that no more than the budget allows can be wrong.
     pub(super) async fn connect<'s, A: Adapter>(
         &self,
         socket: &'s Socket<A>,
@@ -56,7 +56,9 @@ impl<U: Principal> Gate<U> {
             tracing::error!("a Socket.IO client connects, but not through the layer that belongs to its namespace");
             return Err(Refused::Unavailable);
         };
+        let turn = session.turn().await;
         let admitted = self.admit(session, socket, auth).await;
+        drop(turn);
         match &admitted {
             Ok(_) => tracing::debug!(connection = %session.id(), "a Socket.IO client connects"),
             Err(refused) => telemetry::count_refused(Transport::SocketIo, refused.code()),
@@ -70,15 +72,19 @@ impl<U: Principal> Gate<U> {
         socket: &Socket<A>,
         auth: Option<&Value>,
     ) -> Result<u64, Refused> {
-        let (user, by) = self.decide(session, socket, auth).await?;
-        // One transport, one principal: who brings another one's credentials speaks for somebody else.
-        if !session.bind(user.evidence()) {
-            return Err(Refused::Forbidden.own(Transport::SocketIo, "the credential is another user's, or names none"));
+        // A client of the old protocol is connected without having asked. The layer lets none in.
+        if socket.protocol() != ProtocolVersion::V5 || session.is_ended() {
+            return Err(
+                Refused::Unavailable.own(Transport::SocketIo, "the transport has ended, or its protocol is old")
+            );
         }
-        // What the transport was opened with is in the registry already.
-        let entry = match by {
-            By::Transport if self.is_of_transport => None,
-            _ => Some(self.enter(session, &user, Transport::SocketIo).await?),
+        let presented = self.presented(session, socket, auth).await;
+        if presented.as_ref().is_err_and(Refused::is_wrong) {
+            session.wrong();
+        }
+        let (user, entry) = match presented? {
+            Some(known) => known,
+            None => self.inherited(session, socket).await?,
         };
         // It may have ended while the chain was asked.
         let number = session
@@ -86,6 +92,37 @@ impl<U: Principal> Gate<U> {
             .ok_or_else(|| Refused::Unavailable.own(Transport::SocketIo, "the transport has ended"))?;
         telemetry::accepted(Transport::SocketIo, user.evidence());
         Ok(number)
+    }
+
+    /// Whom the `auth` object stands for; `None` if it holds no credential.
+    async fn presented<A: Adapter>(
+        &self,
+        session: &Arc<Session>,
+        socket: &Socket<A>,
+        auth: Option<&Value>,
+    ) -> Result<Option<Known<U>>, Refused> {
+        let Some(payload) = self.payload(auth)? else {
+            return Ok(None);
+        };
+        let user = self.by_payload(session, socket.req_parts(), &payload, Transport::SocketIo).await?;
+        let Some(user) = user else {
+            return Ok(None);
+        };
+        bind(session, user.evidence())?;
+        let entry = self.enter(session, &user, Transport::SocketIo).await?;
+        Ok(Some((user, Some(entry))))
+    }
+
+    /// Whom the transport stands for.
+    async fn inherited<A: Adapter>(&self, session: &Arc<Session>, socket: &Socket<A>) -> Result<Known<U>, Refused> {
+        let user = self.by_transport(session, socket.req_parts()).await?;
+        bind(session, user.evidence())?;
+        // What the transport was opened with is in the registry already.
+        let entry = match self.is_of_transport {
+            true => None,
+            false => Some(self.enter(session, &user, Transport::SocketIo).await?),
+        };
+        Ok((user, entry))
     }
 
     /// Enters evidence into the registry, and then asks once more whether it was revoked: what is revoked from here on
@@ -118,34 +155,10 @@ impl<U: Principal> Gate<U> {
     ) -> Result<(Authenticated<U>, Entry), Refused> {
         let user = self.by_payload(session, opening, payload, Transport::InBand).await?.ok_or(Refused::MISSING)?;
         if !session.belongs_to(user.evidence()) {
-            return Err(Refused::Forbidden.own(Transport::InBand, "the credential is another user's"));
+            return Err(Refused::Forbidden.own(Transport::InBand, ANOTHER));
         }
         let entry = self.enter(session, &user, Transport::InBand).await?;
         Ok((user, entry))
-    }
-
-    async fn decide<A: Adapter>(
-        &self,
-        session: &Session,
-        socket: &Socket<A>,
-        auth: Option<&Value>,
-    ) -> Result<(Authenticated<U>, By), Refused> {
-        if !session.count_connect(self.max_connects) {
-            session.doom(Close::FORBIDDEN);
-            return Err(Refused::Forbidden.own(Transport::SocketIo, "too many CONNECT packets on one transport"));
-        }
-        // A client of the old protocol is connected without having asked. The layer lets none in.
-        if socket.protocol() != ProtocolVersion::V5 || session.is_ended() {
-            return Err(
-                Refused::Unavailable.own(Transport::SocketIo, "the transport has ended, or its protocol is old")
-            );
-        }
-        if let Some(payload) = self.payload(auth)?
-            && let Some(user) = self.by_payload(session, socket.req_parts(), &payload, Transport::SocketIo).await?
-        {
-            return Ok((user, By::Payload));
-        }
-        Ok((self.by_transport(session, socket.req_parts()).await?, By::Transport))
     }
 
     /// The fields of the `auth` object, if there is one.
@@ -214,6 +227,17 @@ impl<U: Principal> Gate<U> {
     }
 }
 
+/// One transport, one principal: a client that brings another one's credential speaks for somebody else.
+fn bind(session: &Session, evidence: &Evidence) -> Result<(), Refused> {
+    match session.bind(evidence) {
+        true => Ok(()),
+        false if evidence.principal().is_none() => {
+            Err(Refused::Forbidden.own(Transport::SocketIo, "the credential names no principal"))
+        }
+        false => Err(Refused::INVALID.own(Transport::SocketIo, ANOTHER)),
+    }
+}
+
 /// What a client reads that is not let in: a stable code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refused {
@@ -228,6 +252,15 @@ impl Refused {
     const EXPIRED: Self = Self::Unauthorized("token_expired");
     const MISSING: Self = Self::Unauthorized("missing_credentials");
     const REVOKED: Self = Self::Unauthorized("revoked");
+
+    /// Whether a credential was presented that is wrong: not one that is missing, or right and not enough here, and no
+    /// failure of ours.
+    fn is_wrong(&self) -> bool {
+        match *self {
+            Self::Unauthorized(code) => !matches!(code, "missing_credentials" | "insufficient_user_authentication"),
+            Self::Forbidden | Self::TooMany | Self::Unavailable => false,
+        }
+    }
 
     /// Logs what the adapter refuses on its own account; what a chain refuses has been logged.
     pub(super) fn own(self, transport: Transport, detail: &str) -> Self {

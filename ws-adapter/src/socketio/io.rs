@@ -95,7 +95,6 @@ impl<U: Principal> AuthSocketIo<U> {
             is_of_transport,
             timer: Arc::clone(&self.shared.config.timer),
             decision_timeout: self.shared.config.decision_timeout,
-            max_connects: self.shared.limits.max_connects,
             max_auth: self.shared.limits.max_auth,
             connections: self.shared.config.connections.clone(),
         };

@@ -26,7 +26,6 @@ pub(super) struct Shared<U> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     pub(super) connect_timeout: Duration,
-    pub(super) max_connects: usize,
     pub(super) max_auth: usize,
     pub(super) post_timeout: Duration,
 }

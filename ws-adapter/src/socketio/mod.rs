@@ -56,14 +56,19 @@
 //!    is entered beside it. All are looked up there as above.
 //! 3. Anybody else is told one of these in the `message` of `connect_error`, and no handler runs:
 //!
+//! A wrong credential in `auth` counts, together with those in a refresh: the third closes the transport, and one is forgiven
+//! every five minutes. Wrong is what is invalid, expired, revoked, malformed, or another user's. Whoever comes and goes with
+//! a right one does so as often as they like. What is missing, right but not enough, too many or an outage does not count.
+//! One credential is looked at at a time on each transport.
+//!
 //! | Message | Means |
 //! |---|---|
 //! | `unauthorized:missing_credentials` | there was no credential |
-//! | `unauthorized:invalid_credentials` | it is wrong, or `auth` is no JSON object of at most 16 KiB |
+//! | `unauthorized:invalid_credentials` | it is wrong or another user's, or `auth` is no JSON object of at most 16 KiB |
 //! | `unauthorized:token_expired` | it was right once |
 //! | `unauthorized:revoked` | it was revoked |
 //! | `unauthorized:<code>` | the verify callback has said so, with a code of its own |
-//! | `forbidden` | it is right, but not for this namespace, or not for this transport |
+//! | `forbidden` | it is right, but not for this namespace, or it names no principal |
 //! | `too_many_connections` | the user has as many as may be |
 //! | `unavailable` | a system failed; worth another try |
 //! | `Invalid namespace` | there is no such namespace; socketioxide says so, and no chain is asked |
@@ -93,9 +98,8 @@
 //! | Close | Why |
 //! |---|---|
 //! | 4401 `token_expired` | the first of its credentials has ended |
-//! | 4401 `invalid_credentials` | three wrong ones were presented |
+//! | 4401 `invalid_credentials` | three wrong ones were presented, at `CONNECT` or in a refresh |
 //! | 4403 `revoked` | one of its credentials was revoked |
-//! | 4403 `forbidden` | there were more than three `CONNECT`s |
 //! | 4408 `auth_timeout` | no good `CONNECT` in 10 s, or in no namespace for as long |
 //! | 4408 `ping_timeout` | its client has sent nothing for `ping_interval` + `ping_timeout` of engine.io and a second |
 //! | 4409 `superseded` | its user has opened one more than may be, and this was the oldest |
@@ -128,8 +132,8 @@
 //!
 //! # Limits
 //!
-//! [`SocketIoAuth`] has 10 s to a good `CONNECT`, 3 `CONNECT`s to namespaces that there are, 16 KiB of `auth`, also in a
-//! refresh, 64 KiB a message. [`Connections`](crate::Connections) has 1000 transports that wait for a `CONNECT` in all, 50
+//! [`SocketIoAuth`] has 10 s to a good `CONNECT`, three wrong credentials, 16 KiB of `auth`, also in a refresh, 64 KiB a
+//! message. [`Connections`](crate::Connections) has 1000 transports that wait for a `CONNECT` in all, 50
 //! of one address, twice that of an IPv6 /56 and four times of a /48, and what a user may have.
 //!
 //! # Security

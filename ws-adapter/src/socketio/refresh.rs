@@ -65,8 +65,11 @@ impl<U: Principal> MessageHandler<LocalAdapter, Ours> for Refresher<U> {
         }
         let gate = Arc::clone(&self.gate);
         tokio::spawn(async move {
+            let turn = attempt.session.turn().await;
             let result = attempt.refresh(&gate, &event).await;
+            // What is wrong counts before the next has its turn.
             attempt.answer(ack, &result);
+            drop(turn);
         });
     }
 }
@@ -86,6 +89,9 @@ impl Attempt {
     async fn refresh<U: Principal>(&self, gate: &Gate<U>, event: &Value) -> Result<Option<SystemTime>, NotTaken> {
         // Wherever it ends, the next one may be looked at.
         let _begun = Begun(self);
+        if self.session.is_ended() {
+            return Err(NotTaken::NotNow(NotNow::Ended).own());
+        }
         let payload = payload_of(event, gate.max_auth).ok_or_else(|| NotTaken::Malformed.own())?;
         let (user, entry) = gate.renew(&self.session, self.socket.req_parts(), &payload).await?;
         let end = self.session.swap((self.socket.ns(), self.number), &user, entry, gate.is_of_transport);

@@ -62,11 +62,12 @@ async fn two_credentials_of_one_principal_are_let_in() {
 }
 
 #[tokio::test]
-async fn header_of_one_with_auth_of_another_is_forbidden() {
+async fn header_of_one_with_auth_of_another_is_refused_as_a_wrong_one() {
     let app = app().await;
-    assert_eq!(connects(&app, &[("authorization", &bearer_of("ann"))], &auth_of("bob")).await, code("forbidden"));
+    let invalid = code("unauthorized:invalid_credentials");
+    assert_eq!(connects(&app, &[("authorization", &bearer_of("ann"))], &auth_of("bob")).await, invalid);
     let login = r#"{"username":"bob","password":"password"}"#;
-    assert_eq!(connects(&app, &[("authorization", &bearer_of("ann"))], login).await, code("forbidden"));
+    assert_eq!(connects(&app, &[("authorization", &bearer_of("ann"))], login).await, invalid);
 }
 
 #[tokio::test]

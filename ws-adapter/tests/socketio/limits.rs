@@ -14,29 +14,21 @@ use crate::{
 };
 
 #[tokio::test]
-async fn one_connect_too_many_closes_the_transport() {
+async fn third_wrong_connect_closes_the_transport() {
     let app = app().await;
+    let wrong = r#"{"token":"a.b.c"}"#;
     let mut socket = Socket::open(&app, &[]).await.unwrap();
     for _ in 0..3 {
-        assert_eq!(socket.connect("/", "").await, Err("unauthorized:missing_credentials".into()));
+        assert_eq!(socket.connect("/", wrong).await, Err("unauthorized:invalid_credentials".into()));
     }
-    assert_eq!(socket.connect("/", &auth_of("ann")).await, Err("forbidden".into()));
-    assert_eq!(socket.end().await.1, Some((4403, "forbidden".into())));
+    assert_eq!(socket.end().await.1, close(4401, "invalid_credentials"));
     let polling = Polling::open(&app, &[]).await.unwrap();
-    for _ in 0..4 {
-        assert_eq!(polling.post("40").await.status, 200);
+    for _ in 0..3 {
+        assert_eq!(polling.post(&format!("40{wrong}")).await.status, 200);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     eventually(|| app.io.open() == 0).await;
     assert_eq!(app.calls.count(), 0);
-}
-
-#[tokio::test]
-async fn number_of_connects_can_be_set() {
-    let app = app_with(|layer| layer, |auth| auth.max_connects(1)).await;
-    let mut socket = Socket::open(&app, &[]).await.unwrap();
-    assert_eq!(socket.connect("/", &auth_of("admin")).await, Ok(()));
-    assert_eq!(socket.connect("/admin", &auth_of("admin")).await, Err("forbidden".into()));
 }
 
 #[tokio::test]

@@ -41,11 +41,12 @@ async fn namespace_asks_for_auth_of_its_own() {
 }
 
 #[tokio::test]
-async fn two_principals_on_one_transport_are_forbidden() {
+async fn second_principal_on_one_transport_is_refused_as_a_wrong_credential() {
     let app = app().await;
     let mut socket = Socket::open(&app, &[]).await.unwrap();
     assert_eq!(socket.connect("/", &auth_of("ann")).await, Ok(()));
-    assert_eq!(socket.connect("/admin", &auth_of("admin")).await, Err("forbidden".into()));
+    let refused = socket.connect("/admin", &auth_of("admin")).await;
+    assert_eq!(refused, Err("unauthorized:invalid_credentials".into()));
     assert_eq!(app.calls.count(), 1);
 }
 

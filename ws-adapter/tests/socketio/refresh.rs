@@ -307,8 +307,9 @@ async fn refresh_in_one_namespace_does_not_end_that_in_another() {
     let mut socket = Socket::open(&app, &[("authorization", &bearer_of("ann"))]).await.unwrap();
     assert_eq!(socket.connect("/", "").await, Ok(()));
     assert_eq!(socket.connect("/other", "").await, Ok(()));
+    slow.is_asked.store(false, Ordering::SeqCst);
+    // The second waits for its turn.
     for namespace in ["/", "/other"] {
-        slow.is_asked.store(false, Ordering::SeqCst);
         socket.send(&refresh_packet(namespace, &auth_for("ann", 900))).await;
         eventually(|| slow.is_asked.load(Ordering::SeqCst)).await;
     }

@@ -7,17 +7,14 @@ mod tests;
 
 use std::{
     fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
     time::{Duration, SystemTime},
 };
 
 use auth_core::{Authenticated, Evidence, PrincipalId, Refusal};
 use http::request::Parts;
 use socketioxide::socket::Sid;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard, Notify, watch};
 
 use super::{
     life::{Held, Life, OPENED_BY, Place},
@@ -43,9 +40,10 @@ pub(super) struct Session {
     was_opened_by_somebody: bool,
     /// Whose it is: of the evidence that it was opened with, else of the first `CONNECT` that was good.
     principal: OnceLock<PrincipalId>,
-    connects: AtomicUsize,
     /// How many streams of WebSockets it has.
     streams: watch::Sender<usize>,
+    /// Held by whoever looks at a credential.
+    turn: AsyncMutex<()>,
     life: Mutex<Life>,
     /// Tells that the life has changed, and whether it has ended.
     told: watch::Sender<bool>,
@@ -122,8 +120,8 @@ impl Session {
             origin,
             was_opened_by_somebody: opened_by.is_some(),
             principal: opened_by.and_then(Evidence::principal).cloned().map_or_else(OnceLock::new, OnceLock::from),
-            connects: AtomicUsize::new(0),
             streams: watch::Sender::new(0),
+            turn: AsyncMutex::default(),
             life: Mutex::new(Life::new(time)),
             told: watch::Sender::new(false),
             cut: watch::Sender::new(None),
@@ -171,6 +169,7 @@ impl Session {
     }
 
     /// Gives the transport to the user of this evidence, unless it has one; then as [`belongs_to`](Self::belongs_to).
+    /// Nobody can have it whom nothing names.
     pub(super) fn bind(&self, evidence: &Evidence) -> bool {
         let Some(user) = evidence.principal() else {
             tracing::error!(
@@ -182,9 +181,10 @@ impl Session {
         self.principal.get_or_init(|| user.clone()) == user
     }
 
-    /// Counts a `CONNECT`, and tells whether it was one of the first `max`.
-    pub(super) fn count_connect(&self, max: usize) -> bool {
-        self.connects.fetch_add(1, Ordering::Relaxed) < max
+    /// Waits until no other credential is looked at. No more than one for each namespace waits: a second `CONNECT` to one is
+    /// dropped, and a second refresh in one is refused.
+    pub(super) async fn turn(&self) -> AsyncMutexGuard<'_, ()> {
+        self.turn.lock().await
     }
 
     // Its place among the connections.
