@@ -13,6 +13,7 @@ use tracing::Instrument as _;
 use super::{
     Chain, Fallback, Node,
     ask::{Answer, Failed, ask},
+    renew::Renews,
 };
 use crate::{
     AuthRequest, Authenticated, BoxError, Challenge, Evidence, Outcome, Principal, Refusal, RefusalKind, Rejection,
@@ -49,11 +50,11 @@ impl<U: Principal> Chain<U> {
         self.answer(request, None).await
     }
 
-    /// Answers a request; with `open`, one that is to renew what this evidence has opened.
+    /// Answers a request; with `renews`, one that is to renew what is open.
     pub(super) async fn answer(
         &self,
         request: &AuthRequest<'_>,
-        open: Option<&Evidence>,
+        renews: Option<Renews<'_>>,
     ) -> Result<Authenticated<U>, Refusal> {
         let span = tracing::debug_span!(
             "auth.chain",
@@ -62,7 +63,7 @@ impl<U: Principal> Chain<U> {
             code = tracing::field::Empty
         );
         // Pinned here, so that neither the span nor the catch moves the state of the whole chain.
-        let run = pin!(self.run(request, open));
+        let run = pin!(self.run(request, renews));
         let result = run.instrument(span.clone()).await;
         let code = result.as_ref().map_or_else(Refusal::code, |_| "accepted");
         let strategy = result.as_ref().map_or_else(Refusal::strategy, |user| user.evidence().strategy());
@@ -81,8 +82,8 @@ impl<U: Principal> Chain<U> {
         self.refusal_of(rejection, &presented_by_header(&self.challenges, request), request)
     }
 
-    async fn run(&self, request: &AuthRequest<'_>, open: Option<&Evidence>) -> Result<Authenticated<U>, Refusal> {
-        let judge = pin!(self.judge(request, open));
+    async fn run(&self, request: &AuthRequest<'_>, renews: Option<Renews<'_>>) -> Result<Authenticated<U>, Refusal> {
+        let judge = pin!(self.judge(request, renews));
         match catch_panic(judge).await {
             Ok(Ok(decision)) => self.seal(decision, request),
             Ok(Err(cause)) => Err(match cause.downcast::<Failed>() {
@@ -99,7 +100,7 @@ impl<U: Principal> Chain<U> {
 
     /// Decides, sets what a cookie accepts against everything explicit, and asks whether it is revoked. Only the outermost
     /// chain does, since only that sees the whole of the request and knows every name.
-    async fn judge(&self, request: &AuthRequest<'_>, open: Option<&Evidence>) -> Result<Decision<'_, U>, BoxError> {
+    async fn judge(&self, request: &AuthRequest<'_>, renews: Option<Renews<'_>>) -> Result<Decision<'_, U>, BoxError> {
         let mut decision = self.decide(request).await?;
         if let Outcome::Accept(accept) = &decision.outcome
             && accept.evidence.carrier.is_ambient()
@@ -128,8 +129,8 @@ impl<U: Principal> Chain<U> {
             let strategy = evidence.strategy.clone().unwrap_or_default();
             return Ok(Decision::of(Outcome::Reject(Rejection::revoked().presented_to(&strategy, challenges))));
         }
-        Ok(match open {
-            Some(open) => decision.for_user_of(open),
+        Ok(match renews {
+            Some(renews) => decision.for_user_of(renews),
             None => decision,
         })
     }

@@ -31,17 +31,44 @@ impl<U: Principal> Chain<U> {
     /// refuse such users with [`and_then`](Self::and_then), or with the code of a wrong password. The chain counts no
     /// attempts: the adapter does.
     pub async fn renew(&self, request: &AuthRequest<'_>, open: &Evidence) -> Result<Authenticated<U>, Refusal> {
-        self.answer(&request.renewing(open), Some(open)).await
+        self.answer(&request.renewing(open), Some(Renews { open, lets_guests_be: false })).await
     }
+
+    /// As [`renew`](Self::renew), but a guest is accepted as one. It is for adapters where a request over an open connection
+    /// need not bring a credential, and a guest strategy accepts what brings none.
+    ///
+    /// The adapter goes by [`Evidence::principal`]: `None` says that no credential of a user was presented. A wrong one in front
+    /// of a guest ([`try_next_on_reject`](Self::try_next_on_reject)) is refused all the same.
+    ///
+    /// # Errors
+    /// The refusal, ready to be answered.
+    pub async fn renew_or_guest(
+        &self,
+        request: &AuthRequest<'_>,
+        open: &Evidence,
+    ) -> Result<Authenticated<U>, Refusal> {
+        self.answer(&request.renewing(open), Some(Renews { open, lets_guests_be: true })).await
+    }
+}
+
+/// What a request is to renew.
+#[derive(Clone, Copy)]
+pub(super) struct Renews<'e> {
+    open: &'e Evidence,
+    /// Whether a guest in front of whom nothing is wrong stays one.
+    lets_guests_be: bool,
 }
 
 impl<U> Decision<'_, U> {
     /// The same, unless another user is accepted.
-    pub(super) fn for_user_of(self, open: &Evidence) -> Self {
+    pub(super) fn for_user_of(self, renews: Renews<'_>) -> Self {
         let another = match &self.outcome {
-            Outcome::Accept(accept) if !accept.evidence.is_same_user(open) => &accept.evidence,
+            Outcome::Accept(accept) if !accept.evidence.is_same_user(renews.open) => &accept.evidence,
             _ => return self,
         };
+        if renews.lets_guests_be && !another.is_named() && self.passed_over.is_none() {
+            return self;
+        }
         if another.principal().is_none() {
             tracing::error!(
                 "users cannot be compared at a refresh: the evidence names no principal; return one from \

@@ -289,3 +289,21 @@ async fn log_alone_tells_a_wrong_credential_from_another_users() {
         assert_eq!(lines[0].contains(anothers), expected, "{log}");
     }
 }
+
+#[tokio::test]
+async fn guest_is_let_be_where_asked_for_but_not_behind_a_wrong_credential() {
+    let open = anns().await;
+    let head = head("/", &[("authorization", b"Bearer x")]);
+    let request = AuthRequest::new(&head, Transport::InBand, now());
+    let wrong = || Scripted::new("wrong", Say::Reject, []);
+    for (name, chain, is_guest) in [
+        ("a guest", Chain::new().or(guest()), Some(true)),
+        ("the same user", Chain::new().or(ann(jwt)).or(guest()), Some(false)),
+        ("another user", Chain::new().or(bob(jwt)).or(guest()), None),
+        ("wrong", Chain::new().or(wrong()).or(guest()).try_next_on_reject(), None),
+    ] {
+        let answer = chain.renew_or_guest(&request, &open).await;
+        assert_eq!(answer.ok().map(|user| user.evidence().principal().is_none()), is_guest, "{name}");
+    }
+    assert!(renew(&Chain::new().or(guest()), &open).await.is_err());
+}

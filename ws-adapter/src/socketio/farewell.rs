@@ -35,7 +35,7 @@ pub(super) async fn say(session: &Session, sockets: Vec<SocketRef>, reason: &str
     match transport {
         Some(TransportType::Polling) if !untold.is_empty() => {}
         Some(TransportType::Polling) => drop(time::timeout(POLL_LINGER, session.drained.notified()).await),
-        // The answer to a `CONNECT` too many may be on its way.
+        // The answer to the last wrong credential may be on its way.
         Some(TransportType::Websocket) | None => time::sleep(SOCKET_LINGER).await,
     }
 }
