@@ -326,6 +326,17 @@ pub(crate) async fn ask<U: Principal>(
             None => chain.authenticate(request).await,
         }
     };
+    judge(chain, timeout, request, opens, decision).await
+}
+
+/// The same for a decision of the chain that is on its way.
+pub(crate) async fn judge<U: Principal>(
+    chain: &Chain<U>,
+    timeout: Duration,
+    request: &AuthRequest<'_>,
+    opens: Option<OriginVerdict>,
+    decision: impl Future<Output = Result<Authenticated<U>, Refusal>>,
+) -> Result<Authenticated<U>, Refusal> {
     let decision = tokio::time::timeout(timeout, decision).await;
     let user = decision.unwrap_or_else(|_| Err(Refusal::unavailable("the chain took too long to decide")))?;
     if let Some(origin) = opens {

@@ -16,8 +16,8 @@ const SLACK: Duration = Duration::from_secs(1);
 /// Builds a Socket.IO server behind a chain; the module documentation shows how.
 ///
 /// Everything that an [`AuthLayer`] can be told holds here too: origins, the hook for refusals, the timer, the registry of
-/// [`Connections`](crate::Connections) with its limits, close codes, the notice before the end. Whether it is optional does
-/// not matter, since `CONNECT` decides. The pings are those of engine.io.
+/// [`Connections`](crate::Connections) with its limits, close codes, the notice before the end. Whether it is optional
+/// matters only to [`allow_guests`](Self::allow_guests), since `CONNECT` decides. The pings are those of engine.io.
 ///
 /// # Security
 /// A transport that was opened without a credential is *pending* until a good `CONNECT`.
@@ -38,12 +38,14 @@ impl<U: Principal> SocketIoAuth<U> {
     ///
     /// A transport is bound to its user. A guest, whose evidence names no
     /// [`principal`](auth_core::Evidence::principal), is refused with 403, and the log says so: the user type or the strategy
-    /// has to name one.
+    /// has to name one, or [`allow_guests`](Self::allow_guests) lets guests in.
     pub fn new(layer: AuthLayer<U>) -> Self {
         let limits = Limits {
             connect_timeout: Duration::from_secs(10),
             max_auth: 16 * 1024,
             post_timeout: Duration::from_secs(10),
+            allows_guests: false,
+            binds_to_sid: false,
         };
         let builder = SocketIo::builder().ws_read_buffer_size(4 * 1024);
         Self { layer, builder, limits }.max_message(64 * 1024)
@@ -81,6 +83,51 @@ impl<U: Principal> SocketIoAuth<U> {
     /// and with 400 `unknown_session` as soon as its transport ends.
     pub fn post_timeout(mut self, timeout: Duration) -> Self {
         self.limits.post_timeout = timeout;
+        self
+    }
+
+    /// Lets guests in beside users.
+    ///
+    /// | The client | Without this | With it |
+    /// |---|---|---|
+    /// | is accepted by a guest strategy, whose evidence names no [`principal`](auth_core::Evidence::principal) | 403 | opens a transport, polls, and comes into each namespace whose chain accepts it |
+    /// | brings no credential, behind an [`optional`](AuthLayer::optional) layer | `unauthorized:missing_credentials` at `CONNECT` | comes into namespaces that [`ns`](AuthSocketIo::ns) has added, as nobody |
+    /// | brings a wrong credential | refused | refused |
+    ///
+    /// [`SocketUser`](super::SocketUser) gives the evidence of a guest. Nobody has none: a handler that asks for it is not called,
+    /// and [`MaybeSocketUser`](super::MaybeSocketUser) tells nobody from somebody. A namespace with a chain of its own demands
+    /// that this accepts.
+    ///
+    /// A transport that is a guest's becomes a user's with the first `CONNECT` whose `auth` holds a good credential, once; from then on
+    /// another user's is a wrong one, and a `CONNECT` without a credential is refused. What is in its namespaces by then stays a
+    /// guest. A refresh makes no guest a user (`forbidden`): let the client `CONNECT` or open another transport. A user's transport
+    /// never becomes a guest's.
+    ///
+    /// # Security
+    /// - The `sid` alone speaks for a guest.
+    /// - A guest's transport stays [pending](crate::Connections::max_pending), with all limits of those, and can be displaced.
+    ///   Where there are many guests, raise [`max_pending`](crate::Connections::max_pending) and
+    ///   [`max_pending_per_address`](crate::Connections::max_pending_per_address). No limit per user holds for guests.
+    /// - Nobody without evidence is not in [`Connections`](crate::Connections), beside their pending place: to close them, use
+    ///   [`close_all`](AuthSocketIo::close_all).
+    pub fn allow_guests(mut self) -> Self {
+        self.limits.allows_guests = true;
+        self
+    }
+
+    /// Takes requests without any credential to a transport that was opened with one, by its `sid` alone. It is for clients that
+    /// send their header with the opening request only, as python-socketio does over polling.
+    ///
+    /// A request with a wrong credential, or another user's, is refused as before. A transport that was opened by a cookie
+    /// or a client certificate is not taken so: browsers send those by themselves, and where one is missing, the user may have
+    /// logged out.
+    ///
+    /// # Security
+    /// The `sid` stands in the URL of every request, and so in the logs of servers and proxies. Whoever has it speaks for the
+    /// user until the transport ends: with its credential, a revocation, or its client. Serve over TLS, and log no query of this
+    /// path.
+    pub fn bind_to_sid(mut self) -> Self {
+        self.limits.binds_to_sid = true;
         self
     }
 

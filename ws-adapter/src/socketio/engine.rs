@@ -20,12 +20,12 @@ use super::{
     own::{Engine, Standing, closer, leave_if_closed, own_request},
     owner::{Terms, patrol},
     request::{Ask, transport_of, unknown_session},
-    session::{Handle, NotNow, Session, Settings, ended},
+    session::{Handle, NotNow, Opener, Session, Settings, ended, is_guest, warn_of_guest},
     upgrade::switch,
 };
 use crate::{
     ResponseBody,
-    auth::{Config, REVOCATION_UNKNOWN, leave},
+    auth::{Config, REVOCATION_UNKNOWN, judge, leave},
     connections::TooMany,
     origin::OriginVerdict,
     telemetry,
@@ -130,17 +130,42 @@ impl<U: Principal> Shared<U> {
             return Ok(Admitted { ask, user, session });
         };
         let session = self.sessions.get(sid).ok_or_else(unknown_session)?;
-        match &user {
-            Ok(user) if session.belongs_to(user.evidence()) => {}
-            Ok(_) => return Err(Refusal::new(StatusCode::FORBIDDEN, "forbidden")),
-            Err(refusal) if session.was_opened_by_somebody() => return Err(refusal.clone()),
-            Err(_) => {}
-        }
+        self.check_sender(&user, &session, &request, origin).await?;
         // A transport that has ended may still be asked why.
         if session.is_ended() && !matches!(ask, Ask::Poll(_)) {
             return Err(unknown_session());
         }
         Ok(Admitted { ask, user, session })
+    }
+
+    /// Whether who sends a request may use a transport that is there.
+    async fn check_sender(
+        &self,
+        user: &Result<Authenticated<U>, Refusal>,
+        session: &Session,
+        request: &AuthRequest<'_>,
+        origin: OriginVerdict,
+    ) -> Result<(), Refusal> {
+        let is_bound_to_sid = self.limits.binds_to_sid && session.was_opened_explicitly();
+        let forbidden = || Refusal::new(StatusCode::FORBIDDEN, "forbidden");
+        match user {
+            Ok(user) if session.belongs_to(user.evidence()) => Ok(()),
+            Ok(user) if self.limits.allows_guests && is_guest(user.evidence()) => {
+                match (session.opener(), session.owner()) {
+                    (Opener::Nobody | Opener::Guest, _) => Ok(()),
+                    // Nothing may be wrong in front of the guest.
+                    (Opener::User, Some(owner)) if is_bound_to_sid => {
+                        let Config { chain, decision_timeout, .. } = &self.config;
+                        let decision = chain.renew_or_guest(request, owner);
+                        judge(chain, *decision_timeout, request, Some(origin), decision).await.map(drop)
+                    }
+                    (Opener::User, _) => Err(forbidden()),
+                }
+            }
+            Ok(_) => Err(forbidden()),
+            Err(refusal) if session.opener() != Opener::Nobody && !is_bound_to_sid => Err(refusal.clone()),
+            Err(_) => Ok(()),
+        }
     }
 
     /// A new transport, which counts from here on.
@@ -151,32 +176,33 @@ impl<U: Principal> Shared<U> {
         request: &AuthRequest<'_>,
     ) -> Result<Arc<Session>, Refusal> {
         let Config { connections, client_address, timer, sockets, chain, decision_timeout, .. } = &self.config;
-        let settings =
-            Settings { sessions: &self.sessions, timer, patience: self.limits.connect_timeout, sockets: *sockets };
+        let (patience, address) = (self.limits.connect_timeout, client_address.of(request.parts()));
+        let settings = Settings { sessions: &self.sessions, timer, patience, sockets: *sockets, address };
         let session = Session::new(&settings, origin, user.map(Authenticated::evidence))
             .ok_or_else(|| Refusal::unavailable("the operating system gives no random bits"))?;
         let session = Arc::new(session);
-        match user {
-            None => {
-                let address = client_address.of(request.parts());
-                let pending = connections.enter_pending(address, Transport::SocketIo, session.displaced());
-                session.wait(pending.map_err(TooMany::refusal)?);
-            }
-            // Without a user, later polls could belong to anybody.
-            Some(user) if !session.bind(user.evidence()) => {
+        // It waits until it is a user's, and so does a guest.
+        if session.opener() != Opener::User {
+            if let Some(user) = user
+                && !(self.limits.allows_guests && is_guest(user.evidence()))
+            {
+                // Without a user, later polls could belong to anybody.
+                warn_of_guest();
                 return Err(Refusal::new(StatusCode::FORBIDDEN, "forbidden"));
             }
-            Some(user) => {
-                let entry = session.enter(connections, user).map_err(NotNow::refusal)?;
-                // What is revoked from here on finds it in the registry.
-                match connections.is_revoked(user.evidence(), *decision_timeout).await {
-                    Ok(false) => {}
-                    Ok(true) => return Err(chain.refuse(&Rejection::revoked(), request)),
-                    Err(cause) => return Err(Refusal::unavailable(cause).with_detail(REVOCATION_UNKNOWN)),
-                }
-                session.open_by(user, entry);
-                telemetry::accepted(request.transport(), user.evidence());
+            let pending = connections.enter_pending(address, Transport::SocketIo, session.displaced());
+            session.wait(pending.map_err(TooMany::refusal)?);
+        }
+        if let Some(user) = user {
+            let entry = session.enter(connections, user).map_err(NotNow::refusal)?;
+            // What is revoked from here on finds it in the registry.
+            match connections.is_revoked(user.evidence(), *decision_timeout).await {
+                Ok(false) => {}
+                Ok(true) => return Err(chain.refuse(&Rejection::revoked(), request)),
+                Err(cause) => return Err(Refusal::unavailable(cause).with_detail(REVOCATION_UNKNOWN)),
             }
+            session.open_by(user, entry);
+            telemetry::accepted(request.transport(), user.evidence());
         }
         self.sessions.insert(&session);
         Ok(session)

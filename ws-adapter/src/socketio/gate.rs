@@ -15,11 +15,12 @@ use socketioxide_core::Value;
 use super::{
     own::as_sent,
     request::transport_of,
-    session::{Entry, NotNow, Session},
+    session::{Entry, NotNow, Opener, Session, is_guest, warn_of_guest},
 };
 use crate::{
     Connections, Timer,
-    auth::{REVOCATION_UNKNOWN, ask},
+    auth::{REVOCATION_UNKNOWN, ask, judge},
+    connections::{Attempt, settle},
     payload, telemetry,
 };
 
@@ -33,6 +34,10 @@ pub(super) struct Gate<U> {
     pub(super) decision_timeout: Duration,
     pub(super) max_auth: usize,
     pub(super) connections: Connections,
+    /// Whether a client may be nobody's that the evidence does not name.
+    pub(super) allows_guests: bool,
+    /// Whether one without evidence may come in.
+    pub(super) allows_nobody: bool,
 }
 
 /// Why an `auth` object is refused that no chain was asked about.
@@ -82,16 +87,19 @@ impl<U: Principal> Gate<U> {
         if presented.as_ref().is_err_and(Refused::is_wrong) {
             session.wrong();
         }
-        let (user, entry) = match presented? {
-            Some(known) => known,
+        let known = match presented? {
+            Some(known) => Some(known),
             None => self.inherited(session, socket).await?,
         };
+        let number = match known {
+            Some((user, entry)) => {
+                let number = session.admit(socket.ns(), &user, entry);
+                number.inspect(|_| telemetry::accepted(Transport::SocketIo, user.evidence()))
+            }
+            None => session.admit_nobody(socket.ns()),
+        };
         // It may have ended while the chain was asked.
-        let number = session
-            .admit(socket.ns(), &user, entry)
-            .ok_or_else(|| Refused::Unavailable.own(Transport::SocketIo, "the transport has ended"))?;
-        telemetry::accepted(Transport::SocketIo, user.evidence());
-        Ok(number)
+        number.ok_or_else(|| Refused::Unavailable.own(Transport::SocketIo, "the transport has ended"))
     }
 
     /// Whom the `auth` object stands for; `None` if it holds no credential.
@@ -104,25 +112,57 @@ impl<U: Principal> Gate<U> {
         let Some(payload) = self.payload(auth)? else {
             return Ok(None);
         };
-        let user = self.by_payload(session, socket.req_parts(), &payload, Transport::SocketIo).await?;
-        let Some(user) = user else {
+        let renews = session.owner().map(Renews::OwnerOrGuest);
+        let user = self.by_payload(session, socket.req_parts(), &payload, Transport::SocketIo, renews).await?;
+        // In a guest's `auth` is nothing that would count beside the user whose the transport is.
+        let Some(user) = user.filter(|user| renews.is_none() || !is_guest(user.evidence())) else {
             return Ok(None);
         };
-        bind(session, user.evidence())?;
+        self.bind(session, user.evidence())?;
         let entry = self.enter(session, &user, Transport::SocketIo).await?;
         Ok(Some((user, Some(entry))))
     }
 
-    /// Whom the transport stands for.
-    async fn inherited<A: Adapter>(&self, session: &Arc<Session>, socket: &Socket<A>) -> Result<Known<U>, Refused> {
+    /// Whom the transport stands for; `None` is nobody, where that is allowed.
+    async fn inherited<A: Adapter>(
+        &self,
+        session: &Arc<Session>,
+        socket: &Socket<A>,
+    ) -> Result<Option<Known<U>>, Refused> {
+        if session.opener() == Opener::Nobody {
+            // The chain has said so, of the `auth` object or of the transport. A user's never becomes nobody's.
+            let is_let_in = self.allows_nobody && session.owner().is_none();
+            return if is_let_in { Ok(None) } else { Err(Refused::MISSING) };
+        }
+        if session.opener() == Opener::Guest && session.owner().is_some() {
+            return Err(Refused::MISSING);
+        }
         let user = self.by_transport(session, socket.req_parts()).await?;
-        bind(session, user.evidence())?;
+        if session.opener() == Opener::Guest && !is_guest(user.evidence()) {
+            return Err(
+                Refused::Forbidden.own(Transport::SocketIo, "a guest's transport becomes a user's by `auth` alone")
+            );
+        }
+        self.bind(session, user.evidence())?;
         // What the transport was opened with is in the registry already.
         let entry = match self.is_of_transport {
             true => None,
             false => Some(self.enter(session, &user, Transport::SocketIo).await?),
         };
-        Ok((user, entry))
+        Ok(Some((user, entry)))
+    }
+
+    /// One transport, one principal: a client that brings another one's credential speaks for somebody else.
+    fn bind(&self, session: &Session, evidence: &Evidence) -> Result<(), Refused> {
+        match session.bind(evidence) {
+            true => Ok(()),
+            false if is_guest(evidence) && session.owner().is_none() && self.allows_guests => Ok(()),
+            false if evidence.principal().is_none() => {
+                warn_of_guest();
+                Err(Refused::Forbidden.own(Transport::SocketIo, "the credential names no principal"))
+            }
+            false => Err(Refused::INVALID.own(Transport::SocketIo, ANOTHER)),
+        }
     }
 
     /// Enters evidence into the registry, and then asks once more whether it was revoked: what is revoked from here on
@@ -146,17 +186,17 @@ impl<U: Principal> Gate<U> {
         }
     }
 
-    /// Whether a credential that comes over an open transport is good, of the same user, and not revoked.
+    /// Whether a credential that comes over an open transport is good, of the same user, and not revoked. `open` is what it is
+    /// to take the place of.
     pub(super) async fn renew(
         &self,
         session: &Arc<Session>,
         opening: &Parts,
         payload: &Payload,
+        open: &Evidence,
     ) -> Result<(Authenticated<U>, Entry), Refused> {
-        let user = self.by_payload(session, opening, payload, Transport::InBand).await?.ok_or(Refused::MISSING)?;
-        if !session.belongs_to(user.evidence()) {
-            return Err(Refused::Forbidden.own(Transport::InBand, ANOTHER));
-        }
+        let renewed = self.by_payload(session, opening, payload, Transport::InBand, Some(Renews::Evidence(open))).await;
+        let user = renewed?.ok_or(Refused::MISSING)?;
         let entry = self.enter(session, &user, Transport::InBand).await?;
         Ok((user, entry))
     }
@@ -179,6 +219,7 @@ impl<U: Principal> Gate<U> {
         opening: &Parts,
         payload: &Payload,
         transport: Transport,
+        renews: Option<Renews<'_>>,
     ) -> Result<Option<Authenticated<U>>, Refused> {
         let mut parts = as_sent(opening);
         // The transport's own record stays as it is.
@@ -189,7 +230,7 @@ impl<U: Principal> Gate<U> {
             parts.headers.remove(name);
         }
         let request = AuthRequest::new(&parts, transport, self.timer.now()).with_payload(payload);
-        match self.authenticate(session, &request).await {
+        match self.attempt(session, &request, renews).await {
             Ok(user) => Ok(Some(user)),
             Err(Refused::MISSING) => Ok(None),
             Err(refused) => Err(refused),
@@ -198,10 +239,6 @@ impl<U: Principal> Gate<U> {
 
     /// Whom the transport was opened by, as this namespace sees it.
     async fn by_transport(&self, session: &Session, opening: &Parts) -> Result<Authenticated<U>, Refused> {
-        if !session.was_opened_by_somebody() {
-            // The chain has said so, of the `auth` object or of the transport.
-            return Err(Refused::MISSING);
-        }
         if self.is_of_transport {
             let gone = || Refused::Unavailable.own(Transport::SocketIo, "the transport has ended");
             let user = session.opened_by::<U>().ok_or_else(gone)?;
@@ -215,27 +252,58 @@ impl<U: Principal> Gate<U> {
         let record = RequestRecord::of(&mut parts).with_credentials();
         parts.extensions.insert(record);
         let request = AuthRequest::new(&parts, transport_of(&parts), self.timer.now());
-        self.authenticate(session, &request).await
+        let decided = self.ask(session, &request, None).await;
+        decided.map_err(|refusal| Refused::logged(&refusal, request.transport()))
     }
 
-    async fn authenticate(&self, session: &Session, request: &AuthRequest<'_>) -> Result<Authenticated<U>, Refused> {
-        let decision = ask(&self.chain, self.decision_timeout, request, Some(session.origin()), None).await;
-        decision.map_err(|refusal| {
-            refusal.log_once(request.transport());
-            Refused::from(&refusal)
-        })
+    /// Looks at a credential that came over the transport, if its user and address have not presented too many wrong ones.
+    async fn attempt(
+        &self,
+        session: &Session,
+        request: &AuthRequest<'_>,
+        renews: Option<Renews<'_>>,
+    ) -> Result<Authenticated<U>, Refused> {
+        let (connection, user) = (Some(session.id()), session.owner().and_then(Evidence::principal));
+        let attempt = Attempt { connection, user, address: session.address(), passed: self.timer.monotonic() };
+        let decided = match self.connections.take_attempt(&attempt, self.decision_timeout).await {
+            Ok(place) => {
+                let decided = self.ask(session, request, renews).await;
+                if decided.as_ref().is_err_and(|refusal| refusal.kind() == RefusalKind::Missing) {
+                    place.give_back();
+                } else {
+                    settle(place, &decided);
+                }
+                decided
+            }
+            Err(refusal) => Err(refusal),
+        };
+        decided.map_err(|refusal| Refused::logged(&refusal, request.transport()))
+    }
+
+    async fn ask(
+        &self,
+        session: &Session,
+        request: &AuthRequest<'_>,
+        renews: Option<Renews<'_>>,
+    ) -> Result<Authenticated<U>, Refusal> {
+        let (timeout, origin) = (self.decision_timeout, Some(session.origin()));
+        match renews {
+            None => ask(&self.chain, timeout, request, origin, None).await,
+            Some(Renews::Evidence(open)) => ask(&self.chain, timeout, request, origin, Some(open)).await,
+            Some(Renews::OwnerOrGuest(open)) => {
+                judge(&self.chain, timeout, request, origin, self.chain.renew_or_guest(request, open)).await
+            }
+        }
     }
 }
 
-/// One transport, one principal: a client that brings another one's credential speaks for somebody else.
-fn bind(session: &Session, evidence: &Evidence) -> Result<(), Refused> {
-    match session.bind(evidence) {
-        true => Ok(()),
-        false if evidence.principal().is_none() => {
-            Err(Refused::Forbidden.own(Transport::SocketIo, "the credential names no principal"))
-        }
-        false => Err(Refused::INVALID.own(Transport::SocketIo, ANOTHER)),
-    }
+/// What a credential comes beside.
+#[derive(Clone, Copy)]
+enum Renews<'e> {
+    /// Evidence whose place it is to take.
+    Evidence(&'e Evidence),
+    /// That of the user whose the transport is. It may also be none.
+    OwnerOrGuest(&'e Evidence),
 }
 
 /// What a client reads that is not let in: a stable code.
@@ -244,6 +312,7 @@ pub(super) enum Refused {
     Unauthorized(&'static str),
     Forbidden,
     TooMany,
+    TooManyAttempts,
     Unavailable,
 }
 
@@ -258,8 +327,13 @@ impl Refused {
     fn is_wrong(&self) -> bool {
         match *self {
             Self::Unauthorized(code) => !matches!(code, "missing_credentials" | "insufficient_user_authentication"),
-            Self::Forbidden | Self::TooMany | Self::Unavailable => false,
+            Self::Forbidden | Self::TooMany | Self::TooManyAttempts | Self::Unavailable => false,
         }
+    }
+
+    fn logged(refusal: &Refusal, transport: Transport) -> Self {
+        refusal.log_once(transport);
+        Self::from(refusal)
     }
 
     /// Logs what the adapter refuses on its own account; what a chain refuses has been logged.
@@ -274,6 +348,7 @@ impl Refused {
             Self::Unauthorized(code) => code,
             Self::Forbidden => "forbidden",
             Self::TooMany => "too_many_connections",
+            Self::TooManyAttempts => "too_many_attempts",
             Self::Unavailable => "unavailable",
         }
     }
@@ -282,7 +357,7 @@ impl Refused {
         match self {
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooMany | Self::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -295,6 +370,7 @@ impl From<&Refusal> for Refused {
             (_, StatusCode::UNAUTHORIZED) => Self::Unauthorized(refusal.code()),
             (_, StatusCode::BAD_REQUEST) => Self::INVALID,
             (_, StatusCode::FORBIDDEN) => Self::Forbidden,
+            (RefusalKind::Middleware, StatusCode::TOO_MANY_REQUESTS) => Self::TooManyAttempts,
             _ => Self::Unavailable,
         }
     }

@@ -51,13 +51,13 @@ where
     /// Trusts nobody to have called the middleware.
     fn call(&self, socket: Arc<Socket<LocalAdapter>>, auth: Option<Value>) {
         let session = Session::of(socket.req_parts()).filter(|session| !session.is_ended());
-        let user = session.and_then(|session| Some((session, session.user::<U>(socket.ns())?)));
+        let user = session.and_then(|session| Some((session, session.user::<U>(socket.ns()).ok()?)));
         let Some((session, user)) = user else {
             let _ = socket.disconnect();
             return;
         };
         session.connected(socket.ns(), socket.id);
-        if let Some(principal) = user.evidence().principal() {
+        if let Some(principal) = user.as_ref().and_then(|user| user.evidence().principal()) {
             socket.join(user_room(principal));
         }
         self.handler.call(socket, auth);

@@ -97,6 +97,8 @@ impl<U: Principal> AuthSocketIo<U> {
             decision_timeout: self.shared.config.decision_timeout,
             max_auth: self.shared.limits.max_auth,
             connections: self.shared.config.connections.clone(),
+            allows_guests: self.shared.limits.allows_guests,
+            allows_nobody: self.shared.limits.allows_guests && self.shared.config.optional && is_of_transport,
         };
         self.io.ns(path, Guarded::new(gate, handler));
     }

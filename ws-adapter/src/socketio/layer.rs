@@ -28,6 +28,8 @@ pub(super) struct Limits {
     pub(super) connect_timeout: Duration,
     pub(super) max_auth: usize,
     pub(super) post_timeout: Duration,
+    pub(super) allows_guests: bool,
+    pub(super) binds_to_sid: bool,
 }
 
 impl<U> SocketIoAuthLayer<U> {

@@ -1,6 +1,6 @@
 use std::{any::Any, collections::HashMap, sync::Arc};
 
-use auth_core::Authenticated;
+use auth_core::{Authenticated, Evidence};
 
 use crate::{
     connections::{Credential, PendingGuard, Registration},
@@ -37,9 +37,8 @@ pub(super) const OPENED_BY: u64 = 0;
 
 /// The evidence of a namespace or of the transport.
 pub(super) struct Held {
-    /// The `Authenticated<U>`.
-    user: Box<dyn Any + Send + Sync>,
-    pub(super) credential: Credential,
+    /// The `Authenticated<U>` and its entry; `None` where nobody in particular was let in.
+    who: Option<(Box<dyn Any + Send + Sync>, Credential)>,
     /// Whether it is what the transport was opened with.
     pub(super) of_transport: bool,
     /// Which admission to a namespace it belongs to.
@@ -51,17 +50,26 @@ pub(super) struct Held {
 impl Held {
     /// `number` is that of the admission to a namespace, if it belongs to one.
     pub(super) fn new<U: Send + Sync + 'static>(user: &Authenticated<U>, credential: &Credential, number: u64) -> Self {
-        let (user, credential) = (Box::new(user.clone()), credential.clone());
-        Self { user, credential, of_transport: false, number, arrived: false }
+        let who: (Box<dyn Any + Send + Sync>, _) = (Box::new(user.clone()), credential.clone());
+        Self { who: Some(who), of_transport: false, number, arrived: false }
+    }
+
+    pub(super) fn nobody(number: u64) -> Self {
+        Self { who: None, of_transport: false, number, arrived: false }
     }
 
     /// The transport's evidence, for a namespace that lives by it; `None` if it is no `U`'s.
     pub(super) fn for_namespace<U: Send + Sync + 'static>(&self, number: u64) -> Option<Self> {
-        Some(Self { of_transport: true, ..Self::new(self.user::<U>()?, &self.credential, number) })
+        let (_, credential) = self.who.as_ref()?;
+        Some(Self { of_transport: true, ..Self::new(&self.user::<U>()?, credential, number) })
     }
 
-    pub(super) fn user<U: Send + Sync + 'static>(&self) -> Option<&Authenticated<U>> {
-        self.user.downcast_ref()
+    pub(super) fn user<U: Send + Sync + 'static>(&self) -> Option<Authenticated<U>> {
+        self.who.as_ref()?.0.downcast_ref().cloned()
+    }
+
+    pub(super) fn evidence(&self) -> Option<&Evidence> {
+        self.who.as_ref().map(|(_, credential)| credential.evidence())
     }
 
     /// Puts other evidence in the place of this, and gives what was there.
@@ -111,6 +119,19 @@ impl Life {
         self.users.iter().filter(|(_, held)| held.arrived)
     }
 
+    /// Puts it into a namespace, in the place of whoever was let in before, and gives its number.
+    pub(super) fn put_into(&mut self, namespace: &str, held: Held, now: Moment) -> u64 {
+        let number = held.number;
+        if let Some(evidence) = held.evidence() {
+            self.time.hold(number, evidence.expires_at(), now);
+        }
+        if let Some(old) = self.users.insert(namespace.to_owned(), held) {
+            self.time.release(old.number, now);
+            self.drop_credential(&old);
+        }
+        number
+    }
+
     /// The client is not in the namespace that it was let into by this admission, or not any more. Gives what it was let in
     /// by.
     pub(super) fn take_back(&mut self, namespace: &str, number: u64, now: Moment) -> Option<Held> {
@@ -123,8 +144,8 @@ impl Life {
 
     /// Evidence holds no more. What the transport was opened with stays, as long as the transport holds it.
     pub(super) fn drop_credential(&mut self, held: &Held) {
-        if !held.of_transport {
-            self.withdraw(&held.credential);
+        if let Some((_, credential)) = held.who.as_ref().filter(|_| !held.of_transport) {
+            self.withdraw(credential);
         }
     }
 

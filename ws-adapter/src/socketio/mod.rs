@@ -183,6 +183,6 @@ pub use self::{
     layer::SocketIoAuthLayer,
     refresh::REFRESH_EVENT,
     service::{ResponseFuture, SocketIoAuthService},
-    user::{NotAuthenticated, SocketUser},
+    user::{MaybeSocketUser, NotAuthenticated, SocketUser},
 };
 pub use crate::ConnectionId;

@@ -16,7 +16,7 @@ use socketioxide_core::Value;
 
 use super::{
     gate::{Gate, Refused},
-    session::{NotNow, Session},
+    session::{NotNow, Session, is_guest},
 };
 use crate::{payload, telemetry};
 
@@ -59,6 +59,10 @@ impl<U: Principal> MessageHandler<LocalAdapter, Ours> for Refresher<U> {
             return;
         };
         let attempt = Attempt { session, socket, number: self.number };
+        // Nothing is looked at, so nothing is counted either.
+        if attempt.is_guests() {
+            return attempt.answer(ack, &Err(NotTaken::Guest.own()));
+        }
         // Before anything runs, so that a client which does not wait for the answer cannot have many looked at.
         if let Err(not_now) = attempt.begin() {
             return attempt.answer(ack, &Err(NotTaken::from(not_now).own()));
@@ -86,6 +90,11 @@ impl Attempt {
         self.session.begin_refresh(self.number)
     }
 
+    /// Whether it would make a guest a user.
+    fn is_guests(&self) -> bool {
+        !self.session.is_ended() && self.session.evidence(self.socket.ns()).is_none_or(|open| is_guest(&open))
+    }
+
     async fn refresh<U: Principal>(&self, gate: &Gate<U>, event: &Value) -> Result<Option<SystemTime>, NotTaken> {
         // Wherever it ends, the next one may be looked at.
         let _begun = Begun(self);
@@ -93,7 +102,8 @@ impl Attempt {
             return Err(NotTaken::NotNow(NotNow::Ended).own());
         }
         let payload = payload_of(event, gate.max_auth).ok_or_else(|| NotTaken::Malformed.own())?;
-        let (user, entry) = gate.renew(&self.session, self.socket.req_parts(), &payload).await?;
+        let open = self.session.evidence(self.socket.ns()).ok_or_else(|| NotTaken::NotNow(NotNow::Ended).own())?;
+        let (user, entry) = gate.renew(&self.session, self.socket.req_parts(), &payload, &open).await?;
         let end = self.session.swap((self.socket.ns(), self.number), &user, entry, gate.is_of_transport);
         let end = end.map_err(|not_now| NotTaken::from(not_now).own())?;
         telemetry::accepted(Transport::InBand, user.evidence());
@@ -136,6 +146,8 @@ struct Answer {
 enum NotTaken {
     Refused(Refused),
     Malformed,
+    /// A guest has presented it.
+    Guest,
     NotNow(NotNow),
 }
 
@@ -144,6 +156,7 @@ impl NotTaken {
         match self {
             Self::Refused(refused) => refused.code(),
             Self::Malformed => "invalid_request",
+            Self::Guest => "forbidden",
             Self::NotNow(NotNow::InProgress) => "in_progress",
             Self::NotNow(NotNow::Ended | NotNow::TooMany(_)) => "ended",
         }
@@ -156,6 +169,7 @@ impl NotTaken {
             Self::Malformed => {
                 (StatusCode::BAD_REQUEST, "what came with auth_refresh is too long, or is not one object".to_owned())
             }
+            Self::Guest => (StatusCode::FORBIDDEN, "a refresh makes no guest a user".to_owned()),
             Self::NotNow(not_now) => (StatusCode::CONFLICT, not_now.to_string()),
         };
         telemetry::log_own(Transport::InBand, status, self.code(), &detail);
@@ -165,10 +179,10 @@ impl NotTaken {
     /// An outage is not, nor is an end that has come first.
     fn is_clients_fault(&self) -> bool {
         match self {
-            Self::Refused(refused) => *refused != Refused::Unavailable,
+            Self::Refused(refused) => !matches!(refused, Refused::Unavailable | Refused::TooManyAttempts),
             Self::Malformed => true,
             // Whoever does not wait has been counted.
-            Self::NotNow(_) => false,
+            Self::Guest | Self::NotNow(_) => false,
         }
     }
 }

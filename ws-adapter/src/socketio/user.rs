@@ -24,7 +24,8 @@ use super::session::Session;
 /// ```
 ///
 /// A handler that asks for it is not called where nobody was let in as a `U`, nor with a message that comes after the
-/// credential has ended.
+/// credential has ended. Where guests are let in ([`allow_guests`](super::SocketIoAuth::allow_guests)), it gives the evidence of
+/// a guest, if there is any; [`MaybeSocketUser`] is for handlers that nobody may call too.
 pub struct SocketUser<U>(Authenticated<U>);
 
 impl<U: Send + Sync + 'static> SocketUser<U> {
@@ -35,15 +36,98 @@ impl<U: Send + Sync + 'static> SocketUser<U> {
     }
 
     fn of<A: Adapter>(socket: &Socket<A>) -> Result<Self, NotAuthenticated> {
+        MaybeSocketUser::of(socket)?.0.map(Self).ok_or(NotAuthenticated)
+    }
+}
+
+/// The same for handlers of namespaces that let nobody in particular in, behind an optional layer with
+/// [`allow_guests`](super::SocketIoAuth::allow_guests): `None` is a client without a credential. It dereferences to the
+/// `Option`.
+///
+/// ```
+/// use socketioxide::extract::SocketRef;
+/// use ws_adapter::socketio::MaybeSocketUser;
+///
+/// # struct User { name: String }
+/// async fn greet(socket: SocketRef, user: MaybeSocketUser<User>) {
+///     let name = user.as_ref().map_or("guest", |user| user.name.as_str());
+///     let _ = socket.emit("hello", name);
+/// }
+/// ```
+///
+/// A handler that asks for it is not called where somebody else than a `U` was let in, nor with a message that comes after the
+/// end.
+pub struct MaybeSocketUser<U>(Option<Authenticated<U>>);
+
+impl<U: Send + Sync + 'static> MaybeSocketUser<U> {
+    /// The evidence itself, if there is any.
+    #[must_use]
+    pub fn into_inner(self) -> Option<Authenticated<U>> {
+        self.0
+    }
+
+    fn of<A: Adapter>(socket: &Socket<A>) -> Result<Self, NotAuthenticated> {
         let session = Session::of(socket.req_parts());
-        session.and_then(|session| session.user(socket.ns())).map(Self).ok_or_else(|| {
+        let user = session.map_or(Err(NotAuthenticated), |session| session.user(socket.ns()));
+        user.map(Self).inspect_err(|_| {
             tracing::error!(
                 user = std::any::type_name::<U>(),
                 namespace = socket.ns(),
-                "a handler asks for `SocketUser` of this user type, but the chain of its namespace has let in no such"
+                "a handler asks for this user type, but the chain of its namespace has let in no such"
             );
-            NotAuthenticated
         })
+    }
+
+    /// Between the end and the moment at which the transport is closed, nothing is handed on.
+    fn while_open<A: Adapter>(socket: &Socket<A>) -> Result<Self, NotAuthenticated> {
+        let user = Self::of(socket)?;
+        let session = Session::of(socket.req_parts()).ok_or(NotAuthenticated)?;
+        let is_expired = user.0.as_ref().is_some_and(|user| user.evidence().is_expired_at(session.now()));
+        if session.is_ended() || is_expired { Err(NotAuthenticated) } else { Ok(user) }
+    }
+}
+
+impl<U> Deref for MaybeSocketUser<U> {
+    type Target = Option<Authenticated<U>>;
+
+    fn deref(&self) -> &Option<Authenticated<U>> {
+        &self.0
+    }
+}
+
+impl<U> Clone for MaybeSocketUser<U> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<U> fmt::Debug for MaybeSocketUser<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("MaybeSocketUser").field(&self.0).finish()
+    }
+}
+
+impl<A: Adapter, U: Send + Sync + 'static> FromConnectParts<A> for MaybeSocketUser<U> {
+    type Error = NotAuthenticated;
+
+    fn from_connect_parts(socket: &Arc<Socket<A>>, _: &Option<Value>) -> Result<Self, NotAuthenticated> {
+        Self::of(socket)
+    }
+}
+
+impl<A: Adapter, U: Send + Sync + 'static> FromMessageParts<A> for MaybeSocketUser<U> {
+    type Error = NotAuthenticated;
+
+    fn from_message_parts(socket: &Arc<Socket<A>>, _: &mut Value, _: &Option<i64>) -> Result<Self, NotAuthenticated> {
+        Self::while_open(socket)
+    }
+}
+
+impl<A: Adapter, U: Send + Sync + 'static> FromDisconnectParts<A> for MaybeSocketUser<U> {
+    type Error = NotAuthenticated;
+
+    fn from_disconnect_parts(socket: &Arc<Socket<A>>, _: DisconnectReason) -> Result<Self, NotAuthenticated> {
+        Self::of(socket)
     }
 }
 
@@ -79,11 +163,7 @@ impl<A: Adapter, U: Send + Sync + 'static> FromMessageParts<A> for SocketUser<U>
     type Error = NotAuthenticated;
 
     fn from_message_parts(socket: &Arc<Socket<A>>, _: &mut Value, _: &Option<i64>) -> Result<Self, NotAuthenticated> {
-        let user = Self::of(socket)?;
-        // Between the end and the moment at which the transport is closed, nothing is handed on.
-        let session = Session::of(socket.req_parts()).ok_or(NotAuthenticated)?;
-        let is_over = session.is_ended() || user.evidence().is_expired_at(session.now());
-        if is_over { Err(NotAuthenticated) } else { Ok(user) }
+        MaybeSocketUser::while_open(socket)?.0.map(Self).ok_or(NotAuthenticated)
     }
 }
 

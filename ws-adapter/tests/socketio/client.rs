@@ -73,7 +73,7 @@ pub(crate) struct Polling {
 }
 
 impl Polling {
-    pub(crate) async fn open(app: &App, headers: Headers<'_>) -> Result<Self, Answer> {
+    pub(crate) async fn open<U>(app: &App<U>, headers: Headers<'_>) -> Result<Self, Answer> {
         let addr = app.server.addr;
         let answer = send(addr, Method::GET, "/socket.io/?EIO=4&transport=polling", headers, String::new()).await;
         if answer.status != 200 {
@@ -173,7 +173,7 @@ impl Polling {
 pub(crate) struct Socket(pub(crate) WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Socket {
-    pub(crate) async fn open(app: &App, headers: Headers<'_>) -> Result<Self, Answer> {
+    pub(crate) async fn open<U>(app: &App<U>, headers: Headers<'_>) -> Result<Self, Answer> {
         let (mut socket, _) =
             Self::handshake(app.server.addr, "/socket.io/?EIO=4&transport=websocket", headers).await?;
         let open = socket.next().await.unwrap().into_text().unwrap();

@@ -210,6 +210,29 @@ async fn wrong_connects_that_come_at_once_are_limited() {
     assert_eq!(asked.load(Ordering::SeqCst), 3);
 }
 
+/// Over all connections of a user, whoever of them comes and goes.
+#[tokio::test]
+async fn wrong_connects_of_one_user_are_limited_over_all_transports() {
+    let app = app().await;
+    let ann = bearer_of("ann");
+    let connect = async |auth: &str| {
+        let mut socket = Socket::open(&app, &[("authorization", &ann)]).await.unwrap();
+        socket.connect("/", auth).await
+    };
+    for _ in 0..10 {
+        let refused = connect(r#"{"username":"bob","password":"guess"}"#).await;
+        assert_eq!(refused, Err("unauthorized:invalid_credentials".into()));
+    }
+    for auth in
+        [r#"{"username":"bob","password":"guess"}"#, r#"{"username":"bob","password":"password"}"#, &auth_of("ann")]
+    {
+        assert_eq!(connect(auth).await, Err("too_many_attempts".into()));
+    }
+    assert_eq!(connect("").await, Ok(()), "nothing is presented");
+    app.clock.advance(Duration::from_secs(60));
+    assert_eq!(connect(&auth_for("ann", 900)).await, Ok(()));
+}
+
 /// A client in many namespaces has one credential looked at at a time all the same.
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_refreshes_that_come_at_once_in_many_namespaces_are_limited() {

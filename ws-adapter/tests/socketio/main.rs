@@ -18,6 +18,8 @@ mod binding;
 mod connect;
 mod connections;
 mod drain;
+mod guests;
+mod header_once;
 mod http2;
 mod joins;
 mod leak;

@@ -143,14 +143,14 @@ async fn namespace_with_a_chain_of_its_own_refuses_whom_it_would_not_let_in() {
     let app = app().await;
     let mut socket = Socket::open(&app, &[]).await.unwrap();
     assert_eq!(socket.connect("/admin", &auth_for("admin", 60)).await, Ok(()));
-    assert_eq!(socket.refresh("/admin", &auth_of("ann")).await, refused("forbidden"));
+    assert_eq!(socket.refresh("/admin", &auth_of("ann")).await, refused("invalid_credentials"));
 }
 
 #[tokio::test]
-async fn another_user_is_refused_and_the_old_credential_holds() {
+async fn another_user_is_refused_as_a_wrong_credential_and_the_old_one_holds() {
     let app = app().await;
     let mut socket = connected(&app).await;
-    assert_eq!(socket.refresh("/", &auth_for("bob", 900)).await, refused("forbidden"));
+    assert_eq!(socket.refresh("/", &auth_for("bob", 900)).await, refused("invalid_credentials"));
     socket.echoes("it is me", "ann: it is me").await;
     app.clock.advance(secs(60));
     assert_eq!(socket.end().await.1, close(4401, "token_expired"));

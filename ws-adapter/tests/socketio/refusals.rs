@@ -31,7 +31,7 @@ async fn every_refused_connect_is_one_line() {
         ("", auth_for("ann", -1), "token_expired", "", "leeway"),
         ("", r#"["marker"]"#.to_owned(), "invalid_credentials", "", no_object),
         ("", format!(r#"{{"a":"{}"}}"#, "x".repeat(17 * 1024)), "invalid_credentials", "", no_object),
-        ("ann", auth_of("bob"), "invalid_credentials", "", "another user"),
+        ("ann", auth_of("bob"), "invalid_credentials", "jwt", "another user"),
     ] {
         let app = app().await;
         let bearer = bearer_of("ann");
@@ -79,7 +79,7 @@ async fn every_refused_refresh_is_one_line() {
     for (payload, code, rest, detail) in [
         (r#"{"token":"eyJhbGciOiJI.marker.marker"}"#.to_owned(), "invalid_credentials", "strategy=\"jwt\"", ""),
         (r#"["marker"]"#.to_owned(), "invalid_request", "status=400", "not one object"),
-        (auth_of("bob"), "forbidden", "status=403", "another user"),
+        (auth_of("bob"), "invalid_credentials", "status=401", "another user"),
     ] {
         let app = app().await;
         let mut client = Socket::open(&app, &[]).await.unwrap();

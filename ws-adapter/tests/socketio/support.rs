@@ -154,9 +154,9 @@ impl Calls {
     }
 }
 
-pub(crate) struct App {
+pub(crate) struct App<U = User> {
     pub(crate) clock: ManualClock,
-    pub(crate) io: AuthSocketIo<User>,
+    pub(crate) io: AuthSocketIo<U>,
     pub(crate) calls: Calls,
     pub(crate) server: Server,
 }

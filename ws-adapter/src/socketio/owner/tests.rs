@@ -41,8 +41,13 @@ fn owned(answer: &'static [u8], upgrade_of: Option<Sid>) -> Owned {
 fn owned_with(room: usize, answer: &'static [u8], upgrade_of: Option<Sid>) -> Owned {
     let timer: Arc<dyn Timer> = Arc::new(ManualClock::new(SystemTime::UNIX_EPOCH));
     let wait = Duration::from_secs(10);
-    let settings =
-        Settings { sessions: &Sessions::default(), timer: &timer, patience: wait, sockets: SocketSettings::default() };
+    let settings = Settings {
+        sessions: &Sessions::default(),
+        timer: &timer,
+        patience: wait,
+        sockets: SocketSettings::default(),
+        address: None,
+    };
     let session = Arc::new(Session::new(&settings, OriginVerdict::Allowed, None).unwrap());
     let (server, client) = duplex(room);
     let (connection, owner) = Connection::new(server, None, Some(Sid::new()), session.watch());

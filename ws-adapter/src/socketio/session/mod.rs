@@ -1,3 +1,4 @@
+mod owner;
 mod pending;
 mod presence;
 mod renewal;
@@ -7,16 +8,19 @@ mod tests;
 
 use std::{
     fmt,
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
     time::{Duration, SystemTime},
 };
 
-use auth_core::{Authenticated, Evidence, PrincipalId, Refusal};
+use auth_core::{Authenticated, Evidence, Refusal};
 use http::request::Parts;
 use socketioxide::socket::Sid;
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard, Notify, watch};
 
+pub(super) use self::owner::{Opener, is_guest, warn_of_guest};
 use super::{
+    NotAuthenticated,
     life::{Held, Life, OPENED_BY, Place},
     sessions::Sessions,
 };
@@ -36,10 +40,11 @@ pub(super) struct Session {
     id: ConnectionId,
     timer: Arc<dyn Timer>,
     origin: OriginVerdict,
-    /// Whether it was opened with evidence.
-    was_opened_by_somebody: bool,
-    /// Whose it is: of the evidence that it was opened with, else of the first `CONNECT` that was good.
-    principal: OnceLock<PrincipalId>,
+    opener: Opener,
+    was_opened_explicitly: bool,
+    address: Option<IpAddr>,
+    /// Of the user whose it is: what it was opened with, else what the first good `CONNECT` of a user brought.
+    owner: OnceLock<Evidence>,
     /// How many streams of WebSockets it has.
     streams: watch::Sender<usize>,
     /// Held by whoever looks at a credential.
@@ -64,6 +69,7 @@ pub(super) struct Settings<'s> {
     pub(super) patience: Duration,
     /// How long before its end its client is told.
     pub(super) sockets: SocketSettings,
+    pub(super) address: Option<IpAddr>,
 }
 
 impl From<lifetime::NotNow> for NotNow {
@@ -109,7 +115,8 @@ impl fmt::Display for NotNow {
 impl Session {
     /// `None` if the operating system gives no random bits for its name.
     pub(super) fn new(settings: &Settings<'_>, origin: OriginVerdict, opened_by: Option<&Evidence>) -> Option<Self> {
-        let Settings { sessions, timer, patience, sockets } = *settings;
+        let Settings { sessions, timer, patience, sockets, address } = *settings;
+        let owner = opened_by.filter(|evidence| evidence.principal().is_some());
         let now = Moment::of(&**timer);
         // Pings are the engine's.
         let mut time = Lifetime::new(SocketSettings { ping: None, idle: None, ..sockets }, now);
@@ -118,8 +125,10 @@ impl Session {
             id: ConnectionId::new()?,
             timer: Arc::clone(timer),
             origin,
-            was_opened_by_somebody: opened_by.is_some(),
-            principal: opened_by.and_then(Evidence::principal).cloned().map_or_else(OnceLock::new, OnceLock::from),
+            opener: Opener::of(opened_by),
+            was_opened_explicitly: opened_by.is_some_and(|evidence| evidence.carrier().is_explicit()),
+            address,
+            owner: owner.cloned().map_or_else(OnceLock::new, OnceLock::from),
             streams: watch::Sender::new(0),
             turn: AsyncMutex::default(),
             life: Mutex::new(Life::new(time)),
@@ -153,32 +162,9 @@ impl Session {
         self.origin
     }
 
-    pub(super) fn was_opened_by_somebody(&self) -> bool {
-        self.was_opened_by_somebody
-    }
-
     /// The evidence of the transport: what it was opened with, or what has taken its place.
     pub(super) fn opened_by<U: Send + Sync + 'static>(&self) -> Option<Authenticated<U>> {
-        self.life().opened_by.as_ref()?.user().cloned()
-    }
-
-    /// Whether the transport belongs to the user of this evidence. Always false for a guest.
-    pub(super) fn belongs_to(&self, evidence: &Evidence) -> bool {
-        let user = evidence.principal();
-        user.is_some() && self.principal.get() == user
-    }
-
-    /// Gives the transport to the user of this evidence, unless it has one; then as [`belongs_to`](Self::belongs_to).
-    /// Nobody can have it whom nothing names.
-    pub(super) fn bind(&self, evidence: &Evidence) -> bool {
-        let Some(user) = evidence.principal() else {
-            tracing::error!(
-                "a Socket.IO transport needs a user, and the evidence names no principal; return one from \
-                 `Principal::principal_id` or from the strategy"
-            );
-            return false;
-        };
-        self.principal.get_or_init(|| user.clone()) == user
+        self.life().opened_by.as_ref()?.user()
     }
 
     /// Waits until no other credential is looked at. No more than one for each namespace waits: a second `CONNECT` to one is
@@ -271,12 +257,20 @@ impl Session {
                 (None, Some(opened_by)) => opened_by.for_namespace::<U>(life.admitted)?,
                 (None, None) => return None,
             };
-            life.time.hold(life.admitted, held.credential.evidence().expires_at(), now);
-            if let Some(old) = life.users.insert(namespace.to_owned(), held) {
-                life.time.release(old.number, now);
-                life.drop_credential(&old);
+            Some(life.put_into(namespace, held, now))
+        })
+    }
+
+    /// Lets nobody in particular into a namespace, and gives the number of this admission; `None` if the session has ended.
+    pub(super) fn admit_nobody(&self, namespace: &str) -> Option<u64> {
+        let now = self.moment();
+        self.change_and_tell(|life| {
+            if life.is_over(now) {
+                return None;
             }
-            Some(life.admitted)
+            life.admitted += 1;
+            let held = Held::nobody(life.admitted);
+            Some(life.put_into(namespace, held, now))
         })
     }
 
@@ -286,9 +280,19 @@ impl Session {
         self.change_and_tell(|life| life.take_back(namespace, number, now));
     }
 
-    /// Who was let into a namespace.
-    pub(super) fn user<U: Send + Sync + 'static>(&self, namespace: &str) -> Option<Authenticated<U>> {
-        self.life().users.get(namespace)?.user().cloned()
+    /// Who was let into a namespace; `None` is nobody in particular.
+    pub(super) fn user<U: Send + Sync + 'static>(
+        &self,
+        namespace: &str,
+    ) -> Result<Option<Authenticated<U>>, NotAuthenticated> {
+        let life = self.life();
+        let held = life.users.get(namespace).ok_or(NotAuthenticated)?;
+        if held.evidence().is_none() { Ok(None) } else { held.user().map(Some).ok_or(NotAuthenticated) }
+    }
+
+    /// The evidence by which its client is in a namespace; `None` if that is nobody's.
+    pub(super) fn evidence(&self, namespace: &str) -> Option<Evidence> {
+        self.life().users.get(namespace)?.evidence().cloned()
     }
 
     // Its end.

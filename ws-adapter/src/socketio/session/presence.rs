@@ -8,7 +8,8 @@ const RARELY: u32 = 30;
 
 /// In which namespaces the client is.
 impl Session {
-    /// The client has come into a namespace: the transport lives until the first of its credentials ends.
+    /// The client has come into a namespace: the transport lives until the first of its credentials ends. That of a guest stays
+    /// pending.
     pub(in crate::socketio) fn connected(&self, namespace: &str, sid: Sid) {
         let _ = self.sid.set(sid);
         let now = self.moment();
@@ -18,7 +19,7 @@ impl Session {
             if let Some(held) = life.users.get_mut(namespace) {
                 held.arrived = true;
             }
-            life.pending.take()
+            self.owner().and_then(|_| life.pending.take())
         });
         drop(settled);
         self.opened();

@@ -3,7 +3,7 @@ use std::time::SystemTime;
 use auth_core::Authenticated;
 
 use super::{Entry, NotNow, Session};
-use crate::socketio::life::{Life, OPENED_BY};
+use crate::socketio::life::{Held, Life, OPENED_BY};
 
 /// A credential in the place of another.
 impl Session {
@@ -38,7 +38,9 @@ impl Session {
             let Life { opened_by, users, .. } = life;
             let held = users.get_mut(namespace).filter(|held| held.number == number).ok_or(NotNow::Ended)?;
             let credential = entry.take().map(Entry::hold).ok_or(NotNow::Ended)?;
-            let opened_by = opened_by.as_mut().filter(|_| is_chain_of_transport);
+            // A guest's stays a guest's.
+            let is_same = |old: &Held| old.evidence().is_some_and(|old| old.is_same_user(user.evidence()));
+            let opened_by = opened_by.as_mut().filter(|old| is_chain_of_transport && is_same(old));
             let of_transport = opened_by.is_some();
             let mut slots = vec![number];
             let mut old = vec![held.renew(user, &credential, of_transport)];

@@ -1,7 +1,7 @@
 use std::convert::Infallible;
 
 use auth_basic::{Basic, BasicLogin};
-use auth_core::{AuthRequest, Chain, ManualClock, Outcome, Principal, Transport};
+use auth_core::{AuthRequest, Chain, ManualClock, Outcome, Principal, PrincipalId, Transport};
 use http::Request;
 use socketioxide::socket::Sid;
 
@@ -32,8 +32,13 @@ async fn user_until(end: SystemTime) -> Authenticated<User> {
 fn session(clock: &ManualClock) -> Arc<Session> {
     let timer: Arc<dyn Timer> = Arc::new(clock.clone());
     let wait = Duration::from_secs(10);
-    let settings =
-        Settings { sessions: &Sessions::default(), timer: &timer, patience: wait, sockets: SocketSettings::default() };
+    let settings = Settings {
+        sessions: &Sessions::default(),
+        timer: &timer,
+        patience: wait,
+        sockets: SocketSettings::default(),
+        address: None,
+    };
     Arc::new(Session::new(&settings, OriginVerdict::Allowed, None).unwrap())
 }
 
@@ -76,7 +81,7 @@ async fn namespace_of_the_transport_is_let_in_by_what_the_transport_lives_by_at_
     session.swap(("/", number), &long, session.enter(&connections, &long).unwrap(), true).unwrap();
     // It was asked about before the refresh.
     session.admit("/other", &short, None).unwrap();
-    let of_other = session.user::<User>("/other").unwrap();
+    let of_other = session.user::<User>("/other").unwrap().unwrap();
     assert_eq!(of_other.evidence().expires_at(), Some(at(900)));
     assert_eq!(session.life().time.ends_at(), Some(at(900)));
 }
@@ -124,6 +129,7 @@ async fn session_gives_up_its_place_only_while_it_waits() {
     place(&waiting);
     waiting.displaced().end(Close::DISPLACED);
     place(&settled);
+    assert!(settled.bind(user_until(at(60)).await.evidence()));
     settled.connected("/", Sid::ZERO);
     settled.displaced().end(Close::DISPLACED);
     // Between its entry and its wait.

@@ -1,0 +1,287 @@
+//! Guests beside users, on one server.
+
+use std::time::Duration;
+
+use auth_core::{
+    Accept, AuthRequest, BoxError, Carrier, Chain, Challenge, ManualClock, Outcome, Principal, PrincipalId, Strategy,
+};
+use axum::Router;
+use serde_json::json;
+use socketioxide::extract::{Data, SocketRef};
+use ws_adapter::{
+    AuthLayer, Connections,
+    socketio::{MaybeSocketUser, SocketIoAuth, SocketUser},
+};
+
+use crate::{
+    client::{Headers, Polling, Socket},
+    common::eventually,
+    support::*,
+};
+
+/// Somebody with a name, or a guest.
+struct Visitor(Option<String>);
+
+impl Principal for Visitor {
+    fn principal_id(&self) -> Option<PrincipalId> {
+        self.0.as_ref().map(|name| PrincipalId::new("", name))
+    }
+}
+
+/// Accepts whatever comes, for a minute.
+struct Guest;
+
+#[auth_core::async_trait]
+impl Strategy for Guest {
+    type User = Visitor;
+
+    fn name(&self) -> &str {
+        "guest"
+    }
+
+    fn challenges(&self, _: &mut Vec<Challenge>) {}
+
+    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Visitor>, BoxError> {
+        let end = request.now() + Duration::from_secs(60);
+        Ok(Outcome::Accept(Accept::new(Visitor(None), Carrier::Header).expires_at(end)))
+    }
+}
+
+fn named() -> Chain<Visitor> {
+    jwt_or_basic().and_then(|accept| Ok(Outcome::Accept(accept.map_user(|user| Visitor(Some(user.0))))))
+}
+
+/// How guests come to be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Kind {
+    /// A strategy accepts whoever brings nothing.
+    Strategy,
+    /// The layer is optional.
+    Nobody,
+}
+
+const KINDS: [Kind; 2] = [Kind::Strategy, Kind::Nobody];
+
+fn layer(kind: Kind) -> AuthLayer<Visitor> {
+    match kind {
+        Kind::Strategy => AuthLayer::new(Chain::new().or(named()).or(Guest)),
+        Kind::Nobody => AuthLayer::optional(named()),
+    }
+}
+
+fn who(user: Option<&Visitor>) -> &str {
+    user.map_or("nobody", |user| user.0.as_deref().unwrap_or("a guest"))
+}
+
+async fn app_of(
+    layer: AuthLayer<Visitor>,
+    connections: &Connections,
+    limit: impl FnOnce(SocketIoAuth<Visitor>) -> SocketIoAuth<Visitor>,
+) -> App<Visitor> {
+    let (clock, calls) = (ManualClock::new(*START), Calls::default());
+    let layer = layer.timer(clock.clone()).connections(connections);
+    let (socket_io, io) = limit(SocketIoAuth::new(layer)).build();
+    let counter = calls.clone();
+    io.ns("/", async move |socket: SocketRef| {
+        socket.on("message", async |socket: SocketRef, user: MaybeSocketUser<Visitor>, Data(text): Data<String>| {
+            let _ = socket.emit("message", &format!("{}: {text}", who(user.as_deref())));
+        });
+        socket.on("named", async move |_: SocketUser<Visitor>| counter.add());
+        let _ = socket.emit("welcome", "");
+    });
+    io.ns("/other", async || {});
+    io.ns_with("/named", named(), async || {});
+    App { clock, io, calls, server: Server::start(Router::new().layer(socket_io)).await }
+}
+
+async fn app(kind: Kind) -> App<Visitor> {
+    app_of(layer(kind), &Connections::new(), SocketIoAuth::allow_guests).await
+}
+
+impl Kind {
+    fn says_hi(self) -> &'static str {
+        match self {
+            Self::Strategy => "a guest: hi",
+            Self::Nobody => "nobody: hi",
+        }
+    }
+}
+
+#[tokio::test]
+async fn guest_comes_in_and_a_user_beside() {
+    for kind in KINDS {
+        let app = app(kind).await;
+        let polling = Polling::open(&app, &[]).await.unwrap();
+        for auth in ["", "{}", r#"{"token":null}"#] {
+            let mut socket = Socket::open(&app, &[]).await.unwrap();
+            assert_eq!(socket.connect("/", auth).await, Ok(()), "{kind:?} {auth}");
+            socket.echoes("hi", kind.says_hi()).await;
+        }
+        assert_eq!(polling.connect("/", "").await, Ok(()));
+        polling.echoes("hi", kind.says_hi()).await;
+        polling.upgrade().await.unwrap().echoes("hi", kind.says_hi()).await;
+        let mut user = Socket::open(&app, &[("authorization", &bearer_of("ann"))]).await.unwrap();
+        for auth in ["", r#"{"room":"a"}"#] {
+            assert_eq!(user.connect("/", auth).await, Ok(()), "{kind:?} {auth}");
+            user.echoes("hi", "ann: hi").await;
+            user.send("41").await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_the_setting_guests_are_refused() {
+    for kind in KINDS {
+        let app = app_of(layer(kind), &Connections::new(), |auth| auth).await;
+        match Polling::open(&app, &[]).await {
+            Err(answer) => assert!(kind == Kind::Strategy && answer.is(403, "forbidden"), "{answer:?}"),
+            Ok(polling) => {
+                assert_eq!(kind, Kind::Nobody);
+                assert_eq!(polling.connect("/", "").await, Err("unauthorized:missing_credentials".into()));
+            }
+        }
+    }
+    // The setting lets nobody in whom the layer would refuse.
+    let app = app_of(AuthLayer::new(named()), &Connections::new(), SocketIoAuth::allow_guests).await;
+    let polling = Polling::open(&app, &[]).await.unwrap();
+    assert_eq!(polling.connect("/", "").await, Err("unauthorized:missing_credentials".into()));
+}
+
+#[tokio::test]
+async fn handler_that_asks_for_a_user_is_called_for_a_guest_with_evidence_and_not_for_nobody() {
+    for kind in KINDS {
+        let app = app(kind).await;
+        let mut socket = Socket::open(&app, &[]).await.unwrap();
+        assert_eq!(socket.connect("/", "").await, Ok(()));
+        socket.echoes("hi", kind.says_hi()).await;
+        socket.send(r#"42["named"]"#).await;
+        socket.echoes("hi", kind.says_hi()).await;
+        assert_eq!(app.calls.count(), usize::from(kind == Kind::Strategy));
+    }
+}
+
+#[tokio::test]
+async fn namespace_with_a_chain_of_its_own_lets_no_guest_in() {
+    for kind in KINDS {
+        let app = app(kind).await;
+        let mut socket = Socket::open(&app, &[]).await.unwrap();
+        assert_eq!(socket.connect("/named", "").await, Err("unauthorized:missing_credentials".into()), "{kind:?}");
+        assert_eq!(socket.connect("/named", &auth_of("ann")).await, Ok(()));
+    }
+}
+
+#[tokio::test]
+async fn wrong_credential_makes_nobody_a_guest() {
+    for kind in KINDS {
+        let app = app(kind).await;
+        let wrong = [("authorization", &*basic_of("ann", "guess"))];
+        assert!(Polling::open(&app, &wrong).await.err().unwrap().is(401, "invalid_credentials"));
+        let polling = Polling::open(&app, &[]).await.unwrap();
+        assert!(polling.with(&wrong).poll().await.is(401, "invalid_credentials"));
+        let mut socket = Socket::open(&app, &[]).await.unwrap();
+        for _ in 0..3 {
+            let refused = socket.connect("/", r#"{"username":"ann","password":"guess"}"#).await;
+            assert_eq!(refused, Err("unauthorized:invalid_credentials".into()));
+        }
+        assert_eq!(socket.end().await.1, close(4401, "invalid_credentials"));
+    }
+}
+
+#[tokio::test]
+async fn transport_of_a_guest_becomes_one_users_once() {
+    for kind in KINDS {
+        let app = app(kind).await;
+        let polling = Polling::open(&app, &[]).await.unwrap();
+        let (ann, bob) = (bearer_of("ann"), bearer_of("bob"));
+        assert_eq!(polling.connect("/", "").await, Ok(()));
+        assert!(polling.with(&[("authorization", &ann)]).poll().await.is(403, "forbidden"));
+        assert_eq!(polling.connect("/other", &auth_of("ann")).await, Ok(()));
+        // Who was a guest in a namespace stays one there, and comes back as a user.
+        polling.echoes("hi", kind.says_hi()).await;
+        assert_eq!(polling.post("41").await.status, 200);
+        assert_eq!(polling.connect("/", "").await, Err("unauthorized:missing_credentials".into()), "{kind:?}");
+        assert_eq!(polling.connect("/", &auth_of("bob")).await, Err("unauthorized:invalid_credentials".into()));
+        assert_eq!(polling.connect("/", &auth_of("ann")).await, Ok(()));
+        polling.echoes("hi", "ann: hi").await;
+        assert!(polling.with(&[("authorization", &bob)]).poll().await.is(403, "forbidden"));
+        polling.with(&[("authorization", &ann)]).echoes("hi", "ann: hi").await;
+    }
+}
+
+#[tokio::test]
+async fn transport_of_a_user_is_never_a_guests() {
+    for kind in KINDS {
+        let app = app(kind).await;
+        let polling = Polling::open(&app, &[("authorization", &bearer_of("ann"))]).await.unwrap();
+        assert_eq!(polling.connect("/", "").await, Ok(()));
+        let other = polling.with(&[]);
+        let status = if kind == Kind::Strategy { 403 } else { 401 };
+        assert_eq!(other.poll().await.status, status, "{kind:?}");
+        assert_eq!(other.post(r#"42["message","hi"]"#).await.status, status);
+        assert_eq!(other.upgrade().await.unwrap_err().status, status);
+        polling.echoes("hi", "ann: hi").await;
+    }
+}
+
+#[tokio::test]
+async fn refresh_makes_no_guest_a_user() {
+    for kind in KINDS {
+        let app = app(kind).await;
+        let mut socket = Socket::open(&app, &[]).await.unwrap();
+        assert_eq!(socket.connect("/", "").await, Ok(()));
+        // Nothing is looked at, and nothing counts.
+        for auth in [&*auth_of("ann"), "{}", r#"{"token":"a.b.c"}"#, "[]"] {
+            assert_eq!(socket.refresh("/", auth).await, json!({"ok": false, "code": "forbidden"}), "{kind:?} {auth}");
+        }
+        // Neither does that of a user in another namespace.
+        assert_eq!(socket.connect("/other", &auth_of("ann")).await, Ok(()));
+        assert_eq!(socket.refresh("/other", &auth_of("ann")).await["ok"], true);
+        socket.echoes("hi", kind.says_hi()).await;
+    }
+}
+
+#[tokio::test]
+async fn guests_stay_pending_and_can_be_displaced() {
+    for kind in KINDS {
+        let connections = Connections::new().max_pending(3).max_pending_per_address(2);
+        let app = app_of(layer(kind), &connections, SocketIoAuth::allow_guests).await;
+        let mut first = Socket::open(&app, &[]).await.unwrap();
+        assert_eq!(first.connect("/", "").await, Ok(()));
+        let second = Polling::open(&app, &[]).await.unwrap();
+        assert_eq!(connections.pending(), 2, "{kind:?}");
+        first.echoes("hi", kind.says_hi()).await;
+        // Without an address, one client cannot displace itself.
+        let third = Polling::open(&app, &[]).await.unwrap();
+        assert!(Polling::open(&app, &[]).await.err().unwrap().is(429, "too_many_connections"));
+        assert_eq!(third.connect("/", &auth_of("ann")).await, Ok(()));
+        eventually(|| connections.pending() == 2).await;
+        Polling::open(&app, &[]).await.unwrap();
+        drop(second);
+    }
+}
+
+#[tokio::test]
+async fn guest_ends_with_its_evidence_and_without_a_namespace_in_time() {
+    let app = app(Kind::Strategy).await;
+    let mut silent = Socket::open(&app, &[]).await.unwrap();
+    let mut socket = Socket::open(&app, &[]).await.unwrap();
+    assert_eq!(socket.connect("/", "").await, Ok(()));
+    socket.echoes("hi", "a guest: hi").await;
+    app.clock.advance(Duration::from_secs(10));
+    assert_eq!(silent.end().await.1, close(4408, "auth_timeout"));
+    socket.echoes("hi", "a guest: hi").await;
+    app.clock.advance(Duration::from_secs(50));
+    assert_eq!(socket.end().await.1, close(4401, "token_expired"));
+    eventually(|| app.io.entries() == [0; 2]).await;
+}
+
+/// The `sid` alone speaks for a guest, so it is the transport's headers that do not matter.
+#[tokio::test]
+async fn guest_with_a_header_that_no_strategy_reads_is_a_guest() {
+    for kind in KINDS {
+        let app = app(kind).await;
+        let headers: Headers<'_> = &[("x-other", "1")];
+        let polling = Polling::open(&app, headers).await.unwrap();
+        assert_eq!(polling.with(&[]).connect("/", "").await, Ok(()));
+    }
+}
