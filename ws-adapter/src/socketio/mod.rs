@@ -154,6 +154,7 @@
 //!   prefer tokens, or let clients upgrade.
 
 mod builder;
+mod cancel;
 mod connection;
 mod driver;
 mod engine;
@@ -177,6 +178,7 @@ mod user;
 
 pub use self::{
     builder::SocketIoAuth,
+    cancel::CancelToken,
     driver::{CLOSED_EVENT, EXPIRING_EVENT},
     guarded::user_room,
     io::AuthSocketIo,

@@ -15,6 +15,7 @@ mod feed;
 mod support;
 
 mod binding;
+mod cancel;
 mod connect;
 mod connections;
 mod drain;

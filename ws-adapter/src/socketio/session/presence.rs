@@ -25,6 +25,11 @@ impl Session {
         self.opened();
     }
 
+    /// Whether its client has come into a namespace. It may have left it.
+    pub(in crate::socketio) fn has_arrived(&self, namespace: &str) -> bool {
+        self.life().users.get(namespace).is_some_and(|held| held.arrived)
+    }
+
     /// A namespace may have been left.
     pub(in crate::socketio) fn left(&self) {
         let now = self.moment();
