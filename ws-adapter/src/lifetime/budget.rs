@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-/// How many failures are allowed: so many at once, and one more for each span that passes. Success gives nothing back.
+/// How many failures are allowed: `at_once`, and one more after each `regained_in`. A success gives nothing back.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Budget {
     pub(crate) at_once: u32,
@@ -10,12 +10,12 @@ pub(crate) struct Budget {
 /// What is spent of a budget.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Spent {
-    /// When all of it will be regained, counted in time that passes.
+    /// When all of it is regained, by the monotonic clock.
     until: Duration,
 }
 
 impl Spent {
-    /// Takes one place; tells whether there was one.
+    /// Takes one place, if one is left; tells whether it did.
     pub(crate) fn take(&mut self, budget: Budget, now: Duration) -> bool {
         let is_left = self.is_left(budget, now);
         if is_left {
@@ -24,18 +24,18 @@ impl Spent {
         is_left
     }
 
-    /// Whether there is a place.
+    /// Whether a place is left.
     pub(crate) fn is_left(&self, budget: Budget, now: Duration) -> bool {
         let all = budget.regained_in.saturating_mul(budget.at_once);
         self.until.saturating_sub(now).saturating_add(budget.regained_in) <= all
     }
 
-    /// Whether everything was regained, so that there is nothing to remember.
+    /// Whether everything is regained, so that nothing need be remembered.
     pub(crate) fn is_over(&self, now: Duration) -> bool {
         self.until <= now
     }
 
-    /// How many places there are.
+    /// How many places are left.
     pub(crate) fn left(&self, budget: Budget, now: Duration) -> u32 {
         let mut spent = *self;
         (0..budget.at_once).take_while(|_| spent.take(budget, now)).count().try_into().unwrap_or(budget.at_once)

@@ -1,5 +1,5 @@
-//! How long something lives that outlives its request. Nothing here waits, reads a clock, locks, or knows a socket: whoever
-//! owns the connection says what happens and at which [`Moment`], and asks what is due.
+//! How long a connection lives after the request that opened it. Nothing here waits, reads a clock, locks, or knows a
+//! socket: the owner of the connection says what happens and at which [`Moment`], and asks what is due.
 
 mod budget;
 mod moment;
@@ -20,42 +20,42 @@ use crate::{
 /// Wrong credentials over one connection: three at once, and one more every five minutes.
 pub(crate) const WRONG_CREDENTIALS: Budget = Budget { at_once: 3, regained_in: Duration::from_secs(300) };
 
-/// What a connection lives by, and until when.
+/// The credentials of a connection, and its deadlines.
 ///
-/// It lives by credentials, each in a slot of its own: the first that ends, ends it. Whether a credential may take the place
-/// of another, and whether the end has come, are both decided here, so of a refresh and an expiry one comes first.
+/// Each credential has a slot. The connection ends with the first credential that ends. Both the end and the replacement of
+/// a credential are decided here, so a refresh and an expiry that come together have one outcome.
 ///
-/// Ends of credentials are instants of the time of day. Everything else is a span, measured by the clock that nobody can set.
+/// Credentials end at a time of day. Everything else is a span, measured by the clock that nobody can set.
 pub(crate) struct Lifetime {
     settings: SocketSettings,
     credentials: Vec<Held>,
     notice: Notice,
     wrong: Spent,
-    /// When something has last come in, if only the answer to a ping.
+    /// When the peer was last heard. The answer to a ping counts.
     heard_at: Duration,
     /// When the last message of the application came.
     spoke_at: Duration,
     /// When a ping was sent that may not have been answered yet.
     pinged_at: Option<Duration>,
-    /// When it is to be looked whether anybody is there.
+    /// When the owner is to check whether anybody is there.
     look_at: Option<Duration>,
-    /// When it is to go, while the server goes down.
+    /// When it ends because the server goes down.
     drain_at: Option<Duration>,
     ended: Option<Close>,
 }
 
-/// A credential that it lives by.
+/// A credential of the connection.
 struct Held {
     slot: u64,
     ends_at: Option<SystemTime>,
-    /// Whether a credential is being looked at that may take its place.
+    /// Whether a refresh of it is in progress.
     is_refreshing: bool,
 }
 
-/// When the client is to be told that the end is near.
+/// When the client is told that the end is near.
 #[derive(Default)]
 struct Notice {
-    /// Which end that is.
+    /// The end that it announces.
     of: Option<SystemTime>,
     at: Option<SystemTime>,
 }
@@ -63,22 +63,22 @@ struct Notice {
 /// What is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
-    /// It has ended, and this is why. It is said again each time.
+    /// It has ended, for this reason. Each later question gets the same answer.
     End(Close),
-    /// Its credential ends soon: then.
+    /// Its credential ends soon, at this time.
     Notice(SystemTime),
-    /// Nothing was heard for a while: a ping.
+    /// The peer was silent for the ping interval: send a ping.
     Ping,
-    /// It is to be looked whether anybody is there.
+    /// Check whether anybody is there.
     Look,
 }
 
-/// Why a credential is not taken.
+/// Why a refresh cannot begin, or not succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotNow {
-    /// The connection has ended, or lives by no credential of that slot.
+    /// The connection has ended, or the slot is empty.
     Ended,
-    /// Another one is being looked at.
+    /// Another refresh of the slot is in progress.
     InProgress,
 }
 
@@ -98,9 +98,9 @@ impl Lifetime {
         }
     }
 
-    // By what it lives.
+    // Credentials.
 
-    /// It lives by this credential from now on, in the place of what was in the slot.
+    /// Puts a credential into the slot, in place of what was there.
     pub(crate) fn hold(&mut self, slot: u64, ends_at: Option<SystemTime>, now: Moment) {
         match self.held(slot) {
             Some(held) => held.ends_at = ends_at,
@@ -109,7 +109,7 @@ impl Lifetime {
         self.plan_notice(now);
     }
 
-    /// It does not live by the credential of this slot any more.
+    /// Empties the slot.
     #[cfg(feature = "socketio")]
     pub(crate) fn release(&mut self, slot: u64, now: Moment) {
         self.credentials.retain(|held| held.slot != slot);
@@ -121,14 +121,14 @@ impl Lifetime {
         self.credentials.iter().filter_map(|held| held.ends_at).min()
     }
 
-    /// Whether it has ended, or its credential has: then nothing comes in, goes out, or is let in.
+    /// Whether it has ended, or a credential of it has. Then nothing comes in, goes out, or is let in.
     pub(crate) fn is_over(&self, now: Moment) -> bool {
         self.ended.is_some() || self.ends_at().is_some_and(|end| end <= now.wall)
     }
 
-    // Another credential in the place of one.
+    // Refreshes.
 
-    /// Begins to look at a credential for this slot. One at a time is: who does not wait for the answer presents a wrong one.
+    /// Begins a refresh of the slot. Only one runs at a time; a second one counts as a wrong credential.
     pub(crate) fn begin_refresh(&mut self, slot: u64, now: Moment) -> Result<(), NotNow> {
         if self.is_over(now) {
             return Err(NotNow::Ended);
@@ -141,7 +141,7 @@ impl Lifetime {
         Ok(())
     }
 
-    /// What was looked at takes the place of what was in these slots, unless the end has come first. Gives the new end.
+    /// Sets the end of these slots to that of the fresh credential, unless the connection has ended. Gives its new end.
     pub(crate) fn swap(
         &mut self,
         slots: impl IntoIterator<Item = u64>,
@@ -158,14 +158,14 @@ impl Lifetime {
         Ok(self.ends_at())
     }
 
-    /// It was looked at, and the next may be.
+    /// Ends a refresh; the next may begin.
     pub(crate) fn end_refresh(&mut self, slot: u64) {
         if let Some(held) = self.held(slot) {
             held.is_refreshing = false;
         }
     }
 
-    /// A wrong credential was presented. The last that is allowed ends it; what succeeds in between gives nothing back.
+    /// Counts a wrong credential. The last one in the budget ends the connection. A success gives nothing back.
     pub(crate) fn wrong(&mut self, now: Moment) {
         self.wrong.take(WRONG_CREDENTIALS, now.passed);
         if !self.wrong.is_left(WRONG_CREDENTIALS, now.passed) {
@@ -175,37 +175,37 @@ impl Lifetime {
 
     // What happens.
 
-    /// Something has come in.
+    /// The peer has sent something.
     pub(crate) fn heard(&mut self, now: Moment) {
         self.heard_at = now.passed;
     }
 
-    /// A message of the application has come in.
+    /// The peer has sent a message of the application.
     #[cfg(feature = "axum")]
     pub(crate) fn spoke(&mut self, now: Moment) {
         self.heard(now);
         self.spoke_at = now.passed;
     }
 
-    /// It is to be looked after this span whether anybody is there, or sooner if that was planned.
+    /// Plans a [`Due::Look`] after this span. An earlier one that is planned stays.
     #[cfg(feature = "socketio")]
     pub(crate) fn look_in(&mut self, span: Duration, now: Moment) {
         let at = now.passed.saturating_add(span);
         self.look_at = Some(self.look_at.map_or(at, |planned| planned.min(at)));
     }
 
-    /// Somebody is there: the next look is after this span.
+    /// Somebody is there. Plans the next [`Due::Look`] after this span.
     #[cfg(feature = "socketio")]
     pub(crate) fn look_again_in(&mut self, span: Duration, now: Moment) {
         self.look_at = now.passed.checked_add(span);
     }
 
-    /// The server goes down: it ends after this span. Planned again, the last plan counts.
+    /// Plans the end after this span, because the server goes down. The last plan counts.
     pub(crate) fn drain_in(&mut self, span: Duration, now: Moment) {
         self.drain_at = Some(now.passed.saturating_add(span));
     }
 
-    /// It ends. The first reason counts.
+    /// Ends it. The first reason counts.
     pub(crate) fn end(&mut self, close: Close) {
         self.ended.get_or_insert(close);
     }
@@ -218,8 +218,8 @@ impl Lifetime {
 
     // What is due.
 
-    /// What is due now, one after the other; `None` is nothing until [`wake`](Self::wake). Silence means something only while
-    /// somebody `listens`, so that what comes is heard.
+    /// The next thing that is due now; `None` if nothing is due before [`wake`](Self::wake). Silence ends the connection
+    /// only while the owner `listens`: otherwise the peer may have spoken unheard.
     pub(crate) fn due(&mut self, now: Moment, listens: bool) -> Option<Due> {
         if let Some(close) = self.ends(now, listens) {
             self.end(close);
@@ -242,13 +242,13 @@ impl Lifetime {
         None
     }
 
-    /// Whether nothing was heard for so long that it ends by that, if somebody listens.
+    /// Whether the peer was silent for so long that this ends the connection if the owner listens.
     #[cfg(feature = "axum")]
     pub(crate) fn is_silent(&self, now: Moment) -> bool {
         self.pong_at().into_iter().chain(self.idle_at()).any(|at| at <= now.passed)
     }
 
-    /// When something may be due, if nothing happens before.
+    /// When to ask again what is due, if nothing happens before.
     pub(crate) fn wake(&self) -> Wake {
         if self.ended.is_some() {
             return Wake { wall: None, passed: Some(Duration::ZERO) };
@@ -257,7 +257,7 @@ impl Lifetime {
         Wake { wall: self.ends_at().into_iter().chain(self.notice.at).min(), passed: spans.into_iter().flatten().min() }
     }
 
-    /// What ends it now, if anything does.
+    /// The reason to end it now, if there is one.
     fn ends(&mut self, now: Moment, listens: bool) -> Option<Close> {
         if self.ends_at().is_some_and(|end| end <= now.wall) {
             return Some(Close::TOKEN_EXPIRED);
@@ -269,7 +269,7 @@ impl Lifetime {
             if listens {
                 return Some(Close::PING_TIMEOUT);
             }
-            // An answer may have come that nobody has heard. The next ping follows in an interval.
+            // The answer may have come unheard. The next ping follows after an interval.
             self.heard(now);
             self.pinged_at = None;
         }
@@ -282,7 +282,7 @@ impl Lifetime {
         None
     }
 
-    /// When the next ping is due; `None` while the answer to one is waited for.
+    /// When the next ping is due; `None` while one is not answered yet.
     fn ping_at(&self) -> Option<Duration> {
         let Ping { interval, .. } = self.settings.ping.filter(|_| self.waits_for_pong().is_none())?;
         self.heard_at.checked_add(interval)
@@ -292,7 +292,7 @@ impl Lifetime {
         self.waits_for_pong()?.checked_add(self.settings.ping?.timeout)
     }
 
-    /// When the ping was sent whose answer is waited for. Anything that comes in answers it.
+    /// When the ping was sent that is not answered yet. Anything that the peer sends is an answer.
     fn waits_for_pong(&self) -> Option<Duration> {
         self.pinged_at.filter(|at| self.heard_at < *at)
     }
@@ -301,7 +301,8 @@ impl Lifetime {
         self.spoke_at.checked_add(self.settings.idle?)
     }
 
-    /// Plans the notice anew if the end has moved: as long before as the settings say, and of a short life in the middle.
+    /// Plans the notice again if the end has moved: as long before it as the settings say, but not before half of the time
+    /// that is left.
     fn plan_notice(&mut self, now: Moment) {
         let end = self.ends_at();
         if self.notice.of == end {

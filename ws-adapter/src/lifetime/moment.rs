@@ -2,7 +2,7 @@ use std::time::{Duration, SystemTime};
 
 use auth_core::Timer;
 
-/// One moment by both clocks: the time of day, which may be set, and how much time has passed, which nobody can set.
+/// One moment by both clocks: the time of day, which can be set, and the time that has passed, which nobody can set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Moment {
     pub(crate) wall: SystemTime,
@@ -15,12 +15,12 @@ impl Moment {
     }
 }
 
-/// When somebody has to look again: whichever comes first.
+/// When the owner has to ask again: at the first of both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Wake {
     /// At this time of day.
     pub(crate) wall: Option<SystemTime>,
-    /// When so much time has passed.
+    /// When the monotonic clock shows this.
     pub(crate) passed: Option<Duration>,
 }
 

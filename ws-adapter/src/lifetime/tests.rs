@@ -88,7 +88,7 @@ fn alarm_of_an_end_that_has_moved_ends_nothing_and_after_the_new_one_nothing_is_
 }
 
 #[test]
-fn one_credential_is_looked_at_at_a_time_in_each_slot() {
+fn one_refresh_runs_at_a_time_in_each_slot() {
     let clocks = Clocks::new();
     let (mut life, now) = (quiet(&clocks), clocks.0);
     life.hold(0, None, now);
@@ -144,7 +144,7 @@ fn silent_peer_is_pinged_and_ended_if_it_does_not_answer() {
 }
 
 #[test]
-fn silence_is_none_where_nobody_listens() {
+fn silence_counts_only_while_the_owner_listens() {
     let mut clocks = Clocks::new();
     let mut life = Lifetime::new(settings(true, Some(secs(70))), clocks.0);
     assert_eq!(life.due(clocks.pass(secs(60)), false), Some(Due::Ping));
@@ -153,7 +153,7 @@ fn silence_is_none_where_nobody_listens() {
 }
 
 #[test]
-fn peer_that_says_nothing_ends_it_and_pings_are_no_word() {
+fn peer_that_sends_no_message_ends_it_and_pings_do_not_count() {
     let mut clocks = Clocks::new();
     let mut life = Lifetime::new(settings(false, Some(secs(300))), clocks.0);
     let now = clocks.pass(secs(200));
@@ -177,7 +177,7 @@ fn first_reason_counts_and_what_ends_it_comes_before_what_is_due_with_it() {
     assert_eq!(life.wake().passed, Some(Duration::ZERO));
 }
 
-/// The clock of the machine is set while a connection is open: by which of the two clocks each thing comes.
+/// Which of the two clocks each end follows, when the clock of the machine is set while the connection is open.
 #[test]
 fn spans_follow_the_time_that_passes_and_ends_of_credentials_the_time_of_day() {
     type Plan = fn(&mut Lifetime, Moment);
@@ -246,7 +246,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The same, written down as plainly as can be: everything is kept, and looked at from the beginning each time.
+/// The same rules, as plain as possible: everything is kept, and judged from the beginning each time.
 struct Model {
     ends: [Option<Option<SystemTime>>; 3],
     wrong: Vec<Duration>,
@@ -254,9 +254,29 @@ struct Model {
     spoke: Duration,
     drain: Option<Duration>,
     ended: bool,
+    notice: Option<Announced>,
+}
+
+/// The notice of an end.
+#[derive(Clone, Copy)]
+struct Announced {
+    of: SystemTime,
+    at: SystemTime,
+    is_told: bool,
 }
 
 impl Model {
+    /// After a change of credentials.
+    fn plan_notice(&mut self, now: Moment) {
+        let end = self.expires_at();
+        if self.notice.map(|notice| notice.of) != end {
+            self.notice = end.map(|of| {
+                let left = of.duration_since(now.wall).unwrap_or_default();
+                Announced { of, at: of - MINUTE.min(left / 2), is_told: false }
+            });
+        }
+    }
+
     fn expires_at(&self) -> Option<SystemTime> {
         self.ends.iter().copied().flatten().flatten().min()
     }
@@ -284,14 +304,14 @@ impl Model {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
-    /// Random lives: it is over exactly when the plain model says so, what is due is never late and never early, and the
-    /// first reason stays.
+    /// Random lives: it is over exactly when the plain model says so, pings and notices come neither late nor early, each
+    /// notice comes once, the first reason stays, and nothing that was dealt with wakes the owner again.
     #[test]
     fn life_is_as_long_as_the_plain_model_says(steps in vec(step(), 1..40)) {
         let mut clocks = Clocks::new();
         let mut life = Lifetime::new(settings(true, Some(secs(400))), clocks.0);
         let begun = clocks.0.passed;
-        let mut model = Model { ends: [None; 3], wrong: Vec::new(), heard: begun, spoke: begun, drain: None, ended: false };
+        let mut model = Model { ends: [None; 3], wrong: Vec::new(), heard: begun, spoke: begun, drain: None, ended: false, notice: None };
         let (mut pinged, mut reason) = (None, None);
         for step in steps {
             let now = clocks.0;
@@ -352,6 +372,7 @@ proptest! {
                 }
             }
             let now = clocks.0;
+            model.plan_notice(now);
             let mut ended = None;
             while let Some(due) = life.due(now, true) {
                 match due {
@@ -363,12 +384,22 @@ proptest! {
                         prop_assert!(model.heard + MINUTE <= now.passed);
                         pinged = Some(now.passed);
                     }
-                    Due::Notice(end) => prop_assert_eq!(Some(end), model.expires_at()),
+                    Due::Notice(end) => {
+                        let notice = model.notice.as_mut().filter(|notice| notice.of == end && notice.at <= now.wall);
+                        prop_assert_eq!(notice.map(|notice| std::mem::replace(&mut notice.is_told, true)), Some(false));
+                    }
                     Due::Look => prop_assert!(false, "nothing was planned"),
                 }
             }
             prop_assert_eq!(ended.is_some(), reason.is_some() || model.must_be_over(now, pinged), "{:?}", ended);
             prop_assert_eq!(life.is_over(now), ended.is_some());
+            if ended.is_none() {
+                prop_assert!(model.notice.is_none_or(|notice| notice.is_told || notice.at > now.wall), "no notice");
+                let waits_for_pong = pinged.is_some_and(|at| model.heard < at);
+                prop_assert!(waits_for_pong || model.heard + MINUTE > now.passed, "no ping");
+                let wake = life.wake();
+                prop_assert!(wake.wall.is_none_or(|at| at > now.wall) && wake.passed.is_none_or(|at| at > now.passed));
+            }
             reason = reason.or_else(|| ended.clone());
             prop_assert_eq!(&ended, &reason);
         }
