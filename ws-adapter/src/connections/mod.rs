@@ -43,8 +43,8 @@ use crate::Close;
 /// The open connections of one or several layers, WebSockets and Socket.IO alike: found by user, session, credential or
 /// name, counted, limited and closed.
 ///
-/// Clones are one registry; set the limits first, since each clone takes them along. Give it to each layer with [`AuthLayer::connections`](crate::AuthLayer::connections); a
-/// layer that is given none has one of its own.
+/// Clones are one registry; set the limits first, since each clone takes them along. Give it to each layer with
+/// [`AuthLayer::connections`](crate::AuthLayer::connections); a layer without one makes its own.
 ///
 /// ```
 /// use auth_core::{PrincipalId, Revocation};
@@ -93,7 +93,7 @@ pub enum Overflow {
     CloseOldest,
 }
 
-/// There are as many as may be: of what, and how many that is.
+/// Which limit is reached, and how much it allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TooMany {
     OfUser(usize),
@@ -173,8 +173,8 @@ impl Connections {
         self
     }
 
-    /// Limits the wrong credentials that are presented over connections which are open, or wait for a first message, in the place
-    /// of the limiter that a registry has by itself. That one is in memory, and lets through at once, and then over time:
+    /// Replaces the limiter for wrong credentials that are presented over open connections, first messages included. The
+    /// default is in memory, and allows:
     ///
     /// | Wrong credentials over all connections of | At once | One more after |
     /// |---|---|---|
@@ -182,13 +182,17 @@ impl Connections {
     /// | one IPv4 address or IPv6 /64 | 30 | 20 s |
     /// | one /56; one /48 | 60; 120 | 10 s; 5 s |
     ///
-    /// One more is not looked at: `too_many_attempts`, and a first message closes with 4429 `too_many_attempts`. Nothing that
-    /// succeeds gives anything back. Each connection has a limit of its own besides, which this does not change: three, and one
-    /// more after five minutes.
+    /// One more is not checked: `too_many_attempts`, and a first message closes with 4429 `too_many_attempts`. A success gives
+    /// nothing back. Each connection also has a limit of its own, which this does not change: three, and one more after five
+    /// minutes. Set it before the registry is cloned.
     ///
     /// # Security
-    /// Without it, a client that has a credential of its own could open connections with that, and guess another's over them,
-    /// where a limit for handshakes sees nothing.
+    /// A limit for handshakes does not see these attempts: a client with a credential of its own can guess another's over its
+    /// connections. Two things to know about the default:
+    ///
+    /// - Clients that share an address share its limit, so one of them can use it up. The others cannot refresh until some of
+    ///   it is regained, and reconnect when their credential ends.
+    /// - Where the [address](ClientAddress) is not known, first messages have no limit of attempts.
     #[must_use]
     pub fn attempt_limiter(mut self, limiter: impl AttemptLimiter) -> Self {
         self.attempts = Arc::new(limiter);
