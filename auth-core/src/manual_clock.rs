@@ -39,7 +39,7 @@ impl ManualClock {
         Self(Arc::new(Mutex::new(Hands { now, passed: Duration::ZERO, waiting: Vec::new() })))
     }
 
-    /// Lets time pass, and wakes whoever waits. A step past the last representable instant is ignored.
+    /// Lets time pass, and wakes all waiters. A step past the last representable instant is ignored.
     pub fn advance(&self, step: Duration) {
         self.move_hands(|hands| {
             if let (Some(now), Some(passed)) = (hands.now.checked_add(step), hands.passed.checked_add(step)) {
@@ -70,7 +70,7 @@ impl ManualClock {
             change(&mut hands);
             std::mem::take(&mut hands.waiting)
         };
-        // The lock is free by now: who is woken may read the clock at once.
+        // The lock is free by now: a waiter may read the clock at once.
         waiting.into_iter().for_each(Waker::wake);
     }
 

@@ -7,14 +7,14 @@ use std::{
 
 use crate::Clock;
 
-/// What a [`Timer`] gives to be awaited.
+/// A sleep of a [`Timer`].
 pub(crate) type BoxSleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A clock that can also be waited for: connections end by it, and keys are fetched by it.
 ///
 /// With the feature `tokio`, [`SystemClock`](crate::SystemClock) is one; for tests, [`ManualClock`](crate::ManualClock) is.
 pub trait Timer: Clock {
-    /// Completes as soon as the time of day is `deadline` or later, also where the clock was set; at once if it is so already.
+    /// Completes as soon as the time of day is `deadline` or later, even if the clock was set meanwhile; at once if it is already.
     fn sleep_until(&self, deadline: SystemTime) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
     /// Completes when this much time has passed, whatever happens to the time of day meanwhile.
@@ -44,16 +44,16 @@ mod system {
     use super::{BoxSleep, Timer};
     use crate::{Clock as _, SystemClock};
 
-    /// How often it is looked whether the clock was set. So late at most is whatever waits for an instant that has come sooner.
+    /// How often the clock is checked for a jump. A sleep that a jump has made shorter ends this late at the most.
     const LOOK: Duration = Duration::from_secs(5);
-    /// A difference that is worth to wake everybody for.
+    /// A smaller difference is not a jump.
     const JUMP: Duration = Duration::from_millis(500);
-    /// The longest sleep where nobody looks.
+    /// The longest sleep where no thread checks for jumps.
     const UNWATCHED: Duration = Duration::from_secs(30);
 
     impl Timer for SystemClock {
-        /// Needs a tokio runtime with its timer enabled. Nothing runs while it waits: tokio wakes it when the time has come,
-        /// and a single thread for the whole process looks whether the clock was set or the machine was asleep.
+        /// Needs a tokio runtime with its timer enabled. Nothing runs while it waits: tokio wakes it when the time has come.
+        /// One thread for the whole process checks whether the clock was set or the machine was asleep.
         fn sleep_until(&self, deadline: SystemTime) -> BoxSleep {
             let clock = *self;
             Box::pin(async move {
@@ -75,7 +75,7 @@ mod system {
         }
     }
 
-    /// Tells that the clock of the system has moved in a way that a timer does not see. `None` if no thread could be had.
+    /// Tells of jumps of the clock, which tokio's timer does not see. `None` if the thread could not be started.
     static JUMPS: LazyLock<Option<Arc<watch::Sender<()>>>> = LazyLock::new(|| {
         let sender = Arc::new(watch::Sender::new(()));
         let told = Arc::clone(&sender);
@@ -91,7 +91,7 @@ mod system {
         watcher.is_ok().then_some(sender)
     });
 
-    /// Compares the clock of the system with one that is never set.
+    /// Compares the time of day with a clock that nobody can set.
     struct ClockWatch {
         shown: SystemTime,
         at: Instant,
@@ -102,7 +102,7 @@ mod system {
             Self { shown, at }
         }
 
-        /// Whether the clock has gone by more or less than the time that has passed.
+        /// Whether the time of day has moved by more or less than the time that has passed.
         fn has_jumped(&mut self, shows: SystemTime, now: Instant) -> bool {
             let expected = self.shown.checked_add(now.saturating_duration_since(self.at)).unwrap_or(shows);
             (self.shown, self.at) = (shows, now);

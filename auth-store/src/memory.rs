@@ -23,9 +23,11 @@ const MAX_MARKS: usize = 1_000_000;
 /// The store of a service that runs on one node: everything is in the memory of the process, and gone with it.
 ///
 /// Clones share what is stored. Nothing is started for it: what has ended is forgotten when something is added, and the
-/// whole is bounded. What waits to be taken is kept for a span, by a clock that nobody can set
-/// ([`Clock::monotonic`]); a revocation is kept until a time of day, since that is what a token ends by. A store that is full refuses what is new and keeps what it has, since to forget a revocation would
-/// let somebody in.
+/// whole is bounded. A store that is full refuses what is new and keeps what it has: a forgotten revocation would let
+/// somebody in.
+///
+/// Values such as tickets are kept for a span, by a clock that nobody can set ([`Clock::monotonic`]). Revocations are kept
+/// until a time of day, because tokens end by that.
 #[derive(Clone)]
 pub struct MemoryStore {
     clock: Arc<dyn Clock>,

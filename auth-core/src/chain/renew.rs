@@ -19,7 +19,7 @@ impl<U: Principal> Chain<U> {
     /// | good, another user's or nobody's | as for a wrong one |
     /// | good, another user's, and refused by [`and_then`](Self::and_then) or as half of an [`and`](Self::and) | as for a wrong one |
     /// | wrong, and a guest strategy accepts under [`try_next_on_reject`](Self::try_next_on_reject) | as for a wrong one |
-    /// | revoked | 401 `revoked`, whoever's it is |
+    /// | revoked | 401 `revoked`, also another user's |
     /// | everything else: missing, expired, malformed, an outage | as in [`authenticate`](Self::authenticate) |
     ///
     /// # Errors

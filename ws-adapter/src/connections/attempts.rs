@@ -1,4 +1,4 @@
-//! Credentials that are presented over connections that are open: how many may be wrong.
+//! How many wrong credentials may be presented over open connections.
 
 use std::{
     collections::HashMap,
@@ -19,13 +19,13 @@ use crate::lifetime::{Budget, Spent};
 
 /// Wrong credentials over all connections of one user: ten at once, and one more a minute.
 const OF_USER: Budget = Budget { at_once: 10, regained_in: Duration::from_secs(60) };
-/// Those over all connections of one IPv4 address or IPv6 /64: thirty at once, and three more a minute.
+/// Wrong credentials over all connections of one IPv4 address or IPv6 /64: thirty at once, and three more a minute.
 const OF_ADDRESS: Budget = Budget { at_once: 30, regained_in: Duration::from_secs(20) };
-/// How many users and addresses are remembered at the most.
+/// How many users and prefixes are remembered at the most.
 const MAX_ENTRIES: usize = 16 * 1024;
 
-/// A credential that a client presents over a connection which is open, or opens only to be told who it is: in a first
-/// message, in a refresh, in the `auth` of a Socket.IO `CONNECT`.
+/// A credential that a client presents over a connection that is already open: in a refresh, in a first message, or in the
+/// `auth` of a Socket.IO `CONNECT`.
 #[derive(Clone, Copy, Debug)]
 pub struct Attempt<'a> {
     pub(crate) connection: Option<ConnectionId>,
@@ -41,8 +41,8 @@ impl Attempt<'_> {
         self.connection
     }
 
-    /// Whose connection it is; `None` while nobody has been authenticated over it, and for guests. Whose credential is
-    /// presented is not known yet.
+    /// The user of the connection; `None` before a user is authenticated over it, and for guests. It is not the user that
+    /// the credential names: nobody has checked that yet.
     #[must_use]
     pub fn user(&self) -> Option<&PrincipalId> {
         self.user
@@ -67,23 +67,23 @@ impl Attempt<'_> {
 /// credential was not wrong.
 #[async_trait]
 pub trait AttemptLimiter: Send + Sync + 'static {
-    /// Takes a place; `None` if there is none, and then the credential is not looked at: `too_many_attempts`.
+    /// Takes a place; `None` if none is left. Then the credential is not checked, and the answer is `too_many_attempts`.
     ///
     /// It may wait for other attempts to end, as long as the layer's
     /// [`decision_timeout`](crate::AuthLayer::decision_timeout).
     ///
     /// # Errors
-    /// If that cannot be said. The credential is not looked at then: `unavailable`.
+    /// If the limiter cannot tell. Then the credential is not checked, and the answer is `unavailable`.
     async fn take(&self, attempt: &Attempt<'_>) -> Result<Option<Box<dyn AttemptPlace>>, BoxError>;
 }
 
-/// A place that was taken. To drop it keeps it taken: the credential was wrong, or nobody knows.
+/// A place that was taken. Dropping it keeps the place taken: the credential was wrong, or nobody knows.
 pub trait AttemptPlace: Send + 'static {
-    /// The credential was good, or nothing could be said about it: the place is free again.
+    /// Frees the place: the credential was good, or could not be checked.
     fn give_back(self: Box<Self>);
 }
 
-/// The limiter that a registry has if it is given none: by user and by address, in memory.
+/// The default limiter: by user and by address, in memory.
 #[derive(Clone, Default)]
 pub(super) struct InMemory(Arc<Mutex<HashMap<Key, Entry>>>);
 
@@ -111,17 +111,17 @@ impl Key {
 #[derive(Default)]
 struct Entry {
     spent: Spent,
-    /// How many attempts are being looked at.
+    /// How many attempts are being checked.
     in_flight: u32,
     /// Tells that one of them has ended.
     ended: Arc<Notify>,
 }
 
-/// What stands in the way of an attempt.
+/// Why an attempt gets no place.
 enum InTheWay {
     /// Too many were wrong.
     Spent,
-    /// As many are being looked at as may still be wrong.
+    /// Every place that is left belongs to an attempt in progress.
     InFlight(Arc<Notify>),
 }
 
@@ -139,7 +139,7 @@ impl AttemptLimiter for InMemory {
             };
             let ended = ended.notified();
             tokio::pin!(ended);
-            // It waits before it looks again, so that nothing is told in between.
+            // Registered before the second look, so that no end of an attempt is missed in between.
             ended.as_mut().enable();
             match self.try_take(&keys, attempt.passed) {
                 Ok(()) => break,
@@ -197,7 +197,7 @@ impl InMemory {
     }
 }
 
-/// Forgets what is regained, and if nothing is, what will be next: whoever fails most is remembered longest.
+/// Forgets what is regained; if nothing is, the entry with the most places left. So the worst are remembered longest.
 fn make_room(table: &mut HashMap<Key, Entry>, now: Duration) {
     if table.len() < MAX_ENTRIES {
         return;
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn memory_is_bounded_and_keeps_whoever_fails_most() {
+    async fn memory_is_bounded_and_keeps_those_who_fail_most() {
         let (limiter, worst) = (InMemory::default(), PrincipalId::new("", "worst"));
         assert_eq!(guess(&limiter, &attempt(Some(&worst), None, 1000), 100).await, 10);
         for n in 0..MAX_ENTRIES + 100 {

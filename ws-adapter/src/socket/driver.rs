@@ -34,7 +34,7 @@ use crate::{
     telemetry::{self, Gauge},
 };
 
-/// How long a handler may go on whose peer is gone.
+/// How long a handler may go on after its peer is gone.
 const GRACE: Duration = Duration::from_secs(60);
 
 /// A socket that was let in.
@@ -117,7 +117,7 @@ impl Drop for Open {
     }
 }
 
-/// A handler, and whether it has panicked. It has a box of its own: to pass futures by value makes room for each twice.
+/// A handler, and whether it has panicked. It has a box of its own, because passing a future by value takes its room twice.
 type Handler = future::Fuse<Pin<Box<dyn Future<Output = thread::Result<()>> + Send>>>;
 
 async fn run<U: Principal>(mut driver: Driver<U>, mut open: Open, mut handler: Handler) {
@@ -139,7 +139,7 @@ async fn run<U: Principal>(mut driver: Driver<U>, mut open: Open, mut handler: H
         Fate::PeerGone => Rest::ForAWhile,
     };
     if rest != Rest::UntilExpiry {
-        // From here on it counts no more, and nobody can ask it to end.
+        // From here on it does not count, and the registry cannot end it.
         open.leave();
     }
     let close = match fate {
@@ -178,7 +178,7 @@ enum Rest {
     None,
     /// As long as its user may.
     UntilExpiry,
-    /// The same, but to finish only what it is about: a handler may wait for ever for something to send.
+    /// The same, but [`GRACE`] at the most: a handler may wait for ever for something to send.
     ForAWhile,
 }
 
@@ -202,7 +202,7 @@ struct Driver<U> {
     codes: CloseCodes,
     codec: Option<Arc<Codec>>,
     renewal: Option<Renewal<U>>,
-    /// A credential of the peer's that is being looked at.
+    /// A refresh that the peer has asked for.
     refreshing: Option<Pin<Box<dyn Future<Output = Result<Option<SystemTime>, RefreshError>> + Send>>>,
 }
 
@@ -221,7 +221,7 @@ impl<U: Principal> Driver<U> {
                 }
             }
             let wake = self.shared.wake();
-            // Not while a credential is looked at: the next one would be one that does not wait for the answer.
+            // Not during a refresh: a credential that is read then counts as one that did not wait for the answer.
             let listens = self.refreshing.is_none();
             let refreshed = async {
                 match &mut self.refreshing {
@@ -248,7 +248,7 @@ impl<U: Principal> Driver<U> {
                 }
                 Happened::Event(Event::Presented(presented)) => self.present(presented),
                 Happened::Event(Event::Moved) => {}
-                // A timer is late by a little, and a handler that was told of the end in the meantime has let go.
+                // The timer may be a little late, and the handler may have seen the end and let go before.
                 Happened::Event(Event::Released) => return self.gone(Fate::GivenUp).await,
                 Happened::Event(Event::Gone) => return self.gone(Fate::PeerGone).await,
             }
@@ -280,7 +280,7 @@ impl<U: Principal> Driver<U> {
 
     fn present(&mut self, presented: Result<Credentials, Malformed>) {
         match presented {
-            // Who does not wait for the answer presents too many.
+            // A client that does not wait for the answer may be guessing.
             _ if self.refreshing.is_some() => self.shared.wrong(),
             Ok(credentials) => {
                 let (shared, renewal) = (Arc::clone(&self.shared), self.renewal.clone());
@@ -319,7 +319,7 @@ impl<U: Principal> Driver<U> {
         (Fate::Ended(close), taken)
     }
 
-    /// Nobody is there any more, on one side or the other; unless what ends it has come first.
+    /// The handler or the peer is gone, unless the end has come first.
     async fn gone(&mut self, fate: Fate) -> (Fate, Taken) {
         match self.due().await {
             Some(Due::End(close)) => self.end(close),

@@ -25,11 +25,11 @@ pub(super) struct Pipe {
     queue: VecDeque<Message>,
     /// Whether the last of the queue is still on its way.
     unflushed: bool,
-    /// What it is to be closed with: the handler, or an error, says so.
+    /// The close that the handler, or an error, has chosen.
     close: Option<Close>,
     /// Whether an error has ended the stream, so that the peer's answer to our close can no longer be read.
     broken: bool,
-    /// Whether the peer has closed it. Whatever happens to the connection then, it was not lost.
+    /// Whether the peer has closed it. Then the connection cannot be lost any more.
     closed_by_peer: bool,
     /// Whether the peer is known to be gone.
     gone: bool,
@@ -73,7 +73,7 @@ impl Pipe {
         self.ahead.take()
     }
 
-    /// Keeps what was read for the handler.
+    /// Keeps a message for the handler.
     pub(super) fn keep_ahead(&mut self, message: Result<Message, Error>) {
         self.ahead = Some(message);
     }
@@ -96,7 +96,7 @@ impl Pipe {
         Poll::Ready(message)
     }
 
-    /// Lets `write` write. What shows that the connection is lost is noted.
+    /// Lets `write` write. Notes an error that shows a lost connection.
     pub(super) fn write<T>(
         &mut self,
         write: impl FnOnce(Pin<&mut WebSocket>) -> T,

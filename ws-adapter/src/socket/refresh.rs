@@ -17,7 +17,7 @@ use crate::{
     telemetry,
 };
 
-/// By which a chain is asked about the credentials that come over an open socket.
+/// What is needed to ask the chain about a credential that comes over an open socket.
 pub(crate) struct Renewal<U> {
     pub(crate) config: Arc<Config<U>>,
     /// The request that has opened the socket, without what it brought as a credential.
@@ -93,7 +93,7 @@ pub(super) async fn refresh<U: Principal>(
     result
 }
 
-/// A refresh that is under way. One that is given up, wherever it happens to wait, leaves everything as it was.
+/// A refresh in progress. One that is dropped, wherever it waits, leaves everything as it was.
 struct UnderWay<'s, U> {
     shared: &'s Shared<U>,
     slot: u64,
@@ -147,7 +147,7 @@ pub enum RefreshErrorKind {
     Refused(Refusal),
     /// It could stand in no `Authorization` header, or is longer than 16 KiB.
     Malformed,
-    /// Another one is being looked at.
+    /// Another refresh is in progress.
     InProgress,
     /// The socket has ended.
     Ended,
@@ -185,7 +185,7 @@ impl RefreshError {
                 return self;
             }
             RefreshErrorKind::Malformed => "the message holds no credential, or the layer takes none over a socket",
-            RefreshErrorKind::InProgress => "another credential is being looked at",
+            RefreshErrorKind::InProgress => "another refresh is in progress",
             RefreshErrorKind::Ended => "the socket has ended",
         };
         let status = match &self.0 {
@@ -196,7 +196,7 @@ impl RefreshError {
         self
     }
 
-    /// An outage is not, and what was not looked at is not.
+    /// Whether the connection counts it as a wrong credential. An outage does not count, nor what was not checked.
     fn is_clients_fault(&self) -> bool {
         match &self.0 {
             RefreshErrorKind::Refused(refusal) => {

@@ -24,11 +24,11 @@ use crate::{
 /// The payload of our own pings, by which their answers are known.
 const PING: &[u8] = b"auth.ping";
 
-/// The socket, between the handler that uses it and the driver that ends it, with what it lives by. The lock is held during a
-/// poll only.
+/// The socket and its lifetime, between the handler that uses it and the driver that ends it. The lock is held during a poll
+/// only.
 ///
-/// Whether its life has ended, whether another credential takes the place of one, and whether the socket is taken away are
-/// all decided under this lock, by the same clocks: of a refresh and an expiry, one comes first.
+/// The end, a refresh, and the removal of the socket are all decided under this lock, by the same clocks. So a refresh and an
+/// expiry that come together have one outcome.
 pub(super) struct Shared<U> {
     state: Mutex<State<U>>,
     timer: Arc<dyn Timer>,
@@ -45,13 +45,13 @@ struct State<U> {
     receiver: Option<Waker>,
     sender: Option<Waker>,
     driver: Option<Waker>,
-    /// A credential that the peer presents.
+    /// A credential that the peer has presented and the driver has not seen yet.
     presented: Option<Result<Credentials, Malformed>>,
-    /// Whether the driver has to look anew what is due, and when.
+    /// Whether the driver has to ask the lifetime again.
     moved: bool,
 }
 
-/// What the driver has to see to.
+/// What the driver has to deal with.
 pub(super) enum Event {
     /// The handler's side is gone.
     Released,
@@ -113,7 +113,7 @@ impl<U> Shared<U> {
             let message = match state.pipe.poll_read(cx) {
                 Poll::Ready(message) => message,
                 Poll::Pending => {
-                    // The driver wakes whoever waits when it takes the socket away.
+                    // The driver wakes the receiver when it takes the socket away.
                     keep(&mut state.receiver, cx);
                     return Poll::Pending;
                 }
@@ -187,7 +187,7 @@ impl<U> Shared<U> {
 
     // A refresh.
 
-    /// Begins to look at a credential for the layer at `slot`. One at a time is.
+    /// Begins a refresh for the layer at `slot`. Only one runs at a time.
     pub(super) fn begin_refresh(&self, slot: u64) -> Result<(), NotNow> {
         let now = self.now();
         self.change(|state| match state.pipe.is_open() {
@@ -196,7 +196,7 @@ impl<U> Shared<U> {
         })
     }
 
-    /// The credential of the layer at `slot` is another one from now on, unless the socket has ended meanwhile.
+    /// Replaces the credential of the layer at `slot`, unless the socket has ended meanwhile.
     pub(super) fn swap(&self, user: Authenticated<U>, slot: u64) -> Result<Option<SystemTime>, NotNow> {
         let now = self.now();
         self.change(|state| {
@@ -209,7 +209,7 @@ impl<U> Shared<U> {
         })
     }
 
-    /// Ends it, and makes room for the next.
+    /// Ends the refresh; the next may begin.
     pub(super) fn end_refresh(&self, slot: u64, is_wrong: bool) {
         let now = self.now();
         self.change(|state| {
@@ -220,7 +220,7 @@ impl<U> Shared<U> {
         });
     }
 
-    /// A credential was presented that could not even be looked at.
+    /// Counts what was presented and is not a credential, or came while a refresh was in progress.
     pub(super) fn wrong(&self) {
         let now = self.now();
         self.change(|state| state.life.wrong(now));
@@ -228,8 +228,8 @@ impl<U> Shared<U> {
 
     // The driver's side.
 
-    /// Completes with what there is to see to. Sends what is queued meanwhile, and if it `listens`, reads where the handler
-    /// does not.
+    /// Completes with what the driver has to deal with. Meanwhile it sends what is queued, and, if it `listens`, reads while
+    /// the handler does not.
     pub(super) fn poll_event(&self, cx: &mut Context<'_>, listens: bool) -> Poll<Event> {
         let now = self.now();
         let mut state = self.lock();
@@ -246,7 +246,7 @@ impl<U> Shared<U> {
             return Poll::Ready(Event::Moved);
         }
         if state.pipe.poll_queue(cx) {
-            // Whoever sends may have waited for the same socket, which keeps the last waker only.
+            // The sender may have waited for the same socket, which keeps the last waker only.
             state.wake_sender();
         }
         if state.pipe.is_gone() {
@@ -288,7 +288,8 @@ impl<U> Shared<U> {
         state.wake_driver();
     }
 
-    /// Whoever waits for messages is woken, and waits anew if it still does: a wait that was given up is no reader.
+    /// Sends a ping. It wakes the receiver, which waits again if it still reads: one that was given up must not look like a
+    /// reader.
     pub(super) fn ping(&self) {
         let mut state = self.lock();
         if let Some(receiver) = state.receiver.take() {
@@ -298,7 +299,7 @@ impl<U> Shared<U> {
         state.wake_driver();
     }
 
-    /// It has ended: takes the socket away from the handler's side.
+    /// Takes the socket away from the handler's side. With `close`, the lifetime ends too.
     pub(super) fn take(&self, close: Option<Close>) -> Taken {
         let mut state = self.lock();
         if let Some(close) = close {
@@ -326,7 +327,7 @@ impl<U> Shared<U> {
 }
 
 impl<U> State<U> {
-    /// Notes what has come in, and gives what is the handler's.
+    /// Notes what has come in. Gives it back if it is for the handler.
     fn sort(&mut self, message: Result<Message, Error>, in_band: bool, now: Moment) -> Option<Result<Message, Error>> {
         self.life.heard(now);
         match &message {
@@ -364,7 +365,7 @@ impl<U> State<U> {
     }
 
     fn present(&mut self, presented: Result<Credentials, Malformed>, now: Moment) {
-        // Who does not wait for the answer presents too many.
+        // A client that does not wait for the answer may be guessing.
         if self.presented.is_some() {
             self.life.wrong(now);
         } else {

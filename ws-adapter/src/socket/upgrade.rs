@@ -51,7 +51,8 @@ const MAX_UNSENT: usize = 1024 * 1024;
 /// Messages that come are at most 64 KiB (then 1009 `too_big`), what waits to be sent at most 1 MiB, and buffers start at
 /// 4 KiB.
 ///
-/// Behind a [`FirstMessageLayer`](super::FirstMessageLayer) the handler runs once the client has said who it is, on a socket that is open already.
+/// Behind a [`FirstMessageLayer`](super::FirstMessageLayer) the handler runs after the first message, on a socket that is open
+/// already.
 #[must_use]
 pub struct AuthWebSocketUpgrade<U> {
     handshake: Handshake,

@@ -30,10 +30,10 @@ use crate::{
     telemetry::{self, Gauge},
 };
 
-/// How many pings and other messages that may come first a client may send, before it has said who it is.
+/// How many pings, and messages that a codec waits after, a client may send before its credential.
 const MAX_OTHERS: usize = 16;
 
-/// A socket of a client that nobody knows yet.
+/// A socket that waits for its first message.
 pub(super) struct Waiting<U> {
     pub(super) config: Arc<Config<U>>,
     pub(super) codec: Arc<Codec>,
@@ -103,7 +103,7 @@ impl<U: Principal> Waiting<U> {
                     close = ended => close,
                     close = dispatch(service, self.parts, open.clone()) => close,
                 };
-                // Whoever has not taken it by now gets it no more.
+                // The service has not taken it, and cannot any more.
                 if let Some(opened) = open.take() {
                     telemetry::closed(None, &close);
                     finish::finish(opened.socket, self.config.told(close), false).await;
@@ -121,7 +121,7 @@ impl<U: Principal> Waiting<U> {
         }
     }
 
-    /// Closes the socket without a word. It counts as pending until then.
+    /// Closes the socket without waiting for a message. It counts as pending until then.
     pub(super) async fn refuse(self, socket: WebSocket, close: Close) {
         let _gauge = Gauge::pending();
         log_unheard(&close);
@@ -232,8 +232,8 @@ fn log_unheard(close: &Close) {
 }
 
 impl<U> Config<U> {
-    /// What ends a socket while the service has not taken it: its driver is not there yet. A service that takes too long
-    /// does, too.
+    /// Waits for what ends a socket that the service has not taken yet, and that has no driver so far. A service that takes
+    /// too long ends it too.
     async fn ended_meanwhile(
         &self,
         context: Option<SocketContext>,

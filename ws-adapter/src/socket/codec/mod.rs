@@ -60,21 +60,21 @@ pub trait FirstMessageCodec: Send + Sync + 'static {
         Vec::new()
     }
 
-    /// What the client is told when the socket has been opened, before it says anything; nothing by default.
+    /// The message that the server sends first, as soon as the socket is open; nothing by default.
     fn greeting(&self) -> Option<Message> {
         None
     }
 
-    /// What a message says. It is shown text and binary messages of at most 16 KiB, until one is not
-    /// [`Decoded::Wait`].
+    /// Reads a message. It is called with each text and binary message of at most 16 KiB, until it returns something other
+    /// than [`Decoded::Wait`].
     fn decode(&self, message: &Message) -> Decoded;
 
-    /// What a client is told whose credential is good, before the service behind is called; `None` is nothing. `first` is the
-    /// message with the credential. `ttl` is the time that the credential has left, `None` if it does not end.
+    /// The answer to a good credential, sent before the service behind is called; `None` sends nothing. `first` is the message
+    /// with the credential. `ttl` is the time that the credential has left; `None` if it does not end.
     fn accepted(&self, first: &Message, ttl: Option<Duration>) -> Option<Message>;
 
-    /// What a client is told whose message or credential is refused, before the socket is closed; nothing by default. The
-    /// close says why: its [`reason`](Close::reason) is a stable code.
+    /// The answer to a message or credential that is refused, sent before the close; nothing by default. The
+    /// [`reason`](Close::reason) of the close is a stable code that says why.
     fn refused(&self, first: &Message, close: &Close) -> Option<Message> {
         let _ = (first, close);
         None
@@ -88,7 +88,7 @@ pub trait FirstMessageCodec: Send + Sync + 'static {
         false
     }
 
-    /// The close that stands for one of ours, that is, one of the constants of [`Close`]; the same by default, in the codes of
+    /// Replaces a close of the layer's, one of the constants of [`Close`]. The default keeps it, in the codes of
     /// [`CloseCodes`].
     ///
     /// It is asked whenever the server closes a socket that came through the layer: at the first message and for the rest of
@@ -99,7 +99,7 @@ pub trait FirstMessageCodec: Send + Sync + 'static {
     }
 }
 
-/// What a [`FirstMessageCodec`] makes of a message.
+/// How a [`FirstMessageCodec`] reads a message.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Decoded {
@@ -144,7 +144,7 @@ impl Codec {
         self.subprotocols.iter().find(|name| is_offered(name)).cloned()
     }
 
-    /// Whether a socket speaks its protocol that has agreed on this subprotocol. One that names none is spoken on all.
+    /// Whether a socket with this subprotocol speaks its protocol. A codec without subprotocols is spoken on every socket.
     pub(crate) fn accepts(&self, agreed_on: Option<&HeaderValue>) -> bool {
         self.subprotocols.is_empty() || agreed_on.is_some_and(|name| self.names(name))
     }
