@@ -41,6 +41,7 @@ use crate::{
 /// | no message within 10 s; pings do not extend it | 4408 `auth_timeout` |
 /// | a credential that is refused | 4401, 4403, 1013 as for a refused handshake |
 /// | any other message first, or more than 16 pings | 4401 `invalid_credentials` |
+/// | too many wrong ones from its address ([`Connections::attempt_limiter`](crate::Connections::attempt_limiter)) | 4429 `too_many_attempts` |
 /// | a message longer than 16 KiB | 1009 `too_big` |
 /// | the service behind opens no socket | 4403 `forbidden`; 1011 or 1013 for a 5xx; 1011 if it panics; 1013 after 10 s |
 ///
@@ -173,7 +174,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut service, config) = self.auth.take_ready();
-        // Who waits to be heard must not hold what a ready service may have reserved.
+        // A socket that waits for its first message must not hold what a ready service may have reserved.
         let unready = service.clone();
         let (codec, limits) = (Arc::clone(&self.codec), self.limits);
         Box::pin(async move {

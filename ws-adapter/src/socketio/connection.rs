@@ -38,12 +38,12 @@ pub(super) struct Connection<I> {
     told: watch::Receiver<bool>,
 }
 
-/// The other end of a [`Connection`], which has the say.
+/// The other end of a [`Connection`], which decides when it ends.
 pub(super) struct Owner<I>(Arc<Pipe<I>>);
 
 struct Pipe<I> {
     state: Mutex<State<I>>,
-    /// Something is to be looked at by the owner.
+    /// Wakes the owner, because what it sees has changed.
     changed: Notify,
 }
 
@@ -127,7 +127,7 @@ impl<I> Pipe<I> {
 }
 
 impl<I> State<I> {
-    /// Hands on what was read ahead, to the end of the frame at the most.
+    /// Hands on what was read ahead, but nothing after the end of the frame.
     fn hand_on(&mut self, buf: &mut ReadBuf<'_>) {
         let room = self.ahead.len().min(buf.remaining());
         let of_frame = self.ahead.get(..room).map_or(0, |bytes| self.input.advance(bytes));
@@ -146,7 +146,7 @@ impl<I> State<I> {
         wake(&mut self.reader);
     }
 
-    /// The client takes nothing at the moment. Tells whether the owner has to know.
+    /// Notes that the client takes nothing. Tells whether the owner has to know.
     fn wait(&mut self) -> bool {
         if !std::mem::replace(&mut self.seen.waits, true) {
             self.seen.moved_at = Instant::now();
@@ -269,7 +269,7 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Connection<I> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // All of it is on its way, so that nothing of it stands in a buffer.
+        // Everything is on its way, so nothing is left in a buffer.
         let polled = self.poll_out(cx, AsyncWrite::poll_flush, |state, ()| state.moved(BUDGET));
         polled.unwrap_or(Poll::Ready(Ok(())))
     }
@@ -318,7 +318,7 @@ impl<I> Owner<I> {
         Some((state.io.take()?, input))
     }
 
-    /// For engine.io the stream is at its end.
+    /// Lets engine.io read the end of the stream.
     pub(super) fn end_reads(&self) {
         let mut state = self.0.lock();
         state.is_read_out = true;
@@ -337,7 +337,7 @@ impl<I> Owner<I> {
         state.output.is_between() && !state.has_closed
     }
 
-    /// Nothing is kept any more.
+    /// Keeps nothing any more.
     fn abandon(&self) {
         let mut state = self.0.lock();
         (state.io, state.keeps, state.is_read_out) = (None, false, true);

@@ -17,19 +17,19 @@ use super::{
 };
 use crate::{Close, CloseCodes};
 
-/// How long a client may take what it is sent from the end of its session on, whoever has ended it. Then the stream is
-/// dropped, and nothing puts that off.
+/// How long a client may take its output after the end of its session, no matter who ended it. Then the stream is dropped.
+/// Nothing extends this.
 pub(super) const OUTPUT_DEADLINE: Duration = Duration::from_secs(2);
-/// How long a client may take nothing of what waits for it; as long as engine.io waits for a pong.
+/// How long output may wait while the client takes nothing; by default engine.io waits as long for a pong.
 const STALL: Duration = Duration::from_secs(20);
-/// How much of what a client sends after the end is read and forgotten, in bytes; more than what operating systems hold for
-/// a client that has not heard of the end.
+/// How much that a client sends after the end is read and dropped, in bytes; more than operating systems hold for a client
+/// that has not seen the end.
 const HEARD_OUT: u64 = 8 * 1024 * 1024;
 /// How often engine.io is asked, while a write waits, whether the session is still there.
 const LOOK: Duration = Duration::from_secs(1);
-/// How much longer than engine.io we wait for a client that is silent.
+/// How much longer than engine.io the owner waits for a silent client.
 const SLACK: Duration = Duration::from_secs(1);
-/// More than this is not waited for, whatever engine.io is told; longer times cannot be added to every instant.
+/// The longest wait, whatever engine.io is told: longer spans cannot be added to every instant.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// How long the driver may take to say goodbye before engine.io reads the end; longer than it does.
 const GOODBYE: Duration = Duration::from_millis(1500);
@@ -57,9 +57,9 @@ impl Terms {
 enum Why {
     /// The session has ended.
     Ended,
-    /// engine.io has ended its session, and may not have told: it waits for the client first.
+    /// engine.io has ended its session, perhaps without telling anybody: it waits for the client first.
     EngineIo,
-    /// The client is gone, or as good as that.
+    /// The client is gone, or takes or says nothing.
     Lost(Close),
 }
 
