@@ -107,6 +107,7 @@ impl<U> Shared<U> {
         let now = self.now();
         let mut state = self.lock();
         if let Some(message) = state.pipe.take_ahead() {
+            state.wake_driver();
             return Poll::Ready(Some(message).filter(|_| !state.life.is_over(now)));
         }
         loop {
@@ -119,9 +120,8 @@ impl<U> Shared<U> {
                 }
             };
             state.receiver = None;
-            if state.pipe.is_gone() {
-                state.wake_driver();
-            }
+            // While the handler is busy with a message, the driver reads.
+            state.wake_driver();
             let Some(message) = message else {
                 return Poll::Ready(None);
             };

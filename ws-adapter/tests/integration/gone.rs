@@ -204,3 +204,44 @@ async fn fresh_credential_is_taken_and_pings_are_answered_though_the_handler_nev
     world.clock.advance(Duration::from_secs(60));
     assert_eq!(client.present(&token("ann", 900)).await["type"], "auth_ok");
 }
+
+/// Reads one message, and waits for ever then.
+async fn read_one_and_wait(mut socket: AuthSocket<User>) {
+    let first = socket.recv().await;
+    assert!(first.is_some());
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test]
+async fn peer_that_goes_is_noticed_though_the_handler_is_busy_with_a_message() {
+    let world = World::new(read_one_and_wait).await;
+    let spawned = World::new(async |socket| drop(tokio::spawn(read_one_and_wait(socket)).await)).await;
+    let late = World::new(async |socket| {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        read_one_and_wait(socket).await;
+    })
+    .await;
+    for (name, world) in [("same task", world), ("other task", spawned), ("read ahead", late)] {
+        for going in Going::ALL {
+            let mut client = world.server.open(FOREVER).await;
+            client.send("do this").await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            assert_eq!(world.connections.count(), 1, "{name} {going:?}");
+            going.go(client).await;
+            eventually(|| world.connections.count() == 0).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn fresh_credential_is_taken_and_pings_are_answered_though_the_handler_is_busy_with_a_message() {
+    let world = World::new(read_one_and_wait).await;
+    let headers = [("authorization", &*format!("Bearer {}", token("ann", 60))), ("sec-websocket-protocol", "auth.v1")];
+    let mut client = world.server.connect("/ws", &headers).await.unwrap().0;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    client.send("do this").await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    client.0.send(ClientMessage::Ping("are you there".into())).await.unwrap();
+    assert_eq!(client.next().await, Some(ClientMessage::Pong("are you there".into())));
+    assert_eq!(client.present(&token("ann", 900)).await["type"], "auth_ok");
+}
