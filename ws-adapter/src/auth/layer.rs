@@ -299,7 +299,7 @@ impl<U> AuthLayer<U> {
 impl<U> AuthLayer<U> {
     /// How often a silent peer is pinged, and how long it may take to answer; then the socket is closed with 4408
     /// `ping_timeout`. Every 60 s, and 20 s, by default. While a message waits that the handler does not read, nobody
-    /// sees an answer, and no peer is given up.
+    /// sees an answer, and no peer is given up. Less than a millisecond counts as one.
     #[must_use]
     pub fn ping(mut self, interval: Duration, timeout: Duration) -> Self {
         self.config.sockets.ping = Some(crate::connections::Ping { interval, timeout });
@@ -314,7 +314,7 @@ impl<U> AuthLayer<U> {
     }
 
     /// Closes a socket with 4408 `idle_timeout` over which no message has come for so long; pings are none. Never by
-    /// default.
+    /// default. Less than a millisecond counts as one.
     #[must_use]
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.config.sockets.idle = Some(timeout);

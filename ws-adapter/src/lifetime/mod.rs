@@ -20,6 +20,9 @@ use crate::{
 /// Wrong credentials over one connection: three at once, and one more every five minutes.
 pub(crate) const WRONG_CREDENTIALS: Budget = Budget { at_once: 3, regained_in: Duration::from_secs(300) };
 
+/// The shortest span of silence that is told from none. With a shorter one, something would be due at once again and again.
+const SHORTEST: Duration = Duration::from_millis(1);
+
 /// The credentials of a connection, and its deadlines.
 ///
 /// Each credential has a slot. The connection ends with the first credential that ends. Both the end and the replacement of
@@ -83,7 +86,12 @@ pub(crate) enum NotNow {
 }
 
 impl Lifetime {
-    pub(crate) fn new(settings: SocketSettings, now: Moment) -> Self {
+    pub(crate) fn new(mut settings: SocketSettings, now: Moment) -> Self {
+        settings.idle = settings.idle.map(|idle| idle.max(SHORTEST));
+        settings.ping = settings.ping.map(|Ping { interval, timeout }| Ping {
+            interval: interval.max(SHORTEST),
+            timeout: timeout.max(SHORTEST),
+        });
         Self {
             settings,
             credentials: Vec::new(),
@@ -144,11 +152,15 @@ impl Lifetime {
     /// Sets the end of these slots to that of the fresh credential, unless the connection has ended. Gives its new end.
     pub(crate) fn swap(
         &mut self,
-        slots: impl IntoIterator<Item = u64>,
+        slots: impl IntoIterator<Item = u64> + Clone,
         ends_at: Option<SystemTime>,
         now: Moment,
     ) -> Result<Option<SystemTime>, NotNow> {
         if self.is_over(now) {
+            return Err(NotNow::Ended);
+        }
+        // All of them or none: half a swap would let it outlive what it lives by.
+        if slots.clone().into_iter().any(|slot| self.held(slot).is_none()) {
             return Err(NotNow::Ended);
         }
         for slot in slots {

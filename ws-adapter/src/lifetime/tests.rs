@@ -405,3 +405,31 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn swap_takes_all_slots_or_none() {
+    let clocks = Clocks::new();
+    let (mut life, now) = (quiet(&clocks), clocks.0);
+    life.hold(0, Some(now.wall + secs(60)), now);
+    assert_eq!(life.swap([0, 7], Some(now.wall + secs(900)), now), Err(NotNow::Ended));
+    assert_eq!(life.ends_at(), Some(now.wall + secs(60)));
+}
+
+/// Whoever owns it does what is due until nothing is, and then waits: neither may go on for ever at one instant.
+#[test]
+fn at_one_instant_little_is_due_whatever_the_spans_are() {
+    for (interval, timeout, idle) in [(0, 20, None), (0, 0, None), (60, 0, None), (0, 20, Some(0)), (60, 20, Some(0))] {
+        for listens in [true, false] {
+            let clocks = Clocks::new();
+            let ping = Some(Ping { interval: secs(interval), timeout: secs(timeout) });
+            let settings = SocketSettings { ping, idle: idle.map(secs), ..settings(true, None) };
+            let mut life = Lifetime::new(settings, clocks.0);
+            let case = format!("{interval} {timeout} {idle:?} {listens}");
+            let dues =
+                (0..100).take_while(|_| !matches!(life.due(clocks.0, listens), None | Some(Due::End(_)))).count();
+            assert!(dues < 3, "{case}");
+            let is_over = matches!(life.due(clocks.0, listens), Some(Due::End(_)));
+            assert!(is_over || life.wake().passed.is_none_or(|at| at > clocks.0.passed), "{case}");
+        }
+    }
+}
