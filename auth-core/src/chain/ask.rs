@@ -1,6 +1,6 @@
-use std::{error::Error, fmt, sync::Arc};
+use std::{error::Error, fmt, panic::resume_unwind, sync::Arc};
 
-use super::renew::as_if_wrong;
+use super::{decide::catch_panic, renew::as_if_wrong};
 use crate::{
     AuthRequest, BoxError, Evidence, Outcome, Rejection, Strategy,
     notes::{Acceptances, Notes},
@@ -13,14 +13,35 @@ pub(super) async fn ask<S: Strategy + ?Sized>(
 ) -> Result<Answer<S::User>, BoxError> {
     let notes = Notes::default();
     let may_renew = request.open().is_none_or(|open| strategy.may_renew(request, open));
-    let mut outcome = match may_renew {
-        true => strategy.authenticate(&request.noting(&notes)).await?,
+    let answered = match may_renew {
+        // Caught here too, since a panic after another user's credential was accepted would tell that it is good.
+        true => catch_panic(strategy.authenticate(&request.noting(&notes)).as_mut()).await,
         false => {
             tracing::debug!(strategy = strategy.name(), "the strategy is not asked: it may not renew what is open");
-            Outcome::Reject(Rejection::invalid_credentials())
+            Ok(Ok(Outcome::Reject(Rejection::invalid_credentials())))
         }
     };
     let Acceptances { inside, mut given_up, is_half, passed_over } = notes.into_acceptances();
+    let another = request.open().and_then(|open| {
+        // A guest behind a wrong credential counts for that.
+        let is_guest = |evidence: &Evidence| passed_over.is_some() && !evidence.is_named();
+        let is_anothers = |evidence: &&Evidence| evidence.names_another_than(open) || is_guest(evidence);
+        inside.iter().chain(&given_up).find(is_anothers)
+    });
+    let mut outcome = match (answered, another) {
+        (Ok(Ok(outcome)), _) => outcome,
+        // An outage that shows behind good credentials only.
+        (Ok(Err(cause)), Some(another)) => {
+            tracing::error!(strategy = strategy.name(), %cause, "a strategy has failed at a renewal by another user");
+            Outcome::Reject(as_if_wrong(another, passed_over.as_ref(), &[]))
+        }
+        (Err(_), Some(another)) => {
+            tracing::error!(strategy = strategy.name(), "a strategy has panicked at a renewal by another user");
+            Outcome::Reject(as_if_wrong(another, passed_over.as_ref(), &[]))
+        }
+        (Ok(Err(cause)), None) => return Err(cause),
+        (Err(panic), None) => resume_unwind(panic),
+    };
     if request.is_explicit_only() {
         outcome = match outcome {
             // A client certificate, say: the browser has added it, so it counts as if it were not there.
@@ -30,16 +51,13 @@ pub(super) async fn ask<S: Strategy + ?Sized>(
             outcome => outcome,
         };
     }
-    if let Some(open) = request.open() {
-        // What cookies complete is accepted as a whole, and compared then.
-        let is_settled = is_half || is_settled(&outcome);
-        // A guest behind a wrong credential counts for that.
-        let is_guest = |evidence: &Evidence| passed_over.is_some() && !evidence.is_named();
-        let is_anothers = |evidence: &&Evidence| evidence.names_another_than(open) || is_guest(evidence);
-        if !is_settled && let Some(another) = inside.iter().chain(&given_up).find(is_anothers) {
-            // What is said after another user's credential was accepted would tell that it is good.
-            outcome = Outcome::Reject(as_if_wrong(another, passed_over.as_ref(), &[]));
-        }
+    // What cookies complete is accepted as a whole, and compared then; so is what is accepted.
+    if let Some(another) = another
+        && !is_half
+        && !matches!(outcome, Outcome::Accept(_))
+    {
+        // What is said after another user's credential was accepted would tell that it is good.
+        outcome = Outcome::Reject(as_if_wrong(another, passed_over.as_ref(), &[]));
     }
     match &mut outcome {
         Outcome::Accept(accept) => {
@@ -54,15 +72,6 @@ pub(super) async fn ask<S: Strategy + ?Sized>(
         _ => given_up.extend(inside),
     }
     Ok(Answer { outcome, given_up, is_half, passed_over })
-}
-
-/// Whether a renewal is decided: the users of what is accepted are compared later, and a revocation is told to everybody.
-fn is_settled<U>(outcome: &Outcome<U>) -> bool {
-    match outcome {
-        Outcome::Accept(_) => true,
-        Outcome::Reject(rejection) => rejection.is_final(),
-        Outcome::Absent | Outcome::Foreign | Outcome::Redirect(_) => false,
-    }
 }
 
 /// What a strategy says, and what chains inside of it have noted.

@@ -111,15 +111,21 @@ impl<U: Principal> Chain<U> {
         // A strategy that asks this chain may build an acceptance of its own from it.
         request.note_given_up(decision.given_up.clone());
         decision.given_up.iter_mut().for_each(Evidence::hand_names_down);
+        if let Outcome::Accept(accept) = &mut decision.outcome {
+            accept.evidence.hand_names_down();
+            request.note_accepted(&mut accept.evidence);
+        }
+        if let Some(renews) = renews {
+            // First, and asked about no more: the answer, an outage and the time it takes would tell that another user's
+            // credential is good.
+            decision = decision.for_user_of(renews);
+            decision.given_up.retain(|evidence| !evidence.names_another_than(renews.open));
+        }
         let revoked = match &mut decision.outcome {
-            Outcome::Accept(accept) => {
-                accept.evidence.hand_names_down();
-                request.note_accepted(&mut accept.evidence);
-                match revoked(std::slice::from_mut(&mut *accept.evidence)).await? {
-                    Some(evidence) => Some(evidence),
-                    None => revoked(&mut decision.given_up).await?,
-                }
-            }
+            Outcome::Accept(accept) => match revoked(std::slice::from_mut(&mut *accept.evidence)).await? {
+                Some(evidence) => Some(evidence),
+                None => revoked(&mut decision.given_up).await?,
+            },
             // An optional layer would let it on.
             Outcome::Absent => revoked(&mut decision.given_up).await?,
             Outcome::Foreign | Outcome::Reject(_) | Outcome::Redirect(_) => None,
@@ -129,10 +135,7 @@ impl<U: Principal> Chain<U> {
             let strategy = evidence.strategy.clone().unwrap_or_default();
             return Ok(Decision::of(Outcome::Reject(Rejection::revoked().presented_to(&strategy, challenges))));
         }
-        Ok(match renews {
-            Some(renews) => decision.for_user_of(renews),
-            None => decision,
-        })
+        Ok(decision)
     }
 
     /// What is accepted by a cookie stands only if nothing explicit speaks against it.
@@ -394,7 +397,7 @@ fn describe<U>(outcome: &Outcome<U>) -> &'static str {
 }
 
 /// Runs a future and gives a panic of it as an `Err`.
-async fn catch_panic<F: Future>(mut future: Pin<&mut F>) -> Result<F::Output, Box<dyn Any + Send>> {
+pub(super) async fn catch_panic<F: Future + ?Sized>(mut future: Pin<&mut F>) -> Result<F::Output, Box<dyn Any + Send>> {
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
         Ok(Poll::Pending) => Poll::Pending,
         Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),

@@ -17,9 +17,10 @@ impl<U: Principal> Chain<U> {
     /// |---|---|
     /// | good, the same user's | accepted |
     /// | good, another user's or nobody's | as for a wrong one |
-    /// | good, another user's, and refused by [`and_then`](Self::and_then) or as half of an [`and`](Self::and) | as for a wrong one |
+    /// | good, another user's, and refused by [`and_then`](Self::and_then), which may fail or panic too, or as half of an [`and`](Self::and) | as for a wrong one |
     /// | wrong, and a guest strategy accepts under [`try_next_on_reject`](Self::try_next_on_reject) | as for a wrong one |
-    /// | revoked | 401 `revoked`, also another user's |
+    /// | good, another user's, and revoked, or nobody can say | as for a wrong one; nobody is asked |
+    /// | the same user's, and revoked | 401 `revoked` |
     /// | everything else: missing, expired, malformed, an outage | as in [`authenticate`](Self::authenticate) |
     ///
     /// # Errors
@@ -54,7 +55,7 @@ impl<U: Principal> Chain<U> {
 /// What a request is to renew.
 #[derive(Clone, Copy)]
 pub(super) struct Renews<'e> {
-    open: &'e Evidence,
+    pub(super) open: &'e Evidence,
     /// Whether a guest in front of whom nothing is wrong stays one.
     lets_guests_be: bool,
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
 
 use auth_core::{
     Accept, AuthRequest, Authenticated, BoxError, Carrier, Chain, Challenge, Evidence, Outcome, Principal, PrincipalId,
-    Redirect, Refusal, Rejection, Strategy, Transport, async_trait,
+    Redirect, Refusal, Rejection, RevocationCheck, Strategy, Transport, async_trait,
 };
 
 use crate::{leak::captured, support::*};
@@ -45,6 +45,19 @@ fn bytes(refusal: &Refusal) -> String {
 
 async fn refused<U: Principal>(chain: Chain<U>, open: &Evidence) -> String {
     bytes(&renew(&chain, open).await.expect_err("the chain must refuse"))
+}
+
+/// Cannot say whether the credential with this id is revoked, since its store is down.
+struct Down(&'static str);
+
+#[async_trait]
+impl RevocationCheck for Down {
+    async fn is_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError> {
+        match evidence.credential_id() {
+            Some(id) if id.id() == self.0 => Err("the store is down".into()),
+            _ => Ok(false),
+        }
+    }
 }
 
 /// Hands a changed head to a chain of its own.
@@ -155,7 +168,10 @@ async fn wrong_credential_and_another_users_get_the_same_answer_in_any_nesting()
 async fn what_is_said_after_another_users_credential_was_accepted_does_not_tell_that_it_is_good() {
     let open = anns().await;
     type After = fn(Accept<Name>) -> Result<Outcome<Name>, BoxError>;
-    let afters: [After; 6] = [
+    let afters: [After; 9] = [
+        |_| panic!("in and_then"),
+        |_| Err("the store is down".into()),
+        |_| Ok(Outcome::Reject(Rejection::revoked())),
         |_| Ok(Outcome::Reject(Rejection::forbidden().with_code("account_locked"))),
         |_| Ok(Outcome::Reject(Rejection::too_many_requests())),
         |_| Ok(Outcome::Absent),
@@ -247,13 +263,30 @@ async fn another_strategy_is_asked_where_the_first_may_not_renew_and_the_chain_t
 }
 
 #[tokio::test]
-async fn revoked_credential_is_revoked_at_a_renewal_whoever_it_is() {
+async fn revoked_credential_is_told_at_a_renewal_to_its_own_user_only() {
     let open = anns().await;
-    for (leaf, id) in [(ann(jwt), "ann"), (bob(jwt), "bob")] {
-        for (nesting, chain) in nestings(&leaf) {
-            let refusal = renew(&chain.revocation(Revoked(id)), &open).await.unwrap_err();
-            assert_eq!(answer(&refusal), (401, "revoked"), "{nesting}");
-        }
+    for (nesting, chain) in nestings(&ann(jwt)) {
+        let refusal = renew(&chain.revocation(Revoked("ann")), &open).await.unwrap_err();
+        assert_eq!(answer(&refusal), (401, "revoked"), "{nesting}");
+    }
+}
+
+/// A store that is asked about good credentials only would tell by its answer, by its outage and by its slowness that one is.
+#[tokio::test]
+async fn revocation_of_another_users_credential_is_not_asked_about_and_tells_nothing() {
+    let open = anns().await;
+    let wrong = nestings(&jwt(Say::Reject));
+    for ((nesting, chain), (_, wrong)) in nestings(&bob(jwt)).into_iter().zip(wrong) {
+        let wrong = refused(wrong, &open).await;
+        assert_eq!(refused(chain.clone().revocation(Revoked("bob")), &open).await, wrong, "{nesting}");
+        assert_eq!(refused(chain.revocation(Down("bob")), &open).await, wrong, "{nesting}");
+    }
+    for guests in [false, true] {
+        let chain = |leaf: Scripted| {
+            let inner = Chain::new().or(leaf).revocation(Down("bob"));
+            if guests { Chain::new().or(inner).or(guest()).try_next_on_reject() } else { Chain::new().or(inner) }
+        };
+        assert_eq!(refused(chain(bob(jwt)), &open).await, refused(chain(jwt(Say::Reject)), &open).await, "{guests}");
     }
 }
 
