@@ -26,7 +26,9 @@ pub(super) async fn ask<S: Strategy + ?Sized>(
         // A guest behind a wrong credential counts for that.
         let is_guest = |evidence: &Evidence| passed_over.is_some() && !evidence.is_named();
         let is_anothers = |evidence: &&Evidence| evidence.names_another_than(open) || is_guest(evidence);
-        inside.iter().chain(&given_up).find(is_anothers)
+        // The other half of an `and` says that it is revoked whether this one is wrong or another user's.
+        let is_final = matches!(&answered, Ok(Ok(Outcome::Reject(rejection))) if rejection.is_final());
+        inside.iter().chain(given_up.iter().filter(|_| !is_final)).find(is_anothers)
     });
     let mut outcome = match (answered, another) {
         (Ok(Ok(outcome)), _) => outcome,

@@ -195,7 +195,7 @@ async fn what_is_said_after_another_users_credential_was_accepted_does_not_tell_
 #[tokio::test]
 async fn half_of_an_and_that_is_another_users_looks_like_a_wrong_half() {
     let open = anns().await;
-    for rest in [Say::Absent, Say::Foreign, Say::Reject, Say::Expired, Say::Redirect, Say::Accept] {
+    for rest in Say::ALL {
         let chain = |leaf: Scripted| Chain::new().or(leaf).and(session(rest).edit(|accept| named(accept, "ann")));
         assert_eq!(refused(chain(bob(jwt)), &open).await, refused(chain(jwt(Say::Reject)), &open).await, "{rest:?}");
     }
