@@ -1,0 +1,129 @@
+//! Good clients: they log in, send a message every second, refresh in time, go now and then, and come back.
+
+mod polling;
+
+use std::{
+    net::Ipv4Addr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::time::{sleep, timeout};
+
+use self::polling::Polling;
+use crate::{
+    client::{self, Client, Socket},
+    world::{Dice, Kind, Phase, Result, World},
+};
+
+/// What a client that is cut waits before it comes back, so that a revocation of this very second is over.
+const BACK_AFTER: Duration = Duration::from_millis(1500);
+
+/// In how long all of them log in for the first time.
+pub(crate) const WARM_UP: Duration = Duration::from_secs(10);
+
+/// How a good client is called, so that it can be revoked.
+pub(crate) fn name(kind: Kind, number: usize) -> String {
+    format!("good-{kind:?}-{number}")
+}
+
+/// Lives until the phase is over in which it may.
+pub(crate) async fn live(world: Arc<World>, kind: Kind, number: usize) {
+    let mut good = Good {
+        client: Client {
+            source: Ipv4Addr::new(127, 0, 1, 1 + (number % 200) as u8),
+            address: format!("198.51.{}.{}", 100 + kind as usize, number % 250),
+            small: false,
+            world,
+        },
+        kind,
+        user: name(kind, number),
+        dice: Dice::new(kind, number),
+    };
+    let world = Arc::clone(&good.client.world);
+    // Not all at once.
+    sleep(good.dice.between(Duration::ZERO, WARM_UP * 3 / 4)).await;
+    while world.phase() < Phase::Frozen {
+        if let Err(cut) = good.session().await
+            && world.phase() < Phase::Frozen
+        {
+            world.tally.good(kind, world.phase(), cut.to_string());
+        }
+        sleep(BACK_AFTER).await;
+    }
+}
+
+struct Good {
+    client: Client,
+    kind: Kind,
+    user: String,
+    dice: Dice,
+}
+
+impl Good {
+    /// From one login until it goes.
+    async fn session(&mut self) -> Result<()> {
+        let world = Arc::clone(&self.client.world);
+        let (token, mut refresh) = self.token();
+        let mut session = Session::open(&self.client, self.kind, &token).await?;
+        world.tally.session(self.kind);
+        let leaves = Instant::now() + self.dice.between(Duration::from_secs(20), Duration::from_secs(300));
+        let mut sent = 0;
+        while Instant::now() < leaves && world.phase() < Phase::Frozen {
+            let begun = Instant::now();
+            if begun > refresh {
+                let fresh = self.token();
+                session.refresh(self.kind, &fresh.0).await?;
+                refresh = fresh.1;
+                world.tally.refresh(self.kind);
+            }
+            let begun = Instant::now();
+            session.echo(self.kind, &format!("message {sent} of {}", self.user)).await?;
+            world.tally.round_trip(self.kind, world.phase(), begun.elapsed());
+            sent += 1;
+            sleep(Duration::from_secs(1).saturating_sub(begun.elapsed())).await;
+        }
+        session.close().await
+    }
+
+    /// A token, and when to refresh it.
+    fn token(&mut self) -> (String, Instant) {
+        let life = self.dice.between(Duration::from_secs(60), Duration::from_secs(120));
+        (self.client.world.token(&self.user, life), Instant::now() + self.dice.between(life / 4, life * 3 / 4))
+    }
+}
+
+enum Session {
+    Socket(Socket),
+    Polling(Polling),
+}
+
+impl Session {
+    async fn open(client: &Client, kind: Kind, token: &str) -> Result<Self> {
+        match kind {
+            Kind::Polling => Ok(Self::Polling(Polling::login(client, token).await?)),
+            _ => Ok(Self::Socket(client::login(client, kind, token).await?)),
+        }
+    }
+
+    async fn refresh(&mut self, kind: Kind, token: &str) -> Result<()> {
+        match self {
+            Self::Polling(polling) => polling.present(token).await,
+            Self::Socket(socket) => client::present(socket, kind, token).await,
+        }
+    }
+
+    async fn echo(&mut self, kind: Kind, text: &str) -> Result<()> {
+        match self {
+            Self::Polling(polling) => polling.echo(text).await,
+            Self::Socket(socket) => client::echo(socket, kind, text).await,
+        }
+    }
+
+    async fn close(self) -> Result<()> {
+        match self {
+            Self::Polling(polling) => polling.close().await,
+            Self::Socket(socket) => timeout(Duration::from_secs(10), socket.close()).await?,
+        }
+    }
+}

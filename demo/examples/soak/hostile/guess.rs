@@ -1,0 +1,40 @@
+//! Credentials over an open connection, again and again.
+
+use super::Hostile;
+use crate::{
+    client::{present, presentation},
+    world::{Cut, Result},
+};
+
+/// Two guesses, then its own token, so that a counter which success resets would never get anywhere.
+pub(super) async fn in_band(hostile: &Hostile) -> Result<()> {
+    let mut socket = hostile.login().await?;
+    loop {
+        for token in ["a.b.c", "d.e.f", &hostile.token()] {
+            match present(&mut socket, hostile.kind, token).await {
+                Ok(()) | Err(Cut::Told(_)) => {}
+                Err(cut) => return Err(cut),
+            }
+            hostile.flood_pause().await;
+        }
+    }
+}
+
+/// Ten at once.
+pub(super) async fn without_waiting(hostile: &Hostile) -> Result<()> {
+    let mut socket = hostile.login().await?;
+    for _ in 0..10 {
+        socket.send(&presentation(hostile.kind, &hostile.token())).await?;
+    }
+    Err(socket.drain().await)
+}
+
+/// Good ones, each with a credential of its own to be entered and let go of.
+pub(super) async fn refreshes(hostile: &Hostile) -> Result<()> {
+    let mut socket = hostile.login().await?;
+    for _ in 0..60 {
+        present(&mut socket, hostile.kind, &hostile.token()).await?;
+        hostile.flood_pause().await;
+    }
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! A soak: good and hostile clients of every kind of connection, for minutes. `scripts/soak.sh` builds and starts it.
+//!
+//! The server is a process of its own, whose memory and descriptors are read from outside. Two things pass or fail: what the
+//! server holds in memory, and what is left in its registries. What the good clients see is printed. Linux only.
+#![expect(clippy::print_stdout, clippy::expect_used, reason = "a program to measure with is no library")]
+
+mod attack;
+mod client;
+mod good;
+mod hostile;
+mod report;
+mod server;
+mod watch;
+mod world;
+
+use std::{process::ExitCode, time::Duration};
+
+use auth_core::BoxError;
+use clap::{Args, Parser, Subcommand};
+
+/// Good and hostile clients against one server, for minutes.
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve on a free port of the loopback, print the address, and answer questions on standard input
+    Serve,
+    /// Start a server, play all clients, and check what is left
+    Attack(Plan),
+}
+
+/// How many clients, how fast, and for how long.
+#[derive(Args, Clone, Debug)]
+struct Plan {
+    /// How long in all, in seconds, before the clients stop; a tenth of it is quiet
+    #[arg(long, default_value_t = 600)]
+    seconds: u64,
+    /// Good clients of each kind
+    #[arg(long, default_value_t = 200)]
+    good: usize,
+    /// Hostile clients of each kind
+    #[arg(long, default_value_t = 200)]
+    hostile: usize,
+    /// Between one act of a hostile client and its next, in milliseconds
+    #[arg(long, default_value_t = 1000)]
+    pause: u64,
+    /// Between two bursts of a flood, in milliseconds
+    #[arg(long, default_value_t = 500)]
+    flood_pause: u64,
+    /// Bytes of a burst
+    #[arg(long, default_value_t = 60_000)]
+    burst: usize,
+    /// Plays only the acts with this in their name or in that of their kind; to find the one that a failure comes from
+    #[arg(long, default_value = "")]
+    only: String,
+    /// How far the server's memory may be from where it began, in MiB
+    #[arg(long, default_value_t = 64)]
+    memory: u64,
+}
+
+impl Plan {
+    fn quiet(&self) -> Duration {
+        Duration::from_secs(self.seconds) / 10
+    }
+
+    fn attacked(&self) -> Duration {
+        Duration::from_secs(self.seconds) - self.quiet()
+    }
+
+    fn pause(&self) -> Duration {
+        Duration::from_millis(self.pause)
+    }
+
+    fn flood_pause(&self) -> Duration {
+        Duration::from_millis(self.flood_pause)
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let passed = match Cli::parse().command {
+        Command::Serve => server::serve().await.map(|()| true),
+        Command::Attack(plan) => attack::run(plan).await,
+    };
+    match passed {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &BoxError) -> ExitCode {
+    println!("soak: {error}");
+    ExitCode::FAILURE
+}
