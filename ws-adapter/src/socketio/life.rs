@@ -107,11 +107,11 @@ impl Life {
     }
 
     pub(super) fn is_ended(&self) -> bool {
-        self.closed || self.time.ended().is_some()
+        self.time.ended().is_some()
     }
 
     pub(super) fn is_over(&self, now: Moment) -> bool {
-        self.closed || self.time.is_over(now)
+        self.time.is_over(now)
     }
 
     /// The namespaces that the client has come into. It may have left them.

@@ -315,11 +315,7 @@ impl Session {
 
     /// Ends the transport at once.
     pub(super) fn doom(&self, close: Close) {
-        self.change_and_tell(|life| {
-            if !life.closed {
-                life.time.end(close);
-            }
-        });
+        self.change_and_tell(|life| life.time.end(close));
     }
 
     /// From here on nobody is let in. It counts as a connection until it is [forgotten](Self::forget). Tells whether it was
@@ -327,6 +323,7 @@ impl Session {
     pub(super) fn end(&self, close: &Close) -> bool {
         let ended = self.change_and_tell(|life| {
             let is_first = !std::mem::replace(&mut life.closed, true);
+            life.time.end(close.clone());
             // It keeps its place until its stream is gone, but takes that of no other.
             life.place.iter().filter(|_| is_first).for_each(|place| place.registration.ends());
             is_first.then_some(life.begun)

@@ -20,7 +20,7 @@ impl End for ByNewcomer {
         session.change_and_tell(|life| {
             // A client that has just entered a namespace no longer needs the place.
             let waits = !life.begun || life.pending.is_some();
-            if waits && !life.closed {
+            if waits {
                 life.time.end(close);
             }
         });

@@ -10,12 +10,7 @@ impl Session {
     /// Begins to look at one for a namespace, until [`end_refresh`](Self::end_refresh). One at a time is.
     pub(in crate::socketio) fn begin_refresh(&self, number: u64) -> Result<(), NotNow> {
         let now = self.moment();
-        self.change_and_tell(|life| {
-            if life.closed {
-                return Err(NotNow::Ended);
-            }
-            Ok(life.time.begin_refresh(number, now)?)
-        })
+        Ok(self.change_and_tell(|life| life.time.begin_refresh(number, now))?)
     }
 
     /// The evidence of the namespace is another one from now on, unless the session has ended meanwhile. Where the chain
