@@ -1,7 +1,7 @@
 use std::fmt;
 
 use auth_core::Payload;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// The top-level fields of JSON (RFC 8259): `Some(None)` if it is not an object, and `None` if it is not JSON.
@@ -14,46 +14,64 @@ pub(super) fn fields(text: &str) -> Option<Option<Payload>> {
 
 /// The top-level fields of a JSON object; `None` if the text is anything else.
 pub(crate) fn object(text: &str) -> Option<Payload> {
-    let mut payload = Payload::new();
-    // A repeated name is kept twice, so that the extractor refuses it.
-    for (name, value) in members(text)? {
-        push(&mut payload, name, value.get());
-    }
-    Some(payload)
+    Some(payload_of(members(text)?))
+}
+
+/// The same, with these fields alone: what else the object holds costs no memory.
+#[cfg(feature = "axum")]
+pub(crate) fn object_with(text: &str, wanted: &[&str]) -> Option<Payload> {
+    Some(payload_of(read(text, Some(wanted))?))
 }
 
 /// The members of a JSON object, repeated ones too, and the JSON that they hold; `None` if the text is anything else.
 pub(crate) fn members(text: &str) -> Option<Vec<(String, &RawValue)>> {
-    serde_json::from_str::<Members<'_>>(text).ok().map(|members| members.0)
+    read(text, None)
+}
+
+fn payload_of(members: Vec<(String, &RawValue)>) -> Payload {
+    let mut payload = Payload::new();
+    // A repeated name is kept twice, so that the extractor refuses it.
+    for (name, value) in members {
+        push(&mut payload, name, value.get());
+    }
+    payload
+}
+
+fn read<'t>(text: &'t str, wanted: Option<&[&str]>) -> Option<Vec<(String, &'t RawValue)>> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let members = deserializer.deserialize_map(Members { wanted }).ok()?;
+    deserializer.end().ok()?;
+    Some(members)
 }
 
 fn is_object(text: &str) -> bool {
     text.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('{')
 }
 
-struct Members<'a>(Vec<(String, &'a RawValue)>);
+struct Members<'w> {
+    /// `None` is all.
+    wanted: Option<&'w [&'w str]>,
+}
 
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
+impl<'de> Visitor<'de> for Members<'_> {
+    type Value = Vec<(String, &'de RawValue)>;
 
-        impl<'de> Visitor<'de> for Object {
-            type Value = Members<'de>;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members: Self::Value = Vec::new();
+        while let Some(name) = map.next_key::<String>()? {
+            // Twice shows that it is repeated.
+            let is_news = || members.iter().filter(|(known, _)| *known == name).count() < 2;
+            if self.wanted.is_none_or(|wanted| wanted.contains(&&*name) && is_news()) {
+                members.push((name, map.next_value()?));
+            } else {
+                map.next_value::<IgnoredAny>()?;
             }
         }
-
-        deserializer.deserialize_map(Object)
+        Ok(members)
     }
 }
 
@@ -109,6 +127,20 @@ mod tests {
     fn repeated_json_member_is_refused_and_not_overlooked() {
         let payload = object(r#"{"token":"a","tok\u0065n":"b"}"#).unwrap();
         assert!(payload.text("token").is_err());
+    }
+
+    #[cfg(feature = "axum")]
+    #[test]
+    fn wanted_members_alone_are_kept_and_twice_at_most() {
+        let json = format!(r#"{{"a":"x"{}}}"#, r#","b":"y","c":"z""#.repeat(1000));
+        let kept = read(&json, Some(&["a", "b"])).unwrap();
+        let names: Vec<_> = kept.iter().map(|(name, _)| &**name).collect();
+        assert_eq!(names, ["a", "b", "b"]);
+        let payload = object_with(&json, &["a", "b"]).unwrap();
+        assert!(payload.text("a").unwrap() == Some("x") && payload.text("b").is_err());
+        for broken in ["[]", "{", r#"{"a":"x","c":01}"#, r#"{"a":"x"}x"#, r#"{"a":"x","c":}"#] {
+            assert!(object_with(broken, &["a"]).is_none(), "{broken}");
+        }
     }
 
     #[test]

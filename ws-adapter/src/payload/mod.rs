@@ -14,10 +14,10 @@ use http_body::Body;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 pub(crate) use self::format::Format;
-#[cfg(feature = "axum")]
-pub(crate) use self::json::members;
-#[cfg(any(feature = "axum", feature = "socketio"))]
+#[cfg(feature = "socketio")]
 pub(crate) use self::json::object;
+#[cfg(feature = "axum")]
+pub(crate) use self::json::{members, object_with};
 
 /// How much of a body is read for a strategy, and for how long.
 #[derive(Clone, Copy, Debug)]

@@ -49,7 +49,8 @@ pub(super) fn fields(text: &str) -> Option<Option<(String, Secret)>> {
     if !text.contains("\"auth\"") && !text.contains("\\u00") {
         return None;
     }
-    let payload = payload::object(text)?;
+    // A message of the application may be long, and has any number of members.
+    let payload = payload::object_with(text, &["type", "scheme", "credentials"])?;
     if payload.text("type").ok().flatten() != Some("auth") {
         return None;
     }
