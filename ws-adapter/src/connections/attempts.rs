@@ -10,7 +10,7 @@ use std::{
 };
 
 use auth_core::{BoxError, PrincipalId, async_trait};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, futures::OwnedNotified};
 
 use super::{
     ConnectionId,
@@ -131,7 +131,7 @@ enum InTheWay {
     /// Too many were wrong.
     Spent,
     /// Every place that is left belongs to an attempt in progress.
-    InFlight(Arc<Notify>),
+    InFlight(OwnedNotified),
 }
 
 #[async_trait]
@@ -141,19 +141,10 @@ impl AttemptLimiter for InMemory {
         let prefixes = attempt.address.into_iter().flat_map(prefixes).map(Key::Prefix);
         let keys: Vec<_> = user.into_iter().chain(prefixes).collect();
         loop {
-            let ended = match self.try_take(&keys, attempt.passed) {
-                Ok(()) => break,
-                Err(InTheWay::Spent) => return Ok(None),
-                Err(InTheWay::InFlight(ended)) => ended,
-            };
-            let ended = ended.notified();
-            tokio::pin!(ended);
-            // Registered before the second look, so that no end of an attempt is missed in between.
-            ended.as_mut().enable();
             match self.try_take(&keys, attempt.passed) {
                 Ok(()) => break,
                 Err(InTheWay::Spent) => return Ok(None),
-                Err(InTheWay::InFlight(_)) => ended.await,
+                Err(InTheWay::InFlight(ended)) => ended.await,
             }
         }
         Ok(Some(Box::new(Place { table: self.clone(), keys, passed: attempt.passed, is_wrong: true })))
@@ -169,7 +160,10 @@ impl InMemory {
             };
             match entry.spent.left(key.budget(), now) {
                 0 => return Err(InTheWay::Spent),
-                left if left <= entry.in_flight => return Err(InTheWay::InFlight(Arc::clone(&entry.ended))),
+                // Under the lock, so that nothing ends before it is waited for.
+                left if left <= entry.in_flight => {
+                    return Err(InTheWay::InFlight(Arc::clone(&entry.ended).notified_owned()));
+                }
                 _ => {}
             }
         }
