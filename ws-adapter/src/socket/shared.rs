@@ -133,6 +133,14 @@ impl<U> Shared<U> {
         }
     }
 
+    /// The handler does not wait for a message any more.
+    pub(super) fn stop_reading(&self) {
+        let mut state = self.lock();
+        if state.receiver.take().is_some() {
+            state.wake_driver();
+        }
+    }
+
     pub(super) fn poll_send<T>(
         &self,
         cx: &mut Context<'_>,

@@ -79,6 +79,8 @@ impl<U> AuthSocket<U> {
     ///
     /// Who wants to see the error polls the [`Stream`].
     pub async fn recv(&mut self) -> Option<Message> {
+        let shared = Arc::clone(&self.shared);
+        let _reading = Reading(&shared);
         let message = self.next().await?;
         message.inspect_err(|error| tracing::debug!(%error, "a socket broke")).ok()
     }
@@ -117,6 +119,15 @@ impl<U> AuthSocket<U> {
     /// Ends the socket now, with a code and a reason of the handler's own. To drop it ends it with 1000.
     pub fn close(self, close: Close) {
         self.shared.close(close);
+    }
+}
+
+/// A wait for a message. Where it is given up, as in a `select!`, the driver reads again.
+struct Reading<'s, U>(&'s Shared<U>);
+
+impl<U> Drop for Reading<'_, U> {
+    fn drop(&mut self) {
+        self.0.stop_reading();
     }
 }
 

@@ -221,7 +221,15 @@ async fn peer_that_goes_is_noticed_though_the_handler_is_busy_with_a_message() {
         read_one_and_wait(socket).await;
     })
     .await;
-    for (name, world) in [("same task", world), ("other task", spawned), ("read ahead", late)] {
+    let given_up = World::new(async |mut socket| {
+        socket.recv().await;
+        let wait = tokio::time::timeout(Duration::from_millis(20), socket.recv());
+        assert!(wait.await.is_err());
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let worlds = [("same task", world), ("other task", spawned), ("read ahead", late), ("given up", given_up)];
+    for (name, world) in worlds {
         for going in Going::ALL {
             let mut client = world.server.open(FOREVER).await;
             client.send("do this").await;
