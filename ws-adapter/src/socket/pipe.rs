@@ -15,6 +15,10 @@ use crate::Close;
 
 /// How many messages of ours may wait for a peer that does not read.
 const MAX_QUEUED: usize = 8;
+/// How much may be owed to a peer for its pings, in bytes, before it has to take it: no more is read until then.
+const MAX_OWED: usize = 16 * 1024;
+/// What an answer to a ping is longer than its payload, at the most.
+const FRAME: usize = 4;
 
 /// The WebSocket, what was read of it before the handler asked, and what we have to say over it ourselves.
 pub(super) struct Pipe {
@@ -25,6 +29,10 @@ pub(super) struct Pipe {
     queue: VecDeque<Message>,
     /// Whether the last of the queue is still on its way.
     unflushed: bool,
+    /// How much of answers to pings may wait to be written.
+    owed: usize,
+    /// Whether a reader has written what waited, and with that taken the place of whoever waited to write.
+    settled: bool,
     /// The close that the handler, or an error, has chosen.
     close: Option<Close>,
     /// Whether an error has ended the stream, so that the peer's answer to our close can no longer be read.
@@ -49,6 +57,8 @@ impl Pipe {
             ahead: None,
             queue: VecDeque::new(),
             unflushed: false,
+            owed: 0,
+            settled: false,
             close: None,
             broken: false,
             closed_by_peer: false,
@@ -80,12 +90,19 @@ impl Pipe {
 
     /// What comes in next; `None` is the end.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>> {
+        if self.owed > MAX_OWED {
+            match self.write(|socket| socket.poll_flush(cx), failed) {
+                Some(Poll::Pending) => return Poll::Pending,
+                _ => (self.owed, self.settled) = (0, true),
+            }
+        }
         let Some(socket) = &mut self.socket else {
             return Poll::Ready(None);
         };
         let message = std::task::ready!(Pin::new(&mut **socket).poll_next(cx));
         match &message {
             Some(Ok(Message::Close(_))) => (self.closed_by_peer, self.gone) = (true, true),
+            Some(Ok(Message::Ping(payload))) => self.owed += payload.len() + FRAME,
             Some(Ok(_)) => {}
             Some(Err(error)) => {
                 (self.broken, self.gone) = (true, true);
@@ -148,6 +165,11 @@ impl Pipe {
         }
         self.unflushed = self.write(|socket| socket.poll_flush(cx), failed).is_some_and(|flushed| flushed.is_pending());
         true
+    }
+
+    /// Whether whoever waits to write has to be woken, since a reader has written meanwhile.
+    pub(super) fn take_settled(&mut self) -> bool {
+        std::mem::take(&mut self.settled)
     }
 
     pub(super) fn close(&mut self, close: Close) {

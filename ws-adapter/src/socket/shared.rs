@@ -111,7 +111,7 @@ impl<U> Shared<U> {
             return Poll::Ready(Some(message).filter(|_| !state.life.is_over(now)));
         }
         loop {
-            let message = match state.pipe.poll_read(cx) {
+            let message = match state.poll_read(cx) {
                 Poll::Ready(message) => message,
                 Poll::Pending => {
                     // The driver wakes the receiver when it takes the socket away.
@@ -335,6 +335,15 @@ impl<U> Shared<U> {
 }
 
 impl<U> State<U> {
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>> {
+        let polled = self.pipe.poll_read(cx);
+        if self.pipe.take_settled() {
+            self.wake_sender();
+            self.wake_driver();
+        }
+        polled
+    }
+
     /// Notes what has come in. Gives it back if it is for the handler.
     fn sort(&mut self, message: Result<Message, Error>, in_band: bool, now: Moment) -> Option<Result<Message, Error>> {
         self.life.heard(now);
@@ -361,7 +370,7 @@ impl<U> State<U> {
             state.receiver.is_none() && !is_full && !state.pipe.is_gone() && !state.life.is_over(now)
         };
         while may_read(self) {
-            let Poll::Ready(Some(message)) = self.pipe.poll_read(cx) else {
+            let Poll::Ready(Some(message)) = self.poll_read(cx) else {
                 return;
             };
             match self.sort(message, in_band, now) {
