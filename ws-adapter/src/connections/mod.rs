@@ -295,7 +295,6 @@ impl Connections {
     ///
     /// # Errors
     /// If there is none: 429 `too_many_attempts`. If that cannot be said, or not in time: 503.
-    #[cfg(feature = "axum")]
     pub(crate) async fn take_attempt(
         &self,
         attempt: &Attempt<'_>,
@@ -353,7 +352,6 @@ impl Shared {
 }
 
 /// Gives the place back, unless the credential was wrong.
-#[cfg(feature = "axum")]
 pub(crate) fn settle<T>(place: Box<dyn AttemptPlace>, decided: &Result<T, Refusal>) {
     let wrong = [StatusCode::UNAUTHORIZED, StatusCode::BAD_REQUEST];
     if decided.as_ref().map_or_else(|refusal| !wrong.contains(&refusal.status()), |_| true) {

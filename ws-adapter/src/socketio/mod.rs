@@ -41,8 +41,8 @@
 //!    cookie) without an origin: 403 `origin_required`. No credential at all is let through.
 //! 3. What is no request of a version 4 client: 400 `bad_request`.
 //! 4. A `sid` that is not there: 400 `unknown_session`. A transport that was opened with a credential takes requests of
-//!    the same principal only (403 `forbidden`; 401 without a credential). One that was opened without takes requests
-//!    without, and those of the principal that has connected over it.
+//!    the same principal only (403 `forbidden`; 401 without a credential, unless it is [bound to its `sid`](SocketIoAuth::bind_to_sid)). One that was opened without,
+//!    or by a guest, takes requests without, and those of the principal that has connected over it.
 //! 5. A transport that is opened with a credential is entered into the registry of [`Connections`](crate::Connections),
 //!    and then it is asked once more whether the credential was revoked: 401 `revoked`. One more than its user may have:
 //!    429 `too_many_connections`. One that is opened without counts as pending: 429 where its address has as many as it
@@ -70,6 +70,7 @@
 //! | `unauthorized:<code>` | the verify callback has said so, with a code of its own |
 //! | `forbidden` | it is right, but not for this namespace, or it names no principal |
 //! | `too_many_connections` | the user has as many as may be |
+//! | `too_many_attempts` | too many were wrong over all connections of this user or address; see [`attempt_limiter`](crate::Connections::attempt_limiter) |
 //! | `unavailable` | a system failed; worth another try |
 //! | `Invalid namespace` | there is no such namespace; socketioxide says so, and no chain is asked |
 //!
@@ -77,8 +78,9 @@
 //!
 //! A client sends [`auth_refresh`](REFRESH_EVENT) in a namespace, with what its `auth` object would hold, and is answered
 //! `{"ok": true, "ttl": 900}` or `{"ok": false, "code": "invalid_credentials"}`. The chain of the namespace decides, as at
-//! `CONNECT`, with the transport [`InBand`](auth_core::Transport::InBand); the principal must be the same (`forbidden`).
-//! What is accepted takes the place of the namespace's evidence. Where the chain is that of the transport, it also takes
+//! `CONNECT`, with the transport [`InBand`](auth_core::Transport::InBand), and
+//! [renews](auth_core::Chain::renew) the namespace's evidence: another user's is refused as a wrong one.
+//! A guest has nothing to refresh (`forbidden`). What is accepted takes the place of the namespace's evidence. Where the chain is that of the transport, it also takes
 //! the place of what the transport was opened with, and of the evidence of every namespace that lives by that. What is
 //! refused changes nothing. The third wrong one closes the transport; one is forgiven
 //! every five minutes, and what succeeds gives nothing back. To present one while another is being looked at in the same
@@ -87,6 +89,12 @@
 //!
 //! A minute before the end, or in the middle of a short life, every namespace gets the event
 //! [`auth_expiring`](EXPIRING_EVENT) with `{"ttl": 60}`; see [`expiry_notice`](crate::AuthLayer::expiry_notice).
+//!
+//! # Guests, and clients that send a header once
+//!
+//! [`allow_guests`](SocketIoAuth::allow_guests) lets clients in whom the evidence does not name, and behind an optional layer
+//! those without evidence; [`bind_to_sid`](SocketIoAuth::bind_to_sid) takes requests without any credential to a transport that
+//! a header has opened. Both are off unless called, and say there what they cost.
 //!
 //! # The end of a connection
 //!
@@ -146,6 +154,8 @@
 //!   everybody. Add them to [`AuthSocketIo`].
 //! - **`auth_refresh`, `auth_closed` and `auth_expiring`** are ours. A handler that the application registers for the first
 //!   takes the place of ours.
+//! - **A handler goes on after the end of its connection**, since socketioxide runs it in a task of its own. One that runs for
+//!   long takes a [`CancelToken`].
 //! - **What stands in the opening request stays there.** A handler that reads `Authenticated<U>` from the extensions of
 //!   `req_parts` sees what the transport was opened with; [`SocketUser`] is what holds now.
 //! - **Over HTTP/2, `req_parts` has the method `GET`**, since engine.io takes no `CONNECT`. Chains see the method that was

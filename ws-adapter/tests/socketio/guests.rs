@@ -285,3 +285,54 @@ async fn guest_with_a_header_that_no_strategy_reads_is_a_guest() {
         assert_eq!(polling.with(&[]).connect("/", "").await, Ok(()));
     }
 }
+
+#[tokio::test]
+async fn transport_of_a_guest_becomes_no_users_by_the_header_that_has_opened_it() {
+    let app = app(Kind::Strategy).await;
+    let keyed = Chain::new().or(HeaderName);
+    app.io.ns_with("/keyed", keyed, async || {});
+    let polling = Polling::open(&app, &[("x-name", "ann")]).await.unwrap();
+    assert_eq!(polling.connect("/keyed", "").await, Err("forbidden".into()));
+    assert_eq!(polling.connect("/", "").await, Ok(()));
+    polling.echoes("hi", "a guest: hi").await;
+}
+
+/// Accepts a name in a header that the chain of the transport does not read.
+struct HeaderName;
+
+#[auth_core::async_trait]
+impl Strategy for HeaderName {
+    type User = Visitor;
+
+    fn name(&self) -> &str {
+        "name"
+    }
+
+    fn challenges(&self, out: &mut Vec<Challenge>) {
+        out.push(Challenge::bearer("test"));
+    }
+
+    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Visitor>, BoxError> {
+        let name = request.parts().headers.get("x-name").and_then(|name| name.to_str().ok());
+        Ok(name.map_or(Outcome::Absent, |name| {
+            Outcome::Accept(Accept::new(Visitor(Some(name.to_owned())), Carrier::Header))
+        }))
+    }
+}
+
+/// With a chain that passes over what is wrong in front of a guest.
+#[tokio::test]
+async fn guests_and_headers_that_are_sent_once_go_together_but_nothing_wrong_is_a_guest() {
+    let chain = Chain::new().or(named()).or(Guest).try_next_on_reject();
+    let app = app_of(AuthLayer::new(chain), &Connections::new(), |auth| auth.allow_guests().bind_to_sid()).await;
+    let polling = Polling::open(&app, &[("authorization", &basic_of("ann", "password"))]).await.unwrap();
+    assert_eq!(polling.with(&[]).connect("/", "").await, Ok(()));
+    polling.with(&[]).echoes("hi", "ann: hi").await;
+    for wrong in ["guess", ""] {
+        let wrong = polling.with(&[("authorization", &basic_of("ann", wrong))]);
+        assert!(wrong.poll().await.is(401, "invalid_credentials"));
+    }
+    let wrong = r#"{"username":"ann","password":"guess"}"#;
+    assert_eq!(polling.connect("/other", wrong).await, Err("unauthorized:invalid_credentials".into()));
+    assert_eq!(polling.connect("/other", "{}").await, Ok(()));
+}
