@@ -54,7 +54,7 @@ struct Plan {
     /// Bytes of a burst
     #[arg(long, default_value_t = 60_000)]
     burst: usize,
-    /// Plays only the acts with this in their name or in that of their kind; to find the one that a failure comes from
+    /// Plays only what has this in its name, as in `raw: pings`; to find the act that a failure comes from
     #[arg(long, default_value = "")]
     only: String,
     /// How far the server's memory may be from where it began, in MiB

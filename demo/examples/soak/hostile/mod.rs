@@ -86,7 +86,7 @@ pub(crate) async fn live(world: Arc<World>, kind: Kind, number: usize) {
     let acts: Vec<_> = ACTS
         .iter()
         .filter(|(_, kinds, _)| kinds.contains(&kind))
-        .filter(|(act, ..)| act.contains(&world.plan.only) || kind.name().contains(&world.plan.only))
+        .filter(|(act, ..)| format!("{}: {act}", kind.name()).contains(&world.plan.only))
         .collect();
     let Some(&&(act, _, play)) = acts.get(number % acts.len().max(1)) else {
         return;
