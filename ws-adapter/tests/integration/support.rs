@@ -214,16 +214,6 @@ impl Server {
         self.connect("/ws", &[("authorization", authorization)]).await.unwrap().0
     }
 
-    /// Opens a socket whose client takes little before it reads.
-    pub(crate) async fn open_narrow(&self, authorization: &str) -> WebSocketStream<TcpStream> {
-        let socket = tokio::net::TcpSocket::new_v4().unwrap();
-        socket.set_recv_buffer_size(4096).unwrap();
-        let stream = socket.connect(self.addr).await.unwrap();
-        let mut request = format!("ws://{}/ws", self.addr).into_client_request().unwrap();
-        request.headers_mut().insert("authorization", authorization.parse().unwrap());
-        tokio_tungstenite::client_async(request, stream).await.unwrap().0
-    }
-
     pub(crate) async fn refused(&self, headers: &[(&str, &str)]) -> Answer {
         match self.connect("/ws", headers).await {
             Ok(_) => panic!("the socket opened"),
