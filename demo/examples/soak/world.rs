@@ -141,7 +141,11 @@ pub(crate) struct Dice(u64);
 
 impl Dice {
     pub(crate) fn new(kind: Kind, number: usize) -> Self {
-        Self(0x9e37_79b9_7f4a_7c15 ^ ((number as u64 + 1) << 8) ^ (kind as u64 + 1))
+        // SplitMix64: neighbours are to begin far from each other. It gives 0 for no number of ours.
+        let seed = (number as u64 * 8 + kind as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let seed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let seed = (seed ^ (seed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        Self(seed ^ (seed >> 31))
     }
 
     /// From `low` up to `high`.

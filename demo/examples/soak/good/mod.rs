@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 use self::polling::Polling;
 use crate::{
     client::{self, Client, Socket},
-    world::{Dice, Kind, Phase, Result, World},
+    world::{Cut, Dice, Kind, Phase, Result, World},
 };
 
 /// What a client that is cut waits before it comes back, so that a revocation of this very second is over.
@@ -44,10 +44,10 @@ pub(crate) async fn live(world: Arc<World>, kind: Kind, number: usize) {
     // Not all at once.
     sleep(good.dice.between(Duration::ZERO, WARM_UP * 3 / 4)).await;
     while world.phase() < Phase::Frozen {
-        if let Err(cut) = good.session().await
+        if let Err((step, cut)) = good.session().await
             && world.phase() < Phase::Frozen
         {
-            world.tally.good(kind, world.phase(), cut.to_string());
+            world.tally.good(kind, world.phase(), format!("{cut}, at {step}"));
         }
         sleep(BACK_AFTER).await;
     }
@@ -61,11 +61,11 @@ struct Good {
 }
 
 impl Good {
-    /// From one login until it goes.
-    async fn session(&mut self) -> Result<()> {
+    /// From one login until it goes. An error says where it came.
+    async fn session(&mut self) -> std::result::Result<(), (&'static str, Cut)> {
         let world = Arc::clone(&self.client.world);
         let (token, mut refresh) = self.token();
-        let mut session = Session::open(&self.client, self.kind, &token).await?;
+        let mut session = Session::open(&self.client, self.kind, &token).await.map_err(at("login"))?;
         world.tally.session(self.kind);
         let leaves = Instant::now() + self.dice.between(Duration::from_secs(20), Duration::from_secs(300));
         let mut sent = 0;
@@ -73,17 +73,17 @@ impl Good {
             let begun = Instant::now();
             if begun > refresh {
                 let fresh = self.token();
-                session.refresh(self.kind, &fresh.0).await?;
+                session.refresh(self.kind, &fresh.0).await.map_err(at("refresh"))?;
                 refresh = fresh.1;
                 world.tally.refresh(self.kind);
             }
             let begun = Instant::now();
-            session.echo(self.kind, &format!("message {sent} of {}", self.user)).await?;
+            session.echo(self.kind, &format!("message {sent} of {}", self.user)).await.map_err(at("message"))?;
             world.tally.round_trip(self.kind, world.phase(), begun.elapsed());
             sent += 1;
             sleep(Duration::from_secs(1).saturating_sub(begun.elapsed())).await;
         }
-        session.close().await
+        session.close().await.map_err(at("close"))
     }
 
     /// A token, and when to refresh it.
@@ -91,6 +91,10 @@ impl Good {
         let life = self.dice.between(Duration::from_secs(60), Duration::from_secs(120));
         (self.client.world.token(&self.user, life), Instant::now() + self.dice.between(life / 4, life * 3 / 4))
     }
+}
+
+fn at(step: &'static str) -> impl Fn(Cut) -> (&'static str, Cut) {
+    move |cut| (step, cut)
 }
 
 enum Session {
