@@ -67,6 +67,8 @@ impl Good {
         let (token, mut refresh) = self.token();
         let mut session = Session::open(&self.client, self.kind, &token).await.map_err(at("login"))?;
         world.tally.session(self.kind);
+        // socketioxide tells a client that it is in a moment before handlers may emit to it; an answer in between is lost.
+        sleep(Duration::from_millis(100)).await;
         let leaves = Instant::now() + self.dice.between(Duration::from_secs(20), Duration::from_secs(300));
         let mut sent = 0;
         while Instant::now() < leaves && world.phase() < Phase::Frozen {
