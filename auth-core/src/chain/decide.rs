@@ -1,11 +1,4 @@
-use std::{
-    any::Any,
-    future::{Future, poll_fn},
-    panic::{AssertUnwindSafe, catch_unwind},
-    pin::{Pin, pin},
-    sync::Arc,
-    task::Poll,
-};
+use std::{pin::pin, sync::Arc};
 
 use http::{StatusCode, header::AUTHORIZATION};
 use tracing::Instrument as _;
@@ -13,6 +6,7 @@ use tracing::Instrument as _;
 use super::{
     Chain, Fallback, Node,
     ask::{Answer, Failed, ask},
+    panic::{catch_panic, panic_text},
     renew::Renews,
 };
 use crate::{
@@ -394,23 +388,4 @@ fn describe<U>(outcome: &Outcome<U>) -> &'static str {
         Outcome::Reject(rejection) => rejection.code(),
         Outcome::Redirect(_) => "redirect",
     }
-}
-
-/// Runs a future and gives a panic of it as an `Err`.
-pub(super) async fn catch_panic<F: Future + ?Sized>(mut future: Pin<&mut F>) -> Result<F::Output, Box<dyn Any + Send>> {
-    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-        Ok(Poll::Pending) => Poll::Pending,
-        Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
-        // OK to assert unwind safety because the future is never polled again.
-        Err(panic) => Poll::Ready(Err(panic)),
-    })
-    .await
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no text")
 }

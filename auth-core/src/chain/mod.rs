@@ -2,6 +2,7 @@ mod and;
 mod and_then;
 mod ask;
 mod decide;
+mod panic;
 mod renew;
 
 use std::{fmt, sync::Arc};
