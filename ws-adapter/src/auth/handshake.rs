@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
 #[cfg(feature = "axum")]
-use auth_core::{AuthRequest, Evidence, Rejection, Transport};
+use auth_core::Transport;
+#[cfg(any(feature = "axum", feature = "socketio"))]
+use auth_core::{AuthRequest, Evidence, Rejection};
 use auth_core::{Authenticated, Principal, Refusal};
 #[cfg(feature = "axum")]
 use bytes::Bytes;
@@ -89,18 +91,16 @@ impl<U: Principal> Config<U> {
         let counts = context.counts(&self.connections, user.evidence());
         let registered = self.connections.register(context.id(), user, context.kill(), counts);
         let registered = registered.map_err(TooMany::refusal)?;
-        self.recheck(user.evidence(), parts).await?;
+        self.recheck(user.evidence(), &AuthRequest::new(parts, Transport::WebSocket, self.timer.now())).await?;
         Ok(Arc::new(registered))
     }
 
     /// Asks the registry whether a credential was revoked that it holds by now; in the time that the chain has, too.
-    #[cfg(feature = "axum")]
-    pub(crate) async fn recheck(&self, evidence: &Evidence, opening: &Parts) -> Result<(), Refusal> {
+    #[cfg(any(feature = "axum", feature = "socketio"))]
+    pub(crate) async fn recheck(&self, evidence: &Evidence, request: &AuthRequest<'_>) -> Result<(), Refusal> {
         match self.connections.is_revoked(evidence, self.decision_timeout).await {
             Ok(false) => Ok(()),
-            Ok(true) => Err(self
-                .chain
-                .refuse(&Rejection::revoked(), &AuthRequest::new(opening, Transport::WebSocket, self.timer.now()))),
+            Ok(true) => Err(self.chain.refuse(&Rejection::revoked(), request)),
             Err(cause) => Err(Refusal::unavailable(cause).with_detail(REVOCATION_UNKNOWN)),
         }
     }

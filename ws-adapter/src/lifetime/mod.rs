@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 pub(crate) use self::{
     budget::{Budget, Spent},
-    moment::{Moment, Wake},
+    moment::{Moment, Wake, ttl},
 };
 use crate::{
     Close,

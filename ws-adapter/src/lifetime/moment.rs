@@ -45,3 +45,8 @@ impl Wake {
         }
     }
 }
+
+/// Whole seconds that are left.
+pub(crate) fn ttl(end: SystemTime, now: SystemTime) -> u64 {
+    end.duration_since(now).as_ref().map_or(0, Duration::as_secs)
+}

@@ -1,13 +1,13 @@
 //! The messages of the subprotocol `auth.v1`: text messages that hold a JSON object.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use auth_core::Secret;
 use axum::extract::ws::{Message, Utf8Bytes};
 use http::{HeaderName, HeaderValue};
 use serde::Serialize;
 
-use crate::payload;
+use crate::{lifetime::ttl, payload};
 
 /// The longest message that may hold a credential, in bytes.
 pub(super) const MAX_AUTH: usize = 16 * 1024;
@@ -95,13 +95,10 @@ impl Answer {
     }
 }
 
-/// Whole seconds that are left.
-fn ttl(end: SystemTime, now: SystemTime) -> u64 {
-    end.duration_since(now).as_ref().map_or(0, Duration::as_secs)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn read(text: &str) -> Option<Result<HeaderValue, ()>> {

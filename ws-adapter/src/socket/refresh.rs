@@ -79,7 +79,8 @@ pub(super) async fn refresh<U: Principal>(
         let decided = present(&renewal.config, opening, credentials, Some(open), renewal.address).await;
         let user = decided.map_err(RefreshErrorKind::Refused)?;
         let entered = Entered::new(&renewal.registration, &user);
-        let rechecked = renewal.config.recheck(user.evidence(), &renewal.opening).await;
+        let request = AuthRequest::new(opening, Transport::WebSocket, renewal.config.timer.now());
+        let rechecked = renewal.config.recheck(user.evidence(), &request).await;
         rechecked.map_err(RefreshErrorKind::Refused)?;
         let end = shared.swap(user.clone(), renewal.slot)?;
         entered.replaces_old();

@@ -239,13 +239,13 @@ impl<U> Shared<U> {
     /// Completes with what the driver has to deal with. Meanwhile it sends what is queued, and, if it `listens`, reads while
     /// the handler does not.
     pub(super) fn poll_event(&self, cx: &mut Context<'_>, listens: bool) -> Poll<Event> {
-        let now = self.now();
         let mut state = self.lock();
         if state.released {
             return Poll::Ready(Event::Released);
         }
-        if listens {
-            state.poll_ahead(cx, self.in_band, now);
+        // Most polls find the handler reading, and need no clock.
+        if listens && state.may_read() {
+            state.poll_ahead(cx, self.in_band, self.now());
         }
         if let Some(presented) = state.presented.take() {
             return Poll::Ready(Event::Presented(presented));
@@ -365,11 +365,7 @@ impl<U> State<U> {
     /// Reads while the handler does not, up to its next message: a peer that goes is noticed, pings are answered, and a fresh
     /// credential is taken, whatever the handler does.
     fn poll_ahead(&mut self, cx: &mut Context<'_>, in_band: bool, now: Moment) {
-        let may_read = |state: &Self| {
-            let is_full = state.pipe.has_ahead() || state.presented.is_some();
-            state.receiver.is_none() && !is_full && !state.pipe.is_gone() && !state.life.is_over(now)
-        };
-        while may_read(self) {
+        while self.may_read() && !self.life.is_over(now) {
             let Poll::Ready(Some(message)) = self.poll_read(cx) else {
                 return;
             };
@@ -379,6 +375,12 @@ impl<U> State<U> {
                 Some(message) => self.pipe.keep_ahead(message),
             }
         }
+    }
+
+    /// Whether the driver may read: the handler does not, and there is room for what comes.
+    fn may_read(&self) -> bool {
+        let is_full = self.pipe.has_ahead() || self.presented.is_some();
+        self.receiver.is_none() && !is_full && !self.pipe.is_gone()
     }
 
     fn present(&mut self, presented: Result<Credentials, Malformed>, now: Moment) {

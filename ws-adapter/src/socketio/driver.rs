@@ -7,8 +7,12 @@ use serde::Serialize;
 use socketioxide::SocketIo;
 use tokio::{select, sync::watch};
 
-use super::{farewell, layer::Shared, own::Closer, refresh::ttl, session::Session};
-use crate::{Close, CloseCodes, ConnectionId, Timer, auth::Config, lifetime::Due};
+use super::{farewell, layer::Shared, own::Closer, session::Session};
+use crate::{
+    Close, CloseCodes, ConnectionId, Timer,
+    auth::Config,
+    lifetime::{Due, ttl},
+};
 
 /// The event by which a client is told why its connection ends; its payload is `{"reason": "token_expired"}`.
 pub const CLOSED_EVENT: &str = "auth_closed";

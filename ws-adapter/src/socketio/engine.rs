@@ -1,6 +1,6 @@
 use std::{future::poll_fn, sync::Arc, time::Duration};
 
-use auth_core::{AuthRequest, Authenticated, Principal, Refusal, RefusalKind, Rejection, RequestRecord, Transport};
+use auth_core::{AuthRequest, Authenticated, Principal, Refusal, RefusalKind, RequestRecord, Transport};
 use bytes::Bytes;
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     ResponseBody,
-    auth::{Config, REVOCATION_UNKNOWN, judge, leave},
+    auth::{Config, judge, leave},
     connections::TooMany,
     origin::OriginVerdict,
     telemetry,
@@ -175,7 +175,7 @@ impl<U: Principal> Shared<U> {
         origin: OriginVerdict,
         request: &AuthRequest<'_>,
     ) -> Result<Arc<Session>, Refusal> {
-        let Config { connections, client_address, timer, sockets, chain, decision_timeout, .. } = &self.config;
+        let Config { connections, client_address, timer, sockets, .. } = &self.config;
         let (patience, address) = (self.limits.connect_timeout, client_address.of(request.parts()));
         let settings = Settings { sessions: &self.sessions, timer, patience, sockets: *sockets, address };
         let session = Session::new(&settings, origin, user.map(Authenticated::evidence))
@@ -196,11 +196,7 @@ impl<U: Principal> Shared<U> {
         if let Some(user) = user {
             let entry = session.enter(connections, user).map_err(NotNow::refusal)?;
             // What is revoked from here on finds it in the registry.
-            match connections.is_revoked(user.evidence(), *decision_timeout).await {
-                Ok(false) => {}
-                Ok(true) => return Err(chain.refuse(&Rejection::revoked(), request)),
-                Err(cause) => return Err(Refusal::unavailable(cause).with_detail(REVOCATION_UNKNOWN)),
-            }
+            self.config.recheck(user.evidence(), request).await?;
             session.open_by(user, entry);
             telemetry::accepted(request.transport(), user.evidence());
         }

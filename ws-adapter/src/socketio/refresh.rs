@@ -18,7 +18,7 @@ use super::{
     gate::{Gate, Refused},
     session::{NotNow, Session, is_guest},
 };
-use crate::{payload, telemetry};
+use crate::{lifetime::ttl, payload, telemetry};
 
 /// The event by which a client presents another credential, with what its `auth` object would hold:
 /// `socket.emitWithAck("auth_refresh", { token })`. It is answered with `{"ok": true, "ttl": 900}`, in seconds and without
@@ -213,11 +213,6 @@ fn payload_of(event: &Value, max: usize) -> Option<Payload> {
         return None;
     }
     payload::object(object)
-}
-
-/// Whole seconds that are left.
-pub(super) fn ttl(end: SystemTime, now: SystemTime) -> u64 {
-    end.duration_since(now).map_or(0, |left| left.as_secs())
 }
 
 #[cfg(test)]

@@ -8,12 +8,7 @@ use tokio::{
 };
 
 use super::*;
-use crate::{
-    Timer,
-    connections::SocketSettings,
-    origin::OriginVerdict,
-    socketio::{connection::Connection, session::Settings, sessions::Sessions},
-};
+use crate::socketio::{connection::Connection, session::tests::session};
 
 const TERMS: Terms = Terms {
     stall: STALL,
@@ -39,16 +34,7 @@ fn owned(answer: &'static [u8], upgrade_of: Option<Sid>) -> Owned {
 }
 
 fn owned_with(room: usize, answer: &'static [u8], upgrade_of: Option<Sid>) -> Owned {
-    let timer: Arc<dyn Timer> = Arc::new(ManualClock::new(SystemTime::UNIX_EPOCH));
-    let wait = Duration::from_secs(10);
-    let settings = Settings {
-        sessions: &Sessions::default(),
-        timer: &timer,
-        patience: wait,
-        sockets: SocketSettings::default(),
-        address: None,
-    };
-    let session = Arc::new(Session::new(&settings, OriginVerdict::Allowed, None).unwrap());
+    let session = session(&ManualClock::new(SystemTime::UNIX_EPOCH));
     let (server, client) = duplex(room);
     let (connection, owner) = Connection::new(server, None, Some(Sid::new()), session.watch());
     let stream = session.stream();

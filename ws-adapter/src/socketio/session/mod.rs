@@ -1,24 +1,29 @@
+mod entry;
+mod not_now;
 mod owner;
 mod pending;
 mod presence;
 mod renewal;
 mod stream;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::{
-    fmt,
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
     time::{Duration, SystemTime},
 };
 
-use auth_core::{Authenticated, Evidence, Refusal};
+use auth_core::{Authenticated, Evidence};
 use http::request::Parts;
 use socketioxide::socket::Sid;
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard, Notify, watch};
 
-pub(super) use self::owner::{Opener, is_guest, warn_of_guest};
+pub(super) use self::{
+    entry::Entry,
+    not_now::NotNow,
+    owner::{Opener, is_guest, warn_of_guest},
+};
 use super::{
     NotAuthenticated,
     life::{Held, Life, OPENED_BY, Place},
@@ -26,8 +31,8 @@ use super::{
 };
 use crate::{
     Close, ConnectionId, Connections, Timer,
-    connections::{Counts, Credential, End, PendingGuard, SocketSettings, TooMany},
-    lifetime::{self, Due, Lifetime, Moment, Wake},
+    connections::{Counts, Credential, End, PendingGuard, SocketSettings},
+    lifetime::{Due, Lifetime, Moment, Wake},
     origin::OriginVerdict,
     telemetry::{self, Gauge},
 };
@@ -70,46 +75,6 @@ pub(super) struct Settings<'s> {
     /// How long before its end its client is told.
     pub(super) sockets: SocketSettings,
     pub(super) address: Option<IpAddr>,
-}
-
-impl From<lifetime::NotNow> for NotNow {
-    fn from(not_now: lifetime::NotNow) -> Self {
-        match not_now {
-            lifetime::NotNow::Ended => Self::Ended,
-            lifetime::NotNow::InProgress => Self::InProgress,
-        }
-    }
-}
-
-/// Why something cannot be done with a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NotNow {
-    /// It has ended, or the namespace was left.
-    Ended,
-    /// The namespace's credential is just being looked at.
-    InProgress,
-    /// Its user has as many connections as may be.
-    TooMany(TooMany),
-}
-
-impl NotNow {
-    /// The answer to the request that opens a transport.
-    pub(super) fn refusal(self) -> Refusal {
-        match self {
-            Self::TooMany(too_many) => too_many.refusal(),
-            Self::Ended | Self::InProgress => Refusal::unavailable("the transport has ended"),
-        }
-    }
-}
-
-impl fmt::Display for NotNow {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ended => f.write_str("the transport has ended"),
-            Self::InProgress => f.write_str("another credential is being looked at"),
-            Self::TooMany(too_many) => too_many.fmt(f),
-        }
-    }
 }
 
 impl Session {
@@ -208,7 +173,7 @@ impl Session {
             }
             Ok(())
         })?;
-        Ok(Entry { session: Arc::clone(self), credential, is_held: false })
+        Ok(Entry::new(self, credential))
     }
 
     /// It is open, and may take the place of an older one of its user.
@@ -427,28 +392,6 @@ impl End for ByRegistry {
     fn end(&self, close: Close) {
         if let Some(session) = self.0.upgrade() {
             session.doom(close);
-        }
-    }
-}
-
-/// A credential in the registry; it leaves when this is dropped, unless the session holds it by then.
-pub(super) struct Entry {
-    session: Arc<Session>,
-    credential: Credential,
-    is_held: bool,
-}
-
-impl Entry {
-    fn hold(mut self) -> Credential {
-        self.is_held = true;
-        self.credential.clone()
-    }
-}
-
-impl Drop for Entry {
-    fn drop(&mut self) {
-        if !self.is_held {
-            self.session.change(|life| life.withdraw(&self.credential));
         }
     }
 }

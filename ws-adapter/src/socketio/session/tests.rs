@@ -29,7 +29,7 @@ async fn user_until(end: SystemTime) -> Authenticated<User> {
     chain.authenticate(&AuthRequest::new(&parts, Transport::Http, START)).await.unwrap()
 }
 
-fn session(clock: &ManualClock) -> Arc<Session> {
+pub(in crate::socketio) fn session(clock: &ManualClock) -> Arc<Session> {
     let timer: Arc<dyn Timer> = Arc::new(clock.clone());
     let wait = Duration::from_secs(10);
     let settings = Settings {
