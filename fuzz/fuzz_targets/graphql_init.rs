@@ -1,37 +1,19 @@
 //! The first message of a GraphQL client. Nobody comes in without the key, and the handler hears what was said as it was said.
 #![no_main]
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, LazyLock, Mutex},
-};
+use std::{collections::HashMap, sync::LazyLock};
 
 use auth_core::{Chain, extract::bearer};
-use auth_fuzz::{KEY, Key, User, converse, run};
-use axum::{Router, extract::ws::Message, response::Response, routing::any};
+use auth_fuzz::{KEY, Key, converse, listen, run};
+use axum::{Router, routing::any};
 use libfuzzer_sys::fuzz_target;
 use serde_json::value::RawValue;
-use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, GraphqlTransportWs};
-
-type Heard = Arc<Mutex<Vec<String>>>;
-
-/// Texts that reached the application.
-static HEARD: LazyLock<Heard> = LazyLock::new(Heard::default);
+use ws_adapter::{AuthLayer, GraphqlTransportWs};
 
 static APP: LazyLock<Router> = LazyLock::new(|| {
     let layer = AuthLayer::new(Chain::new().or(Key(bearer()))).first_message();
     Router::new().route("/", any(listen)).layer(layer.codec(GraphqlTransportWs::new().forward()))
 });
-
-async fn listen(ws: AuthWebSocketUpgrade<User>) -> Response {
-    ws.on_upgrade(|mut socket| async move {
-        while let Some(message) = socket.recv().await {
-            if let Message::Text(text) = message {
-                HEARD.lock().unwrap().push(text.to_string());
-            }
-        }
-    })
-}
 
 type Object = HashMap<String, Box<RawValue>>;
 
@@ -51,8 +33,7 @@ fn brings_key(text: &str) -> bool {
 }
 
 fuzz_target!(|text: &str| {
-    let said = run(converse(&APP, "graphql-transport-ws", None, text));
-    let heard = std::mem::take(&mut *HEARD.lock().unwrap());
+    let (said, heard) = run(converse(&APP, "graphql-transport-ws", None, text));
     let texts: Vec<_> =
         said.iter().filter(|message| message.is_text()).map(|message| message.to_text().unwrap()).collect();
     if heard.is_empty() {

@@ -2,44 +2,20 @@
 //! reaches the application, and whatever else is said reaches it as it was said.
 #![no_main]
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, LazyLock, Mutex},
-};
+use std::{collections::HashMap, sync::LazyLock};
 
 use auth_core::{Chain, extract::bearer};
-use auth_fuzz::{KEY, Key, User, converse, run};
-use axum::{Router, extract::ws::Message, response::Response, routing::any};
+use auth_fuzz::{KEY, Key, converse, listen, run};
+use axum::{Router, routing::any};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, value::RawValue};
 use tokio_tungstenite::tungstenite::Message as Said;
-use ws_adapter::{AuthLayer, AuthWebSocketUpgrade};
-
-type Heard = Arc<Mutex<Vec<String>>>;
-
-/// Texts that reached the application.
-static HEARD: LazyLock<Heard> = LazyLock::new(Heard::default);
+use ws_adapter::AuthLayer;
 
 static APP: LazyLock<Router> = LazyLock::new(|| {
     let layer = AuthLayer::new(Chain::new().or(Key(bearer()))).first_message();
     Router::new().route("/", any(listen)).layer(layer)
 });
-
-async fn listen(ws: AuthWebSocketUpgrade<User>) -> Response {
-    ws.on_upgrade(|mut socket| async move {
-        while let Some(message) = socket.recv().await {
-            if let Message::Text(text) = message {
-                HEARD.lock().unwrap().push(text.to_string());
-            }
-        }
-    })
-}
-
-/// Says `text` and then `end`, and gives what the server has said and what the application has heard.
-async fn exchange(authorization: Option<&str>, text: &str) -> (Vec<Said>, Vec<String>) {
-    let said = converse(&APP, "auth.v1", authorization, text).await;
-    (said, std::mem::take(&mut *HEARD.lock().unwrap()))
-}
 
 /// Whether the message presents a credential, and whether it is the right one, by another parser.
 fn presents(text: &str) -> Option<bool> {
@@ -61,7 +37,7 @@ fn types(said: &[Said]) -> Vec<String> {
 fuzz_target!(|text: &str| {
     let presented = presents(text);
 
-    let (said, heard) = run(exchange(None, text));
+    let (said, heard) = run(converse(&APP, "auth.v1", None, text));
     match types(&said).as_slice() {
         // Nobody comes in without the key, and what was said before is not the application's.
         [] => assert_eq!(heard, [] as [&str; 0]),
@@ -72,7 +48,7 @@ fuzz_target!(|text: &str| {
         more => panic!("a stranger is told {more:?}"),
     }
 
-    let (said, heard) = run(exchange(Some(&format!("Bearer {KEY}")), text));
+    let (said, heard) = run(converse(&APP, "auth.v1", Some(&format!("Bearer {KEY}")), text));
     let types = types(&said);
     match heard.as_slice() {
         [first, end] => {

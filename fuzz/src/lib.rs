@@ -11,7 +11,7 @@ use auth_core::{
     RefusalKind, Rejection, Strategy, Transport, async_trait,
     extract::{Credential, Extractor, Malformed},
 };
-use axum::Router;
+use axum::{Router, body::Body, extract::ws};
 use bytes::Bytes;
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header, request::Parts};
@@ -22,7 +22,7 @@ use tokio_tungstenite::{
     tungstenite::{Message, client::IntoClientRequest as _},
 };
 use tower::{Layer as _, ServiceExt as _, service_fn};
-use ws_adapter::AuthLayer;
+use ws_adapter::{AuthLayer, AuthWebSocketUpgrade};
 
 /// The one credential that [`Key`] takes.
 pub const KEY: &str = "open-sesame";
@@ -112,8 +112,27 @@ pub fn run<T>(future: impl Future<Output = T>) -> T {
     RUNTIME.with(|runtime| runtime.block_on(future))
 }
 
-/// Opens a socket of `app`, says `text` and then `end`, and gives what the server has said.
-pub async fn converse(app: &Router, subprotocol: &str, authorization: Option<&str>, text: &str) -> Vec<Message> {
+/// Texts that have reached the handler of [`listen`].
+static HEARD: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// The route that [`converse`] speaks to.
+pub async fn listen(ws: AuthWebSocketUpgrade<User>) -> Response<Body> {
+    ws.on_upgrade(|mut socket| async move {
+        while let Some(message) = socket.recv().await {
+            if let ws::Message::Text(text) = message {
+                HEARD.lock().unwrap().push(text.to_string());
+            }
+        }
+    })
+}
+
+/// Opens a socket of `app`, says `text` and then `end`, and gives what the server has said and what [`listen`] has heard.
+pub async fn converse(
+    app: &Router,
+    subprotocol: &str,
+    authorization: Option<&str>,
+    text: &str,
+) -> (Vec<Message>, Vec<String>) {
     let (ours, theirs) = tokio::io::duplex(64 * 1024);
     let serving = tokio::spawn(
         hyper::server::conn::http1::Builder::new()
@@ -136,7 +155,7 @@ pub async fn converse(app: &Router, subprotocol: &str, authorization: Option<&st
     }
     drop(socket);
     let _ = serving.await;
-    said
+    (said, std::mem::take(&mut *HEARD.lock().unwrap()))
 }
 
 /// Whoever has the key.

@@ -17,11 +17,8 @@ use ws_adapter::{AuthLayer, AuthSocket, AuthWebSocketUpgrade, Connections};
 
 use crate::{
     common::eventually,
-    support::{Client, Server, User, clock, jwt_or_basic, presented, token},
+    support::{Client, FOREVER, Server, User, clock, jwt_or_basic, presented, token},
 };
-
-/// `ann:password`: a credential without an end.
-const FOREVER: &str = "Basic YW5uOnBhc3N3b3Jk";
 
 struct World {
     server: Server,

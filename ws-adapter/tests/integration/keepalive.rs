@@ -13,11 +13,8 @@ use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, Shutdown};
 
 use crate::{
     common::eventually,
-    support::{Client, Counter, START, Server, User, app, clock, close, jwt_or_basic},
+    support::{Client, Counter, FOREVER, START, Server, User, app, clock, close, jwt_or_basic, silent},
 };
-
-/// `ann:password`: a credential without an end.
-const FOREVER: &str = "Basic YW5uOnBhc3N3b3Jk";
 
 fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
@@ -181,16 +178,8 @@ async fn jump(span: Duration) {
 #[tokio::test]
 async fn peer_that_has_answered_during_a_standstill_is_not_given_up() {
     for reads in [true, false] {
-        let handler = any(move |ws: AuthWebSocketUpgrade<User>| async move {
-            ws.on_upgrade(move |mut socket| async move {
-                if !reads {
-                    std::future::pending::<()>().await;
-                }
-                while socket.recv().await.is_some() {}
-            })
-        });
         let layer = AuthLayer::new(jwt_or_basic()).timer(TokioClock(tokio::time::Instant::now()));
-        let server = Server::start(Router::new().route("/ws", handler).layer(layer)).await;
+        let server = Server::start(silent(reads).layer(layer)).await;
         let mut client = server.open(FOREVER).await;
         tokio::time::sleep(Duration::from_millis(20)).await;
         jump(secs(60)).await;
@@ -305,32 +294,4 @@ async fn peer_that_answers_pings_is_not_given_up_while_a_busy_handler_that_once_
     }
     worked.notify_one();
     assert_eq!(next.await.unwrap(), Some(Message::text("done")));
-}
-
-#[tokio::test]
-async fn peer_that_pings_and_reads_nothing_cannot_fill_the_memory() {
-    let (server, _) = serve(|layer| layer).await;
-    let mut client = open(&server).await;
-    let payload = vec![b'x'; 125];
-    let tokio_tungstenite::MaybeTlsStream::Plain(stream) = client.0.get_mut() else { panic!("TLS") };
-    let mut frame = vec![0x89, 0x80 | 125, 0, 0, 0, 0];
-    frame.extend(&payload);
-    let burst = frame.repeat(1000);
-    let before = resident();
-    // 60 MB of pings, whose answers nobody takes.
-    for _ in 0..460 {
-        let written = tokio::time::timeout(secs(2), tokio::io::AsyncWriteExt::write_all(stream, &burst)).await;
-        if !matches!(written, Ok(Ok(()))) {
-            break;
-        }
-    }
-    let grown = resident().saturating_sub(before);
-    assert!(grown < 24 * 1024, "it has grown by {grown} KiB");
-}
-
-/// What is resident of this process, in KiB; nothing where there is no such file.
-fn resident() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or_default().to_owned();
-    line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).unwrap_or_default()
 }

@@ -54,6 +54,9 @@ pub(crate) struct Claims {
     exp: u64,
 }
 
+/// `ann:password`: a credential without an end.
+pub(crate) const FOREVER: &str = "Basic YW5uOnBhc3N3b3Jk";
+
 /// A token of `sub` that ends `secs` after the start; it may be negative.
 pub(crate) fn token(sub: &str, secs: i64) -> String {
     token_from(*START, sub, secs)
@@ -228,6 +231,19 @@ impl Drop for Server {
             task.abort();
         }
     }
+}
+
+/// A route whose handler says nothing, and reads what comes or does not.
+pub(crate) fn silent(reads: bool) -> Router {
+    let handler = any(move |ws: AuthWebSocketUpgrade<User>| async move {
+        ws.on_upgrade(move |mut socket| async move {
+            if !reads {
+                std::future::pending::<()>().await;
+            }
+            while socket.recv().await.is_some() {}
+        })
+    });
+    Router::new().route("/ws", handler)
 }
 
 /// The subprotocols by which a page sends `token`.

@@ -9,57 +9,71 @@ mod support;
 
 use std::time::Duration;
 
-use axum::{Router, routing::any};
-use tokio::net::{TcpSocket, TcpStream};
-use tokio_tungstenite::{WebSocketStream, tungstenite::client::IntoClientRequest as _};
-use ws_adapter::{AuthLayer, AuthWebSocketUpgrade};
+use tokio::{
+    io::AsyncWriteExt as _,
+    net::{TcpSocket, TcpStream},
+    time::timeout,
+};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, tungstenite::client::IntoClientRequest as _};
+use ws_adapter::AuthLayer;
 
-use crate::support::{Server, User, clock, jwt_or_basic};
-
-/// `ann:password`: a credential without an end.
-const FOREVER: &str = "Basic YW5uOnBhc3N3b3Jk";
+use crate::support::{FOREVER, Server, app, clock, jwt_or_basic, silent};
 
 /// Opens a socket whose client takes little before it reads.
 async fn narrow(server: &Server) -> WebSocketStream<TcpStream> {
-    let url = server.url("/ws");
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
-    let addr = url.trim_start_matches("http://").split('/').next().unwrap();
-    let stream = socket.connect(addr.parse().unwrap()).await.unwrap();
-    let mut request = url.replacen("http", "ws", 1).into_client_request().unwrap();
+    let stream = socket.connect(server.addr).await.unwrap();
+    let mut request = format!("ws://{}/ws", server.addr).into_client_request().unwrap();
     request.headers_mut().insert("authorization", FOREVER.parse().unwrap());
     tokio_tungstenite::client_async(request, stream).await.unwrap().0
+}
+
+#[tokio::test]
+async fn peer_that_pings_and_reads_nothing_cannot_fill_the_memory() {
+    let server = Server::start(app(AuthLayer::new(jwt_or_basic()).timer(clock()))).await;
+    let mut client = server.open(FOREVER).await;
+    assert!(client.echoes("open").await);
+    let MaybeTlsStream::Plain(stream) = client.0.get_mut() else { panic!("TLS") };
+    let burst = pings();
+    let before = resident();
+    // 60 MB of pings, whose answers nobody takes.
+    for _ in 0..460 {
+        let written = timeout(Duration::from_secs(2), stream.write_all(&burst)).await;
+        if !matches!(written, Ok(Ok(()))) {
+            break;
+        }
+    }
+    let grown = resident().saturating_sub(before);
+    assert!(grown < 24 * 1024, "it has grown by {grown} KiB");
 }
 
 /// Many of them: each may cost what one buffer does, and not what may wait of messages.
 #[tokio::test]
 async fn peers_that_ping_and_read_nothing_cost_a_buffer_each() {
     for reads in [true, false] {
-        let handler = any(move |ws: AuthWebSocketUpgrade<User>| async move {
-            ws.on_upgrade(move |mut socket| async move {
-                if !reads {
-                    std::future::pending::<()>().await;
-                }
-                while socket.recv().await.is_some() {}
-            })
-        });
         let layer = AuthLayer::new(jwt_or_basic()).timer(clock());
-        let server = Server::start(Router::new().route("/ws", handler).layer(layer)).await;
-        let mut frame = vec![0x89, 0x80 | 125, 0, 0, 0, 0];
-        frame.extend([b'x'; 125]);
-        let burst = frame.repeat(1000);
+        let server = Server::start(silent(reads).layer(layer)).await;
+        let burst = pings();
         let mut clients = Vec::new();
         for _ in 0..48 {
             clients.push(narrow(&server).await);
         }
         let before = resident();
         for client in &mut clients {
-            let flood = async { while tokio::io::AsyncWriteExt::write_all(client.get_mut(), &burst).await.is_ok() {} };
-            let _ = tokio::time::timeout(Duration::from_millis(300), flood).await;
+            let flood = async { while client.get_mut().write_all(&burst).await.is_ok() {} };
+            let _ = timeout(Duration::from_millis(300), flood).await;
         }
         let grown = resident().saturating_sub(before);
         assert!(grown < 24 * 1024, "{reads}: it has grown by {grown} KiB");
     }
+}
+
+/// A thousand pings of the longest payload.
+fn pings() -> Vec<u8> {
+    let mut frame = vec![0x89, 0x80 | 125, 0, 0, 0, 0];
+    frame.extend([b'x'; 125]);
+    frame.repeat(1000)
 }
 
 /// What is resident of this process, in KiB; nothing where there is no such file.

@@ -237,15 +237,7 @@ async fn transport_with_a_namespace_left_stays() {
 #[tokio::test]
 async fn transport_whose_namespace_a_handler_keeps_is_closed_in_the_end() {
     let app = app().await;
-    let kept = Arc::new(Mutex::new(None));
-    app.io.ns("/kept", {
-        let kept = Arc::clone(&kept);
-        async move |socket: SocketRef| drop(kept.lock().unwrap().replace(socket))
-    });
-    let mut socket = Socket::open(&app, &[("authorization", &basic_of("ann", "password"))]).await.unwrap();
-    assert_eq!(socket.connect("/kept", "").await, Ok(()));
-    eventually(|| kept.lock().unwrap().is_some()).await;
-    socket.send("41/kept,").await;
+    let (mut socket, kept) = left_and_kept(&app).await;
     passes(&app, 299).await;
     assert_eq!(app.io.open(), 1);
     passes(&app, 1).await;

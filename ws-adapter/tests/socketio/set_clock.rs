@@ -1,12 +1,8 @@
 //! The clock of the machine is set while transports are open: durations go on, and ends of credentials follow it.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
 use auth_core::{Clock as _, ManualClock};
-use socketioxide::extract::SocketRef;
 use ws_adapter::{AuthLayer, Connections, Shutdown};
 
 use crate::{
@@ -86,15 +82,7 @@ async fn transport_whose_last_namespace_is_left_is_closed_in_time_whatever_the_c
 async fn transport_whose_namespace_a_handler_keeps_is_closed_though_the_clock_is_set_back() {
     let machine = Machine::new();
     let app = app_on(&machine, |layer| layer).await;
-    let kept = Arc::new(Mutex::new(None));
-    app.io.ns("/kept", {
-        let kept = Arc::clone(&kept);
-        async move |socket: SocketRef| drop(kept.lock().unwrap().replace(socket))
-    });
-    let mut socket = Socket::open(&app, &[("authorization", &basic_of("ann", "password"))]).await.unwrap();
-    assert_eq!(socket.connect("/kept", "").await, Ok(()));
-    eventually(|| kept.lock().unwrap().is_some()).await;
-    socket.send("41/kept,").await;
+    let (mut socket, _kept) = left_and_kept(&app).await;
     machine.set_by(BACK);
     machine.passes(300).await;
     machine.passes(10).await;

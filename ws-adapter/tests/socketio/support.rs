@@ -4,7 +4,7 @@ use std::{
     convert::Infallible,
     net::SocketAddr,
     sync::{
-        Arc, LazyLock,
+        Arc, LazyLock, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, SystemTime},
@@ -32,6 +32,8 @@ use ws_adapter::{
     AuthLayer,
     socketio::{AuthSocketIo, SocketIoAuth, SocketUser},
 };
+
+use crate::{client::Socket, common::eventually};
 
 const SECRET: &[u8] = b"a secret of at least thirty-two bytes";
 
@@ -201,6 +203,20 @@ pub(crate) async fn app_behind(
     });
     let router = Router::new().route("/socket.iox", get(async || "the application")).layer(socket_io);
     App { clock, io, calls, server: Server::start(further_out(router)).await }
+}
+
+/// A client in the one namespace of its own, whose socket a handler keeps, that leaves it.
+pub(crate) async fn left_and_kept(app: &App) -> (Socket, Arc<Mutex<Option<SocketRef>>>) {
+    let kept = Arc::new(Mutex::new(None));
+    app.io.ns("/kept", {
+        let kept = Arc::clone(&kept);
+        async move |socket: SocketRef| drop(kept.lock().unwrap().replace(socket))
+    });
+    let mut socket = Socket::open(app, &[("authorization", &basic_of("ann", "password"))]).await.unwrap();
+    assert_eq!(socket.connect("/kept", "").await, Ok(()));
+    eventually(|| kept.lock().unwrap().is_some()).await;
+    socket.send("41/kept,").await;
+    (socket, kept)
 }
 
 /// A server on a free port, which ends with the test.
