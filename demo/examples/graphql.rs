@@ -6,7 +6,7 @@
 //!
 //! It takes bearer tokens (HS256, with `sub` and `exp`) from the payload of `connection_init`. At `/graphql` async-graphql reads
 //! `connection_init` itself; at `/consumed` the layer answers it, and the handler never sees the token.
-#![expect(clippy::print_stdout, reason = "it talks to whoever has started it")]
+#![expect(clippy::print_stdout, reason = "it prints its address for the program that starts it")]
 
 use std::{error::Error, future::ready, time::Duration};
 

@@ -66,7 +66,8 @@ impl<'a> Jwk<'a> {
         Ok(jwk)
     }
 
-    /// The texts of the keys in a JWK set (RFC 7517, 5), `None` for what is no object; `None` if it is no set.
+    /// Gives the text of each key in a JWK set (RFC 7517, 5). An entry that is not an object is `None`; so is the whole if it is
+    /// not a set.
     pub(crate) fn texts_of_set(json: &[u8]) -> Option<Vec<Option<&str>>> {
         let mut list = None;
         let found = json::members(json, |name, value| {

@@ -154,7 +154,7 @@ impl Hostile {
         sleep(self.client.world.plan.flood_pause()).await;
     }
 
-    /// A message that is nearly as long as may be.
+    /// A message a little shorter than the limit.
     fn big(&self) -> Vec<u8> {
         let length = if self.kind == Kind::First { 16_000 } else { 60_000 };
         let text = client::message(self.kind, &"x".repeat(length));

@@ -74,7 +74,7 @@ pub(super) async fn trickle(hostile: &Hostile) -> Result<()> {
     trickle.await
 }
 
-/// Echoes of as much as may be, fetched by polls whose answers nobody reads.
+/// Asks for the largest echoes that the server allows, and never reads the answers to its polls.
 pub(super) async fn unread(hostile: &Hostile) -> Result<()> {
     let (mut posts, target) = login(hostile).await?;
     let mut polls = Http::connect(&hostile.client).await?;
