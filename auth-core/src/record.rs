@@ -75,6 +75,17 @@ impl RequestRecord {
         Self(Arc::new(Record { target: self.path(), state: Mutex::new(state) }))
     }
 
+    /// The same record in memory of its own, for an adapter that keeps the head of a request for long: the target that was sent
+    /// holds on to the whole buffer that it was read into. What is taken or kept from here on stands in one of both alone.
+    #[must_use]
+    pub fn in_own_memory(&self) -> Self {
+        let State { taken, remembered } = &*self.state();
+        let state = State { taken: taken.clone(), remembered: remembered.clone() };
+        // OK because it was a target before.
+        let target = self.0.target.to_string().parse().unwrap_or_else(|_| self.0.target.clone());
+        Self(Arc::new(Record { target, state: Mutex::new(state) }))
+    }
+
     /// Takes the credentials that `needs` names out of query and subprotocols, and marks the headers that may hold others
     /// as sensitive. Nothing further in, handler or log, sees them by accident; strategies of a layer further in find
     /// them by [`AuthRequest`](crate::AuthRequest).

@@ -100,6 +100,8 @@ mod connections;
 mod guard;
 #[cfg(any(feature = "axum", feature = "socketio"))]
 mod lifetime;
+#[cfg(any(feature = "axum", feature = "socketio"))]
+mod own_memory;
 #[cfg(feature = "axum")]
 mod protected;
 #[cfg(feature = "axum")]

@@ -24,6 +24,7 @@ use super::{
 use crate::{
     Auth, AuthLayer, Close, ResponseBody,
     auth::{Admitted, Config},
+    own_memory,
     transport::classify,
 };
 
@@ -240,6 +241,7 @@ where
     if let Some(subprotocol) = subprotocol.filter(|_| is_acceptable) {
         upgrade.set_selected_protocol(subprotocol);
     }
+    own_memory::copy_head(&mut parts);
     let upgrade = upgrade.max_message_size(limits.max_message).max_frame_size(limits.max_message);
     let waiting =
         Waiting { config: Arc::clone(config), codec, parts, address, pending, displaced, deadline: limits.deadline };

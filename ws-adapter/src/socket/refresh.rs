@@ -2,7 +2,7 @@ use std::{error::Error, fmt, net::IpAddr, sync::Arc, time::SystemTime};
 
 use auth_core::{AuthRequest, Authenticated, Evidence, Needs, Principal, Refusal, RequestRecord, Transport};
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Request, StatusCode,
+    HeaderName, Request, StatusCode,
     header::{AUTHORIZATION, CONNECTION, COOKIE, PROXY_AUTHORIZATION, UPGRADE},
     request::Parts,
 };
@@ -14,7 +14,7 @@ use crate::{
     connections::{Attempt, Credential, Registration, settle},
     lifetime::NotNow,
     origin::OriginVerdict,
-    telemetry,
+    own_memory, telemetry,
 };
 
 /// What is needed to ask the chain about a credential that comes over an open socket.
@@ -233,34 +233,22 @@ impl From<NotNow> for RefreshError {
     }
 }
 
-/// The head of a handshake without its credentials, in memory of its own: what came from the network holds on to the
-/// whole buffer that it was read into.
+/// The head of a handshake without its credentials, in memory of its own.
 pub(crate) fn without_credentials(parts: &Parts, needs: &Needs) -> Parts {
     let secret = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, CONNECTION, UPGRADE];
     let is_left_out = |name: &HeaderName| {
         secret.contains(name) || needs.header_names().contains(name) || name.as_str().starts_with("sec-websocket-")
     };
     let headers = parts.headers.iter().filter(|(name, _)| !is_left_out(name));
-    let headers: HeaderMap = headers.filter_map(|(name, value)| Some((own_name(name)?, own_value(value)?))).collect();
     let (mut own, ()) = Request::new(()).into_parts();
     own.method = parts.method.clone();
     own.version = parts.version;
-    own.uri = parts.uri.to_string().parse().unwrap_or_default();
-    own.headers = headers;
+    own.uri = own_memory::uri(&parts.uri);
+    own.headers = own_memory::headers(headers);
     if let Some(record) = parts.extensions.get::<RequestRecord>() {
         own.extensions.insert(record.without_credentials());
     }
     own
-}
-
-fn own_name(name: &HeaderName) -> Option<HeaderName> {
-    HeaderName::from_bytes(name.as_str().as_bytes()).ok()
-}
-
-fn own_value(value: &HeaderValue) -> Option<HeaderValue> {
-    let mut own = HeaderValue::from_bytes(value.as_bytes()).ok()?;
-    own.set_sensitive(value.is_sensitive());
-    Some(own)
 }
 
 #[cfg(test)]
