@@ -24,6 +24,12 @@ use tokio::{
 use tower::{ServiceExt as _, util::MapRequest};
 use ws_adapter::Shutdown;
 
+/// How much of what a client does not read is buffered, in bytes: for each stream of HTTP/2, and each connection of HTTP/1.1.
+const BUFFER: usize = 64 * 1024;
+/// How much a client of HTTP/2 may send on a stream that the application does not read, in bytes. On all streams of a connection
+/// together it may send eight times as much. Then they all wait.
+const WINDOW: u32 = 64 * 1024;
+
 /// Serves the application as `axum::serve` does, with the deadlines that it leaves out.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -47,9 +53,21 @@ impl Server {
     /// Serves `app` until `signal` completes; then ends the sockets with 1012 and waits for what is under way.
     pub async fn run(self, listener: TcpListener, app: Router, shutdown: Shutdown, signal: impl Future<Output = ()>) {
         let mut http = Builder::new(TokioExecutor::new());
-        http.http1().timer(TokioTimer::new()).header_read_timeout(self.header_deadline);
-        // Sockets over HTTP/2 (RFC 8441); and a peer that is gone is noticed.
-        http.http2().timer(TokioTimer::new()).enable_connect_protocol().keep_alive_interval(Duration::from_secs(20));
+        http.http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.header_deadline)
+            // For a client that reads no answers, or sends what nobody reads yet.
+            .max_buf_size(BUFFER);
+        http.http2()
+            .timer(TokioTimer::new())
+            // Sockets over HTTP/2 (RFC 8441).
+            .enable_connect_protocol()
+            // A peer that is gone is noticed.
+            .keep_alive_interval(Duration::from_secs(20))
+            // Up to its window a client sends what is not read, and hyper allows a stream 1 MiB unless it is told.
+            .initial_stream_window_size(WINDOW)
+            .initial_connection_window_size(8 * WINDOW)
+            .max_send_buf_size(BUFFER);
         let http = Arc::new(http);
         let graceful = GracefulShutdown::new();
         let mut signal = pin!(signal);
