@@ -18,7 +18,7 @@ const ONE_IN: usize = 10;
 
 /// Whether both checks pass: memory at every look, and the registries at the end. So must the descriptors.
 pub(crate) async fn run(plan: Plan) -> Result<bool, BoxError> {
-    let mut server = Watched::start().await?;
+    let mut server = Watched::start(plan.pending).await?;
     let world = World::new(server.addr, plan.clone());
     let mut looks = Looks { begun: Instant::now(), all: Vec::new() };
     let before = looks.look(&mut server, Phase::WarmUp).await?;

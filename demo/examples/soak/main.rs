@@ -28,7 +28,11 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Serve on a free port of the loopback, print the address, and answer questions on standard input
-    Serve,
+    Serve {
+        /// As in `attack`
+        #[arg(long)]
+        pending: usize,
+    },
     /// Start a server, play all clients, and check what is left
     Attack(Plan),
 }
@@ -57,6 +61,9 @@ struct Plan {
     /// Plays only what has this in its name, as in `raw: pings`; to find the act that a failure comes from
     #[arg(long, default_value = "")]
     only: String,
+    /// How many connections without a credential the server allows; the limits for users and addresses are the usual ones
+    #[arg(long, default_value_t = 1000)]
+    pending: usize,
     /// How far the server's memory may be from where it began, in MiB
     #[arg(long, default_value_t = 64)]
     memory: u64,
@@ -83,7 +90,7 @@ impl Plan {
 #[tokio::main]
 async fn main() -> ExitCode {
     let passed = match Cli::parse().command {
-        Command::Serve => server::serve().await.map(|()| true),
+        Command::Serve { pending } => server::serve(pending).await.map(|()| true),
         Command::Attack(plan) => attack::run(plan).await,
     };
     match passed {

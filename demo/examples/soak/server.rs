@@ -46,12 +46,10 @@ struct Claims {
 }
 
 /// Serves until standard input ends.
-pub(crate) async fn serve() -> Result<(), BoxError> {
+pub(crate) async fn serve(max_pending: usize) -> Result<(), BoxError> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter("error").init();
     let revocations = Revocations::new(MemoryStore::new());
-    // Fewer places than there are strangers, so that they are always full, and one address has most of them.
-    let connections =
-        Connections::new().per_user(10, Overflow::CloseOldest).max_pending(200).max_pending_per_address(150);
+    let connections = Connections::new().per_user(10, Overflow::CloseOldest).max_pending(max_pending);
     connections.follow(revocations.clone());
     let layer = AuthLayer::new(chain(&revocations)?)
         .connections(&connections)

@@ -46,9 +46,9 @@ impl Registries {
 }
 
 impl Watched {
-    pub(crate) async fn start() -> Result<Self, BoxError> {
+    pub(crate) async fn start(pending: usize) -> Result<Self, BoxError> {
         let mut process = Command::new(std::env::current_exe()?)
-            .arg("serve")
+            .args(["serve", "--pending", &pending.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)

@@ -63,6 +63,7 @@ const ACTS: &[(&str, &[Kind], Play)] = &[
     ("two polls at a time", &[Kind::Polling], act!(polling::two_polls)),
     ("unknown sessions", &[Kind::Polling], act!(polling::unknown)),
     ("upgrades that never go on", &[Kind::Polling], act!(polling::half_upgrade)),
+    ("polls beside half an upgrade, and posts", &[Kind::Polling], act!(polling::half_upgrade_with_posts)),
     ("resets its polls", &[Kind::Polling], act!(polling::resets)),
     ("joins and leaves namespaces", &[Kind::Polling], act!(polling::namespaces)),
     ("is silent after its login", &[Kind::Polling], act!(polling::half_open)),

@@ -127,6 +127,20 @@ pub(super) async fn half_upgrade(hostile: &Hostile) -> Result<()> {
     Err(socket.drain().await)
 }
 
+/// Polls that engine.io answers with nothing, and posts that it answers with the name of a namespace which is none.
+pub(super) async fn half_upgrade_with_posts(hostile: &Hostile) -> Result<()> {
+    let (mut http, target) = open(hostile).await?;
+    let upgrade = target.replace("transport=polling", "transport=websocket");
+    let mut socket = client::Socket::over_http1(&hostile.client, &upgrade, &[]).await?;
+    socket.send("2probe").await?;
+    loop {
+        http.get(&target, "").await?;
+        http.good().await?;
+        post(&mut http, &target, &format!("40/{},", "x".repeat(60_000))).await?;
+        hostile.flood_pause().await;
+    }
+}
+
 /// A reset while a poll is under way, and one in the middle of a POST.
 pub(super) async fn resets(hostile: &Hostile) -> Result<()> {
     let (mut http, target) = login(hostile).await?;
