@@ -115,7 +115,6 @@ impl Registration {
         self.member.id
     }
 
-    #[cfg(feature = "axum")]
     pub(crate) fn connections(&self) -> &Connections {
         &self.connections
     }

@@ -5,6 +5,8 @@ mod attempts;
 mod follow;
 mod id;
 mod index;
+#[cfg(feature = "socketio")]
+mod lingering;
 mod member;
 mod pending;
 mod prefix;
@@ -23,6 +25,8 @@ use futures_util::FutureExt as _;
 use http::StatusCode;
 use tokio::{sync::watch, time};
 
+#[cfg(feature = "socketio")]
+pub(crate) use self::lingering::LingeringGuard;
 pub use self::{
     address::ClientAddress,
     attempts::{Attempt, AttemptLimiter, AttemptPlace},
@@ -78,6 +82,8 @@ struct Limits {
 struct Shared {
     index: Mutex<Index>,
     pending: Arc<Pending>,
+    #[cfg(feature = "socketio")]
+    lingering: Arc<lingering::Lingering>,
     check: OnceLock<Arc<dyn RevocationCheck>>,
     /// Dropped with the registry, which ends whatever follows a feed for it.
     alive: watch::Sender<()>,
@@ -98,7 +104,13 @@ pub enum Overflow {
 pub(crate) enum TooMany {
     OfUser(usize),
     Pending(usize),
-    PendingOfPrefix { bits: u8, max: usize },
+    PendingOfPrefix {
+        bits: u8,
+        max: usize,
+    },
+    PendingOfUnknown(usize),
+    #[cfg(feature = "socketio")]
+    LingeringOfUser(usize),
 }
 
 impl TooMany {
@@ -116,6 +128,16 @@ impl fmt::Display for TooMany {
             Self::PendingOfPrefix { bits, max } => {
                 write!(f, "the limit of {max} connections without a credential is reached by the client's /{bits}")
             }
+            Self::PendingOfUnknown(max) => {
+                write!(
+                    f,
+                    "the limit of {max} connections without a credential is reached by clients of unknown address"
+                )
+            }
+            #[cfg(feature = "socketio")]
+            Self::LingeringOfUser(max) => {
+                write!(f, "the user has opened and left {max} transports that still cost memory, and may open no more")
+            }
         }
     }
 }
@@ -130,6 +152,8 @@ impl Connections {
             shared: Arc::new(Shared {
                 index: Mutex::default(),
                 pending: Arc::default(),
+                #[cfg(feature = "socketio")]
+                lingering: Arc::default(),
                 check: OnceLock::new(),
                 alive: watch::Sender::new(()),
             }),
@@ -167,6 +191,11 @@ impl Connections {
     /// How many of those may come from one IPv4 address or one IPv6 /64. A /56 may have twice as many, and a /48 four times;
     /// see [`ClientAddress`]. One more is refused: 429 `too_many_connections`. 50 by default. It does not hold where the
     /// address is not known.
+    ///
+    /// A connection counts for its address until its memory is free. For a Socket.IO transport that ends without a good
+    /// `CONNECT`, that is a second after the deadline for it, because socketioxide keeps it until then. It leaves its place in
+    /// [`max_pending`](Self::max_pending) at once. Clients of unknown address count together, up to `max_pending`. A transport
+    /// that was opened with a credential counts for its user in the same way: no user may have more of those than this limit.
     #[must_use]
     pub fn max_pending_per_address(mut self, max: usize) -> Self {
         self.limits.pending.per_address = max;
@@ -278,6 +307,19 @@ impl Connections {
     pub(crate) fn enter_refused(&self, address: Option<IpAddr>, end: Arc<dyn End>) -> Result<PendingGuard, TooMany> {
         let newcomer = Newcomer { address, transport: Transport::WebSocket, end };
         self.shared.pending.enter(newcomer, self.limits.pending, false)
+    }
+
+    /// Whether a user may open one more transport that may end before its `CONNECT`.
+    #[cfg(feature = "socketio")]
+    pub(crate) fn check_lingering(&self, user: &PrincipalId) -> Result<(), TooMany> {
+        let max = self.limits.pending.per_address;
+        if self.shared.lingering.count_of(user) < max { Ok(()) } else { Err(TooMany::LingeringOfUser(max)) }
+    }
+
+    /// Counts a transport that has ended for its user, as long as it costs memory.
+    #[cfg(feature = "socketio")]
+    pub(crate) fn linger(&self, user: PrincipalId) -> LingeringGuard {
+        self.shared.lingering.enter(user)
     }
 
     /// Whether a credential was revoked, by the feed that is followed.

@@ -55,9 +55,9 @@ impl Pending {
                  credential; serve with `into_make_service_with_connect_info::<SocketAddr>()`, or see `ClientAddress`"
             );
         }
-        let bucket = bucket(newcomer.address);
+        let (address, bucket) = (newcomer.address, bucket(newcomer.address));
         let mut places = self.lock();
-        places.check(newcomer.address, limits.per_address)?;
+        places.check(address, limits)?;
         let displaced = if places.all < limits.all {
             None
         } else {
@@ -71,7 +71,7 @@ impl Pending {
             telemetry::displaced(transport);
             end.end(Close::DISPLACED);
         }
-        Ok(PendingGuard { pending: Arc::clone(self), bucket, order })
+        Ok(PendingGuard { pending: Arc::clone(self), address, order })
     }
 
     pub(super) fn count(&self) -> usize {
@@ -83,16 +83,29 @@ impl Pending {
     }
 }
 
-/// The place of one connection, held until this is dropped or another client takes it.
+/// The place of one connection, held until this is dropped or another client takes it. The connection counts for its
+/// address until this is dropped, since it costs memory until then.
 pub(crate) struct PendingGuard {
     pending: Arc<Pending>,
-    bucket: Bucket,
+    address: Option<IpAddr>,
     order: u64,
+}
+
+impl PendingGuard {
+    /// Leaves the place to others. The connection still counts for its address.
+    pub(crate) fn leave_place(&self) {
+        let left = self.pending.lock().remove(bucket(self.address), self.order);
+        // After the lock: it may hold the last reference to a connection.
+        drop(left);
+    }
 }
 
 impl Drop for PendingGuard {
     fn drop(&mut self) {
-        let left = self.pending.lock().remove(self.bucket, self.order);
+        let mut places = self.pending.lock();
+        let left = places.remove(bucket(self.address), self.order);
+        places.uncount(self.address);
+        drop(places);
         // After the lock: it may hold the last reference to a connection.
         drop(left);
     }
@@ -105,12 +118,18 @@ fn bucket(address: Option<IpAddr>) -> Bucket {
     prefixes(address?).last()
 }
 
+/// What an address counts for. All unknown addresses count as one.
+fn counted(address: Option<IpAddr>) -> impl Iterator<Item = Bucket> {
+    address.is_none().then_some(None).into_iter().chain(address.into_iter().flat_map(prefixes).map(Some))
+}
+
 /// Each operation costs O(log n) in the number of places.
 #[derive(Default)]
 struct Places {
     all: usize,
     entered: u64,
-    by_prefix: HashMap<Prefix, usize>,
+    /// How many connections there are of each prefix, with and without a place; `None` is the unknown address.
+    counts: HashMap<Bucket, usize>,
     /// The oldest first.
     buckets: HashMap<Bucket, BTreeMap<u64, Newcomer>>,
     /// The largest bucket last; of equal ones, the one with the oldest place.
@@ -119,11 +138,17 @@ struct Places {
 
 impl Places {
     /// Whether each prefix of the address may hold one more.
-    fn check(&self, address: Option<IpAddr>, per_address: usize) -> Result<(), TooMany> {
-        for prefix in address.into_iter().flat_map(prefixes) {
-            let max = per_address.saturating_mul(prefix.weight());
-            if self.by_prefix.get(&prefix).is_some_and(|count| *count >= max) || max == 0 {
-                return Err(TooMany::PendingOfPrefix { bits: prefix.bits(), max });
+    fn check(&self, address: Option<IpAddr>, limits: Limits) -> Result<(), TooMany> {
+        for prefix in counted(address) {
+            let (max, too_many) = match prefix {
+                Some(prefix) => {
+                    let max = limits.per_address.saturating_mul(prefix.weight());
+                    (max, TooMany::PendingOfPrefix { bits: prefix.bits(), max })
+                }
+                None => (limits.all, TooMany::PendingOfUnknown(limits.all)),
+            };
+            if self.counts.get(&prefix).copied().unwrap_or_default() >= max {
+                return Err(too_many);
             }
         }
         Ok(())
@@ -139,8 +164,8 @@ impl Places {
     fn insert(&mut self, newcomer: Newcomer) -> u64 {
         self.all += 1;
         self.entered += 1;
-        for prefix in newcomer.address.into_iter().flat_map(prefixes) {
-            *self.by_prefix.entry(prefix).or_default() += 1;
+        for prefix in counted(newcomer.address) {
+            *self.counts.entry(prefix).or_default() += 1;
         }
         let order = self.entered;
         self.change(bucket(newcomer.address), |places| places.insert(order, newcomer));
@@ -151,15 +176,19 @@ impl Places {
     fn remove(&mut self, bucket: Bucket, order: u64) -> Option<Newcomer> {
         let left = self.change(bucket, |places| places.remove(&order))?;
         self.all -= 1;
-        for prefix in left.address.into_iter().flat_map(prefixes) {
-            if let Some(count) = self.by_prefix.get_mut(&prefix) {
+        Some(left)
+    }
+
+    /// A connection from this address counts no more.
+    fn uncount(&mut self, address: Option<IpAddr>) {
+        for prefix in counted(address) {
+            if let Some(count) = self.counts.get_mut(&prefix) {
                 *count -= 1;
                 if *count == 0 {
-                    self.by_prefix.remove(&prefix);
+                    self.counts.remove(&prefix);
                 }
             }
         }
-        Some(left)
     }
 
     /// Changes a bucket, and ranks it anew.

@@ -3,7 +3,7 @@ use std::{future::poll_fn, sync::Arc, time::Duration};
 use auth_core::{AuthRequest, Authenticated, Principal, Refusal, RefusalKind, RequestRecord, Transport};
 use bytes::Bytes;
 use http::{
-    HeaderValue, Method, Request, Response, StatusCode,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
     header::{CACHE_CONTROL, CONTENT_LENGTH},
     request::Parts,
 };
@@ -28,7 +28,7 @@ use crate::{
     auth::{Config, judge, leave},
     connections::TooMany,
     origin::OriginVerdict,
-    telemetry,
+    own_memory, telemetry,
 };
 
 /// What stands between the packets of a poll.
@@ -57,54 +57,69 @@ where
     record.take(&mut parts, &shared.config.needs);
     let Admitted { ask, user, session } = match decision {
         Ok(admitted) => admitted,
-        Err(refusal) => return Ok(shared.config.answer(refusal, &parts, transport).map(ResponseBody::refusal)),
+        Err(refusal) => return Ok(refuse(&shared, refusal, &parts, transport)),
     };
 
     let mut standing = Standing::Polls;
     if let Some(sid) = ask.sid() {
         standing = leave_if_closed::<S, B, R, E>(&mut service, &shared.path, sid, &session).await;
         if standing == Standing::Closed {
-            return Ok(shared.config.answer(unknown_session(), &parts, transport).map(ResponseBody::refusal));
+            return Ok(refuse(&shared, unknown_session(), &parts, transport));
         }
         poll_fn(|cx| Service::<Request<B>>::poll_ready(&mut service, cx)).await?;
     }
-    let mut response = match ask {
-        Ask::Poll(sid) => poll(&shared.path, service, Request::from_parts(parts, body), sid, &session).await?,
+    let answered = match ask {
+        Ask::Poll(sid) => Ok(poll(&shared.path, service, Request::from_parts(parts, body), sid, &session).await?),
         Ask::Post(sid) => {
             let asked = parts.clone();
-            match post(&shared, service, Request::from_parts(parts, body), sid, &session).await? {
-                Some(response) => response,
-                None => {
-                    return Ok(shared.config.answer(unknown_session(), &asked, transport).map(ResponseBody::refusal));
-                }
-            }
+            let answered = post(&shared, service, Request::from_parts(parts, body), sid, &session).await?;
+            answered.ok_or_else(|| refuse(&shared, unknown_session(), &asked, transport))
         }
         Ask::Upgrade(sid) => {
             let engine = Engine::new::<S, B, R, E>(&service, &shared.path, Some(sid));
             // engine.io turns a second WebSocket of a transport away, so nothing is waited for.
             let is_second = standing == Standing::IsSocket;
-            let patience = if is_second { Duration::ZERO } else { shared.io.config().engine_config.upgrade_timeout };
-            switch(&shared, service, parts, &session, engine, patience)
+            let patience = (!is_second).then_some(shared.io.config().engine_config.upgrade_timeout);
+            let asked = parts.clone();
+            let answered = switch(&shared, service, parts, &session, engine, patience);
+            answered.map_err(|refusal| refuse(&shared, refusal, &asked, transport))
         }
         Ask::Open | Ask::OpenSocket => {
-            parts.extensions.insert(Handle(Arc::clone(&session)));
             // engine.io keeps the request as long as the transport, and namespaces judge it again.
+            own_memory::copy_head(&mut parts);
+            parts.extensions.insert(Handle(Arc::clone(&session)));
             parts.extensions.insert(record.with_credentials());
             leave(user, &mut parts);
             let close = closer::<S, B, R, E>(&service, &shared.path);
             tokio::spawn(Driver::new(&shared, &session).drive(close));
             let engine = Engine::new::<S, B, R, E>(&service, &shared.path, None);
             if ask == Ask::OpenSocket {
+                let asked = parts.clone();
                 // Its id is told on the WebSocket only, and is of no use to another request.
-                switch(&shared, service, parts, &session, engine, Duration::ZERO)
+                let answered = switch(&shared, service, parts, &session, engine, None);
+                answered.map_err(|refusal| refuse(&shared, refusal, &asked, transport))
             } else {
-                open(&shared, service, Request::from_parts(parts, body), &session, engine).await?
+                Ok(open(&shared, service, Request::from_parts(parts, body), &session, engine).await?)
             }
         }
     };
-    // Whatever it holds is one client's own.
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    Ok(answered.map_or_else(
+        |refused| refused,
+        |mut response| {
+            // Whatever it holds is one client's own.
+            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            response
+        },
+    ))
+}
+
+fn refuse<U: Principal, R>(
+    shared: &Shared<U>,
+    refusal: Refusal,
+    asked: &Parts,
+    transport: Transport,
+) -> Response<ResponseBody<R>> {
+    shared.config.answer(refusal, asked, transport).map(ResponseBody::refusal)
 }
 
 /// A request that may go on to engine.io.
@@ -194,6 +209,9 @@ impl<U: Principal> Shared<U> {
             session.wait(pending.map_err(TooMany::refusal)?);
         }
         if let Some(user) = user {
+            if let Some(principal) = user.evidence().principal() {
+                connections.check_lingering(principal).map_err(TooMany::refusal)?;
+            }
             let entry = session.enter(connections, user).map_err(NotNow::refusal)?;
             // What is revoked from here on finds it in the registry.
             self.config.recheck(user.evidence(), request).await?;
@@ -253,11 +271,17 @@ where
     B: From<Bytes>,
     R: Body<Data = Bytes>,
 {
+    let longest = shared.io.config().engine_config.max_payload;
+    let bytes = content_length(request.headers()).unwrap_or(longest);
+    let post = async {
+        let _running = session.post(bytes, longest).await;
+        service.call(request).await
+    };
     // A body that trickles in would outlive the transport, and hold up the server when it goes down.
     let answered = select! {
         biased;
         () = ended(session.watch()) => return Ok(None),
-        answered = time::timeout(shared.limits.post_timeout, service.call(request)) => answered,
+        answered = time::timeout(shared.limits.post_timeout, post) => answered,
     };
     let mut response = match answered {
         Ok(response) => response?.map(ResponseBody::inner),
@@ -278,7 +302,7 @@ async fn poll<S, B, R, E>(
     mut service: SocketIoService<S>,
     request: Request<B>,
     sid: Sid,
-    session: &Session,
+    session: &Arc<Session>,
 ) -> Result<Response<ResponseBody<R>>, E>
 where
     SocketIoService<S>: Service<Request<B>, Response = Response<R>, Error = E>,
@@ -286,16 +310,19 @@ where
     B: From<Bytes>,
     R: Body<Data = Bytes>,
 {
-    let mut response = service.call(request).await?;
-    soften(response.status_mut());
-    if response.status() != StatusCode::OK || !session.is_ended() {
+    let waits = session.poll();
+    let (mut head, body) = service.call(request).await?.into_parts();
+    drop(waits);
+    // What engine.io answers here is in memory, and cannot fail.
+    let packets = session.answer(body.collect().await.map(Collected::to_bytes).unwrap_or_default());
+    soften(&mut head.status);
+    if head.status != StatusCode::OK || !session.is_ended() {
         leave_if_closed(&mut service, path, sid, session).await;
-        return Ok(response.map(ResponseBody::inner));
+        return Ok(Response::from_parts(head, ResponseBody::refusal(packets)));
     }
     // Why it ends, and that it ends, are two packets. The client's next poll may come with a credential that is good no
     // more, so both go out with this one.
-    let (mut head, body) = response.into_parts();
-    let mut packets = body.collect().await.map(Collected::to_bytes).unwrap_or_default().to_vec();
+    let mut packets = packets.to_vec();
     let rest = async {
         let request = own_request::<B>(Method::GET, path, sid, Bytes::new())?;
         poll_fn(|cx| service.poll_ready(cx)).await.ok()?;
@@ -312,7 +339,11 @@ where
     }
     head.headers.insert(CONTENT_LENGTH, packets.len().into());
     session.drained.notify_one();
-    Ok(Response::from_parts(head, ResponseBody::refusal(packets.into())))
+    Ok(Response::from_parts(head, ResponseBody::refusal(session.answer(packets.into()))))
+}
+
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// The id in the frame by which engine.io opens a WebSocket; it is the first that it sends.

@@ -3,7 +3,7 @@ use std::{any::Any, collections::HashMap, sync::Arc};
 use auth_core::{Authenticated, Evidence};
 
 use crate::{
-    connections::{Credential, PendingGuard, Registration},
+    connections::{Credential, LingeringGuard, PendingGuard, Registration},
     lifetime::{Lifetime, Moment},
     telemetry::Gauge,
 };
@@ -24,6 +24,12 @@ pub(super) struct Life {
     pub(super) place: Option<Place>,
     /// It is one of those of whom nobody knows yet whose they are.
     pub(super) pending: Option<(PendingGuard, Gauge)>,
+    /// Its client has come into a namespace at some time.
+    pub(super) has_connected: bool,
+    /// How many answers to polls are there that its client has not taken.
+    pub(super) untaken: usize,
+    /// It has ended, and still costs memory.
+    pub(super) lingers: Option<Lingers>,
     /// Whether its client has come into a namespace, and nothing tells that it has left. If not, and it is in none at the
     /// next look either, the transport ends.
     pub(super) connected: bool,
@@ -85,6 +91,13 @@ impl Held {
     }
 }
 
+/// For what a transport counts that has ended and still costs memory.
+#[expect(dead_code, reason = "each is held until it is dropped")]
+pub(super) enum Lingers {
+    OfAddress(PendingGuard),
+    OfUser(LingeringGuard),
+}
+
 /// The place of a transport in the registry.
 pub(super) struct Place {
     pub(super) registration: Arc<Registration>,
@@ -100,6 +113,9 @@ impl Life {
             users: HashMap::new(),
             place: None,
             pending: None,
+            has_connected: false,
+            untaken: 0,
+            lingers: None,
             connected: false,
             admitted: 0,
             closed: false,
@@ -112,6 +128,18 @@ impl Life {
 
     pub(super) fn is_over(&self, now: Moment) -> bool {
         self.time.is_over(now)
+    }
+
+    /// Whether it costs memory after its end: socketioxide keeps one without a good `CONNECT` until the deadline for that.
+    pub(super) fn costs_memory(&self) -> bool {
+        !self.has_connected || self.untaken > 0
+    }
+
+    /// It leaves its place among those of whom nobody knows whose they are, once it is a user's and no guest is left in it.
+    pub(super) fn settle(&mut self, owner: Option<&Evidence>) -> Option<(PendingGuard, Gauge)> {
+        let owner = owner?;
+        let is_owners = |held: &Held| held.evidence().is_some_and(|evidence| owner.is_same_user(evidence));
+        if self.users.values().all(is_owners) { self.pending.take() } else { None }
     }
 
     /// The namespaces that the client has come into. It may have left them.

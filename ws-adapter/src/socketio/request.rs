@@ -89,7 +89,8 @@ pub(super) fn unknown_session() -> Refusal {
     Refusal::new(StatusCode::BAD_REQUEST, "unknown_session")
 }
 
-fn bad_request() -> Refusal {
+/// The answer to what engine.io would refuse.
+pub(super) fn bad_request() -> Refusal {
     Refusal::new(StatusCode::BAD_REQUEST, "bad_request")
 }
 

@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
-use auth_core::Principal;
+use auth_core::{Principal, Refusal};
 use bytes::Bytes;
 use http::{
     HeaderValue, Request, Response, StatusCode,
@@ -18,6 +18,7 @@ use super::{
     layer::Shared,
     own::{Engine, as_get},
     owner::{self, Terms},
+    request::bad_request,
     session::{Session, ended},
 };
 use crate::{ResponseBody, transport::is_extended_connect};
@@ -25,25 +26,28 @@ use crate::{ResponseBody, transport::is_extended_connect};
 /// Answers a handshake, and hands the WebSocket to engine.io over a stream that an owner can end. Where engine.io never
 /// sees it, a transport that polls stays as it is, and one that it would have opened goes with the request.
 ///
-/// `patience` is how long the client of an upgrade may take to begin.
+/// `patience` is how long the client of an upgrade may take to begin; `None` where engine.io turns it away at once.
+///
+/// # Errors
+/// If another upgrade of the transport has begun.
 pub(super) fn switch<S, U, R>(
     shared: &Shared<U>,
     mut service: SocketIoService<S>,
     mut parts: Parts,
     session: &Arc<Session>,
     mut engine: Engine,
-    patience: Duration,
-) -> Response<ResponseBody<R>>
+    patience: Option<Duration>,
+) -> Result<Response<ResponseBody<R>>, Refusal>
 where
     S: Clone + Send + 'static,
     U: Principal,
 {
+    let stream = session.stream(patience.is_none()).ok_or_else(bad_request)?;
     let answer = answer(shared, &parts);
     as_get(&mut parts);
     let mut request = Request::from_parts(parts, ());
     let upgraded = hyper::upgrade::on(&mut request);
     let terms = Terms::of(shared);
-    let stream = session.stream();
     tokio::spawn(async move {
         let Ok(mut io) = upgraded.await.map(TokioIo::new) else { return };
         let mut first = None;
@@ -51,7 +55,7 @@ where
             // Whoever never begins has not got the answer, which a layer or a proxy on the way may have taken away.
             first = select! {
                 first = first_byte(&mut io) => first,
-                () = time::sleep(patience) => None,
+                () = time::sleep(patience.unwrap_or_default()) => None,
                 () = ended(stream.session().watch()) => None,
             };
             if first.is_none() {
@@ -65,7 +69,7 @@ where
         let _ = service.call((connection, request)).await;
         owner::own(owner, stream.session(), &mut engine, terms).await;
     });
-    answer
+    Ok(answer)
 }
 
 /// The answer by which the stream becomes a WebSocket: of HTTP/1.1 a 101 (RFC 6455, 4.2.2), of an extended `CONNECT` a 200

@@ -260,6 +260,33 @@ async fn guests_stay_pending_and_can_be_displaced() {
     }
 }
 
+/// Otherwise a good credential that is shown once, in another namespace, would free a guest of every limit.
+#[tokio::test]
+async fn guest_stays_pending_beside_the_namespace_of_a_user() {
+    for kind in KINDS {
+        let connections = Connections::new();
+        let app = app_of(layer(kind), &connections, SocketIoAuth::allow_guests).await;
+        let mut socket = Socket::open(&app, &[]).await.unwrap();
+        assert_eq!(socket.connect("/", "").await, Ok(()));
+        assert_eq!(socket.connect("/other", &auth_of("ann")).await, Ok(()));
+        socket.echoes("hi", kind.says_hi()).await;
+        assert_eq!(connections.pending(), 1, "{kind:?}");
+        socket.send("41/other,").await;
+        socket.echoes("hi", kind.says_hi()).await;
+        app.clock.advance(Duration::from_secs(10));
+        socket.echoes("hi", kind.says_hi()).await;
+        assert_eq!(connections.pending(), 1, "{kind:?}");
+
+        // Once no guest is left, it is that user's alone.
+        assert_eq!(socket.connect("/other", &auth_of("ann")).await, Ok(()));
+        socket.send("41").await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        app.clock.advance(Duration::from_secs(10));
+        eventually(|| connections.pending() == 0).await;
+        assert_eq!(app.io.open(), 1, "{kind:?}");
+    }
+}
+
 #[tokio::test]
 async fn guest_ends_with_its_evidence_and_without_a_namespace_in_time() {
     let app = app(Kind::Strategy).await;

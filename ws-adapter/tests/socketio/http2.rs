@@ -9,7 +9,7 @@ use bytes::Bytes;
 use h2::{RecvStream, SendStream, client, ext::Protocol};
 use http::{Method, Request, Response};
 use tokio::{net::TcpStream, time::Instant};
-use ws_adapter::{Close, Connections};
+use ws_adapter::{ClientAddress, Close, Connections};
 
 use crate::{
     client::{Headers, Polling, Socket, connect_packet},
@@ -17,6 +17,45 @@ use crate::{
     raw::{PING, TEXT, frame},
     support::*,
 };
+
+/// A client whose window is closed is sent the head of an answer, and never its body.
+#[tokio::test]
+async fn answer_to_a_poll_that_is_not_taken_counts_after_the_end_of_its_transport() {
+    let connections = Connections::new().max_pending_per_address(2);
+    let proxied = ClientAddress::behind_proxies(1);
+    let app = app_with(
+        |layer| layer.connections(&connections).client_address(proxied),
+        |auth| auth.connect_timeout(Duration::from_millis(200)),
+    );
+    let app = app.await;
+    let from = [("x-forwarded-for", "192.0.2.1")];
+    let stream = TcpStream::connect(app.server.addr).await.unwrap();
+    let (mut sender, connection) =
+        client::Builder::new().initial_window_size(0).handshake::<_, Bytes>(stream).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let mut heads = Vec::new();
+    for _ in 0..2 {
+        let polling = Polling::open(&app, &from).await.unwrap();
+        assert_eq!(polling.post(&format!("40/{},", "x".repeat(60 * 1024))).await.status, 200);
+        let url = format!("http://{}/socket.io/?EIO=4&transport=polling&sid={}", app.server.addr, polling.sid);
+        let request = Request::get(url).header(from[0].0, from[0].1).body(()).unwrap();
+        sender = sender.ready().await.unwrap();
+        heads.push(sender.send_request(request, true).unwrap().0.await.unwrap());
+        polling.post("1").await;
+    }
+    eventually(|| app.io.open() == 0).await;
+    // By then socketioxide has let go of both.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(connections.entries(), [0; 3]);
+    assert!(Polling::open(&app, &from).await.err().unwrap().is(429, "too_many_connections"));
+    connection.abort();
+    let opened = async {
+        while Polling::open(&app, &from).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), opened).await.unwrap();
+}
 
 const OPEN: &str = "/socket.io/?EIO=4&transport=websocket";
 const HANDSHAKE: (&str, &str) = ("sec-websocket-version", "13");

@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::Message;
 use ws_adapter::{ClientAddress, Connections};
 
 use crate::{
-    client::{Polling, Socket},
+    client::{Polling, Socket, connect_packet},
     common::eventually,
     support::*,
 };
@@ -33,21 +33,24 @@ async fn third_wrong_connect_closes_the_transport() {
 
 #[tokio::test]
 async fn transports_that_wait_for_a_connect_are_limited() {
-    let app = app_with(|layer| layer.connections(&Connections::new().max_pending(2)), |auth| auth).await;
-    let mut first = Socket::open(&app, &[]).await.unwrap();
-    let second = Polling::open(&app, &[]).await.unwrap();
-    assert!(Polling::open(&app, &[]).await.err().unwrap().is(429, "too_many_connections"));
-    assert!(Socket::open(&app, &[]).await.unwrap_err().is(429, "too_many_connections"));
+    let connections = Connections::new().max_pending(2);
+    let proxied = ClientAddress::behind_proxies(1);
+    let app = app_with(|layer| layer.connections(&connections).client_address(proxied), |auth| auth).await;
+    let from = [("x-forwarded-for", "192.0.2.1")];
+    let mut first = Socket::open(&app, &from).await.unwrap();
+    let second = Polling::open(&app, &from).await.unwrap();
+    assert!(Polling::open(&app, &from).await.err().unwrap().is(429, "too_many_connections"));
+    assert!(Socket::open(&app, &from).await.unwrap_err().is(429, "too_many_connections"));
     // Who brings a credential is let in all the same.
     Polling::open(&app, &[("authorization", &bearer_of("ann"))]).await.unwrap();
 
     assert_eq!(first.connect("/", &auth_of("ann")).await, Ok(()));
-    Polling::open(&app, &[]).await.unwrap();
-    assert_eq!(Polling::open(&app, &[]).await.err().unwrap().status, 429);
+    Polling::open(&app, &from).await.unwrap();
+    assert_eq!(Polling::open(&app, &from).await.err().unwrap().status, 429);
     app.clock.advance(Duration::from_secs(10));
     eventually(|| app.io.open() == 1).await;
-    Polling::open(&app, &[]).await.unwrap();
-    Polling::open(&app, &[]).await.unwrap();
+    Polling::open(&app, &from).await.unwrap();
+    Polling::open(&app, &from).await.unwrap();
     assert!(second.poll().await.is(400, "unknown_session"));
 }
 
@@ -67,10 +70,174 @@ async fn transports_of_one_address_that_wait_for_a_connect_are_limited() {
 
     assert_eq!(first.connect("/", &auth_of("ann")).await, Ok(()));
     let _fourth = Socket::open(&app, &one).await.unwrap();
-    assert_eq!(second.post("1").await.status, 200);
-    let _fifth = Socket::open(&app, &one).await.unwrap();
     assert_eq!(Socket::open(&app, &one).await.unwrap_err().status, 429);
+    assert_eq!(second.connect("/", &auth_of("ann")).await, Ok(()));
+    let _fifth = Socket::open(&app, &one).await.unwrap();
     assert_eq!(connections.pending(), 3);
+}
+
+/// Of two packets that do not fit into one answer, each poll carries one.
+#[tokio::test]
+async fn poll_pays_for_what_it_carries_and_no_more() {
+    let app = app_with(|layer| layer, |auth| auth.post_timeout(Duration::from_millis(300))).await;
+    let polling = Polling::open(&app, &[]).await.unwrap();
+    let half = format!("40/{},", "n".repeat(32_760));
+    let (mut posts, mut owed) = (0, 0);
+    while polling.post(&format!("{half}\u{1e}{half}")).await.status == 200 {
+        posts += 1;
+        owed += 2 * half.len();
+        let carried = polling.poll().await.body.len();
+        owed = owed.saturating_sub(carried);
+        assert!(owed <= 128 * 1024, "{owed} bytes are kept after {posts} posts");
+    }
+    assert!((1..=4).contains(&posts), "{posts}");
+}
+
+/// A client says `5` only once its last `POST` is answered, and does not poll any more by then.
+#[tokio::test]
+async fn post_beside_an_upgrade_is_answered_without_a_poll() {
+    let app = app().await;
+    let polling = Polling::open(&app, &[("authorization", &bearer_of("ann"))]).await.unwrap();
+    assert_eq!(polling.connect("/", "").await, Ok(()));
+    let target = format!("/socket.io/?EIO=4&transport=websocket&sid={}", polling.sid);
+    let bearer = bearer_of("ann");
+    let upgrade = Socket::handshake(app.server.addr, &target, &[("authorization", &bearer)]).await;
+    let mut socket = upgrade.unwrap().0;
+    socket.send("2probe").await;
+    assert_eq!(socket.next().await.unwrap(), Message::text("3probe"));
+    for _ in 0..7 {
+        let post = format!(r#"42["unknown","{}"]"#, "x".repeat(60 * 1024));
+        assert_eq!(polling.post(&post).await.status, 200);
+    }
+    socket.send("5").await;
+    socket.echoes("hi", "ann: hi").await;
+}
+
+/// engine.io would take all that have begun, one after the other, and write to one of them.
+#[tokio::test]
+async fn upgrade_beside_another_is_refused() {
+    let app = app().await;
+    let polling = Polling::open(&app, &[]).await.unwrap();
+    let target = format!("/socket.io/?EIO=4&transport=websocket&sid={}", polling.sid);
+    let (mut first, _) = Socket::handshake(app.server.addr, &target, &[]).await.unwrap();
+    for has_begun in [false, true] {
+        if has_begun {
+            first.send("2probe").await;
+            assert_eq!(first.next().await.unwrap(), Message::text("3probe"));
+        }
+        let second = Socket::handshake(app.server.addr, &target, &[]).await.err().unwrap();
+        assert!(second.is(400, "bad_request"), "{second:?}");
+    }
+    first.send("5").await;
+    assert_eq!(first.connect("/", &auth_of("ann")).await, Ok(()));
+    first.echoes("hi", "ann: hi").await;
+}
+
+/// socketioxide takes a client for connected only once it could tell it so.
+#[tokio::test]
+async fn transport_whose_connect_cannot_be_answered_counts_until_its_memory_is_free() {
+    let connections = Connections::new().max_pending_per_address(2);
+    let proxied = ClientAddress::behind_proxies(1);
+    let app = app_with(|layer| layer.connections(&connections).client_address(proxied), |auth| auth).await;
+    let from = [("x-forwarded-for", "192.0.2.1")];
+    for _ in 0..2 {
+        let polling = Polling::open(&app, &from).await.unwrap();
+        assert_eq!(polling.post(&["40/x,"; 130].join("\u{1e}")).await.status, 200);
+        polling.post(&connect_packet("/", &auth_of("ann"))).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        polling.poll().await;
+        eventually(|| app.io.open() == 0).await;
+    }
+    assert_eq!(connections.entries(), [0; 3]);
+    assert!(Polling::open(&app, &from).await.err().unwrap().is(429, "too_many_connections"));
+}
+
+/// engine.io answers them with nothing, and keeps what it owes.
+#[tokio::test]
+async fn polls_during_an_upgrade_that_never_goes_on_allow_no_more_posts() {
+    let app = app_with(|layer| layer, |auth| auth.post_timeout(Duration::from_millis(300))).await;
+    for by_user in [false, true] {
+        let polling = Polling::open(&app, &[]).await.unwrap();
+        if by_user {
+            assert_eq!(polling.connect("/", &auth_of("ann")).await, Ok(()));
+        }
+        let target = format!("/socket.io/?EIO=4&transport=websocket&sid={}", polling.sid);
+        let (mut upgrade, _) = Socket::handshake(app.server.addr, &target, &[]).await.unwrap();
+        upgrade.send("2probe").await;
+        assert_eq!(upgrade.next().await.unwrap(), Message::text("3probe"));
+        let mut taken = 0;
+        // Answered by socketioxide with the name of the namespace, which is none.
+        while polling.post(&format!("40/{},", "x".repeat(60 * 1024))).await.status == 200 {
+            taken += 1;
+            assert_eq!(polling.poll().await.body, "6");
+            assert!(taken <= 10, "a stranger may post for ever");
+        }
+        // What its client sends before it goes on with the upgrade.
+        assert_eq!(taken, if by_user { 8 } else { 2 });
+    }
+}
+
+/// socketioxide keeps what has ended without a `CONNECT` until the deadline of that.
+#[tokio::test]
+async fn transport_that_ends_without_a_connect_counts_for_its_address_until_its_memory_is_free() {
+    for reset in [true, false] {
+        let connections = Connections::new().max_pending(2).max_pending_per_address(2);
+        let proxied = ClientAddress::behind_proxies(1);
+        let app = app_with(
+            |layer| layer.connections(&connections).client_address(proxied),
+            |auth| auth.connect_timeout(Duration::from_millis(500)),
+        );
+        let app = app.await;
+        let (one, other) = ([("x-forwarded-for", "192.0.2.1")], [("x-forwarded-for", "192.0.2.2")]);
+        for _ in 0..2 {
+            if reset {
+                drop(Socket::open(&app, &one).await.unwrap());
+            } else {
+                assert_eq!(Polling::open(&app, &one).await.unwrap().post("1").await.status, 200);
+            }
+        }
+        eventually(|| app.io.open() == 0).await;
+        assert_eq!(connections.pending(), 0, "others may have the places");
+        assert!(Socket::open(&app, &one).await.unwrap_err().is(429, "too_many_connections"), "{reset}");
+        let _others = [Socket::open(&app, &other).await.unwrap(), Socket::open(&app, &other).await.unwrap()];
+        // The clock of socketioxide is not ours.
+        let opened = async {
+            while Polling::open(&app, &one).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), opened).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn transport_of_a_user_that_ends_without_a_connect_counts_for_the_user_until_its_memory_is_free() {
+    for is_refused in [false, true] {
+        let connections = Connections::new().max_pending_per_address(2);
+        let app =
+            app_with(|layer| layer.connections(&connections), |auth| auth.connect_timeout(Duration::from_millis(500)));
+        let app = app.await;
+        let (ann, bob) = ([("authorization", &*bearer_of("ann"))], [("authorization", &*bearer_of("bob"))]);
+        for _ in 0..2 {
+            let mut socket = Socket::open(&app, &ann).await.unwrap();
+            if is_refused {
+                assert!(socket.connect("/", &auth_of("nobody")).await.is_err());
+            }
+        }
+        eventually(|| app.io.open() == 0).await;
+        assert_eq!(connections.entries(), [0; 3]);
+        assert!(Socket::open(&app, &ann).await.unwrap_err().is(429, "too_many_connections"));
+        for _ in 0..3 {
+            let mut socket = Socket::open(&app, &bob).await.unwrap();
+            assert_eq!(socket.connect("/", "").await, Ok(()), "who connects may come and go");
+        }
+        let opened = async {
+            while Polling::open(&app, &ann).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), opened).await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,10 +257,13 @@ async fn opening_many_at_once_gets_round_no_limit() {
 
 #[tokio::test]
 async fn transport_that_its_client_closes_waits_no_more() {
-    let app = app_with(|layer| layer.connections(&Connections::new().max_pending(2)), |auth| auth).await;
+    let connections = Connections::new().max_pending(2);
+    let proxied = ClientAddress::behind_proxies(1);
+    let app = app_with(|layer| layer.connections(&connections).client_address(proxied), |auth| auth).await;
+    let from = [("x-forwarded-for", "192.0.2.1")];
     for close in ["1", "1", "40{}\u{1e}1", "42[\"message\",\"hi\"]", "x"] {
-        let first = Polling::open(&app, &[]).await.unwrap();
-        let second = Polling::open(&app, &[]).await.unwrap();
+        let first = Polling::open(&app, &from).await.unwrap();
+        let second = Polling::open(&app, &from).await.unwrap();
         assert_eq!(app.io.open(), 2);
         first.post(close).await;
         second.post(close).await;
@@ -184,6 +354,24 @@ async fn body_that_trickles_in_is_given_up() {
     let mut answer = [0; 12];
     stream.read_exact(&mut answer).await.unwrap();
     assert_eq!(&answer, b"HTTP/1.1 408");
+}
+
+/// What the handlers answer is kept for a client that polls, and engine.io counts packets, not bytes.
+#[tokio::test]
+async fn client_that_never_polls_posts_no_more_than_two_messages_can_be_long() {
+    let app = app_with(|layer| layer, |auth| auth.post_timeout(Duration::from_millis(300))).await;
+    let polling = Polling::open(&app, &[]).await.unwrap();
+    assert_eq!(polling.connect("/", &auth_of("ann")).await, Ok(()));
+    let long = |n: usize| "x".repeat(60 * 1024 + n);
+    let message = |n| format!(r#"42["message","{}"]"#, long(n));
+    let before = app.calls.count();
+    for (n, status) in [(0, 200), (1, 200), (2, 408), (3, 408)] {
+        assert_eq!(polling.post(&message(n)).await.status, status, "{n}");
+    }
+    eventually(|| app.calls.count() == before + 2).await;
+    assert_eq!(polling.message(r#"2["message""#).await.len(), r#"2["message","ann: "]"#.len() + long(0).len());
+    assert_eq!(polling.post(&message(4)).await.status, 200);
+    eventually(|| app.calls.count() == before + 3).await;
 }
 
 #[tokio::test]

@@ -35,7 +35,7 @@ fn of(address: &str) -> Option<IpAddr> {
 
 fn is_empty(pending: &Pending) -> bool {
     let places = pending.lock();
-    places.all == 0 && places.by_prefix.is_empty() && places.buckets.is_empty() && places.by_size.is_empty()
+    places.all == 0 && places.counts.is_empty() && places.buckets.is_empty() && places.by_size.is_empty()
 }
 
 #[test]
@@ -48,6 +48,40 @@ fn place_counts_until_it_is_left() {
     drop(first);
     let _third = enter(&pending, of("192.0.2.1"), (3, 2)).unwrap();
     assert_eq!(pending.count(), 2);
+}
+
+#[test]
+fn connection_that_has_left_its_place_still_counts_for_its_address() {
+    let pending = Arc::new(Pending::default());
+    let (gone, _) = enter(&pending, of("192.0.2.1"), (1, 1)).unwrap();
+    gone.leave_place();
+    assert_eq!(pending.count(), 0);
+    let refused = enter(&pending, of("192.0.2.1"), (1, 1)).err();
+    assert_eq!(refused, Some(TooMany::PendingOfPrefix { bits: 32, max: 1 }));
+    let stranger = enter(&pending, of("192.0.2.2"), (1, 1)).unwrap();
+    drop((gone, stranger));
+    assert!(is_empty(&pending));
+}
+
+#[test]
+fn displaced_connection_counts_for_its_address_until_it_is_gone() {
+    let pending = Arc::new(Pending::default());
+    let [(oldest, told), _other] = [(); 2].map(|()| enter(&pending, of("192.0.2.1"), (2, 2)).unwrap());
+    let _stranger = enter(&pending, of("192.0.2.2"), (2, 2)).unwrap();
+    assert!(told.is_displaced());
+    let refused = enter(&pending, of("192.0.2.1"), (9, 2)).err();
+    assert_eq!(refused, Some(TooMany::PendingOfPrefix { bits: 32, max: 2 }));
+    drop(oldest);
+    assert!(enter(&pending, of("192.0.2.1"), (9, 2)).is_ok());
+}
+
+#[test]
+fn connections_of_unknown_address_count_together_for_as_many_as_there_are_places() {
+    let pending = Arc::new(Pending::default());
+    let (gone, _) = enter(&pending, None, (1, 1)).unwrap();
+    gone.leave_place();
+    assert_eq!(enter(&pending, None, (1, 1)).err(), Some(TooMany::PendingOfUnknown(1)));
+    assert!(enter(&pending, of("192.0.2.1"), (1, 1)).is_ok());
 }
 
 #[test]
@@ -101,9 +135,9 @@ fn oldest_of_the_largest_bucket_gives_up_its_place_at_once() {
 #[test]
 fn newcomer_of_the_largest_bucket_is_refused() {
     let pending = Arc::new(Pending::default());
-    for address in [of("2001:db8::1"), None] {
+    for (address, expected) in [(of("2001:db8::1"), TooMany::Pending(3)), (None, TooMany::PendingOfUnknown(3))] {
         let held: Vec<_> = (0..3).map(|_| enter(&pending, address, (3, 50)).unwrap()).collect();
-        assert_eq!(enter(&pending, address, (3, 50)).err(), Some(TooMany::Pending(3)));
+        assert_eq!(enter(&pending, address, (3, 50)).err(), Some(expected));
         assert!(!held.iter().any(|(_, told)| told.is_displaced()));
     }
 }
@@ -162,42 +196,56 @@ fn address(index: usize) -> Option<IpAddr> {
     ADDRESSES[index].parse().ok()
 }
 
-/// The same, looked at one by one.
-struct Model(Vec<(usize, Option<IpAddr>)>);
+/// The same, looked at one by one: what counts for its address, and whether it has a place.
+struct Model(Vec<(usize, Option<IpAddr>, bool)>);
 
 impl Model {
     /// Whom a newcomer displaces, if anybody.
     fn enter(&self, address: Option<IpAddr>, (all, per_address): (usize, usize)) -> Result<Option<usize>, TooMany> {
         for prefix in address.into_iter().flat_map(prefixes) {
             let max = per_address * prefix.weight();
-            let is_in = |(_, other): &&(usize, Option<IpAddr>)| {
-                other.is_some_and(|other| prefixes(other).any(|other| other == prefix))
-            };
-            if self.0.iter().filter(is_in).count() >= max {
+            let is_in = |other: IpAddr| prefixes(other).any(|other| other == prefix);
+            if self.0.iter().filter(|(_, other, _)| other.is_some_and(is_in)).count() >= max {
                 return Err(TooMany::PendingOfPrefix { bits: prefix.bits(), max });
             }
         }
-        if self.0.len() < all {
+        if address.is_none() && self.0.iter().filter(|(_, other, _)| other.is_none()).count() >= all {
+            return Err(TooMany::PendingOfUnknown(all));
+        }
+        if self.places().count() < all {
             return Ok(None);
         }
-        let size = |of: Bucket| self.0.iter().filter(|(_, other)| bucket(*other) == of).count();
-        let largest = self.0.iter().map(|(_, other)| size(bucket(*other))).max().unwrap_or_default();
-        let oldest = self.0.iter().find(|(_, other)| size(bucket(*other)) == largest);
+        let size = |of: Bucket| self.places().filter(|(_, other)| bucket(*other) == of).count();
+        let largest = self.places().map(|(_, other)| size(bucket(other))).max().unwrap_or_default();
+        let oldest = self.places().find(|(_, other)| size(bucket(*other)) == largest);
         match oldest {
-            Some((number, _)) if size(bucket(address)) < largest => Ok(Some(*number)),
+            Some((number, _)) if size(bucket(address)) < largest => Ok(Some(number)),
             _ => Err(TooMany::Pending(all)),
         }
+    }
+
+    fn places(&self) -> impl Iterator<Item = (usize, Option<IpAddr>)> {
+        self.0.iter().filter(|(.., has_place)| *has_place).map(|(number, address, _)| (*number, *address))
+    }
+
+    fn leave_place(&mut self, number: Option<usize>) {
+        self.0.iter_mut().filter(|(other, ..)| Some(*other) == number).for_each(|(.., has_place)| *has_place = false);
     }
 }
 
 #[derive(Clone, Debug)]
 enum Step {
     Enter(usize),
+    LeavePlace(usize),
     Leave(usize),
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![3 => (0..ADDRESSES.len()).prop_map(Step::Enter), 1 => (0..64_usize).prop_map(Step::Leave)]
+    prop_oneof![
+        4 => (0..ADDRESSES.len()).prop_map(Step::Enter),
+        1 => (0..64_usize).prop_map(Step::LeavePlace),
+        1 => (0..64_usize).prop_map(Step::Leave),
+    ]
 }
 
 proptest! {
@@ -209,31 +257,37 @@ proptest! {
         limits in (0..8_usize, 0..4_usize),
     ) {
         let (pending, mut model) = (Arc::new(Pending::default()), Model(Vec::new()));
-        let mut held: Vec<(usize, PendingGuard, Arc<Told>)> = Vec::new();
+        let (mut held, mut left) = (Vec::<(usize, PendingGuard, Arc<Told>)>::new(), Vec::new());
         for (number, step) in steps.into_iter().enumerate() {
             match step {
                 Step::Enter(index) => {
                     let address = address(index);
                     match (enter(&pending, address, limits), model.enter(address, limits)) {
                         (Ok((guard, told)), Ok(displaced)) => {
-                            model.0.retain(|(other, _)| Some(*other) != displaced);
-                            model.0.push((number, address));
+                            model.leave_place(displaced);
+                            model.0.push((number, address, true));
                             held.push((number, guard, told));
                         }
                         (Err(refused), Err(expected)) => prop_assert_eq!(refused, expected),
                         (entered, expected) => prop_assert!(false, "{:?}, not {:?}", entered.is_ok(), expected),
                     }
                 }
+                Step::LeavePlace(index) if !held.is_empty() => {
+                    let (number, guard, _) = &held[index % held.len()];
+                    guard.leave_place();
+                    model.leave_place(Some(*number));
+                    left.push(*number);
+                }
                 Step::Leave(index) if !held.is_empty() => {
                     let (number, ..) = held.swap_remove(index % held.len());
-                    model.0.retain(|(other, _)| *other != number);
+                    model.0.retain(|(other, ..)| *other != number);
                 }
-                Step::Leave(_) => {}
+                Step::LeavePlace(_) | Step::Leave(_) => {}
             }
-            prop_assert_eq!(pending.count(), model.0.len());
+            prop_assert_eq!(pending.count(), model.places().count());
             prop_assert!(pending.count() <= limits.0);
-            for (number, _, told) in &held {
-                let is_in = model.0.iter().any(|(other, _)| other == number);
+            for (number, _, told) in held.iter().filter(|(number, ..)| !left.contains(number)) {
+                let is_in = model.places().any(|(other, _)| other == *number);
                 prop_assert_eq!(told.is_displaced(), !is_in);
             }
         }

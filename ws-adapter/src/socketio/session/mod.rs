@@ -1,3 +1,5 @@
+mod answer;
+mod credit;
 mod entry;
 mod not_now;
 mod owner;
@@ -26,7 +28,7 @@ pub(super) use self::{
 };
 use super::{
     NotAuthenticated,
-    life::{Held, Life, OPENED_BY, Place},
+    life::{Held, Life, Lingers, OPENED_BY, Place},
     sessions::Sessions,
 };
 use crate::{
@@ -59,6 +61,8 @@ pub(super) struct Session {
     told: watch::Sender<bool>,
     /// What the WebSockets of this transport wait for.
     cut: watch::Sender<Option<Close>>,
+    /// Of a transport that polls.
+    credit: credit::Credit,
     /// A poll was answered after the end.
     pub(super) drained: Notify,
     sid: OnceLock<Sid>,
@@ -99,6 +103,7 @@ impl Session {
             life: Mutex::new(Life::new(time)),
             told: watch::Sender::new(false),
             cut: watch::Sender::new(None),
+            credit: credit::Credit::default(),
             drained: Notify::new(),
             sid: OnceLock::new(),
             patience,
@@ -312,9 +317,27 @@ impl Session {
         if *self.streams.borrow() > 0 {
             return;
         }
-        let places = self.change(|life| (life.place.take(), life.pending.take()));
-        drop(places);
+        let (place, pending, lingers) =
+            self.change(|life| (life.place.take(), life.pending.take(), life.begun && life.costs_memory()));
+        if lingers {
+            self.linger(place.as_ref(), pending);
+        }
+        drop(place);
         self.sessions.remove(self.id, self.sid());
+    }
+
+    /// Counts on without a place.
+    fn linger(&self, place: Option<&Place>, pending: Option<(PendingGuard, Gauge)>) {
+        let lingers = match (pending, place, self.owner().and_then(Evidence::principal)) {
+            (Some((pending, _)), ..) => {
+                pending.leave_place();
+                Lingers::OfAddress(pending)
+            }
+            (None, Some(place), Some(user)) => Lingers::OfUser(place.registration.connections().linger(user.clone())),
+            _ => return,
+        };
+        let before = self.change(|life| life.lingers.replace(lingers));
+        drop(before);
     }
 
     pub(super) fn is_ended(&self) -> bool {

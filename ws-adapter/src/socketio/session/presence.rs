@@ -15,11 +15,11 @@ impl Session {
         let now = self.moment();
         let settled = self.change_and_tell(|life| {
             life.time.look_again_in(self.patience.saturating_mul(RARELY), now);
-            life.connected = true;
+            (life.connected, life.has_connected) = (true, true);
             if let Some(held) = life.users.get_mut(namespace) {
                 held.arrived = true;
             }
-            self.owner().and_then(|_| life.pending.take())
+            life.settle(self.owner())
         });
         drop(settled);
         self.opened();
@@ -47,7 +47,7 @@ impl Session {
         let is_in = |name: &str| self.socket(io, name).is_some_and(|socket| socket.connected());
         let (there, left): (Vec<_>, Vec<_>) = all.into_iter().partition(|(name, _)| is_in(name));
         let now = self.moment();
-        self.change_and_tell(|life| {
+        let (goes_on, settled) = self.change_and_tell(|life| {
             let is_in = !there.is_empty();
             let goes_on = is_in || life.connected;
             life.connected = is_in;
@@ -57,8 +57,10 @@ impl Session {
             for (name, number) in left.into_iter().filter(|_| is_in) {
                 life.take_back(&name, number, now);
             }
-            goes_on
-        })
+            (goes_on, if is_in { life.settle(self.owner()) } else { None })
+        });
+        drop(settled);
+        goes_on
     }
 
     /// The Socket.IO connections over this transport.

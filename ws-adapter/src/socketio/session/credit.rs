@@ -1,0 +1,171 @@
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::Session;
+
+/// How many of the longest `POST`s a client may send that it has not paid for.
+const UNPAID: u64 = 2;
+/// The same for a user during an upgrade, in which engine.io answers polls with nothing: a client sends what it has before it
+/// goes on with the upgrade.
+const UNPAID_DURING_UPGRADE: u64 = 8;
+
+/// How much the client of a transport that polls may post. Handlers answer into a buffer of engine.io, which counts packets
+/// and not bytes, so the client has to take what it is sent.
+impl Session {
+    /// Waits until a `POST` of so many bytes may be handled. `longest` is what one may have.
+    pub(in crate::socketio) async fn post(&self, bytes: u64, longest: u64) -> RunningPost<'_> {
+        let is_upgrading = *self.streams.borrow() > 0;
+        let posts = if is_upgrading && self.owner().is_some() { UNPAID_DURING_UPGRADE } else { UNPAID };
+        // A longer one is refused without being read.
+        let bytes = if bytes > longest { 0 } else { bytes };
+        self.credit.post(bytes, longest.saturating_mul(posts)).await
+    }
+
+    /// A poll waits until this is dropped; `None` if it waits for nothing.
+    pub(in crate::socketio) fn poll(&self) -> Option<WaitingPoll<'_>> {
+        let is_upgrading = *self.streams.borrow() > 0;
+        (!is_upgrading).then(|| self.credit.poll())
+    }
+
+    /// A poll was answered with so many bytes.
+    pub(in crate::socketio) fn took(&self, bytes: u64) {
+        self.credit.took(bytes);
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Credit {
+    account: Mutex<Account>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct Account {
+    /// How many polls wait for an answer.
+    polls: usize,
+    /// How many bytes the `POST`s have that are being handled.
+    running: u64,
+    /// How many bytes were posted, less what the client has taken.
+    posted: u64,
+}
+
+impl Credit {
+    /// Waits until `max` allows so many bytes more: while a poll waits, of what is being handled at a time; without one, of all
+    /// that the client has not paid for. A single `POST` always may.
+    async fn post(&self, bytes: u64, max: u64) -> RunningPost<'_> {
+        let fits = |used: u64| used == 0 || used.saturating_add(bytes) <= max;
+        loop {
+            let changed = self.changed.notified();
+            {
+                let mut account = self.account();
+                if fits(account.posted) || (account.polls > 0 && fits(account.running)) {
+                    account.running = account.running.saturating_add(bytes);
+                    account.posted = account.posted.saturating_add(bytes);
+                    return RunningPost { credit: self, bytes };
+                }
+            }
+            changed.await;
+        }
+    }
+
+    fn poll(&self) -> WaitingPoll<'_> {
+        self.change(|account| account.polls += 1);
+        WaitingPoll(self)
+    }
+
+    fn took(&self, bytes: u64) {
+        self.change(|account| account.posted = account.posted.saturating_sub(bytes));
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Account)) {
+        change(&mut self.account());
+        self.changed.notify_waiters();
+    }
+
+    fn account(&self) -> MutexGuard<'_, Account> {
+        self.account.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A `POST` that is being handled until this is dropped.
+pub(in crate::socketio) struct RunningPost<'c> {
+    credit: &'c Credit,
+    bytes: u64,
+}
+
+impl Drop for RunningPost<'_> {
+    fn drop(&mut self) {
+        self.credit.change(|account| account.running = account.running.saturating_sub(self.bytes));
+    }
+}
+
+/// A poll that waits for an answer until this is dropped.
+pub(in crate::socketio) struct WaitingPoll<'c>(&'c Credit);
+
+impl Drop for WaitingPoll<'_> {
+    fn drop(&mut self) {
+        self.0.change(|account| account.polls = account.polls.saturating_sub(1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    /// Whether so much may be posted, of a hundred.
+    fn posts(credit: &Credit, bytes: u64) -> bool {
+        credit.post(bytes, 100).now_or_never().is_some()
+    }
+
+    #[test]
+    fn no_more_is_posted_without_a_poll_than_the_limit() {
+        let credit = Credit::default();
+        assert!(posts(&credit, 60) && posts(&credit, 40));
+        assert!(!posts(&credit, 1));
+        credit.took(100);
+        assert!(posts(&credit, 101), "a single one");
+        assert!(!posts(&credit, 1));
+    }
+
+    #[test]
+    fn each_byte_that_the_client_takes_allows_another() {
+        let credit = Credit::default();
+        assert!(posts(&credit, 100));
+        for (taken, bytes, expected) in [(0, 1, false), (1, 1, true), (1, 2, false), (9, 10, true)] {
+            drop(credit.poll());
+            credit.took(taken);
+            assert_eq!(posts(&credit, bytes), expected, "{taken} {bytes}");
+        }
+    }
+
+    #[tokio::test]
+    async fn post_that_waits_goes_on_with_the_next_poll() {
+        let credit = Credit::default();
+        assert!(posts(&credit, 100));
+        let mut post = pin!(credit.post(100, 100));
+        assert!((&mut post).now_or_never().is_none());
+        let poll = credit.poll();
+        drop(post.await);
+        assert!(posts(&credit, 100), "while a poll waits, everything that comes is answered with it");
+        drop(poll);
+        assert!(!posts(&credit, 1));
+        credit.took(300);
+        assert!(posts(&credit, 100));
+    }
+
+    #[tokio::test]
+    async fn no_more_is_handled_at_a_time_than_the_limit_even_while_a_poll_waits() {
+        let credit = Credit::default();
+        let _poll = credit.poll();
+        let first = credit.post(60, 100).await;
+        assert!(posts(&credit, 40) && posts(&credit, 40));
+        assert!(!posts(&credit, 41));
+        drop(first);
+        assert!(posts(&credit, 41));
+    }
+}
