@@ -18,7 +18,7 @@ pub(crate) struct Acceptances {
     pub(crate) given_up: Vec<Evidence>,
     /// Where only explicit credentials count: an `and` says `Absent`, since cookies complete what it has found.
     pub(crate) is_half: bool,
-    /// The first rejection after which a chain has asked on and accepted.
+    /// The first rejection after which a chain has asked on.
     pub(crate) passed_over: Option<Rejection>,
 }
 
@@ -41,7 +41,7 @@ impl Notes {
 
     pub(crate) fn pass_over(&self, rejection: Rejection) {
         self.change(|acceptances| {
-            acceptances.passed_over.get_or_insert(rejection);
+            acceptances.passed_over = Rejection::first_of(acceptances.passed_over.take(), Some(rejection));
         });
     }
 

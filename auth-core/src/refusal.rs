@@ -38,6 +38,7 @@ struct Inner {
     strategy: Option<Arc<str>>,
     /// For the log alone.
     detail: Option<Arc<str>>,
+    is_wrong: bool,
     /// Shared by all clones, so that one refusal is one line.
     is_logged: Arc<AtomicBool>,
 }
@@ -98,7 +99,14 @@ impl Refusal {
 
     pub(crate) fn of(kind: RefusalKind, status: StatusCode, code: &'static str, challenges: Vec<Challenge>) -> Self {
         let (redirect, cause, strategy, detail, is_logged) = (None, None, None, None, Arc::default());
-        Self(Arc::new(Inner { kind, status, code, challenges, redirect, cause, strategy, detail, is_logged }))
+        let is_wrong = match kind {
+            RefusalKind::Foreign => true,
+            RefusalKind::Middleware => matches!(status, StatusCode::UNAUTHORIZED | StatusCode::BAD_REQUEST),
+            // Of a rejection, its kind tells.
+            RefusalKind::Rejected => false,
+            RefusalKind::Missing | RefusalKind::Redirect | RefusalKind::Unavailable | RefusalKind::Panicked => false,
+        };
+        Self(Arc::new(Inner { kind, status, code, challenges, redirect, cause, strategy, detail, is_wrong, is_logged }))
     }
 
     pub(crate) fn redirect_to(redirect: Redirect, kind: RefusalKind, code: &'static str) -> Self {
@@ -119,6 +127,14 @@ impl Refusal {
     pub(crate) fn by(mut self, strategy: Option<&Arc<str>>) -> Self {
         if let Some(strategy) = strategy {
             Arc::make_mut(&mut self.0).strategy = Some(Arc::clone(strategy));
+        }
+        self
+    }
+
+    /// Says that a wrong credential was presented, if `is_wrong`.
+    pub(crate) fn wrong_if(mut self, is_wrong: bool) -> Self {
+        if is_wrong {
+            Arc::make_mut(&mut self.0).is_wrong = true;
         }
         self
     }
@@ -200,6 +216,27 @@ impl Refusal {
     #[must_use]
     pub fn code(&self) -> &'static str {
         self.0.code
+    }
+
+    /// Whether a credential was presented that is wrong. It is for adapters that limit how often somebody may guess.
+    ///
+    /// | Refused because it is | |
+    /// |---|---|
+    /// | invalid, expired, revoked, malformed, another user's at a renewal, or nobody vouches for it | wrong |
+    /// | missing, or the client has to go elsewhere first | not |
+    /// | right and not enough: `forbidden`, too little scope, an older or weaker log-in than is asked for | not |
+    /// | one of too many, so that it was not looked at; or a system failed | not |
+    ///
+    /// Where a chain has [asked on](crate::Chain::try_next_on_reject) after a wrong one, that counts, whatever the refusal says
+    /// in the end: a client may bring a credential that is right and not enough beside a guess. An error and a panic count for
+    /// nothing. Of a refusal by [`new`](Self::new), 401 and 400 are wrong.
+    ///
+    /// # Security
+    /// A strategy must answer a wrong credential with [`Reject`](crate::Outcome::Reject), and with a kind that says so. One that
+    /// answers it with a redirect or with `forbidden` can be guessed at without limit.
+    #[must_use]
+    pub fn is_wrong_credential(&self) -> bool {
+        self.0.is_wrong
     }
 
     /// The challenges, one header line each.

@@ -18,6 +18,8 @@ pub struct Rejection {
     presented: Option<Vec<Challenge>>,
     /// The name of that strategy, for the log.
     strategy: Option<Arc<str>>,
+    /// Whether it stands for a wrong credential too, which another strategy has refused.
+    hides_wrong: bool,
 }
 
 /// What the challenge says beyond the error of the kind.
@@ -164,6 +166,34 @@ impl Rejection {
         self.kind == RejectionKind::Revoked
     }
 
+    /// Whether a credential was wrong: not one that is right and not enough, or that was not looked at.
+    pub(crate) fn is_wrong(&self) -> bool {
+        let is_wrong = match self.kind {
+            RejectionKind::InvalidRequest
+            | RejectionKind::InvalidCredentials
+            | RejectionKind::Expired
+            | RejectionKind::Revoked => true,
+            RejectionKind::InsufficientScope
+            | RejectionKind::InsufficientUserAuthentication
+            | RejectionKind::Forbidden
+            | RejectionKind::TooManyRequests => false,
+        };
+        is_wrong || self.hides_wrong
+    }
+
+    /// The same, and it stands for a wrong credential too if `is_wrong`.
+    pub(crate) fn hiding(self, is_wrong: bool) -> Self {
+        Self { hides_wrong: self.hides_wrong || is_wrong, ..self }
+    }
+
+    /// The first of two rejections after which a chain asks on. That the second was of a wrong credential is kept.
+    pub(crate) fn first_of(first: Option<Self>, second: Option<Self>) -> Option<Self> {
+        match (first, second) {
+            (Some(first), Some(second)) => Some(first.hiding(second.is_wrong())),
+            (first, second) => first.or(second),
+        }
+    }
+
     /// Notes whose credential it was, unless something further in has done so.
     pub(crate) fn presented_to(mut self, strategy: &Arc<str>, challenges: &[Challenge]) -> Self {
         if self.presented.is_none() {
@@ -226,7 +256,7 @@ impl Rejection {
     }
 
     fn new(kind: RejectionKind, code: &'static str) -> Self {
-        Self { kind, code, details: None, presented: None, strategy: None }
+        Self { kind, code, details: None, presented: None, strategy: None, hides_wrong: false }
     }
 }
 

@@ -195,7 +195,9 @@ impl Evidence {
                 }
             }
         };
-        Refusal::of(RefusalKind::Rejected, rejection.status(), rejection.code(), challenges).by(self.strategy.as_ref())
+        Refusal::of(RefusalKind::Rejected, rejection.status(), rejection.code(), challenges)
+            .by(self.strategy.as_ref())
+            .wrong_if(rejection.is_wrong())
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
     Chain, Fallback, Node,
     ask::{Answer, Failed, ask},
     panic::{catch_panic, panic_text},
-    renew::Renews,
+    renew::Terms,
 };
 use crate::{
     AuthRequest, Authenticated, BoxError, Challenge, Evidence, Outcome, Principal, Refusal, RefusalKind, Rejection,
@@ -28,7 +28,7 @@ pub(super) struct Decision<'c, U> {
     pub(super) given_up: Vec<Evidence>,
     /// It is `Absent` only since cookies complete what an `and` has found.
     pub(super) is_half: bool,
-    /// The first rejection that was passed over on the way to an acceptance.
+    /// The first rejection that was passed over on the way.
     pub(super) passed_over: Option<Rejection>,
 }
 
@@ -44,11 +44,11 @@ impl<U: Principal> Chain<U> {
         self.answer(request, None).await
     }
 
-    /// Answers a request; with `renews`, one that is to renew what is open.
+    /// Answers a request; with `terms`, one over an open connection.
     pub(super) async fn answer(
         &self,
         request: &AuthRequest<'_>,
-        renews: Option<Renews<'_>>,
+        terms: Option<Terms<'_>>,
     ) -> Result<Authenticated<U>, Refusal> {
         let span = tracing::debug_span!(
             "auth.chain",
@@ -57,7 +57,7 @@ impl<U: Principal> Chain<U> {
             code = tracing::field::Empty
         );
         // Pinned here, so that neither the span nor the catch moves the state of the whole chain.
-        let run = pin!(self.run(request, renews));
+        let run = pin!(self.run(request, terms));
         let result = run.instrument(span.clone()).await;
         let code = result.as_ref().map_or_else(Refusal::code, |_| "accepted");
         let strategy = result.as_ref().map_or_else(Refusal::strategy, |user| user.evidence().strategy());
@@ -76,8 +76,8 @@ impl<U: Principal> Chain<U> {
         self.refusal_of(rejection, &presented_by_header(&self.challenges, request), request)
     }
 
-    async fn run(&self, request: &AuthRequest<'_>, renews: Option<Renews<'_>>) -> Result<Authenticated<U>, Refusal> {
-        let judge = pin!(self.judge(request, renews));
+    async fn run(&self, request: &AuthRequest<'_>, terms: Option<Terms<'_>>) -> Result<Authenticated<U>, Refusal> {
+        let judge = pin!(self.judge(request, terms));
         match catch_panic(judge).await {
             Ok(Ok(decision)) => self.seal(decision, request),
             Ok(Err(cause)) => Err(match cause.downcast::<Failed>() {
@@ -94,7 +94,7 @@ impl<U: Principal> Chain<U> {
 
     /// Decides, sets what a cookie accepts against everything explicit, and asks whether it is revoked. Only the outermost
     /// chain does, since only that sees the whole of the request and knows every name.
-    async fn judge(&self, request: &AuthRequest<'_>, renews: Option<Renews<'_>>) -> Result<Decision<'_, U>, BoxError> {
+    async fn judge(&self, request: &AuthRequest<'_>, terms: Option<Terms<'_>>) -> Result<Decision<'_, U>, BoxError> {
         let mut decision = self.decide(request).await?;
         if let Outcome::Accept(accept) = &decision.outcome
             && accept.evidence.carrier.is_ambient()
@@ -109,11 +109,11 @@ impl<U: Principal> Chain<U> {
             accept.evidence.hand_names_down();
             request.note_accepted(&mut accept.evidence);
         }
-        if let Some(renews) = renews {
+        if let Some(terms) = terms {
             // First, and asked about no more: the answer, an outage and the time it takes would tell that another user's
             // credential is good.
-            decision = decision.for_user_of(renews);
-            decision.given_up.retain(|evidence| !evidence.names_another_than(renews.open));
+            decision = decision.under(terms);
+            decision.given_up.retain(|evidence| terms.renews.is_none_or(|open| !evidence.names_another_than(open)));
         }
         let revoked = match &mut decision.outcome {
             Outcome::Accept(accept) => match revoked(std::slice::from_mut(&mut *accept.evidence)).await? {
@@ -172,13 +172,13 @@ impl<U: Principal> Chain<U> {
             }
             given_up.extend(answer.given_up);
             is_half |= answer.is_half;
-            passed_over = passed_over.or(answer.passed_over);
+            passed_over = Rejection::first_of(passed_over, answer.passed_over);
             match answer.outcome {
                 Outcome::Accept(mut accept) => {
                     self.revocation.iter().for_each(|check| accept.evidence.add_check(check));
                     let accept = accept.found_by(&node.name, &node.challenges, request);
                     let (outcome, accepted) = (Outcome::Accept(accept), &*node.challenges);
-                    let passed_over = rejected.or(passed_over);
+                    let passed_over = Rejection::first_of(rejected, passed_over);
                     return Ok(Decision { presented, accepted, given_up, passed_over, ..Decision::of(outcome) });
                 }
                 Outcome::Absent => {}
@@ -187,15 +187,18 @@ impl<U: Principal> Chain<U> {
                     presented.extend_from_slice(&node.challenges);
                 }
                 Outcome::Reject(rejection) if self.try_next_on_reject && !rejection.is_final() => {
-                    rejected.get_or_insert_with(|| rejection.presented_to(&node.name, &node.challenges));
+                    let rejection = rejection.presented_to(&node.name, &node.challenges);
+                    rejected = Rejection::first_of(rejected, Some(rejection));
                 }
                 Outcome::Reject(rejection) => {
                     let outcome = Outcome::Reject(rejection.presented_to(&node.name, &node.challenges));
-                    return Ok(Decision { given_up, ..Decision::of(outcome) });
+                    let passed_over = Rejection::first_of(rejected, passed_over);
+                    return Ok(Decision { given_up, passed_over, ..Decision::of(outcome) });
                 }
                 Outcome::Redirect(redirect) => {
                     let outcome = Outcome::Redirect(redirect.said_by(&node.name));
-                    return Ok(Decision { given_up, ..Decision::of(outcome) });
+                    let passed_over = Rejection::first_of(rejected, passed_over);
+                    return Ok(Decision { given_up, passed_over, ..Decision::of(outcome) });
                 }
             }
         }
@@ -204,7 +207,7 @@ impl<U: Principal> Chain<U> {
             None if !foreign_to.is_empty() => Outcome::Foreign,
             None => Outcome::Absent,
         };
-        let mut decision = Decision { presented, foreign_to, given_up, is_half, ..Decision::of(outcome) };
+        let mut decision = Decision { presented, foreign_to, given_up, is_half, passed_over, ..Decision::of(outcome) };
         if self.try_next_on_reject && self.accepts_with_cookies(request, &mut decision.given_up).await? {
             // This chain forgives by name what is wrong beside a cookie of its own.
             decision.outcome = Outcome::Absent;
@@ -238,10 +241,10 @@ impl<U: Principal> Chain<U> {
 
     fn seal(
         &self,
-        Decision { outcome, presented, foreign_to, .. }: Decision<'_, U>,
+        Decision { outcome, presented, foreign_to, passed_over, .. }: Decision<'_, U>,
         request: &AuthRequest<'_>,
     ) -> Result<Authenticated<U>, Refusal> {
-        Err(match outcome {
+        let refusal = match outcome {
             Outcome::Accept(accept) => return Ok(accept.seal()),
             Outcome::Absent => {
                 self.unauthorized(RefusalKind::Missing, "missing_credentials", self.challenges.to_vec(), request)
@@ -269,7 +272,8 @@ impl<U: Principal> Chain<U> {
                 };
                 refusal.by(strategy.as_ref())
             }
-        })
+        };
+        Err(refusal.wrong_if(passed_over.is_some_and(|rejection| rejection.is_wrong())))
     }
 
     fn refusal_of(&self, rejection: &Rejection, presented: &[Challenge], request: &AuthRequest<'_>) -> Refusal {
@@ -279,7 +283,8 @@ impl<U: Principal> Chain<U> {
             | RejectionKind::Expired
             | RejectionKind::Revoked
             | RejectionKind::InsufficientUserAuthentication => {
-                return self.unauthorized(RefusalKind::Rejected, rejection.code(), marked(), request);
+                let refusal = self.unauthorized(RefusalKind::Rejected, rejection.code(), marked(), request);
+                return refusal.wrong_if(rejection.is_wrong());
             }
             RejectionKind::InvalidRequest => marked(),
             // What the client presented is right; it is told what it lacks, and not to try another scheme.
@@ -288,7 +293,8 @@ impl<U: Principal> Chain<U> {
             }
             RejectionKind::Forbidden | RejectionKind::TooManyRequests => Vec::new(),
         };
-        Refusal::of(RefusalKind::Rejected, rejection.status(), rejection.code(), challenges)
+        let refusal = Refusal::of(RefusalKind::Rejected, rejection.status(), rejection.code(), challenges);
+        refusal.wrong_if(rejection.is_wrong())
     }
 
     /// Every challenge of the chain, with the error on those that belong to what was presented.

@@ -32,7 +32,7 @@ impl<U: Principal> Chain<U> {
     /// refuse such users with [`and_then`](Self::and_then), or with the code of a wrong password. The chain counts no
     /// attempts: the adapter does.
     pub async fn renew(&self, request: &AuthRequest<'_>, open: &Evidence) -> Result<Authenticated<U>, Refusal> {
-        self.answer(&request.renewing(open), Some(Renews { open, lets_guests_be: false })).await
+        self.answer(&request.renewing(open), Some(Terms { renews: Some(open), lets_guests_be: false })).await
     }
 
     /// As [`renew`](Self::renew), but a guest is accepted as one. It is for adapters where a request over an open connection
@@ -48,44 +48,74 @@ impl<U: Principal> Chain<U> {
         request: &AuthRequest<'_>,
         open: &Evidence,
     ) -> Result<Authenticated<U>, Refusal> {
-        self.answer(&request.renewing(open), Some(Renews { open, lets_guests_be: true })).await
+        self.answer(&request.renewing(open), Some(Terms { renews: Some(open), lets_guests_be: true })).await
+    }
+
+    /// Runs the chain on a request over an open connection that is nobody's yet. It decides as
+    /// [`authenticate`](Self::authenticate) does, but a credential that is refused in front of a guest
+    /// ([`try_next_on_reject`](Self::try_next_on_reject)) is refused.
+    ///
+    /// | The request brings | The answer |
+    /// |---|---|
+    /// | nothing, and a guest strategy accepts | accepted |
+    /// | a good credential | accepted |
+    /// | one that a strategy refuses, and a guest strategy behind it accepts | refused, as the first has said |
+    /// | everything else | as in [`authenticate`](Self::authenticate) |
+    ///
+    /// A guest is somebody whom the evidence does not name.
+    ///
+    /// # Errors
+    /// The refusal, ready to be answered.
+    ///
+    /// # Security
+    /// Whoever is let in as a guest with every wrong guess could guess over one connection without end: the adapter would count
+    /// nothing. A request that opens a connection may ask [`authenticate`](Self::authenticate), as any request over HTTP.
+    pub async fn authenticate_or_guest(&self, request: &AuthRequest<'_>) -> Result<Authenticated<U>, Refusal> {
+        self.answer(request, Some(Terms { renews: None, lets_guests_be: true })).await
     }
 }
 
-/// What a request is to renew.
+/// What holds for a request over an open connection.
 #[derive(Clone, Copy)]
-pub(super) struct Renews<'e> {
-    pub(super) open: &'e Evidence,
-    /// Whether a guest in front of whom nothing is wrong stays one.
+pub(super) struct Terms<'e> {
+    /// What it is to renew.
+    pub(super) renews: Option<&'e Evidence>,
+    /// Whether a guest in front of whom nothing is refused stays one.
     lets_guests_be: bool,
 }
 
 impl<U> Decision<'_, U> {
-    /// The same, unless another user is accepted.
-    pub(super) fn for_user_of(self, renews: Renews<'_>) -> Self {
-        let another = match &self.outcome {
-            Outcome::Accept(accept) if !accept.evidence.is_same_user(renews.open) => &accept.evidence,
-            _ => return self,
+    /// The same, unless another user is accepted, or a guest in front of whom something is refused.
+    pub(super) fn under(self, terms: Terms<'_>) -> Self {
+        let Outcome::Accept(accept) = &self.outcome else {
+            return self;
         };
-        if renews.lets_guests_be && !another.is_named() && self.passed_over.is_none() {
+        let evidence = &accept.evidence;
+        let is_users = terms.renews.map_or_else(|| evidence.is_named(), |open| evidence.is_same_user(open));
+        let is_guest = terms.lets_guests_be && !evidence.is_named();
+        if is_users || (is_guest && self.passed_over.is_none()) {
             return self;
         }
-        if another.principal().is_none() {
+        if !is_guest && evidence.principal().is_none() {
             tracing::error!(
                 "users cannot be compared at a refresh: the evidence names no principal; return one from \
                  `Principal::principal_id` or from the strategy"
             );
         }
-        Self::of(Outcome::Reject(as_if_wrong(another, self.passed_over.as_ref(), self.accepted)))
+        let rejection = as_if_wrong(evidence, self.passed_over.as_ref(), self.accepted);
+        Self::of(Outcome::Reject(if is_guest { rejection.with_detail(IN_FRONT_OF_A_GUEST) } else { rejection }))
     }
 }
+
+const IN_FRONT_OF_A_GUEST: &str = "refused in front of a guest, or of a user without a principal";
 
 /// What a wrong credential would have given in the place of this one, which is another user's.
 ///
 /// Where a guest is let in behind a wrong credential, that is the rejection which the chain has passed over.
 pub(super) fn as_if_wrong(another: &Evidence, passed_over: Option<&Rejection>, accepted: &[Challenge]) -> Rejection {
     if let Some(rejection) = passed_over {
-        return rejection.clone();
+        // It counts as a wrong one would in the place of this one.
+        return rejection.clone().hiding(another.is_named());
     }
     let strategy = another.strategy.clone().unwrap_or_default();
     let challenges = another.challenges.as_deref().unwrap_or(accepted);

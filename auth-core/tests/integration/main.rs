@@ -29,3 +29,4 @@ mod requirement;
 mod revocation;
 mod support;
 mod values;
+mod wrong;

@@ -40,7 +40,7 @@ async fn renew<U: Principal>(chain: &Chain<U>, open: &Evidence) -> Result<Authen
 /// The answer in bytes, and what an adapter may look at.
 fn bytes(refusal: &Refusal) -> String {
     let response = refusal.to_response();
-    format!("{:?} {:?} {}", refusal, response.headers(), response.body())
+    format!("{:?} {:?} {} {}", refusal, response.headers(), response.body(), refusal.is_wrong_credential())
 }
 
 async fn refused<U: Principal>(chain: Chain<U>, open: &Evidence) -> String {
