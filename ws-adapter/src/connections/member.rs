@@ -5,6 +5,8 @@ use std::sync::{
 
 use auth_core::{Authenticated, Evidence};
 
+#[cfg(feature = "socketio")]
+use super::TooMany;
 use super::{ConnectionId, Connections};
 use crate::Close;
 
@@ -142,10 +144,11 @@ impl Registration {
         self.connections.remove(&self.member);
     }
 
-    /// One more credential was accepted over the connection.
+    /// One more credential was accepted over the connection. A user who was not on it before may have no more connections
+    /// than the limit allows.
     #[cfg(feature = "socketio")]
-    pub(crate) fn add(&self, credential: Credential) {
-        self.change(|credentials| credentials.push(credential));
+    pub(crate) fn add(&self, credential: Credential) -> Result<(), TooMany> {
+        self.connections.add(&self.member, credential)
     }
 
     /// A credential holds no more; tells whether none is left.

@@ -279,17 +279,25 @@ impl Connections {
         counts: Counts,
     ) -> Result<Registration, TooMany> {
         let mut index = self.index();
-        if let Some((max, Overflow::RejectNew)) = self.limits.per_user
-            && counts.of_user
-            && let Some(principal) = user.evidence().principal()
-            && index.of_user(principal).count() >= max
-        {
-            return Err(TooMany::OfUser(max));
+        if counts.of_user {
+            self.limits.ask_for_one_more(&index, user.evidence())?;
         }
         let member = Arc::new(Member::new(id, index.next_order(), Credential::of(user), end, counts));
         index.insert(&member);
         drop(index);
         Ok(Registration { member, connections: self.clone() })
+    }
+
+    /// Enters one more credential of a connection. Where its user was not on the connection before, it is one more of theirs.
+    #[cfg(feature = "socketio")]
+    fn add(&self, member: &Arc<Member>, credential: Credential) -> Result<(), TooMany> {
+        let mut index = self.index();
+        let evidence = credential.evidence();
+        if member.counts().of_user && !member.any(|other| other.is_same_user(evidence)) {
+            self.limits.ask_for_one_more(&index, evidence)?;
+        }
+        index.rekey(member, || member.credentials().push(credential));
+        Ok(())
     }
 
     /// Takes a place for a connection that nobody has authenticated yet. If another client takes that place, `end` is told.
@@ -384,6 +392,18 @@ impl Connections {
 
     fn index(&self) -> MutexGuard<'_, Index> {
         self.shared.index()
+    }
+}
+
+impl Limits {
+    /// Whether the user of this evidence may have one connection more.
+    fn ask_for_one_more(&self, index: &Index, evidence: &Evidence) -> Result<(), TooMany> {
+        match (self.per_user, evidence.principal()) {
+            (Some((max, Overflow::RejectNew)), Some(user)) if index.of_user(user).count() >= max => {
+                Err(TooMany::OfUser(max))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

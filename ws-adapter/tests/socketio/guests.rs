@@ -9,7 +9,7 @@ use axum::Router;
 use serde_json::json;
 use socketioxide::extract::{Data, SocketRef};
 use ws_adapter::{
-    AuthLayer, Connections,
+    AuthLayer, Connections, Overflow,
     socketio::{MaybeSocketUser, SocketIoAuth, SocketUser},
 };
 
@@ -362,4 +362,38 @@ async fn guests_and_headers_that_are_sent_once_go_together_but_nothing_wrong_is_
     let wrong = r#"{"username":"ann","password":"guess"}"#;
     assert_eq!(polling.connect("/other", wrong).await, Err("unauthorized:invalid_credentials".into()));
     assert_eq!(polling.connect("/other", "{}").await, Ok(()));
+}
+
+#[tokio::test]
+async fn limit_per_user_holds_where_a_guest_becomes_a_user() {
+    let ann = PrincipalId::new("", "ann");
+    for kind in KINDS {
+        let connections = Connections::new().per_user(2, Overflow::RejectNew);
+        let app = app_of(layer(kind), &connections, SocketIoAuth::allow_guests).await;
+        let mut sockets = Vec::new();
+        for n in 0..5 {
+            let mut socket = Socket::open(&app, &[]).await.unwrap();
+            assert_eq!(socket.connect("/", "").await, Ok(()), "{kind:?}");
+            let expected = if n < 2 { Ok(()) } else { Err("too_many_connections".into()) };
+            for _ in 0..4 {
+                assert_eq!(socket.connect("/named", &auth_of("ann")).await, expected, "{kind:?} {n}");
+                if expected.is_ok() {
+                    socket.send("41/named,").await;
+                }
+            }
+            // It is no wrong credential, and who was a guest stays one.
+            socket.echoes("hi", kind.says_hi()).await;
+            sockets.push(socket);
+        }
+        // Further credentials of a transport are no further connections.
+        assert_eq!(sockets[0].connect("/named", &auth_of("ann")).await, Ok(()), "{kind:?}");
+        assert_eq!(sockets[0].connect("/other", &auth_of("ann")).await, Ok(()), "{kind:?}");
+        sockets[0].send("41/named,").await;
+        assert_eq!(sockets[1].connect("/named", &auth_of("ann")).await, Ok(()), "{kind:?}");
+        assert_eq!(connections.count_of(&ann), 2, "{kind:?}");
+        drop(sockets.remove(0));
+        eventually(|| connections.count_of(&ann) == 1).await;
+        assert_eq!(sockets[1].connect("/named", &auth_of("ann")).await, Ok(()), "{kind:?}");
+        assert_eq!(connections.count_of(&ann), 2, "{kind:?}");
+    }
 }

@@ -166,7 +166,7 @@ impl Session {
                 return Err(NotNow::Ended);
             }
             match &life.place {
-                Some(place) => place.registration.add(credential.clone()),
+                Some(place) => place.registration.add(credential.clone()).map_err(NotNow::TooMany)?,
                 None => {
                     let end = Arc::new(ByRegistry(Arc::downgrade(self)));
                     let registration = connections.register(self.id, user, end, Counts::ALL);
