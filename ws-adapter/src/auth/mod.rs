@@ -4,17 +4,17 @@ mod layer;
 mod private;
 mod service;
 
+#[cfg(feature = "socketio")]
+pub(crate) use self::handshake::REVOCATION_UNKNOWN;
 pub use self::{
     body::ResponseBody,
     layer::AuthLayer,
     service::{Auth, ResponseFuture},
 };
-#[cfg(feature = "socketio")]
-pub(crate) use self::{handshake::REVOCATION_UNKNOWN, service::judge};
 #[cfg(any(feature = "axum", feature = "socketio"))]
 pub(crate) use self::{
     layer::Config,
-    service::{ask, leave},
+    service::{judge, leave},
 };
 #[cfg(feature = "axum")]
 pub(crate) use self::{

@@ -9,8 +9,8 @@ use std::{
 };
 
 use auth_core::{
-    Anonymous, AuthRequest, Authenticated, BoxError, Chain, Evidence, Payload, Principal, Refusal, RefusalKind,
-    Rejection, RequestRecord, Transport,
+    Anonymous, AuthRequest, Authenticated, BoxError, Chain, Payload, Principal, Refusal, RefusalKind, Rejection,
+    RequestRecord, Transport,
 };
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, request::Parts};
@@ -280,13 +280,13 @@ impl<U: Principal> Config<U> {
         }
     }
 
-    /// Asks the layer's own chain; see [`ask`].
+    /// Asks the layer's own chain; see [`judge`].
     pub(crate) async fn authenticate(
         &self,
         request: &AuthRequest<'_>,
         opens: Option<OriginVerdict>,
     ) -> Result<Authenticated<U>, Refusal> {
-        ask(&self.chain, self.decision_timeout, request, opens, None).await
+        judge(&self.chain, self.decision_timeout, request, opens, self.chain.authenticate(request)).await
     }
 
     async fn read_payload<B>(&self, parts: &Parts, body: B) -> Result<(Option<Payload>, B), Refusal>
@@ -311,25 +311,8 @@ impl<U: Principal> Config<U> {
     }
 }
 
-/// Asks a chain, and gives it up after `timeout`. `opens` is the origin of what opens a connection, for which there is
-/// more to say; `renews` is what an open connection lives by, where the credential is to take its place.
-pub(crate) async fn ask<U: Principal>(
-    chain: &Chain<U>,
-    timeout: Duration,
-    request: &AuthRequest<'_>,
-    opens: Option<OriginVerdict>,
-    renews: Option<&Evidence>,
-) -> Result<Authenticated<U>, Refusal> {
-    let decision = async {
-        match renews {
-            Some(open) => chain.renew(request, open).await,
-            None => chain.authenticate(request).await,
-        }
-    };
-    judge(chain, timeout, request, opens, decision).await
-}
-
-/// The same for a decision of the chain that is on its way.
+/// Waits for the decision of a chain, and gives it up after `timeout`. `opens` is the origin of what opens a connection, for
+/// which there is more to say.
 pub(crate) async fn judge<U: Principal>(
     chain: &Chain<U>,
     timeout: Duration,

@@ -161,8 +161,9 @@ impl Connections {
     }
 
     /// How many connections a user may have on this node, and what happens to one more. A user is who the
-    /// [`principal`](auth_core::Evidence::principal) of the evidence names. Guests have no limit. A Socket.IO
-    /// transport is one connection.
+    /// [`principal`](auth_core::Evidence::principal) of the evidence names. Guests have no limit; where a
+    /// Socket.IO transport of a guest becomes a user's, it is one connection more of that user. A Socket.IO transport is one
+    /// connection.
     #[must_use]
     pub fn per_user(mut self, max: usize, overflow: Overflow) -> Self {
         self.limits.per_user = Some((max, overflow));
@@ -211,8 +212,9 @@ impl Connections {
     /// | one IPv4 address or IPv6 /64 | 30 | 20 s |
     /// | one /56; one /48 | 60; 120 | 10 s; 5 s |
     ///
-    /// Wrong is what the chain refuses with 401 or 400. One more is not checked: `too_many_attempts`, and a first message closes with 4429 `too_many_attempts`. A success gives
-    /// nothing back. Each connection also has a limit of its own, which this does not change: three, and one more after five
+    /// Wrong is what [`Refusal::is_wrong_credential`] says of the chain's refusal: not what is missing, right and not enough, or
+    /// met an outage. One more is not checked: `too_many_attempts`, and a first message closes with 4429 `too_many_attempts`. A
+    /// success gives nothing back. Each connection also has a limit of its own, which this does not change: three, and one more after five
     /// minutes. Set it before the registry is cloned.
     ///
     /// # Security
@@ -415,8 +417,7 @@ impl Shared {
 
 /// Gives the place back, unless the credential was wrong.
 pub(crate) fn settle<T>(place: Box<dyn AttemptPlace>, decided: &Result<T, Refusal>) {
-    let wrong = [StatusCode::UNAUTHORIZED, StatusCode::BAD_REQUEST];
-    if decided.as_ref().map_or_else(|refusal| !wrong.contains(&refusal.status()), |_| true) {
+    if !decided.as_ref().is_err_and(Refusal::is_wrong_credential) {
         place.give_back();
     }
 }

@@ -17,7 +17,12 @@ use crate::{
     connections::{Ping, SocketSettings},
 };
 
-/// Wrong credentials over one connection: three at once, and one more every five minutes.
+/// Wrong credentials over one connection: three at once, and one more every five minutes. Of what a chain refuses, those are
+/// wrong of which [`is_wrong_credential`](auth_core::Refusal::is_wrong_credential) says so, here and in the limits by user and
+/// address. What is no credential at all counts too, and so does one that does not wait for the answer to another.
+///
+/// The rest costs a client nothing, and gains it no more than good ones, which are not counted either: one is looked at at a
+/// time, and who learns that a guess is right and `forbidden` has been counted for each that was not.
 pub(crate) const WRONG_CREDENTIALS: Budget = Budget { at_once: 3, regained_in: Duration::from_secs(300) };
 
 /// The shortest span of silence that is told from none. With a shorter one, something would be due at once again and again.

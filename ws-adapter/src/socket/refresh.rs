@@ -10,7 +10,7 @@ use http::{
 use super::{in_band::Credentials, shared::Shared};
 use crate::{
     ConnectionId,
-    auth::{Config, ask},
+    auth::{Config, judge},
     connections::{Attempt, Credential, Registration, settle},
     lifetime::NotNow,
     origin::OriginVerdict,
@@ -57,7 +57,14 @@ pub(super) async fn present<U: Principal>(
     let place = config.connections.take_attempt(&attempt, config.decision_timeout).await?;
     let request = AuthRequest::new(&parts, Transport::InBand, config.timer.now());
     // The origin was judged when the socket was opened.
-    let decided = ask(&config.chain, config.decision_timeout, &request, Some(OriginVerdict::Allowed), open).await;
+    let (chain, origin) = (&config.chain, Some(OriginVerdict::Allowed));
+    let decision = async {
+        match open {
+            Some(open) => chain.renew(&request, open).await,
+            None => chain.authenticate_or_guest(&request).await,
+        }
+    };
+    let decided = judge(chain, config.decision_timeout, &request, origin, decision).await;
     settle(place, &decided);
     decided
 }
@@ -90,7 +97,7 @@ pub(super) async fn refresh<U: Principal>(
     let result = result.await.map_err(|kind| RefreshError(kind).logged());
     let code = result.as_ref().map_or_else(RefreshError::code, |_| "accepted");
     telemetry::refreshed(renewal.registration.id(), code);
-    under_way.is_wrong = result.as_ref().is_err_and(RefreshError::is_clients_fault);
+    under_way.is_wrong = result.as_ref().is_err_and(RefreshError::is_wrong);
     result
 }
 
@@ -197,13 +204,10 @@ impl RefreshError {
         self
     }
 
-    /// Whether the connection counts it as a wrong credential. An outage does not count, nor what was not checked.
-    fn is_clients_fault(&self) -> bool {
+    /// Whether the connection counts it as a wrong credential.
+    fn is_wrong(&self) -> bool {
         match &self.0 {
-            RefreshErrorKind::Refused(refusal) => {
-                let status = refusal.status();
-                !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS
-            }
+            RefreshErrorKind::Refused(refusal) => refusal.is_wrong_credential(),
             RefreshErrorKind::Malformed => true,
             RefreshErrorKind::InProgress | RefreshErrorKind::Ended => false,
         }

@@ -97,7 +97,7 @@ impl<U: Principal> SocketIoAuth<U> {
     /// |---|---|---|
     /// | is accepted by a guest strategy, whose evidence names no [`principal`](auth_core::Evidence::principal) | 403 | opens a transport, polls, and comes into each namespace whose chain accepts it |
     /// | brings no credential, behind an [`optional`](AuthLayer::optional) layer | `unauthorized:missing_credentials` at `CONNECT` | comes into namespaces that [`ns`](AuthSocketIo::ns) has added, as nobody |
-    /// | brings a wrong credential | refused | refused |
+    /// | brings in `auth` what a strategy refuses, also under [`try_next_on_reject`](auth_core::Chain::try_next_on_reject) | refused | refused |
     ///
     /// [`SocketUser`](super::SocketUser) gives the evidence of a guest. Nobody has none: a handler that asks for it is not called,
     /// and [`MaybeSocketUser`](super::MaybeSocketUser) tells nobody from somebody. A namespace with a chain of its own demands
@@ -112,7 +112,10 @@ impl<U: Principal> SocketIoAuth<U> {
     /// - The `sid` alone speaks for a guest.
     /// - A guest's transport stays [pending](crate::Connections::max_pending), with all limits of those, and can be displaced.
     ///   Where there are many guests, raise [`max_pending`](crate::Connections::max_pending) and
-    ///   [`max_pending_per_address`](crate::Connections::max_pending_per_address). No limit per user holds for guests.
+    ///   [`max_pending_per_address`](crate::Connections::max_pending_per_address). No limit per user holds for guests; it is asked
+    ///   when the transport becomes a user's.
+    /// - Requests of a transport are requests over HTTP, and their headers and cookies are judged as everywhere: under
+    ///   `try_next_on_reject`, one with a wrong header is a guest's, and is not counted.
     /// - Nobody without evidence is not in [`Connections`](crate::Connections), beside their pending place: to close them, use
     ///   [`close_all`](AuthSocketIo::close_all).
     pub fn allow_guests(mut self) -> Self {

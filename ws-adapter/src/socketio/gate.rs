@@ -1,11 +1,9 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use auth_core::{
-    AuthRequest, Authenticated, Chain, Evidence, Needs, Payload, Principal, Refusal, RefusalKind, RequestRecord,
-    Transport,
+    AuthRequest, Authenticated, Chain, Evidence, Needs, Payload, Principal, Refusal, RequestRecord, Transport,
 };
 use http::{
-    StatusCode,
     header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION},
     request::Parts,
 };
@@ -14,12 +12,13 @@ use socketioxide_core::Value;
 
 use super::{
     own::as_sent,
+    refused::Refused,
     request::transport_of,
-    session::{Entry, NotNow, Opener, Session, is_guest, warn_of_guest},
+    session::{Entry, Opener, Session, is_guest, warn_of_guest},
 };
 use crate::{
     Connections, Timer,
-    auth::{REVOCATION_UNKNOWN, ask, judge},
+    auth::{REVOCATION_UNKNOWN, judge},
     connections::{Attempt, settle},
     payload, telemetry,
 };
@@ -59,7 +58,7 @@ impl<U: Principal> Gate<U> {
     ) -> Result<(&'s Arc<Session>, u64), Refused> {
         let Some(session) = Session::of(socket.req_parts()) else {
             tracing::error!("a Socket.IO client connects, but not through the layer that belongs to its namespace");
-            return Err(Refused::Unavailable);
+            return Err(Refused::UNAVAILABLE);
         };
         let turn = session.turn().await;
         let admitted = self.admit(session, socket, auth).await;
@@ -80,7 +79,7 @@ impl<U: Principal> Gate<U> {
         // A client of the old protocol is connected without having asked. The layer lets none in.
         if socket.protocol() != ProtocolVersion::V5 || session.is_ended() {
             return Err(
-                Refused::Unavailable.own(Transport::SocketIo, "the transport has ended, or its protocol is old")
+                Refused::UNAVAILABLE.own(Transport::SocketIo, "the transport has ended, or its protocol is old")
             );
         }
         let presented = self.presented(session, socket, auth).await;
@@ -99,7 +98,7 @@ impl<U: Principal> Gate<U> {
             None => session.admit_nobody(socket.ns()),
         };
         // It may have ended while the chain was asked.
-        number.ok_or_else(|| Refused::Unavailable.own(Transport::SocketIo, "the transport has ended"))
+        number.ok_or_else(|| Refused::UNAVAILABLE.own(Transport::SocketIo, "the transport has ended"))
     }
 
     /// Whom the `auth` object stands for; `None` if it holds no credential.
@@ -140,7 +139,7 @@ impl<U: Principal> Gate<U> {
         let user = self.by_transport(session, socket.req_parts()).await?;
         if session.opener() == Opener::Guest && !is_guest(user.evidence()) {
             return Err(
-                Refused::Forbidden.own(Transport::SocketIo, "a guest's transport becomes a user's by `auth` alone")
+                Refused::FORBIDDEN.own(Transport::SocketIo, "a guest's transport becomes a user's by `auth` alone")
             );
         }
         self.bind(session, user.evidence())?;
@@ -159,7 +158,7 @@ impl<U: Principal> Gate<U> {
             false if is_guest(evidence) && session.owner().is_none() && self.allows_guests => Ok(()),
             false if evidence.principal().is_none() => {
                 warn_of_guest();
-                Err(Refused::Forbidden.own(Transport::SocketIo, "the credential names no principal"))
+                Err(Refused::FORBIDDEN.own(Transport::SocketIo, "the credential names no principal"))
             }
             false => Err(Refused::INVALID.own(Transport::SocketIo, ANOTHER)),
         }
@@ -240,7 +239,7 @@ impl<U: Principal> Gate<U> {
     /// Whom the transport was opened by, as this namespace sees it.
     async fn by_transport(&self, session: &Session, opening: &Parts) -> Result<Authenticated<U>, Refused> {
         if self.is_of_transport {
-            let gone = || Refused::Unavailable.own(Transport::SocketIo, "the transport has ended");
+            let gone = || Refused::UNAVAILABLE.own(Transport::SocketIo, "the transport has ended");
             let user = session.opened_by::<U>().ok_or_else(gone)?;
             if user.evidence().is_expired_at(self.timer.now()) {
                 return Err(Refused::EXPIRED.own(Transport::SocketIo, "what the transport was opened with has ended"));
@@ -268,11 +267,7 @@ impl<U: Principal> Gate<U> {
         let decided = match self.connections.take_attempt(&attempt, self.decision_timeout).await {
             Ok(place) => {
                 let decided = self.ask(session, request, renews).await;
-                if decided.as_ref().is_err_and(|refusal| refusal.kind() == RefusalKind::Missing) {
-                    place.give_back();
-                } else {
-                    settle(place, &decided);
-                }
+                settle(place, &decided);
                 decided
             }
             Err(refusal) => Err(refusal),
@@ -286,14 +281,15 @@ impl<U: Principal> Gate<U> {
         request: &AuthRequest<'_>,
         renews: Option<Renews<'_>>,
     ) -> Result<Authenticated<U>, Refusal> {
-        let (timeout, origin) = (self.decision_timeout, Some(session.origin()));
-        match renews {
-            None => ask(&self.chain, timeout, request, origin, None).await,
-            Some(Renews::Evidence(open)) => ask(&self.chain, timeout, request, origin, Some(open)).await,
-            Some(Renews::OwnerOrGuest(open)) => {
-                judge(&self.chain, timeout, request, origin, self.chain.renew_or_guest(request, open)).await
+        let decision = async {
+            match renews {
+                // Nobody becomes a guest by a wrong credential, whosever the transport is.
+                None => self.chain.authenticate_or_guest(request).await,
+                Some(Renews::Evidence(open)) => self.chain.renew(request, open).await,
+                Some(Renews::OwnerOrGuest(open)) => self.chain.renew_or_guest(request, open).await,
             }
-        }
+        };
+        judge(&self.chain, self.decision_timeout, request, Some(session.origin()), decision).await
     }
 }
 
@@ -304,92 +300,4 @@ enum Renews<'e> {
     Evidence(&'e Evidence),
     /// That of the user whose the transport is. It may also be none.
     OwnerOrGuest(&'e Evidence),
-}
-
-/// What a client reads that is not let in: a stable code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
-    Unauthorized(&'static str),
-    Forbidden,
-    TooMany,
-    TooManyAttempts,
-    Unavailable,
-}
-
-impl Refused {
-    const INVALID: Self = Self::Unauthorized("invalid_credentials");
-    const EXPIRED: Self = Self::Unauthorized("token_expired");
-    const MISSING: Self = Self::Unauthorized("missing_credentials");
-    const REVOKED: Self = Self::Unauthorized("revoked");
-
-    /// Whether a credential was presented that is wrong: not one that is missing, or right and not enough here, and no
-    /// failure of ours.
-    fn is_wrong(&self) -> bool {
-        match *self {
-            Self::Unauthorized(code) => !matches!(code, "missing_credentials" | "insufficient_user_authentication"),
-            Self::Forbidden | Self::TooMany | Self::TooManyAttempts | Self::Unavailable => false,
-        }
-    }
-
-    fn logged(refusal: &Refusal, transport: Transport) -> Self {
-        refusal.log_once(transport);
-        Self::from(refusal)
-    }
-
-    /// Logs what the adapter refuses on its own account; what a chain refuses has been logged.
-    pub(super) fn own(self, transport: Transport, detail: &str) -> Self {
-        telemetry::log_own(transport, self.status(), self.code(), detail);
-        self
-    }
-
-    /// The code as an HTTP answer would have it.
-    pub(super) fn code(self) -> &'static str {
-        match self {
-            Self::Unauthorized(code) => code,
-            Self::Forbidden => "forbidden",
-            Self::TooMany => "too_many_connections",
-            Self::TooManyAttempts => "too_many_attempts",
-            Self::Unavailable => "unavailable",
-        }
-    }
-
-    fn status(self) -> StatusCode {
-        match self {
-            Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
-            Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::TooMany | Self::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-        }
-    }
-}
-
-impl From<&Refusal> for Refused {
-    fn from(refusal: &Refusal) -> Self {
-        match (refusal.kind(), refusal.status()) {
-            (RefusalKind::Missing | RefusalKind::Redirect, _) => Self::MISSING,
-            (_, StatusCode::UNAUTHORIZED) => Self::Unauthorized(refusal.code()),
-            (_, StatusCode::BAD_REQUEST) => Self::INVALID,
-            (_, StatusCode::FORBIDDEN) => Self::Forbidden,
-            (RefusalKind::Middleware, StatusCode::TOO_MANY_REQUESTS) => Self::TooManyAttempts,
-            _ => Self::Unavailable,
-        }
-    }
-}
-
-impl From<NotNow> for Refused {
-    fn from(not_now: NotNow) -> Self {
-        match not_now {
-            NotNow::TooMany(_) => Self::TooMany,
-            NotNow::Ended | NotNow::InProgress => Self::Unavailable,
-        }
-    }
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unauthorized(code) => write!(f, "unauthorized:{code}"),
-            other => f.write_str(other.code()),
-        }
-    }
 }

@@ -83,8 +83,8 @@
 //! A guest has nothing to refresh (`forbidden`). What is accepted takes the place of the namespace's evidence. Where the chain is that of the transport, it also takes
 //! the place of what the transport was opened with, and of the evidence of every namespace that lives by that. What is
 //! refused changes nothing. The third wrong one closes the transport; one is forgiven
-//! every five minutes, and what succeeds gives nothing back. To present one while another is being looked at in the same
-//! namespace (`in_progress`) counts for that; an outage (`unavailable`) does not. After the end nothing is taken
+//! every five minutes, and what succeeds gives nothing back. Wrong is what is wrong at `CONNECT`, and also what comes while another
+//! is being looked at in the same namespace (`in_progress`). After the end nothing is taken
 //! (`ended`): of a refresh and an expiry, one comes first.
 //!
 //! A minute before the end, or in the middle of a short life, every namespace gets the event
@@ -179,6 +179,7 @@ mod life;
 mod own;
 mod owner;
 mod refresh;
+mod refused;
 mod request;
 mod service;
 mod session;

@@ -15,7 +15,8 @@ use socketioxide::{
 use socketioxide_core::Value;
 
 use super::{
-    gate::{Gate, Refused},
+    gate::Gate,
+    refused::Refused,
     session::{NotNow, Session, is_guest},
 };
 use crate::{lifetime::ttl, payload, telemetry};
@@ -113,7 +114,7 @@ impl Attempt {
     fn answer(&self, ack: AckSender, result: &Result<Option<SystemTime>, NotTaken>) {
         let code = result.as_ref().map_or_else(NotTaken::code, |_| "accepted");
         telemetry::refreshed(self.session.id(), code);
-        let is_wrong = result.as_ref().is_err_and(NotTaken::is_clients_fault);
+        let is_wrong = result.as_ref().is_err_and(NotTaken::is_wrong);
         let _ = ack.send(&match result {
             Ok(end) => Answer { ok: true, ttl: end.map(|end| ttl(end, self.session.now())), code: None },
             Err(_) => Answer { ok: false, ttl: None, code: Some(code) },
@@ -176,10 +177,10 @@ impl NotTaken {
         self
     }
 
-    /// An outage is not, nor is an end that has come first.
-    fn is_clients_fault(&self) -> bool {
+    /// Whether it counts as a wrong credential.
+    fn is_wrong(&self) -> bool {
         match self {
-            Self::Refused(refused) => !matches!(refused, Refused::Unavailable | Refused::TooManyAttempts),
+            Self::Refused(refused) => refused.is_wrong(),
             Self::Malformed => true,
             // Whoever does not wait has been counted.
             Self::Guest | Self::NotNow(_) => false,

@@ -40,6 +40,8 @@ mod refresh;
 mod refusals;
 mod reject;
 mod routes;
+mod says;
 mod socket;
 mod sockets;
 mod subprotocols;
+mod wrong;

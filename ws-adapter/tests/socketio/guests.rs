@@ -9,7 +9,7 @@ use axum::Router;
 use serde_json::json;
 use socketioxide::extract::{Data, SocketRef};
 use ws_adapter::{
-    AuthLayer, Connections, Overflow,
+    AuthLayer, ClientAddress, Connections, Overflow,
     socketio::{MaybeSocketUser, SocketIoAuth, SocketUser},
 };
 
@@ -362,6 +362,46 @@ async fn guests_and_headers_that_are_sent_once_go_together_but_nothing_wrong_is_
     let wrong = r#"{"username":"ann","password":"guess"}"#;
     assert_eq!(polling.connect("/other", wrong).await, Err("unauthorized:invalid_credentials".into()));
     assert_eq!(polling.connect("/other", "{}").await, Ok(()));
+}
+
+const PROXIED: [(&str, &str); 1] = [("x-forwarded-for", "192.0.2.1")];
+
+/// Guesses over transports that are nobody's, with a chain that passes over what is wrong in front of a guest.
+#[tokio::test]
+async fn wrong_credential_makes_nobody_a_guest_though_the_chain_tries_the_next() {
+    let chain = || Chain::new().or(named()).or(Guest).try_next_on_reject();
+    let guess = r#"{"username":"admin","password":"guess"}"#;
+    for (namespace, wrong, code) in [
+        ("/", guess, "invalid_credentials"),
+        ("/own", guess, "invalid_credentials"),
+        ("/", &auth_of("ann").replace("\"}", "x\"}"), "invalid_credentials"),
+        ("/", r#"{"token":1}"#, "invalid_credentials"),
+        ("/", &auth_for("ann", -1), "token_expired"),
+    ] {
+        for is_guest in [false, true] {
+            let case = format!("{namespace} {wrong} {is_guest}");
+            let connections = Connections::new();
+            let layer = AuthLayer::new(chain()).client_address(ClientAddress::behind_proxies(1));
+            let app = app_of(layer, &connections, SocketIoAuth::allow_guests).await;
+            app.io.ns_with("/own", chain(), async || {});
+            for _ in 0..10 {
+                let mut socket = Socket::open(&app, &PROXIED).await.unwrap();
+                if is_guest {
+                    assert_eq!(socket.connect("/other", "").await, Ok(()), "{case}");
+                }
+                for _ in 0..3 {
+                    assert_eq!(socket.connect(namespace, wrong).await, Err(format!("unauthorized:{code}")), "{case}");
+                }
+                assert_eq!(socket.end().await.1, close(4401, "invalid_credentials"), "{case}");
+            }
+            // Thirty of one address, over all transports.
+            let mut socket = Socket::open(&app, &PROXIED).await.unwrap();
+            assert_eq!(socket.connect(namespace, wrong).await, Err("too_many_attempts".into()), "{case}");
+            let mut socket = Socket::open(&app, &[("x-forwarded-for", "192.0.2.2")]).await.unwrap();
+            assert_eq!(socket.connect(namespace, "{}").await, Ok(()), "{case}");
+            assert_eq!(socket.connect("/other", &auth_of("ann")).await, Ok(()), "{case}");
+        }
+    }
 }
 
 #[tokio::test]

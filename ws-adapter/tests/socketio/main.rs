@@ -12,6 +12,8 @@ mod client;
 mod common;
 #[path = "../integration/feed.rs"]
 mod feed;
+#[path = "../integration/says.rs"]
+mod says;
 mod support;
 
 mod binding;
@@ -36,3 +38,4 @@ mod refresh;
 mod refusals;
 mod set_clock;
 mod users;
+mod wrong;

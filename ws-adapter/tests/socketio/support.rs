@@ -12,7 +12,7 @@ use std::{
 
 use auth_basic::{Basic, BasicLogin};
 use auth_core::{
-    BoxError, Chain, ManualClock, Outcome, Principal, PrincipalId, Rejection,
+    BoxError, Chain, ManualClock, Outcome, Principal, PrincipalId, Rejection, Strategy,
     extract::{Extractor as _, bearer, cookie, socketio_auth, subprotocol},
 };
 use auth_jwt::{Jwt, Signer};
@@ -123,16 +123,23 @@ async fn find(name: String) -> Result<Option<User>, BoxError> {
 }
 
 pub(crate) fn jwt_or_basic() -> Chain<User> {
-    let jwt = Jwt::<Claims>::hs256(SECRET)
+    Chain::new().or(jwt()).or(basic())
+}
+
+pub(crate) fn jwt() -> impl Strategy<User = User> {
+    Jwt::<Claims>::hs256(SECRET)
         .unwrap()
         .realm("test")
         .extract(bearer().or(subprotocol("auth.bearer.")).or(socketio_auth("token")).or(cookie("jwt")))
-        .verify(|claims: Claims| find(claims.sub));
+        .verify(|claims: Claims| find(claims.sub))
+}
+
+pub(crate) fn basic() -> impl Strategy<User = User> {
     let login = |login: BasicLogin| async move {
         let known = login.password().expose() == "password";
         Ok::<_, Infallible>(known.then(|| User(login.username().to_owned())))
     };
-    Chain::new().or(jwt).or(Basic::new("test").from_socketio_auth().verify(login))
+    Basic::new("test").from_socketio_auth().verify(login)
 }
 
 fn admins() -> Chain<Admin> {
