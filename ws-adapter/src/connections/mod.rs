@@ -6,7 +6,7 @@ mod follow;
 mod id;
 mod index;
 #[cfg(feature = "socketio")]
-mod lingering;
+mod kept;
 mod member;
 mod pending;
 mod prefix;
@@ -26,7 +26,7 @@ use http::StatusCode;
 use tokio::{sync::watch, time};
 
 #[cfg(feature = "socketio")]
-pub(crate) use self::lingering::LingeringGuard;
+pub(crate) use self::kept::KeptGuard;
 pub use self::{
     address::ClientAddress,
     attempts::{Attempt, AttemptLimiter, AttemptPlace},
@@ -83,7 +83,7 @@ struct Shared {
     index: Mutex<Index>,
     pending: Arc<Pending>,
     #[cfg(feature = "socketio")]
-    lingering: Arc<lingering::Lingering>,
+    kept: Arc<kept::Kept>,
     check: OnceLock<Arc<dyn RevocationCheck>>,
     /// Dropped with the registry, which ends whatever follows a feed for it.
     alive: watch::Sender<()>,
@@ -110,7 +110,7 @@ pub(crate) enum TooMany {
     },
     PendingOfUnknown(usize),
     #[cfg(feature = "socketio")]
-    LingeringOfUser(usize),
+    KeptOfUser(usize),
 }
 
 impl TooMany {
@@ -135,7 +135,7 @@ impl fmt::Display for TooMany {
                 )
             }
             #[cfg(feature = "socketio")]
-            Self::LingeringOfUser(max) => {
+            Self::KeptOfUser(max) => {
                 write!(f, "the user has opened and left {max} transports that still cost memory, and may open no more")
             }
         }
@@ -153,7 +153,7 @@ impl Connections {
                 index: Mutex::default(),
                 pending: Arc::default(),
                 #[cfg(feature = "socketio")]
-                lingering: Arc::default(),
+                kept: Arc::default(),
                 check: OnceLock::new(),
                 alive: watch::Sender::new(()),
             }),
@@ -321,15 +321,15 @@ impl Connections {
 
     /// Whether a user may open one more transport that may end before its `CONNECT`.
     #[cfg(feature = "socketio")]
-    pub(crate) fn check_lingering(&self, user: &PrincipalId) -> Result<(), TooMany> {
+    pub(crate) fn check_kept(&self, user: &PrincipalId) -> Result<(), TooMany> {
         let max = self.limits.pending.per_address;
-        if self.shared.lingering.count_of(user) < max { Ok(()) } else { Err(TooMany::LingeringOfUser(max)) }
+        if self.shared.kept.count_of(user) < max { Ok(()) } else { Err(TooMany::KeptOfUser(max)) }
     }
 
     /// Counts a transport that has ended for its user, as long as it costs memory.
     #[cfg(feature = "socketio")]
-    pub(crate) fn linger(&self, user: PrincipalId) -> LingeringGuard {
-        self.shared.lingering.enter(user)
+    pub(crate) fn keep(&self, user: PrincipalId) -> KeptGuard {
+        self.shared.kept.enter(user)
     }
 
     /// Whether a credential was revoked, by the feed that is followed.

@@ -93,6 +93,7 @@ pub(crate) struct PendingGuard {
 
 impl PendingGuard {
     /// Leaves the place to others. The connection still counts for its address.
+    #[cfg(any(test, feature = "socketio"))]
     pub(crate) fn leave_place(&self) {
         let left = self.pending.lock().remove(bucket(self.address), self.order);
         // After the lock: it may hold the last reference to a connection.

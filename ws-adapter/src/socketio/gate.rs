@@ -117,8 +117,9 @@ impl<U: Principal> Gate<U> {
         let Some(user) = user.filter(|user| renews.is_none() || !is_guest(user.evidence())) else {
             return Ok(None);
         };
-        self.bind(session, user.evidence())?;
+        self.check_owner(session, user.evidence())?;
         let entry = self.enter(session, &user, Transport::SocketIo).await?;
+        self.bind(session, user.evidence())?;
         Ok(Some((user, Some(entry))))
     }
 
@@ -142,26 +143,35 @@ impl<U: Principal> Gate<U> {
                 Refused::FORBIDDEN.own(Transport::SocketIo, "a guest's transport becomes a user's by `auth` alone")
             );
         }
-        self.bind(session, user.evidence())?;
+        self.check_owner(session, user.evidence())?;
         // What the transport was opened with is in the registry already.
         let entry = match self.is_of_transport {
             true => None,
             false => Some(self.enter(session, &user, Transport::SocketIo).await?),
         };
+        self.bind(session, user.evidence())?;
         Ok(Some((user, entry)))
     }
 
     /// One transport, one principal: a client that brings another one's credential speaks for somebody else.
-    fn bind(&self, session: &Session, evidence: &Evidence) -> Result<(), Refused> {
-        match session.bind(evidence) {
-            true => Ok(()),
-            false if is_guest(evidence) && session.owner().is_none() && self.allows_guests => Ok(()),
-            false if evidence.principal().is_none() => {
+    fn check_owner(&self, session: &Session, evidence: &Evidence) -> Result<(), Refused> {
+        match (session.owner(), evidence.principal()) {
+            (Some(owner), Some(_)) if !owner.is_same_user(evidence) => {
+                Err(Refused::INVALID.own(Transport::SocketIo, ANOTHER))
+            }
+            (_, Some(_)) => Ok(()),
+            (None, None) if is_guest(evidence) && self.allows_guests => Ok(()),
+            (_, None) => {
                 warn_of_guest();
                 Err(Refused::FORBIDDEN.own(Transport::SocketIo, "the credential names no principal"))
             }
-            false => Err(Refused::INVALID.own(Transport::SocketIo, ANOTHER)),
         }
+    }
+
+    /// Makes the transport that of this user, who may have it, and for whom there is room.
+    fn bind(&self, session: &Session, evidence: &Evidence) -> Result<(), Refused> {
+        let is_bound = evidence.principal().is_none() || session.bind(evidence);
+        if is_bound { Ok(()) } else { Err(Refused::INVALID.own(Transport::SocketIo, ANOTHER)) }
     }
 
     /// Enters evidence into the registry, and then asks once more whether it was revoked: what is revoked from here on

@@ -3,7 +3,7 @@ use std::{any::Any, collections::HashMap, sync::Arc};
 use auth_core::{Authenticated, Evidence};
 
 use crate::{
-    connections::{Credential, LingeringGuard, PendingGuard, Registration},
+    connections::{Credential, KeptGuard, PendingGuard, Registration},
     lifetime::{Lifetime, Moment},
     telemetry::Gauge,
 };
@@ -95,7 +95,7 @@ impl Held {
 #[expect(dead_code, reason = "each is held until it is dropped")]
 pub(super) enum Lingers {
     OfAddress(PendingGuard),
-    OfUser(LingeringGuard),
+    OfUser(KeptGuard),
 }
 
 /// The place of a transport in the registry.

@@ -260,6 +260,20 @@ async fn guests_stay_pending_and_can_be_displaced() {
     }
 }
 
+#[tokio::test]
+async fn transport_of_a_guest_stays_one_where_there_is_no_room_for_the_user() {
+    for kind in KINDS {
+        let connections = Connections::new().per_user(1, Overflow::RejectNew);
+        let app = app_of(layer(kind), &connections, SocketIoAuth::allow_guests).await;
+        let _ann = Socket::open(&app, &[("authorization", &bearer_of("ann"))]).await.unwrap();
+        let mut socket = Socket::open(&app, &[]).await.unwrap();
+        assert_eq!(socket.connect("/", &auth_of("ann")).await, Err("too_many_connections".into()));
+        assert_eq!(socket.connect("/other", "").await, Ok(()), "{kind:?}");
+        assert_eq!(socket.connect("/", &auth_of("bob")).await, Ok(()), "{kind:?}");
+        socket.echoes("hi", "bob: hi").await;
+    }
+}
+
 /// Otherwise a good credential that is shown once, in another namespace, would free a guest of every limit.
 #[tokio::test]
 async fn guest_stays_pending_beside_the_namespace_of_a_user() {

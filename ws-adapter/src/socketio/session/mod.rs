@@ -333,7 +333,7 @@ impl Session {
                 pending.leave_place();
                 Lingers::OfAddress(pending)
             }
-            (None, Some(place), Some(user)) => Lingers::OfUser(place.registration.connections().linger(user.clone())),
+            (None, Some(place), Some(user)) => Lingers::OfUser(place.registration.connections().keep(user.clone())),
             _ => return,
         };
         let before = self.change(|life| life.lingers.replace(lingers));

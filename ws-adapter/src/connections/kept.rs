@@ -7,17 +7,17 @@ use auth_core::PrincipalId;
 
 /// How many connections of each user have ended and still cost memory.
 #[derive(Default)]
-pub(super) struct Lingering(Mutex<HashMap<PrincipalId, usize>>);
+pub(super) struct Kept(Mutex<HashMap<PrincipalId, usize>>);
 
-impl Lingering {
+impl Kept {
     pub(super) fn count_of(&self, user: &PrincipalId) -> usize {
         self.counts().get(user).copied().unwrap_or_default()
     }
 
     /// One more.
-    pub(super) fn enter(self: &Arc<Self>, user: PrincipalId) -> LingeringGuard {
+    pub(super) fn enter(self: &Arc<Self>, user: PrincipalId) -> KeptGuard {
         *self.counts().entry(user.clone()).or_default() += 1;
-        LingeringGuard { lingering: Arc::clone(self), user }
+        KeptGuard { kept: Arc::clone(self), user }
     }
 
     fn counts(&self) -> MutexGuard<'_, HashMap<PrincipalId, usize>> {
@@ -26,14 +26,14 @@ impl Lingering {
 }
 
 /// A connection that counts for its user until this is dropped.
-pub(crate) struct LingeringGuard {
-    lingering: Arc<Lingering>,
+pub(crate) struct KeptGuard {
+    kept: Arc<Kept>,
     user: PrincipalId,
 }
 
-impl Drop for LingeringGuard {
+impl Drop for KeptGuard {
     fn drop(&mut self) {
-        let mut counts = self.lingering.counts();
+        let mut counts = self.kept.counts();
         if let Some(count) = counts.get_mut(&self.user) {
             *count -= 1;
             if *count == 0 {
@@ -49,11 +49,11 @@ mod tests {
 
     #[test]
     fn connection_counts_for_its_user_until_its_guard_is_dropped() {
-        let lingering = Arc::<Lingering>::default();
+        let kept = Arc::<Kept>::default();
         let [ann, bob] = ["ann", "bob"].map(|name| PrincipalId::new("", name));
-        let guards = [lingering.enter(ann.clone()), lingering.enter(ann.clone()), lingering.enter(bob.clone())];
-        assert_eq!([lingering.count_of(&ann), lingering.count_of(&bob)], [2, 1]);
+        let guards = [kept.enter(ann.clone()), kept.enter(ann.clone()), kept.enter(bob.clone())];
+        assert_eq!([kept.count_of(&ann), kept.count_of(&bob)], [2, 1]);
         drop(guards);
-        assert!(lingering.counts().is_empty());
+        assert!(kept.counts().is_empty());
     }
 }
