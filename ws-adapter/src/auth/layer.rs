@@ -298,8 +298,9 @@ impl<U> AuthLayer<U> {
 #[cfg(feature = "axum")]
 impl<U> AuthLayer<U> {
     /// How often a silent peer is pinged, and how long it may take to answer; then the socket is closed with 4408
-    /// `ping_timeout`. Every 60 s, and 20 s, by default. While a message waits that the handler does not read, nobody
-    /// sees an answer, and no peer is given up. Less than a millisecond counts as one.
+    /// `ping_timeout`. Every 60 s, and 20 s, by default. While a message waits that the handler does not read, or the peer
+    /// has not taken 16 KiB of answers to its own pings, nobody sees an answer, and no peer is given up. Less than a
+    /// millisecond counts as one.
     #[must_use]
     pub fn ping(mut self, interval: Duration, timeout: Duration) -> Self {
         self.config.sockets.ping = Some(crate::connections::Ping { interval, timeout });

@@ -14,6 +14,7 @@ mod shared;
 mod stream;
 mod upgrade;
 mod waiting;
+mod writers;
 
 pub use self::{
     codec::{AuthV1, Decoded, FirstMessageCodec, GraphqlTransportWs},

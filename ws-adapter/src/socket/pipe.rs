@@ -1,7 +1,8 @@
 use std::{
     collections::VecDeque,
     pin::Pin,
-    task::{Context, Poll},
+    sync::Arc,
+    task::{Context, Poll, Wake as _},
 };
 
 use axum::{
@@ -10,7 +11,10 @@ use axum::{
 };
 use futures_util::{Sink as _, Stream as _};
 
-use super::finish;
+use super::{
+    finish,
+    writers::{Writer, Writers},
+};
 use crate::Close;
 
 /// How many messages of ours may wait for a peer that does not read.
@@ -31,8 +35,9 @@ pub(super) struct Pipe {
     unflushed: bool,
     /// How much of answers to pings may wait to be written.
     owed: usize,
-    /// Whether a reader has written what waited, and with that taken the place of whoever waited to write.
-    settled: bool,
+    /// Whether nothing is read until the peer has taken what is owed to it.
+    held_up: bool,
+    writers: Arc<Writers>,
     /// The close that the handler, or an error, has chosen.
     close: Option<Close>,
     /// Whether an error has ended the stream, so that the peer's answer to our close can no longer be read.
@@ -58,7 +63,8 @@ impl Pipe {
             queue: VecDeque::new(),
             unflushed: false,
             owed: 0,
-            settled: false,
+            held_up: false,
+            writers: Arc::default(),
             close: None,
             broken: false,
             closed_by_peer: false,
@@ -79,6 +85,11 @@ impl Pipe {
         self.ahead.is_some()
     }
 
+    /// Whether what the peer says is heard: nothing that was read, or is owed, has to go first.
+    pub(super) fn hears(&self) -> bool {
+        self.ahead.is_none() && !self.held_up
+    }
+
     pub(super) fn take_ahead(&mut self) -> Option<Result<Message, Error>> {
         self.ahead.take()
     }
@@ -91,10 +102,12 @@ impl Pipe {
     /// What comes in next; `None` is the end.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>> {
         if self.owed > MAX_OWED {
-            match self.write(|socket| socket.poll_flush(cx), failed) {
-                Some(Poll::Pending) => return Poll::Pending,
-                _ => (self.owed, self.settled) = (0, true),
+            let flushed = self.poll_write(Writer::Reader, cx, |socket, cx| socket.poll_flush(cx));
+            self.held_up = flushed.is_some_and(|flushed| flushed.is_pending());
+            if self.held_up {
+                return Poll::Pending;
             }
+            self.owed = 0;
         }
         let Some(socket) = &mut self.socket else {
             return Poll::Ready(None);
@@ -130,6 +143,17 @@ impl Pipe {
         Some(written)
     }
 
+    /// The same for what may have to wait.
+    pub(super) fn poll_write<T>(
+        &mut self,
+        writer: Writer,
+        cx: &Context<'_>,
+        poll: impl FnOnce(Pin<&mut WebSocket>, &mut Context<'_>) -> Poll<Result<T, Error>>,
+    ) -> Option<Poll<Result<T, Error>>> {
+        let writers = Arc::clone(&self.writers);
+        self.write(|socket| writers.poll(writer, cx, |cx| poll(socket, cx)), failed)
+    }
+
     /// Queues a message of ours. If the peer has not read those before, it is left out.
     pub(super) fn queue(&mut self, message: Message) {
         if self.queue.len() < MAX_QUEUED {
@@ -137,20 +161,13 @@ impl Pipe {
         }
     }
 
-    pub(super) fn has_queue(&self) -> bool {
-        self.unflushed || !self.queue.is_empty()
-    }
-
-    /// Sends what is queued; tells whether it has used the socket.
-    pub(super) fn poll_queue(&mut self, cx: &mut Context<'_>) -> bool {
-        if !self.has_queue() || !self.is_open() {
-            return false;
-        }
+    /// Sends what is queued.
+    pub(super) fn poll_queue(&mut self, cx: &Context<'_>) {
         while let Some(message) = self.queue.pop_front() {
-            match self.write(|socket| socket.poll_ready(cx), failed) {
+            match self.poll_write(Writer::Driver, cx, |socket, cx| socket.poll_ready(cx)) {
                 Some(Poll::Pending) => {
                     self.queue.push_front(message);
-                    return false;
+                    return;
                 }
                 Some(Poll::Ready(Ok(()))) => {
                     self.write(|socket| socket.start_send(message), |sent| sent.as_ref().err());
@@ -159,24 +176,23 @@ impl Pipe {
                 Some(Poll::Ready(Err(_))) | None => {
                     self.queue.clear();
                     self.unflushed = false;
-                    return true;
+                    return;
                 }
             }
         }
-        self.unflushed = self.write(|socket| socket.poll_flush(cx), failed).is_some_and(|flushed| flushed.is_pending());
-        true
-    }
-
-    /// Whether whoever waits to write has to be woken, since a reader has written meanwhile.
-    pub(super) fn take_settled(&mut self) -> bool {
-        std::mem::take(&mut self.settled)
+        if self.unflushed {
+            let flushed = self.poll_write(Writer::Driver, cx, |socket, cx| socket.poll_flush(cx));
+            self.unflushed = flushed.is_some_and(|flushed| flushed.is_pending());
+        }
     }
 
     pub(super) fn close(&mut self, close: Close) {
         self.close = Some(close);
     }
 
+    /// Gives the socket away. Whoever waits to write is told.
     pub(super) fn take(&mut self) -> Taken {
+        self.writers.wake_by_ref();
         Taken { socket: self.socket.take(), close: self.close.take(), broken: self.broken }
     }
 
@@ -187,7 +203,7 @@ impl Pipe {
 }
 
 /// The error of what was polled, if it is one.
-pub(super) fn failed<T>(polled: &Poll<Result<T, Error>>) -> Option<&Error> {
+fn failed<T>(polled: &Poll<Result<T, Error>>) -> Option<&Error> {
     match polled {
         Poll::Ready(Err(error)) => Some(error),
         _ => None,

@@ -14,7 +14,8 @@ use futures_util::Sink as _;
 
 use super::{
     in_band::{self, Credentials, Malformed},
-    pipe::{Pipe, Taken, failed},
+    pipe::{Pipe, Taken},
+    writers::Writer,
 };
 use crate::{
     Close,
@@ -43,7 +44,6 @@ struct State<U> {
     /// Whether the handler's side is gone.
     released: bool,
     receiver: Option<Waker>,
-    sender: Option<Waker>,
     driver: Option<Waker>,
     /// A credential that the peer has presented and the driver has not seen yet.
     presented: Option<Result<Credentials, Malformed>>,
@@ -77,7 +77,6 @@ impl<U> Shared<U> {
             user,
             released: false,
             receiver: None,
-            sender: None,
             driver: None,
             presented: None,
             moved: false,
@@ -111,7 +110,7 @@ impl<U> Shared<U> {
             return Poll::Ready(Some(message).filter(|_| !state.life.is_over(now)));
         }
         loop {
-            let message = match state.poll_read(cx) {
+            let message = match state.pipe.poll_read(cx) {
                 Poll::Ready(message) => message,
                 Poll::Pending => {
                     // The driver wakes the receiver when it takes the socket away.
@@ -143,23 +142,15 @@ impl<U> Shared<U> {
 
     pub(super) fn poll_send<T>(
         &self,
-        cx: &mut Context<'_>,
+        cx: &Context<'_>,
         poll: impl FnOnce(Pin<&mut WebSocket>, &mut Context<'_>) -> Poll<Result<T, Error>>,
     ) -> Poll<Result<T, Error>> {
         let mut state = self.lock();
-        let Some(polled) = state.pipe.write(|socket| poll(socket, cx), failed) else {
-            return Poll::Ready(Err(ended()));
-        };
-        if polled.is_pending() {
-            keep(&mut state.sender, cx);
-        } else {
-            state.sender = None;
-            if state.pipe.has_queue() || state.pipe.is_gone() {
-                // The driver may have waited for the same socket, which keeps the last waker only.
-                state.wake_driver();
-            }
+        let polled = state.pipe.poll_write(Writer::Sender, cx, poll);
+        if state.pipe.is_gone() {
+            state.wake_driver();
         }
-        polled
+        polled.unwrap_or_else(|| Poll::Ready(Err(ended())))
     }
 
     pub(super) fn start_send(&self, message: Message) -> Result<(), Error> {
@@ -253,10 +244,7 @@ impl<U> Shared<U> {
         if std::mem::take(&mut state.moved) {
             return Poll::Ready(Event::Moved);
         }
-        if state.pipe.poll_queue(cx) {
-            // The sender may have waited for the same socket, which keeps the last waker only.
-            state.wake_sender();
-        }
+        state.pipe.poll_queue(cx);
         if state.pipe.is_gone() {
             return Poll::Ready(Event::Gone);
         }
@@ -275,8 +263,8 @@ impl<U> Shared<U> {
             }
             state.poll_ahead(cx, self.in_band, now);
         }
-        let listens = !state.pipe.has_ahead();
-        state.life.due(now, listens)
+        let hears = state.pipe.hears();
+        state.life.due(now, hears)
     }
 
     pub(super) fn wake(&self) -> Wake {
@@ -335,15 +323,6 @@ impl<U> Shared<U> {
 }
 
 impl<U> State<U> {
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>> {
-        let polled = self.pipe.poll_read(cx);
-        if self.pipe.take_settled() {
-            self.wake_sender();
-            self.wake_driver();
-        }
-        polled
-    }
-
     /// Notes what has come in. Gives it back if it is for the handler.
     fn sort(&mut self, message: Result<Message, Error>, in_band: bool, now: Moment) -> Option<Result<Message, Error>> {
         self.life.heard(now);
@@ -366,7 +345,7 @@ impl<U> State<U> {
     /// credential is taken, whatever the handler does.
     fn poll_ahead(&mut self, cx: &mut Context<'_>, in_band: bool, now: Moment) {
         while self.may_read() && !self.life.is_over(now) {
-            let Poll::Ready(Some(message)) = self.poll_read(cx) else {
+            let Poll::Ready(Some(message)) = self.pipe.poll_read(cx) else {
                 return;
             };
             match self.sort(message, in_band, now) {
@@ -394,15 +373,9 @@ impl<U> State<U> {
         self.wake_driver();
     }
 
-    fn wake_sender(&mut self) {
-        if let Some(sender) = self.sender.take() {
-            sender.wake();
-        }
-    }
-
     fn take(&mut self) -> Taken {
-        for waker in [self.receiver.take(), self.sender.take()].into_iter().flatten() {
-            waker.wake();
+        if let Some(receiver) = self.receiver.take() {
+            receiver.wake();
         }
         self.pipe.take()
     }

@@ -41,6 +41,7 @@ mod refusals;
 mod reject;
 mod routes;
 mod says;
+mod slow_link;
 mod socket;
 mod sockets;
 mod subprotocols;
