@@ -7,6 +7,8 @@ use auth_core::{Authenticated, Evidence};
 
 #[cfg(feature = "socketio")]
 use super::TooMany;
+#[cfg(feature = "axum")]
+use super::lingering::{LingeringGuard, principal};
 use super::{ConnectionId, Connections};
 use crate::Close;
 
@@ -142,6 +144,15 @@ impl Registration {
     /// Leaves before it is dropped: whatever holds it still, it counts no more, and nobody can ask it to end.
     pub(crate) fn leave(&self) {
         self.connections.remove(&self.member);
+    }
+
+    /// Leaves, while its handler goes on without its peer. `None` where another entry counts for the user.
+    #[cfg(feature = "axum")]
+    pub(crate) fn linger(&self) -> Option<LingeringGuard> {
+        self.leave();
+        let user = self.member.credentials().iter().find_map(|credential| principal(credential.0.evidence()));
+        let end = Arc::clone(&self.member.end);
+        self.member.counts.of_user.then(|| LingeringGuard::enter(&self.connections, user, end))
     }
 
     /// One more credential was accepted over the connection. A user who was not on it before may have no more connections

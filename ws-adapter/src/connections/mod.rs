@@ -7,6 +7,8 @@ mod id;
 mod index;
 #[cfg(feature = "socketio")]
 mod kept;
+#[cfg(feature = "axum")]
+mod lingering;
 mod member;
 mod pending;
 mod prefix;
@@ -27,6 +29,8 @@ use tokio::{sync::watch, time};
 
 #[cfg(feature = "socketio")]
 pub(crate) use self::kept::KeptGuard;
+#[cfg(feature = "axum")]
+pub(crate) use self::lingering::LingeringGuard;
 pub use self::{
     address::ClientAddress,
     attempts::{Attempt, AttemptLimiter, AttemptPlace},
@@ -84,6 +88,8 @@ struct Shared {
     pending: Arc<Pending>,
     #[cfg(feature = "socketio")]
     kept: Arc<kept::Kept>,
+    #[cfg(feature = "axum")]
+    lingering: Mutex<lingering::Lingering>,
     check: OnceLock<Arc<dyn RevocationCheck>>,
     /// Dropped with the registry, which ends whatever follows a feed for it.
     alive: watch::Sender<()>,
@@ -154,6 +160,8 @@ impl Connections {
                 pending: Arc::default(),
                 #[cfg(feature = "socketio")]
                 kept: Arc::default(),
+                #[cfg(feature = "axum")]
+                lingering: Mutex::default(),
                 check: OnceLock::new(),
                 alive: watch::Sender::new(()),
             }),
@@ -164,6 +172,11 @@ impl Connections {
     /// [`principal`](auth_core::Evidence::principal) of the evidence names. Guests have no limit; where a
     /// Socket.IO transport of a guest becomes a user's, it is one connection more of that user. A Socket.IO transport is one
     /// connection.
+    /// [`principal`](auth_core::Evidence::principal) of the evidence names. Guests have no limit. A Socket.IO
+    /// transport is one connection.
+    ///
+    /// As many handlers of raw sockets may go on after their peers are gone, for 60 s at the most; one more, and the oldest is
+    /// dropped at once. Without a limit these are 10 of each user. Guests may have 1000 together.
     #[must_use]
     pub fn per_user(mut self, max: usize, overflow: Overflow) -> Self {
         self.limits.per_user = Some((max, overflow));
@@ -394,6 +407,11 @@ impl Connections {
 
     fn index(&self) -> MutexGuard<'_, Index> {
         self.shared.index()
+    }
+
+    #[cfg(feature = "axum")]
+    fn lingering(&self) -> MutexGuard<'_, lingering::Lingering> {
+        self.shared.lingering.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     Close, CloseCodes, ConnectionId, Timer,
-    connections::Registration,
+    connections::{LingeringGuard, Registration},
     lifetime::{Due, Lifetime, Moment},
     shutdown::ShutdownWatch,
     telemetry::{self, Gauge},
@@ -72,7 +72,8 @@ where
     let protocol = socket.protocol().cloned();
     let (ends, registrations): (Vec<_>, Vec<_>) =
         layers.into_iter().map(|LayerPart { registration, ends_at }| (ends_at, registration)).unzip();
-    let open = Open { gauge: Some(Gauge::open()), registrations: registrations.into_iter().flatten().collect() };
+    let registrations = registrations.into_iter().flatten().collect();
+    let open = Open { gauge: Some(Gauge::open()), registrations, lingering: Vec::new() };
     open.registrations.iter().for_each(|registration| registration.opened());
 
     let now = Moment::of(&*timer);
@@ -101,9 +102,18 @@ where
 struct Open {
     gauge: Option<Gauge>,
     registrations: Vec<Arc<Registration>>,
+    /// Places of the handler, while it goes on without its peer.
+    lingering: Vec<LingeringGuard>,
 }
 
 impl Open {
+    /// From here on it does not count, but its handler does.
+    fn linger(&mut self) {
+        self.leave();
+        self.lingering = self.registrations.iter().filter_map(|registration| registration.linger()).collect();
+    }
+
+    /// From here on it does not count, and the registry cannot end it.
     fn leave(&mut self) {
         self.gauge = None;
         self.registrations.iter().for_each(|registration| registration.leave());
@@ -138,9 +148,10 @@ async fn run<U: Principal>(mut driver: Driver<U>, mut open: Open, mut handler: H
         Fate::GivenUp => Rest::UntilExpiry,
         Fate::PeerGone => Rest::ForAWhile,
     };
-    if rest != Rest::UntilExpiry {
-        // From here on it does not count, and the registry cannot end it.
-        open.leave();
+    match rest {
+        Rest::None => open.leave(),
+        Rest::ForAWhile => open.linger(),
+        Rest::UntilExpiry => {}
     }
     let close = match fate {
         Fate::Ended(close) => close,
@@ -178,7 +189,8 @@ enum Rest {
     None,
     /// As long as its user may.
     UntilExpiry,
-    /// The same, but [`GRACE`] at the most: a handler may wait for ever for something to send.
+    /// The same, but [`GRACE`] at the most: a handler may wait for ever for something to send. If too many of one user do, the
+    /// oldest of them is told to end.
     ForAWhile,
 }
 

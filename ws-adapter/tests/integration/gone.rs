@@ -13,11 +13,11 @@ use axum::{Router, extract::ws::Message, routing::any};
 use futures_util::SinkExt as _;
 use tokio::sync::{Notify, broadcast};
 use tokio_tungstenite::{MaybeTlsStream, tungstenite::Message as ClientMessage};
-use ws_adapter::{AuthLayer, AuthSocket, AuthWebSocketUpgrade, Connections};
+use ws_adapter::{AuthLayer, AuthSocket, AuthWebSocketUpgrade, Connections, Overflow};
 
 use crate::{
     common::eventually,
-    support::{Client, FOREVER, Server, User, clock, jwt_or_basic, presented, token},
+    support::{Client, FOREVER, Server, User, bearer_of, clock, jwt_or_basic, presented, token},
 };
 
 struct World {
@@ -34,7 +34,15 @@ impl World {
         F: Fn(AuthSocket<User>) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let (connections, clock, running) = (Connections::new(), clock(), Arc::new(AtomicUsize::new(0)));
+        Self::with(Connections::new(), handler).await
+    }
+
+    async fn with<F, Fut>(connections: Connections, handler: F) -> Self
+    where
+        F: Fn(AuthSocket<User>) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let (clock, running) = (clock(), Arc::new(AtomicUsize::new(0)));
         let layer = AuthLayer::new(jwt_or_basic()).timer(clock.clone()).connections(&connections);
         let counter = Arc::clone(&running);
         let route = any(move |ws: AuthWebSocketUpgrade<User>| {
@@ -109,6 +117,35 @@ async fn place_of_a_peer_that_goes_is_free_at_once_though_the_handler_only_waits
         eventually(|| world.connections.count() == 0).await;
         // Whoever waits for ever is given a minute to finish what it is about.
         assert_eq!(world.running(), 1, "{going:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        world.clock.advance(Duration::from_secs(60));
+        eventually(|| world.running() == 0).await;
+    }
+}
+
+#[tokio::test]
+async fn user_who_opens_and_goes_again_and_again_leaves_no_more_handlers_than_the_limit() {
+    for (connections, limit) in [(Connections::new(), 10), (Connections::new().per_user(2, Overflow::RejectNew), 2)] {
+        let world = World::with(connections, async |socket| {
+            std::future::pending::<()>().await;
+            drop(socket);
+        })
+        .await;
+        let open_and_go = async |credential: &str, going: Going| {
+            let client = world.server.open(credential).await;
+            eventually(|| world.connections.count() == 1).await;
+            going.go(client).await;
+            eventually(|| world.connections.count() == 0).await;
+        };
+        for _ in 0..5 {
+            for going in Going::ALL {
+                open_and_go(FOREVER, going).await;
+            }
+        }
+        eventually(|| world.running() == limit).await;
+        // Another user has places of their own.
+        open_and_go(&bearer_of("bob"), Going::Reset).await;
+        assert_eq!(world.running(), limit + 1);
         tokio::time::sleep(Duration::from_millis(20)).await;
         world.clock.advance(Duration::from_secs(60));
         eventually(|| world.running() == 0).await;
