@@ -2,7 +2,10 @@ use std::{
     convert::Infallible,
     fmt,
     future::Future,
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -38,34 +41,46 @@ const LOOK: Duration = Duration::from_millis(500);
 ///
 /// It is cancelled at once when the transport ends, for whatever reason: a credential has expired or was revoked, the
 /// registry or a shutdown closes it, the client is gone. It is cancelled within half a second when its client leaves the
-/// namespace, or is disconnected from it; for a middleware, which runs before there is a namespace to leave, at the end of the
-/// transport alone. The token of a disconnect handler is cancelled from the start. Clones are cancelled together.
+/// namespace, or is disconnected from it. So is the token of a middleware, once its client has come in; one whose client is
+/// not let in may be cancelled at the end of the transport alone, if the middleware keeps the socket. The token of a
+/// disconnect handler is cancelled from the start. Clones are cancelled together.
 ///
 /// Behind no layer of this crate it is cancelled from the start.
 #[derive(Clone)]
 pub struct CancelToken {
     /// Whether the transport has ended; `None` where there is none.
     ended: Option<watch::Receiver<bool>>,
-    /// The namespace, once its client has come into it.
-    namespace: Option<Weak<dyn Namespace>>,
+    namespace: Weak<dyn Namespace>,
+    /// Whether the client is known to have come into the namespace. An early event is handled before that, and a middleware runs
+    /// before.
+    has_come: Arc<AtomicBool>,
 }
 
 impl CancelToken {
     fn of<A: Adapter>(socket: &Arc<Socket<A>>) -> Self {
-        let session = Session::of(socket.req_parts());
-        let has_arrived = session.is_some_and(|session| session.has_arrived(socket.ns()));
-        let namespace = || {
-            let namespace: Arc<dyn Namespace> = Arc::clone(socket) as _;
-            Arc::downgrade(&namespace)
-        };
-        Self { ended: session.map(|session| session.watch()), namespace: has_arrived.then(namespace) }
+        let namespace: Arc<dyn Namespace> = Arc::clone(socket) as _;
+        Self {
+            ended: Session::of(socket.req_parts()).map(|session| session.watch()),
+            has_come: Arc::new(AtomicBool::new(namespace.has_come())),
+            namespace: Arc::downgrade(&namespace),
+        }
     }
 
     /// Whether the connection has ended.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        let has_left = |namespace: &Weak<dyn Namespace>| !namespace.upgrade().is_some_and(|socket| socket.is_in());
-        self.ended.as_ref().is_none_or(has_ended) || self.namespace.as_ref().is_some_and(has_left)
+        self.ended.as_ref().is_none_or(has_ended) || self.has_left()
+    }
+
+    fn has_left(&self) -> bool {
+        // Nobody can come in with a socket that is gone.
+        let Some(namespace) = self.namespace.upgrade() else {
+            return true;
+        };
+        if namespace.has_come() {
+            self.has_come.store(true, Ordering::Relaxed);
+        }
+        self.has_come.load(Ordering::Relaxed) && !namespace.is_in()
     }
 
     /// Waits for the end of the connection. It may be dropped and called again.
@@ -74,16 +89,10 @@ impl CancelToken {
             return;
         };
         while !self.is_cancelled() {
-            let look = async {
-                match self.namespace {
-                    Some(_) => time::sleep(LOOK).await,
-                    None => std::future::pending().await,
-                }
-            };
             select! {
                 // If it cannot be waited for, it is gone.
                 _ = ended.wait_for(|ended| *ended) => return,
-                () = look => {}
+                () = time::sleep(LOOK) => {}
             }
         }
     }
@@ -107,11 +116,18 @@ fn has_ended(ended: &watch::Receiver<bool>) -> bool {
 /// A Socket.IO connection, whatever its adapter.
 trait Namespace: Send + Sync {
     fn is_in(&self) -> bool;
+
+    /// Whether its client has come in, as far as is known now. It may have left.
+    fn has_come(&self) -> bool;
 }
 
 impl<A: Adapter> Namespace for Socket<A> {
     fn is_in(&self) -> bool {
         self.connected()
+    }
+
+    fn has_come(&self) -> bool {
+        self.connected() || Session::of(self.req_parts()).is_some_and(|session| session.has_arrived(self.ns()))
     }
 }
 
@@ -141,6 +157,6 @@ impl<A: Adapter> FromDisconnectParts<A> for CancelToken {
     type Error = Infallible;
 
     fn from_disconnect_parts(socket: &Arc<Socket<A>>, _: DisconnectReason) -> Result<Self, Infallible> {
-        Ok(Self::of(socket))
+        Ok(Self { has_come: Arc::new(AtomicBool::new(true)), ..Self::of(socket) })
     }
 }

@@ -38,12 +38,16 @@ fn waits_in(app: &App, namespace: &'static str) -> Told {
                     let _ = tell.send(name);
                 });
             }
-            let tell = tell.clone();
+            let disconnects = tell.clone();
             socket.on("leave", async |socket: SocketRef| drop(socket.disconnect()));
             socket.on_disconnect(async move |token: CancelToken| {
-                let _ = tell.send(if token.is_cancelled() { "disconnects" } else { "disconnects too early" });
+                let _ = disconnects.send(if token.is_cancelled() { "disconnects" } else { "disconnects too early" });
             });
-            tokio::spawn(async move { token.cancelled().await });
+            let tell = tell.clone();
+            tokio::spawn(async move {
+                token.cancelled().await;
+                let _ = tell.send("prepares");
+            });
             Ok::<_, Infallible>(())
         }
     };
@@ -65,7 +69,7 @@ async fn told(told: &mut Told, count: usize) -> Vec<&'static str> {
     all
 }
 
-const ALL: [&str; 4] = ["awaits", "connects", "disconnects", "runs"];
+const ALL: [&str; 5] = ["awaits", "connects", "disconnects", "prepares", "runs"];
 
 #[tokio::test]
 async fn every_handler_is_told_of_every_end() {
@@ -90,7 +94,7 @@ async fn every_handler_is_told_of_every_end() {
         if name == "revoked" {
             assert_eq!(connections.close(&revoke, &Close::REVOKED), 1);
         }
-        assert_eq!(told(&mut waiting, 4).await, ALL, "{name}");
+        assert_eq!(told(&mut waiting, ALL.len()).await, ALL, "{name}");
         eventually(|| app.io.open() == 0).await;
     }
 }
@@ -108,7 +112,7 @@ async fn handler_is_told_when_its_client_is_gone_or_leaves_the_namespace() {
             }
             assert_eq!(told(&mut waiting, 2).await, ["begun", "begun"]);
             assert_eq!(polling.post("1").await.status, 200);
-            assert_eq!(told(&mut waiting, 4).await, ALL, "{way}");
+            assert_eq!(told(&mut waiting, ALL.len()).await, ALL, "{way}");
             continue;
         }
         let mut socket = Socket::open(&app, &[("authorization", &bearer_of("ann"))]).await.unwrap();
@@ -121,12 +125,12 @@ async fn handler_is_told_when_its_client_is_gone_or_leaves_the_namespace() {
             "gone" => drop(socket),
             "leaves" => {
                 socket.send("41/waits,").await;
-                assert_eq!(told(&mut waiting, 4).await, ALL, "{way}");
+                assert_eq!(told(&mut waiting, ALL.len()).await, ALL, "{way}");
                 socket.echoes("the transport goes on", "ann: the transport goes on").await;
                 continue;
             }
             _ => socket.send(r#"42/waits,["leave"]"#).await,
         }
-        assert_eq!(told(&mut waiting, 4).await, ALL, "{way}");
+        assert_eq!(told(&mut waiting, ALL.len()).await, ALL, "{way}");
     }
 }
