@@ -8,6 +8,7 @@ mod finish;
 mod first_message;
 mod in_band;
 mod pipe;
+mod receiver;
 mod refresh;
 mod refuse;
 mod shared;

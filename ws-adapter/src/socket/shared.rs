@@ -15,6 +15,7 @@ use futures_util::Sink as _;
 use super::{
     in_band::{self, Credentials, Malformed},
     pipe::{Pipe, Taken},
+    receiver::Receiver,
     writers::Writer,
 };
 use crate::{
@@ -43,7 +44,7 @@ struct State<U> {
     user: Authenticated<U>,
     /// Whether the handler's side is gone.
     released: bool,
-    receiver: Option<Waker>,
+    receiver: Receiver,
     driver: Option<Waker>,
     /// A credential that the peer has presented and the driver has not seen yet.
     presented: Option<Result<Credentials, Malformed>>,
@@ -76,7 +77,7 @@ impl<U> Shared<U> {
             life,
             user,
             released: false,
-            receiver: None,
+            receiver: Receiver::default(),
             driver: None,
             presented: None,
             moved: false,
@@ -114,11 +115,14 @@ impl<U> Shared<U> {
                 Poll::Ready(message) => message,
                 Poll::Pending => {
                     // The driver wakes the receiver when it takes the socket away.
-                    keep(&mut state.receiver, cx);
+                    if state.receiver.wait(cx, now.passed) {
+                        state.moved = true;
+                        state.wake_driver();
+                    }
                     return Poll::Pending;
                 }
             };
-            state.receiver = None;
+            state.receiver.stop();
             // While the handler is busy with a message, the driver reads.
             state.wake_driver();
             let Some(message) = message else {
@@ -135,7 +139,7 @@ impl<U> Shared<U> {
     /// The handler does not wait for a message any more.
     pub(super) fn stop_reading(&self) {
         let mut state = self.lock();
-        if state.receiver.take().is_some() {
+        if state.receiver.stop() {
             state.wake_driver();
         }
     }
@@ -228,14 +232,16 @@ impl<U> Shared<U> {
     // The driver's side.
 
     /// Completes with what the driver has to deal with. Meanwhile it sends what is queued, and, if it `listens`, reads while
-    /// the handler does not.
+    /// the handler does not. Where that is not known it does so too, and wakes the handler for what it has read.
     pub(super) fn poll_event(&self, cx: &mut Context<'_>, listens: bool) -> Poll<Event> {
         let mut state = self.lock();
         if state.released {
             return Poll::Ready(Event::Released);
         }
         // Most polls find the handler reading, and need no clock.
-        if listens && state.may_read() {
+        if !listens {
+            state.receiver.leave_alone();
+        } else if state.may_read() {
             state.poll_ahead(cx, self.in_band, self.now());
         }
         if let Some(presented) = state.presented.take() {
@@ -248,7 +254,10 @@ impl<U> Shared<U> {
         if state.pipe.is_gone() {
             return Poll::Ready(Event::Gone);
         }
-        keep(&mut state.driver, cx);
+        match &mut state.driver {
+            Some(waker) => waker.clone_from(cx.waker()),
+            empty => *empty = Some(cx.waker().clone()),
+        }
         Poll::Pending
     }
 
@@ -256,11 +265,10 @@ impl<U> Shared<U> {
     pub(super) fn due(&self, cx: &mut Context<'_>) -> Option<Due> {
         let now = self.now();
         let mut state = self.lock();
+        state.receiver.look(now.passed);
         if state.life.is_silent(now) {
             // After a standstill of the whole process, a timer comes together with what has come in meanwhile.
-            if let Some(receiver) = state.receiver.take() {
-                receiver.wake();
-            }
+            state.receiver.wake();
             state.poll_ahead(cx, self.in_band, now);
         }
         let hears = state.pipe.hears();
@@ -268,7 +276,10 @@ impl<U> Shared<U> {
     }
 
     pub(super) fn wake(&self) -> Wake {
-        self.lock().life.wake()
+        let state = self.lock();
+        let wake = state.life.wake();
+        let passed = wake.passed.into_iter().chain(state.receiver.look_at()).min();
+        Wake { passed, ..wake }
     }
 
     /// Plans its end while the server goes down.
@@ -284,15 +295,8 @@ impl<U> Shared<U> {
         state.wake_driver();
     }
 
-    /// Sends a ping. It wakes the receiver, which waits again if it still reads: one that was given up must not look like a
-    /// reader.
     pub(super) fn ping(&self) {
-        let mut state = self.lock();
-        if let Some(receiver) = state.receiver.take() {
-            receiver.wake();
-        }
-        state.pipe.queue(Message::Ping(axum::body::Bytes::from_static(PING)));
-        state.wake_driver();
+        self.queue(Message::Ping(axum::body::Bytes::from_static(PING)));
     }
 
     /// Takes the socket away from the handler's side. With `close`, the lifetime ends too.
@@ -351,7 +355,10 @@ impl<U> State<U> {
             match self.sort(message, in_band, now) {
                 // They are answered by now.
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) | None => {}
-                Some(message) => self.pipe.keep_ahead(message),
+                Some(message) => {
+                    self.pipe.keep_ahead(message);
+                    self.receiver.wake();
+                }
             }
         }
     }
@@ -359,7 +366,7 @@ impl<U> State<U> {
     /// Whether the driver may read: the handler does not, and there is room for what comes.
     fn may_read(&self) -> bool {
         let is_full = self.pipe.has_ahead() || self.presented.is_some();
-        self.receiver.is_none() && !is_full && !self.pipe.is_gone()
+        !self.receiver.reads() && !is_full && !self.pipe.is_gone()
     }
 
     fn present(&mut self, presented: Result<Credentials, Malformed>, now: Moment) {
@@ -374,9 +381,7 @@ impl<U> State<U> {
     }
 
     fn take(&mut self) -> Taken {
-        if let Some(receiver) = self.receiver.take() {
-            receiver.wake();
-        }
+        self.receiver.wake();
         self.pipe.take()
     }
 
@@ -384,13 +389,6 @@ impl<U> State<U> {
         if let Some(driver) = self.driver.take() {
             driver.wake();
         }
-    }
-}
-
-fn keep(place: &mut Option<Waker>, cx: &Context<'_>) {
-    match place {
-        Some(waker) => waker.clone_from(cx.waker()),
-        empty => *empty = Some(cx.waker().clone()),
     }
 }
 

@@ -21,7 +21,8 @@ use crate::{Close, ConnectionId};
 /// An open WebSocket of an authenticated user, which ends when the credential does.
 ///
 /// It is a [`Stream`] and a [`Sink`] of messages, and may be moved into another task or split; wherever it is, it ends
-/// in time. Once it has ended, [`recv`](Self::recv) gives `None` and [`send`](Self::send) an error.
+/// in time. A poll of the stream that is given up, as in a `select!`, looks for a second like one that waits: a peer that goes and a
+/// fresh credential are noticed after that. [`recv`](Self::recv) tells at once when it is dropped. Once it has ended, [`recv`](Self::recv) gives `None` and [`send`](Self::send) an error.
 ///
 /// # The subprotocol `auth.v1`
 ///

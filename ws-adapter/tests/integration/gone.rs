@@ -1,6 +1,7 @@
 //! Peers that go, and handlers that do not read while they do.
 
 use std::{
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -10,8 +11,11 @@ use std::{
 
 use auth_core::ManualClock;
 use axum::{Router, extract::ws::Message, routing::any};
-use futures_util::SinkExt as _;
-use tokio::sync::{Notify, broadcast};
+use futures_util::{SinkExt as _, StreamExt as _, stream::FuturesUnordered};
+use tokio::{
+    sync::{Notify, broadcast},
+    time::timeout,
+};
 use tokio_tungstenite::{MaybeTlsStream, tungstenite::Message as ClientMessage};
 use ws_adapter::{AuthLayer, AuthSocket, AuthWebSocketUpgrade, Connections, Overflow};
 
@@ -246,6 +250,64 @@ async fn read_one_and_wait(mut socket: AuthSocket<User>) {
     std::future::pending::<()>().await;
 }
 
+/// Reads one message, waits for another for a while, and does something else then. A stream does not tell that.
+async fn give_up_next(mut socket: AuthSocket<User>) {
+    assert!(socket.next().await.is_some());
+    assert!(timeout(Duration::from_millis(20), socket.next()).await.is_err());
+    std::future::pending::<()>().await;
+}
+
+async fn give_up_half(socket: AuthSocket<User>) {
+    let (sink, mut stream) = socket.split();
+    assert!(stream.next().await.is_some());
+    assert!(timeout(Duration::from_millis(20), stream.next()).await.is_err());
+    std::future::pending::<()>().await;
+    drop(sink);
+}
+
+async fn echo(mut socket: AuthSocket<User>) {
+    while let Some(Ok(message)) = socket.next().await {
+        socket.send(message).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn handler_that_has_waited_for_long_gets_what_comes_then() {
+    let same = World::new(echo).await;
+    let other = World::new(async |socket| drop(tokio::spawn(echo(socket)).await)).await;
+    // This polls what was woken, and nothing else.
+    let among_others = World::new(async |socket| {
+        let tick = async {
+            for _ in 0..10 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let all: [Pin<Box<dyn Future<Output = ()> + Send>>; 2] = [Box::pin(echo(socket)), Box::pin(tick)];
+        FuturesUnordered::from_iter(all).collect::<()>().await;
+    })
+    .await;
+    for (name, world) in [("same task", same), ("other task", other), ("among others", among_others)] {
+        let headers = [("authorization", FOREVER), ("sec-websocket-protocol", "auth.v1")];
+        let mut client = world.server.connect("/ws", &headers).await.unwrap().0;
+        for round in 0..3 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            world.clock.advance(Duration::from_secs(1));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            if round == 1 {
+                assert_eq!(client.present(&token("ann", 900)).await["type"], "auth_ok", "{name}");
+            }
+            for text in ["one", "two", "three"] {
+                client.send(text).await;
+            }
+            for text in ["one", "two", "three"] {
+                assert_eq!(client.next().await, Some(ClientMessage::text(text)), "{name}");
+            }
+        }
+        Going::Fin.go(client).await;
+        eventually(|| world.running() == 0).await;
+    }
+}
+
 #[tokio::test]
 async fn peer_that_goes_is_noticed_though_the_handler_is_busy_with_a_message() {
     let world = World::new(read_one_and_wait).await;
@@ -257,19 +319,31 @@ async fn peer_that_goes_is_noticed_though_the_handler_is_busy_with_a_message() {
     .await;
     let given_up = World::new(async |mut socket| {
         socket.recv().await;
-        let wait = tokio::time::timeout(Duration::from_millis(20), socket.recv());
+        let wait = timeout(Duration::from_millis(20), socket.recv());
         assert!(wait.await.is_err());
         std::future::pending::<()>().await;
     })
     .await;
-    let worlds = [("same task", world), ("other task", spawned), ("read ahead", late), ("given up", given_up)];
-    for (name, world) in worlds {
+    let next_given_up = World::new(give_up_next).await;
+    let spawned_given_up = World::new(async |socket| drop(tokio::spawn(give_up_next(socket)).await)).await;
+    let half_given_up = World::new(give_up_half).await;
+    let worlds = [
+        ("same task", world, 0),
+        ("other task", spawned, 0),
+        ("read ahead", late, 0),
+        ("given up", given_up, 0),
+        ("a poll of the stream given up", next_given_up, 1),
+        ("in another task", spawned_given_up, 1),
+        ("of a half", half_given_up, 1),
+    ];
+    for (name, world, after_secs) in worlds {
         for going in Going::ALL {
             let mut client = world.server.open(FOREVER).await;
             client.send("do this").await;
             tokio::time::sleep(Duration::from_millis(100)).await;
             assert_eq!(world.connections.count(), 1, "{name} {going:?}");
             going.go(client).await;
+            world.clock.advance(Duration::from_secs(after_secs));
             eventually(|| world.connections.count() == 0).await;
         }
     }
@@ -277,13 +351,17 @@ async fn peer_that_goes_is_noticed_though_the_handler_is_busy_with_a_message() {
 
 #[tokio::test]
 async fn fresh_credential_is_taken_and_pings_are_answered_though_the_handler_is_busy_with_a_message() {
-    let world = World::new(read_one_and_wait).await;
-    let headers = [("authorization", &*format!("Bearer {}", token("ann", 60))), ("sec-websocket-protocol", "auth.v1")];
-    let mut client = world.server.connect("/ws", &headers).await.unwrap().0;
-    tokio::time::sleep(Duration::from_millis(20)).await;
-    client.send("do this").await;
-    tokio::time::sleep(Duration::from_millis(20)).await;
-    client.0.send(ClientMessage::Ping("are you there".into())).await.unwrap();
-    assert_eq!(client.next().await, Some(ClientMessage::Pong("are you there".into())));
-    assert_eq!(client.present(&token("ann", 900)).await["type"], "auth_ok");
+    let worlds = [(World::new(read_one_and_wait).await, 0), (World::new(give_up_next).await, 1)];
+    for (world, after_secs) in worlds {
+        let headers =
+            [("authorization", &*format!("Bearer {}", token("ann", 60))), ("sec-websocket-protocol", "auth.v1")];
+        let mut client = world.server.connect("/ws", &headers).await.unwrap().0;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        client.send("do this").await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        client.0.send(ClientMessage::Ping("are you there".into())).await.unwrap();
+        world.clock.advance(Duration::from_secs(after_secs));
+        assert_eq!(client.next().await, Some(ClientMessage::Pong("are you there".into())));
+        assert_eq!(client.present(&token("ann", 900)).await["type"], "auth_ok");
+    }
 }
