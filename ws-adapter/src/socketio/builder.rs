@@ -82,8 +82,8 @@ impl<U: Principal> SocketIoAuth<U> {
     /// How long a `POST` of the polling transport may take to arrive; 10 s by default. Then it is answered with 408,
     /// and with 400 `unknown_session` as soon as its transport ends.
     ///
-    /// Within this time it may have to wait for a poll: while none waits, no more than twice [`max_message`](Self::max_message)
-    /// is read, and as many bytes more as the client takes of what it is sent. Clients poll all the time, and post one at a time.
+    /// Within this time it may have to wait for a poll: while none waits, no more than [`max_message`](Self::max_message) and
+    /// 16 KiB are read, and as many bytes more as the client takes of what it is sent. Clients poll all the time, and post one at a time.
     /// A `POST` without `Content-Length` counts as one of `max_message` bytes. On one connection of HTTP/1.1, a poll behind a
     /// `POST` that waits does not get through: poll on another.
     pub fn post_timeout(mut self, timeout: Duration) -> Self {

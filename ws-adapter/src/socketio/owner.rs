@@ -94,10 +94,13 @@ where
 /// Takes a transport that polls out of the registry once engine.io has closed it: nothing else may tell, since a handler
 /// can hold its socket for ever. For one that was upgraded it does no harm.
 pub(super) async fn patrol(session: Weak<Session>, sid: Sid, mut engine: Engine, terms: Terms) {
+    let Some(told) = session.upgrade().map(|session| session.watch()) else { return };
+    let mut ended = pin!(ended(told));
     loop {
-        time::sleep(terms.silence).await;
-        if session.strong_count() == 0 {
-            return;
+        select! {
+            // Nothing of it stays for longer.
+            () = &mut ended => return,
+            () = time::sleep(terms.silence) => {}
         }
         let is_closed = engine.has_closed(sid).await;
         match session.upgrade() {

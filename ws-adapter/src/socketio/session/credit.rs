@@ -4,11 +4,11 @@ use tokio::sync::Notify;
 
 use super::Session;
 
-/// How many of the longest `POST`s a client may send that it has not paid for.
-const UNPAID: u64 = 2;
-/// The same for a user during an upgrade, in which engine.io answers polls with nothing: a client sends what it has before it
-/// goes on with the upgrade.
-const UNPAID_DURING_UPGRADE: u64 = 8;
+/// How much a client may post that it has not paid for, beside one of the longest `POST`s, in bytes: not everything is answered.
+const UNPAID: u64 = 16 * 1024;
+/// How many of the longest `POST`s a user may send during an upgrade, in which engine.io answers polls with nothing: a client
+/// sends what it has before it goes on with the upgrade.
+const DURING_UPGRADE: u64 = 8;
 
 /// How much the client of a transport that polls may post. Handlers answer into a buffer of engine.io, which counts packets
 /// and not bytes, so the client has to take what it is sent.
@@ -16,10 +16,10 @@ impl Session {
     /// Waits until a `POST` of so many bytes may be handled. `longest` is what one may have.
     pub(in crate::socketio) async fn post(&self, bytes: u64, longest: u64) -> RunningPost<'_> {
         let is_upgrading = *self.streams.borrow() > 0;
-        let posts = if is_upgrading && self.owner().is_some() { UNPAID_DURING_UPGRADE } else { UNPAID };
+        let posts = if is_upgrading && self.owner().is_some() { DURING_UPGRADE } else { 1 };
         // A longer one is refused without being read.
         let bytes = if bytes > longest { 0 } else { bytes };
-        self.credit.post(bytes, longest.saturating_mul(posts)).await
+        self.credit.post(bytes, longest.saturating_mul(posts).saturating_add(UNPAID)).await
     }
 
     /// A poll waits until this is dropped; `None` if it waits for nothing.
