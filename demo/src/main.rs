@@ -1,5 +1,7 @@
 //! The command line of the demo.
 
+mod clock;
+
 use std::{
     error::Error,
     io::{IsTerminal as _, Write as _},
@@ -33,6 +35,9 @@ struct Cli {
     /// Close the sockets one by one over so many seconds when the server goes down
     #[arg(long, default_value_t = 0)]
     drain: u64,
+    /// For tests: each line of standard input moves the clock by so many seconds
+    #[arg(long, hide = true)]
+    clock_from_stdin: bool,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -67,6 +72,9 @@ async fn run(cli: Cli) -> Result<(), Box<dyn Error + Send + Sync>> {
     if let Some(url) = &cli.redis {
         // It may be away for now: then whoever needs it is answered 503.
         settings.store = Arc::new(RedisStore::new(url)?);
+    }
+    if cli.clock_from_stdin {
+        settings.timer = Arc::new(clock::moved_by_stdin());
     }
     if let Some(Command::Token { sub, ttl }) = cli.command {
         let token = sign(&settings, &sub, Duration::from_secs(ttl))?;

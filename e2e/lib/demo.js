@@ -8,10 +8,13 @@ import { build } from "./program.js";
 /** The program: of the environment, or freshly built. */
 const program = () => process.env.DEMO_BIN || build(["-p", "demo"], "demo");
 
-/** Starts the demo with these flags; `{ url, pid, token(sub, ttl), stop() }`. */
+/** Makes the clock of a demo one that `advance(seconds)` moves. */
+export const MOVED_CLOCK = "--clock-from-stdin";
+
+/** Starts the demo with these flags; `{ url, pid, token(sub, ttl), advance(seconds), stop() }`. */
 export async function startDemo(...flags) {
   const path = program();
-  const child = spawn(path, ["--port", "0", ...flags], { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, RUST_LOG: "error" } });
+  const child = spawn(path, ["--port", "0", ...flags], { stdio: ["pipe", "pipe", "inherit"], env: { ...process.env, RUST_LOG: "error" } });
   const ended = new Promise((resolve) => child.once("exit", resolve));
   const url = await new Promise((resolve, reject) => {
     ended.then((code) => reject(new Error(`the demo ended with ${code}`)));
@@ -24,6 +27,7 @@ export async function startDemo(...flags) {
     url,
     pid: child.pid,
     token: (sub, ttl) => execFileSync(path, ["token", "--sub", sub, "--ttl", String(ttl)], { encoding: "utf8" }).trim(),
+    advance: (seconds) => child.stdin.write(`${seconds}\n`),
     async stop() {
       // By its process id, and nobody else's.
       process.kill(child.pid, "SIGTERM");
