@@ -2,11 +2,13 @@
 
 mod address;
 mod attempts;
+mod enter;
 mod follow;
 mod id;
 mod index;
 #[cfg(feature = "socketio")]
 mod kept;
+mod limits;
 #[cfg(feature = "axum")]
 mod lingering;
 mod member;
@@ -16,15 +18,13 @@ mod settings;
 
 use std::{
     fmt,
-    net::IpAddr,
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
-use auth_core::{Authenticated, BoxError, Evidence, PrincipalId, Refusal, Revocation, RevocationCheck, Transport};
+use auth_core::{BoxError, Evidence, PrincipalId, Revocation, RevocationCheck};
 use futures_util::FutureExt as _;
-use http::StatusCode;
 use tokio::{sync::watch, time};
 
 #[cfg(feature = "socketio")]
@@ -35,17 +35,16 @@ pub use self::{
     address::ClientAddress,
     attempts::{Attempt, AttemptLimiter, AttemptPlace},
     id::ConnectionId,
-};
-use self::{
-    index::Index,
-    member::Member,
-    pending::{Newcomer, Pending},
+    limits::Overflow,
 };
 pub(crate) use self::{
+    enter::settle,
+    limits::TooMany,
     member::{Counts, Credential, End, Registration},
     pending::PendingGuard,
     settings::{Ping, SocketSettings},
 };
+use self::{index::Index, limits::Limits, member::Member, pending::Pending};
 use crate::Close;
 
 /// The open connections of one or several layers, WebSockets and Socket.IO alike: found by user, session, credential or
@@ -77,12 +76,6 @@ pub struct Connections {
     shared: Arc<Shared>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Limits {
-    per_user: Option<(usize, Overflow)>,
-    pending: pending::Limits,
-}
-
 struct Shared {
     index: Mutex<Index>,
     pending: Arc<Pending>,
@@ -93,59 +86,6 @@ struct Shared {
     check: OnceLock<Arc<dyn RevocationCheck>>,
     /// Dropped with the registry, which ends whatever follows a feed for it.
     alive: watch::Sender<()>,
-}
-
-/// What happens to one connection more than a user may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Overflow {
-    /// It is refused: 429 `too_many_connections`.
-    RejectNew,
-    /// It is let in, and the user's oldest is closed: 4409 `superseded`.
-    CloseOldest,
-}
-
-/// Which limit is reached, and how much it allows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TooMany {
-    OfUser(usize),
-    Pending(usize),
-    PendingOfPrefix {
-        bits: u8,
-        max: usize,
-    },
-    PendingOfUnknown(usize),
-    #[cfg(feature = "socketio")]
-    KeptOfUser(usize),
-}
-
-impl TooMany {
-    /// 429, with the limit for the log.
-    pub(crate) fn refusal(self) -> Refusal {
-        Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many_connections").with_detail(self.to_string())
-    }
-}
-
-impl fmt::Display for TooMany {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::OfUser(max) => write!(f, "the user has {max} connections, and may have no more"),
-            Self::Pending(max) => write!(f, "the limit of {max} connections without a credential is reached"),
-            Self::PendingOfPrefix { bits, max } => {
-                write!(f, "the limit of {max} connections without a credential is reached by the client's /{bits}")
-            }
-            Self::PendingOfUnknown(max) => {
-                write!(
-                    f,
-                    "the limit of {max} connections without a credential is reached by clients of unknown address"
-                )
-            }
-            #[cfg(feature = "socketio")]
-            Self::KeptOfUser(max) => {
-                write!(f, "the user has opened and left {max} transports that still cost memory, and may open no more")
-            }
-        }
-    }
 }
 
 impl Connections {
@@ -284,67 +224,6 @@ impl Connections {
         Arc::ptr_eq(&self.shared, &other.shared)
     }
 
-    /// Enters a connection under the credential that opens it. It is not counted where it has been entered before, under
-    /// another credential.
-    pub(crate) fn register<U: Send + Sync + 'static>(
-        &self,
-        id: ConnectionId,
-        user: &Authenticated<U>,
-        end: Arc<dyn End>,
-        counts: Counts,
-    ) -> Result<Registration, TooMany> {
-        let mut index = self.index();
-        if counts.of_user {
-            self.limits.ask_for_one_more(&index, user.evidence())?;
-        }
-        let member = Arc::new(Member::new(id, index.next_order(), Credential::of(user), end, counts));
-        index.insert(&member);
-        drop(index);
-        Ok(Registration { member, connections: self.clone() })
-    }
-
-    /// Enters one more credential of a connection. Where its user was not on the connection before, it is one more of theirs.
-    #[cfg(feature = "socketio")]
-    fn add(&self, member: &Arc<Member>, credential: Credential) -> Result<(), TooMany> {
-        let mut index = self.index();
-        let evidence = credential.evidence();
-        if member.counts().of_user && !member.any(|other| other.is_same_user(evidence)) {
-            self.limits.ask_for_one_more(&index, evidence)?;
-        }
-        index.rekey(member, || member.credentials().push(credential));
-        Ok(())
-    }
-
-    /// Takes a place for a connection that nobody has authenticated yet. If another client takes that place, `end` is told.
-    pub(crate) fn enter_pending(
-        &self,
-        address: Option<IpAddr>,
-        transport: Transport,
-        end: Arc<dyn End>,
-    ) -> Result<PendingGuard, TooMany> {
-        self.shared.pending.enter(Newcomer { address, transport, end }, self.limits.pending, true)
-    }
-
-    /// The same for a connection that is refused: it displaces nobody, since it has nothing to wait for.
-    #[cfg(feature = "axum")]
-    pub(crate) fn enter_refused(&self, address: Option<IpAddr>, end: Arc<dyn End>) -> Result<PendingGuard, TooMany> {
-        let newcomer = Newcomer { address, transport: Transport::WebSocket, end };
-        self.shared.pending.enter(newcomer, self.limits.pending, false)
-    }
-
-    /// Whether a user may open one more transport that may end before its `CONNECT`.
-    #[cfg(feature = "socketio")]
-    pub(crate) fn check_kept(&self, user: &PrincipalId) -> Result<(), TooMany> {
-        let max = self.limits.pending.per_address;
-        if self.shared.kept.count_of(user) < max { Ok(()) } else { Err(TooMany::KeptOfUser(max)) }
-    }
-
-    /// Counts a transport that has ended for its user, as long as it costs memory.
-    #[cfg(feature = "socketio")]
-    pub(crate) fn keep(&self, user: PrincipalId) -> KeptGuard {
-        self.shared.kept.enter(user)
-    }
-
     /// Whether a credential was revoked, by the feed that is followed.
     ///
     /// # Errors
@@ -354,47 +233,6 @@ impl Connections {
             return Ok(false);
         };
         is_revoked(&**check, evidence, within).await
-    }
-
-    /// Takes a place for a credential that is presented in band, before it is looked at.
-    ///
-    /// # Errors
-    /// If there is none: 429 `too_many_attempts`. If that cannot be said, or not in time: 503.
-    pub(crate) async fn take_attempt(
-        &self,
-        attempt: &Attempt<'_>,
-        within: Duration,
-    ) -> Result<Box<dyn AttemptPlace>, Refusal> {
-        // OK to assert unwind safety because nothing of it is kept.
-        let asked = AssertUnwindSafe(self.attempts.take(attempt)).catch_unwind();
-        match time::timeout(within, asked).await {
-            Ok(Ok(Ok(Some(place)))) => Ok(place),
-            Ok(Ok(Ok(None))) => {
-                let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts");
-                Err(refusal
-                    .with_detail("too many wrong credentials were presented over connections of this user or address"))
-            }
-            Ok(Ok(Err(cause))) => Err(Refusal::unavailable(cause)),
-            Ok(Err(_)) => Err(Refusal::unavailable("the limiter of attempts panicked")),
-            Err(_) => Err(Refusal::unavailable("the limiter of attempts took too long")),
-        }
-    }
-
-    /// Closes the oldest connections of a user who has one too many.
-    fn make_room(&self, member: &Member) {
-        let Some((max, Overflow::CloseOldest)) = self.limits.per_user else {
-            return;
-        };
-        let index = self.index();
-        let mut surplus = Vec::new();
-        for evidence in member.evidences() {
-            if let Some(user) = evidence.principal() {
-                let open: Vec<_> = index.of_user(user).filter(|member| member.is_open()).cloned().collect();
-                surplus.extend(open.iter().take(open.len().saturating_sub(max)).cloned());
-            }
-        }
-        drop(index);
-        surplus.iter().for_each(|member| member.end(Close::SUPERSEDED));
     }
 
     fn rekey(&self, member: &Arc<Member>, change: impl FnOnce()) {
@@ -415,28 +253,9 @@ impl Connections {
     }
 }
 
-impl Limits {
-    /// Whether the user of this evidence may have one connection more.
-    fn ask_for_one_more(&self, index: &Index, evidence: &Evidence) -> Result<(), TooMany> {
-        match (self.per_user, evidence.principal()) {
-            (Some((max, Overflow::RejectNew)), Some(user)) if index.of_user(user).count() >= max => {
-                Err(TooMany::OfUser(max))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
 impl Shared {
     fn index(&self) -> MutexGuard<'_, Index> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Gives the place back, unless the credential was wrong.
-pub(crate) fn settle<T>(place: Box<dyn AttemptPlace>, decided: &Result<T, Refusal>) {
-    if !decided.as_ref().is_err_and(Refusal::is_wrong_credential) {
-        place.give_back();
     }
 }
 

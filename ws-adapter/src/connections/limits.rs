@@ -1,0 +1,78 @@
+use std::fmt;
+
+use auth_core::{Evidence, Refusal};
+use http::StatusCode;
+
+use super::{index::Index, pending};
+
+/// What happens to one connection more than a user may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Overflow {
+    /// It is refused: 429 `too_many_connections`.
+    RejectNew,
+    /// It is let in, and the user's oldest is closed: 4409 `superseded`.
+    CloseOldest,
+}
+
+/// Which limit is reached, and how much it allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TooMany {
+    OfUser(usize),
+    Pending(usize),
+    PendingOfPrefix {
+        bits: u8,
+        max: usize,
+    },
+    PendingOfUnknown(usize),
+    #[cfg(feature = "socketio")]
+    KeptOfUser(usize),
+}
+
+impl TooMany {
+    /// 429, with the limit for the log.
+    pub(crate) fn refusal(self) -> Refusal {
+        Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many_connections").with_detail(self.to_string())
+    }
+}
+
+impl fmt::Display for TooMany {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OfUser(max) => write!(f, "the user has {max} connections, and may have no more"),
+            Self::Pending(max) => write!(f, "the limit of {max} connections without a credential is reached"),
+            Self::PendingOfPrefix { bits, max } => {
+                write!(f, "the limit of {max} connections without a credential is reached by the client's /{bits}")
+            }
+            Self::PendingOfUnknown(max) => {
+                write!(
+                    f,
+                    "the limit of {max} connections without a credential is reached by clients of unknown address"
+                )
+            }
+            #[cfg(feature = "socketio")]
+            Self::KeptOfUser(max) => {
+                write!(f, "the user has opened and left {max} transports that still cost memory, and may open no more")
+            }
+        }
+    }
+}
+
+/// The limits of a registry.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) per_user: Option<(usize, Overflow)>,
+    pub(super) pending: pending::Limits,
+}
+
+impl Limits {
+    /// Whether the user of this evidence may have one connection more.
+    pub(super) fn ask_for_one_more(&self, index: &Index, evidence: &Evidence) -> Result<(), TooMany> {
+        match (self.per_user, evidence.principal()) {
+            (Some((max, Overflow::RejectNew)), Some(user)) if index.of_user(user).count() >= max => {
+                Err(TooMany::OfUser(max))
+            }
+            _ => Ok(()),
+        }
+    }
+}
