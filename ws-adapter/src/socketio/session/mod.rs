@@ -1,5 +1,6 @@
 mod answer;
 mod credit;
+mod end;
 mod entry;
 mod not_now;
 mod owner;
@@ -28,15 +29,15 @@ pub(super) use self::{
 };
 use super::{
     NotAuthenticated,
-    life::{Held, Life, Lingers, OPENED_BY, Place},
+    life::{Held, Life, OPENED_BY, Place},
     sessions::Sessions,
 };
 use crate::{
     Close, ConnectionId, Connections, Timer,
     connections::{Counts, Credential, End, PendingGuard, SocketSettings},
-    lifetime::{Due, Lifetime, Moment, Wake},
+    lifetime::{Lifetime, Moment},
     origin::OriginVerdict,
-    telemetry::{self, Gauge},
+    telemetry::Gauge,
 };
 
 /// One engine.io transport, from its opening to its end: whose it is, who was let into which namespace, and until when.
@@ -263,108 +264,6 @@ impl Session {
     /// The evidence by which its client is in a namespace; `None` if that is nobody's.
     pub(super) fn evidence(&self, namespace: &str) -> Option<Evidence> {
         self.life().users.get(namespace)?.evidence().cloned()
-    }
-
-    // Its end.
-
-    /// What is due now. What ends it, has ended it by then: nobody is let in any more.
-    pub(super) fn due(&self) -> Option<Due> {
-        let now = self.moment();
-        self.change(|life| life.time.due(now, true))
-    }
-
-    pub(super) fn wake(&self) -> Wake {
-        self.life().time.wake()
-    }
-
-    /// Plans its end while the server goes down.
-    pub(super) fn drain_in(&self, span: Duration) {
-        let now = self.moment();
-        self.change(|life| life.time.drain_in(span, now));
-    }
-
-    /// Ends the transport at once.
-    pub(super) fn doom(&self, close: Close) {
-        self.change_and_tell(|life| life.time.end(close));
-    }
-
-    /// From here on nobody is let in. It counts as a connection until it is [forgotten](Self::forget). Tells whether it was
-    /// open until now.
-    pub(super) fn end(&self, close: &Close) -> bool {
-        let ended = self.change_and_tell(|life| {
-            let is_first = !std::mem::replace(&mut life.closed, true);
-            life.time.end(close.clone());
-            // It keeps its place until its stream is gone, but takes that of no other.
-            life.place.iter().filter(|_| is_first).for_each(|place| place.registration.ends());
-            is_first.then_some(life.begun)
-        });
-        // Who was refused before there was a transport is not closed.
-        if ended == Some(true) {
-            telemetry::closed(Some(self.id), close);
-        }
-        ended.is_some()
-    }
-
-    /// The transport is gone. engine.io tells the handlers so; there is nobody else to tell.
-    pub(super) fn leave(&self) {
-        self.end(&self.doomed().unwrap_or(Close::NORMAL));
-        self.forget();
-    }
-
-    /// Takes it out of the registry, which it does by itself when the last of it goes. engine.io may hold it for longer.
-    /// While it has a stream, that is put off until the stream is gone.
-    pub(super) fn forget(&self) {
-        if *self.streams.borrow() > 0 {
-            return;
-        }
-        let (place, pending, lingers) =
-            self.change(|life| (life.place.take(), life.pending.take(), life.begun && life.costs_memory()));
-        if lingers {
-            self.linger(place.as_ref(), pending);
-        }
-        drop(place);
-        self.sessions.remove(self.id, self.sid());
-    }
-
-    /// Counts on without a place.
-    fn linger(&self, place: Option<&Place>, pending: Option<(PendingGuard, Gauge)>) {
-        let lingers = match (pending, place, self.owner().and_then(Evidence::principal)) {
-            (Some((pending, _)), ..) => {
-                pending.leave_place();
-                Lingers::OfAddress(pending)
-            }
-            (None, Some(place), Some(user)) => Lingers::OfUser(place.registration.connections().keep(user.clone())),
-            _ => return,
-        };
-        let before = self.change(|life| life.lingers.replace(lingers));
-        drop(before);
-    }
-
-    pub(super) fn is_ended(&self) -> bool {
-        self.life().is_ended()
-    }
-
-    /// Why it ends, if it does.
-    pub(super) fn doomed(&self) -> Option<Close> {
-        self.life().time.ended().cloned()
-    }
-
-    /// Whether it has been closed, by us or by the engine.
-    pub(super) fn is_closed(&self) -> bool {
-        self.life().closed
-    }
-
-    pub(super) fn watch(&self) -> watch::Receiver<bool> {
-        self.told.subscribe()
-    }
-
-    /// Ends the WebSockets of this transport, those to come as well.
-    pub(super) fn cut(&self, close: Close) {
-        self.cut.send_replace(Some(close));
-    }
-
-    pub(super) fn watch_cut(&self) -> watch::Receiver<Option<Close>> {
-        self.cut.subscribe()
     }
 
     pub(super) fn sid(&self) -> Option<Sid> {

@@ -6,6 +6,7 @@ use http::Request;
 use socketioxide::socket::Sid;
 
 use super::*;
+use crate::lifetime::Due;
 
 struct User;
 
