@@ -165,8 +165,8 @@ impl Connections {
     /// | one IPv4 address or IPv6 /64 | 30 | 20 s |
     /// | one /56; one /48 | 60; 120 | 10 s; 5 s |
     ///
-    /// Wrong is what [`Refusal::is_wrong_credential`] says of the chain's refusal: not what is missing, right and not enough, or
-    /// met an outage. One more is not checked: `too_many_attempts`, and a first message closes with 4429 `too_many_attempts`. A
+    /// Wrong is what [`Refusal::is_wrong_credential`](auth_core::Refusal::is_wrong_credential) says of the chain's refusal: not
+    /// what is missing, right and not enough, or met an outage. One more is not checked: `too_many_attempts`, and a first message closes with 4429 `too_many_attempts`. A
     /// success gives nothing back. Each connection also has a limit of its own, which this does not change: three, and one more after five
     /// minutes. Set it before the registry is cloned.
     ///
