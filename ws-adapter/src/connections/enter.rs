@@ -69,17 +69,17 @@ impl Connections {
         self.shared.pending.enter(newcomer, self.limits.pending, false)
     }
 
-    /// Whether a user may open one more transport that may end before its `CONNECT`.
+    /// Counts a transport for its user that has not come into a namespace, and may end before.
     #[cfg(feature = "socketio")]
-    pub(crate) fn check_kept(&self, user: &PrincipalId) -> Result<(), TooMany> {
+    pub(crate) fn keep(&self, user: PrincipalId) -> Result<KeptGuard, TooMany> {
         let max = self.limits.pending.per_address;
-        if self.shared.kept.count_of(user) < max { Ok(()) } else { Err(TooMany::KeptOfUser(max)) }
+        self.shared.kept.enter(user, max).ok_or(TooMany::KeptOfUser(max))
     }
 
-    /// Counts a transport that has ended for its user, as long as it costs memory.
+    /// Counts a transport for its user that has ended and costs memory.
     #[cfg(feature = "socketio")]
-    pub(crate) fn keep(&self, user: PrincipalId) -> KeptGuard {
-        self.shared.kept.enter(user)
+    pub(crate) fn keep_on(&self, user: PrincipalId) -> Option<KeptGuard> {
+        self.shared.kept.enter(user, usize::MAX)
     }
 
     /// Takes a place for a credential that is presented in band, before it is looked at.

@@ -5,19 +5,20 @@ use std::{
 
 use auth_core::PrincipalId;
 
-/// How many connections of each user have ended and still cost memory.
+/// How many transports each user has that may cost memory after their end.
 #[derive(Default)]
 pub(super) struct Kept(Mutex<HashMap<PrincipalId, usize>>);
 
 impl Kept {
-    pub(super) fn count_of(&self, user: &PrincipalId) -> usize {
-        self.counts().get(user).copied().unwrap_or_default()
-    }
-
-    /// One more.
-    pub(super) fn enter(self: &Arc<Self>, user: PrincipalId) -> KeptGuard {
-        *self.counts().entry(user.clone()).or_default() += 1;
-        KeptGuard { kept: Arc::clone(self), user }
+    /// One more, unless the user has as many as this.
+    pub(super) fn enter(self: &Arc<Self>, user: PrincipalId, max: usize) -> Option<KeptGuard> {
+        let mut counts = self.counts();
+        let count = counts.get(&user).copied().unwrap_or_default();
+        if count >= max {
+            return None;
+        }
+        counts.insert(user.clone(), count + 1);
+        Some(KeptGuard { kept: Arc::clone(self), user })
     }
 
     fn counts(&self) -> MutexGuard<'_, HashMap<PrincipalId, usize>> {
@@ -48,11 +49,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn connection_counts_for_its_user_until_its_guard_is_dropped() {
+    fn transport_counts_for_its_user_until_its_guard_is_dropped() {
         let kept = Arc::<Kept>::default();
         let [ann, bob] = ["ann", "bob"].map(|name| PrincipalId::new("", name));
-        let guards = [kept.enter(ann.clone()), kept.enter(ann.clone()), kept.enter(bob.clone())];
-        assert_eq!([kept.count_of(&ann), kept.count_of(&bob)], [2, 1]);
+        let enter = |user: &PrincipalId| kept.enter(user.clone(), 2);
+        let mut guards = vec![enter(&ann).unwrap(), enter(&ann).unwrap(), enter(&bob).unwrap()];
+        assert!(enter(&ann).is_none());
+        guards.remove(0);
+        guards.push(enter(&ann).unwrap());
         drop(guards);
         assert!(kept.counts().is_empty());
     }

@@ -52,7 +52,7 @@ impl fmt::Display for TooMany {
             }
             #[cfg(feature = "socketio")]
             Self::KeptOfUser(max) => {
-                write!(f, "the user has opened and left {max} transports that still cost memory, and may open no more")
+                write!(f, "the user has {max} transports that are in no namespace, or have ended and cost memory")
             }
         }
     }

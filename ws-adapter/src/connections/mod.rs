@@ -112,8 +112,6 @@ impl Connections {
     /// [`principal`](auth_core::Evidence::principal) of the evidence names. Guests have no limit; where a
     /// Socket.IO transport of a guest becomes a user's, it is one connection more of that user. A Socket.IO transport is one
     /// connection.
-    /// [`principal`](auth_core::Evidence::principal) of the evidence names. Guests have no limit. A Socket.IO
-    /// transport is one connection.
     ///
     /// As many handlers of raw sockets may go on after their peers are gone, for 60 s at the most; one more, and the oldest is
     /// dropped at once. Without a limit these are 10 of each user. Guests may have 1000 together.

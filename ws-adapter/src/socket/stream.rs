@@ -29,7 +29,7 @@ use crate::{Close, ConnectionId};
 /// Where it was agreed on, text messages that are JSON objects with `"type":"auth"` are not handed to the handler: with
 /// them the client presents a fresh credential, as in `{"type":"auth","scheme":"bearer","credentials":"…"}`. It is answered
 /// `{"type":"auth_ok","ttl":900}`, in seconds, or `{"type":"auth_error","code":"invalid_credentials"}`; the third that
-/// is refused closes the socket with 4401 (one is forgiven every five minutes). A minute before the end the server says
+/// is wrong closes the socket with 4401 (one is forgiven every five minutes). A minute before the end the server says
 /// `{"type":"auth_expiring","ttl":60}`.
 /// Protocols that frame this themselves call [`refresh`](Self::refresh).
 pub struct AuthSocket<U> {

@@ -210,7 +210,7 @@ impl<U: Principal> Shared<U> {
         }
         if let Some(user) = user {
             if let Some(principal) = user.evidence().principal() {
-                connections.check_kept(principal).map_err(TooMany::refusal)?;
+                session.keep(connections.keep(principal.clone()).map_err(TooMany::refusal)?);
             }
             let entry = session.enter(connections, user).map_err(NotNow::refusal)?;
             // What is revoked from here on finds it in the registry.

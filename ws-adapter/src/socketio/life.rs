@@ -28,6 +28,8 @@ pub(super) struct Life {
     pub(super) has_connected: bool,
     /// How many answers to polls are there that its client has not taken.
     pub(super) untaken: usize,
+    /// It counts for the user who has opened it, until its client comes into a namespace.
+    pub(super) kept: Option<KeptGuard>,
     /// It has ended, and still costs memory.
     pub(super) lingers: Option<Lingers>,
     /// Whether its client has come into a namespace, and nothing tells that it has left. If not, and it is in none at the
@@ -115,6 +117,7 @@ impl Life {
             pending: None,
             has_connected: false,
             untaken: 0,
+            kept: None,
             lingers: None,
             connected: false,
             admitted: 0,

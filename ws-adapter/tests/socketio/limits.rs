@@ -76,6 +76,33 @@ async fn transports_of_one_address_that_wait_for_a_connect_are_limited() {
     assert_eq!(connections.pending(), 3);
 }
 
+/// Each packet of a body is handled as it comes.
+#[tokio::test]
+async fn post_that_announces_more_than_is_allowed_and_stalls_is_not_free() {
+    let app = app_with(|layer| layer, |auth| auth.post_timeout(Duration::from_millis(300))).await;
+    let polling = Polling::open(&app, &[]).await.unwrap();
+    assert_eq!(polling.connect("/", &auth_of("ann")).await, Ok(()));
+    let before = app.calls.count();
+    let packet = format!("42[\"message\",\"{}\"]\u{1e}", "x".repeat(60 * 1024));
+    let head = format!(
+        "POST /socket.io/?EIO=4&transport=polling&sid={} HTTP/1.1\r\nhost: x\r\ncontent-length: 70000\r\n\r\n",
+        polling.sid
+    );
+    let mut posts = Vec::new();
+    for _ in 0..4 {
+        let mut stream = tokio::net::TcpStream::connect(app.server.addr).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(packet.as_bytes()).await.unwrap();
+        posts.push(stream);
+    }
+    for mut post in posts {
+        let mut answer = [0; 12];
+        post.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 408");
+    }
+    assert_eq!(app.calls.count(), before + 1);
+}
+
 /// Of two packets that do not fit into one answer, each poll carries one.
 #[tokio::test]
 async fn poll_pays_for_what_it_carries_and_no_more() {
@@ -208,6 +235,19 @@ async fn transport_that_ends_without_a_connect_counts_for_its_address_until_its_
         };
         tokio::time::timeout(Duration::from_secs(10), opened).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn user_may_open_so_many_transports_at_a_time_before_a_connect() {
+    let connections = Connections::new().max_pending_per_address(2);
+    let app = app_with(|layer| layer.connections(&connections), |auth| auth).await;
+    let ann = [("authorization", &*bearer_of("ann"))];
+    let mut first = Socket::open(&app, &ann).await.unwrap();
+    let _second = Polling::open(&app, &ann).await.unwrap();
+    assert!(Socket::open(&app, &ann).await.unwrap_err().is(429, "too_many_connections"));
+    assert!(Polling::open(&app, &ann).await.err().unwrap().is(429, "too_many_connections"));
+    assert_eq!(first.connect("/", "").await, Ok(()));
+    let _third = Socket::open(&app, &ann).await.unwrap();
 }
 
 #[tokio::test]

@@ -6,8 +6,8 @@ use super::Session;
 
 /// How much a client may post that it has not paid for, beside one of the longest `POST`s, in bytes: not everything is answered.
 const UNPAID: u64 = 16 * 1024;
-/// How many of the longest `POST`s a user may send during an upgrade, in which engine.io answers polls with nothing: a client
-/// sends what it has before it goes on with the upgrade.
+/// How many of the longest `POST`s a client may send during an upgrade, once it was in a namespace. engine.io answers polls with
+/// nothing then, and the client sends what it has before it goes on with the upgrade.
 const DURING_UPGRADE: u64 = 8;
 
 /// How much the client of a transport that polls may post. Handlers answer into a buffer of engine.io, which counts packets
@@ -15,17 +15,24 @@ const DURING_UPGRADE: u64 = 8;
 impl Session {
     /// Waits until a `POST` of so many bytes may be handled. `longest` is what one may have.
     pub(in crate::socketio) async fn post(&self, bytes: u64, longest: u64) -> RunningPost<'_> {
-        let is_upgrading = *self.streams.borrow() > 0;
-        let posts = if is_upgrading && self.owner().is_some() { DURING_UPGRADE } else { 1 };
-        // A longer one is refused without being read.
-        let bytes = if bytes > longest { 0 } else { bytes };
-        self.credit.post(bytes, longest.saturating_mul(posts).saturating_add(UNPAID)).await
+        let has_connected = self.life().has_connected;
+        let room = || {
+            let is_upgrading = *self.streams.borrow() > 0;
+            let posts = if is_upgrading && has_connected { DURING_UPGRADE } else { 1 };
+            Room { unpaid: longest.saturating_mul(posts).saturating_add(UNPAID), polls_count: !is_upgrading }
+        };
+        // No more is read of one that is longer.
+        self.credit.post(bytes.min(longest), room).await
     }
 
-    /// A poll waits until this is dropped; `None` if it waits for nothing.
-    pub(in crate::socketio) fn poll(&self) -> Option<WaitingPoll<'_>> {
-        let is_upgrading = *self.streams.borrow() > 0;
-        (!is_upgrading).then(|| self.credit.poll())
+    /// A poll waits until this is dropped.
+    pub(in crate::socketio) fn poll(&self) -> WaitingPoll<'_> {
+        self.credit.poll()
+    }
+
+    /// An upgrade has begun, or is over.
+    pub(super) fn upgrades(&self) {
+        self.credit.changed.notify_waiters();
     }
 
     /// A poll was answered with so many bytes.
@@ -40,6 +47,14 @@ pub(super) struct Credit {
     changed: Notify,
 }
 
+/// What there is room for.
+struct Room {
+    /// How many bytes the client may post that it has not paid for.
+    unpaid: u64,
+    /// Whether a poll that waits is answered with what comes.
+    polls_count: bool,
+}
+
 #[derive(Default)]
 struct Account {
     /// How many polls wait for an answer.
@@ -51,15 +66,16 @@ struct Account {
 }
 
 impl Credit {
-    /// Waits until `max` allows so many bytes more: while a poll waits, of what is being handled at a time; without one, of all
-    /// that the client has not paid for. A single `POST` always may.
-    async fn post(&self, bytes: u64, max: u64) -> RunningPost<'_> {
-        let fits = |used: u64| used == 0 || used.saturating_add(bytes) <= max;
+    /// Waits until there is room for so many bytes more: while a poll waits, among what is being handled at a time; without one,
+    /// among all that the client has not paid for. A single `POST` always may.
+    async fn post(&self, bytes: u64, room: impl Fn() -> Room) -> RunningPost<'_> {
         loop {
             let changed = self.changed.notified();
             {
+                let Room { unpaid, polls_count } = room();
+                let fits = |used: u64| used == 0 || used.saturating_add(bytes) <= unpaid;
                 let mut account = self.account();
-                if fits(account.posted) || (account.polls > 0 && fits(account.running)) {
+                if fits(account.posted) || (polls_count && account.polls > 0 && fits(account.running)) {
                     account.running = account.running.saturating_add(bytes);
                     account.posted = account.posted.saturating_add(bytes);
                     return RunningPost { credit: self, bytes };
@@ -111,15 +127,19 @@ impl Drop for WaitingPoll<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::pin::pin;
+    use std::{cell::Cell, pin::pin};
 
     use futures_util::FutureExt as _;
 
     use super::*;
 
+    fn hundred() -> Room {
+        Room { unpaid: 100, polls_count: true }
+    }
+
     /// Whether so much may be posted, of a hundred.
     fn posts(credit: &Credit, bytes: u64) -> bool {
-        credit.post(bytes, 100).now_or_never().is_some()
+        credit.post(bytes, hundred).now_or_never().is_some()
     }
 
     #[test]
@@ -147,7 +167,7 @@ mod tests {
     async fn post_that_waits_goes_on_with_the_next_poll() {
         let credit = Credit::default();
         assert!(posts(&credit, 100));
-        let mut post = pin!(credit.post(100, 100));
+        let mut post = pin!(credit.post(100, hundred));
         assert!((&mut post).now_or_never().is_none());
         let poll = credit.poll();
         drop(post.await);
@@ -162,10 +182,22 @@ mod tests {
     async fn no_more_is_handled_at_a_time_than_the_limit_even_while_a_poll_waits() {
         let credit = Credit::default();
         let _poll = credit.poll();
-        let first = credit.post(60, 100).await;
+        let first = credit.post(60, hundred).await;
         assert!(posts(&credit, 40) && posts(&credit, 40));
         assert!(!posts(&credit, 41));
         drop(first);
         assert!(posts(&credit, 41));
+    }
+
+    #[tokio::test]
+    async fn poll_that_waits_counts_once_an_upgrade_is_over() {
+        let (credit, is_upgrading) = (Credit::default(), Cell::new(true));
+        assert!(posts(&credit, 100));
+        let _poll = credit.poll();
+        let mut post = pin!(credit.post(1, || Room { unpaid: 100, polls_count: !is_upgrading.get() }));
+        assert!((&mut post).now_or_never().is_none());
+        is_upgrading.set(false);
+        credit.changed.notify_waiters();
+        drop(post.await);
     }
 }

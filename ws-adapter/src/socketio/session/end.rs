@@ -64,8 +64,10 @@ impl Session {
         if *self.streams.borrow() > 0 {
             return;
         }
-        let (place, pending, lingers) =
-            self.change(|life| (life.place.take(), life.pending.take(), life.begun && life.costs_memory()));
+        let (place, pending, lingers) = self.change(|life| {
+            let lingers = life.begun && life.kept.is_none() && life.costs_memory();
+            (life.place.take(), life.pending.take(), lingers)
+        });
         if lingers {
             self.linger(place.as_ref(), pending);
         }
@@ -80,11 +82,18 @@ impl Session {
                 pending.leave_place();
                 Lingers::OfAddress(pending)
             }
-            (None, Some(place), Some(user)) => Lingers::OfUser(place.registration.connections().keep(user.clone())),
+            (None, Some(place), Some(user)) => {
+                let Some(kept) = place.registration.connections().keep_on(user.clone()) else { return };
+                Lingers::OfUser(kept)
+            }
             _ => return,
         };
-        let before = self.change(|life| life.lingers.replace(lingers));
-        drop(before);
+        // The last answer may have been taken meanwhile.
+        let unused = self.change(|life| match life.costs_memory() {
+            true => life.lingers.replace(lingers),
+            false => Some(lingers),
+        });
+        drop(unused);
     }
 
     pub(in crate::socketio) fn is_ended(&self) -> bool {

@@ -34,7 +34,7 @@ use super::{
 };
 use crate::{
     Close, ConnectionId, Connections, Timer,
-    connections::{Counts, Credential, End, PendingGuard, SocketSettings},
+    connections::{Counts, Credential, End, KeptGuard, PendingGuard, SocketSettings},
     lifetime::{Lifetime, Moment},
     origin::OriginVerdict,
     telemetry::Gauge,
@@ -43,7 +43,8 @@ use crate::{
 /// One engine.io transport, from its opening to its end: whose it is, who was let into which namespace, and until when.
 ///
 /// It lives in the extensions of the opening request, which engine.io keeps as long as the transport, and goes with it.
-/// Everybody else holds it weakly, so that nothing can be left behind.
+/// Others hold it weakly, so that nothing can be left behind, but for what ends by itself: its streams, and answers to polls
+/// until they are sent.
 pub(super) struct Session {
     id: ConnectionId,
     timer: Arc<dyn Timer>,
@@ -154,6 +155,12 @@ impl Session {
         });
     }
 
+    /// It counts for the user who opens it.
+    pub(super) fn keep(&self, kept: KeptGuard) {
+        let before = self.change(|life| life.kept.replace(kept));
+        drop(before);
+    }
+
     /// Enters evidence into the registry: with the first, the transport; it stays there as long as the [`Entry`] or the
     /// session holds it.
     pub(super) fn enter<U: Send + Sync + 'static>(
@@ -248,7 +255,11 @@ impl Session {
     /// Takes an admission back.
     pub(super) fn expel(&self, namespace: &str, number: u64) {
         let now = self.moment();
-        self.change_and_tell(|life| life.take_back(namespace, number, now));
+        let (taken, settled) = self.change_and_tell(|life| {
+            let taken = life.take_back(namespace, number, now);
+            (taken, if life.has_connected { life.settle(self.owner()) } else { None })
+        });
+        drop((taken, settled));
     }
 
     /// Who was let into a namespace; `None` is nobody in particular.

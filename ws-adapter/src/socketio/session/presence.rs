@@ -19,7 +19,7 @@ impl Session {
             if let Some(held) = life.users.get_mut(namespace) {
                 held.arrived = true;
             }
-            life.settle(self.owner())
+            (life.kept.take(), life.settle(self.owner()))
         });
         drop(settled);
         self.opened();

@@ -34,6 +34,7 @@ impl Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         self.0.streams.send_modify(|streams| *streams = streams.saturating_sub(1));
+        self.0.upgrades();
         // Whoever has ended it may have tried to forget it before.
         if self.0.is_ended() {
             self.0.forget();
