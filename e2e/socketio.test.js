@@ -68,6 +68,14 @@ async function outcome(transport, credential) {
   }
 }
 
+/** In, and over the transport that it stays with: upgraded, or with a poll that waits. */
+async function settled(socket, transport) {
+  await once(socket, "connect");
+  const { engine } = socket.io;
+  if (transport === "upgrade" && engine.transport.name === "polling") await once(engine, "upgrade");
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+}
+
 async function echoes(socket, text) {
   const answer = once(socket, "message");
   socket.emit("message", text);
@@ -113,7 +121,7 @@ for (const transport of Object.keys(TRANSPORTS)) {
     moved("a fresh token keeps the connection beyond the end of the old one", async () => {
       const socket = client(transport, { auth: { token: demo.token(ADMIN, 600) } });
       const expiring = once(socket, "auth_expiring");
-      await once(socket, "connect");
+      await settled(socket, transport);
       demo.advance(545);
       const [{ ttl }] = await expiring;
       assert.ok(ttl > 0 && ttl <= 60, `${ttl} s are left`);
@@ -142,7 +150,7 @@ for (const transport of Object.keys(TRANSPORTS)) {
       moved(`a token in ${place} that expires ends the connection, and says so`, async () => {
         const token = demo.token(ADMIN, 6000);
         const socket = client(transport, place === "auth" ? { auth: { token } } : { header: `Bearer ${token}` });
-        await once(socket, "connect");
+        await settled(socket, transport);
         const ended = Promise.all([once(socket, "auth_closed"), once(socket, "disconnect")]);
         demo.advance(6000);
         const [closed, disconnected] = await ended;
@@ -161,7 +169,7 @@ moved("a client whose token has expired is in again with a fresh one", async () 
     forceNew: true,
     auth: (send) => send({ token: demo.token(ADMIN, ttls.shift()) }),
   });
-  await once(socket, "connect");
+  await settled(socket, "upgrade");
   const ended = Promise.all([once(socket, "auth_closed"), once(socket, "disconnect")]);
   demo.advance(600);
   await ended;
