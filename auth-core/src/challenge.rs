@@ -1,9 +1,10 @@
 use std::{
     borrow::Cow,
     fmt::{self, Write as _},
+    sync::Arc,
 };
 
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 
 use crate::config::{self, ConfigError};
 
@@ -162,4 +163,29 @@ impl fmt::Display for Challenge {
         }
         Ok(())
     }
+}
+
+/// [`presented_by_header`], without a copy where there is nothing to choose.
+pub(crate) fn presented_among(candidates: &Arc<[Challenge]>, headers: &HeaderMap) -> Arc<[Challenge]> {
+    match &**candidates {
+        [] | [_] => Arc::clone(candidates),
+        _ => presented_by_header(candidates, headers).into(),
+    }
+}
+
+/// Of several candidates, those of the scheme that the `Authorization` header names, if it names one of theirs.
+pub(crate) fn presented_by_header(candidates: &[Challenge], headers: &HeaderMap) -> Vec<Challenge> {
+    let scheme = presented_scheme(headers);
+    let named: Vec<_> = candidates.iter().filter(|challenge| is_of(challenge, scheme)).cloned().collect();
+    if named.is_empty() { candidates.to_vec() } else { named }
+}
+
+/// The scheme that the `Authorization` header names; empty if there is none.
+fn presented_scheme(headers: &HeaderMap) -> &[u8] {
+    let value = headers.get(AUTHORIZATION).map(|value| value.as_bytes()).unwrap_or_default();
+    value.split(|b| matches!(b, b' ' | b'\t')).next().unwrap_or_default()
+}
+
+fn is_of(challenge: &Challenge, scheme: &[u8]) -> bool {
+    challenge.scheme().as_bytes().eq_ignore_ascii_case(scheme)
 }

@@ -1,71 +1,9 @@
-use std::{fmt, ops::Deref, sync::Arc, time::SystemTime};
+use std::{fmt, sync::Arc, time::SystemTime};
 
+use async_trait::async_trait;
 use http::Extensions;
 
-use crate::{Carrier, Challenge, Id, IdKind, PrincipalId, Refusal, RevocationCheck};
-
-/// Evidence that a chain has authenticated somebody: the user, and how it came about.
-///
-/// Only [`Chain::authenticate`](crate::Chain::authenticate) makes one. It dereferences to the user, and it is cheap to
-/// clone, whatever the user type.
-///
-/// The middleware puts it into the request's extensions; with the feature `axum`, handlers take it as an argument. Take
-/// `Authenticated<U>` or `Option<Authenticated<U>>`: under no layer both answer 500. `Result<Authenticated<U>, _>` and
-/// `Option<Extension<Authenticated<U>>>` read there as if nobody had come.
-pub struct Authenticated<U>(Arc<Sealed<U>>);
-
-struct Sealed<U> {
-    user: U,
-    evidence: Box<Evidence>,
-}
-
-impl<U> Authenticated<U> {
-    pub(crate) fn sealed(user: U, evidence: Box<Evidence>) -> Self {
-        Self(Arc::new(Sealed { user, evidence }))
-    }
-
-    /// Evidence that nobody has checked, for tests of handlers.
-    #[cfg(feature = "test-util")]
-    pub fn dangerous_unchecked(user: U) -> Self {
-        let mut evidence = Evidence::new(Carrier::Header);
-        evidence.strategy = Some("dangerous_unchecked".into());
-        evidence.authenticated_at = SystemTime::now();
-        Self::sealed(user, Box::new(evidence))
-    }
-
-    /// Who was authenticated.
-    #[must_use]
-    pub fn user(&self) -> &U {
-        &self.0.user
-    }
-
-    /// How it came about.
-    #[must_use]
-    pub fn evidence(&self) -> &Evidence {
-        &self.0.evidence
-    }
-}
-
-impl<U> Clone for Authenticated<U> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
-
-impl<U> Deref for Authenticated<U> {
-    type Target = U;
-
-    fn deref(&self) -> &U {
-        self.user()
-    }
-}
-
-impl<U> fmt::Debug for Authenticated<U> {
-    /// Leaves the user out: a user record does not belong in a log.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Authenticated").field("evidence", self.evidence()).finish_non_exhaustive()
-    }
-}
+use crate::{BoxError, Carrier, Challenge, Id, IdKind, PrincipalId};
 
 /// How an authentication came about.
 ///
@@ -351,32 +289,43 @@ impl fmt::Debug for Evidence {
     }
 }
 
-/// What a layer leaves in the extensions where it let a request on with nobody authenticated.
+/// Asks whether a credential that is good in itself was revoked.
 ///
-/// It tells "nobody is logged in" from "no layer was here", and it holds the refusal that a handler gives which needs
-/// a user after all.
-#[derive(Debug)]
-pub struct Anonymous<U> {
-    refusal: Refusal,
-    user: std::marker::PhantomData<fn() -> U>,
+/// The outermost chain asks when everything that there is to know about an acceptance is known: its ids, and every name of
+/// its user.
+#[async_trait]
+pub trait RevocationCheck: Send + Sync + 'static {
+    /// Whether this one credential was revoked: by an [id](Evidence::ids) and its issuer, or by a
+    /// [name](Evidence::names) of its user. The parts of an `and` are asked about one by one, and so is the whole.
+    ///
+    /// # Errors
+    /// If the store failed: 503. Doubt never lets anybody in.
+    async fn is_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError>;
+
+    /// Whether the evidence or one of its [parts](Evidence::parts) was revoked. By default it asks
+    /// [`is_revoked`](Self::is_revoked) about each. A store that can answer for all of them in one question does so here.
+    ///
+    /// # Errors
+    /// If the store failed.
+    async fn is_any_revoked(&self, whole: &Evidence) -> Result<bool, BoxError> {
+        let mut open = vec![whole];
+        while let Some(evidence) = open.pop() {
+            if self.is_revoked(evidence).await? {
+                return Ok(true);
+            }
+            open.extend(evidence.parts());
+        }
+        Ok(false)
+    }
 }
 
-impl<U> Anonymous<U> {
-    /// Nobody; `refusal` is what a required layer would have answered.
-    #[must_use]
-    pub fn new(refusal: Refusal) -> Self {
-        Self { refusal, user: std::marker::PhantomData }
+#[async_trait]
+impl<C: RevocationCheck + ?Sized> RevocationCheck for Arc<C> {
+    async fn is_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError> {
+        (**self).is_revoked(evidence).await
     }
 
-    /// What a required layer would have answered.
-    #[must_use]
-    pub fn refusal(&self) -> &Refusal {
-        &self.refusal
-    }
-}
-
-impl<U> Clone for Anonymous<U> {
-    fn clone(&self) -> Self {
-        Self::new(self.refusal.clone())
+    async fn is_any_revoked(&self, whole: &Evidence) -> Result<bool, BoxError> {
+        (**self).is_any_revoked(whole).await
     }
 }

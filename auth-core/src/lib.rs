@@ -83,6 +83,9 @@
 //! `docs/from-passport.md` names the counterpart of each call of Passport.
 
 mod allowed_origin;
+mod anonymous;
+mod authenticated;
+mod box_error;
 mod carrier;
 mod chain;
 mod challenge;
@@ -93,12 +96,14 @@ pub mod extract;
 mod id;
 mod login;
 mod manual_clock;
+mod needs;
 mod notes;
 mod origin;
 mod outcome;
 mod payload;
 mod principal;
 mod record;
+mod redirect;
 mod refusal;
 mod rejection;
 mod request;
@@ -108,6 +113,7 @@ mod scope;
 mod secret;
 mod strategy;
 mod timer;
+mod transport;
 mod verify;
 
 #[cfg(feature = "axum")]
@@ -119,28 +125,34 @@ pub use async_trait::async_trait;
 pub use self::axum::AuthenticatedRejection;
 pub use self::{
     allowed_origin::AllowedOrigin,
+    anonymous::Anonymous,
+    authenticated::Authenticated,
+    box_error::BoxError,
     carrier::Carrier,
     chain::{Chain, ChainWithoutStrategy},
     challenge::Challenge,
     clock::{Clock, SystemClock},
     config::ConfigError,
-    evidence::{Anonymous, Authenticated, Evidence},
+    evidence::{Evidence, RevocationCheck},
     id::{Id, IdKind},
     login::UserAuthentication,
     manual_clock::ManualClock,
+    needs::Needs,
     origin::{Origin, UnreadableOrigin},
-    outcome::{Accept, Outcome, Redirect},
+    outcome::{Accept, Outcome},
     payload::Payload,
     principal::{Principal, PrincipalId},
     record::RequestRecord,
+    redirect::Redirect,
     refusal::{Refusal, RefusalKind},
     rejection::{Rejection, RejectionKind},
-    request::{AuthRequest, Transport},
+    request::AuthRequest,
     requirement::Requirement,
-    revocation::{Revocation, RevocationCheck, RevocationFeed, RevocationListener, RevocationNews, RevocationTarget},
+    revocation::{Revocation, RevocationFeed, RevocationListener, RevocationNews, RevocationTarget},
     scope::Scopes,
     secret::Secret,
-    strategy::{BoxError, Named, Needs, Strategy},
+    strategy::{Named, Strategy},
     timer::Timer,
+    transport::Transport,
     verify::{ByCredential, ByCredentialAndRequest, IntoVerdict, RequestInfo, Verdict, Verify},
 };

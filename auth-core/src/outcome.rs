@@ -1,12 +1,10 @@
 use std::{fmt, sync::Arc, time::SystemTime};
 
-use http::{Extensions, HeaderValue, StatusCode};
+use http::Extensions;
 
 use crate::{
-    AuthRequest, Carrier, Challenge, Id, IdKind, Principal, PrincipalId, Rejection,
-    chain::presented_among,
-    evidence::{Authenticated, Evidence},
-    extract::Malformed,
+    AuthRequest, Authenticated, Carrier, Challenge, Evidence, Id, IdKind, Principal, PrincipalId, Redirect, Rejection,
+    challenge::presented_among, extract::Malformed,
 };
 
 /// What a strategy says of a request. A failure of the system is an `Err` beside it, never a [`Reject`](Self::Reject).
@@ -162,7 +160,7 @@ impl<U> Accept<U> {
             evidence.credential_end = evidence.expires_at;
         }
         evidence.strategy.get_or_insert_with(|| Arc::clone(strategy));
-        evidence.challenges.get_or_insert_with(|| presented_among(challenges, request));
+        evidence.challenges.get_or_insert_with(|| presented_among(challenges, &request.parts().headers));
         evidence.authenticated_at = request.now();
         if let Some(name) = self.user.principal_id() {
             evidence.put_name_first(name);
@@ -179,67 +177,5 @@ impl<U> fmt::Debug for Accept<U> {
     /// Leaves the user out: a user record does not belong in a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Accept").field("evidence", &self.evidence).finish_non_exhaustive()
-    }
-}
-
-/// Where the client has to go first, answered with `Cache-Control: no-store`.
-///
-/// Plain HTTP requests only are sent there. Everything else (a handshake, a Socket.IO `CONNECT`, a message) is answered
-/// with 401 instead.
-#[derive(Clone, Debug)]
-pub struct Redirect {
-    status: StatusCode,
-    location: HeaderValue,
-    /// The name of the strategy that says it, for the log.
-    strategy: Option<Arc<str>>,
-}
-
-/// Two are equal if they lead to the same place with the same status.
-impl PartialEq for Redirect {
-    fn eq(&self, other: &Self) -> bool {
-        self.status == other.status && self.location == other.location
-    }
-}
-
-impl Eq for Redirect {}
-
-impl Redirect {
-    /// 302: the login page of a browser.
-    ///
-    /// # Errors
-    /// If `location` is no header value. It should be a constant, or built by a URL library: a location made of text
-    /// that the client sent is an open redirect.
-    pub fn found(location: &str) -> Result<Self, http::header::InvalidHeaderValue> {
-        Ok(Self { status: StatusCode::FOUND, location: location.parse()?, strategy: None })
-    }
-
-    /// 303: as 302, and the next request is a `GET` whatever this one was.
-    ///
-    /// # Errors
-    /// As for [`found`](Self::found).
-    pub fn see_other(location: &str) -> Result<Self, http::header::InvalidHeaderValue> {
-        Ok(Self { status: StatusCode::SEE_OTHER, location: location.parse()?, strategy: None })
-    }
-
-    /// 302 or 303.
-    #[must_use]
-    pub fn status(&self) -> StatusCode {
-        self.status
-    }
-
-    /// The `Location`.
-    #[must_use]
-    pub fn location(&self) -> &HeaderValue {
-        &self.location
-    }
-
-    /// Notes who says it, unless something further in has done so.
-    pub(crate) fn said_by(mut self, strategy: &Arc<str>) -> Self {
-        self.strategy.get_or_insert_with(|| Arc::clone(strategy));
-        self
-    }
-
-    pub(crate) fn strategy(&self) -> Option<&Arc<str>> {
-        self.strategy.as_ref()
     }
 }

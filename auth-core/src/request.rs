@@ -8,24 +8,10 @@ use std::{
 use http::{Uri, header::COOKIE, request::Parts};
 
 use crate::{
-    Evidence, Payload, Rejection,
+    Evidence, Payload, Rejection, Transport,
     notes::Notes,
     record::{self, RequestRecord, Taken},
 };
-
-/// What kind of exchange asks to be authenticated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Transport {
-    /// A plain HTTP request.
-    Http,
-    /// The opening handshake of a WebSocket: HTTP/1.1 `Upgrade` or HTTP/2 extended `CONNECT`.
-    WebSocket,
-    /// A Socket.IO `CONNECT` packet.
-    SocketIo,
-    /// A message on a connection that is already open.
-    InBand,
-}
 
 /// What a strategy may look at.
 ///

@@ -1,8 +1,8 @@
-//! What was revoked, who is asked, and how the news of it gets about.
+//! What was revoked, and how the news of it gets about. [`RevocationCheck`] stands beside [`Evidence`].
 
 use std::{fmt, time::SystemTime};
 
-use crate::{BoxError, Carrier, Evidence, Id, IdKind, PrincipalId};
+use crate::{Carrier, Evidence, Id, IdKind, PrincipalId, RevocationCheck};
 
 /// Something that was revoked: a credential, a session, everything of a user up to an instant, or one connection.
 ///
@@ -184,47 +184,6 @@ impl fmt::Debug for RevocationTarget {
             Self::User { .. } => "User(<redacted>)",
             Self::Connection { .. } => "Connection(<redacted>)",
         })
-    }
-}
-
-/// Asks whether a credential that is good in itself was revoked.
-///
-/// The outermost chain asks when everything that there is to know about an acceptance is known: its ids, and every name of
-/// its user.
-#[async_trait::async_trait]
-pub trait RevocationCheck: Send + Sync + 'static {
-    /// Whether this one credential was revoked: by an [id](Evidence::ids) and its issuer, or by a
-    /// [name](Evidence::names) of its user. The parts of an `and` are asked about one by one, and so is the whole.
-    ///
-    /// # Errors
-    /// If the store failed: 503. Doubt never lets anybody in.
-    async fn is_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError>;
-
-    /// Whether the evidence or one of its [parts](Evidence::parts) was revoked. By default it asks
-    /// [`is_revoked`](Self::is_revoked) about each. A store that can answer for all of them in one question does so here.
-    ///
-    /// # Errors
-    /// If the store failed.
-    async fn is_any_revoked(&self, whole: &Evidence) -> Result<bool, BoxError> {
-        let mut open = vec![whole];
-        while let Some(evidence) = open.pop() {
-            if self.is_revoked(evidence).await? {
-                return Ok(true);
-            }
-            open.extend(evidence.parts());
-        }
-        Ok(false)
-    }
-}
-
-#[async_trait::async_trait]
-impl<C: RevocationCheck + ?Sized> RevocationCheck for std::sync::Arc<C> {
-    async fn is_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError> {
-        (**self).is_revoked(evidence).await
-    }
-
-    async fn is_any_revoked(&self, whole: &Evidence) -> Result<bool, BoxError> {
-        (**self).is_any_revoked(whole).await
     }
 }
 

@@ -2,11 +2,33 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::ask::{Answer, Failed, ask};
-use crate::{AuthRequest, BoxError, Challenge, Evidence, Needs, Outcome, Strategy, outcome::Accept};
+use super::{
+    Chain,
+    ask::{Answer, Failed, ask},
+};
+use crate::{Accept, AuthRequest, BoxError, Challenge, Evidence, Needs, Outcome, Principal, Strategy};
 
-/// Two strategies that both must accept; made by [`Chain::and`](super::Chain::and).
-pub(super) struct And<A, B> {
+impl<U: Principal> Chain<U> {
+    /// Demands that `strategy` accepts as well as the chain so far: `a.or(b).and(c)` is *(a or b) and c*.
+    ///
+    /// Both are always asked. Where they differ, the worst counts: an error, then `Reject`, `Redirect`, `Foreign`. One
+    /// `Accept` beside one `Absent` is `Foreign`; two `Absent` are `Absent`.
+    ///
+    /// `try_next_on_reject` holds for the chain so far if it was set before, and for both together if after. A check for
+    /// revocation is asked about both, and a fallback is the whole chain's, wherever they were named.
+    ///
+    /// # Security
+    /// That both credentials belong to one person is for the application to say; [`and_then`](Self::and_then) is the
+    /// place. A name that the users of the whole say of themselves is a name of both credentials: after a revocation of that
+    /// user, both have to be newer than it. A program's token that many users share then has to be newer as well.
+    #[must_use]
+    pub fn and<S: Strategy>(self, strategy: S) -> Chain<(U, S::User)> {
+        self.then(|chain| And::new(chain, strategy))
+    }
+}
+
+/// Two strategies that both must accept; made by [`Chain::and`].
+struct And<A, B> {
     left: Side<A>,
     right: Side<B>,
     name: String,
@@ -19,7 +41,7 @@ struct Side<S> {
 }
 
 impl<A: Strategy, B: Strategy> And<A, B> {
-    pub(super) fn new(left: A, right: B) -> Self {
+    fn new(left: A, right: B) -> Self {
         let name = format!("{}+{}", left.name(), right.name());
         Self { left: Side::new(left), right: Side::new(right), name }
     }

@@ -1,6 +1,6 @@
 use std::{error::Error, fmt, panic::resume_unwind, sync::Arc};
 
-use super::{panic::catch_panic, renew::as_if_wrong};
+use super::{panic::catch_panic, terms::as_if_wrong};
 use crate::{
     AuthRequest, BoxError, Evidence, Outcome, Rejection, Strategy,
     notes::{Acceptances, Notes},

@@ -1,36 +1,18 @@
 use std::{pin::pin, sync::Arc};
 
-use http::{StatusCode, header::AUTHORIZATION};
+use http::StatusCode;
 use tracing::Instrument as _;
 
 use super::{
-    Chain, Fallback, Node,
+    Chain, Node,
     ask::{Answer, Failed, ask},
+    decision::Decision,
     panic::{catch_panic, panic_text},
-    renew::Terms,
+    terms::Terms,
 };
 use crate::{
     AuthRequest, Authenticated, BoxError, Challenge, Evidence, Outcome, Principal, Refusal, RefusalKind, Rejection,
-    Transport, rejection::RejectionKind,
 };
-
-/// What a chain decided.
-pub(super) struct Decision<'c, U> {
-    pub(super) outcome: Outcome<U>,
-    /// The challenges that belong to what was presented, if nobody vouches for it.
-    presented: Vec<Challenge>,
-    /// The strategies that left what was presented to others, for the log.
-    foreign_to: Vec<Arc<str>>,
-    /// The challenges of the strategy that accepted.
-    pub(super) accepted: &'c [Challenge],
-    /// What was accepted on the way and given up, and what explicit credentials stand for beside a cookie. It is not part of
-    /// what is accepted, and must not be revoked either.
-    pub(super) given_up: Vec<Evidence>,
-    /// It is `Absent` only since cookies complete what an `and` has found.
-    pub(super) is_half: bool,
-    /// The first rejection that was passed over on the way.
-    pub(super) passed_over: Option<Rejection>,
-}
 
 impl<U: Principal> Chain<U> {
     /// Runs the chain on a request.
@@ -68,12 +50,6 @@ impl<U: Principal> Chain<U> {
         #[cfg(feature = "metrics")]
         count(result.as_ref().ok(), code);
         result
-    }
-
-    /// The refusal that answers `rejection` as this chain would, for a layer that refuses on its own account.
-    #[must_use]
-    pub fn refuse(&self, rejection: &Rejection, request: &AuthRequest<'_>) -> Refusal {
-        self.refusal_of(rejection, &presented_by_header(&self.challenges, request), request)
     }
 
     async fn run(&self, request: &AuthRequest<'_>, terms: Option<Terms<'_>>) -> Result<Authenticated<U>, Refusal> {
@@ -238,95 +214,6 @@ impl<U: Principal> Chain<U> {
             }
         }
     }
-
-    fn seal(
-        &self,
-        Decision { outcome, presented, foreign_to, passed_over, .. }: Decision<'_, U>,
-        request: &AuthRequest<'_>,
-    ) -> Result<Authenticated<U>, Refusal> {
-        let refusal = match outcome {
-            Outcome::Accept(accept) => return Ok(accept.seal()),
-            Outcome::Absent => {
-                self.unauthorized(RefusalKind::Missing, "missing_credentials", self.challenges.to_vec(), request)
-            }
-            Outcome::Foreign => {
-                let rejection = Rejection::invalid_credentials();
-                let challenges = self.marked(&rejection, &presented_by_header(&presented, request));
-                let refusal = self.unauthorized(RefusalKind::Foreign, rejection.code(), challenges, request);
-                refusal.with_detail(format!(
-                    "the credential is of no strategy here; it is foreign to {}",
-                    foreign_to.join(", ")
-                ))
-            }
-            Outcome::Reject(rejection) => {
-                let presented = presented_by_header(rejection.presented(), request);
-                let refusal = self.refusal_of(&rejection, &presented, request).by(rejection.strategy());
-                rejection.detail().into_iter().fold(refusal, Refusal::with_detail)
-            }
-            Outcome::Redirect(redirect) => {
-                let strategy = redirect.strategy().cloned();
-                let refusal = match request.transport() {
-                    Transport::Http => Refusal::redirect_to(redirect, RefusalKind::Redirect, "redirect"),
-                    // No client follows a redirect in the middle of a handshake.
-                    _ => self.unauthorized(RefusalKind::Redirect, "redirect", self.challenges.to_vec(), request),
-                };
-                refusal.by(strategy.as_ref())
-            }
-        };
-        Err(refusal.wrong_if(passed_over.is_some_and(|rejection| rejection.is_wrong())))
-    }
-
-    fn refusal_of(&self, rejection: &Rejection, presented: &[Challenge], request: &AuthRequest<'_>) -> Refusal {
-        let marked = || self.marked(rejection, presented);
-        let challenges = match rejection.kind() {
-            RejectionKind::InvalidCredentials
-            | RejectionKind::Expired
-            | RejectionKind::Revoked
-            | RejectionKind::InsufficientUserAuthentication => {
-                let refusal = self.unauthorized(RefusalKind::Rejected, rejection.code(), marked(), request);
-                return refusal.wrong_if(rejection.is_wrong());
-            }
-            RejectionKind::InvalidRequest => marked(),
-            // What the client presented is right; it is told what it lacks, and not to try another scheme.
-            RejectionKind::InsufficientScope => {
-                presented.iter().filter(|c| c.reports_errors()).map(|c| rejection.mark(c)).collect()
-            }
-            RejectionKind::Forbidden | RejectionKind::TooManyRequests => Vec::new(),
-        };
-        let refusal = Refusal::of(RefusalKind::Rejected, rejection.status(), rejection.code(), challenges);
-        refusal.wrong_if(rejection.is_wrong())
-    }
-
-    /// Every challenge of the chain, with the error on those that belong to what was presented.
-    fn marked(&self, rejection: &Rejection, presented: &[Challenge]) -> Vec<Challenge> {
-        let is_presented = |challenge: &Challenge| challenge.reports_errors() && presented.contains(challenge);
-        self.challenges.iter().map(|c| if is_presented(c) { rejection.mark(c) } else { c.clone() }).collect()
-    }
-
-    /// A 401, or what the chain names instead where no strategy has a challenge.
-    fn unauthorized(
-        &self,
-        kind: RefusalKind,
-        code: &'static str,
-        challenges: Vec<Challenge>,
-        request: &AuthRequest<'_>,
-    ) -> Refusal {
-        let challenges = match &self.fallback {
-            Some(Fallback::Redirect(redirect)) if challenges.is_empty() && request.transport() == Transport::Http => {
-                return Refusal::redirect_to(redirect.clone(), kind, code);
-            }
-            Some(Fallback::Challenge(challenge)) if challenges.is_empty() => vec![challenge.clone()],
-            _ => challenges,
-        };
-        Refusal::of(kind, StatusCode::UNAUTHORIZED, code, challenges)
-    }
-}
-
-impl<U> Decision<'_, U> {
-    pub(super) fn of(outcome: Outcome<U>) -> Self {
-        let (presented, foreign_to, given_up) = (Vec::new(), Vec::new(), Vec::new());
-        Self { outcome, presented, foreign_to, accepted: &[], given_up, is_half: false, passed_over: None }
-    }
 }
 
 impl<U: Principal> Node<U> {
@@ -351,31 +238,6 @@ async fn revoked(acceptances: &mut [Evidence]) -> Result<Option<Evidence>, BoxEr
         }
     }
     Ok(None)
-}
-
-/// [`presented_by_header`], without a copy where there is nothing to choose.
-pub(crate) fn presented_among(candidates: &Arc<[Challenge]>, request: &AuthRequest<'_>) -> Arc<[Challenge]> {
-    match &**candidates {
-        [] | [_] => Arc::clone(candidates),
-        _ => presented_by_header(candidates, request).into(),
-    }
-}
-
-/// Of several candidates, those of the scheme that the `Authorization` header names, if it names one of theirs.
-fn presented_by_header(candidates: &[Challenge], request: &AuthRequest<'_>) -> Vec<Challenge> {
-    let scheme = presented_scheme(request);
-    let named: Vec<_> = candidates.iter().filter(|challenge| is_of(challenge, scheme)).cloned().collect();
-    if named.is_empty() { candidates.to_vec() } else { named }
-}
-
-/// The scheme that the `Authorization` header names; empty if there is none.
-fn presented_scheme<'r>(request: &'r AuthRequest<'_>) -> &'r [u8] {
-    let value = request.parts().headers.get(AUTHORIZATION).map(|value| value.as_bytes()).unwrap_or_default();
-    value.split(|b| matches!(b, b' ' | b'\t')).next().unwrap_or_default()
-}
-
-fn is_of(challenge: &Challenge, scheme: &[u8]) -> bool {
-    challenge.scheme().as_bytes().eq_ignore_ascii_case(scheme)
 }
 
 /// Counts a decision; the strategy's name is shared, not copied.

@@ -2,16 +2,16 @@ mod and;
 mod and_then;
 mod ask;
 mod decide;
+mod decision;
+mod nested;
 mod panic;
+mod refuse;
 mod renew;
+mod terms;
 
 use std::{fmt, sync::Arc};
 
-pub(crate) use self::decide::presented_among;
-use crate::{
-    AuthRequest, BoxError, Challenge, ConfigError, Needs, Outcome, Principal, Redirect, RevocationCheck, Strategy,
-    outcome::Accept,
-};
+use crate::{Challenge, ConfigError, Needs, Principal, Redirect, RevocationCheck, Strategy};
 
 /// Strategies in order: the first that owns the credential decides.
 ///
@@ -31,11 +31,11 @@ use crate::{
 ///
 /// | The strategy says | The chain does | If it ends here |
 /// |---|---|---|
-/// | [`Accept`](Outcome::Accept) | stop | the user is in |
-/// | [`Absent`](Outcome::Absent) | next strategy | 401 with every challenge |
-/// | [`Foreign`](Outcome::Foreign) | next strategy | 401 as for `Reject` |
-/// | [`Reject`](Outcome::Reject) | **stop** | 400, 401 or 403 |
-/// | [`Redirect`](Outcome::Redirect) | stop | 302 or 303; 401 on a handshake |
+/// | [`Accept`](crate::Outcome::Accept) | stop | the user is in |
+/// | [`Absent`](crate::Outcome::Absent) | next strategy | 401 with every challenge |
+/// | [`Foreign`](crate::Outcome::Foreign) | next strategy | 401 as for `Reject` |
+/// | [`Reject`](crate::Outcome::Reject) | **stop** | 400, 401 or 403 |
+/// | [`Redirect`](crate::Outcome::Redirect) | stop | 302 or 303; 401 on a handshake |
 /// | `Err` | **stop** | 503 |
 /// | panic | stop | 500 |
 ///
@@ -103,85 +103,13 @@ impl<U: Principal> Chain<U> {
         Self { fallback, try_next_on_reject, revocation, ..Self::of(nodes) }
     }
 
-    /// Demands that `strategy` accepts as well as the chain so far: `a.or(b).and(c)` is *(a or b) and c*.
-    ///
-    /// Both are always asked. Where they differ, the worst counts: an error, then `Reject`, `Redirect`, `Foreign`. One
-    /// `Accept` beside one `Absent` is `Foreign`; two `Absent` are `Absent`.
-    ///
-    /// `try_next_on_reject` holds for the chain so far if it was set before, and for both together if after. A check for
-    /// revocation is asked about both, and a fallback is the whole chain's, wherever they were named.
-    ///
-    /// # Security
-    /// That both credentials belong to one person is for the application to say; [`and_then`](Self::and_then) is the
-    /// place. A name that the users of the whole say of themselves is a name of both credentials: after a revocation of that
-    /// user, both have to be newer than it. A program's token that many users share then has to be newer as well.
-    #[must_use]
-    pub fn and<S: Strategy>(self, strategy: S) -> Chain<(U, S::User)> {
-        self.then(|chain| and::And::new(chain, strategy))
-    }
-
-    /// Turns the users of this chain into another type, so that it can stand beside strategies of that type.
-    #[must_use]
-    pub fn map_user<V, F>(self, f: F) -> Chain<V>
-    where
-        V: Principal,
-        F: Fn(U) -> V + Send + Sync + 'static,
-    {
-        self.then(|chain| {
-            and_then::AndThen::passing_through(chain, move |accept: Accept<U>| Ok(Outcome::Accept(accept.map_user(&f))))
-        })
-    }
-
-    /// Turns what this chain accepts into something else: the user, the extras, the expiry. An error of `f` is an
-    /// error of the system: 503.
-    ///
-    /// `f` may build a new acceptance with [`Accept::new`]. The names, ids and revocation checks of what the chain has accepted
-    /// stay in force. The end of the credential stays too, unless `f` sets another, and so does an ambient carrier. The
-    /// extras do not.
-    #[must_use]
-    pub fn try_map<V, F>(self, f: F) -> Chain<V>
-    where
-        V: Principal,
-        F: Fn(Accept<U>) -> Result<Accept<V>, BoxError> + Send + Sync + 'static,
-    {
-        self.and_then(move |accept| f(accept).map(Outcome::Accept))
-    }
-
-    /// Decides again about what this chain accepts: whether two credentials belong to one person, whether an account
-    /// may use this part of the application. A fresh [`Accept::new`] is treated as in [`try_map`](Self::try_map).
-    ///
-    /// `f` runs before the check for revocation. It may run again where the chain accepts by a cookie: for explicit
-    /// credentials alone.
-    ///
-    /// ```
-    /// # use auth_core::{Accept, BoxError, Carrier, Chain, Outcome, Rejection, Strategy};
-    /// # fn same_person<S: Strategy<User = String>>(token: S, ticket: impl Strategy<User = String>) -> Chain<String> {
-    /// Chain::new().or(token).and(ticket).and_then(|accept| {
-    ///     let (token, ticket) = accept.user();
-    ///     Ok(if token == ticket {
-    ///         Outcome::Accept(accept.map_user(|(token, _)| token))
-    ///     } else {
-    ///         Outcome::Reject(Rejection::forbidden().with_code("not_the_same_person"))
-    ///     })
-    /// })
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn and_then<V, F>(self, f: F) -> Chain<V>
-    where
-        V: Principal,
-        F: Fn(Accept<U>) -> Result<Outcome<V>, BoxError> + Send + Sync + 'static,
-    {
-        self.then(|chain| and_then::AndThen::new(chain, f))
-    }
-
     /// The chain of the one strategy that `make` makes of this chain.
     fn then<S: Strategy>(self, make: impl FnOnce(Self) -> S) -> Chain<S::User> {
         let fallback = self.fallback.clone();
         Chain { fallback, ..ChainWithoutStrategy.or(make(self)) }
     }
 
-    /// Asks the next strategy after a [`Reject`](Outcome::Reject) too, as Passport does. If none accepts, the first
+    /// Asks the next strategy after a [`Reject`](crate::Outcome::Reject) too, as Passport does. If none accepts, the first
     /// rejection counts. A credential that is good but revoked stops the chain still.
     ///
     /// # Security
@@ -294,36 +222,5 @@ impl<U> Clone for Node<U> {
             name: Arc::clone(&self.name),
             challenges: Arc::clone(&self.challenges),
         }
-    }
-}
-
-#[async_trait::async_trait]
-impl<U: Principal> Strategy for Chain<U> {
-    type User = U;
-
-    fn name(&self) -> &str {
-        self.nodes.first().map_or("chain", |node| &node.name)
-    }
-
-    fn challenges(&self, out: &mut Vec<Challenge>) {
-        out.extend_from_slice(&self.challenges);
-    }
-
-    fn needs(&self) -> Needs {
-        Self::needs(self)
-    }
-
-    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<U>, BoxError> {
-        let mut decision = self.decide(request).await?;
-        request.note_given_up(decision.given_up);
-        request.note_passed_over(decision.passed_over);
-        if decision.is_half {
-            request.note_half();
-        }
-        if let Outcome::Accept(accept) = &mut decision.outcome {
-            // A strategy that wraps this chain may build a new acceptance from it.
-            request.note_accepted(&mut accept.evidence);
-        }
-        Ok(decision.outcome)
     }
 }

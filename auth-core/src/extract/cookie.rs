@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use http::header::COOKIE;
 
-use super::{Credential, Extractor, Malformed, is_visible};
+use super::{Credential, Extractor, Malformed, credential::is_visible};
 use crate::{
     AuthRequest, Carrier, Challenge,
     config::{self, ConfigError},

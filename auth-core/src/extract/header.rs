@@ -5,7 +5,7 @@ use http::{
     header::{AUTHORIZATION, COOKIE},
 };
 
-use super::{Credential, Extractor, Malformed, is_visible};
+use super::{Credential, Extractor, Malformed, credential::is_visible};
 use crate::{
     AuthRequest, Carrier, Challenge, Needs,
     config::{self, ConfigError},

@@ -1,6 +1,9 @@
 use std::borrow::Cow;
 
-use super::{ACCESS_TOKEN, Credential, Extractor, Malformed, is_visible};
+use super::{
+    Credential, Extractor, Malformed,
+    credential::{ACCESS_TOKEN, is_visible},
+};
 use crate::{
     AuthRequest, Carrier, Challenge, Needs,
     config::{self, ConfigError},

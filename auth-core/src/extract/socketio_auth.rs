@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use super::{Credential, Extractor, Malformed, is_visible};
+use super::{Credential, Extractor, Malformed, credential::is_visible};
 use crate::{
     AuthRequest, Carrier, Challenge, Transport,
     config::{self, ConfigError},

@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::{Credential, Extractor, Malformed, is_visible};
+use super::{Credential, Extractor, Malformed, credential::is_visible};
 use crate::{
     AuthRequest, Carrier, Challenge, Needs, Transport,
     config::{self, ConfigError},

@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use super::{Credential, Extractor, Malformed, is_visible, subprotocol::DEFAULT_MAX_LEN};
+use super::{Credential, Extractor, Malformed, credential::is_visible, subprotocol::DEFAULT_MAX_LEN};
 use crate::{
     AuthRequest, Carrier, Challenge, Needs, Transport,
     config::{self, ConfigError},

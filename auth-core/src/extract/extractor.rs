@@ -1,7 +1,66 @@
 use std::fmt;
 
-use super::{Credential, Extractor, Malformed};
+use super::{Credential, Malformed};
 use crate::{AuthRequest, Challenge, Needs, secret::ct_eq};
+
+/// Finds a raw credential in a request and says which carrier brought it.
+pub trait Extractor: Send + Sync + 'static {
+    /// Looks for the credential. `Ok(None)` means that there is none for this extractor.
+    ///
+    /// # Errors
+    /// [`Malformed`] if the place is there, but broken: a repeated header, a scheme without a token, extra words.
+    fn extract<'r>(&self, request: &'r AuthRequest<'_>) -> Result<Option<Credential<'r>>, Malformed>;
+
+    /// Adds what the middleware has to prepare before, or to take away after. The default adds nothing.
+    fn needs(&self, needs: &mut Needs) {
+        let _ = needs;
+    }
+
+    /// Adds how a client may be challenged to send its credential here: a scheme, `Bearer` for example, without a realm,
+    /// which the strategy adds. A cookie has none.
+    fn challenges(&self, out: &mut Vec<Challenge>);
+
+    /// Looks with `other` too; `self` takes precedence.
+    fn or<E: Extractor>(self, other: E) -> AnyOf
+    where
+        Self: Sized,
+    {
+        AnyOf::new(self).or(other)
+    }
+}
+
+impl<E: Extractor + ?Sized> Extractor for Box<E> {
+    fn extract<'r>(&self, request: &'r AuthRequest<'_>) -> Result<Option<Credential<'r>>, Malformed> {
+        (**self).extract(request)
+    }
+
+    fn needs(&self, needs: &mut Needs) {
+        (**self).needs(needs);
+    }
+
+    fn challenges(&self, out: &mut Vec<Challenge>) {
+        (**self).challenges(out);
+    }
+}
+
+impl Needs {
+    /// What this extractor wants, and nothing else: the whole of [`Strategy::needs`](crate::Strategy::needs) for most
+    /// strategies.
+    ///
+    /// ```
+    /// use auth_core::{Needs, extract::{Extractor as _, header, query}};
+    ///
+    /// let needs = Needs::of(&header("x-api-key").or(query("key")));
+    /// assert_eq!(needs.header_names(), ["x-api-key"]);
+    /// assert_eq!(needs.query_names(), ["key"]);
+    /// ```
+    #[must_use]
+    pub fn of<E: Extractor + ?Sized>(extractor: &E) -> Self {
+        let mut needs = Self::default();
+        extractor.needs(&mut needs);
+        needs
+    }
+}
 
 /// Several extractors in order of precedence; made by [`Extractor::or`].
 ///
@@ -14,7 +73,7 @@ use crate::{AuthRequest, Challenge, Needs, secret::ct_eq};
 pub struct AnyOf(Vec<Box<dyn Extractor>>);
 
 impl AnyOf {
-    pub(super) fn new(first: impl Extractor) -> Self {
+    fn new(first: impl Extractor) -> Self {
         Self(vec![Box::new(first)])
     }
 

@@ -1,0 +1,98 @@
+use http::StatusCode;
+
+use super::{Chain, Fallback, decision::Decision};
+use crate::{
+    AuthRequest, Authenticated, Challenge, Outcome, Principal, Refusal, RefusalKind, Rejection, RejectionKind,
+    Transport, challenge::presented_by_header,
+};
+
+impl<U: Principal> Chain<U> {
+    /// The refusal that answers `rejection` as this chain would, for a layer that refuses on its own account.
+    #[must_use]
+    pub fn refuse(&self, rejection: &Rejection, request: &AuthRequest<'_>) -> Refusal {
+        self.refusal_of(rejection, &presented_by_header(&self.challenges, &request.parts().headers), request)
+    }
+
+    /// Seals what is accepted, and answers everything else with a refusal.
+    pub(super) fn seal(
+        &self,
+        Decision { outcome, presented, foreign_to, passed_over, .. }: Decision<'_, U>,
+        request: &AuthRequest<'_>,
+    ) -> Result<Authenticated<U>, Refusal> {
+        let refusal = match outcome {
+            Outcome::Accept(accept) => return Ok(accept.seal()),
+            Outcome::Absent => {
+                self.unauthorized(RefusalKind::Missing, "missing_credentials", self.challenges.to_vec(), request)
+            }
+            Outcome::Foreign => {
+                let rejection = Rejection::invalid_credentials();
+                let challenges = self.marked(&rejection, &presented_by_header(&presented, &request.parts().headers));
+                let refusal = self.unauthorized(RefusalKind::Foreign, rejection.code(), challenges, request);
+                refusal.with_detail(format!(
+                    "the credential is of no strategy here; it is foreign to {}",
+                    foreign_to.join(", ")
+                ))
+            }
+            Outcome::Reject(rejection) => {
+                let presented = presented_by_header(rejection.presented(), &request.parts().headers);
+                let refusal = self.refusal_of(&rejection, &presented, request).by(rejection.strategy());
+                rejection.detail().into_iter().fold(refusal, Refusal::with_detail)
+            }
+            Outcome::Redirect(redirect) => {
+                let strategy = redirect.strategy().cloned();
+                let refusal = match request.transport() {
+                    Transport::Http => Refusal::redirect_to(redirect, RefusalKind::Redirect, "redirect"),
+                    // No client follows a redirect in the middle of a handshake.
+                    _ => self.unauthorized(RefusalKind::Redirect, "redirect", self.challenges.to_vec(), request),
+                };
+                refusal.by(strategy.as_ref())
+            }
+        };
+        Err(refusal.wrong_if(passed_over.is_some_and(|rejection| rejection.is_wrong())))
+    }
+
+    fn refusal_of(&self, rejection: &Rejection, presented: &[Challenge], request: &AuthRequest<'_>) -> Refusal {
+        let marked = || self.marked(rejection, presented);
+        let challenges = match rejection.kind() {
+            RejectionKind::InvalidCredentials
+            | RejectionKind::Expired
+            | RejectionKind::Revoked
+            | RejectionKind::InsufficientUserAuthentication => {
+                let refusal = self.unauthorized(RefusalKind::Rejected, rejection.code(), marked(), request);
+                return refusal.wrong_if(rejection.is_wrong());
+            }
+            RejectionKind::InvalidRequest => marked(),
+            // What the client presented is right; it is told what it lacks, and not to try another scheme.
+            RejectionKind::InsufficientScope => {
+                presented.iter().filter(|c| c.reports_errors()).map(|c| rejection.mark(c)).collect()
+            }
+            RejectionKind::Forbidden | RejectionKind::TooManyRequests => Vec::new(),
+        };
+        let refusal = Refusal::of(RefusalKind::Rejected, rejection.status(), rejection.code(), challenges);
+        refusal.wrong_if(rejection.is_wrong())
+    }
+
+    /// Every challenge of the chain, with the error on those that belong to what was presented.
+    fn marked(&self, rejection: &Rejection, presented: &[Challenge]) -> Vec<Challenge> {
+        let is_presented = |challenge: &Challenge| challenge.reports_errors() && presented.contains(challenge);
+        self.challenges.iter().map(|c| if is_presented(c) { rejection.mark(c) } else { c.clone() }).collect()
+    }
+
+    /// A 401, or what the chain names instead where no strategy has a challenge.
+    fn unauthorized(
+        &self,
+        kind: RefusalKind,
+        code: &'static str,
+        challenges: Vec<Challenge>,
+        request: &AuthRequest<'_>,
+    ) -> Refusal {
+        let challenges = match &self.fallback {
+            Some(Fallback::Redirect(redirect)) if challenges.is_empty() && request.transport() == Transport::Http => {
+                return Refusal::redirect_to(redirect.clone(), kind, code);
+            }
+            Some(Fallback::Challenge(challenge)) if challenges.is_empty() => vec![challenge.clone()],
+            _ => challenges,
+        };
+        Refusal::of(kind, StatusCode::UNAUTHORIZED, code, challenges)
+    }
+}
