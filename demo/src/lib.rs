@@ -7,6 +7,7 @@ mod docs;
 mod logout;
 mod page;
 mod serve;
+mod settings;
 mod socketio;
 mod start;
 mod tokens;
@@ -22,8 +23,8 @@ use auth_core::{
     Authenticated, BoxError, Chain, Strategy,
     extract::{Extractor as _, bearer, cookie, socketio_auth, subprotocol},
 };
-use auth_jwt::{HmacSecret, Jwt};
-use auth_store::{MemoryStore, Revocations, Store, TicketGrant, Tickets};
+use auth_jwt::Jwt;
+use auth_store::{Revocations, TicketGrant, Tickets};
 use axum::{
     Json, Router,
     extract::{State, ws::Message},
@@ -31,46 +32,15 @@ use axum::{
     routing::{any, get, post},
 };
 use serde::Serialize;
-use ws_adapter::{AuthLayer, AuthSocket, AuthWebSocketUpgrade, Connections, Protected, Shutdown, Timer};
+use ws_adapter::{AuthLayer, AuthSocket, AuthWebSocketUpgrade, Connections, Protected, Timer};
 
 pub use self::{
     serve::Server,
+    settings::Settings,
     start::{TUTORIAL_TOKEN, hints, warnings},
     tokens::sign,
     users::{Claims, User, Users},
 };
-
-/// What the application is built from.
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct Settings {
-    /// The HMAC secret of the tokens.
-    pub secret: HmacSecret,
-    /// The clock by which tokens are issued and judged, and sockets end.
-    pub timer: Arc<dyn Timer>,
-    /// What is shared with other nodes: tickets, and what was revoked.
-    pub store: Arc<dyn Store>,
-    /// Ends the sockets on the way out.
-    pub shutdown: Shutdown,
-    /// Whether a page that is refused at `/ws` sees a close code in the place of a failure without a reason.
-    pub accept_then_close: bool,
-}
-
-impl Settings {
-    /// Settings with this secret and the clock of the operating system.
-    pub fn new(secret: impl Into<HmacSecret>) -> Self {
-        // Both are for the tutorial's sake, whose secret is `secret`; `warnings` says so at the start.
-        let secret = secret.into().dangerous_allow_short_secret();
-        let (timer, store) = (Arc::new(auth_core::SystemClock), Arc::new(MemoryStore::new()));
-        Self { secret, timer, store, shutdown: Shutdown::new(), accept_then_close: false }
-    }
-}
-
-impl std::fmt::Debug for Settings {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Settings").finish_non_exhaustive()
-    }
-}
 
 /// The whole application. It needs a tokio runtime, on which it hears what other nodes revoke.
 ///
