@@ -8,5 +8,6 @@ mod readme;
 mod server;
 mod sessions;
 mod socketio;
+mod structure;
 mod support;
 mod websocket;
