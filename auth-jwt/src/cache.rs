@@ -10,32 +10,13 @@ use std::{
 use auth_core::ConfigError;
 use aws_lc_rs::{hmac, rand};
 
-use crate::{Jwt, KeySet};
+use crate::KeySet;
 
 /// How long a signature is remembered.
 const LIFETIME: Duration = Duration::from_secs(60);
 
 /// Locks, so that threads seldom wait for each other.
 const SHARDS: usize = 16;
-
-impl<C> Jwt<C> {
-    /// Remembers for 60 s that a token's signature was right, of so many tokens at most, so that a client that comes often
-    /// pays once for an RSA or ECDSA signature.
-    ///
-    /// It remembers nothing else: times, issuer, audience, revocation and the verify callback are looked at each time, and
-    /// other keys (a rotation, a key that is withdrawn) make all that was remembered worthless. So the answer is at every
-    /// instant the one that it would be without. What is kept of a token is an HMAC under a key of this process, 32
-    /// bytes; refusals leave nothing.
-    ///
-    /// Tokens of HMAC keys are not remembered, since their signature costs no more than the memory does.
-    ///
-    /// # Errors
-    /// If the system has no random numbers.
-    pub fn cache_signatures(mut self, tokens: usize) -> Result<Self, ConfigError> {
-        self.cache = Some(Cache::new(tokens)?);
-        Ok(self)
-    }
-}
 
 /// Which signatures were right under which keys. Each verifier has a cache, and a random key, of its own.
 pub(crate) struct Cache {
@@ -55,7 +36,7 @@ struct Shard {
 }
 
 impl Cache {
-    fn new(tokens: usize) -> Result<Self, ConfigError> {
+    pub(crate) fn new(tokens: usize) -> Result<Self, ConfigError> {
         let mut key = [0; 32];
         rand::fill(&mut key).map_err(|_| ConfigError::new("the system has no random numbers: see to that first"))?;
         let half = tokens.div_ceil(SHARDS * 2);
@@ -122,7 +103,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{Algorithm, Signer, SigningKey};
+    use crate::{Algorithm, Jwt, Signer, SigningKey};
 
     const P256: &[u8] = include_bytes!("../tests/keys/p256.pem");
 

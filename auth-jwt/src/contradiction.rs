@@ -6,28 +6,20 @@
 use std::time::Duration;
 
 use crate::{
-    Algorithm, Jwt,
-    kind::{is_id_token_use, is_other_type},
-    profile::Profile,
-    source::{Keys, TrustedIssuer},
+    Jwt,
+    policy::{Profile, is_id_token_use, is_other_type},
+    source::Keys,
     token::refused::{algorithms, many, one},
 };
 
 /// The length of `{"alg":"HS256"}` and `{}` in base64url, with the shortest signature and two dots.
 const SHORTEST_TOKEN: usize = 20 + 3 + 43 + 2;
 
-/// What one of the trusted issuers demands.
-pub(crate) struct IssuerDemands {
-    issuer: String,
-    audiences: Vec<String>,
-    algorithms: Option<Vec<Algorithm>>,
-}
-
 /// Two settings of which one rules out what the other wants.
-pub(crate) struct Contradiction {
-    pub(crate) why: &'static str,
-    pub(crate) one: String,
-    pub(crate) other: String,
+struct Contradiction {
+    why: &'static str,
+    one: String,
+    other: String,
 }
 
 impl<C> Jwt<C> {
@@ -65,7 +57,8 @@ impl<C> Jwt<C> {
         {
             note("the keys are for another issuer", one(own), policy.issuers.shown());
         }
-        for IssuerDemands { issuer, audiences, algorithms: own } in &self.trusted {
+        for demands in &self.trusted {
+            let audiences = &demands.audiences;
             if let Profile::IdToken { client_id } = &policy.profile
                 && !audiences.is_empty()
                 && !audiences.contains(client_id)
@@ -73,10 +66,10 @@ impl<C> Jwt<C> {
                 let audiences = many(audiences.iter().map(String::as_str));
                 note("the client of ID tokens is not an audience of the issuer", one(client_id), audiences);
             }
-            if let (Some(own), Some(allowed)) = (own, &policy.algorithms)
-                && are_disjoint(own, allowed)
+            if let (Some(own), Some(allowed)) = (&demands.algorithms, &policy.algorithms)
+                && demands.rule_out(allowed)
             {
-                let own = format!("{} of {issuer}", algorithms(own.iter().copied()));
+                let own = format!("{} of {}", algorithms(own.iter().copied()), demands.issuer);
                 note("the algorithms of the issuer are not allowed", own, algorithms(allowed.iter().copied()));
             }
         }
@@ -100,19 +93,4 @@ impl<C> Jwt<C> {
         }
         all
     }
-}
-
-impl IssuerDemands {
-    pub(crate) fn of(issuer: &TrustedIssuer) -> Self {
-        Self { issuer: issuer.shown(), audiences: issuer.audiences.clone(), algorithms: issuer.algorithms.clone() }
-    }
-
-    /// Whether no algorithm that is allowed is one of the issuer's.
-    pub(crate) fn rule_out(&self, allowed: &[Algorithm]) -> bool {
-        self.algorithms.as_ref().is_some_and(|own| are_disjoint(own, allowed))
-    }
-}
-
-fn are_disjoint(some: &[Algorithm], others: &[Algorithm]) -> bool {
-    !some.iter().any(|algorithm| others.contains(algorithm))
 }

@@ -115,7 +115,6 @@
 //! [`Jwt`] has every setting, [`KeySource`] is the seam for keys that come and go, [`Signer`] makes tokens.
 
 mod algorithm;
-mod audience;
 mod cache;
 mod contradiction;
 #[cfg(feature = "dpop")]
@@ -123,16 +122,13 @@ mod dpop;
 mod issuer;
 mod jwt;
 mod key;
-mod kind;
+mod plain;
 mod policy;
 #[cfg(any(feature = "dpop", feature = "remote"))]
 mod port;
 mod possession;
-mod profile;
 #[cfg(feature = "remote")]
 pub mod remote;
-mod required;
-mod scopes;
 mod secret;
 mod signer;
 mod source;

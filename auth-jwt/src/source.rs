@@ -1,4 +1,5 @@
 mod file;
+mod issuer_demands;
 mod issuers;
 mod reloadable;
 
@@ -6,6 +7,7 @@ use std::{fmt, sync::Arc};
 
 use auth_core::{AuthRequest, BoxError, async_trait};
 
+pub(crate) use self::issuer_demands::IssuerDemands;
 pub use self::{
     file::KeyFile,
     issuers::{TrustedIssuer, TrustedIssuers},

@@ -31,6 +31,21 @@ pub struct JwtStrategy<C, V, M = ()> {
     closure: PhantomData<fn() -> M>,
 }
 
+impl<C> Jwt<C> {
+    /// Names who decides about the user. See [`Verify`] for what the callback may give.
+    ///
+    /// It is asked only about tokens that are right in every other respect.
+    pub fn verify<V, M>(mut self, verify: V) -> JwtStrategy<C, V, M>
+    where
+        C: DeserializeOwned + Send,
+        V: Verify<C, M, User: Principal>,
+    {
+        self.log_contradictions();
+        self.extractor = self.possession.extractor(self.extractor);
+        JwtStrategy { jwt: self, verify, closure: PhantomData }
+    }
+}
+
 /// What stands in a token.
 struct Read<'t> {
     header: Header<'t>,
@@ -78,12 +93,6 @@ where
     C: DeserializeOwned + Send,
     V: Verify<C, M, User: Principal>,
 {
-    pub(crate) fn new(mut jwt: Jwt<C>, verify: V) -> Self {
-        jwt.log_contradictions();
-        jwt.extractor = jwt.possession.extractor(jwt.extractor);
-        Self { jwt, verify, closure: PhantomData }
-    }
-
     /// Everything from the raw token to the user, in the order that the crate's documentation promises.
     async fn accept(&self, token: &str, carrier: Carrier, request: &AuthRequest<'_>) -> Result<Accept<V::User>, Stop> {
         // What was read of the token is gone when the callback is waited for, and takes no room in the future meanwhile.

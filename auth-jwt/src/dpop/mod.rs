@@ -17,7 +17,7 @@ use self::{
     target::Base,
 };
 use crate::{
-    Algorithm, Jwt,
+    Algorithm,
     token::refused::{Reason, list, many, one},
 };
 
@@ -27,17 +27,6 @@ const MAX_WINDOW: Duration = Duration::from_secs(300);
 
 const DEFAULT_PROOFS: usize = 100_000;
 const DEFAULT_PROOFS_OF_A_KEY: usize = 10_000;
-
-impl<C> Jwt<C> {
-    /// Takes tokens that are bound to a key of the client by DPoP, and asks for the proof of it.
-    ///
-    /// Such a token comes as `Authorization: DPoP <token>`, beside a header `DPoP` with the proof. The extractor goes on to
-    /// find others, `Bearer` by default. What is checked is told at [`Dpop`].
-    pub fn dpop(mut self, dpop: Dpop) -> Self {
-        self.possession = crate::possession::Possession::proven_by(dpop);
-        self
-    }
-}
 
 /// How proofs of possession are checked (RFC 9449, 4.3 and 7).
 ///

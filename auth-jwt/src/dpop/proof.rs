@@ -12,11 +12,11 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use crate::{
     Algorithm,
     key::Jwk,
-    policy::without_application,
     token::{
         Compact, Header, RawClaims, Refused, Subject,
         json::{self, Value},
         refused::{self, Reason, one, optional},
+        without_application,
     },
 };
 

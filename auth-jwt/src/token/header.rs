@@ -47,3 +47,12 @@ impl<'a> Header<'a> {
         })
     }
 }
+
+/// A media type without its first half, which `typ` may leave out (RFC 7515, 4.1.9).
+pub(crate) fn without_application(typ: &str) -> &str {
+    const APPLICATION: &str = "application/";
+    match typ.get(..APPLICATION.len()) {
+        Some(start) if start.eq_ignore_ascii_case(APPLICATION) => typ.get(APPLICATION.len()..).unwrap_or_default(),
+        _ => typ,
+    }
+}

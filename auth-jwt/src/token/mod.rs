@@ -10,6 +10,6 @@ pub(crate) mod refused;
 pub(crate) use self::{
     claims::{Audience, ProfileClaims, RawClaims, RegisteredClaims, Subject},
     compact::Compact,
-    header::Header,
+    header::{Header, without_application},
     refused::Refused,
 };

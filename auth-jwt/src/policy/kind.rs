@@ -1,9 +1,7 @@
 //! What tells that a token is something else than an ID token, where the type in its header does not tell.
 
-use crate::{
-    scopes::grants_beyond,
-    token::{ProfileClaims, Refused, json::Value, refused::ABSENT},
-};
+use super::scopes::grants_beyond;
+use crate::token::{ProfileClaims, Refused, json::Value, refused::ABSENT};
 
 /// `typ` in the claims of Keycloak's other tokens.
 const OTHER_TYPES: [&str; 5] = ["Bearer", "DPoP", "Refresh", "Offline", "Logout"];

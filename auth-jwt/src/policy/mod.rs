@@ -1,19 +1,40 @@
+//! What a token must be like, beyond its signature.
+
+mod kind;
+mod profile;
+mod recipients;
+mod required;
+mod scopes;
+
 use std::time::{Duration, SystemTime};
 
 use auth_core::{Scopes, UserAuthentication};
 
-use crate::{
-    Algorithm,
-    audience::Recipients,
-    issuer::Issuers,
-    profile::Profile,
+use self::{
+    kind::{check_id_token, check_no_id_token},
+    recipients::{Ours, Recipients},
     required::RequiredClaims,
     scopes::ScopeClaims,
+};
+pub(crate) use self::{
+    kind::{is_id_token_use, is_other_type},
+    profile::Profile,
+};
+use crate::{
+    Algorithm,
+    issuer::Issuers,
     token::{
-        Header, Refused, RegisteredClaims, Subject,
+        Audience, Header, Refused, RegisteredClaims, Subject,
         refused::{ABSENT, algorithms, list, one, optional},
+        without_application,
     },
 };
+
+/// The longest token in bytes: 8 KiB, since servers take header lines of about that size.
+const DEFAULT_MAX_LEN: usize = 8 * 1024;
+
+/// How far clocks may differ.
+const DEFAULT_LEEWAY: Duration = Duration::from_secs(60);
 
 /// What a token must be like, beyond its signature.
 pub(crate) struct Policy {
@@ -57,6 +78,29 @@ pub(crate) enum Expiry {
     Ignored,
 }
 
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            max_len: DEFAULT_MAX_LEN,
+            algorithms: None,
+            token_type: None,
+            issuers: Issuers::default(),
+            recipients: Recipients::default(),
+            subject: None,
+            subject_type: Subject::Text,
+            jwt_id: None,
+            nonce: None,
+            profile: Profile::Plain,
+            scopes: ScopeClaims::default(),
+            required: RequiredClaims::default(),
+            leeway: DEFAULT_LEEWAY,
+            max_age: None,
+            require_iat: false,
+            expiry: Expiry::Required,
+        }
+    }
+}
+
 impl Policy {
     /// Algorithm and type of the token. An algorithm that is not allowed here may be another strategy's: an issuer that
     /// changes to another kind of key has two of them for a while.
@@ -92,7 +136,7 @@ impl Policy {
         now: SystemTime,
     ) -> Result<Checked, Refused> {
         let ours = self.recipients.ours(self.profile.audience(), demanded);
-        self.check_complete(claims)?;
+        self.profile.check_complete(claims)?;
         let end = self.check_times(claims, now)?;
         self.recipients.check_audience(claims, ours)?;
         if let Some(tenant) = tenant {
@@ -114,6 +158,31 @@ impl Policy {
         let log_in = login.as_ref().and_then(UserAuthentication::time);
         self.check_not_ahead("auth_time", log_in, now, "the log-in lies in the future")?;
         Ok(Checked { end, scopes: self.scopes.read(claims), login })
+    }
+
+    /// What the profile wants beyond what is checked of every token.
+    fn check_profile(&self, claims: &RegisteredClaims<'_>, ours: Ours<'_>) -> Result<(), Refused> {
+        match &self.profile {
+            Profile::Plain => {
+                if self.recipients.client_id_as_audience && self.required.values("token_use").is_none() {
+                    check_no_id_token(claims.profile)?;
+                }
+                self.recipients.check_party(claims)
+            }
+            Profile::AccessToken { .. } => {
+                self.scopes.check_type(claims)?;
+                self.recipients.check_party(claims)
+            }
+            Profile::IdToken { client_id } => {
+                let aud = claims.aud.as_ref();
+                if !aud.is_some_and(|aud| aud.any(|name| name == client_id) && aud.all(|name| ours.contains(name))) {
+                    return Err(Refused::invalid("the ID token is not for this client, or for others too")
+                        .because(|| (ours.shown(), Audience::shown(aud))));
+                }
+                self.recipients.check_party_of_id_token(claims, client_id)?;
+                check_id_token(claims.profile)
+            }
+        }
     }
 
     /// A claim of another type counts as absent where RFC 9068 does not define it, since it may be the application's own.
@@ -178,14 +247,5 @@ fn check_tenant(claims: &RegisteredClaims<'_>, tenant: &str) -> Result<(), Refus
         Some(tid) if tid != tenant => Err(Refused::invalid("the token is of another tenant than its issuer")
             .because(|| (format!("`tid` as in `iss`, {}", one(tenant)), "another `tid`".to_owned()))),
         _ => Ok(()),
-    }
-}
-
-/// A media type without its first half, which `typ` may leave out (RFC 7515, 4.1.9).
-pub(crate) fn without_application(typ: &str) -> &str {
-    const APPLICATION: &str = "application/";
-    match typ.get(..APPLICATION.len()) {
-        Some(start) if start.eq_ignore_ascii_case(APPLICATION) => typ.get(APPLICATION.len()..).unwrap_or_default(),
-        _ => typ,
     }
 }

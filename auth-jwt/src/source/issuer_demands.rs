@@ -1,0 +1,20 @@
+use super::TrustedIssuer;
+use crate::Algorithm;
+
+/// What one of the trusted issuers demands, for a strategy that holds its own settings against it.
+pub(crate) struct IssuerDemands {
+    pub(crate) issuer: String,
+    pub(crate) audiences: Vec<String>,
+    pub(crate) algorithms: Option<Vec<Algorithm>>,
+}
+
+impl IssuerDemands {
+    pub(crate) fn of(issuer: &TrustedIssuer) -> Self {
+        Self { issuer: issuer.shown(), audiences: issuer.audiences.clone(), algorithms: issuer.algorithms.clone() }
+    }
+
+    /// Whether no algorithm that is allowed is one of the issuer's.
+    pub(crate) fn rule_out(&self, allowed: &[Algorithm]) -> bool {
+        self.algorithms.as_ref().is_some_and(|own| !own.iter().any(|algorithm| allowed.contains(algorithm)))
+    }
+}
