@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use auth_core::{Revocation, RevocationListener, RevocationNews};
+use auth_core::{Revocation, RevocationFeed, RevocationListener, RevocationNews};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use super::{
@@ -8,12 +8,21 @@ use super::{
 };
 use crate::{Heard, Subscription};
 
+#[async_trait]
+impl RevocationFeed for Revocations {
+    async fn listen(&self) -> Box<dyn RevocationListener> {
+        let here = self.here.subscribe();
+        let everywhere = self.store.subscribe().await;
+        Box::new(Listener { here, everywhere, source: self.clone() })
+    }
+}
+
 /// Hears what is revoked here, and what other nodes say.
-pub(super) struct Listener {
-    pub(super) here: Receiver<Revocation>,
-    pub(super) everywhere: Box<dyn Subscription>,
+struct Listener {
+    here: Receiver<Revocation>,
+    everywhere: Box<dyn Subscription>,
     /// Keeps the sender alive, and knows our own messages.
-    pub(super) source: Revocations,
+    source: Revocations,
 }
 
 #[async_trait]

@@ -5,13 +5,10 @@ mod message;
 use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use auth_core::{
-    BoxError, Clock, Evidence, Revocation, RevocationCheck, RevocationFeed, RevocationListener, RevocationTarget,
-    SystemClock,
-};
+use auth_core::{BoxError, Clock, Evidence, Revocation, RevocationCheck, RevocationTarget, SystemClock};
 use tokio::{runtime::Handle, sync::broadcast};
 
-use self::{keys::Marks, listener::Listener};
+use self::keys::Marks;
 use crate::{Store, Unavailable, backlog, opaque};
 
 /// How long a revocation outlives what it revokes: the longest leeway that a strategy may grant (300 s), and as much again
@@ -20,8 +17,8 @@ const AFTERLIFE: Duration = Duration::from_secs(600);
 
 /// What was revoked, for all nodes that share a store.
 ///
-/// It is the [`RevocationCheck`] of a chain and the [`RevocationFeed`] of whoever holds connections open. Clones share
-/// everything.
+/// It is the [`RevocationCheck`] of a chain and the [`RevocationFeed`](auth_core::RevocationFeed) of whoever holds
+/// connections open. Clones share everything.
 ///
 /// ```
 /// use auth_core::{Evidence, Revocation, SystemClock, Clock as _};
@@ -164,15 +161,6 @@ impl RevocationCheck for Revocations {
             return Err("the store has answered something else than what it was asked".into());
         }
         Ok(marks.revoke(&found))
-    }
-}
-
-#[async_trait]
-impl RevocationFeed for Revocations {
-    async fn listen(&self) -> Box<dyn RevocationListener> {
-        let here = self.here.subscribe();
-        let everywhere = self.store.subscribe().await;
-        Box::new(Listener { here, everywhere, source: self.clone() })
     }
 }
 

@@ -1,16 +1,18 @@
 mod grant;
 mod lineage;
 mod origin;
+mod refusal;
 #[cfg(feature = "axum")]
 mod route;
 mod strategy;
+mod value;
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use auth_core::{BoxError, Carrier, Clock, ConfigError, Evidence, Refusal, Secret, SystemClock};
-use http::{StatusCode, request::Parts};
+use http::request::Parts;
 
-use self::{grant::Record, lineage::Lineage, origin::Origins};
+use self::{grant::Record, lineage::Lineage, origin::Origins, refusal::forbidden};
 pub use self::{
     grant::TicketGrant,
     strategy::{Ticket, TicketStrategy},
@@ -23,9 +25,6 @@ const LONGEST_TTL: Duration = Duration::from_secs(300);
 
 /// A lifetime that is too short to get anywhere with.
 const SHORTEST_TTL: Duration = Duration::from_secs(1);
-
-/// The bytes of a ticket: 256 bits.
-const BYTES: usize = 32;
 
 /// One-time tickets for handshakes, for pages that cannot set a header on a WebSocket: gives them out, and makes the
 /// strategy that takes them back.
@@ -134,11 +133,11 @@ impl Tickets {
         }
 
         let unavailable = |cause: BoxError| Refusal::from(Unavailable::because(cause));
-        let value = Secret::new(opaque::random::<BYTES>().map_err(unavailable)?);
+        let value = value::random().map_err(unavailable)?;
         let id = opaque::random::<16>().map_err(unavailable)?;
         let record = Record::new(id, &self.path, origin.as_ref(), &lineage, evidence.expires_at());
         let record = record.encode().map_err(unavailable)?;
-        self.store.put(&key(&value), &record, ttl).await.map_err(unavailable)?;
+        self.store.put(&value::key(value.expose()), &record, ttl).await.map_err(unavailable)?;
         Ok(IssuedTicket { value, ttl })
     }
 }
@@ -163,16 +162,7 @@ impl IssuedTicket {
     }
 }
 
-fn forbidden(code: &'static str) -> Refusal {
-    Refusal::new(StatusCode::FORBIDDEN, code)
-}
-
 /// Tickets are not renewed: whoever could buy one with another would stay for ever.
 fn involves_ticket(evidence: &Evidence) -> bool {
     evidence.carrier() == Carrier::Ticket || evidence.parts().iter().any(involves_ticket)
-}
-
-/// Where a ticket is kept: under its hash.
-fn key(value: &Secret) -> String {
-    opaque::key("ticket", &[value.expose()])
 }

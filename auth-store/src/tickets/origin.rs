@@ -3,7 +3,7 @@ use std::sync::Arc;
 use auth_core::{AllowedOrigin, Carrier, ConfigError, Origin, Refusal};
 use http::request::Parts;
 
-use super::forbidden;
+use super::refusal::forbidden;
 
 /// Which pages may ask for a ticket: those of the list, or else those that this server has served, as far as `Host` tells.
 #[derive(Clone, Default)]

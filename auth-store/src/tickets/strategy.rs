@@ -1,18 +1,17 @@
 use std::{fmt, marker::PhantomData, sync::Arc};
 
 use auth_core::{
-    AuthRequest, BoxError, Carrier, Challenge, Needs, Outcome, Principal, Rejection, Secret, Strategy, Transport,
-    Verify, async_trait,
+    AuthRequest, BoxError, Carrier, Challenge, Needs, Outcome, Principal, Rejection, Strategy, Transport, Verify,
+    async_trait,
     extract::{Credential, Extractor, query},
 };
 
 use super::{
-    BYTES,
     grant::{Record, TicketGrant},
-    key,
     origin::comes_from,
+    value,
 };
-use crate::{Store, opaque};
+use crate::Store;
 
 /// Tickets as a strategy, before its verify callback is known; made by [`Tickets::strategy`](crate::Tickets::strategy).
 #[must_use = "a strategy does nothing before it stands in a chain"]
@@ -69,10 +68,10 @@ impl Ticket {
         ticket: &str,
         request: &AuthRequest<'_>,
     ) -> Result<Result<Arc<Record>, Rejection>, BoxError> {
-        if !opaque::is_random::<BYTES>(ticket) {
+        if !value::is_ticket(ticket) {
             return Ok(refused("it has not the form of a ticket"));
         }
-        let Some(record) = self.take(key(&Secret::new(ticket)), request).await? else {
+        let Some(record) = self.take(value::key(ticket), request).await? else {
             return Ok(refused("it is used, too old, or was never given"));
         };
         if request.transport() == Transport::Http && !self.plain_requests {
