@@ -12,10 +12,7 @@ use aws_lc_rs::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value, json};
 
-use crate::{
-    SignError, SignErrorKind, SigningKey,
-    signer::{compact, public_jwk},
-};
+use crate::{SignError, SignErrorKind, SigningKey, signer::compact};
 
 /// A client's key, which makes proofs (RFC 9449, 4.2): for programs that call a protected service, and for tests.
 ///
@@ -41,7 +38,7 @@ impl DpopKey {
     /// # Errors
     /// If it is an HMAC key, which proves nothing to anybody who has not the same.
     pub fn new(key: SigningKey) -> Result<Self, ConfigError> {
-        let (Some(jwk), Some(thumbprint)) = (public_jwk(&key), key.thumbprint()) else {
+        let (Some(jwk), Some(thumbprint)) = (key.public_jwk(), key.thumbprint()) else {
             return Err(ConfigError::new("an HMAC key has no public half: prove possession with another kind of key"));
         };
         Ok(Self { key, jwk, thumbprint, clock: Arc::new(SystemClock) })

@@ -12,7 +12,7 @@ use aws_lc_rs::{
 };
 use jsonwebtoken::crypto::aws_lc;
 
-use super::Verifier;
+use super::verifier::Verifier;
 use crate::{
     Algorithm, HmacSecret,
     algorithm::{Curve, Family},

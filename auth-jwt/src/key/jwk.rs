@@ -7,7 +7,11 @@ use base64::{
 };
 use zeroize::Zeroizing;
 
-use super::{PublicKey, RsaComponents, Verifier, VerifyingKey, check, check::without_leading_zeros};
+#[cfg(feature = "dpop")]
+use super::Verifier;
+use super::{PublicKey, RsaComponents, check::without_leading_zeros};
+#[cfg(any(feature = "dpop", test))]
+use super::{PublicMembers, check::not_a_key};
 use crate::{
     Algorithm, HmacSecret,
     algorithm::{Curve, Family},
@@ -89,35 +93,9 @@ impl<'a> Jwk<'a> {
         ConfigError::new("a key of the set is no JSON object: write it as RFC 7517 has it")
     }
 
-    /// The key for verification.
-    pub(crate) fn verifying_key(&self) -> Result<VerifyingKey, ConfigError> {
-        self.check_is_public()?;
-        let family = self.family()?;
-        if family != Family::Hmac {
-            return self.with_public(&self.public(family)?);
-        }
-        let (secret, mut verifiers) = (self.secret()?, Vec::new());
-        for algorithm in self.algorithms(family)? {
-            verifiers.push((algorithm, Verifier::Hmac(check::hmac_key(algorithm, &secret)?)));
-        }
-        Ok(self.name(VerifyingKey::new(family, verifiers)))
-    }
-
-    /// The same with this public key, whatever the members hold.
-    pub(crate) fn with_public(&self, public: &PublicKey) -> Result<VerifyingKey, ConfigError> {
-        let family = public.family();
-        let mut verifiers = Vec::new();
-        for algorithm in self.algorithms(family)? {
-            verifiers.push((algorithm, public.verifier(algorithm)?));
-        }
-        Ok(self.name(VerifyingKey::new(family, verifiers)))
-    }
-
-    fn name(&self, key: VerifyingKey) -> VerifyingKey {
-        // With a placeholder in it, the key is for every tenant, and says nothing.
-        let issuer = self.issuer.as_deref().filter(|issuer| !issuer.contains('{'));
-        let key = VerifyingKey { issuer: issuer.map(str::to_owned), ..key };
-        if let Some(kid) = &self.kid { key.with_kid(&**kid) } else { key }
+    /// The one issuer whose tokens the key may sign. With a placeholder in it, the key is for every tenant, and says nothing.
+    pub(crate) fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref().filter(|issuer| !issuer.contains('{'))
     }
 
     /// The verifier for one algorithm, of a key that a stranger has sent: a secret is none.
@@ -126,16 +104,16 @@ impl<'a> Jwk<'a> {
         self.check_is_public()?;
         let family = self.family()?;
         if !self.algorithms(family)?.contains(&algorithm) {
-            return Err(check::not_a_key(family));
+            return Err(not_a_key(family));
         }
         self.public(family)?.verifier(algorithm)
     }
 
     /// What makes the key the key that it is; a secret has nothing of the kind.
     #[cfg(any(feature = "dpop", test))]
-    pub(crate) fn public_members(&self) -> Result<super::PublicMembers, ConfigError> {
+    pub(crate) fn public_members(&self) -> Result<PublicMembers, ConfigError> {
         let family = self.family()?;
-        super::PublicMembers::of(&self.public(family)?).ok_or_else(|| check::not_a_key(family))
+        PublicMembers::of(&self.public(family)?).ok_or_else(|| not_a_key(family))
     }
 
     pub(crate) fn check_is_public(&self) -> Result<(), ConfigError> {

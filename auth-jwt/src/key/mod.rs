@@ -7,15 +7,11 @@ mod jwk;
 mod pem;
 mod set;
 mod thumbprint;
+mod verifier;
+mod verifying_key;
 #[cfg(feature = "x509")]
 mod x509;
 
-use std::{fmt, sync::Arc};
-
-use auth_core::ConfigError;
-use aws_lc_rs::{hmac, signature::ParsedPublicKey};
-
-pub use self::set::KeySet;
 pub(crate) use self::set::MAX_TRIES;
 #[cfg(feature = "x509")]
 pub(crate) use self::x509::Certificate;
@@ -24,163 +20,11 @@ pub(crate) use self::{
     jwk::Jwk,
     pem::{PrivateDer, not_a_private_key},
     thumbprint::PublicMembers,
+    verifier::Verifier,
 };
 #[cfg(feature = "remote")]
 pub(crate) use self::{
     exposed::{Exposed, Traces},
     set::is_crowded,
 };
-use crate::{Algorithm, HmacSecret, algorithm::Family};
-
-/// A key that verifies signatures, and knows with which algorithms it may.
-///
-/// It is checked and prepared when it is built: a key that is weak, broken or of the wrong kind does not build.
-///
-/// | Kind | Accepted |
-/// |---|---|
-/// | HMAC | a secret at least as long as the hash |
-/// | RSA | 2048 to 8192 bits, an odd exponent from 3 to 2³³ |
-/// | EC | a point on P-256, P-384, P-521, or, with the feature `es256k`, secp256k1 |
-/// | Ed25519 | 32 bytes |
-///
-/// `Debug` shows its id and algorithms only.
-#[derive(Clone)]
-pub struct VerifyingKey {
-    kid: Option<String>,
-    /// The one issuer whose tokens it may sign, where several share a set.
-    issuer: Option<String>,
-    family: Family,
-    /// One verifier for each algorithm that the key may be used with.
-    verifiers: Vec<(Algorithm, Verifier)>,
-}
-
-/// A key with everything parsed and precomputed that can be, so that a request pays for the signature alone.
-///
-/// `jsonwebtoken` prepares no verifiers: those of its provider can be shared between threads neither as they are nor
-/// behind a reference, and they parse an RSA or EC key anew at each call. So signatures are checked by `aws-lc-rs`,
-/// the backend beneath, without a layer between; `jsonwebtoken` reads key files.
-#[derive(Clone)]
-pub(crate) enum Verifier {
-    Hmac(Arc<hmac::Key>),
-    Public(ParsedPublicKey),
-}
-
-impl VerifyingKey {
-    /// An HMAC key for one of the HS algorithms.
-    ///
-    /// # Errors
-    /// If the algorithm is none of those, or the secret is shorter than its hash.
-    pub fn hmac(algorithm: Algorithm, secret: impl Into<HmacSecret>) -> Result<Self, ConfigError> {
-        let key = hmac_key(algorithm, &secret.into())?;
-        Ok(Self::new(Family::Hmac, vec![(algorithm, Verifier::Hmac(key))]))
-    }
-
-    /// A public key from a PEM file: `PUBLIC KEY` (SPKI) of any kind, or `RSA PUBLIC KEY` (PKCS#1).
-    ///
-    /// # Errors
-    /// If the file holds something else (a private key and a certificate are named as such), a key of another kind
-    /// than `algorithm` wants, or one that is weak or broken.
-    pub fn from_pem(algorithm: Algorithm, pem: &[u8]) -> Result<Self, ConfigError> {
-        let public = pem::public(algorithm.family(), pem)?;
-        check::public(algorithm, &public).map(|verifier| Self::new(algorithm.family(), vec![(algorithm, verifier)]))
-    }
-
-    /// A public key in DER: SPKI of any kind, PKCS#1 for RSA, or the bare point or 32 bytes for EC and Ed25519.
-    ///
-    /// # Errors
-    /// If it is no public key of the kind that `algorithm` wants, or one that is weak or broken.
-    pub fn from_der(algorithm: Algorithm, der: &[u8]) -> Result<Self, ConfigError> {
-        check::public(algorithm, der).map(|verifier| Self::new(algorithm.family(), vec![(algorithm, verifier)]))
-    }
-
-    /// A key from a JSON Web Key (RFC 7517): a public key, or an `oct` secret.
-    ///
-    /// `alg`, `kty`, `crv`, `use` and `key_ops` must agree that the key verifies signatures. With `alg` it is for that
-    /// algorithm alone; without, for all that its kind allows (for a secret, those whose hash is not longer). The
-    /// `kid` is taken over.
-    ///
-    /// What leaves no doubt is read as it is meant: a member that is `null`, an empty `kid` and an empty `key_ops` count as
-    /// absent; numbers may be padded, may be in base64, and may have leading zeros too few or too many.
-    ///
-    /// A key with an `issuer`, as Entra publishes it, is for the tokens of that issuer alone. Entra has two issuers for one
-    /// tenant, so the key is also for an issuer of which every segment of the path stands in that of the key's:
-    /// `https://sts.windows.net/<tenant>/` for `https://login.microsoftonline.com/<tenant>/v2.0`. A key whose `issuer` has a
-    /// placeholder (`{tenantid}`) is for all.
-    ///
-    /// # Errors
-    /// If a member is missing, twice there, contradicts another or holds a weak key; and if there is a private part:
-    /// what only verifies must not hold it.
-    pub fn from_jwk(json: &str) -> Result<Self, ConfigError> {
-        Jwk::parse(json)?.verifying_key()
-    }
-
-    pub(crate) fn new(family: Family, verifiers: Vec<(Algorithm, Verifier)>) -> Self {
-        Self { kid: None, issuer: None, family, verifiers }
-    }
-
-    /// Names the key. A token that names another one is then not checked with it.
-    #[must_use]
-    pub fn with_kid(mut self, kid: impl Into<String>) -> Self {
-        self.kid = Some(kid.into());
-        self
-    }
-
-    /// The name of the key, if it has one.
-    #[must_use]
-    pub fn kid(&self) -> Option<&str> {
-        self.kid.as_deref()
-    }
-
-    /// The one issuer whose tokens the key may sign; `None` if it does not say so.
-    pub(crate) fn issuer(&self) -> Option<&str> {
-        self.issuer.as_deref()
-    }
-
-    /// Whether the key may sign for this issuer.
-    pub(crate) fn is_for(&self, issuer: Option<&str>) -> bool {
-        let Some(own) = self.issuer() else { return true };
-        let own_path: Vec<_> = segments(own).collect();
-        issuer.is_some_and(|issuer| {
-            // A stranger writes it, so no more of it is looked at than can be right.
-            let path: Vec<_> = segments(issuer).take(own_path.len() + 1).collect();
-            let is_part = !path.is_empty() && path.len() <= own_path.len() && path.iter().all(|s| own_path.contains(s));
-            own == issuer || is_part
-        })
-    }
-
-    /// The algorithms that the key may be used with.
-    pub fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
-        self.verifiers.iter().map(|&(algorithm, _)| algorithm)
-    }
-
-    pub(crate) fn is_hmac(&self) -> bool {
-        self.family == Family::Hmac
-    }
-
-    pub(crate) fn verifier(&self, algorithm: Algorithm) -> Option<&Verifier> {
-        self.verifiers.iter().find(|(a, _)| *a == algorithm).map(|(_, verifier)| verifier)
-    }
-}
-
-/// The segments of the path of a URL.
-fn segments(url: &str) -> impl Iterator<Item = &str> {
-    let (_, rest) = url.split_once("://").unwrap_or(("", url));
-    rest.split('/').skip(1).filter(|segment| !segment.is_empty())
-}
-
-impl Verifier {
-    /// Whether `signature` is right. Tags are compared in constant time.
-    pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        match self {
-            Self::Hmac(key) => hmac::verify(key, message, signature).is_ok(),
-            Self::Public(key) => key.verify_sig(message, signature).is_ok(),
-        }
-    }
-}
-
-impl fmt::Debug for VerifyingKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let algorithms: Vec<_> = self.algorithms().collect();
-        f.debug_struct("VerifyingKey").field("kid", &self.kid).field("algorithms", &algorithms).finish_non_exhaustive()
-    }
-}
+pub use self::{set::KeySet, verifying_key::VerifyingKey};

@@ -110,7 +110,7 @@ impl KeySet {
     pub fn from_jwks(json: &str) -> Result<Self, ConfigError> {
         let keys = Jwk::texts_of_set(json.as_bytes())
             .ok_or_else(|| ConfigError::new("this is no JWK set: it must be a JSON object with a list `keys`"))?;
-        let read = |json: &str| Jwk::parse(json).and_then(|jwk| jwk.verifying_key());
+        let read = |json: &str| Jwk::parse(json).and_then(|jwk| VerifyingKey::of(&jwk));
         let keys = keys.into_iter().map(|json| json.map_or_else(|| Err(Jwk::no_object()), read));
         let numbered = keys.enumerate().map(|(at, key)| {
             key.map_err(|error| ConfigError::new(format!("key {at} of the set, counted from 0: {error}")))

@@ -10,6 +10,7 @@ use super::{
     document::{self, Entry, LeftOut, check_count},
 };
 use crate::{
+    VerifyingKey,
     key::{Certificate, Jwk, Traces},
     token::json::{self, Value},
 };
@@ -36,7 +37,7 @@ pub(super) fn entries(body: &[u8], now: SystemTime) -> Result<Vec<Entry>, FetchE
                 let certificate = certificate?;
                 certificate.check_time(now)?;
                 check_members(jwk, &certificate)?;
-                jwk.with_public(&certificate.key)
+                VerifyingKey::with_public(jwk, &certificate.key)
             })
         });
     }
@@ -57,7 +58,7 @@ fn named(name: &str, value: &Value<'_>, now: SystemTime) -> Entry {
     let key = key.and_then(|certificate| {
         traces.add(&certificate.key);
         certificate.check_time(now)?;
-        let key = Jwk::default().with_public(&certificate.key)?;
+        let key = VerifyingKey::with_public(&Jwk::default(), &certificate.key)?;
         Ok(if let Some(kid) = &traces.kid { key.with_kid(kid) } else { key })
     });
     Entry { traces, key: key.map_err(Into::into) }

@@ -12,7 +12,8 @@ use super::{
     FetchError, FetchErrorKind,
     client::{Client, Reply},
     discovery::Discovery,
-    document::{self, Format, LeftOut},
+    document::LeftOut,
+    format::{self, Format},
     found, lifetime,
     location::PlainHttp,
     state::{Digest, Fetched},
@@ -122,7 +123,7 @@ impl Fetcher {
     /// each fetch.
     fn read(&self, body: &[u8]) -> Result<(KeySet, Digest), FetchErrorKind> {
         let mut left_out = Vec::new();
-        let keys = document::read(body, self.format, self.timer.now(), &mut left_out);
+        let keys = format::read(body, self.format, self.timer.now(), &mut left_out);
         let mut context = digest::Context::new(&digest::SHA256);
         context.update(body);
         // A certificate ends while the document stays as it is.

@@ -60,6 +60,7 @@ mod document;
 mod error;
 mod fetch;
 mod flight;
+mod format;
 mod found;
 mod headers;
 mod lifetime;
@@ -83,7 +84,7 @@ pub use self::{
 #[doc(hidden)]
 #[must_use]
 pub fn read_published(body: &[u8]) -> Option<crate::KeySet> {
-    document::read(body, document::Format::Jwks, std::time::SystemTime::UNIX_EPOCH, &mut Vec::new()).ok()
+    format::read(body, format::Format::Jwks, std::time::SystemTime::UNIX_EPOCH, &mut Vec::new()).ok()
 }
 
 /// The same for certificates, in January 2027.
@@ -92,5 +93,5 @@ pub fn read_published(body: &[u8]) -> Option<crate::KeySet> {
 #[must_use]
 pub fn read_certificates(body: &[u8]) -> Option<crate::KeySet> {
     let now = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_800_000_000);
-    document::read(body, document::Format::Certificates, now, &mut Vec::new()).ok()
+    format::read(body, format::Format::Certificates, now, &mut Vec::new()).ok()
 }

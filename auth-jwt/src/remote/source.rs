@@ -1,10 +1,9 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use auth_core::{AuthRequest, BoxError, ConfigError, async_trait};
+use auth_core::{AuthRequest, BoxError, async_trait};
 
 use super::{
-    FetchError, RemoteJwksBuilder, Status,
-    discovery::WellKnown,
+    FetchError, Status,
     error::Unavailable,
     flight::Shared,
     state::{Answer, Step, Wanted},
@@ -22,57 +21,6 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct RemoteJwks(Arc<Shared>);
 
 impl RemoteJwks {
-    /// The set at this URL, which must be `https`, or `http` on a loopback address.
-    ///
-    /// Plain `http` elsewhere has to be allowed by [`RemoteJwksBuilder::dangerous_allow_http`], which the last step looks
-    /// at. A query is sent, but never shown.
-    ///
-    /// # Errors
-    /// If it is not an absolute `https` or `http` URL, or has a user name or a fragment.
-    pub fn at(url: impl AsRef<str>) -> Result<RemoteJwksBuilder, ConfigError> {
-        RemoteJwksBuilder::at(url.as_ref())
-    }
-
-    /// The X.509 certificates at this URL (feature `x509`): a JSON object of names with certificates in PEM, as Firebase
-    /// publishes them, or a JWK set whose keys are in `x5c` (RFC 7517, 4.7).
-    ///
-    /// The name is the `kid` of tokens. Of `x5c`, the first certificate counts; what other members say of the key must be true
-    /// of it. A certificate counts from its first second to its last, which is looked at with each fetch. What does not count
-    /// is left out, and the log names it and says why.
-    ///
-    /// # Errors
-    /// As for [`at`](Self::at).
-    ///
-    /// # Security
-    /// Who has signed a certificate is not looked at, and neither is whether it was revoked: it is as good as the URL that it
-    /// comes from, as a JWK is.
-    #[cfg(feature = "x509")]
-    pub fn certificates(url: impl AsRef<str>) -> Result<RemoteJwksBuilder, ConfigError> {
-        RemoteJwksBuilder::certificates(url.as_ref())
-    }
-
-    /// The set that this issuer names in its `/.well-known/openid-configuration` (OpenID Connect Discovery 1.0).
-    ///
-    /// The document must name the very same issuer, and its `jwks_uri` is held to the rule of [`at`](Self::at). It is
-    /// read again once a day, and after a fetch that failed. An issuer under `https` may not name a `jwks_uri` under plain
-    /// `http`, whatever is allowed, and one elsewhere may name none on the loopback. Tokens of other issuers, or of none, are
-    /// [foreign](auth_core::Outcome::Foreign); tell [`Jwt::issuer`](crate::Jwt::issuer) as well.
-    ///
-    /// # Errors
-    /// If the issuer is no URL as [`at`](Self::at) wants it, or has a query.
-    pub fn discover(issuer: impl Into<String>) -> Result<RemoteJwksBuilder, ConfigError> {
-        RemoteJwksBuilder::discovered(issuer.into(), WellKnown::OpenId)
-    }
-
-    /// The same for an issuer with a `/.well-known/oauth-authorization-server` (RFC 8414). It stands before the path
-    /// of the issuer, if that has one.
-    ///
-    /// # Errors
-    /// As for [`discover`](Self::discover).
-    pub fn discover_oauth(issuer: impl Into<String>) -> Result<RemoteJwksBuilder, ConfigError> {
-        RemoteJwksBuilder::discovered(issuer.into(), WellKnown::OAuth)
-    }
-
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self(shared)
     }

@@ -11,6 +11,7 @@ use aws_lc_rs::{
         RsaPublicKeyComponents,
     },
 };
+use serde_json::{Map, Value};
 
 use crate::{
     Algorithm, HmacSecret, VerifyingKey,
@@ -163,8 +164,13 @@ impl SigningKey {
         self.public_members().map(|members| members.thumbprint())
     }
 
+    /// The public half as a JWK, with nothing but what makes it the key that it is; an HMAC key has none.
+    pub(crate) fn public_jwk(&self) -> Option<Map<String, Value>> {
+        Some(self.public_members()?.into_members().map(|(name, value)| (name.to_owned(), value.into())).collect())
+    }
+
     /// `None` for an HMAC key.
-    pub(super) fn public_members(&self) -> Option<PublicMembers> {
+    fn public_members(&self) -> Option<PublicMembers> {
         PublicMembers::of(&self.public_key()?)
     }
 

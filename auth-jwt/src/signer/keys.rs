@@ -7,7 +7,7 @@ use auth_core::{AuthRequest, BoxError, ConfigError, async_trait};
 use http::{HeaderValue, Response, header};
 use serde_json::{Value, json};
 
-use super::{SigningKey, public_jwk};
+use super::SigningKey;
 use crate::{KeySet, KeySource, UnverifiedToken};
 
 /// The keys of an issuer that changes them without a moment in which a good token is refused. One of them signs, all of
@@ -152,7 +152,7 @@ impl State {
 
 /// The public half; an HMAC key has none.
 fn jwk(key: &SigningKey) -> Option<Value> {
-    let mut jwk = public_jwk(key)?;
+    let mut jwk = key.public_jwk()?;
     jwk.insert("use".into(), "sig".into());
     jwk.insert("alg".into(), key.algorithm().name().into());
     jwk.insert("kid".into(), key.kid().into());

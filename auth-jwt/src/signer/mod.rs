@@ -167,11 +167,6 @@ pub(crate) fn compact(key: &SigningKey, header: &Value, claims: &Value) -> Resul
     Ok(Secret::new(token))
 }
 
-/// The public half as a JWK, with nothing but what makes it the key that it is; an HMAC key has none.
-pub(crate) fn public_jwk(key: &SigningKey) -> Option<Map<String, Value>> {
-    Some(key.public_members()?.into_members().map(|(name, value)| (name.to_owned(), value.into())).collect())
-}
-
 impl fmt::Debug for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Signer").field("keys", &self.keys).finish_non_exhaustive()
