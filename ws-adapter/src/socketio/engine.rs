@@ -19,7 +19,7 @@ use super::{
     layer::Shared,
     own::{Engine, Standing, closer, leave_if_closed, own_request},
     owner::{Terms, patrol},
-    request::{Ask, transport_of, unknown_session},
+    request::{Ask, bad_request, transport_of, unknown_session},
     session::{Handle, NotNow, Opener, Session, Settings, ended, is_guest, warn_of_guest},
     upgrade::switch,
 };
@@ -68,21 +68,25 @@ where
         }
         poll_fn(|cx| Service::<Request<B>>::poll_ready(&mut service, cx)).await?;
     }
-    let answered = match ask {
-        Ask::Poll(sid) => Ok(poll(&shared.path, service, Request::from_parts(parts, body), sid, &session).await?),
+    let mut response = match ask {
+        Ask::Poll(sid) => poll(&shared.path, service, Request::from_parts(parts, body), sid, &session).await?,
         Ask::Post(sid) => {
             let asked = parts.clone();
-            let answered = post(&shared, service, Request::from_parts(parts, body), sid, &session).await?;
-            answered.ok_or_else(|| refuse(&shared, unknown_session(), &asked, transport))
+            match post(&shared, service, Request::from_parts(parts, body), sid, &session).await? {
+                Some(response) => response,
+                None => return Ok(refuse(&shared, unknown_session(), &asked, transport)),
+            }
         }
         Ask::Upgrade(sid) => {
+            // engine.io turns a second WebSocket of a transport away, so nothing is waited for. Upgrades that have begun it takes
+            // all, one after the other.
+            let (stream, patience) = match standing {
+                Standing::IsSocket => (Some(session.stream()), Duration::ZERO),
+                _ => (session.only_stream(), shared.io.config().engine_config.upgrade_timeout),
+            };
+            let Some(stream) = stream else { return Ok(refuse(&shared, bad_request(), &parts, transport)) };
             let engine = Engine::new::<S, B, R, E>(&service, &shared.path, Some(sid));
-            // engine.io turns a second WebSocket of a transport away, so nothing is waited for.
-            let is_second = standing == Standing::IsSocket;
-            let patience = (!is_second).then_some(shared.io.config().engine_config.upgrade_timeout);
-            let asked = parts.clone();
-            let answered = switch(&shared, service, parts, &session, engine, patience);
-            answered.map_err(|refusal| refuse(&shared, refusal, &asked, transport))
+            switch(&shared, service, parts, stream, engine, patience)
         }
         Ask::Open | Ask::OpenSocket => {
             // engine.io keeps the request as long as the transport, and namespaces judge it again.
@@ -94,23 +98,16 @@ where
             tokio::spawn(Driver::new(&shared, &session).drive(close));
             let engine = Engine::new::<S, B, R, E>(&service, &shared.path, None);
             if ask == Ask::OpenSocket {
-                let asked = parts.clone();
                 // Its id is told on the WebSocket only, and is of no use to another request.
-                let answered = switch(&shared, service, parts, &session, engine, None);
-                answered.map_err(|refusal| refuse(&shared, refusal, &asked, transport))
+                switch(&shared, service, parts, session.stream(), engine, Duration::ZERO)
             } else {
-                Ok(open(&shared, service, Request::from_parts(parts, body), &session, engine).await?)
+                open(&shared, service, Request::from_parts(parts, body), &session, engine).await?
             }
         }
     };
-    Ok(answered.map_or_else(
-        |refused| refused,
-        |mut response| {
-            // Whatever it holds is one client's own.
-            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-            response
-        },
-    ))
+    // Whatever it holds is one client's own.
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
 }
 
 fn refuse<U: Principal, R>(

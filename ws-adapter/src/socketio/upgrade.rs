@@ -1,6 +1,6 @@
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use auth_core::{Principal, Refusal};
+use auth_core::Principal;
 use bytes::Bytes;
 use http::{
     HeaderValue, Request, Response, StatusCode,
@@ -18,31 +18,26 @@ use super::{
     layer::Shared,
     own::{Engine, as_get},
     owner::{self, Terms},
-    request::bad_request,
-    session::{Session, ended},
+    session::{Stream, ended},
 };
 use crate::{ResponseBody, transport::is_extended_connect};
 
 /// Answers a handshake, and hands the WebSocket to engine.io over a stream that an owner can end. Where engine.io never
 /// sees it, a transport that polls stays as it is, and one that it would have opened goes with the request.
 ///
-/// `patience` is how long the client of an upgrade may take to begin; `None` where engine.io turns it away at once.
-///
-/// # Errors
-/// If another upgrade of the transport has begun.
+/// `patience` is how long the client of an upgrade may take to begin.
 pub(super) fn switch<S, U, R>(
     shared: &Shared<U>,
     mut service: SocketIoService<S>,
     mut parts: Parts,
-    session: &Arc<Session>,
+    stream: Stream,
     mut engine: Engine,
-    patience: Option<Duration>,
-) -> Result<Response<ResponseBody<R>>, Refusal>
+    patience: Duration,
+) -> Response<ResponseBody<R>>
 where
     S: Clone + Send + 'static,
     U: Principal,
 {
-    let stream = session.stream(patience.is_none()).ok_or_else(bad_request)?;
     let answer = answer(shared, &parts);
     as_get(&mut parts);
     let mut request = Request::from_parts(parts, ());
@@ -55,7 +50,7 @@ where
             // Whoever never begins has not got the answer, which a layer or a proxy on the way may have taken away.
             first = select! {
                 first = first_byte(&mut io) => first,
-                () = time::sleep(patience.unwrap_or_default()) => None,
+                () = time::sleep(patience) => None,
                 () = ended(stream.session().watch()) => None,
             };
             if first.is_none() {
@@ -69,7 +64,7 @@ where
         let _ = service.call((connection, request)).await;
         owner::own(owner, stream.session(), &mut engine, terms).await;
     });
-    Ok(answer)
+    answer
 }
 
 /// The answer by which the stream becomes a WebSocket: of HTTP/1.1 a 101 (RFC 6455, 4.2.2), of an extended `CONNECT` a 200

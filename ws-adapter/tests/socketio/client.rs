@@ -168,6 +168,16 @@ impl Polling {
     }
 }
 
+/// Waits until this client may open a transport: the clock of socketioxide is not ours.
+pub(crate) async fn opens_again<U>(app: &App<U>, headers: Headers<'_>, within: Duration) {
+    let opened = async {
+        while Polling::open(app, headers).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(within, opened).await.unwrap();
+}
+
 /// A transport that is a WebSocket.
 #[derive(Debug)]
 pub(crate) struct Socket(pub(crate) WebSocketStream<MaybeTlsStream<TcpStream>>);

@@ -9,10 +9,10 @@ use bytes::Bytes;
 use h2::{RecvStream, SendStream, client, ext::Protocol};
 use http::{Method, Request, Response};
 use tokio::{net::TcpStream, time::Instant};
-use ws_adapter::{ClientAddress, Close, Connections};
+use ws_adapter::{Close, Connections};
 
 use crate::{
-    client::{Headers, Polling, Socket, connect_packet},
+    client::{Headers, Polling, Socket, connect_packet, opens_again},
     common::eventually,
     raw::{PING, TEXT, frame},
     support::*,
@@ -22,12 +22,7 @@ use crate::{
 #[tokio::test]
 async fn answer_to_a_poll_that_is_not_taken_counts_after_the_end_of_its_transport() {
     let connections = Connections::new().max_pending_per_address(2);
-    let proxied = ClientAddress::behind_proxies(1);
-    let app = app_with(
-        |layer| layer.connections(&connections).client_address(proxied),
-        |auth| auth.connect_timeout(Duration::from_millis(200)),
-    );
-    let app = app.await;
+    let app = app_behind_proxy(&connections, |auth| auth.connect_timeout(Duration::from_millis(200))).await;
     let from = [("x-forwarded-for", "192.0.2.1")];
     let stream = TcpStream::connect(app.server.addr).await.unwrap();
     let (mut sender, connection) =
@@ -49,12 +44,7 @@ async fn answer_to_a_poll_that_is_not_taken_counts_after_the_end_of_its_transpor
     assert_eq!(connections.entries(), [0; 3]);
     assert!(Polling::open(&app, &from).await.err().unwrap().is(429, "too_many_connections"));
     connection.abort();
-    let opened = async {
-        while Polling::open(&app, &from).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(5), opened).await.unwrap();
+    opens_again(&app, &from, Duration::from_secs(5)).await;
 }
 
 const OPEN: &str = "/socket.io/?EIO=4&transport=websocket";

@@ -5,10 +5,10 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_tungstenite::tungstenite::Message;
-use ws_adapter::{ClientAddress, Connections};
+use ws_adapter::Connections;
 
 use crate::{
-    client::{Polling, Socket, connect_packet},
+    client::{Polling, Socket, connect_packet, opens_again},
     common::eventually,
     support::*,
 };
@@ -34,8 +34,7 @@ async fn third_wrong_connect_closes_the_transport() {
 #[tokio::test]
 async fn transports_that_wait_for_a_connect_are_limited() {
     let connections = Connections::new().max_pending(2);
-    let proxied = ClientAddress::behind_proxies(1);
-    let app = app_with(|layer| layer.connections(&connections).client_address(proxied), |auth| auth).await;
+    let app = app_behind_proxy(&connections, |auth| auth).await;
     let from = [("x-forwarded-for", "192.0.2.1")];
     let mut first = Socket::open(&app, &from).await.unwrap();
     let second = Polling::open(&app, &from).await.unwrap();
@@ -57,8 +56,7 @@ async fn transports_that_wait_for_a_connect_are_limited() {
 #[tokio::test]
 async fn transports_of_one_address_that_wait_for_a_connect_are_limited() {
     let connections = Connections::new().max_pending_per_address(2);
-    let proxied = ClientAddress::behind_proxies(1);
-    let app = app_with(|layer| layer.connections(&connections).client_address(proxied), |auth| auth).await;
+    let app = app_behind_proxy(&connections, |auth| auth).await;
     let (one, other) = ([("x-forwarded-for", "192.0.2.1")], [("x-forwarded-for", "192.0.2.2")]);
     let mut first = Socket::open(&app, &one).await.unwrap();
     let second = Polling::open(&app, &one).await.unwrap();
@@ -164,8 +162,7 @@ async fn upgrade_beside_another_is_refused() {
 #[tokio::test]
 async fn transport_whose_connect_cannot_be_answered_counts_until_its_memory_is_free() {
     let connections = Connections::new().max_pending_per_address(2);
-    let proxied = ClientAddress::behind_proxies(1);
-    let app = app_with(|layer| layer.connections(&connections).client_address(proxied), |auth| auth).await;
+    let app = app_behind_proxy(&connections, |auth| auth).await;
     let from = [("x-forwarded-for", "192.0.2.1")];
     for _ in 0..2 {
         let polling = Polling::open(&app, &from).await.unwrap();
@@ -209,12 +206,7 @@ async fn polls_during_an_upgrade_that_never_goes_on_allow_no_more_posts() {
 async fn transport_that_ends_without_a_connect_counts_for_its_address_until_its_memory_is_free() {
     for reset in [true, false] {
         let connections = Connections::new().max_pending(2).max_pending_per_address(2);
-        let proxied = ClientAddress::behind_proxies(1);
-        let app = app_with(
-            |layer| layer.connections(&connections).client_address(proxied),
-            |auth| auth.connect_timeout(Duration::from_millis(500)),
-        );
-        let app = app.await;
+        let app = app_behind_proxy(&connections, |auth| auth.connect_timeout(Duration::from_millis(500))).await;
         let (one, other) = ([("x-forwarded-for", "192.0.2.1")], [("x-forwarded-for", "192.0.2.2")]);
         for _ in 0..2 {
             if reset {
@@ -227,13 +219,7 @@ async fn transport_that_ends_without_a_connect_counts_for_its_address_until_its_
         assert_eq!(connections.pending(), 0, "others may have the places");
         assert!(Socket::open(&app, &one).await.unwrap_err().is(429, "too_many_connections"), "{reset}");
         let _others = [Socket::open(&app, &other).await.unwrap(), Socket::open(&app, &other).await.unwrap()];
-        // The clock of socketioxide is not ours.
-        let opened = async {
-            while Polling::open(&app, &one).await.is_err() {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(10), opened).await.unwrap();
+        opens_again(&app, &one, Duration::from_secs(10)).await;
     }
 }
 
@@ -271,12 +257,7 @@ async fn transport_of_a_user_that_ends_without_a_connect_counts_for_the_user_unt
             let mut socket = Socket::open(&app, &bob).await.unwrap();
             assert_eq!(socket.connect("/", "").await, Ok(()), "who connects may come and go");
         }
-        let opened = async {
-            while Polling::open(&app, &ann).await.is_err() {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(10), opened).await.unwrap();
+        opens_again(&app, &ann, Duration::from_secs(10)).await;
     }
 }
 
@@ -298,8 +279,7 @@ async fn opening_many_at_once_gets_round_no_limit() {
 #[tokio::test]
 async fn transport_that_its_client_closes_waits_no_more() {
     let connections = Connections::new().max_pending(2);
-    let proxied = ClientAddress::behind_proxies(1);
-    let app = app_with(|layer| layer.connections(&connections).client_address(proxied), |auth| auth).await;
+    let app = app_behind_proxy(&connections, |auth| auth).await;
     let from = [("x-forwarded-for", "192.0.2.1")];
     for close in ["1", "1", "40{}\u{1e}1", "42[\"message\",\"hi\"]", "x"] {
         let first = Polling::open(&app, &from).await.unwrap();

@@ -1,7 +1,7 @@
 //! Who gets a place without a credential, where there are more clients than places.
 
 use futures_util::future::join_all;
-use ws_adapter::{ClientAddress, Connections};
+use ws_adapter::Connections;
 
 use crate::{
     client::{Polling, Socket},
@@ -13,8 +13,7 @@ const ATTACKER: [(&str, &str); 1] = [("x-forwarded-for", "2001:db8::1")];
 const STRANGER: [(&str, &str); 1] = [("x-forwarded-for", "198.51.100.9")];
 
 async fn serve(connections: &Connections) -> App {
-    let proxied = ClientAddress::behind_proxies(1);
-    app_with(|layer| layer.connections(connections).client_address(proxied), |auth| auth).await
+    app_behind_proxy(connections, |auth| auth).await
 }
 
 #[tokio::test]

@@ -29,7 +29,7 @@ use tokio::{
     task::JoinHandle,
 };
 use ws_adapter::{
-    AuthLayer,
+    AuthLayer, ClientAddress, Connections,
     socketio::{AuthSocketIo, SocketIoAuth, SocketUser},
 };
 
@@ -180,6 +180,15 @@ pub(crate) async fn app_with(
     limit: impl FnOnce(SocketIoAuth<User>) -> SocketIoAuth<User>,
 ) -> App {
     app_behind(configure, limit, |router| router).await
+}
+
+/// Knows its clients by `x-forwarded-for`.
+pub(crate) async fn app_behind_proxy(
+    connections: &Connections,
+    limit: impl FnOnce(SocketIoAuth<User>) -> SocketIoAuth<User>,
+) -> App {
+    let proxied = ClientAddress::behind_proxies(1);
+    app_with(|layer| layer.connections(connections).client_address(proxied), limit).await
 }
 
 /// With what is further out.

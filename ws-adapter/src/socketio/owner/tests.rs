@@ -37,7 +37,7 @@ fn owned_with(room: usize, answer: &'static [u8], upgrade_of: Option<Sid>) -> Ow
     let session = session(&ManualClock::new(SystemTime::UNIX_EPOCH));
     let (server, client) = duplex(room);
     let (connection, owner) = Connection::new(server, None, Some(Sid::new()), session.watch());
-    let stream = session.stream(false).unwrap();
+    let stream = session.stream();
     let owned = tokio::spawn(async move {
         let begun = Instant::now();
         let mut engine = Engine::that_answers(Bytes::from_static(answer), upgrade_of);

@@ -26,6 +26,7 @@ pub(super) use self::{
     entry::Entry,
     not_now::NotNow,
     owner::{Opener, is_guest, warn_of_guest},
+    stream::Stream,
 };
 use super::{
     NotAuthenticated,

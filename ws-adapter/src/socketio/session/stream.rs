@@ -6,15 +6,20 @@ use super::Session;
 pub(in crate::socketio) struct Stream(Arc<Session>);
 
 impl Session {
-    /// There is, or will be, one more. `None` if there is one already, and `is_second` does not say that engine.io turns this one
-    /// away at once: all whose upgrade has begun would be taken in turn.
-    pub(in crate::socketio) fn stream(self: &Arc<Self>, is_second: bool) -> Option<Stream> {
-        let is_taken = self.streams.send_if_modified(|streams| {
-            let may = is_second || *streams == 0;
-            *streams += usize::from(may);
-            may
+    /// There is, or will be, one more.
+    pub(in crate::socketio) fn stream(self: &Arc<Self>) -> Stream {
+        self.streams.send_modify(|streams| *streams += 1);
+        Stream(Arc::clone(self))
+    }
+
+    /// The same, unless there is one already.
+    pub(in crate::socketio) fn only_stream(self: &Arc<Self>) -> Option<Stream> {
+        let is_only = self.streams.send_if_modified(|streams| {
+            let is_only = *streams == 0;
+            *streams += usize::from(is_only);
+            is_only
         });
-        is_taken.then(|| Stream(Arc::clone(self)))
+        is_only.then(|| Stream(Arc::clone(self)))
     }
 
     /// Waits until the last one is gone.
