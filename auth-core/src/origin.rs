@@ -42,8 +42,8 @@ pub struct Origin {
 
 /// What a request says of its origin is not one origin: it is `null`, or there are several, or it is something else.
 ///
-/// It is no [`Error`](std::error::Error) on purpose, as [`Malformed`](crate::extract::Malformed): a page's doing is no
-/// failure of the system.
+/// It does not implement [`Error`](std::error::Error) on purpose, like [`Malformed`](crate::extract::Malformed): the page has
+/// made the mistake, and the system has not failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnreadableOrigin(());
 

@@ -27,7 +27,7 @@ impl Redirect {
     /// 302: the login page of a browser.
     ///
     /// # Errors
-    /// If `location` is no header value. It should be a constant, or built by a URL library: a location made of text
+    /// If `location` is not a valid header value. It should be a constant, or built by a URL library: a location made of text
     /// that the client sent is an open redirect.
     pub fn found(location: &str) -> Result<Self, http::header::InvalidHeaderValue> {
         Ok(Self { status: StatusCode::FOUND, location: location.parse()?, strategy: None })

@@ -91,6 +91,8 @@ mod require;
 mod resource;
 mod telemetry;
 mod transport;
+#[cfg(any(feature = "axum", feature = "socketio"))]
+mod waker;
 
 #[cfg(any(feature = "axum", feature = "socketio"))]
 mod close;

@@ -68,7 +68,7 @@ impl<U: Principal> Chain<U> {
     /// The refusal, ready to be answered.
     ///
     /// # Security
-    /// Whoever is let in as a guest with every wrong guess could guess over one connection without end: the adapter would count
+    /// If each wrong guess made a client a guest, it could go on guessing over one connection: the adapter would count
     /// nothing. A request that opens a connection may ask [`authenticate`](Self::authenticate), as any request over HTTP.
     pub async fn authenticate_or_guest(&self, request: &AuthRequest<'_>) -> Result<Authenticated<U>, Refusal> {
         self.answer(request, Some(Terms { renews: None, lets_guests_be: true })).await

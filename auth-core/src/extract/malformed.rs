@@ -4,7 +4,7 @@ use crate::Carrier;
 
 /// The place of a credential is there, but its syntax is broken.
 ///
-/// It is no [`Error`](std::error::Error) on purpose: `?` in a strategy would make a 503 of the client's mistake. Turn it
+/// It does not implement [`Error`](std::error::Error) on purpose: `?` in a strategy would make a 503 of the client's mistake. Turn it
 /// into an [`Outcome`](crate::Outcome) with `into()`.
 #[derive(Clone, Copy, Debug)]
 pub struct Malformed {

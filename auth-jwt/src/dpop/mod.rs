@@ -93,7 +93,7 @@ impl Dpop {
     /// of this process that takes one away (axum's `nest`) does not count: the path that was sent is compared.
     ///
     /// # Errors
-    /// If it is no `https` or `http` URL, or has a user, a query or a fragment.
+    /// If it is not an `https` or `http` URL, or has a user, a query or a fragment.
     pub fn new(public_origin: &str) -> Result<Self, ConfigError> {
         let dpop = Self {
             bases: Vec::new(),

@@ -62,7 +62,7 @@ impl<C> Jwt<C> {
     /// themselves which issuer to ask for a token.
     ///
     /// # Errors
-    /// If it is no `https` or `http` URL, or has a blank, a quote, a backslash or anything beyond visible ASCII.
+    /// If it is not an `https` or `http` URL, or has a blank, a quote, a backslash or anything beyond visible ASCII.
     pub fn resource_metadata(mut self, url: impl Into<String>) -> Result<Self, ConfigError> {
         let url = url.into();
         if !is_plain(&url) || !(url.starts_with("https://") || url.starts_with("http://")) {

@@ -55,14 +55,14 @@ impl<C> Jwt<C> {
     /// | `typ` | `Bearer`, `DPoP`, `Refresh`, `Offline` or `Logout`, in any case | another token of Keycloak |
     /// | `scope`, `scp` | with a scope beyond `openid`, `profile`, `email`, `address`, `phone` and `offline_access`, or of a type that is none for scopes | an access token, as Entra, Okta and others write it |
     ///
-    /// The scopes of OpenID Connect itself are no reason to refuse a token: they open no API, and Cloud Foundry's UAA writes
+    /// A token is not refused for the scopes of OpenID Connect itself: they open no API, and Cloud Foundry's UAA writes
     /// `openid` into its ID tokens.
     ///
     /// Of this and [`access_token`](Self::access_token), the last counts, as a whole.
     ///
     /// # Security
-    /// An ID token tells a client who has logged in. It is no key to an API: what takes it from the header of a request
-    /// lets everybody in whom any page of the client has seen. Use access tokens for that.
+    /// An ID token tells a client who has logged in. It does not open an API: a server that takes it from the header of a
+    /// request lets in everybody whom any page of the client has seen. Use access tokens for that.
     pub fn id_token(mut self, client_id: impl Into<String>) -> Self {
         self.policy.token_type = None;
         self.policy.profile = Profile::IdToken { client_id: client_id.into() };

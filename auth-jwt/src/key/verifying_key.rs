@@ -54,7 +54,7 @@ impl VerifyingKey {
     /// A public key in DER: SPKI of any kind, PKCS#1 for RSA, or the bare point or 32 bytes for EC and Ed25519.
     ///
     /// # Errors
-    /// If it is no public key of the kind that `algorithm` wants, or one that is weak or broken.
+    /// If it is not a public key of the kind that `algorithm` wants, or if it is weak or broken.
     pub fn from_der(algorithm: Algorithm, der: &[u8]) -> Result<Self, ConfigError> {
         check::public(algorithm, der).map(|verifier| Self::new(algorithm.family(), vec![(algorithm, verifier)]))
     }

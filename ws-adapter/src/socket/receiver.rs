@@ -3,6 +3,8 @@ use std::{
     time::Duration,
 };
 
+use crate::waker;
+
 /// How long a handler that waits for a message reads on its own, if it is not polled again. Whether it still waits or does
 /// something else, nobody tells: one that waits is polled by its waker alone.
 const ALONE: Duration = Duration::from_secs(1);
@@ -22,10 +24,7 @@ pub(super) struct Receiver {
 impl Receiver {
     /// It waits; its poll has read what there was. Tells whether the driver has to be told of [`look_at`](Self::look_at).
     pub(super) fn wait(&mut self, cx: &Context<'_>, now: Duration) -> bool {
-        match &mut self.waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            empty => *empty = Some(cx.waker().clone()),
-        }
+        waker::keep(&mut self.waker, cx);
         (self.polled_at, self.has_help) = (now, false);
         let is_new = self.look_at.is_none();
         if is_new {
@@ -43,9 +42,7 @@ impl Receiver {
     /// Wakes it, so that it polls if it still waits. Until then it does not count as reading.
     pub(super) fn wake(&mut self) {
         self.has_help = false;
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
+        waker::wake(&mut self.waker);
     }
 
     /// The driver reads no more for now, so it has to read itself if it still waits.

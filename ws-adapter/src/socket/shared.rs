@@ -21,6 +21,7 @@ use super::{
 use crate::{
     Close,
     lifetime::{Due, Lifetime, Moment, NotNow, Wake},
+    waker,
 };
 
 /// The payload of our own pings, by which their answers are known.
@@ -254,10 +255,7 @@ impl<U> Shared<U> {
         if state.pipe.is_gone() {
             return Poll::Ready(Event::Gone);
         }
-        match &mut state.driver {
-            Some(waker) => waker.clone_from(cx.waker()),
-            empty => *empty = Some(cx.waker().clone()),
-        }
+        waker::keep(&mut state.driver, cx);
         Poll::Pending
     }
 
@@ -386,9 +384,7 @@ impl<U> State<U> {
     }
 
     fn wake_driver(&mut self) {
-        if let Some(driver) = self.driver.take() {
-            driver.wake();
-        }
+        waker::wake(&mut self.driver);
     }
 }
 

@@ -15,6 +15,7 @@ use tokio::{
 };
 
 use super::{engine::announced, frames::Frames};
+use crate::waker;
 
 /// How much is read at once, in bytes.
 const CHUNK: usize = 4 * 1024;
@@ -143,7 +144,7 @@ impl<I> State<I> {
         self.seen.moved_at = Instant::now();
         self.budget = self.budget.saturating_add(taken).min(BUDGET);
         self.seen.waits = false;
-        wake(&mut self.reader);
+        waker::wake(&mut self.reader);
     }
 
     /// Notes that the client takes nothing. Tells whether the owner has to know.
@@ -189,7 +190,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Connection<I> {
             Some(io) if !*self.told.borrow() => io,
             _ if *is_read_out => return Poll::Ready(Ok(())),
             _ => {
-                remember(&mut state.reader, cx);
+                waker::keep(&mut state.reader, cx);
                 return Poll::Pending;
             }
         };
@@ -209,7 +210,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Connection<I> {
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
-                    remember(&mut state.reader, cx);
+                    waker::keep(&mut state.reader, cx);
                     return Poll::Pending;
                 }
             }
@@ -236,7 +237,7 @@ impl<I: AsyncWrite + Unpin> Connection<I> {
             }
             Poll::Ready(Err(_)) => !std::mem::replace(&mut state.seen.is_broken, true),
             Poll::Pending => {
-                remember(&mut state.writer, cx);
+                waker::keep(&mut state.writer, cx);
                 state.wait()
             }
         };
@@ -313,8 +314,8 @@ impl<I> Owner<I> {
             let taken = input.advance(unread);
             unread = unread.get(taken..).unwrap_or_default();
         }
-        wake(&mut state.reader);
-        wake(&mut state.writer);
+        waker::wake(&mut state.reader);
+        waker::wake(&mut state.writer);
         Some((state.io.take()?, input))
     }
 
@@ -322,7 +323,7 @@ impl<I> Owner<I> {
     pub(super) fn end_reads(&self) {
         let mut state = self.0.lock();
         state.is_read_out = true;
-        wake(&mut state.reader);
+        waker::wake(&mut state.reader);
     }
 
     /// What engine.io has written since the stream was taken away from it, and whether there may be more.
@@ -342,8 +343,8 @@ impl<I> Owner<I> {
         let mut state = self.0.lock();
         (state.io, state.keeps, state.is_read_out) = (None, false, true);
         state.rest = Vec::new();
-        wake(&mut state.reader);
-        wake(&mut state.writer);
+        waker::wake(&mut state.reader);
+        waker::wake(&mut state.writer);
     }
 }
 
@@ -359,19 +360,6 @@ pub(super) async fn first_byte<I: AsyncRead + Unpin>(io: &mut I) -> Option<u8> {
     let mut buf = ReadBuf::new(&mut byte);
     poll_fn(|cx| Pin::new(&mut *io).poll_read(cx, &mut buf)).await.ok()?;
     buf.filled().first().copied()
-}
-
-fn remember(waker: &mut Option<Waker>, cx: &Context<'_>) {
-    match waker {
-        Some(waker) => waker.clone_from(cx.waker()),
-        None => *waker = Some(cx.waker().clone()),
-    }
-}
-
-fn wake(waker: &mut Option<Waker>) {
-    if let Some(waker) = waker.take() {
-        waker.wake();
-    }
 }
 
 #[cfg(test)]
