@@ -12,6 +12,7 @@ mod common;
 mod support;
 
 mod accept_then_close;
+mod any_server;
 mod bodies;
 mod codec;
 mod connections;

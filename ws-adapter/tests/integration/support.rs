@@ -13,7 +13,7 @@ use auth_core::{
     extract::{Extractor, bearer, cookie, subprotocol},
 };
 use auth_jwt::{Jwt, Signer};
-use axum::{Router, response::Response, routing::any};
+use axum::{Router, body::Body, response::Response, routing::any};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ use tokio_tungstenite::{
         protocol::CloseFrame,
     },
 };
-use ws_adapter::{AuthLayer, AuthWebSocketUpgrade};
+use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, Bodies, Read};
 
 const SECRET: &[u8] = b"a secret of at least thirty-two bytes";
 
@@ -133,6 +133,11 @@ pub(crate) fn layer<U: Principal>(chain: Chain<U>) -> AuthLayer<U> {
     AuthLayer::new(chain).timer(clock())
 }
 
+/// The same, for a chain that looks into bodies.
+pub(crate) fn reading<U: Principal>(chain: Chain<U>) -> AuthLayer<U, Read> {
+    AuthLayer::reading_bodies(chain).timer(clock())
+}
+
 pub(crate) async fn me(user: Authenticated<User>) -> String {
     user.0.clone()
 }
@@ -148,7 +153,7 @@ pub(crate) async fn echo(ws: AuthWebSocketUpgrade<User>) -> Response {
 }
 
 /// The routes that most tests ask: `/me` and `/ws` behind one layer.
-pub(crate) fn app(layer: AuthLayer<User>) -> Router {
+pub(crate) fn app<M: Bodies<Body>>(layer: AuthLayer<User, M>) -> Router {
     Router::new().route("/me", any(me)).route("/ws", any(echo)).layer(layer)
 }
 

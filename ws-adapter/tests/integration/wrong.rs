@@ -8,7 +8,7 @@ use auth_core::{
 };
 use axum::{Router, response::Response, routing::any};
 use serde_json::json;
-use ws_adapter::{AuthWebSocketUpgrade, ClientAddress, Connections};
+use ws_adapter::{AuthWebSocketUpgrade, ClientAddress, Connections, Sockets};
 
 use crate::{
     says::{Says, WrongOnes, rejections},
@@ -30,7 +30,7 @@ async fn one_rule_tells_what_is_wrong_in_a_refresh_in_a_first_message_and_for_us
         let case = format!("{rejection:?} {message}");
         let (says, wrong) = (Says::default(), WrongOnes::default());
         let connections = Connections::new().attempt_limiter(wrong.clone());
-        let layer = layer(says.about(jwt_or_basic())).connections(&connections);
+        let layer = layer(says.about(jwt_or_basic())).sockets(Sockets::new().connections(&connections));
         let server = Server::start(app(layer.clone()).route("/first", any(echo).layer(layer.first_message()))).await;
         let mut client = server.connect("/ws", &[("sec-websocket-protocol", &protocols(&good))]).await.unwrap().0;
         says.say(rejection.as_ref());
@@ -90,7 +90,8 @@ impl Strategy for Guest {
 async fn wrong_first_message_makes_nobody_a_guest_though_the_chain_tries_the_next() {
     let named = jwt_or_basic().map_user(|user| Visitor(Some(user.0)));
     let chain = Chain::new().or(named).or(Guest).try_next_on_reject();
-    let layer = layer(chain).connections(&Connections::new()).client_address(ClientAddress::behind_proxies(1));
+    let layer = layer(chain)
+        .sockets(Sockets::new().connections(&Connections::new()).client_address(ClientAddress::behind_proxies(1)));
     let silent = any(|ws: AuthWebSocketUpgrade<Visitor>| async move {
         let respond: Response = ws.on_upgrade(async |mut socket| while socket.recv().await.is_some() {});
         respond

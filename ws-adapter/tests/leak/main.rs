@@ -26,7 +26,7 @@ use reqwest::Method;
 use tower::{Layer as _, Service as _, service_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use ws_adapter::{
-    AuthLayer, ClientAddress, Close, CloseCodes, Connections, DefaultOnReject, Overflow, ProtectedResource, Shutdown,
+    AuthLayer, ClientAddress, Close, CloseCodes, Connections, DefaultOnRefusal, Overflow, ProtectedResource, Shutdown,
     require_scope,
 };
 
@@ -51,12 +51,12 @@ fn app() -> Router {
     let optional = Router::new()
         .route("/me", any(me))
         .layer(middleware::from_fn(careless))
-        .layer(AuthLayer::optional(chain()).timer(clock()));
+        .layer(AuthLayer::reading_bodies(chain()).allow_anonymous().timer(clock()));
     Router::new()
         .route("/me", any(me))
         .route("/ws", any(echo))
         .layer(middleware::from_fn(careless))
-        .layer(layer(chain()).first_message())
+        .layer(reading(chain()).first_message())
         .nest("/optional", optional)
 }
 
@@ -162,7 +162,7 @@ async fn debug_of_public_types_shows_something_and_no_secret() {
     fn clean<T: std::fmt::Debug>(value: &T) {
         assert_debug_is_clean(value, "MARKER");
     }
-    let layer = layer(Chain::new().or(jwt_from(everywhere())));
+    let layer = reading(Chain::new().or(jwt_from(everywhere())));
     let requirement = require_scope::<User>("chat:write");
     clean(&layer);
     clean(&requirement);
@@ -186,7 +186,7 @@ async fn debug_of_public_types_shows_something_and_no_secret() {
     clean(&Close::REVOKED);
     clean(&CloseCodes::Iana);
     clean(&Shutdown::new());
-    clean(&DefaultOnReject::default());
+    clean(&DefaultOnRefusal::default());
     clean(&ProtectedResource::new("https://api.example").unwrap());
 }
 

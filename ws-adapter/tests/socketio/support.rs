@@ -29,7 +29,7 @@ use tokio::{
     task::JoinHandle,
 };
 use ws_adapter::{
-    AuthLayer, ClientAddress, Connections,
+    AuthLayer, ClientAddress, Connections, Sockets,
     socketio::{AuthSocketIo, SocketIoAuth, SocketUser},
 };
 
@@ -188,7 +188,7 @@ pub(crate) async fn app_behind_proxy(
     limit: impl FnOnce(SocketIoAuth<User>) -> SocketIoAuth<User>,
 ) -> App {
     let proxied = ClientAddress::behind_proxies(1);
-    app_with(|layer| layer.connections(connections).client_address(proxied), limit).await
+    app_with(|layer| layer.sockets(Sockets::new().connections(connections).client_address(proxied)), limit).await
 }
 
 /// With what is further out.
