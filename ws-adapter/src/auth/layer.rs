@@ -98,9 +98,9 @@ impl<U: Principal> AuthLayer<U> {
     /// Demands that the chain accepts.
     ///
     /// # Errors
-    /// If no strategy of the chain has a challenge, and no fallback is named; see [`Chain::check`].
+    /// If no strategy of the chain has a challenge, and no fallback is named; see [`Chain::validate`].
     pub fn try_new(chain: Chain<U>) -> Result<Self, ConfigError> {
-        chain.check()?;
+        chain.validate()?;
         Ok(Self {
             config: Config {
                 needs: chain.needs(),

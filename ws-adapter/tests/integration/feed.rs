@@ -7,7 +7,7 @@ use std::sync::{
 };
 
 use auth_core::{
-    BoxError, Evidence, Revocation, RevocationCheck, RevocationFeed, RevocationListener, RevocationNews, async_trait,
+    BoxError, Evidence, Revocation, RevocationCheck, RevocationEvent, RevocationFeed, RevocationListener, async_trait,
 };
 use tokio::sync::{broadcast, watch};
 
@@ -16,7 +16,7 @@ pub(crate) struct Feed(Arc<Inner>);
 
 struct Inner {
     revoked: Mutex<Vec<Revocation>>,
-    news: broadcast::Sender<RevocationNews>,
+    news: broadcast::Sender<RevocationEvent>,
     is_away: AtomicBool,
     hangs: AtomicBool,
     panics: AtomicBool,
@@ -41,7 +41,7 @@ impl Feed {
     /// Makes it known, then tells of it.
     pub(crate) fn revoke(&self, revocation: Revocation) {
         self.revoke_silently(revocation.clone());
-        let _ = self.0.news.send(RevocationNews::Revoked(revocation));
+        let _ = self.0.news.send(RevocationEvent::Revoked(revocation));
     }
 
     /// As another node does while the bus is away.
@@ -50,7 +50,7 @@ impl Feed {
     }
 
     pub(crate) fn miss(&self) {
-        let _ = self.0.news.send(RevocationNews::Missed);
+        let _ = self.0.news.send(RevocationEvent::Missed);
     }
 
     pub(crate) fn is_away(&self, is_away: bool) {
@@ -116,11 +116,11 @@ impl RevocationFeed for Feed {
     }
 }
 
-struct Listener(broadcast::Receiver<RevocationNews>);
+struct Listener(broadcast::Receiver<RevocationEvent>);
 
 #[async_trait]
 impl RevocationListener for Listener {
-    async fn next(&mut self) -> Option<RevocationNews> {
+    async fn next(&mut self) -> Option<RevocationEvent> {
         self.0.recv().await.ok()
     }
 }
