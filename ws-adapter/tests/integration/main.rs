@@ -7,15 +7,12 @@
     reason = "a test that cannot go on fails"
 )]
 
-#[path = "../common/mod.rs"]
-mod common;
 mod support;
 
 mod accept_then_close;
 mod bodies;
 mod codec;
 mod connections;
-mod feed;
 mod first_message;
 mod gone;
 mod guessing;
@@ -46,3 +43,5 @@ mod socket;
 mod sockets;
 mod subprotocols;
 mod wrong;
+
+use test_support::{self as common, feed};
