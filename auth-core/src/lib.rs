@@ -148,7 +148,7 @@ pub use self::{
     rejection::{Rejection, RejectionKind},
     request::AuthRequest,
     requirement::Requirement,
-    revocation::{Revocation, RevocationFeed, RevocationListener, RevocationNews, RevocationTarget},
+    revocation::{Revocation, RevocationEvent, RevocationFeed, RevocationListener, RevocationTarget},
     scope::Scopes,
     secret::Secret,
     strategy::{Named, Strategy},

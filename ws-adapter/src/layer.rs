@@ -79,7 +79,7 @@ impl<U: Principal> AuthLayer<U> {
     /// Requires that the chain accepts.
     ///
     /// # Errors
-    /// If no strategy of the chain has a challenge, and no fallback is named (see [`Chain::check`]); if a strategy looks into
+    /// If no strategy of the chain has a challenge, and no fallback is named (see [`Chain::validate`]); if a strategy looks into
     /// request bodies, which takes [`reading_bodies`](AuthLayer::reading_bodies).
     pub fn try_new(chain: Chain<U>) -> Result<Self, ConfigError> {
         let gate = Gate::new(chain)?;
@@ -125,7 +125,7 @@ impl<U: Principal> AuthLayer<U, Read> {
     /// As [`reading_bodies`](Self::reading_bodies).
     ///
     /// # Errors
-    /// If no strategy of the chain has a challenge, and no fallback is named; see [`Chain::check`].
+    /// If no strategy of the chain has a challenge, and no fallback is named; see [`Chain::validate`].
     pub fn try_reading_bodies(chain: Chain<U>) -> Result<Self, ConfigError> {
         Ok(Self::with(Gate::new(chain)?))
     }

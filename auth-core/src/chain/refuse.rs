@@ -24,10 +24,10 @@ impl<U: Principal> Chain<U> {
             Outcome::Absent => {
                 self.unauthorized(RefusalKind::Missing, "missing_credentials", self.challenges.to_vec(), request)
             }
-            Outcome::Foreign => {
+            Outcome::Unrecognized => {
                 let rejection = Rejection::invalid_credentials();
                 let challenges = self.marked(&rejection, &presented_by_header(&presented, &request.parts().headers));
-                let refusal = self.unauthorized(RefusalKind::Foreign, rejection.code(), challenges, request);
+                let refusal = self.unauthorized(RefusalKind::Unrecognized, rejection.code(), challenges, request);
                 refusal.with_detail(format!(
                     "the credential is of no strategy here; it is foreign to {}",
                     foreign_to.join(", ")

@@ -55,7 +55,7 @@ use crate::Close;
 /// name, counted, limited and closed.
 ///
 /// Clones are one registry; set the limits first, since each clone takes them along. Give it to each layer with
-/// [`AuthLayer::connections`](crate::AuthLayer::connections); a layer without one makes its own.
+/// [`Sockets::connections`](crate::Sockets::connections); a layer without one makes its own.
 ///
 /// ```
 /// use auth_core::{PrincipalId, Revocation};

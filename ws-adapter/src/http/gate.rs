@@ -29,9 +29,9 @@ pub(crate) struct Gate<U> {
 
 impl<U: Principal> Gate<U> {
     /// # Errors
-    /// If the chain cannot stand alone; see [`Chain::check`].
+    /// If the chain cannot stand alone; see [`Chain::validate`].
     pub(crate) fn new(chain: Chain<U>) -> Result<Self, ConfigError> {
-        chain.check()?;
+        chain.validate()?;
         Ok(Self {
             needs: chain.needs(),
             chain,

@@ -62,7 +62,7 @@ async fn row_18_hook_receives_the_typed_refusal() {
     let server = Server::start(app(layer(jwt_or_basic()).on_refusal(hook))).await;
     assert_eq!(server.get("/me", &[]).await.body, "Missing");
     assert_eq!(server.get("/me", &[("authorization", "Bearer eyJhbGciOiJIUzI1NiJ9.b.c")]).await.body, "Rejected");
-    assert_eq!(server.get("/me", &[("authorization", "Bearer opaque")]).await.body, "Foreign");
+    assert_eq!(server.get("/me", &[("authorization", "Bearer opaque")]).await.body, "Unrecognized");
     assert_eq!(server.get("/me", &[("authorization", &bearer_of("broken"))]).await.body, "Unavailable");
 }
 

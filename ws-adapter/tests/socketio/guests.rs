@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use auth_core::{
-    Accept, AuthRequest, BoxError, Carrier, Chain, Challenge, ManualClock, Outcome, Principal, PrincipalId, Strategy,
+    Accept, AuthRequest, BoxError, Carrier, Chain, Challenge, ManualClock, Outcome, PrincipalId, Strategy,
 };
 use axum::Router;
 use serde_json::json;
 use socketioxide::extract::{Data, SocketRef};
+use test_support::strategies::{Guest, Visitor};
 use ws_adapter::{
     AuthLayer, ClientAddress, Connections, Overflow, Sockets,
     socketio::{MaybeSocketUser, SocketIoAuth, SocketUser},
@@ -18,34 +19,6 @@ use crate::{
     common::eventually,
     support::*,
 };
-
-/// Somebody with a name, or a guest.
-struct Visitor(Option<String>);
-
-impl Principal for Visitor {
-    fn principal_id(&self) -> Option<PrincipalId> {
-        self.0.as_ref().map(|name| PrincipalId::new("", name))
-    }
-}
-
-/// Accepts whatever comes, for a minute.
-struct Guest;
-
-#[auth_core::async_trait]
-impl Strategy for Guest {
-    type User = Visitor;
-
-    fn name(&self) -> &str {
-        "guest"
-    }
-
-    fn challenges(&self, _: &mut Vec<Challenge>) {}
-
-    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Visitor>, BoxError> {
-        let end = request.now() + Duration::from_secs(60);
-        Ok(Outcome::Accept(Accept::new(Visitor(None), Carrier::Header).expires_at(end)))
-    }
-}
 
 fn named() -> Chain<Visitor> {
     jwt_or_basic().and_then(|accept| Ok(Outcome::Accept(accept.map_user(|user| Visitor(Some(user.0))))))
@@ -64,7 +37,7 @@ const KINDS: [Kind; 2] = [Kind::Strategy, Kind::Nobody];
 
 fn layer(kind: Kind) -> AuthLayer<Visitor> {
     match kind {
-        Kind::Strategy => AuthLayer::new(Chain::new().or(named()).or(Guest)),
+        Kind::Strategy => AuthLayer::new(Chain::new().or(named()).or(Guest::default())),
         Kind::Nobody => AuthLayer::optional(named()),
     }
 }
@@ -364,7 +337,7 @@ impl Strategy for HeaderName {
 /// With a chain that passes over what is wrong in front of a guest.
 #[tokio::test]
 async fn guests_and_headers_that_are_sent_once_go_together_but_nothing_wrong_is_a_guest() {
-    let chain = Chain::new().or(named()).or(Guest).try_next_on_reject();
+    let chain = Chain::new().or(named()).or(Guest::default()).try_next_on_reject();
     let app = app_of(AuthLayer::new(chain), Sockets::new(), |auth| auth.allow_guests().bind_to_sid()).await;
     let polling = Polling::open(&app, &[("authorization", &basic_of("ann", "password"))]).await.unwrap();
     assert_eq!(polling.with(&[]).connect("/", "").await, Ok(()));
@@ -383,7 +356,7 @@ const PROXIED: [(&str, &str); 1] = [("x-forwarded-for", "192.0.2.1")];
 /// Guesses over transports that are nobody's, with a chain that passes over what is wrong in front of a guest.
 #[tokio::test]
 async fn wrong_credential_makes_nobody_a_guest_though_the_chain_tries_the_next() {
-    let chain = || Chain::new().or(named()).or(Guest).try_next_on_reject();
+    let chain = || Chain::new().or(named()).or(Guest::default()).try_next_on_reject();
     let guess = r#"{"username":"admin","password":"guess"}"#;
     for (namespace, wrong, code) in [
         ("/", guess, "invalid_credentials"),

@@ -9,7 +9,7 @@ use std::{
 };
 
 use auth_core::{
-    BoxError, Evidence, Revocation, RevocationCheck, RevocationFeed, RevocationListener, RevocationNews, async_trait,
+    BoxError, Evidence, Revocation, RevocationCheck, RevocationEvent, RevocationFeed, RevocationListener, async_trait,
 };
 use futures_util::future::join_all;
 use serde_json::json;
@@ -266,7 +266,7 @@ struct Silence;
 
 #[async_trait]
 impl RevocationListener for Silence {
-    async fn next(&mut self) -> Option<RevocationNews> {
+    async fn next(&mut self) -> Option<RevocationEvent> {
         std::future::pending().await
     }
 }

@@ -1,5 +1,4 @@
-//! A store of revocations that can be away.
-#![allow(dead_code, reason = "shared with other programs of tests, which use a part")]
+//! A store of revocations that fails, hangs or answers late.
 
 use std::sync::{
     Arc, Mutex,
@@ -7,16 +6,17 @@ use std::sync::{
 };
 
 use auth_core::{
-    BoxError, Evidence, Revocation, RevocationCheck, RevocationFeed, RevocationListener, RevocationNews, async_trait,
+    BoxError, Evidence, Revocation, RevocationCheck, RevocationEvent, RevocationFeed, RevocationListener, async_trait,
 };
 use tokio::sync::{broadcast, watch};
 
+/// Knows which credentials are revoked, and tells its listeners. Clones share one state.
 #[derive(Clone)]
-pub(crate) struct Feed(Arc<Inner>);
+pub struct Feed(Arc<Inner>);
 
 struct Inner {
     revoked: Mutex<Vec<Revocation>>,
-    news: broadcast::Sender<RevocationNews>,
+    news: broadcast::Sender<RevocationEvent>,
     is_away: AtomicBool,
     hangs: AtomicBool,
     panics: AtomicBool,
@@ -24,8 +24,8 @@ struct Inner {
     asked: AtomicUsize,
 }
 
-impl Feed {
-    pub(crate) fn new() -> Self {
+impl Default for Feed {
+    fn default() -> Self {
         let news = broadcast::Sender::new(4096);
         Self(Arc::new(Inner {
             revoked: Mutex::default(),
@@ -37,53 +37,64 @@ impl Feed {
             asked: 0.into(),
         }))
     }
+}
 
-    /// Makes it known, then tells of it.
-    pub(crate) fn revoke(&self, revocation: Revocation) {
-        self.revoke_silently(revocation.clone());
-        let _ = self.0.news.send(RevocationNews::Revoked(revocation));
+impl Feed {
+    /// A store that answers at once, and knows no revocation.
+    pub fn new() -> Self {
+        Self::default()
     }
 
-    /// As another node does while the bus is away.
-    pub(crate) fn revoke_silently(&self, revocation: Revocation) {
+    /// Stores a revocation, then tells the listeners.
+    pub fn revoke(&self, revocation: Revocation) {
+        self.revoke_silently(revocation.clone());
+        let _ = self.0.news.send(RevocationEvent::Revoked(revocation));
+    }
+
+    /// Stores a revocation, and tells nobody: what another node does while the bus is down.
+    pub fn revoke_silently(&self, revocation: Revocation) {
         self.0.revoked.lock().unwrap().push(revocation);
     }
 
-    pub(crate) fn miss(&self) {
-        let _ = self.0.news.send(RevocationNews::Missed);
+    /// Tells the listeners that they missed some news.
+    pub fn miss(&self) {
+        let _ = self.0.news.send(RevocationEvent::Missed);
     }
 
-    pub(crate) fn is_away(&self, is_away: bool) {
+    /// Whether each question fails.
+    pub fn is_away(&self, is_away: bool) {
         self.0.is_away.store(is_away, Ordering::SeqCst);
     }
 
-    pub(crate) fn hangs(&self, hangs: bool) {
+    /// Whether a question never gets an answer.
+    pub fn hangs(&self, hangs: bool) {
         self.0.hangs.store(hangs, Ordering::SeqCst);
     }
 
-    pub(crate) fn panics(&self, panics: bool) {
+    /// Whether each question panics.
+    pub fn panics(&self, panics: bool) {
         self.0.panics.store(panics, Ordering::SeqCst);
     }
 
-    /// Lets nothing that it answers arrive, for as long as this is so.
-    pub(crate) fn holds_answers(&self, holds: bool) {
+    /// Whether answers wait until this is false again.
+    pub fn holds_answers(&self, holds: bool) {
         self.0.holds_answers.send_replace(holds);
     }
 
-    /// How often it was asked.
-    pub(crate) fn asked(&self) -> usize {
+    /// How many questions came.
+    pub fn asked(&self) -> usize {
         self.0.asked.load(Ordering::SeqCst)
     }
 
     /// Waits until somebody listens.
-    pub(crate) async fn is_followed(&self) {
+    pub async fn is_followed(&self) {
         while self.0.news.receiver_count() == 0 {
             tokio::task::yield_now().await;
         }
     }
 
-    /// Waits until whoever listens has all the news.
-    pub(crate) async fn is_heard(&self) {
+    /// Waits until every listener has all the news.
+    pub async fn is_heard(&self) {
         while !self.0.news.is_empty() {
             tokio::task::yield_now().await;
         }
@@ -116,11 +127,11 @@ impl RevocationFeed for Feed {
     }
 }
 
-struct Listener(broadcast::Receiver<RevocationNews>);
+struct Listener(broadcast::Receiver<RevocationEvent>);
 
 #[async_trait]
 impl RevocationListener for Listener {
-    async fn next(&mut self) -> Option<RevocationNews> {
+    async fn next(&mut self) -> Option<RevocationEvent> {
         self.0.recv().await.ok()
     }
 }
