@@ -84,6 +84,7 @@
 
 mod allowed_origin;
 mod anonymous;
+mod answer;
 mod authenticated;
 mod box_error;
 mod carrier;
@@ -98,6 +99,7 @@ mod login;
 mod manual_clock;
 mod needs;
 mod notes;
+mod nqchar;
 mod origin;
 mod outcome;
 mod payload;
@@ -138,6 +140,7 @@ pub use self::{
     login::UserAuthentication,
     manual_clock::ManualClock,
     needs::Needs,
+    nqchar::is_nqchar,
     origin::{Origin, UnreadableOrigin},
     outcome::{Accept, Outcome},
     payload::Payload,

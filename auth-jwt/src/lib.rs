@@ -122,7 +122,6 @@ mod dpop;
 mod issuer;
 mod jwt;
 mod key;
-mod plain;
 mod policy;
 #[cfg(any(feature = "dpop", feature = "remote"))]
 mod port;
