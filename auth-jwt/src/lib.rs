@@ -9,6 +9,7 @@
 //! | `remote` | keys that are fetched from an issuer; without it nothing here touches a network |
 //! | `dpop` | tokens that are bound to a key of the client, and the proofs of it (RFC 9449) |
 //! | `x509` | with `remote`: keys that are published as X.509 certificates, as Firebase does |
+//! | `jsonwebtoken` | keys and algorithms from types of that crate: `VerifyingKey::from_decoding_key`, `SigningKey::from_encoding_key` |
 //! | `es256k` | ECDSA on secp256k1 (RFC 8812), as wallets sign |
 //!
 //! # A token in front of a chain
@@ -114,15 +115,18 @@
 //!
 //! [`Jwt`] has every setting, [`KeySource`] is the seam for keys that come and go, [`Signer`] makes tokens.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod algorithm;
 mod cache;
 mod contradiction;
 #[cfg(feature = "dpop")]
 mod dpop;
 mod issuer;
+#[cfg(feature = "jsonwebtoken")]
+mod jsonwebtoken;
 mod jwt;
 mod key;
-mod plain;
 mod policy;
 #[cfg(any(feature = "dpop", feature = "remote"))]
 mod port;

@@ -12,8 +12,8 @@ use crate::http::{Auth, Gate, OnHandshake, OnRefusal, Read, Untouched, subprotoc
 /// 1. A WebSocket handshake from a page of a foreign origin is refused: 403 `origin_not_allowed`.
 /// 2. [`AuthLayer::reading_bodies`] reads a JSON or form body: at most 16 KiB (413 `payload_too_large`) within 2 s (408
 ///    `request_timeout`). A body that does not parse is refused: 400 `invalid_body`. The handler gets the body whole, without
-///    its trailers. Other bodies hold no credential and are not touched; the section "Bodies" of `docs/chain.md` has a
-///    table. Bodies must not be compressed: put a layer that decompresses them outside of this one.
+///    its trailers. Other bodies hold no credential and are not touched; the section "Bodies" of the repository's
+///    `docs/chain.md` has a table. Bodies must not be compressed: put a layer that decompresses them outside of this one.
 /// 3. The chain decides, within 10 s (503 `unavailable`). The [`OnRefusal`] hook makes the response to a refusal. A refused
 ///    handshake gets the same HTTP response, before the upgrade.
 /// 4. A handshake with an ambient credential (a cookie) that does not name an origin is refused: 403 `origin_required`. One

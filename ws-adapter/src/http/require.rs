@@ -10,9 +10,9 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use auth_core::{Anonymous, Authenticated, ConfigError, Refusal, Requirement};
+use auth_core::{Authenticated, ConfigError, Refusal, Requirement};
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -169,17 +169,7 @@ where
 }
 
 fn check<U: Send + Sync + 'static, B>(requirement: &Requirement, request: &Request<B>) -> Result<(), Refusal> {
-    if let Some(user) = request.extensions().get::<Authenticated<U>>() {
-        return user.evidence().require(requirement);
-    }
-    Err(request.extensions().get::<Anonymous<U>>().map_or_else(missing_layer::<U>, |nobody| nobody.refusal().clone()))
-}
-
-fn missing_layer<U>() -> Refusal {
-    let user = std::any::type_name::<U>();
-    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error").with_detail(format!(
-        "a `RequireLayer` is for the user type `{user}`, but no `AuthLayer` of such a chain is around it"
-    ))
+    Authenticated::<U>::from_extensions(request.extensions())?.evidence().require(requirement)
 }
 
 pin_project! {

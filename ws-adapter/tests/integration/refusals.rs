@@ -126,7 +126,7 @@ async fn every_refused_request_is_one_line() {
             "/other",
             &[ann],
             "",
-            case("ERROR", "internal_error", 500, "Http").says("a `RequireLayer` is for the user type"),
+            case("ERROR", "internal_error", 500, "Http").says("no `AuthLayer` whose chain gives users of the type"),
         ),
         ("/ws", &[ann], "", case("INFO", "no_websocket_handshake", 400, "WebSocket")),
         ("/me", &[], "", case("DEBUG", "missing_credentials", 401, "Http")),

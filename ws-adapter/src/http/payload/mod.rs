@@ -1,4 +1,4 @@
-//! Request bodies for strategies that look into them. The section "Bodies" in `docs/chain.md` has a table.
+//! Request bodies for strategies that look into them. The section "Bodies" of the repository's `docs/chain.md` has a table.
 
 mod form;
 mod format;
