@@ -88,7 +88,6 @@
 
 mod http;
 mod layer;
-mod resource;
 mod telemetry;
 #[cfg(feature = "connections")]
 mod waker;
@@ -124,7 +123,6 @@ pub use self::{
         ResponseFuture, Untouched, require_scope,
     },
     layer::AuthLayer,
-    resource::ProtectedResource,
 };
 #[cfg(feature = "axum")]
 pub use self::{
