@@ -7,38 +7,11 @@
 #[expect(dead_code, reason = "the other binary needs more of it")]
 mod support;
 
-use std::{
-    io,
-    sync::{Arc, Mutex},
-};
-
 use auth_basic::{Basic, BasicLogin};
 use auth_core::{Chain, Payload};
-use tracing_subscriber::fmt::MakeWriter;
+use test_support::everything;
 
 use crate::support::{Fallible, StoreDown, answer, basic, request, run_parts};
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
 
 /// Whoever `username` says that it is: somebody, nobody, a store that is down.
 async fn decide(login: BasicLogin) -> Fallible<Option<&'static str>> {
@@ -54,11 +27,7 @@ async fn decide(login: BasicLogin) -> Fallible<Option<&'static str>> {
 
 #[tokio::test]
 async fn no_answer_debug_or_log_line_holds_what_the_client_sent() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
-        .with_writer(log.clone());
-    let guard = tracing::subscriber::set_default(subscriber.finish());
+    let (log, guard) = everything();
 
     let chain = Chain::new().or(Basic::new("demo").from_payload().verify(decide));
     let mut other_login = Payload::new();
@@ -96,7 +65,7 @@ async fn no_answer_debug_or_log_line_holds_what_the_client_sent() {
     assert!(strategy.starts_with("BasicStrategy {"), "{strategy}");
 
     drop(guard);
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     assert!(log.contains("malformed credential") && log.contains("the store is down"), "{log}");
     assert_unmarked(&log, &[]);
 }
