@@ -8,11 +8,9 @@ use axum_core::{
     response::{IntoResponse as _, Response},
 };
 use http::request::Parts;
+use test_support::log::captured;
 
-use crate::{
-    leak::captured,
-    support::{BEARER, Name, Say, ask, head, header_lines, jwt, refusal},
-};
+use crate::support::{BEARER, Name, Say, ask, head, header_lines, jwt, refusal};
 
 type User = Authenticated<Name>;
 

@@ -3,13 +3,14 @@
 use std::sync::{Arc, Mutex};
 
 use auth_core::{
-    Accept, Anonymous, Authenticated, BoxError, Carrier, Chain, Evidence, IdKind, Outcome, Principal, PrincipalId,
-    Refusal, RefusalKind, RevocationCheck, Strategy as _, Transport, async_trait,
+    Accept, Anonymous, Authenticated, Carrier, Chain, Evidence, IdKind, Outcome, Principal, PrincipalId, Refusal,
+    RefusalKind, RevocationCheck, Strategy as _, Transport,
 };
+use test_support::checks::{check, revoked};
 
 use crate::support::{
-    BASIC, BEARER, BEARER_INVALID, Name, Revoked, Say, Scripted, answer, ask, basic, head, in_secs, jwt, lines, now,
-    refusal, session,
+    BASIC, BEARER, BEARER_INVALID, Name, Say, Scripted, answer, ask, basic, head, in_secs, jwt, lines, now, refusal,
+    session,
 };
 
 #[derive(Clone, Debug, PartialEq)]
@@ -215,13 +216,13 @@ async fn identity_of_the_user_type_comes_in_front_of_what_the_strategy_has_verif
 
 #[tokio::test]
 async fn what_was_set_before_a_strategy_was_added_holds_for_it_too() {
-    let revoked = Chain::new().or(jwt(Say::Absent)).revocation(Revoked("id-1")).or(full());
+    let revoked = Chain::new().or(jwt(Say::Absent)).revocation(revoked("id-1")).or(full());
     assert_eq!(answer(&refusal(&revoked).await), (401, "revoked"));
 }
 
 #[tokio::test]
 async fn revoked_credential_is_401_with_a_code_of_its_own() {
-    let chain = Chain::new().or(full()).or(basic(Say::Absent)).revocation(Arc::new(Revoked("id-1")));
+    let chain = Chain::new().or(full()).or(basic(Say::Absent)).revocation(Arc::new(revoked("id-1")));
     let refusal = refusal(&chain).await;
     assert_eq!((answer(&refusal), refusal.kind()), ((401, "revoked"), RefusalKind::Rejected));
     assert_eq!(lines(&refusal), [BEARER_INVALID, BASIC]);
@@ -229,21 +230,21 @@ async fn revoked_credential_is_401_with_a_code_of_its_own() {
 
 #[tokio::test]
 async fn revocation_is_checked_for_every_strategy_and_lets_others_in() {
-    let chain = Chain::new().or(jwt(Say::Absent)).or(full()).revocation(Revoked("id-1"));
+    let chain = Chain::new().or(jwt(Say::Absent)).or(full()).revocation(revoked("id-1"));
     assert_eq!(answer(&refusal(&chain).await), (401, "revoked"));
-    assert!(ask(&Chain::new().or(full()).revocation(Arc::new(Revoked("id-2")))).await.is_ok());
+    assert!(ask(&Chain::new().or(full()).revocation(Arc::new(revoked("id-2")))).await.is_ok());
 }
 
 #[tokio::test]
 async fn revocation_of_one_part_revokes_the_whole() {
     for chain in [Chain::new().or(full()).and(basic(Say::Accept)), Chain::new().or(basic(Say::Accept)).and(full())] {
-        assert_eq!(answer(&refusal(&chain.revocation(Revoked("id-1"))).await), (401, "revoked"));
+        assert_eq!(answer(&refusal(&chain.revocation(revoked("id-1"))).await), (401, "revoked"));
     }
 }
 
 #[tokio::test]
 async fn revocation_of_an_inner_chain_holds_under_map_and_and() {
-    let inner = || Chain::new().or(full()).revocation(Revoked("id-1"));
+    let inner = || Chain::new().or(full()).revocation(revoked("id-1"));
     assert_eq!(answer(&refusal(&inner().map_user(str::to_uppercase)).await), (401, "revoked"));
     assert_eq!(answer(&refusal(&inner().and(basic(Say::Accept))).await), (401, "revoked"));
 }
@@ -251,34 +252,28 @@ async fn revocation_of_an_inner_chain_holds_under_map_and_and() {
 #[tokio::test]
 async fn revoked_credential_stops_the_chain_also_with_try_next_on_reject() {
     let last = basic(Say::Accept);
-    let chain = Chain::new().or(full()).or(last.clone()).try_next_on_reject().revocation(Revoked("id-1"));
+    let chain = Chain::new().or(full()).or(last.clone()).try_next_on_reject().revocation(revoked("id-1"));
     assert_eq!(answer(&refusal(&chain).await), (401, "revoked"));
     assert_eq!(last.calls(), 0);
 }
 
-struct StoreDown;
-
-#[async_trait]
-impl RevocationCheck for StoreDown {
-    async fn is_revoked(&self, _: &Evidence) -> Result<bool, BoxError> {
-        Err("the list is unreachable".into())
-    }
-}
-
 #[tokio::test]
 async fn revocation_that_cannot_be_checked_is_503() {
-    assert_eq!(answer(&refusal(&Chain::new().or(full()).revocation(StoreDown)).await), (503, "unavailable"));
+    let down = check(|_| Err("the list is unreachable".into()));
+    assert_eq!(answer(&refusal(&Chain::new().or(full()).revocation(down)).await), (503, "unavailable"));
 }
 
 /// Notes what it is asked about.
 #[derive(Clone, Default)]
 struct Asked(Arc<Mutex<Vec<Evidence>>>);
 
-#[async_trait]
-impl RevocationCheck for Asked {
-    async fn is_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError> {
-        self.0.lock().unwrap().push(evidence.clone());
-        Ok(false)
+impl Asked {
+    fn check(&self) -> impl RevocationCheck {
+        let asked = Arc::clone(&self.0);
+        check(move |evidence| {
+            asked.lock().unwrap().push(evidence.clone());
+            Ok(false)
+        })
     }
 }
 
@@ -286,7 +281,7 @@ impl RevocationCheck for Asked {
 async fn revocation_sees_name_instant_and_identity_of_the_whole_and_of_each_part() {
     let asked = Asked::default();
     let chain = Chain::new().or(full()).and(basic(Say::Accept)).map_user(|(left, _)| Account(left));
-    ask(&chain.revocation(asked.clone())).await.unwrap();
+    ask(&chain.revocation(asked.check())).await.unwrap();
     let asked = asked.0.lock().unwrap();
     assert!(asked.iter().all(|evidence| evidence.authenticated_at() == now()));
     let names: Vec<_> = asked.iter().map(Evidence::strategy).collect();
@@ -299,7 +294,7 @@ async fn revocation_sees_name_instant_and_identity_of_the_whole_and_of_each_part
 async fn revocation_is_not_asked_where_nobody_was_accepted() {
     let asked = Asked::default();
     for say in [Say::Absent, Say::Unrecognized, Say::Reject, Say::Error] {
-        let _ = ask(&Chain::new().or(jwt(say)).revocation(asked.clone())).await;
+        let _ = ask(&Chain::new().or(jwt(say)).revocation(asked.check())).await;
     }
     assert!(asked.0.lock().unwrap().is_empty());
 }

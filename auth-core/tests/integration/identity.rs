@@ -10,6 +10,7 @@ use auth_core::{
     Refusal, Rejection, Revocation, RevocationCheck, Strategy, Transport, async_trait,
 };
 use proptest::{prelude::*, strategy::Strategy as _};
+use test_support::checks::check;
 
 use crate::support::{Name, Say, Scripted, answer, ask, basic, head, jwt, lines, now, refusal, session};
 
@@ -385,15 +386,9 @@ async fn revoked_cookie_completes_no_half() {
 
 #[tokio::test]
 async fn list_of_one_chain_is_not_asked_about_what_another_has_accepted() {
-    /// Takes everything for revoked.
-    struct Everything;
-    #[async_trait]
-    impl RevocationCheck for Everything {
-        async fn is_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError> {
-            Ok(evidence.strategy() != "jwt")
-        }
-    }
-    let partner = Chain::new().or(jwt(Say::Accept)).revocation(Everything);
+    // Takes everything of the other chain for revoked.
+    let everything = check(|evidence| Ok(evidence.strategy() != "jwt"));
+    let partner = Chain::new().or(jwt(Say::Accept)).revocation(everything);
     assert_eq!(*ask(&Chain::new().or(session(Say::Accept)).or(partner)).await.unwrap(), "session");
 }
 

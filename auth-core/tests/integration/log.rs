@@ -2,8 +2,9 @@
 
 use auth_core::{Chain, Refusal, RefusalKind, Strategy as _, Transport};
 use http::StatusCode;
+use test_support::{checks::revoked, log::captured};
 
-use crate::{leak::captured, support::*};
+use crate::support::*;
 
 /// The lines about refusals.
 fn events(log: &str) -> Vec<String> {
@@ -77,7 +78,7 @@ async fn and_names_the_side_that_refused() {
 #[tokio::test]
 async fn what_was_accepted_and_is_refused_later_names_the_strategy_that_accepted() {
     let revoked =
-        Chain::new().or(jwt(Say::Accept).edit(|accept| accept.credential_id("", "1"))).revocation(Revoked("1"));
+        Chain::new().or(jwt(Say::Accept).edit(|accept| accept.credential_id("", "1"))).revocation(revoked("1"));
     assert_eq!((refusal(&revoked).await.strategy(), refusal(&revoked).await.code()), ("jwt", "revoked"));
     let forbidden = |_| Ok(auth_core::Outcome::<Name>::Reject(auth_core::Rejection::forbidden()));
     let refused = Chain::new().or(jwt(Say::Accept)).and_then(forbidden);

@@ -4,10 +4,14 @@ use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
 
 use auth_core::{
     Accept, AuthRequest, Authenticated, BoxError, Carrier, Chain, Challenge, Evidence, Outcome, Principal, PrincipalId,
-    Redirect, Refusal, Rejection, RevocationCheck, Strategy, Transport, async_trait,
+    Redirect, Refusal, Rejection, Strategy, Transport, async_trait,
+};
+use test_support::{
+    checks::{down, revoked},
+    log::captured,
 };
 
-use crate::{leak::captured, support::*};
+use crate::support::*;
 
 fn named(accept: Accept<Name>, subject: &str) -> Accept<Name> {
     accept.add_name(PrincipalId::new("issuer", subject)).credential_id("issuer", subject)
@@ -45,19 +49,6 @@ fn bytes(refusal: &Refusal) -> String {
 
 async fn refused<U: Principal>(chain: Chain<U>, open: &Evidence) -> String {
     bytes(&renew(&chain, open).await.expect_err("the chain must refuse"))
-}
-
-/// Cannot say whether the credential with this id is revoked, since its store is down.
-struct Down(&'static str);
-
-#[async_trait]
-impl RevocationCheck for Down {
-    async fn is_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError> {
-        match evidence.credential_id() {
-            Some(id) if id.id() == self.0 => Err("the store is down".into()),
-            _ => Ok(false),
-        }
-    }
 }
 
 /// Hands a changed head to a chain of its own.
@@ -266,7 +257,7 @@ async fn another_strategy_is_asked_where_the_first_may_not_renew_and_the_chain_t
 async fn revoked_credential_is_told_at_a_renewal_to_its_own_user_only() {
     let open = anns().await;
     for (nesting, chain) in nestings(&ann(jwt)) {
-        let refusal = renew(&chain.revocation(Revoked("ann")), &open).await.unwrap_err();
+        let refusal = renew(&chain.revocation(revoked("ann")), &open).await.unwrap_err();
         assert_eq!(answer(&refusal), (401, "revoked"), "{nesting}");
     }
 }
@@ -278,12 +269,12 @@ async fn revocation_of_another_users_credential_is_not_asked_about_and_tells_not
     let wrong = nestings(&jwt(Say::Reject));
     for ((nesting, chain), (_, wrong)) in nestings(&bob(jwt)).into_iter().zip(wrong) {
         let wrong = refused(wrong, &open).await;
-        assert_eq!(refused(chain.clone().revocation(Revoked("bob")), &open).await, wrong, "{nesting}");
-        assert_eq!(refused(chain.revocation(Down("bob")), &open).await, wrong, "{nesting}");
+        assert_eq!(refused(chain.clone().revocation(revoked("bob")), &open).await, wrong, "{nesting}");
+        assert_eq!(refused(chain.revocation(down("bob")), &open).await, wrong, "{nesting}");
     }
     for guests in [false, true] {
         let chain = |leaf: Scripted| {
-            let inner = Chain::new().or(leaf).revocation(Down("bob"));
+            let inner = Chain::new().or(leaf).revocation(down("bob"));
             if guests { Chain::new().or(inner).or(guest()).try_next_on_reject() } else { Chain::new().or(inner) }
         };
         assert_eq!(refused(chain(bob(jwt)), &open).await, refused(chain(jwt(Say::Reject)), &open).await, "{guests}");

@@ -5,8 +5,9 @@ use std::time::Duration;
 use auth_core::{
     Accept, Authenticated, Carrier, Chain, Refusal, RefusalKind, Rejection, Requirement, Scopes, UserAuthentication,
 };
+use test_support::log::captured;
 
-use crate::{leak::captured, support::*};
+use crate::support::*;
 
 type Edit = fn(Accept<Name>) -> Accept<Name>;
 

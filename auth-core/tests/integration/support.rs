@@ -11,11 +11,10 @@ use std::{
 
 use auth_core::{
     Accept, AuthRequest, Authenticated, BoxError, Carrier, Chain, Challenge, Evidence, Outcome, Principal, Redirect,
-    Refusal, Rejection, RevocationCheck, Strategy, Transport, async_trait,
+    Refusal, Rejection, Strategy, Transport, async_trait,
 };
 use http::{HeaderMap, Request, header::WWW_AUTHENTICATE, request};
-
-use crate::leak::keep_events;
+use test_support::keep_events;
 
 pub(crate) const NOW_UNIX_SECS: u64 = 1_800_000_000;
 
@@ -231,14 +230,4 @@ pub(crate) fn header_lines(headers: &HeaderMap) -> Vec<String> {
 /// The members of a problem+json body.
 pub(crate) fn problem(refusal: &Refusal) -> BTreeMap<String, serde_json::Value> {
     serde_json::from_str(refusal.to_response().body()).unwrap()
-}
-
-/// Takes the credential with this id for revoked.
-pub(crate) struct Revoked(pub(crate) &'static str);
-
-#[async_trait]
-impl RevocationCheck for Revoked {
-    async fn is_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError> {
-        Ok(evidence.credential_id().is_some_and(|id| id.id() == self.0))
-    }
 }
