@@ -1,102 +1,14 @@
 //! A ticket is nowhere but in the answer.
 
-use std::{
-    io,
-    sync::{Arc, Mutex, Once},
-    time::Duration,
-};
-
-use auth_core::{BoxError, async_trait};
-use auth_store::{MemoryStore, Revocations, Store, Subscription, Tickets};
-use tracing_subscriber::{filter::LevelFilter, fmt::MakeWriter, layer::SubscriberExt as _};
+use auth_store::{Revocations, Tickets};
+use test_support::everything;
 
 use crate::support::*;
 
-/// Lets every event be seen. `tracing` remembers of each callsite whether any subscriber is interested; with a global one it
-/// never remembers "no" at the very moment when a test installs its own.
-pub(crate) fn keep_events() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap());
-}
-
-#[derive(Clone, Default)]
-pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    /// Writes down everything that this thread logs, as long as the guard lives.
-    pub(crate) fn start(&self) -> tracing::subscriber::DefaultGuard {
-        let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(self.clone());
-        tracing::subscriber::set_default(tracing_subscriber::registry().with(LevelFilter::TRACE).with(lines))
-    }
-
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'w> MakeWriter<'w> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'w self) -> Self {
-        self.clone()
-    }
-}
-
-/// A store that remembers all that it was ever told.
-#[derive(Clone, Default)]
-struct Told {
-    store: MemoryStore,
-    told: Arc<Mutex<String>>,
-}
-
-impl Told {
-    fn note(&self, key: &str, value: &[u8]) {
-        *self.told.lock().unwrap() += &format!("{key} {}\n", String::from_utf8_lossy(value));
-    }
-}
-
-#[async_trait]
-impl Store for Told {
-    async fn put(&self, key: &str, value: &[u8], ttl: Duration) -> Result<(), BoxError> {
-        self.note(key, value);
-        self.store.put(key, value, ttl).await
-    }
-    async fn take(&self, key: &str) -> Result<Option<Vec<u8>>, BoxError> {
-        self.note(key, b"");
-        self.store.take(key).await
-    }
-    async fn raise(&self, key: &str, value: u64, ttl: Option<Duration>) -> Result<(), BoxError> {
-        self.note(key, b"");
-        self.store.raise(key, value, ttl).await
-    }
-    async fn marks(&self, keys: &[String]) -> Result<Vec<Option<u64>>, BoxError> {
-        self.note(&keys.concat(), b"");
-        self.store.marks(keys).await
-    }
-    async fn publish(&self, message: &[u8]) -> Result<(), BoxError> {
-        self.store.publish(message).await
-    }
-    async fn subscribe(&self) -> Box<dyn Subscription> {
-        self.store.subscribe().await
-    }
-}
-
 #[tokio::test]
 async fn ticket_is_in_no_log_key_value_or_debug() {
-    let log = Log::default();
-    let _guard = log.start();
-    let store = Told::default();
+    let (log, _guard) = everything();
+    let store = Watched::default();
     let tickets = Tickets::new(store.clone(), "/ws").unwrap().clock(clock());
     let chain = socket(&tickets).revocation(Revocations::new(store.clone()));
 
@@ -108,7 +20,7 @@ async fn ticket_is_in_no_log_key_value_or_debug() {
     let refused = ask(&chain, parts(handshake(&plain)), auth_core::Transport::Http, now()).await.unwrap_err();
 
     let shown = format!("{issued:?} {tickets:?} {chain:?} {user:?} {again:?} {refused:?} {:?}", again.to_response());
-    let told = store.told.lock().unwrap().clone();
+    let told = store.told();
     assert!(told.contains("ticket:") && log.text().contains("the ticket is refused"), "the test must see something");
     for ticket in [ticket, plain] {
         for text in [&shown, &told, &log.text()] {
@@ -119,9 +31,8 @@ async fn ticket_is_in_no_log_key_value_or_debug() {
 
 #[tokio::test]
 async fn ids_and_names_are_in_no_key_log_or_debug() {
-    let log = Log::default();
-    let _guard = log.start();
-    let store = Told::default();
+    let (log, _guard) = everything();
+    let store = Watched::default();
     let revocations = Revocations::new(store.clone());
     let marked = evidence(|accept| {
         let accept = accept
@@ -135,7 +46,7 @@ async fn ids_and_names_are_in_no_key_log_or_debug() {
     let revocation = auth_core::Revocation::of(&marked, now()).remove(0);
     revocations.revoke(&revocation).await.unwrap();
     revocations.revoke(&auth_core::Revocation::user(marked.principal().unwrap().clone(), now())).await.unwrap();
-    let told = store.told.lock().unwrap().clone();
+    let told = store.told();
     let text = format!("{told} {} {revocations:?} {revocation:?} {chain_said}", log.text());
     assert!(text.contains("credential:") && text.contains("revoked"));
     assert!(!text.contains("MARKER"), "{text}");

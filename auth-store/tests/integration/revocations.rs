@@ -1,14 +1,10 @@
 //! What is revoked, for how long, and who hears of it.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use auth_core::{
-    Accept, BoxError, Chain, PrincipalId, Revocation, RevocationCheck as _, RevocationEvent, RevocationFeed as _,
-    async_trait,
-};
-use auth_store::{MemoryStore, Revocations, Store, Subscription};
+use auth_core::{Accept, Chain, PrincipalId, Revocation, RevocationCheck as _, RevocationEvent, RevocationFeed as _};
+use auth_store::{MemoryStore, Revocations, Store as _};
 use proptest::prelude::*;
-use tokio::sync::Notify;
 
 use crate::support::*;
 
@@ -99,39 +95,9 @@ async fn listener_hears_here_and_on_another_node_each_once() {
     }
 }
 
-/// A store that writes a mark down only when it is told to.
-#[derive(Clone, Default)]
-struct Slow {
-    store: MemoryStore,
-    write: Arc<Notify>,
-}
-
-#[async_trait]
-impl Store for Slow {
-    async fn put(&self, key: &str, value: &[u8], ttl: Duration) -> Result<(), BoxError> {
-        self.store.put(key, value, ttl).await
-    }
-    async fn take(&self, key: &str) -> Result<Option<Vec<u8>>, BoxError> {
-        self.store.take(key).await
-    }
-    async fn raise(&self, key: &str, value: u64, ttl: Option<Duration>) -> Result<(), BoxError> {
-        self.write.notified().await;
-        self.store.raise(key, value, ttl).await
-    }
-    async fn marks(&self, keys: &[String]) -> Result<Vec<Option<u64>>, BoxError> {
-        self.store.marks(keys).await
-    }
-    async fn publish(&self, message: &[u8]) -> Result<(), BoxError> {
-        self.store.publish(message).await
-    }
-    async fn subscribe(&self) -> Box<dyn Subscription> {
-        self.store.subscribe().await
-    }
-}
-
 #[tokio::test]
 async fn revocation_is_written_down_before_it_is_told_here_or_elsewhere() {
-    let slow = Slow::default();
+    let slow = Watched::slow();
     let (here, there) = (Revocations::new(slow.clone()), Revocations::new(slow.clone()));
     let mut listeners = [here.listen().await, there.listen().await];
     let evidence = evidence(token).await;
@@ -140,7 +106,7 @@ async fn revocation_is_written_down_before_it_is_told_here_or_elsewhere() {
     for listener in &mut listeners {
         assert!(tokio::time::timeout(Duration::from_millis(20), listener.next()).await.is_err());
     }
-    slow.write.notify_one();
+    slow.writes_one();
     for listener in &mut listeners {
         hear(listener).await;
         assert!(there.is_revoked(&evidence).await.unwrap());
@@ -261,12 +227,12 @@ proptest! {
 
 #[tokio::test]
 async fn revocation_that_nobody_waits_for_any_more_is_told_all_the_same() {
-    let slow = Slow::default();
+    let slow = Watched::slow();
     let (here, there) = (Revocations::new(slow.clone()), Revocations::new(slow.clone()));
     let mut listener = there.listen().await;
     let revocation = Revocation::credential("issuer", "token");
     let given_up = tokio::time::timeout(Duration::from_millis(1), here.revoke(&revocation)).await;
     assert!(given_up.is_err(), "it cannot have been written down");
-    slow.write.notify_one();
+    slow.writes_one();
     assert_eq!(hear(&mut listener).await, RevocationEvent::Revoked(revocation));
 }
