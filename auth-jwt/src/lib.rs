@@ -114,6 +114,8 @@
 //!
 //! [`Jwt`] has every setting, [`KeySource`] is the seam for keys that come and go, [`Signer`] makes tokens.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod algorithm;
 mod cache;
 mod contradiction;

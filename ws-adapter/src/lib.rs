@@ -76,12 +76,14 @@
 //! |---|---|
 //! | `axum` (default) | [`Protected`], [`AuthWebSocketUpgrade`], [`AuthSocket`], [`FirstMessageLayer`] with its [`FirstMessageCodec`]s, [`Connections`], [`Shutdown`], and the extractors of `auth-core` |
 //! | `socketio` | `socketio`: the same chain in front of a Socket.IO server on `socketioxide`, [`Connections`] and [`Close`] |
-//! | `metrics` | counters of decisions, refusals, refreshes and closes, and gauges of what is open; `docs/websocket.md` lists them |
+//! | `metrics` | counters of decisions, refusals, refreshes and closes, and gauges of what is open; the repository's `docs/websocket.md` lists them |
 //!
 //! # Panics in strategies
 //!
 //! A panic of a strategy or callback is answered with 500 and the server lives, unless the program is built with
 //! `panic = "abort"`, where nothing can be caught.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod auth;
 mod origin;

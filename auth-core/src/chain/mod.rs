@@ -39,7 +39,7 @@ use crate::{Challenge, ConfigError, Needs, Principal, Redirect, RevocationCheck,
 /// | `Err` | **stop** | 503 |
 /// | panic | stop | 500 |
 ///
-/// `docs/chain.md` is the whole table, with the tests behind each cell.
+/// The repository's `docs/chain.md` is the whole table, with the tests behind each cell.
 ///
 /// A chain is itself a [`Strategy`], so chains nest; a nested chain hands the evidence on with the name of the strategy
 /// that accepted. It is cheap to clone.

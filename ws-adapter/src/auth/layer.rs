@@ -14,7 +14,8 @@ use crate::{DefaultOnReject, OnReject, Timer, origin::OriginPolicy, payload::Pay
 /// 1. A WebSocket handshake from a page of a foreign origin is refused: 403 `origin_not_allowed`.
 /// 2. If a strategy of the chain looks into bodies, a JSON or form body is read: at most 16 KiB (413 `payload_too_large`)
 ///    within 2 s (408 `request_timeout`). One that does not parse is refused: 400 `invalid_body`. The handler gets it
-///    back. Other bodies hold no credential and are not touched; the section "Bodies" of `docs/chain.md` has a table.
+///    back. Other bodies hold no credential and are not touched; the section "Bodies" of the repository's
+///    `docs/chain.md` has a table.
 ///    Bodies must not be compressed: decompression is the task of a layer outside of this one. `payload_field` and
 ///    `Basic::from_payload` look into bodies; `socketio_auth` and `Basic::from_socketio_auth` do not.
 /// 3. The chain decides, within 10 s (503 `unavailable`). A refusal is answered by the [`OnReject`] hook; for a handshake it is the same HTTP answer,

@@ -1,5 +1,5 @@
-//! Bodies that a strategy looks into. The table of the section "Bodies" in `docs/chain.md` says which, and what happens to
-//! the others.
+//! Bodies that a strategy looks into. The table of the section "Bodies" in the repository's `docs/chain.md` says which,
+//! and what happens to the others.
 
 mod form;
 mod format;
