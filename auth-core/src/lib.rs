@@ -86,6 +86,7 @@
 
 mod allowed_origin;
 mod anonymous;
+mod answer;
 mod authenticated;
 mod box_error;
 mod carrier;
@@ -100,6 +101,7 @@ mod login;
 mod manual_clock;
 mod needs;
 mod notes;
+mod nqchar;
 mod origin;
 mod outcome;
 mod payload;
@@ -140,6 +142,7 @@ pub use self::{
     login::UserAuthentication,
     manual_clock::ManualClock,
     needs::Needs,
+    nqchar::is_nqchar,
     origin::{Origin, UnreadableOrigin},
     outcome::{Accept, Outcome},
     payload::Payload,
@@ -150,7 +153,7 @@ pub use self::{
     rejection::{Rejection, RejectionKind},
     request::AuthRequest,
     requirement::Requirement,
-    revocation::{Revocation, RevocationFeed, RevocationListener, RevocationNews, RevocationTarget},
+    revocation::{Revocation, RevocationEvent, RevocationFeed, RevocationListener, RevocationTarget},
     scope::Scopes,
     secret::Secret,
     strategy::{Named, Strategy},

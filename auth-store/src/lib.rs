@@ -103,7 +103,7 @@ pub use self::redis::RedisStore;
 pub use self::{
     memory::MemoryStore,
     revocations::Revocations,
-    store::{Heard, Store, Subscription},
+    store::{Store, Subscription, SubscriptionEvent},
     tickets::{IssuedTicket, Ticket, TicketGrant, TicketStrategy, Tickets},
     unavailable::Unavailable,
 };

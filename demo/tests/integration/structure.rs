@@ -21,7 +21,7 @@ use self::{
 };
 
 /// Every crate of the workspace, and how many uses are still part of a cycle. A number may only get smaller.
-const LEFT: [(&str, usize); 7] = [
+const LEFT: [(&str, usize); 8] = [
     ("auth-core", 0),
     ("auth-jwt", 0),
     ("auth-basic", 0),
@@ -29,6 +29,7 @@ const LEFT: [(&str, usize); 7] = [
     ("ws-adapter", 83),
     ("portcullis", 0),
     ("demo", 0),
+    ("test-support", 0),
 ];
 
 #[test]
