@@ -1,4 +1,4 @@
-//! Two pages name tests of all crates; a test that is renamed must not leave a name behind.
+//! `docs/evidence.md` names tests of all crates; a test that is renamed must not leave a name behind.
 
 use std::{fs, path::Path};
 
@@ -15,6 +15,23 @@ fn rust_in(folder: &Path) -> String {
         }
     }
     code
+}
+
+/// Everything in `code` in the last column of a table.
+fn tests_named_in(page: &str) -> Vec<&str> {
+    let rows = page.lines().filter_map(|line| line.strip_suffix(" |")?.rsplit_once(" | "));
+    rows.flat_map(|(_, cell)| cell.split('`').skip(1).step_by(2)).collect()
+}
+
+#[test]
+fn tests_that_the_evidence_page_names_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let code = rust_in(&root);
+    let page = fs::read_to_string(root.join("docs/evidence.md")).unwrap();
+    let names = tests_named_in(&page);
+    assert!(names.len() > 150, "the page names its tests");
+    let unknown: Vec<_> = names.iter().filter(|name| !code.contains(&format!("fn {name}("))).collect();
+    assert!(unknown.is_empty(), "evidence.md names tests that do not exist: {unknown:#?}");
 }
 
 #[test]
