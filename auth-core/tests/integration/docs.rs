@@ -20,7 +20,7 @@ fn strategy_of_the_page_is_about_twenty_lines_shown_and_run_as_they_are() {
     let (body, _) = strategy.split_once("\n}\n").unwrap();
     let lines = 2 + body.lines().filter(|line| !line.trim().is_empty()).count();
     assert!(lines <= 24, "the strategy has {lines} lines");
-    for part in ["fn needs(", "Absent", "Foreign", "Accept", "Reject", "malformed.into()", ".await?"] {
+    for part in ["fn needs(", "Absent", "Unrecognized", "Accept", "Reject", "malformed.into()", ".await?"] {
         assert!(body.contains(part), "the strategy shows {part}");
     }
 }

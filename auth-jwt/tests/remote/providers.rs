@@ -70,7 +70,7 @@ impl Provider {
             }
             let refusal = self.present(jwt(), header, &claims).await.map(|user| user.to_string()).unwrap_err();
             let is_401 = refusal.status() == 401 && refusal.code() == INVALID;
-            assert!(is_401 && matches!(refusal.kind(), RefusalKind::Rejected | RefusalKind::Foreign), "{change}");
+            assert!(is_401 && matches!(refusal.kind(), RefusalKind::Rejected | RefusalKind::Unrecognized), "{change}");
         }
     }
 }

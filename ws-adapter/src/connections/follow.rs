@@ -4,7 +4,7 @@ use std::{
     time::Duration,
 };
 
-use auth_core::{RevocationCheck, RevocationFeed, RevocationNews};
+use auth_core::{RevocationCheck, RevocationEvent, RevocationFeed};
 use futures_util::{
     FutureExt as _, StreamExt as _,
     future::{self, Either, FusedFuture as _},
@@ -73,7 +73,7 @@ async fn follow(feed: impl RevocationFeed, shared: Weak<Shared>) {
             return recheck.await;
         };
         match news {
-            RevocationNews::Revoked(revocation) => {
+            RevocationEvent::Revoked(revocation) => {
                 let Some(shared) = shared.upgrade() else {
                     return;
                 };

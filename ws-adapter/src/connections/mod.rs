@@ -14,7 +14,9 @@ mod lingering;
 mod member;
 mod pending;
 mod prefix;
+mod recheck;
 mod settings;
+mod sockets;
 
 use std::{
     fmt,
@@ -27,8 +29,6 @@ use auth_core::{BoxError, Evidence, PrincipalId, Revocation, RevocationCheck};
 use futures_util::FutureExt as _;
 use tokio::{sync::watch, time};
 
-#[cfg(feature = "socketio")]
-pub(crate) use self::kept::KeptGuard;
 #[cfg(feature = "axum")]
 pub(crate) use self::lingering::LingeringGuard;
 pub use self::{
@@ -36,22 +36,26 @@ pub use self::{
     attempts::{Attempt, AttemptLimiter, AttemptPlace},
     id::ConnectionId,
     limits::Overflow,
+    sockets::Sockets,
 };
 pub(crate) use self::{
     enter::settle,
     limits::TooMany,
     member::{Counts, Credential, End, Registration},
     pending::PendingGuard,
+    recheck::recheck,
     settings::{Ping, SocketSettings},
 };
 use self::{index::Index, limits::Limits, member::Member, pending::Pending};
+#[cfg(feature = "socketio")]
+pub(crate) use self::{kept::KeptGuard, recheck::REVOCATION_UNKNOWN};
 use crate::Close;
 
 /// The open connections of one or several layers, WebSockets and Socket.IO alike: found by user, session, credential or
 /// name, counted, limited and closed.
 ///
 /// Clones are one registry; set the limits first, since each clone takes them along. Give it to each layer with
-/// [`AuthLayer::connections`](crate::AuthLayer::connections); a layer without one makes its own.
+/// [`Sockets::connections`](crate::Sockets::connections); a layer without one makes its own.
 ///
 /// ```
 /// use auth_core::{PrincipalId, Revocation};

@@ -8,7 +8,7 @@ use super::{
     layer::{Limits, Shared},
     sessions::Sessions,
 };
-use crate::AuthLayer;
+use crate::{AuthLayer, connections::Sockets, http::Gate};
 
 /// How much longer than ours the deadline of socketioxide is, which is there for what ours cannot reach.
 const SLACK: Duration = Duration::from_secs(1);
@@ -28,7 +28,8 @@ const SLACK: Duration = Duration::from_secs(1);
 /// tells so once.
 #[must_use]
 pub struct SocketIoAuth<U> {
-    layer: AuthLayer<U>,
+    gate: Gate<U>,
+    sockets: Sockets,
     builder: SocketIoBuilder,
     limits: Limits,
 }
@@ -39,7 +40,7 @@ impl<U: Principal> SocketIoAuth<U> {
     /// A transport is bound to its user. A guest, whose evidence names no
     /// [`principal`](auth_core::Evidence::principal), is refused with 403, and the log says so: the user type or the strategy
     /// has to name one, or [`allow_guests`](Self::allow_guests) lets guests in.
-    pub fn new(layer: AuthLayer<U>) -> Self {
+    pub fn new<M>(layer: AuthLayer<U, M>) -> Self {
         let limits = Limits {
             connect_timeout: Duration::from_secs(10),
             max_auth: 16 * 1024,
@@ -48,7 +49,8 @@ impl<U: Principal> SocketIoAuth<U> {
             binds_to_sid: false,
         };
         let builder = SocketIo::builder().ws_read_buffer_size(4 * 1024);
-        Self { layer, builder, limits }.max_message(64 * 1024)
+        let (gate, sockets) = layer.into_parts();
+        Self { gate, sockets, builder, limits }.max_message(64 * 1024)
     }
 
     /// How long a client may take from the opening of a transport to a `CONNECT` that is good; 10 s by default. Then the
@@ -151,17 +153,19 @@ impl<U: Principal> SocketIoAuth<U> {
     /// The layer to put around the application, and the server to add namespaces to.
     #[must_use = "without the layer, no client gets to the server"]
     pub fn build(self) -> (SocketIoAuthLayer<U>, AuthSocketIo<U>) {
-        let Self { layer, builder, limits } = self;
+        let Self { gate, sockets, builder, limits } = self;
         let (socket_io, io) = builder.connect_timeout(limits.connect_timeout.saturating_add(SLACK)).build_layer();
-        let config = layer.into_config();
         let path = io.config().engine_config.req_path.as_ref().into();
-        let shared = Arc::new(Shared { config, limits, path, io: io.clone(), sessions: Sessions::default() });
+        let shared = Arc::new(Shared { gate, sockets, limits, path, io: io.clone(), sessions: Sessions::default() });
         (SocketIoAuthLayer::new(socket_io, Arc::clone(&shared)), AuthSocketIo::new(io, shared))
     }
 }
 
 impl<U> fmt::Debug for SocketIoAuth<U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SocketIoAuth").field("layer", &self.layer).field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("SocketIoAuth")
+            .field("chain", &self.gate.chain)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
     }
 }

@@ -10,8 +10,9 @@ use tokio::{select, sync::watch};
 use super::{farewell, layer::Shared, own::Closer, session::Session};
 use crate::{
     Close, CloseCodes, ConnectionId, Timer,
-    auth::Config,
+    connections::Sockets,
     lifetime::{Due, ttl},
+    shutdown::ShutdownWatch,
 };
 
 /// The event by which a client is told why its connection ends; its payload is `{"reason": "token_expired"}`.
@@ -29,7 +30,7 @@ pub(super) struct Driver {
     session: Weak<Session>,
     told: watch::Receiver<bool>,
     timer: Arc<dyn Timer>,
-    shutdown: Shutdown,
+    shutdown: Draining,
     codes: CloseCodes,
     io: SocketIo,
 }
@@ -39,9 +40,9 @@ impl Driver {
         Self {
             session: Arc::downgrade(session),
             told: session.watch(),
-            timer: Arc::clone(&shared.config.timer),
-            shutdown: Shutdown::of(&shared.config, session.id()),
-            codes: shared.config.sockets.codes,
+            timer: Arc::clone(&shared.gate.timer),
+            shutdown: Draining::new(&shared.sockets, session.id()),
+            codes: shared.sockets.settings.codes,
             io: shared.io.clone(),
         }
     }
@@ -104,37 +105,23 @@ impl Driver {
 }
 
 /// The end of the server; held until the transport has ended, so that the server can wait for it.
-struct Shutdown {
-    #[cfg(feature = "axum")]
-    begun: crate::shutdown::ShutdownWatch,
-    /// Where in the time over which transports are closed this one goes.
-    #[cfg(feature = "axum")]
+struct Draining {
+    begun: ShutdownWatch,
+    /// When this transport closes, as a fraction of the time over which all are closed.
     fraction: f64,
-    /// Whether it has begun before there was anything to close: what is opened by then goes at once.
-    #[cfg(feature = "axum")]
+    /// Whether the shutdown began before the transport opened. Such a transport closes at once.
     is_late: bool,
 }
 
-impl Shutdown {
-    #[cfg(feature = "axum")]
-    fn of<U>(config: &Config<U>, id: ConnectionId) -> Self {
-        let begun = config.shutdown.watch();
+impl Draining {
+    fn new(sockets: &Sockets, id: ConnectionId) -> Self {
+        let begun = sockets.shutdown.watch();
         Self { is_late: begun.has_begun(), begun, fraction: id.fraction() }
-    }
-
-    #[cfg(not(feature = "axum"))]
-    fn of<U>(_: &Config<U>, _: ConnectionId) -> Self {
-        Self {}
     }
 
     /// Waits until it begins, or begins anew, and tells after how long the transport is to go.
     async fn begun(&mut self) -> Duration {
-        #[cfg(feature = "axum")]
-        {
-            let spread = self.begun.begun().await;
-            if self.is_late { Duration::ZERO } else { spread.mul_f64(self.fraction) }
-        }
-        #[cfg(not(feature = "axum"))]
-        std::future::pending().await
+        let spread = self.begun.begun().await;
+        if self.is_late { Duration::ZERO } else { spread.mul_f64(self.fraction) }
     }
 }

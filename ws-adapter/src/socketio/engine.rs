@@ -25,9 +25,8 @@ use super::{
 };
 use crate::{
     ResponseBody,
-    auth::{Config, judge, leave},
-    connections::TooMany,
-    origin::OriginVerdict,
+    connections::{Sockets, TooMany, recheck},
+    http::{OriginVerdict, decide_by, leave},
     own_memory, telemetry,
 };
 
@@ -54,7 +53,7 @@ where
     let record = RequestRecord::of(&mut parts);
     let transport = transport_of(&parts);
     let decision = shared.decide(&parts, transport).await;
-    record.take(&mut parts, &shared.config.needs);
+    record.take(&mut parts, &shared.gate.needs);
     let Admitted { ask, user, session } = match decision {
         Ok(admitted) => admitted,
         Err(refusal) => return Ok(refuse(&shared, refusal, &parts, transport)),
@@ -116,7 +115,7 @@ fn refuse<U: Principal, R>(
     asked: &Parts,
     transport: Transport,
 ) -> Response<ResponseBody<R>> {
-    shared.config.answer(refusal, asked, transport).map(ResponseBody::refusal)
+    shared.gate.respond(refusal, asked, transport).map(ResponseBody::refusal)
 }
 
 /// A request that may go on to engine.io.
@@ -130,9 +129,9 @@ struct Admitted<U> {
 
 impl<U: Principal> Shared<U> {
     async fn decide(&self, parts: &Parts, transport: Transport) -> Result<Admitted<U>, Refusal> {
-        let origin = self.config.judge_origin(parts)?;
-        let request = AuthRequest::new(parts, transport, self.config.timer.now());
-        let user = match self.config.authenticate(&request, Some(origin)).await {
+        let origin = self.gate.check_origin(parts)?;
+        let request = AuthRequest::new(parts, transport, self.gate.timer.now());
+        let user = match self.gate.decide(&request, Some(origin)).await {
             Err(refusal) if refusal.kind() != RefusalKind::Missing => return Err(refusal),
             user => user,
         };
@@ -167,9 +166,9 @@ impl<U: Principal> Shared<U> {
                     (Opener::Nobody | Opener::Guest, _) => Ok(()),
                     // Nothing may be wrong in front of the guest.
                     (Opener::User, Some(owner)) if is_bound_to_sid => {
-                        let Config { chain, decision_timeout, .. } = &self.config;
+                        let (chain, timeout) = (&self.gate.chain, self.gate.decision_timeout);
                         let decision = chain.renew_or_guest(request, owner);
-                        judge(chain, *decision_timeout, request, Some(origin), decision).await.map(drop)
+                        decide_by(chain, timeout, request, Some(origin), decision).await.map(drop)
                     }
                     (Opener::User, _) => Err(forbidden()),
                 }
@@ -187,9 +186,10 @@ impl<U: Principal> Shared<U> {
         origin: OriginVerdict,
         request: &AuthRequest<'_>,
     ) -> Result<Arc<Session>, Refusal> {
-        let Config { connections, client_address, timer, sockets, .. } = &self.config;
+        let Sockets { connections, client_address, settings: life, .. } = &self.sockets;
+        let timer = &self.gate.timer;
         let (patience, address) = (self.limits.connect_timeout, client_address.of(request.parts()));
-        let settings = Settings { sessions: &self.sessions, timer, patience, sockets: *sockets, address };
+        let settings = Settings { sessions: &self.sessions, timer, patience, sockets: *life, address };
         let session = Session::new(&settings, origin, user.map(Authenticated::evidence))
             .ok_or_else(|| Refusal::unavailable("the operating system gives no random bits"))?;
         let session = Arc::new(session);
@@ -211,7 +211,7 @@ impl<U: Principal> Shared<U> {
             }
             let entry = session.enter(connections, user).map_err(NotNow::refusal)?;
             // What is revoked from here on finds it in the registry.
-            self.config.recheck(user.evidence(), request).await?;
+            recheck(connections, &self.gate, user.evidence(), request).await?;
             session.open_by(user, entry);
             telemetry::accepted(request.transport(), user.evidence());
         }

@@ -18,9 +18,9 @@ use super::{
 };
 use crate::{
     Connections, Timer,
-    auth::{REVOCATION_UNKNOWN, judge},
-    connections::{Attempt, settle},
-    payload, telemetry,
+    connections::{Attempt, REVOCATION_UNKNOWN, settle},
+    http::{decide_by, payload},
+    telemetry,
 };
 
 /// Decides about the `CONNECT`s of one namespace.
@@ -299,7 +299,7 @@ impl<U: Principal> Gate<U> {
                 Some(Renews::OwnerOrGuest(open)) => self.chain.renew_or_guest(request, open).await,
             }
         };
-        judge(&self.chain, self.decision_timeout, request, Some(session.origin()), decision).await
+        decide_by(&self.chain, self.decision_timeout, request, Some(session.origin()), decision).await
     }
 }
 

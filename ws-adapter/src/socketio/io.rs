@@ -53,7 +53,7 @@ impl<U: Principal> AuthSocketIo<U> {
         H: ConnectHandler<LocalAdapter, T>,
         T: Send + Sync + 'static,
     {
-        self.add(path, self.shared.config.chain.clone(), true, handler);
+        self.add(path, self.shared.gate.chain.clone(), true, handler);
     }
 
     /// Adds a namespace behind a chain of its own: for fewer users, or with another user type.
@@ -93,12 +93,12 @@ impl<U: Principal> AuthSocketIo<U> {
             needs: chain.needs(),
             chain,
             is_of_transport,
-            timer: Arc::clone(&self.shared.config.timer),
-            decision_timeout: self.shared.config.decision_timeout,
+            timer: Arc::clone(&self.shared.gate.timer),
+            decision_timeout: self.shared.gate.decision_timeout,
             max_auth: self.shared.limits.max_auth,
-            connections: self.shared.config.connections.clone(),
+            connections: self.shared.sockets.connections.clone(),
             allows_guests: self.shared.limits.allows_guests,
-            allows_nobody: self.shared.limits.allows_guests && self.shared.config.optional && is_of_transport,
+            allows_nobody: self.shared.limits.allows_guests && self.shared.gate.optional && is_of_transport,
         };
         self.io.ns(path, Guarded::new(gate, handler));
     }
@@ -160,6 +160,6 @@ impl<U> Clone for AuthSocketIo<U> {
 
 impl<U> fmt::Debug for AuthSocketIo<U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AuthSocketIo").field("chain", &self.shared.config.chain).finish_non_exhaustive()
+        f.debug_struct("AuthSocketIo").field("chain", &self.shared.gate.chain).finish_non_exhaustive()
     }
 }

@@ -4,7 +4,7 @@ use socketioxide::{SocketIo, layer::SocketIoLayer};
 use tower_layer::Layer;
 
 use super::{SocketIoAuthService, sessions::Sessions};
-use crate::auth::Config;
+use crate::{connections::Sockets, http::Gate};
 
 /// A chain in front of socketioxide's own layer; made by [`SocketIoAuth::build`](super::SocketIoAuth::build).
 ///
@@ -16,7 +16,8 @@ pub struct SocketIoAuthLayer<U> {
 
 /// What is known about the server, in front of the transport and behind it.
 pub(super) struct Shared<U> {
-    pub(super) config: Config<U>,
+    pub(super) gate: Gate<U>,
+    pub(super) sockets: Sockets,
     pub(super) limits: Limits,
     pub(super) path: Box<str>,
     pub(super) io: SocketIo,
@@ -54,7 +55,7 @@ impl<U> Clone for SocketIoAuthLayer<U> {
 
 impl<U> fmt::Debug for SocketIoAuthLayer<U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SocketIoAuthLayer").field("chain", &self.shared.config.chain).finish_non_exhaustive()
+        f.debug_struct("SocketIoAuthLayer").field("chain", &self.shared.gate.chain).finish_non_exhaustive()
     }
 }
 

@@ -24,7 +24,7 @@ use socketioxide::{service::SocketIoService, socket::Sid};
 use tower_service::Service;
 
 use super::session::Session;
-use crate::transport::is_extended_connect;
+use crate::http::transport::is_extended_connect;
 
 /// The packet by which a client closes its transport.
 const CLOSE: &[u8] = b"1";

@@ -48,7 +48,7 @@ impl Terms {
     pub(super) fn of<U>(shared: &Shared<U>) -> Self {
         let engine = &shared.io.config().engine_config;
         let silence = engine.ping_interval.saturating_add(engine.ping_timeout).saturating_add(SLACK).min(LONGEST);
-        let codes = shared.config.sockets.codes;
+        let codes = shared.sockets.settings.codes;
         Self { stall: STALL, silence, output_deadline: OUTPUT_DEADLINE, codes }
     }
 }

@@ -19,7 +19,7 @@ use super::{
     refused::Refused,
     session::{NotNow, Session, is_guest},
 };
-use crate::{lifetime::ttl, payload, telemetry};
+use crate::{http::payload, lifetime::ttl, telemetry};
 
 /// The event by which a client presents another credential, with what its `auth` object would hold:
 /// `socket.emitWithAck("auth_refresh", { token })`. It is answered with `{"ok": true, "ttl": 900}`, in seconds and without

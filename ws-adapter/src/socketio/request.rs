@@ -8,7 +8,7 @@ use http::{
 };
 use socketioxide::socket::Sid;
 
-use crate::transport::{classify, is_extended_connect};
+use crate::http::transport::{classify, is_extended_connect};
 
 /// Where a path leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

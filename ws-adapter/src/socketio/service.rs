@@ -38,7 +38,7 @@ impl<S: Clone, U> Clone for SocketIoAuthService<S, U> {
 
 impl<S: Clone, U> fmt::Debug for SocketIoAuthService<S, U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SocketIoAuthService").field("chain", &self.shared.config.chain).finish_non_exhaustive()
+        f.debug_struct("SocketIoAuthService").field("chain", &self.shared.gate.chain).finish_non_exhaustive()
     }
 }
 

@@ -20,7 +20,7 @@ use super::{
     owner::{self, Terms},
     session::{Stream, ended},
 };
-use crate::{ResponseBody, transport::is_extended_connect};
+use crate::{ResponseBody, http::transport::is_extended_connect};
 
 /// Answers a handshake, and hands the WebSocket to engine.io over a stream that an owner can end. Where engine.io never
 /// sees it, a transport that polls stays as it is, and one that it would have opened goes with the request.
@@ -72,7 +72,7 @@ where
 fn answer<U: Principal, R>(shared: &Shared<U>, parts: &Parts) -> Response<ResponseBody<R>> {
     let mut response = Response::new(ResponseBody::refusal(Bytes::new()));
     let headers = response.headers_mut();
-    if let Some(subprotocol) = shared.config.offered_subprotocol(parts) {
+    if let Some(subprotocol) = shared.gate.offered_subprotocol(parts) {
         headers.insert(SEC_WEBSOCKET_PROTOCOL, subprotocol);
     }
     if !is_extended_connect(parts) {

@@ -213,7 +213,7 @@ async fn server(chain: Chain<User>) -> Server {
         let name = user.map_or_else(|| "guest".to_owned(), |user| user.0.clone());
         (StatusCode::OK, [("x-user", name)], body).into_response()
     };
-    let layer = AuthLayer::optional(chain).timer(clock());
+    let layer = AuthLayer::reading_bodies(chain).allow_anonymous().timer(clock());
     Server::start(Router::new().route("/", any(whoami)).layer(layer)).await
 }
 

@@ -36,8 +36,8 @@ use super::{
 use crate::{
     Close, ConnectionId, Connections, Timer,
     connections::{Counts, Credential, End, KeptGuard, PendingGuard, SocketSettings},
+    http::OriginVerdict,
     lifetime::{Lifetime, Moment},
-    origin::OriginVerdict,
     telemetry::Gauge,
 };
 
