@@ -9,10 +9,10 @@ use std::{
 
 use super::*;
 
-/// A hash of nobody's password that costs next to nothing.
+/// A hash without a known password that is cheap to compute.
 const CHEAP: &str = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/// Nothing here takes as long; a test that is wrong must fail, and not hang.
+/// Longer than anything here takes. A broken test must fail, not hang.
 const LONG: Duration = Duration::from_secs(10);
 
 fn cheap() -> Argon2Passwords {
@@ -23,7 +23,7 @@ fn password(text: &str) -> Password {
     Password::new(text)
 }
 
-/// The same passwords, and a list of every computation that they have done.
+/// The same passwords, and a list of all their computations.
 fn counted(mut passwords: Argon2Passwords) -> (Argon2Passwords, Arc<Mutex<Vec<Recipe>>>) {
     let done = Arc::new(Mutex::new(Vec::new()));
     let compute = Arc::clone(&passwords.compute);
@@ -35,7 +35,7 @@ fn counted(mut passwords: Argon2Passwords) -> (Argon2Passwords, Arc<Mutex<Vec<Re
     (passwords, done)
 }
 
-/// Passwords whose work says that it has begun, and then goes on only when it is told to.
+/// Passwords whose work signals its start, then waits for a signal to continue.
 fn gated(mut passwords: Argon2Passwords) -> (Argon2Passwords, Receiver<()>, Sender<()>) {
     let (begun, has_begun) = channel();
     let (go_on, told) = channel();
@@ -90,7 +90,7 @@ async fn hashes_of_the_reference_implementation_are_understood() {
     let passwords = Argon2Passwords::new();
     for stored in [
         "$argon2i$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$wWKIMhR9lyDFvRz9YTZweHKfbftvj+qf+YFY4NeBbtA",
-        // Without a version the first one is meant, which gives another hash.
+        // Without a version, the first version applies, which gives another hash.
         "$argon2i$m=65536,t=2,p=1$c29tZXNhbHQ$9sTbSlTio3Biev89thdrlKKiCaYsjjYVJxGAL3swxpQ",
     ] {
         assert!(passwords.verify(Some(stored), &password("password")).await.unwrap(), "{stored}");
@@ -231,7 +231,7 @@ async fn caller_who_goes_away_frees_the_turn_only_when_the_work_is_done() {
     go_on.send(()).unwrap();
     drop(passwords.permits.acquire().await.unwrap());
     drop(go_on);
-    // The next one gets its turn; what it fails of is the gate, whose other side is gone.
+    // The next call gets its turn. It fails only because the gate is gone.
     assert_eq!(kind_of(&passwords, None).await, PasswordErrorKind::Failed);
 }
 

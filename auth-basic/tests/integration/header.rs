@@ -1,4 +1,4 @@
-//! What the `Authorization` header may look like, and what is answered.
+//! The forms of the `Authorization` header, and the answers.
 
 use auth_basic::{Basic, BasicLogin};
 use auth_core::{Chain, PrincipalId, RefusalKind, Rejection, RequestInfo, Strategy as _, Verdict};
@@ -184,7 +184,7 @@ async fn without_browser_prompt_the_challenge_has_a_scheme_that_browsers_do_not_
         let refusal = run_parts(&chain, &request(authorization), None).await.unwrap_err();
         assert_eq!(challenges(&refusal), [r#"xBasic realm="demo", charset="UTF-8""#]);
     }
-    // Clients go on to send Basic, and only that.
+    // Clients still send Basic, and only that.
     assert!(run(&chain, basic("a:b")).await.is_ok());
     assert!(run(&chain, basic("a:b").replace("Basic", "xBasic")).await.is_err());
 }
@@ -221,14 +221,14 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 proptest! {
-    /// Whatever has no control character, and no colon in the user name, arrives letter for letter.
+    /// Any text without control characters, and without a colon in the user name, arrives unchanged.
     #[test]
     fn every_login_that_the_rfc_allows_arrives(username in "[^:\\p{Cc}]{0,40}", password in "\\P{Cc}{0,40}") {
         let user = block_on(run(&everybody(), basic(format!("{username}:{password}")))).unwrap();
         prop_assert_eq!(&*user, &Seen::new(&username, &password));
     }
 
-    /// Whatever bytes stand after the scheme, the answer is yes, 400 or nothing found; never a failure of ours.
+    /// For any bytes after the scheme, the answer is accepted, 400 or missing, never a system failure.
     #[test]
     fn no_header_brings_the_strategy_down(rest in proptest::collection::vec(any::<u8>(), 0..64)) {
         let mut value = b"Basic ".to_vec();
@@ -240,7 +240,7 @@ proptest! {
         }
     }
 
-    /// The same behind the base64.
+    /// The same for any bytes inside the base64.
     #[test]
     fn no_bytes_in_the_base64_bring_the_strategy_down(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
         if let Err(refusal) = block_on(run(&everybody(), basic(bytes))) {

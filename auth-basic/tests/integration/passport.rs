@@ -1,4 +1,4 @@
-//! The behaviours of Passport's Basic strategy, by their rows; where we do otherwise, the test says what.
+//! The behaviours of Passport's Basic strategy, row by row. If we differ, the test says how.
 
 use auth_basic::Basic;
 use auth_core::{Carrier, RefusalKind};

@@ -7,7 +7,7 @@ use auth_core::{BoxError, Chain};
 
 use crate::support::{answer, basic, run};
 
-/// Costs next to nothing; the hash belongs to no password.
+/// Cheap to compute. No password has this hash.
 const REFERENCE: &str = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 fn chain_of(passwords: Argon2Passwords, bobs: &str) -> Chain<String> {
@@ -40,7 +40,7 @@ async fn stored_hash_that_cannot_be_used_is_unavailable() {
     assert_eq!(run(&chain, basic("bob:secret")).await.unwrap_err().status(), 503);
 }
 
-/// Of a flood, some get an answer and the others a 503 at once; nobody gets a wrong one.
+/// In a flood, some requests get an answer and the others a 503 at once. No answer is wrong.
 #[tokio::test(flavor = "multi_thread")]
 async fn flood_of_logins_is_answered_with_unavailable() {
     let passwords = Argon2Passwords::new().max_parallel(1).max_wait(Duration::ZERO);

@@ -1,4 +1,4 @@
-//! A login that comes over an open connection: when the expensive check runs, and that all refusals are one.
+//! A login over an open connection: when the expensive check runs, and that all refusals are equal.
 
 use std::{
     sync::{
@@ -16,7 +16,7 @@ use auth_core::{
 
 use crate::support::*;
 
-/// A user whose own name has the realm as its issuer, as that of any application may.
+/// A user whose own name has the realm as its issuer.
 #[derive(Clone, Debug, PartialEq)]
 struct Member(String);
 
@@ -26,7 +26,7 @@ impl Principal for Member {
     }
 }
 
-/// Accepts Ann by another credential than a login.
+/// Accepts Ann with a credential other than a login.
 struct Other(Carrier);
 
 #[async_trait]
@@ -70,7 +70,7 @@ fn demo() -> Basic {
     Basic::new("demo").from_socketio_auth()
 }
 
-/// The strategies in the nestings in which an application has them.
+/// The strategies in typical nestings.
 fn nestings(checks: &Checks) -> Vec<(&'static str, Chain<Member>)> {
     let basic = || Chain::new().or(checks.basic(demo()));
     let other = || Other(Carrier::Header);
@@ -193,7 +193,7 @@ async fn user_name_is_compared_letter_for_letter() {
     let chain = &nestings(&checks)[0].1;
     let open = run(chain, basic("Ann:Ann's secret")).await.unwrap().evidence().clone();
     checks.take();
-    // The application takes both for one user.
+    // The application treats both as one user.
     assert!(renew(chain, &open, "ann:ann's secret").await.is_err());
     assert_eq!(checks.take(), 0);
     assert!(renew(chain, &open, "Ann:Ann's secret").await.is_ok());

@@ -1,6 +1,6 @@
-//! A marker goes down every path, and is found nowhere that anybody reads.
+//! Sends a marker down every path, and looks for it in every output.
 //!
-//! It has a binary of its own: a log line that another test reaches first, while nobody listens, can be lost to it.
+//! It has its own binary: a log line that another test reaches first, without a subscriber, can be lost here.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
 #[path = "../integration/support.rs"]
@@ -13,7 +13,29 @@ use test_support::everything;
 
 use crate::support::{Fallible, StoreDown, answer, basic, request, run_parts};
 
-/// Whoever `username` says that it is: somebody, nobody, a store that is down.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+/// Decides by `username`: a user, no user, or a store that is down.
 async fn decide(login: BasicLogin) -> Fallible<Option<&'static str>> {
     let debug = format!("{login:?} {:?}", login.password());
     assert!(!debug.contains("marker"), "{debug}");
