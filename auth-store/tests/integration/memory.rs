@@ -1,4 +1,4 @@
-//! The store in memory.
+//! The memory store.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What is revoked, for how long, and who hears of it.
+//! What is revoked, for how long, and who learns of it.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ async fn cutoff_of_a_user_is_forgotten_when_the_oldest_credential_has_ended() {
     let age = Duration::from_secs(3600);
     let revocations = Revocations::new(MemoryStore::new().clock(clock.clone())).clock(clock.clone());
     let revocations = revocations.max_credential_age(age);
-    // What the credential itself says of its end is not asked: there may be others.
+    // The end of this credential does not count: there may be others.
     revocations.revoke(&Revocation::user(ann(), now()).ends_at(now())).await.unwrap();
     let evidence = evidence(token).await;
     clock.advance(age + AFTERLIFE - Duration::from_nanos(1));
@@ -92,6 +92,36 @@ async fn listener_hears_here_and_on_another_node_each_once() {
     }
     for listener in [&mut near, &mut far] {
         assert!(tokio::time::timeout(Duration::from_millis(20), listener.next()).await.is_err());
+    }
+}
+
+/// A store that stores a mark only when told to.
+#[derive(Clone, Default)]
+struct Slow {
+    store: MemoryStore,
+    write: Arc<Notify>,
+}
+
+#[async_trait]
+impl Store for Slow {
+    async fn put(&self, key: &str, value: &[u8], ttl: Duration) -> Result<(), BoxError> {
+        self.store.put(key, value, ttl).await
+    }
+    async fn take(&self, key: &str) -> Result<Option<Vec<u8>>, BoxError> {
+        self.store.take(key).await
+    }
+    async fn raise(&self, key: &str, value: u64, ttl: Option<Duration>) -> Result<(), BoxError> {
+        self.write.notified().await;
+        self.store.raise(key, value, ttl).await
+    }
+    async fn marks(&self, keys: &[String]) -> Result<Vec<Option<u64>>, BoxError> {
+        self.store.marks(keys).await
+    }
+    async fn publish(&self, message: &[u8]) -> Result<(), BoxError> {
+        self.store.publish(message).await
+    }
+    async fn subscribe(&self) -> Box<dyn Subscription> {
+        self.store.subscribe().await
     }
 }
 
@@ -140,7 +170,7 @@ async fn listener_that_is_too_slow_has_missed_something() {
     for _ in 0..1025 {
         revocations.revoke(&Revocation::connection("name")).await.unwrap();
     }
-    // It is told once of those that it heard here, and once of what the store said.
+    // One event for this node's own revocations, and one for the store's message.
     let mut missed = 0;
     for _ in 0..1025 {
         missed += usize::from(hear(&mut listener).await == RevocationEvent::Missed);
@@ -148,7 +178,7 @@ async fn listener_that_is_too_slow_has_missed_something() {
     assert!((1..=2).contains(&missed), "{missed}");
 }
 
-/// Few values, so that they meet.
+/// Few values, so that they collide.
 fn any_id() -> impl Strategy<Value = String> {
     prop::sample::select(vec!["", "a", "b", "ab"]).prop_map(str::to_owned)
 }
@@ -168,10 +198,10 @@ fn any_revocation() -> impl Strategy<Value = Revocation> {
 
 #[derive(Clone, Debug)]
 struct Made {
-    /// Each with its issuer.
+    /// Each one with its issuer.
     ids: [Option<(String, String)>; 3],
     names: Vec<PrincipalId>,
-    /// `None` of the inner is an instant that nobody knows.
+    /// An inner `None` is an unknown instant.
     issued: Option<Option<u64>>,
 }
 

@@ -1,4 +1,4 @@
-//! The route that gives tickets out.
+//! The route that issues tickets.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use tower::ServiceExt as _;
 
 use crate::support::*;
 
-/// The route behind a layer that has let Ann in.
+/// The route behind a layer that let Ann in.
 async fn post(tickets: &Tickets, method: &str, with_layer: bool) -> Response {
     let app: Router = Router::new().route("/api/ws-ticket", tickets.route::<Name, _>());
     let mut request = Request::builder().method(method).uri("/api/ws-ticket").body(Body::empty()).unwrap();

@@ -1,4 +1,4 @@
-//! A strategy that accepts what a test says, and what a test asks again and again.
+//! A strategy with scripted evidence, and helpers for tests.
 
 use std::{
     sync::{Arc, Mutex},
@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 
 pub(crate) type Name = &'static str;
 
-/// Accepts whoever sends `Authorization`, with the evidence of the test.
+/// Accepts every request with `Authorization`, with the evidence of the test.
 pub(crate) struct Login<F>(pub(crate) Carrier, pub(crate) F);
 
 #[async_trait]
@@ -55,7 +55,7 @@ pub(crate) fn ann() -> PrincipalId {
     PrincipalId::new("issuer", "ann")
 }
 
-/// A token of Ann's, with everything that can be revoked.
+/// A token of Ann, with everything that can be revoked.
 pub(crate) fn token(accept: Accept<Name>) -> Accept<Name> {
     let accept = accept.add_name(ann()).credential_id("issuer", "token").session_id("issuer", "session");
     accept.issued_at(now()).expires_at(in_secs(900))
@@ -101,7 +101,7 @@ pub(crate) async fn try_ticket(tickets: &Tickets) -> Result<String, Refusal> {
     Ok(issued.value().expose().to_owned())
 }
 
-/// The chain at the socket: tickets alone.
+/// The chain at the socket: only tickets.
 pub(crate) fn socket(tickets: &Tickets) -> Chain<Name> {
     let ticket =
         tickets.strategy().verify(|grant: TicketGrant| async move { (grant.principal() == &ann()).then_some("ann") });
@@ -112,7 +112,7 @@ pub(crate) fn handshake(ticket: &str) -> Builder {
     http::Request::get(format!("/ws?ticket={ticket}")).header("host", "app.example")
 }
 
-/// Opens a socket with the ticket; the code of the refusal if that fails.
+/// Opens a socket with the ticket. Returns the code of the refusal if it fails.
 pub(crate) async fn open(chain: &Chain<Name>, ticket: &str) -> Result<Authenticated<Name>, &'static str> {
     open_with(chain, handshake(ticket)).await
 }
@@ -121,7 +121,7 @@ pub(crate) async fn open_with(chain: &Chain<Name>, request: Builder) -> Result<A
     ask(chain, parts(request), Transport::WebSocket, now()).await.map_err(|refusal| refusal.code())
 }
 
-/// What a listener hears; it fails the test after 5 s.
+/// The next event of a listener. Fails the test after 5 s.
 pub(crate) async fn hear(listener: &mut Box<dyn RevocationListener>) -> RevocationEvent {
     soon(listener.next()).await.unwrap()
 }

@@ -65,7 +65,7 @@ async fn ticket_is_for_the_path_that_was_sent_also_inside_a_nested_router() {
         let query = parts.uri.query().unwrap().to_owned();
         parts.uri = format!("{sent}?{query}").parse().unwrap();
         let _ = RequestRecord::of(&mut parts);
-        // What a nested router leaves of it.
+        // The rest of the path in a nested router.
         parts.uri = format!("/ws?{query}").parse().unwrap();
         let decision = chain.authenticate(&AuthRequest::new(&parts, Transport::WebSocket, now())).await;
         assert_eq!(decision.is_ok(), is_good, "{sent}");
@@ -80,7 +80,7 @@ async fn evidence_of_a_socket_tells_where_its_ticket_came_from() {
     assert_eq!((evidence.strategy(), evidence.carrier()), ("ticket", Carrier::Ticket));
     assert_eq!(evidence.principal(), Some(&ann()));
     let ids: Vec<_> = evidence.ids().iter().map(|id| (id.kind(), id.issuer())).collect();
-    // The ticket's id is ours, the others are of whoever gave them.
+    // This service issued the ticket's id; the other ids keep their issuers.
     assert_eq!(ids, [(IdKind::Credential, ""), (IdKind::Parent, "issuer"), (IdKind::Session, "issuer")]);
     assert_eq!(evidence.parent().unwrap().id(), "token");
     assert_eq!(evidence.session_id().unwrap().id(), "session");
@@ -231,7 +231,7 @@ async fn ticket_of_two_credentials_is_revoked_with_either() {
     for (issuer, id) in [("issuer", "token"), ("another", "second")] {
         assert!(Revocation::credential(issuer, id).covers(socket.evidence()), "{id}");
     }
-    // The token of the two is the older one, and the user's cutoff may lie between them.
+    // The token is the older of the two, and the user's cutoff may lie between them.
     assert_eq!(socket.evidence().issued_at(), Some(now() - Duration::from_secs(60)));
 }
 
@@ -296,7 +296,7 @@ async fn page_of_a_foreign_origin_gets_no_ticket_whatever_the_carrier() {
             let refusal = refused(&tickets, &evidence, login().header("origin", origin)).await;
             assert_eq!(answer(&refusal), (403, "origin_not_allowed"), "{origin}");
         }
-        // A ticket keeps the origin, so none may be as long as the sender likes.
+        // A ticket stores the origin, so its length is limited.
         let long = login().header("origin", format!("https://app.example:{}443", "0".repeat(300)));
         assert_eq!(answer(&refused(&tickets, &evidence, long).await), (403, "origin_not_allowed"));
         let twice = login().header("origin", "https://app.example").header("origin", "https://app.example");
@@ -336,7 +336,7 @@ fn mistakes_in_the_set_up_do_not_build() {
     }
 }
 
-/// A store that is away.
+/// A store that is down.
 struct Away;
 
 #[async_trait]

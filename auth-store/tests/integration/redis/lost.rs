@@ -1,4 +1,4 @@
-//! The one connection is lost: while it is idle, and at each point of each call.
+//! Loses the connection: while it is idle, and at each point of each call.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::support::*;
 
 const TTL: Duration = Duration::from_secs(30);
 
-/// Every call of a store, the command that it is, and what it does where its answer is lost.
+/// Every call of a store, its command, and what it does if its answer is lost.
 const CALLS: [(Call, &str, Lost); 6] = [
     (Call::Ping, "PING", Lost::SentAgain),
     (Call::Put, "SET", Lost::SentAgain),
@@ -41,7 +41,7 @@ enum Lost {
 }
 
 impl Call {
-    /// Makes the call, and checks what it gives.
+    /// Makes the call, and checks its result.
     async fn make(self, store: &RedisStore) -> Result<(), BoxError> {
         match self {
             Self::Ping => store.ping().await?,
@@ -64,7 +64,7 @@ async fn no_call_notices_that_redis_has_killed_the_idle_connection() {
             store.put("key", b"value", TTL).await.unwrap();
             ask::<i64>(&server, &["CLIENT", "KILL", "TYPE", "normal"]).await;
             if round % 2 == 0 {
-                // The other rounds call before this side can have seen that the connection is closed.
+                // In the other rounds, the call comes before this side can see that the connection is closed.
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
             call.make(&store).await.unwrap_or_else(|error| panic!("{call:?}, round {round}: {error}"));
@@ -80,7 +80,7 @@ async fn no_call_notices_that_redis_has_closed_the_connection_after_its_timeout(
         store.put("key", b"value", TTL).await.unwrap();
     }
     ask::<String>(&server, &["CONFIG", "SET", "timeout", "1"]).await;
-    // What remains is the connection that asks.
+    // Only the connection that asks remains.
     let clients = async || ask::<String>(&server, &["CLIENT", "LIST"]).await.lines().count();
     soon(async { while clients().await > 1 {} }).await;
     for (call, store) in stores {
@@ -154,7 +154,7 @@ async fn listener_whose_connection_is_killed_hears_that_it_has_missed_something(
     let store = server.store();
     let mut old = store.subscribe().await;
     ask::<i64>(&server, &["CLIENT", "KILL", "TYPE", "pubsub"]).await;
-    // It may begin before the loss is noticed, and then hears of it, or after the new connection stands.
+    // It may start before the loss is noticed, and then learns of it, or after the new connection is up.
     let mut new = store.subscribe().await;
     assert_eq!(soon(old.next()).await, Some(SubscriptionEvent::Missed));
     store.publish(b"news").await.unwrap();

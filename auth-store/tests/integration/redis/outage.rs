@@ -1,4 +1,4 @@
-//! Redis dies, comes back, or says nothing any more.
+//! Redis dies, comes back, or stops answering.
 
 use std::time::{Duration, Instant};
 
@@ -10,10 +10,10 @@ use crate::support::*;
 
 const TIMEOUT: Duration = Duration::from_millis(300);
 
-/// What a call may take: the timeout, and what a busy machine adds.
+/// The longest time of a call: the timeout, and a margin for a busy machine.
 const AT_MOST: Duration = Duration::from_millis(900);
 
-/// Everything that a service does fails with 503, in time, and nobody is let in.
+/// Every operation of a service fails with 503, in time, and nobody is let in.
 async fn everything_fails_in_time(store: &RedisStore, ticket: &str) {
     let tickets = Tickets::new(store.clone(), "/ws").unwrap().clock(clock());
     let revocations = Revocations::new(store.clone());
@@ -110,12 +110,12 @@ async fn redis_that_says_nothing_any_more_hangs_nobody_and_is_noticed() {
     for _ in 0..2 {
         everything_fails_in_time(&store, &"A".repeat(43)).await;
     }
-    // Revoked elsewhere, while this node hears nothing.
+    // Revoked on another node while this one is cut off.
     far.revoke(&Revocation::session("issuer", "session")).await.unwrap();
     line.mend();
     let mended = Instant::now();
     assert_eq!(hear(&mut listener).await, RevocationEvent::Missed);
-    // Four timeouts until it is noticed, and the pause until the next try.
+    // Four timeouts until it is noticed, then the pause before the next try.
     assert!(mended.elapsed() < TIMEOUT * 4 + Duration::from_secs(3), "{:?}", mended.elapsed());
     soon(async { while store.ping().await.is_err() {} }).await;
     assert!(Revocations::new(store).is_revoked(&evidence(token).await).await.unwrap());

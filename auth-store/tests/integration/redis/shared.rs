@@ -42,9 +42,9 @@ async fn mark_only_rises_and_only_lives_longer() {
     let store = server.store();
     let mark = async |key: &str| store.marks(&[key.to_owned()]).await.unwrap()[0];
     let raise = async |key, value, ttl| store.raise(key, value, ttl).await.unwrap();
-    // In ms; -1 for ever.
+    // In ms; -1 means forever.
     let left = async |key: &str| ask::<i64>(&server, &["PTTL", &format!("auth:{key}")]).await;
-    // Beyond what a float holds exactly, and beyond what an `i64` holds.
+    // More than a float holds exactly, and more than an `i64` holds.
     raise("key", u64::MAX - 1, Some(TTL * 2)).await;
     raise("key", u64::MAX - 2, Some(TTL)).await;
     assert_eq!(mark("key").await, Some(u64::MAX - 1));
