@@ -30,10 +30,7 @@ impl<U: Principal> Chain<U> {
                 let presented = presented_by_header(&presented, &request.parts().headers);
                 let challenges = marked(&rejection, &self.challenges, &presented);
                 let refusal = self.unauthorized(RefusalKind::Unrecognized, rejection.code(), challenges, request);
-                refusal.with_detail(format!(
-                    "no strategy recognizes the credential; asked were {}",
-                    unrecognized_by.join(", ")
-                ))
+                refusal.with_detail(format!("the credential is not recognized by {}", unrecognized_by.join(", ")))
             }
             Outcome::Reject(rejection) => {
                 let presented = presented_by_header(rejection.presented(), &request.parts().headers);

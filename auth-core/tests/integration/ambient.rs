@@ -1,4 +1,4 @@
-//! Strategies that look in different places: a cookie never makes an answer better that something explicit has made worse.
+//! Strategies that look in different places: a cookie never makes up for a bad explicit credential.
 
 use auth_core::{
     Accept, AuthRequest, Authenticated, BoxError, Carrier, Chain, Challenge, Outcome, Redirect, Refusal, RefusalKind,
@@ -9,7 +9,7 @@ use proptest::{prelude::*, strategy::Strategy as _};
 
 use crate::support::{Name, Say, answer, ask, basic, head, now, session};
 
-/// Takes `good`, knows `expired` and `foreign`, cannot ask about `down`, and refuses the rest.
+/// Accepts `good`, recognizes `expired` and `foreign`, fails for `down`, and rejects everything else.
 struct Tokens<E>(E);
 
 #[async_trait]
@@ -97,7 +97,7 @@ async fn wrong_explicit_credential_never_falls_through_to_a_good_cookie_behind_i
     assert_eq!(answer(&ask_both(one, "wrong", "good").await.unwrap_err()), (401, "invalid_credentials"));
 }
 
-/// What a request brings beside a good cookie: header lines, and the answer, which is the same in every order.
+/// Header lines beside a good cookie, and the answer, which is the same in any order.
 const BESIDE_A_GOOD_COOKIE: [(&[(&str, &[u8])], (u16, &str)); 15] = [
     (&[], ACCEPTED),
     (&[("authorization", b"Bearer good")], ACCEPTED),
@@ -106,7 +106,7 @@ const BESIDE_A_GOOD_COOKIE: [(&[(&str, &[u8])], (u16, &str)); 15] = [
     (&[("authorization", b"Bearer revoked")], (401, "revoked")),
     (&[("authorization", b"Bearer foreign")], (401, "invalid_credentials")),
     (&[("authorization", b"Bearer down")], (503, "unavailable")),
-    // It tells what to do about something that is missing.
+    // A redirect answers a missing credential.
     (&[("authorization", b"Bearer elsewhere")], ACCEPTED),
     (&[("authorization", b"Bearer")], (400, "invalid_request")),
     (&[("authorization", b"Bearer good"), ("authorization", b"Bearer good")], (400, "invalid_request")),
@@ -153,7 +153,7 @@ async fn what_stands_beside_a_good_cookie_decides_in_every_order() {
         for (explicit, expected) in BESIDE_A_GOOD_COOKIE {
             let headers: Vec<_> = explicit.iter().copied().chain([("cookie", b"jwt=good" as &[u8])]).collect();
             let elsewhere = explicit.first().is_some_and(|(_, value)| value.ends_with(b"elsewhere"));
-            // Where the header's strategy is asked first, it sends the client elsewhere before a cookie is looked at.
+            // If the header's strategy is asked first, it redirects before the cookie is read.
             let expected = if elsewhere && [1, 6, 7].contains(&at) { (302, "redirect") } else { expected };
             assert_eq!(answer_to(chain, &headers).await, expected, "{explicit:?} in order {at}");
         }
@@ -224,7 +224,7 @@ async fn half_of_an_and_that_no_cookie_completes_is_foreign_beside_a_cookie_too(
         assert_eq!(answer_to(&chain, &half[..1]).await, (401, "invalid_credentials"));
         assert_eq!(answer_to(&chain, &half).await, (401, "invalid_credentials"));
     }
-    // A redirect of the other half hides nothing either.
+    // A redirect of the other half does not hide it either.
     let elsewhere = [("authorization", b"Bearer foreign" as &[u8]), ("x-api-key", b"elsewhere"), half[1]];
     assert_eq!(answer_to(&cookies().or(both()), &elsewhere).await, (401, "invalid_credentials"));
 }
@@ -251,7 +251,7 @@ async fn cookies_that_complete_a_part_of_an_and_do_not_complete_the_whole() {
 
 #[tokio::test]
 async fn strategy_that_compares_a_header_with_a_cookie_completes_a_half() {
-    /// Wants the same text in a header and a cookie.
+    /// Accepts the same text in a header and a cookie.
     struct DoubleSubmit;
     #[async_trait]
     impl Strategy for DoubleSubmit {
@@ -307,11 +307,11 @@ async fn rejections_that_an_inner_chain_forgives_by_name_are_forgiven_outside_to
     for chain in [forgiving(), forgiving().map_user(|user| user), Chain::new().or(forgiving())] {
         assert_eq!(answer_to(&chain, &headers).await, ACCEPTED);
         let revoked = [("authorization", b"Bearer revoked" as &[u8]), headers[1]];
-        assert_eq!(answer_to(&chain, &revoked).await, (401, "revoked"), "what is final is not forgiven");
+        assert_eq!(answer_to(&chain, &revoked).await, (401, "revoked"), "a final rejection counts");
     }
 }
 
-/// A tree of `or`, `and` and nesting over strategies that look at a header or a cookie of their own.
+/// A tree of `or`, `and` and nesting over strategies, each with its own header or cookie.
 #[derive(Clone, Debug)]
 enum Tree {
     Header(Name),
@@ -381,14 +381,14 @@ proptest! {
         let without = runtime.block_on(answer_and_kind(&chain, &headers));
         headers.push(("cookie", cookies.as_bytes()));
         let with = runtime.block_on(answer_and_kind(&chain, &headers));
-        // A redirect tells of something that is missing, which a cookie may bring. So does half of an `and`, which is foreign.
+        // A redirect answers a missing credential, which a cookie may be. So does half of an `and`, which is unrecognized.
         let is_worse = ![ACCEPTED, (401, "missing_credentials"), (302, "redirect")].contains(&without.0);
         let is_half = has_and(&tree) && without.1 == Some(RefusalKind::Unrecognized);
         prop_assert!(with.0 != ACCEPTED || !is_worse || is_half, "{:?} became {:?}", without, with);
     }
 }
 
-/// The same tree with the strategies of each `or` in the other order.
+/// The same tree, with the strategies of each `or` in reverse order.
 fn mirrored(tree: &Tree) -> Tree {
     let of = |tree: &Tree| Box::new(mirrored(tree));
     match tree {

@@ -4,7 +4,7 @@ use auth_core::{Carrier, Chain, RefusalKind};
 
 use crate::support::{Say, answer, ask, basic, dpop, in_secs, jwt, refusal, session};
 
-/// What the answer of a chain comes to.
+/// How a chain ends.
 #[derive(Debug, PartialEq)]
 enum Ends {
     Accepted,
@@ -29,7 +29,7 @@ async fn ends(left: Say, right: Say) -> Ends {
     }
 }
 
-/// The table itself, from the worst to the best: each row holds for both orders.
+/// The table, from worst to best. Each row applies to both orders.
 const SAYS: [Say; 6] = [Say::Error, Say::Reject, Say::Redirect, Say::Unrecognized, Say::Absent, Say::Accept];
 
 fn expected(left: Say, right: Say) -> Ends {

@@ -23,14 +23,14 @@ async fn optional(parts: &mut Parts) -> Result<Option<User>, Response> {
     user.map_err(AuthenticatedRejection::into_response)
 }
 
-/// What a required layer leaves.
+/// The extension of a required layer.
 async fn with_evidence() -> Parts {
     let mut parts = head("/", &[]);
     parts.extensions.insert(ask(&Chain::new().or(jwt(Say::Accept))).await.unwrap());
     parts
 }
 
-/// What an optional layer leaves where nobody is there.
+/// The extension of an optional layer without a user.
 async fn with_nobody() -> Parts {
     let mut parts = head("/", &[]);
     parts.extensions.insert(Anonymous::<Name>::new(refusal(&Chain::new().or(jwt(Say::Absent))).await));

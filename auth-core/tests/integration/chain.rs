@@ -8,7 +8,7 @@ use crate::support::{
     BASIC, BEARER, BEARER_INVALID, BEARER_MALFORMED, Say, answer, ask, ask_over, basic, jwt, lines, refusal, session,
 };
 
-/// Whether the second strategy is asked after the first has said this.
+/// Whether the second strategy is asked after this outcome of the first.
 async fn asks_the_next_after(say: Say) -> bool {
     let second = basic(Say::Absent);
     let _ = ask(&Chain::new().or(jwt(say)).or(second.clone())).await;

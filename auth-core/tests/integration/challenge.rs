@@ -1,4 +1,4 @@
-//! How a challenge is written (RFC 9110, 11.3 and 11.6.1; RFC 6750, 3).
+//! The text of a challenge (RFC 9110, 11.3 and 11.6.1; RFC 6750, 3).
 
 use auth_core::Challenge;
 

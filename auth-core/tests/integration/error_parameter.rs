@@ -1,4 +1,4 @@
-//! `error=` stands on the scheme that was presented, and on no other.
+//! `error=` is only on the scheme that was presented.
 
 use auth_core::{Chain, Challenge, Outcome, Redirect, Rejection};
 
@@ -41,7 +41,7 @@ async fn foreign_error_stands_on_the_scheme_that_the_header_names() {
 async fn error_stands_on_every_scheme_of_the_strategy_if_no_header_carried_it() {
     let chain = Chain::new().or(bearer_or_dpop(Say::Reject)).or(basic(Say::Absent));
     assert_eq!(lines(&refusal(&chain).await), [BEARER_INVALID, DPOP_INVALID, BASIC]);
-    // A header of another scheme is not what was refused.
+    // The header of another scheme was not rejected.
     assert_eq!(lines(&ask_with(&chain, "Basic eA==").await.unwrap_err()), [BEARER_INVALID, DPOP_INVALID, BASIC]);
 }
 
@@ -140,7 +140,7 @@ async fn refusal_on_account_of_the_layer_uses_the_fallback() {
     assert_eq!(chain.refuse(&Rejection::token_expired(), &request).status(), 302);
 }
 
-/// RFC 9449 has an error of its own for its proofs.
+/// RFC 9449 has its own error for proofs.
 #[tokio::test]
 async fn error_of_an_extension_stands_in_the_place_of_that_of_the_kind() {
     let refused = || Rejection::invalid_credentials().with_error("invalid_dpop_proof", "The proof is wrong");

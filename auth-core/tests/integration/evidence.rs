@@ -1,4 +1,4 @@
-//! What the evidence says, and how nesting, mapping, identity and revocation change it.
+//! The evidence, and how nesting, mapping, identity and revocation change it.
 
 use std::sync::{Arc, Mutex};
 
@@ -89,7 +89,7 @@ async fn evidence_of_an_and_keeps_both_parts_from_left_to_right() {
     assert_eq!((left.strategy(), right.strategy()), ("jwt", "basic"));
     assert_eq!(evidence.extra::<Scopes>(), Some(&Scopes("chat")));
     assert_eq!(evidence.extra::<u8>(), Some(&7));
-    // What belongs to one credential alone is told by its part.
+    // Only the part has what belongs to one credential.
     assert!(evidence.credential_id().is_none() && evidence.session_id().is_none());
     assert_eq!(evidence.principal(), left.principal());
 }
@@ -263,7 +263,7 @@ async fn revocation_that_cannot_be_checked_is_503() {
     assert_eq!(answer(&refusal(&Chain::new().or(full()).revocation(down)).await), (503, "unavailable"));
 }
 
-/// Notes what it is asked about.
+/// Notes the evidence that it is asked about.
 #[derive(Clone, Default)]
 struct Asked(Arc<Mutex<Vec<Evidence>>>);
 

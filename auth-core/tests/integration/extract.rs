@@ -12,7 +12,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::support::{head, now};
 
-/// What an extractor makes of a request.
+/// The result of an extractor for a request.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Look {
     Nothing,
@@ -28,7 +28,7 @@ pub(crate) fn look_at(extractor: &impl Extractor, request: &AuthRequest<'_>) -> 
     }
 }
 
-/// Looks at the head of a WebSocket handshake, where every extractor but that of payloads is at home.
+/// Extracts from the head of a WebSocket handshake, where every extractor looks except those for payloads.
 pub(crate) fn look(extractor: &impl Extractor, uri: &str, headers: &[(&str, &[u8])]) -> Look {
     look_at(extractor, &AuthRequest::new(&head(uri, headers), Transport::WebSocket, now()))
 }
@@ -230,7 +230,7 @@ fn cookie_beyond_visible_ascii_is_malformed() {
     assert_eq!(cookies(&["jwt=a b"]), Look::Malformed(Carrier::Cookie));
     assert_eq!(cookies(&["jwt=é"]), Look::Malformed(Carrier::Cookie));
     assert_eq!(look(&cookie("jwt"), "/", &[("cookie", b"jwt=\xff")]), Look::Malformed(Carrier::Cookie));
-    // What is wrong with another cookie is no concern of ours.
+    // A broken cookie with another name does not matter.
     assert_eq!(look(&cookie("jwt"), "/", &[("cookie", b"x=\xff; jwt=t")]), found("t", Carrier::Cookie));
 }
 
@@ -419,7 +419,7 @@ fn in_auth(transport: Transport, payload: Option<&Payload>) -> Look {
     )
 }
 
-/// What is found at `CONNECT`, and in a refresh: the same.
+/// The result at `CONNECT`, which must equal the one in a refresh.
 fn auth(payload: Option<&Payload>) -> Look {
     let connect = in_auth(Transport::SocketIo, payload);
     assert_eq!(connect, in_auth(Transport::InBand, payload));
@@ -459,7 +459,7 @@ fn socketio_auth_takes_the_scheme_off_that_clients_put_before_the_token() {
     for text in ["Bearer t", "bearer t", "BEARER   t", "bEaReR t"] {
         assert_eq!(auth(Some(&payload(&[("token", Some(text))]))), found("t", Carrier::Payload), "{text:?}");
     }
-    // Without a blank behind it, it is a part of the token; and it is taken off once.
+    // Without a blank after it, it is part of the token. It is removed only once.
     assert_eq!(auth(Some(&payload(&[("token", Some("Bearer.t"))]))), found("Bearer.t", Carrier::Payload));
     assert_eq!(auth(Some(&payload(&[("token", Some("Bearer bearer"))]))), found("bearer", Carrier::Payload));
 }
@@ -504,7 +504,7 @@ fn closure_gives_what_it_finds_under_the_carrier_that_it_names() {
     assert_eq!(look_at(&find(Carrier::Cookie), &request), found("from the proxy", Carrier::Cookie));
 }
 
-/// Every extractor, with the challenge that the table of the module `extract` gives for it.
+/// Every extractor, with its challenge from the table of the module `extract`.
 fn every_extractor() -> Vec<(Box<dyn Extractor>, &'static str)> {
     vec![
         (Box::new(bearer()), "Bearer"),
@@ -585,7 +585,7 @@ fn place_of_last_resort_is_not_named_beside_a_better_one() {
     }
 }
 
-/// Each function that takes a name, by its fallible twin.
+/// Each function that takes a name, as its fallible twin.
 type Twin = fn(String) -> Result<Box<dyn Extractor>, ConfigError>;
 
 const TWINS: [(&str, Twin, &str); 9] = [

@@ -1,4 +1,4 @@
-//! Who was authenticated, and who is revoked: neither depends on where something stands in a tree of chains.
+//! Who was authenticated, and who is revoked. Neither depends on positions in a tree of chains.
 
 use std::sync::{
     Arc,
@@ -14,7 +14,7 @@ use test_support::checks::check;
 
 use crate::support::{Name, Say, Scripted, answer, ask, basic, head, jwt, lines, now, refusal, session};
 
-/// Knows what was revoked, and counts how often it is asked.
+/// Knows the revocations, and counts how often it is asked.
 #[derive(Clone, Default)]
 struct List {
     revoked: Vec<Revocation>,
@@ -55,7 +55,7 @@ fn token() -> Scripted {
     })
 }
 
-/// A user who has a number of its own.
+/// A user with a number.
 #[derive(Clone, Debug)]
 struct Account(u32);
 
@@ -75,7 +75,7 @@ fn everything() -> [Revocation; 4] {
     ]
 }
 
-/// Gives an acceptance of its own for whatever a strategy inside accepts.
+/// Builds a new acceptance for everything that an inner strategy accepts.
 struct Wrapped<S>(S);
 
 #[async_trait]
@@ -101,7 +101,7 @@ impl<S: Strategy> Strategy for Wrapped<S> {
     }
 }
 
-/// Asks a chain as an application does, and not as a strategy; with a head of its own.
+/// Asks a chain like an application, not like a strategy, with a new head.
 struct AsksTheChain<U>(Chain<U>);
 
 #[async_trait]
@@ -167,7 +167,7 @@ async fn fresh_acceptance_loses_no_id_no_name_and_no_check() {
 
 #[tokio::test]
 async fn wrapper_of_a_single_strategy_keeps_what_it_says_of_itself() {
-    // It holds no chain, so nobody but the wrapper knows what was accepted inside.
+    // There is no chain inside, so only the wrapper knows what was accepted.
     let user = ask(&Chain::new().or(Wrapped(token()))).await.unwrap();
     assert_eq!(user.evidence().names(), []);
 }
@@ -194,7 +194,7 @@ async fn name_that_is_known_further_out_is_a_name_of_each_credential() {
     let account = PrincipalId::new("accounts", "7");
     assert_eq!(evidence.principal(), Some(&account));
     assert!(evidence.parts().iter().all(|part| part.names().contains(&account)));
-    // The token was issued before, and counts from then; the password counts from now.
+    // The token counts from its time of issue, the password from now.
     let earlier = now() - std::time::Duration::from_secs(1);
     assert!(Revocation::user(account.clone(), now()).covers(&evidence));
     assert!(!Revocation::user(account, earlier).covers(&evidence));
@@ -238,7 +238,7 @@ async fn credential_is_revoked_by_its_issuer_and_id_and_a_partners_with_the_same
     let ours = list([Revocation::credential("https://id.example", "j1")]);
     assert_eq!(answer(&refusal(&Chain::new().or(token()).revocation(ours.clone())).await), REVOKED);
     assert!(ask(&Chain::new().or(partner()).revocation(ours)).await.is_ok());
-    // What the partner's log-out revokes is the partner's.
+    // A log-out at the partner revokes the partner's token.
     let user = ask(&Chain::new().or(partner())).await.unwrap();
     let all = Revocation::of(user.evidence(), now());
     assert!(ask(&Chain::new().or(token()).revocation(list(all))).await.is_ok());
@@ -290,7 +290,7 @@ async fn same_user_is_who_has_the_same_first_name() {
     assert!(!is_same(&["a", "b"], &["b"]).await);
 }
 
-/// Accepts somebody with these names, in this order.
+/// Accepts a user with these names, in this order.
 struct Named(&'static [&'static str]);
 
 #[async_trait]
@@ -317,7 +317,7 @@ async fn check_is_asked_once_however_many_chains_stand_around_it() {
     let inner = Chain::new().or(token()).revocation(list.clone()).map_user(|_| Account(7)).map_user(|user| user);
     let chain = Chain::new().or(Chain::new().or(inner)).and(basic(Say::Accept)).map_user(|(user, _)| user);
     ask(&chain.revocation(list.clone()).revocation(list.clone())).await.unwrap();
-    // The same list in two places is two checks; no chain in between asks it again.
+    // The same list in two places is two checks. Chains in between do not ask it again.
     assert_eq!(list.asked.load(Ordering::SeqCst), 3);
     let shared: Arc<List> = Arc::new(self::list([]));
     let twice = Chain::new().or(token()).revocation(Arc::clone(&shared)).map_user(|user| user);
@@ -386,15 +386,21 @@ async fn revoked_cookie_completes_no_half() {
 
 #[tokio::test]
 async fn list_of_one_chain_is_not_asked_about_what_another_has_accepted() {
-    // Takes everything of the other chain for revoked.
-    let everything = check(|evidence| Ok(evidence.strategy() != "jwt"));
-    let partner = Chain::new().or(jwt(Say::Accept)).revocation(everything);
+    /// Says that everything is revoked.
+    struct Everything;
+    #[async_trait]
+    impl RevocationCheck for Everything {
+        async fn is_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError> {
+            Ok(evidence.strategy() != "jwt")
+        }
+    }
+    let partner = Chain::new().or(jwt(Say::Accept)).revocation(Everything);
     assert_eq!(*ask(&Chain::new().or(session(Say::Accept)).or(partner)).await.unwrap(), "session");
 }
 
 #[tokio::test]
 async fn what_a_wrapper_has_asked_and_not_used_is_no_part_of_its_acceptance() {
-    /// Looks who comes by a token, and lets everybody in as a guest.
+    /// Checks the token, then lets everybody in as a guest.
     struct Guests(Chain<Name>, Chain<Name>);
     #[async_trait]
     impl Strategy for Guests {
@@ -458,18 +464,18 @@ async fn what_was_accepted_and_given_up_must_not_be_revoked_either() {
         Chain::new()
             .or(Chain::new().or(token()).and(jwt(Say::Absent)).revocation(revoked.clone()).map_user(|(user, _)| user))
             .or(guest()),
-        // An optional layer would let it on as nobody.
+        // An optional layer would let it through without a user.
         first().and_then(|_| Ok(Outcome::Absent)),
         Chain::new().or(AsksTheChain(first().and_then(|_| Ok(Outcome::Absent)).or(jwt(Say::Absent)))).or(guest()),
     ] {
         assert_eq!(answer(&refusal(&chain).await), REVOKED);
     }
-    // One that is not revoked is given up, and the next is asked as ever.
+    // If it is not revoked, it is given up, and the next strategy is asked.
     let good = Chain::new().or(token()).revocation(list([])).and_then(|_| Ok(Outcome::Absent)).or(guest());
     assert_eq!(*ask(&good).await.unwrap(), "basic");
 }
 
-/// Asks two chains at the same time, and accepts if one of them does.
+/// Asks two chains concurrently, and accepts if one of them does.
 struct SideBySide(Chain<Name>, Chain<Name>);
 
 #[async_trait]
@@ -524,23 +530,23 @@ async fn name_that_is_known_further_out_counts_for_a_credential_beside_a_cookie_
     }
 }
 
-/// A tree of chains in which everybody accepts, so that all of its tokens count.
+/// A tree of chains in which every strategy accepts, so that all its tokens count.
 #[derive(Clone, Debug)]
 enum Tree {
-    /// A token of the user of this number.
+    /// A token of the user with this number.
     Token(u32),
     Cookie(u32),
-    /// The first decides; what is explicit in the second counts beside a cookie.
+    /// The first decides. Explicit credentials in the second count beside a cookie.
     Or(Box<Self>, Box<Self>),
     Nested(Box<Self>),
-    /// Another user type, with an identity of its own or without.
+    /// Another user type, with or without an identity of its own.
     Map(Option<u32>, Box<Self>),
-    /// An acceptance that is made anew by a callback.
+    /// A new acceptance, made by a callback.
     Anew(bool, Box<Self>),
     Wrapped(Box<Self>),
     Asked(Box<Self>),
     Both(Box<Self>, Box<Self>),
-    /// The list of what is revoked stands here.
+    /// The revocation check is here.
     Checked(Box<Self>),
 }
 
@@ -561,7 +567,7 @@ fn any_tree() -> impl proptest::strategy::Strategy<Value = Tree> {
     })
 }
 
-/// A user who may have a number of its own.
+/// A user with or without a number.
 struct Somebody(Option<u32>);
 
 impl Principal for Somebody {
@@ -578,7 +584,7 @@ fn subject(number: u32) -> PrincipalId {
     PrincipalId::new("https://id.example", number.to_string())
 }
 
-/// A token, or a cookie, of the user of this number.
+/// A token, or a cookie, of the user with this number.
 struct Issued(u32, Carrier);
 
 #[async_trait]
@@ -623,18 +629,18 @@ fn chain_of(tree: &Tree, list: &List) -> Chain<Somebody> {
     }
 }
 
-/// What a tree must say: the numbers of the tokens and accounts that count, and whether it accepts, by a cookie or not.
+/// The expected result of a tree: the tokens and accounts that count, and whether it accepts, by a cookie or not.
 #[derive(Default)]
 struct Model {
     numbers: Vec<u32>,
     accepts: bool,
     is_ambient: bool,
-    /// Cookies complete what an `and` has found without them.
+    /// Cookies complete an `and`.
     is_half: bool,
 }
 
 impl Model {
-    /// What counts in a request with its cookies: what is accepted, and what is explicit beside it.
+    /// What counts in a request with cookies: the acceptance, and explicit credentials beside it.
     fn of(tree: &Tree) -> Self {
         let (mut full, explicit) = (Self::pass(tree, false), Self::pass(tree, true));
         if full.is_ambient {
@@ -689,7 +695,7 @@ fn has_list(tree: &Tree) -> bool {
     match tree {
         Tree::Checked(_) => true,
         Tree::Token(_) | Tree::Cookie(_) => false,
-        // The list has to stand where everything that counts passes it.
+        // The check must be where everything that counts passes it.
         Tree::Or(..) => false,
         Tree::Both(left, right) => has_list(left) && has_list(right),
         Tree::Map(_, tree) | Tree::Nested(tree) | Tree::Anew(_, tree) | Tree::Wrapped(tree) | Tree::Asked(tree) => {
@@ -698,7 +704,7 @@ fn has_list(tree: &Tree) -> bool {
     }
 }
 
-/// So many seconds before now.
+/// This many seconds before now.
 fn before(secs: u64) -> std::time::SystemTime {
     now() - std::time::Duration::from_secs(secs)
 }
@@ -731,7 +737,7 @@ proptest! {
                 prop_assert_eq!(refused, numbers.contains(&number), "{:?} of {}", revocation, number);
             }
             let too_early = list([Revocation::user(subject(number), before(101))]);
-            prop_assert!(decide(&tree, &too_early).is_ok(), "what was issued later stays good");
+            prop_assert!(decide(&tree, &too_early).is_ok(), "a later credential stays good");
             let nobodys = [Revocation::credential("", id("jti")), Revocation::session("", id("sid"))];
             prop_assert!(decide(&tree, &list(nobodys)).is_ok(), "the issuer counts");
         }
@@ -740,7 +746,7 @@ proptest! {
             let refused = decide(&tree, &revoked).is_err_and(|refusal| refusal.code() == "revoked");
             prop_assert_eq!(refused, numbers.contains(&number), "account {}", number);
         }
-        // What a log-out revokes refuses the same request from then on.
+        // After the log-out, the same request is refused.
         let logged_out = list(Revocation::of(good.evidence(), now()));
         prop_assert!(decide(&tree, &logged_out).is_err_and(|refusal| refusal.code() == "revoked"));
     }

@@ -1,4 +1,4 @@
-//! What is logged of a refusal: one line, at its level, which says why.
+//! The log of a refusal: one line, at its level, with the reason.
 
 use auth_core::{Chain, Refusal, RefusalKind, Strategy as _, Transport};
 use http::StatusCode;
@@ -11,7 +11,7 @@ fn events(log: &str) -> Vec<String> {
     log.lines().filter(|line| line.contains(" auth_core::refusal: ")).map(str::to_owned).collect()
 }
 
-/// What a chain of one strategy, in a few nestings, logs of what it says.
+/// The log of a chain of one strategy, in a few nestings.
 async fn logged(say: Say) -> Vec<String> {
     let leaf = || Chain::new().or(jwt(say));
     let chains = [
@@ -34,7 +34,7 @@ async fn logged(say: Say) -> Vec<String> {
 #[tokio::test]
 async fn every_refusal_of_a_chain_is_one_line_that_names_code_strategy_transport_and_status() {
     for say in Say::ALL {
-        // A new answer of strategies does not compile before it has its line.
+        // A new outcome does not compile until it has its line here.
         let (level, code, status, strategy) = match say {
             Say::Accept => continue,
             Say::Absent => ("DEBUG", "missing_credentials", 401, ""),
@@ -54,8 +54,8 @@ async fn every_refusal_of_a_chain_is_one_line_that_names_code_strategy_transport
         for line in logged(say).await {
             let fields = format!("code=\"{code}\" strategy=\"{strategy}\" transport=Http status={status}");
             assert!(line.contains(level) && line.contains(&fields), "{say:?}: {line}");
-            // Nobody refuses it, so the strategies are named that did not know it.
-            assert_eq!(line.contains("it is foreign to jwt"), matches!(say, Say::Unrecognized), "{line}");
+            // No strategy rejects it, so the log names those that did not recognize it.
+            assert_eq!(line.contains("not recognized by jwt"), matches!(say, Say::Unrecognized), "{line}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Origins: what is read as one, which are the same, and which one a request asks.
+//! Origins: which texts are valid, which are equal, and which one is the server's own.
 
 use auth_core::{AllowedOrigin, Origin};
 
@@ -8,7 +8,7 @@ fn origin(text: &str) -> Origin {
     Origin::new(text).unwrap()
 }
 
-/// Whether the page at `page` is of the host that `Host` names.
+/// Whether the page at `page` belongs to the host in `Host`.
 fn is_own(host: &str, page: &str) -> bool {
     origin(page).is_own(&head("/ws", &[("host", host.as_bytes())]))
 }
@@ -183,7 +183,7 @@ fn request_names_one_origin_or_none_or_is_unreadable() {
         &[b"null", b"https://app.example"],
     ] {
         let error = of(unreadable).unwrap_err();
-        assert_eq!(error.to_string(), "the origin is none, or more than one", "{unreadable:?}");
+        assert_eq!(error.to_string(), "the request does not name exactly one origin", "{unreadable:?}");
     }
 }
 

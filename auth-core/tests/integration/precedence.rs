@@ -1,4 +1,4 @@
-//! Extractors joined with `or`: which one wins, and when the request contradicts itself.
+//! Extractors joined with `or`: which one wins, and when a request contradicts itself.
 
 use auth_core::{
     Carrier,

@@ -1,4 +1,4 @@
-//! The request as it was sent: its target, what layers took out of it, and what was used up for it.
+//! The request as it was sent: its target, what layers took out, and what strategies used up.
 
 use auth_core::{AuthRequest, Needs, RequestRecord, Transport};
 use http::{Request, header::SEC_WEBSOCKET_PROTOCOL, request::Parts};
@@ -18,7 +18,7 @@ fn parts(uri: &str, protocols: &[&str]) -> Parts {
     request.body(()).unwrap().into_parts().0
 }
 
-/// What a layer does before it hands a request on.
+/// What a layer does before it passes a request on.
 fn hand_on(parts: &mut Parts, needs: &Needs) {
     RequestRecord::of(parts).take(parts, needs);
 }
@@ -27,7 +27,7 @@ fn lines(parts: &Parts) -> Vec<&str> {
     parts.headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().map(|line| line.to_str().unwrap()).collect()
 }
 
-/// The values of `token`, and the subprotocols, as a strategy finds them.
+/// The values of `token` and the subprotocols that a strategy finds.
 fn found(parts: &Parts) -> (Vec<String>, Vec<String>) {
     let request = AuthRequest::new(parts, Transport::WebSocket, now());
     let tokens = request.query_values("token").map(|value| value.into_owned()).collect();
@@ -168,7 +168,7 @@ fn what_a_strategy_keeps_is_found_by_a_later_layer_and_gone_with_the_request() {
     assert_eq!(recalled(&parts), Some(Spent(7)));
     for kept in [record.without_credentials(), record.with_credentials()] {
         parts.extensions.insert(kept);
-        assert_eq!(recalled(&parts), None, "nothing of it stays with a connection");
+        assert_eq!(recalled(&parts), None, "a connection does not keep it");
     }
 }
 
@@ -191,7 +191,7 @@ fn connection_keeps_no_query_and_no_memory_of_the_head() {
     parts.uri = http::Uri::from_maybe_shared(head.slice(..19)).unwrap();
     let kept = RequestRecord::of(&mut parts).without_credentials();
     drop(parts);
-    assert!(head.is_unique(), "what came from the network is free");
+    assert!(head.is_unique(), "the read buffer is free");
     let mut parts = self::parts("/", &[]);
     parts.extensions.insert(kept);
     assert_eq!(AuthRequest::new(&parts, Transport::InBand, now()).target(), "/v1/ws");
@@ -227,7 +227,7 @@ fn token_behind_a_word_is_taken_out_once_and_known_to_layers_further_in() {
         ("a, b", "a, b", &[]),
     ] {
         let mut parts = parts("/ws", &[before]);
-        // A layer further in has the same needs, and takes nothing that is not a token.
+        // An inner layer with the same needs takes only tokens.
         for _ in 0..3 {
             hand_on(&mut parts, &needs);
             assert_eq!(lines(&parts), [after], "{before}");

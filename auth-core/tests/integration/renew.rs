@@ -1,4 +1,4 @@
-//! A credential that comes over an open connection: who may renew it, and that a wrong one and another user's look alike.
+//! A credential over an open connection: who may renew it, and that a wrong one and another user's get the same answer.
 
 use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
 
@@ -22,7 +22,7 @@ fn ann(scripted: fn(Say) -> Scripted) -> Scripted {
     scripted(Say::Accept).edit(|accept| named(accept, "ann"))
 }
 
-/// A strategy that accepts Bob, who is another user.
+/// A strategy that accepts Bob, another user.
 fn bob(scripted: fn(Say) -> Scripted) -> Scripted {
     scripted(Say::Accept).edit(|accept| named(accept, "bob"))
 }
@@ -31,7 +31,7 @@ fn guest() -> Scripted {
     Scripted::new("guest", Say::Accept, [])
 }
 
-/// What Ann has opened.
+/// The evidence of Ann's connection.
 async fn anns() -> Evidence {
     ask(&Chain::new().or(ann(jwt))).await.unwrap().evidence().clone()
 }
@@ -41,7 +41,7 @@ async fn renew<U: Principal>(chain: &Chain<U>, open: &Evidence) -> Result<Authen
     chain.renew(&AuthRequest::new(&head, Transport::InBand, now()), open).await
 }
 
-/// The answer in bytes, and what an adapter may look at.
+/// The answer in bytes, and what an adapter can read.
 fn bytes(refusal: &Refusal) -> String {
     let response = refusal.to_response();
     format!("{:?} {:?} {} {}", refusal, response.headers(), response.body(), refusal.is_wrong_credential())
@@ -51,7 +51,20 @@ async fn refused<U: Principal>(chain: Chain<U>, open: &Evidence) -> String {
     bytes(&renew(&chain, open).await.expect_err("the chain must refuse"))
 }
 
-/// Hands a changed head to a chain of its own.
+/// Fails for the credential with this id: its store is down.
+struct Down(&'static str);
+
+#[async_trait]
+impl RevocationCheck for Down {
+    async fn is_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError> {
+        match evidence.credential_id() {
+            Some(id) if id.id() == self.0 => Err("the store is down".into()),
+            _ => Ok(false),
+        }
+    }
+}
+
+/// Passes a changed head to an inner chain.
 struct Changes<U>(Chain<U>);
 
 #[async_trait]
@@ -73,7 +86,7 @@ impl<U: Principal> Strategy for Changes<U> {
     }
 }
 
-/// The strategy in every nesting that this crate has: what wraps it, and the chain.
+/// The strategy in every nesting of this crate: the name of the wrapper, and the chain.
 fn nestings(leaf: &Scripted) -> Vec<(&'static str, Chain<Name>)> {
     let chain = || Chain::new().or(leaf.clone());
     let all: Arc<dyn Strategy<User = Name>> = Arc::new(leaf.clone());
@@ -104,7 +117,7 @@ async fn strategy_that_may_not_renew_checks_nothing_in_any_nesting_and_looks_lik
     for ((nesting, chain), (_, wrong)) in nestings(&no).into_iter().zip(looks) {
         assert_eq!(refused(chain.clone(), &open).await, refused(wrong, &open).await, "{nesting}");
         assert_eq!(no.calls(), 0, "{nesting}");
-        // Outside of a renewal nobody asks.
+        // It is asked only at a renewal.
         assert!(ask(&chain).await.is_ok(), "{nesting}");
         no.reset();
     }
@@ -154,7 +167,7 @@ async fn wrong_credential_and_another_users_get_the_same_answer_in_any_nesting()
     }
 }
 
-/// What the application or the rest of the chain says of an acceptance must not tell that the credential is good.
+/// Later decisions of the application or the chain must not reveal that the credential is good.
 #[tokio::test]
 async fn what_is_said_after_another_users_credential_was_accepted_does_not_tell_that_it_is_good() {
     let open = anns().await;
@@ -212,7 +225,7 @@ async fn wrong_credential_in_front_of_a_guest_looks_like_another_users_in_any_ne
     }
 }
 
-/// What a strategy says of its own credential, and what the application says of the same user, is answered as ever.
+/// The same user gets the usual answers of strategies and of the application.
 #[tokio::test]
 async fn renewal_by_the_same_user_is_answered_as_any_request() {
     let open = anns().await;
@@ -231,7 +244,7 @@ async fn renewal_by_the_same_user_is_answered_as_any_request() {
     assert_eq!(answer(&renew(&locked, &open).await.unwrap_err()), (403, "account_locked"));
 }
 
-/// A credential that names nobody is not another user's.
+/// A credential without a name does not belong to another user.
 #[tokio::test]
 async fn credential_without_a_name_beside_the_users_own_changes_no_answer() {
     let device = || session(Say::Accept);
@@ -262,7 +275,7 @@ async fn revoked_credential_is_told_at_a_renewal_to_its_own_user_only() {
     }
 }
 
-/// A store that is asked about good credentials only would tell by its answer, by its outage and by its slowness that one is.
+/// If the store were asked, its answer, its outage or its delay would reveal that the credential is good.
 #[tokio::test]
 async fn revocation_of_another_users_credential_is_not_asked_about_and_tells_nothing() {
     let open = anns().await;

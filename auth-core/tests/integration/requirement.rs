@@ -1,4 +1,4 @@
-//! What is demanded beyond a good credential, and how its lack is answered.
+//! What is demanded beyond a good credential, and the answer if it is missing.
 
 use std::time::Duration;
 

@@ -14,7 +14,7 @@ fn ann() -> PrincipalId {
     PrincipalId::new("issuer", "ann")
 }
 
-/// Everything that a revocation could name.
+/// Evidence with everything that a revocation can name.
 async fn full() -> Evidence {
     evidence(|accept| {
         let accept = accept
@@ -157,7 +157,7 @@ async fn log_out_leaves_a_key_alone_that_many_users_share() {
     let token = jwt(Say::Accept).edit(|accept| accept.credential_id("issuer", "a").add_name(ann()));
     let both = ask(&Chain::new().or(token).and(program())).await.unwrap();
     assert_eq!(Revocation::of(both.evidence(), now()), [Revocation::credential("issuer", "a")]);
-    // Where nothing else can be revoked, it goes as well.
+    // It is revoked if nothing else can be.
     let password = jwt(Say::Accept).edit(|accept| accept.add_name(ann()));
     let both = ask(&Chain::new().or(password).and(program())).await.unwrap();
     let web = PrincipalId::new("programs", "web");

@@ -118,7 +118,7 @@ fn manual_clock_wakes_who_waits_and_completes_at_the_deadline_itself() {
     assert_eq!(Arc::new(clock).now(), in_secs(2));
 }
 
-/// Reads the clock at the very moment it is woken.
+/// Reads the clock when it is woken.
 struct ReadsTheClock(ManualClock);
 
 impl Wake for ReadsTheClock {
@@ -147,11 +147,11 @@ fn system_clock_is_past_the_epoch() {
     assert!(<auth_core::SystemClock as Default>::default().now() > SystemTime::UNIX_EPOCH);
 }
 
-/// What a layer further out has left.
+/// An extension from an outer layer.
 #[derive(Clone, Debug, PartialEq)]
 struct Peer(&'static str);
 
-/// What a callback makes of a credential: the user, or the code of the refusal; `Err` holds the text of the error.
+/// The result of a callback: the user, or the code of the rejection. `Err` holds the text of the error.
 async fn verdict<M, V: Verify<&'static str, M>>(verify: V) -> Result<Result<V::User, &'static str>, String> {
     let mut head = head("/rooms?x=1", &[("x-tenant", b"blue")]);
     head.method = Method::POST;
