@@ -48,7 +48,7 @@ async fn decide(login: BasicLogin) -> Fallible<Option<&'static str>> {
 }
 
 #[tokio::test]
-async fn no_answer_debug_or_log_line_holds_what_the_client_sent() {
+async fn answers_debug_and_logs_never_hold_what_the_client_sent() {
     let (log, guard) = everything();
 
     let chain = Chain::new().or(Basic::new("demo").from_payload().verify(decide));

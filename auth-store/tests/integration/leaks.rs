@@ -86,7 +86,7 @@ impl Store for Told {
 }
 
 #[tokio::test]
-async fn ticket_is_in_no_log_key_value_or_debug() {
+async fn ticket_is_not_in_logs_keys_values_or_debug() {
     let (log, _guard) = everything();
     let store = Watched::default();
     let tickets = Tickets::new(store.clone(), "/ws").unwrap().clock(clock());
@@ -110,7 +110,7 @@ async fn ticket_is_in_no_log_key_value_or_debug() {
 }
 
 #[tokio::test]
-async fn ids_and_names_are_in_no_key_log_or_debug() {
+async fn ids_and_names_are_not_in_keys_logs_or_debug() {
     let (log, _guard) = everything();
     let store = Watched::default();
     let revocations = Revocations::new(store.clone());
