@@ -155,7 +155,7 @@ impl IssuedTicket {
         &self.value
     }
 
-    /// How long it is good from now.
+    /// How long it is good, from when it was issued.
     #[must_use]
     pub fn expires_in(&self) -> Duration {
         self.ttl
