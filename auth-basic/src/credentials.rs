@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_utf8_and_not_normalised() {
+    fn text_is_utf8_and_not_normalized() {
         assert_eq!(parts("Zoë:£"), ok("Zoë", "£"));
         assert_eq!(parts("Zoe\u{308}:e\u{301}"), ok("Zoe\u{308}", "e\u{301}"));
     }
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_utf8_are_malformed() {
+    fn bytes_that_are_not_utf8_are_malformed() {
         // What a client sends that takes Latin-1: RFC 7617, 2.1 asks it for UTF-8.
         assert_eq!(parts(b"test:123\xa3"), Err("the basic credentials are not UTF-8"));
         assert_eq!(parts(b"\xc0\x80:b"), Err("the basic credentials are not UTF-8"));
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn length_is_that_of_the_encoded_credentials() {
+    fn limit_applies_to_the_encoded_credentials() {
         let n = STANDARD.encode(format!("a:{}", "b".repeat(MAX / 4 * 3 - 2)));
         assert_eq!(n.len(), MAX);
         assert!(decode(&n, MAX).is_ok());
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn user_name_from_elsewhere_holds_no_colon_either() {
+    fn user_name_in_a_payload_must_not_have_a_colon_either() {
         assert_eq!(login("a:b", "c").err(), Some("the user name holds a colon"));
     }
 }

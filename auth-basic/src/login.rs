@@ -108,13 +108,13 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_handed_out() {
+    fn into_parts_returns_both_parts() {
         let (username, password) = BasicLogin::new("a", Password::new("b")).into_parts();
         assert_eq!((username.as_str(), password.expose()), ("a", "b"));
     }
 
     #[test]
-    fn logins_cross_threads() {
+    fn logins_are_send_and_sync() {
         fn is_send_and_sync<T: Send + Sync + 'static>() {}
         is_send_and_sync::<BasicLogin>();
         is_send_and_sync::<Password>();

@@ -118,7 +118,7 @@ mod system {
         use super::*;
 
         #[test]
-        fn clock_that_was_set_is_told_once_in_either_direction() {
+        fn jump_of_the_clock_is_reported_once_in_either_direction() {
             let (system, instant) = (SystemTime::UNIX_EPOCH, Instant::now());
             let secs = Duration::from_secs;
             let mut watch = ClockWatch::new(system, instant);
@@ -130,7 +130,7 @@ mod system {
         }
 
         #[tokio::test(start_paused = true)]
-        async fn deadline_that_has_passed_does_not_wait() {
+        async fn passed_deadline_completes_at_once() {
             SystemClock.sleep_until(SystemTime::UNIX_EPOCH).await;
         }
     }
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn instants_follow_the_time_of_day_and_spans_the_time_that_passes() {
+    fn deadlines_follow_the_time_of_day_and_spans_follow_elapsed_time() {
         assert_eq!(over(|_| {}), (false, false));
         assert_eq!(over(|clock| clock.advance(MINUTE)), (true, true));
         assert_eq!(over(|clock| clock.advance(MINUTE - Duration::from_nanos(1))), (false, false));

@@ -2,7 +2,7 @@
 //! toolchain.
 
 #[test]
-fn results_of_checks_and_look_ups_do_not_compile_as_users_and_the_message_says_what_to_write() {
+fn results_of_checks_do_not_compile_as_users() {
     let cases = trybuild::TestCases::new();
     for case in [
         "check_is_no_user",

@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn token68_has_the_characters_of_the_rfc_and_padding_at_its_end() {
+    fn token68_has_the_characters_of_the_rfc_and_final_padding() {
         for b in 0..=127_u8 {
             let is_allowed = b.is_ascii_alphanumeric() || b"-._~+/".contains(&b);
             assert_eq!(is_token68_byte(b), is_allowed, "{b}");

@@ -56,43 +56,43 @@ fn cookie_strategy_last() -> Chain<Name> {
 }
 
 #[tokio::test]
-async fn good_cookie_of_an_earlier_strategy_does_not_outweigh_a_wrong_header_of_a_later_one() {
+async fn earlier_good_cookie_does_not_outweigh_a_later_wrong_header() {
     let refusal = ask_both(cookie_strategy_first(), "wrong", "good").await.unwrap_err();
     assert_eq!(answer(&refusal), (401, "invalid_credentials"));
 }
 
 #[tokio::test]
-async fn good_cookie_of_an_earlier_strategy_stands_beside_a_good_header_of_a_later_one() {
+async fn earlier_good_cookie_counts_beside_a_later_good_header() {
     let user = ask_both(cookie_strategy_first(), "good", "good").await.unwrap();
     assert_eq!(user.evidence().carrier(), Carrier::Cookie);
 }
 
 #[tokio::test]
-async fn good_cookie_stands_beside_a_wrong_header_where_the_chain_tries_the_next_on_reject() {
+async fn good_cookie_counts_beside_a_wrong_header_with_try_next_on_reject() {
     let user = ask_both(cookie_strategy_first().try_next_on_reject(), "wrong", "good").await.unwrap();
     assert_eq!(user.evidence().carrier(), Carrier::Cookie);
 }
 
 #[tokio::test]
-async fn expired_cookie_of_an_earlier_strategy_refuses_before_a_good_header_is_looked_at() {
+async fn earlier_expired_cookie_is_rejected_before_a_good_header() {
     let refusal = ask_both(cookie_strategy_first(), "good", "expired").await.unwrap_err();
     assert_eq!(answer(&refusal), (401, "token_expired"));
 }
 
 #[tokio::test]
-async fn wrong_header_refuses_before_a_good_cookie_of_a_later_strategy_is_looked_at() {
+async fn earlier_wrong_header_is_rejected_before_a_good_cookie() {
     let refusal = ask_both(cookie_strategy_last(), "wrong", "good").await.unwrap_err();
     assert_eq!(answer(&refusal), (401, "invalid_credentials"));
 }
 
 #[tokio::test]
-async fn good_header_decides_before_an_expired_cookie_of_a_later_strategy_is_looked_at() {
+async fn earlier_good_header_decides_before_an_expired_cookie() {
     let user = ask_both(cookie_strategy_last(), "good", "expired").await.unwrap();
     assert_eq!(user.evidence().carrier(), Carrier::Header);
 }
 
 #[tokio::test]
-async fn wrong_explicit_credential_never_falls_through_to_a_good_cookie_behind_it_in_one_strategy() {
+async fn wrong_explicit_credential_never_falls_through_to_a_cookie() {
     let one = Chain::new().or(Tokens(bearer().or(cookie("jwt"))));
     assert_eq!(answer(&ask_both(one, "wrong", "good").await.unwrap_err()), (401, "invalid_credentials"));
 }
@@ -148,7 +148,7 @@ fn orders() -> Vec<Chain<Name>> {
 }
 
 #[tokio::test]
-async fn what_stands_beside_a_good_cookie_decides_in_every_order() {
+async fn explicit_credential_beside_a_good_cookie_decides_in_any_order() {
     for (at, chain) in orders().iter().enumerate() {
         for (explicit, expected) in BESIDE_A_GOOD_COOKIE {
             let headers: Vec<_> = explicit.iter().copied().chain([("cookie", b"jwt=good" as &[u8])]).collect();
@@ -161,13 +161,13 @@ async fn what_stands_beside_a_good_cookie_decides_in_every_order() {
 }
 
 #[tokio::test]
-async fn good_cookie_stands_beside_a_header_that_no_strategy_owns() {
+async fn good_cookie_counts_beside_a_header_of_no_strategy() {
     let headers: [(&str, &[u8]); 2] = [("authorization", b"Digest of-a-proxy-in-front"), ("cookie", b"jwt=good")];
     assert_eq!(answer_to(&cookie_strategy_first(), &headers).await, ACCEPTED);
 }
 
 #[tokio::test]
-async fn foreign_credential_beside_a_good_cookie_is_refused() {
+async fn unrecognized_credential_beside_a_good_cookie_is_refused() {
     for chain in [cookie_strategy_first(), cookie_strategy_last()] {
         let refusal = ask_both(chain, "foreign", "good").await.unwrap_err();
         assert_eq!((answer(&refusal), refusal.kind()), ((401, "invalid_credentials"), RefusalKind::Unrecognized));
@@ -186,7 +186,7 @@ async fn client_certificate_is_ambient_too() {
 }
 
 #[tokio::test]
-async fn strategy_of_ones_own_that_takes_a_certificate_is_looked_past() {
+async fn certificate_of_a_custom_strategy_does_not_count_as_explicit() {
     struct Certificate;
     #[async_trait]
     impl Strategy for Certificate {
@@ -205,7 +205,7 @@ async fn strategy_of_ones_own_that_takes_a_certificate_is_looked_past() {
 }
 
 #[tokio::test]
-async fn two_credentials_of_an_and_stand_where_one_of_them_is_a_cookie() {
+async fn and_accepts_a_cookie_beside_an_explicit_credential() {
     let both = || Chain::new().or(Tokens(cookie("jwt"))).and(Tokens(bearer())).map_user(|(user, _)| user);
     let good: [(&str, &[u8]); 2] = [("authorization", b"Bearer good"), ("cookie", b"jwt=good")];
     assert_eq!(answer_to(&both(), &good).await, ACCEPTED);
@@ -216,7 +216,7 @@ async fn two_credentials_of_an_and_stand_where_one_of_them_is_a_cookie() {
 }
 
 #[tokio::test]
-async fn half_of_an_and_that_no_cookie_completes_is_foreign_beside_a_cookie_too() {
+async fn half_of_an_and_without_its_cookie_is_unrecognized() {
     let both = || Chain::new().or(Tokens(bearer())).and(Tokens(header("x-api-key"))).map_user(|(user, _)| user);
     let cookies = || Chain::new().or(Tokens(cookie("jwt")));
     let half: [(&str, &[u8]); 2] = [("authorization", b"Bearer good"), ("cookie", b"jwt=good")];
@@ -230,7 +230,7 @@ async fn half_of_an_and_that_no_cookie_completes_is_foreign_beside_a_cookie_too(
 }
 
 #[tokio::test]
-async fn cookies_that_complete_a_part_of_an_and_do_not_complete_the_whole() {
+async fn cookies_that_complete_one_part_do_not_complete_the_whole() {
     let h1 = || Tokens(header("x-1"));
     let cookies = |name| Tokens(cookie(name));
     let left = || {
@@ -282,7 +282,7 @@ async fn strategy_that_compares_a_header_with_a_cookie_completes_a_half() {
 }
 
 #[tokio::test]
-async fn chain_that_forgives_rejections_forgives_none_beside_a_cookie_of_another_chain() {
+async fn try_next_on_reject_does_not_apply_to_a_cookie_of_another_chain() {
     let forgiving = || Chain::new().or(Tokens(bearer())).try_next_on_reject();
     let cookies = || Chain::new().or(Tokens(cookie("jwt")));
     let headers: [(&str, &[u8]); 2] = [("authorization", b"Bearer wrong"), ("cookie", b"jwt=good")];
@@ -292,7 +292,7 @@ async fn chain_that_forgives_rejections_forgives_none_beside_a_cookie_of_another
 }
 
 #[tokio::test]
-async fn chain_is_asked_twice_beside_a_cookie_however_deep_it_is() {
+async fn chain_at_any_depth_is_asked_twice_beside_a_cookie() {
     let key = basic(Say::Accept);
     let deep = Chain::new().or(session(Say::Accept)).and(key.clone()).map_user(|(user, _)| user);
     let deep = deep.map_user(|user| user).and_then(|accept| Ok(Outcome::Accept(accept)));
@@ -301,7 +301,7 @@ async fn chain_is_asked_twice_beside_a_cookie_however_deep_it_is() {
 }
 
 #[tokio::test]
-async fn rejections_that_an_inner_chain_forgives_by_name_are_forgiven_outside_too() {
+async fn try_next_on_reject_of_an_inner_chain_counts_beside_its_cookie() {
     let forgiving = || Chain::new().or(Tokens(bearer())).or(Tokens(cookie("jwt"))).try_next_on_reject();
     let headers: [(&str, &[u8]); 2] = [("authorization", b"Bearer wrong"), ("cookie", b"jwt=good")];
     for chain in [forgiving(), forgiving().map_user(|user| user), Chain::new().or(forgiving())] {
@@ -365,7 +365,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
 
     #[test]
-    fn cookie_never_makes_an_answer_better_that_something_explicit_has_made_worse(
+    fn cookie_never_makes_up_for_a_bad_explicit_credential(
         tree in any_tree(),
         explicit in prop::collection::vec(prop::option::of(prop::sample::select(&VALUES[..])), HEADERS.len()),
         ambient in prop::collection::vec(prop::option::of(prop::sample::select(&VALUES[..])), COOKIES.len()),
@@ -404,7 +404,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
 
     #[test]
-    fn beside_good_cookies_the_order_of_the_strategies_changes_nothing(
+    fn order_of_strategies_does_not_matter_beside_good_cookies(
         tree in any_tree(),
         place in prop::sample::select(&HEADERS[..]),
         value in prop::option::of(prop::sample::select(&VALUES[..4])),

@@ -29,7 +29,7 @@ fn tests_that_chain_md_names_exist() {
 
 /// Code hosts show the lines that rustdoc hides. The page promises about twenty lines.
 #[test]
-fn strategy_of_the_page_is_about_twenty_lines_shown_and_run_as_they_are() {
+fn strategy_of_the_page_is_about_twenty_lines_and_runs() {
     let page = page("writing-a-strategy.md");
     let (_, code) = page.split_once("```rust\n").unwrap();
     let (code, rest) = code.split_once("```").unwrap();

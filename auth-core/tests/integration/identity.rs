@@ -128,7 +128,7 @@ impl<U: Principal> Strategy for AsksTheChain<U> {
 }
 
 #[tokio::test]
-async fn place_of_the_identity_in_the_chain_changes_nobody_who_is_revoked() {
+async fn position_of_the_identity_does_not_change_who_is_revoked() {
     for revocation in everything() {
         let list = list([revocation.clone()]);
         let account = |_: Name| Account(7);
@@ -145,7 +145,7 @@ async fn place_of_the_identity_in_the_chain_changes_nobody_who_is_revoked() {
 }
 
 #[tokio::test]
-async fn fresh_acceptance_loses_no_id_no_name_and_no_check() {
+async fn new_acceptance_keeps_ids_names_and_checks() {
     let made_anew: [fn(Chain<Name>) -> Chain<Name>; 4] = [
         |chain| chain.try_map(|_| Ok(Accept::new("anew", Carrier::Header))),
         |chain| chain.and_then(|_| Ok(Outcome::Accept(Accept::new("anew", Carrier::Header)))),
@@ -166,14 +166,14 @@ async fn fresh_acceptance_loses_no_id_no_name_and_no_check() {
 }
 
 #[tokio::test]
-async fn wrapper_of_a_single_strategy_keeps_what_it_says_of_itself() {
+async fn wrapper_of_a_single_strategy_keeps_its_evidence() {
     // There is no chain inside, so only the wrapper knows what was accepted.
     let user = ask(&Chain::new().or(Wrapped(token()))).await.unwrap();
     assert_eq!(user.evidence().names(), []);
 }
 
 #[tokio::test]
-async fn fresh_acceptance_has_the_end_and_the_weak_carrier_of_what_it_stands_on_and_no_extras() {
+async fn new_acceptance_inherits_end_and_weak_carrier_but_no_extras() {
     let cookie = || {
         let ends = |accept: Accept<Name>| accept.expires_at(crate::support::in_secs(60)).extra(7_u8);
         Chain::new().or(session(Say::Accept).edit(ends)).fallback_challenge(Challenge::bearer("api"))
@@ -188,7 +188,7 @@ async fn fresh_acceptance_has_the_end_and_the_weak_carrier_of_what_it_stands_on_
 }
 
 #[tokio::test]
-async fn name_that_is_known_further_out_is_a_name_of_each_credential() {
+async fn name_of_an_outer_chain_is_a_name_of_each_credential() {
     let both = Chain::new().or(token()).and(basic(Say::Accept)).map_user(|_| Account(7));
     let evidence = ask(&both).await.unwrap().evidence().clone();
     let account = PrincipalId::new("accounts", "7");
@@ -201,7 +201,7 @@ async fn name_that_is_known_further_out_is_a_name_of_each_credential() {
 }
 
 #[tokio::test]
-async fn revocation_in_a_nested_chain_lets_nobody_in_as_a_guest() {
+async fn revoked_credential_in_a_nested_chain_is_not_let_in_as_a_guest() {
     let revoked = list([Revocation::credential("https://id.example", "j1")]);
     let guest = basic(Say::Accept);
     let nested = || Chain::new().or(token()).revocation(revoked.clone());
@@ -217,7 +217,7 @@ async fn revocation_in_a_nested_chain_lets_nobody_in_as_a_guest() {
 }
 
 #[tokio::test]
-async fn rejection_by_revocation_is_final_wherever_it_is_said() {
+async fn revoked_rejection_is_final_at_any_place() {
     let revoked = || Scripted::new("opaque", Say::Revoked, [Challenge::bearer("api")]);
     let guest = || basic(Say::Accept);
     let both = |left: Scripted, right: Scripted| Chain::new().or(left).and(right).map_user(|(user, _)| user);
@@ -233,7 +233,7 @@ async fn rejection_by_revocation_is_final_wherever_it_is_said() {
 }
 
 #[tokio::test]
-async fn credential_is_revoked_by_its_issuer_and_id_and_a_partners_with_the_same_id_is_not() {
+async fn same_id_of_a_partner_is_not_revoked() {
     let partner = || jwt(Say::Accept).edit(|accept| accept.credential_id("https://partner.example", "j1"));
     let ours = list([Revocation::credential("https://id.example", "j1")]);
     assert_eq!(answer(&refusal(&Chain::new().or(token()).revocation(ours.clone())).await), REVOKED);
@@ -255,7 +255,7 @@ async fn log_out_of_two_tokens_stops_both() {
 }
 
 #[tokio::test]
-async fn log_out_everywhere_covers_a_token_that_does_not_say_when_it_was_issued() {
+async fn log_out_everywhere_covers_a_token_without_a_time_of_issue() {
     let undated = jwt(Say::Accept).edit(|accept| accept.add_name(ann()).issued_at_unknown_time());
     let long_ago = now() - std::time::Duration::from_secs(3600);
     let chain = Chain::new().or(undated).revocation(list([Revocation::user(ann(), long_ago)]));
@@ -263,7 +263,7 @@ async fn log_out_everywhere_covers_a_token_that_does_not_say_when_it_was_issued(
 }
 
 #[tokio::test]
-async fn guest_is_nobody_and_no_revocation_of_a_user_touches_one() {
+async fn revocation_of_a_user_never_covers_a_guest() {
     let guest = || ask_once(Chain::new().or(jwt(Say::Accept)));
     let (one, other) = (guest().await, guest().await);
     assert_eq!(one.evidence().principal(), None);
@@ -279,7 +279,7 @@ async fn ask_once(chain: Chain<Name>) -> Authenticated<Name> {
 }
 
 #[tokio::test]
-async fn same_user_is_who_has_the_same_first_name() {
+async fn users_are_the_same_if_their_first_names_are() {
     let names = |names: &'static [&'static str]| async move {
         let strategy = Named(names);
         ask(&Chain::new().or(strategy)).await.unwrap()
@@ -312,7 +312,7 @@ impl Strategy for Named {
 }
 
 #[tokio::test]
-async fn check_is_asked_once_however_many_chains_stand_around_it() {
+async fn check_is_asked_once_in_any_nesting() {
     let list = list([]);
     let inner = Chain::new().or(token()).revocation(list.clone()).map_user(|_| Account(7)).map_user(|user| user);
     let chain = Chain::new().or(Chain::new().or(inner)).and(basic(Say::Accept)).map_user(|(user, _)| user);
@@ -326,7 +326,7 @@ async fn check_is_asked_once_however_many_chains_stand_around_it() {
 }
 
 #[tokio::test]
-async fn second_check_of_a_chain_is_asked_beside_the_first() {
+async fn second_check_of_a_chain_is_asked_too() {
     let revoked = || list([Revocation::credential("https://id.example", "j1")]);
     for chain in [
         Chain::new().or(token()).revocation(revoked()).revocation(list([])),
@@ -337,7 +337,7 @@ async fn second_check_of_a_chain_is_asked_beside_the_first() {
 }
 
 #[tokio::test]
-async fn outage_of_a_partners_list_refuses_nobody_else() {
+async fn outage_of_a_partners_list_affects_only_its_users() {
     let away = List { is_away: true, ..List::default() };
     let partner = |say| Chain::new().or(jwt(say)).revocation(away.clone());
     for nobody in [Say::Absent, Say::Unrecognized] {
@@ -351,7 +351,7 @@ async fn outage_of_a_partners_list_refuses_nobody_else() {
 }
 
 #[tokio::test]
-async fn revoked_credential_beside_a_good_cookie_is_refused_in_either_order_and_marked() {
+async fn revoked_credential_beside_a_good_cookie_is_refused_and_marked() {
     let revoked = list([Revocation::credential("https://id.example", "j1")]);
     let cookie = || session(Say::Accept);
     for chain in [Chain::new().or(token()).or(cookie()), Chain::new().or(cookie()).or(token())] {
@@ -364,7 +364,7 @@ async fn revoked_credential_beside_a_good_cookie_is_refused_in_either_order_and_
 }
 
 #[tokio::test]
-async fn list_of_an_and_is_asked_about_its_half_beside_a_cookie_in_either_order() {
+async fn check_of_an_and_covers_its_half_beside_a_cookie() {
     let revoked = list([Revocation::credential("https://id.example", "j1")]);
     let cookie = || Chain::new().or(session(Say::Accept));
     let both =
@@ -375,7 +375,7 @@ async fn list_of_an_and_is_asked_about_its_half_beside_a_cookie_in_either_order(
 }
 
 #[tokio::test]
-async fn revoked_cookie_completes_no_half() {
+async fn revoked_cookie_does_not_complete_a_half() {
     let cookie = || session(Say::Accept).edit(|accept| accept.credential_id("", "c1"));
     let both = || Chain::new().or(token()).and(cookie()).map_user(|(user, _)| user);
     let revoked = list([Revocation::credential("", "c1")]);
@@ -385,7 +385,7 @@ async fn revoked_cookie_completes_no_half() {
 }
 
 #[tokio::test]
-async fn list_of_one_chain_is_not_asked_about_what_another_has_accepted() {
+async fn check_covers_only_acceptances_of_its_own_chain() {
     /// Says that everything is revoked.
     struct Everything;
     #[async_trait]
@@ -399,7 +399,7 @@ async fn list_of_one_chain_is_not_asked_about_what_another_has_accepted() {
 }
 
 #[tokio::test]
-async fn what_a_wrapper_has_asked_and_not_used_is_no_part_of_its_acceptance() {
+async fn unused_inner_acceptance_is_not_part_of_the_new_one() {
     /// Checks the token, then lets everybody in as a guest.
     struct Guests(Chain<Name>, Chain<Name>);
     #[async_trait]
@@ -436,7 +436,7 @@ async fn log_out_names_the_user_of_a_new_acceptance() {
 }
 
 #[tokio::test]
-async fn revoked_half_of_an_and_beside_two_cookies_is_refused_in_either_order() {
+async fn revoked_half_of_an_and_beside_two_cookies_is_refused() {
     let revoked = list([Revocation::credential("https://id.example", "j1")]);
     let cookie = || session(Say::Accept);
     for first in [Chain::new().or(token()).or(cookie()), Chain::new().or(cookie()).or(token())] {
@@ -446,7 +446,7 @@ async fn revoked_half_of_an_and_beside_two_cookies_is_refused_in_either_order() 
 }
 
 #[tokio::test]
-async fn what_was_accepted_and_given_up_must_not_be_revoked_either() {
+async fn given_up_acceptance_must_not_be_revoked_either() {
     let revoked = list([Revocation::credential("https://id.example", "j1")]);
     let guest = || basic(Say::Accept);
     let first = || Chain::new().or(token()).revocation(revoked.clone());
@@ -505,7 +505,7 @@ impl Strategy for SideBySide {
 }
 
 #[tokio::test]
-async fn chains_that_are_asked_side_by_side_lose_nothing() {
+async fn chains_that_run_concurrently_lose_no_notes() {
     let absent = || Chain::new().or(jwt(Say::Absent)).or(jwt(Say::Absent));
     for revocation in everything().into_iter().take(3) {
         let revoked = || Chain::new().or(token()).revocation(list([revocation.clone()]));
@@ -516,7 +516,7 @@ async fn chains_that_are_asked_side_by_side_lose_nothing() {
 }
 
 #[tokio::test]
-async fn name_that_is_known_further_out_counts_for_a_credential_beside_a_cookie_too() {
+async fn outer_name_counts_for_a_credential_beside_a_cookie_too() {
     let long_ago = |accept: Accept<Name>| accept.add_name(ann()).issued_at(before(100));
     let old = || jwt(Say::Accept).edit(long_ago);
     let revoked = list([Revocation::user(PrincipalId::new("accounts", "7"), before(10))]);
@@ -720,7 +720,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
-    fn who_is_revoked_never_changes_with_the_shape_of_the_tree(tree in any_tree()) {
+    fn shape_of_the_tree_does_not_change_who_is_revoked(tree in any_tree()) {
         let tree = if has_list(&tree) { tree } else { Tree::Checked(Box::new(tree)) };
         let Model { numbers, is_ambient, .. } = Model::of(&tree);
         let good = decide(&tree, &list([])).unwrap();

@@ -207,17 +207,17 @@ proptest! {
     }
 
     #[test]
-    fn nested_chain_decides_as_the_chain_itself(tree in trees()) {
+    fn nested_chain_decides_like_the_chain_itself(tree in trees()) {
         prop_assert_eq!(verdict(&Chain::new().or(chain(&tree))), oracle(&tree));
     }
 
     #[test]
-    fn request_goes_on_exactly_where_plain_booleans_say_so(tree in trees(), optional: bool) {
+    fn request_passes_exactly_if_plain_booleans_say_so(tree in trees(), optional: bool) {
         prop_assert_eq!(went_on(&chain(&tree), optional), goes_on(&tree, optional));
     }
 
     #[test]
-    fn adding_a_strategy_that_rejects_never_grants_wherever_it_stands(
+    fn adding_a_rejecting_strategy_never_grants_access(
         tree in trees(),
         part: proptest::sample::Index,
         beside in proptest::sample::select(vec![Beside::Before, Beside::After, Beside::And]),
@@ -229,21 +229,21 @@ proptest! {
     }
 
     #[test]
-    fn nothing_goes_on_where_a_strategy_that_rejects_is_demanded_or_asked_first(tree in trees(), optional: bool) {
+    fn demanded_or_first_rejecting_strategy_stops_every_request(tree in trees(), optional: bool) {
         for beside in [Beside::Before, Beside::And] {
             prop_assert!(!went_on(&chain(&with_rejecting(&tree, &mut 0, beside)), optional));
         }
     }
 
     #[test]
-    fn optional_lets_on_beyond_the_accepted_only_who_presents_nothing(tree in trees()) {
+    fn optional_lets_through_only_accepted_or_without_credential(tree in trees()) {
         let chain = chain(&tree);
         let more = went_on(&chain, true) && !went_on(&chain, false);
         prop_assert_eq!(more, verdict(&chain) == Verdict::Absent);
     }
 
     #[test]
-    fn no_extractor_panics_or_gives_an_unclean_text(
+    fn extractors_never_panic_or_return_unclean_text(
         name in proptest::sample::select(vec!["authorization", "cookie", "x-api-key", "sec-websocket-protocol"]),
         lines in proptest::collection::vec(values(), 1..3),
         path in "[a-z%=&+?0-9]{0,40}",

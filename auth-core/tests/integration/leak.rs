@@ -170,7 +170,7 @@ fn assert_refusal_is_clean(refusal: &Refusal) {
 }
 
 #[tokio::test]
-async fn marked_secret_is_in_no_log_no_debug_and_no_answer() {
+async fn marked_secret_is_not_in_logs_debug_or_answers() {
     for ending in ENDINGS {
         let tokens = || Tokens { ending, extract: extract() };
         let revocation = || check(move |_| Ok(matches!(ending, Ending::Revoked)));
@@ -205,7 +205,7 @@ async fn marked_secret_is_in_no_log_no_debug_and_no_answer() {
 }
 
 #[tokio::test]
-async fn marked_secret_is_in_no_debug_around_verify() {
+async fn marked_secret_is_not_in_debug_around_verify() {
     let head = head(&format!("/?token={MARKER}"), &[("authorization", format!("Bearer {MARKER}").as_bytes())]);
     let request = AuthRequest::new(&head, Transport::Http, now());
     let verify = |secret: Secret, info: RequestInfo| async move {
@@ -226,7 +226,7 @@ async fn marked_secret_is_in_no_debug_around_verify() {
 
 /// `Debug` of what holds a user needs nothing of the user, since it does not show it.
 #[test]
-fn debug_asks_nothing_of_the_user_type() {
+fn debug_does_not_need_a_debug_user() {
     struct Opaque;
     fn is_debug<T: Debug>() {}
     is_debug::<Outcome<Opaque>>();

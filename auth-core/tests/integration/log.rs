@@ -32,7 +32,7 @@ async fn logged(say: Say) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn every_refusal_of_a_chain_is_one_line_that_names_code_strategy_transport_and_status() {
+async fn every_refusal_of_a_chain_is_one_log_line_with_its_fields() {
     for say in Say::ALL {
         // A new outcome does not compile until it has its line here.
         let (level, code, status, strategy) = match say {
@@ -61,7 +61,7 @@ async fn every_refusal_of_a_chain_is_one_line_that_names_code_strategy_transport
 }
 
 #[tokio::test]
-async fn and_names_the_side_that_refused() {
+async fn log_of_an_and_names_the_side_that_rejects() {
     for (left, right, strategy) in [
         (Say::Reject, Say::Accept, "jwt"),
         (Say::Accept, Say::Reject, "basic"),
@@ -76,7 +76,7 @@ async fn and_names_the_side_that_refused() {
 }
 
 #[tokio::test]
-async fn what_was_accepted_and_is_refused_later_names_the_strategy_that_accepted() {
+async fn later_refusal_names_the_strategy_that_accepted() {
     let revoked =
         Chain::new().or(jwt(Say::Accept).edit(|accept| accept.credential_id("", "1"))).revocation(revoked("1"));
     assert_eq!((refusal(&revoked).await.strategy(), refusal(&revoked).await.code()), ("jwt", "revoked"));
@@ -88,7 +88,7 @@ async fn what_was_accepted_and_is_refused_later_names_the_strategy_that_accepted
 }
 
 #[tokio::test]
-async fn refusal_and_its_clones_are_one_line() {
+async fn refusal_and_its_clones_are_logged_once() {
     let refusal = Refusal::new(StatusCode::FORBIDDEN, "origin_not_allowed").with_detail("one is not the other");
     let (_, log) = captured(async {
         refusal.clone().log_once(Transport::WebSocket);

@@ -110,7 +110,7 @@ fn nestings(leaf: &Scripted) -> Vec<(&'static str, Chain<Name>)> {
 }
 
 #[tokio::test]
-async fn strategy_that_may_not_renew_checks_nothing_in_any_nesting_and_looks_like_one_that_rejects() {
+async fn strategy_that_may_not_renew_is_not_asked_in_any_nesting() {
     let open = anns().await;
     let no = ann(jwt).renews(|_| false);
     let looks = nestings(&jwt(Say::Reject));
@@ -124,7 +124,7 @@ async fn strategy_that_may_not_renew_checks_nothing_in_any_nesting_and_looks_lik
 }
 
 #[tokio::test]
-async fn strategy_is_shown_what_was_opened_in_any_nesting() {
+async fn strategy_sees_the_opening_evidence_in_any_nesting() {
     let open = anns().await;
     let sees = ann(jwt).renews(|open| open.principal() == Some(&PrincipalId::new("issuer", "ann")));
     for (nesting, chain) in nestings(&sees) {
@@ -134,7 +134,7 @@ async fn strategy_is_shown_what_was_opened_in_any_nesting() {
 
 /// A wrapper of this crate that has no row in `nestings` fails here.
 #[test]
-fn every_strategy_of_this_crate_that_wraps_another_is_in_the_nestings() {
+fn every_wrapping_strategy_is_among_the_nestings() {
     let mut wrappers = BTreeSet::new();
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
     while let Some(folder) = folders.pop() {
@@ -157,7 +157,7 @@ fn every_strategy_of_this_crate_that_wraps_another_is_in_the_nestings() {
 }
 
 #[tokio::test]
-async fn wrong_credential_and_another_users_get_the_same_answer_in_any_nesting() {
+async fn wrong_and_another_users_credential_get_the_same_answer() {
     let open = anns().await;
     let wrong = nestings(&jwt(Say::Reject));
     for ((nesting, chain), (_, wrong)) in nestings(&bob(jwt)).into_iter().zip(wrong) {
@@ -169,7 +169,7 @@ async fn wrong_credential_and_another_users_get_the_same_answer_in_any_nesting()
 
 /// Later decisions of the application or the chain must not reveal that the credential is good.
 #[tokio::test]
-async fn what_is_said_after_another_users_credential_was_accepted_does_not_tell_that_it_is_good() {
+async fn later_answers_do_not_reveal_another_users_good_credential() {
     let open = anns().await;
     type After = fn(Accept<Name>) -> Result<Outcome<Name>, BoxError>;
     let afters: [After; 9] = [
@@ -197,7 +197,7 @@ async fn what_is_said_after_another_users_credential_was_accepted_does_not_tell_
 }
 
 #[tokio::test]
-async fn half_of_an_and_that_is_another_users_looks_like_a_wrong_half() {
+async fn another_users_half_of_an_and_looks_like_a_wrong_half() {
     let open = anns().await;
     for rest in Say::ALL {
         let chain = |leaf: Scripted| Chain::new().or(leaf).and(session(rest).edit(|accept| named(accept, "ann")));
@@ -206,7 +206,7 @@ async fn half_of_an_and_that_is_another_users_looks_like_a_wrong_half() {
 }
 
 #[tokio::test]
-async fn wrong_credential_in_front_of_a_guest_looks_like_another_users_in_any_nesting() {
+async fn wrong_credential_before_a_guest_looks_like_another_users() {
     let open = anns().await;
     let chains: [fn(Scripted) -> Chain<Name>; 5] = [
         |leaf| Chain::new().or(leaf).or(guest()).try_next_on_reject(),
@@ -227,7 +227,7 @@ async fn wrong_credential_in_front_of_a_guest_looks_like_another_users_in_any_ne
 
 /// The same user gets the usual answers of strategies and of the application.
 #[tokio::test]
-async fn renewal_by_the_same_user_is_answered_as_any_request() {
+async fn renewal_by_the_same_user_is_answered_like_any_request() {
     let open = anns().await;
     for say in Say::ALL {
         for (nesting, chain) in nestings(&jwt(say).edit(|accept| named(accept, "ann"))) {
@@ -246,7 +246,7 @@ async fn renewal_by_the_same_user_is_answered_as_any_request() {
 
 /// A credential without a name does not belong to another user.
 #[tokio::test]
-async fn credential_without_a_name_beside_the_users_own_changes_no_answer() {
+async fn nameless_credential_beside_the_users_own_changes_no_answer() {
     let device = || session(Say::Accept);
     let open = ask(&Chain::new().or(ann(jwt)).and(device())).await.unwrap().evidence().clone();
     let both = |leaf: Scripted| Chain::new().or(leaf).and(device());
@@ -259,7 +259,7 @@ async fn credential_without_a_name_beside_the_users_own_changes_no_answer() {
 }
 
 #[tokio::test]
-async fn another_strategy_is_asked_where_the_first_may_not_renew_and_the_chain_tries_the_next() {
+async fn try_next_on_reject_continues_after_a_strategy_that_may_not_renew() {
     let open = anns().await;
     let chain = || Chain::new().or(ann(basic).renews(|_| false)).or(ann(jwt));
     assert_eq!(answer(&renew(&chain(), &open).await.unwrap_err()), (401, "invalid_credentials"));
@@ -267,7 +267,7 @@ async fn another_strategy_is_asked_where_the_first_may_not_renew_and_the_chain_t
 }
 
 #[tokio::test]
-async fn revoked_credential_is_told_at_a_renewal_to_its_own_user_only() {
+async fn only_the_own_user_learns_of_a_revocation_at_a_renewal() {
     let open = anns().await;
     for (nesting, chain) in nestings(&ann(jwt)) {
         let refusal = renew(&chain.revocation(revoked("ann")), &open).await.unwrap_err();
@@ -277,7 +277,7 @@ async fn revoked_credential_is_told_at_a_renewal_to_its_own_user_only() {
 
 /// If the store were asked, its answer, its outage or its delay would reveal that the credential is good.
 #[tokio::test]
-async fn revocation_of_another_users_credential_is_not_asked_about_and_tells_nothing() {
+async fn revocation_of_another_users_credential_is_not_checked() {
     let open = anns().await;
     let wrong = nestings(&jwt(Say::Reject));
     for ((nesting, chain), (_, wrong)) in nestings(&bob(jwt)).into_iter().zip(wrong) {
@@ -303,7 +303,7 @@ async fn panic_in_may_renew_is_a_500() {
 }
 
 #[tokio::test]
-async fn user_without_a_principal_renews_nobody_and_the_log_says_what_to_do() {
+async fn user_without_a_principal_cannot_renew_and_the_log_says_why() {
     let nobody = Chain::new().or(jwt(Say::Accept));
     let nobodys = ask(&nobody).await.unwrap().evidence().clone();
     for open in [anns().await, nobodys] {
@@ -315,7 +315,7 @@ async fn user_without_a_principal_renews_nobody_and_the_log_says_what_to_do() {
 }
 
 #[tokio::test]
-async fn log_alone_tells_a_wrong_credential_from_another_users() {
+async fn only_the_log_tells_a_wrong_credential_from_another_users() {
     let open = anns().await;
     let anothers = "the credential is another user's";
     for (leaf, expected) in [(bob(jwt), true), (jwt(Say::Reject), false)] {
@@ -328,7 +328,7 @@ async fn log_alone_tells_a_wrong_credential_from_another_users() {
 }
 
 #[tokio::test]
-async fn guest_is_let_be_where_asked_for_but_not_behind_a_wrong_credential() {
+async fn guest_may_renew_if_asked_for_but_not_after_a_wrong_credential() {
     let open = anns().await;
     let head = head("/", &[("authorization", b"Bearer x")]);
     let request = AuthRequest::new(&head, Transport::InBand, now());

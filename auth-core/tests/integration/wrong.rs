@@ -42,7 +42,7 @@ fn shapes(chain: &Chain<Name>) -> [(&'static str, Chain<Name>); 5] {
 }
 
 #[tokio::test]
-async fn wrong_is_what_is_refused_as_such_and_not_what_is_missing_or_not_enough_or_not_looked_at() {
+async fn only_wrong_credentials_count_as_wrong() {
     for say in Say::ALL {
         for (shape, chain) in shapes(&Chain::new().or(jwt(say))) {
             for transport in [Transport::Http, Transport::InBand] {
@@ -58,7 +58,7 @@ async fn wrong_is_what_is_refused_as_such_and_not_what_is_missing_or_not_enough_
 }
 
 #[tokio::test]
-async fn refusal_by_a_requirement_or_by_the_middleware_says_so_too() {
+async fn refusals_of_requirements_and_middleware_count_as_documented() {
     let user = ask(&Chain::new().or(jwt(Say::Accept))).await.unwrap();
     for requirement in [Requirement::new().scope("chat:write"), Requirement::new().acr("phr")] {
         assert!(!requirement.check(user.evidence()).unwrap_err().is_wrong_credential());
@@ -81,7 +81,7 @@ async fn refusal_by_a_requirement_or_by_the_middleware_says_so_too() {
 
 /// A client may send a credential that is right but not enough beside a guess.
 #[tokio::test]
-async fn wrong_one_that_a_chain_passes_over_counts_whatever_is_said_in_the_end() {
+async fn wrong_credential_that_a_chain_passes_over_counts() {
     for said in [Say::Unrecognized, Say::Absent, Say::Scope, Say::StepUp, Say::TooMany, Say::Forbidden, Say::Redirect] {
         for wrong in [Say::Reject, Say::Expired, Say::Malformed] {
             let behind = Chain::new().or(jwt(said)).or(basic(wrong)).try_next_on_reject();
@@ -98,7 +98,7 @@ async fn wrong_one_that_a_chain_passes_over_counts_whatever_is_said_in_the_end()
 }
 
 #[tokio::test]
-async fn wrong_one_counts_where_what_is_accepted_behind_it_is_turned_down() {
+async fn wrong_credential_before_a_turned_down_acceptance_counts() {
     let turned_down: [(&str, fn() -> Outcome<Name>); 3] = [
         ("forbidden", || Outcome::Reject(Rejection::forbidden())),
         ("absent", || Outcome::Absent),
@@ -114,7 +114,7 @@ async fn wrong_one_counts_where_what_is_accepted_behind_it_is_turned_down() {
 }
 
 #[tokio::test]
-async fn guest_is_let_in_over_a_connection_but_not_behind_a_credential_that_is_refused() {
+async fn guest_is_let_in_unless_a_credential_is_rejected_first() {
     let named = || jwt(Say::Accept).edit(|accept| accept.add_name(PrincipalId::new("", "ann")));
     for say in Say::ALL {
         let alone = over_a_connection(&Chain::new().or(basic(say))).await;

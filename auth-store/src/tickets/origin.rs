@@ -63,14 +63,14 @@ mod tests {
     }
 
     #[test]
-    fn origin_with_a_port_that_is_no_number_gets_no_ticket() {
+    fn origin_with_an_invalid_port_gets_no_ticket() {
         for port in ["", "+443", "65536", "99999999999"] {
             assert!(!is_allowed("app.example", &format!("https://app.example:{port}")), "{port}");
         }
     }
 
     #[test]
-    fn ticket_is_for_its_page_however_that_is_written() {
+    fn ticket_is_for_its_page_in_any_spelling_of_the_origin() {
         let comes = |origin: &str| comes_from(Some("https://app.example"), &head(&[("origin", origin)]));
         assert!(comes("https://app.example") && comes("https://app.example:443"));
         for foreign in ["http://app.example", "https://app.example:8443", "https://app.example:", "null", ""] {

@@ -86,9 +86,10 @@ impl Store for Told {
 }
 
 #[tokio::test]
-async fn ticket_is_in_no_log_key_value_or_debug() {
-    let (log, _guard) = everything();
-    let store = Watched::default();
+async fn ticket_is_not_in_logs_keys_values_or_debug() {
+    let log = Log::default();
+    let _guard = log.start();
+    let store = Told::default();
     let tickets = Tickets::new(store.clone(), "/ws").unwrap().clock(clock());
     let chain = socket(&tickets).revocation(Revocations::new(store.clone()));
 
@@ -110,9 +111,10 @@ async fn ticket_is_in_no_log_key_value_or_debug() {
 }
 
 #[tokio::test]
-async fn ids_and_names_are_in_no_key_log_or_debug() {
-    let (log, _guard) = everything();
-    let store = Watched::default();
+async fn ids_and_names_are_not_in_keys_logs_or_debug() {
+    let log = Log::default();
+    let _guard = log.start();
+    let store = Told::default();
     let revocations = Revocations::new(store.clone());
     let marked = evidence(|accept| {
         let accept = accept

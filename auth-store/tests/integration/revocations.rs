@@ -26,7 +26,7 @@ async fn revoked_credential_is_refused_and_another_is_not() {
 }
 
 #[tokio::test]
-async fn revocation_outlives_what_it_revokes_by_ten_minutes() {
+async fn revocation_outlives_its_credential_by_ten_minutes() {
     let clock = clock();
     let revocations = Revocations::new(MemoryStore::new().clock(clock.clone())).clock(clock.clone());
     let evidence = evidence(token).await;
@@ -38,7 +38,7 @@ async fn revocation_outlives_what_it_revokes_by_ten_minutes() {
 }
 
 #[tokio::test]
-async fn revocation_of_what_ends_at_an_unknown_time_is_kept_for_ever() {
+async fn revocation_without_an_end_is_kept_forever() {
     let clock = clock();
     let revocations = Revocations::new(MemoryStore::new().clock(clock.clone())).clock(clock.clone());
     revocations.revoke(&Revocation::session("issuer", "session")).await.unwrap();
@@ -73,7 +73,7 @@ async fn earlier_cutoff_does_not_lower_a_later_one() {
 }
 
 #[tokio::test]
-async fn listener_hears_here_and_on_another_node_each_once() {
+async fn listeners_receive_a_revocation_once_on_each_node() {
     let store = MemoryStore::new();
     let (here, there) = (Revocations::new(store.clone()), Revocations::new(store));
     let (mut near, mut far) = (here.listen().await, there.listen().await);
@@ -126,8 +126,8 @@ impl Store for Slow {
 }
 
 #[tokio::test]
-async fn revocation_is_written_down_before_it_is_told_here_or_elsewhere() {
-    let slow = Watched::slow();
+async fn revocation_is_stored_before_it_is_announced() {
+    let slow = Slow::default();
     let (here, there) = (Revocations::new(slow.clone()), Revocations::new(slow.clone()));
     let mut listeners = [here.listen().await, there.listen().await];
     let evidence = evidence(token).await;
@@ -145,7 +145,7 @@ async fn revocation_is_written_down_before_it_is_told_here_or_elsewhere() {
 }
 
 #[tokio::test]
-async fn connection_is_told_of_and_not_remembered() {
+async fn revocation_of_a_connection_is_announced_but_not_stored() {
     let store = MemoryStore::new();
     let revocations = Revocations::new(store.clone());
     revocations.revoke(&Revocation::connection("token")).await.unwrap();
@@ -154,7 +154,7 @@ async fn connection_is_told_of_and_not_remembered() {
 }
 
 #[tokio::test]
-async fn message_that_cannot_be_read_is_something_missed() {
+async fn unreadable_message_counts_as_missed() {
     let store = MemoryStore::new();
     let mut listener = Revocations::new(store.clone()).listen().await;
     for message in [b"".as_slice(), b"{}", br#"{"from":"","revoked":"everything"}"#, b"\xff"] {
@@ -164,7 +164,7 @@ async fn message_that_cannot_be_read_is_something_missed() {
 }
 
 #[tokio::test]
-async fn listener_that_is_too_slow_has_missed_something() {
+async fn slow_listener_of_revocations_has_missed_something() {
     let revocations = Revocations::new(MemoryStore::new());
     let mut listener = revocations.listen().await;
     for _ in 0..1025 {
@@ -227,7 +227,7 @@ fn make(made: &Made, mut accept: Accept<Name>) -> Accept<Name> {
 
 proptest! {
     #[test]
-    fn store_says_exactly_what_the_revocations_cover(
+    fn store_matches_the_revocations_exactly(
         told in prop::collection::vec(any_revocation(), 0..6),
         left in any_made(),
         right in prop::option::of(any_made()),
@@ -256,8 +256,8 @@ proptest! {
 }
 
 #[tokio::test]
-async fn revocation_that_nobody_waits_for_any_more_is_told_all_the_same() {
-    let slow = Watched::slow();
+async fn cancelled_revocation_is_still_announced() {
+    let slow = Slow::default();
     let (here, there) = (Revocations::new(slow.clone()), Revocations::new(slow.clone()));
     let mut listener = there.listen().await;
     let revocation = Revocation::credential("issuer", "token");
