@@ -235,7 +235,7 @@ async fn socket_that_has_ended_looks_at_no_credential() {
     let server = Server::start(Router::new().route("/ws", route).layer(layer)).await;
     let _client = open(&server).await;
     shutdown.begin();
-    assert_eq!(told(words.recv()).await.unwrap(), "the credential was not taken: ended");
+    assert_eq!(told(words.recv()).await.unwrap(), "the credential was not accepted: ended");
 }
 
 #[tokio::test]
