@@ -87,7 +87,7 @@ impl<U: Principal> WebSockets<U> {
 
 #[async_trait]
 impl<U: Principal> OnHandshake<U> for WebSockets<U> {
-    fn lets_nobody_in(&self) -> bool {
+    fn admits_anonymous(&self) -> bool {
         // If first messages are accepted, the client can still authenticate.
         self.codec.is_none()
     }
