@@ -95,6 +95,8 @@ mod transport;
 mod waker;
 
 #[cfg(any(feature = "axum", feature = "socketio"))]
+pub mod adapter;
+#[cfg(any(feature = "axum", feature = "socketio"))]
 mod close;
 #[cfg(any(feature = "axum", feature = "socketio"))]
 mod connections;

@@ -15,14 +15,14 @@ use super::{layer::Config, private};
 #[cfg(feature = "axum")]
 use crate::{
     Close,
-    connections::{Registration, TooMany},
+    connections::{Credential, Registration, TooMany},
     origin::OriginVerdict,
     socket::{Renewal, SocketContext, accept_then_close, told, without_credentials},
 };
 
 /// Why a check for revocation that failed refuses.
 #[cfg(any(feature = "axum", feature = "socketio"))]
-pub(crate) const REVOCATION_UNKNOWN: &str = "it cannot be said whether the credential was revoked";
+const REVOCATION_UNKNOWN: &str = "it cannot be said whether the credential was revoked";
 
 /// The subprotocol to answer if the handler names none.
 pub(crate) struct Subprotocol {
@@ -89,7 +89,7 @@ impl<U: Principal> Config<U> {
         parts: &Parts,
     ) -> Result<Arc<Registration>, Refusal> {
         let counts = context.counts(&self.connections, user.evidence());
-        let registered = self.connections.register(context.id(), user, context.kill(), counts);
+        let registered = self.connections.register(context.id(), Credential::of(user), context.kill(), counts);
         let registered = registered.map_err(TooMany::refusal)?;
         self.recheck(user.evidence(), &AuthRequest::new(parts, Transport::WebSocket, self.timer.now())).await?;
         Ok(Arc::new(registered))

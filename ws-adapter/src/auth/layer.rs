@@ -349,7 +349,7 @@ fn built<U>(layer: Result<AuthLayer<U>, ConfigError>) -> AuthLayer<U> {
     layer.unwrap_or_else(|error| panic!("{error}"))
 }
 
-#[cfg(feature = "socketio")]
+#[cfg(any(feature = "axum", feature = "socketio"))]
 impl<U> AuthLayer<U> {
     pub(crate) fn into_config(self) -> Config<U> {
         self.config

@@ -4,8 +4,6 @@ mod layer;
 mod private;
 mod service;
 
-#[cfg(feature = "socketio")]
-pub(crate) use self::handshake::REVOCATION_UNKNOWN;
 pub use self::{
     body::ResponseBody,
     layer::AuthLayer,

@@ -4,11 +4,9 @@ use auth_core::Principal;
 use socketioxide::{ParserConfig, SocketIo, SocketIoBuilder};
 
 use super::{
-    AuthSocketIo, SocketIoAuthLayer,
-    layer::{Limits, Shared},
-    sessions::Sessions,
+    engine::Engine, io::AuthSocketIo, layer::SocketIoAuthLayer, options::Options, server::Server, session::Sessions,
 };
-use crate::AuthLayer;
+use crate::{AuthLayer, adapter::Checkpoint};
 
 /// How much longer than ours the deadline of socketioxide is, which is there for what ours cannot reach.
 const SLACK: Duration = Duration::from_secs(1);
@@ -30,7 +28,7 @@ const SLACK: Duration = Duration::from_secs(1);
 pub struct SocketIoAuth<U> {
     layer: AuthLayer<U>,
     builder: SocketIoBuilder,
-    limits: Limits,
+    options: Options,
 }
 
 impl<U: Principal> SocketIoAuth<U> {
@@ -40,7 +38,7 @@ impl<U: Principal> SocketIoAuth<U> {
     /// [`principal`](auth_core::Evidence::principal), is refused with 403, and the log says so: the user type or the strategy
     /// has to name one, or [`allow_guests`](Self::allow_guests) lets guests in.
     pub fn new(layer: AuthLayer<U>) -> Self {
-        let limits = Limits {
+        let options = Options {
             connect_timeout: Duration::from_secs(10),
             max_auth: 16 * 1024,
             post_timeout: Duration::from_secs(10),
@@ -48,7 +46,7 @@ impl<U: Principal> SocketIoAuth<U> {
             binds_to_sid: false,
         };
         let builder = SocketIo::builder().ws_read_buffer_size(4 * 1024);
-        Self { layer, builder, limits }.max_message(64 * 1024)
+        Self { layer, builder, options }.max_message(64 * 1024)
     }
 
     /// How long a client may take from the opening of a transport to a `CONNECT` that is good; 10 s by default. Then the
@@ -56,14 +54,14 @@ impl<U: Principal> SocketIoAuth<U> {
     /// whether it has left or was disconnected, after as long again. Where a handler keeps the
     /// [`SocketRef`](socketioxide::extract::SocketRef) of what was left, that shows later, after 31 times as long at most.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.connect_timeout = timeout;
+        self.options.connect_timeout = timeout;
         self
     }
 
     /// The longest `auth` object, in bytes of JSON; 16 KiB by default. A longer one is refused as
     /// `unauthorized:invalid_credentials`.
     pub fn max_auth_payload(mut self, bytes: usize) -> Self {
-        self.limits.max_auth = bytes;
+        self.options.max_auth = bytes;
         self
     }
 
@@ -87,7 +85,7 @@ impl<U: Principal> SocketIoAuth<U> {
     /// A `POST` without `Content-Length` counts as one of `max_message` bytes. On one connection of HTTP/1.1, a poll behind a
     /// `POST` that waits does not get through: poll on another.
     pub fn post_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.post_timeout = timeout;
+        self.options.post_timeout = timeout;
         self
     }
 
@@ -119,7 +117,7 @@ impl<U: Principal> SocketIoAuth<U> {
     /// - Nobody without evidence is not in [`Connections`](crate::Connections), beside their pending place: to close them, use
     ///   [`close_all`](AuthSocketIo::close_all).
     pub fn allow_guests(mut self) -> Self {
-        self.limits.allows_guests = true;
+        self.options.allows_guests = true;
         self
     }
 
@@ -135,7 +133,7 @@ impl<U: Principal> SocketIoAuth<U> {
     /// user until the transport ends: with its credential, a revocation, or its client. Serve over TLS, and log no query of this
     /// path.
     pub fn bind_to_sid(mut self) -> Self {
-        self.limits.binds_to_sid = true;
+        self.options.binds_to_sid = true;
         self
     }
 
@@ -151,17 +149,20 @@ impl<U: Principal> SocketIoAuth<U> {
     /// The layer to put around the application, and the server to add namespaces to.
     #[must_use = "without the layer, no client gets to the server"]
     pub fn build(self) -> (SocketIoAuthLayer<U>, AuthSocketIo<U>) {
-        let Self { layer, builder, limits } = self;
-        let (socket_io, io) = builder.connect_timeout(limits.connect_timeout.saturating_add(SLACK)).build_layer();
-        let config = layer.into_config();
-        let path = io.config().engine_config.req_path.as_ref().into();
-        let shared = Arc::new(Shared { config, limits, path, io: io.clone(), sessions: Sessions::default() });
-        (SocketIoAuthLayer::new(socket_io, Arc::clone(&shared)), AuthSocketIo::new(io, shared))
+        let Self { layer, builder, options } = self;
+        let (socket_io, io) = builder.connect_timeout(options.connect_timeout.saturating_add(SLACK)).build_layer();
+        let checkpoint = Checkpoint::new(layer);
+        let engine = Engine::new(&socket_io, &io.config().engine_config.req_path);
+        let server = Arc::new(Server { checkpoint, options, engine, io: io.clone(), sessions: Sessions::default() });
+        (SocketIoAuthLayer::new(Arc::clone(&server)), AuthSocketIo::new(io, server))
     }
 }
 
 impl<U> fmt::Debug for SocketIoAuth<U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SocketIoAuth").field("layer", &self.layer).field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("SocketIoAuth")
+            .field("layer", &self.layer)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }

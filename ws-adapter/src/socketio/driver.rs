@@ -1,23 +1,18 @@
 use std::{
     sync::{Arc, Weak},
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
+use auth_core::{Principal, Timer};
 use serde::Serialize;
 use socketioxide::SocketIo;
 use tokio::{select, sync::watch};
 
-use super::{farewell, layer::Shared, own::Closer, session::Session};
+use super::{engine::Engine, events::EXPIRING_EVENT, farewell, server::Server, session::Session};
 use crate::{
-    Close, CloseCodes, ConnectionId, Timer,
-    auth::Config,
-    lifetime::{Due, ttl},
+    Close, CloseCodes,
+    adapter::{Draining, Due, ttl},
 };
-
-/// The event by which a client is told why its connection ends; its payload is `{"reason": "token_expired"}`.
-pub const CLOSED_EVENT: &str = "auth_closed";
-/// The event by which a client is told that its credential ends soon; its payload is `{"ttl": 60}`, in seconds.
-pub const EXPIRING_EVENT: &str = "auth_expiring";
 
 #[derive(Serialize)]
 struct Expiring {
@@ -29,25 +24,26 @@ pub(super) struct Driver {
     session: Weak<Session>,
     told: watch::Receiver<bool>,
     timer: Arc<dyn Timer>,
-    shutdown: Shutdown,
+    draining: Draining,
     codes: CloseCodes,
     io: SocketIo,
+    engine: Engine,
 }
 
 impl Driver {
-    pub(super) fn new<U>(shared: &Shared<U>, session: &Arc<Session>) -> Self {
+    pub(super) fn new<U: Principal>(server: &Server<U>, session: &Arc<Session>) -> Self {
         Self {
             session: Arc::downgrade(session),
             told: session.watch(),
-            timer: Arc::clone(&shared.config.timer),
-            shutdown: Shutdown::of(&shared.config, session.id()),
-            codes: shared.config.sockets.codes,
-            io: shared.io.clone(),
+            timer: Arc::clone(server.checkpoint.timer()),
+            draining: server.checkpoint.draining(session.id()),
+            codes: server.checkpoint.close_codes(),
+            io: server.io.clone(),
+            engine: server.engine.clone(),
         }
     }
 
-    /// `close` ends a transport that polls.
-    pub(super) async fn drive(mut self, close: Closer) {
+    pub(super) async fn drive(mut self) {
         let reason = self.end().await;
         let Some(session) = self.session.upgrade() else {
             return;
@@ -59,7 +55,7 @@ impl Driver {
         farewell::say(&session, session.sockets(&self.io), reason.reason()).await;
         session.cut(reason.in_codes(self.codes));
         if let Some(sid) = session.sid() {
-            close(sid).await;
+            self.engine.close(sid).await;
         }
         session.streams_gone().await;
         session.forget();
@@ -81,7 +77,7 @@ impl Driver {
                         Due::End(close) => return session.end(&close).then_some(close),
                         Due::Notice(end) => self.give_notice(&session, end),
                         Due::Look if !session.look(&self.io) => session.doom(Close::AUTH_TIMEOUT),
-                        Due::Look | Due::Ping => {}
+                        _ => {}
                     }
                 }
                 session.wake()
@@ -90,7 +86,7 @@ impl Driver {
                 biased;
                 changed = self.told.changed() => changed.ok()?,
                 () = wake.reached(&*self.timer) => {}
-                after = self.shutdown.begun() => self.session.upgrade()?.drain_in(after),
+                after = self.draining.begun() => self.session.upgrade()?.drain_in(after),
             }
         }
     }
@@ -100,41 +96,5 @@ impl Driver {
         for socket in session.sockets(&self.io) {
             let _ = socket.emit(EXPIRING_EVENT, &Expiring { ttl });
         }
-    }
-}
-
-/// The end of the server; held until the transport has ended, so that the server can wait for it.
-struct Shutdown {
-    #[cfg(feature = "axum")]
-    begun: crate::shutdown::ShutdownWatch,
-    /// Where in the time over which transports are closed this one goes.
-    #[cfg(feature = "axum")]
-    fraction: f64,
-    /// Whether it has begun before there was anything to close: what is opened by then goes at once.
-    #[cfg(feature = "axum")]
-    is_late: bool,
-}
-
-impl Shutdown {
-    #[cfg(feature = "axum")]
-    fn of<U>(config: &Config<U>, id: ConnectionId) -> Self {
-        let begun = config.shutdown.watch();
-        Self { is_late: begun.has_begun(), begun, fraction: id.fraction() }
-    }
-
-    #[cfg(not(feature = "axum"))]
-    fn of<U>(_: &Config<U>, _: ConnectionId) -> Self {
-        Self {}
-    }
-
-    /// Waits until it begins, or begins anew, and tells after how long the transport is to go.
-    async fn begun(&mut self) -> Duration {
-        #[cfg(feature = "axum")]
-        {
-            let spread = self.begun.begun().await;
-            if self.is_late { Duration::ZERO } else { spread.mul_f64(self.fraction) }
-        }
-        #[cfg(not(feature = "axum"))]
-        std::future::pending().await
     }
 }

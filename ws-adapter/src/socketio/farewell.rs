@@ -4,7 +4,7 @@ use serde::Serialize;
 use socketioxide::{SocketError, TransportType, extract::SocketRef};
 use tokio::time;
 
-use super::{driver::CLOSED_EVENT, session::Session};
+use super::{events::CLOSED_EVENT, session::Session};
 
 /// How long a transport is left open for the client to hear why it ends. Nobody is let in meanwhile, and nothing of what
 /// the client sends is handled.

@@ -1,14 +1,10 @@
 use std::{fmt::Display, future::Future, pin::Pin, sync::Arc};
 
-use auth_core::{Principal, PrincipalId};
+use auth_core::Principal;
 use socketioxide::{adapter::LocalAdapter, handler::ConnectHandler, socket::Socket};
 use socketioxide_core::Value;
 
-use super::{
-    gate::Gate,
-    refresh::{REFRESH_EVENT, Refresher},
-    session::Session,
-};
+use super::{events::REFRESH_EVENT, gate::Gate, refresh::Refresher, rooms::user_room, session::Session};
 
 /// A connect handler behind a gate. The gate comes before every middleware of the handler's own.
 pub(super) struct Guarded<U, H> {
@@ -39,16 +35,16 @@ where
     fn call_middleware<'a>(&'a self, socket: Arc<Socket<LocalAdapter>>, auth: &'a Option<Value>) -> Decision<'a> {
         Box::pin(async move {
             let admitted = self.gate.connect(&socket, auth.as_ref()).await;
-            let (session, number) = admitted.map_err(|refused| Box::new(refused) as Box<dyn Display + Send>)?;
+            let (session, number) = admitted.map_err(|error| Box::new(error) as Box<dyn Display + Send>)?;
             socket.on(REFRESH_EVENT, Refresher::new(&self.gate, session, number));
-            let mut admission = Admission { session, namespace: socket.ns(), number, stands: false };
+            let mut admission = Provisional { session, namespace: socket.ns(), number, stands: false };
             let decision = self.handler.call_middleware(Arc::clone(&socket), auth).await;
             admission.stands = decision.is_ok();
             decision
         })
     }
 
-    /// Trusts nobody to have called the middleware.
+    /// Does not assume that the middleware ran.
     fn call(&self, socket: Arc<Socket<LocalAdapter>>, auth: Option<Value>) {
         let session = Session::of(socket.req_parts()).filter(|session| !session.is_ended());
         let user = session.and_then(|session| Some((session, session.user::<U>(socket.ns()).ok()?)));
@@ -64,43 +60,19 @@ where
     }
 }
 
-/// Taken back unless the middlewares of the application let the client in too: they may refuse it, panic, or be given up.
-struct Admission<'s> {
+/// An admission that is taken back unless the middlewares of the application let the client in too. They may refuse it, panic,
+/// or be dropped.
+struct Provisional<'s> {
     session: &'s Session,
     namespace: &'s str,
     number: u64,
     stands: bool,
 }
 
-impl Drop for Admission<'_> {
+impl Drop for Provisional<'_> {
     fn drop(&mut self) {
         if !self.stands {
             self.session.expel(self.namespace, self.number);
         }
-    }
-}
-
-/// The room that every connection of a user is in: `user:<subject>`, and for a subject of a named issuer
-/// `issuer:<length>:<issuer>:user:<subject>`, where the length in bytes keeps one from passing for another.
-#[must_use]
-pub fn user_room(user: &PrincipalId) -> String {
-    match user.issuer() {
-        "" => format!("user:{}", user.subject()),
-        issuer => format!("issuer:{}:{issuer}:user:{}", issuer.len(), user.subject()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_two_users_share_a_room() {
-        let users =
-            [("", "1"), ("a", "1"), ("a:user:1", "2"), ("a", "1:user:2"), ("", "a:1"), ("", "issuer:1:a:user:1")];
-        let rooms: std::collections::HashSet<_> =
-            users.iter().map(|(issuer, subject)| user_room(&PrincipalId::new(*issuer, *subject))).collect();
-        assert_eq!(rooms.len(), users.len());
-        assert!(rooms.contains("user:1"));
     }
 }

@@ -7,7 +7,7 @@ use socketioxide::{
 };
 use socketioxide_core::Value;
 
-use super::{NotAuthenticated, session::Session};
+use super::{not_authenticated::NotAuthenticated, session::Session};
 use crate::ConnectionId;
 
 // Handlers take the name of their connection as an argument. `socket.id` is none: that is the session id of engine.io, and

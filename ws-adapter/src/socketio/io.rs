@@ -6,8 +6,8 @@ use socketioxide::{
     BroadcastError, SocketIo, adapter::LocalAdapter, handler::ConnectHandler, operators::BroadcastOperators,
 };
 
-use super::{gate::Gate, guarded::Guarded, layer::Shared, user_room};
-use crate::Close;
+use super::{gate::Gate, guarded::Guarded, rooms::user_room, server::Server};
+use crate::{Close, adapter::Checkpoint};
 
 /// The Socket.IO server behind a chain: where namespaces are added, and users are spoken to.
 ///
@@ -17,12 +17,12 @@ use crate::Close;
 /// socketioxide hands a [`SocketIo`] to handlers that ask for one. A namespace that is added there is open to everybody.
 pub struct AuthSocketIo<U> {
     io: SocketIo,
-    shared: Arc<Shared<U>>,
+    server: Arc<Server<U>>,
 }
 
 impl<U: Principal> AuthSocketIo<U> {
-    pub(super) fn new(io: SocketIo, shared: Arc<Shared<U>>) -> Self {
-        Self { io, shared }
+    pub(super) fn new(io: SocketIo, server: Arc<Server<U>>) -> Self {
+        Self { io, server }
     }
 
     /// Adds a namespace behind the chain that is in front of the transport.
@@ -53,7 +53,7 @@ impl<U: Principal> AuthSocketIo<U> {
         H: ConnectHandler<LocalAdapter, T>,
         T: Send + Sync + 'static,
     {
-        self.add(path, self.shared.config.chain.clone(), true, handler);
+        self.add(path, self.server.checkpoint.clone(), true, handler);
     }
 
     /// Adds a namespace behind a chain of its own: for fewer users, or with another user type.
@@ -80,25 +80,27 @@ impl<U: Principal> AuthSocketIo<U> {
         H: ConnectHandler<LocalAdapter, T>,
         T: Send + Sync + 'static,
     {
-        self.add(path, chain, false, handler);
+        self.add(path, self.server.checkpoint.with_chain(chain), false, handler);
     }
 
-    fn add<V, H, T>(&self, path: impl Into<Cow<'static, str>>, chain: Chain<V>, is_of_transport: bool, handler: H)
-    where
+    fn add<V, H, T>(
+        &self,
+        path: impl Into<Cow<'static, str>>,
+        checkpoint: Checkpoint<V>,
+        is_of_transport: bool,
+        handler: H,
+    ) where
         V: Principal,
         H: ConnectHandler<LocalAdapter, T>,
         T: Send + Sync + 'static,
     {
+        let options = self.server.options;
         let gate = Gate {
-            needs: chain.needs(),
-            chain,
+            allows_guests: options.allows_guests,
+            allows_nobody: options.allows_guests && checkpoint.is_optional() && is_of_transport,
+            max_auth: options.max_auth,
+            checkpoint,
             is_of_transport,
-            timer: Arc::clone(&self.shared.config.timer),
-            decision_timeout: self.shared.config.decision_timeout,
-            max_auth: self.shared.limits.max_auth,
-            connections: self.shared.config.connections.clone(),
-            allows_guests: self.shared.limits.allows_guests,
-            allows_nobody: self.shared.limits.allows_guests && self.shared.config.optional && is_of_transport,
         };
         self.io.ns(path, Guarded::new(gate, handler));
     }
@@ -135,31 +137,31 @@ impl<U: Principal> AuthSocketIo<U> {
     /// is gone, 2 s later at the most.
     #[must_use]
     pub fn open(&self) -> usize {
-        self.shared.sessions.count()
+        self.server.sessions.count()
     }
 
     /// How many entries each table of transports has. For the tests.
     #[doc(hidden)]
     #[must_use]
     pub fn entries(&self) -> [usize; 2] {
-        self.shared.sessions.entries()
+        self.server.sessions.entries()
     }
 
     /// Closes every transport that is open, with 1012 `restarting`. A [`Shutdown`](crate::Shutdown) that the layer was
     /// given does so too, and those to come as well.
     pub fn close_all(&self) {
-        self.shared.sessions.doom_all(&Close::RESTARTING);
+        self.server.sessions.all().iter().for_each(|session| session.doom(Close::RESTARTING));
     }
 }
 
 impl<U> Clone for AuthSocketIo<U> {
     fn clone(&self) -> Self {
-        Self { io: self.io.clone(), shared: Arc::clone(&self.shared) }
+        Self { io: self.io.clone(), server: Arc::clone(&self.server) }
     }
 }
 
 impl<U> fmt::Debug for AuthSocketIo<U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AuthSocketIo").field("chain", &self.shared.config.chain).finish_non_exhaustive()
+        f.debug_struct("AuthSocketIo").field("checkpoint", &self.server.checkpoint).finish_non_exhaustive()
     }
 }

@@ -1,60 +1,39 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
-use socketioxide::{SocketIo, layer::SocketIoLayer};
 use tower_layer::Layer;
 
-use super::{SocketIoAuthService, sessions::Sessions};
-use crate::auth::Config;
+use super::{server::Server, service::SocketIoAuthService};
 
-/// A chain in front of socketioxide's own layer; made by [`SocketIoAuth::build`](super::SocketIoAuth::build).
+/// A Socket.IO server behind a chain, in front of an application; made by [`SocketIoAuth::build`](super::SocketIoAuth::build).
 ///
 /// It answers at the path of Socket.IO, and hands everything else on to the application.
 pub struct SocketIoAuthLayer<U> {
-    inner: SocketIoLayer,
-    shared: Arc<Shared<U>>,
-}
-
-/// What is known about the server, in front of the transport and behind it.
-pub(super) struct Shared<U> {
-    pub(super) config: Config<U>,
-    pub(super) limits: Limits,
-    pub(super) path: Box<str>,
-    pub(super) io: SocketIo,
-    pub(super) sessions: Sessions,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
-    pub(super) connect_timeout: Duration,
-    pub(super) max_auth: usize,
-    pub(super) post_timeout: Duration,
-    pub(super) allows_guests: bool,
-    pub(super) binds_to_sid: bool,
+    server: Arc<Server<U>>,
 }
 
 impl<U> SocketIoAuthLayer<U> {
-    pub(super) fn new(inner: SocketIoLayer, shared: Arc<Shared<U>>) -> Self {
-        Self { inner, shared }
+    pub(super) fn new(server: Arc<Server<U>>) -> Self {
+        Self { server }
     }
 }
 
-impl<S: Clone, U> Layer<S> for SocketIoAuthLayer<U> {
+impl<S, U> Layer<S> for SocketIoAuthLayer<U> {
     type Service = SocketIoAuthService<S, U>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        SocketIoAuthService::new(self.inner.layer(inner), Arc::clone(&self.shared))
+        SocketIoAuthService::new(inner, Arc::clone(&self.server))
     }
 }
 
 impl<U> Clone for SocketIoAuthLayer<U> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), shared: Arc::clone(&self.shared) }
+        Self { server: Arc::clone(&self.server) }
     }
 }
 
 impl<U> fmt::Debug for SocketIoAuthLayer<U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SocketIoAuthLayer").field("chain", &self.shared.config.chain).finish_non_exhaustive()
+        f.debug_struct("SocketIoAuthLayer").field("path", &self.server.engine.path()).finish_non_exhaustive()
     }
 }
 
@@ -64,11 +43,9 @@ mod tests {
 
     use auth_basic::{Basic, BasicLogin};
     use auth_core::{Chain, ManualClock, Principal, PrincipalId};
-    use http::{Request, Response};
+    use http::Request;
     use http_body_util::{BodyExt as _, Full};
-    use tower::{ServiceExt as _, service_fn};
 
-    use super::*;
     use crate::{AuthLayer, socketio::SocketIoAuth};
 
     struct User;
@@ -79,7 +56,7 @@ mod tests {
         }
     }
 
-    /// No public type gives the inner layer away; should it ever be used alone, nobody is let in.
+    /// No public type gives engine.io away; should it ever be used alone, nobody is let in.
     #[tokio::test]
     async fn connect_is_refused_where_the_layer_is_not() {
         let basic =
@@ -87,15 +64,13 @@ mod tests {
         let layer = AuthLayer::new(Chain::new().or(basic)).timer(ManualClock::new(SystemTime::UNIX_EPOCH));
         let (layer, io) = SocketIoAuth::new(layer).build();
         io.ns("/", async || panic!("a handler ran"));
-        let app = service_fn(async |_| Ok::<_, Infallible>(Response::new(Full::<bytes::Bytes>::default())));
-        let bare = layer.inner.layer(app);
+        let bare = &layer.server.engine;
 
         let ask = async |method: &str, query: &str, body: &str| {
             let uri = format!("/socket.io/?EIO=4&transport=polling{query}");
-            let request =
-                Request::builder().method(method).uri(uri).body(Full::<bytes::Bytes>::from(body.to_owned())).unwrap();
-            let body = bare.clone().oneshot(request).await.unwrap().into_body();
-            String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap()
+            let body = Full::<bytes::Bytes>::from(body.to_owned()).map_err(|never| match never {}).boxed_unsync();
+            let request = Request::builder().method(method).uri(uri).body(body).unwrap();
+            String::from_utf8(bare.call(request).await.into_body().to_vec()).unwrap()
         };
         let open: serde_json::Value = serde_json::from_str(ask("GET", "", "").await.trim_start_matches('0')).unwrap();
         let sid = format!("&sid={}", open["sid"].as_str().unwrap());

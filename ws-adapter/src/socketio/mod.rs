@@ -163,39 +163,46 @@
 //! - **Polling asks the chain on every request.** A login is then checked, and its password hashed, on every request too:
 //!   prefer tokens, or let clients upgrade.
 
+mod answer;
 mod builder;
 mod cancel;
-mod connection;
 mod driver;
 mod engine;
+mod engine_stream;
+mod events;
 mod farewell;
+mod forged;
 mod frames;
 mod gate;
 mod guarded;
 mod id;
 mod io;
 mod layer;
-mod life;
-mod own;
-mod owner;
+mod not_authenticated;
+mod options;
+mod polling;
 mod refresh;
-mod refused;
+mod refusal;
 mod request;
+mod rooms;
+mod senders;
+mod server;
 mod service;
 mod session;
-mod sessions;
+mod sid;
+mod stream_owner;
 mod upgrade;
 mod user;
 
 pub use self::{
     builder::SocketIoAuth,
     cancel::CancelToken,
-    driver::{CLOSED_EVENT, EXPIRING_EVENT},
-    guarded::user_room,
+    events::{CLOSED_EVENT, EXPIRING_EVENT, REFRESH_EVENT},
     io::AuthSocketIo,
     layer::SocketIoAuthLayer,
-    refresh::REFRESH_EVENT,
+    not_authenticated::NotAuthenticated,
+    rooms::user_room,
     service::{ResponseFuture, SocketIoAuthService},
-    user::{MaybeSocketUser, NotAuthenticated, SocketUser},
+    user::{MaybeSocketUser, SocketUser},
 };
 pub use crate::ConnectionId;

@@ -3,7 +3,7 @@ use std::{
     time::SystemTime,
 };
 
-use auth_core::{Payload, Principal, Transport};
+use auth_core::{Payload, Principal, Refusal, Transport};
 use http::StatusCode;
 use serde::{Serialize, de::IgnoredAny};
 use socketioxide::{
@@ -16,19 +16,12 @@ use socketioxide_core::Value;
 
 use super::{
     gate::Gate,
-    refused::Refused,
-    session::{NotNow, Session, is_guest},
+    refusal::{NotAdmitted, forbidden},
+    session::{Session, is_guest},
 };
-use crate::{lifetime::ttl, payload, telemetry};
+use crate::adapter::{NotNow, json_object, ttl};
 
-/// The event by which a client presents another credential, with what its `auth` object would hold:
-/// `socket.emitWithAck("auth_refresh", { token })`. It is answered with `{"ok": true, "ttl": 900}`, in seconds and without
-/// `ttl` where nothing ends, or with `{"ok": false, "code": "invalid_credentials"}`.
-///
-/// The name is reserved. A handler of the application for it takes the place of ours, and nothing is refreshed.
-pub const REFRESH_EVENT: &str = "auth_refresh";
-
-/// The handler of that event, in one namespace of one transport. It goes with the namespace.
+/// The handler of [`REFRESH_EVENT`](super::REFRESH_EVENT) in one namespace of one transport. It goes with the namespace.
 pub(super) struct Refresher<U> {
     gate: Arc<Gate<U>>,
     session: Weak<Session>,
@@ -59,73 +52,73 @@ impl<U: Principal> MessageHandler<LocalAdapter, Ours> for Refresher<U> {
         let Some(session) = self.session.upgrade() else {
             return;
         };
-        let attempt = Attempt { session, socket, number: self.number };
-        // Nothing is looked at, so nothing is counted either.
-        if attempt.is_guests() {
-            return attempt.answer(ack, &Err(NotTaken::Guest.own()));
+        let refresh = Refresh { session, socket, number: self.number };
+        // Nothing is judged, so nothing is counted either.
+        if refresh.is_of_guest() {
+            return refresh.answer(ack, &Err(forbidden("a refresh does not make a guest a user").into()));
         }
-        // Before anything runs, so that a client which does not wait for the answer cannot have many looked at.
-        if let Err(not_now) = attempt.begin() {
-            return attempt.answer(ack, &Err(NotTaken::from(not_now).own()));
+        // Before anything runs, so that a client which does not wait for the answer cannot have many judged.
+        if let Err(not_now) = refresh.session.begin_refresh(refresh.number) {
+            return refresh.answer(ack, &Err(not_now.refusal().into()));
         }
         let gate = Arc::clone(&self.gate);
         tokio::spawn(async move {
-            let turn = attempt.session.turn().await;
-            let result = attempt.refresh(&gate, &event).await;
+            let turn = refresh.session.turn().await;
+            let result = refresh.run(&gate, &event).await.map_err(NotAdmitted::from);
             // What is wrong counts before the next has its turn.
-            attempt.answer(ack, &result);
+            refresh.answer(ack, &result);
             drop(turn);
         });
     }
 }
 
 /// One credential that is presented.
-struct Attempt {
+struct Refresh {
     session: Arc<Session>,
     socket: Arc<Socket<LocalAdapter>>,
     number: u64,
 }
 
-impl Attempt {
-    fn begin(&self) -> Result<(), NotNow> {
-        self.session.begin_refresh(self.number)
-    }
-
+impl Refresh {
     /// Whether it would make a guest a user.
-    fn is_guests(&self) -> bool {
+    fn is_of_guest(&self) -> bool {
         !self.session.is_ended() && self.session.evidence(self.socket.ns()).is_none_or(|open| is_guest(&open))
     }
 
-    async fn refresh<U: Principal>(&self, gate: &Gate<U>, event: &Value) -> Result<Option<SystemTime>, NotTaken> {
-        // Wherever it ends, the next one may be looked at.
+    async fn run<U: Principal>(&self, gate: &Gate<U>, event: &Value) -> Result<Option<SystemTime>, Refusal> {
+        // Wherever this ends, the next refresh may begin.
         let _begun = Begun(self);
+        let ended = || NotNow::Ended.refusal();
         if self.session.is_ended() {
-            return Err(NotTaken::NotNow(NotNow::Ended).own());
+            return Err(ended());
         }
-        let payload = payload_of(event, gate.max_auth).ok_or_else(|| NotTaken::Malformed.own())?;
-        let open = self.session.evidence(self.socket.ns()).ok_or_else(|| NotTaken::NotNow(NotNow::Ended).own())?;
-        let (user, entry) = gate.renew(&self.session, self.socket.req_parts(), &payload, &open).await?;
-        let end = self.session.swap((self.socket.ns(), self.number), &user, entry, gate.is_of_transport);
-        let end = end.map_err(|not_now| NotTaken::from(not_now).own())?;
-        telemetry::accepted(Transport::InBand, user.evidence());
+        let payload = payload_of(event, gate.max_auth).ok_or_else(malformed)?;
+        let open = self.session.evidence(self.socket.ns()).ok_or_else(ended)?;
+        let entered = gate.renew(&self.session, self.socket.req_parts(), &payload, &open).await?;
+        let end = self.session.swap((self.socket.ns(), self.number), &entered, gate.is_of_transport);
+        let end = end.map_err(NotNow::refusal)?;
+        entered.log_accepted(Transport::InBand);
         Ok(end)
     }
 
-    fn answer(&self, ack: AckSender, result: &Result<Option<SystemTime>, NotTaken>) {
-        let code = result.as_ref().map_or_else(NotTaken::code, |_| "accepted");
-        telemetry::refreshed(self.session.id(), code);
-        let is_wrong = result.as_ref().is_err_and(NotTaken::is_wrong);
+    fn answer(&self, ack: AckSender, result: &Result<Option<SystemTime>, NotAdmitted>) {
+        if let Err(NotAdmitted::Refused(refusal)) = result {
+            refusal.log_once(Transport::InBand);
+        }
+        let code = result.as_ref().map_or_else(NotAdmitted::code, |_| "accepted");
+        self.session.place().log_refreshed(code);
         let _ = ack.send(&match result {
             Ok(end) => Answer { ok: true, ttl: end.map(|end| ttl(end, self.session.now())), code: None },
             Err(_) => Answer { ok: false, ttl: None, code: Some(code) },
         });
-        if is_wrong {
+        if result.as_ref().is_err_and(NotAdmitted::is_wrong) {
             self.session.wrong();
         }
     }
 }
 
-struct Begun<'a>(&'a Attempt);
+/// A refresh in progress.
+struct Begun<'r>(&'r Refresh);
 
 impl Drop for Begun<'_> {
     fn drop(&mut self) {
@@ -142,62 +135,9 @@ struct Answer {
     code: Option<&'static str>,
 }
 
-/// Why a credential has not taken the place of the one so far, which goes on to hold.
-#[derive(Debug, PartialEq, Eq)]
-enum NotTaken {
-    Refused(Refused),
-    Malformed,
-    /// A guest has presented it.
-    Guest,
-    NotNow(NotNow),
-}
-
-impl NotTaken {
-    fn code(&self) -> &'static str {
-        match self {
-            Self::Refused(refused) => refused.code(),
-            Self::Malformed => "invalid_request",
-            Self::Guest => "forbidden",
-            Self::NotNow(NotNow::InProgress) => "in_progress",
-            Self::NotNow(NotNow::Ended | NotNow::TooMany(_)) => "ended",
-        }
-    }
-
-    /// Logs what was refused without the gate, which logs for itself.
-    fn own(self) -> Self {
-        let (status, detail) = match &self {
-            Self::Refused(_) => return self,
-            Self::Malformed => {
-                (StatusCode::BAD_REQUEST, "what came with auth_refresh is too long, or is not one object".to_owned())
-            }
-            Self::Guest => (StatusCode::FORBIDDEN, "a refresh makes no guest a user".to_owned()),
-            Self::NotNow(not_now) => (StatusCode::CONFLICT, not_now.to_string()),
-        };
-        telemetry::log_own(Transport::InBand, status, self.code(), &detail);
-        self
-    }
-
-    /// Whether it counts as a wrong credential.
-    fn is_wrong(&self) -> bool {
-        match self {
-            Self::Refused(refused) => refused.is_wrong(),
-            Self::Malformed => true,
-            // Whoever does not wait has been counted.
-            Self::Guest | Self::NotNow(_) => false,
-        }
-    }
-}
-
-impl From<Refused> for NotTaken {
-    fn from(refused: Refused) -> Self {
-        Self::Refused(refused)
-    }
-}
-
-impl From<NotNow> for NotTaken {
-    fn from(not_now: NotNow) -> Self {
-        Self::NotNow(not_now)
-    }
+fn malformed() -> Refusal {
+    let refusal = Refusal::new(StatusCode::BAD_REQUEST, "invalid_request");
+    refusal.with_detail("what came with auth_refresh is too long, or is not one object")
 }
 
 /// The fields of what came with the event: `["auth_refresh",{…}]`. `None` if that is no single object of at most `max`
@@ -213,7 +153,7 @@ fn payload_of(event: &Value, max: usize) -> Option<Payload> {
     if object.len() > max {
         return None;
     }
-    payload::object(object)
+    json_object(object)
 }
 
 #[cfg(test)]

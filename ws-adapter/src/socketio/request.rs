@@ -8,11 +8,11 @@ use http::{
 };
 use socketioxide::socket::Sid;
 
-use crate::transport::{classify, is_extended_connect};
+use crate::adapter::{classify, is_extended_connect};
 
 /// Where a path leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Route {
     /// To engine.io.
     Engine,
     /// Below the path of engine.io, where it would still answer. No client asks there, so nobody gets there.
@@ -21,7 +21,7 @@ pub(super) enum Place {
     Elsewhere,
 }
 
-impl Place {
+impl Route {
     /// Compares as text, as the service behind does: nothing is decoded, and no dots are resolved.
     pub(super) fn of(path: &str, engine: &str) -> Self {
         match path.strip_prefix(engine.trim_end_matches('/')) {
@@ -142,18 +142,18 @@ mod tests {
 
     #[test]
     fn only_the_path_itself_leads_to_the_engine() {
-        let place = |path| Place::of(path, "/socket.io");
-        assert_eq!(place("/socket.io"), Place::Engine);
-        assert_eq!(place("/socket.io/"), Place::Engine);
+        let route = |path| Route::of(path, "/socket.io");
+        assert_eq!(route("/socket.io"), Route::Engine);
+        assert_eq!(route("/socket.io/"), Route::Engine);
         for near in ["/socket.io/x", "/socket.io/../", "/socket.io//", "/socket.io/?"] {
-            assert_eq!(place(near), Place::Near, "{near}");
+            assert_eq!(route(near), Route::Near, "{near}");
         }
         for elsewhere in
             ["/socket.iox", "/socket.i", "/", "//socket.io/", "/a/socket.io/", "/Socket.IO/", "/socket%2Eio/"]
         {
-            assert_eq!(place(elsewhere), Place::Elsewhere, "{elsewhere}");
+            assert_eq!(route(elsewhere), Route::Elsewhere, "{elsewhere}");
         }
-        assert_eq!(Place::of("/socket.io/x", "/socket.io/"), Place::Near);
+        assert_eq!(Route::of("/socket.io/x", "/socket.io/"), Route::Near);
     }
 
     #[test]

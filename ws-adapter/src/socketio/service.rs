@@ -6,70 +6,64 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use auth_core::Principal;
+use auth_core::{BoxError, Principal};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
+use http_body_util::BodyExt as _;
 use pin_project_lite::pin_project;
-use socketioxide::service::SocketIoService;
 use tower_service::Service;
 
-use super::{engine, layer::Shared, request::Place};
+use super::{answer::answer, request::Route, server::Server};
 use crate::ResponseBody;
 
-/// A Socket.IO service with a chain in front, around an application `S`; made by
+/// A Socket.IO server behind a chain, around an application `S`; made by
 /// [`SocketIoAuthLayer`](super::SocketIoAuthLayer).
-pub struct SocketIoAuthService<S: Clone, U> {
-    inner: SocketIoService<S>,
-    shared: Arc<Shared<U>>,
+pub struct SocketIoAuthService<S, U> {
+    inner: S,
+    server: Arc<Server<U>>,
 }
 
-impl<S: Clone, U> SocketIoAuthService<S, U> {
-    pub(super) fn new(inner: SocketIoService<S>, shared: Arc<Shared<U>>) -> Self {
-        Self { inner, shared }
+impl<S, U> SocketIoAuthService<S, U> {
+    pub(super) fn new(inner: S, server: Arc<Server<U>>) -> Self {
+        Self { inner, server }
     }
 }
 
 impl<S: Clone, U> Clone for SocketIoAuthService<S, U> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), shared: Arc::clone(&self.shared) }
+        Self { inner: self.inner.clone(), server: Arc::clone(&self.server) }
     }
 }
 
-impl<S: Clone, U> fmt::Debug for SocketIoAuthService<S, U> {
+impl<S, U> fmt::Debug for SocketIoAuthService<S, U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SocketIoAuthService").field("chain", &self.shared.config.chain).finish_non_exhaustive()
+        f.debug_struct("SocketIoAuthService").field("path", &self.server.engine.path()).finish_non_exhaustive()
     }
 }
 
-impl<S, U, B, R, E, F> Service<Request<B>> for SocketIoAuthService<S, U>
+impl<S, U, B, R> Service<Request<B>> for SocketIoAuthService<S, U>
 where
-    SocketIoService<S>: Service<Request<B>, Response = Response<R>, Error = E, Future = F>,
-    S: Clone + Send + 'static,
+    S: Service<Request<B>, Response = Response<R>>,
     U: Principal,
-    B: From<Bytes> + Send + 'static,
-    R: Body<Data = Bytes> + Send + 'static,
-    F: Future<Output = Result<Response<R>, E>> + Send + 'static,
-    E: Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
 {
     type Response = Response<ResponseBody<R>>;
-    type Error = E;
-    type Future = ResponseFuture<F, R, E>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), E>> {
-        Service::<Request<B>>::poll_ready(&mut self.inner, cx)
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let state = match Place::of(request.uri().path(), &self.shared.path) {
-            Place::Elsewhere => State::Passing { response: Service::<Request<B>>::call(&mut self.inner, request) },
-            Place::Near => State::Near,
-            Place::Engine => {
-                // The service that was asked whether it is ready must be the one that is called.
-                let clone = self.inner.clone();
-                let service = std::mem::replace(&mut self.inner, clone);
-                let answer = engine::answer(Arc::clone(&self.shared), service, request);
-                State::Answering { answer: Box::pin(answer) }
+        let state = match Route::of(request.uri().path(), self.server.engine.path()) {
+            Route::Elsewhere => State::Passing { response: self.inner.call(request) },
+            Route::Near => State::Near,
+            Route::Engine => {
+                let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
+                State::Answering { answer: Box::pin(answer(Arc::clone(&self.server), request)) }
             }
         };
         ResponseFuture { state }
@@ -78,43 +72,41 @@ where
 
 pin_project! {
     /// The future of [`SocketIoAuthService`].
-    pub struct ResponseFuture<F, R, E> {
+    pub struct ResponseFuture<F> {
         #[pin]
-        state: State<F, R, E>,
+        state: State<F>,
     }
 }
 
-type Answer<R, E> = Pin<Box<dyn Future<Output = Result<Response<ResponseBody<R>>, E>> + Send>>;
-
 pin_project! {
     #[project = StateProj]
-    enum State<F, R, E> {
+    enum State<F> {
         Passing { #[pin] response: F },
-        Answering { answer: Answer<R, E> },
+        Answering { answer: Pin<Box<dyn Future<Output = Response<Bytes>> + Send>> },
         Near,
     }
 }
 
-impl<F, R, E> Future for ResponseFuture<F, R, E>
+impl<F, R, E> Future for ResponseFuture<F>
 where
     F: Future<Output = Result<Response<R>, E>>,
 {
     type Output = Result<Response<ResponseBody<R>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(match self.project().state.project() {
-            StateProj::Passing { response } => Ok(ready!(response.poll(cx))?.map(ResponseBody::inner)),
-            StateProj::Answering { answer } => ready!(answer.as_mut().poll(cx)),
+        Poll::Ready(Ok(match self.project().state.project() {
+            StateProj::Passing { response } => ready!(response.poll(cx))?.map(ResponseBody::inner),
+            StateProj::Answering { answer } => ready!(answer.as_mut().poll(cx)).map(ResponseBody::refusal),
             StateProj::Near => {
                 let mut response = Response::new(ResponseBody::refusal(Bytes::new()));
                 *response.status_mut() = StatusCode::NOT_FOUND;
-                Ok(response)
+                response
             }
-        })
+        }))
     }
 }
 
-impl<F, R, E> fmt::Debug for ResponseFuture<F, R, E> {
+impl<F> fmt::Debug for ResponseFuture<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }

@@ -8,46 +8,40 @@ use http::{
     request::Parts,
 };
 use hyper_util::rt::TokioIo;
-use socketioxide::service::SocketIoService;
+use socketioxide::socket::Sid;
 use tokio::{select, time};
-use tower_service::Service;
 use tungstenite::handshake::derive_accept_key;
 
 use super::{
-    connection::{Connection, first_byte},
-    layer::Shared,
-    own::{Engine, as_get},
-    owner::{self, Terms},
+    engine_stream::{EngineStream, first_byte},
+    forged::as_get,
+    server::Server,
     session::{Stream, ended},
+    stream_owner::{Terms, own},
 };
-use crate::{ResponseBody, transport::is_extended_connect};
+use crate::adapter::is_extended_connect;
 
-/// Answers a handshake, and hands the WebSocket to engine.io over a stream that an owner can end. Where engine.io never
-/// sees it, a transport that polls stays as it is, and one that it would have opened goes with the request.
+/// Answers a handshake, and hands the WebSocket to engine.io over a stream that an owner can end. If engine.io never sees it, a
+/// transport that polls stays as it is, and one that it would have opened goes with the request.
 ///
-/// `patience` is how long the client of an upgrade may take to begin.
-pub(super) fn switch<S, U, R>(
-    shared: &Shared<U>,
-    mut service: SocketIoService<S>,
+/// `upgrade_of` is the session that polls so far, and `patience` how long its client may take to begin.
+pub(super) fn switch<U: Principal>(
+    server: &Server<U>,
     mut parts: Parts,
     stream: Stream,
-    mut engine: Engine,
+    upgrade_of: Option<Sid>,
     patience: Duration,
-) -> Response<ResponseBody<R>>
-where
-    S: Clone + Send + 'static,
-    U: Principal,
-{
-    let answer = answer(shared, &parts);
+) -> Response<Bytes> {
+    let answer = answer(server, &parts);
     as_get(&mut parts);
     let mut request = Request::from_parts(parts, ());
     let upgraded = hyper::upgrade::on(&mut request);
-    let terms = Terms::of(shared);
+    let (engine, terms) = (server.engine.clone(), Terms::of(server));
     tokio::spawn(async move {
         let Ok(mut io) = upgraded.await.map(TokioIo::new) else { return };
         let mut first = None;
-        if engine.upgrade_of().is_some() {
-            // Whoever never begins has not got the answer, which a layer or a proxy on the way may have taken away.
+        if upgrade_of.is_some() {
+            // A client that never begins has not got the answer: a layer or a proxy on the way may have taken it away.
             first = select! {
                 first = first_byte(&mut io) => first,
                 () = time::sleep(patience) => None,
@@ -59,20 +53,19 @@ where
         } else {
             stream.session().opened();
         }
-        let (connection, owner) = Connection::new(io, first, engine.upgrade_of(), stream.session().watch());
-        // Completes at once: engine.io goes on in a task of its own.
-        let _ = service.call((connection, request)).await;
-        owner::own(owner, stream.session(), &mut engine, terms).await;
+        let (connection, owner) = EngineStream::new(io, first, upgrade_of, stream.session().watch());
+        engine.open(connection, request);
+        own(owner, stream.session(), &engine, upgrade_of, terms).await;
     });
     answer
 }
 
 /// The answer by which the stream becomes a WebSocket: of HTTP/1.1 a 101 (RFC 6455, 4.2.2), of an extended `CONNECT` a 200
 /// (RFC 8441, 4).
-fn answer<U: Principal, R>(shared: &Shared<U>, parts: &Parts) -> Response<ResponseBody<R>> {
-    let mut response = Response::new(ResponseBody::refusal(Bytes::new()));
+fn answer<U: Principal>(server: &Server<U>, parts: &Parts) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
     let headers = response.headers_mut();
-    if let Some(subprotocol) = shared.config.offered_subprotocol(parts) {
+    if let Some(subprotocol) = server.checkpoint.offered_subprotocol(parts) {
         headers.insert(SEC_WEBSOCKET_PROTOCOL, subprotocol);
     }
     if !is_extended_connect(parts) {

@@ -1,4 +1,4 @@
-use std::{error::Error, fmt, ops::Deref, sync::Arc};
+use std::{fmt, ops::Deref, sync::Arc};
 
 use auth_core::Authenticated;
 use socketioxide::{
@@ -8,7 +8,7 @@ use socketioxide::{
 };
 use socketioxide_core::Value;
 
-use super::session::Session;
+use super::{not_authenticated::NotAuthenticated, session::Session};
 
 /// The extractor for Socket.IO handlers: who was let into the namespace. It dereferences to [`Authenticated<U>`], and so
 /// to the user.
@@ -174,16 +174,3 @@ impl<A: Adapter, U: Send + Sync + 'static> FromDisconnectParts<A> for SocketUser
         Self::of(socket)
     }
 }
-
-/// Why a handler was not called: nobody was let in as the user that it asks for, or not any more.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct NotAuthenticated;
-
-impl fmt::Display for NotAuthenticated {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("nobody is authenticated as the user that the handler asks for")
-    }
-}
-
-impl Error for NotAuthenticated {}

@@ -316,7 +316,7 @@ async fn origin_in_the_log_is_escaped_and_cut_and_the_list_too() {
 }
 
 /// The codes of all refusals that the adapter makes, with the program of tests that shows the line of each.
-const CODES: [(&str, &str); 18] = [
+const CODES: [(&str, &str); 21] = [
     ("auth_timeout", "every_refusal_of_a_first_message_is_one_line"),
     ("bad_request", "tests/socketio"),
     ("displaced", "connection_that_is_displaced_is_one_line_and_has_a_code_of_iana"),
@@ -325,14 +325,17 @@ const CODES: [(&str, &str); 18] = [
     ("invalid_body", "every_refused_request_is_one_line"),
     ("invalid_credentials", "every_refusal_of_a_first_message_is_one_line"),
     ("invalid_message", "every_refusal_of_a_codec_is_one_line"),
+    ("invalid_request", "tests/socketio"),
     ("no_websocket_handshake", "every_refused_request_is_one_line"),
     ("origin_required", "every_refused_handshake_is_one_line"),
     ("payload_too_large", "every_refused_request_is_one_line"),
     ("request_timeout", "body_that_does_not_come_is_one_line"),
     ("subprotocol_not_acceptable", "every_refusal_of_a_codec_is_one_line"),
+    ("token_expired", "tests/socketio"),
     ("too_big", "every_refusal_of_a_first_message_is_one_line"),
     ("too_many_attempts", "attempt_too_many_is_one_line"),
     ("too_many_connections", "connection_too_many_is_one_line"),
+    ("unavailable", "tests/socketio"),
     ("unknown_session", "tests/socketio"),
     ("websocket", "broken_handshake_is_one_line"),
 ];

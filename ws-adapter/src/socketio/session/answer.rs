@@ -31,11 +31,12 @@ impl AsRef<[u8]> for Untaken {
 impl Drop for Untaken {
     fn drop(&mut self) {
         self.session.took(self.packets.len() as u64);
-        let lingered = self.session.change(|life| {
+        let is_free = self.session.change(|life| {
             life.untaken -= 1;
-            // Only for this.
-            if life.untaken == 0 && life.has_connected { life.lingers.take() } else { None }
+            life.untaken == 0 && life.has_connected
         });
-        drop(lingered);
+        if is_free {
+            self.session.place.free();
+        }
     }
 }

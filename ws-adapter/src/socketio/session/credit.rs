@@ -2,45 +2,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::Session;
-
-/// How much a client may post that it has not paid for, beside one of the longest `POST`s, in bytes: not everything is answered.
-const UNPAID: u64 = 16 * 1024;
-/// How many of the longest `POST`s a client may send during an upgrade, once it was in a namespace. engine.io answers polls with
-/// nothing then, and the client sends what it has before it goes on with the upgrade.
-const DURING_UPGRADE: u64 = 8;
-
 /// How much the client of a transport that polls may post. Handlers answer into a buffer of engine.io, which counts packets
 /// and not bytes, so the client has to take what it is sent.
-impl Session {
-    /// Waits until a `POST` of so many bytes may be handled. `longest` is what one may have.
-    pub(in crate::socketio) async fn post(&self, bytes: u64, longest: u64) -> RunningPost<'_> {
-        let has_connected = self.life().has_connected;
-        let room = || {
-            let is_upgrading = *self.streams.borrow() > 0;
-            let posts = if is_upgrading && has_connected { DURING_UPGRADE } else { 1 };
-            Room { unpaid: longest.saturating_mul(posts).saturating_add(UNPAID), polls_count: !is_upgrading }
-        };
-        // No more is read of one that is longer.
-        self.credit.post(bytes.min(longest), room).await
-    }
-
-    /// A poll waits until this is dropped.
-    pub(in crate::socketio) fn poll(&self) -> WaitingPoll<'_> {
-        self.credit.poll()
-    }
-
-    /// An upgrade has begun, or is over.
-    pub(super) fn upgrades(&self) {
-        self.credit.changed.notify_waiters();
-    }
-
-    /// A poll was answered with so many bytes.
-    pub(in crate::socketio) fn took(&self, bytes: u64) {
-        self.credit.took(bytes);
-    }
-}
-
 #[derive(Default)]
 pub(super) struct Credit {
     account: Mutex<Account>,
@@ -48,11 +11,11 @@ pub(super) struct Credit {
 }
 
 /// What there is room for.
-struct Room {
+pub(super) struct Room {
     /// How many bytes the client may post that it has not paid for.
-    unpaid: u64,
+    pub(super) unpaid: u64,
     /// Whether a poll that waits is answered with what comes.
-    polls_count: bool,
+    pub(super) polls_count: bool,
 }
 
 #[derive(Default)]
@@ -68,7 +31,7 @@ struct Account {
 impl Credit {
     /// Waits until there is room for so many bytes more: while a poll waits, among what is being handled at a time; without one,
     /// among all that the client has not paid for. A single `POST` always may.
-    async fn post(&self, bytes: u64, room: impl Fn() -> Room) -> RunningPost<'_> {
+    pub(super) async fn post(&self, bytes: u64, room: impl Fn() -> Room) -> RunningPost<'_> {
         loop {
             let changed = self.changed.notified();
             {
@@ -85,13 +48,18 @@ impl Credit {
         }
     }
 
-    fn poll(&self) -> WaitingPoll<'_> {
+    pub(super) fn poll(&self) -> WaitingPoll<'_> {
         self.change(|account| account.polls += 1);
         WaitingPoll(self)
     }
 
-    fn took(&self, bytes: u64) {
+    pub(super) fn took(&self, bytes: u64) {
         self.change(|account| account.posted = account.posted.saturating_sub(bytes));
+    }
+
+    /// Something else has changed that [`Room`] depends on.
+    pub(super) fn look_again(&self) {
+        self.changed.notify_waiters();
     }
 
     fn change(&self, change: impl FnOnce(&mut Account)) {

@@ -6,15 +6,12 @@ use tokio::sync::watch;
 use super::Session;
 use crate::{
     Close,
-    connections::PendingGuard,
-    lifetime::{Due, Wake},
-    socketio::life::{Lingers, Place},
-    telemetry::{self, Gauge},
+    adapter::{Due, Wake},
 };
 
 /// Its end, and what it costs after that.
 impl Session {
-    /// What is due now. What ends it, has ended it by then: nobody is let in any more.
+    /// What is due now. If that is the end, it has ended by then: nobody is let in any more.
     pub(in crate::socketio) fn due(&self) -> Option<Due> {
         let now = self.moment();
         self.change(|life| life.time.due(now, true))
@@ -38,18 +35,14 @@ impl Session {
     /// From here on nobody is let in. It counts as a connection until it is [forgotten](Self::forget). Tells whether it was
     /// open until now.
     pub(in crate::socketio) fn end(&self, close: &Close) -> bool {
-        let ended = self.change_and_tell(|life| {
-            let is_first = !std::mem::replace(&mut life.closed, true);
+        let is_first = self.change_and_tell(|life| {
             life.time.end(close.clone());
-            // It keeps its place until its stream is gone, but takes that of no other.
-            life.place.iter().filter(|_| is_first).for_each(|place| place.registration.ends());
-            is_first.then_some(life.begun)
+            !std::mem::replace(&mut life.closed, true)
         });
-        // Who was refused before there was a transport is not closed.
-        if ended == Some(true) {
-            telemetry::closed(Some(self.id), close);
+        if is_first {
+            self.place.ends(close);
         }
-        ended.is_some()
+        is_first
     }
 
     /// The transport is gone. engine.io tells the handlers so; there is nobody else to tell.
@@ -64,36 +57,13 @@ impl Session {
         if *self.streams.borrow() > 0 {
             return;
         }
-        let (place, pending, lingers) = self.change(|life| {
-            let lingers = life.begun && life.kept.is_none() && life.costs_memory();
-            (life.place.take(), life.pending.take(), lingers)
-        });
-        if lingers {
-            self.linger(place.as_ref(), pending);
-        }
-        drop(place);
-        self.sessions.remove(self.id, self.sid());
-    }
-
-    /// Counts on without a place.
-    fn linger(&self, place: Option<&Place>, pending: Option<(PendingGuard, Gauge)>) {
-        let lingers = match (pending, place, self.owner().and_then(Evidence::principal)) {
-            (Some((pending, _)), ..) => {
-                pending.leave_place();
-                Lingers::OfAddress(pending)
-            }
-            (None, Some(place), Some(user)) => {
-                let Some(kept) = place.registration.connections().keep_on(user.clone()) else { return };
-                Lingers::OfUser(kept)
-            }
-            _ => return,
-        };
+        let costs_memory = self.life().costs_memory();
+        self.place.leave(costs_memory, self.owner().and_then(Evidence::principal));
         // The last answer may have been taken meanwhile.
-        let unused = self.change(|life| match life.costs_memory() {
-            true => life.lingers.replace(lingers),
-            false => Some(lingers),
-        });
-        drop(unused);
+        if !self.life().costs_memory() {
+            self.place.free();
+        }
+        self.sessions.remove(self.id(), self.sid());
     }
 
     pub(in crate::socketio) fn is_ended(&self) -> bool {

@@ -11,17 +11,19 @@ impl Session {
     /// The client has come into a namespace: the transport lives until the first of its credentials ends. That of a guest stays
     /// pending.
     pub(in crate::socketio) fn connected(&self, namespace: &str, sid: Sid) {
-        let _ = self.sid.set(sid);
+        self.set_sid(sid);
         let now = self.moment();
-        let settled = self.change_and_tell(|life| {
+        self.change_and_tell(|life| {
             life.time.look_again_in(self.patience.saturating_mul(RARELY), now);
             (life.connected, life.has_connected) = (true, true);
             if let Some(held) = life.users.get_mut(namespace) {
                 held.arrived = true;
             }
-            (life.kept.take(), life.settle(self.owner()))
+            if !life.is_ended() {
+                self.place.free();
+            }
+            self.settle(life);
         });
-        drop(settled);
         self.opened();
     }
 
@@ -47,20 +49,21 @@ impl Session {
         let is_in = |name: &str| self.socket(io, name).is_some_and(|socket| socket.connected());
         let (there, left): (Vec<_>, Vec<_>) = all.into_iter().partition(|(name, _)| is_in(name));
         let now = self.moment();
-        let (goes_on, settled) = self.change_and_tell(|life| {
+        self.change_and_tell(|life| {
             let is_in = !there.is_empty();
             let goes_on = is_in || life.connected;
             life.connected = is_in;
             let wait = if is_in { self.patience.saturating_mul(RARELY) } else { self.patience };
             life.time.look_again_in(wait, now);
-            // Of a client that is in none, all is kept until it comes into one, or the transport ends.
+            // Keep everything while the client is in no namespace.
             for (name, number) in left.into_iter().filter(|_| is_in) {
                 life.take_back(&name, number, now);
             }
-            (goes_on, if is_in { life.settle(self.owner()) } else { None })
-        });
-        drop(settled);
-        goes_on
+            if is_in {
+                self.settle(life);
+            }
+            goes_on
+        })
     }
 
     /// The Socket.IO connections over this transport.

@@ -1,58 +1,53 @@
 use std::time::SystemTime;
 
-use auth_core::Authenticated;
-
-use super::{Entry, NotNow, Session};
-use crate::socketio::life::{Held, Life, OPENED_BY};
+use super::{
+    Session,
+    life::{Held, Life, OPENED_BY},
+};
+use crate::adapter::{Entered, NotNow};
 
 /// A credential in the place of another.
 impl Session {
-    /// Begins to look at one for a namespace, until [`end_refresh`](Self::end_refresh). One at a time is.
+    /// Begins a refresh in a namespace, until [`end_refresh`](Self::end_refresh). Only one runs at a time.
     pub(in crate::socketio) fn begin_refresh(&self, number: u64) -> Result<(), NotNow> {
         let now = self.moment();
-        Ok(self.change_and_tell(|life| life.time.begin_refresh(number, now))?)
+        self.change_and_tell(|life| life.time.begin_refresh(number, now))
     }
 
-    /// The evidence of the namespace is another one from now on, unless the session has ended meanwhile. Where the chain
-    /// is that of the transport, so is the transport's own, and that of every namespace which lives by it. Gives the end
-    /// of the session.
-    pub(in crate::socketio) fn swap<U: Send + Sync + 'static>(
+    /// Replaces the evidence of the namespace, unless the session has ended meanwhile. If the chain is that of the transport,
+    /// the credential also replaces that of the transport, and of every namespace that lives by it. Gives the end of the
+    /// session.
+    pub(in crate::socketio) fn swap(
         &self,
         (namespace, number): (&str, u64),
-        user: &Authenticated<U>,
-        entry: Entry,
+        entered: &Entered,
         is_chain_of_transport: bool,
     ) -> Result<Option<SystemTime>, NotNow> {
         let now = self.moment();
-        // What is not taken leaves the registry outside of the lock.
-        let mut entry = Some(entry);
         self.change_and_tell(|life| {
             if life.is_over(now) {
                 return Err(NotNow::Ended);
             }
-            let Life { opened_by, users, .. } = life;
+            let Life { time, opened_by, users, .. } = life;
             let held = users.get_mut(namespace).filter(|held| held.number == number).ok_or(NotNow::Ended)?;
-            let credential = entry.take().map(Entry::hold).ok_or(NotNow::Ended)?;
             // A guest's stays a guest's.
-            let is_same = |old: &Held| old.evidence().is_some_and(|old| old.is_same_user(user.evidence()));
+            let is_same = |old: &Held| old.evidence().is_some_and(|old| old.is_same_user(entered.evidence()));
             let opened_by = opened_by.as_mut().filter(|old| is_chain_of_transport && is_same(old));
-            let of_transport = opened_by.is_some();
             let mut slots = vec![number];
-            let mut old = vec![held.renew(user, &credential, of_transport)];
+            held.renew(entered, opened_by.is_some());
             if let Some(opened_by) = opened_by {
                 slots.push(OPENED_BY);
-                old.push(opened_by.renew(user, &credential, false));
+                opened_by.renew(entered, false);
                 for held in users.values_mut().filter(|held| held.of_transport && held.number != number) {
                     slots.push(held.number);
-                    drop(held.renew(user, &credential, true));
+                    held.renew(entered, true);
                 }
             }
-            old.iter().for_each(|old| life.drop_credential(old));
-            Ok(life.time.swap(slots, user.evidence().expires_at(), now)?)
+            time.swap(slots, entered.evidence().expires_at(), now)
         })
     }
 
-    /// Whoever has begun to look at one has done so, and the next may be looked at.
+    /// Ends a refresh; the next may begin.
     pub(in crate::socketio) fn end_refresh(&self, number: u64) {
         self.change(|life| life.time.end_refresh(number));
     }

@@ -1,14 +1,13 @@
 use std::{sync::Arc, time::SystemTime};
 
 use auth_core::ManualClock;
-use bytes::Bytes;
 use tokio::{
     io::{DuplexStream, duplex},
     task::JoinHandle,
 };
 
 use super::*;
-use crate::socketio::{connection::Connection, session::tests::session};
+use crate::socketio::{engine_stream::EngineStream, session::tests::session};
 
 const TERMS: Terms = Terms {
     stall: STALL,
@@ -22,26 +21,26 @@ const THERE: &[u8] = br#"{"code":"3","message":"Bad request"}"#;
 const GONE: &[u8] = br#"{"code":"1","message":"Session ID unknown"}"#;
 
 struct Owned {
-    connection: Connection<DuplexStream>,
+    connection: EngineStream<DuplexStream>,
     client: DuplexStream,
     session: Arc<Session>,
     owned: JoinHandle<Duration>,
 }
 
 /// A stream of which the client's side has room for four bytes, and whose owner tells how long it had it.
-fn owned(answer: &'static [u8], upgrade_of: Option<Sid>) -> Owned {
-    owned_with(4, answer, upgrade_of)
+async fn owned(answer: &'static [u8], upgrade_of: Option<Sid>) -> Owned {
+    owned_with(4, answer, upgrade_of).await
 }
 
-fn owned_with(room: usize, answer: &'static [u8], upgrade_of: Option<Sid>) -> Owned {
-    let session = session(&ManualClock::new(SystemTime::UNIX_EPOCH));
+async fn owned_with(room: usize, answer: &'static [u8], upgrade_of: Option<Sid>) -> Owned {
+    let session = session(&ManualClock::new(SystemTime::UNIX_EPOCH)).await;
     let (server, client) = duplex(room);
-    let (connection, owner) = Connection::new(server, None, Some(Sid::new()), session.watch());
+    let (connection, owner) = EngineStream::new(server, None, Some(Sid::new()), session.watch());
     let stream = session.stream();
     let owned = tokio::spawn(async move {
         let begun = Instant::now();
-        let mut engine = Engine::that_answers(Bytes::from_static(answer), upgrade_of);
-        own(owner, stream.session(), &mut engine, TERMS).await;
+        let engine = Engine::that_answers(answer);
+        own(owner, stream.session(), &engine, upgrade_of, TERMS).await;
         begun.elapsed()
     });
     Owned { connection, client, session, owned }
@@ -65,7 +64,7 @@ fn about(took: Duration, expected: Duration) {
 
 #[tokio::test(start_paused = true)]
 async fn client_that_says_nothing_is_given_up_and_told_so() {
-    let Owned { connection, mut client, session, owned } = owned(THERE, None);
+    let Owned { connection, mut client, session, owned } = owned(THERE, None).await;
     let told = tokio::spawn(async move {
         let mut told = Vec::new();
         client.read_to_end(&mut told).await.unwrap();
@@ -81,7 +80,7 @@ async fn client_that_says_nothing_is_given_up_and_told_so() {
 
 #[tokio::test(start_paused = true)]
 async fn every_byte_of_a_client_puts_its_silence_off() {
-    let Owned { mut connection, mut client, owned, .. } = owned(THERE, None);
+    let Owned { mut connection, mut client, owned, .. } = owned(THERE, None).await;
     time::sleep(Duration::from_secs(40)).await;
     client.write_all(b"\x81").await.unwrap();
     connection.read_u8().await.unwrap();
@@ -93,7 +92,7 @@ async fn every_byte_of_a_client_puts_its_silence_off() {
 
 #[tokio::test(start_paused = true)]
 async fn client_that_takes_nothing_is_given_up_without_a_word() {
-    let Owned { mut connection, mut client, session, owned } = owned(THERE, None);
+    let Owned { mut connection, mut client, session, owned } = owned(THERE, None).await;
     connection.write_all(b"\x81\x40").await.unwrap();
     time::sleep(Duration::from_secs(10)).await;
     let begun = Instant::now();
@@ -109,7 +108,7 @@ async fn client_that_takes_nothing_is_given_up_without_a_word() {
 
 #[tokio::test(start_paused = true)]
 async fn from_the_end_on_nothing_puts_the_deadline_off() {
-    let Owned { mut connection, client, session, owned } = owned(THERE, None);
+    let Owned { mut connection, client, session, owned } = owned(THERE, None).await;
     let taken = drains_slowly(client);
     connection.write_all(b"\x81\x02hi").await.unwrap();
     session.end(&Close::TOKEN_EXPIRED);
@@ -126,7 +125,7 @@ async fn from_the_end_on_nothing_puts_the_deadline_off() {
 #[tokio::test(start_paused = true)]
 async fn client_is_told_after_all_that_was_written_and_may_close_in_its_turn() {
     for answers in [true, false] {
-        let Owned { mut connection, mut client, session, owned } = owned(THERE, None);
+        let Owned { mut connection, mut client, session, owned } = owned(THERE, None).await;
         session.end(&Close::TOKEN_EXPIRED);
         connection.write_all(b"\x81\x02hi").await.unwrap();
         time::sleep(Duration::from_millis(50)).await;
@@ -146,7 +145,7 @@ async fn client_is_told_after_all_that_was_written_and_may_close_in_its_turn() {
 
 #[tokio::test(start_paused = true)]
 async fn session_that_engine_io_has_ended_is_noticed_while_its_writes_wait() {
-    let Owned { mut connection, client, session, owned } = owned(GONE, None);
+    let Owned { mut connection, client, session, owned } = owned(GONE, None).await;
     let _taken = drains_slowly(client);
     let frame = [b"\x81\x7e\x10\x00", [b'x'; 0x1000].as_slice()].concat();
     connection.write_all(&frame).await.unwrap();
@@ -159,7 +158,7 @@ async fn session_that_engine_io_has_ended_is_noticed_while_its_writes_wait() {
 #[tokio::test(start_paused = true)]
 async fn stream_that_was_turned_away_does_not_end_the_session_that_has_another() {
     for (answer, ends) in [(THERE, false), (GONE, true)] {
-        let Owned { connection, session, owned, .. } = owned(answer, Some(Sid::new()));
+        let Owned { connection, session, owned, .. } = owned(answer, Some(Sid::new())).await;
         drop(connection);
         owned.await.unwrap();
         assert_eq!(session.is_ended(), ends);
@@ -168,7 +167,7 @@ async fn stream_that_was_turned_away_does_not_end_the_session_that_has_another()
 
 #[tokio::test(start_paused = true)]
 async fn client_that_floods_after_the_end_is_not_heard_out() {
-    let Owned { connection, mut client, session, owned } = owned_with(64 * 1024, THERE, None);
+    let Owned { connection, mut client, session, owned } = owned_with(64 * 1024, THERE, None).await;
     session.end(&Close::REVOKED);
     session.cut(Close::REVOKED);
     drop(connection);

@@ -3,10 +3,11 @@ use std::{
     io,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
+use futures_util::task::AtomicWaker;
 use socketioxide::socket::Sid;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -14,8 +15,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{engine::announced, frames::Frames};
-use crate::waker;
+use super::{frames::Frames, sid};
 
 /// How much is read at once, in bytes.
 const CHUNK: usize = 4 * 1024;
@@ -24,7 +24,7 @@ pub(super) const BUDGET: usize = 16 * 1024;
 /// How much of what engine.io writes after the end is kept for the client, in bytes; what does not fit is not sent.
 const MAX_REST: usize = 1024 * 1024;
 
-/// engine.io's end of a WebSocket's stream. The other end, and the stream itself, belong to an [`Owner`].
+/// engine.io's end of a WebSocket's stream. The other end, and the stream itself, belong to an [`StreamOwner`].
 ///
 /// engine.io reads and writes here until the session ends; from then on it gets nothing of the client any more, and what
 /// it writes never waits.
@@ -33,14 +33,14 @@ const MAX_REST: usize = 1024 * 1024;
 ///   after it.
 /// - **While a write waits** for the client, no more than a budget is read of it: every ping is answered into a buffer of
 ///   engine.io that has no limit. A write that goes on refills the budget, and wakes the reader.
-pub(super) struct Connection<I> {
+pub(super) struct EngineStream<I> {
     pipe: Arc<Pipe<I>>,
     /// Tells whether the session has ended, before the owner has come to know.
     told: watch::Receiver<bool>,
 }
 
-/// The other end of a [`Connection`], which decides when it ends.
-pub(super) struct Owner<I>(Arc<Pipe<I>>);
+/// The other end of a [`EngineStream`], which decides when it ends.
+pub(super) struct StreamOwner<I>(Arc<Pipe<I>>);
 
 struct Pipe<I> {
     state: Mutex<State<I>>,
@@ -54,11 +54,11 @@ struct State<I> {
     /// What was read and belongs to later frames.
     ahead: Bytes,
     input: Frames,
-    reader: Option<Waker>,
+    reader: AtomicWaker,
     /// engine.io reads the end of the stream.
     is_read_out: bool,
     output: Frames,
-    writer: Option<Waker>,
+    writer: AtomicWaker,
     budget: usize,
     /// What was written since the owner has taken the stream.
     rest: Vec<u8>,
@@ -88,10 +88,15 @@ pub(super) struct Seen {
     pub(super) sid: Option<Sid>,
 }
 
-impl<I> Connection<I> {
+impl<I> EngineStream<I> {
     /// The two ends of a stream, of which one byte may have been read. `sid` is the session's, if it is known by now, and
     /// `told` tells its end.
-    pub(super) fn new(io: I, first: Option<u8>, sid: Option<Sid>, told: watch::Receiver<bool>) -> (Self, Owner<I>) {
+    pub(super) fn new(
+        io: I,
+        first: Option<u8>,
+        sid: Option<Sid>,
+        told: watch::Receiver<bool>,
+    ) -> (Self, StreamOwner<I>) {
         let now = Instant::now();
         let seen = Seen {
             heard_at: now,
@@ -106,10 +111,10 @@ impl<I> Connection<I> {
             io: Some(io),
             ahead: first.map_or_else(Bytes::new, |byte| Bytes::copy_from_slice(&[byte])),
             input: Frames::default(),
-            reader: None,
+            reader: AtomicWaker::new(),
             is_read_out: false,
             output: Frames::default(),
-            writer: None,
+            writer: AtomicWaker::new(),
             budget: BUDGET,
             rest: Vec::new(),
             keeps: true,
@@ -117,7 +122,7 @@ impl<I> Connection<I> {
             seen,
         };
         let pipe = Arc::new(Pipe { state: Mutex::new(state), changed: Notify::new() });
-        (Self { pipe: Arc::clone(&pipe), told }, Owner(pipe))
+        (Self { pipe: Arc::clone(&pipe), told }, StreamOwner(pipe))
     }
 }
 
@@ -144,7 +149,7 @@ impl<I> State<I> {
         self.seen.moved_at = Instant::now();
         self.budget = self.budget.saturating_add(taken).min(BUDGET);
         self.seen.waits = false;
-        waker::wake(&mut self.reader);
+        self.reader.wake();
     }
 
     /// Notes that the client takes nothing. Tells whether the owner has to know.
@@ -182,7 +187,7 @@ impl<I> State<I> {
     }
 }
 
-impl<I: AsyncRead + Unpin> AsyncRead for Connection<I> {
+impl<I: AsyncRead + Unpin> AsyncRead for EngineStream<I> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut state = self.pipe.lock();
         let State { io, ahead, budget, seen, is_read_out, .. } = &mut *state;
@@ -190,7 +195,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Connection<I> {
             Some(io) if !*self.told.borrow() => io,
             _ if *is_read_out => return Poll::Ready(Ok(())),
             _ => {
-                waker::keep(&mut state.reader, cx);
+                state.reader.register(cx.waker());
                 return Poll::Pending;
             }
         };
@@ -210,7 +215,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Connection<I> {
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
-                    waker::keep(&mut state.reader, cx);
+                    state.reader.register(cx.waker());
                     return Poll::Pending;
                 }
             }
@@ -220,7 +225,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Connection<I> {
     }
 }
 
-impl<I: AsyncWrite + Unpin> Connection<I> {
+impl<I: AsyncWrite + Unpin> EngineStream<I> {
     /// Writes or flushes, as long as the stream is engine.io's; `None` once it is not.
     fn poll_out<T>(
         &self,
@@ -237,7 +242,7 @@ impl<I: AsyncWrite + Unpin> Connection<I> {
             }
             Poll::Ready(Err(_)) => !std::mem::replace(&mut state.seen.is_broken, true),
             Poll::Pending => {
-                waker::keep(&mut state.writer, cx);
+                state.writer.register(cx.waker());
                 state.wait()
             }
         };
@@ -249,7 +254,7 @@ impl<I: AsyncWrite + Unpin> Connection<I> {
     }
 }
 
-impl<I: AsyncWrite + Unpin> AsyncWrite for Connection<I> {
+impl<I: AsyncWrite + Unpin> AsyncWrite for EngineStream<I> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let polled = self.poll_out(
             cx,
@@ -257,7 +262,7 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Connection<I> {
             |state, written| {
                 state.moved(*written);
                 if state.seen.sid.is_none() {
-                    state.seen.sid = announced(buf);
+                    state.seen.sid = sid::in_frame(buf);
                 }
                 state.sent(buf.get(..*written).unwrap_or_default());
             },
@@ -280,14 +285,14 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Connection<I> {
     }
 }
 
-impl<I> Drop for Connection<I> {
+impl<I> Drop for EngineStream<I> {
     fn drop(&mut self) {
         self.pipe.lock().seen.is_dropped = true;
         self.pipe.changed.notify_one();
     }
 }
 
-impl<I> Owner<I> {
+impl<I> StreamOwner<I> {
     /// Waits until there is something to look at.
     pub(super) async fn changed(&self) {
         self.0.changed.notified().await;
@@ -314,8 +319,8 @@ impl<I> Owner<I> {
             let taken = input.advance(unread);
             unread = unread.get(taken..).unwrap_or_default();
         }
-        waker::wake(&mut state.reader);
-        waker::wake(&mut state.writer);
+        state.reader.wake();
+        state.writer.wake();
         Some((state.io.take()?, input))
     }
 
@@ -323,7 +328,7 @@ impl<I> Owner<I> {
     pub(super) fn end_reads(&self) {
         let mut state = self.0.lock();
         state.is_read_out = true;
-        waker::wake(&mut state.reader);
+        state.reader.wake();
     }
 
     /// What engine.io has written since the stream was taken away from it, and whether there may be more.
@@ -343,12 +348,12 @@ impl<I> Owner<I> {
         let mut state = self.0.lock();
         (state.io, state.keeps, state.is_read_out) = (None, false, true);
         state.rest = Vec::new();
-        waker::wake(&mut state.reader);
-        waker::wake(&mut state.writer);
+        state.reader.wake();
+        state.writer.wake();
     }
 }
 
-impl<I> Drop for Owner<I> {
+impl<I> Drop for StreamOwner<I> {
     fn drop(&mut self) {
         self.abandon();
     }

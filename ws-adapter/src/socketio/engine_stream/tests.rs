@@ -11,10 +11,10 @@ async fn pending(future: impl Future) -> bool {
 }
 
 /// A stream with so much room in each direction, its owner, its client, and what tells the end.
-fn stream(room: usize) -> (Connection<DuplexStream>, Owner<DuplexStream>, DuplexStream, watch::Sender<bool>) {
+fn stream(room: usize) -> (EngineStream<DuplexStream>, StreamOwner<DuplexStream>, DuplexStream, watch::Sender<bool>) {
     let (server, client) = duplex(room);
     let told = watch::Sender::new(false);
-    let (connection, owner) = Connection::new(server, None, None, told.subscribe());
+    let (connection, owner) = EngineStream::new(server, None, None, told.subscribe());
     (connection, owner, client, told)
 }
 
@@ -51,7 +51,7 @@ async fn no_read_goes_beyond_the_frame() {
 async fn byte_that_was_read_before_comes_first() {
     let (server, mut client) = duplex(64);
     let told = watch::Sender::new(false);
-    let (mut connection, _owner) = Connection::new(server, Some(b'\x81'), None, told.subscribe());
+    let (mut connection, _owner) = EngineStream::new(server, Some(b'\x81'), None, told.subscribe());
     client.write_all(b"\x82\0\0\0\0hi").await.unwrap();
     let mut read = [0; 8];
     connection.read_exact(&mut read).await.unwrap();
@@ -67,7 +67,7 @@ async fn no_more_than_a_budget_is_read_while_a_write_waits_and_every_byte_that_g
     let flood: Vec<u8> = frames(9, &[b'x'; 119])[0].repeat(3 * BUDGET / 125);
     client.write_all(&flood).await.unwrap();
 
-    let read = async |connection: &mut Connection<DuplexStream>| {
+    let read = async |connection: &mut EngineStream<DuplexStream>| {
         let (mut read, mut buf) = (0, [0; 4096]);
         while !pending(async { read += connection.read(&mut buf).await.unwrap() }).await {}
         read

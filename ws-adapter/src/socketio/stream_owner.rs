@@ -1,5 +1,6 @@
 use std::{future::Future, io, pin::pin, sync::Weak, time::Duration};
 
+use auth_core::Principal;
 use socketioxide::socket::Sid;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf},
@@ -9,10 +10,10 @@ use tokio::{
 };
 
 use super::{
-    connection::Owner,
+    engine::Engine,
+    engine_stream::StreamOwner,
     frames::Frames,
-    layer::Shared,
-    own::Engine,
+    server::Server,
     session::{Session, ended},
 };
 use crate::{Close, CloseCodes};
@@ -45,10 +46,10 @@ pub(super) struct Terms {
 }
 
 impl Terms {
-    pub(super) fn of<U>(shared: &Shared<U>) -> Self {
-        let engine = &shared.io.config().engine_config;
+    pub(super) fn of<U: Principal>(server: &Server<U>) -> Self {
+        let engine = &server.io.config().engine_config;
         let silence = engine.ping_interval.saturating_add(engine.ping_timeout).saturating_add(SLACK).min(LONGEST);
-        let codes = shared.config.sockets.codes;
+        let codes = server.checkpoint.close_codes();
         Self { stall: STALL, silence, output_deadline: OUTPUT_DEADLINE, codes }
     }
 }
@@ -66,9 +67,15 @@ enum Why {
 /// Owns the stream of a transport to its end: as long as the session goes on, then until the client has taken what it was
 /// sent, but for no longer than the deadline.
 ///
-/// `engine` is asked what engine.io itself does not tell. Gives back once the stream is gone.
-pub(super) async fn own<I>(owner: Owner<I>, session: &Session, engine: &mut Engine, terms: Terms)
-where
+/// `upgrade_of` is the session that the stream was to be an upgrade of; otherwise it has opened one. Returns once the stream is
+/// gone.
+pub(super) async fn own<I>(
+    owner: StreamOwner<I>,
+    session: &Session,
+    engine: &Engine,
+    upgrade_of: Option<Sid>,
+    terms: Terms,
+) where
     I: AsyncRead + AsyncWrite + Unpin,
 {
     let why = watch(&owner, session, engine, terms).await;
@@ -77,7 +84,7 @@ where
     let close = match why {
         Why::Ended => None,
         // A second handshake of a transport that goes on, which was turned away.
-        Why::EngineIo if engine.goes_on().await => return,
+        Why::EngineIo if goes_on(engine, upgrade_of).await => return,
         Why::EngineIo => session.doomed().or(Some(Close::NORMAL)),
         Why::Lost(close) => Some(close),
     };
@@ -91,9 +98,16 @@ where
     let _ = time::timeout_at(deadline, Box::pin(finish(&owner, io, input, cut))).await;
 }
 
+async fn goes_on(engine: &Engine, upgrade_of: Option<Sid>) -> bool {
+    match upgrade_of {
+        Some(sid) => engine.goes_on(sid).await,
+        None => false,
+    }
+}
+
 /// Takes a transport that polls out of the registry once engine.io has closed it: nothing else may tell, since a handler
 /// can hold its socket for ever. For one that was upgraded it does no harm.
-pub(super) async fn patrol(session: Weak<Session>, sid: Sid, mut engine: Engine, terms: Terms) {
+pub(super) async fn patrol(session: Weak<Session>, sid: Sid, engine: Engine, terms: Terms) {
     let Some(told) = session.upgrade().map(|session| session.watch()) else { return };
     let mut ended = pin!(ended(told));
     loop {
@@ -112,7 +126,7 @@ pub(super) async fn patrol(session: Weak<Session>, sid: Sid, mut engine: Engine,
 }
 
 /// Waits for a reason to take the stream away.
-async fn watch<I>(owner: &Owner<I>, session: &Session, engine: &mut Engine, terms: Terms) -> Why {
+async fn watch<I>(owner: &StreamOwner<I>, session: &Session, engine: &Engine, terms: Terms) -> Why {
     let mut ended = pin!(ended(session.watch()));
     // Since when a write has waited at each look.
     let mut blocked_since = None;
@@ -165,7 +179,7 @@ async fn cut(mut cut: watch::Receiver<Option<Close>>, own: Option<Close>) -> Clo
 
 /// Sends what engine.io writes to its end, and the close; then waits for the client to close too. To drop the stream
 /// while its messages are coming in would reset it, and the client would not see the close.
-async fn finish<I>(owner: &Owner<I>, io: I, input: Frames, cut: impl Future<Output = Close>) -> io::Result<()>
+async fn finish<I>(owner: &StreamOwner<I>, io: I, input: Frames, cut: impl Future<Output = Close>) -> io::Result<()>
 where
     I: AsyncRead + AsyncWrite + Unpin,
 {
@@ -174,7 +188,7 @@ where
 }
 
 async fn say<I: AsyncWrite>(
-    owner: &Owner<I>,
+    owner: &StreamOwner<I>,
     mut writer: WriteHalf<I>,
     cut: impl Future<Output = Close>,
 ) -> io::Result<()> {
