@@ -85,7 +85,7 @@ cargo test -p auth-core --locked --test integration compile_fail
 
 say "each feature alone"
 for feature in auth-core:axum auth-core:metrics auth-core:test-util auth-core:tokio auth-basic:argon2 auth-jwt:remote \
-    auth-jwt:dpop auth-jwt:es256k auth-jwt:x509 auth-store:axum auth-store:redis ws-adapter:metrics ws-adapter:socketio; do
+    auth-jwt:dpop auth-jwt:es256k auth-jwt:jsonwebtoken auth-jwt:x509 auth-store:axum auth-store:redis ws-adapter:metrics ws-adapter:socketio; do
     crate="${feature%:*}"
     echo "$crate with nothing but ${feature#*:}"
     cargo clippy -p "$crate" --all-targets --no-default-features --features "${feature#*:}" --locked -- -D warnings

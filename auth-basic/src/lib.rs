@@ -92,6 +92,8 @@
 //! [`Basic`] for the settings, [`auth_core::Verify`] for what the callback may give, [`auth_core::Chain`] for what
 //! happens with the outcome.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod credentials;
 mod login;
 #[cfg(feature = "argon2")]

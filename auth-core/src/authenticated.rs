@@ -1,6 +1,8 @@
-use std::{fmt, ops::Deref, sync::Arc};
+use std::{any::type_name, fmt, ops::Deref, sync::Arc};
 
-use crate::Evidence;
+use http::{Extensions, StatusCode};
+
+use crate::{Anonymous, Evidence, Refusal};
 
 /// Evidence that a chain has authenticated somebody: the user, and how it came about.
 ///
@@ -31,6 +33,21 @@ impl<U> Authenticated<U> {
         Self::sealed(user, Box::new(evidence))
     }
 
+    /// What the innermost layer for this user type has put into the extensions of a request. Use it where no extractor does:
+    /// in a plain tower service, or in a layer of your own.
+    ///
+    /// # Errors
+    /// The refusal of the chain, if an optional layer let the request on without a user. 500 `internal_error`, if no layer
+    /// of such a chain is around; its [detail](Refusal::with_detail) names the user type for the log.
+    pub fn from_extensions(extensions: &Extensions) -> Result<&Self, Refusal>
+    where
+        U: Send + Sync + 'static,
+    {
+        extensions.get::<Self>().ok_or_else(|| {
+            extensions.get::<Anonymous<U>>().map_or_else(missing_layer::<U>, |nobody| nobody.refusal().clone())
+        })
+    }
+
     /// Who was authenticated.
     #[must_use]
     pub fn user(&self) -> &U {
@@ -42,6 +59,12 @@ impl<U> Authenticated<U> {
     pub fn evidence(&self) -> &Evidence {
         &self.0.evidence
     }
+}
+
+fn missing_layer<U>() -> Refusal {
+    let user = type_name::<U>();
+    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error")
+        .with_detail(format!("no `AuthLayer` whose chain gives users of the type `{user}` is around this route"))
 }
 
 impl<U> Clone for Authenticated<U> {

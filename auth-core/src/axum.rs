@@ -7,7 +7,7 @@ use axum_core::{
     extract::{FromRequestParts, OptionalFromRequestParts},
     response::{IntoResponse, Response},
 };
-use http::{StatusCode, request::Parts};
+use http::{Extensions, request::Parts};
 
 use crate::{Anonymous, Authenticated, Refusal};
 
@@ -25,16 +25,8 @@ impl<U: Send + Sync + 'static, S: Sync> FromRequestParts<S> for Authenticated<U>
     ///
     /// # Errors
     /// The refusal of the chain where an optional layer let the request on with nobody; 500 where no layer was.
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        match <Self as OptionalFromRequestParts<S>>::from_request_parts(parts, state).await? {
-            Some(user) => Ok(user),
-            None => Err(AuthenticatedRejection(
-                parts
-                    .extensions
-                    .get::<Anonymous<U>>()
-                    .map_or_else(missing_layer::<U>, |nobody| nobody.refusal().clone()),
-            )),
-        }
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        found(&parts.extensions).cloned()
     }
 }
 
@@ -48,23 +40,32 @@ impl<U: Send + Sync + 'static, S: Sync> OptionalFromRequestParts<S> for Authenti
     /// # Errors
     /// 500 where no layer was: that is no answer to "who is it?".
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Self::Rejection> {
-        let user = parts.extensions.get::<Self>().cloned();
-        if user.is_none() && parts.extensions.get::<Anonymous<U>>().is_none() {
-            return Err(AuthenticatedRejection(missing_layer::<U>()));
+        match found::<U>(&parts.extensions) {
+            Ok(user) => Ok(Some(user.clone())),
+            Err(_) if parts.extensions.get::<Anonymous<U>>().is_some() => Ok(None),
+            Err(rejection) => Err(rejection),
         }
-        Ok(user)
     }
 }
 
-fn missing_layer<U>() -> Refusal {
-    tracing::error!(
-        user = std::any::type_name::<U>(),
-        "a handler asks for `Authenticated` of this user type, but no `AuthLayer` of such a chain is around its route"
-    );
-    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error").logged()
+fn found<U: Send + Sync + 'static>(extensions: &Extensions) -> Result<&Authenticated<U>, AuthenticatedRejection> {
+    Authenticated::from_extensions(extensions).map_err(|refusal| {
+        if extensions.get::<Anonymous<U>>().is_some() {
+            return AuthenticatedRejection(refusal);
+        }
+        // Logged here, since a handler that takes a `Result` may drop the refusal.
+        tracing::error!(
+            user = std::any::type_name::<U>(),
+            "a handler asks for `Authenticated` of this user type, but no `AuthLayer` of such a chain is around its route"
+        );
+        AuthenticatedRejection(refusal.logged())
+    })
 }
 
 /// Why [`Authenticated`] could not be given to a handler.
+///
+/// *Rejection* is axum's word for the failure of an extractor. In this project the word means what a strategy says of its
+/// credential ([`Rejection`](crate::Rejection)); what a client reads is a [`Refusal`], and this type holds one.
 #[derive(Debug)]
 pub struct AuthenticatedRejection(Refusal);
 

@@ -79,11 +79,14 @@
 //!
 //! # Where to go next
 //!
-//! `docs/chain.md` tabulates every outcome, `docs/writing-a-strategy.md` explains a strategy line by line, and
-//! `docs/from-passport.md` names the counterpart of each call of Passport.
+//! The repository has guides. `docs/chain.md` lists every outcome. `docs/writing-a-strategy.md` explains a strategy line
+//! by line. `docs/from-passport.md` names the counterpart of each call of Passport.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod allowed_origin;
 mod anonymous;
+mod answer;
 mod authenticated;
 mod box_error;
 mod carrier;
@@ -98,6 +101,7 @@ mod login;
 mod manual_clock;
 mod needs;
 mod notes;
+mod nqchar;
 mod origin;
 mod outcome;
 mod payload;
@@ -138,6 +142,7 @@ pub use self::{
     login::UserAuthentication,
     manual_clock::ManualClock,
     needs::Needs,
+    nqchar::is_nqchar,
     origin::{Origin, UnreadableOrigin},
     outcome::{Accept, Outcome},
     payload::Payload,
@@ -148,7 +153,7 @@ pub use self::{
     rejection::{Rejection, RejectionKind},
     request::AuthRequest,
     requirement::Requirement,
-    revocation::{Revocation, RevocationFeed, RevocationListener, RevocationNews, RevocationTarget},
+    revocation::{Revocation, RevocationEvent, RevocationFeed, RevocationListener, RevocationTarget},
     scope::Scopes,
     secret::Secret,
     strategy::{Named, Strategy},

@@ -16,7 +16,7 @@ pub enum Outcome<U> {
     Absent,
     /// My kind of credential, but somebody else's: the token of another issuer. The chain asks the next strategy, and
     /// if nobody vouches for it, refuses as for a wrong one.
-    Foreign,
+    Unrecognized,
     /// My credential, and wrong. The chain stops.
     Reject(Rejection),
     /// The client has to go elsewhere first. The chain stops.
@@ -29,7 +29,7 @@ impl<U> fmt::Debug for Outcome<U> {
         match self {
             Self::Accept(accept) => f.debug_tuple("Accept").field(accept).finish(),
             Self::Absent => f.write_str("Absent"),
-            Self::Foreign => f.write_str("Foreign"),
+            Self::Unrecognized => f.write_str("Unrecognized"),
             Self::Reject(rejection) => f.debug_tuple("Reject").field(rejection).finish(),
             Self::Redirect(redirect) => f.debug_tuple("Redirect").field(&redirect.status()).finish(),
         }

@@ -50,7 +50,7 @@ pub enum RefusalKind {
     /// No strategy found a credential: 401 `missing_credentials`.
     Missing,
     /// Something was presented, and nobody vouches for it: 401 `invalid_credentials`.
-    Foreign,
+    Unrecognized,
     /// A strategy refused its own credential, or a [`Requirement`](crate::Requirement) is not met: 400, 401, 403 or 429.
     Rejected,
     /// The client has to go elsewhere first: 302 or 303, and 401 where a redirect cannot be followed.
@@ -100,7 +100,7 @@ impl Refusal {
     pub(crate) fn of(kind: RefusalKind, status: StatusCode, code: &'static str, challenges: Vec<Challenge>) -> Self {
         let (redirect, cause, strategy, detail, is_logged) = (None, None, None, None, Arc::default());
         let is_wrong = match kind {
-            RefusalKind::Foreign => true,
+            RefusalKind::Unrecognized => true,
             RefusalKind::Middleware => matches!(status, StatusCode::UNAUTHORIZED | StatusCode::BAD_REQUEST),
             // Of a rejection, its kind tells.
             RefusalKind::Rejected => false,

@@ -2,10 +2,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use crate::{
-    Challenge, ConfigError, Evidence, Refusal, RefusalKind, Rejection, RejectionKind, Scopes, UserAuthentication,
-    refusal::cut,
-};
+use crate::{ConfigError, Evidence, Refusal, Rejection, Scopes, UserAuthentication, nqchar::is_nqchar, refusal::cut};
 
 /// What a route or handler demands beyond a good credential: scopes, a recent log-in, a strong one.
 ///
@@ -126,7 +123,7 @@ impl Requirement {
     }
 
     fn note_mistake(&mut self, what: &str, text: &str) {
-        if !is_plain(text) {
+        if !is_nqchar(text) {
             let shown = cut(text);
             let mistake = || {
                 format!("{what} must be visible ASCII without quote or backslash, each by itself, and `{shown}` is not")
@@ -172,36 +169,4 @@ impl Evidence {
     pub fn require_scope(&self, scope: impl Into<Cow<'static, str>>) -> Result<(), Refusal> {
         self.require(&Requirement::new().scope(scope))
     }
-
-    /// The refusal that answers `rejection` for this credential, for whoever decides once more about what a chain has let
-    /// in. Its challenges are those of the strategy that accepted.
-    #[must_use]
-    pub fn refuse(&self, rejection: &Rejection) -> Refusal {
-        let own = self.challenges.as_deref().unwrap_or_default();
-        let marked = own.iter().filter(|challenge| challenge.reports_errors()).map(|c| rejection.mark(c));
-        let challenges = match rejection.kind() {
-            RejectionKind::Forbidden | RejectionKind::TooManyRequests => Vec::new(),
-            RejectionKind::InvalidRequest | RejectionKind::InsufficientScope => marked.collect(),
-            RejectionKind::InvalidCredentials
-            | RejectionKind::Expired
-            | RejectionKind::Revoked
-            | RejectionKind::InsufficientUserAuthentication => {
-                let marked: Vec<_> = marked.collect();
-                match (marked.is_empty(), own.is_empty()) {
-                    (false, _) => marked,
-                    (true, false) => own.to_vec(),
-                    // A 401 has to carry one (RFC 9110, 15.5.2), and what the credential came by, a cookie, has none.
-                    (true, true) => vec![rejection.mark(&Challenge::new("Bearer"))],
-                }
-            }
-        };
-        Refusal::of(RefusalKind::Rejected, rejection.status(), rejection.code(), challenges)
-            .by(self.strategy.as_ref())
-            .wrong_if(rejection.is_wrong())
-    }
-}
-
-/// `scope-token` of RFC 6749, 3.3.
-fn is_plain(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\'))
 }

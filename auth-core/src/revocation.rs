@@ -202,13 +202,13 @@ pub trait RevocationFeed: RevocationCheck {
 #[async_trait::async_trait]
 pub trait RevocationListener: Send {
     /// Waits for the next news; `None` if there will be no more.
-    async fn next(&mut self) -> Option<RevocationNews>;
+    async fn next(&mut self) -> Option<RevocationEvent>;
 }
 
 /// What a [`RevocationListener`] hears.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum RevocationNews {
+pub enum RevocationEvent {
     /// This was revoked.
     Revoked(Revocation),
     /// Something may have been revoked that was not told: the bus was away, or the listener too slow. Every connection has

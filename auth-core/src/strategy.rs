@@ -7,8 +7,8 @@ use crate::{AuthRequest, BoxError, Challenge, Evidence, Needs, Outcome, Principa
 /// One way to authenticate a request.
 ///
 /// An implementation decides one thing: does this request carry a credential that is mine, and is it good? Everything
-/// else (the order of strategies, status, challenges, logging) is the chain's. `docs/writing-a-strategy.md` builds one
-/// in about twenty lines.
+/// else (the order of strategies, status, challenges, logging) is the chain's. The repository's
+/// `docs/writing-a-strategy.md` builds one in about twenty lines.
 ///
 /// It may be asked twice about one request: the chain asks again, without cookies, after a cookie was accepted (see
 /// [`AuthRequest::is_explicit_only`]), and so does a second layer further in. A strategy that uses a credential up keeps what

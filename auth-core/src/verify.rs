@@ -29,7 +29,7 @@ use crate::{Accept, AuthRequest, BoxError, Carrier, Rejection, Transport};
 /// |---|---|
 /// | `Ok(Some(user))` | let in |
 /// | `Ok(None)` | refused: 401 `invalid_credentials` |
-/// | [`Verdict::refuse`] | refused with a code of its own |
+/// | [`Verdict::reject`] | refused with a code of its own |
 /// | `Err(error)` | the store failed: 503, and nothing is said about the credential |
 ///
 /// Implement the trait itself where the callback has to borrow the request. `M` tells the kinds of closures apart, as
@@ -46,7 +46,7 @@ pub trait Verify<C, M = ()>: Send + Sync + 'static {
     /// Looks the user up.
     ///
     /// # Errors
-    /// If the store failed. A user who is not there is [`Verdict::refused`].
+    /// If the store failed. A user who is not there is [`Verdict::rejected`].
     fn verify(
         &self,
         credential: C,
@@ -172,13 +172,13 @@ impl<U> Verdict<U> {
 
     /// Refuses without giving a reason: 401 `invalid_credentials`.
     #[must_use]
-    pub fn refused() -> Self {
-        Self::refuse(Rejection::invalid_credentials())
+    pub fn rejected() -> Self {
+        Self::reject(Rejection::invalid_credentials())
     }
 
     /// Refuses with a reason: `Rejection::forbidden().with_code("account_locked")`.
     #[must_use]
-    pub fn refuse(rejection: Rejection) -> Self {
+    pub fn reject(rejection: Rejection) -> Self {
         Self(Err(rejection))
     }
 
@@ -247,7 +247,7 @@ impl<U: Send + Sync + 'static, E: Into<BoxError>> IntoVerdict for Result<Option<
     type User = U;
 
     fn into_verdict(self) -> Result<Verdict<U>, BoxError> {
-        Ok(self.map_err(Into::into)?.map_or_else(Verdict::refused, Verdict::accept))
+        Ok(self.map_err(Into::into)?.map_or_else(Verdict::rejected, Verdict::accept))
     }
 }
 

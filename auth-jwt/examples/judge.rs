@@ -57,7 +57,7 @@ async fn judge(chain: &Chain<String>, clock: &ManualClock, token: &str) -> Resul
     let (parts, ()) = request.body(())?.into_parts();
     Ok(match chain.authenticate(&AuthRequest::new(&parts, Transport::Http, clock.now())).await {
         Ok(user) => format!("accepted {} {}", *user, scopes(&user)).trim_end().to_owned(),
-        Err(refusal) if refusal.kind() == RefusalKind::Foreign => "foreign".to_owned(),
+        Err(refusal) if refusal.kind() == RefusalKind::Unrecognized => "foreign".to_owned(),
         Err(refusal) => refusal.code().to_owned(),
     })
 }

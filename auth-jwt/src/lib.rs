@@ -9,6 +9,7 @@
 //! | `remote` | keys that are fetched from an issuer; without it nothing here touches a network |
 //! | `dpop` | tokens that are bound to a key of the client, and the proofs of it (RFC 9449) |
 //! | `x509` | with `remote`: keys that are published as X.509 certificates, as Firebase does |
+//! | `jsonwebtoken` | keys and algorithms from types of that crate: `VerifyingKey::from_decoding_key`, `SigningKey::from_encoding_key` |
 //! | `es256k` | ECDSA on secp256k1 (RFC 8812), as wallets sign |
 //!
 //! # A token in front of a chain
@@ -49,16 +50,16 @@
 //! | Step | Otherwise |
 //! |---|---|
 //! | a token is found | `Absent`; 400 if its place is broken |
-//! | it begins with a header, a JSON object in base64url | `Foreign`: a bearer token, but no JWT |
+//! | it begins with a header, a JSON object in base64url | `Unrecognized`: a bearer token, but no JWT |
 //! | at most 8 KiB ([`max_len`](Jwt::max_len)) | refused |
-//! | three parts | `Foreign` |
+//! | three parts | `Unrecognized` |
 //! | each in base64url without padding and without bits after the last byte (RFC 7515, 2) | refused |
 //! | header and claims are UTF-8 JSON objects, at most 64 levels deep, in which no object has a member twice; no `crit`, no `zip`, no `b64` but `true` | refused |
-//! | the issuer is known, where one is configured, by [name](Jwt::issuer), [alias](Jwt::issuer_alias) or [template](Jwt::issuer_template) | `Foreign`; refused if there is none, or if two rules claim it |
+//! | the issuer is known, where one is configured, by [name](Jwt::issuer), [alias](Jwt::issuer_alias) or [template](Jwt::issuer_template) | `Unrecognized`; refused if there is none, or if two rules claim it |
 //! | the algorithm is one that exists here | refused |
-//! | the algorithm [is allowed](Jwt::algorithms), also [to the issuer](TrustedIssuer::algorithms) | `Foreign`: there may be a strategy for the other kind of key |
+//! | the algorithm [is allowed](Jwt::algorithms), also [to the issuer](TrustedIssuer::algorithms) | `Unrecognized`: there may be a strategy for the other kind of key |
 //! | `typ` is absent, `JWT` or [that of the profile](Jwt::token_type), in any case, with or without `application/` | refused |
-//! | one to four [keys](KeySet) fit | `Foreign` if none does, refused if more do; 503 if the source fails |
+//! | one to four [keys](KeySet) fit | `Unrecognized` if none does, refused if more do; 503 if the source fails |
 //! | the signature is right | refused |
 //! | the registered claims have the types of RFC 7519, 4.1; `null` is none of them. `sub` may be [an integer](Jwt::allow_numeric_subject) | refused |
 //! | each claim that the profile requires is there | refused |
@@ -114,15 +115,18 @@
 //!
 //! [`Jwt`] has every setting, [`KeySource`] is the seam for keys that come and go, [`Signer`] makes tokens.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod algorithm;
 mod cache;
 mod contradiction;
 #[cfg(feature = "dpop")]
 mod dpop;
 mod issuer;
+#[cfg(feature = "jsonwebtoken")]
+mod jsonwebtoken;
 mod jwt;
 mod key;
-mod plain;
 mod policy;
 #[cfg(any(feature = "dpop", feature = "remote"))]
 mod port;

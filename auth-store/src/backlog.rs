@@ -2,7 +2,7 @@
 
 use tokio::sync::broadcast::{self, error::RecvError};
 
-use crate::{Heard, Subscription};
+use crate::{Subscription, SubscriptionEvent};
 
 /// How many messages a listener may be behind before it has missed some.
 const LEN: usize = 1024;
@@ -14,17 +14,17 @@ pub(crate) fn new<T: Clone>() -> broadcast::Sender<T> {
 
 /// A subscription to what comes out of a backlog.
 pub(crate) struct Backlog<K> {
-    pub(crate) receiver: broadcast::Receiver<Heard>,
+    pub(crate) receiver: broadcast::Receiver<SubscriptionEvent>,
     /// Whatever has to live as long as somebody listens.
     pub(crate) _keep: K,
 }
 
 #[async_trait::async_trait]
 impl<K: Send + Sync> Subscription for Backlog<K> {
-    async fn next(&mut self) -> Option<Heard> {
+    async fn next(&mut self) -> Option<SubscriptionEvent> {
         match self.receiver.recv().await {
             Ok(heard) => Some(heard),
-            Err(RecvError::Lagged(_)) => Some(Heard::Missed),
+            Err(RecvError::Lagged(_)) => Some(SubscriptionEvent::Missed),
             Err(RecvError::Closed) => None,
         }
     }

@@ -83,7 +83,9 @@
 //!
 //! # Where to go next
 //!
-//! `docs/tickets.md` and `docs/revocation.md` tell how to set both up, and what they do not do.
+//! The repository's `docs/tickets.md` and `docs/revocation.md` show how to set both up, and what they do not do.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod backlog;
 mod instant;
@@ -101,7 +103,7 @@ pub use self::redis::RedisStore;
 pub use self::{
     memory::MemoryStore,
     revocations::Revocations,
-    store::{Heard, Store, Subscription},
+    store::{Store, Subscription, SubscriptionEvent},
     tickets::{IssuedTicket, Ticket, TicketGrant, TicketStrategy, Tickets},
     unavailable::Unavailable,
 };

@@ -10,7 +10,7 @@ use auth_core::{BoxError, Clock, SystemClock};
 use tokio::sync::broadcast;
 
 use crate::{
-    Heard, Store, Subscription,
+    Store, Subscription, SubscriptionEvent,
     backlog::{self, Backlog},
 };
 
@@ -34,7 +34,7 @@ pub struct MemoryStore {
     max_values: usize,
     max_marks: usize,
     shelves: Arc<Mutex<Shelves>>,
-    news: broadcast::Sender<Heard>,
+    news: broadcast::Sender<SubscriptionEvent>,
 }
 
 #[derive(Default)]
@@ -132,7 +132,7 @@ impl Store for MemoryStore {
 
     async fn publish(&self, message: &[u8]) -> Result<(), BoxError> {
         // That nobody listens is no error.
-        let _ = self.news.send(Heard::Message(message.to_vec()));
+        let _ = self.news.send(SubscriptionEvent::Message(message.to_vec()));
         Ok(())
     }
 

@@ -47,7 +47,7 @@ pub trait Store: Send + Sync + 'static {
     /// If the store is away. Some may have heard it.
     async fn publish(&self, message: &[u8]) -> Result<(), BoxError>;
 
-    /// Begins to listen. What is published from now on is heard, or [`Heard::Missed`] is. A store that is away is no error:
+    /// Begins to listen. What is published from now on is heard, or [`SubscriptionEvent::Missed`] is. A store that is away is no error:
     /// it is tried again until it is back.
     async fn subscribe(&self) -> Box<dyn Subscription>;
 }
@@ -57,13 +57,13 @@ pub trait Store: Send + Sync + 'static {
 pub trait Subscription: Send {
     /// Waits for the next message; `None` if there will be no more. It may be dropped while it waits, and asked again:
     /// nothing is lost by that.
-    async fn next(&mut self) -> Option<Heard>;
+    async fn next(&mut self) -> Option<SubscriptionEvent>;
 }
 
 /// What a [`Subscription`] hears.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Heard {
+pub enum SubscriptionEvent {
     /// Somebody published this.
     Message(Vec<u8>),
     /// Messages may have been lost: the store was away, or the listener too slow.

@@ -73,7 +73,7 @@ pub fn app(setup: &Setup) -> Result<Router, ConfigError> {
     let begin = Router::new()
         .route("/session", post(begin_session))
         .with_state(setup.clone())
-        .layer(layer(Chain::new().or(by_form)));
+        .layer(AuthLayer::reading_bodies(Chain::new().or(by_form)).timer(setup.timer.clone()));
     let front = Router::new().route("/", get(front)).layer(AuthLayer::optional(anybody).timer(setup.timer.clone()));
     Ok(Router::new().merge(notes).merge(account).merge(begin).merge(front))
 }

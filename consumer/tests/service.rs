@@ -36,7 +36,7 @@ struct Service {
 impl Service {
     async fn start() -> Self {
         let clock = ManualClock::new(SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000));
-        let passwords = Argon2Passwords::like(CHEAP).unwrap();
+        let passwords = Argon2Passwords::with_params_of(CHEAP).unwrap();
         let setup = Setup {
             members: Members::enrol(passwords, &[("ada", "lovelace"), ("alan", "turing")]).await.unwrap(),
             sessions: Sessions::new(&[7; 32]),

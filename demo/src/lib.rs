@@ -32,7 +32,7 @@ use axum::{
     routing::{any, get, post},
 };
 use serde::Serialize;
-use ws_adapter::{AuthLayer, AuthSocket, AuthWebSocketUpgrade, Connections, Protected, Timer};
+use ws_adapter::{AuthLayer, AuthSocket, AuthWebSocketUpgrade, Connections, Protected, Sockets, Timer};
 
 pub use self::{
     serve::Server,
@@ -57,13 +57,11 @@ pub fn app(settings: &Settings) -> Result<Router, BoxError> {
         let chain = Chain::new().or(jwt(settings, &users)?).or(self::basic(basic, &users));
         Ok::<_, BoxError>(chain.or(ticket(&tickets, &users)).revocation(revocations.clone()))
     };
-    let layer = |chain| {
-        let layer = AuthLayer::new(chain).timer(settings.timer.clone()).shutdown(&settings.shutdown);
-        layer.connections(&connections)
-    };
+    let sockets = Sockets::new().connections(&connections).shutdown(&settings.shutdown);
+    let layer = |chain| AuthLayer::new(chain).timer(settings.timer.clone()).sockets(sockets.clone());
     let mut jwt_or_basic = layer(chain(Basic::new("demo"))?);
     if settings.accept_then_close {
-        jwt_or_basic = jwt_or_basic.accept_then_close();
+        jwt_or_basic = jwt_or_basic.sockets(sockets.clone().accept_then_close());
     }
     // Its clients send a login in `auth`; and where they are refused, the browser is not to ask for one by itself.
     let for_socket_io = layer(chain(Basic::new("demo").from_socketio_auth().without_browser_prompt())?);

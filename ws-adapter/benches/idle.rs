@@ -23,7 +23,7 @@ use axum::{Router, extract::ws::WebSocketUpgrade, response::Response, routing::a
 use serde_json::json;
 use tokio::{net::TcpListener, runtime::Runtime};
 use tokio_tungstenite::{connect_async, tungstenite::client::IntoClientRequest as _};
-use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, Connections};
+use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, Connections, Sockets};
 
 const SECRET: &str = "a secret of at least thirty-two bytes";
 /// How many handshakes are under way at a time.
@@ -60,8 +60,8 @@ async fn serve(kind: &str) {
 fn layer(kind: &str) -> AuthLayer<User> {
     let jwt = Jwt::<serde_json::Value>::hs256(SECRET).unwrap();
     let jwt = jwt.verify(|claims: serde_json::Value| async move { claims["sub"].as_str().map(|sub| User(sub.into())) });
-    let layer = AuthLayer::new(Chain::new().or(jwt)).connections(&Connections::new());
-    if kind == "no-ping" { layer.without_ping() } else { layer }
+    let sockets = Sockets::new().connections(&Connections::new());
+    AuthLayer::new(Chain::new().or(jwt)).sockets(if kind == "no-ping" { sockets.without_ping() } else { sockets })
 }
 
 async fn bare(ws: WebSocketUpgrade) -> Response {

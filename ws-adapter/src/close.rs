@@ -49,7 +49,7 @@ impl Close {
     /// A text message was no UTF-8.
     pub const INVALID_TEXT: Self = Self::fixed(1007, "invalid_text");
     /// The peer is gone without a close (RFC 6455, 7.1.5). Nobody is left to be told: the code is never sent (7.4.1).
-    #[cfg(any(feature = "axum", feature = "socketio"))]
+    #[cfg(feature = "connections")]
     pub(crate) const ABNORMAL: Self = Self::fixed(1006, "abnormal");
     /// A message was longer than allowed.
     pub const TOO_BIG: Self = Self::fixed(1009, "too_big");

@@ -67,7 +67,7 @@
 //!
 //! On a plain `Router`, routes that are added after the layer are open, silently; [`Protected`] has none of these traps. The
 //! order of decisions stands at [`AuthLayer`]; what ends an open socket, at [`AuthSocket`] and [`Close`]. A refusal
-//! is the same HTTP answer for a route and for a handshake, and an [`OnReject`] hook may dress it. Open connections are found,
+//! is the same HTTP answer for a route and for a handshake, and an [`OnRefusal`] hook may dress it. Open connections are found,
 //! counted, limited and closed in [`Connections`], which follows revocations of this node and of others.
 //!
 //! # Features
@@ -75,65 +75,63 @@
 //! | Feature | Adds |
 //! |---|---|
 //! | `axum` (default) | [`Protected`], [`AuthWebSocketUpgrade`], [`AuthSocket`], [`FirstMessageLayer`] with its [`FirstMessageCodec`]s, [`Connections`], [`Shutdown`], and the extractors of `auth-core` |
+//! | `connections` | [`Connections`], [`Sockets`], [`Close`], [`Shutdown`]: what adapters of other protocols build on; part of `axum` and `socketio` |
 //! | `socketio` | `socketio`: the same chain in front of a Socket.IO server on `socketioxide`, [`Connections`] and [`Close`] |
-//! | `metrics` | counters of decisions, refusals, refreshes and closes, and gauges of what is open; `docs/websocket.md` lists them |
+//! | `metrics` | counters of decisions, refusals, refreshes and closes, and gauges of what is open; the repository's `docs/websocket.md` lists them |
 //!
 //! # Panics in strategies
 //!
 //! A panic of a strategy or callback is answered with 500 and the server lives, unless the program is built with
 //! `panic = "abort"`, where nothing can be caught.
 
-mod auth;
-mod origin;
-mod payload;
-mod reject;
-mod require;
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod http;
+mod layer;
 mod resource;
 mod telemetry;
-mod transport;
-#[cfg(any(feature = "axum", feature = "socketio"))]
+#[cfg(feature = "connections")]
 mod waker;
 
-#[cfg(any(feature = "axum", feature = "socketio"))]
+#[cfg(feature = "connections")]
 pub mod adapter;
-#[cfg(any(feature = "axum", feature = "socketio"))]
+#[cfg(feature = "connections")]
 mod close;
-#[cfg(any(feature = "axum", feature = "socketio"))]
+#[cfg(feature = "connections")]
 mod connections;
-#[cfg(feature = "axum")]
-mod guard;
-#[cfg(any(feature = "axum", feature = "socketio"))]
+#[cfg(feature = "connections")]
 mod lifetime;
-#[cfg(any(feature = "axum", feature = "socketio"))]
+#[cfg(feature = "connections")]
 mod own_memory;
 #[cfg(feature = "axum")]
 mod protected;
-#[cfg(feature = "axum")]
+#[cfg(feature = "connections")]
 mod shutdown;
-#[cfg(feature = "axum")]
-mod socket;
 #[cfg(feature = "socketio")]
 pub mod socketio;
+#[cfg(feature = "axum")]
+mod websocket;
 
 pub use auth_core::Timer;
 
-pub use self::{
-    auth::{Auth, AuthLayer, ResponseBody, ResponseFuture},
-    reject::{DefaultOnReject, OnReject},
-    require::{Require, RequireFuture, RequireLayer, require_scope},
-    resource::ProtectedResource,
-};
-#[cfg(any(feature = "axum", feature = "socketio"))]
+#[cfg(feature = "connections")]
 pub use self::{
     close::{Close, CloseCodes},
-    connections::{Attempt, AttemptLimiter, AttemptPlace, ClientAddress, ConnectionId, Connections, Overflow},
+    connections::{Attempt, AttemptLimiter, AttemptPlace, ClientAddress, ConnectionId, Connections, Overflow, Sockets},
+    shutdown::Shutdown,
+};
+pub use self::{
+    http::{
+        Auth, Bodies, DefaultOnRefusal, OnRefusal, Read, Require, RequireFuture, RequireLayer, ResponseBody,
+        ResponseFuture, Untouched, require_scope,
+    },
+    layer::AuthLayer,
+    resource::ProtectedResource,
 };
 #[cfg(feature = "axum")]
 pub use self::{
-    guard::Guard,
-    protected::Protected,
-    shutdown::Shutdown,
-    socket::{
+    protected::{Protected, guard::Guard},
+    websocket::{
         AuthSocket, AuthV1, AuthWebSocketUpgrade, Decoded, FirstMessage, FirstMessageCodec, FirstMessageFuture,
         FirstMessageLayer, GraphqlTransportWs, RefreshError, RefreshErrorKind, UpgradeRejection,
     },

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 ///
 /// Sockets live on after the server has stopped to listen, since an upgraded connection belongs to its handler; over
 /// HTTP/2 they even keep a server from stopping. So give the layer a clone with
-/// [`AuthLayer::shutdown`](crate::AuthLayer::shutdown), and begin as soon as the signal to stop comes:
+/// [`Sockets::shutdown`](crate::Sockets::shutdown), and begin as soon as the signal to stop comes:
 ///
 /// ```no_run
 /// # async fn serve(listener: tokio::net::TcpListener, app: axum::Router, signal: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {

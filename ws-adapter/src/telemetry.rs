@@ -3,7 +3,7 @@
 //! Labels are codes and reasons that the program names, never anything that a client sends.
 
 use auth_core::{Evidence, Refusal, Transport};
-#[cfg(any(feature = "axum", feature = "socketio"))]
+#[cfg(feature = "connections")]
 use http::StatusCode;
 
 /// A request, handshake, transport, `CONNECT` or refresh was let in. It has a target of its own, so that a filter can select it:
@@ -29,14 +29,14 @@ pub(crate) fn count_refused(transport: Transport, code: &'static str) {
 
 /// The adapter refuses something over an open connection without asking a chain. The fields are those of
 /// [`Refusal::log_once`].
-#[cfg(any(feature = "axum", feature = "socketio"))]
+#[cfg(feature = "connections")]
 pub(crate) fn log_own(transport: Transport, status: StatusCode, code: &'static str, detail: &str) {
     let (strategy, status) = ("", status.as_u16());
     tracing::info!(code, strategy, ?transport, status, detail, "refused");
 }
 
 /// A connection without a credential lost its place to another client. It is logged as a refusal.
-#[cfg(any(feature = "axum", feature = "socketio"))]
+#[cfg(feature = "connections")]
 pub(crate) fn displaced(transport: Transport) {
     let detail = "all places for connections without a credential were taken, and this client had the most of them";
     log_own(transport, StatusCode::SERVICE_UNAVAILABLE, "displaced", detail);
@@ -53,10 +53,10 @@ fn name(transport: Transport) -> &'static str {
     }
 }
 
-#[cfg(any(feature = "axum", feature = "socketio"))]
+#[cfg(feature = "connections")]
 pub(crate) use sockets::{Gauge, closed, refreshed};
 
-#[cfg(any(feature = "axum", feature = "socketio"))]
+#[cfg(feature = "connections")]
 mod sockets {
     use crate::{Close, ConnectionId};
 

@@ -64,7 +64,7 @@ const MAX_REFERENCE_WORK: u64 = 100 * MAX_REFERENCE_MEMORY;
 ///
 /// # The reference
 /// One set of parameters is the *reference*: that of [`new`](Self::new), or that of the hash given to
-/// [`like`](Self::like). Hashes are made with it, and it sets the work that is done for users who do not exist.
+/// [`with_params_of`](Self::with_params_of). Hashes are made with it, and it sets the work that is done for users who do not exist.
 ///
 /// # Security
 /// - Stored hashes with *other* parameters than the reference take another time, and so tell that the user exists.
@@ -104,7 +104,7 @@ impl Argon2Passwords {
     /// # Errors
     /// If `reference` is no argon2 hash in PHC form with `m`, `t`, `p`, salt and hash, or asks for more than 4 GiB of
     /// memory or hundred times 4 GiB of work.
-    pub fn like(reference: &str) -> Result<Self, ConfigError> {
+    pub fn with_params_of(reference: &str) -> Result<Self, ConfigError> {
         let StoredHash { recipe, salt, .. } = StoredHash::parse(reference).ok_or(ConfigError::new(
             "the reference is no argon2 hash: give one of the form `$argon2id$v=19$m=19456,t=2,p=1$<salt>$<hash>`",
         ))?;

@@ -16,7 +16,7 @@ const CHEAP: &str = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAA
 const LONG: Duration = Duration::from_secs(10);
 
 fn cheap() -> Argon2Passwords {
-    Argon2Passwords::like(CHEAP).unwrap()
+    Argon2Passwords::with_params_of(CHEAP).unwrap()
 }
 
 fn password(text: &str) -> Password {
@@ -101,7 +101,7 @@ async fn hashes_of_the_reference_implementation_are_understood() {
 #[tokio::test]
 async fn unknown_user_and_wrong_password_do_the_same_work() {
     let dear = "$argon2i$v=16$m=16,t=2,p=2$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-    for passwords in [cheap(), Argon2Passwords::like(dear).unwrap(), Argon2Passwords::new()] {
+    for passwords in [cheap(), Argon2Passwords::with_params_of(dear).unwrap(), Argon2Passwords::new()] {
         let stored = passwords.hash(&password("right")).await.unwrap();
         let (passwords, done) = counted(passwords);
         assert!(!passwords.verify(None, &password("wrong")).await.unwrap());
@@ -120,7 +120,7 @@ async fn unknown_user_and_wrong_password_do_the_same_work() {
 #[tokio::test]
 async fn no_password_is_right_for_an_unknown_user() {
     let stored = cheap().hash(&password("known")).await.unwrap();
-    let passwords = Argon2Passwords::like(&stored).unwrap();
+    let passwords = Argon2Passwords::with_params_of(&stored).unwrap();
     assert!(!passwords.verify(None, &password("known")).await.unwrap());
     assert!(!passwords.verify(None, &password("")).await.unwrap());
 }
@@ -193,10 +193,10 @@ fn reference_that_cannot_be_meant_does_not_build() {
         format!("$argon2id$v=19$m=4194305,t=1,p=1${rest}"),
         format!("$argon2id$v=19$m=4194304,t=101,p=1${rest}"),
     ] {
-        let error = Argon2Passwords::like(&reference).unwrap_err().to_string();
+        let error = Argon2Passwords::with_params_of(&reference).unwrap_err().to_string();
         assert!(error.starts_with("the reference "), "{reference}: {error}");
     }
-    assert!(Argon2Passwords::like(&format!("$argon2id$v=19$m=4194304,t=100,p=1${rest}")).is_ok());
+    assert!(Argon2Passwords::with_params_of(&format!("$argon2id$v=19$m=4194304,t=100,p=1${rest}")).is_ok());
 }
 
 #[tokio::test]
@@ -204,7 +204,7 @@ async fn hash_with_the_parameters_of_the_reference_needs_no_rehash() {
     let passwords = Argon2Passwords::new();
     let stored = passwords.hash(&password("a")).await.unwrap();
     assert!(!passwords.needs_rehash(&stored));
-    assert!(!Argon2Passwords::like(&stored).unwrap().needs_rehash(&stored));
+    assert!(!Argon2Passwords::with_params_of(&stored).unwrap().needs_rehash(&stored));
     for other in [
         stored.replace("argon2id", "argon2i"),
         stored.replace("v=19", "v=16"),

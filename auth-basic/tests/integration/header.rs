@@ -154,7 +154,7 @@ async fn panic_of_verify_is_an_internal_error() {
 #[tokio::test]
 async fn verify_can_refuse_with_a_code_of_its_own() {
     let locked =
-        verified(|_: BasicLogin| async { Verdict::<Seen>::refuse(Rejection::forbidden().with_code("account_locked")) });
+        verified(|_: BasicLogin| async { Verdict::<Seen>::reject(Rejection::forbidden().with_code("account_locked")) });
     let refusal = run(&locked, basic("bob:secret")).await.unwrap_err();
     assert_eq!((refusal.status().as_u16(), refusal.code()), (403, "account_locked"));
 }
@@ -212,7 +212,7 @@ async fn two_realms_in_one_chain_are_two_challenges_and_the_first_decides() {
 
 #[tokio::test]
 async fn chain_with_basic_has_a_challenge() {
-    assert!(everybody().check().is_ok());
+    assert!(everybody().validate().is_ok());
     assert!(!everybody().needs().payload());
 }
 

@@ -24,7 +24,7 @@ fn chain_of(passwords: Argon2Passwords, bobs: &str) -> Chain<String> {
 
 #[tokio::test]
 async fn right_password_is_let_in_and_all_else_gets_the_same_answer() {
-    let passwords = Argon2Passwords::like(REFERENCE).unwrap();
+    let passwords = Argon2Passwords::with_params_of(REFERENCE).unwrap();
     let stored = passwords.hash(&Password::new("secret")).await.unwrap();
     let chain = chain_of(passwords, &stored);
     assert_eq!(*run(&chain, basic("bob:secret")).await.unwrap(), "bob");
@@ -36,7 +36,7 @@ async fn right_password_is_let_in_and_all_else_gets_the_same_answer() {
 
 #[tokio::test]
 async fn stored_hash_that_cannot_be_used_is_unavailable() {
-    let chain = chain_of(Argon2Passwords::like(REFERENCE).unwrap(), "{SSHA}abc");
+    let chain = chain_of(Argon2Passwords::with_params_of(REFERENCE).unwrap(), "{SSHA}abc");
     assert_eq!(run(&chain, basic("bob:secret")).await.unwrap_err().status(), 503);
 }
 

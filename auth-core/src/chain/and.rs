@@ -11,8 +11,8 @@ use crate::{Accept, AuthRequest, BoxError, Challenge, Evidence, Needs, Outcome, 
 impl<U: Principal> Chain<U> {
     /// Demands that `strategy` accepts as well as the chain so far: `a.or(b).and(c)` is *(a or b) and c*.
     ///
-    /// Both are always asked. Where they differ, the worst counts: an error, then `Reject`, `Redirect`, `Foreign`. One
-    /// `Accept` beside one `Absent` is `Foreign`; two `Absent` are `Absent`.
+    /// Both are always asked. Where they differ, the worst counts: an error, then `Reject`, `Redirect`, `Unrecognized`. One
+    /// `Accept` beside one `Absent` is `Unrecognized`; two `Absent` are `Absent`.
     ///
     /// `try_next_on_reject` holds for the chain so far if it was set before, and for both together if after. A check for
     /// revocation is asked about both, and a fallback is the whole chain's, wherever they were named.
@@ -94,15 +94,15 @@ impl<A: Strategy, B: Strategy> Strategy for And<A, B> {
 impl<A: Strategy, B: Strategy> And<A, B> {
     /// What half of what is demanded counts as; `needed` are the sides that find nothing.
     ///
-    /// That is `Foreign`. But where only explicit credentials count, and the cookies complete it, nothing is wrong.
+    /// That is `Unrecognized`. But where only explicit credentials count, and the cookies complete it, nothing is wrong.
     async fn half<U>(&self, needed: (bool, bool), request: &AuthRequest<'_>) -> Result<Outcome<U>, BoxError> {
         let Some(full) = request.full() else {
-            return Ok(Outcome::Foreign);
+            return Ok(Outcome::Unrecognized);
         };
         let is_complete = (!needed.0 || self.left.accepts(full, request).await?)
             && (!needed.1 || self.right.accepts(full, request).await?);
         if !is_complete {
-            return Ok(Outcome::Foreign);
+            return Ok(Outcome::Unrecognized);
         }
         request.note_half();
         Ok(Outcome::Absent)
@@ -165,6 +165,8 @@ fn worst<A, B, C>(left: Outcome<A>, right: Outcome<B>) -> Outcome<C> {
         (Outcome::Reject(rejection), _) | (_, Outcome::Reject(rejection)) => Outcome::Reject(rejection),
         (Outcome::Redirect(redirect), _) | (_, Outcome::Redirect(redirect)) => Outcome::Redirect(redirect),
         (Outcome::Absent, Outcome::Absent) => Outcome::Absent,
-        (Outcome::Foreign | Outcome::Accept(_), _) | (_, Outcome::Foreign | Outcome::Accept(_)) => Outcome::Foreign,
+        (Outcome::Unrecognized | Outcome::Accept(_), _) | (_, Outcome::Unrecognized | Outcome::Accept(_)) => {
+            Outcome::Unrecognized
+        }
     }
 }

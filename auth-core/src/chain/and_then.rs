@@ -121,7 +121,7 @@ where
                 }
             }
             Outcome::Absent => Outcome::Absent,
-            Outcome::Foreign => Outcome::Foreign,
+            Outcome::Unrecognized => Outcome::Unrecognized,
             Outcome::Reject(rejection) => Outcome::Reject(rejection),
             Outcome::Redirect(redirect) => Outcome::Redirect(redirect),
         })

@@ -98,7 +98,7 @@ impl<U: Principal> Chain<U> {
             },
             // An optional layer would let it on.
             Outcome::Absent => revoked(&mut decision.given_up).await?,
-            Outcome::Foreign | Outcome::Reject(_) | Outcome::Redirect(_) => None,
+            Outcome::Unrecognized | Outcome::Reject(_) | Outcome::Redirect(_) => None,
         };
         if let Some(evidence) = revoked {
             let challenges = evidence.challenges.as_deref().unwrap_or(decision.accepted);
@@ -127,7 +127,7 @@ impl<U: Principal> Chain<U> {
                 decision.given_up.push(*accept.evidence);
                 Ok(decision)
             }
-            outcome @ (Outcome::Foreign | Outcome::Reject(_)) => {
+            outcome @ (Outcome::Unrecognized | Outcome::Reject(_)) => {
                 Ok(Decision { outcome, given_up: decision.given_up, ..against })
             }
         }
@@ -158,7 +158,7 @@ impl<U: Principal> Chain<U> {
                     return Ok(Decision { presented, accepted, given_up, passed_over, ..Decision::of(outcome) });
                 }
                 Outcome::Absent => {}
-                Outcome::Foreign => {
+                Outcome::Unrecognized => {
                     foreign_to.push(Arc::clone(&node.name));
                     presented.extend_from_slice(&node.challenges);
                 }
@@ -180,7 +180,7 @@ impl<U: Principal> Chain<U> {
         }
         let outcome = match rejected {
             Some(rejection) => Outcome::Reject(rejection),
-            None if !foreign_to.is_empty() => Outcome::Foreign,
+            None if !foreign_to.is_empty() => Outcome::Unrecognized,
             None => Outcome::Absent,
         };
         let mut decision = Decision { presented, foreign_to, given_up, is_half, passed_over, ..Decision::of(outcome) };
@@ -252,7 +252,7 @@ fn describe<U>(outcome: &Outcome<U>) -> &'static str {
     match outcome {
         Outcome::Accept(_) => "accept",
         Outcome::Absent => "absent",
-        Outcome::Foreign => "foreign",
+        Outcome::Unrecognized => "foreign",
         Outcome::Reject(rejection) => rejection.code(),
         Outcome::Redirect(_) => "redirect",
     }

@@ -33,13 +33,13 @@ use crate::{Challenge, ConfigError, Needs, Principal, Redirect, RevocationCheck,
 /// |---|---|---|
 /// | [`Accept`](crate::Outcome::Accept) | stop | the user is in |
 /// | [`Absent`](crate::Outcome::Absent) | next strategy | 401 with every challenge |
-/// | [`Foreign`](crate::Outcome::Foreign) | next strategy | 401 as for `Reject` |
+/// | [`Unrecognized`](crate::Outcome::Unrecognized) | next strategy | 401 as for `Reject` |
 /// | [`Reject`](crate::Outcome::Reject) | **stop** | 400, 401 or 403 |
 /// | [`Redirect`](crate::Outcome::Redirect) | stop | 302 or 303; 401 on a handshake |
 /// | `Err` | **stop** | 503 |
 /// | panic | stop | 500 |
 ///
-/// `docs/chain.md` is the whole table, with the tests behind each cell.
+/// The repository's `docs/chain.md` is the whole table, with the tests behind each cell.
 ///
 /// A chain is itself a [`Strategy`], so chains nest; a nested chain hands the evidence on with the name of the strategy
 /// that accepted. It is cheap to clone.
@@ -162,7 +162,7 @@ impl<U: Principal> Chain<U> {
     ///
     /// # Errors
     /// If no strategy has a challenge and no fallback is named, since a 401 has to carry one (RFC 9110, 15.5.2).
-    pub fn check(&self) -> Result<(), ConfigError> {
+    pub fn validate(&self) -> Result<(), ConfigError> {
         if self.challenges.is_empty() && self.fallback.is_none() {
             return Err(ConfigError::new(
                 "no strategy of the chain has a challenge, and a 401 must carry one: \

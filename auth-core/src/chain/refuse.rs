@@ -2,8 +2,9 @@ use http::StatusCode;
 
 use super::{Chain, Fallback, decision::Decision};
 use crate::{
-    AuthRequest, Authenticated, Challenge, Outcome, Principal, Refusal, RefusalKind, Rejection, RejectionKind,
-    Transport, challenge::presented_by_header,
+    AuthRequest, Authenticated, Challenge, Outcome, Principal, Refusal, RefusalKind, Rejection, Transport,
+    answer::{answer, marked},
+    challenge::presented_by_header,
 };
 
 impl<U: Principal> Chain<U> {
@@ -24,10 +25,11 @@ impl<U: Principal> Chain<U> {
             Outcome::Absent => {
                 self.unauthorized(RefusalKind::Missing, "missing_credentials", self.challenges.to_vec(), request)
             }
-            Outcome::Foreign => {
+            Outcome::Unrecognized => {
                 let rejection = Rejection::invalid_credentials();
-                let challenges = self.marked(&rejection, &presented_by_header(&presented, &request.parts().headers));
-                let refusal = self.unauthorized(RefusalKind::Foreign, rejection.code(), challenges, request);
+                let presented = presented_by_header(&presented, &request.parts().headers);
+                let challenges = marked(&rejection, &self.challenges, &presented);
+                let refusal = self.unauthorized(RefusalKind::Unrecognized, rejection.code(), challenges, request);
                 refusal.with_detail(format!(
                     "the credential is of no strategy here; it is foreign to {}",
                     foreign_to.join(", ")
@@ -52,30 +54,9 @@ impl<U: Principal> Chain<U> {
     }
 
     fn refusal_of(&self, rejection: &Rejection, presented: &[Challenge], request: &AuthRequest<'_>) -> Refusal {
-        let marked = || self.marked(rejection, presented);
-        let challenges = match rejection.kind() {
-            RejectionKind::InvalidCredentials
-            | RejectionKind::Expired
-            | RejectionKind::Revoked
-            | RejectionKind::InsufficientUserAuthentication => {
-                let refusal = self.unauthorized(RefusalKind::Rejected, rejection.code(), marked(), request);
-                return refusal.wrong_if(rejection.is_wrong());
-            }
-            RejectionKind::InvalidRequest => marked(),
-            // What the client presented is right; it is told what it lacks, and not to try another scheme.
-            RejectionKind::InsufficientScope => {
-                presented.iter().filter(|c| c.reports_errors()).map(|c| rejection.mark(c)).collect()
-            }
-            RejectionKind::Forbidden | RejectionKind::TooManyRequests => Vec::new(),
-        };
-        let refusal = Refusal::of(RefusalKind::Rejected, rejection.status(), rejection.code(), challenges);
-        refusal.wrong_if(rejection.is_wrong())
-    }
-
-    /// Every challenge of the chain, with the error on those that belong to what was presented.
-    fn marked(&self, rejection: &Rejection, presented: &[Challenge]) -> Vec<Challenge> {
-        let is_presented = |challenge: &Challenge| challenge.reports_errors() && presented.contains(challenge);
-        self.challenges.iter().map(|c| if is_presented(c) { rejection.mark(c) } else { c.clone() }).collect()
+        answer(rejection, &self.challenges, presented, |challenges| {
+            self.unauthorized(RefusalKind::Rejected, rejection.code(), challenges, request)
+        })
     }
 
     /// A 401, or what the chain names instead where no strategy has a challenge.

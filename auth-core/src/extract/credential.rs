@@ -2,10 +2,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::{Carrier, Secret};
-
-/// The name of a token in a body or query for which RFC 6750 defines the scheme `Bearer` (2.2 and 2.3).
-pub(super) const ACCESS_TOKEN: &str = "access_token";
+use crate::{Carrier, Challenge, Secret};
 
 /// A raw credential and its carrier. `Debug` shows the carrier only.
 pub struct Credential<'r> {
@@ -60,4 +57,10 @@ impl fmt::Debug for Credential<'_> {
 /// A text that may be a credential: not empty, visible ASCII without blanks.
 pub(super) fn is_visible(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
+/// The challenge for a parameter in a body or query: `Bearer` for `access_token` (RFC 6750, 2.2 and 2.3), otherwise
+/// `ApiKey in="…", name="…"`.
+pub(super) fn parameter_challenge(place: &str, name: &str) -> Challenge {
+    if name == "access_token" { Challenge::new("Bearer") } else { Challenge::api_key(place, name) }
 }

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use super::{
     Credential, Extractor, Malformed,
-    credential::{ACCESS_TOKEN, is_visible},
+    credential::{is_visible, parameter_challenge},
 };
 use crate::{
     AuthRequest, Carrier, Challenge, Needs,
@@ -55,6 +55,6 @@ impl Extractor for PayloadField {
 
     /// `Bearer` for `access_token` (RFC 6750, 2.2), otherwise `ApiKey in="body", name="…"`.
     fn challenges(&self, out: &mut Vec<Challenge>) {
-        out.push(if self.0 == ACCESS_TOKEN { Challenge::new("Bearer") } else { Challenge::api_key("body", &self.0) });
+        out.push(parameter_challenge("body", &self.0));
     }
 }

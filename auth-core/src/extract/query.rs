@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use super::{
     Credential, Extractor, Malformed,
-    credential::{ACCESS_TOKEN, is_visible},
+    credential::{is_visible, parameter_challenge},
 };
 use crate::{
     AuthRequest, Carrier, Challenge, Needs,
@@ -60,6 +60,6 @@ impl Extractor for Query {
 
     /// `Bearer` for `access_token` (RFC 6750, 2.3), otherwise `ApiKey in="query", name="…"`.
     fn challenges(&self, out: &mut Vec<Challenge>) {
-        out.push(if self.0 == ACCESS_TOKEN { Challenge::new("Bearer") } else { Challenge::api_key("query", &self.0) });
+        out.push(parameter_challenge("query", &self.0));
     }
 }

@@ -31,7 +31,7 @@ impl<E: Extractor> Strategy for Tokens<E> {
                 "good" => Outcome::Accept(Accept::new("user", found.carrier())),
                 "expired" => Outcome::Reject(Rejection::token_expired()),
                 "revoked" => Outcome::Reject(Rejection::revoked()),
-                "foreign" => Outcome::Foreign,
+                "foreign" => Outcome::Unrecognized,
                 "elsewhere" => Outcome::Redirect(Redirect::found("/login")?),
                 "down" => return Err("the store is down".into()),
                 _ => Outcome::Reject(Rejection::invalid_credentials()),
@@ -170,7 +170,7 @@ async fn good_cookie_stands_beside_a_header_that_no_strategy_owns() {
 async fn foreign_credential_beside_a_good_cookie_is_refused() {
     for chain in [cookie_strategy_first(), cookie_strategy_last()] {
         let refusal = ask_both(chain, "foreign", "good").await.unwrap_err();
-        assert_eq!((answer(&refusal), refusal.kind()), ((401, "invalid_credentials"), RefusalKind::Foreign));
+        assert_eq!((answer(&refusal), refusal.kind()), ((401, "invalid_credentials"), RefusalKind::Unrecognized));
     }
 }
 
@@ -383,7 +383,7 @@ proptest! {
         let with = runtime.block_on(answer_and_kind(&chain, &headers));
         // A redirect tells of something that is missing, which a cookie may bring. So does half of an `and`, which is foreign.
         let is_worse = ![ACCEPTED, (401, "missing_credentials"), (302, "redirect")].contains(&without.0);
-        let is_half = has_and(&tree) && without.1 == Some(RefusalKind::Foreign);
+        let is_half = has_and(&tree) && without.1 == Some(RefusalKind::Unrecognized);
         prop_assert!(with.0 != ACCEPTED || !is_worse || is_half, "{:?} became {:?}", without, with);
     }
 }

@@ -9,7 +9,7 @@ use crate::support::{Say, answer, ask, basic, dpop, in_secs, jwt, refusal, sessi
 enum Ends {
     Accepted,
     Missing,
-    Foreign,
+    Unrecognized,
     Rejected,
     Redirected,
     Unavailable,
@@ -20,7 +20,7 @@ async fn ends(left: Say, right: Say) -> Ends {
         Ok(_) => Ends::Accepted,
         Err(refusal) => match refusal.kind() {
             RefusalKind::Missing => Ends::Missing,
-            RefusalKind::Foreign => Ends::Foreign,
+            RefusalKind::Unrecognized => Ends::Unrecognized,
             RefusalKind::Rejected => Ends::Rejected,
             RefusalKind::Redirect => Ends::Redirected,
             RefusalKind::Unavailable => Ends::Unavailable,
@@ -30,7 +30,7 @@ async fn ends(left: Say, right: Say) -> Ends {
 }
 
 /// The table itself, from the worst to the best: each row holds for both orders.
-const SAYS: [Say; 6] = [Say::Error, Say::Reject, Say::Redirect, Say::Foreign, Say::Absent, Say::Accept];
+const SAYS: [Say; 6] = [Say::Error, Say::Reject, Say::Redirect, Say::Unrecognized, Say::Absent, Say::Accept];
 
 fn expected(left: Say, right: Say) -> Ends {
     match (left, right) {
@@ -39,7 +39,7 @@ fn expected(left: Say, right: Say) -> Ends {
         _ if [left, right].contains(&Say::Error) => Ends::Unavailable,
         _ if [left, right].contains(&Say::Reject) => Ends::Rejected,
         _ if [left, right].contains(&Say::Redirect) => Ends::Redirected,
-        _ => Ends::Foreign,
+        _ => Ends::Unrecognized,
     }
 }
 
@@ -61,8 +61,8 @@ async fn and_of_two_accepts_gives_both_users() {
 
 #[tokio::test]
 async fn and_of_accept_and_absent_counts_as_foreign() {
-    assert_eq!(ends(Say::Accept, Say::Absent).await, Ends::Foreign);
-    assert_eq!(ends(Say::Absent, Say::Accept).await, Ends::Foreign);
+    assert_eq!(ends(Say::Accept, Say::Absent).await, Ends::Unrecognized);
+    assert_eq!(ends(Say::Absent, Say::Accept).await, Ends::Unrecognized);
 }
 
 #[tokio::test]

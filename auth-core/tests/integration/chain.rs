@@ -27,7 +27,7 @@ async fn absent_asks_the_next_strategy() {
 
 #[tokio::test]
 async fn foreign_asks_the_next_strategy() {
-    assert!(asks_the_next_after(Say::Foreign).await);
+    assert!(asks_the_next_after(Say::Unrecognized).await);
 }
 
 #[tokio::test]
@@ -61,7 +61,7 @@ async fn accept_in_first_place_gives_its_user() {
 
 #[tokio::test]
 async fn accept_in_last_place_gives_its_user() {
-    for before in [Say::Absent, Say::Foreign] {
+    for before in [Say::Absent, Say::Unrecognized] {
         let user = ask(&Chain::new().or(jwt(before)).or(basic(Say::Accept))).await.unwrap();
         assert_eq!((*user, user.evidence().strategy()), ("basic", "basic"), "after {before:?}");
     }
@@ -94,12 +94,12 @@ async fn identical_challenges_are_merged_and_different_ones_are_not() {
 #[tokio::test]
 async fn foreign_at_the_end_is_401_as_for_a_wrong_credential() {
     for chain in [
-        Chain::new().or(jwt(Say::Foreign)).or(basic(Say::Absent)),
-        Chain::new().or(basic(Say::Absent)).or(jwt(Say::Foreign)),
+        Chain::new().or(jwt(Say::Unrecognized)).or(basic(Say::Absent)),
+        Chain::new().or(basic(Say::Absent)).or(jwt(Say::Unrecognized)),
     ] {
         let refusal = refusal(&chain).await;
         assert_eq!(answer(&refusal), (401, "invalid_credentials"));
-        assert_eq!(refusal.kind(), RefusalKind::Foreign);
+        assert_eq!(refusal.kind(), RefusalKind::Unrecognized);
         assert!(lines(&refusal).contains(&BEARER_INVALID.to_owned()));
         assert!(lines(&refusal).contains(&BASIC.to_owned()));
     }
@@ -120,7 +120,7 @@ async fn reject_is_401_with_every_challenge() {
 
 #[tokio::test]
 async fn reject_after_foreign_counts_and_the_foreign_scheme_is_not_marked() {
-    let refusal = refusal(&Chain::new().or(jwt(Say::Foreign)).or(basic(Say::Reject))).await;
+    let refusal = refusal(&Chain::new().or(jwt(Say::Unrecognized)).or(basic(Say::Reject))).await;
     assert_eq!(refusal.kind(), RefusalKind::Rejected);
     assert_eq!(lines(&refusal), [BEARER, BASIC]);
 }
@@ -218,7 +218,7 @@ async fn error_is_503_with_retry_after_and_no_challenge() {
 
 #[tokio::test]
 async fn error_after_foreign_is_503_still() {
-    let refusal = refusal(&Chain::new().or(jwt(Say::Foreign)).or(basic(Say::Error))).await;
+    let refusal = refusal(&Chain::new().or(jwt(Say::Unrecognized)).or(basic(Say::Error))).await;
     assert_eq!(answer(&refusal), (503, "unavailable"));
 }
 
@@ -277,7 +277,7 @@ async fn try_next_on_reject_answers_with_the_first_rejection() {
 
 #[tokio::test]
 async fn try_next_on_reject_prefers_a_rejection_to_foreign() {
-    let chain = Chain::new().or(jwt(Say::Foreign)).or(basic(Say::Forbidden)).try_next_on_reject();
+    let chain = Chain::new().or(jwt(Say::Unrecognized)).or(basic(Say::Forbidden)).try_next_on_reject();
     assert_eq!(answer(&refusal(&chain).await), (403, "forbidden"));
 }
 
@@ -299,7 +299,7 @@ async fn try_next_on_reject_of_an_inner_chain_holds_there_alone() {
 
 #[tokio::test]
 async fn refusal_says_missing_only_where_nothing_was_presented() {
-    for say in [Say::Foreign, Say::Reject, Say::Malformed, Say::Forbidden, Say::Redirect, Say::Error, Say::Panic] {
+    for say in [Say::Unrecognized, Say::Reject, Say::Malformed, Say::Forbidden, Say::Redirect, Say::Error, Say::Panic] {
         assert_ne!(refusal(&Chain::new().or(jwt(say))).await.kind(), RefusalKind::Missing, "{say:?}");
     }
     assert_eq!(refusal(&Chain::new().or(jwt(Say::Absent))).await.kind(), RefusalKind::Missing);
@@ -307,15 +307,15 @@ async fn refusal_says_missing_only_where_nothing_was_presented() {
 
 #[tokio::test]
 async fn chain_without_challenge_does_not_pass_its_check() {
-    let error = Chain::new().or(session(Say::Absent)).check().unwrap_err();
+    let error = Chain::new().or(session(Say::Absent)).validate().unwrap_err();
     assert!(error.to_string().contains("fallback_challenge"));
-    Chain::new().or(session(Say::Absent)).or(jwt(Say::Absent)).check().unwrap();
+    Chain::new().or(session(Say::Absent)).or(jwt(Say::Absent)).validate().unwrap();
 }
 
 #[tokio::test]
 async fn fallback_challenge_stands_in_where_no_strategy_has_one() {
     let chain = Chain::new().or(session(Say::Absent)).fallback_challenge(Challenge::new("Session"));
-    chain.check().unwrap();
+    chain.validate().unwrap();
     let missing = refusal(&chain).await;
     assert_eq!((answer(&missing), lines(&missing)), ((401, "missing_credentials"), vec!["Session".to_owned()]));
 
@@ -328,11 +328,11 @@ async fn fallback_challenge_stands_in_where_no_strategy_has_one() {
 async fn fallback_redirect_stands_in_and_the_refusal_keeps_its_kind() {
     for (say, kind, code) in [
         (Say::Absent, RefusalKind::Missing, "missing_credentials"),
-        (Say::Foreign, RefusalKind::Foreign, "invalid_credentials"),
+        (Say::Unrecognized, RefusalKind::Unrecognized, "invalid_credentials"),
         (Say::Reject, RefusalKind::Rejected, "invalid_credentials"),
     ] {
         let chain = Chain::new().or(session(say)).fallback_redirect(Redirect::see_other("/login").unwrap());
-        chain.check().unwrap();
+        chain.validate().unwrap();
         let refusal = refusal(&chain).await;
         assert_eq!((refusal.kind(), answer(&refusal)), (kind, (303, code)));
         assert_eq!(refusal.to_response().headers()["location"], "/login");
@@ -366,14 +366,14 @@ async fn fallback_does_not_answer_400_403_or_503() {
 #[tokio::test]
 async fn fallback_survives_map_and_and() {
     let chain = Chain::new().or(session(Say::Absent)).fallback_challenge(Challenge::new("Session"));
-    chain.clone().map_user(str::to_uppercase).check().unwrap();
-    chain.and(session(Say::Absent)).check().unwrap();
+    chain.clone().map_user(str::to_uppercase).validate().unwrap();
+    chain.and(session(Say::Absent)).validate().unwrap();
 }
 
 #[tokio::test]
 async fn settings_survive_a_later_or() {
     let chain = Chain::new().or(session(Say::Absent)).fallback_challenge(Challenge::new("Session"));
-    chain.or(session(Say::Absent)).check().unwrap();
+    chain.or(session(Say::Absent)).validate().unwrap();
     let chain = Chain::new().or(jwt(Say::Reject)).try_next_on_reject().or(basic(Say::Accept));
     assert_eq!(*ask(&chain).await.unwrap(), "basic");
 }

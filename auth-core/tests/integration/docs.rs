@@ -1,31 +1,9 @@
-//! The tables in `docs/` name the tests that show each cell; a test that is renamed must not leave a name behind. And
-//! what the pages promise of their code is true.
+//! What the pages in `docs/` promise of their code is true.
 
 use std::{fs, path::Path};
 
-/// The tests of this crate, and those of the layer, which decides about bodies.
-fn tests() -> String {
-    let folders = ["tests/integration", "../ws-adapter/tests/integration"];
-    let folders = folders.map(|folder| fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap());
-    let files = folders.into_iter().flatten().map(|entry| entry.unwrap().path());
-    files.map(|path| fs::read_to_string(path).unwrap()).collect()
-}
-
 fn page(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name)).unwrap()
-}
-
-#[test]
-fn tests_that_chain_md_names_exist() {
-    let page = page("chain.md");
-    let tests = tests();
-    let words = page.split('`').skip(1).step_by(2);
-    // A test is named in a sentence; the only setting with so long a name has a section of its own.
-    let is_test = |word: &&str| word.matches('_').count() > 2 && !word.contains(['(', ' ']);
-    let names: Vec<_> = words.filter(is_test).filter(|&word| word != "try_next_on_reject").collect();
-    assert!(names.len() > 50, "the page names its tests");
-    let unknown: Vec<_> = names.iter().filter(|name| !tests.contains(&format!("fn {name}("))).collect();
-    assert!(unknown.is_empty(), "chain.md names tests that do not exist: {unknown:#?}");
 }
 
 /// A code host shows the lines that rustdoc hides, and a strategy is promised to be about twenty.
@@ -42,7 +20,7 @@ fn strategy_of_the_page_is_about_twenty_lines_shown_and_run_as_they_are() {
     let (body, _) = strategy.split_once("\n}\n").unwrap();
     let lines = 2 + body.lines().filter(|line| !line.trim().is_empty()).count();
     assert!(lines <= 24, "the strategy has {lines} lines");
-    for part in ["fn needs(", "Absent", "Foreign", "Accept", "Reject", "malformed.into()", ".await?"] {
+    for part in ["fn needs(", "Absent", "Unrecognized", "Accept", "Reject", "malformed.into()", ".await?"] {
         assert!(body.contains(part), "the strategy shows {part}");
     }
 }

@@ -33,7 +33,7 @@ async fn error_stands_on_the_scheme_that_the_header_names() {
 
 #[tokio::test]
 async fn foreign_error_stands_on_the_scheme_that_the_header_names() {
-    let chain = Chain::new().or(bearer_or_dpop(Say::Foreign));
+    let chain = Chain::new().or(bearer_or_dpop(Say::Unrecognized));
     assert_eq!(lines(&ask_with(&chain, "DPoP t").await.unwrap_err()), [BEARER, DPOP_INVALID]);
 }
 
@@ -54,7 +54,7 @@ async fn schemes_that_report_no_errors_are_never_marked() {
 #[tokio::test]
 async fn of_two_realms_the_one_that_refused_is_marked() {
     let partner = |say| Scripted::new("partner", say, [Challenge::bearer("partner")]);
-    let chain = Chain::new().or(jwt(Say::Foreign)).or(partner(Say::Reject));
+    let chain = Chain::new().or(jwt(Say::Unrecognized)).or(partner(Say::Reject));
     let lines = lines(&ask_with(&chain, "Bearer t").await.unwrap_err());
     assert_eq!(lines[0], BEARER);
     assert!(lines[1].starts_with(r#"Bearer realm="partner", error="invalid_token""#));
@@ -84,7 +84,7 @@ async fn refused_session_in_a_nested_chain_marks_no_scheme() {
 async fn refused_session_marks_no_scheme() {
     let chain = Chain::new().or(session(Say::Reject)).or(jwt(Say::Absent));
     assert_eq!(lines(&refusal(&chain).await), [BEARER]);
-    let chain = Chain::new().or(session(Say::Foreign)).or(jwt(Say::Absent));
+    let chain = Chain::new().or(session(Say::Unrecognized)).or(jwt(Say::Absent));
     assert_eq!(lines(&refusal(&chain).await), [BEARER]);
 }
 

@@ -167,7 +167,7 @@ async fn map_user_lets_chains_of_different_users_stand_side_by_side() {
 
 #[tokio::test]
 async fn map_passes_every_other_outcome_on() {
-    for (say, status) in [(Say::Absent, 401), (Say::Foreign, 401), (Say::Forbidden, 403), (Say::Redirect, 302)] {
+    for (say, status) in [(Say::Absent, 401), (Say::Unrecognized, 401), (Say::Forbidden, 403), (Say::Redirect, 302)] {
         let refusal = refusal(&Chain::new().or(jwt(say)).map_user(str::to_uppercase)).await;
         assert_eq!(refusal.status(), status, "{say:?}");
     }
@@ -298,7 +298,7 @@ async fn revocation_sees_name_instant_and_identity_of_the_whole_and_of_each_part
 #[tokio::test]
 async fn revocation_is_not_asked_where_nobody_was_accepted() {
     let asked = Asked::default();
-    for say in [Say::Absent, Say::Foreign, Say::Reject, Say::Error] {
+    for say in [Say::Absent, Say::Unrecognized, Say::Reject, Say::Error] {
         let _ = ask(&Chain::new().or(jwt(say)).revocation(asked.clone())).await;
     }
     assert!(asked.0.lock().unwrap().is_empty());

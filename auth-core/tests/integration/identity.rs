@@ -93,7 +93,7 @@ impl<S: Strategy> Strategy for Wrapped<S> {
         Ok(match self.0.authenticate(request).await? {
             Outcome::Accept(_) => Outcome::Accept(Accept::new("wrapped", Carrier::Header)),
             Outcome::Absent => Outcome::Absent,
-            Outcome::Foreign => Outcome::Foreign,
+            Outcome::Unrecognized => Outcome::Unrecognized,
             Outcome::Reject(rejection) => Outcome::Reject(rejection),
             Outcome::Redirect(redirect) => Outcome::Redirect(redirect),
         })
@@ -339,7 +339,7 @@ async fn second_check_of_a_chain_is_asked_beside_the_first() {
 async fn outage_of_a_partners_list_refuses_nobody_else() {
     let away = List { is_away: true, ..List::default() };
     let partner = |say| Chain::new().or(jwt(say)).revocation(away.clone());
-    for nobody in [Say::Absent, Say::Foreign] {
+    for nobody in [Say::Absent, Say::Unrecognized] {
         assert!(ask(&Chain::new().or(partner(nobody)).or(basic(Say::Accept))).await.is_ok());
         assert!(ask(&Chain::new().or(basic(Say::Accept)).or(partner(nobody))).await.is_ok());
     }
@@ -451,7 +451,7 @@ async fn what_was_accepted_and_given_up_must_not_be_revoked_either() {
     let first = || Chain::new().or(token()).revocation(revoked.clone());
     for chain in [
         first().and_then(|_| Ok(Outcome::Absent)).or(guest()),
-        first().and_then(|_| Ok(Outcome::Foreign)).or(guest()),
+        first().and_then(|_| Ok(Outcome::Unrecognized)).or(guest()),
         first().and_then(|_| Ok(Outcome::Reject(Rejection::forbidden()))).or(guest()).try_next_on_reject(),
         first().and(jwt(Say::Absent)).map_user(|(user, _)| user).or(guest()),
         Chain::new().or(jwt(Say::Absent)).and(first()).map_user(|(user, _)| user).or(guest()),

@@ -21,7 +21,7 @@ enum Tree {
 enum Verdict {
     Accept,
     Absent,
-    Foreign,
+    Unrecognized,
     Redirect,
     Reject,
     Error,
@@ -32,17 +32,17 @@ fn oracle(tree: &Tree) -> Verdict {
     match tree {
         Tree::Leaf(Say::Accept) => Verdict::Accept,
         Tree::Leaf(Say::Absent) => Verdict::Absent,
-        Tree::Leaf(Say::Foreign) => Verdict::Foreign,
+        Tree::Leaf(Say::Unrecognized) => Verdict::Unrecognized,
         Tree::Leaf(Say::Redirect) => Verdict::Redirect,
         Tree::Leaf(Say::Reject) => Verdict::Reject,
         Tree::Leaf(_) => Verdict::Error,
         Tree::Or(trees) => {
             let verdicts: Vec<_> = trees.iter().map(oracle).collect();
-            let goes_on = |verdict: &Verdict| matches!(verdict, Verdict::Absent | Verdict::Foreign);
+            let goes_on = |verdict: &Verdict| matches!(verdict, Verdict::Absent | Verdict::Unrecognized);
             verdicts.iter().copied().find(|v| !goes_on(v)).or(verdicts.iter().copied().max()).unwrap()
         }
         Tree::And(left, right) => match (oracle(left), oracle(right)) {
-            (Verdict::Accept, Verdict::Absent) | (Verdict::Absent, Verdict::Accept) => Verdict::Foreign,
+            (Verdict::Accept, Verdict::Absent) | (Verdict::Absent, Verdict::Accept) => Verdict::Unrecognized,
             (left, right) => left.max(right),
         },
     }
@@ -72,7 +72,7 @@ fn is_absent(tree: &Tree) -> bool {
 /// Whether nobody is asked after it.
 fn stops(tree: &Tree) -> bool {
     match tree {
-        Tree::Leaf(say) => !matches!(say, Say::Accept | Say::Absent | Say::Foreign),
+        Tree::Leaf(say) => !matches!(say, Say::Accept | Say::Absent | Say::Unrecognized),
         Tree::Or(trees) => decides(trees, stops),
         Tree::And(left, right) => stops(left) || stops(right),
     }
@@ -140,7 +140,7 @@ fn verdict(chain: &Chain<Name>) -> Verdict {
         Ok(_) => Verdict::Accept,
         Err(refusal) => match refusal.kind() {
             RefusalKind::Missing => Verdict::Absent,
-            RefusalKind::Foreign => Verdict::Foreign,
+            RefusalKind::Unrecognized => Verdict::Unrecognized,
             RefusalKind::Redirect => Verdict::Redirect,
             RefusalKind::Rejected => Verdict::Reject,
             _ => Verdict::Error,
@@ -157,7 +157,7 @@ fn went_on(chain: &Chain<Name>, optional: bool) -> bool {
 }
 
 fn trees() -> impl Strategy<Value = Tree> {
-    let says = [Say::Accept, Say::Absent, Say::Foreign, Say::Redirect, Say::Reject, Say::Error];
+    let says = [Say::Accept, Say::Absent, Say::Unrecognized, Say::Redirect, Say::Reject, Say::Error];
     let leaf = proptest::sample::select(says.to_vec()).prop_map(Tree::Leaf);
     leaf.prop_recursive(4, 24, 4, |inner| {
         prop_oneof![

@@ -85,7 +85,7 @@ fn assert_debug_is_clean<T: Debug>(value: &T) {
 enum Ending {
     Accept,
     Revoked,
-    Foreign,
+    Unrecognized,
     Reject,
     Forbidden,
     Scope,
@@ -97,7 +97,7 @@ enum Ending {
 const ENDINGS: [Ending; 9] = [
     Ending::Accept,
     Ending::Revoked,
-    Ending::Foreign,
+    Ending::Unrecognized,
     Ending::Reject,
     Ending::Forbidden,
     Ending::Scope,
@@ -149,7 +149,7 @@ impl Strategy for Tokens {
         assert_debug_is_clean(&secret);
         let outcome = match self.ending {
             Ending::Accept | Ending::Revoked => Outcome::Accept(accept(secret.expose(), &found)),
-            Ending::Foreign => Outcome::Foreign,
+            Ending::Unrecognized => Outcome::Unrecognized,
             Ending::Reject => Outcome::Reject(Rejection::invalid_credentials()),
             Ending::Forbidden => Outcome::Reject(Rejection::forbidden()),
             Ending::Scope => Outcome::Reject(Rejection::insufficient_scope(&["chat"])),
@@ -323,7 +323,7 @@ async fn log_names_the_cause_of_an_error_with_its_sources() {
 #[tokio::test]
 async fn log_names_strategies_outcomes_and_the_decision() {
     use crate::support::{Say, ask, basic, jwt};
-    let (_, log) = captured(ask(&Chain::new().or(jwt(Say::Foreign)).or(basic(Say::Accept)))).await;
+    let (_, log) = captured(ask(&Chain::new().or(jwt(Say::Unrecognized)).or(basic(Say::Accept)))).await;
     for part in [r#"name="jwt""#, r#"outcome="foreign""#, r#"outcome="accept""#, r#"strategy="basic""#, "accepted"] {
         assert!(log.contains(part), "{part}: {log}");
     }

@@ -37,7 +37,7 @@ async fn every_refusal_of_a_chain_is_one_line_that_names_code_strategy_transport
         let (level, code, status, strategy) = match say {
             Say::Accept => continue,
             Say::Absent => ("DEBUG", "missing_credentials", 401, ""),
-            Say::Foreign => ("INFO", "invalid_credentials", 401, ""),
+            Say::Unrecognized => ("INFO", "invalid_credentials", 401, ""),
             Say::Reject => ("INFO", "invalid_credentials", 401, "jwt"),
             Say::Expired => ("INFO", "token_expired", 401, "jwt"),
             Say::Revoked => ("INFO", "revoked", 401, "jwt"),
@@ -54,7 +54,7 @@ async fn every_refusal_of_a_chain_is_one_line_that_names_code_strategy_transport
             let fields = format!("code=\"{code}\" strategy=\"{strategy}\" transport=Http status={status}");
             assert!(line.contains(level) && line.contains(&fields), "{say:?}: {line}");
             // Nobody refuses it, so the strategies are named that did not know it.
-            assert_eq!(line.contains("it is foreign to jwt"), matches!(say, Say::Foreign), "{line}");
+            assert_eq!(line.contains("it is foreign to jwt"), matches!(say, Say::Unrecognized), "{line}");
         }
     }
 }

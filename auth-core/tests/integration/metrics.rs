@@ -31,7 +31,7 @@ fn acceptance_is_counted_by_strategy() {
 fn refusal_is_counted_by_code() {
     for (say, code) in [
         (Say::Absent, "missing_credentials"),
-        (Say::Foreign, "invalid_credentials"),
+        (Say::Unrecognized, "invalid_credentials"),
         (Say::Expired, "token_expired"),
         (Say::Malformed, "invalid_request"),
         (Say::Forbidden, "forbidden"),

@@ -62,7 +62,7 @@ async fn row_05_second_account_stands_beside_the_user() {
 /// † A 401 brings its challenge, and a body that programs can read.
 #[tokio::test]
 async fn row_06_all_fail_is_401_with_a_challenge_and_problem_json() {
-    assert!(Chain::new().or(session(Say::Absent)).check().is_err());
+    assert!(Chain::new().or(session(Say::Absent)).validate().is_err());
     let refusal = refusal(&Chain::new().or(session(Say::Absent)).or(jwt(Say::Absent))).await;
     assert_eq!((answer(&refusal), lines(&refusal)), ((401, "missing_credentials"), vec![BEARER.to_owned()]));
     assert_eq!(problem(&refusal)["title"], "Unauthorized");
@@ -106,7 +106,7 @@ async fn row_11_first_success_wins_and_later_strategies_do_not_run() {
 async fn row_12_success_counts_after_absent_or_foreign_and_after_reject_only_by_name() {
     let chain = |first| Chain::new().or(jwt(first)).or(basic(Say::Accept));
     assert_eq!(*ask(&chain(Say::Absent)).await.unwrap(), "basic");
-    assert_eq!(*ask(&chain(Say::Foreign)).await.unwrap(), "basic");
+    assert_eq!(*ask(&chain(Say::Unrecognized)).await.unwrap(), "basic");
     assert_eq!(refusal(&chain(Say::Reject)).await.status(), 401);
     assert_eq!(*ask(&chain(Say::Reject).try_next_on_reject()).await.unwrap(), "basic");
 }
@@ -116,7 +116,7 @@ async fn row_12_success_counts_after_absent_or_foreign_and_after_reject_only_by_
 async fn row_13_nobody_passes_only_where_nothing_was_presented() {
     let kind = |say| async move { refusal(&Chain::new().or(jwt(say))).await.kind() };
     assert_eq!(kind(Say::Absent).await, RefusalKind::Missing);
-    for say in [Say::Foreign, Say::Reject, Say::Expired, Say::Malformed, Say::Error] {
+    for say in [Say::Unrecognized, Say::Reject, Say::Expired, Say::Malformed, Say::Error] {
         assert_ne!(kind(say).await, RefusalKind::Missing, "{say:?}");
     }
 }
@@ -207,7 +207,7 @@ impl Strategy for Slow {
             tokio::task::yield_now().await;
         }
         let user = self.0.get(token.expose()).cloned();
-        Ok(user.map_or(Outcome::Foreign, |user| Outcome::Accept(Accept::new(user, token.carrier()))))
+        Ok(user.map_or(Outcome::Unrecognized, |user| Outcome::Accept(Accept::new(user, token.carrier()))))
     }
 }
 

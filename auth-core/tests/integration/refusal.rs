@@ -20,7 +20,7 @@ async fn body_is_problem_json_with_type_title_status_and_code() {
 async fn every_refusal_has_a_valid_json_body_and_no_store() {
     for say in [
         Say::Absent,
-        Say::Foreign,
+        Say::Unrecognized,
         Say::Reject,
         Say::Expired,
         Say::Malformed,

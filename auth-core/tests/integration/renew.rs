@@ -175,7 +175,7 @@ async fn what_is_said_after_another_users_credential_was_accepted_does_not_tell_
         |_| Ok(Outcome::Reject(Rejection::forbidden().with_code("account_locked"))),
         |_| Ok(Outcome::Reject(Rejection::too_many_requests())),
         |_| Ok(Outcome::Absent),
-        |_| Ok(Outcome::Foreign),
+        |_| Ok(Outcome::Unrecognized),
         |_| Ok(Outcome::Redirect(Redirect::found("/login")?)),
         |_| Ok(Outcome::Accept(Accept::new("new", Carrier::Header))),
     ];

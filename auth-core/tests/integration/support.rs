@@ -43,7 +43,7 @@ pub(crate) fn in_secs(secs: u64) -> SystemTime {
 pub(crate) enum Say {
     Accept,
     Absent,
-    Foreign,
+    Unrecognized,
     Reject,
     Expired,
     Revoked,
@@ -62,7 +62,7 @@ impl Say {
     pub(crate) const ALL: [Self; 15] = [
         Self::Accept,
         Self::Absent,
-        Self::Foreign,
+        Self::Unrecognized,
         Self::Reject,
         Self::Expired,
         Self::Revoked,
@@ -142,7 +142,7 @@ impl Strategy for Scripted {
         Ok(match self.say {
             Say::Accept => Outcome::Accept((self.edit)(Accept::new(self.name, self.carrier))),
             Say::Absent => Outcome::Absent,
-            Say::Foreign => Outcome::Foreign,
+            Say::Unrecognized => Outcome::Unrecognized,
             Say::Reject => Outcome::Reject(Rejection::invalid_credentials()),
             Say::Expired => Outcome::Reject(Rejection::token_expired()),
             Say::Revoked => Outcome::Reject(Rejection::revoked()),

@@ -169,8 +169,8 @@ async fn verify_takes_closures_that_give_an_option_a_verdict_or_a_result_of_eith
     assert_eq!(verdict(|_| async { Store::Ok(Some(1)) }).await, Ok(Ok(1)));
     assert_eq!(verdict(|_| async { Store::Ok(None::<()>) }).await, Ok(Err("invalid_credentials")));
     assert_eq!(verdict(|_| async { Verdict::accept(1) }).await, Ok(Ok(1)));
-    assert_eq!(verdict(|_| async { Verdict::<()>::refused() }).await, Ok(Err("invalid_credentials")));
-    let locked = || Verdict::<()>::refuse(Rejection::forbidden().with_code("account_locked"));
+    assert_eq!(verdict(|_| async { Verdict::<()>::rejected() }).await, Ok(Err("invalid_credentials")));
+    let locked = || Verdict::<()>::reject(Rejection::forbidden().with_code("account_locked"));
     assert_eq!(verdict(move |_| async move { Store::Ok(locked()) }).await, Ok(Err("account_locked")));
     assert_eq!(verdict(|_| async { Store::<Option<()>>::Err("down".into()) }).await, Err("down".into()));
 }
@@ -203,11 +203,11 @@ async fn verify_of_ones_own_borrows_the_request() {
 fn verdict_carries_extras_for_the_evidence_and_a_refusal_carries_none() {
     let (user, extras) = Verdict::accept("u").with_extra(7_u8).into_result().unwrap();
     assert_eq!((user, extras.get::<u8>()), ("u", Some(&7)));
-    assert!(Verdict::<()>::refused().with_extra(7_u8).into_result().is_err());
+    assert!(Verdict::<()>::rejected().with_extra(7_u8).into_result().is_err());
     let accept = Verdict::accept("u").with_extra(7_u8).into_accept(Carrier::Query).unwrap();
     assert_eq!(
         (*accept.user(), accept.evidence().carrier(), accept.evidence().extra()),
         ("u", Carrier::Query, Some(&7_u8))
     );
-    assert_eq!(Verdict::<()>::refused().into_accept(Carrier::Query).unwrap_err().code(), "invalid_credentials");
+    assert_eq!(Verdict::<()>::rejected().into_accept(Carrier::Query).unwrap_err().code(), "invalid_credentials");
 }

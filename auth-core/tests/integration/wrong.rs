@@ -11,7 +11,7 @@ use crate::support::*;
 fn is_wrong(say: Say) -> Option<bool> {
     match say {
         Say::Accept => None,
-        Say::Foreign | Say::Reject | Say::Expired | Say::Revoked | Say::Malformed => Some(true),
+        Say::Unrecognized | Say::Reject | Say::Expired | Say::Revoked | Say::Malformed => Some(true),
         Say::Absent | Say::Scope | Say::StepUp | Say::TooMany | Say::Forbidden | Say::Redirect => Some(false),
         Say::Error | Say::Panic | Say::PanicAfterAwait => Some(false),
     }
@@ -82,7 +82,7 @@ async fn refusal_by_a_requirement_or_by_the_middleware_says_so_too() {
 /// A client may bring a credential that is right and not enough beside a guess of another's.
 #[tokio::test]
 async fn wrong_one_that_a_chain_passes_over_counts_whatever_is_said_in_the_end() {
-    for said in [Say::Foreign, Say::Absent, Say::Scope, Say::StepUp, Say::TooMany, Say::Forbidden, Say::Redirect] {
+    for said in [Say::Unrecognized, Say::Absent, Say::Scope, Say::StepUp, Say::TooMany, Say::Forbidden, Say::Redirect] {
         for wrong in [Say::Reject, Say::Expired, Say::Malformed] {
             let behind = Chain::new().or(jwt(said)).or(basic(wrong)).try_next_on_reject();
             let in_front = Chain::new().or(basic(wrong)).or(jwt(said)).try_next_on_reject();
@@ -102,7 +102,7 @@ async fn wrong_one_counts_where_what_is_accepted_behind_it_is_turned_down() {
     let turned_down: [(&str, fn() -> Outcome<Name>); 3] = [
         ("forbidden", || Outcome::Reject(Rejection::forbidden())),
         ("absent", || Outcome::Absent),
-        ("foreign", || Outcome::Foreign),
+        ("foreign", || Outcome::Unrecognized),
     ];
     for (name, outcome) in turned_down {
         for (first, expected) in [(Say::Reject, true), (Say::Forbidden, name == "foreign")] {
@@ -121,7 +121,7 @@ async fn guest_is_let_in_over_a_connection_but_not_behind_a_credential_that_is_r
         let chain = Chain::new().or(basic(say)).or(guest()).try_next_on_reject();
         for (shape, chain) in shapes(&chain) {
             match (over_a_connection(&chain).await, &alone) {
-                (Ok(_), _) => assert!(matches!(say, Say::Accept | Say::Absent | Say::Foreign), "{say:?} {shape}"),
+                (Ok(_), _) => assert!(matches!(say, Say::Accept | Say::Absent | Say::Unrecognized), "{say:?} {shape}"),
                 (Err(refusal), alone) => {
                     let alone = alone.as_ref().unwrap_err();
                     assert_eq!(answer(&refusal), answer(alone), "{say:?} {shape}");

@@ -54,7 +54,7 @@ impl Issuers {
     /// The issuer of a token that has this `iss`.
     ///
     /// # Errors
-    /// Foreign if the issuer is not known here. Invalid if there is none, or if two rules claim it: they may differ in
+    /// Unrecognized if the issuer is not known here. Invalid if there is none, or if two rules claim it: they may differ in
     /// what they demand.
     pub(crate) fn resolve<'a>(&'a self, found: Option<&'a str>) -> Result<Issuer<'a>, Refused> {
         if self.is_empty() {

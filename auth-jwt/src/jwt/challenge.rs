@@ -1,8 +1,8 @@
 //! What clients are told when they are challenged (RFC 6750, 3).
 
-use auth_core::ConfigError;
+use auth_core::{ConfigError, is_nqchar};
 
-use crate::{Jwt, plain::is_plain};
+use crate::Jwt;
 
 impl<C> Jwt<C> {
     /// Names the realm of the challenge; the default is `api`. Quotes and backslashes are escaped.
@@ -27,7 +27,7 @@ impl<C> Jwt<C> {
         let mut joined = String::new();
         for scope in scopes {
             let scope = scope.as_ref();
-            if !is_plain(scope) {
+            if !is_nqchar(scope) {
                 return Err(ConfigError::new(
                     "a scope is empty or has other than visible ASCII characters, or a quote or backslash: \
                      give each scope by itself",
@@ -48,7 +48,7 @@ impl<C> Jwt<C> {
     /// If it is empty, or has a blank, a quote, a backslash or anything beyond visible ASCII.
     pub fn error_uri(mut self, uri: impl Into<String>) -> Result<Self, ConfigError> {
         let uri = uri.into();
-        if !is_plain(&uri) {
+        if !is_nqchar(&uri) {
             return Err(ConfigError::new(
                 "the error URI is empty or has other than visible ASCII characters, or a quote or backslash: \
                  percent-encode them",
@@ -65,7 +65,7 @@ impl<C> Jwt<C> {
     /// If it is not an `https` or `http` URL, or has a blank, a quote, a backslash or anything beyond visible ASCII.
     pub fn resource_metadata(mut self, url: impl Into<String>) -> Result<Self, ConfigError> {
         let url = url.into();
-        if !is_plain(&url) || !(url.starts_with("https://") || url.starts_with("http://")) {
+        if !is_nqchar(&url) || !(url.starts_with("https://") || url.starts_with("http://")) {
             return Err(ConfigError::new(
                 "the place of the resource metadata is no URL: give it as `https://…/.well-known/oauth-protected-resource`",
             ));

@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use auth_core::ConfigError;
 use aws_lc_rs::{
-    hmac,
+    hmac, rsa,
     signature::{
         self, ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519, ParsedPublicKey,
         RsaParameters, RsaPublicKeyComponents, VerificationAlgorithm,
     },
 };
-use jsonwebtoken::crypto::aws_lc;
 
 use super::verifier::Verifier;
 use crate::{
@@ -33,10 +32,10 @@ impl RsaComponents {
         this.check().map(|()| this)
     }
 
+    /// From PKCS#1 or SPKI.
     pub(crate) fn from_der(der: &[u8]) -> Result<Self, ConfigError> {
-        let read = aws_lc::DEFAULT_PROVIDER.key_utils.rsa_pub_components_from_public_key;
-        let (n, e) = read(der).map_err(|_| not_a_key(Family::Rsa))?;
-        Self::new(&n, &e)
+        let key = rsa::PublicKey::from_der(der).map_err(|_| not_a_key(Family::Rsa))?;
+        Self::new(key.modulus().big_endian_without_leading_zero(), key.exponent().big_endian_without_leading_zero())
     }
 
     /// 2048 to 8192 bits; an odd exponent of 3 or more, and no longer than the 33 bits that the backend takes.

@@ -1,51 +1,48 @@
-//! Reads PEM files. `jsonwebtoken` reads them too leniently for us: it takes a private key or a certificate for a
-//! public key, so we look at the label before we let it.
+//! Reads key files in PEM (RFC 7468). `aws-lc-rs` parses the key inside; the label says what kind of key it may be.
 
 use auth_core::ConfigError;
-use jsonwebtoken::{DecodingKey, EncodingKey};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use zeroize::Zeroizing;
 
 use super::check::not_a_key;
 use crate::algorithm::Family;
 
-/// A private key as its backend wants it.
+/// A private key in DER.
 pub(crate) enum PrivateDer {
-    /// `RSAPrivateKey` of RFC 8017.
+    /// `RSAPrivateKey` (RFC 8017, A.1.2).
     Pkcs1(Zeroizing<Vec<u8>>),
-    /// `PrivateKeyInfo` of RFC 5208.
+    /// `PrivateKeyInfo` (RFC 5208, 5).
     Pkcs8(Zeroizing<Vec<u8>>),
 }
 
-/// The public key in the file, in DER or as bare point.
-pub(super) fn public(family: Family, pem: &[u8]) -> Result<Vec<u8>, ConfigError> {
-    match label(pem)? {
-        "PUBLIC KEY" | "RSA PUBLIC KEY" => {}
+/// The public key in the file, in DER.
+pub(super) fn public(family: Family, pem: &[u8]) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
+    let section = Section::first(pem)?;
+    let is_pkcs1 = match section.label {
+        "PUBLIC KEY" => false,
+        "RSA PUBLIC KEY" => true,
         "CERTIFICATE" => {
             return Err(ConfigError::new(
-                "the PEM file holds a certificate: take its public key out, with `openssl x509 -pubkey -noout`",
+                "the PEM file holds a certificate: extract its public key with `openssl x509 -pubkey -noout`",
             ));
         }
         label if label.ends_with("PRIVATE KEY") => {
             return Err(ConfigError::new(
-                "the PEM file holds a private key, and what verifies must not have it: \
-                 give it the public key, from `openssl pkey -pubout`",
+                "the PEM file holds a private key, and a verifier must not have it: \
+                 use the public key, from `openssl pkey -pubout`",
             ));
         }
         _ => return Err(not_a_key(family)),
-    }
-    let key = match family {
-        Family::Hmac => {
-            return Err(ConfigError::new(
-                "an HMAC algorithm takes a secret and no PEM file: use `hmac`, or name the algorithm of the key",
-            ));
-        }
-        Family::Rsa => DecodingKey::from_rsa_pem(pem),
-        Family::Ec(_) => DecodingKey::from_ec_pem(pem),
-        Family::Ed25519 => DecodingKey::from_ed_pem(pem),
     };
-    // The cause is dropped, since the texts of that crate may repeat what they have read.
-    let key = key.map_err(|_| not_a_key(family))?;
-    key.try_get_as_bytes().map(<[u8]>::to_vec).map_err(|_| not_a_key(family))
+    if family == Family::Hmac {
+        return Err(ConfigError::new(
+            "an HMAC algorithm takes a secret and not a PEM file: use `hmac`, or name the algorithm of the key",
+        ));
+    }
+    let der = section.der().ok_or_else(|| not_a_key(family))?;
+    // `aws-lc-rs` also takes a bare point and PKCS#1. Neither belongs under the label `PUBLIC KEY`.
+    let is_labelled_right = if is_pkcs1 { family == Family::Rsa } else { is_spki(&der) };
+    if is_labelled_right { Ok(der) } else { Err(not_a_key(family)) }
 }
 
 impl PrivateDer {
@@ -58,8 +55,10 @@ impl PrivateDer {
     }
 
     pub(crate) fn from_pem(family: Family, pem: &[u8]) -> Result<Self, ConfigError> {
-        match label(pem)? {
-            "PRIVATE KEY" | "RSA PRIVATE KEY" => {}
+        let section = Section::first(pem)?;
+        let form = match section.label {
+            "PRIVATE KEY" => Self::Pkcs8,
+            "RSA PRIVATE KEY" => Self::Pkcs1,
             "ENCRYPTED PRIVATE KEY" => {
                 return Err(ConfigError::new("the private key is encrypted: decrypt it first, with `openssl pkcs8`"));
             }
@@ -68,21 +67,12 @@ impl PrivateDer {
                     "the EC key is not in PKCS#8: convert it, with `openssl pkcs8 -topk8 -nocrypt`",
                 ));
             }
-            _ => return Err(ConfigError::new("the PEM file holds no private key, and what signs needs one")),
-        }
-        let wrong = || not_a_private_key(family);
-        let key = match family {
-            Family::Hmac => {
-                return Err(ConfigError::new("an HMAC algorithm takes a secret and no PEM file: use `hmac`"));
-            }
-            Family::Rsa => EncodingKey::from_rsa_pem(pem),
-            Family::Ec(_) => EncodingKey::from_ec_pem(pem),
-            Family::Ed25519 => EncodingKey::from_ed_pem(pem),
+            _ => return Err(ConfigError::new("the PEM file holds no private key, and a signer needs one")),
         };
-        let key = key.map_err(|_| wrong())?;
-        let der = key.as_bytes();
-        // For RSA that crate has taken the PKCS#1 structure out of its PKCS#8 shell.
-        Ok(if family == Family::Rsa { Self::pkcs1(der) } else { Self::pkcs8(der) })
+        if family == Family::Hmac {
+            return Err(ConfigError::new("an HMAC algorithm takes a secret and not a PEM file: use `hmac`"));
+        }
+        section.der().map(form).ok_or_else(|| not_a_private_key(family))
     }
 }
 
@@ -93,11 +83,42 @@ pub(crate) fn not_a_private_key(family: Family) -> ConfigError {
     ))
 }
 
-/// What stands between `-----BEGIN ` and the dashes.
-fn label(pem: &[u8]) -> Result<&str, ConfigError> {
-    let label = str::from_utf8(pem).ok().and_then(|text| {
-        let (_, rest) = text.split_once("-----BEGIN ")?;
-        Some(rest.split_once("-----")?.0)
-    });
-    label.ok_or_else(|| ConfigError::new("this is no PEM file: it needs a line `-----BEGIN … KEY-----`"))
+/// One section of a PEM file.
+struct Section<'a> {
+    /// The text between `-----BEGIN ` and the dashes.
+    label: &'a str,
+    /// Everything after the line that begins the section.
+    rest: &'a str,
+}
+
+impl<'a> Section<'a> {
+    /// The first section of the file. Others are ignored, and so is text around it (RFC 7468, 2).
+    fn first(pem: &'a [u8]) -> Result<Self, ConfigError> {
+        let begin = str::from_utf8(pem).ok().and_then(|text| text.split_once("-----BEGIN "));
+        let section = begin.and_then(|(_, section)| section.split_once("-----"));
+        let (label, rest) = section.ok_or_else(|| {
+            ConfigError::new("this is no PEM file: it needs a line that begins with `-----BEGIN`, and a key below it")
+        })?;
+        Ok(Self { label, rest })
+    }
+
+    /// The bytes that the section holds. `None` if it has no end with the same label, or is not base64.
+    fn der(&self) -> Option<Zeroizing<Vec<u8>>> {
+        let (body, end) = self.rest.split_once("-----END ")?;
+        let (label, _) = end.split_once("-----")?;
+        let body: Zeroizing<Vec<u8>> =
+            Zeroizing::new(body.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect());
+        let der = STANDARD.decode(&*body).ok().map(Zeroizing::new)?;
+        (label == self.label).then_some(der)
+    }
+}
+
+/// Whether this has the shape of a `SubjectPublicKeyInfo` (RFC 5280, 4.1): a sequence that begins with a sequence.
+/// PKCS#1 begins with a number instead, and a bare point is not a sequence.
+fn is_spki(der: &[u8]) -> bool {
+    const SEQUENCE: u8 = 0x30;
+    let [SEQUENCE, len, rest @ ..] = der else { return false };
+    // A length above 127 stands in the bytes that follow (X.690, 8.1.3.5).
+    let len_bytes = if *len < 0x80 { 0 } else { usize::from(len & 0x7f) };
+    rest.get(len_bytes) == Some(&SEQUENCE)
 }

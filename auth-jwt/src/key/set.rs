@@ -19,7 +19,7 @@ pub(crate) const MAX_TRIES: usize = 4;
 ///
 /// | Keys that fit | |
 /// |---|---|
-/// | none | the token is [foreign](auth_core::Outcome::Foreign): another strategy of the chain may have its key |
+/// | none | the token is [foreign](auth_core::Outcome::Unrecognized): another strategy of the chain may have its key |
 /// | one to four | they are tried in the order of the set; if none has made the signature, the token is refused |
 /// | more | refused, since each try is work that strangers can order: give keys names |
 ///

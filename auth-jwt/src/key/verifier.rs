@@ -2,11 +2,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::{hmac, signature::ParsedPublicKey};
 
-/// A key with everything parsed and precomputed that can be, so that a request pays for the signature alone.
-///
-/// `jsonwebtoken` prepares no verifiers: those of its provider can be shared between threads neither as they are nor
-/// behind a reference, and they parse an RSA or EC key anew at each call. So signatures are checked by `aws-lc-rs`,
-/// the backend beneath, without a layer between; `jsonwebtoken` reads key files.
+/// A key that is parsed and prepared once, so that a request pays for the signature alone.
 #[derive(Clone)]
 pub(crate) enum Verifier {
     Hmac(Arc<hmac::Key>),

@@ -1,13 +1,10 @@
 //! Where the scopes of a token stand, and what counts as one.
 
-use auth_core::Scopes;
+use auth_core::{Scopes, is_nqchar};
 
-use crate::{
-    plain::is_plain,
-    token::{
-        Refused, RegisteredClaims,
-        json::{self, Value},
-    },
+use crate::token::{
+    Refused, RegisteredClaims,
+    json::{self, Value},
 };
 
 /// The claim of RFC 8693, 4.2 and RFC 9068, 2.2.3.
@@ -66,7 +63,7 @@ pub(crate) fn grants_beyond(claim: &Value<'_>, harmless: &[&str]) -> bool {
 /// Adds the scopes in this claim, with a space behind each.
 fn add(list: &mut Option<String>, claim: Option<&Value<'_>>) {
     let mut push = |scope: &str| {
-        if is_plain(scope) {
+        if is_nqchar(scope) {
             let list = list.get_or_insert_default();
             list.push_str(scope);
             list.push(' ');

@@ -53,7 +53,7 @@ impl RemoteJwks {
     /// The document must name the very same issuer, and its `jwks_uri` is held to the rule of [`at`](Self::at). It is
     /// read again once a day, and after a fetch that failed. An issuer under `https` may not name a `jwks_uri` under plain
     /// `http`, whatever is allowed, and one elsewhere may name none on the loopback. Tokens of other issuers, or of none, are
-    /// [foreign](auth_core::Outcome::Foreign); tell [`Jwt::issuer`](crate::Jwt::issuer) as well.
+    /// [foreign](auth_core::Outcome::Unrecognized); tell [`Jwt::issuer`](crate::Jwt::issuer) as well.
     ///
     /// # Errors
     /// If the issuer is no URL as [`at`](Self::at) wants it, or has a query.

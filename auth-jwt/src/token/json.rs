@@ -112,7 +112,7 @@ impl<'a> Scanner<'a> {
         // Sorting keeps this from becoming quadratic when a stranger sends thousands of names.
         let names = self.keys.get_mut(outer..).unwrap_or_default();
         names.sort_unstable();
-        if names.array_windows().any(|[a, b]| a == b) {
+        if names.iter().zip(names.iter().skip(1)).any(|(a, b)| a == b) {
             return Err("a member occurs twice");
         }
         self.keys.truncate(outer);

@@ -14,7 +14,7 @@ const MOST: usize = 8;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
     /// Not ours: no JWT at all, of another issuer, or of another kind of key.
-    Foreign(Reason),
+    Unrecognized(Reason),
     /// Ours, and wrong.
     Invalid(Reason),
     /// Ours, and right once.
@@ -36,7 +36,7 @@ struct Details {
 
 impl Refused {
     pub(crate) fn foreign(why: &'static str) -> Self {
-        Self::Foreign(why.into())
+        Self::Unrecognized(why.into())
     }
 
     pub(crate) fn invalid(why: &'static str) -> Self {
@@ -50,7 +50,7 @@ impl Refused {
     /// As [`Reason::because`].
     pub(crate) fn because(self, details: impl FnOnce() -> (String, String)) -> Self {
         match self {
-            Self::Foreign(reason) => Self::Foreign(reason.because(details)),
+            Self::Unrecognized(reason) => Self::Unrecognized(reason.because(details)),
             Self::Invalid(reason) => Self::Invalid(reason.because(details)),
             Self::Expired(reason) => Self::Expired(reason.because(details)),
         }
@@ -59,7 +59,7 @@ impl Refused {
     #[cfg(feature = "dpop")]
     pub(crate) fn into_reason(self) -> Reason {
         match self {
-            Self::Foreign(reason) | Self::Invalid(reason) | Self::Expired(reason) => reason,
+            Self::Unrecognized(reason) | Self::Invalid(reason) | Self::Expired(reason) => reason,
         }
     }
 }
@@ -100,9 +100,9 @@ impl From<&'static str> for Reason {
 impl<U> From<Refused> for Outcome<U> {
     fn from(refused: Refused) -> Self {
         match refused {
-            Refused::Foreign(reason) => {
+            Refused::Unrecognized(reason) => {
                 reason.log("the token is not for this strategy");
-                Self::Foreign
+                Self::Unrecognized
             }
             Refused::Invalid(reason) => {
                 reason.log("the token is refused");

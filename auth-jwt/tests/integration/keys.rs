@@ -90,6 +90,56 @@ fn pkcs1_files_are_read() {
 }
 
 #[test]
+fn pem_may_be_on_one_line_with_text_around_it() {
+    let one_line = str::from_utf8(pem!("p256.pub")).unwrap().replace('\n', "");
+    assert!(VerifyingKey::from_pem(Algorithm::ES256, one_line.as_bytes()).is_ok());
+    let text = format!("Key of May:\r\n{}\r\nEnd of file", str::from_utf8(pem!("p256")).unwrap().replace('\n', "\r\n"));
+    assert!(SigningKey::from_pem(Algorithm::ES256, text.as_bytes()).is_ok());
+}
+
+#[test]
+fn first_section_of_a_pem_file_counts() {
+    let both = [pem!("p256.pub"), pem!("p256")].concat();
+    assert!(VerifyingKey::from_pem(Algorithm::ES256, &both).is_ok());
+    assert!(error(SigningKey::from_pem(Algorithm::ES256, &both)).contains("no private key"));
+}
+
+#[test]
+fn content_of_a_pem_file_must_be_what_its_label_says() {
+    let labelled = |label: &str, der: &[u8]| {
+        use base64::{Engine as _, engine::general_purpose::STANDARD};
+        format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der)).into_bytes()
+    };
+    let (spki, pkcs1) = (der(pem!("rsa2048.pub")), der(pem!("rsa2048.pkcs1.pub")));
+    let public = |algorithm, label, der: &[u8]| VerifyingKey::from_pem(algorithm, &labelled(label, der)).is_ok();
+    assert!(public(Algorithm::RS256, "PUBLIC KEY", &spki) && public(Algorithm::RS256, "RSA PUBLIC KEY", &pkcs1));
+    assert!(!public(Algorithm::RS256, "PUBLIC KEY", &pkcs1));
+    for (algorithm, file, len) in
+        [(Algorithm::ES256, pem!("p256.pub"), 65), (Algorithm::EdDSA, pem!("ed25519.pub"), 32)]
+    {
+        let spki = der(file);
+        assert!(public(algorithm, "PUBLIC KEY", &spki) && !public(algorithm, "RSA PUBLIC KEY", &spki), "{algorithm}");
+        let bare = &spki[spki.len() - len..];
+        assert!(VerifyingKey::from_der(algorithm, bare).is_ok(), "{algorithm}");
+        assert!(!public(algorithm, "PUBLIC KEY", bare), "{algorithm}");
+    }
+    let (pkcs8, pkcs1) = (der(pem!("rsa2048")), der(pem!("rsa2048.pkcs1")));
+    let private = |label, der: &[u8]| SigningKey::from_pem(Algorithm::RS256, &labelled(label, der)).is_ok();
+    assert!(private("PRIVATE KEY", &pkcs8) && private("RSA PRIVATE KEY", &pkcs1));
+    assert!(!private("PRIVATE KEY", &pkcs1) && !private("RSA PRIVATE KEY", &pkcs8));
+}
+
+#[test]
+fn pem_section_must_end_with_the_label_it_began_with() {
+    let file = str::from_utf8(pem!("p256.pub")).unwrap();
+    for broken in
+        [file.replace("END PUBLIC", "END PRIVATE"), file.replace("-----END", "----END"), file.replace('=', "")]
+    {
+        assert!(error(VerifyingKey::from_pem(Algorithm::ES256, broken.as_bytes())).contains("no valid public"));
+    }
+}
+
+#[test]
 fn secret_must_be_as_long_as_the_hash() {
     for (algorithm, len) in [(Algorithm::HS256, 32), (Algorithm::HS384, 48), (Algorithm::HS512, 64)] {
         assert!(VerifyingKey::hmac(algorithm, vec![1; len]).is_ok());

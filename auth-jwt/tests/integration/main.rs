@@ -15,6 +15,8 @@ mod contradictions;
 mod dpop;
 mod embedded;
 mod issuers;
+#[cfg(feature = "jsonwebtoken")]
+mod jsonwebtoken;
 mod key_sets;
 mod keys;
 mod leaks;

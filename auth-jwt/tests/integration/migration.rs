@@ -102,6 +102,6 @@ fn algorithm_that_no_strategy_allows_is_foreign_to_all() {
     let token = token_with(json!({ "alg": "RS256" }), &claims(json!({ "iss": ISSUER })));
     for way in WAYS {
         let said = say(way(old_key(), Algorithm::HS256), way(new_key(), Algorithm::ES256), &token);
-        assert_eq!(said, "invalid_credentials Foreign");
+        assert_eq!(said, "invalid_credentials Unrecognized");
     }
 }

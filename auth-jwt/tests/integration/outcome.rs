@@ -43,7 +43,7 @@ fn unknown_user_is_401() {
 
 #[test]
 fn refusal_of_the_application_keeps_its_code() {
-    let locked = || Verdict::<String>::refuse(Rejection::forbidden().with_code("account_locked"));
+    let locked = || Verdict::<String>::reject(Rejection::forbidden().with_code("account_locked"));
     let strategy = jwt().verify(move |_: Value| async move { locked() });
     let refusal = ask(strategy, &request("x-token", &token(&claims(json!({}))))).unwrap_err();
     assert_eq!((refusal.status().as_u16(), refusal.code()), (403, "account_locked"));
@@ -197,7 +197,7 @@ fn two_issuers_live_in_one_chain() {
     };
     assert_eq!(strategy("a").unwrap(), "a");
     assert_eq!(strategy("b").unwrap(), "b");
-    assert_eq!(strategy("c").unwrap_err(), RefusalKind::Foreign);
+    assert_eq!(strategy("c").unwrap_err(), RefusalKind::Unrecognized);
 }
 
 /// What would be wrong for us says nothing about a token that is another strategy's.

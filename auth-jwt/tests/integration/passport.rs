@@ -32,7 +32,7 @@ fn outcome_of(extractor: impl Extractor, parts: &Parts, payload: Option<&Payload
         Ok(_) => "accepted".into(),
         Err(refusal) => match refusal.kind() {
             RefusalKind::Missing => "absent".into(),
-            RefusalKind::Foreign => "foreign".into(),
+            RefusalKind::Unrecognized => "foreign".into(),
             _ => format!("{} {}", refusal.status().as_u16(), refusal.code()),
         },
     }
@@ -224,8 +224,8 @@ fn row_40_verify_gives_user_refusal_or_error() {
     async fn decide(claims: Value) -> Result<Verdict<&'static str>, io::Error> {
         Ok(match claims["sub"].as_str().unwrap() {
             "known" => Verdict::accept("user"),
-            "unknown" => Verdict::refused(),
-            "locked" => Verdict::refuse(Rejection::forbidden().with_code("locked")),
+            "unknown" => Verdict::rejected(),
+            "locked" => Verdict::reject(Rejection::forbidden().with_code("locked")),
             "broken" => return Err(io::Error::other("down")),
             _ => panic!("thrown"),
         })
@@ -336,7 +336,7 @@ fn row_64_challenge_has_no_error_when_nothing_was_sent() {
 
 #[test]
 fn row_64_challenge_has_realm_scope_error_and_description_in_this_order() {
-    let narrow = || Verdict::<String>::refuse(Rejection::insufficient_scope(&["chat:read", "chat:write"]));
+    let narrow = || Verdict::<String>::reject(Rejection::insufficient_scope(&["chat:read", "chat:write"]));
     let strategy = jwt().extract(extract::bearer()).verify(move |_: Value| async move { narrow() });
     let refusal = ask(strategy, &authorization(&format!("Bearer {}", good()))).unwrap_err();
     assert_eq!(refusal.status(), 403);
@@ -373,7 +373,7 @@ fn row_64_scope_of_the_challenge_is_not_checked() {
 
 #[test]
 fn row_64_scope_that_the_callback_names_stands_in_the_place_of_the_strategys() {
-    let narrow = || Verdict::<String>::refuse(Rejection::insufficient_scope(&["chat:write"]));
+    let narrow = || Verdict::<String>::reject(Rejection::insufficient_scope(&["chat:write"]));
     let strategy = jwt().extract(extract::bearer()).challenge_scope(["chat:read"]).unwrap();
     let strategy = strategy.verify(move |_: Value| async move { narrow() });
     let refusal = ask(strategy, &authorization(&format!("Bearer {}", good()))).unwrap_err();

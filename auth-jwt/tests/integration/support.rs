@@ -107,7 +107,7 @@ pub(crate) fn present(jwt: Jwt<Value>, token: &str) -> Result<Authenticated<Said
 pub(crate) fn verdict(jwt: Jwt<Value>, token: &str) -> &'static str {
     match present(jwt, token) {
         Ok(_) => "accepted",
-        Err(refusal) if refusal.kind() == RefusalKind::Foreign => "foreign",
+        Err(refusal) if refusal.kind() == RefusalKind::Unrecognized => "foreign",
         Err(refusal) => refusal.code(),
     }
 }

@@ -166,7 +166,7 @@ pub(crate) async fn judge(jwt: Jwt<Value>, token: &str, clock: &ManualClock) -> 
     let chain = Chain::new().or(jwt);
     match chain.authenticate(&AuthRequest::new(&parts, Transport::Http, clock.now())).await {
         Ok(_) => ACCEPTED,
-        Err(refusal) if refusal.kind() == RefusalKind::Foreign => FOREIGN,
+        Err(refusal) if refusal.kind() == RefusalKind::Unrecognized => FOREIGN,
         Err(refusal) => {
             // What is called unavailable is a 503, and nothing else is.
             assert_eq!(refusal.status().as_u16() == 503, refusal.code() == UNAVAILABLE);

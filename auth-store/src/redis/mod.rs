@@ -46,7 +46,7 @@ return redis.call('SET', KEYS[1], value, 'PX', math.max(ttl, left))
 /// |---|---|
 /// | refuses the connection, or a command | a call is an error at once |
 /// | does not answer | a call is an error after the [timeout](Self::timeout), 1 s |
-/// | is back | the next call finds it; who listens does within 2 s, and hears that it has [missed](crate::Heard::Missed) something |
+/// | is back | the next call finds it; who listens does within 2 s, and hears that it has [missed](crate::SubscriptionEvent::Missed) something |
 /// | has closed the idle connection (`timeout`, `CLIENT KILL`, a proxy) | no call notices it |
 /// | closes the connection before it has answered | see below |
 /// | does not answer to who listens | it is noticed after four timeouts at the latest |

@@ -13,7 +13,7 @@ use tokio::{
 
 use super::Failure;
 use crate::{
-    Heard, Subscription,
+    Subscription, SubscriptionEvent,
     backlog::{self, Backlog},
 };
 
@@ -29,7 +29,7 @@ pub(super) struct News {
     client: Client,
     channel: String,
     timeout: Duration,
-    heard: broadcast::Sender<Heard>,
+    heard: broadcast::Sender<SubscriptionEvent>,
     connected: watch::Sender<bool>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
@@ -86,7 +86,7 @@ impl News {
         self.within(connection.subscribe(&self.channel)).await?;
         let (mut sink, mut stream) = connection.split();
         // What was said before is lost.
-        let _ = self.heard.send(Heard::Missed);
+        let _ = self.heard.send(SubscriptionEvent::Missed);
         self.connected.send_replace(true);
 
         let mut pings = interval(self.timeout * TIMEOUTS_BETWEEN_PINGS);
@@ -94,7 +94,7 @@ impl News {
         loop {
             tokio::select! {
                 message = stream.next() => match message {
-                    Some(message) => drop(self.heard.send(Heard::Message(message.get_payload_bytes().to_vec()))),
+                    Some(message) => drop(self.heard.send(SubscriptionEvent::Message(message.get_payload_bytes().to_vec()))),
                     None => return Err(Failure::new("the connection to Redis is lost")),
                 },
                 _ = pings.tick() => {

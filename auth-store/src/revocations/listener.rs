@@ -1,12 +1,12 @@
 use async_trait::async_trait;
-use auth_core::{Revocation, RevocationFeed, RevocationListener, RevocationNews};
+use auth_core::{Revocation, RevocationEvent, RevocationFeed, RevocationListener};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use super::{
     Revocations,
     message::{Decoded, decode},
 };
-use crate::{Heard, Subscription};
+use crate::{Subscription, SubscriptionEvent};
 
 #[async_trait]
 impl RevocationFeed for Revocations {
@@ -27,24 +27,24 @@ struct Listener {
 
 #[async_trait]
 impl RevocationListener for Listener {
-    async fn next(&mut self) -> Option<RevocationNews> {
+    async fn next(&mut self) -> Option<RevocationEvent> {
         loop {
             let heard = tokio::select! {
                 here = self.here.recv() => match here {
-                    Ok(revocation) => return Some(RevocationNews::Revoked(revocation)),
-                    Err(RecvError::Lagged(_)) => return Some(RevocationNews::Missed),
+                    Ok(revocation) => return Some(RevocationEvent::Revoked(revocation)),
+                    Err(RecvError::Lagged(_)) => return Some(RevocationEvent::Missed),
                     Err(RecvError::Closed) => return None,
                 },
                 heard = self.everywhere.next() => heard?,
             };
             match heard {
-                Heard::Missed => return Some(RevocationNews::Missed),
-                Heard::Message(message) => match decode(&message, &self.source.node) {
-                    Decoded::Revoked(revocation) => return Some(RevocationNews::Revoked(revocation)),
+                SubscriptionEvent::Missed => return Some(RevocationEvent::Missed),
+                SubscriptionEvent::Message(message) => match decode(&message, &self.source.node) {
+                    Decoded::Revoked(revocation) => return Some(RevocationEvent::Revoked(revocation)),
                     Decoded::Own => {}
                     Decoded::Unknown => {
                         tracing::warn!("a message about revocations cannot be read: all connections are checked anew");
-                        return Some(RevocationNews::Missed);
+                        return Some(RevocationEvent::Missed);
                     }
                 },
             }

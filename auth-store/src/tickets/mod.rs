@@ -32,7 +32,7 @@ const SHORTEST_TTL: Duration = Duration::from_secs(1);
 /// A ticket is 32 random bytes in base64url. It is good once, for 30 s, for the user who asked for it, at one path, and from
 /// the page that asked for it. The store holds its hash and never itself. Clones share everything.
 ///
-/// `docs/tickets.md` shows both ends. There is an example at the [crate].
+/// The repository's `docs/tickets.md` shows both ends. There is an example at the [crate].
 #[derive(Clone)]
 pub struct Tickets {
     store: Arc<dyn Store>,

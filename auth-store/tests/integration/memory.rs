@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use auth_store::{Heard, MemoryStore, Store as _};
+use auth_store::{MemoryStore, Store as _, SubscriptionEvent};
 
 use crate::support::*;
 
@@ -96,12 +96,12 @@ async fn listener_that_is_too_slow_hears_that_it_has_missed_something() {
     for _ in 0..1024 {
         store.publish(b"news").await.unwrap();
     }
-    assert_eq!(soon(subscription.next()).await, Some(Heard::Message(b"news".to_vec())));
+    assert_eq!(soon(subscription.next()).await, Some(SubscriptionEvent::Message(b"news".to_vec())));
     for _ in 0..2 {
         store.publish(b"news").await.unwrap();
     }
-    assert_eq!(soon(subscription.next()).await, Some(Heard::Missed));
-    assert_eq!(soon(subscription.next()).await, Some(Heard::Message(b"news".to_vec())));
+    assert_eq!(soon(subscription.next()).await, Some(SubscriptionEvent::Missed));
+    assert_eq!(soon(subscription.next()).await, Some(SubscriptionEvent::Message(b"news".to_vec())));
 }
 
 #[tokio::test]
@@ -110,6 +110,6 @@ async fn listener_goes_on_to_listen_when_the_store_is_dropped() {
     let mut subscription = store.subscribe().await;
     store.publish(b"last").await.unwrap();
     drop(store);
-    assert_eq!(soon(subscription.next()).await, Some(Heard::Message(b"last".to_vec())));
+    assert_eq!(soon(subscription.next()).await, Some(SubscriptionEvent::Message(b"last".to_vec())));
     assert!(tokio::time::timeout(Duration::from_millis(20), subscription.next()).await.is_err());
 }

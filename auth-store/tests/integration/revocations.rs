@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use auth_core::{
-    Accept, BoxError, Chain, PrincipalId, Revocation, RevocationCheck as _, RevocationFeed as _, RevocationNews,
+    Accept, BoxError, Chain, PrincipalId, Revocation, RevocationCheck as _, RevocationEvent, RevocationFeed as _,
     async_trait,
 };
 use auth_store::{MemoryStore, Revocations, Store, Subscription};
@@ -91,8 +91,8 @@ async fn listener_hears_here_and_on_another_node_each_once() {
         here.revoke(revocation).await.unwrap();
     }
     for revocation in told {
-        assert_eq!(hear(&mut near).await, RevocationNews::Revoked(revocation.clone()));
-        assert_eq!(hear(&mut far).await, RevocationNews::Revoked(revocation));
+        assert_eq!(hear(&mut near).await, RevocationEvent::Revoked(revocation.clone()));
+        assert_eq!(hear(&mut far).await, RevocationEvent::Revoked(revocation));
     }
     for listener in [&mut near, &mut far] {
         assert!(tokio::time::timeout(Duration::from_millis(20), listener.next()).await.is_err());
@@ -163,7 +163,7 @@ async fn message_that_cannot_be_read_is_something_missed() {
     let mut listener = Revocations::new(store.clone()).listen().await;
     for message in [b"".as_slice(), b"{}", br#"{"from":"","revoked":"everything"}"#, b"\xff"] {
         store.publish(message).await.unwrap();
-        assert_eq!(hear(&mut listener).await, RevocationNews::Missed);
+        assert_eq!(hear(&mut listener).await, RevocationEvent::Missed);
     }
 }
 
@@ -177,7 +177,7 @@ async fn listener_that_is_too_slow_has_missed_something() {
     // It is told once of those that it heard here, and once of what the store said.
     let mut missed = 0;
     for _ in 0..1025 {
-        missed += usize::from(hear(&mut listener).await == RevocationNews::Missed);
+        missed += usize::from(hear(&mut listener).await == RevocationEvent::Missed);
     }
     assert!((1..=2).contains(&missed), "{missed}");
 }
@@ -268,5 +268,5 @@ async fn revocation_that_nobody_waits_for_any_more_is_told_all_the_same() {
     let given_up = tokio::time::timeout(Duration::from_millis(1), here.revoke(&revocation)).await;
     assert!(given_up.is_err(), "it cannot have been written down");
     slow.write.notify_one();
-    assert_eq!(hear(&mut listener).await, RevocationNews::Revoked(revocation));
+    assert_eq!(hear(&mut listener).await, RevocationEvent::Revoked(revocation));
 }

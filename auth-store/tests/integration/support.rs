@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use auth_core::{
     Accept, AuthRequest, Authenticated, BoxError, Carrier, Chain, Challenge, Evidence, ManualClock, Outcome,
-    PrincipalId, Refusal, RevocationListener, RevocationNews, Strategy, Transport, async_trait,
+    PrincipalId, Refusal, RevocationEvent, RevocationListener, Strategy, Transport, async_trait,
 };
 use auth_store::{TicketGrant, Tickets};
 use http::request::{Builder, Parts};
@@ -117,7 +117,7 @@ pub(crate) async fn open_with(chain: &Chain<Name>, request: Builder) -> Result<A
 }
 
 /// What a listener hears; it fails the test after 5 s.
-pub(crate) async fn hear(listener: &mut Box<dyn RevocationListener>) -> RevocationNews {
+pub(crate) async fn hear(listener: &mut Box<dyn RevocationListener>) -> RevocationEvent {
     soon(listener.next()).await.unwrap()
 }
 

@@ -23,7 +23,7 @@ use socketioxide::{
 };
 use tokio::{net::TcpListener, runtime::Handle};
 use ws_adapter::{
-    AuthLayer, AuthWebSocketUpgrade, ClientAddress, Connections, Overflow, Shutdown,
+    AuthLayer, AuthWebSocketUpgrade, ClientAddress, Connections, Overflow, Shutdown, Sockets,
     socketio::{AuthSocketIo, SocketIoAuth, SocketUser},
 };
 
@@ -51,11 +51,12 @@ pub(crate) async fn serve(max_pending: usize) -> Result<(), BoxError> {
     let revocations = Revocations::new(MemoryStore::new());
     let connections = Connections::new().per_user(10, Overflow::CloseOldest).max_pending(max_pending);
     connections.follow(revocations.clone());
-    let layer = AuthLayer::new(chain(&revocations)?)
+    let sockets = Sockets::new()
         .connections(&connections)
         .client_address(ClientAddress::behind_proxies(1))
-        // A login of Basic has no end: who says nothing is to be noticed before the soak looks.
+        // A Basic login does not end: silent clients must be noticed before the soak looks.
         .ping(Duration::from_secs(10), Duration::from_secs(10));
+    let layer = AuthLayer::new(chain(&revocations)?).sockets(sockets);
     let (socket_io, io) = SocketIoAuth::new(layer.clone()).build();
     for namespace in ["/", "/one", "/two"] {
         io.ns(namespace, (async || {}).with(prepare));

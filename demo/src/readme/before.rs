@@ -23,6 +23,16 @@ struct User {
     id: String,
 }
 
+impl Principal for User {
+    fn principal_id(&self) -> Option<PrincipalId> {
+        Some(PrincipalId::new("", &self.id))
+    }
+}
+
+async fn me(user: Authenticated<User>) -> Json<User> {
+    Json(user.user().clone())
+}
+
 #[derive(Clone)]
 struct Users;
 

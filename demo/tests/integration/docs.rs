@@ -1,6 +1,6 @@
-//! Two pages name tests of all crates; a test that is renamed must not leave a name behind.
+//! `docs/evidence.md` names tests of all crates; a test that is renamed must not leave a name behind.
 
-use std::{fs, path::Path};
+use std::{collections::HashSet, fs, path::Path};
 
 /// All the Rust in a folder, below it too, but for what is built or installed there.
 fn rust_in(folder: &Path) -> String {
@@ -17,20 +17,51 @@ fn rust_in(folder: &Path) -> String {
     code
 }
 
+/// The names of all tests in the code.
+fn tests_in(code: &str) -> HashSet<&str> {
+    let mut names = HashSet::new();
+    let mut is_test = false;
+    for line in code.lines().map(str::trim) {
+        if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
+            is_test = true;
+        } else if !line.starts_with("#[") && !line.starts_with("//") {
+            let name = line.split_once("fn ").and_then(|(_, rest)| rest.split_once('('));
+            names.extend(name.filter(|_| is_test).map(|(name, _)| name));
+            is_test = false;
+        }
+    }
+    names
+}
+
+/// Everything in `code` in the last column of a table.
+fn tests_named_in(page: &str) -> Vec<&str> {
+    let rows = page.lines().filter_map(|line| line.strip_suffix(" |")?.rsplit_once(" | "));
+    rows.flat_map(|(_, cell)| cell.split('`').skip(1).step_by(2)).collect()
+}
+
 #[test]
-fn tests_that_security_md_and_asvs_md_name_exist() {
+fn tests_that_the_evidence_page_names_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let code = rust_in(&root);
-    for page in ["SECURITY.md", "docs/asvs.md"] {
-        let text = fs::read_to_string(root.join(page)).unwrap();
-        let words = text.split('`').skip(1).step_by(2);
-        // What else is called so is a setting, which is a function as well, or a counter.
-        let is_letter = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
-        let is_name =
-            |word: &&str| word.matches('_').count() > 1 && word.chars().all(is_letter) && !word.ends_with("_total");
-        let names: Vec<_> = words.filter(is_name).collect();
-        assert!(names.len() > 100, "{page} names its tests");
-        let unknown: Vec<_> = names.iter().filter(|name| !code.contains(&format!("fn {name}("))).collect();
-        assert!(unknown.is_empty(), "{page} names tests that do not exist: {unknown:#?}");
+    let tests = tests_in(&code);
+    let page = fs::read_to_string(root.join("docs/evidence.md")).unwrap();
+    let names = tests_named_in(&page);
+    assert!(names.len() > 500, "the page names its tests");
+    let unknown: Vec<_> = names.iter().filter(|name| !tests.contains(*name)).collect();
+    assert!(unknown.is_empty(), "evidence.md names tests that do not exist: {unknown:#?}");
+}
+
+#[test]
+fn no_other_page_names_a_test() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let code = rust_in(&root);
+    let tests = tests_in(&code);
+    let docs = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let pages = ["README.md", "SECURITY.md", "CONTRIBUTING.md"].map(|page| root.join(page));
+    for path in docs.chain(pages).filter(|path| !path.ends_with("evidence.md")) {
+        let page = fs::read_to_string(&path).unwrap();
+        let words = page.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+        let named: Vec<_> = words.filter(|word| word.contains('_') && tests.contains(word)).collect();
+        assert!(named.is_empty(), "{} names tests: {named:#?}", path.display());
     }
 }

@@ -21,8 +21,16 @@ use self::{
 };
 
 /// Every crate of the workspace, and how many uses are still part of a cycle. A number may only get smaller.
-const LEFT: [(&str, usize); 6] =
-    [("auth-core", 0), ("auth-jwt", 0), ("auth-basic", 0), ("auth-store", 0), ("ws-adapter", 42), ("demo", 0)];
+const LEFT: [(&str, usize); 8] = [
+    ("auth-core", 0),
+    ("auth-jwt", 0),
+    ("auth-basic", 0),
+    ("auth-store", 0),
+    ("ws-adapter", 4),
+    ("portcullis", 0),
+    ("demo", 0),
+    ("test-support", 0),
+];
 
 #[test]
 fn files_of_a_crate_need_each_other_in_one_direction() {

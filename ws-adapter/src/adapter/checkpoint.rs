@@ -1,24 +1,24 @@
 use std::{fmt, sync::Arc};
 
+use ::http::{HeaderValue, Response, request::Parts};
 use auth_core::{
     AuthRequest, Authenticated, Chain, Evidence, Needs, Principal, Refusal, RefusalKind, Timer, Transport,
 };
 use bytes::Bytes;
-use http::{HeaderValue, Response, request::Parts};
 
 use super::{Draining, Entered, Place};
 use crate::{
     Attempt, AuthLayer, CloseCodes, ConnectionId,
-    auth::{self, Config},
-    connections::{Credential, End, SocketSettings, settle},
+    connections::{Credential, End, SocketSettings, Sockets, recheck, settle},
+    http::{self, Gate, OriginVerdict},
     lifetime::{Lifetime, Moment},
-    origin::OriginVerdict,
 };
 
 /// Asks the chain of an [`AuthLayer`], and keeps to everything that the layer was told: origins, the time for a decision, the hook
 /// for refusals, the registry and its limits, close codes, the notice before the end.
 pub struct Checkpoint<U> {
-    config: Arc<Config<U>>,
+    gate: Arc<Gate<U>>,
+    sockets: Sockets,
 }
 
 /// A request that is not refused.
@@ -56,14 +56,15 @@ pub enum Expect<'e> {
 impl<U: Principal> Checkpoint<U> {
     /// The checkpoint of this layer.
     #[must_use]
-    pub fn new(layer: AuthLayer<U>) -> Self {
-        Self { config: Arc::new(layer.into_config()) }
+    pub fn new<M>(layer: AuthLayer<U, M>) -> Self {
+        let (gate, sockets) = layer.into_parts();
+        Self { gate: Arc::new(gate), sockets }
     }
 
     /// The same checkpoint with another chain.
     #[must_use]
     pub fn with_chain<V: Principal>(&self, chain: Chain<V>) -> Checkpoint<V> {
-        Checkpoint { config: Arc::new(self.config.with_chain(chain)) }
+        Checkpoint { gate: Arc::new(self.gate.with_chain(chain)), sockets: self.sockets.clone() }
     }
 
     // Requests.
@@ -74,9 +75,9 @@ impl<U: Principal> Checkpoint<U> {
     /// 403 `origin_not_allowed`, or `origin_required` for a cookie without an origin; the refusal of the chain; 401
     /// `token_expired` for a credential that the chain accepts within its leeway only.
     pub async fn check(&self, request: &AuthRequest<'_>) -> Result<Checked<U>, Refusal> {
-        let verdict = self.config.judge_origin(request.parts())?;
+        let verdict = self.gate.check_origin(request.parts())?;
         let origin = if verdict == OriginVerdict::Allowed { Origin::Allowed } else { Origin::Absent };
-        match self.config.authenticate(request, Some(verdict)).await {
+        match self.gate.decide(request, Some(verdict)).await {
             Err(refusal) if refusal.kind() != RefusalKind::Missing => Err(refusal),
             user => Ok(Checked { user, origin }),
         }
@@ -85,18 +86,18 @@ impl<U: Principal> Checkpoint<U> {
     /// The response to a request that is refused, as the hook of the layer makes it. It also logs and counts the refusal.
     #[must_use]
     pub fn answer(&self, refusal: Refusal, request: &Parts, transport: Transport) -> Response<Bytes> {
-        self.config.answer(refusal, request, transport)
+        self.gate.respond(refusal, request, transport)
     }
 
     /// Leaves the decision in the extensions of the request, where extractors and handlers look for it.
     pub fn leave(&self, user: Result<Authenticated<U>, Refusal>, request: &mut Parts) {
-        auth::leave(user, request);
+        http::leave(user, request);
     }
 
     /// The subprotocol to answer to a handshake that offers some.
     #[must_use]
     pub fn offered_subprotocol(&self, request: &Parts) -> Option<HeaderValue> {
-        self.config.offered_subprotocol(request)
+        self.gate.offered_subprotocol(request)
     }
 
     // Credentials over a connection.
@@ -112,7 +113,7 @@ impl<U: Principal> Checkpoint<U> {
         origin: Origin,
         expect: Expect<'_>,
     ) -> Result<Authenticated<U>, Refusal> {
-        let Config { chain, decision_timeout, .. } = &*self.config;
+        let Gate { chain, decision_timeout, .. } = &*self.gate;
         let decision = async {
             match expect {
                 // A wrong credential does not make anybody a guest.
@@ -125,7 +126,7 @@ impl<U: Principal> Checkpoint<U> {
             Origin::Allowed => OriginVerdict::Allowed,
             Origin::Absent => OriginVerdict::Absent,
         };
-        auth::judge(chain, *decision_timeout, request, Some(verdict), decision).await
+        http::decide_by(chain, *decision_timeout, request, Some(verdict), decision).await
     }
 
     /// Asks the chain about a credential that a client presents over a connection, unless too many were wrong before: see
@@ -140,7 +141,7 @@ impl<U: Principal> Checkpoint<U> {
         expect: Expect<'_>,
         attempt: &Attempt<'_>,
     ) -> Result<Authenticated<U>, Refusal> {
-        let place = self.config.connections.take_attempt(attempt, self.config.decision_timeout).await?;
+        let place = self.sockets.connections.take_attempt(attempt, self.gate.decision_timeout).await?;
         let decided = self.ask(request, origin, expect).await;
         settle(place, &decided);
         decided
@@ -152,7 +153,7 @@ impl<U: Principal> Checkpoint<U> {
     /// [entered](Self::enter).
     #[must_use]
     pub fn place(&self, id: ConnectionId, transport: Transport, request: &Parts, end: Arc<dyn End>) -> Place {
-        Place::new(id, self.config.client_address.of(request), transport, &self.config.connections, end)
+        Place::new(id, self.sockets.client_address.of(request), transport, &self.sockets.connections, end)
     }
 
     /// A name for a new connection.
@@ -178,7 +179,7 @@ impl<U: Principal> Checkpoint<U> {
         let credential = Credential::of(user);
         place.enter(&credential)?;
         let entered = Entered::new(place, credential);
-        self.config.recheck(user.evidence(), request).await?;
+        recheck(&self.sockets.connections, &self.gate, user.evidence(), request).await?;
         Ok(entered)
     }
 
@@ -186,13 +187,13 @@ impl<U: Principal> Checkpoint<U> {
     /// clients.
     #[must_use]
     pub fn lifetime(&self, now: Moment) -> Lifetime {
-        Lifetime::new(SocketSettings { ping: None, idle: None, ..self.config.sockets }, now)
+        Lifetime::new(SocketSettings { ping: None, idle: None, ..self.sockets.settings }, now)
     }
 
     /// The shutdown of the layer, for this connection.
     #[must_use]
     pub fn draining(&self, id: ConnectionId) -> Draining {
-        Draining::of(&self.config, id)
+        Draining::new(&self.sockets.shutdown, id)
     }
 
     // What the layer was told.
@@ -200,67 +201,42 @@ impl<U: Principal> Checkpoint<U> {
     /// The chain.
     #[must_use]
     pub fn chain(&self) -> &Chain<U> {
-        &self.config.chain
+        &self.gate.chain
     }
 
     /// What the chain reads, and takes out of requests.
     #[must_use]
     pub fn needs(&self) -> &Needs {
-        &self.config.needs
+        &self.gate.needs
     }
 
     /// Whether requests without a credential go on.
     #[must_use]
     pub fn is_optional(&self) -> bool {
-        self.config.optional
+        self.gate.optional
     }
 
     /// The clock.
     #[must_use]
     pub fn timer(&self) -> &Arc<dyn Timer> {
-        &self.config.timer
+        &self.gate.timer
     }
 
     /// The codes that connections close with.
     #[must_use]
     pub fn close_codes(&self) -> CloseCodes {
-        self.config.sockets.codes
-    }
-}
-
-impl<U> Config<U> {
-    fn with_chain<V: Principal>(&self, chain: Chain<V>) -> Config<V> {
-        Config {
-            needs: chain.needs(),
-            chain,
-            optional: self.optional,
-            origins: self.origins.clone(),
-            on_reject: Arc::clone(&self.on_reject),
-            payload: self.payload,
-            decision_timeout: self.decision_timeout,
-            timer: Arc::clone(&self.timer),
-            subprotocol: self.subprotocol.clone(),
-            #[cfg(feature = "axum")]
-            shutdown: self.shutdown.clone(),
-            #[cfg(feature = "axum")]
-            accept_then_close: self.accept_then_close,
-            #[cfg(feature = "axum")]
-            first_message: self.first_message.clone(),
-            connections: self.connections.clone(),
-            client_address: self.client_address,
-            sockets: self.sockets,
-        }
+        self.sockets.settings.codes
     }
 }
 
 impl<U> Clone for Checkpoint<U> {
     fn clone(&self) -> Self {
-        Self { config: Arc::clone(&self.config) }
+        Self { gate: Arc::clone(&self.gate), sockets: self.sockets.clone() }
     }
 }
 
 impl<U> fmt::Debug for Checkpoint<U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Checkpoint").field("chain", &self.config.chain).finish_non_exhaustive()
+        f.debug_struct("Checkpoint").field("chain", &self.gate.chain).finish_non_exhaustive()
     }
 }

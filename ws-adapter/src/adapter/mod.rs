@@ -33,8 +33,10 @@ pub use self::{
 };
 pub use crate::{
     connections::End,
+    http::{
+        payload::object as json_object,
+        transport::{classify, is_extended_connect},
+    },
     lifetime::{Due, Lifetime, Moment, NotNow, Wake, ttl},
     own_memory::copy_head,
-    payload::object as json_object,
-    transport::{classify, is_extended_connect},
 };

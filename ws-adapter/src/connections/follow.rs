@@ -4,7 +4,7 @@ use std::{
     time::Duration,
 };
 
-use auth_core::{RevocationCheck, RevocationFeed, RevocationNews};
+use auth_core::{RevocationCheck, RevocationEvent, RevocationFeed};
 use futures_util::{
     FutureExt as _, StreamExt as _,
     future::{self, Either, FusedFuture as _},
@@ -77,7 +77,7 @@ async fn follow(feed: impl RevocationFeed, tables: Weak<Tables>) {
             return recheck.await;
         };
         match news {
-            RevocationNews::Revoked(revocation) => {
+            RevocationEvent::Revoked(revocation) => {
                 let Some(tables) = tables.upgrade() else {
                     return;
                 };

@@ -31,7 +31,6 @@ impl ConnectionId {
     }
 
     /// A number from 0 to 1, evenly spread over the connections.
-    #[cfg(feature = "axum")]
     pub(crate) fn fraction(&self) -> f64 {
         let bits = self.as_str().get(..8).and_then(|digits| u32::from_str_radix(digits, 16).ok());
         f64::from(bits.unwrap_or_default()) / (f64::from(u32::MAX) + 1.0)
@@ -70,7 +69,6 @@ mod tests {
         );
     }
 
-    #[cfg(feature = "axum")]
     #[test]
     fn fraction_is_nought_or_more_and_less_than_one() {
         assert_eq!(ConnectionId(*b"000000000000000000000000").fraction(), 0.0);

@@ -15,10 +15,12 @@ mod lingering;
 mod member;
 mod pending;
 mod prefix;
+mod recheck;
 mod registration;
 mod registry;
 mod revoked;
 mod settings;
+mod sockets;
 
 #[cfg(feature = "axum")]
 pub(crate) use self::lingering::LingeringGuard;
@@ -29,6 +31,7 @@ pub use self::{
     id::ConnectionId,
     limits::Overflow,
     registry::Connections,
+    sockets::Sockets,
 };
 pub(crate) use self::{
     credential::Credential,
@@ -37,6 +40,7 @@ pub(crate) use self::{
     limits::TooMany,
     member::Counts,
     pending::PendingGuard,
+    recheck::recheck,
     registration::Registration,
     settings::{Ping, SocketSettings},
 };

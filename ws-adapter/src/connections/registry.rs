@@ -24,7 +24,7 @@ use crate::Close;
 /// credential or name, counts them, limits them, and closes them.
 ///
 /// Clones are one registry. Set the limits before you clone it, because each clone copies them. Give it to each layer with
-/// [`AuthLayer::connections`](crate::AuthLayer::connections); a layer without one makes its own.
+/// [`Sockets::connections`](crate::Sockets::connections); a layer without one makes its own.
 ///
 /// ```
 /// use auth_core::{PrincipalId, Revocation};

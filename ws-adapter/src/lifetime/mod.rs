@@ -3,7 +3,7 @@
 
 mod budget;
 mod moment;
-#[cfg(all(test, feature = "axum", feature = "socketio"))]
+#[cfg(all(test, feature = "axum"))]
 mod tests;
 
 use std::time::{Duration, SystemTime};

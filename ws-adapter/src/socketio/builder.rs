@@ -26,7 +26,7 @@ const SLACK: Duration = Duration::from_secs(1);
 /// tells so once.
 #[must_use]
 pub struct SocketIoAuth<U> {
-    layer: AuthLayer<U>,
+    checkpoint: Checkpoint<U>,
     builder: SocketIoBuilder,
     options: Options,
 }
@@ -37,7 +37,7 @@ impl<U: Principal> SocketIoAuth<U> {
     /// A transport is bound to its user. A guest, whose evidence names no
     /// [`principal`](auth_core::Evidence::principal), is refused with 403, and the log says so: the user type or the strategy
     /// has to name one, or [`allow_guests`](Self::allow_guests) lets guests in.
-    pub fn new(layer: AuthLayer<U>) -> Self {
+    pub fn new<M>(layer: AuthLayer<U, M>) -> Self {
         let options = Options {
             connect_timeout: Duration::from_secs(10),
             max_auth: 16 * 1024,
@@ -46,7 +46,7 @@ impl<U: Principal> SocketIoAuth<U> {
             binds_to_sid: false,
         };
         let builder = SocketIo::builder().ws_read_buffer_size(4 * 1024);
-        Self { layer, builder, options }.max_message(64 * 1024)
+        Self { checkpoint: Checkpoint::new(layer), builder, options }.max_message(64 * 1024)
     }
 
     /// How long a client may take from the opening of a transport to a `CONNECT` that is good; 10 s by default. Then the
@@ -149,9 +149,8 @@ impl<U: Principal> SocketIoAuth<U> {
     /// The layer to put around the application, and the server to add namespaces to.
     #[must_use = "without the layer, no client gets to the server"]
     pub fn build(self) -> (SocketIoAuthLayer<U>, AuthSocketIo<U>) {
-        let Self { layer, builder, options } = self;
+        let Self { checkpoint, builder, options } = self;
         let (socket_io, io) = builder.connect_timeout(options.connect_timeout.saturating_add(SLACK)).build_layer();
-        let checkpoint = Checkpoint::new(layer);
         let engine = Engine::new(&socket_io, &io.config().engine_config.req_path);
         let server = Arc::new(Server { checkpoint, options, engine, io: io.clone(), sessions: Sessions::default() });
         (SocketIoAuthLayer::new(Arc::clone(&server)), AuthSocketIo::new(io, server))
@@ -161,7 +160,7 @@ impl<U: Principal> SocketIoAuth<U> {
 impl<U> fmt::Debug for SocketIoAuth<U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SocketIoAuth")
-            .field("layer", &self.layer)
+            .field("checkpoint", &self.checkpoint)
             .field("options", &self.options)
             .finish_non_exhaustive()
     }

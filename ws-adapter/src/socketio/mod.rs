@@ -88,7 +88,7 @@
 //! (`ended`): of a refresh and an expiry, one comes first.
 //!
 //! A minute before the end, or in the middle of a short life, every namespace gets the event
-//! [`auth_expiring`](EXPIRING_EVENT) with `{"ttl": 60}`; see [`expiry_notice`](crate::AuthLayer::expiry_notice).
+//! [`auth_expiring`](EXPIRING_EVENT) with `{"ttl": 60}`; see [`expiry_notice`](crate::Sockets::expiry_notice).
 //!
 //! # Guests, and clients that send a header once
 //!

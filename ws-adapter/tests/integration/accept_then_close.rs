@@ -1,7 +1,7 @@
 //! Pages that are to see why their socket is refused.
 
 use auth_core::{Chain, Outcome, Rejection};
-use ws_adapter::AuthLayer;
+use ws_adapter::{AuthLayer, Sockets};
 
 use crate::support::*;
 
@@ -12,7 +12,7 @@ async fn server() -> Server {
             _ => Outcome::Accept(accept),
         })
     });
-    Server::start(app(layer(chain).accept_then_close())).await
+    Server::start(app(layer(chain).sockets(Sockets::new().accept_then_close()))).await
 }
 
 /// The close that a page of the own origin sees.
@@ -82,7 +82,7 @@ async fn handler_never_runs() {
         counter.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         std::future::ready("ran")
     });
-    let layer = AuthLayer::new(Chain::new().or(jwt())).timer(clock()).accept_then_close();
+    let layer = AuthLayer::new(Chain::new().or(jwt())).timer(clock()).sockets(Sockets::new().accept_then_close());
     let server = Server::start(axum::Router::new().route("/ws", route).layer(layer)).await;
     let own = format!("http://{}", server.addr);
     let (mut client, _) = server.connect("/ws", &[("origin", &own)]).await.unwrap();

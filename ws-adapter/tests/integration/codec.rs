@@ -26,7 +26,7 @@ use tokio_tungstenite::{
 };
 use ws_adapter::{
     AuthLayer, AuthV1, AuthWebSocketUpgrade, Close, CloseCodes, Connections, Decoded, FirstMessageCodec,
-    FirstMessageLayer, GraphqlTransportWs,
+    FirstMessageLayer, GraphqlTransportWs, Sockets,
 };
 
 use crate::{
@@ -134,7 +134,10 @@ async fn token_in_another_field_is_read_where_the_codec_is_told_so() {
 #[tokio::test]
 async fn refusals_close_with_the_codes_of_the_protocol_whatever_codes_the_layer_has() {
     for codes in [CloseCodes::Private, CloseCodes::Iana] {
-        let layer = layer(jwt_or_basic()).close_codes(codes).first_message().codec(GraphqlTransportWs::new());
+        let layer = layer(jwt_or_basic())
+            .sockets(Sockets::new().close_codes(codes))
+            .first_message()
+            .codec(GraphqlTransportWs::new());
         let server = serve(layer).await;
         let said = |text: &str| Message::text(text);
         for (message, code, reason) in [
@@ -164,8 +167,10 @@ async fn refusals_close_with_the_codes_of_the_protocol_whatever_codes_the_layer_
 #[tokio::test]
 async fn socket_ends_with_its_credential_or_its_revocation_and_the_handlers_own_code_stays() {
     let (connections, clock) = (Connections::new(), clock());
-    let layer = AuthLayer::new(jwt_or_basic()).timer(clock.clone()).connections(&connections);
-    let layer = layer.close_codes(CloseCodes::Iana).first_message().codec(GraphqlTransportWs::new());
+    let layer = AuthLayer::new(jwt_or_basic())
+        .timer(clock.clone())
+        .sockets(Sockets::new().connections(&connections).close_codes(CloseCodes::Iana));
+    let layer = layer.first_message().codec(GraphqlTransportWs::new());
     let own = any(|ws: AuthWebSocketUpgrade<User>| async {
         ws.on_upgrade(|socket| async { socket.close(Close::new(4409, "Subscriber for 1 already exists")) })
     });
@@ -243,7 +248,10 @@ async fn second_init_is_for_the_handler() {
 #[tokio::test]
 async fn handshake_that_offers_no_subprotocol_of_the_codec_is_closed_with_4406() {
     let connections = Connections::new().max_pending(1);
-    let layer = layer(jwt_or_basic()).connections(&connections).first_message().codec(GraphqlTransportWs::new());
+    let layer = layer(jwt_or_basic())
+        .sockets(Sockets::new().connections(&connections))
+        .first_message()
+        .codec(GraphqlTransportWs::new());
     let server = serve(layer).await;
     for offered in
         [None, Some("graphql-ws"), Some("auth.v1"), Some("GRAPHQL-TRANSPORT-WS"), Some("graphql-transport-ws2")]
@@ -337,7 +345,10 @@ async fn handshake_with_a_credential_is_judged_as_ever_and_its_init_is_the_handl
 
 #[tokio::test]
 async fn page_that_is_told_why_it_is_refused_is_told_in_the_codes_of_the_codec() {
-    let layer = layer(jwt_or_basic()).accept_then_close().first_message().codec(GraphqlTransportWs::new());
+    let layer = layer(jwt_or_basic())
+        .sockets(Sockets::new().accept_then_close())
+        .first_message()
+        .codec(GraphqlTransportWs::new());
     let server = serve(layer).await;
     let origin = format!("http://{}", server.addr);
     let bearer = format!("Bearer {}", token("ann", -1));
@@ -493,7 +504,9 @@ async fn codec_that_panics_lets_nobody_in_and_holds_no_place() {
         }
     }
     let connections = Connections::new();
-    let server = serve(layer(jwt_or_basic()).connections(&connections).first_message().codec(Panics)).await;
+    let server =
+        serve(layer(jwt_or_basic()).sockets(Sockets::new().connections(&connections)).first_message().codec(Panics))
+            .await;
     let mut client = server.connect("/ws", &[]).await.unwrap().0;
     client.send("anything").await;
     assert_eq!(client.next().await, None);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use auth_core::{Accept, AuthRequest, BoxError, Carrier, Challenge, ManualClock, Outcome, Revocation, Strategy};
 use axum::{Router, extract::ws::Message, response::Response, routing::any};
-use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, Close, CloseCodes, Connections, Overflow};
+use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, Close, CloseCodes, Connections, Overflow, Sockets};
 
 use crate::{
     feed::Feed,
@@ -23,7 +23,7 @@ async fn serve(connections: &Connections) -> (Server, Feed) {
 }
 
 async fn serve_alone(connections: &Connections) -> Server {
-    Server::start(app(layer(jwt_or_basic()).connections(connections))).await
+    Server::start(app(layer(jwt_or_basic()).sockets(Sockets::new().connections(connections)))).await
 }
 
 async fn open(server: &Server, sub: &str, id: &str) -> Client {
@@ -93,7 +93,9 @@ async fn connection_is_closed_by_its_public_name() {
     let (connections, feed) = (Connections::new(), Feed::new());
     connections.follow(feed.clone());
     feed.is_followed().await;
-    let app = Router::new().route("/ws", any(tell_name)).layer(layer(jwt_or_basic()).connections(&connections));
+    let app = Router::new()
+        .route("/ws", any(tell_name))
+        .layer(layer(jwt_or_basic()).sockets(Sockets::new().connections(&connections)));
     let server = Server::start(app).await;
     let mut one = server.open(&bearer_of("ann")).await;
     let mut other = server.open(&bearer_of("ann")).await;
@@ -249,7 +251,8 @@ async fn nobody_is_superseded_for_a_handshake_that_is_not_answered_yet() {
     let connections = Connections::new().per_user(2, Overflow::CloseOldest);
     let slow = any(async |_held: axum::extract::Request| std::future::pending::<()>().await);
     let routes = Router::new().route("/ws", any(echo)).route("/slow", slow);
-    let server = Server::start(routes.layer(layer(jwt_or_basic()).connections(&connections))).await;
+    let server =
+        Server::start(routes.layer(layer(jwt_or_basic()).sockets(Sockets::new().connections(&connections)))).await;
     let mut one = open(&server, "ann", "1").await;
     let handshake = reqwest::Client::new().get(server.url("/slow")).header("authorization", bearer_of("ann"));
     tokio::spawn(handshake.header("upgrade", "websocket").header("connection", "upgrade").send());
@@ -262,7 +265,7 @@ async fn nobody_is_superseded_for_a_handshake_that_is_not_answered_yet() {
 #[tokio::test]
 async fn too_many_is_a_close_where_refusals_are_shown_to_pages() {
     let connections = Connections::new().per_user(0, Overflow::RejectNew);
-    let layer = layer(jwt_or_basic()).connections(&connections).accept_then_close();
+    let layer = layer(jwt_or_basic()).sockets(Sockets::new().connections(&connections).accept_then_close());
     let server = Server::start(app(layer)).await;
     let protocols = protocols(&token_with_id("ann", 60, "1"));
     let origin = format!("http://{}", server.addr);
@@ -275,7 +278,7 @@ async fn too_many_is_a_close_where_refusals_are_shown_to_pages() {
 async fn registry_is_empty_after_every_kind_of_end() {
     let clock: ManualClock = clock();
     let connections = Connections::new();
-    let layer = AuthLayer::new(jwt_or_basic()).timer(clock.clone()).connections(&connections);
+    let layer = AuthLayer::new(jwt_or_basic()).timer(clock.clone()).sockets(Sockets::new().connections(&connections));
     let server = Server::start(app(layer)).await;
     let mut by_peer = open(&server, "ann", "1").await;
     let by_drop = open(&server, "ann", "2").await;
@@ -298,8 +301,9 @@ async fn registry_is_empty_after_every_kind_of_end() {
 async fn socket_behind_two_layers_of_one_registry_counts_once() {
     let connections = Connections::new().per_user(1, Overflow::RejectNew);
     let outer = jwt_or_basic().map_user(|user| user.0);
-    let outer = layer(outer).connections(&connections);
-    let server = Server::start(app(layer(jwt_or_basic()).connections(&connections)).layer(outer)).await;
+    let outer = layer(outer).sockets(Sockets::new().connections(&connections));
+    let server =
+        Server::start(app(layer(jwt_or_basic()).sockets(Sockets::new().connections(&connections))).layer(outer)).await;
     let mut client = server.open(&bearer_of("ann")).await;
     assert!(client.echoes("open").await);
     assert_eq!((connections.count(), connections.count_of(&principal("ann"))), (1, 1));
@@ -311,8 +315,9 @@ async fn socket_behind_two_layers_of_one_registry_counts_once() {
 #[tokio::test]
 async fn socket_behind_two_layers_of_two_registries_counts_in_each() {
     let (outer, inner) = (Connections::new(), Connections::new());
-    let around = layer(jwt_or_basic().map_user(|user| user.0)).connections(&outer);
-    let server = Server::start(app(layer(jwt_or_basic()).connections(&inner)).layer(around)).await;
+    let around = layer(jwt_or_basic().map_user(|user| user.0)).sockets(Sockets::new().connections(&outer));
+    let server =
+        Server::start(app(layer(jwt_or_basic()).sockets(Sockets::new().connections(&inner))).layer(around)).await;
     assert!(server.open(&bearer_of("ann")).await.echoes("open").await);
     for connections in [outer, inner] {
         assert_eq!((connections.count(), connections.count_of(&principal("ann"))), (1, 1));
@@ -322,9 +327,11 @@ async fn socket_behind_two_layers_of_two_registries_counts_in_each() {
 #[tokio::test]
 async fn socket_behind_two_layers_has_one_name_in_both_registries() {
     let (outer, inner) = (Connections::new(), Connections::new());
-    let around = layer(jwt_or_basic().map_user(|user| user.0)).connections(&outer);
-    let routes =
-        Router::new().route("/ws", any(tell_name)).layer(layer(jwt_or_basic()).connections(&inner)).layer(around);
+    let around = layer(jwt_or_basic().map_user(|user| user.0)).sockets(Sockets::new().connections(&outer));
+    let routes = Router::new()
+        .route("/ws", any(tell_name))
+        .layer(layer(jwt_or_basic()).sockets(Sockets::new().connections(&inner)))
+        .layer(around);
     let server = Server::start(routes).await;
     for connections in [outer, inner] {
         let mut client = server.open(&bearer_of("ann")).await;
@@ -344,8 +351,8 @@ async fn layer_without_a_registry_of_ours_has_one_of_its_own() {
 async fn codes_of_iana_stand_for_the_private_ones() {
     let connections = Connections::new().per_user(1, Overflow::CloseOldest);
     let clock = clock();
-    let layer = AuthLayer::new(jwt_or_basic()).timer(clock.clone()).connections(&connections);
-    let layer = layer.close_codes(CloseCodes::Iana).accept_then_close();
+    let sockets = Sockets::new().connections(&connections).close_codes(CloseCodes::Iana).accept_then_close();
+    let layer = AuthLayer::new(jwt_or_basic()).timer(clock.clone()).sockets(sockets);
     let server = Server::start(app(layer)).await;
 
     let mut superseded = open(&server, "ann", "1").await;
@@ -371,7 +378,7 @@ async fn chain_that_does_not_know_its_users_apart_can_still_revoke_by_id() {
     connections.follow(feed.clone());
     feed.is_followed().await;
     let chain = auth_core::Chain::new().or(jwt());
-    let server = Server::start(app(layer(chain).connections(&connections))).await;
+    let server = Server::start(app(layer(chain).sockets(Sockets::new().connections(&connections)))).await;
     let mut one = open(&server, "ann", "one").await;
     feed.revoke(Revocation::credential("", "one"));
     assert_eq!(one.closed().await, revoked());
@@ -382,7 +389,9 @@ async fn check_that_hangs_or_panics_is_a_503_and_the_registry_goes_on() {
     let (connections, feed) = (Connections::new(), Feed::new());
     connections.follow(feed.clone());
     feed.is_followed().await;
-    let layer = layer(jwt_or_basic()).connections(&connections).decision_timeout(Duration::from_millis(100));
+    let layer = layer(jwt_or_basic())
+        .sockets(Sockets::new().connections(&connections))
+        .decision_timeout(Duration::from_millis(100));
     let server = Server::start(app(layer)).await;
     let mut before = open(&server, "ann", "before").await;
     feed.hangs(true);
@@ -427,7 +436,9 @@ async fn handler_that_goes_on_without_its_socket_ends_with_the_revocation_of_its
     let (connections, feed) = (Connections::new(), Feed::new());
     connections.follow(feed.clone());
     feed.is_followed().await;
-    let app = Router::new().route("/ws", handler).layer(layer(jwt_or_basic()).connections(&connections));
+    let app = Router::new()
+        .route("/ws", handler)
+        .layer(layer(jwt_or_basic()).sockets(Sockets::new().connections(&connections)));
     let server = Server::start(app).await;
     let mut client = server.open(&format!("Bearer {}", token_with_id("ann", 60, "one"))).await;
     assert_eq!(client.closed().await, close(1000, ""));
@@ -441,8 +452,9 @@ async fn handler_that_goes_on_without_its_socket_ends_with_the_revocation_of_its
 async fn limit_of_a_user_holds_behind_an_outer_layer_with_users_of_its_own() {
     let connections = Connections::new().per_user(1, Overflow::RejectNew);
     let outer = auth_core::Chain::new().or(crate::support::jwt_from(auth_core::extract::header("x-application")));
-    let outer = layer(outer.map_user(|user| user.0)).connections(&connections);
-    let server = Server::start(app(layer(jwt_or_basic()).connections(&connections)).layer(outer)).await;
+    let outer = layer(outer.map_user(|user| user.0)).sockets(Sockets::new().connections(&connections));
+    let server =
+        Server::start(app(layer(jwt_or_basic()).sockets(Sockets::new().connections(&connections))).layer(outer)).await;
     let ann = bearer_of("ann");
     let through = async |application: &str| {
         let key = token_with_id(application, 60, application);
@@ -482,7 +494,7 @@ impl Strategy for ProgramKey {
 async fn key_that_many_share_counts_for_no_limit_of_the_users_who_bring_it_too() {
     let both = jwt_or_basic().and(ProgramKey).map_user(|(user, _)| user);
     let connections = Connections::new().per_user(1, Overflow::CloseOldest);
-    let server = Server::start(app(layer(both.or(ProgramKey)).connections(&connections))).await;
+    let server = Server::start(app(layer(both.or(ProgramKey)).sockets(Sockets::new().connections(&connections)))).await;
     let mut ann = server.connect("/ws", &[("authorization", &bearer_of("ann")), ("x-key", "k")]).await.unwrap().0;
     assert!(ann.echoes("hello").await);
     assert_eq!(connections.count_of(&principal("program")), 0);

@@ -12,7 +12,9 @@ use futures_util::SinkExt as _;
 use serde_json::json;
 use tokio::{io::AsyncWriteExt as _, net::TcpListener};
 use tokio_tungstenite::tungstenite::Message;
-use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, ClientAddress, Connections, FirstMessageLayer, Overflow, Shutdown};
+use ws_adapter::{
+    AuthLayer, AuthWebSocketUpgrade, ClientAddress, Connections, FirstMessageLayer, Overflow, Shutdown, Sockets,
+};
 
 use crate::{
     common::eventually,
@@ -75,7 +77,8 @@ async fn socket_that_was_opened_so_is_refreshed_and_revoked_like_any_other() {
     let (connections, feed) = (Connections::new(), Feed::new());
     connections.follow(feed.clone());
     feed.is_followed().await;
-    let (server, _) = serve(layer(jwt_or_basic()).connections(&connections).first_message()).await;
+    let (server, _) =
+        serve(layer(jwt_or_basic()).sockets(Sockets::new().connections(&connections)).first_message()).await;
     let mut client = server.connect("/ws", &[("sec-websocket-protocol", "auth.v1")]).await.unwrap().0;
     assert_eq!(client.present(&token_with_id("ann", 60, "old")).await["ttl"], 60);
     assert_eq!(client.present(&token_with_id("ann", 900, "new")).await["ttl"], 900);
@@ -263,7 +266,8 @@ async fn path_without_a_route_closes_after_the_credential() {
 #[tokio::test]
 async fn as_many_may_wait_as_the_registry_says() {
     let connections = Connections::new().max_pending(2);
-    let (server, _) = serve(layer(jwt_or_basic()).connections(&connections).first_message()).await;
+    let (server, _) =
+        serve(layer(jwt_or_basic()).sockets(Sockets::new().connections(&connections)).first_message()).await;
     let (one, mut two) = (nobody(&server, "/ws").await, nobody(&server, "/ws").await);
     assert_eq!(connections.pending(), 2);
     assert!(server.refused(&[]).await.is(429, "too_many_connections"));
@@ -278,7 +282,8 @@ async fn as_many_may_wait_as_the_registry_says() {
 async fn as_many_may_wait_of_one_address_as_the_registry_says() {
     let connections = Connections::new().max_pending_per_address(1);
     let behind = ClientAddress::behind_proxies(1);
-    let layer = layer(jwt_or_basic()).connections(&connections).client_address(behind).first_message();
+    let layer =
+        layer(jwt_or_basic()).sockets(Sockets::new().connections(&connections).client_address(behind)).first_message();
     let (server, _) = serve(layer).await;
     let from = |address: &'static str| [("x-forwarded-for", address)];
     let _one = server.connect("/ws", &from("198.51.100.1")).await.unwrap();
@@ -290,7 +295,7 @@ async fn as_many_may_wait_of_one_address_as_the_registry_says() {
 #[tokio::test]
 async fn address_is_that_of_the_peer_where_the_server_tells_it() {
     let connections = Connections::new().max_pending_per_address(1);
-    let layer = layer(jwt_or_basic()).connections(&connections).first_message();
+    let layer = layer(jwt_or_basic()).sockets(Sockets::new().connections(&connections)).first_message();
     let app = Router::new().route("/ws", any(echo)).layer(layer);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
@@ -304,7 +309,8 @@ async fn address_is_that_of_the_peer_where_the_server_tells_it() {
 #[tokio::test]
 async fn limit_of_the_user_holds_too() {
     let connections = Connections::new().per_user(1, Overflow::RejectNew);
-    let (server, _) = serve(layer(jwt_or_basic()).connections(&connections).first_message()).await;
+    let (server, _) =
+        serve(layer(jwt_or_basic()).sockets(Sockets::new().connections(&connections)).first_message()).await;
     let mut one = nobody(&server, "/ws").await;
     assert_eq!(one.present(&token("ann", 60)).await["type"], "auth_ok");
     let mut two = nobody(&server, "/ws").await;
@@ -315,7 +321,7 @@ async fn limit_of_the_user_holds_too() {
 #[tokio::test]
 async fn server_that_goes_down_closes_who_waits() {
     let shutdown = Shutdown::new();
-    let (server, _) = serve(layer(jwt_or_basic()).shutdown(&shutdown).first_message()).await;
+    let (server, _) = serve(layer(jwt_or_basic()).sockets(Sockets::new().shutdown(&shutdown)).first_message()).await;
     let mut client = nobody(&server, "/ws").await;
     eventually(|| shutdown.open_sockets() == 1).await;
     shutdown.begin();
@@ -326,7 +332,8 @@ async fn server_that_goes_down_closes_who_waits() {
 #[tokio::test]
 async fn peer_that_goes_without_a_word_is_forgotten() {
     let connections = Connections::new();
-    let (server, called) = serve(layer(jwt_or_basic()).connections(&connections).first_message()).await;
+    let (server, called) =
+        serve(layer(jwt_or_basic()).sockets(Sockets::new().connections(&connections)).first_message()).await;
     drop(nobody(&server, "/ws").await);
     let mut polite = nobody(&server, "/ws").await;
     polite.0.close(None).await.unwrap();
@@ -337,7 +344,8 @@ async fn peer_that_goes_without_a_word_is_forgotten() {
 #[tokio::test]
 async fn refused_sockets_count_as_pending_until_they_are_closed() {
     let connections = Connections::new().max_pending(1);
-    let (server, _) = serve(layer(jwt_or_basic()).connections(&connections).first_message()).await;
+    let (server, _) =
+        serve(layer(jwt_or_basic()).sockets(Sockets::new().connections(&connections)).first_message()).await;
     let mut client = nobody(&server, "/ws").await;
     client.send("no credential").await;
     // The client does not answer the close.
@@ -350,7 +358,7 @@ async fn refused_sockets_count_as_pending_until_they_are_closed() {
 #[tokio::test]
 async fn server_that_goes_down_does_not_wait_for_a_chain_that_hangs() {
     let shutdown = Shutdown::new();
-    let (server, _) = serve(layer(jwt_or_basic()).shutdown(&shutdown).first_message()).await;
+    let (server, _) = serve(layer(jwt_or_basic()).sockets(Sockets::new().shutdown(&shutdown)).first_message()).await;
     let mut client = nobody(&server, "/ws").await;
     client.send(&presented(&token("stuck", 60))).await;
     eventually(|| shutdown.open_sockets() == 1).await;
@@ -361,7 +369,10 @@ async fn server_that_goes_down_does_not_wait_for_a_chain_that_hangs() {
 /// A layer in front of a route that never answers, or panics.
 async fn before(route: axum::routing::MethodRouter, connections: &Connections) -> (Server, auth_core::ManualClock) {
     let clock = clock();
-    let layer = AuthLayer::new(jwt_or_basic()).timer(clock.clone()).connections(connections).first_message();
+    let layer = AuthLayer::new(jwt_or_basic())
+        .timer(clock.clone())
+        .sockets(Sockets::new().connections(connections))
+        .first_message();
     (Server::start(Router::new().route("/ws", route).layer(layer)).await, clock)
 }
 

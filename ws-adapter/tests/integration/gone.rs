@@ -17,7 +17,7 @@ use tokio::{
     time::timeout,
 };
 use tokio_tungstenite::{MaybeTlsStream, tungstenite::Message as ClientMessage};
-use ws_adapter::{AuthLayer, AuthSocket, AuthWebSocketUpgrade, Connections, Overflow};
+use ws_adapter::{AuthLayer, AuthSocket, AuthWebSocketUpgrade, Connections, Overflow, Sockets};
 
 use crate::{
     common::eventually,
@@ -47,7 +47,8 @@ impl World {
         Fut: Future<Output = ()> + Send + 'static,
     {
         let (clock, running) = (clock(), Arc::new(AtomicUsize::new(0)));
-        let layer = AuthLayer::new(jwt_or_basic()).timer(clock.clone()).connections(&connections);
+        let layer =
+            AuthLayer::new(jwt_or_basic()).timer(clock.clone()).sockets(Sockets::new().connections(&connections));
         let counter = Arc::clone(&running);
         let route = any(move |ws: AuthWebSocketUpgrade<User>| {
             let (handler, running) = (handler.clone(), Running::new(&counter));

@@ -13,7 +13,9 @@ use auth_core::{BoxError, Chain, ManualClock, async_trait};
 use axum::{Router, response::Response, routing::any};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
-use ws_adapter::{Attempt, AttemptLimiter, AttemptPlace, AuthLayer, AuthWebSocketUpgrade, ClientAddress, Connections};
+use ws_adapter::{
+    Attempt, AttemptLimiter, AttemptPlace, AuthLayer, AuthWebSocketUpgrade, ClientAddress, Connections, Sockets,
+};
 
 use crate::support::{Client, Counter, Server, User, clock, close, jwt, presented, token};
 
@@ -34,7 +36,8 @@ impl World {
             async move { (login.password().expose() == "right").then(|| User(login.username().to_owned())) }
         });
         let layer = AuthLayer::new(Chain::new().or(jwt()).or(basic)).timer(clock.clone());
-        let layer = layer.connections(&connections).client_address(ClientAddress::behind_proxies(1));
+        let layer =
+            layer.sockets(Sockets::new().connections(&connections).client_address(ClientAddress::behind_proxies(1)));
         let open = any(|ws: AuthWebSocketUpgrade<User>| async move {
             let respond: Response = ws.on_upgrade(async |mut socket| while socket.recv().await.is_some() {});
             respond

@@ -14,7 +14,7 @@ use auth_core::{
     Chain, Revocation,
     extract::{Extractor as _, bearer, payload_field},
 };
-use ws_adapter::{AuthLayer, Close, Connections};
+use ws_adapter::{AuthLayer, Close, Connections, Sockets};
 
 use crate::support::*;
 
@@ -62,7 +62,7 @@ async fn good_token_opens_a_socket_that_echoes() {
 #[tokio::test]
 async fn extended_connect_has_no_body_whatever_its_type() {
     let chain = Chain::new().or(jwt_from(bearer().or(payload_field("token"))));
-    let server = Server::start(app(layer(chain))).await;
+    let server = Server::start(app(reading(chain))).await;
     for content_type in ["application/json", "application/x-www-form-urlencoded"] {
         let headers = [("authorization", &*bearer_of("ann")), ("content-type", content_type)];
         let (response, mut stream) = connect(&server, &headers).await;
@@ -121,7 +121,7 @@ fn closed(frame: &[u8]) -> (u16, &str) {
 #[tokio::test]
 async fn socket_ends_with_its_credential_and_with_a_revocation() {
     let (clock, connections) = (clock(), Connections::new());
-    let layer = AuthLayer::new(jwt_or_basic()).timer(clock.clone()).connections(&connections);
+    let layer = AuthLayer::new(jwt_or_basic()).timer(clock.clone()).sockets(Sockets::new().connections(&connections));
     let server = Server::start(app(layer)).await;
     let authorization = |id: &str| format!("Bearer {}", token_with_id("ann", 60, id));
     let (one, _stream) = connect(&server, &[("authorization", &authorization("one"))]).await;

@@ -9,7 +9,7 @@ use auth_core::{Clock, ManualClock, Timer};
 use axum::{Router, extract::ws::Message as AxumMessage, response::Response, routing::any};
 use futures_util::StreamExt as _;
 use tokio_tungstenite::tungstenite::Message;
-use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, Shutdown};
+use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, Shutdown, Sockets};
 
 use crate::{
     common::eventually,
@@ -94,7 +94,7 @@ async fn peer_that_speaks_is_not_pinged() {
 
 #[tokio::test]
 async fn nobody_is_pinged_where_the_layer_says_so() {
-    let (server, clock) = serve(AuthLayer::without_ping).await;
+    let (server, clock) = serve(|layer| layer.sockets(Sockets::new().without_ping())).await;
     let mut client = open(&server).await;
     clock.advance(secs(3600));
     client.send("here").await;
@@ -103,7 +103,7 @@ async fn nobody_is_pinged_where_the_layer_says_so() {
 
 #[tokio::test]
 async fn interval_and_timeout_can_be_set() {
-    let (server, clock) = serve(|layer| layer.ping(secs(5), secs(1))).await;
+    let (server, clock) = serve(|layer| layer.sockets(Sockets::new().ping(secs(5), secs(1)))).await;
     let mut client = open(&server).await;
     clock.advance(secs(5));
     eventually_sent(&mut client).await;
@@ -194,7 +194,7 @@ async fn peer_that_has_answered_during_a_standstill_is_not_given_up() {
 
 #[tokio::test]
 async fn socket_without_messages_is_closed_where_the_layer_says_so() {
-    let (server, clock) = serve(|layer| layer.without_ping().idle_timeout(secs(300))).await;
+    let (server, clock) = serve(|layer| layer.sockets(Sockets::new().without_ping().idle_timeout(secs(300)))).await;
     let mut client = open(&server).await;
     clock.advance(secs(299));
     assert!(client.echoes("just in time").await);
@@ -209,7 +209,7 @@ async fn socket_without_messages_is_closed_where_the_layer_says_so() {
 #[tokio::test]
 async fn server_that_goes_down_closes_its_sockets_one_by_one_over_the_time_that_it_has() {
     let shutdown = Shutdown::new();
-    let (server, clock) = serve(|layer| layer.without_ping().shutdown(&shutdown)).await;
+    let (server, clock) = serve(|layer| layer.sockets(Sockets::new().without_ping().shutdown(&shutdown))).await;
     let mut clients = Vec::new();
     for _ in 0..40 {
         clients.push(open(&server).await);
@@ -231,7 +231,7 @@ async fn server_that_goes_down_closes_its_sockets_one_by_one_over_the_time_that_
 #[tokio::test]
 async fn socket_that_is_opened_while_the_server_goes_down_is_closed_at_once() {
     let shutdown = Shutdown::new();
-    let (server, _) = serve(|layer| layer.shutdown(&shutdown)).await;
+    let (server, _) = serve(|layer| layer.sockets(Sockets::new().shutdown(&shutdown))).await;
     shutdown.begin_over(secs(100));
     assert_eq!(server.open(FOREVER).await.closed().await, close(1012, "restarting"));
 }
@@ -239,7 +239,7 @@ async fn socket_that_is_opened_while_the_server_goes_down_is_closed_at_once() {
 #[tokio::test]
 async fn shutdown_that_begins_anew_is_spread_anew() {
     let shutdown = Shutdown::new();
-    let (server, _) = serve(|layer| layer.shutdown(&shutdown)).await;
+    let (server, _) = serve(|layer| layer.sockets(Sockets::new().shutdown(&shutdown))).await;
     let mut client = open(&server).await;
     shutdown.begin_over(secs(1_000_000));
     assert!(client.echoes("it has time").await);
@@ -252,8 +252,9 @@ async fn shutdown_that_begins_anew_is_spread_anew() {
 async fn two_shutdowns_that_begin_over_a_time_give_it_both() {
     let (one, other) = (Shutdown::new(), Shutdown::new());
     let clock = clock();
-    let inner = AuthLayer::new(jwt_or_basic()).timer(clock.clone()).shutdown(&one);
-    let outer = AuthLayer::new(jwt_or_basic().map_user(|user| user.0)).timer(clock).shutdown(&other);
+    let inner = AuthLayer::new(jwt_or_basic()).timer(clock.clone()).sockets(Sockets::new().shutdown(&one));
+    let outer =
+        AuthLayer::new(jwt_or_basic().map_user(|user| user.0)).timer(clock).sockets(Sockets::new().shutdown(&other));
     let server = Server::start(app(inner).layer(outer)).await;
     let mut client = open(&server).await;
     one.begin_over(secs(1_000_000));

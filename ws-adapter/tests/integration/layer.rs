@@ -177,7 +177,7 @@ async fn body_of_an_answer_tells_its_end_and_length_before_it_is_read() {
     let echo =
         service_fn(async |request: Request<Full<Bytes>>| Ok::<_, Infallible>(Response::new(request.into_body())));
     let service = |refused: &'static str| {
-        layer(jwt_or_basic()).on_reject(move |_: &Refusal, _: &Parts| Response::new(refused)).layer(echo)
+        layer(jwt_or_basic()).on_refusal(move |_: &Refusal, _: &Parts| Response::new(refused)).layer(echo)
     };
     for (authorization, body, refused) in [
         (bearer_of("ann"), "ann", ""),
@@ -215,7 +215,7 @@ async fn stale_cookie_under_an_optional_layer_is_refused_until_it_is_cleared() {
         }
         response
     };
-    let optional = AuthLayer::optional(jwt_or_basic()).timer(clock()).on_reject(clearing);
+    let optional = AuthLayer::optional(jwt_or_basic()).timer(clock()).on_refusal(clearing);
     let guests = Router::new().route("/", get(|| async { "a page" })).layer(optional);
     let server = Server::start(guests).await;
     let stale = format!("jwt={}", token("ann", -100));

@@ -77,7 +77,7 @@ async fn user_as_a_result_under_no_layer_reads_as_nobody_and_leaves_an_error() {
     let lines = lines(&log);
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(lines[0].starts_with("ERROR auth_core::axum") && lines[0].contains("no `AuthLayer`"), "{lines:?}");
-    assert!(lines[0].contains("support::User"), "{lines:?}");
+    assert!(lines[0].contains("users::User"), "{lines:?}");
 }
 
 #[tokio::test]

@@ -7,15 +7,13 @@
     reason = "a test that cannot go on fails"
 )]
 
-#[path = "../common/mod.rs"]
-mod common;
 mod support;
 
 mod accept_then_close;
+mod any_server;
 mod bodies;
 mod codec;
 mod connections;
-mod feed;
 mod first_message;
 mod gone;
 mod guessing;
@@ -46,3 +44,5 @@ mod socket;
 mod sockets;
 mod subprotocols;
 mod wrong;
+
+use test_support::{self as common, feed};

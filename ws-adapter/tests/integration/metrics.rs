@@ -10,7 +10,9 @@ use metrics_util::{
 };
 use tokio::sync::Notify;
 use tokio_tungstenite::MaybeTlsStream;
-use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, ClientAddress, Close, Connections, Overflow, require_scope};
+use ws_adapter::{
+    AuthLayer, AuthWebSocketUpgrade, ClientAddress, Close, Connections, Overflow, Sockets, require_scope,
+};
 
 use crate::{common::eventually, support::*};
 
@@ -55,7 +57,10 @@ fn number(value: &DebugValue) -> f64 {
 fn open_pending_refused_expired_refreshed_and_revoked_are_counted() {
     recorded(async |seen: Seen| {
         let (clock, connections) = (clock(), Connections::new().per_user(3, Overflow::RejectNew));
-        let layer = AuthLayer::new(jwt_or_basic()).timer(clock.clone()).connections(&connections).first_message();
+        let layer = AuthLayer::new(jwt_or_basic())
+            .timer(clock.clone())
+            .sockets(Sockets::new().connections(&connections))
+            .first_message();
         let server = Server::start(axum::Router::new().merge(routes()).layer(layer)).await;
 
         let open = async |id: &str| {
@@ -129,7 +134,8 @@ fn connection_that_is_lost_is_told_apart_from_one_that_is_closed() {
     for with_reset in [true, false] {
         recorded(async |seen: Seen| {
             let connections = Connections::new();
-            let server = Server::start(app(layer(jwt_or_basic()).connections(&connections))).await;
+            let server =
+                Server::start(app(layer(jwt_or_basic()).sockets(Sockets::new().connections(&connections)))).await;
             vanish(settled(&server).await, with_reset);
             assert_eq!(closes(&seen, &connections).await, [("abnormal".to_owned(), 1.0)], "reset: {with_reset}");
             settled(&server).await.0.close(None).await.unwrap();
@@ -147,7 +153,8 @@ fn connection_that_is_lost_while_the_handler_only_sends_is_told_apart() {
             ws.on_upgrade(|mut socket| async move { while socket.send(Message::text("tick")).await.is_ok() {} })
         };
         let app = axum::Router::new().route("/ws", axum::routing::any(flood));
-        let server = Server::start(app.layer(layer(jwt_or_basic()).connections(&connections))).await;
+        let server =
+            Server::start(app.layer(layer(jwt_or_basic()).sockets(Sockets::new().connections(&connections)))).await;
         let mut client = server.open(&bearer_of("ann")).await;
         assert!(client.next().await.is_some());
         vanish(client, true);
@@ -173,7 +180,8 @@ fn connection_that_is_lost_between_two_messages_is_told_apart_however_long_they_
                 })
             };
             let app = axum::Router::new().route("/ws", axum::routing::any(twice));
-            let server = Server::start(app.layer(layer(jwt_or_basic()).connections(&connections))).await;
+            let server =
+                Server::start(app.layer(layer(jwt_or_basic()).sockets(Sockets::new().connections(&connections)))).await;
             let mut client = server.open(&bearer_of("ann")).await;
             assert!(client.next().await.is_some());
             vanish(client, true);
@@ -187,8 +195,10 @@ fn connection_that_is_lost_between_two_messages_is_told_apart_however_long_they_
 fn connection_that_is_lost_before_its_first_message_is_told_apart() {
     recorded(async |seen: Seen| {
         let connections = Connections::new();
-        let server =
-            Server::start(routes().layer(layer(jwt_or_basic()).connections(&connections).first_message())).await;
+        let server = Server::start(
+            routes().layer(layer(jwt_or_basic()).sockets(Sockets::new().connections(&connections)).first_message()),
+        )
+        .await;
         let waiting = server.connect("/ws", &[]).await.unwrap().0;
         eventually(|| seen.all().get("auth_connections_pending{}") == Some(&1.0)).await;
         vanish(waiting, true);
@@ -215,7 +225,8 @@ fn connection_that_is_lost_after_the_peer_has_closed_it_is_none() {
             })
         };
         let app = axum::Router::new().route("/ws", axum::routing::any(slow));
-        let server = Server::start(app.layer(layer(jwt_or_basic()).connections(&connections))).await;
+        let server =
+            Server::start(app.layer(layer(jwt_or_basic()).sockets(Sockets::new().connections(&connections)))).await;
         let mut client = server.open(&bearer_of("ann")).await;
         client.0.close(None).await.unwrap();
         heard.notified().await;
@@ -253,7 +264,8 @@ fn pending_connection_is_seen_while_it_waits() {
 fn connection_that_is_displaced_is_counted_and_pending_no_more() {
     recorded(async |seen: Seen| {
         let connections = Connections::new().max_pending(1);
-        let layer = layer(jwt_or_basic()).connections(&connections).client_address(ClientAddress::behind_proxies(1));
+        let layer = layer(jwt_or_basic())
+            .sockets(Sockets::new().connections(&connections).client_address(ClientAddress::behind_proxies(1)));
         let server = Server::start(routes().layer(layer.first_message())).await;
         let open = async |address| server.connect("/ws", &[("x-forwarded-for", address)]).await.unwrap().0;
         let mut waiting = open("192.0.2.1").await;
@@ -269,7 +281,10 @@ fn connection_that_is_displaced_is_counted_and_pending_no_more() {
 fn reason_of_the_applications_own_is_no_label() {
     recorded(async |seen: Seen| {
         let connections = Connections::new();
-        let server = Server::start(app(AuthLayer::new(jwt_or_basic()).timer(clock()).connections(&connections))).await;
+        let server = Server::start(app(AuthLayer::new(jwt_or_basic())
+            .timer(clock())
+            .sockets(Sockets::new().connections(&connections))))
+        .await;
         let mut client = server.open(&format!("Bearer {}", token_with_id("ann", 60, "1"))).await;
         assert!(client.echoes("open").await);
         connections.close(&Revocation::credential("", "1"), &Close::new(4000, "who knows"));

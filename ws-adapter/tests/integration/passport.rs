@@ -51,7 +51,7 @@ async fn row_17_failure_redirect_is_a_hook() {
         let response = if to_login { response.status(302).header("location", "/login") } else { response };
         response.body("").unwrap()
     };
-    let server = Server::start(app(layer(jwt_or_basic()).on_reject(hook))).await;
+    let server = Server::start(app(layer(jwt_or_basic()).on_refusal(hook))).await;
     assert_eq!(server.get("/me", &[]).await.header("location"), Some("/login"));
     assert_eq!(server.get("/me", &[("authorization", "Bearer a.b.c")]).await.status, 401);
 }
@@ -59,10 +59,10 @@ async fn row_17_failure_redirect_is_a_hook() {
 #[tokio::test]
 async fn row_18_hook_receives_the_typed_refusal() {
     let hook = |refusal: &Refusal, _: &Parts| http::Response::new(format!("{:?}", refusal.kind()));
-    let server = Server::start(app(layer(jwt_or_basic()).on_reject(hook))).await;
+    let server = Server::start(app(layer(jwt_or_basic()).on_refusal(hook))).await;
     assert_eq!(server.get("/me", &[]).await.body, "Missing");
     assert_eq!(server.get("/me", &[("authorization", "Bearer eyJhbGciOiJIUzI1NiJ9.b.c")]).await.body, "Rejected");
-    assert_eq!(server.get("/me", &[("authorization", "Bearer opaque")]).await.body, "Foreign");
+    assert_eq!(server.get("/me", &[("authorization", "Bearer opaque")]).await.body, "Unrecognized");
     assert_eq!(server.get("/me", &[("authorization", &bearer_of("broken"))]).await.body, "Unavailable");
 }
 

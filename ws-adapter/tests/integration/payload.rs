@@ -3,24 +3,28 @@
 use std::time::Duration;
 
 use auth_core::{Chain, extract::payload_field};
-use axum::{Router, body::Bytes, routing::post};
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    routing::post,
+};
 use reqwest::Method;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
-use ws_adapter::AuthLayer;
+use ws_adapter::{AuthLayer, Bodies, Read};
 
 use crate::support::*;
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
-fn in_body() -> AuthLayer<User> {
-    layer(Chain::new().or(jwt_from(payload_field("access_token"))))
+fn in_body() -> AuthLayer<User, Read> {
+    reading(Chain::new().or(jwt_from(payload_field("access_token"))))
 }
 
-async fn server(layer: AuthLayer<User>) -> Server {
+async fn server<M: Bodies<Body>>(layer: AuthLayer<User, M>) -> Server {
     Server::start(Router::new().route("/", post(|body: Bytes| async move { body })).layer(layer)).await
 }
 

@@ -7,7 +7,7 @@ use axum::{Router, routing::any};
 use futures_util::{StreamExt as _, future::join_all};
 use tokio::{io::AsyncReadExt as _, net::TcpListener, time};
 use tokio_tungstenite::{MaybeTlsStream, tungstenite::Message};
-use ws_adapter::{AuthLayer, ClientAddress, CloseCodes, Connections};
+use ws_adapter::{AuthLayer, ClientAddress, CloseCodes, Connections, Sockets};
 
 use crate::{
     common::{eventually, everything, refusals},
@@ -18,8 +18,9 @@ const STRANGER: &str = "198.51.100.9";
 
 /// A route that is opened by a first message, behind one proxy. Pages see why they are refused.
 async fn serve(connections: &Connections, clock: &ManualClock) -> Server {
-    let layer = AuthLayer::new(jwt_or_basic()).timer(clock.clone()).connections(connections);
-    let layer = layer.client_address(ClientAddress::behind_proxies(1)).accept_then_close().first_message();
+    let sockets = Sockets::new().connections(connections).client_address(ClientAddress::behind_proxies(1));
+    let layer = AuthLayer::new(jwt_or_basic()).timer(clock.clone()).sockets(sockets.accept_then_close());
+    let layer = layer.first_message();
     Server::start(Router::new().route("/ws", any(echo)).layer(layer)).await
 }
 
@@ -170,8 +171,8 @@ async fn client_of_the_address_that_has_all_places_gets_in_when_their_time_is_ov
 #[tokio::test]
 async fn connection_that_is_displaced_is_one_line_and_has_a_code_of_iana() {
     let connections = Connections::new().max_pending(1);
-    let layer = layer(jwt_or_basic()).connections(&connections).close_codes(CloseCodes::Iana);
-    let layer = layer.client_address(ClientAddress::behind_proxies(1)).first_message();
+    let sockets = Sockets::new().connections(&connections).client_address(ClientAddress::behind_proxies(1));
+    let layer = layer(jwt_or_basic()).sockets(sockets.close_codes(CloseCodes::Iana)).first_message();
     let server = Server::start(Router::new().route("/ws", any(echo)).layer(layer)).await;
     let mut waiting = connect(&server, "192.0.2.1").await.unwrap();
     let (log, _guard) = everything();
@@ -186,7 +187,7 @@ async fn connection_that_is_displaced_is_one_line_and_has_a_code_of_iana() {
 #[tokio::test]
 async fn unknown_address_is_warned_of_once() {
     let connections = Connections::new();
-    let first_message = || layer(jwt_or_basic()).connections(&connections).first_message();
+    let first_message = || layer(jwt_or_basic()).sockets(Sockets::new().connections(&connections)).first_message();
     let routes = || Router::new().route("/ws", any(echo)).layer(first_message());
     let (log, _guard) = everything();
     let warnings = || log.text().lines().filter(|line| line.contains("the address of a client is not known")).count();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use auth_core::Revocation;
-use ws_adapter::{AuthLayer, Connections, Overflow};
+use ws_adapter::{AuthLayer, Connections, Overflow, Sockets};
 
 use crate::{
     common::eventually,
@@ -19,7 +19,7 @@ async fn revocation_beside_a_handshake_leaves_no_socket_behind() {
     let (connections, feed) = (Connections::new(), Feed::new());
     connections.follow(feed.clone());
     feed.is_followed().await;
-    let layer = AuthLayer::new(jwt_or_basic()).timer(clock()).connections(&connections);
+    let layer = AuthLayer::new(jwt_or_basic()).timer(clock()).sockets(Sockets::new().connections(&connections));
     let server = Server::start(app(layer)).await;
     let (mut refused, mut closed) = (0, 0);
     for round in 0..ROUNDS {
@@ -57,7 +57,7 @@ async fn revocation_beside_a_handshake_leaves_no_socket_behind() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn handshakes_at_once_do_not_get_round_the_limit() {
     let connections = Connections::new().per_user(3, Overflow::RejectNew);
-    let layer = AuthLayer::new(jwt_or_basic()).timer(clock()).connections(&connections);
+    let layer = AuthLayer::new(jwt_or_basic()).timer(clock()).sockets(Sockets::new().connections(&connections));
     let server = std::sync::Arc::new(Server::start(app(layer)).await);
     let authorization = std::sync::Arc::new(format!("Bearer {}", token_with_id("ann", 60, "one")));
     let asked = (0..50).map(|_| {

@@ -14,7 +14,7 @@ use axum::{Router, extract::ws::Message, response::Response, routing::any};
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use serde_json::json;
 use tokio_tungstenite::tungstenite;
-use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, Connections, RefreshErrorKind};
+use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, Connections, RefreshErrorKind, Sockets};
 
 use crate::{
     common::AnyKey,
@@ -237,7 +237,7 @@ async fn notice_comes_a_minute_before_the_end() {
 
 #[tokio::test]
 async fn notice_can_come_earlier() {
-    let (server, clock) = serve(AuthLayer::new(jwt_or_basic()).expiry_notice(secs(300))).await;
+    let (server, clock) = serve(AuthLayer::new(jwt_or_basic()).sockets(Sockets::new().expiry_notice(secs(300)))).await;
     let mut client = open_with(&server, &token("ann", 900)).await;
     clock.advance(secs(600));
     assert_eq!(client.json().await, json!({"type": "auth_expiring", "ttl": 300}));
@@ -338,7 +338,7 @@ fn clock_secs(clock: &ManualClock) -> i64 {
 async fn revoked_token_does_not_refresh() {
     let (feed, connections) = (Feed::new(), Connections::new());
     connections.follow(feed.clone());
-    let (server, _) = serve(AuthLayer::new(jwt_or_basic()).connections(&connections)).await;
+    let (server, _) = serve(AuthLayer::new(jwt_or_basic()).sockets(Sockets::new().connections(&connections))).await;
     let mut client = open_with(&server, &token_with_id("ann", 60, "old")).await;
     feed.revoke(Revocation::credential("", "new"));
     assert_eq!(client.present(&token_with_id("ann", 900, "new")).await["code"], "revoked");
@@ -354,7 +354,7 @@ async fn after_a_refresh_the_new_credential_counts_and_the_old_one_does_not() {
     let (feed, connections) = (Feed::new(), Connections::new());
     connections.follow(feed.clone());
     feed.is_followed().await;
-    let (server, _) = serve(AuthLayer::new(jwt_or_basic()).connections(&connections)).await;
+    let (server, _) = serve(AuthLayer::new(jwt_or_basic()).sockets(Sockets::new().connections(&connections))).await;
     let mut client = open_with(&server, &token_with_id("ann", 60, "old")).await;
     assert_eq!(client.present(&token_with_id("ann", 900, "new")).await["type"], "auth_ok");
     assert!(client.echoes("swapped").await);
@@ -482,7 +482,9 @@ async fn chain_sees_the_credential_as_authorization_of_the_opening_request() {
 async fn check_that_hangs_leaves_the_old_credential_and_answers() {
     let (feed, connections) = (Feed::new(), Connections::new());
     connections.follow(feed.clone());
-    let layer = AuthLayer::new(jwt_or_basic()).decision_timeout(Duration::from_millis(100)).connections(&connections);
+    let layer = AuthLayer::new(jwt_or_basic())
+        .decision_timeout(Duration::from_millis(100))
+        .sockets(Sockets::new().connections(&connections));
     let (server, _) = serve(layer).await;
     let mut client = open(&server).await;
     feed.hangs(true);
@@ -506,7 +508,8 @@ async fn sender_in_another_task_hears_that_its_peer_is_gone() {
             let _ = tokio::join!(sending, receiving);
         })
     }
-    let layer = AuthLayer::new(jwt_or_basic()).timer(clock()).connections(&connections).without_ping();
+    let layer =
+        AuthLayer::new(jwt_or_basic()).timer(clock()).sockets(Sockets::new().connections(&connections).without_ping());
     let server = Server::start(Router::new().route("/ws", any(flood)).layer(layer)).await;
     let mut client = server
         .connect("/ws", &[("authorization", "Basic YW5uOnBhc3N3b3Jk"), ("sec-websocket-protocol", "auth.v1")])

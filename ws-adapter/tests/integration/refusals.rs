@@ -6,10 +6,10 @@ use auth_core::{
     BoxError, Chain, ManualClock, async_trait,
     extract::{Extractor as _, bearer, cookie, payload_field, query},
 };
-use axum::{Router, routing::any};
+use axum::{Router, body::Body, routing::any};
 use ws_adapter::{
-    Attempt, AttemptLimiter, AttemptPlace, AuthLayer, Connections, FirstMessageLayer, GraphqlTransportWs, Overflow,
-    require_scope,
+    Attempt, AttemptLimiter, AttemptPlace, AuthLayer, Bodies, Connections, FirstMessageLayer, GraphqlTransportWs,
+    Overflow, Sockets, require_scope,
 };
 
 use crate::{
@@ -56,7 +56,7 @@ fn everywhere() -> Chain<User> {
     Chain::new().or(jwt_from(bearer().or(payload_field("token")).or(cookie("jwt"))))
 }
 
-fn routes(layer: AuthLayer<User>) -> Router {
+fn routes<M: Bodies<Body>>(layer: AuthLayer<User, M>) -> Router {
     let scoped = Router::new().route("/scoped", any(me)).layer(require_scope::<User>("chat:write"));
     let other = Router::new().route("/other", any(me)).layer(require_scope::<String>("chat:write"));
     Router::new().route("/me", any(me)).route("/ws", any(echo)).merge(scoped).merge(other).layer(layer)
@@ -77,7 +77,7 @@ const HANDSHAKES: [(&str, Ws<'_>, Case); 8] = [
 
 #[tokio::test]
 async fn every_refused_handshake_is_one_line() {
-    let layer = layer(everywhere()).decision_timeout(Duration::from_millis(300));
+    let layer = reading(everywhere()).decision_timeout(Duration::from_millis(300));
     let layer = layer.allow_origins(["https://app.example", "https://*.preview.example"]).unwrap();
     for (who, headers, expected) in &HANDSHAKES {
         let credential = match *who {
@@ -126,13 +126,13 @@ async fn every_refused_request_is_one_line() {
             "/other",
             &[ann],
             "",
-            case("ERROR", "internal_error", 500, "Http").says("a `RequireLayer` is for the user type"),
+            case("ERROR", "internal_error", 500, "Http").says("no `AuthLayer` whose chain gives users of the type"),
         ),
         ("/ws", &[ann], "", case("INFO", "no_websocket_handshake", 400, "WebSocket")),
         ("/me", &[], "", case("DEBUG", "missing_credentials", 401, "Http")),
     ];
     for (path, headers, body, expected) in cases {
-        let server = Server::start(routes(layer(everywhere()))).await;
+        let server = Server::start(routes(reading(everywhere()))).await;
         let (log, _guard) = everything();
         let answer = server.send(reqwest::Method::GET, path, headers, body.to_owned()).await;
         assert!(answer.is(expected.status, expected.code), "{path}: {answer:?}");
@@ -143,7 +143,7 @@ async fn every_refused_request_is_one_line() {
 #[tokio::test]
 async fn body_that_does_not_come_is_one_line() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let server = Server::start(routes(layer(everywhere()).payload_timeout(Duration::from_millis(50)))).await;
+    let server = Server::start(routes(reading(everywhere()).payload_timeout(Duration::from_millis(50)))).await;
     let (log, _guard) = everything();
     let mut stream = tokio::net::TcpStream::connect(server.addr).await.unwrap();
     let head = "POST /me HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n";
@@ -160,7 +160,7 @@ async fn broken_handshake_is_one_line() {
         ("sec-websocket-version", "12", case("INFO", "websocket_version", 426, "WebSocket")),
         ("sec-websocket-key", "short", case("INFO", "websocket_key", 400, "WebSocket")),
     ] {
-        let server = Server::start(routes(layer(everywhere()))).await;
+        let server = Server::start(routes(reading(everywhere()))).await;
         let (log, _guard) = everything();
         let mut headers = [
             ("authorization", bearer_of("ann")),
@@ -179,7 +179,7 @@ async fn broken_handshake_is_one_line() {
 #[tokio::test]
 async fn connection_too_many_is_one_line() {
     let connections = Connections::new().per_user(0, Overflow::RejectNew);
-    let server = Server::start(routes(layer(everywhere()).connections(&connections))).await;
+    let server = Server::start(routes(reading(everywhere()).sockets(Sockets::new().connections(&connections)))).await;
     let (log, _guard) = everything();
     assert_eq!(server.refused(&[("authorization", &bearer_of("ann"))]).await.status, 429);
     case("INFO", "too_many_connections", 429, "WebSocket").assert_is(&refusals(&log));
@@ -205,7 +205,7 @@ async fn every_refusal_over_an_open_socket_is_one_line() {
         (&*broken, case("ERROR", "unavailable", 503, "InBand").by("jwt")),
         (r#"{"type":"auth"}"#, case("INFO", "invalid_request", 400, "InBand").says("no credential")),
     ] {
-        let server = Server::start(routes(layer(everywhere()))).await;
+        let server = Server::start(routes(reading(everywhere()))).await;
         let headers = [("authorization", bearer_of("ann")), ("sec-websocket-protocol", "auth.v1".to_owned())];
         let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
         let (mut client, _) = server.connect("/ws", &headers).await.unwrap();
@@ -229,7 +229,7 @@ impl AttemptLimiter for Nothing {
 #[tokio::test]
 async fn attempt_too_many_is_one_line() {
     let connections = Connections::new().attempt_limiter(Nothing);
-    let server = Server::start(routes(layer(everywhere()).connections(&connections))).await;
+    let server = Server::start(routes(reading(everywhere()).sockets(Sockets::new().connections(&connections)))).await;
     let headers = [("authorization", bearer_of("ann")), ("sec-websocket-protocol", "auth.v1".to_owned())];
     let (mut client, _) =
         server.connect("/ws", &headers.each_ref().map(|(name, value)| (*name, value.as_str()))).await.unwrap();
@@ -294,15 +294,15 @@ async fn every_refusal_of_a_codec_is_one_line() {
 #[tokio::test]
 async fn origin_in_the_log_is_escaped_and_cut_and_the_list_too() {
     let many: Vec<_> = (0..11).map(|i| format!("https://app{i}.example")).collect();
-    let many = layer(everywhere()).allow_origins(many.iter().map(String::as_str)).unwrap();
+    let many = reading(everywhere()).allow_origins(many.iter().map(String::as_str)).unwrap();
     let long = format!("https://{}.example", "a".repeat(5000));
     for (layer, origin, parts) in [
         (many.clone(), "https://evil.example", &["`https://app7.example` and 3 more"][..]),
         (many.clone(), "null", &["the origin `null` is not allowed"]),
         (many, &*long, &["aaaa` is not allowed"]),
-        (layer(everywhere()), "https://evil.example\" level=\"x", &["not that of the host `127.0.0.1:"]),
+        (reading(everywhere()), "https://evil.example\" level=\"x", &["not that of the host `127.0.0.1:"]),
         // Behind a proxy that drops the port from `Host`, the page's own origin looks so.
-        (layer(everywhere()), "https://127.0.0.1:1", &["`https://127.0.0.1:1` is not that of the host `127.0.0.1:"]),
+        (reading(everywhere()), "https://127.0.0.1:1", &["`https://127.0.0.1:1` is not that of the host `127.0.0.1:"]),
     ] {
         let server = Server::start(routes(layer)).await;
         let (log, _guard) = everything();

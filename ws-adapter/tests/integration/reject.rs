@@ -3,12 +3,12 @@
 use auth_core::{Refusal, RefusalKind};
 use axum::{Router, body::Bytes, middleware, response::Response, routing::get};
 use http::{StatusCode, request::Parts};
-use ws_adapter::OnReject;
+use ws_adapter::OnRefusal;
 
 use crate::support::*;
 
-async fn server(hook: impl OnReject) -> Server {
-    Server::start(app(layer(jwt_or_basic()).on_reject(hook))).await
+async fn server(hook: impl OnRefusal) -> Server {
+    Server::start(app(layer(jwt_or_basic()).on_refusal(hook))).await
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_tungstenite::tungstenite::Message as ClientMessage;
-use ws_adapter::{AuthLayer, AuthSocket, AuthWebSocketUpgrade, Connections};
+use ws_adapter::{AuthLayer, AuthSocket, AuthWebSocketUpgrade, Connections, Sockets};
 
 use crate::{
     common::eventually,
@@ -152,7 +152,8 @@ impl World {
             let run = move |socket| async move { drop(tokio::spawn(handler.run(socket, send, sent)).await) };
             async move { ws.on_upgrade(run) as Response }
         });
-        let layer = AuthLayer::new(jwt_or_basic()).timer(clock.clone()).connections(&connections);
+        let layer =
+            AuthLayer::new(jwt_or_basic()).timer(clock.clone()).sockets(Sockets::new().connections(&connections));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (addr, listener) = (listener.local_addr().unwrap(), SlowListener(listener, link.clone()));
         let app = Router::new().route("/ws", route).layer(layer);

@@ -13,7 +13,7 @@ use tokio_tungstenite::{
     MaybeTlsStream,
     tungstenite::{self, protocol::CloseFrame},
 };
-use ws_adapter::{AuthLayer, AuthSocket, AuthWebSocketUpgrade, Close, Shutdown};
+use ws_adapter::{AuthLayer, AuthSocket, AuthWebSocketUpgrade, Close, Shutdown, Sockets};
 
 use crate::{common::eventually, support::*};
 
@@ -223,8 +223,8 @@ async fn socket_behind_two_layers_ends_with_the_first_credential_that_ends() {
 
 /// A socket behind two layers, each with one of these.
 async fn behind(outer: &Shutdown, inner: &Shutdown) -> (Server, Client) {
-    let inner = app(layer(jwt_or_basic()).shutdown(inner));
-    let server = Server::start(inner.layer(layer(jwt_or_basic()).shutdown(outer))).await;
+    let inner = app(layer(jwt_or_basic()).sockets(Sockets::new().shutdown(inner)));
+    let server = Server::start(inner.layer(layer(jwt_or_basic()).sockets(Sockets::new().shutdown(outer)))).await;
     let mut client = server.open(&bearer_of("ann")).await;
     assert!(client.echoes("open").await);
     (server, client)
@@ -264,7 +264,7 @@ async fn peer_that_reads_nothing_is_cut_off_at_expiry() {
         })
     }
     let (clock, open) = (clock(), Shutdown::new());
-    let layer = AuthLayer::new(jwt_or_basic()).timer(clock.clone()).shutdown(&open);
+    let layer = AuthLayer::new(jwt_or_basic()).timer(clock.clone()).sockets(Sockets::new().shutdown(&open));
     let server = Server::start(Router::new().route("/ws", any(send_for_ever)).layer(layer)).await;
     let _silent = server.open(&bearer_of("ann")).await;
     eventually(|| open.open_sockets() == 1).await;
@@ -336,7 +336,7 @@ async fn frame_that_breaks_the_protocol_closes_with_1002() {
 #[tokio::test]
 async fn shutdown_closes_with_1012_and_is_drained() {
     let shutdown = Shutdown::new();
-    let layer = layer(jwt_or_basic()).shutdown(&shutdown);
+    let layer = layer(jwt_or_basic()).sockets(Sockets::new().shutdown(&shutdown));
     let server = Server::start(app(layer)).await;
     let mut first = server.open(&bearer_of("ann")).await;
     let mut second = server.open(&bearer_of("bob")).await;

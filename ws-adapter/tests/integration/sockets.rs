@@ -24,7 +24,7 @@ use tokio::{
 };
 use tokio_tungstenite::tungstenite;
 use tower::{Layer as _, service_fn};
-use ws_adapter::{AuthSocket, AuthWebSocketUpgrade, Close, Connections, Shutdown};
+use ws_adapter::{AuthSocket, AuthWebSocketUpgrade, Close, Connections, Shutdown, Sockets};
 
 use crate::{
     common::{assert_debug_is_clean, eventually},
@@ -39,7 +39,7 @@ where
     Fut: Future<Output = ()> + Send + 'static,
 {
     let route = any(move |ws: AuthWebSocketUpgrade<User>| async move { ws.on_upgrade(handler) });
-    let layer = layer(jwt_or_basic()).without_ping();
+    let layer = layer(jwt_or_basic()).sockets(Sockets::new().without_ping());
     Server::start(Router::new().route("/ws", route).layer(layer)).await
 }
 
@@ -231,7 +231,7 @@ async fn socket_that_has_ended_looks_at_no_credential() {
             });
         })
     });
-    let layer = layer(jwt_or_basic()).shutdown(&shutdown);
+    let layer = layer(jwt_or_basic()).sockets(Sockets::new().shutdown(&shutdown));
     let server = Server::start(Router::new().route("/ws", route).layer(layer)).await;
     let _client = open(&server).await;
     shutdown.begin();
@@ -249,7 +249,7 @@ async fn socket_whose_request_is_kept_counts_no_more_once_its_handler_is_done() 
             end.notified().await;
         })
     });
-    let layer = layer(jwt_or_basic()).connections(&connections);
+    let layer = layer(jwt_or_basic()).sockets(Sockets::new().connections(&connections));
     let server = Server::start(Router::new().route("/ws", route).layer(layer)).await;
     assert_eq!(open(&server).await.closed().await, close(1000, ""));
     assert_eq!(connections.count(), 1, "the handler goes on, and may be told to end");
@@ -264,7 +264,7 @@ async fn peer_that_answers_the_close_is_let_go_at_once() {
     // The machine may be busy, but not each time.
     for _ in 0..3 {
         let shutdown = Shutdown::new();
-        let server = Server::start(app(layer(jwt_or_basic()).shutdown(&shutdown))).await;
+        let server = Server::start(app(layer(jwt_or_basic()).sockets(Sockets::new().shutdown(&shutdown)))).await;
         let mut client = open(&server).await;
         assert!(client.echoes("open").await);
         let begun = Instant::now();
@@ -317,7 +317,7 @@ async fn first_message_with_a_revoked_credential_closes_with_4403() {
     let (feed, connections) = (Feed::new(), Connections::new());
     connections.follow(feed.clone());
     feed.revoke_silently(Revocation::credential("", "1"));
-    let layer = layer(jwt_or_basic()).connections(&connections).first_message();
+    let layer = layer(jwt_or_basic()).sockets(Sockets::new().connections(&connections)).first_message();
     let server = Server::start(Router::new().route("/ws", any(echo)).layer(layer)).await;
     let mut client = nobody(&server, "/ws").await;
     client.send(&presented(&token_with_id("ann", 60, "1"))).await;

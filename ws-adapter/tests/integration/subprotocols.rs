@@ -5,7 +5,7 @@ use auth_core::{
     extract::{Extractor as _, bearer, jupyter_subprotocol, subprotocol, subprotocol_after},
 };
 use axum::{Router, response::Response, routing::any};
-use ws_adapter::{AuthLayer, AuthWebSocketUpgrade};
+use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, Sockets};
 
 use crate::support::*;
 
@@ -77,7 +77,7 @@ async fn pair_that_is_broken_or_contradicts_is_refused() {
 
 #[tokio::test]
 async fn refusal_that_is_shown_to_pages_answers_the_word() {
-    let server = Server::start(app(&layer(chain()).accept_then_close())).await;
+    let server = Server::start(app(&layer(chain()).sockets(Sockets::new().accept_then_close()))).await;
     let origin = format!("http://{}", server.addr);
     let headers = [("sec-websocket-protocol", "bearer, a.b.c"), ("origin", &origin)];
     let (mut client, answer) = server.connect("/ws", &headers).await.unwrap();

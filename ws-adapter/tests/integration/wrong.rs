@@ -1,18 +1,14 @@
 //! What counts as a wrong credential: for the socket, and for its user and address.
 
-use std::time::Duration;
-
-use auth_core::{
-    Accept, AuthRequest, BoxError, Carrier, Chain, Challenge, Outcome, Principal, PrincipalId, Strategy, Transport,
-    async_trait,
-};
+use auth_core::{Chain, Transport};
 use axum::{Router, response::Response, routing::any};
 use serde_json::json;
-use ws_adapter::{AuthWebSocketUpgrade, ClientAddress, Connections};
+use test_support::strategies::{Guest, Visitor};
+use ws_adapter::{AuthWebSocketUpgrade, ClientAddress, Connections, Sockets};
 
 use crate::{
     says::{Says, WrongOnes, rejections},
-    support::{Client, Server, app, close, echo, jwt_or_basic, layer, presented, principal, protocols, token},
+    support::{Client, Server, app, close, echo, jwt_or_basic, layer, presented, protocols, token},
 };
 
 #[tokio::test]
@@ -30,7 +26,7 @@ async fn one_rule_tells_what_is_wrong_in_a_refresh_in_a_first_message_and_for_us
         let case = format!("{rejection:?} {message}");
         let (says, wrong) = (Says::default(), WrongOnes::default());
         let connections = Connections::new().attempt_limiter(wrong.clone());
-        let layer = layer(says.about(jwt_or_basic())).connections(&connections);
+        let layer = layer(says.about(jwt_or_basic())).sockets(Sockets::new().connections(&connections));
         let server = Server::start(app(layer.clone()).route("/first", any(echo).layer(layer.first_message()))).await;
         let mut client = server.connect("/ws", &[("sec-websocket-protocol", &protocols(&good))]).await.unwrap().0;
         says.say(rejection.as_ref());
@@ -54,43 +50,12 @@ async fn one_rule_tells_what_is_wrong_in_a_refresh_in_a_first_message_and_for_us
     }
 }
 
-/// Somebody with a name, or a guest.
-struct Visitor(Option<String>);
-
-impl Principal for Visitor {
-    fn principal_id(&self) -> Option<PrincipalId> {
-        self.0.as_deref().map(principal)
-    }
-}
-
-/// Accepts whatever comes over an open socket.
-struct Guest;
-
-#[async_trait]
-impl Strategy for Guest {
-    type User = Visitor;
-
-    fn name(&self) -> &str {
-        "guest"
-    }
-
-    fn challenges(&self, _: &mut Vec<Challenge>) {}
-
-    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Visitor>, BoxError> {
-        Ok(match request.transport() {
-            Transport::InBand => Outcome::Accept(
-                Accept::new(Visitor(None), Carrier::Header).expires_at(request.now() + Duration::from_secs(60)),
-            ),
-            _ => Outcome::Absent,
-        })
-    }
-}
-
 #[tokio::test]
 async fn wrong_first_message_makes_nobody_a_guest_though_the_chain_tries_the_next() {
     let named = jwt_or_basic().map_user(|user| Visitor(Some(user.0)));
-    let chain = Chain::new().or(named).or(Guest).try_next_on_reject();
-    let layer = layer(chain).connections(&Connections::new()).client_address(ClientAddress::behind_proxies(1));
+    let chain = Chain::new().or(named).or(Guest { only: Some(Transport::InBand) }).try_next_on_reject();
+    let layer = layer(chain)
+        .sockets(Sockets::new().connections(&Connections::new()).client_address(ClientAddress::behind_proxies(1)));
     let silent = any(|ws: AuthWebSocketUpgrade<Visitor>| async move {
         let respond: Response = ws.on_upgrade(async |mut socket| while socket.recv().await.is_some() {});
         respond

@@ -1,13 +1,7 @@
 //! A marker secret is sent down every path, with everything logged, and must not come back anywhere.
 //!
 //! It is a program of its own, since what is logged belongs to a whole process.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test that cannot go on fails"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::convert::Infallible;
 
@@ -23,20 +17,17 @@ use axum::{
     routing::any,
 };
 use reqwest::Method;
+use test_support::{Log, assert_debug_is_clean, everything, keep_events};
 use tower::{Layer as _, Service as _, service_fn};
-use tracing_subscriber::layer::SubscriberExt as _;
 use ws_adapter::{
-    AuthLayer, ClientAddress, Close, CloseCodes, Connections, DefaultOnReject, Overflow, ProtectedResource, Shutdown,
+    AuthLayer, ClientAddress, Close, CloseCodes, Connections, DefaultOnRefusal, Overflow, ProtectedResource, Shutdown,
     require_scope,
 };
 
-#[path = "../common/mod.rs"]
-mod common;
 #[path = "../integration/support.rs"]
-#[allow(dead_code, reason = "shared with the other tests, which use all of it")]
+#[allow(dead_code, unused_imports, reason = "shared with the other tests, which use all of it")]
 mod support;
 
-use common::{Log, assert_debug_is_clean, keep_events};
 use support::*;
 
 /// What careless layers and handlers do: log the request as they see it.
@@ -51,33 +42,30 @@ fn app() -> Router {
     let optional = Router::new()
         .route("/me", any(me))
         .layer(middleware::from_fn(careless))
-        .layer(AuthLayer::optional(chain()).timer(clock()));
+        .layer(AuthLayer::reading_bodies(chain()).allow_anonymous().timer(clock()));
     Router::new()
         .route("/me", any(me))
         .route("/ws", any(echo))
         .layer(middleware::from_fn(careless))
-        .layer(layer(chain()).first_message())
+        .layer(reading(chain()).first_message())
         .nest("/optional", optional)
 }
 
 /// Serves on a thread of its own, where everything that anybody logs is kept, whatever crate it is in. The client's
 /// thread logs nothing.
-fn serve(log: Log) -> Server {
+fn serve() -> (Server, Log) {
     let (send, receive) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        let subscriber = tracing_subscriber::registry()
-            .with(tracing_subscriber::filter::LevelFilter::TRACE)
-            .with(tracing_subscriber::fmt::layer().with_ansi(false).with_writer(log));
-        tracing::subscriber::with_default(subscriber, || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async {
-                let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-                send.send(listener.local_addr().unwrap()).unwrap();
-                axum::serve(listener, app()).await.unwrap();
-            });
+        let (log, _guard) = everything();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            send.send((listener.local_addr().unwrap(), log)).unwrap();
+            axum::serve(listener, app()).await.unwrap();
         });
     });
-    Server { addr: receive.recv().unwrap(), task: None }
+    let (addr, log) = receive.recv().unwrap();
+    (Server { addr, task: None }, log)
 }
 
 /// One request over HTTP/2.
@@ -92,8 +80,7 @@ async fn over_http_2(server: &Server, authorization: &str) -> String {
 #[tokio::test]
 async fn marker_secret_is_in_no_log_line_and_no_answer() {
     keep_events();
-    let log = Log::default();
-    let server = serve(log.clone());
+    let (server, log) = serve();
 
     let mut answers = String::new();
     let mut marks: Vec<String> = Vec::new();
@@ -162,7 +149,7 @@ async fn debug_of_public_types_shows_something_and_no_secret() {
     fn clean<T: std::fmt::Debug>(value: &T) {
         assert_debug_is_clean(value, "MARKER");
     }
-    let layer = layer(Chain::new().or(jwt_from(everywhere())));
+    let layer = reading(Chain::new().or(jwt_from(everywhere())));
     let requirement = require_scope::<User>("chat:write");
     clean(&layer);
     clean(&requirement);
@@ -186,7 +173,7 @@ async fn debug_of_public_types_shows_something_and_no_secret() {
     clean(&Close::REVOKED);
     clean(&CloseCodes::Iana);
     clean(&Shutdown::new());
-    clean(&DefaultOnReject::default());
+    clean(&DefaultOnRefusal::default());
     clean(&ProtectedResource::new("https://api.example").unwrap());
 }
 

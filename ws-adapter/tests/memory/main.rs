@@ -1,10 +1,8 @@
 //! What hostile peers cost, in a process of its own: other tests need memory too.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
-#[path = "../common/mod.rs"]
-mod common;
 #[path = "../integration/support.rs"]
-#[allow(dead_code, clippy::expect_used, clippy::indexing_slicing, reason = "shared with the other tests")]
+#[allow(dead_code, unused_imports, reason = "shared with the other tests")]
 mod support;
 
 use std::time::Duration;

@@ -57,8 +57,8 @@ async fn server() -> String {
     let chain = Chain::new().or(jwt);
     let ok = || get(|| async { "ok" });
     let write = || require_scope::<User>("chat:write");
-    let dressed = write().on_reject(|_: &Refusal, _: &http::request::Parts| http::Response::new("dressed"));
-    let falls = write().on_reject(|_: &Refusal, _: &http::request::Parts| -> http::Response<&'static str> {
+    let dressed = write().on_refusal(|_: &Refusal, _: &http::request::Parts| http::Response::new("dressed"));
+    let falls = write().on_refusal(|_: &Refusal, _: &http::request::Parts| -> http::Response<&'static str> {
         panic!("the hook panics")
     });
     let socket = any(async |ws: AuthWebSocketUpgrade<User>| ws.on_upgrade(|_| async {}));

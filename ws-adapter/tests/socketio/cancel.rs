@@ -9,7 +9,7 @@ use std::{
 use auth_core::{PrincipalId, Revocation};
 use socketioxide::{extract::SocketRef, handler::ConnectHandler as _};
 use tokio::{sync::mpsc, time::timeout};
-use ws_adapter::{Close, Connections, Shutdown, socketio::CancelToken};
+use ws_adapter::{Close, Connections, Shutdown, Sockets, socketio::CancelToken};
 
 use crate::{
     client::{Polling, Socket},
@@ -83,7 +83,9 @@ async fn every_handler_is_told_of_every_end() {
     ];
     for (name, end) in ends {
         let (connections, shutdown) = (Connections::new(), Shutdown::new());
-        let app = app_with(|layer| layer.connections(&connections).shutdown(&shutdown), |auth| auth).await;
+        let app =
+            app_with(|layer| layer.sockets(Sockets::new().connections(&connections).shutdown(&shutdown)), |auth| auth)
+                .await;
         let mut waiting = waits_in(&app, "/waits");
         let mut socket = Socket::open(&app, &[]).await.unwrap();
         assert_eq!(socket.connect("/waits", &auth_for("ann", 60)).await, Ok(()), "{name}");

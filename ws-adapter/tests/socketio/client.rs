@@ -3,63 +3,22 @@
 use std::{
     collections::VecDeque,
     net::SocketAddr,
-    sync::{Arc, LazyLock, Mutex},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use reqwest::{Client, Method};
-use tokio::net::TcpStream;
-use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{Error as WsError, Message, client::IntoClientRequest as _, http::HeaderName},
-};
+use reqwest::Method;
+use test_support::server::{WebSocket, connect};
+use tokio_tungstenite::tungstenite::Message;
+
+pub(crate) use test_support::server::{Answer, Headers, send};
 
 use crate::support::App;
 
-pub(crate) type Headers<'h> = &'h [(&'h str, &'h str)];
-
-static HTTP: LazyLock<Client> = LazyLock::new(|| {
-    Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(Duration::from_secs(8)).build().unwrap()
-});
-
-/// An answer over HTTP.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: http::HeaderMap,
-    pub(crate) body: String,
-}
-
-impl Answer {
-    /// The code of the problem; empty if the body is none.
-    pub(crate) fn code(&self) -> String {
-        let body: serde_json::Value = serde_json::from_str(&self.body).unwrap_or_default();
-        body["code"].as_str().unwrap_or_default().to_owned()
-    }
-
-    pub(crate) fn is(&self, status: u16, code: &str) -> bool {
-        self.status == status && self.code() == code
-    }
-
-    pub(crate) fn challenges(&self) -> Vec<&str> {
-        self.headers.get_all("www-authenticate").iter().map(|value| value.to_str().unwrap()).collect()
-    }
-
-    /// The engine.io packets of a poll.
-    fn packets(&self) -> Vec<String> {
-        self.body.split('\u{1e}').map(str::to_owned).collect()
-    }
-}
-
-pub(crate) async fn send(addr: SocketAddr, method: Method, target: &str, headers: Headers<'_>, body: String) -> Answer {
-    let mut request = HTTP.request(method, format!("http://{addr}{target}")).body(body);
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let response = request.send().await.unwrap();
-    let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    Answer { status, headers, body: response.text().await.unwrap() }
+/// The engine.io packets of a poll.
+fn packets(answer: &Answer) -> Vec<String> {
+    answer.body.split('\u{1e}').map(str::to_owned).collect()
 }
 
 /// A transport that polls.
@@ -115,7 +74,7 @@ impl Polling {
                 None => {
                     let answer = self.poll().await;
                     assert_eq!(answer.status, 200, "{answer:?}");
-                    self.inbox.lock().unwrap().extend(answer.packets());
+                    self.inbox.lock().unwrap().extend(packets(&answer));
                 }
             }
         }
@@ -180,7 +139,7 @@ pub(crate) async fn opens_again<U>(app: &App<U>, headers: Headers<'_>, within: D
 
 /// A transport that is a WebSocket.
 #[derive(Debug)]
-pub(crate) struct Socket(pub(crate) WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub(crate) struct Socket(pub(crate) WebSocket);
 
 impl Socket {
     pub(crate) async fn open<U>(app: &App<U>, headers: Headers<'_>) -> Result<Self, Answer> {
@@ -196,20 +155,7 @@ impl Socket {
         target: &str,
         headers: Headers<'_>,
     ) -> Result<(Self, http::HeaderMap), Answer> {
-        let mut request = format!("ws://{addr}{target}").into_client_request().unwrap();
-        for (name, value) in headers {
-            let name: HeaderName = name.parse().unwrap();
-            request.headers_mut().append(name, value.parse().unwrap());
-        }
-        match connect_async(request).await {
-            Ok((socket, response)) => Ok((Self(socket), response.headers().clone())),
-            Err(WsError::Http(response)) => Err(Answer {
-                status: response.status().as_u16(),
-                headers: response.headers().clone(),
-                body: String::from_utf8(response.body().clone().unwrap_or_default()).unwrap(),
-            }),
-            Err(error) => panic!("no HTTP answer: {error}"),
-        }
+        connect(addr, target, headers).await.map(|(socket, answer)| (Self(socket), answer.headers))
     }
 
     pub(crate) async fn send(&mut self, packet: &str) {

@@ -164,7 +164,7 @@ async fn broken_store_is_unavailable() {
 #[tokio::test]
 async fn store_that_hangs_is_unavailable() {
     let app = app_with(|layer| layer.decision_timeout(std::time::Duration::from_millis(50)), |auth| auth).await;
-    assert_eq!(connects(&app, &[], &auth_of("hanging")).await, code("unavailable"));
+    assert_eq!(connects(&app, &[], &auth_of("stuck")).await, code("unavailable"));
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use auth_core::{
 use futures_util::future::join_all;
 use socketioxide::{extract::SocketRef, handler::ConnectHandler as _};
 use tokio::sync::{Semaphore, SemaphorePermit};
-use ws_adapter::{Close, Connections, Overflow};
+use ws_adapter::{Close, Connections, Overflow, Sockets};
 
 use crate::{
     client::{Polling, Socket, connect_packet},
@@ -22,7 +22,7 @@ fn ann() -> PrincipalId {
 }
 
 async fn app_in(connections: &Connections) -> App {
-    app_with(|layer| layer.connections(connections), |auth| auth).await
+    app_with(|layer| layer.sockets(Sockets::new().connections(connections)), |auth| auth).await
 }
 
 /// A server whose registry follows a feed.
@@ -148,7 +148,11 @@ async fn store_that_hangs_is_waited_for_as_long_as_the_chain_may_take() {
     connections.follow(feed.clone());
     feed.is_followed().await;
     let patience = Duration::from_millis(50);
-    let app = app_with(|layer| layer.connections(&connections).decision_timeout(patience), |auth| auth).await;
+    let app = app_with(
+        |layer| layer.sockets(Sockets::new().connections(&connections)).decision_timeout(patience),
+        |auth| auth,
+    )
+    .await;
     let mut open = Socket::open(&app, &[]).await.unwrap();
     assert_eq!(open.connect("/", &auth_of("ann")).await, Ok(()));
     feed.hangs(true);

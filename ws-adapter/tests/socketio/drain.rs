@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ws_adapter::{CloseCodes, Shutdown};
+use ws_adapter::{CloseCodes, Shutdown, Sockets};
 
 use crate::{
     client::{Polling, Socket},
@@ -23,7 +23,7 @@ async fn connected(app: &App) -> Socket {
 #[tokio::test]
 async fn server_that_goes_down_closes_its_transports_one_by_one_over_the_time_that_it_has() {
     let shutdown = Shutdown::new();
-    let app = app_with(|layer| layer.shutdown(&shutdown), |auth| auth).await;
+    let app = app_with(|layer| layer.sockets(Sockets::new().shutdown(&shutdown)), |auth| auth).await;
     let mut sockets = Vec::new();
     for _ in 0..40 {
         sockets.push(connected(&app).await);
@@ -51,7 +51,7 @@ async fn server_that_goes_down_closes_its_transports_one_by_one_over_the_time_th
 #[tokio::test]
 async fn transport_that_is_opened_while_the_server_goes_down_is_closed_at_once() {
     let shutdown = Shutdown::new();
-    let app = app_with(|layer| layer.shutdown(&shutdown), |auth| auth).await;
+    let app = app_with(|layer| layer.sockets(Sockets::new().shutdown(&shutdown)), |auth| auth).await;
     shutdown.begin_over(secs(100));
     let mut socket = Socket::open(&app, &[("authorization", &bearer_of("ann"))]).await.unwrap();
     assert_eq!(socket.end().await.1, close(1012, "restarting"));
@@ -60,7 +60,7 @@ async fn transport_that_is_opened_while_the_server_goes_down_is_closed_at_once()
 #[tokio::test]
 async fn shutdown_that_begins_anew_is_spread_anew() {
     let shutdown = Shutdown::new();
-    let app = app_with(|layer| layer.shutdown(&shutdown), |auth| auth).await;
+    let app = app_with(|layer| layer.sockets(Sockets::new().shutdown(&shutdown)), |auth| auth).await;
     let mut socket = connected(&app).await;
     let polling = Polling::open(&app, &[]).await.unwrap();
     shutdown.begin_over(secs(1_000_000));
@@ -76,7 +76,7 @@ async fn shutdown_that_begins_anew_is_spread_anew() {
 
 #[tokio::test]
 async fn registered_close_codes_can_be_chosen() {
-    let app = app_with(|layer| layer.close_codes(CloseCodes::Iana), |auth| auth).await;
+    let app = app_with(|layer| layer.sockets(Sockets::new().close_codes(CloseCodes::Iana)), |auth| auth).await;
     let mut expires = Socket::open(&app, &[]).await.unwrap();
     assert_eq!(expires.connect("/", &auth_for("ann", 5)).await, Ok(()));
     let mut wrong = Socket::open(&app, &[]).await.unwrap();

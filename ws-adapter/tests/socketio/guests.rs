@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use auth_core::{
-    Accept, AuthRequest, BoxError, Carrier, Chain, Challenge, ManualClock, Outcome, Principal, PrincipalId, Strategy,
+    Accept, AuthRequest, BoxError, Carrier, Chain, Challenge, ManualClock, Outcome, PrincipalId, Strategy,
 };
 use axum::Router;
 use serde_json::json;
 use socketioxide::extract::{Data, SocketRef};
+use test_support::strategies::{Guest, Visitor};
 use ws_adapter::{
-    AuthLayer, ClientAddress, Connections, Overflow,
+    AuthLayer, ClientAddress, Connections, Overflow, Sockets,
     socketio::{MaybeSocketUser, SocketIoAuth, SocketUser},
 };
 
@@ -18,34 +19,6 @@ use crate::{
     common::eventually,
     support::*,
 };
-
-/// Somebody with a name, or a guest.
-struct Visitor(Option<String>);
-
-impl Principal for Visitor {
-    fn principal_id(&self) -> Option<PrincipalId> {
-        self.0.as_ref().map(|name| PrincipalId::new("", name))
-    }
-}
-
-/// Accepts whatever comes, for a minute.
-struct Guest;
-
-#[auth_core::async_trait]
-impl Strategy for Guest {
-    type User = Visitor;
-
-    fn name(&self) -> &str {
-        "guest"
-    }
-
-    fn challenges(&self, _: &mut Vec<Challenge>) {}
-
-    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Visitor>, BoxError> {
-        let end = request.now() + Duration::from_secs(60);
-        Ok(Outcome::Accept(Accept::new(Visitor(None), Carrier::Header).expires_at(end)))
-    }
-}
 
 fn named() -> Chain<Visitor> {
     jwt_or_basic().and_then(|accept| Ok(Outcome::Accept(accept.map_user(|user| Visitor(Some(user.0))))))
@@ -64,7 +37,7 @@ const KINDS: [Kind; 2] = [Kind::Strategy, Kind::Nobody];
 
 fn layer(kind: Kind) -> AuthLayer<Visitor> {
     match kind {
-        Kind::Strategy => AuthLayer::new(Chain::new().or(named()).or(Guest)),
+        Kind::Strategy => AuthLayer::new(Chain::new().or(named()).or(Guest::default())),
         Kind::Nobody => AuthLayer::optional(named()),
     }
 }
@@ -75,11 +48,11 @@ fn who(user: Option<&Visitor>) -> &str {
 
 async fn app_of(
     layer: AuthLayer<Visitor>,
-    connections: &Connections,
+    sockets: Sockets,
     limit: impl FnOnce(SocketIoAuth<Visitor>) -> SocketIoAuth<Visitor>,
 ) -> App<Visitor> {
     let (clock, calls) = (ManualClock::new(*START), Calls::default());
-    let layer = layer.timer(clock.clone()).connections(connections);
+    let layer = layer.timer(clock.clone()).sockets(sockets);
     let (socket_io, io) = limit(SocketIoAuth::new(layer)).build();
     let counter = calls.clone();
     io.ns("/", async move |socket: SocketRef| {
@@ -95,7 +68,7 @@ async fn app_of(
 }
 
 async fn app(kind: Kind) -> App<Visitor> {
-    app_of(layer(kind), &Connections::new(), SocketIoAuth::allow_guests).await
+    app_of(layer(kind), Sockets::new(), SocketIoAuth::allow_guests).await
 }
 
 impl Kind {
@@ -132,7 +105,7 @@ async fn guest_comes_in_and_a_user_beside() {
 #[tokio::test]
 async fn without_the_setting_guests_are_refused() {
     for kind in KINDS {
-        let app = app_of(layer(kind), &Connections::new(), |auth| auth).await;
+        let app = app_of(layer(kind), Sockets::new(), |auth| auth).await;
         match Polling::open(&app, &[]).await {
             Err(answer) => assert!(kind == Kind::Strategy && answer.is(403, "forbidden"), "{answer:?}"),
             Ok(polling) => {
@@ -142,7 +115,7 @@ async fn without_the_setting_guests_are_refused() {
         }
     }
     // The setting lets nobody in whom the layer would refuse.
-    let app = app_of(AuthLayer::new(named()), &Connections::new(), SocketIoAuth::allow_guests).await;
+    let app = app_of(AuthLayer::new(named()), Sockets::new(), SocketIoAuth::allow_guests).await;
     let polling = Polling::open(&app, &[]).await.unwrap();
     assert_eq!(polling.connect("/", "").await, Err("unauthorized:missing_credentials".into()));
 }
@@ -244,7 +217,7 @@ async fn refresh_makes_no_guest_a_user() {
 async fn guests_stay_pending_and_can_be_displaced() {
     for kind in KINDS {
         let connections = Connections::new().max_pending(3).max_pending_per_address(2);
-        let app = app_of(layer(kind), &connections, SocketIoAuth::allow_guests).await;
+        let app = app_of(layer(kind), Sockets::new().connections(&connections), SocketIoAuth::allow_guests).await;
         let mut first = Socket::open(&app, &[]).await.unwrap();
         assert_eq!(first.connect("/", "").await, Ok(()));
         let second = Polling::open(&app, &[]).await.unwrap();
@@ -264,7 +237,7 @@ async fn guests_stay_pending_and_can_be_displaced() {
 async fn transport_of_a_guest_stays_one_where_there_is_no_room_for_the_user() {
     for kind in KINDS {
         let connections = Connections::new().per_user(1, Overflow::RejectNew);
-        let app = app_of(layer(kind), &connections, SocketIoAuth::allow_guests).await;
+        let app = app_of(layer(kind), Sockets::new().connections(&connections), SocketIoAuth::allow_guests).await;
         let _ann = Socket::open(&app, &[("authorization", &bearer_of("ann"))]).await.unwrap();
         let mut socket = Socket::open(&app, &[]).await.unwrap();
         assert_eq!(socket.connect("/", &auth_of("ann")).await, Err("too_many_connections".into()));
@@ -279,7 +252,7 @@ async fn transport_of_a_guest_stays_one_where_there_is_no_room_for_the_user() {
 async fn guest_stays_pending_beside_the_namespace_of_a_user() {
     for kind in KINDS {
         let connections = Connections::new();
-        let app = app_of(layer(kind), &connections, SocketIoAuth::allow_guests).await;
+        let app = app_of(layer(kind), Sockets::new().connections(&connections), SocketIoAuth::allow_guests).await;
         let mut socket = Socket::open(&app, &[]).await.unwrap();
         assert_eq!(socket.connect("/", "").await, Ok(()));
         assert_eq!(socket.connect("/other", &auth_of("ann")).await, Ok(()));
@@ -364,8 +337,8 @@ impl Strategy for HeaderName {
 /// With a chain that passes over what is wrong in front of a guest.
 #[tokio::test]
 async fn guests_and_headers_that_are_sent_once_go_together_but_nothing_wrong_is_a_guest() {
-    let chain = Chain::new().or(named()).or(Guest).try_next_on_reject();
-    let app = app_of(AuthLayer::new(chain), &Connections::new(), |auth| auth.allow_guests().bind_to_sid()).await;
+    let chain = Chain::new().or(named()).or(Guest::default()).try_next_on_reject();
+    let app = app_of(AuthLayer::new(chain), Sockets::new(), |auth| auth.allow_guests().bind_to_sid()).await;
     let polling = Polling::open(&app, &[("authorization", &basic_of("ann", "password"))]).await.unwrap();
     assert_eq!(polling.with(&[]).connect("/", "").await, Ok(()));
     polling.with(&[]).echoes("hi", "ann: hi").await;
@@ -383,7 +356,7 @@ const PROXIED: [(&str, &str); 1] = [("x-forwarded-for", "192.0.2.1")];
 /// Guesses over transports that are nobody's, with a chain that passes over what is wrong in front of a guest.
 #[tokio::test]
 async fn wrong_credential_makes_nobody_a_guest_though_the_chain_tries_the_next() {
-    let chain = || Chain::new().or(named()).or(Guest).try_next_on_reject();
+    let chain = || Chain::new().or(named()).or(Guest::default()).try_next_on_reject();
     let guess = r#"{"username":"admin","password":"guess"}"#;
     for (namespace, wrong, code) in [
         ("/", guess, "invalid_credentials"),
@@ -395,8 +368,8 @@ async fn wrong_credential_makes_nobody_a_guest_though_the_chain_tries_the_next()
         for is_guest in [false, true] {
             let case = format!("{namespace} {wrong} {is_guest}");
             let connections = Connections::new();
-            let layer = AuthLayer::new(chain()).client_address(ClientAddress::behind_proxies(1));
-            let app = app_of(layer, &connections, SocketIoAuth::allow_guests).await;
+            let sockets = Sockets::new().connections(&connections).client_address(ClientAddress::behind_proxies(1));
+            let app = app_of(AuthLayer::new(chain()), sockets, SocketIoAuth::allow_guests).await;
             app.io.ns_with("/own", chain(), async || {});
             for _ in 0..10 {
                 let mut socket = Socket::open(&app, &PROXIED).await.unwrap();
@@ -423,7 +396,7 @@ async fn limit_per_user_holds_where_a_guest_becomes_a_user() {
     let ann = PrincipalId::new("", "ann");
     for kind in KINDS {
         let connections = Connections::new().per_user(2, Overflow::RejectNew);
-        let app = app_of(layer(kind), &connections, SocketIoAuth::allow_guests).await;
+        let app = app_of(layer(kind), Sockets::new().connections(&connections), SocketIoAuth::allow_guests).await;
         let mut sockets = Vec::new();
         for n in 0..5 {
             let mut socket = Socket::open(&app, &[]).await.unwrap();

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use h2::{RecvStream, SendStream, client, ext::Protocol};
 use http::{Method, Request, Response};
 use tokio::{net::TcpStream, time::Instant};
-use ws_adapter::{Close, Connections};
+use ws_adapter::{Close, Connections, Sockets};
 
 use crate::{
     client::{Headers, Polling, Socket, connect_packet, opens_again},
@@ -148,7 +148,7 @@ impl H2 {
 #[tokio::test]
 async fn transport_over_http2_connects_echoes_and_ends_with_its_credential() {
     let connections = Connections::new();
-    let app = app_with(|layer| layer.connections(&connections), |auth| auth).await;
+    let app = app_with(|layer| layer.sockets(Sockets::new().connections(&connections)), |auth| auth).await;
     let header = format!("Bearer {}", token("ann", 600));
     for (headers, auth) in [(&[][..], auth_for("ann", 60)), (&[("authorization", &*header)], String::new())] {
         let mut h2 = H2::open(&app, OPEN, headers).await;
@@ -259,7 +259,7 @@ async fn chain_of_a_namespace_sees_the_handshake_as_it_was_sent() {
 #[tokio::test]
 async fn client_that_floods_over_http2_and_reads_nothing_is_not_read_and_is_gone_after_the_revocation() {
     let connections = Connections::new();
-    let app = app_with(|layer| layer.connections(&connections), |auth| auth).await;
+    let app = app_with(|layer| layer.sockets(Sockets::new().connections(&connections)), |auth| auth).await;
     let mut h2 =
         H2::open(&app, OPEN, &[("authorization", &format!("Bearer {}", token_with_id("ann", 600, "one")))]).await;
     let burst = Bytes::from(frame(PING, &[b'x'; 125]).repeat(400));

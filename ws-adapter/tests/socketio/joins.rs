@@ -10,7 +10,7 @@ use std::{
 
 use auth_core::{Chain, Outcome, Rejection, Revocation};
 use socketioxide::extract::SocketRef;
-use ws_adapter::{Connections, Overflow};
+use ws_adapter::{Connections, Overflow, Sockets};
 
 use crate::{
     client::{Polling, Socket, connect_packet, refresh_packet},
@@ -47,7 +47,7 @@ async fn client_that_joins_and_leaves_namespaces_keeps_its_transport() {
 #[tokio::test]
 async fn what_is_kept_of_a_client_that_joins_and_leaves_does_not_grow() {
     let connections = Connections::new();
-    let app = app_with(|layer| layer.connections(&connections), |auth| auth).await;
+    let app = app_with(|layer| layer.sockets(Sockets::new().connections(&connections)), |auth| auth).await;
     let mut socket = Socket::open(&app, &[]).await.unwrap();
     assert_eq!(socket.connect("/", &auth_of("admin")).await, Ok(()));
     let mut entries = Vec::new();
@@ -154,7 +154,7 @@ async fn only_wrong_credentials_in_auth_count() {
         connections.follow(feed.clone());
         feed.is_followed().await;
         feed.revoke(Revocation::credential("", "revoked"));
-        let app = app_with(|layer| layer.connections(&connections), |auth| auth).await;
+        let app = app_with(|layer| layer.sockets(Sockets::new().connections(&connections)), |auth| auth).await;
         app.io.ns_with("/wrong-here", wrong_here(), async || {});
         app.io.ns_with("/step-up", step_up(), async || {});
         let mut socket = Socket::open(&app, headers).await.unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_tungstenite::tungstenite::Message;
-use ws_adapter::Connections;
+use ws_adapter::{Connections, Sockets};
 
 use crate::{
     client::{Polling, Socket, connect_packet, opens_again},
@@ -226,7 +226,7 @@ async fn transport_that_ends_without_a_connect_counts_for_its_address_until_its_
 #[tokio::test]
 async fn user_may_open_so_many_transports_at_a_time_before_a_connect() {
     let connections = Connections::new().max_pending_per_address(2);
-    let app = app_with(|layer| layer.connections(&connections), |auth| auth).await;
+    let app = app_with(|layer| layer.sockets(Sockets::new().connections(&connections)), |auth| auth).await;
     let ann = [("authorization", &*bearer_of("ann"))];
     let mut first = Socket::open(&app, &ann).await.unwrap();
     let _second = Polling::open(&app, &ann).await.unwrap();
@@ -240,8 +240,10 @@ async fn user_may_open_so_many_transports_at_a_time_before_a_connect() {
 async fn transport_of_a_user_that_ends_without_a_connect_counts_for_the_user_until_its_memory_is_free() {
     for is_refused in [false, true] {
         let connections = Connections::new().max_pending_per_address(2);
-        let app =
-            app_with(|layer| layer.connections(&connections), |auth| auth.connect_timeout(Duration::from_millis(500)));
+        let app = app_with(
+            |layer| layer.sockets(Sockets::new().connections(&connections)),
+            |auth| auth.connect_timeout(Duration::from_millis(500)),
+        );
         let app = app.await;
         let (ann, bob) = ([("authorization", &*bearer_of("ann"))], [("authorization", &*bearer_of("bob"))]);
         for _ in 0..2 {
@@ -265,7 +267,7 @@ async fn transport_of_a_user_that_ends_without_a_connect_counts_for_the_user_unt
 async fn opening_many_at_once_gets_round_no_limit() {
     for _ in 0..5 {
         let connections = Connections::new().max_pending(5);
-        let app = app_with(|layer| layer.connections(&connections), |auth| auth).await;
+        let app = app_with(|layer| layer.sockets(Sockets::new().connections(&connections)), |auth| auth).await;
         let opened = join_all((0..60).map(|_| Polling::open(&app, &[]))).await;
         assert_eq!(opened.iter().filter(|opened| opened.is_ok()).count(), 5);
         for refused in opened.iter().filter_map(|opened| opened.as_ref().err()) {

@@ -8,10 +8,6 @@
 )]
 
 mod client;
-#[path = "../common/mod.rs"]
-mod common;
-#[path = "../integration/feed.rs"]
-mod feed;
 #[path = "../integration/says.rs"]
 mod says;
 mod support;
@@ -39,3 +35,5 @@ mod refusals;
 mod set_clock;
 mod users;
 mod wrong;
+
+use test_support::{self as common, feed};

@@ -11,7 +11,7 @@ use tokio::{
     net::TcpSocket,
     time::Instant,
 };
-use ws_adapter::{Close, Connections};
+use ws_adapter::{Close, Connections, Sockets};
 
 use crate::{
     client::{Polling, Socket, connect_packet},
@@ -32,7 +32,7 @@ fn pings() -> Vec<u8> {
 }
 
 async fn app_in(connections: &Connections) -> App {
-    app_with(|layer| layer.connections(connections), |auth| auth).await
+    app_with(|layer| layer.sockets(Sockets::new().connections(connections)), |auth| auth).await
 }
 
 /// A namespace whose handler sends without end, as fast as its client takes it.
@@ -134,7 +134,7 @@ async fn whoever_ends_a_session_nobody_is_left_whose_output_waits() {
         let connections = Connections::new();
         let (interval, timeout) = (Duration::from_millis(1800), Duration::from_millis(400));
         let app = app_with(
-            |layer| layer.connections(&connections),
+            |layer| layer.sockets(Sockets::new().connections(&connections)),
             |auth| match packet {
                 Some(_) => auth,
                 None => auth.configure(|io| io.ping_interval(interval).ping_timeout(timeout)),
@@ -173,7 +173,7 @@ async fn transport_without_a_namespace_is_gone_when_the_engine_gives_it_up() {
     let beat = Duration::from_millis(300);
     let connections = Connections::new();
     let app = app_with(
-        |layer| layer.connections(&connections),
+        |layer| layer.sockets(Sockets::new().connections(&connections)),
         |auth| auth.configure(|io| io.ping_interval(beat).ping_timeout(beat)),
     );
     let app = app.await;
@@ -324,7 +324,7 @@ async fn polling_transport_that_the_engine_gives_up_leaves_the_registry_though_i
     let beat = Duration::from_millis(50);
     let connections = Connections::new();
     let app = app_with(
-        |layer| layer.connections(&connections),
+        |layer| layer.sockets(Sockets::new().connections(&connections)),
         |auth| auth.configure(|io| io.ping_interval(beat).ping_timeout(beat)),
     );
     let app = app.await;

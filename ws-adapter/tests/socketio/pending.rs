@@ -65,7 +65,7 @@ async fn every_kind_of_pending_transport_can_be_displaced() {
     assert_eq!(refused.end().await.1, displaced);
 
     let mut judged = Socket::open(&app, &ATTACKER).await.unwrap();
-    judged.send(&format!("40{}", auth_of("hanging"))).await;
+    judged.send(&format!("40{}", auth_of("stuck"))).await;
     displace().await;
     assert_eq!(judged.end().await.1, displaced);
 

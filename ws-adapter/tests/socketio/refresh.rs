@@ -9,13 +9,13 @@ use std::{
 };
 
 use auth_core::{
-    BoxError, Evidence, Revocation, RevocationCheck, RevocationFeed, RevocationListener, RevocationNews, async_trait,
+    BoxError, Evidence, Revocation, RevocationCheck, RevocationEvent, RevocationFeed, RevocationListener, async_trait,
 };
 use futures_util::future::join_all;
 use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio_tungstenite::tungstenite::Message;
-use ws_adapter::Connections;
+use ws_adapter::{Connections, Sockets};
 
 use crate::{
     client::{Polling, Socket, refresh_packet},
@@ -221,7 +221,7 @@ async fn revoked_token_is_refused_and_of_two_that_hold_in_turn_the_last_is_the_o
     let (connections, feed) = (Connections::new(), Feed::new());
     connections.follow(feed.clone());
     feed.is_followed().await;
-    let app = app_with(|layer| layer.connections(&connections), |auth| auth).await;
+    let app = app_with(|layer| layer.sockets(Sockets::new().connections(&connections)), |auth| auth).await;
     let header = format!("Bearer {}", token_with_id("ann", 60, "first"));
     let mut socket = Socket::open(&app, &[("authorization", &header)]).await.unwrap();
     assert_eq!(socket.connect("/", "").await, Ok(()));
@@ -266,7 +266,7 @@ struct Silence;
 
 #[async_trait]
 impl RevocationListener for Silence {
-    async fn next(&mut self) -> Option<RevocationNews> {
+    async fn next(&mut self) -> Option<RevocationEvent> {
         std::future::pending().await
     }
 }
@@ -276,7 +276,7 @@ async fn held_up() -> (App, Socket, Slow) {
     let slow = Slow { turns: Arc::new(Semaphore::new(1)), is_asked: Arc::default() };
     let connections = Connections::new();
     connections.follow(slow.clone());
-    let app = app_with(|layer| layer.connections(&connections), |auth| auth).await;
+    let app = app_with(|layer| layer.sockets(Sockets::new().connections(&connections)), |auth| auth).await;
     let socket = connected(&app).await;
     slow.is_asked.store(false, Ordering::SeqCst);
     (app, socket, slow)
@@ -304,7 +304,7 @@ async fn refresh_in_one_namespace_does_not_end_that_in_another() {
     let slow = Slow { turns: Arc::new(Semaphore::new(1)), is_asked: Arc::default() };
     let connections = Connections::new();
     connections.follow(slow.clone());
-    let app = app_with(|layer| layer.connections(&connections), |auth| auth).await;
+    let app = app_with(|layer| layer.sockets(Sockets::new().connections(&connections)), |auth| auth).await;
     app.io.ns("/other", async || {});
     let mut socket = Socket::open(&app, &[("authorization", &bearer_of("ann"))]).await.unwrap();
     assert_eq!(socket.connect("/", "").await, Ok(()));
@@ -390,7 +390,7 @@ async fn client_is_told_a_minute_before_the_end_and_of_a_short_life_in_the_middl
 
 #[tokio::test]
 async fn every_namespace_is_told_of_the_first_end_and_the_time_can_be_set() {
-    let app = app_with(|layer| layer.expiry_notice(secs(5)), |auth| auth).await;
+    let app = app_with(|layer| layer.sockets(Sockets::new().expiry_notice(secs(5))), |auth| auth).await;
     let mut socket = Socket::open(&app, &[("authorization", &bearer_of("admin"))]).await.unwrap();
     assert_eq!(socket.connect("/", "").await, Ok(()));
     assert_eq!(socket.connect("/admin", &auth_for("admin", 60)).await, Ok(()));

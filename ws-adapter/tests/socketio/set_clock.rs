@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use auth_core::{Clock as _, ManualClock};
-use ws_adapter::{AuthLayer, Connections, Shutdown};
+use ws_adapter::{AuthLayer, Connections, Shutdown, Sockets};
 
 use crate::{
     client::{Polling, Socket},
@@ -45,7 +45,7 @@ async fn silent_transport_is_closed_in_time_whatever_the_clock_is_set_to() {
     for by in [BACK, FORWARD] {
         let machine = Machine::new();
         let connections = Connections::new().max_pending(2);
-        let app = app_on(&machine, |layer| layer.connections(&connections)).await;
+        let app = app_on(&machine, |layer| layer.sockets(Sockets::new().connections(&connections))).await;
         let mut by_nobody = Socket::open(&app, &[]).await.unwrap();
         let mut by_ann = Socket::open(&app, &[("authorization", &basic_of("ann", "password"))]).await.unwrap();
         let polling = Polling::open(&app, &[]).await.unwrap();
@@ -94,7 +94,7 @@ async fn server_that_goes_down_closes_its_transports_in_time_whatever_the_clock_
     for by in [BACK, FORWARD] {
         let machine = Machine::new();
         let shutdown = Shutdown::new();
-        let app = app_on(&machine, |layer| layer.shutdown(&shutdown)).await;
+        let app = app_on(&machine, |layer| layer.sockets(Sockets::new().shutdown(&shutdown))).await;
         let mut sockets = Vec::new();
         for _ in 0..40 {
             let socket = Socket::open(&app, &[("authorization", &basic_of("ann", "password"))]).await;

@@ -17,7 +17,7 @@ use socketioxide::{
 use socketioxide_core::Value;
 use tokio::sync::mpsc;
 use ws_adapter::{
-    Shutdown,
+    Shutdown, Sockets,
     socketio::{ConnectionId, SocketUser},
 };
 
@@ -154,7 +154,7 @@ async fn closing_the_server_closes_every_transport() {
 #[tokio::test]
 async fn shutdown_of_the_layer_closes_every_transport_and_waits_for_it() {
     let shutdown = Shutdown::new();
-    let app = app_with(|layer| layer.shutdown(&shutdown), |auth| auth).await;
+    let app = app_with(|layer| layer.sockets(Sockets::new().shutdown(&shutdown)), |auth| auth).await;
     let mut socket = Socket::open(&app, &[]).await.unwrap();
     assert_eq!(socket.connect("/", &auth_of("ann")).await, Ok(()));
     let polling = Polling::open(&app, &[]).await.unwrap();

@@ -1,7 +1,7 @@
 //! What counts as a wrong credential: for the transport, and for its user and address.
 
 use auth_core::{Chain, Outcome, Rejection};
-use ws_adapter::Connections;
+use ws_adapter::{Connections, Sockets};
 
 use crate::{
     client::Socket,
@@ -26,7 +26,7 @@ async fn one_rule_tells_what_is_wrong_at_connect_in_a_refresh_and_for_user_and_a
     {
         let (says, wrong) = (Says::default(), WrongOnes::default());
         let connections = Connections::new().attempt_limiter(wrong.clone());
-        let app = app_with(|layer| layer.connections(&connections), |auth| auth).await;
+        let app = app_with(|layer| layer.sockets(Sockets::new().connections(&connections)), |auth| auth).await;
         app.io.ns_with("/asked", says.about(jwt_or_basic()), async || {});
         for is_refresh in [false, true] {
             let case = format!("{rejection:?} {auth} {is_refresh}");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use auth_core::BoxError;
-use auth_store::{Heard, RedisStore, Store as _, Tickets};
+use auth_store::{RedisStore, Store as _, SubscriptionEvent, Tickets};
 
 use super::{
     ask,
@@ -156,12 +156,12 @@ async fn listener_whose_connection_is_killed_hears_that_it_has_missed_something(
     ask::<i64>(&server, &["CLIENT", "KILL", "TYPE", "pubsub"]).await;
     // It may begin before the loss is noticed, and then hears of it, or after the new connection stands.
     let mut new = store.subscribe().await;
-    assert_eq!(soon(old.next()).await, Some(Heard::Missed));
+    assert_eq!(soon(old.next()).await, Some(SubscriptionEvent::Missed));
     store.publish(b"news").await.unwrap();
-    let news = Some(Heard::Message(b"news".to_vec()));
+    let news = Some(SubscriptionEvent::Message(b"news".to_vec()));
     assert_eq!(soon(old.next()).await, news);
     let heard = match soon(new.next()).await {
-        Some(Heard::Missed) => soon(new.next()).await,
+        Some(SubscriptionEvent::Missed) => soon(new.next()).await,
         other => other,
     };
     assert_eq!(heard, news);

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use auth_core::{Chain, Revocation, RevocationCheck as _, RevocationFeed as _, RevocationNews, Transport};
-use auth_store::{Heard, RedisStore, Revocations, Store as _, Tickets};
+use auth_core::{Chain, Revocation, RevocationCheck as _, RevocationEvent, RevocationFeed as _, Transport};
+use auth_store::{RedisStore, Revocations, Store as _, SubscriptionEvent, Tickets};
 
 use super::server::{Line, Server};
 use crate::support::*;
@@ -42,7 +42,7 @@ async fn service_starts_without_redis_and_finds_it_when_it_comes() {
     let mut listener = Revocations::new(store.clone()).listen().await;
     everything_fails_in_time(&store, &"A".repeat(43)).await;
     server.start_again().await;
-    assert_eq!(hear(&mut listener).await, RevocationNews::Missed);
+    assert_eq!(hear(&mut listener).await, RevocationEvent::Missed);
     store.ping().await.unwrap();
 }
 
@@ -87,13 +87,13 @@ async fn listeners_hear_after_a_restart_that_they_have_missed_something() {
     server.start_again().await;
     let back = Instant::now();
     for listener in &mut listeners {
-        assert_eq!(hear(listener).await, RevocationNews::Missed);
+        assert_eq!(hear(listener).await, RevocationEvent::Missed);
     }
     assert!(back.elapsed() < Duration::from_secs(5), "{:?}", back.elapsed());
     let revocation = Revocation::connection("name");
     here.revoke(&revocation).await.unwrap();
     for listener in &mut listeners {
-        assert_eq!(hear(listener).await, RevocationNews::Revoked(revocation.clone()));
+        assert_eq!(hear(listener).await, RevocationEvent::Revoked(revocation.clone()));
     }
 }
 
@@ -114,7 +114,7 @@ async fn redis_that_says_nothing_any_more_hangs_nobody_and_is_noticed() {
     far.revoke(&Revocation::session("issuer", "session")).await.unwrap();
     line.mend();
     let mended = Instant::now();
-    assert_eq!(hear(&mut listener).await, RevocationNews::Missed);
+    assert_eq!(hear(&mut listener).await, RevocationEvent::Missed);
     // Four timeouts until it is noticed, and the pause until the next try.
     assert!(mended.elapsed() < TIMEOUT * 4 + Duration::from_secs(3), "{:?}", mended.elapsed());
     soon(async { while store.ping().await.is_err() {} }).await;
@@ -128,10 +128,10 @@ async fn listener_that_is_too_slow_hears_that_it_has_missed_something() {
     let (mut slow, mut quick) = (store.subscribe().await, store.subscribe().await);
     for _ in 0..1100 {
         store.publish(b"news").await.unwrap();
-        assert_eq!(soon(quick.next()).await, Some(Heard::Message(b"news".to_vec())));
+        assert_eq!(soon(quick.next()).await, Some(SubscriptionEvent::Message(b"news".to_vec())));
     }
-    assert_eq!(soon(slow.next()).await, Some(Heard::Missed));
-    assert_eq!(soon(slow.next()).await, Some(Heard::Message(b"news".to_vec())));
+    assert_eq!(soon(slow.next()).await, Some(SubscriptionEvent::Missed));
+    assert_eq!(soon(slow.next()).await, Some(SubscriptionEvent::Message(b"news".to_vec())));
 }
 
 #[tokio::test]
@@ -140,11 +140,11 @@ async fn who_begins_to_listen_has_missed_nothing() {
     let store = server.store();
     let mut first = store.subscribe().await;
     store.publish(b"one").await.unwrap();
-    assert_eq!(soon(first.next()).await, Some(Heard::Message(b"one".to_vec())));
+    assert_eq!(soon(first.next()).await, Some(SubscriptionEvent::Message(b"one".to_vec())));
     let mut second = store.subscribe().await;
     store.publish(b"two").await.unwrap();
     for subscription in [&mut first, &mut second] {
-        assert_eq!(soon(subscription.next()).await, Some(Heard::Message(b"two".to_vec())));
+        assert_eq!(soon(subscription.next()).await, Some(SubscriptionEvent::Message(b"two".to_vec())));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use auth_core::{PrincipalId, Revocation, RevocationCheck as _, RevocationFeed as _, RevocationNews};
+use auth_core::{PrincipalId, Revocation, RevocationCheck as _, RevocationEvent, RevocationFeed as _};
 use auth_store::{RedisStore, Revocations, Store as _, Tickets};
 
 use super::{ask, server::Server};
@@ -98,8 +98,8 @@ async fn revocation_on_one_node_is_heard_and_found_on_the_other() {
         Revocation::credential("issuer", "token").ends_at(in_secs(900)),
     ] {
         here.revoke(&revocation).await.unwrap();
-        assert_eq!(hear(&mut near).await, RevocationNews::Revoked(revocation.clone()));
-        assert_eq!(hear(&mut far).await, RevocationNews::Revoked(revocation));
+        assert_eq!(hear(&mut near).await, RevocationEvent::Revoked(revocation.clone()));
+        assert_eq!(hear(&mut far).await, RevocationEvent::Revoked(revocation));
     }
     assert!(there.is_revoked(&evidence).await.unwrap());
     assert!(tokio::time::timeout(Duration::from_millis(50), near.next()).await.is_err(), "each once");

@@ -11,7 +11,7 @@ use socketioxide::socket::Sid;
 
 use super::{core::ByRegistry, *};
 use crate::{
-    AuthLayer, Close, Connections,
+    AuthLayer, Close, Connections, Sockets,
     adapter::{Checkpoint, Due, End as _, Entered, NotNow},
 };
 
@@ -47,7 +47,8 @@ impl Server {
     fn new(clock: &ManualClock) -> Self {
         let connections = Connections::new();
         let basic = Basic::new("test").verify(|_: BasicLogin| async { Ok::<_, Infallible>(Some(User)) });
-        let layer = AuthLayer::new(Chain::new().or(basic)).connections(&connections).timer(clock.clone());
+        let sockets = Sockets::new().connections(&connections);
+        let layer = AuthLayer::new(Chain::new().or(basic)).sockets(sockets).timer(clock.clone());
         Self { checkpoint: Checkpoint::new(layer), connections }
     }
 

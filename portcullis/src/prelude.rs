@@ -1,0 +1,25 @@
+//! What most programs use: `use portcullis::prelude::*`.
+
+#[cfg(feature = "basic")]
+pub use auth_basic::{Basic, BasicLogin};
+pub use auth_core::{
+    Authenticated, BoxError, Chain, Principal, PrincipalId, Requirement, Strategy,
+    extract::{Extractor as _, bearer, cookie, header, query, socketio_auth, subprotocol},
+};
+#[cfg(feature = "jwt")]
+pub use auth_jwt::{Jwt, KeySet, Signer, SigningKey, VerifyingKey};
+#[cfg(feature = "store")]
+pub use auth_store::{MemoryStore, Revocations, TicketGrant, Tickets};
+#[cfg(feature = "axum")]
+pub use axum::{
+    self, Json, Router,
+    routing::{any, get, post},
+};
+#[cfg(feature = "axum")]
+pub use ws_adapter::Protected;
+#[cfg(feature = "socketio")]
+pub use ws_adapter::socketio::{SocketIoAuth, SocketUser};
+#[cfg(feature = "tower")]
+pub use ws_adapter::{AuthLayer, RequireLayer, require_scope};
+#[cfg(feature = "websocket")]
+pub use ws_adapter::{AuthSocket, AuthWebSocketUpgrade, Connections};

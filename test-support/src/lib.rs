@@ -1,0 +1,37 @@
+//! What the tests of several crates of this workspace share. It isn't published.
+//!
+//! - [`log`]: what the code under test logs, and checks that it logs no secret.
+//! - [`feed`]: a store of revocations that fails, hangs or answers late.
+//! - [`strategies`] and [`says`]: strategies and chains that do what a test says.
+//! - `users` (feature of the same name): users with tokens and passwords.
+//! - `server` (feature of the same name): a server on a free port, with clients for HTTP and WebSocket.
+//!
+//! Use it in integration tests. The unit tests of `auth-core` can't: they would see two copies of their own crate.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_errors_doc,
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    clippy::exhaustive_enums,
+    clippy::exhaustive_structs,
+    missing_debug_implementations,
+    reason = "only tests use it, and a test that can't go on fails"
+)]
+
+pub mod feed;
+pub mod log;
+pub mod says;
+#[cfg(feature = "server")]
+pub mod server;
+pub mod strategies;
+#[cfg(feature = "users")]
+pub mod users;
+mod wait;
+
+pub use self::{
+    log::{Log, assert_debug_is_clean, everything, keep_events, refusals},
+    strategies::AnyKey,
+    wait::eventually,
+};

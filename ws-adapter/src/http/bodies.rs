@@ -1,0 +1,80 @@
+use auth_core::BoxError;
+use bytes::Bytes;
+use http_body::Body;
+
+use self::sealed::LookInto;
+
+/// What a layer does with request bodies of type `B`: [`Untouched`] or [`Read`].
+#[diagnostic::on_unimplemented(
+    message = "an `AuthLayer` that reads bodies needs a body of `Bytes` that can be made from `Bytes`, not `{B}`",
+    note = "`AuthLayer::new` takes any body. Use `AuthLayer::reading_bodies` only for chains that look into bodies"
+)]
+pub trait Bodies<B>: LookInto<B> {}
+
+/// The layer hands on every body as it comes, of any type. See [`AuthLayer::new`](crate::AuthLayer::new).
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a name for a type parameter")]
+pub struct Untouched;
+
+/// The layer reads JSON and form bodies for its chain, and hands them on whole. See
+/// [`AuthLayer::reading_bodies`](crate::AuthLayer::reading_bodies).
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a name for a type parameter")]
+pub struct Read;
+
+impl<B: Send + 'static> Bodies<B> for Untouched {}
+
+impl<B> Bodies<B> for Read
+where
+    B: Body<Data = Bytes> + From<Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+}
+
+mod sealed {
+    use auth_core::{BoxError, Payload, Refusal};
+    use bytes::Bytes;
+    use http::request::Parts;
+    use http_body::Body;
+
+    use super::{Read, Untouched};
+    use crate::http::{
+        payload::{self, Format, PayloadLimits},
+        transport::is_extended_connect,
+    };
+
+    #[expect(unnameable_types, reason = "not for others to implement")]
+    pub trait LookInto<B>: Send + Sync + 'static {
+        /// The fields of a body that may hold a credential, and the body for the handler.
+        fn look_into(
+            parts: &Parts,
+            body: B,
+            limits: PayloadLimits,
+        ) -> impl Future<Output = Result<(Option<Payload>, B), Refusal>> + Send;
+    }
+
+    impl<B: Send + 'static> LookInto<B> for Untouched {
+        async fn look_into(_: &Parts, body: B, _: PayloadLimits) -> Result<(Option<Payload>, B), Refusal> {
+            Ok((None, body))
+        }
+    }
+
+    impl<B> LookInto<B> for Read
+    where
+        B: Body<Data = Bytes> + From<Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        async fn look_into(parts: &Parts, body: B, limits: PayloadLimits) -> Result<(Option<Payload>, B), Refusal> {
+            // An extended CONNECT is followed by the socket's own stream. `Upgrade` says nothing about the body: any
+            // request may have that header, and a body too.
+            if body.is_end_stream() || is_extended_connect(parts) {
+                return Ok((None, body));
+            }
+            let Some(format) = Format::of(&parts.headers)? else {
+                return Ok((None, body));
+            };
+            let bytes = payload::read(&parts.headers, body, limits).await?;
+            Ok((payload::parse(format, &bytes)?, B::from(bytes)))
+        }
+    }
+}

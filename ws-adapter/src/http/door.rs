@@ -1,0 +1,180 @@
+use std::{marker::PhantomData, sync::Arc};
+
+use auth_core::{
+    Anonymous, AuthRequest, Authenticated, Chain, Principal, Refusal, RefusalKind, RequestRecord, Transport,
+};
+use bytes::Bytes;
+use http::{Request, Response, request::Parts};
+
+use super::{
+    Bodies, Gate, OnHandshake, Refused,
+    handshake::Subprotocol,
+    private::{self, Private},
+    transport::classify,
+};
+use crate::telemetry;
+
+/// The way of one request through a layer.
+pub(crate) struct Door<U, M> {
+    gate: Arc<Gate<U>>,
+    handshakes: Option<Arc<dyn OnHandshake<U>>>,
+    bodies: PhantomData<fn() -> M>,
+}
+
+/// A request that goes on, and what the layer adds to its response.
+pub(crate) struct Passed<B> {
+    pub(crate) request: Request<B>,
+    pub(crate) additions: Additions,
+}
+
+/// What the layer adds to the response of the service behind it.
+pub(crate) struct Additions {
+    subprotocol: Option<Subprotocol>,
+    private: Option<Private>,
+}
+
+impl Additions {
+    pub(crate) fn add_to<R>(self, response: &mut Response<R>) {
+        if let Some(subprotocol) = self.subprotocol {
+            subprotocol.add_to(response);
+        }
+        if let Some(private) = self.private {
+            private.mark(response);
+        }
+    }
+}
+
+impl<U, M> Door<U, M> {
+    pub(super) fn new(gate: Arc<Gate<U>>, handshakes: Option<Arc<dyn OnHandshake<U>>>) -> Self {
+        Self { gate, handshakes, bodies: PhantomData }
+    }
+
+    pub(super) fn chain(&self) -> &Chain<U> {
+        &self.gate.chain
+    }
+}
+
+impl<U: Principal, M> Door<U, M> {
+    /// Decides about a request, and prepares it for the service behind or makes the response.
+    pub(super) async fn pass_or_respond<B>(&self, request: Request<B>) -> Result<Passed<B>, Response<Bytes>>
+    where
+        M: Bodies<B>,
+        B: Send + 'static,
+    {
+        match self.pass(request).await {
+            Ok(passed) => Ok(passed),
+            Err(refused) => Err(self.respond(*refused).await),
+        }
+    }
+
+    /// Decides about a request, and prepares it for the service behind.
+    pub(crate) async fn pass<B>(&self, request: Request<B>) -> Result<Passed<B>, Box<Refused>>
+    where
+        M: Bodies<B>,
+        B: Send + 'static,
+    {
+        let (mut parts, body) = request.into_parts();
+        let record = RequestRecord::of(&mut parts);
+        let transport = classify(&parts);
+
+        let decision = self.decide(&parts, body, transport).await;
+        record.take(&mut parts, &self.gate.needs);
+        let prepared = match (decision, transport) {
+            (Ok((user, body)), Transport::WebSocket) => {
+                let subprotocol = self.prepare_handshake(user.as_ref().ok(), &mut parts).await;
+                subprotocol.map(|subprotocol| (user, body, subprotocol))
+            }
+            (decision, _) => decision.map(|(user, body)| (user, body, None)),
+        };
+        match prepared {
+            Ok((user, body, subprotocol)) => {
+                if let Ok(user) = &user {
+                    telemetry::accepted(transport, user.evidence());
+                }
+                let is_handshake = transport == Transport::WebSocket;
+                let private = Private::of(user.as_ref().ok(), &record, &parts, is_handshake);
+                leave(user, &mut parts);
+                let additions = Additions { subprotocol, private };
+                Ok(Passed { request: Request::from_parts(parts, body), additions })
+            }
+            Err(refusal) => Err(Box::new(Refused { parts, transport, refusal })),
+        }
+    }
+
+    /// Makes the response to a refused request.
+    pub(crate) async fn respond(&self, mut refused: Refused) -> Response<Bytes> {
+        if refused.transport == Transport::WebSocket
+            && let Some(handshakes) = &self.handshakes
+            && let Some(response) = handshakes.refused(&mut refused).await
+        {
+            telemetry::refused(refused.transport, &refused.refusal);
+            return response;
+        }
+        let Refused { parts, transport, refusal } = refused;
+        self.gate.respond(refusal, &parts, transport)
+    }
+
+    /// Who sends the request, or the refusal that a route would give to a request without a credential; and the body for
+    /// the handler.
+    async fn decide<B>(
+        &self,
+        parts: &Parts,
+        body: B,
+        transport: Transport,
+    ) -> Result<(Result<Authenticated<U>, Refusal>, B), Refusal>
+    where
+        M: Bodies<B>,
+        B: Send + 'static,
+    {
+        let gate = &self.gate;
+        let opens = match transport {
+            Transport::WebSocket => Some(gate.check_origin(parts)?),
+            _ => None,
+        };
+        let (payload, body) = match gate.needs.payload() {
+            true => M::look_into(parts, body, gate.payload).await?,
+            false => (None, body),
+        };
+        let mut request = AuthRequest::new(parts, transport, gate.timer.now());
+        if let Some(payload) = &payload {
+            request = request.with_payload(payload);
+        }
+        match gate.decide(&request, opens).await {
+            Err(refusal) if refusal.kind() != RefusalKind::Missing || !self.lets_nobody_in(transport) => Err(refusal),
+            decision => Ok((decision, body)),
+        }
+    }
+
+    /// Whether a request without a credential goes on.
+    fn lets_nobody_in(&self, transport: Transport) -> bool {
+        let handshakes = self.handshakes.as_ref().filter(|_| transport == Transport::WebSocket);
+        self.gate.optional && handshakes.is_none_or(|handshakes| handshakes.lets_nobody_in())
+    }
+
+    /// Prepares a handshake for the handler that opens the socket, and says which subprotocol to answer.
+    async fn prepare_handshake(
+        &self,
+        user: Option<&Authenticated<U>>,
+        parts: &mut Parts,
+    ) -> Result<Option<Subprotocol>, Refusal> {
+        let name = match &self.handshakes {
+            Some(handshakes) => {
+                handshakes.admitted(user, parts).await?;
+                handshakes.answered(parts)
+            }
+            None => self.gate.offered_subprotocol(parts),
+        };
+        let accepted = private::accepted(&parts.method);
+        Ok(name.map(|name| Subprotocol { name, accepted }))
+    }
+}
+
+/// Leaves the decision for the handler, in place of what an outer layer has left.
+pub(crate) fn leave<U: Principal>(decision: Result<Authenticated<U>, Refusal>, parts: &mut Parts) {
+    parts.extensions.remove::<Authenticated<U>>();
+    parts.extensions.remove::<Anonymous<U>>();
+    match decision {
+        Ok(user) => drop(parts.extensions.insert(user)),
+        Err(refusal) => drop(parts.extensions.insert(Anonymous::<U>::new(refusal))),
+    }
+}

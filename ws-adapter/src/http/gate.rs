@@ -1,0 +1,155 @@
+use std::{future::Future, sync::Arc, time::Duration};
+
+use auth_core::{
+    AuthRequest, Authenticated, Chain, ConfigError, Needs, Principal, Refusal, Rejection, SystemClock, Timer, Transport,
+};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Response, StatusCode, header::SEC_WEBSOCKET_PROTOCOL, request::Parts};
+
+use super::{
+    DefaultOnRefusal, OnRefusal,
+    origin::{OriginPolicy, OriginVerdict},
+    payload::PayloadLimits,
+    refusal,
+};
+
+/// A chain, and the rules under which a layer asks it.
+pub(crate) struct Gate<U> {
+    pub(crate) chain: Chain<U>,
+    pub(crate) needs: Needs,
+    /// Whether a request without a credential goes on.
+    pub(crate) optional: bool,
+    pub(crate) origins: OriginPolicy,
+    pub(crate) on_refusal: Arc<dyn OnRefusal>,
+    pub(crate) payload: PayloadLimits,
+    pub(crate) decision_timeout: Duration,
+    pub(crate) timer: Arc<dyn Timer>,
+    pub(crate) subprotocol: HeaderValue,
+}
+
+impl<U: Principal> Gate<U> {
+    /// # Errors
+    /// If the chain cannot stand alone; see [`Chain::validate`].
+    pub(crate) fn new(chain: Chain<U>) -> Result<Self, ConfigError> {
+        chain.validate()?;
+        Ok(Self {
+            needs: chain.needs(),
+            chain,
+            optional: false,
+            origins: OriginPolicy::default(),
+            on_refusal: Arc::new(DefaultOnRefusal),
+            payload: PayloadLimits::default(),
+            decision_timeout: Duration::from_secs(10),
+            timer: Arc::new(SystemClock),
+            subprotocol: HeaderValue::from_static("auth.v1"),
+        })
+    }
+
+    /// The same gate with another chain.
+    #[cfg(feature = "connections")]
+    pub(crate) fn with_chain<V: Principal>(&self, chain: Chain<V>) -> Gate<V> {
+        Gate {
+            needs: chain.needs(),
+            chain,
+            optional: self.optional,
+            origins: self.origins.clone(),
+            on_refusal: Arc::clone(&self.on_refusal),
+            payload: self.payload,
+            decision_timeout: self.decision_timeout,
+            timer: Arc::clone(&self.timer),
+            subprotocol: self.subprotocol.clone(),
+        }
+    }
+
+    /// Refuses a request from a page of a foreign origin.
+    pub(crate) fn check_origin(&self, parts: &Parts) -> Result<OriginVerdict, Refusal> {
+        match self.origins.judge(parts) {
+            OriginVerdict::Foreign => Err(self.origins.refusal(parts)),
+            verdict => Ok(verdict),
+        }
+    }
+
+    /// Asks the layer's own chain; see [`decide_by`].
+    pub(crate) async fn decide(
+        &self,
+        request: &AuthRequest<'_>,
+        opens: Option<OriginVerdict>,
+    ) -> Result<Authenticated<U>, Refusal> {
+        let decision = self.chain.authenticate(request);
+        decide_by(&self.chain, self.decision_timeout, request, opens, decision).await
+    }
+
+    /// Makes the response to a refusal.
+    pub(crate) fn respond(&self, refusal: Refusal, parts: &Parts, transport: Transport) -> Response<Bytes> {
+        refusal::respond(&*self.on_refusal, refusal, parts, transport)
+    }
+
+    /// The subprotocol to answer if the handler chooses none: the layer's own, or else one that an extractor names for
+    /// that. `None` if the client offers neither.
+    pub(crate) fn offered_subprotocol(&self, parts: &Parts) -> Option<HeaderValue> {
+        if is_offered(parts, self.subprotocol.as_bytes()) {
+            return Some(self.subprotocol.clone());
+        }
+        let answers = self.needs.subprotocol_answers();
+        let answer = answers.iter().find(|answer| is_offered(parts, answer.as_bytes()))?;
+        HeaderValue::from_str(answer).ok()
+    }
+}
+
+impl<U> Clone for Gate<U> {
+    fn clone(&self) -> Self {
+        Self {
+            chain: self.chain.clone(),
+            needs: self.needs.clone(),
+            optional: self.optional,
+            origins: self.origins.clone(),
+            on_refusal: Arc::clone(&self.on_refusal),
+            payload: self.payload,
+            decision_timeout: self.decision_timeout,
+            timer: Arc::clone(&self.timer),
+            subprotocol: self.subprotocol.clone(),
+        }
+    }
+}
+
+/// Waits for a chain's decision until `timeout`. If the request `opens` a connection, it also applies the rules for that.
+pub(crate) async fn decide_by<U: Principal>(
+    chain: &Chain<U>,
+    timeout: Duration,
+    request: &AuthRequest<'_>,
+    opens: Option<OriginVerdict>,
+    decision: impl Future<Output = Result<Authenticated<U>, Refusal>>,
+) -> Result<Authenticated<U>, Refusal> {
+    let decision = tokio::time::timeout(timeout, decision).await;
+    let user = decision.unwrap_or_else(|_| Err(Refusal::unavailable("the chain took too long to decide")))?;
+    if let Some(origin) = opens {
+        if origin == OriginVerdict::Absent && user.evidence().carrier().is_ambient() {
+            let refusal = Refusal::new(StatusCode::FORBIDDEN, "origin_required");
+            return Err(refusal.with_detail(
+                "a cookie or client certificate opens a connection, and the request does not name its origin",
+            ));
+        }
+        // Leeway forgives a clock that is off. It does not extend the life of a connection.
+        if user.evidence().is_expired_at(request.now()) {
+            let refusal = chain.refuse(&Rejection::token_expired(), request);
+            return Err(refusal.with_detail("the credential is within its leeway, which does not open a connection"));
+        }
+    }
+    Ok(user)
+}
+
+/// Whether the client offers this subprotocol.
+pub(crate) fn is_offered(parts: &Parts, name: &[u8]) -> bool {
+    let lines = parts.headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+    lines.flat_map(|line| line.as_bytes().split(|&b| b == b',')).any(|entry| entry.trim_ascii() == name)
+}
+
+/// The name of a subprotocol.
+///
+/// # Errors
+/// If it is not a token (RFC 6455, 4.1).
+pub(crate) fn subprotocol_name(name: &str) -> Result<HeaderValue, ConfigError> {
+    // Header names are tokens, as subprotocols are.
+    let value = HeaderName::from_bytes(name.as_bytes()).ok().and_then(|_| HeaderValue::from_str(name).ok());
+    value.ok_or_else(|| ConfigError::new(format!("a subprotocol must be a token, and {name:?} is not")))
+}

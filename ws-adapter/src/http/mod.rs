@@ -1,0 +1,32 @@
+//! A chain in front of any tower service. Nothing here knows sockets.
+
+mod bodies;
+mod door;
+mod future;
+mod gate;
+mod handshake;
+mod origin;
+pub(crate) mod payload;
+mod private;
+mod refusal;
+mod require;
+mod response_body;
+mod service;
+pub(crate) mod transport;
+
+pub use self::{
+    bodies::{Bodies, Read, Untouched},
+    future::ResponseFuture,
+    refusal::{DefaultOnRefusal, OnRefusal},
+    require::{Require, RequireFuture, RequireLayer, require_scope},
+    response_body::ResponseBody,
+    service::Auth,
+};
+#[cfg(feature = "axum")]
+pub(crate) use self::{door::Passed, gate::is_offered, handshake::Refused};
+#[cfg(feature = "connections")]
+pub(crate) use self::{door::leave, gate::decide_by, origin::OriginVerdict};
+pub(crate) use self::{
+    gate::{Gate, subprotocol_name},
+    handshake::OnHandshake,
+};

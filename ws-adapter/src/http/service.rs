@@ -1,0 +1,67 @@
+use std::{
+    fmt, mem,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use auth_core::Principal;
+use http::{Request, Response};
+use tower_service::Service;
+
+use super::{Bodies, Gate, OnHandshake, ResponseBody, ResponseFuture, Untouched, door::Door};
+
+/// A service with a chain in front; made by [`AuthLayer`](crate::AuthLayer).
+///
+/// `M` says which request bodies it takes; see [`Bodies`].
+pub struct Auth<S, U, M = Untouched> {
+    inner: S,
+    door: Arc<Door<U, M>>,
+}
+
+impl<S, U, M> Auth<S, U, M> {
+    pub(crate) fn new(inner: S, gate: Arc<Gate<U>>, handshakes: Option<Arc<dyn OnHandshake<U>>>) -> Self {
+        Self { inner, door: Arc::new(Door::new(gate, handshakes)) }
+    }
+
+    /// The service that `poll_ready` was called on, which must be the one that is called. The clone stays behind.
+    pub(crate) fn take_ready(&mut self) -> (S, Arc<Door<U, M>>)
+    where
+        S: Clone,
+    {
+        let clone = self.inner.clone();
+        (mem::replace(&mut self.inner, clone), Arc::clone(&self.door))
+    }
+}
+
+impl<S: Clone, U, M> Clone for Auth<S, U, M> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), door: Arc::clone(&self.door) }
+    }
+}
+
+impl<S, U, M> fmt::Debug for Auth<S, U, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Auth").field("chain", self.door.chain()).finish_non_exhaustive()
+    }
+}
+
+impl<S, U, M, B, R> Service<Request<B>> for Auth<S, U, M>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+    U: Principal,
+    M: Bodies<B>,
+    B: Send + 'static,
+{
+    type Response = Response<ResponseBody<R>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, B>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (service, door) = self.take_ready();
+        ResponseFuture::new(Box::pin(async move { door.pass_or_respond(request).await }), service)
+    }
+}

@@ -1,0 +1,301 @@
+use std::{borrow::Cow, fmt, marker::PhantomData, sync::Arc, time::Duration};
+
+use auth_core::{Chain, ConfigError, Principal, Timer};
+use tower_layer::Layer;
+
+use crate::http::{Auth, Gate, OnHandshake, OnRefusal, Read, Untouched, subprotocol_name};
+
+/// Puts a chain in front of a service: an axum router, route or method, or any other tower service.
+///
+/// It handles a request in this order:
+///
+/// 1. A WebSocket handshake from a page of a foreign origin is refused: 403 `origin_not_allowed`.
+/// 2. [`AuthLayer::reading_bodies`] reads a JSON or form body: at most 16 KiB (413 `payload_too_large`) within 2 s (408
+///    `request_timeout`). A body that does not parse is refused: 400 `invalid_body`. The handler gets the body whole, without
+///    its trailers. Other bodies hold no credential and are not touched; the section "Bodies" of the repository's
+///    `docs/chain.md` has a table. Bodies must not be compressed: put a layer that decompresses them outside of this one.
+/// 3. The chain decides, within 10 s (503 `unavailable`). The [`OnRefusal`] hook makes the response to a refusal. A refused
+///    handshake gets the same HTTP response, before the upgrade.
+/// 4. A handshake with an ambient credential (a cookie) that does not name an origin is refused: 403 `origin_required`. One
+///    with a credential past its end is refused: 401 `token_expired`. Leeway does not extend the life of a connection.
+/// 5. A handshake is entered into the registry of connections, if its user may open one more (429 `too_many_connections`).
+///    Then its credential is checked for revocation again: 401 `revoked`.
+/// 6. Tokens are taken out of subprotocols and query, `Authorization` and `Cookie` are marked sensitive, and the
+///    request goes on with [`Authenticated<U>`](auth_core::Authenticated) in its extensions.
+///
+/// ```
+/// # use auth_basic::{Basic, BasicLogin};
+/// # use auth_core::Chain;
+/// use axum::{Router, routing::get};
+/// use ws_adapter::AuthLayer;
+///
+/// # let basic = Basic::new("demo").verify(|_: BasicLogin| async { Some("somebody") });
+/// let chain = Chain::new().or(basic);
+/// let app: Router = Router::new().route("/me", get(|| async { "it is you" })).layer(AuthLayer::new(chain));
+/// ```
+///
+#[cfg_attr(
+    feature = "axum",
+    doc = "For a whole application, use [`Protected`](crate::Protected): a router that is closed by default."
+)]
+/// On a plain router, `layer` also covers paths that do not exist; with `route_layer` they stay a 404, even after the router
+/// is merged into another.
+///
+/// If two layers have the same user type, the handler sees the evidence of the inner one.
+///
+/// # Request bodies
+/// `M` says what happens to request bodies. [`Untouched`] is the default and takes bodies of every type, so the layer works
+/// with hyper, tonic and the body layers of tower-http. [`Read`] takes bodies that are made of [`Bytes`](bytes::Bytes), such
+/// as axum's.
+///
+/// # Security
+/// On a plain router of axum, the layer covers what was added before it. These stay **open**, without any warning:
+///
+/// - a route or a fallback that is added after `.layer(…)`;
+/// - `post(b)` in `get(a).layer(…).post(b)`;
+/// - a fallback, even of a nested router, under `.route_layer(…)`.
+///
+/// The layer does not protect plain requests against forgery by foreign pages. If a chain takes cookies (or Basic,
+/// which browsers remember), put a CSRF middleware in front of all routes that change state. Layers that log headers or URIs
+/// belong inside of this one, or must redact on their own.
+pub struct AuthLayer<U, M = Untouched> {
+    gate: Gate<U>,
+    #[cfg(feature = "connections")]
+    sockets: crate::Sockets,
+    bodies: PhantomData<fn() -> M>,
+}
+
+impl<U: Principal> AuthLayer<U> {
+    /// Requires that the chain accepts.
+    ///
+    /// # Panics
+    /// As [`try_new`](Self::try_new) fails.
+    #[must_use]
+    #[track_caller]
+    pub fn new(chain: Chain<U>) -> Self {
+        built(Self::try_new(chain))
+    }
+
+    /// Requires that the chain accepts.
+    ///
+    /// # Errors
+    /// If no strategy of the chain has a challenge, and no fallback is named (see [`Chain::validate`]); if a strategy looks into
+    /// request bodies, which takes [`reading_bodies`](AuthLayer::reading_bodies).
+    pub fn try_new(chain: Chain<U>) -> Result<Self, ConfigError> {
+        let gate = Gate::new(chain)?;
+        if gate.needs.payload() {
+            return Err(ConfigError::new(
+                "a strategy of the chain looks into request bodies: make the layer with `AuthLayer::reading_bodies`",
+            ));
+        }
+        Ok(Self::with(gate))
+    }
+
+    /// Lets a request without any credential go on without a user; see [`allow_anonymous`](Self::allow_anonymous).
+    ///
+    /// # Panics
+    /// As [`try_new`](Self::try_new) fails.
+    #[must_use]
+    #[track_caller]
+    pub fn optional(chain: Chain<U>) -> Self {
+        built(Self::try_optional(chain))
+    }
+
+    /// As [`optional`](Self::optional).
+    ///
+    /// # Errors
+    /// As for [`try_new`](Self::try_new).
+    pub fn try_optional(chain: Chain<U>) -> Result<Self, ConfigError> {
+        Ok(Self::try_new(chain)?.allow_anonymous())
+    }
+}
+
+impl<U: Principal> AuthLayer<U, Read> {
+    /// Requires that the chain accepts, and reads request bodies for strategies that look into them: `payload_field` and
+    /// `Basic::from_payload`. (`socketio_auth` and `Basic::from_socketio_auth` do not.)
+    ///
+    /// # Panics
+    /// As [`try_reading_bodies`](Self::try_reading_bodies) fails.
+    #[must_use]
+    #[track_caller]
+    pub fn reading_bodies(chain: Chain<U>) -> Self {
+        built(Self::try_reading_bodies(chain))
+    }
+
+    /// As [`reading_bodies`](Self::reading_bodies).
+    ///
+    /// # Errors
+    /// If no strategy of the chain has a challenge, and no fallback is named; see [`Chain::validate`].
+    pub fn try_reading_bodies(chain: Chain<U>) -> Result<Self, ConfigError> {
+        Ok(Self::with(Gate::new(chain)?))
+    }
+
+    /// The longest body that is read for a strategy, in bytes; 16 KiB by default.
+    #[must_use]
+    pub fn max_payload(mut self, bytes: usize) -> Self {
+        self.gate.payload.max_len = bytes;
+        self
+    }
+
+    /// How long a body may take to arrive if a strategy looks into it; 2 s by default.
+    #[must_use]
+    pub fn payload_timeout(mut self, timeout: Duration) -> Self {
+        self.gate.payload.timeout = timeout;
+        self
+    }
+}
+
+impl<U, M> AuthLayer<U, M> {
+    fn with(gate: Gate<U>) -> Self {
+        Self {
+            gate,
+            #[cfg(feature = "connections")]
+            sockets: crate::Sockets::new(),
+            bodies: PhantomData,
+        }
+    }
+
+    /// Lets a request without any credential go on without a user. A request with a wrong credential, or with one that no
+    /// strategy recognizes, is refused.
+    #[must_use]
+    pub fn allow_anonymous(mut self) -> Self {
+        self.gate.optional = true;
+        self
+    }
+
+    /// Lets pages of exactly these origins open sockets, in place of pages of the same host and port. An origin is a scheme,
+    /// a host and, unless it is the default, a port: `https://app.example:8443`; the origin of an app or extension, such as
+    /// `tauri://localhost`; or a wildcard for one label, `https://*.preview.example`.
+    /// [`AllowedOrigin`](auth_core::AllowedOrigin) says more.
+    ///
+    /// # Errors
+    /// If the list is empty, or if an entry is anything else: a path, another wildcard, `null`.
+    pub fn allow_origins<'o>(mut self, origins: impl IntoIterator<Item = &'o str>) -> Result<Self, ConfigError> {
+        self.gate.origins.set_list(origins)?;
+        Ok(self)
+    }
+
+    /// Names the one origin under which browsers know this server. It is allowed in place of the same host and port, and in
+    /// addition to [`allow_origins`](Self::allow_origins). Behind a proxy that ends TLS or changes `Host`, the server cannot
+    /// know it.
+    ///
+    /// # Errors
+    /// If it is not an origin under `http` or `https`.
+    pub fn public_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
+        self.gate.origins.set_public(origin)?;
+        Ok(self)
+    }
+
+    /// Lets every page on the web open sockets, with all cookies and remembered logins that the browser holds for this host.
+    #[must_use]
+    pub fn dangerous_allow_any_origin(mut self) -> Self {
+        self.gate.origins.allow_any();
+        self
+    }
+
+    /// Sets the hook that makes the responses to refusals.
+    #[must_use]
+    pub fn on_refusal(mut self, hook: impl OnRefusal) -> Self {
+        self.gate.on_refusal = Arc::new(hook);
+        self
+    }
+
+    /// How long the chain may take to decide; 10 s by default. Then the response is 503 `unavailable`, so that a store that
+    /// hangs does not hold up every request. The check for revocation, once a connection is in the registry, may take as
+    /// long again.
+    #[must_use]
+    pub fn decision_timeout(mut self, timeout: Duration) -> Self {
+        self.gate.decision_timeout = timeout;
+        self
+    }
+
+    /// Sets the clock that requests are judged by and connections end by.
+    #[must_use]
+    pub fn timer(mut self, timer: impl Timer) -> Self {
+        self.gate.timer = Arc::new(timer);
+        self
+    }
+
+    /// Names the subprotocol to answer if a client offers it and the handler has chosen none; `auth.v1` by default. A browser
+    /// drops a connection if it has offered subprotocols and the server answers none.
+    ///
+    /// # Panics
+    /// If `name` is not a token (RFC 6455, 4.1). If it comes from a configuration, use
+    /// [`try_subprotocol`](Self::try_subprotocol).
+    #[must_use]
+    #[track_caller]
+    pub fn subprotocol(self, name: impl Into<Cow<'static, str>>) -> Self {
+        built(self.try_subprotocol(name))
+    }
+
+    /// As [`subprotocol`](Self::subprotocol), for a name that comes from a configuration.
+    ///
+    /// # Errors
+    /// If `name` is not a token (RFC 6455, 4.1).
+    pub fn try_subprotocol(mut self, name: impl Into<Cow<'static, str>>) -> Result<Self, ConfigError> {
+        self.gate.subprotocol = subprotocol_name(&name.into())?;
+        Ok(self)
+    }
+
+    /// Sets what concerns connections that stay open: their registry and limits, pings, close codes, shutdown.
+    #[cfg(feature = "connections")]
+    #[must_use]
+    pub fn sockets(mut self, sockets: crate::Sockets) -> Self {
+        self.sockets = sockets;
+        self
+    }
+
+    #[cfg(feature = "connections")]
+    pub(crate) fn into_parts(self) -> (Gate<U>, crate::Sockets) {
+        (self.gate, self.sockets)
+    }
+}
+
+#[cfg(feature = "axum")]
+impl<U: Principal, M> AuthLayer<U, M> {
+    /// Accepts handshakes without a credential, even behind an optional layer, and waits for a first message with one.
+    #[must_use]
+    pub fn first_message(self) -> crate::FirstMessageLayer<U, M> {
+        crate::FirstMessageLayer::new(self.gate, self.sockets)
+    }
+}
+
+#[expect(clippy::panic, reason = "documented: a layer that cannot be built shows at the first start")]
+#[track_caller]
+fn built<T>(layer: Result<T, ConfigError>) -> T {
+    layer.unwrap_or_else(|error| panic!("{error}"))
+}
+
+impl<U, M> Clone for AuthLayer<U, M> {
+    fn clone(&self) -> Self {
+        Self {
+            gate: self.gate.clone(),
+            #[cfg(feature = "connections")]
+            sockets: self.sockets.clone(),
+            bodies: PhantomData,
+        }
+    }
+}
+
+impl<U, M> fmt::Debug for AuthLayer<U, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthLayer")
+            .field("chain", &self.gate.chain)
+            .field("optional", &self.gate.optional)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S, U: Principal, M> Layer<S> for AuthLayer<U, M> {
+    type Service = Auth<S, U, M>;
+
+    fn layer(&self, inner: S) -> Auth<S, U, M> {
+        let gate = Arc::new(self.gate.clone());
+        #[cfg(feature = "axum")]
+        let handshakes: Option<Arc<dyn OnHandshake<U>>> =
+            Some(Arc::new(crate::websocket::WebSockets::new(&gate, &self.sockets)));
+        #[cfg(not(feature = "axum"))]
+        let handshakes: Option<Arc<dyn OnHandshake<U>>> = None;
+        Auth::new(inner, gate, handshakes)
+    }
+}

@@ -1,0 +1,119 @@
+use std::sync::Arc;
+
+use auth_core::{AuthRequest, Authenticated, Principal, Refusal, Transport, async_trait};
+use bytes::Bytes;
+use http::{HeaderValue, Response, request::Parts};
+
+use super::{
+    codec::{Codec, told},
+    context::SocketContext,
+    refresh::{Renewal, without_credentials},
+    refuse::accept_then_close,
+};
+use crate::{
+    Close,
+    connections::{Credential, Registration, Sockets, TooMany, recheck},
+    http::{Gate, OnHandshake, OriginVerdict, Refused, is_offered},
+};
+
+/// The WebSockets behind one layer.
+pub(crate) struct WebSockets<U> {
+    pub(super) gate: Arc<Gate<U>>,
+    pub(super) sockets: Sockets,
+    /// The form of first messages, where a handshake without a credential is accepted to send one.
+    pub(super) codec: Option<Arc<Codec>>,
+}
+
+impl<U: Principal> WebSockets<U> {
+    pub(crate) fn new(gate: &Arc<Gate<U>>, sockets: &Sockets) -> Self {
+        Self { gate: Arc::clone(gate), sockets: sockets.clone(), codec: None }
+    }
+
+    pub(super) fn with_codec(self, codec: &Arc<Codec>) -> Self {
+        Self { codec: Some(Arc::clone(codec)), ..self }
+    }
+
+    /// Enters a socket into the registry, and leaves in the request what the handler needs to open it.
+    pub(super) async fn enter(&self, user: Option<&Authenticated<U>>, parts: &mut Parts) -> Result<(), Refusal> {
+        let Self { gate, sockets, codec } = self;
+        let context = SocketContext::new(Arc::clone(&gate.timer), sockets.settings, gate.subprotocol.clone())
+            .ok_or_else(|| Refusal::unavailable("the operating system gives no random bits"))?;
+        let mut context = context.with_codec(codec.clone()).within(parts.extensions.remove());
+        context.end_with(&sockets.shutdown);
+        let registration = match user {
+            Some(user) => Some(self.register(user, &context, parts).await?),
+            None => None,
+        };
+        let slot = context.add(registration.clone(), user.map(Authenticated::evidence));
+        parts.extensions.remove::<Renewal<U>>();
+        if let Some(registration) = registration {
+            let opening = Arc::new(without_credentials(parts, &gate.needs));
+            let address = sockets.client_address.of(parts);
+            let (gate, connections) = (Arc::clone(gate), sockets.connections.clone());
+            parts.extensions.insert(Renewal { gate, connections, opening, registration, slot, address });
+        }
+        parts.extensions.insert(context);
+        Ok(())
+    }
+
+    /// Enters a socket, then asks again whether its credential was revoked: a later revocation finds it in the registry.
+    async fn register(
+        &self,
+        user: &Authenticated<U>,
+        context: &SocketContext,
+        parts: &Parts,
+    ) -> Result<Arc<Registration>, Refusal> {
+        let (gate, connections) = (&self.gate, &self.sockets.connections);
+        let counts = context.counts(connections, user.evidence());
+        let registered = connections.register(context.id(), Credential::of(user), context.kill(), counts);
+        let registered = registered.map_err(TooMany::refusal)?;
+        let request = AuthRequest::new(parts, Transport::WebSocket, gate.timer.now());
+        recheck(connections, gate, user.evidence(), &request).await?;
+        Ok(Arc::new(registered))
+    }
+
+    /// The subprotocol to answer if the handler chooses none: the codec's choice, else the layer's.
+    pub(super) fn offered_subprotocol(&self, parts: &Parts) -> Option<HeaderValue> {
+        let of_codec = self.codec.as_ref().and_then(|codec| codec.choose(|name| is_offered(parts, name.as_bytes())));
+        of_codec.or_else(|| self.gate.offered_subprotocol(parts))
+    }
+
+    /// What a client that has not been authenticated is told of a close.
+    pub(super) fn told(&self, close: Close) -> Close {
+        told(close, self.codec.as_deref(), self.sockets.settings.codes)
+    }
+}
+
+#[async_trait]
+impl<U: Principal> OnHandshake<U> for WebSockets<U> {
+    fn lets_nobody_in(&self) -> bool {
+        // Where first messages are taken, the client may still say who it is.
+        self.codec.is_none()
+    }
+
+    async fn admitted(&self, user: Option<&Authenticated<U>>, parts: &mut Parts) -> Result<(), Refusal> {
+        self.enter(user, parts).await
+    }
+
+    /// Opens the socket of a page only to close it, where the layer is told to.
+    async fn refused(&self, refused: &mut Refused) -> Option<Response<Bytes>> {
+        let Refused { parts, refusal, .. } = refused;
+        let Self { gate, sockets, codec } = self;
+        if !sockets.accept_then_close || gate.origins.judge(parts) != OriginVerdict::Allowed {
+            return None;
+        }
+        let address = sockets.client_address.of(parts);
+        // If too many are open already, the client gets the HTTP response.
+        let enter = |end| sockets.connections.enter_refused(address, end).ok();
+        let subprotocol = self.offered_subprotocol(parts);
+        let codec = codec.as_deref().filter(|codec| codec.accepts(subprotocol.as_ref()));
+        let told = |close| told(close, codec, sockets.settings.codes);
+        let opened = accept_then_close(parts, subprotocol.clone(), refusal, told, enter).await?;
+        // The response to a handshake has no body.
+        Some(opened.map(|_| Bytes::new()))
+    }
+
+    fn answered(&self, parts: &Parts) -> Option<HeaderValue> {
+        self.offered_subprotocol(parts)
+    }
+}

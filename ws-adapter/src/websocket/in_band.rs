@@ -1,0 +1,167 @@
+//! The messages of the subprotocol `auth.v1`: text messages that hold a JSON object.
+
+use std::time::SystemTime;
+
+use auth_core::Secret;
+use axum::extract::ws::{Message, Utf8Bytes};
+use http::{HeaderName, HeaderValue};
+use serde::Serialize;
+
+use crate::{http::payload, lifetime::ttl};
+
+/// The longest message that may hold a credential, in bytes.
+pub(super) const MAX_AUTH: usize = 16 * 1024;
+
+/// A credential as a client sends it over an open socket: what would stand in `Authorization`.
+pub(super) struct Credentials(HeaderValue);
+
+impl Credentials {
+    /// `None` if no header could hold them, or if the scheme is no token.
+    pub(super) fn new(scheme: &str, credentials: &str) -> Option<Self> {
+        // The names of headers are tokens (RFC 9110, 5.6.2), as schemes are.
+        HeaderName::from_bytes(scheme.as_bytes()).ok()?;
+        let text = zeroize::Zeroizing::new(format!("{scheme} {credentials}"));
+        let mut value =
+            HeaderValue::from_str(&text).ok().filter(|_| text.len() <= MAX_AUTH && !credentials.is_empty())?;
+        value.set_sensitive(true);
+        Some(Self(value))
+    }
+
+    pub(super) fn into_header(self) -> HeaderValue {
+        self.0
+    }
+}
+
+/// What a client sends to present a credential; `None` if the message is the application's.
+///
+/// It is ours if it is an object whose `type` is `auth`. One that says no more, or too much, is [`Err`].
+pub(super) fn read(text: &Utf8Bytes) -> Option<Result<Credentials, Malformed>> {
+    let credentials = match fields(text)? {
+        Some((scheme, credentials)) if text.len() <= MAX_AUTH => Credentials::new(&scheme, credentials.expose()),
+        _ => None,
+    };
+    Some(credentials.ok_or(Malformed))
+}
+
+/// The scheme and the credentials of such a message: `None` if it is the application's, `Some(None)` if it lacks one of them.
+pub(super) fn fields(text: &str) -> Option<Option<(String, Secret)>> {
+    // Most messages are no such: to look costs less than to parse. JSON may escape the letters.
+    if !text.contains("\"auth\"") && !text.contains("\\u00") {
+        return None;
+    }
+    // A message of the application may be long, and has any number of members.
+    let payload = payload::object_with(text, &["type", "scheme", "credentials"])?;
+    if payload.text("type").ok().flatten() != Some("auth") {
+        return None;
+    }
+    let field = |name| payload.text(name).ok().flatten();
+    let scheme = field("scheme").map(str::to_owned);
+    Some(scheme.zip(field("credentials").map(Secret::new)))
+}
+
+/// A message that means to present a credential, and holds none.
+pub(super) struct Malformed;
+
+/// What the server sends.
+#[derive(Serialize)]
+#[serde(tag = "type")]
+pub(super) enum Answer {
+    /// The credential is good, for so many seconds if it ends.
+    #[serde(rename = "auth_ok")]
+    Ok {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ttl: Option<u64>,
+    },
+    /// The credential is refused, and the one before stays.
+    #[serde(rename = "auth_error")]
+    Error { code: &'static str },
+    /// The credential ends in so many seconds.
+    #[serde(rename = "auth_expiring")]
+    Expiring { ttl: u64 },
+}
+
+impl Answer {
+    pub(super) fn ok(end: Option<SystemTime>, now: SystemTime) -> Self {
+        Self::Ok { ttl: end.map(|end| ttl(end, now)) }
+    }
+
+    pub(super) fn expiring(end: SystemTime, now: SystemTime) -> Self {
+        Self::Expiring { ttl: ttl(end, now) }
+    }
+
+    pub(super) fn into_message(self) -> Message {
+        // OK because strings and numbers always serialize.
+        Message::Text(serde_json::to_string(&self).unwrap_or_default().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn read(text: &str) -> Option<Result<HeaderValue, ()>> {
+        super::read(&text.into()).map(|read| read.map(Credentials::into_header).map_err(|_| ()))
+    }
+
+    #[test]
+    fn credential_is_what_would_stand_in_authorization() {
+        let value = read(r#" {"type":"auth","scheme":"bearer","credentials":"a.b.c","more":1}"#).unwrap().unwrap();
+        assert_eq!(value, "bearer a.b.c");
+        assert!(value.is_sensitive());
+    }
+
+    #[test]
+    fn credential_is_one_also_where_its_letters_are_escaped() {
+        let value = read(r#"{"type":"\u0061uth","scheme":"bearer","credentials":"a.b.c"}"#).unwrap().unwrap();
+        assert_eq!(value, "bearer a.b.c");
+        assert!(read(r#"{"type":"aut\u0068"}"#).is_some_and(|read| read.is_err()));
+    }
+
+    #[test]
+    fn messages_of_the_application_are_left_alone() {
+        for text in [
+            "hello",
+            r#""auth""#,
+            r#"["auth"]"#,
+            r#"{"type":"chat","text":"auth"}"#,
+            r#"{"kind":"auth"}"#,
+            r#"{"type":"auth""#,
+            r#"{"type":"auth","type":"auth"}"#,
+        ] {
+            assert!(read(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn message_that_holds_no_credential_is_malformed() {
+        let long = format!(r#"{{"type":"auth","scheme":"bearer","credentials":"{}"}}"#, "a".repeat(MAX_AUTH));
+        let padded = format!(r#"{{"type":"auth","scheme":"bearer","credentials":"a","p":"{}"}}"#, "p".repeat(MAX_AUTH));
+        for text in [
+            r#"{"type":"auth"}"#,
+            r#"{"type":"auth","scheme":"bearer"}"#,
+            r#"{"type":"auth","scheme":"bearer","credentials":""}"#,
+            r#"{"type":"auth","scheme":"","credentials":"a"}"#,
+            r#"{"type":"auth","scheme":"two words","credentials":"a"}"#,
+            r#"{"type":"auth","scheme":"bearer","credentials":7}"#,
+            r#"{"type":"auth","scheme":"bearer","credentials":"a","credentials":"b"}"#,
+            r#"{"type":"auth","scheme":"bearer","credentials":"a\r\nb"}"#,
+            &long,
+            &padded,
+        ] {
+            assert!(read(text).is_some_and(|read| read.is_err()), "{text}");
+        }
+    }
+
+    #[test]
+    fn answers_say_their_type_and_whole_seconds() {
+        let now = SystemTime::UNIX_EPOCH;
+        let text = |answer: Answer| serde_json::to_string(&answer).unwrap();
+        let end = now + Duration::from_millis(1999);
+        assert_eq!(text(Answer::ok(Some(end), now)), r#"{"type":"auth_ok","ttl":1}"#);
+        assert_eq!(text(Answer::ok(None, now)), r#"{"type":"auth_ok"}"#);
+        assert_eq!(text(Answer::expiring(now, end)), r#"{"type":"auth_expiring","ttl":0}"#);
+        assert_eq!(text(Answer::Error { code: "revoked" }), r#"{"type":"auth_error","code":"revoked"}"#);
+    }
+}
