@@ -2,23 +2,24 @@ use std::{fmt, sync::Arc};
 
 use ::http::{HeaderValue, Response, request::Parts};
 use auth_core::{
-    AuthRequest, Authenticated, Chain, Evidence, Needs, Principal, Refusal, RefusalKind, Timer, Transport,
+    AuthRequest, Authenticated, Chain, Evidence, Needs, Principal, Refusal, RefusalKind, Rejection, Timer, Transport,
 };
 use bytes::Bytes;
 
 use super::{Draining, Entered, Place};
 use crate::{
-    Attempt, AuthLayer, CloseCodes, ConnectionId,
-    connections::{Credential, End, SocketSettings, Sockets, recheck, settle},
+    Attempt, CloseCodes, ConnectionId,
+    connections::{Credential, End, SocketSettings, Sockets, settle},
     http::{self, Gate, OriginVerdict},
     lifetime::{Lifetime, Moment},
 };
 
-/// Asks the chain of an [`AuthLayer`], and keeps to everything that the layer was told: origins, the time for a decision, the hook
-/// for refusals, the registry and its limits, close codes, the notice before the end.
+/// Asks the chain of an [`AuthLayer`](crate::AuthLayer), and keeps to everything that the layer was told: origins, the time for a decision, the hook
+/// for refusals, the registry and its limits, close codes, the notice before the end. Made by
+/// [`AuthLayer::into_checkpoint`](crate::AuthLayer::into_checkpoint).
 pub struct Checkpoint<U> {
-    gate: Arc<Gate<U>>,
-    sockets: Sockets,
+    pub(crate) gate: Arc<Gate<U>>,
+    pub(crate) sockets: Sockets,
 }
 
 /// A request that is not refused.
@@ -54,13 +55,6 @@ pub enum Expect<'e> {
 }
 
 impl<U: Principal> Checkpoint<U> {
-    /// The checkpoint of this layer.
-    #[must_use]
-    pub fn new<M>(layer: AuthLayer<U, M>) -> Self {
-        let (gate, sockets) = layer.into_parts();
-        Self { gate: Arc::new(gate), sockets }
-    }
-
     /// The same checkpoint with another chain.
     #[must_use]
     pub fn with_chain<V: Principal>(&self, chain: Chain<V>) -> Checkpoint<V> {
@@ -179,8 +173,19 @@ impl<U: Principal> Checkpoint<U> {
         let credential = Credential::of(user);
         place.enter(&credential)?;
         let entered = Entered::new(place, credential);
-        recheck(&self.sockets.connections, &self.gate, user.evidence(), request).await?;
+        self.recheck(user.evidence(), request).await?;
         Ok(entered)
+    }
+
+    /// Asks whether a credential was revoked that is in the registry by now. The check has as long as the chain has.
+    pub(crate) async fn recheck(&self, evidence: &Evidence, request: &AuthRequest<'_>) -> Result<(), Refusal> {
+        match self.sockets.connections.is_revoked(evidence, self.gate.decision_timeout).await {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(self.gate.chain.refuse(&Rejection::revoked(), request)),
+            Err(cause) => {
+                Err(Refusal::unavailable(cause).with_detail("it cannot be said whether the credential was revoked"))
+            }
+        }
     }
 
     /// How long a connection may live, from now on. The protocol of the adapter has its own pings, and its own rule for idle

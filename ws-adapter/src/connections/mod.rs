@@ -15,7 +15,6 @@ mod lingering;
 mod member;
 mod pending;
 mod prefix;
-mod recheck;
 mod registration;
 mod registry;
 mod revoked;
@@ -40,7 +39,6 @@ pub(crate) use self::{
     limits::TooMany,
     member::Counts,
     pending::PendingGuard,
-    recheck::recheck,
     registration::Registration,
     settings::{Ping, SocketSettings},
 };

@@ -38,7 +38,7 @@ const SHORTEST: Duration = Duration::from_millis(1);
 #[derive(Debug)]
 pub struct Lifetime {
     settings: SocketSettings,
-    credentials: Vec<Held>,
+    credentials: Vec<Slot>,
     notice: Notice,
     wrong: Spent,
     /// When the peer was last heard. The answer to a ping counts.
@@ -56,7 +56,7 @@ pub struct Lifetime {
 
 /// A credential of the connection.
 #[derive(Debug)]
-struct Held {
+struct Slot {
     slot: u64,
     ends_at: Option<SystemTime>,
     /// Whether a refresh of it is in progress.
@@ -134,7 +134,7 @@ impl Lifetime {
     pub fn hold(&mut self, slot: u64, ends_at: Option<SystemTime>, now: Moment) {
         match self.held(slot) {
             Some(held) => held.ends_at = ends_at,
-            None => self.credentials.push(Held { slot, ends_at, is_refreshing: false }),
+            None => self.credentials.push(Slot { slot, ends_at, is_refreshing: false }),
         }
         self.plan_notice(now);
     }
@@ -355,7 +355,7 @@ impl Lifetime {
         self.notice = Notice { of: end, at };
     }
 
-    fn held(&mut self, slot: u64) -> Option<&mut Held> {
+    fn held(&mut self, slot: u64) -> Option<&mut Slot> {
         self.credentials.iter_mut().find(|held| held.slot == slot)
     }
 }

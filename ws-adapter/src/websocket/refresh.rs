@@ -10,38 +10,36 @@ use http::{
 use super::{in_band::Credentials, shared::Shared};
 use crate::{
     ConnectionId,
-    connections::{Attempt, Connections, Credential, Registration, recheck, settle},
-    http::{Gate, OriginVerdict, decide_by},
+    adapter::{Checkpoint, Expect, Origin},
+    connections::{Attempt, Credential, Registration},
     lifetime::NotNow,
     own_memory, telemetry,
 };
 
 /// What is needed to ask the chain about a credential that comes over an open socket.
 pub(crate) struct Renewal<U> {
-    pub(crate) gate: Arc<Gate<U>>,
-    pub(crate) connections: Connections,
-    /// The request that has opened the socket, without what it brought as a credential.
+    pub(crate) checkpoint: Arc<Checkpoint<U>>,
+    /// The request that opened the socket, without its credential.
     pub(crate) opening: Arc<Parts>,
     pub(crate) registration: Arc<Registration>,
     /// Which of the layers around the socket this is.
     pub(crate) slot: u64,
-    /// Where the socket comes from.
+    /// The address of the client.
     pub(crate) address: Option<IpAddr>,
 }
 
 impl<U> Clone for Renewal<U> {
     fn clone(&self) -> Self {
-        let (gate, connections) = (Arc::clone(&self.gate), self.connections.clone());
-        let (opening, registration) = (Arc::clone(&self.opening), Arc::clone(&self.registration));
-        Self { gate, connections, opening, registration, slot: self.slot, address: self.address }
+        let (checkpoint, opening) = (Arc::clone(&self.checkpoint), Arc::clone(&self.opening));
+        let registration = Arc::clone(&self.registration);
+        Self { checkpoint, opening, registration, slot: self.slot, address: self.address }
     }
 }
 
-/// Asks the chain about credentials that came over an open socket. It sees them as `Authorization`, on the request that
-/// has opened the socket. With `open`, they are to take the place of what that socket lives by.
+/// Asks the chain about credentials that came over an open socket. The chain sees them as `Authorization`, on the request that
+/// opened the socket. With `open`, they are to replace the credential of that socket.
 pub(super) async fn present<U: Principal>(
-    gate: &Gate<U>,
-    connections: &Connections,
+    checkpoint: &Checkpoint<U>,
     opening: &Parts,
     credentials: Credentials,
     open: Option<(ConnectionId, &Evidence)>,
@@ -53,21 +51,12 @@ pub(super) async fn present<U: Principal>(
     parts.extensions.insert(record);
     parts.headers.insert(AUTHORIZATION, credentials.into_header());
     let (connection, open) = open.unzip();
-    let (user, passed) = (open.and_then(Evidence::principal), gate.timer.monotonic());
-    let attempt = Attempt { connection, user, address, passed };
-    let place = connections.take_attempt(&attempt, gate.decision_timeout).await?;
-    let request = AuthRequest::new(&parts, Transport::InBand, gate.timer.now());
+    let timer = checkpoint.timer();
+    let user = open.and_then(Evidence::principal);
+    let attempt = Attempt { connection, user, address, passed: timer.monotonic() };
+    let request = AuthRequest::new(&parts, Transport::InBand, timer.now());
     // The origin was judged when the socket was opened.
-    let (chain, origin) = (&gate.chain, Some(OriginVerdict::Allowed));
-    let decision = async {
-        match open {
-            Some(open) => chain.renew(&request, open).await,
-            None => chain.authenticate_or_guest(&request).await,
-        }
-    };
-    let decided = decide_by(chain, gate.decision_timeout, &request, origin, decision).await;
-    settle(place, &decided);
-    decided
+    checkpoint.present(&request, Origin::Allowed, open.map_or(Expect::Anybody, Expect::User), &attempt).await
 }
 
 /// Puts the credential in the place of the one so far, if it is good and the socket still open.
@@ -84,12 +73,12 @@ pub(super) async fn refresh<U: Principal>(
     let result = async {
         let (old, opening) = (shared.user(), &renewal.opening);
         let open = (renewal.registration.id(), old.evidence());
-        let Renewal { gate, connections, address, .. } = renewal;
-        let decided = present(gate, connections, opening, credentials, Some(open), *address).await;
+        let checkpoint = &renewal.checkpoint;
+        let decided = present(checkpoint, opening, credentials, Some(open), renewal.address).await;
         let user = decided.map_err(RefreshErrorKind::Refused)?;
         let entered = Entered::new(&renewal.registration, &user);
-        let request = AuthRequest::new(opening, Transport::WebSocket, gate.timer.now());
-        let rechecked = recheck(connections, gate, user.evidence(), &request).await;
+        let request = AuthRequest::new(opening, Transport::WebSocket, checkpoint.timer().now());
+        let rechecked = checkpoint.recheck(user.evidence(), &request).await;
         rechecked.map_err(RefreshErrorKind::Refused)?;
         let end = shared.swap(user.clone(), renewal.slot)?;
         entered.replaces_old();

@@ -61,8 +61,8 @@ impl<U: Principal> Waiting<U> {
         R: Send + 'static,
     {
         let gauge = Gauge::pending();
-        let timer = Arc::clone(&self.sockets.gate.timer);
-        let mut shutdown = self.sockets.sockets.shutdown.watch();
+        let timer = Arc::clone(&self.sockets.checkpoint.gate.timer);
+        let mut shutdown = self.sockets.checkpoint.sockets.shutdown.watch();
         let displaced = Arc::clone(&self.displaced);
         let heard = select! {
             biased;
@@ -135,10 +135,10 @@ impl<U: Principal> Waiting<U> {
 
     /// Asks the chain, and enters who it lets in.
     async fn admit(&mut self, credentials: Credentials) -> Result<Authenticated<U>, Close> {
-        let WebSockets { gate, sockets, .. } = &*self.sockets;
-        let opening = without_credentials(&self.parts, &gate.needs);
+        let checkpoint = &self.sockets.checkpoint;
+        let opening = without_credentials(&self.parts, &checkpoint.gate.needs);
         let decided = async {
-            let user = present(gate, &sockets.connections, &opening, credentials, None, self.address).await?;
+            let user = present(checkpoint, &opening, credentials, None, self.address).await?;
             self.sockets.enter(Some(&user), &mut self.parts).await?;
             telemetry::accepted(Transport::InBand, user.evidence());
             Ok::<_, Refusal>(user)
@@ -250,9 +250,9 @@ impl<U> WebSockets<U> {
         select! {
             biased;
             close = revoked => close,
-            () = Wake { wall: ends_at, passed: None }.reached(&*self.gate.timer) => Close::TOKEN_EXPIRED,
+            () = Wake { wall: ends_at, passed: None }.reached(&*self.checkpoint.gate.timer) => Close::TOKEN_EXPIRED,
             _ = shutdown.begun() => Close::RESTARTING,
-            () = time::sleep(self.gate.decision_timeout) => Close::UNAVAILABLE,
+            () = time::sleep(self.checkpoint.gate.decision_timeout) => Close::UNAVAILABLE,
         }
     }
 }

@@ -315,28 +315,28 @@ async fn origin_in_the_log_is_escaped_and_cut_and_the_list_too() {
     }
 }
 
-/// The codes of all refusals that the adapter makes, with the program of tests that shows the line of each.
+/// The codes of all refusals that the adapters make, with the program of tests that shows the line of each.
 const CODES: [(&str, &str); 21] = [
     ("auth_timeout", "every_refusal_of_a_first_message_is_one_line"),
-    ("bad_request", "tests/socketio"),
+    ("bad_request", "socketio-adapter"),
     ("displaced", "connection_that_is_displaced_is_one_line_and_has_a_code_of_iana"),
-    ("forbidden", "tests/socketio"),
+    ("forbidden", "socketio-adapter"),
     ("internal_error", "every_refused_request_is_one_line"),
     ("invalid_body", "every_refused_request_is_one_line"),
     ("invalid_credentials", "every_refusal_of_a_first_message_is_one_line"),
     ("invalid_message", "every_refusal_of_a_codec_is_one_line"),
-    ("invalid_request", "tests/socketio"),
+    ("invalid_request", "socketio-adapter"),
     ("no_websocket_handshake", "every_refused_request_is_one_line"),
     ("origin_required", "every_refused_handshake_is_one_line"),
     ("payload_too_large", "every_refused_request_is_one_line"),
     ("request_timeout", "body_that_does_not_come_is_one_line"),
     ("subprotocol_not_acceptable", "every_refusal_of_a_codec_is_one_line"),
-    ("token_expired", "tests/socketio"),
+    ("token_expired", "socketio-adapter"),
     ("too_big", "every_refusal_of_a_first_message_is_one_line"),
     ("too_many_attempts", "attempt_too_many_is_one_line"),
     ("too_many_connections", "connection_too_many_is_one_line"),
-    ("unavailable", "tests/socketio"),
-    ("unknown_session", "tests/socketio"),
+    ("unavailable", "socketio-adapter"),
+    ("unknown_session", "socketio-adapter"),
     ("websocket", "broken_handshake_is_one_line"),
 ];
 
@@ -352,7 +352,9 @@ fn refusal_of_a_new_code_needs_a_test_of_its_line() {
         }
     }
     let mut text = String::new();
-    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut text);
+    for name in ["ws-adapter", "socketio-adapter"] {
+        sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name).join("src"), &mut text);
+    }
     // A refusal names its code right behind its status.
     let by_status = text.split("StatusCode::").skip(1).filter_map(|rest| rest.split_once(", \""));
     let by_status = by_status.filter(|(name, _)| name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'));

@@ -77,7 +77,7 @@ fn displaced_connection_counts_for_its_address_until_it_is_gone() {
 }
 
 #[test]
-fn connections_of_unknown_address_count_together_for_as_many_as_there_are_places() {
+fn connections_of_unknown_address_count_together_up_to_all_places() {
     let pending = Arc::new(Pending::default());
     let (gone, _) = enter(&pending, None, (1, 1)).unwrap();
     gone.leave_place();
