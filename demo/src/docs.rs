@@ -14,7 +14,8 @@
 /// use auth_core::{Authenticated, Chain, Principal, PrincipalId};
 /// use axum::{Router, routing::get};
 /// use socketioxide::extract::{Data, SocketRef};
-/// use ws_adapter::{AuthLayer, socketio::{SocketIoAuth, SocketUser}};
+/// use socketio_adapter::{SocketIoAuth, SocketUser};
+/// use ws_adapter::AuthLayer;
 ///
 /// struct User { id: String }
 /// impl Principal for User {

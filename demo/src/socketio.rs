@@ -1,13 +1,11 @@
 use std::convert::Infallible;
 
+use socketio_adapter::{Connection, SocketIoAuth, SocketIoAuthLayer, SocketUser};
 use socketioxide::{
     extract::{Data, SocketRef},
     handler::ConnectHandler,
 };
-use ws_adapter::{
-    AuthLayer,
-    socketio::{ConnectionId, SocketIoAuth, SocketIoAuthLayer, SocketUser},
-};
+use ws_adapter::AuthLayer;
 
 use crate::User;
 
@@ -24,7 +22,7 @@ async fn prepare(socket: SocketRef) -> Result<(), Infallible> {
     Ok(())
 }
 
-async fn connected(id: ConnectionId, user: SocketUser<User>) {
+async fn connected(Connection(id): Connection, user: SocketUser<User>) {
     tracing::debug!(connection = %id, strategy = user.evidence().strategy(), "a Socket.IO client is in");
 }
 

@@ -26,7 +26,7 @@
 //! | the root, [`extract`] | `auth-core` | [`Strategy`], [`Chain`], [`Authenticated`], [`Refusal`], and where credentials are read |
 //! | `web` | `ws-adapter` | the layer for tower, the default-deny router `Protected`, scopes, open connections |
 //! | `websocket` | `ws-adapter` | sockets that end with their credential |
-//! | `socketio` | `ws-adapter` | the chain in front of a Socket.IO server |
+//! | `socketio` | `socketio-adapter` | the chain in front of a Socket.IO server |
 //! | `jwt` | `auth-jwt` | tokens, keys and the signer |
 //! | `basic` | `auth-basic` | HTTP Basic, and hashed passwords |
 //! | `store` | `auth-store` | tickets and revocations, in memory or in Redis |
@@ -82,10 +82,10 @@ pub mod websocket {
     };
 }
 
-/// The chain in front of a Socket.IO server on [`socketioxide`].
+/// The chain in front of a Socket.IO server on [`socketioxide`]: the crate `socketio-adapter`.
 #[cfg(feature = "socketio")]
 pub mod socketio {
-    pub use ws_adapter::socketio::*;
+    pub use socketio_adapter::*;
 }
 
 /// JSON Web Tokens: the crate `auth-jwt`.

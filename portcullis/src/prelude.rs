@@ -15,10 +15,10 @@ pub use axum::{
     self, Json, Router,
     routing::{any, get, post},
 };
+#[cfg(feature = "socketio")]
+pub use socketio_adapter::{SocketIoAuth, SocketUser};
 #[cfg(feature = "axum")]
 pub use ws_adapter::Protected;
-#[cfg(feature = "socketio")]
-pub use ws_adapter::socketio::{SocketIoAuth, SocketUser};
 #[cfg(feature = "tower")]
 pub use ws_adapter::{AuthLayer, RequireLayer, require_scope};
 #[cfg(feature = "websocket")]

@@ -48,9 +48,8 @@ impl Close {
     pub const PROTOCOL_ERROR: Self = Self::fixed(1002, "protocol_error");
     /// A text message was no UTF-8.
     pub const INVALID_TEXT: Self = Self::fixed(1007, "invalid_text");
-    /// The peer is gone without a close (RFC 6455, 7.1.5). Nobody is left to be told: the code is never sent (7.4.1).
-    #[cfg(feature = "connections")]
-    pub(crate) const ABNORMAL: Self = Self::fixed(1006, "abnormal");
+    /// The peer is gone without a close (RFC 6455, 7.1.5). The code is never sent (7.4.1).
+    pub const ABNORMAL: Self = Self::fixed(1006, "abnormal");
     /// A message was longer than allowed.
     pub const TOO_BIG: Self = Self::fixed(1009, "too_big");
     /// The handler panicked.
@@ -111,7 +110,8 @@ impl Close {
         }
         let mut reason = reason.into();
         if reason.len() > 123 {
-            let end = reason.floor_char_boundary(123);
+            // `floor_char_boundary` is too new.
+            let end = (0..=123).rev().find(|&end| reason.is_char_boundary(end)).unwrap_or_default();
             reason.to_mut().truncate(end);
         }
         Ok(Self { code, iana: code, reason, is_ours: false })
@@ -139,7 +139,8 @@ impl Close {
     }
 
     /// The same close in these codes.
-    pub(crate) fn in_codes(self, codes: CloseCodes) -> Self {
+    #[must_use]
+    pub fn in_codes(self, codes: CloseCodes) -> Self {
         match codes {
             CloseCodes::Private => self,
             CloseCodes::Iana => Self { code: self.iana, ..self },

@@ -245,9 +245,11 @@ impl<U, M> AuthLayer<U, M> {
         self
     }
 
-    #[cfg(feature = "socketio")]
-    pub(crate) fn into_parts(self) -> (Gate<U>, crate::Sockets) {
-        (self.gate, self.sockets)
+    /// What an adapter of another protocol asks about credentials; see [`adapter`](crate::adapter).
+    #[cfg(feature = "connections")]
+    #[must_use]
+    pub fn into_checkpoint(self) -> crate::adapter::Checkpoint<U> {
+        crate::adapter::Checkpoint { gate: Arc::new(self.gate), sockets: self.sockets }
     }
 }
 

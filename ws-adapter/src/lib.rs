@@ -75,8 +75,7 @@
 //! | Feature | Adds |
 //! |---|---|
 //! | `axum` (default) | [`Protected`], [`AuthWebSocketUpgrade`], [`AuthSocket`], [`FirstMessageLayer`] with its [`FirstMessageCodec`]s, [`Connections`], [`Shutdown`], and the extractors of `auth-core` |
-//! | `connections` | [`Connections`], [`Sockets`], [`Close`], [`Shutdown`]: what adapters of other protocols build on; part of `axum` and `socketio` |
-//! | `socketio` | `socketio`: the same chain in front of a Socket.IO server on `socketioxide`, [`Connections`] and [`Close`] |
+//! | `connections` | [`Connections`], [`Sockets`], [`Close`], [`Shutdown`], and [`adapter`]: what adapters of other protocols build on; part of `axum` |
 //! | `metrics` | counters of decisions, refusals, refreshes and closes, and gauges of what is open; the repository's `docs/websocket.md` lists them |
 //!
 //! # Panics in strategies
@@ -93,6 +92,8 @@ mod telemetry;
 mod waker;
 
 #[cfg(feature = "connections")]
+pub mod adapter;
+#[cfg(feature = "connections")]
 mod close;
 #[cfg(feature = "connections")]
 mod connections;
@@ -104,8 +105,6 @@ mod own_memory;
 mod protected;
 #[cfg(feature = "connections")]
 mod shutdown;
-#[cfg(feature = "socketio")]
-pub mod socketio;
 #[cfg(feature = "axum")]
 mod websocket;
 

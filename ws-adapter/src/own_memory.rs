@@ -5,7 +5,7 @@ use auth_core::RequestRecord;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, request::Parts};
 
 /// Copies the head of a request into memory of its own.
-pub(crate) fn copy_head(parts: &mut Parts) {
+pub fn copy_head(parts: &mut Parts) {
     parts.headers = headers(&parts.headers);
     parts.uri = uri(&parts.uri);
     if let Some(record) = parts.extensions.get_mut::<RequestRecord>() {

@@ -70,6 +70,7 @@ impl Default for Shutdown {
 }
 
 /// What an open socket waits for; while it is held, the socket counts as open.
+#[derive(Debug)]
 pub(crate) struct ShutdownWatch {
     begun: watch::Receiver<Option<Duration>>,
     is_told: bool,

@@ -6,14 +6,14 @@ use auth_core::{Evidence, Refusal, Transport};
 #[cfg(feature = "connections")]
 use http::StatusCode;
 
-/// A request, handshake, transport, `CONNECT` or refresh was let in. It has a target of its own, so that a filter can ask for
-/// it alone: `ws_adapter::audit=debug`. Who it was is not said.
+/// A request, handshake, transport, `CONNECT` or refresh was let in. It has a target of its own, so that a filter can select it:
+/// `ws_adapter::audit=debug`. It does not say who it was.
 pub(crate) fn accepted(transport: Transport, evidence: &Evidence) {
     let (strategy, carrier) = (evidence.strategy(), evidence.carrier());
     tracing::debug!(target: "ws_adapter::audit", ?transport, strategy, ?carrier, "accepted");
 }
 
-/// A request or handshake was refused. What the chain refuses it has logged itself.
+/// A request or handshake was refused. The chain logs its own refusals.
 pub(crate) fn refused(transport: Transport, refusal: &Refusal) {
     refusal.log_once(transport);
     count_refused(transport, refusal.code());
@@ -27,7 +27,7 @@ pub(crate) fn count_refused(transport: Transport, code: &'static str) {
     let _ = (transport, code);
 }
 
-/// The adapter refuses what no chain was asked about, over a connection that is open. The fields are those of
+/// The adapter refuses something over an open connection without asking a chain. The fields are those of
 /// [`Refusal::log_once`].
 #[cfg(feature = "connections")]
 pub(crate) fn log_own(transport: Transport, status: StatusCode, code: &'static str, detail: &str) {
@@ -89,8 +89,7 @@ mod sockets {
         }
     }
 
-    /// A connection is closed. Reasons of the application's own are counted together, since nobody knows how many there
-    /// are.
+    /// A connection is closed. Reasons of the application's own are counted together, because their number has no bound.
     pub(crate) fn closed(connection: Option<ConnectionId>, close: &Close) {
         let reason = close.known_reason().unwrap_or("application");
         let connection = connection.map(tracing::field::display);

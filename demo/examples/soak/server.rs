@@ -17,15 +17,13 @@ use axum::{Router, extract::ws::Message, response::Response, routing::any};
 use demo::Server;
 use serde::Deserialize;
 use serde_json::json;
+use socketio_adapter::{AuthSocketIo, SocketIoAuth, SocketUser};
 use socketioxide::{
     extract::{Data, SocketRef},
     handler::ConnectHandler,
 };
 use tokio::{net::TcpListener, runtime::Handle};
-use ws_adapter::{
-    AuthLayer, AuthWebSocketUpgrade, ClientAddress, Connections, Overflow, Shutdown, Sockets,
-    socketio::{AuthSocketIo, SocketIoAuth, SocketUser},
-};
+use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, ClientAddress, Connections, Overflow, Shutdown, Sockets};
 
 /// Known to the clients too. The server listens on the loopback alone.
 pub(crate) const SECRET: &str = "a secret of at least thirty-two bytes";

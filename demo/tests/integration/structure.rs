@@ -21,12 +21,13 @@ use self::{
 };
 
 /// Every crate of the workspace, and how many uses are still part of a cycle. A number may only get smaller.
-const LEFT: [(&str, usize); 8] = [
+const LEFT: [(&str, usize); 9] = [
     ("auth-core", 0),
     ("auth-jwt", 0),
     ("auth-basic", 0),
     ("auth-store", 0),
-    ("ws-adapter", 83),
+    ("ws-adapter", 4),
+    ("socketio-adapter", 0),
     ("portcullis", 0),
     ("demo", 0),
     ("test-support", 0),

@@ -2,10 +2,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::{Extensions, HeaderMap, request::Parts};
 
-/// How the address of a client is found, which limits what one address can hold without a credential.
+/// How the address of a client is found. It limits what one address can hold without a credential.
 ///
-/// It is the address of the peer, unless trusted proxies are named. A header that nobody vouches for is never looked at:
-/// any client can send one.
+/// It is the address of the peer, unless trusted proxies are named. A header that no trusted proxy has set is never read: any
+/// client can send one.
 ///
 /// # What counts as one client
 ///
@@ -28,16 +28,16 @@ pub struct ClientAddress {
 impl ClientAddress {
     /// The peer of the connection. On axum the server has to tell it, with
     /// `into_make_service_with_connect_info::<SocketAddr>()`; elsewhere put a [`SocketAddr`] into the request's
-    /// extensions. Where it does neither, all clients count as one, only the limit on all together holds, and a warning says
-    /// so once.
+    /// extensions. If the address is unknown, all clients count as one, only the limit on all of them holds, and one warning is
+    /// logged.
     #[must_use]
     pub const fn peer() -> Self {
         Self { trusted_hops: 0 }
     }
 
-    /// What the proxies in front of this server say in `X-Forwarded-For`. `trusted_hops` is how many of them there are on
-    /// the way of every request; each adds the address of whoever connected to it, so the client's is that many from the
-    /// right. Whatever stands further left may be made up.
+    /// What the proxies in front of this server say in `X-Forwarded-For`. `trusted_hops` is how many of them every request
+    /// passes. Each adds the address of its own peer, so the client's address is that many from the right. Anything further left
+    /// may be made up.
     ///
     /// # Security
     /// A number too high lets a client choose its address; clients that get past the proxies can do so too. A number too
@@ -47,8 +47,8 @@ impl ClientAddress {
         Self { trusted_hops }
     }
 
-    /// The whole address; [`prefixes`](super::prefix::prefixes) tells how it counts. What has come past the proxies, or
-    /// through one that does not tell, counts as its peer's.
+    /// The whole address; [`prefixes`](super::prefix::prefixes) says how it counts. A request that comes past the proxies, or
+    /// through one that adds no address, counts as its peer's.
     pub(crate) fn of(self, parts: &Parts) -> Option<IpAddr> {
         let told = self.trusted_hops.checked_sub(1).and_then(|between| forwarded(&parts.headers, between));
         told.or_else(|| peer(&parts.extensions))

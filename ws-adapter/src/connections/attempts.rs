@@ -13,7 +13,7 @@ use auth_core::{BoxError, PrincipalId, async_trait};
 use tokio::sync::{Notify, futures::OwnedNotified};
 
 use super::{
-    ConnectionId,
+    id::ConnectionId,
     prefix::{Prefix, prefixes},
 };
 use crate::lifetime::{Budget, Spent};
@@ -22,9 +22,9 @@ use crate::lifetime::{Budget, Spent};
 const OF_USER: Budget = Budget { at_once: 10, regained_in: Duration::from_secs(60) };
 /// Wrong credentials over all connections of one IPv4 address or IPv6 /64: thirty at once, and three more a minute.
 const OF_ADDRESS: Budget = Budget { at_once: 30, regained_in: Duration::from_secs(20) };
-/// How many users and prefixes are remembered at the most.
+/// The most users and prefixes that are remembered.
 const MAX_ENTRIES: usize = 16 * 1024;
-/// How much room is made at a time.
+/// How many are forgotten at once.
 const ROOM: usize = MAX_ENTRIES / 16;
 
 /// A credential that a client presents over a connection that is already open: in a refresh, in a first message, or in the
@@ -50,8 +50,8 @@ impl<'a> Attempt<'a> {
         self.connection
     }
 
-    /// The user of the connection; `None` before a user is authenticated over it, and for guests. It is not the user that
-    /// the credential names: nobody has checked that yet.
+    /// The user of the connection; `None` before a user is authenticated over it, and for guests. It is not the user that the
+    /// credential names, which is not checked yet.
     #[must_use]
     pub fn user(&self) -> Option<&PrincipalId> {
         self.user
@@ -72,8 +72,8 @@ impl<'a> Attempt<'a> {
 
 /// Limits how many wrong credentials are presented in band; see [`Connections::attempt_limiter`](super::Connections::attempt_limiter).
 ///
-/// A place is taken before the chain is asked, so that many attempts at once share one limit, and given back where the
-/// credential was not wrong.
+/// A place is taken before the chain is asked, so that many attempts at once share one limit. It is given back if the credential
+/// was not wrong.
 #[async_trait]
 pub trait AttemptLimiter: Send + Sync + 'static {
     /// Takes a place; `None` if none is left. Then the credential is not checked, and the answer is `too_many_attempts`.
@@ -86,7 +86,7 @@ pub trait AttemptLimiter: Send + Sync + 'static {
     async fn take(&self, attempt: &Attempt<'_>) -> Result<Option<Box<dyn AttemptPlace>>, BoxError>;
 }
 
-/// A place that was taken. Dropping it keeps the place taken: the credential was wrong, or nobody knows.
+/// A place that was taken. Dropping it keeps the place taken: the credential was wrong, or was not judged to the end.
 pub trait AttemptPlace: Send + 'static {
     /// Frees the place: the credential was good, or could not be checked.
     fn give_back(self: Box<Self>);
@@ -94,7 +94,7 @@ pub trait AttemptPlace: Send + 'static {
 
 /// The default limiter: by user and by address, in memory.
 #[derive(Clone, Default)]
-pub(super) struct InMemory(Arc<Mutex<HashMap<Key, Entry>>>);
+pub(super) struct InMemory(Arc<Mutex<HashMap<Key, Attempts>>>);
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Key {
@@ -118,7 +118,7 @@ impl Key {
 }
 
 #[derive(Default)]
-struct Entry {
+struct Attempts {
     spent: Spent,
     /// How many attempts are being checked.
     in_flight: u32,
@@ -147,7 +147,7 @@ impl AttemptLimiter for InMemory {
                 Err(InTheWay::InFlight(ended)) => ended.await,
             }
         }
-        Ok(Some(Box::new(Place { table: self.clone(), keys, passed: attempt.passed, is_wrong: true })))
+        Ok(Some(Box::new(Taken { table: self.clone(), keys, passed: attempt.passed, is_wrong: true })))
     }
 }
 
@@ -195,15 +195,16 @@ impl InMemory {
         self.lock().len()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Entry>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Attempts>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Forgets what is regained; if that is too little, the entries with the most places left. So the worst are remembered longest.
+/// Forgets entries that have regained everything, and if that is too little, those with the most places left. So the worst are
+/// remembered longest.
 ///
 /// Many are forgotten at a time, so that a full table is not searched for each new entry.
-fn make_room(table: &mut HashMap<Key, Entry>, now: Duration) {
+fn make_room(table: &mut HashMap<Key, Attempts>, now: Duration) {
     if table.len() < MAX_ENTRIES {
         return;
     }
@@ -217,20 +218,21 @@ fn make_room(table: &mut HashMap<Key, Entry>, now: Duration) {
     }
 }
 
-struct Place {
+/// A place in the table, for each of the keys.
+struct Taken {
     table: InMemory,
     keys: Vec<Key>,
     passed: Duration,
     is_wrong: bool,
 }
 
-impl AttemptPlace for Place {
+impl AttemptPlace for Taken {
     fn give_back(mut self: Box<Self>) {
         self.is_wrong = false;
     }
 }
 
-impl Drop for Place {
+impl Drop for Taken {
     fn drop(&mut self) {
         self.table.end(&self.keys, self.is_wrong, self.passed);
     }

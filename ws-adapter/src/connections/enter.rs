@@ -1,91 +1,109 @@
 use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-#[cfg(feature = "socketio")]
-use auth_core::PrincipalId;
-use auth_core::{Authenticated, Refusal, Transport};
+use auth_core::{Evidence, PrincipalId, Refusal, Transport};
 use futures_util::FutureExt as _;
 use http::StatusCode;
 use tokio::time;
 
-#[cfg(feature = "socketio")]
-use super::KeptGuard;
+#[cfg(feature = "axum")]
+use super::lingering::LingeringGuard;
 use super::{
-    Connections,
     attempts::{Attempt, AttemptPlace},
+    credential::Credential,
+    end::End,
     id::ConnectionId,
-    limits::{Overflow, TooMany},
-    member::{Counts, Credential, End, Member, Registration},
+    index::Index,
+    kept::KeptGuard,
+    limits::{Limits, Overflow, TooMany},
+    member::{Counts, Member},
     pending::{Newcomer, PendingGuard},
+    registration::Registration,
+    registry::Connections,
 };
 use crate::Close;
 
-/// How connections and attempts come in, as far as the limits let them.
+/// How many handlers of one user may go on without their peer where the registry has no limit for users.
+#[cfg(feature = "axum")]
+pub(super) const OF_USER: usize = 10;
+/// How many handlers of guests may do so together.
+#[cfg(feature = "axum")]
+pub(super) const OF_NOBODY: usize = 1000;
+
+/// Enters connections and attempts, within the limits.
 impl Connections {
     /// Enters a connection under the credential that opens it. It is not counted where it has been entered before, under
     /// another credential.
-    pub(crate) fn register<U: Send + Sync + 'static>(
+    pub(crate) fn register(
         &self,
         id: ConnectionId,
-        user: &Authenticated<U>,
+        credential: Credential,
         end: Arc<dyn End>,
         counts: Counts,
     ) -> Result<Registration, TooMany> {
         let mut index = self.index();
         if counts.of_user {
-            self.limits.ask_for_one_more(&index, user.evidence())?;
+            check_user(self.limits, &index, credential.evidence())?;
         }
-        let member = Arc::new(Member::new(id, index.next_order(), Credential::of(user), end, counts));
+        let member = Arc::new(Member::new(id, index.next_order(), credential, end, counts));
         index.insert(&member);
         drop(index);
         Ok(Registration { member, connections: self.clone() })
     }
 
     /// Enters one more credential of a connection. Where its user was not on the connection before, it is one more of theirs.
-    #[cfg(feature = "socketio")]
     pub(super) fn add(&self, member: &Arc<Member>, credential: Credential) -> Result<(), TooMany> {
         let mut index = self.index();
         let evidence = credential.evidence();
         if member.counts().of_user && !member.any(|other| other.is_same_user(evidence)) {
-            self.limits.ask_for_one_more(&index, evidence)?;
+            check_user(self.limits, &index, evidence)?;
         }
         index.rekey(member, || member.credentials().push(credential));
         Ok(())
     }
 
-    /// Takes a place for a connection that nobody has authenticated yet. If another client takes that place, `end` is told.
+    /// Takes a place for a connection that is not authenticated yet. If another client takes that place, `end` is told.
     pub(crate) fn enter_pending(
         &self,
         address: Option<IpAddr>,
         transport: Transport,
         end: Arc<dyn End>,
     ) -> Result<PendingGuard, TooMany> {
-        self.shared.pending.enter(Newcomer { address, transport, end }, self.limits.pending, true)
+        self.tables.pending.enter(Newcomer { address, transport, end }, self.limits.pending, true)
     }
 
-    /// The same for a connection that is refused: it displaces nobody, since it has nothing to wait for.
+    /// The same for a connection that is refused. It does not displace others, since it has nothing to wait for.
     #[cfg(feature = "axum")]
     pub(crate) fn enter_refused(&self, address: Option<IpAddr>, end: Arc<dyn End>) -> Result<PendingGuard, TooMany> {
         let newcomer = Newcomer { address, transport: Transport::WebSocket, end };
-        self.shared.pending.enter(newcomer, self.limits.pending, false)
+        self.tables.pending.enter(newcomer, self.limits.pending, false)
     }
 
-    /// Counts a transport for its user that has not come into a namespace, and may end before.
-    #[cfg(feature = "socketio")]
+    /// Counts a connection for its user because it may cost memory after its end.
     pub(crate) fn keep(&self, user: PrincipalId) -> Result<KeptGuard, TooMany> {
         let max = self.limits.pending.per_address;
-        self.shared.kept.enter(user, max).ok_or(TooMany::KeptOfUser(max))
+        self.tables.kept.enter(user, max).ok_or(TooMany::KeptOfUser(max))
     }
 
-    /// Counts a transport for its user that has ended and costs memory.
-    #[cfg(feature = "socketio")]
+    /// Counts a connection for its user because it has ended and costs memory. This has no limit.
     pub(crate) fn keep_on(&self, user: PrincipalId) -> Option<KeptGuard> {
-        self.shared.kept.enter(user, usize::MAX)
+        self.tables.kept.enter(user, usize::MAX)
     }
 
-    /// Takes a place for a credential that is presented in band, before it is looked at.
+    /// Enters a handler that goes on without its peer. If its user has too many of them, the oldest ones are told to end.
+    #[cfg(feature = "axum")]
+    pub(super) fn linger(&self, user: Option<PrincipalId>, end: Arc<dyn End>) -> LingeringGuard {
+        let max = match (&user, self.limits.per_user) {
+            (None, _) => OF_NOBODY,
+            (Some(_), None) => OF_USER,
+            (Some(_), Some((max, _))) => max,
+        };
+        self.tables.lingering.enter(user, end, max)
+    }
+
+    /// Takes a place for a credential that is presented over a connection, before it is judged.
     ///
     /// # Errors
-    /// If there is none: 429 `too_many_attempts`. If that cannot be said, or not in time: 503.
+    /// 429 `too_many_attempts` if none is left; 503 if the limiter fails, or takes too long.
     pub(crate) async fn take_attempt(
         &self,
         attempt: &Attempt<'_>,
@@ -121,6 +139,16 @@ impl Connections {
         }
         drop(index);
         surplus.iter().for_each(|member| member.end(Close::SUPERSEDED));
+    }
+}
+
+/// Whether the user of this evidence may have one connection more.
+fn check_user(limits: Limits, index: &Index, evidence: &Evidence) -> Result<(), TooMany> {
+    match (limits.per_user, evidence.principal()) {
+        (Some((max, Overflow::RejectNew)), Some(user)) if index.of_user(user).count() >= max => {
+            Err(TooMany::OfUser(max))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -12,47 +12,51 @@ use futures_util::{
 };
 use tokio::{select, time};
 
-use super::{Connections, Shared, is_revoked, member::Member};
+use super::{
+    member::Member,
+    registry::{Connections, Tables},
+    revoked::is_revoked,
+};
 use crate::Close;
 
-/// How many connections are looked up at a time after news were missed.
+/// How many connections are checked at once after news were missed.
 const AT_A_TIME: usize = 64;
-/// How long one look may take.
+/// How long one check may take.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long is waited before what could not be looked up is looked up again.
+/// How long to wait before a failed check is repeated.
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl Connections {
-    /// Closes what `feed` tells to be revoked, with 4403 `revoked`, until the registry is gone; and asks it about every
-    /// credential once more when its connection has been entered.
+    /// Closes connections when `feed` says that their credential was revoked, with 4403 `revoked`, until the registry is gone.
+    /// It also asks the feed about every credential once more after its connection was entered.
     ///
-    /// After the feed has missed something, every open connection is looked up anew, and again for as long as that cannot
-    /// be done.
+    /// After the feed has missed something, every open connection is checked again. If a check fails, it is repeated until it
+    /// succeeds.
     ///
-    /// It is the chain's [`revocation`](auth_core::Chain::revocation) that keeps revoked credentials from coming in by
-    /// any other way: give it the same.
+    /// Give the same store to [`Chain::revocation`](auth_core::Chain::revocation), which refuses revoked credentials in new
+    /// requests.
     ///
     /// # Panics
     /// If the registry follows another feed already, or if there is no tokio runtime.
     pub fn follow<F: RevocationFeed + Clone>(&self, feed: F) {
-        let is_first = self.shared.check.set(Arc::new(feed.clone())).is_ok();
+        let is_first = self.tables.check.set(Arc::new(feed.clone())).is_ok();
         assert!(is_first, "the registry follows a feed already");
-        let (shared, mut alive) = (Arc::downgrade(&self.shared), self.shared.alive.subscribe());
+        let (tables, mut alive) = (Arc::downgrade(&self.tables), self.tables.alive.subscribe());
         tokio::spawn(async move {
             select! {
                 // It never changes; it is dropped.
                 _ = alive.changed() => {}
-                () = follow(feed, shared) => {}
+                () = follow(feed, tables) => {}
             }
         });
     }
 }
 
-async fn follow(feed: impl RevocationFeed, shared: Weak<Shared>) {
+async fn follow(feed: impl RevocationFeed, tables: Weak<Tables>) {
     let mut listener = feed.listen().await;
-    // Whatever was opened before it could listen.
-    let mut recheck = recheck(&feed, &shared).boxed().fuse();
-    // A look that is under way is not given up for another: where news are missed again and again, it would never end.
+    // Connections may have opened before it listened.
+    let mut recheck = recheck(&feed, &tables).boxed().fuse();
+    // A check in progress is not dropped for another: if news were missed again and again, it would never end.
     let mut again = false;
     loop {
         let news = {
@@ -62,7 +66,7 @@ async fn follow(feed: impl RevocationFeed, shared: Weak<Shared>) {
                     Either::Left((news, _)) => break news,
                     Either::Right(((), _)) if again => {
                         again = false;
-                        recheck = self::recheck(&feed, &shared).boxed().fuse();
+                        recheck = self::recheck(&feed, &tables).boxed().fuse();
                     }
                     Either::Right(((), _)) => {}
                 }
@@ -74,23 +78,23 @@ async fn follow(feed: impl RevocationFeed, shared: Weak<Shared>) {
         };
         match news {
             RevocationEvent::Revoked(revocation) => {
-                let Some(shared) = shared.upgrade() else {
+                let Some(tables) = tables.upgrade() else {
                     return;
                 };
-                let covered = shared.index().covered_by(&revocation);
+                let covered = tables.index().covered_by(&revocation);
                 covered.iter().for_each(|member| member.end(Close::REVOKED));
                 tracing::debug!(?revocation, closed = covered.len(), "something was revoked");
             }
-            // Of what is not known here, the same is to be feared.
-            _ if recheck.is_terminated() => recheck = self::recheck(&feed, &shared).boxed().fuse(),
+            // News of an unknown kind may mean the same.
+            _ if recheck.is_terminated() => recheck = self::recheck(&feed, &tables).boxed().fuse(),
             _ => again = true,
         }
     }
 }
 
-/// Looks every open connection up, until an answer was had for each.
-async fn recheck(check: &dyn RevocationCheck, shared: &Weak<Shared>) {
-    let Some(open) = shared.upgrade().map(|shared| shared.index().all().map(Arc::downgrade).collect::<Vec<_>>()) else {
+/// Checks every open connection, until there is an answer for each.
+async fn recheck(check: &dyn RevocationCheck, tables: &Weak<Tables>) {
+    let Some(open) = tables.upgrade().map(|tables| tables.index().all().map(Arc::downgrade).collect::<Vec<_>>()) else {
         return;
     };
     let mut left = open;

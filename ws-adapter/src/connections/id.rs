@@ -1,8 +1,8 @@
 use std::fmt;
 
-/// The public name of a connection: random, and good for nothing but to tell connections apart.
+/// The public name of a connection: random, and of no use but to tell connections apart.
 ///
-/// It is what may be logged, shown to other clients, and named to close a connection
+/// It may be logged, shown to other clients, and used to close the connection
 /// ([`Revocation::connection`](auth_core::Revocation::connection)).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ConnectionId([u8; LEN]);
@@ -11,7 +11,7 @@ pub struct ConnectionId([u8; LEN]);
 const LEN: usize = 24;
 
 impl ConnectionId {
-    /// A name that nobody has; `None` if the operating system gives no random bits.
+    /// A new name; `None` if the operating system has no random bits.
     pub(crate) fn new() -> Option<Self> {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut bits = [0; LEN / 2];
@@ -30,7 +30,7 @@ impl ConnectionId {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// A number between nought and one, evenly spread over the connections.
+    /// A number from 0 to 1, evenly spread over the connections.
     pub(crate) fn fraction(&self) -> f64 {
         let bits = self.as_str().get(..8).and_then(|digits| u32::from_str_radix(digits, 16).ok());
         f64::from(bits.unwrap_or_default()) / (f64::from(u32::MAX) + 1.0)

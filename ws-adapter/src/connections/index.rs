@@ -8,10 +8,10 @@ use auth_core::{Evidence, IdKind, PrincipalId, Revocation, RevocationTarget};
 
 use super::member::Member;
 
-/// The open connections, found by whatever can be revoked.
+/// The open connections, by everything that can be revoked.
 ///
-/// A key is a hash of what it stands for, so that nothing is kept twice. Two things may share one: whoever asks looks at
-/// the evidence of what is found.
+/// A key is a hash, so that nothing is stored twice. Two things may have the same hash, so lookups check the evidence of what they
+/// find.
 #[derive(Default)]
 pub(super) struct Index {
     all: HashMap<u64, Arc<Member>>,

@@ -5,12 +5,12 @@ use std::{
 
 use auth_core::PrincipalId;
 
-/// How many transports each user has that may cost memory after their end.
+/// How many connections each user has that may cost memory after their end.
 #[derive(Default)]
 pub(super) struct Kept(Mutex<HashMap<PrincipalId, usize>>);
 
 impl Kept {
-    /// One more, unless the user has as many as this.
+    /// One more, unless the user has `max` of them.
     pub(super) fn enter(self: &Arc<Self>, user: PrincipalId, max: usize) -> Option<KeptGuard> {
         let mut counts = self.counts();
         let count = counts.get(&user).copied().unwrap_or_default();

@@ -1,9 +1,7 @@
 use std::fmt;
 
-use auth_core::{Evidence, Refusal};
+use auth_core::Refusal;
 use http::StatusCode;
-
-use super::{index::Index, pending};
 
 /// What happens to one connection more than a user may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,17 +13,13 @@ pub enum Overflow {
     CloseOldest,
 }
 
-/// Which limit is reached, and how much it allows.
+/// The limit that is reached, and how much it allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TooMany {
     OfUser(usize),
     Pending(usize),
-    PendingOfPrefix {
-        bits: u8,
-        max: usize,
-    },
+    PendingOfPrefix { bits: u8, max: usize },
     PendingOfUnknown(usize),
-    #[cfg(feature = "socketio")]
     KeptOfUser(usize),
 }
 
@@ -50,7 +44,6 @@ impl fmt::Display for TooMany {
                     "the limit of {max} connections without a credential is reached by clients of unknown address"
                 )
             }
-            #[cfg(feature = "socketio")]
             Self::KeptOfUser(max) => {
                 write!(f, "the user has {max} transports that are in no namespace, or have ended and cost memory")
             }
@@ -62,17 +55,12 @@ impl fmt::Display for TooMany {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     pub(super) per_user: Option<(usize, Overflow)>,
-    pub(super) pending: pending::Limits,
+    pub(super) pending: PendingLimits,
 }
 
-impl Limits {
-    /// Whether the user of this evidence may have one connection more.
-    pub(super) fn ask_for_one_more(&self, index: &Index, evidence: &Evidence) -> Result<(), TooMany> {
-        match (self.per_user, evidence.principal()) {
-            (Some((max, Overflow::RejectNew)), Some(user)) if index.of_user(user).count() >= max => {
-                Err(TooMany::OfUser(max))
-            }
-            _ => Ok(()),
-        }
-    }
+/// How many connections without a credential there may be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PendingLimits {
+    pub(super) all: usize,
+    pub(super) per_address: usize,
 }

@@ -1,27 +1,39 @@
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use auth_core::{Evidence, PrincipalId};
+use auth_core::PrincipalId;
 
-use super::{Connections, End};
+use super::end::End;
 use crate::Close;
 
-/// How many of them one user may have where the registry has no limit for users.
-pub(super) const OF_USER: usize = 10;
-/// How many those may have together whom nobody knows.
-pub(super) const OF_NOBODY: usize = 1000;
-
-/// Handlers that go on after their peer is gone. They count as connections no more; this bounds what they hold.
+/// Handlers that go on after their peer is gone. They no longer count as connections; this limits what they hold.
 #[derive(Default)]
-pub(super) struct Lingering {
-    /// The oldest first.
+pub(super) struct Lingering(Mutex<Handlers>);
+
+#[derive(Default)]
+struct Handlers {
+    /// By user, and for each user the oldest first.
     by_user: HashMap<Option<PrincipalId>, BTreeMap<u64, Arc<dyn End>>>,
     entered: u64,
 }
 
 impl Lingering {
+    /// Enters a handler. If its user has more than `max` with it, the oldest ones are told to end.
+    pub(super) fn enter(self: &Arc<Self>, user: Option<PrincipalId>, end: Arc<dyn End>, max: usize) -> LingeringGuard {
+        let (order, surplus) = self.handlers().enter(&user, end, max);
+        // After the lock: a handler that ends takes it.
+        surplus.iter().for_each(|end| end.end(Close::SUPERSEDED));
+        LingeringGuard { lingering: Arc::clone(self), user, order }
+    }
+
+    fn handlers(&self) -> MutexGuard<'_, Handlers> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Handlers {
     /// Enters one. Gives the oldest ones of the same user that are too many with it.
     fn enter(&mut self, user: &Option<PrincipalId>, end: Arc<dyn End>, max: usize) -> (u64, Vec<Arc<dyn End>>) {
         self.entered += 1;
@@ -41,37 +53,17 @@ impl Lingering {
     }
 }
 
-/// The place of such a handler; it leaves when this is dropped.
+/// The place of such a handler. It leaves when this is dropped.
 pub(crate) struct LingeringGuard {
+    lingering: Arc<Lingering>,
     user: Option<PrincipalId>,
     order: u64,
-    connections: Connections,
-}
-
-impl LingeringGuard {
-    /// Enters a handler. The oldest one of the same user is told to end if that is one too many.
-    pub(super) fn enter(connections: &Connections, user: Option<PrincipalId>, end: Arc<dyn End>) -> Self {
-        let max = match (&user, connections.limits.per_user) {
-            (None, _) => OF_NOBODY,
-            (Some(_), None) => OF_USER,
-            (Some(_), Some((max, _))) => max,
-        };
-        let (order, surplus) = connections.lingering().enter(&user, end, max);
-        // The lock is free again before they are told.
-        surplus.iter().for_each(|end| end.end(Close::SUPERSEDED));
-        Self { user, order, connections: connections.clone() }
-    }
 }
 
 impl Drop for LingeringGuard {
     fn drop(&mut self) {
-        self.connections.lingering().leave(&self.user, self.order);
+        self.lingering.handlers().leave(&self.user, self.order);
     }
-}
-
-/// Who the evidence is of; of an `and` of several users, the first.
-pub(super) fn principal(evidence: &Evidence) -> Option<PrincipalId> {
-    evidence.principal().cloned().or_else(|| evidence.parts().iter().find_map(principal))
 }
 
 #[cfg(test)]
@@ -79,7 +71,10 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::Overflow;
+    use crate::{
+        Connections, Overflow,
+        connections::enter::{OF_NOBODY, OF_USER},
+    };
 
     #[derive(Default)]
     struct Ended(AtomicUsize);
@@ -102,18 +97,17 @@ mod tests {
             (limited(3), None, OF_NOBODY),
         ] {
             let ends: Vec<_> = (0..max + 2).map(|_| Arc::new(Ended::default())).collect();
-            let enter = |end: &Arc<Ended>| LingeringGuard::enter(&connections, user.clone(), Arc::clone(end) as _);
-            let other =
-                LingeringGuard::enter(&connections, Some(PrincipalId::new("", "bob")), Arc::new(Ended::default()));
+            let enter = |end: &Arc<Ended>| connections.linger(user.clone(), Arc::clone(end) as _);
+            let other = connections.linger(Some(PrincipalId::new("", "bob")), Arc::new(Ended::default()));
             let places: Vec<_> = ends.iter().map(enter).collect();
             let ended: Vec<_> = ends.iter().map(|end| end.0.load(Ordering::SeqCst)).collect();
             let expected: Vec<_> = (0..max + 2).map(|place| usize::from(place < 2)).collect();
             assert_eq!(ended, expected, "{user:?}");
             let of_bob = usize::from(max > 0 || user.is_none());
-            let all = connections.lingering().by_user.values().map(BTreeMap::len).sum::<usize>();
+            let all = connections.tables.lingering.handlers().by_user.values().map(BTreeMap::len).sum::<usize>();
             assert_eq!(all, max + of_bob, "{user:?}");
             drop((places, other));
-            assert_eq!(connections.lingering().by_user.len(), 0, "{user:?}");
+            assert_eq!(connections.tables.lingering.handlers().by_user.len(), 0, "{user:?}");
         }
     }
 }

@@ -14,24 +14,18 @@ use std::{
 use auth_core::Transport;
 
 use super::{
-    End, TooMany,
+    end::End,
+    limits::{PendingLimits, TooMany},
     prefix::{Prefix, prefixes},
 };
-use crate::{Close, telemetry};
+use crate::telemetry;
 
-/// The places of connections that nobody has authenticated yet.
+/// The places of connections that are not authenticated yet.
 #[derive(Default)]
 pub(super) struct Pending {
     places: Mutex<Places>,
-    /// Whether the warning about an unknown address was given.
+    /// Whether the warning about an unknown address was logged.
     warned: AtomicBool,
-}
-
-/// How many places there are.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
-    pub(super) all: usize,
-    pub(super) per_address: usize,
 }
 
 /// What takes a place.
@@ -46,7 +40,7 @@ impl Pending {
     pub(super) fn enter(
         self: &Arc<Self>,
         newcomer: Newcomer,
-        limits: Limits,
+        limits: PendingLimits,
         may_displace: bool,
     ) -> Result<PendingGuard, TooMany> {
         if newcomer.address.is_none() && !self.warned.swap(true, Ordering::Relaxed) {
@@ -69,7 +63,7 @@ impl Pending {
         drop(places);
         if let Some(Newcomer { transport, end, .. }) = displaced {
             telemetry::displaced(transport);
-            end.end(Close::DISPLACED);
+            end.displace();
         }
         Ok(PendingGuard { pending: Arc::clone(self), address, order })
     }
@@ -93,7 +87,6 @@ pub(crate) struct PendingGuard {
 
 impl PendingGuard {
     /// Leaves the place to others. The connection still counts for its address.
-    #[cfg(any(test, feature = "socketio"))]
     pub(crate) fn leave_place(&self) {
         let left = self.pending.lock().remove(bucket(self.address), self.order);
         // After the lock: it may hold the last reference to a connection.
@@ -139,7 +132,7 @@ struct Places {
 
 impl Places {
     /// Whether each prefix of the address may hold one more.
-    fn check(&self, address: Option<IpAddr>, limits: Limits) -> Result<(), TooMany> {
+    fn check(&self, address: Option<IpAddr>, limits: PendingLimits) -> Result<(), TooMany> {
         for prefix in counted(address) {
             let (max, too_many) = match prefix {
                 Some(prefix) => {
@@ -180,7 +173,7 @@ impl Places {
         Some(left)
     }
 
-    /// A connection from this address counts no more.
+    /// A connection from this address no longer counts.
     fn uncount(&mut self, address: Option<IpAddr>) {
         for prefix in counted(address) {
             if let Some(count) = self.counts.get_mut(&prefix) {
@@ -192,7 +185,7 @@ impl Places {
         }
     }
 
-    /// Changes a bucket, and ranks it anew.
+    /// Changes a bucket, and its rank.
     fn change<T>(&mut self, bucket: Bucket, change: impl FnOnce(&mut BTreeMap<u64, Newcomer>) -> T) -> T {
         let rank = |places: &BTreeMap<u64, Newcomer>| Some((places.len(), Reverse(*places.first_key_value()?.0)));
         let places = self.buckets.entry(bucket).or_default();

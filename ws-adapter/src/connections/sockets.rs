@@ -1,6 +1,10 @@
 use std::time::Duration;
 
-use super::{ClientAddress, Connections, Ping, SocketSettings};
+use super::{
+    address::ClientAddress,
+    registry::Connections,
+    settings::{Ping, SocketSettings},
+};
 use crate::{CloseCodes, shutdown::Shutdown};
 
 /// The settings of connections that stay open, for [`AuthLayer::sockets`](crate::AuthLayer::sockets).

@@ -45,6 +45,22 @@ impl<U: Principal> Gate<U> {
         })
     }
 
+    /// The same gate with another chain.
+    #[cfg(feature = "connections")]
+    pub(crate) fn with_chain<V: Principal>(&self, chain: Chain<V>) -> Gate<V> {
+        Gate {
+            needs: chain.needs(),
+            chain,
+            optional: self.optional,
+            origins: self.origins.clone(),
+            on_refusal: Arc::clone(&self.on_refusal),
+            payload: self.payload,
+            decision_timeout: self.decision_timeout,
+            timer: Arc::clone(&self.timer),
+            subprotocol: self.subprotocol.clone(),
+        }
+    }
+
     /// Refuses a request from a page of a foreign origin.
     pub(crate) fn check_origin(&self, parts: &Parts) -> Result<OriginVerdict, Refusal> {
         match self.origins.judge(parts) {

@@ -26,11 +26,13 @@ pin_project! {
 }
 
 impl<B> ResponseBody<B> {
-    pub(crate) fn inner(body: B) -> Self {
+    /// The body of the inner service.
+    pub fn inner(body: B) -> Self {
         Self { kind: Kind::Inner { body } }
     }
 
-    pub(crate) fn refusal(body: Bytes) -> Self {
+    /// The body of a response that the layer makes itself.
+    pub fn refusal(body: Bytes) -> Self {
         Self { kind: Kind::Refusal { body: (!body.is_empty()).then_some(body) } }
     }
 }

@@ -7,7 +7,7 @@ use hyper::ext::Protocol;
 /// A handshake is an HTTP/1.1 request with `websocket` in its `Upgrade` (RFC 6455, 4.1), or an HTTP/2 extended
 /// `CONNECT` with `:protocol = websocket` (RFC 8441, 4). A request that only looks like one (another method, a list of
 /// protocols) counts as one too: the rules for handshakes are stricter.
-pub(crate) fn classify(parts: &Parts) -> Transport {
+pub fn classify(parts: &Parts) -> Transport {
     let upgrade = parts.headers.get_all(UPGRADE).iter().flat_map(|line| line.as_bytes().split(|&b| b == b','));
     let mut upgrade = upgrade.map(<[u8]>::trim_ascii);
     let extended = || extended_connect(parts).is_some_and(is_websocket);
@@ -19,7 +19,7 @@ pub(crate) fn classify(parts: &Parts) -> Transport {
 }
 
 /// Whether the head is followed by a stream of some protocol instead of a body (RFC 8441, 4; RFC 9220, 3).
-pub(crate) fn is_extended_connect(parts: &Parts) -> bool {
+pub fn is_extended_connect(parts: &Parts) -> bool {
     extended_connect(parts).is_some()
 }
 

@@ -1,31 +1,32 @@
 //! How long a connection lives after the request that opened it. Nothing here waits, reads a clock, locks, or knows a
-//! socket: the owner of the connection says what happens and at which [`Moment`], and asks what is due.
+//! socket: the owner of the connection says what happens at which [`Moment`], and asks what is due.
 
 mod budget;
 mod moment;
-#[cfg(all(test, feature = "axum", feature = "socketio"))]
+#[cfg(all(test, feature = "axum"))]
 mod tests;
 
 use std::time::{Duration, SystemTime};
 
-pub(crate) use self::{
-    budget::{Budget, Spent},
-    moment::{Moment, Wake, ttl},
-};
+use auth_core::Refusal;
+use http::StatusCode;
+
+pub(crate) use self::budget::{Budget, Spent};
+pub use self::moment::{Moment, Wake, ttl};
 use crate::{
     Close,
     connections::{Ping, SocketSettings},
 };
 
-/// Wrong credentials over one connection: three at once, and one more every five minutes. Of what a chain refuses, those are
-/// wrong of which [`is_wrong_credential`](auth_core::Refusal::is_wrong_credential) says so, here and in the limits by user and
-/// address. What is no credential at all counts too, and so does one that does not wait for the answer to another.
+/// Wrong credentials over one connection: three at once, and one more every five minutes. A refusal of the chain counts if
+/// [`is_wrong_credential`](auth_core::Refusal::is_wrong_credential) says so, here and in the limits by user and address. A malformed
+/// credential counts too, and so does one that does not wait for the answer to another.
 ///
-/// The rest costs a client nothing, and gains it no more than good ones, which are not counted either: one is looked at at a
-/// time, and who learns that a guess is right and `forbidden` has been counted for each that was not.
+/// Other refusals cost a client nothing. They gain it nothing either: credentials are judged one at a time, and each wrong guess
+/// before a right but `forbidden` one was counted.
 pub(crate) const WRONG_CREDENTIALS: Budget = Budget { at_once: 3, regained_in: Duration::from_secs(300) };
 
-/// The shortest span of silence that is told from none. With a shorter one, something would be due at once again and again.
+/// The shortest span of silence that is measured. With a shorter one, something would be due at once again and again.
 const SHORTEST: Duration = Duration::from_millis(1);
 
 /// The credentials of a connection, and its deadlines.
@@ -33,10 +34,11 @@ const SHORTEST: Duration = Duration::from_millis(1);
 /// Each credential has a slot. The connection ends with the first credential that ends. Both the end and the replacement of
 /// a credential are decided here, so a refresh and an expiry that come together have one outcome.
 ///
-/// Credentials end at a time of day. Everything else is a span, measured by the clock that nobody can set.
-pub(crate) struct Lifetime {
+/// Credentials end at a time of day. Everything else is a span, measured by the monotonic clock.
+#[derive(Debug)]
+pub struct Lifetime {
     settings: SocketSettings,
-    credentials: Vec<Held>,
+    credentials: Vec<Slot>,
     notice: Notice,
     wrong: Spent,
     /// When the peer was last heard. The answer to a ping counts.
@@ -53,7 +55,8 @@ pub(crate) struct Lifetime {
 }
 
 /// A credential of the connection.
-struct Held {
+#[derive(Debug)]
+struct Slot {
     slot: u64,
     ends_at: Option<SystemTime>,
     /// Whether a refresh of it is in progress.
@@ -61,7 +64,7 @@ struct Held {
 }
 
 /// When the client is told that the end is near.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Notice {
     /// The end that it announces.
     of: Option<SystemTime>,
@@ -70,7 +73,8 @@ struct Notice {
 
 /// What is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Due {
+#[non_exhaustive]
+pub enum Due {
     /// It has ended, for this reason. Each later question gets the same answer.
     End(Close),
     /// Its credential ends soon, at this time.
@@ -83,11 +87,24 @@ pub(crate) enum Due {
 
 /// Why a refresh cannot begin, or not succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NotNow {
+#[non_exhaustive]
+pub enum NotNow {
     /// The connection has ended, or the slot is empty.
     Ended,
     /// Another refresh of the slot is in progress.
     InProgress,
+}
+
+impl NotNow {
+    /// 409 `ended` or `in_progress`.
+    #[must_use]
+    pub fn refusal(self) -> Refusal {
+        let (code, detail) = match self {
+            Self::Ended => ("ended", "the connection has ended"),
+            Self::InProgress => ("in_progress", "another refresh is in progress"),
+        };
+        Refusal::new(StatusCode::CONFLICT, code).with_detail(detail)
+    }
 }
 
 impl Lifetime {
@@ -114,35 +131,39 @@ impl Lifetime {
     // Credentials.
 
     /// Puts a credential into the slot, in place of what was there.
-    pub(crate) fn hold(&mut self, slot: u64, ends_at: Option<SystemTime>, now: Moment) {
+    pub fn hold(&mut self, slot: u64, ends_at: Option<SystemTime>, now: Moment) {
         match self.held(slot) {
             Some(held) => held.ends_at = ends_at,
-            None => self.credentials.push(Held { slot, ends_at, is_refreshing: false }),
+            None => self.credentials.push(Slot { slot, ends_at, is_refreshing: false }),
         }
         self.plan_notice(now);
     }
 
     /// Empties the slot.
-    #[cfg(feature = "socketio")]
-    pub(crate) fn release(&mut self, slot: u64, now: Moment) {
+    pub fn release(&mut self, slot: u64, now: Moment) {
         self.credentials.retain(|held| held.slot != slot);
         self.plan_notice(now);
     }
 
     /// When the first of its credentials ends.
-    pub(crate) fn ends_at(&self) -> Option<SystemTime> {
+    #[must_use]
+    pub fn ends_at(&self) -> Option<SystemTime> {
         self.credentials.iter().filter_map(|held| held.ends_at).min()
     }
 
     /// Whether it has ended, or a credential of it has. Then nothing comes in, goes out, or is let in.
-    pub(crate) fn is_over(&self, now: Moment) -> bool {
+    #[must_use]
+    pub fn is_over(&self, now: Moment) -> bool {
         self.ended.is_some() || self.ends_at().is_some_and(|end| end <= now.wall)
     }
 
     // Refreshes.
 
     /// Begins a refresh of the slot. Only one runs at a time; a second one counts as a wrong credential.
-    pub(crate) fn begin_refresh(&mut self, slot: u64, now: Moment) -> Result<(), NotNow> {
+    ///
+    /// # Errors
+    /// If another refresh of the slot is in progress, or the connection has ended.
+    pub fn begin_refresh(&mut self, slot: u64, now: Moment) -> Result<(), NotNow> {
         if self.is_over(now) {
             return Err(NotNow::Ended);
         }
@@ -154,8 +175,11 @@ impl Lifetime {
         Ok(())
     }
 
-    /// Sets the end of these slots to that of the fresh credential, unless the connection has ended. Gives its new end.
-    pub(crate) fn swap(
+    /// Sets the end of these slots to that of the fresh credential. Returns the new end of the connection.
+    ///
+    /// # Errors
+    /// If the connection has ended, or one of the slots is empty. Then nothing changes.
+    pub fn swap(
         &mut self,
         slots: impl IntoIterator<Item = u64> + Clone,
         ends_at: Option<SystemTime>,
@@ -176,14 +200,14 @@ impl Lifetime {
     }
 
     /// Ends a refresh; the next may begin.
-    pub(crate) fn end_refresh(&mut self, slot: u64) {
+    pub fn end_refresh(&mut self, slot: u64) {
         if let Some(held) = self.held(slot) {
             held.is_refreshing = false;
         }
     }
 
     /// Counts a wrong credential. The last one in the budget ends the connection. A success gives nothing back.
-    pub(crate) fn wrong(&mut self, now: Moment) {
+    pub fn wrong(&mut self, now: Moment) {
         self.wrong.take(WRONG_CREDENTIALS, now.passed);
         if !self.wrong.is_left(WRONG_CREDENTIALS, now.passed) {
             self.end(Close::INVALID_CREDENTIALS);
@@ -193,7 +217,7 @@ impl Lifetime {
     // What happens.
 
     /// The peer has sent something.
-    pub(crate) fn heard(&mut self, now: Moment) {
+    pub fn heard(&mut self, now: Moment) {
         self.heard_at = now.passed;
     }
 
@@ -205,31 +229,29 @@ impl Lifetime {
     }
 
     /// Plans a [`Due::Look`] after this span. An earlier one that is planned stays.
-    #[cfg(feature = "socketio")]
-    pub(crate) fn look_in(&mut self, span: Duration, now: Moment) {
+    pub fn look_in(&mut self, span: Duration, now: Moment) {
         let at = now.passed.saturating_add(span);
         self.look_at = Some(self.look_at.map_or(at, |planned| planned.min(at)));
     }
 
     /// Somebody is there. Plans the next [`Due::Look`] after this span.
-    #[cfg(feature = "socketio")]
-    pub(crate) fn look_again_in(&mut self, span: Duration, now: Moment) {
+    pub fn look_again_in(&mut self, span: Duration, now: Moment) {
         self.look_at = now.passed.checked_add(span);
     }
 
     /// Plans the end after this span, because the server goes down. The last plan counts.
-    pub(crate) fn drain_in(&mut self, span: Duration, now: Moment) {
+    pub fn drain_in(&mut self, span: Duration, now: Moment) {
         self.drain_at = Some(now.passed.saturating_add(span));
     }
 
     /// Ends it. The first reason counts.
-    pub(crate) fn end(&mut self, close: Close) {
+    pub fn end(&mut self, close: Close) {
         self.ended.get_or_insert(close);
     }
 
     /// Why it has ended, if it has.
-    #[cfg(feature = "socketio")]
-    pub(crate) fn ended(&self) -> Option<&Close> {
+    #[must_use]
+    pub fn ended(&self) -> Option<&Close> {
         self.ended.as_ref()
     }
 
@@ -237,7 +259,7 @@ impl Lifetime {
 
     /// The next thing that is due now; `None` if nothing is due before [`wake`](Self::wake). Silence ends the connection
     /// only while the owner `listens`: otherwise the peer may have spoken unheard.
-    pub(crate) fn due(&mut self, now: Moment, listens: bool) -> Option<Due> {
+    pub fn due(&mut self, now: Moment, listens: bool) -> Option<Due> {
         if let Some(close) = self.ends(now, listens) {
             self.end(close);
         }
@@ -266,7 +288,8 @@ impl Lifetime {
     }
 
     /// When to ask again what is due, if nothing happens before.
-    pub(crate) fn wake(&self) -> Wake {
+    #[must_use]
+    pub fn wake(&self) -> Wake {
         if self.ended.is_some() {
             return Wake { wall: None, passed: Some(Duration::ZERO) };
         }
@@ -332,7 +355,7 @@ impl Lifetime {
         self.notice = Notice { of: end, at };
     }
 
-    fn held(&mut self, slot: u64) -> Option<&mut Held> {
+    fn held(&mut self, slot: u64) -> Option<&mut Slot> {
         self.credentials.iter_mut().find(|held| held.slot == slot)
     }
 }

@@ -2,31 +2,36 @@ use std::time::{Duration, SystemTime};
 
 use auth_core::Timer;
 
-/// One moment by both clocks: the time of day, which can be set, and the time that has passed, which nobody can set.
+/// One moment by two clocks: the time of day, which can be set, and the monotonic clock, which cannot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Moment {
-    pub(crate) wall: SystemTime,
-    pub(crate) passed: Duration,
+#[non_exhaustive]
+pub struct Moment {
+    /// The time of day.
+    pub wall: SystemTime,
+    /// What the monotonic clock shows.
+    pub passed: Duration,
 }
 
 impl Moment {
-    pub(crate) fn of(timer: &(impl Timer + ?Sized)) -> Self {
+    /// Now, by this timer.
+    pub fn of(timer: &(impl Timer + ?Sized)) -> Self {
         Self { wall: timer.now(), passed: timer.monotonic() }
     }
 }
 
-/// When the owner has to ask again: at the first of both.
+/// When the owner has to ask again: at the first of the two.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Wake {
+#[non_exhaustive]
+pub struct Wake {
     /// At this time of day.
-    pub(crate) wall: Option<SystemTime>,
+    pub wall: Option<SystemTime>,
     /// When the monotonic clock shows this.
-    pub(crate) passed: Option<Duration>,
+    pub passed: Option<Duration>,
 }
 
 impl Wake {
-    /// Completes when either has come.
-    pub(crate) async fn reached(self, timer: &dyn Timer) {
+    /// Completes when the first of them is reached. Without any, it never completes.
+    pub async fn reached(self, timer: &dyn Timer) {
         let wall = async {
             match self.wall {
                 Some(at) => timer.sleep_until(at).await,
@@ -46,7 +51,7 @@ impl Wake {
     }
 }
 
-/// Whole seconds that are left.
-pub(crate) fn ttl(end: SystemTime, now: SystemTime) -> u64 {
+/// The whole seconds that are left; 0 after the end.
+pub fn ttl(end: SystemTime, now: SystemTime) -> u64 {
     end.duration_since(now).as_ref().map_or(0, Duration::as_secs)
 }

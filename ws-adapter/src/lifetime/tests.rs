@@ -58,7 +58,7 @@ fn the_first_credential_that_ends_ends_it() {
 }
 
 #[test]
-fn notice_comes_a_minute_before_the_end_and_of_a_short_life_in_the_middle() {
+fn notice_comes_a_minute_before_the_end_or_halfway() {
     let mut clocks = Clocks::new();
     let (mut life, start) = (quiet(&clocks), clocks.0);
     life.hold(0, Some(start.wall + secs(900)), start);
@@ -72,7 +72,7 @@ fn notice_comes_a_minute_before_the_end_and_of_a_short_life_in_the_middle() {
 }
 
 #[test]
-fn alarm_of_an_end_that_has_moved_ends_nothing_and_after_the_new_one_nothing_is_taken() {
+fn moved_end_ends_nothing_early_and_nothing_is_taken_after_the_new_one() {
     let mut clocks = Clocks::new();
     let (mut life, start) = (quiet(&clocks), clocks.0);
     life.hold(0, Some(start.wall + secs(60)), start);
@@ -165,7 +165,7 @@ fn peer_that_sends_no_message_ends_it_and_pings_do_not_count() {
 }
 
 #[test]
-fn first_reason_counts_and_what_ends_it_comes_before_what_is_due_with_it() {
+fn first_reason_counts_and_the_end_comes_before_what_else_is_due() {
     let mut clocks = Clocks::new();
     let mut life = Lifetime::new(settings(true, Some(MINUTE)), clocks.0);
     life.hold(0, Some(clocks.0.wall + MINUTE), clocks.0);
@@ -179,7 +179,7 @@ fn first_reason_counts_and_what_ends_it_comes_before_what_is_due_with_it() {
 
 /// Which of the two clocks each end follows, when the clock of the machine is set while the connection is open.
 #[test]
-fn spans_follow_the_time_that_passes_and_ends_of_credentials_the_time_of_day() {
+fn spans_use_the_monotonic_clock_and_credentials_the_time_of_day() {
     type Plan = fn(&mut Lifetime, Moment);
     let rows: [(&str, Plan, bool); 5] = [
         ("token_expired", |life, now| life.hold(0, Some(now.wall + MINUTE), now), true),

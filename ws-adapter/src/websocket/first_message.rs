@@ -225,7 +225,7 @@ where
     };
     let is_acceptable = codec.accepts(subprotocol.as_ref());
     let displaced = Arc::<EndSignal>::default();
-    let Sockets { connections, client_address, .. } = &sockets.sockets;
+    let Sockets { connections, client_address, .. } = &sockets.checkpoint.sockets;
     let (address, end) = (client_address.of(&parts), Arc::clone(&displaced) as _);
     let pending = match is_acceptable {
         true => connections.enter_pending(address, Transport::InBand, end),

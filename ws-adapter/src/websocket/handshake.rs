@@ -12,21 +12,22 @@ use super::{
 };
 use crate::{
     Close,
-    connections::{Registration, Sockets, TooMany, recheck},
+    adapter::Checkpoint,
+    connections::{Credential, Registration, Sockets, TooMany},
     http::{Gate, OnHandshake, OriginVerdict, Refused, is_offered},
 };
 
 /// The WebSockets behind one layer.
 pub(crate) struct WebSockets<U> {
-    pub(super) gate: Arc<Gate<U>>,
-    pub(super) sockets: Sockets,
+    pub(super) checkpoint: Arc<Checkpoint<U>>,
     /// The form of first messages; `None` if the layer does not accept them.
     pub(super) codec: Option<Arc<Codec>>,
 }
 
 impl<U: Principal> WebSockets<U> {
     pub(crate) fn new(gate: &Arc<Gate<U>>, sockets: &Sockets) -> Self {
-        Self { gate: Arc::clone(gate), sockets: sockets.clone(), codec: None }
+        let checkpoint = Checkpoint { gate: Arc::clone(gate), sockets: sockets.clone() };
+        Self { checkpoint: Arc::new(checkpoint), codec: None }
     }
 
     pub(super) fn with_codec(self, codec: &Arc<Codec>) -> Self {
@@ -35,7 +36,8 @@ impl<U: Principal> WebSockets<U> {
 
     /// Registers a socket, and puts what the handler needs to open it into the request's extensions.
     pub(super) async fn enter(&self, user: Option<&Authenticated<U>>, parts: &mut Parts) -> Result<(), Refusal> {
-        let Self { gate, sockets, codec } = self;
+        let Self { checkpoint, codec } = self;
+        let Checkpoint { gate, sockets } = &**checkpoint;
         let context = SocketContext::new(Arc::clone(&gate.timer), sockets.settings, gate.subprotocol.clone())
             .ok_or_else(|| Refusal::unavailable("the operating system has no random bits"))?;
         let mut context = context.with_codec(codec.clone()).within(parts.extensions.remove());
@@ -49,8 +51,8 @@ impl<U: Principal> WebSockets<U> {
         if let Some(registration) = registration {
             let opening = Arc::new(without_credentials(parts, &gate.needs));
             let address = sockets.client_address.of(parts);
-            let (gate, connections) = (Arc::clone(gate), sockets.connections.clone());
-            parts.extensions.insert(RefreshContext { gate, connections, opening, registration, slot, address });
+            let checkpoint = Arc::clone(checkpoint);
+            parts.extensions.insert(RefreshContext { checkpoint, opening, registration, slot, address });
         }
         parts.extensions.insert(context);
         Ok(())
@@ -64,24 +66,24 @@ impl<U: Principal> WebSockets<U> {
         context: &SocketContext,
         parts: &Parts,
     ) -> Result<Arc<Registration>, Refusal> {
-        let (gate, connections) = (&self.gate, &self.sockets.connections);
+        let connections = &self.checkpoint.sockets.connections;
         let counts = context.counts(connections, user.evidence());
-        let registered = connections.register(context.id(), user, context.end_signal(), counts);
+        let registered = connections.register(context.id(), Credential::of(user), context.end_signal(), counts);
         let registered = registered.map_err(TooMany::refusal)?;
-        let request = AuthRequest::new(parts, Transport::WebSocket, gate.timer.now());
-        recheck(connections, gate, user.evidence(), &request).await?;
+        let request = AuthRequest::new(parts, Transport::WebSocket, self.checkpoint.gate.timer.now());
+        self.checkpoint.recheck(user.evidence(), &request).await?;
         Ok(Arc::new(registered))
     }
 
     /// The subprotocol to answer if the handler chooses none: the codec's choice, else the layer's.
     pub(super) fn offered_subprotocol(&self, parts: &Parts) -> Option<HeaderValue> {
         let codecs = self.codec.as_ref().and_then(|codec| codec.choose(|name| is_offered(parts, name.as_bytes())));
-        codecs.or_else(|| self.gate.offered_subprotocol(parts))
+        codecs.or_else(|| self.checkpoint.gate.offered_subprotocol(parts))
     }
 
     /// The close as a client sees it that is not authenticated yet.
     pub(super) fn translate_close(&self, close: Close) -> Close {
-        translate_close(close, self.codec.as_deref(), self.sockets.settings.codes)
+        translate_close(close, self.codec.as_deref(), self.checkpoint.sockets.settings.codes)
     }
 }
 
@@ -99,7 +101,8 @@ impl<U: Principal> OnHandshake<U> for WebSockets<U> {
     /// Accepts a page's handshake and closes the socket with a code that says why, if `accept_then_close` is set.
     async fn refused(&self, refused: &mut Refused) -> Option<Response<Bytes>> {
         let Refused { parts, refusal, .. } = refused;
-        let Self { gate, sockets, codec } = self;
+        let Self { checkpoint, codec } = self;
+        let Checkpoint { gate, sockets } = &**checkpoint;
         if !sockets.accept_then_close || gate.origins.judge(parts) != OriginVerdict::Allowed {
             return None;
         }

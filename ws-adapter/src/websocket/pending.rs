@@ -61,8 +61,8 @@ impl<U: Principal> PendingSocket<U> {
         R: Send + 'static,
     {
         let gauge = Gauge::pending();
-        let timer = Arc::clone(&self.sockets.gate.timer);
-        let mut shutdown = self.sockets.sockets.shutdown.watch();
+        let timer = Arc::clone(&self.sockets.checkpoint.gate.timer);
+        let mut shutdown = self.sockets.checkpoint.sockets.shutdown.watch();
         let displaced = Arc::clone(&self.displaced);
         let received = select! {
             biased;
@@ -135,10 +135,10 @@ impl<U: Principal> PendingSocket<U> {
 
     /// Asks the chain, and registers the connection of an accepted user.
     async fn admit(&mut self, credentials: Credentials) -> Result<Authenticated<U>, Close> {
-        let WebSockets { gate, sockets, .. } = &*self.sockets;
-        let opening = without_credentials(&self.parts, &gate.needs);
+        let checkpoint = &self.sockets.checkpoint;
+        let opening = without_credentials(&self.parts, &checkpoint.gate.needs);
         let decided = async {
-            let user = decide_in_band(gate, &sockets.connections, &opening, credentials, None, self.address).await?;
+            let user = decide_in_band(checkpoint, &opening, credentials, None, self.address).await?;
             self.sockets.enter(Some(&user), &mut self.parts).await?;
             telemetry::accepted(Transport::InBand, user.evidence());
             Ok::<_, Refusal>(user)
@@ -254,9 +254,9 @@ impl<U> WebSockets<U> {
         select! {
             biased;
             close = revoked => close,
-            () = Wake { wall: ends_at, passed: None }.reached(&*self.gate.timer) => Close::TOKEN_EXPIRED,
+            () = Wake { wall: ends_at, passed: None }.reached(&*self.checkpoint.gate.timer) => Close::TOKEN_EXPIRED,
             _ = shutdown.begun() => Close::RESTARTING,
-            () = time::sleep(self.gate.decision_timeout) => Close::UNAVAILABLE,
+            () = time::sleep(self.checkpoint.gate.decision_timeout) => Close::UNAVAILABLE,
         }
     }
 }

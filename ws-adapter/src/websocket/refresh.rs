@@ -10,16 +10,15 @@ use http::{
 use super::{in_band::Credentials, shared::SharedSocket};
 use crate::{
     ConnectionId,
-    connections::{Attempt, Connections, Credential, Registration, recheck, settle},
-    http::{Gate, OriginVerdict, decide_by},
+    adapter::{Checkpoint, Expect, Origin},
+    connections::{Attempt, Credential, Registration},
     lifetime::NotNow,
     own_memory, telemetry,
 };
 
 /// What a layer needs to refresh the credential of an open socket.
 pub(crate) struct RefreshContext<U> {
-    pub(crate) gate: Arc<Gate<U>>,
-    pub(crate) connections: Connections,
+    pub(crate) checkpoint: Arc<Checkpoint<U>>,
     /// The request that opened the socket, without its credentials.
     pub(crate) opening: Arc<Parts>,
     pub(crate) registration: Arc<Registration>,
@@ -31,17 +30,16 @@ pub(crate) struct RefreshContext<U> {
 
 impl<U> Clone for RefreshContext<U> {
     fn clone(&self) -> Self {
-        let (gate, connections) = (Arc::clone(&self.gate), self.connections.clone());
-        let (opening, registration) = (Arc::clone(&self.opening), Arc::clone(&self.registration));
-        Self { gate, connections, opening, registration, slot: self.slot, address: self.address }
+        let (checkpoint, opening) = (Arc::clone(&self.checkpoint), Arc::clone(&self.opening));
+        let registration = Arc::clone(&self.registration);
+        Self { checkpoint, opening, registration, slot: self.slot, address: self.address }
     }
 }
 
 /// Asks the chain about credentials that came over an open socket. The chain sees them as `Authorization` on the request
 /// that opened the socket. With `open`, they are to replace that connection's credential.
 pub(super) async fn decide_in_band<U: Principal>(
-    gate: &Gate<U>,
-    connections: &Connections,
+    checkpoint: &Checkpoint<U>,
     opening: &Parts,
     credentials: Credentials,
     open: Option<(ConnectionId, &Evidence)>,
@@ -53,21 +51,12 @@ pub(super) async fn decide_in_band<U: Principal>(
     parts.extensions.insert(record);
     parts.headers.insert(AUTHORIZATION, credentials.into_header());
     let (connection, open) = open.unzip();
-    let (user, passed) = (open.and_then(Evidence::principal), gate.timer.monotonic());
-    let attempt = Attempt { connection, user, address, passed };
-    let attempt = connections.take_attempt(&attempt, gate.decision_timeout).await?;
-    let request = AuthRequest::new(&parts, Transport::InBand, gate.timer.now());
+    let timer = checkpoint.timer();
+    let user = open.and_then(Evidence::principal);
+    let attempt = Attempt { connection, user, address, passed: timer.monotonic() };
+    let request = AuthRequest::new(&parts, Transport::InBand, timer.now());
     // The origin was checked when the socket was opened.
-    let (chain, origin) = (&gate.chain, Some(OriginVerdict::Allowed));
-    let decision = async {
-        match open {
-            Some(open) => chain.renew(&request, open).await,
-            None => chain.authenticate_or_guest(&request).await,
-        }
-    };
-    let decided = decide_by(chain, gate.decision_timeout, &request, origin, decision).await;
-    settle(attempt, &decided);
-    decided
+    checkpoint.present(&request, Origin::Allowed, open.map_or(Expect::Anybody, Expect::User), &attempt).await
 }
 
 /// Replaces the credential of an open socket, if the new one is good. Returns when the socket now ends.
@@ -84,12 +73,12 @@ pub(super) async fn refresh<U: Principal>(
     let result = async {
         let (old, opening) = (shared.user(), &context.opening);
         let open = (context.registration.id(), old.evidence());
-        let RefreshContext { gate, connections, address, .. } = context;
-        let decided = decide_in_band(gate, connections, opening, credentials, Some(open), *address).await;
+        let RefreshContext { checkpoint, address, .. } = context;
+        let decided = decide_in_band(checkpoint, opening, credentials, Some(open), *address).await;
         let user = decided.map_err(RefreshErrorKind::Refused)?;
         let new_credential = NewCredential::register(&context.registration, &user);
-        let request = AuthRequest::new(opening, Transport::WebSocket, gate.timer.now());
-        let rechecked = recheck(connections, gate, user.evidence(), &request).await;
+        let request = AuthRequest::new(opening, Transport::WebSocket, checkpoint.timer().now());
+        let rechecked = checkpoint.recheck(user.evidence(), &request).await;
         rechecked.map_err(RefreshErrorKind::Refused)?;
         let end = shared.swap(user.clone(), context.slot)?;
         new_credential.replace_old();

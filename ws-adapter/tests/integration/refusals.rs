@@ -315,25 +315,28 @@ async fn logged_origins_are_escaped_and_shortened() {
     }
 }
 
-/// The codes of all refusals that the adapter makes, with the program of tests that shows the line of each.
-const CODES: [(&str, &str); 18] = [
+/// The codes of all refusals that the adapters make, with the program of tests that shows the line of each.
+const CODES: [(&str, &str); 21] = [
     ("auth_timeout", "every_refusal_of_a_first_message_is_one_line"),
-    ("bad_request", "tests/socketio"),
+    ("bad_request", "socketio-adapter"),
     ("displaced", "displaced_connection_is_one_log_line_and_has_an_iana_code"),
-    ("forbidden", "tests/socketio"),
+    ("forbidden", "socketio-adapter"),
     ("internal_error", "every_refused_request_is_one_line"),
     ("invalid_body", "every_refused_request_is_one_line"),
     ("invalid_credentials", "every_refusal_of_a_first_message_is_one_line"),
     ("invalid_message", "every_refusal_of_a_codec_is_one_line"),
+    ("invalid_request", "socketio-adapter"),
     ("no_websocket_handshake", "every_refused_request_is_one_line"),
     ("origin_required", "every_refused_handshake_is_one_line"),
     ("payload_too_large", "every_refused_request_is_one_line"),
     ("request_timeout", "body_that_does_not_come_is_one_line"),
     ("subprotocol_not_acceptable", "every_refusal_of_a_codec_is_one_line"),
+    ("token_expired", "socketio-adapter"),
     ("too_big", "every_refusal_of_a_first_message_is_one_line"),
     ("too_many_attempts", "too_many_attempts_is_one_line"),
     ("too_many_connections", "too_many_connections_is_one_line"),
-    ("unknown_session", "tests/socketio"),
+    ("unavailable", "socketio-adapter"),
+    ("unknown_session", "socketio-adapter"),
     ("websocket", "broken_handshake_is_one_line"),
 ];
 
@@ -349,7 +352,9 @@ fn every_refusal_code_has_a_test_of_its_line() {
         }
     }
     let mut text = String::new();
-    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut text);
+    for name in ["ws-adapter", "socketio-adapter"] {
+        sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name).join("src"), &mut text);
+    }
     // A refusal names its code right behind its status.
     let by_status = text.split("StatusCode::").skip(1).filter_map(|rest| rest.split_once(", \""));
     let by_status = by_status.filter(|(name, _)| name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'));

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::Close;
 
 /// Keeps the close that it is told.
 #[derive(Default)]
@@ -25,7 +26,7 @@ fn enter(
 ) -> Result<(PendingGuard, Arc<Told>), TooMany> {
     let told = Arc::<Told>::default();
     let newcomer = Newcomer { address, transport: Transport::WebSocket, end: told.clone() };
-    let guard = pending.enter(newcomer, Limits { all, per_address }, true)?;
+    let guard = pending.enter(newcomer, PendingLimits { all, per_address }, true)?;
     Ok((guard, told))
 }
 
@@ -76,7 +77,7 @@ fn displaced_connection_counts_for_its_address_until_it_is_gone() {
 }
 
 #[test]
-fn connections_of_unknown_address_count_together_for_as_many_as_there_are_places() {
+fn connections_of_unknown_address_count_together_up_to_all_places() {
     let pending = Arc::new(Pending::default());
     let (gone, _) = enter(&pending, None, (1, 1)).unwrap();
     gone.leave_place();
@@ -157,7 +158,7 @@ fn newcomer_that_may_not_displace_is_refused() {
     let _held = [(); 2].map(|()| enter(&pending, of("192.0.2.1"), (2, 2)).unwrap());
     let end = Arc::<Told>::default();
     let newcomer = Newcomer { address: of("192.0.2.2"), transport: Transport::WebSocket, end };
-    assert!(pending.enter(newcomer, Limits { all: 2, per_address: 2 }, false).is_err());
+    assert!(pending.enter(newcomer, PendingLimits { all: 2, per_address: 2 }, false).is_err());
 }
 
 /// A connection that leaves while it is told, as one does that holds the last of itself.
@@ -172,7 +173,7 @@ fn place_may_be_left_from_within_its_end() {
     let pending = Arc::new(Pending::default());
     let leaves = Arc::new(Leaves(Mutex::default()));
     let newcomer = Newcomer { address: None, transport: Transport::WebSocket, end: leaves.clone() };
-    let guard = pending.enter(newcomer, Limits { all: 1, per_address: 1 }, true).unwrap();
+    let guard = pending.enter(newcomer, PendingLimits { all: 1, per_address: 1 }, true).unwrap();
     *leaves.0.lock().unwrap() = Some(guard);
     let _stranger = enter(&pending, of("192.0.2.1"), (1, 1)).unwrap();
     assert!(leaves.0.lock().unwrap().is_none());

@@ -13,7 +13,8 @@ pub(super) fn fields(text: &str) -> Option<Option<Payload>> {
 }
 
 /// The top-level fields of a JSON object; `None` if the text is anything else.
-pub(crate) fn object(text: &str) -> Option<Payload> {
+#[must_use]
+pub fn object(text: &str) -> Option<Payload> {
     Some(payload_of(members(text)?))
 }
 

@@ -13,8 +13,8 @@ use http_body::Body;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 pub(crate) use self::format::Format;
-#[cfg(feature = "socketio")]
-pub(crate) use self::json::object;
+#[cfg(feature = "connections")]
+pub use self::json::object;
 #[cfg(feature = "axum")]
 pub(crate) use self::json::{members, object_with};
 

@@ -1,0 +1,23 @@
+//! One engine.io transport: its owner, who is in which namespace, and until when.
+
+mod answer;
+mod core;
+mod credit;
+mod end;
+mod life;
+mod opener;
+mod posts;
+mod presence;
+mod renewal;
+mod sessions;
+mod stream;
+#[cfg(test)]
+pub(super) mod tests;
+
+pub(super) use self::{
+    core::{Handle, Session, ended},
+    life::Admission,
+    opener::{Opener, is_guest, warn_of_guest},
+    sessions::Sessions,
+    stream::Stream,
+};

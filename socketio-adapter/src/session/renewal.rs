@@ -1,0 +1,60 @@
+use std::time::SystemTime;
+
+use super::{
+    Session,
+    life::{Held, Life, OPENED_BY},
+};
+use ws_adapter::adapter::{Entered, NotNow};
+
+/// A credential in the place of another.
+impl Session {
+    /// Begins a refresh in a namespace, until [`end_refresh`](Self::end_refresh). Only one runs at a time.
+    pub(crate) fn begin_refresh(&self, number: u64) -> Result<(), NotNow> {
+        let now = self.moment();
+        self.change_and_tell(|life| life.time.begin_refresh(number, now))
+    }
+
+    /// Replaces the evidence of the namespace, unless the session has ended meanwhile. If the chain is that of the transport,
+    /// the credential also replaces that of the transport, and of every namespace that lives by it. Returns the end of the
+    /// session.
+    pub(crate) fn swap(
+        &self,
+        (namespace, number): (&str, u64),
+        entered: &Entered,
+        is_chain_of_transport: bool,
+    ) -> Result<Option<SystemTime>, NotNow> {
+        let now = self.moment();
+        self.change_and_tell(|life| {
+            if life.is_over(now) {
+                return Err(NotNow::Ended);
+            }
+            let Life { time, opened_by, users, .. } = life;
+            let held = users.get_mut(namespace).filter(|held| held.number == number).ok_or(NotNow::Ended)?;
+            // A guest's stays a guest's.
+            let is_same = |old: &Held| old.evidence().is_some_and(|old| old.is_same_user(entered.evidence()));
+            let opened_by = opened_by.as_mut().filter(|old| is_chain_of_transport && is_same(old));
+            let mut slots = vec![number];
+            held.renew(entered, opened_by.is_some());
+            if let Some(opened_by) = opened_by {
+                slots.push(OPENED_BY);
+                opened_by.renew(entered, false);
+                for held in users.values_mut().filter(|held| held.of_transport && held.number != number) {
+                    slots.push(held.number);
+                    held.renew(entered, true);
+                }
+            }
+            time.swap(slots, entered.evidence().expires_at(), now)
+        })
+    }
+
+    /// Ends a refresh; the next may begin.
+    pub(crate) fn end_refresh(&self, number: u64) {
+        self.change(|life| life.time.end_refresh(number));
+    }
+
+    /// A credential was wrong.
+    pub(crate) fn wrong(&self) {
+        let now = self.moment();
+        self.change_and_tell(|life| life.time.wrong(now));
+    }
+}

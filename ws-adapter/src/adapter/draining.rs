@@ -1,0 +1,31 @@
+use std::time::Duration;
+
+use crate::{
+    ConnectionId,
+    shutdown::{Shutdown, ShutdownWatch},
+};
+
+/// The shutdown of the server, as one connection sees it. While this is held, the connection counts as open, and
+/// [`Shutdown::drained`] waits for it.
+#[derive(Debug)]
+pub struct Draining {
+    begun: ShutdownWatch,
+    /// When this connection closes, as a fraction of the time over which all are closed.
+    fraction: f64,
+    /// Whether the shutdown began before the connection. Such a connection closes at once.
+    is_late: bool,
+}
+
+impl Draining {
+    pub(super) fn new(shutdown: &Shutdown, id: ConnectionId) -> Self {
+        let begun = shutdown.watch();
+        Self { is_late: begun.has_begun(), begun, fraction: id.fraction() }
+    }
+
+    /// Waits until the shutdown begins, or begins again, and returns how long after that the connection is to end. It may be
+    /// dropped and called again.
+    pub async fn begun(&mut self) -> Duration {
+        let spread = self.begun.begun().await;
+        if self.is_late { Duration::ZERO } else { spread.mul_f64(self.fraction) }
+    }
+}

@@ -1,0 +1,42 @@
+//! What adapters of other protocols are built from.
+//!
+//! [`AuthLayer`](crate::AuthLayer) authenticates requests. A connection of a protocol such as Socket.IO outlives the request that
+//! opened it: it has to end with its credential, can be revoked, and counts for limits. An adapter for such a protocol has four
+//! parts to work with, and the crate `socketio-adapter` shows all of them at work:
+//!
+//! | Part | What it does |
+//! |---|---|
+//! | [`Checkpoint`] | asks the chain of an `AuthLayer`, with all that the layer was told |
+//! | [`Place`] | the place of one connection in [`Connections`](crate::Connections), from its opening to its end |
+//! | [`Entered`] | a credential that the connection lives by; it leaves the registry with its last clone |
+//! | [`Lifetime`] | when the connection ends, and what is due before; it neither waits nor locks |
+//!
+//! A connection takes this way:
+//!
+//! 1. [`Checkpoint::check`] decides about the request that opens it.
+//! 2. [`Checkpoint::place`] makes its place. Without a credential it [waits](Place::wait); with one it is
+//!    [entered](Checkpoint::enter), and [`Place::opened`] says that it is open.
+//! 3. A credential that comes over it is judged by [`Checkpoint::present`], and entered too.
+//! 4. [`Lifetime::due`] says when it ends. Then [`Place::ends`] counts and logs the end, and [`Place::leave`] takes it out of the
+//!    registry.
+
+mod checkpoint;
+mod draining;
+mod entered;
+mod place;
+
+pub use self::{
+    checkpoint::{Checked, Checkpoint, Expect, Origin},
+    draining::Draining,
+    entered::Entered,
+    place::Place,
+};
+pub use crate::{
+    connections::End,
+    http::{
+        payload::object as json_object,
+        transport::{classify, is_extended_connect},
+    },
+    lifetime::{Due, Lifetime, Moment, NotNow, Wake, ttl},
+    own_memory::copy_head,
+};
