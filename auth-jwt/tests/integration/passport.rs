@@ -373,7 +373,7 @@ fn row_64_scope_of_the_challenge_is_not_checked() {
 
 #[test]
 fn row_64_scope_of_the_callback_replaces_that_of_the_strategy() {
-    let narrow = || Verdict::<String>::refuse(Rejection::insufficient_scope(&["chat:write"]));
+    let narrow = || Verdict::<String>::reject(Rejection::insufficient_scope(&["chat:write"]));
     let strategy = jwt().extract(extract::bearer()).challenge_scope(["chat:read"]).unwrap();
     let strategy = strategy.verify(move |_: Value| async move { narrow() });
     let refusal = ask(strategy, &authorization(&format!("Bearer {}", good()))).unwrap_err();
