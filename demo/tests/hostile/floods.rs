@@ -40,7 +40,7 @@ async fn ping_before_saying_who(addr: SocketAddr) {
         let pings = ping(b"").repeat(17);
         let _ = stream.write_all(&pings).await;
         let mut rest = Vec::new();
-        let _ = timeout(PATIENCE, stream.read_to_end(&mut rest)).await.expect("it may ping for ever");
+        let _ = timeout(PATIENCE, stream.read_to_end(&mut rest)).await.expect("the server never stopped it");
         sleep(PAUSE).await;
     }
 }

@@ -76,7 +76,7 @@ async fn wave(program: &Program) -> u64 {
     drop((first, refused, rest, refused_too));
     let gone = Instant::now();
     while handshake(address(2), program.addr, "/ws-first-message", None).await.1 != 101 {
-        assert!(gone.elapsed() < RECOVERY, "it does not recover");
+        assert!(gone.elapsed() < RECOVERY, "the program does not recover");
         sleep(Duration::from_millis(10)).await;
     }
     eprintln!("a new one was accepted {:?} after they had gone", gone.elapsed());
@@ -93,7 +93,7 @@ async fn honest(addr: std::net::SocketAddr, over: Arc<AtomicBool>) -> (usize, Du
     while !over.load(Ordering::SeqCst) {
         for path in ["/ws", "/ws-first-message"] {
             let begun = Instant::now();
-            let mut socket = Socket::open_at(addr, path, Some(&token)).await.expect("one with a good credential");
+            let mut socket = Socket::open_at(addr, path, Some(&token)).await.expect("a good credential opens a socket");
             assert!(socket.echoes().await);
             (count, slowest) = (count + 1, slowest.max(begun.elapsed()));
         }
@@ -122,7 +122,7 @@ async fn five_thousand_silent_sockets_stay_within_limits() {
     eprintln!("memory in KiB: {before} before, {first} and {second} with all of them");
     assert!(first < before + EACH * SOCKETS as u64, "from {before} KiB to {first} KiB");
     // The allocator decides what it returns, so the numbers differ.
-    assert!(second < first + first / 2, "it grows: {first} KiB, {second} KiB");
+    assert!(second < first + first / 2, "memory grows: {first} KiB, {second} KiB");
 
     over.store(true, Ordering::SeqCst);
     let (count, slowest) = others.await.unwrap();

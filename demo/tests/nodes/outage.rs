@@ -111,7 +111,7 @@ async fn ask_everything(load: &Load, here: SocketAddr, there: SocketAddr) {
     load.check("a handshake with a revoked token", &[401], try_socket(Socket::open(here, &load.gone))).await;
     let leaving = token(ADMIN);
     if load.check("a log-out", &[200], async { log_out(here, &leaving).await.into() }).await == 200 {
-        load.check("a request after it", &[401], async { me(there, &leaving).await.into() }).await;
+        load.check("a request after the logout", &[401], async { me(there, &leaving).await.into() }).await;
     }
 
     // No ticket works twice.
@@ -175,7 +175,7 @@ async fn redis_outage_admits_nobody_and_disconnects_nobody() {
     load.set(Phase::Down);
     while killed.elapsed() < OUTAGE {
         for (socket, client) in sockets.iter_mut().zip(&mut clients) {
-            assert!(socket.echoes().await && client.echoes_events().await, "what is open works on");
+            assert!(socket.echoes().await && client.echoes_events().await, "open sockets still work");
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -202,7 +202,7 @@ async fn redis_outage_admits_nobody_and_disconnects_nobody() {
     }
 
     for (socket, client) in sockets.iter_mut().zip(&mut clients) {
-        assert!(socket.echoes().await && client.echoes_events().await, "what was open is open");
+        assert!(socket.echoes().await && client.echoes_events().await, "sockets opened before are still open");
     }
     for node in nodes {
         assert_eq!(me(node, &gone).await.status, 401);

@@ -167,7 +167,7 @@ impl AttemptLimiter for Own {
         assert_eq!(attempt.address().map(|address| address.to_string()).as_deref(), Some("192.0.2.1"));
         assert!(attempt.connection().is_some());
         if self.is_away {
-            return Err("the store is away".into());
+            return Err("the store is down".into());
         }
         let place: Box<dyn AttemptPlace> = Box::new(Self::clone(self));
         Ok((self.taken.fetch_add(1, Ordering::SeqCst) < 3).then_some(place))

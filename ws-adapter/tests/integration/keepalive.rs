@@ -260,7 +260,7 @@ async fn two_shutdowns_each_spread_the_closes_over_their_time() {
     one.begin_over(secs(1_000_000));
     assert!(client.echoes("it has time").await);
     other.begin_over(secs(1_000_000));
-    assert!(client.echoes("it has time still").await);
+    assert!(client.echoes("it still has time").await);
 }
 
 #[tokio::test]

@@ -49,7 +49,7 @@ fn number(value: &DebugValue) -> f64 {
     match value {
         DebugValue::Counter(count) => f64::from(u32::try_from(*count).unwrap()),
         DebugValue::Gauge(value) => value.into_inner(),
-        DebugValue::Histogram(_) => panic!("no histogram is kept"),
+        DebugValue::Histogram(_) => panic!("there are no histograms"),
     }
 }
 

@@ -49,7 +49,7 @@ async fn revocation_during_a_handshake_leaves_no_socket() {
         revoke.await.unwrap();
     }
     assert_eq!(refused + closed, ROUNDS);
-    assert!(closed > 0 && refused > 0, "only one side ever came first: {refused} refused, {closed} closed");
+    assert!(closed > 0 && refused > 0, "one side always came first: {refused} refused, {closed} closed");
     eventually(|| connections.entries() == [0, 0, 0]).await;
 }
 

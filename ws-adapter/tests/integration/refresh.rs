@@ -287,7 +287,7 @@ async fn refresh_method_takes_no_token_after_the_end() {
     }
     let server = slow_server(any(handler)).await;
     let mut client = server.open(&crate::support::bearer_of("ann")).await;
-    assert_eq!(client.closed().await, expired(), "and no panic: the handler saw what it should");
+    assert_eq!(client.closed().await, expired(), "the handler panicked, so it saw something wrong");
 }
 
 /// Whichever comes first, one of the two credentials holds, and the client knows which.
@@ -330,7 +330,7 @@ async fn refresh_and_expiry_at_once_have_one_outcome() {
         }
     }
     assert_eq!(refreshed + ended, 300);
-    assert!(refreshed > 0 && ended > 0, "only one side ever came first: {refreshed} refreshed, {ended} ended");
+    assert!(refreshed > 0 && ended > 0, "one side always came first: {refreshed} refreshed, {ended} ended");
 }
 
 fn clock_secs(clock: &ManualClock) -> i64 {
@@ -350,7 +350,7 @@ async fn revoked_token_does_not_refresh() {
     feed.is_away(true);
     assert_eq!(client.present(&token_with_id("ann", 900, "newer")).await["code"], "unavailable");
     feed.is_away(false);
-    assert!(client.echoes("the old one stays still").await);
+    assert!(client.echoes("the old one still stays").await);
 }
 
 #[tokio::test]
