@@ -62,6 +62,19 @@ fn a_published_crate_has_what_crates_io_and_docs_rs_show() {
 }
 
 #[test]
+fn readme_of_a_crate_names_every_feature() {
+    for name in published() {
+        let (manifest, readme) = (read(format!("{name}/Cargo.toml")), read(format!("{name}/README.md")));
+        let (_, features) = manifest.split_once("[features]\n").unwrap();
+        let (features, _) = features.split_once("\n[").unwrap();
+        let names = features.lines().filter_map(|line| line.split_once(" = ")).map(|(name, _)| name);
+        for feature in names.filter(|name| *name != "default" && !name.starts_with(['#', ' '])) {
+            assert!(readme.contains(&format!("`{feature}`")), "{name}/README.md lacks the feature {feature}");
+        }
+    }
+}
+
+#[test]
 fn a_published_crate_carries_the_licences_of_the_project() {
     for name in published() {
         for licence in ["LICENSE-MIT", "LICENSE-APACHE"] {
