@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 
 import { startBrowser } from "./lib/chromium.js";
-import { startDemo } from "./lib/demo.js";
+import { MOVED_CLOCK, startDemo } from "./lib/demo.js";
 
 const CLIENT = readFileSync(join(import.meta.dirname, "node_modules/socket.io-client/dist/socket.io.min.js"), "utf8");
 
@@ -22,10 +22,24 @@ after(async () => {
   await demo?.stop();
 });
 
+/** A test with a server of its own, whose clock it moves. */
+function moved(name, play) {
+  test(name, async () => {
+    const shared = demo;
+    demo = await startDemo(MOVED_CLOCK);
+    try {
+      await play();
+    } finally {
+      await demo.stop();
+      demo = shared;
+    }
+  });
+}
+
 /** The demo's page, with this tab chosen. */
 async function open(tab, url = demo.url) {
   const page = await browser.newPage();
-  page.setDefaultTimeout(8000);
+  page.setDefaultTimeout(30_000);
   const errors = [];
   page.on("pageerror", (error) => errors.push(String(error)));
   await page.goto(url);
@@ -60,6 +74,12 @@ async function connect(page, tab) {
   await state(page, OPEN[tab]);
 }
 
+/** Once a message has gone both ways, and polling has become what it stays. */
+async function settled(page) {
+  await says(page, "hello");
+  await page.waitForTimeout(1000);
+}
+
 /** What the log says, once it says this. */
 async function logged(page, text) {
   await page.locator("#log li", { hasText: text }).first().waitFor();
@@ -75,7 +95,7 @@ async function left(page) {
 }
 
 /** Once the clock is past this instant, in milliseconds. */
-const past = (page, end) => page.waitForFunction((end) => Date.now() > end, end, { timeout: 20_000 });
+const past = (page, end) => page.waitForFunction((end) => Date.now() > end, end, { timeout: 30_000 });
 
 test("the page loads nothing from elsewhere", async () => {
   const page = await browser.newPage();
@@ -116,13 +136,15 @@ describe("Socket.IO in the page", () => {
       await page.close();
     });
 
-    test(`a token in ${place} over ${transport} that expires is shown as that`, async () => {
+    moved(`a token in ${place} over ${transport} that expires is shown as that`, async () => {
       const { page } = await open("socketio");
       await page.selectOption("#place", place);
       await page.selectOption("#transport", transport);
-      await page.fill("#token", demo.token("1001", 3));
+      await page.fill("#token", demo.token("1001", 600));
       await page.click("#connect");
       await state(page, "connected");
+      await settled(page);
+      demo.advance(600);
       await state(page, "expired");
       assert.match(await page.textContent("#log"), /disconnected: token_expired/);
       await page.close();
@@ -174,11 +196,12 @@ describe("WebSocket in the page", () => {
     await page.close();
   });
 
-  test("one that expires closes the socket with 4401", async () => {
+  moved("one that expires closes the socket with 4401", async () => {
     const { page } = await open("websocket");
-    await page.fill("#token", demo.token("1001", 2));
+    await page.fill("#token", demo.token("1001", 600));
     await page.click("#connect");
     await state(page, "open");
+    demo.advance(600);
     await state(page, "expired");
     assert.match(await page.textContent("#log"), /socket closed: 4401 token_expired/);
     await page.close();
@@ -268,7 +291,7 @@ describe("WebSocket in the page, by other ways", () => {
     await page.close();
   });
 
-  test("nobody, who has no first message, waits until the socket is closed with 4408", async () => {
+  moved("nobody, who has no first message, waits until the socket is closed with 4408", async () => {
     const { page } = await open("websocket");
     await page.check("input[value=nothing]");
     await page.selectOption("#carrier", "message");
@@ -276,7 +299,8 @@ describe("WebSocket in the page, by other ways", () => {
     await logged(page, "socket open");
     assert.equal(await page.textContent("#state"), "connecting");
     // The deadline is 10 s.
-    await page.waitForSelector("#state.refused", { timeout: 20_000 });
+    demo.advance(10);
+    await state(page, "refused");
     await logged(page, "socket closed: 4408 auth_timeout");
     await page.close();
   });
@@ -314,18 +338,19 @@ describe("the time that is left, in the page", () => {
       await page.close();
     });
 
-    test(`${tab}: a refresh moves it, and the connection outlives its first token`, async () => {
+    moved(`${tab}: a refresh moves it, and the connection outlives its first token`, async () => {
       const { page, errors } = await open(tab);
-      const old = demo.token("1001", 8);
-      const end = Date.now() + 8500;
+      const old = demo.token("1001", 600);
       await page.fill("#token", old);
       await connect(page, tab);
+      await settled(page);
+      demo.advance(545);
       await page.locator("#log li", { hasText: "auth_expiring" }).waitFor();
-      assert.ok(await left(page) <= 4);
+      assert.ok(await left(page) <= 60);
 
       await page.click("#refresh");
       await logged(page, "the connection lives by the fresh token now");
-      assert.ok(await left(page) > 890);
+      assert.ok(await left(page) > 600);
       const log = await page.textContent("#log");
       const answer = { websocket: 'auth.v1 ← {"type":"auth_ok","ttl":', socketio: 'auth_refresh ← {"ok":true,"ttl":' };
       assert.ok(log.includes(answer[tab]), log);
@@ -333,9 +358,9 @@ describe("the time that is left, in the page", () => {
       assert.notEqual(fresh, old);
       assert.ok(!log.includes(fresh));
 
-      await past(page, end);
+      demo.advance(600);
       await says(page, "still here");
-      assert.equal(await page.locator("#log li", { hasText: /^[\d:]+[←→]/ }).count(), 2, "no chat but that");
+      assert.equal(await page.locator("#log li", { hasText: /^[\d:]+[←→]/ }).count(), 4, "no chat but these two");
       assert.deepEqual(errors, []);
       await page.close();
     });
@@ -353,16 +378,15 @@ describe("the time that is left, in the page", () => {
     });
   }
 
-  test("socketio: polling goes on with the fresh token, where it brings one in every request", async () => {
+  moved("socketio: polling goes on with the fresh token, where it brings one in every request", async () => {
     const { page } = await open("socketio");
     await page.selectOption("#place", "headers");
     await page.selectOption("#transport", "polling");
-    await page.fill("#token", demo.token("1001", 8));
-    const end = Date.now() + 8500;
+    await page.fill("#token", demo.token("1001", 600));
     await connect(page, "socketio");
     await page.click("#refresh");
     await logged(page, "the connection lives by the fresh token now");
-    await past(page, end);
+    demo.advance(600);
     const polled = page.waitForRequest((request) => request.method() === "POST" && request.url().includes("/socket.io/"));
     await says(page, "still here");
     assert.equal((await polled).headers().authorization, `Bearer ${await page.inputValue("#token")}`);

@@ -29,6 +29,9 @@ say() {
 finish() {
     say "all of it holds"
     printf '%s%5d s  in all\n' "$times" "$SECONDS"
+    if [ ! -e "${AUTH_VECTORS:-../shared/vectors}" ]; then
+        echo "Public test vectors were not checked: ${AUTH_VECTORS:-../shared/vectors} is missing; see CONTRIBUTING.md."
+    fi
 }
 
 say "tools"
@@ -52,7 +55,8 @@ fi
 cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
 cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
 if [ -z "$is_quick" ]; then
-    cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny
+    . scripts/tool.sh
+    need_tool cargo-deny 0.20.2
 fi
 
 say "format"
@@ -72,23 +76,35 @@ if [ -n "$is_quick" ]; then
 fi
 
 say "documentation"
-RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps --locked
+# With the examples, the dependencies have the same features as in the lints, and are not built again.
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps --lib --bins --examples --locked
+
+say "packages"
+dirty="--allow-dirty"
+[ "${CI:-}" != true ] || dirty=""
+# A build of each package would build all dependencies anew; tests look for what a package lacks.
+cargo package --workspace --exclude demo --exclude test-support --no-verify --locked --quiet ${dirty:+"$dirty"}
 
 # A build of the whole merges features, and hides what a crate lacks when it stands alone. The tests have run with the whole; here
 # it shows whether the crate builds with its defaults, and each feature without the others, in the code and in the tests.
 say "each crate alone"
-for crate in auth-core auth-jwt auth-basic auth-store ws-adapter socketio-adapter demo; do
+for crate in auth-core auth-jwt auth-basic auth-store ws-adapter socketio-adapter portcullis demo test-support; do
     cargo clippy -p "$crate" --all-targets --locked -- -D warnings
 done
 # What must not compile without a feature.
 cargo test -p auth-core --locked --test integration compile_fail
 
 say "each feature alone"
-for feature in auth-core:axum auth-core:metrics auth-core:test-util auth-core:tokio auth-basic:argon2 auth-jwt:remote \
-    auth-jwt:dpop auth-jwt:es256k auth-jwt:jsonwebtoken auth-jwt:x509 auth-store:axum auth-store:redis ws-adapter:metrics ws-adapter:connections socketio-adapter:metrics; do
+for feature in auth-core:axum auth-core:metrics auth-core:test-util auth-core:tokio auth-basic:argon2 auth-jwt:axum \
+    auth-jwt:remote auth-jwt:dpop auth-jwt:es256k auth-jwt:jsonwebtoken auth-jwt:x509 auth-store:axum auth-store:redis \
+    ws-adapter:connections ws-adapter:metrics socketio-adapter:metrics test-support:users test-support:server; do
     crate="${feature%:*}"
     echo "$crate with nothing but ${feature#*:}"
     cargo clippy -p "$crate" --all-targets --no-default-features --features "${feature#*:}" --locked -- -D warnings
+done
+# Of the facade, those that have code of their own.
+for feature in "" jwt basic store tower axum websocket socketio; do
+    cargo clippy -p portcullis --all-targets --no-default-features --features "$feature" --locked -- -D warnings
 done
 cargo clippy -p ws-adapter --all-targets --no-default-features --locked -- -D warnings
 cargo clippy -p auth-store --all-targets --no-default-features --locked -- -D warnings

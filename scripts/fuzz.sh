@@ -14,7 +14,8 @@ if ! command -v c++ >/dev/null; then
     [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || { echo "fuzz: a C++ compiler is missing: install g++" >&2; exit 1; }
     apt-get update -qq && apt-get install -y -qq g++
 fi
-command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
+. scripts/tool.sh
+need_tool cargo-fuzz 0.13.2
 
 # A sanitizer needs a nightly toolchain. The crates forbid unsafe code, so there is nothing for one to find, and it would
 # take half of the time.

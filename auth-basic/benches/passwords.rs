@@ -1,4 +1,4 @@
-//! Whether the time of an answer tells that a user exists.
+//! Whether the time of an answer reveals that a user exists.
 #![expect(clippy::expect_used, reason = "a measurement that cannot go on should stop there")]
 
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ fn passwords(c: &mut Criterion) {
     group.bench_function("unknown_user", |b| b.iter(|| ask(None)));
     group.finish();
 
-    // Taken in turns, so that whatever else the machine does falls on both alike.
+    // Measured in turns, so that other load on the machine affects both equally.
     let timed = |stored: Option<&str>| {
         let start = Instant::now();
         ask(stored);

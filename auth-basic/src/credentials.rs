@@ -3,31 +3,31 @@ use zeroize::Zeroizing;
 
 use crate::{BasicLogin, Password};
 
-/// Reads `user-pass` (RFC 7617, 2) out of what stands after the scheme.
+/// Reads `user-pass` (RFC 7617, 2) from the text after the scheme.
 ///
-/// The base64 is that of RFC 4648, 4: its own alphabet, padded, no blanks, and zero where bits are left over. Exactly
-/// one text stands for each login.
+/// The base64 is the standard one (RFC 4648, 4), padded, without blanks, and with zeros in unused bits. So each login has
+/// exactly one form.
 ///
-/// On failure it tells for the log what is wrong, in words of ours.
+/// The error describes the problem for the log, without any text of the client.
 pub(crate) fn decode(credentials: &str, max_len: usize) -> Result<BasicLogin, &'static str> {
     if credentials.len() > max_len {
         return Err("the basic credentials are too long");
     }
-    // Decoded in place, since a vector that grows or is given up would leave the password behind.
+    // Decoded into one buffer: a vector that grows would leave a copy of the password in memory.
     let mut bytes = Zeroizing::new(vec![0; decoded_len_estimate(credentials.len())]);
-    let len = STANDARD.decode_slice(credentials, &mut bytes).map_err(|_| "the basic credentials are no base64")?;
+    let len = STANDARD.decode_slice(credentials, &mut bytes).map_err(|_| "the basic credentials are not base64")?;
     let text = bytes.get(..len).and_then(|bytes| str::from_utf8(bytes).ok());
-    let text = text.ok_or("the basic credentials are no UTF-8")?;
-    let (username, password) = text.split_once(':').ok_or("the basic credentials hold no colon")?;
+    let text = text.ok_or("the basic credentials are not UTF-8")?;
+    let (username, password) = text.split_once(':').ok_or("the basic credentials have no colon")?;
     login(username, password)
 }
 
-/// A login of these two texts, if the `Authorization` header could carry it.
+/// Makes a login of these two texts, if the `Authorization` header could carry it.
 pub(crate) fn login(username: &str, password: &str) -> Result<BasicLogin, &'static str> {
     if username.contains(':') {
         return Err("the user name holds a colon");
     }
-    // RFC 7617, 2 forbids those of ASCII; the profiles that its 2.1 names forbid the others (RFC 8264, 9.12).
+    // RFC 7617, 2 forbids ASCII control characters; the profiles named in its 2.1 forbid the others (RFC 8264, 9.12).
     if username.chars().chain(password.chars()).any(char::is_control) {
         return Err("the login holds a control character");
     }
@@ -69,22 +69,22 @@ mod tests {
     }
 
     #[test]
-    fn text_is_utf8_and_not_normalised() {
+    fn text_is_utf8_and_not_normalized() {
         assert_eq!(parts("Zoë:£"), ok("Zoë", "£"));
         assert_eq!(parts("Zoe\u{308}:e\u{301}"), ok("Zoe\u{308}", "e\u{301}"));
     }
 
     #[test]
-    fn no_colon_is_malformed() {
-        assert_eq!(parts("ab"), Err("the basic credentials hold no colon"));
-        assert_eq!(parts(""), Err("the basic credentials hold no colon"));
+    fn missing_colon_is_malformed() {
+        assert_eq!(parts("ab"), Err("the basic credentials have no colon"));
+        assert_eq!(parts(""), Err("the basic credentials have no colon"));
     }
 
     #[test]
-    fn bytes_that_are_no_utf8_are_malformed() {
+    fn bytes_that_are_not_utf8_are_malformed() {
         // What a client sends that takes Latin-1: RFC 7617, 2.1 asks it for UTF-8.
-        assert_eq!(parts(b"test:123\xa3"), Err("the basic credentials are no UTF-8"));
-        assert_eq!(parts(b"\xc0\x80:b"), Err("the basic credentials are no UTF-8"));
+        assert_eq!(parts(b"test:123\xa3"), Err("the basic credentials are not UTF-8"));
+        assert_eq!(parts(b"\xc0\x80:b"), Err("the basic credentials are not UTF-8"));
     }
 
     #[test]
@@ -119,12 +119,12 @@ mod tests {
             ("*****", "no base64 at all"),
             ("=", "padding alone"),
         ] {
-            assert_eq!(decode(credentials, MAX).err(), Some("the basic credentials are no base64"), "{what}");
+            assert_eq!(decode(credentials, MAX).err(), Some("the basic credentials are not base64"), "{what}");
         }
     }
 
     #[test]
-    fn length_is_that_of_the_encoded_credentials() {
+    fn limit_applies_to_the_encoded_credentials() {
         let n = STANDARD.encode(format!("a:{}", "b".repeat(MAX / 4 * 3 - 2)));
         assert_eq!(n.len(), MAX);
         assert!(decode(&n, MAX).is_ok());
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn user_name_from_elsewhere_holds_no_colon_either() {
+    fn user_name_in_a_payload_must_not_have_a_colon_either() {
         assert_eq!(login("a:b", "c").err(), Some("the user name holds a colon"));
     }
 }

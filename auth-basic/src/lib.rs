@@ -1,9 +1,9 @@
 //! HTTP Basic (RFC 7617) as a strategy: user name and password in the `Authorization` header.
 //!
-//! It is for programs, scripts and first logins: `curl --user`, a client that trades a password for a token, a Socket.IO
-//! client that sends `auth: {username, password}`. It is not for pages that want to log people out again, since
-//! browsers remember a Basic login until they are closed, and never for connections without TLS, since the password
-//! travels in clear. It keeps no users and asks no store: that is the verify callback's.
+//! Use it for programs, scripts and first logins: `curl --user`, a client that trades a password for a token, a Socket.IO
+//! client that sends `auth: {username, password}`. Don't use it for pages that must log people out again: browsers remember
+//! a Basic login until they are closed. Never use it without TLS: the password is sent in clear text. The strategy has no
+//! user store: the verify callback asks yours.
 //!
 //! # Example
 //!
@@ -25,7 +25,7 @@
 //!
 //! /// Asks the user store: `Ok(None)` for a wrong login, `Err` if the store is down.
 //! async fn check_password(login: BasicLogin) -> Result<Option<User>, std::io::Error> {
-//!     // A real store holds slow hashes; the feature `argon2` makes and checks them.
+//!     // A real store holds slow hashes. The feature `argon2` makes and checks them.
 //!     let is_right = login.username() == "Aladdin" && login.password().ct_eq("open sesame");
 //!     Ok(is_right.then(|| User { name: login.username().to_owned() }))
 //! }
@@ -44,52 +44,50 @@
 //!
 //! # The order of decisions
 //!
-//! 1. No `Authorization` header, or one of another scheme: nothing for this strategy, and the chain goes on.
-//!    `Basic` is read in any case; what only contains the word, such as `XBasicX`, is another scheme.
+//! 1. No `Authorization` header, or one with another scheme: absent, and the chain asks the next strategy. The scheme ignores
+//!    case. `XBasicX` is another scheme.
 //! 2. The header is repeated, or anything but blanks and one word follows the scheme: malformed.
 //! 3. The word is longer than 4 KiB ([`Basic::max_len`]): malformed.
-//! 4. It is no base64 of RFC 4648, 4: malformed. The padding must be there, the alphabet is the standard one, and bits
-//!    that are left over must be zero, so each login has exactly one form.
-//! 5. What was encoded is no UTF-8, or holds no colon or any control character: malformed.
-//! 6. The *first* colon splits. Later colons belong to the password. Either part may be empty.
-//! 7. Where [`Basic::from_payload`] or [`Basic::from_socketio_auth`] asks for it, the payload is read too; their tables
-//!    say what counts.
+//! 4. The word is not base64 (RFC 4648, 4): malformed. The padding is required, the alphabet is the standard one, and unused
+//!    bits must be zero. So each login has exactly one form.
+//! 5. The decoded text is not UTF-8, has no colon, or has a control character: malformed.
+//! 6. The *first* colon separates the parts. Later colons belong to the password. Either part may be empty.
+//! 7. With [`Basic::from_payload`] or [`Basic::from_socketio_auth`], the payload is read too. Their tables say what counts.
 //! 8. The verify callback decides: let in, 401 with the challenge, or 503 if its store failed.
 //!
-//! Malformed is a 400 `invalid_request`, and the callback is not asked. A 400 or 401 carries
+//! A malformed login gives 400 `invalid_request`, without a call of the callback. A 400 or 401 carries
 //! `Basic realm="…", charset="UTF-8"`.
 //!
 //! # Unicode
 //!
-//! User name and password are handed to the callback letter for letter. The challenge asks clients for UTF-8 in
-//! normalisation form C (RFC 7617, 2.1), and those that do not normalise exist: the same `é` may come as one character
-//! or as two. A server that normalises on its own would let several texts log in as one user, and would refuse
-//! passwords that were hashed before it began. An application that wants it does so where it stores *and* where it
-//! verifies, with the profiles of RFC 8265.
+//! The callback gets user name and password exactly as sent. The challenge asks clients for UTF-8 in normalization form C
+//! (RFC 7617, 2.1), but some clients do not normalize: the same `é` may arrive as one character or as two. If the strategy
+//! normalized, several texts would log in as one user, and passwords hashed before would stop working. To normalize, an
+//! application does so both when it stores *and* when it verifies, with the profiles of RFC 8265.
 //!
-//! Bytes that are no UTF-8 are malformed and are not tried as Latin-1: one header must not mean two logins.
+//! Bytes that are not UTF-8 are malformed. They are not read as Latin-1: one header must not mean two logins.
 //!
 //! # Features
 //!
 //! | Feature | Adds |
 //! |---|---|
-//! | `argon2` | `Argon2Passwords`: argon2 hashes, made and checked off the async threads, with the same work for a user who does not exist; needs tokio |
+//! | `argon2` | `Argon2Passwords`: makes and checks argon2 hashes off the async threads, with the same work for an unknown user; needs tokio |
 //!
 //! # Security
 //!
-//! - **Forged requests.** For WebSocket handshakes the carrier counts as explicit
-//!   ([`Carrier::Header`](auth_core::Carrier::Header)), because a page must name the password to open a socket with it.
-//!   For forms and links it is as good as a cookie: a browser that has logged in once sends the login along by itself,
-//!   whoever wrote the page. Routes that change something need protection against forged requests, also behind Basic.
-//! - **Who exists.** A refusal is the same for an unknown user and for a wrong password. The *time* is up to the
-//!   callback; `Argon2Passwords` takes as long for both.
-//! - **Guessing.** Nothing here counts attempts. Limit them by user and by address in front of the chain.
-//! - **Secrets.** [`Password`] is zeroed and never printed; [`BasicLogin`] does not print the user name either. The
-//!   header itself stays in the request: the middleware marks it sensitive, but what stands before it sees it.
+//! - **Cross-site request forgery.** For WebSocket handshakes the carrier counts as explicit
+//!   ([`Carrier::Header`](auth_core::Carrier::Header)), because a page must know the password to open a socket with it.
+//!   For forms and links it works like a cookie: after one login, the browser sends the login by itself, for any page. Routes
+//!   that change something need CSRF protection, even behind Basic.
+//! - **User enumeration.** The refusal is the same for an unknown user and for a wrong password. The *time* depends on the
+//!   callback; `Argon2Passwords` takes the same time for both.
+//! - **Guessing.** This crate does not count attempts. Limit them by user and by address in front of the chain.
+//! - **Secrets.** [`Password`] is zeroed and never printed; [`BasicLogin`] does not print the user name either. The header
+//!   stays in the request: the middleware marks it sensitive, but outer layers and proxies see it.
 //!
 //! # Where to go next
 //!
-//! [`Basic`] for the settings, [`auth_core::Verify`] for what the callback may give, [`auth_core::Chain`] for what
+//! See [`Basic`] for the settings, [`auth_core::Verify`] for what the callback may return, and [`auth_core::Chain`] for what
 //! happens with the outcome.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -4,10 +4,10 @@ use auth_core::Secret;
 
 /// A user name and a password, as the client sent them.
 ///
-/// Either may be empty. The user name holds no colon, and neither holds control characters. Nothing is normalised: see
-/// the [crate documentation](crate#unicode).
+/// Either may be empty. The user name has no colon, and neither part has control characters. They are not normalized: see the
+/// [crate documentation](crate#unicode).
 ///
-/// `Debug` shows neither: people type their password into the wrong field.
+/// `Debug` shows neither: people sometimes type their password into the wrong field.
 #[derive(Clone)]
 pub struct BasicLogin {
     username: String,
@@ -15,32 +15,32 @@ pub struct BasicLogin {
 }
 
 impl BasicLogin {
-    /// A login made by hand, for tests of verify callbacks. What a strategy would refuse is not refused here.
+    /// Makes a login for tests of verify callbacks. The parts are not checked.
     pub fn new(username: impl Into<String>, password: Password) -> Self {
         Self { username: username.into(), password }
     }
 
-    /// The user name: what stands before the first colon (RFC 7617, 2). It may be empty.
+    /// The user name: the text before the first colon (RFC 7617, 2). It may be empty.
     #[must_use]
     pub fn username(&self) -> &str {
         &self.username
     }
 
-    /// The password: what stands after the first colon, later colons included. It may be empty.
+    /// The password: the text after the first colon, including later colons. It may be empty.
     #[must_use]
     pub fn password(&self) -> &Password {
         &self.password
     }
 
-    /// User name and password, taken apart.
+    /// Splits the login into user name and password.
     #[must_use]
     pub fn into_parts(self) -> (String, Password) {
         (self.username, self.password)
     }
 
-    /// Whether the other login is the same, letter for letter.
+    /// Whether the two logins are exactly equal.
     pub(crate) fn is_same_as(&self, other: &Self) -> bool {
-        // Both parts are always compared, so that the time does not tell which of them differs.
+        // Always compares both parts, so that the time does not reveal which one differs.
         self.password.ct_eq(other.password.expose()) & (self.username == other.username)
     }
 }
@@ -51,9 +51,9 @@ impl fmt::Debug for BasicLogin {
     }
 }
 
-/// A password in clear.
+/// A password in clear text.
 ///
-/// It is redacted in `Debug`, has no `Display`, is not serialized, has no `==`, and is zeroed when it is dropped.
+/// `Debug` redacts it. It has no `Display`, no serialization and no `==`, and it is zeroed when dropped.
 ///
 /// # Security
 /// Never log or store what [`expose`](Self::expose) returns. A stored password is a slow salted hash; the feature
@@ -62,7 +62,7 @@ impl fmt::Debug for BasicLogin {
 pub struct Password(Secret);
 
 impl Password {
-    /// Takes the text over.
+    /// Takes ownership of the text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Secret::new(text))
     }
@@ -73,7 +73,7 @@ impl Password {
         self.0.expose()
     }
 
-    /// Compares with another text in a time that depends on the lengths alone.
+    /// Compares with another text, in a time that depends only on the lengths.
     #[must_use]
     pub fn ct_eq(&self, other: &str) -> bool {
         self.0.ct_eq(other)
@@ -108,13 +108,13 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_handed_out() {
+    fn into_parts_returns_both_parts() {
         let (username, password) = BasicLogin::new("a", Password::new("b")).into_parts();
         assert_eq!((username.as_str(), password.expose()), ("a", "b"));
     }
 
     #[test]
-    fn logins_cross_threads() {
+    fn logins_are_send_and_sync() {
         fn is_send_and_sync<T: Send + Sync + 'static>() {}
         is_send_and_sync::<BasicLogin>();
         is_send_and_sync::<Password>();

@@ -11,7 +11,7 @@ use crate::{BasicLogin, credentials};
 /// The longest credentials in bytes: 4 KiB.
 const DEFAULT_MAX_LEN: usize = 4 * 1024;
 
-/// The scheme of the challenge where no browser is to ask. No browser knows it, so none opens its window.
+/// The scheme of the challenge without a browser prompt. Browsers don't know it, so they show no dialog.
 const SCHEME_WITHOUT_PROMPT: &str = "xBasic";
 
 /// HTTP Basic (RFC 7617), before its verify callback is known.
@@ -27,7 +27,7 @@ const SCHEME_WITHOUT_PROMPT: &str = "xBasic";
 /// # let _ = basic;
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "a strategy does nothing before it stands in a chain"]
+#[must_use = "a strategy does nothing until it is in a chain"]
 pub struct Basic {
     realm: String,
     name: String,
@@ -59,7 +59,7 @@ impl PayloadFields {
         }
     }
 
-    /// Whether a payload of this transport is looked at.
+    /// Whether the payload of this transport is read.
     fn is_looked_for_in(&self, transport: Transport) -> bool {
         match self.place {
             Place::AnyPayload => true,
@@ -69,13 +69,13 @@ impl PayloadFields {
 }
 
 impl Basic {
-    /// Asks for logins to `realm`, which browsers show to their users and under which they remember the login.
+    /// A strategy for logins to `realm`. Browsers show the realm to users, and remember the login for it.
     ///
-    /// Any text will do: quotes and backslashes are escaped, control characters are left out.
+    /// Any text will do. Quotes and backslashes are escaped; control characters are left out.
     ///
     /// # Security
-    /// The realm is the issuer of the user names in the evidence. Another realm makes other names of them: stored
-    /// revocations of users no longer match. Do not name it like the issuer of your tokens.
+    /// The realm is the issuer of the user names in the evidence. If you change it, the names change too, and stored
+    /// revocations of users no longer match. Don't use the name of your tokens' issuer.
     pub fn new(realm: impl Into<String>) -> Self {
         Self {
             realm: realm.into(),
@@ -86,50 +86,50 @@ impl Basic {
         }
     }
 
-    /// Names the strategy in evidence and logs; the default is `basic`.
+    /// Sets the strategy's name in evidence and logs. The default is `basic`.
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// The longest credentials in bytes, inclusive, as they are encoded in the header; the default is 4 KiB.
+    /// Sets the longest credentials in bytes, inclusive, as encoded in the header. The default is 4 KiB.
     ///
-    /// From a payload, user name and password together count, as they are.
+    /// In a payload, the limit applies to user name and password together, unencoded.
     pub fn max_len(mut self, bytes: usize) -> Self {
         self.max_len = bytes;
         self
     }
 
-    /// Challenges with `xBasic` in the place of `Basic`, which browsers do not know: a page whose script gets a 401
-    /// can then show a form of its own, where the browser would open its window.
+    /// Challenges with `xBasic` instead of `Basic`. Browsers don't know this scheme, so they show no dialog: a page whose script
+    /// gets a 401 can show its own form.
     ///
-    /// Nothing else changes. Clients still send `Authorization: Basic …`, and they have to do so unasked, since they do
-    /// not understand the challenge.
+    /// Nothing else changes. Clients still send `Authorization: Basic …`, and must do so without being asked, since they don't
+    /// understand the challenge.
     pub fn without_browser_prompt(mut self) -> Self {
         self.browser_prompt = false;
         self
     }
 
-    /// Takes the login from the fields `username` and `password` of a payload too: a JSON or form body, or the
-    /// Socket.IO `auth` object. For Socket.IO alone there is [`from_socketio_auth`](Self::from_socketio_auth), which
-    /// leaves bodies alone. Of the two, the one that is called last counts.
+    /// Also takes the login from the fields `username` and `password` of a payload: a JSON or form body, or the Socket.IO
+    /// `auth` object. For Socket.IO alone, use [`from_socketio_auth`](Self::from_socketio_auth), which reads no bodies. If both
+    /// are called, the last call counts.
     ///
     /// | Payload | Header | |
     /// |---|---|---|
-    /// | neither field | any | the header alone counts |
-    /// | both fields | none, or of another scheme | the payload counts |
+    /// | neither field | any | only the header counts |
+    /// | both fields | none, or another scheme | the payload counts |
     /// | both fields | the same login | the header counts |
     /// | both fields | another login | malformed: the request contradicts itself |
     /// | both fields | malformed | malformed |
-    /// | one field alone, a field twice, or no text (`null` included) | any | malformed |
+    /// | only one field, a field twice, or not a text (`null` included) | any | malformed |
     ///
-    /// Empty texts are as good as in the header. A user name with a colon is malformed, since the header could not
-    /// carry it; so are control characters.
+    /// Empty texts are valid, as in the header. A user name with a colon is malformed, since the header could not carry it. So
+    /// are control characters.
     ///
     /// # Security
-    /// Switch it on where people log in, and not in front of every route: the middleware has to read every body,
-    /// refuses those that are too long or do not parse, and a form with a field `username` that means something else is then refused. A login form needs protection against
-    /// forged requests of its own, as any form does.
+    /// Use it only on routes where people log in: the middleware must read every body, and refuses those that are too long or
+    /// do not parse. It also refuses a form whose field `username` means something else. A login form needs its own CSRF
+    /// protection, like any form.
     pub fn from_payload(self) -> Self {
         self.from_payload_fields("username", "password")
     }
@@ -160,16 +160,15 @@ impl Basic {
         self.look_in(Place::AnyPayload, username.into(), password.into())
     }
 
-    /// Takes the login from the fields `username` and `password` of Socket.IO's `auth` object too, or of the object that
-    /// comes with `auth_refresh`.
+    /// Also takes the login from the fields `username` and `password` of Socket.IO's `auth` object, or of the object that comes
+    /// with `auth_refresh`.
     ///
-    /// It looks nowhere else and asks for no body. So the chain may also stand in front of HTTP routes: their bodies are
-    /// not touched.
+    /// It looks nowhere else and asks for no body. So the chain may also guard HTTP routes: their bodies stay untouched.
     ///
-    /// A field that is `null` counts as absent; otherwise the table of [`from_payload`](Self::from_payload) holds. An
-    /// empty text is a value, since a password may be empty.
+    /// A field that is `null` counts as absent. Otherwise the table of [`from_payload`](Self::from_payload) applies. An empty
+    /// text is a value, since a password may be empty.
     ///
-    /// `from_payload` looks at `auth` as well. Of the two, the one that is called last counts.
+    /// `from_payload` reads `auth` as well. If both are called, the last call counts.
     ///
     /// ```
     /// use auth_basic::{Basic, BasicLogin};
@@ -220,11 +219,11 @@ impl Basic {
         Ok(self)
     }
 
-    /// Names who decides about a login. See [`Verify`] for what the callback may give.
+    /// Sets the callback that decides about a login. See [`Verify`] for what it may return.
     ///
     /// # Security
-    /// A callback that answers sooner for a user who does not exist tells who does. Do the same work for both; the
-    /// feature `argon2` has a helper for that.
+    /// A callback that returns sooner for an unknown user reveals who exists. Do the same work for both; the feature `argon2`
+    /// has a helper for that.
     pub fn verify<V, M>(self, verify: V) -> BasicStrategy<V, M>
     where
         V: Verify<BasicLogin, M, User: Principal>,
@@ -238,7 +237,7 @@ impl Basic {
     }
 }
 
-#[expect(clippy::panic, reason = "documented: a constant that is wrong shows at the first start")]
+#[expect(clippy::panic, reason = "documented: a wrong constant shows at the first start")]
 #[track_caller]
 fn built(basic: Result<Basic, ConfigError>) -> Basic {
     basic.unwrap_or_else(|error| panic!("{error}"))
@@ -246,18 +245,17 @@ fn built(basic: Result<Basic, ConfigError>) -> Basic {
 
 /// HTTP Basic with its verify callback, ready for a chain; made by [`Basic::verify`].
 ///
-/// The evidence names the user name as it was sent, with the realm as its issuer:
-/// `PrincipalId::new("demo", "ann")`. An empty user name names nobody. Where several spellings log one user in, or one
-/// user name stands for many (keys that come as the password), let the user type say its own identity: see
-/// [`Principal`].
-/// A login has no id and no instant of issue: it counts from when it is checked.
+/// The evidence holds the user name as sent, with the realm as its issuer: `PrincipalId::new("demo", "ann")`. An empty user
+/// name gives no name. If several spellings log in one user, or many users share one user name (keys sent as the password),
+/// let the user type give its own identity: see [`Principal`]. A login has no id and no time of issue: it counts as issued
+/// when it is checked.
 ///
 /// # Renewals
-/// Where a login of this realm has opened a connection, only the same user name may renew it with a login, letter for
-/// letter. Another one is refused as a wrong password is, and the verify callback is not asked. What another credential has
-/// opened (a token, a cookie, a ticket) a login may renew: the callback is asked, and the chain compares the users. See
+/// If a login of this realm has opened a connection, a login may renew it only with exactly the same user name. Another user
+/// name is refused like a wrong password, without a call of the verify callback. If another credential has opened the
+/// connection (a token, a cookie, a ticket), the callback is called and the chain compares the users. See
 /// [`Chain::renew`](auth_core::Chain::renew).
-#[must_use = "a strategy does nothing before it stands in a chain"]
+#[must_use = "a strategy does nothing until it is in a chain"]
 pub struct BasicStrategy<V, M = ()> {
     basic: Basic,
     scheme: AuthScheme,
@@ -304,7 +302,7 @@ impl<V, M> BasicStrategy<V, M> {
                 }
                 credentials::login(username, password).map(Some).map_err(malformed)
             }
-            _ => Err(malformed("of user name and password, one is missing")),
+            _ => Err(malformed("user name or password is missing")),
         }
     }
 }
@@ -339,7 +337,7 @@ where
         if opened.is_empty() {
             return true;
         }
-        // The login is decoded once more in `authenticate`, which costs little beside a password hash.
+        // `authenticate` decodes the login again, which is cheap compared with a password hash.
         match self.find(request) {
             Ok(Some((login, _))) => opened.contains(&login.username()),
             Ok(None) | Err(_) => true,
@@ -357,7 +355,7 @@ where
         Ok(match verdict.into_accept(carrier) {
             Ok(accept) => {
                 let accept = accept.extra(OpenedBy(name.clone()));
-                // An empty name is nobody's: keys that come as a password alone have it in common.
+                // An empty user name is not a name: all keys that are sent as the password share it.
                 Outcome::Accept(if name.subject().is_empty() { accept } else { accept.add_name(name) })
             }
             Err(rejection) => Outcome::Reject(rejection),
@@ -367,13 +365,13 @@ where
 
 /// Realm and user name of a login, in its evidence.
 ///
-/// The names of the evidence do not tell: the user type may have names of the same issuer, and a ticket has those of what it
-/// was bought with. Nor does the name of the strategy, which the application chooses.
+/// The names of the evidence are not enough: the user type may have names of the same issuer, and a ticket has the names of
+/// its parent. The name of the strategy is not enough either, since the application chooses it.
 #[derive(Clone)]
 struct OpenedBy(PrincipalId);
 
 impl OpenedBy {
-    /// The user names of all logins to this realm that the evidence stands on.
+    /// Collects the user names of all logins to this realm in the evidence.
     fn find<'e>(evidence: &'e Evidence, realm: &str, usernames: &mut Vec<&'e str>) {
         let name = evidence.extra::<Self>().map(|Self(name)| name).filter(|name| name.issuer() == realm);
         usernames.extend(name.map(PrincipalId::subject));

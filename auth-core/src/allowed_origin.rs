@@ -4,27 +4,27 @@ use http::request::Parts;
 
 use crate::{ConfigError, Origin};
 
-/// Written in the place of one label.
+/// Written instead of one label.
 const STAR: &str = "*.";
 
-/// An entry of a list of allowed origins: one origin, or all whose host has exactly one label more.
+/// An entry in a list of allowed origins: one origin, or all origins one label below a domain.
 ///
 /// | Entry | Allows |
 /// |---|---|
-/// | `https://app.example`, `http://localhost:3000` | that origin |
-/// | `capacitor://localhost`, `tauri://localhost`, `ionic://localhost`, `app://bundle` | the app: its origin, which has no port |
+/// | `https://app.example`, `http://localhost:3000` | this origin |
+/// | `capacitor://localhost`, `tauri://localhost`, `ionic://localhost`, `app://bundle` | the app; its origin has no port |
 /// | `chrome-extension://<id>`, `moz-extension://<uuid>` | the extension |
-/// | `https://*.preview.example` | `https://pr-7.preview.example`; neither `https://preview.example` nor `https://a.b.preview.example` |
-/// | `https://*.preview.example:8443` | the same with this port, and no other |
+/// | `https://*.preview.example` | `https://pr-7.preview.example`, but not `https://preview.example` or `https://a.b.preview.example` |
+/// | `https://*.preview.example:8443` | the same, with this port only |
 ///
-/// The star stands for the whole first label, under `http` and `https` alone. At least two labels follow it, and they
-/// are not an IP address. `null` cannot be listed.
+/// The star replaces the whole first label, and only under `http` and `https`. At least two labels must follow, and they
+/// must not be an IP address. `null` cannot be listed.
 ///
 /// # Security
-/// Every page with a name below the wildcard is allowed. Do not write one for a domain below which strangers get names, such
-/// as that of a hosting service. This crate has no list of public suffixes, so `https://*.co.uk` builds.
-/// `capacitor://localhost` and others of its kind are the origin of *every* app of that framework: they say that an app
-/// asks, and not that it is yours.
+/// The wildcard allows every page with a name below it. Don't use one for a domain where strangers can get names, such as
+/// a hosting service. This crate has no list of public suffixes, so it accepts `https://*.co.uk`.
+/// `capacitor://localhost` and its like are the origin of *every* app of that framework. They show that an app sends the
+/// request, not that the app is yours.
 ///
 /// ```
 /// use auth_core::{AllowedOrigin, Origin};
@@ -42,10 +42,10 @@ pub struct AllowedOrigin {
 }
 
 impl AllowedOrigin {
-    /// The entry of a configuration.
+    /// Reads one entry of a configuration.
     ///
     /// # Errors
-    /// If it is neither an origin, as in [`Origin::parse`], nor a wildcard of one label; the error names it.
+    /// If it is neither an origin, see [`Origin::parse`], nor a wildcard of one label. The error names it.
     pub fn new(text: &str) -> Result<Self, ConfigError> {
         let Some((scheme, rest)) = text.split_once("://").filter(|(_, rest)| rest.contains('*')) else {
             return Origin::new(text).map(|origin| Self { origin, wildcard: false });
@@ -60,10 +60,10 @@ impl AllowedOrigin {
         }
     }
 
-    /// The entries of a configuration.
+    /// Reads the entries of a configuration.
     ///
     /// # Errors
-    /// If one of them is not an entry, as in [`new`](Self::new), or if there are none.
+    /// If one of them is not an entry, see [`new`](Self::new), or if there are none.
     pub fn list<'o>(texts: impl IntoIterator<Item = &'o str>) -> Result<Vec<Self>, ConfigError> {
         let list: Vec<_> = texts.into_iter().map(Self::new).collect::<Result<_, _>>()?;
         if list.is_empty() {
@@ -72,7 +72,7 @@ impl AllowedOrigin {
         Ok(list)
     }
 
-    /// Whether pages of this origin are allowed.
+    /// Whether this entry allows the origin.
     #[must_use]
     pub fn allows(&self, origin: &Origin) -> bool {
         if !self.wildcard {
@@ -83,7 +83,7 @@ impl AllowedOrigin {
             && origin.with_host(self.origin.host()) == self.origin
     }
 
-    /// Whether the pages of the server itself are allowed, as far as the request tells; see [`Origin::is_own`].
+    /// Whether this entry allows the server's own pages, as far as the request shows; see [`Origin::is_own`].
     #[must_use]
     pub fn allows_own(&self, request: &Parts) -> bool {
         self.origin.asked_under(request).is_some_and(|own| self.allows(&own))
@@ -96,7 +96,7 @@ impl From<Origin> for AllowedOrigin {
     }
 }
 
-/// As it stands in a configuration.
+/// As written in a configuration.
 impl fmt::Display for AllowedOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.wildcard {
@@ -107,7 +107,7 @@ impl fmt::Display for AllowedOrigin {
     }
 }
 
-/// Whether it is a name of two labels at least. The last label of a name is not a number, that of an IPv4 address is.
+/// Whether it is a name with at least two labels. Only an IPv4 address ends in a number.
 fn has_two_labels(host: &str) -> bool {
     let is_label = |label: &str| !label.is_empty();
     let is_number = |label: &str| label.bytes().all(|b| b.is_ascii_digit()) || label.starts_with("0x");

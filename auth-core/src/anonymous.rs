@@ -2,10 +2,10 @@ use std::marker::PhantomData;
 
 use crate::Refusal;
 
-/// What a layer leaves in the extensions where it let a request on with nobody authenticated.
+/// Marks a request that an optional layer let through without a user. The layer puts it into the extensions.
 ///
-/// It tells "nobody is logged in" from "no layer was here", and it holds the refusal that a handler gives which needs
-/// a user after all.
+/// It distinguishes "nobody is logged in" from "there is no layer". It holds the refusal for a handler that needs a user
+/// after all.
 #[derive(Debug)]
 pub struct Anonymous<U> {
     refusal: Refusal,
@@ -13,13 +13,13 @@ pub struct Anonymous<U> {
 }
 
 impl<U> Anonymous<U> {
-    /// Nobody; `refusal` is what a required layer would have answered.
+    /// Makes the mark. `refusal` is the answer that a required layer would have given.
     #[must_use]
     pub fn new(refusal: Refusal) -> Self {
         Self { refusal, user: PhantomData }
     }
 
-    /// What a required layer would have answered.
+    /// The answer that a required layer would have given.
     #[must_use]
     pub fn refusal(&self) -> &Refusal {
         &self.refusal

@@ -4,14 +4,13 @@ use http::{Extensions, StatusCode};
 
 use crate::{Anonymous, Evidence, Refusal};
 
-/// Evidence that a chain has authenticated somebody: the user, and how it came about.
+/// Proof that a chain has authenticated somebody: the user, and the evidence for it.
 ///
-/// Only [`Chain::authenticate`](crate::Chain::authenticate) makes one. It dereferences to the user, and it is cheap to
-/// clone, whatever the user type.
+/// Only a [`Chain`](crate::Chain) makes one. It dereferences to the user, and it is cheap to clone for any user type.
 ///
 /// The middleware puts it into the request's extensions; with the feature `axum`, handlers take it as an argument. Take
-/// `Authenticated<U>` or `Option<Authenticated<U>>`: under no layer both answer 500. `Result<Authenticated<U>, _>` and
-/// `Option<Extension<Authenticated<U>>>` read there as if nobody had come.
+/// `Authenticated<U>` or `Option<Authenticated<U>>`: if the layer is missing, both answer 500. Don't take
+/// `Result<Authenticated<U>, _>` or `Option<Extension<Authenticated<U>>>`: they hide a missing layer.
 pub struct Authenticated<U>(Arc<Sealed<U>>);
 
 struct Sealed<U> {
@@ -24,7 +23,7 @@ impl<U> Authenticated<U> {
         Self(Arc::new(Sealed { user, evidence }))
     }
 
-    /// Evidence that nobody has checked, for tests of handlers.
+    /// Evidence that no chain has checked, for tests of handlers.
     #[cfg(feature = "test-util")]
     pub fn dangerous_unchecked(user: U) -> Self {
         let mut evidence = Evidence::new(crate::Carrier::Header);
@@ -48,13 +47,13 @@ impl<U> Authenticated<U> {
         })
     }
 
-    /// Who was authenticated.
+    /// The user.
     #[must_use]
     pub fn user(&self) -> &U {
         &self.0.user
     }
 
-    /// How it came about.
+    /// How the user was authenticated.
     #[must_use]
     pub fn evidence(&self) -> &Evidence {
         &self.0.evidence
@@ -82,7 +81,7 @@ impl<U> Deref for Authenticated<U> {
 }
 
 impl<U> fmt::Debug for Authenticated<U> {
-    /// Leaves the user out: a user record does not belong in a log.
+    /// Omits the user: a user record does not belong in a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Authenticated").field("evidence", self.evidence()).finish_non_exhaustive()
     }

@@ -12,33 +12,33 @@ use http::{Extensions, request::Parts};
 use crate::{Anonymous, Authenticated, Refusal};
 
 /// # Security
-/// Under no layer this is an error: 500, and a line in the log that names the user type. Two forms of argument hide the 500:
+/// A missing layer is an error: 500, and a log line that names the user type. Two forms of argument hide the 500:
 ///
-/// - `Result<Authenticated<U>, _>` is `Err` then, as it is for nobody under an optional layer. Only the line in the log shows
-///   that the layer is missing. Look at [`AuthenticatedRejection::refusal`]: its status is 500 then.
-/// - `Option<Extension<Authenticated<U>>>` is `None` then, and there is no line in the log: axum looks into the extensions by
-///   itself. Take `Option<Authenticated<U>>`, which is an error under no layer.
+/// - `Result<Authenticated<U>, _>` is `Err`, just as without a user under an optional layer. The log line shows that the layer
+///   is missing, and so does the status 500 of [`AuthenticatedRejection::refusal`].
+/// - `Option<Extension<Authenticated<U>>>` is `None`, without a log line: axum reads the extensions itself. Take
+///   `Option<Authenticated<U>>` instead.
 impl<U: Send + Sync + 'static, S: Sync> FromRequestParts<S> for Authenticated<U> {
     type Rejection = AuthenticatedRejection;
 
     /// The evidence of the innermost layer for this user type.
     ///
     /// # Errors
-    /// The refusal of the chain where an optional layer let the request on with nobody; 500 where no layer was.
+    /// The refusal of the chain, if an optional layer let the request through without a user. 500, if the layer is missing.
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         found(&parts.extensions).cloned()
     }
 }
 
-/// Under no layer `Option<Authenticated<U>>` is an error: 500, and a line in the log. It is never `None` by mistake.
+/// If the layer is missing, this is an error: 500, and a log line. So `None` always means that nobody is logged in.
 impl<U: Send + Sync + 'static, S: Sync> OptionalFromRequestParts<S> for Authenticated<U> {
     type Rejection = AuthenticatedRejection;
 
-    /// The evidence of the innermost layer for this user type; `None` where an optional layer let the request on with
-    /// nobody.
+    /// The evidence of the innermost layer for this user type; `None` if an optional layer let the request through without a
+    /// user.
     ///
     /// # Errors
-    /// 500 where no layer was: that is no answer to "who is it?".
+    /// 500, if the layer is missing.
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Self::Rejection> {
         match found::<U>(&parts.extensions) {
             Ok(user) => Ok(Some(user.clone())),
@@ -62,7 +62,7 @@ fn found<U: Send + Sync + 'static>(extensions: &Extensions) -> Result<&Authentic
     })
 }
 
-/// Why [`Authenticated`] could not be given to a handler.
+/// Why a handler cannot get an [`Authenticated`].
 ///
 /// *Rejection* is axum's word for the failure of an extractor. In this project the word means what a strategy says of its
 /// credential ([`Rejection`](crate::Rejection)); what a client reads is a [`Refusal`], and this type holds one.
@@ -70,7 +70,7 @@ fn found<U: Send + Sync + 'static>(extensions: &Extensions) -> Result<&Authentic
 pub struct AuthenticatedRejection(Refusal);
 
 impl AuthenticatedRejection {
-    /// What is answered.
+    /// The refusal that is answered.
     #[must_use]
     pub fn refusal(&self) -> &Refusal {
         &self.0

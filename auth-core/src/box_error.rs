@@ -1,4 +1,4 @@
 use std::error::Error;
 
-/// An error of the system behind a strategy: a store that is down, keys that cannot be fetched.
+/// A failure of the system behind a strategy: a store that is down, keys that cannot be fetched.
 pub type BoxError = Box<dyn Error + Send + Sync>;

@@ -1,8 +1,8 @@
-/// How a credential came to us.
+/// How a credential arrived.
 ///
-/// An *explicit* carrier is filled in by the page or program that speaks to us. An *ambient* one is attached by the
-/// browser, whoever wrote the page; it proves who the browser belongs to, not who asks. A WebSocket handshake with an
-/// ambient credential must therefore show an allowed origin.
+/// The page or program that sends the request fills in an *explicit* carrier. The browser attaches an *ambient* one by itself,
+/// for any page: it shows whose browser it is, not which page sends the request. So a WebSocket handshake with an ambient
+/// credential must come from an allowed origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Carrier {
@@ -12,7 +12,7 @@ pub enum Carrier {
     Subprotocol,
     /// A parameter of the query.
     Query,
-    /// A field of the body, of the Socket.IO `auth` object or of an in-band message.
+    /// A field of the body, of the Socket.IO `auth` object, or of an in-band message.
     Payload,
     /// A one-time ticket.
     Ticket,
@@ -23,7 +23,7 @@ pub enum Carrier {
 }
 
 impl Carrier {
-    /// Whether the browser attaches the credential without the page's doing.
+    /// Whether the browser attaches the credential by itself.
     #[must_use]
     pub fn is_ambient(self) -> bool {
         matches!(self, Self::Cookie | Self::ClientCertificate)
@@ -35,7 +35,7 @@ impl Carrier {
         !self.is_ambient()
     }
 
-    /// The weaker of two carriers: the ambient one, else the first.
+    /// The weaker of two carriers: the ambient one, or else the first.
     pub(crate) fn weaker(self, other: Self) -> Self {
         if other.is_ambient() && self.is_explicit() { other } else { self }
     }

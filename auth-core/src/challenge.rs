@@ -8,13 +8,13 @@ use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 
 use crate::config::{self, ConfigError};
 
-/// The scheme of a place that no RFC has a scheme for.
+/// The scheme for a place without a scheme in any RFC.
 const API_KEY: &str = "ApiKey";
 
 /// One `WWW-Authenticate` value: a scheme and its parameters (RFC 9110, 11.3 and 11.6.1).
 ///
-/// Parameters are written as quoted strings in the order in which they were added. Quotes and backslashes are escaped;
-/// control characters are left out, since no escape exists for them. Text beyond ASCII goes out as UTF-8.
+/// Parameters are quoted strings, in the order in which they were added. Quotes and backslashes are escaped. Control
+/// characters are left out, since there is no escape for them. Text beyond ASCII is sent as UTF-8.
 ///
 /// ```
 /// use auth_core::Challenge;
@@ -31,7 +31,7 @@ pub struct Challenge {
 }
 
 impl Challenge {
-    /// A challenge of the scheme, without parameters.
+    /// A challenge with this scheme, without parameters.
     ///
     /// # Panics
     /// If `scheme` is not a token (RFC 9110, 5.6.2). Where it comes from a configuration, use [`try_new`](Self::try_new).
@@ -50,15 +50,14 @@ impl Challenge {
         Ok(Self { scheme, params: Vec::new(), reports_errors: false, error_uri: None })
     }
 
-    /// `ApiKey in="…", name="…"`: the credential goes to a place that no RFC has a scheme for. The parameters are those of
-    /// OpenAPI, which calls such a credential `apiKey`.
+    /// `ApiKey in="…", name="…"`, for a place without a scheme in any RFC. The parameters are those of OpenAPI's `apiKey`.
     pub(crate) fn api_key(place: &str, name: &str) -> Self {
         let scheme = Cow::Borrowed(API_KEY);
         let challenge = Self { scheme, params: Vec::new(), reports_errors: false, error_uri: None }.set("in", place);
         if name.is_empty() { challenge } else { challenge.set("name", name) }
     }
 
-    /// Whether it names a place that a client should use only where nothing else is offered: all but headers.
+    /// Whether it names a place that a client should use only if nothing else is offered: any place but a header.
     pub(crate) fn is_last_resort(&self) -> bool {
         self.scheme == API_KEY && self.params.first().is_some_and(|(name, place)| name == "in" && place != "header")
     }
@@ -69,7 +68,7 @@ impl Challenge {
         Self::new("Bearer").with("realm", realm).reporting_errors()
     }
 
-    /// Adds a parameter, or replaces the one of that name.
+    /// Adds a parameter, or replaces the one with this name.
     ///
     /// # Panics
     /// If `name` is not a token. Where it comes from a configuration, use [`try_with`](Self::try_with).
@@ -90,7 +89,7 @@ impl Challenge {
     /// `name` must be a token.
     fn set(mut self, name: impl Into<Cow<'static, str>>, value: &str) -> Self {
         let name = name.into();
-        // A parameter must not occur twice (RFC 9110, 11.2): the last one counts, in the place of the first.
+        // A parameter must not occur twice (RFC 9110, 11.2). The last value counts, at the position of the first.
         let value = value.chars().filter(|c| !c.is_control()).collect();
         match self.params.iter_mut().find(|(n, _)| n.eq_ignore_ascii_case(&name)) {
             Some(param) => param.1 = value,
@@ -99,22 +98,22 @@ impl Challenge {
         self
     }
 
-    /// Lets the chain add `error` and `error_description` where this scheme was presented and refused, as the Bearer
-    /// scheme and its relatives define it. Schemes such as Basic know no such parameters.
+    /// Lets the chain add `error` and `error_description` if this scheme was presented and refused, as the Bearer scheme and
+    /// its relatives define. Other schemes, such as Basic, don't have these parameters.
     #[must_use]
     pub fn reporting_errors(mut self) -> Self {
         self.reports_errors = true;
         self
     }
 
-    /// Names a page for people about what went wrong; it is sent beside an `error`, and never without one (RFC 6750, 3).
+    /// Sets a page for people about what went wrong. It is sent only with an `error` (RFC 6750, 3).
     #[must_use]
     pub fn with_error_uri(mut self, uri: impl Into<String>) -> Self {
         self.error_uri = Some(uri.into());
         self
     }
 
-    /// The scheme, as it was given.
+    /// The scheme, as given.
     #[must_use]
     pub fn scheme(&self) -> &str {
         &self.scheme
@@ -123,14 +122,13 @@ impl Challenge {
     /// The header value.
     #[must_use]
     pub fn to_header_value(&self) -> HeaderValue {
-        // OK because `with` has removed the control characters; should that ever fail, the bare scheme is still true,
-        // and it is a token.
+        // OK because `set` removes control characters. If this ever fails, the bare scheme is still true, and it is a token.
         HeaderValue::from_bytes(self.to_string().as_bytes())
             .or_else(|_| HeaderValue::from_str(&self.scheme))
             .unwrap_or_else(|_| HeaderValue::from_static(API_KEY))
     }
 
-    /// The same challenge with what RFC 6750, 3 says of an error, in its order: scope, error, description, page.
+    /// The same challenge with the parameters of an error, in the order of RFC 6750, 3: scope, error, description, page.
     pub(crate) fn with_error(mut self, scopes: &[Cow<'static, str>], error: &str, description: &str) -> Self {
         if !scopes.is_empty() {
             self = self.set("scope", &scopes.join(" "));
@@ -165,7 +163,7 @@ impl fmt::Display for Challenge {
     }
 }
 
-/// [`presented_by_header`], without a copy where there is nothing to choose.
+/// As [`presented_by_header`], without a copy if there is nothing to choose.
 pub(crate) fn presented_among(candidates: &Arc<[Challenge]>, headers: &HeaderMap) -> Arc<[Challenge]> {
     match &**candidates {
         [] | [_] => Arc::clone(candidates),
@@ -173,14 +171,14 @@ pub(crate) fn presented_among(candidates: &Arc<[Challenge]>, headers: &HeaderMap
     }
 }
 
-/// Of several candidates, those of the scheme that the `Authorization` header names, if it names one of theirs.
+/// The candidates with the scheme of the `Authorization` header. All candidates, if none has it.
 pub(crate) fn presented_by_header(candidates: &[Challenge], headers: &HeaderMap) -> Vec<Challenge> {
     let scheme = presented_scheme(headers);
     let named: Vec<_> = candidates.iter().filter(|challenge| is_of(challenge, scheme)).cloned().collect();
     if named.is_empty() { candidates.to_vec() } else { named }
 }
 
-/// The scheme that the `Authorization` header names; empty if there is none.
+/// The scheme of the `Authorization` header; empty if there is none.
 fn presented_scheme(headers: &HeaderMap) -> &[u8] {
     let value = headers.get(AUTHORIZATION).map(|value| value.as_bytes()).unwrap_or_default();
     value.split(|b| matches!(b, b' ' | b'\t')).next().unwrap_or_default()

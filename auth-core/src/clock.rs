@@ -3,20 +3,20 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-/// Tells the time: the time of day, and how much time has passed.
+/// The time of day, and how much time has passed.
 ///
-/// Every decision about a lifetime reads the time from here, so that a test can move it. The middleware reads the
-/// clock once a request and hands the instant on in [`AuthRequest::now`](crate::AuthRequest::now).
+/// Every decision about a lifetime reads the time from here, so that a test can move it. The middleware reads the clock once
+/// per request and passes the instant on in [`AuthRequest::now`](crate::AuthRequest::now).
 ///
-/// What a credential says is judged by the time of day, [`now`](Self::now): `exp`, `iat`, a maximum age. A duration that
-/// begins here, such as a timeout or an interval, is measured by [`monotonic`](Self::monotonic), so that setting the clock
-/// of the machine neither shortens nor stretches it.
+/// Use the time of day, [`now`](Self::now), for what a credential says: `exp`, `iat`, a maximum age. Use
+/// [`monotonic`](Self::monotonic) for a duration that starts here, such as a timeout or an interval: setting the machine's
+/// clock must not change it.
 pub trait Clock: Send + Sync + 'static {
-    /// The time of day. It may be set, forwards and backwards.
+    /// The time of day. It may jump forwards and backwards.
     fn now(&self) -> SystemTime;
 
-    /// How much time has passed since some fixed moment. It never goes back, and nobody can set it. A clock around another
-    /// one takes both times from there.
+    /// How much time has passed since some fixed moment. It never goes back and cannot be set. A clock that wraps another one
+    /// takes both times from it.
     fn monotonic(&self) -> Duration;
 }
 
@@ -32,7 +32,7 @@ impl<C: Clock + ?Sized> Clock for Arc<C> {
 
 /// The clocks of the operating system.
 #[derive(Clone, Copy, Debug, Default)]
-#[expect(clippy::exhaustive_structs, reason = "there is nothing to tell about it but its name")]
+#[expect(clippy::exhaustive_structs, reason = "it has no settings")]
 pub struct SystemClock;
 
 impl Clock for SystemClock {

@@ -1,6 +1,6 @@
 use std::{borrow::Cow, error::Error, fmt};
 
-/// A mistake in the set-up, found while a strategy, chain or layer is built, and never on a request.
+/// A mistake in the set-up, found while a strategy, chain or layer is built. Requests never cause one.
 ///
 /// The text says what is wrong and what to change.
 #[derive(Debug)]
@@ -23,14 +23,14 @@ impl ConfigError {
     }
 }
 
-/// What a constructor with constants gives; with names out of a configuration its fallible twin is the right one.
-#[expect(clippy::panic, reason = "documented at each constructor: a constant that is wrong shows at the first start")]
+/// The value, or a panic: for constructors that take constants. Each has a fallible twin for names from a configuration.
+#[expect(clippy::panic, reason = "documented at each constructor: a wrong constant shows at the first start")]
 #[track_caller]
 pub(crate) fn built<T>(result: Result<T, ConfigError>) -> T {
     result.unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// A name that must be a token (RFC 9110, 5.6.2); `what` says of what, with its article.
+/// Checks that a name is a token (RFC 9110, 5.6.2). `what` describes it in the error, with its article.
 pub(crate) fn token(what: &str, name: impl Into<Cow<'static, str>>) -> Result<Cow<'static, str>, ConfigError> {
     let name = name.into();
     if is_token(&name) {
@@ -39,7 +39,7 @@ pub(crate) fn token(what: &str, name: impl Into<Cow<'static, str>>) -> Result<Co
     Err(ConfigError::new(format!("{what} must be a token of RFC 9110, and {:?} is not", &*name)))
 }
 
-/// A name that may be any text but an empty one.
+/// Checks that a name is not empty.
 pub(crate) fn filled(what: &str, name: impl Into<Cow<'static, str>>) -> Result<Cow<'static, str>, ConfigError> {
     let name = name.into();
     if name.is_empty() {

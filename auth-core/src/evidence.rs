@@ -5,37 +5,36 @@ use http::Extensions;
 
 use crate::{BoxError, Carrier, Challenge, Id, IdKind, PrincipalId};
 
-/// How an authentication came about.
+/// How a user was authenticated.
 ///
-/// # Whose it is
+/// # Names and ids
 ///
-/// Evidence has [`names`](Self::names): what the strategy has verified, and in front of that what the user type says of
-/// itself (see [`Principal`](crate::Principal)). It has [`ids`](Self::ids), each with the issuer that gave it. Names and
-/// ids are only ever added: no place of a `map_user`, a nested chain or an `and` takes one away, so none changes who is
-/// revoked.
+/// Evidence has [`names`](Self::names): the one that the user type gives itself (see [`Principal`](crate::Principal)), then
+/// those that the strategy has verified. It has [`ids`](Self::ids), each with its issuer. Names and ids are only added, never
+/// removed. So a `map_user`, a nested chain or an `and` never changes which revocations cover a user.
 #[derive(Clone)]
 pub struct Evidence {
     pub(crate) strategy: Option<Arc<str>>,
     pub(crate) carrier: Carrier,
     pub(crate) authenticated_at: SystemTime,
     pub(crate) expires_at: Option<SystemTime>,
-    /// When the credential itself ends, as its strategy has said.
+    /// When the credential itself ends, according to its strategy.
     pub(crate) credential_end: Option<SystemTime>,
     pub(crate) issued_at: Option<SystemTime>,
-    /// It was issued at an instant that nobody knows.
+    /// It was issued at an unknown instant.
     pub(crate) undated: bool,
-    /// The one that counts where two users are compared comes first.
+    /// Comparisons of two users use the first one.
     pub(crate) names: Vec<PrincipalId>,
     pub(crate) ids: Vec<Id>,
     pub(crate) extras: Extensions,
-    /// The challenges of the strategy that accepted, for checks that come after it.
+    /// The challenges of the strategy that accepted, for later checks.
     pub(crate) challenges: Option<Arc<[Challenge]>>,
     pub(crate) parts: Vec<Self>,
-    /// Who has to be asked whether it was revoked, before it is sealed.
+    /// The revocation checks to run before it is sealed.
     pub(crate) checks: Vec<Arc<dyn RevocationCheck>>,
-    /// Identifies an acceptance that a chain has noted; 0 until then.
+    /// Identifies an acceptance that a chain has noted. 0 until then.
     pub(crate) serial: u64,
-    /// Set on evidence that a new acceptance stands on: its extras are not inherited.
+    /// Set if a new acceptance was built from this one: its extras are not inherited.
     pub(crate) behind: bool,
 }
 
@@ -60,7 +59,7 @@ impl Evidence {
         }
     }
 
-    /// Both of an `and`: the earliest expiry and the weakest carrier count, the rest is told by the parts.
+    /// The evidence of an `and`: the earliest end and the weakest carrier count. The parts hold the rest.
     pub(crate) fn both(left: Self, right: Self) -> Self {
         let mut both = Self::new(left.carrier.weaker(right.carrier));
         both.strategy = Some(format!("{}+{}", left.strategy(), right.strategy()).into());
@@ -69,8 +68,8 @@ impl Evidence {
         both
     }
 
-    /// Attaches the acceptances that a new one was built from as parts: their names, ids and checks stay in force. The weakest
-    /// carrier counts, and the earliest end unless a new one is set.
+    /// Attaches, as parts, the acceptances that a new one was built from: their names, ids and checks stay in force. The
+    /// weakest carrier counts, and the earliest end unless the new one sets its own.
     pub(crate) fn stands_on(&mut self, behind: Vec<Self>) {
         let mut end = None;
         for mut behind in behind {
@@ -86,19 +85,19 @@ impl Evidence {
         self.expires_at = self.expires_at.or(end);
     }
 
-    /// Whether it is, or holds, the acceptance with this number.
+    /// Whether it is, or contains, the acceptance with this number.
     pub(crate) fn holds(&self, serial: u64) -> bool {
         self.serial == serial || self.parts.iter().any(|part| part.holds(serial))
     }
 
-    /// A further name, behind those that are there.
+    /// Adds a name after the others.
     pub(crate) fn add_name(&mut self, name: PrincipalId) {
         if !self.names.contains(&name) {
             self.names.push(name);
         }
     }
 
-    /// The name that counts where two users are compared.
+    /// Sets the name that comparisons use.
     pub(crate) fn put_name_first(&mut self, name: PrincipalId) {
         self.names.retain(|other| *other != name);
         self.names.insert(0, name);
@@ -114,7 +113,7 @@ impl Evidence {
         push_check(&mut self.checks, Arc::clone(check));
     }
 
-    /// Copies the names of the whole to each part, so that a log-out under any name finds every credential.
+    /// Copies the names of the whole to each part, so that a log-out under any name covers every credential.
     pub(crate) fn hand_names_down(&mut self) {
         for part in &mut self.parts {
             for name in &self.names {
@@ -130,38 +129,39 @@ impl Evidence {
         self.parts.iter_mut().for_each(|part| part.move_checks_to(all));
     }
 
-    /// The name of the strategy that accepted; `a+b` where two had to.
+    /// The name of the strategy that accepted; `a+b` for an `and`.
     #[must_use]
     pub fn strategy(&self) -> &str {
         self.strategy.as_deref().unwrap_or_default()
     }
 
-    /// What carried the credential; of several, the weakest.
+    /// What carried the credential. For several credentials, the weakest carrier.
     #[must_use]
     pub fn carrier(&self) -> Carrier {
         self.carrier
     }
 
-    /// When it was checked.
+    /// When the credential was checked.
     #[must_use]
     pub fn authenticated_at(&self) -> SystemTime {
         self.authenticated_at
     }
 
-    /// When the credential ends, exclusive: at that instant it is no longer good. Of several, the earliest.
+    /// When the credential ends, exclusive: at that instant it is no longer good. For several, the earliest end. `None` if it
+    /// has no end.
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.expires_at
     }
 
-    /// When the credential was issued.
+    /// When the credential was issued, if known.
     #[must_use]
     pub fn issued_at(&self) -> Option<SystemTime> {
         self.issued_at
     }
 
-    /// The instant from which the credential counts where everything up to an instant is revoked: when it was issued, or
-    /// else when it was checked. A credential that was issued at an unknown instant counts from the beginning of time.
+    /// The instant that a revocation of everything up to an instant compares with: when the credential was issued, or else
+    /// when it was checked. A credential that was issued at an unknown instant counts from the beginning of time.
     #[must_use]
     pub fn counts_from(&self) -> SystemTime {
         match self.issued_at {
@@ -171,25 +171,25 @@ impl Evidence {
         }
     }
 
-    /// The ids by which it can be revoked. For an `and`, see its parts.
+    /// The ids by which the credential can be revoked. For an `and`, see its parts.
     #[must_use]
     pub fn ids(&self) -> &[Id] {
         &self.ids
     }
 
-    /// The credential's own id, such as the `jti` of a token; of several, the first.
+    /// The credential's own id, such as the `jti` of a token. The first one, if there are several.
     #[must_use]
     pub fn credential_id(&self) -> Option<&Id> {
         self.id_of(IdKind::Credential)
     }
 
-    /// The session that the credential belongs to; of several, the first.
+    /// The session that the credential belongs to. The first one, if there are several.
     #[must_use]
     pub fn session_id(&self) -> Option<&Id> {
         self.id_of(IdKind::Session)
     }
 
-    /// The id of the credential that this one was made from; of several, the first.
+    /// The id of the credential that this one was made from. The first one, if there are several.
     #[must_use]
     pub fn parent(&self) -> Option<&Id> {
         self.id_of(IdKind::Parent)
@@ -205,8 +205,8 @@ impl Evidence {
         &self.names
     }
 
-    /// The name that counts where two users are compared: the first of [`names`](Self::names). For an `and` without a name
-    /// of its own, it is the one that its named parts agree on; a guest among them does not count.
+    /// The name that comparisons of two users use: the first of [`names`](Self::names). For an `and` without a name of its
+    /// own, it is the name that its named parts agree on. A guest among the parts does not count.
     ///
     /// `None` for a guest, and for an `and` of two different users.
     #[must_use]
@@ -219,15 +219,15 @@ impl Evidence {
         names.all(|name| name == first).then_some(first).flatten()
     }
 
-    /// Whether both are the same user's: each has a [`principal`](Self::principal), and they are equal. A guest is equal to
-    /// nobody.
+    /// Whether both belong to the same user: each has a [`principal`](Self::principal), and the two are equal. A guest is
+    /// never the same user as anybody.
     #[must_use]
     pub fn is_same_user(&self, other: &Self) -> bool {
         self.principal().is_some_and(|name| other.principal() == Some(name))
     }
 
-    /// Whether a credential in it has names, and `open` has none of them. The names of the whole may not be known yet, so
-    /// this does not compare principals.
+    /// Whether a credential in it has names, none of which `open` has. It does not compare principals, since the names of the
+    /// whole may not be known yet.
     pub(crate) fn names_another_than(&self, open: &Self) -> bool {
         match &*self.parts {
             [] => !self.names.is_empty() && !self.names.iter().any(|name| open.has_name(name)),
@@ -239,21 +239,21 @@ impl Evidence {
         self.names.contains(name) || self.parts.iter().any(|part| part.has_name(name))
     }
 
-    /// Whether it names anybody.
+    /// Whether it, or a part of it, has a name.
     pub(crate) fn is_named(&self) -> bool {
         !self.names.is_empty() || self.parts.iter().any(Self::is_named)
     }
 
-    /// A typed extra; of the parts of an `and`, the first that has one of the type. A new acceptance, built from an earlier one,
-    /// has its own extras only.
+    /// A typed extra. For an `and`, the first part with an extra of this type counts. An acceptance that was built from an
+    /// earlier one has only its own extras.
     #[must_use]
     pub fn extra<T: Send + Sync + 'static>(&self) -> Option<&T> {
         let sides = || self.parts.iter().filter(|part| !part.behind);
         self.extras.get().or_else(|| sides().find_map(Self::extra))
     }
 
-    /// The evidence of both sides of an `and`, from left to right, and what a new acceptance was built from; empty for a
-    /// single strategy.
+    /// The evidence of both sides of an `and`, from left to right, and of the acceptances that a new one was built from. Empty
+    /// for a single strategy.
     #[must_use]
     pub fn parts(&self) -> &[Self] {
         &self.parts
@@ -277,7 +277,7 @@ fn earlier(one: Option<SystemTime>, other: Option<SystemTime>) -> Option<SystemT
 }
 
 impl fmt::Debug for Evidence {
-    /// Leaves out ids, names and extras, which belong to a person or are secret.
+    /// Omits ids, names and extras, which are personal or secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Evidence")
             .field("strategy", &self.strategy())
@@ -289,21 +289,20 @@ impl fmt::Debug for Evidence {
     }
 }
 
-/// Asks whether a credential that is good in itself was revoked.
+/// Checks whether a good credential was revoked.
 ///
-/// The outermost chain asks when everything that there is to know about an acceptance is known: its ids, and every name of
-/// its user.
+/// The outermost chain asks when it knows all ids of an acceptance and all names of its user.
 #[async_trait]
 pub trait RevocationCheck: Send + Sync + 'static {
-    /// Whether this one credential was revoked: by an [id](Evidence::ids) and its issuer, or by a
-    /// [name](Evidence::names) of its user. The parts of an `and` are asked about one by one, and so is the whole.
+    /// Whether this credential was revoked: by an [id](Evidence::ids) and its issuer, or by a [name](Evidence::names) of its
+    /// user. For an `and`, this is called for the whole and for each part.
     ///
     /// # Errors
-    /// If the store failed: 503. Doubt never lets anybody in.
+    /// If the store failed. The client reads 503 and is not let in.
     async fn is_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError>;
 
-    /// Whether the evidence or one of its [parts](Evidence::parts) was revoked. By default it asks
-    /// [`is_revoked`](Self::is_revoked) about each. A store that can answer for all of them in one question does so here.
+    /// Whether the evidence or one of its [parts](Evidence::parts) was revoked. By default it calls
+    /// [`is_revoked`](Self::is_revoked) for each. Override it if the store can answer for all of them in one query.
     ///
     /// # Errors
     /// If the store failed.

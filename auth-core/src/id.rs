@@ -1,8 +1,8 @@
 use std::fmt;
 
-/// An id of a credential, with the issuer that gave it: what a revocation names.
+/// An id of a credential, and the issuer that gave it. Revocations name credentials by it.
 ///
-/// It is not secret, but personal: `Debug` shows only its kind.
+/// It is personal data, but not secret: `Debug` shows only its kind.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Id {
     kind: IdKind,
@@ -10,7 +10,7 @@ pub struct Id {
     id: String,
 }
 
-/// What an [`Id`] is the id of.
+/// What an [`Id`] identifies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum IdKind {
@@ -27,13 +27,13 @@ impl Id {
         Self { kind, issuer, id }
     }
 
-    /// What it is the id of.
+    /// What it identifies.
     #[must_use]
     pub fn kind(&self) -> IdKind {
         self.kind
     }
 
-    /// Who gave it; empty for a service that has no name. Two issuers may give the same id.
+    /// The issuer; empty for this service itself. Two issuers may give the same id.
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.issuer

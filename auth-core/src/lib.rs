@@ -1,7 +1,7 @@
 //! Authentication as a set of small strategies behind one call.
 //!
-//! This crate defines the parts that every strategy and every adapter shares. It knows [`http`] and nothing of a web
-//! framework, a token format or a password rule: those are `auth-jwt`, `auth-basic` and `ws-adapter`.
+//! This crate defines what every strategy and every adapter shares. It builds on [`http`], and does not know any web
+//! framework, token format or password rule: those are in `ws-adapter`, `auth-jwt` and `auth-basic`.
 //!
 //! # A strategy and a chain
 //!
@@ -12,9 +12,9 @@
 //!     extract::{Extractor as _, Header, header},
 //! };
 //!
-//! /// Knows one key, in the header `X-Api-Key`.
+//! /// Accepts one key, in the header `X-Api-Key`.
 //! struct ApiKey {
-//!     place: Header,
+//!     header: Header,
 //!     key: Secret,
 //! }
 //!
@@ -31,11 +31,11 @@
 //!     }
 //!
 //!     fn needs(&self) -> Needs {
-//!         Needs::of(&self.place) // the key is redacted where the request is logged
+//!         Needs::of(&self.header) // logs redact the key
 //!     }
 //!
 //!     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Self::User>, BoxError> {
-//!         Ok(match self.place.extract(request) {
+//!         Ok(match self.header.extract(request) {
 //!             Ok(None) => Outcome::Absent,
 //!             Ok(Some(found)) if self.key.ct_eq(found.expose()) => {
 //!                 Outcome::Accept(Accept::new("the robot", found.carrier()))
@@ -47,7 +47,7 @@
 //! }
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() {
-//! let chain = Chain::new().or(ApiKey { place: header("x-api-key"), key: Secret::new("open-sesame") });
+//! let chain = Chain::new().or(ApiKey { header: header("x-api-key"), key: Secret::new("open-sesame") });
 //! assert_eq!(chain.needs().header_names(), ["x-api-key"]);
 //!
 //! let (parts, ()) = http::Request::builder().header("x-api-key", "guess").body(()).unwrap().into_parts();
@@ -62,11 +62,15 @@
 //!
 //! 1. The middleware classifies the request ([`Transport`]) and reads the clock.
 //! 2. [`Chain::authenticate`] asks its strategies in order; see the table at [`Chain`].
-//! 3. A strategy lets an [`Extractor`](extract::Extractor) find its credential, checks it, and asks the application's
+//! 3. A strategy finds its credential with an [`Extractor`](extract::Extractor), checks it, and asks the application's
 //!    [`Verify`] callback for the user.
-//! 4. What was accepted by a cookie is set against everything explicit in the request.
-//! 5. The outermost chain checks for revocation, then seals [`Authenticated`], or gives a [`Refusal`] that can be
-//!    answered.
+//! 4. If a cookie was accepted, the chain compares it with everything explicit in the request.
+//! 5. The outermost chain checks for revocation. It seals [`Authenticated`], or returns a [`Refusal`] to answer with.
+//!
+//! # Two words
+//!
+//! What a strategy says about its own credential is a [`Rejection`]. What a client reads is a [`Refusal`]. In axum,
+//! *rejection* means the second: the failure of an extractor.
 //!
 //! # Features
 //!
@@ -74,15 +78,13 @@
 //! |---|---|
 //! | `axum` | axum extractors for [`Authenticated`] and `Option<Authenticated<U>>`; a [`Refusal`] is a response |
 //! | `metrics` | the counter `auth_decisions_total`, by strategy and code |
-//! | `tokio` | [`SystemClock`] is a [`Timer`], on tokio's |
+//! | `tokio` | [`SystemClock`] is a [`Timer`], on tokio's timer |
 //! | `test-util` | `Authenticated::dangerous_unchecked`, for tests of handlers |
 //!
 //! # Where to go next
 //!
-//! The repository has guides. `docs/chain.md` lists every outcome. `docs/writing-a-strategy.md` explains a strategy line
-//! by line. `docs/from-passport.md` names the counterpart of each call of Passport.
-
-#![cfg_attr(docsrs, feature(doc_cfg))]
+//! In the repository, `docs/chain.md` tabulates every outcome, `docs/writing-a-strategy.md` explains a strategy line by line,
+//! and `docs/from-passport.md` names the counterpart of each Passport call.
 
 mod allowed_origin;
 mod anonymous;

@@ -1,9 +1,9 @@
 use std::{fmt, time::SystemTime};
 
-/// When and how the user has proven to the issuer who they are, as a typed extra of the [`Evidence`](crate::Evidence).
+/// When and how the user logged in at the issuer, as a typed extra of the [`Evidence`](crate::Evidence).
 ///
-/// A token may be of this minute and the log-in behind it of last week. A strategy for tokens fills it from `auth_time`
-/// and `acr` (OpenID Connect Core, 2; RFC 9068, 2.2.1); a verify callback may add its own with
+/// A token may be a minute old, and the log-in behind it a week. A strategy for tokens fills this from `auth_time` and `acr`
+/// (OpenID Connect Core, 2; RFC 9068, 2.2.1); a verify callback may add its own with
 /// [`Verdict::with_extra`](crate::Verdict::with_extra).
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct UserAuthentication {
@@ -12,27 +12,27 @@ pub struct UserAuthentication {
 }
 
 impl UserAuthentication {
-    /// Nothing is known of it.
+    /// Neither time nor class is known.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// When it happened.
+    /// Sets the time of the log-in.
     #[must_use]
     pub fn with_time(mut self, at: SystemTime) -> Self {
         self.at = Some(at);
         self
     }
 
-    /// Which authentication context class it satisfied (`acr`).
+    /// Sets the authentication context class that the log-in satisfied (`acr`).
     #[must_use]
     pub fn with_acr(mut self, acr: impl Into<String>) -> Self {
         self.acr = Some(acr.into());
         self
     }
 
-    /// When it happened, if that is known.
+    /// The time of the log-in, if known.
     #[must_use]
     pub fn time(&self) -> Option<SystemTime> {
         self.at

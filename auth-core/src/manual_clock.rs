@@ -8,7 +8,7 @@ use std::{
 
 use crate::{Clock, Timer, timer::BoxSleep};
 
-/// A clock that stands still until it is moved by hand; clones share the same hands.
+/// A clock that stands still until a test moves it. Clones share one time.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -18,7 +18,7 @@ use crate::{Clock, Timer, timer::BoxSleep};
 /// clock.advance(Duration::from_secs(60));
 /// assert_eq!(clock.now(), SystemTime::UNIX_EPOCH + Duration::from_secs(60));
 ///
-/// // Somebody sets the clock of the machine back: no time has passed.
+/// // An operator sets the machine's clock back: no time has passed.
 /// clock.set(SystemTime::UNIX_EPOCH);
 /// assert_eq!((clock.now(), clock.monotonic()), (SystemTime::UNIX_EPOCH, Duration::from_secs(60)));
 /// ```
@@ -48,7 +48,7 @@ impl ManualClock {
         });
     }
 
-    /// Sets the time of day, forwards or backwards, as an operator does: no time passes.
+    /// Sets the time of day, forwards or backwards, as an operator does. No time passes.
     pub fn set(&self, now: SystemTime) {
         self.move_hands(|hands| hands.now = now);
     }
@@ -70,7 +70,7 @@ impl ManualClock {
             change(&mut hands);
             std::mem::take(&mut hands.waiting)
         };
-        // The lock is free by now: a waiter may read the clock at once.
+        // The lock is free here: a waiter may read the clock at once.
         waiting.into_iter().for_each(Waker::wake);
     }
 

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use http::HeaderName;
 
-/// What a strategy wants of the middleware: to read a payload before, and to take secrets out of the request after.
+/// What a strategy asks of the middleware: to read a payload before the decision, and to take secrets out after it.
 #[derive(Clone, Debug, Default)]
 pub struct Needs {
     payload: bool,
@@ -14,39 +14,38 @@ pub struct Needs {
 }
 
 impl Needs {
-    /// Asks for the body to be read.
+    /// Asks the middleware to read the body.
     pub fn set_payload(&mut self) {
         self.payload = true;
     }
 
-    /// Asks for subprotocols that start so to be taken out.
+    /// Asks the middleware to take out subprotocols with this prefix.
     pub fn add_subprotocol_prefix(&mut self, prefix: impl Into<Cow<'static, str>>) {
         self.subprotocol_prefixes.push(prefix.into());
     }
 
-    /// Asks for the subprotocol that follows this word to be taken out; the word itself stays.
+    /// Asks the middleware to take out the subprotocol after this word. The word itself stays.
     pub fn add_subprotocol_word(&mut self, word: impl Into<Cow<'static, str>>) {
         self.subprotocol_words.push(word.into());
     }
 
-    /// Names a subprotocol that means no protocol: it is offered beside a credential, so that the server has something to
-    /// answer. It is answered where nothing else is chosen.
+    /// Names a subprotocol to answer with if the handler chooses none. Clients offer it beside a credential for this purpose;
+    /// it is not a protocol of its own.
     pub fn add_subprotocol_answer(&mut self, name: impl Into<Cow<'static, str>>) {
         self.subprotocol_answers.push(name.into());
     }
 
-    /// Asks for a query parameter to be taken out.
+    /// Asks the middleware to take out a query parameter.
     pub fn add_query_name(&mut self, name: impl Into<Cow<'static, str>>) {
         self.query_names.push(name.into());
     }
 
-    /// Asks for a header of the strategy's own to be marked sensitive, so that it is redacted where requests are
-    /// logged. `Authorization` and `Cookie` always are.
+    /// Asks the middleware to mark a header sensitive, so that logs redact it. `Authorization` and `Cookie` always are.
     pub fn add_header_name(&mut self, name: HeaderName) {
         self.header_names.push(name);
     }
 
-    /// Adds what another strategy wants.
+    /// Adds the needs of another strategy.
     pub fn merge(&mut self, other: Self) {
         self.payload |= other.payload;
         self.header_names.extend(other.header_names);
@@ -56,37 +55,37 @@ impl Needs {
         self.query_names.extend(other.query_names);
     }
 
-    /// Whether the body is to be read.
+    /// Whether the middleware reads the body.
     #[must_use]
     pub fn payload(&self) -> bool {
         self.payload
     }
 
-    /// Subprotocols that start so hold a secret.
+    /// Subprotocols with these prefixes hold a secret.
     #[must_use]
     pub fn subprotocol_prefixes(&self) -> &[Cow<'static, str>] {
         &self.subprotocol_prefixes
     }
 
-    /// Subprotocols that follow these words hold a secret.
+    /// The subprotocol after each of these words holds a secret.
     #[must_use]
     pub fn subprotocol_words(&self) -> &[Cow<'static, str>] {
         &self.subprotocol_words
     }
 
-    /// Subprotocols that are answered where nothing else is chosen, in order of preference.
+    /// Subprotocols to answer with if the handler chooses none, in order of preference.
     #[must_use]
     pub fn subprotocol_answers(&self) -> &[Cow<'static, str>] {
         &self.subprotocol_answers
     }
 
-    /// Headers of these names hold a secret.
+    /// Headers with these names hold a secret.
     #[must_use]
     pub fn header_names(&self) -> &[HeaderName] {
         &self.header_names
     }
 
-    /// Query parameters of these names hold a secret.
+    /// Query parameters with these names hold a secret.
     #[must_use]
     pub fn query_names(&self) -> &[Cow<'static, str>] {
         &self.query_names

@@ -5,25 +5,25 @@ use std::sync::{
 
 use crate::{Evidence, Rejection};
 
-/// What the chains inside one strategy accept while it is asked. Each question has notes of its own, so strategies that run
-/// side by side do not mix theirs.
+/// What the chains inside one strategy accept while it is asked. Each call has its own notes, so that concurrent strategies
+/// don't mix theirs.
 #[derive(Default)]
 pub(crate) struct Notes(Mutex<Acceptances>);
 
 #[derive(Default)]
 pub(crate) struct Acceptances {
-    /// What the strategy's own acceptance may stand on.
+    /// Acceptances that the strategy may build its own on.
     pub(crate) inside: Vec<Evidence>,
-    /// What was accepted and then given up. The outermost chain still asks whether it was revoked.
+    /// Accepted, then given up. The outermost chain still asks whether it was revoked.
     pub(crate) given_up: Vec<Evidence>,
-    /// Where only explicit credentials count: an `and` says `Absent`, since cookies complete what it has found.
+    /// Only explicit credentials count, and an `and` said `Absent` because cookies complete what it found.
     pub(crate) is_half: bool,
-    /// The first rejection after which a chain has asked on.
+    /// The first rejection after which a chain asked the next strategy.
     pub(crate) passed_over: Option<Rejection>,
 }
 
 impl Notes {
-    /// Notes what a chain inside has accepted, with a number by which it is recognized.
+    /// Notes what an inner chain has accepted, and gives it a number to recognize it by.
     pub(crate) fn accept(&self, evidence: &mut Evidence) {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         if evidence.serial == 0 {
@@ -32,7 +32,7 @@ impl Notes {
         self.change(|acceptances| acceptances.inside.push(evidence.clone()));
     }
 
-    /// Notes what was accepted and given up.
+    /// Notes what was accepted and then given up.
     pub(crate) fn give_up(&self, given_up: Vec<Evidence>) {
         if !given_up.is_empty() {
             self.change(|acceptances| acceptances.given_up.extend(given_up));

@@ -11,7 +11,7 @@ use crate::ConfigError;
 /// `https://`, the longest name of a host, and a port.
 const MAX_LEN: usize = 8 + 253 + 6;
 
-/// Schemes of URLs whose origin is never sent in this form: browsers send that of the page, or `null`.
+/// URL schemes that browsers never send as an origin: they send the page's origin, or `null`.
 const NO_ORIGIN: [&str; 8] = ["ws", "wss", "ftp", "file", "data", "blob", "javascript", "about"];
 
 /// A web origin: scheme, host and port (RFC 6454, 4).
@@ -19,9 +19,9 @@ const NO_ORIGIN: [&str; 8] = ["ws", "wss", "ftp", "file", "data", "blob", "javas
 /// The scheme is `http`, `https`, or that of an app or extension: `capacitor://localhost`, `tauri://localhost`,
 /// `chrome-extension://<id>`. Those schemes have no default port.
 ///
-/// Two are equal if all three are: scheme and host in any case, and a port that is left out is the default one of the
-/// scheme, if it has one. A subdomain is another origin. `Display` writes it as browsers do: in lower case, without a
-/// default port. Patterns are [`AllowedOrigin`](crate::AllowedOrigin)s.
+/// Two origins are equal if all three parts are equal. Scheme and host ignore case, and a missing port is the default port
+/// of the scheme, if it has one. A subdomain is another origin. `Display` writes it as browsers do: in lower case, without a
+/// default port. For patterns, see [`AllowedOrigin`](crate::AllowedOrigin).
 ///
 /// ```
 /// use auth_core::Origin;
@@ -36,14 +36,14 @@ pub struct Origin {
     scheme: Scheme,
     /// In lower case; an IPv6 address in its brackets.
     host: String,
-    /// `None` for the scheme of an app alone.
+    /// `None` only for the scheme of an app.
     port: Option<u16>,
 }
 
-/// What a request says of its origin is not one origin: it is `null`, or there are several, or it is something else.
+/// A request does not name exactly one origin: it names `null`, several, or something else.
 ///
-/// It does not implement [`Error`](std::error::Error) on purpose, like [`Malformed`](crate::extract::Malformed): the page has
-/// made the mistake, and the system has not failed.
+/// Like [`Malformed`](crate::extract::Malformed), it deliberately does not implement [`Error`](std::error::Error): the
+/// client made the mistake, and the system has not failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnreadableOrigin(());
 
@@ -51,11 +51,11 @@ impl Origin {
     /// The origin that a configuration names.
     ///
     /// # Errors
-    /// If the text is none, as in [`parse`](Self::parse); the error names it.
+    /// If the text is not an origin, see [`parse`](Self::parse). The error names it.
     pub fn new(text: &str) -> Result<Self, ConfigError> {
         Self::parse(text).ok_or_else(|| {
             ConfigError::new(format!(
-                "`{text}` is no origin: write the scheme, the host and, if it is not the default, the port, \
+                "`{text}` is not an origin: write the scheme, the host and, if it is not the default, the port, \
                  as in `https://app.example:8443`, with nothing after it"
             ))
         })
@@ -67,8 +67,8 @@ impl Origin {
     /// or letters, digits, `-`, `.`, `_` and `~`.
     ///
     /// `None` for anything else: `null`, a list, a path, a user, a wildcard, a port that is empty or not a number from 0 to
-    /// 65535, more than 267 bytes, and for the schemes `ws`, `wss`, `ftp`, `file`, `data`, `blob`, `javascript` and
-    /// `about`, which are not the scheme of any origin that browsers send.
+    /// 65535, or more than 267 bytes. Also `None` for the schemes `ws`, `wss`, `ftp`, `file`, `data`, `blob`, `javascript`
+    /// and `about`, since browsers never send an origin with one of them.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         if text.len() > MAX_LEN {
@@ -81,7 +81,7 @@ impl Origin {
         Some(Self { scheme, host: place.host().to_ascii_lowercase(), port })
     }
 
-    /// Whether the scheme is `http` or `https`, and not that of an app or extension.
+    /// Whether the scheme is `http` or `https`, not the scheme of an app or extension.
     #[must_use]
     pub fn is_http(&self) -> bool {
         !matches!(self.scheme, Scheme::App(_))
@@ -90,7 +90,7 @@ impl Origin {
     /// The origin that a request names in its `Origin`; `Ok(None)` if it has no such header.
     ///
     /// # Errors
-    /// If the header repeats, or is not one origin, as in [`parse`](Self::parse).
+    /// If the header repeats, or does not hold exactly one origin, see [`parse`](Self::parse).
     pub fn of(request: &Parts) -> Result<Option<Self>, UnreadableOrigin> {
         match sole(request, &ORIGIN) {
             Sole::Absent => Ok(None),
@@ -99,21 +99,21 @@ impl Origin {
         }
     }
 
-    /// Whether host and port are those that the request asks: of its target where that names them (HTTP/2, absolute
-    /// form), else of `Host`. Without a port there, it is the default one of this origin's scheme.
+    /// Whether this is the origin of the server itself: host and port equal those in the request's target (HTTP/2, absolute
+    /// form), or else in `Host`. A missing port is the default port of this origin's scheme.
     ///
-    /// Not if `Host` is absent or repeated, or has anything beside a name and a port that is a number. An app or extension is
-    /// never served by this server, so its origin is not its own.
+    /// False if `Host` is absent or repeated, or holds anything but a name and a numeric port. Always false for the scheme of
+    /// an app or extension: no server serves those.
     ///
     /// # Security
-    /// The scheme is not compared, since a server behind a TLS proxy does not know its own: a page under `http` is taken for
-    /// one under `https`. Compare with an origin out of the configuration where that matters.
+    /// The scheme is not compared, since a server behind a TLS proxy does not know its own. So a page under `http` counts as
+    /// one under `https`. Where that matters, compare with an origin from your configuration.
     #[must_use]
     pub fn is_own(&self, request: &Parts) -> bool {
         self.asked_under(request).is_some_and(|asked| asked == *self)
     }
 
-    /// What the request asks, if that is under the scheme of this origin; `None` for the scheme of an app.
+    /// The host and port that the request names, under the scheme of this origin; `None` for the scheme of an app.
     pub(crate) fn asked_under(&self, request: &Parts) -> Option<Self> {
         let default_port = self.scheme.default_port()?;
         let place = Place::asked(request)?;
@@ -145,7 +145,7 @@ impl fmt::Display for Origin {
 
 impl fmt::Display for UnreadableOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the origin is none, or more than one")
+        f.write_str("the request does not name exactly one origin")
     }
 }
 
@@ -153,7 +153,7 @@ impl fmt::Display for UnreadableOrigin {
 enum Scheme {
     Http,
     Https,
-    /// That of an app or extension, in lower case.
+    /// The scheme of an app or extension, in lower case.
     App(String),
 }
 
@@ -189,7 +189,7 @@ impl Scheme {
     }
 }
 
-/// A host, and its port where one is named.
+/// A host, and its port if one is named.
 struct Place {
     authority: Authority,
     port: Option<u16>,
@@ -200,8 +200,7 @@ impl Place {
         Self::of(text.parse().ok()?)
     }
 
-    /// `None` for anything that is not exactly host and port. `Authority` takes users, and any text for a port, which it
-    /// then does not see.
+    /// `None` for anything but a host and a port. `Authority` accepts users, and any text as a port, which it then ignores.
     fn of(authority: Authority) -> Option<Self> {
         let host = authority.host();
         let port = match authority.as_str().strip_prefix(host)? {
@@ -232,15 +231,15 @@ fn is_host(host: &str) -> bool {
 }
 
 fn number(port: &str) -> Option<u16> {
-    // A sign would pass as part of a number.
+    // `parse` alone would accept a sign.
     port.bytes().all(|b| b.is_ascii_digit()).then(|| port.parse().ok())?
 }
 
-/// A header that may be there once.
+/// A header that may appear once.
 enum Sole<'r> {
     Absent,
     Text(&'r str),
-    /// It repeats, or is no text.
+    /// It repeats, or is not text.
     Broken,
 }
 

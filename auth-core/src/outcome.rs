@@ -7,24 +7,24 @@ use crate::{
     challenge::presented_among, extract::Malformed,
 };
 
-/// What a strategy says of a request. A failure of the system is an `Err` beside it, never a [`Reject`](Self::Reject).
+/// What a strategy says about a request. A failure of the system is an `Err`, never a [`Reject`](Self::Reject).
 #[expect(clippy::exhaustive_enums, reason = "these five are the decision table: a sixth must break every match")]
 pub enum Outcome<U> {
-    /// My credential, and good.
+    /// My credential, and it is good.
     Accept(Accept<U>),
-    /// No credential for me here, or another scheme. The chain asks the next strategy.
+    /// No credential of mine, or another scheme. The chain asks the next strategy.
     Absent,
-    /// My kind of credential, but somebody else's: the token of another issuer. The chain asks the next strategy, and
-    /// if nobody vouches for it, refuses as for a wrong one.
+    /// My kind of credential, but not one of mine: the token of another issuer. The chain asks the next strategy. If no
+    /// strategy accepts it, the chain refuses it like a wrong one.
     Unrecognized,
-    /// My credential, and wrong. The chain stops.
+    /// My credential, and it is wrong. The chain stops.
     Reject(Rejection),
-    /// The client has to go elsewhere first. The chain stops.
+    /// The client must go elsewhere first. The chain stops.
     Redirect(Redirect),
 }
 
 impl<U> fmt::Debug for Outcome<U> {
-    /// Leaves the user and the place of a redirect out.
+    /// Omits the user and the location of a redirect.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Accept(accept) => f.debug_tuple("Accept").field(accept).finish(),
@@ -37,65 +37,66 @@ impl<U> fmt::Debug for Outcome<U> {
 }
 
 impl<U> From<Malformed> for Outcome<U> {
-    /// A broken place is a request that is refused with 400.
+    /// Rejects a malformed credential: 400 `invalid_request`.
     fn from(malformed: Malformed) -> Self {
         tracing::debug!(what = %malformed, "malformed credential");
         Self::Reject(Rejection::invalid_request())
     }
 }
 
-/// A user, with what the strategy found out about the credential. The chain seals it into [`Authenticated`].
+/// A user, and what the strategy knows about the credential. The chain seals it into [`Authenticated`].
 pub struct Accept<U> {
     pub(crate) user: U,
-    /// Boxed, since it goes through many hands on the way to the seal.
+    /// Boxed, since it is moved many times before it is sealed.
     pub(crate) evidence: Box<Evidence>,
 }
 
 impl<U> Accept<U> {
-    /// The user whom the credential in `carrier` stands for.
+    /// Accepts the user whose credential came by `carrier`.
     pub fn new(user: U, carrier: Carrier) -> Self {
         Self { user, evidence: Box::new(Evidence::new(carrier)) }
     }
 
-    /// When the credential ends. Sockets close then; without it they stay open.
+    /// Sets when the credential ends, exclusive. Sockets close then. Without an end they stay open.
     #[must_use]
     pub fn expires_at(mut self, at: SystemTime) -> Self {
         self.evidence.expires_at = Some(at);
         self
     }
 
-    /// When the credential was issued. Without it, it counts from when it is checked where everything of a user up to an
-    /// instant is revoked: right for a password or an API key, which a user may bring again after a log-out.
+    /// Sets when the credential was issued. A revocation of everything up to an instant compares with it.
+    ///
+    /// Without it, the credential counts as issued when it is checked. That suits a password or an API key, which a user may
+    /// send again after a log-out.
     #[must_use]
     pub fn issued_at(mut self, at: SystemTime) -> Self {
         self.evidence.issued_at = Some(at);
         self
     }
 
-    /// The credential was issued once, like a token, and does not say when. It then counts as issued before everything that
-    /// is revoked.
+    /// Says that the credential was issued once, like a token, at an unknown time. It counts as issued before any revocation.
     #[must_use]
     pub fn issued_at_unknown_time(mut self) -> Self {
         self.evidence.undated = true;
         self
     }
 
-    /// The credential's own id, such as the `jti` of a token, and the issuer that gave it: empty for this service itself.
-    /// Never the credential itself. Called again, it adds another.
+    /// Adds the credential's own id, such as the `jti` of a token, and the issuer that gave it: empty for this service itself.
+    /// Never pass the credential itself.
     #[must_use]
     pub fn credential_id(self, issuer: impl Into<String>, id: impl Into<String>) -> Self {
         self.id(IdKind::Credential, issuer.into(), id.into())
     }
 
-    /// The session that the credential belongs to, such as the `sid` of a token, and the issuer that keeps it. Called again,
-    /// it adds another.
+    /// Adds the session that the credential belongs to, such as the `sid` of a token, and the issuer that keeps it: empty for
+    /// this service itself.
     #[must_use]
     pub fn session_id(self, issuer: impl Into<String>, id: impl Into<String>) -> Self {
         self.id(IdKind::Session, issuer.into(), id.into())
     }
 
-    /// The id of the credential that this one was made from, and the issuer that gave *that*. A revocation of the parent
-    /// revokes this one. Called again, it adds another.
+    /// Adds the id of the credential that this one was made from, and the issuer that gave *that* id. A revocation of the
+    /// parent revokes this credential too.
     #[must_use]
     pub fn parent(self, issuer: impl Into<String>, id: impl Into<String>) -> Self {
         self.id(IdKind::Parent, issuer.into(), id.into())
@@ -106,9 +107,8 @@ impl<U> Accept<U> {
         self
     }
 
-    /// Adds a name of the user, as the strategy has verified it: issuer and subject of a token, a user name. The first one
-    /// counts where two users are compared; none is ever overwritten. What the user type says of itself comes in front of
-    /// all: see [`Principal`].
+    /// Adds a name of the user that the strategy has verified: issuer and subject of a token, a user name. Comparisons of two
+    /// users use the first name. The name that the user type gives itself comes before all others: see [`Principal`].
     #[must_use]
     pub fn add_name(mut self, name: PrincipalId) -> Self {
         self.evidence.add_name(name);
@@ -133,18 +133,18 @@ impl<U> Accept<U> {
         &self.user
     }
 
-    /// What is known so far. Name and instant are the chain's to say: both are missing before it has seen the acceptance.
+    /// What is known so far. The chain adds the strategy's name and the instant later.
     #[must_use]
     pub fn evidence(&self) -> &Evidence {
         &self.evidence
     }
 
-    /// The same acceptance of another user value.
+    /// The same acceptance with another user value.
     pub fn map_user<V>(self, f: impl FnOnce(U) -> V) -> Accept<V> {
         Accept { user: f(self.user), evidence: self.evidence }
     }
 
-    /// Notes the instant, and the strategy with its challenges unless a chain further in has done so.
+    /// Notes the instant, and the strategy with its challenges unless an inner chain has done so.
     pub(crate) fn found_by(
         mut self,
         strategy: &Arc<str>,
@@ -156,7 +156,7 @@ impl<U> Accept<U> {
     {
         let evidence = &mut *self.evidence;
         if evidence.strategy.is_none() {
-            // What is said of the end from here on is the application's, and shortens no credential.
+            // From here on, the application may set an earlier end. The credential keeps its own.
             evidence.credential_end = evidence.expires_at;
         }
         evidence.strategy.get_or_insert_with(|| Arc::clone(strategy));
@@ -174,7 +174,7 @@ impl<U> Accept<U> {
 }
 
 impl<U> fmt::Debug for Accept<U> {
-    /// Leaves the user out: a user record does not belong in a log.
+    /// Omits the user: a user record does not belong in a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Accept").field("evidence", &self.evidence).finish_non_exhaustive()
     }

@@ -6,8 +6,8 @@ use crate::{Carrier, extract::Malformed};
 
 /// The top-level fields of a body, of the Socket.IO `auth` object or of an in-band message.
 ///
-/// The adapter that read the message fills it in; strategies see text fields only. A field that is there but is no
-/// text, or is there twice, is kept as such, because an extractor must refuse it and not overlook it.
+/// The adapter that read the message fills it in; strategies see only text fields. A field that is not a text, or is there
+/// twice, is kept as such: an extractor must reject it, not overlook it.
 #[derive(Clone, Default)]
 pub struct Payload(Vec<(String, Value)>);
 
@@ -35,7 +35,7 @@ impl Payload {
         self.0.push((name.into(), Value::Null));
     }
 
-    /// Adds a field with any other value: a number, a list, an object, a text that no Rust string can hold.
+    /// Adds a field with any other value: a number, a list, an object, or a text that is not valid Unicode.
     pub fn push_other(&mut self, name: impl Into<String>) {
         self.0.push((name.into(), Value::Other));
     }
@@ -43,12 +43,12 @@ impl Payload {
     /// The text under `name`; `Ok(None)` if there is no such field.
     ///
     /// # Errors
-    /// [`Malformed`] if the field is there twice, or holds no text. `null` is not a text.
+    /// [`Malformed`] if the field is there twice, or is not a text. `null` is not a text.
     pub fn text(&self, name: &str) -> Result<Option<&str>, Malformed> {
         match self.single(name)? {
             None => Ok(None),
             Some(Value::Text(text)) => Ok(Some(text)),
-            Some(Value::Null | Value::Other) => Err(Malformed::new(Carrier::Payload, "the field holds no text")),
+            Some(Value::Null | Value::Other) => Err(Malformed::new(Carrier::Payload, "the field is not a text")),
         }
     }
 
@@ -73,7 +73,7 @@ impl Payload {
 }
 
 impl fmt::Debug for Payload {
-    /// Shows how many fields there are, and neither names nor values: both come from the peer.
+    /// Shows only the number of fields: names and values come from the peer.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Payload").field("fields", &self.0.len()).finish_non_exhaustive()
     }

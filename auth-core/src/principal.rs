@@ -2,7 +2,7 @@ use std::{fmt, sync::Arc};
 
 /// The stable identity of a user: who issued it, and the subject within that issuer.
 ///
-/// Two users are the same exactly if both parts are equal.
+/// Two users are the same if, and only if, both parts are equal.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct PrincipalId {
     issuer: String,
@@ -15,7 +15,7 @@ impl PrincipalId {
         Self { issuer: issuer.into(), subject: subject.into() }
     }
 
-    /// Who vouches for the subject.
+    /// The issuer of the subject.
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.issuer
@@ -35,7 +35,7 @@ impl fmt::Debug for PrincipalId {
     }
 }
 
-/// A type that can be the user of a chain: it says whether it has an identity of its own.
+/// A type that can be the user of a chain. It says whether it has an identity of its own.
 ///
 /// ```
 /// use auth_core::{Principal, PrincipalId};
@@ -51,24 +51,24 @@ impl fmt::Debug for PrincipalId {
 /// }
 /// ```
 ///
-/// The chain adds this identity to the names that the strategy has verified (issuer and subject of a token, the user
-/// name of HTTP Basic), in front of them. The first name counts where two credentials are compared: at a refresh, for the
-/// `sid` of Socket.IO, for limits per user. A revocation of a user matches every name.
+/// The chain puts this identity in front of the names that the strategy has verified: issuer and subject of a token, the user
+/// name of HTTP Basic. Comparisons of two credentials use the first name: at a refresh, for the `sid` of Socket.IO, for limits
+/// per user. A revocation of a user matches every name.
 ///
-/// `None` is the answer of a type that adds nothing: the names that the strategy has verified count alone. Where it has
-/// verified none either, the user is a guest. A guest is equal to nobody, not to another guest either, and no revocation
-/// of a user touches one.
+/// `None` means that the type adds nothing: only the names that the strategy has verified count. If there are none either,
+/// the user is a guest. A guest is never the same user as anybody, not even another guest, and no revocation of a user covers
+/// a guest.
 ///
-/// Texts are users without an identity of their own. `bool`, `()`, `Option` and `Result` are not users: `Some(is_right)` is a
-/// check whose result was ignored. For a type of another crate, an id or a JSON value, write a type of your own around it.
+/// Texts are users without an identity of their own. `bool`, `()`, `Option` and `Result` are not users: `Some(is_right)` would
+/// ignore the result of the check. For a type of another crate, an id or a JSON value, write a wrapper type.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the user of a chain",
-    note = "a type of your own implements `Principal`: it gives its stable id, or `None` to rely on what the strategy verified",
+    note = "implement `Principal` for a type of your own: return its stable id, or `None` to rely on what the strategy verified",
     note = "a check that succeeded is not a user: for a `bool` write `is_right.then(|| user)`",
-    note = "an `Option` or `Result` is not a user: give `find(..).await` itself, not `Some(find(..).await)`"
+    note = "an `Option` or `Result` is not a user: return `find(..).await` itself, not `Some(find(..).await)`"
 )]
 pub trait Principal: Send + Sync + 'static {
-    /// The identity, the same for the whole life of the account; `None` if the type has none of its own.
+    /// The identity, which never changes during the life of the account; `None` if the type has none of its own.
     fn principal_id(&self) -> Option<PrincipalId>;
 }
 
@@ -102,7 +102,7 @@ impl<P: Principal + ?Sized> Principal for Box<P> {
     }
 }
 
-/// The user of an `and`: who each side is, its part of the evidence says.
+/// The user of an `and`. Each part of the evidence names the user of its side.
 impl<A: Principal, B: Principal> Principal for (A, B) {
     fn principal_id(&self) -> Option<PrincipalId> {
         None

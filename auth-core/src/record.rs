@@ -15,14 +15,14 @@ use zeroize::Zeroizing;
 
 use crate::Needs;
 
-/// What is known about a request and does not stand in its head: the target that was sent, the credentials that layers
-/// have taken out, and what strategies have used up for it.
+/// What is known about a request beyond its head: the target that was sent, the credentials that layers have taken out,
+/// and what strategies have used up for it.
 ///
-/// It stands in the extensions of the request, so that a layer further in judges the same request as one further out.
-/// Only an [`AuthRequest`](crate::AuthRequest) reads it. Clones are one record.
+/// It is in the extensions of the request, so that an inner layer judges the same request as an outer one. Only an
+/// [`AuthRequest`](crate::AuthRequest) reads it. Clones share one record.
 ///
-/// For adapters: make one with [`of`](Self::of) before the chain is asked, and [`take`](Self::take) the credentials
-/// out before the request goes on.
+/// For adapters: make one with [`of`](Self::of) before the chain runs, and [`take`](Self::take) the credentials out before
+/// the request goes on.
 #[derive(Clone)]
 pub struct RequestRecord(Arc<Record>);
 
@@ -41,15 +41,15 @@ struct State {
 /// The credentials that layers have taken out of a request.
 #[derive(Clone, Default)]
 pub(crate) struct Taken {
-    /// As they stood in the query, `name=value`.
+    /// As in the query: `name=value`.
     query: Vec<Zeroizing<String>>,
     subprotocols: Vec<Zeroizing<Vec<u8>>>,
-    /// Words, and what followed them.
+    /// Each word, and the entry that followed it.
     after: Vec<(Cow<'static, str>, Option<Zeroizing<Vec<u8>>>)>,
 }
 
 impl RequestRecord {
-    /// The record of this request; if there is none yet, one that notes its target.
+    /// The record of this request. If there is none yet, makes one that notes the target.
     #[must_use]
     pub fn of(parts: &mut Parts) -> Self {
         if let Some(record) = parts.extensions.get::<Self>() {
@@ -60,35 +60,35 @@ impl RequestRecord {
         record
     }
 
-    /// What an adapter keeps with a connection that stays open, and shows to each decision about it anew: the path that was
-    /// sent, in memory of its own. Query, credentials and everything that strategies have kept are gone.
+    /// A record to keep with an open connection, and to use for each later decision about it. It holds the path that was
+    /// sent, in memory of its own. It does not hold the query, the credentials, or what strategies have kept.
     #[must_use]
     pub fn without_credentials(&self) -> Self {
         Self::new(self.path())
     }
 
-    /// What an adapter shows to a later decision about the same opening request: the path that was sent, and the credentials
-    /// that were taken out of the request. What strategies have kept is gone.
+    /// A record for a later decision about the same opening request. It holds the path that was sent and the credentials
+    /// that were taken out, but not what strategies have kept.
     #[must_use]
     pub fn with_credentials(&self) -> Self {
         let state = State { taken: self.taken(), ..State::default() };
         Self(Arc::new(Record { target: self.path(), state: Mutex::new(state) }))
     }
 
-    /// The same record in memory of its own, for an adapter that keeps the head of a request for long: the target that was sent
-    /// holds on to the whole buffer that it was read into. What is taken or kept from here on stands in one of both alone.
+    /// A copy of the record in memory of its own, for an adapter that keeps the head of a request for a long time: the
+    /// original target keeps the whole read buffer alive. The two records share nothing from here on.
     #[must_use]
     pub fn in_own_memory(&self) -> Self {
         let State { taken, remembered } = &*self.state();
         let state = State { taken: taken.clone(), remembered: remembered.clone() };
-        // OK because it was a target before.
+        // OK because it was parsed as a target before.
         let target = self.0.target.to_string().parse().unwrap_or_else(|_| self.0.target.clone());
         Self(Arc::new(Record { target, state: Mutex::new(state) }))
     }
 
-    /// Takes the credentials that `needs` names out of query and subprotocols, and marks the headers that may hold others
-    /// as sensitive. Nothing further in, handler or log, sees them by accident; strategies of a layer further in find
-    /// them by [`AuthRequest`](crate::AuthRequest).
+    /// Takes the credentials that `needs` names out of the query and the subprotocols, and marks the headers that may hold
+    /// others as sensitive. Handlers and logs further in no longer see them by accident. Strategies of an inner layer find
+    /// them through [`AuthRequest`](crate::AuthRequest).
     pub fn take(&self, parts: &mut Parts, needs: &Needs) {
         let always = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
         for name in always.iter().chain(needs.header_names()) {
@@ -104,7 +104,7 @@ impl RequestRecord {
         }
         let known = self.taken().unwrap_or_default();
         let is_new = |word: &&Cow<'static, str>| known.subprotocols_after(word).next().is_none();
-        // Behind a word whose token is gone stands something else.
+        // Another entry follows a word whose token is gone.
         let words: Vec<_> = needs.subprotocol_words().iter().filter(is_new).cloned().collect();
         take_subprotocols(&mut parts.headers, needs.subprotocol_prefixes(), &words, &mut taken);
         if !taken.query.is_empty() || !taken.subprotocols.is_empty() || !taken.after.is_empty() {
@@ -139,7 +139,7 @@ impl RequestRecord {
     }
 
     pub(crate) fn recall<T: 'static, R>(&self, find: impl FnMut(&T) -> Option<R>) -> Option<R> {
-        // Outside of the lock, since `find` is not ours.
+        // Outside the lock, since `find` is the caller's code.
         let remembered = self.state().remembered.clone();
         remembered.iter().filter_map(|value| value.downcast_ref()).find_map(find)
     }
@@ -175,7 +175,7 @@ impl Taken {
         self.subprotocols.iter().chain(after).map(|entry| entry.as_slice())
     }
 
-    /// What followed a word, each time that it was there; `None` if nothing did.
+    /// The entry after each occurrence of a word; `None` if nothing followed.
     pub(crate) fn subprotocols_after<'t>(&'t self, word: &str) -> impl Iterator<Item = Option<&'t [u8]>> {
         let after = self.after.iter().filter(move |(other, _)| other == word);
         after.map(|(_, entry)| entry.as_ref().map(|entry| entry.as_slice()))
@@ -187,20 +187,20 @@ pub(crate) fn query_values<'q>(query: &'q str, name: &str) -> impl Iterator<Item
     form_urlencoded::parse(query.as_bytes()).filter(move |(other, _)| other == name).map(|(_, value)| value)
 }
 
-/// The entries of `Sec-WebSocket-Protocol`, over all of its lines.
+/// The entries of `Sec-WebSocket-Protocol`, across all its lines.
 pub(crate) fn subprotocols(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     let lines = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
     lines.flat_map(|line| line.as_bytes().split(|&b| b == b',')).map(<[u8]>::trim_ascii)
 }
 
-/// What follows a word in `Sec-WebSocket-Protocol`, each time that it is there; `None` if nothing does.
+/// The entry after each occurrence of a word in `Sec-WebSocket-Protocol`; `None` if nothing follows.
 pub(crate) fn subprotocols_after<'h>(headers: &'h HeaderMap, word: &str) -> impl Iterator<Item = Option<&'h [u8]>> {
     let entries = || subprotocols(headers).filter(|entry| !entry.is_empty());
     let next = entries().skip(1).map(Some).chain([None]);
     entries().zip(next).filter(move |(entry, _)| *entry == word.as_bytes()).map(|(_, next)| next)
 }
 
-/// The target before a nested router has taken a prefix off its path.
+/// The target before a nested router removed a prefix from its path.
 fn original_target(parts: &Parts) -> Uri {
     #[cfg(feature = "axum")]
     if let Some(original) = parts.extensions.get::<axum::extract::OriginalUri>() {
@@ -227,7 +227,7 @@ fn take_query(uri: &mut Uri, names: &[Cow<'static, str>], taken: &mut Vec<Zeroiz
 pub(crate) fn with_path_and_query(uri: &Uri, path: &str, query: Option<&str>) -> Uri {
     let target = query.map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
     let mut parts = uri.clone().into_parts();
-    // OK because path and query come from URIs. Should that ever fail, both go, and no secret stays.
+    // OK because path and query come from URIs. If this ever fails, both go, so no secret stays.
     parts.path_and_query = Some(PathAndQuery::try_from(target).unwrap_or_else(|_| PathAndQuery::from_static("/")));
     Uri::from_parts(parts).unwrap_or_default()
 }

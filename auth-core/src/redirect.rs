@@ -2,19 +2,19 @@ use std::sync::Arc;
 
 use http::{HeaderValue, StatusCode};
 
-/// Where the client has to go first, answered with `Cache-Control: no-store`.
+/// Where the client must go first, answered with `Cache-Control: no-store`.
 ///
-/// Plain HTTP requests only are sent there. Everything else (a handshake, a Socket.IO `CONNECT`, a message) is answered
-/// with 401 instead.
+/// Only plain HTTP requests are redirected. Everything else (a handshake, a Socket.IO `CONNECT`, a message) gets a 401
+/// instead.
 #[derive(Clone, Debug)]
 pub struct Redirect {
     status: StatusCode,
     location: HeaderValue,
-    /// The name of the strategy that says it, for the log.
+    /// The name of the strategy that redirects, for the log.
     strategy: Option<Arc<str>>,
 }
 
-/// Two are equal if they lead to the same place with the same status.
+/// Equal if location and status are equal.
 impl PartialEq for Redirect {
     fn eq(&self, other: &Self) -> bool {
         self.status == other.status && self.location == other.location
@@ -33,7 +33,7 @@ impl Redirect {
         Ok(Self { status: StatusCode::FOUND, location: location.parse()?, strategy: None })
     }
 
-    /// 303: as 302, and the next request is a `GET` whatever this one was.
+    /// 303: like 302, but the next request is always a `GET`.
     ///
     /// # Errors
     /// As for [`found`](Self::found).
@@ -53,7 +53,7 @@ impl Redirect {
         &self.location
     }
 
-    /// Notes who says it, unless something further in has done so.
+    /// Notes the strategy, unless an inner chain has done so.
     pub(crate) fn said_by(mut self, strategy: &Arc<str>) -> Self {
         self.strategy.get_or_insert_with(|| Arc::clone(strategy));
         self

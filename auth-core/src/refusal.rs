@@ -12,18 +12,19 @@ use http::{HeaderName, HeaderValue, Response, StatusCode, header, request::Parts
 
 use crate::{AllowedOrigin, BoxError, Challenge, Redirect, Transport};
 
-/// How long a client should wait after a 503 or 429.
+/// How long a client should wait after a 503 or a 429.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// How many of the allowed origins the log names.
+/// How many allowed origins the log names.
 const MAX_NAMED: usize = 8;
-/// How much of a text is shown, in characters.
+/// How much of a text the log shows, in characters.
 const MAX_SHOWN: usize = 200;
 
-/// Why a request does not go on: what the client reads, and beside it the cause, which the client never reads.
+/// Why a request is refused: what the client reads, and the cause, which the client never reads.
 ///
-/// The middleware puts it into the extensions of the response, so that a layer further out can look at it. It is cheap
-/// to clone.
+/// The middleware puts it into the extensions of the response, where an outer layer can read it. It is cheap to clone.
+///
+/// A *refusal* is what a client reads. A [`Rejection`](crate::Rejection) is what a strategy says about its own credential.
 #[derive(Clone)]
 pub struct Refusal(Arc<Inner>);
 
@@ -39,7 +40,7 @@ struct Inner {
     /// For the log alone.
     detail: Option<Arc<str>>,
     is_wrong: bool,
-    /// Shared by all clones, so that one refusal is one line.
+    /// Shared by all clones, so that one refusal is logged once.
     is_logged: Arc<AtomicBool>,
 }
 
@@ -49,35 +50,34 @@ struct Inner {
 pub enum RefusalKind {
     /// No strategy found a credential: 401 `missing_credentials`.
     Missing,
-    /// Something was presented, and nobody vouches for it: 401 `invalid_credentials`.
+    /// A credential was presented, but it is of no strategy of the chain: 401 `invalid_credentials`.
     Unrecognized,
-    /// A strategy refused its own credential, or a [`Requirement`](crate::Requirement) is not met: 400, 401, 403 or 429.
+    /// A strategy rejected its own credential, or a [`Requirement`](crate::Requirement) is not met: 400, 401, 403 or 429.
     Rejected,
-    /// The client has to go elsewhere first: 302 or 303, and 401 where a redirect cannot be followed.
+    /// The client must go elsewhere first: 302 or 303, or 401 if the client cannot follow a redirect.
     Redirect,
     /// A system behind a strategy failed: 503 `unavailable`.
     Unavailable,
     /// A strategy or callback panicked: 500 `internal_error`.
     Panicked,
-    /// The middleware refused, before or after the chain: a foreign origin, a body that is too big.
+    /// The middleware refused, before or after the chain: an origin that is not allowed, a body that is too big.
     Middleware,
 }
 
 impl Refusal {
-    /// A refusal of the middleware's own, without challenges.
+    /// A refusal by the middleware, without challenges.
     ///
-    /// `code` is a constant in `snake_case`. A `status` that is no error (below 400) becomes 500: a refusal must not
-    /// look like a success.
+    /// `code` is a constant in `snake_case`. A `status` below 400 becomes 500: a refusal must not look like a success.
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str) -> Self {
         let status = if status.as_u16() < 400 { StatusCode::INTERNAL_SERVER_ERROR } else { status };
         Self::of(RefusalKind::Middleware, status, code, Vec::new())
     }
 
-    /// A page of this origin may not do this: 403, code `origin_not_allowed`.
+    /// The request comes from an origin that is not allowed: 403, code `origin_not_allowed`.
     ///
-    /// For the log it names the origin that was sent, escaped and cut at 200 characters, and the first eight that are
-    /// `allowed`; where there are none, the host that the request asks.
+    /// The detail for the log names the origin that was sent, escaped and cut at 200 characters, and the first eight of
+    /// `allowed`. If `allowed` is empty, it names the host of the request instead.
     #[must_use]
     pub fn origin_not_allowed<'o>(request: &Parts, allowed: impl IntoIterator<Item = &'o AllowedOrigin>) -> Self {
         let sent = shown(request, &header::ORIGIN);
@@ -102,7 +102,7 @@ impl Refusal {
         let is_wrong = match kind {
             RefusalKind::Unrecognized => true,
             RefusalKind::Middleware => matches!(status, StatusCode::UNAUTHORIZED | StatusCode::BAD_REQUEST),
-            // Of a rejection, its kind tells.
+            // Depends on the kind of the rejection.
             RefusalKind::Rejected => false,
             RefusalKind::Missing | RefusalKind::Redirect | RefusalKind::Unavailable | RefusalKind::Panicked => false,
         };
@@ -123,7 +123,7 @@ impl Refusal {
         refusal
     }
 
-    /// Names the strategy that refuses, or whose credential is refused.
+    /// Names the strategy whose credential is refused.
     pub(crate) fn by(mut self, strategy: Option<&Arc<str>>) -> Self {
         if let Some(strategy) = strategy {
             Arc::make_mut(&mut self.0).strategy = Some(Arc::clone(strategy));
@@ -131,7 +131,7 @@ impl Refusal {
         self
     }
 
-    /// Says that a wrong credential was presented, if `is_wrong`.
+    /// If `is_wrong`, notes that a wrong credential was presented.
     pub(crate) fn wrong_if(mut self, is_wrong: bool) -> Self {
         if is_wrong {
             Arc::make_mut(&mut self.0).is_wrong = true;
@@ -139,18 +139,18 @@ impl Refusal {
         self
     }
 
-    /// Says more for the log: what was expected, and what was found. The client never reads it.
+    /// Adds a detail for the log: what was expected, and what was found. The client never reads it.
     ///
     /// # Security
-    /// It must not hold a secret. Escape and cut what a client has sent.
+    /// It must not hold a secret. Escape and cut any text that a client has sent.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<Arc<str>>) -> Self {
         Arc::make_mut(&mut self.0).detail = Some(detail.into());
         self
     }
 
-    /// Logs why it refuses, unless it or a clone of it has been logged. [`Chain::authenticate`](crate::Chain::authenticate)
-    /// logs what the chain refuses; an adapter calls this for the rest.
+    /// Logs the refusal, unless it or a clone of it has been logged. [`Chain::authenticate`](crate::Chain::authenticate) logs
+    /// what the chain refuses; an adapter calls this for the rest.
     ///
     /// | Refusal | Level |
     /// |---|---|
@@ -158,8 +158,8 @@ impl Refusal {
     /// | a status from 500 on | `ERROR`, with the cause |
     /// | any other | `INFO` |
     ///
-    /// The fields are `code`, `strategy` (the one that refuses, or whose credential is refused; empty if none),
-    /// `transport`, `status` and perhaps `detail`.
+    /// The fields are `code`, `strategy` (the one whose credential is refused, or empty), `transport`, `status` and, if there
+    /// is one, `detail`.
     pub fn log_once(&self, transport: Transport) {
         self.log(Some(transport));
     }
@@ -186,15 +186,15 @@ impl Refusal {
         }
     }
 
-    /// The same refusal, which somebody has logged in another way.
+    /// Marks the refusal as logged.
     #[cfg(feature = "axum")]
     pub(crate) fn logged(self) -> Self {
         self.0.is_logged.store(true, Ordering::Relaxed);
         self
     }
 
-    /// The name of the strategy that refuses, or whose credential is refused; empty if there is none: nothing was
-    /// presented, nobody vouches for it, or the middleware refuses.
+    /// The name of the strategy whose credential is refused. Empty if no credential was presented, if no strategy recognized
+    /// it, or if the middleware refuses.
     #[must_use]
     pub fn strategy(&self) -> &str {
         self.0.strategy.as_deref().unwrap_or_default()
@@ -218,22 +218,22 @@ impl Refusal {
         self.0.code
     }
 
-    /// Whether a credential was presented that is wrong. It is for adapters that limit how often somebody may guess.
+    /// Whether a wrong credential was presented. Adapters use it to limit guesses.
     ///
-    /// | Refused because it is | |
+    /// | The credential is | Wrong |
     /// |---|---|
-    /// | invalid, expired, revoked, malformed, another user's at a renewal, or nobody vouches for it | wrong |
-    /// | missing, or the client has to go elsewhere first | not |
-    /// | right and not enough: `forbidden`, too little scope, an older or weaker log-in than is asked for | not |
-    /// | one of too many, so that it was not looked at; or a system failed | not |
+    /// | invalid, expired, revoked, malformed, unrecognized, or another user's at a renewal | yes |
+    /// | missing, or the client must go elsewhere first | no |
+    /// | right but not enough: `forbidden`, too little scope, a log-in that is too old or too weak | no |
+    /// | not checked: too many requests, or a system failed | no |
     ///
-    /// Where a chain has [asked on](crate::Chain::try_next_on_reject) after a wrong one, that counts, whatever the refusal says
-    /// in the end: a client may bring a credential that is right and not enough beside a guess. An error and a panic count for
-    /// nothing. Of a refusal by [`new`](Self::new), 401 and 400 are wrong.
+    /// A wrong credential after which a chain [asked the next strategy](crate::Chain::try_next_on_reject) counts in any case: a
+    /// client may send a guess beside a credential that is right but not enough. An error or a panic never counts. For a
+    /// refusal made with [`new`](Self::new), 401 and 400 count.
     ///
     /// # Security
-    /// A strategy must answer a wrong credential with [`Reject`](crate::Outcome::Reject), and with a kind that says so. One that
-    /// answers it with a redirect or with `forbidden` can be guessed at without limit.
+    /// A strategy must answer a wrong credential with [`Reject`](crate::Outcome::Reject), of a kind that counts as wrong. If it
+    /// answers with a redirect or with `forbidden`, clients can guess without limit.
     #[must_use]
     pub fn is_wrong_credential(&self) -> bool {
         self.0.is_wrong
@@ -245,26 +245,26 @@ impl Refusal {
         &self.0.challenges
     }
 
-    /// Where to go first: of [`RefusalKind::Redirect`], or the fallback of a chain without challenges.
+    /// Where the client must go first: for [`RefusalKind::Redirect`], or the fallback of a chain without challenges.
     #[must_use]
     pub fn redirect(&self) -> Option<&Redirect> {
         self.0.redirect.as_ref()
     }
 
-    /// How long to wait before the next try, for [`RefusalKind::Unavailable`] and for a 429.
+    /// How long to wait before the next try: 5 seconds for [`RefusalKind::Unavailable`] and for a 429, else `None`.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         let may_come_again = self.0.kind == RefusalKind::Unavailable || self.0.status == StatusCode::TOO_MANY_REQUESTS;
         may_come_again.then_some(RETRY_AFTER)
     }
 
-    /// The answer: the headers that the protocol wants, and an `application/problem+json` body (RFC 9457) with `type`,
-    /// `title`, `status` and `code`. A redirect has an empty body.
+    /// The response: the headers that HTTP requires, and an `application/problem+json` body (RFC 9457) with `type`, `title`,
+    /// `status` and `code`. A redirect has an empty body.
     #[must_use]
     pub fn to_response(&self) -> Response<String> {
         let mut response = Response::new(String::new());
         if self.redirect().is_none() {
-            // A code is a constant in snake case; whatever else is in it would need an escape, and is left out.
+            // A code is a constant in snake case. Characters that would need an escape are left out.
             let code = self.code().chars().filter(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\\'));
             *response.body_mut() = format!(
                 r#"{{"type":"about:blank","title":"{}","status":{},"code":"{}"}}"#,
@@ -279,8 +279,8 @@ impl Refusal {
         response
     }
 
-    /// Puts challenges, `Location`, `Retry-After` and `Cache-Control: no-store` on a response that somebody else has
-    /// made, so that it cannot say less than the protocol wants. A status below 300 becomes the refusal's own.
+    /// Puts challenges, `Location`, `Retry-After` and `Cache-Control: no-store` on a response that an application has made, so
+    /// that it lacks nothing that HTTP requires. A status below 300 becomes the refusal's own.
     pub fn apply_to<B>(&self, response: &mut Response<B>) {
         if response.status().as_u16() < 300 {
             *response.status_mut() = self.status();
@@ -322,13 +322,13 @@ impl Error for Refusal {
     }
 }
 
-/// The lines of a header, as they may stand in a log.
+/// The lines of a header, escaped and cut for a log.
 fn shown(request: &Parts, name: &HeaderName) -> String {
     let lines: Vec<_> = request.headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
     cut(&String::from_utf8_lossy(&lines.join(b", ".as_slice())))
 }
 
-/// A text that may be hostile, escaped and cut for a log or an error.
+/// Escapes and cuts a text that may be hostile, for a log or an error.
 pub(crate) fn cut(text: &str) -> String {
     text.escape_debug().take(MAX_SHOWN).collect()
 }

@@ -4,21 +4,21 @@ use http::StatusCode;
 
 use crate::Challenge;
 
-/// Why a strategy, or the verify callback behind it, refuses a credential that is its own.
+/// Why a strategy, or its verify callback, rejects its own credential.
 ///
-/// Everything in it is a constant of the program or comes from its configuration: a refusal never carries what the client
-/// sent. Code and descriptions can only be constants.
+/// Everything in it is a constant or comes from the configuration, never from the client: the client reads it in the
+/// [`Refusal`](crate::Refusal) that answers. Code and descriptions are always constants.
 #[derive(Clone, Debug)]
 pub struct Rejection {
     kind: RejectionKind,
     code: &'static str,
-    /// Most have none, so it costs them no room.
+    /// Boxed, since most rejections have none.
     details: Option<Box<Details>>,
-    /// The challenges of the strategy that said it, if any; the innermost chain or `and` fills them in.
+    /// The challenges of the strategy that rejected. The innermost chain or `and` fills them in.
     presented: Option<Vec<Challenge>>,
     /// The name of that strategy, for the log.
     strategy: Option<Arc<str>>,
-    /// Whether it stands for a wrong credential too, which another strategy has refused.
+    /// Whether another strategy has rejected a wrong credential too.
     hides_wrong: bool,
 }
 
@@ -26,34 +26,34 @@ pub struct Rejection {
 #[derive(Clone, Debug, Default)]
 struct Details {
     scopes: Vec<Cow<'static, str>>,
-    /// What a new log-in has to satisfy.
+    /// What a new log-in must satisfy.
     acr_values: Vec<Cow<'static, str>>,
     max_age: Option<Duration>,
-    /// The error of an extension, in the place of that of the kind: its name, and a description.
+    /// The error of an extension, instead of the one of the kind: its name, and a description.
     error: Option<(&'static str, &'static str)>,
-    /// More for the log alone.
+    /// More detail, only for the log.
     log: Option<&'static str>,
 }
 
-/// The kinds of [`Rejection`], which decide about status and challenge.
+/// The kinds of [`Rejection`]. They decide the status and the challenges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RejectionKind {
     /// The syntax of the carrying header is broken, or the request contradicts itself: 400.
     InvalidRequest,
-    /// Wrong, or refused by the verify callback: 401.
+    /// Wrong, or rejected by the verify callback: 401.
     InvalidCredentials,
-    /// Right once, but past its time: 401.
+    /// Right, but expired: 401.
     Expired,
-    /// Right, but revoked: 401. It is final: no chain tries another strategy after it.
+    /// Right, but revoked: 401. It is final: no chain asks another strategy after it.
     Revoked,
     /// Right, but with too little scope: 403.
     InsufficientScope,
-    /// Right, but the user has to log in again, or more strongly: 401.
+    /// Right, but the user must log in again, or with a stronger method: 401.
     InsufficientUserAuthentication,
     /// Right, but not allowed here: 403.
     Forbidden,
-    /// Too many of them in too short a time: 429.
+    /// Too many attempts in too short a time: 429.
     TooManyRequests,
 }
 
@@ -64,20 +64,20 @@ impl Rejection {
         Self::new(RejectionKind::InvalidRequest, "invalid_request")
     }
 
-    /// Wrong credentials, whatever it is that is wrong about them: 401, code `invalid_credentials`.
+    /// Wrong credentials, for any reason: 401, code `invalid_credentials`.
     #[must_use]
     pub fn invalid_credentials() -> Self {
         Self::new(RejectionKind::InvalidCredentials, "invalid_credentials")
     }
 
-    /// A credential past its time: 401, code `token_expired`.
+    /// An expired credential: 401, code `token_expired`.
     #[must_use]
     pub fn token_expired() -> Self {
         Self::new(RejectionKind::Expired, "token_expired")
     }
 
-    /// A credential that is right in itself and was revoked: 401, code `revoked`. No chain goes on after it, not under
-    /// [`try_next_on_reject`](crate::Chain::try_next_on_reject) either.
+    /// A good credential that was revoked: 401, code `revoked`. No chain asks another strategy after it, not even with
+    /// [`try_next_on_reject`](crate::Chain::try_next_on_reject).
     #[must_use]
     pub fn revoked() -> Self {
         Self::new(RejectionKind::Revoked, "revoked")
@@ -89,9 +89,9 @@ impl Rejection {
         Self::new(RejectionKind::Forbidden, "forbidden")
     }
 
-    /// A scope is missing: 403, code `insufficient_scope`; `scopes` is all that the resource requires, as constants or as
-    /// texts of a configuration. The client reads them in the challenge, one blank between each, so none of them may come
-    /// from a request.
+    /// A scope is missing: 403, code `insufficient_scope`. `scopes` are all the scopes that the resource requires. The client
+    /// reads them in the challenge, separated by blanks. They are constants or come from a configuration, never from a
+    /// request.
     #[must_use]
     pub fn insufficient_scope(scopes: &[impl Clone + Into<Cow<'static, str>>]) -> Self {
         let mut rejection = Self::new(RejectionKind::InsufficientScope, "insufficient_scope");
@@ -99,9 +99,9 @@ impl Rejection {
         rejection
     }
 
-    /// The log-in behind the credential is too long ago, or not strong enough: 401, code
-    /// `insufficient_user_authentication` (RFC 9470, 3). `acr_values` are the classes of which one would do, the preferred
-    /// one first; `max_age` is how old the log-in may be, in whole seconds.
+    /// The log-in behind the credential is too old, or not strong enough: 401, code `insufficient_user_authentication`
+    /// (RFC 9470, 3). Any of the classes in `acr_values` will do; the preferred one comes first. `max_age` is how old the
+    /// log-in may be; the client reads whole seconds.
     #[must_use]
     pub fn insufficient_user_authentication(
         acr_values: &[impl Clone + Into<Cow<'static, str>>],
@@ -114,21 +114,21 @@ impl Rejection {
         rejection
     }
 
-    /// So many in so short a time that this one is not looked at: 429, code `too_many_requests`, with `Retry-After`.
+    /// Too many attempts, so that this one is not checked: 429, code `too_many_requests`, with `Retry-After`.
     #[must_use]
     pub fn too_many_requests() -> Self {
         Self::new(RejectionKind::TooManyRequests, "too_many_requests")
     }
 
-    /// Names the reason for the client: a constant in `snake_case`, stable between releases of the application.
+    /// Sets the code that the client reads: a constant in `snake_case`, stable between releases of the application.
     #[must_use]
     pub fn with_code(mut self, code: &'static str) -> Self {
         self.code = code;
         self
     }
 
-    /// Names the `error` of the challenge, where an extension of RFC 6750 has one of its own, and describes it. Both are
-    /// constants. A rejection whose kind has no `error` has none still.
+    /// Sets the `error` of the challenge and its description, for an extension of RFC 6750 with an error of its own. Both are
+    /// constants. It has no effect for a kind without an `error`.
     #[must_use]
     pub fn with_error(mut self, error: &'static str, description: &'static str) -> Self {
         self.details().error = Some((error, description));
@@ -161,12 +161,12 @@ impl Rejection {
         }
     }
 
-    /// Whether no other strategy may be tried after it.
+    /// Whether no other strategy may be asked after it.
     pub(crate) fn is_final(&self) -> bool {
         self.kind == RejectionKind::Revoked
     }
 
-    /// Whether a credential was wrong: not one that is right and not enough, or that was not looked at.
+    /// Whether a credential was wrong, not merely insufficient or unchecked.
     pub(crate) fn is_wrong(&self) -> bool {
         let is_wrong = match self.kind {
             RejectionKind::InvalidRequest
@@ -181,12 +181,12 @@ impl Rejection {
         is_wrong || self.hides_wrong
     }
 
-    /// The same, and it stands for a wrong credential too if `is_wrong`.
+    /// The same rejection. If `is_wrong`, notes that a wrong credential was presented too.
     pub(crate) fn hiding(self, is_wrong: bool) -> Self {
         Self { hides_wrong: self.hides_wrong || is_wrong, ..self }
     }
 
-    /// The first of two rejections after which a chain asks on. That the second was of a wrong credential is kept.
+    /// The first of two rejections after which a chain asks on. Keeps whether the second credential was wrong.
     pub(crate) fn first_of(first: Option<Self>, second: Option<Self>) -> Option<Self> {
         match (first, second) {
             (Some(first), Some(second)) => Some(first.hiding(second.is_wrong())),
@@ -194,7 +194,7 @@ impl Rejection {
         }
     }
 
-    /// Notes whose credential it was, unless something further in has done so.
+    /// Notes the strategy that rejected, unless an inner chain has done so.
     pub(crate) fn presented_to(mut self, strategy: &Arc<str>, challenges: &[Challenge]) -> Self {
         if self.presented.is_none() {
             self.presented = Some(challenges.to_vec());
@@ -203,7 +203,7 @@ impl Rejection {
         self
     }
 
-    /// Says more for the log. The client reads the same.
+    /// Adds a detail for the log. The client does not read it.
     pub(crate) fn with_detail(mut self, detail: &'static str) -> Self {
         self.details().log = Some(detail);
         self
@@ -213,17 +213,17 @@ impl Rejection {
         self.details.as_ref()?.log
     }
 
-    /// The name of the strategy that refuses, if one does.
+    /// The name of the strategy that rejected, if known.
     pub(crate) fn strategy(&self) -> Option<&Arc<str>> {
         self.strategy.as_ref()
     }
 
-    /// The challenges of the strategy whose credential it was.
+    /// The challenges of the strategy that rejected.
     pub(crate) fn presented(&self) -> &[Challenge] {
         self.presented.as_deref().unwrap_or_default()
     }
 
-    /// `challenge` with what RFC 6750, 3.1 and RFC 9470, 3 say of this rejection. The descriptions are constants.
+    /// `challenge` with the error parameters for this rejection (RFC 6750, 3.1; RFC 9470, 3). The descriptions are constants.
     pub(crate) fn mark(&self, challenge: &Challenge) -> Challenge {
         let (error, description) = match self.kind {
             RejectionKind::InvalidRequest => ("invalid_request", "The credentials are malformed"),

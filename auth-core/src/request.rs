@@ -13,16 +13,16 @@ use crate::{
     record::{self, RequestRecord, Taken},
 };
 
-/// What a strategy may look at.
+/// A request as a strategy sees it.
 ///
-/// `Debug` shows method, transport and whether there is a payload: the rest may hold secrets.
+/// `Debug` shows only the method, the transport and whether there is a payload: the rest may hold secrets.
 ///
 /// # The request as it was sent
 ///
-/// Routers and layers change a request on its way in: a nested router takes a prefix off the path, a layer of ours takes
-/// a token out of the query. A strategy that compares a URL asks for the [`target`](Self::target). One that reads the
-/// query or the subprotocols asks for [`query_values`](Self::query_values) and [`subprotocols`](Self::subprotocols):
-/// they know what is left and what layers of ours have taken out, and not what other middleware has removed.
+/// Routers and layers change a request on its way in: a nested router removes a prefix from the path, and our layers take a
+/// token out of the query. To compare a URL, use [`target`](Self::target). To read the query or the subprotocols, use
+/// [`query_values`](Self::query_values) and [`subprotocols`](Self::subprotocols): they also return what our layers have taken
+/// out, but not what other middleware has removed.
 pub struct AuthRequest<'a> {
     parts: &'a Parts,
     transport: Transport,
@@ -30,23 +30,23 @@ pub struct AuthRequest<'a> {
     now: SystemTime,
     record: RequestRecord,
     taken: Option<Arc<Taken>>,
-    /// The request with its cookies, where only explicit credentials count.
+    /// Set if only explicit credentials count: the request with its cookies.
     full: Option<&'a Self>,
-    /// The head without cookies, once it is needed.
+    /// The head without cookies, made when it is first needed.
     without_cookies: OnceLock<Box<Parts>>,
-    /// Where a chain notes what it accepts, if it is asked by a strategy of another chain.
+    /// Where a nested chain notes what it accepts.
     notes: Option<&'a Notes>,
-    /// What has opened the connection that the request is to renew.
+    /// The evidence that opened the connection, if the request renews one.
     open: Option<&'a Evidence>,
 }
 
 impl<'a> AuthRequest<'a> {
-    /// A request without payload, to be judged at the instant `now`.
+    /// A request without payload. `now` is the instant of the decision.
     ///
     /// # Security
-    /// This begins a new decision. A strategy that asks another strategy or chain hands the request on that it was given, or
-    /// one made by [`with_parts`](Self::with_parts): otherwise the chain around it does not know the ids, the names and the
-    /// checks for revocation of what was accepted inside, and no strategy inside is asked whether it
+    /// This starts a new decision. A strategy that asks another strategy or chain must pass on the request that it was given,
+    /// or one made with [`with_parts`](Self::with_parts). Otherwise the outer chain does not learn the ids, names and
+    /// revocation checks of what was accepted inside, and no inner strategy is asked whether it
     /// [may renew](crate::Strategy::may_renew).
     #[must_use]
     pub fn new(parts: &'a Parts, transport: Transport, now: SystemTime) -> Self {
@@ -63,12 +63,12 @@ impl<'a> AuthRequest<'a> {
         self
     }
 
-    /// The same request with another head, for a strategy that shows a changed one to a chain of its own. What that accepts
-    /// stays known to the chain around both.
+    /// The same request with another head, for a strategy that passes a changed head to a chain of its own. The outer chain
+    /// still learns what that chain accepts.
     ///
     /// ```
     /// # use auth_core::{AuthRequest, BoxError, Chain, Outcome, Principal, Strategy};
-    /// /// Takes the token of an old client out of the header that it uses.
+    /// /// Reads the token of an old client from the header that it uses.
     /// async fn ask<U: Principal>(inner: &Chain<U>, request: &AuthRequest<'_>) -> Result<Outcome<U>, BoxError> {
     ///     let mut parts = request.parts().clone();
     ///     if let Some(token) = parts.headers.remove("x-old-token") {
@@ -79,31 +79,31 @@ impl<'a> AuthRequest<'a> {
     /// ```
     ///
     /// # Security
-    /// Change headers, and leave cookies alone: one that becomes a header counts as sent on purpose.
+    /// Don't turn a cookie into a header: it would count as sent on purpose.
     #[must_use]
     pub fn with_parts<'b>(&'b self, parts: &'b Parts) -> AuthRequest<'b> {
         let (record, taken) = (self.record.clone(), self.taken.clone());
         AuthRequest { parts, record, taken, without_cookies: OnceLock::new(), ..*self }
     }
 
-    /// Method, URI, headers and extensions, as they are here. The path of the URI may lack what a nested router has
-    /// taken off: see [`target`](Self::target).
+    /// Method, URI, headers and extensions, as they are at this point. The path may lack a prefix that a nested router has
+    /// removed: see [`target`](Self::target).
     #[must_use]
     pub fn parts(&self) -> &'a Parts {
         self.parts
     }
 
-    /// The target that was sent: path and query before any router or layer has changed them. It is what the first layer
-    /// of ours has seen, else axum's `OriginalUri`, else the URI.
+    /// The target that was sent: path and query before any router or layer changed them. It is the target that our outermost
+    /// layer saw, or else axum's `OriginalUri`, or else the URI.
     ///
-    /// It has an authority only where the client sent one in the request line (HTTP/2, or the absolute form). That, as
-    /// `Host`, is what the client says, and proves nothing. The query may hold a credential.
+    /// It has an authority only if the client sent one in the request line (HTTP/2, or the absolute form). Like `Host`, the
+    /// authority is the client's claim and proves nothing. The query may hold a credential.
     #[must_use]
     pub fn target(&self) -> &Uri {
         self.record.target()
     }
 
-    /// The URI for the application: the path that was sent, with the query as it is here.
+    /// The URI for the application: the path that was sent, with the current query.
     pub(crate) fn uri_as_sent(&self) -> Uri {
         let (path, here) = (self.target().path(), &self.parts.uri);
         if path == here.path() {
@@ -112,42 +112,40 @@ impl<'a> AuthRequest<'a> {
         record::with_path_and_query(here, path, here.query())
     }
 
-    /// The values of a query parameter, percent-decoded: those that stand in the URI, then those that layers of ours have
-    /// taken out.
+    /// The values of a query parameter, percent-decoded: those in the URI, then those that our layers have taken out.
     pub fn query_values<'r>(&'r self, name: &str) -> impl Iterator<Item = Cow<'r, str>> {
         let here = self.parts.uri.query().unwrap_or_default();
         let taken = self.taken.iter().flat_map(move |taken| taken.query_values(name));
         record::query_values(here, name).chain(taken)
     }
 
-    /// The entries of `Sec-WebSocket-Protocol`: those that stand in the headers, then those that layers of ours have taken
-    /// out.
+    /// The entries of `Sec-WebSocket-Protocol`: those in the headers, then those that our layers have taken out.
     pub fn subprotocols(&self) -> impl Iterator<Item = &[u8]> {
         record::subprotocols(&self.parts.headers).chain(self.taken.iter().flat_map(|taken| taken.subprotocols()))
     }
 
-    /// What follows this word among the entries of `Sec-WebSocket-Protocol`, each time that the word is there; `None` if
-    /// nothing follows. Where a layer of ours has taken that out, it is given still.
+    /// The entry after each occurrence of this word in `Sec-WebSocket-Protocol`; `None` if nothing follows. It includes entries
+    /// that our layers have taken out.
     pub fn subprotocols_after<'r>(&'r self, word: &str) -> impl Iterator<Item = Option<&'r [u8]>> {
         let taken = || self.taken.iter().flat_map(move |taken| taken.subprotocols_after(word));
-        // Behind a word whose token is gone stands something else.
+        // Another entry follows a word whose token is gone.
         let here = taken().next().is_none().then(|| record::subprotocols_after(&self.parts.headers, word));
         here.into_iter().flatten().chain(taken())
     }
 
-    /// What kind of exchange this is.
+    /// The kind of exchange.
     #[must_use]
     pub fn transport(&self) -> Transport {
         self.transport
     }
 
-    /// The payload; `None` if no strategy of the chain asked for one, or if the request brought none.
+    /// The payload; `None` if no strategy of the chain asked for one, or if the request has none.
     #[must_use]
     pub fn payload(&self) -> Option<&'a Payload> {
         self.payload
     }
 
-    /// The instant at which the request is judged, the same for every strategy of the chain.
+    /// The instant of the decision, the same for every strategy of the chain.
     #[must_use]
     pub fn now(&self) -> SystemTime {
         self.now
@@ -155,78 +153,77 @@ impl<'a> AuthRequest<'a> {
 
     /// Whether only explicit credentials count this time.
     ///
-    /// The chain asks this after an ambient credential was accepted, to learn whether something explicit speaks against it.
-    /// The head has no `Cookie` then. A strategy that takes another ambient credential, a client certificate from the
-    /// extensions, says [`Absent`](crate::Outcome::Absent); the extractors of this crate do so by themselves.
+    /// After an ambient credential was accepted, the chain asks again, to learn whether something explicit speaks against it.
+    /// The head has no `Cookie` then. A strategy that reads another ambient credential, such as a client certificate in the
+    /// extensions, must say [`Absent`](crate::Outcome::Absent). The extractors of this crate do so by themselves.
     #[must_use]
     pub fn is_explicit_only(&self) -> bool {
         self.full.is_some()
     }
 
-    /// Keeps a value for as long as this request is judged. A strategy that uses a credential up (a one-time ticket, a
-    /// proof that is good once) keeps what it found, since it may be asked about the same request again: by a layer
-    /// further in, or for explicit credentials alone.
+    /// Keeps a value with this request. A strategy that uses up a credential (a one-time ticket, a proof that is good once)
+    /// keeps what it found, since it may be asked about the same request again: by an inner layer, or without cookies.
     ///
-    /// Use a private type: then nobody else can [`recall`](Self::recall) it.
+    /// Use a private type, so that no other code can [`recall`](Self::recall) it.
     pub fn remember<T: Send + Sync + 'static>(&self, value: T) {
         self.record.remember(value);
     }
 
-    /// Looks through the values of this type that were kept with [`remember`](Self::remember), in their order, until `find`
-    /// gives something.
+    /// Goes through the values of this type that were kept with [`remember`](Self::remember), in order, until `find` returns
+    /// something.
     pub fn recall<T: 'static, R>(&self, find: impl FnMut(&T) -> Option<R>) -> Option<R> {
         self.record.recall(find)
     }
 
-    /// The same request for a strategy whose chains note here what they accept.
+    /// The same request, with a place for inner chains to note what they accept.
     pub(crate) fn noting<'b>(&'b self, notes: &'b Notes) -> AuthRequest<'b> {
         AuthRequest { notes: Some(notes), ..self.with_parts(self.parts) }
     }
 
-    /// The same request, to renew the connection that `open` has opened.
+    /// The same request, as one that renews the connection that `open` has opened.
     pub(crate) fn renewing<'b>(&'b self, open: &'b Evidence) -> AuthRequest<'b> {
         AuthRequest { open: Some(open), ..self.with_parts(self.parts) }
     }
 
-    /// What has opened the connection that this request is to renew.
+    /// The evidence that opened the connection, if this request renews one.
     pub(crate) fn open(&self) -> Option<&'a Evidence> {
         self.open
     }
 
-    /// Notes what a chain has accepted, for the strategy that asks it.
+    /// Notes what a chain has accepted, for the strategy around it.
     pub(crate) fn note_accepted(&self, evidence: &mut Evidence) {
         if let Some(notes) = self.notes {
             notes.accept(evidence);
         }
     }
 
-    /// Notes what a chain or an `and` has accepted and given up.
+    /// Notes what a chain or an `and` has accepted and then given up.
     pub(crate) fn note_given_up(&self, given_up: Vec<Evidence>) {
         if let Some(notes) = self.notes {
             notes.give_up(given_up);
         }
     }
 
-    /// Notes a rejection that a chain has passed over on the way to its acceptance.
+    /// Notes a rejection that a chain has passed over.
     pub(crate) fn note_passed_over(&self, rejection: Option<Rejection>) {
         if let (Some(notes), Some(rejection)) = (self.notes, rejection) {
             notes.pass_over(rejection);
         }
     }
 
-    /// Notes that an `and` has found half of what it demands, which cookies complete.
+    /// Notes that an `and` has found one half, and that cookies complete it.
     pub(crate) fn note_half(&self) {
         if let Some(notes) = self.notes {
             notes.half();
         }
     }
 
-    /// Whether a strategy of another chain asks.
+    /// Whether the chain that gets this request is nested in another one.
     pub(crate) fn is_nested(&self) -> bool {
         self.notes.is_some()
     }
 
-    /// The same request as if the browser had added nothing.
+    /// The same request without what the browser adds by itself.
     pub(crate) fn explicit(&self) -> AuthRequest<'_> {
         let parts = if self.parts.headers.contains_key(COOKIE) {
             self.without_cookies.get_or_init(|| {
@@ -240,7 +237,7 @@ impl<'a> AuthRequest<'a> {
         AuthRequest { full: Some(self), ..self.with_parts(parts) }
     }
 
-    /// The request with its cookies, where only explicit credentials count.
+    /// The request with its cookies, if only explicit credentials count in this one.
     pub(crate) fn full(&self) -> Option<&Self> {
         self.full
     }

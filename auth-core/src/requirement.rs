@@ -1,10 +1,10 @@
-//! What a part of an application demands of a credential that is good in itself.
+//! What a part of an application demands beyond a good credential.
 
 use std::{borrow::Cow, time::Duration};
 
 use crate::{ConfigError, Evidence, Refusal, Rejection, Scopes, UserAuthentication, nqchar::is_nqchar, refusal::cut};
 
-/// What a route or handler demands beyond a good credential: scopes, a recent log-in, a strong one.
+/// What a route or handler demands beyond a good credential: scopes, a recent log-in, a strong log-in.
 ///
 /// ```
 /// use std::time::Duration;
@@ -17,38 +17,37 @@ use crate::{ConfigError, Evidence, Refusal, Rejection, Scopes, UserAuthenticatio
 /// }
 /// ```
 ///
-/// | Demanded | Otherwise |
+/// | Demanded | If not met |
 /// |---|---|
 /// | every [`scope`](Self::scope) | 403 `insufficient_scope`, with all of them in the challenge (RFC 6750, 3.1) |
 /// | one of the classes of [`acr`](Self::acr) | 401 `insufficient_user_authentication`, with `acr_values` and `max_age` (RFC 9470, 3) |
 /// | a log-in within [`max_age`](Self::max_age) | the same |
 ///
-/// The challenge is that of the strategy which accepted the credential. Evidence without [`Scopes`] has none of them,
-/// and without [`UserAuthentication`] neither age nor class: it is refused. Of an `and`, the first part that tells them
-/// counts.
+/// The challenge is the one of the strategy that accepted the credential. Evidence without [`Scopes`] has no scope, and
+/// evidence without [`UserAuthentication`] has neither age nor class: it is refused. For an `and`, the first part that has
+/// them counts.
 ///
-/// Scopes and classes are constants or come from a configuration, and have the form of RFC 6749, 3.3: visible ASCII without
-/// quote or backslash. One that has not is found while the configuration is read, with [`try_scope`](Self::try_scope),
-/// [`try_acr`](Self::try_acr) or [`validate`](Self::validate); `RequireLayer` asks `validate` when it is made. A requirement
-/// that is used all the same lets nobody in: [`check`](Self::check) gives 403 `forbidden`, and an error is logged that names
-/// the text.
+/// Scopes and classes are constants or come from a configuration. They have the form of RFC 6749, 3.3: visible ASCII without
+/// quote or backslash. To find a malformed one early, use [`try_scope`](Self::try_scope), [`try_acr`](Self::try_acr) or
+/// [`validate`](Self::validate); `RequireLayer` calls `validate` when it is built. A malformed requirement lets nobody in:
+/// [`check`](Self::check) gives 403 `forbidden`, and an error in the log names the text.
 #[derive(Clone, Debug, Default)]
-#[must_use = "a requirement has to be checked"]
+#[must_use = "a requirement must be checked"]
 pub struct Requirement {
     scopes: Vec<Cow<'static, str>>,
     acr_values: Vec<Cow<'static, str>>,
     max_age: Option<Duration>,
-    /// What is wrong with the first scope or class that is malformed. It lets nobody in.
+    /// Describes the first malformed scope or class. If set, nobody is let in.
     mistake: Option<String>,
 }
 
 impl Requirement {
-    /// Demands nothing yet.
+    /// A requirement that demands nothing.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Demands a scope; called again, another one beside it. With a malformed one nobody is let in: see
+    /// Demands a scope. Each call adds one; all of them are demanded. A malformed scope lets nobody in: see
     /// [the type](Self).
     pub fn scope(mut self, scope: impl Into<Cow<'static, str>>) -> Self {
         let scope = scope.into();
@@ -65,8 +64,8 @@ impl Requirement {
         self.scope(scope).validated()
     }
 
-    /// Demands an authentication context class; called again, it adds another that will do as well. The client is told
-    /// them in this order, the preferred one first. With a malformed one nobody is let in: see [the type](Self).
+    /// Demands an authentication context class. Each call adds one; any of them will do. The client reads them in this order,
+    /// so start with the preferred one. A malformed class lets nobody in: see [the type](Self).
     pub fn acr(mut self, class: impl Into<Cow<'static, str>>) -> Self {
         let class = class.into();
         self.note_mistake("an authentication context class", &class);
@@ -82,39 +81,39 @@ impl Requirement {
         self.acr(class).validated()
     }
 
-    /// Whether every scope and class has its form. The middleware asks when it is built.
+    /// Checks the form of every scope and class. The middleware calls it when it is built.
     ///
     /// # Errors
-    /// If one is malformed; the error names it.
+    /// If one is malformed. The error names it.
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.mistake.as_ref().map_or(Ok(()), |mistake| Err(ConfigError::new(mistake.clone())))
     }
 
-    /// Demands that the user has logged in at most so long ago, inclusive; the client is told whole seconds. A log-in that
-    /// lies ahead, by a clock that is off, has no age.
+    /// Demands that the log-in is at most this old, inclusive. The client reads whole seconds. A log-in in the future, by a
+    /// clock that is off, has age zero.
     ///
     /// # Security
-    /// The age is that at the instant at which the credential was checked. On an open socket it does not grow: ask the
+    /// The age is the one at the instant when the credential was checked. On an open socket it does not grow: check the
     /// evidence of a refresh, or compare with the clock.
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);
         self
     }
 
-    /// Whether the evidence has what is demanded, at the instant at which the credential was checked.
+    /// Checks that the evidence meets the requirement, at the instant when the credential was checked.
     ///
     /// # Errors
     /// The refusal, ready to be answered. Missing scopes come first: a new log-in would not help. A malformed scope or class
-    /// is a 403 `forbidden`, and not a 5xx: it may be made of what a client has sent.
+    /// gives 403 `forbidden`, not a 5xx: an application may have built it from what a client sent.
     pub fn check(&self, evidence: &Evidence) -> Result<(), Refusal> {
         let rejection = if let Some(mistake) = &self.mistake {
             tracing::error!(mistake, "a requirement is malformed and lets nobody in");
             Rejection::forbidden()
         } else if !self.has_scopes(evidence.extra()) {
-            tracing::debug!("the credential has not all the scopes that are required");
+            tracing::debug!("the credential lacks a required scope");
             Rejection::insufficient_scope(&self.scopes)
         } else if !self.is_strong(evidence) {
-            tracing::debug!("the user has to log in again, or more strongly");
+            tracing::debug!("the user must log in again, or with a stronger method");
             Rejection::insufficient_user_authentication(&self.acr_values, self.max_age)
         } else {
             return Ok(());
@@ -125,9 +124,8 @@ impl Requirement {
     fn note_mistake(&mut self, what: &str, text: &str) {
         if !is_nqchar(text) {
             let shown = cut(text);
-            let mistake = || {
-                format!("{what} must be visible ASCII without quote or backslash, each by itself, and `{shown}` is not")
-            };
+            let mistake =
+                || format!("{what} must be visible ASCII without blank, quote or backslash, and `{shown}` is not");
             self.mistake.get_or_insert_with(mistake);
         }
     }
@@ -153,7 +151,7 @@ impl Requirement {
 }
 
 impl Evidence {
-    /// Whether the credential has what is demanded.
+    /// Checks that the credential meets the requirement.
     ///
     /// # Errors
     /// The refusal, ready to be answered.
@@ -161,11 +159,11 @@ impl Evidence {
         requirement.check(self)
     }
 
-    /// Whether the credential has this scope. For several at once take a [`Requirement`], so that the client is told all
-    /// of them.
+    /// Checks that the credential has this scope. For several scopes use a [`Requirement`], so that the client reads all of
+    /// them.
     ///
     /// # Errors
-    /// 403 `insufficient_scope`, ready to be answered; 403 `forbidden` if the scope is malformed, see [`Requirement`].
+    /// 403 `insufficient_scope`, ready to be answered. 403 `forbidden` if the scope is malformed, see [`Requirement`].
     pub fn require_scope(&self, scope: impl Into<Cow<'static, str>>) -> Result<(), Refusal> {
         self.require(&Requirement::new().scope(scope))
     }

@@ -1,4 +1,4 @@
-//! What was revoked, and how the news of it gets about. [`RevocationCheck`] stands beside [`Evidence`].
+//! What was revoked, and how other nodes learn of it. [`RevocationCheck`] is defined beside [`Evidence`].
 
 use std::{fmt, time::SystemTime};
 
@@ -6,7 +6,7 @@ use crate::{Carrier, Evidence, Id, IdKind, PrincipalId, RevocationCheck};
 
 /// Something that was revoked: a credential, a session, everything of a user up to an instant, or one connection.
 ///
-/// It is no secret, but it tells of a person: `Debug` shows its kind alone.
+/// It is personal data, but not secret: `Debug` shows only its kind.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Revocation {
     target: RevocationTarget,
@@ -14,34 +14,34 @@ pub struct Revocation {
     ends_at: Option<SystemTime>,
 }
 
-/// What a [`Revocation`] is about.
+/// What a [`Revocation`] covers.
 #[derive(Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RevocationTarget {
-    /// A credential by its id, and whatever was made from it.
+    /// A credential by its id, and everything that was made from it.
     Credential {
-        /// Who gave the id: the `iss` of a token; empty for the service itself.
+        /// The issuer of the id: the `iss` of a token; empty for this service itself.
         issuer: String,
         /// The id, such as the `jti` of a token.
         id: String,
     },
     /// Every credential of a session.
     Session {
-        /// Who keeps the session: the `iss` of a token; empty for the service itself.
+        /// The issuer of the session: the `iss` of a token; empty for this service itself.
         issuer: String,
         /// The id, such as the `sid` of a token.
         id: String,
     },
-    /// Every credential of a user that was issued up to an instant, inclusive. A password or an API key counts from when it
-    /// was checked, a token that does not say when it was issued from the beginning of time:
+    /// Every credential of a user that was issued up to an instant, inclusive. A password or an API key counts as issued when
+    /// it was checked. A token that does not say when it was issued counts from the beginning of time. See
     /// [`Evidence::counts_from`].
     User {
-        /// Whose they are, by any of the user's [names](Evidence::names).
+        /// The user, by any of the user's [names](Evidence::names).
         user: PrincipalId,
-        /// The last instant that counts.
+        /// The last instant that is covered.
         until: SystemTime,
     },
-    /// One open connection, by its public name. Nothing is remembered of it, so that its client may come again.
+    /// One open connection, by its public name. No store keeps it, so its client may connect again.
     Connection {
         /// The name.
         id: String,
@@ -49,49 +49,47 @@ pub enum RevocationTarget {
 }
 
 impl Revocation {
-    /// A credential by its id, and by the issuer that gave the id.
+    /// Revokes a credential by its id and the issuer of that id.
     pub fn credential(issuer: impl Into<String>, id: impl Into<String>) -> Self {
         Self::of_target(RevocationTarget::Credential { issuer: issuer.into(), id: id.into() })
     }
 
-    /// Every credential of a session, by its id and by the issuer that gave the id.
+    /// Revokes every credential of a session, by its id and the issuer of that id.
     pub fn session(issuer: impl Into<String>, id: impl Into<String>) -> Self {
         Self::of_target(RevocationTarget::Session { issuer: issuer.into(), id: id.into() })
     }
 
-    /// Every credential of `user` that was issued up to the instant `until`, inclusive.
+    /// Revokes every credential of `user` that was issued up to the instant `until`, inclusive.
     ///
-    /// Tokens tell the second in which they were issued, and no more: one of the same second is revoked too.
+    /// Tokens give their time of issue in whole seconds. A token of the same second is revoked too.
     #[must_use]
     pub fn user(user: PrincipalId, until: SystemTime) -> Self {
         Self::of_target(RevocationTarget::User { user, until })
     }
 
-    /// One open connection, by the public name that its handler knows.
+    /// Ends one open connection, by the public name that its handler knows.
     pub fn connection(id: impl Into<String>) -> Self {
         Self::of_target(RevocationTarget::Connection { id: id.into() })
     }
 
-    /// Everything that a log-out at the instant `now` has to revoke. For each credential behind the evidence (an `and` has
-    /// several) that is:
+    /// Everything that a log-out at the instant `now` must revoke. For each credential in the evidence (an `and` has several):
     ///
-    /// | The credential | Revoked is |
+    /// | The credential | What is revoked |
     /// |---|---|
     /// | has an id | the credential |
-    /// | is a ticket, which is spent | the credentials that it was bought with |
-    /// | has neither: a password, a token without `jti` | everything of its user up to `now`. Not for a guest; and not for a part of an `and` that is of another user than the whole, if something else can be revoked: many may share it |
+    /// | is a ticket, which is used up | its parent credentials |
+    /// | has no id: a password, a token without `jti` | everything of its user up to `now`. Nothing for a guest. Nothing for a part of an `and` that belongs to another user than the whole, if something else can be revoked: many users may share it |
     ///
-    /// The list is empty where nothing can be revoked: a guest without an id. Tell the client so, and do not answer that
-    /// it is logged out.
+    /// The list is empty if nothing can be revoked: a guest without an id. Tell the client so; don't answer that it is logged
+    /// out.
     ///
-    /// A revocation of a credential lasts until the end that its strategy has found, also where the application has given
-    /// the evidence an earlier one.
+    /// A revocation of a credential lasts until the end that its strategy set, even if the application set an earlier one.
     #[must_use]
     pub fn of(evidence: &Evidence, now: SystemTime) -> Vec<Self> {
         let whole = evidence.principal();
         let (mut by_id, mut users) = (Vec::new(), Vec::new());
         Self::collect(evidence, whole, &mut by_id, &mut users);
-        // Another part may be a program's key that many users share: it goes only where nothing else can be revoked.
+        // Another part may be a program's key that many users share. Revoke it only if nothing else can be revoked.
         let counts = |user: &&PrincipalId| by_id.is_empty() || whole == Some(*user);
         let by_user: Vec<_> = users.into_iter().filter(counts).map(|user| Self::user(user.clone(), now)).collect();
         let mut all: Vec<Self> = Vec::new();
@@ -103,21 +101,22 @@ impl Revocation {
         all
     }
 
-    /// The credentials that have an id, and the users of the others. A part without a name belongs to the user of the whole.
+    /// Collects the credentials that have an id, and the users of the others. A part without a name belongs to the user of the
+    /// whole.
     fn collect<'e>(
         evidence: &'e Evidence,
         whole: Option<&'e PrincipalId>,
         by_id: &mut Vec<Self>,
         users: &mut Vec<&'e PrincipalId>,
     ) {
-        // What a new acceptance was built from is the user's whom that names.
+        // What a new acceptance was built from belongs to the user of the new one.
         let user = if evidence.behind { whole.or(evidence.principal()) } else { evidence.principal().or(whole) };
         let (kind, ends_at) = match evidence.carrier() {
             Carrier::Ticket => (IdKind::Parent, None),
             _ => (IdKind::Credential, evidence.credential_end),
         };
         let mut ids = evidence.ids().iter().filter(|id| id.kind() == kind).peekable();
-        // What an acceptance was built from is revoked, and so is the acceptance.
+        // If it was built from others, their revocation covers it too.
         if ids.peek().is_none() && evidence.parts().is_empty() {
             users.extend(user);
         }
@@ -125,27 +124,26 @@ impl Revocation {
         evidence.parts().iter().for_each(|part| Self::collect(part, user, by_id, users));
     }
 
-    /// Says when what is revoked would have ended by itself, so that a store may forget the revocation some time later.
+    /// Sets when the revoked credential ends by itself, so that a store may forget the revocation some time later.
     #[must_use]
     pub fn ends_at(mut self, at: SystemTime) -> Self {
         self.ends_at = Some(at);
         self
     }
 
-    /// What it is about.
+    /// What it covers.
     #[must_use]
     pub fn target(&self) -> &RevocationTarget {
         &self.target
     }
 
-    /// When what is revoked would have ended by itself; `None` if that is not known.
+    /// When the revoked credential ends by itself; `None` if unknown.
     #[must_use]
     pub fn end(&self) -> Option<SystemTime> {
         self.ends_at
     }
 
-    /// Whether the credential behind `evidence`, or of an `and` one of them, is revoked by this. Always false for a
-    /// connection.
+    /// Whether this revokes the credential in `evidence`, or one of those of an `and`. Always false for a connection.
     ///
     /// A credential or a session matches by id and issuer, a user by any name.
     #[must_use]
@@ -187,31 +185,30 @@ impl fmt::Debug for RevocationTarget {
     }
 }
 
-/// A check that also tells of revocations as they happen, here and on other nodes. Whoever holds connections open
-/// listens to it.
+/// A check that also announces revocations as they happen, on this node and on others. Registries of open connections listen
+/// to it.
 ///
-/// A revocation must be visible to [`is_revoked`](RevocationCheck::is_revoked) before the news of it goes out: a
-/// connection that has been entered into a registry meanwhile is then found by the one or by the other.
+/// A revocation must be visible to [`is_revoked`](RevocationCheck::is_revoked) before it is announced. Then a connection that
+/// is registered meanwhile is found by one or the other.
 #[async_trait::async_trait]
 pub trait RevocationFeed: RevocationCheck {
-    /// Begins to listen. What happens from now on is told.
+    /// Starts to listen. The listener receives every revocation from now on.
     async fn listen(&self) -> Box<dyn RevocationListener>;
 }
 
-/// One who listens to a [`RevocationFeed`].
+/// Listens to a [`RevocationFeed`].
 #[async_trait::async_trait]
 pub trait RevocationListener: Send {
-    /// Waits for the next news; `None` if there will be no more.
+    /// Waits for the next event; `None` if there will be no more.
     async fn next(&mut self) -> Option<RevocationEvent>;
 }
 
-/// What a [`RevocationListener`] hears.
+/// What a [`RevocationListener`] receives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RevocationEvent {
     /// This was revoked.
     Revoked(Revocation),
-    /// Something may have been revoked that was not told: the bus was away, or the listener too slow. Every connection has
-    /// to be checked anew.
+    /// Revocations may have been missed: the bus was down, or the listener was too slow. Check every connection again.
     Missed,
 }

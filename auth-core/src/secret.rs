@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes the text over.
+    /// Takes ownership of the text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
     }
@@ -29,7 +29,7 @@ impl Secret {
         self.0
     }
 
-    /// Compares with another text in a time that depends on the lengths alone.
+    /// Compares with another text, in a time that depends only on the lengths.
     #[must_use]
     pub fn ct_eq(&self, other: &str) -> bool {
         ct_eq(self.expose(), other)

@@ -6,44 +6,45 @@ use crate::{AuthRequest, BoxError, Challenge, Evidence, Needs, Outcome, Principa
 
 /// One way to authenticate a request.
 ///
-/// An implementation decides one thing: does this request carry a credential that is mine, and is it good? Everything
-/// else (the order of strategies, status, challenges, logging) is the chain's. The repository's
-/// `docs/writing-a-strategy.md` builds one in about twenty lines.
+/// An implementation decides one thing: does this request carry a credential of mine, and is it good? The chain does
+/// everything else: the order of strategies, status, challenges, logging. `docs/writing-a-strategy.md` builds a strategy in
+/// about twenty lines.
 ///
-/// It may be asked twice about one request: the chain asks again, without cookies, after a cookie was accepted (see
-/// [`AuthRequest::is_explicit_only`]), and so does a second layer further in. A strategy that uses a credential up keeps what
-/// it found with [`AuthRequest::remember`]. One that compares a header with a cookie says
-/// [`Absent`](Outcome::Absent) where only explicit credentials count.
+/// A strategy may be asked twice about one request. After a cookie was accepted, the chain asks again without cookies (see
+/// [`AuthRequest::is_explicit_only`]). A second, inner layer asks again too. A strategy that uses up a credential keeps what it
+/// found with [`AuthRequest::remember`]. One that compares a header with a cookie says [`Absent`](Outcome::Absent) if only
+/// explicit credentials count.
 ///
-/// A strategy that wraps another one puts it into a chain, `Chain::new().or(inner)`, and hands the request on, or a changed
-/// one that it has made with [`AuthRequest::with_parts`]. The names, ids, revocation checks, end and carrier of what the chain
-/// accepts then stay in force outside, even if the wrapper builds an [`Accept::new`](crate::Accept::new) of its own.
+/// To wrap another strategy, put it into a chain, `Chain::new().or(inner)`, and pass on the request, or a changed one from
+/// [`AuthRequest::with_parts`]. The names, ids, revocation checks, end and carrier of what that chain accepts then stay in
+/// force, even if the wrapper builds an [`Accept::new`](crate::Accept::new) of its own.
 ///
-/// The trait is written with [`macro@async_trait`], so that strategies of different types stand in one chain.
+/// Implement the trait with [`macro@async_trait`]. It keeps the trait object-safe, so that strategies of different types fit
+/// into one chain.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no strategy",
+    message = "`{Self}` is not a strategy",
     note = "a builder becomes one with its verify callback: `Jwt::…verify(…)`, `Basic::…verify(…)`",
     note = "a chain becomes one with its first strategy: `Chain::new().or(strategy)`"
 )]
 #[async_trait]
 pub trait Strategy: Send + Sync + 'static {
-    /// Who is let in.
+    /// The user type.
     type User: Principal;
 
     /// A short name for evidence, logs and metrics, the same for every request: `jwt`, `basic`.
     fn name(&self) -> &str;
 
-    /// Adds what a client may be challenged to do; none to many. Tickets, cookies and sessions have none.
+    /// Adds the challenges of a 401, if the strategy has any. Tickets, cookies and sessions have none.
     fn challenges(&self, out: &mut Vec<Challenge>);
 
-    /// What the middleware has to prepare before, or to take away after. The default is nothing; a strategy with an
-    /// extractor gives [`Needs::of`] it.
+    /// What the middleware must prepare before the decision, or take out after it. The default is nothing. A strategy with an
+    /// extractor returns [`Needs::of`] that extractor.
     fn needs(&self) -> Needs {
         Needs::default()
     }
 
-    /// The same strategy under another name, where two of a kind stand in one chain. The leaves of a nested chain keep
-    /// their names.
+    /// Gives the strategy another name, for two of the same kind in one chain. The strategies inside a nested chain keep their
+    /// names.
     fn named(self, name: impl Into<Cow<'static, str>>) -> Named<Self>
     where
         Self: Sized,
@@ -53,16 +54,17 @@ pub trait Strategy: Send + Sync + 'static {
 
     /// Whether this request may renew the connection that `open` has opened. The default is yes.
     ///
-    /// [`Chain::renew`](crate::Chain::renew) asks it before [`authenticate`](Self::authenticate), in any nesting of chains.
-    /// A no counts as `Reject(Rejection::invalid_credentials())`, and the credential is not checked. The client cannot tell
-    /// it from a wrong credential. It is for a strategy whose check is expensive and whose credential names its user: a
-    /// password hash need not be made for another user's name. Say yes where the request holds no credential of yours.
+    /// [`Chain::renew`](crate::Chain::renew) calls it before [`authenticate`](Self::authenticate), in any nesting of chains. If
+    /// it returns false, the chain does not check the credential and continues as for
+    /// `Reject(Rejection::invalid_credentials())`. The client cannot tell this from a wrong credential. Override it if the check
+    /// is expensive and the credential names its user: a password need not be hashed for another user's name. Return true if
+    /// the request holds no credential of yours.
     ///
-    /// The chain refuses another user's good credential by itself, so a strategy that leaves this out is slower and not less
-    /// safe. A strategy that asks another one directly, and not through a chain, hands the question on.
+    /// The chain refuses another user's good credential by itself, so a strategy without an override is slower, but not less
+    /// safe. A strategy that calls another one directly, not through a chain, must forward this call.
     ///
     /// # Security
-    /// The request is not authenticated yet: compare what it says, and trust nothing of it.
+    /// The request is not authenticated yet. Compare what it says, but don't trust it.
     fn may_renew(&self, request: &AuthRequest<'_>, open: &Evidence) -> bool {
         let _ = (request, open);
         true
@@ -71,8 +73,8 @@ pub trait Strategy: Send + Sync + 'static {
     /// Looks at the request and decides.
     ///
     /// # Errors
-    /// If the system failed, so that nothing can be said about the credential. It is answered with 503, and the error
-    /// goes to the log only. A wrong credential is an [`Outcome::Reject`], never an error.
+    /// If a system failed, so that the credential could not be checked. The client reads 503, and the error goes only to the
+    /// log. A wrong credential is an [`Outcome::Reject`], never an error.
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Self::User>, BoxError>;
 }
 

@@ -7,17 +7,19 @@ use std::{
 
 use crate::Clock;
 
-/// A sleep of a [`Timer`].
+/// The future of a [`Timer`].
 pub(crate) type BoxSleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// A clock that can also be waited for: connections end by it, and keys are fetched by it.
+/// A clock that can also wait. It times the end of connections and the fetching of keys.
 ///
-/// With the feature `tokio`, [`SystemClock`](crate::SystemClock) is one; for tests, [`ManualClock`](crate::ManualClock) is.
+/// [`SystemClock`](crate::SystemClock) implements it with the feature `tokio`; [`ManualClock`](crate::ManualClock) does so for
+/// tests.
 pub trait Timer: Clock {
-    /// Completes as soon as the time of day is `deadline` or later, even if the clock was set meanwhile; at once if it is already.
+    /// Completes when the time of day is `deadline` or later, even if the clock is set meanwhile. Completes at once if the
+    /// deadline has passed.
     fn sleep_until(&self, deadline: SystemTime) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
-    /// Completes when this much time has passed, whatever happens to the time of day meanwhile.
+    /// Completes when this much time has passed, even if the clock is set meanwhile.
     fn sleep(&self, span: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 }
 
@@ -44,16 +46,16 @@ mod system {
     use super::{BoxSleep, Timer};
     use crate::{Clock as _, SystemClock};
 
-    /// How often the clock is checked for a jump. A sleep that a jump has made shorter ends this late at the most.
+    /// How often the clock is checked for a jump. A sleep that a jump shortens ends at most this late.
     const LOOK: Duration = Duration::from_secs(5);
-    /// A smaller difference is not a jump.
+    /// A smaller difference does not count as a jump.
     const JUMP: Duration = Duration::from_millis(500);
-    /// The longest sleep where no thread checks for jumps.
+    /// The longest sleep if no thread checks for jumps.
     const UNWATCHED: Duration = Duration::from_secs(30);
 
     impl Timer for SystemClock {
-        /// Needs a tokio runtime with its timer enabled. Nothing runs while it waits: tokio wakes it when the time has come.
-        /// One thread for the whole process checks whether the clock was set or the machine was asleep.
+        /// Needs a tokio runtime with its timer enabled. Nothing runs while it waits; tokio wakes it in time. One thread for the
+        /// whole process checks whether the clock was set or the machine was asleep.
         fn sleep_until(&self, deadline: SystemTime) -> BoxSleep {
             let clock = *self;
             Box::pin(async move {
@@ -75,7 +77,7 @@ mod system {
         }
     }
 
-    /// Tells of jumps of the clock, which tokio's timer does not see. `None` if the thread could not be started.
+    /// Reports jumps of the clock, which tokio's timer does not see. `None` if the thread did not start.
     static JUMPS: LazyLock<Option<Arc<watch::Sender<()>>>> = LazyLock::new(|| {
         let sender = Arc::new(watch::Sender::new(()));
         let told = Arc::clone(&sender);
@@ -91,7 +93,7 @@ mod system {
         watcher.is_ok().then_some(sender)
     });
 
-    /// Compares the time of day with a clock that nobody can set.
+    /// Compares the time of day with a monotonic clock.
     struct ClockWatch {
         shown: SystemTime,
         at: Instant,
@@ -102,7 +104,7 @@ mod system {
             Self { shown, at }
         }
 
-        /// Whether the time of day has moved by more or less than the time that has passed.
+        /// Whether the time of day has moved more or less than the time that has passed.
         fn has_jumped(&mut self, shows: SystemTime, now: Instant) -> bool {
             let expected = self.shown.checked_add(now.saturating_duration_since(self.at)).unwrap_or(shows);
             (self.shown, self.at) = (shows, now);
@@ -116,7 +118,7 @@ mod system {
         use super::*;
 
         #[test]
-        fn clock_that_was_set_is_told_once_in_either_direction() {
+        fn jump_of_the_clock_is_reported_once_in_either_direction() {
             let (system, instant) = (SystemTime::UNIX_EPOCH, Instant::now());
             let secs = Duration::from_secs;
             let mut watch = ClockWatch::new(system, instant);
@@ -124,11 +126,11 @@ mod system {
             assert!(watch.has_jumped(system + secs(3610), instant + secs(10)), "set forward, or asleep");
             assert!(!watch.has_jumped(system + secs(3615), instant + secs(15)));
             assert!(watch.has_jumped(system + secs(20), instant + secs(20)), "set back");
-            assert!(!watch.has_jumped(system + secs(25) + JUMP, instant + secs(25)), "off by what is no jump yet");
+            assert!(!watch.has_jumped(system + secs(25) + JUMP, instant + secs(25)), "too small for a jump");
         }
 
         #[tokio::test(start_paused = true)]
-        async fn deadline_that_has_passed_does_not_wait() {
+        async fn passed_deadline_completes_at_once() {
             SystemClock.sleep_until(SystemTime::UNIX_EPOCH).await;
         }
     }
@@ -143,7 +145,7 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_secs(60);
 
-    /// Which of the two waits for a minute are over when this has happened.
+    /// Which of two waits for a minute are over after this.
     fn over(happens: impl FnOnce(&ManualClock)) -> (bool, bool) {
         let start = UNIX_EPOCH + MINUTE * 60;
         let clock = ManualClock::new(start);
@@ -154,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn instants_follow_the_time_of_day_and_spans_the_time_that_passes() {
+    fn deadlines_follow_the_time_of_day_and_spans_follow_elapsed_time() {
         assert_eq!(over(|_| {}), (false, false));
         assert_eq!(over(|clock| clock.advance(MINUTE)), (true, true));
         assert_eq!(over(|clock| clock.advance(MINUTE - Duration::from_nanos(1))), (false, false));

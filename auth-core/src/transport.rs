@@ -1,4 +1,4 @@
-/// What kind of exchange asks to be authenticated.
+/// The kind of exchange that is authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Transport {

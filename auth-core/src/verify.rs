@@ -23,30 +23,30 @@ use crate::{Accept, AuthRequest, BoxError, Carrier, Rejection, Transport};
 /// });
 /// ```
 ///
-/// The future of a closure gives any [`IntoVerdict`]; most often `Result<Option<User>, StoreError>`:
+/// The future of a closure returns any [`IntoVerdict`], most often `Result<Option<User>, StoreError>`:
 ///
 /// | Value | Meaning |
 /// |---|---|
 /// | `Ok(Some(user))` | let in |
-/// | `Ok(None)` | refused: 401 `invalid_credentials` |
-/// | [`Verdict::reject`] | refused with a code of its own |
-/// | `Err(error)` | the store failed: 503, and nothing is said about the credential |
+/// | `Ok(None)` | rejected: 401 `invalid_credentials` |
+/// | [`Verdict::reject`] | rejected with a code of its own |
+/// | `Err(error)` | the store failed: 503 |
 ///
-/// Implement the trait itself where the callback has to borrow the request. `M` tells the kinds of closures apart, as
-/// in axum's `Handler`; your own implementation leaves it at its default.
+/// Implement the trait itself if the callback must borrow the request. `M` distinguishes the kinds of closures, as in axum's
+/// `Handler`; leave it at its default in your own implementation.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no verify callback for credentials of type `{C}`",
+    message = "`{Self}` is not a verify callback for credentials of type `{C}`",
     note = "it takes the credential, and a `RequestInfo` if it wants one: `|credential| async move {{ … }}`",
-    note = "its future gives `Option<User>`, `Result<Option<User>, StoreError>`, or a `Verdict<User>` in the place of the `Option`"
+    note = "its future returns `Option<User>`, `Result<Option<User>, StoreError>`, or a `Verdict<User>` instead of the `Option`"
 )]
 pub trait Verify<C, M = ()>: Send + Sync + 'static {
-    /// Who is let in.
+    /// The user type.
     type User: Send + Sync + 'static;
 
     /// Looks the user up.
     ///
     /// # Errors
-    /// If the store failed. A user who is not there is [`Verdict::rejected`].
+    /// If the store failed. For an unknown user, return [`Verdict::rejected`] instead.
     fn verify(
         &self,
         credential: C,
@@ -54,7 +54,7 @@ pub trait Verify<C, M = ()>: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Verdict<Self::User>, BoxError>> + Send;
 }
 
-/// Marks a closure that takes the credential alone.
+/// Marks a closure that takes only the credential.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ByCredential;
@@ -120,32 +120,32 @@ impl RequestInfo {
         &self.method
     }
 
-    /// The URI: the path that was sent, also inside a nested router, and the query, which may hold a credential.
+    /// The URI: the path that was sent, even inside a nested router, and the query, which may hold a credential.
     #[must_use]
     pub fn uri(&self) -> &Uri {
         &self.uri
     }
 
-    /// The headers: they hold the credential.
+    /// The headers. They may hold the credential.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// What layers further out have left, such as the peer's address.
+    /// The extensions of the request, such as the peer's address from an outer layer.
     #[must_use]
     pub fn extensions(&self) -> &Extensions {
         &self.extensions
     }
 
-    /// Whether the callback is asked again, without the cookies of the request: see
-    /// [`AuthRequest::is_explicit_only`]. A callback that compares a credential with a cookie must not refuse it then.
+    /// Whether the callback is asked again without the cookies of the request: see [`AuthRequest::is_explicit_only`]. A
+    /// callback that compares a credential with a cookie must not reject it then.
     #[must_use]
     pub fn is_explicit_only(&self) -> bool {
         self.explicit_only
     }
 
-    /// What kind of exchange it is.
+    /// The kind of exchange.
     #[must_use]
     pub fn transport(&self) -> Transport {
         self.transport
@@ -161,7 +161,7 @@ impl fmt::Debug for RequestInfo {
     }
 }
 
-/// What the application says of a credential that is good in itself.
+/// What the application says about a good credential.
 pub struct Verdict<U>(Result<(U, Extensions), Rejection>);
 
 impl<U> Verdict<U> {
@@ -170,19 +170,19 @@ impl<U> Verdict<U> {
         Self(Ok((user, Extensions::new())))
     }
 
-    /// Refuses without giving a reason: 401 `invalid_credentials`.
+    /// Rejects without a reason: 401 `invalid_credentials`.
     #[must_use]
     pub fn rejected() -> Self {
         Self::reject(Rejection::invalid_credentials())
     }
 
-    /// Refuses with a reason: `Rejection::forbidden().with_code("account_locked")`.
+    /// Rejects with a reason: `Rejection::forbidden().with_code("account_locked")`.
     #[must_use]
     pub fn reject(rejection: Rejection) -> Self {
         Self(Err(rejection))
     }
 
-    /// Adds a typed extra to the evidence. It changes nothing about a refusal.
+    /// Adds a typed extra to the evidence. It has no effect on a rejection.
     #[must_use]
     pub fn with_extra<T: Clone + Send + Sync + 'static>(mut self, extra: T) -> Self {
         if let Ok((_, extras)) = &mut self.0 {
@@ -191,36 +191,36 @@ impl<U> Verdict<U> {
         self
     }
 
-    /// The acceptance of the user with the extras, or why not. For strategies.
+    /// Turns the verdict into an acceptance with the extras. For strategies.
     ///
     /// # Errors
-    /// The rejection, if the application refused.
+    /// The rejection, if the application rejected.
     pub fn into_accept(self, carrier: Carrier) -> Result<Accept<U>, Rejection> {
         self.0.map(|(user, extras)| Accept::new(user, carrier).with_extras(extras))
     }
 
-    /// The user and the extras, or why not. For strategies that make more of them than [`into_accept`](Self::into_accept).
+    /// Returns the user and the extras, for strategies to which [`into_accept`](Self::into_accept) is not enough.
     ///
     /// # Errors
-    /// The rejection, if the application refused.
+    /// The rejection, if the application rejected.
     pub fn into_result(self) -> Result<(U, Extensions), Rejection> {
         self.0
     }
 }
 
 impl<U> fmt::Debug for Verdict<U> {
-    /// Leaves the user and the extras out.
+    /// Omits the user and the extras.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Verdict").field(&self.0.as_ref().map(|_| "<redacted>")).finish()
     }
 }
 
-/// What the future of a verify closure may give.
+/// What the future of a verify closure may return.
 pub trait IntoVerdict {
-    /// Who is let in.
+    /// The user type.
     type User: Send + Sync + 'static;
 
-    /// The verdict.
+    /// Converts into a verdict.
     ///
     /// # Errors
     /// If the store failed.

@@ -6,6 +6,7 @@
 //!
 //! | Feature | Adds |
 //! |---|---|
+//! | `axum` | a router for the document of a [`ProtectedResource`] |
 //! | `remote` | keys that are fetched from an issuer; without it nothing here touches a network |
 //! | `dpop` | tokens that are bound to a key of the client, and the proofs of it (RFC 9449) |
 //! | `x509` | with `remote`: keys that are published as X.509 certificates, as Firebase does |
@@ -131,6 +132,7 @@ mod policy;
 #[cfg(any(feature = "dpop", feature = "remote"))]
 mod port;
 mod possession;
+mod protected_resource;
 #[cfg(feature = "remote")]
 pub mod remote;
 mod secret;
@@ -148,6 +150,7 @@ pub use self::{
     issuer::IssuerTemplate,
     jwt::Jwt,
     key::{KeySet, VerifyingKey},
+    protected_resource::ProtectedResource,
     secret::HmacSecret,
     signer::{SignError, SignErrorKind, Signer, SigningKey, SigningKeys},
     source::{Demands, KeyFile, KeySource, ReloadableKeys, TrustedIssuer, TrustedIssuers, UnverifiedToken},

@@ -1,10 +1,10 @@
-//! What was published and not yet heard, within bounds.
+//! A bounded queue of published messages.
 
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use crate::{Subscription, SubscriptionEvent};
 
-/// How many messages a listener may be behind before it has missed some.
+/// How many messages a listener may lag before it misses some.
 const LEN: usize = 1024;
 
 /// The sending end.
@@ -12,10 +12,10 @@ pub(crate) fn new<T: Clone>() -> broadcast::Sender<T> {
     broadcast::Sender::new(LEN)
 }
 
-/// A subscription to what comes out of a backlog.
+/// The receiving end, as a subscription.
 pub(crate) struct Backlog<K> {
     pub(crate) receiver: broadcast::Receiver<SubscriptionEvent>,
-    /// Whatever has to live as long as somebody listens.
+    /// Kept alive as long as the subscription.
     pub(crate) _keep: K,
 }
 

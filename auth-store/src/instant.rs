@@ -1,8 +1,8 @@
-//! Instants as they are stored: nanoseconds since 1970.
+//! The stored form of an instant: nanoseconds since 1970.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// An instant before 1970 counts as its beginning, one after 2554 as its end.
+/// Clamps an instant before 1970 or after 2554 to the nearest one that fits.
 pub(crate) fn to_nanos(instant: SystemTime) -> u64 {
     let since = instant.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)

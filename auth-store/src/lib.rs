@@ -1,9 +1,9 @@
-//! What the nodes of one service share: one-time tickets and revocations, in memory or in Redis.
+//! One-time tickets and revocations, shared by the nodes of a service, in memory or in Redis.
 //!
-//! It is for services that hold connections open, or that log people out before their tokens end. A [`Store`] keeps the
-//! little that has to be known on every node: [`MemoryStore`] for one node, `RedisStore` (feature `redis`) for several, or
-//! one of your own. [`Revocations`] and [`Tickets`] stand on it. It keeps no sessions and no users, it does not close
-//! sockets (that is the listener's, see [`RevocationFeed`](auth_core::RevocationFeed)), and it knows no token format.
+//! Use it for services that keep connections open, or that log people out before their tokens end. A [`Store`] keeps what
+//! every node must know: [`MemoryStore`] for one node, `RedisStore` (feature `redis`) for several, or one of your own.
+//! [`Revocations`] and [`Tickets`] use the store. This crate does not keep sessions or users, and does not know any token
+//! format. It does not close sockets: listeners do, see [`RevocationFeed`](auth_core::RevocationFeed).
 //!
 //! # A ticket for a socket
 //!
@@ -37,12 +37,12 @@
 //! let ticket = tickets.strategy().verify(|grant: TicketGrant| async move { find(grant.principal().subject()).await });
 //! let chain = Chain::new().or(login).or(ticket).revocation(revocations);
 //!
-//! // The page asks with a credential that it can send; `Tickets::route` is the route that answers.
+//! // The page asks for a ticket with a credential that it can send. `Tickets::route` answers.
 //! let (request, ()) = http::Request::post("/api/ws-ticket").header("authorization", "…").body(())?.into_parts();
 //! let user = chain.authenticate(&AuthRequest::new(&request, Transport::Http, SystemTime::now())).await?;
 //! let issued = tickets.issue(user.evidence(), &request).await?;
 //!
-//! // Then it opens its socket with what it was given, once.
+//! // Then it opens its socket with the ticket, once.
 //! let uri = format!("/ws?ticket={}", issued.value().expose());
 //! let (handshake, ()) = http::Request::get(&uri).body(())?.into_parts();
 //! let handshake = AuthRequest::new(&handshake, Transport::WebSocket, SystemTime::now());
@@ -57,22 +57,22 @@
 //!
 //! # The order of decisions
 //!
-//! A ticket that is presented is
+//! When a client presents a ticket:
 //!
-//! 1. found by the extractor: the query parameter `ticket`, or where [`Ticket::extract`] says;
-//! 2. refused if it is not 32 bytes in base64url, before the store is asked;
-//! 3. taken out of the store, so that it is spent whatever follows; refused if it is not there, 503 if the store is away;
-//! 4. refused on a plain HTTP request, at another path, from another page (`Origin`), or past the end of its parent;
-//! 5. shown to the verify callback;
-//! 6. looked up by the chain: whether its parent, session or user was revoked.
+//! 1. The extractor finds it: in the query parameter `ticket`, or where [`Ticket::extract`] says.
+//! 2. If it is not 32 bytes in base64url, it is refused without a call of the store.
+//! 3. The store removes it, so it is used up in any case. An unknown ticket is refused. If the store is down: 503.
+//! 4. It is refused on a plain HTTP request, at another path, from another page (`Origin`), or after the end of its parent.
+//! 5. The verify callback decides.
+//! 6. The chain checks whether its parent, session or user was revoked.
 //!
-//! Refused is 401 `invalid_credentials`; the log has a constant reason.
+//! A refusal is 401 `invalid_credentials`, or `token_expired` after the end of the parent. The log has a constant reason.
 //!
-//! # When the store is away
+//! # When the store is down
 //!
-//! New tickets, tickets that are presented, and revocations are answered with 503. A chain that asks for revocations lets
-//! nobody in, and answers 503 too. What is open stays open. When the store is back, whoever listens hears that it has
-//! missed something and checks anew.
+//! Requests for tickets, tickets and revocations are answered with 503. A chain that checks revocations lets nobody in, and
+//! answers 503 too. Open connections stay open. When the store is back, listeners learn that they may have missed something,
+//! and check every connection again.
 //!
 //! # Features
 //!
@@ -83,9 +83,7 @@
 //!
 //! # Where to go next
 //!
-//! The repository's `docs/tickets.md` and `docs/revocation.md` show how to set both up, and what they do not do.
-
-#![cfg_attr(docsrs, feature(doc_cfg))]
+//! In the repository, `docs/tickets.md` and `docs/revocation.md` explain how to set up both, and what they do not do.
 
 mod backlog;
 mod instant;

@@ -14,20 +14,19 @@ use crate::{
     backlog::{self, Backlog},
 };
 
-/// How many values may wait to be taken: some 50 MB.
+/// The most values: about 50 MB.
 const MAX_VALUES: usize = 100_000;
 
-/// How many marks there may be: some 200 MB.
+/// The most marks: about 200 MB.
 const MAX_MARKS: usize = 1_000_000;
 
-/// The store of a service that runs on one node: everything is in the memory of the process, and gone with it.
+/// A store for a service with one node. Everything is in the memory of the process, and is lost when it ends.
 ///
-/// Clones share what is stored. Nothing is started for it: what has ended is forgotten when something is added, and the
-/// whole is bounded. A store that is full refuses what is new and keeps what it has: a forgotten revocation would let
-/// somebody in.
+/// Clones share one store. It needs no task: each addition removes what has expired, and the size is bounded. A full store
+/// refuses new entries and keeps the old ones: a forgotten revocation would let somebody in.
 ///
-/// Values such as tickets are kept for a span, by a clock that nobody can set ([`Clock::monotonic`]). Revocations are kept
-/// until a time of day, because tokens end by that.
+/// Values such as tickets expire after a span of monotonic time ([`Clock::monotonic`]). Revocations expire at a time of day,
+/// because tokens do.
 #[derive(Clone)]
 pub struct MemoryStore {
     clock: Arc<dyn Clock>,
@@ -44,7 +43,7 @@ struct Shelves {
 }
 
 impl MemoryStore {
-    /// An empty store, on the clock of the system.
+    /// An empty store that uses the system's clock.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -56,21 +55,21 @@ impl MemoryStore {
         }
     }
 
-    /// Tells how time passes; the default is the system's clock.
+    /// Sets the clock. The default is the system's.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// How many tickets may be good at a time; the default is 100,000. More are refused.
+    /// Sets the most valid tickets at a time. The default is 100,000. The store refuses more.
     #[must_use]
     pub fn max_tickets(mut self, count: usize) -> Self {
         self.max_values = count;
         self
     }
 
-    /// How many revocations may be kept at a time; the default is 1,000,000. More are refused.
+    /// Sets the most revocations at a time. The default is 1,000,000. The store refuses more.
     #[must_use]
     pub fn max_revocations(mut self, count: usize) -> Self {
         self.max_marks = count;
@@ -131,19 +130,18 @@ impl Store for MemoryStore {
     }
 
     async fn publish(&self, message: &[u8]) -> Result<(), BoxError> {
-        // That nobody listens is no error.
+        // It is not an error if nobody listens.
         let _ = self.news.send(SubscriptionEvent::Message(message.to_vec()));
         Ok(())
     }
 
     async fn subscribe(&self) -> Box<dyn Subscription> {
-        // The sender is kept too: who listens goes on to listen when the last handle is gone.
+        // Keeps the sender too, so that the subscription outlives the last handle of the store.
         Box::new(Backlog { receiver: self.news.subscribe(), _keep: self.news.clone() })
     }
 }
 
-/// Values by key, and the keys by their end, so that what has ended is found without a search.
-/// `I` is what an end is measured by.
+/// Values by key, and keys by their end, so that expired values are found without a search. `I` is the type of an end.
 struct Shelf<T, I> {
     slots: HashMap<Arc<str>, Slot<T, I>>,
     ends: BTreeSet<(I, Arc<str>)>,
@@ -151,7 +149,7 @@ struct Shelf<T, I> {
 
 struct Slot<T, I> {
     value: T,
-    /// Exclusive; `None` for what stays for ever.
+    /// Exclusive; `None` if it never ends.
     ends_at: Option<I>,
 }
 
@@ -165,7 +163,7 @@ impl<T, I: Copy + Ord> Shelf<T, I> {
     fn put(&mut self, key: &str, slot: Slot<T, I>, limit: usize, now: I) -> Result<(), BoxError> {
         self.forget_what_ended(now);
         if self.slots.len() >= limit && !self.slots.contains_key(key) {
-            return Err("the store in memory is full".into());
+            return Err("the memory store is full".into());
         }
         self.remove(key);
         let key = Arc::<str>::from(key);

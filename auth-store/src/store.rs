@@ -3,70 +3,69 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use auth_core::BoxError;
 
-/// The little that a store has to do, so that nodes can share tickets and revocations.
+/// What a store must do, so that nodes can share tickets and revocations.
 ///
-/// [`MemoryStore`](crate::MemoryStore) is one, `RedisStore` (feature `redis`) another, and yours may be a third. There are
-/// three parts: values that are taken once, marks that only rise, and messages to whoever listens. Keys are visible ASCII
-/// without blanks, at most 64 bytes long, and hold no secret and no name in clear. Nothing that a client sends is ever a
-/// key, and none is that of a value and of a mark.
+/// This crate has [`MemoryStore`](crate::MemoryStore) and `RedisStore` (feature `redis`); you may write your own. A store has
+/// three parts: values that are taken once, marks that only rise, and messages to subscribers. Keys are visible ASCII without
+/// blanks, at most 64 bytes long. They hold neither secrets nor names in clear text, and are never text that a client sent. A
+/// value and a mark never have the same key.
 ///
 /// # Errors
-/// An error of any method means that the store is away, and that nothing is known. It is never told to a client, and the
-/// text goes to the log. No method may hang: give up after a second or so.
+/// An error of any method means that the store is down. The text goes to the log, never to a client. A method must not hang:
+/// give up after about a second.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// Keeps `value` until it is taken, or until `ttl` is over.
+    /// Keeps `value` until it is taken, or until `ttl` has passed.
     ///
     /// # Errors
-    /// If the store is away or full.
+    /// If the store is down or full.
     async fn put(&self, key: &str, value: &[u8], ttl: Duration) -> Result<(), BoxError>;
 
-    /// Gives the value and forgets it, in one step: of any number that ask at the same time, on whatever node, one gets it.
-    /// `None` if there is none.
+    /// Returns the value and removes it, atomically: of any number of concurrent calls, on any nodes, only one gets it. `None`
+    /// if there is no value.
     ///
     /// # Errors
-    /// If the store is away.
+    /// If the store is down.
     async fn take(&self, key: &str) -> Result<Option<Vec<u8>>, BoxError>;
 
-    /// Raises the mark under `key` to `value`; a mark that is higher stays. It is kept for `ttl` from now, or for ever.
-    /// What was promised before is kept too: of two lifetimes, the longer one counts.
+    /// Raises the mark under `key` to `value`. A higher mark stays. It is kept for `ttl` from now, or forever if `ttl` is
+    /// `None`. An earlier call may have set a longer lifetime: the longer one counts.
     ///
     /// # Errors
-    /// If the store is away or full.
+    /// If the store is down or full.
     async fn raise(&self, key: &str, value: u64, ttl: Option<Duration>) -> Result<(), BoxError>;
 
-    /// The marks under these keys, in their order; `None` for each that there is none of.
+    /// The marks under these keys, in the same order; `None` for a key without a mark.
     ///
     /// # Errors
-    /// If the store is away, or if something else is under a key.
+    /// If the store is down, or if a key holds something else.
     async fn marks(&self, keys: &[String]) -> Result<Vec<Option<u64>>, BoxError>;
 
-    /// Sends a message to everyone who listens, here and on other nodes.
+    /// Sends a message to all subscribers, here and on other nodes.
     ///
     /// # Errors
-    /// If the store is away. Some may have heard it.
+    /// If the store is down. Some subscribers may have received it.
     async fn publish(&self, message: &[u8]) -> Result<(), BoxError>;
 
-    /// Begins to listen. What is published from now on is heard, or [`SubscriptionEvent::Missed`] is. A store that is away is no error:
-    /// it is tried again until it is back.
+    /// Subscribes to messages. The subscription receives every later message, or [`SubscriptionEvent::Missed`]. If the store is
+    /// down, that is not an error: the subscription tries again until the store is back.
     async fn subscribe(&self) -> Box<dyn Subscription>;
 }
 
-/// One who listens to the messages of a [`Store`].
+/// Receives the messages of a [`Store`].
 #[async_trait]
 pub trait Subscription: Send {
-    /// Waits for the next message; `None` if there will be no more. It may be dropped while it waits, and asked again:
-    /// nothing is lost by that.
+    /// Waits for the next event; `None` if there will be no more. It is cancel-safe: dropping the future loses no event.
     async fn next(&mut self) -> Option<SubscriptionEvent>;
 }
 
-/// What a [`Subscription`] hears.
+/// What a [`Subscription`] receives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SubscriptionEvent {
-    /// Somebody published this.
+    /// A published message.
     Message(Vec<u8>),
-    /// Messages may have been lost: the store was away, or the listener too slow.
+    /// Messages may have been lost: the store was down, or the subscriber was too slow.
     Missed,
 }
 

@@ -2,9 +2,9 @@ use std::{error::Error, fmt};
 
 use auth_core::{BoxError, Refusal};
 
-/// The store did not do what it was asked, since it is away or full. The cause is for the log.
+/// The store failed: it is down or full. The cause is for the log.
 ///
-/// `Refusal::from` makes the answer of it: 503 with `Retry-After`.
+/// `Refusal::from` turns it into the answer: 503 with `Retry-After`.
 #[derive(Debug)]
 pub struct Unavailable(BoxError);
 

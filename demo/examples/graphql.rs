@@ -8,7 +8,10 @@
 //! `connection_init` itself; at `/consumed` the layer answers it, and the handler never sees the token.
 #![expect(clippy::print_stdout, reason = "it prints its address for the program that starts it")]
 
-use std::{error::Error, future::ready, time::Duration};
+#[path = "../src/clock.rs"]
+mod clock;
+
+use std::{error::Error, future::ready, sync::Arc, time::Duration};
 
 use async_graphql::{
     Context, Data, EmptyMutation, Object, Result, Schema, Subscription,
@@ -108,8 +111,12 @@ fn app(layer: &AuthLayer<User>, codec: GraphqlTransportWs, path: &str, init: Opt
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let jwt = Jwt::<Claims>::hs256(std::env::var("SECRET")?)?;
-    let layer =
+    let mut layer =
         AuthLayer::new(Chain::new().or(jwt.verify(|claims: Claims| async move { Some(User { id: claims.sub }) })));
+    // For tests: each line of standard input moves the clock by so many seconds.
+    if std::env::args().any(|argument| argument == "--clock-from-stdin") {
+        layer = layer.timer(Arc::new(clock::moved_by_stdin()));
+    }
     let app = Router::new().merge(app(&layer, GraphqlTransportWs::new().forward(), "/graphql", None)).merge(app(
         &layer,
         GraphqlTransportWs::new(),

@@ -6,6 +6,7 @@
 mod docs;
 mod logout;
 mod page;
+#[path = "../examples/hardened_server/server.rs"]
 mod serve;
 mod settings;
 mod socketio;

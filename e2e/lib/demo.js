@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 import { build } from "./program.js";
 
 /** The program: of the environment, or freshly built. */
-const program = () => process.env.DEMO_BIN || build(["-p", "demo"], "demo");
+const program = () => process.env.DEMO_BIN || build("demo");
 
 /** Makes the clock of a demo one that `advance(seconds)` moves. */
 export const MOVED_CLOCK = "--clock-from-stdin";

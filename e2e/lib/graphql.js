@@ -10,10 +10,11 @@ import { build } from "./program.js";
 const SECRET = "only for the tests, and long enough";
 const base64url = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
 
-/** Starts it on a free port; `{ url, token(sub, ttl), stop() }`. */
+/** Starts it on a free port, with a clock that the test moves; `{ url, token(sub, ttl), advance(seconds), stop() }`. */
 export async function startGraphql() {
-  const path = build(["-p", "demo", "--example", "graphql"], "examples", "graphql");
-  const child = spawn(path, { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, SECRET } });
+  const path = build("examples", "graphql");
+  const child = spawn(path, ["--clock-from-stdin"], { stdio: ["pipe", "pipe", "inherit"], env: { ...process.env, SECRET } });
+  let ahead = 0;
   const ended = once(child, "exit");
   const [url] = await Promise.race([
     once(createInterface({ input: child.stdout }), "line"),
@@ -22,8 +23,12 @@ export async function startGraphql() {
   return {
     url,
     token(sub, ttl) {
-      const signed = `${base64url({ alg: "HS256" })}.${base64url({ sub, exp: Math.floor(Date.now() / 1000) + ttl })}`;
+      const signed = `${base64url({ alg: "HS256" })}.${base64url({ sub, exp: Math.floor(Date.now() / 1000) + ahead + ttl })}`;
       return `${signed}.${createHmac("sha256", SECRET).update(signed).digest("base64url")}`;
+    },
+    advance(seconds) {
+      ahead += seconds;
+      child.stdin.write(`${seconds}\n`);
     },
     async stop() {
       // By its process id, and nobody else's.

@@ -10,7 +10,7 @@ let path;
 
 /** Starts it for this issuer and audience; it has fetched the keys by then. */
 export async function startJudge(issuer, audience, ...flags) {
-  path ??= build(["-p", "auth-jwt", "--features", "remote", "--example", "judge"], "examples", "judge");
+  path ??= build("examples", "judge");
   const child = spawn(path, [...flags, issuer, audience], { stdio: ["pipe", "pipe", "inherit"] });
   const ended = once(child, "exit");
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();

@@ -6,10 +6,13 @@ import { join } from "node:path";
 
 const root = join(import.meta.dirname, "..", "..");
 
-/** Builds with these flags of cargo, and gives the path of what is at `place` below the folder of the profile. */
-export function build(flags, ...place) {
+/**
+ * The path of what is at `place` below the folder of the profile. It is built as `cargo test --workspace --all-features` does, so
+ * that nothing is built twice.
+ */
+export function build(...place) {
   const options = { cwd: root, encoding: "utf8", maxBuffer: 1 << 26, stdio: ["ignore", "pipe", "inherit"] };
-  execFileSync("cargo", ["build", "--quiet", "--locked", ...flags], options);
+  execFileSync("cargo", ["build", "--quiet", "--locked", "--workspace", "--all-features", "--bins", "--examples"], options);
   const metadata = execFileSync("cargo", ["metadata", "--locked", "--no-deps", "--format-version", "1"], options);
   const path = join(JSON.parse(metadata).target_directory, "debug", ...place);
   if (!existsSync(path)) throw new Error(`the program was built, but is not at ${path}`);

@@ -51,6 +51,7 @@
 //! | `dpop` | `jwt`, and tokens that are bound to a key of the client (RFC 9449) |
 //! | `es256k` | `jwt`, and ECDSA on secp256k1 (RFC 8812) |
 //! | `x509` | `remote`, and keys that are published as X.509 certificates |
+//! | `jsonwebtoken` | `jwt`, and conversions to and from types of the crate `jsonwebtoken` |
 //! | `metrics` | counters and gauges through the `metrics` facade |
 //! | `tokio` | [`SystemClock`] is a [`Timer`] without a server too |
 //! | `test-util` | `Authenticated::dangerous_unchecked`, for tests of handlers |

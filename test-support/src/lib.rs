@@ -1,10 +1,13 @@
 //! What the tests of several crates of this workspace share. It isn't published.
 //!
 //! - [`log`]: what the code under test logs, and checks that it logs no secret.
-//! - [`feed`]: a store of revocations that fails, hangs or answers late.
+//! - [`checks`] and [`feed`]: revocation checks that answer what a test says, and a store of revocations that fails, hangs
+//!   or answers late.
 //! - [`strategies`] and [`says`]: strategies and chains that do what a test says.
+//! - [`encoding`]: base64url and PEM, for tokens and keys that a test writes by hand.
+//! - [`code`]: the source code of a crate.
 //! - `users` (feature of the same name): users with tokens and passwords.
-//! - `server` (feature of the same name): a server on a free port, with clients for HTTP and WebSocket.
+//! - `server` and `raw` (feature `server`): a server on a free port, clients for HTTP and WebSocket, and one that writes bytes.
 //!
 //! Use it in integration tests. The unit tests of `auth-core` can't: they would see two copies of their own crate.
 #![allow(
@@ -20,8 +23,13 @@
     reason = "only tests use it, and a test that can't go on fails"
 )]
 
+pub mod checks;
+pub mod code;
+pub mod encoding;
 pub mod feed;
 pub mod log;
+#[cfg(feature = "server")]
+pub mod raw;
 pub mod says;
 #[cfg(feature = "server")]
 pub mod server;

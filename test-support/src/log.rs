@@ -7,13 +7,14 @@ use std::{
     sync::{Arc, Mutex, Once},
 };
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use tracing::{Subscriber, instrument::WithSubscriber as _, subscriber::DefaultGuard};
 use tracing_subscriber::{
     filter::{LevelFilter, Targets},
     fmt::{MakeWriter, format::FmtSpan},
     layer::SubscriberExt as _,
 };
+
+use crate::encoding::base64url;
 
 /// Keeps the lines that a subscriber writes.
 #[derive(Clone, Default)]
@@ -106,7 +107,7 @@ pub fn refusals(log: &Log) -> Vec<String> {
 
 /// Panics if `text` contains `secret`, plain or as base64url. `what` names the text.
 pub fn assert_clean(what: &str, text: &str, secret: &str) {
-    let encoded = URL_SAFE_NO_PAD.encode(secret);
+    let encoded = base64url(secret);
     assert!(!text.contains(secret) && !text.contains(&encoded), "{what} leaks: {text}");
 }
 

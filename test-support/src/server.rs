@@ -197,6 +197,18 @@ impl Client {
         }
     }
 
+    /// Sends a text, and returns the one that comes back. It skips all pings.
+    pub async fn says(&mut self, text: &str) -> String {
+        self.send(text).await;
+        loop {
+            match self.next().await {
+                Some(Message::Text(text)) => return text.to_string(),
+                Some(Message::Ping(_)) => {}
+                other => panic!("no text: {other:?}"),
+            }
+        }
+    }
+
     /// Whether the server sends this text back.
     pub async fn echoes(&mut self, text: &str) -> bool {
         self.send(text).await;

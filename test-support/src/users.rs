@@ -9,8 +9,9 @@ use std::{
 use auth_basic::BasicLogin;
 use auth_core::{BoxError, ManualClock, Principal, PrincipalId, Strategy, extract::Extractor};
 use auth_jwt::{Jwt, Signer};
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
+
+use crate::encoding::base64url;
 
 const SECRET: &[u8] = b"a secret of at least thirty-two bytes";
 
@@ -76,7 +77,7 @@ fn unix_secs(time: SystemTime) -> u64 {
 
 /// The subprotocols in which a browser sends `token`.
 pub fn protocols(token: &str) -> String {
-    format!("auth.v1, auth.bearer.{}", URL_SAFE_NO_PAD.encode(token))
+    format!("auth.v1, auth.bearer.{}", base64url(token))
 }
 
 /// Accepts tokens that [`signed`] made, wherever `extractor` finds them.

@@ -87,9 +87,8 @@
 
 mod http;
 mod layer;
-mod resource;
 mod telemetry;
-#[cfg(feature = "connections")]
+#[cfg(feature = "axum")]
 mod waker;
 
 #[cfg(feature = "connections")]
@@ -123,7 +122,6 @@ pub use self::{
         ResponseFuture, Untouched, require_scope,
     },
     layer::AuthLayer,
-    resource::ProtectedResource,
 };
 #[cfg(feature = "axum")]
 pub use self::{

@@ -1,8 +1,8 @@
 use std::{error::Error, fmt};
 
-/// Why nothing can be said about a password: a failure of the system, never a wrong password.
+/// Why a password could not be checked: a failure of the system, never a wrong password.
 ///
-/// Return it from the verify callback as `Err`, and the client gets a 503.
+/// Return it from the verify callback as `Err`: the client reads 503.
 #[derive(Debug)]
 pub struct PasswordError {
     kind: PasswordErrorKind,
@@ -14,9 +14,9 @@ pub struct PasswordError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PasswordErrorKind {
-    /// The queue did not move in time: there are more logins than the machine can check.
+    /// No turn in time: there are more logins than the machine can check.
     Busy,
-    /// The stored hash is no argon2 hash, or asks for far more work than the reference.
+    /// The stored hash is not an argon2 hash, or needs far more work than the reference.
     UnusableHash,
     /// The work itself failed: no memory, no randomness, no runtime, a panic.
     Failed,

@@ -1,4 +1,4 @@
-//! Argon2 hashes of passwords, checked with the same work for a user who does not exist.
+//! Argon2 hashes of passwords, with the same work for an unknown user.
 
 mod error;
 mod phc;
@@ -20,16 +20,16 @@ pub use self::error::{PasswordError, PasswordErrorKind};
 use self::phc::{Recipe, StoredHash};
 use crate::Password;
 
-/// How long a login waits for its turn. Short, since the work itself comes on top of it.
+/// How long a login waits for its turn. Short, since the work itself comes after it.
 const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(1);
 
-/// How many times the memory and the work of the reference a stored hash may ask for.
+/// A stored hash may need this many times the memory and the work of the reference.
 const MAX_COST_FACTOR: u64 = 8;
 
-/// The most memory that a reference may ask for: 4 GiB in KiB, twice the largest choice of RFC 9106, 4.
+/// The most memory that a reference may need, in KiB: 4 GiB, twice the largest choice in RFC 9106, 4.
 const MAX_REFERENCE_MEMORY: u64 = 4 * 1024 * 1024;
 
-/// The most work that a reference may ask for: hundred times that memory. A check then takes minutes.
+/// The most work that a reference may need: 100 times that memory. A check then takes minutes.
 const MAX_REFERENCE_WORK: u64 = 100 * MAX_REFERENCE_MEMORY;
 
 /// Makes and checks argon2 hashes (RFC 9106) in the PHC form, `$argon2id$v=19$m=19456,t=2,p=1$<salt>$<hash>`.
@@ -48,7 +48,7 @@ const MAX_REFERENCE_WORK: u64 = 100 * MAX_REFERENCE_MEMORY;
 ///     let (users, passwords) = (users.clone(), passwords.clone());
 ///     async move {
 ///         let user = users.find(login.username()).await?;
-///         // Asked for a user who does not exist too: it takes as long.
+///         // Also called for an unknown user, so that both take the same time.
 ///         let stored = user.as_ref().map(|user| user.password_hash.as_str());
 ///         let is_right = passwords.verify(stored, login.password()).await?;
 ///         Ok::<_, BoxError>(user.filter(|_| is_right))
@@ -57,22 +57,22 @@ const MAX_REFERENCE_WORK: u64 = 100 * MAX_REFERENCE_MEMORY;
 /// # let _ = basic;
 /// ```
 ///
-/// The work is done on tokio's blocking threads, on as many at once as there are cores
-/// ([`max_parallel`](Self::max_parallel)). Who has not got a turn after one second ([`max_wait`](Self::max_wait)) gets
-/// an error, so that a flood of logins is answered with 503 and the rest of the server goes on. A caller who goes away
-/// frees its turn only when its work is done. Clones share the turns.
+/// The work runs on tokio's blocking threads, on as many at once as there are cores ([`max_parallel`](Self::max_parallel)). A
+/// call without a turn after one second ([`max_wait`](Self::max_wait)) gets an error. So a flood of logins is answered with
+/// 503, and the rest of the server keeps working. A cancelled call keeps its turn until its work is done. Clones share the
+/// turns.
 ///
 /// # The reference
-/// One set of parameters is the *reference*: that of [`new`](Self::new), or that of the hash given to
-/// [`with_params_of`](Self::with_params_of). Hashes are made with it, and it sets the work that is done for users who do not exist.
+/// One set of parameters is the *reference*: the one of [`new`](Self::new), or of the hash given to
+/// [`with_params_of`](Self::with_params_of). New hashes use it, and it sets the work for unknown users.
 ///
 /// # Security
-/// - Stored hashes with *other* parameters than the reference take another time, and so tell that the user exists.
-///   Make the reference that of your stored hashes, and where they differ, renew them at the next login: see
+/// - A stored hash with *other* parameters than the reference takes another time, which shows that the user exists. Take the
+///   reference from your stored hashes. If they differ, replace them at the next login: see
 ///   [`needs_rehash`](Self::needs_rehash).
-/// - A stored hash that asks for more than eight times the memory, or the memory times passes, of the reference is not
-///   computed: whoever can write one hash could otherwise stop the server.
-/// - The copy of the password that the work needs is zeroed when the work is done. The working memory of argon2 is not.
+/// - A stored hash that needs more than eight times the memory of the reference, or eight times its memory times passes, is
+///   not computed: a single planted hash could otherwise stop the server.
+/// - The copy of the password that the work needs is zeroed after the work. The working memory of argon2 is not.
 #[derive(Clone)]
 pub struct Argon2Passwords {
     reference: Arc<Reference>,
@@ -81,63 +81,61 @@ pub struct Argon2Passwords {
     compute: Arc<Compute>,
 }
 
-/// What is computed for a user who does not exist: everything but the result to compare with.
+/// The parameters and the salt for an unknown user.
 #[derive(Debug)]
 struct Reference {
     recipe: Recipe,
     salt: Vec<u8>,
 }
 
-/// The one place where the work is done: recipe, password, salt. Tests count it here.
+/// Does the work: recipe, password, salt. Tests count the calls.
 type Compute = dyn Fn(&Recipe, &[u8], &[u8]) -> Result<Output, password_hash::Error> + Send + Sync;
 
 impl Argon2Passwords {
-    /// Argon2id with 19 MiB, two passes and one lane, which OWASP recommends.
+    /// Argon2id with 19 MiB, two passes and one lane, as OWASP recommends.
     #[must_use]
     pub fn new() -> Self {
-        // Any salt will do: what is computed with it is thrown away.
+        // Any salt will do: its result is discarded.
         Self::of(Reference { recipe: Recipe::default(), salt: b"nobody has this.".to_vec() })
     }
 
-    /// The algorithm, version and parameters of a stored hash, most often of any hash of the application.
+    /// Takes algorithm, version and parameters from a stored hash, usually any hash of the application.
     ///
     /// # Errors
-    /// If `reference` is no argon2 hash in PHC form with `m`, `t`, `p`, salt and hash, or asks for more than 4 GiB of
-    /// memory or hundred times 4 GiB of work.
+    /// If `reference` is not an argon2 hash in PHC form with `m`, `t`, `p`, salt and hash, or needs more than 4 GiB of memory
+    /// or 100 times 4 GiB of work.
     pub fn with_params_of(reference: &str) -> Result<Self, ConfigError> {
         let StoredHash { recipe, salt, .. } = StoredHash::parse(reference).ok_or(ConfigError::new(
-            "the reference is no argon2 hash: give one of the form `$argon2id$v=19$m=19456,t=2,p=1$<salt>$<hash>`",
+            "the reference is not an argon2 hash of the form `$argon2id$v=19$m=19456,t=2,p=1$<salt>$<hash>`",
         ))?;
         if recipe.memory() > MAX_REFERENCE_MEMORY || recipe.work() > MAX_REFERENCE_WORK {
-            return Err(ConfigError::new("the reference asks for more than 4 GiB of memory or for minutes of work"));
+            return Err(ConfigError::new("the reference needs more than 4 GiB of memory or minutes of work"));
         }
         Ok(Self::of(Reference { recipe, salt: salt.to_vec() }))
     }
 
-    /// How many passwords are worked on at once; the default is the number of cores. Zero counts as one.
+    /// Sets how many passwords are hashed at once. The default is the number of cores. Zero counts as one.
     ///
-    /// Each takes the memory that its parameters name.
+    /// Each needs the memory that its parameters name.
     #[must_use]
     pub fn max_parallel(mut self, passwords: usize) -> Self {
         self.permits = Arc::new(Semaphore::new(passwords.clamp(1, Semaphore::MAX_PERMITS)));
         self
     }
 
-    /// How long a password waits for its turn before it is an error; the default is one second. The work itself, which
-    /// comes after, is not part of it.
+    /// Sets how long a call waits for its turn before it fails. The default is one second. The work itself does not count.
     #[must_use]
     pub fn max_wait(mut self, wait: Duration) -> Self {
         self.max_wait = wait;
         self
     }
 
-    /// Hashes a password with a fresh random salt, with the parameters of the reference, for storing it.
+    /// Hashes a password for storage, with a fresh random salt and the parameters of the reference.
     ///
-    /// It needs a tokio runtime with time enabled.
+    /// It needs a tokio runtime with its timer enabled.
     ///
     /// # Errors
-    /// [`Busy`](PasswordErrorKind::Busy) if it got no turn in time, [`Failed`](PasswordErrorKind::Failed) if the work
-    /// could not be done.
+    /// [`Busy`](PasswordErrorKind::Busy) if it got no turn in time, [`Failed`](PasswordErrorKind::Failed) if the work failed.
     pub async fn hash(&self, password: &Password) -> Result<String, PasswordError> {
         let (reference, compute) = (Arc::clone(&self.reference), Arc::clone(&self.compute));
         let password = password.clone();
@@ -152,16 +150,16 @@ impl Argon2Passwords {
         .await
     }
 
-    /// Whether the password is the one that was hashed. `stored` is `None` for a user who does not exist: the same work
-    /// is done, and the answer is no.
+    /// Whether the password is the one that was hashed. Pass `None` for an unknown user: the same work is done, and the result
+    /// is false.
     ///
-    /// It needs a tokio runtime with time enabled.
+    /// It needs a tokio runtime with its timer enabled.
     ///
     /// # Errors
-    /// [`UnusableHash`](PasswordErrorKind::UnusableHash) if `stored` is no argon2 hash in PHC form or costs too much;
-    /// the work of the reference is done nevertheless. [`Busy`](PasswordErrorKind::Busy) if it got no turn in time,
-    /// [`Failed`](PasswordErrorKind::Failed) if the work could not be done. None of them says anything about the
-    /// password: give them back from the verify callback, and never take them for a no.
+    /// [`UnusableHash`](PasswordErrorKind::UnusableHash) if `stored` is not an argon2 hash in PHC form or needs too much work;
+    /// the work of the reference is still done. [`Busy`](PasswordErrorKind::Busy) if it got no turn in time.
+    /// [`Failed`](PasswordErrorKind::Failed) if the work failed. An error says nothing about the password. Return it from the
+    /// verify callback; never treat it as a wrong password.
     pub async fn verify(&self, stored: Option<&str>, password: &Password) -> Result<bool, PasswordError> {
         let stored = stored.map(|text| self.usable(text)).transpose();
         let (reference, compute) = (Arc::clone(&self.reference), Arc::clone(&self.compute));
@@ -179,9 +177,9 @@ impl Argon2Passwords {
         .await
     }
 
-    /// Whether a stored hash was made with other parameters than the reference, or is no hash at all.
+    /// Whether a stored hash has other parameters than the reference, or is not a hash at all.
     ///
-    /// Ask after a successful login, while the password is at hand, and store what [`hash`](Self::hash) makes of it.
+    /// Call it after a successful login, while you still have the password, and store a new [`hash`](Self::hash) of it.
     #[must_use]
     pub fn needs_rehash(&self, stored: &str) -> bool {
         StoredHash::parse(stored).is_none_or(|stored| !stored.recipe.is_like(&self.reference.recipe))
@@ -199,17 +197,17 @@ impl Argon2Passwords {
 
     fn usable(&self, stored: &str) -> Result<StoredHash, PasswordError> {
         let unusable = |what| PasswordError::new(PasswordErrorKind::UnusableHash, what);
-        let stored = StoredHash::parse(stored).ok_or(unusable("the stored password hash is no argon2 hash"))?;
+        let stored = StoredHash::parse(stored).ok_or(unusable("the stored password hash is not an argon2 hash"))?;
         let reference = &self.reference.recipe;
         if stored.recipe.memory() > reference.memory().saturating_mul(MAX_COST_FACTOR)
             || stored.recipe.work() > reference.work().saturating_mul(MAX_COST_FACTOR)
         {
-            return Err(unusable("the stored password hash asks for far more work than the reference"));
+            return Err(unusable("the stored password hash needs far more work than the reference"));
         }
         Ok(stored)
     }
 
-    /// Does the work on a blocking thread, when it is its turn.
+    /// Waits for a turn, then does the work on a blocking thread.
     async fn in_turn<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, PasswordError> + Send + 'static,
@@ -220,7 +218,7 @@ impl Argon2Passwords {
             .map_err(|_| PasswordError::new(PasswordErrorKind::Busy, "too many passwords are being checked"))?
             .map_err(|error| failed("the queue is closed").caused_by(error))?;
         let task = runtime.spawn_blocking(move || {
-            // The turn ends with the work, and not with the caller, who may be gone by then.
+            // The turn ends with the work, even if the call is cancelled before.
             let _permit = permit;
             work()
         });

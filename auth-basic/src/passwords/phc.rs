@@ -6,7 +6,7 @@ use argon2::{
     },
 };
 
-/// How argon2 is to be computed: all that its cost depends on.
+/// The parameters of argon2, on which its cost depends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Recipe {
     pub(super) algorithm: Algorithm,
@@ -14,7 +14,7 @@ pub(super) struct Recipe {
     pub(super) params: Params,
 }
 
-/// A hash in the form in which applications store it: `$argon2id$v=19$m=19456,t=2,p=1$<salt>$<hash>`.
+/// A hash as applications store it: `$argon2id$v=19$m=19456,t=2,p=1$<salt>$<hash>`.
 pub(super) struct StoredHash {
     pub(super) recipe: Recipe,
     pub(super) salt: Salt,
@@ -22,14 +22,14 @@ pub(super) struct StoredHash {
 }
 
 impl Default for Recipe {
-    /// What the argon2 crate recommends, which is the first choice of OWASP: argon2id, 19 MiB, two passes, one lane.
+    /// The default of the argon2 crate, which is OWASP's first choice: argon2id, 19 MiB, two passes, one lane.
     fn default() -> Self {
         Self { algorithm: Algorithm::Argon2id, version: Version::V0x13, params: Params::DEFAULT }
     }
 }
 
 impl Recipe {
-    /// Whether the other one costs the same, and gives a hash of the same length.
+    /// Whether both cost the same and give hashes of the same length.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         let all = |recipe: &Self| {
             let Self { algorithm, version, params } = recipe;
@@ -65,14 +65,14 @@ impl StoredHash {
     /// Reads the form of the reference implementation. `None` if the text is anything else.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let hash = PasswordHash::new(text).ok()?;
-        // Each once and nothing else: a default would hide that something is missing.
+        // Exactly these three: a default would hide a missing one.
         let names = ["m", "t", "p"];
         if hash.params.iter().count() != names.len() || names.iter().any(|name| hash.params.get(*name).is_none()) {
             return None;
         }
         let version = match hash.version {
             Some(version) => Version::try_from(version).ok()?,
-            // Hashes are older than the field: without it, the first version is meant.
+            // Old hashes lack the field: they have the first version.
             None => Version::V0x10,
         };
         let recipe = Recipe {

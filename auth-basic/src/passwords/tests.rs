@@ -9,10 +9,10 @@ use std::{
 
 use super::*;
 
-/// A hash of nobody's password that costs next to nothing.
+/// A hash without a known password that is cheap to compute.
 const CHEAP: &str = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/// Nothing here takes as long; a test that is wrong must fail, and not hang.
+/// Longer than anything here takes. A broken test must fail, not hang.
 const LONG: Duration = Duration::from_secs(10);
 
 fn cheap() -> Argon2Passwords {
@@ -23,7 +23,7 @@ fn password(text: &str) -> Password {
     Password::new(text)
 }
 
-/// The same passwords, and a list of every computation that they have done.
+/// The same passwords, and a list of all their computations.
 fn counted(mut passwords: Argon2Passwords) -> (Argon2Passwords, Arc<Mutex<Vec<Recipe>>>) {
     let done = Arc::new(Mutex::new(Vec::new()));
     let compute = Arc::clone(&passwords.compute);
@@ -35,7 +35,7 @@ fn counted(mut passwords: Argon2Passwords) -> (Argon2Passwords, Arc<Mutex<Vec<Re
     (passwords, done)
 }
 
-/// Passwords whose work says that it has begun, and then goes on only when it is told to.
+/// Passwords whose work signals its start, then waits for a signal to continue.
 fn gated(mut passwords: Argon2Passwords) -> (Argon2Passwords, Receiver<()>, Sender<()>) {
     let (begun, has_begun) = channel();
     let (go_on, told) = channel();
@@ -63,7 +63,7 @@ async fn right_password_is_accepted_and_another_is_not() {
 }
 
 #[tokio::test]
-async fn empty_password_and_unicode_are_passwords_like_others() {
+async fn empty_and_unicode_passwords_work() {
     let passwords = cheap();
     for text in ["", "\u{e9}", "e\u{301}", &"x".repeat(4096)] {
         let stored = passwords.hash(&password(text)).await.unwrap();
@@ -74,7 +74,7 @@ async fn empty_password_and_unicode_are_passwords_like_others() {
 }
 
 #[tokio::test]
-async fn every_hash_has_a_salt_of_its_own() {
+async fn every_hash_has_its_own_salt() {
     let passwords = cheap();
     assert_ne!(passwords.hash(&password("a")).await.unwrap(), passwords.hash(&password("a")).await.unwrap());
 }
@@ -90,7 +90,7 @@ async fn hashes_of_the_reference_implementation_are_understood() {
     let passwords = Argon2Passwords::new();
     for stored in [
         "$argon2i$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$wWKIMhR9lyDFvRz9YTZweHKfbftvj+qf+YFY4NeBbtA",
-        // Without a version the first one is meant, which gives another hash.
+        // Without a version, the first version applies, which gives another hash.
         "$argon2i$m=65536,t=2,p=1$c29tZXNhbHQ$9sTbSlTio3Biev89thdrlKKiCaYsjjYVJxGAL3swxpQ",
     ] {
         assert!(passwords.verify(Some(stored), &password("password")).await.unwrap(), "{stored}");
@@ -118,7 +118,7 @@ async fn unknown_user_and_wrong_password_do_the_same_work() {
 }
 
 #[tokio::test]
-async fn no_password_is_right_for_an_unknown_user() {
+async fn unknown_user_has_no_right_password() {
     let stored = cheap().hash(&password("known")).await.unwrap();
     let passwords = Argon2Passwords::with_params_of(&stored).unwrap();
     assert!(!passwords.verify(None, &password("known")).await.unwrap());
@@ -126,7 +126,7 @@ async fn no_password_is_right_for_an_unknown_user() {
 }
 
 #[tokio::test]
-async fn stored_text_that_is_no_argon2_hash_is_an_error_after_the_same_work() {
+async fn stored_text_that_is_not_a_hash_is_an_error_after_the_same_work() {
     let (passwords, done) = counted(cheap());
     for stored in [
         "",
@@ -161,7 +161,7 @@ async fn stored_text_that_is_no_argon2_hash_is_an_error_after_the_same_work() {
 }
 
 #[tokio::test]
-async fn stored_hash_may_cost_eight_times_the_reference_and_no_more() {
+async fn stored_hash_may_cost_at_most_eight_times_the_reference() {
     let (passwords, done) = counted(cheap());
     let rest = "c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
     for params in ["m=64,t=1,p=1", "m=8,t=8,p=1", "m=16,t=4,p=2", "m=64,t=1,p=8"] {
@@ -184,7 +184,7 @@ async fn stored_hash_may_cost_eight_times_the_reference_and_no_more() {
 }
 
 #[test]
-fn reference_that_cannot_be_meant_does_not_build() {
+fn excessive_reference_does_not_build() {
     let rest = "c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
     for reference in [
         String::new(),
@@ -217,7 +217,7 @@ async fn hash_with_the_parameters_of_the_reference_needs_no_rehash() {
 }
 
 #[tokio::test]
-async fn caller_who_goes_away_frees_the_turn_only_when_the_work_is_done() {
+async fn cancelled_call_keeps_its_turn_until_the_work_is_done() {
     let (passwords, has_begun, go_on) = gated(cheap().max_parallel(1).max_wait(Duration::ZERO));
     let caller = tokio::spawn({
         let passwords = passwords.clone();
@@ -231,12 +231,12 @@ async fn caller_who_goes_away_frees_the_turn_only_when_the_work_is_done() {
     go_on.send(()).unwrap();
     drop(passwords.permits.acquire().await.unwrap());
     drop(go_on);
-    // The next one gets its turn; what it fails of is the gate, whose other side is gone.
+    // The next call gets its turn. It fails only because the gate is gone.
     assert_eq!(kind_of(&passwords, None).await, PasswordErrorKind::Failed);
 }
 
 #[tokio::test]
-async fn turns_are_as_many_as_set_and_shared_by_clones() {
+async fn clones_share_the_configured_number_of_turns() {
     for (set, turns) in [(0, 1), (1, 1), (3, 3)] {
         let (passwords, has_begun, go_on) = gated(cheap().max_parallel(set).max_wait(Duration::ZERO));
         let callers: Vec<_> = (0..turns)
@@ -258,14 +258,14 @@ async fn turns_are_as_many_as_set_and_shared_by_clones() {
 }
 
 #[test]
-fn defaults_are_a_turn_for_every_core_and_one_second() {
+fn defaults_are_one_turn_per_core_and_one_second() {
     let passwords = Argon2Passwords::new();
     assert_eq!(passwords.permits.available_permits(), thread::available_parallelism().unwrap().get());
     assert_eq!(passwords.max_wait, Duration::from_secs(1));
 }
 
 #[tokio::test]
-async fn panic_in_the_work_is_an_error_and_gives_the_turn_back() {
+async fn panic_in_the_work_is_an_error_and_frees_the_turn() {
     let mut passwords = cheap().max_parallel(1).max_wait(Duration::ZERO);
     passwords.compute = Arc::new(|_, _, _| panic!("a panic that a test wants"));
     for _ in 0..3 {
@@ -286,7 +286,7 @@ async fn failure_of_argon2_is_an_error_with_its_cause() {
 }
 
 #[test]
-fn no_runtime_is_an_error() {
+fn missing_runtime_is_an_error() {
     let passwords = cheap();
     let password = password("x");
     let work = pin!(passwords.verify(None, &password));
@@ -297,7 +297,7 @@ fn no_runtime_is_an_error() {
 }
 
 #[tokio::test]
-async fn nothing_that_is_printed_holds_password_or_hash() {
+async fn printed_text_never_holds_password_or_hash() {
     let passwords = cheap();
     let error = passwords.verify(Some("marker-hash"), &password("marker-password")).await.unwrap_err();
     let printed = format!("{passwords:?} {error:?} {error}");

@@ -1,4 +1,4 @@
-//! A verdict accepts a user, and not the answer of a check.
+//! A verdict accepts a user, not the result of a check.
 
 use auth_basic::{Basic, BasicLogin};
 use auth_core::Verdict;

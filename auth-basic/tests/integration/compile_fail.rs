@@ -1,8 +1,8 @@
-//! What people write who come from Passport, where a falsy user is refused. The expected messages belong to the toolchain
-//! that the workspace names.
+//! Mistakes of Passport users, since Passport rejects a falsy user. The expected messages are those of the workspace's
+//! toolchain.
 
 #[test]
-fn results_of_checks_and_look_ups_do_not_compile_as_users_and_the_message_says_what_to_write() {
+fn results_of_checks_do_not_compile_as_users() {
     let cases = trybuild::TestCases::new();
     for case in [
         "check_is_no_user",

@@ -1,4 +1,4 @@
-//! What the `Authorization` header may look like, and what is answered.
+//! The forms of the `Authorization` header, and the answers.
 
 use auth_basic::{Basic, BasicLogin};
 use auth_core::{Chain, PrincipalId, RefusalKind, Rejection, RequestInfo, Strategy as _, Verdict};
@@ -18,7 +18,7 @@ async fn one_or_more_blanks_follow_the_scheme() {
 }
 
 #[tokio::test]
-async fn utf8_arrives_as_it_was_sent() {
+async fn utf8_arrives_as_sent() {
     for (username, password) in [("Zoë", "pässwörd"), ("Zoe\u{308}", "e\u{301}"), ("用户", "🔑"), ("\u{fb01}", "Å")]
     {
         let user = run(&everybody(), basic(format!("{username}:{password}"))).await.unwrap();
@@ -27,7 +27,7 @@ async fn utf8_arrives_as_it_was_sent() {
 }
 
 #[tokio::test]
-async fn evidence_names_the_user_name_within_the_realm_and_an_empty_one_not_at_all() {
+async fn evidence_has_the_user_name_within_the_realm_unless_it_is_empty() {
     for (realm, username) in [("demo", "Zoë"), ("other", "1001")] {
         let user = run(&everybody_of(Basic::new(realm)), basic(format!("{username}:b"))).await.unwrap();
         assert_eq!(user.evidence().names(), [PrincipalId::new(realm, username)]);
@@ -41,7 +41,7 @@ async fn evidence_names_the_user_name_within_the_realm_and_an_empty_one_not_at_a
 }
 
 #[tokio::test]
-async fn every_malformed_header_is_a_bad_request_and_does_not_reach_verify() {
+async fn malformed_header_is_400_and_does_not_reach_verify() {
     for (value, why) in [
         ("Basic", "nothing after the scheme"),
         ("Basic ", "a blank after the scheme"),
@@ -82,7 +82,7 @@ async fn every_malformed_header_is_a_bad_request_and_does_not_reach_verify() {
 }
 
 #[tokio::test]
-async fn header_that_is_repeated_is_malformed() {
+async fn repeated_basic_header_is_malformed() {
     let value = basic("bob:secret");
     for second in [value.as_str(), "Bearer abc", ""] {
         for lines in [[value.as_str(), second], [second, value.as_str()]] {
@@ -152,7 +152,7 @@ async fn panic_of_verify_is_an_internal_error() {
 }
 
 #[tokio::test]
-async fn verify_can_refuse_with_a_code_of_its_own() {
+async fn verify_can_reject_with_its_own_code() {
     let locked =
         verified(|_: BasicLogin| async { Verdict::<Seen>::reject(Rejection::forbidden().with_code("account_locked")) });
     let refusal = run(&locked, basic("bob:secret")).await.unwrap_err();
@@ -169,7 +169,7 @@ async fn extras_of_the_verdict_are_in_the_evidence() {
 }
 
 #[tokio::test]
-async fn verify_can_look_at_the_request() {
+async fn verify_can_read_the_request() {
     let chain =
         verified(
             |login: BasicLogin, info: RequestInfo| async move { Some(Seen::new(login.username(), info.uri().path())) },
@@ -178,13 +178,13 @@ async fn verify_can_look_at_the_request() {
 }
 
 #[tokio::test]
-async fn without_browser_prompt_the_challenge_has_a_scheme_that_browsers_do_not_know() {
+async fn without_browser_prompt_the_scheme_is_unknown_to_browsers() {
     let chain = everybody_of(Basic::new("demo").without_browser_prompt());
     for authorization in [&[][..], &["Basic *****"]] {
         let refusal = run_parts(&chain, &request(authorization), None).await.unwrap_err();
         assert_eq!(challenges(&refusal), [r#"xBasic realm="demo", charset="UTF-8""#]);
     }
-    // Clients go on to send Basic, and only that.
+    // Clients still send Basic, and only that.
     assert!(run(&chain, basic("a:b")).await.is_ok());
     assert!(run(&chain, basic("a:b").replace("Basic", "xBasic")).await.is_err());
 }
@@ -221,16 +221,16 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 proptest! {
-    /// Whatever has no control character, and no colon in the user name, arrives letter for letter.
+    /// Any text without control characters, and without a colon in the user name, arrives unchanged.
     #[test]
     fn every_login_that_the_rfc_allows_arrives(username in "[^:\\p{Cc}]{0,40}", password in "\\P{Cc}{0,40}") {
         let user = block_on(run(&everybody(), basic(format!("{username}:{password}")))).unwrap();
         prop_assert_eq!(&*user, &Seen::new(&username, &password));
     }
 
-    /// Whatever bytes stand after the scheme, the answer is yes, 400 or nothing found; never a failure of ours.
+    /// For any bytes after the scheme, the answer is accepted, 400 or missing, never a system failure.
     #[test]
-    fn no_header_brings_the_strategy_down(rest in proptest::collection::vec(any::<u8>(), 0..64)) {
+    fn strategy_survives_any_header(rest in proptest::collection::vec(any::<u8>(), 0..64)) {
         let mut value = b"Basic ".to_vec();
         value.extend(rest);
         if http::HeaderValue::from_bytes(&value).is_ok()
@@ -240,9 +240,9 @@ proptest! {
         }
     }
 
-    /// The same behind the base64.
+    /// The same for any bytes inside the base64.
     #[test]
-    fn no_bytes_in_the_base64_bring_the_strategy_down(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+    fn strategy_survives_any_bytes_in_the_base64(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
         if let Err(refusal) = block_on(run(&everybody(), basic(bytes))) {
             prop_assert_eq!(refusal.status().as_u16(), 400);
         }

@@ -1,4 +1,4 @@
-//! The behaviours of Passport's Basic strategy, by their rows; where we do otherwise, the test says what.
+//! The behaviours of Passport's Basic strategy, row by row. If we differ, the test says how.
 
 use auth_basic::Basic;
 use auth_core::{Carrier, RefusalKind};
@@ -8,7 +8,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn row_50_scheme_is_read_in_any_case() {
+async fn row_50_scheme_ignores_case() {
     for scheme in ["Basic", "BASIC", "basic", "bAsIc"] {
         let user = run(&only_bob(), basic("bob:secret").replace("Basic", scheme)).await.unwrap();
         assert_eq!(*user, Seen::new("bob", "secret"));
@@ -17,14 +17,14 @@ async fn row_50_scheme_is_read_in_any_case() {
 }
 
 #[tokio::test]
-async fn row_50_refused_by_verify_gets_the_challenge() {
+async fn row_50_rejection_by_verify_gets_the_challenge() {
     let refusal = run(&only_bob(), basic("bob:wrong")).await.unwrap_err();
     assert_eq!((refusal.status().as_u16(), refusal.code()), (401, "invalid_credentials"));
     assert_eq!(challenges(&refusal), [r#"Basic realm="demo", charset="UTF-8""#]);
 }
 
 #[tokio::test]
-async fn row_50_error_of_verify_is_an_error_and_no_refusal() {
+async fn row_50_error_of_verify_is_an_error_not_a_rejection() {
     let refusal = run(&only_bob(), basic("eve:secret")).await.unwrap_err();
     assert_eq!((refusal.status().as_u16(), refusal.code()), (503, "unavailable"));
     assert!(refusal.challenges().is_empty());
@@ -59,7 +59,7 @@ async fn row_52_no_header_or_another_scheme_is_absent() {
 }
 
 #[tokio::test]
-async fn row_53_another_scheme_alone_is_absent_and_no_bad_request() {
+async fn row_53_another_scheme_alone_is_absent_not_malformed() {
     let refusal = run(&everybody(), "Negotiate").await.unwrap_err();
     assert_eq!((refusal.kind(), refusal.status().as_u16()), (RefusalKind::Missing, 401));
 }
@@ -74,7 +74,7 @@ async fn row_54_empty_password_and_empty_user_name_reach_verify() {
 }
 
 #[tokio::test]
-async fn row_55_nothing_or_no_base64_after_the_scheme_is_malformed() {
+async fn row_55_scheme_without_base64_is_malformed() {
     assert_malformed("Basic", "the scheme alone").await;
     assert_malformed("Basic *****", "no base64").await;
 }

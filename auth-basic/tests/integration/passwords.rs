@@ -7,7 +7,7 @@ use auth_core::{BoxError, Chain};
 
 use crate::support::{answer, basic, run};
 
-/// Costs next to nothing; the hash belongs to no password.
+/// Cheap to compute. No password has this hash.
 const REFERENCE: &str = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 fn chain_of(passwords: Argon2Passwords, bobs: &str) -> Chain<String> {
@@ -23,7 +23,7 @@ fn chain_of(passwords: Argon2Passwords, bobs: &str) -> Chain<String> {
 }
 
 #[tokio::test]
-async fn right_password_is_let_in_and_all_else_gets_the_same_answer() {
+async fn only_the_right_password_is_let_in_and_other_answers_are_equal() {
     let passwords = Argon2Passwords::with_params_of(REFERENCE).unwrap();
     let stored = passwords.hash(&Password::new("secret")).await.unwrap();
     let chain = chain_of(passwords, &stored);
@@ -35,14 +35,14 @@ async fn right_password_is_let_in_and_all_else_gets_the_same_answer() {
 }
 
 #[tokio::test]
-async fn stored_hash_that_cannot_be_used_is_unavailable() {
+async fn unusable_stored_hash_is_503() {
     let chain = chain_of(Argon2Passwords::with_params_of(REFERENCE).unwrap(), "{SSHA}abc");
     assert_eq!(run(&chain, basic("bob:secret")).await.unwrap_err().status(), 503);
 }
 
-/// Of a flood, some get an answer and the others a 503 at once; nobody gets a wrong one.
+/// In a flood, some requests get an answer and the others a 503 at once. No answer is wrong.
 #[tokio::test(flavor = "multi_thread")]
-async fn flood_of_logins_is_answered_with_unavailable() {
+async fn flood_of_logins_is_answered_with_503() {
     let passwords = Argon2Passwords::new().max_parallel(1).max_wait(Duration::ZERO);
     let chain = chain_of(passwords, REFERENCE);
     let logins: Vec<_> = (0..20)

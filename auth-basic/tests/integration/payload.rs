@@ -22,7 +22,7 @@ fn from_payload() -> Basic {
 const BOB: &[(&str, &str)] = &[("username", "bob"), ("password", "se:cret"), ("remember", "yes")];
 
 #[tokio::test]
-async fn payload_is_not_looked_at_unless_asked_for() {
+async fn payload_is_read_only_if_enabled() {
     let nobody = request::<&str>(&[]);
     let refusal = run_parts(&everybody(), &nobody, Some(&payload(BOB))).await.unwrap_err();
     assert_eq!(refusal.kind(), RefusalKind::Missing);
@@ -53,7 +53,7 @@ fn one_field_for_both_does_not_build() {
 }
 
 #[tokio::test]
-async fn no_payload_or_neither_field_leaves_it_to_the_header() {
+async fn without_payload_fields_the_header_counts() {
     let chain = everybody_of(from_payload());
     for payload in [None, Some(payload(&[])), Some(payload(&[("name", "bob")]))] {
         let refusal = run_parts(&chain, &request::<&str>(&[]), payload.as_ref()).await.unwrap_err();
@@ -64,7 +64,7 @@ async fn no_payload_or_neither_field_leaves_it_to_the_header() {
 }
 
 #[tokio::test]
-async fn header_of_another_scheme_leaves_it_to_the_payload() {
+async fn with_another_scheme_in_the_header_the_payload_counts() {
     let user = run_parts(&everybody_of(from_payload()), &request(&["Bearer abc"]), Some(&payload(BOB))).await.unwrap();
     assert_eq!(user.evidence().carrier(), Carrier::Payload);
 }
@@ -86,14 +86,14 @@ async fn different_logins_in_header_and_payload_are_malformed() {
 }
 
 #[tokio::test]
-async fn broken_header_is_malformed_whatever_the_payload_says() {
+async fn broken_header_is_malformed_with_any_payload() {
     let refusal =
         run_parts(&everybody_of(from_payload()), &request(&["Basic *"]), Some(&payload(BOB))).await.unwrap_err();
     assert_eq!(refusal.status(), 400);
 }
 
 #[tokio::test]
-async fn broken_payload_is_malformed_whatever_the_header_says() {
+async fn broken_payload_is_malformed_with_any_header() {
     let mut number = payload(&[("username", "bob")]);
     number.push_other("password");
     let mut null = payload(&[("password", "x")]);
@@ -117,7 +117,7 @@ async fn broken_payload_is_malformed_whatever_the_header_says() {
 }
 
 #[tokio::test]
-async fn empty_texts_reach_verify_as_from_the_header() {
+async fn empty_texts_in_a_payload_reach_verify() {
     for (username, password) in [("", ""), ("bob", ""), ("", "x")] {
         let payload = payload(&[("username", username), ("password", password)]);
         let user = run_parts(&everybody_of(from_payload()), &request::<&str>(&[]), Some(&payload)).await.unwrap();
@@ -157,7 +157,7 @@ async fn login_in_socketio_auth_reaches_verify() {
 }
 
 #[tokio::test]
-async fn socketio_auth_asks_for_no_body_and_looks_at_none() {
+async fn socketio_auth_login_reads_no_body() {
     let chain = everybody_of(from_socketio_auth());
     assert!(!chain.needs().payload());
     for fields in [BOB, &[("username", "bob")], &[("username", "a"), ("username", "a")]] {
@@ -169,7 +169,7 @@ async fn socketio_auth_asks_for_no_body_and_looks_at_none() {
 }
 
 #[tokio::test]
-async fn null_in_socketio_auth_counts_as_absent_and_an_empty_text_does_not() {
+async fn null_in_socketio_auth_is_absent_and_an_empty_text_is_a_value() {
     let chain = everybody_of(from_socketio_auth());
     let mut nothing = payload(&[]);
     nothing.push_null("username");
@@ -195,7 +195,7 @@ async fn broken_socketio_auth_is_malformed() {
 }
 
 #[tokio::test]
-async fn of_payload_and_socketio_auth_the_last_one_set_counts() {
+async fn last_call_of_payload_and_socketio_auth_counts() {
     let narrow = everybody_of(from_payload().from_socketio_auth());
     assert!(!narrow.needs().payload());
     assert_eq!(over(Transport::Http, &narrow, &payload(BOB)).await.unwrap_err().kind(), RefusalKind::Missing);

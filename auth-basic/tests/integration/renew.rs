@@ -1,4 +1,4 @@
-//! A login that comes over an open connection: when the expensive check runs, and that all refusals are one.
+//! A login over an open connection: when the expensive check runs, and that all refusals are equal.
 
 use std::{
     sync::{
@@ -16,7 +16,7 @@ use auth_core::{
 
 use crate::support::*;
 
-/// A user whose own name has the realm as its issuer, as that of any application may.
+/// A user whose own name has the realm as its issuer.
 #[derive(Clone, Debug, PartialEq)]
 struct Member(String);
 
@@ -26,7 +26,7 @@ impl Principal for Member {
     }
 }
 
-/// Accepts Ann by another credential than a login.
+/// Accepts Ann with a credential other than a login.
 struct Other(Carrier);
 
 #[async_trait]
@@ -70,7 +70,7 @@ fn demo() -> Basic {
     Basic::new("demo").from_socketio_auth()
 }
 
-/// The strategies in the nestings in which an application has them.
+/// The strategies in typical nestings.
 fn nestings(checks: &Checks) -> Vec<(&'static str, Chain<Member>)> {
     let basic = || Chain::new().or(checks.basic(demo()));
     let other = || Other(Carrier::Header);
@@ -107,7 +107,7 @@ const LOGINS: [(&str, &str); 4] = [
 ];
 
 #[tokio::test]
-async fn password_of_another_user_is_not_checked_where_a_login_has_opened_the_connection() {
+async fn password_of_another_user_is_not_checked_at_a_renewal() {
     let checks = Checks::default();
     let basic_opened = run(&nestings(&checks)[0].1, basic("ann:ann's secret")).await.unwrap().evidence().clone();
     // For each login of `LOGINS`: whether the password is checked.
@@ -136,7 +136,7 @@ async fn password_of_another_user_is_not_checked_where_a_login_has_opened_the_co
 }
 
 #[tokio::test]
-async fn login_that_opened_is_known_in_every_nesting() {
+async fn opening_login_is_known_in_every_nesting() {
     let checks = Checks::default();
     let chain = &nestings(&checks)[0].1;
     for (nesting, opening) in nestings(&checks) {
@@ -149,7 +149,7 @@ async fn login_that_opened_is_known_in_every_nesting() {
 }
 
 #[tokio::test]
-async fn login_that_opened_beside_another_credential_is_known_too() {
+async fn opening_login_is_known_beside_another_credential() {
     let checks = Checks::default();
     let both = Chain::new().or(Other(Carrier::Header)).and(checks.basic(demo()));
     let mut payload = Payload::new();
@@ -166,7 +166,7 @@ async fn login_that_opened_beside_another_credential_is_known_too() {
 }
 
 #[tokio::test]
-async fn connection_that_a_login_opened_is_renewed_by_a_token_of_the_same_user() {
+async fn token_of_the_same_user_renews_a_connection_opened_by_a_login() {
     let checks = Checks::default();
     let chain = &nestings(&checks)[0].1;
     let open = run(chain, basic("ann:ann's secret")).await.unwrap().evidence().clone();
@@ -178,7 +178,7 @@ async fn connection_that_a_login_opened_is_renewed_by_a_token_of_the_same_user()
 }
 
 #[tokio::test]
-async fn other_realm_is_another_place_to_log_in() {
+async fn login_of_another_realm_is_checked() {
     let checks = Checks::default();
     let elsewhere = Chain::new().or(checks.basic(Basic::new("elsewhere")));
     let open = run(&elsewhere, basic("ann:ann's secret")).await.unwrap().evidence().clone();
@@ -188,19 +188,19 @@ async fn other_realm_is_another_place_to_log_in() {
 }
 
 #[tokio::test]
-async fn user_name_is_compared_letter_for_letter() {
+async fn user_names_must_be_exactly_equal() {
     let checks = Checks::default();
     let chain = &nestings(&checks)[0].1;
     let open = run(chain, basic("Ann:Ann's secret")).await.unwrap().evidence().clone();
     checks.take();
-    // The application takes both for one user.
+    // The application treats both as one user.
     assert!(renew(chain, &open, "ann:ann's secret").await.is_err());
     assert_eq!(checks.take(), 0);
     assert!(renew(chain, &open, "Ann:Ann's secret").await.is_ok());
 }
 
 #[tokio::test]
-async fn login_without_a_user_name_renews_what_one_without_a_user_name_has_opened() {
+async fn empty_user_name_renews_what_an_empty_user_name_opened() {
     let checks = Checks::default();
     let chain = &nestings(&checks)[0].1;
     let open = run(chain, basic(":'s secret")).await.unwrap().evidence().clone();
@@ -211,7 +211,7 @@ async fn login_without_a_user_name_renews_what_one_without_a_user_name_has_opene
 }
 
 #[tokio::test]
-async fn login_in_the_payload_is_compared_too_and_what_is_none_is_answered_as_ever() {
+async fn login_in_a_payload_is_compared_at_a_renewal_too() {
     let checks = Checks::default();
     let chain = Chain::new().or(checks.basic(demo()));
     let open = run(&chain, basic("ann:ann's secret")).await.unwrap().evidence().clone();

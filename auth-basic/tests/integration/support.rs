@@ -7,7 +7,7 @@ use auth_core::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{Request, header::AUTHORIZATION, request::Parts};
 
-/// What verify was asked: user name and password as they arrived.
+/// The arguments of verify: user name and password as they arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Seen(pub(crate) String, pub(crate) String);
 
@@ -23,7 +23,7 @@ impl Principal for Seen {
     }
 }
 
-/// Lets everybody in, and tells what it saw.
+/// Lets everybody in, and returns what it saw.
 pub(crate) fn everybody() -> Chain<Seen> {
     everybody_of(Basic::new("demo"))
 }
@@ -111,7 +111,7 @@ pub(crate) fn challenges(refusal: &Refusal) -> Vec<String> {
     refusal.challenges().iter().map(ToString::to_string).collect()
 }
 
-/// Asserts a 400 `invalid_request` without having asked verify.
+/// Asserts a 400 `invalid_request` without a call of verify.
 pub(crate) async fn assert_malformed(authorization: impl AsRef<[u8]>, why: &str) {
     let refusal = run(&everybody(), authorization).await.unwrap_err();
     assert_eq!((refusal.status().as_u16(), refusal.code()), (400, "invalid_request"), "{why}");

@@ -1,20 +1,15 @@
-//! A marker goes down every path, and is found nowhere that anybody reads.
+//! Sends a marker down every path, and looks for it in every output.
 //!
-//! It has a binary of its own: a log line that another test reaches first, while nobody listens, can be lost to it.
+//! It has its own binary: a log line that another test reaches first, without a subscriber, can be lost here.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
 #[path = "../integration/support.rs"]
 #[expect(dead_code, reason = "the other binary needs more of it")]
 mod support;
 
-use std::{
-    io,
-    sync::{Arc, Mutex},
-};
-
 use auth_basic::{Basic, BasicLogin};
 use auth_core::{Chain, Payload};
-use tracing_subscriber::fmt::MakeWriter;
+use test_support::everything;
 
 use crate::support::{Fallible, StoreDown, answer, basic, request, run_parts};
 
@@ -40,7 +35,7 @@ impl<'a> MakeWriter<'a> for Log {
     }
 }
 
-/// Whoever `username` says that it is: somebody, nobody, a store that is down.
+/// Decides by `username`: a user, no user, or a store that is down.
 async fn decide(login: BasicLogin) -> Fallible<Option<&'static str>> {
     let debug = format!("{login:?} {:?}", login.password());
     assert!(!debug.contains("marker"), "{debug}");
@@ -53,12 +48,8 @@ async fn decide(login: BasicLogin) -> Fallible<Option<&'static str>> {
 }
 
 #[tokio::test]
-async fn no_answer_debug_or_log_line_holds_what_the_client_sent() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
-        .with_writer(log.clone());
-    let guard = tracing::subscriber::set_default(subscriber.finish());
+async fn answers_debug_and_logs_never_hold_what_the_client_sent() {
+    let (log, guard) = everything();
 
     let chain = Chain::new().or(Basic::new("demo").from_payload().verify(decide));
     let mut other_login = Payload::new();
@@ -96,7 +87,7 @@ async fn no_answer_debug_or_log_line_holds_what_the_client_sent() {
     assert!(strategy.starts_with("BasicStrategy {"), "{strategy}");
 
     drop(guard);
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     assert!(log.contains("malformed credential") && log.contains("the store is down"), "{log}");
     assert_unmarked(&log, &[]);
 }

@@ -1,26 +1,24 @@
-use std::sync::Arc;
-
 use async_trait::async_trait;
 
 use super::{
     Chain,
-    ask::{Answer, Failed, ask},
+    ask::{Answer, Node},
 };
 use crate::{Accept, AuthRequest, BoxError, Challenge, Evidence, Needs, Outcome, Principal, Strategy};
 
 impl<U: Principal> Chain<U> {
-    /// Demands that `strategy` accepts as well as the chain so far: `a.or(b).and(c)` is *(a or b) and c*.
+    /// Demands that both the chain so far and `strategy` accept: `a.or(b).and(c)` is *(a or b) and c*.
     ///
-    /// Both are always asked. Where they differ, the worst counts: an error, then `Reject`, `Redirect`, `Unrecognized`. One
-    /// `Accept` beside one `Absent` is `Unrecognized`; two `Absent` are `Absent`.
+    /// Both are always asked. If they differ, the worst counts: an error, then `Reject`, `Redirect`, `Unrecognized`. One
+    /// `Accept` and one `Absent` make `Unrecognized`; two `Absent` make `Absent`.
     ///
-    /// `try_next_on_reject` holds for the chain so far if it was set before, and for both together if after. A check for
-    /// revocation is asked about both, and a fallback is the whole chain's, wherever they were named.
+    /// If `try_next_on_reject` was set before, it applies to the chain so far; if it is set after, to both together. A
+    /// revocation check or a fallback applies to the whole chain, wherever it was set.
     ///
     /// # Security
-    /// That both credentials belong to one person is for the application to say; [`and_then`](Self::and_then) is the
-    /// place. A name that the users of the whole say of themselves is a name of both credentials: after a revocation of that
-    /// user, both have to be newer than it. A program's token that many users share then has to be newer as well.
+    /// The chain does not check that both credentials belong to one person. Check it with [`and_then`](Self::and_then). A name
+    /// that the user type of the whole gives itself is a name of both credentials: after a revocation of that user, both must
+    /// be newer than the revocation, even a program's token that many users share.
     #[must_use]
     pub fn and<S: Strategy>(self, strategy: S) -> Chain<(U, S::User)> {
         self.then(|chain| And::new(chain, strategy))
@@ -29,27 +27,21 @@ impl<U: Principal> Chain<U> {
 
 /// Two strategies that both must accept; made by [`Chain::and`].
 struct And<A, B> {
-    left: Side<A>,
-    right: Side<B>,
+    left: Node<A>,
+    right: Node<B>,
     name: String,
 }
 
-struct Side<S> {
-    strategy: S,
-    name: Arc<str>,
-    challenges: Arc<[Challenge]>,
-}
-
-impl<A: Strategy, B: Strategy> And<A, B> {
-    fn new(left: A, right: B) -> Self {
+impl<A: Principal, B: Principal> And<A, B> {
+    fn new(left: impl Strategy<User = A>, right: impl Strategy<User = B>) -> Self {
         let name = format!("{}+{}", left.name(), right.name());
-        Self { left: Side::new(left), right: Side::new(right), name }
+        Self { left: Node::new(left), right: Node::new(right), name }
     }
 }
 
 #[async_trait]
-impl<A: Strategy, B: Strategy> Strategy for And<A, B> {
-    type User = (A::User, B::User);
+impl<A: Principal, B: Principal> Strategy for And<A, B> {
+    type User = (A, B);
 
     fn name(&self) -> &str {
         &self.name
@@ -67,9 +59,9 @@ impl<A: Strategy, B: Strategy> Strategy for And<A, B> {
     }
 
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Self::User>, BoxError> {
-        // Both are asked whatever the first says, since an error of the second outweighs a rejection by the first.
-        let left = self.left.authenticate(request).await;
-        let right = self.right.authenticate(request).await;
+        // Both are asked, whatever the first says: an error of the second outweighs a rejection by the first.
+        let left = ask_and_note(&self.left, request).await;
+        let right = ask_and_note(&self.right, request).await;
         let (left, right) = (left?, right?);
         let is_half = left.is_half() || right.is_half();
         match (left.outcome, right.outcome) {
@@ -91,16 +83,16 @@ impl<A: Strategy, B: Strategy> Strategy for And<A, B> {
     }
 }
 
-impl<A: Strategy, B: Strategy> And<A, B> {
-    /// What half of what is demanded counts as; `needed` are the sides that find nothing.
+impl<A: Principal, B: Principal> And<A, B> {
+    /// The outcome where one half is found; `needed` says which sides find nothing.
     ///
-    /// That is `Unrecognized`. But where only explicit credentials count, and the cookies complete it, nothing is wrong.
+    /// It is `Unrecognized`. But where only explicit credentials count and the cookies complete it, nothing is wrong.
     async fn half<U>(&self, needed: (bool, bool), request: &AuthRequest<'_>) -> Result<Outcome<U>, BoxError> {
         let Some(full) = request.full() else {
             return Ok(Outcome::Unrecognized);
         };
-        let is_complete = (!needed.0 || self.left.accepts(full, request).await?)
-            && (!needed.1 || self.right.accepts(full, request).await?);
+        let is_complete = (!needed.0 || accepts_with_cookies(&self.left, full, request).await?)
+            && (!needed.1 || accepts_with_cookies(&self.right, full, request).await?);
         if !is_complete {
             return Ok(Outcome::Unrecognized);
         }
@@ -109,42 +101,31 @@ impl<A: Strategy, B: Strategy> And<A, B> {
     }
 }
 
-impl<S: Strategy> Side<S> {
-    fn new(strategy: S) -> Self {
-        let mut challenges = Vec::new();
-        strategy.challenges(&mut challenges);
-        Self { name: strategy.name().into(), challenges: challenges.into(), strategy }
-    }
+/// Asks one side. What it has given up and passed over is noted for the chain around both.
+async fn ask_and_note<U: Principal>(side: &Node<U>, request: &AuthRequest<'_>) -> Result<Answer<U>, BoxError> {
+    let mut answer = side.ask(request).await?;
+    request.note_given_up(std::mem::take(&mut answer.given_up));
+    request.note_passed_over(answer.passed_over.take());
+    Ok(answer)
+}
 
-    /// Notes whose acceptance or rejection it is, as long as the other side's is not mixed in.
-    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Answer<S::User>, BoxError> {
-        let mut answer = ask(&self.strategy, request).await.map_err(|cause| Failed::of(&self.name, cause))?;
-        request.note_given_up(std::mem::take(&mut answer.given_up));
-        request.note_passed_over(answer.passed_over.take());
-        answer.outcome = match answer.outcome {
-            Outcome::Accept(accept) => Outcome::Accept(accept.found_by(&self.name, &self.challenges, request)),
-            Outcome::Reject(rejection) => Outcome::Reject(rejection.presented_to(&self.name, &self.challenges)),
-            Outcome::Redirect(redirect) => Outcome::Redirect(redirect.said_by(&self.name)),
-            other => other,
-        };
-        Ok(answer)
-    }
-
-    /// Whether this side accepts the request with its cookies. `request` notes what it accepts, which must not be revoked.
-    async fn accepts(&self, full: &AuthRequest<'_>, request: &AuthRequest<'_>) -> Result<bool, BoxError> {
-        let answer = ask(&self.strategy, full).await?;
-        request.note_given_up(answer.given_up);
-        let Outcome::Accept(accept) = answer.outcome else {
-            return Ok(false);
-        };
-        let accept = accept.found_by(&self.name, &self.challenges, full);
-        request.note_given_up(vec![*accept.evidence]);
-        Ok(true)
-    }
+/// Whether this side accepts the request with its cookies. What it accepts is noted in `request`: it must not be revoked.
+async fn accepts_with_cookies<U: Principal>(
+    side: &Node<U>,
+    full: &AuthRequest<'_>,
+    request: &AuthRequest<'_>,
+) -> Result<bool, BoxError> {
+    let answer = side.ask(full).await?;
+    request.note_given_up(answer.given_up);
+    let Outcome::Accept(accept) = answer.outcome else {
+        return Ok(false);
+    };
+    request.note_given_up(vec![*accept.evidence]);
+    Ok(true)
 }
 
 impl<U> Answer<U> {
-    /// Whether something explicit was found that is good.
+    /// Whether a good explicit credential was found.
     fn is_half(&self) -> bool {
         self.is_half || matches!(self.outcome, Outcome::Accept(_))
     }
@@ -157,10 +138,10 @@ fn accepted<U>(outcome: &Outcome<U>) -> Option<&Evidence> {
     }
 }
 
-/// The table of `and`, where not both accept. Errors have been dealt with.
+/// The table of `and` for two outcomes of which at most one accepts.
 fn worst<A, B, C>(left: Outcome<A>, right: Outcome<B>) -> Outcome<C> {
     match (left, right) {
-        // Outer chains may ignore other rejections, but never a final one.
+        // An outer chain may ask on after other rejections, but never after a final one.
         (_, Outcome::Reject(rejection)) if rejection.is_final() => Outcome::Reject(rejection),
         (Outcome::Reject(rejection), _) | (_, Outcome::Reject(rejection)) => Outcome::Reject(rejection),
         (Outcome::Redirect(redirect), _) | (_, Outcome::Redirect(redirect)) => Outcome::Redirect(redirect),

@@ -4,7 +4,7 @@ use super::Chain;
 use crate::{Accept, AuthRequest, BoxError, Challenge, Needs, Outcome, Principal, Strategy};
 
 impl<U: Principal> Chain<U> {
-    /// Turns the users of this chain into another type, so that it can stand beside strategies of that type.
+    /// Converts the users of this chain to another type, so that it fits into a chain of that type.
     #[must_use]
     pub fn map_user<V, F>(self, f: F) -> Chain<V>
     where
@@ -16,12 +16,10 @@ impl<U: Principal> Chain<U> {
         })
     }
 
-    /// Turns what this chain accepts into something else: the user, the extras, the expiry. An error of `f` is an
-    /// error of the system: 503.
+    /// Changes what this chain accepts: the user, the extras, the end. An error of `f` is a system failure: 503.
     ///
-    /// `f` may build a new acceptance with [`Accept::new`]. The names, ids and revocation checks of what the chain has accepted
-    /// stay in force. The end of the credential stays too, unless `f` sets another, and so does an ambient carrier. The
-    /// extras do not.
+    /// `f` may build a new acceptance with [`Accept::new`]. The names, ids and revocation checks of what the chain accepted
+    /// stay in force. So does an ambient carrier, and the end of the credential unless `f` sets another. The extras are lost.
     #[must_use]
     pub fn try_map<V, F>(self, f: F) -> Chain<V>
     where
@@ -31,11 +29,10 @@ impl<U: Principal> Chain<U> {
         self.and_then(move |accept| f(accept).map(Outcome::Accept))
     }
 
-    /// Decides again about what this chain accepts: whether two credentials belong to one person, whether an account
-    /// may use this part of the application. A fresh [`Accept::new`] is treated as in [`try_map`](Self::try_map).
+    /// Decides again about what this chain accepts: whether two credentials belong to one person, or whether an account may
+    /// use this part of the application. A new [`Accept::new`] is treated as in [`try_map`](Self::try_map).
     ///
-    /// `f` runs before the check for revocation. It may run again where the chain accepts by a cookie: for explicit
-    /// credentials alone.
+    /// `f` runs before the check for revocation. If a cookie was accepted, it may run again, only for explicit credentials.
     ///
     /// ```
     /// # use auth_core::{Accept, BoxError, Carrier, Chain, Outcome, Rejection, Strategy};
@@ -60,7 +57,7 @@ impl<U: Principal> Chain<U> {
     }
 }
 
-/// A chain whose acceptances are decided about once more; made by [`Chain::and_then`].
+/// A chain with another decision after its own; made by [`Chain::and_then`].
 struct AndThen<U, F> {
     chain: Chain<U>,
     f: F,
@@ -101,22 +98,15 @@ where
     }
 
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<V>, BoxError> {
-        let decision = self.chain.decide(request).await?;
-        request.note_given_up(decision.given_up);
-        request.note_passed_over(decision.passed_over);
-        if decision.is_half {
-            request.note_half();
-        }
-        Ok(match decision.outcome {
+        let (outcome, challenges) = self.chain.ask_in_order(request).await?.note_in(request);
+        Ok(match outcome {
             Outcome::Accept(mut accept) => {
                 if !self.passes_through {
                     request.note_accepted(&mut accept.evidence);
                 }
                 let accepted_by = accept.evidence.strategy.clone().unwrap_or_default();
                 match (self.f)(accept)? {
-                    Outcome::Reject(rejection) => {
-                        Outcome::Reject(rejection.presented_to(&accepted_by, decision.accepted))
-                    }
+                    Outcome::Reject(rejection) => Outcome::Reject(rejection.presented_to(&accepted_by, challenges)),
                     other => other,
                 }
             }

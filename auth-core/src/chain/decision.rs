@@ -1,28 +1,38 @@
 use std::sync::Arc;
 
-use crate::{Challenge, Evidence, Outcome, Rejection};
+use crate::{AuthRequest, Challenge, Evidence, Outcome, Rejection};
 
 /// What a chain decided.
 pub(super) struct Decision<'c, U> {
     pub(super) outcome: Outcome<U>,
-    /// The challenges that belong to what was presented, if nobody vouches for it.
+    /// For `Unrecognized`: the challenges of the strategies that passed the credential on.
     pub(super) presented: Vec<Challenge>,
-    /// The strategies that left what was presented to others, for the log.
-    pub(super) foreign_to: Vec<Arc<str>>,
+    /// The names of these strategies, for the log.
+    pub(super) unrecognized_by: Vec<Arc<str>>,
     /// The challenges of the strategy that accepted.
     pub(super) accepted: &'c [Challenge],
-    /// What was accepted on the way and given up, and what explicit credentials stand for beside a cookie. It is not part of
-    /// what is accepted, and must not be revoked either.
+    /// What was accepted on the way and then given up, and what explicit credentials beside a cookie gave. It is not part of
+    /// the acceptance, but must not be revoked either.
     pub(super) given_up: Vec<Evidence>,
-    /// It is `Absent` only since cookies complete what an `and` has found.
+    /// The outcome is `Absent` only because cookies complete what an `and` has found.
     pub(super) is_half: bool,
-    /// The first rejection that was passed over on the way.
+    /// The first rejection that was passed over.
     pub(super) passed_over: Option<Rejection>,
 }
 
-impl<U> Decision<'_, U> {
+impl<'c, U> Decision<'c, U> {
     pub(super) fn of(outcome: Outcome<U>) -> Self {
-        let (presented, foreign_to, given_up) = (Vec::new(), Vec::new(), Vec::new());
-        Self { outcome, presented, foreign_to, accepted: &[], given_up, is_half: false, passed_over: None }
+        let (presented, unrecognized_by, given_up) = (Vec::new(), Vec::new(), Vec::new());
+        Self { outcome, presented, unrecognized_by, accepted: &[], given_up, is_half: false, passed_over: None }
+    }
+
+    /// The outcome, and the challenges of the strategy that accepted. The rest is noted for the chain around this one.
+    pub(super) fn note_in(self, request: &AuthRequest<'_>) -> (Outcome<U>, &'c [Challenge]) {
+        request.note_given_up(self.given_up);
+        request.note_passed_over(self.passed_over);
+        if self.is_half {
+            request.note_half();
+        }
+        (self.outcome, self.accepted)
     }
 }

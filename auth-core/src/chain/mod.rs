@@ -3,6 +3,7 @@ mod and_then;
 mod ask;
 mod decide;
 mod decision;
+mod in_order;
 mod nested;
 mod panic;
 mod refuse;
@@ -11,9 +12,10 @@ mod terms;
 
 use std::{fmt, sync::Arc};
 
+use self::ask::Node;
 use crate::{Challenge, ConfigError, Needs, Principal, Redirect, RevocationCheck, Strategy};
 
-/// Strategies in order: the first that owns the credential decides.
+/// Strategies in order. The first that recognizes its credential decides.
 ///
 /// ```
 /// # use auth_core::{Accept, AuthRequest, BoxError, Carrier, Chain, Challenge, Outcome, Strategy, async_trait};
@@ -29,26 +31,25 @@ use crate::{Challenge, ConfigError, Needs, Principal, Redirect, RevocationCheck,
 /// let both = Chain::new().or(cookie).and(second_factor); // Chain<(String, String)>
 /// ```
 ///
-/// | The strategy says | The chain does | If it ends here |
+/// | The strategy says | The chain | If it ends here |
 /// |---|---|---|
-/// | [`Accept`](crate::Outcome::Accept) | stop | the user is in |
-/// | [`Absent`](crate::Outcome::Absent) | next strategy | 401 with every challenge |
-/// | [`Unrecognized`](crate::Outcome::Unrecognized) | next strategy | 401 as for `Reject` |
-/// | [`Reject`](crate::Outcome::Reject) | **stop** | 400, 401 or 403 |
-/// | [`Redirect`](crate::Outcome::Redirect) | stop | 302 or 303; 401 on a handshake |
-/// | `Err` | **stop** | 503 |
-/// | panic | stop | 500 |
+/// | [`Accept`](crate::Outcome::Accept) | stops | the user is let in |
+/// | [`Absent`](crate::Outcome::Absent) | asks the next strategy | 401 with every challenge |
+/// | [`Unrecognized`](crate::Outcome::Unrecognized) | asks the next strategy | 401 as for `Reject` |
+/// | [`Reject`](crate::Outcome::Reject) | **stops** | 400, 401, 403 or 429 |
+/// | [`Redirect`](crate::Outcome::Redirect) | stops | 302 or 303; 401 on a handshake |
+/// | `Err` | **stops** | 503 |
+/// | panic | stops | 500 |
 ///
-/// The repository's `docs/chain.md` is the whole table, with the tests behind each cell.
+/// The repository's `docs/chain.md` has the whole table.
 ///
-/// A chain is itself a [`Strategy`], so chains nest; a nested chain hands the evidence on with the name of the strategy
-/// that accepted. It is cheap to clone.
+/// A chain is itself a [`Strategy`], so chains nest. A nested chain passes on the evidence with the name of the strategy that
+/// accepted. A chain is cheap to clone.
 ///
 /// # Security
-/// A cookie never makes an answer better that something explicit has made worse, in whatever order their strategies
-/// stand: an ambient acceptance stands only if the same chain, asked without cookies, says `Absent` or `Accept`. Put
-/// strategies that read cookies last all the same: one that stands first refuses an expired cookie though the header is
-/// good.
+/// A good cookie never makes up for a bad explicit credential, in any order of strategies: the chain keeps an ambient
+/// acceptance only if it says `Absent` or `Accept` when asked again without cookies. Still, put strategies that
+/// read cookies last. One that comes first rejects an expired cookie even if the header is good.
 pub struct Chain<U> {
     nodes: Arc<[Node<U>]>,
     challenges: Arc<[Challenge]>,
@@ -57,36 +58,30 @@ pub struct Chain<U> {
     revocation: Vec<Arc<dyn RevocationCheck>>,
 }
 
-struct Node<U> {
-    strategy: Arc<dyn Strategy<User = U>>,
-    name: Arc<str>,
-    challenges: Arc<[Challenge]>,
-}
-
-/// What a refusal carries where no strategy of the chain has a challenge.
+/// What a refusal carries if no strategy of the chain has a challenge.
 #[derive(Clone)]
 enum Fallback {
     Challenge(Challenge),
     Redirect(Redirect),
 }
 
-/// What [`Chain::new`] makes: no [`Chain`] yet, and no [`Strategy`]. Add a strategy with [`or`](Self::or).
+/// What [`Chain::new`] returns. It is not a [`Chain`] or a [`Strategy`] yet: add a strategy with [`or`](Self::or).
 ///
-/// It has no user type, and would have to let in everybody or nobody. If the compiler names this type, a chain is used
-/// to which nothing was added.
+/// If a compiler error names this type, the chain has no strategy. An empty chain would have no user type, and would have to
+/// let in everybody or nobody.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct ChainWithoutStrategy;
 
 impl ChainWithoutStrategy {
-    /// The chain of this one strategy, which fixes the user type.
+    /// Makes a chain of this strategy. The strategy fixes the user type.
     pub fn or<S: Strategy>(self, strategy: S) -> Chain<S::User> {
         Chain::of(vec![Node::new(strategy)])
     }
 }
 
 impl Chain<()> {
-    /// An empty chain, to which strategies are added with [`or`](ChainWithoutStrategy::or).
+    /// An empty chain. Add strategies with [`or`](ChainWithoutStrategy::or).
     #[expect(clippy::new_ret_no_self, reason = "a chain without strategies must not be a chain")]
     #[must_use]
     pub fn new() -> ChainWithoutStrategy {
@@ -95,7 +90,7 @@ impl Chain<()> {
 }
 
 impl<U: Principal> Chain<U> {
-    /// Adds a strategy that is asked where all before it found nothing of theirs.
+    /// Adds a strategy. The chain asks it if all strategies before it say `Absent` or `Unrecognized`.
     #[must_use]
     pub fn or<S: Strategy<User = U>>(self, strategy: S) -> Self {
         let nodes = self.nodes.iter().cloned().chain([Node::new(strategy)]).collect();
@@ -103,32 +98,31 @@ impl<U: Principal> Chain<U> {
         Self { fallback, try_next_on_reject, revocation, ..Self::of(nodes) }
     }
 
-    /// The chain of the one strategy that `make` makes of this chain.
+    /// A chain of the one strategy that `make` builds from this chain.
     fn then<S: Strategy>(self, make: impl FnOnce(Self) -> S) -> Chain<S::User> {
         let fallback = self.fallback.clone();
         Chain { fallback, ..ChainWithoutStrategy.or(make(self)) }
     }
 
     /// Asks the next strategy after a [`Reject`](crate::Outcome::Reject) too, as Passport does. If none accepts, the first
-    /// rejection counts. A credential that is good but revoked stops the chain still.
+    /// rejection counts. A revoked credential still stops the chain.
     ///
     /// # Security
-    /// With a strategy behind it that accepts everybody, an *expired* token comes in as a guest.
+    /// If a later strategy accepts everybody, a client with an *expired* token is let in as a guest.
     #[must_use]
     pub fn try_next_on_reject(mut self) -> Self {
         self.try_next_on_reject = true;
         self
     }
 
-    /// Asks about every acceptance of this chain, whatever the strategy, whether it was revoked. Called again, another
-    /// check is asked as well.
+    /// Checks every acceptance of this chain for revocation, whatever the strategy. Each call adds a check.
     ///
-    /// The check travels with the acceptance: the outermost chain asks it, once for each acceptance, when every name of the
-    /// user is known. So it does not matter where in a tree of chains it stands, and a store that is away refuses nobody whose
-    /// acceptance did not come through this chain. Callbacks (`verify`, [`and_then`](Self::and_then)) have run by then.
+    /// The check travels with the acceptance. The outermost chain runs it, once for each acceptance, when it knows every name
+    /// of the user; callbacks (`verify`, [`and_then`](Self::and_then)) have run by then. So its position in a tree of chains
+    /// does not matter, and a store that is down affects only acceptances that came through this chain.
     ///
-    /// It is asked about what was accepted and then given up as well: by a callback that says `Absent`, or as half of an
-    /// `and`. A revocation is final: no other strategy is tried after it, in whatever nesting and also under
+    /// It also covers what was accepted and then given up: by a callback that says `Absent`, or as half of an `and`. A
+    /// revocation is final: no other strategy is asked after it, in any nesting, not even with
     /// [`try_next_on_reject`](Self::try_next_on_reject).
     #[must_use]
     pub fn revocation(mut self, check: impl RevocationCheck) -> Self {
@@ -136,21 +130,21 @@ impl<U: Principal> Chain<U> {
         self
     }
 
-    /// Names the challenge that a refusal carries if no strategy of the chain has one.
+    /// Sets the challenge that a refusal carries if no strategy of the chain has one.
     #[must_use]
     pub fn fallback_challenge(mut self, challenge: Challenge) -> Self {
         self.fallback = Some(Fallback::Challenge(challenge));
         self
     }
 
-    /// Names where a refusal sends the client if no strategy of the chain has a challenge: a login page.
+    /// Sets where a refusal redirects the client if no strategy of the chain has a challenge: a login page.
     #[must_use]
     pub fn fallback_redirect(mut self, redirect: Redirect) -> Self {
         self.fallback = Some(Fallback::Redirect(redirect));
         self
     }
 
-    /// What the middleware has to prepare before, or to take away after.
+    /// What the middleware must prepare before the decision, or take out after it.
     #[must_use]
     pub fn needs(&self) -> Needs {
         let mut needs = Needs::default();
@@ -158,15 +152,15 @@ impl<U: Principal> Chain<U> {
         needs
     }
 
-    /// Whether the chain can stand in front of a service. The middleware asks when it is built.
+    /// Checks that the chain can guard a service. The middleware calls it when it is built.
     ///
     /// # Errors
-    /// If no strategy has a challenge and no fallback is named, since a 401 has to carry one (RFC 9110, 15.5.2).
+    /// If no strategy has a challenge and no fallback is set: a 401 must carry a challenge (RFC 9110, 15.5.2).
     pub fn validate(&self) -> Result<(), ConfigError> {
         if self.challenges.is_empty() && self.fallback.is_none() {
             return Err(ConfigError::new(
                 "no strategy of the chain has a challenge, and a 401 must carry one: \
-                 name it with `fallback_challenge`, or a login page with `fallback_redirect`",
+                 set one with `fallback_challenge`, or a login page with `fallback_redirect`",
             ));
         }
         Ok(())
@@ -204,23 +198,5 @@ impl<U> Clone for Chain<U> {
 impl<U> fmt::Debug for Chain<U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.nodes.iter().map(|node| &node.name)).finish()
-    }
-}
-
-impl<U: Principal> Node<U> {
-    fn new<S: Strategy<User = U>>(strategy: S) -> Self {
-        let mut challenges = Vec::new();
-        strategy.challenges(&mut challenges);
-        Self { name: strategy.name().into(), challenges: challenges.into(), strategy: Arc::new(strategy) }
-    }
-}
-
-impl<U> Clone for Node<U> {
-    fn clone(&self) -> Self {
-        Self {
-            strategy: Arc::clone(&self.strategy),
-            name: Arc::clone(&self.name),
-            challenges: Arc::clone(&self.challenges),
-        }
     }
 }

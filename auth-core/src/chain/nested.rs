@@ -20,16 +20,11 @@ impl<U: Principal> Strategy for Chain<U> {
     }
 
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<U>, BoxError> {
-        let mut decision = self.decide(request).await?;
-        request.note_given_up(decision.given_up);
-        request.note_passed_over(decision.passed_over);
-        if decision.is_half {
-            request.note_half();
-        }
-        if let Outcome::Accept(accept) = &mut decision.outcome {
+        let (mut outcome, _) = self.ask_in_order(request).await?.note_in(request);
+        if let Outcome::Accept(accept) = &mut outcome {
             // A strategy that wraps this chain may build a new acceptance from it.
             request.note_accepted(&mut accept.evidence);
         }
-        Ok(decision.outcome)
+        Ok(outcome)
     }
 }

@@ -8,16 +8,16 @@ use crate::{
 };
 
 impl<U: Principal> Chain<U> {
-    /// The refusal that answers `rejection` as this chain would, for a layer that refuses on its own account.
+    /// The refusal with which this chain would answer `rejection`. For layers that refuse by themselves.
     #[must_use]
     pub fn refuse(&self, rejection: &Rejection, request: &AuthRequest<'_>) -> Refusal {
         self.refusal_of(rejection, &presented_by_header(&self.challenges, &request.parts().headers), request)
     }
 
-    /// Seals what is accepted, and answers everything else with a refusal.
-    pub(super) fn seal(
+    /// Seals an acceptance, and answers everything else with a refusal.
+    pub(super) fn seal_or_refuse(
         &self,
-        Decision { outcome, presented, foreign_to, passed_over, .. }: Decision<'_, U>,
+        Decision { outcome, presented, unrecognized_by, passed_over, .. }: Decision<'_, U>,
         request: &AuthRequest<'_>,
     ) -> Result<Authenticated<U>, Refusal> {
         let refusal = match outcome {
@@ -30,10 +30,7 @@ impl<U: Principal> Chain<U> {
                 let presented = presented_by_header(&presented, &request.parts().headers);
                 let challenges = marked(&rejection, &self.challenges, &presented);
                 let refusal = self.unauthorized(RefusalKind::Unrecognized, rejection.code(), challenges, request);
-                refusal.with_detail(format!(
-                    "the credential is of no strategy here; it is foreign to {}",
-                    foreign_to.join(", ")
-                ))
+                refusal.with_detail(format!("the credential is not recognized by {}", unrecognized_by.join(", ")))
             }
             Outcome::Reject(rejection) => {
                 let presented = presented_by_header(rejection.presented(), &request.parts().headers);
@@ -44,7 +41,7 @@ impl<U: Principal> Chain<U> {
                 let strategy = redirect.strategy().cloned();
                 let refusal = match request.transport() {
                     Transport::Http => Refusal::redirect_to(redirect, RefusalKind::Redirect, "redirect"),
-                    // No client follows a redirect in the middle of a handshake.
+                    // A client does not follow a redirect during a handshake.
                     _ => self.unauthorized(RefusalKind::Redirect, "redirect", self.challenges.to_vec(), request),
                 };
                 refusal.by(strategy.as_ref())
@@ -59,7 +56,7 @@ impl<U: Principal> Chain<U> {
         })
     }
 
-    /// A 401, or what the chain names instead where no strategy has a challenge.
+    /// A 401, or the fallback if no strategy has a challenge.
     fn unauthorized(
         &self,
         kind: RefusalKind,

@@ -1,17 +1,17 @@
 use super::decision::Decision;
 use crate::{Challenge, Evidence, Outcome, Rejection};
 
-/// What holds for a request over an open connection.
+/// The terms for a request over an open connection.
 #[derive(Clone, Copy)]
 pub(super) struct Terms<'e> {
-    /// What it is to renew.
+    /// The evidence that opened the connection, if the request renews it.
     pub(super) renews: Option<&'e Evidence>,
-    /// Whether a guest in front of whom nothing is refused stays one.
+    /// Whether a guest is accepted, if no credential was rejected before.
     pub(super) lets_guests_be: bool,
 }
 
 impl<U> Decision<'_, U> {
-    /// The same, unless another user is accepted, or a guest in front of whom something is refused.
+    /// Turns the acceptance of another user, or of a guest after a rejected credential, into a rejection.
     pub(super) fn under(self, terms: Terms<'_>) -> Self {
         let Outcome::Accept(accept) = &self.outcome else {
             return self;
@@ -31,18 +31,18 @@ impl<U> Decision<'_, U> {
             );
         }
         let rejection = as_if_wrong(evidence, self.passed_over.as_ref(), self.accepted);
-        Self::of(Outcome::Reject(if is_guest { rejection.with_detail(IN_FRONT_OF_A_GUEST) } else { rejection }))
+        Self::of(Outcome::Reject(if is_guest { rejection.with_detail(BEFORE_A_GUEST) } else { rejection }))
     }
 }
 
-const IN_FRONT_OF_A_GUEST: &str = "refused in front of a guest, or of a user without a principal";
+const BEFORE_A_GUEST: &str = "rejected before a guest, or before a user without a principal";
 
-/// What a wrong credential would have given in the place of this one, which is another user's.
+/// The rejection that a wrong credential would have caused instead of this credential of another user.
 ///
-/// Where a guest is let in behind a wrong credential, that is the rejection which the chain has passed over.
+/// If a guest is accepted after a wrong credential, it is the rejection that the chain has passed over.
 pub(super) fn as_if_wrong(another: &Evidence, passed_over: Option<&Rejection>, accepted: &[Challenge]) -> Rejection {
     if let Some(rejection) = passed_over {
-        // It counts as a wrong one would in the place of this one.
+        // It counts as wrong if this credential has a user, like a wrong credential would.
         return rejection.clone().hiding(another.is_named());
     }
     let strategy = another.strategy.clone().unwrap_or_default();

@@ -10,9 +10,9 @@ use crate::{
 
 /// A cookie (RFC 6265, 4.2.1): an ambient carrier, with no challenge of its own.
 ///
-/// A cookie that is absent or empty gives `Ok(None)`. Two cookies of that name with different values are malformed:
-/// another host of the same site may have planted one of them. Quotes around the value are taken off; a value with
-/// anything but visible ASCII is malformed.
+/// A cookie that is absent or empty gives `Ok(None)`. Two cookies of the same name with different values are malformed:
+/// another host of the same site may have planted one of them. Quotes around the value are removed. A value with anything
+/// but visible ASCII is malformed.
 ///
 /// # Panics
 /// If `name` is not a token (RFC 6265, 4.1.1). Where it comes from a configuration, use [`try_cookie`].
@@ -46,9 +46,9 @@ impl Extractor for Cookie {
                 };
                 let value = value.strip_prefix(b"\"").and_then(|v| v.strip_suffix(b"\"")).unwrap_or(value);
                 let value = str::from_utf8(value).ok().filter(|v| v.is_empty() || is_visible(v));
-                let value = value.ok_or(Malformed::new(Carrier::Cookie, "the cookie is no visible ASCII"))?;
+                let value = value.ok_or(Malformed::new(Carrier::Cookie, "the cookie is not visible ASCII"))?;
                 if found.is_some_and(|known| known != value) {
-                    return Err(Malformed::new(Carrier::Cookie, "two different cookies of one name"));
+                    return Err(Malformed::new(Carrier::Cookie, "two different cookies have the same name"));
                 }
                 found = Some(value);
             }

@@ -16,13 +16,13 @@ enum Text<'r> {
 }
 
 impl<'r> Credential<'r> {
-    /// A credential that stands in the request as it is.
+    /// A credential that appears in the request as it is.
     #[must_use]
     pub fn borrowed(text: &'r str, carrier: Carrier) -> Self {
         Self { text: Text::Borrowed(text), carrier }
     }
 
-    /// A credential that had to be decoded; it is zeroed when it is dropped.
+    /// A credential that was decoded. It is zeroed when dropped.
     #[must_use]
     pub fn owned(text: String, carrier: Carrier) -> Self {
         Self { text: Text::Owned(Zeroizing::new(text)), carrier }

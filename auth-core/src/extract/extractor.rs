@@ -5,19 +5,19 @@ use crate::{AuthRequest, Challenge, Needs, secret::ct_eq};
 
 /// Finds a raw credential in a request and says which carrier brought it.
 pub trait Extractor: Send + Sync + 'static {
-    /// Looks for the credential. `Ok(None)` means that there is none for this extractor.
+    /// Looks for the credential. `Ok(None)` means that this extractor finds none.
     ///
     /// # Errors
-    /// [`Malformed`] if the place is there, but broken: a repeated header, a scheme without a token, extra words.
+    /// [`Malformed`] if the place is there but broken: a repeated header, a scheme without a token, extra words.
     fn extract<'r>(&self, request: &'r AuthRequest<'_>) -> Result<Option<Credential<'r>>, Malformed>;
 
-    /// Adds what the middleware has to prepare before, or to take away after. The default adds nothing.
+    /// Adds what the middleware must prepare before the decision, or take out after it. The default adds nothing.
     fn needs(&self, needs: &mut Needs) {
         let _ = needs;
     }
 
-    /// Adds how a client may be challenged to send its credential here: a scheme, `Bearer` for example, without a realm,
-    /// which the strategy adds. A cookie has none.
+    /// Adds the challenges that ask a client for its credential here, such as `Bearer`, without a realm: the strategy adds it.
+    /// A cookie has none.
     fn challenges(&self, out: &mut Vec<Challenge>);
 
     /// Looks with `other` too; `self` takes precedence.
@@ -44,8 +44,7 @@ impl<E: Extractor + ?Sized> Extractor for Box<E> {
 }
 
 impl Needs {
-    /// What this extractor wants, and nothing else: the whole of [`Strategy::needs`](crate::Strategy::needs) for most
-    /// strategies.
+    /// The needs of this extractor. For most strategies, this is all of [`Strategy::needs`](crate::Strategy::needs).
     ///
     /// ```
     /// use auth_core::{Needs, extract::{Extractor as _, header, query}};
@@ -64,12 +63,12 @@ impl Needs {
 
 /// Several extractors in order of precedence; made by [`Extractor::or`].
 ///
-/// All of them look, so that a request which contradicts itself is noticed:
+/// All of them look, so that a contradictory request is noticed:
 ///
-/// - the first that finds an explicit credential wins, and only without one the first that finds an ambient one: a cookie
-///   hides nothing that was sent on purpose;
-/// - a second explicit credential that differs is an error, and so is a broken explicit place;
-/// - a broken cookie is an error only where no explicit credential was found.
+/// - The first that finds an explicit credential wins. An ambient one counts only if there is no explicit one: a cookie hides
+///   nothing that was sent on purpose.
+/// - A second explicit credential that differs is an error. So is a broken explicit place.
+/// - A broken cookie is an error only if no explicit credential was found.
 pub struct AnyOf(Vec<Box<dyn Extractor>>);
 
 impl AnyOf {
@@ -77,7 +76,7 @@ impl AnyOf {
         Self(vec![Box::new(first)])
     }
 
-    /// Looks with `other` too, after all that are there.
+    /// Looks with `other` too, after the others.
     #[must_use]
     pub fn or(mut self, other: impl Extractor) -> Self {
         self.0.push(Box::new(other));
@@ -106,7 +105,7 @@ impl Extractor for AnyOf {
             }
         }
         match broken_ambient {
-            // Where the cookies cannot be told apart, none of them counts.
+            // If the cookies contradict each other, none of them counts.
             Some(broken) if explicit.is_none() => Err(broken),
             _ => Ok(explicit.or(ambient)),
         }
@@ -116,8 +115,7 @@ impl Extractor for AnyOf {
         self.0.iter().for_each(|extractor| extractor.needs(needs));
     }
 
-    /// Those of all places, each once. A place that should be used only where nothing else is offered is not named beside
-    /// another one.
+    /// The challenges of all places, each once. A last resort is not named beside a better place.
     fn challenges(&self, out: &mut Vec<Challenge>) {
         let mut all = Vec::new();
         self.0.iter().for_each(|extractor| extractor.challenges(&mut all));

@@ -11,12 +11,12 @@ use crate::{
 
 /// A top-level field of the payload: a JSON or form body, the Socket.IO `auth` object, an in-band message.
 ///
-/// The middleware reads a body only if a strategy of the chain asks for one, and this extractor asks: in front of every
-/// route that the chain guards, each JSON or form body is read, and refused if it is too long or does not parse. For
-/// Socket.IO alone use [`socketio_auth`](super::socketio_auth), which asks for no body.
+/// The middleware reads a body only if a strategy of the chain asks for one, and this extractor asks. So the middleware reads
+/// each JSON or form body on every route that the chain guards, and refuses it if it is too long or does not parse. For
+/// Socket.IO alone, use [`socketio_auth`](super::socketio_auth), which asks for no body.
 ///
-/// A field that is not a text (`null` included), is empty, is there twice or holds anything but visible ASCII is malformed.
-/// The text is the credential as it stands: `Bearer <token>` has a blank, so it is malformed.
+/// A field is malformed if it is not a text (`null` included), is empty, is there twice, or holds anything but visible ASCII.
+/// The whole text is the credential: `Bearer <token>` has a blank, so it is malformed.
 ///
 /// # Panics
 /// If `name` is empty. Where it comes from a configuration, use [`try_payload_field`].
@@ -44,7 +44,7 @@ impl Extractor for PayloadField {
             return Ok(None);
         };
         if !is_visible(text) {
-            return Err(Malformed::new(Carrier::Payload, "the field is empty or no visible ASCII"));
+            return Err(Malformed::new(Carrier::Payload, "the field is empty or not visible ASCII"));
         }
         Ok(Some(Credential::borrowed(text, Carrier::Payload)))
     }

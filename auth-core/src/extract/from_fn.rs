@@ -3,18 +3,18 @@ use std::fmt;
 use super::{Credential, Extractor, Malformed};
 use crate::{AuthRequest, Carrier, Challenge, Secret};
 
-/// A closure that looks where none of the others does.
+/// A closure that looks where no other extractor does.
 ///
-/// What it finds is handed on as it is: an empty text is a credential too, and a wrong one.
+/// What it finds is not checked: an empty text is a credential too, and a wrong one.
 ///
-/// The carrier must be named, because a handshake depends on it: say [`Carrier::Cookie`] of everything that a browser
-/// sends by itself. The query and the subprotocols are read through [`AuthRequest::query_values`] and
-/// [`AuthRequest::subprotocols`], which know what a layer further out has taken.
+/// Name the carrier with care, because a handshake depends on it: use [`Carrier::Cookie`] for everything that a browser sends
+/// by itself. Read the query and the subprotocols with [`AuthRequest::query_values`] and [`AuthRequest::subprotocols`]: they
+/// also find what an outer layer has taken out.
 ///
 /// ```
 /// use auth_core::{Carrier, Secret, extract::from_fn};
 ///
-/// /// What the proxy in front of us has written into the request's extensions.
+/// /// A layer of ours puts the proxy's token into the request's extensions.
 /// #[derive(Clone)]
 /// struct ProxyToken(String);
 ///
@@ -39,8 +39,8 @@ pub struct FromFn<F> {
 }
 
 impl<F> FromFn<F> {
-    /// How a client is challenged to send such a credential, without a realm, which the strategy adds. By default it is
-    /// `ApiKey in="…"` with the kind of place, and nothing where the carrier is ambient.
+    /// Sets the challenge for such a credential, without a realm: the strategy adds it. The default is `ApiKey in="…"` with
+    /// the kind of place, and none for an ambient carrier.
     #[must_use]
     pub fn challenge(mut self, challenge: Challenge) -> Self {
         self.challenge = Some(challenge);

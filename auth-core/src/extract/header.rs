@@ -19,8 +19,8 @@ pub fn bearer() -> AuthScheme {
 
 /// `Authorization: <scheme> <credentials>` with the credentials in `token68` form (RFC 9110, 11.4).
 ///
-/// The scheme is compared in any case; one or more blanks follow it. Another scheme is not ours: `Ok(None)`.
-/// Nothing after the scheme, more than one word, characters beyond `token68`, or a repeated header are malformed.
+/// The scheme ignores case; one or more blanks follow it. Another scheme gives `Ok(None)`. The header is malformed if it
+/// repeats, if nothing or more than one word follows the scheme, or if a character is not `token68`.
 ///
 /// # Panics
 /// If `scheme` is not a token (RFC 9110, 5.6.2). Where it comes from a configuration, use [`try_auth_scheme`].
@@ -53,10 +53,10 @@ impl Extractor for AuthScheme {
         if !scheme.eq_ignore_ascii_case(self.0.as_bytes()) {
             return Ok(None);
         }
-        // Only blanks may stand between scheme and credentials; trailing ones are no part of the value.
+        // Only blanks may separate scheme and credentials; trailing ones are not part of the value.
         let token = str::from_utf8(rest).unwrap_or_default().trim_matches(' ');
         if !is_token68(token) {
-            return Err(Malformed::new(Carrier::Header, "no single well-formed word after the scheme"));
+            return Err(Malformed::new(Carrier::Header, "not exactly one well-formed word after the scheme"));
         }
         Ok(Some(Credential::borrowed(token, Carrier::Header)))
     }
@@ -70,8 +70,8 @@ impl Extractor for AuthScheme {
 ///
 /// The value must be visible ASCII without blanks. An empty or a repeated header is malformed.
 ///
-/// A client is challenged with `ApiKey in="header", name="…"`. No RFC has a scheme for it: the scheme is the usual one, and
-/// the parameters are those of OpenAPI.
+/// The challenge is `ApiKey in="header", name="…"`. No RFC defines a scheme for it: the name is the usual one, and the
+/// parameters are OpenAPI's.
 ///
 /// # Panics
 /// If `name` is not a field name (RFC 9110, 5.1), or is `cookie`. Where it comes from a configuration, use [`try_header`].
@@ -81,17 +81,17 @@ pub fn header(name: impl Into<Cow<'static, str>>) -> Header {
     config::built(try_header(name))
 }
 
-/// As [`header`], for a name that comes from a configuration. Its case does not matter.
+/// As [`header`], for a name that comes from a configuration. It ignores case.
 ///
 /// # Errors
-/// If `name` is not a field name (RFC 9110, 5.1), or is `cookie`: browsers send that header by themselves, so what is in it
+/// If `name` is not a field name (RFC 9110, 5.1), or is `cookie`: browsers send that header by themselves, so its content
 /// never counts as sent on purpose. Use [`cookie`](super::cookie).
 pub fn try_header(name: impl Into<Cow<'static, str>>) -> Result<Header, ConfigError> {
     let name = config::token("a header name", name)?;
     let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| ConfigError::new("a header name is too long"))?;
     if name == COOKIE {
         return Err(ConfigError::new(
-            "browsers send the header `cookie` by themselves, and it holds all cookies: name the one cookie, with `cookie`",
+            "browsers send the header `cookie` by themselves, and it holds all cookies: name one cookie with `cookie`",
         ));
     }
     Ok(Header(name))
@@ -108,7 +108,7 @@ impl Extractor for Header {
         };
         match value.to_str() {
             Ok(text) if is_visible(text) => Ok(Some(Credential::borrowed(text, Carrier::Header))),
-            _ => Err(Malformed::new(Carrier::Header, "the header is empty or no visible ASCII")),
+            _ => Err(Malformed::new(Carrier::Header, "the header is empty or not visible ASCII")),
         }
     }
 
@@ -132,15 +132,15 @@ fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h He
 /// `token68` of RFC 9110, 11.2.
 fn is_token68(text: &str) -> bool {
     let body = text.trim_end_matches('=');
-    // Every request asks about every byte of a token, and nearly all are good to the end: without a way out in the middle,
-    // and without branches in the question, many bytes are looked at in one go.
+    // Every request checks every byte of a token, and nearly all tokens are good. Without an early exit and without branches,
+    // the compiler checks many bytes at once.
     !body.is_empty() && body.bytes().fold(true, |all, b| all & is_token68_byte(b))
 }
 
 /// Whether a `token68` may hold the byte before the padding.
 fn is_token68_byte(b: u8) -> bool {
     let is_between = |first: u8, last: u8| b.wrapping_sub(first) <= last - first;
-    // From `-` to `9` stand `-`, `.`, `/` and the digits.
+    // The range from `-` to `9` holds `-`, `.`, `/` and the digits.
     is_between(b'-', b'9') | is_between(b'A', b'Z') | is_between(b'a', b'z') | (b == b'_') | (b == b'~') | (b == b'+')
 }
 
@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn token68_has_the_characters_of_the_rfc_and_padding_at_its_end() {
+    fn token68_has_the_characters_of_the_rfc_and_final_padding() {
         for b in 0..=127_u8 {
             let is_allowed = b.is_ascii_alphanumeric() || b"-._~+/".contains(&b);
             assert_eq!(is_token68_byte(b), is_allowed, "{b}");

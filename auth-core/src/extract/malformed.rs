@@ -4,8 +4,8 @@ use crate::Carrier;
 
 /// The place of a credential is there, but its syntax is broken.
 ///
-/// It does not implement [`Error`](std::error::Error) on purpose: `?` in a strategy would make a 503 of the client's mistake. Turn it
-/// into an [`Outcome`](crate::Outcome) with `into()`.
+/// It deliberately does not implement [`Error`](std::error::Error): `?` in a strategy would turn the client's mistake into a
+/// 503. Turn it into an [`Outcome`](crate::Outcome) with `into()`: 400 `invalid_request`.
 #[derive(Clone, Copy, Debug)]
 pub struct Malformed {
     carrier: Carrier,
@@ -19,7 +19,7 @@ impl Malformed {
         Self { carrier, what }
     }
 
-    /// The place that is broken.
+    /// The carrier whose syntax is broken.
     #[must_use]
     pub fn carrier(&self) -> Carrier {
         self.carrier

@@ -1,8 +1,8 @@
 //! Where a credential may be found in a request.
 //!
-//! An [`Extractor`] looks in one place. Extractors are joined with [`or`](Extractor::or); the first that finds
-//! something explicit wins, and a cookie counts only without that. A second, *different* explicit credential makes the request
-//! contradict itself. The recommended order is header, subprotocol, ticket, query, cookie.
+//! An [`Extractor`] looks in one place. Join extractors with [`or`](Extractor::or). The first that finds something explicit
+//! wins; a cookie counts only if nothing explicit is found. A second, *different* explicit credential is an error. The
+//! recommended order is header, subprotocol, ticket, query, cookie.
 //!
 //! | Function | Looks at |
 //! |---|---|
@@ -11,13 +11,13 @@
 //! | [`header`] | a header of your own |
 //! | [`subprotocol`], [`raw_subprotocol`], [`subprotocol_after`], [`jupyter_subprotocol`] | `Sec-WebSocket-Protocol` of a handshake |
 //! | [`query`] | a query parameter (RFC 6750, 2.3 advises against it) |
-//! | [`payload_field`] | a field of a JSON or form body, of the Socket.IO `auth` object, of an in-band message; makes the middleware read bodies |
-//! | [`socketio_auth`] | a field of the Socket.IO `auth` object, or of `auth_refresh`; asks for no body |
+//! | [`payload_field`] | a field of a JSON or form body, of the Socket.IO `auth` object, or of an in-band message; the middleware reads bodies |
+//! | [`socketio_auth`] | a field of the Socket.IO `auth` object, or of `auth_refresh`; the middleware reads no body |
 //! | [`cookie`] | a cookie: ambient |
-//! | [`from_fn`] | whatever a closure looks at |
+//! | [`from_fn`] | anything, with a closure |
 //!
-//! Names are constants, or come from a configuration. A function that takes a constant panics at the first start if it is
-//! not a name; its twin `try_…` gives a [`ConfigError`](crate::ConfigError) instead.
+//! Names are constants or come from a configuration. A function for constants panics at startup if the name is invalid;
+//! its `try_…` twin returns a [`ConfigError`](crate::ConfigError) instead.
 //!
 //! # Challenges
 //!
@@ -28,7 +28,7 @@
 //! | [`bearer`] | `Bearer` |
 //! | [`auth_scheme`] | its scheme |
 //! | [`header`] | `ApiKey in="header", name="x-api-key"` |
-//! | [`query`], [`payload_field`] of the name `access_token` | `Bearer` (RFC 6750, 2.2 and 2.3) |
+//! | [`query`], [`payload_field`] named `access_token` | `Bearer` (RFC 6750, 2.2 and 2.3) |
 //! | other [`query`] | `ApiKey in="query", name="token"` |
 //! | other [`payload_field`] | `ApiKey in="body", name="token"` |
 //! | [`subprotocol`], [`raw_subprotocol`] | `ApiKey in="subprotocol", name="auth.bearer."`: the prefix |
@@ -36,10 +36,10 @@
 //! | [`jupyter_subprotocol`] | `ApiKey in="subprotocol", name="v1.token.websocket.jupyter.org."` |
 //! | [`socketio_auth`] | `ApiKey in="auth", name="token"` |
 //! | [`cookie`] | none |
-//! | [`from_fn`] | what [`FromFn::challenge`] says, or else `ApiKey in="…"` with the kind of place; none for an ambient carrier |
+//! | [`from_fn`] | the one set with [`FromFn::challenge`], or else `ApiKey in="…"` with the kind of place; none for an ambient carrier |
 //!
-//! `ApiKey` is not registered; it is the usual name, with the parameters of OpenAPI. Of extractors that are joined, such a
-//! place is named only where none has an authentication scheme or a header: a client that can set a header should.
+//! `ApiKey` is not a registered scheme. It is the usual name, with OpenAPI's parameters. Joined extractors name a place
+//! other than a header only if none of them has an authentication scheme or a header: clients that can set a header should.
 
 mod cookie;
 mod credential;

@@ -11,13 +11,12 @@ use crate::{
 
 /// A parameter of the query, percent-decoded.
 ///
-/// Empty, repeated or not visible ASCII: malformed. The middleware takes the parameter out of the URI before the
-/// handler, or anything that logs below it, sees the request. The answer to a request with a good one gets
-/// `Cache-Control: private` (RFC 6750, 2.3).
+/// The parameter is malformed if it is empty, repeated, or not visible ASCII. The middleware takes it out of the URI before
+/// the handler and inner logs see the request. The answer to a request with a good one gets `Cache-Control: private`
+/// (RFC 6750, 2.3).
 ///
 /// # Security
-/// What stands before the middleware (proxies, access logs, the browser's history) still sees the whole URI. Prefer
-/// any other carrier (RFC 6750, 5.3).
+/// Proxies, access logs and the browser's history still see the whole URI. Prefer any other carrier (RFC 6750, 5.3).
 ///
 /// # Panics
 /// If `name` is empty. Where it comes from a configuration, use [`try_query`].
@@ -46,7 +45,7 @@ impl Extractor for Query {
             return Ok(None);
         };
         if values.next().is_some() || !is_visible(&value) {
-            return Err(Malformed::new(Carrier::Query, "the parameter is repeated, empty or no visible ASCII"));
+            return Err(Malformed::new(Carrier::Query, "the parameter is repeated, empty or not visible ASCII"));
         }
         Ok(Some(match value {
             Cow::Borrowed(text) => Credential::borrowed(text, Carrier::Query),

@@ -6,28 +6,28 @@ use crate::{
     config::{self, ConfigError},
 };
 
-/// The scheme that may stand before the token.
+/// The scheme that may precede the token.
 const SCHEME: &str = "Bearer";
 
 /// A field of Socket.IO's `auth` object, or of the object that comes with `auth_refresh`.
 ///
 /// It looks at a `CONNECT` ([`Transport::SocketIo`]) and at a message on an open connection ([`Transport::InBand`]).
-/// Elsewhere it finds nothing, and it never asks the middleware to read a body. So it is the right extractor for a chain
-/// that also stands in front of HTTP routes: their bodies are not touched.
+/// Elsewhere it finds nothing, and it never asks the middleware to read a body. So it suits a chain that also guards HTTP
+/// routes: their bodies stay untouched.
 ///
 /// | The field | |
 /// |---|---|
 /// | absent, `null`, or an empty text | `Ok(None)`: clients send `auth: { token }` before they have a token |
 /// | visible ASCII without blanks | the credential |
-/// | `Bearer`, one or more blanks, and such a text | the credential is what follows the blanks; the scheme is taken in any case |
-/// | `Bearer` alone, or followed by blanks only | malformed |
+/// | `Bearer`, one or more blanks, and such a text | the credential is the text after the blanks; the scheme ignores case |
+/// | only `Bearer`, or `Bearer` and blanks | malformed |
 /// | another text, a number, a list, an object | malformed |
 /// | there twice | malformed |
 ///
-/// Many examples for Socket.IO send the text `Bearer <token>` in `auth`, as they would in a header; no token has a blank
-/// in it, so the scheme cannot be a part of one.
+/// Many Socket.IO examples send the text `Bearer <token>` in `auth`, as in a header. A token cannot hold a blank, so the
+/// scheme cannot be part of it.
 ///
-/// To look at bodies as well, use [`payload_field`](super::payload_field).
+/// To read bodies as well, use [`payload_field`](super::payload_field).
 ///
 /// ```
 /// use auth_core::{Needs, extract::{Extractor as _, bearer, socketio_auth}};
@@ -67,7 +67,7 @@ impl Extractor for SocketIoAuthField {
         };
         let token = without_scheme(text);
         if !is_visible(token) {
-            return Err(Malformed::new(Carrier::Payload, "the field of auth is not visible ASCII, or a scheme alone"));
+            return Err(Malformed::new(Carrier::Payload, "the field of auth is not visible ASCII, or only a scheme"));
         }
         Ok(Some(Credential::borrowed(token, Carrier::Payload)))
     }
@@ -77,7 +77,7 @@ impl Extractor for SocketIoAuthField {
     }
 }
 
-/// Takes `Bearer` and the blanks behind it off; empty where nothing follows.
+/// Removes `Bearer` and the blanks after it; empty if nothing follows.
 fn without_scheme(text: &str) -> &str {
     match text.split_at_checked(SCHEME.len()) {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case(SCHEME) && (rest.is_empty() || rest.starts_with(' ')) => {

@@ -12,20 +12,20 @@ use crate::{
 /// The longest token in a subprotocol, in bytes: 4 KiB.
 pub(super) const DEFAULT_MAX_LEN: usize = 4 * 1024;
 
-/// What Jupyter's clients write in front of a token.
+/// Jupyter's clients write this in front of a token.
 const JUPYTER_PREFIX: &str = "v1.token.websocket.jupyter.org.";
-/// What they offer beside it, to be answered.
+/// They offer this beside it, for the server to answer.
 const JUPYTER_ANSWER: &str = "v1.token.websocket.jupyter.org";
 
 /// An entry of `Sec-WebSocket-Protocol` that is `prefix`, then the token in base64url without padding:
 /// `auth.bearer.<base64url>`.
 ///
-/// A browser cannot set headers on a WebSocket, but it can offer subprotocols. Looked at in handshakes only. At least
-/// one other subprotocol must be offered beside it, since the server answers with one of the offered and must not
-/// answer with the token. The middleware takes the entry out before the handler sees the request.
+/// A browser cannot set headers on a WebSocket, but it can offer subprotocols. This extractor looks at handshakes only. The
+/// client must offer at least one other subprotocol, since the server answers with an offered one and must not answer with
+/// the token. The middleware takes the entry out before the handler sees the request.
 ///
-/// Repeated, not decodable, without another subprotocol, or longer than 4 KiB
-/// (settable with [`max_len`](Subprotocol::max_len)): malformed.
+/// The entry is malformed if it repeats, cannot be decoded, comes without another subprotocol, or is longer than 4 KiB
+/// (see [`max_len`](Subprotocol::max_len)).
 ///
 /// # Panics
 /// If `prefix` is not a token (RFC 6455, 4.1). Where it comes from a configuration, use [`try_subprotocol`].
@@ -44,7 +44,7 @@ pub fn try_subprotocol(prefix: impl Into<Cow<'static, str>>) -> Result<Subprotoc
     Ok(Subprotocol { prefix, coding: Coding::Base64Url, answer: None, max_len: DEFAULT_MAX_LEN })
 }
 
-/// As [`subprotocol`], with the token as it is. It must be made of characters that a subprotocol may hold, as a JWT is.
+/// As [`subprotocol`], but the token is not encoded. It may hold only characters that a subprotocol allows, as a JWT does.
 ///
 /// # Panics
 /// As [`subprotocol`]. Where the prefix comes from a configuration, use [`try_raw_subprotocol`].
@@ -62,11 +62,11 @@ pub fn try_raw_subprotocol(prefix: impl Into<Cow<'static, str>>) -> Result<Subpr
     Ok(Subprotocol { coding: Coding::Raw, ..try_subprotocol(prefix)? })
 }
 
-/// The form of Jupyter's clients: `v1.token.websocket.jupyter.org.<token>`, with the token percent-encoded as by
-/// `encodeURIComponent`, beside `v1.token.websocket.jupyter.org`, which means no protocol (Jupyter Enhancement Proposal 119).
+/// The form of Jupyter's clients (Jupyter Enhancement Proposal 119): `v1.token.websocket.jupyter.org.<token>`, with the token
+/// percent-encoded as by `encodeURIComponent`. Clients also offer `v1.token.websocket.jupyter.org`, which names no protocol.
 ///
-/// The middleware takes the entry with the token out. It answers the other one if the handler chooses none, such as
-/// `v1.kernel.websocket.jupyter.org`. Everything else is as for [`subprotocol`].
+/// The middleware takes the entry with the token out. It answers with the other one if the handler chooses no subprotocol,
+/// such as `v1.kernel.websocket.jupyter.org`. Everything else is as for [`subprotocol`].
 #[must_use]
 pub fn jupyter_subprotocol() -> Subprotocol {
     let (prefix, answer) = (Cow::Borrowed(JUPYTER_PREFIX), Some(JUPYTER_ANSWER));
@@ -78,7 +78,7 @@ pub fn jupyter_subprotocol() -> Subprotocol {
 pub struct Subprotocol {
     prefix: Cow<'static, str>,
     coding: Coding,
-    /// What is answered where nothing else is chosen.
+    /// The answer if the handler chooses no subprotocol.
     answer: Option<&'static str>,
     max_len: usize,
 }
@@ -92,7 +92,7 @@ enum Coding {
 }
 
 impl Subprotocol {
-    /// The longest token, in bytes, after decoding.
+    /// Sets the longest token, in bytes after decoding. The default is 4 KiB.
     #[must_use]
     pub fn max_len(mut self, bytes: usize) -> Self {
         self.max_len = bytes;
@@ -102,7 +102,7 @@ impl Subprotocol {
     fn decode<'e>(&self, entry: &'e str) -> Option<Credential<'e>> {
         let credential = match self.coding {
             Coding::Raw => Credential::borrowed(entry, Carrier::Subprotocol),
-            // What is longer than this when it is written need not be decoded to be refused.
+            // An encoded text of this length is too long in any case, so it isn't decoded.
             Coding::Base64Url if entry.len() / 4 * 3 > self.max_len => return None,
             Coding::Percent if entry.len() / 3 > self.max_len => return None,
             Coding::Base64Url => owned(URL_SAFE_NO_PAD.decode(entry).ok()?)?,
@@ -122,7 +122,7 @@ impl Extractor for Subprotocol {
         for entry in request.subprotocols() {
             match entry.strip_prefix(self.prefix.as_bytes()) {
                 Some(_) if found.is_some() => {
-                    return Err(Malformed::new(Carrier::Subprotocol, "two subprotocols with a token"));
+                    return Err(Malformed::new(Carrier::Subprotocol, "two subprotocols hold a token"));
                 }
                 Some(token) => found = Some(token),
                 None => others |= !entry.is_empty(),
@@ -161,7 +161,7 @@ fn owned(token: Vec<u8>) -> Option<Credential<'static>> {
 /// `None` if a `%` is not followed by two hexadecimal digits.
 fn percent_decoded(text: &str) -> Option<Vec<u8>> {
     let mut bytes = text.bytes();
-    // With all of its room from the start, so that no part of the token is left behind in memory.
+    // Full capacity from the start: a reallocation would leave a part of the token in memory.
     let mut decoded = Zeroizing::new(Vec::with_capacity(text.len()));
     while let Some(byte) = bytes.next() {
         decoded.push(match byte {

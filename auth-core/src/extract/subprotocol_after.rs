@@ -8,15 +8,15 @@ use crate::{
 
 /// The entry of `Sec-WebSocket-Protocol` that follows the entry `word`: `new WebSocket(url, ['bearer', token])`.
 ///
-/// The token stands as it is, so it must be made of characters that a subprotocol may hold, as a JWT is. The word is
-/// compared exactly, in its case. Looked at in handshakes only.
+/// The token is not encoded, so it may hold only characters that a subprotocol allows, as a JWT does. The word is
+/// case-sensitive. This extractor looks at handshakes only.
 ///
-/// The middleware takes the entry with the token out, whatever is decided, and leaves the word. It answers the word if the
-/// handler chooses nothing else and the layer's own subprotocol is not offered: a browser that has offered subprotocols gives
-/// up a connection without an answer.
+/// The middleware always takes the entry with the token out, and leaves the word. It answers with the word if the handler
+/// chooses nothing else and the client does not offer the layer's own subprotocol: a browser that offers subprotocols drops
+/// a connection whose answer names none.
 ///
-/// The word twice, nothing after it, anything but visible ASCII, or more than 4 KiB (settable with
-/// [`max_len`](SubprotocolAfter::max_len)): malformed.
+/// The entry is malformed if the word appears twice, if nothing follows it, or if the token is not visible ASCII or longer
+/// than 4 KiB (see [`max_len`](SubprotocolAfter::max_len)).
 ///
 /// # Panics
 /// If `word` is not a token (RFC 6455, 4.1). Where it comes from a configuration, use [`try_subprotocol_after`].
@@ -43,7 +43,7 @@ pub struct SubprotocolAfter {
 }
 
 impl SubprotocolAfter {
-    /// The longest token, in bytes.
+    /// Sets the longest token, in bytes. The default is 4 KiB.
     #[must_use]
     pub fn max_len(mut self, bytes: usize) -> Self {
         self.max_len = bytes;
@@ -60,7 +60,7 @@ impl Extractor for SubprotocolAfter {
         let mut found = request.subprotocols_after(&self.word);
         match (found.next(), found.next()) {
             (None, _) => Ok(None),
-            (Some(_), Some(_)) => malformed("two words before a token"),
+            (Some(_), Some(_)) => malformed("the word before the token is repeated"),
             (Some(token), None) => match token.and_then(|token| str::from_utf8(token).ok()) {
                 Some(token) if token.len() <= self.max_len && is_visible(token) => {
                     Ok(Some(Credential::borrowed(token, Carrier::Subprotocol)))

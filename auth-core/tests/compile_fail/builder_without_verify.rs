@@ -1,4 +1,4 @@
-//! A builder is no strategy yet, and the error says what is missing.
+//! A builder is not a strategy yet, and the error says what is missing.
 
 struct Builder;
 

@@ -1,4 +1,4 @@
-//! Secrets are compared in constant time only.
+//! Secrets are only compared in constant time.
 
 fn main() {
     let _ = auth_core::Secret::new("a") == auth_core::Secret::new("b");

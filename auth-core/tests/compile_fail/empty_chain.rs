@@ -1,4 +1,4 @@
-//! A chain without strategies is no chain, and the errors say what is missing.
+//! An empty chain is not a chain, and the errors say what is missing.
 
 use auth_core::{AuthRequest, Chain, Strategy};
 

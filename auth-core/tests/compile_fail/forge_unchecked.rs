@@ -1,4 +1,4 @@
-//! Evidence that nobody has checked is for tests: it is behind a feature that is off.
+//! Unchecked evidence is for tests: its feature is off.
 
 fn main() {
     let _ = auth_core::Authenticated::dangerous_unchecked("root");

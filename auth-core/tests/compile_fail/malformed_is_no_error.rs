@@ -1,4 +1,4 @@
-//! A broken header is the client's mistake, and must not become an error of the system by a question mark.
+//! A broken header is the client's mistake. A question mark must not turn it into a system error.
 
 use auth_core::{AuthRequest, BoxError, extract::{Extractor, bearer}};
 

@@ -1,4 +1,4 @@
-//! Strategies of different users do not stand side by side; `map_user` makes them of one type first.
+//! Strategies with different user types do not fit into one chain; `map_user` converts them first.
 
 use auth_core::{Chain, Strategy};
 

@@ -1,4 +1,4 @@
-//! A strategy that is not there cannot be named.
+//! An unknown strategy does not compile.
 
 fn main() {
     let _ = auth_core::Chain::new().or(google);

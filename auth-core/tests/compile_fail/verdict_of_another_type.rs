@@ -1,4 +1,4 @@
-//! What a verify callback may give is told where it gives something else.
+//! The error for a wrong return type of a verify callback says what it may return.
 
 fn check<C, M>(_: impl auth_core::Verify<C, M>) {}
 

@@ -1,4 +1,4 @@
-//! Strategies that look in different places: a cookie never makes an answer better that something explicit has made worse.
+//! Strategies that look in different places: a cookie never makes up for a bad explicit credential.
 
 use auth_core::{
     Accept, AuthRequest, Authenticated, BoxError, Carrier, Chain, Challenge, Outcome, Redirect, Refusal, RefusalKind,
@@ -9,7 +9,7 @@ use proptest::{prelude::*, strategy::Strategy as _};
 
 use crate::support::{Name, Say, answer, ask, basic, head, now, session};
 
-/// Takes `good`, knows `expired` and `foreign`, cannot ask about `down`, and refuses the rest.
+/// Accepts `good`, recognizes `expired` and `foreign`, fails for `down`, and rejects everything else.
 struct Tokens<E>(E);
 
 #[async_trait]
@@ -56,48 +56,48 @@ fn cookie_strategy_last() -> Chain<Name> {
 }
 
 #[tokio::test]
-async fn good_cookie_of_an_earlier_strategy_does_not_outweigh_a_wrong_header_of_a_later_one() {
+async fn earlier_good_cookie_does_not_outweigh_a_later_wrong_header() {
     let refusal = ask_both(cookie_strategy_first(), "wrong", "good").await.unwrap_err();
     assert_eq!(answer(&refusal), (401, "invalid_credentials"));
 }
 
 #[tokio::test]
-async fn good_cookie_of_an_earlier_strategy_stands_beside_a_good_header_of_a_later_one() {
+async fn earlier_good_cookie_counts_beside_a_later_good_header() {
     let user = ask_both(cookie_strategy_first(), "good", "good").await.unwrap();
     assert_eq!(user.evidence().carrier(), Carrier::Cookie);
 }
 
 #[tokio::test]
-async fn good_cookie_stands_beside_a_wrong_header_where_the_chain_tries_the_next_on_reject() {
+async fn good_cookie_counts_beside_a_wrong_header_with_try_next_on_reject() {
     let user = ask_both(cookie_strategy_first().try_next_on_reject(), "wrong", "good").await.unwrap();
     assert_eq!(user.evidence().carrier(), Carrier::Cookie);
 }
 
 #[tokio::test]
-async fn expired_cookie_of_an_earlier_strategy_refuses_before_a_good_header_is_looked_at() {
+async fn earlier_expired_cookie_is_rejected_before_a_good_header() {
     let refusal = ask_both(cookie_strategy_first(), "good", "expired").await.unwrap_err();
     assert_eq!(answer(&refusal), (401, "token_expired"));
 }
 
 #[tokio::test]
-async fn wrong_header_refuses_before_a_good_cookie_of_a_later_strategy_is_looked_at() {
+async fn earlier_wrong_header_is_rejected_before_a_good_cookie() {
     let refusal = ask_both(cookie_strategy_last(), "wrong", "good").await.unwrap_err();
     assert_eq!(answer(&refusal), (401, "invalid_credentials"));
 }
 
 #[tokio::test]
-async fn good_header_decides_before_an_expired_cookie_of_a_later_strategy_is_looked_at() {
+async fn earlier_good_header_decides_before_an_expired_cookie() {
     let user = ask_both(cookie_strategy_last(), "good", "expired").await.unwrap();
     assert_eq!(user.evidence().carrier(), Carrier::Header);
 }
 
 #[tokio::test]
-async fn wrong_explicit_credential_never_falls_through_to_a_good_cookie_behind_it_in_one_strategy() {
+async fn wrong_explicit_credential_never_falls_through_to_a_cookie() {
     let one = Chain::new().or(Tokens(bearer().or(cookie("jwt"))));
     assert_eq!(answer(&ask_both(one, "wrong", "good").await.unwrap_err()), (401, "invalid_credentials"));
 }
 
-/// What a request brings beside a good cookie: header lines, and the answer, which is the same in every order.
+/// Header lines beside a good cookie, and the answer, which is the same in any order.
 const BESIDE_A_GOOD_COOKIE: [(&[(&str, &[u8])], (u16, &str)); 15] = [
     (&[], ACCEPTED),
     (&[("authorization", b"Bearer good")], ACCEPTED),
@@ -106,7 +106,7 @@ const BESIDE_A_GOOD_COOKIE: [(&[(&str, &[u8])], (u16, &str)); 15] = [
     (&[("authorization", b"Bearer revoked")], (401, "revoked")),
     (&[("authorization", b"Bearer foreign")], (401, "invalid_credentials")),
     (&[("authorization", b"Bearer down")], (503, "unavailable")),
-    // It tells what to do about something that is missing.
+    // A redirect answers a missing credential.
     (&[("authorization", b"Bearer elsewhere")], ACCEPTED),
     (&[("authorization", b"Bearer")], (400, "invalid_request")),
     (&[("authorization", b"Bearer good"), ("authorization", b"Bearer good")], (400, "invalid_request")),
@@ -148,12 +148,12 @@ fn orders() -> Vec<Chain<Name>> {
 }
 
 #[tokio::test]
-async fn what_stands_beside_a_good_cookie_decides_in_every_order() {
+async fn explicit_credential_beside_a_good_cookie_decides_in_any_order() {
     for (at, chain) in orders().iter().enumerate() {
         for (explicit, expected) in BESIDE_A_GOOD_COOKIE {
             let headers: Vec<_> = explicit.iter().copied().chain([("cookie", b"jwt=good" as &[u8])]).collect();
             let elsewhere = explicit.first().is_some_and(|(_, value)| value.ends_with(b"elsewhere"));
-            // Where the header's strategy is asked first, it sends the client elsewhere before a cookie is looked at.
+            // If the header's strategy is asked first, it redirects before the cookie is read.
             let expected = if elsewhere && [1, 6, 7].contains(&at) { (302, "redirect") } else { expected };
             assert_eq!(answer_to(chain, &headers).await, expected, "{explicit:?} in order {at}");
         }
@@ -161,13 +161,13 @@ async fn what_stands_beside_a_good_cookie_decides_in_every_order() {
 }
 
 #[tokio::test]
-async fn good_cookie_stands_beside_a_header_that_no_strategy_owns() {
+async fn good_cookie_counts_beside_a_header_of_no_strategy() {
     let headers: [(&str, &[u8]); 2] = [("authorization", b"Digest of-a-proxy-in-front"), ("cookie", b"jwt=good")];
     assert_eq!(answer_to(&cookie_strategy_first(), &headers).await, ACCEPTED);
 }
 
 #[tokio::test]
-async fn foreign_credential_beside_a_good_cookie_is_refused() {
+async fn unrecognized_credential_beside_a_good_cookie_is_refused() {
     for chain in [cookie_strategy_first(), cookie_strategy_last()] {
         let refusal = ask_both(chain, "foreign", "good").await.unwrap_err();
         assert_eq!((answer(&refusal), refusal.kind()), ((401, "invalid_credentials"), RefusalKind::Unrecognized));
@@ -186,7 +186,7 @@ async fn client_certificate_is_ambient_too() {
 }
 
 #[tokio::test]
-async fn strategy_of_ones_own_that_takes_a_certificate_is_looked_past() {
+async fn certificate_of_a_custom_strategy_does_not_count_as_explicit() {
     struct Certificate;
     #[async_trait]
     impl Strategy for Certificate {
@@ -205,7 +205,7 @@ async fn strategy_of_ones_own_that_takes_a_certificate_is_looked_past() {
 }
 
 #[tokio::test]
-async fn two_credentials_of_an_and_stand_where_one_of_them_is_a_cookie() {
+async fn and_accepts_a_cookie_beside_an_explicit_credential() {
     let both = || Chain::new().or(Tokens(cookie("jwt"))).and(Tokens(bearer())).map_user(|(user, _)| user);
     let good: [(&str, &[u8]); 2] = [("authorization", b"Bearer good"), ("cookie", b"jwt=good")];
     assert_eq!(answer_to(&both(), &good).await, ACCEPTED);
@@ -216,7 +216,7 @@ async fn two_credentials_of_an_and_stand_where_one_of_them_is_a_cookie() {
 }
 
 #[tokio::test]
-async fn half_of_an_and_that_no_cookie_completes_is_foreign_beside_a_cookie_too() {
+async fn half_of_an_and_without_its_cookie_is_unrecognized() {
     let both = || Chain::new().or(Tokens(bearer())).and(Tokens(header("x-api-key"))).map_user(|(user, _)| user);
     let cookies = || Chain::new().or(Tokens(cookie("jwt")));
     let half: [(&str, &[u8]); 2] = [("authorization", b"Bearer good"), ("cookie", b"jwt=good")];
@@ -224,13 +224,13 @@ async fn half_of_an_and_that_no_cookie_completes_is_foreign_beside_a_cookie_too(
         assert_eq!(answer_to(&chain, &half[..1]).await, (401, "invalid_credentials"));
         assert_eq!(answer_to(&chain, &half).await, (401, "invalid_credentials"));
     }
-    // A redirect of the other half hides nothing either.
+    // A redirect of the other half does not hide it either.
     let elsewhere = [("authorization", b"Bearer foreign" as &[u8]), ("x-api-key", b"elsewhere"), half[1]];
     assert_eq!(answer_to(&cookies().or(both()), &elsewhere).await, (401, "invalid_credentials"));
 }
 
 #[tokio::test]
-async fn cookies_that_complete_a_part_of_an_and_do_not_complete_the_whole() {
+async fn cookies_that_complete_one_part_do_not_complete_the_whole() {
     let h1 = || Tokens(header("x-1"));
     let cookies = |name| Tokens(cookie(name));
     let left = || {
@@ -251,7 +251,7 @@ async fn cookies_that_complete_a_part_of_an_and_do_not_complete_the_whole() {
 
 #[tokio::test]
 async fn strategy_that_compares_a_header_with_a_cookie_completes_a_half() {
-    /// Wants the same text in a header and a cookie.
+    /// Accepts the same text in a header and a cookie.
     struct DoubleSubmit;
     #[async_trait]
     impl Strategy for DoubleSubmit {
@@ -282,7 +282,7 @@ async fn strategy_that_compares_a_header_with_a_cookie_completes_a_half() {
 }
 
 #[tokio::test]
-async fn chain_that_forgives_rejections_forgives_none_beside_a_cookie_of_another_chain() {
+async fn try_next_on_reject_does_not_apply_to_a_cookie_of_another_chain() {
     let forgiving = || Chain::new().or(Tokens(bearer())).try_next_on_reject();
     let cookies = || Chain::new().or(Tokens(cookie("jwt")));
     let headers: [(&str, &[u8]); 2] = [("authorization", b"Bearer wrong"), ("cookie", b"jwt=good")];
@@ -292,7 +292,7 @@ async fn chain_that_forgives_rejections_forgives_none_beside_a_cookie_of_another
 }
 
 #[tokio::test]
-async fn chain_is_asked_twice_beside_a_cookie_however_deep_it_is() {
+async fn chain_at_any_depth_is_asked_twice_beside_a_cookie() {
     let key = basic(Say::Accept);
     let deep = Chain::new().or(session(Say::Accept)).and(key.clone()).map_user(|(user, _)| user);
     let deep = deep.map_user(|user| user).and_then(|accept| Ok(Outcome::Accept(accept)));
@@ -301,17 +301,17 @@ async fn chain_is_asked_twice_beside_a_cookie_however_deep_it_is() {
 }
 
 #[tokio::test]
-async fn rejections_that_an_inner_chain_forgives_by_name_are_forgiven_outside_too() {
+async fn try_next_on_reject_of_an_inner_chain_counts_beside_its_cookie() {
     let forgiving = || Chain::new().or(Tokens(bearer())).or(Tokens(cookie("jwt"))).try_next_on_reject();
     let headers: [(&str, &[u8]); 2] = [("authorization", b"Bearer wrong"), ("cookie", b"jwt=good")];
     for chain in [forgiving(), forgiving().map_user(|user| user), Chain::new().or(forgiving())] {
         assert_eq!(answer_to(&chain, &headers).await, ACCEPTED);
         let revoked = [("authorization", b"Bearer revoked" as &[u8]), headers[1]];
-        assert_eq!(answer_to(&chain, &revoked).await, (401, "revoked"), "what is final is not forgiven");
+        assert_eq!(answer_to(&chain, &revoked).await, (401, "revoked"), "a final rejection counts");
     }
 }
 
-/// A tree of `or`, `and` and nesting over strategies that look at a header or a cookie of their own.
+/// A tree of `or`, `and` and nesting over strategies, each with its own header or cookie.
 #[derive(Clone, Debug)]
 enum Tree {
     Header(Name),
@@ -365,7 +365,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
 
     #[test]
-    fn cookie_never_makes_an_answer_better_that_something_explicit_has_made_worse(
+    fn cookie_never_makes_up_for_a_bad_explicit_credential(
         tree in any_tree(),
         explicit in prop::collection::vec(prop::option::of(prop::sample::select(&VALUES[..])), HEADERS.len()),
         ambient in prop::collection::vec(prop::option::of(prop::sample::select(&VALUES[..])), COOKIES.len()),
@@ -381,14 +381,14 @@ proptest! {
         let without = runtime.block_on(answer_and_kind(&chain, &headers));
         headers.push(("cookie", cookies.as_bytes()));
         let with = runtime.block_on(answer_and_kind(&chain, &headers));
-        // A redirect tells of something that is missing, which a cookie may bring. So does half of an `and`, which is foreign.
+        // A redirect answers a missing credential, which a cookie may be. So does half of an `and`, which is unrecognized.
         let is_worse = ![ACCEPTED, (401, "missing_credentials"), (302, "redirect")].contains(&without.0);
         let is_half = has_and(&tree) && without.1 == Some(RefusalKind::Unrecognized);
         prop_assert!(with.0 != ACCEPTED || !is_worse || is_half, "{:?} became {:?}", without, with);
     }
 }
 
-/// The same tree with the strategies of each `or` in the other order.
+/// The same tree, with the strategies of each `or` in reverse order.
 fn mirrored(tree: &Tree) -> Tree {
     let of = |tree: &Tree| Box::new(mirrored(tree));
     match tree {
@@ -404,7 +404,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
 
     #[test]
-    fn beside_good_cookies_the_order_of_the_strategies_changes_nothing(
+    fn order_of_strategies_does_not_matter_beside_good_cookies(
         tree in any_tree(),
         place in prop::sample::select(&HEADERS[..]),
         value in prop::option::of(prop::sample::select(&VALUES[..4])),

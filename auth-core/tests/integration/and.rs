@@ -4,7 +4,7 @@ use auth_core::{Carrier, Chain, RefusalKind};
 
 use crate::support::{Say, answer, ask, basic, dpop, in_secs, jwt, refusal, session};
 
-/// What the answer of a chain comes to.
+/// How a chain ends.
 #[derive(Debug, PartialEq)]
 enum Ends {
     Accepted,
@@ -29,7 +29,7 @@ async fn ends(left: Say, right: Say) -> Ends {
     }
 }
 
-/// The table itself, from the worst to the best: each row holds for both orders.
+/// The table, from worst to best. Each row applies to both orders.
 const SAYS: [Say; 6] = [Say::Error, Say::Reject, Say::Redirect, Say::Unrecognized, Say::Absent, Say::Accept];
 
 fn expected(left: Say, right: Say) -> Ends {
@@ -60,7 +60,7 @@ async fn and_of_two_accepts_gives_both_users() {
 }
 
 #[tokio::test]
-async fn and_of_accept_and_absent_counts_as_foreign() {
+async fn and_of_accept_and_absent_is_unrecognized() {
     assert_eq!(ends(Say::Accept, Say::Absent).await, Ends::Unrecognized);
     assert_eq!(ends(Say::Absent, Say::Accept).await, Ends::Unrecognized);
 }
@@ -72,13 +72,13 @@ async fn and_of_two_absents_is_absent_so_the_next_strategy_is_asked() {
 }
 
 #[tokio::test]
-async fn and_that_counts_as_foreign_asks_the_next_strategy() {
+async fn unrecognized_and_asks_the_next_strategy() {
     let both = Chain::new().or(jwt(Say::Accept)).and(basic(Say::Absent)).map_user(|(left, _)| left);
     assert_eq!(*ask(&Chain::new().or(both).or(dpop(Say::Accept))).await.unwrap(), "dpop");
 }
 
 #[tokio::test]
-async fn and_asks_both_sides_whatever_the_first_says() {
+async fn and_always_asks_both_sides() {
     for say in SAYS {
         let right = basic(Say::Accept);
         let _ = ask(&Chain::new().or(jwt(say)).and(right.clone())).await;
@@ -87,19 +87,19 @@ async fn and_asks_both_sides_whatever_the_first_says() {
 }
 
 #[tokio::test]
-async fn and_of_two_rejections_answers_with_the_left_one() {
+async fn and_of_two_rejections_answers_with_the_left_rejection() {
     let refusal = refusal(&Chain::new().or(jwt(Say::Expired)).and(basic(Say::Forbidden))).await;
     assert_eq!(answer(&refusal), (401, "token_expired"));
 }
 
 #[tokio::test]
-async fn and_holds_for_the_whole_chain_before_it() {
+async fn and_applies_to_the_whole_chain_before_it() {
     let chain = Chain::new().or(jwt(Say::Absent)).or(basic(Say::Accept)).and(session(Say::Accept));
     assert_eq!(*ask(&chain).await.unwrap(), ("basic", "session"));
 }
 
 #[tokio::test]
-async fn and_shows_the_challenges_of_both_sides() {
+async fn and_has_the_challenges_of_both_sides() {
     let refusal = refusal(&Chain::new().or(jwt(Say::Absent)).and(basic(Say::Absent))).await;
     assert_eq!(crate::support::lines(&refusal), [crate::support::BEARER, crate::support::BASIC]);
 }
@@ -126,7 +126,7 @@ async fn and_counts_as_carried_by_the_weakest_carrier() {
 }
 
 #[tokio::test]
-async fn and_then_decides_about_what_was_accepted() {
+async fn and_then_decides_about_an_acceptance() {
     use auth_core::{Outcome, Rejection};
     let both = Chain::new().or(jwt(Say::Accept)).and(basic(Say::Accept));
     let accepted = both.clone().and_then(|accept| Ok(Outcome::Accept(accept.map_user(|(left, _)| left))));

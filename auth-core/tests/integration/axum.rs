@@ -8,11 +8,9 @@ use axum_core::{
     response::{IntoResponse as _, Response},
 };
 use http::request::Parts;
+use test_support::log::captured;
 
-use crate::{
-    leak::captured,
-    support::{BEARER, Name, Say, ask, head, header_lines, jwt, refusal},
-};
+use crate::support::{BEARER, Name, Say, ask, head, header_lines, jwt, refusal};
 
 type User = Authenticated<Name>;
 
@@ -25,14 +23,14 @@ async fn optional(parts: &mut Parts) -> Result<Option<User>, Response> {
     user.map_err(AuthenticatedRejection::into_response)
 }
 
-/// What a required layer leaves.
+/// The extension of a required layer.
 async fn with_evidence() -> Parts {
     let mut parts = head("/", &[]);
     parts.extensions.insert(ask(&Chain::new().or(jwt(Say::Accept))).await.unwrap());
     parts
 }
 
-/// What an optional layer leaves where nobody is there.
+/// The extension of an optional layer without a user.
 async fn with_nobody() -> Parts {
     let mut parts = head("/", &[]);
     parts.extensions.insert(Anonymous::<Name>::new(refusal(&Chain::new().or(jwt(Say::Absent))).await));
@@ -48,7 +46,7 @@ async fn handler_gets_the_evidence_that_the_layer_left() {
 }
 
 #[tokio::test]
-async fn optional_user_is_none_under_an_optional_layer_that_found_nobody() {
+async fn optional_user_is_none_under_an_optional_layer_without_a_user() {
     assert!(optional(&mut with_nobody().await).await.unwrap().is_none());
 }
 
@@ -63,7 +61,7 @@ async fn required_user_under_an_optional_layer_is_the_401_of_the_chain() {
 }
 
 #[tokio::test]
-async fn rejection_of_a_handler_says_what_its_refusal_says() {
+async fn rejection_of_the_extractor_answers_with_its_refusal() {
     let mut parts = head("/", &[]);
     parts.extensions.insert(Anonymous::<Name>::new(refusal(&Chain::new().or(jwt(Say::Error))).await));
     let rejection = <User as FromRequestParts<()>>::from_request_parts(&mut parts, &()).await.unwrap_err();
@@ -72,14 +70,14 @@ async fn rejection_of_a_handler_says_what_its_refusal_says() {
 }
 
 #[tokio::test]
-async fn evidence_counts_where_an_outer_layer_found_nobody() {
+async fn evidence_counts_even_if_an_outer_layer_found_nobody() {
     let mut parts = with_evidence().await;
     parts.extensions.insert(Anonymous::<Name>::new(refusal(&Chain::new().or(jwt(Say::Absent))).await));
     assert!(required(&mut parts).await.is_ok());
 }
 
 #[tokio::test]
-async fn handler_under_no_layer_answers_500_and_the_log_names_the_layer() {
+async fn handler_without_its_layer_answers_500_and_the_log_says_so() {
     for wants_user in [true, false] {
         let (response, log) = captured(async {
             let mut parts = head("/", &[]);

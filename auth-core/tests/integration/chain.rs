@@ -8,7 +8,7 @@ use crate::support::{
     BASIC, BEARER, BEARER_INVALID, BEARER_MALFORMED, Say, answer, ask, ask_over, basic, jwt, lines, refusal, session,
 };
 
-/// Whether the second strategy is asked after the first has said this.
+/// Whether the second strategy is asked after this outcome of the first.
 async fn asks_the_next_after(say: Say) -> bool {
     let second = basic(Say::Absent);
     let _ = ask(&Chain::new().or(jwt(say)).or(second.clone())).await;
@@ -26,12 +26,12 @@ async fn absent_asks_the_next_strategy() {
 }
 
 #[tokio::test]
-async fn foreign_asks_the_next_strategy() {
+async fn unrecognized_asks_the_next_strategy() {
     assert!(asks_the_next_after(Say::Unrecognized).await);
 }
 
 #[tokio::test]
-async fn reject_stops_the_chain_whatever_its_kind() {
+async fn reject_of_any_kind_stops_the_chain() {
     for say in [Say::Reject, Say::Expired, Say::Malformed, Say::Scope, Say::Forbidden] {
         assert!(!asks_the_next_after(say).await, "{say:?}");
     }
@@ -76,7 +76,7 @@ async fn absent_everywhere_is_401_with_every_challenge_and_no_error() {
 }
 
 #[tokio::test]
-async fn challenges_stand_in_the_order_of_the_strategies() {
+async fn challenges_are_in_the_order_of_the_strategies() {
     let refusal = refusal(&Chain::new().or(basic(Say::Absent)).or(jwt(Say::Absent))).await;
     assert_eq!(lines(&refusal), [BASIC, BEARER]);
 }
@@ -92,7 +92,7 @@ async fn identical_challenges_are_merged_and_different_ones_are_not() {
 }
 
 #[tokio::test]
-async fn foreign_at_the_end_is_401_as_for_a_wrong_credential() {
+async fn unrecognized_at_the_end_is_401_as_for_a_wrong_credential() {
     for chain in [
         Chain::new().or(jwt(Say::Unrecognized)).or(basic(Say::Absent)),
         Chain::new().or(basic(Say::Absent)).or(jwt(Say::Unrecognized)),
@@ -119,14 +119,14 @@ async fn reject_is_401_with_every_challenge() {
 }
 
 #[tokio::test]
-async fn reject_after_foreign_counts_and_the_foreign_scheme_is_not_marked() {
+async fn reject_after_unrecognized_marks_only_the_rejected_scheme() {
     let refusal = refusal(&Chain::new().or(jwt(Say::Unrecognized)).or(basic(Say::Reject))).await;
     assert_eq!(refusal.kind(), RefusalKind::Rejected);
     assert_eq!(lines(&refusal), [BEARER, BASIC]);
 }
 
 #[tokio::test]
-async fn expired_credential_is_401_with_a_code_of_its_own() {
+async fn expired_credential_is_401_with_its_own_code() {
     let refusal = refusal(&Chain::new().or(jwt(Say::Expired))).await;
     assert_eq!(answer(&refusal), (401, "token_expired"));
     let expected = r#"Bearer realm="api", error="invalid_token", error_description="The token expired""#;
@@ -141,7 +141,7 @@ async fn malformed_header_is_400_invalid_request() {
 }
 
 #[tokio::test]
-async fn too_little_scope_is_403_and_lists_the_scopes_on_the_presented_scheme_alone() {
+async fn too_little_scope_is_403_with_the_scopes_on_the_presented_scheme() {
     let refusal = refusal(&Chain::new().or(jwt(Say::Scope)).or(basic(Say::Absent))).await;
     assert_eq!(answer(&refusal), (403, "insufficient_scope"));
     let expected = concat!(
@@ -152,7 +152,7 @@ async fn too_little_scope_is_403_and_lists_the_scopes_on_the_presented_scheme_al
 }
 
 #[tokio::test]
-async fn log_in_that_is_not_enough_is_401_with_what_would_be() {
+async fn insufficient_login_is_401_with_the_demanded_login() {
     let refusal = refusal(&Chain::new().or(jwt(Say::StepUp)).or(basic(Say::Absent))).await;
     assert_eq!(answer(&refusal), (401, "insufficient_user_authentication"));
     let expected = concat!(
@@ -190,7 +190,7 @@ async fn redirect_is_302_with_location_and_an_empty_body() {
 }
 
 #[tokio::test]
-async fn redirect_is_a_plain_401_where_nobody_can_follow_it() {
+async fn redirect_is_a_plain_401_except_over_http() {
     for transport in [Transport::WebSocket, Transport::SocketIo, Transport::InBand] {
         let chain = Chain::new().or(jwt(Say::Redirect)).or(basic(Say::Absent));
         let refusal = ask_over(&chain, transport).await.unwrap_err();
@@ -217,13 +217,13 @@ async fn error_is_503_with_retry_after_and_no_challenge() {
 }
 
 #[tokio::test]
-async fn error_after_foreign_is_503_still() {
+async fn error_after_unrecognized_is_503() {
     let refusal = refusal(&Chain::new().or(jwt(Say::Unrecognized)).or(basic(Say::Error))).await;
     assert_eq!(answer(&refusal), (503, "unavailable"));
 }
 
 #[tokio::test]
-async fn cause_of_an_error_is_the_source_of_the_refusal_and_not_in_its_answer() {
+async fn cause_of_an_error_is_the_source_and_not_in_the_answer() {
     let refusal = refusal(&Chain::new().or(jwt(Say::Error))).await;
     assert_eq!(std::error::Error::source(&refusal).unwrap().to_string(), "the store is down");
     assert!(!refusal.to_response().body().contains("store"));
@@ -231,7 +231,7 @@ async fn cause_of_an_error_is_the_source_of_the_refusal_and_not_in_its_answer() 
 }
 
 #[tokio::test]
-async fn panic_is_500_without_challenge_and_the_chain_goes_on_to_work() {
+async fn panic_is_500_without_challenge_and_the_chain_keeps_working() {
     for say in [Say::Panic, Say::PanicAfterAwait] {
         let chain = Chain::new().or(jwt(say)).or(basic(Say::Accept));
         for _ in 0..2 {
@@ -276,13 +276,13 @@ async fn try_next_on_reject_answers_with_the_first_rejection() {
 }
 
 #[tokio::test]
-async fn try_next_on_reject_prefers_a_rejection_to_foreign() {
+async fn try_next_on_reject_prefers_a_rejection_to_unrecognized() {
     let chain = Chain::new().or(jwt(Say::Unrecognized)).or(basic(Say::Forbidden)).try_next_on_reject();
     assert_eq!(answer(&refusal(&chain).await), (403, "forbidden"));
 }
 
 #[tokio::test]
-async fn try_next_on_reject_does_not_go_past_an_error_a_redirect_or_a_panic() {
+async fn try_next_on_reject_stops_at_an_error_a_redirect_or_a_panic() {
     for (say, status) in [(Say::Error, 503), (Say::Redirect, 302), (Say::Panic, 500)] {
         let chain = Chain::new().or(jwt(say)).or(basic(Say::Accept)).try_next_on_reject();
         assert_eq!(refusal(&chain).await.status(), status, "{say:?}");
@@ -290,7 +290,7 @@ async fn try_next_on_reject_does_not_go_past_an_error_a_redirect_or_a_panic() {
 }
 
 #[tokio::test]
-async fn try_next_on_reject_of_an_inner_chain_holds_there_alone() {
+async fn try_next_on_reject_of_an_inner_chain_applies_only_there() {
     let inner = Chain::new().or(jwt(Say::Reject)).try_next_on_reject();
     let last = basic(Say::Accept);
     assert_eq!(refusal(&Chain::new().or(inner).or(last.clone())).await.status(), 401);
@@ -298,7 +298,7 @@ async fn try_next_on_reject_of_an_inner_chain_holds_there_alone() {
 }
 
 #[tokio::test]
-async fn refusal_says_missing_only_where_nothing_was_presented() {
+async fn refusal_is_missing_only_if_nothing_was_presented() {
     for say in [Say::Unrecognized, Say::Reject, Say::Malformed, Say::Forbidden, Say::Redirect, Say::Error, Say::Panic] {
         assert_ne!(refusal(&Chain::new().or(jwt(say))).await.kind(), RefusalKind::Missing, "{say:?}");
     }
@@ -306,14 +306,14 @@ async fn refusal_says_missing_only_where_nothing_was_presented() {
 }
 
 #[tokio::test]
-async fn chain_without_challenge_does_not_pass_its_check() {
+async fn chain_without_challenge_does_not_validate() {
     let error = Chain::new().or(session(Say::Absent)).validate().unwrap_err();
     assert!(error.to_string().contains("fallback_challenge"));
     Chain::new().or(session(Say::Absent)).or(jwt(Say::Absent)).validate().unwrap();
 }
 
 #[tokio::test]
-async fn fallback_challenge_stands_in_where_no_strategy_has_one() {
+async fn fallback_challenge_is_used_if_no_strategy_has_one() {
     let chain = Chain::new().or(session(Say::Absent)).fallback_challenge(Challenge::new("Session"));
     chain.validate().unwrap();
     let missing = refusal(&chain).await;
@@ -325,7 +325,7 @@ async fn fallback_challenge_stands_in_where_no_strategy_has_one() {
 }
 
 #[tokio::test]
-async fn fallback_redirect_stands_in_and_the_refusal_keeps_its_kind() {
+async fn fallback_redirect_keeps_the_kind_of_the_refusal() {
     for (say, kind, code) in [
         (Say::Absent, RefusalKind::Missing, "missing_credentials"),
         (Say::Unrecognized, RefusalKind::Unrecognized, "invalid_credentials"),
@@ -340,14 +340,14 @@ async fn fallback_redirect_stands_in_and_the_refusal_keeps_its_kind() {
 }
 
 #[tokio::test]
-async fn fallback_redirect_is_a_plain_401_where_nobody_can_follow_it() {
+async fn fallback_redirect_is_a_plain_401_on_a_handshake() {
     let chain = Chain::new().or(session(Say::Absent)).fallback_redirect(Redirect::found("/login").unwrap());
     let refusal = ask_over(&chain, Transport::WebSocket).await.unwrap_err();
     assert_eq!((answer(&refusal), refusal.redirect()), ((401, "missing_credentials"), None));
 }
 
 #[tokio::test]
-async fn fallback_is_unused_where_a_strategy_has_a_challenge() {
+async fn fallback_is_unused_if_a_strategy_has_a_challenge() {
     let chain = Chain::new().or(session(Say::Absent)).or(jwt(Say::Absent));
     let refusal = refusal(&chain.fallback_redirect(Redirect::found("/login").unwrap())).await;
     assert_eq!((refusal.status().as_u16(), lines(&refusal)), (401, vec![BEARER.to_owned()]));
@@ -379,7 +379,7 @@ async fn settings_survive_a_later_or() {
 }
 
 #[tokio::test]
-async fn chain_of_one_and_the_same_strategy_twice_asks_it_twice() {
+async fn chain_with_one_strategy_twice_asks_it_twice() {
     let twice = jwt(Say::Absent);
     let _ = ask(&Chain::new().or(twice.clone()).or(twice.clone())).await;
     assert_eq!(twice.calls(), 2);

@@ -1,4 +1,4 @@
-//! How a challenge is written (RFC 9110, 11.3 and 11.6.1; RFC 6750, 3).
+//! The text of a challenge (RFC 9110, 11.3 and 11.6.1; RFC 6750, 3).
 
 use auth_core::Challenge;
 
@@ -8,7 +8,7 @@ fn challenge_without_parameters_is_the_bare_scheme() {
 }
 
 #[test]
-fn parameters_are_quoted_and_stand_in_the_order_in_which_they_were_added() {
+fn parameters_are_quoted_in_the_order_of_addition() {
     let challenge = Challenge::bearer("api").with("scope", "a b").with("resource_metadata", "https://api.example/");
     assert_eq!(
         challenge.to_header_value(),
@@ -17,7 +17,7 @@ fn parameters_are_quoted_and_stand_in_the_order_in_which_they_were_added() {
 }
 
 #[test]
-fn parameter_of_a_known_name_is_replaced_where_it_stands() {
+fn parameter_of_a_known_name_is_replaced_in_place() {
     let challenge = Challenge::bearer("first").with("scope", "a").with("REALM", "second");
     assert_eq!(challenge.to_string(), r#"Bearer realm="second", scope="a""#);
 }
@@ -34,7 +34,7 @@ fn control_characters_are_left_out_so_no_header_can_be_injected() {
 }
 
 #[test]
-fn text_beyond_ascii_goes_out_as_utf8() {
+fn text_beyond_ascii_is_sent_as_utf8() {
     let value = Challenge::bearer("Größe").to_header_value();
     assert_eq!(value.as_bytes(), "Bearer realm=\"Größe\"".as_bytes());
 }
@@ -46,18 +46,18 @@ fn empty_value_is_an_empty_quoted_string() {
 
 #[test]
 #[should_panic(expected = "must be a token")]
-fn scheme_that_is_no_token_panics_at_the_start() {
+fn scheme_that_is_not_a_token_panics() {
     let _ = Challenge::new("Bea rer");
 }
 
 #[test]
 #[should_panic(expected = "must be a token")]
-fn parameter_name_that_is_no_token_panics_at_the_start() {
+fn parameter_name_that_is_not_a_token_panics() {
     let _ = Challenge::new("Bearer").with("re=alm", "api");
 }
 
 #[test]
-fn names_out_of_a_configuration_are_taken_or_are_errors_that_show_them() {
+fn configured_names_are_accepted_or_are_errors_that_show_them() {
     let challenge = Challenge::try_new("Token".to_owned()).unwrap().try_with("area".to_owned(), "a").unwrap();
     assert_eq!(challenge.to_string(), r#"Token area="a""#);
     for bad in ["", "Bea rer", "re=alm", "a,b"] {

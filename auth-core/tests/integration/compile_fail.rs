@@ -1,4 +1,4 @@
-//! What must not compile. The expected messages belong to the toolchain that the workspace names.
+//! Code that must not compile. The expected messages are those of the workspace's toolchain.
 
 #[test]
 fn forging_and_misuse_do_not_compile() {
@@ -16,7 +16,7 @@ fn forging_and_misuse_do_not_compile() {
     ] {
         cases.compile_fail(format!("tests/compile_fail/{case}.rs"));
     }
-    // The features of this build are those of the cases.
+    // The cases build with the same features as this test.
     if cfg!(not(feature = "test-util")) {
         cases.compile_fail("tests/compile_fail/forge_unchecked.rs");
     }

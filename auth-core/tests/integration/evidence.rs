@@ -1,15 +1,16 @@
-//! What the evidence says, and how nesting, mapping, identity and revocation change it.
+//! The evidence, and how nesting, mapping, identity and revocation change it.
 
 use std::sync::{Arc, Mutex};
 
 use auth_core::{
-    Accept, Anonymous, Authenticated, BoxError, Carrier, Chain, Evidence, IdKind, Outcome, Principal, PrincipalId,
-    Refusal, RefusalKind, RevocationCheck, Strategy as _, Transport, async_trait,
+    Accept, Anonymous, Authenticated, Carrier, Chain, Evidence, IdKind, Outcome, Principal, PrincipalId, Refusal,
+    RefusalKind, RevocationCheck, Strategy as _, Transport,
 };
+use test_support::checks::{check, revoked};
 
 use crate::support::{
-    BASIC, BEARER, BEARER_INVALID, Name, Revoked, Say, Scripted, answer, ask, basic, head, in_secs, jwt, lines, now,
-    refusal, session,
+    BASIC, BEARER, BEARER_INVALID, Name, Say, Scripted, answer, ask, basic, head, in_secs, jwt, lines, now, refusal,
+    session,
 };
 
 #[derive(Clone, Debug, PartialEq)]
@@ -56,7 +57,7 @@ async fn evidence_holds_what_the_strategy_found() {
 }
 
 #[tokio::test]
-async fn evidence_without_more_is_empty() {
+async fn evidence_is_empty_by_default() {
     let evidence = evidence(Chain::new().or(session(Say::Accept))).await;
     assert_eq!((evidence.strategy(), evidence.carrier()), ("session", Carrier::Cookie));
     assert!(evidence.expires_at().is_none() && evidence.issued_at().is_none() && evidence.principal().is_none());
@@ -88,13 +89,13 @@ async fn evidence_of_an_and_keeps_both_parts_from_left_to_right() {
     assert_eq!((left.strategy(), right.strategy()), ("jwt", "basic"));
     assert_eq!(evidence.extra::<Scopes>(), Some(&Scopes("chat")));
     assert_eq!(evidence.extra::<u8>(), Some(&7));
-    // What belongs to one credential alone is told by its part.
+    // Only the part has what belongs to one credential.
     assert!(evidence.credential_id().is_none() && evidence.session_id().is_none());
     assert_eq!(evidence.principal(), left.principal());
 }
 
 #[tokio::test]
-async fn two_different_principals_of_an_and_are_none() {
+async fn and_of_two_different_principals_has_none() {
     let admin = jwt(Say::Accept).edit(|accept| accept.add_name(PrincipalId::new("issuer", "1001")));
     let same = basic(Say::Accept).edit(|accept| accept.add_name(PrincipalId::new("issuer", "1001")));
     let other = basic(Say::Accept).edit(|accept| accept.add_name(PrincipalId::new("issuer", "1002")));
@@ -127,7 +128,7 @@ async fn nested_chain_in_an_arc_is_a_strategy_too() {
 }
 
 #[test]
-fn tree_goes_by_the_name_of_its_first_leaf_and_an_and_by_those_of_both_sides() {
+fn chain_has_the_name_of_its_first_leaf_and_an_and_of_both_sides() {
     let tree = || Chain::new().or(jwt(Say::Absent)).or(basic(Say::Absent));
     assert_eq!(tree().name(), "jwt");
     assert_eq!(Arc::new(tree()).name(), "jwt");
@@ -137,13 +138,13 @@ fn tree_goes_by_the_name_of_its_first_leaf_and_an_and_by_those_of_both_sides() {
 }
 
 #[tokio::test]
-async fn strategy_in_an_arc_has_the_challenges_of_its_own() {
+async fn strategy_in_an_arc_keeps_its_challenges() {
     let shared = Chain::new().or(Arc::new(jwt(Say::Absent)));
     assert_eq!(lines(&refusal(&shared).await), [BEARER]);
 }
 
 #[tokio::test]
-async fn named_strategy_goes_by_its_new_name() {
+async fn named_strategy_has_its_new_name() {
     let chain = Chain::new().or(jwt(Say::Absent)).or(jwt(Say::Accept).named("partner"));
     let user = ask(&chain).await.unwrap();
     assert_eq!((*user, user.evidence().strategy()), ("jwt", "partner"));
@@ -159,14 +160,14 @@ async fn map_user_keeps_the_evidence() {
 }
 
 #[tokio::test]
-async fn map_user_lets_chains_of_different_users_stand_side_by_side() {
+async fn map_user_joins_chains_of_different_user_types() {
     let texts = Chain::new().or(jwt(Say::Absent)).map_user(str::to_uppercase);
     let chain = texts.or(Chain::new().or(basic(Say::Accept)).map_user(str::to_uppercase));
     assert_eq!(*ask(&chain).await.unwrap(), "BASIC");
 }
 
 #[tokio::test]
-async fn map_passes_every_other_outcome_on() {
+async fn map_passes_on_every_other_outcome() {
     for (say, status) in [(Say::Absent, 401), (Say::Unrecognized, 401), (Say::Forbidden, 403), (Say::Redirect, 302)] {
         let refusal = refusal(&Chain::new().or(jwt(say)).map_user(str::to_uppercase)).await;
         assert_eq!(refusal.status(), status, "{say:?}");
@@ -182,7 +183,7 @@ async fn try_map_changes_expiry_and_extras() {
 }
 
 #[tokio::test]
-async fn try_map_reads_what_the_chain_has_found() {
+async fn try_map_reads_the_evidence_of_the_chain() {
     let chain = Chain::new().or(full()).try_map(|accept: Accept<Name>| {
         let Scopes(scopes) = accept.evidence().extra().cloned().ok_or("no scopes")?;
         Ok(accept.map_user(|_| scopes))
@@ -206,7 +207,7 @@ impl Principal for Account {
 }
 
 #[tokio::test]
-async fn identity_of_the_user_type_comes_in_front_of_what_the_strategy_has_verified() {
+async fn identity_of_the_user_type_precedes_verified_names() {
     let user = ask(&Chain::new().or(full()).map_user(Account)).await.unwrap();
     let names = [PrincipalId::new("accounts", "jwt"), PrincipalId::new("issuer", "1001")];
     assert_eq!(user.evidence().names(), names);
@@ -214,14 +215,14 @@ async fn identity_of_the_user_type_comes_in_front_of_what_the_strategy_has_verif
 }
 
 #[tokio::test]
-async fn what_was_set_before_a_strategy_was_added_holds_for_it_too() {
-    let revoked = Chain::new().or(jwt(Say::Absent)).revocation(Revoked("id-1")).or(full());
+async fn settings_apply_to_strategies_added_later() {
+    let revoked = Chain::new().or(jwt(Say::Absent)).revocation(revoked("id-1")).or(full());
     assert_eq!(answer(&refusal(&revoked).await), (401, "revoked"));
 }
 
 #[tokio::test]
-async fn revoked_credential_is_401_with_a_code_of_its_own() {
-    let chain = Chain::new().or(full()).or(basic(Say::Absent)).revocation(Arc::new(Revoked("id-1")));
+async fn revoked_credential_is_401_with_its_own_code() {
+    let chain = Chain::new().or(full()).or(basic(Say::Absent)).revocation(Arc::new(revoked("id-1")));
     let refusal = refusal(&chain).await;
     assert_eq!((answer(&refusal), refusal.kind()), ((401, "revoked"), RefusalKind::Rejected));
     assert_eq!(lines(&refusal), [BEARER_INVALID, BASIC]);
@@ -229,64 +230,58 @@ async fn revoked_credential_is_401_with_a_code_of_its_own() {
 
 #[tokio::test]
 async fn revocation_is_checked_for_every_strategy_and_lets_others_in() {
-    let chain = Chain::new().or(jwt(Say::Absent)).or(full()).revocation(Revoked("id-1"));
+    let chain = Chain::new().or(jwt(Say::Absent)).or(full()).revocation(revoked("id-1"));
     assert_eq!(answer(&refusal(&chain).await), (401, "revoked"));
-    assert!(ask(&Chain::new().or(full()).revocation(Arc::new(Revoked("id-2")))).await.is_ok());
+    assert!(ask(&Chain::new().or(full()).revocation(Arc::new(revoked("id-2")))).await.is_ok());
 }
 
 #[tokio::test]
 async fn revocation_of_one_part_revokes_the_whole() {
     for chain in [Chain::new().or(full()).and(basic(Say::Accept)), Chain::new().or(basic(Say::Accept)).and(full())] {
-        assert_eq!(answer(&refusal(&chain.revocation(Revoked("id-1"))).await), (401, "revoked"));
+        assert_eq!(answer(&refusal(&chain.revocation(revoked("id-1"))).await), (401, "revoked"));
     }
 }
 
 #[tokio::test]
-async fn revocation_of_an_inner_chain_holds_under_map_and_and() {
-    let inner = || Chain::new().or(full()).revocation(Revoked("id-1"));
+async fn revocation_of_an_inner_chain_applies_under_map_and_and() {
+    let inner = || Chain::new().or(full()).revocation(revoked("id-1"));
     assert_eq!(answer(&refusal(&inner().map_user(str::to_uppercase)).await), (401, "revoked"));
     assert_eq!(answer(&refusal(&inner().and(basic(Say::Accept))).await), (401, "revoked"));
 }
 
 #[tokio::test]
-async fn revoked_credential_stops_the_chain_also_with_try_next_on_reject() {
+async fn revoked_credential_stops_the_chain_even_with_try_next_on_reject() {
     let last = basic(Say::Accept);
-    let chain = Chain::new().or(full()).or(last.clone()).try_next_on_reject().revocation(Revoked("id-1"));
+    let chain = Chain::new().or(full()).or(last.clone()).try_next_on_reject().revocation(revoked("id-1"));
     assert_eq!(answer(&refusal(&chain).await), (401, "revoked"));
     assert_eq!(last.calls(), 0);
 }
 
-struct StoreDown;
-
-#[async_trait]
-impl RevocationCheck for StoreDown {
-    async fn is_revoked(&self, _: &Evidence) -> Result<bool, BoxError> {
-        Err("the list is unreachable".into())
-    }
-}
-
 #[tokio::test]
 async fn revocation_that_cannot_be_checked_is_503() {
-    assert_eq!(answer(&refusal(&Chain::new().or(full()).revocation(StoreDown)).await), (503, "unavailable"));
+    let down = check(|_| Err("the list is unreachable".into()));
+    assert_eq!(answer(&refusal(&Chain::new().or(full()).revocation(down)).await), (503, "unavailable"));
 }
 
-/// Notes what it is asked about.
+/// Notes the evidence that it is asked about.
 #[derive(Clone, Default)]
 struct Asked(Arc<Mutex<Vec<Evidence>>>);
 
-#[async_trait]
-impl RevocationCheck for Asked {
-    async fn is_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError> {
-        self.0.lock().unwrap().push(evidence.clone());
-        Ok(false)
+impl Asked {
+    fn check(&self) -> impl RevocationCheck {
+        let asked = Arc::clone(&self.0);
+        check(move |evidence| {
+            asked.lock().unwrap().push(evidence.clone());
+            Ok(false)
+        })
     }
 }
 
 #[tokio::test]
-async fn revocation_sees_name_instant_and_identity_of_the_whole_and_of_each_part() {
+async fn revocation_check_sees_the_whole_and_each_part() {
     let asked = Asked::default();
     let chain = Chain::new().or(full()).and(basic(Say::Accept)).map_user(|(left, _)| Account(left));
-    ask(&chain.revocation(asked.clone())).await.unwrap();
+    ask(&chain.revocation(asked.check())).await.unwrap();
     let asked = asked.0.lock().unwrap();
     assert!(asked.iter().all(|evidence| evidence.authenticated_at() == now()));
     let names: Vec<_> = asked.iter().map(Evidence::strategy).collect();
@@ -296,10 +291,10 @@ async fn revocation_sees_name_instant_and_identity_of_the_whole_and_of_each_part
 }
 
 #[tokio::test]
-async fn revocation_is_not_asked_where_nobody_was_accepted() {
+async fn revocation_is_not_asked_without_an_acceptance() {
     let asked = Asked::default();
     for say in [Say::Absent, Say::Unrecognized, Say::Reject, Say::Error] {
-        let _ = ask(&Chain::new().or(jwt(say)).revocation(asked.clone())).await;
+        let _ = ask(&Chain::new().or(jwt(say)).revocation(asked.check())).await;
     }
     assert!(asked.0.lock().unwrap().is_empty());
 }
@@ -317,7 +312,7 @@ async fn evidence_of_one_user_is_shared_by_its_clones() {
 }
 
 #[tokio::test]
-async fn strategy_of_the_chain_gives_the_outcome_itself() {
+async fn chain_as_a_strategy_returns_the_outcome() {
     let chain = Chain::new().or(jwt(Say::Absent)).or(basic(Say::Accept));
     let head = head("/", &[]);
     let request = auth_core::AuthRequest::new(&head, Transport::Http, now());
@@ -333,7 +328,7 @@ fn anonymous_holds_the_refusal_of_a_required_layer() {
 
 #[cfg(feature = "test-util")]
 #[test]
-fn unchecked_evidence_for_tests_of_handlers_says_what_it_is() {
+fn unchecked_evidence_for_tests_is_labelled() {
     let user = Authenticated::dangerous_unchecked("u");
     assert_eq!((*user, user.evidence().strategy()), ("u", "dangerous_unchecked"));
 }

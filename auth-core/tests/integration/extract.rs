@@ -12,7 +12,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::support::{head, now};
 
-/// What an extractor makes of a request.
+/// The result of an extractor for a request.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Look {
     Nothing,
@@ -28,7 +28,7 @@ pub(crate) fn look_at(extractor: &impl Extractor, request: &AuthRequest<'_>) -> 
     }
 }
 
-/// Looks at the head of a WebSocket handshake, where every extractor but that of payloads is at home.
+/// Extracts from the head of a WebSocket handshake, where every extractor looks except those for payloads.
 pub(crate) fn look(extractor: &impl Extractor, uri: &str, headers: &[(&str, &[u8])]) -> Look {
     look_at(extractor, &AuthRequest::new(&head(uri, headers), Transport::WebSocket, now()))
 }
@@ -57,14 +57,14 @@ fn bearer_gives_the_exact_token() {
 }
 
 #[test]
-fn bearer_scheme_is_taken_in_any_case() {
+fn bearer_scheme_ignores_case() {
     for scheme in ["Bearer", "bearer", "BEARER", "bEaReR"] {
         assert_eq!(authorization(&bearer(), &format!("{scheme} t")), found("t", Carrier::Header));
     }
 }
 
 #[test]
-fn bearer_takes_one_or_more_blanks_after_the_scheme_and_ignores_trailing_ones() {
+fn bearer_allows_blanks_after_the_scheme_and_at_the_end() {
     for value in ["Bearer t", "Bearer  t", "Bearer     t", "Bearer t  "] {
         assert_eq!(authorization(&bearer(), value), found("t", Carrier::Header), "{value:?}");
     }
@@ -100,14 +100,14 @@ fn bearer_beyond_token68_is_malformed() {
 }
 
 #[test]
-fn another_scheme_is_not_ours() {
+fn another_scheme_gives_nothing() {
     for value in ["", "Basic dTpw", "Bearer2 t", "XBearer t", "Bearert", "Bear er", "Negotiate", "\u{e9} t"] {
         assert_eq!(authorization(&bearer(), value), Look::Nothing, "{value:?}");
     }
 }
 
 #[test]
-fn repeated_authorization_header_is_malformed_whatever_it_holds() {
+fn repeated_authorization_header_is_always_malformed() {
     for second in ["Bearer t", "Bearer u", "Basic dTpw", ""] {
         let headers: [(&str, &[u8]); 2] = [("authorization", b"Bearer t"), ("authorization", second.as_bytes())];
         assert_eq!(look(&bearer(), "/", &headers), BROKEN_HEADER, "{second:?}");
@@ -132,7 +132,7 @@ fn header_gives_its_whole_value() {
 }
 
 #[test]
-fn header_that_is_empty_has_blanks_or_no_visible_ascii_is_malformed() {
+fn header_that_is_empty_or_not_visible_ascii_is_malformed() {
     for value in ["", "a b", " a", "a\tb", "ü"] {
         assert_eq!(look(&header("x-api-key"), "/", &[("x-api-key", value.as_bytes())]), BROKEN_HEADER, "{value:?}");
     }
@@ -166,7 +166,7 @@ fn query_value_and_name_are_percent_decoded() {
 }
 
 #[test]
-fn query_that_is_empty_has_blanks_or_no_visible_ascii_is_malformed() {
+fn query_that_is_empty_or_not_visible_ascii_is_malformed() {
     for uri in ["/?token", "/?token=", "/?token=a+b", "/?token=a%20b", "/?token=%00", "/?token=%ff", "/?token=%C3%A9"] {
         assert_eq!(look(&query("token"), uri, &[]), Look::Malformed(Carrier::Query), "{uri}");
     }
@@ -230,7 +230,7 @@ fn cookie_beyond_visible_ascii_is_malformed() {
     assert_eq!(cookies(&["jwt=a b"]), Look::Malformed(Carrier::Cookie));
     assert_eq!(cookies(&["jwt=é"]), Look::Malformed(Carrier::Cookie));
     assert_eq!(look(&cookie("jwt"), "/", &[("cookie", b"jwt=\xff")]), Look::Malformed(Carrier::Cookie));
-    // What is wrong with another cookie is no concern of ours.
+    // A broken cookie with another name does not matter.
     assert_eq!(look(&cookie("jwt"), "/", &[("cookie", b"x=\xff; jwt=t")]), found("t", Carrier::Cookie));
 }
 
@@ -254,7 +254,7 @@ fn subprotocol_that_is_absent_gives_nothing() {
 }
 
 #[test]
-fn subprotocol_gives_the_decoded_token_wherever_it_stands() {
+fn subprotocol_at_any_position_gives_the_decoded_token() {
     let token = encoded("a.b.c");
     for lines in [
         vec![format!("{token}, auth.v1")],
@@ -268,7 +268,7 @@ fn subprotocol_gives_the_decoded_token_wherever_it_stands() {
 }
 
 #[test]
-fn subprotocol_is_looked_at_in_handshakes_only() {
+fn subprotocol_is_read_only_in_handshakes() {
     let line = format!("{}, auth.v1", encoded("t"));
     let head = head("/", &[("sec-websocket-protocol", line.as_bytes())]);
     for transport in [Transport::Http, Transport::SocketIo, Transport::InBand] {
@@ -336,7 +336,7 @@ fn subprotocol_limit_is_settable() {
 }
 
 #[test]
-fn raw_subprotocol_gives_the_token_as_it_is() {
+fn raw_subprotocol_gives_the_token_unchanged() {
     let raw = raw_subprotocol("jwt.");
     assert_eq!(protocols(&raw, &["chat, jwt.a.b.c"]), found("a.b.c", Carrier::Subprotocol));
     for line in ["chat, jwt.", "chat, jwt.a b", "jwt.t"] {
@@ -378,7 +378,7 @@ fn payload_field_gives_its_text() {
 }
 
 #[test]
-fn payload_field_that_is_empty_repeated_or_no_visible_ascii_text_is_malformed() {
+fn payload_field_must_be_one_text_of_visible_ascii() {
     let name = "access_token";
     for fields in [
         &[(name, Some(""))] as &[(&str, Option<&str>)],
@@ -401,7 +401,7 @@ fn payload_field_that_is_null_is_malformed() {
 }
 
 #[test]
-fn payload_field_sees_the_auth_object_too_and_takes_no_scheme_off() {
+fn payload_field_reads_the_auth_object_and_keeps_a_scheme() {
     let head = head("/", &[]);
     for (text, look) in [("a.b.c", found("a.b.c", Carrier::Payload)), ("Bearer t", Look::Malformed(Carrier::Payload))] {
         let payload = payload(&[("token", Some(text))]);
@@ -419,7 +419,7 @@ fn in_auth(transport: Transport, payload: Option<&Payload>) -> Look {
     )
 }
 
-/// What is found at `CONNECT`, and in a refresh: the same.
+/// The result at `CONNECT`, which must equal the one in a refresh.
 fn auth(payload: Option<&Payload>) -> Look {
     let connect = in_auth(Transport::SocketIo, payload);
     assert_eq!(connect, in_auth(Transport::InBand, payload));
@@ -444,7 +444,7 @@ fn socketio_auth_that_is_absent_null_or_empty_gives_nothing() {
 }
 
 #[test]
-fn socketio_auth_is_looked_at_over_socket_io_only_and_asks_for_no_body() {
+fn socketio_auth_is_read_only_over_socket_io_and_reads_no_body() {
     for fields in [&[("token", Some("t"))] as &[_], &[("token", None)], &[("token", Some("t")), ("token", Some("t"))]] {
         let payload = payload(fields);
         for transport in [Transport::Http, Transport::WebSocket] {
@@ -455,17 +455,17 @@ fn socketio_auth_is_looked_at_over_socket_io_only_and_asks_for_no_body() {
 }
 
 #[test]
-fn socketio_auth_takes_the_scheme_off_that_clients_put_before_the_token() {
+fn socketio_auth_removes_the_scheme_before_the_token() {
     for text in ["Bearer t", "bearer t", "BEARER   t", "bEaReR t"] {
         assert_eq!(auth(Some(&payload(&[("token", Some(text))]))), found("t", Carrier::Payload), "{text:?}");
     }
-    // Without a blank behind it, it is a part of the token; and it is taken off once.
+    // Without a blank after it, it is part of the token. It is removed only once.
     assert_eq!(auth(Some(&payload(&[("token", Some("Bearer.t"))]))), found("Bearer.t", Carrier::Payload));
     assert_eq!(auth(Some(&payload(&[("token", Some("Bearer bearer"))]))), found("bearer", Carrier::Payload));
 }
 
 #[test]
-fn socketio_auth_that_is_repeated_no_text_or_no_token_is_malformed() {
+fn socketio_auth_must_be_one_text_with_a_token() {
     let name = "token";
     for fields in [
         &[(name, None)] as &[(&str, Option<&str>)],
@@ -495,7 +495,7 @@ fn socketio_auth_that_is_repeated_no_text_or_no_token_is_malformed() {
 }
 
 #[test]
-fn closure_gives_what_it_finds_under_the_carrier_that_it_names() {
+fn closure_gives_its_text_with_the_named_carrier() {
     let find = |carrier| from_fn(carrier, |request| request.parts().extensions.get::<Secret>().cloned());
     assert_eq!(look(&find(Carrier::Cookie), "/", &[]), Look::Nothing);
     let mut head = head("/", &[]);
@@ -504,7 +504,7 @@ fn closure_gives_what_it_finds_under_the_carrier_that_it_names() {
     assert_eq!(look_at(&find(Carrier::Cookie), &request), found("from the proxy", Carrier::Cookie));
 }
 
-/// Every extractor, with the challenge that the table of the module `extract` gives for it.
+/// Every extractor, with its challenge from the table of the module `extract`.
 fn every_extractor() -> Vec<(Box<dyn Extractor>, &'static str)> {
     vec![
         (Box::new(bearer()), "Bearer"),
@@ -538,7 +538,7 @@ fn challenges(extractor: &impl Extractor) -> String {
 }
 
 #[test]
-fn every_place_challenges_for_what_it_is() {
+fn every_place_has_its_challenge() {
     let documented = include_str!("../../src/extract/mod.rs");
     for (extractor, expected) in every_extractor() {
         assert_eq!(challenges(&extractor), expected);
@@ -549,7 +549,7 @@ fn every_place_challenges_for_what_it_is() {
 }
 
 #[test]
-fn every_function_that_makes_an_extractor_is_in_the_table_of_challenges() {
+fn every_extractor_function_is_in_the_table_of_challenges() {
     let source = include_str!("../../src/extract/mod.rs");
     let table = source.split("//! # Challenges").nth(1).unwrap().split("\n\n").next().unwrap();
     let exported = source.split("pub use self::{").nth(1).unwrap().split("};").next().unwrap();
@@ -585,7 +585,7 @@ fn place_of_last_resort_is_not_named_beside_a_better_one() {
     }
 }
 
-/// Each function that takes a name, by its fallible twin.
+/// Each function that takes a name, as its fallible twin.
 type Twin = fn(String) -> Result<Box<dyn Extractor>, ConfigError>;
 
 const TWINS: [(&str, Twin, &str); 9] = [
@@ -601,7 +601,7 @@ const TWINS: [(&str, Twin, &str); 9] = [
 ];
 
 #[test]
-fn name_out_of_a_configuration_is_taken_or_is_an_error_that_shows_it() {
+fn configured_name_is_accepted_or_is_an_error_that_shows_it() {
     let source = include_str!("../../src/extract/mod.rs");
     assert_eq!(source.matches(" try_").count(), TWINS.len(), "a new twin belongs into the table");
     for (function, twin, good) in TWINS {
@@ -623,7 +623,7 @@ fn name_out_of_a_configuration_is_taken_or_is_an_error_that_shows_it() {
 }
 
 #[test]
-fn constant_that_is_not_a_name_panics_at_the_start() {
+fn constant_that_is_not_a_name_panics() {
     let panics: [(&str, fn()); 9] = [
         ("auth_scheme", || drop(auth_scheme("To ken"))),
         ("header", || drop(header("x api key"))),
@@ -641,7 +641,7 @@ fn constant_that_is_not_a_name_panics_at_the_start() {
 }
 
 #[test]
-fn places_that_hold_a_secret_say_what_is_to_be_taken_out() {
+fn places_with_a_secret_say_what_to_take_out() {
     let mut needs = Needs::default();
     bearer().or(cookie("jwt")).or(header("x-api-key")).or(from_fn(Carrier::Header, |_| None)).needs(&mut needs);
     assert!(!needs.payload() && needs.query_names().is_empty() && needs.subprotocol_prefixes().is_empty());
@@ -653,7 +653,7 @@ fn places_that_hold_a_secret_say_what_is_to_be_taken_out() {
 }
 
 #[test]
-fn needs_of_two_strategies_are_those_of_either() {
+fn needs_of_two_strategies_are_merged() {
     let (payload, header) = (|| Needs::of(&payload_field("token")), || Needs::of(&header("x-api-key")));
     for (mut first, second) in [(payload(), header()), (header(), payload()), (payload(), payload())] {
         first.merge(second);
@@ -665,7 +665,7 @@ fn needs_of_two_strategies_are_those_of_either() {
 }
 
 #[test]
-fn needs_of_an_extractor_are_all_that_it_asks_for() {
+fn needs_of_an_extractor_are_complete() {
     let all = header("x-api-key").or(query("token")).or(subprotocol("auth.bearer.")).or(payload_field("token"));
     let boxed: Box<dyn Extractor> = Box::new(header("x-api-key").or(query("token")));
     let (all, dynamic, none) = (Needs::of(&all), Needs::of(&*boxed), Needs::of(&bearer()));
@@ -713,7 +713,7 @@ fn token_is_the_subprotocol_that_follows_the_word() {
 }
 
 #[test]
-fn token_of_jupyter_is_percent_encoded_beside_a_name_that_means_nothing() {
+fn token_of_jupyter_is_percent_encoded_beside_a_plain_name() {
     let jupyter = jupyter_subprotocol().max_len(8);
     let name = "v1.token.websocket.jupyter.org";
     let broken = || Look::Malformed(Carrier::Subprotocol);
@@ -742,7 +742,7 @@ fn token_of_jupyter_is_percent_encoded_beside_a_name_that_means_nothing() {
 }
 
 #[test]
-fn malformed_place_is_refused_with_400() {
+fn malformed_credential_is_rejected_with_400() {
     use auth_core::{Outcome, extract::Malformed};
     let malformed = Malformed::new(Carrier::Header, "the header is repeated");
     assert_eq!(malformed.to_string(), "the header is repeated");

@@ -1,4 +1,4 @@
-//! Who was authenticated, and who is revoked: neither depends on where something stands in a tree of chains.
+//! Who was authenticated, and who is revoked. Neither depends on positions in a tree of chains.
 
 use std::sync::{
     Arc,
@@ -10,10 +10,11 @@ use auth_core::{
     Refusal, Rejection, Revocation, RevocationCheck, Strategy, Transport, async_trait,
 };
 use proptest::{prelude::*, strategy::Strategy as _};
+use test_support::checks::check;
 
 use crate::support::{Name, Say, Scripted, answer, ask, basic, head, jwt, lines, now, refusal, session};
 
-/// Knows what was revoked, and counts how often it is asked.
+/// Knows the revocations, and counts how often it is asked.
 #[derive(Clone, Default)]
 struct List {
     revoked: Vec<Revocation>,
@@ -54,7 +55,7 @@ fn token() -> Scripted {
     })
 }
 
-/// A user who has a number of its own.
+/// A user with a number.
 #[derive(Clone, Debug)]
 struct Account(u32);
 
@@ -74,7 +75,7 @@ fn everything() -> [Revocation; 4] {
     ]
 }
 
-/// Gives an acceptance of its own for whatever a strategy inside accepts.
+/// Builds a new acceptance for everything that an inner strategy accepts.
 struct Wrapped<S>(S);
 
 #[async_trait]
@@ -100,7 +101,7 @@ impl<S: Strategy> Strategy for Wrapped<S> {
     }
 }
 
-/// Asks a chain as an application does, and not as a strategy; with a head of its own.
+/// Asks a chain like an application, not like a strategy, with a new head.
 struct AsksTheChain<U>(Chain<U>);
 
 #[async_trait]
@@ -127,7 +128,7 @@ impl<U: Principal> Strategy for AsksTheChain<U> {
 }
 
 #[tokio::test]
-async fn place_of_the_identity_in_the_chain_changes_nobody_who_is_revoked() {
+async fn position_of_the_identity_does_not_change_who_is_revoked() {
     for revocation in everything() {
         let list = list([revocation.clone()]);
         let account = |_: Name| Account(7);
@@ -144,7 +145,7 @@ async fn place_of_the_identity_in_the_chain_changes_nobody_who_is_revoked() {
 }
 
 #[tokio::test]
-async fn fresh_acceptance_loses_no_id_no_name_and_no_check() {
+async fn new_acceptance_keeps_ids_names_and_checks() {
     let made_anew: [fn(Chain<Name>) -> Chain<Name>; 4] = [
         |chain| chain.try_map(|_| Ok(Accept::new("anew", Carrier::Header))),
         |chain| chain.and_then(|_| Ok(Outcome::Accept(Accept::new("anew", Carrier::Header)))),
@@ -165,14 +166,14 @@ async fn fresh_acceptance_loses_no_id_no_name_and_no_check() {
 }
 
 #[tokio::test]
-async fn wrapper_of_a_single_strategy_keeps_what_it_says_of_itself() {
-    // It holds no chain, so nobody but the wrapper knows what was accepted inside.
+async fn wrapper_of_a_single_strategy_keeps_its_evidence() {
+    // There is no chain inside, so only the wrapper knows what was accepted.
     let user = ask(&Chain::new().or(Wrapped(token()))).await.unwrap();
     assert_eq!(user.evidence().names(), []);
 }
 
 #[tokio::test]
-async fn fresh_acceptance_has_the_end_and_the_weak_carrier_of_what_it_stands_on_and_no_extras() {
+async fn new_acceptance_inherits_end_and_weak_carrier_but_no_extras() {
     let cookie = || {
         let ends = |accept: Accept<Name>| accept.expires_at(crate::support::in_secs(60)).extra(7_u8);
         Chain::new().or(session(Say::Accept).edit(ends)).fallback_challenge(Challenge::bearer("api"))
@@ -187,20 +188,20 @@ async fn fresh_acceptance_has_the_end_and_the_weak_carrier_of_what_it_stands_on_
 }
 
 #[tokio::test]
-async fn name_that_is_known_further_out_is_a_name_of_each_credential() {
+async fn name_of_an_outer_chain_is_a_name_of_each_credential() {
     let both = Chain::new().or(token()).and(basic(Say::Accept)).map_user(|_| Account(7));
     let evidence = ask(&both).await.unwrap().evidence().clone();
     let account = PrincipalId::new("accounts", "7");
     assert_eq!(evidence.principal(), Some(&account));
     assert!(evidence.parts().iter().all(|part| part.names().contains(&account)));
-    // The token was issued before, and counts from then; the password counts from now.
+    // The token counts from its time of issue, the password from now.
     let earlier = now() - std::time::Duration::from_secs(1);
     assert!(Revocation::user(account.clone(), now()).covers(&evidence));
     assert!(!Revocation::user(account, earlier).covers(&evidence));
 }
 
 #[tokio::test]
-async fn revocation_in_a_nested_chain_lets_nobody_in_as_a_guest() {
+async fn revoked_credential_in_a_nested_chain_is_not_let_in_as_a_guest() {
     let revoked = list([Revocation::credential("https://id.example", "j1")]);
     let guest = basic(Say::Accept);
     let nested = || Chain::new().or(token()).revocation(revoked.clone());
@@ -216,7 +217,7 @@ async fn revocation_in_a_nested_chain_lets_nobody_in_as_a_guest() {
 }
 
 #[tokio::test]
-async fn rejection_by_revocation_is_final_wherever_it_is_said() {
+async fn revoked_rejection_is_final_at_any_place() {
     let revoked = || Scripted::new("opaque", Say::Revoked, [Challenge::bearer("api")]);
     let guest = || basic(Say::Accept);
     let both = |left: Scripted, right: Scripted| Chain::new().or(left).and(right).map_user(|(user, _)| user);
@@ -232,12 +233,12 @@ async fn rejection_by_revocation_is_final_wherever_it_is_said() {
 }
 
 #[tokio::test]
-async fn credential_is_revoked_by_its_issuer_and_id_and_a_partners_with_the_same_id_is_not() {
+async fn same_id_of_a_partner_is_not_revoked() {
     let partner = || jwt(Say::Accept).edit(|accept| accept.credential_id("https://partner.example", "j1"));
     let ours = list([Revocation::credential("https://id.example", "j1")]);
     assert_eq!(answer(&refusal(&Chain::new().or(token()).revocation(ours.clone())).await), REVOKED);
     assert!(ask(&Chain::new().or(partner()).revocation(ours)).await.is_ok());
-    // What the partner's log-out revokes is the partner's.
+    // A log-out at the partner revokes the partner's token.
     let user = ask(&Chain::new().or(partner())).await.unwrap();
     let all = Revocation::of(user.evidence(), now());
     assert!(ask(&Chain::new().or(token()).revocation(list(all))).await.is_ok());
@@ -254,7 +255,7 @@ async fn log_out_of_two_tokens_stops_both() {
 }
 
 #[tokio::test]
-async fn log_out_everywhere_covers_a_token_that_does_not_say_when_it_was_issued() {
+async fn log_out_everywhere_covers_a_token_without_a_time_of_issue() {
     let undated = jwt(Say::Accept).edit(|accept| accept.add_name(ann()).issued_at_unknown_time());
     let long_ago = now() - std::time::Duration::from_secs(3600);
     let chain = Chain::new().or(undated).revocation(list([Revocation::user(ann(), long_ago)]));
@@ -262,7 +263,7 @@ async fn log_out_everywhere_covers_a_token_that_does_not_say_when_it_was_issued(
 }
 
 #[tokio::test]
-async fn guest_is_nobody_and_no_revocation_of_a_user_touches_one() {
+async fn revocation_of_a_user_never_covers_a_guest() {
     let guest = || ask_once(Chain::new().or(jwt(Say::Accept)));
     let (one, other) = (guest().await, guest().await);
     assert_eq!(one.evidence().principal(), None);
@@ -278,7 +279,7 @@ async fn ask_once(chain: Chain<Name>) -> Authenticated<Name> {
 }
 
 #[tokio::test]
-async fn same_user_is_who_has_the_same_first_name() {
+async fn users_are_the_same_if_their_first_names_are() {
     let names = |names: &'static [&'static str]| async move {
         let strategy = Named(names);
         ask(&Chain::new().or(strategy)).await.unwrap()
@@ -289,7 +290,7 @@ async fn same_user_is_who_has_the_same_first_name() {
     assert!(!is_same(&["a", "b"], &["b"]).await);
 }
 
-/// Accepts somebody with these names, in this order.
+/// Accepts a user with these names, in this order.
 struct Named(&'static [&'static str]);
 
 #[async_trait]
@@ -311,12 +312,12 @@ impl Strategy for Named {
 }
 
 #[tokio::test]
-async fn check_is_asked_once_however_many_chains_stand_around_it() {
+async fn check_is_asked_once_in_any_nesting() {
     let list = list([]);
     let inner = Chain::new().or(token()).revocation(list.clone()).map_user(|_| Account(7)).map_user(|user| user);
     let chain = Chain::new().or(Chain::new().or(inner)).and(basic(Say::Accept)).map_user(|(user, _)| user);
     ask(&chain.revocation(list.clone()).revocation(list.clone())).await.unwrap();
-    // The same list in two places is two checks; no chain in between asks it again.
+    // The same list in two places is two checks. Chains in between do not ask it again.
     assert_eq!(list.asked.load(Ordering::SeqCst), 3);
     let shared: Arc<List> = Arc::new(self::list([]));
     let twice = Chain::new().or(token()).revocation(Arc::clone(&shared)).map_user(|user| user);
@@ -325,7 +326,7 @@ async fn check_is_asked_once_however_many_chains_stand_around_it() {
 }
 
 #[tokio::test]
-async fn second_check_of_a_chain_is_asked_beside_the_first() {
+async fn second_check_of_a_chain_is_asked_too() {
     let revoked = || list([Revocation::credential("https://id.example", "j1")]);
     for chain in [
         Chain::new().or(token()).revocation(revoked()).revocation(list([])),
@@ -336,7 +337,7 @@ async fn second_check_of_a_chain_is_asked_beside_the_first() {
 }
 
 #[tokio::test]
-async fn outage_of_a_partners_list_refuses_nobody_else() {
+async fn outage_of_a_partners_list_affects_only_its_users() {
     let away = List { is_away: true, ..List::default() };
     let partner = |say| Chain::new().or(jwt(say)).revocation(away.clone());
     for nobody in [Say::Absent, Say::Unrecognized] {
@@ -350,7 +351,7 @@ async fn outage_of_a_partners_list_refuses_nobody_else() {
 }
 
 #[tokio::test]
-async fn revoked_credential_beside_a_good_cookie_is_refused_in_either_order_and_marked() {
+async fn revoked_credential_beside_a_good_cookie_is_refused_and_marked() {
     let revoked = list([Revocation::credential("https://id.example", "j1")]);
     let cookie = || session(Say::Accept);
     for chain in [Chain::new().or(token()).or(cookie()), Chain::new().or(cookie()).or(token())] {
@@ -363,7 +364,7 @@ async fn revoked_credential_beside_a_good_cookie_is_refused_in_either_order_and_
 }
 
 #[tokio::test]
-async fn list_of_an_and_is_asked_about_its_half_beside_a_cookie_in_either_order() {
+async fn check_of_an_and_covers_its_half_beside_a_cookie() {
     let revoked = list([Revocation::credential("https://id.example", "j1")]);
     let cookie = || Chain::new().or(session(Say::Accept));
     let both =
@@ -374,7 +375,7 @@ async fn list_of_an_and_is_asked_about_its_half_beside_a_cookie_in_either_order(
 }
 
 #[tokio::test]
-async fn revoked_cookie_completes_no_half() {
+async fn revoked_cookie_does_not_complete_a_half() {
     let cookie = || session(Say::Accept).edit(|accept| accept.credential_id("", "c1"));
     let both = || Chain::new().or(token()).and(cookie()).map_user(|(user, _)| user);
     let revoked = list([Revocation::credential("", "c1")]);
@@ -384,8 +385,8 @@ async fn revoked_cookie_completes_no_half() {
 }
 
 #[tokio::test]
-async fn list_of_one_chain_is_not_asked_about_what_another_has_accepted() {
-    /// Takes everything for revoked.
+async fn check_covers_only_acceptances_of_its_own_chain() {
+    /// Says that everything is revoked.
     struct Everything;
     #[async_trait]
     impl RevocationCheck for Everything {
@@ -398,8 +399,8 @@ async fn list_of_one_chain_is_not_asked_about_what_another_has_accepted() {
 }
 
 #[tokio::test]
-async fn what_a_wrapper_has_asked_and_not_used_is_no_part_of_its_acceptance() {
-    /// Looks who comes by a token, and lets everybody in as a guest.
+async fn unused_inner_acceptance_is_not_part_of_the_new_one() {
+    /// Checks the token, then lets everybody in as a guest.
     struct Guests(Chain<Name>, Chain<Name>);
     #[async_trait]
     impl Strategy for Guests {
@@ -435,7 +436,7 @@ async fn log_out_names_the_user_of_a_new_acceptance() {
 }
 
 #[tokio::test]
-async fn revoked_half_of_an_and_beside_two_cookies_is_refused_in_either_order() {
+async fn revoked_half_of_an_and_beside_two_cookies_is_refused() {
     let revoked = list([Revocation::credential("https://id.example", "j1")]);
     let cookie = || session(Say::Accept);
     for first in [Chain::new().or(token()).or(cookie()), Chain::new().or(cookie()).or(token())] {
@@ -445,7 +446,7 @@ async fn revoked_half_of_an_and_beside_two_cookies_is_refused_in_either_order() 
 }
 
 #[tokio::test]
-async fn what_was_accepted_and_given_up_must_not_be_revoked_either() {
+async fn given_up_acceptance_must_not_be_revoked_either() {
     let revoked = list([Revocation::credential("https://id.example", "j1")]);
     let guest = || basic(Say::Accept);
     let first = || Chain::new().or(token()).revocation(revoked.clone());
@@ -463,18 +464,18 @@ async fn what_was_accepted_and_given_up_must_not_be_revoked_either() {
         Chain::new()
             .or(Chain::new().or(token()).and(jwt(Say::Absent)).revocation(revoked.clone()).map_user(|(user, _)| user))
             .or(guest()),
-        // An optional layer would let it on as nobody.
+        // An optional layer would let it through without a user.
         first().and_then(|_| Ok(Outcome::Absent)),
         Chain::new().or(AsksTheChain(first().and_then(|_| Ok(Outcome::Absent)).or(jwt(Say::Absent)))).or(guest()),
     ] {
         assert_eq!(answer(&refusal(&chain).await), REVOKED);
     }
-    // One that is not revoked is given up, and the next is asked as ever.
+    // If it is not revoked, it is given up, and the next strategy is asked.
     let good = Chain::new().or(token()).revocation(list([])).and_then(|_| Ok(Outcome::Absent)).or(guest());
     assert_eq!(*ask(&good).await.unwrap(), "basic");
 }
 
-/// Asks two chains at the same time, and accepts if one of them does.
+/// Asks two chains concurrently, and accepts if one of them does.
 struct SideBySide(Chain<Name>, Chain<Name>);
 
 #[async_trait]
@@ -504,7 +505,7 @@ impl Strategy for SideBySide {
 }
 
 #[tokio::test]
-async fn chains_that_are_asked_side_by_side_lose_nothing() {
+async fn chains_that_run_concurrently_lose_no_notes() {
     let absent = || Chain::new().or(jwt(Say::Absent)).or(jwt(Say::Absent));
     for revocation in everything().into_iter().take(3) {
         let revoked = || Chain::new().or(token()).revocation(list([revocation.clone()]));
@@ -515,7 +516,7 @@ async fn chains_that_are_asked_side_by_side_lose_nothing() {
 }
 
 #[tokio::test]
-async fn name_that_is_known_further_out_counts_for_a_credential_beside_a_cookie_too() {
+async fn outer_name_counts_for_a_credential_beside_a_cookie_too() {
     let long_ago = |accept: Accept<Name>| accept.add_name(ann()).issued_at(before(100));
     let old = || jwt(Say::Accept).edit(long_ago);
     let revoked = list([Revocation::user(PrincipalId::new("accounts", "7"), before(10))]);
@@ -529,23 +530,23 @@ async fn name_that_is_known_further_out_counts_for_a_credential_beside_a_cookie_
     }
 }
 
-/// A tree of chains in which everybody accepts, so that all of its tokens count.
+/// A tree of chains in which every strategy accepts, so that all its tokens count.
 #[derive(Clone, Debug)]
 enum Tree {
-    /// A token of the user of this number.
+    /// A token of the user with this number.
     Token(u32),
     Cookie(u32),
-    /// The first decides; what is explicit in the second counts beside a cookie.
+    /// The first decides. Explicit credentials in the second count beside a cookie.
     Or(Box<Self>, Box<Self>),
     Nested(Box<Self>),
-    /// Another user type, with an identity of its own or without.
+    /// Another user type, with or without an identity of its own.
     Map(Option<u32>, Box<Self>),
-    /// An acceptance that is made anew by a callback.
+    /// A new acceptance, made by a callback.
     Anew(bool, Box<Self>),
     Wrapped(Box<Self>),
     Asked(Box<Self>),
     Both(Box<Self>, Box<Self>),
-    /// The list of what is revoked stands here.
+    /// The revocation check is here.
     Checked(Box<Self>),
 }
 
@@ -566,7 +567,7 @@ fn any_tree() -> impl proptest::strategy::Strategy<Value = Tree> {
     })
 }
 
-/// A user who may have a number of its own.
+/// A user with or without a number.
 struct Somebody(Option<u32>);
 
 impl Principal for Somebody {
@@ -583,7 +584,7 @@ fn subject(number: u32) -> PrincipalId {
     PrincipalId::new("https://id.example", number.to_string())
 }
 
-/// A token, or a cookie, of the user of this number.
+/// A token, or a cookie, of the user with this number.
 struct Issued(u32, Carrier);
 
 #[async_trait]
@@ -628,18 +629,18 @@ fn chain_of(tree: &Tree, list: &List) -> Chain<Somebody> {
     }
 }
 
-/// What a tree must say: the numbers of the tokens and accounts that count, and whether it accepts, by a cookie or not.
+/// The expected result of a tree: the tokens and accounts that count, and whether it accepts, by a cookie or not.
 #[derive(Default)]
 struct Model {
     numbers: Vec<u32>,
     accepts: bool,
     is_ambient: bool,
-    /// Cookies complete what an `and` has found without them.
+    /// Cookies complete an `and`.
     is_half: bool,
 }
 
 impl Model {
-    /// What counts in a request with its cookies: what is accepted, and what is explicit beside it.
+    /// What counts in a request with cookies: the acceptance, and explicit credentials beside it.
     fn of(tree: &Tree) -> Self {
         let (mut full, explicit) = (Self::pass(tree, false), Self::pass(tree, true));
         if full.is_ambient {
@@ -694,7 +695,7 @@ fn has_list(tree: &Tree) -> bool {
     match tree {
         Tree::Checked(_) => true,
         Tree::Token(_) | Tree::Cookie(_) => false,
-        // The list has to stand where everything that counts passes it.
+        // The check must be where everything that counts passes it.
         Tree::Or(..) => false,
         Tree::Both(left, right) => has_list(left) && has_list(right),
         Tree::Map(_, tree) | Tree::Nested(tree) | Tree::Anew(_, tree) | Tree::Wrapped(tree) | Tree::Asked(tree) => {
@@ -703,7 +704,7 @@ fn has_list(tree: &Tree) -> bool {
     }
 }
 
-/// So many seconds before now.
+/// This many seconds before now.
 fn before(secs: u64) -> std::time::SystemTime {
     now() - std::time::Duration::from_secs(secs)
 }
@@ -719,7 +720,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
-    fn who_is_revoked_never_changes_with_the_shape_of_the_tree(tree in any_tree()) {
+    fn shape_of_the_tree_does_not_change_who_is_revoked(tree in any_tree()) {
         let tree = if has_list(&tree) { tree } else { Tree::Checked(Box::new(tree)) };
         let Model { numbers, is_ambient, .. } = Model::of(&tree);
         let good = decide(&tree, &list([])).unwrap();
@@ -736,7 +737,7 @@ proptest! {
                 prop_assert_eq!(refused, numbers.contains(&number), "{:?} of {}", revocation, number);
             }
             let too_early = list([Revocation::user(subject(number), before(101))]);
-            prop_assert!(decide(&tree, &too_early).is_ok(), "what was issued later stays good");
+            prop_assert!(decide(&tree, &too_early).is_ok(), "a later credential stays good");
             let nobodys = [Revocation::credential("", id("jti")), Revocation::session("", id("sid"))];
             prop_assert!(decide(&tree, &list(nobodys)).is_ok(), "the issuer counts");
         }
@@ -745,7 +746,7 @@ proptest! {
             let refused = decide(&tree, &revoked).is_err_and(|refusal| refusal.code() == "revoked");
             prop_assert_eq!(refused, numbers.contains(&number), "account {}", number);
         }
-        // What a log-out revokes refuses the same request from then on.
+        // After the log-out, the same request is refused.
         let logged_out = list(Revocation::of(good.evidence(), now()));
         prop_assert!(decide(&tree, &logged_out).is_err_and(|refusal| refusal.code() == "revoked"));
     }

@@ -1,4 +1,4 @@
-//! Laws that hold for every chain and every header, tried on random ones.
+//! Laws for all chains and all headers, tested on random ones.
 
 use auth_core::{
     AuthRequest, Chain, Challenge, RefusalKind, Transport,
@@ -16,7 +16,7 @@ enum Tree {
     And(Box<Self>, Box<Self>),
 }
 
-/// What a tree comes to.
+/// The outcome of a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Verdict {
     Accept,
@@ -27,7 +27,7 @@ enum Verdict {
     Error,
 }
 
-/// The decision table once more, as short as it can be said.
+/// The decision table again, as short as possible.
 fn oracle(tree: &Tree) -> Verdict {
     match tree {
         Tree::Leaf(Say::Accept) => Verdict::Accept,
@@ -48,7 +48,7 @@ fn oracle(tree: &Tree) -> Verdict {
     }
 }
 
-/// Whether a request goes on, in plain booleans. `optional` is the rule of a layer: who presents nothing goes on as nobody.
+/// Whether a request passes, in plain booleans. `optional` is the rule of an optional layer: without a credential, it passes.
 fn goes_on(tree: &Tree, optional: bool) -> bool {
     lets_in(tree) || (optional && is_absent(tree))
 }
@@ -69,7 +69,7 @@ fn is_absent(tree: &Tree) -> bool {
     }
 }
 
-/// Whether nobody is asked after it.
+/// Whether the chain stops after it.
 fn stops(tree: &Tree) -> bool {
     match tree {
         Tree::Leaf(say) => !matches!(say, Say::Accept | Say::Absent | Say::Unrecognized),
@@ -78,12 +78,12 @@ fn stops(tree: &Tree) -> bool {
     }
 }
 
-/// Whether the first tree that lets in or stops is one of these.
+/// Whether one of these is the first tree that accepts or stops.
 fn decides(trees: &[Tree], is_one: fn(&Tree) -> bool) -> bool {
     trees.iter().find(|tree| lets_in(tree) || stops(tree)).is_some_and(is_one)
 }
 
-/// Where a strategy that rejects is put beside a part of a tree.
+/// Where to put a rejecting strategy beside a part of a tree.
 #[derive(Clone, Copy, Debug)]
 enum Beside {
     Before,
@@ -99,7 +99,7 @@ fn size(tree: &Tree) -> usize {
     }
 }
 
-/// The tree with a strategy that rejects beside its `nth` part, counted from the root.
+/// The tree with a rejecting strategy beside its `nth` part, counted from the root.
 fn with_rejecting(tree: &Tree, nth: &mut usize, beside: Beside) -> Tree {
     let is_here = *nth == 0;
     *nth = nth.wrapping_sub(1);
@@ -148,7 +148,7 @@ fn verdict(chain: &Chain<Name>) -> Verdict {
     }
 }
 
-/// Whether a layer lets the request on; see `AuthLayer::optional`.
+/// Whether a layer lets the request through; see `AuthLayer::optional`.
 fn went_on(chain: &Chain<Name>, optional: bool) -> bool {
     match run(ask(chain)) {
         Ok(_) => true,
@@ -167,7 +167,7 @@ fn trees() -> impl Strategy<Value = Tree> {
     })
 }
 
-/// Every extractor there is, and all of them joined.
+/// Every extractor, and all of them joined.
 fn extractors() -> Vec<Box<dyn Extractor>> {
     let all: [fn() -> Box<dyn Extractor>; 7] = [
         || Box::new(bearer()),
@@ -186,7 +186,7 @@ fn from_nothing() -> impl Extractor {
     auth_core::extract::from_fn(auth_core::Carrier::Ticket, |_| None)
 }
 
-/// Bytes of a header value that start like something an extractor knows.
+/// Bytes of a header value with a start that an extractor knows.
 fn values() -> impl Strategy<Value = Vec<u8>> {
     let start = prop_oneof![
         Just("Bearer "),
@@ -207,17 +207,17 @@ proptest! {
     }
 
     #[test]
-    fn nested_chain_decides_as_the_chain_itself(tree in trees()) {
+    fn nested_chain_decides_like_the_chain_itself(tree in trees()) {
         prop_assert_eq!(verdict(&Chain::new().or(chain(&tree))), oracle(&tree));
     }
 
     #[test]
-    fn request_goes_on_exactly_where_plain_booleans_say_so(tree in trees(), optional: bool) {
+    fn request_passes_exactly_if_plain_booleans_say_so(tree in trees(), optional: bool) {
         prop_assert_eq!(went_on(&chain(&tree), optional), goes_on(&tree, optional));
     }
 
     #[test]
-    fn adding_a_strategy_that_rejects_never_grants_wherever_it_stands(
+    fn adding_a_rejecting_strategy_never_grants_access(
         tree in trees(),
         part: proptest::sample::Index,
         beside in proptest::sample::select(vec![Beside::Before, Beside::After, Beside::And]),
@@ -229,21 +229,21 @@ proptest! {
     }
 
     #[test]
-    fn nothing_goes_on_where_a_strategy_that_rejects_is_demanded_or_asked_first(tree in trees(), optional: bool) {
+    fn demanded_or_first_rejecting_strategy_stops_every_request(tree in trees(), optional: bool) {
         for beside in [Beside::Before, Beside::And] {
             prop_assert!(!went_on(&chain(&with_rejecting(&tree, &mut 0, beside)), optional));
         }
     }
 
     #[test]
-    fn optional_lets_on_beyond_the_accepted_only_who_presents_nothing(tree in trees()) {
+    fn optional_lets_through_only_accepted_or_without_credential(tree in trees()) {
         let chain = chain(&tree);
         let more = went_on(&chain, true) && !went_on(&chain, false);
         prop_assert_eq!(more, verdict(&chain) == Verdict::Absent);
     }
 
     #[test]
-    fn no_extractor_panics_or_gives_an_unclean_text(
+    fn extractors_never_panic_or_return_unclean_text(
         name in proptest::sample::select(vec!["authorization", "cookie", "x-api-key", "sec-websocket-protocol"]),
         lines in proptest::collection::vec(values(), 1..3),
         path in "[a-z%=&+?0-9]{0,40}",
@@ -251,7 +251,7 @@ proptest! {
         let uri = format!("/?token={path}");
         let mut request = http::Request::builder().uri(uri);
         for line in &lines {
-            // What is no header value does not come past the HTTP parser either.
+            // The HTTP parser rejects bytes that are not a header value.
             if let Ok(value) = http::HeaderValue::from_bytes(line) {
                 request = request.header(name, value);
             }

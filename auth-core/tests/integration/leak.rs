@@ -1,16 +1,10 @@
 //! A marked secret is sent down every path, and found in no log line, no `Debug`, no header and no body.
 
-use std::{
-    any::type_name,
-    fmt::Debug,
-    io,
-    sync::{Arc, Mutex, Once},
-};
+use std::{fmt::Debug, io};
 
 use auth_core::{
-    Accept, AuthRequest, BoxError, Carrier, Chain, Challenge, Evidence, Needs, Outcome, Payload, PrincipalId, Redirect,
-    Refusal, Rejection, RequestInfo, Revocation, RevocationCheck, Secret, Strategy, Transport, Verdict, Verify,
-    async_trait,
+    Accept, AuthRequest, BoxError, Carrier, Chain, Challenge, Needs, Outcome, Payload, PrincipalId, Redirect, Refusal,
+    Rejection, RequestInfo, Revocation, Secret, Strategy, Transport, Verdict, Verify, async_trait,
     extract::{
         AnyOf, Extractor, bearer, cookie, from_fn, jupyter_subprotocol, payload_field, query, raw_subprotocol,
         socketio_auth, subprotocol, subprotocol_after,
@@ -18,67 +12,19 @@ use auth_core::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::request::Parts;
-use tracing::{instrument::WithSubscriber as _, level_filters::LevelFilter};
-use tracing_subscriber::fmt::MakeWriter;
+use test_support::{checks::check, log::captured};
 
 use crate::support::{head, in_secs, now};
 
 const MARKER: &str = "MARKED-SECRET";
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
-/// Lets every event be seen. `tracing` remembers of each callsite whether any subscriber is interested; with a global one it
-/// never remembers "no" at the very moment when a test installs its own.
-pub(crate) fn keep_events() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap());
-}
-
-/// Runs a future and gives what it logged at any level, spans with their fields included.
-pub(crate) async fn captured<T>(future: impl Future<Output = T>) -> (T, String) {
-    use tracing_subscriber::fmt::format::FmtSpan;
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(LevelFilter::TRACE)
-        .with_span_events(FmtSpan::FULL)
-        .with_ansi(false)
-        .with_writer(log.clone())
-        .finish();
-    let output = future.with_subscriber(subscriber).await;
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    (output, log)
-}
-
 fn assert_clean(what: &str, text: &str) {
-    let encoded = URL_SAFE_NO_PAD.encode(MARKER);
-    assert!(!text.contains(MARKER) && !text.contains(&encoded), "{what} leaks: {text}");
+    test_support::log::assert_clean(what, text, MARKER);
 }
 
 /// `Debug` shows something, and no secret.
 fn assert_debug_is_clean<T: Debug>(value: &T) {
-    let (what, text) = (type_name::<T>(), format!("{value:?}"));
-    assert!(!text.is_empty(), "{what} shows nothing");
-    assert_clean(what, &text);
+    test_support::assert_debug_is_clean(value, MARKER);
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -174,15 +120,6 @@ fn accept(text: &str, found: &auth_core::extract::Credential<'_>) -> Accept<Stri
     accept
 }
 
-struct Revoke(bool);
-
-#[async_trait]
-impl RevocationCheck for Revoke {
-    async fn is_revoked(&self, _: &Evidence) -> Result<bool, BoxError> {
-        Ok(self.0)
-    }
-}
-
 /// The marker in every carrier, well-formed and broken.
 fn requests() -> Vec<(Parts, Option<Payload>)> {
     let encoded = URL_SAFE_NO_PAD.encode(MARKER);
@@ -233,10 +170,10 @@ fn assert_refusal_is_clean(refusal: &Refusal) {
 }
 
 #[tokio::test]
-async fn marked_secret_is_in_no_log_no_debug_and_no_answer() {
+async fn marked_secret_is_not_in_logs_debug_or_answers() {
     for ending in ENDINGS {
         let tokens = || Tokens { ending, extract: extract() };
-        let revocation = || Revoke(matches!(ending, Ending::Revoked));
+        let revocation = || check(move |_| Ok(matches!(ending, Ending::Revoked)));
         let one = Chain::new().or(tokens()).revocation(revocation());
         let both = Chain::new().or(tokens()).and(tokens()).map_user(|(left, _)| left).revocation(revocation());
         for chain in [one, both] {
@@ -268,7 +205,7 @@ async fn marked_secret_is_in_no_log_no_debug_and_no_answer() {
 }
 
 #[tokio::test]
-async fn marked_secret_is_in_no_debug_around_verify() {
+async fn marked_secret_is_not_in_debug_around_verify() {
     let head = head(&format!("/?token={MARKER}"), &[("authorization", format!("Bearer {MARKER}").as_bytes())]);
     let request = AuthRequest::new(&head, Transport::Http, now());
     let verify = |secret: Secret, info: RequestInfo| async move {
@@ -289,7 +226,7 @@ async fn marked_secret_is_in_no_debug_around_verify() {
 
 /// `Debug` of what holds a user needs nothing of the user, since it does not show it.
 #[test]
-fn debug_asks_nothing_of_the_user_type() {
+fn debug_does_not_need_a_debug_user() {
     struct Opaque;
     fn is_debug<T: Debug>() {}
     is_debug::<Outcome<Opaque>>();

@@ -1,16 +1,17 @@
-//! What is logged of a refusal: one line, at its level, which says why.
+//! The log of a refusal: one line, at its level, with the reason.
 
 use auth_core::{Chain, Refusal, RefusalKind, Strategy as _, Transport};
 use http::StatusCode;
+use test_support::{checks::revoked, log::captured};
 
-use crate::{leak::captured, support::*};
+use crate::support::*;
 
 /// The lines about refusals.
 fn events(log: &str) -> Vec<String> {
     log.lines().filter(|line| line.contains(" auth_core::refusal: ")).map(str::to_owned).collect()
 }
 
-/// What a chain of one strategy, in a few nestings, logs of what it says.
+/// The log of a chain of one strategy, in a few nestings.
 async fn logged(say: Say) -> Vec<String> {
     let leaf = || Chain::new().or(jwt(say));
     let chains = [
@@ -31,9 +32,9 @@ async fn logged(say: Say) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn every_refusal_of_a_chain_is_one_line_that_names_code_strategy_transport_and_status() {
+async fn every_refusal_of_a_chain_is_one_log_line_with_its_fields() {
     for say in Say::ALL {
-        // A new answer of strategies does not compile before it has its line.
+        // A new outcome does not compile until it has its line here.
         let (level, code, status, strategy) = match say {
             Say::Accept => continue,
             Say::Absent => ("DEBUG", "missing_credentials", 401, ""),
@@ -53,14 +54,14 @@ async fn every_refusal_of_a_chain_is_one_line_that_names_code_strategy_transport
         for line in logged(say).await {
             let fields = format!("code=\"{code}\" strategy=\"{strategy}\" transport=Http status={status}");
             assert!(line.contains(level) && line.contains(&fields), "{say:?}: {line}");
-            // Nobody refuses it, so the strategies are named that did not know it.
-            assert_eq!(line.contains("it is foreign to jwt"), matches!(say, Say::Unrecognized), "{line}");
+            // No strategy rejects it, so the log names those that did not recognize it.
+            assert_eq!(line.contains("not recognized by jwt"), matches!(say, Say::Unrecognized), "{line}");
         }
     }
 }
 
 #[tokio::test]
-async fn and_names_the_side_that_refused() {
+async fn log_of_an_and_names_the_side_that_rejects() {
     for (left, right, strategy) in [
         (Say::Reject, Say::Accept, "jwt"),
         (Say::Accept, Say::Reject, "basic"),
@@ -75,9 +76,9 @@ async fn and_names_the_side_that_refused() {
 }
 
 #[tokio::test]
-async fn what_was_accepted_and_is_refused_later_names_the_strategy_that_accepted() {
+async fn later_refusal_names_the_strategy_that_accepted() {
     let revoked =
-        Chain::new().or(jwt(Say::Accept).edit(|accept| accept.credential_id("", "1"))).revocation(Revoked("1"));
+        Chain::new().or(jwt(Say::Accept).edit(|accept| accept.credential_id("", "1"))).revocation(revoked("1"));
     assert_eq!((refusal(&revoked).await.strategy(), refusal(&revoked).await.code()), ("jwt", "revoked"));
     let forbidden = |_| Ok(auth_core::Outcome::<Name>::Reject(auth_core::Rejection::forbidden()));
     let refused = Chain::new().or(jwt(Say::Accept)).and_then(forbidden);
@@ -87,7 +88,7 @@ async fn what_was_accepted_and_is_refused_later_names_the_strategy_that_accepted
 }
 
 #[tokio::test]
-async fn refusal_and_its_clones_are_one_line() {
+async fn refusal_and_its_clones_are_logged_once() {
     let refusal = Refusal::new(StatusCode::FORBIDDEN, "origin_not_allowed").with_detail("one is not the other");
     let (_, log) = captured(async {
         refusal.clone().log_once(Transport::WebSocket);

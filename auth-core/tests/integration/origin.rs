@@ -1,4 +1,4 @@
-//! Origins: what is read as one, which are the same, and which one a request asks.
+//! Origins: which texts are valid, which are equal, and which one is the server's own.
 
 use auth_core::{AllowedOrigin, Origin};
 
@@ -8,13 +8,13 @@ fn origin(text: &str) -> Origin {
     Origin::new(text).unwrap()
 }
 
-/// Whether the page at `page` is of the host that `Host` names.
+/// Whether the page at `page` belongs to the host in `Host`.
 fn is_own(host: &str, page: &str) -> bool {
     origin(page).is_own(&head("/ws", &[("host", host.as_bytes())]))
 }
 
 #[test]
-fn origin_is_written_as_browsers_do() {
+fn origin_displays_as_browsers_send_it() {
     for (text, written) in [
         ("https://app.example", "https://app.example"),
         ("http://app.example", "http://app.example"),
@@ -51,7 +51,7 @@ fn origin_is_written_as_browsers_do() {
 }
 
 #[test]
-fn what_is_no_single_origin_is_none() {
+fn text_that_is_not_one_origin_is_none() {
     for text in [
         "",
         "null",
@@ -138,7 +138,7 @@ fn what_is_no_single_origin_is_none() {
 }
 
 #[test]
-fn origins_are_the_same_if_scheme_host_and_port_are() {
+fn origins_are_equal_if_scheme_host_and_port_are() {
     let own = origin("https://app.example:443");
     for (other, is_same) in [
         ("https://app.example", true),
@@ -158,7 +158,7 @@ fn origins_are_the_same_if_scheme_host_and_port_are() {
 }
 
 #[test]
-fn origin_is_at_most_as_long_as_a_name_and_a_port_can_be() {
+fn origin_longer_than_any_name_and_port_is_none() {
     let padded = |len: usize| format!("https://{}:65535", "a".repeat(len - 14));
     assert!(Origin::parse(&padded(267)).is_some());
     assert!(Origin::parse(&padded(268)).is_none());
@@ -183,12 +183,12 @@ fn request_names_one_origin_or_none_or_is_unreadable() {
         &[b"null", b"https://app.example"],
     ] {
         let error = of(unreadable).unwrap_err();
-        assert_eq!(error.to_string(), "the origin is none, or more than one", "{unreadable:?}");
+        assert_eq!(error.to_string(), "the request does not name exactly one origin", "{unreadable:?}");
     }
 }
 
 #[test]
-fn origin_is_own_if_host_and_port_are_those_that_were_asked_under_either_scheme() {
+fn origin_is_own_if_host_and_port_match_under_either_scheme() {
     for (host, page) in [
         ("app.example", "https://app.example"),
         ("app.example", "http://app.example"),
@@ -218,7 +218,7 @@ fn origin_is_own_if_host_and_port_are_those_that_were_asked_under_either_scheme(
 }
 
 #[test]
-fn host_with_anything_beside_name_and_port_is_nobodys_own() {
+fn host_with_more_than_name_and_port_is_not_own() {
     for host in [
         "",
         ":443",
@@ -243,7 +243,7 @@ fn host_with_anything_beside_name_and_port_is_nobodys_own() {
 }
 
 #[test]
-fn missing_repeated_or_illegible_host_is_nobodys_own() {
+fn missing_repeated_or_illegible_host_is_not_own() {
     let own = origin("https://app.example");
     let host: (&str, &[u8]) = ("host", b"app.example");
     assert!(own.is_own(&head("/", &[host])));
@@ -264,7 +264,7 @@ fn authority_of_the_target_counts_before_host() {
 }
 
 #[test]
-fn setup_with_what_is_no_origin_is_refused_and_says_why() {
+fn configuration_with_an_invalid_origin_is_an_error_that_says_why() {
     for text in ["app.example", "https://app.example/", "*", "null", "ws://app.example", "file://", "tauri:localhost"] {
         for error in [
             Origin::new(text).unwrap_err(),
@@ -281,7 +281,7 @@ fn setup_with_what_is_no_origin_is_refused_and_says_why() {
 }
 
 #[test]
-fn origin_of_an_app_is_allowed_by_name_and_is_never_the_servers_own() {
+fn origin_of_an_app_is_allowed_by_name_and_never_own() {
     let schemes = ["capacitor", "ionic", "tauri", "app", "chrome-extension", "moz-extension", "safari-web-extension"];
     for scheme in schemes {
         let allowed = AllowedOrigin::new(&format!("{scheme}://localhost")).unwrap();
@@ -301,7 +301,7 @@ fn origin_of_an_app_is_allowed_by_name_and_is_never_the_servers_own() {
 }
 
 #[test]
-fn wildcard_stands_for_exactly_one_label() {
+fn wildcard_matches_exactly_one_label() {
     for (entry, page, allows) in [
         ("https://*.preview.example", "https://pr-7.preview.example", true),
         ("https://*.preview.example", "HTTPS://PR-7.Preview.Example:443", true),
@@ -330,7 +330,7 @@ fn wildcard_stands_for_exactly_one_label() {
 }
 
 #[test]
-fn wildcard_that_would_allow_too_much_does_not_build_and_says_why() {
+fn wildcard_that_allows_too_much_is_an_error_that_says_why() {
     for text in [
         "https://*",
         "https://*.",
@@ -367,7 +367,7 @@ fn wildcard_that_would_allow_too_much_does_not_build_and_says_why() {
 }
 
 #[test]
-fn allowed_origin_is_shown_as_it_is_configured() {
+fn allowed_origin_displays_as_configured() {
     for text in
         ["https://*.preview.example", "https://*.preview.example:8443", "https://app.example", "tauri://localhost"]
     {
@@ -376,7 +376,7 @@ fn allowed_origin_is_shown_as_it_is_configured() {
 }
 
 #[test]
-fn wildcard_allows_the_server_itself_where_its_name_has_one_label_more() {
+fn wildcard_allows_the_server_itself_one_label_below() {
     let allows_own = |entry: &str, host: &str| {
         AllowedOrigin::new(entry).unwrap().allows_own(&head("/", &[("host", host.as_bytes())]))
     };

@@ -1,4 +1,4 @@
-//! What Passport's core does, row by row, and what we do instead where a row says †. `docs/from-passport.md` says why.
+//! What Passport's core does, row by row. A † marks a row where we differ; `docs/from-passport.md` says why.
 
 use std::{collections::HashMap, error::Error as _, sync::Arc};
 
@@ -15,7 +15,7 @@ use crate::support::{
 #[derive(Clone, Debug, PartialEq)]
 struct Info(&'static str);
 
-/// † Strategies are values: a name that is not there is no request's surprise.
+/// † Strategies are values: an unknown one does not compile.
 #[test]
 fn row_01_unknown_strategy_does_not_build() {
     trybuild::TestCases::new().compile_fail("tests/compile_fail/unknown_strategy.rs");
@@ -42,9 +42,9 @@ async fn row_04_transform_replaces_the_info_and_its_error_is_an_error() {
     assert_eq!(failed.source().unwrap().to_string(), "no answer");
 }
 
-/// Two chains of two user types on one request: neither hides what the other found.
+/// Two chains with two user types on one request: both users are found.
 #[tokio::test]
-async fn row_05_second_account_stands_beside_the_user() {
+async fn row_05_second_account_is_beside_the_user() {
     #[derive(Debug, PartialEq)]
     struct Account(Name);
     impl auth_core::Principal for Account {
@@ -59,7 +59,7 @@ async fn row_05_second_account_stands_beside_the_user() {
     assert_eq!(extensions.get::<Authenticated<Account>>().unwrap().user(), &Account("jwt"));
 }
 
-/// † A 401 brings its challenge, and a body that programs can read.
+/// † A 401 has its challenge, and a machine-readable body.
 #[tokio::test]
 async fn row_06_all_fail_is_401_with_a_challenge_and_problem_json() {
     assert!(Chain::new().or(session(Say::Absent)).validate().is_err());
@@ -81,13 +81,13 @@ async fn row_08_fails_with_403_is_403_with_no_header() {
 }
 
 #[tokio::test]
-async fn row_09_challenges_of_several_stand_in_order() {
+async fn row_09_challenges_of_several_are_in_order() {
     let digest = Scripted::new("digest", Say::Absent, [Challenge::new("Digest").with("realm", "api")]);
     let refusal = refusal(&Chain::new().or(basic(Say::Absent)).or(session(Say::Absent)).or(digest)).await;
     assert_eq!(lines(&refusal), [BASIC, r#"Digest realm="api""#]);
 }
 
-/// † Not the first status that anybody names, but that of the strategy whose credential it was.
+/// † The strategy that recognizes the credential decides the status, not the first one that names a status.
 #[tokio::test]
 async fn row_10_the_strategy_that_owned_the_credential_decides_the_status() {
     let chain = Chain::new().or(jwt(Say::Absent)).or(basic(Say::Forbidden)).or(session(Say::Malformed));
@@ -101,9 +101,9 @@ async fn row_11_first_success_wins_and_later_strategies_do_not_run() {
     assert_eq!((*user, later.calls()), ("jwt", 0));
 }
 
-/// † After a wrong credential only where the chain says so.
+/// † After a wrong credential, only if the chain is told to.
 #[tokio::test]
-async fn row_12_success_counts_after_absent_or_foreign_and_after_reject_only_by_name() {
+async fn row_12_success_counts_after_absent_and_after_reject_only_if_set() {
     let chain = |first| Chain::new().or(jwt(first)).or(basic(Say::Accept));
     assert_eq!(*ask(&chain(Say::Absent)).await.unwrap(), "basic");
     assert_eq!(*ask(&chain(Say::Unrecognized)).await.unwrap(), "basic");
@@ -111,9 +111,9 @@ async fn row_12_success_counts_after_absent_or_foreign_and_after_reject_only_by_
     assert_eq!(*ask(&chain(Say::Reject).try_next_on_reject()).await.unwrap(), "basic");
 }
 
-/// † No strategy waves a request through; an optional layer does, and only where the refusal says `Missing`.
+/// † Strategies do not let requests through without a user. An optional layer does, and only if the refusal is `Missing`.
 #[tokio::test]
-async fn row_13_nobody_passes_only_where_nothing_was_presented() {
+async fn row_13_anonymous_passes_only_if_nothing_was_presented() {
     let kind = |say| async move { refusal(&Chain::new().or(jwt(say))).await.kind() };
     assert_eq!(kind(Say::Absent).await, RefusalKind::Missing);
     for say in [Say::Unrecognized, Say::Reject, Say::Expired, Say::Malformed, Say::Error] {
@@ -132,7 +132,7 @@ async fn row_14_redirect_is_302_or_303_with_location_and_an_empty_body() {
 }
 
 #[tokio::test]
-async fn row_15_error_is_503_and_its_cause_is_for_the_server_alone() {
+async fn row_15_error_is_503_and_only_the_server_sees_its_cause() {
     let refusal = refusal(&Chain::new().or(jwt(Say::Error))).await;
     assert_eq!(answer(&refusal), (503, "unavailable"));
     assert_eq!(refusal.source().unwrap().to_string(), "the store is down");
@@ -151,7 +151,7 @@ async fn row_16_handler_runs_the_chain_itself_and_sees_everything() {
 }
 
 #[tokio::test]
-async fn row_17_failure_redirects_where_the_hook_says() {
+async fn row_17_failure_redirects_to_the_location_of_the_hook() {
     let refusal = refusal(&Chain::new().or(jwt(Say::Absent))).await;
     let mut made = http::Response::builder().status(303).header("location", "/login").body(()).unwrap();
     refusal.apply_to(&mut made);
@@ -171,7 +171,7 @@ async fn row_18_refusal_is_a_typed_error_with_a_status() {
 }
 
 #[tokio::test]
-async fn row_19_strategy_goes_by_its_own_name_or_by_another() {
+async fn row_19_strategy_has_its_own_name_or_another() {
     let name = |chain: Chain<Name>| async move { ask(&chain).await.unwrap().evidence().strategy().to_owned() };
     assert_eq!(name(Chain::new().or(jwt(Say::Accept))).await, "jwt");
     assert_eq!(name(Chain::new().or(jwt(Say::Accept).named("partner"))).await, "partner");
@@ -186,7 +186,7 @@ async fn row_20_chains_do_not_share_strategies() {
     assert_eq!(*ask(&other).await.unwrap(), "basic");
 }
 
-/// Looks the token up, and lets every other request run in between.
+/// Looks up the token, and yields to other requests meanwhile.
 struct Slow(HashMap<String, String>);
 
 #[async_trait]
@@ -211,7 +211,7 @@ impl Strategy for Slow {
     }
 }
 
-/// † There, two requests at once can swap their users.
+/// † In Passport, two concurrent requests can swap their users.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn row_21_a_thousand_requests_at_once_keep_their_users() {
     let tokens = (0..1000).map(|user| (format!("token-{user}"), user.to_string())).collect();
@@ -257,9 +257,9 @@ impl<V: Verify<(), auth_core::ByCredential, User = Name>> Strategy for Verified<
     }
 }
 
-/// † There, the request hangs.
+/// † In Passport, the request hangs.
 #[tokio::test]
-async fn row_22_error_of_verify_is_503_and_a_panic_is_500_and_the_next_request_is_answered() {
+async fn row_22_error_is_503_panic_is_500_and_the_next_request_works() {
     type Store = Result<Option<Name>, BoxError>;
     let failing = Chain::new().or(Verified(|()| async { Store::Err("the promise is rejected".into()) }));
     let panicking = Chain::new().or(Verified(|()| async { panic!("the promise throws") as Store }));
@@ -269,7 +269,7 @@ async fn row_22_error_of_verify_is_503_and_a_panic_is_500_and_the_next_request_i
     }
 }
 
-/// Looks where RFC 6750 lets a bearer token be, and knows the token `good`.
+/// Looks where RFC 6750 allows a bearer token, and accepts the token `good`.
 struct Tokens;
 
 #[async_trait]
@@ -312,7 +312,7 @@ async fn bearer_request(
 }
 
 #[tokio::test]
-async fn row_60_token_is_taken_from_header_body_or_query_where_switched_on() {
+async fn row_60_token_is_read_from_header_body_or_query_if_enabled() {
     assert_eq!(bearer_request(Some("Bearer good"), None, None).await.unwrap(), Carrier::Header);
     assert_eq!(bearer_request(None, Some("good"), None).await.unwrap(), Carrier::Payload);
     assert_eq!(bearer_request(None, None, Some("good")).await.unwrap(), Carrier::Query);
@@ -332,7 +332,7 @@ async fn row_61_different_tokens_in_two_places_are_400() {
 }
 
 #[tokio::test]
-async fn row_62_scheme_alone_or_three_parts_are_400() {
+async fn row_62_scheme_alone_or_with_extra_words_is_400() {
     for authorization in ["Bearer", "Bearer ", "Bearer good junk"] {
         let refusal = bearer_request(Some(authorization), None, None).await.unwrap_err();
         assert_eq!(answer(&refusal), (400, "invalid_request"), "{authorization:?}");
@@ -348,12 +348,12 @@ async fn row_63_scheme_that_only_contains_bearer_is_another_one() {
 }
 
 #[tokio::test]
-async fn row_64_challenge_has_no_error_and_no_error_uri_where_nothing_was_sent() {
+async fn row_64_challenge_has_no_error_if_nothing_was_sent() {
     let refusal = bearer_request(None, None, None).await.unwrap_err();
     assert_eq!(lines(&refusal), [r#"Bearer realm="Users", scope="a b""#]);
 }
 
-/// † The description is ours, whatever the callback thinks of the credential.
+/// † The description is a constant of ours, whatever the callback says.
 #[tokio::test]
 async fn row_65_refused_token_is_invalid_token_with_a_constant_description() {
     let refusal = bearer_request(Some("Bearer bad"), None, None).await.unwrap_err();

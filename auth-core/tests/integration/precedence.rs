@@ -1,4 +1,4 @@
-//! Extractors joined with `or`: which one wins, and when the request contradicts itself.
+//! Extractors joined with `or`: which one wins, and when a request contradicts itself.
 
 use auth_core::{
     Carrier,
@@ -17,7 +17,7 @@ const COOKIE_B: (&str, &[u8]) = ("cookie", b"jwt=b");
 const BROKEN_COOKIE: (&str, &[u8]) = ("cookie", b"jwt=b; jwt=c");
 
 #[test]
-fn nothing_anywhere_is_nothing() {
+fn empty_request_gives_nothing() {
     assert_eq!(look(&bearer().or(query("token")).or(cookie("jwt")), "/", &[]), Look::Nothing);
 }
 
@@ -30,13 +30,13 @@ fn each_extractor_finds_its_own_place() {
 }
 
 #[test]
-fn first_place_as_written_wins() {
+fn first_extractor_wins() {
     assert_eq!(look(&bearer().or(cookie("jwt")), "/", &[BEARER_A, COOKIE_B]), found("a", Carrier::Header));
     assert_eq!(look(&query("token").or(bearer()), "/?token=a", &[BEARER_A]), found("a", Carrier::Query));
 }
 
 #[test]
-fn explicit_credential_wins_over_a_cookie_wherever_each_stands() {
+fn explicit_credential_wins_over_a_cookie_in_any_order() {
     for any in [bearer().or(cookie("jwt")), cookie("jwt").or(bearer()), cookie("x").or(cookie("jwt")).or(bearer())] {
         assert_eq!(look(&any, "/", &[BEARER_A, COOKIE_B]), found("a", Carrier::Header));
         assert_eq!(look(&any, "/", &[COOKIE_B]), found("b", Carrier::Cookie));
@@ -53,7 +53,7 @@ fn two_different_explicit_credentials_are_malformed() {
 }
 
 #[test]
-fn two_different_explicit_credentials_are_malformed_also_behind_a_cookie() {
+fn two_explicit_credentials_are_malformed_even_after_a_cookie() {
     let any = cookie("jwt").or(bearer()).or(query("token"));
     assert!(matches!(look(&any, "/?token=c", &[COOKIE_B, BEARER_A]), Look::Malformed(_)));
 }
@@ -64,7 +64,7 @@ fn one_explicit_credential_in_two_places_is_one_credential() {
 }
 
 #[test]
-fn explicit_credential_and_a_different_cookie_do_not_contradict_each_other() {
+fn explicit_credential_and_a_different_cookie_do_not_conflict() {
     let any = bearer().or(query("token")).or(cookie("jwt"));
     assert_eq!(look(&any, "/?token=q", &[COOKIE_B]), found("q", Carrier::Query));
 }
@@ -77,13 +77,13 @@ fn broken_explicit_place_never_falls_through_to_a_cookie() {
 }
 
 #[test]
-fn broken_explicit_place_is_malformed_also_beside_a_good_one() {
+fn broken_explicit_place_is_malformed_even_beside_a_good_one() {
     let any = bearer().or(query("token"));
     assert_eq!(look(&any, "/?token=", &[BEARER_A]), Look::Malformed(Carrier::Query));
 }
 
 #[test]
-fn broken_cookie_is_malformed_where_it_stands_alone() {
+fn broken_cookie_alone_is_malformed() {
     assert_eq!(look(&bearer().or(cookie("jwt")), "/", &[BROKEN_COOKIE]), Look::Malformed(Carrier::Cookie));
     // Another cookie does not make up for it.
     let two = cookie("jwt").or(cookie("session"));
@@ -106,7 +106,7 @@ fn broken_cookie_is_ignored_beside_an_explicit_credential() {
 }
 
 #[test]
-fn of_two_cookies_the_first_as_written_wins() {
+fn first_of_two_cookies_wins() {
     let headers: [(&str, &[u8]); 1] = [("cookie", b"b=2; a=1")];
     assert_eq!(look(&cookie("a").or(cookie("b")), "/", &headers), found("1", Carrier::Cookie));
 }

@@ -1,4 +1,4 @@
-//! What the public types promise without a method.
+//! Auto traits of the public types.
 
 use auth_core::{
     Accept, Anonymous, AuthRequest, Authenticated, Carrier, Chain, Challenge, ConfigError, Evidence, ManualClock,

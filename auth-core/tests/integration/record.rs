@@ -1,4 +1,4 @@
-//! The request as it was sent: its target, what layers took out of it, and what was used up for it.
+//! The request as it was sent: its target, what layers took out, and what strategies used up.
 
 use auth_core::{AuthRequest, Needs, RequestRecord, Transport};
 use http::{Request, header::SEC_WEBSOCKET_PROTOCOL, request::Parts};
@@ -18,7 +18,7 @@ fn parts(uri: &str, protocols: &[&str]) -> Parts {
     request.body(()).unwrap().into_parts().0
 }
 
-/// What a layer does before it hands a request on.
+/// What a layer does before it passes a request on.
 fn hand_on(parts: &mut Parts, needs: &Needs) {
     RequestRecord::of(parts).take(parts, needs);
 }
@@ -27,7 +27,7 @@ fn lines(parts: &Parts) -> Vec<&str> {
     parts.headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().map(|line| line.to_str().unwrap()).collect()
 }
 
-/// The values of `token`, and the subprotocols, as a strategy finds them.
+/// The values of `token` and the subprotocols that a strategy finds.
 fn found(parts: &Parts) -> (Vec<String>, Vec<String>) {
     let request = AuthRequest::new(parts, Transport::WebSocket, now());
     let tokens = request.query_values("token").map(|value| value.into_owned()).collect();
@@ -36,7 +36,7 @@ fn found(parts: &Parts) -> (Vec<String>, Vec<String>) {
 }
 
 #[test]
-fn takes_the_named_parameter_out_of_the_query_and_leaves_the_rest_as_it_is() {
+fn takes_the_named_parameter_out_of_the_query_and_keeps_the_rest() {
     for (before, after) in [
         ("/ws?token=a", "/ws"),
         ("/ws?a=%20&token=x&b", "/ws?a=%20&b"),
@@ -77,7 +77,7 @@ fn marks_credential_headers_sensitive() {
 }
 
 #[test]
-fn strategy_further_in_finds_what_was_taken_and_the_head_does_not_have_it_back() {
+fn inner_strategy_finds_what_was_taken_but_not_in_the_head() {
     let mut parts = parts("/ws?token=x%2By&a=1", &["auth.v1, auth.bearer.abc"]);
     hand_on(&mut parts, &needs());
     for _ in 0..2 {
@@ -88,7 +88,7 @@ fn strategy_further_in_finds_what_was_taken_and_the_head_does_not_have_it_back()
 }
 
 #[test]
-fn what_middleware_removed_between_two_layers_stays_removed() {
+fn value_removed_between_two_layers_stays_removed() {
     let mut parts = parts("/ws?token=x&as_user=root", &["auth.bearer.abc, admin, chat"]);
     hand_on(&mut parts, &needs());
     parts.uri = "/ws".parse().unwrap();
@@ -101,7 +101,7 @@ fn what_middleware_removed_between_two_layers_stays_removed() {
 }
 
 #[test]
-fn token_that_is_there_twice_is_found_twice_wherever_each_stands() {
+fn token_that_is_there_twice_is_found_twice() {
     let mut parts = parts("/ws?token=a", &[]);
     hand_on(&mut parts, &needs());
     parts.uri = "/ws?token=b".parse().unwrap();
@@ -109,7 +109,7 @@ fn token_that_is_there_twice_is_found_twice_wherever_each_stands() {
 }
 
 #[test]
-fn target_is_the_one_that_the_first_layer_has_seen() {
+fn target_is_the_one_that_the_outermost_layer_saw() {
     let mut parts = parts("/v1/ws?token=x&a=1", &[]);
     hand_on(&mut parts, &needs());
     parts.uri = "/ws?a=1".parse().unwrap();
@@ -120,14 +120,14 @@ fn target_is_the_one_that_the_first_layer_has_seen() {
 }
 
 #[test]
-fn target_of_a_request_that_no_layer_has_seen_is_its_uri() {
+fn target_without_a_layer_is_the_uri() {
     let parts = parts("/ws?a=1", &[]);
     assert_eq!(AuthRequest::new(&parts, Transport::Http, now()).target(), "/ws?a=1");
 }
 
 #[cfg(feature = "axum")]
 #[test]
-fn target_of_a_request_that_no_layer_has_seen_is_the_one_that_axum_keeps() {
+fn target_without_a_layer_is_the_original_uri_of_axum() {
     let mut parts = parts("/ws?token=x", &[]);
     parts.extensions.insert(axum::extract::OriginalUri("/v1/ws?token=x".parse().unwrap()));
     assert_eq!(AuthRequest::new(&parts, Transport::Http, now()).target().path(), "/v1/ws");
@@ -137,7 +137,7 @@ fn target_of_a_request_that_no_layer_has_seen_is_the_one_that_axum_keeps() {
 }
 
 #[test]
-fn callback_is_shown_the_path_that_was_sent_and_the_query_that_is_left() {
+fn callback_sees_the_sent_path_and_the_remaining_query() {
     use auth_core::{RequestInfo, Verify};
     async fn uri<M, V: Verify<(), M, User = String>>(verify: V, parts: &Parts) -> String {
         let request = AuthRequest::new(parts, Transport::Http, now());
@@ -154,7 +154,7 @@ fn callback_is_shown_the_path_that_was_sent_and_the_query_that_is_left() {
 }
 
 #[test]
-fn what_a_strategy_keeps_is_found_by_a_later_layer_and_gone_with_the_request() {
+fn remembered_value_is_found_later_and_dropped_with_the_request() {
     #[derive(Clone, PartialEq, Debug)]
     struct Spent(u8);
     let recalled = |parts: &Parts| {
@@ -168,12 +168,12 @@ fn what_a_strategy_keeps_is_found_by_a_later_layer_and_gone_with_the_request() {
     assert_eq!(recalled(&parts), Some(Spent(7)));
     for kept in [record.without_credentials(), record.with_credentials()] {
         parts.extensions.insert(kept);
-        assert_eq!(recalled(&parts), None, "nothing of it stays with a connection");
+        assert_eq!(recalled(&parts), None, "a connection does not keep it");
     }
 }
 
 #[test]
-fn connection_keeps_the_target_and_only_an_adapter_that_asks_again_the_credentials() {
+fn record_of_a_connection_keeps_the_target() {
     let mut parts = parts("/v1/ws?token=x", &[]);
     hand_on(&mut parts, &needs());
     let record = RequestRecord::of(&mut parts);
@@ -185,20 +185,20 @@ fn connection_keeps_the_target_and_only_an_adapter_that_asks_again_the_credentia
 }
 
 #[test]
-fn connection_keeps_no_query_and_no_memory_of_the_head() {
+fn record_of_a_connection_drops_query_and_head() {
     let mut parts = parts("/v1/ws?token=marker&room=1", &[]);
     let head = bytes::Bytes::from(b"/v1/ws?token=marker HTTP/1.1\r\nauthorization: Bearer marker\r\n\r\n".to_vec());
     parts.uri = http::Uri::from_maybe_shared(head.slice(..19)).unwrap();
     let kept = RequestRecord::of(&mut parts).without_credentials();
     drop(parts);
-    assert!(head.is_unique(), "what came from the network is free");
+    assert!(head.is_unique(), "the read buffer is free");
     let mut parts = self::parts("/", &[]);
     parts.extensions.insert(kept);
     assert_eq!(AuthRequest::new(&parts, Transport::InBand, now()).target(), "/v1/ws");
 }
 
 #[test]
-fn look_at_what_was_kept_may_ask_the_request_again() {
+fn recall_may_use_the_request_again() {
     let parts = parts("/", &[]);
     let request = AuthRequest::new(&parts, Transport::Http, now());
     request.remember(1_u8);
@@ -207,14 +207,14 @@ fn look_at_what_was_kept_may_ask_the_request_again() {
 }
 
 #[test]
-fn debug_of_a_record_tells_nothing() {
+fn debug_of_a_record_shows_nothing() {
     let mut parts = parts("/ws?token=marker", &[]);
     hand_on(&mut parts, &needs());
     assert!(!format!("{:?}", parts.extensions.get::<RequestRecord>().unwrap()).contains("marker"));
 }
 
 #[test]
-fn token_behind_a_word_is_taken_out_once_and_known_to_layers_further_in() {
+fn token_after_a_word_is_taken_out_once_and_inner_layers_find_it() {
     let mut needs = needs();
     needs.add_subprotocol_word("bearer");
     for (before, after, known) in [
@@ -227,7 +227,7 @@ fn token_behind_a_word_is_taken_out_once_and_known_to_layers_further_in() {
         ("a, b", "a, b", &[]),
     ] {
         let mut parts = parts("/ws", &[before]);
-        // A layer further in has the same needs, and takes nothing that is not a token.
+        // An inner layer with the same needs takes only tokens.
         for _ in 0..3 {
             hand_on(&mut parts, &needs);
             assert_eq!(lines(&parts), [after], "{before}");

@@ -39,13 +39,13 @@ async fn every_refusal_has_a_valid_json_body_and_no_store() {
 }
 
 #[test]
-fn code_that_is_no_snake_case_cannot_break_the_body() {
+fn code_that_is_not_snake_case_cannot_break_the_body() {
     let odd = Refusal::new(StatusCode::BAD_REQUEST, "a\"b\\c\u{7f}\n\u{e9}");
     assert_eq!(problem(&odd)["code"], "abc");
 }
 
 #[test]
-fn status_without_a_name_has_a_title_still() {
+fn status_without_a_name_still_has_a_title() {
     let odd = Refusal::new(StatusCode::from_u16(499).unwrap(), "odd");
     assert_eq!(problem(&odd)["title"], "Refused");
 }
@@ -58,7 +58,7 @@ fn refusal_of_the_middleware_has_its_own_kind_and_no_challenge() {
 }
 
 #[test]
-fn refusal_with_a_status_that_is_no_error_becomes_500() {
+fn refusal_with_a_status_below_400_becomes_500() {
     for status in [StatusCode::SWITCHING_PROTOCOLS, StatusCode::OK, StatusCode::NO_CONTENT, StatusCode::FOUND] {
         assert_eq!(Refusal::new(status, "x").status(), 500);
     }

@@ -1,13 +1,17 @@
-//! A credential that comes over an open connection: who may renew it, and that a wrong one and another user's look alike.
+//! A credential over an open connection: who may renew it, and that a wrong one and another user's get the same answer.
 
 use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
 
 use auth_core::{
     Accept, AuthRequest, Authenticated, BoxError, Carrier, Chain, Challenge, Evidence, Outcome, Principal, PrincipalId,
-    Redirect, Refusal, Rejection, RevocationCheck, Strategy, Transport, async_trait,
+    Redirect, Refusal, Rejection, Strategy, Transport, async_trait,
+};
+use test_support::{
+    checks::{down, revoked},
+    log::captured,
 };
 
-use crate::{leak::captured, support::*};
+use crate::support::*;
 
 fn named(accept: Accept<Name>, subject: &str) -> Accept<Name> {
     accept.add_name(PrincipalId::new("issuer", subject)).credential_id("issuer", subject)
@@ -18,7 +22,7 @@ fn ann(scripted: fn(Say) -> Scripted) -> Scripted {
     scripted(Say::Accept).edit(|accept| named(accept, "ann"))
 }
 
-/// A strategy that accepts Bob, who is another user.
+/// A strategy that accepts Bob, another user.
 fn bob(scripted: fn(Say) -> Scripted) -> Scripted {
     scripted(Say::Accept).edit(|accept| named(accept, "bob"))
 }
@@ -27,7 +31,7 @@ fn guest() -> Scripted {
     Scripted::new("guest", Say::Accept, [])
 }
 
-/// What Ann has opened.
+/// The evidence of Ann's connection.
 async fn anns() -> Evidence {
     ask(&Chain::new().or(ann(jwt))).await.unwrap().evidence().clone()
 }
@@ -37,7 +41,7 @@ async fn renew<U: Principal>(chain: &Chain<U>, open: &Evidence) -> Result<Authen
     chain.renew(&AuthRequest::new(&head, Transport::InBand, now()), open).await
 }
 
-/// The answer in bytes, and what an adapter may look at.
+/// The answer in bytes, and what an adapter can read.
 fn bytes(refusal: &Refusal) -> String {
     let response = refusal.to_response();
     format!("{:?} {:?} {} {}", refusal, response.headers(), response.body(), refusal.is_wrong_credential())
@@ -47,7 +51,7 @@ async fn refused<U: Principal>(chain: Chain<U>, open: &Evidence) -> String {
     bytes(&renew(&chain, open).await.expect_err("the chain must refuse"))
 }
 
-/// Cannot say whether the credential with this id is revoked, since its store is down.
+/// Fails for the credential with this id: its store is down.
 struct Down(&'static str);
 
 #[async_trait]
@@ -60,7 +64,7 @@ impl RevocationCheck for Down {
     }
 }
 
-/// Hands a changed head to a chain of its own.
+/// Passes a changed head to an inner chain.
 struct Changes<U>(Chain<U>);
 
 #[async_trait]
@@ -82,7 +86,7 @@ impl<U: Principal> Strategy for Changes<U> {
     }
 }
 
-/// The strategy in every nesting that this crate has: what wraps it, and the chain.
+/// The strategy in every nesting of this crate: the name of the wrapper, and the chain.
 fn nestings(leaf: &Scripted) -> Vec<(&'static str, Chain<Name>)> {
     let chain = || Chain::new().or(leaf.clone());
     let all: Arc<dyn Strategy<User = Name>> = Arc::new(leaf.clone());
@@ -106,21 +110,21 @@ fn nestings(leaf: &Scripted) -> Vec<(&'static str, Chain<Name>)> {
 }
 
 #[tokio::test]
-async fn strategy_that_may_not_renew_checks_nothing_in_any_nesting_and_looks_like_one_that_rejects() {
+async fn strategy_that_may_not_renew_is_not_asked_in_any_nesting() {
     let open = anns().await;
     let no = ann(jwt).renews(|_| false);
     let looks = nestings(&jwt(Say::Reject));
     for ((nesting, chain), (_, wrong)) in nestings(&no).into_iter().zip(looks) {
         assert_eq!(refused(chain.clone(), &open).await, refused(wrong, &open).await, "{nesting}");
         assert_eq!(no.calls(), 0, "{nesting}");
-        // Outside of a renewal nobody asks.
+        // It is asked only at a renewal.
         assert!(ask(&chain).await.is_ok(), "{nesting}");
         no.reset();
     }
 }
 
 #[tokio::test]
-async fn strategy_is_shown_what_was_opened_in_any_nesting() {
+async fn strategy_sees_the_opening_evidence_in_any_nesting() {
     let open = anns().await;
     let sees = ann(jwt).renews(|open| open.principal() == Some(&PrincipalId::new("issuer", "ann")));
     for (nesting, chain) in nestings(&sees) {
@@ -130,7 +134,7 @@ async fn strategy_is_shown_what_was_opened_in_any_nesting() {
 
 /// A wrapper of this crate that has no row in `nestings` fails here.
 #[test]
-fn every_strategy_of_this_crate_that_wraps_another_is_in_the_nestings() {
+fn every_wrapping_strategy_is_among_the_nestings() {
     let mut wrappers = BTreeSet::new();
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
     while let Some(folder) = folders.pop() {
@@ -153,7 +157,7 @@ fn every_strategy_of_this_crate_that_wraps_another_is_in_the_nestings() {
 }
 
 #[tokio::test]
-async fn wrong_credential_and_another_users_get_the_same_answer_in_any_nesting() {
+async fn wrong_and_another_users_credential_get_the_same_answer() {
     let open = anns().await;
     let wrong = nestings(&jwt(Say::Reject));
     for ((nesting, chain), (_, wrong)) in nestings(&bob(jwt)).into_iter().zip(wrong) {
@@ -163,9 +167,9 @@ async fn wrong_credential_and_another_users_get_the_same_answer_in_any_nesting()
     }
 }
 
-/// What the application or the rest of the chain says of an acceptance must not tell that the credential is good.
+/// Later decisions of the application or the chain must not reveal that the credential is good.
 #[tokio::test]
-async fn what_is_said_after_another_users_credential_was_accepted_does_not_tell_that_it_is_good() {
+async fn later_answers_do_not_reveal_another_users_good_credential() {
     let open = anns().await;
     type After = fn(Accept<Name>) -> Result<Outcome<Name>, BoxError>;
     let afters: [After; 9] = [
@@ -193,7 +197,7 @@ async fn what_is_said_after_another_users_credential_was_accepted_does_not_tell_
 }
 
 #[tokio::test]
-async fn half_of_an_and_that_is_another_users_looks_like_a_wrong_half() {
+async fn another_users_half_of_an_and_looks_like_a_wrong_half() {
     let open = anns().await;
     for rest in Say::ALL {
         let chain = |leaf: Scripted| Chain::new().or(leaf).and(session(rest).edit(|accept| named(accept, "ann")));
@@ -202,7 +206,7 @@ async fn half_of_an_and_that_is_another_users_looks_like_a_wrong_half() {
 }
 
 #[tokio::test]
-async fn wrong_credential_in_front_of_a_guest_looks_like_another_users_in_any_nesting() {
+async fn wrong_credential_before_a_guest_looks_like_another_users() {
     let open = anns().await;
     let chains: [fn(Scripted) -> Chain<Name>; 5] = [
         |leaf| Chain::new().or(leaf).or(guest()).try_next_on_reject(),
@@ -221,9 +225,9 @@ async fn wrong_credential_in_front_of_a_guest_looks_like_another_users_in_any_ne
     }
 }
 
-/// What a strategy says of its own credential, and what the application says of the same user, is answered as ever.
+/// The same user gets the usual answers of strategies and of the application.
 #[tokio::test]
-async fn renewal_by_the_same_user_is_answered_as_any_request() {
+async fn renewal_by_the_same_user_is_answered_like_any_request() {
     let open = anns().await;
     for say in Say::ALL {
         for (nesting, chain) in nestings(&jwt(say).edit(|accept| named(accept, "ann"))) {
@@ -240,9 +244,9 @@ async fn renewal_by_the_same_user_is_answered_as_any_request() {
     assert_eq!(answer(&renew(&locked, &open).await.unwrap_err()), (403, "account_locked"));
 }
 
-/// A credential that names nobody is not another user's.
+/// A credential without a name does not belong to another user.
 #[tokio::test]
-async fn credential_without_a_name_beside_the_users_own_changes_no_answer() {
+async fn nameless_credential_beside_the_users_own_changes_no_answer() {
     let device = || session(Say::Accept);
     let open = ask(&Chain::new().or(ann(jwt)).and(device())).await.unwrap().evidence().clone();
     let both = |leaf: Scripted| Chain::new().or(leaf).and(device());
@@ -255,7 +259,7 @@ async fn credential_without_a_name_beside_the_users_own_changes_no_answer() {
 }
 
 #[tokio::test]
-async fn another_strategy_is_asked_where_the_first_may_not_renew_and_the_chain_tries_the_next() {
+async fn try_next_on_reject_continues_after_a_strategy_that_may_not_renew() {
     let open = anns().await;
     let chain = || Chain::new().or(ann(basic).renews(|_| false)).or(ann(jwt));
     assert_eq!(answer(&renew(&chain(), &open).await.unwrap_err()), (401, "invalid_credentials"));
@@ -263,27 +267,27 @@ async fn another_strategy_is_asked_where_the_first_may_not_renew_and_the_chain_t
 }
 
 #[tokio::test]
-async fn revoked_credential_is_told_at_a_renewal_to_its_own_user_only() {
+async fn only_the_own_user_learns_of_a_revocation_at_a_renewal() {
     let open = anns().await;
     for (nesting, chain) in nestings(&ann(jwt)) {
-        let refusal = renew(&chain.revocation(Revoked("ann")), &open).await.unwrap_err();
+        let refusal = renew(&chain.revocation(revoked("ann")), &open).await.unwrap_err();
         assert_eq!(answer(&refusal), (401, "revoked"), "{nesting}");
     }
 }
 
-/// A store that is asked about good credentials only would tell by its answer, by its outage and by its slowness that one is.
+/// If the store were asked, its answer, its outage or its delay would reveal that the credential is good.
 #[tokio::test]
-async fn revocation_of_another_users_credential_is_not_asked_about_and_tells_nothing() {
+async fn revocation_of_another_users_credential_is_not_checked() {
     let open = anns().await;
     let wrong = nestings(&jwt(Say::Reject));
     for ((nesting, chain), (_, wrong)) in nestings(&bob(jwt)).into_iter().zip(wrong) {
         let wrong = refused(wrong, &open).await;
-        assert_eq!(refused(chain.clone().revocation(Revoked("bob")), &open).await, wrong, "{nesting}");
-        assert_eq!(refused(chain.revocation(Down("bob")), &open).await, wrong, "{nesting}");
+        assert_eq!(refused(chain.clone().revocation(revoked("bob")), &open).await, wrong, "{nesting}");
+        assert_eq!(refused(chain.revocation(down("bob")), &open).await, wrong, "{nesting}");
     }
     for guests in [false, true] {
         let chain = |leaf: Scripted| {
-            let inner = Chain::new().or(leaf).revocation(Down("bob"));
+            let inner = Chain::new().or(leaf).revocation(down("bob"));
             if guests { Chain::new().or(inner).or(guest()).try_next_on_reject() } else { Chain::new().or(inner) }
         };
         assert_eq!(refused(chain(bob(jwt)), &open).await, refused(chain(jwt(Say::Reject)), &open).await, "{guests}");
@@ -299,7 +303,7 @@ async fn panic_in_may_renew_is_a_500() {
 }
 
 #[tokio::test]
-async fn user_without_a_principal_renews_nobody_and_the_log_says_what_to_do() {
+async fn user_without_a_principal_cannot_renew_and_the_log_says_why() {
     let nobody = Chain::new().or(jwt(Say::Accept));
     let nobodys = ask(&nobody).await.unwrap().evidence().clone();
     for open in [anns().await, nobodys] {
@@ -311,7 +315,7 @@ async fn user_without_a_principal_renews_nobody_and_the_log_says_what_to_do() {
 }
 
 #[tokio::test]
-async fn log_alone_tells_a_wrong_credential_from_another_users() {
+async fn only_the_log_tells_a_wrong_credential_from_another_users() {
     let open = anns().await;
     let anothers = "the credential is another user's";
     for (leaf, expected) in [(bob(jwt), true), (jwt(Say::Reject), false)] {
@@ -324,7 +328,7 @@ async fn log_alone_tells_a_wrong_credential_from_another_users() {
 }
 
 #[tokio::test]
-async fn guest_is_let_be_where_asked_for_but_not_behind_a_wrong_credential() {
+async fn guest_may_renew_if_asked_for_but_not_after_a_wrong_credential() {
     let open = anns().await;
     let head = head("/", &[("authorization", b"Bearer x")]);
     let request = AuthRequest::new(&head, Transport::InBand, now());

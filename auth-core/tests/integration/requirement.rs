@@ -1,12 +1,13 @@
-//! What is demanded beyond a good credential, and how its lack is answered.
+//! What is demanded beyond a good credential, and the answer if it is missing.
 
 use std::time::Duration;
 
 use auth_core::{
     Accept, Authenticated, Carrier, Chain, Refusal, RefusalKind, Rejection, Requirement, Scopes, UserAuthentication,
 };
+use test_support::log::captured;
 
-use crate::{leak::captured, support::*};
+use crate::support::*;
 
 type Edit = fn(Accept<Name>) -> Accept<Name>;
 
@@ -45,13 +46,13 @@ fn scopes_are_compared_exactly_and_whole() {
 }
 
 #[tokio::test]
-async fn credential_with_every_scope_goes_on() {
+async fn credential_with_every_scope_passes() {
     assert!(accepted(read_and_write).await.evidence().require_scope("chat:write").is_ok());
     assert!(check(read_and_write, Requirement::new().scope("chat:write").scope("chat:read")).await.is_ok());
 }
 
 #[tokio::test]
-async fn missing_scope_is_403_and_lists_all_that_are_required() {
+async fn missing_scope_is_403_with_all_required_scopes() {
     let requirement = Requirement::new().scope("chat:write").scope("chat:admin");
     let refusal = check(read_and_write, requirement).await.unwrap_err();
     assert_eq!(answer(&refusal), (403, "insufficient_scope"));
@@ -68,13 +69,13 @@ async fn missing_scope_is_403_and_lists_all_that_are_required() {
 }
 
 #[tokio::test]
-async fn credential_that_tells_no_scopes_has_none() {
+async fn credential_without_scopes_has_none() {
     let refusal = accepted(|accept| accept).await.evidence().require_scope("chat:read").unwrap_err();
     assert_eq!(answer(&refusal), (403, "insufficient_scope"));
 }
 
 #[tokio::test]
-async fn challenge_is_that_of_the_strategy_that_accepted() {
+async fn challenge_is_the_one_of_the_accepting_strategy() {
     let chain = Chain::new().or(jwt(Say::Absent)).or(dpop(Say::Accept));
     let refusal = ask(&chain).await.unwrap().evidence().require_scope("chat:read").unwrap_err();
     let [line] = &lines(&refusal)[..] else { panic!("one challenge") };
@@ -82,7 +83,7 @@ async fn challenge_is_that_of_the_strategy_that_accepted() {
 }
 
 #[tokio::test]
-async fn challenge_is_of_the_scheme_that_was_presented_where_the_strategy_has_several() {
+async fn challenge_is_the_one_of_the_presented_scheme() {
     let challenges = [auth_core::Challenge::bearer("api"), auth_core::Challenge::new("DPoP").reporting_errors()];
     let chain = Chain::new().or(Scripted::new("jwt", Say::Accept, challenges));
     let refusal = ask_with(&chain, "DPoP token").await.unwrap().evidence().require_scope("a").unwrap_err();
@@ -100,14 +101,14 @@ async fn challenge_of_a_nested_chain_is_kept() {
 }
 
 #[tokio::test]
-async fn scheme_that_reports_no_errors_has_no_challenge_for_a_missing_scope() {
+async fn scheme_without_errors_has_no_challenge_for_a_missing_scope() {
     let user = ask(&Chain::new().or(basic(Say::Accept))).await.unwrap();
     let refusal = user.evidence().require_scope("chat:read").unwrap_err();
     assert_eq!((answer(&refusal), lines(&refusal)), ((403, "insufficient_scope"), vec![]));
 }
 
 #[tokio::test]
-async fn log_in_counts_up_to_the_age_inclusive() {
+async fn log_in_age_limit_is_inclusive() {
     assert!(check(logged_in, within(100)).await.is_ok());
     let refusal = check(logged_in, within(99)).await.unwrap_err();
     assert_eq!(answer(&refusal), (401, "insufficient_user_authentication"));
@@ -121,7 +122,7 @@ async fn log_in_counts_up_to_the_age_inclusive() {
 }
 
 #[tokio::test]
-async fn log_in_that_lies_ahead_has_no_age() {
+async fn log_in_in_the_future_has_age_zero() {
     let ahead: Edit = |accept| accept.extra(UserAuthentication::new().with_time(in_secs(5)));
     assert!(check(ahead, within(0)).await.is_ok());
 }
@@ -145,7 +146,7 @@ async fn class_and_age_must_both_be_right() {
 }
 
 #[tokio::test]
-async fn credential_that_does_not_tell_of_the_log_in_is_refused() {
+async fn credential_without_a_log_in_is_refused() {
     let nothing: Edit = |accept| accept.extra(UserAuthentication::new());
     for edit in [nothing, |accept| accept] {
         for requirement in [within(u64::MAX), Requirement::new().acr("phr")] {
@@ -156,13 +157,13 @@ async fn credential_that_does_not_tell_of_the_log_in_is_refused() {
 }
 
 #[tokio::test]
-async fn missing_scope_comes_before_a_log_in_that_would_not_help() {
+async fn missing_scope_comes_before_an_insufficient_log_in() {
     let refusal = check(logged_in, within(1).scope("a")).await.unwrap_err();
     assert_eq!(refusal.code(), "insufficient_scope");
 }
 
 #[tokio::test]
-async fn step_up_of_a_cookie_has_a_challenge_all_the_same() {
+async fn step_up_of_a_cookie_has_a_challenge() {
     let chain = Chain::new().or(session(Say::Accept));
     let refusal = ask(&chain).await.unwrap().evidence().require(&within(1)).unwrap_err();
     let [line] = &lines(&refusal)[..] else { panic!("one challenge") };
@@ -185,7 +186,7 @@ async fn scopes_of_one_part_of_an_and_count() {
 }
 
 #[tokio::test]
-async fn malformed_scope_or_class_is_an_error_of_the_configuration_and_lets_nobody_in() {
+async fn malformed_scope_or_class_is_an_error_and_lets_nobody_in() {
     let everything: Edit = |accept| {
         accept
             .extra(Scopes::parse("a b \" \\ \u{e9} good"))
@@ -230,7 +231,7 @@ async fn refusal_of_a_later_check_keeps_status_code_and_challenge() {
 }
 
 #[test]
-fn extras_show_nothing_of_a_person() {
+fn debug_of_extras_shows_no_personal_data() {
     let login = UserAuthentication::new().with_acr("marker").with_time(in_secs(0));
     let shown = format!("{:?} {login:?}", Scopes::parse("marker"));
     assert_eq!(shown, "Scopes(1) UserAuthentication(<redacted>)");

@@ -14,7 +14,7 @@ fn ann() -> PrincipalId {
     PrincipalId::new("issuer", "ann")
 }
 
-/// Everything that a revocation could name.
+/// Evidence with everything that a revocation can name.
 async fn full() -> Evidence {
     evidence(|accept| {
         let accept = accept
@@ -28,7 +28,7 @@ async fn full() -> Evidence {
 }
 
 #[tokio::test]
-async fn credential_is_covered_by_its_id_and_by_that_of_its_parent() {
+async fn credential_is_covered_by_its_own_and_its_parents_id() {
     let evidence = full().await;
     assert!(Revocation::credential("issuer", "id").covers(&evidence));
     assert!(Revocation::credential("issuer", "parent").covers(&evidence));
@@ -48,14 +48,14 @@ async fn same_id_of_another_issuer_is_another_credential() {
 }
 
 #[tokio::test]
-async fn session_covers_its_credentials_alone() {
+async fn session_covers_only_its_credentials() {
     let evidence = full().await;
     assert!(Revocation::session("issuer", "session").covers(&evidence));
     assert!(!Revocation::session("issuer", "id").covers(&evidence));
 }
 
 #[tokio::test]
-async fn user_covers_what_was_issued_up_to_the_instant_and_nothing_after() {
+async fn user_covers_credentials_issued_up_to_the_instant() {
     let evidence = full().await;
     assert!(Revocation::user(ann(), now()).covers(&evidence));
     assert!(Revocation::user(ann(), in_secs(1)).covers(&evidence));
@@ -64,14 +64,14 @@ async fn user_covers_what_was_issued_up_to_the_instant_and_nothing_after() {
 }
 
 #[tokio::test]
-async fn credential_that_does_not_say_when_it_was_issued_counts_from_when_it_was_checked() {
+async fn credential_without_a_time_of_issue_counts_from_its_check() {
     let evidence = evidence(|accept| accept.add_name(ann())).await;
     assert!(Revocation::user(ann(), now()).covers(&evidence));
     assert!(!Revocation::user(ann(), now() - Duration::from_secs(1)).covers(&evidence));
 }
 
 #[tokio::test]
-async fn token_that_was_issued_at_an_unknown_time_counts_as_issued_before_everything() {
+async fn token_of_unknown_issue_counts_from_the_beginning_of_time() {
     let evidence = evidence(|accept| accept.add_name(ann()).issued_at_unknown_time()).await;
     assert_eq!((evidence.issued_at(), evidence.counts_from()), (None, SystemTime::UNIX_EPOCH));
     assert!(Revocation::user(ann(), now() - Duration::from_secs(1)).covers(&evidence));
@@ -80,7 +80,7 @@ async fn token_that_was_issued_at_an_unknown_time_counts_as_issued_before_everyt
 }
 
 #[tokio::test]
-async fn one_part_of_an_and_is_enough() {
+async fn revoking_one_part_of_an_and_is_enough() {
     let with_id = jwt(Say::Accept).edit(|accept| accept.credential_id("issuer", "id").add_name(ann()));
     let both = ask(&Chain::new().or(basic(Say::Accept)).and(with_id)).await.unwrap();
     assert!(Revocation::credential("issuer", "id").covers(both.evidence()));
@@ -101,13 +101,13 @@ async fn log_out_revokes_the_credential_by_its_id_until_its_end() {
 }
 
 #[tokio::test]
-async fn log_out_with_a_credential_without_id_revokes_everything_of_the_user_up_to_now() {
+async fn log_out_without_an_id_revokes_everything_of_the_user_up_to_now() {
     let evidence = evidence(|accept| accept.add_name(ann())).await;
     assert_eq!(Revocation::of(&evidence, in_secs(5)), [Revocation::user(ann(), in_secs(5))]);
 }
 
 #[tokio::test]
-async fn log_out_lasts_as_long_as_the_credential_whatever_end_the_application_gives() {
+async fn log_out_lasts_until_the_credentials_own_end() {
     let with_end = jwt(Say::Accept).edit(|accept| accept.credential_id("issuer", "id").expires_at(in_secs(3600)));
     let without = jwt(Say::Accept).edit(|accept| accept.credential_id("issuer", "id"));
     for (strategy, end) in [(with_end, Some(in_secs(3600))), (without, None)] {
@@ -120,7 +120,7 @@ async fn log_out_lasts_as_long_as_the_credential_whatever_end_the_application_gi
 }
 
 #[tokio::test]
-async fn log_out_over_a_ticket_revokes_what_it_was_bought_with() {
+async fn log_out_over_a_ticket_revokes_its_parent() {
     let ticket = |edit| Chain::new().or(jwt(Say::Accept).carried_by(Carrier::Ticket).edit(edit));
     let bought = ticket(|accept| {
         accept.credential_id("", "ticket").parent("issuer", "token").parent("another", "token").add_name(ann())
@@ -133,12 +133,12 @@ async fn log_out_over_a_ticket_revokes_what_it_was_bought_with() {
 }
 
 #[tokio::test]
-async fn log_out_of_nobody_revokes_nothing() {
+async fn log_out_of_a_guest_revokes_nothing() {
     assert_eq!(Revocation::of(&evidence(|accept| accept).await, now()), []);
 }
 
 #[tokio::test]
-async fn log_out_of_an_and_revokes_every_credential_behind_it() {
+async fn log_out_of_an_and_revokes_every_credential_in_it() {
     let token = |id| jwt(Say::Accept).edit(id);
     let two = Chain::new()
         .or(token(|accept| accept.credential_id("issuer", "a")))
@@ -152,12 +152,12 @@ async fn log_out_of_an_and_revokes_every_credential_behind_it() {
 }
 
 #[tokio::test]
-async fn log_out_leaves_a_key_alone_that_many_users_share() {
+async fn log_out_does_not_revoke_a_shared_key() {
     let program = || basic(Say::Accept).edit(|accept| accept.add_name(PrincipalId::new("programs", "web")));
     let token = jwt(Say::Accept).edit(|accept| accept.credential_id("issuer", "a").add_name(ann()));
     let both = ask(&Chain::new().or(token).and(program())).await.unwrap();
     assert_eq!(Revocation::of(both.evidence(), now()), [Revocation::credential("issuer", "a")]);
-    // Where nothing else can be revoked, it goes as well.
+    // It is revoked if nothing else can be.
     let password = jwt(Say::Accept).edit(|accept| accept.add_name(ann()));
     let both = ask(&Chain::new().or(password).and(program())).await.unwrap();
     let web = PrincipalId::new("programs", "web");
@@ -165,7 +165,7 @@ async fn log_out_leaves_a_key_alone_that_many_users_share() {
 }
 
 #[test]
-fn debug_does_not_tell_whom_it_is_about() {
+fn debug_of_a_revocation_names_nobody() {
     for revocation in
         [Revocation::credential("marker", "marker"), Revocation::user(PrincipalId::new("marker", "marker"), now())]
     {

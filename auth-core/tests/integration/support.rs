@@ -1,4 +1,4 @@
-//! A scripted strategy, and short ways to ask a chain and to read its answer.
+//! A scripted strategy, and helpers to ask a chain and to read its answer.
 
 use std::{
     collections::BTreeMap,
@@ -11,11 +11,10 @@ use std::{
 
 use auth_core::{
     Accept, AuthRequest, Authenticated, BoxError, Carrier, Chain, Challenge, Evidence, Outcome, Principal, Redirect,
-    Refusal, Rejection, RevocationCheck, Strategy, Transport, async_trait,
+    Refusal, Rejection, Strategy, Transport, async_trait,
 };
 use http::{HeaderMap, Request, header::WWW_AUTHENTICATE, request};
-
-use crate::leak::keep_events;
+use test_support::keep_events;
 
 pub(crate) const NOW_UNIX_SECS: u64 = 1_800_000_000;
 
@@ -33,7 +32,7 @@ pub(crate) fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(NOW_UNIX_SECS)
 }
 
-/// The instant so many seconds from now.
+/// The instant this many seconds from now.
 pub(crate) fn in_secs(secs: u64) -> SystemTime {
     now() + Duration::from_secs(secs)
 }
@@ -78,7 +77,7 @@ impl Say {
     ];
 }
 
-/// A strategy that says what it is told to, and counts how often it is asked.
+/// A strategy with a scripted outcome that counts how often it is asked.
 #[derive(Clone)]
 pub(crate) struct Scripted {
     name: Name,
@@ -106,7 +105,7 @@ impl Scripted {
         Self { edit, ..self }
     }
 
-    /// Says whether it may renew what this evidence has opened.
+    /// Sets whether it may renew the connection that this evidence opened.
     pub(crate) fn renews(self, renews: fn(&Evidence) -> bool) -> Self {
         Self { renews, ..self }
     }
@@ -178,7 +177,7 @@ pub(crate) fn dpop(say: Say) -> Scripted {
     Scripted::new("dpop", say, [Challenge::new("DPoP").with("algs", "ES256").reporting_errors()])
 }
 
-/// A strategy without a challenge, as cookies and tickets have none.
+/// A strategy without a challenge, like cookies and tickets.
 pub(crate) fn session(say: Say) -> Scripted {
     Scripted::new("session", say, []).carried_by(Carrier::Cookie)
 }
@@ -208,7 +207,7 @@ pub(crate) async fn ask_with<U: Principal>(chain: &Chain<U>, authorization: &str
     chain.authenticate(&AuthRequest::new(&head, Transport::Http, now())).await
 }
 
-/// The refusal of a chain that must refuse.
+/// The refusal of a chain; the test fails if it accepts.
 pub(crate) async fn refusal<U: Principal>(chain: &Chain<U>) -> Refusal {
     ask(chain).await.expect_err("the chain must refuse")
 }
@@ -233,7 +232,7 @@ pub(crate) fn problem(refusal: &Refusal) -> BTreeMap<String, serde_json::Value> 
     serde_json::from_str(refusal.to_response().body()).unwrap()
 }
 
-/// Takes the credential with this id for revoked.
+/// Says that the credential with this id is revoked.
 pub(crate) struct Revoked(pub(crate) &'static str);
 
 #[async_trait]

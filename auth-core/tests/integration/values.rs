@@ -32,7 +32,7 @@ fn secret_compares_by_content() {
 }
 
 #[test]
-fn principals_are_the_same_only_if_issuer_and_subject_are() {
+fn principals_are_equal_only_if_issuer_and_subject_are() {
     let id = PrincipalId::new("issuer", "1");
     assert_eq!((id.issuer(), id.subject()), ("issuer", "1"));
     assert_ne!(id, PrincipalId::new("", "1"));
@@ -47,7 +47,7 @@ fn carriers_are_explicit_or_ambient() {
 }
 
 #[test]
-fn payload_gives_a_field_that_is_there_once_as_text() {
+fn payload_returns_a_single_field_as_text() {
     let mut payload = Payload::new();
     payload.push_text("token", "t");
     payload.push_text("twice", "a");
@@ -60,7 +60,7 @@ fn payload_gives_a_field_that_is_there_once_as_text() {
 }
 
 #[test]
-fn payload_gives_a_field_that_is_null_as_absent_where_it_may_be() {
+fn payload_can_treat_null_as_absent() {
     let mut payload = Payload::new();
     payload.push_text("token", "t");
     payload.push_null("null");
@@ -74,7 +74,7 @@ fn payload_gives_a_field_that_is_null_as_absent_where_it_may_be() {
 }
 
 #[test]
-fn redirect_takes_no_location_with_a_line_break() {
+fn redirect_refuses_a_location_with_a_line_break() {
     assert!(Redirect::found("/login\r\nSet-Cookie: x").is_err());
     assert_eq!(Redirect::see_other("/login?next=%2F").unwrap().location(), "/login?next=%2F");
 }
@@ -89,7 +89,7 @@ fn config_error_keeps_its_cause_out_of_its_text() {
 }
 
 #[test]
-fn rejection_keeps_its_kind_and_status_under_a_code_of_its_own() {
+fn rejection_with_its_own_code_keeps_kind_and_status() {
     let locked = Rejection::forbidden().with_code("account_locked");
     assert_eq!((locked.kind(), locked.code()), (RejectionKind::Forbidden, "account_locked"));
     assert_eq!(locked.status(), 403);
@@ -104,7 +104,7 @@ impl Wake for Counter {
 }
 
 #[test]
-fn manual_clock_wakes_who_waits_and_completes_at_the_deadline_itself() {
+fn manual_clock_wakes_waiters_exactly_at_the_deadline() {
     let clock = ManualClock::new(now());
     let counter = Arc::new(Counter(AtomicUsize::new(0)));
     let waker = Waker::from(Arc::clone(&counter));
@@ -118,7 +118,7 @@ fn manual_clock_wakes_who_waits_and_completes_at_the_deadline_itself() {
     assert_eq!(Arc::new(clock).now(), in_secs(2));
 }
 
-/// Reads the clock at the very moment it is woken.
+/// Reads the clock when it is woken.
 struct ReadsTheClock(ManualClock);
 
 impl Wake for ReadsTheClock {
@@ -128,7 +128,7 @@ impl Wake for ReadsTheClock {
 }
 
 #[test]
-fn manual_clock_may_be_read_by_who_is_woken() {
+fn manual_clock_may_be_read_by_a_woken_waiter() {
     let clock = ManualClock::new(now());
     let waker = Waker::from(Arc::new(ReadsTheClock(clock.clone())));
     assert!(pin!(clock.wait_until(in_secs(1))).poll(&mut Context::from_waker(&waker)).is_pending());
@@ -136,7 +136,7 @@ fn manual_clock_may_be_read_by_who_is_woken() {
 }
 
 #[test]
-fn manual_clock_ignores_a_step_that_no_instant_can_hold() {
+fn manual_clock_ignores_a_step_past_the_last_instant() {
     let clock = ManualClock::new(now());
     clock.advance(Duration::MAX);
     assert_eq!(clock.now(), now());
@@ -147,11 +147,11 @@ fn system_clock_is_past_the_epoch() {
     assert!(<auth_core::SystemClock as Default>::default().now() > SystemTime::UNIX_EPOCH);
 }
 
-/// What a layer further out has left.
+/// An extension from an outer layer.
 #[derive(Clone, Debug, PartialEq)]
 struct Peer(&'static str);
 
-/// What a callback makes of a credential: the user, or the code of the refusal; `Err` holds the text of the error.
+/// The result of a callback: the user, or the code of the rejection. `Err` holds the text of the error.
 async fn verdict<M, V: Verify<&'static str, M>>(verify: V) -> Result<Result<V::User, &'static str>, String> {
     let mut head = head("/rooms?x=1", &[("x-tenant", b"blue")]);
     head.method = Method::POST;
@@ -162,7 +162,7 @@ async fn verdict<M, V: Verify<&'static str, M>>(verify: V) -> Result<Result<V::U
 }
 
 #[tokio::test]
-async fn verify_takes_closures_that_give_an_option_a_verdict_or_a_result_of_either() {
+async fn verify_takes_closures_with_every_kind_of_result() {
     type Store<T> = Result<T, BoxError>;
     assert_eq!(verdict(|c: &'static str| async move { Some(c) }).await, Ok(Ok("credential")));
     assert_eq!(verdict(|_| async { None::<()> }).await, Ok(Err("invalid_credentials")));
@@ -176,7 +176,7 @@ async fn verify_takes_closures_that_give_an_option_a_verdict_or_a_result_of_eith
 }
 
 #[tokio::test]
-async fn verify_shows_the_request_to_a_closure_that_asks_for_it() {
+async fn verify_passes_the_request_to_a_closure_with_two_arguments() {
     let seen = verdict(|_, info: RequestInfo| async move {
         assert_eq!(info.extensions().get(), Some(&Peer("10.0.0.1")));
         Some((info.method().clone(), info.uri().clone(), info.headers()["x-tenant"].clone(), info.transport()))
@@ -187,7 +187,7 @@ async fn verify_shows_the_request_to_a_closure_that_asks_for_it() {
 }
 
 #[tokio::test]
-async fn verify_of_ones_own_borrows_the_request() {
+async fn custom_verify_borrows_the_request() {
     struct ByTenant;
     impl Verify<&'static str> for ByTenant {
         type User = String;
@@ -200,7 +200,7 @@ async fn verify_of_ones_own_borrows_the_request() {
 }
 
 #[test]
-fn verdict_carries_extras_for_the_evidence_and_a_refusal_carries_none() {
+fn extras_of_a_verdict_are_kept_only_if_it_accepts() {
     let (user, extras) = Verdict::accept("u").with_extra(7_u8).into_result().unwrap();
     assert_eq!((user, extras.get::<u8>()), ("u", Some(&7)));
     assert!(Verdict::<()>::rejected().with_extra(7_u8).into_result().is_err());

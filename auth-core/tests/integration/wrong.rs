@@ -1,4 +1,4 @@
-//! What counts as a wrong credential, for adapters that limit guesses, and that no guest comes in behind one.
+//! Which credentials count as wrong, for adapters that limit guesses; and that a guest is not let in after a wrong one.
 
 use auth_core::{
     AuthRequest, Authenticated, Chain, Outcome, PrincipalId, Refusal, Rejection, Requirement, Strategy as _, Transport,
@@ -7,7 +7,7 @@ use http::StatusCode;
 
 use crate::support::*;
 
-/// Whether what this says is of a wrong credential; `None` where nothing is refused.
+/// Whether the outcome counts as a wrong credential; `None` if nothing is refused.
 fn is_wrong(say: Say) -> Option<bool> {
     match say {
         Say::Accept => None,
@@ -30,7 +30,7 @@ async fn over_a_connection(chain: &Chain<Name>) -> Result<Authenticated<Name>, R
     chain.authenticate_or_guest(&AuthRequest::new(&head, Transport::InBand, now())).await
 }
 
-/// The chain as it is, and as it stands in others.
+/// The chain itself, and in several nestings.
 fn shapes(chain: &Chain<Name>) -> [(&'static str, Chain<Name>); 5] {
     [
         ("itself", chain.clone()),
@@ -42,7 +42,7 @@ fn shapes(chain: &Chain<Name>) -> [(&'static str, Chain<Name>); 5] {
 }
 
 #[tokio::test]
-async fn wrong_is_what_is_refused_as_such_and_not_what_is_missing_or_not_enough_or_not_looked_at() {
+async fn only_wrong_credentials_count_as_wrong() {
     for say in Say::ALL {
         for (shape, chain) in shapes(&Chain::new().or(jwt(say))) {
             for transport in [Transport::Http, Transport::InBand] {
@@ -51,14 +51,14 @@ async fn wrong_is_what_is_refused_as_such_and_not_what_is_missing_or_not_enough_
             }
         }
     }
-    // A code of the application's own, and where no strategy has a challenge.
+    // With a code of the application, and without a challenge.
     let with_code = Rejection::insufficient_user_authentication(&["phr"], None).with_code("step_up");
     let chain = Chain::new().or(guest()).and_then(move |_| Ok(Outcome::<Name>::Reject(with_code.clone())));
     assert!(!refusal(&chain).await.is_wrong_credential());
 }
 
 #[tokio::test]
-async fn refusal_by_a_requirement_or_by_the_middleware_says_so_too() {
+async fn refusals_of_requirements_and_middleware_count_as_documented() {
     let user = ask(&Chain::new().or(jwt(Say::Accept))).await.unwrap();
     for requirement in [Requirement::new().scope("chat:write"), Requirement::new().acr("phr")] {
         assert!(!requirement.check(user.evidence()).unwrap_err().is_wrong_credential());
@@ -79,14 +79,14 @@ async fn refusal_by_a_requirement_or_by_the_middleware_says_so_too() {
     assert!(!Refusal::unavailable("the store is down").is_wrong_credential());
 }
 
-/// A client may bring a credential that is right and not enough beside a guess of another's.
+/// A client may send a credential that is right but not enough beside a guess.
 #[tokio::test]
-async fn wrong_one_that_a_chain_passes_over_counts_whatever_is_said_in_the_end() {
+async fn wrong_credential_that_a_chain_passes_over_counts() {
     for said in [Say::Unrecognized, Say::Absent, Say::Scope, Say::StepUp, Say::TooMany, Say::Forbidden, Say::Redirect] {
         for wrong in [Say::Reject, Say::Expired, Say::Malformed] {
             let behind = Chain::new().or(jwt(said)).or(basic(wrong)).try_next_on_reject();
             let in_front = Chain::new().or(basic(wrong)).or(jwt(said)).try_next_on_reject();
-            // After a redirect nobody is asked.
+            // A redirect stops the chain.
             for (chain, expected) in [(behind, said != Say::Redirect), (in_front, true)] {
                 for (shape, chain) in shapes(&chain) {
                     let refusal = refusal(&chain).await;
@@ -98,7 +98,7 @@ async fn wrong_one_that_a_chain_passes_over_counts_whatever_is_said_in_the_end()
 }
 
 #[tokio::test]
-async fn wrong_one_counts_where_what_is_accepted_behind_it_is_turned_down() {
+async fn wrong_credential_before_a_turned_down_acceptance_counts() {
     let turned_down: [(&str, fn() -> Outcome<Name>); 3] = [
         ("forbidden", || Outcome::Reject(Rejection::forbidden())),
         ("absent", || Outcome::Absent),
@@ -114,7 +114,7 @@ async fn wrong_one_counts_where_what_is_accepted_behind_it_is_turned_down() {
 }
 
 #[tokio::test]
-async fn guest_is_let_in_over_a_connection_but_not_behind_a_credential_that_is_refused() {
+async fn guest_is_let_in_unless_a_credential_is_rejected_first() {
     let named = || jwt(Say::Accept).edit(|accept| accept.add_name(PrincipalId::new("", "ann")));
     for say in Say::ALL {
         let alone = over_a_connection(&Chain::new().or(basic(say))).await;
@@ -129,7 +129,7 @@ async fn guest_is_let_in_over_a_connection_but_not_behind_a_credential_that_is_r
                 }
             }
         }
-        // A user behind it is let in, as over HTTP.
+        // A later user is let in, as over HTTP.
         let chain = Chain::new().or(basic(say)).or(named()).or(guest()).try_next_on_reject();
         assert_eq!(over_a_connection(&chain).await.is_ok(), ask(&chain).await.is_ok(), "{say:?}");
     }

@@ -20,8 +20,6 @@ mod jsonwebtoken;
 mod key_sets;
 mod keys;
 mod leaks;
-#[path = "../shared/log.rs"]
-mod log;
 mod migration;
 mod outcome;
 mod parsing;
@@ -35,3 +33,5 @@ mod scopes;
 mod signer;
 mod source;
 mod support;
+
+use test_support::log;

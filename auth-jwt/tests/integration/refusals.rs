@@ -1,10 +1,11 @@
 //! What an operator reads of a refusal that configuration can cause: why, what was expected, and what was found.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use auth_core::extract;
 use auth_jwt::{Algorithm, IssuerTemplate, Jwt, KeySet, SigningKey, TrustedIssuer, TrustedIssuers, VerifyingKey};
 use serde_json::{Value, json};
+use test_support::code::sources;
 
 use crate::{log::logged, support::*};
 
@@ -362,17 +363,7 @@ const REASON_ALONE: [&str; 11] = [
 
 #[test]
 fn refusal_with_a_new_reason_needs_a_line_in_a_table() {
-    fn sources(folder: &Path, text: &mut String) {
-        for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-            if entry.is_dir() {
-                sources(&entry, text);
-            } else {
-                *text += fs::read_to_string(entry).unwrap().split("#[cfg(test)]").next().unwrap();
-            }
-        }
-    }
-    let mut text = String::new();
-    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut text);
+    let text = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
     let tables = cases().into_iter().chain(timed()).map(|case| case.why);
     let known: Vec<_> = tables.chain(others().into_iter().map(|(why, ..)| why)).chain(REASON_ALONE).collect();
     let mut reasons = 0;

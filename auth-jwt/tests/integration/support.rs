@@ -11,14 +11,13 @@ use auth_core::{
 };
 use auth_jwt::{Jwt, VerifyingKey};
 use aws_lc_rs::hmac;
-use base64::{
-    Engine as _,
-    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
-};
 use http::request::Parts;
 use serde_json::{Map, Value, json};
+use test_support::encoding::signing_input;
 
 use crate::log::keep_events;
+
+pub(crate) use test_support::encoding::{base64url as encode, der_of, from_base64url as decode};
 
 pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 pub(crate) const ISSUER: &str = "https://id.example";
@@ -66,27 +65,13 @@ pub(crate) fn token_with(more: Value, claims: &Value) -> String {
 
 /// A rightly signed token over any two texts.
 pub(crate) fn raw_token(header: impl AsRef<[u8]>, payload: impl AsRef<[u8]>) -> String {
-    sign(&format!("{}.{}", encode(header), encode(payload)), SECRET)
+    sign(&signing_input(header, payload), SECRET)
 }
 
 /// `input` with its HS256 signature.
 pub(crate) fn sign(input: &str, secret: impl AsRef<[u8]>) -> String {
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_ref()), input.as_bytes());
     format!("{input}.{}", encode(tag))
-}
-
-pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
-    URL_SAFE_NO_PAD.encode(bytes)
-}
-
-pub(crate) fn decode(text: &str) -> Vec<u8> {
-    URL_SAFE_NO_PAD.decode(text).unwrap()
-}
-
-/// The bytes of a PEM file with one section.
-pub(crate) fn der_of(pem: &[u8]) -> Vec<u8> {
-    let body: String = str::from_utf8(pem).unwrap().lines().filter(|line| !line.starts_with("-----")).collect();
-    STANDARD.decode(body).unwrap()
 }
 
 pub(crate) fn request(header: &str, value: &str) -> Parts {

@@ -13,8 +13,6 @@ mod issuer;
 mod issuers;
 mod leaks;
 mod lifetime;
-#[path = "../shared/log.rs"]
-mod log;
 mod logs;
 mod plain_http;
 mod providers;
@@ -26,3 +24,5 @@ mod start;
 mod support;
 mod tls;
 mod unknown;
+
+use test_support::log;

@@ -12,13 +12,12 @@ use auth_jwt::{
     remote::{RemoteJwks, RemoteJwksBuilder, Status},
 };
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
-use base64::{
-    Engine as _,
-    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
-};
 use serde_json::{Value, json};
+use test_support::encoding::signing_input;
 
 use crate::log::keep_events;
+
+pub(crate) use test_support::encoding::{base64url as encode, der_of};
 
 pub(crate) use crate::issuer::{Issuer, Say, ok, reply};
 
@@ -125,7 +124,7 @@ impl Key {
         if let Some(kid) = &self.kid {
             header["kid"] = json!(kid);
         }
-        self.sign(&format!("{}.{}", encode(header.to_string()), encode(claims.to_string())))
+        self.sign(&signing_input(header.to_string(), claims.to_string()))
     }
 
     pub(crate) fn sign(&self, input: &str) -> String {
@@ -133,19 +132,9 @@ impl Key {
     }
 }
 
-/// The bytes of a PEM file with one section.
-pub(crate) fn der_of(pem: &[u8]) -> Vec<u8> {
-    let body: String = str::from_utf8(pem).unwrap().lines().filter(|line| !line.starts_with("-----")).collect();
-    STANDARD.decode(body).unwrap()
-}
-
 /// The point of RFC 7515, A.3.
 pub(crate) const P256: [&str; 2] =
     ["f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"];
-
-pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
-    URL_SAFE_NO_PAD.encode(bytes)
-}
 
 pub(crate) fn set(keys: &[&Key]) -> Value {
     jwks(keys.iter().map(|key| key.jwk()))

@@ -2,13 +2,13 @@ use std::{error::Error, fmt};
 
 use redis::{ErrorKind, RedisError};
 
-/// Why a call failed. What Redis itself writes is not repeated, since it may hold the command.
+/// Why a call failed. It does not repeat Redis's text, which may hold the command.
 #[derive(Debug)]
 pub(super) struct Failure {
     what: &'static str,
-    /// The code of the answer: `NOAUTH`, `OOM`, `READONLY`.
+    /// The error code of Redis: `NOAUTH`, `OOM`, `READONLY`.
     code: Option<String>,
-    /// Whether the connection broke, so that a new one may do better.
+    /// Whether the connection broke, so that a new one may work.
     pub(super) broken: bool,
 }
 
@@ -17,12 +17,12 @@ impl Failure {
         Self { what, code: None, broken: false }
     }
 
-    /// The same, where another try would not do better.
+    /// The same failure, marked as one that another try would not help.
     pub(super) fn not_again(self) -> Self {
         Self { broken: false, ..self }
     }
 
-    /// Whether Redis has answered, so that the connection stands.
+    /// Whether Redis has answered, so that the connection works.
     pub(super) fn is_answer(&self) -> bool {
         self.code.is_some()
     }
@@ -37,7 +37,7 @@ impl From<RedisError> for Failure {
         if error.is_timeout() {
             return Self::timeout();
         }
-        // A connection that ends in the middle of an answer is an answer that cannot be parsed.
+        // If the connection ends in the middle of an answer, `redis` reports a parse error.
         let broken = error.is_io_error() || error.is_connection_dropped() || error.kind() == ErrorKind::Parse;
         let what = match broken {
             true if error.is_connection_refusal() => "Redis refused the connection",

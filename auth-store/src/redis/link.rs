@@ -8,42 +8,41 @@ use tokio::time::{Instant, timeout};
 
 use super::Failure;
 
-/// How long nobody tries to connect after it has failed, so that a Redis which comes up is not stormed.
+/// How long to wait before the next try to connect, to avoid a reconnect storm.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// How many commands may wait to be written.
 const BUFFER: usize = 1024;
 
-/// The one connection that all calls share. It is made by the first that needs it, and thrown away by the first that it
-/// fails.
+/// The one connection that all calls share. The first call that needs it opens it, and the first call that fails on it drops
+/// it.
 ///
-/// The connection manager of the `redis` crate is not used. It keeps a connection on which nothing is answered any more,
-/// and the first command after a loss fails there too.
+/// The connection manager of the `redis` crate doesn't fit: it keeps a connection that no longer answers, and the first
+/// command after a loss fails.
 pub(super) struct Link {
     client: Client,
     config: AsyncConnectionConfig,
     timeout: Duration,
     slot: Mutex<Slot>,
-    /// Whoever connects holds it: the others wait for the result, each within its own timeout.
+    /// Held while connecting. Other calls wait for the result, each within its own timeout.
     connecting: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
 struct Slot {
     connection: Option<MultiplexedConnection>,
-    /// Tells the connections apart.
+    /// Identifies a connection.
     number: u64,
     failed_at: Option<Instant>,
 }
 
-/// Whether a command may be processed twice. When a connection is lost before the answer has come, nobody knows whether
-/// Redis has processed the command.
+/// Whether a command may be processed twice. If a connection is lost before the answer, it is unknown whether Redis has
+/// processed the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Repeat {
-    /// Twice is as good as once. The command is sent again on a new connection if the old one is lost.
+    /// Harmless twice. If the connection is lost, the command is sent again on a new one.
     Harmless,
-    /// The command is sent once. A `PING` goes before it, so that a connection which was closed while it was idle is
-    /// replaced first. A lost answer is an error.
+    /// Sent only once, after a `PING` that replaces a connection which was closed while idle. A lost answer is an error.
     Never,
 }
 
@@ -75,9 +74,9 @@ impl Link {
         result
     }
 
-    /// Replaces a connection that was closed while it was idle, before anything is lost on it.
+    /// Replaces a connection that was closed while idle, before a command is lost on it.
     ///
-    /// A refused `PING` is an answer too: this user of Redis may lack the right to it.
+    /// A refused `PING` counts as an answer: this Redis user may lack the permission.
     async fn find_answering(&self, used: &mut Option<u64>) -> Result<(), Failure> {
         match self.twice::<Value>(&redis::cmd("PING"), used).await {
             Err(failure) if !failure.is_answer() => Err(failure),
@@ -85,7 +84,7 @@ impl Link {
         }
     }
 
-    /// Runs a command, and again on a new connection if the old one turns out to be lost.
+    /// Runs a command, and runs it again on a new connection if the old one is lost.
     async fn twice<T: FromRedisValue>(&self, cmd: &Cmd, used: &mut Option<u64>) -> Result<T, Failure> {
         match self.once(cmd, used).await {
             Err(failure) if failure.broken => {
@@ -113,7 +112,7 @@ impl Link {
                 return Ok(connection);
             }
             if slot.failed_at.is_some_and(|at| at.elapsed() < PAUSE) {
-                return Err(Failure::new("Redis could not be reached a moment ago"));
+                return Err(Failure::new("Redis was unreachable a moment ago"));
             }
         }
         let connected = self.client.get_multiplexed_async_connection_with_config(&self.config).await;
@@ -125,7 +124,7 @@ impl Link {
         Ok((slot.number, connection))
     }
 
-    /// Throws this connection away, unless somebody has done so.
+    /// Drops this connection, unless another call has done so.
     fn drop_connection(&self, number: Option<u64>) {
         let mut slot = self.slot();
         if number == Some(slot.number) {

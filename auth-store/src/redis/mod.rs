@@ -20,14 +20,14 @@ use crate::{Store, Subscription, Unavailable};
 /// How long a call may take.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What keeps our keys apart from those of others.
+/// The default prefix of keys and channel.
 const PREFIX: &str = "auth:";
 
-/// A lifetime that Redis would take for too long, and that is as good as for ever: a hundred years.
+/// A hundred years. Redis rejects lifetimes that are too long, so longer ones count as forever.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-/// Raises a mark, in one step. Marks are 20 digits each, so that they compare as texts: a number of Lua has no 64 bits.
-/// Of two lifetimes the longer one counts; 0 ms is for ever.
+/// Raises a mark atomically. Each mark has 20 digits, so that marks compare as texts: Lua's numbers don't hold 64 bits. The
+/// longer of two lifetimes counts; 0 ms means forever.
 const RAISE: &str = "
 local old, left = redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1])
 local value, ttl = ARGV[1], tonumber(ARGV[2])
@@ -36,43 +36,42 @@ if ttl == 0 or left == -1 then return redis.call('SET', KEYS[1], value) end
 return redis.call('SET', KEYS[1], value, 'PX', math.max(ttl, left))
 ";
 
-/// The store of a service that runs on several nodes, in one Redis of version 6.2 or later, or in Valkey.
+/// A store for a service with several nodes, in one Redis of version 6.2 or later, or in Valkey.
 ///
-/// Clones share the connections: one for all calls, and one to listen. Each is made when it is first needed and made anew
-/// when it is lost, so that a service starts without Redis and finds it when it comes; [`ping`](Self::ping) tells a
-/// readiness check. It has to be used within a tokio runtime.
+/// Clones share the connections: one for all calls, and one for listeners. Each is opened when it is first needed, and again
+/// when it is lost. So a service starts without Redis and finds it later; use [`ping`](Self::ping) in a readiness check. It
+/// needs a tokio runtime.
 ///
-/// | When Redis | then |
+/// | When Redis | Then |
 /// |---|---|
-/// | refuses the connection, or a command | a call is an error at once |
-/// | does not answer | a call is an error after the [timeout](Self::timeout), 1 s |
-/// | is back | the next call finds it; who listens does within 2 s, and hears that it has [missed](crate::SubscriptionEvent::Missed) something |
-/// | has closed the idle connection (`timeout`, `CLIENT KILL`, a proxy) | no call notices it |
+/// | refuses the connection, or a command | a call fails at once |
+/// | does not answer | a call fails after the [timeout](Self::timeout), 1 s |
+/// | is back | the next call finds it; listeners find it within 2 s, and learn that they may have [missed](crate::SubscriptionEvent::Missed) something |
+/// | has closed the idle connection (`timeout`, `CLIENT KILL`, a proxy) | calls do not notice |
 /// | closes the connection before it has answered | see below |
-/// | does not answer to who listens | it is noticed after four timeouts at the latest |
+/// | stops answering on the listening connection | it is noticed after at most four timeouts |
 ///
 /// # A lost answer
-/// When the connection is lost between a command and its answer, nobody knows whether Redis has processed the command. The
-/// same command is then sent once more, on a new connection and within the same timeout, if processing it twice is
-/// harmless.
+/// If the connection is lost between a command and its answer, it is unknown whether Redis has processed the command. If
+/// processing it twice is harmless, it is sent once more, on a new connection and within the same timeout.
 ///
 /// | Call | Command | Sent again? | Because |
 /// |---|---|---|---|
-/// | [`put`](Store::put) | `SET` | yes | same key, same value, and nobody gets the ticket before the answer |
-/// | [`take`](Store::take) | `GETDEL` | no, it is an error | the first may have taken the value; the second would call a good ticket unknown |
+/// | [`put`](Store::put) | `SET` | yes | same key, same value; the client gets the ticket only after the answer |
+/// | [`take`](Store::take) | `GETDEL` | no, it fails | the first may have taken the value; the second would report a good ticket as unknown |
 /// | [`raise`](Store::raise) | `EVAL` | yes | a mark only rises, and its lifetime only grows |
 /// | [`marks`](Store::marks) | `MGET` | yes | it only reads |
-/// | [`publish`](Store::publish) | `PUBLISH` | yes | listeners may hear the same revocation twice |
+/// | [`publish`](Store::publish) | `PUBLISH` | yes | listeners may receive the same revocation twice |
 /// | [`ping`](Self::ping) | `PING` | yes | it changes nothing |
 ///
-/// A `PING` goes before each `GETDEL`. It finds a connection that was closed while it was idle, so that `GETDEL` is sent on
-/// a connection that has just answered. It costs one round trip for each ticket that is taken.
+/// A `PING` precedes each `GETDEL`. It replaces a connection that was closed while idle, so that `GETDEL` is sent on a
+/// connection that has just answered. It costs one round trip per ticket.
 ///
 /// # Security
-/// Redis has to keep what it is told. A revocation that it forgets lets a revoked token in again: turn persistence on
-/// (`appendonly yes`), set `maxmemory-policy noeviction`, and know that a replica which takes over may lack what was
-/// written last. Whoever may write to it may close sockets and make tickets; whoever may read it sees who was given a
-/// ticket in the last seconds. Keys are hashes, which hide names only from those who cannot guess them.
+/// Redis must not lose data. If it forgets a revocation, a revoked token is good again. Turn on persistence
+/// (`appendonly yes`) and set `maxmemory-policy noeviction`. After a failover, the replica may lack the last writes. Anyone
+/// who may write to this Redis can close sockets and make tickets. Anyone who may read it sees who got a ticket in the last
+/// seconds. Keys are hashes; they hide only names that an attacker cannot guess.
 #[derive(Clone)]
 pub struct RedisStore {
     client: Client,
@@ -83,10 +82,10 @@ pub struct RedisStore {
 }
 
 impl RedisStore {
-    /// The Redis at this URL: `redis://[user[:password]@]host[:port][/database]`. Nothing is connected yet.
+    /// The Redis at this URL: `redis://[user[:password]@]host[:port][/database]`. It does not connect yet.
     ///
     /// # Errors
-    /// If the URL cannot be read. What is wrong is not repeated, since it may hold a password.
+    /// If the URL is invalid. The error does not repeat it, since it may hold a password.
     pub fn new(url: &str) -> Result<Self, ConfigError> {
         let client = Client::open(url).map_err(|_| {
             ConfigError::new(
@@ -97,23 +96,24 @@ impl RedisStore {
         Ok(Self::build(client, PREFIX.to_owned(), TIMEOUT))
     }
 
-    /// What keys and the channel begin with; the default is `auth:`. Services that share a Redis and not their users need
-    /// one each.
+    /// Sets the prefix of keys and channel. The default is `auth:`. Services that share a Redis but not their users need
+    /// different prefixes.
     #[must_use]
     pub fn prefix(self, prefix: impl Into<String>) -> Self {
         Self::build(self.client, prefix.into(), self.timeout)
     }
 
-    /// How long a call may take, connecting included; the default is 1 s. A request waits at most as long for each call.
+    /// Sets how long a call may take, including the time to connect. The default is 1 s. A request waits at most this long for
+    /// each call.
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
         Self::build(self.client, self.prefix, timeout)
     }
 
-    /// Whether Redis answers.
+    /// Checks that Redis answers.
     ///
     /// # Errors
-    /// If it does not, within the timeout.
+    /// If it does not answer within the timeout.
     pub async fn ping(&self) -> Result<(), Unavailable> {
         let pong: Result<String, _> = self.link.call(&cmd("PING"), Repeat::Harmless).await;
         pong.map(drop).map_err(|failure| Unavailable::because(failure.into()))
@@ -125,7 +125,7 @@ impl RedisStore {
         Self { client, prefix, timeout, link, news }
     }
 
-    /// A command about a key.
+    /// A command with a key.
     fn about(&self, command: &'static str, key: &str) -> Cmd {
         let mut cmd = cmd(command);
         cmd.arg(self.full(key));
@@ -141,7 +141,7 @@ fn channel(prefix: &str) -> String {
     format!("{prefix}news")
 }
 
-/// Whole milliseconds, and at least one.
+/// Whole milliseconds, at least one.
 fn millis(ttl: Duration) -> u64 {
     let millis = ttl.min(LONGEST).as_nanos().div_ceil(1_000_000);
     u64::try_from(millis).unwrap_or(u64::MAX).max(1)
@@ -156,7 +156,7 @@ impl Store for RedisStore {
     }
 
     async fn take(&self, key: &str) -> Result<Option<Vec<u8>>, BoxError> {
-        // The first may have taken the value, and the second would say of a good ticket that there is none.
+        // The first may have taken the value; the second would report a good ticket as unknown.
         Ok(self.link.call(&self.about("GETDEL", key), Repeat::Never).await?)
     }
 
@@ -174,7 +174,7 @@ impl Store for RedisStore {
         let mut mget = cmd("MGET");
         mget.arg(keys.iter().map(|key| self.full(key)).collect::<Vec<_>>());
         let marks: Vec<Option<String>> = self.link.call(&mget, Repeat::Harmless).await?;
-        let number = |mark: String| mark.parse().map_err(|_| "what Redis has under the key is no mark".into());
+        let number = |mark: String| mark.parse().map_err(|_| "the value under the key in Redis is not a mark".into());
         marks.into_iter().map(|mark| mark.map(number).transpose()).collect()
     }
 
@@ -190,7 +190,7 @@ impl Store for RedisStore {
 }
 
 impl fmt::Debug for RedisStore {
-    /// Leaves the URL out, which may hold a password.
+    /// Omits the URL, which may hold a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisStore")
             .field("prefix", &self.prefix)

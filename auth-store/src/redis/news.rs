@@ -17,14 +17,14 @@ use crate::{
     backlog::{self, Backlog},
 };
 
-/// How long to wait before the next try to connect: the first time, and at most.
+/// How long to wait before the next try to connect: at first, and at most.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// How many timeouts may pass without a sign of life before one is asked for.
+/// After this many timeouts without a message, the task asks for an answer.
 const TIMEOUTS_BETWEEN_PINGS: u32 = 3;
 
-/// The one connection that listens, for all who listen in this process. A task owns it as long as there is one of them.
+/// The one listening connection of this process. A task owns it as long as there is a subscription.
 pub(super) struct News {
     client: Client,
     channel: String,
@@ -45,16 +45,16 @@ impl News {
         news.start();
         let mut connected = news.connected.subscribe();
         if let Ok(Ok(_)) = timeout(news.timeout, connected.wait_for(|connected| *connected)).await {
-            // Whoever begins to listen now has missed nothing. Without a connection, the news of it is still to come.
+            // A new subscription has missed nothing. Without a connection, `Missed` follows when it is made.
             receiver = receiver.resubscribe();
         }
         Box::new(Backlog { receiver, _keep: Arc::clone(news) })
     }
 
-    /// Starts the task, unless it runs.
+    /// Starts the task, unless it is running.
     fn start(self: &Arc<Self>) {
         let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
-        // One may also have ended with the runtime that it was on.
+        // An earlier task may have ended with its runtime.
         if task.as_ref().is_none_or(JoinHandle::is_finished) {
             *task = Some(tokio::spawn(Arc::clone(self).run()));
         }
@@ -70,7 +70,7 @@ impl News {
             match ended {
                 Ok(()) if self.ends() => return,
                 Ok(()) => continue,
-                Err(failure) => tracing::warn!(%failure, "revocations of other nodes are not heard"),
+                Err(failure) => tracing::warn!(%failure, "revocations by other nodes do not arrive"),
             }
             sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -80,12 +80,12 @@ impl News {
         }
     }
 
-    /// Listens until the connection fails, or until nobody listens any more.
+    /// Listens until the connection fails, or until the last subscription ends.
     async fn listen(&self) -> Result<(), Failure> {
         let mut connection = self.within(self.client.get_async_pubsub()).await?;
         self.within(connection.subscribe(&self.channel)).await?;
         let (mut sink, mut stream) = connection.split();
-        // What was said before is lost.
+        // Earlier messages are lost.
         let _ = self.heard.send(SubscriptionEvent::Missed);
         self.connected.send_replace(true);
 
@@ -111,7 +111,7 @@ impl News {
         Ok(timeout(self.timeout, call).await.map_err(|_| Failure::timeout())??)
     }
 
-    /// Whether the task may end, since nobody listens. Then the next who does starts another.
+    /// Whether the task may end, since there is no subscription. The next one starts a new task.
     fn ends(&self) -> bool {
         let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
         let ends = self.heard.receiver_count() == 0;

@@ -1,26 +1,26 @@
-//! Under which keys a revocation is written down, and under which evidence is looked for.
+//! The keys under which a revocation is stored, and those to look up for evidence.
 
 use auth_core::{Evidence, IdKind, PrincipalId, RevocationTarget};
 
 use crate::{instant::to_nanos, opaque};
 
-/// The mark of what is revoked whenever it was issued.
+/// The mark of a revocation that does not depend on the time of issue.
 const ALL: u64 = u64::MAX;
 
-/// Key and mark: up to which instant what the key names is revoked. `None` for what is not remembered.
+/// Key and mark: the instant up to which the key is revoked. `None` for a revocation that is not stored.
 pub(super) fn of(target: &RevocationTarget) -> Option<(String, u64)> {
     Some(match target {
         RevocationTarget::Credential { issuer, id } => (credential(issuer, id), ALL),
         RevocationTarget::Session { issuer, id } => (session(issuer, id), ALL),
         RevocationTarget::User { user: id, until } => (user(id), to_nanos(*until)),
-        // A connection, and whatever else is not of credentials.
+        // A connection, or anything else that is not a credential.
         _ => return None,
     })
 }
 
-/// The keys that evidence has to be looked for under, each with the instant from which it counts.
+/// The keys to look up for evidence, each with the instant from which it counts.
 ///
-/// It must find exactly what [`Revocation::covers`](auth_core::Revocation::covers) says.
+/// It must match [`Revocation::covers`](auth_core::Revocation::covers) exactly.
 #[derive(Default)]
 pub(super) struct Marks {
     keys: Vec<String>,
@@ -38,7 +38,7 @@ impl Marks {
         &self.keys
     }
 
-    /// Whether one of the marks that were found, in the order of the keys, revokes.
+    /// Whether one of the marks, in the order of the keys, revokes.
     pub(super) fn revoke(&self, found: &[Option<u64>]) -> bool {
         self.from.iter().zip(found).any(|(from, until)| until.is_some_and(|until| *from <= until))
     }

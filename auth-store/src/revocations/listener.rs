@@ -17,11 +17,11 @@ impl RevocationFeed for Revocations {
     }
 }
 
-/// Hears what is revoked here, and what other nodes say.
+/// Receives revocations of this node and of other nodes.
 struct Listener {
     here: Receiver<Revocation>,
     everywhere: Box<dyn Subscription>,
-    /// Keeps the sender alive, and knows our own messages.
+    /// Keeps the sender alive, and recognizes our own messages.
     source: Revocations,
 }
 
@@ -43,7 +43,7 @@ impl RevocationListener for Listener {
                     Decoded::Revoked(revocation) => return Some(RevocationEvent::Revoked(revocation)),
                     Decoded::Own => {}
                     Decoded::Unknown => {
-                        tracing::warn!("a message about revocations cannot be read: all connections are checked anew");
+                        tracing::warn!("a revocation message is unreadable: all connections are checked again");
                         return Some(RevocationEvent::Missed);
                     }
                 },

@@ -7,7 +7,7 @@ use crate::instant::{from_nanos, to_nanos};
 
 #[derive(Deserialize, Serialize)]
 struct Message {
-    /// The node that says it.
+    /// The node that sends it.
     from: String,
     #[serde(flatten)]
     what: What,
@@ -33,18 +33,18 @@ pub(super) fn encode(revocation: &Revocation, node: &str) -> Result<Vec<u8>, Box
             until_unix_nanos: to_nanos(until),
         },
         RevocationTarget::Connection { id } => What::Connection { id },
-        _ => return Err("a revocation of this kind cannot be told to other nodes".into()),
+        _ => return Err("a revocation of this kind cannot be sent to other nodes".into()),
     };
     let message = Message { from: node.to_owned(), what, end_unix_nanos: revocation.end().map(to_nanos) };
     Ok(serde_json::to_vec(&message)?)
 }
 
-/// What another node has said.
+/// A message from the store.
 pub(super) enum Decoded {
     Revoked(Revocation),
-    /// We have said it ourselves.
+    /// This node sent it.
     Own,
-    /// It is no message of ours, or one of a later version.
+    /// It has another format, or a later version.
     Unknown,
 }
 
@@ -52,7 +52,7 @@ pub(super) fn decode(message: &[u8], node: &str) -> Decoded {
     let Ok(message) = serde_json::from_slice::<Message>(message) else {
         return Decoded::Unknown;
     };
-    // Without a name of our own, nobody's is ours.
+    // Without a name, a node cannot recognize its own messages.
     if !node.is_empty() && message.from == node {
         return Decoded::Own;
     }

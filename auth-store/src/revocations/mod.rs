@@ -11,14 +11,14 @@ use tokio::{runtime::Handle, sync::broadcast};
 use self::keys::Marks;
 use crate::{Store, Unavailable, backlog, opaque};
 
-/// How long a revocation outlives what it revokes: the longest leeway that a strategy may grant (300 s), and as much again
-/// for nodes whose clocks are apart.
+/// How long a revocation outlives the revoked credential: the longest leeway of a strategy (300 s), and the same again for
+/// nodes whose clocks differ.
 const AFTERLIFE: Duration = Duration::from_secs(600);
 
-/// What was revoked, for all nodes that share a store.
+/// The revocations of all nodes that share a store.
 ///
-/// It is the [`RevocationCheck`] of a chain and the [`RevocationFeed`](auth_core::RevocationFeed) of whoever holds
-/// connections open. Clones share everything.
+/// It is the [`RevocationCheck`] of a chain, and the [`RevocationFeed`](auth_core::RevocationFeed) of registries of open
+/// connections. Clones share everything.
 ///
 /// ```
 /// use auth_core::{Evidence, Revocation, SystemClock, Clock as _};
@@ -29,34 +29,34 @@ const AFTERLIFE: Duration = Duration::from_secs(600);
 /// let chain = auth_core::Chain::new().or(strategy).revocation(revocations.clone());
 /// # chain }
 ///
-/// /// Revokes the caller's own credentials; tells whether there was anything to revoke.
+/// /// Revokes the caller's own credentials. Returns whether there was anything to revoke.
 /// async fn log_out(evidence: &Evidence, revocations: &Revocations) -> Result<bool, Unavailable> {
 ///     let all = Revocation::of(evidence, SystemClock.now());
 ///     revocations.revoke_all(&all).await?;
-///     Ok(!all.is_empty()) // a guest without an id cannot be logged out: do not say so
+///     Ok(!all.is_empty()) // a guest without an id cannot be logged out: don't claim it
 /// }
 /// ```
 ///
 /// # Clocks
-/// A revocation of everything of a user compares two clocks: whoever revokes says up to which instant, whoever issued the
-/// token says when. Where the issuer's clock is ahead by some seconds, what it issued in the last seconds before is not
-/// covered; keep clocks together, or revoke up to some seconds later and let new logins wait. Everything else asks the
-/// clocks only how long to remember, and forgives five minutes.
+/// A revocation of everything of a user compares two clocks: yours sets the instant, and the issuer's dates the token. If the
+/// issuer's clock is some seconds ahead, tokens of the last seconds are not covered. Synchronize the clocks, or revoke up to
+/// some seconds later and delay new logins. All other revocations need the clocks only to decide how long to keep a mark, and
+/// tolerate five minutes.
 #[derive(Clone)]
 pub struct Revocations {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     max_credential_age: Option<Duration>,
-    /// Tells our own messages from those of others.
+    /// Identifies our own messages.
     node: Arc<str>,
     here: broadcast::Sender<Revocation>,
 }
 
 impl Revocations {
-    /// Revocations in this store, on the clock of the system.
+    /// Revocations in this store, with the system's clock.
     #[must_use]
     pub fn new(store: impl Store) -> Self {
-        // Without random numbers nothing is told apart, and what we say ourselves is heard twice.
+        // Without random numbers, our own messages are not recognized, and listeners receive them twice.
         let node = opaque::random::<16>().unwrap_or_default().into();
         Self {
             store: Arc::new(store),
@@ -67,44 +67,43 @@ impl Revocations {
         }
     }
 
-    /// Tells the time by which lifetimes in the store are reckoned; the default is the system's clock.
+    /// Sets the clock for lifetimes in the store. The default is the system's.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Lets the store forget a revocation of everything of a user when all that it covers has ended. The default is to keep
-    /// it for ever: one mark a user.
+    /// Lets the store forget a revocation of everything of a user after all credentials that it covers have ended. The default
+    /// is to keep it forever: one mark per user.
     ///
     /// # Security
-    /// It is a promise: no credential of yours is good for longer than this after it was issued. A token that is comes back
-    /// to life.
+    /// No credential of yours may be good for longer than this after it was issued. One that is becomes good again.
     #[must_use]
     pub fn max_credential_age(mut self, age: Duration) -> Self {
         self.max_credential_age = Some(age);
         self
     }
 
-    /// Revokes: writes it down for all nodes, then tells those who listen, here and elsewhere.
+    /// Stores a revocation for all nodes, then announces it to all listeners, here and on other nodes.
     ///
-    /// It is kept until ten minutes after [`Revocation::end`], and for ever if that is not known. Of a connection nothing is
-    /// kept. To revoke again does no harm.
+    /// It is kept until ten minutes after [`Revocation::end`], or forever if that is unknown. The revocation of a connection is
+    /// not kept. Repeating a revocation is harmless.
     ///
     /// # Errors
-    /// If the store is away. It may have been written down all the same, and some may have been told: do it again.
+    /// If the store is down. The revocation may still have been stored or announced: try again.
     ///
     /// # Cancellation
-    /// On a tokio runtime it goes on though nobody waits for it any more: a client that posts its log-out and leaves must not
-    /// leave a revocation behind that was written down and that nobody hears of. Elsewhere, wait for it.
+    /// On a tokio runtime it continues even if its future is dropped. Otherwise, a client that disconnects during its log-out
+    /// could leave a revocation that is stored but not announced. Without tokio, wait for it.
     pub async fn revoke(&self, revocation: &Revocation) -> Result<(), Unavailable> {
         self.revoke_all(std::slice::from_ref(revocation)).await
     }
 
-    /// Revokes all of these, as [`revoke`](Self::revoke) does: what [`Revocation::of`] gives for a log-out.
+    /// Revokes all of these, as [`revoke`](Self::revoke) does. For a log-out, pass the list of [`Revocation::of`].
     ///
     /// # Errors
-    /// If the store is away. Some of them may be revoked: do it again.
+    /// If the store is down. Some of them may be revoked: try again.
     pub async fn revoke_all(&self, revocations: &[Revocation]) -> Result<(), Unavailable> {
         let (this, revocations) = (self.clone(), revocations.to_vec());
         let work = async move {
@@ -124,7 +123,7 @@ impl Revocations {
             let ttl = self.lifetime(revocation);
             self.store.raise(&key, mark, ttl).await.map_err(Unavailable::because)?;
         }
-        // Who listens here hears it at once, and also if the others cannot be told.
+        // Listeners of this node receive it at once, even if the store cannot be reached.
         let _ = self.here.send(revocation.clone());
         let message = message::encode(revocation, &self.node).map_err(Unavailable::because)?;
         self.store.publish(&message).await.map_err(Unavailable::because)?;
@@ -132,10 +131,10 @@ impl Revocations {
         Ok(())
     }
 
-    /// How long to remember; `None` for ever.
+    /// How long to keep it; `None` means forever.
     fn lifetime(&self, revocation: &Revocation) -> Option<Duration> {
         let end = match revocation.target() {
-            // The end says nothing of all the credentials of a user.
+            // An end says nothing about all credentials of a user.
             RevocationTarget::User { until, .. } => until.checked_add(self.max_credential_age?),
             _ => revocation.end(),
         };
@@ -150,7 +149,7 @@ impl RevocationCheck for Revocations {
         self.is_any_revoked(evidence).await
     }
 
-    /// One question to the store, whatever the evidence holds, its parts included.
+    /// One query to the store, for the evidence and all its parts.
     async fn is_any_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError> {
         let marks = Marks::of(evidence);
         if marks.keys().is_empty() {
@@ -158,7 +157,7 @@ impl RevocationCheck for Revocations {
         }
         let found = self.store.marks(marks.keys()).await?;
         if found.len() != marks.keys().len() {
-            return Err("the store has answered something else than what it was asked".into());
+            return Err("the store returned a wrong number of marks".into());
         }
         Ok(marks.revoke(&found))
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::lineage::Lineage;
 use crate::instant::{from_nanos, to_nanos};
 
-/// What a ticket says of its user, for the verify callback. `Debug` shows nothing of it.
+/// What a ticket says about its user, for the verify callback. `Debug` shows none of it.
 pub struct TicketGrant {
     id: String,
     principal: PrincipalId,
@@ -14,19 +14,19 @@ pub struct TicketGrant {
 }
 
 impl TicketGrant {
-    /// Whose ticket it is.
+    /// The user of the ticket.
     #[must_use]
     pub fn principal(&self) -> &PrincipalId {
         &self.principal
     }
 
-    /// The ticket's public id, which is not the ticket.
+    /// The ticket's public id. It is not the ticket itself.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// When the credential ends that it was bought with, and so whatever is opened by it.
+    /// When its parent credential ends, and with it everything that the ticket opens. `None` if it has no end.
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.expires_at
@@ -39,7 +39,7 @@ impl fmt::Debug for TicketGrant {
     }
 }
 
-/// What the store holds of a ticket, as JSON.
+/// The stored record of a ticket, as JSON.
 #[derive(Deserialize, Serialize)]
 pub(super) struct Record {
     id: String,
@@ -47,7 +47,7 @@ pub(super) struct Record {
     names: Vec<(String, String)>,
     pub(super) path: String,
     pub(super) origin: Option<String>,
-    /// Issuer and id of the credentials that it was bought with.
+    /// Issuer and id of the parent credentials.
     parents: Vec<(String, String)>,
     /// Issuer and id.
     sessions: Vec<(String, String)>,
@@ -82,7 +82,7 @@ impl Record {
         Ok(serde_json::to_vec(self)?)
     }
 
-    /// `None` if it is not a record, or is nobody's.
+    /// `None` if it is not a record, or names no user.
     pub(super) fn decode(json: &[u8]) -> Option<Self> {
         let record: Self = serde_json::from_slice(json).ok()?;
         (!record.names.is_empty()).then_some(record)
@@ -93,7 +93,7 @@ impl Record {
         Some(TicketGrant { id: self.id.clone(), principal, expires_at: self.expires_at() })
     }
 
-    /// Adds what the ticket knows to the acceptance. The ticket's id is ours; parents and sessions keep their issuers.
+    /// Adds the record to the acceptance. This service is the issuer of the ticket's id; parents and sessions keep theirs.
     pub(super) fn added_to<U>(&self, accept: Accept<U>) -> Accept<U> {
         let accept = accept.credential_id("", &self.id);
         let accept = self.names().fold(accept, Accept::add_name);

@@ -2,21 +2,21 @@ use std::time::SystemTime;
 
 use auth_core::{Evidence, Id, PrincipalId};
 
-/// What a ticket comes from, so that it can be revoked with it.
+/// The credentials and users that a ticket comes from. A revocation of one of them revokes the ticket.
 pub(super) struct Lineage {
     /// Ids of credentials, of their parents and of sessions.
     pub(super) ids: Vec<Id>,
-    /// The name that counts where two users are compared comes first.
+    /// Comparisons of two users use the first name.
     pub(super) names: Vec<PrincipalId>,
-    /// The earliest instant from which any of it counts.
+    /// The earliest instant from which any of them counts.
     pub(super) counts_from: SystemTime,
 }
 
 impl Lineage {
-    /// Everything that `evidence` names, including its parts; `user` is the ticket's owner.
+    /// Collects everything that `evidence` and its parts name. `user` is the ticket's user.
     pub(super) fn of(evidence: &Evidence, user: &PrincipalId) -> Self {
         let mut lineage = Self { ids: Vec::new(), names: vec![user.clone()], counts_from: evidence.counts_from() };
-        // An `and` itself was issued at no time; its parts were.
+        // An `and` has no time of issue; its parts have.
         let mut open = vec![evidence];
         while let Some(evidence) = open.pop() {
             push_new(&mut lineage.ids, evidence.ids());

@@ -23,16 +23,16 @@ use crate::{Store, Unavailable, opaque};
 const TTL: Duration = Duration::from_secs(30);
 const LONGEST_TTL: Duration = Duration::from_secs(300);
 
-/// A lifetime that is too short to get anywhere with.
+/// Shorter lifetimes are useless.
 const SHORTEST_TTL: Duration = Duration::from_secs(1);
 
-/// One-time tickets for handshakes, for pages that cannot set a header on a WebSocket: gives them out, and makes the
-/// strategy that takes them back.
+/// Issues one-time tickets for handshakes, and makes the strategy that accepts them. For pages, which cannot set a header on a
+/// WebSocket.
 ///
 /// A ticket is 32 random bytes in base64url. It is good once, for 30 s, for the user who asked for it, at one path, and from
-/// the page that asked for it. The store holds its hash and never itself. Clones share everything.
+/// the page that asked for it. The store holds only its hash. Clones share everything.
 ///
-/// The repository's `docs/tickets.md` shows both ends. There is an example at the [crate].
+/// See the example at the [crate], and `docs/tickets.md` in the repository.
 #[derive(Clone)]
 pub struct Tickets {
     store: Arc<dyn Store>,
@@ -42,7 +42,7 @@ pub struct Tickets {
     origins: Origins,
 }
 
-/// What was given out: the ticket, and how long it is good.
+/// A new ticket, and how long it is good.
 #[derive(Debug)]
 pub struct IssuedTicket {
     value: Secret,
@@ -50,67 +50,67 @@ pub struct IssuedTicket {
 }
 
 impl Tickets {
-    /// Tickets in this store, for handshakes at the path `path`.
+    /// Tickets in this store, for handshakes at `path`.
     ///
-    /// The path is compared as it is, percent-encoded and without query, with the one that the client has sent: inside a
-    /// nested router it is the whole path, with the prefix that the router takes off.
+    /// The path is compared, percent-encoded and without query, with the path that the client sent. For a nested router, it
+    /// includes the prefix that the router removes.
     ///
     /// # Errors
     /// If `path` does not begin with a slash, or has a query or fragment.
     pub fn new(store: impl Store, path: &str) -> Result<Self, ConfigError> {
         if !path.starts_with('/') || path.contains(['?', '#']) {
-            return Err(ConfigError::new("the path of the tickets is none: write it as in `/ws`, without query"));
+            return Err(ConfigError::new("the path of the tickets is invalid: write it like `/ws`, without query"));
         }
         let (store, clock) = (Arc::new(store), Arc::new(SystemClock));
         Ok(Self { store, clock, path: path.into(), ttl: TTL, origins: Origins::default() })
     }
 
-    /// Tells when the credential behind a ticket ends; the default is the system's clock. The ticket's own lifetime is the
-    /// store's to measure.
+    /// Sets the clock that decides when the parent credential ends. The default is the system's. The store measures the
+    /// ticket's own lifetime.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// How long a ticket is good; the default is 30 s. It never outlives the credential that it was bought with.
+    /// Sets how long a ticket is good. The default is 30 s. A ticket never outlives its parent credential.
     ///
     /// # Errors
     /// If it is shorter than a second or longer than 300 s.
     pub fn ttl(mut self, ttl: Duration) -> Result<Self, ConfigError> {
         if !(SHORTEST_TTL..=LONGEST_TTL).contains(&ttl) {
-            return Err(ConfigError::new("the lifetime of a ticket is shorter than 1 s or longer than 300 s"));
+            return Err(ConfigError::new("the lifetime of a ticket must be from 1 s to 300 s"));
         }
         self.ttl = ttl;
         Ok(self)
     }
 
-    /// Lets pages of these origins ask for tickets, and no others. The default is the server's own, that is host and port as
-    /// in `Host`. Give the list that the layer around the socket has.
+    /// Lets only pages of these origins ask for tickets. The default is the server's own origin: host and port as in `Host`.
+    /// Use the same list as for the layer around the socket.
     ///
     /// # Errors
-    /// If one is neither an origin nor a wildcard of one label, see [`AllowedOrigin`](auth_core::AllowedOrigin), or if there
-    /// is none.
+    /// If one is neither an origin nor a wildcard of one label, see [`AllowedOrigin`](auth_core::AllowedOrigin), or if the
+    /// list is empty.
     pub fn allow_origins<'o>(mut self, origins: impl IntoIterator<Item = &'o str>) -> Result<Self, ConfigError> {
         self.origins = Origins::list(origins)?;
         Ok(self)
     }
 
-    /// The strategy that takes tickets back. It wants a verify callback.
+    /// The strategy that accepts tickets. It needs a verify callback.
     pub fn strategy(&self) -> Ticket {
         Ticket::new(Arc::clone(&self.store))
     }
 
-    /// Gives a ticket for what `evidence` shows, asked for by the request `request`. The route does just this.
+    /// Issues a ticket for the user in `evidence`. `request` is the request that asks for it. The route does just this.
     ///
     /// # Errors
-    /// | Answer | if |
+    /// | Answer | If |
     /// |---|---|
-    /// | 403 `origin_not_allowed` | the page that asks is of a foreign origin, or the request names several |
-    /// | 403 `origin_required` | a cookie asks, and no origin is named |
-    /// | 403 `forbidden` | the credential is a ticket itself, or one of several is; or the evidence names no principal: a guest, or two users of an `and`. The log says what to do |
-    /// | 403 `token_expired` | the credential has less than a second left |
-    /// | 503 `unavailable` | the store is away or full |
+    /// | 403 `origin_not_allowed` | the origin of the page is not allowed, or the request names several origins |
+    /// | 403 `origin_required` | the credential is a cookie, and the request names no origin |
+    /// | 403 `forbidden` | one of the credentials is itself a ticket; or the evidence has no principal: a guest, or two users of an `and`. The log says what to do |
+    /// | 403 `token_expired` | the credential ends in less than a second |
+    /// | 503 `unavailable` | the store is down or full |
     pub async fn issue(&self, evidence: &Evidence, request: &Parts) -> Result<IssuedTicket, Refusal> {
         let origin = self.origins.judge(request, evidence.carrier())?;
         if involves_ticket(evidence) {
@@ -149,20 +149,20 @@ impl fmt::Debug for Tickets {
 }
 
 impl IssuedTicket {
-    /// The ticket. Send it to whoever asked, and to nobody else.
+    /// The ticket. Send it only to the client that asked for it.
     #[must_use]
     pub fn value(&self) -> &Secret {
         &self.value
     }
 
-    /// How long it is good, from when it was given.
+    /// How long it is good from now.
     #[must_use]
     pub fn expires_in(&self) -> Duration {
         self.ttl
     }
 }
 
-/// Tickets are not renewed: whoever could buy one with another would stay for ever.
+/// A ticket cannot be exchanged for another one: a client could stay connected forever.
 fn involves_ticket(evidence: &Evidence) -> bool {
     evidence.carrier() == Carrier::Ticket || evidence.parts().iter().any(involves_ticket)
 }

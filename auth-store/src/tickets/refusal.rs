@@ -1,7 +1,7 @@
 use auth_core::Refusal;
 use http::StatusCode;
 
-/// Who may not have a ticket.
+/// The refusal of a ticket.
 pub(super) fn forbidden(code: &'static str) -> Refusal {
     Refusal::new(StatusCode::FORBIDDEN, code)
 }

@@ -9,7 +9,7 @@ use axum::{
 use super::{IssuedTicket, Tickets};
 
 impl Tickets {
-    /// The route that gives tickets out: `POST`, behind a layer whose users are `U`.
+    /// The route that issues tickets: `POST`, behind a layer whose users are `U`.
     ///
     /// ```
     /// # use auth_store::Tickets;
@@ -19,8 +19,8 @@ impl Tickets {
     /// # }
     /// ```
     ///
-    /// It answers `{"ticket":"…","expires_in":30}`, in whole seconds, with `Cache-Control: no-store`; or what
-    /// [`issue`](Self::issue) refuses with. The body of the request is not read.
+    /// It answers `{"ticket":"…","expires_in":30}`, in whole seconds, with `Cache-Control: no-store`, or with the refusal of
+    /// [`issue`](Self::issue). It does not read the body of the request.
     pub fn route<U, S>(&self) -> MethodRouter<S>
     where
         U: Send + Sync + 'static,
@@ -37,7 +37,7 @@ impl Tickets {
 }
 
 fn answer(ticket: &IssuedTicket) -> Response {
-    // A ticket has no character that JSON would escape.
+    // A ticket holds no character that JSON must escape.
     let json = format!(r#"{{"ticket":"{}","expires_in":{}}}"#, ticket.value().expose(), ticket.expires_in().as_secs());
     let mut response = Response::new(Body::from(json));
     let headers = response.headers_mut();

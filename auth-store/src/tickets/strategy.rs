@@ -14,7 +14,7 @@ use super::{
 use crate::Store;
 
 /// Tickets as a strategy, before its verify callback is known; made by [`Tickets::strategy`](crate::Tickets::strategy).
-#[must_use = "a strategy does nothing before it stands in a chain"]
+#[must_use = "a strategy does nothing until it is in a chain"]
 pub struct Ticket {
     store: Arc<dyn Store>,
     name: String,
@@ -27,34 +27,34 @@ impl Ticket {
         Self { store, name: "ticket".into(), extractor: Box::new(query("ticket")), plain_requests: false }
     }
 
-    /// Names the strategy in evidence and logs; the default is `ticket`.
+    /// Sets the strategy's name in evidence and logs. The default is `ticket`.
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// Where tickets are looked for; the default is the query parameter `ticket`. For Socket.IO it is a field of `auth`,
-    /// [`socketio_auth("ticket")`](auth_core::extract::socketio_auth): its polling sends the query with every request, and
-    /// a ticket is good once.
+    /// Sets where to look for tickets. The default is the query parameter `ticket`. For Socket.IO, use a field of `auth`,
+    /// [`socketio_auth("ticket")`](auth_core::extract::socketio_auth): polling sends the query with every request, but a ticket
+    /// is good only once.
     pub fn extract(mut self, extractor: impl Extractor) -> Self {
         self.extractor = Box::new(extractor);
         self
     }
 
-    /// Takes tickets on plain HTTP requests too. The default is to refuse them there, since a ticket is for opening a
+    /// Also accepts tickets on plain HTTP requests. By default they are refused there, since a ticket is for opening a
     /// connection.
     ///
     /// # Security
-    /// Whoever can make a browser follow a link with a ticket of his own makes it act as himself. Take care of that with
-    /// requests that change something.
+    /// An attacker who makes a browser follow a link with the attacker's ticket makes it act as the attacker. Protect requests
+    /// that change something against this.
     pub fn dangerous_allow_plain_requests(mut self) -> Self {
         self.plain_requests = true;
         self
     }
 
-    /// Names who decides about the user. See [`Verify`] for what the callback may give.
+    /// Sets the callback that decides about the user. See [`Verify`] for what it may return.
     ///
-    /// It is asked only about tickets that are good in every other respect.
+    /// It is called only for tickets that are otherwise good.
     pub fn verify<V, M>(self, verify: V) -> TicketStrategy<V, M>
     where
         V: Verify<TicketGrant, M, User: Principal>,
@@ -62,20 +62,20 @@ impl Ticket {
         TicketStrategy { ticket: self, verify, closure: PhantomData }
     }
 
-    /// What the ticket was for; it is spent by that, whatever is said of it. `Err` in the `Ok` says why it is refused.
+    /// Uses up the ticket and returns its record. The inner `Err` says why the ticket is rejected.
     async fn redeem(
         &self,
         ticket: &str,
         request: &AuthRequest<'_>,
     ) -> Result<Result<Arc<Record>, Rejection>, BoxError> {
         if !value::is_ticket(ticket) {
-            return Ok(refused("it has not the form of a ticket"));
+            return Ok(refused("it does not have the form of a ticket"));
         }
         let Some(record) = self.take(value::key(ticket), request).await? else {
-            return Ok(refused("it is used, too old, or was never given"));
+            return Ok(refused("it is used, too old, or was never issued"));
         };
         if request.transport() == Transport::Http && !self.plain_requests {
-            return Ok(refused("a plain request brings it"));
+            return Ok(refused("it comes with a plain request"));
         }
         if request.target().path() != record.path {
             return Ok(refused("it is for another path"));
@@ -89,8 +89,8 @@ impl Ticket {
         Ok(Ok(record))
     }
 
-    /// Redeems the ticket. If it was already redeemed for this request (by a layer further out, or while its cookies
-    /// counted), gives the same record again.
+    /// Takes the record out of the store. If this request has already used the ticket (in an outer layer, or when its cookies
+    /// counted), returns the same record again.
     async fn take(&self, key: String, request: &AuthRequest<'_>) -> Result<Option<Arc<Record>>, BoxError> {
         let store = Arc::as_ptr(&self.store).addr();
         let spent = |spent: &SpentFor| (spent.store == store && spent.key == key).then(|| Arc::clone(&spent.record));
@@ -101,7 +101,7 @@ impl Ticket {
             return Ok(None);
         };
         let Some(record) = Record::decode(&record).map(Arc::new) else {
-            tracing::error!("what the store has under a ticket cannot be read");
+            tracing::error!("the record of a ticket in the store is unreadable");
             return Ok(None);
         };
         request.remember(SpentFor { store, key, record: Arc::clone(&record) });
@@ -109,7 +109,7 @@ impl Ticket {
     }
 }
 
-/// A ticket that the request has redeemed.
+/// A ticket that the request has used.
 struct SpentFor {
     /// Identifies the store.
     store: usize,
@@ -117,7 +117,7 @@ struct SpentFor {
     record: Arc<Record>,
 }
 
-/// One answer for whatever is wrong; the log has a constant reason.
+/// One rejection for every reason. The log has a constant that names it.
 fn refused(why: &'static str) -> Result<Arc<Record>, Rejection> {
     tracing::debug!(why, "the ticket is refused");
     Err(Rejection::invalid_credentials())
@@ -131,10 +131,10 @@ impl fmt::Debug for Ticket {
 
 /// Tickets with their verify callback, ready for a chain; made by [`Ticket::verify`].
 ///
-/// The evidence has the names, the sessions and the end of the credential that the ticket was bought with, which becomes its
-/// [`parent`](auth_core::Evidence::parent): a revocation of that one revokes what was opened by the ticket. The ticket's own
-/// id has no issuer, since this service gives it. It has no challenge.
-#[must_use = "a strategy does nothing before it stands in a chain"]
+/// The evidence has the names, the sessions and the end of the credential that asked for the ticket. That credential is the
+/// [`parent`](auth_core::Evidence::parent): its revocation also revokes what the ticket opened. The ticket's own id has no
+/// issuer, since this service gives it. The strategy has no challenge.
+#[must_use = "a strategy does nothing until it is in a chain"]
 pub struct TicketStrategy<V, M = ()> {
     ticket: Ticket,
     verify: V,

@@ -16,7 +16,7 @@ pub(super) fn is_ticket(text: &str) -> bool {
     opaque::is_random::<BYTES>(text)
 }
 
-/// Where a ticket is kept: under its hash.
+/// The key of a ticket in the store: its hash.
 pub(super) fn key(ticket: &str) -> String {
     opaque::key("ticket", &[ticket])
 }

@@ -1,14 +1,7 @@
-//! A ticket is nowhere but in the answer.
+//! A ticket is only in the answer.
 
-use std::{
-    io,
-    sync::{Arc, Mutex, Once},
-    time::Duration,
-};
-
-use auth_core::{BoxError, async_trait};
-use auth_store::{MemoryStore, Revocations, Store, Subscription, Tickets};
-use tracing_subscriber::{filter::LevelFilter, fmt::MakeWriter, layer::SubscriberExt as _};
+use auth_store::{Revocations, Tickets};
+use test_support::everything;
 
 use crate::support::*;
 
@@ -53,7 +46,7 @@ impl<'w> MakeWriter<'w> for Log {
     }
 }
 
-/// A store that remembers all that it was ever told.
+/// A store that remembers all its input.
 #[derive(Clone, Default)]
 struct Told {
     store: MemoryStore,
@@ -93,10 +86,9 @@ impl Store for Told {
 }
 
 #[tokio::test]
-async fn ticket_is_in_no_log_key_value_or_debug() {
-    let log = Log::default();
-    let _guard = log.start();
-    let store = Told::default();
+async fn ticket_is_not_in_logs_keys_values_or_debug() {
+    let (log, _guard) = everything();
+    let store = Watched::default();
     let tickets = Tickets::new(store.clone(), "/ws").unwrap().clock(clock());
     let chain = socket(&tickets).revocation(Revocations::new(store.clone()));
 
@@ -108,7 +100,7 @@ async fn ticket_is_in_no_log_key_value_or_debug() {
     let refused = ask(&chain, parts(handshake(&plain)), auth_core::Transport::Http, now()).await.unwrap_err();
 
     let shown = format!("{issued:?} {tickets:?} {chain:?} {user:?} {again:?} {refused:?} {:?}", again.to_response());
-    let told = store.told.lock().unwrap().clone();
+    let told = store.told();
     assert!(told.contains("ticket:") && log.text().contains("the ticket is refused"), "the test must see something");
     for ticket in [ticket, plain] {
         for text in [&shown, &told, &log.text()] {
@@ -118,10 +110,9 @@ async fn ticket_is_in_no_log_key_value_or_debug() {
 }
 
 #[tokio::test]
-async fn ids_and_names_are_in_no_key_log_or_debug() {
-    let log = Log::default();
-    let _guard = log.start();
-    let store = Told::default();
+async fn ids_and_names_are_not_in_keys_logs_or_debug() {
+    let (log, _guard) = everything();
+    let store = Watched::default();
     let revocations = Revocations::new(store.clone());
     let marked = evidence(|accept| {
         let accept = accept
@@ -135,7 +126,7 @@ async fn ids_and_names_are_in_no_key_log_or_debug() {
     let revocation = auth_core::Revocation::of(&marked, now()).remove(0);
     revocations.revoke(&revocation).await.unwrap();
     revocations.revoke(&auth_core::Revocation::user(marked.principal().unwrap().clone(), now())).await.unwrap();
-    let told = store.told.lock().unwrap().clone();
+    let told = store.told();
     let text = format!("{told} {} {revocations:?} {revocation:?} {chain_said}", log.text());
     assert!(text.contains("credential:") && text.contains("revoked"));
     assert!(!text.contains("MARKER"), "{text}");

@@ -1,4 +1,4 @@
-//! What tickets and revocations promise, over the store in memory and over a real Redis.
+//! Tickets and revocations, on the memory store and on a real Redis.
 #![expect(clippy::unwrap_used, reason = "a test ends at the first error")]
 
 mod leaks;

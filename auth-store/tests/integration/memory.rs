@@ -1,4 +1,4 @@
-//! The store in memory.
+//! The memory store.
 
 use std::time::Duration;
 
@@ -9,26 +9,15 @@ use crate::support::*;
 const TTL: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn value_that_100_take_at_the_same_time_is_had_once() {
+async fn value_taken_by_100_at_once_is_returned_once() {
     let store = MemoryStore::new();
     for _ in 0..100 {
-        store.put("key", b"value", TTL).await.unwrap();
-        let takers: Vec<_> = (0..100)
-            .map(|_| {
-                let store = store.clone();
-                tokio::spawn(async move { store.take("key").await.unwrap().is_some() })
-            })
-            .collect();
-        let mut had = 0;
-        for taker in takers {
-            had += usize::from(taker.await.unwrap());
-        }
-        assert_eq!(had, 1);
+        assert_eq!(takers(&store).await, 1);
     }
 }
 
 #[tokio::test]
-async fn value_is_there_until_its_lifetime_is_over_exclusive() {
+async fn value_is_kept_until_its_lifetime_ends_exclusive() {
     let clock = clock();
     let store = MemoryStore::new().clock(clock.clone());
     store.put("a", b"value", TTL).await.unwrap();
@@ -62,7 +51,7 @@ async fn mark_only_rises_and_only_lives_longer() {
 }
 
 #[tokio::test]
-async fn what_has_ended_or_was_taken_makes_room() {
+async fn expired_and_taken_values_make_room() {
     let clock = clock();
     let store = MemoryStore::new().clock(clock.clone()).max_tickets(10).max_revocations(10);
     for round in 0..100 {
@@ -78,7 +67,7 @@ async fn what_has_ended_or_was_taken_makes_room() {
 }
 
 #[tokio::test]
-async fn full_store_refuses_what_is_new_and_keeps_what_it_has() {
+async fn full_store_refuses_new_entries_and_keeps_old_ones() {
     let store = MemoryStore::new().clock(clock()).max_tickets(1).max_revocations(1);
     store.put("a", b"", TTL).await.unwrap();
     assert!(store.put("b", b"", TTL).await.is_err());
@@ -90,7 +79,7 @@ async fn full_store_refuses_what_is_new_and_keeps_what_it_has() {
 }
 
 #[tokio::test]
-async fn listener_that_is_too_slow_hears_that_it_has_missed_something() {
+async fn slow_subscriber_learns_that_it_missed_something() {
     let store = MemoryStore::new();
     let mut subscription = store.subscribe().await;
     for _ in 0..1024 {
@@ -105,7 +94,7 @@ async fn listener_that_is_too_slow_hears_that_it_has_missed_something() {
 }
 
 #[tokio::test]
-async fn listener_goes_on_to_listen_when_the_store_is_dropped() {
+async fn subscription_outlives_the_store() {
     let store = MemoryStore::new();
     let mut subscription = store.subscribe().await;
     store.publish(b"last").await.unwrap();

@@ -1,14 +1,10 @@
-//! What is revoked, for how long, and who hears of it.
+//! What is revoked, for how long, and who learns of it.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use auth_core::{
-    Accept, BoxError, Chain, PrincipalId, Revocation, RevocationCheck as _, RevocationEvent, RevocationFeed as _,
-    async_trait,
-};
-use auth_store::{MemoryStore, Revocations, Store, Subscription};
+use auth_core::{Accept, Chain, PrincipalId, Revocation, RevocationCheck as _, RevocationEvent, RevocationFeed as _};
+use auth_store::{MemoryStore, Revocations, Store as _};
 use proptest::prelude::*;
-use tokio::sync::Notify;
 
 use crate::support::*;
 
@@ -30,7 +26,7 @@ async fn revoked_credential_is_refused_and_another_is_not() {
 }
 
 #[tokio::test]
-async fn revocation_outlives_what_it_revokes_by_ten_minutes() {
+async fn revocation_outlives_its_credential_by_ten_minutes() {
     let clock = clock();
     let revocations = Revocations::new(MemoryStore::new().clock(clock.clone())).clock(clock.clone());
     let evidence = evidence(token).await;
@@ -42,7 +38,7 @@ async fn revocation_outlives_what_it_revokes_by_ten_minutes() {
 }
 
 #[tokio::test]
-async fn revocation_of_what_ends_at_an_unknown_time_is_kept_for_ever() {
+async fn revocation_without_an_end_is_kept_forever() {
     let clock = clock();
     let revocations = Revocations::new(MemoryStore::new().clock(clock.clone())).clock(clock.clone());
     revocations.revoke(&Revocation::session("issuer", "session")).await.unwrap();
@@ -59,7 +55,7 @@ async fn cutoff_of_a_user_is_forgotten_when_the_oldest_credential_has_ended() {
     let age = Duration::from_secs(3600);
     let revocations = Revocations::new(MemoryStore::new().clock(clock.clone())).clock(clock.clone());
     let revocations = revocations.max_credential_age(age);
-    // What the credential itself says of its end is not asked: there may be others.
+    // The end of this credential does not count: there may be others.
     revocations.revoke(&Revocation::user(ann(), now()).ends_at(now())).await.unwrap();
     let evidence = evidence(token).await;
     clock.advance(age + AFTERLIFE - Duration::from_nanos(1));
@@ -77,7 +73,7 @@ async fn earlier_cutoff_does_not_lower_a_later_one() {
 }
 
 #[tokio::test]
-async fn listener_hears_here_and_on_another_node_each_once() {
+async fn listeners_receive_a_revocation_once_on_each_node() {
     let store = MemoryStore::new();
     let (here, there) = (Revocations::new(store.clone()), Revocations::new(store));
     let (mut near, mut far) = (here.listen().await, there.listen().await);
@@ -99,7 +95,7 @@ async fn listener_hears_here_and_on_another_node_each_once() {
     }
 }
 
-/// A store that writes a mark down only when it is told to.
+/// A store that stores a mark only when told to.
 #[derive(Clone, Default)]
 struct Slow {
     store: MemoryStore,
@@ -130,8 +126,8 @@ impl Store for Slow {
 }
 
 #[tokio::test]
-async fn revocation_is_written_down_before_it_is_told_here_or_elsewhere() {
-    let slow = Slow::default();
+async fn revocation_is_stored_before_it_is_announced() {
+    let slow = Watched::slow();
     let (here, there) = (Revocations::new(slow.clone()), Revocations::new(slow.clone()));
     let mut listeners = [here.listen().await, there.listen().await];
     let evidence = evidence(token).await;
@@ -140,7 +136,7 @@ async fn revocation_is_written_down_before_it_is_told_here_or_elsewhere() {
     for listener in &mut listeners {
         assert!(tokio::time::timeout(Duration::from_millis(20), listener.next()).await.is_err());
     }
-    slow.write.notify_one();
+    slow.writes_one();
     for listener in &mut listeners {
         hear(listener).await;
         assert!(there.is_revoked(&evidence).await.unwrap());
@@ -149,7 +145,7 @@ async fn revocation_is_written_down_before_it_is_told_here_or_elsewhere() {
 }
 
 #[tokio::test]
-async fn connection_is_told_of_and_not_remembered() {
+async fn revocation_of_a_connection_is_announced_but_not_stored() {
     let store = MemoryStore::new();
     let revocations = Revocations::new(store.clone());
     revocations.revoke(&Revocation::connection("token")).await.unwrap();
@@ -158,7 +154,7 @@ async fn connection_is_told_of_and_not_remembered() {
 }
 
 #[tokio::test]
-async fn message_that_cannot_be_read_is_something_missed() {
+async fn unreadable_message_counts_as_missed() {
     let store = MemoryStore::new();
     let mut listener = Revocations::new(store.clone()).listen().await;
     for message in [b"".as_slice(), b"{}", br#"{"from":"","revoked":"everything"}"#, b"\xff"] {
@@ -168,13 +164,13 @@ async fn message_that_cannot_be_read_is_something_missed() {
 }
 
 #[tokio::test]
-async fn listener_that_is_too_slow_has_missed_something() {
+async fn slow_listener_of_revocations_has_missed_something() {
     let revocations = Revocations::new(MemoryStore::new());
     let mut listener = revocations.listen().await;
     for _ in 0..1025 {
         revocations.revoke(&Revocation::connection("name")).await.unwrap();
     }
-    // It is told once of those that it heard here, and once of what the store said.
+    // One event for this node's own revocations, and one for the store's message.
     let mut missed = 0;
     for _ in 0..1025 {
         missed += usize::from(hear(&mut listener).await == RevocationEvent::Missed);
@@ -182,7 +178,7 @@ async fn listener_that_is_too_slow_has_missed_something() {
     assert!((1..=2).contains(&missed), "{missed}");
 }
 
-/// Few values, so that they meet.
+/// Few values, so that they collide.
 fn any_id() -> impl Strategy<Value = String> {
     prop::sample::select(vec!["", "a", "b", "ab"]).prop_map(str::to_owned)
 }
@@ -202,10 +198,10 @@ fn any_revocation() -> impl Strategy<Value = Revocation> {
 
 #[derive(Clone, Debug)]
 struct Made {
-    /// Each with its issuer.
+    /// Each one with its issuer.
     ids: [Option<(String, String)>; 3],
     names: Vec<PrincipalId>,
-    /// `None` of the inner is an instant that nobody knows.
+    /// An inner `None` is an unknown instant.
     issued: Option<Option<u64>>,
 }
 
@@ -231,7 +227,7 @@ fn make(made: &Made, mut accept: Accept<Name>) -> Accept<Name> {
 
 proptest! {
     #[test]
-    fn store_says_exactly_what_the_revocations_cover(
+    fn store_matches_the_revocations_exactly(
         told in prop::collection::vec(any_revocation(), 0..6),
         left in any_made(),
         right in prop::option::of(any_made()),
@@ -260,13 +256,13 @@ proptest! {
 }
 
 #[tokio::test]
-async fn revocation_that_nobody_waits_for_any_more_is_told_all_the_same() {
-    let slow = Slow::default();
+async fn cancelled_revocation_is_still_announced() {
+    let slow = Watched::slow();
     let (here, there) = (Revocations::new(slow.clone()), Revocations::new(slow.clone()));
     let mut listener = there.listen().await;
     let revocation = Revocation::credential("issuer", "token");
     let given_up = tokio::time::timeout(Duration::from_millis(1), here.revoke(&revocation)).await;
     assert!(given_up.is_err(), "it cannot have been written down");
-    slow.write.notify_one();
+    slow.writes_one();
     assert_eq!(hear(&mut listener).await, RevocationEvent::Revoked(revocation));
 }

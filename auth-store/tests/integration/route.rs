@@ -1,4 +1,4 @@
-//! The route that gives tickets out.
+//! The route that issues tickets.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use tower::ServiceExt as _;
 
 use crate::support::*;
 
-/// The route behind a layer that has let Ann in.
+/// The route behind a layer that let Ann in.
 async fn post(tickets: &Tickets, method: &str, with_layer: bool) -> Response {
     let app: Router = Router::new().route("/api/ws-ticket", tickets.route::<Name, _>());
     let mut request = Request::builder().method(method).uri("/api/ws-ticket").body(Body::empty()).unwrap();
@@ -26,7 +26,7 @@ async fn body(response: Response) -> String {
 }
 
 #[tokio::test]
-async fn post_answers_with_a_ticket_that_is_good_and_not_to_be_cached() {
+async fn post_answers_with_a_good_ticket_and_no_store() {
     let tickets = Tickets::new(MemoryStore::new().clock(clock()), "/ws").unwrap().clock(clock());
     let response = post(&tickets, "POST", true).await;
     assert_eq!(response.status(), 200);
@@ -38,7 +38,7 @@ async fn post_answers_with_a_ticket_that_is_good_and_not_to_be_cached() {
 }
 
 #[tokio::test]
-async fn nothing_but_post_gives_a_ticket() {
+async fn only_post_issues_a_ticket() {
     let tickets = Tickets::new(Arc::new(MemoryStore::new()), "/ws").unwrap();
     for method in ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"] {
         assert_eq!(post(&tickets, method, true).await.status(), 405, "{method}");
@@ -46,7 +46,7 @@ async fn nothing_but_post_gives_a_ticket() {
 }
 
 #[tokio::test]
-async fn refusal_is_a_problem_with_its_code() {
+async fn refusal_of_a_ticket_is_problem_json() {
     let full = Tickets::new(MemoryStore::new().max_tickets(0), "/ws").unwrap().clock(clock());
     let response = post(&full, "POST", true).await;
     assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (503, &"5".parse().unwrap()));
@@ -54,7 +54,7 @@ async fn refusal_is_a_problem_with_its_code() {
 }
 
 #[tokio::test]
-async fn route_without_a_layer_is_our_mistake() {
+async fn ticket_route_without_a_layer_is_500() {
     let tickets = Tickets::new(MemoryStore::new(), "/ws").unwrap();
     assert_eq!(post(&tickets, "POST", false).await.status(), 500);
 }

@@ -32,7 +32,7 @@ async fn ticket_opens_one_socket_for_its_user() {
 }
 
 #[tokio::test]
-async fn ticket_is_good_for_every_layer_that_one_request_passes_and_for_no_other_request() {
+async fn ticket_is_good_for_all_layers_of_one_request_only() {
     let tickets = tickets();
     let (chain, ticket) = (socket(&tickets), ticket(&tickets).await);
     let mut parts = parts(handshake(&ticket));
@@ -48,7 +48,7 @@ async fn ticket_is_good_for_every_layer_that_one_request_passes_and_for_no_other
 }
 
 #[tokio::test]
-async fn ticket_that_was_spent_is_of_no_use_to_tickets_of_another_store() {
+async fn used_ticket_does_not_count_in_another_store() {
     let (ours, others) = (tickets(), tickets());
     let parts = parts(handshake(&ticket(&ours).await));
     let request = AuthRequest::new(&parts, Transport::WebSocket, now());
@@ -57,7 +57,7 @@ async fn ticket_that_was_spent_is_of_no_use_to_tickets_of_another_store() {
 }
 
 #[tokio::test]
-async fn ticket_is_for_the_path_that_was_sent_also_inside_a_nested_router() {
+async fn ticket_is_for_the_sent_path_even_inside_a_nested_router() {
     let tickets = tickets();
     let chain = socket(&tickets);
     for (sent, is_good) in [("/ws", true), ("/v1/ws", false)] {
@@ -65,7 +65,7 @@ async fn ticket_is_for_the_path_that_was_sent_also_inside_a_nested_router() {
         let query = parts.uri.query().unwrap().to_owned();
         parts.uri = format!("{sent}?{query}").parse().unwrap();
         let _ = RequestRecord::of(&mut parts);
-        // What a nested router leaves of it.
+        // The rest of the path in a nested router.
         parts.uri = format!("/ws?{query}").parse().unwrap();
         let decision = chain.authenticate(&AuthRequest::new(&parts, Transport::WebSocket, now())).await;
         assert_eq!(decision.is_ok(), is_good, "{sent}");
@@ -73,14 +73,14 @@ async fn ticket_is_for_the_path_that_was_sent_also_inside_a_nested_router() {
 }
 
 #[tokio::test]
-async fn evidence_of_a_socket_tells_where_its_ticket_came_from() {
+async fn evidence_of_a_socket_names_the_parent_of_its_ticket() {
     let tickets = tickets();
     let user = open(&socket(&tickets), &ticket(&tickets).await).await.unwrap();
     let evidence = user.evidence();
     assert_eq!((evidence.strategy(), evidence.carrier()), ("ticket", Carrier::Ticket));
     assert_eq!(evidence.principal(), Some(&ann()));
     let ids: Vec<_> = evidence.ids().iter().map(|id| (id.kind(), id.issuer())).collect();
-    // The ticket's id is ours, the others are of whoever gave them.
+    // This service issued the ticket's id; the other ids keep their issuers.
     assert_eq!(ids, [(IdKind::Credential, ""), (IdKind::Parent, "issuer"), (IdKind::Session, "issuer")]);
     assert_eq!(evidence.parent().unwrap().id(), "token");
     assert_eq!(evidence.session_id().unwrap().id(), "session");
@@ -97,7 +97,7 @@ async fn ticket_is_256_random_bits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ticket_that_100_present_at_the_same_time_opens_one_socket() {
+async fn ticket_presented_by_100_at_once_opens_one_socket() {
     let tickets = tickets();
     let (chain, ticket) = (socket(&tickets), ticket(&tickets).await);
     let opening: Vec<_> = (0..100)
@@ -125,7 +125,7 @@ async fn ticket_is_good_for_30_s_by_the_clock_of_the_store() {
 }
 
 #[tokio::test]
-async fn ticket_is_good_for_30_s_however_the_clock_of_the_machine_is_set() {
+async fn ticket_is_good_for_30_s_even_if_the_clock_is_set() {
     let hour = Duration::from_secs(3600);
     for set in [clock().now() - hour, clock().now() + hour] {
         let clock = clock();
@@ -140,7 +140,7 @@ async fn ticket_is_good_for_30_s_however_the_clock_of_the_machine_is_set() {
 }
 
 #[tokio::test]
-async fn ticket_at_another_path_is_refused_and_spent() {
+async fn ticket_at_another_path_is_refused_and_used_up() {
     let tickets = tickets();
     let (chain, ticket) = (socket(&tickets), ticket(&tickets).await);
     let elsewhere = http::Request::get(format!("/ws/?ticket={ticket}"));
@@ -149,7 +149,7 @@ async fn ticket_at_another_path_is_refused_and_spent() {
 }
 
 #[tokio::test]
-async fn ticket_of_a_page_is_good_for_that_page_alone_and_spent_by_another() {
+async fn ticket_of_a_page_is_good_only_for_that_page() {
     let tickets = tickets();
     let chain = socket(&tickets);
     let evidence = evidence(token).await;
@@ -171,14 +171,14 @@ async fn ticket_of_a_page_is_good_for_that_page_alone_and_spent_by_another() {
 }
 
 #[tokio::test]
-async fn ticket_of_a_program_asks_for_no_origin() {
+async fn ticket_of_a_program_needs_no_origin() {
     let tickets = tickets();
     let ticket = ticket(&tickets).await;
     assert!(open_with(&socket(&tickets), handshake(&ticket).header("origin", "https://app.example")).await.is_ok());
 }
 
 #[tokio::test]
-async fn plain_request_is_refused_and_spends_the_ticket_unless_it_is_allowed() {
+async fn plain_request_is_refused_and_uses_up_the_ticket_unless_allowed() {
     let tickets = tickets();
     let chain = socket(&tickets);
     let ticket = ticket(&tickets).await;
@@ -231,12 +231,12 @@ async fn ticket_of_two_credentials_is_revoked_with_either() {
     for (issuer, id) in [("issuer", "token"), ("another", "second")] {
         assert!(Revocation::credential(issuer, id).covers(socket.evidence()), "{id}");
     }
-    // The token of the two is the older one, and the user's cutoff may lie between them.
+    // The token is the older of the two, and the user's cutoff may lie between them.
     assert_eq!(socket.evidence().issued_at(), Some(now() - Duration::from_secs(60)));
 }
 
 #[tokio::test]
-async fn ticket_is_revoked_with_everything_that_it_comes_from_however_much_that_is() {
+async fn ticket_is_revoked_with_each_of_many_parents() {
     let second = |accept: Accept<Name>| {
         let accept = accept.add_name(ann()).add_name(PrincipalId::new("accounts", "7"));
         accept.credential_id("a", "second").parent("b", "third").session_id("c", "another")
@@ -286,7 +286,7 @@ async fn guest_gets_no_ticket() {
 }
 
 #[tokio::test]
-async fn page_of_a_foreign_origin_gets_no_ticket_whatever_the_carrier() {
+async fn page_of_another_origin_gets_no_ticket_with_any_carrier() {
     let tickets = tickets();
     for carrier in [Carrier::Header, Carrier::Cookie] {
         let evidence = carried(carrier, token).await;
@@ -296,7 +296,7 @@ async fn page_of_a_foreign_origin_gets_no_ticket_whatever_the_carrier() {
             let refusal = refused(&tickets, &evidence, login().header("origin", origin)).await;
             assert_eq!(answer(&refusal), (403, "origin_not_allowed"), "{origin}");
         }
-        // A ticket keeps the origin, so none may be as long as the sender likes.
+        // A ticket stores the origin, so its length is limited.
         let long = login().header("origin", format!("https://app.example:{}443", "0".repeat(300)));
         assert_eq!(answer(&refused(&tickets, &evidence, long).await), (403, "origin_not_allowed"));
         let twice = login().header("origin", "https://app.example").header("origin", "https://app.example");
@@ -312,7 +312,7 @@ async fn cookie_gets_no_ticket_without_an_origin() {
 }
 
 #[tokio::test]
-async fn list_of_origins_is_exact_and_takes_the_place_of_the_own() {
+async fn list_of_origins_is_exact_and_replaces_the_own_origin() {
     let tickets = tickets().allow_origins(["https://page.example"]).unwrap();
     let evidence = carried(Carrier::Cookie, token).await;
     let from = |origin| login().header("origin", origin);
@@ -336,7 +336,7 @@ fn mistakes_in_the_set_up_do_not_build() {
     }
 }
 
-/// A store that is away.
+/// A store that is down.
 struct Away;
 
 #[async_trait]
@@ -362,7 +362,7 @@ impl Store for Away {
 }
 
 #[tokio::test]
-async fn store_that_is_away_is_a_503_and_never_a_401() {
+async fn store_that_is_down_is_503_and_never_401() {
     let store = Arc::new(Away);
     let tickets = Tickets::new(Arc::clone(&store), "/ws").unwrap().clock(clock());
     let refusal = refused(&tickets, &evidence(token).await, login()).await;
@@ -378,7 +378,7 @@ async fn store_that_is_away_is_a_503_and_never_a_401() {
 }
 
 #[tokio::test]
-async fn what_has_not_the_form_of_a_ticket_never_reaches_the_store() {
+async fn text_without_the_form_of_a_ticket_never_reaches_the_store() {
     let chain = socket(&Tickets::new(Away, "/ws").unwrap());
     for wrong in
         ["A".repeat(42), "A".repeat(44), format!("{}+", "A".repeat(42)), format!("{}B", "A".repeat(42)), "é".into()]
@@ -389,7 +389,7 @@ async fn what_has_not_the_form_of_a_ticket_never_reaches_the_store() {
 }
 
 #[tokio::test]
-async fn ticket_comes_in_whatever_place_the_extractor_knows() {
+async fn ticket_is_found_by_the_configured_extractor() {
     let tickets = tickets();
     let ticket = ticket(&tickets).await;
     let chain =
@@ -401,7 +401,7 @@ async fn ticket_comes_in_whatever_place_the_extractor_knows() {
 }
 
 #[tokio::test]
-async fn user_whom_the_callback_does_not_know_is_refused() {
+async fn user_unknown_to_the_callback_is_refused() {
     let tickets = tickets();
     let bobs = evidence(|accept| accept.add_name(PrincipalId::new("issuer", "bob")).expires_at(in_secs(900))).await;
     let issued = tickets.issue(&bobs, &parts(login())).await.unwrap();

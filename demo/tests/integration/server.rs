@@ -18,7 +18,7 @@ async fn lets_go_of(start: &[u8]) -> bool {
     let mut stream = TcpStream::connect(demo.addr).await.unwrap();
     stream.write_all(start).await.unwrap();
     let mut rest = Vec::new();
-    tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut rest)).await.is_ok()
+    tokio::time::timeout(Duration::from_secs(30), stream.read_to_end(&mut rest)).await.is_ok()
 }
 
 #[tokio::test]
@@ -40,10 +40,10 @@ async fn client_that_begins_http_2_and_stops_is_cut_off() {
 #[tokio::test]
 async fn socket_outlives_the_deadline_of_the_head() {
     let mut server = Server::default();
-    server.header_deadline = Duration::from_millis(100);
+    server.header_deadline = Duration::from_secs(1);
     let demo = Demo::start_with(server).await;
     let mut client = demo.connect("authorization", BASIC).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
     futures_util::SinkExt::send(&mut client.0, "still here".into()).await.unwrap();
     assert!(client.next().await.unwrap().is_text());
 }

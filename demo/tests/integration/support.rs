@@ -103,7 +103,7 @@ pub(crate) struct Client(pub(crate) WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Client {
     pub(crate) async fn next(&mut self) -> Option<Message> {
-        let next = tokio::time::timeout(Duration::from_secs(5), self.0.next()).await;
+        let next = tokio::time::timeout(Duration::from_secs(30), self.0.next()).await;
         next.expect("nothing came").and_then(Result::ok)
     }
 

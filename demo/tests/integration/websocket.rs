@@ -68,5 +68,5 @@ async fn shutdown_closes_sockets_with_1012_and_ends() {
     demo.stop();
     assert_eq!(client.closed().await, Some((1012, "restarting".into())));
     drop(client);
-    tokio::time::timeout(std::time::Duration::from_secs(5), &mut demo.task).await.unwrap().unwrap();
+    tokio::time::timeout(std::time::Duration::from_secs(30), &mut demo.task).await.unwrap().unwrap();
 }

@@ -16,7 +16,7 @@ pub(crate) const GUEST: &str = "1003";
 
 /// No connection is kept: each test has a runtime of its own.
 static HTTP: LazyLock<Client> = LazyLock::new(|| {
-    Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(Duration::from_secs(10)).build().unwrap()
+    Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(Duration::from_secs(30)).build().unwrap()
 });
 
 /// A token of this user with an id of its own, good for 15 minutes.

@@ -28,6 +28,7 @@ use super::{
 };
 use crate::{
     Close, CloseCodes, ConnectionId, Timer,
+    adapter::Draining,
     connections::{LingeringGuard, Registration},
     lifetime::{Due, Lifetime, Moment},
     shutdown::ShutdownWatch,
@@ -85,7 +86,7 @@ where
         shared: Arc::clone(&shared),
         timer,
         kill,
-        shutdown: any_begun(shutdowns, true),
+        shutdown: any_begun(shutdowns.into_iter().map(|shutdown| Draining::new(shutdown, id)).collect()),
         codes: settings.codes,
         codec,
         renewal: renewal.clone(),
@@ -250,9 +251,9 @@ impl<U: Principal> Driver<U> {
                 event = std::future::poll_fn(|cx| self.shared.poll_event(cx, listens)) => Happened::Event(event),
             };
             match happened {
-                Happened::Begun((begun, shutdowns)) => {
-                    self.shutdown = any_begun(shutdowns, false);
-                    self.begun(begun);
+                Happened::Begun((span, shutdowns)) => {
+                    self.shutdown = any_begun(shutdowns);
+                    self.shared.drain_in(span);
                 }
                 Happened::Refreshed(result) => {
                     self.refreshing = None;
@@ -281,13 +282,6 @@ impl<U: Principal> Driver<U> {
             _ = &mut self.shutdown => {}
             () = grace => {}
         }
-    }
-
-    fn begun(&self, begun: Begun) {
-        self.shared.drain_in(match begun {
-            Begun::Before => Duration::ZERO,
-            Begun::Now(spread) => spread.mul_f64(self.id.fraction()),
-        });
     }
 
     fn present(&mut self, presented: Result<Credentials, Malformed>) {
@@ -341,35 +335,22 @@ impl<U: Principal> Driver<U> {
 }
 
 enum Happened {
-    Begun((Begun, Vec<ShutdownWatch>)),
+    Begun((Duration, Vec<Draining>)),
     Refreshed(Result<Option<SystemTime>, RefreshError>),
     Event(Event),
 }
 
-/// When a shutdown has begun.
-#[derive(Clone, Copy)]
-enum Begun {
-    /// Before the socket was opened.
-    Before,
-    /// While it was open; with the time over which sockets are to be closed.
-    Now(Duration),
-}
+/// Completes when a shutdown begins, or begins anew, with the time after which the socket is to end. It gives the shutdowns back:
+/// while they are held, the socket counts as open.
+type BegunFuture = Pin<Box<dyn Future<Output = (Duration, Vec<Draining>)> + Send>>;
 
-/// Completes when a shutdown begins, or begins anew. It gives the shutdowns back: while they are held, the socket counts
-/// as open.
-type BegunFuture = Pin<Box<dyn Future<Output = (Begun, Vec<ShutdownWatch>)> + Send>>;
-
-fn any_begun(mut shutdowns: Vec<ShutdownWatch>, is_new: bool) -> BegunFuture {
+fn any_begun(mut shutdowns: Vec<Draining>) -> BegunFuture {
     Box::pin(async move {
-        let begun = if is_new && shutdowns.iter().any(ShutdownWatch::has_begun) {
-            Begun::Before
-        } else {
-            match shutdowns.as_mut_slice() {
-                [] => std::future::pending().await,
-                [one] => Begun::Now(one.begun().await),
-                many => Begun::Now(select_all(many.iter_mut().map(|one| Box::pin(one.begun()))).await.0),
-            }
+        let span = match shutdowns.as_mut_slice() {
+            [] => std::future::pending().await,
+            [one] => one.begun().await,
+            many => select_all(many.iter_mut().map(|one| Box::pin(one.begun()))).await.0,
         };
-        (begun, shutdowns)
+        (span, shutdowns)
     })
 }

@@ -117,7 +117,7 @@ async fn every_refused_request_is_one_line() {
             "/me",
             &[("authorization", "Bearer opaque")],
             "",
-            case("INFO", "invalid_credentials", 401, "Http").says("of no strategy here; it is foreign to jwt"),
+            case("INFO", "invalid_credentials", 401, "Http").says("the credential is not recognized by jwt"),
         ),
         ("/me", &[json], "{", case("INFO", "invalid_body", 400, "Http")),
         ("/me", &[json], &late, case("INFO", "payload_too_large", 413, "Http")),

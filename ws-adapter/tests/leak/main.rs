@@ -20,8 +20,7 @@ use reqwest::Method;
 use test_support::{Log, assert_debug_is_clean, everything, keep_events};
 use tower::{Layer as _, Service as _, service_fn};
 use ws_adapter::{
-    AuthLayer, ClientAddress, Close, CloseCodes, Connections, DefaultOnRefusal, Overflow, ProtectedResource, Shutdown,
-    require_scope,
+    AuthLayer, ClientAddress, Close, CloseCodes, Connections, DefaultOnRefusal, Overflow, Shutdown, require_scope,
 };
 
 #[path = "../integration/support.rs"]
@@ -174,7 +173,7 @@ async fn debug_of_public_types_shows_something_and_no_secret() {
     clean(&CloseCodes::Iana);
     clean(&Shutdown::new());
     clean(&DefaultOnRefusal::default());
-    clean(&ProtectedResource::new("https://api.example").unwrap());
+    clean(&auth_jwt::ProtectedResource::new("https://api.example").unwrap());
 }
 
 fn everywhere() -> auth_core::extract::AnyOf {

@@ -11,7 +11,7 @@ use auth_core::{
     Authenticated, Chain, Refusal, Requirement,
     extract::{Extractor as _, bearer, cookie},
 };
-use auth_jwt::{Jwt, Signer};
+use auth_jwt::{Jwt, ProtectedResource, Signer};
 use axum::{
     Router,
     routing::{any, get},
@@ -19,7 +19,7 @@ use axum::{
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, ProtectedResource, RequireLayer, require_scope};
+use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, RequireLayer, require_scope};
 
 const SECRET: &str = "a secret of at least thirty-two bytes";
 

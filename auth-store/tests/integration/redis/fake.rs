@@ -1,4 +1,4 @@
-//! A Redis of a few lines that loses connections at a chosen point.
+//! A tiny fake Redis that loses connections at a chosen point.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -16,17 +16,17 @@ use tokio::{
 /// Where a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Loss {
-    /// It is closed while nobody asks anything.
+    /// It is closed while idle.
     WhileIdle,
-    /// It is reset by whatever comes next, which is not read.
+    /// The next command resets it and is not read.
     BeforeReading,
-    /// The command is read, and not answered.
+    /// The command is read but not answered.
     WithoutAnswer,
     /// Half of the answer is written.
     MidAnswer,
 }
 
-/// Answers what a store asks.
+/// Answers the commands of a store.
 pub(crate) struct Fake {
     address: SocketAddr,
     plan: watch::Sender<Option<Loss>>,
@@ -58,13 +58,13 @@ impl Fake {
         RedisStore::new(&format!("redis://{}/", self.address)).unwrap()
     }
 
-    /// From now on `command` is lost so many times.
+    /// Loses `command` this many times from now on.
     pub(crate) fn lose(&self, command: &'static str, loss: Loss, times: usize) {
         *self.shared.lock().unwrap() = Shared { command, losses_left: times, read: Vec::new() };
         self.plan.send_replace(Some(loss));
     }
 
-    /// How often the command was read since, on all connections.
+    /// How often the command has been read since, on all connections.
     pub(crate) fn times_read(&self) -> usize {
         let shared = self.shared.lock().unwrap();
         shared.read.iter().filter(|read| *read == shared.command).count()

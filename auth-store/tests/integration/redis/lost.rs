@@ -1,4 +1,4 @@
-//! The one connection is lost: while it is idle, and at each point of each call.
+//! Loses the connection: while it is idle, and at each point of each call.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::support::*;
 
 const TTL: Duration = Duration::from_secs(30);
 
-/// Every call of a store, the command that it is, and what it does where its answer is lost.
+/// Every call of a store, its command, and what it does if its answer is lost.
 const CALLS: [(Call, &str, Lost); 6] = [
     (Call::Ping, "PING", Lost::SentAgain),
     (Call::Put, "SET", Lost::SentAgain),
@@ -41,7 +41,7 @@ enum Lost {
 }
 
 impl Call {
-    /// Makes the call, and checks what it gives.
+    /// Makes the call, and checks its result.
     async fn make(self, store: &RedisStore) -> Result<(), BoxError> {
         match self {
             Self::Ping => store.ping().await?,
@@ -56,7 +56,7 @@ impl Call {
 }
 
 #[tokio::test]
-async fn no_call_notices_that_redis_has_killed_the_idle_connection() {
+async fn calls_survive_a_killed_idle_connection() {
     let Some(server) = Server::start().await else { return };
     for (call, ..) in CALLS {
         for round in 0..20 {
@@ -64,7 +64,7 @@ async fn no_call_notices_that_redis_has_killed_the_idle_connection() {
             store.put("key", b"value", TTL).await.unwrap();
             ask::<i64>(&server, &["CLIENT", "KILL", "TYPE", "normal"]).await;
             if round % 2 == 0 {
-                // The other rounds call before this side can have seen that the connection is closed.
+                // In the other rounds, the call comes before this side can see that the connection is closed.
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
             call.make(&store).await.unwrap_or_else(|error| panic!("{call:?}, round {round}: {error}"));
@@ -73,14 +73,14 @@ async fn no_call_notices_that_redis_has_killed_the_idle_connection() {
 }
 
 #[tokio::test]
-async fn no_call_notices_that_redis_has_closed_the_connection_after_its_timeout() {
+async fn calls_survive_an_idle_connection_closed_by_timeout() {
     let Some(server) = Server::start().await else { return };
     let stores = CALLS.map(|(call, ..)| (call, server.store()));
     for (_, store) in &stores {
         store.put("key", b"value", TTL).await.unwrap();
     }
     ask::<String>(&server, &["CONFIG", "SET", "timeout", "1"]).await;
-    // What remains is the connection that asks.
+    // Only the connection that asks remains.
     let clients = async || ask::<String>(&server, &["CLIENT", "LIST"]).await.lines().count();
     soon(async { while clients().await > 1 {} }).await;
     for (call, store) in stores {
@@ -90,7 +90,7 @@ async fn no_call_notices_that_redis_has_closed_the_connection_after_its_timeout(
 }
 
 #[tokio::test]
-async fn each_call_is_sent_again_only_where_that_can_do_no_harm() {
+async fn calls_are_sent_again_only_if_harmless() {
     for (call, command, answer_lost) in CALLS {
         for (loss, expected) in [
             (Loss::WhileIdle, (true, 1)),
@@ -110,7 +110,7 @@ async fn each_call_is_sent_again_only_where_that_can_do_no_harm() {
 }
 
 #[tokio::test]
-async fn each_call_is_sent_twice_at_most() {
+async fn calls_are_sent_at_most_twice() {
     for (call, command, _) in CALLS {
         for loss in [Loss::WhileIdle, Loss::BeforeReading, Loss::WithoutAnswer, Loss::MidAnswer] {
             let fake = Fake::start().await;
@@ -124,7 +124,7 @@ async fn each_call_is_sent_twice_at_most() {
 }
 
 #[tokio::test]
-async fn take_is_sent_though_this_user_of_redis_may_not_ping() {
+async fn take_works_if_the_redis_user_may_not_ping() {
     let Some(server) = Server::start().await else { return };
     ask::<String>(&server, &["ACL", "SETUSER", "app", "on", ">secret", "~*", "&*", "+@all", "-ping"]).await;
     let store = RedisStore::new(&server.url().replace("redis://", "redis://app:secret@")).unwrap();
@@ -136,7 +136,7 @@ async fn take_is_sent_though_this_user_of_redis_may_not_ping() {
 }
 
 #[tokio::test]
-async fn ticket_is_good_once_though_redis_kills_the_connection_before_each_handshake() {
+async fn ticket_is_good_once_even_if_redis_kills_idle_connections() {
     let Some(server) = Server::start().await else { return };
     let tickets = Tickets::new(server.store(), "/ws").unwrap().clock(clock());
     let (socket, ticket) = (socket(&tickets), ticket(&tickets).await);
@@ -149,12 +149,12 @@ async fn ticket_is_good_once_though_redis_kills_the_connection_before_each_hands
 }
 
 #[tokio::test]
-async fn listener_whose_connection_is_killed_hears_that_it_has_missed_something() {
+async fn listener_with_a_killed_connection_learns_that_it_missed_something() {
     let Some(server) = Server::start().await else { return };
     let store = server.store();
     let mut old = store.subscribe().await;
     ask::<i64>(&server, &["CLIENT", "KILL", "TYPE", "pubsub"]).await;
-    // It may begin before the loss is noticed, and then hears of it, or after the new connection stands.
+    // It may start before the loss is noticed, and then learns of it, or after the new connection is up.
     let mut new = store.subscribe().await;
     assert_eq!(soon(old.next()).await, Some(SubscriptionEvent::Missed));
     store.publish(b"news").await.unwrap();

@@ -1,4 +1,4 @@
-//! The same over a real Redis, which the tests start, kill and start again.
+//! The same on a real Redis, which the tests start, kill and restart.
 
 mod fake;
 mod lost;
@@ -10,7 +10,7 @@ use ::redis::FromRedisValue;
 
 use self::server::Server;
 
-/// Asks a server on a connection of its own.
+/// Sends a command on a separate connection.
 async fn ask<T: FromRedisValue + Send + 'static>(server: &Server, words: &[&str]) -> T {
     let (url, mut command) = (server.url(), ::redis::Cmd::new());
     command.arg(words);

@@ -1,4 +1,4 @@
-//! Redis dies, comes back, or says nothing any more.
+//! Redis dies, comes back, or stops answering.
 
 use std::time::{Duration, Instant};
 
@@ -10,10 +10,10 @@ use crate::support::*;
 
 const TIMEOUT: Duration = Duration::from_millis(300);
 
-/// What a call may take: the timeout, and what a busy machine adds.
+/// The longest time of a call: the timeout, and a margin for a busy machine.
 const AT_MOST: Duration = Duration::from_millis(900);
 
-/// Everything that a service does fails with 503, in time, and nobody is let in.
+/// Every operation of a service fails with 503, in time, and nobody is let in.
 async fn everything_fails_in_time(store: &RedisStore, ticket: &str) {
     let tickets = Tickets::new(store.clone(), "/ws").unwrap().clock(clock());
     let revocations = Revocations::new(store.clone());
@@ -35,7 +35,7 @@ async fn everything_fails_in_time(store: &RedisStore, ticket: &str) {
 }
 
 #[tokio::test]
-async fn service_starts_without_redis_and_finds_it_when_it_comes() {
+async fn service_starts_without_redis_and_finds_it_later() {
     let Some(mut server) = Server::start().await else { return };
     server.kill();
     let store = server.store().timeout(TIMEOUT);
@@ -47,7 +47,7 @@ async fn service_starts_without_redis_and_finds_it_when_it_comes() {
 }
 
 #[tokio::test]
-async fn killed_redis_is_a_503_and_what_was_revoked_and_given_before_holds_after() {
+async fn killed_redis_is_503_and_keeps_tickets_and_revocations() {
     let Some(mut server) = Server::start().await else { return };
     let store = server.store().timeout(TIMEOUT);
     let tickets = Tickets::new(store.clone(), "/ws").unwrap().clock(clock());
@@ -69,7 +69,7 @@ async fn killed_redis_is_a_503_and_what_was_revoked_and_given_before_holds_after
 }
 
 #[tokio::test]
-async fn connection_that_was_lost_while_nobody_called_is_not_noticed_by_who_calls() {
+async fn connection_lost_while_idle_does_not_fail_a_call() {
     let Some(mut server) = Server::start().await else { return };
     let store = server.store();
     store.raise("key", 1, None).await.unwrap();
@@ -79,7 +79,7 @@ async fn connection_that_was_lost_while_nobody_called_is_not_noticed_by_who_call
 }
 
 #[tokio::test]
-async fn listeners_hear_after_a_restart_that_they_have_missed_something() {
+async fn listeners_learn_after_a_restart_that_they_missed_something() {
     let Some(mut server) = Server::start().await else { return };
     let (here, there) = (Revocations::new(server.store()), Revocations::new(server.store()));
     let mut listeners = [here.listen().await, here.listen().await, there.listen().await];
@@ -98,7 +98,7 @@ async fn listeners_hear_after_a_restart_that_they_have_missed_something() {
 }
 
 #[tokio::test]
-async fn redis_that_says_nothing_any_more_hangs_nobody_and_is_noticed() {
+async fn silent_redis_blocks_nobody_and_is_noticed() {
     let Some(server) = Server::start().await else { return };
     let line = Line::to(&server).await;
     let store = line.store().timeout(TIMEOUT);
@@ -110,19 +110,19 @@ async fn redis_that_says_nothing_any_more_hangs_nobody_and_is_noticed() {
     for _ in 0..2 {
         everything_fails_in_time(&store, &"A".repeat(43)).await;
     }
-    // Revoked elsewhere, while this node hears nothing.
+    // Revoked on another node while this one is cut off.
     far.revoke(&Revocation::session("issuer", "session")).await.unwrap();
     line.mend();
     let mended = Instant::now();
     assert_eq!(hear(&mut listener).await, RevocationEvent::Missed);
-    // Four timeouts until it is noticed, and the pause until the next try.
+    // Four timeouts until it is noticed, then the pause before the next try.
     assert!(mended.elapsed() < TIMEOUT * 4 + Duration::from_secs(3), "{:?}", mended.elapsed());
     soon(async { while store.ping().await.is_err() {} }).await;
     assert!(Revocations::new(store).is_revoked(&evidence(token).await).await.unwrap());
 }
 
 #[tokio::test]
-async fn listener_that_is_too_slow_hears_that_it_has_missed_something() {
+async fn slow_subscriber_learns_that_it_missed_something() {
     let Some(server) = Server::start().await else { return };
     let store = server.store();
     let (mut slow, mut quick) = (store.subscribe().await, store.subscribe().await);
@@ -135,7 +135,7 @@ async fn listener_that_is_too_slow_hears_that_it_has_missed_something() {
 }
 
 #[tokio::test]
-async fn who_begins_to_listen_has_missed_nothing() {
+async fn new_listener_has_missed_nothing() {
     let Some(server) = Server::start().await else { return };
     let store = server.store();
     let mut first = store.subscribe().await;
@@ -149,7 +149,7 @@ async fn who_begins_to_listen_has_missed_nothing() {
 }
 
 #[tokio::test]
-async fn nobody_is_connected_to_listen_when_nobody_listens() {
+async fn connection_closes_without_listeners() {
     let Some(server) = Server::start().await else { return };
     let store = server.store().timeout(Duration::from_millis(50));
     let listening = async || super::ask::<String>(&server, &["CLIENT", "LIST", "TYPE", "PUBSUB"]).await.lines().count();

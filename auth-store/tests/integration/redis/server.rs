@@ -1,4 +1,4 @@
-//! A Redis for one test, and a line to it that can be cut.
+//! A Redis for one test, and a proxy that can be cut.
 
 use std::{
     env, fs,
@@ -17,7 +17,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// A `redis-server` on a port and in a folder of its own. It writes down what it is told, and ends with the test.
+/// A `redis-server` with its own port and folder. It is persistent, and ends with the test.
 pub(crate) struct Server {
     port: u16,
     folder: PathBuf,
@@ -25,7 +25,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts one. `None` where Redis is not installed: the test says so and passes, and with `CI=true` it fails.
+    /// Starts a server. `None` if Redis is not installed: the test says so and passes, or fails with `CI=true`.
     pub(crate) async fn start() -> Option<Self> {
         if Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_err() {
             let why = "redis-server is not installed (Debian: apt-get install redis-server)";
@@ -41,7 +41,7 @@ impl Server {
         Some(server)
     }
 
-    /// Starts it on the same port, with what it has written down, and waits until it answers.
+    /// Restarts it on the same port with its data, and waits until it answers.
     pub(crate) async fn start_again(&mut self) {
         let mut command = Command::new("redis-server");
         command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
@@ -56,7 +56,7 @@ impl Server {
         panic!("redis-server does not answer");
     }
 
-    /// Ends it as a power cut would.
+    /// Kills it, like a power cut.
     pub(crate) fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.kill().unwrap();
@@ -80,7 +80,7 @@ impl Drop for Server {
     }
 }
 
-/// A port that nobody gets while the server is down: no other test here, and no connection, since those have higher ones.
+/// A port that stays free while the server is down: other tests don't use it, and connections have higher ports.
 fn free_port() -> u16 {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let first = std::process::id().wrapping_mul(61);
@@ -89,7 +89,7 @@ fn free_port() -> u16 {
     tries.filter_map(|port| u16::try_from(port).ok()).find(is_free).unwrap()
 }
 
-/// A line to a server on which everything can be made to stand still, without anybody closing anything.
+/// A proxy to a server that can stop all traffic without closing connections.
 pub(crate) struct Line {
     address: SocketAddr,
     flows: watch::Sender<bool>,
@@ -114,12 +114,12 @@ impl Line {
         RedisStore::new(&format!("redis://{}/", self.address)).unwrap()
     }
 
-    /// From now on nothing gets through, and nobody is told. What is cut stays cut.
+    /// Stops all traffic silently. Connections that are cut stay cut.
     pub(crate) fn cut(&self) {
         self.flows.send_replace(false);
     }
 
-    /// New connections get through again.
+    /// Lets new connections through again.
     pub(crate) fn mend(&self) {
         self.flows.send_replace(true);
     }
@@ -138,7 +138,7 @@ async fn carry(mut client: TcpStream, port: u16, mut flows: watch::Receiver<bool
             _ = io::copy_bidirectional(&mut client, &mut server) => return,
             _ = flows.changed() => {}
         }
-        // Both ends are held open, and nothing is read.
+        // Keeps both ends open, and reads nothing.
         let _held = server;
         std::future::pending::<()>().await;
     }

@@ -24,20 +24,20 @@ use tokio::{
 use tower::{ServiceExt as _, util::MapRequest};
 use ws_adapter::Shutdown;
 
-/// How much of what a client does not read is buffered, in bytes: for each stream of HTTP/2, and each connection of HTTP/1.1.
+/// How much is buffered for a client that does not read, in bytes: for each stream of HTTP/2, and each HTTP/1.1 connection.
 const BUFFER: usize = 64 * 1024;
-/// How much a client of HTTP/2 may send on a stream that the application does not read, in bytes. On all streams of a connection
-/// together it may send eight times as much. Then they all wait.
+/// How much an HTTP/2 client may send on a stream that the application does not read, in bytes. All streams of a connection
+/// together have eight times as much; then all of them wait.
 const WINDOW: u32 = 64 * 1024;
 
-/// Serves the application as `axum::serve` does, with the deadlines that it leaves out.
+/// Serves an application as `axum::serve` does, with the deadlines and limits that it leaves out.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Server {
-    /// How long a client may take to send the head of a request; 10 s by default. On HTTP/2 it holds for the first
-    /// request of a connection; after that a peer only has to answer pings.
+    /// How long a client may take to send the head of a request; 10 s by default. On HTTP/2 this applies to the first
+    /// request of a connection. After that, a peer only has to answer pings.
     pub header_deadline: Duration,
-    /// Over how long sockets are closed one by one once the server goes down; at once by default.
+    /// The time over which sockets are closed one by one during a shutdown; zero by default.
     pub spread: Duration,
     /// How long requests and sockets may take to end after that; 5 s by default.
     pub drain: Duration,
@@ -50,21 +50,21 @@ impl Default for Server {
 }
 
 impl Server {
-    /// Serves `app` until `signal` completes; then ends the sockets with 1012 and waits for what is under way.
+    /// Serves `app` until `signal` completes. Then it closes the sockets with 1012 and waits for open requests.
     pub async fn run(self, listener: TcpListener, app: Router, shutdown: Shutdown, signal: impl Future<Output = ()>) {
         let mut http = Builder::new(TokioExecutor::new());
         http.http1()
             .timer(TokioTimer::new())
             .header_read_timeout(self.header_deadline)
-            // For a client that reads no answers, or sends what nobody reads yet.
+            // Limits clients that do not read responses, or send more than the application reads.
             .max_buf_size(BUFFER);
         http.http2()
             .timer(TokioTimer::new())
             // Sockets over HTTP/2 (RFC 8441).
             .enable_connect_protocol()
-            // A peer that is gone is noticed.
+            // Notices a peer that is gone.
             .keep_alive_interval(Duration::from_secs(20))
-            // Up to its window a client sends what is not read, and hyper allows a stream 1 MiB unless it is told.
+            // A client can fill its window with data that nobody reads. The default of hyper is 1 MiB per stream.
             .initial_stream_window_size(WINDOW)
             .initial_connection_window_size(8 * WINDOW)
             .max_send_buf_size(BUFFER);
@@ -82,7 +82,7 @@ impl Server {
                     tokio::spawn(connection(http, stream, peer, app, watcher, self.header_deadline));
                 }
                 Err(error) => {
-                    // Out of file descriptors, most likely: to try again at once would only burn the processor.
+                    // Most likely there are no file descriptors left. Trying again at once would only use CPU time.
                     tracing::warn!(%error, "a connection could not be accepted");
                     time::sleep(Duration::from_millis(100)).await;
                 }
@@ -90,13 +90,13 @@ impl Server {
         }
         drop(listener);
         shutdown.begin_over(self.spread);
-        // In this order: a handshake that is still under way opens a socket, which is then closed too.
+        // In this order, since a handshake in progress opens a socket that must be closed too.
         let drained = async {
             graceful.shutdown().await;
             shutdown.drained().await;
         };
         if time::timeout(self.spread.saturating_add(self.drain), drained).await.is_err() {
-            tracing::warn!("some connections had to be cut off");
+            tracing::warn!("some connections were cut off");
         }
     }
 }
@@ -114,7 +114,7 @@ async fn connection(
         let asked = Arc::clone(&asked);
         let app: MapRequest<Router, _> = app.map_request(move |mut request: hyper::Request<hyper::body::Incoming>| {
             asked.store(true, Ordering::Relaxed);
-            // So that an address can hold so many pending connections and no more.
+            // Needed for the limits per address.
             request.extensions_mut().insert(ConnectInfo(peer));
             request.map(axum::body::Body::new)
         });
@@ -123,7 +123,7 @@ async fn connection(
     let _ = stream.set_nodelay(true);
     let serving = http.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
     let mut serving = pin!(watcher.watch(serving));
-    // The deadline of HTTP/1.1 begins once the version is known, so a client that says next to nothing would escape it.
+    // hyper starts its HTTP/1.1 deadline when it knows the version. A client that sends a few bytes would escape it.
     let ended = time::timeout(header_deadline, &mut serving).await;
     let result = match ended {
         Ok(result) => result,

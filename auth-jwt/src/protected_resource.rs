@@ -1,5 +1,3 @@
-//! What a client may know of this resource before it has a token (RFC 9728).
-
 use auth_core::{ConfigError, Origin};
 use http::{HeaderValue, Response, Uri, header};
 use serde_json::{Map, Value};
@@ -8,13 +6,13 @@ const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
 /// The metadata of a protected resource (RFC 9728): which issuers it trusts, which scopes it knows.
 ///
-/// A client that is refused finds the document by the parameter `resource_metadata` of the challenge, gets a token from
-/// one of the issuers, and comes again.
+/// A refused client finds the document by the parameter `resource_metadata` of the challenge, gets a token from one of the
+/// issuers, and tries again.
 ///
 #[cfg_attr(feature = "axum", doc = "```")]
 #[cfg_attr(not(feature = "axum"), doc = "```ignore")]
 /// use axum::Router;
-/// use ws_adapter::ProtectedResource;
+/// use auth_jwt::ProtectedResource;
 ///
 /// let resource = ProtectedResource::new("https://api.example/chat")?
 ///     .authorization_server("https://id.example")
@@ -28,9 +26,9 @@ const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 /// # Ok::<(), auth_core::ConfigError>(())
 /// ```
 ///
-/// The document is public: put it beside the [`AuthLayer`](crate::AuthLayer), not behind it.
+/// The document is public: put it beside the layer that authenticates requests, not behind it.
 #[derive(Clone, Debug)]
-#[must_use = "metadata that nobody can fetch help nobody"]
+#[must_use = "clients must be able to fetch the document"]
 pub struct ProtectedResource {
     /// Scheme and authority.
     origin: String,
@@ -39,16 +37,16 @@ pub struct ProtectedResource {
 }
 
 impl ProtectedResource {
-    /// The metadata of the resource of this identifier: an `https` URL, or `http` for tests. The audience of its tokens
-    /// should be the same text.
+    /// The metadata of the resource with this identifier: an `https` URL, or `http` for tests. Use the same text as the
+    /// audience of its tokens.
     ///
     /// # Errors
-    /// If it is no such URL, or has a user, a query or a fragment (RFC 9728, 1.2).
+    /// If it is not such a URL, or has a user, a query or a fragment (RFC 9728, 1.2).
     pub fn new(resource: impl Into<String>) -> Result<Self, ConfigError> {
         let resource = resource.into();
         let (origin, path) = split(&resource).ok_or_else(|| {
             ConfigError::new(
-                "the resource is no URL with `https` and a host, or it has a user, a query or a fragment: \
+                "the resource is not a URL with `https` and a host, or it has a user, a query or a fragment: \
                  name it as `https://api.example/chat`",
             )
         })?;
@@ -56,7 +54,7 @@ impl ProtectedResource {
         Ok(Self { origin, path, members })
     }
 
-    /// Adds the issuer identifier of an authorization server whose tokens are taken (`authorization_servers`).
+    /// Adds the issuer identifier of an authorization server whose tokens are accepted (`authorization_servers`).
     pub fn authorization_server(self, issuer: impl Into<String>) -> Self {
         self.with_element("authorization_servers", issuer.into())
     }
@@ -72,7 +70,7 @@ impl ProtectedResource {
     }
 
     /// Adds any other member of the document: `resource_name`, `jwks_uri`, `dpop_bound_access_tokens_required`. A member
-    /// of the same name is replaced, but for `resource`, which stays.
+    /// of the same name is replaced, except `resource`.
     pub fn with(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         let name = name.into();
         if name != "resource" {
@@ -81,7 +79,7 @@ impl ProtectedResource {
         self
     }
 
-    /// Where clients find the document. The well-known part stands between host and path (RFC 9728, 3.1).
+    /// The URL of the document. The well-known part is between host and path (RFC 9728, 3.1).
     #[must_use]
     pub fn metadata_url(&self) -> String {
         format!("{}{}", self.origin, self.metadata_path())
@@ -99,7 +97,7 @@ impl ProtectedResource {
         Value::Object(self.members.clone()).to_string()
     }
 
-    /// The answer to a `GET`: JSON that may be kept for an hour, and that pages of every origin may read.
+    /// The response to a `GET`: JSON that caches may keep for an hour and that pages of every origin may read.
     #[must_use]
     pub fn to_response(&self) -> Response<String> {
         let mut response = Response::new(self.document());
@@ -110,11 +108,11 @@ impl ProtectedResource {
         response
     }
 
-    /// A router with the document alone, at its [path](Self::metadata_path). Merge it at the root of the application.
+    /// A router with this document, at its [path](Self::metadata_path). Merge it at the root of the application.
     #[cfg(feature = "axum")]
     pub fn router<S: Clone + Send + Sync + 'static>(&self) -> axum::Router<S> {
         let response = self.to_response();
-        // Braces would be parameters to the router; in the path of a URL they are percent-encoded.
+        // Braces would be parameters to the router. In the path of a URL they are percent-encoded.
         axum::Router::new().route(&self.metadata_path(), axum::routing::get(async move || response))
     }
 
@@ -127,7 +125,7 @@ impl ProtectedResource {
     }
 }
 
-/// Scheme with authority, and path; the root has none.
+/// Scheme with authority, and path. The path of the root is empty.
 fn split(resource: &str) -> Option<(String, String)> {
     if resource.contains(['#', '?', '{', '}', '*']) {
         return None;
@@ -135,7 +133,7 @@ fn split(resource: &str) -> Option<(String, String)> {
     let uri: Uri = resource.parse().ok()?;
     let scheme = uri.scheme_str().filter(|scheme| matches!(*scheme, "https" | "http"))?;
     let origin = format!("{scheme}://{}", uri.authority()?);
-    // Without a user, and with a port that is one if it has any.
+    // The authority has no user, and a valid port or none.
     Origin::parse(&origin)?;
     let path = if uri.path() == "/" { "" } else { uri.path() };
     Some((origin, path.to_owned()))
