@@ -88,7 +88,7 @@
 mod http;
 mod layer;
 mod telemetry;
-#[cfg(feature = "connections")]
+#[cfg(feature = "axum")]
 mod waker;
 
 #[cfg(feature = "connections")]

@@ -26,7 +26,7 @@ const LEFT: [(&str, usize); 9] = [
     ("auth-jwt", 0),
     ("auth-basic", 0),
     ("auth-store", 0),
-    ("ws-adapter", 4),
+    ("ws-adapter", 0),
     ("socketio-adapter", 0),
     ("portcullis", 0),
     ("demo", 0),

@@ -198,7 +198,7 @@ impl<U: Principal> Checkpoint<U> {
     /// The shutdown of the layer, for this connection.
     #[must_use]
     pub fn draining(&self, id: ConnectionId) -> Draining {
-        Draining::new(&self.sockets.shutdown, id)
+        Draining::new(self.sockets.shutdown.watch(), id)
     }
 
     // What the layer was told.

@@ -1,12 +1,9 @@
 use std::time::Duration;
 
-use crate::{
-    ConnectionId,
-    shutdown::{Shutdown, ShutdownWatch},
-};
+use crate::{ConnectionId, shutdown::ShutdownWatch};
 
 /// The shutdown of the server, as one connection sees it. While this is held, the connection counts as open, and
-/// [`Shutdown::drained`] waits for it.
+/// [`Shutdown::drained`](crate::Shutdown::drained) waits for it.
 #[derive(Debug)]
 pub struct Draining {
     begun: ShutdownWatch,
@@ -17,8 +14,7 @@ pub struct Draining {
 }
 
 impl Draining {
-    pub(super) fn new(shutdown: &Shutdown, id: ConnectionId) -> Self {
-        let begun = shutdown.watch();
+    pub(crate) fn new(begun: ShutdownWatch, id: ConnectionId) -> Self {
         Self { is_late: begun.has_begun(), begun, fraction: id.fraction() }
     }
 

@@ -52,11 +52,12 @@ impl Member {
         self.end.end(close);
     }
 
+    #[cfg(feature = "axum")]
     pub(super) fn end_handle(&self) -> Arc<dyn End> {
         Arc::clone(&self.end)
     }
 
-    /// Whether it is open counts for the limit that closes the oldest.
+    /// Only open connections are closed when their user has too many.
     pub(super) fn set_open(&self, is_open: bool) {
         self.open.store(is_open, Ordering::Relaxed);
     }

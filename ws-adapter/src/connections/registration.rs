@@ -19,6 +19,7 @@ impl Registration {
         self.member.id()
     }
 
+    #[cfg(feature = "axum")]
     pub(crate) fn connections(&self) -> &Connections {
         &self.connections
     }

@@ -28,6 +28,7 @@ use super::{
 };
 use crate::{
     Close, CloseCodes, ConnectionId, Timer,
+    adapter::Draining,
     connections::{LingeringGuard, Registration},
     lifetime::{Due, Lifetime, Moment},
     shutdown::ShutdownWatch,
@@ -84,7 +85,7 @@ where
         shared: Arc::clone(&shared),
         timer,
         end_signal,
-        shutdown: any_shutdown(shutdowns, true),
+        shutdown: any_shutdown(shutdowns.into_iter().map(|shutdown| Draining::new(shutdown, id)).collect()),
         codes: settings.codes,
         codec,
         refresh_context: refresh_context.clone(),
@@ -253,9 +254,9 @@ impl<U: Principal> Driver<U> {
                 event = std::future::poll_fn(|cx| self.shared.poll_event(cx, may_read)) => DriverEvent::Socket(event),
             };
             match event {
-                DriverEvent::Shutdown(begun, shutdowns) => {
-                    self.shutdown = any_shutdown(shutdowns, false);
-                    self.drain(begun);
+                DriverEvent::Shutdown(span, shutdowns) => {
+                    self.shutdown = any_shutdown(shutdowns);
+                    self.shared.drain_in(span);
                 }
                 DriverEvent::Refreshed(result) => {
                     self.refreshing = None;
@@ -284,14 +285,6 @@ impl<U: Principal> Driver<U> {
             _ = &mut self.shutdown => {}
             () = grace => {}
         }
-    }
-
-    /// Plans the close for a shutdown.
-    fn drain(&self, begun: ShutdownBegun) {
-        self.shared.drain_in(match begun {
-            ShutdownBegun::BeforeOpen => Duration::ZERO,
-            ShutdownBegun::WhileOpen(spread) => spread.mul_f64(self.id.fraction()),
-        });
     }
 
     fn start_refresh(&mut self, received: Result<Credentials, MalformedAuth>) {
@@ -346,33 +339,22 @@ impl<U: Principal> Driver<U> {
 
 /// What the driver waits for.
 enum DriverEvent {
-    Shutdown(ShutdownBegun, Vec<ShutdownWatch>),
+    Shutdown(Duration, Vec<Draining>),
     Refreshed(Result<Option<SystemTime>, RefreshError>),
     Socket(SocketEvent),
 }
 
-/// When a shutdown began.
-#[derive(Clone, Copy)]
-enum ShutdownBegun {
-    BeforeOpen,
-    /// With the time over which open sockets are closed.
-    WhileOpen(Duration),
-}
+/// Completes when a shutdown begins, or begins again, with the time after which the socket is to end. It returns the
+/// shutdowns: while they exist, the socket counts as open.
+type ShutdownFuture = Pin<Box<dyn Future<Output = (Duration, Vec<Draining>)> + Send>>;
 
-/// Completes when a shutdown begins, or begins again. It returns the watches: while they exist, the socket counts as open.
-type ShutdownFuture = Pin<Box<dyn Future<Output = (ShutdownBegun, Vec<ShutdownWatch>)> + Send>>;
-
-fn any_shutdown(mut shutdowns: Vec<ShutdownWatch>, is_new: bool) -> ShutdownFuture {
+fn any_shutdown(mut shutdowns: Vec<Draining>) -> ShutdownFuture {
     Box::pin(async move {
-        let begun = if is_new && shutdowns.iter().any(ShutdownWatch::has_begun) {
-            ShutdownBegun::BeforeOpen
-        } else {
-            match shutdowns.as_mut_slice() {
-                [] => std::future::pending().await,
-                [one] => ShutdownBegun::WhileOpen(one.begun().await),
-                many => ShutdownBegun::WhileOpen(select_all(many.iter_mut().map(|one| Box::pin(one.begun()))).await.0),
-            }
+        let span = match shutdowns.as_mut_slice() {
+            [] => std::future::pending().await,
+            [one] => one.begun().await,
+            many => select_all(many.iter_mut().map(|one| Box::pin(one.begun()))).await.0,
         };
-        (begun, shutdowns)
+        (span, shutdowns)
     })
 }

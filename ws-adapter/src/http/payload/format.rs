@@ -1,10 +1,8 @@
 use auth_core::Refusal;
 use http::{
-    HeaderMap,
+    HeaderMap, StatusCode,
     header::{CONTENT_ENCODING, CONTENT_TYPE},
 };
-
-use super::invalid;
 
 /// The kinds of body that a strategy can look into. Other bodies go to the handler unread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +46,11 @@ fn is_encoded(headers: &HeaderMap) -> bool {
     let lines = headers.get_all(CONTENT_ENCODING).into_iter().map(http::HeaderValue::as_bytes);
     let mut codings = lines.flat_map(|line| line.split(|&b| b == b',')).map(<[u8]>::trim_ascii);
     codings.any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"))
+}
+
+/// Refuses a body that we cannot read. A credential in it would be overlooked.
+pub(super) fn invalid() -> Refusal {
+    Refusal::new(StatusCode::BAD_REQUEST, "invalid_body")
 }
 
 #[cfg(test)]

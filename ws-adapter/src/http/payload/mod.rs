@@ -13,6 +13,7 @@ use http_body::Body;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 pub(crate) use self::format::Format;
+use self::format::invalid;
 #[cfg(feature = "connections")]
 pub use self::json::object;
 #[cfg(feature = "axum")]
@@ -74,11 +75,6 @@ pub(crate) fn parse(format: Format, body: &[u8]) -> Result<Option<Payload>, Refu
         Format::Form => form::fields(body).map(Some),
     };
     payload.ok_or_else(invalid)
-}
-
-/// Refuses a body that can't be read: a credential in it would be overlooked.
-fn invalid() -> Refusal {
-    Refusal::new(StatusCode::BAD_REQUEST, "invalid_body")
 }
 
 #[cfg(test)]
