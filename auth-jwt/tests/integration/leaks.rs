@@ -89,7 +89,7 @@ fn logs_say_that_a_scope_is_missing_but_not_which_are_present() {
     let token = token(&claims(json!({ "scope": MARKER, "acr": MARKER, "auth_time": NOW })));
     let user = present(jwt(), &token).unwrap();
     let log = logged(|| drop(user.evidence().require_scope("chat:write").unwrap_err()));
-    assert!(log.contains("scopes that are required"), "{log}");
+    assert!(log.contains("lacks a required scope"), "{log}");
     assert_clean(&log, &token);
     assert!(!format!("{:?}", user.evidence()).contains("MARKER"));
 }
