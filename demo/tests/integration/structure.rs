@@ -144,12 +144,13 @@ fn parse(root: &Path) -> BTreeMap<File, syn::File> {
     files
 }
 
-/// The modules with a file of their own.
+/// The modules with a file of their own, below the root of the crate. A module with `#[path]` belongs to another folder.
 fn modules_in(module: &Module, items: &[syn::Item]) -> Vec<Module> {
     let mut found = Vec::new();
     for item in items {
         if let syn::Item::Mod(inner) = item
             && !is_test(&inner.attrs)
+            && !inner.attrs.iter().any(|attribute| attribute.path().is_ident("path"))
         {
             let module = [module.clone(), vec![inner.ident.to_string()]].concat();
             match &inner.content {
