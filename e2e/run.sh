@@ -19,4 +19,5 @@ command -v node >/dev/null && command -v npm >/dev/null || install nodejs npm ||
     || command -v google-chrome >/dev/null || install chromium || missing "Chromium" "install it, or name it in CHROMIUM"
 
 npm ci --silent
-exec node --test
+# The browser takes as long as all the others.
+exec node --test --test-concurrency=2

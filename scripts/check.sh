@@ -77,7 +77,7 @@ fi
 
 say "documentation"
 # With the examples, the dependencies have the same features as in the lints, and are not built again.
-RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps --lib --bins --examples --locked
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps --lib --examples --locked
 
 say "packages"
 dirty="--allow-dirty"

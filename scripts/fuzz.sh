@@ -21,17 +21,18 @@ need_tool cargo-fuzz 0.13.2
 # take half of the time.
 fuzz() { cargo fuzz "$1" --dev --sanitizer none "${@:2}"; }
 
-log="$(mktemp)"
-trap 'rm -f "$log"' EXIT
-
 cargo metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null
 fuzz build
 [ "${#targets[@]}" -gt 0 ] || mapfile -t targets < <(cargo fuzz list)
 [ "${#targets[@]}" -gt 0 ] || { echo "fuzz: there are no targets" >&2; exit 1; }
-for target in "${targets[@]}"; do
+
+# One target; what it says is shown if it fails.
+run() {
+    local target="$1" log given executed status=0
+    log="$(mktemp)"
+    trap 'rm -f "$log"' RETURN
     mkdir -p "fuzz/corpus/$target"
     given="$(find "fuzz/seeds/$target" "fuzz/corpus/$target" -type f | wc -l)"
-    status=0
     fuzz run "$target" "fuzz/corpus/$target" "fuzz/seeds/$target" -- \
         -max_total_time="$seconds" -max_len=2048 -timeout=10 -print_final_stats=1 >"$log" 2>&1 || status=$?
     executed="$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")"
@@ -39,7 +40,12 @@ for target in "${targets[@]}"; do
     if [ "$status" != 0 ] || [ "${executed:-0}" -le "$given" ]; then
         cat "$log" >&2
         echo "fuzz: $target has failed, after ${executed:-no} inputs" >&2
-        exit 1
+        return 1
     fi
     printf '%s: %s inputs\n' "$target" "$executed"
-done
+}
+
+# One target on each core.
+export seconds
+export -f fuzz run
+printf '%s\n' "${targets[@]}" | xargs -P "$(nproc)" -I {} bash -euo pipefail -c 'run "$1"' bash {}

@@ -83,8 +83,10 @@
 //!
 //! # Where to go next
 //!
-//! In the repository, `docs/chain.md` tabulates every outcome, `docs/writing-a-strategy.md` explains a strategy line by line,
-//! and `docs/from-passport.md` names the counterpart of each Passport call.
+//! The repository has guides. `docs/chain.md` lists every outcome. `docs/writing-a-strategy.md` explains a strategy line
+//! by line. `docs/from-passport.md` names the counterpart of each call of Passport.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod allowed_origin;
 mod anonymous;

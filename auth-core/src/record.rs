@@ -76,7 +76,7 @@ impl RequestRecord {
     }
 
     /// A copy of the record in memory of its own, for an adapter that keeps the head of a request for a long time: the
-    /// original target keeps the whole read buffer alive. The two records share nothing from here on.
+    /// original target keeps the whole read buffer alive. What is taken or kept later is only in one of the two.
     #[must_use]
     pub fn in_own_memory(&self) -> Self {
         let State { taken, remembered } = &*self.state();

@@ -7,8 +7,8 @@ use crate::{AuthRequest, BoxError, Challenge, Evidence, Needs, Outcome, Principa
 /// One way to authenticate a request.
 ///
 /// An implementation decides one thing: does this request carry a credential of mine, and is it good? The chain does
-/// everything else: the order of strategies, status, challenges, logging. `docs/writing-a-strategy.md` builds a strategy in
-/// about twenty lines.
+/// everything else: the order of strategies, status, challenges, logging. The repository's
+/// `docs/writing-a-strategy.md` builds a strategy in about twenty lines.
 ///
 /// A strategy may be asked twice about one request. After a cookie was accepted, the chain asks again without cookies (see
 /// [`AuthRequest::is_explicit_only`]). A second, inner layer asks again too. A strategy that uses up a credential keeps what it

@@ -1,8 +1,8 @@
-//! What a request costs: the whole chain beside a bare `jsonwebtoken::decode` of the same token into the same claims.
+//! The cost of a request: the whole chain beside a bare `jsonwebtoken::decode` of the same token into the same claims.
 //!
-//! The chain does more: it looks for the credential, checks every rule of the crate, asks the verify callback and seals
-//! the evidence. Read the ratio of the two within one run: figures of two machines do not compare. `cached` is the same chain
-//! where it has seen the token within the last minute; HMAC is not cached.
+//! The chain does more: it finds the credential, checks every rule of the crate, calls the verify callback and builds the
+//! evidence. Compare the two within one run: figures of different machines are not comparable. `cached` is the same chain
+//! when it has seen the token within the last minute; HMAC is not cached.
 #![expect(clippy::unwrap_used, reason = "a benchmark ends at the first error")]
 
 use std::{
@@ -80,7 +80,7 @@ fn cases() -> [Case; 4] {
 }
 
 fn benches(criterion: &mut Criterion) {
-    // Where another crate has switched the second backend on, the library would panic unless one is installed.
+    // If another crate enables the second backend, the library panics unless one is installed.
     let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
     let mut group = criterion.benchmark_group("verify");
     for case in cases() {
@@ -119,7 +119,7 @@ fn benches(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The output of a future that never waits: no runtime is measured.
+/// The output of a future that never waits, without a runtime.
 fn ready<F: Future>(future: F) -> F::Output {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,

@@ -1,13 +1,13 @@
-//! Judges tokens of an issuer that is found by discovery, as a resource server does, and without one.
+//! Verifies tokens of an issuer that is found by discovery, as a resource server does, but without a server.
 //!
 //! ```text
 //! cargo run -p auth-jwt --features remote --example judge -- https://id.example https://api.example
 //! ```
 //!
-//! It reads lines `<unix seconds> <token>`, and judges each token at that instant; the clock never goes back. It answers
-//! each with a line: `accepted <sub> <scopes>`, `foreign`, or the code of the refusal. `--oauth` discovers by RFC 8414,
-//! `--id-token` takes ID tokens, whose audience is the client.
-#![expect(clippy::print_stdout, reason = "it talks to whoever has started it")]
+//! It reads lines `<unix seconds> <token>`, and verifies each token at that instant; the clock never goes back. It answers
+//! each with a line: `accepted <sub> <scopes>`, `foreign`, or the code of the refusal. `--oauth` uses the discovery of RFC
+//! 8414. `--id-token` accepts ID tokens, whose audience is the client.
+#![expect(clippy::print_stdout, reason = "it answers on standard output")]
 
 use std::{
     env,

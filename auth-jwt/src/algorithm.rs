@@ -1,9 +1,8 @@
 use std::fmt;
 
-/// A signature algorithm of RFC 7518, 3.1 or RFC 8037, 3.1, under its name on the wire.
+/// A signature algorithm (`alg`) of RFC 7518, 3.1, RFC 8037, 3.1 or RFC 8812, 3.2, under its name on the wire.
 ///
-/// `none` is not among them. `Ed25519` (RFC 9864, 2.2) is another name of [`EdDSA`](Self::EdDSA),
-/// in keys and in tokens.
+/// `none` is not supported. `Ed25519` (RFC 9864, 2.2) is another name of [`EdDSA`](Self::EdDSA), in keys and in tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Algorithm {
@@ -25,20 +24,20 @@ pub enum Algorithm {
     PS384,
     /// RSA, PSS padding, SHA-512.
     PS512,
-    /// ECDSA on P-256 with SHA-256. A signature can be turned into a second valid one of the same content.
+    /// ECDSA on P-256 with SHA-256. A signature can be changed into a second valid one for the same content.
     ES256,
     /// ECDSA on P-384 with SHA-384.
     ES384,
     /// ECDSA on P-521 with SHA-512.
     ES512,
-    /// ECDSA on secp256k1 with SHA-256 (RFC 8812, 3.2), which wallets sign with.
+    /// ECDSA on secp256k1 with SHA-256 (RFC 8812, 3.2), used by wallets. Needs the feature `es256k`.
     #[cfg(feature = "es256k")]
     ES256K,
     /// Ed25519.
     EdDSA,
 }
 
-/// What kind of key an algorithm wants.
+/// The kind of key that an algorithm needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Family {
     Hmac,
@@ -98,23 +97,23 @@ impl Algorithm {
         }
     }
 
-    /// All its names on the wire: RFC 9864, 2.2 gives EdDSA on Ed25519 a name of its own.
+    /// All its names on the wire. RFC 9864, 2.2 gives EdDSA on Ed25519 a second name.
     pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
         [self.name()].into_iter().chain((self == Self::EdDSA).then_some("Ed25519"))
     }
 
-    /// The algorithm of that exact name: names are case-sensitive (RFC 7515, 4.1.1).
+    /// The algorithm with this exact name. Names are case-sensitive (RFC 7515, 4.1.1).
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|algorithm| algorithm.names().any(|own| own == name))
     }
 
-    /// Whether who verifies needs no secret.
+    /// Whether a public key verifies it.
     #[cfg(feature = "dpop")]
     pub(crate) fn is_public(self) -> bool {
         self.family() != Family::Hmac
     }
 
-    /// Whether proofs of possession may use it unless something else is said. A feature of the crate adds nothing to them.
+    /// Whether proofs of possession may use it by default. The feature `es256k` doesn't change the default.
     #[cfg(feature = "dpop")]
     pub(crate) fn is_usual_for_proofs(self) -> bool {
         #[cfg(feature = "es256k")]
@@ -137,7 +136,7 @@ impl Algorithm {
         }
     }
 
-    /// The length of the hash in bytes; below it, an HMAC secret is the weak part (RFC 7518, 3.2).
+    /// The length of the hash in bytes. An HMAC secret must not be shorter (RFC 7518, 3.2).
     pub(crate) fn hash_len(self) -> usize {
         match self {
             Self::HS384 | Self::RS384 | Self::PS384 | Self::ES384 => 48,
@@ -156,7 +155,7 @@ impl fmt::Display for Algorithm {
 }
 
 impl Family {
-    /// The family in words, for the text of a configuration error.
+    /// The family's name in a configuration error.
     pub(crate) fn describe(self) -> &'static str {
         match self {
             Self::Hmac => "HMAC",

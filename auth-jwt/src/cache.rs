@@ -1,4 +1,4 @@
-//! Remembers that signatures were right.
+//! Remembers valid signatures.
 
 use std::{
     collections::HashMap,
@@ -12,23 +12,23 @@ use aws_lc_rs::{hmac, rand};
 
 use crate::KeySet;
 
-/// How long a signature is remembered.
+/// How long a valid signature is remembered.
 const LIFETIME: Duration = Duration::from_secs(60);
 
-/// Locks, so that threads seldom wait for each other.
+/// The number of locks. Several of them keep threads from waiting for each other.
 const SHARDS: usize = 16;
 
-/// Which signatures were right under which keys. Each verifier has a cache, and a random key, of its own.
+/// The signatures that were valid, and under which keys. Each strategy has its own cache with its own random key.
 pub(crate) struct Cache {
     key: hmac::Key,
     shards: [Mutex<Shard>; SHARDS],
 }
 
 /// A token under one generation of keys.
-pub(crate) struct Seen([u8; 32]);
+pub(crate) struct CacheKey([u8; 32]);
 
-/// Two halves: when the younger is full, it becomes the older, and the older is dropped. So what is remembered is
-/// bounded, and nothing has to be searched for what is old.
+/// Two halves. When the younger one is full, it becomes the older one, and the older one is dropped. So the size is bounded
+/// without a search for old entries.
 struct Shard {
     half: usize,
     young: HashMap<[u8; 32], SystemTime>,
@@ -38,29 +38,30 @@ struct Shard {
 impl Cache {
     pub(crate) fn new(tokens: usize) -> Result<Self, ConfigError> {
         let mut key = [0; 32];
-        rand::fill(&mut key).map_err(|_| ConfigError::new("the system has no random numbers: see to that first"))?;
+        rand::fill(&mut key)
+            .map_err(|_| ConfigError::new("the system cannot supply random numbers: correct that first"))?;
         let half = tokens.div_ceil(SHARDS * 2);
         let shard = || Mutex::new(Shard { half, young: HashMap::new(), old: HashMap::new() });
         Ok(Self { key: hmac::Key::new(hmac::HMAC_SHA256, &key), shards: std::array::from_fn(|_| shard()) })
     }
 
-    pub(crate) fn seen(&self, keys: &KeySet, token: &str) -> Seen {
+    pub(crate) fn seen(&self, keys: &KeySet, token: &str) -> CacheKey {
         let mut context = hmac::Context::with_key(&self.key);
         context.update(&keys.generation().to_be_bytes());
         context.update(token.as_bytes());
         // OK because the tag of this hash has 32 bytes.
-        Seen(context.sign().as_ref().try_into().unwrap_or_default())
+        CacheKey(context.sign().as_ref().try_into().unwrap_or_default())
     }
 
-    /// Whether the signature was found to be right in the last 60 s. A clock that was set back forgets.
-    pub(crate) fn knows(&self, seen: &Seen, now: SystemTime) -> bool {
+    /// Whether the signature was valid in the last 60 s. False after the clock was set back.
+    pub(crate) fn knows(&self, seen: &CacheKey, now: SystemTime) -> bool {
         self.with_shard(seen, |shard| {
             let at = shard.young.get(&seen.0).or_else(|| shard.old.get(&seen.0));
             at.is_some_and(|&at| is_fresh(at, now))
         })
     }
 
-    pub(crate) fn remember(&self, seen: &Seen, now: SystemTime) {
+    pub(crate) fn remember(&self, seen: &CacheKey, now: SystemTime) {
         self.with_shard(seen, |shard| {
             if shard.half == 0 {
                 return;
@@ -72,7 +73,7 @@ impl Cache {
         });
     }
 
-    fn with_shard<T>(&self, seen: &Seen, f: impl FnOnce(&mut Shard) -> T) -> T
+    fn with_shard<T>(&self, seen: &CacheKey, f: impl FnOnce(&mut Shard) -> T) -> T
     where
         T: Default,
     {
@@ -134,7 +135,7 @@ mod tests {
         Jwt::keys(keys).extract(extract::header("x-token")).cache_signatures(100).unwrap()
     }
 
-    /// Whether a strategy of this verifier accepts the token, and how much it remembers then.
+    /// Whether a strategy accepts the token, and how many entries its cache then has.
     fn ask(jwt: Jwt<Value>, token: &str, now: SystemTime) -> (bool, usize) {
         let strategy = std::sync::Arc::new(jwt.verify(|_: Value| async { Some("user") }));
         let chain = Chain::new().or(std::sync::Arc::clone(&strategy));
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn signature_of_a_token_that_is_refused_for_its_claims_is_remembered_as_such() {
+    fn valid_signature_of_a_token_with_refused_claims_is_remembered() {
         assert_eq!(ask(jwt(keys()), &token(), now() + Duration::from_secs(700)), (false, 1));
     }
 
@@ -166,9 +167,9 @@ mod tests {
         assert_eq!(ask(jwt.cache_signatures(100).unwrap(), token.expose(), now()), (true, 0));
     }
 
-    /// What was never right is said to be, which shows when the memory is asked.
+    /// A forged token is put into the cache, so acceptance shows that the cache was asked.
     #[test]
-    fn memory_ends_after_60_seconds_with_other_keys_and_with_a_clock_set_back() {
+    fn memory_ends_after_60_s_with_new_keys_or_a_clock_set_back() {
         let accepts = |keys: KeySet, remembered: &KeySet, now: SystemTime| {
             let jwt = jwt(keys);
             let cache = jwt.cache.as_ref().unwrap();
@@ -185,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_of_one_verifier_is_not_anothers() {
+    fn each_strategy_has_its_own_cache() {
         let (one, other) = (Cache::new(10).unwrap(), Cache::new(10).unwrap());
         let ours = keys();
         assert_ne!(one.seen(&ours, &token()).0, other.seen(&ours, &token()).0);

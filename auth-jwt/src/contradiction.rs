@@ -1,7 +1,7 @@
-//! Settings that together accept no token, or none of one issuer.
+//! Finds settings that together accept no token, or no token of one issuer.
 //!
-//! Most of them come in any order, so they can be held against each other only when the strategy is built. That cannot
-//! fail any more: a line at ERROR names both sides.
+//! Settings come in any order, so they can only be compared when the strategy is built. Building cannot fail any more, so a
+//! line at ERROR names both sides.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use crate::{
     Jwt,
     policy::{Profile, is_id_token_use, is_other_type},
     source::Keys,
-    token::refused::{algorithms, many, one},
+    token::log_text::{algorithms, quoted, quoted_list},
 };
 
 /// The length of `{"alg":"HS256"}` and `{}` in base64url, with the shortest signature and two dots.
 const SHORTEST_TOKEN: usize = 20 + 3 + 43 + 2;
 
-/// Two settings of which one rules out what the other wants.
+/// Two settings that exclude each other.
 struct Contradiction {
     why: &'static str,
     one: String,
@@ -23,7 +23,7 @@ struct Contradiction {
 }
 
 impl<C> Jwt<C> {
-    /// Tells in the log what can be known to be wrong.
+    /// Logs contradictions that are known without a token.
     pub(crate) fn log_contradictions(&self) {
         for Contradiction { why, one, other } in self.contradictions() {
             tracing::error!(
@@ -49,13 +49,13 @@ impl<C> Jwt<C> {
             note("every token is too old", "`max_age` of 0 s".to_owned(), "`leeway` of 0 s".to_owned());
         }
         for disputed in policy.issuers.disputed() {
-            note("two issuers claim one spelling", one(&disputed), policy.issuers.shown());
+            note("two issuers claim one spelling", quoted(&disputed), policy.issuers.shown());
         }
         if let Keys::Source(source) = &self.keys
             && let Some(own) = source.issuer()
             && !policy.issuers.may_be(own)
         {
-            note("the keys are for another issuer", one(own), policy.issuers.shown());
+            note("the keys are for another issuer", quoted(own), policy.issuers.shown());
         }
         for demands in &self.trusted {
             let audiences = &demands.audiences;
@@ -63,8 +63,8 @@ impl<C> Jwt<C> {
                 && !audiences.is_empty()
                 && !audiences.contains(client_id)
             {
-                let audiences = many(audiences.iter().map(String::as_str));
-                note("the client of ID tokens is not an audience of the issuer", one(client_id), audiences);
+                let audiences = quoted_list(audiences.iter().map(String::as_str));
+                note("the client of ID tokens is not an audience of the issuer", quoted(client_id), audiences);
             }
             if let (Some(own), Some(allowed)) = (&demands.algorithms, &policy.algorithms)
                 && demands.rule_out(allowed)

@@ -1,7 +1,7 @@
 //! Keys and algorithms that a program has as types of `jsonwebtoken`.
 //!
-//! That crate stores a key as bytes and checks it on use. Here every key goes through the usual constructors, so a weak
-//! or broken one does not build. There is no way back: a prepared key does not give its secret out.
+//! `jsonwebtoken` stores a key as bytes and checks it on use. Here every key goes through the usual constructors, so a weak
+//! or broken key is an error. There is no conversion back, since a prepared key does not reveal its secret.
 
 use auth_core::ConfigError;
 use jsonwebtoken::{AlgorithmFamily, DecodingKey, DecodingKeyKind, EncodingKey};

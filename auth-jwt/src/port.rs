@@ -1,13 +1,13 @@
-//! The port of a URL. `Authority::port_u16` gives `None` for a port that is out of range or no number, as if none were
-//! written.
+//! The port of a URL. `Authority::port_u16` returns `None` also for a port that is out of range or not a number, as if it were
+//! absent.
 
 use http::uri::Authority;
 
-/// What stands behind the host is no port.
+/// The text after the host is not a port.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct InvalidPort;
 
-/// The port that is written behind the host, if there is one. An empty one is none, since both mean the default of the
+/// The port after the host, if there is one. An empty port counts as absent, since both mean the default of the
 /// scheme (RFC 3986, 6.2.3).
 ///
 /// `auth-core/src/origin.rs` has the same rule for origins, except that it refuses an empty one.
@@ -16,7 +16,7 @@ pub(crate) fn of(authority: &Authority) -> Result<Option<u16>, InvalidPort> {
     match rest.strip_prefix(':') {
         None if rest.is_empty() => Ok(None),
         Some("") => Ok(None),
-        // The number parser would take a sign.
+        // The number parser would accept a sign.
         Some(port) if port.bytes().all(|b| b.is_ascii_digit()) => port.parse().map(Some).map_err(|_| InvalidPort),
         _ => Err(InvalidPort),
     }

@@ -1,4 +1,4 @@
-//! Whether a token is bound to a key of the client (RFC 7800), and whether that is proven.
+//! Tokens that are bound to a client's key (RFC 7800), and proof that the client has the key.
 
 #[cfg(feature = "dpop")]
 use auth_core::extract::auth_scheme;
@@ -6,23 +6,23 @@ use auth_core::{AuthRequest, Challenge, Needs, Rejection, extract::Extractor};
 
 #[cfg(feature = "dpop")]
 use crate::Dpop;
-use crate::token::{Refused, RegisteredClaims};
+use crate::token::{RegisteredClaims, TokenError};
 
 #[cfg(feature = "dpop")]
 const DPOP: &str = "DPoP";
 
-/// How possession of a key is proven; by default it cannot be.
+/// How a client proves possession of a key. By default it cannot.
 #[derive(Default)]
 pub(crate) struct Possession {
     #[cfg(feature = "dpop")]
     dpop: Option<Dpop>,
 }
 
-/// Why a token is not taken.
-pub(crate) enum Unbound {
-    Refused(Refused),
-    #[cfg_attr(not(feature = "dpop"), expect(dead_code, reason = "without proofs, none is refused"))]
-    Rejected(Rejection),
+/// Why a token is not accepted as it was sent.
+pub(crate) enum PossessionError {
+    Token(TokenError),
+    #[cfg_attr(not(feature = "dpop"), expect(dead_code, reason = "proofs exist only with this feature"))]
+    Proof(Rejection),
 }
 
 impl Possession {
@@ -31,7 +31,7 @@ impl Possession {
         Self { dpop: Some(dpop) }
     }
 
-    /// Where tokens are looked for: where it was, and beside a proof.
+    /// Finds tokens beside a proof, and where they were found before.
     pub(crate) fn extractor(&self, own: Box<dyn Extractor>) -> Box<dyn Extractor> {
         #[cfg(feature = "dpop")]
         if self.dpop.is_some() {
@@ -40,7 +40,7 @@ impl Possession {
         own
     }
 
-    /// The challenge with what it says of proofs; `None` if it would not help.
+    /// Adds the parameters for proofs to a challenge. `None` if the challenge would not help.
     pub(crate) fn complete(&self, challenge: Challenge) -> Option<Challenge> {
         #[cfg(feature = "dpop")]
         if let Some(dpop) = &self.dpop {
@@ -60,26 +60,26 @@ impl Possession {
         let _ = needs;
     }
 
-    /// Whether the token may be used as it came.
+    /// Checks that the token was sent in the right way: with a proof if it is bound.
     pub(crate) fn check(
         &self,
         claims: &RegisteredClaims<'_>,
         token: &str,
         request: &AuthRequest<'_>,
-    ) -> Result<(), Unbound> {
+    ) -> Result<(), PossessionError> {
         #[cfg(feature = "dpop")]
         if let Some(dpop) = &self.dpop {
             let by_scheme = matches!(auth_scheme(DPOP).extract(request), Ok(Some(_)));
-            return match (claims.jkt().map_err(Unbound::Refused)?, by_scheme) {
-                (Some(jkt), true) => dpop.check(&jkt, token, request).map_err(|why| Unbound::Rejected(why.into())),
-                (Some(_), false) => Err(refused("the token is bound to a key, and was sent as if it were not")),
-                (None, true) => Err(refused("the token is bound to no key, and was sent as if it were")),
-                (None, false) if dpop.is_required() => Err(refused("the token is bound to no key")),
+            return match (claims.jkt().map_err(PossessionError::Token)?, by_scheme) {
+                (Some(jkt), true) => dpop.check(&jkt, token, request).map_err(|why| PossessionError::Proof(why.into())),
+                (Some(_), false) => Err(refused("the token is bound to a key, and was sent as a bearer token")),
+                (None, true) => Err(refused("the token is not bound to a key, and was sent with the scheme `DPoP`")),
+                (None, false) if dpop.is_required() => Err(refused("the token is not bound to a key")),
                 (None, false) => Ok(()),
             };
         }
         let _ = (token, request);
-        // Who presents such a token has to prove that a key is theirs, and nobody has asked.
+        // The client would have to prove possession of the key, and this strategy accepts no proofs.
         if claims.cnf.is_some() {
             return Err(refused("the token is bound to a key, and possession of it is not proven"));
         }
@@ -87,6 +87,6 @@ impl Possession {
     }
 }
 
-fn refused(why: &'static str) -> Unbound {
-    Unbound::Refused(Refused::invalid(why))
+fn refused(why: &'static str) -> PossessionError {
+    PossessionError::Token(TokenError::invalid(why))
 }

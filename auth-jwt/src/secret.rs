@@ -7,8 +7,8 @@ use crate::Algorithm;
 
 /// The secret of an HMAC key: arbitrary bytes, redacted in `Debug`, zeroed when dropped.
 ///
-/// It must be at least as long as the hash of its algorithm (RFC 7518, 3.2): 32, 48 or 64 bytes. Take random bytes;
-/// length alone does not make a passphrase strong. A text is taken byte for byte, and not decoded.
+/// It must be at least as long as the hash of its algorithm (RFC 7518, 3.2): 32, 48 or 64 bytes. Use random bytes: length
+/// alone doesn't make a passphrase strong. A string is used byte for byte, without decoding.
 ///
 /// ```
 /// use auth_jwt::{HmacSecret, Jwt};
@@ -24,7 +24,7 @@ pub struct HmacSecret {
 }
 
 impl HmacSecret {
-    /// Takes the bytes over. Whether they are enough depends on the algorithm and shows when a key is built.
+    /// A secret from these bytes. Its length is checked when a key is built, since it depends on the algorithm.
     #[must_use]
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         Self { bytes: Zeroizing::new(bytes.into()), short_allowed: false }
@@ -33,14 +33,14 @@ impl HmacSecret {
     /// Allows a secret that is shorter than the hash, though not an empty one.
     ///
     /// # Security
-    /// Whoever sees one token can try out short secrets offline, as fast as the hardware goes. For tutorials and tests.
+    /// Anyone who sees one token can try short secrets offline, as fast as their hardware allows. For tutorials and tests.
     #[must_use]
     pub fn dangerous_allow_short_secret(mut self) -> Self {
         self.short_allowed = true;
         self
     }
 
-    /// The bytes, if they are good enough for `algorithm`.
+    /// The bytes, if there are enough of them for `algorithm`.
     pub(crate) fn strong_enough_for(&self, algorithm: Algorithm) -> Result<&[u8], ConfigError> {
         let (len, wanted) = (self.bytes.len(), algorithm.hash_len());
         if len == 0 {
@@ -50,8 +50,8 @@ impl HmacSecret {
         }
         if len < wanted && !self.short_allowed {
             return Err(ConfigError::new(format!(
-                "{algorithm} wants a secret of at least {wanted} bytes and this one has {len}: generate a longer one, \
-                 or, where nothing is at stake, say `dangerous_allow_short_secret()`"
+                "{algorithm} needs a secret of at least {wanted} bytes, and this one has {len}: generate a longer one, \
+                 or, for tutorials and tests, call `dangerous_allow_short_secret()`"
             )));
         }
         Ok(&self.bytes)

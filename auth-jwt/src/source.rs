@@ -16,23 +16,22 @@ pub use self::{
 use crate::{
     Algorithm, IssuerTemplate, KeySet,
     token::{
-        Refused,
-        refused::{algorithms, optional},
+        TokenError,
+        log_text::{algorithms, quoted_or_absent},
     },
 };
 
-/// Where keys come from that are not known when the strategy is built: fetched, rotated, or chosen by tenant.
+/// Supplies keys that are not known when the strategy is built: fetched, rotated, or chosen by tenant.
 ///
-/// It is asked once for each token that is well-formed, of a known issuer where issuers are configured, and of an
-/// allowed algorithm; and before the signature is checked. So an answer should be at hand: the work that it costs is
-/// work that strangers can order.
+/// It is asked once for each token that is well-formed, has an allowed algorithm, and has a known issuer if issuers are
+/// configured. The signature is not checked yet, so anyone can trigger this call: answer it without much work.
 ///
 /// ```
 /// use std::{collections::HashMap, sync::Arc};
 /// use auth_core::{AuthRequest, BoxError, async_trait};
 /// use auth_jwt::{KeySet, KeySource, UnverifiedToken};
 ///
-/// /// Several issuers, each with keys of its own.
+/// /// Several issuers, each with its own keys.
 /// struct Issuers(HashMap<String, Arc<KeySet>>);
 ///
 /// #[async_trait]
@@ -48,34 +47,33 @@ use crate::{
 /// ```
 #[async_trait]
 pub trait KeySource: Send + Sync + 'static {
-    /// The keys for this token; `Ok(None)` if it is of an issuer that is not known here, so that the chain asks the
-    /// next strategy.
+    /// The keys for this token. `Ok(None)` if its issuer is unknown here; the chain then asks the next strategy.
     ///
     /// # Errors
-    /// If the keys cannot be had now: 503, and nothing is said about the token.
+    /// If the keys are unavailable now. The answer is 503, which says nothing about the token.
     async fn keys(
         &self,
         token: &UnverifiedToken<'_>,
         request: &AuthRequest<'_>,
     ) -> Result<Option<Arc<KeySet>>, BoxError>;
 
-    /// The one issuer whose keys these are; `None`, if there are several or the source does not know it.
+    /// The issuer of all these keys; `None` if there are several or if the source doesn't know it.
     ///
-    /// It lets a strategy tell that its own issuers are others, so that no token can be accepted.
+    /// A strategy uses it to detect that it accepts other issuers only, and therefore no token.
     fn issuer(&self) -> Option<&str> {
         None
     }
 
-    /// What the token must be like beside what the strategy demands of all; nothing, if it is not told.
+    /// What this token must satisfy in addition to the strategy's own settings; by default nothing.
     ///
-    /// It is asked before [`keys`](Self::keys) is.
+    /// It is called before [`keys`](Self::keys).
     fn demands(&self, token: &UnverifiedToken<'_>) -> Demands<'_> {
         let _ = token;
         Demands::default()
     }
 }
 
-/// Fixed keys, where a source is wanted.
+/// Fixed keys as a source.
 #[async_trait]
 impl KeySource for Arc<KeySet> {
     async fn keys(&self, _: &UnverifiedToken<'_>, _: &AuthRequest<'_>) -> Result<Option<Self>, BoxError> {
@@ -83,31 +81,31 @@ impl KeySource for Arc<KeySet> {
     }
 }
 
-/// What a [`KeySource`] demands of the tokens of one issuer; the default demands nothing.
+/// What a [`KeySource`] requires of the tokens of one issuer; by default nothing.
 #[derive(Clone, Copy, Debug, Default)]
-#[must_use = "demands do nothing before a source gives them"]
+#[must_use = "demands do nothing until a source returns them"]
 pub struct Demands<'a> {
     pub(crate) audiences: Option<&'a [String]>,
     algorithms: Option<&'a [Algorithm]>,
 }
 
 impl<'a> Demands<'a> {
-    /// One of these audiences, in the place of those that the strategy has. If the list is empty, no token that names
-    /// an audience is good.
+    /// Requires one of these audiences, instead of those of the strategy. If the list is empty, tokens that name an
+    /// audience are refused.
     pub fn audiences(mut self, audiences: &'a [String]) -> Self {
         self.audiences = Some(audiences);
         self
     }
 
-    /// One of these algorithms; it must be one that the strategy allows as well.
+    /// Requires one of these algorithms, which the strategy must allow as well.
     pub fn algorithms(mut self, algorithms: &'a [Algorithm]) -> Self {
         self.algorithms = Some(algorithms);
         self
     }
 
-    pub(crate) fn refuse(&self, found: Algorithm) -> Refused {
+    pub(crate) fn refuse(&self, found: Algorithm) -> TokenError {
         let allowed = self.algorithms.unwrap_or_default().iter().copied();
-        Refused::foreign("the algorithm is not allowed to the issuer")
+        TokenError::foreign("the algorithm is not allowed to the issuer")
             .because(|| (algorithms(allowed), algorithms([found])))
     }
 
@@ -116,7 +114,7 @@ impl<'a> Demands<'a> {
     }
 }
 
-/// What a token says of itself, before anything of it is proven. It may choose keys, and nothing else.
+/// What a token claims before its signature is checked. Use it to choose keys, and for nothing else.
 ///
 /// `Debug` shows the algorithm only.
 pub struct UnverifiedToken<'a> {
@@ -129,7 +127,7 @@ pub struct UnverifiedToken<'a> {
 }
 
 impl<'a> UnverifiedToken<'a> {
-    /// The token as it came. Never log it.
+    /// The token as the client sent it. Never log it.
     #[must_use]
     pub fn expose(&self) -> &'a str {
         self.token
@@ -141,21 +139,21 @@ impl<'a> UnverifiedToken<'a> {
         self.algorithm
     }
 
-    /// The name of the key.
+    /// The name of the key (`kid`).
     #[must_use]
     pub fn kid(&self) -> Option<&'a str> {
         self.kid
     }
 
-    /// The issuer. If the strategy knows it by [another spelling](crate::Jwt::issuer_alias), that one.
+    /// The issuer (`iss`). If the token has an [alias](crate::Jwt::issuer_alias), the issuer that the alias stands for.
     #[must_use]
     pub fn issuer(&self) -> Option<&'a str> {
         self.issuer
     }
 
-    pub(crate) fn without_keys(&self) -> Refused {
-        Refused::foreign("no keys are known for the issuer of the token")
-            .because(|| ("an issuer of the key source".to_owned(), optional(self.issuer)))
+    pub(crate) fn without_keys(&self) -> TokenError {
+        TokenError::foreign("no keys are known for the issuer of the token")
+            .because(|| ("an issuer of the key source".to_owned(), quoted_or_absent(self.issuer)))
     }
 }
 
@@ -165,7 +163,7 @@ impl fmt::Debug for UnverifiedToken<'_> {
     }
 }
 
-/// Fixed keys are apart from a source, so that they cost no boxed future.
+/// Fixed keys are separate from a source, so they need no boxed future.
 pub(crate) enum Keys {
     Fixed(KeySet),
     Source(Box<dyn KeySource>),

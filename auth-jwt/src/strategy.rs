@@ -10,31 +10,31 @@ use crate::{
     Algorithm, Demands, Jwt, KeySet, UnverifiedToken,
     algorithm::Family,
     issuer::Issuer,
-    possession::Unbound,
+    possession::PossessionError,
     source::Keys,
     token::{
-        Compact, Header, RawClaims, Refused,
-        refused::{key, list},
+        Compact, Header, RawClaims, TokenError,
+        log_text::{joined, key},
     },
 };
 
-/// JSON Web Tokens with their verify callback, ready for a chain; made by [`Jwt::verify`].
+/// A strategy for JSON Web Tokens with its verify callback, ready for a chain. [`Jwt::verify`] makes it.
 ///
 /// The evidence names issuer and subject of the token, and has the ids `jti` and `sid`, each with the token's issuer. An
-/// `iss` that is absent is the empty issuer; a `sub`, `jti` or `sid` that is absent or empty names nothing. A token without
-/// `iat` counts as issued before everything that is revoked.
-#[must_use = "a strategy does nothing before it stands in a chain"]
+/// absent `iss` counts as the empty issuer. A `sub`, `jti` or `sid` that is absent or empty is left out. A token without
+/// `iat` counts as issued before every revocation.
+#[must_use = "a strategy does nothing until it is in a chain"]
 pub struct JwtStrategy<C, V, M = ()> {
     jwt: Jwt<C>,
     verify: V,
-    /// Which kind of closure `verify` is.
+    /// The kind of closure that `verify` is.
     closure: PhantomData<fn() -> M>,
 }
 
 impl<C> Jwt<C> {
-    /// Names who decides about the user. See [`Verify`] for what the callback may give.
+    /// Sets the callback that decides about the user. See [`Verify`] for its return types.
     ///
-    /// It is asked only about tokens that are right in every other respect.
+    /// It is called only for tokens that have passed all other checks.
     pub fn verify<V, M>(mut self, verify: V) -> JwtStrategy<C, V, M>
     where
         C: DeserializeOwned + Send,
@@ -46,33 +46,33 @@ impl<C> Jwt<C> {
     }
 }
 
-/// What stands in a token.
-struct Read<'t> {
+/// The parsed parts of a token.
+struct Parsed<'t> {
     header: Header<'t>,
     payload: &'t str,
     claims: RawClaims<'t>,
 }
 
-/// A token that may be ours, with nothing of it proven.
-struct Opened<'t> {
+/// A token of an accepted issuer. Its signature is not checked yet.
+struct Candidate<'t> {
     token: &'t str,
     compact: &'t Compact<'t>,
-    read: &'t Read<'t>,
+    parsed: &'t Parsed<'t>,
     issuer: Issuer<'t>,
     algorithm: Algorithm,
 }
 
-/// A token that is good, if the application does not object.
-struct Good<C> {
+/// A token that has passed all checks except the application's callback.
+struct Verified<C> {
     claims: C,
-    said: Said,
+    evidence: EvidenceClaims,
 }
 
-/// What a good token says for the evidence.
-struct Said {
+/// What a verified token adds to the evidence.
+struct EvidenceClaims {
     end: Option<SystemTime>,
     issued_at: Option<SystemTime>,
-    /// Empty if it names none.
+    /// Empty if the token has no `iss`.
     issuer: String,
     subject: Option<String>,
     id: Option<String>,
@@ -82,8 +82,8 @@ struct Said {
 }
 
 /// Why a request is not accepted.
-enum Stop {
-    Refused(Refused),
+enum NotAccepted {
+    Token(TokenError),
     Rejected(Rejection),
     Failed(BoxError),
 }
@@ -93,80 +93,95 @@ where
     C: DeserializeOwned + Send,
     V: Verify<C, M, User: Principal>,
 {
-    /// Everything from the raw token to the user, in the order that the crate's documentation promises.
-    async fn accept(&self, token: &str, carrier: Carrier, request: &AuthRequest<'_>) -> Result<Accept<V::User>, Stop> {
-        // What was read of the token is gone when the callback is waited for, and takes no room in the future meanwhile.
-        let Good { claims, said } = {
+    /// All steps from the raw token to the user, in the order that the crate documents.
+    async fn accept(
+        &self,
+        token: &str,
+        carrier: Carrier,
+        request: &AuthRequest<'_>,
+    ) -> Result<Accept<V::User>, NotAccepted> {
+        // The parsed token is dropped before the callback is awaited, so it takes no space in the future.
+        let Verified { claims, evidence } = {
             let compact = Compact::parse(token, self.jwt.policy.max_len)?;
-            let read = Read::new(&compact)?;
-            let opened = self.open(token, &compact, &read)?;
+            let parsed = Parsed::new(&compact)?;
+            let candidate = self.identify(token, &compact, &parsed)?;
             match &self.jwt.keys {
-                Keys::Fixed(keys) => self.check(&opened, keys, Demands::default(), request)?,
+                Keys::Fixed(keys) => self.check(&candidate, keys, Demands::default(), request)?,
                 Keys::Source(source) => {
-                    let unverified = opened.unverified();
+                    let unverified = candidate.unverified();
                     let demands = source.demands(&unverified);
-                    if !demands.allow(opened.algorithm) {
-                        return Err(demands.refuse(opened.algorithm).into());
+                    if !demands.allow(candidate.algorithm) {
+                        return Err(demands.refuse(candidate.algorithm).into());
                     }
-                    let keys = source.keys(&unverified, request).await.map_err(Stop::Failed)?;
+                    let keys = source.keys(&unverified, request).await.map_err(NotAccepted::Failed)?;
                     let keys = keys.ok_or_else(|| unverified.without_keys())?;
-                    self.check(&opened, &keys, demands, request)?
+                    self.check(&candidate, &keys, demands, request)?
                 }
             }
         };
-        let verdict = self.verify.verify(claims, request).await.map_err(Stop::Failed)?;
-        let accept = verdict.into_accept(carrier).map_err(Stop::Rejected)?;
-        Ok(said.added_to(accept))
+        let verdict = self.verify.verify(claims, request).await.map_err(NotAccepted::Failed)?;
+        let accept = verdict.into_accept(carrier).map_err(NotAccepted::Rejected)?;
+        Ok(evidence.added_to(accept))
     }
 
-    /// The issuer comes first, since a token of another issuer is another strategy's, however strange it looks to this
-    /// one.
-    fn open<'t>(&'t self, token: &'t str, compact: &'t Compact<'t>, read: &'t Read<'t>) -> Result<Opened<'t>, Refused> {
+    /// The issuer comes first: a token of another issuer belongs to another strategy, even if it looks wrong here.
+    fn identify<'t>(
+        &'t self,
+        token: &'t str,
+        compact: &'t Compact<'t>,
+        parsed: &'t Parsed<'t>,
+    ) -> Result<Candidate<'t>, TokenError> {
         let policy = &self.jwt.policy;
-        let issuer = policy.issuers.resolve(read.claims.issuer()?)?;
-        let algorithm = policy.check_header(&read.header)?;
-        Ok(Opened { token, compact, read, issuer, algorithm })
+        let issuer = policy.issuers.resolve(parsed.claims.issuer()?)?;
+        let algorithm = policy.check_header(&parsed.header)?;
+        Ok(Candidate { token, compact, parsed, issuer, algorithm })
     }
 
-    /// Whether the token is good, as far as this crate knows.
+    /// Runs all checks on the token except the callback.
     fn check(
         &self,
-        opened: &Opened<'_>,
+        candidate: &Candidate<'_>,
         keys: &KeySet,
         demands: Demands<'_>,
         request: &AuthRequest<'_>,
-    ) -> Result<Good<C>, Stop> {
-        self.check_signature(opened, keys, request)?;
-        let claims = opened.read.claims.typed(self.jwt.policy.subject_type)?;
-        let tenant = opened.issuer.tenant.map(|(_, tenant)| tenant);
+    ) -> Result<Verified<C>, NotAccepted> {
+        self.check_signature(candidate, keys, request)?;
+        let claims = candidate.parsed.claims.typed(self.jwt.policy.subject_type)?;
+        let tenant = candidate.issuer.tenant.map(|(_, tenant)| tenant);
         let checked = self.jwt.policy.check_claims(&claims, tenant, demands.audiences, request.now())?;
-        self.jwt.possession.check(&claims, opened.token, request)?;
-        let to_application = opened.claims(claims.sub)?;
-        let said = Said {
+        self.jwt.possession.check(&claims, candidate.token, request)?;
+        let to_application = candidate.claims(claims.sub)?;
+        let evidence = EvidenceClaims {
             end: checked.end,
             issued_at: claims.iat,
-            issuer: opened.issuer.name.unwrap_or_default().to_owned(),
+            issuer: candidate.issuer.name.unwrap_or_default().to_owned(),
             subject: filled(claims.sub),
             id: filled(claims.jti),
             session: filled(claims.sid),
             scopes: checked.scopes,
             login: checked.login,
         };
-        Ok(Good { claims: to_application, said })
+        Ok(Verified { claims: to_application, evidence })
     }
 
-    /// Checks the signature, or remembers that it was right.
-    fn check_signature(&self, opened: &Opened<'_>, keys: &KeySet, request: &AuthRequest<'_>) -> Result<(), Refused> {
-        let (algorithm, kid, issuer) = (opened.algorithm, opened.read.header.kid.as_deref(), opened.issuer.name);
+    /// Checks the signature, or finds it in the cache.
+    fn check_signature(
+        &self,
+        candidate: &Candidate<'_>,
+        keys: &KeySet,
+        request: &AuthRequest<'_>,
+    ) -> Result<(), TokenError> {
+        let (algorithm, kid, issuer) =
+            (candidate.algorithm, candidate.parsed.header.kid.as_deref(), candidate.issuer.name);
         let verify = || {
-            let own = || list(keys.keys().iter().map(|own| key(own.kid(), own.algorithms(), own.issuer())));
+            let own = || joined(keys.keys().iter().map(|own| key(own.kid(), own.algorithms(), own.issuer())));
             let shown = || (own(), key(kid, [algorithm], issuer));
-            opened.compact.verify(keys, algorithm, kid, issuer).map_err(|refused| refused.because(shown))
+            candidate.compact.verify(keys, algorithm, kid, issuer).map_err(|refused| refused.because(shown))
         };
-        let Some(cache) = self.jwt.cache.as_ref().filter(|_| opened.algorithm.family() != Family::Hmac) else {
+        let Some(cache) = self.jwt.cache.as_ref().filter(|_| candidate.algorithm.family() != Family::Hmac) else {
             return verify();
         };
-        let seen = cache.seen(keys, opened.token);
+        let seen = cache.seen(keys, candidate.token);
         if !cache.knows(&seen, request.now()) {
             verify()?;
             cache.remember(&seen, request.now());
@@ -231,15 +246,15 @@ where
         };
         match self.accept(credential.expose(), credential.carrier(), request).await {
             Ok(accept) => Ok(Outcome::Accept(accept)),
-            Err(Stop::Refused(refused)) => Ok(refused.into()),
-            Err(Stop::Rejected(rejection)) => Ok(Outcome::Reject(rejection)),
-            Err(Stop::Failed(cause)) => Err(cause),
+            Err(NotAccepted::Token(refused)) => Ok(refused.into()),
+            Err(NotAccepted::Rejected(rejection)) => Ok(Outcome::Reject(rejection)),
+            Err(NotAccepted::Failed(cause)) => Err(cause),
         }
     }
 }
 
-impl<'t> Read<'t> {
-    fn new(compact: &'t Compact<'_>) -> Result<Self, Refused> {
+impl<'t> Parsed<'t> {
+    fn new(compact: &'t Compact<'_>) -> Result<Self, TokenError> {
         let header = Header::parse(compact.header())?;
         let payload = compact.payload()?;
         let claims = RawClaims::parse(payload)?;
@@ -247,12 +262,12 @@ impl<'t> Read<'t> {
     }
 }
 
-impl Opened<'_> {
-    /// The claims for the application, with issuer and subject as the evidence has them: users are told apart by both.
-    fn claims<C: DeserializeOwned>(&self, subject: Option<&str>) -> Result<C, Refused> {
-        let payload = self.read.payload;
-        let issuer = self.issuer.name.filter(|_| self.read.claims.issuer().is_ok_and(|iss| iss != self.issuer.name));
-        let subject = subject.filter(|_| self.read.claims.has_numeric_subject());
+impl Candidate<'_> {
+    /// The claims for the application, with the same issuer and subject as in the evidence.
+    fn claims<C: DeserializeOwned>(&self, subject: Option<&str>) -> Result<C, TokenError> {
+        let payload = self.parsed.payload;
+        let issuer = self.issuer.name.filter(|_| self.parsed.claims.issuer().is_ok_and(|iss| iss != self.issuer.name));
+        let subject = subject.filter(|_| self.parsed.claims.has_numeric_subject());
         let claims = if issuer.is_none() && subject.is_none() {
             serde_json::from_str(payload)
         } else {
@@ -262,10 +277,10 @@ impl Opened<'_> {
                 serde_json::from_value(claims.into())
             })
         };
-        // Of the error, the place alone is kept, since its text may repeat the claims.
+        // Only the position of the error is kept, since its text may repeat the claims.
         claims.map_err(|error| {
             let found = || format!("something else, at line {} and column {}", error.line(), error.column());
-            Refused::invalid("the claims do not fit their type").because(|| (type_name::<C>().to_owned(), found()))
+            TokenError::invalid("the claims do not fit their type").because(|| (type_name::<C>().to_owned(), found()))
         })
     }
 
@@ -273,14 +288,14 @@ impl Opened<'_> {
         UnverifiedToken {
             token: self.token,
             algorithm: self.algorithm,
-            kid: self.read.header.kid.as_deref(),
+            kid: self.parsed.header.kid.as_deref(),
             issuer: self.issuer.name,
             template: self.issuer.tenant.map(|(template, _)| template),
         }
     }
 }
 
-impl Said {
+impl EvidenceClaims {
     fn added_to<U>(self, mut accept: Accept<U>) -> Accept<U> {
         if let Some(end) = self.end {
             accept = accept.expires_at(end);
@@ -298,7 +313,7 @@ impl Said {
         if let Some(subject) = self.subject {
             accept = accept.add_name(PrincipalId::new(self.issuer, subject));
         }
-        // What the application says of the user counts more than the token.
+        // Values that the application set take precedence over the token.
         if let (Some(scopes), None) = (self.scopes, accept.evidence().extra::<Scopes>()) {
             accept = accept.extra(scopes);
         }
@@ -309,7 +324,7 @@ impl Said {
     }
 }
 
-/// An empty claim names nothing: tokens that have it in common are not one another's.
+/// An empty claim identifies nothing, so it counts as absent.
 fn filled(claim: Option<&str>) -> Option<String> {
     claim.filter(|text| !text.is_empty()).map(str::to_owned)
 }
@@ -320,17 +335,17 @@ impl<C, V, M> fmt::Debug for JwtStrategy<C, V, M> {
     }
 }
 
-impl From<Refused> for Stop {
-    fn from(refused: Refused) -> Self {
-        Self::Refused(refused)
+impl From<TokenError> for NotAccepted {
+    fn from(error: TokenError) -> Self {
+        Self::Token(error)
     }
 }
 
-impl From<Unbound> for Stop {
-    fn from(unbound: Unbound) -> Self {
+impl From<PossessionError> for NotAccepted {
+    fn from(unbound: PossessionError) -> Self {
         match unbound {
-            Unbound::Refused(refused) => Self::Refused(refused),
-            Unbound::Rejected(rejection) => Self::Rejected(rejection),
+            PossessionError::Token(error) => Self::Token(error),
+            PossessionError::Proof(rejection) => Self::Rejected(rejection),
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Public test vectors, at the layer of signatures, since most of their payloads are no claims.
+//! Public test vectors for signatures. Most of their payloads are not claims, so they are tested below the strategy.
 //!
-//! They are not part of the repository: `AUTH_VECTORS` names their folder, or it is beside the workspace as
-//! `shared/vectors`. Without the folder the tests pass, except under `CI=true`; `scripts/check.sh` says so once, at its end.
+//! They are not in the repository: `AUTH_VECTORS` names their folder, which by default is `shared/vectors` beside the
+//! workspace. Without the folder the tests pass, except under `CI=true`; `scripts/check.sh` says so once, at its end.
 
 use std::{env, fs, path::PathBuf};
 
@@ -15,7 +15,7 @@ use crate::{
     token::{Compact, Header},
 };
 
-/// What stands in the label is wrong, or asks for what this crate does not have. Every case is run; in these the
+/// Cases whose label is wrong, or requires something that this crate does not support. They run like all others, and their
 /// outcome must be the opposite of the label.
 const SIGNATURE_DEVIATIONS: [(u64, &str); 8] = [
     (346, "valid, but the key is for PS256 and the token is signed with PS384"),

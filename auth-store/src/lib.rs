@@ -83,7 +83,9 @@
 //!
 //! # Where to go next
 //!
-//! In the repository, `docs/tickets.md` and `docs/revocation.md` explain how to set up both, and what they do not do.
+//! The repository's `docs/tickets.md` and `docs/revocation.md` show how to set both up, and what they do not do.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod backlog;
 mod instant;

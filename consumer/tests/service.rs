@@ -108,7 +108,7 @@ fn code(response: &Response<String>) -> String {
 }
 
 #[tokio::test]
-async fn each_of_the_three_strategies_lets_its_member_in() {
+async fn each_of_the_three_strategies_accepts_its_member() {
     let service = Service::start().await;
     let token = service.token("2", "notes");
     for (header, name, strategy) in [
@@ -124,7 +124,7 @@ async fn each_of_the_three_strategies_lets_its_member_in() {
 }
 
 #[tokio::test]
-async fn nobody_is_told_how_to_log_in() {
+async fn missing_credentials_get_every_challenge() {
     let response = Service::start().await.get("/notes", &[]).await;
     assert_eq!((response.status().as_u16(), code(&response).as_str()), (401, "missing_credentials"));
     assert_eq!(challenges(response.headers()), [r#"Bearer realm="notes""#, r#"Basic realm="notes", charset="UTF-8""#]);
@@ -140,7 +140,7 @@ async fn wrong_password_and_unknown_member_get_the_same_answer() {
 }
 
 #[tokio::test]
-async fn token_for_another_audience_is_refused_on_bearer_alone() {
+async fn token_for_another_audience_gets_an_error_on_bearer_only() {
     let service = Service::start().await;
     let response = service.get("/notes", &[bearer(&service.token("1", "elsewhere"))]).await;
     assert_eq!(response.status(), 401);
@@ -157,7 +157,7 @@ async fn wrong_login_does_not_fall_through_to_a_good_cookie() {
 }
 
 #[tokio::test]
-async fn members_that_cannot_be_reached_are_no_refusal() {
+async fn unreachable_member_store_is_a_503() {
     let response = Service::start().await.get("/notes", &[basic("lost", "x")]).await;
     assert_eq!(response.status(), 503);
     assert!(challenges(response.headers()).is_empty());
@@ -175,7 +175,7 @@ async fn session_ends() {
 }
 
 #[tokio::test]
-async fn session_that_was_tampered_with_is_refused() {
+async fn tampered_session_is_refused() {
     let service = Service::start().await;
     let (name, cookie) = service.cookie("ada", "lovelace").await;
     for forged in [
@@ -191,7 +191,7 @@ async fn session_that_was_tampered_with_is_refused() {
 }
 
 #[tokio::test]
-async fn form_with_a_wrong_login_gets_a_challenge_that_opens_no_window() {
+async fn wrong_form_login_gets_a_challenge_without_a_browser_prompt() {
     let service = Service::start().await;
     let response = service.log_in("ada", "wrong").await;
     assert_eq!(response.status(), 401);
@@ -201,7 +201,7 @@ async fn form_with_a_wrong_login_gets_a_challenge_that_opens_no_window() {
 }
 
 #[tokio::test]
-async fn account_wants_session_and_password_of_one_member() {
+async fn account_requires_session_and_password_of_one_member() {
     let service = Service::start().await;
     let ada = service.cookie("ada", "lovelace").await;
     let response = service.get("/account", &[ada.clone(), basic("ada", "lovelace")]).await;
@@ -218,7 +218,7 @@ async fn account_wants_session_and_password_of_one_member() {
 }
 
 #[tokio::test]
-async fn front_page_is_for_everybody_but_not_for_wrong_credentials() {
+async fn front_page_is_open_but_refuses_wrong_credentials() {
     let service = Service::start().await;
     assert_eq!(service.get("/", &[]).await.body(), "welcome, whoever you are");
     assert_eq!(service.get("/", &[basic("ada", "lovelace")]).await.body(), "welcome, ada");
@@ -226,7 +226,7 @@ async fn front_page_is_for_everybody_but_not_for_wrong_credentials() {
 }
 
 #[tokio::test]
-async fn secret_that_is_too_short_does_not_build() {
+async fn short_secret_does_not_build() {
     let mut setup = Service::start().await.setup;
     setup.token_secret = "short".to_owned();
     assert!(app(&setup).is_err());
@@ -257,7 +257,7 @@ async fn socket_opens_with_each_strategy_and_closes_with_the_session() {
 }
 
 #[tokio::test]
-async fn socket_is_refused_as_a_route_is() {
+async fn socket_is_refused_like_a_route() {
     let service = Service::start().await;
     let address = service.serve().await;
     let cookie = service.cookie("ada", "lovelace").await;

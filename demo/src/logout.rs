@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn page_is_foreign_unless_it_is_of_the_host_that_was_asked() {
+    fn page_is_foreign_unless_its_host_is_the_requested_one() {
         let host = ("host", "app.example");
         let own = ("origin", "https://app.example");
         let evil = ("origin", "https://evil.example");

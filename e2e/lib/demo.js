@@ -5,8 +5,9 @@ import { createInterface } from "node:readline";
 
 import { build } from "./program.js";
 
-/** The program: of the environment, or freshly built. */
-const program = () => process.env.DEMO_BIN || build("demo");
+let built;
+/** The program: of the environment, or freshly built, once for each file of tests. */
+const program = () => process.env.DEMO_BIN || (built ??= build("demo"));
 
 /** Makes the clock of a demo one that `advance(seconds)` moves. */
 export const MOVED_CLOCK = "--clock-from-stdin";

@@ -13,7 +13,7 @@ use crate::http::{Auth, Gate, OnHandshake, OnRefusal, Read, Untouched, subprotoc
 /// 2. [`AuthLayer::reading_bodies`] reads a JSON or form body: at most 16 KiB (413 `payload_too_large`) within 2 s (408
 ///    `request_timeout`). A body that does not parse is refused: 400 `invalid_body`. The handler gets the body whole, without
 ///    its trailers. Other bodies hold no credential and are not touched; the section "Bodies" of the repository's
-///    `docs/chain.md` has a table. Bodies must not be compressed: put a layer that decompresses them outside of this one.
+///    `docs/chain.md` has a table. Bodies must not be compressed: put a layer that decompresses them around this one.
 /// 3. The chain decides, within 10 s (503 `unavailable`). The [`OnRefusal`] hook makes the response to a refusal. A refused
 ///    handshake gets the same HTTP response, before the upgrade.
 /// 4. A handshake with an ambient credential (a cookie) that does not name an origin is refused: 403 `origin_required`. One
@@ -44,8 +44,8 @@ use crate::http::{Auth, Gate, OnHandshake, OnRefusal, Read, Untouched, subprotoc
 /// If two layers have the same user type, the handler sees the evidence of the inner one.
 ///
 /// # Request bodies
-/// `M` says what happens to request bodies. [`Untouched`] is the default and takes bodies of every type, so the layer works
-/// with hyper, tonic and the body layers of tower-http. [`Read`] takes bodies that are made of [`Bytes`](bytes::Bytes), such
+/// `M` says what happens to request bodies. [`Untouched`] is the default and accepts bodies of any type, so the layer works
+/// with hyper, tonic and the body layers of tower-http. [`Read`] accepts bodies that are made of [`Bytes`](bytes::Bytes), such
 /// as axum's.
 ///
 /// # Security
@@ -55,9 +55,9 @@ use crate::http::{Auth, Gate, OnHandshake, OnRefusal, Read, Untouched, subprotoc
 /// - `post(b)` in `get(a).layer(…).post(b)`;
 /// - a fallback, even of a nested router, under `.route_layer(…)`.
 ///
-/// The layer does not protect plain requests against forgery by foreign pages. If a chain takes cookies (or Basic,
-/// which browsers remember), put a CSRF middleware in front of all routes that change state. Layers that log headers or URIs
-/// belong inside of this one, or must redact on their own.
+/// The layer does not protect plain requests against forgery by foreign pages. If a chain accepts cookies (or Basic, which
+/// browsers remember), put a CSRF middleware in front of all routes that change state. Put layers that log headers or URIs
+/// inside this one, or redact what they log.
 pub struct AuthLayer<U, M = Untouched> {
     gate: Gate<U>,
     #[cfg(feature = "connections")]
@@ -69,7 +69,7 @@ impl<U: Principal> AuthLayer<U> {
     /// Requires that the chain accepts.
     ///
     /// # Panics
-    /// As [`try_new`](Self::try_new) fails.
+    /// If [`try_new`](Self::try_new) fails.
     #[must_use]
     #[track_caller]
     pub fn new(chain: Chain<U>) -> Self {
@@ -79,22 +79,22 @@ impl<U: Principal> AuthLayer<U> {
     /// Requires that the chain accepts.
     ///
     /// # Errors
-    /// If no strategy of the chain has a challenge, and no fallback is named (see [`Chain::validate`]); if a strategy looks into
-    /// request bodies, which takes [`reading_bodies`](AuthLayer::reading_bodies).
+    /// If no strategy of the chain has a challenge and no fallback is named (see [`Chain::validate`]). If a strategy looks into
+    /// request bodies: that requires [`reading_bodies`](AuthLayer::reading_bodies).
     pub fn try_new(chain: Chain<U>) -> Result<Self, ConfigError> {
         let gate = Gate::new(chain)?;
         if gate.needs.payload() {
             return Err(ConfigError::new(
-                "a strategy of the chain looks into request bodies: make the layer with `AuthLayer::reading_bodies`",
+                "a strategy of the chain looks into request bodies: build the layer with `AuthLayer::reading_bodies`",
             ));
         }
         Ok(Self::with(gate))
     }
 
-    /// Lets a request without any credential go on without a user; see [`allow_anonymous`](Self::allow_anonymous).
+    /// Lets a request without any credential pass without a user; see [`allow_anonymous`](Self::allow_anonymous).
     ///
     /// # Panics
-    /// As [`try_new`](Self::try_new) fails.
+    /// If [`try_new`](Self::try_new) fails.
     #[must_use]
     #[track_caller]
     pub fn optional(chain: Chain<U>) -> Self {
@@ -115,7 +115,7 @@ impl<U: Principal> AuthLayer<U, Read> {
     /// `Basic::from_payload`. (`socketio_auth` and `Basic::from_socketio_auth` do not.)
     ///
     /// # Panics
-    /// As [`try_reading_bodies`](Self::try_reading_bodies) fails.
+    /// If [`try_reading_bodies`](Self::try_reading_bodies) fails.
     #[must_use]
     #[track_caller]
     pub fn reading_bodies(chain: Chain<U>) -> Self {
@@ -125,7 +125,7 @@ impl<U: Principal> AuthLayer<U, Read> {
     /// As [`reading_bodies`](Self::reading_bodies).
     ///
     /// # Errors
-    /// If no strategy of the chain has a challenge, and no fallback is named; see [`Chain::validate`].
+    /// If no strategy of the chain has a challenge and no fallback is named; see [`Chain::validate`].
     pub fn try_reading_bodies(chain: Chain<U>) -> Result<Self, ConfigError> {
         Ok(Self::with(Gate::new(chain)?))
     }
@@ -155,7 +155,7 @@ impl<U, M> AuthLayer<U, M> {
         }
     }
 
-    /// Lets a request without any credential go on without a user. A request with a wrong credential, or with one that no
+    /// Lets a request without any credential pass without a user. A request with a wrong credential, or with one that no
     /// strategy recognizes, is refused.
     #[must_use]
     pub fn allow_anonymous(mut self) -> Self {
@@ -163,10 +163,10 @@ impl<U, M> AuthLayer<U, M> {
         self
     }
 
-    /// Lets pages of exactly these origins open sockets, in place of pages of the same host and port. An origin is a scheme,
-    /// a host and, unless it is the default, a port: `https://app.example:8443`; the origin of an app or extension, such as
-    /// `tauri://localhost`; or a wildcard for one label, `https://*.preview.example`.
-    /// [`AllowedOrigin`](auth_core::AllowedOrigin) says more.
+    /// Lets only pages of these origins open sockets, instead of pages of the same host and port. An origin is a scheme, a
+    /// host and, unless it is the default, a port: `https://app.example:8443`. It may also be the origin of an app or
+    /// extension, such as `tauri://localhost`, or have a wildcard for one label: `https://*.preview.example`. See
+    /// [`AllowedOrigin`](auth_core::AllowedOrigin).
     ///
     /// # Errors
     /// If the list is empty, or if an entry is anything else: a path, another wildcard, `null`.
@@ -175,18 +175,18 @@ impl<U, M> AuthLayer<U, M> {
         Ok(self)
     }
 
-    /// Names the one origin under which browsers know this server. It is allowed in place of the same host and port, and in
-    /// addition to [`allow_origins`](Self::allow_origins). Behind a proxy that ends TLS or changes `Host`, the server cannot
-    /// know it.
+    /// Sets the origin under which browsers know this server. It is allowed instead of the same host and port, and in addition
+    /// to [`allow_origins`](Self::allow_origins). Set it behind a proxy that ends TLS or changes `Host`, where the server
+    /// can't find out by itself.
     ///
     /// # Errors
-    /// If it is not an origin under `http` or `https`.
+    /// If it is not an `http` or `https` origin.
     pub fn public_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
         self.gate.origins.set_public(origin)?;
         Ok(self)
     }
 
-    /// Lets every page on the web open sockets, with all cookies and remembered logins that the browser holds for this host.
+    /// Lets every page on the web open sockets, with all cookies and remembered logins that the browser has for this host.
     #[must_use]
     pub fn dangerous_allow_any_origin(mut self) -> Self {
         self.gate.origins.allow_any();
@@ -200,24 +200,24 @@ impl<U, M> AuthLayer<U, M> {
         self
     }
 
-    /// How long the chain may take to decide; 10 s by default. Then the response is 503 `unavailable`, so that a store that
-    /// hangs does not hold up every request. The check for revocation, once a connection is in the registry, may take as
-    /// long again.
+    /// How long the chain may take to decide; 10 s by default. After that the response is 503 `unavailable`, so that a store
+    /// that hangs does not hold up every request. The check for revocation, after a connection is registered, may take the
+    /// same time again.
     #[must_use]
     pub fn decision_timeout(mut self, timeout: Duration) -> Self {
         self.gate.decision_timeout = timeout;
         self
     }
 
-    /// Sets the clock that requests are judged by and connections end by.
+    /// Sets the clock that decides when credentials expire and connections end.
     #[must_use]
     pub fn timer(mut self, timer: impl Timer) -> Self {
         self.gate.timer = Arc::new(timer);
         self
     }
 
-    /// Names the subprotocol to answer if a client offers it and the handler has chosen none; `auth.v1` by default. A browser
-    /// drops a connection if it has offered subprotocols and the server answers none.
+    /// Sets the subprotocol to answer if a client offers it and the handler has not chosen one; `auth.v1` by default. A browser
+    /// drops the connection if it has offered subprotocols and the server answers none of them.
     ///
     /// # Panics
     /// If `name` is not a token (RFC 6455, 4.1). If it comes from a configuration, use
@@ -237,7 +237,7 @@ impl<U, M> AuthLayer<U, M> {
         Ok(self)
     }
 
-    /// Sets what concerns connections that stay open: their registry and limits, pings, close codes, shutdown.
+    /// Configures connections that stay open: their registry and limits, pings, close codes, shutdown.
     #[cfg(feature = "connections")]
     #[must_use]
     pub fn sockets(mut self, sockets: crate::Sockets) -> Self {

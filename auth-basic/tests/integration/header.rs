@@ -104,7 +104,7 @@ async fn credentials_of_4_kib_are_read_and_longer_ones_are_malformed() {
 }
 
 #[tokio::test]
-async fn limit_can_be_set() {
+async fn body_limit_can_be_set() {
     let value = basic("a:b");
     assert!(run(&everybody_of(Basic::new("demo").max_len(4)), &value).await.is_ok());
     let refusal = run(&everybody_of(Basic::new("demo").max_len(3)), &value).await.unwrap_err();

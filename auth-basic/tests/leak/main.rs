@@ -13,29 +13,7 @@ use test_support::everything;
 
 use crate::support::{Fallible, StoreDown, answer, basic, request, run_parts};
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
-/// Decides by `username`: a user, no user, or a store that is down.
+/// Whoever `username` says that it is: somebody, nobody, a store that is down.
 async fn decide(login: BasicLogin) -> Fallible<Option<&'static str>> {
     let debug = format!("{login:?} {:?}", login.password());
     assert!(!debug.contains("marker"), "{debug}");

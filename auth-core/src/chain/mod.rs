@@ -90,7 +90,8 @@ impl Chain<()> {
 }
 
 impl<U: Principal> Chain<U> {
-    /// Adds a strategy. The chain asks it if all strategies before it say `Absent` or `Unrecognized`.
+    /// Adds a strategy. The chain asks it if all strategies before it say `Absent` or `Unrecognized`; with
+    /// [`try_next_on_reject`](Self::try_next_on_reject), also if they say `Reject`.
     #[must_use]
     pub fn or<S: Strategy<User = U>>(self, strategy: S) -> Self {
         let nodes = self.nodes.iter().cloned().chain([Node::new(strategy)]).collect();

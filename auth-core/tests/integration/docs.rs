@@ -1,30 +1,9 @@
-//! The pages in `docs/` name tests that must exist, and promise things about their code that must be true.
+//! What the pages in `docs/` promise of their code is true.
 
 use std::{fs, path::Path};
 
-/// The tests of this crate and of the layer, which decides about bodies.
-fn tests() -> String {
-    let folders = ["tests/integration", "../ws-adapter/tests/integration"];
-    let folders = folders.map(|folder| fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap());
-    let files = folders.into_iter().flatten().map(|entry| entry.unwrap().path());
-    files.map(|path| fs::read_to_string(path).unwrap()).collect()
-}
-
 fn page(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name)).unwrap()
-}
-
-#[test]
-fn tests_that_chain_md_names_exist() {
-    let page = page("chain.md");
-    let tests = tests();
-    let words = page.split('`').skip(1).step_by(2);
-    // Tests have long names. Only one setting has a name as long.
-    let is_test = |word: &&str| word.matches('_').count() > 2 && !word.contains(['(', ' ']);
-    let names: Vec<_> = words.filter(is_test).filter(|&word| word != "try_next_on_reject").collect();
-    assert!(names.len() > 50, "the page names its tests");
-    let unknown: Vec<_> = names.iter().filter(|name| !tests.contains(&format!("fn {name}("))).collect();
-    assert!(unknown.is_empty(), "chain.md names tests that do not exist: {unknown:#?}");
 }
 
 /// Code hosts show the lines that rustdoc hides. The page promises about twenty lines.

@@ -253,7 +253,7 @@ fn missing_repeated_or_illegible_host_is_not_own() {
 }
 
 #[test]
-fn authority_of_the_target_counts_before_host() {
+fn authority_of_the_target_takes_precedence_over_host() {
     let own = origin("https://app.example");
     assert!(own.is_own(&head("https://app.example/", &[("host", b"evil.example")])));
     assert!(own.is_own(&head("https://app.example:443/", &[])));

@@ -51,20 +51,7 @@ async fn refused<U: Principal>(chain: Chain<U>, open: &Evidence) -> String {
     bytes(&renew(&chain, open).await.expect_err("the chain must refuse"))
 }
 
-/// Fails for the credential with this id: its store is down.
-struct Down(&'static str);
-
-#[async_trait]
-impl RevocationCheck for Down {
-    async fn is_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError> {
-        match evidence.credential_id() {
-            Some(id) if id.id() == self.0 => Err("the store is down".into()),
-            _ => Ok(false),
-        }
-    }
-}
-
-/// Passes a changed head to an inner chain.
+/// Hands a changed head to a chain of its own.
 struct Changes<U>(Chain<U>);
 
 #[async_trait]

@@ -231,13 +231,3 @@ pub(crate) fn header_lines(headers: &HeaderMap) -> Vec<String> {
 pub(crate) fn problem(refusal: &Refusal) -> BTreeMap<String, serde_json::Value> {
     serde_json::from_str(refusal.to_response().body()).unwrap()
 }
-
-/// Says that the credential with this id is revoked.
-pub(crate) struct Revoked(pub(crate) &'static str);
-
-#[async_trait]
-impl RevocationCheck for Revoked {
-    async fn is_revoked(&self, evidence: &Evidence) -> Result<bool, BoxError> {
-        Ok(evidence.credential_id().is_some_and(|id| id.id() == self.0))
-    }
-}

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{SignError, SignErrorKind, SigningKey, signer::compact};
 
-/// A client's key, which makes proofs (RFC 9449, 4.2): for programs that call a protected service, and for tests.
+/// A client's key that makes DPoP proofs (RFC 9449, 4.2). For programs that call a protected service, and for tests.
 ///
 /// ```
 /// # use auth_jwt::{DpopKey, SigningKey};
@@ -36,7 +36,7 @@ impl DpopKey {
     /// Proofs signed with this key.
     ///
     /// # Errors
-    /// If it is an HMAC key, which proves nothing to anybody who has not the same.
+    /// If it is an HMAC key: a server without the same secret cannot verify its proofs.
     pub fn new(key: SigningKey) -> Result<Self, ConfigError> {
         let (Some(jwk), Some(thumbprint)) = (key.public_jwk(), key.thumbprint()) else {
             return Err(ConfigError::new("an HMAC key has no public half: prove possession with another kind of key"));
@@ -44,24 +44,24 @@ impl DpopKey {
         Ok(Self { key, jwk, thumbprint, clock: Arc::new(SystemClock) })
     }
 
-    /// Tells the time by this clock; the default is the system's.
+    /// The clock for `iat`; the default is the system's.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// The `jkt` that an issuer binds tokens to.
+    /// The thumbprint (`jkt`) that an issuer binds tokens to.
     #[must_use]
     pub fn thumbprint(&self) -> &str {
         &self.thumbprint
     }
 
-    /// A proof for one request with this token. `url` is that of the request; its query and fragment are left out. For a
-    /// WebSocket the method is `GET`, and the URL begins with `https`.
+    /// A proof for one request with this token. `url` is the URL of the request; its query and fragment are removed. For a
+    /// WebSocket, use the method `GET` and a URL that begins with `https`.
     ///
     /// # Errors
-    /// If the clock stands before 1970, or the backend fails.
+    /// If the clock is before 1970, or if the backend fails.
     pub fn proof(&self, method: &str, url: &str, token: &str) -> Result<Secret, SignError> {
         let now = self.clock.now().duration_since(UNIX_EPOCH).map_err(|_| SignErrorKind::Time)?;
         let mut id = [0; 16];

@@ -1,4 +1,4 @@
-//! Proof that the client holds the key that its token is bound to (RFC 9449).
+//! Proofs that the client has the key that its token is bound to (RFC 9449).
 
 mod key;
 mod proof;
@@ -13,15 +13,18 @@ use http::Method;
 pub use self::key::DpopKey;
 use self::{
     proof::Proof,
-    replay::{Replays, Spent},
-    target::Base,
+    replay::{NotSpent, Replays},
+    target::PublicUrl,
 };
 use crate::{
     Algorithm,
-    token::refused::{Reason, list, many, one},
+    token::{
+        Reason,
+        log_text::{joined, quoted, quoted_list},
+    },
 };
 
-/// How far the time of a proof may be from ours, either way.
+/// How far the `iat` of a proof may differ from the current time, in either direction.
 const DEFAULT_WINDOW: Duration = Duration::from_secs(60);
 const MAX_WINDOW: Duration = Duration::from_secs(300);
 
@@ -43,57 +46,64 @@ const DEFAULT_PROOFS_OF_A_KEY: usize = 10_000;
 /// | The request has | Answer |
 /// |---|---|
 /// | scheme `DPoP`, a token with `cnf.jkt`, and a good proof | goes on |
-/// | any other scheme or place, and a token without `cnf` | goes on, unless proofs are [required](Self::required) |
-/// | any other scheme or place, and a token with `cnf` | 401 `invalid_credentials`: a bound token is no bearer token |
-/// | scheme `DPoP`, and a token without `cnf.jkt`, or with another confirmation beside it | 401 `invalid_credentials` |
+/// | any other scheme or carrier, and a token without `cnf` | goes on, unless proofs are [required](Self::required) |
+/// | any other scheme or carrier, and a token with `cnf` | 401 `invalid_credentials`: a bound token is not a bearer token |
+/// | scheme `DPoP`, and a token without `cnf.jkt`, or with another confirmation besides | 401 `invalid_credentials` |
 /// | scheme `DPoP`, and no proof, or one that is wrong, stale or used before | 401 `invalid_dpop_proof` |
 /// | two `DPoP` headers | 400 `invalid_request` |
-/// | a good proof, but too many of them in the last minutes | 429 `too_many_requests` |
+/// | a valid proof, but too many of them in the last minutes | 429 `too_many_requests` |
 ///
-/// A proof is good if it is a JWT of at most 8 KiB with `typ` `dpop+jwt`, signed by the public key in its `jwk` with one of
-/// the [algorithms](Self::algorithms); if the thumbprint of that key is the `jkt` of the token and `ath` the hash of the
-/// token; if `htm` is the method and `htu` the URL of the request, without query and fragment, normalised; if `iat` is
-/// within the [window](Self::window); and if its `jti` has not been seen with this key. A `nonce` is not asked for.
+/// A proof is valid if
+///
+/// - it is a JWT of at most 8 KiB with `typ` `dpop+jwt`, signed by the key in its `jwk` with one of the
+///   [algorithms](Self::algorithms);
+/// - the thumbprint of that key is the `jkt` of the token, and `ath` is the hash of the token;
+/// - `htm` is the method of the request, and `htu` its URL without query and fragment, both normalised;
+/// - `iat` is within the [window](Self::window), and `jti` was not used before with this key.
+///
+/// The server does not ask for a `nonce`.
 ///
 /// A handshake is a request too: `htm` is `GET`, and `htu` begins with `https`, not `wss`. Browsers cannot send these
-/// headers with a WebSocket. Messages on an open connection bring no proof.
+/// headers with a WebSocket. Messages on an open connection carry no proof.
 ///
-/// # The memory for proofs
+/// # The memory for used proofs
 ///
-/// It holds at most 100,000 proofs, 10,000 of them of one key, for as long as they would be taken; a proof takes
-/// about 150 bytes. When it is full, good proofs are refused with 429 and `Retry-After` until room is made, since one
-/// that cannot be remembered could be used twice. That is no 503: a client brings it about by what it sends, and the limit
-/// of a key keeps a client with one key from spending the room of all. One with tokens of many keys can spend it: limit the
-/// rate of requests by client, in front. It belongs to this process: of several nodes, each takes a
-/// proof once. Two layers that ask the same strategy about one request use up one proof together.
+/// It holds at most 100,000 proofs, and at most 10,000 of one key, for as long as they would be accepted. A proof takes about
+/// 150 bytes. When it is full, valid proofs are refused with 429 and `Retry-After` until there is room, since a proof that
+/// is not remembered could be used twice. The status is not 503, because clients cause it by what they send. The limit for
+/// one key keeps a client with one key from filling the memory. A client with tokens for many keys can fill it, so limit the
+/// rate of requests per client in front of the server.
+///
+/// The memory belongs to this process: each of several nodes accepts a proof once. Two layers that ask the same strategy
+/// about one request use up one proof together.
 pub struct Dpop {
-    bases: Vec<Base>,
+    bases: Vec<PublicUrl>,
     algorithms: Vec<Algorithm>,
     window: Duration,
     required: bool,
     replays: Replays,
 }
 
-/// Why possession is not proven.
-pub(crate) enum Unproven {
+/// Why a proof is not accepted.
+pub(crate) enum ProofError {
     Invalid(Reason),
     Repeated,
     TooMany,
 }
 
-impl Unproven {
+impl ProofError {
     fn invalid(why: &'static str) -> Self {
         Self::Invalid(why.into())
     }
 }
 
 impl Dpop {
-    /// Proofs for the server of this public origin, `https://api.example`: what clients write, whatever proxies make of
-    /// it. If a proxy in front takes a prefix of the path away, name it with the origin: `https://api.example/v1`. A router
-    /// of this process that takes one away (axum's `nest`) does not count: the path that was sent is compared.
+    /// Proofs for the server with this public origin, such as `https://api.example`, as clients see it in front of all
+    /// proxies. If a proxy removes a prefix of the path, include it: `https://api.example/v1`. Don't include a prefix that a
+    /// router of this process removes (axum's `nest`): the path that the client sent is compared.
     ///
     /// # Errors
-    /// If it is not an `https` or `http` URL, or has a user, a query or a fragment.
+    /// If it is not an `https` or `http` URL, or if it has a user, a query or a fragment.
     pub fn new(public_origin: &str) -> Result<Self, ConfigError> {
         let dpop = Self {
             bases: Vec::new(),
@@ -110,33 +120,34 @@ impl Dpop {
     /// # Errors
     /// As for [`new`](Self::new).
     pub fn origin(mut self, public_origin: &str) -> Result<Self, ConfigError> {
-        let base = Base::parse(public_origin).ok_or_else(|| {
-            ConfigError::new("the public origin is no URL: name it as `https://api.example`, without query and user")
+        let base = PublicUrl::parse(public_origin).ok_or_else(|| {
+            ConfigError::new(
+                "the public origin is not a URL: write it as `https://api.example`, without query and user",
+            )
         })?;
         self.bases.push(base);
         Ok(self)
     }
 
-    /// Takes proofs that are signed with one of these algorithms; by default, with any that has a public key, but
-    /// for `ES256K`. Clients read
-    /// the list in the challenge.
+    /// Accepts proofs that are signed with one of these algorithms. By default, all with a public key except `ES256K`. The
+    /// challenge contains the list.
     ///
     /// # Errors
-    /// If the list is empty, or has an HMAC algorithm in it.
+    /// If the list is empty or contains an HMAC algorithm.
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Result<Self, ConfigError> {
         self.algorithms = algorithms.into_iter().collect();
         if self.algorithms.is_empty() || !self.algorithms.iter().all(|algorithm| algorithm.is_public()) {
             return Err(ConfigError::new(
-                "a proof is signed with a private key: name at least one algorithm, and no HS",
+                "a proof is signed with a private key: name at least one algorithm, and none of the HS algorithms",
             ));
         }
         Ok(self)
     }
 
-    /// How far the time of a proof may be from ours, either way, inclusive; the default is 60 s.
+    /// How far the `iat` of a proof may differ from the current time, in either direction, inclusive; the default is 60 s.
     ///
     /// # Errors
-    /// If it is longer than 300 s: each proof has to be remembered for as long.
+    /// If it is longer than 300 s, since each proof must be remembered for that long.
     pub fn window(mut self, window: Duration) -> Result<Self, ConfigError> {
         if window > MAX_WINDOW {
             return Err(ConfigError::new(
@@ -147,14 +158,14 @@ impl Dpop {
         Ok(self)
     }
 
-    /// How many proofs are remembered in all, and of one key; the default is 100,000 and 10,000.
+    /// How many proofs are remembered in total and per key; the defaults are 100,000 and 10,000.
     #[must_use]
-    pub fn max_proofs(mut self, in_all: usize, of_a_key: usize) -> Self {
-        self.replays = Replays::new(in_all, of_a_key);
+    pub fn max_proofs(mut self, total: usize, per_key: usize) -> Self {
+        self.replays = Replays::new(total, per_key);
         self
     }
 
-    /// Refuses tokens that are bound to no key; and clients are challenged to use `DPoP` alone.
+    /// Refuses tokens that are not bound to a key. The challenge then names `DPoP` only.
     #[must_use]
     pub fn required(mut self) -> Self {
         self.required = true;
@@ -172,60 +183,60 @@ impl Dpop {
     }
 
     /// Checks the proof that comes with the request and spends it. `jkt` is the thumbprint that the token is bound to.
-    pub(crate) fn check(&self, jkt: &str, token: &str, request: &AuthRequest<'_>) -> Result<(), Unproven> {
+    pub(crate) fn check(&self, jkt: &str, token: &str, request: &AuthRequest<'_>) -> Result<(), ProofError> {
         let methods: &[&str] = match (request.transport(), &request.parts().method) {
-            // Over HTTP/2 a handshake is a CONNECT (RFC 8441); to the page or program it is the GET of RFC 6455.
+            // Over HTTP/2 a handshake is a CONNECT (RFC 8441); clients may still write the GET of RFC 6455.
             (Transport::WebSocket, &Method::CONNECT) => &["CONNECT", "GET"],
             (Transport::WebSocket | Transport::Http, method) => &[method.as_str()],
-            _ => return Err(Unproven::invalid("a proof is for a request, and this is none")),
+            _ => return Err(ProofError::invalid("a proof is for a request, and this is not one")),
         };
         let mut headers = request.parts().headers.get_all("dpop").iter();
         let proof = match (headers.next(), headers.next()) {
-            (None, _) => return Err(Unproven::invalid("the request brings no proof")),
-            (Some(_), Some(_)) => return Err(Unproven::Repeated),
-            (Some(proof), None) => proof.to_str().map_err(|_| Unproven::invalid("the proof is not text"))?,
+            (None, _) => return Err(ProofError::invalid("the request has no proof")),
+            (Some(_), Some(_)) => return Err(ProofError::Repeated),
+            (Some(proof), None) => proof.to_str().map_err(|_| ProofError::invalid("the proof is not text"))?,
         };
-        let proof = Proof::parse(proof, &self.algorithms, jkt).map_err(Unproven::Invalid)?;
+        let proof = Proof::parse(proof, &self.algorithms, jkt).map_err(ProofError::Invalid)?;
         let path = request.target().path();
         if !methods.contains(&proof.htm()) {
-            let shown = || (many(methods.iter().copied()), one(proof.htm()));
-            return Err(Unproven::Invalid(Reason::from("the proof is for another method").because(shown)));
+            let shown = || (quoted_list(methods.iter().copied()), quoted(proof.htm()));
+            return Err(ProofError::Invalid(Reason::from("the proof is for another method").because(shown)));
         }
         if !self.bases.iter().any(|base| base.is_target(proof.htu(), path)) {
             let shown = || (self.shown(), target::shown(proof.htu()));
-            return Err(Unproven::Invalid(Reason::from("the proof is for another URL").because(shown)));
+            return Err(ProofError::Invalid(Reason::from("the proof is for another URL").because(shown)));
         }
-        let until = proof.check(token, request.now(), self.window).map_err(Unproven::Invalid)?;
+        let until = proof.check(token, request.now(), self.window).map_err(ProofError::Invalid)?;
         match self.replays.spend(jkt, proof.jti(), until, request.now()) {
             Ok(()) => {
-                request.remember(SpentFor { by: self.address(), jkt: jkt.to_owned(), jti: proof.jti().to_owned() });
+                request.remember(SpentProof { by: self.address(), jkt: jkt.to_owned(), jti: proof.jti().to_owned() });
                 Ok(())
             }
-            // By this very request, when a layer further out asked, or when its cookies counted.
-            Err(Spent::Before) if self.has_spent(jkt, proof.jti(), request) => Ok(()),
-            Err(Spent::Before) => Err(Unproven::invalid("the proof was used before")),
-            Err(Spent::NoRoom) => Err(Unproven::TooMany),
+            // This request spent it itself: an outer layer asked before, or the cookies were checked.
+            Err(NotSpent::Replayed) if self.has_spent(jkt, proof.jti(), request) => Ok(()),
+            Err(NotSpent::Replayed) => Err(ProofError::invalid("the proof was used before")),
+            Err(NotSpent::Full) => Err(ProofError::TooMany),
         }
     }
 
     /// The configured origins, for the log.
     fn shown(&self) -> String {
-        format!("the path of the request behind {}", list(self.bases.iter().map(Base::shown)))
+        format!("the path of the request behind {}", joined(self.bases.iter().map(PublicUrl::shown)))
     }
 
     fn has_spent(&self, jkt: &str, jti: &str, request: &AuthRequest<'_>) -> bool {
-        let is_it = |spent: &SpentFor| spent.by == self.address() && spent.jkt == jkt && spent.jti == jti;
+        let is_it = |spent: &SpentProof| spent.by == self.address() && spent.jkt == jkt && spent.jti == jti;
         request.recall(|spent| is_it(spent).then_some(())).is_some()
     }
 
-    /// Identifies this memory of proofs.
+    /// Identifies this memory for proofs.
     fn address(&self) -> usize {
         std::ptr::from_ref(self).addr()
     }
 }
 
-/// A proof that was used up for the request that remembers it.
-struct SpentFor {
+/// A proof that the current request has used up.
+struct SpentProof {
     by: usize,
     jkt: String,
     jti: String,
@@ -242,28 +253,28 @@ impl fmt::Debug for Dpop {
     }
 }
 
-impl From<Unproven> for Rejection {
-    fn from(unproven: Unproven) -> Self {
+impl From<ProofError> for Rejection {
+    fn from(unproven: ProofError) -> Self {
         match unproven {
-            Unproven::Invalid(reason) => {
+            ProofError::Invalid(reason) => {
                 reason.log("the proof of possession is refused");
                 Self::invalid_credentials()
                     .with_code("invalid_dpop_proof")
                     .with_error("invalid_dpop_proof", "The DPoP proof is missing or invalid")
             }
-            Unproven::Repeated => {
+            ProofError::Repeated => {
                 tracing::debug!("the header DPoP is repeated");
                 Self::invalid_request()
             }
-            Unproven::TooMany => {
-                tracing::warn!("no room is left to remember proofs of possession: they are refused for some time");
+            ProofError::TooMany => {
+                tracing::warn!("the memory for proofs of possession is full: proofs are refused for some time");
                 Self::too_many_requests()
             }
         }
     }
 }
 
-/// The examples of RFC 9449. Its access token is no JWT, so the proof is checked by itself.
+/// The examples of RFC 9449. Its access token is not a JWT, so only the proof is checked.
 #[cfg(test)]
 mod tests {
     use std::time::SystemTime;
@@ -283,7 +294,7 @@ mod tests {
         "ZXNvdXJjZSIsImlhdCI6MTU2MjI2MjYxOCwiYXRoIjoiZlVIeU8ycjJaM0RaNTNFc05yV0JiMHhXWG9hTnk1OUlpS0NBcWtzbVFFbyJ9.2oW9RP35",
         "yRqzhrtNP86L-Ey71EOptxRimPPToA1plemAgR6pxHF8y6-yqyVnmcw6Fy1dqd-jfxSYoMxhAJpLjA",
     );
-    /// 4.2, a request for a token, before which there is none to hash.
+    /// 4.2, a request for a token. There is no token to hash yet.
     const GRANT: &str = concat!(
         "eyJqdGkiOiItQndDM0VTYzZhY2MybFRjIiwiaHRtIjoiUE9TVCIsImh0dSI6Imh0dHBzOi8vc2VydmVyLmV4YW1wbGUuY29tL3Rva2VuIiwiaWF0Ijox",
         "NTYyMjYyNjE2fQ.2-GxA6T8lP4vfrg8v-FdWP0A0zdrj8igiMLvqRMUvwnQg4PtFLbdLXiOSsX0x7NVY-FNyJK70nfbV37xRZT3Lg",
@@ -295,9 +306,9 @@ mod tests {
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_562_262_620);
         dpop.check(jkt, TOKEN, &AuthRequest::new(&parts, Transport::Http, now)).map_err(|unproven| match unproven {
-            Unproven::Invalid(reason) => reason.why(),
-            Unproven::Repeated => "repeated",
-            Unproven::TooMany => "too many",
+            ProofError::Invalid(reason) => reason.why(),
+            ProofError::Repeated => "repeated",
+            ProofError::TooMany => "too many",
         })
     }
 
@@ -317,12 +328,12 @@ mod tests {
         let other = JKT.replace('0', "1");
         assert_eq!(
             refused("GET", "/protectedresource", &other),
-            "the proof is of another key than the token is bound to"
+            "the proof is signed with another key than the token is bound to"
         );
     }
 
     #[test]
-    fn proof_of_the_rfc_for_the_token_endpoint_is_signed_but_hashes_no_token() {
+    fn proof_of_the_rfc_for_the_token_endpoint_has_no_token_hash() {
         let dpop = Dpop::new("https://server.example.com").unwrap();
         assert_eq!(check(&dpop, "POST", "/token", GRANT, JKT), Err("the proof is for another token"));
         assert!(Proof::parse(&format!("{HEADER}.{GRANT}"), &[Algorithm::ES256], JKT).is_ok());

@@ -13,16 +13,16 @@ use crate::{
     Algorithm,
     key::Jwk,
     token::{
-        Compact, Header, RawClaims, Refused, Subject,
+        Compact, Header, RawClaims, Reason, Subject, TokenError,
         json::{self, Value},
-        refused::{self, Reason, one, optional},
+        log_text::{self, quoted, quoted_or_absent},
         without_application,
     },
 };
 
 const MAX_LEN: usize = 8 * 1024;
 
-/// A proof that is rightly signed by the key that it brings along (RFC 9449, 4.2).
+/// A proof with a valid signature by the key in its header (RFC 9449, 4.2).
 pub(super) struct Proof {
     jti: String,
     htm: String,
@@ -33,46 +33,46 @@ pub(super) struct Proof {
     nbf: Option<SystemTime>,
 }
 
-/// What of a proof is no registered claim.
+/// The claims of a proof beyond the registered ones (RFC 9449, 4.2).
 #[derive(Default)]
-struct Own<'a> {
+struct ProofClaims<'a> {
     htm: Option<Cow<'a, str>>,
     htu: Option<Cow<'a, str>>,
     ath: Option<Cow<'a, str>>,
 }
 
 impl Proof {
-    /// Reads a proof and checks its signature. Whether its key is that of `jkt` is looked at before, so that nobody orders
-    /// the work who has no token for that key.
+    /// Reads a proof and checks its signature. The key is compared with `jkt` first, so that only clients with a token for
+    /// the key can cause that work.
     pub(super) fn parse(proof: &str, algorithms: &[Algorithm], jkt: &str) -> Result<Self, Reason> {
-        let compact = Compact::parse(proof, MAX_LEN).map_err(Refused::into_reason)?;
-        let header = Header::parse(compact.header()).map_err(Refused::into_reason)?;
+        let compact = Compact::parse(proof, MAX_LEN).map_err(TokenError::into_reason)?;
+        let header = Header::parse(compact.header()).map_err(TokenError::into_reason)?;
         let is_proof =
             header.typ.as_deref().is_some_and(|typ| without_application(typ).eq_ignore_ascii_case("dpop+jwt"));
         if !is_proof {
-            let shown = || (one("dpop+jwt"), optional(header.typ.as_deref()));
+            let shown = || (quoted("dpop+jwt"), quoted_or_absent(header.typ.as_deref()));
             return Err(Reason::from("the proof is of another type").because(shown));
         }
-        let algorithm = header.algorithm().map_err(Refused::into_reason)?;
+        let algorithm = header.algorithm().map_err(TokenError::into_reason)?;
         if !algorithms.contains(&algorithm) {
-            let shown = || (refused::algorithms(algorithms.iter().copied()), refused::algorithms([algorithm]));
+            let shown = || (log_text::algorithms(algorithms.iter().copied()), log_text::algorithms([algorithm]));
             return Err(Reason::from("the algorithm of the proof is not allowed").because(shown));
         }
         let jwk = Jwk::parse(jwk(compact.header())?).map_err(|_| "the key of the proof cannot be read")?;
-        let members = jwk.public_members().map_err(|_| "the key of the proof is of no known kind")?;
+        let members = jwk.public_members().map_err(|_| "the key of the proof is of an unknown kind")?;
         if constant_time::verify_slices_are_equal(members.thumbprint().as_bytes(), jkt.as_bytes()).is_err() {
-            return Err("the proof is of another key than the token is bound to".into());
+            return Err("the proof is signed with another key than the token is bound to".into());
         }
-        let verifier = jwk.public_verifier(algorithm).map_err(|_| "the key of the proof is not fit for it")?;
-        compact.verify_with(&verifier).map_err(Refused::into_reason)?;
-        Self::claims(compact.payload().map_err(Refused::into_reason)?)
+        let verifier = jwk.public_verifier(algorithm).map_err(|_| "the key of the proof does not fit its algorithm")?;
+        compact.verify_with(&verifier).map_err(TokenError::into_reason)?;
+        Self::claims(compact.payload().map_err(TokenError::into_reason)?)
     }
 
     fn claims(payload: &str) -> Result<Self, Reason> {
         const INCOMPLETE: &str = "the proof lacks a claim";
-        let claims = RawClaims::parse(payload).map_err(Refused::into_reason)?;
-        let registered = claims.typed(Subject::Text).map_err(Refused::into_reason)?;
-        let mut own = Own::default();
+        let claims = RawClaims::parse(payload).map_err(TokenError::into_reason)?;
+        let registered = claims.typed(Subject::Text).map_err(TokenError::into_reason)?;
+        let mut own = ProofClaims::default();
         json::members_of(payload, |name, value| {
             let place = match name {
                 "htm" => &mut own.htm,
@@ -106,7 +106,7 @@ impl Proof {
         &self.htu
     }
 
-    /// Whether the proof is for this token and of this time; and until when it would be taken, inclusive.
+    /// Checks that the proof is for this token and recent. Returns the last instant at which it is accepted.
     pub(super) fn check(&self, token: &str, now: SystemTime, window: Duration) -> Result<SystemTime, Reason> {
         let hash = URL_SAFE_NO_PAD.encode(digest(&SHA256, token.as_bytes()));
         if self.ath.as_deref() != Some(&hash) {
@@ -116,18 +116,18 @@ impl Proof {
         if distance(self.iat) > window {
             let shown =
                 || (format!("{} s away at most", window.as_secs()), format!("{} s away", distance(self.iat).as_secs()));
-            return Err(Reason::from("the time of the proof is too far from ours").because(shown));
+            return Err(Reason::from("the time of the proof is too far from the current time").because(shown));
         }
-        // They are no part of a proof; whoever writes them means them.
+        // RFC 9449 does not define them for a proof, but they are respected if present.
         let is_ahead = |time: SystemTime| time.duration_since(now).is_ok_and(|ahead| ahead > window);
         if self.exp.is_some_and(|exp| now >= exp) || self.nbf.is_some_and(is_ahead) {
-            return Err("the proof is past its end, or not valid yet".into());
+            return Err("the proof has expired or is not valid yet".into());
         }
-        self.iat.checked_add(window).ok_or(Reason::from("the time of the proof is too far from ours"))
+        self.iat.checked_add(window).ok_or(Reason::from("the time of the proof is too far from the current time"))
     }
 }
 
-/// The text of the key in the header.
+/// The JSON of the key in the header.
 fn jwk(header: &[u8]) -> Result<&str, &'static str> {
     let mut found = None;
     json::members(header, |name, value| {

@@ -7,53 +7,53 @@ use std::{
 
 use aws_lc_rs::digest;
 
-/// Proofs that were used, for as long as they would be taken (RFC 9449, 11.1).
+/// Used proofs, for as long as they would be accepted (RFC 9449, 11.1).
 pub(super) struct Replays {
-    in_all: usize,
-    of_a_key: usize,
+    total: usize,
+    per_key: usize,
     used: Mutex<Used>,
 }
 
 /// Why a proof cannot be spent.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Spent {
-    Before,
-    NoRoom,
+pub(super) enum NotSpent {
+    Replayed,
+    Full,
 }
 
-/// Hashes only: what clients choose as ids may be long, and is theirs.
+/// Only hashes are stored, since the ids that clients choose may be long or private.
 type Hash = [u8; 32];
 
 #[derive(Default)]
 struct Used {
     proofs: HashSet<Hash>,
-    /// How many there are of each key.
+    /// The number of proofs of each key.
     keys: HashMap<Hash, usize>,
-    /// The next to be forgotten first.
+    /// The next to be forgotten comes first.
     ends: BinaryHeap<Reverse<(SystemTime, Hash, Hash)>>,
-    /// Up to which end proofs may have been forgotten. A request whose own instant is older, since it has waited or since a
-    /// clock was set, must not spend one of those again.
+    /// The latest end of a proof that was forgotten. A request with an older instant, after a wait or a change of the clock,
+    /// must not spend such a proof again.
     forgotten: Option<SystemTime>,
 }
 
 impl Replays {
-    pub(super) fn new(in_all: usize, of_a_key: usize) -> Self {
-        Self { in_all, of_a_key, used: Mutex::default() }
+    pub(super) fn new(total: usize, per_key: usize) -> Self {
+        Self { total, per_key, used: Mutex::default() }
     }
 
-    /// Spends the proof `jti` of the key `jkt`, which would be taken until the instant `until`, inclusive.
-    pub(super) fn spend(&self, jkt: &str, jti: &str, until: SystemTime, now: SystemTime) -> Result<(), Spent> {
+    /// Spends the proof `jti` of the key `jkt`, which is accepted until the instant `until`, inclusive.
+    pub(super) fn spend(&self, jkt: &str, jti: &str, until: SystemTime, now: SystemTime) -> Result<(), NotSpent> {
         let key = hash(&[jkt]);
-        // A thumbprint has no NUL, so no other pair looks the same.
+        // A thumbprint contains no NUL, so two pairs never look the same.
         let proof = hash(&[jkt, "\0", jti]);
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         used.forget(now);
         if used.proofs.contains(&proof) || used.forgotten.is_some_and(|forgotten| until <= forgotten) {
-            return Err(Spent::Before);
+            return Err(NotSpent::Replayed);
         }
         let of_this_key = used.keys.get(&key).copied().unwrap_or_default();
-        if used.proofs.len() >= self.in_all || of_this_key >= self.of_a_key {
-            return Err(Spent::NoRoom);
+        if used.proofs.len() >= self.total || of_this_key >= self.per_key {
+            return Err(NotSpent::Full);
         }
         used.proofs.insert(proof);
         used.keys.insert(key, of_this_key + 1);
@@ -94,12 +94,12 @@ mod tests {
     }
 
     #[test]
-    fn proof_that_was_forgotten_is_not_spent_again_by_a_request_of_an_older_instant() {
+    fn forgotten_proof_is_not_spent_again_by_an_older_request() {
         let replays = Replays::new(10, 10);
         assert_eq!(replays.spend("k", "a", at(60), at(0)), Ok(()));
         // Another client's request is at a later instant, and gets there first.
         assert_eq!(replays.spend("x", "b", at(121), at(61)), Ok(()));
-        assert_eq!(replays.spend("k", "a", at(60), at(60)), Err(Spent::Before));
+        assert_eq!(replays.spend("k", "a", at(60), at(60)), Err(NotSpent::Replayed));
         assert_eq!(replays.spend("k", "c", at(121), at(61)), Ok(()), "a fresh one goes on");
     }
 
@@ -107,7 +107,7 @@ mod tests {
     fn proof_is_spent_until_it_would_not_be_taken_any_more() {
         let replays = Replays::new(10, 10);
         assert_eq!(replays.spend("key", "a", at(60), at(0)), Ok(()));
-        assert_eq!(replays.spend("key", "a", at(60), at(60)), Err(Spent::Before));
+        assert_eq!(replays.spend("key", "a", at(60), at(60)), Err(NotSpent::Replayed));
         assert_eq!(replays.spend("other", "a", at(60), at(0)), Ok(()));
         assert_eq!(replays.spend("key", "b", at(60), at(0)), Ok(()));
         assert_eq!(replays.spend("key", "a", at(120), at(61)), Ok(()));
@@ -118,8 +118,8 @@ mod tests {
         let replays = Replays::new(2, 10);
         assert_eq!(replays.spend("a", "1", at(60), at(0)), Ok(()));
         assert_eq!(replays.spend("b", "1", at(30), at(0)), Ok(()));
-        assert_eq!(replays.spend("c", "1", at(60), at(0)), Err(Spent::NoRoom));
-        assert_eq!(replays.spend("a", "1", at(60), at(0)), Err(Spent::Before));
+        assert_eq!(replays.spend("c", "1", at(60), at(0)), Err(NotSpent::Full));
+        assert_eq!(replays.spend("a", "1", at(60), at(0)), Err(NotSpent::Replayed));
         assert_eq!(replays.spend("c", "1", at(60), at(31)), Ok(()), "the second has made room");
     }
 
@@ -129,7 +129,7 @@ mod tests {
         for jti in ["1", "2"] {
             assert_eq!(replays.spend("a", jti, at(60), at(0)), Ok(()));
         }
-        assert_eq!(replays.spend("a", "3", at(60), at(0)), Err(Spent::NoRoom));
+        assert_eq!(replays.spend("a", "3", at(60), at(0)), Err(NotSpent::Full));
         assert_eq!(replays.spend("b", "3", at(60), at(0)), Ok(()));
         assert_eq!(replays.spend("a", "3", at(120), at(61)), Ok(()));
     }
@@ -140,7 +140,7 @@ mod tests {
         assert_eq!(replays.spend("a", "1", at(30), at(0)), Ok(()));
         assert_eq!(replays.spend("a", "2", at(60), at(0)), Ok(()));
         assert_eq!(replays.spend("a", "3", at(60), at(31)), Ok(()));
-        assert_eq!(replays.spend("a", "4", at(60), at(31)), Err(Spent::NoRoom));
+        assert_eq!(replays.spend("a", "4", at(60), at(31)), Err(NotSpent::Full));
     }
 
     #[test]

@@ -1,17 +1,17 @@
 use http::Uri;
 
-use crate::{port, token::refused::one};
+use crate::{port, token::log_text::quoted};
 
-/// A public origin, and a prefix that requests do not show here.
+/// A public origin, and a prefix of the path that a proxy removes.
 #[derive(Debug)]
-pub(super) struct Base {
+pub(super) struct PublicUrl {
     /// Scheme, host and, unless it is the default, port.
     origin: String,
-    /// Without a slash at its end.
+    /// Without a trailing slash.
     prefix: String,
 }
 
-impl Base {
+impl PublicUrl {
     pub(super) fn parse(url: &str) -> Option<Self> {
         if url.contains(['?', '#']) {
             return None;
@@ -22,27 +22,27 @@ impl Base {
 
     /// For the log.
     pub(super) fn shown(&self) -> String {
-        one(&format!("{}{}", self.origin, self.prefix))
+        quoted(&format!("{}{}", self.origin, self.prefix))
     }
 
-    /// Whether `htu` names what a request for `path` asks for. Query and fragment do not count (RFC 9449, 4.3), and both
-    /// are normalised by the rules of RFC 3986, 6.2.2 and 6.2.3.
+    /// Whether `htu` names the target of a request for `path`. Query and fragment are ignored (RFC 9449, 4.3), and both sides
+    /// are normalised (RFC 3986, 6.2.2 and 6.2.3).
     pub(super) fn is_target(&self, htu: &str, path: &str) -> bool {
         let Some((origin, named)) = split(htu) else {
             return false;
         };
         let asked = normalised(&format!("{}{path}", self.prefix));
-        // The server routes a path as it is written: with dots in it, it goes elsewhere than what is left without them.
+        // The server routes the path as it is written, so a path with dots may lead elsewhere than the normalised one.
         origin == self.origin && !has_dots(path) && asked.is_some() && normalised(&named) == asked
     }
 }
 
-/// What a proof names, for the log: the origin alone, since a path may hold a secret.
+/// The target of a proof, for the log: only the origin, since a path may contain a secret.
 pub(super) fn shown(htu: &str) -> String {
-    split(htu).map_or_else(|| "no URL".to_owned(), |(origin, _)| format!("a path behind {}", one(&origin)))
+    split(htu).map_or_else(|| "not a URL".to_owned(), |(origin, _)| format!("a path behind {}", quoted(&origin)))
 }
 
-/// Origin, normalised, and path, as it is written.
+/// The normalised origin, and the path as it is written.
 fn split(url: &str) -> Option<(String, String)> {
     // The parser leaves a fragment out.
     let uri: Uri = url.parse().ok()?;
@@ -60,7 +60,7 @@ fn split(url: &str) -> Option<(String, String)> {
     Some((origin, uri.path().to_owned()))
 }
 
-/// A path with escapes only where they are needed, in capitals, and without dots; `None` if an escape is broken.
+/// A path without dots, and with only the necessary escapes in capitals. `None` if an escape is broken.
 fn normalised(path: &str) -> Option<String> {
     let mut decoded = String::with_capacity(path.len());
     let mut rest = path.chars();
@@ -80,12 +80,12 @@ fn normalised(path: &str) -> Option<String> {
     Some(without_dots(&decoded))
 }
 
-/// Whether a segment of the path goes up, or nowhere.
+/// Whether the path has a segment `.` or `..`.
 fn has_dots(path: &str) -> bool {
     path.split('/').any(|segment| matches!(&*segment.replace("%2e", ".").replace("%2E", "."), "." | ".."))
 }
 
-/// RFC 3986, 5.2.4, for a path that begins with a slash; an empty one is the root.
+/// Removes dot segments (RFC 3986, 5.2.4) from a path that begins with a slash. An empty path is the root.
 fn without_dots(path: &str) -> String {
     let mut kept: Vec<&str> = Vec::new();
     let mut segments = path.split('/').skip(1).peekable();
@@ -99,7 +99,7 @@ fn without_dots(path: &str) -> String {
                 continue;
             }
         }
-        // What ends in dots names a folder.
+        // A path that ends in dots names a folder.
         if is_last {
             kept.push("");
         }
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     fn is_target(base: &str, htu: &str, path: &str) -> bool {
-        Base::parse(base).unwrap().is_target(htu, path)
+        PublicUrl::parse(base).unwrap().is_target(htu, path)
     }
 
     #[test]
@@ -158,7 +158,7 @@ mod tests {
             ("/a", "/a"),
             ("", "/"),
             ("https://api.example/a b", "/a"),
-            // What a path with dots is routed to, is not known.
+            // It is unknown where a path with dots is routed to.
             ("https://api.example/b", "/a/../b"),
             ("https://api.example/b", "/a/%2e%2E/b"),
             ("https://api.example/a", "/./a"),
@@ -191,7 +191,7 @@ mod tests {
             "https://a.example/#",
             "https://a.example:65536",
         ] {
-            assert!(Base::parse(bad).is_none(), "{bad}");
+            assert!(PublicUrl::parse(bad).is_none(), "{bad}");
         }
     }
 }

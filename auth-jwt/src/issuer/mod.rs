@@ -1,4 +1,4 @@
-//! Which issuers are known, and the one name under which each of them counts.
+//! The accepted issuers, their other spellings and their templates.
 
 mod template;
 
@@ -6,14 +6,14 @@ use std::collections::HashMap;
 
 pub use self::template::IssuerTemplate;
 use crate::token::{
-    Refused,
-    refused::{list, one, optional},
+    TokenError,
+    log_text::{joined, quoted, quoted_or_absent},
 };
 
-/// The issuers of a strategy. Empty: any will do.
+/// The issuers of a strategy. If it is empty, every issuer is accepted.
 #[derive(Clone, Default)]
 pub(crate) struct Issuers {
-    /// What a token may have in `iss`, and the name that it means.
+    /// The accepted values of `iss`, each with the issuer that it stands for.
     spellings: HashMap<String, Meaning>,
     templates: Vec<IssuerTemplate>,
 }
@@ -28,9 +28,9 @@ enum Meaning {
 /// The issuer of a token.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Issuer<'a> {
-    /// The name under which it counts.
+    /// The issuer that `iss` stands for.
     pub(crate) name: Option<&'a str>,
-    /// The template that it fits, and the tenant.
+    /// The matching template, and the tenant.
     pub(crate) tenant: Option<(&'a IssuerTemplate, &'a str)>,
 }
 
@@ -51,27 +51,27 @@ impl Issuers {
         self.templates.push(template);
     }
 
-    /// The issuer of a token that has this `iss`.
+    /// The issuer of a token with this `iss`.
     ///
     /// # Errors
-    /// Unrecognized if the issuer is not known here. Invalid if there is none, or if two rules claim it: they may differ in
-    /// what they demand.
-    pub(crate) fn resolve<'a>(&'a self, found: Option<&'a str>) -> Result<Issuer<'a>, Refused> {
+    /// Unrecognized if the issuer is unknown. Invalid if there is no `iss`, or if two rules claim it, since they may have
+    /// different requirements.
+    pub(crate) fn resolve<'a>(&'a self, found: Option<&'a str>) -> Result<Issuer<'a>, TokenError> {
         if self.is_empty() {
             return Ok(Issuer { name: found, tenant: None });
         }
-        let refuse = |refused: Refused| Err(refused.because(|| (self.shown(), optional(found))));
-        let Some(iss) = found else { return refuse(Refused::invalid("the token names no issuer")) };
+        let refuse = |refused: TokenError| Err(refused.because(|| (self.shown(), quoted_or_absent(found))));
+        let Some(iss) = found else { return refuse(TokenError::invalid("the token names no issuer")) };
         let mut tenants = self.templates.iter().filter_map(|template| Some((template, template.tenant(iss)?)));
         match (self.spellings.get(iss), tenants.next(), tenants.next()) {
-            (None, None, _) => refuse(Refused::foreign("the token is of another issuer")),
+            (None, None, _) => refuse(TokenError::foreign("the token is of another issuer")),
             (Some(Meaning::Name(name)), None, _) => Ok(Issuer { name: Some(name), tenant: None }),
             (None, Some(tenant), None) => Ok(Issuer { name: found, tenant: Some(tenant) }),
-            _ => refuse(Refused::invalid("two issuers are configured that claim the issuer of the token")),
+            _ => refuse(TokenError::invalid("two configured issuers claim the issuer of the token")),
         }
     }
 
-    /// The spellings that two rules claim, as far as it can be known before a token comes.
+    /// The spellings that two rules claim, as far as that is known before a token arrives.
     pub(crate) fn disputed(&self) -> Vec<String> {
         let is_disputed = |spelling: &str, meaning: &Meaning| {
             *meaning == Meaning::Disputed || self.templates.iter().any(|template| template.tenant(spelling).is_some())
@@ -89,7 +89,7 @@ impl Issuers {
         self.spellings.is_empty() && self.templates.is_empty()
     }
 
-    /// Whether an issuer of this name can be resolved.
+    /// Whether a token can have this issuer.
     pub(crate) fn may_be(&self, name: &str) -> bool {
         let is_name = |meaning: &Meaning| matches!(meaning, Meaning::Name(known) if known == name);
         self.is_empty()
@@ -98,8 +98,8 @@ impl Issuers {
     }
 
     pub(crate) fn shown(&self) -> String {
-        let mut spellings: Vec<_> = self.spellings.keys().map(|spelling| one(spelling)).collect();
+        let mut spellings: Vec<_> = self.spellings.keys().map(|spelling| quoted(spelling)).collect();
         spellings.sort_unstable();
-        list(spellings.into_iter().chain(self.templates.iter().map(IssuerTemplate::shown)))
+        joined(spellings.into_iter().chain(self.templates.iter().map(IssuerTemplate::shown)))
     }
 }

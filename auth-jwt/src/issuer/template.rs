@@ -2,16 +2,16 @@ use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use auth_core::ConfigError;
 
-use crate::token::refused::one;
+use crate::token::log_text::quoted;
 
 /// The longest name of a tenant, in bytes.
 const LONGEST_TENANT: usize = 128;
 
-/// An issuer that has one name for each of its tenants: `https://login.microsoftonline.com/{tenantid}/v2.0`.
+/// An issuer with a separate `iss` for each tenant: `https://login.microsoftonline.com/{tenantid}/v2.0`.
 ///
-/// The placeholder is any name in braces. It stands for one whole segment of the path, never for a part of the host: the
-/// tenant is 1 to 128 of the characters that a path need not encode (letters, digits and `-._~`, RFC 3986, 2.3), and
-/// neither `.` nor `..`. It is compared exactly. Whatever else an `iss` has in that place, it is another issuer's.
+/// The placeholder is any name in braces. It stands for one whole segment of the path, never for a part of the host. A
+/// tenant has 1 to 128 unreserved characters (letters, digits and `-._~`, RFC 3986, 2.3), and is neither `.` nor `..`. It
+/// is compared exactly. An `iss` with anything else in that position belongs to another issuer.
 ///
 /// ```
 /// use auth_jwt::{IssuerTemplate, Jwt, VerifyingKey};
@@ -40,20 +40,19 @@ impl IssuerTemplate {
     /// The issuers of these tenants.
     ///
     /// # Errors
-    /// If the template is not an `https` or `http` URL with one placeholder that is a whole segment of its path; if it
-    /// has a query, a fragment, or a character that a URL cannot have; if no tenant is named, or one that cannot be a
-    /// tenant.
+    /// If the template is not an `https` or `http` URL with one placeholder that is a whole segment of its path. If it has a
+    /// query, a fragment or a character that a URL cannot have. If the list is empty or contains an invalid tenant.
     pub fn new(
         template: impl AsRef<str>,
         tenants: impl IntoIterator<Item = impl Into<String>>,
     ) -> Result<Self, ConfigError> {
         let tenants: BTreeSet<String> = tenants.into_iter().map(Into::into).collect();
         if tenants.is_empty() {
-            return Err(ConfigError::new("no tenant of the issuer is named: name one, or give a rule"));
+            return Err(ConfigError::new("the list of tenants is empty: name one, or use a rule"));
         }
         if !tenants.iter().all(|tenant| is_tenant(tenant)) {
             return Err(ConfigError::new(
-                "a tenant of the issuer is empty, too long, or has other characters than letters, digits and `-._~`",
+                "a tenant is empty, longer than 128 characters, or has characters other than letters, digits and `-._~`",
             ));
         }
         Self::parse(template.as_ref(), Tenants::Listed(tenants))
@@ -62,11 +61,11 @@ impl IssuerTemplate {
     /// The issuers of the tenants for which `rule` is true.
     ///
     /// # Errors
-    /// As for [`new`](Self::new), without what is said of the list.
+    /// As for [`new`](Self::new), except for the list.
     ///
     /// # Security
-    /// The rule is asked about every token before its signature is checked. So strangers decide how often it is asked,
-    /// and with which tenant: it must not wait, and should be a lookup in memory.
+    /// The rule is called before the signature is checked, so anyone can call it with any tenant. It must not block: use a
+    /// lookup in memory.
     pub fn with_rule(
         template: impl AsRef<str>,
         rule: impl Fn(&str) -> bool + Send + Sync + 'static,
@@ -80,8 +79,8 @@ impl IssuerTemplate {
     /// As for [`with_rule`](Self::with_rule).
     ///
     /// # Security
-    /// Anybody can open a tenant with such an issuer, and sign users in there. It is only safe if the verify callback
-    /// decides about the tenant.
+    /// Anyone can open a tenant at such an issuer and sign users in there. It is only safe if the verify callback checks the
+    /// tenant.
     pub fn dangerous_any_tenant(template: impl AsRef<str>) -> Result<Self, ConfigError> {
         Self::with_rule(template, |_| true)
     }
@@ -96,7 +95,7 @@ impl IssuerTemplate {
         Ok(Self(Arc::new(Template { prefix: prefix.to_owned(), suffix: suffix.to_owned(), tenants })))
     }
 
-    /// The tenant of this issuer, if it is one of ours.
+    /// The tenant in this issuer, if it is an accepted one.
     pub(crate) fn tenant<'a>(&self, issuer: &'a str) -> Option<&'a str> {
         let tenant = issuer.strip_prefix(&self.0.prefix)?.strip_suffix(&self.0.suffix)?;
         let is_ours = is_tenant(tenant)
@@ -127,11 +126,11 @@ impl IssuerTemplate {
             Tenants::Listed(tenants) => format!("({} listed)", tenants.len()),
             Tenants::Rule(_) => "(by a rule)".to_owned(),
         };
-        format!("{} {tenants}", one(&format!("{prefix}{{tenant}}{suffix}")))
+        format!("{} {tenants}", quoted(&format!("{prefix}{{tenant}}{suffix}")))
     }
 }
 
-/// What stands before and behind the placeholder of a good template.
+/// The parts before and after the placeholder of a valid template.
 fn split(template: &str) -> Option<(&str, &str)> {
     let (prefix, rest) = template.split_once('{')?;
     let (name, suffix) = rest.split_once('}')?;

@@ -1,22 +1,22 @@
-//! Whom tokens are for, and the client that they were given to.
+//! The audience of a token, and the client that it was issued to.
 
 use crate::Jwt;
 
 impl<C> Jwt<C> {
-    /// Demands the audience (`aud`), compared exactly with each that the token names. Called again, it adds another
-    /// that will do as well.
+    /// Requires this audience (`aud`), compared exactly with each audience of the token. Called again, it accepts another
+    /// one as well.
     ///
-    /// Without it, a token that names an audience is refused, since it is meant for somebody else (RFC 7519, 4.1.3).
+    /// Without this setting, a token that names an audience is refused, since it is meant for another service (RFC 7519,
+    /// 4.1.3).
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.policy.recipients.audiences.push(audience.into());
         self
     }
 
-    /// Takes `client_id` as the audience of a token that has no `aud`, as the access tokens of Amazon Cognito are.
+    /// Uses `client_id` as the audience of a token that has no `aud`, such as an access token of Amazon Cognito.
     ///
-    /// The [`audience`](Self::audience) is then the id of the client. Where there is an `aud`, it alone counts. A
-    /// `client_id` that is not a text is refused where it is needed. A [profile](Self::access_token) demands `aud` all
-    /// the same.
+    /// The [`audience`](Self::audience) is then the id of the client. If the token has an `aud`, only that counts. A
+    /// `client_id` that is needed and is not a string is refused. A [profile](Self::access_token) still requires `aud`.
     ///
     /// ```
     /// # use auth_jwt::{Jwt, VerifyingKey};
@@ -30,27 +30,27 @@ impl<C> Jwt<C> {
     /// ```
     ///
     /// # Security
-    /// An issuer that writes no audience makes tokens that are good at each of its APIs. Only the client is checked:
-    /// which API the token was made for is not known.
+    /// An issuer that writes no audience makes tokens that are valid at each of its APIs. Only the client is checked; the
+    /// API that the token was made for is unknown.
     ///
-    /// The ID tokens of Cognito have the same id as `aud`. A token whose `token_use` is `id` is refused, unless `token_use` is
-    /// [required](Self::require_claim) and `id` will do. ID tokens of others are not known by that: require what marks their
-    /// access tokens.
+    /// The ID tokens of Cognito have the same id as `aud`. A token whose `token_use` is `id` is refused, unless you
+    /// [require](Self::require_claim) `token_use` with the value `id`. ID tokens of other issuers don't have this mark:
+    /// require a claim that only their access tokens have.
     pub fn client_id_as_audience(mut self) -> Self {
         self.policy.recipients.client_id_as_audience = true;
         self
     }
 
-    /// Trusts this client as the authorized party: the one that the token was given to. Called again, it adds another
-    /// that will do as well.
+    /// Trusts this client as the authorized party, which is the client that the token was issued to. Called again, it
+    /// trusts another one as well.
     ///
     /// | Tokens | Without it | With it |
     /// |---|---|---|
-    /// | [ID tokens](Self::id_token) | `azp`, if there, is the client itself | it may be one of these too |
-    /// | all others | `azp` and `client_id` are not looked at | one of the two is there, and each that is there is one of these |
+    /// | [ID tokens](Self::id_token) | `azp`, if present, is the client itself | it may also be one of these |
+    /// | all others | `azp` and `client_id` are ignored | one of the two is present, and each that is present is one of these |
     ///
-    /// An app on a phone gets ID tokens of Google for its server in this way: `aud` is the client id of the server, and
-    /// `azp` that of the app.
+    /// A phone app gets ID tokens of Google for its server in this way: `aud` is the client id of the server, and `azp` is
+    /// that of the app.
     ///
     /// ```
     /// # use auth_jwt::{Jwt, VerifyingKey};
@@ -66,10 +66,10 @@ impl<C> Jwt<C> {
         self
     }
 
-    /// Lets tokens in that name an audience though none is configured. Where one is configured, it still counts.
+    /// Accepts tokens that name an audience although none is configured. A configured audience is still required.
     ///
     /// # Security
-    /// A token that was given to another service of the same issuer then opens this one as well.
+    /// A token for another service of the same issuer is then accepted here as well.
     pub fn dangerous_ignore_audience(mut self) -> Self {
         self.policy.recipients.ignore_audience = true;
         self

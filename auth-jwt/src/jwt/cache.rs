@@ -1,22 +1,22 @@
-//! Whether signatures are remembered.
+//! The cache of verified signatures.
 
 use auth_core::ConfigError;
 
 use crate::{Jwt, cache::Cache};
 
 impl<C> Jwt<C> {
-    /// Remembers for 60 s that a token's signature was right, of so many tokens at most, so that a client that comes often
-    /// pays once for an RSA or ECDSA signature.
+    /// Remembers for 60 s that a token's signature was valid, for this many tokens at most. A client that sends one token
+    /// often then pays once for an RSA or ECDSA signature.
     ///
-    /// It remembers nothing else: times, issuer, audience, revocation and the verify callback are looked at each time, and
-    /// other keys (a rotation, a key that is withdrawn) make all that was remembered worthless. So the answer is at every
-    /// instant the one that it would be without. What is kept of a token is an HMAC under a key of this process, 32
-    /// bytes; refusals leave nothing.
+    /// It remembers nothing else. Times, issuer, audience and revocation are checked each time, the verify callback is
+    /// called each time, and new keys (a rotation, a withdrawn key) empty the cache. So the answer is always the same as
+    /// without the cache. An entry is an HMAC of the token under a key of this process, 32 bytes. Refused signatures are not
+    /// stored.
     ///
-    /// Tokens of HMAC keys are not remembered, since their signature costs no more than the memory does.
+    /// Tokens signed with HMAC are not cached, since checking them costs no more than the lookup.
     ///
     /// # Errors
-    /// If the system has no random numbers.
+    /// If the system cannot supply random numbers.
     pub fn cache_signatures(mut self, tokens: usize) -> Result<Self, ConfigError> {
         self.cache = Some(Cache::new(tokens)?);
         Ok(self)

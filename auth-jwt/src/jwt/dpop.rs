@@ -1,12 +1,12 @@
-//! Tokens that are bound to a key of the client.
+//! Tokens that are bound to a client's key.
 
 use crate::{Dpop, Jwt, possession::Possession};
 
 impl<C> Jwt<C> {
-    /// Takes tokens that are bound to a key of the client by DPoP, and asks for the proof of it.
+    /// Accepts tokens that are bound to a client's key by DPoP (RFC 9449), and requires a proof of possession.
     ///
-    /// Such a token comes as `Authorization: DPoP <token>`, beside a header `DPoP` with the proof. The extractor goes on to
-    /// find others, `Bearer` by default. What is checked is told at [`Dpop`].
+    /// The client sends such a token as `Authorization: DPoP <token>`, with the proof in a header `DPoP`. The extractor still
+    /// finds other tokens, `Bearer` by default. [`Dpop`] lists the checks.
     pub fn dpop(mut self, dpop: Dpop) -> Self {
         self.possession = Possession::proven_by(dpop);
         self

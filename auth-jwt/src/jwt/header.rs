@@ -1,18 +1,18 @@
-//! Which algorithms and types of tokens are taken.
+//! The algorithms and types of tokens that are accepted.
 
 use auth_core::ConfigError;
 
 use crate::{Algorithm, Jwt, VerifyingKey, policy::TokenType, source::Keys, token::without_application};
 
 impl<C> Jwt<C> {
-    /// Allows these algorithms only, of those that the keys allow. Called again, it replaces the list.
+    /// Allows only these algorithms, out of those that the keys allow. Called again, it replaces the list.
     ///
-    /// A token of another algorithm is left to the next strategy of the chain, which may have the other kind of key. One of
-    /// an algorithm that does not exist here is refused.
+    /// A token with another algorithm is left to the next strategy of the chain, which may have the other kind of key. A
+    /// token with an algorithm that this crate doesn't know is refused.
     ///
     /// # Errors
-    /// If none is left: of the keys', or of those that [trusted issuers](crate::TrustedIssuer::algorithms) allow. Whether
-    /// a [`KeySource`](crate::KeySource) will have a key for them is not known yet.
+    /// If the keys allow none of them, or if [trusted issuers](crate::TrustedIssuer::algorithms) allow none. Whether a
+    /// [`KeySource`](crate::KeySource) has a key for them is not known yet.
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Result<Self, ConfigError> {
         let allowed: Vec<_> = algorithms.into_iter().collect();
         let any_fits = match &self.keys {
@@ -22,21 +22,21 @@ impl<C> Jwt<C> {
         };
         if !any_fits {
             return Err(ConfigError::new(
-                "none of the allowed algorithms is one of the keys' or issuers': allow another, or change the keys",
+                "the keys or issuers allow none of these algorithms: allow another, or change the keys",
             ));
         }
         self.policy.algorithms = Some(allowed);
         Ok(self)
     }
 
-    /// Accepts the type of a profile (RFC 9068 has `at+jwt`) beside `JWT` and none at all, in any case, with or without
-    /// `application/`.
+    /// Also accepts this `typ`, such as `at+jwt` of RFC 9068. `JWT` and an absent `typ` are still accepted. Case is ignored,
+    /// and so is the prefix `application/`.
     pub fn token_type(self, name: impl AsRef<str>) -> Self {
         self.of_type(name.as_ref(), false)
     }
 
-    /// Accepts the type of a profile alone, so that tokens which the same issuer made for other ends, ID tokens above
-    /// all, are refused (RFC 8725, 3.11). For access tokens see [`access_token`](Self::access_token).
+    /// Accepts only this `typ`. Tokens that the same issuer made for other purposes, such as ID tokens, are then refused
+    /// (RFC 8725, 3.11). Case and the prefix `application/` are ignored. For access tokens see [`access_token`](Self::access_token).
     pub fn require_token_type(self, name: impl AsRef<str>) -> Self {
         self.of_type(name.as_ref(), true)
     }

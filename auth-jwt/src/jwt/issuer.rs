@@ -1,18 +1,18 @@
-//! Whose tokens are good.
+//! The issuers whose tokens are accepted.
 
 use crate::{IssuerTemplate, Jwt};
 
 impl<C> Jwt<C> {
-    /// Demands the issuer (`iss`), compared exactly. Called again, it adds another that will do as well.
+    /// Requires this issuer (`iss`), compared exactly. Called again, it accepts another one as well.
     ///
-    /// Names and ids in the evidence carry the token's `iss`, which is what revocations compare.
+    /// Names and ids in the evidence contain the token's `iss`, and revocations compare it.
     ///
-    /// A token of another issuer is left to the next strategy of the chain; a token without one is refused.
+    /// A token of another issuer is left to the next strategy of the chain. A token without `iss` is refused.
     ///
     /// # Security
-    /// Without it, a holder of the key can write any issuer, and a log-out then revokes ids of that issuer. Demand one
-    /// wherever several chains share a list of revocations. With several issuers, each of them can sign for the others.
-    /// Where their keys differ, use [`trusted_issuers`](Self::trusted_issuers), or make a strategy for each.
+    /// Without this setting, anyone with the key can write any issuer, and a log-out then revokes ids of that issuer. Set an
+    /// issuer wherever several chains share a list of revocations. If you accept several issuers here, each of them can sign
+    /// for the others. If their keys differ, use [`trusted_issuers`](Self::trusted_issuers) or one strategy for each.
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.policy.issuers.add(issuer.into());
         self
@@ -21,8 +21,8 @@ impl<C> Jwt<C> {
     /// Accepts another spelling of an issuer, compared exactly. The issuer itself is accepted as by
     /// [`issuer`](Self::issuer). Called again, it adds another spelling.
     ///
-    /// The claims, the evidence, and a [`KeySource`](crate::KeySource) that is asked for keys, have the issuer and not the
-    /// alias. So users, ids and revocations are the same under both.
+    /// The claims, the evidence and the [`KeySource`](crate::KeySource) receive the issuer and not the alias. So users, ids
+    /// and revocations are the same under both spellings.
     ///
     /// ```
     /// # use auth_jwt::{Jwt, VerifyingKey};
@@ -34,8 +34,8 @@ impl<C> Jwt<C> {
     /// ```
     ///
     /// # Security
-    /// A spelling that two issuers claim is refused, and the log says so at ERROR when the strategy is built. An alias
-    /// is one, too, that is an issuer of its own, or fits a [template](Self::issuer_template).
+    /// A spelling that two issuers claim is refused, and logged at ERROR when the strategy is built. This includes an alias
+    /// that is also an issuer of its own, or that fits a [template](Self::issuer_template).
     pub fn issuer_alias(mut self, issuer: impl Into<String>, alias: impl Into<String>) -> Self {
         let issuer = issuer.into();
         self.policy.issuers.add(issuer.clone());
@@ -45,12 +45,12 @@ impl<C> Jwt<C> {
 
     /// Accepts the issuers of this template: one for each tenant. Called again, it adds another template.
     ///
-    /// The evidence has the whole issuer of the token, tenant included. A token whose `tid` (Entra) is another tenant is
-    /// refused. Keys may come from one place for all tenants; for keys of their own, use
+    /// The evidence has the token's whole issuer, including the tenant. A token whose `tid` (Entra) names another tenant is
+    /// refused. All tenants share the keys of this strategy; to use separate keys, see
     /// [`TrustedIssuer::template`](crate::TrustedIssuer::template).
     ///
     /// # Security
-    /// An issuer that fits two rules, templates or names, is refused.
+    /// An issuer that fits two templates, or a template and a name, is refused.
     pub fn issuer_template(mut self, template: IssuerTemplate) -> Self {
         self.policy.issuers.add_template(template);
         self

@@ -1,4 +1,4 @@
-//! The builder of the strategy. Each file beside this one has the settings of one kind.
+//! The builder of the strategy. Each other file in this folder has settings of one kind.
 
 mod audience;
 mod cache;
@@ -27,10 +27,10 @@ use crate::{
     source::{IssuerDemands, Keys},
 };
 
-/// JSON Web Tokens (RFC 7519) as a strategy, before its verify callback is known.
+/// Builds a strategy for JSON Web Tokens (RFC 7519). [`verify`](Self::verify) adds the callback and completes it.
 ///
-/// `C` is the type of the claims, any that can be deserialized; it need not name the registered claims, which are
-/// checked apart from it. What is checked, and in which order, is told at the [crate].
+/// `C` is the type of the claims: any type that can be deserialized. It doesn't need fields for the registered claims,
+/// which are checked separately. The [crate] lists all checks in their order.
 ///
 /// ```
 /// use auth_core::extract::{Extractor as _, bearer, cookie, subprotocol};
@@ -56,7 +56,7 @@ use crate::{
 /// # Ok(()) }
 /// # build(Users, "0123456789abcdef0123456789abcdef").unwrap();
 /// ```
-#[must_use = "a strategy does nothing before it stands in a chain"]
+#[must_use = "a strategy does nothing until it is in a chain"]
 pub struct Jwt<C> {
     pub(crate) name: String,
     pub(crate) realm: String,
@@ -102,20 +102,20 @@ impl<C> Jwt<C> {
         Self::keys(key.into())
     }
 
-    /// Tokens signed with one of these keys. [`KeySet`] tells which one is chosen.
+    /// Tokens signed with one of these keys. [`KeySet`] says how a key is chosen.
     pub fn keys(keys: KeySet) -> Self {
         Self::new(Keys::Fixed(keys))
     }
 
-    /// Tokens whose keys are not known yet.
+    /// Tokens whose keys this source supplies for each request.
     pub fn key_source(source: impl KeySource) -> Self {
         Self::new(Keys::Source(Box::new(source)))
     }
 
-    /// Tokens of these issuers, each with keys, algorithms and audience of its own.
+    /// Tokens of these issuers. Each has its own keys, algorithms and audience.
     ///
-    /// It names them all as [`issuer`](Self::issuer) does: a token of another is left to the next strategy of the
-    /// chain, and one without `iss` is refused.
+    /// It accepts all of them, as [`issuer`](Self::issuer) does for one: a token of another issuer is left to the next
+    /// strategy of the chain, and one without `iss` is refused.
     pub fn trusted_issuers(issuers: TrustedIssuers) -> Self {
         let known = issuers.issuers();
         let demands = issuers.iter().map(IssuerDemands::of).collect();
@@ -142,7 +142,7 @@ impl<C> Jwt<C> {
         }
     }
 
-    /// Names the strategy in evidence and logs; the default is `jwt`.
+    /// The name of the strategy in evidence and logs; the default is `jwt`.
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
@@ -150,15 +150,15 @@ impl<C> Jwt<C> {
 
     /// Where tokens are looked for; the default is [`bearer`].
     ///
-    /// The extractor also says which schemes clients are challenged to use. One that knows cookies alone has none, and
-    /// then the chain needs a fallback.
+    /// The extractor also decides which schemes the challenges name. An extractor for cookies alone names none, and then
+    /// the chain needs a fallback challenge.
     pub fn extract(mut self, extractor: impl Extractor) -> Self {
         self.extractor = Box::new(extractor);
         self
     }
 
-    /// The longest token in bytes, inclusive; the default is 8 KiB. Longer ones are refused unread. Below 68 bytes no
-    /// token fits, and the log says so at ERROR when the strategy is built.
+    /// The longest token in bytes, inclusive; the default is 8 KiB. Longer tokens are refused unread. The shortest possible
+    /// token has 68 bytes: a lower limit is logged at ERROR when the strategy is built.
     pub fn max_len(mut self, bytes: usize) -> Self {
         self.policy.max_len = bytes;
         self

@@ -1,4 +1,4 @@
-//! What kind of tokens are taken.
+//! The kind of tokens that are accepted: access tokens or ID tokens.
 
 use crate::{
     Jwt,
@@ -6,15 +6,14 @@ use crate::{
 };
 
 impl<C> Jwt<C> {
-    /// Takes access tokens for this audience by the profile of RFC 9068, and no others.
+    /// Accepts only access tokens for this audience that follow the profile of RFC 9068.
     ///
-    /// `typ` must be `at+jwt`, in any case, with or without `application/`; `iss`, `exp`, `aud`, `sub`, `client_id`, `iat`
-    /// and `jti` must be there, and `scope`, `acr` and `auth_time` have the types of the RFC if they are. So an ID token or
-    /// a logout token of the same issuer is refused. The log names the claims that are missing, at DEBUG.
+    /// `typ` must be `at+jwt`, in any case, with or without `application/`. `iss`, `exp`, `aud`, `sub`, `client_id`, `iat`
+    /// and `jti` must be present. `scope`, `acr` and `auth_time` must have the types of the RFC if they are present. So an
+    /// ID token or a logout token of the same issuer is refused. Missing claims are logged at DEBUG.
     ///
-    /// `aud` must name this audience, or one of [`audience`](Self::audience). Where an issuer names
-    /// [audiences](crate::TrustedIssuer::audience), they count in the place of all these. Name the
-    /// [issuer](Self::issuer) beside it.
+    /// `aud` must name this audience, or one set by [`audience`](Self::audience). If an issuer has its own
+    /// [audiences](crate::TrustedIssuer::audience), they replace all of these. Set the [issuer](Self::issuer) as well.
     ///
     /// ```
     /// # use auth_jwt::{Jwt, VerifyingKey};
@@ -25,44 +24,47 @@ impl<C> Jwt<C> {
     /// # let _ = jwt; }
     /// ```
     ///
-    /// Of this and [`id_token`](Self::id_token), the last counts, as a whole. [`token_type`](Self::token_type), named after
-    /// it, changes the type alone.
+    /// A later call of [`id_token`](Self::id_token) replaces this profile completely. A later call of
+    /// [`token_type`](Self::token_type) changes only the type.
     ///
     /// # Security
-    /// Many issuers do not write this profile. Without it, nothing tells an access token from an ID token or a logout token
-    /// that has the same `aud`. Then give APIs an audience that no client has as its id, and demand what the issuer marks
-    /// its access tokens with, by [`require_claim`](Self::require_claim).
+    /// Many issuers don't follow this profile. Without it, an access token looks like an ID token or a logout token with the
+    /// same `aud`. Then give APIs an audience that is not the id of a client, and require a claim that marks the issuer's
+    /// access tokens with [`require_claim`](Self::require_claim).
     pub fn access_token(mut self, audience: impl Into<String>) -> Self {
         self.policy.token_type = Some(TokenType { name: "at+jwt".into(), required: true });
         self.policy.profile = Profile::AccessToken { audience: audience.into() };
         self
     }
 
-    /// Takes ID tokens that were made for this client (OpenID Connect Core, 2 and 3.1.3.7), and nothing else.
+    /// Accepts only ID tokens that were made for this client (OpenID Connect Core, 2 and 3.1.3.7).
     ///
-    /// `typ` must be absent or `JWT`; `iss`, `sub`, `aud`, `exp` and `iat` must be there. `aud` must name the client, and
-    /// beside it nobody but those of [`audience`](Self::audience). Where an issuer names
-    /// [audiences](crate::TrustedIssuer::audience), they count in the place of those, and the client must be one of them.
-    /// `azp` must be the client or an [authorized party](Self::authorized_party) if it is there, and must be there if `aud`
-    /// names several. Name the [issuer](Self::issuer) beside it, and the [`nonce`](Self::nonce) where there was one.
+    /// - `typ` must be absent or `JWT`. `iss`, `sub`, `aud`, `exp` and `iat` must be present.
+    /// - `aud` must name the client. It may also name audiences set by [`audience`](Self::audience), and no others. If an
+    ///   issuer has its own [audiences](crate::TrustedIssuer::audience), they replace those, and the client must be one of
+    ///   them.
+    /// - `azp`, if present, must be the client or an [authorized party](Self::authorized_party). It must be present if `aud`
+    ///   names several.
     ///
-    /// Other tokens of the issuer can have the same claims. They are refused by what issuers mark them with:
+    /// Set the [issuer](Self::issuer) as well, and the [`nonce`](Self::nonce) if the log-in sent one.
     ///
-    /// | Claim | Refused | It is |
+    /// Other tokens of the issuer can have the same claims. They are refused by the marks that issuers give them:
+    ///
+    /// | Claim | Refused if | The token is |
     /// |---|---|---|
-    /// | `events` | whatever it is | a logout token (OpenID Connect Back-Channel Logout, 2.4), or another event (RFC 8417) |
+    /// | `events` | present | a logout token (OpenID Connect Back-Channel Logout, 2.4), or another event (RFC 8417) |
     /// | `token_use` | not `id` | an access token of Amazon Cognito |
     /// | `typ` | `Bearer`, `DPoP`, `Refresh`, `Offline` or `Logout`, in any case | another token of Keycloak |
-    /// | `scope`, `scp` | with a scope beyond `openid`, `profile`, `email`, `address`, `phone` and `offline_access`, or of a type that is none for scopes | an access token, as Entra, Okta and others write it |
+    /// | `scope`, `scp` | with a scope beyond `openid`, `profile`, `email`, `address`, `phone` and `offline_access`, or of a type that cannot hold scopes | an access token, as Entra, Okta and others write it |
     ///
-    /// A token is not refused for the scopes of OpenID Connect itself: they open no API, and Cloud Foundry's UAA writes
+    /// The scopes of OpenID Connect itself are allowed: they give no access to an API, and Cloud Foundry's UAA writes
     /// `openid` into its ID tokens.
     ///
-    /// Of this and [`access_token`](Self::access_token), the last counts, as a whole.
+    /// A later call of [`access_token`](Self::access_token) replaces this profile completely.
     ///
     /// # Security
-    /// An ID token tells a client who has logged in. It does not open an API: a server that takes it from the header of a
-    /// request lets in everybody whom any page of the client has seen. Use access tokens for that.
+    /// An ID token tells a client who logged in. Don't use it to protect an API: a server that accepts it in a request header
+    /// also accepts ID tokens that any page of the client has seen. Use access tokens for that.
     pub fn id_token(mut self, client_id: impl Into<String>) -> Self {
         self.policy.token_type = None;
         self.policy.profile = Profile::IdToken { client_id: client_id.into() };

@@ -1,11 +1,11 @@
-//! Where the scopes of a token stand.
+//! The claims that hold a token's scopes.
 
 use crate::Jwt;
 
 impl<C> Jwt<C> {
     /// Reads the [`Scopes`](auth_core::Scopes) of a token from this claim; by default, from `scope`.
     ///
-    /// The claim is named by the path to it. A name may have dots and slashes in it, so a path is a list:
+    /// A path leads to the claim. It is a list, because a name may contain dots and slashes:
     ///
     /// | Issuer | Path |
     /// |---|---|
@@ -13,11 +13,11 @@ impl<C> Jwt<C> {
     /// | Auth0 | `["permissions"]`, `["https://example.com/roles"]` |
     /// | Keycloak | `["realm_access", "roles"]`, `["resource_access", "chat", "roles"]` |
     ///
-    /// Called again, it adds another claim, and the scopes are joined. `scope` then counts only if it is named too.
+    /// Called again, it adds another claim, and the scopes are joined. `scope` is then read only if you name it too.
     ///
-    /// The claim is a text with a space between scopes, or a list of texts. A claim that is absent, or of another type,
-    /// gives no scopes. What cannot be a scope (RFC 6749, 3.3) is left out: an element of a list that is empty, has a
-    /// space, a quote, a backslash or anything beyond visible ASCII, or is not a text. An empty path names no claim.
+    /// The claim is a string with spaces between scopes, or a list of strings. A claim that is absent or of another type has
+    /// no scopes. List elements that cannot be a scope (RFC 6749, 3.3) are ignored: empty ones, those with a space, a quote,
+    /// a backslash or anything beyond visible ASCII, and those that are not strings. An empty path names no claim.
     ///
     /// ```
     /// # use auth_jwt::{Jwt, VerifyingKey};
@@ -36,9 +36,10 @@ impl<C> Jwt<C> {
         self
     }
 
-    /// Accepts a list of texts as `scope` in an [access token](Self::access_token), where RFC 9068, 2.2.3 has one text.
+    /// Accepts a list of strings as `scope` in an [access token](Self::access_token). RFC 9068, 2.2.3 allows one string
+    /// only.
     ///
-    /// Without a profile, a list is accepted anyway.
+    /// Without a profile, a list is always accepted.
     pub fn allow_scope_list(mut self) -> Self {
         self.policy.scopes.list_allowed = true;
         self

@@ -1,4 +1,4 @@
-//! Which keys are good enough, and the preparation of those that are.
+//! Checks that keys are strong enough, and prepares them for use.
 
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ impl RsaComponents {
         Self::new(key.modulus().big_endian_without_leading_zero(), key.exponent().big_endian_without_leading_zero())
     }
 
-    /// 2048 to 8192 bits; an odd exponent of 3 or more, and no longer than the 33 bits that the backend takes.
+    /// 2048 to 8192 bits, and an odd exponent from 3 to 2^33, which is the backend's limit.
     fn check(&self) -> Result<(), ConfigError> {
         let bits = self.n.first().map_or(0, |first| self.n.len() * 8 - first.leading_zeros() as usize);
         if !RSA_BITS.contains(&bits) {
@@ -70,7 +70,7 @@ impl RsaComponents {
 #[derive(PartialEq, Eq)]
 pub(crate) enum PublicKey {
     Rsa(RsaComponents),
-    /// An uncompressed point, or the 32 bytes of Ed25519.
+    /// An uncompressed point (SEC 1, 2.3.3), or the 32 bytes of Ed25519.
     Point(Family, Vec<u8>),
 }
 
@@ -99,14 +99,14 @@ pub(crate) fn hmac_key(algorithm: Algorithm, secret: &HmacSecret) -> Result<Arc<
         Algorithm::HS512 => hmac::HMAC_SHA512,
         other => {
             return Err(ConfigError::new(format!(
-                "{other} takes no secret: give it a public key, or use HS256, HS384 or HS512"
+                "{other} takes no secret: use a public key, or one of HS256, HS384 and HS512"
             )));
         }
     };
     Ok(Arc::new(hmac::Key::new(hash, secret.strong_enough_for(algorithm)?)))
 }
 
-/// A public key in DER, or bare for EC and Ed25519.
+/// A public key in DER, or a bare point for EC and Ed25519.
 pub(super) fn public(algorithm: Algorithm, der: &[u8]) -> Result<Verifier, ConfigError> {
     let family = algorithm.family();
     let scheme: &'static dyn VerificationAlgorithm = match family {
@@ -124,13 +124,13 @@ pub(super) fn public(algorithm: Algorithm, der: &[u8]) -> Result<Verifier, Confi
 
 pub(super) fn takes_a_secret(algorithm: Algorithm) -> ConfigError {
     ConfigError::new(format!(
-        "{algorithm} takes a secret and no public key: use `hmac`, or name the algorithm of the public key"
+        "{algorithm} takes a secret and not a public key: use `hmac`, or name the algorithm of the public key"
     ))
 }
 
 pub(super) fn not_a_key(family: Family) -> ConfigError {
     ConfigError::new(format!(
-        "this is no valid public {} key: check that the key is public, whole, and of the kind that the algorithm wants",
+        "this is not a valid public {} key: check that it is public, complete and of the kind that the algorithm needs",
         family.describe()
     ))
 }

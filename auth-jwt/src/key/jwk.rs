@@ -18,7 +18,7 @@ use crate::{
     token::json::{self, Value},
 };
 
-/// A JSON Web Key as it is written (RFC 7517, 4 and RFC 7518, 6).
+/// The members of a JSON Web Key, unchecked (RFC 7517, 4 and RFC 7518, 6).
 #[derive(Default)]
 pub(crate) struct Jwk<'a> {
     kty: Option<Cow<'a, str>>,
@@ -33,11 +33,11 @@ pub(crate) struct Jwk<'a> {
 }
 
 const NUMBERS: [&str; 11] = ["n", "e", "x", "y", "k", "d", "p", "q", "dp", "dq", "qi"];
-/// Those that a public key must not have; `k` is the secret itself, and all that there is of it.
+/// The members that a public key must not have. `k` is not one of them: it makes up a secret.
 pub(super) const PRIVATE: [&str; 6] = ["d", "p", "q", "dp", "dq", "qi"];
 
 impl<'a> Jwk<'a> {
-    /// Reads the members. One that is `null`, an empty `kid` and an empty `key_ops` say nothing, so they count as absent.
+    /// Reads the members. `null`, an empty `kid` and an empty `key_ops` count as absent.
     pub(crate) fn parse(json: &'a str) -> Result<Self, ConfigError> {
         let mut jwk = Self::default();
         json::members(json.as_bytes(), |name, value| {
@@ -52,7 +52,7 @@ impl<'a> Jwk<'a> {
                 "kid" => jwk.kid = Some(value.into_text()?).filter(|kid| !kid.is_empty()),
                 "issuer" => jwk.issuer = Some(value.into_text()?),
                 "key_ops" => {
-                    let Value::Array(list) = value else { return Err("`key_ops` is no list") };
+                    let Value::Array(list) = value else { return Err("`key_ops` is not a list") };
                     let mut ops = Vec::new();
                     json::elements(list, |op| op.into_text().map(|op| ops.push(op)))?;
                     jwk.key_ops = Some(ops).filter(|ops| !ops.is_empty());
@@ -66,12 +66,12 @@ impl<'a> Jwk<'a> {
             }
             Ok(())
         })
-        .map_err(|what| ConfigError::new(format!("the JWK cannot be read ({what}): write it as RFC 7517 has it")))?;
+        .map_err(|what| ConfigError::new(format!("the JWK cannot be read ({what}): write it as in RFC 7517")))?;
         Ok(jwk)
     }
 
-    /// Gives the text of each key in a JWK set (RFC 7517, 5). An entry that is not an object is `None`; so is the whole if it is
-    /// not a set.
+    /// The text of each key in a JWK set (RFC 7517, 5), or `None` for an entry that is not an object. `None` for the whole
+    /// if it is not a set.
     pub(crate) fn texts_of_set(json: &[u8]) -> Option<Vec<Option<&str>>> {
         let mut list = None;
         let found = json::members(json, |name, value| {
@@ -89,16 +89,16 @@ impl<'a> Jwk<'a> {
         read.ok().map(|()| texts)
     }
 
-    pub(crate) fn no_object() -> ConfigError {
-        ConfigError::new("a key of the set is no JSON object: write it as RFC 7517 has it")
+    pub(crate) fn not_an_object() -> ConfigError {
+        ConfigError::new("a key of the set is not a JSON object: write it as in RFC 7517")
     }
 
-    /// The one issuer whose tokens the key may sign. With a placeholder in it, the key is for every tenant, and says nothing.
+    /// The only issuer whose tokens the key may sign. `None` if it has a placeholder: then the key is for every tenant.
     pub(crate) fn issuer(&self) -> Option<&str> {
         self.issuer.as_deref().filter(|issuer| !issuer.contains('{'))
     }
 
-    /// The verifier for one algorithm, of a key that a stranger has sent: a secret is none.
+    /// The verifier for one algorithm, from a key that a client sent. A secret is refused.
     #[cfg(feature = "dpop")]
     pub(crate) fn public_verifier(&self, algorithm: Algorithm) -> Result<Verifier, ConfigError> {
         self.check_is_public()?;
@@ -109,7 +109,7 @@ impl<'a> Jwk<'a> {
         self.public(family)?.verifier(algorithm)
     }
 
-    /// What makes the key the key that it is; a secret has nothing of the kind.
+    /// The members that identify the key (RFC 7638, 3.2). A secret has none.
     #[cfg(any(feature = "dpop", test))]
     pub(crate) fn public_members(&self) -> Result<PublicMembers, ConfigError> {
         let family = self.family()?;
@@ -120,7 +120,7 @@ impl<'a> Jwk<'a> {
         self.check_use("verify")?;
         if PRIVATE.iter().any(|name| self.has(name)) {
             return Err(ConfigError::new(
-                "the JWK holds a private key, and what verifies must not have it: take out `d`, `p`, `q`, `dp`, `dq` and `qi`",
+                "the JWK holds a private key, and a verifier must not have it: take out `d`, `p`, `q`, `dp`, `dq` and `qi`",
             ));
         }
         Ok(())
@@ -130,13 +130,13 @@ impl<'a> Jwk<'a> {
         self.kid.as_deref()
     }
 
-    /// Whether the key says of itself that it is for signatures, and for the half of the work that is `op`.
+    /// Checks that `use` and `key_ops`, if present, allow signatures and the operation `op`.
     pub(crate) fn check_use(&self, op: &str) -> Result<(), ConfigError> {
         if self.usage.as_deref().is_some_and(|usage| usage != "sig") {
             return Err(ConfigError::new("the JWK is not for signatures: choose a key with `use` `sig`, or without"));
         }
         if self.key_ops.as_ref().is_some_and(|ops| !ops.iter().any(|o| o == op)) {
-            return Err(ConfigError::new(format!("the JWK is for other work: its `key_ops` must name `{op}`")));
+            return Err(ConfigError::new(format!("the JWK has another purpose: its `key_ops` must name `{op}`")));
         }
         Ok(())
     }
@@ -153,13 +153,13 @@ impl<'a> Jwk<'a> {
         };
         family.ok_or_else(|| {
             ConfigError::new(
-                "the JWK is of a kind that is not known here: `kty` must be `oct`, `RSA`, `EC` with `crv` `P-256`, \
+                "the JWK is of an unknown kind: `kty` must be `oct`, `RSA`, `EC` with `crv` `P-256`, \
                  `P-384` or `P-521` (with the feature `es256k` also `secp256k1`), or `OKP` with `crv` `Ed25519`",
             )
         })
     }
 
-    /// The algorithm that the key names, or all that fit it; never none.
+    /// The algorithm in `alg`, or all that fit the key. Never empty.
     pub(crate) fn algorithms(&self, family: Family) -> Result<Vec<Algorithm>, ConfigError> {
         if let Some(name) = &self.alg {
             let named = Algorithm::from_name(name).filter(|algorithm| algorithm.family() == family);
@@ -196,7 +196,7 @@ impl<'a> Jwk<'a> {
         RsaComponents::new(&self.number("n")?, &self.number("e")?)
     }
 
-    /// The public point of a curve, as its backend wants it.
+    /// The public point of a curve, in the form that the backend takes.
     pub(crate) fn point(&self, family: Family) -> Result<Vec<u8>, ConfigError> {
         let x = self.number("x")?;
         match family {
@@ -205,9 +205,9 @@ impl<'a> Jwk<'a> {
                 let y = self.number("y")?;
                 Ok([&[4], &*coordinate(curve, &x)?, &*coordinate(curve, &y)?].concat())
             }
-            // Its 32 bytes are no number, so nothing can be added to them.
+            // Its 32 bytes are not a number, so missing bytes can't be filled with zeros.
             _ if x.len() == 32 => Ok(x.to_vec()),
-            _ => Err(ConfigError::new("`x` of an Ed25519 key must have 32 bytes: check that the key is whole")),
+            _ => Err(ConfigError::new("`x` of an Ed25519 key must have 32 bytes: check that the key is complete")),
         }
     }
 
@@ -216,17 +216,17 @@ impl<'a> Jwk<'a> {
         let text = self.numbers.iter().find(|(n, _)| *n == name).map(|(_, text)| text);
         let text = text.ok_or_else(|| ConfigError::new(format!("the JWK has no `{name}`: add it")))?;
         bytes_of(text).ok_or_else(|| {
-            ConfigError::new(format!("`{name}` of the JWK is not base64url: write it as RFC 7515, 2 has it"))
+            ConfigError::new(format!("`{name}` of the JWK is not base64url (RFC 7515, 2): encode it again"))
         })
     }
 
-    /// Whether it says anything of its kind.
+    /// Whether `kty` or `crv` is present.
     #[cfg(feature = "x509")]
     pub(crate) fn has_kind(&self) -> bool {
         self.kty.is_some() || self.crv.is_some()
     }
 
-    /// Whether it holds a number.
+    /// Whether a member with a number is present.
     #[cfg(feature = "x509")]
     pub(crate) fn has_numbers(&self) -> bool {
         !self.numbers.is_empty()
@@ -237,7 +237,7 @@ impl<'a> Jwk<'a> {
     }
 }
 
-/// A coordinate in its full length: some issuers leave leading zeros out, others write one more.
+/// A coordinate in its full length. Some issuers leave leading zeros out, others add one.
 fn coordinate(curve: Curve, number: &[u8]) -> Result<Vec<u8>, ConfigError> {
     let (number, len) = (without_leading_zeros(number), curve.coordinate_len());
     let zeros = len.checked_sub(number.len()).ok_or_else(|| {
@@ -246,7 +246,7 @@ fn coordinate(curve: Curve, number: &[u8]) -> Result<Vec<u8>, ConfigError> {
     Ok([&vec![0; zeros], number].concat())
 }
 
-/// What the text of a member stands for: base64url, or base64, with or without padding. Each of these texts means one number.
+/// The bytes of a member in base64url or base64, with or without padding. Each of these texts has only one meaning.
 fn bytes_of(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     let text = text.strip_suffix("==").or_else(|| text.strip_suffix('=')).unwrap_or(text);
     URL_SAFE_NO_PAD.decode(text).or_else(|_| STANDARD_NO_PAD.decode(text)).ok().map(Zeroizing::new)

@@ -2,7 +2,7 @@
 
 mod check;
 #[cfg(feature = "remote")]
-mod exposed;
+mod compromised;
 mod jwk;
 mod pem;
 mod set;
@@ -24,7 +24,7 @@ pub(crate) use self::{
 };
 #[cfg(feature = "remote")]
 pub(crate) use self::{
-    exposed::{Exposed, Traces},
+    compromised::{CompromisedKeys, KeyTraces},
     set::is_crowded,
 };
 pub use self::{set::KeySet, verifying_key::VerifyingKey};

@@ -67,7 +67,7 @@ impl PrivateDer {
                     "the EC key is not in PKCS#8: convert it, with `openssl pkcs8 -topk8 -nocrypt`",
                 ));
             }
-            _ => return Err(ConfigError::new("the PEM file holds no private key, and a signer needs one")),
+            _ => return Err(ConfigError::new("the PEM file does not hold a private key, which a signer needs")),
         };
         if family == Family::Hmac {
             return Err(ConfigError::new("an HMAC algorithm takes a secret and not a PEM file: use `hmac`"));
@@ -78,7 +78,7 @@ impl PrivateDer {
 
 pub(crate) fn not_a_private_key(family: Family) -> ConfigError {
     ConfigError::new(format!(
-        "this is no valid private {} key: check that it is whole, strong enough and of the kind that the algorithm wants",
+        "this is not a valid private {} key: check that it is complete, strong enough and of the kind that the algorithm needs",
         family.describe()
     ))
 }
@@ -97,7 +97,9 @@ impl<'a> Section<'a> {
         let begin = str::from_utf8(pem).ok().and_then(|text| text.split_once("-----BEGIN "));
         let section = begin.and_then(|(_, section)| section.split_once("-----"));
         let (label, rest) = section.ok_or_else(|| {
-            ConfigError::new("this is no PEM file: it needs a line that begins with `-----BEGIN`, and a key below it")
+            ConfigError::new(
+                "this is not a PEM file: it needs a line that begins with `-----BEGIN`, and a key below it",
+            )
         })?;
         Ok(Self { label, rest })
     }
@@ -118,7 +120,7 @@ impl<'a> Section<'a> {
 fn is_spki(der: &[u8]) -> bool {
     const SEQUENCE: u8 = 0x30;
     let [SEQUENCE, len, rest @ ..] = der else { return false };
-    // A length above 127 stands in the bytes that follow (X.690, 8.1.3.5).
+    // A length above 127 is in the bytes that follow (X.690, 8.1.3.5).
     let len_bytes = if *len < 0x80 { 0 } else { usize::from(len & 0x7f) };
     rest.get(len_bytes) == Some(&SEQUENCE)
 }

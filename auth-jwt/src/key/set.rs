@@ -8,23 +8,22 @@ use crate::{Algorithm, HmacSecret};
 /// How many keys are tried with one token.
 pub(crate) const MAX_TRIES: usize = 4;
 
-/// The keys of one issuer. For each token those are chosen that fit:
+/// The keys of one issuer. For each token, the keys that fit it are chosen:
 ///
-/// 1. If the token names a key (`kid`): those of that name; if there is none, those without a name.
-/// 2. If not: all.
+/// 1. If the token names a key (`kid`): the keys with that name, or, if there are none, the keys without a name.
+/// 2. Otherwise: all keys.
 ///
-/// Of these, a key fits if the token's algorithm is one of its own, and the token's issuer is the one that the key is for, if
-/// it [says so](VerifyingKey::from_jwk). So keys of several kinds may share a name (RFC 7517,
-/// 4.5). An empty `kid` is none.
+/// One of these fits if it allows the token's algorithm, and if the key [is for](VerifyingKey::from_jwk) any issuer or for
+/// the token's. So keys of several kinds may share a name (RFC 7517, 4.5). An empty `kid` counts as absent.
 ///
-/// | Keys that fit | |
+/// | Keys that fit | Result |
 /// |---|---|
-/// | none | the token is [foreign](auth_core::Outcome::Unrecognized): another strategy of the chain may have its key |
-/// | one to four | they are tried in the order of the set; if none has made the signature, the token is refused |
-/// | more | refused, since each try is work that strangers can order: give keys names |
+/// | none | the token is [unrecognized](auth_core::Outcome::Unrecognized): another strategy of the chain may have its key |
+/// | one to four | they are tried in the order of the set; if none verifies the signature, the token is refused |
+/// | more | refused, since anyone can make the server try keys: give keys names |
 ///
-/// Put the newest key first. A secret is rotated so: the set has the new one and the old one, until the last token of the old
-/// one has ended.
+/// Put the newest key first. To rotate a secret, keep the new one and the old one in the set until the last token of the
+/// old one has expired.
 ///
 /// ```
 /// use auth_jwt::{Algorithm, Jwt, KeySet};
@@ -39,7 +38,7 @@ pub(crate) const MAX_TRIES: usize = 4;
 #[derive(Clone, Debug)]
 pub struct KeySet(Vec<VerifyingKey>, Generation);
 
-/// Tells sets of keys apart, so that nothing is known of a set that was learnt with another. Clones hold the same keys.
+/// Identifies a set, so that cached results of another set don't count. Clones hold the same keys and share it.
 #[derive(Clone, Copy, Debug)]
 struct Generation(u64);
 
@@ -54,8 +53,8 @@ impl KeySet {
     /// A set of these keys, the newest first.
     ///
     /// # Errors
-    /// If there are none; if more than four without a name, or of one name, are for one algorithm, since they could never
-    /// be used; or if secrets and public keys are mixed, which takes [`with_secrets`](Self::with_secrets).
+    /// If it is empty. If more than four keys for one algorithm share a name or have none, since they could never be used.
+    /// If secrets and public keys are mixed: use [`with_secrets`](Self::with_secrets).
     pub fn new(keys: impl IntoIterator<Item = VerifyingKey>) -> Result<Self, ConfigError> {
         let keys: Vec<_> = keys.into_iter().collect();
         match (keys.iter().any(VerifyingKey::is_hmac), keys.iter().all(VerifyingKey::is_hmac)) {
@@ -79,15 +78,15 @@ impl KeySet {
         Self::new(keys.collect::<Result<Vec<_>, _>>()?)
     }
 
-    /// The set with these secrets as well: for an issuer that goes over from a secret to key pairs, or back.
+    /// Adds secrets to the set, for an issuer that moves from a secret to key pairs, or back.
     ///
-    /// A secret never checks what a public key is for, since each key knows its algorithms.
+    /// A secret never verifies a token that is meant for a public key, since each key knows its algorithms.
     ///
     /// # Errors
-    /// If `secrets` has a public key in it, and as for [`new`](Self::new).
+    /// If `secrets` contains a public key, and as for [`new`](Self::new).
     pub fn with_secrets(self, secrets: Self) -> Result<Self, ConfigError> {
         if !secrets.0.iter().all(VerifyingKey::is_hmac) {
-            return Err(ConfigError::new("one of the secrets to add is a public key: put it into the other set"));
+            return Err(ConfigError::new("one of the secrets is a public key: put it into the other set"));
         }
         Self::of(self.0.into_iter().chain(secrets.0).collect())
     }
@@ -95,23 +94,23 @@ impl KeySet {
     fn of(keys: Vec<VerifyingKey>) -> Result<Self, ConfigError> {
         if keys.iter().any(|key| is_crowded(&keys, key)) {
             return Err(ConfigError::new(format!(
-                "more than {MAX_TRIES} keys of the set have the same name, or none, and the same algorithm, so none of \
-                 them can be used: give each a `kid` of its own, or take old ones out"
+                "more than {MAX_TRIES} keys for one algorithm share a name or have none, so they cannot be used: \
+                 give each its own `kid`, or take old ones out"
             )));
         }
         Ok(Self(keys, Generation::next()))
     }
 
-    /// A set from a JSON Web Key Set (RFC 7517, 5): public keys, or `oct` secrets alone.
+    /// A set from a JSON Web Key Set (RFC 7517, 5): either public keys or `oct` secrets.
     ///
     /// # Errors
-    /// As for [`new`](Self::new); and if any of the keys is no good by the rules of [`VerifyingKey::from_jwk`]: take
-    /// keys for encryption out of the set.
+    /// As for [`new`](Self::new), and if [`VerifyingKey::from_jwk`] refuses one of the keys. Take keys for encryption out of
+    /// the set.
     pub fn from_jwks(json: &str) -> Result<Self, ConfigError> {
         let keys = Jwk::texts_of_set(json.as_bytes())
-            .ok_or_else(|| ConfigError::new("this is no JWK set: it must be a JSON object with a list `keys`"))?;
+            .ok_or_else(|| ConfigError::new("this is not a JWK set: it must be a JSON object with a list `keys`"))?;
         let read = |json: &str| Jwk::parse(json).and_then(|jwk| VerifyingKey::of(&jwk));
-        let keys = keys.into_iter().map(|json| json.map_or_else(|| Err(Jwk::no_object()), read));
+        let keys = keys.into_iter().map(|json| json.map_or_else(|| Err(Jwk::not_an_object()), read));
         let numbered = keys.enumerate().map(|(at, key)| {
             key.map_err(|error| ConfigError::new(format!("key {at} of the set, counted from 0: {error}")))
         });
@@ -124,12 +123,12 @@ impl KeySet {
         &self.0
     }
 
-    /// A number that no other set of this process has.
+    /// A number that is unique to this set in the process.
     pub(crate) fn generation(&self) -> u64 {
         self.1.0
     }
 
-    /// The keys that may have signed a token with this header, of this issuer.
+    /// The keys that may have signed a token with this header and issuer.
     pub(crate) fn fitting<'a>(
         &'a self,
         algorithm: Algorithm,
@@ -148,7 +147,7 @@ impl KeySet {
     }
 }
 
-/// Whether so many of `keys` have the name of this one and an algorithm of it that none of them can be used.
+/// Whether too many of `keys` share the name and an algorithm of this one, so that none of them can be used.
 pub(crate) fn is_crowded(keys: &[VerifyingKey], key: &VerifyingKey) -> bool {
     key.algorithms().any(|algorithm| {
         let beside = keys.iter().filter(|other| other.kid() == key.kid() && other.verifier(algorithm).is_some());

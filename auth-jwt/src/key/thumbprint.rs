@@ -4,11 +4,11 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use super::{PublicKey, RsaComponents};
 use crate::algorithm::Family;
 
-/// What makes a public key the key that it is (RFC 7638, 3.2): its members and nothing beside, sorted by name.
+/// The required members of a public key, which identify it (RFC 7638, 3.2), sorted by name.
 pub(crate) struct PublicMembers(Vec<(&'static str, String)>);
 
 impl PublicMembers {
-    /// `None` for what is neither RSA, nor an uncompressed point, nor the 32 bytes of Ed25519.
+    /// `None` unless it is RSA, an uncompressed point or the 32 bytes of Ed25519.
     pub(crate) fn of(key: &PublicKey) -> Option<Self> {
         match key {
             PublicKey::Rsa(RsaComponents { n, e }) => {
@@ -31,7 +31,7 @@ impl PublicMembers {
 
     /// SHA-256 over the members, in base64url.
     pub(crate) fn thumbprint(&self) -> String {
-        // Names and values have nothing to escape.
+        // Names and values contain nothing to escape.
         let members: Vec<_> = self.0.iter().map(|(name, value)| format!(r#""{name}":"{value}""#)).collect();
         encode(digest(&SHA256, format!("{{{}}}", members.join(",")).as_bytes()))
     }

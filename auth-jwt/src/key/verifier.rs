@@ -10,7 +10,7 @@ pub(crate) enum Verifier {
 }
 
 impl Verifier {
-    /// Whether `signature` is right. Tags are compared in constant time.
+    /// Whether `signature` is valid. HMAC tags are compared in constant time.
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         match self {
             Self::Hmac(key) => hmac::verify(key, message, signature).is_ok(),

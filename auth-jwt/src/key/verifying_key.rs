@@ -9,9 +9,9 @@ use super::{
 };
 use crate::{Algorithm, HmacSecret, algorithm::Family};
 
-/// A key that verifies signatures, and knows with which algorithms it may.
+/// A key that verifies signatures, and the algorithms that it may be used with.
 ///
-/// It is checked and prepared when it is built: a key that is weak, broken or of the wrong kind does not build.
+/// It is checked and prepared when it is built. A key that is weak, broken or of the wrong kind is an error.
 ///
 /// | Kind | Accepted |
 /// |---|---|
@@ -24,7 +24,7 @@ use crate::{Algorithm, HmacSecret, algorithm::Family};
 #[derive(Clone)]
 pub struct VerifyingKey {
     kid: Option<String>,
-    /// The one issuer whose tokens it may sign, where several share a set.
+    /// The only issuer whose tokens it may sign, if several issuers share a set.
     issuer: Option<String>,
     family: Family,
     /// One verifier for each algorithm that the key may be used with.
@@ -35,7 +35,7 @@ impl VerifyingKey {
     /// An HMAC key for one of the HS algorithms.
     ///
     /// # Errors
-    /// If the algorithm is none of those, or the secret is shorter than its hash.
+    /// If the algorithm is not one of these, or if the secret is shorter than the hash.
     pub fn hmac(algorithm: Algorithm, secret: impl Into<HmacSecret>) -> Result<Self, ConfigError> {
         let key = hmac_key(algorithm, &secret.into())?;
         Ok(Self::new(Family::Hmac, vec![(algorithm, Verifier::Hmac(key))]))
@@ -44,8 +44,8 @@ impl VerifyingKey {
     /// A public key from a PEM file: `PUBLIC KEY` (SPKI) of any kind, or `RSA PUBLIC KEY` (PKCS#1).
     ///
     /// # Errors
-    /// If the file holds something else (a private key and a certificate are named as such), a key of another kind
-    /// than `algorithm` wants, or one that is weak or broken.
+    /// If the file holds something else (the error names private keys and certificates), if the key is of another kind than
+    /// `algorithm` needs, or if it is weak or broken.
     pub fn from_pem(algorithm: Algorithm, pem: &[u8]) -> Result<Self, ConfigError> {
         let public = pem::public(algorithm.family(), pem)?;
         check::public(algorithm, &public).map(|verifier| Self::new(algorithm.family(), vec![(algorithm, verifier)]))
@@ -54,7 +54,7 @@ impl VerifyingKey {
     /// A public key in DER: SPKI of any kind, PKCS#1 for RSA, or the bare point or 32 bytes for EC and Ed25519.
     ///
     /// # Errors
-    /// If it is not a public key of the kind that `algorithm` wants, or if it is weak or broken.
+    /// If it is not a public key of the kind that `algorithm` needs, or if it is weak or broken.
     pub fn from_der(algorithm: Algorithm, der: &[u8]) -> Result<Self, ConfigError> {
         check::public(algorithm, der).map(|verifier| Self::new(algorithm.family(), vec![(algorithm, verifier)]))
     }
@@ -62,25 +62,25 @@ impl VerifyingKey {
     /// A key from a JSON Web Key (RFC 7517): a public key, or an `oct` secret.
     ///
     /// `alg`, `kty`, `crv`, `use` and `key_ops` must agree that the key verifies signatures. With `alg` it is for that
-    /// algorithm alone; without, for all that its kind allows (for a secret, those whose hash is not longer). The
-    /// `kid` is taken over.
+    /// algorithm only. Without, it is for all algorithms that its kind allows; for a secret, those whose hash is not longer
+    /// than it. The key keeps its `kid`.
     ///
-    /// What leaves no doubt is read as it is meant: a member that is `null`, an empty `kid` and an empty `key_ops` count as
-    /// absent; numbers may be padded, may be in base64, and may have leading zeros too few or too many.
+    /// Harmless deviations are accepted: `null`, an empty `kid` and an empty `key_ops` count as absent. Numbers may be
+    /// padded, in base64, or lack or repeat leading zeros.
     ///
-    /// A key with an `issuer`, as Entra publishes it, is for the tokens of that issuer alone. Entra has two issuers for one
-    /// tenant, so the key is also for an issuer of which every segment of the path stands in that of the key's:
+    /// A key with an `issuer`, as Entra publishes it, is only for tokens of that issuer. Entra has two issuers for one tenant,
+    /// so the key is also for an issuer if every segment of its path is in the path of the key's issuer:
     /// `https://sts.windows.net/<tenant>/` for `https://login.microsoftonline.com/<tenant>/v2.0`. A key whose `issuer` has a
-    /// placeholder (`{tenantid}`) is for all.
+    /// placeholder (`{tenantid}`) is for all issuers.
     ///
     /// # Errors
-    /// If a member is missing, twice there, contradicts another or holds a weak key; and if there is a private part:
-    /// what only verifies must not hold it.
+    /// If a member is missing, duplicated, contradicts another or holds a weak key, and if there is a private part, which a
+    /// verifier must not have.
     pub fn from_jwk(json: &str) -> Result<Self, ConfigError> {
         Self::of(&Jwk::parse(json)?)
     }
 
-    /// The key that a JWK is, for verification.
+    /// A verifying key from a JWK.
     pub(crate) fn of(jwk: &Jwk<'_>) -> Result<Self, ConfigError> {
         jwk.check_is_public()?;
         let family = jwk.family()?;
@@ -94,7 +94,7 @@ impl VerifyingKey {
         Ok(Self::new(family, verifiers).named_by(jwk))
     }
 
-    /// The same with this public key, whatever the members hold.
+    /// As [`of`](Self::of), with this public key instead of the one in the members.
     pub(crate) fn with_public(jwk: &Jwk<'_>, public: &PublicKey) -> Result<Self, ConfigError> {
         let family = public.family();
         let mut verifiers = Vec::new();
@@ -112,7 +112,7 @@ impl VerifyingKey {
         Self { kid: None, issuer: None, family, verifiers }
     }
 
-    /// Names the key. A token that names another one is then not checked with it.
+    /// Sets the name of the key (`kid`). Tokens that name another key are then not checked with it.
     #[must_use]
     pub fn with_kid(mut self, kid: impl Into<String>) -> Self {
         self.kid = Some(kid.into());
@@ -125,7 +125,7 @@ impl VerifyingKey {
         self.kid.as_deref()
     }
 
-    /// The one issuer whose tokens the key may sign; `None` if it does not say so.
+    /// The only issuer whose tokens the key may sign; `None` if it may sign for all.
     pub(crate) fn issuer(&self) -> Option<&str> {
         self.issuer.as_deref()
     }
@@ -135,7 +135,7 @@ impl VerifyingKey {
         let Some(own) = self.issuer() else { return true };
         let own_path: Vec<_> = segments(own).collect();
         issuer.is_some_and(|issuer| {
-            // A stranger writes it, so no more of it is looked at than can be right.
+            // Anyone can write `iss`, so only as many segments are read as can match.
             let path: Vec<_> = segments(issuer).take(own_path.len() + 1).collect();
             let is_part = !path.is_empty() && path.len() <= own_path.len() && path.iter().all(|s| own_path.contains(s));
             own == issuer || is_part

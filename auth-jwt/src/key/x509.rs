@@ -13,7 +13,7 @@ const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
-/// The public key of an X.509 certificate (RFC 5280), and when it counts. Who has signed it is not looked at.
+/// The public key of an X.509 certificate (RFC 5280) and its validity period. The certificate's signature is not checked.
 pub(crate) struct Certificate {
     pub(crate) key: PublicKey,
     validity: Validity,
@@ -45,16 +45,16 @@ impl Certificate {
         Ok(Self { key, validity: *certificate.validity() })
     }
 
-    /// Whether the certificate counts at this instant; both ends are inclusive (RFC 5280, 4.1.2.5).
+    /// Checks that the certificate is valid at this instant. Both ends are inclusive (RFC 5280, 4.1.2.5).
     pub(crate) fn check_time(&self, now: SystemTime) -> Result<(), ConfigError> {
         let Validity { not_before, not_after, .. } = &self.validity;
-        // A second is not over before the next has begun.
+        // The last second counts to its end.
         let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         if (not_before.to_unix_duration().as_secs()..=not_after.to_unix_duration().as_secs()).contains(&now) {
             return Ok(());
         }
         Err(ConfigError::new(format!(
-            "the certificate counts from {} to {} only: check the clock, and that the issuer has a newer one",
+            "the certificate is valid only from {} to {}: check the clock, and that the issuer has a newer one",
             not_before.to_date_time(),
             not_after.to_date_time()
         )))
@@ -73,11 +73,9 @@ fn curve_of(oid: ObjectIdentifier) -> Option<Curve> {
 }
 
 fn unreadable() -> ConfigError {
-    ConfigError::new("this is no X.509 certificate: it must be one as RFC 5280 has it")
+    ConfigError::new("this is not an X.509 certificate (RFC 5280): check that it is complete")
 }
 
 fn unknown() -> ConfigError {
-    ConfigError::new(
-        "the certificate has a key of a kind that is not known here: use RSA, P-256, P-384, P-521 or Ed25519",
-    )
+    ConfigError::new("the certificate has a key of an unknown kind: use RSA, P-256, P-384, P-521 or Ed25519")
 }

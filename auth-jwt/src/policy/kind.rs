@@ -1,20 +1,20 @@
-//! What tells that a token is something else than an ID token, where the type in its header does not tell.
+//! Recognizes tokens that are not ID tokens by their claims, if the `typ` of the header does not help.
 
 use super::scopes::grants_beyond;
-use crate::token::{ProfileClaims, Refused, json::Value, refused::ABSENT};
+use crate::token::{ProfileClaims, TokenError, json::Value, log_text::ABSENT};
 
 /// `typ` in the claims of Keycloak's other tokens.
 const OTHER_TYPES: [&str; 5] = ["Bearer", "DPoP", "Refresh", "Offline", "Logout"];
 
-/// The scopes of OpenID Connect Core, 5.4 and 11. They ask for claims about the user, and open no API; some issuers
-/// repeat them in ID tokens.
+/// The scopes of OpenID Connect Core, 5.4 and 11. They ask for claims about the user and give no access to an API. Some
+/// issuers repeat them in ID tokens.
 const OPENID_SCOPES: [&str; 6] = ["openid", "profile", "email", "address", "phone", "offline_access"];
 
-/// Refuses what the issuer has marked as another kind of token.
-pub(crate) fn check_id_token(claims: &ProfileClaims<'_>) -> Result<(), Refused> {
+/// Refuses tokens that the issuer has marked as another kind.
+pub(crate) fn check_id_token(claims: &ProfileClaims<'_>) -> Result<(), TokenError> {
     let refuse = |expected: String, found: &str| {
-        let why = "the token is not an ID token, but one of another kind";
-        Err(Refused::invalid(why).because(|| (expected, found.to_owned())))
+        let why = "the token is not an ID token but another kind of token";
+        Err(TokenError::invalid(why).because(|| (expected, found.to_owned())))
     };
     if claims.events.is_some() {
         return refuse(format!("`events` {ABSENT}"), "`events`, as in a logout token");
@@ -36,16 +36,16 @@ pub(crate) fn check_id_token(claims: &ProfileClaims<'_>) -> Result<(), Refused> 
     Ok(())
 }
 
-/// Refuses an ID token of Amazon Cognito, whose `aud` is what its access tokens have as `client_id`.
-pub(crate) fn check_no_id_token(claims: &ProfileClaims<'_>) -> Result<(), Refused> {
+/// Refuses an ID token of Amazon Cognito. Its `aud` equals the `client_id` of Cognito's access tokens.
+pub(crate) fn check_no_id_token(claims: &ProfileClaims<'_>) -> Result<(), TokenError> {
     match &claims.token_use {
-        Some(Value::Text(text)) if is_id_token_use(text) => Err(Refused::invalid("the token is an ID token")
+        Some(Value::Text(text)) if is_id_token_use(text) => Err(TokenError::invalid("the token is an ID token")
             .because(|| ("another `token_use`, or one that is required".to_owned(), "`token_use` `id`".to_owned()))),
         _ => Ok(()),
     }
 }
 
-/// Amazon Cognito's word for an ID token.
+/// Whether Amazon Cognito marks an ID token with this `token_use`.
 pub(crate) fn is_id_token_use(token_use: &str) -> bool {
     token_use == "id"
 }

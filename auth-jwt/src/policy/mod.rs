@@ -1,4 +1,4 @@
-//! What a token must be like, beyond its signature.
+//! The checks on a token beyond its signature.
 
 mod kind;
 mod profile;
@@ -12,7 +12,7 @@ use auth_core::{Scopes, UserAuthentication};
 
 use self::{
     kind::{check_id_token, check_no_id_token},
-    recipients::{Ours, Recipients},
+    recipients::{ExpectedAudience, Recipients},
     required::RequiredClaims,
     scopes::ScopeClaims,
 };
@@ -24,22 +24,22 @@ use crate::{
     Algorithm,
     issuer::Issuers,
     token::{
-        Audience, Header, Refused, RegisteredClaims, Subject,
-        refused::{ABSENT, algorithms, list, one, optional},
+        Audience, Header, RegisteredClaims, Subject, TokenError,
+        log_text::{ABSENT, algorithms, joined, quoted, quoted_or_absent},
         without_application,
     },
 };
 
-/// The longest token in bytes: 8 KiB, since servers take header lines of about that size.
+/// The longest token in bytes: 8 KiB, since servers accept header lines of about that size.
 const DEFAULT_MAX_LEN: usize = 8 * 1024;
 
 /// How far clocks may differ.
 const DEFAULT_LEEWAY: Duration = Duration::from_secs(60);
 
-/// What a token must be like, beyond its signature.
+/// The checks on a token beyond its signature.
 pub(crate) struct Policy {
     pub(crate) max_len: usize,
-    /// `None`: whatever the key allows.
+    /// `None`: all that the key allows.
     pub(crate) algorithms: Option<Vec<Algorithm>>,
     pub(crate) token_type: Option<TokenType>,
     pub(crate) issuers: Issuers,
@@ -57,9 +57,9 @@ pub(crate) struct Policy {
     pub(crate) expiry: Expiry,
 }
 
-/// What the claims of a good token say.
-pub(crate) struct Checked {
-    /// When it ends, if it does.
+/// The results of checking the claims.
+pub(crate) struct CheckedClaims {
+    /// When the token expires, if it does.
     pub(crate) end: Option<SystemTime>,
     pub(crate) scopes: Option<Scopes>,
     pub(crate) login: Option<UserAuthentication>,
@@ -102,12 +102,12 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// Algorithm and type of the token. An algorithm that is not allowed here may be another strategy's: an issuer that
-    /// changes to another kind of key has two of them for a while.
-    pub(crate) fn check_header(&self, header: &Header<'_>) -> Result<Algorithm, Refused> {
+    /// Checks algorithm and type. A token with an algorithm that is not allowed here may belong to another strategy: an issuer
+    /// that changes its kind of key needs two for a while.
+    pub(crate) fn check_header(&self, header: &Header<'_>) -> Result<Algorithm, TokenError> {
         let algorithm = header.algorithm()?;
         if let Some(allowed) = self.algorithms.as_ref().filter(|allowed| !allowed.contains(&algorithm)) {
-            return Err(Refused::foreign("the algorithm is not allowed")
+            return Err(TokenError::foreign("the algorithm is not allowed")
                 .because(|| (algorithms(allowed.iter().copied()), algorithms([algorithm]))));
         }
         let is = |typ: &str, name: &str| without_application(typ).eq_ignore_ascii_case(name);
@@ -121,47 +121,48 @@ impl Policy {
             return Ok(algorithm);
         }
         let expected = || match &self.token_type {
-            Some(own) if own.required => one(&own.name),
-            own => list(own.iter().map(|own| one(&own.name)).chain([one("JWT"), ABSENT.to_owned()])),
+            Some(own) if own.required => quoted(&own.name),
+            own => joined(own.iter().map(|own| quoted(&own.name)).chain([quoted("JWT"), ABSENT.to_owned()])),
         };
-        Err(Refused::invalid("the token is of another type").because(|| (expected(), optional(header.typ.as_deref()))))
+        Err(TokenError::invalid("the token is of another type")
+            .because(|| (expected(), quoted_or_absent(header.typ.as_deref()))))
     }
 
-    /// The claims of a token whose signature is right. If the source of its key demands an audience, that one counts.
+    /// Checks the claims of a token with a valid signature. Audiences that the key source demands replace the others.
     pub(crate) fn check_claims(
         &self,
         claims: &RegisteredClaims<'_>,
         tenant: Option<&str>,
         demanded: Option<&[String]>,
         now: SystemTime,
-    ) -> Result<Checked, Refused> {
-        let ours = self.recipients.ours(self.profile.audience(), demanded);
+    ) -> Result<CheckedClaims, TokenError> {
+        let expected = self.recipients.expected(self.profile.audience(), demanded);
         self.profile.check_complete(claims)?;
         let end = self.check_times(claims, now)?;
-        self.recipients.check_audience(claims, ours)?;
+        self.recipients.check_audience(claims, expected)?;
         if let Some(tenant) = tenant {
             check_tenant(claims, tenant)?;
         }
         let is = |wanted: &Option<String>, found: Option<&str>| wanted.is_none() || wanted.as_deref() == found;
         if !is(&self.subject, claims.sub) {
-            return Err(Refused::invalid("the token has another subject"));
+            return Err(TokenError::invalid("the token has another subject"));
         }
         if !is(&self.jwt_id, claims.jti) {
-            return Err(Refused::invalid("the token has another id"));
+            return Err(TokenError::invalid("the token has another id"));
         }
         if self.nonce.is_some() && self.nonce.as_deref() != claims.profile.nonce()? {
-            return Err(Refused::invalid("the token has another nonce"));
+            return Err(TokenError::invalid("the token has another nonce"));
         }
-        self.check_profile(claims, ours)?;
+        self.check_profile(claims, expected)?;
         self.required.check(claims)?;
         let login = self.login(claims)?;
         let log_in = login.as_ref().and_then(UserAuthentication::time);
-        self.check_not_ahead("auth_time", log_in, now, "the log-in lies in the future")?;
-        Ok(Checked { end, scopes: self.scopes.read(claims), login })
+        self.check_not_ahead("auth_time", log_in, now, "the log-in is in the future")?;
+        Ok(CheckedClaims { end, scopes: self.scopes.read(claims), login })
     }
 
-    /// What the profile wants beyond what is checked of every token.
-    fn check_profile(&self, claims: &RegisteredClaims<'_>, ours: Ours<'_>) -> Result<(), Refused> {
+    /// The checks of the profile that do not apply to every token.
+    fn check_profile(&self, claims: &RegisteredClaims<'_>, expected: ExpectedAudience<'_>) -> Result<(), TokenError> {
         match &self.profile {
             Profile::Plain => {
                 if self.recipients.client_id_as_audience && self.required.values("token_use").is_none() {
@@ -175,9 +176,10 @@ impl Policy {
             }
             Profile::IdToken { client_id } => {
                 let aud = claims.aud.as_ref();
-                if !aud.is_some_and(|aud| aud.any(|name| name == client_id) && aud.all(|name| ours.contains(name))) {
-                    return Err(Refused::invalid("the ID token is not for this client, or for others too")
-                        .because(|| (ours.shown(), Audience::shown(aud))));
+                if !aud.is_some_and(|aud| aud.any(|name| name == client_id) && aud.all(|name| expected.contains(name)))
+                {
+                    return Err(TokenError::invalid("the ID token is not for this client, or for others too")
+                        .because(|| (expected.shown(), Audience::shown(aud))));
                 }
                 self.recipients.check_party_of_id_token(claims, client_id)?;
                 check_id_token(claims.profile)
@@ -185,8 +187,8 @@ impl Policy {
         }
     }
 
-    /// A claim of another type counts as absent where RFC 9068 does not define it, since it may be the application's own.
-    fn login(&self, claims: &RegisteredClaims<'_>) -> Result<Option<UserAuthentication>, Refused> {
+    /// Outside RFC 9068, a claim of another type counts as absent, since it may be the application's own.
+    fn login(&self, claims: &RegisteredClaims<'_>) -> Result<Option<UserAuthentication>, TokenError> {
         let login = claims.profile.login();
         if self.profile.is_access_token() { login } else { Ok(login.unwrap_or_default()) }
     }
@@ -197,34 +199,36 @@ impl Policy {
         time: Option<SystemTime>,
         now: SystemTime,
         why: &'static str,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), TokenError> {
         let ahead = time.and_then(|time| time.duration_since(now).ok()).unwrap_or_default();
         if ahead <= self.leeway {
             return Ok(());
         }
-        Err(Refused::invalid(why).because(|| {
+        Err(TokenError::invalid(why).because(|| {
             (format!("`{name}` at most {} s ahead", self.leeway.as_secs()), format!("{} s ahead", ahead.as_secs()))
         }))
     }
 
-    fn check_times(&self, claims: &RegisteredClaims<'_>, now: SystemTime) -> Result<Option<SystemTime>, Refused> {
+    fn check_times(&self, claims: &RegisteredClaims<'_>, now: SystemTime) -> Result<Option<SystemTime>, TokenError> {
         let mut end = if self.expiry == Expiry::Ignored { None } else { claims.exp };
         if end.is_none() && self.expiry == Expiry::Required {
-            return Err(Refused::invalid("the token has no expiry").because(|| missing("exp")));
+            return Err(TokenError::invalid("the token has no expiry").because(|| missing("exp")));
         }
         self.check_not_ahead("nbf", claims.nbf, now, "the token is not valid yet")?;
         self.check_not_ahead("iat", claims.iat, now, "the token was issued in the future")?;
         if claims.iat.is_none() && (self.require_iat || self.max_age.is_some()) {
-            return Err(Refused::invalid("the token does not say when it was issued").because(|| missing("iat")));
+            return Err(TokenError::invalid("the token does not say when it was issued").because(|| missing("iat")));
         }
         if let (Some(max_age), Some(iat)) = (self.max_age, claims.iat) {
-            // An age that leads beyond the end of time is none.
+            // An age that overflows sets no end.
             end = [end, iat.checked_add(max_age)].into_iter().flatten().min();
         }
-        // The instant of `exp` itself is too late (RFC 7519, 4.1.4).
+        // A token has expired at the instant of `exp` itself (RFC 7519, 4.1.4).
         match end.and_then(|end| now.duration_since(end).ok()).filter(|over| *over >= self.leeway) {
             None => Ok(end),
-            Some(over) => Err(Refused::expired().because(|| (self.shown_end(), format!("{} s ago", over.as_secs())))),
+            Some(over) => {
+                Err(TokenError::expired().because(|| (self.shown_end(), format!("{} s ago", over.as_secs()))))
+            }
         }
     }
 
@@ -242,10 +246,10 @@ fn missing(name: &str) -> (String, String) {
 }
 
 /// Entra names the tenant in `tid` beside the issuer.
-fn check_tenant(claims: &RegisteredClaims<'_>, tenant: &str) -> Result<(), Refused> {
+fn check_tenant(claims: &RegisteredClaims<'_>, tenant: &str) -> Result<(), TokenError> {
     match claims.profile.tid()? {
-        Some(tid) if tid != tenant => Err(Refused::invalid("the token is of another tenant than its issuer")
-            .because(|| (format!("`tid` as in `iss`, {}", one(tenant)), "another `tid`".to_owned()))),
+        Some(tid) if tid != tenant => Err(TokenError::invalid("the token names another tenant than its issuer")
+            .because(|| (format!("`tid` as in `iss`, {}", quoted(tenant)), "another `tid`".to_owned()))),
         _ => Ok(()),
     }
 }

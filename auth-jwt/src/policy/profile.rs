@@ -1,13 +1,13 @@
-//! What kinds of tokens demand beyond RFC 7519: access tokens (RFC 9068) and ID tokens (OpenID Connect Core).
+//! The requirements of profiles beyond RFC 7519: access tokens (RFC 9068) and ID tokens (OpenID Connect Core).
 
 use crate::token::{
-    Refused, RegisteredClaims,
-    refused::{ABSENT, many},
+    RegisteredClaims, TokenError,
+    log_text::{ABSENT, quoted_list},
 };
 
 /// What a token is for.
 pub(crate) enum Profile {
-    /// Whatever issuer and application have agreed on.
+    /// No profile: issuer and application agree on the claims.
     Plain,
     AccessToken {
         audience: String,
@@ -18,7 +18,7 @@ pub(crate) enum Profile {
 }
 
 impl Profile {
-    /// What is an audience by the profile itself.
+    /// The audience that the profile sets.
     pub(crate) fn audience(&self) -> Option<&str> {
         match self {
             Self::AccessToken { audience } => Some(audience),
@@ -35,9 +35,9 @@ impl Profile {
         matches!(self, Self::AccessToken { .. })
     }
 
-    /// Whether the claims are there that the profile wants. It comes before they are looked into, so that the log names
-    /// all that are missing.
-    pub(crate) fn check_complete(&self, claims: &RegisteredClaims<'_>) -> Result<(), Refused> {
+    /// Checks that all required claims are present. It comes before their values are checked, so that the log names all that
+    /// are missing.
+    pub(crate) fn check_complete(&self, claims: &RegisteredClaims<'_>) -> Result<(), TokenError> {
         let (why, more) = match self {
             Self::Plain => return Ok(()),
             Self::AccessToken { .. } => {
@@ -59,6 +59,6 @@ impl Profile {
         if missing.is_empty() {
             return Ok(());
         }
-        Err(Refused::invalid(why).because(|| (many(missing), ABSENT.to_owned())))
+        Err(TokenError::invalid(why).because(|| (quoted_list(missing), ABSENT.to_owned())))
     }
 }

@@ -1,26 +1,26 @@
-//! Where the scopes of a token stand, and what counts as one.
+//! The claims that hold a token's scopes, and the form of a scope.
 
 use auth_core::{Scopes, is_nqchar};
 
 use crate::token::{
-    Refused, RegisteredClaims,
+    RegisteredClaims, TokenError,
     json::{self, Value},
 };
 
 /// The claim of RFC 8693, 4.2 and RFC 9068, 2.2.3.
 const SCOPE: &str = "scope";
 
-/// The claims that hold scopes, each as the names that lead to it.
+/// The claims that hold scopes, each as the path to it.
 #[derive(Default)]
 pub(crate) struct ScopeClaims {
     /// Empty: `scope` alone.
     pub(crate) paths: Vec<Vec<String>>,
-    /// Whether `scope` may be a list where RFC 9068 wants a text.
+    /// Whether `scope` may be a list where RFC 9068 requires a string.
     pub(crate) list_allowed: bool,
 }
 
 impl ScopeClaims {
-    /// The scopes, if the token tells any.
+    /// The scopes, if the token has a claim for them.
     pub(crate) fn read(&self, claims: &RegisteredClaims<'_>) -> Option<Scopes> {
         let mut list = None;
         if self.paths.is_empty() {
@@ -32,20 +32,20 @@ impl ScopeClaims {
         list.map(|list| Scopes::parse(&list))
     }
 
-    /// Refuses a `scope` that is not what RFC 9068 says, if scopes are read from it.
-    pub(crate) fn check_type(&self, claims: &RegisteredClaims<'_>) -> Result<(), Refused> {
+    /// Refuses a `scope` of another type than in RFC 9068, if scopes are read from it.
+    pub(crate) fn check_type(&self, claims: &RegisteredClaims<'_>) -> Result<(), TokenError> {
         let is_read = self.paths.is_empty() || self.paths.iter().any(|path| path == &[SCOPE]);
         match &claims.profile.scope {
             Some(Value::Array(_)) if self.list_allowed => Ok(()),
             None | Some(Value::Text(_)) => Ok(()),
             Some(_) if !is_read => Ok(()),
-            Some(other) => Err(Refused::invalid("the scope of the access token is not a text")
-                .because(|| ("a text `scope`".to_owned(), other.kind().to_owned()))),
+            Some(other) => Err(TokenError::invalid("the scope of the access token is not a string")
+                .because(|| ("a string `scope`".to_owned(), other.kind().to_owned()))),
         }
     }
 }
 
-/// Whether a claim names a scope that is not one of these, or cannot be understood.
+/// Whether a claim has a scope that is not one of these, or a form that is unknown.
 pub(crate) fn grants_beyond(claim: &Value<'_>, harmless: &[&str]) -> bool {
     let is_harmless = |scope: &str| scope.is_empty() || harmless.contains(&scope);
     match claim {
@@ -60,7 +60,7 @@ pub(crate) fn grants_beyond(claim: &Value<'_>, harmless: &[&str]) -> bool {
     }
 }
 
-/// Adds the scopes in this claim, with a space behind each.
+/// Adds the scopes in this claim, each followed by a space.
 fn add(list: &mut Option<String>, claim: Option<&Value<'_>>) {
     let mut push = |scope: &str| {
         if is_nqchar(scope) {
@@ -83,6 +83,6 @@ fn add(list: &mut Option<String>, claim: Option<&Value<'_>>) {
         }
         _ => return,
     }
-    // A list without scopes says that there are none.
+    // An empty list means that the token has no scopes.
     list.get_or_insert_default();
 }

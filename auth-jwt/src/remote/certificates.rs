@@ -7,11 +7,11 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{
     FetchErrorKind,
-    document::{self, Entry, LeftOut, check_count},
+    document::{self, Entry, IgnoredKey, check_count},
 };
 use crate::{
     VerifyingKey,
-    key::{Certificate, Jwk, Traces},
+    key::{Certificate, Jwk, KeyTraces},
     token::json::{self, Value},
 };
 
@@ -31,7 +31,7 @@ pub(super) fn entries(body: &[u8], now: SystemTime) -> Result<Vec<Entry>, FetchE
     if is_set {
         return document::entries(body, |json| {
             let certificate = json.map_or_else(|| Err(no_certificate()), first_of_chain);
-            let mut traces = json.map(Traces::of).unwrap_or_default();
+            let mut traces = json.map(KeyTraces::of).unwrap_or_default();
             certificate.iter().for_each(|certificate| traces.add(&certificate.key));
             Entry::of(json, traces, |jwk| {
                 let certificate = certificate?;
@@ -47,9 +47,9 @@ pub(super) fn entries(body: &[u8], now: SystemTime) -> Result<Vec<Entry>, FetchE
 
 /// A certificate under its name.
 fn named(name: &str, value: &Value<'_>, now: SystemTime) -> Entry {
-    let mut traces = Traces::of_name(name);
+    let mut traces = KeyTraces::of_name(name);
     if matches!(value, Value::Text(text) if traces.add_private_pem(text)) {
-        return Entry { traces, key: Err(LeftOut::secret()) };
+        return Entry { traces, key: Err(IgnoredKey::secret()) };
     }
     let key = match value {
         Value::Text(pem) => Certificate::from_pem(pem),
@@ -64,7 +64,7 @@ fn named(name: &str, value: &Value<'_>, now: SystemTime) -> Entry {
     Entry { traces, key: key.map_err(Into::into) }
 }
 
-/// The first certificate of `x5c`, which has the key; those that signed it are not checked.
+/// The first certificate of `x5c`, which has the key. The rest of the chain is not checked.
 fn first_of_chain(jwk: &str) -> Result<Certificate, ConfigError> {
     let mut first = None;
     let read = json::members_of(jwk, |name, value| {
@@ -82,12 +82,12 @@ fn first_of_chain(jwk: &str) -> Result<Certificate, ConfigError> {
     Certificate::from_der(&der)
 }
 
-/// Whether what the members say of the key is true of the certificate (RFC 7517, 4.7).
+/// Checks that the members of the JWK agree with the certificate (RFC 7517, 4.7).
 fn check_members(jwk: &Jwk<'_>, certificate: &Certificate) -> Result<(), ConfigError> {
     let differs =
-        || ConfigError::new("the certificate is of another key than the members of the JWK: correct one of them");
+        || ConfigError::new("the certificate has another key than the members of the JWK: correct one of them");
     match jwk.family() {
-        // It may leave everything to the certificate.
+        // The JWK may consist of the certificate only.
         Err(_) if !jwk.has_kind() => Ok(()),
         Ok(family) if family == certificate.key.family() => match jwk.public(family) {
             Ok(key) if key != certificate.key => Err(differs()),
@@ -99,5 +99,5 @@ fn check_members(jwk: &Jwk<'_>, certificate: &Certificate) -> Result<(), ConfigE
 }
 
 fn no_certificate() -> ConfigError {
-    ConfigError::new("there is no X.509 certificate: it must be in PEM, or in base64 as the first of `x5c`")
+    ConfigError::new("the X.509 certificate is missing: write it in PEM, or in base64 as the first of `x5c`")
 }

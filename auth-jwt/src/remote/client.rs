@@ -1,4 +1,4 @@
-//! One HTTP request, with everything that keeps it short.
+//! The HTTP client for one request, with its limits.
 
 use auth_core::ConfigError;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
@@ -15,9 +15,9 @@ use rustls::ClientConfig;
 
 use super::{
     FetchError, FetchErrorKind,
-    error::Because,
+    error::ErrorContext,
     found,
-    headers::{Headers, OwnHeaders},
+    headers::{Headers, OriginHeaders},
     proxy::Proxy,
     trust::{Tls, Trust},
 };
@@ -32,7 +32,7 @@ const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("auth-jwt/", en
 pub(super) struct Client {
     direct: Http<HttpConnector>,
     tunnel: Option<(Proxy, Http<ToProxy>)>,
-    headers: OwnHeaders,
+    headers: OriginHeaders,
 }
 
 type Http<C> = HyperClient<HttpsConnector<C>, Empty<&'static [u8]>>;
@@ -43,12 +43,12 @@ pub(super) enum Reply {
         headers: HeaderMap,
         body: Vec<u8>,
     },
-    /// 304, which only a request with a validator can have.
+    /// 304, only in response to a request with a validator.
     NotModified(HeaderMap),
 }
 
 impl Client {
-    /// A client for the issuer at this location, which is the one that was configured.
+    /// A client for the configured location.
     ///
     /// # Errors
     /// As for [`Trust::tls`].
@@ -67,15 +67,15 @@ impl Client {
             (proxy, client(over_tls(issuer.clone(), tunnel)))
         });
         let direct = client(over_tls(issuer, plain()));
-        Ok(Self { direct, tunnel, headers: OwnHeaders::new(headers, location) })
+        Ok(Self { direct, tunnel, headers: OriginHeaders::new(headers, location) })
     }
 
-    /// The headers that were set, and where they go.
-    pub(super) fn headers(&self) -> &OwnHeaders {
+    /// The configured headers and their origin.
+    pub(super) fn headers(&self) -> &OriginHeaders {
         &self.headers
     }
 
-    /// The answer to a GET, if it is 200 and not too long; or 304, if it was asked for.
+    /// The response to a GET, if it is 200 and not too long, or 304 if a validator was sent.
     pub(super) async fn get(&self, uri: &Uri, validator: Option<&HeaderValue>) -> Result<Reply, FetchError> {
         let mut request = Request::new(Empty::new());
         *request.method_mut() = Method::GET;
@@ -93,7 +93,7 @@ impl Client {
             _ => (self.direct.request(request), String::new()),
         };
         let unreachable = |what, error| {
-            let because = Because::new(format!("{what} {}{way}", found::url(uri)), error);
+            let because = ErrorContext::new(format!("{what} {}{way}", found::url(uri)), error);
             FetchError::caused_by(FetchErrorKind::Unreachable, because)
         };
         let response = response.await.map_err(|error| unreachable("no answer from", error.into()))?;
@@ -124,24 +124,24 @@ impl Client {
                 format!("{what}, a redirect {to}; redirects are not followed: configure the URL that it leads to")
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if self.headers.is_empty() => {
-                format!("{what}, and no credential was sent: if one is wanted, set a `header`")
+                format!("{what}, and no credential was sent: if one is required, set a `header`")
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if !self.headers.are_for(uri) => {
-                format!("{what}, and the headers that were set were not sent, since they are for another origin")
+                format!("{what}, and the configured headers were not sent, since they are for another origin")
             }
             _ => what,
         }
     }
 }
 
-/// TCP, for whatever is spoken over it.
+/// Plain TCP.
 fn plain() -> HttpConnector {
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);
     connector
 }
 
-/// TLS where the URL wants it.
+/// TLS for `https` URLs.
 fn over_tls<C>(tls: ClientConfig, connector: C) -> HttpsConnector<C> {
     HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(connector)
 }
@@ -150,6 +150,6 @@ fn client<C>(connector: HttpsConnector<C>) -> Http<C>
 where
     HttpsConnector<C>: Connect + Clone,
 {
-    // A connection that was kept for minutes is likely to be dead.
+    // A connection that was idle for minutes is probably dead.
     HyperClient::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector)
 }

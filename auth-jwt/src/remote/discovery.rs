@@ -1,4 +1,4 @@
-//! Keys whose location an issuer names itself.
+//! Discovery: an issuer names the location of its keys.
 
 use auth_core::ConfigError;
 use http::Uri;
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::token::{
     json::{self, Value},
-    refused::one,
+    log_text::quoted,
 };
 
 /// An issuer whose keys are found by discovery.
@@ -19,10 +19,10 @@ pub(super) struct Discovery {
     document: Uri,
 }
 
-/// Where an issuer keeps its document.
+/// The location of an issuer's discovery document.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum WellKnown {
-    /// OpenID Connect Discovery 1.0, 4: behind the path of the issuer.
+    /// OpenID Connect Discovery 1.0, 4: after the path of the issuer.
     OpenId,
     /// RFC 8414, 3.1: between the host and the path of the issuer.
     OAuth,
@@ -32,7 +32,7 @@ impl Discovery {
     pub(super) fn new(issuer: String, place: WellKnown) -> Result<Self, ConfigError> {
         let uri = location::parse(&issuer)?;
         if uri.query().is_some() {
-            return Err(ConfigError::new("the issuer has a query, and discovery allows none: correct the issuer"));
+            return Err(ConfigError::new("the issuer has a query, which discovery does not allow: correct the issuer"));
         }
         let path = uri.path().strip_suffix('/').unwrap_or(uri.path());
         let path = match place {
@@ -41,7 +41,7 @@ impl Discovery {
         };
         let mut parts = uri.into_parts();
         parts.path_and_query = path.try_into().ok();
-        let document = Uri::from_parts(parts).map_err(|_| ConfigError::new("the issuer is no URL: correct it"))?;
+        let document = Uri::from_parts(parts).map_err(|_| ConfigError::new("the issuer is not a URL: correct it"))?;
         Ok(Self { issuer, document })
     }
 
@@ -53,9 +53,9 @@ impl Discovery {
         &self.document
     }
 
-    /// Where the document says that the keys are, or what is wrong with it.
+    /// The location of the keys in the document, or what is wrong with the document.
     ///
-    /// It must be this issuer's own, to the letter (OpenID Connect Discovery 1.0, 4.3; RFC 8414, 3.3).
+    /// It must name exactly this issuer (OpenID Connect Discovery 1.0, 4.3; RFC 8414, 3.3).
     pub(super) fn jwks_uri(&self, document: &[u8], plain: &PlainHttp) -> Result<Uri, String> {
         let (mut issuer, mut location) = (None, None);
         json::members(document, |name, value| {
@@ -73,7 +73,7 @@ impl Discovery {
             Some(_) => return Err("the discovery document has a `jwks_uri` that is not a string".to_owned()),
             None => return Err("the discovery document has no `jwks_uri`".to_owned()),
         };
-        let refuse = |why: &str| format!("the `jwks_uri` {} is not allowed: {why}", found::named(&location));
+        let refuse = |why: &str| format!("the `jwks_uri` {} is not allowed: {why}", found::untrusted_url(&location));
         let uri = location::parse(&location)
             .map_err(|_| refuse("it is not an absolute https URL without user name and fragment"))?;
         plain.check_named(&uri, &self.document).map_err(|why| refuse(&why))?;
@@ -88,16 +88,16 @@ impl Discovery {
                 if found.strip_suffix('/') == Some(own) || own.strip_suffix('/') == Some(&found) =>
             {
                 format!(
-                    "{}; they differ by the trailing slash alone, which is a usual mistake: configure the issuer as the \
+                    "{}; they differ only in the trailing slash, a common mistake: configure the issuer as the \
                      document writes it",
-                    one(&found)
+                    quoted(&found)
                 )
             }
-            Some(Value::Text(found)) => one(&found),
+            Some(Value::Text(found)) => quoted(&found),
             Some(_) => "a value that is not a string".to_owned(),
             None => "no issuer".to_owned(),
         };
-        Err(format!("the discovery document is another issuer's: expected {}, found {found}", one(own)))
+        Err(format!("the discovery document is another issuer's: expected {}, found {found}", quoted(own)))
     }
 }
 
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_http_that_is_allowed_is_for_documents_in_the_clear_alone() {
+    fn allowed_plain_http_is_only_for_plain_documents() {
         let mut plain = PlainHttp::default();
         plain.allow("keycloak:8080").unwrap();
         for (issuer, location, why) in [

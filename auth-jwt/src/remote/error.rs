@@ -4,12 +4,12 @@ use auth_core::BoxError;
 
 /// Why keys could not be fetched.
 ///
-/// The text is constant. What was expected and what was found instead is told by its sources, as in the log. They are for
-/// operators: a client reads 503 alone.
+/// The text is constant. Its sources say what was expected and what was found, as in the log. They are for operators: a
+/// client receives only 503.
 ///
 /// # Security
-/// Sources name hosts and paths, the issuer, statuses and media types; what an issuer says is escaped and cut after 200
-/// characters. They show no query, no header that was set, and no user name or password of a proxy.
+/// Sources name hosts and paths, the issuer, statuses and media types. Text from the issuer is escaped and cut after 200
+/// characters. Queries, configured headers, and the user name and password of a proxy are never shown.
 #[derive(Clone, Debug)]
 pub struct FetchError {
     kind: FetchErrorKind,
@@ -20,23 +20,23 @@ pub struct FetchError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FetchErrorKind {
-    /// There was no connection, or it broke, or the certificate is not trusted.
+    /// The connection failed or broke, or the certificate is not trusted.
     Unreachable,
-    /// There was no whole answer within 5 s.
+    /// There was no complete answer within 5 s.
     TimedOut,
-    /// The answer had another status than 200; redirects are among them.
+    /// The status was not 200. Redirects are not followed.
     Status,
-    /// The answer had more than 256 KiB, or the set more than 100 keys.
+    /// The answer was larger than 256 KiB, or the set had more than 100 keys.
     TooLarge,
-    /// The answer was no JWK set (RFC 7517, 5).
+    /// The answer was not a JWK set (RFC 7517, 5).
     Malformed,
     /// The set had no key that verifies signatures here.
     NoUsableKey,
-    /// A header that is asked for each fetch could not be had.
+    /// The callback of [`header_from`](super::RemoteJwksBuilder::header_from) failed or returned an invalid value.
     Header,
-    /// The discovery document could not be read, is another issuer's, or names no location that is allowed.
+    /// The discovery document could not be read, names another issuer, or names a location that is not allowed.
     Discovery,
-    /// The runtime ended before the fetch did, or there was none.
+    /// The runtime ended before the fetch, or there was no runtime.
     Cancelled,
 }
 
@@ -69,13 +69,13 @@ impl fmt::Display for FetchError {
         f.write_str(match self.kind {
             FetchErrorKind::Unreachable => "the issuer cannot be reached",
             FetchErrorKind::TimedOut => "the issuer did not answer in time",
-            FetchErrorKind::Status => "the issuer answered with another status than 200",
-            FetchErrorKind::TooLarge => "the issuer sent more than is taken",
-            FetchErrorKind::Malformed => "the issuer sent no JWK set",
-            FetchErrorKind::NoUsableKey => "the issuer sent no key that can be used",
-            FetchErrorKind::Header => "a header for the issuer cannot be had",
-            FetchErrorKind::Discovery => "the discovery document of the issuer is no good",
-            FetchErrorKind::Cancelled => "the fetch was cut off by the end of its runtime",
+            FetchErrorKind::Status => "the issuer answered with a status other than 200",
+            FetchErrorKind::TooLarge => "the issuer sent more than the limit",
+            FetchErrorKind::Malformed => "the issuer did not send a JWK set",
+            FetchErrorKind::NoUsableKey => "the issuer sent no usable key",
+            FetchErrorKind::Header => "a header for the issuer is unavailable",
+            FetchErrorKind::Discovery => "the discovery document of the issuer is invalid",
+            FetchErrorKind::Cancelled => "the runtime ended before the fetch",
         })
     }
 }
@@ -86,35 +86,35 @@ impl Error for FetchError {
     }
 }
 
-/// What has led to an error, and its own cause.
+/// A description of an error, with the error as its source.
 #[derive(Debug)]
-pub(super) struct Because {
+pub(super) struct ErrorContext {
     text: String,
     cause: BoxError,
 }
 
-impl Because {
+impl ErrorContext {
     pub(super) fn new(text: String, cause: BoxError) -> Self {
         Self { text, cause }
     }
 }
 
-impl fmt::Display for Because {
+impl fmt::Display for ErrorContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
 }
 
-impl Error for Because {
+impl Error for ErrorContext {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&*self.cause)
     }
 }
 
 /// An error with all its sources in one line, for subscribers that show no sources.
-pub(super) struct Chain<'a>(pub(super) &'a FetchError);
+pub(super) struct WithSources<'a>(pub(super) &'a FetchError);
 
-impl fmt::Display for Chain<'_> {
+impl fmt::Display for WithSources<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)?;
         let mut source = self.0.source();
@@ -126,13 +126,13 @@ impl fmt::Display for Chain<'_> {
     }
 }
 
-/// There is nothing at hand to judge a token by.
+/// There are no keys to verify a token with.
 #[derive(Debug)]
 pub(super) struct Unavailable(pub(super) Option<FetchError>);
 
 impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the keys of the issuer cannot be had now")
+        f.write_str("the keys of the issuer are unavailable now")
     }
 }
 

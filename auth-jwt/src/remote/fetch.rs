@@ -12,7 +12,7 @@ use super::{
     FetchError, FetchErrorKind,
     client::{Client, Reply},
     discovery::Discovery,
-    document::LeftOut,
+    document::IgnoredKey,
     format::{self, Format},
     found, lifetime,
     location::PlainHttp,
@@ -20,19 +20,19 @@ use super::{
 };
 use crate::KeySet;
 
-/// How long a fetch may take, the discovery that may come before included.
+/// How long a fetch may take, including discovery.
 const LIMIT: Duration = Duration::from_secs(5);
-/// How long a location that was discovered is good for, as long as keys come from it.
+/// How long a discovered location is used if keys can be fetched from it.
 const REDISCOVER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Where the keys are.
-pub(super) enum Place {
+pub(super) enum JwksLocation {
     Known(Uri),
     Discovered(Discovery),
 }
 
-impl Place {
-    /// What is fetched first. It is the location that was configured, or is made of it.
+impl JwksLocation {
+    /// The location that is fetched first: the configured one, or the discovery document.
     pub(super) fn first(&self) -> &Uri {
         match self {
             Self::Known(location) => location,
@@ -41,7 +41,7 @@ impl Place {
     }
 }
 
-impl fmt::Debug for Place {
+impl fmt::Debug for JwksLocation {
     /// Without the query of a URL, which may be a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -53,41 +53,47 @@ impl fmt::Debug for Place {
 
 pub(super) struct Fetcher {
     client: Client,
-    place: Place,
+    place: JwksLocation,
     format: Format,
     plain: PlainHttp,
     timer: Arc<dyn Timer>,
     memory: Mutex<Memory>,
 }
 
-/// What one fetch leaves for the next.
+/// State that one fetch keeps for the next.
 #[derive(Default)]
 struct Memory {
     location: Option<(Uri, SystemTime)>,
-    /// The `ETag` of the set that counts, and where it came from.
+    /// The `ETag` of the current set, and its location.
     validator: Option<(Uri, HeaderValue)>,
-    /// What was read last.
+    /// The digest of the last document.
     read: Option<Digest>,
 }
 
 impl Fetcher {
-    pub(super) fn new(client: Client, place: Place, format: Format, plain: PlainHttp, timer: Arc<dyn Timer>) -> Self {
+    pub(super) fn new(
+        client: Client,
+        place: JwksLocation,
+        format: Format,
+        plain: PlainHttp,
+        timer: Arc<dyn Timer>,
+    ) -> Self {
         Self { client, place, format, plain, timer, memory: Mutex::default() }
     }
 
     /// The issuer, if its keys are found by discovery.
     pub(super) fn issuer(&self) -> Option<&str> {
         match &self.place {
-            Place::Known(_) => None,
-            Place::Discovered(discovery) => Some(discovery.issuer()),
+            JwksLocation::Known(_) => None,
+            JwksLocation::Discovered(discovery) => Some(discovery.issuer()),
         }
     }
 
-    pub(super) fn place(&self) -> &Place {
+    pub(super) fn place(&self) -> &JwksLocation {
         &self.place
     }
 
-    /// One fetch, within its limit of time. No two may run at once.
+    /// One fetch within the time limit. Only one may run at a time.
     pub(super) async fn fetch(&self) -> Result<Fetched, FetchError> {
         let limit = self.timer.sleep(LIMIT);
         let result = tokio::select! {
@@ -119,28 +125,27 @@ impl Fetcher {
         Ok(Fetched { set: Some(set), lifetime: lifetime::asked_for(&headers) })
     }
 
-    /// The keys in the document, and what tells them apart from others. What is left out of it is logged once, and not at
-    /// each fetch.
+    /// The keys in the document, with a digest. Ignored keys are logged once, and not at each fetch.
     fn read(&self, body: &[u8]) -> Result<(KeySet, Digest), FetchErrorKind> {
-        let mut left_out = Vec::new();
-        let keys = format::read(body, self.format, self.timer.now(), &mut left_out);
+        let mut ignored = Vec::new();
+        let keys = format::read(body, self.format, self.timer.now(), &mut ignored);
         let mut context = digest::Context::new(&digest::SHA256);
         context.update(body);
-        // A certificate ends while the document stays as it is.
-        context.update(format!("{left_out:?}").as_bytes());
+        // A certificate can expire while the document stays the same.
+        context.update(format!("{ignored:?}").as_bytes());
         let mut sum = [0; 32];
         sum.copy_from_slice(context.finish().as_ref());
         if self.memory().read.replace(sum) != Some(sum) {
-            left_out.iter().for_each(LeftOut::log);
+            ignored.iter().for_each(IgnoredKey::log);
         }
         Ok((keys?, sum))
     }
 
-    /// A set, which is read by others, or the answer that it has not changed.
+    /// Fetches a set in the right format, or the answer that it has not changed.
     async fn get_set(&self, location: &Uri, validator: Option<&HeaderValue>) -> Result<Reply, FetchError> {
         let reply = self.client.get(location, validator).await?;
         if let Reply::Ok { headers, body } = &reply
-            && let Some(what) = self.format.is_missed_by(headers, body)
+            && let Some(what) = self.format.mismatch(headers, body)
         {
             let text = format!("expected {} at {}, found {what}", self.format.describe(), found::url(location));
             return Err(FetchError::caused_by(FetchErrorKind::Malformed, text));
@@ -150,8 +155,8 @@ impl Fetcher {
 
     async fn location(&self) -> Result<Uri, FetchError> {
         let discovery = match &self.place {
-            Place::Known(location) => return Ok(location.clone()),
-            Place::Discovered(discovery) => discovery,
+            JwksLocation::Known(location) => return Ok(location.clone()),
+            JwksLocation::Discovered(discovery) => discovery,
         };
         let now = self.timer.now();
         if let Some((location, since)) = &self.memory().location
@@ -165,7 +170,7 @@ impl Fetcher {
         };
         let refuse =
             |why| FetchError::caused_by(FetchErrorKind::Discovery, format!("{why}, at {}", found::url(document)));
-        if let Some(what) = found::no_object(&headers, &body) {
+        if let Some(what) = found::not_an_object(&headers, &body) {
             return Err(refuse(format!("expected a discovery document, found {what}")));
         }
         let location = discovery.jwks_uri(&body, &self.plain).map_err(refuse)?;
@@ -179,10 +184,10 @@ impl Fetcher {
     }
 }
 
-/// What is told of an error that has no cause of its own.
+/// The source of an error that has no other source.
 fn missing(kind: FetchErrorKind, url: &str) -> String {
     match kind {
-        FetchErrorKind::TimedOut => format!("expected a whole answer within {} s from {url}", LIMIT.as_secs()),
+        FetchErrorKind::TimedOut => format!("expected a complete answer within {} s from {url}", LIMIT.as_secs()),
         FetchErrorKind::NoUsableKey => {
             format!(
                 "expected a key that verifies signatures at {url}, found none: the log has a line for each key left out"

@@ -1,4 +1,4 @@
-//! The one fetch that runs, apart from whoever has asked for it.
+//! Runs one fetch at a time, independently of the requests that wait for it.
 
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak};
 
@@ -8,22 +8,22 @@ use tokio::{runtime::Handle, sync::watch};
 
 use super::{
     FetchError, FetchErrorKind,
-    error::Chain,
+    error::WithSources,
     fetch::Fetcher,
     state::{Fetched, Purpose, State},
 };
 
-/// What requests, fetches and the refresher share.
-pub(super) struct Shared {
+/// State that requests, fetches and the refresher share.
+pub(super) struct Coordinator {
     pub(super) fetcher: Fetcher,
     pub(super) timer: Arc<dyn Timer>,
     state: Mutex<State>,
-    /// The number of the last fetch that has ended.
+    /// The number of the last completed fetch.
     ended: watch::Sender<u64>,
     refresher: Once,
 }
 
-impl Shared {
+impl Coordinator {
     pub(super) fn new(fetcher: Fetcher, timer: Arc<dyn Timer>, state: State) -> Arc<Self> {
         let ended = watch::Sender::new(0);
         Arc::new(Self { fetcher, timer, state: Mutex::new(state), ended, refresher: Once::new() })
@@ -33,7 +33,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts the refresher, unless it was started before. Without a runtime it is left to the next call.
+    /// Starts the refresher, unless it was started before. Without a runtime, the next call tries again.
     pub(super) fn keep_fresh(self: &Arc<Self>) {
         if !self.refresher.is_completed()
             && let Ok(runtime) = Handle::try_current()
@@ -42,24 +42,24 @@ impl Shared {
         }
     }
 
-    /// Begins the fetch whose place was taken. It goes on when the caller is gone.
+    /// Starts the fetch that was reserved. It continues if the caller is dropped.
     pub(super) fn begin(self: &Arc<Self>, purpose: Purpose) {
-        let flight = Flight { shared: Arc::clone(self), purpose: Some(purpose) };
-        // Without a runtime the flight is dropped, and thereby ends.
+        let flight = Flight { coordinator: Arc::clone(self), purpose: Some(purpose) };
+        // Without a runtime the flight is dropped, which ends it.
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(flight.run());
         }
     }
 
-    /// Completes when the fetch of this number has ended.
+    /// Completes when the fetch with this number has ended.
     pub(super) async fn ended(&self, number: u64) {
-        // The sender is ours, so it cannot be gone.
+        // The sender lives in `self`, so it still exists.
         let _ = self.ended.subscribe().wait_for(|ended| *ended >= number).await;
     }
 
     fn end(&self, purpose: &Purpose, result: Result<Fetched, FetchError>) {
         if let Err(error) = &result {
-            tracing::warn!(error = %Chain(error), "keys cannot be fetched");
+            tracing::warn!(error = %WithSources(error), "keys cannot be fetched");
         }
         let (now, dice) = (self.timer.now(), dice());
         let (number, before, generation) = {
@@ -68,7 +68,7 @@ impl Shared {
             state.end(purpose, result, now, dice);
             (state.begun(), before, state.generation())
         };
-        // The lock is free by now: who waits may look at once. The next flight may have ended before.
+        // The lock is released first, so that waiting tasks can read at once. The next flight may already have ended.
         self.ended.send_modify(|ended| *ended = (*ended).max(number));
         if generation != before {
             tracing::info!(generation, "the issuer has sent new keys");
@@ -77,43 +77,43 @@ impl Shared {
 }
 
 struct Flight {
-    shared: Arc<Shared>,
-    /// Taken when the flight has ended.
+    coordinator: Arc<Coordinator>,
+    /// `None` once the flight has ended.
     purpose: Option<Purpose>,
 }
 
 impl Flight {
     async fn run(mut self) {
-        let result = self.shared.fetcher.fetch().await;
+        let result = self.coordinator.fetcher.fetch().await;
         if let Some(purpose) = self.purpose.take() {
-            self.shared.end(&purpose, result);
+            self.coordinator.end(&purpose, result);
         }
     }
 }
 
 impl Drop for Flight {
-    /// A flight that was cut off, by the end of its runtime or a panic, makes way for the next.
+    /// Ends a flight that was interrupted by the end of its runtime or a panic, so that the next can start.
     fn drop(&mut self) {
         if let Some(purpose) = self.purpose.take() {
-            self.shared.end(&purpose, Err(FetchErrorKind::Cancelled.into()));
+            self.coordinator.end(&purpose, Err(FetchErrorKind::Cancelled.into()));
         }
     }
 }
 
-/// Fetches whenever a fetch is due, until nobody holds `shared` any more.
-async fn refresh(shared: Weak<Shared>) {
+/// Fetches whenever a fetch is due, until the coordinator is dropped.
+async fn refresh(coordinator: Weak<Coordinator>) {
     loop {
-        let Some(this) = shared.upgrade() else { return };
+        let Some(this) = coordinator.upgrade() else { return };
         let mut ended = this.ended.subscribe();
         let idle = this.state().idle_for(this.timer.now());
         let sleep = this.timer.sleep(idle);
         drop(this);
         tokio::select! {
             biased;
-            // A fetch that somebody else has begun moves the schedule; an error means that nobody is left.
+            // Another fetch moves the schedule. An error means that the coordinator was dropped.
             change = ended.changed() => if change.is_err() { return },
             () = sleep => {
-                let Some(this) = shared.upgrade() else { return };
+                let Some(this) = coordinator.upgrade() else { return };
                 let (begin, number) = this.state().schedule();
                 if let Some(purpose) = begin {
                     this.begin(purpose);
@@ -124,7 +124,7 @@ async fn refresh(shared: Weak<Shared>) {
     }
 }
 
-/// Any number, as likely as any other; without randomness, the middle.
+/// A uniformly random number, or the middle if randomness is unavailable.
 fn dice() -> u32 {
     let mut bytes = [0; 4];
     if rand::fill(&mut bytes).is_ok() { u32::from_le_bytes(bytes) } else { u32::MAX / 2 }

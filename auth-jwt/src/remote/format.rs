@@ -6,15 +6,15 @@ use http::HeaderMap;
 use super::certificates;
 use super::{
     FetchErrorKind,
-    document::{self, Entry, LeftOut},
+    document::{self, Entry, IgnoredKey},
     found,
 };
 use crate::{
     KeySet, VerifyingKey,
-    key::{Exposed, Traces, is_crowded},
+    key::{CompromisedKeys, KeyTraces, is_crowded},
 };
 
-/// What an issuer publishes at the place of its keys.
+/// The format in which an issuer publishes its keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
     Jwks,
@@ -23,7 +23,7 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// Whether a document that stays as it is means the same keys for ever.
+    /// Whether an unchanged document always means the same keys. Certificates expire.
     pub(super) fn is_constant(self) -> bool {
         self == Self::Jwks
     }
@@ -36,62 +36,61 @@ impl Format {
         }
     }
 
-    /// What the body is, if it is none of this format.
-    pub(super) fn is_missed_by(self, headers: &HeaderMap, body: &[u8]) -> Option<String> {
+    /// Describes a body that does not have this format.
+    pub(super) fn mismatch(self, headers: &HeaderMap, body: &[u8]) -> Option<String> {
         match self {
-            Self::Jwks => found::no_set(headers, body),
+            Self::Jwks => found::not_a_jwk_set(headers, body),
             #[cfg(feature = "x509")]
-            Self::Certificates => found::no_object(headers, body),
+            Self::Certificates => found::not_an_object(headers, body),
         }
     }
 }
 
-/// The keys in a document that somebody else publishes. Those that do not count are added to `left_out`, also if the document
-/// is refused.
+/// The keys in a published document. Keys that are left out are added to `ignored`, also if the whole document is refused.
 ///
-/// [`KeySet::from_jwks`] refuses a set that has anything strange in it, since it reads a file of one's own. An issuer
-/// publishes what others need as well, so here keys are left out one by one (RFC 7517, 5):
+/// [`KeySet::from_jwks`] reads your own file, so it refuses a set with any unusable key. An issuer also publishes keys that
+/// others need, so here each unusable key is left out (RFC 7517, 5):
 ///
-/// - those for other work, of an unknown kind, weak or broken;
-/// - secrets and private keys, in whatever form, and each key that shares its name or its key pair with one of them;
-/// - those of one name and one algorithm, if they are more than are tried.
+/// - keys with another purpose, of an unknown kind, weak or broken;
+/// - secrets and private keys in any form, and each key that shares a name or a key pair with one of them;
+/// - keys that share a name and an algorithm, if there are more than are tried.
 pub(super) fn read(
     body: &[u8],
     format: Format,
-    #[cfg_attr(not(feature = "x509"), expect(unused_variables, reason = "certificates alone end"))] now: SystemTime,
-    left_out: &mut Vec<LeftOut>,
+    #[cfg_attr(not(feature = "x509"), expect(unused_variables, reason = "only certificates expire"))] now: SystemTime,
+    ignored: &mut Vec<IgnoredKey>,
 ) -> Result<KeySet, FetchErrorKind> {
     let entries = match format {
         Format::Jwks => document::entries(body, |json| {
-            let traces = json.map(Traces::of).unwrap_or_default();
+            let traces = json.map(KeyTraces::of).unwrap_or_default();
             Entry::of(json, traces, VerifyingKey::of)
         })?,
         #[cfg(feature = "x509")]
         Format::Certificates => certificates::entries(body, now)?,
     };
-    let mut exposed = Exposed::default();
+    let mut compromised = CompromisedKeys::default();
     let mut keys = Vec::new();
     for Entry { traces, key } in entries {
         match key {
             Ok(key) => keys.push((key, traces)),
             Err(unusable) => {
                 if traces.is_secret {
-                    exposed.add(&traces);
+                    compromised.add(&traces);
                 }
-                left_out.push(unusable.named(traces.kid));
+                ignored.push(unusable.named(traces.kid));
             }
         }
     }
-    let mut leave_out = |key: &VerifyingKey, why: &str| left_out.push(LeftOut::of(key.kid(), why));
+    let mut leave_out = |key: &VerifyingKey, why: &str| ignored.push(IgnoredKey::of(key.kid(), why));
     keys.retain(|(key, traces)| {
-        let is_exposed = exposed.covers(traces);
-        if is_exposed {
-            leave_out(key, "its private half, or that of a key of its name, is published beside it");
+        let is_compromised = compromised.covers(traces);
+        if is_compromised {
+            leave_out(key, "its private half, or that of a key with its name, is published beside it");
         }
-        !is_exposed
+        !is_compromised
     });
     let keys: Vec<_> = keys.into_iter().map(|(key, _)| key).collect();
     let (crowded, keys): (Vec<_>, Vec<_>) = keys.iter().cloned().partition(|key| is_crowded(&keys, key));
-    crowded.iter().for_each(|key| leave_out(key, "too many keys have its name and algorithm"));
+    crowded.iter().for_each(|key| leave_out(key, "too many keys share its name and algorithm"));
     KeySet::new(keys).map_err(|_| FetchErrorKind::NoUsableKey)
 }

@@ -1,26 +1,26 @@
-//! What was found in the place of what was expected, in words for an operator.
+//! Describes what was found instead of what was expected, for operators.
 
 use http::{HeaderMap, HeaderName, Uri, header};
 
 use crate::token::{
     json::{self, Value},
-    refused::{LONGEST, one},
+    log_text::{LONGEST, quoted},
 };
 
-/// A URL of a stranger, without what may be a secret: user name, query and fragment.
-pub(super) fn named(text: &str) -> String {
+/// An untrusted URL without the parts that may be secret: user name, query and fragment.
+pub(super) fn untrusted_url(text: &str) -> String {
     let (shown, rest) = text.split_at(text.find(['?', '#']).unwrap_or(text.len()));
     match (shown.rsplit_once('@'), shown.split_once("://")) {
-        (Some((_, shown)), _) => one(&format!("...@{shown}")),
-        // The `?` may be part of a password, which is then begun before it.
-        (None, Some((scheme, _))) if rest.contains('@') => one(&format!("{scheme}://...")),
-        (None, None) if rest.contains('@') => one("..."),
-        (None, _) => one(shown),
+        (Some((_, shown)), _) => quoted(&format!("...@{shown}")),
+        // The `?` may be part of a password that begins before it.
+        (None, Some((scheme, _))) if rest.contains('@') => quoted(&format!("{scheme}://...")),
+        (None, None) if rest.contains('@') => quoted("..."),
+        (None, _) => quoted(shown),
     }
 }
 
-/// A URL that may be fetched, without the query, which may be a secret. A path is cut after 200 characters, since a document
-/// may have named it.
+/// A URL that may be fetched, without the query, which may be secret. The path may come from a document, so it is cut after
+/// 200 characters.
 pub(super) fn url(uri: &Uri) -> String {
     let authority = uri.authority().map_or("", |authority| authority.as_str());
     let path = uri.path();
@@ -31,8 +31,8 @@ pub(super) fn url(uri: &Uri) -> String {
     format!("{}://{authority}{path}{more}", uri.scheme_str().unwrap_or_default())
 }
 
-/// What this body is, if it is not a JSON object.
-pub(super) fn no_object(headers: &HeaderMap, body: &[u8]) -> Option<String> {
+/// Describes a body that is not a JSON object.
+pub(super) fn not_an_object(headers: &HeaderMap, body: &[u8]) -> Option<String> {
     let what = match body.trim_ascii_start() {
         [b'{', ..] => return None,
         [] => "an empty body",
@@ -46,12 +46,12 @@ pub(super) fn no_object(headers: &HeaderMap, body: &[u8]) -> Option<String> {
     Some(format!("{what}, {}", declared(headers)))
 }
 
-/// What this body is, if it is not a JSON object with an array `keys`.
-pub(super) fn no_set(headers: &HeaderMap, body: &[u8]) -> Option<String> {
-    if let Some(what) = no_object(headers, body) {
+/// Describes a body that is not a JSON object with an array `keys`.
+pub(super) fn not_a_jwk_set(headers: &HeaderMap, body: &[u8]) -> Option<String> {
+    if let Some(what) = not_an_object(headers, body) {
         return Some(what);
     }
-    let mut seen = Seen::default();
+    let mut seen = DocumentShape::default();
     let what = match json::members(body, |name, value| seen.member(name, &value)) {
         Err(why) => return Some(format!("JSON that is broken ({why}), {}", declared(headers))),
         Ok(()) => seen.what()?,
@@ -59,9 +59,9 @@ pub(super) fn no_set(headers: &HeaderMap, body: &[u8]) -> Option<String> {
     Some(format!("{what}, {}", declared(headers)))
 }
 
-/// What tells one kind of document from another.
+/// The members that distinguish kinds of documents.
 #[derive(Default)]
-struct Seen {
+struct DocumentShape {
     is_set: bool,
     has_keys: bool,
     has_jwks_uri: bool,
@@ -71,7 +71,7 @@ struct Seen {
     members: usize,
 }
 
-impl Seen {
+impl DocumentShape {
     fn member(&mut self, name: &str, value: &Value<'_>) -> Result<(), json::Broken> {
         self.members += 1;
         match (name, value) {
@@ -103,7 +103,7 @@ impl Seen {
     }
 }
 
-/// What the answer says of its body.
+/// The headers that describe the body.
 fn declared(headers: &HeaderMap) -> String {
     let mut text = match headers.get(header::CONTENT_TYPE) {
         Some(_) => format!("with the content-type {}", shown(headers, &header::CONTENT_TYPE)),
@@ -116,15 +116,15 @@ fn declared(headers: &HeaderMap) -> String {
 }
 
 fn shown(headers: &HeaderMap, name: &HeaderName) -> String {
-    headers.get(name).map(|value| one(&String::from_utf8_lossy(value.as_bytes()))).unwrap_or_default()
+    headers.get(name).map(|value| quoted(&String::from_utf8_lossy(value.as_bytes()))).unwrap_or_default()
 }
 
-/// Where a redirect leads to: the host, since a path or a query may hold a secret.
+/// The target of a redirect: only the host, since path and query may be secret.
 pub(super) fn redirect(headers: &HeaderMap) -> String {
     let Some(location) = headers.get(header::LOCATION) else { return "without a `Location`".to_owned() };
     match location.to_str().ok().and_then(|text| text.parse::<Uri>().ok()) {
         Some(uri) => match uri.host() {
-            Some(host) => format!("to the host {}", one(host)),
+            Some(host) => format!("to the host {}", quoted(host)),
             None => "to the same host".to_owned(),
         },
         None => "to a `Location` that cannot be read".to_owned(),
@@ -136,20 +136,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn url_of_a_stranger_is_shown_without_user_query_and_fragment() {
+    fn untrusted_url_is_shown_without_user_query_and_fragment() {
         for (text, shown) in [
             ("https://id.example/jwks", "\"https://id.example/jwks\""),
             ("https://user:pass@id.example/jwks?key=secret#secret", "\"...@id.example/jwks\""),
             ("https://user:p@ss@id.example", "\"...@id.example\""),
             ("https:\\\\user:pass@id.example", "\"...@id.example\""),
-            // Nobody knows where the password ends.
+            // It is unclear where the password ends.
             ("https://user:pa?ss@id.example/jwks", "\"https://...\""),
             ("https://user:pa#ss@id.example/jwks", "\"https://...\""),
             ("user:pa?ss@id.example:8080", "\"...\""),
             ("https://u:p@id.example/jwks?to=a@b.example", "\"...@id.example/jwks\""),
             ("", "\"\""),
         ] {
-            assert_eq!(named(text), shown);
+            assert_eq!(untrusted_url(text), shown);
         }
     }
 

@@ -1,4 +1,4 @@
-//! Headers of one's own, for endpoints that want a credential.
+//! Configured headers, for endpoints that require a credential.
 
 use auth_core::{BoxError, ConfigError, Origin, Secret};
 use http::{
@@ -9,9 +9,9 @@ use http::{
     },
 };
 
-use super::{FetchError, FetchErrorKind, error::Because, location};
+use super::{FetchError, FetchErrorKind, error::ErrorContext, location};
 
-/// What the connection, the cache and the proxy depend on.
+/// Headers that the connection, the cache and the proxy depend on.
 const RESERVED: [HeaderName; 16] = [
     ACCEPT_ENCODING,
     CONNECTION,
@@ -32,12 +32,12 @@ const RESERVED: [HeaderName; 16] = [
 ];
 const RESERVED_TEXTS: [&str; 3] = ["http2-settings", "keep-alive", "proxy-connection"];
 
-/// Gives the value of a header for one fetch.
-pub(super) type Ask = Box<dyn Fn() -> Result<Secret, BoxError> + Send + Sync>;
+/// Returns the value of a header for one fetch.
+pub(super) type HeaderValueFn = Box<dyn Fn() -> Result<Secret, BoxError> + Send + Sync>;
 
-/// The headers that were set, by name.
+/// The configured headers, by name.
 #[derive(Default)]
-pub(super) struct Headers(Vec<(HeaderName, Ask)>);
+pub(super) struct Headers(Vec<(HeaderName, HeaderValueFn)>);
 
 impl Headers {
     pub(super) fn set(&mut self, name: &str, value: Secret) -> Result<(), ConfigError> {
@@ -47,30 +47,30 @@ impl Headers {
         Ok(())
     }
 
-    pub(super) fn set_asked(&mut self, name: &str, ask: Ask) -> Result<(), ConfigError> {
+    pub(super) fn set_asked(&mut self, name: &str, ask: HeaderValueFn) -> Result<(), ConfigError> {
         self.replace(parse(name)?, ask);
         Ok(())
     }
 
-    fn replace(&mut self, name: HeaderName, ask: Ask) {
+    fn replace(&mut self, name: HeaderName, ask: HeaderValueFn) {
         self.0.retain(|(other, _)| *other != name);
         self.0.push((name, ask));
     }
 }
 
-/// The headers that were set, and the one origin that they are for.
-pub(super) struct OwnHeaders {
+/// The configured headers, and the only origin that they are sent to.
+pub(super) struct OriginHeaders {
     headers: Headers,
     origin: Option<Origin>,
 }
 
-impl OwnHeaders {
-    /// The headers for the origin of this location alone.
+impl OriginHeaders {
+    /// Headers that are sent only to the origin of this location.
     pub(super) fn new(headers: Headers, location: &Uri) -> Self {
         Self { headers, origin: location::origin(location) }
     }
 
-    /// Adds the headers to a request for this location, if they are for its origin; others of these names give way.
+    /// Adds the headers to a request if they are for its origin. They replace others with the same names.
     pub(super) fn write(&self, request: &mut HeaderMap, location: &Uri) -> Result<(), FetchError> {
         if !self.are_for(location) {
             return Ok(());
@@ -78,7 +78,7 @@ impl OwnHeaders {
         for (name, ask) in &self.headers.0 {
             let failed = |why| FetchError::caused_by(FetchErrorKind::Header, why);
             let value = ask().map_err(|error| {
-                failed(Because::new(format!("the value of the header `{name}` cannot be had"), error).into())
+                failed(ErrorContext::new(format!("the value of the header `{name}` is unavailable"), error).into())
             })?;
             let value = read(&value)
                 .map_err(|why| failed(BoxError::from(format!("the value of the header `{name}` {why}"))))?;
@@ -87,7 +87,7 @@ impl OwnHeaders {
         Ok(())
     }
 
-    /// Tells the operator if the headers are not sent to this location.
+    /// Logs a warning if the headers are not sent to this location.
     pub(super) fn warn_unless_for(&self, location: &Uri) {
         if let (Some(configured), Some(found)) = (&self.origin, location::origin(location))
             && !self.is_empty()
@@ -95,8 +95,8 @@ impl OwnHeaders {
         {
             tracing::warn!(
                 %configured, %found,
-                "the `jwks_uri` has another origin than the one that was configured: the headers that were set are not \
-                 sent there"
+                "the `jwks_uri` has another origin than the configured one: the configured headers are not sent \
+                 there"
             );
         }
     }
@@ -111,11 +111,10 @@ impl OwnHeaders {
 }
 
 fn parse(name: &str) -> Result<HeaderName, ConfigError> {
-    let parsed: HeaderName = name
-        .parse()
-        .map_err(|_| ConfigError::new("the name of a header is empty, or has other characters than a name may have"))?;
+    let parsed: HeaderName =
+        name.parse().map_err(|_| ConfigError::new("the name of a header is empty or has an invalid character"))?;
     if RESERVED.contains(&parsed) || RESERVED_TEXTS.contains(&parsed.as_str()) {
-        return Err(ConfigError::new(format!("the header `{parsed}` is not for you to set: the fetch depends on it")));
+        return Err(ConfigError::new(format!("the header `{parsed}` cannot be set: the fetch depends on it")));
     }
     Ok(parsed)
 }
@@ -129,9 +128,9 @@ fn read(secret: &Secret) -> Result<HeaderValue, &'static str> {
         return Err("begins or ends with white space: trim what was read from a file");
     }
     if !text.bytes().all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte)) {
-        return Err("has a line break, or another character than visible ASCII");
+        return Err("has a line break, or a character that is not visible ASCII");
     }
-    let mut value = HeaderValue::from_str(text).map_err(|_| "is not a value that a header may have")?;
+    let mut value = HeaderValue::from_str(text).map_err(|_| "is not a valid header value")?;
     value.set_sensitive(true);
     Ok(value)
 }

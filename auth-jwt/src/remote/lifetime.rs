@@ -1,18 +1,17 @@
-//! How long a set may be used, and when it is time for the next.
+//! The lifetime of a set, and the times of the next fetches.
 
 use std::{ops::RangeInclusive, time::Duration};
 
 use http::{HeaderMap, header};
 
 pub(super) const DEFAULT: Duration = Duration::from_secs(10 * 60);
-/// What an issuer may ask for, and what may be configured.
+/// The lifetimes that an issuer may ask for and that may be configured.
 pub(super) const ALLOWED: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(24 * 60 * 60);
 
-/// What the issuer asks for: `max-age`, less what a cache on the way has used up of it (RFC 9111, 4.2), brought into
-/// the allowed range.
+/// The lifetime that the issuer asks for: `max-age` minus `Age` (RFC 9111, 4.2), limited to the allowed range.
 ///
-/// `None` if it asks for nothing or cannot be understood. `no-cache` and `no-store` alone ask for nothing either: many
-/// frameworks send them with everything.
+/// `None` if there is no `max-age` or it cannot be understood. `no-cache` and `no-store` alone are ignored: many frameworks
+/// always send them.
 pub(super) fn asked_for(headers: &HeaderMap) -> Option<Duration> {
     let lines = headers.get_all(header::CACHE_CONTROL);
     let directives = lines.iter().filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));
@@ -28,16 +27,16 @@ pub(super) fn asked_for(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(max_age.saturating_sub(age)).clamp(*ALLOWED.start(), *ALLOWED.end()))
 }
 
-/// `delta-seconds` (RFC 9111, 1.2.2); a number that is too big to count is as long as can be.
+/// `delta-seconds` (RFC 9111, 1.2.2). A number that is too big becomes the maximum.
 fn seconds(text: &str) -> Option<u64> {
-    // A quoted number is not the form to send, but one to understand (RFC 9111, 5.2).
+    // A sender must not quote the number, but a recipient should accept that (RFC 9111, 5.2).
     let text = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text).trim();
     let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     is_number.then(|| text.parse().unwrap_or(u64::MAX))
 }
 
-/// When a set of this lifetime is fetched anew: at 80 % of it, 8 percent points more or less. So servers that were
-/// started together do not ask together.
+/// When a set of this lifetime is fetched again: at 72 to 88 % of it. So servers that started together do not fetch
+/// together.
 pub(super) fn refresh_after(lifetime: Duration, dice: u32) -> Duration {
     between(lifetime * 72 / 100, lifetime * 88 / 100, dice)
 }
@@ -45,15 +44,15 @@ pub(super) fn refresh_after(lifetime: Duration, dice: u32) -> Duration {
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(60);
 
-/// How long after this many failures in a row the next attempt is made: 1 s, twice as long each time, 60 s at most; of
-/// that, the half or more.
+/// The wait after this many failures in a row: 1 s, doubled each time, 60 s at most. The actual wait is a
+/// random 50 to 100 % of that.
 pub(super) fn retry_after(failures: u32, dice: u32) -> Duration {
     let doubled = FIRST_RETRY.saturating_mul(1 << failures.saturating_sub(1).min(16));
     let longest = doubled.min(LAST_RETRY);
     between(longest / 2, longest, dice)
 }
 
-/// A span from `low` to `high`, by a number that is as likely as any other.
+/// A duration from `low` to `high`, chosen by a uniformly random number.
 fn between(low: Duration, high: Duration, dice: u32) -> Duration {
     low + high.saturating_sub(low).mul_f64(f64::from(dice) / f64::from(u32::MAX))
 }
@@ -87,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_max_age_asks_for_nothing() {
+    fn header_without_max_age_sets_no_lifetime() {
         for value in ["", "no-store", "no-cache", "max-age", "max-age=", "max-age=-1", "max-age=1.5", "s-maxage=300"] {
             assert_eq!(asked(&[("cache-control", value)]), None, "{value}");
         }

@@ -1,4 +1,4 @@
-//! Where keys may be fetched from.
+//! The locations that keys may be fetched from.
 
 use std::net::IpAddr;
 
@@ -8,10 +8,10 @@ use http::{Uri, uri::Scheme};
 use super::found;
 use crate::port;
 
-/// The location in this text: an absolute `https` or `http` URL. It has no user name, which would be a secret, no port
-/// that cannot be, and no fragment, which means nothing to a server; what is not ASCII has to be encoded.
+/// Parses an absolute `https` or `http` URL in ASCII. A user name (which would be secret), a fragment (which is not sent) and
+/// an invalid port are errors.
 ///
-/// Whether plain `http` is allowed there is for [`PlainHttp`] to say.
+/// [`PlainHttp`] decides whether plain `http` is allowed there.
 pub(super) fn parse(text: &str) -> Result<Uri, ConfigError> {
     let is_plain = text.is_ascii() && !text.contains('#');
     let uri = text.parse().ok().filter(|_| is_plain);
@@ -19,14 +19,14 @@ pub(super) fn parse(text: &str) -> Result<Uri, ConfigError> {
         uri.authority().is_some_and(|authority| port::of(authority).is_ok()) && origin(uri).is_some()
     });
     uri.ok_or_else(|| {
-        let found = found::named(text);
+        let found = found::untrusted_url(text);
         ConfigError::new(format!(
             "keys are fetched from an absolute https URL without user name and fragment, not from {found}: correct the URL"
         ))
     })
 }
 
-/// Scheme, host and port of a location; all that [`parse`] takes have one.
+/// Scheme, host and port of a location. Every location from [`parse`] has them.
 pub(super) fn origin(uri: &Uri) -> Option<Origin> {
     let authority = uri.authority()?.as_str();
     // An empty port is the default one (RFC 3986, 6.2.3), which an origin does not write.
@@ -38,7 +38,7 @@ pub(super) fn is_https(uri: &Uri) -> bool {
     uri.scheme() == Some(&Scheme::HTTPS)
 }
 
-/// The hosts that may be asked over plain `http`, beside the loopback.
+/// The hosts that are allowed over plain `http`, in addition to the loopback.
 #[derive(Debug, Default)]
 pub(super) struct PlainHttp(Vec<Origin>);
 
@@ -49,14 +49,14 @@ impl PlainHttp {
             ConfigError::new(format!(
                 "{} does not name one host for plain http: write a host and, if it is not 80, a port, as in \
                  `keycloak:8080`",
-                found::named(host)
+                found::untrusted_url(host)
             ))
         })?;
         self.0.push(origin);
         Ok(())
     }
 
-    /// Whether a location of the configuration may be asked.
+    /// Checks a configured location.
     pub(super) fn check(&self, location: &Uri) -> Result<(), ConfigError> {
         if is_https(location) || is_plain_loopback(location) || self.allows(location) {
             return Ok(());
@@ -64,10 +64,10 @@ impl PlainHttp {
         Err(ConfigError::new(format!("{}: use https, {}", refusal(location), advice(location))))
     }
 
-    /// Whether a location that this document names may be asked, and why not.
+    /// Checks a location that this document names.
     ///
-    /// What came over https is not continued in the clear: the certificate has proved who names the location, and nothing
-    /// would prove who answers there. And only an issuer on this machine may keep its keys on it.
+    /// A document over https must not lead to plain http, where no certificate proves who answers. Only an issuer on this
+    /// machine may have its keys on it.
     pub(super) fn check_named(&self, location: &Uri, document: &Uri) -> Result<(), String> {
         if is_https(location) {
             Ok(())

@@ -1,7 +1,7 @@
 //! Keys that an issuer publishes, fetched and kept fresh (feature `remote`).
 //!
-//! [`RemoteJwks`] is a [`KeySource`](crate::KeySource) over a JWK set (RFC 7517, 5) at a URL that is known, or found by
-//! discovery. It is for tokens of an identity provider that changes its keys when it likes. It needs a tokio runtime.
+//! [`RemoteJwks`] is a [`KeySource`](crate::KeySource) for a JWK set (RFC 7517, 5) at a fixed URL, or one found by discovery.
+//! Use it for tokens of an identity provider that rotates its keys. It needs a tokio runtime.
 //!
 //! ```no_run
 //! use auth_core::Chain;
@@ -28,28 +28,28 @@
 //! | What | Rule |
 //! |---|---|
 //! | lifetime | 10 min, or `max-age` of `Cache-Control` from 1 min to 24 h; `ETag` and 304 are understood |
-//! | refresh | in the background, when 72 to 88 % of the lifetime are over |
-//! | a token names a key that the set lacks | one fetch for all, every 30 s at most; only tokens that name such keys wait for it |
-//! | several ask at once | there is one fetch, which goes on if they leave; each waits 2 s at most |
-//! | a fetch fails | the last good set counts for 1 h beyond its lifetime; then 503 |
-//! | a fetch succeeds | what is no longer in the set is no longer a key, at once |
-//! | the set has no usable key | the fetch has failed |
+//! | refresh | in the background, after 72 to 88 % of the lifetime |
+//! | a token names a key that is not in the set | one fetch for all such tokens, at most every 30 s; only they wait for it |
+//! | several requests need keys | they share one fetch, which continues if they are dropped; each waits 2 s at most |
+//! | a fetch fails | the last good set is used for 1 h beyond its lifetime; then 503 |
+//! | a fetch succeeds | keys that are no longer in the set are dropped at once |
+//! | the set has no usable key | the fetch counts as failed |
 //! | HTTP | `https`, or `http` on the loopback and where [allowed](RemoteJwksBuilder::dangerous_allow_http); 5 s in all; no redirects; status 200; 256 KiB; 100 keys |
-//! | proxy | for `https`, the one that `HTTPS_PROXY` names, but for hosts in `NO_PROXY`; or [another](RemoteJwksBuilder::proxy), or [none](RemoteJwksBuilder::no_proxy) |
-//! | next try | after 1 s, twice as long each time, 60 s at most; of that, the half or more |
+//! | proxy | for `https`, the one that `HTTPS_PROXY` names, except for hosts in `NO_PROXY`; or [another](RemoteJwksBuilder::proxy), or [none](RemoteJwksBuilder::no_proxy) |
+//! | retry | after 1 s, doubled each time, 60 s at most; the actual wait is a random 50 to 100 % of that |
 //! | start | [`lazy`](RemoteJwksBuilder::lazy), [`background`](RemoteJwksBuilder::background) or [`fail_fast`](RemoteJwksBuilder::fail_fast) |
 //!
-//! Of a set, keys are left out one by one: those for other work, weak or broken ones, secrets, and private keys with all that
-//! share a name or a key pair with one. The log names each with the reason, once for each new set. Which of the others a
-//! token is checked with is told at [`KeySet`](crate::KeySet).
+//! Unusable keys of a set are left out: keys with another purpose, weak or broken keys, secrets, and private keys together
+//! with all keys that share their name or key pair. The log names each with the reason, once for each new set.
+//! [`KeySet`](crate::KeySet) says which of the other keys a token is checked with.
 //!
 //! # Security
 //!
-//! - The server that answers at the URL decides whose tokens are good. Redirects are not followed, and a proxy only passes
-//!   on what is encrypted, so it is the host in the URL, as its certificate proves. To trust fewer certificates, use
+//! - The server at the URL decides whose tokens are valid. Redirects are not followed and a proxy only sees encrypted
+//!   traffic, so that server is the host in the URL, as its certificate proves. To trust fewer certificates, use
 //!   [`trust_only`](RemoteJwksBuilder::trust_only) and [`pin_sha256`](RemoteJwksBuilder::pin_sha256).
-//! - A key that was stolen goes on to verify until the next fetch. Give sets that can change in a hurry a `max-age` of
-//!   a minute.
+//! - A stolen key stays valid until the next fetch. If a set may have to change quickly, publish it with a `max-age` of a
+//!   minute.
 
 mod builder;
 #[cfg(feature = "x509")]

@@ -23,7 +23,9 @@ impl Pin {
     pub(super) fn parse(text: &str) -> Result<Self, ConfigError> {
         let bytes = if text.len() == 64 { from_hex(text) } else { STANDARD.decode(text).ok() };
         bytes.and_then(|bytes| bytes.try_into().ok()).map(Self).ok_or_else(|| {
-            ConfigError::new("a pin is not a SHA-256: write its 32 bytes in base64 with padding, or as 64 hex digits")
+            ConfigError::new(
+                "a pin is not a SHA-256 hash: write its 32 bytes in base64 with padding, or as 64 hex digits",
+            )
         })
     }
 
@@ -42,7 +44,7 @@ impl fmt::Display for Pin {
 }
 
 fn from_hex(text: &str) -> Option<Vec<u8>> {
-    // The number parser would take a sign.
+    // The number parser would accept a sign.
     if !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
@@ -50,7 +52,7 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
     pairs.map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
-/// Checks a server as usual, and then its public key.
+/// Checks a server's certificate as usual, and then its public key.
 #[derive(Debug)]
 pub(super) struct PinVerifier {
     usual: Arc<WebPkiServerVerifier>,
@@ -58,7 +60,7 @@ pub(super) struct PinVerifier {
 }
 
 impl PinVerifier {
-    /// At least one of these pins has to hold.
+    /// At least one of these pins must match.
     pub(super) fn new(usual: Arc<WebPkiServerVerifier>, pins: Vec<Pin>) -> Self {
         Self { usual, pins }
     }
@@ -104,7 +106,7 @@ impl ServerCertVerifier for PinVerifier {
     }
 }
 
-/// The certificate is good, and its key is not one of those that were pinned.
+/// The certificate is valid, but its key is not pinned.
 #[derive(Debug)]
 struct PinMismatch {
     expected: Vec<Pin>,

@@ -8,24 +8,24 @@ use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 
 use super::location;
 
-/// Which proxy is used.
+/// The choice of a proxy.
 #[derive(Default)]
-pub(super) enum Choice {
-    /// The one that the environment names, if it does.
+pub(super) enum ProxyChoice {
+    /// The proxy that the environment names, if any.
     #[default]
     Environment,
     This(Box<Proxy>),
     None,
 }
 
-/// An HTTP proxy, and the hosts that are asked without it.
+/// An HTTP proxy, and the hosts that are reached without it.
 pub(super) struct Proxy {
     matcher: Matcher,
     intercept: Intercept,
 }
 
-impl Choice {
-    /// The proxy, where `variable` reads the environment. An empty variable counts as one that is not set.
+impl ProxyChoice {
+    /// The chosen proxy. `variable` reads the environment; an empty variable counts as not set.
     pub(super) fn proxy(
         self,
         variable: impl Fn(&str) -> Result<String, VarError>,
@@ -60,7 +60,7 @@ impl Proxy {
         let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
         let authority = rest.strip_suffix('/').unwrap_or(rest);
         let host = authority.split_once('@').map_or(authority, |(_, host)| host);
-        // The matcher takes more than this: proxies of other kinds, paths, and ports that cannot be.
+        // The matcher accepts too much: other kinds of proxies, paths, and invalid ports.
         let origin = Origin::parse(&format!("{scheme}://{host}")).filter(Origin::is_http)?;
         let everything = Matcher::builder().https(url).build();
         let intercept = everything.intercept(&Uri::from_static("https://issuer.invalid/"))?;
@@ -72,17 +72,17 @@ impl Proxy {
         Some(Self { matcher, intercept })
     }
 
-    /// Whether this location is asked through the proxy.
+    /// Whether this location is reached through the proxy.
     pub(super) fn takes(&self, location: &Uri) -> bool {
         self.matcher.intercept(location).is_some()
     }
 
-    /// Where the proxy is. It has no user name.
+    /// The URL of the proxy, without user name.
     pub(super) fn location(&self) -> &Uri {
         self.intercept.uri()
     }
 
-    /// What is shown to the proxy.
+    /// The credential for the proxy.
     pub(super) fn credential(&self) -> Option<&HeaderValue> {
         self.intercept.basic_auth()
     }
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     fn from(environment: &[(&str, &str)]) -> Result<Option<Proxy>, ConfigError> {
-        Choice::Environment.proxy(|name| {
+        ProxyChoice::Environment.proxy(|name| {
             let found = environment.iter().find(|(other, _)| *other == name);
             found.map(|(_, value)| (*value).to_owned()).ok_or(VarError::NotPresent)
         })
@@ -133,7 +133,7 @@ mod tests {
             (&[("HTTPS_PROXY", "a:1")], Some("http://a:1/")),
             (&[("HTTPS_PROXY", "https://a")], Some("https://a/")),
             (&[("HTTPS_PROXY", "http://user:pass@a:1")], Some("http://a:1/")),
-            // Those are for other traffic.
+            // These are for other traffic.
             (&[("HTTP_PROXY", "http://a:1"), ("http_proxy", "http://a:1"), ("ALL_PROXY", "http://a:1")], None),
         ] {
             assert_eq!(shown(environment).as_deref(), proxy, "{environment:?}");
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn no_proxy_names_hosts_domains_and_networks_that_are_asked_directly() {
+    fn no_proxy_names_hosts_domains_and_networks() {
         for (list, url, takes) in [
             ("", "https://id.example/", true),
             ("id.example", "https://id.example/", false),
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_http_proxy_does_not_build_and_is_not_repeated() {
+    fn invalid_proxy_does_not_build_and_is_not_repeated() {
         for bad in [
             "socks5://user:SECRET@proxy:1080",
             "ftp://user:SECRET@proxy",
@@ -203,8 +203,8 @@ mod tests {
                 "https_proxy" => Ok("http://a:1".to_owned()),
                 _ => Err(VarError::NotPresent),
             };
-            assert!(Choice::Environment.proxy(variable).is_err(), "{name}");
-            assert!(Choice::None.proxy(variable).is_ok_and(|proxy| proxy.is_none()));
+            assert!(ProxyChoice::Environment.proxy(variable).is_err(), "{name}");
+            assert!(ProxyChoice::None.proxy(variable).is_ok_and(|proxy| proxy.is_none()));
         }
     }
 

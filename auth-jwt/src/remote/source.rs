@@ -5,83 +5,83 @@ use auth_core::{AuthRequest, BoxError, async_trait};
 use super::{
     FetchError, Status,
     error::Unavailable,
-    flight::Shared,
-    state::{Answer, Step, Wanted},
+    flight::Coordinator,
+    state::{Answer, KeyQuery, Step},
 };
 use crate::{KeySet, KeySource, UnverifiedToken, algorithm::Family};
 
-/// How long a caller waits for keys.
+/// How long a request waits for keys.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The keys that an issuer publishes, as a [`KeySource`]. The [module](super) tells the rules.
+/// The keys that an issuer publishes, as a [`KeySource`]. The [module](super) has the rules.
 ///
-/// Clones share everything: give one to the strategy, and ask another for the [status](Self::status). When the last is
-/// dropped, fetching ends.
+/// Clones share everything: give one to the strategy, and ask another for the [status](Self::status). Fetching ends when the
+/// last clone is dropped.
 #[derive(Clone)]
-pub struct RemoteJwks(Arc<Shared>);
+pub struct RemoteJwks(Arc<Coordinator>);
 
 impl RemoteJwks {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self(shared)
+    pub(super) fn new(coordinator: Arc<Coordinator>) -> Self {
+        Self(coordinator)
     }
 
-    /// How the keys are at this moment. It waits for nothing and fetches nothing.
+    /// The state of the keys at this moment. It neither waits nor fetches.
     #[must_use]
     pub fn status(&self) -> Status {
-        let shared = &self.0;
-        let now = shared.timer.now();
-        shared.state().status(now)
+        let coordinator = &self.0;
+        let now = coordinator.timer.now();
+        coordinator.state().status(now)
     }
 
-    /// Sees to it that sets are fetched ahead of time. Without a runtime it is left to the next call.
+    /// Starts the refresher, which fetches sets ahead of time. Without a runtime, the next call tries again.
     pub(super) fn keep_fresh(&self) {
         self.0.keep_fresh();
     }
 
     pub(super) async fn first_fetch(&self) -> Result<(), FetchError> {
-        let shared = &self.0;
-        let (begin, number) = shared.state().schedule();
+        let coordinator = &self.0;
+        let (begin, number) = coordinator.state().schedule();
         if let Some(purpose) = begin {
-            shared.begin(purpose);
+            coordinator.begin(purpose);
         }
-        shared.ended(number).await;
-        let now = shared.timer.now();
-        let state = shared.state();
+        coordinator.ended(number).await;
+        let now = coordinator.timer.now();
+        let state = coordinator.state();
         if state.status(now).is_ready() { Ok(()) } else { Err(state.last_error()) }
     }
 
-    async fn find(&self, wanted: Wanted<'_>) -> Result<Arc<KeySet>, Unavailable> {
-        let shared = &self.0;
+    async fn find(&self, wanted: KeyQuery<'_>) -> Result<Arc<KeySet>, Unavailable> {
+        let coordinator = &self.0;
         let mut patience = None;
         loop {
-            let now = shared.timer.now();
-            // The guard is gone before anything is begun.
-            let Step { begin, answer } = shared.state().ask(wanted, now);
-            // It begins to wait before the fetch does, so that the time limits keep their order.
+            let now = coordinator.timer.now();
+            // The lock is released before anything starts.
+            let Step { begin, answer } = coordinator.state().ask(wanted, now);
+            // The wait starts before the fetch does, so that the time limits keep their order.
             let number = match answer {
                 Answer::Keys(keys) => {
                     if let Some(purpose) = begin {
-                        shared.begin(purpose);
+                        coordinator.begin(purpose);
                     }
                     return Ok(keys);
                 }
                 Answer::Unavailable(unavailable) => return Err(unavailable),
                 Answer::Wait(number) => number,
             };
-            let patience = patience.get_or_insert_with(|| shared.timer.sleep(PATIENCE));
+            let patience = patience.get_or_insert_with(|| coordinator.timer.sleep(PATIENCE));
             let is_own = begin.is_some();
             if let Some(purpose) = begin {
-                shared.begin(purpose);
+                coordinator.begin(purpose);
             }
             let is_over = tokio::select! {
                 biased;
-                // What has begun before the token came may not know its key yet; then there is one more fetch.
-                () = shared.ended(number) => is_own,
+                // A fetch that started before the token arrived may miss its key. Then there is one more fetch.
+                () = coordinator.ended(number) => is_own,
                 () = patience => true,
             };
             if is_over {
-                let now = shared.timer.now();
-                return shared.state().at_hand(wanted, now);
+                let now = coordinator.timer.now();
+                return coordinator.state().at_hand(wanted, now);
             }
         }
     }
@@ -93,12 +93,12 @@ impl KeySource for RemoteJwks {
         if self.0.fetcher.issuer().is_some_and(|own| token.issuer() != Some(own)) {
             return Ok(None);
         }
-        // A secret that is published is left out, so no fetch would bring one.
+        // Published secrets are left out, so a fetch would not help.
         if token.algorithm().family() == Family::Hmac {
             return Ok(None);
         }
         self.keep_fresh();
-        let wanted = Wanted { algorithm: token.algorithm(), kid: token.kid(), issuer: token.issuer() };
+        let wanted = KeyQuery { algorithm: token.algorithm(), kid: token.kid(), issuer: token.issuer() };
         Ok(Some(self.find(wanted).await?))
     }
 

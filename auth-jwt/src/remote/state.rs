@@ -1,4 +1,4 @@
-//! What is known of the keys, and what is to be done about it. Nothing here waits, fetches or reads a clock.
+//! The state of the keys, and the decision when to fetch. Nothing here waits, fetches or reads a clock.
 
 use std::{
     sync::Arc,
@@ -12,59 +12,59 @@ use super::{
 };
 use crate::{Algorithm, KeySet};
 
-/// How long a set outlives its lifetime where no fetch succeeds.
+/// How long a set is used beyond its lifetime if no fetch succeeds.
 const GRACE: Duration = Duration::from_secs(60 * 60);
-/// How long after a fetch for an unknown key the next may be made, counted from its beginning. A token may come before its key
-/// is published, so nothing else holds the next one up.
-const FORCED_EVERY: Duration = Duration::from_secs(30);
+/// The interval between the starts of two fetches for unknown keys. A token may arrive before its key is published, so
+/// nothing else delays the next fetch.
+const UNKNOWN_KEY_INTERVAL: Duration = Duration::from_secs(30);
 
 pub(super) struct State {
-    /// The lifetime of a set whose issuer asks for none.
+    /// The lifetime of a set that comes without one.
     lifetime: Duration,
-    good: Option<Good>,
+    good: Option<CurrentSet>,
     generation: u64,
     last_failure: Option<(SystemTime, FetchError)>,
-    /// Of scheduled fetches, in a row.
+    /// The number of failed scheduled fetches in a row.
     failures: u32,
-    /// When the next scheduled fetch may be made; at once before the first.
+    /// When the next scheduled fetch may start. `None` before the first fetch: at once.
     due: Option<SystemTime>,
     in_flight: bool,
-    /// How many fetches were begun. No two run at once, so it is also the number of the one that runs.
+    /// How many fetches have started. Only one runs at a time, so it is also the number of the running one.
     begun: u64,
-    /// When a fetch for an unknown key was last begun.
-    forced_at: Option<SystemTime>,
+    /// When a fetch for an unknown key last started.
+    unknown_key_fetched_at: Option<SystemTime>,
 }
 
-/// The last set that a fetch has brought.
-struct Good {
+/// The last fetched set.
+struct CurrentSet {
     keys: Arc<KeySet>,
     digest: Digest,
-    /// When the issuer has last sent or confirmed it.
+    /// When the issuer last sent or confirmed it.
     at: SystemTime,
     lifetime: Duration,
 }
 
-/// SHA-256 of what the issuer sent.
+/// SHA-256 of the document.
 pub(super) type Digest = [u8; 32];
 
-/// What a fetch has brought.
+/// The result of a fetch.
 pub(super) struct Fetched {
-    /// `None`: the issuer confirms the set that it sent before.
+    /// `None` if the issuer confirmed the previous set.
     pub(super) set: Option<(KeySet, Digest)>,
-    /// As the issuer wishes.
+    /// The lifetime that the issuer asks for.
     pub(super) lifetime: Option<Duration>,
 }
 
-/// Why a fetch is made.
+/// The reason for a fetch.
 pub(super) enum Purpose {
     Scheduled,
-    /// For a key that the set lacks.
-    Forced,
+    /// For a key that is not in the set.
+    UnknownKey,
 }
 
 /// The key that a token asks for.
 #[derive(Clone, Copy)]
-pub(super) struct Wanted<'a> {
+pub(super) struct KeyQuery<'a> {
     pub(super) algorithm: Algorithm,
     pub(super) kid: Option<&'a str>,
     pub(super) issuer: Option<&'a str>,
@@ -72,15 +72,15 @@ pub(super) struct Wanted<'a> {
 
 /// What to do for a token.
 pub(super) struct Step {
-    /// Begin this fetch. It has its number already, and its place in the budget.
+    /// Start this fetch. It is already counted.
     pub(super) begin: Option<Purpose>,
     pub(super) answer: Answer,
 }
 
 pub(super) enum Answer {
-    /// Judge by these.
+    /// Use these.
     Keys(Arc<KeySet>),
-    /// Ask again when the fetch of this number has ended. Otherwise take what is [at hand](State::at_hand).
+    /// Ask again when the fetch with this number has ended. On a timeout, use what is [at hand](State::at_hand).
     Wait(u64),
     Unavailable(Unavailable),
 }
@@ -96,23 +96,23 @@ impl State {
             due: None,
             in_flight: false,
             begun: 0,
-            forced_at: None,
+            unknown_key_fetched_at: None,
         }
     }
 
     /// What to do for a token that asks for this key.
-    pub(super) fn ask(&mut self, wanted: Wanted<'_>, now: SystemTime) -> Step {
+    pub(super) fn ask(&mut self, wanted: KeyQuery<'_>, now: SystemTime) -> Step {
         let is_due = self.is_due(now);
         match self.usable(now) {
-            // The set is at hand, so nobody waits for another.
+            // The set is usable, so the request doesn't wait for another.
             Some(good) if good.knows(wanted) && (good.is_fresh(now) || self.failures > 0) => {
                 let answer = Answer::Keys(Arc::clone(&good.keys));
                 let begin = (is_due && !self.in_flight).then(|| self.begin(Purpose::Scheduled).0);
                 Step { begin, answer }
             }
-            Some(good) if !good.knows(wanted) && !self.in_flight && !is_due && self.may_force(now) => {
-                self.forced_at = Some(now);
-                self.wait_for(Purpose::Forced)
+            Some(good) if !good.knows(wanted) && !self.in_flight && !is_due && self.may_fetch_unknown_key(now) => {
+                self.unknown_key_fetched_at = Some(now);
+                self.wait_for(Purpose::UnknownKey)
             }
             _ if self.in_flight => Step { begin: None, answer: Answer::Wait(self.begun) },
             _ if is_due => self.wait_for(Purpose::Scheduled),
@@ -120,18 +120,18 @@ impl State {
         }
     }
 
-    /// What there is without waiting any longer.
+    /// The keys that are available without waiting.
     ///
     /// # Errors
-    /// If there is no set, or one that is too old to say that the key does not exist.
-    pub(super) fn at_hand(&self, wanted: Wanted<'_>, now: SystemTime) -> Result<Arc<KeySet>, Unavailable> {
+    /// If there is no set, or if the set is too old to conclude that the key does not exist.
+    pub(super) fn at_hand(&self, wanted: KeyQuery<'_>, now: SystemTime) -> Result<Arc<KeySet>, Unavailable> {
         match self.usable(now) {
             Some(good) if good.is_fresh(now) || good.knows(wanted) => Ok(Arc::clone(&good.keys)),
             _ => Err(Unavailable(self.last_failure.as_ref().map(|(_, error)| error.clone()))),
         }
     }
 
-    /// Takes the place of the one fetch for a scheduled one, if it is free; the number of the fetch that runs now.
+    /// Reserves a scheduled fetch unless a fetch is running. Returns the number of the running fetch.
     pub(super) fn schedule(&mut self) -> (Option<Purpose>, u64) {
         let begin = (!self.in_flight).then(|| self.begin(Purpose::Scheduled).0);
         (begin, self.begun)
@@ -142,7 +142,7 @@ impl State {
         self.due.and_then(|due| due.duration_since(now).ok()).unwrap_or_default()
     }
 
-    /// Notes how the fetch has ended; `dice` is any number, as likely as any other.
+    /// Records the result of a fetch. `dice` is a uniformly random number.
     pub(super) fn end(&mut self, purpose: &Purpose, result: Result<Fetched, FetchError>, now: SystemTime, dice: u32) {
         self.in_flight = false;
         match result.and_then(|fetched| self.take(fetched, now)) {
@@ -152,7 +152,7 @@ impl State {
             }
             Err(error) => {
                 self.last_failure = Some((now, error));
-                // A fetch for an unknown key is extra, so its failure puts nothing off.
+                // A fetch for an unknown key is extra, so its failure delays nothing.
                 if matches!(purpose, Purpose::Scheduled) {
                     self.failures = self.failures.saturating_add(1);
                     self.due = now.checked_add(retry_after(self.failures, dice));
@@ -161,7 +161,7 @@ impl State {
         }
     }
 
-    /// The number of the last fetch that was begun.
+    /// The number of the last fetch that started.
     pub(super) fn begun(&self) -> u64 {
         self.begun
     }
@@ -187,7 +187,7 @@ impl State {
         last.unwrap_or_else(|| FetchErrorKind::Cancelled.into())
     }
 
-    /// The set that was fetched becomes the one that counts; how long it lives.
+    /// Makes the fetched set the current one. Returns its lifetime.
     fn take(&mut self, fetched: Fetched, now: SystemTime) -> Result<Duration, FetchError> {
         match (fetched.set, &mut self.good) {
             (Some((_, digest)), Some(good)) if good.digest == digest => {
@@ -198,10 +198,10 @@ impl State {
             (Some((keys, digest)), good) => {
                 let lifetime = fetched.lifetime.unwrap_or(self.lifetime);
                 self.generation += 1;
-                *good = Some(Good { keys: Arc::new(keys), digest, at: now, lifetime });
+                *good = Some(CurrentSet { keys: Arc::new(keys), digest, at: now, lifetime });
                 Ok(lifetime)
             }
-            // What is confirmed without a new lifetime keeps the one that it had (RFC 9111, 4.3.4).
+            // A set that is confirmed without a new lifetime keeps its old one (RFC 9111, 4.3.4).
             (None, Some(good)) => {
                 good.at = now;
                 good.lifetime = fetched.lifetime.unwrap_or(good.lifetime);
@@ -211,7 +211,7 @@ impl State {
         }
     }
 
-    fn usable(&self, now: SystemTime) -> Option<&Good> {
+    fn usable(&self, now: SystemTime) -> Option<&CurrentSet> {
         self.good.as_ref().filter(|good| good.age(now) < good.lifetime.saturating_add(GRACE))
     }
 
@@ -219,9 +219,10 @@ impl State {
         self.due.is_none_or(|due| due <= now)
     }
 
-    fn may_force(&self, now: SystemTime) -> bool {
-        // A clock that was set back must not shut the slot for long.
-        self.forced_at.is_none_or(|at| now.duration_since(at).map_or(true, |past| past >= FORCED_EVERY))
+    fn may_fetch_unknown_key(&self, now: SystemTime) -> bool {
+        // A clock that was set back must not block these fetches for long.
+        self.unknown_key_fetched_at
+            .is_none_or(|at| now.duration_since(at).map_or(true, |past| past >= UNKNOWN_KEY_INTERVAL))
     }
 
     fn begin(&mut self, purpose: Purpose) -> (Purpose, u64) {
@@ -235,7 +236,7 @@ impl State {
         Step { begin: Some(purpose), answer: Answer::Wait(number) }
     }
 
-    fn settle(&self, wanted: Wanted<'_>, now: SystemTime) -> Step {
+    fn settle(&self, wanted: KeyQuery<'_>, now: SystemTime) -> Step {
         let answer = match self.at_hand(wanted, now) {
             Ok(keys) => Answer::Keys(keys),
             Err(unavailable) => Answer::Unavailable(unavailable),
@@ -244,8 +245,8 @@ impl State {
     }
 }
 
-impl Good {
-    /// A clock that was set back makes the set young again; the refresher, which sleeps by spans, fetches all the same.
+impl CurrentSet {
+    /// If the clock was set back, the set looks younger than it is. The refresher sleeps for durations, so it still fetches.
     fn age(&self, now: SystemTime) -> Duration {
         now.duration_since(self.at).unwrap_or_default()
     }
@@ -254,9 +255,9 @@ impl Good {
         self.age(now) < self.lifetime
     }
 
-    /// Whether the set has a key that fits; a token without `kid` asks for none.
-    fn knows(&self, wanted: Wanted<'_>) -> bool {
-        let Wanted { algorithm, kid, issuer } = wanted;
+    /// Whether the set has a key that fits. True for a token without `kid`.
+    fn knows(&self, wanted: KeyQuery<'_>) -> bool {
+        let KeyQuery { algorithm, kid, issuer } = wanted;
         kid.is_none_or(|kid| self.keys.fitting(algorithm, Some(kid), issuer).next().is_some())
     }
 }

@@ -2,7 +2,7 @@ use std::time::{Duration, SystemTime};
 
 use super::FetchErrorKind;
 
-/// How a [`RemoteJwks`](super::RemoteJwks) is, for readiness probes and dashboards.
+/// The state of a [`RemoteJwks`](super::RemoteJwks), for readiness probes and dashboards.
 #[derive(Clone, Debug)]
 pub struct Status {
     pub(super) generation: u64,
@@ -14,43 +14,43 @@ pub struct Status {
 }
 
 impl Status {
-    /// Whether tokens can be judged now: there is a set, and it is not too old.
+    /// Whether tokens can be verified now: there is a set, and it is not older than its lifetime and 1 h.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.ready
     }
 
-    /// Counts the sets that differed from the one before; 0 before the first.
+    /// The number of sets so far that differed from the previous one. 0 before the first.
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// How many keys the set has; those that were left out do not count.
+    /// The number of keys in the set, without those that were left out.
     #[must_use]
     pub fn keys(&self) -> usize {
         self.keys
     }
 
-    /// How long ago the issuer has sent or confirmed the set.
+    /// The time since the issuer last sent or confirmed the set. `None` before the first.
     #[must_use]
     pub fn age(&self) -> Option<Duration> {
         self.age
     }
 
-    /// When the issuer has last sent or confirmed a set.
+    /// When the issuer last sent or confirmed a set.
     #[must_use]
     pub fn last_success(&self) -> Option<SystemTime> {
         self.last_success
     }
 
-    /// When a fetch has last failed.
+    /// When a fetch last failed.
     #[must_use]
     pub fn last_failure(&self) -> Option<SystemTime> {
         self.last_failure.map(|(at, _)| at)
     }
 
-    /// Why a fetch has last failed, also if others have succeeded since.
+    /// Why a fetch last failed, even if others have succeeded since.
     #[must_use]
     pub fn last_error(&self) -> Option<FetchErrorKind> {
         self.last_failure.map(|(_, kind)| kind)

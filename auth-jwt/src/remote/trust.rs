@@ -1,4 +1,4 @@
-//! Which servers are believed.
+//! The servers that are trusted.
 
 use std::sync::Arc;
 
@@ -16,19 +16,19 @@ use super::{
     pin::{Pin, PinVerifier},
 };
 
-/// The certificates and keys that were set.
+/// The configured certificates and pins.
 #[derive(Default)]
 pub(super) struct Trust {
     roots: Vec<Vec<u8>>,
-    /// The roots of the machine do not count.
+    /// Ignores the certificates that the machine trusts.
     is_exclusive: bool,
     pins: Vec<Pin>,
 }
 
-/// How to talk TLS.
+/// The TLS configurations.
 pub(super) struct Tls {
     pub(super) issuer: ClientConfig,
-    /// A proxy is not the one whose key was pinned.
+    /// For a proxy. Pins do not apply to it.
     pub(super) proxy: ClientConfig,
 }
 
@@ -48,13 +48,13 @@ impl Trust {
     }
 
     /// # Errors
-    /// If a certificate cannot be read, if there is nothing to trust although `location` needs it, or if `location` has
-    /// no certificate to hold against what was set.
+    /// If a certificate cannot be read, if `location` is `https` and no certificate is trusted, or if `location` is plain
+    /// `http` although exclusive certificates or pins are set.
     pub(super) fn tls(&self, location: &Uri) -> Result<Tls, ConfigError> {
         let is_https = location::is_https(location);
         if !is_https && (self.is_exclusive || !self.pins.is_empty()) {
             return Err(ConfigError::new(
-                "`trust_only` and `pin_sha256` cannot hold over plain http, where a server shows no certificate: use https, \
+                "`trust_only` and `pin_sha256` do not work over plain http, where a server has no certificate: use https, \
                  or leave them out",
             ));
         }
@@ -70,7 +70,7 @@ impl Trust {
     fn roots(&self) -> Result<RootCertStore, ConfigError> {
         let mut roots = RootCertStore::empty();
         if !self.is_exclusive {
-            // What else is wrong with the store of the machine does not matter as long as something is left.
+            // Other faults of the machine's store do not matter while it has some certificates.
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         }
         for pem in &self.roots {
@@ -94,14 +94,14 @@ fn config(roots: &Arc<RootCertStore>, pins: &[Pin]) -> Result<ClientConfig, Conf
         let verifier = Arc::new(PinVerifier::new(usual, pins.to_vec()));
         builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
     };
-    // A session that is resumed shows no certificate. Every fetch is to prove anew who answers.
+    // A resumed session shows no certificate. Every fetch must verify the server again.
     config.resumption = Resumption::disabled();
     Ok(config)
 }
 
 fn add(roots: &mut RootCertStore, pem: &[u8]) -> Result<(), ConfigError> {
     let unreadable = || {
-        ConfigError::new("the certificates to trust cannot be read: give them as PEM, with lines `BEGIN CERTIFICATE`")
+        ConfigError::new("the certificates to trust cannot be read: pass them in PEM, with lines `BEGIN CERTIFICATE`")
     };
     let before = roots.len();
     for certificate in CertificateDer::pem_slice_iter(pem) {

@@ -19,7 +19,7 @@ use crate::{
     key::{Jwk, PrivateDer, PublicKey, PublicMembers, RsaComponents, Verifier, hmac_key},
 };
 
-/// A key that signs, with one algorithm. The same rules hold as for a [`VerifyingKey`]: a weak one does not build.
+/// A key that signs with one algorithm. The same rules apply as for a [`VerifyingKey`]: a weak key is an error.
 ///
 /// `Debug` shows its id and algorithm only. It is cheap to clone.
 #[derive(Clone)]
@@ -29,7 +29,7 @@ pub struct SigningKey {
     material: Material,
 }
 
-/// Prepared once, as for verification; `jsonwebtoken` would parse an RSA key anew for each signature.
+/// A key that is parsed once and then only used.
 #[derive(Clone)]
 enum Material {
     Hmac(Arc<hmac::Key>),
@@ -42,7 +42,7 @@ impl SigningKey {
     /// An HMAC key for one of the HS algorithms.
     ///
     /// # Errors
-    /// If the algorithm is none of those, or the secret is shorter than its hash.
+    /// If the algorithm is not one of these, or if the secret is shorter than the hash.
     pub fn hmac(algorithm: Algorithm, secret: impl Into<HmacSecret>) -> Result<Self, ConfigError> {
         Ok(Self::new(algorithm, Material::Hmac(hmac_key(algorithm, &secret.into())?)))
     }
@@ -50,7 +50,7 @@ impl SigningKey {
     /// A private key from a PEM file: `PRIVATE KEY` (PKCS#8) of any kind, or `RSA PRIVATE KEY` (PKCS#1).
     ///
     /// # Errors
-    /// If the file holds something else, an encrypted key, a key of another kind than `algorithm` wants, or one that
+    /// If the file holds something else or an encrypted key, if the key is of another kind than `algorithm` needs, or if it
     /// is weak or broken.
     pub fn from_pem(algorithm: Algorithm, pem: &[u8]) -> Result<Self, ConfigError> {
         Self::from_private_der(algorithm, &PrivateDer::from_pem(algorithm.family(), pem)?)
@@ -59,7 +59,7 @@ impl SigningKey {
     /// A private key in DER: PKCS#8 of any kind, or PKCS#1 for RSA.
     ///
     /// # Errors
-    /// If it is no private key of the kind that `algorithm` wants, or one that is weak or broken.
+    /// If it is not a private key of the kind that `algorithm` needs, or if it is weak or broken.
     pub fn from_der(algorithm: Algorithm, der: &[u8]) -> Result<Self, ConfigError> {
         let pkcs8 = Self::from_private_der(algorithm, &PrivateDer::pkcs8(der));
         if algorithm.family() == Family::Rsa {
@@ -69,17 +69,17 @@ impl SigningKey {
         }
     }
 
-    /// A key from a JSON Web Key (RFC 7517): a private key, or an `oct` secret. The `kid` is taken over.
+    /// A key from a JSON Web Key (RFC 7517): a private key, or an `oct` secret. The key keeps its `kid`.
     ///
     /// # Errors
-    /// If a member is missing, twice there, contradicts another or holds a weak key; if `key_ops` is there without
-    /// `sign`; and if it is for more than one algorithm: such a key has to name one in `alg`.
+    /// If a member is missing, duplicated, contradicts another or holds a weak key. If `key_ops` is present without `sign`.
+    /// If the key fits more than one algorithm and has no `alg`.
     pub fn from_jwk(json: &str) -> Result<Self, ConfigError> {
         let jwk = Jwk::parse(json)?;
         jwk.check_use("sign")?;
         let family = jwk.family()?;
         let [algorithm] = jwk.algorithms(family)?[..] else {
-            return Err(ConfigError::new("the JWK fits several algorithms: add `alg` with the one to sign with"));
+            return Err(ConfigError::new("the JWK fits several algorithms: add `alg` with one of them"));
         };
         let material = match family {
             Family::Hmac => Material::Hmac(hmac_key(algorithm, &jwk.secret()?)?),
@@ -124,7 +124,7 @@ impl SigningKey {
         Self { kid: None, algorithm, material }
     }
 
-    /// Names the key in the header of its tokens.
+    /// Sets the name of the key, which its tokens have as `kid`.
     #[must_use]
     pub fn with_kid(mut self, kid: impl Into<String>) -> Self {
         self.kid = Some(kid.into());
@@ -137,16 +137,16 @@ impl SigningKey {
         self.kid.as_deref()
     }
 
-    /// The algorithm that it signs with.
+    /// The algorithm that the key signs with.
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    /// The key that verifies what this one signs, of the same name.
+    /// The key that verifies the signatures of this one, with the same `kid`.
     ///
     /// # Errors
-    /// If the public half does not pass the rules for it, which for a key that was built does not happen.
+    /// If the public half breaks the rules for it. That does not happen for a key that was built.
     pub fn verifying_key(&self) -> Result<VerifyingKey, ConfigError> {
         let key = match &self.material {
             Material::Hmac(key) => VerifyingKey::new(Family::Hmac, vec![(self.algorithm, Verifier::Hmac(key.clone()))]),
@@ -157,14 +157,14 @@ impl SigningKey {
         Ok(if let Some(kid) = &self.kid { key.with_kid(kid) } else { key })
     }
 
-    /// The thumbprint of the public half (RFC 7638) with SHA-256, in base64url: a name for the key that everybody finds by
-    /// themselves. An HMAC key has none, since it would tell of the secret.
+    /// The thumbprint of the public half (RFC 7638) with SHA-256, in base64url. Anyone can compute this name from the public
+    /// key. `None` for an HMAC key, since it would reveal the secret.
     #[must_use]
     pub fn thumbprint(&self) -> Option<String> {
         self.public_members().map(|members| members.thumbprint())
     }
 
-    /// The public half as a JWK, with nothing but what makes it the key that it is; an HMAC key has none.
+    /// The public half as a JWK with its required members only. `None` for an HMAC key.
     pub(crate) fn public_jwk(&self) -> Option<Map<String, Value>> {
         Some(self.public_members()?.into_members().map(|(name, value)| (name.to_owned(), value.into())).collect())
     }
@@ -201,7 +201,7 @@ impl SigningKey {
 }
 
 impl Material {
-    /// The public half has to pass the rules of verification.
+    /// The public half must pass the rules for verifying keys.
     fn rsa(algorithm: Algorithm, pair: RsaKeyPair) -> Result<Self, ConfigError> {
         RsaComponents::from_der(pair.public_key().as_ref())?;
         let encoding: &'static dyn RsaEncoding = match algorithm {

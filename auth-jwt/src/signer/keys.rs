@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::SigningKey;
 use crate::{KeySet, KeySource, UnverifiedToken};
 
-/// The keys of an issuer that changes them without a moment in which a good token is refused. One of them signs, all of
-/// them are published. Clones share the same keys.
+/// The keys of an issuer that rotates them without refusing a valid token at any time. One of them signs, and all of them
+/// are published. Clones share the same keys.
 ///
 /// ```
 /// # use auth_jwt::{Algorithm, Jwt, Signer, SigningKey, SigningKeys};
@@ -26,45 +26,45 @@ use crate::{KeySet, KeySource, UnverifiedToken};
 ///
 /// A rotation has three steps, with time between them:
 ///
-/// 1. [`add`](Self::add) publishes the new key. Wait until every verifier has fetched the document again: the 5 minutes of
-///    its `Cache-Control` at least, and as long as the slowest verifier keeps it.
-/// 2. [`activate`](Self::activate) signs with it. Wait until the last token of the old key has ended, and some minutes of
-///    leeway more.
-/// 3. [`retire`](Self::retire) withdraws the old key. If it has leaked, do this at once: its tokens then end.
+/// 1. [`add`](Self::add) publishes the new key. Wait until every verifier has fetched the document again: at least the 5
+///    minutes of its `Cache-Control`, and as long as the slowest verifier caches it.
+/// 2. [`activate`](Self::activate) signs with it. Wait until the last token of the old key has expired, plus some minutes of
+///    leeway.
+/// 3. [`retire`](Self::retire) withdraws the old key. If the key has leaked, do this at once: its tokens are then refused.
 ///
-/// A key without a name is named by its thumbprint (RFC 7638).
+/// A key without a name gets its thumbprint as `kid` (RFC 7638).
 #[derive(Clone)]
-pub struct SigningKeys(Arc<RwLock<Arc<State>>>);
+pub struct SigningKeys(Arc<RwLock<Arc<RotationState>>>);
 
-struct State {
-    /// The one that signs stands first.
+struct RotationState {
+    /// The first one signs.
     keys: Vec<SigningKey>,
     verifying: Arc<KeySet>,
     document: Arc<str>,
 }
 
 impl SigningKeys {
-    /// One key, which signs.
+    /// Starts with one key, which signs.
     ///
     /// # Errors
-    /// If it is an HMAC key without a name: a thumbprint would tell of the secret.
+    /// If it is an HMAC key without a name: a thumbprint would reveal the secret.
     pub fn new(active: SigningKey) -> Result<Self, ConfigError> {
-        let state = State::new(vec![named(active)?])?;
+        let state = RotationState::new(vec![named(active)?])?;
         Ok(Self(Arc::new(RwLock::new(Arc::new(state)))))
     }
 
-    /// Publishes a key that does not sign yet, and gives its name.
+    /// Publishes a key that does not sign yet, and returns its name.
     ///
     /// # Errors
-    /// As for [`new`](Self::new); if a key of this name is there; if HMAC and public keys would be mixed. Nothing is
-    /// changed then.
+    /// As for [`new`](Self::new), if another key has this name, or if HMAC and public keys would be mixed. Then nothing
+    /// changes.
     pub fn add(&self, key: SigningKey) -> Result<String, ConfigError> {
         let key = named(key)?;
         let kid = key.kid().unwrap_or_default().to_owned();
         self.change(|keys| {
             if position(keys, &kid).is_ok() {
                 return Err(ConfigError::new(
-                    "two keys of the issuer have the same `kid`: give the new one another name",
+                    "two keys of the issuer have the same `kid`: give the new one a different name",
                 ));
             }
             keys.push(key);
@@ -73,10 +73,10 @@ impl SigningKeys {
         Ok(kid)
     }
 
-    /// Signs with the key of this name from now on. The one that signed until now stays published.
+    /// Signs with the key of this name from now on. The previous key stays published.
     ///
     /// # Errors
-    /// If there is none of this name.
+    /// If no key has this name.
     pub fn activate(&self, kid: &str) -> Result<(), ConfigError> {
         self.change(|keys| {
             let at = position(keys, kid)?;
@@ -85,13 +85,13 @@ impl SigningKeys {
         })
     }
 
-    /// Withdraws the key of this name: it is published no more, and its tokens are refused.
+    /// Withdraws the key of this name. It is no longer published, and its tokens are refused.
     ///
     /// # Errors
-    /// If there is none of this name, or if it is the one that signs: activate another first.
+    /// If no key has this name, or if it is the key that signs: activate another one first.
     pub fn retire(&self, kid: &str) -> Result<(), ConfigError> {
         self.change(|keys| match position(keys, kid)? {
-            0 => Err(ConfigError::new("the key is the one that signs: activate another before it is retired")),
+            0 => Err(ConfigError::new("this is the key that signs: activate another one first")),
             at => {
                 keys.remove(at);
                 Ok(())
@@ -99,13 +99,13 @@ impl SigningKeys {
         })
     }
 
-    /// The names of the keys; the first is that of the key that signs.
+    /// The names of the keys. The first key signs.
     #[must_use]
     pub fn kids(&self) -> Vec<String> {
         self.state().keys.iter().filter_map(SigningKey::kid).map(str::to_owned).collect()
     }
 
-    /// The public keys as a JWK set (RFC 7517, 5), to be published. HMAC keys are never in it: it is empty then.
+    /// The public keys as a JWK set (RFC 7517, 5), for publishing. HMAC keys are never in it.
     #[must_use]
     pub fn jwks(&self) -> String {
         (*self.state().document).to_owned()
@@ -126,21 +126,21 @@ impl SigningKeys {
         self.state().keys.first().cloned()
     }
 
-    fn state(&self) -> Arc<State> {
+    fn state(&self) -> Arc<RotationState> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// All at once or, if anything is wrong, not at all.
+    /// Applies a change completely, or not at all if it fails.
     fn change(&self, f: impl FnOnce(&mut Vec<SigningKey>) -> Result<(), ConfigError>) -> Result<(), ConfigError> {
         let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let mut keys = state.keys.clone();
         f(&mut keys)?;
-        *state = Arc::new(State::new(keys)?);
+        *state = Arc::new(RotationState::new(keys)?);
         Ok(())
     }
 }
 
-impl State {
+impl RotationState {
     fn new(keys: Vec<SigningKey>) -> Result<Self, ConfigError> {
         let verifying = keys.iter().map(SigningKey::verifying_key).collect::<Result<Vec<_>, _>>()?;
         let verifying = Arc::new(KeySet::new(verifying)?);
@@ -150,7 +150,7 @@ impl State {
     }
 }
 
-/// The public half; an HMAC key has none.
+/// The public half as it is published. `None` for an HMAC key.
 fn jwk(key: &SigningKey) -> Option<Value> {
     let mut jwk = key.public_jwk()?;
     jwk.insert("use".into(), "sig".into());
@@ -164,14 +164,16 @@ fn named(key: SigningKey) -> Result<SigningKey, ConfigError> {
         return Ok(key);
     }
     let thumbprint = key.thumbprint().ok_or_else(|| {
-        ConfigError::new("an HMAC key has no thumbprint that could be shown: name it, with `with_kid`")
+        ConfigError::new(
+            "an HMAC key has no thumbprint, since it would reveal the secret: name the key with `with_kid`",
+        )
     })?;
     Ok(key.with_kid(thumbprint))
 }
 
 fn position(keys: &[SigningKey], kid: &str) -> Result<usize, ConfigError> {
     let at = keys.iter().position(|key| key.kid() == Some(kid));
-    at.ok_or_else(|| ConfigError::new("no key has this name: take one of `kids`"))
+    at.ok_or_else(|| ConfigError::new("no key has this name: use one of `kids`"))
 }
 
 #[async_trait]

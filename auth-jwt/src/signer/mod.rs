@@ -28,10 +28,10 @@ use crate::{Algorithm, HmacSecret};
 /// # Ok(()) }
 /// ```
 ///
-/// Tokens are given as [`Secret`]: who holds one is let in.
+/// A token is a [`Secret`], since anyone who has it is accepted.
 #[derive(Clone)]
 pub struct Signer {
-    keys: Keys,
+    keys: ActiveKey,
     typ: String,
     issuer: Option<String>,
     audiences: Vec<String>,
@@ -39,8 +39,8 @@ pub struct Signer {
 }
 
 #[derive(Clone, Debug)]
-enum Keys {
-    One(SigningKey),
+enum ActiveKey {
+    Fixed(SigningKey),
     Rotating(SigningKeys),
 }
 
@@ -48,16 +48,16 @@ impl Signer {
     /// Signs with this key.
     #[must_use]
     pub fn new(key: SigningKey) -> Self {
-        Self::with(Keys::One(key))
+        Self::with(ActiveKey::Fixed(key))
     }
 
-    /// Signs with the one of these keys that is active when a token is made.
+    /// Signs each token with the key that is active at that moment.
     #[must_use]
     pub fn rotating(keys: &SigningKeys) -> Self {
-        Self::with(Keys::Rotating(keys.clone()))
+        Self::with(ActiveKey::Rotating(keys.clone()))
     }
 
-    fn with(keys: Keys) -> Self {
+    fn with(keys: ActiveKey) -> Self {
         Self { keys, typ: "JWT".into(), issuer: None, audiences: Vec::new(), clock: Arc::new(SystemClock) }
     }
 
@@ -69,7 +69,7 @@ impl Signer {
         SigningKey::hmac(Algorithm::HS256, secret).map(Self::new)
     }
 
-    /// Writes this `typ` into the header; the default is `JWT`.
+    /// The `typ` of the header; the default is `JWT`.
     #[must_use]
     pub fn token_type(mut self, typ: impl Into<String>) -> Self {
         self.typ = typ.into();
@@ -83,34 +83,35 @@ impl Signer {
         self
     }
 
-    /// Adds this `aud` to claims without one. Called again, it makes a list of them.
+    /// Adds this `aud` to claims without one. Called again, it adds another, and `aud` becomes a list.
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audiences.push(audience.into());
         self
     }
 
-    /// Tells the time by this clock; the default is the system's.
+    /// The clock for `iat` and `exp`; the default is the system's.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Signs claims that must be an object. Nothing but issuer and audience is added, and that only where the claims
-    /// have none: a token without `exp` is good for ever, so mostly [`sign_for`](Self::sign_for) is meant.
+    /// Signs these claims, which must serialize to an object. Only issuer and audience are added, if the claims have none.
+    ///
+    /// A token without `exp` never expires, so use [`sign_for`](Self::sign_for) unless the claims have `exp`.
     ///
     /// # Errors
-    /// If the claims are no JSON object, or the backend fails.
+    /// If the claims are not a JSON object, or if the backend fails.
     pub fn sign<T: Serialize + ?Sized>(&self, claims: &T) -> Result<Secret, SignError> {
         self.encode(self.complete(claims)?)
     }
 
-    /// Signs claims that end after `ttl`, in whole seconds: sets `iat`, `exp` and a random `jti`, in the place of what
-    /// the claims have.
+    /// Signs these claims for `ttl`, in whole seconds. Sets `iat`, `exp` and a random `jti`, and replaces those of the
+    /// claims.
     ///
     /// # Errors
-    /// As for [`sign`](Self::sign); and if the clock stands before 1970, or the end cannot be expressed.
+    /// As for [`sign`](Self::sign), and if the clock is before 1970 or the end is too far in the future.
     pub fn sign_for<T: Serialize + ?Sized>(&self, claims: &T, ttl: Duration) -> Result<Secret, SignError> {
         let mut claims = self.complete(claims)?;
         let now = self.clock.now().duration_since(std::time::UNIX_EPOCH).map_err(|_| SignErrorKind::Time)?;
@@ -142,8 +143,8 @@ impl Signer {
     fn encode(&self, claims: Map<String, Value>) -> Result<Secret, SignError> {
         let rotating;
         let key = match &self.keys {
-            Keys::One(key) => key,
-            Keys::Rotating(keys) => {
+            ActiveKey::Fixed(key) => key,
+            ActiveKey::Rotating(keys) => {
                 rotating = keys.active().ok_or(SignErrorKind::Backend)?;
                 &rotating
             }
@@ -173,7 +174,7 @@ impl fmt::Debug for Signer {
     }
 }
 
-/// A token could not be made. No claim is in the text.
+/// A token could not be made. The text contains no claims.
 #[derive(Debug)]
 pub struct SignError(SignErrorKind);
 
@@ -181,11 +182,11 @@ pub struct SignError(SignErrorKind);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SignErrorKind {
-    /// The claims are no JSON object.
+    /// The claims are not a JSON object.
     Claims,
-    /// The clock stands before 1970, or the end of the token is beyond what can be expressed.
+    /// The clock is before 1970, or the end of the token is too far in the future.
     Time,
-    /// The cryptographic backend failed, or had no random numbers.
+    /// The cryptographic backend failed, or could not supply random numbers.
     Backend,
 }
 
@@ -206,8 +207,8 @@ impl From<SignErrorKind> for SignError {
 impl fmt::Display for SignError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
-            SignErrorKind::Claims => "the claims are no JSON object",
-            SignErrorKind::Time => "the end of the token cannot be expressed",
+            SignErrorKind::Claims => "the claims are not a JSON object",
+            SignErrorKind::Time => "the clock is before 1970, or the end of the token is too far in the future",
             SignErrorKind::Backend => "the cryptographic backend failed",
         })
     }

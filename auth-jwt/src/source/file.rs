@@ -9,10 +9,10 @@ use auth_core::{AuthRequest, BoxError, ConfigError, async_trait};
 use super::{KeySource, ReloadableKeys, UnverifiedToken};
 use crate::KeySet;
 
-/// The keys in a file, which is read again when it is told to be.
+/// The keys in a file, which is read again on [`reload`](Self::reload).
 ///
-/// The file is a JWK set as [`KeySet::from_jwks`] takes it. Nothing watches it: call [`reload`](Self::reload) on a
-/// signal, from an administrator's route or from time to time. Clones share the keys.
+/// The file is a JWK set for [`KeySet::from_jwks`]. Nothing watches it: call `reload` on a signal, from an administrator's
+/// route or at intervals. Clones share the keys.
 ///
 /// ```no_run
 /// use auth_jwt::{Jwt, KeyFile};
@@ -38,16 +38,16 @@ impl KeyFile {
     /// The keys in this file.
     ///
     /// # Errors
-    /// If it cannot be read, or is no set that [`KeySet::from_jwks`] takes.
+    /// If it cannot be read, or if [`KeySet::from_jwks`] refuses it.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, ConfigError> {
         let path: Arc<Path> = path.into().into();
         Ok(Self { keys: ReloadableKeys::new(read(&path)?), path })
     }
 
-    /// Reads the file again and puts its keys in the place of the others, all at once.
+    /// Reads the file again and replaces all keys at once.
     ///
-    /// It waits for the disk; from async code, call it where that is allowed. Whoever writes the file should write
-    /// another beside it and rename that, so that it is never read half.
+    /// It blocks on the disk, so call it from async code only where blocking is allowed. To update the file, write a new one
+    /// beside it and rename that, so that a half-written file is never read.
     ///
     /// # Errors
     /// As for [`open`](Self::open). The keys then stay as they were.
@@ -55,7 +55,7 @@ impl KeyFile {
         read(&self.path).map(|keys| self.keys.replace(keys))
     }
 
-    /// The keys that count now.
+    /// The current keys.
     #[must_use]
     pub fn current(&self) -> Arc<KeySet> {
         self.keys.current()

@@ -1,7 +1,7 @@
 use super::TrustedIssuer;
 use crate::Algorithm;
 
-/// What one of the trusted issuers demands, for a strategy that holds its own settings against it.
+/// What one trusted issuer requires. A strategy compares its own settings with it.
 pub(crate) struct IssuerDemands {
     pub(crate) issuer: String,
     pub(crate) audiences: Vec<String>,
@@ -13,7 +13,7 @@ impl IssuerDemands {
         Self { issuer: issuer.shown(), audiences: issuer.audiences.clone(), algorithms: issuer.algorithms.clone() }
     }
 
-    /// Whether no algorithm that is allowed is one of the issuer's.
+    /// Whether the issuer allows none of these algorithms.
     pub(crate) fn rule_out(&self, allowed: &[Algorithm]) -> bool {
         self.algorithms.as_ref().is_some_and(|own| !own.iter().any(|algorithm| allowed.contains(algorithm)))
     }

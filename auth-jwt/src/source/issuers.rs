@@ -3,40 +3,39 @@ use std::{collections::HashMap, fmt, sync::Arc};
 use auth_core::{AuthRequest, BoxError, ConfigError, async_trait};
 
 use super::{Demands, KeySource, UnverifiedToken};
-use crate::{Algorithm, IssuerTemplate, KeySet, issuer::Issuers, token::refused::many};
+use crate::{Algorithm, IssuerTemplate, KeySet, issuer::Issuers, token::log_text::quoted_list};
 
-/// One of several issuers, with keys, algorithms and audience of its own.
-#[must_use = "an issuer is trusted once it stands among `TrustedIssuers`"]
+/// One of several issuers, with its own keys, algorithms and audience.
+#[must_use = "an issuer is trusted once it is in `TrustedIssuers`"]
 pub struct TrustedIssuer {
-    name: Name,
+    name: IssuerName,
     aliases: Vec<String>,
     keys: Box<dyn KeySource>,
     pub(crate) audiences: Vec<String>,
     pub(crate) algorithms: Option<Vec<Algorithm>>,
 }
 
-enum Name {
+enum IssuerName {
     Exact(String),
     Template(IssuerTemplate),
 }
 
 impl TrustedIssuer {
-    /// The issuer of this name, as its tokens have it in `iss`, to the letter. Its keys may be fixed
-    /// (`Arc<KeySet>`), or come from any source.
+    /// The issuer with exactly this `iss`. Its keys may be fixed (`Arc<KeySet>`), or come from any source.
     pub fn new(name: impl Into<String>, keys: impl KeySource) -> Self {
-        Self::named(Name::Exact(name.into()), keys)
+        Self::named(IssuerName::Exact(name.into()), keys)
     }
 
     /// The issuers of a template, one for each tenant, whose keys all come from one source. It has no
     /// [aliases](Self::alias).
     ///
-    /// The source is asked with the whole issuer of the token. [`Jwt::issuer_template`](crate::Jwt::issuer_template)
-    /// tells what else holds.
+    /// The source receives the token's whole issuer. [`Jwt::issuer_template`](crate::Jwt::issuer_template) has the other
+    /// rules.
     pub fn template(template: IssuerTemplate, keys: impl KeySource) -> Self {
-        Self::named(Name::Template(template), keys)
+        Self::named(IssuerName::Template(template), keys)
     }
 
-    fn named(name: Name, keys: impl KeySource) -> Self {
+    fn named(name: IssuerName, keys: impl KeySource) -> Self {
         Self { name, aliases: Vec::new(), keys: Box::new(keys), audiences: Vec::new(), algorithms: None }
     }
 
@@ -47,22 +46,24 @@ impl TrustedIssuer {
         self
     }
 
-    /// Demands this audience of the issuer's tokens, whatever [`Jwt::audience`](crate::Jwt::audience) says. Called
-    /// again, it adds another that will do as well.
+    /// Requires this audience in the issuer's tokens, instead of [`Jwt::audience`](crate::Jwt::audience). Called again, it
+    /// accepts another one as well.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audiences.push(audience.into());
         self
     }
 
-    /// Allows these algorithms only, of those that the issuer's keys and
-    /// [`Jwt::algorithms`](crate::Jwt::algorithms) allow. A token of another is left to the next strategy of the chain.
+    /// Allows only these algorithms, out of those that the issuer's keys and [`Jwt::algorithms`](crate::Jwt::algorithms)
+    /// allow. A token with another algorithm is left to the next strategy of the chain.
     ///
     /// # Errors
-    /// If there are none.
+    /// If the list is empty.
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Result<Self, ConfigError> {
         let allowed: Vec<_> = algorithms.into_iter().collect();
         if allowed.is_empty() {
-            return Err(ConfigError::new("no algorithm is allowed to the issuer: allow one, or leave it to its keys"));
+            return Err(ConfigError::new(
+                "the issuer has an empty list of algorithms: allow one, or leave the choice to its keys",
+            ));
         }
         self.algorithms = Some(allowed);
         Ok(self)
@@ -70,8 +71,8 @@ impl TrustedIssuer {
 
     pub(crate) fn shown(&self) -> String {
         match &self.name {
-            Name::Exact(name) => many([name.as_str()]),
-            Name::Template(template) => template.shown(),
+            IssuerName::Exact(name) => quoted_list([name.as_str()]),
+            IssuerName::Template(template) => template.shown(),
         }
     }
 }
@@ -89,9 +90,9 @@ impl fmt::Debug for TrustedIssuer {
 
 /// Several issuers behind one verify callback; for [`Jwt::trusted_issuers`](crate::Jwt::trusted_issuers).
 ///
-/// The token's `iss` chooses one of them, compared exactly, and from then on the others do not matter: none can sign
-/// for another. Aliases and templates count there alone; where this is only a [key source](crate::Jwt::key_source),
-/// their tokens are foreign.
+/// The token's `iss` chooses one of them, compared exactly. Only its keys are used, so issuers cannot sign for each other.
+/// Aliases and templates work only with `trusted_issuers`. If this is used as a plain
+/// [key source](crate::Jwt::key_source), their tokens are left to the next strategy.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -121,49 +122,49 @@ impl TrustedIssuers {
     /// These issuers.
     ///
     /// # Errors
-    /// If there are none, two of one name, or two that claim one spelling: as name, alias or tenant that is listed. If
-    /// an issuer's own source says that its keys are for another issuer, and if a template has an alias.
+    /// If the list is empty, or if two issuers share a spelling as name, alias or listed tenant. If an issuer's source says
+    /// that its keys are for another issuer, or if a template has an alias.
     pub fn new(issuers: impl IntoIterator<Item = TrustedIssuer>) -> Result<Self, ConfigError> {
         let mut all = Self { named: HashMap::new(), templates: Vec::new() };
         for issuer in issuers {
             all.add(issuer)?;
         }
         if all.named.is_empty() && all.templates.is_empty() {
-            return Err(ConfigError::new("no issuer is trusted: name one"));
+            return Err(ConfigError::new("the list of trusted issuers is empty: add one"));
         }
         let disputed = all.issuers().disputed();
         if !disputed.is_empty() {
-            let disputed = many(disputed.iter().map(String::as_str));
-            return Err(ConfigError::new(format!("two issuers claim {disputed}: leave it to one of them")));
+            let disputed = quoted_list(disputed.iter().map(String::as_str));
+            return Err(ConfigError::new(format!("two issuers claim {disputed}: remove it from one of them")));
         }
         Ok(all)
     }
 
     fn add(&mut self, issuer: TrustedIssuer) -> Result<(), ConfigError> {
         match &issuer.name {
-            Name::Exact(name) => {
+            IssuerName::Exact(name) => {
                 if let Some(own) = issuer.keys.issuer().filter(|own| own != name) {
-                    let (name, own) = (issuer.shown(), many([own]));
+                    let (name, own) = (issuer.shown(), quoted_list([own]));
                     return Err(ConfigError::new(format!(
                         "the keys of the issuer {name} are for {own}, so none of its tokens would be accepted: \
                          write both alike"
                     )));
                 }
                 if self.named.insert(name.clone(), issuer).is_some() {
-                    return Err(ConfigError::new("two issuers have the same name: make one of them"));
+                    return Err(ConfigError::new("two issuers have the same name: merge them"));
                 }
             }
-            Name::Template(_) if !issuer.aliases.is_empty() => {
+            IssuerName::Template(_) if !issuer.aliases.is_empty() => {
                 return Err(ConfigError::new(
                     "an alias is for one issuer, and a template is for several: leave it out",
                 ));
             }
-            Name::Template(template) => self.templates.push((template.clone(), issuer)),
+            IssuerName::Template(template) => self.templates.push((template.clone(), issuer)),
         }
         Ok(())
     }
 
-    /// What a strategy must know of them.
+    /// Their names, for the strategy.
     pub(crate) fn issuers(&self) -> Issuers {
         let mut issuers = Issuers::default();
         for (name, issuer) in &self.named {
@@ -178,7 +179,7 @@ impl TrustedIssuers {
         self.named.values().chain(self.templates.iter().map(|(_, issuer)| issuer))
     }
 
-    /// The issuer of a token whose `iss` the strategy has resolved. Rules for tenants are not asked again: their answer
+    /// The issuer of a token whose `iss` the strategy has resolved. Tenant rules are not called again, since their answer
     /// may have changed.
     fn of(&self, token: &UnverifiedToken<'_>) -> Option<&TrustedIssuer> {
         let iss = token.issuer()?;

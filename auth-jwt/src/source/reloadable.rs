@@ -5,10 +5,10 @@ use auth_core::{AuthRequest, BoxError, async_trait};
 use super::{KeySource, UnverifiedToken};
 use crate::KeySet;
 
-/// Keys that can be put in the place of others while requests go on.
+/// Keys that can be replaced while requests run.
 ///
-/// Clones share the keys: give one to the strategy and keep another to [replace](Self::replace) them. A request that
-/// has begun is judged by the keys that it found.
+/// Clones share the keys: give one to the strategy and keep another to [replace](Self::replace) them. A request keeps the
+/// keys that it started with.
 ///
 /// ```
 /// use auth_jwt::{Algorithm, Jwt, ReloadableKeys, VerifyingKey};
@@ -32,13 +32,13 @@ impl ReloadableKeys {
         Self(Arc::new(RwLock::new(Arc::new(keys))))
     }
 
-    /// Puts these keys in the place of all others. From then on no other is used.
+    /// Replaces all keys. New requests use only these.
     pub fn replace(&self, keys: KeySet) {
         let keys = Arc::new(keys);
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = keys;
     }
 
-    /// The keys that count now.
+    /// The current keys.
     #[must_use]
     pub fn current(&self) -> Arc<KeySet> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))

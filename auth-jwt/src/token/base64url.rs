@@ -1,8 +1,8 @@
-//! Base64url as tokens are written in it (RFC 7515, 2).
+//! Base64url without padding (RFC 7515, 2).
 
 use base64::{DecodeError, Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
-/// Adds what `text` stands for to `out`. Padding, and bits after the last byte, are refused.
+/// Decodes `text` and appends it to `out`. Padding and bits after the last byte are errors.
 pub(super) fn decode_onto(out: &mut Vec<u8>, text: &str) -> Result<(), DecodeError> {
     URL_SAFE_NO_PAD.decode_vec(text, out)
 }
@@ -30,14 +30,14 @@ mod tests {
     }
 
     #[test]
-    fn every_character_at_every_place_is_decoded_as_the_standard_has_it() {
+    fn every_character_at_every_position_is_decoded_by_the_standard() {
         for len in [0, 1, 2, 3, 4, 7, 8, 9, 31, 32, 33, 63, 64, 65, 66, 67] {
             let text: Vec<_> = "Ab-_9".chars().cycle().take(len).collect();
             for (at, character) in
                 (0..=len).flat_map(|at| ('\0'..='\u{80}').chain("éĀ–Ａ😀".chars()).map(move |c| (at, c)))
             {
                 let mut text = text.clone();
-                // Beyond the end, it is the text as it is.
+                // Beyond the end, the text stays as it is.
                 text.iter_mut().skip(at).take(1).for_each(|place| *place = character);
                 let text = String::from_iter(text);
                 assert_eq!(decode(&text), decode_slowly(&text), "{text}");

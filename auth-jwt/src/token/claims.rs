@@ -6,14 +6,14 @@ use std::{
 use auth_core::UserAuthentication;
 
 use super::{
-    Refused,
+    TokenError,
     json::{self, Broken, Value},
-    refused::{self, ABSENT},
+    log_text::{self, ABSENT},
 };
 
-/// The registered claims (RFC 7519, 4.1) with `cnf` (RFC 7800) and `sid`, found but not yet believed.
+/// The registered claims (RFC 7519, 4.1) with `cnf` (RFC 7800) and `sid`, unchecked.
 ///
-/// Types are looked at only after the signature, with one exception: `iss` chooses keys.
+/// Their types are checked after the signature. Only `iss` is read before, since it chooses keys.
 #[derive(Default)]
 pub(crate) struct RawClaims<'a> {
     json: &'a str,
@@ -29,8 +29,8 @@ pub(crate) struct RawClaims<'a> {
     profile: ProfileClaims<'a>,
 }
 
-/// Claims beyond RFC 7519. They are registered too, but applications use some of these names for something else: their
-/// types are looked at where a setting needs the claim.
+/// Claims beyond RFC 7519. They are registered too, but applications use some of these names for something else. So their
+/// types are checked only if a setting needs the claim.
 #[derive(Default)]
 pub(crate) struct ProfileClaims<'a> {
     pub(crate) scope: Option<Value<'a>>,
@@ -46,8 +46,8 @@ pub(crate) struct ProfileClaims<'a> {
     nonce: Option<Value<'a>>,
 }
 
-/// The same claims with the types that they must have. A registered claim that is there with another type, `null`
-/// included, is refused: it is not an absent one.
+/// The same claims with the required types. A registered claim of another type, including `null`, is an error and does not
+/// count as absent.
 pub(crate) struct RegisteredClaims<'a> {
     json: &'a str,
     pub(crate) has_iss: bool,
@@ -57,13 +57,13 @@ pub(crate) struct RegisteredClaims<'a> {
     pub(crate) nbf: Option<SystemTime>,
     pub(crate) iat: Option<SystemTime>,
     pub(crate) jti: Option<&'a str>,
-    /// An integer counts as its decimal text; another type, as absent.
+    /// An integer counts as its decimal text, and any other type as absent.
     pub(crate) sid: Option<&'a str>,
     pub(crate) cnf: Option<&'a Value<'a>>,
     pub(crate) profile: &'a ProfileClaims<'a>,
 }
 
-/// What `sub` may be.
+/// The allowed types of `sub`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Subject {
     Text,
@@ -76,7 +76,7 @@ pub(crate) enum Audience<'a> {
 }
 
 impl<'a> RawClaims<'a> {
-    pub(crate) fn parse(json: &'a str) -> Result<Self, Refused> {
+    pub(crate) fn parse(json: &'a str) -> Result<Self, TokenError> {
         let mut claims = Self { json, ..Self::default() };
         json::members_of(json, |name, value| {
             let place = match name {
@@ -105,7 +105,7 @@ impl<'a> RawClaims<'a> {
             *place = Some(value);
             Ok(())
         })
-        .map_err(Refused::invalid)?;
+        .map_err(TokenError::invalid)?;
         Ok(claims)
     }
 
@@ -114,16 +114,16 @@ impl<'a> RawClaims<'a> {
     }
 
     /// The issuer as the token states it.
-    pub(crate) fn issuer(&self) -> Result<Option<&str>, Refused> {
+    pub(crate) fn issuer(&self) -> Result<Option<&str>, TokenError> {
         text("iss", self.iss.as_ref())
     }
 
-    pub(crate) fn typed(&self, subject: Subject) -> Result<RegisteredClaims<'_>, Refused> {
+    pub(crate) fn typed(&self, subject: Subject) -> Result<RegisteredClaims<'_>, TokenError> {
         let sub = match integer(self.sub.as_ref()) {
             Some(integer) if subject == Subject::TextOrInteger => Some(integer),
             _ => text("sub", self.sub.as_ref())?,
         };
-        let aud = self.aud.as_ref().map(Audience::new).transpose().map_err(Refused::invalid)?;
+        let aud = self.aud.as_ref().map(Audience::new).transpose().map_err(TokenError::invalid)?;
         Ok(RegisteredClaims {
             json: self.json,
             has_iss: self.issuer()?.is_some(),
@@ -156,46 +156,46 @@ impl<'a> RegisteredClaims<'a> {
 
 #[cfg(feature = "dpop")]
 impl RegisteredClaims<'_> {
-    /// The thumbprint of the key that the token is bound to (RFC 9449, 6.1), if it is bound. Bound in any other way, or in
-    /// another way besides, it is not ours to take.
-    pub(crate) fn jkt(&self) -> Result<Option<Cow<'_, str>>, Refused> {
+    /// The thumbprint of the key that the token is bound to (RFC 9449, 6.1), if it is bound. A token that is bound in another
+    /// way, or in another way besides, is an error.
+    pub(crate) fn jkt(&self) -> Result<Option<Cow<'_, str>>, TokenError> {
         let json = match self.cnf {
             None => return Ok(None),
             Some(Value::Object(json)) => json,
-            Some(_) => return Err(Refused::invalid("the confirmation of the token is no object")),
+            Some(_) => return Err(TokenError::invalid("the confirmation of the token is not an object")),
         };
         let mut jkt = None;
         json::members(json.as_bytes(), |name, value| {
             if name != "jkt" {
-                return Err("the token is bound in a way that is not known here");
+                return Err("the token is bound in an unknown way");
             }
             jkt = Some(value.into_text()?);
             Ok(())
         })
-        .map_err(Refused::invalid)?;
-        jkt.map(Some).ok_or(Refused::invalid("the confirmation of the token is empty"))
+        .map_err(TokenError::invalid)?;
+        jkt.map(Some).ok_or(TokenError::invalid("the confirmation of the token is empty"))
     }
 }
 
 impl ProfileClaims<'_> {
-    pub(crate) fn client_id(&self) -> Result<Option<&str>, Refused> {
+    pub(crate) fn client_id(&self) -> Result<Option<&str>, TokenError> {
         text("client_id", self.client_id.as_ref())
     }
 
-    pub(crate) fn azp(&self) -> Result<Option<&str>, Refused> {
+    pub(crate) fn azp(&self) -> Result<Option<&str>, TokenError> {
         text("azp", self.azp.as_ref())
     }
 
-    pub(crate) fn nonce(&self) -> Result<Option<&str>, Refused> {
+    pub(crate) fn nonce(&self) -> Result<Option<&str>, TokenError> {
         text("nonce", self.nonce.as_ref())
     }
 
-    pub(crate) fn tid(&self) -> Result<Option<&str>, Refused> {
+    pub(crate) fn tid(&self) -> Result<Option<&str>, TokenError> {
         text("tid", self.tid.as_ref())
     }
 
-    /// When and how the user has logged in, if the token tells.
-    pub(crate) fn login(&self) -> Result<Option<UserAuthentication>, Refused> {
+    /// When and how the user logged in, if the token says so.
+    pub(crate) fn login(&self) -> Result<Option<UserAuthentication>, TokenError> {
         let time = time("auth_time", self.auth_time.as_ref())?;
         let acr = text("acr", self.acr.as_ref())?;
         if time.is_none() && acr.is_none() {
@@ -218,17 +218,16 @@ fn member<'a>(json: &'a str, wanted: &str) -> Option<Value<'a>> {
     found
 }
 
-fn text<'v>(name: &'static str, value: Option<&'v Value<'_>>) -> Result<Option<&'v str>, Refused> {
+fn text<'v>(name: &'static str, value: Option<&'v Value<'_>>) -> Result<Option<&'v str>, TokenError> {
     match value {
         None => Ok(None),
         Some(Value::Text(text)) => Ok(Some(text)),
-        Some(other) => Err(Refused::invalid("a claim that must be a text is not one")
-            .because(|| (format!("a text `{name}`"), other.kind().to_owned()))),
+        Some(other) => Err(TokenError::invalid("a claim that must be a string is not one")
+            .because(|| (format!("a string `{name}`"), other.kind().to_owned()))),
     }
 }
 
-/// An integer from 0 to 2^64 - 1 as its decimal text. JSON has one way to write it, if there is no fraction and no
-/// exponent.
+/// The decimal text of an integer from 0 to 2^64 - 1. Without fraction and exponent, JSON has only one way to write it.
 fn integer<'v>(value: Option<&Value<'v>>) -> Option<&'v str> {
     match value {
         Some(Value::Number(number)) if number.parse::<u64>().is_ok() => Some(number),
@@ -236,10 +235,10 @@ fn integer<'v>(value: Option<&Value<'v>>) -> Option<&'v str> {
     }
 }
 
-fn time(name: &'static str, value: Option<&Value<'_>>) -> Result<Option<SystemTime>, Refused> {
+fn time(name: &'static str, value: Option<&Value<'_>>) -> Result<Option<SystemTime>, TokenError> {
     let Some(value) = value else { return Ok(None) };
     let shown = || (format!("a time `{name}` in seconds since 1970"), value.kind().to_owned());
-    numeric_date(value).map(Some).map_err(|why| Refused::invalid(why).because(shown))
+    numeric_date(value).map(Some).map_err(|why| TokenError::invalid(why).because(shown))
 }
 
 impl<'a> Audience<'a> {
@@ -254,7 +253,7 @@ impl<'a> Audience<'a> {
                 })?;
                 Ok(Self::Many(many))
             }
-            _ => Err("the audience is neither a text nor a list of texts"),
+            _ => Err("the audience is neither a string nor a list of strings"),
         }
     }
 
@@ -262,8 +261,8 @@ impl<'a> Audience<'a> {
     pub(crate) fn shown(aud: Option<&Self>) -> String {
         match aud {
             None => ABSENT.to_owned(),
-            Some(Self::One(one)) => refused::one(one),
-            Some(Self::Many(many)) => refused::many(many.iter().map(AsRef::as_ref)),
+            Some(Self::One(one)) => log_text::quoted(one),
+            Some(Self::Many(many)) => log_text::quoted_list(many.iter().map(AsRef::as_ref)),
         }
     }
 
@@ -286,15 +285,15 @@ impl<'a> Audience<'a> {
     }
 }
 
-/// The end of the year 9999, the last one of RFC 3339. Beyond it stand only mistakes, milliseconds above all, and a
-/// token that lives for ever because its time is wrong by a factor of a thousand is no token to let in.
+/// The end of the year 9999, the last one of RFC 3339. Later times are mistakes, mostly milliseconds instead of seconds, and
+/// a token must not live forever because of such a mistake.
 const LATEST: Duration = Duration::from_secs(253_402_300_799);
 
 /// A `NumericDate` (RFC 7519, 2): seconds since 1970, with or without a fraction.
 fn numeric_date(value: &Value<'_>) -> Result<SystemTime, Broken> {
     const OUT_OF_RANGE: Broken = "a time is out of range";
     let Value::Number(number) = *value else {
-        return Err("a time is no number");
+        return Err("a time is not a number");
     };
     let (magnitude, before) = match number.strip_prefix('-') {
         Some(magnitude) => (magnitude, true),
@@ -302,7 +301,7 @@ fn numeric_date(value: &Value<'_>) -> Result<SystemTime, Broken> {
     };
     let distance = match magnitude.parse() {
         Ok(secs) => Duration::from_secs(secs),
-        // A fraction, an exponent, or too big for an integer; the conversion refuses what is no finite time.
+        // A fraction, an exponent, or too big for an integer. The conversion refuses times that are not finite.
         Err(_) => magnitude.parse().ok().and_then(|secs| Duration::try_from_secs_f64(secs).ok()).ok_or(OUT_OF_RANGE)?,
     };
     if distance > LATEST {

@@ -1,6 +1,6 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
-use super::{Refused, base64url};
+use super::{TokenError, base64url};
 use crate::{
     Algorithm, KeySet,
     key::{MAX_TRIES, Verifier},
@@ -15,24 +15,24 @@ pub(crate) struct Compact<'t> {
 }
 
 impl<'t> Compact<'t> {
-    /// Takes a token apart. What does not have three parts, or does not begin with a JSON object, is no JWT, so it may be
-    /// another strategy's: a PASETO, or a key with dots in it.
-    pub(crate) fn parse(token: &'t str, max_len: usize) -> Result<Self, Refused> {
+    /// Splits and decodes a token. Text without three parts, or that does not begin with a JSON object, is not a JWT. It may
+    /// belong to another strategy: a PASETO, or an API key with dots.
+    pub(crate) fn parse(token: &'t str, max_len: usize) -> Result<Self, TokenError> {
         if !has_header(token) {
-            return Err(Refused::foreign("no JWT: it does not begin with a header"));
+            return Err(TokenError::foreign("not a JWT: it does not begin with a header"));
         }
         if token.len() > max_len {
-            return Err(Refused::invalid("the token is too long")
+            return Err(TokenError::invalid("the token is too long")
                 .because(|| (format!("{max_len} bytes at most"), format!("{} bytes", token.len()))));
         }
-        let (signing_input, signature) = token.rsplit_once('.').ok_or(Refused::foreign("no JWT: one part"))?;
-        let (header, payload) = signing_input.split_once('.').ok_or(Refused::foreign("no JWT: two parts"))?;
-        // A dot is not base64url, so one more is found where the payload cannot be decoded.
+        let (signing_input, signature) = token.rsplit_once('.').ok_or(TokenError::foreign("not a JWT: one part"))?;
+        let (header, payload) = signing_input.split_once('.').ok_or(TokenError::foreign("not a JWT: two parts"))?;
+        // A dot is not base64url, so another dot shows when the payload cannot be decoded.
         let unreadable = |_| {
             if payload.contains('.') {
-                return Refused::foreign("no JWT: more than three parts");
+                return TokenError::foreign("not a JWT: more than three parts");
             }
-            Refused::invalid("a part of the token is not base64url")
+            TokenError::invalid("a part of the token is not base64url")
         };
         let mut decoded = Vec::with_capacity(token.len());
         let mut append = |part: &str| {
@@ -46,20 +46,20 @@ impl<'t> Compact<'t> {
         Ok(Self { signing_input, decoded, header_len, payload_len })
     }
 
-    /// Checks the signature with those of `keys` that may have made it.
+    /// Checks the signature with the `keys` that fit.
     pub(crate) fn verify(
         &self,
         keys: &KeySet,
         algorithm: Algorithm,
         kid: Option<&str>,
         issuer: Option<&str>,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), TokenError> {
         let mut fitting = keys.fitting(algorithm, kid, issuer);
-        // Most tokens have one key, so the first is tried before the others are counted.
-        let first = fitting.next().ok_or(Refused::foreign("no key fits the token"))?;
+        // Usually one key fits.
+        let first = fitting.next().ok_or(TokenError::foreign("no key fits the token"))?;
         let others: [Option<&Verifier>; MAX_TRIES - 1] = std::array::from_fn(|_| fitting.next());
         if fitting.next().is_some() {
-            return Err(Refused::invalid("too many keys fit the token: name them"));
+            return Err(TokenError::invalid("too many keys fit the token: name them"));
         }
         let result = self.verify_with(first);
         if result.is_ok() || others.into_iter().flatten().any(|verifier| self.verify_with(verifier).is_ok()) {
@@ -68,11 +68,11 @@ impl<'t> Compact<'t> {
         result
     }
 
-    pub(crate) fn verify_with(&self, verifier: &Verifier) -> Result<(), Refused> {
+    pub(crate) fn verify_with(&self, verifier: &Verifier) -> Result<(), TokenError> {
         if verifier.verify(self.signing_input.as_bytes(), self.signature()) {
             Ok(())
         } else {
-            Err(Refused::invalid("the signature is wrong"))
+            Err(TokenError::invalid("the signature is wrong"))
         }
     }
 
@@ -80,10 +80,10 @@ impl<'t> Compact<'t> {
         self.decoded.get(..self.header_len).unwrap_or_default()
     }
 
-    /// The payload, as the text that claims are.
-    pub(crate) fn payload(&self) -> Result<&str, Refused> {
+    /// The payload as text.
+    pub(crate) fn payload(&self) -> Result<&str, TokenError> {
         let bytes = self.decoded.get(self.header_len..).and_then(|rest| rest.get(..self.payload_len));
-        str::from_utf8(bytes.unwrap_or_default()).map_err(|_| Refused::invalid("not UTF-8"))
+        str::from_utf8(bytes.unwrap_or_default()).map_err(|_| TokenError::invalid("not UTF-8"))
     }
 
     fn signature(&self) -> &[u8] {
@@ -91,9 +91,9 @@ impl<'t> Compact<'t> {
     }
 }
 
-/// Whether the text begins as a header does: with the brace of a JSON object in base64url, behind some blanks at most.
+/// Whether the text begins like a header: with the brace of a JSON object in base64url, after optional white space.
 fn has_header(token: &str) -> bool {
-    // Four characters stand for three bytes by themselves.
+    // Four characters always encode three bytes.
     let groups = token.as_bytes().chunks_exact(4).take(16).map_while(|group| {
         let mut bytes = [0; 3];
         URL_SAFE_NO_PAD.decode_slice(group, &mut bytes).ok().map(|_| bytes)

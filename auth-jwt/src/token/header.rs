@@ -1,14 +1,14 @@
 use std::borrow::Cow;
 
 use super::{
-    Refused,
+    TokenError,
     json::{self, Value},
-    refused::{algorithms, optional},
+    log_text::{algorithms, quoted_or_absent},
 };
 use crate::Algorithm;
 
-/// What we read of a token's header. All else, and above all `jwk`, `jku`, `x5u` and `x5c`, is ignored whatever its
-/// type (RFC 7515, 4): a key that a token names itself proves nothing.
+/// The members of a token's header that we read. All others are ignored, whatever their type (RFC 7515, 4). That includes
+/// `jwk`, `jku`, `x5u` and `x5c`: a key that the token names itself proves nothing.
 #[derive(Default)]
 pub(crate) struct Header<'a> {
     alg: Option<Cow<'a, str>>,
@@ -17,16 +17,16 @@ pub(crate) struct Header<'a> {
 }
 
 impl<'a> Header<'a> {
-    pub(crate) fn parse(json: &'a [u8]) -> Result<Self, Refused> {
+    pub(crate) fn parse(json: &'a [u8]) -> Result<Self, TokenError> {
         let mut header = Self::default();
         json::members(json, |name, value| {
             match (name, &value) {
-                // It says nothing, so it counts as absent.
+                // Counts as absent.
                 ("kid" | "typ", Value::Null) => {}
                 ("alg", _) => header.alg = Some(value.into_text()?),
                 ("kid", _) => header.kid = Some(value.into_text()?),
                 ("typ", _) => header.typ = Some(value.into_text()?),
-                // We understand no extension, so whatever is critical is not understood; an empty list is an error too.
+                // We support no extensions, so every critical one is unknown. An empty list is an error too.
                 ("crit", _) => return Err("the token has a `crit` header"),
                 ("zip", _) => return Err("the token is compressed"),
                 ("b64", value) if !matches!(value, Value::Bool(true)) => return Err("the payload is not base64url"),
@@ -34,21 +34,21 @@ impl<'a> Header<'a> {
             }
             Ok(())
         })
-        .map_err(Refused::invalid)?;
+        .map_err(TokenError::invalid)?;
         Ok(header)
     }
 
-    /// The algorithm; absent, unknown and `none` alike are refused.
-    pub(crate) fn algorithm(&self) -> Result<Algorithm, Refused> {
+    /// The algorithm. It is an error if it is absent, unknown or `none`.
+    pub(crate) fn algorithm(&self) -> Result<Algorithm, TokenError> {
         let alg = self.alg.as_deref();
         alg.and_then(Algorithm::from_name).ok_or_else(|| {
-            Refused::invalid("the token names no algorithm that is known here")
-                .because(|| (algorithms(Algorithm::ALL.iter().copied()), optional(alg)))
+            TokenError::invalid("the token has no algorithm, or an unknown one")
+                .because(|| (algorithms(Algorithm::ALL.iter().copied()), quoted_or_absent(alg)))
         })
     }
 }
 
-/// A media type without its first half, which `typ` may leave out (RFC 7515, 4.1.9).
+/// A media type without the prefix `application/`, which `typ` may omit (RFC 7515, 4.1.9).
 pub(crate) fn without_application(typ: &str) -> &str {
     const APPLICATION: &str = "application/";
     match typ.get(..APPLICATION.len()) {

@@ -1,9 +1,8 @@
 //! A strict reader for the JSON of tokens and keys.
 //!
-//! It walks the text once, without building a tree, and refuses what a lenient reader lets pass: members that occur
-//! twice at any depth (also if they are equal only after unescaping), lone surrogates, nesting beyond [`MAX_DEPTH`],
-//! and anything after the end. Which number or string library the rest of the program has configured does not matter
-//! to it, since it uses none.
+//! It reads the text once, without building a tree, and refuses what lenient readers accept: duplicate members at any depth
+//! (also if they are equal only after unescaping), lone surrogates, nesting beyond [`MAX_DEPTH`], and anything after the
+//! end. It depends on no JSON library, so the features that a program enables in one have no effect.
 
 use std::borrow::Cow;
 
@@ -13,7 +12,7 @@ pub(crate) const MAX_DEPTH: usize = 64;
 /// Why a text is refused: a constant for the log.
 pub(crate) type Broken = &'static str;
 
-/// One value: scalars ready to use, arrays and objects as the text that they are written in.
+/// One value. Scalars are decoded; arrays and objects are kept as text.
 #[derive(Clone, Debug)]
 pub(crate) enum Value<'a> {
     Null,
@@ -28,7 +27,7 @@ impl<'a> Value<'a> {
     pub(crate) fn into_text(self) -> Result<Cow<'a, str>, Broken> {
         match self {
             Self::Text(text) => Ok(text),
-            _ => Err("a member that must be a text is none"),
+            _ => Err("a member that must be a string is not one"),
         }
     }
 
@@ -38,7 +37,7 @@ impl<'a> Value<'a> {
             Self::Null => "null",
             Self::Bool(_) => "a boolean",
             Self::Number(_) => "a number",
-            Self::Text(_) => "a text",
+            Self::Text(_) => "a string",
             Self::Array(_) => "a list",
             Self::Object(_) => "an object",
         }
@@ -53,12 +52,12 @@ where
     members_of(str::from_utf8(json).map_err(|_| "not UTF-8")?, each)
 }
 
-/// The same, of what is known to be a text.
+/// As [`members`], for text that is already known to be UTF-8.
 pub(crate) fn members_of<'a, F>(json: &'a str, mut each: F) -> Result<(), Broken>
 where
     F: FnMut(&str, Value<'a>) -> Result<(), Broken>,
 {
-    read(json, |scanner| scanner.expect(b'{', "no JSON object")?.object(1, &mut each))
+    read(json, |scanner| scanner.expect(b'{', "not a JSON object")?.object(1, &mut each))
 }
 
 /// Reads one array and hands its elements to `each`, in order.
@@ -66,7 +65,7 @@ pub(crate) fn elements<'a, F>(json: &'a str, mut each: F) -> Result<(), Broken>
 where
     F: FnMut(Value<'a>) -> Result<(), Broken>,
 {
-    read(json, |scanner| scanner.expect(b'[', "no JSON array")?.array(1, &mut each))
+    read(json, |scanner| scanner.expect(b'[', "not a JSON array")?.array(1, &mut each))
 }
 
 fn read<'a>(text: &'a str, body: impl FnOnce(&mut Scanner<'a>) -> Result<(), Broken>) -> Result<(), Broken> {
@@ -80,7 +79,7 @@ fn read<'a>(text: &'a str, body: impl FnOnce(&mut Scanner<'a>) -> Result<(), Bro
 struct Scanner<'a> {
     text: &'a str,
     pos: usize,
-    /// The names of all objects that are open, innermost last.
+    /// The names of all open objects, innermost last.
     keys: Vec<Cow<'a, str>>,
 }
 
@@ -109,7 +108,7 @@ impl<'a> Scanner<'a> {
                 }
             }
         }
-        // Sorting keeps this from becoming quadratic when a stranger sends thousands of names.
+        // Sorting avoids quadratic time for thousands of names.
         let names = self.keys.get_mut(outer..).unwrap_or_default();
         names.sort_unstable();
         if names.iter().zip(names.iter().skip(1)).any(|(a, b)| a == b) {
@@ -160,14 +159,14 @@ impl<'a> Scanner<'a> {
                 self.number(first)?;
                 Ok(Value::Number(self.since(start)?))
             }
-            _ => Err("no JSON value"),
+            _ => Err("not a JSON value"),
         }
     }
 
     fn word(&mut self, rest: &str, value: Value<'a>) -> Result<Value<'a>, Broken> {
         let end = self.pos + rest.len();
         if self.text.get(self.pos..end) != Some(rest) {
-            return Err("no JSON value");
+            return Err("not a JSON value");
         }
         self.pos = end;
         Ok(value)
@@ -204,7 +203,7 @@ impl<'a> Scanner<'a> {
         self.escaped(plain).map(Cow::Owned)
     }
 
-    /// The same from the first character on that is neither plain nor a quote. Few strings have one.
+    /// The rest of a string from its first escape. Few strings have one.
     #[cold]
     fn escaped(&mut self, before: &str) -> Result<String, Broken> {
         let mut text = before.to_owned();
@@ -216,7 +215,7 @@ impl<'a> Scanner<'a> {
         Ok(text)
     }
 
-    /// What stands before the next quote, backslash or control character.
+    /// The text before the next quote, backslash or control character.
     fn plain(&mut self) -> Result<&'a str, Broken> {
         let start = self.pos;
         let rest = self.text.as_bytes().get(start..).unwrap_or_default();
@@ -225,7 +224,7 @@ impl<'a> Scanner<'a> {
         self.since(start)
     }
 
-    /// The character behind a backslash.
+    /// The character after a backslash.
     fn escape(&mut self) -> Result<char, Broken> {
         Ok(match self.next()? {
             b'"' => '"',
@@ -295,12 +294,12 @@ impl<'a> Scanner<'a> {
     }
 
     fn since(&self, start: usize) -> Result<&'a str, Broken> {
-        // OK because both ends stand beside an ASCII character, so the text is never cut within one.
+        // OK because both ends are next to an ASCII character, so no character is cut.
         self.text.get(start..self.pos).ok_or("the JSON text ends early")
     }
 }
 
-/// The bytes that end what stands in a string as it is. A table, since every byte of every string is looked up in it.
+/// The bytes that end plain text in a string. It is a table because every byte of every string is looked up.
 #[expect(clippy::indexing_slicing, reason = "it is evaluated by the compiler")]
 const ENDS: [bool; 256] = {
     let mut table = [false; 256];

@@ -1,15 +1,18 @@
-//! Takes tokens apart without believing them.
+//! Parses tokens without trusting them.
 
 mod base64url;
 mod claims;
 mod compact;
+mod error;
 mod header;
 pub(crate) mod json;
-pub(crate) mod refused;
+pub(crate) mod log_text;
 
+#[cfg(feature = "dpop")]
+pub(crate) use self::error::Reason;
 pub(crate) use self::{
     claims::{Audience, ProfileClaims, RawClaims, RegisteredClaims, Subject},
     compact::Compact,
+    error::TokenError,
     header::{Header, without_application},
-    refused::Refused,
 };

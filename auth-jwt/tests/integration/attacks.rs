@@ -65,8 +65,8 @@ fn changed_payload_is_refused() {
 }
 
 #[test]
-fn public_key_is_no_secret() {
-    // No key is for that algorithm, so the signature is not even looked at.
+fn public_key_is_not_accepted_as_a_secret() {
+    // No key allows that algorithm, so the signature is not checked.
     let der = der_of(RSA_PUBLIC);
     let pem = str::from_utf8(RSA_PUBLIC).unwrap();
     let input = format!("{}.{}", encode(r#"{"alg":"HS256"}"#), encode(claims(json!({})).to_string()));
@@ -76,7 +76,7 @@ fn public_key_is_no_secret() {
 }
 
 #[test]
-fn algorithm_of_the_same_family_but_not_of_the_key_is_for_nobody() {
+fn algorithm_of_the_family_but_not_of_the_key_is_unrecognized() {
     let signer = Signer::new(SigningKey::from_pem(Algorithm::RS512, RSA).unwrap());
     assert_eq!(verdict(key(rsa()), signer.sign(&claims(json!({}))).unwrap().expose()), FOREIGN);
 }
@@ -94,7 +94,7 @@ fn zero_signature_is_refused() {
 fn der_form_of_an_ecdsa_signature_is_refused() {
     let token = Signer::new(SigningKey::from_pem(Algorithm::ES256, P256).unwrap()).sign(&claims(json!({}))).unwrap();
     assert_eq!(verdict(key(p256()), token.expose()), ACCEPTED);
-    // The very numbers that are right, written in the other way.
+    // The right numbers in the other encoding.
     let (input, signature) = token.expose().rsplit_once('.').unwrap();
     let numbers: Vec<u8> = decode(signature).chunks(32).flat_map(der_integer).collect();
     assert_eq!(verdict(key(p256()), &format!("{input}.{}", encode(der(0x30, &numbers)))), INVALID);

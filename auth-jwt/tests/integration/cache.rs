@@ -1,4 +1,4 @@
-//! The cache law: with and without a memory for signatures, every answer is the same at every instant.
+//! With and without the cache of signatures, every answer is the same at every instant.
 
 use std::{
     sync::{
@@ -18,7 +18,7 @@ use crate::support::*;
 const P256: &[u8] = include_bytes!("../keys/p256.pem");
 const P384: &[u8] = include_bytes!("../keys/p384.pem");
 
-/// What both verifiers see of the world.
+/// The state that both strategies share.
 #[derive(Clone, Default)]
 struct World(Arc<Mutex<State>>);
 
@@ -65,7 +65,7 @@ fn verifying(algorithm: Algorithm) -> VerifyingKey {
     signing(algorithm).verifying_key().unwrap()
 }
 
-/// Good tokens of two keys with different ends, and tokens that are wrong in one way or another.
+/// Valid tokens of two keys with different ends, and several invalid tokens.
 fn tokens() -> Vec<String> {
     let sign = |algorithm, claims: &Value| Signer::new(signing(algorithm)).sign(claims).unwrap().expose().to_owned();
     let named = |id: &str, more: Value| {
@@ -151,7 +151,7 @@ proptest! {
     }
 }
 
-/// The law above in one story, so that a failure is easy to read.
+/// The same rule in one example, so that a failure is easy to read.
 #[test]
 fn remembered_token_ends_with_its_expiry_its_key_and_its_revocation() {
     let world = World::default();

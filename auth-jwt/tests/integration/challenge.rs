@@ -1,4 +1,4 @@
-//! What clients are challenged to do, and what the middleware is asked to prepare.
+//! The challenges of the strategy, and what it needs from the middleware.
 
 use auth_core::{Challenge, Strategy as _, extract, extract::Extractor};
 use serde_json::json;
@@ -40,7 +40,7 @@ fn realm_is_quoted() {
 }
 
 #[test]
-fn scope_called_again_counts_the_last_time_and_none_is_left_out() {
+fn last_challenge_scope_counts_and_an_empty_one_is_omitted() {
     let line = |scopes: &[&str]| {
         let jwt = jwt().extract(extract::bearer()).challenge_scope(["chat:read"]).unwrap();
         let mut challenges: Vec<Challenge> = Vec::new();
@@ -51,7 +51,7 @@ fn scope_called_again_counts_the_last_time_and_none_is_left_out() {
     assert_eq!(line(&[]), r#"Bearer realm="api""#);
 }
 
-/// RFC 6750, 3 says which characters they may hold: no quote, no backslash, and in a scope no blank.
+/// RFC 6750, 3 excludes quotes and backslashes in them, and spaces in a scope.
 #[test]
 fn scope_and_error_uri_with_other_characters_do_not_build() {
     for good in ["!", "#", "[", "]", "~", "https://id.example/chat.read"] {

@@ -1,4 +1,4 @@
-//! Each rule about claims alone: what it lets in, what it keeps out, and the edge between.
+//! Each rule about claims: what it accepts, what it refuses, and the boundary.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::*;
 
-/// What is said of a token with these claims more.
+/// The result for a token with these additional claims.
 fn with(jwt: Jwt<Value>, more: Value) -> &'static str {
     verdict(jwt, &token(&claims(more)))
 }
@@ -52,7 +52,7 @@ fn exp_itself_is_too_late_without_leeway() {
 }
 
 #[test]
-fn leeway_lengthens_no_evidence() {
+fn leeway_does_not_extend_the_evidence() {
     let user = present(jwt(), &token(&claims(json!({ "exp": NOW - 30 })))).unwrap();
     assert_eq!(user.evidence().expires_at(), Some(at(NOW - 30)));
 }
@@ -97,7 +97,7 @@ fn times_of_other_types_are_refused() {
 }
 
 #[test]
-fn null_is_no_missing_exp() {
+fn null_exp_is_not_a_missing_exp() {
     assert_eq!(with(jwt().dangerous_allow_missing_exp(), json!({ "exp": null })), INVALID);
     assert_eq!(with(jwt().dangerous_ignore_exp(), json!({ "exp": null })), INVALID);
 }
@@ -125,7 +125,7 @@ fn times_out_of_range_are_refused() {
 }
 
 #[test]
-fn what_is_no_number_is_no_time() {
+fn time_must_be_a_number() {
     for word in ["NaN", "Infinity", "-Infinity", "inf"] {
         for time in [word.to_owned(), format!("\"{word}\"")] {
             for name in ["exp", "nbf", "iat"] {
@@ -215,7 +215,7 @@ fn ids_of_other_types_are_refused() {
     }
 }
 
-/// Claims that this crate reads, where a setting asks for them, and that RFC 7519 does not define.
+/// Claims that RFC 7519 does not define, and that this crate reads only if a setting needs them.
 const BEYOND_RFC_7519: [&str; 15] = [
     "sid",
     "scope",
@@ -235,7 +235,7 @@ const BEYOND_RFC_7519: [&str; 15] = [
 ];
 
 #[test]
-fn claims_outside_rfc_7519_may_have_any_type_where_no_setting_uses_them() {
+fn unused_claims_outside_rfc_7519_may_have_any_type() {
     for name in BEYOND_RFC_7519 {
         for any in [json!(null), json!(7), json!(-1.5), json!(true), json!("x"), json!(["a", 1]), json!({ "a": [] })] {
             assert_eq!(with(jwt(), json!({ name: any })), ACCEPTED, "{name} {any}");
@@ -253,7 +253,7 @@ fn registered_claims_and_the_confirmation_stay_strict() {
 }
 
 #[test]
-fn numeric_sid_is_a_session_by_its_decimal_text_and_other_types_are_none() {
+fn numeric_sid_is_its_decimal_text_and_other_types_are_absent() {
     let session = |sid: Value| {
         let user = present(jwt(), &token(&claims(json!({ "sid": sid })))).unwrap();
         user.evidence().ids().iter().map(|id| id.id().to_owned()).collect::<Vec<_>>()
@@ -290,7 +290,7 @@ fn numeric_subject_is_its_decimal_text_where_that_is_allowed() {
 }
 
 #[test]
-fn application_sees_a_numeric_subject_as_the_text_that_it_is_in_the_evidence() {
+fn application_sees_a_numeric_subject_as_text_like_the_evidence() {
     for sub in [json!(1001), json!("1001"), json!(u64::MAX)] {
         let token = token(&claims(json!({ "sub": sub, "n": 1 })));
         let user = present(jwt().allow_numeric_subject(), &token).unwrap();

@@ -11,7 +11,7 @@ use crate::{
     support::*,
 };
 
-/// Keys that are known to be for one issuer, as those that are found by discovery.
+/// Keys that are known to be for one issuer, as after discovery.
 #[derive(Clone)]
 struct KeysOf(&'static str);
 
@@ -34,14 +34,14 @@ fn trusting(issuers: impl IntoIterator<Item = TrustedIssuer>) -> Jwt<Value> {
     Jwt::trusted_issuers(TrustedIssuers::new(issuers).unwrap())
 }
 
-/// What is logged when the strategy is built.
+/// The log while the strategy is built.
 fn log(jwt: Jwt<Value>) -> String {
     keep_events();
     logged(|| drop(jwt.verify(accept)))
 }
 
 #[test]
-fn settings_that_accept_no_token_are_told_with_both_sides() {
+fn settings_that_accept_no_token_are_logged_with_both_sides() {
     let only = |algorithm| issuer().algorithms([algorithm]).unwrap();
     let other = || TrustedIssuer::new("https://other.example", KeysOf("https://other.example"));
     let cases = [
@@ -73,7 +73,7 @@ fn settings_that_accept_no_token_are_told_with_both_sides() {
 }
 
 #[test]
-fn settings_that_accept_a_token_are_not_told() {
+fn settings_that_accept_a_token_are_not_logged() {
     let cases = [
         jwt(),
         Jwt::key_source(KeysOf(ISSUER)),

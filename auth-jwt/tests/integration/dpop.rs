@@ -1,4 +1,4 @@
-//! Tokens that are bound to a key of the client (RFC 9449).
+//! Tokens that are bound to a client's key (RFC 9449).
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ fn request_to(method: &str, uri: &str, headers: &[(&str, &str)]) -> Parts {
     request.body(()).unwrap().into_parts().0
 }
 
-/// The rightful request: the token, and a proof for it.
+/// A valid request: the token, and a proof for it.
 fn rightful(token: &str) -> Parts {
     with_proof(token, key().proof("GET", "https://api.example/me", token).unwrap().expose())
 }
@@ -83,7 +83,7 @@ fn jwk() -> Value {
     json!({ "kty": "EC", "crv": "P-256", "x": encode(x), "y": encode(y) })
 }
 
-/// A rightly signed proof over any two texts.
+/// A proof with a valid signature over any two texts.
 fn signed(header: &str, claims: &str) -> String {
     let input = format!("{}.{}", encode(header), encode(claims));
     let signature = pair().sign(&SystemRandom::new(), input.as_bytes()).unwrap();
@@ -101,7 +101,7 @@ fn proof_claims() -> Value {
     })
 }
 
-/// What is said of a proof with these in the place of others; `null` takes one out.
+/// The result for a proof with these claims instead of others; `null` removes a claim.
 fn proof_said(header: Value, claims: Value) -> &'static str {
     let changed = |mut value: Value, more: Value| {
         value.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -198,7 +198,7 @@ fn missing_proof_is_401_and_two_are_400() {
 }
 
 #[test]
-fn error_stands_on_the_challenge_of_dpop() {
+fn error_is_in_the_dpop_challenge() {
     let algs = "RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519";
     let plain = format!(r#"DPoP realm="api", algs="{algs}""#);
     let nothing = get(&[]);
@@ -225,7 +225,7 @@ fn each_claim_of_the_proof_is_required_with_its_type() {
             assert_eq!(proof_said(json!({}), json!({ name: value })), PROOF, "{name} {value}");
         }
     }
-    // What is taken out above is `null`; here it stands there.
+    // Above, `null` removes a claim; here it is written.
     let claims = proof_claims().to_string().replace(r#""jti":"a""#, r#""jti":null"#);
     let proof = signed(&proof_header().to_string(), &claims);
     assert_eq!(said(&chain(dpop()), &with_proof(&bound(), &proof)), PROOF);
@@ -313,7 +313,7 @@ fn proof_of_another_key_is_refused() {
     assert_eq!(said(&chain(dpop()), &with_proof(&token, proof.expose())), PROOF);
 }
 
-/// The key is that of the token, but who sends it does not hold it.
+/// The proof names the token's key, but is signed with another.
 #[test]
 fn proof_that_is_signed_by_somebody_else_is_refused() {
     let token = bound();
@@ -325,7 +325,7 @@ fn proof_that_is_signed_by_somebody_else_is_refused() {
 }
 
 #[test]
-fn what_is_no_jwt_is_no_proof() {
+fn proof_must_be_a_jwt() {
     let token = bound();
     for proof in ["", "a", "a.b", "a.b.c", "a.b.c.d", "..", &"a".repeat(9000), "\u{e9}"] {
         assert_eq!(said(&chain(dpop()), &with_proof(&token, proof)), PROOF, "{proof:.20}");
@@ -419,7 +419,7 @@ fn handshake_is_proven_as_a_get() {
 }
 
 #[test]
-fn message_brings_no_proof() {
+fn message_cannot_carry_a_proof() {
     for transport in [Transport::InBand, Transport::SocketIo] {
         assert_eq!(said_over(&chain(dpop()), &rightful(&bound()), transport, 0), PROOF);
     }
@@ -450,11 +450,11 @@ fn header_of_the_proof_is_redacted_in_logs() {
 }
 
 #[test]
-fn log_tells_why_a_proof_is_refused() {
+fn log_says_why_a_proof_is_refused() {
     for (header, claims, why) in [
         (json!({ "typ": "JWT" }), json!({}), "of another type"),
         (json!({}), json!({ "htm": "POST" }), "for another method"),
-        (json!({}), json!({ "jti": 1 }), "must be a text"),
+        (json!({}), json!({ "jti": 1 }), "must be a string"),
     ] {
         let log = logged(|| assert_eq!(proof_said(header, claims), PROOF));
         assert!(log.contains(why), "{why}: {log}");
@@ -468,9 +468,9 @@ fn debug_shows_no_key() {
     assert!(shown.contains("DpopKey {") && shown.contains("Dpop {"), "{shown}");
 }
 
-/// What an operator has to see: the public origin is configured, and so are algorithms and window.
+/// What an operator must see, since the public origin, the algorithms and the window are configured.
 #[test]
-fn refused_proof_tells_in_the_log_what_was_expected_and_found() {
+fn refused_proof_logs_what_was_expected_and_found() {
     let proof = |url: &str| key().proof("GET", url, &bound()).unwrap();
     let ask = |dpop: Dpop, proof: &str, later: u64| {
         let parts = get(&[("authorization", &format!("DPoP {}", bound())), ("dpop", proof)]);

@@ -1,4 +1,4 @@
-//! Keys that a token brings along, or tells the place of.
+//! Keys that a token contains or links to.
 
 use std::{
     io::Write as _,
@@ -22,7 +22,7 @@ const RSA: &[u8] = include_bytes!("../keys/rsa2048.pem");
 const RSA_CERTIFICATE: &[u8] = include_bytes!("../keys/rsa2048.cert.pem");
 const P256: &[u8] = include_bytes!("../keys/p256.pem");
 
-/// What an attacker can make a token with.
+/// An attacker's own key.
 struct Attacker {
     algorithm: Algorithm,
     private: &'static [u8],
@@ -79,7 +79,7 @@ fn embedded_secret_does_not_sign() {
 }
 
 impl Attacker {
-    /// A token that is rightly signed, and names the key so.
+    /// A token with a valid signature that names its key in this way.
     fn token(&self, name: &str, value: &Value) -> String {
         let header = json!({ "alg": self.algorithm.to_string(), (name): value });
         let input = format!("{}.{}", encode(header.to_string()), encode(claims(json!({})).to_string()));
@@ -111,7 +111,7 @@ impl Attacker {
         set["keys"][0].clone()
     }
 
-    /// A key of somebody else, for the same algorithm.
+    /// Another party's key for the same algorithm.
     fn others(&self) -> VerifyingKey {
         if self.algorithm == Algorithm::ES256 {
             let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
@@ -122,7 +122,7 @@ impl Attacker {
     }
 }
 
-/// Gives `found` to whoever comes first, and then tells who that was.
+/// Sends `found` to the first client, and then reports the connection.
 fn answer_the_first(listener: &TcpListener, found: &[u8]) -> JoinHandle<SocketAddr> {
     let listener = listener.try_clone().unwrap();
     let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", found.len());

@@ -1,4 +1,4 @@
-//! Issuers by several spellings and by templates: which are known, and under which name they count.
+//! Issuers with aliases and templates: which are accepted, and the issuer that they stand for.
 
 use std::sync::{Arc, Mutex};
 
@@ -50,7 +50,7 @@ fn evidence(jwt: Jwt<Value>, iss: &str) -> Vec<String> {
     names.chain(user.evidence().ids().iter().map(|id| id.issuer().to_owned())).collect()
 }
 
-/// Tells with which issuers it is asked.
+/// A source that records the issuers that it is asked about.
 #[derive(Clone, Default)]
 struct Asked(Arc<Mutex<Vec<String>>>);
 
@@ -108,7 +108,7 @@ fn claims_have_the_one_name_of_the_issuer_and_all_else_as_it_is() {
 }
 
 #[test]
-fn tenant_that_is_listed_or_for_which_the_rule_is_true_is_accepted_under_its_whole_issuer() {
+fn listed_tenant_or_tenant_of_the_rule_is_accepted_with_whole_issuer() {
     let ways: [fn() -> Jwt<Value>; 4] = [
         || jwt().issuer_template(template(&["east", "north"])),
         || jwt().issuer_template(IssuerTemplate::with_rule(ENTRA, |tenant| tenant == "east").unwrap()),
@@ -185,7 +185,7 @@ fn tid_must_be_the_tenant_of_the_issuer_if_it_is_there() {
             assert_eq!(verdict(way(), &of(EAST, json!({ "tid": tid }))), INVALID, "{tid}");
         }
     }
-    // Without a template, it is the application's.
+    // Without a template, the claim belongs to the application.
     assert_eq!(verdict(jwt().issuer(EAST), &of(EAST, json!({ "tid": "west" }))), ACCEPTED);
 }
 
@@ -247,7 +247,7 @@ fn tenants_that_are_listed_must_be_some_and_must_be_able_to_occur() {
 
 /// Each pair of rules claims EAST or the alias.
 #[test]
-fn spelling_that_two_rules_claim_is_accepted_by_neither() {
+fn spelling_claimed_by_two_rules_is_refused() {
     let any = || IssuerTemplate::dangerous_any_tenant(ENTRA).unwrap();
     let cases: [(Jwt<Value>, &str); 7] = [
         (jwt().issuer_alias(GOOGLE, ALIAS).issuer_alias("https://other.example", ALIAS), ALIAS),
@@ -260,7 +260,7 @@ fn spelling_that_two_rules_claim_is_accepted_by_neither() {
     ];
     for (at, (jwt, disputed)) in cases.into_iter().enumerate() {
         let log = logged(|| assert_eq!(say(jwt, disputed), INVALID, "case {at}"));
-        assert!(log.contains("two issuers are configured"), "case {at}: {log}");
+        assert!(log.contains("two configured issuers"), "case {at}: {log}");
     }
     assert_eq!(say(jwt().issuer_alias(GOOGLE, ALIAS).issuer(ALIAS), GOOGLE), ACCEPTED, "nobody else claims it");
     assert_eq!(say(jwt().issuer(GOOGLE).issuer(GOOGLE).issuer_alias(GOOGLE, GOOGLE), GOOGLE), ACCEPTED);
@@ -334,10 +334,10 @@ fn aliases_and_templates_of_a_plain_key_source_are_foreign() {
     assert_eq!(say(jwt().issuer_template(any), EAST), FOREIGN);
 }
 
-/// Entra publishes the keys of all tenants in one set, and says of some that they are one tenant's. Such a key must not sign
-/// for another: whoever holds it would be everybody's administrator.
+/// Entra publishes the keys of all tenants in one set, and some of them belong to one tenant. Such a key must not sign for
+/// another tenant, or its owner could act for every tenant.
 #[test]
-fn key_that_names_its_issuer_signs_for_that_one_alone() {
+fn key_with_an_issuer_signs_only_for_that_issuer() {
     let secret = |more: Value| {
         let mut jwk = json!({ "kty": "oct", "alg": "HS256", "k": encode(SECRET) });
         jwk.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -366,7 +366,7 @@ fn key_that_names_its_issuer_signs_for_that_one_alone() {
             let unknown = say(jwt(), iss);
             let open = || Jwt::keys(keys.clone()).extract(extract::header("x-token"));
             assert_eq!((say(open(), iss), unknown), (expected, expected), "{issuer} {iss} {kid}");
-            // A token that names no issuer is nobody's.
+            // A token without an issuer.
             let expected = if issuer == ENTRA { ACCEPTED } else { FOREIGN };
             assert_eq!(verdict(open(), &token(&claims(json!({})))), expected, "{issuer}");
         }

@@ -100,7 +100,7 @@ fn weak_or_broken_key_of_jsonwebtoken_does_not_convert() {
     let (n, _) = rsa_components(pem!("rsa2048"));
     let odd_exponent = DecodingKey::from_rsa_components(&n, "AQ").unwrap();
     assert!(VerifyingKey::from_decoding_key(Algorithm::RS256, &odd_exponent).is_err());
-    // `jsonwebtoken` takes a private key for a public one.
+    // `jsonwebtoken` accepts a private key as a public one.
     let private = DecodingKey::from_rsa_pem(pem!("rsa2048")).unwrap();
     assert!(VerifyingKey::from_decoding_key(Algorithm::RS256, &private).is_err());
     let weak = EncodingKey::from_rsa_pem(pem!("rsa1024")).unwrap();

@@ -1,4 +1,4 @@
-//! Which keys stand together in a set, and which of them a token is tried with.
+//! Which keys a set may contain, and which of them a token is tried with.
 
 use auth_core::{ConfigError, extract};
 use auth_jwt::{Algorithm, HmacSecret, Jwt, KeySet, Signer, SigningKey, VerifyingKey};
@@ -35,7 +35,7 @@ fn error(result: Result<KeySet, ConfigError>) -> String {
     result.unwrap_err().to_string()
 }
 
-/// What is said of a token by this key, with or without a name.
+/// The result for a token signed by this key, with or without a name.
 fn said(keys: &KeySet, signer: SigningKey, kid: Option<&str>) -> &'static str {
     let signer = if let Some(kid) = kid { signer.with_kid(kid) } else { signer };
     let token = Signer::new(signer).sign(&claims(json!({}))).unwrap();
@@ -57,7 +57,7 @@ fn named_key_is_chosen_by_name() {
 }
 
 #[test]
-fn nameless_key_is_for_names_that_are_unknown() {
+fn key_without_kid_verifies_tokens_with_an_unknown_kid() {
     let set = [(1, Some("a")), (3, None)];
     assert_eq!(chosen(&set, 3, Some("c")), ACCEPTED);
     assert_eq!(chosen(&set, 3, Some("a")), INVALID);
@@ -88,7 +88,7 @@ fn up_to_four_keys_that_fit_are_tried_in_turn() {
 }
 
 #[test]
-fn secrets_without_names_are_tried_in_turn_so_that_one_can_rotate() {
+fn secrets_without_kid_are_tried_in_turn_for_rotation() {
     let (new, old) = ("0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210");
     let keys = KeySet::hmac(Algorithm::HS256, [new, old]).unwrap();
     for kid in [None, Some("any")] {
@@ -102,18 +102,18 @@ fn secrets_without_names_are_tried_in_turn_so_that_one_can_rotate() {
 }
 
 #[test]
-fn keys_that_no_token_could_be_tried_with_do_not_build() {
+fn set_with_unreachable_keys_does_not_build() {
     for kid in [None, Some("a")] {
         let set = |count: u8| KeySet::new((1..=count).map(|byte| named(hmac(byte), kid)));
         assert!(set(4).is_ok());
-        assert!(error(set(5)).contains("give each a `kid` of its own"));
+        assert!(error(set(5)).contains("give each its own `kid`"));
         let public = |count: usize| KeySet::new(std::iter::repeat_with(|| named(p256(), kid)).take(count));
         assert!(public(4).is_ok());
         assert!(public(5).is_err());
     }
-    // Where each has a name, they can all be used by it.
+    // With names, all of them can be used.
     assert!(KeySet::new((1..=9).map(|byte| hmac(byte).with_kid(byte.to_string()))).is_ok());
-    // Four of a kind stand in nobody's way.
+    // Four keys of a kind are allowed.
     let four = |key: fn() -> VerifyingKey| std::iter::repeat_with(key).take(4);
     assert!(KeySet::new(four(p256).chain(four(ed25519))).is_ok());
 }
@@ -129,7 +129,7 @@ fn keys_that_share_a_name_are_used_by_what_fits() {
 }
 
 #[test]
-fn algorithm_tells_nameless_keys_apart() {
+fn keys_without_kid_are_chosen_by_algorithm() {
     let keys = KeySet::new([p256(), ed25519()]).unwrap();
     for algorithm in [Algorithm::ES256, Algorithm::EdDSA] {
         assert_eq!(said(&keys, signing(algorithm), None), ACCEPTED, "{algorithm}");
@@ -149,7 +149,7 @@ fn secrets_and_public_keys_are_mixed_only_where_somebody_says_so() {
     assert_eq!(said(&both, signing(Algorithm::ES256), None), ACCEPTED);
     assert_eq!(said(&both, SigningKey::hmac(Algorithm::HS256, [1; 32]).unwrap(), None), ACCEPTED);
     assert_eq!(said(&both, SigningKey::hmac(Algorithm::HS256, [2; 32]).unwrap(), None), INVALID);
-    // The public key, which everybody knows, is no secret.
+    // The public key is known to everyone, so it must not work as a secret.
     let der = der_of(P256_PUBLIC);
     for known in [P256_PUBLIC, &der] {
         assert_eq!(said(&both, SigningKey::hmac(Algorithm::HS256, known).unwrap(), None), INVALID);

@@ -1,4 +1,4 @@
-//! Which keys build, which of a set is chosen, and what the others are told.
+//! Which keys are accepted, which key of a set is chosen, and the errors for the others.
 
 use auth_core::{ConfigError, extract};
 use auth_jwt::{Algorithm, HmacSecret, Jwt, KeySet, Signer, SigningKey, VerifyingKey};
@@ -32,7 +32,7 @@ fn der(pem: &[u8]) -> Vec<u8> {
     STANDARD.decode(body).unwrap()
 }
 
-/// The text of the error, which must say what to change.
+/// The text of the error. It must say what to change.
 fn error<T: std::fmt::Debug>(result: Result<T, ConfigError>) -> String {
     result.unwrap_err().to_string()
 }
@@ -101,7 +101,7 @@ fn pem_may_be_on_one_line_with_text_around_it() {
 fn first_section_of_a_pem_file_counts() {
     let both = [pem!("p256.pub"), pem!("p256")].concat();
     assert!(VerifyingKey::from_pem(Algorithm::ES256, &both).is_ok());
-    assert!(error(SigningKey::from_pem(Algorithm::ES256, &both)).contains("no private key"));
+    assert!(error(SigningKey::from_pem(Algorithm::ES256, &both)).contains("does not hold a private key"));
 }
 
 #[test]
@@ -130,12 +130,12 @@ fn content_of_a_pem_file_must_be_what_its_label_says() {
 }
 
 #[test]
-fn pem_section_must_end_with_the_label_it_began_with() {
+fn pem_section_must_end_with_its_label() {
     let file = str::from_utf8(pem!("p256.pub")).unwrap();
     for broken in
         [file.replace("END PUBLIC", "END PRIVATE"), file.replace("-----END", "----END"), file.replace('=', "")]
     {
-        assert!(error(VerifyingKey::from_pem(Algorithm::ES256, broken.as_bytes())).contains("no valid public"));
+        assert!(error(VerifyingKey::from_pem(Algorithm::ES256, broken.as_bytes())).contains("not a valid public"));
     }
 }
 
@@ -194,10 +194,10 @@ fn algorithm_and_kind_of_key_must_fit() {
     assert!(error(SigningKey::from_der(Algorithm::HS256, b"abc")).contains("takes a secret"));
     for (algorithms, private, public) in families() {
         for (others, ..) in families().into_iter().filter(|(others, ..)| *others != algorithms) {
-            assert!(error(VerifyingKey::from_pem(others[0], public)).contains("no valid public"), "{}", others[0]);
-            assert!(error(VerifyingKey::from_der(others[0], &der(public))).contains("no valid public"));
-            assert!(error(SigningKey::from_pem(others[0], private)).contains("no valid private"), "{}", others[0]);
-            assert!(error(SigningKey::from_der(others[0], &der(private))).contains("no valid private"));
+            assert!(error(VerifyingKey::from_pem(others[0], public)).contains("not a valid public"), "{}", others[0]);
+            assert!(error(VerifyingKey::from_der(others[0], &der(public))).contains("not a valid public"));
+            assert!(error(SigningKey::from_pem(others[0], private)).contains("not a valid private"), "{}", others[0]);
+            assert!(error(SigningKey::from_der(others[0], &der(private))).contains("not a valid private"));
         }
     }
 }
@@ -220,7 +220,7 @@ fn private_key_does_not_verify() {
 #[test]
 fn public_key_does_not_sign() {
     for (algorithms, _, public) in families() {
-        assert!(error(SigningKey::from_pem(algorithms[0], public)).contains("no private key"));
+        assert!(error(SigningKey::from_pem(algorithms[0], public)).contains("does not hold a private key"));
         assert!(SigningKey::from_der(algorithms[0], &der(public)).is_err());
     }
 }
@@ -231,16 +231,16 @@ fn certificate_is_named_as_such() {
 }
 
 #[test]
-fn files_in_other_forms_are_told_how_to_convert() {
+fn errors_for_other_file_formats_say_how_to_convert() {
     assert!(error(SigningKey::from_pem(Algorithm::ES256, pem!("p256.sec1"))).contains("openssl pkcs8 -topk8"));
     assert!(error(SigningKey::from_pem(Algorithm::EdDSA, pem!("ed25519.encrypted"))).contains("decrypt it first"));
     for broken in [&b""[..], b"secret", b"\xff", b"-----BEGIN "] {
-        assert!(error(VerifyingKey::from_pem(Algorithm::RS256, broken)).contains("no PEM file"));
+        assert!(error(VerifyingKey::from_pem(Algorithm::RS256, broken)).contains("not a PEM file"));
     }
     let request = b"-----BEGIN CERTIFICATE REQUEST-----";
-    assert!(error(VerifyingKey::from_pem(Algorithm::RS256, request)).contains("no valid public RSA key"));
+    assert!(error(VerifyingKey::from_pem(Algorithm::RS256, request)).contains("not a valid public RSA key"));
     let cut = &pem!("rsa2048.pub")[..200];
-    assert!(error(VerifyingKey::from_pem(Algorithm::RS256, cut)).contains("no valid public RSA key"));
+    assert!(error(VerifyingKey::from_pem(Algorithm::RS256, cut)).contains("not a valid public RSA key"));
 }
 
 #[test]
@@ -252,7 +252,7 @@ fn weak_rsa_key_does_not_build() {
     assert!(SigningKey::from_pem(Algorithm::RS256, pem!("rsa1024")).is_err());
 }
 
-/// A modulus with so many bits; that it is no product of two primes does not show.
+/// A modulus with this many bits. It is not a product of two primes, but that is not checked.
 fn rsa_jwk(bits: usize, e: &[u8]) -> String {
     let mut n = vec![0xff; bits.div_ceil(8)];
     n[0] >>= (8 - bits % 8) % 8;
@@ -267,7 +267,7 @@ fn rsa_keys_of_2048_to_8192_bits_build() {
 }
 
 #[test]
-fn rsa_exponent_must_be_odd_and_neither_one_nor_huge() {
+fn rsa_exponent_must_be_odd_and_from_3_to_2_33() {
     let good: [&[u8]; 4] = [&[3], &[17], &[1, 0, 1], &[1, 0xff, 0xff, 0xff, 0xff]];
     let bad: [&[u8]; 6] = [&[], &[0], &[1], &[2], &[1, 0, 0], &[2, 0, 0, 0, 1]];
     for e in good {
@@ -294,7 +294,7 @@ fn oct_jwk(len: usize) -> Value {
     json!({ "kty": "oct", "k": encode(vec![7; len]) })
 }
 
-/// `jwk` with this member more, or in the place of another.
+/// `jwk` with this member added or replaced.
 fn jwk_with(mut jwk: Value, name: &str, value: Value) -> String {
     jwk[name] = value;
     jwk.to_string()
@@ -379,14 +379,14 @@ fn jwk_members_must_be_there_with_the_right_type() {
     }
 }
 
-/// `jwk` with this member, as the public test key on P-256 or of Ed25519: whether it builds, and is the same key still.
+/// Whether this JWK is accepted and is still the public test key for P-256 or Ed25519.
 fn is_same_key(jwk: &str, algorithm: Algorithm) -> bool {
     let private = if algorithm == Algorithm::EdDSA { pem!("ed25519") } else { pem!("p256") };
     VerifyingKey::from_jwk(jwk).is_ok_and(|key| accepts(key, SigningKey::from_pem(algorithm, private).unwrap()))
 }
 
 #[test]
-fn jwk_members_that_say_nothing_count_as_absent() {
+fn empty_jwk_members_count_as_absent() {
     for name in ["alg", "use", "kid", "key_ops", "k", "d", "p", "q", "dp", "dq", "qi", "oth", "n", "e"] {
         assert!(is_same_key(&jwk_with(p256_jwk(), name, Value::Null), Algorithm::ES256), "{name}");
     }
@@ -415,7 +415,7 @@ fn ed25519_is_a_name_of_eddsa_in_keys_and_tokens() {
 }
 
 #[test]
-fn jwk_numbers_are_read_in_every_form_that_leaves_no_doubt() {
+fn jwk_numbers_are_read_in_every_unambiguous_form() {
     use base64::{Engine as _, engine::general_purpose};
     let jwk = p256_jwk();
     let x = jwk["x"].as_str().unwrap();
@@ -436,9 +436,9 @@ fn jwk_numbers_are_read_in_every_form_that_leaves_no_doubt() {
     }
 }
 
-/// Keys with a leading zero in a coordinate are one in 256; this one was looked for.
+/// One key in 256 has a leading zero in a coordinate, so the test generates keys until it finds one.
 #[test]
-fn coordinate_without_its_leading_zeros_is_the_same() {
+fn coordinate_may_lack_its_leading_zeros() {
     let (short, pair) = (0..)
         .find_map(|_| {
             let pair =
@@ -468,7 +468,7 @@ fn coordinates_must_not_be_too_long() {
         let wrong = json!(encode(vec![1; len]));
         assert!(error(VerifyingKey::from_jwk(&jwk_with(p256_jwk(), "x", wrong))).contains("more than 32 bytes"));
     }
-    // The bytes of Ed25519 are no number, so none can be added or taken away.
+    // The bytes of an Ed25519 key are not a number, so zeros cannot be added or removed.
     for len in [31, 33, 48] {
         let wrong = json!(encode(vec![0; len]));
         assert!(error(VerifyingKey::from_jwk(&jwk_with(ed25519_jwk(), "x", wrong))).contains("32 bytes"));
@@ -491,13 +491,13 @@ fn empty_set_does_not_build() {
 #[test]
 fn jwks_must_be_an_object_with_a_list_of_keys() {
     for wrong in ["", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":[],"keys":[]}"#] {
-        assert!(error(KeySet::from_jwks(wrong)).contains("no JWK set"), "{wrong}");
+        assert!(error(KeySet::from_jwks(wrong)).contains("not a JWK set"), "{wrong}");
     }
-    assert!(error(KeySet::from_jwks(r#"{"keys":[1]}"#)).contains("no JSON object"));
+    assert!(error(KeySet::from_jwks(r#"{"keys":[1]}"#)).contains("not a JSON object"));
 }
 
 #[test]
-fn jwks_names_the_key_that_is_wrong() {
+fn jwks_error_names_the_wrong_key() {
     let set = json!({ "keys": [p256_jwk(), oct_jwk(3)] }).to_string();
     assert!(error(KeySet::from_jwks(&set)).starts_with("key 1 of the set, counted from 0: "));
 }

@@ -1,4 +1,4 @@
-//! What a chain with a [`Jwt`](auth_jwt::Jwt) lets in and keeps out.
+//! What a chain with a [`Jwt`](auth_jwt::Jwt) accepts and refuses.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -20,7 +20,7 @@ fn new_key() -> VerifyingKey {
     VerifyingKey::from_pem(Algorithm::ES256, include_bytes!("../keys/p256.pub.pem")).unwrap()
 }
 
-/// A way to say that a strategy takes tokens of this key with this algorithm only.
+/// A way to build a strategy that accepts only this key with this algorithm.
 type Way = fn(VerifyingKey, Algorithm) -> Jwt<Value>;
 
 const WAYS: [Way; 3] = [
@@ -36,7 +36,7 @@ fn source(own: VerifyingKey) -> Jwt<Value> {
     Jwt::key_source(Arc::new(KeySet::from(own))).extract(extract::header("x-token"))
 }
 
-/// What a chain of the two says: the name of the strategy that accepts, or the code of the refusal.
+/// The result of a chain with both: the name of the strategy that accepts, or the code of the refusal.
 fn say(first: Jwt<Value>, second: Jwt<Value>, token: &str) -> String {
     let named = |jwt: Jwt<Value>, name: &str| -> JwtStrategy<Value, _, _> { jwt.named(name).verify(accept) };
     let chain = Chain::new().or(named(first, "first")).or(named(second, "second"));
@@ -72,7 +72,7 @@ fn wrong_signature_is_refused_and_not_left_to_the_next_strategy() {
 }
 
 #[test]
-fn other_faults_of_the_token_are_refused_and_not_left_to_the_next_strategy() {
+fn other_faults_are_refused_and_not_left_to_the_next_strategy() {
     let own = claims(json!({ "iss": ISSUER }));
     let late = claims(json!({ "iss": ISSUER, "exp": NOW - 600 }));
     for way in WAYS {
@@ -98,7 +98,7 @@ fn algorithm_that_does_not_exist_is_refused_at_once() {
 }
 
 #[test]
-fn algorithm_that_no_strategy_allows_is_foreign_to_all() {
+fn algorithm_that_no_strategy_allows_is_unrecognized() {
     let token = token_with(json!({ "alg": "RS256" }), &claims(json!({ "iss": ISSUER })));
     for way in WAYS {
         let said = say(way(old_key(), Algorithm::HS256), way(new_key(), Algorithm::ES256), &token);

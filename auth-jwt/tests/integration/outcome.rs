@@ -1,4 +1,4 @@
-//! What the strategy tells the chain.
+//! The outcomes of the strategy.
 
 use std::{
     io,
@@ -83,7 +83,7 @@ fn verify_is_asked_only_about_good_tokens() {
 }
 
 #[test]
-fn evidence_tells_what_the_token_tells() {
+fn evidence_has_what_the_token_says() {
     let more = json!({ "exp": NOW + 100, "iat": NOW - 100, "jti": "id", "sid": "session" });
     let user = present(jwt(), &token(&claims(more))).unwrap();
     let evidence = user.evidence();
@@ -107,7 +107,7 @@ fn identity(jwt: Jwt<Value>, more: &Value) -> (Vec<(String, String)>, Vec<(Strin
 }
 
 #[test]
-fn token_names_its_issuer_and_subject_and_its_ids_are_of_that_issuer() {
+fn evidence_has_issuer_subject_and_ids_of_that_issuer() {
     let issued =
         |iss: &str| json!({ "iss": iss, "sub": "ann", "jti": "j1", "sid": "s1", "exp": NOW + 100, "iat": NOW });
     let of = |iss: &str| {
@@ -122,7 +122,7 @@ fn token_names_its_issuer_and_subject_and_its_ids_are_of_that_issuer() {
 }
 
 #[test]
-fn claim_that_is_absent_or_empty_names_nothing() {
+fn absent_or_empty_claim_names_nothing() {
     for empty in [json!({ "exp": NOW + 100 }), json!({ "exp": NOW + 100, "sub": "", "jti": "", "sid": "" })] {
         let (names, ids, _) = identity(jwt(), &empty);
         assert_eq!((names, ids), (vec![], vec![]));
@@ -162,7 +162,7 @@ fn extras_of_the_application_stand_in_the_evidence() {
 }
 
 #[test]
-fn evidence_names_the_strategy_as_it_is_named() {
+fn evidence_has_the_name_of_the_strategy() {
     let user = present(jwt().named("partner"), &token(&claims(json!({})))).unwrap();
     assert_eq!(user.evidence().strategy(), "partner");
 }
@@ -200,7 +200,7 @@ fn two_issuers_live_in_one_chain() {
     assert_eq!(strategy("c").unwrap_err(), RefusalKind::Unrecognized);
 }
 
-/// What would be wrong for us says nothing about a token that is another strategy's.
+/// Faults in a token that belongs to another strategy are not refusals.
 #[test]
 fn token_of_another_issuer_is_foreign_whatever_else_it_is() {
     let theirs = |more| token_with(more, &claims(json!({ "iss": "other", "exp": 1, "aud": 5, "cnf": {} })));

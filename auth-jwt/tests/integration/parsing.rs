@@ -48,7 +48,7 @@ fn megabyte_is_refused_unread() {
 }
 
 #[test]
-fn what_has_not_three_parts_is_no_jwt() {
+fn jwt_has_three_parts() {
     let token = token(&claims(json!({})));
     for other in ["opaque", "a.b", ".", "a.b.c.d", "a.b.c.d.e", &format!("{token}."), &format!(".{token}")] {
         assert_eq!(verdict(jwt(), other), FOREIGN, "{other}");
@@ -56,7 +56,7 @@ fn what_has_not_three_parts_is_no_jwt() {
 }
 
 #[test]
-fn what_does_not_begin_with_a_header_is_no_jwt() {
+fn jwt_begins_with_a_header() {
     for other in [
         "..",
         "a.b.c",
@@ -64,14 +64,14 @@ fn what_does_not_begin_with_a_header_is_no_jwt() {
         // PASETO, without and with a footer.
         "v4.public.eyJzdWIiOiIxMDAxIn0",
         "v4.local.eyJzdWIiOiIxMDAxIn0.eyJraWQiOiJhIn0",
-        // Keys with dots in them, also one that is longer than any token may be.
+        // API keys with dots, including one that is longer than a token may be.
         "sk.live.4f7d",
         "SG.c2VuZA.Z3JpZA",
         &format!("key.{}.{}", "a".repeat(5000), "b".repeat(5000)),
-        // JSON, but no object.
+        // JSON, but not an object.
         &format!("{}.e30.", encode("[\"HS256\"]")),
         &format!("{}.e30.", encode("\"HS256\"")),
-        // An object that names nothing.
+        // An empty object.
         "e30.e30.",
     ] {
         assert_eq!(verdict(jwt(), other), FOREIGN, "{other}");
@@ -106,7 +106,7 @@ fn padding_is_refused_in_every_part() {
 
 #[test]
 fn alphabet_of_plain_base64_is_refused() {
-    // `?>` gives the two letters in which the alphabets differ.
+    // `?>` encodes to the two characters in which the alphabets differ.
     let payload = r#"{"exp":2e9,"a":"???>>>~~~"}"#;
     let url = encode(payload);
     let plain = url.replace('-', "+").replace('_', "/");
@@ -132,7 +132,7 @@ fn bits_after_the_last_byte_are_refused() {
     }
 }
 
-/// The texts that are as this one but for the unused bits of its last character, which tell `count` characters apart.
+/// The texts that differ from this one only in the unused bits of the last character; there are `count` such characters.
 fn twins(text: &str, count: usize) -> impl Iterator<Item = String> {
     let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let (rest, last) = text.split_at(text.len() - 1);
@@ -178,9 +178,9 @@ fn every_value_of_json_is_read() {
     assert_eq!(payload(r#"{"a":"\" \\ \/ \b \f \n \r \t \u00e9 \ud83d\ude00"}"#), ACCEPTED);
 }
 
-/// A name is a name however it is written, or it could be there twice.
+/// A member name counts after unescaping; otherwise a duplicate could be hidden.
 #[test]
-fn escaped_names_are_the_characters_that_they_stand_for() {
+fn escaped_member_names_are_unescaped() {
     for (escaped, raw) in
         [(r"\u0061", "a"), (r"\/", "/"), (r"\n", "\u{a}"), (r"\f", "\u{c}"), (r"\b", "\u{8}"), (r"\t", "\u{9}")]
     {
@@ -233,7 +233,7 @@ fn broken_json_is_refused() {
     ];
     for broken in broken {
         assert_eq!(payload(broken), INVALID, "{broken}");
-        // A value in the header is read by nobody but our reader.
+        // Only our own reader reads the header.
         assert_eq!(header(&format!(r#"{{"alg":"HS256","x":{broken}}}"#)), INVALID, "{broken}");
     }
 }
@@ -363,7 +363,7 @@ fn typ_may_be_absent_or_jwt_in_any_form() {
 }
 
 #[test]
-fn typ_of_a_profile_is_accepted_beside_the_usual() {
+fn typ_of_a_profile_is_accepted_beside_jwt() {
     for configured in ["at+jwt", "application/at+jwt"] {
         let accepts = |more| verdict(jwt().token_type(configured), &token_with(more, &claims(json!({}))));
         assert_eq!(accepts(json!({ "typ": "at+jwt" })), ACCEPTED);

@@ -70,7 +70,7 @@ fn row_30_scheme_is_read_in_any_case() {
     assert_eq!(bearer("malformed"), "absent");
 }
 
-/// † A line break within a header is refused by the HTTP library, and a tab, the next of kin, by the extractor.
+/// † The HTTP library refuses a line break within a header, and the extractor refuses a tab.
 #[test]
 fn row_31_newline_between_scheme_and_value_is_refused() {
     let newline = format!("Bearer\n{}", good());
@@ -97,7 +97,7 @@ fn row_32_header_body_and_query_are_looked_at_where_asked_for() {
 }
 
 #[test]
-fn row_33_another_scheme_is_none() {
+fn row_33_another_scheme_is_absent() {
     assert_eq!(bearer(&format!("Basic {}", good())), "absent");
 }
 
@@ -112,7 +112,7 @@ fn row_34_first_of_several_extractors_wins() {
     assert_eq!(outcome(both(), &different.into_parts().0), "400 invalid_request");
 }
 
-/// There is no strategy without verify callback, key or extractor; the rest are errors when it is built.
+/// The types require a verify callback, a key and an extractor. Other mistakes are errors when the strategy is built.
 #[test]
 fn row_35_what_is_missing_or_contradicts_itself_does_not_build() {
     assert!(Jwt::<Value>::hs256("").is_err());
@@ -122,12 +122,12 @@ fn row_35_what_is_missing_or_contradicts_itself_does_not_build() {
 }
 
 #[test]
-fn row_36_no_token_is_absent_and_verify_is_not_asked() {
+fn row_36_missing_token_is_absent_and_verify_is_not_called() {
     let strategy = jwt().verify(|_: Value| async { panic!("asked") as Option<String> });
     assert_eq!(ask(strategy, &uri("/")).unwrap_err().code(), "missing_credentials");
 }
 
-/// A source of keys that notes what it is asked.
+/// A source of keys that records its calls.
 struct Noting {
     asked: Arc<Mutex<Vec<String>>>,
     answer: fn() -> Result<Option<Arc<KeySet>>, BoxError>,
@@ -270,7 +270,7 @@ fn row_42_key_source_gets_request_and_raw_token() {
     assert_eq!(*asked.lock().unwrap(), [format!("/tenant {}", good())]);
 }
 
-/// † An error of the source is an error of the system.
+/// † An error of the source is an operational error.
 #[test]
 fn row_42_error_of_the_key_source_is_503() {
     let jwt = Jwt::key_source(Noting { asked: Arc::default(), answer: || Err(io::Error::other("down").into()) });
@@ -355,7 +355,7 @@ fn row_64_scope_and_error_uri_of_the_strategy_stand_in_their_places() {
         let refusal = ask(strategy, &parts).unwrap_err();
         (refusal.status().as_u16(), refusal.challenges().iter().map(ToString::to_string).collect::<Vec<_>>())
     };
-    // Nothing was sent, so nothing is wrong: no page about errors either.
+    // Without a credential there is no error, and so no error page.
     assert_eq!(lines(None), (401, vec![r#"Bearer realm="chat", scope="chat:read chat:write""#.to_owned()]));
     let wrong = concat!(
         r#"Bearer realm="chat", scope="chat:read chat:write", error="invalid_token", "#,
@@ -372,8 +372,8 @@ fn row_64_scope_of_the_challenge_is_not_checked() {
 }
 
 #[test]
-fn row_64_scope_that_the_callback_names_stands_in_the_place_of_the_strategys() {
-    let narrow = || Verdict::<String>::reject(Rejection::insufficient_scope(&["chat:write"]));
+fn row_64_scope_of_the_callback_replaces_that_of_the_strategy() {
+    let narrow = || Verdict::<String>::refuse(Rejection::insufficient_scope(&["chat:write"]));
     let strategy = jwt().extract(extract::bearer()).challenge_scope(["chat:read"]).unwrap();
     let strategy = strategy.verify(move |_: Value| async move { narrow() });
     let refusal = ask(strategy, &authorization(&format!("Bearer {}", good()))).unwrap_err();
@@ -382,7 +382,7 @@ fn row_64_scope_that_the_callback_names_stands_in_the_place_of_the_strategys() {
     assert!(challenge.starts_with(expected), "{challenge}");
 }
 
-/// † The description is a constant, whatever was wrong.
+/// † The description is constant for every error.
 #[test]
 fn row_65_refused_token_is_an_invalid_token_with_a_constant_description() {
     let challenge = |value: &str| {

@@ -1,4 +1,4 @@
-//! Access tokens (RFC 9068), ID tokens (OpenID Connect Core), and what tokens say of the log-in.
+//! Access tokens (RFC 9068), ID tokens (OpenID Connect Core), and claims about the log-in.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ fn id() -> Jwt<Value> {
     jwt().id_token(CLIENT).issuer(ISSUER)
 }
 
-/// The claims of RFC 9068, 2.2, with these in the place of others; `null` takes one out.
+/// The claims of RFC 9068, 2.2, with these instead of others; `null` removes a claim.
 fn access_claims(more: Value) -> Value {
     let own = json!({ "iss": ISSUER, "aud": "chat", "client_id": CLIENT, "iat": NOW, "jti": "dbe39bf3" });
     without_null(merged(claims(own), more))
@@ -57,7 +57,7 @@ fn access_token_of_the_profile_is_accepted_in_every_spelling_of_its_type() {
 }
 
 #[test]
-fn token_of_another_type_is_no_access_token() {
+fn token_of_another_type_is_not_an_access_token() {
     for header in [json!({}), json!({ "typ": "JWT" }), json!({ "typ": "logout+jwt" }), json!({ "typ": "dpop+jwt" })] {
         assert_eq!(verdict(access(), &token_with(header.clone(), &access_claims(json!({})))), INVALID, "{header}");
     }
@@ -65,7 +65,7 @@ fn token_of_another_type_is_no_access_token() {
 
 #[test]
 fn id_token_is_refused_where_access_tokens_are_wanted() {
-    // It names the API as its audience too, and has each claim of an access token; only the type tells.
+    // It also names the API as its audience and has each claim of an access token. Only the type differs.
     let both = access_claims(json!({ "aud": [CLIENT, "chat"], "azp": CLIENT }));
     assert_eq!(verdict(access(), &token(&both)), INVALID);
     assert_eq!(verdict(access(), &id_token(json!({}))), INVALID);
@@ -86,7 +86,7 @@ fn each_claim_of_the_access_token_is_required() {
 }
 
 #[test]
-fn issuer_is_required_also_where_none_is_configured() {
+fn profile_requires_an_issuer_even_if_none_is_configured() {
     let access = || jwt().access_token("chat");
     assert_eq!(verdict(access(), &access_token(json!({}))), ACCEPTED);
     assert_eq!(verdict(access(), &access_token(json!({ "iss": null }))), INVALID);
@@ -116,7 +116,7 @@ fn access_token_for_another_audience_is_refused() {
 }
 
 #[test]
-fn audiences_that_an_issuer_names_count_in_the_place_of_that_of_the_access_token() {
+fn audiences_of_an_issuer_replace_that_of_the_access_token() {
     let with = |issuer: TrustedIssuer, aud: &str| {
         let jwt = Jwt::trusted_issuers(TrustedIssuers::new([issuer]).unwrap()).extract(extract::header("x-token"));
         verdict(jwt.access_token("chat"), &access_token(json!({ "aud": aud })))
@@ -159,7 +159,7 @@ fn each_claim_of_the_id_token_is_required() {
 }
 
 #[test]
-fn id_token_must_name_the_client_and_nobody_who_is_not_trusted() {
+fn id_token_must_name_the_client_and_only_trusted_audiences() {
     let with = |jwt: Jwt<Value>, aud: Value| verdict(jwt, &id_token(json!({ "aud": aud, "azp": CLIENT })));
     assert_eq!(with(id(), json!([CLIENT])), ACCEPTED);
     assert_eq!(with(id(), json!("other")), INVALID);
@@ -171,7 +171,7 @@ fn id_token_must_name_the_client_and_nobody_who_is_not_trusted() {
 }
 
 #[test]
-fn client_of_an_id_token_must_be_among_the_audiences_of_its_issuer_where_those_are_named() {
+fn client_of_an_id_token_must_be_an_audience_of_its_issuer() {
     let with = |audiences: &[&str]| {
         let key = VerifyingKey::hmac(Algorithm::HS256, SECRET).unwrap();
         let issuer = TrustedIssuer::new(ISSUER, Arc::new(KeySet::from(key)));
@@ -203,12 +203,12 @@ fn authorized_party_of_an_id_token_may_be_another_client_that_is_trusted() {
     for azp in [json!("other"), json!("Android"), json!(1), json!(["ios"])] {
         assert_eq!(verdict(id(), &id_token(json!({ "azp": azp }))), INVALID, "{azp}");
     }
-    // It is trusted with tokens for the client, and is not the audience of any.
+    // It may receive tokens for the client, but is not an audience.
     assert_eq!(verdict(id(), &id_token(json!({ "aud": "android", "azp": "android" }))), INVALID);
     assert_eq!(verdict(id(), &id_token(json!({ "aud": [CLIENT, "android"], "azp": "android" }))), INVALID);
 }
 
-/// Tokens of real issuers that have each claim of an ID token, and the claim that tells them apart.
+/// Tokens of real issuers that have each claim of an ID token, and the claim that distinguishes them.
 #[test]
 fn token_of_another_kind_is_refused_where_id_tokens_are_wanted() {
     let logout = "http://schemas.openid.net/event/backchannel-logout";
@@ -247,7 +247,7 @@ fn token_of_another_kind_is_refused_where_id_tokens_are_wanted() {
         assert_eq!(verdict(id(), &id_token(more.clone())), INVALID, "{more}");
         assert_eq!(verdict(jwt().audience(CLIENT), &id_token(more.clone())), ACCEPTED, "without the profile: {more}");
     }
-    // `null` takes a claim out in this file, so these tokens are written by hand.
+    // `null` removes a claim in this file, so these tokens are written by hand.
     let with_null = |name: &str| token(&merged(id_claims(json!({})), json!({ name: null })));
     assert_eq!(["events", "token_use"].map(|name| verdict(id(), &with_null(name))), [INVALID; 2]);
 }
@@ -298,13 +298,13 @@ fn nonce_is_compared_exactly_where_one_is_demanded() {
 }
 
 #[test]
-fn log_in_that_lies_ahead_by_more_than_the_leeway_is_refused() {
+fn log_in_further_ahead_than_the_leeway_is_refused() {
     assert_eq!(verdict(id(), &id_token(json!({ "auth_time": NOW + 60 }))), ACCEPTED);
     assert_eq!(verdict(id(), &id_token(json!({ "auth_time": NOW + 61 }))), INVALID);
 }
 
 #[test]
-fn log_in_stands_in_the_evidence() {
+fn log_in_is_in_the_evidence() {
     let login = |more: Value| {
         let user = present(jwt(), &token(&claims(more))).unwrap();
         user.evidence().extra::<UserAuthentication>().cloned()

@@ -1,11 +1,11 @@
-//! Whatever a stranger sends: no panic, and no way in.
+//! Random input never panics and is never accepted.
 
 use proptest::prelude::*;
 use serde_json::json;
 
 use crate::support::*;
 
-/// Whether what is said is an answer to a stranger: 401, never 5xx.
+/// Whether the result is a refusal with 401, and never a 5xx.
 fn is_refused(token: &str) -> bool {
     matches!(verdict(jwt(), token), INVALID | FOREIGN | EXPIRED)
 }
@@ -34,7 +34,7 @@ proptest! {
         prop_assert!(is_refused(&changed), "{changed}");
     }
 
-    /// What our reader takes as claims, the library that reads the typed claims takes too.
+    /// JSON that our reader accepts as claims is also accepted by the library that reads the typed claims.
     #[test]
     fn signed_json_of_any_shape_is_judged(json in "[{}\\[\\],:\"\\\\a-c0-9.eE+\\- u]{0,40}") {
         let token = raw_token(r#"{"alg":"HS256"}"#, &json);

@@ -1,11 +1,11 @@
-//! Whom a token is for, whom it was given to, and what else an issuer marks it with.
+//! The audience of a token, the client that it was issued to, and other required claims.
 
 use auth_jwt::Jwt;
 use serde_json::{Value, json};
 
 use crate::support::*;
 
-/// What is said of a token with these claims more.
+/// The result for a token with these additional claims.
 fn with(jwt: Jwt<Value>, more: Value) -> &'static str {
     verdict(jwt, &token(&claims(more)))
 }
@@ -43,14 +43,14 @@ fn audience_of_another_type_is_refused() {
 }
 
 #[test]
-fn an_audience_where_none_is_configured_is_refused() {
+fn audience_is_refused_if_none_is_configured() {
     for aud in [json!("chat"), json!(["chat"]), json!([])] {
         assert_eq!(with(jwt(), json!({ "aud": aud })), INVALID, "{aud}");
     }
 }
 
 #[test]
-fn an_audience_may_be_ignored_where_none_is_configured() {
+fn audience_may_be_ignored_if_none_is_configured() {
     assert_eq!(with(jwt().dangerous_ignore_audience(), json!({ "aud": "mail" })), ACCEPTED);
 }
 
@@ -60,7 +60,7 @@ fn a_configured_audience_is_never_ignored() {
 }
 
 #[test]
-fn client_id_is_the_audience_where_that_is_configured_and_there_is_no_aud() {
+fn client_id_is_the_audience_if_configured_and_aud_is_absent() {
     let jwt = || jwt().audience("app").client_id_as_audience();
     assert_eq!(with(jwt(), json!({ "client_id": "app" })), ACCEPTED);
     assert_eq!(with(jwt(), json!({ "aud": "app" })), ACCEPTED);
@@ -78,20 +78,20 @@ fn client_id_is_the_audience_where_that_is_configured_and_there_is_no_aud() {
         assert_eq!(with(jwt(), wrong.clone()), INVALID, "{wrong}");
     }
     assert_eq!(with(crate::support::jwt().audience("app"), json!({ "client_id": "app" })), INVALID);
-    // As with `aud`: a token for somebody is not for one who has not said who they are.
+    // As with `aud`: a token for an audience is refused if none is configured.
     assert_eq!(with(crate::support::jwt().client_id_as_audience(), json!({ "client_id": "app" })), INVALID);
 }
 
 /// Cognito's ID tokens name in `aud` what its access tokens name in `client_id`.
 #[test]
-fn id_token_is_no_access_token_where_client_id_is_the_audience() {
+fn id_token_is_refused_if_client_id_is_the_audience() {
     let jwt = || jwt().audience("app").client_id_as_audience();
     let id = || json!({ "aud": "app", "token_use": "id" });
     assert_eq!(with(jwt(), id()), INVALID);
     assert_eq!(with(jwt(), json!({ "client_id": "app", "token_use": "id" })), INVALID);
     assert_eq!(with(jwt(), json!({ "client_id": "app", "token_use": "access" })), ACCEPTED);
     assert_eq!(with(jwt(), json!({ "client_id": "app", "token_use": 5 })), ACCEPTED);
-    // Who wants it says so.
+    // To accept them, require it.
     let both = || jwt().require_claim("token_use", "access").require_claim("token_use", "id");
     assert_eq!(with(both(), id()), ACCEPTED);
     assert_eq!(with(jwt().require_claim("token_use", "access"), id()), INVALID);

@@ -1,4 +1,4 @@
-//! What an operator reads of a refusal that configuration can cause: why, what was expected, and what was found.
+//! Log lines for refusals that configuration can cause: the reason, what was expected, and what was found.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use test_support::code::sources;
 
 use crate::{log::logged, support::*};
 
-/// Stands in each claim that no log may show.
+/// The value of each claim that the log must not show.
 const SECRET_CLAIM: &str = "MARKER-of-a-person";
 
 struct Case {
@@ -79,7 +79,7 @@ fn cases() -> Vec<Case> {
         case(
             jwt().issuer("a").issuer_alias("b", "a"),
             plain(json!({ "iss": "a" })),
-            "two issuers are configured",
+            "two configured issuers",
             [r#"["a", "b"]"#, r#""a""#],
         ),
         case(
@@ -150,21 +150,21 @@ fn cases() -> Vec<Case> {
         case(
             jwt().require_claim("token_use", "access"),
             plain(json!({ "token_use": SECRET_CLAIM })),
-            "claim that is required",
-            ["`token_use` as configured", "another text"],
+            "a required claim",
+            ["`token_use` as configured", "another value"],
         ),
         case(
             jwt().require_claim("token_use", "access"),
             plain(json!({ "token_use": [SECRET_CLAIM] })),
-            "claim that is required",
+            "a required claim",
             ["`token_use` as configured", "a list"],
         ),
-        case(jwt(), plain(json!({ "jti": 7 })), "must be a text", ["a text `jti`", "a number"]),
+        case(jwt(), plain(json!({ "jti": 7 })), "must be a string", ["a string `jti`", "a number"]),
         case(
             jwt(),
             plain(json!({ "nbf": SECRET_CLAIM })),
-            "a time is no number",
-            ["a time `nbf` in seconds since 1970", "a text"],
+            "a time is not a number",
+            ["a time `nbf` in seconds since 1970", "a string"],
         ),
         case(
             access(),
@@ -173,30 +173,30 @@ fn cases() -> Vec<Case> {
                 json!({ "iss": ISSUER, "aud": "chat", "iat": NOW, "client_id": "c", "jti": "j", "scope": [SECRET_CLAIM] }),
             ],
             "the scope of the access token",
-            ["a text `scope`", "a list"],
+            ["a string `scope`", "a list"],
         ),
         case(
             id(),
             with(json!({ "events": { "x": SECRET_CLAIM } })),
-            "one of another kind",
+            "another kind of token",
             ["`events` absent", "`events`, as in a logout token"],
         ),
         case(
             id(),
             with(json!({ "token_use": SECRET_CLAIM })),
-            "one of another kind",
+            "another kind of token",
             ["`token_use` `id`", "another `token_use`"],
         ),
         case(
             id(),
             with(json!({ "typ": "Bearer" })),
-            "one of another kind",
+            "another kind of token",
             ["`typ` of an ID token, or absent", "`typ` of another kind in the claims"],
         ),
         case(
             id(),
             with(json!({ "scp": SECRET_CLAIM })),
-            "one of another kind",
+            "another kind of token",
             ["`scp` absent, or scopes of OpenID Connect alone", "other scopes, as in an access token"],
         ),
         case(
@@ -209,7 +209,7 @@ fn cases() -> Vec<Case> {
         case(
             id().audience("other"),
             with(json!({ "aud": ["client", "other"] })),
-            "whom it was given to",
+            "the client that it was issued to",
             [r#""client""#, "absent"],
         ),
         case(
@@ -221,28 +221,33 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-/// What clocks, leeway and ages can cause.
+/// Refusals caused by clocks, leeway and ages.
 fn timed() -> Vec<Case> {
     let case = |jwt: Jwt<Value>, claims: Value, why, told| case(jwt, [json!({}), claims], why, told);
     let aged = || jwt().max_age(Duration::from_secs(300));
     vec![
-        case(jwt(), json!({ "exp": NOW - 100 }), "past its end", ["an end less than 60 s ago", "100 s ago"]),
+        case(jwt(), json!({ "exp": NOW - 100 }), "has expired", ["an end less than 60 s ago", "100 s ago"]),
         case(
             aged(),
             json!({ "iat": NOW - 1000 }),
-            "past its end",
+            "has expired",
             ["an end less than 60 s ago, which is 300 s after `iat` at the latest", "700 s ago"],
         ),
         case(jwt(), json!({ "nbf": NOW + 90 }), "not valid yet", ["`nbf` at most 60 s ahead", "90 s ahead"]),
         case(jwt(), json!({ "iat": NOW + 90 }), "in the future", ["`iat` at most 60 s ahead", "90 s ahead"]),
-        case(jwt(), json!({ "auth_time": NOW + 90 }), "log-in lies", ["`auth_time` at most 60 s ahead", "90 s ahead"]),
+        case(
+            jwt(),
+            json!({ "auth_time": NOW + 90 }),
+            "the log-in is",
+            ["`auth_time` at most 60 s ahead", "90 s ahead"],
+        ),
         case(jwt().require_iat(), json!({}), "does not say when it was issued", ["`iat`", "absent"]),
         case(aged(), json!({}), "does not say when it was issued", ["`iat`", "absent"]),
     ]
 }
 
 #[test]
-fn every_refusal_that_configuration_can_cause_tells_what_was_expected_and_found() {
+fn refusals_caused_by_configuration_log_expected_and_found() {
     for Case { jwt, header, claims: more, why, expected, found } in cases().into_iter().chain(timed()) {
         let mut claims = claims(json!({ "sub": SECRET_CLAIM, "nonce": SECRET_CLAIM, "email": SECRET_CLAIM }));
         claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -256,7 +261,7 @@ fn every_refusal_that_configuration_can_cause_tells_what_was_expected_and_found(
 }
 
 #[test]
-fn refusals_about_what_is_personal_or_secret_tell_the_reason_alone() {
+fn refusals_about_personal_or_secret_claims_log_only_the_reason() {
     let cases = [
         (jwt().subject("MARKER-other"), "another subject"),
         (jwt().jwt_id("MARKER-other"), "another id"),
@@ -270,7 +275,7 @@ fn refusals_about_what_is_personal_or_secret_tell_the_reason_alone() {
 }
 
 #[test]
-fn what_a_stranger_writes_is_escaped_and_cut_in_the_log() {
+fn untrusted_text_is_escaped_and_cut_in_the_log() {
     let hostile = format!("\n\u{1b}[31mfake line\u{202e}{}", "x".repeat(2000));
     for (jwt, header, more) in [
         (jwt().issuer(ISSUER), json!({}), json!({ "iss": hostile })),
@@ -284,12 +289,12 @@ fn what_a_stranger_writes_is_escaped_and_cut_in_the_log() {
     }
 }
 
-/// What the log tells of a token.
+/// The log for a token.
 fn told(jwt: Jwt<Value>, token: &str) -> String {
     logged(|| drop(present(jwt, token).unwrap_err()))
 }
 
-/// The refusals that do not fit into the table: why, a part of what is told beside it, and the log.
+/// The refusals that do not fit into the table: the reason, a part of its details, and the log.
 fn others() -> Vec<(&'static str, String, String)> {
     let good = claims(json!({ "iss": ISSUER }));
     let long = token(&good);
@@ -309,7 +314,7 @@ fn others() -> Vec<(&'static str, String, String)> {
             told(jwt().max_len(100), &long),
         ),
         ("the token has no expiry", "expected=`exp` found=absent".into(), told(jwt(), &endless)),
-        ("the token names no algorithm that is known here", r#"more] found="ES256X""#.into(), told(jwt(), &unknown)),
+        ("the token has no algorithm, or an unknown one", r#"more] found="ES256X""#.into(), told(jwt(), &unknown)),
         (
             "no keys are known for the issuer of the token",
             r#"expected=an issuer of the key source found="b""#.into(),
@@ -339,23 +344,23 @@ fn others() -> Vec<(&'static str, String, String)> {
 }
 
 #[test]
-fn refusals_by_size_key_and_type_tell_what_was_expected_and_found() {
+fn refusals_by_size_key_and_type_log_expected_and_found() {
     for (why, expected, log) in others() {
         assert!(log.contains(why) && log.contains(&expected), "{why}: {log}");
         assert!(!log.contains("MARKER"), "{log}");
     }
 }
 
-/// Refusals of which the reason alone is told: what is personal or secret, and what no setting can cause.
+/// Refusals that log only the reason: those about personal or secret claims, and those that no setting can cause.
 const REASON_ALONE: [&str; 11] = [
     "a part of the token is not base64url",
-    "no JWT: it does not begin with a header",
-    "no JWT: more than three parts",
-    "no JWT: one part",
-    "no JWT: two parts",
+    "not a JWT: it does not begin with a header",
+    "not a JWT: more than three parts",
+    "not a JWT: one part",
+    "not a JWT: two parts",
     "not UTF-8",
     "the confirmation of the token is empty",
-    "the confirmation of the token is no object",
+    "the confirmation of the token is not an object",
     "the token has another id",
     "the token has another nonce",
     "the token has another subject",
@@ -367,7 +372,7 @@ fn refusal_with_a_new_reason_needs_a_line_in_a_table() {
     let tables = cases().into_iter().chain(timed()).map(|case| case.why);
     let known: Vec<_> = tables.chain(others().into_iter().map(|(why, ..)| why)).chain(REASON_ALONE).collect();
     let mut reasons = 0;
-    for constructor in ["Refused::invalid(\"", "Refused::foreign(\""] {
+    for constructor in ["TokenError::invalid(\"", "TokenError::foreign(\""] {
         for rest in text.split(constructor).skip(1) {
             let (reason, _) = rest.split_once('"').unwrap();
             assert!(known.iter().any(|why| reason.contains(why)), "no table has: {reason}");

@@ -1,4 +1,4 @@
-//! Keys that change while tokens are about.
+//! Keys that change while their tokens are still valid.
 
 use auth_core::{AuthRequest, Chain, Transport, extract};
 use auth_jwt::{Algorithm, Jwt, KeySet, Signer, SigningKey, SigningKeys};
@@ -20,13 +20,13 @@ fn signed(keys: &SigningKeys) -> String {
     Signer::rotating(keys).sign(&claims(json!({}))).unwrap().expose().to_owned()
 }
 
-/// What a verifier says that has just fetched the published document.
+/// The result of a verifier that has just fetched the published document.
 fn elsewhere(keys: &SigningKeys, token: &str) -> &'static str {
     let keys = KeySet::from_jwks(&keys.jwks()).unwrap();
     verdict(Jwt::keys(keys).extract(extract::header("x-token")), token)
 }
 
-/// What the issuer says of its own token, with one strategy for the whole time.
+/// The result at the issuer itself, with one strategy for the whole test.
 fn here(chain: &Chain<Said>, token: &str) -> &'static str {
     let parts = request("x-token", token);
     let answer = ready(chain.authenticate(&AuthRequest::new(&parts, Transport::Http, now())));
@@ -85,7 +85,7 @@ fn document_has_the_public_halves_of_every_kind_and_nothing_else() {
 }
 
 #[test]
-fn key_that_signs_stands_first_and_the_others_keep_their_order() {
+fn signing_key_is_first_and_the_others_keep_their_order() {
     let keys = SigningKeys::new(pem(Algorithm::ES256).with_kid("a")).unwrap();
     keys.add(pem(Algorithm::ES384).with_kid("b")).unwrap();
     keys.add(pem(Algorithm::EdDSA).with_kid("c")).unwrap();
@@ -140,7 +140,7 @@ fn mistakes_change_nothing() {
     assert!(keys.add(pem(Algorithm::ES256)).unwrap_err().to_string().contains("the same `kid`"));
     assert!(keys.activate("other").unwrap_err().to_string().contains("no key has this name"));
     assert!(keys.retire("other").unwrap_err().to_string().contains("no key has this name"));
-    assert!(keys.retire(&kids[0]).unwrap_err().to_string().contains("the one that signs"));
+    assert!(keys.retire(&kids[0]).unwrap_err().to_string().contains("the key that signs"));
     assert_eq!((keys.kids(), keys.jwks()), (kids, document));
 }
 

@@ -1,4 +1,4 @@
-//! Scopes: the claims that they are read from, and what counts as one.
+//! Scopes: the claims that they are read from, and their form.
 
 use auth_core::{Scopes, Verdict, extract};
 use auth_jwt::Jwt;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::*;
 
-/// The scopes in the evidence; `None` if there are none at all.
+/// The scopes in the evidence; `None` if the evidence has no scopes.
 fn scopes(jwt: Jwt<Value>, more: Value) -> Option<Vec<String>> {
     let user = present(jwt, &token(&claims(more))).unwrap();
     user.evidence().extra::<Scopes>().map(|scopes| scopes.iter().map(str::to_owned).collect())
@@ -24,7 +24,7 @@ fn keycloak() -> Value {
 }
 
 #[test]
-fn scopes_are_read_from_the_claims_that_are_named_and_no_others() {
+fn scopes_are_read_only_from_the_named_claims() {
     let cases: [(&[&[&str]], &[&str]); 8] = [
         (&[], &["openid", "email"]),
         (&[&["scp"]], &["a", "b"]),

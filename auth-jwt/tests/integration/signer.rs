@@ -1,4 +1,4 @@
-//! What the signer writes.
+//! The tokens that the signer makes.
 
 use std::time::{Duration, SystemTime};
 
@@ -78,12 +78,12 @@ fn claims_of_any_serializable_type_are_signed() {
 }
 
 #[test]
-fn claims_that_are_no_object_are_an_error() {
+fn signed_claims_must_be_an_object() {
     for claims in [json!("a"), json!(1), json!([]), json!(null)] {
         let error = signer().sign(&claims).unwrap_err();
         assert_eq!(
             (error.kind(), error.to_string().as_str()),
-            (SignErrorKind::Claims, "the claims are no JSON object")
+            (SignErrorKind::Claims, "the claims are not a JSON object")
         );
     }
 }
@@ -122,7 +122,7 @@ fn jwk_for_several_algorithms_must_name_one() {
 }
 
 #[test]
-fn jwk_for_verification_alone_does_not_sign() {
+fn jwk_with_key_ops_verify_does_not_sign() {
     let jwk = json!({ "kty": "oct", "k": encode(SECRET), "key_ops": ["verify"] }).to_string();
     assert!(SigningKey::from_jwk(&jwk).unwrap_err().to_string().contains("`sign`"));
 }
@@ -151,5 +151,7 @@ fn private_jwk_whose_halves_do_not_fit_does_not_build() {
     let jwk = json!({
         "kty": "OKP", "crv": "Ed25519", "d": encode([1; 32]), "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
     });
-    assert!(SigningKey::from_jwk(&jwk.to_string()).unwrap_err().to_string().contains("no valid private Ed25519 key"));
+    assert!(
+        SigningKey::from_jwk(&jwk.to_string()).unwrap_err().to_string().contains("not a valid private Ed25519 key")
+    );
 }

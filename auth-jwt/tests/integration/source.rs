@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::support::*;
 
-/// Issuers with a secret each; one of them cannot be asked.
+/// Issuers with a secret each; one of them fails.
 struct Issuers(HashMap<&'static str, Arc<KeySet>>);
 
 #[async_trait]
@@ -37,7 +37,7 @@ fn of(issuer: impl Into<Value>) -> &'static str {
     verdict(issuers(), &token(&claims(json!({ "iss": issuer.into() }))))
 }
 
-/// Keeps what `Debug` shows of the tokens that it is asked about, and has no keys.
+/// A source without keys that records the `Debug` output of the tokens that it is asked about.
 #[derive(Clone, Default)]
 struct Shown(Arc<Mutex<Vec<String>>>);
 
@@ -50,7 +50,7 @@ impl KeySource for Shown {
 }
 
 #[test]
-fn debug_of_a_token_shows_its_algorithm_alone() {
+fn debug_of_a_token_shows_only_its_algorithm() {
     let shown = Shown::default();
     let jwt = Jwt::key_source(shown.clone()).extract(extract::header("x-token"));
     let token = token_with(json!({ "kid": "marker" }), &claims(json!({ "iss": "marker" })));
@@ -80,7 +80,7 @@ fn issuer_of_another_type_is_refused() {
 }
 
 #[test]
-fn keys_that_cannot_be_had_are_503() {
+fn unavailable_keys_are_503() {
     let refusal = present(issuers(), &token(&claims(json!({ "iss": "down" })))).unwrap_err();
     assert_eq!((refusal.status().as_u16(), refusal.code()), (503, "unavailable"));
 }

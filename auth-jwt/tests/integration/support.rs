@@ -33,7 +33,7 @@ pub(crate) fn at(secs: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(secs)
 }
 
-/// HS256, no further demands. Tokens come in a header that takes any text.
+/// HS256 without further requirements. Tokens come in a header that accepts any text.
 pub(crate) fn jwt() -> Jwt<Value> {
     Jwt::hs256(SECRET).unwrap().extract(extract::header("x-token"))
 }
@@ -42,7 +42,7 @@ pub(crate) fn key(key: VerifyingKey) -> Jwt<Value> {
     Jwt::key(key).extract(extract::header("x-token"))
 }
 
-/// Claims that [`jwt`] accepts, with these added, or put in the place of others.
+/// Claims that [`jwt`] accepts, with these added or replaced.
 pub(crate) fn claims(more: Value) -> Value {
     let mut claims = json!({ "sub": "1001", "exp": NOW + 600 });
     let Value::Object(more) = more else { panic!("claims are an object") };
@@ -55,7 +55,7 @@ pub(crate) fn token(claims: &Value) -> String {
     token_with(json!({}), claims)
 }
 
-/// A token with these header parameters beside `alg`, or in its place.
+/// A token with these header parameters in addition to `alg`, or instead of it.
 pub(crate) fn token_with(more: Value, claims: &Value) -> String {
     let mut header = Map::from_iter([("alg".to_owned(), json!("HS256"))]);
     let Value::Object(more) = more else { panic!("a header is an object") };
@@ -63,7 +63,7 @@ pub(crate) fn token_with(more: Value, claims: &Value) -> String {
     raw_token(Value::Object(header).to_string(), claims.to_string())
 }
 
-/// A rightly signed token over any two texts.
+/// A token with a valid signature over any two texts.
 pub(crate) fn raw_token(header: impl AsRef<[u8]>, payload: impl AsRef<[u8]>) -> String {
     sign(&signing_input(header, payload), SECRET)
 }
@@ -78,12 +78,12 @@ pub(crate) fn request(header: &str, value: &str) -> Parts {
     http::Request::builder().header(header, value).body(()).unwrap().into_parts().0
 }
 
-/// What a chain of this one strategy says of the request.
+/// The result of a chain with this one strategy.
 pub(crate) fn ask<S: Strategy>(strategy: S, parts: &Parts) -> Result<Authenticated<S::User>, Refusal> {
     ready(Chain::new().or(strategy).authenticate(&AuthRequest::new(parts, Transport::Http, now())))
 }
 
-/// What is said of the token: the evidence, or the refusal.
+/// The result for the token: the evidence, or the refusal.
 pub(crate) fn present(jwt: Jwt<Value>, token: &str) -> Result<Authenticated<Said>, Refusal> {
     ask(jwt.verify(accept), &request("x-token", token))
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{log::logged, support::*};
 
-/// Each algorithm with its private key and the certificate of it, of 2026 and later.
+/// Each algorithm with its private key and certificate, which is valid from 2026.
 const KINDS: [(Algorithm, &[u8], &str); 3] = [
     (Algorithm::RS256, include_bytes!("../keys/rsa2048.pem"), include_str!("../keys/rsa2048.cert.pem")),
     (Algorithm::ES256, include_bytes!("../keys/p256.pem"), include_str!("../keys/p256.cert.pem")),
@@ -52,7 +52,7 @@ impl World {
     }
 }
 
-/// What a certificate is in `x5c`.
+/// A certificate in the form of `x5c`.
 fn x5c(pem: &str) -> Value {
     json!([STANDARD.encode(der_of(pem.as_bytes())), "the one that signed it is not looked at"])
 }
@@ -100,11 +100,11 @@ fn set_with_x5c_has_the_key_of_the_first_certificate() {
 }
 
 #[test]
-fn entry_that_leaves_a_doubt_is_left_out_and_the_log_names_it_and_says_why() {
+fn ambiguous_entry_is_left_out_and_logged_with_the_reason() {
     let (rsa, p256) = (KINDS[0].2, KINDS[1].2);
     let map = |value: Value| json!({ "b": value, "good": p256 });
     let set = |jwk: Value| jwks([with(jwk, "kid", json!("b")), json!({ "kid": "good", "x5c": x5c(p256) })]);
-    let no_certificate = "no X.509 certificate";
+    let no_certificate = "X.509 certificate";
     for (document, why) in [
         (map(json!(5)), no_certificate),
         (map(json!(null)), no_certificate),
@@ -118,11 +118,11 @@ fn entry_that_leaves_a_doubt_is_left_out_and_the_log_names_it_and_says_why() {
         (set(json!({ "x5c": [5] })), no_certificate),
         (set(json!({ "x5c": ["****"] })), no_certificate),
         (set(members(Algorithm::RS256)), no_certificate),
-        (set(with(members(Algorithm::RS256), "x5c", x5c(p256))), "of another key"),
-        (set(with(members(Algorithm::ES256), "x5c", x5c(rsa))), "of another key"),
-        (set(with(with(members(Algorithm::RS256), "x5c", x5c(rsa)), "e", json!("Aw"))), "of another key"),
-        (set(with(with(members(Algorithm::RS256), "x5c", x5c(rsa)), "n", json!("!"))), "of another key"),
-        (set(json!({ "kty": "AKP", "x5c": x5c(rsa) })), "of another key"),
+        (set(with(members(Algorithm::RS256), "x5c", x5c(p256))), "has another key"),
+        (set(with(members(Algorithm::ES256), "x5c", x5c(rsa))), "has another key"),
+        (set(with(with(members(Algorithm::RS256), "x5c", x5c(rsa)), "e", json!("Aw"))), "has another key"),
+        (set(with(with(members(Algorithm::RS256), "x5c", x5c(rsa)), "n", json!("!"))), "has another key"),
+        (set(json!({ "kty": "AKP", "x5c": x5c(rsa) })), "has another key"),
         (set(json!({ "alg": "ES256", "x5c": x5c(rsa) })), "contradicts"),
         (set(json!({ "use": "enc", "x5c": x5c(rsa) })), "not for signatures"),
         (set(json!({ "d": 5, "x5c": x5c(rsa) })), "a private key or a secret"),
@@ -140,7 +140,7 @@ fn entry_that_leaves_a_doubt_is_left_out_and_the_log_names_it_and_says_why() {
     }
 }
 
-/// A private key in the place of a certificate, behind one, or in a form that is not read.
+/// A private key instead of a certificate, after one, or in an unsupported form.
 #[test]
 fn published_private_key_taints_the_certificate_of_its_pair() {
     run(async {
@@ -175,14 +175,14 @@ fn certificate_counts_from_its_first_second_to_its_last() {
                 assert_eq!(said, expected, "{at}");
             });
         });
-        let is_told = log.contains("counts from 2026-11-24T06:39:46Z to 2036-11-21T06:39:46Z only");
+        let is_told = log.contains("valid only from 2026-11-24T06:39:46Z to 2036-11-21T06:39:46Z");
         assert_eq!(is_told, expected != ACCEPTED, "{log}");
     }
 }
 
-/// Nothing that the issuer sends has changed, and no validator lets it say so in short.
+/// The document has not changed, and no validator is sent for it.
 #[test]
-fn certificate_that_ends_is_dropped_with_the_next_fetch_of_the_same_document() {
+fn expired_certificate_is_dropped_at_the_next_unchanged_fetch() {
     run(async {
         let world = World::new(&json!({})).await;
         let clock = ManualClock::new(SystemTime::UNIX_EPOCH + Duration::from_secs(RSA_TO - 60));

@@ -16,7 +16,7 @@ use crate::issuer::read_head;
 
 const ESTABLISHED: &str = "HTTP/1.1 200 Connection established\r\n\r\n";
 
-/// A server that opens tunnels (`CONNECT`), and notes the heads of what it was asked, in lower case.
+/// A server that opens tunnels (`CONNECT`), and records the request heads in lower case.
 pub(crate) struct ConnectProxy {
     addr: SocketAddr,
     asked: Arc<Mutex<Vec<String>>>,
@@ -27,12 +27,12 @@ impl ConnectProxy {
         Self::start(ESTABLISHED, None).await
     }
 
-    /// A proxy that is spoken to over TLS itself.
+    /// A proxy that is reached over TLS.
     pub(crate) async fn with_tls(tls: TlsAcceptor) -> Self {
         Self::start(ESTABLISHED, Some(tls)).await
     }
 
-    /// A proxy that answers this and opens nothing.
+    /// A proxy that gives this answer and opens no tunnel.
     pub(crate) async fn refusing(answer: &'static str) -> Self {
         Self::start(answer, None).await
     }
@@ -58,7 +58,7 @@ impl ConnectProxy {
         Self { addr, asked }
     }
 
-    /// Where the proxy is, with what stands before the host.
+    /// The URL of the proxy, with this prefix before the host.
     pub(crate) fn url(&self, before: &str) -> String {
         format!("{before}{}", self.addr)
     }

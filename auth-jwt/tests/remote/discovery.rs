@@ -1,4 +1,4 @@
-//! Keys of an issuer that says itself where they are.
+//! Keys that are found by discovery.
 
 use auth_core::Clock as _;
 use auth_jwt::{
@@ -145,7 +145,7 @@ fn document_is_read_again_after_a_failure_and_not_before() {
         world.clock.advance(SECOND);
         until(&source, |status| status.age().is_some_and(|age| age.is_zero())).await;
         assert_eq!(paths(&world)[3..], ["/jwks", OPENID, "/moved"]);
-        // The `ETag` means nothing elsewhere.
+        // The `ETag` belongs to the old location.
         let sent: Vec<_> = world.issuer.asked().iter().map(|asked| asked.head.contains("if-none-match")).collect();
         assert_eq!(sent, [false, false, true, true, false, false]);
     });
@@ -168,7 +168,7 @@ fn document_is_read_again_every_day() {
 }
 
 #[test]
-fn strategy_for_another_issuer_than_that_of_the_keys_is_told_when_it_is_built() {
+fn strategy_and_keys_with_different_issuers_are_logged_at_build() {
     run(async {
         let world = World::new().await;
         let own = world.issuer.url("");

@@ -1,4 +1,4 @@
-//! An issuer that is down, or answers with what is of no use.
+//! An issuer that is down, or sends a useless answer.
 
 use auth_jwt::remote::FetchErrorKind;
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::support::*;
 
 #[test]
-fn last_good_set_counts_for_an_hour_more_and_then_it_is_503() {
+fn last_good_set_is_used_for_one_more_hour_and_then_503() {
     run(async {
         let world = World::new().await;
         let source = world.source().await;
@@ -25,7 +25,7 @@ fn last_good_set_counts_when_the_issuer_keeps_a_caller_waiting() {
         let world = World::new().await;
         let source = world.source().await;
         world.issuer.say(|_| Say::Hang(Vec::new()));
-        // The lifetime is over before anything could be fetched.
+        // The lifetime ends before a fetch succeeds.
         world.clock.advance(11 * MINUTE);
         let nameless = Key::nameless();
         let callers = async { tokio::join!(world.ask(&source, &world.key), world.ask(&source, &nameless)) };
@@ -41,7 +41,7 @@ fn last_good_set_counts_when_the_issuer_keeps_a_caller_waiting() {
 }
 
 #[test]
-fn nobody_waits_for_an_issuer_that_is_known_to_be_down() {
+fn requests_do_not_wait_for_an_issuer_known_to_be_down() {
     run(async {
         let world = World::new().await;
         let source = world.source().await;
@@ -79,13 +79,13 @@ fn successful_fetch_withdraws_keys_at_once() {
         assert_eq!(world.ask_now(&source, &world.key), ACCEPTED);
         world.clock.advance(9 * MINUTE);
         until(&source, |status| status.generation() == 2).await;
-        // It names an unknown key now, for which a fetch is made.
+        // The token now names an unknown key, which causes a fetch.
         assert_eq!(world.ask(&source, &world.key).await, FOREIGN);
         assert_eq!(world.ask_now(&source, &next), ACCEPTED);
     });
 }
 
-/// Old keys can say that a token is good, but not that a new key does not exist.
+/// Old keys can verify a token, but they cannot show that a new key does not exist.
 #[test]
 fn unknown_kid_is_503_when_the_set_is_past_its_lifetime_and_401_before() {
     run(async {
@@ -135,7 +135,7 @@ fn retries_wait_a_second_doubling_to_a_minute() {
             world.clock.advance(secs * SECOND / 2 - MOMENT);
             settle().await;
             assert_eq!(world.issuer.count(), count, "before half of {secs} s");
-            // What comes meanwhile makes no more attempts.
+            // Requests in the meantime cause no further attempts.
             assert_eq!(world.ask_now(&source, &world.key), UNAVAILABLE);
             world.clock.advance(secs * SECOND / 2 + MOMENT);
             world.issuer.asked_times(count + 1).await;

@@ -1,4 +1,4 @@
-//! One fetch at a time, whoever asks and whoever leaves.
+//! One fetch at a time, independent of the requests that wait for it.
 
 use std::time::Duration;
 
@@ -69,7 +69,7 @@ fn caller_waits_two_seconds_at_most() {
         }
         world.clock.advance(MOMENT);
         assert_eq!(caller.await, UNAVAILABLE);
-        // The fetch goes on, and what it brings is used.
+        // The fetch continues, and its result is used.
         world.issuer.release();
         until(&source, |status| status.is_ready()).await;
         assert_eq!(world.ask_now(&source, &world.key), ACCEPTED);
@@ -102,7 +102,7 @@ fn fetch_that_is_cut_off_with_its_runtime_makes_way_for_the_next() {
 }
 
 #[test]
-fn set_is_refreshed_by_requests_where_the_runtime_of_the_refresher_is_gone() {
+fn requests_refresh_the_set_if_the_refreshers_runtime_is_gone() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (first, second) = (runtime(), runtime());
     let world = second.block_on(World::new());
@@ -155,7 +155,7 @@ fn fetching_ends_when_the_last_clone_is_dropped() {
         let before = tasks();
         drop(clone);
         settle().await;
-        // The refresher does not sleep on.
+        // The refresher wakes up.
         assert_eq!(tasks(), before - 1);
         world.clock.advance(HOUR);
         settle().await;

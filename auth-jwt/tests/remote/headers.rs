@@ -1,4 +1,4 @@
-//! Endpoints that want a credential.
+//! Endpoints that require a credential.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::{log::logged, support::*};
 
-/// What the issuer was sent in this header, request by request.
+/// The values of this header that the issuer received, one for each request.
 fn sent(issuer: &Issuer, name: &str) -> Vec<Option<String>> {
     let of = |head: String| {
         let mut values = head.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(": ").map(str::to_owned));
@@ -73,7 +73,7 @@ fn token_in_a_file_is_read_anew_for_each_fetch() {
 }
 
 #[test]
-fn value_that_cannot_be_had_fails_the_fetch_and_is_asked_again() {
+fn unavailable_header_value_fails_the_fetch_and_is_retried() {
     run(async {
         let world = World::new().await;
         let answers: [fn() -> Result<Secret, auth_core::BoxError>; 5] = [
@@ -88,9 +88,9 @@ fn value_that_cannot_be_had_fails_the_fetch_and_is_asked_again() {
             let turn = Arc::clone(&turn);
             world.builder().header_from("x-key", move || answers[turn.fetch_add(1, Relaxed)]()).unwrap()
         };
-        for why in ["`x-key` cannot be had: the vault is sealed", "`x-key` is empty", "white space", "line break"] {
+        for why in ["`x-key` is unavailable: the vault is sealed", "`x-key` is empty", "white space", "line break"] {
             let told = causes(&builder().fail_fast().await.unwrap_err());
-            assert!(told.contains("a header for the issuer cannot be had") && told.contains(why), "{told}");
+            assert!(told.contains("a header for the issuer is unavailable") && told.contains(why), "{told}");
             assert!(!told.contains("MARKER"), "{told}");
             assert_eq!(world.issuer.count(), 0);
         }
@@ -100,7 +100,7 @@ fn value_that_cannot_be_had_fails_the_fetch_and_is_asked_again() {
 }
 
 #[test]
-fn header_is_for_the_origin_that_was_configured_alone() {
+fn header_is_sent_only_to_the_configured_origin() {
     let mut told = Vec::new();
     for is_elsewhere in [false, true] {
         let log = logged(|| {
@@ -136,7 +136,7 @@ fn header_is_for_the_origin_that_was_configured_alone() {
 }
 
 #[test]
-fn endpoint_that_turns_the_fetch_away_is_told_apart_by_what_it_was_sent() {
+fn status_401_is_explained_by_the_headers_that_were_sent() {
     const NOT_SENT: &str = "were not sent, since they are for another origin";
     run(async {
         let (world, other) = (World::new().await, World::new().await);

@@ -1,16 +1,16 @@
-//! What is taken from an issuer, and what is not.
+//! Which answers of an issuer are accepted.
 
 use auth_jwt::remote::FetchErrorKind;
 
 use crate::support::*;
 
-/// What becomes of a fetch that is answered so.
+/// The result of a fetch with this answer.
 async fn fetched(bytes: Vec<u8>) -> Result<(), FetchErrorKind> {
     let world = World::new().await;
     world.issuer.say(move |_| Say::All(bytes.clone()));
     let source = world.builder().lazy().unwrap();
     let verdict = world.ask(&source, &world.key).await;
-    // The key is not that of the set, so the token is never good.
+    // The key is not in the set, so the token is never accepted.
     assert_eq!(verdict == UNAVAILABLE, source.status().last_error().is_some());
     source.status().last_error().map_or(Ok(()), Err)
 }
@@ -20,7 +20,7 @@ fn good() -> String {
 }
 
 #[test]
-fn status_200_alone_is_taken() {
+fn only_status_200_is_accepted() {
     run(async {
         assert_eq!(fetched(ok(good())).await, Ok(()));
         for status in ["201 Created", "203 Not Quite", "206 Part", "304 Not Modified", "404 Not Found", "500 Oh"] {
@@ -59,7 +59,7 @@ fn redirect_is_not_followed() {
 }
 
 #[test]
-fn answer_of_256_kib_is_taken_and_one_byte_more_is_not() {
+fn answer_of_256_kib_is_accepted_and_one_more_byte_is_not() {
     run(async {
         let of = |len: usize| {
             let set = good();
@@ -67,7 +67,7 @@ fn answer_of_256_kib_is_taken_and_one_byte_more_is_not() {
         };
         assert_eq!(fetched(ok(of(256 * 1024))).await, Ok(()));
         assert_eq!(fetched(ok(of(256 * 1024 + 1))).await, Err(FetchErrorKind::TooLarge));
-        // The same where the length is not told beforehand.
+        // The same without a known length.
         let chunked = |len| {
             let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
             format!("{head}{len:x}\r\n{}\r\n0\r\n\r\n", of(len)).into_bytes()
@@ -78,7 +78,7 @@ fn answer_of_256_kib_is_taken_and_one_byte_more_is_not() {
 }
 
 #[test]
-fn set_of_a_hundred_keys_is_taken_and_one_more_is_not() {
+fn set_of_100_keys_is_accepted_and_one_more_is_not() {
     run(async {
         let of = |count: usize| ok(jwks((0..count).map(|n| Key::new(&n.to_string()).jwk())).to_string());
         assert_eq!(fetched(of(100)).await, Ok(()));
@@ -87,7 +87,7 @@ fn set_of_a_hundred_keys_is_taken_and_one_more_is_not() {
 }
 
 #[test]
-fn what_is_no_jwk_set_is_not_taken() {
+fn answer_must_be_a_jwk_set() {
     run(async {
         let good = good();
         let bodies: [&str; 9] = [
@@ -109,7 +109,7 @@ fn what_is_no_jwk_set_is_not_taken() {
 }
 
 #[test]
-fn what_is_no_http_is_unreachable() {
+fn answer_that_is_not_http_is_unreachable() {
     run(async {
         for bytes in ["", "hello\r\n\r\n", "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{}"] {
             assert_eq!(fetched(bytes.into()).await, Err(FetchErrorKind::Unreachable), "{bytes}");

@@ -13,7 +13,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-/// A server that says what the test wants, and notes what it was asked.
+/// A server that answers as the test wants, and records its requests.
 pub(crate) struct Issuer {
     addr: SocketAddr,
     shared: Arc<Shared>,
@@ -23,7 +23,7 @@ struct Shared {
     clock: ManualClock,
     answer: Mutex<Answer>,
     asked: watch::Sender<Vec<Asked>>,
-    /// A permit lets one held answer go.
+    /// A permit releases one held answer.
     gate: Semaphore,
 }
 
@@ -34,15 +34,15 @@ pub(crate) struct Asked {
     pub(crate) at: SystemTime,
 }
 
-/// What is said to whoever asks, by path.
+/// The answer to a request, by path.
 pub(crate) type Answer = Arc<dyn Fn(&Asked) -> Say + Send + Sync>;
 
 pub(crate) enum Say {
-    /// This, and then the end.
+    /// Sends this and closes.
     All(Vec<u8>),
-    /// This, and then nothing more, on a connection that stays open.
+    /// Sends this and keeps the connection open.
     Hang(Vec<u8>),
-    /// The same as `All`, but only after [`Issuer::release`].
+    /// As `All`, but only after [`Issuer::release`].
     Held(Vec<u8>),
 }
 
@@ -85,23 +85,23 @@ impl Issuer {
         format!("http://{}{path}", self.addr)
     }
 
-    /// From now on, everybody is told what `answer` gives.
+    /// Uses `answer` for all requests from now on.
     pub(crate) fn say(&self, answer: impl Fn(&Asked) -> Say + Send + Sync + 'static) {
         *self.shared.answer.lock().unwrap() = Arc::new(answer);
     }
 
-    /// From now on, everybody is given this set.
+    /// Publishes this set from now on.
     pub(crate) fn publish(&self, set: &Value) {
         let set = ok(set.to_string());
         self.say(move |_| Say::All(set.clone()));
     }
 
-    /// From now on, connections are closed unanswered.
+    /// Closes connections without an answer from now on.
     pub(crate) fn fail(&self) {
         self.say(|_| Say::All(Vec::new()));
     }
 
-    /// Lets one held answer go.
+    /// Releases one held answer.
     pub(crate) fn release(&self) {
         self.shared.gate.add_permits(1);
     }
@@ -114,7 +114,7 @@ impl Issuer {
         self.shared.asked.borrow().len()
     }
 
-    /// Waits until this many requests have come.
+    /// Waits until this many requests have arrived.
     pub(crate) async fn asked_times(&self, count: usize) {
         self.shared.asked.subscribe().wait_for(|asked| asked.len() >= count).await.unwrap();
     }
@@ -141,7 +141,7 @@ impl Shared {
     }
 }
 
-/// Reads up to the end of a head; all of it in lower case.
+/// Reads a request head, and returns it in lower case.
 pub(crate) async fn read_head(stream: &mut (impl AsyncRead + Unpin), at: SystemTime) -> std::io::Result<Asked> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -157,7 +157,7 @@ pub(crate) fn ok(body: impl AsRef<[u8]>) -> Vec<u8> {
     reply("200 OK", "", body)
 }
 
-/// An answer with these header lines, each with its end.
+/// An answer with these header lines, including their line ends.
 pub(crate) fn reply(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
     let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n{headers}\r\n", body.len());

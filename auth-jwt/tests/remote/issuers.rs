@@ -48,7 +48,7 @@ fn fixed(key: &Key) -> Arc<KeySet> {
 }
 
 #[test]
-fn each_issuer_signs_for_itself_alone() {
+fn each_issuer_signs_only_for_itself() {
     let two = Two::new();
     let (chat, partners) = (json!({ "iss": OURS, "aud": "chat" }), json!({ "iss": THEIRS, "aud": "partners" }));
     assert_eq!(two.say(two.both(), &two.ours, &chat), ACCEPTED);
@@ -75,7 +75,7 @@ fn audience_of_the_strategy_is_for_issuers_without_one() {
     let bare = || TrustedIssuer::new(OURS, fixed(&two.ours));
     assert_eq!(two.say(all(bare()), &two.ours, &json!({ "iss": OURS, "aud": "all" })), ACCEPTED);
     assert_eq!(two.say(all(two.ours()), &two.ours, &json!({ "iss": OURS, "aud": "all" })), INVALID);
-    // As for any strategy: an audience where none is expected is somebody else.
+    // As for any strategy: an unexpected audience is refused.
     let none = Jwt::trusted_issuers(TrustedIssuers::new([bare()]).unwrap());
     assert_eq!(two.say(none, &two.ours, &json!({ "iss": OURS, "aud": "all" })), INVALID);
 }
@@ -91,7 +91,7 @@ fn each_issuer_has_its_own_algorithms() {
     assert_eq!(two.say(with(Algorithm::EdDSA), &two.theirs, &partners()), ACCEPTED);
     assert_eq!(two.say(with(Algorithm::ES256), &two.theirs, &partners()), FOREIGN);
     assert_eq!(two.say(with(Algorithm::ES256), &two.ours, &json!({ "iss": OURS, "aud": "chat" })), ACCEPTED);
-    // What the strategy does not allow, no issuer is allowed.
+    // An issuer cannot allow what the strategy does not allow.
     let narrow = with(Algorithm::EdDSA).algorithms([Algorithm::ES256]).unwrap();
     assert_eq!(two.say(narrow, &two.theirs, &partners()), FOREIGN);
 }
@@ -109,14 +109,14 @@ fn issuer_is_compared_exactly_and_must_be_named() {
 }
 
 #[test]
-fn issuers_that_are_none_or_twice_there_do_not_build() {
+fn empty_or_duplicate_issuers_do_not_build() {
     let two = Two::new();
     assert!(TrustedIssuers::new([]).is_err());
     assert!(TrustedIssuers::new([two.ours(), two.theirs(), two.ours()]).is_err());
     assert!(two.ours().algorithms([]).is_err());
 }
 
-/// Counts how often it is asked, and has no keys.
+/// A source without keys that counts its calls.
 #[derive(Clone, Default)]
 struct Down(Arc<Mutex<u32>>);
 
@@ -129,7 +129,7 @@ impl KeySource for Down {
 }
 
 #[test]
-fn issuer_that_is_down_harms_no_other_and_is_not_asked_in_vain() {
+fn failing_issuer_harms_no_other_and_is_not_asked_needlessly() {
     let two = Two::new();
     let down = Down::default();
     let both = || {

@@ -1,4 +1,4 @@
-//! No word of what an issuer or a client says in what is printed.
+//! Errors and `Debug` output contain no text from an issuer or a client.
 
 use std::error::Error;
 
@@ -36,7 +36,7 @@ fn errors_repeat_nothing_of_the_answer() {
 }
 
 #[test]
-fn debug_shows_where_keys_come_from_and_none_of_them() {
+fn debug_shows_the_location_of_keys_but_no_key() {
     run(async {
         let world = World::new().await;
         world.issuer.publish(&jwks([world.key.jwk_with("kid", json!(MARKER))]));

@@ -2,7 +2,7 @@
 
 use crate::support::*;
 
-/// Checks that a set which came with these headers is used for this long beside the hour of grace.
+/// Checks that a set with these headers is used for this long, and for the hour of grace.
 async fn assert_lifetime(headers: &'static str, lifetime: std::time::Duration) {
     let world = World::new().await;
     let body = set(&[&world.key]).to_string();
@@ -59,7 +59,7 @@ fn set_is_fetched_ahead_at_eighty_percent_give_or_take_a_tenth() {
         world.clock.advance(600 * SECOND * 72 / 100 - MOMENT);
         settle().await;
         assert_eq!(world.issuer.count(), 1);
-        // No token has to come for it.
+        // This needs no token.
         world.clock.advance(600 * SECOND * 16 / 100 + 2 * MOMENT);
         world.issuer.asked_times(2).await;
         until(&source, |status| status.age().is_some_and(|age| age.is_zero())).await;
@@ -82,7 +82,7 @@ fn instances_do_not_refresh_together() {
 }
 
 #[test]
-fn nobody_waits_for_a_refresh() {
+fn requests_do_not_wait_for_a_refresh() {
     run(async {
         let world = World::new().await;
         let source = world.source().await;
@@ -100,7 +100,7 @@ fn set_past_its_lifetime_is_not_used_before_the_issuer_was_asked() {
         let source = world.source().await;
         let next = Key::new("b");
         world.issuer.publish(&set(&[&next]));
-        // As if the machine had slept: nothing has had time to refresh.
+        // As after the machine slept: the refresher had no time to run.
         world.clock.advance(10 * MINUTE - MOMENT);
         assert_eq!(world.ask_now(&source, &world.key), ACCEPTED);
         world.clock.advance(MOMENT);

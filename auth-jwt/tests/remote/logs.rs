@@ -1,4 +1,4 @@
-//! What an operator reads of an issuer, in the log and in errors.
+//! Log lines and errors about an issuer, for operators.
 
 use std::error::Error as _;
 
@@ -7,7 +7,7 @@ use auth_core::Clock as _;
 use crate::{log::logged, support::*};
 
 #[test]
-fn log_tells_when_an_issuer_has_sent_new_keys_and_only_then() {
+fn log_says_when_an_issuer_sends_new_keys() {
     const NEW_KEYS: &str = "the issuer has sent new keys generation=";
     let log = logged(|| {
         run(async {
@@ -31,7 +31,7 @@ fn errors_say_what_failed_and_why() {
         world.issuer.say(|_| Say::All(reply("500 Down", "", "")));
         let error = world.builder().fail_fast().await.unwrap_err();
         let cause = error.source().unwrap();
-        assert_eq!(cause.to_string(), "the issuer answered with another status than 200");
+        assert_eq!(cause.to_string(), "the issuer answered with a status other than 200");
         assert!(cause.source().unwrap().to_string().contains("500"), "{:?}", cause.source());
         world.issuer.fail();
         let error = world.builder().fail_fast().await.unwrap_err();
@@ -42,7 +42,7 @@ fn errors_say_what_failed_and_why() {
 }
 
 #[test]
-fn log_tells_that_no_keys_can_be_had_and_why() {
+fn log_says_that_keys_are_unavailable_and_why() {
     let log = logged(|| {
         run(async {
             let world = World::new().await;
@@ -52,6 +52,6 @@ fn log_tells_that_no_keys_can_be_had_and_why() {
             assert_eq!(world.ask(&source, &world.key).await, UNAVAILABLE);
         });
     });
-    let (_, refused) = log.split_once("the keys of the issuer cannot be had now").expect(&log);
-    assert!(refused.contains("the issuer answered with another status than 200"), "{log}");
+    let (_, refused) = log.split_once("the keys of the issuer are unavailable now").expect(&log);
+    assert!(refused.contains("the issuer answered with a status other than 200"), "{log}");
 }

@@ -1,11 +1,11 @@
-//! Plain `http`, where it is allowed.
+//! Allowed plain `http`.
 
 use auth_jwt::remote::{FetchErrorKind, RemoteJwks};
 use serde_json::json;
 
 use crate::support::*;
 
-/// The issuer under an address that is this machine's, and none of the loopback.
+/// The issuer under an address of this machine that is not a loopback address.
 fn elsewhere(url: &str) -> String {
     url.replace("127.0.0.1", "0.0.0.0")
 }
@@ -53,7 +53,7 @@ fn keys_of_an_allowed_host_are_fetched_in_the_clear() {
 }
 
 #[test]
-fn document_of_an_allowed_host_may_name_allowed_hosts_and_not_the_loopback() {
+fn document_of_an_allowed_host_may_not_name_the_loopback() {
     run(async {
         let world = World::new().await;
         let issuer = elsewhere(&world.issuer.url(""));
@@ -81,7 +81,7 @@ fn document_of_an_allowed_host_may_name_allowed_hosts_and_not_the_loopback() {
     });
 }
 
-/// Even where the host is allowed: the certificate has proved who names the location, and nothing proves who answers.
+/// This holds even if the host is allowed: nothing would prove who answers there.
 #[test]
 fn issuer_under_https_may_not_name_a_location_in_the_clear() {
     run(async {

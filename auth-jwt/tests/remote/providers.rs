@@ -1,5 +1,5 @@
-//! Identity providers as they are: key sets and tokens in the shapes of their public documents, with values of our own. Each
-//! test has the lines of configuration of `docs/providers.md`.
+//! Real identity providers: key sets and tokens in the shapes of their public documents, with our own values. Each test has
+//! the configuration from `docs/providers.md`.
 
 use auth_core::{AuthRequest, Authenticated, Chain, Clock as _, ManualClock, Refusal, RefusalKind, Scopes, Transport};
 use auth_jwt::{Algorithm, IssuerTemplate, Jwt, SigningKey, SigningKeys, remote::RemoteJwks};
@@ -20,7 +20,7 @@ struct Provider {
 }
 
 impl Provider {
-    /// `change` makes the provider's own shape of the plain public key.
+    /// `change` turns the plain public key into the provider's form.
     async fn new(change: impl FnOnce(&mut Value)) -> Self {
         let clock = clock();
         let issuer = Issuer::new(&clock).await;
@@ -33,7 +33,7 @@ impl Provider {
         RemoteJwks::at(self.issuer.url("/keys")).unwrap().clock(self.clock.clone()).lazy().unwrap()
     }
 
-    /// A token that is good for an hour.
+    /// A token that is valid for an hour.
     fn token(&self, header: &Value, claims: &Value) -> String {
         let now = self.clock.now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
         let mut all = json!({ "iat": now, "exp": now + 3600 });
@@ -56,8 +56,8 @@ impl Provider {
         self.present(jwt, header, claims).await.unwrap_or_else(|refusal| panic!("{}: {claims}", refusal.code()))
     }
 
-    /// Checks that each of these claims, put in the place of the good ones, makes a token that is not taken. `null` takes the
-    /// claim away.
+    /// Checks that each of these claims, used instead of the valid one, makes a token that is refused. `null` removes the
+    /// claim.
     async fn refuses(&self, jwt: impl Fn() -> Jwt<Value>, header: &Value, good: &Value, changes: &[Value]) {
         self.accepts(jwt(), header, good).await;
         for change in changes {
@@ -87,7 +87,7 @@ fn remove(jwk: &mut Value, names: &[&str]) {
     names.iter().for_each(|name| drop(jwk.as_object_mut().unwrap().remove(*name)));
 }
 
-/// The header that most of them write.
+/// The header that most providers use.
 fn header() -> Value {
     json!({ "typ": "JWT", "alg": "RS256", "kid": "k1" })
 }
@@ -96,7 +96,7 @@ fn has_scope(user: &Authenticated<String>, scope: &str) -> bool {
     user.evidence().extra::<Scopes>().is_some_and(|scopes| scopes.contains(scope))
 }
 
-/// Keys have no `alg`, and members of Microsoft's own.
+/// Keys without `alg`, with Microsoft's own members.
 async fn entra() -> Provider {
     Provider::new(|jwk| {
         remove(jwk, &["alg"]);
@@ -187,7 +187,7 @@ fn entra_for_several_tenants_and_no_others() {
 }
 
 #[test]
-fn google_spells_its_issuer_in_two_ways_and_names_the_native_client_in_azp() {
+fn google_has_two_issuer_spellings_and_the_native_client_in_azp() {
     run(async {
         let google = Provider::new(|_| {}).await;
         let jwt = || {
@@ -325,7 +325,7 @@ fn okta_lists_scopes_in_scp() {
         });
         let user = okta.accepts(jwt(), &json!({ "kid": "k1", "alg": "RS256" }), &good).await;
         assert!(has_scope(&user, "chat.read"));
-        // The authorization server of the organization itself issues tokens that nobody but Okta can check.
+        // The organization's own authorization server issues tokens that only Okta can verify.
         okta.refuses(jwt, &header(), &good, &[json!({ "iss": "https://example.okta.com" })]).await;
     });
 }
@@ -340,7 +340,7 @@ fn keycloak_in_a_compose_file_over_http() {
             jwk["alg"] = json!("RSA-OAEP");
         });
         keycloak.issuer.publish(&jwks([encryption, rsa_jwk(|_| {})]));
-        // Browsers know the server by another name than the service does.
+        // Browsers and the service use different names for the server.
         let iss = "http://localhost:8080/realms/chat";
         let place = keycloak.issuer.url("/realms/chat/protocol/openid-connect/certs").replace("127.0.0.1", "0.0.0.0");
         let host = place.split('/').nth(2).unwrap();
@@ -375,7 +375,7 @@ fn keycloak_in_a_compose_file_over_http() {
 }
 
 #[test]
-fn adfs_names_keys_by_x5t_alone_and_has_another_issuer_in_its_access_tokens() {
+fn adfs_names_keys_by_x5t_and_has_another_access_token_issuer() {
     run(async {
         let adfs = Provider::new(|_| {}).await;
         let iss = "http://adfs.example/adfs/services/trust";
@@ -388,7 +388,7 @@ fn adfs_names_keys_by_x5t_alone_and_has_another_issuer_in_its_access_tokens() {
             "authmethod": "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport",
             "auth_time": "2023-11-14T22:00:00.000Z", "scp": "openid chat.read", "sub": "x+y=",
         });
-        // The next key stands beside the one that signs. Some versions name keys by `kid` too, and their tokens do not.
+        // The next key is published beside the signing one. Some versions publish `kid`, but their tokens don't have it.
         for kid in [Value::Null, json!("thumb-1")] {
             let key = rsa_jwk(|jwk| {
                 remove(jwk, &["alg"]);
@@ -422,7 +422,7 @@ fn apple_issues_id_tokens_with_a_nonce() {
             "nonce_supported": true, "email": "x@privaterelay.appleid.com", "email_verified": "true", "is_private_email": "true",
             "auth_time": 1_700_000_000, "c_hash": "x", "real_user_status": 2,
         });
-        // The one that tells an application that a user has left has `events`, and the same audience.
+        // A logout token has `events` and the same audience.
         let events = json!({ "events": { "type": "consent-revoked" }, "nonce": null });
         let changes =
             [json!({ "nonce": "other" }), json!({ "nonce": null }), json!({ "aud": "com.example.other" }), events];
@@ -431,7 +431,7 @@ fn apple_issues_id_tokens_with_a_nonce() {
 }
 
 #[test]
-fn kubernetes_wants_a_header_for_its_keys_and_names_a_service_account() {
+fn kubernetes_requires_a_header_for_its_keys() {
     run(async {
         let cluster = Provider::new(|_| {}).await;
         let keys = ok(jwks([rsa_jwk(|_| {})]).to_string());
@@ -481,7 +481,7 @@ fn github_actions_names_repository_and_branch() {
         });
         let header = json!({ "typ": "JWT", "alg": "RS256", "x5t": "k1", "kid": "k1" });
         let fork = json!({ "repository": "stranger/chat", "sub": "repo:stranger/chat:ref:refs/heads/main" });
-        // What is made without `audience` is for the owner of the repository.
+        // A token made without `audience` is for the owner of the repository.
         let changes = [fork, json!({ "ref": "refs/heads/next" }), json!({ "aud": "https://github.com/example" })];
         github.refuses(jwt, &header, &good, &changes).await;
     });

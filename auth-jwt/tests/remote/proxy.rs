@@ -56,7 +56,7 @@ fn credentials_and_headers_go_to_the_one_that_they_are_for() {
         let source = builder.header("authorization", Secret::new("Bearer mine")).unwrap().lazy().unwrap();
         assert_eq!(world.ask(&source, &world.key).await, ACCEPTED);
         let (asked, head) = (proxy.asked(), world.issuer.asked()[0].head.clone());
-        // `user:pass` in base64, in lower case as all that is noted.
+        // `user:pass` in base64, in lower case like everything that is recorded.
         assert!(asked[0].contains("\r\nproxy-authorization: basic dxnlcjpwyxnz\r\n"), "{asked:?}");
         assert!(!asked[0].contains("\r\nauthorization") && !asked[0].contains("mine"), "{asked:?}");
         assert!(head.contains("\r\nauthorization: bearer mine\r\n") && !head.contains("proxy-"), "{head}");
@@ -64,7 +64,7 @@ fn credentials_and_headers_go_to_the_one_that_they_are_for() {
 }
 
 #[test]
-fn plain_http_goes_through_no_proxy() {
+fn plain_http_does_not_use_a_proxy() {
     run(async {
         let (world, proxy) = (World::new().await, ConnectProxy::new().await);
         let source = world.builder().proxy(proxy.url("http://")).unwrap().lazy().unwrap();
@@ -74,7 +74,7 @@ fn plain_http_goes_through_no_proxy() {
 }
 
 #[test]
-fn jwks_uri_under_https_goes_through_the_proxy_and_the_document_in_the_clear_does_not() {
+fn https_jwks_uri_uses_the_proxy_and_a_plain_document_does_not() {
     run(async {
         let (world, proxy, described) = (world().await, ConnectProxy::new().await, World::new().await);
         let issuer = described.issuer.url("");
@@ -147,7 +147,7 @@ fn log_has_no_credential_of_issuer_or_proxy_at_any_level() {
     }
 }
 
-/// Variables of this process cannot be set while other tests run, so a child is asked.
+/// Variables of this process cannot be set while other tests run, so a child process runs this.
 #[test]
 fn environment_names_the_proxy_and_the_hosts_without() {
     run(async {
@@ -193,7 +193,7 @@ fn child_fetches_what_its_environment_names() {
 fn proxy_that_answers_slowly_is_given_up_with_the_fetch() {
     run(async {
         let world = world().await;
-        // It is not a proxy, and says nothing.
+        // It is not a proxy, and the error does not repeat it.
         world.issuer.say(|_| Say::Hang(Vec::new()));
         let proxy = World::new().await;
         proxy.issuer.say(|_| Say::Hang(Vec::new()));

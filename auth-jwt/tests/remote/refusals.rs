@@ -1,11 +1,11 @@
-//! A fetch that fails says what was expected and what was found.
+//! A failed fetch says what was expected and what was found.
 
 use auth_jwt::remote::{FetchError, FetchErrorKind, RemoteJwks, RemoteJwksBuilder};
 use serde_json::json;
 
 use crate::{log::logged, support::*};
 
-/// How the last step ends for an issuer that answers so: the kind, and what error and log tell.
+/// The result of the last step for this answer: the kind, and the texts of the error and the log.
 fn refused(answer: &[u8], builder: impl Fn(&World) -> RemoteJwksBuilder) -> (FetchErrorKind, String) {
     let mut refused = None;
     let log = logged(|| {
@@ -29,7 +29,7 @@ fn at(world: &World) -> RemoteJwksBuilder {
     RemoteJwks::at(world.issuer.url("/jwks?key=MARKER")).unwrap().clock(world.clock.clone())
 }
 
-/// An issuer whose name does not depend on a port that is free.
+/// An issuer whose name does not depend on a free port.
 fn discover(world: &World) -> RemoteJwksBuilder {
     RemoteJwks::discover(world.issuer.url("/one")).unwrap().clock(world.clock.clone())
 }
@@ -43,7 +43,7 @@ fn json_of(body: &serde_json::Value) -> Vec<u8> {
 }
 
 #[test]
-fn set_that_is_refused_is_told_by_what_it_is_instead() {
+fn error_says_what_was_found_instead_of_a_set() {
     use FetchErrorKind::{Malformed, NoUsableKey, Status, TooLarge, Unreachable};
     let cut = format!("content-type \"\\\\{}…\"", "x".repeat(198));
     let cut = [&*cut];
@@ -109,10 +109,10 @@ fn set_that_is_refused_is_told_by_what_it_is_instead() {
 }
 
 #[test]
-fn document_that_is_refused_is_told_by_what_it_names() {
+fn error_says_what_a_refused_document_names() {
     use FetchErrorKind::{Discovery, Status};
     let long = "x".repeat(201);
-    // `@` stands for the issuer that was configured.
+    // `@` stands for the configured issuer.
     let cases: Vec<(Vec<u8>, FetchErrorKind, Vec<String>)> = [
         (html("404 Not Found"), Status, &["found status 404 at @/.well-known/openid-configuration"][..]),
         (
@@ -142,14 +142,14 @@ fn document_that_is_refused_is_told_by_what_it_names() {
     }
 }
 
-/// The text with `@` in the place of the issuer whose path is this one.
+/// The text with `@` instead of the issuer with this path.
 fn of_port(told: &str, path: &str) -> String {
     let (_, rest) = told.split_once("http://").unwrap();
     let (host, _) = rest.split_once(path).unwrap();
     told.replace(&format!("http://{host}{path}"), "@")
 }
 
-/// What a document of an issuer that spells itself `own` leads to; `~` is the place of the server.
+/// The result for a document whose issuer is spelled `own`; `~` stands for the address of the server.
 fn described(own: &'static str, document: &str) -> String {
     let mut told = String::new();
     run(async {
@@ -197,7 +197,7 @@ fn jwks_uri_that_is_not_allowed_is_named() {
 }
 
 #[test]
-fn fetch_that_takes_too_long_names_the_time_and_the_url() {
+fn timed_out_fetch_names_the_time_and_the_url() {
     run(async {
         let world = World::new().await;
         world.issuer.say(|_| Say::Hang(Vec::new()));

@@ -11,12 +11,12 @@ fn keys(keys: &[&Key]) -> KeySet {
 }
 
 #[test]
-fn replaced_keys_count_at_once_and_the_others_no_more() {
+fn replaced_keys_count_at_once() {
     let (clock, old, new) = (clock(), Key::new("a"), Key::new("b"));
     let source = ReloadableKeys::new(keys(&[&old]));
     let ask = |key: &Key| now(verdict(&source, &key.token(&clock), &clock)).unwrap();
     assert_eq!((ask(&old), ask(&new)), (ACCEPTED, FOREIGN));
-    // A clone replaces them for all.
+    // Replacing them through a clone affects all clones.
     source.clone().replace(keys(&[&new]));
     assert_eq!((ask(&old), ask(&new)), (FOREIGN, ACCEPTED));
 }
@@ -31,7 +31,7 @@ fn request_that_has_begun_keeps_the_keys_that_it_found() {
     assert_eq!(source.current().keys()[0].kid(), Some("b"));
 }
 
-/// A file of this test, gone when it is dropped.
+/// A file of this test, which is deleted on drop.
 struct TempFile(PathBuf);
 
 impl TempFile {
@@ -53,7 +53,7 @@ impl Drop for TempFile {
 }
 
 #[test]
-fn file_is_read_again_when_told_and_not_before() {
+fn file_is_read_again_only_on_reload() {
     let (clock, old, new) = (clock(), Key::new("a"), Key::new("b"));
     let file = TempFile::new("reload", &set(&[&old]).to_string());
     let source = KeyFile::open(&file.0).unwrap();

@@ -1,16 +1,16 @@
-//! Which keys of a published set count.
+//! Which keys of a published set are used.
 
 use serde_json::{Value, json};
 
 use crate::{log::logged, support::*};
 
-/// A source with this set, which holds the key of the world and others.
+/// A source with this set, which has the test's key and others.
 async fn with(world: &World, others: impl IntoIterator<Item = Value>) -> auth_jwt::remote::RemoteJwks {
     world.issuer.publish(&jwks([world.key.jwk()].into_iter().chain(others)));
     world.source().await
 }
 
-/// Checks that a key which is published so is left out, and the other is not.
+/// Checks that a key in this form is left out, and that the other key is not.
 async fn assert_left_out(key: &Key, jwk: Value) {
     let world = World::new().await;
     let source = with(&world, [jwk.clone()]).await;
@@ -19,7 +19,7 @@ async fn assert_left_out(key: &Key, jwk: Value) {
     assert_eq!(world.ask(&source, key).await, FOREIGN);
 }
 
-/// In whatever form a secret of a key pair is published, also one that cannot be used.
+/// A published secret of a key pair counts in every form, even an unusable one.
 fn private_forms() -> Vec<Value> {
     let mut forms: Vec<_> = ["d", "p", "q", "dp", "dq", "qi", "k"].map(|name| json!({ (name): "AAAA" })).into();
     forms.extend([
@@ -65,7 +65,7 @@ fn published_secret_taints_its_name_and_its_key_pair() {
         let key = Key::new("b");
         let namesake = Key::new("b");
         for form in private_forms() {
-            // The name, with another key pair behind it; and the key pair under another name.
+            // The same name with another key pair, and the same key pair under another name.
             let secret = with_members(key.jwk(), &form);
             let renamed = with_members(secret.clone(), &json!({ "kid": "c" }));
             let source = with(&world, [namesake.jwk(), renamed, secret, key.jwk_with("kid", json!("d"))]).await;
@@ -89,7 +89,7 @@ fn published_secret_taints_its_name_and_its_key_pair() {
 #[test]
 fn published_secret_taints_its_key_pair_however_the_number_is_written() {
     run(async {
-        // One with characters that base64 and base64url write differently, in both halves.
+        // A number whose base64 and base64url differ in both halves.
         let differs = |half: &str| half.contains(['-', '_']);
         let key = std::iter::repeat_with(|| Key::new("b"))
             .find(|key| {
@@ -101,7 +101,7 @@ fn published_secret_taints_its_key_pair_however_the_number_is_written() {
         let x = key.jwk()["x"].as_str().unwrap().to_owned();
         let (start, end) = x.split_at(20);
         let base64 = |text: &str| text.replace('-', "+").replace('_', "/");
-        // The last of 43 characters has four bits to spare.
+        // The last of 43 characters has four unused bits.
         let (most, last) = x.split_at(42);
         let next = char::from(last.as_bytes()[0] + 1);
         for written in [
@@ -141,7 +141,7 @@ fn rsa_key_is_known_again_by_its_modulus() {
 }
 
 #[test]
-fn member_that_is_null_tells_no_secret() {
+fn member_that_is_null_is_not_a_secret() {
     run(async {
         let world = World::new().await;
         let key = Key::new("b");
@@ -209,23 +209,23 @@ fn key_for_encryption_may_share_a_kid() {
     });
 }
 
-/// What is wrong with a member, and what the log says of it.
+/// An invalid member, and the reason in the log.
 #[test]
-fn key_that_leaves_a_doubt_is_left_out_and_the_log_names_it_and_says_why() {
+fn ambiguous_key_is_left_out_and_logged_with_the_reason() {
     for (member, value, why) in [
         ("alg", json!("ES256"), "contradicts its `kty`"),
         ("alg", json!("none"), "`alg` is unknown"),
         ("alg", json!("Ed448"), "`alg` is unknown"),
-        ("alg", json!(1), "must be a text"),
-        ("kty", json!("EC"), "a kind that is not known here"),
-        ("kty", json!("okp"), "a kind that is not known here"),
-        ("kty", json!("AKP"), "a kind that is not known here"),
+        ("alg", json!(1), "must be a string"),
+        ("kty", json!("EC"), "an unknown kind"),
+        ("kty", json!("okp"), "an unknown kind"),
+        ("kty", json!("AKP"), "an unknown kind"),
         ("kty", json!(null), "has no `kty`"),
-        ("crv", json!("X25519"), "a kind that is not known here"),
+        ("crv", json!("X25519"), "an unknown kind"),
         ("use", json!("enc"), "not for signatures"),
         ("use", json!("SIG"), "not for signatures"),
-        ("key_ops", json!(["sign"]), "for other work"),
-        ("key_ops", json!("verify"), "`key_ops` is no list"),
+        ("key_ops", json!(["sign"]), "another purpose"),
+        ("key_ops", json!("verify"), "`key_ops` is not a list"),
         ("x", json!("AAAA"), "32 bytes"),
         ("x", json!("*"), "not base64url"),
         ("x", json!(null), "has no `x`"),
@@ -235,7 +235,7 @@ fn key_that_leaves_a_doubt_is_left_out_and_the_log_names_it_and_says_why() {
         let log = logged(|| run(assert_left_out(&key, key.jwk_with(member, value.clone()))));
         let line = log.lines().find(|line| line.contains("a published key is left out")).expect(&log);
         assert!(line.contains(r#"kid="b""#) && line.contains(why), "{member} {value}: {line}");
-        // What everybody publishes beside its keys for signatures is no reason to warn.
+        // Many issuers publish such keys, so they cause no warning.
         let is_warning = !["use", "key_ops"].contains(&member) || value == json!("verify");
         assert_eq!(line.contains("WARN"), is_warning, "{line}");
         assert!(!line.contains("AAAA"), "{line}");
@@ -243,8 +243,8 @@ fn key_that_leaves_a_doubt_is_left_out_and_the_log_names_it_and_says_why() {
 }
 
 #[test]
-fn key_whose_name_is_no_text_or_that_is_no_object_is_left_out_with_a_line_in_the_log() {
-    for (jwk, why) in [(Key::new("b").jwk_with("kid", json!(1)), "must be a text"), (json!(5), "no JSON object")] {
+fn malformed_key_or_key_name_is_left_out_and_logged() {
+    for (jwk, why) in [(Key::new("b").jwk_with("kid", json!(1)), "must be a string"), (json!(5), "not a JSON object")] {
         let log = logged(|| {
             run(async {
                 let world = World::new().await;
@@ -257,7 +257,7 @@ fn key_whose_name_is_no_text_or_that_is_no_object_is_left_out_with_a_line_in_the
 }
 
 #[test]
-fn key_that_leaves_no_doubt_is_read_as_it_is_meant() {
+fn unambiguous_key_is_read() {
     run(async {
         let key = Key::new("b");
         let x = key.jwk()["x"].as_str().unwrap().to_owned();
@@ -281,7 +281,7 @@ fn key_that_leaves_no_doubt_is_read_as_it_is_meant() {
     });
 }
 
-/// The name comes from elsewhere, so it stands in one line, and not at any length.
+/// The name is untrusted, so the log shows it in one line and with a limited length.
 #[test]
 fn name_of_a_key_is_logged_escaped_and_cut_and_once() {
     let log = logged(|| {
@@ -299,7 +299,7 @@ fn name_of_a_key_is_logged_escaped_and_cut_and_once() {
 }
 
 #[test]
-fn member_that_nobody_knows_does_no_harm() {
+fn unknown_member_is_ignored() {
     run(async {
         let world = World::new().await;
         let key = Key::new("b");

@@ -1,4 +1,4 @@
-//! The three ways to start, and what a probe sees.
+//! The three ways to start, and the status for probes.
 
 use std::error::Error as _;
 
@@ -16,7 +16,7 @@ fn lazy_start_fetches_with_the_first_token() {
         assert_eq!(world.issuer.count(), 0);
         assert_eq!(world.ask(&source, &world.key).await, ACCEPTED);
         assert_eq!(world.issuer.count(), 1);
-        // And keeps itself fresh from then on.
+        // From then on the refresher runs.
         world.clock.advance(9 * MINUTE);
         world.issuer.asked_times(2).await;
     });
@@ -98,7 +98,7 @@ fn fail_fast_start_waits_five_seconds_at_most() {
 }
 
 #[test]
-fn status_tells_generation_age_and_the_last_success_and_failure() {
+fn status_has_generation_age_last_success_and_last_failure() {
     run(async {
         let world = World::new().await;
         let source = world.builder().lazy().unwrap();

@@ -31,7 +31,8 @@ pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
 pub(crate) const MOMENT: Duration = Duration::from_millis(1);
 
-/// Runs a test on one thread, so that whatever can go on has gone on when the test does. A test that hangs fails.
+/// Runs a test on one thread, so that other tasks have run as far as they can when the test continues. A test that hangs
+/// fails.
 pub(crate) fn run(test: impl Future<Output = ()>) {
     keep_events();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -42,7 +43,7 @@ pub(crate) fn clock() -> ManualClock {
     ManualClock::new(SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000))
 }
 
-/// An issuer with one key, and what is known of it.
+/// An issuer with one key, and a clock.
 pub(crate) struct World {
     pub(crate) clock: ManualClock,
     pub(crate) issuer: Issuer,
@@ -68,12 +69,12 @@ impl World {
         self.builder().fail_fast().await.unwrap()
     }
 
-    /// What is said of a token that this key has signed.
+    /// The result for a token that this key has signed.
     pub(crate) async fn ask(&self, source: &RemoteJwks, key: &Key) -> &'static str {
         verdict(source, &key.token(&self.clock), &self.clock).await
     }
 
-    /// The same, of a token that must be judged without waiting.
+    /// As `ask`, for a token that must be answered without waiting.
     pub(crate) fn ask_now(&self, source: &RemoteJwks, key: &Key) -> &'static str {
         now(self.ask(source, key)).unwrap()
     }
@@ -103,14 +104,14 @@ impl Key {
         jwk
     }
 
-    /// The key with this member as well, or in the place of another.
+    /// The key with this member added or replaced.
     pub(crate) fn jwk_with(&self, member: &str, value: Value) -> Value {
         let mut jwk = self.jwk();
         jwk[member] = value;
         jwk
     }
 
-    /// A token that is good for a day.
+    /// A token that is valid for a day.
     pub(crate) fn token(&self, clock: &ManualClock) -> String {
         self.token_with(clock, &json!({}))
     }
@@ -157,14 +158,14 @@ pub(crate) async fn judge(jwt: Jwt<Value>, token: &str, clock: &ManualClock) -> 
         Ok(_) => ACCEPTED,
         Err(refusal) if refusal.kind() == RefusalKind::Unrecognized => FOREIGN,
         Err(refusal) => {
-            // What is called unavailable is a 503, and nothing else is.
+            // Only unavailable keys are a 503.
             assert_eq!(refusal.status().as_u16() == 503, refusal.code() == UNAVAILABLE);
             refusal.code()
         }
     }
 }
 
-/// What an error and all its sources say.
+/// The texts of an error and all its sources.
 pub(crate) fn causes(error: &dyn Error) -> String {
     match error.source() {
         Some(source) => format!("{error}: {}", causes(source)),
@@ -180,14 +181,14 @@ pub(crate) fn now<F: Future>(future: F) -> Option<F::Output> {
     }
 }
 
-/// Lets all that can go on go on, until the status is as wanted.
+/// Lets other tasks run until the status is as wanted.
 pub(crate) async fn until(source: &RemoteJwks, wanted: impl Fn(&Status) -> bool) {
     while !wanted(&source.status()) {
         tokio::task::yield_now().await;
     }
 }
 
-/// Lets all that can go on without the clock go on. It is for showing that nothing does.
+/// Lets other tasks run without moving the clock. Used to show that nothing happens.
 pub(crate) async fn settle() {
     for _ in 0..500 {
         tokio::task::yield_now().await;

@@ -15,15 +15,15 @@ use tokio_rustls::{
 use crate::support::*;
 
 pub(crate) const AUTHORITY: &[u8] = include_bytes!("keys/ca.pem");
-/// An authority that has vouched for nothing here.
+/// A certificate authority that signed nothing here.
 const OTHER: &[u8] = include_bytes!("../keys/rsa2048.cert.pem");
 
-/// Of the server's key, as OpenSSL tells it.
+/// The pin of the server's key, as OpenSSL prints it.
 const PIN: &str = "76hOpLdKvbr1pA5PhApnvJV/RB97sCjMDPIhzAX+Fi4=";
 const PIN_IN_HEX: &str = "efa84ea4b74abdbaf5a40e4f840a67bc957f441f7bb028cc0cf221cc05fe162e";
 const OTHER_PIN: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
-/// A server on 127.0.0.1 that the authority vouches for.
+/// A server on 127.0.0.1 with a certificate of the authority.
 pub(crate) fn acceptor() -> TlsAcceptor {
     let certificate = CertificateDer::from_pem_slice(include_bytes!("keys/server.cert.pem")).unwrap();
     let key = PrivateKeyDer::from_pem_slice(include_bytes!("keys/server.pem")).unwrap();
@@ -44,7 +44,7 @@ pub(crate) async fn world() -> World {
     World { clock, issuer, key }
 }
 
-/// Without a proxy that the environment of the tests may name.
+/// Without a proxy, which the environment of the tests may name.
 pub(crate) fn builder(world: &World) -> RemoteJwksBuilder {
     RemoteJwks::at(url(world)).unwrap().clock(world.clock.clone()).no_proxy()
 }
@@ -99,7 +99,7 @@ fn only_the_roots_that_were_set_count() {
 }
 
 #[test]
-fn one_of_the_pins_must_hold_beside_the_usual_checks() {
+fn one_pin_must_match_in_addition_to_the_usual_checks() {
     run(async {
         let world = world().await;
         for (roots, pins, verdict) in [
@@ -107,7 +107,7 @@ fn one_of_the_pins_must_hold_beside_the_usual_checks() {
             (AUTHORITY, &[PIN_IN_HEX], ACCEPTED),
             (AUTHORITY, &[OTHER_PIN, PIN], ACCEPTED),
             (AUTHORITY, &[OTHER_PIN], UNAVAILABLE),
-            // A pin does not stand in for a certificate.
+            // A pin does not replace a certificate.
             (OTHER, &[PIN], UNAVAILABLE),
         ] {
             let builder = builder(&world).trust_only(roots);
@@ -120,7 +120,7 @@ fn one_of_the_pins_must_hold_beside_the_usual_checks() {
 }
 
 #[test]
-fn pin_that_does_not_match_is_named_beside_the_key_that_was_found() {
+fn pin_mismatch_names_the_expected_and_the_found_key() {
     run(async {
         let world = world().await;
         let error = builder(&world).trust(AUTHORITY).pin_sha256(OTHER_PIN).unwrap().fail_fast().await.unwrap_err();

@@ -1,4 +1,4 @@
-//! Tokens that name a key which the set lacks.
+//! Tokens that name a key that is not in the set.
 
 use auth_core::Clock as _;
 use serde_json::json;
@@ -72,14 +72,14 @@ fn token_with_a_known_key_does_not_wait_for_a_forced_fetch() {
             () = world.issuer.asked_times(2) => {}
         }
         assert_eq!(world.ask_now(&source, &world.key), ACCEPTED);
-        // Whoever names an unknown key waits 2 s, and is then judged by the set that there is.
+        // A request with an unknown key waits 2 s, and then the current set is used.
         world.clock.advance(2 * SECOND);
         assert_eq!(stranger.await, FOREIGN);
     });
 }
 
 #[test]
-fn forced_fetch_that_fails_moves_no_refresh() {
+fn failed_unknown_key_fetch_does_not_move_the_refresh() {
     run(async {
         let world = World::new().await;
         let source = world.source().await;
@@ -87,7 +87,7 @@ fn forced_fetch_that_fails_moves_no_refresh() {
         assert_eq!(world.ask(&source, &Key::new("x")).await, FOREIGN);
         assert_eq!(world.issuer.count(), 2);
         world.issuer.publish(&set(&[&world.key]));
-        // Neither sooner, as the next try of a refresh would be, nor later.
+        // Not sooner, as a retry of a refresh would be, and not later.
         world.clock.advance(7 * MINUTE);
         settle().await;
         assert_eq!(world.issuer.count(), 2);
@@ -113,7 +113,7 @@ fn forced_fetch_that_succeeds_puts_the_refresh_off() {
 }
 
 #[test]
-fn refresh_that_is_due_takes_the_place_of_a_forced_fetch_and_not_its_slot() {
+fn due_refresh_replaces_an_unknown_key_fetch_but_keeps_its_slot() {
     run(async {
         let world = World::new().await;
         let source = world.source().await;
@@ -134,7 +134,7 @@ fn fetch_that_has_begun_before_the_token_came_is_followed_by_another() {
         world.issuer.say(move |_| Say::Held(old.clone()));
         world.clock.advance(9 * MINUTE);
         world.issuer.asked_times(2).await;
-        // The issuer has made its answer, and changes its keys now.
+        // The answer is already made, and now the issuer changes its keys.
         let next = Key::new("b");
         world.issuer.publish(&set(&[&next]));
         let (verdict, ()) = tokio::join!(world.ask(&source, &next), async {
@@ -161,9 +161,9 @@ fn refresh_that_waits_for_its_next_try_does_not_hold_up_a_forced_fetch() {
     });
 }
 
-/// A token that comes before its key is published, again and again, and strangers beside it.
+/// A token that arrives before its key is published, several times, together with random tokens.
 #[test]
-fn key_that_is_used_before_it_is_published_is_found_within_thirty_seconds() {
+fn key_used_before_it_is_published_is_found_within_30_s() {
     for strangers in [false, true] {
         run(async {
             let world = World::new().await;
@@ -184,7 +184,7 @@ fn key_that_is_used_before_it_is_published_is_found_within_thirty_seconds() {
     }
 }
 
-/// It takes its time, and the 30 s count from its beginning.
+/// The fetch is slow, and the 30 s count from its start.
 #[test]
 fn slow_fetch_puts_the_next_one_off_by_nothing() {
     run(async {
@@ -267,7 +267,7 @@ fn known_kid_with_a_wrong_signature_forces_nothing() {
 }
 
 #[test]
-fn clock_that_is_behind_the_last_forced_fetch_shuts_no_slot() {
+fn clock_set_back_does_not_block_unknown_key_fetches() {
     run(async {
         let world = World::new().await;
         let source = world.builder().fail_fast().await.unwrap();
@@ -278,9 +278,9 @@ fn clock_that_is_behind_the_last_forced_fetch_shuts_no_slot() {
     });
 }
 
-/// 10,000 tokens in a minute, each with a `kid` of its own, and good ones between them.
+/// 10,000 tokens in a minute, each with its own `kid`, and valid ones between them.
 #[test]
-fn ten_thousand_random_kids_force_a_fetch_every_thirty_seconds_and_hurt_nobody() {
+fn ten_thousand_random_kids_cause_one_fetch_every_30_s_and_no_harm() {
     run(async {
         let world = World::new().await;
         let source = world.source().await;
@@ -295,7 +295,7 @@ fn ten_thousand_random_kids_force_a_fetch_every_thirty_seconds_and_hurt_nobody()
         for n in 0..10_000 {
             assert_eq!(verdict(&source, &attack(n), &world.clock).await, FOREIGN);
             if n % 10 == 0 {
-                // At once: a good token never waits for what a stranger has brought about.
+                // At once: a valid token never waits for a fetch that a random token caused.
                 assert_eq!(world.ask_now(&source, &world.key), ACCEPTED);
             }
             world.clock.advance(6 * MOMENT);

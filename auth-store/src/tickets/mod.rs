@@ -32,7 +32,7 @@ const SHORTEST_TTL: Duration = Duration::from_secs(1);
 /// A ticket is 32 random bytes in base64url. It is good once, for 30 s, for the user who asked for it, at one path, and from
 /// the page that asked for it. The store holds only its hash. Clones share everything.
 ///
-/// See the example at the [crate], and `docs/tickets.md` in the repository.
+/// See the example at the [crate]. The repository's `docs/tickets.md` has more.
 #[derive(Clone)]
 pub struct Tickets {
     store: Arc<dyn Store>,
@@ -155,7 +155,7 @@ impl IssuedTicket {
         &self.value
     }
 
-    /// How long it is good from now.
+    /// How long it is good, from when it was issued.
     #[must_use]
     pub fn expires_in(&self) -> Duration {
         self.ttl

@@ -95,36 +95,6 @@ async fn listeners_receive_a_revocation_once_on_each_node() {
     }
 }
 
-/// A store that stores a mark only when told to.
-#[derive(Clone, Default)]
-struct Slow {
-    store: MemoryStore,
-    write: Arc<Notify>,
-}
-
-#[async_trait]
-impl Store for Slow {
-    async fn put(&self, key: &str, value: &[u8], ttl: Duration) -> Result<(), BoxError> {
-        self.store.put(key, value, ttl).await
-    }
-    async fn take(&self, key: &str) -> Result<Option<Vec<u8>>, BoxError> {
-        self.store.take(key).await
-    }
-    async fn raise(&self, key: &str, value: u64, ttl: Option<Duration>) -> Result<(), BoxError> {
-        self.write.notified().await;
-        self.store.raise(key, value, ttl).await
-    }
-    async fn marks(&self, keys: &[String]) -> Result<Vec<Option<u64>>, BoxError> {
-        self.store.marks(keys).await
-    }
-    async fn publish(&self, message: &[u8]) -> Result<(), BoxError> {
-        self.store.publish(message).await
-    }
-    async fn subscribe(&self) -> Box<dyn Subscription> {
-        self.store.subscribe().await
-    }
-}
-
 #[tokio::test]
 async fn revocation_is_stored_before_it_is_announced() {
     let slow = Watched::slow();

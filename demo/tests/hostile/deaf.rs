@@ -16,7 +16,7 @@ use crate::{program::*, raw::*, usage::files};
 const AT_MOST: Duration = Duration::from_secs(5);
 
 #[tokio::test]
-async fn peer_that_ignores_close_is_let_go_of_after_two_seconds() {
+async fn peer_that_ignores_a_close_is_dropped_after_two_seconds() {
     let program = Program::start(&[]);
     let token = token(ADMIN);
     let (mut stream, status) = handshake(Ipv4Addr::LOCALHOST, program.addr, "/ws", Some(&token)).await;
@@ -33,7 +33,7 @@ async fn peer_that_ignores_close_is_let_go_of_after_two_seconds() {
 }
 
 #[tokio::test]
-async fn peer_that_reads_nothing_is_let_go_of_after_two_seconds() {
+async fn peer_that_never_reads_is_dropped_after_two_seconds() {
     let program = Program::start(&[]);
     let token = token(ADMIN);
     let (mut stream, status) = handshake(Ipv4Addr::LOCALHOST, program.addr, "/ws", Some(&token)).await;

@@ -64,7 +64,7 @@ async fn dribble(addr: SocketAddr) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn pings_and_dribbled_messages_of_a_hundred_sockets_leave_an_honest_client_served() {
+async fn floods_from_a_hundred_sockets_leave_an_honest_client_served() {
     let program = Program::start(&[]);
     let addr = program.addr;
     let mut honest = Socket::open(addr, &token(ADMIN)).await.unwrap();

@@ -6,7 +6,7 @@ use crate::support::*;
 const ME_BY_JWT: &str = r#"{"id":"1001","name":"admin","strategy":"jwt"}"#;
 
 #[tokio::test]
-async fn tutorial_token_works_as_it_stands() {
+async fn tutorial_token_works_as_printed() {
     let demo = Demo::start().await;
     let answer = demo.get("/api/me", Some(&format!("Bearer {TUTORIAL_TOKEN}"))).await;
     assert_eq!((answer.status().as_u16(), answer.text().await.unwrap().as_str()), (200, ME_BY_JWT));
@@ -28,7 +28,7 @@ async fn without_credentials_answers_401_with_both_challenges() {
 }
 
 #[tokio::test]
-async fn page_and_health_are_open_and_every_other_path_is_closed_with_every_method() {
+async fn only_the_page_and_health_are_open_with_any_method() {
     let demo = Demo::start().await;
     for path in ["/", "/style.css", "/app.js", "/websocket.js", "/socketio.js", "/vendor/socket.io.min.js", "/health"] {
         assert_eq!(demo.get(path, None).await.status(), 200, "{path}");
@@ -81,7 +81,7 @@ async fn two_authorization_headers_answer_400() {
 }
 
 #[tokio::test]
-async fn token_route_gives_basic_a_token_that_works_until_it_expires() {
+async fn token_route_issues_a_token_that_works_until_it_expires() {
     let demo = Demo::start().await;
     let request = demo.request(Method::POST, "/api/token").header("authorization", BASIC);
     let answer: serde_json::Value = request.send().await.unwrap().json().await.unwrap();
@@ -94,7 +94,7 @@ async fn token_route_gives_basic_a_token_that_works_until_it_expires() {
 }
 
 #[tokio::test]
-async fn token_route_does_not_take_a_token() {
+async fn token_route_does_not_accept_a_token() {
     let demo = Demo::start().await;
     let request = demo.request(Method::POST, "/api/token").header("authorization", demo.bearer(60));
     let answer = request.send().await.unwrap();

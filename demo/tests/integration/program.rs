@@ -55,7 +55,7 @@ impl Drop for Running {
 }
 
 #[tokio::test]
-async fn starts_on_its_embedded_default_and_prints_what_to_paste() {
+async fn program_starts_with_defaults_and_prints_commands_to_paste() {
     let program = Running::start(demo().args(["--port", "0"]));
     for hint in ["curl -i", "Bearer a.b.c", "-u admin:password", "/api/token", "ws://127.0.0.1:"] {
         assert!(program.hints.contains(hint), "{hint}");
@@ -68,7 +68,7 @@ async fn starts_on_its_embedded_default_and_prints_what_to_paste() {
 }
 
 #[tokio::test]
-async fn takes_port_and_secret_from_the_environment_and_warns_of_what_the_tutorial_needs() {
+async fn port_and_secret_come_from_the_environment_with_a_warning() {
     let mut program = Running::start(demo().env("PORT", "0").env("SECRET", "another secret"));
     let token = output(demo().env("SECRET", "another secret").args(["token", "--sub", "1001", "--ttl", "60"]));
     let token = String::from_utf8(token.stdout).unwrap();

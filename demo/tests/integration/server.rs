@@ -22,17 +22,17 @@ async fn lets_go_of(start: &[u8]) -> bool {
 }
 
 #[tokio::test]
-async fn client_that_never_ends_its_head_is_cut_off() {
+async fn client_that_never_finishes_its_head_is_cut_off() {
     assert!(lets_go_of(b"GET / HTTP/1.1\r\nhost: x\r\n").await);
 }
 
 #[tokio::test]
-async fn client_that_says_nothing_is_cut_off() {
+async fn silent_client_is_cut_off() {
     assert!(lets_go_of(b"").await);
 }
 
 #[tokio::test]
-async fn client_that_begins_http_2_and_stops_is_cut_off() {
+async fn client_that_starts_http2_and_stops_is_cut_off() {
     assert!(lets_go_of(b"PRI * HTTP/2.0\r\n").await);
     assert!(lets_go_of(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await);
 }
@@ -57,7 +57,7 @@ async fn path_that_does_not_exist_is_404_with_and_without_credentials() {
 }
 
 #[tokio::test]
-async fn handshake_that_is_under_way_at_the_end_is_closed_with_1012() {
+async fn handshake_in_progress_at_shutdown_is_closed_with_1012() {
     let mut demo = Demo::start().await;
     // The password is still being checked when the signal comes; either the handshake is refused by then, or it is
     // closed in good order.

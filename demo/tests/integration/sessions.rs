@@ -30,7 +30,7 @@ fn revoked() -> Option<(u16, String)> {
 }
 
 #[tokio::test]
-async fn ticket_opens_one_socket_and_no_second() {
+async fn ticket_opens_only_one_socket() {
     let demo = Demo::start().await;
     let ticket = ticket(&demo, BASIC).await;
     let path = format!("/ws?ticket={ticket}");
@@ -40,7 +40,7 @@ async fn ticket_opens_one_socket_and_no_second() {
 }
 
 #[tokio::test]
-async fn ticket_is_good_for_thirty_seconds() {
+async fn ticket_is_valid_for_thirty_seconds() {
     let demo = Demo::start().await;
     let (good, late) = (ticket(&demo, BASIC).await, ticket(&demo, BASIC).await);
     demo.advance(29);
@@ -50,7 +50,7 @@ async fn ticket_is_good_for_thirty_seconds() {
 }
 
 #[tokio::test]
-async fn ticket_is_for_its_page_and_for_the_socket_alone() {
+async fn ticket_works_only_from_its_page_and_for_the_socket() {
     let demo = Demo::start().await;
     let own = format!("http://{}", demo.addr);
     let ask = demo.request(Method::POST, "/api/ws-ticket").header("authorization", BASIC).header("origin", &own);
@@ -72,7 +72,7 @@ async fn socket_of_a_ticket_ends_with_the_token_that_bought_it() {
 }
 
 #[tokio::test]
-async fn logout_denies_the_token_and_closes_what_it_has_opened_and_nothing_else() {
+async fn logout_denies_the_token_and_closes_only_its_sockets() {
     let demo = Demo::start().await;
     let (token, other) = (demo.bearer(900), demo.bearer(900));
     let by_ticket = format!("/ws?ticket={}", ticket(&demo, &token).await);
@@ -93,7 +93,7 @@ async fn logout_denies_the_token_and_closes_what_it_has_opened_and_nothing_else(
 }
 
 #[tokio::test]
-async fn logout_everywhere_denies_everything_of_the_user_up_to_now() {
+async fn logout_everywhere_denies_all_earlier_credentials_of_the_user() {
     let demo = Demo::start().await;
     let (token, other) = (demo.bearer(900), demo.bearer(900));
     let mut one = demo.connect("authorization", &token).await.unwrap();
@@ -113,7 +113,7 @@ async fn logout_everywhere_denies_everything_of_the_user_up_to_now() {
 }
 
 #[tokio::test]
-async fn tutorial_token_has_no_id_so_everything_of_its_user_goes_until_a_restart() {
+async fn logout_of_the_tutorial_token_denies_its_user_until_a_restart() {
     let tutorial = format!("Bearer {}", demo::TUTORIAL_TOKEN);
     let demo = Demo::start().await;
     let mut socket = demo.connect("authorization", &tutorial).await.unwrap();
@@ -124,7 +124,7 @@ async fn tutorial_token_has_no_id_so_everything_of_its_user_goes_until_a_restart
 }
 
 #[tokio::test]
-async fn logout_needs_a_credential_and_a_post() {
+async fn logout_requires_a_credential_and_a_post() {
     let demo = Demo::start().await;
     assert_eq!(demo.request(Method::POST, "/api/logout").send().await.unwrap().status(), 401);
     assert_eq!(demo.get("/api/logout", Some(BASIC)).await.status(), 405);
@@ -132,7 +132,7 @@ async fn logout_needs_a_credential_and_a_post() {
 }
 
 #[tokio::test]
-async fn foreign_page_logs_nobody_out() {
+async fn foreign_page_cannot_log_a_user_out() {
     let demo = Demo::start().await;
     let ask = async |origin: &str| {
         let request = demo.request(Method::POST, "/api/logout").header("authorization", BASIC).header("origin", origin);
@@ -145,7 +145,7 @@ async fn foreign_page_logs_nobody_out() {
 }
 
 #[tokio::test]
-async fn socket_is_refreshed_over_itself() {
+async fn socket_is_refreshed_in_band() {
     let demo = Demo::start().await;
     let token = demo.bearer(60);
     let protocols = format!("auth.v1, auth.bearer.{}", base64url(token.strip_prefix("Bearer ").unwrap()));
@@ -163,7 +163,7 @@ async fn socket_is_refreshed_over_itself() {
 }
 
 #[tokio::test]
-async fn socket_says_who_it_is_in_its_first_message() {
+async fn socket_authenticates_with_its_first_message() {
     let demo = Demo::start().await;
     let mut socket = demo.connect_to("/ws-first-message", &[]).await.unwrap();
     let present = json!({"type": "auth", "scheme": "basic", "credentials": "YWRtaW46cGFzc3dvcmQ="});
@@ -177,7 +177,7 @@ async fn socket_says_who_it_is_in_its_first_message() {
 }
 
 #[tokio::test]
-async fn route_says_how_long_the_credential_is_good() {
+async fn route_reports_the_remaining_time_of_the_credential() {
     let demo = Demo::start().await;
     let answer: Value = demo.get("/api/me", Some(&demo.bearer(600))).await.json().await.unwrap();
     assert!((598..=600).contains(&answer.get("expires_in").unwrap().as_u64().unwrap()));

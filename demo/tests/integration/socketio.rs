@@ -32,7 +32,7 @@ async fn poll(demo: &Demo, path: &str, text: &str) -> String {
 }
 
 #[tokio::test]
-async fn message_is_answered_as_the_tutorial_says() {
+async fn socketio_message_is_answered_as_the_tutorial_says() {
     let demo = Demo::start().await;
     for auth in [format!(r#"{{"token":"{TUTORIAL_TOKEN}"}}"#), r#"{"username":"admin","password":"password"}"#.into()] {
         let path = open(&demo, None).await.unwrap();
@@ -44,7 +44,7 @@ async fn message_is_answered_as_the_tutorial_says() {
 }
 
 #[tokio::test]
-async fn nobody_is_let_in_without_a_credential() {
+async fn socketio_client_without_a_credential_is_refused() {
     let demo = Demo::start().await;
     let path = open(&demo, None).await.unwrap();
     post(&demo, &path, "40".into()).await;
@@ -52,7 +52,7 @@ async fn nobody_is_let_in_without_a_credential() {
 }
 
 #[tokio::test]
-async fn wrong_header_is_refused_before_and_the_browser_asks_for_no_password() {
+async fn wrong_header_is_refused_without_a_password_prompt() {
     let demo = Demo::start().await;
     let answer = demo.get(PATH, Some("Bearer a.b.c")).await;
     assert_eq!(answer.status(), 401);

@@ -6,7 +6,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::support::*;
 
 #[tokio::test]
-async fn text_is_answered_with_server_response_and_binary_with_itself() {
+async fn text_gets_a_server_response_and_binary_is_echoed() {
     let demo = Demo::start().await;
     let mut client = demo.connect("authorization", &format!("Bearer {TUTORIAL_TOKEN}")).await.unwrap();
     client.0.send(Message::text("hello")).await.unwrap();
@@ -24,7 +24,7 @@ async fn basic_and_a_subprotocol_token_open_a_socket() {
 }
 
 #[tokio::test]
-async fn others_are_refused_before_the_upgrade() {
+async fn other_handshakes_are_refused_before_the_upgrade() {
     let demo = Demo::start().await;
     assert_eq!(demo.connect("x-nothing", "x").await.unwrap_err(), 401);
     assert_eq!(demo.connect("authorization", "Bearer a.b.c").await.unwrap_err(), 401);
@@ -35,7 +35,7 @@ async fn others_are_refused_before_the_upgrade() {
 }
 
 #[tokio::test]
-async fn token_that_expires_in_two_seconds_closes_an_idle_socket_then() {
+async fn idle_socket_closes_when_its_two_second_token_expires() {
     let demo = Demo::start().await;
     let mut client = demo.connect("authorization", &demo.bearer(2)).await.unwrap();
     demo.advance(2);
@@ -43,7 +43,7 @@ async fn token_that_expires_in_two_seconds_closes_an_idle_socket_then() {
 }
 
 #[tokio::test]
-async fn token_that_expires_in_two_seconds_closes_a_busy_socket_then() {
+async fn busy_socket_closes_when_its_two_second_token_expires() {
     let demo = Demo::start().await;
     let client = demo.connect("authorization", &demo.bearer(2)).await.unwrap();
     let (mut sender, mut receiver) = client.0.split();

@@ -50,11 +50,11 @@ async fn what_was_revoked_meanwhile_is_enforced(while_away: State) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_revoked_while_a_node_had_no_redis_is_enforced_within_30_s_of_its_return() {
+async fn revocation_missed_without_redis_is_enforced_within_30_s() {
     what_was_revoked_meanwhile_is_enforced(State::Breaks).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_revoked_while_a_node_heard_nothing_is_enforced_within_30_s_of_its_return() {
+async fn revocation_missed_by_a_deaf_node_is_enforced_within_30_s() {
     what_was_revoked_meanwhile_is_enforced(State::StandsStill).await;
 }

@@ -17,7 +17,7 @@ async fn closed_after(asked: Instant, sockets: Vec<Socket>) -> Vec<Duration> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn logout_on_one_node_closes_sockets_on_the_other_within_a_second_and_no_others() {
+async fn logout_on_one_node_closes_sockets_on_another_within_a_second() {
     let Some(Nodes { one, two, redis: _redis }) = Nodes::start().await else { return };
     let (own, other, guest) = (token(ADMIN), token(ADMIN), token(GUEST));
     // By header, by ticket, by `auth` of Socket.IO, in a first message; and on the near node.

@@ -48,7 +48,7 @@ async fn no_socket_is_left(one: SocketAddr, two: SocketAddr) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn logout_on_one_node_beside_a_handshake_on_the_other_leaves_no_socket_in_200_rounds() {
+async fn logout_during_a_handshake_on_another_node_leaves_no_socket() {
     let Some(redis) = Server::start().await else { return };
     let [one, two] = [(); 2].map(|()| Program::start(&["--redis", &redis.url()]));
     no_socket_is_left(one.addr, two.addr).await;
@@ -56,7 +56,7 @@ async fn logout_on_one_node_beside_a_handshake_on_the_other_leaves_no_socket_in_
 
 /// The other node is told of the log-out before it hears the answer that the token is good.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn news_that_overtake_an_answer_leave_no_socket_in_200_rounds() {
+async fn news_that_overtake_an_answer_leave_no_socket() {
     let Some(redis) = Server::start().await else { return };
     let line = Line::to(&redis, State::AnswersLate).await;
     let (one, two) = (Program::start(&["--redis", &redis.url()]), Program::start(&["--redis", &line.url()]));

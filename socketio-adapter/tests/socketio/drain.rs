@@ -58,7 +58,7 @@ async fn transport_that_is_opened_while_the_server_goes_down_is_closed_at_once()
 }
 
 #[tokio::test]
-async fn shutdown_that_begins_anew_is_spread_anew() {
+async fn shutdown_that_begins_again_is_spread_again() {
     let shutdown = Shutdown::new();
     let app = app_with(|layer| layer.sockets(Sockets::new().shutdown(&shutdown)), |auth| auth).await;
     let mut socket = connected(&app).await;

@@ -99,7 +99,7 @@ async fn refusal_of_the_engine_is_no_error() {
 }
 
 #[tokio::test]
-async fn debug_of_public_types_shows_something_and_no_secret() {
+async fn debug_of_public_types_is_useful_and_holds_no_secret() {
     let secret = token("ann", 60);
     let auth = SocketIoAuth::new(AuthLayer::new(jwt_or_basic()));
     assert_debug_is_clean(&auth, &secret);

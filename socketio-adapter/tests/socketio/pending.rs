@@ -83,7 +83,7 @@ async fn every_kind_of_pending_transport_can_be_displaced() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_newcomers_at_once_never_have_more_places_than_there_are() {
+async fn simultaneous_newcomers_never_exceed_the_limit() {
     for _ in 0..5 {
         let connections = Connections::new().max_pending(5);
         let app = serve(&connections).await;

@@ -11,12 +11,12 @@ use self::sealed::LookInto;
 )]
 pub trait Bodies<B>: LookInto<B> {}
 
-/// The layer hands on every body as it comes, of any type. See [`AuthLayer::new`](crate::AuthLayer::new).
+/// The layer passes every body on unread. The body may have any type. See [`AuthLayer::new`](crate::AuthLayer::new).
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "a name for a type parameter")]
 pub struct Untouched;
 
-/// The layer reads JSON and form bodies for its chain, and hands them on whole. See
+/// The layer reads JSON and form bodies for its chain, and passes them on whole. See
 /// [`AuthLayer::reading_bodies`](crate::AuthLayer::reading_bodies).
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "a name for a type parameter")]
@@ -45,7 +45,7 @@ mod sealed {
 
     #[expect(unnameable_types, reason = "not for others to implement")]
     pub trait LookInto<B>: Send + Sync + 'static {
-        /// The fields of a body that may hold a credential, and the body for the handler.
+        /// Returns the fields of a body that may hold a credential, and the body for the handler.
         fn look_into(
             parts: &Parts,
             body: B,
@@ -65,8 +65,8 @@ mod sealed {
         B::Error: Into<BoxError>,
     {
         async fn look_into(parts: &Parts, body: B, limits: PayloadLimits) -> Result<(Option<Payload>, B), Refusal> {
-            // An extended CONNECT is followed by the socket's own stream. `Upgrade` says nothing about the body: any
-            // request may have that header, and a body too.
+            // After an extended CONNECT comes the stream of the socket. `Upgrade` says nothing about the body: any request
+            // may have that header and a body.
             if body.is_end_stream() || is_extended_connect(parts) {
                 return Ok((None, body));
             }

@@ -14,20 +14,20 @@ use super::{
 };
 use crate::telemetry;
 
-/// The way of one request through a layer.
+/// Takes each request through a layer: it is decided, and then passed on or refused.
 pub(crate) struct Door<U, M> {
     gate: Arc<Gate<U>>,
     handshakes: Option<Arc<dyn OnHandshake<U>>>,
     bodies: PhantomData<fn() -> M>,
 }
 
-/// A request that goes on, and what the layer adds to its response.
+/// A request that passes, and what the layer adds to its response.
 pub(crate) struct Passed<B> {
     pub(crate) request: Request<B>,
     pub(crate) additions: Additions,
 }
 
-/// What the layer adds to the response of the service behind it.
+/// What the layer adds to the response of the inner service.
 pub(crate) struct Additions {
     subprotocol: Option<Subprotocol>,
     private: Option<Private>,
@@ -55,7 +55,7 @@ impl<U, M> Door<U, M> {
 }
 
 impl<U: Principal, M> Door<U, M> {
-    /// Decides about a request, and prepares it for the service behind or makes the response.
+    /// Decides about a request. Prepares it for the inner service, or makes the response.
     pub(super) async fn pass_or_respond<B>(&self, request: Request<B>) -> Result<Passed<B>, Response<Bytes>>
     where
         M: Bodies<B>,
@@ -67,7 +67,7 @@ impl<U: Principal, M> Door<U, M> {
         }
     }
 
-    /// Decides about a request, and prepares it for the service behind.
+    /// Decides about a request, and prepares it for the inner service.
     pub(crate) async fn pass<B>(&self, request: Request<B>) -> Result<Passed<B>, Box<Refused>>
     where
         M: Bodies<B>,
@@ -114,8 +114,8 @@ impl<U: Principal, M> Door<U, M> {
         self.gate.respond(refusal, &parts, transport)
     }
 
-    /// Who sends the request, or the refusal that a route would give to a request without a credential; and the body for
-    /// the handler.
+    /// Returns the user and the body for the handler. Instead of the user it may return the refusal for a missing credential,
+    /// if the layer admits such a request.
     async fn decide<B>(
         &self,
         parts: &Parts,
@@ -140,18 +140,18 @@ impl<U: Principal, M> Door<U, M> {
             request = request.with_payload(payload);
         }
         match gate.decide(&request, opens).await {
-            Err(refusal) if refusal.kind() != RefusalKind::Missing || !self.lets_nobody_in(transport) => Err(refusal),
+            Err(refusal) if refusal.kind() != RefusalKind::Missing || !self.admits_anonymous(transport) => Err(refusal),
             decision => Ok((decision, body)),
         }
     }
 
-    /// Whether a request without a credential goes on.
-    fn lets_nobody_in(&self, transport: Transport) -> bool {
+    /// Whether a request without a credential passes.
+    fn admits_anonymous(&self, transport: Transport) -> bool {
         let handshakes = self.handshakes.as_ref().filter(|_| transport == Transport::WebSocket);
-        self.gate.optional && handshakes.is_none_or(|handshakes| handshakes.lets_nobody_in())
+        self.gate.optional && handshakes.is_none_or(|handshakes| handshakes.admits_anonymous())
     }
 
-    /// Prepares a handshake for the handler that opens the socket, and says which subprotocol to answer.
+    /// Prepares a handshake for the handler that opens the socket. Returns the subprotocol to answer.
     async fn prepare_handshake(
         &self,
         user: Option<&Authenticated<U>>,
@@ -169,7 +169,7 @@ impl<U: Principal, M> Door<U, M> {
     }
 }
 
-/// Leaves the decision for the handler, in place of what an outer layer has left.
+/// Puts the decision into the extensions for the handler. It replaces the decision of an outer layer.
 pub(crate) fn leave<U: Principal>(decision: Result<Authenticated<U>, Refusal>, parts: &mut Parts) {
     parts.extensions.remove::<Authenticated<U>>();
     parts.extensions.remove::<Anonymous<U>>();

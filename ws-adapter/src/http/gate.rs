@@ -13,11 +13,11 @@ use super::{
     refusal,
 };
 
-/// A chain, and the rules under which a layer asks it.
+/// A chain, and the settings with which a layer asks it.
 pub(crate) struct Gate<U> {
     pub(crate) chain: Chain<U>,
     pub(crate) needs: Needs,
-    /// Whether a request without a credential goes on.
+    /// Whether a request without a credential passes.
     pub(crate) optional: bool,
     pub(crate) origins: OriginPolicy,
     pub(crate) on_refusal: Arc<dyn OnRefusal>,
@@ -29,7 +29,7 @@ pub(crate) struct Gate<U> {
 
 impl<U: Principal> Gate<U> {
     /// # Errors
-    /// If the chain cannot stand alone; see [`Chain::validate`].
+    /// If the chain can't refuse by itself; see [`Chain::validate`].
     pub(crate) fn new(chain: Chain<U>) -> Result<Self, ConfigError> {
         chain.validate()?;
         Ok(Self {
@@ -84,8 +84,8 @@ impl<U: Principal> Gate<U> {
         refusal::respond(&*self.on_refusal, refusal, parts, transport)
     }
 
-    /// The subprotocol to answer if the handler chooses none: the layer's own, or else one that an extractor names for
-    /// that. `None` if the client offers neither.
+    /// The subprotocol to answer if the handler chooses none: the layer's own, or else an answer that an extractor has named.
+    /// `None` if the client offers neither.
     pub(crate) fn offered_subprotocol(&self, parts: &Parts) -> Option<HeaderValue> {
         if is_offered(parts, self.subprotocol.as_bytes()) {
             return Some(self.subprotocol.clone());
@@ -112,7 +112,8 @@ impl<U> Clone for Gate<U> {
     }
 }
 
-/// Waits for a chain's decision until `timeout`. If the request `opens` a connection, it also applies the rules for that.
+/// Waits for a chain's decision until `timeout`. With `opens`, the request opens a connection, and the rules for that apply
+/// too.
 pub(crate) async fn decide_by<U: Principal>(
     chain: &Chain<U>,
     timeout: Duration,
@@ -126,10 +127,10 @@ pub(crate) async fn decide_by<U: Principal>(
         if origin == OriginVerdict::Absent && user.evidence().carrier().is_ambient() {
             let refusal = Refusal::new(StatusCode::FORBIDDEN, "origin_required");
             return Err(refusal.with_detail(
-                "a cookie or client certificate opens a connection, and the request does not name its origin",
+                "a cookie or client certificate opens a connection, but the request does not name its origin",
             ));
         }
-        // Leeway forgives a clock that is off. It does not extend the life of a connection.
+        // Leeway tolerates a clock that is wrong. It does not extend the life of a connection.
         if user.evidence().is_expired_at(request.now()) {
             let refusal = chain.refuse(&Rejection::token_expired(), request);
             return Err(refusal.with_detail("the credential is within its leeway, which does not open a connection"));

@@ -2,23 +2,23 @@ use auth_core::{Authenticated, Principal, Refusal, Transport, async_trait};
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header::SEC_WEBSOCKET_PROTOCOL, request::Parts};
 
-/// What a layer does with WebSocket handshakes, beyond deciding about them.
+/// Handles WebSocket handshakes, after the layer has decided about them.
 #[async_trait]
 pub(crate) trait OnHandshake<U: Principal>: Send + Sync {
-    /// Whether a handshake without a credential goes on behind an optional layer.
-    fn lets_nobody_in(&self) -> bool;
+    /// Whether an optional layer lets a handshake without a credential pass.
+    fn admits_anonymous(&self) -> bool;
 
     /// Prepares an admitted handshake for the handler that opens the socket, or refuses it.
     async fn admitted(&self, user: Option<&Authenticated<U>>, parts: &mut Parts) -> Result<(), Refusal>;
 
-    /// Answers a refused handshake; with `None` the layer makes the response.
+    /// Answers a refused handshake. With `None`, the layer makes the response.
     async fn refused(&self, refused: &mut Refused) -> Option<Response<Bytes>>;
 
     /// The subprotocol to answer if the handler chooses none.
     fn answered(&self, parts: &Parts) -> Option<HeaderValue>;
 }
 
-/// A request that does not go on.
+/// A request that does not pass.
 pub(crate) struct Refused {
     pub(crate) parts: Parts,
     pub(crate) transport: Transport,

@@ -1,4 +1,4 @@
-//! A chain in front of any tower service. Nothing here knows sockets.
+//! A chain in front of any tower service. Nothing here knows about sockets.
 
 mod bodies;
 mod door;

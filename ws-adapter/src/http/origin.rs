@@ -5,8 +5,8 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Which pages may open a socket.
 ///
-/// With neither a public origin nor a list, pages of the same host and port as `Host`. Their scheme is not compared: behind
-/// a TLS proxy the server does not know its own.
+/// Without a public origin and a list, these are pages with the host and port of the request's `Host`. Schemes are not
+/// compared: behind a TLS proxy, the server does not know its own.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OriginPolicy {
     public: Option<Origin>,
@@ -14,22 +14,22 @@ pub(crate) struct OriginPolicy {
     any: bool,
 }
 
-/// What a request says about the page that it comes from.
+/// Whether the page that sent a request may open a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OriginVerdict {
     Allowed,
-    /// Nothing: the client is an old browser, or not a browser.
+    /// The request names no page: the client is an old browser, or not a browser.
     Absent,
     Foreign,
 }
 
 impl OriginPolicy {
-    /// Allows the server's own origin, as browsers know it.
+    /// Allows the server's own origin as browsers see it.
     pub(crate) fn set_public(&mut self, origin: &str) -> Result<(), ConfigError> {
         let public = Origin::new(origin)?;
         if !public.is_http() {
             return Err(ConfigError::new(format!(
-                "`{origin}` is the origin of an app, and no browser knows this server by it: list it with `allow_origins`"
+                "`{origin}` is the origin of an app, not of a server: list it with `allow_origins`"
             )));
         }
         self.public = Some(public);
@@ -51,7 +51,7 @@ impl OriginPolicy {
             return OriginVerdict::Allowed;
         }
         match Origin::of(parts) {
-            // A browser leaves `Origin` out of a same-origin GET, and says so in a header that no page can set.
+            // Browsers omit `Origin` from a same-origin GET. They say so in a header that pages can't set.
             Ok(None) if says_same_origin(&parts.headers) && self.allows_own(parts) => OriginVerdict::Allowed,
             Ok(None) => OriginVerdict::Absent,
             Ok(Some(origin)) if self.allows(&origin, parts) => OriginVerdict::Allowed,
@@ -129,14 +129,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_single_origin_is_foreign() {
+    fn anything_but_a_single_origin_is_foreign() {
         for origin in ["null", "", "app.example", "https://app.example/", "file://app.example"] {
             assert_eq!(same_host("app.example", origin), Foreign, "{origin}");
         }
     }
 
     #[test]
-    fn port_that_is_no_number_is_foreign_on_either_side() {
+    fn invalid_port_is_foreign_on_either_side() {
         for port in ["", "+443", "65536", "99999999999"] {
             let (host, origin) = (format!("app.example:{port}"), format!("https://app.example:{port}"));
             assert_eq!(same_host(&host, "https://app.example"), Foreign, "{host}");
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn authority_of_the_target_counts_before_host() {
+    fn authority_of_the_target_takes_precedence_over_host() {
         let request = Request::get("http://app.example/ws").header("host", "evil.example");
         let parts = request.header("origin", "http://evil.example").body(()).unwrap().into_parts().0;
         assert_eq!(OriginPolicy::default().judge(&parts), Foreign);
@@ -182,14 +182,14 @@ mod tests {
     }
 
     #[test]
-    fn browser_that_vouches_for_same_origin_counts_only_where_the_own_origin_is_allowed() {
+    fn same_origin_header_counts_only_if_the_own_origin_is_allowed() {
         let request = [("host", "app.example"), ("sec-fetch-site", "same-origin")];
         assert_eq!(judge(&list(&["https://app.example"]).unwrap(), &request), Allowed);
         assert_eq!(judge(&list(&["https://other.example"]).unwrap(), &request), Absent);
     }
 
     #[test]
-    fn any_origin_is_every_one_and_none_at_all() {
+    fn allow_any_accepts_every_origin_and_a_missing_one() {
         let mut any = list(&["https://app.example"]).unwrap();
         any.allow_any();
         for headers in [&[("origin", "https://evil.example")][..], &[("origin", "null")], &[("origin", "")], &[]] {
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn public_origin_is_exact_and_stands_beside_a_list_in_either_order() {
+    fn public_origin_is_exact_and_combines_with_a_list() {
         let mut public = OriginPolicy::default();
         public.set_public("https://app.example").unwrap();
         let judge = |policy: &OriginPolicy, origin| judge(policy, &[("host", "inner:8080"), ("origin", origin)]);

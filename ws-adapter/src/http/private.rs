@@ -7,8 +7,8 @@ use http::{
 
 const SURROGATE_CONTROL: HeaderName = HeaderName::from_static("surrogate-control");
 
-/// Keeps a response out of shared caches if the request had a credential in its query (RFC 6750, 2.3). A cache uses the URI
-/// as its key, and many people can read it.
+/// Keeps a response out of shared caches if the request had a credential in its query (RFC 6750, 2.3). The URI is the key of
+/// a cache, and URIs get into other people's hands.
 pub(super) struct Private {
     /// The status that accepts a handshake. Such a response has no content to cache.
     accepted: Option<StatusCode>,
@@ -39,14 +39,14 @@ pub(super) fn accepted(method: &Method) -> StatusCode {
     if *method == Method::CONNECT { StatusCode::OK } else { StatusCode::SWITCHING_PROTOCOLS }
 }
 
-/// Whether a credential of this evidence, or of its parts, came in the query.
+/// Whether a credential of this evidence or of its parts came in the query.
 fn is_by_query(evidence: &Evidence) -> bool {
     evidence.carrier() == Carrier::Query || evidence.parts().iter().any(is_by_query)
 }
 
 /// Removes directives that let shared caches keep a response. Adds `private` unless it says `no-store` or `private`.
 fn keep_private(headers: &mut HeaderMap) {
-    // A header for certain caches overrides `Cache-Control` there (RFC 9213, 2.2).
+    // A header for specific caches overrides `Cache-Control` there (RFC 9213, 2.2).
     let targeted = |name: &HeaderName| *name == SURROGATE_CONTROL || name.as_str().ends_with("-cache-control");
     for name in headers.keys().filter(|name| targeted(name)).cloned().collect::<Vec<_>>() {
         headers.remove(name);
@@ -70,7 +70,7 @@ fn keep_private(headers: &mut HeaderMap) {
     if !is_private {
         kept.insert(0, "private");
     }
-    // OK because every part comes from headers. If that ever fails, nobody may cache the response.
+    // OK because every part comes from headers. If it ever fails, the response must not be cached at all.
     let value = HeaderValue::from_str(&kept.join(", ")).unwrap_or(HeaderValue::from_static("no-store"));
     headers.insert(CACHE_CONTROL, value);
 }
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answer_is_kept_out_of_shared_caches_whatever_the_handler_says() {
+    fn response_never_enters_shared_caches_whatever_the_handler_sets() {
         for (said, sent) in [
             (&[][..], "private"),
             (&["no-store"], "no-store"),
@@ -123,7 +123,7 @@ mod tests {
                 headers.append(CACHE_CONTROL, line.parse().unwrap());
             }
             keep_private(&mut headers);
-            // Twice, since layers nest.
+            // Twice, because layers can be nested.
             keep_private(&mut headers);
             let lines: Vec<_> = headers.get_all(CACHE_CONTROL).iter().collect();
             let one = lines.len() == 1 || sent == said.join(", ");
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_for_certain_caches_go() {
+    fn cache_headers_for_specific_caches_are_removed() {
         let mut headers = HeaderMap::new();
         for name in ["cdn-cache-control", "Cloudflare-CDN-Cache-Control", "surrogate-control", "cache-control", "age"] {
             headers.insert(HeaderName::from_bytes(name.as_bytes()).unwrap(), "max-age=60".parse().unwrap());
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn line_that_is_not_text_does_not_open_a_cache() {
+    fn cache_control_line_that_is_not_text_is_replaced() {
         let mut headers = HeaderMap::new();
         headers.insert(CACHE_CONTROL, HeaderValue::from_bytes(b"public, \xff").unwrap());
         keep_private(&mut headers);

@@ -9,12 +9,12 @@ use crate::telemetry;
 /// Makes the response to a refused request.
 ///
 /// Closures implement it: `|refusal: &Refusal, request: &Parts| Response::new("…")`. Whatever the hook returns, the layer
-/// puts challenges, `Retry-After`, `Location` and `Cache-Control: no-store` back, and replaces a status below 300: a
-/// refusal never looks like a success.
+/// restores challenges, `Retry-After`, `Location` and `Cache-Control: no-store`, and replaces a status below 300. So a refusal
+/// never looks like a success.
 ///
 /// # Security
-/// The request is shown without the credentials that the chain takes out of subprotocols and query. Its `Authorization`
-/// and `Cookie` headers are still there: do not put them into the response.
+/// The request comes without the credentials that the chain removes from subprotocols and the query. Its `Authorization` and
+/// `Cookie` headers are still there: do not put them into the response.
 pub trait OnRefusal: Send + Sync + 'static {
     /// The response to `refusal`.
     fn on_refusal(&self, refusal: &Refusal, request: &Parts) -> Response<Bytes>;
@@ -41,10 +41,10 @@ impl OnRefusal for DefaultOnRefusal {
     }
 }
 
-/// Makes the response to `refusal`, and puts back what the hook must not change.
+/// Makes the response to `refusal`, and restores what the hook must not change.
 pub(super) fn respond(hook: &dyn OnRefusal, refusal: Refusal, parts: &Parts, transport: Transport) -> Response<Bytes> {
     telemetry::refused(transport, &refusal);
-    // A panic in the hook must not take the connection down. OK to assert unwind safety: nothing of the hook is kept.
+    // A panic in the hook must not end the connection. OK to assert unwind safety: nothing of the hook is kept.
     let made = catch_unwind(AssertUnwindSafe(|| hook.on_refusal(&refusal, parts)));
     let mut response = made.unwrap_or_else(|_| {
         tracing::error!("the hook that makes responses to refusals panicked");

@@ -19,7 +19,7 @@ use tower_service::Service;
 
 use super::{DefaultOnRefusal, OnRefusal, ResponseBody, refusal::respond, transport::classify};
 
-/// Requires a scope of every request: 403 `insufficient_scope` without it. See [`RequireLayer`].
+/// Requires a scope for every request: 403 `insufficient_scope` without it. See [`RequireLayer`].
 ///
 /// # Panics
 /// If `scope` is not a scope (RFC 6749, 3.3). If it comes from a configuration, use [`RequireLayer::try_new`].
@@ -29,10 +29,10 @@ pub fn require_scope<U>(scope: impl Into<Cow<'static, str>>) -> RequireLayer<U> 
     RequireLayer::new(Requirement::new().scope(scope))
 }
 
-/// Requires more of a request than a valid credential: scopes, a recent login.
+/// Requires more than a valid credential: scopes, a recent login.
 ///
-/// It goes inside an [`AuthLayer`](crate::AuthLayer) whose chain has the user type `U`, and checks the evidence that this
-/// layer leaves. A refused WebSocket handshake gets the same HTTP response as a request, before the upgrade.
+/// Put it inside an [`AuthLayer`](crate::AuthLayer) whose chain has the user type `U`. It checks the evidence from that layer.
+/// A refused WebSocket handshake gets the same HTTP response as a request, before the upgrade.
 ///
 #[cfg_attr(feature = "axum", doc = "```")]
 #[cfg_attr(not(feature = "axum"), doc = "```ignore")]
@@ -55,14 +55,14 @@ pub fn require_scope<U>(scope: impl Into<Cow<'static, str>>) -> RequireLayer<U> 
 ///
 /// | The request has | Answer |
 /// |---|---|
-/// | evidence that meets the [`Requirement`] | that of the inner service |
+/// | evidence that meets the [`Requirement`] | the response of the inner service |
 /// | evidence that does not | 403 `insufficient_scope` or 401 `insufficient_user_authentication` |
 /// | no user, behind an optional layer | the 401 of the chain |
-/// | no such `AuthLayer` around it | 500, and the log names the user type |
+/// | no such `AuthLayer` around the route | 500, and the log names the user type |
 ///
 /// # Security
-/// The check runs when a request comes or a socket opens. A socket that is refreshed with a token of less scope stays open:
-/// a handler that needs the scope later must check the evidence of its socket.
+/// The check runs when a request arrives or a socket opens. A socket that is refreshed with a token of less scope stays open.
+/// A handler that needs the scope later must check the evidence of its socket.
 pub struct RequireLayer<U> {
     config: Arc<Config>,
     user: PhantomData<fn() -> U>,
@@ -74,10 +74,10 @@ struct Config {
 }
 
 impl<U> RequireLayer<U> {
-    /// Requires this of every request.
+    /// Applies this requirement to every request.
     ///
     /// # Panics
-    /// If a scope or class of it is malformed; [`try_new`](Self::try_new) gives that as an error.
+    /// If a scope or class in it is malformed. [`try_new`](Self::try_new) returns that as an error.
     #[expect(clippy::panic, reason = "documented: a layer that cannot be built shows at the first start")]
     #[must_use]
     #[track_caller]
@@ -85,10 +85,10 @@ impl<U> RequireLayer<U> {
         Self::try_new(requirement).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Requires this of every request.
+    /// As [`new`](Self::new).
     ///
     /// # Errors
-    /// If a scope or class of it is malformed; see [`Requirement::validate`].
+    /// If a scope or class in it is malformed; see [`Requirement::validate`].
     pub fn try_new(requirement: Requirement) -> Result<Self, ConfigError> {
         requirement.validate()?;
         let config = Config { requirement, on_refusal: Box::new(DefaultOnRefusal) };
@@ -198,7 +198,7 @@ where
         match self.project().state.project() {
             StateProj::Refused { response } => match response.take() {
                 Some(response) => Poll::Ready(Ok(response.map(ResponseBody::refusal))),
-                // Polled again after it has completed, which no executor does.
+                // Polled again after completion, which executors don't do.
                 None => Poll::Pending,
             },
             StateProj::Serving { response } => Poll::Ready(Ok(ready!(response.poll(cx))?.map(ResponseBody::inner))),

@@ -8,7 +8,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// The body of a response: the inner service's own, or that of a refusal.
+    /// The body of a response: from the inner service, or from a refusal.
     #[derive(Debug)]
     pub struct ResponseBody<B> {
         #[pin]

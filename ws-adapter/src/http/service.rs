@@ -10,7 +10,7 @@ use tower_service::Service;
 
 use super::{Bodies, Gate, OnHandshake, ResponseBody, ResponseFuture, Untouched, door::Door};
 
-/// A service with a chain in front; made by [`AuthLayer`](crate::AuthLayer).
+/// A service behind a chain; made by [`AuthLayer`](crate::AuthLayer).
 ///
 /// `M` says which request bodies it takes; see [`Bodies`].
 pub struct Auth<S, U, M = Untouched> {
@@ -23,7 +23,7 @@ impl<S, U, M> Auth<S, U, M> {
         Self { inner, door: Arc::new(Door::new(gate, handshakes)) }
     }
 
-    /// The service that `poll_ready` was called on, which must be the one that is called. The clone stays behind.
+    /// Takes the service on which `poll_ready` was called, because that one must be called. A clone replaces it.
     pub(crate) fn take_ready(&mut self) -> (S, Arc<Door<U, M>>)
     where
         S: Clone,

@@ -2,7 +2,7 @@ use auth_core::Transport;
 use http::{Method, header::UPGRADE, request::Parts};
 use hyper::ext::Protocol;
 
-/// Tells a WebSocket handshake from a plain request.
+/// Distinguishes a WebSocket handshake from a plain request.
 ///
 /// A handshake is an HTTP/1.1 request with `websocket` in its `Upgrade` (RFC 6455, 4.1), or an HTTP/2 extended
 /// `CONNECT` with `:protocol = websocket` (RFC 8441, 4). A request that only looks like one (another method, a list of
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_a_handshake_is_one() {
+    fn request_that_resembles_a_handshake_counts_as_one() {
         assert_eq!(classified(Request::post("/").header("upgrade", "websocket")), Transport::WebSocket);
         assert_eq!(classified(Request::get("/").header("upgrade", "h2c, websocket")), Transport::WebSocket);
     }
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn no_body_follows_an_extended_connect_alone() {
+    fn only_an_extended_connect_has_no_body() {
         let is_extended = |builder: Builder| is_extended_connect(&builder.body(()).unwrap().into_parts().0);
         for protocol in ["websocket", "connect-udp"] {
             assert!(is_extended(Request::connect("/").extension(Protocol::from_static(protocol))), "{protocol}");

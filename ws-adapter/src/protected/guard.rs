@@ -14,9 +14,9 @@ impl<U: Principal, M: Bodies<Body>> Guard for FirstMessageLayer<U, M> {}
 mod sealed {
     use axum::Router;
 
-    #[expect(unnameable_types, reason = "nobody else is to implement it")]
+    #[expect(unnameable_types, reason = "not for others to implement")]
     pub trait Sealed: Clone {
-        /// Puts the layer in front of everything in the router, fallbacks too.
+        /// Puts the layer in front of everything in the router, including fallbacks.
         fn close<S: Clone + Send + Sync + 'static>(self, router: Router<S>) -> Router<S>;
     }
 }

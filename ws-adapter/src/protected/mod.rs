@@ -10,8 +10,9 @@ use self::guard::Guard;
 /// An axum router that is closed by default: every route is behind the layer, unless it is added with
 /// [`public`](Self::public).
 ///
-/// On a plain [`Router`], a layer covers what was added before it. A route or fallback that comes after `.layer` is open, and
-/// so is `post(b)` in `get(a).layer(auth).post(b)`, and so are fallbacks under `route_layer`. Here the order does not matter.
+/// On a plain [`Router`], a layer only covers what was added before it. A route or fallback that is added after `.layer` is
+/// open. So is `post(b)` in `get(a).layer(auth).post(b)`, and so are fallbacks under `route_layer`. Here the order does not
+/// matter.
 ///
 /// ```
 /// # use auth_basic::{Basic, BasicLogin};
@@ -41,10 +42,10 @@ use self::guard::Guard;
 ///
 /// | Request without a credential for | Answer |
 /// |---|---|
-/// | a path that was added with any other method than `public` | the refusal of the layer |
+/// | a path that was added with any method but `public` | the refusal of the layer |
 /// | another method of such a path | the same refusal; axum adds an `Allow` header |
 /// | an unknown path below a nested router with a fallback | the same refusal |
-/// | any other unknown path | 404; the refusal, if there is a [`fallback`](Self::fallback) |
+/// | any other unknown path | 404; the same refusal if there is a [`fallback`](Self::fallback) |
 /// | a path and method that were added with `public` | the response of the handler |
 /// | another method of a path with only public methods | 405 |
 ///
@@ -53,11 +54,11 @@ use self::guard::Guard;
 /// # Security
 /// - **Routes that are added to the finished [`Router`] are open.** Call [`into_router`](Self::into_router) last, and after it
 ///   only `layer` and `merge` with another finished `Protected`.
-/// - A CORS preflight brings no credential, so no `OPTIONS` request gets past the chain. Put a `CorsLayer` around the finished
-///   router: `protected.into_router().layer(cors)`. It answers preflights before the chain is asked.
-/// - Behind [`AuthLayer::optional`](crate::AuthLayer::optional) closed routes run for guests too.
-/// - A layer that is added to the finished router is outside of the chain. A layer that needs the user, such as
-///   [`RequireLayer`](crate::RequireLayer), goes onto the route, or onto the router that is nested or merged.
+/// - A CORS preflight has no credential, so the chain refuses it. Put a `CorsLayer` around the finished router:
+///   `protected.into_router().layer(cors)`. It answers preflights before the chain is asked.
+/// - Behind [`AuthLayer::optional`](crate::AuthLayer::optional), closed routes run for guests too.
+/// - A layer that is added to the finished router is outside the chain. Add a layer that needs the user, such as
+///   [`RequireLayer`](crate::RequireLayer), to the route, or to the router that is nested or merged.
 #[must_use = "it does nothing until `into_router` is called"]
 pub struct Protected<L, S = ()> {
     layer: L,
@@ -71,11 +72,11 @@ impl<L: Guard, S: Clone + Send + Sync + 'static> Protected<L, S> {
         Self { layer, closed: Router::new(), public: Router::new() }
     }
 
-    /// Adds a closed path with all methods of `method_router`. More methods of it may be added later.
+    /// Adds a closed path with all methods of `method_router`. More methods may be added later.
     ///
     /// # Panics
-    /// As [`Router::route`]: if the path is not valid, or a method of it was added before. Overlaps with
-    /// [`public`](Self::public) show in [`into_router`](Self::into_router).
+    /// As [`Router::route`]: if the path is not valid, or if a method was added before. Overlaps with
+    /// [`public`](Self::public) panic in [`into_router`](Self::into_router).
     #[track_caller]
     pub fn route(self, path: &str, method_router: MethodRouter<S>) -> Self {
         self.close(|closed| closed.route(path, method_router))
@@ -95,8 +96,8 @@ impl<L: Guard, S: Clone + Send + Sync + 'static> Protected<L, S> {
         self.close(|closed| closed.route_service(path, service))
     }
 
-    /// Adds the routes of a router below a path, closed. Its own fallback is closed too, and answers unknown paths below
-    /// `path`. Without one, unknown paths go to the fallback of the whole.
+    /// Adds the routes of a router below a path, closed. Its fallback is closed too, and answers unknown paths below `path`.
+    /// Without one, unknown paths go to the [`fallback`](Self::fallback) of this router.
     ///
     /// # Panics
     /// As [`Router::nest`]: if the path is not valid or is `/`, or if a route overlaps.
@@ -119,10 +120,10 @@ impl<L: Guard, S: Clone + Send + Sync + 'static> Protected<L, S> {
         self.close(|closed| closed.nest_service(path, service))
     }
 
-    /// Adds the routes of a router, closed. If it has a fallback, that is the closed [`fallback`](Self::fallback) of the whole.
+    /// Adds the routes of a router, closed. Its fallback, if it has one, becomes the closed [`fallback`](Self::fallback).
     ///
-    /// Public routes of another `Protected` are closed here, since all of it is put behind this layer. To keep them open,
-    /// merge the finished routers: `Router::new().merge(one).merge(other)`.
+    /// Public routes of another `Protected` become closed, because all of it goes behind this layer. To keep them open, merge
+    /// the finished routers: `Router::new().merge(one).merge(other)`.
     ///
     /// # Panics
     /// As [`Router::merge`]: if a route overlaps, or if both have a fallback.
@@ -131,10 +132,10 @@ impl<L: Guard, S: Clone + Send + Sync + 'static> Protected<L, S> {
         self.close(|closed| closed.merge(router))
     }
 
-    /// Answers unknown paths, behind the layer. A request without a credential is then refused there, instead of 404.
+    /// Answers unknown paths, behind the layer. A request without a credential is then refused, instead of a 404.
     ///
     /// # Panics
-    /// [`into_router`](Self::into_router) does, if a router given to [`public`](Self::public) has a fallback too.
+    /// [`into_router`](Self::into_router) panics if a router given to [`public`](Self::public) has a fallback too.
     pub fn fallback<H, T>(self, handler: H) -> Self
     where
         H: Handler<T, S>,
@@ -156,7 +157,7 @@ impl<L: Guard, S: Clone + Send + Sync + 'static> Protected<L, S> {
         self.close(|closed| closed.fallback_service(service))
     }
 
-    /// Answers wrong methods of the closed paths that were added before, in place of 405, behind the layer.
+    /// Answers wrong methods of the closed paths that were added before, behind the layer. It replaces the 405.
     pub fn method_not_allowed_fallback<H, T>(self, handler: H) -> Self
     where
         H: Handler<T, S>,
@@ -165,17 +166,17 @@ impl<L: Guard, S: Clone + Send + Sync + 'static> Protected<L, S> {
         self.close(|closed| closed.method_not_allowed_fallback(handler))
     }
 
-    /// Adds all routes of a router **open**: everybody may call them. Its fallback is open too, if it has one, and answers every
+    /// Adds all routes of a router **open**: anyone can call them. Its fallback, if it has one, is open too and answers every
     /// unknown path.
     ///
-    /// A path may have public and closed methods, if they are added one by one: `GET` here and `POST` with
-    /// [`route`](Self::route). Its other methods are closed.
+    /// A path can have both public and closed methods: add `GET` here and `POST` with [`route`](Self::route). Its other methods
+    /// are closed.
     ///
-    /// A handler that takes `Authenticated` does not work here, since no layer is around it: it answers 500.
+    /// A handler that takes `Authenticated` answers 500 here, because no layer is around it.
     ///
     /// # Panics
-    /// If two public routes overlap, or two public routers have a fallback. Overlaps with closed routes, and a fallback beside a
-    /// closed one, show in [`into_router`](Self::into_router).
+    /// If two public routes overlap, or if two public routers have a fallback. Overlaps with closed routes, and a second
+    /// fallback, panic in [`into_router`](Self::into_router).
     #[track_caller]
     pub fn public(mut self, router: impl Into<Router<S>>) -> Self {
         self.public = self.public.merge(router);
@@ -185,10 +186,10 @@ impl<L: Guard, S: Clone + Send + Sync + 'static> Protected<L, S> {
     /// The finished router. **Routes that are added to it are open.**
     ///
     /// # Panics
-    /// If a method of a path is both public and closed, or if there are a closed and a public fallback.
+    /// If a method of a path is both public and closed, or if there is both a closed and a public fallback.
     #[track_caller]
     pub fn into_router(self) -> Router<S> {
-        // The layer covers the default fallback too. The empty router replaces that one, so that an unknown path is a 404.
+        // The layer covers the default fallback too. Merging an empty router replaces it, so that an unknown path is a 404.
         let closed = self.layer.close(self.closed).merge(Router::new());
         // Of two default answers to a wrong method, axum keeps the second: the one that is behind the layer.
         self.public.merge(closed)

@@ -14,45 +14,49 @@ use crate::{
     connections::{Counts, End, Registration, SocketSettings},
 };
 
-/// What the layers leave for the sockets behind them.
+/// What the layers around a route leave in the request for the handler that opens the socket.
 #[derive(Clone)]
 pub(crate) struct SocketContext {
     pub(super) id: ConnectionId,
-    pub(super) kill: Arc<Kill>,
+    pub(super) end_signal: Arc<EndSignal>,
     pub(super) timer: Arc<dyn Timer>,
     pub(super) settings: SocketSettings,
     pub(super) subprotocol: HeaderValue,
-    /// The form of first messages; it says how clients are told of closes.
+    /// The form of first messages. It also translates close codes.
     pub(super) codec: Option<Arc<Codec>>,
-    /// One for each layer, from the outside in: its place in the registry, and when its credential ends.
-    pub(super) layers: Vec<LayerPart>,
+    /// One for each layer, from the outside in.
+    pub(super) layers: Vec<LayerEntry>,
     pub(super) shutdowns: Vec<Shutdown>,
 }
 
+/// What one layer knows about the socket.
 #[derive(Clone)]
-pub(super) struct LayerPart {
+pub(super) struct LayerEntry {
+    /// Its entry in the registry.
     pub(super) registration: Option<Arc<Registration>>,
+    /// When its credential ends.
     pub(super) ends_at: Option<SystemTime>,
 }
 
 impl SocketContext {
-    /// A socket that no layer knows yet. `None` if there are no random bits for its name.
+    /// The context of a socket that no layer knows yet. `None` if there are no random bits for its id.
     pub(crate) fn new(timer: Arc<dyn Timer>, settings: SocketSettings, subprotocol: HeaderValue) -> Option<Self> {
-        let (id, kill) = (ConnectionId::new()?, Arc::default());
-        Some(Self { id, kill, timer, settings, subprotocol, codec: None, layers: Vec::new(), shutdowns: Vec::new() })
+        let id = ConnectionId::new()?;
+        let (end_signal, layers, shutdowns) = (Arc::default(), Vec::new(), Vec::new());
+        Some(Self { id, end_signal, timer, settings, subprotocol, codec: None, layers, shutdowns })
     }
 
     pub(crate) fn with_codec(self, codec: Option<Arc<Codec>>) -> Self {
         Self { codec, ..self }
     }
 
-    /// Takes over who the socket is from a layer further out: the credential that ends first ends the socket, and so does
-    /// any revocation and any shutdown.
+    /// Keeps the identity of the socket from an outer layer. The first credential to end closes the socket, and so does
+    /// each revocation and each shutdown.
     pub(crate) fn within(self, outer: Option<Self>) -> Self {
         match outer {
-            Some(Self { id, kill, layers, shutdowns, codec, .. }) => {
+            Some(Self { id, end_signal, layers, shutdowns, codec, .. }) => {
                 let codec = self.codec.or(codec);
-                Self { id, kill, layers, shutdowns, codec, ..self }
+                Self { id, end_signal, layers, shutdowns, codec, ..self }
             }
             None => self,
         }
@@ -62,22 +66,22 @@ impl SocketContext {
         self.id
     }
 
-    pub(crate) fn kill(&self) -> Arc<Kill> {
-        Arc::clone(&self.kill)
+    pub(crate) fn end_signal(&self) -> Arc<EndSignal> {
+        Arc::clone(&self.end_signal)
     }
 
-    /// What an entry into this registry counts for, where layers further out may have entered the socket before.
+    /// What an entry in this registry counts for. An outer layer may have registered the socket before.
     pub(crate) fn counts(&self, connections: &Connections, evidence: &Evidence) -> Counts {
-        let entered = self.layers.iter().filter_map(|layer| layer.registration.as_ref());
-        let mut entered = entered.filter(|registration| registration.connections().is_same(connections)).peekable();
-        let is_first = entered.peek().is_none();
-        Counts { as_connection: is_first, of_user: !entered.any(|registration| registration.is_of_same_user(evidence)) }
+        let known = self.layers.iter().filter_map(|layer| layer.registration.as_ref());
+        let mut known = known.filter(|registration| registration.connections().is_same(connections)).peekable();
+        let is_first = known.peek().is_none();
+        Counts { as_connection: is_first, of_user: !known.any(|registration| registration.is_of_same_user(evidence)) }
     }
 
-    /// Adds what this layer has to say, and tells in which slot its credential is.
+    /// Adds the entry of this layer. Returns the slot of its credential.
     pub(crate) fn add(&mut self, registration: Option<Arc<Registration>>, evidence: Option<&Evidence>) -> u64 {
         let ends_at = evidence.and_then(Evidence::expires_at);
-        self.layers.push(LayerPart { registration, ends_at });
+        self.layers.push(LayerEntry { registration, ends_at });
         (self.layers.len() as u64).saturating_sub(1)
     }
 
@@ -88,32 +92,32 @@ impl SocketContext {
     }
 }
 
-/// By which a registry ends a socket.
+/// Lets the registry close a socket.
 #[derive(Default)]
-pub(crate) struct Kill {
+pub(crate) struct EndSignal {
     close: OnceLock<Close>,
-    told: Notify,
+    notify: Notify,
 }
 
-impl Kill {
+impl EndSignal {
     /// Completes when the socket has to end.
     pub(super) async fn ended(&self) -> Close {
-        let mut told = pin!(self.told.notified());
+        let mut notified = pin!(self.notify.notified());
         loop {
-            // It waits before it looks, so that nothing is told in between.
-            told.as_mut().enable();
+            // Enable the notification before reading, so that none is missed in between.
+            notified.as_mut().enable();
             if let Some(close) = self.close.get() {
                 return close.clone();
             }
-            told.as_mut().await;
-            told.set(self.told.notified());
+            notified.as_mut().await;
+            notified.set(self.notify.notified());
         }
     }
 }
 
-impl End for Kill {
+impl End for EndSignal {
     fn end(&self, close: Close) {
         let _ = self.close.set(close);
-        self.told.notify_waiters();
+        self.notify.notify_waiters();
     }
 }

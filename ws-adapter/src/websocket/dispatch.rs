@@ -12,36 +12,31 @@ use tower_service::Service;
 
 use crate::Close;
 
-/// A socket that was opened before its handler runs.
+/// A socket that is open before its handler runs, and the message with the credential if the handler receives it.
 #[derive(Clone)]
 pub(super) struct OpenSocket {
-    opened: Arc<Mutex<Option<Opened>>>,
+    socket: Arc<Mutex<Option<(WebSocket, Option<Message>)>>>,
     protocol: Option<HeaderValue>,
-}
-
-pub(super) struct Opened {
-    pub(super) socket: WebSocket,
-    /// The message with the credential, if the handler is to get it.
-    pub(super) first: Option<Message>,
 }
 
 impl OpenSocket {
     pub(super) fn new(socket: WebSocket, first: Option<Message>) -> Self {
         let protocol = socket.protocol().cloned();
-        Self { opened: Arc::new(Mutex::new(Some(Opened { socket, first }))), protocol }
+        Self { socket: Arc::new(Mutex::new(Some((socket, first)))), protocol }
     }
 
-    pub(super) fn take(&self) -> Option<Opened> {
-        self.opened.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// `None` if it was taken before.
+    pub(super) fn take(&self) -> Option<(WebSocket, Option<Message>)> {
+        self.socket.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// The subprotocol that was agreed on.
+    /// The negotiated subprotocol.
     pub(super) fn protocol(&self) -> Option<&HeaderValue> {
         self.protocol.as_ref()
     }
 }
 
-/// Calls the service, and tells with what the socket is to be closed if that has not taken it.
+/// Calls the service. Returns the close for a socket that the service did not take.
 pub(super) async fn dispatch<S, B, R>(mut service: S, mut parts: Parts, open: OpenSocket) -> Close
 where
     S: Service<Request<B>, Response = Response<R>>,
@@ -52,7 +47,7 @@ where
         poll_fn(|cx| service.poll_ready(cx)).await?;
         service.call(Request::from_parts(parts, B::from(Bytes::new()))).await
     };
-    // OK to assert unwind safety because nothing of it is touched after a panic.
+    // OK to assert unwind safety because nothing uses the future after a panic.
     match AssertUnwindSafe(answered).catch_unwind().await.map(|answered| answered.map(|response| response.status())) {
         Ok(Ok(StatusCode::SERVICE_UNAVAILABLE)) => Close::UNAVAILABLE,
         Ok(Ok(status)) if !status.is_server_error() => Close::FORBIDDEN,

@@ -17,13 +17,13 @@ use futures_util::{
 use tokio::select;
 
 use super::{
-    codec::{Codec, told},
-    context::{Kill, LayerPart, SocketContext},
+    codec::{Codec, translate_close},
+    context::{EndSignal, LayerEntry, SocketContext},
     finish::finish,
-    in_band::{Answer, Credentials, Malformed},
-    pipe::Taken,
-    refresh::{RefreshError, Renewal, refresh},
-    shared::{Event, Shared},
+    in_band::{Credentials, MalformedAuth, ServerMessage},
+    pipe::TakenSocket,
+    refresh::{RefreshContext, RefreshError, refresh},
+    shared::{SharedSocket, SocketEvent},
     stream::AuthSocket,
 };
 use crate::{
@@ -35,29 +35,28 @@ use crate::{
     telemetry::{self, Gauge},
 };
 
-/// How long a handler may go on after its peer is gone.
+/// How long a handler may run after its peer is gone.
 const GRACE: Duration = Duration::from_secs(60);
 
-/// A socket that was let in.
-pub(super) struct Admitted<U> {
+/// What the driver needs, besides the socket, to run an admitted socket.
+pub(super) struct AdmittedSocket<U> {
     pub(super) user: Authenticated<U>,
     pub(super) context: SocketContext,
-    /// `None` where no layer of ours knows this user type.
-    pub(super) renewal: Option<Renewal<U>>,
-    /// One for each shutdown that ends it; while they are held, the socket counts as open.
+    /// `None` if no layer has this user type.
+    pub(super) refresh_context: Option<RefreshContext<U>>,
+    /// One for each shutdown that closes the socket. While they exist, the socket counts as open.
     pub(super) shutdowns: Vec<ShutdownWatch>,
-    /// A message that was read before, for the handler.
+    /// A message for the handler that was read before it ran.
     pub(super) first: Option<Message>,
 }
 
-/// Owns the socket: runs the handler until it gives the socket up, a credential ends or is revoked, or the server goes
-/// down.
+/// Owns the socket. Runs the handler until it drops the socket, a credential ends or is revoked, or the server shuts down.
 ///
-/// The future is what an idle socket costs, as long as it lives: what is needed at the beginning is done before, and what
-/// is needed at the end only is put into a box of its own then.
+/// An idle socket holds this future in memory all its life. To keep it small, setup runs before the future starts, and
+/// the work at the end gets a box of its own.
 pub(super) fn drive<U, F, Fut>(
     socket: WebSocket,
-    admitted: Admitted<U>,
+    admitted: AdmittedSocket<U>,
     handler: F,
 ) -> impl Future<Output = ()> + Send + use<U, F, Fut>
 where
@@ -65,136 +64,139 @@ where
     F: FnOnce(AuthSocket<U>) -> Fut + Send + 'static,
     Fut: Future<Output = ()> + Send + 'static,
 {
-    let Admitted { user, context, renewal, shutdowns, first } = admitted;
-    let SocketContext { id, kill, timer, settings, subprotocol, codec, layers, .. } = context;
+    let AdmittedSocket { user, context, refresh_context, shutdowns, first } = admitted;
+    let SocketContext { id, end_signal, timer, settings, subprotocol, codec, layers, .. } = context;
     let codec = codec.filter(|codec| codec.accepts(socket.protocol()));
-    let is_other = codec.as_ref().is_some_and(|codec| codec.names(&subprotocol));
-    let in_band = socket.protocol() == Some(&subprotocol) && !is_other;
+    let is_of_codec = codec.as_ref().is_some_and(|codec| codec.names(&subprotocol));
+    let in_band = socket.protocol() == Some(&subprotocol) && !is_of_codec;
     let protocol = socket.protocol().cloned();
     let (ends, registrations): (Vec<_>, Vec<_>) =
-        layers.into_iter().map(|LayerPart { registration, ends_at }| (ends_at, registration)).unzip();
+        layers.into_iter().map(|LayerEntry { registration, ends_at }| (ends_at, registration)).unzip();
     let registrations = registrations.into_iter().flatten().collect();
-    let open = Open { gauge: Some(Gauge::open()), registrations, lingering: Vec::new() };
+    let open = OpenGuard { gauge: Some(Gauge::open()), registrations, lingering: Vec::new() };
     open.registrations.iter().for_each(|registration| registration.opened());
 
     let now = Moment::of(&*timer);
     let mut life = Lifetime::new(settings, now);
     (0..).zip(ends).for_each(|(slot, end)| life.hold(slot, end, now));
-    let shared = Arc::new(Shared::new(socket, user, life, Arc::clone(&timer), in_band));
+    let shared = Arc::new(SharedSocket::new(socket, user, life, Arc::clone(&timer), in_band));
     let driver = Driver {
         id,
         shared: Arc::clone(&shared),
         timer,
-        kill,
-        shutdown: any_begun(shutdowns.into_iter().map(|shutdown| Draining::new(shutdown, id)).collect()),
+        end_signal,
+        shutdown: any_shutdown(shutdowns.into_iter().map(|shutdown| Draining::new(shutdown, id)).collect()),
         codes: settings.codes,
         codec,
-        renewal: renewal.clone(),
+        refresh_context: refresh_context.clone(),
         refreshing: None,
     };
-    let socket = AuthSocket::new(shared, id, protocol, renewal, first);
-    // OK to assert unwind safety because nothing of it is touched after a panic.
+    let socket = AuthSocket::new(shared, id, protocol, refresh_context, first);
+    // OK to assert unwind safety because nothing uses the handler after a panic.
     let handler = AssertUnwindSafe(async move { handler(socket).await }).catch_unwind();
     let handler: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(handler);
     run(driver, open, handler.fuse())
 }
 
-/// A socket that counts as open.
-struct Open {
+/// Counts a socket as open: in the gauge and in the registries.
+struct OpenGuard {
     gauge: Option<Gauge>,
     registrations: Vec<Arc<Registration>>,
-    /// Places of the handler, while it goes on without its peer.
+    /// Count the handler while it runs without its peer.
     lingering: Vec<LingeringGuard>,
 }
 
-impl Open {
-    /// From here on it does not count, but its handler does.
+impl OpenGuard {
+    /// Stops counting the socket, and starts counting its handler.
     fn linger(&mut self) {
         self.leave();
         self.lingering = self.registrations.iter().filter_map(|registration| registration.linger()).collect();
     }
 
-    /// From here on it does not count, and the registry cannot end it.
+    /// Stops counting the socket. The registry can no longer end it.
     fn leave(&mut self) {
         self.gauge = None;
         self.registrations.iter().for_each(|registration| registration.leave());
     }
 }
 
-impl Drop for Open {
+impl Drop for OpenGuard {
     fn drop(&mut self) {
-        // Others may hold a registration still.
+        // Dropping the registrations is not enough: others may still hold them.
         self.leave();
     }
 }
 
-/// A handler, and whether it has panicked. It has a box of its own, because passing a future by value takes its room twice.
+/// A handler. Its output says whether it panicked. It is boxed, because a future that is passed by value takes its size
+/// twice.
 type Handler = future::Fuse<Pin<Box<dyn Future<Output = thread::Result<()>> + Send>>>;
 
-async fn run<U: Principal>(mut driver: Driver<U>, mut open: Open, mut handler: Handler) {
-    let (fate, taken) = loop {
+async fn run<U: Principal>(mut driver: Driver<U>, mut open: OpenGuard, mut handler: Handler) {
+    let (cause, taken) = loop {
         select! {
             biased;
             ended = driver.ended() => break ended,
-            // It ends by dropping its socket, unless it has handed it on to another task; the deadline holds there too.
+            // A handler that returns drops its socket, which the driver sees as released. It may also have moved the
+            // socket to another task; the deadline holds there too.
             done = &mut handler => if done.is_err() {
                 tracing::error!("a socket handler panicked");
                 break driver.end(Close::INTERNAL_ERROR);
             },
         }
     };
-    let rest = match fate {
-        Fate::Ended(_) => Rest::None,
-        _ if handler.is_terminated() => Rest::None,
-        Fate::GivenUp => Rest::UntilExpiry,
-        Fate::PeerGone => Rest::ForAWhile,
+    let grace = match cause {
+        EndCause::Close(_) => HandlerGrace::None,
+        _ if handler.is_terminated() => HandlerGrace::None,
+        EndCause::Released => HandlerGrace::UntilExpiry,
+        EndCause::PeerGone => HandlerGrace::Limited,
     };
-    match rest {
-        Rest::None => open.leave(),
-        Rest::ForAWhile => open.linger(),
-        Rest::UntilExpiry => {}
+    match grace {
+        HandlerGrace::None => open.leave(),
+        HandlerGrace::Limited => open.linger(),
+        HandlerGrace::UntilExpiry => {}
     }
-    let close = match fate {
-        Fate::Ended(close) => close,
-        Fate::GivenUp | Fate::PeerGone => taken.close.unwrap_or(Close::NORMAL),
+    let close = match cause {
+        EndCause::Close(close) => close,
+        EndCause::Released | EndCause::PeerGone => taken.close.unwrap_or(Close::NORMAL),
     };
     telemetry::closed(Some(driver.id), &close);
-    let told = told(close, driver.codec.as_deref(), driver.codes);
-    let finish = finish_taken(taken.socket, told, taken.broken);
+    let close = translate_close(close, driver.codec.as_deref(), driver.codes);
+    let finish = finish_taken(taken.socket, close, taken.broken);
     let wait = async {
-        if rest != Rest::None {
+        if grace != HandlerGrace::None {
             select! {
                 biased;
-                () = driver.ended_without_socket(rest) => {}
+                () = driver.ended_without_socket(grace) => {}
                 _ = &mut handler => {}
             }
         }
     };
     future::join(finish, wait).await;
-    // The handler is dropped here: after the close, so that whatever it does on the way out comes too late to matter.
+    // The handler is dropped here, after the close: what its destructors do can no longer reach the peer.
 }
 
-/// Why the driver gives the socket up.
-enum Fate {
-    /// It has to end, for this reason.
-    Ended(Close),
-    /// The handler has let go of it.
-    GivenUp,
-    /// Nobody is at the other end any more.
+/// Why the driver takes the socket away.
+enum EndCause {
+    /// The socket has to end with this close.
+    Close(Close),
+    /// The handler dropped the socket.
+    Released,
+    /// The peer is gone.
     PeerGone,
 }
 
-/// How long the handler may go on without its socket.
+/// How long the handler may run without its socket.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Rest {
+enum HandlerGrace {
     None,
-    /// As long as its user may.
+    /// Until the credential ends.
     UntilExpiry,
-    /// The same, but [`GRACE`] at the most: a handler may wait for ever for something to send. If too many of one user do, the
-    /// oldest of them is told to end.
-    ForAWhile,
+    /// Until the credential ends, and for [`GRACE`] at most: a handler may wait forever for something to send. If one user
+    /// has too many such handlers, the oldest is ended.
+    Limited,
 }
 
+/// Boxes the work at the end, so that the driver's future stays small.
 fn finish_taken(
     socket: Option<Box<WebSocket>>,
     close: Close,
@@ -208,91 +210,92 @@ fn finish_taken(
 
 struct Driver<U> {
     id: ConnectionId,
-    shared: Arc<Shared<U>>,
+    shared: Arc<SharedSocket<U>>,
     timer: Arc<dyn Timer>,
-    kill: Arc<Kill>,
-    shutdown: BegunFuture,
+    end_signal: Arc<EndSignal>,
+    shutdown: ShutdownFuture,
     codes: CloseCodes,
     codec: Option<Arc<Codec>>,
-    renewal: Option<Renewal<U>>,
-    /// A refresh that the peer has asked for.
+    refresh_context: Option<RefreshContext<U>>,
+    /// A refresh in progress that the peer asked for in-band.
     refreshing: Option<Pin<Box<dyn Future<Output = Result<Option<SystemTime>, RefreshError>> + Send>>>,
 }
 
 impl<U: Principal> Driver<U> {
-    /// Completes when the socket has to end, or is given up. It may be dropped and called again.
-    async fn ended(&mut self) -> (Fate, Taken) {
+    /// Completes when the socket has to end, the handler drops it or the peer is gone. It is cancel safe.
+    async fn ended(&mut self) -> (EndCause, TakenSocket) {
         loop {
             while let Some(due) = self.due().await {
                 match due {
                     Due::End(close) => return self.end(close),
                     Due::Notice(end) if self.shared.speaks_in_band() => {
-                        self.shared.queue(Answer::expiring(end, self.timer.now()).into_message());
+                        self.shared.queue(ServerMessage::expiring(end, self.timer.now()).into_message());
                     }
                     Due::Ping => self.shared.ping(),
                     Due::Notice(_) | Due::Look => {}
                 }
             }
             let wake = self.shared.wake();
-            // Not during a refresh: a credential that is read then counts as one that did not wait for the answer.
-            let listens = self.refreshing.is_none();
+            // Don't read during a refresh: a credential that is read then counts as a guess, sent without waiting for
+            // the answer.
+            let may_read = self.refreshing.is_none();
             let refreshed = async {
                 match &mut self.refreshing {
                     Some(refreshing) => refreshing.await,
                     None => std::future::pending().await,
                 }
             };
-            let happened = select! {
+            let event = select! {
                 biased;
-                close = self.kill.ended() => return self.end(close),
+                close = self.end_signal.ended() => return self.end(close),
                 () = wake.reached(&*self.timer) => continue,
-                begun = &mut self.shutdown => Happened::Begun(begun),
-                result = refreshed => Happened::Refreshed(result),
-                event = std::future::poll_fn(|cx| self.shared.poll_event(cx, listens)) => Happened::Event(event),
+                (span, shutdowns) = &mut self.shutdown => DriverEvent::Shutdown(span, shutdowns),
+                result = refreshed => DriverEvent::Refreshed(result),
+                event = std::future::poll_fn(|cx| self.shared.poll_event(cx, may_read)) => DriverEvent::Socket(event),
             };
-            match happened {
-                Happened::Begun((span, shutdowns)) => {
-                    self.shutdown = any_begun(shutdowns);
+            match event {
+                DriverEvent::Shutdown(span, shutdowns) => {
+                    self.shutdown = any_shutdown(shutdowns);
                     self.shared.drain_in(span);
                 }
-                Happened::Refreshed(result) => {
+                DriverEvent::Refreshed(result) => {
                     self.refreshing = None;
                     self.answer(result);
                 }
-                Happened::Event(Event::Presented(presented)) => self.present(presented),
-                Happened::Event(Event::Moved) => {}
-                // The timer may be a little late, and the handler may have seen the end and let go before.
-                Happened::Event(Event::Released) => return self.gone(Fate::GivenUp).await,
-                Happened::Event(Event::Gone) => return self.gone(Fate::PeerGone).await,
+                DriverEvent::Socket(SocketEvent::Auth(received)) => self.start_refresh(received),
+                DriverEvent::Socket(SocketEvent::Changed) => {}
+                // The timer may fire a little late: the handler may have seen the end and dropped the socket first.
+                DriverEvent::Socket(SocketEvent::Released) => return self.gone(EndCause::Released).await,
+                DriverEvent::Socket(SocketEvent::PeerGone) => return self.gone(EndCause::PeerGone).await,
             }
         }
     }
 
-    /// The same, once the socket is gone: its user may no longer act either.
-    async fn ended_without_socket(&mut self, rest: Rest) {
+    /// Completes when the handler has to stop, after the socket is gone.
+    async fn ended_without_socket(&mut self, grace: HandlerGrace) {
         let grace = async {
-            match rest {
-                Rest::ForAWhile => self.timer.sleep(GRACE).await,
-                Rest::UntilExpiry | Rest::None => std::future::pending().await,
+            match grace {
+                HandlerGrace::Limited => self.timer.sleep(GRACE).await,
+                HandlerGrace::UntilExpiry | HandlerGrace::None => std::future::pending().await,
             }
         };
         select! {
-            _ = self.kill.ended() => {}
+            _ = self.end_signal.ended() => {}
             () = self.shared.expiry().reached(&*self.timer) => {}
             _ = &mut self.shutdown => {}
             () = grace => {}
         }
     }
 
-    fn present(&mut self, presented: Result<Credentials, Malformed>) {
-        match presented {
+    fn start_refresh(&mut self, received: Result<Credentials, MalformedAuth>) {
+        match received {
             // A client that does not wait for the answer may be guessing.
             _ if self.refreshing.is_some() => self.shared.wrong(),
             Ok(credentials) => {
-                let (shared, renewal) = (Arc::clone(&self.shared), self.renewal.clone());
+                let (shared, refresh_context) = (Arc::clone(&self.shared), self.refresh_context.clone());
                 self.refreshing = Some(Box::pin(async move {
-                    match &renewal {
-                        Some(renewal) => refresh(&shared, renewal, credentials).await,
+                    match &refresh_context {
+                        Some(refresh_context) => refresh(&shared, refresh_context, credentials).await,
                         None => {
                             shared.wrong();
                             Err(RefreshError::malformed())
@@ -300,7 +303,7 @@ impl<U: Principal> Driver<U> {
                     }
                 }));
             }
-            Err(Malformed) => {
+            Err(MalformedAuth) => {
                 self.shared.wrong();
                 self.answer(Err(RefreshError::malformed()));
             }
@@ -309,42 +312,43 @@ impl<U: Principal> Driver<U> {
 
     fn answer(&self, result: Result<Option<SystemTime>, RefreshError>) {
         let answer = match result {
-            Ok(end) => Answer::ok(end, self.timer.now()),
-            Err(error) => Answer::Error { code: error.code() },
+            Ok(end) => ServerMessage::ok(end, self.timer.now()),
+            Err(error) => ServerMessage::Error { code: error.code() },
         };
         self.shared.queue(answer.into_message());
     }
 
-    /// What is due now; it does not wait.
+    /// What is due now. It never waits; it is async to get at the waker.
     async fn due(&mut self) -> Option<Due> {
         std::future::poll_fn(|cx| Poll::Ready(self.shared.due(cx))).await
     }
 
-    fn end(&self, close: Close) -> (Fate, Taken) {
+    fn end(&self, close: Close) -> (EndCause, TakenSocket) {
         let taken = self.shared.take(Some(close.clone()));
-        (Fate::Ended(close), taken)
+        (EndCause::Close(close), taken)
     }
 
-    /// The handler or the peer is gone, unless the end has come first.
-    async fn gone(&mut self, fate: Fate) -> (Fate, Taken) {
+    /// Takes the socket because the handler or the peer is gone. If its end is due too, the end wins.
+    async fn gone(&mut self, cause: EndCause) -> (EndCause, TakenSocket) {
         match self.due().await {
             Some(Due::End(close)) => self.end(close),
-            _ => (fate, self.shared.take(None)),
+            _ => (cause, self.shared.take(None)),
         }
     }
 }
 
-enum Happened {
-    Begun((Duration, Vec<Draining>)),
+/// What the driver waits for.
+enum DriverEvent {
+    Shutdown(Duration, Vec<Draining>),
     Refreshed(Result<Option<SystemTime>, RefreshError>),
-    Event(Event),
+    Socket(SocketEvent),
 }
 
-/// Completes when a shutdown begins, or begins anew, with the time after which the socket is to end. It gives the shutdowns back:
-/// while they are held, the socket counts as open.
-type BegunFuture = Pin<Box<dyn Future<Output = (Duration, Vec<Draining>)> + Send>>;
+/// Completes when a shutdown begins, or begins again, with the time after which the socket is to end. It returns the shutdowns:
+/// while they exist, the socket counts as open.
+type ShutdownFuture = Pin<Box<dyn Future<Output = (Duration, Vec<Draining>)> + Send>>;
 
-fn any_begun(mut shutdowns: Vec<Draining>) -> BegunFuture {
+fn any_shutdown(mut shutdowns: Vec<Draining>) -> ShutdownFuture {
     Box::pin(async move {
         let span = match shutdowns.as_mut_slice() {
             [] => std::future::pending().await,

@@ -11,13 +11,12 @@ use crate::Close;
 
 /// How long a peer may take to read our close and answer it.
 pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long the connection stays up where the peer's answer can no longer be read, so that our close reaches it.
+/// How long the connection stays up after the close if the peer's answer can't be read. The close has to reach the peer.
 const LINGER: Duration = Duration::from_millis(500);
 
-/// Sends the close, then reads until the peer has answered it. To drop the connection while its messages are still
-/// coming in would reset it, and the peer would never see the close. A peer that is gone is told nothing. A displaced one gets
-/// less time, because it no longer counts toward any limit. The close is sent as it is: [`told`](super::told) says what a
-/// client is told.
+/// Sends the close, then reads until the peer answers it. Dropping the connection while messages still come in would reset
+/// it, and the peer would never see the close. Nothing is sent to a peer that is gone. A displaced peer gets less time,
+/// because it no longer counts toward a limit. The close is sent as it is; callers translate it first.
 pub(super) async fn finish(mut socket: WebSocket, close: Close, broken: bool) {
     if close == Close::ABNORMAL {
         return;
@@ -25,7 +24,7 @@ pub(super) async fn finish(mut socket: WebSocket, close: Close, broken: bool) {
     let patience = if close.reason() == Close::DISPLACED.reason() { LINGER } else { CLOSE_TIMEOUT };
     let frame = CloseFrame { code: close.code(), reason: close.reason().into() };
     let answered = time::timeout(patience, async {
-        // Where the peer has closed first, this fails, and what is left to do is to answer it: reading does that.
+        // This fails if the peer closed first. Then reading answers the peer's close.
         let sent = socket.send(Message::Close(Some(frame))).await;
         if sent.is_ok() && broken {
             return time::sleep(LINGER).await;
@@ -35,9 +34,9 @@ pub(super) async fn finish(mut socket: WebSocket, close: Close, broken: bool) {
     let _ = answered.await;
 }
 
-/// What the peer is told of an error that it has caused, or that it is gone. Tests over TCP fail if axum comes to use
-/// another version of the crate that these errors are of.
-pub(super) fn close_for(error: &Error) -> Option<Close> {
+/// The close for an error that the peer caused; [`Close::ABNORMAL`] if the connection is lost. The tests over TCP fail if
+/// axum ever uses another version of tungstenite than this crate.
+pub(super) fn close_for_error(error: &Error) -> Option<Close> {
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = source {
         match error.downcast_ref() {

@@ -16,11 +16,11 @@ use tower_service::Service;
 
 use super::{
     codec::{Codec, FirstMessageCodec},
-    context::Kill,
+    context::EndSignal,
     handshake::WebSockets,
     in_band::MAX_AUTH,
+    pending::PendingSocket,
     upgrade,
-    waiting::Waiting,
 };
 use crate::{
     Close,
@@ -29,29 +29,29 @@ use crate::{
     own_memory,
 };
 
-/// An [`AuthLayer`](crate::AuthLayer) for clients that can send their credential in a first message only; made by
+/// An [`AuthLayer`](crate::AuthLayer) for clients that can only send their credential in a first message; made by
 /// [`AuthLayer::first_message`](crate::AuthLayer::first_message).
 ///
-/// A handshake that brings a credential is judged as ever, and so is every other request. One that brings none, and may
-/// come from where it comes, opens a socket on which nothing is dispatched: the service behind is called once the client has
-/// sent one text message with a good credential, `{"type":"auth","scheme":"bearer","credentials":"…"}`, and has been answered
-/// `{"type":"auth_ok","ttl":900}`. To the chain it is an `Authorization` header on the handshake, with
-/// [`Transport::InBand`]. Anything else closes the socket:
+/// The chain decides about a handshake with a credential, and about every other request, as without this layer. A handshake
+/// without a credential, from an allowed origin, opens a socket that waits. The client sends one text message with a good
+/// credential: `{"type":"auth","scheme":"bearer","credentials":"…"}`. The chain sees it as an `Authorization` header on the
+/// handshake, with [`Transport::InBand`]. The server answers `{"type":"auth_ok","ttl":900}`, and only then calls the inner
+/// service. Anything else closes the socket:
 ///
 /// | What happens | Close |
 /// |---|---|
-/// | no message within 10 s; pings do not extend it | 4408 `auth_timeout` |
+/// | no message within 10 s; pings don't extend it | 4408 `auth_timeout` |
 /// | a credential that is refused | 4401, 4403, 1013 as for a refused handshake |
 /// | any other message first, or more than 16 pings | 4401 `invalid_credentials` |
-/// | too many wrong ones from its address ([`Connections::attempt_limiter`](crate::Connections::attempt_limiter)) | 4429 `too_many_attempts` |
+/// | too many wrong credentials from its address ([`Connections::attempt_limiter`](crate::Connections::attempt_limiter)) | 4429 `too_many_attempts` |
 /// | a message longer than 16 KiB | 1009 `too_big` |
-/// | the service behind opens no socket | 4403 `forbidden`; 1011 or 1013 for a 5xx; 1011 if it panics; 1013 after 10 s |
+/// | the inner service doesn't open the socket | 4403 `forbidden`; 1011 or 1013 for a 5xx; 1011 if it panics; 1013 after 10 s |
 ///
-/// [`codec`](Self::codec) takes first messages in another form, such as that of GraphQL clients.
+/// [`codec`](Self::codec) accepts first messages in another form, such as GraphQL's.
 ///
-/// [`Connections`](crate::Connections) limits how many may wait. One too many from one address is refused: 429
-/// `too_many_connections`. When all places are taken, the client with the most of them loses its oldest socket: 4503
-/// `displaced`.
+/// [`Connections`](crate::Connections) limits how many sockets may wait. If one address has too many, its next handshake is
+/// refused: 429 `too_many_connections`. If the limit for all clients is reached, the client with the most waiting sockets
+/// loses its oldest one: 4503 `displaced`.
 pub struct FirstMessageLayer<U, M = Untouched> {
     gate: Arc<Gate<U>>,
     sockets: Sockets,
@@ -72,12 +72,11 @@ impl<U, M> FirstMessageLayer<U, M> {
         Self { gate: Arc::new(gate), sockets, codec: Codec::auth_v1(), limits, bodies: PhantomData }
     }
 
-    /// The form of first messages, and of what they are answered; [`AuthV1`](crate::AuthV1) by default. Its subprotocols come
-    /// before that of the layer, for every handshake and not only for those that wait: they are answered where the handler
-    /// chooses none.
+    /// Sets the form of first messages and their answers; [`AuthV1`](crate::AuthV1) by default. If the handler doesn't choose
+    /// a subprotocol, the codec's come before the layer's. This holds for every handshake, also for one with a credential.
     ///
     /// # Panics
-    /// If the codec names a subprotocol that is not a token (RFC 6455, 4.1). Where it comes from a configuration, use
+    /// If the codec names a subprotocol that is not a token (RFC 6455, 4.1). If the name comes from a configuration, use
     /// [`try_codec`](Self::try_codec).
     #[expect(clippy::panic, reason = "documented: a codec that cannot be used shows at the first start")]
     #[must_use]
@@ -86,7 +85,7 @@ impl<U, M> FirstMessageLayer<U, M> {
         self.try_codec(codec).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// As [`codec`](Self::codec), for names of subprotocols that come from a configuration.
+    /// As [`codec`](Self::codec), for subprotocol names that come from a configuration.
     ///
     /// # Errors
     /// If the codec names a subprotocol that is not a token (RFC 6455, 4.1).
@@ -101,9 +100,9 @@ impl<U, M> FirstMessageLayer<U, M> {
         self
     }
 
-    /// The longest message of a socket that is opened this way, in bytes; 16 KiB by default. It holds from the first
-    /// message on, since it is agreed on before: so much memory a client can make the server hold that nobody knows. The
-    /// first message itself is never longer than 16 KiB.
+    /// The longest message on a socket that is opened this way, in bytes; 16 KiB by default. The limit holds for the whole
+    /// life of the socket, because it is set when the socket opens. An unknown client can make the server hold this much
+    /// memory. The first message itself is never longer than 16 KiB.
     #[must_use]
     pub fn max_message_size(mut self, bytes: usize) -> Self {
         self.limits.max_message = bytes;
@@ -179,7 +178,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut service, door) = self.auth.take_ready();
-        // A socket that waits for its first message must not hold what a ready service may have reserved.
+        // While a socket waits for its first message, it must not hold what a ready service may have reserved.
         let unready = service.clone();
         let (sockets, codec, limits) = (Arc::clone(&self.sockets), Arc::clone(&self.codec), self.limits);
         Box::pin(async move {
@@ -194,9 +193,9 @@ where
             if refused.transport == Transport::WebSocket && refused.refusal.kind() == RefusalKind::Missing {
                 drop(service);
                 let Refused { parts, transport, refusal } = refused;
-                match open(&sockets, codec, unready, parts, limits).await {
+                match open_pending(&sockets, codec, unready, parts, limits).await {
                     Ok(opened) => return Ok(opened.map(ResponseBody::refusal)),
-                    // A request that is not a proper handshake is answered as one without a credential.
+                    // A request that is not a valid handshake gets the same answer as one without a credential.
                     Err((parts, other)) => refused = Refused { parts, transport, refusal: other.unwrap_or(refusal) },
                 }
             }
@@ -205,8 +204,8 @@ where
     }
 }
 
-/// Opens a socket to hear who its client is.
-async fn open<S, U, B, R>(
+/// Opens a socket that waits for its first message. The error holds a refusal of its own if a limit is reached.
+async fn open_pending<S, U, B, R>(
     sockets: &Arc<WebSockets<U>>,
     codec: Arc<Codec>,
     service: S,
@@ -220,12 +219,12 @@ where
     R: Send + 'static,
 {
     let subprotocol = sockets.offered_subprotocol(&parts);
-    // First, so that a request which is not a handshake displaces nobody.
-    let Ok(mut upgrade) = upgrade::asked(&mut parts, &()).await else {
+    // Check the handshake first: a request that is not one must not displace a waiting socket.
+    let Ok(mut upgrade) = upgrade::extract_upgrade(&mut parts, &()).await else {
         return Err((parts, None));
     };
     let is_acceptable = codec.accepts(subprotocol.as_ref());
-    let displaced = Arc::<Kill>::default();
+    let displaced = Arc::<EndSignal>::default();
     let Sockets { connections, client_address, .. } = &sockets.checkpoint.sockets;
     let (address, end) = (client_address.of(&parts), Arc::clone(&displaced) as _);
     let pending = match is_acceptable {
@@ -241,12 +240,12 @@ where
     }
     own_memory::copy_head(&mut parts);
     let upgrade = upgrade.max_message_size(limits.max_message).max_frame_size(limits.max_message);
-    let waiting =
-        Waiting { sockets: Arc::clone(sockets), codec, parts, address, pending, displaced, deadline: limits.deadline };
+    let (sockets, deadline) = (Arc::clone(sockets), limits.deadline);
+    let socket_pending = PendingSocket { sockets, codec, parts, address, pending, displaced, deadline };
     let opened = if is_acceptable {
-        upgrade.on_upgrade(|socket| waiting.hear(service, socket))
+        upgrade.on_upgrade(|socket| socket_pending.run(service, socket))
     } else {
-        upgrade.on_upgrade(|socket| waiting.refuse(socket, Close::SUBPROTOCOL_NOT_ACCEPTABLE))
+        upgrade.on_upgrade(|socket| socket_pending.refuse(socket, Close::SUBPROTOCOL_NOT_ACCEPTABLE))
     };
     Ok(opened.map(|_| Bytes::new()))
 }

@@ -5,9 +5,9 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, request::Parts};
 
 use super::{
-    codec::{Codec, told},
+    codec::{Codec, translate_close},
     context::SocketContext,
-    refresh::{Renewal, without_credentials},
+    refresh::{RefreshContext, without_credentials},
     refuse::accept_then_close,
 };
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
 /// The WebSockets behind one layer.
 pub(crate) struct WebSockets<U> {
     pub(super) checkpoint: Arc<Checkpoint<U>>,
-    /// The form of first messages, where a handshake without a credential is accepted to send one.
+    /// The form of first messages; `None` if the layer does not accept them.
     pub(super) codec: Option<Arc<Codec>>,
 }
 
@@ -34,12 +34,12 @@ impl<U: Principal> WebSockets<U> {
         Self { codec: Some(Arc::clone(codec)), ..self }
     }
 
-    /// Enters a socket into the registry, and leaves in the request what the handler needs to open it.
+    /// Registers a socket, and puts what the handler needs to open it into the request's extensions.
     pub(super) async fn enter(&self, user: Option<&Authenticated<U>>, parts: &mut Parts) -> Result<(), Refusal> {
         let Self { checkpoint, codec } = self;
         let Checkpoint { gate, sockets } = &**checkpoint;
         let context = SocketContext::new(Arc::clone(&gate.timer), sockets.settings, gate.subprotocol.clone())
-            .ok_or_else(|| Refusal::unavailable("the operating system gives no random bits"))?;
+            .ok_or_else(|| Refusal::unavailable("the operating system has no random bits"))?;
         let mut context = context.with_codec(codec.clone()).within(parts.extensions.remove());
         context.end_with(&sockets.shutdown);
         let registration = match user {
@@ -47,18 +47,19 @@ impl<U: Principal> WebSockets<U> {
             None => None,
         };
         let slot = context.add(registration.clone(), user.map(Authenticated::evidence));
-        parts.extensions.remove::<Renewal<U>>();
+        parts.extensions.remove::<RefreshContext<U>>();
         if let Some(registration) = registration {
             let opening = Arc::new(without_credentials(parts, &gate.needs));
             let address = sockets.client_address.of(parts);
             let checkpoint = Arc::clone(checkpoint);
-            parts.extensions.insert(Renewal { checkpoint, opening, registration, slot, address });
+            parts.extensions.insert(RefreshContext { checkpoint, opening, registration, slot, address });
         }
         parts.extensions.insert(context);
         Ok(())
     }
 
-    /// Enters a socket, then asks again whether its credential was revoked: a later revocation finds it in the registry.
+    /// Registers a socket, then checks again whether its credential was revoked. A later revocation finds the socket in the
+    /// registry.
     async fn register(
         &self,
         user: &Authenticated<U>,
@@ -67,7 +68,7 @@ impl<U: Principal> WebSockets<U> {
     ) -> Result<Arc<Registration>, Refusal> {
         let connections = &self.checkpoint.sockets.connections;
         let counts = context.counts(connections, user.evidence());
-        let registered = connections.register(context.id(), Credential::of(user), context.kill(), counts);
+        let registered = connections.register(context.id(), Credential::of(user), context.end_signal(), counts);
         let registered = registered.map_err(TooMany::refusal)?;
         let request = AuthRequest::new(parts, Transport::WebSocket, self.checkpoint.gate.timer.now());
         self.checkpoint.recheck(user.evidence(), &request).await?;
@@ -76,20 +77,20 @@ impl<U: Principal> WebSockets<U> {
 
     /// The subprotocol to answer if the handler chooses none: the codec's choice, else the layer's.
     pub(super) fn offered_subprotocol(&self, parts: &Parts) -> Option<HeaderValue> {
-        let of_codec = self.codec.as_ref().and_then(|codec| codec.choose(|name| is_offered(parts, name.as_bytes())));
-        of_codec.or_else(|| self.checkpoint.gate.offered_subprotocol(parts))
+        let codecs = self.codec.as_ref().and_then(|codec| codec.choose(|name| is_offered(parts, name.as_bytes())));
+        codecs.or_else(|| self.checkpoint.gate.offered_subprotocol(parts))
     }
 
-    /// What a client that has not been authenticated is told of a close.
-    pub(super) fn told(&self, close: Close) -> Close {
-        told(close, self.codec.as_deref(), self.checkpoint.sockets.settings.codes)
+    /// The close as a client sees it that is not authenticated yet.
+    pub(super) fn translate_close(&self, close: Close) -> Close {
+        translate_close(close, self.codec.as_deref(), self.checkpoint.sockets.settings.codes)
     }
 }
 
 #[async_trait]
 impl<U: Principal> OnHandshake<U> for WebSockets<U> {
-    fn lets_nobody_in(&self) -> bool {
-        // Where first messages are taken, the client may still say who it is.
+    fn admits_anonymous(&self) -> bool {
+        // If first messages are accepted, the client can still authenticate.
         self.codec.is_none()
     }
 
@@ -97,7 +98,7 @@ impl<U: Principal> OnHandshake<U> for WebSockets<U> {
         self.enter(user, parts).await
     }
 
-    /// Opens the socket of a page only to close it, where the layer is told to.
+    /// Accepts a page's handshake and closes the socket with a code that says why, if `accept_then_close` is set.
     async fn refused(&self, refused: &mut Refused) -> Option<Response<Bytes>> {
         let Refused { parts, refusal, .. } = refused;
         let Self { checkpoint, codec } = self;
@@ -106,12 +107,12 @@ impl<U: Principal> OnHandshake<U> for WebSockets<U> {
             return None;
         }
         let address = sockets.client_address.of(parts);
-        // If too many are open already, the client gets the HTTP response.
+        // If too many sockets are pending, the client gets the HTTP response.
         let enter = |end| sockets.connections.enter_refused(address, end).ok();
         let subprotocol = self.offered_subprotocol(parts);
         let codec = codec.as_deref().filter(|codec| codec.accepts(subprotocol.as_ref()));
-        let told = |close| told(close, codec, sockets.settings.codes);
-        let opened = accept_then_close(parts, subprotocol.clone(), refusal, told, enter).await?;
+        let translate = |close| translate_close(close, codec, sockets.settings.codes);
+        let opened = accept_then_close(parts, subprotocol.clone(), refusal, translate, enter).await?;
         // The response to a handshake has no body.
         Some(opened.map(|_| Bytes::new()))
     }

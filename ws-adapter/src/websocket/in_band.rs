@@ -12,13 +12,13 @@ use crate::{http::payload, lifetime::ttl};
 /// The longest message that may hold a credential, in bytes.
 pub(super) const MAX_AUTH: usize = 16 * 1024;
 
-/// A credential as a client sends it over an open socket: what would stand in `Authorization`.
+/// A credential that a client sends over an open socket, as the value of an `Authorization` header.
 pub(super) struct Credentials(HeaderValue);
 
 impl Credentials {
-    /// `None` if no header could hold them, or if the scheme is no token.
+    /// `None` if a header can't hold them, if they are empty or too long, or if the scheme is not a token.
     pub(super) fn new(scheme: &str, credentials: &str) -> Option<Self> {
-        // The names of headers are tokens (RFC 9110, 5.6.2), as schemes are.
+        // Header names and schemes are both tokens (RFC 9110, 5.6.2).
         HeaderName::from_bytes(scheme.as_bytes()).ok()?;
         let text = zeroize::Zeroizing::new(format!("{scheme} {credentials}"));
         let mut value =
@@ -32,24 +32,26 @@ impl Credentials {
     }
 }
 
-/// What a client sends to present a credential; `None` if the message is the application's.
+/// Reads an `auth` message: a JSON object whose `type` is `auth`. `None` if it is a message of the application.
 ///
-/// It is ours if it is an object whose `type` is `auth`. One that says no more, or too much, is [`Err`].
-pub(super) fn read(text: &Utf8Bytes) -> Option<Result<Credentials, Malformed>> {
-    let credentials = match fields(text)? {
+/// # Errors
+/// If the message lacks a field or is too long.
+pub(super) fn read_auth(text: &Utf8Bytes) -> Option<Result<Credentials, MalformedAuth>> {
+    let credentials = match auth_fields(text)? {
         Some((scheme, credentials)) if text.len() <= MAX_AUTH => Credentials::new(&scheme, credentials.expose()),
         _ => None,
     };
-    Some(credentials.ok_or(Malformed))
+    Some(credentials.ok_or(MalformedAuth))
 }
 
-/// The scheme and the credentials of such a message: `None` if it is the application's, `Some(None)` if it lacks one of them.
-pub(super) fn fields(text: &str) -> Option<Option<(String, Secret)>> {
-    // Most messages are no such: to look costs less than to parse. JSON may escape the letters.
+/// The scheme and the credentials of an `auth` message. `None` if it is a message of the application; `Some(None)` if one
+/// of the fields is missing.
+pub(super) fn auth_fields(text: &str) -> Option<Option<(String, Secret)>> {
+    // Few messages are `auth` messages, and a search costs less than parsing. JSON may escape the letters.
     if !text.contains("\"auth\"") && !text.contains("\\u00") {
         return None;
     }
-    // A message of the application may be long, and has any number of members.
+    // A message of the application may be long and have many members.
     let payload = payload::object_with(text, &["type", "scheme", "credentials"])?;
     if payload.text("type").ok().flatten() != Some("auth") {
         return None;
@@ -59,28 +61,28 @@ pub(super) fn fields(text: &str) -> Option<Option<(String, Secret)>> {
     Some(scheme.zip(field("credentials").map(Secret::new)))
 }
 
-/// A message that means to present a credential, and holds none.
-pub(super) struct Malformed;
+/// An `auth` message without a usable credential.
+pub(super) struct MalformedAuth;
 
-/// What the server sends.
+/// A message from the server. Each `ttl` is in seconds.
 #[derive(Serialize)]
 #[serde(tag = "type")]
-pub(super) enum Answer {
-    /// The credential is good, for so many seconds if it ends.
+pub(super) enum ServerMessage {
+    /// The credential is good. Without a `ttl` it does not end.
     #[serde(rename = "auth_ok")]
     Ok {
         #[serde(skip_serializing_if = "Option::is_none")]
         ttl: Option<u64>,
     },
-    /// The credential is refused, and the one before stays.
+    /// The credential is refused. The old one stays.
     #[serde(rename = "auth_error")]
     Error { code: &'static str },
-    /// The credential ends in so many seconds.
+    /// The credential ends soon.
     #[serde(rename = "auth_expiring")]
     Expiring { ttl: u64 },
 }
 
-impl Answer {
+impl ServerMessage {
     pub(super) fn ok(end: Option<SystemTime>, now: SystemTime) -> Self {
         Self::Ok { ttl: end.map(|end| ttl(end, now)) }
     }
@@ -102,18 +104,18 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Option<Result<HeaderValue, ()>> {
-        super::read(&text.into()).map(|read| read.map(Credentials::into_header).map_err(|_| ()))
+        read_auth(&text.into()).map(|read| read.map(Credentials::into_header).map_err(|_| ()))
     }
 
     #[test]
-    fn credential_is_what_would_stand_in_authorization() {
+    fn credential_becomes_a_sensitive_authorization_value() {
         let value = read(r#" {"type":"auth","scheme":"bearer","credentials":"a.b.c","more":1}"#).unwrap().unwrap();
         assert_eq!(value, "bearer a.b.c");
         assert!(value.is_sensitive());
     }
 
     #[test]
-    fn credential_is_one_also_where_its_letters_are_escaped() {
+    fn escaped_letters_in_the_type_are_recognized() {
         let value = read(r#"{"type":"\u0061uth","scheme":"bearer","credentials":"a.b.c"}"#).unwrap().unwrap();
         assert_eq!(value, "bearer a.b.c");
         assert!(read(r#"{"type":"aut\u0068"}"#).is_some_and(|read| read.is_err()));
@@ -135,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn message_that_holds_no_credential_is_malformed() {
+    fn auth_message_without_a_credential_is_malformed() {
         let long = format!(r#"{{"type":"auth","scheme":"bearer","credentials":"{}"}}"#, "a".repeat(MAX_AUTH));
         let padded = format!(r#"{{"type":"auth","scheme":"bearer","credentials":"a","p":"{}"}}"#, "p".repeat(MAX_AUTH));
         for text in [
@@ -155,13 +157,13 @@ mod tests {
     }
 
     #[test]
-    fn answers_say_their_type_and_whole_seconds() {
+    fn server_messages_have_a_type_and_whole_seconds() {
         let now = SystemTime::UNIX_EPOCH;
-        let text = |answer: Answer| serde_json::to_string(&answer).unwrap();
+        let text = |message: ServerMessage| serde_json::to_string(&message).unwrap();
         let end = now + Duration::from_millis(1999);
-        assert_eq!(text(Answer::ok(Some(end), now)), r#"{"type":"auth_ok","ttl":1}"#);
-        assert_eq!(text(Answer::ok(None, now)), r#"{"type":"auth_ok"}"#);
-        assert_eq!(text(Answer::expiring(now, end)), r#"{"type":"auth_expiring","ttl":0}"#);
-        assert_eq!(text(Answer::Error { code: "revoked" }), r#"{"type":"auth_error","code":"revoked"}"#);
+        assert_eq!(text(ServerMessage::ok(Some(end), now)), r#"{"type":"auth_ok","ttl":1}"#);
+        assert_eq!(text(ServerMessage::ok(None, now)), r#"{"type":"auth_ok"}"#);
+        assert_eq!(text(ServerMessage::expiring(now, end)), r#"{"type":"auth_expiring","ttl":0}"#);
+        assert_eq!(text(ServerMessage::Error { code: "revoked" }), r#"{"type":"auth_error","code":"revoked"}"#);
     }
 }

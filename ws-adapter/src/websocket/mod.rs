@@ -1,4 +1,8 @@
-//! WebSockets that end with their credential.
+//! WebSockets that close when their credential ends.
+//!
+//! The way of a socket: [`handshake`] prepares it during the request, [`upgrade`] opens it, [`driver`] owns it until it
+//! ends, and [`stream`] is what the handler holds. [`first_message`] and [`pending`] open sockets for clients that send
+//! their credential in the first message.
 
 mod codec;
 mod context;
@@ -6,16 +10,16 @@ mod dispatch;
 mod driver;
 mod finish;
 mod first_message;
+mod handler_read;
 mod handshake;
 mod in_band;
+mod pending;
 mod pipe;
-mod receiver;
 mod refresh;
 mod refuse;
 mod shared;
 mod stream;
 mod upgrade;
-mod waiting;
 mod writers;
 
 pub(crate) use self::handshake::WebSockets;

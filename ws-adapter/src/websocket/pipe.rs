@@ -12,44 +12,44 @@ use axum::{
 use futures_util::{Sink as _, Stream as _};
 
 use super::{
-    finish,
+    finish::close_for_error,
     writers::{Writer, Writers},
 };
 use crate::Close;
 
-/// How many messages of ours may wait for a peer that does not read.
+/// How many of our own messages may wait for a peer that does not read.
 const MAX_QUEUED: usize = 8;
-/// How much may be owed to a peer for its pings, in bytes, before it has to take it: no more is read until then.
-const MAX_OWED: usize = 16 * 1024;
-/// What an answer to a ping is longer than its payload, at the most.
-const FRAME: usize = 4;
+/// How many bytes of pongs may wait to be written. Above this, nothing is read until the peer takes them.
+const MAX_PONG_BYTES: usize = 16 * 1024;
+/// The longest header of a pong frame, in bytes.
+const PONG_HEADER: usize = 4;
 
-/// The WebSocket, what was read of it before the handler asked, and what we have to say over it ourselves.
+/// The WebSocket, the message that was read ahead of the handler, and our own messages that wait to be sent.
 pub(super) struct Pipe {
-    /// `None` once the driver has taken it away.
+    /// `None` once the driver has taken it.
     socket: Option<Box<WebSocket>>,
-    /// What the handler reads next. One message is read ahead, and no more: a peer is not faster than the handler.
+    /// The next message for the handler. Only one is read ahead, so that a peer can't outrun the handler.
     ahead: Option<Result<Message, Error>>,
     queue: VecDeque<Message>,
-    /// Whether the last of the queue is still on its way.
+    /// Whether a queued message was written but not flushed yet.
     unflushed: bool,
-    /// How much of answers to pings may wait to be written.
-    owed: usize,
-    /// Whether nothing is read until the peer has taken what is owed to it.
-    held_up: bool,
+    /// How many bytes of pongs may wait to be written.
+    pong_bytes: usize,
+    /// Whether reading is paused until the peer takes the pongs.
+    paused: bool,
     writers: Arc<Writers>,
-    /// The close that the handler, or an error, has chosen.
+    /// The close that the handler or an error has chosen.
     close: Option<Close>,
-    /// Whether an error has ended the stream, so that the peer's answer to our close can no longer be read.
+    /// Whether an error ended the stream. Then the peer's answer to our close can't be read.
     broken: bool,
-    /// Whether the peer has closed it. Then the connection cannot be lost any more.
+    /// Whether the peer closed the socket. Then an error no longer means a lost connection.
     closed_by_peer: bool,
     /// Whether the peer is known to be gone.
     gone: bool,
 }
 
-/// What the driver finds when the socket is to end.
-pub(super) struct Taken {
+/// What the driver takes out of the pipe when the socket ends.
+pub(super) struct TakenSocket {
     pub(super) socket: Option<Box<WebSocket>>,
     pub(super) close: Option<Close>,
     pub(super) broken: bool,
@@ -62,8 +62,8 @@ impl Pipe {
             ahead: None,
             queue: VecDeque::new(),
             unflushed: false,
-            owed: 0,
-            held_up: false,
+            pong_bytes: 0,
+            paused: false,
             writers: Arc::default(),
             close: None,
             broken: false,
@@ -76,7 +76,7 @@ impl Pipe {
         self.socket.is_some()
     }
 
-    /// Whether the peer has closed the connection, or lost it.
+    /// Whether the peer closed the connection, or the connection is lost.
     pub(super) fn is_gone(&self) -> bool {
         self.gone
     }
@@ -85,9 +85,9 @@ impl Pipe {
         self.ahead.is_some()
     }
 
-    /// Whether what the peer says is heard: nothing that was read, or is owed, has to go first.
-    pub(super) fn hears(&self) -> bool {
-        self.ahead.is_none() && !self.held_up
+    /// Whether the next message of the peer can be read: nothing was read ahead, and reading is not paused.
+    pub(super) fn can_read(&self) -> bool {
+        self.ahead.is_none() && !self.paused
     }
 
     pub(super) fn take_ahead(&mut self) -> Option<Result<Message, Error>> {
@@ -99,15 +99,15 @@ impl Pipe {
         self.ahead = Some(message);
     }
 
-    /// What comes in next; `None` is the end.
+    /// Reads the next message; `None` is the end.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>> {
-        if self.owed > MAX_OWED {
+        if self.pong_bytes > MAX_PONG_BYTES {
             let flushed = self.poll_write(Writer::Reader, cx, |socket, cx| socket.poll_flush(cx));
-            self.held_up = flushed.is_some_and(|flushed| flushed.is_pending());
-            if self.held_up {
+            self.paused = flushed.is_some_and(|flushed| flushed.is_pending());
+            if self.paused {
                 return Poll::Pending;
             }
-            self.owed = 0;
+            self.pong_bytes = 0;
         }
         let Some(socket) = &mut self.socket else {
             return Poll::Ready(None);
@@ -115,7 +115,7 @@ impl Pipe {
         let message = std::task::ready!(Pin::new(&mut **socket).poll_next(cx));
         match &message {
             Some(Ok(Message::Close(_))) => (self.closed_by_peer, self.gone) = (true, true),
-            Some(Ok(Message::Ping(payload))) => self.owed += payload.len() + FRAME,
+            Some(Ok(Message::Ping(payload))) => self.pong_bytes += payload.len() + PONG_HEADER,
             Some(Ok(_)) => {}
             Some(Err(error)) => {
                 (self.broken, self.gone) = (true, true);
@@ -126,7 +126,7 @@ impl Pipe {
         Poll::Ready(message)
     }
 
-    /// Lets `write` write. Notes an error that shows a lost connection.
+    /// Writes to the socket. Remembers an error that shows a lost connection. `None` if the driver has taken the socket.
     pub(super) fn write<T>(
         &mut self,
         write: impl FnOnce(Pin<&mut WebSocket>) -> T,
@@ -135,7 +135,7 @@ impl Pipe {
         let written = write(Pin::new(&mut **self.socket.as_mut()?));
         if let Some(error) = error(&written) {
             let lost = self.close_for(error).filter(|close| *close == Close::ABNORMAL);
-            // Where the peer has closed it, or the connection is not to blame, the handler may go on.
+            // After any other error, or once the peer has closed the socket, the handler may continue.
             if lost.is_some() {
                 (self.close, self.gone) = (lost, true);
             }
@@ -143,7 +143,7 @@ impl Pipe {
         Some(written)
     }
 
-    /// The same for what may have to wait.
+    /// As [`write`](Self::write), for a write that may have to wait.
     pub(super) fn poll_write<T>(
         &mut self,
         writer: Writer,
@@ -154,14 +154,14 @@ impl Pipe {
         self.write(|socket| writers.poll(writer, cx, |cx| poll(socket, cx)), failed)
     }
 
-    /// Queues a message of ours. If the peer has not read those before, it is left out.
+    /// Queues one of our own messages. It is dropped if the queue is full because the peer does not read.
     pub(super) fn queue(&mut self, message: Message) {
         if self.queue.len() < MAX_QUEUED {
             self.queue.push_back(message);
         }
     }
 
-    /// Sends what is queued.
+    /// Sends the queue.
     pub(super) fn poll_queue(&mut self, cx: &Context<'_>) {
         while let Some(message) = self.queue.pop_front() {
             match self.poll_write(Writer::Driver, cx, |socket, cx| socket.poll_ready(cx)) {
@@ -190,19 +190,18 @@ impl Pipe {
         self.close = Some(close);
     }
 
-    /// Gives the socket away. Whoever waits to write is told.
-    pub(super) fn take(&mut self) -> Taken {
+    /// Takes the socket. Tasks that wait to write are woken.
+    pub(super) fn take(&mut self) -> TakenSocket {
         self.writers.wake_by_ref();
-        Taken { socket: self.socket.take(), close: self.close.take(), broken: self.broken }
+        TakenSocket { socket: self.socket.take(), close: self.close.take(), broken: self.broken }
     }
 
-    /// What an error ends the socket with. A connection that the peer has closed cannot be lost.
+    /// The close for an error. A connection that the peer has closed does not count as lost.
     fn close_for(&self, error: &Error) -> Option<Close> {
-        finish::close_for(error).filter(|close| *close != Close::ABNORMAL || !self.closed_by_peer)
+        close_for_error(error).filter(|close| *close != Close::ABNORMAL || !self.closed_by_peer)
     }
 }
 
-/// The error of what was polled, if it is one.
 fn failed<T>(polled: &Poll<Result<T, Error>>) -> Option<&Error> {
     match polled {
         Poll::Ready(Err(error)) => Some(error),

@@ -7,7 +7,7 @@ use http::{
     request::Parts,
 };
 
-use super::{in_band::Credentials, shared::Shared};
+use super::{in_band::Credentials, shared::SharedSocket};
 use crate::{
     ConnectionId,
     adapter::{Checkpoint, Expect, Origin},
@@ -16,19 +16,19 @@ use crate::{
     own_memory, telemetry,
 };
 
-/// What is needed to ask the chain about a credential that comes over an open socket.
-pub(crate) struct Renewal<U> {
+/// What a layer needs to refresh the credential of an open socket.
+pub(crate) struct RefreshContext<U> {
     pub(crate) checkpoint: Arc<Checkpoint<U>>,
-    /// The request that opened the socket, without its credential.
+    /// The request that opened the socket, without its credentials.
     pub(crate) opening: Arc<Parts>,
     pub(crate) registration: Arc<Registration>,
-    /// Which of the layers around the socket this is.
+    /// The slot of this layer's credential.
     pub(crate) slot: u64,
     /// The address of the client.
     pub(crate) address: Option<IpAddr>,
 }
 
-impl<U> Clone for Renewal<U> {
+impl<U> Clone for RefreshContext<U> {
     fn clone(&self) -> Self {
         let (checkpoint, opening) = (Arc::clone(&self.checkpoint), Arc::clone(&self.opening));
         let registration = Arc::clone(&self.registration);
@@ -36,9 +36,9 @@ impl<U> Clone for Renewal<U> {
     }
 }
 
-/// Asks the chain about credentials that came over an open socket. The chain sees them as `Authorization`, on the request that
-/// opened the socket. With `open`, they are to replace the credential of that socket.
-pub(super) async fn present<U: Principal>(
+/// Asks the chain about credentials that came over an open socket. The chain sees them as `Authorization` on the request
+/// that opened the socket. With `open`, they are to replace that connection's credential.
+pub(super) async fn decide_in_band<U: Principal>(
     checkpoint: &Checkpoint<U>,
     opening: &Parts,
     credentials: Credentials,
@@ -46,7 +46,7 @@ pub(super) async fn present<U: Principal>(
     address: Option<IpAddr>,
 ) -> Result<Authenticated<U>, Refusal> {
     let mut parts = opening.clone();
-    // What a strategy uses up for one message, it has not used up for the next.
+    // A strategy may use a record up. The next message starts with a fresh copy.
     let record = RequestRecord::of(&mut parts).without_credentials();
     parts.extensions.insert(record);
     parts.headers.insert(AUTHORIZATION, credentials.into_header());
@@ -55,77 +55,78 @@ pub(super) async fn present<U: Principal>(
     let user = open.and_then(Evidence::principal);
     let attempt = Attempt { connection, user, address, passed: timer.monotonic() };
     let request = AuthRequest::new(&parts, Transport::InBand, timer.now());
-    // The origin was judged when the socket was opened.
+    // The origin was checked when the socket was opened.
     checkpoint.present(&request, Origin::Allowed, open.map_or(Expect::Anybody, Expect::User), &attempt).await
 }
 
-/// Puts the credential in the place of the one so far, if it is good and the socket still open.
+/// Replaces the credential of an open socket, if the new one is good. Returns when the socket now ends.
 ///
-/// It is entered into the registry beside the old one before it is looked up for the last time, so that neither can be
-/// revoked without ending the socket.
+/// The new credential is registered beside the old one before the last check for revocation. So revoking either of them
+/// ends the socket at any time.
 pub(super) async fn refresh<U: Principal>(
-    shared: &Shared<U>,
-    renewal: &Renewal<U>,
+    shared: &SharedSocket<U>,
+    context: &RefreshContext<U>,
     credentials: Credentials,
 ) -> Result<Option<SystemTime>, RefreshError> {
-    shared.begin_refresh(renewal.slot).map_err(|not_now| RefreshError::from(not_now).logged())?;
-    let mut under_way = UnderWay { shared, slot: renewal.slot, is_wrong: false };
+    shared.begin_refresh(context.slot).map_err(|not_now| RefreshError::from(not_now).logged())?;
+    let mut in_progress = RefreshInProgress { shared, slot: context.slot, is_wrong: false };
     let result = async {
-        let (old, opening) = (shared.user(), &renewal.opening);
-        let open = (renewal.registration.id(), old.evidence());
-        let checkpoint = &renewal.checkpoint;
-        let decided = present(checkpoint, opening, credentials, Some(open), renewal.address).await;
+        let (old, opening) = (shared.user(), &context.opening);
+        let open = (context.registration.id(), old.evidence());
+        let RefreshContext { checkpoint, address, .. } = context;
+        let decided = decide_in_band(checkpoint, opening, credentials, Some(open), *address).await;
         let user = decided.map_err(RefreshErrorKind::Refused)?;
-        let entered = Entered::new(&renewal.registration, &user);
+        let new_credential = NewCredential::register(&context.registration, &user);
         let request = AuthRequest::new(opening, Transport::WebSocket, checkpoint.timer().now());
         let rechecked = checkpoint.recheck(user.evidence(), &request).await;
         rechecked.map_err(RefreshErrorKind::Refused)?;
-        let end = shared.swap(user.clone(), renewal.slot)?;
-        entered.replaces_old();
+        let end = shared.swap(user.clone(), context.slot)?;
+        new_credential.replace_old();
         telemetry::accepted(Transport::InBand, user.evidence());
         Ok(end)
     };
     let result = result.await.map_err(|kind| RefreshError(kind).logged());
     let code = result.as_ref().map_or_else(RefreshError::code, |_| "accepted");
-    telemetry::refreshed(renewal.registration.id(), code);
-    under_way.is_wrong = result.as_ref().is_err_and(RefreshError::is_wrong);
+    telemetry::refreshed(context.registration.id(), code);
+    in_progress.is_wrong = result.as_ref().is_err_and(RefreshError::is_wrong);
     result
 }
 
-/// A refresh in progress. One that is dropped, wherever it waits, leaves everything as it was.
-struct UnderWay<'s, U> {
-    shared: &'s Shared<U>,
+/// A refresh in progress. Dropping it, at any await point, leaves the old credential in place.
+struct RefreshInProgress<'s, U> {
+    shared: &'s SharedSocket<U>,
     slot: u64,
     is_wrong: bool,
 }
 
-impl<U> Drop for UnderWay<'_, U> {
+impl<U> Drop for RefreshInProgress<'_, U> {
     fn drop(&mut self) {
         self.shared.end_refresh(self.slot, self.is_wrong);
     }
 }
 
-/// A credential in the registry, beside the one that it may replace.
-struct Entered<'r> {
+/// A new credential that is registered beside the old one. Dropping it removes it from the registry, unless it has replaced
+/// the old one.
+struct NewCredential<'r> {
     registration: &'r Registration,
-    replaces: bool,
+    replaces_old: bool,
 }
 
-impl<'r> Entered<'r> {
-    fn new<U: Principal>(registration: &'r Registration, user: &Authenticated<U>) -> Self {
+impl<'r> NewCredential<'r> {
+    fn register<U: Principal>(registration: &'r Registration, user: &Authenticated<U>) -> Self {
         registration.change(|credentials| credentials.push(Credential::of(user)));
-        Self { registration, replaces: false }
+        Self { registration, replaces_old: false }
     }
 
-    fn replaces_old(mut self) {
-        self.replaces = true;
+    fn replace_old(mut self) {
+        self.replaces_old = true;
     }
 }
 
-impl Drop for Entered<'_> {
+impl Drop for NewCredential<'_> {
     fn drop(&mut self) {
         self.registration.change(|credentials| {
-            if self.replaces {
+            if self.replaces_old {
                 drop(credentials.drain(..credentials.len().saturating_sub(1)));
             } else {
                 credentials.pop();
@@ -134,17 +135,17 @@ impl Drop for Entered<'_> {
     }
 }
 
-/// Why a credential has not taken the place of the one so far, which goes on to hold.
+/// Why a new credential did not replace the old one. The old one stays valid.
 #[derive(Debug)]
 pub struct RefreshError(RefreshErrorKind);
 
-/// What kind of [`RefreshError`] it is.
+/// The kind of a [`RefreshError`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RefreshErrorKind {
-    /// The chain refuses the credential, or cannot say.
+    /// The chain refused the credential, or could not decide.
     Refused(Refusal),
-    /// It could stand in no `Authorization` header, or is longer than 16 KiB.
+    /// The credential does not fit into an `Authorization` header, or is longer than 16 KiB.
     Malformed,
     /// Another refresh is in progress.
     InProgress,
@@ -153,14 +154,14 @@ pub enum RefreshErrorKind {
 }
 
 impl RefreshError {
-    /// What kind it is.
+    /// Why the refresh failed.
     #[must_use]
     pub fn kind(&self) -> &RefreshErrorKind {
         &self.0
     }
 
-    /// A stable code, which may be shown to the client: that of the refusal, `invalid_request`, `in_progress` or `ended`.
-    /// Another user's credential has the code of a wrong one.
+    /// A stable code that may be shown to the client: the code of the refusal, `invalid_request`, `in_progress` or `ended`.
+    /// A credential of another user has the same code as a wrong one.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match &self.0 {
@@ -171,19 +172,19 @@ impl RefreshError {
         }
     }
 
-    /// Refuses what is not a credential.
+    /// Logs and returns the error for something that is not a credential.
     pub(super) fn malformed() -> Self {
         Self(RefreshErrorKind::Malformed).logged()
     }
 
-    /// Logs it, unless the chain has done so.
+    /// Logs the error, unless the chain has logged it.
     fn logged(self) -> Self {
         let detail = match &self.0 {
             RefreshErrorKind::Refused(refusal) => {
                 refusal.log_once(Transport::InBand);
                 return self;
             }
-            RefreshErrorKind::Malformed => "the message holds no credential, or the layer takes none over a socket",
+            RefreshErrorKind::Malformed => "the message holds no credential, or no layer accepts one over this socket",
             RefreshErrorKind::InProgress => "another refresh is in progress",
             RefreshErrorKind::Ended => "the socket has ended",
         };
@@ -195,7 +196,7 @@ impl RefreshError {
         self
     }
 
-    /// Whether the connection counts it as a wrong credential.
+    /// Whether it counts as a wrong credential of the connection.
     fn is_wrong(&self) -> bool {
         match &self.0 {
             RefreshErrorKind::Refused(refusal) => refusal.is_wrong_credential(),
@@ -207,7 +208,7 @@ impl RefreshError {
 
 impl fmt::Display for RefreshError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the credential was not taken: {}", self.code())
+        write!(f, "the credential was not accepted: {}", self.code())
     }
 }
 
@@ -228,7 +229,7 @@ impl From<NotNow> for RefreshError {
     }
 }
 
-/// The head of a handshake without its credentials, in memory of its own.
+/// Copies the head of a handshake without its credentials. The copy shares no memory with the request.
 pub(crate) fn without_credentials(parts: &Parts, needs: &Needs) -> Parts {
     let secret = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, CONNECTION, UPGRADE];
     let is_left_out = |name: &HeaderName| {
@@ -251,7 +252,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn head_is_kept_without_whatever_may_hold_a_credential() {
+    fn kept_head_has_no_header_that_may_hold_a_credential() {
         let request = Request::get("/ws?room=1").header("host", "chat.example").header("accept-language", "de");
         let request = request.header("authorization", "Bearer x").header("cookie", "jwt=x").header("x-key", "x");
         let request = request.header("sec-websocket-protocol", "auth.bearer.x").header("x-tenant", "7");

@@ -5,42 +5,42 @@ use axum::response::Response;
 use http::{HeaderValue, StatusCode, request::Parts};
 use tokio::select;
 
-use super::{context::Kill, finish, upgrade};
+use super::{context::EndSignal, finish::finish, upgrade};
 use crate::{
     Close,
     connections::{End, PendingGuard},
 };
 
-/// Opens a socket only to close it with a code that says why; `None` if this is not a proper handshake or `enter` has no
-/// place for it. It counts as pending until it is closed, and is cut when it is displaced.
+/// Opens a socket only to close it with a code that says why. `None` if the handshake is not valid, or if `enter` finds
+/// that too many sockets are pending. The socket counts as pending until it is closed. Displacing it cuts it off.
 pub(crate) async fn accept_then_close(
     parts: &mut Parts,
     subprotocol: Option<HeaderValue>,
     refusal: &Refusal,
-    told: impl FnOnce(Close) -> Close,
+    translate: impl FnOnce(Close) -> Close,
     enter: impl FnOnce(Arc<dyn End>) -> Option<PendingGuard>,
 ) -> Option<Response> {
-    let mut upgrade = upgrade::asked(parts, &()).await.ok()?;
-    let displaced = Arc::<Kill>::default();
+    let mut upgrade = upgrade::extract_upgrade(parts, &()).await.ok()?;
+    let displaced = Arc::<EndSignal>::default();
     let pending = enter(Arc::clone(&displaced) as _)?;
     if let Some(subprotocol) = subprotocol {
         upgrade.set_selected_protocol(subprotocol);
     }
-    let close = told(close_for(refusal));
-    // What the client sends meanwhile is read and thrown away, a buffer at a time.
+    let close = translate(close_for_refusal(refusal));
+    // What the client sends meanwhile is read and dropped, one buffer at a time.
     let upgrade = upgrade.max_message_size(upgrade::BUFFER).max_frame_size(upgrade::BUFFER);
     Some(upgrade.on_upgrade(move |socket| async move {
         select! {
             biased;
             _ = displaced.ended() => {}
-            () = finish::finish(socket, close, false) => {}
+            () = finish(socket, close, false) => {}
         }
         drop(pending);
     }))
 }
 
-/// The close that says the same as a refusal.
-pub(super) fn close_for(refusal: &Refusal) -> Close {
+/// The close that corresponds to a refusal.
+pub(super) fn close_for_refusal(refusal: &Refusal) -> Close {
     match (refusal.status(), refusal.code()) {
         (_, "token_expired") => Close::TOKEN_EXPIRED,
         (_, "revoked") => Close::REVOKED,

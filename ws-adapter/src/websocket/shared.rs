@@ -13,9 +13,9 @@ use axum::{
 use futures_util::Sink as _;
 
 use super::{
-    in_band::{self, Credentials, Malformed},
-    pipe::{Pipe, Taken},
-    receiver::Receiver,
+    handler_read::HandlerRead,
+    in_band::{Credentials, MalformedAuth, read_auth},
+    pipe::{Pipe, TakenSocket},
     writers::Writer,
 };
 use crate::{
@@ -24,48 +24,47 @@ use crate::{
     waker,
 };
 
-/// The payload of our own pings, by which their answers are known.
+/// The payload of our own pings. A pong with this payload is not for the handler.
 const PING: &[u8] = b"auth.ping";
 
-/// The socket and its lifetime, between the handler that uses it and the driver that ends it. The lock is held during a poll
-/// only.
+/// The socket and its lifetime, shared by the handler that uses the socket and the driver that ends it. The lock is held
+/// only during a poll.
 ///
-/// The end, a refresh, and the removal of the socket are all decided under this lock, by the same clocks. So a refresh and an
-/// expiry that come together have one outcome.
-pub(super) struct Shared<U> {
-    state: Mutex<State<U>>,
+/// The end of the socket, a refresh and taking the socket are all decided under this lock, by the same clocks. So a refresh
+/// and an expiry at the same time have one outcome.
+pub(super) struct SharedSocket<U> {
+    state: Mutex<SocketState<U>>,
     timer: Arc<dyn Timer>,
     /// Whether the peer speaks our subprotocol.
     in_band: bool,
 }
 
-struct State<U> {
+struct SocketState<U> {
     pipe: Pipe,
     life: Lifetime,
     user: Authenticated<U>,
-    /// Whether the handler's side is gone.
+    /// Whether the handler has dropped its side.
     released: bool,
-    receiver: Receiver,
+    handler: HandlerRead,
     driver: Option<Waker>,
-    /// A credential that the peer has presented and the driver has not seen yet.
-    presented: Option<Result<Credentials, Malformed>>,
-    /// Whether the driver has to ask the lifetime again.
-    moved: bool,
+    /// An `auth` message that the driver has not handled yet.
+    auth: Option<Result<Credentials, MalformedAuth>>,
+    /// Whether the driver has to check again what is due.
+    changed: bool,
 }
 
-/// What the driver has to deal with.
-pub(super) enum Event {
-    /// The handler's side is gone.
+/// What the driver has to handle.
+pub(super) enum SocketEvent {
+    /// The handler dropped its side.
     Released,
-    /// The peer is gone.
-    Gone,
-    /// The peer presents a credential.
-    Presented(Result<Credentials, Malformed>),
+    PeerGone,
+    /// The peer sent an `auth` message.
+    Auth(Result<Credentials, MalformedAuth>),
     /// What is due may have changed.
-    Moved,
+    Changed,
 }
 
-impl<U> Shared<U> {
+impl<U> SharedSocket<U> {
     pub(super) fn new(
         socket: WebSocket,
         user: Authenticated<U>,
@@ -73,15 +72,15 @@ impl<U> Shared<U> {
         timer: Arc<dyn Timer>,
         in_band: bool,
     ) -> Self {
-        let state = State {
+        let state = SocketState {
             pipe: Pipe::new(socket),
             life,
             user,
             released: false,
-            receiver: Receiver::default(),
+            handler: HandlerRead::default(),
             driver: None,
-            presented: None,
-            moved: false,
+            auth: None,
+            changed: false,
         };
         Self { state: Mutex::new(state), timer, in_band }
     }
@@ -102,7 +101,7 @@ impl<U> Shared<U> {
         Moment::of(&*self.timer)
     }
 
-    // The handler's side.
+    // For the handler.
 
     pub(super) fn poll_message(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>> {
         let now = self.now();
@@ -115,32 +114,32 @@ impl<U> Shared<U> {
             let message = match state.pipe.poll_read(cx) {
                 Poll::Ready(message) => message,
                 Poll::Pending => {
-                    // The driver wakes the receiver when it takes the socket away.
-                    if state.receiver.wait(cx, now.passed) {
-                        state.moved = true;
+                    // The driver wakes the handler when it takes the socket.
+                    if state.handler.wait(cx, now.passed) {
+                        state.changed = true;
                         state.wake_driver();
                     }
                     return Poll::Pending;
                 }
             };
-            state.receiver.stop();
+            state.handler.stop();
             // While the handler is busy with a message, the driver reads.
             state.wake_driver();
             let Some(message) = message else {
                 return Poll::Ready(None);
             };
-            // Between the deadline and the moment at which the driver gets to run, nothing comes in or goes out.
+            // After the deadline nothing gets through, even if the driver has not run yet.
             let is_over = state.life.is_over(now);
-            if let Some(message) = state.sort(message, self.in_band && !is_over, now) {
+            if let Some(message) = state.filter(message, self.in_band && !is_over, now) {
                 return Poll::Ready(Some(message).filter(|_| !is_over));
             }
         }
     }
 
-    /// The handler does not wait for a message any more.
+    /// The handler no longer waits for a message.
     pub(super) fn stop_reading(&self) {
         let mut state = self.lock();
-        if state.receiver.stop() {
+        if state.handler.stop() {
             state.wake_driver();
         }
     }
@@ -151,7 +150,7 @@ impl<U> Shared<U> {
         poll: impl FnOnce(Pin<&mut WebSocket>, &mut Context<'_>) -> Poll<Result<T, Error>>,
     ) -> Poll<Result<T, Error>> {
         let mut state = self.lock();
-        let polled = state.pipe.poll_write(Writer::Sender, cx, poll);
+        let polled = state.pipe.poll_write(Writer::Handler, cx, poll);
         if state.pipe.is_gone() {
             state.wake_driver();
         }
@@ -164,7 +163,7 @@ impl<U> Shared<U> {
         if state.life.is_over(now) {
             return Err(ended());
         }
-        // What is longer than the buffer is written at once.
+        // A message that is longer than the buffer is written at once, so this can fail too.
         let sent = state.pipe.write(|socket| socket.start_send(message), |sent| sent.as_ref().err());
         if state.pipe.is_gone() {
             state.wake_driver();
@@ -172,7 +171,7 @@ impl<U> Shared<U> {
         sent.unwrap_or_else(|| Err(ended()))
     }
 
-    /// Whether nothing comes in or goes out any more.
+    /// Whether the socket has ended: nothing comes in or goes out.
     pub(super) fn has_ended(&self) -> bool {
         let now = self.now();
         let state = self.lock();
@@ -189,7 +188,7 @@ impl<U> Shared<U> {
         state.wake_driver();
     }
 
-    // A refresh.
+    // For a refresh.
 
     /// Begins a refresh for the layer at `slot`. Only one runs at a time.
     pub(super) fn begin_refresh(&self, slot: u64) -> Result<(), NotNow> {
@@ -200,7 +199,7 @@ impl<U> Shared<U> {
         })
     }
 
-    /// Replaces the credential of the layer at `slot`, unless the socket has ended meanwhile.
+    /// Replaces the credential of the layer at `slot`, unless the socket has ended. Returns when it now ends.
     pub(super) fn swap(&self, user: Authenticated<U>, slot: u64) -> Result<Option<SystemTime>, NotNow> {
         let now = self.now();
         self.change(|state| {
@@ -213,7 +212,7 @@ impl<U> Shared<U> {
         })
     }
 
-    /// Ends the refresh; the next may begin.
+    /// Ends the refresh; the next one may begin.
     pub(super) fn end_refresh(&self, slot: u64, is_wrong: bool) {
         let now = self.now();
         self.change(|state| {
@@ -224,36 +223,36 @@ impl<U> Shared<U> {
         });
     }
 
-    /// Counts what was presented and is not a credential, or came while a refresh was in progress.
+    /// Counts a wrong credential: a malformed one, or one that came during a refresh.
     pub(super) fn wrong(&self) {
         let now = self.now();
         self.change(|state| state.life.wrong(now));
     }
 
-    // The driver's side.
+    // For the driver.
 
-    /// Completes with what the driver has to deal with. Meanwhile it sends what is queued, and, if it `listens`, reads while
-    /// the handler does not. Where that is not known it does so too, and wakes the handler for what it has read.
-    pub(super) fn poll_event(&self, cx: &mut Context<'_>, listens: bool) -> Poll<Event> {
+    /// Completes with what the driver has to handle. Until then it sends the queue. With `may_read` it also reads, while the
+    /// handler does not or may not; it wakes the handler for what it has read.
+    pub(super) fn poll_event(&self, cx: &mut Context<'_>, may_read: bool) -> Poll<SocketEvent> {
         let mut state = self.lock();
         if state.released {
-            return Poll::Ready(Event::Released);
+            return Poll::Ready(SocketEvent::Released);
         }
-        // Most polls find the handler reading, and need no clock.
-        if !listens {
-            state.receiver.leave_alone();
-        } else if state.may_read() {
+        // In most polls the handler reads. Then this needs no clock.
+        if !may_read {
+            state.handler.driver_stopped();
+        } else if state.can_read_ahead() {
             state.poll_ahead(cx, self.in_band, self.now());
         }
-        if let Some(presented) = state.presented.take() {
-            return Poll::Ready(Event::Presented(presented));
+        if let Some(auth) = state.auth.take() {
+            return Poll::Ready(SocketEvent::Auth(auth));
         }
-        if std::mem::take(&mut state.moved) {
-            return Poll::Ready(Event::Moved);
+        if std::mem::take(&mut state.changed) {
+            return Poll::Ready(SocketEvent::Changed);
         }
         state.pipe.poll_queue(cx);
         if state.pipe.is_gone() {
-            return Poll::Ready(Event::Gone);
+            return Poll::Ready(SocketEvent::PeerGone);
         }
         waker::keep(&mut state.driver, cx);
         Poll::Pending
@@ -263,30 +262,31 @@ impl<U> Shared<U> {
     pub(super) fn due(&self, cx: &mut Context<'_>) -> Option<Due> {
         let now = self.now();
         let mut state = self.lock();
-        state.receiver.look(now.passed);
+        state.handler.check(now.passed);
         if state.life.is_silent(now) {
-            // After a standstill of the whole process, a timer comes together with what has come in meanwhile.
-            state.receiver.wake();
+            // If the whole process was stopped for a while, the timer fires before the messages of that time are read.
+            state.handler.wake();
             state.poll_ahead(cx, self.in_band, now);
         }
-        let hears = state.pipe.hears();
-        state.life.due(now, hears)
+        let can_read = state.pipe.can_read();
+        state.life.due(now, can_read)
     }
 
+    /// When the driver has to wake.
     pub(super) fn wake(&self) -> Wake {
         let state = self.lock();
         let wake = state.life.wake();
-        let passed = wake.passed.into_iter().chain(state.receiver.look_at()).min();
+        let passed = wake.passed.into_iter().chain(state.handler.check_at()).min();
         Wake { passed, ..wake }
     }
 
-    /// Plans its end while the server goes down.
+    /// Plans the end of the socket for a shutdown.
     pub(super) fn drain_in(&self, span: Duration) {
         let now = self.now();
         self.lock().life.drain_in(span, now);
     }
 
-    /// Queues a message of ours. If the peer has not read those before, it is left out.
+    /// Queues one of our own messages. It is dropped if the peer does not read.
     pub(super) fn queue(&self, message: Message) {
         let mut state = self.lock();
         state.pipe.queue(message);
@@ -297,42 +297,48 @@ impl<U> Shared<U> {
         self.queue(Message::Ping(axum::body::Bytes::from_static(PING)));
     }
 
-    /// Takes the socket away from the handler's side. With `close`, the lifetime ends too.
-    pub(super) fn take(&self, close: Option<Close>) -> Taken {
+    /// Takes the socket from the handler. With `close`, the lifetime ends too.
+    pub(super) fn take(&self, close: Option<Close>) -> TakenSocket {
         let mut state = self.lock();
         if let Some(close) = close {
             state.life.end(close);
         }
-        state.take()
+        state.handler.wake();
+        state.pipe.take()
     }
 
-    /// When its credential ends, once the socket is gone.
+    /// When the credential ends. The other deadlines no longer count once the socket is gone.
     pub(super) fn expiry(&self) -> Wake {
         Wake { wall: self.ends_at(), passed: None }
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut State<U>) -> T) -> T {
+    fn change<T>(&self, change: impl FnOnce(&mut SocketState<U>) -> T) -> T {
         let mut state = self.lock();
-        let changed = change(&mut state);
-        state.moved = true;
+        let result = change(&mut state);
+        state.changed = true;
         state.wake_driver();
-        changed
+        result
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<U>> {
+    fn lock(&self) -> MutexGuard<'_, SocketState<U>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<U> State<U> {
-    /// Notes what has come in. Gives it back if it is for the handler.
-    fn sort(&mut self, message: Result<Message, Error>, in_band: bool, now: Moment) -> Option<Result<Message, Error>> {
+impl<U> SocketState<U> {
+    /// Records that a message came in. Returns it if it is for the handler.
+    fn filter(
+        &mut self,
+        message: Result<Message, Error>,
+        in_band: bool,
+        now: Moment,
+    ) -> Option<Result<Message, Error>> {
         self.life.heard(now);
         match &message {
             Ok(Message::Pong(payload)) if payload == PING => return None,
-            Ok(Message::Text(text)) => match in_band.then(|| in_band::read(text)).flatten() {
-                Some(presented) => {
-                    self.present(presented, now);
+            Ok(Message::Text(text)) => match in_band.then(|| read_auth(text)).flatten() {
+                Some(auth) => {
+                    self.receive_auth(auth, now);
                     return None;
                 }
                 None => self.life.spoke(now),
@@ -343,44 +349,39 @@ impl<U> State<U> {
         Some(message)
     }
 
-    /// Reads while the handler does not, up to its next message: a peer that goes is noticed, pings are answered, and a fresh
-    /// credential is taken, whatever the handler does.
+    /// Reads while the handler does not, up to the next message for it. So the driver notices that the peer is gone, pings are
+    /// answered and `auth` messages arrive, even while the handler is busy.
     fn poll_ahead(&mut self, cx: &mut Context<'_>, in_band: bool, now: Moment) {
-        while self.may_read() && !self.life.is_over(now) {
+        while self.can_read_ahead() && !self.life.is_over(now) {
             let Poll::Ready(Some(message)) = self.pipe.poll_read(cx) else {
                 return;
             };
-            match self.sort(message, in_band, now) {
-                // They are answered by now.
+            match self.filter(message, in_band, now) {
+                // tungstenite answers pings.
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) | None => {}
                 Some(message) => {
                     self.pipe.keep_ahead(message);
-                    self.receiver.wake();
+                    self.handler.wake();
                 }
             }
         }
     }
 
-    /// Whether the driver may read: the handler does not, and there is room for what comes.
-    fn may_read(&self) -> bool {
-        let is_full = self.pipe.has_ahead() || self.presented.is_some();
-        !self.receiver.reads() && !is_full && !self.pipe.is_gone()
+    /// Whether the driver may read: the handler does not, and the next message can be kept.
+    fn can_read_ahead(&self) -> bool {
+        let is_full = self.pipe.has_ahead() || self.auth.is_some();
+        !self.handler.is_active() && !is_full && !self.pipe.is_gone()
     }
 
-    fn present(&mut self, presented: Result<Credentials, Malformed>, now: Moment) {
+    fn receive_auth(&mut self, auth: Result<Credentials, MalformedAuth>, now: Moment) {
         // A client that does not wait for the answer may be guessing.
-        if self.presented.is_some() {
+        if self.auth.is_some() {
             self.life.wrong(now);
         } else {
-            self.presented = Some(presented);
+            self.auth = Some(auth);
         }
-        self.moved = true;
+        self.changed = true;
         self.wake_driver();
-    }
-
-    fn take(&mut self) -> Taken {
-        self.receiver.wake();
-        self.pipe.take()
     }
 
     fn wake_driver(&mut self) {

@@ -13,72 +13,75 @@ use http::HeaderValue;
 
 use super::{
     in_band::Credentials,
-    refresh::{RefreshError, Renewal, refresh},
-    shared::Shared,
+    refresh::{RefreshContext, RefreshError, refresh},
+    shared::SharedSocket,
 };
 use crate::{Close, ConnectionId};
 
-/// An open WebSocket of an authenticated user, which ends when the credential does.
+/// An open WebSocket of an authenticated user. It ends when the credential ends.
 ///
-/// It is a [`Stream`] and a [`Sink`] of messages, and may be moved into another task or split; wherever it is, it ends
-/// in time. A poll of the stream that is given up, as in a `select!`, looks for a second like one that waits: a peer that goes and a
-/// fresh credential are noticed after that. [`recv`](Self::recv) tells at once when it is dropped. Once it has ended, [`recv`](Self::recv) gives `None` and [`send`](Self::send) an error.
+/// It is a [`Stream`] and a [`Sink`] of messages. It may be moved to another task or split, and still ends in time. After
+/// that, [`recv`](Self::recv) returns `None` and [`send`](Self::send) an error.
+///
+/// Use [`recv`](Self::recv) in a `select!`. If a poll of the [`Stream`] is abandoned there, the socket can't know it: for one
+/// second it counts as waiting, and only then does the server notice a lost peer or a fresh credential by itself.
 ///
 /// # The subprotocol `auth.v1`
 ///
-/// Where it was agreed on, text messages that are JSON objects with `"type":"auth"` are not handed to the handler: with
-/// them the client presents a fresh credential, as in `{"type":"auth","scheme":"bearer","credentials":"…"}`. It is answered
-/// `{"type":"auth_ok","ttl":900}`, in seconds, or `{"type":"auth_error","code":"invalid_credentials"}`; the third that
-/// is wrong closes the socket with 4401 (one is forgiven every five minutes). A minute before the end the server says
-/// `{"type":"auth_expiring","ttl":60}`.
-/// Protocols that frame this themselves call [`refresh`](Self::refresh).
+/// If client and server have agreed on it, the client can present a fresh credential in a text message:
+/// `{"type":"auth","scheme":"bearer","credentials":"…"}`. The server answers `{"type":"auth_ok","ttl":900}`, in seconds, or
+/// `{"type":"auth_error","code":"invalid_credentials"}`. The third wrong credential closes the socket with 4401; one is
+/// forgiven every five minutes. A minute before the end the server sends `{"type":"auth_expiring","ttl":60}`. The handler
+/// does not receive JSON objects with `"type":"auth"`.
+///
+/// Handlers of protocols with messages of their own for this call [`refresh`](Self::refresh).
 pub struct AuthSocket<U> {
-    shared: Arc<Shared<U>>,
+    shared: Arc<SharedSocket<U>>,
     id: ConnectionId,
     protocol: Option<HeaderValue>,
-    renewal: Option<Renewal<U>>,
-    /// A message that was read before the handler ran; it is received first.
+    refresh_context: Option<RefreshContext<U>>,
+    /// A message that was read before the handler ran. The handler receives it first.
     first: Option<Message>,
 }
 
 impl<U> AuthSocket<U> {
     pub(super) fn new(
-        shared: Arc<Shared<U>>,
+        shared: Arc<SharedSocket<U>>,
         id: ConnectionId,
         protocol: Option<HeaderValue>,
-        renewal: Option<Renewal<U>>,
+        refresh_context: Option<RefreshContext<U>>,
         first: Option<Message>,
     ) -> Self {
-        Self { shared, id, protocol, renewal, first }
+        Self { shared, id, protocol, refresh_context, first }
     }
 
-    /// Whose it is: the evidence that it was opened with, or that of the last refresh.
+    /// The user, with the evidence of the handshake or of the last refresh.
     #[must_use]
     pub fn user(&self) -> Authenticated<U> {
         self.shared.user()
     }
 
-    /// When it will end, unless it is refreshed; `None` is never.
+    /// When the socket ends, unless it is refreshed; `None` means never.
     #[must_use]
     pub fn ends_at(&self) -> Option<SystemTime> {
         self.shared.ends_at()
     }
 
-    /// Its public name.
+    /// The public id of the connection.
     #[must_use]
     pub fn id(&self) -> ConnectionId {
         self.id
     }
 
-    /// The subprotocol that was agreed on.
+    /// The negotiated subprotocol.
     #[must_use]
     pub fn protocol(&self) -> Option<&HeaderValue> {
         self.protocol.as_ref()
     }
 
-    /// The next message; `None` once the socket has ended: by a close, an error or the end of the credential.
+    /// The next message. `None` once the socket has ended: after a close, an error or the end of the credential.
     ///
-    /// Who wants to see the error polls the [`Stream`].
+    /// To see the error, poll the [`Stream`].
     pub async fn recv(&mut self) -> Option<Message> {
         let shared = Arc::clone(&self.shared);
         let _reading = Reading(&shared);
@@ -94,22 +97,22 @@ impl<U> AuthSocket<U> {
         SinkExt::send(self, message).await
     }
 
-    /// Presents a fresh credential, which takes the place of the one so far: for protocols that frame it themselves.
+    /// Replaces the credential with a fresh one, for protocols that have a message of their own for it.
     ///
-    /// The chain sees it as `Authorization: <scheme> <credentials>` on the request that has opened the socket, with
-    /// [`Transport::InBand`](auth_core::Transport::InBand). It must be of the same user (see
-    /// [`Evidence::is_same_user`](auth_core::Evidence::is_same_user)) and not past its end. Gives the instant at which the
-    /// socket now ends. The future may be dropped; then everything stays as it was.
+    /// The chain sees `Authorization: <scheme> <credentials>` on the request that opened the socket, with
+    /// [`Transport::InBand`](auth_core::Transport::InBand). The credential must belong to the same user (see
+    /// [`Evidence::is_same_user`](auth_core::Evidence::is_same_user)) and must not be past its end. Returns when the socket now
+    /// ends. The future is cancel safe: if it is dropped, nothing changes.
     ///
     /// # Errors
-    /// If the credential is not taken. The one so far goes on to hold; after the third that was wrong, the socket is
-    /// closed with 4401 `invalid_credentials`. One is forgiven every five minutes; what succeeds gives nothing back.
+    /// If the credential is not accepted. The old one stays valid. The third wrong credential closes the socket with 4401
+    /// `invalid_credentials`. One is forgiven every five minutes; a good credential does not reset the count.
     pub async fn refresh(&self, scheme: &str, credentials: &Secret) -> Result<Option<SystemTime>, RefreshError>
     where
         U: Principal,
     {
-        match (Credentials::new(scheme, credentials.expose()), &self.renewal) {
-            (Some(credentials), Some(renewal)) => refresh(&self.shared, renewal, credentials).await,
+        match (Credentials::new(scheme, credentials.expose()), &self.refresh_context) {
+            (Some(credentials), Some(refresh_context)) => refresh(&self.shared, refresh_context, credentials).await,
             _ => {
                 self.shared.wrong();
                 Err(RefreshError::malformed())
@@ -117,14 +120,14 @@ impl<U> AuthSocket<U> {
         }
     }
 
-    /// Ends the socket now, with a code and a reason of the handler's own. To drop it ends it with 1000.
+    /// Ends the socket now, with this code and reason. A socket that is dropped ends with 1000.
     pub fn close(self, close: Close) {
         self.shared.close(close);
     }
 }
 
-/// A wait for a message. Where it is given up, as in a `select!`, the driver reads again.
-struct Reading<'s, U>(&'s Shared<U>);
+/// Reports when [`AuthSocket::recv`] completes or is dropped, as in a `select!`, so that the driver reads again.
+struct Reading<'s, U>(&'s SharedSocket<U>);
 
 impl<U> Drop for Reading<'_, U> {
     fn drop(&mut self) {

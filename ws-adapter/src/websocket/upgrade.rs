@@ -14,22 +14,22 @@ use http::{
 
 use super::{
     context::SocketContext,
-    dispatch::{OpenSocket, Opened},
-    driver::{self, Admitted},
-    refresh::Renewal,
+    dispatch::OpenSocket,
+    driver::{AdmittedSocket, drive},
+    refresh::RefreshContext,
     stream::AuthSocket,
 };
 use crate::{ConnectionId, Shutdown};
 
-/// The buffer that every open socket holds, in bytes. axum's default of 128 KiB makes an idle socket cost as much.
+/// The buffer of an open socket, in bytes. With axum's default, each idle socket takes 128 KiB.
 pub(super) const BUFFER: usize = 4096;
 /// The longest message, in bytes.
 const MAX_MESSAGE: usize = 64 * 1024;
-/// What may wait for a peer that does not read, in bytes: our answers to its pings too, which it can ask for without end.
+/// How many bytes may wait for a peer that does not read. Pongs count too: a peer can ask for any number of them.
 const MAX_UNSENT: usize = 1024 * 1024;
 
-/// The extractor for WebSocket handlers behind an [`AuthLayer`](crate::AuthLayer): axum's [`WebSocketUpgrade`], for a
-/// user whom the chain has let in.
+/// The extractor for WebSocket handlers behind an [`AuthLayer`](crate::AuthLayer): axum's [`WebSocketUpgrade`] with an
+/// authenticated user.
 ///
 /// Route it with [`any`](axum::routing::any): HTTP/1.1 opens sockets with `GET`, HTTP/2 with `CONNECT`.
 ///
@@ -50,48 +50,47 @@ const MAX_UNSENT: usize = 1024 * 1024;
 /// }
 /// ```
 ///
-/// Messages that come are at most 64 KiB (then 1009 `too_big`), what waits to be sent at most 1 MiB, and buffers start at
-/// 4 KiB.
+/// A message from the peer may have 64 KiB; a longer one closes the socket with 1009 `too_big`. At most 1 MiB may wait to be
+/// sent. Buffers start at 4 KiB.
 ///
-/// Behind a [`FirstMessageLayer`](super::FirstMessageLayer) the handler runs after the first message, on a socket that is open
-/// already.
+/// Behind a [`FirstMessageLayer`](super::FirstMessageLayer) the handler runs after the first message, on a socket that is
+/// already open.
 #[must_use]
 pub struct AuthWebSocketUpgrade<U> {
     handshake: Handshake,
     user: Authenticated<U>,
     context: SocketContext,
-    renewal: Option<Renewal<U>>,
+    refresh_context: Option<RefreshContext<U>>,
 }
 
-/// What a socket is made from.
 enum Handshake {
-    /// A request that asks for one.
-    Asked(WebSocketUpgrade),
-    /// It was opened before, to hear who its client is.
+    /// Not answered yet.
+    Requested(WebSocketUpgrade),
+    /// A [`FirstMessageLayer`](super::FirstMessageLayer) has opened the socket.
     Open(OpenSocket),
 }
 
 impl<U: Principal> AuthWebSocketUpgrade<U> {
-    /// Who opens the socket.
+    /// The user who opens the socket.
     #[must_use]
     pub fn user(&self) -> &Authenticated<U> {
         &self.user
     }
 
-    /// The public name of the socket.
+    /// The public id of the connection.
     #[must_use]
     pub fn id(&self) -> ConnectionId {
         self.context.id()
     }
 
-    /// The longest message, in bytes. Behind a [`FirstMessageLayer`](super::FirstMessageLayer) it is for that to say.
+    /// The longest message, in bytes; 64 KiB by default. Has no effect behind a
+    /// [`FirstMessageLayer`](super::FirstMessageLayer), which has a limit of its own.
     pub fn max_message_size(self, bytes: usize) -> Self {
         self.map(|upgrade| upgrade.max_message_size(bytes).max_frame_size(bytes))
     }
 
-    /// How much may wait to be sent, in bytes; 1 MiB by default. A longer message cannot be sent: it fails, and so does one
-    /// that a peer leaves no room for, because it does not read. Less than 4097 counts as 4097, since a buffer of 4 KiB is
-    /// filled first.
+    /// How many bytes may wait to be sent; 1 MiB by default. Sending fails if a message is longer, or if it does not fit
+    /// because the peer does not read. The minimum is 4097, because a buffer of 4 KiB is filled first.
     pub fn max_unsent(self, bytes: usize) -> Self {
         let bytes = bytes.max(BUFFER + 1);
         self.map(|upgrade| upgrade.max_write_buffer_size(bytes))
@@ -106,32 +105,30 @@ impl<U: Principal> AuthWebSocketUpgrade<U> {
         self.map(|upgrade| upgrade.protocols(protocols))
     }
 
-    /// The subprotocols that the client offers, without the one that held its token.
+    /// The subprotocols that the client offers, without the one that holds its token.
     pub fn requested_protocols(&self) -> impl Iterator<Item = &HeaderValue> {
-        let asked = match &self.handshake {
-            Handshake::Asked(upgrade) => Some(upgrade.requested_protocols()),
+        let requested = match &self.handshake {
+            Handshake::Requested(upgrade) => Some(upgrade.requested_protocols()),
             Handshake::Open(_) => None,
         };
-        asked.into_iter().flatten()
+        requested.into_iter().flatten()
     }
 
-    /// The subprotocol that is agreed on so far: what [`protocols`](Self::protocols) has found, or, behind a
-    /// [`FirstMessageLayer`](super::FirstMessageLayer), what the socket was opened with.
+    /// The subprotocol chosen so far, by [`protocols`](Self::protocols) or by a
+    /// [`FirstMessageLayer`](super::FirstMessageLayer).
     #[must_use]
     pub fn selected_protocol(&self) -> Option<&HeaderValue> {
         match &self.handshake {
-            Handshake::Asked(upgrade) => upgrade.selected_protocol(),
+            Handshake::Requested(upgrade) => upgrade.selected_protocol(),
             Handshake::Open(open) => open.protocol(),
         }
     }
 
     /// Accepts the handshake and runs `handler` on the socket.
     ///
-    /// The future of the upgrade owns the socket and runs the handler and the credential's deadline side by side. When
-    /// the credential ends, it closes the socket with 4401 `token_expired` and drops the handler, wherever that
-    /// happens to wait; what has to be done on the way out belongs into a `Drop`. A handler that keeps its thread busy
-    /// without awaiting delays this. One that panics closes the socket with 1011 `internal_error`. One that gives its
-    /// socket up early may go on without it, until the credential ends.
+    /// When the credential ends, the socket is closed with 4401 `token_expired` and the handler is dropped at its current
+    /// await point. Put cleanup into a `Drop`. A handler that blocks its thread delays the end. A handler that panics closes
+    /// the socket with 1011 `internal_error`. A handler that drops the socket early may continue until the credential ends.
     #[must_use = "to open the socket, this response must be returned"]
     pub fn on_upgrade<F, Fut>(mut self, handler: F) -> Response
     where
@@ -139,28 +136,28 @@ impl<U: Principal> AuthWebSocketUpgrade<U> {
         Fut: Future<Output = ()> + Send + 'static,
     {
         let is_offered = |name: &HeaderValue| self.requested_protocols().any(|offered| offered == name);
-        let of_codec = self.context.codec.as_ref().and_then(|codec| codec.choose(is_offered));
-        let own = of_codec.or_else(|| Some(self.context.subprotocol.clone()).filter(is_offered));
-        if let Handshake::Asked(upgrade) = &mut self.handshake
+        let codecs = self.context.codec.as_ref().and_then(|codec| codec.choose(is_offered));
+        let default = codecs.or_else(|| Some(self.context.subprotocol.clone()).filter(is_offered));
+        if let Handshake::Requested(upgrade) = &mut self.handshake
             && upgrade.selected_protocol().is_none()
-            && let Some(own) = own
+            && let Some(default) = default
         {
-            upgrade.set_selected_protocol(own);
+            upgrade.set_selected_protocol(default);
         }
-        let Self { handshake, user, context, renewal } = self;
-        // From here on the socket counts as open, so that nobody takes the server for drained in between.
+        let Self { handshake, user, context, refresh_context } = self;
+        // The socket counts as open from here on, so that a shutdown does not count as complete in between.
         let shutdowns = context.shutdowns.iter().map(Shutdown::watch).collect();
-        let mut admitted = Admitted { user, context, renewal, shutdowns, first: None };
+        let mut admitted = AdmittedSocket { user, context, refresh_context, shutdowns, first: None };
         match handshake {
-            Handshake::Asked(upgrade) => upgrade.on_upgrade(move |socket| driver::drive(socket, admitted, handler)),
+            Handshake::Requested(upgrade) => upgrade.on_upgrade(move |socket| drive(socket, admitted, handler)),
             Handshake::Open(open) => match open.take() {
-                Some(Opened { socket, first }) => {
+                Some((socket, first)) => {
                     admitted.first = first;
-                    tokio::spawn(driver::drive(socket, admitted, handler));
+                    tokio::spawn(drive(socket, admitted, handler));
                     StatusCode::SWITCHING_PROTOCOLS.into_response()
                 }
                 None => {
-                    tracing::error!("a handler opens the same WebSocket twice");
+                    tracing::error!("a handler opened the same WebSocket twice");
                     StatusCode::INTERNAL_SERVER_ERROR.into_response()
                 }
             },
@@ -169,7 +166,7 @@ impl<U: Principal> AuthWebSocketUpgrade<U> {
 
     fn map(self, change: impl FnOnce(WebSocketUpgrade) -> WebSocketUpgrade) -> Self {
         let handshake = match self.handshake {
-            Handshake::Asked(upgrade) => Handshake::Asked(change(upgrade)),
+            Handshake::Requested(upgrade) => Handshake::Requested(change(upgrade)),
             open @ Handshake::Open(_) => open,
         };
         Self { handshake, ..self }
@@ -191,29 +188,32 @@ impl<U: Principal, S: Send + Sync> FromRequestParts<S> for AuthWebSocketUpgrade<
             .map_err(UpgradeRejection::Nobody)?;
         let handshake = match parts.extensions.get::<OpenSocket>().cloned() {
             Some(open) => Handshake::Open(open),
-            None => Handshake::Asked(asked(parts, state).await?),
+            None => Handshake::Requested(extract_upgrade(parts, state).await?),
         };
         let context = parts.extensions.get::<SocketContext>().cloned().ok_or_else(|| {
             tracing::error!("a handler opens a WebSocket, but no `AuthLayer` is around its route");
             UpgradeRejection::NoLayer
         })?;
-        let renewal = parts.extensions.get::<Renewal<U>>().cloned();
-        Ok(Self { handshake, user, context, renewal })
+        let refresh_context = parts.extensions.get::<RefreshContext<U>>().cloned();
+        Ok(Self { handshake, user, context, refresh_context })
     }
 }
 
-/// The handshake of a request, with small buffers.
-pub(super) async fn asked<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<WebSocketUpgrade, UpgradeRejection> {
+/// Extracts the handshake of a request, with small buffers.
+pub(super) async fn extract_upgrade<S: Send + Sync>(
+    parts: &mut Parts,
+    state: &S,
+) -> Result<WebSocketUpgrade, UpgradeRejection> {
     check_handshake(parts)?;
     let upgrade = WebSocketUpgrade::from_request_parts(parts, state).await.map_err(|rejection| {
-        tracing::debug!(%rejection, "no WebSocket handshake");
+        tracing::debug!(%rejection, "not a WebSocket handshake");
         UpgradeRejection::NoHandshake(Refusal::new(rejection.status(), "no_websocket_handshake"))
     })?;
     let upgrade = upgrade.read_buffer_size(BUFFER).write_buffer_size(BUFFER).max_write_buffer_size(MAX_UNSENT);
     Ok(upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE))
 }
 
-/// What axum leaves to the client's good will: the version (RFC 6455, 4.4), and that the key is one (4.2.1).
+/// Checks what axum does not: that the version is 13 (RFC 6455, 4.4) and that the key is valid (4.2.1).
 fn check_handshake(parts: &Parts) -> Result<(), UpgradeRejection> {
     let refuse = |status, code| Err(UpgradeRejection::NoHandshake(Refusal::new(status, code)));
     let version = parts.headers.get(SEC_WEBSOCKET_VERSION);
@@ -233,15 +233,15 @@ fn check_handshake(parts: &Parts) -> Result<(), UpgradeRejection> {
 
 const VERSION: &str = "13";
 
-/// Why a socket could not be opened.
+/// Why [`AuthWebSocketUpgrade`] could not be extracted.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum UpgradeRejection {
-    /// Nobody is authenticated: an optional layer let the request on, or there is no layer.
+    /// The request has no user: the layer is optional, or there is none.
     Nobody(AuthenticatedRejection),
-    /// The request is no WebSocket handshake, or not one of version 13: 4xx.
+    /// The request is not a WebSocket handshake of version 13: 4xx.
     NoHandshake(Refusal),
-    /// There is evidence, but no [`AuthLayer`](crate::AuthLayer) has prepared the handshake: 500.
+    /// The request has a user, but no [`AuthLayer`](crate::AuthLayer) has prepared the handshake: 500.
     NoLayer,
 }
 

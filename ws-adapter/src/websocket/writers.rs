@@ -5,47 +5,47 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 
-/// Who may wait to write.
+/// The tasks that may wait to write.
 #[derive(Clone, Copy)]
 pub(super) enum Writer {
-    /// The handler's side, for messages of its own.
-    Sender,
-    /// Whoever reads, for what is owed to the peer.
+    /// The handler, for its messages.
+    Handler,
+    /// The task that reads, for pongs.
     Reader,
-    /// The driver, for messages of ours.
+    /// The driver, for our own messages.
     Driver,
 }
 
-/// Wakes all who wait to write. The socket keeps one waker for that: were it the last writer's own, the others would miss the
-/// moment when they can go on, and all of them would if that one has given up.
+/// Wakes every task that waits to write. The socket stores only one waker. If it stored the waker of the last writer, the
+/// others would not be woken; and no one would be, if that writer has stopped waiting.
 #[derive(Default)]
 pub(super) struct Writers {
-    sender: AtomicWaker,
+    handler: AtomicWaker,
     reader: AtomicWaker,
     driver: AtomicWaker,
 }
 
 impl Writers {
-    /// Lets `poll` write; if it has to wait, `writer` is woken together with the others.
+    /// Polls a write. If it has to wait, `writer` is woken together with the others.
     pub(super) fn poll<T>(
         self: &Arc<Self>,
         writer: Writer,
         cx: &Context<'_>,
         poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
-        let place = self.place(writer);
-        // Before it writes, so that it is not woken too early.
-        place.register(cx.waker());
+        let waker = self.waker(writer);
+        // Register before the write, so that no wake-up is missed.
+        waker.register(cx.waker());
         let polled = poll(&mut Context::from_waker(&Waker::from(Arc::clone(self))));
         if polled.is_ready() {
-            place.take();
+            waker.take();
         }
         polled
     }
 
-    fn place(&self, writer: Writer) -> &AtomicWaker {
+    fn waker(&self, writer: Writer) -> &AtomicWaker {
         match writer {
-            Writer::Sender => &self.sender,
+            Writer::Handler => &self.handler,
             Writer::Reader => &self.reader,
             Writer::Driver => &self.driver,
         }
@@ -58,6 +58,6 @@ impl Wake for Writers {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        [&self.sender, &self.reader, &self.driver].into_iter().for_each(AtomicWaker::wake);
+        [&self.handler, &self.reader, &self.driver].into_iter().for_each(AtomicWaker::wake);
     }
 }

@@ -31,7 +31,7 @@ fn close(code: u16, reason: &str) -> Option<(u16, String)> {
 }
 
 #[tokio::test]
-async fn page_sees_why_it_is_refused() {
+async fn page_sees_the_reason_for_a_refusal() {
     assert_eq!(seen_by_page("a.b.c").await, close(4401, "invalid_credentials"));
     assert_eq!(seen_by_page(&token("ann", -61)).await, expired());
     assert_eq!(seen_by_page(&token("ann", -1)).await, expired());
@@ -42,7 +42,7 @@ async fn page_sees_why_it_is_refused() {
 }
 
 #[tokio::test]
-async fn page_without_credentials_and_subprotocols_sees_it_too() {
+async fn page_without_credential_or_subprotocol_sees_the_reason_too() {
     let server = server().await;
     let own = format!("http://{}", server.addr);
     let (mut client, answer) = server.connect("/ws", &[("origin", &own)]).await.unwrap();
@@ -51,7 +51,7 @@ async fn page_without_credentials_and_subprotocols_sees_it_too() {
 }
 
 #[tokio::test]
-async fn everybody_else_gets_the_http_answer() {
+async fn other_clients_and_foreign_pages_get_the_http_response() {
     let server = server().await;
     assert!(server.refused(&[]).await.is(401, "missing_credentials"));
     assert!(server.refused(&[("origin", "https://evil.example")]).await.is(403, "origin_not_allowed"));
@@ -60,14 +60,14 @@ async fn everybody_else_gets_the_http_answer() {
 }
 
 #[tokio::test]
-async fn page_gets_the_http_answer_too_where_nothing_else_is_asked_for() {
+async fn page_gets_the_http_response_by_default() {
     let server = Server::start(app(layer(jwt_or_basic()))).await;
     let own = format!("http://{}", server.addr);
     assert!(server.refused(&[("origin", &own)]).await.is(401, "missing_credentials"));
 }
 
 #[tokio::test]
-async fn good_credential_opens_the_socket_as_ever() {
+async fn good_credential_still_opens_the_socket() {
     let server = server().await;
     let own = format!("http://{}", server.addr);
     let headers = [("origin", own.as_str()), ("authorization", &bearer_of("ann"))];
@@ -75,7 +75,7 @@ async fn good_credential_opens_the_socket_as_ever() {
 }
 
 #[tokio::test]
-async fn handler_never_runs() {
+async fn refused_socket_never_runs_the_handler() {
     let ran = Counter::default();
     let counter = ran.clone();
     let route = axum::routing::any(move || {

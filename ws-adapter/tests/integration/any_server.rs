@@ -50,7 +50,7 @@ async fn plain_hyper_server_greets_users_and_refuses_others() {
 }
 
 #[tokio::test]
-async fn tonic_server_answers_authenticated_clients_alone() {
+async fn tonic_server_answers_only_authenticated_clients() {
     let (listener, url) = listen().await;
     let server = tokio::spawn(tonic::serve(listener, tonic::chain(SECRET).unwrap()));
     let channel = Endpoint::from_shared(url).unwrap().connect().await.unwrap();
@@ -68,7 +68,7 @@ async fn tonic_server_answers_authenticated_clients_alone() {
 }
 
 #[tokio::test]
-async fn layers_that_change_the_body_stand_around_the_chain() {
+async fn layers_that_change_the_body_work_around_the_chain() {
     let server = Server::start(body_layers::app(body_layers::chain(SECRET).unwrap())).await;
     let ann = bearer_of("ann");
     let auth = ("authorization", &*ann);
@@ -79,7 +79,7 @@ async fn layers_that_change_the_body_stand_around_the_chain() {
 }
 
 #[test]
-fn chain_that_looks_into_bodies_needs_a_layer_that_reads_them() {
+fn chain_that_reads_bodies_needs_a_layer_that_reads_them() {
     let chain = || Chain::new().or(jwt_from(payload_field("token")));
     let error = AuthLayer::try_new(chain()).unwrap_err();
     assert!(error.to_string().contains("AuthLayer::reading_bodies"), "{error}");
@@ -89,7 +89,7 @@ fn chain_that_looks_into_bodies_needs_a_layer_that_reads_them() {
 
 /// Which bodies each kind of layer takes; it need only compile.
 #[test]
-fn untouched_takes_every_body_and_read_those_made_of_bytes() {
+fn untouched_takes_any_body_and_read_takes_bodies_of_bytes() {
     fn takes<M: Bodies<B>, B>() {}
     takes::<Untouched, Body>();
     takes::<Untouched, ::hyper::body::Incoming>();

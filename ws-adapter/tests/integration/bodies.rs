@@ -194,7 +194,7 @@ fn rows_of_the_page() -> Vec<(String, String)> {
 }
 
 #[test]
-fn every_row_of_the_table_of_bodies_has_its_samples() {
+fn every_row_of_the_table_of_bodies_has_samples() {
     let shown: Vec<_> = TABLE.iter().map(|row| (row.name.to_owned(), row.verdict.text().to_owned())).collect();
     assert_eq!(rows_of_the_page(), shown);
     assert!(TABLE.iter().all(|row| !row.samples.is_empty()));
@@ -222,7 +222,7 @@ fn in_body() -> Chain<User> {
 }
 
 #[tokio::test]
-async fn every_body_is_what_the_table_says() {
+async fn every_body_is_handled_as_the_table_says() {
     let server = server(in_body()).await;
     let good = bearer_of("ann");
     for row in TABLE {
@@ -256,17 +256,17 @@ async fn expired_in(headers: &[(&str, &str)], body: &[u8]) -> Answer {
 }
 
 #[tokio::test]
-async fn expired_token_beside_a_number_that_is_too_large_is_no_guest() {
+async fn expired_token_beside_a_huge_number_is_not_a_guest() {
     assert!(expired_in(&[JSON], br#"{"token":"TOKEN","n":1e999}"#).await.is(401, "token_expired"));
 }
 
 #[tokio::test]
-async fn expired_token_behind_a_byte_order_mark_is_no_guest() {
+async fn expired_token_after_a_byte_order_mark_is_not_a_guest() {
     assert!(expired_in(&[JSON], b"\xef\xbb\xbf{\"token\":\"TOKEN\"}").await.is(401, "token_expired"));
 }
 
 #[tokio::test]
-async fn expired_token_in_text_json_is_no_guest() {
+async fn expired_token_in_text_json_is_not_a_guest() {
     assert!(expired_in(&[("content-type", "text/json")], OBJECT).await.is(401, "token_expired"));
 }
 
@@ -281,7 +281,7 @@ async fn raw(server: &Server, head: &str, body: &[u8]) -> String {
 }
 
 #[tokio::test]
-async fn expired_token_in_a_body_that_comes_with_an_upgrade_is_no_guest() {
+async fn expired_token_in_a_body_with_an_upgrade_is_not_a_guest() {
     let server = server(in_body()).await;
     let body = with_token(OBJECT, &token("ann", -60));
     for method in ["POST", "GET"] {
@@ -293,7 +293,7 @@ async fn expired_token_in_a_body_that_comes_with_an_upgrade_is_no_guest() {
 }
 
 #[tokio::test]
-async fn chunked_body_that_is_empty_presents_nothing() {
+async fn empty_chunked_body_has_no_credential() {
     let server = server(in_body()).await;
     for content_type in ["application/json", "application/x-www-form-urlencoded"] {
         let head = format!("POST / HTTP/1.1\r\ncontent-type: {content_type}\r\ntransfer-encoding: chunked");
@@ -303,7 +303,7 @@ async fn chunked_body_that_is_empty_presents_nothing() {
 }
 
 #[tokio::test]
-async fn two_passwords_that_are_not_utf_8_do_not_become_one() {
+async fn passwords_that_are_not_utf_8_do_not_become_equal() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let passwords = Arc::clone(&seen);
     let basic = Basic::new("test").from_payload().verify(move |login: BasicLogin| {
@@ -336,7 +336,7 @@ async fn routes() -> Server {
 const LOGIN: (&str, &str) = ("authorization", "Basic YW5uOnBhc3N3b3Jk");
 
 #[tokio::test]
-async fn body_is_the_handlers_alone_where_the_chain_looks_at_auth_of_socket_io() {
+async fn body_is_not_read_if_the_chain_reads_socket_io_auth() {
     let server = routes().await;
     let long = format!(r#"{{"text":"{}"}}"#, "x".repeat(20_000));
     for body in [&*long, r#"{"token":{"id":1}}"#, r#"{"token":"csrf"}"#, r#"{"username":"bob"}"#, "{", ""] {

@@ -78,7 +78,7 @@ fn told(user: &str, protocol: Option<&str>) -> Value {
 }
 
 #[tokio::test]
-async fn good_init_is_acknowledged_and_the_handler_gets_what_comes_after() {
+async fn good_init_is_acknowledged_and_the_handler_gets_the_rest() {
     let server = serve(graphql()).await;
     let (mut client, answer) = server.connect("/ws", &OFFERED).await.unwrap();
     assert_eq!(answer.header("sec-websocket-protocol"), Some(GRAPHQL));
@@ -90,7 +90,7 @@ async fn good_init_is_acknowledged_and_the_handler_gets_what_comes_after() {
 }
 
 #[tokio::test]
-async fn forwarded_init_is_what_the_handler_receives_first_and_nobody_else_answers_it() {
+async fn forwarded_init_reaches_the_handler_first_and_only_it_answers() {
     let server = serve(layer(jwt_or_basic()).first_message().codec(GraphqlTransportWs::new().forward())).await;
     let mut client = nobody(&server, "/echo").await;
     let init = init(&token("ann", 60));
@@ -101,7 +101,7 @@ async fn forwarded_init_is_what_the_handler_receives_first_and_nobody_else_answe
 }
 
 #[tokio::test]
-async fn message_that_our_own_form_would_keep_is_forwarded_as_any_other() {
+async fn message_in_the_default_form_can_be_forwarded_too() {
     struct Forwarded;
     impl FirstMessageCodec for Forwarded {
         fn decode(&self, message: &Received) -> Decoded {
@@ -123,7 +123,7 @@ async fn message_that_our_own_form_would_keep_is_forwarded_as_any_other() {
 }
 
 #[tokio::test]
-async fn token_in_another_field_is_read_where_the_codec_is_told_so() {
+async fn token_is_read_from_the_configured_field() {
     let server = serve(layer(jwt_or_basic()).first_message().codec(GraphqlTransportWs::new().field("token"))).await;
     let mut client = nobody(&server, "/ws").await;
     client.send(&json!({"type": "connection_init", "payload": {"token": token("ann", 60)}}).to_string()).await;
@@ -132,7 +132,7 @@ async fn token_in_another_field_is_read_where_the_codec_is_told_so() {
 }
 
 #[tokio::test]
-async fn refusals_close_with_the_codes_of_the_protocol_whatever_codes_the_layer_has() {
+async fn codec_refuses_with_the_codes_of_its_protocol() {
     for codes in [CloseCodes::Private, CloseCodes::Iana] {
         let layer = layer(jwt_or_basic())
             .sockets(Sockets::new().close_codes(codes))
@@ -165,7 +165,7 @@ async fn refusals_close_with_the_codes_of_the_protocol_whatever_codes_the_layer_
 }
 
 #[tokio::test]
-async fn socket_ends_with_its_credential_or_its_revocation_and_the_handlers_own_code_stays() {
+async fn codec_translates_expiry_and_revocation_but_not_the_handlers_code() {
     let (connections, clock) = (Connections::new(), clock());
     let layer = AuthLayer::new(jwt_or_basic())
         .timer(clock.clone())
@@ -194,7 +194,7 @@ async fn socket_ends_with_its_credential_or_its_revocation_and_the_handlers_own_
 }
 
 #[tokio::test]
-async fn silence_closes_with_4408_and_pings_are_answered_but_do_not_extend_the_deadline() {
+async fn pings_are_answered_but_do_not_extend_the_deadline_of_a_codec() {
     let clock = clock();
     let layer = AuthLayer::new(jwt_or_basic()).timer(clock.clone()).first_message().codec(GraphqlTransportWs::new());
     let server = serve(layer).await;
@@ -212,7 +212,7 @@ async fn silence_closes_with_4408_and_pings_are_answered_but_do_not_extend_the_d
 }
 
 #[tokio::test]
-async fn sixteen_pings_of_either_kind_may_come_first_and_one_more_closes() {
+async fn sixteen_pings_may_come_first_and_the_next_one_closes() {
     let server = serve(graphql()).await;
     for is_one_more in [false, true] {
         let mut client = nobody(&server, "/ws").await;
@@ -236,7 +236,7 @@ async fn sixteen_pings_of_either_kind_may_come_first_and_one_more_closes() {
 }
 
 #[tokio::test]
-async fn second_init_is_for_the_handler() {
+async fn second_init_goes_to_the_handler() {
     let server = serve(graphql()).await;
     let mut client = nobody(&server, "/echo").await;
     client.send(&init(&token("ann", 60))).await;
@@ -246,7 +246,7 @@ async fn second_init_is_for_the_handler() {
 }
 
 #[tokio::test]
-async fn handshake_that_offers_no_subprotocol_of_the_codec_is_closed_with_4406() {
+async fn handshake_without_the_codecs_subprotocol_is_closed_with_4406() {
     let connections = Connections::new().max_pending(1);
     let layer = layer(jwt_or_basic())
         .sockets(Sockets::new().connections(&connections))
@@ -290,7 +290,7 @@ async fn connect_by_hand(server: &Server, headers: &[(&str, &str)]) -> (Option<S
 }
 
 #[tokio::test]
-async fn first_subprotocol_of_the_codec_that_is_offered_is_agreed_on() {
+async fn first_offered_subprotocol_of_the_codec_is_selected() {
     struct Two;
     impl FirstMessageCodec for Two {
         fn subprotocols(&self) -> Vec<Cow<'static, str>> {
@@ -324,7 +324,7 @@ async fn first_subprotocol_of_the_codec_that_is_offered_is_agreed_on() {
 }
 
 #[tokio::test]
-async fn handshake_with_a_credential_is_judged_as_ever_and_its_init_is_the_handlers() {
+async fn handshake_with_a_credential_leaves_init_to_the_handler() {
     let clock = clock();
     let layer = AuthLayer::new(jwt_or_basic()).timer(clock.clone()).first_message().codec(GraphqlTransportWs::new());
     let server = serve(layer).await;
@@ -344,7 +344,7 @@ async fn handshake_with_a_credential_is_judged_as_ever_and_its_init_is_the_handl
 }
 
 #[tokio::test]
-async fn page_that_is_told_why_it_is_refused_is_told_in_the_codes_of_the_codec() {
+async fn page_sees_a_refusal_in_the_codes_of_the_codec() {
     let layer = layer(jwt_or_basic())
         .sockets(Sockets::new().accept_then_close())
         .first_message()
@@ -361,7 +361,7 @@ async fn page_that_is_told_why_it_is_refused_is_told_in_the_codes_of_the_codec()
 }
 
 #[tokio::test]
-async fn codec_of_an_outer_layer_holds_behind_an_inner_one() {
+async fn codec_of_an_outer_layer_holds_behind_an_inner_layer() {
     let clock = clock();
     let inner = AuthLayer::new(jwt_or_basic()).timer(clock.clone());
     let outer = inner.clone().first_message().codec(GraphqlTransportWs::new());
@@ -377,7 +377,7 @@ async fn codec_of_an_outer_layer_holds_behind_an_inner_one() {
 }
 
 #[tokio::test]
-async fn name_that_is_no_token_does_not_build() {
+async fn subprotocol_that_is_not_a_token_does_not_build() {
     struct Named(&'static str);
     impl FirstMessageCodec for Named {
         fn subprotocols(&self) -> Vec<Cow<'static, str>> {
@@ -452,7 +452,7 @@ fn bearer(message: &Received, token: impl Fn(&Value) -> Option<String>) -> Decod
 }
 
 #[tokio::test]
-async fn server_that_greets_first_and_answers_refusals_can_be_spoken_for() {
+async fn codec_can_greet_first_and_answer_refusals() {
     let server = serve(layer(jwt_or_basic()).first_message().codec(Greets)).await;
     for (said, answers, ends) in [
         (json!({"type": "auth", "access_token": token("ann", 60)}), json!({"type": "auth_ok"}), None),
@@ -475,7 +475,7 @@ async fn server_that_greets_first_and_answers_refusals_can_be_spoken_for() {
 }
 
 #[tokio::test]
-async fn server_that_answers_the_number_of_the_request_in_text_or_binary_can_be_spoken_for() {
+async fn codec_can_answer_by_request_number_in_text_or_binary() {
     let server = serve(layer(jwt_or_basic()).first_message().codec(Numbered)).await;
     let said = json!({"id": 7, "connect": {"token": token("ann", 60)}}).to_string();
     for message in [Message::text(said.clone()), Message::binary(said.into_bytes())] {
@@ -493,7 +493,7 @@ async fn server_that_answers_the_number_of_the_request_in_text_or_binary_can_be_
 }
 
 #[tokio::test]
-async fn codec_that_panics_lets_nobody_in_and_holds_no_place() {
+async fn codec_that_panics_admits_nobody_and_frees_its_place() {
     struct Panics;
     impl FirstMessageCodec for Panics {
         fn decode(&self, _: &Received) -> Decoded {
@@ -514,7 +514,7 @@ async fn codec_that_panics_lets_nobody_in_and_holds_no_place() {
 }
 
 #[tokio::test]
-async fn message_that_is_forwarded_is_not_received_after_the_end() {
+async fn forwarded_message_is_not_received_after_the_end() {
     let clock = clock();
     let layer = AuthLayer::new(jwt_or_basic()).timer(clock.clone()).first_message();
     let received = Arc::new(Mutex::new(None));
@@ -543,7 +543,7 @@ async fn message_that_is_forwarded_is_not_received_after_the_end() {
 }
 
 #[tokio::test]
-async fn nothing_of_a_credential_is_logged_and_each_refusal_is_one_line() {
+async fn codec_refusals_are_one_log_line_each_without_credentials() {
     let (log, _guard) = everything();
     let server = serve(layer(jwt_or_basic()).first_message().codec(GraphqlTransportWs::new().forward())).await;
     let good = token("ann", 60);

@@ -47,7 +47,7 @@ async fn until_count(connections: &Connections, count: usize) {
 }
 
 #[tokio::test]
-async fn revoked_credential_closes_its_sockets_and_no_others() {
+async fn revoked_credential_closes_only_its_own_sockets() {
     let connections = Connections::new();
     let (server, feed) = serve(&connections).await;
     let (mut one, mut other) = (open(&server, "ann", "one").await, open(&server, "ann", "other").await);
@@ -67,7 +67,7 @@ async fn revoked_session_closes_its_sockets() {
 }
 
 #[tokio::test]
-async fn revoked_user_loses_what_was_issued_up_to_then_and_nobody_else_anything() {
+async fn revoking_a_user_closes_only_what_was_issued_before() {
     let connections = Connections::new();
     let (server, feed) = serve(&connections).await;
     let (mut ann, mut bob) = (open(&server, "ann", "one").await, open(&server, "bob", "two").await);
@@ -89,7 +89,7 @@ async fn tell_name(ws: AuthWebSocketUpgrade<User>) -> Response {
 }
 
 #[tokio::test]
-async fn connection_is_closed_by_its_public_name() {
+async fn connection_is_closed_by_its_id() {
     let (connections, feed) = (Connections::new(), Feed::new());
     connections.follow(feed.clone());
     feed.is_followed().await;
@@ -107,7 +107,7 @@ async fn connection_is_closed_by_its_public_name() {
 }
 
 #[tokio::test]
-async fn application_closes_with_a_code_and_a_reason_of_its_own() {
+async fn application_closes_with_its_own_code_and_reason() {
     let connections = Connections::new();
     let server = serve_alone(&connections).await;
     let mut ann = open(&server, "ann", "one").await;
@@ -131,7 +131,7 @@ async fn handshake_with_a_revoked_credential_is_a_401_before_the_upgrade() {
 }
 
 #[tokio::test]
-async fn handshake_is_a_503_where_nobody_can_say_whether_it_was_revoked_and_open_sockets_stay() {
+async fn unknown_revocation_is_a_503_for_handshakes_and_keeps_open_sockets() {
     let connections = Connections::new();
     let (server, feed) = serve(&connections).await;
     let mut before = open(&server, "ann", "one").await;
@@ -143,7 +143,7 @@ async fn handshake_is_a_503_where_nobody_can_say_whether_it_was_revoked_and_open
 }
 
 #[tokio::test]
-async fn what_was_revoked_while_the_bus_was_away_is_closed_when_it_is_back() {
+async fn missed_revocation_closes_sockets_when_the_bus_is_back() {
     let connections = Connections::new();
     let (server, feed) = serve(&connections).await;
     let (mut ann, mut bob) = (open(&server, "ann", "one").await, open(&server, "bob", "two").await);
@@ -154,7 +154,7 @@ async fn what_was_revoked_while_the_bus_was_away_is_closed_when_it_is_back() {
 }
 
 #[tokio::test]
-async fn open_sockets_are_looked_up_until_the_store_answers() {
+async fn open_sockets_are_checked_until_the_store_answers() {
     let connections = Connections::new();
     let (server, feed) = serve(&connections).await;
     let mut ann = open(&server, "ann", "one").await;
@@ -174,7 +174,7 @@ async fn open_sockets_are_looked_up_until_the_store_answers() {
 }
 
 #[tokio::test]
-async fn news_missed_during_a_look_leave_it_alone_and_ask_for_one_more() {
+async fn news_missed_during_a_check_cause_one_more_check() {
     let connections = Connections::new();
     let (server, feed) = serve(&connections).await;
     let mut ann = open(&server, "ann", "one").await;
@@ -198,7 +198,7 @@ async fn news_missed_during_a_look_leave_it_alone_and_ask_for_one_more() {
 }
 
 #[tokio::test]
-async fn news_are_heard_while_open_sockets_are_looked_up() {
+async fn news_are_handled_while_open_sockets_are_checked() {
     let connections = Connections::new();
     let (server, feed) = serve(&connections).await;
     let mut ann = open(&server, "ann", "one").await;
@@ -209,7 +209,7 @@ async fn news_are_heard_while_open_sockets_are_looked_up() {
 }
 
 #[tokio::test]
-async fn one_more_than_a_user_may_have_is_refused() {
+async fn connection_above_the_limit_of_a_user_is_refused() {
     let connections = Connections::new().per_user(2, Overflow::RejectNew);
     let server = serve_alone(&connections).await;
     let (one, mut two) = (open(&server, "ann", "1").await, open(&server, "ann", "2").await);
@@ -223,7 +223,7 @@ async fn one_more_than_a_user_may_have_is_refused() {
 }
 
 #[tokio::test]
-async fn oldest_makes_room_where_the_registry_says_so() {
+async fn oldest_connection_is_closed_if_configured() {
     let connections = Connections::new().per_user(2, Overflow::CloseOldest);
     let server = serve_alone(&connections).await;
     let (mut one, mut two) = (open(&server, "ann", "1").await, open(&server, "ann", "2").await);
@@ -234,7 +234,7 @@ async fn oldest_makes_room_where_the_registry_says_so() {
 }
 
 #[tokio::test]
-async fn nobody_is_superseded_by_a_handshake_that_opens_no_socket() {
+async fn handshake_that_opens_no_socket_supersedes_nothing() {
     let connections = Connections::new().per_user(1, Overflow::CloseOldest);
     let server = serve_alone(&connections).await;
     let mut one = open(&server, "ann", "1").await;
@@ -247,7 +247,7 @@ async fn nobody_is_superseded_by_a_handshake_that_opens_no_socket() {
 }
 
 #[tokio::test]
-async fn nobody_is_superseded_for_a_handshake_that_is_not_answered_yet() {
+async fn unanswered_handshake_supersedes_nothing() {
     let connections = Connections::new().per_user(2, Overflow::CloseOldest);
     let slow = any(async |_held: axum::extract::Request| std::future::pending::<()>().await);
     let routes = Router::new().route("/ws", any(echo)).route("/slow", slow);
@@ -263,7 +263,7 @@ async fn nobody_is_superseded_for_a_handshake_that_is_not_answered_yet() {
 }
 
 #[tokio::test]
-async fn too_many_is_a_close_where_refusals_are_shown_to_pages() {
+async fn too_many_connections_is_a_close_with_accept_then_close() {
     let connections = Connections::new().per_user(0, Overflow::RejectNew);
     let layer = layer(jwt_or_basic()).sockets(Sockets::new().connections(&connections).accept_then_close());
     let server = Server::start(app(layer)).await;
@@ -325,7 +325,7 @@ async fn socket_behind_two_layers_of_two_registries_counts_in_each() {
 }
 
 #[tokio::test]
-async fn socket_behind_two_layers_has_one_name_in_both_registries() {
+async fn socket_behind_two_layers_has_one_id_in_both_registries() {
     let (outer, inner) = (Connections::new(), Connections::new());
     let around = layer(jwt_or_basic().map_user(|user| user.0)).sockets(Sockets::new().connections(&outer));
     let routes = Router::new()
@@ -342,13 +342,13 @@ async fn socket_behind_two_layers_has_one_name_in_both_registries() {
 }
 
 #[tokio::test]
-async fn layer_without_a_registry_of_ours_has_one_of_its_own() {
+async fn layer_without_a_configured_registry_has_its_own() {
     let server = Server::start(Router::new().route("/ws", any(echo)).layer(layer(jwt_or_basic()))).await;
     assert!(server.open(&bearer_of("ann")).await.echoes("open").await);
 }
 
 #[tokio::test]
-async fn codes_of_iana_stand_for_the_private_ones() {
+async fn iana_codes_replace_the_private_ones() {
     let connections = Connections::new().per_user(1, Overflow::CloseOldest);
     let clock = clock();
     let sockets = Sockets::new().connections(&connections).close_codes(CloseCodes::Iana).accept_then_close();
@@ -373,7 +373,7 @@ async fn codes_of_iana_stand_for_the_private_ones() {
 }
 
 #[tokio::test]
-async fn chain_that_does_not_know_its_users_apart_can_still_revoke_by_id() {
+async fn chain_without_principal_ids_can_still_revoke_by_credential() {
     let (connections, feed) = (Connections::new(), Feed::new());
     connections.follow(feed.clone());
     feed.is_followed().await;
@@ -385,7 +385,7 @@ async fn chain_that_does_not_know_its_users_apart_can_still_revoke_by_id() {
 }
 
 #[tokio::test]
-async fn check_that_hangs_or_panics_is_a_503_and_the_registry_goes_on() {
+async fn check_that_hangs_or_panics_is_a_503_and_the_registry_works() {
     let (connections, feed) = (Connections::new(), Feed::new());
     connections.follow(feed.clone());
     feed.is_followed().await;
@@ -407,7 +407,7 @@ async fn check_that_hangs_or_panics_is_a_503_and_the_registry_goes_on() {
 }
 
 #[tokio::test]
-async fn socket_that_was_open_before_the_feed_was_followed_is_looked_up() {
+async fn socket_opened_before_the_feed_is_followed_is_checked() {
     let (connections, feed) = (Connections::new(), Feed::new());
     let server = serve_alone(&connections).await;
     let mut before = open(&server, "ann", "one").await;
@@ -417,7 +417,7 @@ async fn socket_that_was_open_before_the_feed_was_followed_is_looked_up() {
 }
 
 #[tokio::test]
-async fn handler_that_goes_on_without_its_socket_ends_with_the_revocation_of_its_user() {
+async fn revocation_ends_a_handler_that_runs_without_its_socket() {
     struct Dropped(std::sync::Arc<std::sync::atomic::AtomicBool>);
     impl Drop for Dropped {
         fn drop(&mut self) {
@@ -449,7 +449,7 @@ async fn handler_that_goes_on_without_its_socket_ends_with_the_revocation_of_its
 }
 
 #[tokio::test]
-async fn limit_of_a_user_holds_behind_an_outer_layer_with_users_of_its_own() {
+async fn user_limit_holds_behind_an_outer_layer_with_other_users() {
     let connections = Connections::new().per_user(1, Overflow::RejectNew);
     let outer = auth_core::Chain::new().or(crate::support::jwt_from(auth_core::extract::header("x-application")));
     let outer = layer(outer.map_user(|user| user.0)).sockets(Sockets::new().connections(&connections));
@@ -491,7 +491,7 @@ impl Strategy for ProgramKey {
 }
 
 #[tokio::test]
-async fn key_that_many_share_counts_for_no_limit_of_the_users_who_bring_it_too() {
+async fn shared_key_counts_toward_no_users_limit() {
     let both = jwt_or_basic().and(ProgramKey).map_user(|(user, _)| user);
     let connections = Connections::new().per_user(1, Overflow::CloseOldest);
     let server = Server::start(app(layer(both.or(ProgramKey)).sockets(Sockets::new().connections(&connections)))).await;

@@ -62,7 +62,7 @@ async fn good_first_message_is_answered_and_then_the_handler_runs() {
 }
 
 #[tokio::test]
-async fn socket_that_was_opened_so_ends_with_its_credential() {
+async fn socket_opened_by_first_message_ends_with_its_credential() {
     let clock = clock();
     let (server, _) = serve(AuthLayer::new(jwt_or_basic()).timer(clock.clone()).first_message()).await;
     let mut client = nobody(&server, "/ws").await;
@@ -73,7 +73,7 @@ async fn socket_that_was_opened_so_ends_with_its_credential() {
 }
 
 #[tokio::test]
-async fn socket_that_was_opened_so_is_refreshed_and_revoked_like_any_other() {
+async fn socket_opened_by_first_message_can_be_refreshed_and_revoked() {
     let (connections, feed) = (Connections::new(), Feed::new());
     connections.follow(feed.clone());
     feed.is_followed().await;
@@ -88,7 +88,7 @@ async fn socket_that_was_opened_so_is_refreshed_and_revoked_like_any_other() {
 }
 
 #[tokio::test]
-async fn message_that_comes_before_the_answer_waits_for_it() {
+async fn message_sent_before_the_answer_waits_for_it() {
     let (server, _) = serve(layer(jwt_or_basic()).first_message()).await;
     let mut client = nobody(&server, "/ws").await;
     client.send(&presented(&token("ann", 60))).await;
@@ -98,7 +98,7 @@ async fn message_that_comes_before_the_answer_waits_for_it() {
 }
 
 #[tokio::test]
-async fn message_that_is_pipelined_after_a_wrong_credential_is_never_dispatched() {
+async fn message_after_a_wrong_credential_is_never_dispatched() {
     let (server, called) = serve(layer(jwt_or_basic()).first_message()).await;
     let mut client = nobody(&server, "/ws").await;
     client.send(&presented("a.b.c")).await;
@@ -108,7 +108,7 @@ async fn message_that_is_pipelined_after_a_wrong_credential_is_never_dispatched(
 }
 
 #[tokio::test]
-async fn refusals_close_with_the_code_that_says_the_same() {
+async fn first_message_refusals_close_with_the_matching_code() {
     let (server, called) = serve(layer(jwt_or_basic()).first_message()).await;
     for (sub, secs, code, reason) in [
         ("ann", -61, 4401, "token_expired"),
@@ -156,7 +156,7 @@ async fn silence_closes_with_4408_at_the_deadline_and_not_before() {
 }
 
 #[tokio::test]
-async fn silence_closes_at_the_deadline_however_the_clock_of_the_machine_is_set() {
+async fn first_message_deadline_ignores_changes_of_the_wall_clock() {
     for minutes in [-20_i64, 20] {
         let clock = clock();
         let (server, _) = serve(AuthLayer::new(jwt_or_basic()).timer(clock.clone()).first_message()).await;
@@ -203,7 +203,7 @@ async fn flood_of_pings_is_closed_long_before_the_deadline() {
 }
 
 #[tokio::test]
-async fn message_that_is_too_long_closes_with_1009_before_it_is_read() {
+async fn first_message_that_is_too_long_closes_with_1009_unread() {
     let (server, _) = serve(layer(jwt_or_basic()).first_message()).await;
     let mut client = nobody(&server, "/ws").await;
     // The head of a frame of 17 KiB, and nothing else of it.
@@ -230,7 +230,7 @@ async fn dribbled_first_message_ends_at_the_deadline() {
 }
 
 #[tokio::test]
-async fn request_that_only_looks_like_a_handshake_gets_to_no_route() {
+async fn request_that_only_looks_like_a_handshake_reaches_no_route() {
     let (server, called) = serve(layer(jwt_or_basic()).first_message()).await;
     let fake = [("upgrade", "websocket"), ("connection", "upgrade")];
     let answer = server.get("/bare", &fake).await;
@@ -246,7 +246,7 @@ async fn request_that_only_looks_like_a_handshake_gets_to_no_route() {
 }
 
 #[tokio::test]
-async fn other_handshakes_and_requests_are_judged_as_ever() {
+async fn first_message_layer_still_checks_handshakes_and_requests() {
     let (server, _) = serve(layer(jwt_or_basic()).first_message()).await;
     assert!(server.open(&bearer_of("ann")).await.echoes("hello").await);
     assert!(server.refused(&[("authorization", "Bearer a.b.c")]).await.is(401, "invalid_credentials"));
@@ -264,7 +264,7 @@ async fn path_without_a_route_closes_after_the_credential() {
 }
 
 #[tokio::test]
-async fn as_many_may_wait_as_the_registry_says() {
+async fn registry_limits_the_pending_sockets() {
     let connections = Connections::new().max_pending(2);
     let (server, _) =
         serve(layer(jwt_or_basic()).sockets(Sockets::new().connections(&connections)).first_message()).await;
@@ -279,7 +279,7 @@ async fn as_many_may_wait_as_the_registry_says() {
 }
 
 #[tokio::test]
-async fn as_many_may_wait_of_one_address_as_the_registry_says() {
+async fn registry_limits_the_pending_sockets_of_one_address() {
     let connections = Connections::new().max_pending_per_address(1);
     let behind = ClientAddress::behind_proxies(1);
     let layer =
@@ -293,7 +293,7 @@ async fn as_many_may_wait_of_one_address_as_the_registry_says() {
 }
 
 #[tokio::test]
-async fn address_is_that_of_the_peer_where_the_server_tells_it() {
+async fn client_address_is_that_of_the_peer_if_the_server_has_it() {
     let connections = Connections::new().max_pending_per_address(1);
     let layer = layer(jwt_or_basic()).sockets(Sockets::new().connections(&connections)).first_message();
     let app = Router::new().route("/ws", any(echo)).layer(layer);
@@ -307,7 +307,7 @@ async fn address_is_that_of_the_peer_where_the_server_tells_it() {
 }
 
 #[tokio::test]
-async fn limit_of_the_user_holds_too() {
+async fn first_message_layer_keeps_the_user_limit() {
     let connections = Connections::new().per_user(1, Overflow::RejectNew);
     let (server, _) =
         serve(layer(jwt_or_basic()).sockets(Sockets::new().connections(&connections)).first_message()).await;
@@ -319,7 +319,7 @@ async fn limit_of_the_user_holds_too() {
 }
 
 #[tokio::test]
-async fn server_that_goes_down_closes_who_waits() {
+async fn shutdown_closes_pending_sockets() {
     let shutdown = Shutdown::new();
     let (server, _) = serve(layer(jwt_or_basic()).sockets(Sockets::new().shutdown(&shutdown)).first_message()).await;
     let mut client = nobody(&server, "/ws").await;
@@ -330,7 +330,7 @@ async fn server_that_goes_down_closes_who_waits() {
 }
 
 #[tokio::test]
-async fn peer_that_goes_without_a_word_is_forgotten() {
+async fn pending_peer_that_vanishes_is_forgotten() {
     let connections = Connections::new();
     let (server, called) =
         serve(layer(jwt_or_basic()).sockets(Sockets::new().connections(&connections)).first_message()).await;
@@ -356,7 +356,7 @@ async fn refused_sockets_count_as_pending_until_they_are_closed() {
 }
 
 #[tokio::test]
-async fn server_that_goes_down_does_not_wait_for_a_chain_that_hangs() {
+async fn shutdown_does_not_wait_for_a_chain_that_hangs() {
     let shutdown = Shutdown::new();
     let (server, _) = serve(layer(jwt_or_basic()).sockets(Sockets::new().shutdown(&shutdown)).first_message()).await;
     let mut client = nobody(&server, "/ws").await;
@@ -377,7 +377,7 @@ async fn before(route: axum::routing::MethodRouter, connections: &Connections) -
 }
 
 #[tokio::test]
-async fn route_that_hangs_does_not_keep_its_socket_past_the_end_or_a_revocation() {
+async fn route_that_hangs_does_not_outlive_the_end_or_a_revocation() {
     let connections = Connections::new();
     let (server, clock) = before(any(std::future::pending::<()>), &connections).await;
     let (mut one, mut two) = (nobody(&server, "/ws").await, nobody(&server, "/ws").await);
@@ -404,7 +404,7 @@ async fn route_that_panics_closes_with_1011() {
 }
 
 #[tokio::test]
-async fn first_message_is_never_longer_than_16_kib_whatever_later_ones_may_be() {
+async fn first_message_is_limited_to_16_kib_whatever_the_later_limit() {
     let layer = layer(jwt_or_basic()).first_message().max_message_size(1024 * 1024);
     let (server, _) = serve(layer).await;
     let mut client = nobody(&server, "/ws").await;
@@ -416,7 +416,7 @@ async fn first_message_is_never_longer_than_16_kib_whatever_later_ones_may_be() 
 }
 
 #[tokio::test]
-async fn handshake_waits_behind_an_optional_layer_too() {
+async fn handshake_waits_for_a_first_message_behind_an_optional_layer() {
     let layer = AuthLayer::optional(jwt_or_basic()).timer(clock()).first_message();
     let (server, _) = serve(layer).await;
     let mut client = nobody(&server, "/ws").await;

@@ -109,7 +109,7 @@ impl Going {
 }
 
 #[tokio::test]
-async fn place_of_a_peer_that_goes_is_free_at_once_though_the_handler_only_waits() {
+async fn lost_peer_frees_its_place_at_once_while_the_handler_waits() {
     let world = World::new(async |socket| {
         std::future::pending::<()>().await;
         drop(socket);
@@ -129,7 +129,7 @@ async fn place_of_a_peer_that_goes_is_free_at_once_though_the_handler_only_waits
 }
 
 #[tokio::test]
-async fn user_who_opens_and_goes_again_and_again_leaves_no_more_handlers_than_the_limit() {
+async fn reconnecting_user_leaves_no_more_handlers_than_the_limit() {
     for (connections, limit) in [(Connections::new(), 10), (Connections::new().per_user(2, Overflow::RejectNew), 2)] {
         let world = World::with(connections, async |socket| {
             std::future::pending::<()>().await;
@@ -158,7 +158,7 @@ async fn user_who_opens_and_goes_again_and_again_leaves_no_more_handlers_than_th
 }
 
 #[tokio::test]
-async fn place_of_a_peer_that_goes_is_free_though_the_handler_only_pushes_and_ignores_errors() {
+async fn lost_peer_frees_its_place_while_the_handler_only_sends() {
     let (push, _) = broadcast::channel(16);
     let pushes = push.clone();
     let world = World::new(move |mut socket| {
@@ -184,7 +184,7 @@ async fn place_of_a_peer_that_goes_is_free_though_the_handler_only_pushes_and_ig
 
 /// A connection that is lost without a word: the driver's own ping shows it, or the silence after it.
 #[tokio::test]
-async fn peer_that_vanishes_is_noticed_though_the_handler_only_waits() {
+async fn vanished_peer_is_noticed_while_the_handler_waits() {
     let world = World::new(async |socket| {
         std::future::pending::<()>().await;
         drop(socket);
@@ -201,7 +201,7 @@ async fn peer_that_vanishes_is_noticed_though_the_handler_only_waits() {
 }
 
 #[tokio::test]
-async fn handler_finishes_what_a_peer_has_asked_for_before_it_went() {
+async fn handler_finishes_the_request_of_a_peer_that_left() {
     let (asked, finish, done) = (Arc::new(Notify::new()), Arc::new(Notify::new()), Arc::new(AtomicUsize::new(0)));
     let (ask, go_on, count) = (Arc::clone(&asked), Arc::clone(&finish), Arc::clone(&done));
     let world = World::new(move |mut socket| {
@@ -228,7 +228,7 @@ async fn handler_finishes_what_a_peer_has_asked_for_before_it_went() {
 }
 
 #[tokio::test]
-async fn fresh_credential_is_taken_and_pings_are_answered_though_the_handler_never_reads() {
+async fn refresh_and_pings_work_while_the_handler_never_reads() {
     let world = World::new(async |socket| {
         std::future::pending::<()>().await;
         drop(socket);
@@ -273,7 +273,7 @@ async fn echo(mut socket: AuthSocket<User>) {
 }
 
 #[tokio::test]
-async fn handler_that_has_waited_for_long_gets_what_comes_then() {
+async fn handler_that_has_waited_long_gets_the_next_message() {
     let same = World::new(echo).await;
     let other = World::new(async |socket| drop(tokio::spawn(echo(socket)).await)).await;
     // This polls what was woken, and nothing else.
@@ -310,7 +310,7 @@ async fn handler_that_has_waited_for_long_gets_what_comes_then() {
 }
 
 #[tokio::test]
-async fn peer_that_goes_is_noticed_though_the_handler_is_busy_with_a_message() {
+async fn lost_peer_is_noticed_while_the_handler_is_busy() {
     let world = World::new(read_one_and_wait).await;
     let spawned = World::new(async |socket| drop(tokio::spawn(read_one_and_wait(socket)).await)).await;
     let late = World::new(async |socket| {
@@ -351,7 +351,7 @@ async fn peer_that_goes_is_noticed_though_the_handler_is_busy_with_a_message() {
 }
 
 #[tokio::test]
-async fn fresh_credential_is_taken_and_pings_are_answered_though_the_handler_is_busy_with_a_message() {
+async fn refresh_and_pings_work_while_the_handler_is_busy() {
     let worlds = [(World::new(read_one_and_wait).await, 0), (World::new(give_up_next).await, 1)];
     for (world, after_secs) in worlds {
         let headers =

@@ -73,7 +73,7 @@ async fn present(client: &mut Client, text: &str) -> Value {
 }
 
 #[tokio::test]
-async fn two_guesses_and_an_own_token_again_and_again_end_the_connection_at_the_third_guess() {
+async fn good_token_between_guesses_does_not_reset_the_count() {
     let world = World::new(Connections::new()).await;
     let mut client = world.open(&guest(), "192.0.2.1").await;
     let own = presented(&token("guest", 100_000));
@@ -126,7 +126,7 @@ async fn guesses_of_many_users_from_one_address_share_one_limit() {
 }
 
 #[tokio::test]
-async fn first_messages_that_are_wrong_count_by_address() {
+async fn wrong_first_messages_count_by_address() {
     let world = World::new(Connections::new()).await;
     let first = async |address: &str, text: &str| {
         let mut client = world.server.connect("/first", &[("x-forwarded-for", address)]).await.unwrap().0;
@@ -144,7 +144,7 @@ async fn first_messages_that_are_wrong_count_by_address() {
 }
 
 #[tokio::test]
-async fn good_credentials_without_end_cost_nothing() {
+async fn good_credentials_never_use_up_the_limit() {
     let world = World::new(Connections::new()).await;
     let mut client = world.open(&guest(), "192.0.2.1").await;
     for secs in 900..1000 {
@@ -181,7 +181,7 @@ impl AttemptPlace for Own {
 }
 
 #[tokio::test]
-async fn limiter_of_the_applications_own_sees_every_attempt_and_gets_back_what_was_not_wrong() {
+async fn custom_limiter_sees_every_attempt_and_gets_back_good_ones() {
     let own = Own::default();
     let world = World::new(Connections::new().attempt_limiter(own.clone())).await;
     let mut client = world.open(&guest(), "192.0.2.1").await;
@@ -196,7 +196,7 @@ async fn limiter_of_the_applications_own_sees_every_attempt_and_gets_back_what_w
 }
 
 #[tokio::test]
-async fn limiter_that_is_away_lets_nothing_through() {
+async fn limiter_that_is_unavailable_admits_nothing() {
     let world = World::new(Connections::new().attempt_limiter(Own { is_away: true, ..Own::default() })).await;
     let mut client = world.open(&guest(), "192.0.2.1").await;
     for _ in 0..5 {

@@ -51,7 +51,7 @@ async fn store_that_fails_answers_503_without_a_challenge() {
 }
 
 #[tokio::test]
-async fn callback_that_panics_answers_500_and_the_server_lives() {
+async fn callback_that_panics_answers_500_and_the_server_survives() {
     let server = server().await;
     assert!(server.refused(&[("authorization", &bearer_of("panic"))]).await.is(500, "internal_error"));
     assert!(server.open(&bearer_of("ann")).await.echoes("still here").await);
@@ -90,7 +90,7 @@ async fn subprotocol_token_without_another_subprotocol_answers_400() {
 }
 
 #[tokio::test]
-async fn subprotocol_token_of_4_kib_is_read_and_of_one_byte_more_is_not() {
+async fn subprotocol_token_is_read_up_to_4_kib() {
     // An opaque text is no JWT: it is read, and then nobody vouches for it.
     let server = server().await;
     let most = server.refused(&[("sec-websocket-protocol", &protocols(&"x".repeat(4096)))]).await;
@@ -115,7 +115,7 @@ async fn handler_and_plain_upgrade_see_the_subprotocols_without_the_token() {
 }
 
 #[tokio::test]
-async fn query_token_is_gone_when_the_handler_runs() {
+async fn query_token_is_removed_before_the_handler_runs() {
     async fn uri(OriginalUri(original): OriginalUri, uri: http::Uri) -> String {
         format!("{original} {uri}")
     }
@@ -156,7 +156,7 @@ async fn cookie_opens_a_socket_from_an_allowed_origin_only() {
 }
 
 #[tokio::test]
-async fn weakest_carrier_of_an_and_decides_about_the_origin() {
+async fn weakest_carrier_of_an_and_decides_the_origin_rule() {
     let chain = Chain::new().or(jwt_from(cookie("jwt"))).and(basic()).map_user(|(user, _)| user);
     let server = Server::start(app(layer(chain))).await;
     let cookie = format!("jwt={}", token("ann", 60));
@@ -176,7 +176,7 @@ async fn allow_list_replaces_the_own_origin() {
 }
 
 #[tokio::test]
-async fn any_page_opens_a_socket_with_a_cookie_where_that_danger_is_asked_for() {
+async fn any_page_opens_a_socket_if_dangerously_allowed() {
     let server = Server::start(app(layer(jwt_or_basic()).dangerous_allow_any_origin())).await;
     let cookie = format!("jwt={}", token("ann", 60));
     for origin in ["https://evil.example", "null"] {
@@ -189,13 +189,13 @@ async fn any_page_opens_a_socket_with_a_cookie_where_that_danger_is_asked_for() 
 }
 
 #[tokio::test]
-async fn plain_request_is_not_asked_for_its_origin() {
+async fn plain_request_needs_no_origin() {
     let headers = [("origin", "https://evil.example"), ("authorization", &*bearer_of("ann"))];
     assert_eq!(server().await.get("/me", &headers).await.status, 200);
 }
 
 #[tokio::test]
-async fn leeway_lets_a_request_in_but_opens_no_socket() {
+async fn leeway_admits_a_request_but_opens_no_socket() {
     let server = server().await;
     let just_expired = format!("Bearer {}", token("ann", -1));
     let headers = [("authorization", just_expired.as_str())];
@@ -232,7 +232,7 @@ async fn answer_to(lines: &str) -> String {
 }
 
 #[tokio::test]
-async fn other_version_answers_426_with_the_one_that_is_spoken() {
+async fn other_websocket_version_answers_426_with_the_supported_one() {
     let key = "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==";
     let answer = answer_to(&format!("upgrade: websocket\r\nsec-websocket-version: 8\r\n{key}")).await;
     assert!(answer.starts_with("HTTP/1.1 426"), "{answer}");
@@ -240,7 +240,7 @@ async fn other_version_answers_426_with_the_one_that_is_spoken() {
 }
 
 #[tokio::test]
-async fn key_that_is_none_answers_400() {
+async fn invalid_websocket_key_answers_400() {
     for key in ["xx", "", "dGhlIHNhbXBsZSBub25jZQ", "dGhlIHNhbXBsZSBub25jZXh4eHg="] {
         let lines = format!("upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: {key}");
         let answer = answer_to(&lines).await;
@@ -249,7 +249,7 @@ async fn key_that_is_none_answers_400() {
 }
 
 #[tokio::test]
-async fn handshake_without_what_it_needs_is_a_problem_too() {
+async fn incomplete_handshake_answers_with_problem_json() {
     let answer = answer_to("upgrade: websocket\r\nsec-websocket-version: 13").await;
     assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("no_websocket_handshake"), "{answer}");
     let answer = answer_to("x: y").await;

@@ -97,7 +97,7 @@ async fn foreign_origin_answers_403() {
 }
 
 #[tokio::test]
-async fn own_origin_is_that_of_the_authority() {
+async fn own_origin_comes_from_the_authority_in_http2() {
     let server = server().await;
     let origin = format!("http://{}", server.addr);
     let cookie = format!("jwt={}", token("ann", 60));
@@ -134,7 +134,7 @@ async fn socket_ends_with_its_credential_and_with_a_revocation() {
 }
 
 #[tokio::test]
-async fn first_message_is_heard() {
+async fn first_message_authenticates_over_http2() {
     let server = Server::start(app_behind_first_message()).await;
     let (response, mut stream) = connect(&server, &[]).await;
     assert_eq!(response.status(), 200);

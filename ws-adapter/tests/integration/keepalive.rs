@@ -65,7 +65,7 @@ async fn closed_raw(client: &mut Client) -> Option<(u16, String)> {
 }
 
 #[tokio::test]
-async fn peer_that_answers_pings_stays_and_its_handler_sees_nothing_of_them() {
+async fn peer_that_answers_pings_stays_and_the_handler_sees_no_pong() {
     let (server, clock) = serve(|layer| layer).await;
     let mut client = open(&server).await;
     for _ in 0..3 {
@@ -80,7 +80,7 @@ async fn peer_that_answers_pings_stays_and_its_handler_sees_nothing_of_them() {
 }
 
 #[tokio::test]
-async fn peer_that_speaks_is_not_pinged() {
+async fn peer_that_sends_messages_is_not_pinged() {
     let (server, clock) = serve(|layer| layer).await;
     let mut client = open(&server).await;
     for _ in 0..3 {
@@ -93,7 +93,7 @@ async fn peer_that_speaks_is_not_pinged() {
 }
 
 #[tokio::test]
-async fn nobody_is_pinged_where_the_layer_says_so() {
+async fn pings_can_be_switched_off() {
     let (server, clock) = serve(|layer| layer.sockets(Sockets::new().without_ping())).await;
     let mut client = open(&server).await;
     clock.advance(secs(3600));
@@ -102,7 +102,7 @@ async fn nobody_is_pinged_where_the_layer_says_so() {
 }
 
 #[tokio::test]
-async fn interval_and_timeout_can_be_set() {
+async fn ping_interval_and_timeout_can_be_set() {
     let (server, clock) = serve(|layer| layer.sockets(Sockets::new().ping(secs(5), secs(1)))).await;
     let mut client = open(&server).await;
     clock.advance(secs(5));
@@ -112,7 +112,7 @@ async fn interval_and_timeout_can_be_set() {
 }
 
 #[tokio::test]
-async fn peer_is_not_given_up_while_a_message_waits_for_a_busy_handler() {
+async fn peer_stays_while_its_message_waits_for_a_busy_handler() {
     let counter = Counter::default();
     let counted = counter.clone();
     let handler = move |ws: AuthWebSocketUpgrade<User>| async move {
@@ -176,7 +176,7 @@ async fn jump(span: Duration) {
 
 /// The whole process stands still for a while: its timer comes together with the answer.
 #[tokio::test]
-async fn peer_that_has_answered_during_a_standstill_is_not_given_up() {
+async fn peer_that_answered_while_the_process_was_stopped_stays() {
     for reads in [true, false] {
         let layer = AuthLayer::new(jwt_or_basic()).timer(TokioClock(tokio::time::Instant::now()));
         let server = Server::start(silent(reads).layer(layer)).await;
@@ -193,7 +193,7 @@ async fn peer_that_has_answered_during_a_standstill_is_not_given_up() {
 }
 
 #[tokio::test]
-async fn socket_without_messages_is_closed_where_the_layer_says_so() {
+async fn idle_socket_is_closed_if_an_idle_timeout_is_set() {
     let (server, clock) = serve(|layer| layer.sockets(Sockets::new().without_ping().idle_timeout(secs(300)))).await;
     let mut client = open(&server).await;
     clock.advance(secs(299));
@@ -207,7 +207,7 @@ async fn socket_without_messages_is_closed_where_the_layer_says_so() {
 }
 
 #[tokio::test]
-async fn server_that_goes_down_closes_its_sockets_one_by_one_over_the_time_that_it_has() {
+async fn shutdown_closes_sockets_one_by_one_over_its_time() {
     let shutdown = Shutdown::new();
     let (server, clock) = serve(|layer| layer.sockets(Sockets::new().without_ping().shutdown(&shutdown))).await;
     let mut clients = Vec::new();
@@ -229,7 +229,7 @@ async fn server_that_goes_down_closes_its_sockets_one_by_one_over_the_time_that_
 }
 
 #[tokio::test]
-async fn socket_that_is_opened_while_the_server_goes_down_is_closed_at_once() {
+async fn socket_opened_during_a_shutdown_is_closed_at_once() {
     let shutdown = Shutdown::new();
     let (server, _) = serve(|layer| layer.sockets(Sockets::new().shutdown(&shutdown))).await;
     shutdown.begin_over(secs(100));
@@ -237,7 +237,7 @@ async fn socket_that_is_opened_while_the_server_goes_down_is_closed_at_once() {
 }
 
 #[tokio::test]
-async fn shutdown_that_begins_anew_is_spread_anew() {
+async fn shutdown_that_begins_again_is_spread_again() {
     let shutdown = Shutdown::new();
     let (server, _) = serve(|layer| layer.sockets(Sockets::new().shutdown(&shutdown))).await;
     let mut client = open(&server).await;
@@ -249,7 +249,7 @@ async fn shutdown_that_begins_anew_is_spread_anew() {
 }
 
 #[tokio::test]
-async fn two_shutdowns_that_begin_over_a_time_give_it_both() {
+async fn two_shutdowns_each_spread_the_closes_over_their_time() {
     let (one, other) = (Shutdown::new(), Shutdown::new());
     let clock = clock();
     let inner = AuthLayer::new(jwt_or_basic()).timer(clock.clone()).sockets(Sockets::new().shutdown(&one));
@@ -264,7 +264,7 @@ async fn two_shutdowns_that_begin_over_a_time_give_it_both() {
 }
 
 #[tokio::test]
-async fn peer_that_answers_pings_is_not_given_up_while_a_busy_handler_that_once_waited_does_not_read() {
+async fn peer_that_answers_pings_stays_after_a_handler_stops_waiting() {
     let clock = clock();
     let (work, worked) =
         (std::sync::Arc::new(tokio::sync::Notify::new()), std::sync::Arc::new(tokio::sync::Notify::new()));

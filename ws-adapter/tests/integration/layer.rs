@@ -18,7 +18,7 @@ fn cookie_only() -> Chain<User> {
 }
 
 #[test]
-fn chain_without_any_challenge_does_not_build_and_says_what_to_do() {
+fn chain_without_any_challenge_does_not_build_and_says_why() {
     let error = AuthLayer::try_new(cookie_only()).unwrap_err().to_string();
     assert!(error.contains("fallback_challenge") && error.contains("fallback_redirect"), "{error}");
     assert!(AuthLayer::try_optional(cookie_only()).is_err());
@@ -26,19 +26,19 @@ fn chain_without_any_challenge_does_not_build_and_says_what_to_do() {
 
 #[test]
 #[should_panic(expected = "no strategy of the chain has a challenge")]
-fn chain_without_any_challenge_panics_where_it_is_put_into_a_layer() {
+fn chain_without_any_challenge_panics_in_the_layer() {
     let _ = AuthLayer::new(cookie_only());
 }
 
 #[tokio::test]
-async fn chain_without_a_challenge_names_one() {
+async fn chain_without_a_challenge_can_name_one() {
     let chain = cookie_only().fallback_challenge(Challenge::new("Cookie").with("realm", "app"));
     let answer = Server::start(app(layer(chain))).await.get("/me", &[]).await;
     assert_eq!((answer.status, answer.challenges()), (401, vec!["Cookie realm=\"app\""]));
 }
 
 #[test]
-fn origin_that_is_none_does_not_build_and_is_named() {
+fn invalid_origin_does_not_build_and_is_named() {
     for origin in ["app.example", "https://app.example/path", "*"] {
         let error = layer(jwt_or_basic()).allow_origins([origin]).unwrap_err().to_string();
         assert!(error.contains(origin), "{error}");
@@ -48,7 +48,7 @@ fn origin_that_is_none_does_not_build_and_is_named() {
 }
 
 #[tokio::test]
-async fn layer_stands_before_one_method_only() {
+async fn layer_can_protect_a_single_method() {
     let route = get(|| async { "everybody" }).merge(axum::routing::post(me).layer(layer(jwt_or_basic())));
     let server = Server::start(Router::new().route("/", route)).await;
     assert_eq!(server.get("/", &[]).await.body, "everybody");
@@ -79,7 +79,7 @@ async fn inner_optional_layer_without_a_credential_hides_the_outer_user() {
 }
 
 #[tokio::test]
-async fn inner_layer_finds_the_token_that_the_outer_one_has_taken_out() {
+async fn inner_layer_finds_the_token_that_the_outer_one_removed() {
     let app = app(layer(jwt_or_basic())).layer(layer(jwt_or_basic()));
     let server = Server::start(app).await;
     let opened = server.connect("/ws", &[("sec-websocket-protocol", &protocols(&token("ann", 60)))]).await;
@@ -106,7 +106,7 @@ async fn handler_without_a_layer_answers_500() {
 }
 
 #[tokio::test]
-async fn socket_handler_asked_without_a_handshake_answers_4xx() {
+async fn socket_handler_without_a_handshake_answers_4xx() {
     let server = Server::start(app(layer(jwt_or_basic()))).await;
     let status = server.get("/ws", &[("authorization", &bearer_of("ann"))]).await.status;
     assert!((400..500).contains(&status), "{status}");
@@ -124,7 +124,7 @@ async fn store_that_hangs_answers_503() {
 }
 
 #[tokio::test]
-async fn layer_stands_among_others_in_a_service_builder() {
+async fn layer_works_in_a_service_builder() {
     let inner = middleware::from_fn(|request: axum::extract::Request, next: middleware::Next| next.run(request));
     let stack = ServiceBuilder::new().layer(layer(jwt_or_basic())).layer(inner);
     let server = Server::start(Router::new().route("/me", get(me)).layer(stack)).await;
@@ -148,7 +148,7 @@ async fn plain_tower_service_is_protected_too() {
 }
 
 #[tokio::test]
-async fn service_that_was_ready_is_the_one_that_is_called() {
+async fn the_ready_service_is_the_one_called() {
     let (mut service, mut handle) =
         tower_test::mock::spawn_layer::<Request<Body>, Response<Body>, _>(layer(jwt_or_basic()));
     handle.allow(0);
@@ -163,7 +163,7 @@ async fn service_that_was_ready_is_the_one_that_is_called() {
 }
 
 #[tokio::test]
-async fn requirement_is_ready_when_the_service_behind_it_is() {
+async fn requirement_is_ready_when_its_inner_service_is() {
     let requirement = require_scope::<User>("chat:write");
     let (mut service, mut handle) = tower_test::mock::spawn_layer::<Request<Body>, Response<Body>, _>(requirement);
     handle.allow(0);
@@ -173,7 +173,7 @@ async fn requirement_is_ready_when_the_service_behind_it_is() {
 }
 
 #[tokio::test]
-async fn body_of_an_answer_tells_its_end_and_length_before_it_is_read() {
+async fn response_body_knows_its_end_and_length_before_it_is_read() {
     let echo =
         service_fn(async |request: Request<Full<Bytes>>| Ok::<_, Infallible>(Response::new(request.into_body())));
     let service = |refused: &'static str| {
@@ -231,7 +231,7 @@ async fn stale_cookie_under_an_optional_layer_is_refused_until_it_is_cleared() {
 }
 
 #[tokio::test]
-async fn authorization_that_a_proxy_adds_is_judged_if_a_strategy_reads_it() {
+async fn authorization_from_a_proxy_is_checked_if_a_strategy_reads_it() {
     let layer = AuthLayer::optional(Chain::new().or(jwt())).timer(clock());
     let page = get(|user: Option<Authenticated<User>>| async move {
         user.map_or_else(|| "a guest".to_owned(), |user| user.0.clone())

@@ -36,7 +36,7 @@ async fn refusal_of_a_requirement_is_an_event_with_transport_status_and_code() {
 }
 
 #[tokio::test]
-async fn whoever_is_let_in_is_an_event_of_a_target_of_its_own_that_names_no_secret_and_nobody() {
+async fn acceptance_is_an_event_with_its_own_target_and_no_secret() {
     let (log, _guard) = logged("ws_adapter::audit=debug");
     let jwt = jwt_from(auth_core::extract::bearer());
     let optional = Router::new().route("/guest", any(async || "a guest"));
@@ -67,7 +67,7 @@ async fn whoever_is_let_in_is_an_event_of_a_target_of_its_own_that_names_no_secr
 }
 
 #[tokio::test]
-async fn user_as_a_result_under_no_layer_reads_as_nobody_and_leaves_an_error() {
+async fn result_extractor_without_a_layer_fails_and_logs_an_error() {
     async fn who(user: Result<Authenticated<User>, AuthenticatedRejection>) -> String {
         user.map_or_else(|rejection| rejection.refusal().status().to_string(), |user| user.0.clone())
     }
@@ -81,7 +81,7 @@ async fn user_as_a_result_under_no_layer_reads_as_nobody_and_leaves_an_error() {
 }
 
 #[tokio::test]
-async fn user_as_an_optional_extension_under_no_layer_reads_as_nobody_and_leaves_nothing() {
+async fn optional_extension_without_a_layer_is_none_and_logs_nothing() {
     async fn who(user: Option<Extension<Authenticated<User>>>) -> String {
         user.map_or_else(|| "nobody".to_owned(), |user| user.0.0.clone())
     }
@@ -92,7 +92,7 @@ async fn user_as_an_optional_extension_under_no_layer_reads_as_nobody_and_leaves
 }
 
 #[tokio::test]
-async fn success_is_not_logged_unless_it_is_asked_for() {
+async fn success_is_logged_only_if_enabled() {
     let (log, _guard) = logged("info");
     let server = Server::start(app(layer(jwt_or_basic()))).await;
     assert_eq!(server.get("/me", &[("authorization", &bearer_of("ann"))]).await.status, 200);

@@ -130,7 +130,7 @@ async fn closes(seen: &Seen, connections: &Connections) -> Vec<(String, f64)> {
 }
 
 #[test]
-fn connection_that_is_lost_is_told_apart_from_one_that_is_closed() {
+fn lost_connection_is_counted_apart_from_a_closed_one() {
     for with_reset in [true, false] {
         recorded(async |seen: Seen| {
             let connections = Connections::new();
@@ -146,7 +146,7 @@ fn connection_that_is_lost_is_told_apart_from_one_that_is_closed() {
 }
 
 #[test]
-fn connection_that_is_lost_while_the_handler_only_sends_is_told_apart() {
+fn lost_connection_is_counted_while_the_handler_only_sends() {
     recorded(async |seen: Seen| {
         let connections = Connections::new();
         let flood = async |ws: AuthWebSocketUpgrade<User>| {
@@ -164,7 +164,7 @@ fn connection_that_is_lost_while_the_handler_only_sends_is_told_apart() {
 
 /// A long message is written when it is handed over, a short one when it is flushed.
 #[test]
-fn connection_that_is_lost_between_two_messages_is_told_apart_however_long_they_are() {
+fn lost_connection_is_counted_between_messages_of_any_length() {
     for len in [4, 60_000] {
         recorded(async |seen: Seen| {
             let connections = Connections::new();
@@ -192,7 +192,7 @@ fn connection_that_is_lost_between_two_messages_is_told_apart_however_long_they_
 }
 
 #[test]
-fn connection_that_is_lost_before_its_first_message_is_told_apart() {
+fn lost_connection_is_counted_before_the_first_message() {
     recorded(async |seen: Seen| {
         let connections = Connections::new();
         let server = Server::start(
@@ -209,7 +209,7 @@ fn connection_that_is_lost_before_its_first_message_is_told_apart() {
 
 /// Who has closed properly owes nothing more, not even its own end of the connection.
 #[test]
-fn connection_that_is_lost_after_the_peer_has_closed_it_is_none() {
+fn connection_that_the_peer_closed_never_counts_as_lost() {
     recorded(async |seen: Seen| {
         let connections = Connections::new();
         let (heard, gone) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
@@ -252,7 +252,7 @@ fn refusal_of_a_requirement_is_counted_by_transport_and_code() {
 }
 
 #[test]
-fn pending_connection_is_seen_while_it_waits() {
+fn pending_connection_is_counted_while_it_waits() {
     recorded(async |seen: Seen| {
         let server = Server::start(routes().layer(AuthLayer::new(jwt_or_basic()).timer(clock()).first_message())).await;
         let _waiting = server.connect("/ws", &[]).await.unwrap();
@@ -261,7 +261,7 @@ fn pending_connection_is_seen_while_it_waits() {
 }
 
 #[test]
-fn connection_that_is_displaced_is_counted_and_pending_no_more() {
+fn displaced_connection_is_counted_and_no_longer_pending() {
     recorded(async |seen: Seen| {
         let connections = Connections::new().max_pending(1);
         let layer = layer(jwt_or_basic())
@@ -278,7 +278,7 @@ fn connection_that_is_displaced_is_counted_and_pending_no_more() {
 }
 
 #[test]
-fn reason_of_the_applications_own_is_no_label() {
+fn custom_close_reason_does_not_become_a_label() {
     recorded(async |seen: Seen| {
         let connections = Connections::new();
         let server = Server::start(app(AuthLayer::new(jwt_or_basic())

@@ -47,7 +47,7 @@ fn two_layers() -> Router {
 }
 
 #[tokio::test]
-async fn what_middleware_between_two_layers_has_taken_out_stays_out() {
+async fn what_middleware_between_two_layers_removed_stays_removed() {
     let server = Server::start(two_layers()).await;
     let path = format!("/?a=1&token={}&as_user=root&b=2", token("ann", 60));
     let answer = server.get(&path, &[("sec-websocket-protocol", "admin, chat")]).await;
@@ -55,7 +55,7 @@ async fn what_middleware_between_two_layers_has_taken_out_stays_out() {
 }
 
 #[tokio::test]
-async fn layer_further_in_finds_the_token_that_one_further_out_has_taken() {
+async fn nested_inner_layer_finds_the_token_of_the_outer_one() {
     let server = Server::start(two_layers()).await;
     for (path, status) in [(format!("/?token={}", token("ann", 60)), 200), ("/?token=a.b.c".to_owned(), 401)] {
         assert_eq!(server.get(&path, &[]).await.status, status, "{path}");

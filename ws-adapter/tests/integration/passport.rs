@@ -10,7 +10,7 @@ use tokio::{sync::Semaphore, task::JoinSet};
 use crate::support::*;
 
 #[tokio::test]
-async fn row_5_two_chains_of_different_user_types_stand_on_one_route() {
+async fn row_5_two_chains_of_different_user_types_share_one_route() {
     struct Account(String);
     impl auth_core::Principal for Account {
         fn principal_id(&self) -> Option<auth_core::PrincipalId> {
@@ -30,7 +30,7 @@ async fn row_5_two_chains_of_different_user_types_stand_on_one_route() {
 }
 
 #[tokio::test]
-async fn row_16_handler_runs_the_chain_itself_and_sees_what_it_says() {
+async fn row_16_handler_runs_the_chain_itself_and_sees_the_result() {
     async fn handler(Extension(chain): Extension<auth_core::Chain<User>>, parts: Parts) -> String {
         let request = auth_core::AuthRequest::new(&parts, auth_core::Transport::Http, *START);
         match chain.authenticate(&request).await {

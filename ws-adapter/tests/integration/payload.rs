@@ -33,39 +33,39 @@ async fn answer_to(content_type: (&str, &str), body: String) -> Answer {
 }
 
 #[tokio::test]
-async fn token_in_json_lets_in_and_the_handler_gets_the_body_intact() {
+async fn token_in_json_is_accepted_and_the_handler_gets_the_body() {
     let body = format!("{{ \"access_token\" : \"{}\", \"text\": \"\\u00e9\" }}\n", token("ann", 60));
     let answer = answer_to(JSON, body.clone()).await;
     assert_eq!((answer.status, answer.body), (200, body));
 }
 
 #[tokio::test]
-async fn token_in_a_form_lets_in_and_the_handler_gets_the_body_intact() {
+async fn token_in_a_form_is_accepted_and_the_handler_gets_the_body() {
     let body = format!("a=%20&access_token={}&b", token("ann", 60));
     let answer = answer_to(FORM, body.clone()).await;
     assert_eq!((answer.status, answer.body), (200, body));
 }
 
 #[tokio::test]
-async fn body_without_the_field_brings_no_credential() {
+async fn body_without_the_field_has_no_credential() {
     assert!(answer_to(JSON, "{}".into()).await.is(401, "missing_credentials"));
     assert!(answer_to(FORM, "a=1".into()).await.is(401, "missing_credentials"));
     assert!(answer_to(JSON, String::new()).await.is(401, "missing_credentials"));
 }
 
 #[tokio::test]
-async fn body_that_is_not_what_it_says_answers_400() {
+async fn body_that_does_not_match_its_type_answers_400() {
     assert!(answer_to(JSON, "{".into()).await.is(400, "invalid_body"));
     assert!(answer_to(FORM, "access_token=%FF".into()).await.is(400, "invalid_body"));
 }
 
 #[tokio::test]
-async fn body_of_another_type_brings_no_credential() {
+async fn body_of_another_type_has_no_credential() {
     assert!(answer_to(("content-type", "text/plain"), "access_token=x".into()).await.is(401, "missing_credentials"));
 }
 
 #[tokio::test]
-async fn field_that_is_no_text_or_is_repeated_answers_400() {
+async fn field_that_is_repeated_or_not_a_string_answers_400() {
     assert!(answer_to(JSON, "{\"access_token\":1}".into()).await.is(400, "invalid_request"));
     assert!(answer_to(JSON, "{\"access_token\":\"a\",\"access_token\":\"a\"}".into()).await.is(400, "invalid_request"));
     assert!(answer_to(FORM, "access_token=a&access_token=a".into()).await.is(400, "invalid_request"));
@@ -78,13 +78,13 @@ fn json_of_length(len: usize) -> String {
 }
 
 #[tokio::test]
-async fn body_of_16_kib_is_read_and_of_one_byte_more_is_not() {
+async fn body_is_read_up_to_16_kib() {
     assert_eq!(answer_to(JSON, json_of_length(16 * 1024)).await.status, 200);
     assert!(answer_to(JSON, json_of_length(16 * 1024 + 1)).await.is(413, "payload_too_large"));
 }
 
 #[tokio::test]
-async fn limit_can_be_set() {
+async fn body_limit_can_be_set() {
     let server = server(in_body().max_payload(1000)).await;
     assert_eq!(server.send(Method::POST, "/", &[JSON], json_of_length(1000)).await.status, 200);
     assert_eq!(server.send(Method::POST, "/", &[JSON], json_of_length(1001)).await.status, 413);
@@ -102,7 +102,7 @@ async fn raw(server: &Server, framing: &str, body: &[u8]) -> String {
 }
 
 #[tokio::test]
-async fn chunked_body_is_bounded_too() {
+async fn chunked_body_is_limited_too() {
     let server = server(in_body()).await;
     let body = json_of_length(16 * 1024 + 1);
     let chunked = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
@@ -122,7 +122,7 @@ async fn body_that_does_not_come_answers_408() {
 }
 
 #[tokio::test]
-async fn body_is_not_read_where_no_strategy_asks_for_it() {
+async fn body_is_not_read_if_no_strategy_needs_it() {
     let server = server(layer(jwt_or_basic())).await;
     let headers = [("authorization", &*bearer_of("ann")), JSON];
     let body = "x".repeat(100_000);
@@ -131,7 +131,7 @@ async fn body_is_not_read_where_no_strategy_asks_for_it() {
 }
 
 #[tokio::test]
-async fn handshake_is_read_if_it_announces_a_body_and_waits_for_none_otherwise() {
+async fn body_of_a_handshake_is_read_only_if_announced() {
     let server = server(in_body().payload_timeout(Duration::from_millis(50))).await;
     let upgrade = "connection: upgrade\r\nupgrade: websocket";
     assert_eq!(raw(&server, upgrade, b"").await, "HTTP/1.1 401");

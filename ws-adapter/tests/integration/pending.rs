@@ -40,7 +40,7 @@ async fn flood(server: &Server, each: usize) -> Vec<Result<Client, Answer>> {
 }
 
 #[tokio::test]
-async fn subnets_of_one_customer_do_not_take_all_places() {
+async fn subnets_of_one_network_do_not_take_all_places() {
     let connections = Connections::new();
     let server = serve(&connections, &clock()).await;
     let outcomes = flood(&server, 50).await;
@@ -52,7 +52,7 @@ async fn subnets_of_one_customer_do_not_take_all_places() {
 }
 
 #[tokio::test]
-async fn where_one_customer_has_taken_all_places_its_oldest_connection_goes_for_a_stranger() {
+async fn network_with_all_places_loses_its_oldest_connection_to_a_stranger() {
     let connections = Connections::new().max_pending(12).max_pending_per_address(4);
     let server = serve(&connections, &clock()).await;
     let mut open: Vec<_> = flood(&server, 4).await.into_iter().filter_map(Result::ok).collect();
@@ -103,7 +103,7 @@ async fn every_kind_of_pending_connection_can_be_displaced() {
 
 /// Nothing limits how many are being displaced, but the time that each has.
 #[tokio::test]
-async fn displaced_client_that_does_not_answer_the_close_is_soon_cut() {
+async fn displaced_client_that_ignores_the_close_is_soon_cut_off() {
     let connections = Connections::new().max_pending(1);
     let server = serve(&connections, &clock()).await;
     let mut waiting = connect(&server, "192.0.2.1").await.unwrap();
@@ -118,7 +118,7 @@ async fn is_cut(client: &mut Client) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_newcomers_at_once_never_have_more_places_than_there_are() {
+async fn simultaneous_newcomers_never_exceed_the_limit() {
     let connections = Connections::new().max_pending(5);
     let server = serve(&connections, &clock()).await;
     let opened = join_all((0..60).map(async |client: usize| {
@@ -140,7 +140,7 @@ async fn many_newcomers_at_once_never_have_more_places_than_there_are() {
 }
 
 #[tokio::test]
-async fn connection_that_is_refused_displaces_nobody() {
+async fn refused_connection_displaces_nothing() {
     let connections = Connections::new().max_pending(1);
     let server = serve(&connections, &clock()).await;
     let mut waiting = connect(&server, "192.0.2.1").await.unwrap();
@@ -153,7 +153,7 @@ async fn connection_that_is_refused_displaces_nobody() {
 }
 
 #[tokio::test]
-async fn client_of_the_address_that_has_all_places_gets_in_when_their_time_is_over() {
+async fn client_of_a_crowded_address_gets_a_place_after_the_deadline() {
     let (connections, clock) = (Connections::new().max_pending(2), clock());
     let server = serve(&connections, &clock).await;
     let mut flood = (connect(&server, STRANGER).await.unwrap(), connect(&server, STRANGER).await.unwrap());
@@ -169,7 +169,7 @@ async fn client_of_the_address_that_has_all_places_gets_in_when_their_time_is_ov
 }
 
 #[tokio::test]
-async fn connection_that_is_displaced_is_one_line_and_has_a_code_of_iana() {
+async fn displaced_connection_is_one_log_line_and_has_an_iana_code() {
     let connections = Connections::new().max_pending(1);
     let sockets = Sockets::new().connections(&connections).client_address(ClientAddress::behind_proxies(1));
     let layer = layer(jwt_or_basic()).sockets(sockets.close_codes(CloseCodes::Iana)).first_message();
@@ -185,7 +185,7 @@ async fn connection_that_is_displaced_is_one_line_and_has_a_code_of_iana() {
 }
 
 #[tokio::test]
-async fn unknown_address_is_warned_of_once() {
+async fn unknown_client_address_is_warned_about_once() {
     let connections = Connections::new();
     let first_message = || layer(jwt_or_basic()).sockets(Sockets::new().connections(&connections)).first_message();
     let routes = || Router::new().route("/ws", any(echo)).layer(first_message());

@@ -35,7 +35,7 @@ fn app(layer: AuthLayer<User>) -> Router {
 }
 
 #[tokio::test]
-async fn answer_to_a_good_query_token_is_private_and_others_stay_as_they_are() {
+async fn response_to_a_query_token_is_private_and_others_are_unchanged() {
     let both = Chain::new().or(jwt_from(bearer())).and(jwt_from(query("token"))).map_user(|(user, _)| user);
     let token = token("ann", 60);
     let bearer = bearer_of("ann");
@@ -66,7 +66,7 @@ async fn answer_to_a_good_query_token_is_private_and_others_stay_as_they_are() {
 }
 
 #[tokio::test]
-async fn opened_socket_has_no_such_header_and_a_handshake_that_is_not_opened_has_it() {
+async fn refused_handshake_is_private_and_an_opened_socket_is_not() {
     let server = Server::start(app(layer(chain()))).await;
     let path = |path: &str| format!("{path}?token={}", token("ann", 60));
     let (_client, opened) = server.connect(&path("/ws"), &[]).await.unwrap();
@@ -99,7 +99,7 @@ impl Strategy for AnyTicket {
 }
 
 #[tokio::test]
-async fn ticket_in_the_query_counts_too() {
+async fn response_to_a_ticket_in_the_query_is_private() {
     let server = Server::start(app(layer(Chain::new().or(jwt_from(bearer())).or(AnyTicket)))).await;
     let answer = server.get("/silent?ticket=t", &[]).await;
     assert_eq!((answer.status, answer.header("cache-control")), (200, Some("private")));

@@ -85,13 +85,13 @@ async fn route_is_closed_with_every_method() {
 }
 
 #[tokio::test]
-async fn handler_is_given_the_user() {
+async fn handler_receives_the_user() {
     let asked = serve(protected().route("/me", get(me))).await;
     assert!(asked.is_closed(Method::GET, "/me", 200, "ann").await);
 }
 
 #[tokio::test]
-async fn methods_that_are_added_to_a_path_later_are_closed() {
+async fn methods_added_to_a_path_later_are_closed() {
     let asked = serve(protected().route("/", get(hello)).route("/", post(hello))).await;
     assert!(asked.is_closed(Method::POST, "/", 200, "hello").await);
 }
@@ -140,7 +140,7 @@ async fn fallback_of_a_router_in_a_nested_router_is_closed() {
 }
 
 #[tokio::test]
-async fn nested_router_without_a_fallback_has_that_of_the_whole() {
+async fn nested_router_without_a_fallback_uses_the_outer_one() {
     let whole = protected().nest("/api", Router::new().route("/", get(hello))).fallback(not_here);
     assert!(serve(whole).await.is_closed(Method::GET, "/api/nowhere", 404, "not here").await);
 }
@@ -169,7 +169,7 @@ async fn fallback_is_closed_wherever_it_is_set() {
 }
 
 #[tokio::test]
-async fn handlers_are_given_their_state() {
+async fn handlers_receive_their_state() {
     async fn number(State(number): State<u8>) -> String {
         number.to_string()
     }
@@ -193,7 +193,7 @@ async fn handlers_are_given_their_state() {
 }
 
 #[tokio::test]
-async fn state_may_be_given_to_the_finished_router() {
+async fn state_can_be_given_to_the_finished_router() {
     async fn number(State(number): State<u8>) -> String {
         number.to_string()
     }
@@ -226,7 +226,7 @@ async fn public_routes_and_their_fallback_are_open() {
 }
 
 #[tokio::test]
-async fn public_and_closed_routes_may_be_under_one_prefix() {
+async fn public_and_closed_routes_can_share_a_prefix() {
     let closed = Router::new().route("/closed", get(hello)).fallback(not_here);
     let public = Router::new().nest("/api", Router::new().route("/open", get(hello)));
     let asked = serve(protected().nest("/api", closed).public(public)).await;
@@ -236,7 +236,7 @@ async fn public_and_closed_routes_may_be_under_one_prefix() {
 }
 
 #[tokio::test]
-async fn path_may_have_public_and_closed_methods_and_the_others_are_closed() {
+async fn path_can_mix_public_and_closed_methods_and_the_rest_are_closed() {
     let asked = serve(protected().route("/", post(hello)).public(Router::new().route("/", get(hello)))).await;
     assert!(asked.is_open(Method::GET, "/").await);
     assert!(asked.is_open(Method::HEAD, "/").await);
@@ -245,7 +245,7 @@ async fn path_may_have_public_and_closed_methods_and_the_others_are_closed() {
 }
 
 #[tokio::test]
-async fn wrong_method_is_refused_as_a_right_one_is() {
+async fn wrong_method_is_refused_like_a_right_one() {
     let nested = Router::new().route("/", get(hello).put(hello));
     let asked = serve(protected().route("/a", get(hello).put(hello)).nest("/b", nested)).await;
     for path in ["/a", "/b"] {
@@ -258,7 +258,7 @@ async fn wrong_method_is_refused_as_a_right_one_is() {
 }
 
 #[tokio::test]
-async fn answer_to_a_wrong_method_is_closed() {
+async fn fallback_for_a_wrong_method_is_closed() {
     async fn wrong() -> impl IntoResponse {
         (StatusCode::METHOD_NOT_ALLOWED, "another method")
     }
@@ -289,7 +289,7 @@ async fn first_message_layer_closes_routes_too() {
 }
 
 #[tokio::test]
-async fn requirement_of_a_route_is_inside_of_the_layer() {
+async fn requirement_of_a_route_runs_inside_the_layer() {
     let with_scope = Router::new().route("/merged", get(hello)).layer(require_scope::<User>("chat:write"));
     let whole = protected().route("/route", get(hello).layer(require_scope::<User>("chat:write"))).merge(with_scope);
     let asked = serve(whole).await;
@@ -303,7 +303,7 @@ async fn requirement_of_a_route_is_inside_of_the_layer() {
 }
 
 #[tokio::test]
-async fn preflight_is_refused_without_a_cors_layer_and_answered_by_one_around_the_finished_router() {
+async fn preflight_is_refused_without_a_cors_layer_around_the_router() {
     let preflight = [("origin", "https://app.example"), ("access-control-request-method", "PUT")];
     let whole = protected().route("/a", get(hello).put(hello));
     let without = serve(whole.clone()).await.server;
@@ -319,7 +319,7 @@ async fn preflight_is_refused_without_a_cors_layer_and_answered_by_one_around_th
 }
 
 #[tokio::test]
-async fn finished_routers_of_two_chains_stand_beside_each_other() {
+async fn finished_routers_of_two_chains_can_be_merged() {
     let basic_alone = Protected::new(layer(auth_core::Chain::new().or(basic()))).route("/login", post(hello));
     let public = Router::new().route("/open", get(hello));
     let asked = serve(Router::new().merge(protected().route("/a", get(hello)).public(public)).merge(basic_alone)).await;
@@ -333,13 +333,13 @@ async fn finished_routers_of_two_chains_stand_beside_each_other() {
 }
 
 #[tokio::test]
-async fn public_routes_of_one_that_is_merged_into_another_are_closed() {
+async fn merging_an_unfinished_router_closes_its_public_routes() {
     let other = protected().public(Router::new().route("/open", get(hello)));
     assert!(serve(protected().merge(other)).await.is_closed(Method::GET, "/open", 200, "hello").await);
 }
 
 #[tokio::test]
-async fn optional_layer_lets_guests_into_closed_routes_as_its_name_says() {
+async fn optional_layer_admits_guests_to_closed_routes() {
     let whole = Protected::new(AuthLayer::optional(jwt_or_basic()).timer(clock())).route("/a", get(hello));
     let asked = serve(whole).await;
     assert!(asked.is_open(Method::GET, "/a").await);
@@ -348,7 +348,7 @@ async fn optional_layer_lets_guests_into_closed_routes_as_its_name_says() {
 }
 
 #[tokio::test]
-async fn route_that_is_added_to_the_finished_router_is_open() {
+async fn route_added_to_the_finished_router_is_open() {
     let asked = serve(protected().route("/a", get(hello)).into_router().route("/late", get(hello))).await;
     assert!(asked.is_open(Method::GET, "/late").await);
 }
@@ -367,7 +367,7 @@ fn two_closed_fallbacks_panic() {
 
 #[test]
 #[should_panic(expected = "Overlapping method route")]
-fn method_that_is_public_and_closed_panics() {
+fn method_that_is_both_public_and_closed_panics() {
     let _: Router = protected().route("/", get(hello)).public(Router::new().route("/", get(hello))).into_router();
 }
 

@@ -314,14 +314,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
-    fn nothing_that_is_not_public_answers_nobody(steps in prop::collection::vec(step(), 0..7), unknown in unknown()) {
+    fn only_public_routes_answer_without_a_credential(steps in prop::collection::vec(step(), 0..7), unknown in unknown()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(check(&steps, unknown));
     }
 }
 
 #[test]
-fn every_way_to_add_a_route_is_among_the_random_ones() {
+fn random_routers_use_every_way_to_add_a_route() {
     let source = include_str!("../../src/protected/mod.rs");
     let functions = source.lines().filter_map(|line| {
         let name = line.trim_start().strip_prefix("pub fn ").or_else(|| line.trim_start().strip_prefix("fn "))?;

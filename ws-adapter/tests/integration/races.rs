@@ -15,7 +15,7 @@ const ROUNDS: usize = 1000;
 
 /// Whatever comes first, no socket is left of a credential that was revoked.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn revocation_beside_a_handshake_leaves_no_socket_behind() {
+async fn revocation_during_a_handshake_leaves_no_socket() {
     let (connections, feed) = (Connections::new(), Feed::new());
     connections.follow(feed.clone());
     feed.is_followed().await;
@@ -55,7 +55,7 @@ async fn revocation_beside_a_handshake_leaves_no_socket_behind() {
 
 /// However many come at once, a user has never more than the limit.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn handshakes_at_once_do_not_get_round_the_limit() {
+async fn simultaneous_handshakes_do_not_exceed_the_limit() {
     let connections = Connections::new().per_user(3, Overflow::RejectNew);
     let layer = AuthLayer::new(jwt_or_basic()).timer(clock()).sockets(Sockets::new().connections(&connections));
     let server = std::sync::Arc::new(Server::start(app(layer)).await);

@@ -62,7 +62,7 @@ async fn shorter_token_brings_the_end_forward() {
 }
 
 #[tokio::test]
-async fn messages_go_on_before_during_and_after_a_refresh() {
+async fn messages_pass_before_during_and_after_a_refresh() {
     let (server, _) = serve(AuthLayer::new(jwt_or_basic())).await;
     let mut client = open(&server).await;
     client.send("one").await;
@@ -88,7 +88,7 @@ async fn token_of_another_user_is_refused_and_the_old_one_stays() {
 }
 
 #[tokio::test]
-async fn token_within_its_leeway_is_no_longer_life() {
+async fn token_within_its_leeway_does_not_extend_the_socket() {
     let (server, _) = serve(AuthLayer::new(jwt_or_basic())).await;
     let mut client = open(&server).await;
     assert_eq!(client.present(&token("ann", -1)).await["code"], "token_expired");
@@ -120,7 +120,7 @@ async fn wrong_credential_is_forgiven_after_five_minutes() {
 }
 
 #[tokio::test]
-async fn message_that_holds_no_credential_counts_as_a_wrong_one() {
+async fn auth_message_without_a_credential_counts_as_wrong() {
     let (server, _) = serve(AuthLayer::new(jwt_or_basic())).await;
     let mut client = open(&server).await;
     client.send(r#"{"type":"auth"}"#).await;
@@ -143,7 +143,7 @@ async fn client_that_does_not_wait_for_the_answer_is_closed() {
 }
 
 #[tokio::test]
-async fn outage_is_no_failure_of_the_client() {
+async fn outage_does_not_count_as_a_wrong_credential() {
     let (server, _) = serve(AuthLayer::new(jwt_or_basic())).await;
     let mut client = open(&server).await;
     for _ in 0..5 {
@@ -154,7 +154,7 @@ async fn outage_is_no_failure_of_the_client() {
 }
 
 #[tokio::test]
-async fn basic_works_as_well_and_ends_never() {
+async fn basic_credential_refreshes_a_socket_and_never_ends() {
     let (server, clock) = serve(AuthLayer::new(jwt_or_basic())).await;
     let mut client = open(&server).await;
     client.send(r#"{"type":"auth","scheme":"Basic","credentials":"YW5uOnBhc3N3b3Jk"}"#).await;
@@ -164,7 +164,7 @@ async fn basic_works_as_well_and_ends_never() {
 }
 
 #[tokio::test]
-async fn chain_that_does_not_know_its_users_apart_refreshes_nobody() {
+async fn chain_without_principal_ids_refreshes_nothing() {
     let socket = async |ws: AuthWebSocketUpgrade<&'static str>| {
         ws.on_upgrade(|mut socket| async move { while socket.recv().await.is_some() {} })
     };
@@ -210,7 +210,7 @@ impl Strategy for Codes {
 }
 
 #[tokio::test]
-async fn what_one_refresh_has_used_up_is_good_for_no_other() {
+async fn one_time_credential_refreshes_only_once() {
     let (server, _) = serve(AuthLayer::new(jwt_or_basic().or(Codes::default()))).await;
     let mut client = open(&server).await;
     let mut present = async |code: &str| {
@@ -221,14 +221,14 @@ async fn what_one_refresh_has_used_up_is_good_for_no_other() {
 }
 
 #[tokio::test]
-async fn socket_without_our_subprotocol_leaves_such_messages_to_its_handler() {
+async fn socket_without_auth_v1_leaves_auth_messages_to_the_handler() {
     let (server, _) = serve(AuthLayer::new(jwt_or_basic())).await;
     let mut client = server.open(&crate::support::bearer_of("ann")).await;
     assert!(client.echoes(&crate::support::presented("a.b.c")).await);
 }
 
 #[tokio::test]
-async fn notice_comes_a_minute_before_the_end() {
+async fn expiry_notice_comes_a_minute_before_the_end() {
     let (server, clock) = serve(AuthLayer::new(jwt_or_basic())).await;
     let mut client = open_with(&server, &token("ann", 900)).await;
     clock.advance(secs(840));
@@ -236,7 +236,7 @@ async fn notice_comes_a_minute_before_the_end() {
 }
 
 #[tokio::test]
-async fn notice_can_come_earlier() {
+async fn expiry_notice_can_come_earlier() {
     let (server, clock) = serve(AuthLayer::new(jwt_or_basic()).sockets(Sockets::new().expiry_notice(secs(300)))).await;
     let mut client = open_with(&server, &token("ann", 900)).await;
     clock.advance(secs(600));
@@ -261,7 +261,7 @@ async fn slow_server(handler: axum::routing::MethodRouter) -> Server {
 }
 
 #[tokio::test]
-async fn fresh_token_that_is_taken_after_the_end_comes_too_late() {
+async fn fresh_token_accepted_after_the_end_comes_too_late() {
     let server = slow_server(any(crate::support::echo)).await;
     let mut client = open(&server).await;
     client.send(&crate::support::presented(&token("ann", 900))).await;
@@ -272,7 +272,7 @@ async fn fresh_token_that_is_taken_after_the_end_comes_too_late() {
 }
 
 #[tokio::test]
-async fn method_does_not_take_a_fresh_token_after_the_end_either() {
+async fn refresh_method_takes_no_token_after_the_end() {
     async fn handler(ws: AuthWebSocketUpgrade<User>) -> Response {
         ws.on_upgrade(|socket| async move {
             let error = socket.refresh("bearer", &Secret::new(token("ann", 900))).await.unwrap_err();
@@ -288,7 +288,7 @@ async fn method_does_not_take_a_fresh_token_after_the_end_either() {
 
 /// Whichever comes first, the socket lives by one of the two and the client knows by which.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn refresh_that_comes_with_the_expiry_has_one_outcome() {
+async fn refresh_and_expiry_at_once_have_one_outcome() {
     let clock = clock();
     let server = Server::start(app(AuthLayer::new(jwt_or_basic()).timer(clock.clone()))).await;
     let (mut refreshed, mut ended) = (0, 0);
@@ -350,7 +350,7 @@ async fn revoked_token_does_not_refresh() {
 }
 
 #[tokio::test]
-async fn after_a_refresh_the_new_credential_counts_and_the_old_one_does_not() {
+async fn after_a_refresh_only_the_new_credential_counts() {
     let (feed, connections) = (Feed::new(), Connections::new());
     connections.follow(feed.clone());
     feed.is_followed().await;
@@ -403,7 +403,7 @@ async fn says(client: &mut Client, text: &str) -> String {
 }
 
 #[tokio::test]
-async fn protocol_of_the_applications_own_refreshes_by_a_method() {
+async fn custom_protocol_refreshes_with_the_method() {
     let server = own_protocol_server().await;
     let mut client = server.open(&format!("Bearer {}", token_with_id("ann", 60, "old"))).await;
     assert_eq!(says(&mut client, "who").await, "ann old");
@@ -418,7 +418,7 @@ async fn protocol_of_the_applications_own_refreshes_by_a_method() {
 }
 
 #[tokio::test]
-async fn refresh_that_is_given_up_leaves_room_for_another() {
+async fn dropped_refresh_allows_another() {
     async fn handler(ws: AuthWebSocketUpgrade<User>) -> Response {
         ws.on_upgrade(|mut socket| async move {
             let stuck = Secret::new(token("stuck", 900));
@@ -440,7 +440,7 @@ async fn refresh_that_is_given_up_leaves_room_for_another() {
 }
 
 #[tokio::test]
-async fn of_two_layers_the_inner_one_is_refreshed_and_the_outer_one_still_ends_the_socket() {
+async fn refresh_reaches_the_inner_layer_and_the_outer_still_ends_it() {
     let clock = clock();
     let outer =
         Chain::new().or(crate::support::jwt_from(auth_core::extract::header("x-outer"))).map_user(|user| user.0);
@@ -459,7 +459,7 @@ async fn of_two_layers_the_inner_one_is_refreshed_and_the_outer_one_still_ends_t
 }
 
 #[tokio::test]
-async fn chain_sees_the_credential_as_authorization_of_the_opening_request() {
+async fn chain_sees_a_refresh_as_authorization_of_the_handshake() {
     type Seen = Arc<Mutex<Vec<(auth_core::Transport, String, bool)>>>;
     let seen = Seen::default();
     let watched = Arc::clone(&seen);
@@ -479,7 +479,7 @@ async fn chain_sees_the_credential_as_authorization_of_the_opening_request() {
 }
 
 #[tokio::test]
-async fn check_that_hangs_leaves_the_old_credential_and_answers() {
+async fn refresh_answers_and_keeps_the_old_credential_if_the_check_hangs() {
     let (feed, connections) = (Feed::new(), Connections::new());
     connections.follow(feed.clone());
     let layer = AuthLayer::new(jwt_or_basic())
@@ -495,7 +495,7 @@ async fn check_that_hangs_leaves_the_old_credential_and_answers() {
 
 /// The sender waits in another task, while something of ours waits for the same peer.
 #[tokio::test]
-async fn sender_in_another_task_hears_that_its_peer_is_gone() {
+async fn sender_in_another_task_learns_that_the_peer_is_gone() {
     let connections = Connections::new();
     async fn flood(ws: AuthWebSocketUpgrade<User>) -> Response {
         ws.on_upgrade(|socket| async move {

@@ -177,7 +177,7 @@ async fn broken_handshake_is_one_line() {
 }
 
 #[tokio::test]
-async fn connection_too_many_is_one_line() {
+async fn too_many_connections_is_one_line() {
     let connections = Connections::new().per_user(0, Overflow::RejectNew);
     let server = Server::start(routes(reading(everywhere()).sockets(Sockets::new().connections(&connections)))).await;
     let (log, _guard) = everything();
@@ -186,7 +186,7 @@ async fn connection_too_many_is_one_line() {
 }
 
 #[tokio::test]
-async fn refusal_under_an_optional_layer_is_one_line_also_where_a_handler_answers_it() {
+async fn refusal_by_a_handler_behind_an_optional_layer_is_one_line() {
     let server = Server::start(app(AuthLayer::optional(everywhere()).timer(clock()))).await;
     let (log, _guard) = everything();
     assert_eq!(server.get("/me", &[]).await.status, 401);
@@ -227,7 +227,7 @@ impl AttemptLimiter for Nothing {
 }
 
 #[tokio::test]
-async fn attempt_too_many_is_one_line() {
+async fn too_many_attempts_is_one_line() {
     let connections = Connections::new().attempt_limiter(Nothing);
     let server = Server::start(routes(reading(everywhere()).sockets(Sockets::new().connections(&connections)))).await;
     let headers = [("authorization", bearer_of("ann")), ("sec-websocket-protocol", "auth.v1".to_owned())];
@@ -273,7 +273,7 @@ async fn every_refusal_of_a_first_message_is_one_line() {
 
 #[tokio::test]
 async fn every_refusal_of_a_codec_is_one_line() {
-    let message = case("INFO", "invalid_message", 400, "InBand").says("not of the protocol");
+    let message = case("INFO", "invalid_message", 400, "InBand").says("breaks the protocol");
     let subprotocol = case("INFO", "subprotocol_not_acceptable", 400, "InBand").says("no subprotocol");
     for (offered, expected) in [(Some("graphql-transport-ws"), message), (None, subprotocol)] {
         let layer = first_message(&clock()).codec(GraphqlTransportWs::new());
@@ -292,7 +292,7 @@ async fn every_refusal_of_a_codec_is_one_line() {
 }
 
 #[tokio::test]
-async fn origin_in_the_log_is_escaped_and_cut_and_the_list_too() {
+async fn logged_origins_are_escaped_and_shortened() {
     let many: Vec<_> = (0..11).map(|i| format!("https://app{i}.example")).collect();
     let many = reading(everywhere()).allow_origins(many.iter().map(String::as_str)).unwrap();
     let long = format!("https://{}.example", "a".repeat(5000));
@@ -319,7 +319,7 @@ async fn origin_in_the_log_is_escaped_and_cut_and_the_list_too() {
 const CODES: [(&str, &str); 21] = [
     ("auth_timeout", "every_refusal_of_a_first_message_is_one_line"),
     ("bad_request", "socketio-adapter"),
-    ("displaced", "connection_that_is_displaced_is_one_line_and_has_a_code_of_iana"),
+    ("displaced", "displaced_connection_is_one_log_line_and_has_an_iana_code"),
     ("forbidden", "socketio-adapter"),
     ("internal_error", "every_refused_request_is_one_line"),
     ("invalid_body", "every_refused_request_is_one_line"),
@@ -333,15 +333,15 @@ const CODES: [(&str, &str); 21] = [
     ("subprotocol_not_acceptable", "every_refusal_of_a_codec_is_one_line"),
     ("token_expired", "socketio-adapter"),
     ("too_big", "every_refusal_of_a_first_message_is_one_line"),
-    ("too_many_attempts", "attempt_too_many_is_one_line"),
-    ("too_many_connections", "connection_too_many_is_one_line"),
+    ("too_many_attempts", "too_many_attempts_is_one_line"),
+    ("too_many_connections", "too_many_connections_is_one_line"),
     ("unavailable", "socketio-adapter"),
     ("unknown_session", "socketio-adapter"),
     ("websocket", "broken_handshake_is_one_line"),
 ];
 
 #[test]
-fn refusal_of_a_new_code_needs_a_test_of_its_line() {
+fn every_refusal_code_has_a_test_of_its_line() {
     fn sources(folder: &Path, text: &mut String) {
         for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
             if entry.is_dir() {
@@ -370,7 +370,7 @@ fn refusal_of_a_new_code_needs_a_test_of_its_line() {
 }
 
 #[tokio::test]
-async fn query_credential_is_in_no_line() {
+async fn query_credential_is_never_logged() {
     let chain = Chain::new().or(jwt_from(query("token")));
     let server = Server::start(routes(layer(chain))).await;
     let (log, _guard) = everything();

@@ -12,7 +12,7 @@ async fn server(hook: impl OnRefusal) -> Server {
 }
 
 #[tokio::test]
-async fn default_answer_is_a_problem_with_a_stable_code_and_nothing_else() {
+async fn default_response_is_problem_json_with_only_a_stable_code() {
     let answer = Server::start(app(layer(jwt_or_basic()))).await.get("/me", &[]).await;
     assert_eq!(answer.header("content-type"), Some("application/problem+json"));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
@@ -21,7 +21,7 @@ async fn default_answer_is_a_problem_with_a_stable_code_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn hook_makes_the_body_and_the_layer_puts_the_protocol_back() {
+async fn hook_makes_the_body_and_the_layer_restores_the_protocol() {
     let hook = |refusal: &Refusal, request: &Parts| {
         Response::builder()
             .header("content-type", "text/html")
@@ -56,7 +56,7 @@ async fn hook_that_panics_is_replaced_by_the_default() {
 }
 
 #[tokio::test]
-async fn hook_may_send_the_browser_to_a_login_page() {
+async fn hook_can_redirect_the_browser_to_a_login_page() {
     let hook = |_: &Refusal, _: &Parts| {
         Response::builder().status(303).header("location", "/login").body(Bytes::new()).unwrap()
     };
@@ -76,7 +76,7 @@ async fn hook_sees_the_cause_of_a_503_and_the_client_does_not() {
 }
 
 #[tokio::test]
-async fn layer_further_out_finds_the_refusal_in_the_response() {
+async fn outer_layer_finds_the_refusal_in_the_response() {
     let outer = middleware::map_response(|response: Response| async move {
         let kind = response.extensions().get::<Refusal>().map(Refusal::kind);
         (StatusCode::IM_A_TEAPOT, format!("{:?}", kind == Some(RefusalKind::Missing)))

@@ -34,7 +34,7 @@ const BASIC: &str = "Basic YWRtaW46cGFzc3dvcmQ=";
 const WRONG_BASIC: &str = "Basic YWRtaW46Z3Vlc3M=";
 
 #[tokio::test]
-async fn route_with_jwt_lets_a_token_in_and_nothing_else() {
+async fn route_with_jwt_accepts_only_a_token() {
     let server = server().await;
     let good = server.get("/jwt", &[("authorization", &bearer_of("ann"))]).await;
     assert_eq!((good.status, good.body.as_str()), (200, "ann"));
@@ -45,7 +45,7 @@ async fn route_with_jwt_lets_a_token_in_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn route_with_jwt_or_basic_lets_both_in() {
+async fn route_with_jwt_or_basic_accepts_either() {
     let server = server().await;
     assert_eq!(server.get("/either", &[("authorization", &bearer_of("ann"))]).await.body, "ann");
     assert_eq!(server.get("/either", &[("authorization", BASIC)]).await.body, "admin");
@@ -55,7 +55,7 @@ async fn route_with_jwt_or_basic_lets_both_in() {
 }
 
 #[tokio::test]
-async fn route_with_a_cookie_and_basic_wants_both() {
+async fn route_with_cookie_and_basic_requires_both() {
     let server = server().await;
     let cookie = format!("theme=dark; jwt={}", token("ann", 60));
     let good = server.get("/both", &[("cookie", &cookie), ("authorization", BASIC)]).await;
@@ -69,7 +69,7 @@ async fn route_with_a_cookie_and_basic_wants_both() {
 }
 
 #[tokio::test]
-async fn optional_route_lets_guests_in_but_no_wrong_credential() {
+async fn optional_route_admits_guests_but_no_wrong_credential() {
     let server = server().await;
     assert_eq!(server.get("/optional", &[]).await.body, "a guest");
     assert_eq!(server.get("/optional", &[("authorization", &bearer_of("ann"))]).await.body, "ann");

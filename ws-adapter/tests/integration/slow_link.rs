@@ -180,7 +180,7 @@ async fn settle() {
 }
 
 #[tokio::test]
-async fn reader_that_waits_for_its_answers_goes_on_whoever_writes_them() {
+async fn reader_that_waits_to_write_pongs_continues() {
     for handler in HANDLERS {
         let mut world = World::new(handler).await;
         world.link.takes(0);
@@ -198,7 +198,7 @@ async fn reader_that_waits_for_its_answers_goes_on_whoever_writes_them() {
 }
 
 #[tokio::test]
-async fn answer_to_a_refresh_goes_out_whoever_waits_to_write_after_it() {
+async fn refresh_answer_is_sent_while_others_wait_to_write() {
     for handler in HANDLERS {
         let mut world = World::new(handler).await;
         world.link.takes(0);
@@ -214,7 +214,7 @@ async fn answer_to_a_refresh_goes_out_whoever_waits_to_write_after_it() {
 }
 
 #[tokio::test]
-async fn sender_that_waits_goes_on_whoever_waits_to_write_after_it() {
+async fn waiting_sender_continues_while_others_wait_to_write() {
     for handler in HANDLERS.into_iter().filter(|handler| !handler.gives_up) {
         let mut world = World::new(handler).await;
         world.link.takes(0);
@@ -231,7 +231,7 @@ async fn sender_that_waits_goes_on_whoever_waits_to_write_after_it() {
 }
 
 #[tokio::test]
-async fn peer_that_takes_its_answers_slowly_is_not_given_up_for_silence_that_nobody_hears() {
+async fn peer_that_takes_pongs_slowly_is_not_closed_for_silence() {
     for handler in HANDLERS {
         let mut world = World::new(handler).await;
         world.link.takes(0);

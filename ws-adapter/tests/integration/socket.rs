@@ -40,7 +40,7 @@ async fn echo_all(mut socket: AuthSocket<User>) {
 const MINUTE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
-async fn idle_socket_closes_at_the_moment_of_expiry_and_not_before() {
+async fn idle_socket_closes_exactly_at_expiry() {
     let (server, clock) = serving(echo_all).await;
     let mut client = server.open(&bearer_of("ann")).await;
     clock.advance(MINUTE - Duration::from_nanos(1));
@@ -108,7 +108,7 @@ async fn handler_that_ends_between_the_deadline_and_its_timer_closes_with_4401()
 }
 
 #[tokio::test]
-async fn busy_socket_closes_with_4401_by_the_clock_of_the_system_too() {
+async fn busy_socket_closes_with_4401_by_the_system_clock_too() {
     let server = Server::start(app(AuthLayer::new(jwt_or_basic()))).await;
     let client = server.open(&format!("Bearer {}", real_token("ann", 1))).await;
     let (mut sender, mut receiver) = client.0.split();
@@ -147,7 +147,7 @@ async fn handler_that_never_polls_its_socket_is_closed_and_dropped() {
 }
 
 #[tokio::test]
-async fn socket_that_was_moved_into_another_task_closes_at_expiry() {
+async fn socket_moved_to_another_task_closes_at_expiry() {
     let ended = Counter::default();
     let counter = ended.clone();
     let (server, clock) = serving(move |socket| {
@@ -183,7 +183,7 @@ async fn split_socket_closes_at_expiry() {
 }
 
 #[tokio::test]
-async fn nothing_is_handed_on_after_expiry() {
+async fn nothing_is_received_after_expiry() {
     let received = Counter::default();
     let counter = received.clone();
     let (server, clock) = serving(move |mut socket: AuthSocket<User>| {
@@ -204,7 +204,7 @@ async fn nothing_is_handed_on_after_expiry() {
 }
 
 #[tokio::test]
-async fn socket_behind_two_layers_ends_with_the_first_credential_that_ends() {
+async fn socket_behind_two_layers_ends_with_the_first_credential_to_end() {
     let clock = clock();
     let outer = AuthLayer::new(jwt_or_basic()).timer(clock.clone());
     let from_header = auth_core::Chain::new().or(jwt_from(auth_core::extract::header("x-token")));
@@ -248,7 +248,7 @@ async fn socket_behind_two_layers_of_one_shutdown_counts_once() {
 }
 
 #[tokio::test]
-async fn credential_without_expiry_keeps_its_socket() {
+async fn credential_without_expiry_never_closes_the_socket() {
     let (server, clock) = serving(echo_all).await;
     let mut client = server.open("Basic YWRtaW46cGFzc3dvcmQ=").await;
     clock.advance(1_000_000 * MINUTE);
@@ -273,7 +273,7 @@ async fn peer_that_reads_nothing_is_cut_off_at_expiry() {
 }
 
 #[tokio::test]
-async fn message_of_64_kib_passes_and_of_one_byte_more_closes_with_1009() {
+async fn message_above_64_kib_closes_with_1009() {
     let (server, _) = serving(echo_all).await;
     let mut client = server.open(&bearer_of("ann")).await;
     assert!(client.echoes(&"x".repeat(64 * 1024)).await);
@@ -294,7 +294,7 @@ async fn longest_message_can_be_set() {
 }
 
 #[tokio::test]
-async fn message_in_many_frames_is_bounded_too() {
+async fn message_in_many_frames_is_limited_too() {
     use tungstenite::protocol::frame::{
         Frame,
         coding::{Data, OpCode},
@@ -319,7 +319,7 @@ async fn close_after(frame: &[u8]) -> Option<(u16, String)> {
 }
 
 #[tokio::test]
-async fn text_that_is_no_utf_8_closes_with_1007() {
+async fn text_that_is_not_utf_8_closes_with_1007() {
     assert_eq!(close_after(b"\x81\x82\0\0\0\0\xff\xff").await, Some((1007, "invalid_text".into())));
 }
 
@@ -334,7 +334,7 @@ async fn frame_that_breaks_the_protocol_closes_with_1002() {
 }
 
 #[tokio::test]
-async fn shutdown_closes_with_1012_and_is_drained() {
+async fn shutdown_closes_with_1012_and_drains() {
     let shutdown = Shutdown::new();
     let layer = layer(jwt_or_basic()).sockets(Sockets::new().shutdown(&shutdown));
     let server = Server::start(app(layer)).await;
@@ -353,19 +353,19 @@ async fn shutdown_closes_with_1012_and_is_drained() {
 }
 
 #[tokio::test]
-async fn handler_that_is_done_closes_with_1000() {
+async fn handler_that_returns_closes_with_1000() {
     let (server, _) = serving(|_| async {}).await;
     assert_eq!(server.open(&bearer_of("ann")).await.closed().await, Some((1000, String::new())));
 }
 
 #[tokio::test]
-async fn handler_closes_with_a_code_of_its_own() {
+async fn handler_closes_with_its_own_code() {
     let (server, _) = serving(|socket: AuthSocket<User>| async move { socket.close(Close::new(4001, "enough")) }).await;
     assert_eq!(server.open(&bearer_of("ann")).await.closed().await, Some((4001, "enough".into())));
 }
 
 #[tokio::test]
-async fn close_ends_the_socket_at_once_and_the_handler_goes_on_without_it() {
+async fn close_ends_the_socket_at_once_and_the_handler_continues() {
     let done = Counter::default();
     let counter = done.clone();
     let (server, clock) = serving(move |socket: AuthSocket<User>| {
@@ -384,7 +384,7 @@ async fn close_ends_the_socket_at_once_and_the_handler_goes_on_without_it() {
 }
 
 #[tokio::test]
-async fn handler_that_panics_closes_with_1011_and_the_server_lives() {
+async fn handler_that_panics_closes_with_1011_and_the_server_survives() {
     let (server, _) = serving(|mut socket: AuthSocket<User>| async move {
         let message = socket.recv().await;
         assert_eq!(message, Some(Message::Text("calm".into())), "the handler panics");
@@ -415,12 +415,12 @@ async fn nothing_is_sent_after_expiry() {
 
 #[test]
 #[should_panic(expected = "3000 to 4999")]
-fn close_code_that_is_not_for_applications_is_refused() {
+fn close_code_outside_the_application_range_is_rejected() {
     let _ = Close::new(1006, "");
 }
 
 #[tokio::test]
-async fn handler_ends_when_the_peer_goes() {
+async fn handler_ends_when_the_peer_disconnects() {
     let ended = Counter::default();
     let counter = ended.clone();
     let (server, _) = serving(move |socket| {
@@ -438,7 +438,7 @@ async fn handler_ends_when_the_peer_goes() {
 }
 
 #[tokio::test]
-async fn peer_that_closes_gets_its_close_answered() {
+async fn close_of_the_peer_is_answered() {
     // One handler reads on until the stream ends, as most do; the other stops at the close, as axum's examples do.
     let (reading_on, _) = serving(echo_all).await;
     let (stopping, _) = serving(|mut socket: AuthSocket<User>| async move {
@@ -470,7 +470,7 @@ async fn handler_knows_its_user_and_the_subprotocol() {
 }
 
 #[test]
-fn long_reason_of_a_close_is_cut_at_a_character() {
+fn long_close_reason_is_cut_at_a_character() {
     let close = Close::new(4000, "é".repeat(100));
     assert_eq!(close.reason().len(), 122);
 }

@@ -110,7 +110,7 @@ async fn others_run() {
 }
 
 #[tokio::test]
-async fn answer_that_has_no_room_goes_out_although_a_sender_in_another_task_waits_too() {
+async fn queued_answer_is_sent_while_a_sender_in_another_task_waits() {
     let (server, is_full) = serve_full(async |mut socket, full| {
         // The credential before it is not handed on; its answer finds no room.
         assert_eq!(socket.recv().await, Some(Message::text("presented")));
@@ -165,7 +165,7 @@ async fn at_most_eight_answers_wait_for_a_peer_that_does_not_read() {
 }
 
 #[tokio::test]
-async fn sink_is_not_ready_while_its_peer_leaves_no_room() {
+async fn sink_is_not_ready_while_the_peer_does_not_read() {
     let (tell, mut words) = mpsc::unbounded_channel();
     let server = serve(move |mut socket| {
         let tell = tell.clone();
@@ -195,7 +195,7 @@ async fn sink_that_is_closed_closes_the_socket() {
 }
 
 #[tokio::test]
-async fn pong_that_answers_no_ping_of_ours_is_handed_on() {
+async fn pong_that_answers_another_ping_reaches_the_handler() {
     let server = Server::start(app(layer(jwt_or_basic()))).await;
     let mut client = open(&server).await;
     let pong = tungstenite::Message::Pong("heartbeat".into());
@@ -204,7 +204,7 @@ async fn pong_that_answers_no_ping_of_ours_is_handed_on() {
 }
 
 #[tokio::test]
-async fn credentials_that_come_while_one_is_looked_at_count_as_wrong() {
+async fn credentials_sent_during_a_refresh_count_as_wrong() {
     let server = serve(|socket| async move {
         let stuck = Secret::new(token("stuck", 900));
         let mut under_way = pin!(socket.refresh("bearer", &stuck));
@@ -219,7 +219,7 @@ async fn credentials_that_come_while_one_is_looked_at_count_as_wrong() {
 }
 
 #[tokio::test]
-async fn socket_that_has_ended_looks_at_no_credential() {
+async fn ended_socket_takes_no_credential() {
     let (tell, mut words) = mpsc::unbounded_channel();
     let shutdown = Shutdown::new();
     let route = any(move |ws: AuthWebSocketUpgrade<User>| async move {
@@ -235,11 +235,11 @@ async fn socket_that_has_ended_looks_at_no_credential() {
     let server = Server::start(Router::new().route("/ws", route).layer(layer)).await;
     let _client = open(&server).await;
     shutdown.begin();
-    assert_eq!(told(words.recv()).await.unwrap(), "the credential was not taken: ended");
+    assert_eq!(told(words.recv()).await.unwrap(), "the credential was not accepted: ended");
 }
 
 #[tokio::test]
-async fn socket_whose_request_is_kept_counts_no_more_once_its_handler_is_done() {
+async fn finished_socket_no_longer_counts_while_its_request_is_kept() {
     let (connections, kept, ends) = (Connections::new(), Arc::new(Mutex::new(None)), Arc::new(Notify::new()));
     let (place, end) = (Arc::clone(&kept), Arc::clone(&ends));
     let route = any(move |parts: Parts, ws: AuthWebSocketUpgrade<User>| async move {
@@ -259,7 +259,7 @@ async fn socket_whose_request_is_kept_counts_no_more_once_its_handler_is_done() 
 }
 
 #[tokio::test]
-async fn peer_that_answers_the_close_is_let_go_at_once() {
+async fn peer_that_answers_the_close_is_released_at_once() {
     let mut fastest = Duration::MAX;
     // The machine may be busy, but not each time.
     for _ in 0..3 {
@@ -278,7 +278,7 @@ async fn peer_that_answers_the_close_is_let_go_at_once() {
 }
 
 #[tokio::test]
-async fn first_message_of_16_kib_passes_and_of_one_byte_more_closes_with_1009() {
+async fn first_message_above_16_kib_closes_with_1009() {
     let layer = layer(jwt_or_basic()).first_message().max_message_size(1024 * 1024);
     let server = Server::start(Router::new().route("/ws", any(echo)).layer(layer)).await;
     let of_length = |len: usize| {
@@ -295,7 +295,7 @@ async fn first_message_of_16_kib_passes_and_of_one_byte_more_closes_with_1009() 
 }
 
 #[tokio::test]
-async fn answer_of_a_route_that_opens_no_socket_says_how_it_is_closed() {
+async fn route_that_opens_no_socket_decides_the_close_by_its_status() {
     let answer = |Path(status): Path<u16>| async move { StatusCode::from_u16(status).unwrap() };
     let layer = layer(jwt_or_basic()).first_message();
     let server = Server::start(Router::new().route("/{status}", any(answer)).layer(layer)).await;
@@ -325,7 +325,7 @@ async fn first_message_with_a_revoked_credential_closes_with_4403() {
 }
 
 #[tokio::test]
-async fn first_message_layer_is_ready_when_the_service_behind_it_is() {
+async fn first_message_layer_is_ready_when_its_inner_service_is() {
     let layer = layer(jwt_or_basic()).first_message();
     let (mut service, mut handle) = tower_test::mock::spawn_layer::<Request<Body>, Response<Body>, _>(layer);
     handle.allow(0);
@@ -335,7 +335,7 @@ async fn first_message_layer_is_ready_when_the_service_behind_it_is() {
 }
 
 #[tokio::test]
-async fn debug_of_sockets_shows_something_and_no_secret() {
+async fn debug_of_sockets_is_useful_and_holds_no_secret() {
     let secret = token("ann", 60);
     let layer = layer(jwt_or_basic()).first_message();
     let inner = service_fn(async |request: Request<Body>| Ok::<_, StatusCode>(Response::new(request.into_body())));

@@ -35,7 +35,7 @@ fn app(layer: &AuthLayer<User>) -> Router {
 }
 
 #[tokio::test]
-async fn token_never_reaches_the_handler_nor_the_answer_and_something_offered_is_answered() {
+async fn token_never_leaves_the_layer_and_an_offered_name_is_answered() {
     let server = Server::start(app(&layer(chain()))).await;
     let token = token("ann", 60);
     for (path, offered, answered, seen) in [
@@ -59,7 +59,7 @@ async fn token_never_reaches_the_handler_nor_the_answer_and_something_offered_is
 }
 
 #[tokio::test]
-async fn pair_that_is_broken_or_contradicts_is_refused() {
+async fn broken_or_contradicting_token_pair_is_refused() {
     let server = Server::start(app(&layer(chain()))).await;
     let (ann, bob) = (token("ann", 60), token("bob", 60));
     for (offered, status, code) in [
@@ -76,7 +76,7 @@ async fn pair_that_is_broken_or_contradicts_is_refused() {
 }
 
 #[tokio::test]
-async fn refusal_that_is_shown_to_pages_answers_the_word() {
+async fn accept_then_close_answers_the_marker_subprotocol() {
     let server = Server::start(app(&layer(chain()).sockets(Sockets::new().accept_then_close()))).await;
     let origin = format!("http://{}", server.addr);
     let headers = [("sec-websocket-protocol", "bearer, a.b.c"), ("origin", &origin)];
@@ -86,7 +86,7 @@ async fn refusal_that_is_shown_to_pages_answers_the_word() {
 }
 
 #[tokio::test]
-async fn names_out_of_a_configuration_build_a_layer_or_say_what_is_wrong() {
+async fn configured_subprotocols_build_a_layer_or_return_an_error() {
     let layer = layer(chain()).try_subprotocol("my.v1".to_owned()).unwrap();
     let server = Server::start(app(&layer)).await;
     let offered = format!("bearer, {}, my.v1", token("ann", 60));
@@ -99,7 +99,7 @@ async fn names_out_of_a_configuration_build_a_layer_or_say_what_is_wrong() {
 }
 
 #[tokio::test]
-async fn page_of_an_app_or_preview_that_is_listed_may_open_a_socket() {
+async fn listed_app_or_preview_origin_may_open_a_socket() {
     let listed = ["tauri://localhost", "chrome-extension://abc", "https://*.preview.example"];
     let server = Server::start(app(&layer(chain()).allow_origins(listed).unwrap())).await;
     let bearer = bearer_of("ann");

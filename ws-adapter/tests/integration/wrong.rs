@@ -12,7 +12,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn one_rule_tells_what_is_wrong_in_a_refresh_in_a_first_message_and_for_user_and_address() {
+async fn one_rule_decides_which_credentials_count_as_wrong() {
     let (good, fresh) = (token("ann", 60), presented(&token("ann", 900)));
     let said = rejections().map(|(rejection, counts)| (Some(rejection), fresh.clone(), counts));
     let nobodys = json!({"type": "auth", "scheme": "unknown", "credentials": "x"}).to_string();
@@ -51,7 +51,7 @@ async fn one_rule_tells_what_is_wrong_in_a_refresh_in_a_first_message_and_for_us
 }
 
 #[tokio::test]
-async fn wrong_first_message_makes_nobody_a_guest_though_the_chain_tries_the_next() {
+async fn wrong_first_message_never_becomes_a_guest() {
     let named = jwt_or_basic().map_user(|user| Visitor(Some(user.0)));
     let chain = Chain::new().or(named).or(Guest { only: Some(Transport::InBand) }).try_next_on_reject();
     let layer = layer(chain)

@@ -77,7 +77,7 @@ async fn over_http_2(server: &Server, authorization: &str) -> String {
 }
 
 #[tokio::test]
-async fn marker_secret_is_in_no_log_line_and_no_answer() {
+async fn marker_secret_is_in_no_log_line_and_no_response() {
     keep_events();
     let (server, log) = serve();
 
@@ -143,7 +143,7 @@ async fn marker_secret_is_in_no_log_line_and_no_answer() {
 }
 
 #[tokio::test]
-async fn debug_of_public_types_shows_something_and_no_secret() {
+async fn debug_of_public_types_is_useful_and_holds_no_secret() {
     keep_events();
     fn clean<T: std::fmt::Debug>(value: &T) {
         assert_debug_is_clean(value, "MARKER");

@@ -28,7 +28,7 @@ async fn narrow(server: &Server) -> WebSocketStream<TcpStream> {
 }
 
 #[tokio::test]
-async fn peer_that_pings_and_reads_nothing_cannot_fill_the_memory() {
+async fn peer_that_pings_without_reading_cannot_fill_the_memory() {
     let server = Server::start(app(AuthLayer::new(jwt_or_basic()).timer(clock()))).await;
     let mut client = server.open(FOREVER).await;
     assert!(client.echoes("open").await);
@@ -48,7 +48,7 @@ async fn peer_that_pings_and_reads_nothing_cannot_fill_the_memory() {
 
 /// Many of them: each may cost what one buffer does, and not what may wait of messages.
 #[tokio::test]
-async fn peers_that_ping_and_read_nothing_cost_a_buffer_each() {
+async fn peers_that_ping_without_reading_cost_one_buffer_each() {
     for reads in [true, false] {
         let layer = AuthLayer::new(jwt_or_basic()).timer(clock());
         let server = Server::start(silent(reads).layer(layer)).await;

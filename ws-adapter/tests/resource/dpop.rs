@@ -72,7 +72,7 @@ async fn status_of(address: &str, path: &str, token: &str, proof: &str) -> u16 {
 }
 
 #[tokio::test]
-async fn proof_is_for_the_url_that_was_sent_also_inside_a_nested_router() {
+async fn proof_is_checked_against_the_sent_url_in_a_nested_router() {
     let routes = || Router::new().route("/delete", get(|| async { "gone" }));
     let layer = AuthLayer::new(chain());
     let v1 = routes().layer(layer.clone());
@@ -88,7 +88,7 @@ async fn proof_is_for_the_url_that_was_sent_also_inside_a_nested_router() {
 }
 
 #[tokio::test]
-async fn proof_is_spent_once_by_a_request_that_passes_two_layers_of_one_chain() {
+async fn proof_is_spent_once_by_two_layers_of_one_chain() {
     let chain = chain();
     let routes = Router::new().route("/me", get(|| async { "ann" })).layer(AuthLayer::new(chain.clone()));
     let address = serve(routes.layer(AuthLayer::optional(chain))).await;
@@ -99,7 +99,7 @@ async fn proof_is_spent_once_by_a_request_that_passes_two_layers_of_one_chain() 
 }
 
 #[tokio::test]
-async fn request_with_its_proof_goes_on_and_the_same_again_does_not() {
+async fn request_with_a_proof_is_accepted_once() {
     let address = server().await;
     let token = token();
     let proof = proof("/me", &token);
@@ -119,7 +119,7 @@ async fn request_with_its_proof_goes_on_and_the_same_again_does_not() {
 }
 
 #[tokio::test]
-async fn handshake_with_its_proof_opens_a_socket_and_one_without_is_401() {
+async fn handshake_needs_its_proof_to_open_a_socket() {
     let address = server().await;
     let token = token();
     let open = async |proof: Option<String>| {
@@ -145,7 +145,7 @@ async fn handshake_with_its_proof_opens_a_socket_and_one_without_is_401() {
 
 /// The memory is of proofs, not of requests: each new one is good.
 #[tokio::test]
-async fn each_request_has_a_proof_of_its_own() {
+async fn each_request_needs_its_own_proof() {
     let address = server().await;
     let token = token();
     for _ in 0..20 {

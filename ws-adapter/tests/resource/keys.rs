@@ -48,7 +48,7 @@ async fn published(origin: &str) -> KeySet {
 }
 
 #[tokio::test]
-async fn route_publishes_the_keys_of_now_and_the_issuer_takes_their_tokens() {
+async fn route_publishes_current_keys_and_the_issuer_accepts_their_tokens() {
     let keys = SigningKeys::new(p256()).unwrap();
     let origin = issuer(keys.clone()).await;
     let first = token(&keys);

@@ -105,14 +105,14 @@ async fn ask(origin: &str, path: &str, claims: Value) -> Answer {
 }
 
 #[tokio::test]
-async fn route_with_a_scope_lets_tokens_with_it_in() {
+async fn route_with_a_scope_accepts_tokens_with_it() {
     let origin = server().await;
     let good = ask(&origin, "/write", json!({ "scope": "chat:read chat:write" })).await;
     assert_eq!((good.status, good.body.as_str()), (200, "ok"));
 }
 
 #[tokio::test]
-async fn route_with_a_scope_answers_403_as_every_refusal_is_answered() {
+async fn route_with_a_scope_answers_403_like_any_refusal() {
     let origin = server().await;
     let refused = ask(&origin, "/write", json!({ "scope": "chat:read" })).await;
     assert_eq!((refused.status, refused.cache.as_str()), (403, "no-store"));
@@ -127,7 +127,7 @@ async fn route_with_a_scope_answers_403_as_every_refusal_is_answered() {
 }
 
 #[tokio::test]
-async fn handler_checks_scopes_and_lists_all_of_them() {
+async fn handler_checks_scopes_and_lists_all() {
     let origin = server().await;
     assert_eq!(ask(&origin, "/send", json!({ "scope": "chat:write chat:read" })).await.body, "sent");
     let refused = ask(&origin, "/send", json!({ "scope": "chat:write" })).await;
@@ -136,7 +136,7 @@ async fn handler_checks_scopes_and_lists_all_of_them() {
 }
 
 #[tokio::test]
-async fn route_with_an_age_asks_for_a_new_log_in() {
+async fn route_with_a_maximum_age_asks_for_a_new_login() {
     let origin = server().await;
     assert_eq!(ask(&origin, "/lately", json!({})).await.status, 200);
     let refused = ask(&origin, "/recent", json!({})).await;
@@ -155,7 +155,7 @@ async fn request_without_a_token_is_refused_by_the_chain_first() {
 }
 
 #[tokio::test]
-async fn nobody_behind_an_optional_layer_gets_the_401_of_the_chain() {
+async fn guest_behind_an_optional_layer_gets_the_401_of_the_chain() {
     let origin = server().await;
     let refused = answer(Client::new().get(format!("{origin}/optional"))).await;
     let problem: Value = serde_json::from_str(&refused.body).unwrap();
@@ -191,7 +191,7 @@ async fn handshake_with_too_little_scope_is_403_before_the_upgrade() {
 }
 
 #[tokio::test]
-async fn hook_dresses_the_answer_and_cannot_make_a_success_of_it() {
+async fn hook_shapes_the_refusal_and_cannot_make_it_a_success() {
     let origin = server().await;
     for (path, body) in [("/dressed", "dressed"), ("/falls", "insufficient_scope")] {
         let refused = ask(&origin, path, json!({})).await;
@@ -202,7 +202,7 @@ async fn hook_dresses_the_answer_and_cannot_make_a_success_of_it() {
 }
 
 #[tokio::test]
-async fn metadata_are_found_by_the_challenge() {
+async fn challenge_points_to_the_metadata() {
     let origin = server().await;
     let refused = answer(Client::new().get(format!("{origin}/send"))).await;
     let (_, url) = refused.challenges[0].split_once(r#"resource_metadata=""#).unwrap();
@@ -222,7 +222,7 @@ async fn metadata_are_found_by_the_challenge() {
 
 /// RFC 9728, 3.1: the well-known part stands between host and path, and a root has no path.
 #[test]
-fn well_known_part_stands_between_host_and_path() {
+fn well_known_part_goes_between_host_and_path() {
     for (resource, url) in [
         ("https://resource.example.com", "https://resource.example.com/.well-known/oauth-protected-resource"),
         ("https://resource.example.com/", "https://resource.example.com/.well-known/oauth-protected-resource"),
@@ -236,7 +236,7 @@ fn well_known_part_stands_between_host_and_path() {
 }
 
 #[test]
-fn resource_that_is_no_plain_url_does_not_build() {
+fn resource_that_is_not_a_plain_url_does_not_build() {
     let bad = ["", "api.example", "/chat", "ftp://a.example", "https://", "https://u@a.example", "https://a.example?b"];
     let parts = ["https://a.example/#b", "https://a.example/{b}", "https://a.example/ b"];
     let ports = ["https://a.example:", "https://a.example:b", "https://a.example:65536/b", "https://a.example:+443"];
@@ -246,7 +246,7 @@ fn resource_that_is_no_plain_url_does_not_build() {
 }
 
 #[test]
-fn other_members_are_added_and_the_resource_stays() {
+fn extra_members_are_added_and_the_resource_stays() {
     let resource = ProtectedResource::new("https://a.example").unwrap();
     let resource = resource.with("resource_name", "a \"name\"").with("resource", "https://other.example");
     let document: Value = serde_json::from_str(&resource.bearer_method("header").document()).unwrap();

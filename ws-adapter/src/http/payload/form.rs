@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 /// The pairs of a form (URL standard, 5.1); `None` if a name or a value is not UTF-8 once it is decoded.
 ///
-/// The standard and `form_urlencoded` would put U+FFFD there, so two passwords that are not UTF-8 would become equal.
+/// The standard and `form_urlencoded` would replace such bytes with U+FFFD, which makes different passwords equal.
 pub(super) fn fields(body: &[u8]) -> Option<Payload> {
     let mut payload = Payload::new();
     for pair in body.split(|&b| b == b'&').filter(|pair| !pair.is_empty()) {
@@ -27,9 +27,9 @@ fn decoded(encoded: &[u8]) -> Option<String> {
 mod tests {
     use super::*;
 
-    /// Both decoders agree on text that both accept: ours, and the handler's.
+    /// Our decoder and the handler's agree on what both accept.
     #[test]
-    fn pairs_are_those_of_the_standard() {
+    fn form_pairs_are_parsed_as_in_the_standard() {
         for body in ["", "&", "a", "=", "a=1&token=a%2Bb+c", "&&a==b=&%zz=%&+=%C3%A9&é=%e2%82%ac", "a=%2526&a=%26"] {
             let mut expected = Payload::new();
             for (name, value) in form_urlencoded::parse(body.as_bytes()) {
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_utf_8_is_not_replaced() {
+    fn invalid_utf_8_is_refused_and_not_replaced() {
         for body in [&b"a=%FF"[..], b"%ff", b"a=\xff", b"a=%C3&b=%A9", b"a=%ED%A0%80", b"a=%C0%80"] {
             assert!(fields(body).is_none(), "{}", body.escape_ascii());
         }

@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_in_a_parameter_hide_no_type() {
+    fn invalid_bytes_in_a_parameter_do_not_hide_the_type() {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, http::HeaderValue::from_bytes(b"application/json; x=\xff").unwrap());
         assert_eq!(Format::of(&headers).unwrap(), Some(Format::Json));
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn several_types_are_a_400_where_one_is_a_format() {
+    fn several_types_are_a_400_if_one_is_a_format() {
         for lines in [
             &["application/json", "application/json"][..],
             &["text/plain", "application/x-www-form-urlencoded"],
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn encoded_body_is_a_400_and_identity_is_no_encoding() {
+    fn encoded_body_is_a_400_and_identity_is_not_an_encoding() {
         for lines in [&["gzip"][..], &["identity", "br"], &["identity,x"], &["identity gzip"]] {
             assert_eq!(format(&["application/json"], lines), Err(400), "{lines:?}");
         }

@@ -18,20 +18,20 @@ pub fn object(text: &str) -> Option<Payload> {
     Some(payload_of(members(text)?))
 }
 
-/// The same, with these fields only. The rest of the object uses no memory.
+/// As [`object`], with only these fields. The rest of the object uses no memory.
 #[cfg(feature = "axum")]
 pub(crate) fn object_with(text: &str, wanted: &[&str]) -> Option<Payload> {
     Some(payload_of(read(text, Some(wanted))?))
 }
 
-/// The members of a JSON object, repeated ones too, and the JSON that they hold; `None` if the text is anything else.
+/// The members of a JSON object with their values as JSON, including repeated members; `None` if the text is anything else.
 pub(crate) fn members(text: &str) -> Option<Vec<(String, &RawValue)>> {
     read(text, None)
 }
 
 fn payload_of(members: Vec<(String, &RawValue)>) -> Payload {
     let mut payload = Payload::new();
-    // A repeated name is kept twice, so that the extractor refuses it.
+    // Keep a repeated name twice, so that the extractor refuses it.
     for (name, value) in members {
         push(&mut payload, name, value.get());
     }
@@ -50,7 +50,7 @@ fn is_object(text: &str) -> bool {
 }
 
 struct Members<'w> {
-    /// `None` is all.
+    /// `None` means all.
     wanted: Option<&'w [&'w str]>,
 }
 
@@ -76,8 +76,7 @@ impl<'de> Visitor<'de> for Members<'_> {
     }
 }
 
-/// Adds a field with a value that is valid JSON. Only texts are interpreted, since a number may be larger than any type
-/// holds.
+/// Adds a field whose value is valid JSON. Only strings are interpreted: a number may be too large for any type.
 fn push(payload: &mut Payload, name: String, value: &str) {
     if value == "null" {
         return payload.push_null(name);
@@ -95,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_gives_its_top_level_texts() {
+    fn json_top_level_strings_are_read() {
         let json = r#"{"token":"a\u0062c","n":1,"deep":{"token":"no"},"list":[1],"x":null,"half":"\ud800"}"#;
         let payload = object(json).unwrap();
         assert_eq!(payload.text("token").unwrap(), Some("abc"));
@@ -106,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn null_is_told_from_other_values() {
+    fn null_differs_from_other_values() {
         let payload = object(r#"{"x": null ,"n":0,"s":"null"}"#).unwrap();
         assert_eq!(payload.optional_text("x").unwrap(), None);
         assert_eq!(payload.optional_text("s").unwrap(), Some("null"));
@@ -114,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_are_no_texts_are_not_interpreted() {
+    fn values_other_than_strings_are_not_interpreted() {
         let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
         for value in ["1e999", "-1e-999", "123456789012345678901234567890", "[1e999]", &deep] {
             let payload = object(&format!(r#"{{"n":{value},"token":"t"}}"#)).unwrap();
@@ -125,14 +124,14 @@ mod tests {
     }
 
     #[test]
-    fn repeated_json_member_is_refused_and_not_overlooked() {
+    fn repeated_json_member_is_refused() {
         let payload = object(r#"{"token":"a","tok\u0065n":"b"}"#).unwrap();
         assert!(payload.text("token").is_err());
     }
 
     #[cfg(feature = "axum")]
     #[test]
-    fn wanted_members_alone_are_kept_and_twice_at_most() {
+    fn only_wanted_members_are_kept_and_each_at_most_twice() {
         let json = format!(r#"{{"a":"x"{}}}"#, r#","b":"y","c":"z""#.repeat(1000));
         let kept = read(&json, Some(&["a", "b"])).unwrap();
         let names: Vec<_> = kept.iter().map(|(name, _)| &**name).collect();
@@ -152,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_not_json_gives_none() {
+    fn text_that_is_not_json_returns_none() {
         for text in [
             "",
             " ",

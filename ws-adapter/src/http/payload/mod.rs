@@ -40,7 +40,7 @@ where
     B::Error: Into<BoxError>,
 {
     let too_large = |found: String| {
-        let detail = format!("the limit for a body is {} bytes, and {found}", limits.max_len);
+        let detail = format!("the limit for a body is {} bytes, but {found}", limits.max_len);
         Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large").with_detail(detail)
     };
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
@@ -85,7 +85,7 @@ mod tests {
     fn one_byte_order_mark_before_json_is_skipped() {
         let payload = parse(Format::Json, "\u{feff}{\"token\":\"t\"}".as_bytes()).unwrap().unwrap();
         assert_eq!(payload.text("token").unwrap(), Some("t"));
-        // In a form it is part of the first name, as it is for the handler.
+        // In a form it is part of the first name. The handler sees it the same way.
         let payload = parse(Format::Form, "\u{feff}token=t".as_bytes()).unwrap().unwrap();
         assert_eq!(payload.text("token").unwrap(), None);
         assert!(parse(Format::Json, "\u{feff}\u{feff}{}".as_bytes()).is_err());

@@ -5,10 +5,10 @@ use axum::extract::ws::Message;
 
 use crate::Close;
 
-/// The form in which clients send their first message, for [`FirstMessageLayer::codec`](crate::FirstMessageLayer::codec):
-/// how the credential is found in it, and what the client is told.
+/// The form of first messages, for [`FirstMessageLayer::codec`](crate::FirstMessageLayer::codec): how to find the credential
+/// in a message, and how to answer.
 ///
-/// [`AuthV1`](crate::AuthV1) is the default. [`GraphqlTransportWs`](crate::GraphqlTransportWs) is GraphQL over WebSocket. Implement it for clients of another
+/// [`AuthV1`](crate::AuthV1) is the default. [`GraphqlTransportWs`](crate::GraphqlTransportWs) is GraphQL over WebSocket. Implement this trait for clients of another
 /// protocol. Only [`decode`](Self::decode) and [`accepted`](Self::accepted) are required:
 ///
 /// ```
@@ -37,78 +37,78 @@ use crate::Close;
 /// }
 /// ```
 ///
-/// A codec holds no state of a client. It is asked on the task of the socket, so it must not block. If it panics, the
-/// connection ends without a close, and nobody is let in.
+/// One codec serves all clients, so it holds no client state. It runs on the socket's task and must not block. If it panics,
+/// the connection is dropped without a close, and the client is not admitted.
 ///
 /// # Security
-/// Whatever is decoded as a credential is judged by the chain; a codec cannot let anybody in. What it is shown comes from a
-/// stranger: at most 16 KiB a message, and at most 16 messages and pings before the credential. It must not log it.
+/// The chain decides about every decoded credential; a codec can't admit a client by itself. Its input comes from an unknown
+/// client: messages of at most 16 KiB, and at most 16 messages and pings before the credential. A codec must not log them.
 pub trait FirstMessageCodec: Send + Sync + 'static {
-    /// The subprotocols that it speaks, in order of preference; none by default. It is asked once, when the layer is built.
+    /// The subprotocols of the codec, in order of preference; none by default. Called once, when the layer is built.
     ///
-    /// The first one that the client offers is agreed on. A handshake without a credential that offers none of them is
-    /// accepted and closed at once with [`Close::SUBPROTOCOL_NOT_ACCEPTABLE`]. A codec that names none leaves the choice to
-    /// the layer, as without a codec.
+    /// The server answers the first one that the client offers. If a handshake without a credential offers none of them, it is
+    /// accepted and closed at once with [`Close::SUBPROTOCOL_NOT_ACCEPTABLE`]. A codec without subprotocols leaves the choice
+    /// to the layer.
     fn subprotocols(&self) -> Vec<Cow<'static, str>> {
         Vec::new()
     }
 
-    /// The message that the server sends first, as soon as the socket is open; nothing by default.
+    /// A message that the server sends as soon as the socket is open; none by default.
     fn greeting(&self) -> Option<Message> {
         None
     }
 
-    /// Reads a message. It is called with each text and binary message of at most 16 KiB, until it returns something other
-    /// than [`Decoded::Wait`].
+    /// Decodes a message. Called with each text and binary message of at most 16 KiB, until the result is not
+    /// [`Decoded::Wait`].
     fn decode(&self, message: &Message) -> Decoded;
 
-    /// The answer to a good credential, sent before the service behind is called; `None` sends nothing. `first` is the message
-    /// with the credential. `ttl` is the time that the credential has left; `None` if it does not end.
+    /// The answer to a good credential, sent before the inner service is called; `None` sends nothing. `first` is the message
+    /// with the credential. `ttl` is the remaining time of the credential; `None` if it does not end.
     fn accepted(&self, first: &Message, ttl: Option<Duration>) -> Option<Message>;
 
-    /// The answer to a message or credential that is refused, sent before the close; nothing by default. The
-    /// [`reason`](Close::reason) of the close is a stable code that says why.
+    /// The answer to a refused message or credential, sent before the close; none by default. The
+    /// [`reason`](Close::reason) of the close is a stable code.
     fn refused(&self, first: &Message, close: &Close) -> Option<Message> {
         let _ = (first, close);
         None
     }
 
-    /// Whether the handler gets the message with the credential, as the first one that it receives; it does not by default.
+    /// Whether the handler receives the message with the credential, as its first one; `false` by default.
     ///
     /// # Security
-    /// The handler then sees the credential. It must not log or store what it receives first.
+    /// The handler then sees the credential. It must not log or store its first message.
     fn forwards(&self) -> bool {
         false
     }
 
-    /// Replaces a close of the layer's, one of the constants of [`Close`]. The default keeps it, in the codes of
+    /// Translates a close of the layer (a constant of [`Close`]). By default it stays as it is, with the codes of
     /// [`CloseCodes`](crate::CloseCodes).
     ///
-    /// It is asked whenever the server closes a socket that came through the layer: at the first message and for the rest of
-    /// its life, also where a header has opened it. A socket that has agreed on none of its subprotocols is closed as without
-    /// a codec. Closes of the application's own are not changed.
+    /// Called whenever the server closes a socket of this layer, during the whole life of the socket, even if a header
+    /// authenticated it. Not called for a socket without a subprotocol of this codec, if it has any. Closes of the application
+    /// are not translated.
     fn close(&self, close: &Close) -> Close {
         close.clone()
     }
 }
 
-/// How a [`FirstMessageCodec`] reads a message.
+/// The result of [`FirstMessageCodec::decode`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Decoded {
-    /// A credential: what would stand in `Authorization`. If no header could hold it, or it is longer than 16 KiB, it is no
-    /// credential.
+    /// A credential, as in an `Authorization` header. If a header can't hold it, or it is longer than 16 KiB, the socket is
+    /// closed as for [`NoCredential`](Self::NoCredential).
     Credentials {
         /// The scheme, such as `Bearer`.
         scheme: Cow<'static, str>,
-        /// What comes after the scheme.
+        /// The rest of the header, after the scheme.
         credentials: Secret,
     },
-    /// A message that may come before. It is answered with this, if anything, and the next one is waited for. These and the
-    /// pings of WebSocket may be 16 in all.
+    /// A message that may come before the credential. The server sends this answer, if any, and waits for the next message. At
+    /// most 16 such messages and WebSocket pings are allowed.
     Wait(Option<Message>),
-    /// No credential: the socket is closed with [`Close::INVALID_CREDENTIALS`].
+    /// The message has no credential: the socket is closed with [`Close::INVALID_CREDENTIALS`].
     NoCredential,
-    /// Not a message of the protocol: the socket is closed with [`Close::INVALID_MESSAGE`].
+    /// The message breaks the protocol: the socket is closed with [`Close::INVALID_MESSAGE`].
     Malformed,
 }

@@ -7,26 +7,27 @@ use serde_json::value::RawValue;
 use super::{Decoded, FirstMessageCodec};
 use crate::{Close, http::payload};
 
-/// GraphQL over WebSocket: the subprotocol `graphql-transport-ws`, as npm's `graphql-ws` and most GraphQL clients speak it.
+/// GraphQL over WebSocket: the subprotocol `graphql-transport-ws` of npm's `graphql-ws` and most GraphQL clients.
 ///
-/// The credential stands in the payload of `connection_init`, as it would in a header:
-/// `{"type":"connection_init","payload":{"Authorization":"Bearer …"}}`. The name may be in upper or lower case.
-/// [`field`](Self::field) reads a bare token from another field. A good credential is answered `{"type":"connection_ack"}`, and
-/// then the service behind is called; what it receives begins with the next message. [`forward`](Self::forward) hands it
-/// `connection_init` too.
+/// The credential is in the payload of `connection_init`, in the form of a header:
+/// `{"type":"connection_init","payload":{"Authorization":"Bearer …"}}`. The case of the name does not matter.
+/// [`field`](Self::field) reads a bare token from another field. The answer to a good credential is
+/// `{"type":"connection_ack"}`. Then the inner service is called, and receives the messages that follow.
+/// [`forward`](Self::forward) passes `connection_init` to it too.
 ///
 /// | The client sends first | Answer |
 /// |---|---|
-/// | `ping`; `pong` | `pong`; nothing. 16 of them and of WebSocket's pings in all, which do not extend the deadline |
-/// | `connection_init` without the field, with `null` or an empty text in it, or no payload | 4401 `invalid_credentials` |
+/// | `ping`; `pong` | `pong`; nothing. Together with WebSocket pings, 16 are allowed; they don't extend the deadline |
+/// | `connection_init` without a payload or the field, or with `null` or an empty string in it | 4401 `invalid_credentials` |
 /// | `subscribe` or `complete` | 4401 `invalid_credentials` |
-/// | what is no JSON object, has no or another `type`, or a member twice; a payload that is no object; a field that is no text | 4400 `invalid_message` |
+/// | anything but a JSON object with a `type` of the protocol and without repeated members; a payload that is not an object; a field that is not a string | 4400 `invalid_message` |
 ///
-/// A second `connection_init` is for the service behind, like every message after the first one.
+/// A second `connection_init` goes to the inner service, like every message after the first one.
 ///
 /// # Close codes
-/// They are those of the protocol, for the whole life of the socket, and so chosen that the client of `graphql-ws` does what it
-/// should: 4401 stops it, while after 4403 it asks for its `connectionParams` again and comes back. The reasons stay ours.
+/// For the whole life of the socket, closes have the codes of the protocol. They are chosen to make the `graphql-ws` client
+/// react correctly: after 4401 it stops; after 4403 it asks for its `connectionParams` again and reconnects. The reasons stay
+/// the same.
 ///
 /// | Ours | Code |
 /// |---|---|
@@ -35,50 +36,50 @@ use crate::{Close, http::payload};
 /// | [`AUTH_TIMEOUT`](Close::AUTH_TIMEOUT), [`PING_TIMEOUT`](Close::PING_TIMEOUT), [`IDLE_TIMEOUT`](Close::IDLE_TIMEOUT) | 4408 |
 /// | [`INVALID_MESSAGE`](Close::INVALID_MESSAGE) | 4400 |
 /// | [`SUBPROTOCOL_NOT_ACCEPTABLE`](Close::SUBPROTOCOL_NOT_ACCEPTABLE) | 4406 |
-/// | [`TOO_MANY_CONNECTIONS`](Close::TOO_MANY_CONNECTIONS), [`TOO_MANY_ATTEMPTS`](Close::TOO_MANY_ATTEMPTS), [`DISPLACED`](Close::DISPLACED); 4429 means something else here | 1013 |
+/// | [`TOO_MANY_CONNECTIONS`](Close::TOO_MANY_CONNECTIONS), [`TOO_MANY_ATTEMPTS`](Close::TOO_MANY_ATTEMPTS), [`DISPLACED`](Close::DISPLACED); in this protocol, 4429 has another meaning | 1013 |
 /// | [`INTERNAL_ERROR`](Close::INTERNAL_ERROR) | 4500 |
-/// | any other | the same |
+/// | any other | unchanged |
 ///
 /// [`CloseCodes`](crate::CloseCodes) does not change them.
 ///
 /// # Security
-/// A handshake that brings a credential (a header, a cookie) is judged by itself. Its `connection_init` goes to the handler, and
-/// no credential in there is looked at.
+/// If the handshake itself has a credential (a header, a cookie), the chain decides about that one. Its `connection_init` goes
+/// to the handler, and a credential in it is ignored.
 #[derive(Clone, Debug, Default)]
 pub struct GraphqlTransportWs {
-    /// `None` is `Authorization`.
+    /// `None` means `Authorization`.
     field: Option<Cow<'static, str>>,
     forwards: bool,
 }
 
 impl GraphqlTransportWs {
-    /// Reads `Authorization` from the payload, and acknowledges by itself.
+    /// Reads `Authorization` from the payload, and sends `connection_ack` itself.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Reads a bearer token from this field of the payload, such as `token`, and not `Authorization`. The case of its name
-    /// counts, and its value is the token alone, without a scheme.
+    /// Reads a bearer token from this field of the payload, such as `token`, instead of `Authorization`. The name is case
+    /// sensitive. The value is the bare token, without a scheme.
     #[must_use]
     pub fn field(mut self, name: impl Into<Cow<'static, str>>) -> Self {
         self.field = Some(name.into());
         self
     }
 
-    /// Hands `connection_init` on to the handler, which has to answer it: for servers such as async-graphql that acknowledge by
-    /// themselves.
+    /// Passes `connection_init` to the handler, which has to answer it. Use it for servers that send `connection_ack`
+    /// themselves, such as async-graphql.
     ///
     /// # Security
-    /// The handler then sees the credential. It must not log or store the payload. Who the user is says
-    /// [`AuthSocket::user`](crate::AuthSocket::user), not the payload.
+    /// The handler then sees the credential. It must not log or store the payload. Take the user from
+    /// [`AuthSocket::user`](crate::AuthSocket::user), not from the payload.
     #[must_use]
     pub fn forward(mut self) -> Self {
         self.forwards = true;
         self
     }
 
-    /// What `connection_init` brings.
+    /// The credential in the payload of `connection_init`.
     fn credentials(&self, payload: Option<&RawValue>) -> Decoded {
         let Some(payload) = payload.filter(|payload| payload.get() != "null") else {
             return Decoded::NoCredential;
@@ -150,7 +151,7 @@ impl FirstMessageCodec for GraphqlTransportWs {
     }
 }
 
-/// Codes of the protocol; those of the other closes stay.
+/// The closes that have another code in this protocol.
 static CODES: [(Close, u16); 14] = [
     (Close::TOKEN_EXPIRED, 4403),
     (Close::FORBIDDEN, 4403),
@@ -168,10 +169,10 @@ static CODES: [(Close, u16); 14] = [
     (Close::INTERNAL_ERROR, 4500),
 ];
 
-/// A name that is there twice.
+/// A member that occurs twice.
 struct Repeated;
 
-/// The one member whose name is wanted.
+/// The only member with a wanted name; `None` if there is none.
 fn single<'a>(
     members: &[(String, &'a RawValue)],
     is_wanted: impl Fn(&str) -> bool,
@@ -187,7 +188,7 @@ fn single<'a>(
 mod tests {
     use super::*;
 
-    /// What a message says, in short.
+    /// The result of decoding, in short.
     fn decoded(codec: &GraphqlTransportWs, text: &str) -> String {
         match codec.decode(&Message::Text(text.into())) {
             Decoded::Credentials { scheme, credentials } => format!("{scheme}|{}", credentials.expose()),
@@ -202,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn credential_is_what_would_stand_in_the_header() {
+    fn credential_has_the_form_of_an_authorization_header() {
         for (payload, says) in [
             (r#"{"Authorization":"Bearer a.b.c"}"#, "Bearer|a.b.c"),
             (r#"{"authorization":"bearer a.b.c","more":{"deep":[1e999]}}"#, "bearer|a.b.c"),
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn field_holds_a_bare_token_and_no_other_is_read() {
+    fn field_holds_a_bare_token_and_replaces_authorization() {
         let codec = GraphqlTransportWs::new().field("token");
         for (payload, says) in [
             (r#"{"token":"a.b.c"}"#, "Bearer|a.b.c"),
@@ -244,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn every_type_of_message_has_its_answer() {
+    fn each_message_type_is_decoded_by_its_rule() {
         for (text, says) in [
             (r#"{"type":"connection_init"}"#, "no credential"),
             (r#"{"type":"ping"}"#, r#"{"type":"pong"}"#),
@@ -272,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn init_is_acknowledged_here_or_by_the_handler_and_never_by_both() {
+    fn init_is_acknowledged_by_the_codec_or_the_handler_not_both() {
         let first = Message::Text(init("{}").into());
         let acknowledges = |codec: &GraphqlTransportWs| codec.accepted(&first, None).is_some();
         let (consumes, forwards) = (GraphqlTransportWs::new(), GraphqlTransportWs::new().forward());
@@ -281,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn every_close_has_its_code_and_keeps_its_reason() {
+    fn every_close_has_a_code_and_keeps_its_reason() {
         let table = [
             (Close::NORMAL, 1000),
             (Close::PROTOCOL_ERROR, 1002),
@@ -303,15 +304,16 @@ mod tests {
             (Close::PING_TIMEOUT, 4408),
             (Close::IDLE_TIMEOUT, 4408),
             (Close::INTERNAL_ERROR, 4500),
+            (Close::ABNORMAL, 1006),
         ];
         let constants = include_str!("../../close.rs").matches("\n    pub const ").count();
         assert_eq!(table.len(), constants, "a close without a row");
         for (ours, code) in table {
             for codes in [crate::CloseCodes::Private, crate::CloseCodes::Iana] {
                 let codec = super::super::Codec::new(GraphqlTransportWs::new()).unwrap();
-                let told = super::super::told(ours.clone(), Some(&codec), codes);
-                let kept = if CODES.iter().any(|(mapped, _)| *mapped == ours) { code } else { ours.code() };
-                assert_eq!((told.code(), told.reason()), (kept, ours.reason()), "{ours:?}");
+                let sent = super::super::translate_close(ours.clone(), Some(&codec), codes);
+                let expected = if CODES.iter().any(|(mapped, _)| *mapped == ours) { code } else { ours.code() };
+                assert_eq!((sent.code(), sent.reason()), (expected, ours.reason()), "{ours:?}");
             }
             assert_eq!(GraphqlTransportWs::new().close(&ours).code(), code, "{ours:?}");
         }

@@ -14,28 +14,28 @@ pub(crate) struct Codec {
 
 impl Codec {
     /// # Errors
-    /// If it names a subprotocol that is not a token.
+    /// If the codec names a subprotocol that is not a token.
     pub(crate) fn new(codec: impl FirstMessageCodec) -> Result<Arc<Self>, ConfigError> {
         let subprotocols = codec.subprotocols().iter().map(|name| subprotocol_name(name)).collect::<Result<_, _>>()?;
         Ok(Arc::new(Self { codec: Box::new(codec), subprotocols }))
     }
 
-    /// Our own form, which names no subprotocol.
+    /// The default codec. It has no subprotocols, so this can't fail.
     pub(crate) fn auth_v1() -> Arc<Self> {
         Arc::new(Self { codec: Box::new(AuthV1::default()), subprotocols: Vec::new() })
     }
 
-    /// The first of its subprotocols that a client offers.
+    /// The first of the codec's subprotocols that the client offers.
     pub(crate) fn choose(&self, is_offered: impl Fn(&HeaderValue) -> bool) -> Option<HeaderValue> {
         self.subprotocols.iter().find(|name| is_offered(name)).cloned()
     }
 
-    /// Whether a socket with this subprotocol speaks its protocol. A codec without subprotocols is spoken on every socket.
-    pub(crate) fn accepts(&self, agreed_on: Option<&HeaderValue>) -> bool {
-        self.subprotocols.is_empty() || agreed_on.is_some_and(|name| self.names(name))
+    /// Whether the codec serves a socket with this negotiated subprotocol. A codec without subprotocols serves every socket.
+    pub(crate) fn accepts(&self, negotiated: Option<&HeaderValue>) -> bool {
+        self.subprotocols.is_empty() || negotiated.is_some_and(|name| self.names(name))
     }
 
-    /// Whether a subprotocol is its own.
+    /// Whether this is one of the codec's subprotocols.
     pub(crate) fn names(&self, subprotocol: &HeaderValue) -> bool {
         self.subprotocols.contains(subprotocol)
     }
@@ -49,8 +49,8 @@ impl Deref for Codec {
     }
 }
 
-/// What a client is told of a close.
-pub(crate) fn told(close: Close, codec: Option<&Codec>, codes: CloseCodes) -> Close {
+/// The close as the client sees it.
+pub(crate) fn translate_close(close: Close, codec: Option<&Codec>, codes: CloseCodes) -> Close {
     let close = match codec {
         Some(codec) if close.is_ours() && close != Close::ABNORMAL => codec.close(&close),
         _ => close,

@@ -16,7 +16,8 @@ use crate::{Algorithm, SigningKey, algorithm::Family};
 #[cfg(feature = "x509")]
 const BEGIN: &str = "-----BEGIN ";
 
-/// How many sections are read, since each is work that an issuer can order: a private key, and a chain beside it.
+/// How many sections are read: enough for a private key and a chain of certificates. It limits the work that an issuer
+/// can cause.
 #[cfg(feature = "x509")]
 const MAX_SECTIONS: usize = 8;
 
@@ -25,34 +26,33 @@ const MAX_SECTIONS: usize = 8;
 const ONE_OF_EACH: [Algorithm; 5] =
     [Algorithm::RS256, Algorithm::ES256, Algorithm::ES384, Algorithm::ES512, Algorithm::EdDSA];
 
-/// What tells a key pair apart from others, in whatever form a key of it is written: the name, and the number that both
-/// halves share.
+/// Identifies a key pair, in whatever form its keys are written: by its name, and by the number that both halves share.
 ///
-/// The number is the modulus of RSA, or `x` of a curve. A thumbprint (RFC 7638) has more in it, `e` or `y`, which does not
-/// make another key pair of it.
+/// The number is the modulus of RSA, or `x` of a curve. A thumbprint (RFC 7638) would also include `e` or `y`, but keys that
+/// differ only there belong to the same pair.
 #[derive(Default)]
-pub(crate) struct Traces {
+pub(crate) struct KeyTraces {
     pub(crate) kid: Option<String>,
-    /// Whether there is something of a private key or of a secret, even if it cannot be used as it stands.
+    /// Whether it contains part of a private key or a secret, even in a form that can't be used.
     pub(crate) is_secret: bool,
     numbers: Vec<Vec<u8>>,
 }
 
-/// The traces of all key pairs whose secret was published.
+/// All key pairs whose secret was published.
 #[derive(Default)]
-pub(crate) struct Exposed {
+pub(crate) struct CompromisedKeys {
     names: HashSet<String>,
     numbers: HashSet<Vec<u8>>,
 }
 
-impl Traces {
-    /// Reads what it finds, whatever else is wrong with the key.
+impl KeyTraces {
+    /// Reads what it can, even from a broken key.
     pub(crate) fn of(json: &str) -> Self {
         let mut traces = Self::default();
-        // An error ends the reading of a text that is no object; then there is nothing to find.
+        // An error means that the text is not an object; then there is nothing to find.
         let _ = json::members(json.as_bytes(), |name, value| {
             match (name, value) {
-                // It says that there is none.
+                // Means that the member is absent.
                 (_, Value::Null) => {}
                 ("kid", Value::Text(kid)) if !kid.is_empty() => traces.kid = Some(kid.into_owned()),
                 ("kty", Value::Text(kty)) if kty == "oct" => traces.is_secret = true,
@@ -70,7 +70,7 @@ impl Traces {
     }
 }
 
-/// Base64url in which the last character may have bits too many. A secret that is out is out, however it is written.
+/// Base64url with unused bits allowed in the last character. A published secret counts in any encoding.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &alphabet::URL_SAFE,
     GeneralPurposeConfig::new()
@@ -78,7 +78,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::RequireNone),
 );
 
-/// The same number in base64url, where it is in base64, wrapped, padded, or a mixture.
+/// Converts a number in base64, wrapped or padded, to base64url.
 fn plain(text: &str) -> String {
     let text = text.chars().filter(|c| !c.is_whitespace() && *c != '=');
     text.map(|c| match c {
@@ -90,24 +90,24 @@ fn plain(text: &str) -> String {
 }
 
 #[cfg(feature = "x509")]
-impl Traces {
+impl KeyTraces {
     pub(crate) fn of_name(kid: &str) -> Self {
         Self { kid: Some(kid.to_owned()).filter(|kid| !kid.is_empty()), ..Self::default() }
     }
 
-    /// Adds a key pair whose public half stands elsewhere.
+    /// Adds a key pair by its public half.
     pub(crate) fn add(&mut self, key: &PublicKey) {
         let number = match key {
             PublicKey::Rsa(components) => &components.n,
             PublicKey::Point(Family::Ed25519, x) => x,
-            // Behind the first byte of a point stands `x`, and `y` if it is not compressed.
+            // After the first byte of a point comes `x`, and then `y` if it is not compressed.
             PublicKey::Point(Family::Ec(curve), point) => point.get(1..=curve.coordinate_len()).unwrap_or_default(),
             PublicKey::Point(_, _) => return,
         };
         self.numbers.push(without_leading_zeros(number).to_vec());
     }
 
-    /// Notes the private keys in PEM in this text, and what stands beside them; whether there are any.
+    /// Adds the private keys in this PEM text, and the certificates beside them. Returns whether there are private keys.
     pub(crate) fn add_private_pem(&mut self, text: &str) -> bool {
         if !text.contains("PRIVATE KEY-----") {
             return false;
@@ -127,14 +127,14 @@ impl Traces {
     }
 }
 
-impl Exposed {
-    pub(crate) fn add(&mut self, traces: &Traces) {
+impl CompromisedKeys {
+    pub(crate) fn add(&mut self, traces: &KeyTraces) {
         self.names.extend(traces.kid.clone());
         self.numbers.extend(traces.numbers.iter().cloned());
     }
 
-    /// Whether a key with these traces may be one of those whose secret was published.
-    pub(crate) fn covers(&self, traces: &Traces) -> bool {
+    /// Whether the secret of this key may have been published.
+    pub(crate) fn covers(&self, traces: &KeyTraces) -> bool {
         traces.kid.as_ref().is_some_and(|kid| self.names.contains(kid))
             || traces.numbers.iter().any(|number| self.numbers.contains(number))
     }

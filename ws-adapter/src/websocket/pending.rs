@@ -13,13 +13,13 @@ use tower_service::Service;
 
 use super::{
     codec::{Codec, Decoded},
-    context::{Kill, SocketContext},
+    context::{EndSignal, SocketContext},
     dispatch::{OpenSocket, dispatch},
-    finish::{self, CLOSE_TIMEOUT},
+    finish::{CLOSE_TIMEOUT, close_for_error, finish},
     handshake::WebSockets,
     in_band::{Credentials, MAX_AUTH},
-    refresh::{present, without_credentials},
-    refuse::close_for,
+    refresh::{decide_in_band, without_credentials},
+    refuse::close_for_refusal,
 };
 use crate::{
     Close,
@@ -30,31 +30,31 @@ use crate::{
     telemetry::{self, Gauge},
 };
 
-/// How many pings, and messages that a codec waits after, a client may send before its credential.
+/// How many pings, and messages that the codec lets pass, a client may send before its credential.
 const MAX_OTHERS: usize = 16;
 
 /// A socket that waits for its first message.
-pub(super) struct Waiting<U> {
+pub(super) struct PendingSocket<U> {
     pub(super) sockets: Arc<WebSockets<U>>,
     pub(super) codec: Arc<Codec>,
     pub(super) parts: Parts,
     pub(super) address: Option<IpAddr>,
     pub(super) pending: PendingGuard,
-    /// Another client takes its place.
-    pub(super) displaced: Arc<Kill>,
+    /// Ends the socket if another client needs its place.
+    pub(super) displaced: Arc<EndSignal>,
     pub(super) deadline: Duration,
 }
 
-/// The client is not let in.
-struct Refused {
+/// Why a socket did not get past its first message.
+struct NotAdmitted {
     close: Close,
-    /// The message that was refused.
-    first: Option<Message>,
+    /// The message that was refused, for the codec's answer.
+    message: Option<Message>,
 }
 
-impl<U: Principal> Waiting<U> {
-    /// Hears who it is, and calls the service, or closes the socket.
-    pub(super) async fn hear<S, B, R>(mut self, service: S, mut socket: WebSocket)
+impl<U: Principal> PendingSocket<U> {
+    /// Waits for the first message. Then calls the service, or closes the socket.
+    pub(super) async fn run<S, B, R>(mut self, service: S, mut socket: WebSocket)
     where
         S: Service<Request<B>, Response = Response<R>, Error: Send, Future: Send> + Clone + Send + 'static,
         B: From<Bytes> + Send + 'static,
@@ -64,96 +64,99 @@ impl<U: Principal> Waiting<U> {
         let timer = Arc::clone(&self.sockets.checkpoint.gate.timer);
         let mut shutdown = self.sockets.checkpoint.sockets.shutdown.watch();
         let displaced = Arc::clone(&self.displaced);
-        let heard = select! {
+        let received = select! {
             biased;
             _ = shutdown.begun() => Err(Some(Close::RESTARTING.into())),
             close = displaced.ended() => Err(Some(close.into())),
             () = timer.sleep(self.deadline) => Err(Some(Close::AUTH_TIMEOUT.into())),
-            heard = first(&mut socket, &self.codec) => heard,
+            received = receive_credentials(&mut socket, &self.codec) => received,
         };
-        if let Err(Some(refused)) = &heard {
-            log_unheard(&refused.close);
+        if let Err(Some(not_admitted)) = &received {
+            log_without_credential(&not_admitted.close);
         }
-        let admitted = match heard {
+        let admitted = match received {
             Ok((credentials, first)) => select! {
                 biased;
                 _ = shutdown.begun() => Err(Some(Close::RESTARTING.into())),
                 close = displaced.ended() => Err(Some(close.into())),
                 admitted = self.admit(credentials) => match admitted {
                     Ok(user) => Ok((user, first)),
-                    Err(close) => Err(Some(Refused { close, first: Some(first) })),
+                    Err(close) => Err(Some(NotAdmitted { close, message: Some(first) })),
                 },
             },
-            Err(refused) => Err(refused),
+            Err(not_admitted) => Err(not_admitted),
         };
         match admitted {
             Ok((user, first)) => {
                 let context = self.parts.extensions.get::<SocketContext>().cloned();
                 let ends_at = user.evidence().expires_at();
                 let ttl = ends_at.map(|end| end.duration_since(timer.now()).unwrap_or_default());
-                if !tell(&mut socket, self.codec.accepted(&first, ttl)).await {
+                if !send_in_time(&mut socket, self.codec.accepted(&first, ttl)).await {
                     return;
                 }
                 leave(Ok(user), &mut self.parts);
                 drop((self.pending, gauge));
                 let open = OpenSocket::new(socket, self.codec.forwards().then_some(first));
-                let ended = self.sockets.ended_meanwhile(context, ends_at, &mut shutdown);
+                let ended = self.sockets.ended_before_handler(context, ends_at, &mut shutdown);
                 let close = select! {
                     biased;
                     close = ended => close,
                     close = dispatch(service, self.parts, open.clone()) => close,
                 };
-                // The service has not taken it, and cannot any more.
-                if let Some(opened) = open.take() {
+                // If the service has not taken the socket by now, it can't any more.
+                if let Some((socket, _)) = open.take() {
                     telemetry::closed(None, &close);
-                    finish::finish(opened.socket, self.sockets.told(close), false).await;
+                    finish(socket, self.sockets.translate_close(close), false).await;
                 }
             }
-            Err(Some(Refused { close, first })) => {
-                if let Some(first) = first {
-                    tell(&mut socket, self.codec.refused(&first, &close)).await;
+            Err(Some(NotAdmitted { close, message })) => {
+                if let Some(message) = message {
+                    send_in_time(&mut socket, self.codec.refused(&message, &close)).await;
                 }
                 telemetry::closed(None, &close);
-                finish::finish(socket, self.sockets.told(close), false).await;
+                finish(socket, self.sockets.translate_close(close), false).await;
             }
-            // The peer has gone.
+            // The peer is gone.
             Err(None) => {}
         }
     }
 
-    /// Closes the socket without waiting for a message. It counts as pending until then.
+    /// Closes the socket without waiting for a message. The socket counts as pending until it is closed.
     pub(super) async fn refuse(self, socket: WebSocket, close: Close) {
         let _gauge = Gauge::pending();
-        log_unheard(&close);
+        log_without_credential(&close);
         telemetry::closed(None, &close);
         select! {
             biased;
             _ = self.displaced.ended() => {}
-            () = finish::finish(socket, self.sockets.told(close), false) => {}
+            () = finish(socket, self.sockets.translate_close(close), false) => {}
         }
     }
 
-    /// Asks the chain, and enters who it lets in.
+    /// Asks the chain, and registers the connection of an accepted user.
     async fn admit(&mut self, credentials: Credentials) -> Result<Authenticated<U>, Close> {
         let checkpoint = &self.sockets.checkpoint;
         let opening = without_credentials(&self.parts, &checkpoint.gate.needs);
         let decided = async {
-            let user = present(checkpoint, &opening, credentials, None, self.address).await?;
+            let user = decide_in_band(checkpoint, &opening, credentials, None, self.address).await?;
             self.sockets.enter(Some(&user), &mut self.parts).await?;
             telemetry::accepted(Transport::InBand, user.evidence());
             Ok::<_, Refusal>(user)
         };
         decided.await.map_err(|refusal| {
             telemetry::refused(Transport::InBand, &refusal);
-            close_for(&refusal)
+            close_for_refusal(&refusal)
         })
     }
 }
 
-/// Waits for the one message that counts; `Err(None)` if the peer goes.
-async fn first(socket: &mut WebSocket, codec: &Codec) -> Result<(Credentials, Message), Option<Refused>> {
+/// Waits for the message with the credential; `Err(None)` if the peer goes away.
+async fn receive_credentials(
+    socket: &mut WebSocket,
+    codec: &Codec,
+) -> Result<(Credentials, Message), Option<NotAdmitted>> {
     let mut others = 0;
-    say(socket, codec.greeting()).await?;
+    send(socket, codec.greeting()).await?;
     loop {
         let message = match socket.recv().await {
             Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => message,
@@ -163,7 +166,7 @@ async fn first(socket: &mut WebSocket, codec: &Codec) -> Result<(Credentials, Me
             }
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Err(Some(Close::INVALID_CREDENTIALS.into())),
             Some(Ok(Message::Close(_))) | None => return Err(None),
-            Some(Err(error)) => return Err(finish::close_for(&error).map(Refused::from)),
+            Some(Err(error)) => return Err(close_for_error(&error).map(NotAdmitted::from)),
         };
         if length(&message) > MAX_AUTH {
             return Err(Some(Close::TOO_BIG.into()));
@@ -175,13 +178,13 @@ async fn first(socket: &mut WebSocket, codec: &Codec) -> Result<(Credentials, Me
             },
             Decoded::Wait(answer) if others < MAX_OTHERS => {
                 others += 1;
-                say(socket, answer).await?;
+                send(socket, answer).await?;
                 continue;
             }
             Decoded::Wait(_) | Decoded::NoCredential => Close::INVALID_CREDENTIALS,
             Decoded::Malformed => Close::INVALID_MESSAGE,
         };
-        return Err(Some(Refused { close, first: Some(message) }));
+        return Err(Some(NotAdmitted { close, message: Some(message) }));
     }
 }
 
@@ -193,39 +196,40 @@ fn length(message: &Message) -> usize {
     }
 }
 
-/// Sends a message, if there is one, while the deadline for the first message runs.
-async fn say(socket: &mut WebSocket, message: Option<Message>) -> Result<(), Option<Refused>> {
+/// Sends an optional message. The deadline for the first message limits the time.
+async fn send(socket: &mut WebSocket, message: Option<Message>) -> Result<(), Option<NotAdmitted>> {
     match message {
-        Some(message) => socket.send(message).await.map_err(|error| finish::close_for(&error).map(Refused::from)),
+        Some(message) => socket.send(message).await.map_err(|error| close_for_error(&error).map(NotAdmitted::from)),
         None => Ok(()),
     }
 }
 
-/// Sends a message, if there is one, in the time that a close has; `false` if it cannot be sent.
-async fn tell(socket: &mut WebSocket, message: Option<Message>) -> bool {
+/// Sends an optional message within the time for a close; `false` if it could not be sent.
+async fn send_in_time(socket: &mut WebSocket, message: Option<Message>) -> bool {
     match message {
         Some(message) => time::timeout(CLOSE_TIMEOUT, socket.send(message)).await.is_ok_and(|sent| sent.is_ok()),
         None => true,
     }
 }
 
-impl From<Close> for Refused {
+impl From<Close> for NotAdmitted {
     fn from(close: Close) -> Self {
-        Self { close, first: None }
+        Self { close, message: None }
     }
 }
 
-/// Logs why no credential was heard. Nobody is refused where the server goes down, or the peer breaks the protocol.
-fn log_unheard(close: &Close) {
+/// Logs why a socket closes without a credential. A shutdown or a broken protocol is not a refusal, and is not logged here.
+fn log_without_credential(close: &Close) {
     let (status, code, detail) = match close.reason() {
-        "auth_timeout" => (StatusCode::REQUEST_TIMEOUT, "auth_timeout", "no first message has come in time"),
+        "auth_timeout" => (StatusCode::REQUEST_TIMEOUT, "auth_timeout", "no first message came in time"),
         "too_big" => (StatusCode::PAYLOAD_TOO_LARGE, "too_big", "the first message is too long"),
         "invalid_credentials" => {
             (StatusCode::UNAUTHORIZED, "invalid_credentials", "the first message holds no credential")
         }
-        "invalid_message" => (StatusCode::BAD_REQUEST, "invalid_message", "the first message is not of the protocol"),
+        "invalid_message" => (StatusCode::BAD_REQUEST, "invalid_message", "the first message breaks the protocol"),
         "subprotocol_not_acceptable" => {
-            (StatusCode::BAD_REQUEST, "subprotocol_not_acceptable", "no subprotocol is offered that is spoken here")
+            let detail = "the client offers none of the subprotocols of the codec";
+            (StatusCode::BAD_REQUEST, "subprotocol_not_acceptable", detail)
         }
         _ => return,
     };
@@ -233,9 +237,9 @@ fn log_unheard(close: &Close) {
 }
 
 impl<U> WebSockets<U> {
-    /// Waits for what ends a socket that the service has not taken yet, and that has no driver so far. A service that takes
-    /// too long ends it too.
-    async fn ended_meanwhile(
+    /// Waits for the end of a socket that has no driver yet, because the service has not taken it. A service that takes too
+    /// long ends the socket too.
+    async fn ended_before_handler(
         &self,
         context: Option<SocketContext>,
         ends_at: Option<SystemTime>,
@@ -243,7 +247,7 @@ impl<U> WebSockets<U> {
     ) -> Close {
         let revoked = async {
             match &context {
-                Some(context) => context.kill.ended().await,
+                Some(context) => context.end_signal.ended().await,
                 None => std::future::pending().await,
             }
         };

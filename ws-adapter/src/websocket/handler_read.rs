@@ -1,0 +1,129 @@
+use std::{
+    task::{Context, Waker},
+    time::Duration,
+};
+
+use crate::waker;
+
+/// How long after its last poll a handler counts as the one who reads. A future can't see whether its caller still waits
+/// for it or does something else, as in a `select!`. So after this time the driver reads as well.
+const READS_FOR: Duration = Duration::from_secs(1);
+
+/// Whether the handler waits for a message, as far as its polls show.
+#[derive(Default)]
+pub(super) struct HandlerRead {
+    waker: Option<Waker>,
+    polled_at: Duration,
+    /// When the driver checks the handler. It is planned once per [`READS_FOR`], not for each message.
+    check_at: Option<Duration>,
+    /// Whether the driver reads, because the handler has waited for long.
+    driver_reads: bool,
+}
+
+impl HandlerRead {
+    /// The handler was polled, and waits. Returns whether [`check_at`](Self::check_at) is new, so the driver has to be woken.
+    pub(super) fn wait(&mut self, cx: &Context<'_>, now: Duration) -> bool {
+        waker::keep(&mut self.waker, cx);
+        (self.polled_at, self.driver_reads) = (now, false);
+        let is_new = self.check_at.is_none();
+        if is_new {
+            self.check_at = now.checked_add(READS_FOR);
+        }
+        is_new
+    }
+
+    /// The handler no longer waits. Returns whether it did.
+    pub(super) fn stop(&mut self) -> bool {
+        self.driver_reads = false;
+        self.waker.take().is_some()
+    }
+
+    /// Wakes the handler. If it still waits, it polls again; until then it does not count as reading.
+    pub(super) fn wake(&mut self) {
+        self.driver_reads = false;
+        waker::wake(&mut self.waker);
+    }
+
+    /// The driver stops reading for now. A handler that still waits has to read again.
+    pub(super) fn driver_stopped(&mut self) {
+        if self.driver_reads {
+            self.wake();
+        }
+    }
+
+    /// Whether the handler reads, and the driver does not.
+    pub(super) fn is_active(&self) -> bool {
+        self.waker.is_some() && !self.driver_reads
+    }
+
+    /// When to call [`check`](Self::check).
+    pub(super) fn check_at(&self) -> Option<Duration> {
+        self.check_at
+    }
+
+    /// Lets the driver read if the handler was not polled for [`READS_FOR`].
+    pub(super) fn check(&mut self, now: Duration) {
+        if self.check_at.is_none_or(|at| now < at) {
+            return;
+        }
+        self.check_at = None;
+        if self.is_active() {
+            self.check_at = self.polled_at.checked_add(READS_FOR).filter(|until| now < *until);
+            self.driver_reads = self.check_at.is_none();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An event, with its time in milliseconds.
+    enum Step {
+        Polled(u64),
+        Checked(u64),
+        Stopped,
+        Woken,
+        DriverStopped,
+    }
+
+    #[test]
+    fn handler_counts_as_reading_for_a_second_after_each_poll() {
+        use Step::{Checked, DriverStopped, Polled, Stopped, Woken};
+        let cases: [(&str, &[Step], bool, Option<u64>); 10] = [
+            ("it was never polled", &[], false, None),
+            ("it waits", &[Polled(0)], true, Some(1000)),
+            ("it has not waited long", &[Polled(0), Checked(999)], true, Some(1000)),
+            ("it has waited long", &[Polled(0), Checked(1000)], false, None),
+            ("it polls again in time", &[Polled(0), Polled(400), Checked(1000)], true, Some(1400)),
+            ("it polls again later", &[Polled(0), Checked(1000), Polled(1500)], true, Some(2500)),
+            ("it stopped", &[Polled(0), Stopped, Checked(1000)], false, None),
+            ("it was woken and no longer waits", &[Polled(0), Woken, Checked(1000)], false, None),
+            (
+                "it was woken and waits again",
+                &[Polled(0), Checked(1000), DriverStopped, Polled(1001)],
+                true,
+                Some(2001),
+            ),
+            ("the driver was not reading", &[Polled(0), DriverStopped], true, Some(1000)),
+        ];
+        for (case, steps, is_active, check_at) in cases {
+            let mut handler = HandlerRead::default();
+            for step in steps {
+                match step {
+                    Polled(at) => {
+                        let is_new = handler.check_at().is_none();
+                        let cx = Context::from_waker(Waker::noop());
+                        assert_eq!(handler.wait(&cx, Duration::from_millis(*at)), is_new, "{case}");
+                    }
+                    Checked(at) => handler.check(Duration::from_millis(*at)),
+                    Stopped => assert!(handler.stop(), "{case}"),
+                    Woken => handler.wake(),
+                    DriverStopped => handler.driver_stopped(),
+                }
+            }
+            assert_eq!(handler.is_active(), is_active, "{case}");
+            assert_eq!(handler.check_at(), check_at.map(Duration::from_millis), "{case}");
+        }
+    }
+}
