@@ -1,4 +1,4 @@
-// The page in a real browser: its own, and a foreign one.
+// The demo's page and a foreign page in a real browser.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -97,7 +97,7 @@ async function left(page) {
 /** Once the clock is past this instant, in milliseconds. */
 const past = (page, end) => page.waitForFunction((end) => Date.now() > end, end, { timeout: 30_000 });
 
-test("the page loads nothing from elsewhere", async () => {
+test("the page loads nothing from other hosts", async () => {
   const page = await browser.newPage();
   const elsewhere = [];
   page.on("request", (request) => {
@@ -111,7 +111,7 @@ test("the page loads nothing from elsewhere", async () => {
 describe("Socket.IO in the page", () => {
   const ways = [["auth", "polling"], ["auth", "websocket"], ["auth", "upgrade"], ["headers", "polling"]];
   for (const [place, transport] of ways) {
-    test(`the tutorial's token in ${place} over ${transport} is in, and is answered`, async () => {
+    test(`the tutorial's token in ${place} over ${transport} connects, and gets an answer`, async () => {
       const { page, errors } = await open("socketio");
       await page.selectOption("#place", place);
       await page.selectOption("#transport", transport);
@@ -124,7 +124,7 @@ describe("Socket.IO in the page", () => {
       await page.close();
     });
 
-    test(`a bad token in ${place} over ${transport} is refused, with its reason`, async () => {
+    test(`a bad token in ${place} over ${transport} is refused with a reason`, async () => {
       const { page } = await open("socketio");
       await page.selectOption("#place", place);
       await page.selectOption("#transport", transport);
@@ -136,7 +136,7 @@ describe("Socket.IO in the page", () => {
       await page.close();
     });
 
-    moved(`a token in ${place} over ${transport} that expires is shown as that`, async () => {
+    moved(`a token in ${place} over ${transport} that expires is shown as expired`, async () => {
       const { page } = await open("socketio");
       await page.selectOption("#place", place);
       await page.selectOption("#transport", transport);
@@ -151,7 +151,7 @@ describe("Socket.IO in the page", () => {
     });
   }
 
-  test("nobody is refused", async () => {
+  test("a client without a credential is refused", async () => {
     const { page } = await open("socketio");
     await page.check("input[value=nothing]");
     await page.click("#connect");
@@ -160,7 +160,7 @@ describe("Socket.IO in the page", () => {
     await page.close();
   });
 
-  test("a login is in, and a wrong one is refused without the browser asking for another", async () => {
+  test("a login connects, and a wrong one is refused without a password prompt", async () => {
     const { page } = await open("socketio");
     await page.check("input[value=basic]");
     for (const [place, transport] of ways) {
@@ -180,7 +180,7 @@ describe("Socket.IO in the page", () => {
 });
 
 describe("WebSocket in the page", () => {
-  test("a token in a subprotocol is in, and is answered", async () => {
+  test("a token in a subprotocol connects, and gets an answer", async () => {
     const { page } = await open("websocket");
     await page.click("#connect");
     await state(page, "open");
@@ -188,7 +188,7 @@ describe("WebSocket in the page", () => {
     await page.close();
   });
 
-  test("a bad one is refused", async () => {
+  test("a bad token is refused", async () => {
     const { page } = await open("websocket");
     await page.fill("#token", "a.b.c");
     await page.click("#connect");
@@ -196,7 +196,7 @@ describe("WebSocket in the page", () => {
     await page.close();
   });
 
-  moved("one that expires closes the socket with 4401", async () => {
+  moved("a token that expires closes the socket with 4401", async () => {
     const { page } = await open("websocket");
     await page.fill("#token", demo.token("1001", 600));
     await page.click("#connect");
@@ -210,7 +210,7 @@ describe("WebSocket in the page", () => {
 
 describe("WebSocket in the page, by other ways", () => {
   for (const who of ["token", "basic"]) {
-    test(`a ticket that is bought with ${who} opens one socket and no second, and is in no log`, async () => {
+    test(`a ticket bought with ${who} opens only one socket, and is never logged`, async () => {
       const { page, errors } = await open("websocket");
       await page.check(`input[value=${who}]`);
       await page.selectOption("#carrier", "ticket");
@@ -249,7 +249,7 @@ describe("WebSocket in the page, by other ways", () => {
   });
 
   for (const [who, shown] of [["nothing", "missing_credentials"], ["basic", "invalid_credentials"]]) {
-    test(`who has no ticket, with ${who}, opens no socket`, async () => {
+    test(`${who} without a ticket opens no socket`, async () => {
       const { page } = await open("websocket");
       if (who === "basic") await logsIn(page, "admin", "guess");
       else await page.check("input[value=nothing]");
@@ -265,7 +265,7 @@ describe("WebSocket in the page, by other ways", () => {
   }
 
   for (const who of ["token", "basic"]) {
-    test(`a first message with ${who} is in, and no chat`, async () => {
+    test(`a first message with ${who} connects, and is not a chat message`, async () => {
       const { page, errors } = await open("websocket");
       await page.check(`input[value=${who}]`);
       await page.selectOption("#carrier", "message");
@@ -291,7 +291,7 @@ describe("WebSocket in the page, by other ways", () => {
     await page.close();
   });
 
-  moved("nobody, who has no first message, waits until the socket is closed with 4408", async () => {
+  moved("without a first message, the socket is closed with 4408", async () => {
     const { page } = await open("websocket");
     await page.check("input[value=nothing]");
     await page.selectOption("#carrier", "message");
@@ -305,7 +305,7 @@ describe("WebSocket in the page, by other ways", () => {
     await page.close();
   });
 
-  test("Basic in a subprotocol is not tried, and the page says what to do", async () => {
+  test("Basic in a subprotocol is not tried, and the page suggests another way", async () => {
     const { page } = await open("websocket");
     await page.check("input[value=basic]");
     await page.click("#connect");
@@ -315,9 +315,9 @@ describe("WebSocket in the page, by other ways", () => {
   });
 });
 
-describe("the time that is left, in the page", () => {
+describe("the remaining time in the page", () => {
   for (const tab of ["websocket", "socketio"]) {
-    test(`${tab}: the tutorial's token never ends, and what is closed has no time left`, async () => {
+    test(`${tab}: the tutorial's token never ends, and a closed connection shows no time`, async () => {
       const { page } = await open(tab);
       await connect(page, tab);
       assert.equal(await left(page), Infinity);
@@ -327,7 +327,7 @@ describe("the time that is left, in the page", () => {
       await page.close();
     });
 
-    test(`${tab}: it counts down`, async () => {
+    test(`${tab}: the time counts down`, async () => {
       const { page } = await open(tab);
       await page.fill("#token", demo.token("1001", 100));
       await connect(page, tab);
@@ -338,7 +338,7 @@ describe("the time that is left, in the page", () => {
       await page.close();
     });
 
-    moved(`${tab}: a refresh moves it, and the connection outlives its first token`, async () => {
+    moved(`${tab}: a refresh extends it, and the connection outlives its first token`, async () => {
       const { page, errors } = await open(tab);
       const old = demo.token("1001", 600);
       await page.fill("#token", old);
@@ -349,7 +349,7 @@ describe("the time that is left, in the page", () => {
       assert.ok(await left(page) <= 60);
 
       await page.click("#refresh");
-      await logged(page, "the connection lives by the fresh token now");
+      await logged(page, "the connection uses the fresh token now");
       assert.ok(await left(page) > 600);
       const log = await page.textContent("#log");
       const answer = { websocket: 'auth.v1 ← {"type":"auth_ok","ttl":', socketio: 'auth_refresh ← {"ok":true,"ttl":' };
@@ -365,7 +365,7 @@ describe("the time that is left, in the page", () => {
       await page.close();
     });
 
-    test(`${tab}: another user's token is refused, and the one before holds on`, async () => {
+    test(`${tab}: another user's token is refused, and the old one stays`, async () => {
       const { page } = await open(tab);
       await page.fill("#token", demo.token("1001", 100));
       await connect(page, tab);
@@ -378,14 +378,14 @@ describe("the time that is left, in the page", () => {
     });
   }
 
-  moved("socketio: polling goes on with the fresh token, where it brings one in every request", async () => {
+  moved("socketio: polling requests carry the fresh token", async () => {
     const { page } = await open("socketio");
     await page.selectOption("#place", "headers");
     await page.selectOption("#transport", "polling");
     await page.fill("#token", demo.token("1001", 600));
     await connect(page, "socketio");
     await page.click("#refresh");
-    await logged(page, "the connection lives by the fresh token now");
+    await logged(page, "the connection uses the fresh token now");
     demo.advance(600);
     const polled = page.waitForRequest((request) => request.method() === "POST" && request.url().includes("/socket.io/"));
     await says(page, "still here");
@@ -393,7 +393,7 @@ describe("the time that is left, in the page", () => {
     await page.close();
   });
 
-  test("a wrong password gets no fresh token, and nothing is presented", async () => {
+  test("a wrong password gets no fresh token, and nothing is sent over the connection", async () => {
     const { page } = await open("websocket");
     await connect(page, "websocket");
     await logsIn(page, "admin", "guess");
@@ -405,7 +405,7 @@ describe("the time that is left, in the page", () => {
   });
 });
 
-describe("a log-out in the page", () => {
+describe("a logout in the page", () => {
   /** A page with the token that was given out to another page. */
   async function openWith(tab, token) {
     const { page } = await open(tab);
@@ -426,7 +426,7 @@ describe("a log-out in the page", () => {
   const CLOSED = { websocket: "socket closed: 4403 revoked", socketio: "disconnected: revoked" };
 
   for (const [tab, second] of [["websocket", "socketio"], ["socketio", "websocket"]]) {
-    test(`closes what its token has opened, in ${tab} and in ${second} of a second page, and nothing else`, async () => {
+    test(`closes only what its token has opened, in ${tab} and in ${second} of a second page`, async () => {
       const token = demo.token("1001", 600);
       const pages = { own: await openWith(tab, token), second: await openWith(second, token) };
       const others = [await openWith(tab, demo.token("1001", 600)), await guest()];
@@ -444,7 +444,7 @@ describe("a log-out in the page", () => {
     });
   }
 
-  test("closes what a ticket has opened that was bought with the token", async () => {
+  test("closes what was opened with a ticket bought with the token", async () => {
     const { page } = await open("websocket");
     await page.fill("#token", demo.token("1001", 600));
     await page.selectOption("#carrier", "ticket");
@@ -454,16 +454,16 @@ describe("a log-out in the page", () => {
     await page.close();
   });
 
-  test("finds the connection after a refresh, too", async () => {
+  test("finds the connection after a refresh too", async () => {
     const page = await openWith("websocket", demo.token("1001", 600));
     await page.click("#refresh");
-    await logged(page, "the connection lives by the fresh token now");
+    await logged(page, "the connection uses the fresh token now");
     await page.click("#log-out");
     await state(page, "revoked");
     await page.close();
   });
 
-  test("of nobody is refused", async () => {
+  test("without a credential is refused", async () => {
     const { page } = await open("websocket");
     await page.check("input[value=nothing]");
     await page.click("#log-out");
@@ -471,7 +471,7 @@ describe("a log-out in the page", () => {
     await page.close();
   });
 
-  // What these deny would be missed by the other tests.
+  // These revoke credentials that the other tests need.
   describe("of everything", () => {
     let own;
     beforeEach(async () => {
@@ -479,7 +479,7 @@ describe("a log-out in the page", () => {
     });
     afterEach(() => own?.stop());
 
-    test("closes all of the user's, and nothing of another's; who logs in again is in", async () => {
+    test("closes all connections of the user and no others, and a new login works", async () => {
       const one = await open("websocket", own.url);
       await one.page.fill("#token", own.token("1001", 600));
       await connect(one.page, "websocket");
@@ -494,13 +494,13 @@ describe("a log-out in the page", () => {
       await state(two.page, "revoked");
       await says(other, "still here");
 
-      // A login within the second of the log-out is denied, too.
+      // A login within the second of the logout is denied too.
       await past(two.page, 1000 * Math.ceil(Date.now() / 1000));
       await connect(two.page, "socketio");
       for (const { page } of [one, two, { page: other }]) await page.close();
     });
 
-    test("is what the tutorial's token asks for; it is refused from then on, and good after a restart", async () => {
+    test("is the effect of the tutorial's token, which is refused until a restart", async () => {
       const { page } = await open("websocket", own.url);
       assert.match(await page.textContent("#log-out-hint"), /tutorial's token is good again after a restart/);
       await connect(page, "websocket");
@@ -524,7 +524,7 @@ describe("a log-out in the page", () => {
   });
 });
 
-test("another tab closes the connection of the one before, and shows its own state", async () => {
+test("choosing another tab closes the old connection, and shows the tab's own state", async () => {
   const { page } = await open("websocket");
   await connect(page, "websocket");
   await page.click("#tab-socketio");
@@ -533,7 +533,7 @@ test("another tab closes the connection of the one before, and shows its own sta
   await page.close();
 });
 
-test("the keyboard alone opens a socket by a ticket, speaks, refreshes and leaves", async () => {
+test("a ticket, a message, a refresh and a disconnect work with the keyboard alone", async () => {
   const { page } = await open("websocket");
   const focused = () => page.evaluate(() => document.activeElement.id);
   const tabTo = async (id, key = "Tab") => {
@@ -554,7 +554,7 @@ test("the keyboard alone opens a socket by a ticket, speaks, refreshes and leave
   await page.getByText("← server response: hello", { exact: true }).waitFor();
   await tabTo("refresh", "Shift+Tab");
   await page.keyboard.press("Enter");
-  await logged(page, "the connection lives by the fresh token now");
+  await logged(page, "the connection uses the fresh token now");
   await tabTo("disconnect", "Shift+Tab");
   await page.keyboard.press("Enter");
   await state(page, "closed");
@@ -581,7 +581,7 @@ describe("WebSocket in the page of a demo that accepts, then closes", () => {
     return seen;
   }
 
-  test("a bad token shows 4401 and why, not 1006", async () => {
+  test("a bad token shows 4401 with a reason, not 1006", async () => {
     assert.deepEqual(await close(telling.url, "a.b.c"), { code: 4401, reason: "invalid_credentials" });
     assert.deepEqual(await close(demo.url, "a.b.c"), { code: 1006, reason: "" });
   });
@@ -612,15 +612,15 @@ describe("a page of a foreign origin", () => {
   /** What a page of `origin` gets from the demo with its cookie alone, and the statuses that the browser saw. */
   async function withCookie(origin, transport) {
     const context = await browser.newContext();
-    // A cookie belongs to the host, whatever the port.
+    // A cookie belongs to the host on all ports.
     await context.addCookies([{ name: "jwt", value: demo.token("1001", 60), url: demo.url }]);
     const page = await context.newPage();
-    // The status as it came over the wire: from the page, and from the test, the browser hides a foreign one.
+    // The status on the wire: the browser hides a foreign one from the page and from the test.
     const urls = new Map();
     const seen = new Map();
     const network = await context.newCDPSession(page);
     await network.send("Network.enable");
-    // The two come in any order, and after the page has gone on.
+    // The two come in any order, maybe after the page has continued.
     network.on("Network.requestWillBeSent", ({ requestId, request }) => urls.set(requestId, request.url));
     network.on("Network.responseReceivedExtraInfo", ({ requestId, statusCode }) => seen.set(requestId, statusCode));
     const statuses = () => [...seen].filter(([id]) => urls.get(id)?.includes("/socket.io/?")).map(([, status]) => status);
@@ -638,11 +638,11 @@ describe("a page of a foreign origin", () => {
   }
 
   for (const transport of ["polling", "websocket"]) {
-    test(`a cookie connects the demo's own page over ${transport}, and a foreign one not`, async () => {
+    test(`a cookie connects the demo's own page over ${transport}, but not a foreign page`, async () => {
       assert.equal((await withCookie(demo.url, transport)).outcome, "connected");
       const foreignPage = await withCookie(`http://127.0.0.1:${foreign.address().port}`, transport);
       assert.equal(foreignPage.outcome, "TransportError");
-      // Over polling a browser would hide an answer from a foreign page anyway: what counts is that it was refused.
+      // With polling, the browser hides the answer from a foreign page anyway. The server must have refused it.
       if (transport === "polling") assert.deepEqual(foreignPage.statuses, [403]);
     });
   }

@@ -1,4 +1,4 @@
-// GraphQL over WebSocket with the client from npm: async-graphql behind the codec, which reads connection_init itself or does not.
+// GraphQL over WebSocket with the npm client: async-graphql behind the codec, which either answers connection_init or forwards it.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -57,7 +57,7 @@ for (const path of ["/graphql", "/consumed"]) {
       });
     }
 
-    test("a wrong token is not tried again", async () => {
+    test("the client does not retry with a wrong token", async () => {
       const wrong = client(path, () => bearer("a.b.c"), { retryAttempts: 5, retryWait: async () => {} });
       await assert.rejects(results(wrong, "{ me }"));
       assert.deepEqual(wrong.closes, ["4401 invalid_credentials"]);
@@ -76,7 +76,7 @@ for (const path of ["/graphql", "/consumed"]) {
       assert.ok(seen.length > 0 && seen.length <= 20_000 / 50, `${seen.length} results`);
     });
 
-    test("a client comes back after the end with a fresh token", async () => {
+    test("a client reconnects with a fresh token after the end", async () => {
       const ttls = [600, 6000];
       const ann = client(path, () => bearer(server.token("ann", ttls.shift())), { retryAttempts: 1, retryWait: async () => {} });
       const begins = [];
@@ -88,7 +88,7 @@ for (const path of ["/graphql", "/consumed"]) {
         if (begins.length === 2 || count >= 400) break;
       }
       assert.equal(begins[0], 0, "the first result is the first tick");
-      assert.equal(begins.length, 2, "the subscription has begun anew");
+      assert.equal(begins.length, 2, "the subscription has started again");
       assert.deepEqual(ann.closes, ["4403 token_expired"]);
       await ann.dispose();
     });
@@ -117,7 +117,7 @@ async function talk(path, protocols, ...texts) {
   });
 }
 
-test("pings before connection_init are answered, and a second connection_init is refused by the server behind", async () => {
+test("pings before connection_init are answered, and a second connection_init is refused by async-graphql", async () => {
   const init = { type: "connection_init", payload: bearer(server.token("ann", 60)) };
   for (const path of ["/graphql", "/consumed"]) {
     const { heard, closed } = await talk(path, "graphql-transport-ws", { type: "ping" }, init, init);
@@ -126,7 +126,7 @@ test("pings before connection_init are answered, and a second connection_init is
   }
 });
 
-test("a subscription before connection_init is 4401, and a client without the subprotocol 4406", async () => {
+test("a subscription before connection_init gets 4401, and a client without the subprotocol 4406", async () => {
   const subscribe = { type: "subscribe", id: "1", payload: { query: "{ me }" } };
   assert.deepEqual(await talk("/graphql", "graphql-transport-ws", subscribe), { heard: [], closed: "4401 invalid_credentials" });
   assert.deepEqual(await talk("/graphql", []), { heard: [], closed: "4406 subprotocol_not_acceptable" });

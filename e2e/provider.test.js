@@ -1,4 +1,4 @@
-// Tokens of a provider that somebody else has written, judged by auth-jwt.
+// auth-jwt checks the tokens of an independent provider.
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
@@ -34,21 +34,21 @@ describe("discovery", () => {
   const documents = { "": "/.well-known/openid-configuration", "--oauth": "/.well-known/oauth-authorization-server" };
   for (const [flag, document] of Object.entries(documents)) {
     for (const [resource, algorithm] of Object.entries(RESOURCES)) {
-      test(`${document} leads to the key of a token by ${algorithm}`, async () => {
+      test(`${document} leads to the key of an ${algorithm} token`, async () => {
         const provider = await started(startProvider());
         const judge = await started(startJudge(provider.issuer, resource, ...flag ? [flag] : []));
         assert.deepEqual(provider.asked(), [document, "/jwks"]);
         const token = await provider.clientToken(resource);
         assert.equal(alg(token), algorithm);
         assert.equal(await judge.judge(token), `accepted ${CLIENT} notes:read`);
-        assert.deepEqual(provider.asked(), ["/token"], "nothing is fetched for it");
+        assert.deepEqual(provider.asked(), ["/token"], "the token alone causes no fetch");
       });
     }
   }
 });
 
 describe("a token", () => {
-  test("of a person who has logged in is accepted", async () => {
+  test("of a logged-in person is accepted", async () => {
     const { provider, judge } = await world();
     const { access_token } = await provider.logIn("ann", API);
     assert.equal(await judge.judge(access_token), "accepted ann notes:read");
@@ -59,14 +59,14 @@ describe("a token", () => {
     assert.equal(await judge.judge(await provider.clientToken(FILES)), "invalid_credentials");
   });
 
-  test("of another provider is foreign, and costs no fetch", async () => {
+  test("of another provider is not recognized, and causes no fetch", async () => {
     const { provider, judge } = await world();
     const other = await started(startProvider());
     assert.equal(await judge.judge(await other.clientToken(API)), "foreign");
     assert.deepEqual(provider.asked(), []);
   });
 
-  test("that was changed is refused", async () => {
+  test("that was modified is refused", async () => {
     const { provider, judge } = await world();
     const [header, payload, signature] = (await provider.clientToken(API)).split(".");
     const changed = { ...claims(`${header}.${payload}`), sub: "admin" };
@@ -74,7 +74,7 @@ describe("a token", () => {
     assert.equal(await judge.judge(forged), "invalid_credentials");
   });
 
-  test("ends at its exp, give or take the leeway", async () => {
+  test("ends at its exp plus the leeway", async () => {
     const { provider, judge } = await world({ ttl: 30 });
     const token = await provider.clientToken(API);
     const { iat, exp } = claims(token);
@@ -85,10 +85,10 @@ describe("a token", () => {
 });
 
 describe("an ID token", () => {
-  test("is no access token, also where the audience is right, and an access token is no ID token", async () => {
+  test("is not an access token, even with the right audience, and vice versa", async () => {
     const provider = await started(startProvider());
     const { access_token, id_token } = await provider.logIn("ann", API);
-    // The control: it is good for what it is made for.
+    // The control: it works for its own purpose.
     const client = await started(startJudge(provider.issuer, CLIENT, "--id-token"));
     assert.equal(await client.judge(id_token), "accepted ann");
     assert.equal(await client.judge(access_token), "invalid_credentials");
@@ -98,12 +98,12 @@ describe("an ID token", () => {
 });
 
 describe("rotation", () => {
-  test("new keys are fetched with the first token that names one, and the old ones are no keys any more", async () => {
+  test("new keys are fetched with the first token that names one, and the old keys no longer work", async () => {
     const { provider, judge } = await world();
     const old = await provider.clientToken(API);
     assert.equal(await judge.judge(old), `accepted ${CLIENT} notes:read`);
     provider.publish(newKeys());
-    assert.equal(await judge.judge(old), `accepted ${CLIENT} notes:read`, "nobody has told the judge");
+    assert.equal(await judge.judge(old), `accepted ${CLIENT} notes:read`, "the judge does not know yet");
     const token = await provider.clientToken(API);
     provider.asked();
     assert.equal(await judge.judge(token), `accepted ${CLIENT} notes:read`);
@@ -112,7 +112,7 @@ describe("rotation", () => {
     assert.deepEqual(provider.asked(), [], "one fetch in 30 s is enough");
   });
 
-  test("old keys that are still published go on", async () => {
+  test("old keys that are still published keep working", async () => {
     const old = newKeys();
     const { provider, judge } = await world({ keys: old });
     const before = await provider.clientToken(API);
@@ -121,7 +121,7 @@ describe("rotation", () => {
     for (const token of [after, before, after]) assert.equal(await judge.judge(token), `accepted ${CLIENT} notes:read`);
   });
 
-  test("a second time within 30 s is heard of when they are over", async () => {
+  test("a second rotation within 30 s is noticed after that time", async () => {
     const { provider, judge } = await world();
     provider.publish(newKeys());
     const first = await provider.clientToken(API);
@@ -136,7 +136,7 @@ describe("rotation", () => {
     assert.deepEqual(provider.asked(), ["/jwks"]);
   });
 
-  test("without a provider, the last keys count for an hour beyond their lifetime", async () => {
+  test("without a provider, the last keys work for an hour beyond their lifetime", async () => {
     const { provider, judge } = await world({ ttl: 7200 });
     const token = await provider.clientToken(API);
     const { iat } = claims(token);

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# The demo against the npm client and a browser, GraphQL against the npm client, and tokens of an OpenID provider from npm. Installs what is missing, and says in one line what it cannot install.
+# Tests the demo with the npm client and a browser, GraphQL with its npm client, and tokens of an OpenID provider from npm.
+# Installs what is missing, and prints one line for what it can't install.
 set -euo pipefail
 cd "$(dirname "$0")"
 
-# Where all of it has to run, nothing is skipped.
+# If everything has to run, nothing is skipped.
 missing() {
     echo "e2e: skipped, since $1 is missing and cannot be installed here: $2" >&2
     [ "${CI:-}" = true ] && exit 1 || exit 0

@@ -1,4 +1,4 @@
-// The client from npm, in every way that it can bring a credential.
+// The npm client, with every way to send a credential.
 
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
@@ -85,7 +85,7 @@ async function echoes(socket, text) {
 
 for (const transport of Object.keys(TRANSPORTS)) {
   describe(`over ${transport}`, () => {
-    // Wrong credentials count by user and address, so each has a server of its own.
+    // Wrong credentials count by user and address, so each test has its own server.
     let shared;
     before(async () => { [shared, demo] = [demo, await startDemo()]; });
     after(async () => { await demo.stop(); demo = shared; });
@@ -136,7 +136,7 @@ for (const transport of Object.keys(TRANSPORTS)) {
       socket.disconnect();
     });
 
-    test("three wrong tokens end the connection, and it says so", async () => {
+    test("three wrong tokens end the connection with a reason", async () => {
       const socket = client(transport, { auth: { token: demo.token(ADMIN, 60) } });
       await once(socket, "connect");
       const ended = Promise.all([once(socket, "auth_closed"), once(socket, "disconnect")]);
@@ -163,7 +163,7 @@ for (const transport of Object.keys(TRANSPORTS)) {
   });
 }
 
-moved("a client whose token has expired is in again with a fresh one", async () => {
+moved("a client with an expired token reconnects with a fresh one", async () => {
   const ttls = [600, 6000];
   const socket = io(demo.url, {
     transports: TRANSPORTS.upgrade,
@@ -174,21 +174,21 @@ moved("a client whose token has expired is in again with a fresh one", async () 
   const ended = Promise.all([once(socket, "auth_closed"), once(socket, "disconnect")]);
   demo.advance(600);
   await ended;
-  // The server has ended it, so the client does not come back by itself.
+  // The server has ended the connection, so the client does not reconnect by itself.
   socket.connect();
   await once(socket, "connect");
   await echoes(socket, "in again");
   socket.disconnect();
 });
 
-test("the demo serves the client of the npm package as it is", async () => {
+test("the demo serves the unchanged client of the npm package", async () => {
   const packaged = readFileSync(join(import.meta.dirname, "node_modules/socket.io-client/dist/socket.io.min.js"), "utf8");
   const page = await (await fetch(demo.url)).text();
   const [, path] = /src="(\/[^"]*socket\.io\.min\.js)"/.exec(page);
   assert.equal(await (await fetch(new URL(path, demo.url))).text(), packaged);
 });
 
-test("a sid is of no use to another user", async () => {
+test("a sid is useless to another user", async () => {
   const socket = client("polling", { header: `Bearer ${demo.token(ADMIN, 60)}` });
   await once(socket, "connect");
   const url = `${demo.url}/socket.io/?EIO=4&transport=polling&sid=${socket.io.engine.id}`;
@@ -206,12 +206,12 @@ test("a sid is of no use to another user", async () => {
   socket.disconnect();
 });
 
-test("two hundred clients connect, echo and leave, and nothing is left", async () => {
+test("two hundred clients connect, echo and leave, and nothing remains", async () => {
   const open = () => readdirSync(`/proc/${demo.pid}/fd`).length;
   const token = demo.token(ADMIN, 600);
   const before = open();
   const sockets = [];
-  // Forty at a time: no more than fifty of one address may wait to be let in.
+  // Forty at a time, because at most fifty from one address may be pending.
   while (sockets.length < 200) {
     const next = Array.from({ length: 40 }, (_, n) =>
       client(Object.keys(TRANSPORTS)[n % 3], n % 2 ? { auth: { token } } : { header: `Bearer ${token}` }));

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Changes the code in one small way at a time and looks whether a test notices: scripts/mutants.sh [crate…]. All four crates
-# that judge credentials, if nothing is said; that takes most of a day. Installs what is missing. What was missed stands in
-# target/mutants/CRATE/mutants.out/missed.txt; what is not tried, and why, in .cargo/mutants.toml.
+# Makes one small change to the code at a time, and checks that a test fails: scripts/mutants.sh [crate…]. Without arguments, it
+# runs for the four crates that check credentials, which takes most of a day. Installs what is missing. Missed changes are in
+# target/mutants/CRATE/mutants.out/missed.txt. .cargo/mutants.toml says what is skipped, and why.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,7 +9,7 @@ crates=("$@")
 [ "${#crates[@]}" -gt 0 ] || crates=(auth-core auth-jwt auth-basic ws-adapter)
 
 command -v cargo-mutants >/dev/null || cargo install --locked cargo-mutants
-# Each build stands in a copy of the project, from which the vectors are not where they are from here.
+# Each build runs in a copy of the project, where the relative path to the vectors is wrong.
 [ ! -d ../shared/vectors ] || export AUTH_VECTORS="${AUTH_VECTORS:-$PWD/../shared/vectors}"
 
 missed=0

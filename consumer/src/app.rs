@@ -21,10 +21,10 @@ use crate::{Member, Members, SessionCookie, Sessions};
 /// How long a session lasts.
 const SESSION: Duration = Duration::from_secs(3600);
 
-/// What the service is built from.
+/// The parts of the service.
 #[derive(Clone)]
 pub struct Setup {
-    /// Who may come in.
+    /// The members.
     pub members: Members,
     /// The key of the sessions.
     pub sessions: Sessions,
@@ -54,9 +54,9 @@ pub fn app(setup: &Setup) -> Result<Router, ConfigError> {
     let login = || login(setup, Basic::new("notes"));
     let session = || SessionCookie::new(setup.sessions.clone(), setup.members.clone());
 
-    // What is explicit comes before the cookie.
+    // Explicit credentials come before the cookie.
     let anybody = Chain::new().or(token()?).or(login()).or(session());
-    // The session alone is not enough: the password is asked for again, and it must be the same member's.
+    // The session is not enough: the password of the same member is required again.
     let twice = Chain::new().or(session()).and(login()).and_then(|accept| {
         let (member, again) = accept.user();
         Ok(if member == again {
@@ -103,7 +103,7 @@ async fn who(member: Authenticated<Member>) -> Json<Who> {
 }
 
 async fn front(member: Option<Authenticated<Member>>) -> String {
-    member.map_or_else(|| "welcome, whoever you are".to_owned(), |member| format!("welcome, {}", member.name))
+    member.map_or_else(|| "welcome, guest".to_owned(), |member| format!("welcome, {}", member.name))
 }
 
 async fn begin_session(State(setup): State<Setup>, member: Authenticated<Member>) -> Response {

@@ -1,7 +1,7 @@
-//! A notebook service that uses the crates by path, as a stranger would.
+//! A notebook service that uses the crates by path, as an outside user would.
 //!
-//! It has a user type of its own ([`Member`]), a strategy of its own ([`SessionCookie`]), and puts that strategy into
-//! one chain with JSON Web Tokens and HTTP Basic. Nothing in it knows more than what the crates make public.
+//! It has its own user type ([`Member`]) and its own strategy ([`SessionCookie`]). It puts that strategy into one chain with JSON
+//! Web Tokens and HTTP Basic. It only uses public API.
 
 mod app;
 mod member;

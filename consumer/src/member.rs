@@ -3,10 +3,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use auth_basic::{Argon2Passwords, BasicLogin, Password, PasswordError};
 use auth_core::{BoxError, Principal, PrincipalId};
 
-/// Who uses the service.
+/// A user of the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
-    /// Stays the same for ever.
+    /// Never changes.
     pub id: u32,
     /// The name to log in with.
     pub name: String,
@@ -26,7 +26,7 @@ pub struct Members {
 }
 
 impl Members {
-    /// Members with the ids 1, 2, 3 and so on, by their names and passwords.
+    /// Members with these names and passwords, and the ids 1, 2, 3 and so on.
     pub async fn enrol(passwords: Argon2Passwords, list: &[(&str, &str)]) -> Result<Self, PasswordError> {
         let mut by_id = BTreeMap::new();
         for (id, (name, password)) in (1..).zip(list) {
@@ -36,14 +36,14 @@ impl Members {
         Ok(Self { by_id: Arc::new(by_id), passwords })
     }
 
-    /// The member of that id.
+    /// The member with this id.
     pub fn by_id(&self, id: u32) -> Option<Member> {
         self.by_id.get(&id).map(|(member, _)| member.clone())
     }
 
-    /// The member whose name and password these are.
+    /// The member with this name and password.
     pub async fn by_login(&self, login: BasicLogin) -> Result<Option<Member>, BoxError> {
-        // A store that is down is a thing to be tested.
+        // Simulates a store that is down.
         if login.username() == "lost" {
             return Err("the members cannot be reached".into());
         }

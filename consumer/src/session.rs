@@ -9,7 +9,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::{Member, Members};
 
-/// Makes and reads sessions: `<member>.<end in Unix seconds>.<MAC of both>`.
+/// Creates and reads sessions: `<member>.<end in Unix seconds>.<MAC of both>`.
 #[derive(Clone, Debug)]
 pub struct Sessions(hmac::Key);
 
@@ -19,7 +19,7 @@ impl Sessions {
         Self(hmac::Key::new(HMAC_SHA256, key))
     }
 
-    /// A session that begins at `now`, as the value of a cookie. `None` beyond the end of time.
+    /// A session that begins at `now`, as the value of a cookie. `None` if its end can't be represented.
     pub fn begin(&self, member: &Member, now: SystemTime, ttl: Duration) -> Option<String> {
         let end = now.checked_add(ttl)?.duration_since(UNIX_EPOCH).ok()?.as_secs();
         let text = format!("{}.{end}", member.id);
@@ -27,7 +27,7 @@ impl Sessions {
         Some(format!("{text}.{mac}"))
     }
 
-    /// Member and end of a session that we have made, whether it has ended or not.
+    /// The member and the end of a session that we created, even if it has ended.
     fn read(&self, value: &str) -> Option<(u32, SystemTime)> {
         let (text, mac) = value.rsplit_once('.')?;
         hmac::verify(&self.0, text.as_bytes(), &URL_SAFE_NO_PAD.decode(mac).ok()?).ok()?;
@@ -44,7 +44,7 @@ pub struct SessionCookie {
 }
 
 impl SessionCookie {
-    /// Lets in the members whose sessions are good.
+    /// Accepts members with a valid session.
     pub fn new(sessions: Sessions, members: Members) -> Self {
         Self { sessions, members }
     }

@@ -1,4 +1,4 @@
-//! The service, asked as its clients ask it.
+//! The service, as its clients see it.
 
 use std::{
     sync::Arc,
@@ -24,7 +24,7 @@ use tower::ServiceExt as _;
 
 const TOKEN_SECRET: &str = "a secret of the tokens, long enough";
 
-/// Costs next to nothing, so that the tests are fast.
+/// A cheap hash, so that the tests are fast.
 const CHEAP: &str = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 struct Service {
@@ -67,7 +67,7 @@ impl Service {
         self.ask(request.body(Body::from(form)).unwrap()).await
     }
 
-    /// The `Cookie` of a member who has logged in by the form.
+    /// The `Cookie` of a member who has logged in with the form.
     async fn cookie(&self, name: &str, password: &str) -> (&'static str, String) {
         let response = self.log_in(name, password).await;
         assert_eq!(response.status(), 204, "{}", response.body());
@@ -80,7 +80,7 @@ impl Service {
         signer.sign_for(&json!({ "sub": subject }), Duration::from_secs(60)).unwrap().expose().to_owned()
     }
 
-    /// Serves on a free port, and gives its `host:port`.
+    /// Serves on a free port, and returns its `host:port`.
     async fn serve(&self) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -220,7 +220,7 @@ async fn account_requires_session_and_password_of_one_member() {
 #[tokio::test]
 async fn front_page_is_open_but_refuses_wrong_credentials() {
     let service = Service::start().await;
-    assert_eq!(service.get("/", &[]).await.body(), "welcome, whoever you are");
+    assert_eq!(service.get("/", &[]).await.body(), "welcome, guest");
     assert_eq!(service.get("/", &[basic("ada", "lovelace")]).await.body(), "welcome, ada");
     assert_eq!(service.get("/", &[basic("ada", "wrong")]).await.status(), 401);
 }
@@ -273,7 +273,7 @@ async fn socket_is_refused_like_a_route() {
 
 type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
 
-/// Opens a socket; or the status of the refusal.
+/// Opens a socket, or returns the status of the refusal.
 async fn open(address: &str, headers: &[(&'static str, String)]) -> Result<Socket, u16> {
     let mut request = format!("ws://{address}/live").into_client_request().unwrap();
     for (name, value) in headers {

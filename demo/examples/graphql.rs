@@ -1,11 +1,11 @@
-//! GraphQL over WebSocket for users alone, on `graphql-transport-ws`: a query, a mutation and a subscription.
+//! GraphQL over WebSocket for authenticated users, on `graphql-transport-ws`: a query, a mutation and a subscription.
 //!
 //! ```text
 //! SECRET=… cargo run -p demo --example graphql
 //! ```
 //!
-//! It takes bearer tokens (HS256, with `sub` and `exp`) from the payload of `connection_init`. At `/graphql` async-graphql reads
-//! `connection_init` itself; at `/consumed` the layer answers it, and the handler never sees the token.
+//! It reads bearer tokens (HS256, with `sub` and `exp`) from the payload of `connection_init`. At `/graphql`, async-graphql reads
+//! `connection_init` itself. At `/consumed` the layer answers it, and the handler never sees the token.
 #![expect(clippy::print_stdout, reason = "it prints its address for the program that starts it")]
 
 #[path = "../src/clock.rs"]
@@ -44,7 +44,7 @@ struct Query;
 
 #[Object]
 impl Query {
-    /// Who asks.
+    /// The name of the user.
     async fn me(&self, context: &Context<'_>) -> Result<String> {
         Ok(context.data::<Authenticated<User>>()?.id.clone())
     }
@@ -54,7 +54,7 @@ struct Subscriptions;
 
 #[Subscription]
 impl Subscriptions {
-    /// The name of who asks, again and again.
+    /// The name of the user, again and again.
     async fn ticks(&self, context: &Context<'_>) -> Result<impl Stream<Item = String> + use<>> {
         let name = context.data::<Authenticated<User>>()?.id.clone();
         Ok(stream::unfold((name, 0_u32), |(name, number)| async move {
@@ -66,7 +66,7 @@ impl Subscriptions {
 
 type AppSchema = Schema<Query, EmptyMutation, Subscriptions>;
 
-/// Answers the messages of a client. `init` stands for a `connection_init` that the layer has answered.
+/// Answers the messages of a client. `init` replaces a `connection_init` that the layer has answered.
 async fn talk(schema: AppSchema, socket: AuthSocket<User>, init: Option<&'static str>) {
     let mut data = Data::default();
     data.insert(socket.user());
@@ -79,7 +79,7 @@ async fn talk(schema: AppSchema, socket: AuthSocket<User>, init: Option<&'static
     });
     let texts = stream::iter(init.map(str::to_owned)).chain(texts);
     let answers = WebSocket::new(schema, texts, WebSocketProtocols::GraphQLWS).connection_data(data);
-    // Of two acknowledgements, the second is one too many.
+    // The layer has sent the acknowledgement, so drop async-graphql's.
     let mut answers = answers.skip(usize::from(init.is_some()));
     let close = loop {
         match answers.next().await {

@@ -1,4 +1,4 @@
-//! A clock that tests move.
+//! A clock that tests can move.
 
 use std::{
     io::stdin,
@@ -9,10 +9,10 @@ use std::{
 use auth_core::ManualClock;
 use tokio::time::interval;
 
-/// How often it moves on by itself.
+/// How often the clock moves by itself.
 const TICK: Duration = Duration::from_millis(20);
 
-/// Moves on as the clocks of the system do, and by so many seconds more as each line of standard input says.
+/// Follows the system clock. Each line of standard input moves it forward by that number of seconds.
 pub(crate) fn moved_by_stdin() -> ManualClock {
     let clock = ManualClock::new(SystemTime::now());
     let ticking = clock.clone();

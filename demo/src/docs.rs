@@ -1,6 +1,6 @@
-//! The pages under `docs/` and the README, so that their examples are compiled and run.
+//! Includes the pages under `docs/` and the README, so that their examples are compiled and run.
 
-/// A test compares it with the README, which shows it without what stands before and after.
+/// A test compares this with the README, which shows it without the setup.
 ///
 /// ```
 #[doc = include_str!("readme/before.rs")]

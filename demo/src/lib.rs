@@ -1,6 +1,6 @@
-//! An echo server to try the chain by hand: one chain, JWT or Basic, in front of a route, a WebSocket and Socket.IO.
+//! An echo server for trying the chain by hand: one chain, JWT or Basic, in front of a route, a WebSocket and Socket.IO.
 //!
-//! This is a program to read and to play with, not a library: nothing in it is meant to be reused.
+//! This is a program to read and play with. It is not a library.
 
 #[cfg(doctest)]
 mod docs;
@@ -43,7 +43,7 @@ pub use self::{
     users::{Claims, User, Users},
 };
 
-/// The whole application. It needs a tokio runtime, on which it hears what other nodes revoke.
+/// The whole application. It needs a tokio runtime, where it listens for revocations of other nodes.
 ///
 /// # Errors
 /// If the secret is empty.
@@ -64,12 +64,12 @@ pub fn app(settings: &Settings) -> Result<Router, BoxError> {
     if settings.accept_then_close {
         jwt_or_basic = jwt_or_basic.sockets(sockets.clone().accept_then_close());
     }
-    // Its clients send a login in `auth`; and where they are refused, the browser is not to ask for one by itself.
+    // Socket.IO clients send a login in `auth`. If it is refused, the browser must not ask for another one.
     let for_socket_io = layer(chain(Basic::new("demo").from_socketio_auth().without_browser_prompt())?);
     let basic_alone = layer(Chain::new().or(basic(Basic::new("demo"), &users)));
 
     let log_out = logout::LogOut { revocations, timer: settings.timer.clone() };
-    // Closed by default; a path that does not exist is a 404 and no question for a password.
+    // Closed by default. A path that does not exist is a 404, without a password prompt.
     let protected = Protected::new(jwt_or_basic.clone())
         .route("/api/me", get(me).with_state(settings.timer.clone()))
         .route("/api/ws-ticket", tickets.route::<User, _>())
@@ -118,7 +118,7 @@ struct Me {
     id: String,
     name: String,
     strategy: String,
-    /// In seconds; left out where the credential never ends.
+    /// In seconds; omitted if the credential never ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_in: Option<u64>,
 }

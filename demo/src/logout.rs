@@ -22,12 +22,12 @@ pub(crate) struct LogOut {
 
 #[derive(Serialize)]
 struct Revoked {
-    /// `token`, or `everything` of the user that was issued up to now.
+    /// `token`, or `everything` that was issued to the user so far.
     revoked: &'static str,
 }
 
-/// `POST /api/logout`: denies the token that it is sent with, and closes what was opened with it, on every node. Without a
-/// `jti` a token cannot be told from the user's others, so all of them go; with `?everywhere=1` they do in any case.
+/// `POST /api/logout`: revokes the token of the request and closes its connections, on every node. A token without a `jti`
+/// can't be revoked alone, so all tokens of the user are revoked. `?everywhere=1` always revokes all.
 pub(crate) async fn log_out(
     State(LogOut { revocations, timer }): State<LogOut>,
     RawQuery(query): RawQuery,
@@ -43,7 +43,7 @@ pub(crate) async fn log_out(
         (true, user) => user.map(|user| Revocation::user(user.clone(), now)).into_iter().collect(),
         (false, _) => Revocation::of(user.evidence(), now),
     };
-    // A guest without an id cannot be logged out, and must not believe that it is.
+    // A guest without an id can't be logged out, and must not think that it was.
     if all.is_empty() {
         return Refusal::new(StatusCode::CONFLICT, "nothing_to_revoke").to_response().map(Body::from);
     }
@@ -60,8 +60,8 @@ pub(crate) async fn log_out(
     }
 }
 
-/// Whether a page of another origin posts, with a cookie or a login that the browser remembers. The layer does not look at
-/// the origin of plain requests; an application puts a middleware against forged requests in front of what changes state.
+/// Whether a page of another origin sent the request, with a cookie or a login that the browser remembers. The layer does not
+/// check the origin of plain requests. Applications put a CSRF middleware in front of routes that change state.
 fn is_foreign(request: &Parts) -> bool {
     match Origin::of(request) {
         Ok(None) => false,
@@ -101,7 +101,7 @@ mod tests {
         ] {
             assert_eq!(is_foreign_in("/api/logout", headers), foreign, "{headers:?}");
         }
-        // Over HTTP/2 there is no `Host`.
+        // HTTP/2 has no `Host`.
         assert!(!is_foreign_in("http://app.example/api/logout", &[own]));
         assert!(is_foreign_in("http://app.example/api/logout", &[evil]));
     }

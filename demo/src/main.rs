@@ -26,16 +26,16 @@ struct Cli {
     /// The HMAC secret of the tokens
     #[arg(long, env = "SECRET", default_value = "secret", hide_env_values = true, global = true)]
     secret: String,
-    /// Let pages see why their WebSocket is refused: open it, and close it with a code
+    /// Show pages why their WebSocket is refused: open it, then close it with a code
     #[arg(long)]
     accept_then_close: bool,
     /// Share tickets and revocations with other nodes: redis://host:6379
     #[arg(long, env = "REDIS", hide_env_values = true)]
     redis: Option<String>,
-    /// Close the sockets one by one over so many seconds when the server goes down
+    /// On shutdown, close the sockets one by one over this many seconds
     #[arg(long, default_value_t = 0)]
     drain: u64,
-    /// For tests: each line of standard input moves the clock by so many seconds
+    /// For tests: each line of standard input moves the clock by that many seconds
     #[arg(long, hide = true)]
     clock_from_stdin: bool,
     #[command(subcommand)]
@@ -49,7 +49,7 @@ enum Command {
         /// The id of the user; the demo knows 1001
         #[arg(long, default_value = "1001")]
         sub: String,
-        /// How long it is good, in seconds
+        /// How long the token is valid, in seconds
         #[arg(long, default_value_t = 900)]
         ttl: u64,
     },
@@ -70,7 +70,7 @@ async fn run(cli: Cli) -> Result<(), Box<dyn Error + Send + Sync>> {
     let mut settings = Settings::new(cli.secret.as_str());
     settings.accept_then_close = cli.accept_then_close;
     if let Some(url) = &cli.redis {
-        // It may be away for now: then whoever needs it is answered 503.
+        // Redis may be down for now. Then requests that need it get a 503.
         settings.store = Arc::new(RedisStore::new(url)?);
     }
     if cli.clock_from_stdin {
@@ -102,7 +102,7 @@ async fn run(cli: Cli) -> Result<(), Box<dyn Error + Send + Sync>> {
     Ok(())
 }
 
-/// Completes on Ctrl-C, and on SIGTERM where there is such a thing.
+/// Completes on Ctrl-C, and on SIGTERM if the system has it.
 async fn stop_signal() {
     let ctrl_c = tokio::signal::ctrl_c();
     #[cfg(unix)]

@@ -1,6 +1,6 @@
 use axum::{Router, http::header, response::IntoResponse, routing::get};
 
-/// The page loads nothing from elsewhere, and may not.
+/// The page loads nothing from other hosts, and this policy forbids it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -11,7 +11,7 @@ pub(crate) fn routes() -> Router {
         .route("/app.js", get(|| async { script(include_str!("page/app.js")) }))
         .route("/websocket.js", get(|| async { script(include_str!("page/websocket.js")) }))
         .route("/socketio.js", get(|| async { script(include_str!("page/socketio.js")) }))
-        // From the npm package socket.io-client, as it is.
+        // From the npm package socket.io-client, unchanged.
         .route(
             "/vendor/socket.io.min.js",
             get(|| async { script(include_str!("page/vendor/socket.io-client-4.8.4/socket.io.min.js")) }),

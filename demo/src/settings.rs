@@ -5,26 +5,26 @@ use auth_jwt::HmacSecret;
 use auth_store::{MemoryStore, Store};
 use ws_adapter::{Shutdown, Timer};
 
-/// What the application is built from.
+/// The settings of the application.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Settings {
     /// The HMAC secret of the tokens.
     pub secret: HmacSecret,
-    /// The clock by which tokens are issued and judged, and sockets end.
+    /// The clock for issuing and checking tokens, and for ending sockets.
     pub timer: Arc<dyn Timer>,
-    /// What is shared with other nodes: tickets, and what was revoked.
+    /// The state shared with other nodes: tickets and revocations.
     pub store: Arc<dyn Store>,
-    /// Ends the sockets on the way out.
+    /// Closes the sockets on shutdown.
     pub shutdown: Shutdown,
-    /// Whether a page that is refused at `/ws` sees a close code in the place of a failure without a reason.
+    /// Whether a page that is refused at `/ws` sees a close code, instead of a failure without a reason.
     pub accept_then_close: bool,
 }
 
 impl Settings {
     /// Settings with this secret and the clock of the operating system.
     pub fn new(secret: impl Into<HmacSecret>) -> Self {
-        // Both are for the tutorial's sake, whose secret is `secret`; `warnings` says so at the start.
+        // Both are for the tutorial, whose secret is `secret`. `warnings` says so at the start.
         let secret = secret.into().dangerous_allow_short_secret();
         let (timer, store) = (Arc::new(SystemClock), Arc::new(MemoryStore::new()));
         Self { secret, timer, store, shutdown: Shutdown::new(), accept_then_close: false }

@@ -16,7 +16,7 @@ pub(crate) fn layer(auth: AuthLayer<User>) -> SocketIoAuthLayer<User> {
     layer
 }
 
-/// Runs before the client hears that it is in, so that none of its messages comes too early.
+/// Runs before the client learns that it is connected, so that no message comes too early.
 async fn prepare(socket: SocketRef) -> Result<(), Infallible> {
     socket.on("message", answer);
     Ok(())
@@ -27,6 +27,6 @@ async fn connected(Connection(id): Connection, user: SocketUser<User>) {
 }
 
 async fn answer(socket: SocketRef, _: SocketUser<User>, Data(message): Data<String>) {
-    // Where the client does not read, its buffer is full; what it does not read is its loss.
+    // If the client does not read, its buffer fills up and it loses messages.
     let _ = socket.emit("message", &format!("server response: {message}"));
 }

@@ -7,26 +7,26 @@ use crate::{Settings, tokens};
 /// The token of the original tutorial: HS256 with the secret `secret`, and no `exp`.
 pub const TUTORIAL_TOKEN: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMDAxIiwibmFtZSI6ImFkbWluIiwiaWF0IjoxNTE2MDQ0NDQ0fQ.aWj5grFWJwcsbgxNJ7HdfL5PUfD8fMh9GwXutuR86GE";
 
-/// The secret of the tutorial, with which that token is signed.
+/// The secret of the tutorial, which signs that token.
 const TUTORIAL_SECRET: &str = "secret";
 
-/// What a person has to know who starts this, one line each.
+/// Warnings for the person who starts the program, one line each.
 #[must_use]
 pub fn warnings(secret: &str) -> Vec<&'static str> {
     let mut warnings = vec!["tokens without `exp` are accepted, because the tutorial's has none: do not copy this"];
     if secret.len() < 32 {
-        warnings.push("the secret is shorter than its hash, so it can be guessed: set SECRET to 32 bytes or more");
+        warnings.push("the secret is short enough to be guessed: set SECRET to 32 bytes or more");
     }
     warnings
 }
 
-/// The address and commands to paste.
+/// The address, and commands to paste.
 ///
 /// # Errors
 /// If no token can be signed.
 pub fn hints(addr: SocketAddr, secret: &str, settings: &Settings) -> Result<String, BoxError> {
     let signed = tokens::sign(settings, "1001", tokens::TTL)?;
-    // The tutorial's never expires, and everybody has it anyway; with another secret, none is printed that stays good.
+    // The tutorial's token never expires, but it is public anyway. With another secret, the printed token expires.
     let token = if secret == TUTORIAL_SECRET { TUTORIAL_TOKEN } else { signed.expose() };
     let mut text = String::new();
     write!(
@@ -34,7 +34,7 @@ pub fn hints(addr: SocketAddr, secret: &str, settings: &Settings) -> Result<Stri
         "
   Open        http://{addr}/
 
-  Nobody      curl -i http://{addr}/api/me
+  No token    curl -i http://{addr}/api/me
   Bad token   curl -i http://{addr}/api/me -H 'Authorization: Bearer a.b.c'
   Good token  curl -i http://{addr}/api/me -H 'Authorization: Bearer {token}'
   Basic       curl -i http://{addr}/api/me -u admin:password

@@ -12,16 +12,16 @@ use serde::Serialize;
 
 use crate::{Settings, User};
 
-/// How long a token of `POST /api/token` is good.
+/// How long a token of `POST /api/token` is valid.
 pub(crate) const TTL: Duration = Duration::from_secs(900);
 
-/// What our tokens say, beside `iat` and `exp`.
+/// The claims of our tokens, besides `iat` and `exp`.
 #[derive(Serialize)]
 struct Claims<'u> {
     sub: &'u str,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'u str>,
-    /// By which a single token can be revoked.
+    /// Lets a single token be revoked.
     jti: String,
 }
 
@@ -31,10 +31,10 @@ struct Issued<'t> {
     expires_in: u64,
 }
 
-/// Signs a token of the user with this id that the application accepts.
+/// Signs a token for the user with this id.
 ///
 /// # Errors
-/// If the secret is empty, or if the operating system gives no random bits.
+/// If the secret is empty, or if the operating system has no random bits.
 pub fn sign(settings: &Settings, sub: &str, ttl: Duration) -> Result<Secret, BoxError> {
     Ok(signer(settings)?.sign_for(&Claims { sub, name: None, jti: random_id()? }, ttl)?)
 }

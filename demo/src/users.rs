@@ -2,17 +2,17 @@ use auth_basic::{Argon2Passwords, BasicLogin};
 use auth_core::{BoxError, Principal, PrincipalId};
 use serde::Deserialize;
 
-/// What a database would hold of the password `password`.
+/// The hash of the password `password`, as a database would store it.
 const PASSWORD_HASH: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$ZvRuUImwQzXEW8yQYY2vaw$dXEwb9ZV92fLrIT4VXDVVuEY3pLHHy7vCdHRsUXIX00";
 
-/// Who may come in.
+/// A user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct User {
-    /// The subject of its tokens.
+    /// The `sub` of the user's tokens.
     pub id: String,
-    /// The name under which it logs in.
+    /// The login name.
     pub name: String,
 }
 
@@ -22,7 +22,7 @@ impl Principal for User {
     }
 }
 
-/// What a token has to say. The tutorial's says more, which is passed over.
+/// The claims that a token needs. The tutorial's has more, which are ignored.
 #[derive(Debug, Deserialize)]
 #[non_exhaustive]
 pub struct Claims {
@@ -30,7 +30,7 @@ pub struct Claims {
     pub sub: String,
 }
 
-/// The users: there are two. A real application asks its database, and fails with an error where that is down.
+/// The two users. A real application asks its database, and returns an error if that is down.
 #[derive(Debug)]
 pub struct Users {
     passwords: Argon2Passwords,
@@ -38,7 +38,7 @@ pub struct Users {
 }
 
 impl Users {
-    /// The users `admin` with the id `1001` and `guest` with the id `1003`, who share the password `password`.
+    /// `admin` with the id `1001`, and `guest` with the id `1003`. The password of both is `password`.
     #[must_use]
     pub fn new() -> Self {
         let user = |id: &str, name: &str| User { id: id.into(), name: name.into() };
@@ -57,7 +57,7 @@ impl Users {
     /// If too many logins are being checked at the moment.
     pub async fn by_login(&self, login: &BasicLogin) -> Result<Option<User>, BoxError> {
         let user = self.known.iter().find(|user| user.name == login.username());
-        // An unknown user costs as much as a wrong password, so that the time does not tell who exists.
+        // An unknown user takes as long as a wrong password, so that the time does not reveal who exists.
         let stored = user.map(|_| PASSWORD_HASH);
         let right = self.passwords.verify(stored, login.password()).await?;
         Ok(user.filter(|_| right).cloned())

@@ -1,4 +1,4 @@
-// Debian's Chromium, under whatever name it has.
+// The installed Chromium, under any of its names.
 
 import { existsSync } from "node:fs";
 import { chromium } from "playwright-core";
@@ -7,7 +7,7 @@ const PATHS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/googl
 
 export async function startBrowser() {
   const executablePath = [process.env.CHROMIUM, ...PATHS].find((path) => path && existsSync(path));
-  if (!executablePath) throw new Error("Chromium is missing: install it, or name it in CHROMIUM");
+  if (!executablePath) throw new Error("Chromium is missing: install it, or set CHROMIUM to its path");
   return chromium.launch({
     executablePath,
     args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",

@@ -1,4 +1,4 @@
-// The demo as a process of its own, on a free port.
+// The demo as a separate process, on a free port.
 
 import { execFileSync, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
@@ -30,7 +30,7 @@ export async function startDemo(...flags) {
     token: (sub, ttl) => execFileSync(path, ["token", "--sub", sub, "--ttl", String(ttl)], { encoding: "utf8" }).trim(),
     advance: (seconds) => child.stdin.write(`${seconds}\n`),
     async stop() {
-      // By its process id, and nobody else's.
+      // By its own process id.
       process.kill(child.pid, "SIGTERM");
       await ended;
     },

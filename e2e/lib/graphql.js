@@ -1,4 +1,4 @@
-// A GraphQL server for users alone: demo/examples/graphql.rs.
+// A GraphQL server for authenticated users: demo/examples/graphql.rs.
 
 import { spawn } from "node:child_process";
 import { createHmac } from "node:crypto";
@@ -31,7 +31,7 @@ export async function startGraphql() {
       child.stdin.write(`${seconds}\n`);
     },
     async stop() {
-      // By its process id, and nobody else's.
+      // By its own process id.
       process.kill(child.pid, "SIGTERM");
       await ended;
     },

@@ -1,4 +1,4 @@
-// A resource server in Rust that says of each token what it thinks of it: auth-jwt/examples/judge.rs.
+// A resource server in Rust that reports its decision about each token: auth-jwt/examples/judge.rs.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";

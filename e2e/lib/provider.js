@@ -1,4 +1,4 @@
-// An OpenID provider that somebody else has written, on a free port of the loopback.
+// An independent OpenID provider on a free port of the loopback.
 
 import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { createServer } from "node:http";
@@ -75,7 +75,7 @@ function provider(issuer, keys, ttl) {
     scopes: ["openid"],
     findAccount: (_, accountId) => ({ accountId, claims: () => ({ sub: accountId }) }),
     interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
-    // Whoever logs in has agreed to everything.
+    // A login includes consent to everything.
     async loadExistingGrant({ oidc }) {
       const grant = new oidc.provider.Grant({ clientId: oidc.client.clientId, accountId: oidc.session.accountId });
       grant.addOIDCScope("openid");
@@ -99,7 +99,7 @@ function provider(issuer, keys, ttl) {
       },
     },
   });
-  // The log-in page: it takes the name from a header and asks for no password.
+  // The login page: it takes the name from a header, without a password.
   provider.use(async (context, next) => {
     if (!context.path.startsWith("/interaction/")) return next();
     context.respond = false;

@@ -1,4 +1,4 @@
-//! Lines of `Authorization`. The extractors find what the grammar says, and nobody is let in who has not the key.
+//! Lines of `Authorization`. The extractors follow the grammar, and only the key is accepted.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -15,7 +15,7 @@ use ws_adapter::AuthLayer;
 static CHAIN: LazyLock<Chain<User>> = LazyLock::new(|| Chain::new().or(Key(bearer())).or(Key(auth_scheme("Token"))));
 static LAYER: LazyLock<AuthLayer<User>> = LazyLock::new(|| AuthLayer::new(CHAIN.clone()));
 
-/// What RFC 9110, 11.4 makes of one line, once more: the credentials, nothing of ours, or broken.
+/// A second parser for one line (RFC 9110, 11.4): the credentials, another scheme, or malformed.
 fn grammar(scheme: &str, line: &[u8]) -> Result<Option<String>, ()> {
     let line: Vec<char> = line.iter().map(|&b| char::from(b)).collect();
     let word: String = line.iter().take_while(|c| !matches!(c, ' ' | '\t')).collect();
@@ -45,7 +45,7 @@ fuzz_target!(|data: &[u8]| {
             lets_in |= token == KEY;
             let again = HeaderValue::try_from(format!("{scheme} {token}")).unwrap();
             let again = found(&auth_scheme(scheme), &head(AUTHORIZATION, &[again]), Transport::Http);
-            assert_eq!(again.unwrap().unwrap(), token, "what is read reads the same again");
+            assert_eq!(again.unwrap().unwrap(), token, "a token that was read can be read again");
         }
     }
 

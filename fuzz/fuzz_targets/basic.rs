@@ -1,4 +1,4 @@
-//! Basic logins, as they stand after the scheme, and as they are before they are encoded.
+//! Basic logins, encoded as after the scheme, and not encoded.
 #![no_main]
 
 use std::{
@@ -17,7 +17,7 @@ type Login = (String, String);
 
 static SEEN: LazyLock<Arc<Mutex<Vec<Login>>>> = LazyLock::new(Arc::default);
 
-/// Knows everybody, and notes who it was.
+/// Accepts everyone, and records the logins.
 static CHAIN: LazyLock<Chain<&'static str>> = LazyLock::new(|| {
     Chain::new().or(Basic::new("fuzz").verify(|login: BasicLogin| {
         SEEN.lock().unwrap().push((login.username().to_owned(), login.password().expose().to_owned()));
@@ -25,16 +25,16 @@ static CHAIN: LazyLock<Chain<&'static str>> = LazyLock::new(|| {
     }))
 });
 
-/// What the callback is shown.
+/// The logins that the callback receives.
 fn present(word: &[u8]) -> Option<Login> {
     let line = HeaderValue::from_bytes(&[b"Basic ", word].concat()).ok()?;
     let accepted = ask(&CHAIN, &head(AUTHORIZATION, &[line])).is_ok();
     let mut seen = std::mem::take(&mut *SEEN.lock().unwrap());
-    assert_eq!(seen.len(), usize::from(accepted), "the callback is asked about whole logins alone");
+    assert_eq!(seen.len(), usize::from(accepted), "the callback only gets whole logins");
     seen.pop()
 }
 
-/// What RFC 7617, 2 makes of bytes that are decoded.
+/// A second parser for decoded bytes (RFC 7617, 2).
 fn grammar(user_pass: &[u8]) -> Option<Login> {
     let text = std::str::from_utf8(user_pass).ok().filter(|text| !text.chars().any(char::is_control))?;
     let colon = text.find(':')?;
@@ -48,7 +48,7 @@ fuzz_target!(|data: &[u8]| {
 
     if let Some((username, password)) = present(data) {
         let again = STANDARD.encode(format!("{username}:{password}"));
-        // Blanks around it are the header's, and no part of the word.
+        // Spaces around it belong to the header.
         assert_eq!(again.as_bytes(), data.trim_ascii(), "each login has one form");
     }
 });

@@ -1,4 +1,4 @@
-//! Certificates under their names, and sets with `x5c`: what is used was published, has its name, and never without end.
+//! Certificates under their names, and sets with `x5c`: a key that is used was published, has its name and has an end.
 #![no_main]
 
 use auth_jwt::remote::read_certificates;
@@ -9,7 +9,7 @@ fuzz_target!(|text: &str| {
     let Some(keys) = read_certificates(text.as_bytes()) else { return };
     let json: Value = match serde_json::from_str(text) {
         Ok(json) => json,
-        // A number that no `f64` holds may stand where nobody reads it, but this oracle reads everything.
+        // The crate ignores members that hold a number too large for `f64`. This oracle reads everything.
         Err(error) => {
             assert!(error.to_string().starts_with("number out of range"), "what is read is JSON");
             return;

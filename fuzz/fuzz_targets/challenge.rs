@@ -1,4 +1,4 @@
-//! Any text in a challenge: what goes out is one header value, which reads back as what was put in.
+//! Any text in a challenge: the result is one header value, and parsing it returns the text.
 #![no_main]
 
 use auth_core::Challenge;
@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 
 const NAMES: [&str; 5] = ["realm", "scope", "error_description", "REALM", "resource_metadata"];
 
-/// Reads a challenge by RFC 9110, 11.2: a scheme, then names with quoted strings.
+/// Parses a challenge (RFC 9110, 11.2): a scheme, then names with quoted strings.
 fn read(value: &str) -> (String, Vec<(String, String)>) {
     let (scheme, mut rest) = value.split_once(' ').unwrap_or((value, ""));
     let mut params = Vec::new();

@@ -1,5 +1,4 @@
-//! Tokens: as text; and as header and claims that are signed with the right key, so that what is read behind the signature
-//! is reached.
+//! Tokens: as text, and as a header and claims signed with the right key, so that the input gets past the signature check.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -15,7 +14,7 @@ use serde_json::Value;
 
 const SECRET: &str = "thirty-two bytes that nobody knows";
 
-/// The user is what was signed.
+/// The user is the signed claims.
 struct Claims(Value);
 
 impl Principal for Claims {
@@ -48,7 +47,7 @@ fn sign(header: &[u8], claims: &[u8]) -> String {
     format!("{input}.{}", URL_SAFE_NO_PAD.encode(tag))
 }
 
-/// What must hold of a token that was let in, read with another parser.
+/// Checks an accepted token with another parser.
 fn check_accepted(header: &[u8], claims: &[u8], user: &Authenticated<Claims>) {
     let header: Value = serde_json::from_slice(header).expect("the header is JSON");
     assert_eq!(header["alg"], "HS256");
@@ -57,7 +56,7 @@ fn check_accepted(header: &[u8], claims: &[u8], user: &Authenticated<Claims>) {
     }
     assert!(header.get("b64").is_none_or(|b64| *b64 == true));
     let claims: Value = serde_json::from_slice(claims).expect("the claims are JSON");
-    assert_eq!(user.user().0, claims, "the callback is shown what was signed");
+    assert_eq!(user.user().0, claims, "the callback gets the signed claims");
     assert_eq!(claims["iss"], "https://id.example");
     let aud = &claims["aud"];
     assert!(*aud == "chat" || aud.as_array().is_some_and(|list| list.iter().any(|one| one == "chat")));
@@ -82,21 +81,21 @@ fuzz_target!(|data: &[u8]| {
     let plain = present(&PLAIN, &token).unwrap();
     let code = |answer: &Result<Authenticated<Claims>, Refusal>| answer.as_ref().err().map(Refusal::code);
     for _ in 0..2 {
-        assert_eq!(code(&present(&CACHED, &token).unwrap()), code(&plain), "the cache changes no answer");
+        assert_eq!(code(&present(&CACHED, &token).unwrap()), code(&plain), "the cache changes no result");
     }
     let (access, id) = (present(&ACCESS, &token).unwrap().is_ok(), present(&ID, &token).unwrap().is_ok());
     assert!(!(access && id), "no token is both");
     match &plain {
         Ok(user) => {
             check_accepted(header, claims, user);
-            // A whole token, and every other signature is wrong.
+            // A whole token: every other signature is wrong.
             let mut forged = token.into_bytes();
             let last = forged.len() - 2;
             forged[last] = if forged[last] == b'A' { b'B' } else { b'A' };
             let forged = String::from_utf8(forged).unwrap();
             assert_eq!(code(&present(&PLAIN, &forged).unwrap()), Some("invalid_credentials"));
         }
-        // A profile asks for more, and forgives nothing but its own type.
+        // A profile is stricter, except for its own `typ`.
         Err(_) => assert!(!id && (!access || is_access_token(header))),
     }
 });

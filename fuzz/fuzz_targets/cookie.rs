@@ -1,4 +1,4 @@
-//! Lines of `Cookie`. Of one name there is one value, and no cookie opens a socket alone.
+//! Lines of `Cookie`. A name has only one value, and a cookie alone opens no socket.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -28,11 +28,11 @@ fuzz_target!(|data: &[u8]| {
     let with = |more: &str| read(&[lines.as_slice(), &[line(more)]].concat());
 
     assert_eq!(with("jwtx=1; xjwt=2; JWT=3; jwt"), value, "cookies of other names change nothing");
-    assert_eq!(read(&[lines.as_slice(), lines.as_slice()].concat()), value, "what is said twice is said once");
+    assert_eq!(read(&[lines.as_slice(), lines.as_slice()].concat()), value, "repeated lines change nothing");
     if let Ok(Some(value)) = &value {
         assert!(!value.is_empty() && value.bytes().all(|b| b.is_ascii_graphic()));
         assert!(lines.iter().any(|line| line.as_bytes().windows(value.len()).any(|part| part == value.as_bytes())));
-        assert_eq!(with(&format!("jwt=\"{value}\"")), Ok(Some(value.clone())), "quotes are no part of it");
+        assert_eq!(with(&format!("jwt=\"{value}\"")), Ok(Some(value.clone())), "quotes are not part of the value");
         assert_eq!(with("jwt=another").ok(), (value == "another").then(|| Some(value.clone())));
     }
 

@@ -1,4 +1,4 @@
-//! The first message of a GraphQL client. Nobody comes in without the key, and the handler hears what was said as it was said.
+//! The first message of a GraphQL client. Only the key is accepted, and the handler receives the messages unchanged.
 #![no_main]
 
 use std::{collections::HashMap, sync::LazyLock};
@@ -17,7 +17,7 @@ static APP: LazyLock<Router> = LazyLock::new(|| {
 
 type Object = HashMap<String, Box<RawValue>>;
 
-/// Whether the message brings the key, by another parser. Of a name that is there twice, it reads one.
+/// Whether the message contains the key, by another parser. It reads only one of two members with the same name.
 fn brings_key(text: &str) -> bool {
     let object = |text: &str| serde_json::from_str::<Object>(text).ok();
     let string = |raw: &RawValue| serde_json::from_str::<String>(raw.get()).ok();
@@ -37,10 +37,10 @@ fuzz_target!(|text: &str| {
     let texts: Vec<_> =
         said.iter().filter(|message| message.is_text()).map(|message| message.to_text().unwrap()).collect();
     if heard.is_empty() {
-        assert!(texts.iter().all(|text| *text == r#"{"type":"pong"}"#), "a stranger is told {texts:?}");
+        assert!(texts.iter().all(|text| *text == r#"{"type":"pong"}"#), "a client without the key receives {texts:?}");
     } else {
-        assert!(brings_key(text), "somebody comes in without the key");
+        assert!(brings_key(text), "a client without the key is accepted");
         assert_eq!(heard, [text, "end"]);
-        assert!(texts.is_empty(), "the handler is to answer");
+        assert!(texts.is_empty(), "only the handler may answer");
     }
 });

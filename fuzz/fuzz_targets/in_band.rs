@@ -1,5 +1,5 @@
-//! Text messages on a socket: as the first one of a stranger, and as one of a user who is in already. A credential never
-//! reaches the application, and whatever else is said reaches it as it was said.
+//! Text messages on a socket: as the first message, and from an authenticated user. A credential never reaches the application,
+//! and all other messages reach it unchanged.
 #![no_main]
 
 use std::{collections::HashMap, sync::LazyLock};
@@ -17,9 +17,9 @@ static APP: LazyLock<Router> = LazyLock::new(|| {
     Router::new().route("/", any(listen)).layer(layer)
 });
 
-/// Whether the message presents a credential, and whether it is the right one, by another parser.
+/// Whether the message contains a credential, and whether it is the right one, by another parser.
 fn presents(text: &str) -> Option<bool> {
-    // Only texts are read: a number may be too large for a `Value`, and a list too deep.
+    // Only read strings: a number may be too large for a `Value`, and a list too deep.
     let json: HashMap<String, Box<RawValue>> = serde_json::from_str(text).ok()?;
     let field = |name: &str| json.get(name).and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
     (field("type").as_deref() == Some("auth")).then(|| {
@@ -39,13 +39,13 @@ fuzz_target!(|text: &str| {
 
     let (said, heard) = run(converse(&APP, "auth.v1", None, text));
     match types(&said).as_slice() {
-        // Nobody comes in without the key, and what was said before is not the application's.
+        // Only the key is accepted, and the application does not receive earlier messages.
         [] => assert_eq!(heard, [] as [&str; 0]),
         [ok] => {
             assert_eq!((ok.as_str(), presented), ("auth_ok", Some(true)));
             assert_eq!(heard, ["end"]);
         }
-        more => panic!("a stranger is told {more:?}"),
+        more => panic!("a client without the key receives {more:?}"),
     }
 
     let (said, heard) = run(converse(&APP, "auth.v1", Some(&format!("Bearer {KEY}")), text));
@@ -60,11 +60,11 @@ fuzz_target!(|text: &str| {
             assert_eq!((end.as_str(), presented.is_some()), ("end", true));
             assert!(types.iter().all(|kind| kind == "auth_error") || presented == Some(true));
         }
-        other => panic!("the application hears {other:?}"),
+        other => panic!("the application receives {other:?}"),
     }
 });
 
-/// A name that is there twice says nothing.
+/// Whether `type` may occur twice. Such a message is not an `auth` message.
 fn has_two_types(text: &str) -> bool {
     text.contains("auth") && (text.matches("\"type\"").count() > 1 || text.contains("\\u"))
 }

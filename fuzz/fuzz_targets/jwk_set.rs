@@ -1,4 +1,4 @@
-//! Sets of keys and single keys: what is read is what is written, a secret is never published nor shown.
+//! Key sets and single keys: what is read equals what is written, and a secret is never published or shown.
 #![no_main]
 
 use auth_jwt::{KeySet, SigningKey, VerifyingKey, remote::read_published};
@@ -7,20 +7,20 @@ use serde_json::Value;
 
 const PRIVATE: [&str; 7] = ["d", "p", "q", "dp", "dq", "qi", "oth"];
 
-/// A member; one that is `null` counts as absent.
+/// A member. `null` counts as absent.
 fn member<'j>(json: &'j Value, name: &str) -> Option<&'j Value> {
     json.get(name).filter(|value| !value.is_null())
 }
 
-/// The name of a key; an empty one is none.
+/// The name of a key. An empty name counts as none.
 fn name_of(json: &Value) -> Option<&str> {
     member(json, "kid").map(|kid| kid.as_str().expect("a name is a text")).filter(|kid| !kid.is_empty())
 }
 
-/// A key that was taken is what its text says.
+/// An accepted key matches its text.
 fn check_key(key: &VerifyingKey, json: &Value) {
     assert_eq!(key.kid(), name_of(json));
-    assert!(PRIVATE.iter().all(|name| member(json, name).is_none()), "what verifies has no private key");
+    assert!(PRIVATE.iter().all(|name| member(json, name).is_none()), "a verifying key has no private part");
     assert!(member(json, "use").is_none_or(|usage| usage == "sig"));
     let ops = member(json, "key_ops").map(|ops| ops.as_array().expect("a list"));
     assert!(ops.is_none_or(|ops| ops.is_empty() || ops.iter().any(|op| op == "verify")));
@@ -40,18 +40,18 @@ fn check_key(key: &VerifyingKey, json: &Value) {
     assert!(algorithms.iter().all(|name| start.split(' ').any(|start| name.starts_with(start))));
 }
 
-/// Whether everybody can read a secret of this key.
+/// Whether this key exposes a secret.
 fn is_exposed(json: &Value) -> bool {
     json["kty"] == "oct" || member(json, "k").is_some() || PRIVATE.iter().any(|name| member(json, name).is_some())
 }
 
-/// Whether two keys are halves of one pair, or namesakes.
+/// Whether two keys belong to one pair, or have the same name.
 fn is_related(one: &Value, other: &Value) -> bool {
     let is_same = |name: &str| one[name].is_string() && one[name] == other[name];
     is_same("n") || is_same("x") || one["kid"].as_str().is_some_and(|kid| !kid.is_empty() && other["kid"] == kid)
 }
 
-/// Nothing that is printed repeats a secret.
+/// Checks that printing shows no secret.
 fn check_shown(shown: &str, json: &Value) {
     for name in ["k"].iter().chain(&PRIVATE) {
         if let Some(secret) = json.get(name).and_then(Value::as_str).filter(|secret| secret.len() >= 16) {
@@ -63,7 +63,7 @@ fn check_shown(shown: &str, json: &Value) {
 fuzz_target!(|text: &str| {
     let json: Value = match serde_json::from_str(text) {
         Ok(json) => json,
-        // A number that no `f64` holds may stand where nobody reads it, but this oracle reads everything.
+        // The crate ignores members that hold a number too large for `f64`. This oracle reads everything.
         Err(error) if error.to_string().starts_with("number out of range") => return,
         Err(_) => Value::Null,
     };
@@ -77,7 +77,7 @@ fuzz_target!(|text: &str| {
     match SigningKey::from_jwk(text) {
         Ok(key) => {
             assert_eq!(key.kid(), name_of(&json));
-            let public = key.verifying_key().expect("what signs can be verified");
+            let public = key.verifying_key().expect("a signing key has a verifying key");
             assert!(public.algorithms().any(|algorithm| algorithm == key.algorithm()));
             check_shown(&format!("{key:?} {public:?}"), &json);
         }
@@ -102,7 +102,7 @@ fuzz_target!(|text: &str| {
         }
     }
 
-    // An issuer publishes what others need as well: keys are left out one by one, and no others come in.
+    // A published set may hold foreign keys. The reader skips single keys, and adds none.
     if let Some(published) = read_published(text.as_bytes()) {
         let written = written.expect("a set is an object with a list");
         assert!(!published.keys().is_empty() && published.keys().len() <= written.len().min(100));
@@ -112,7 +112,7 @@ fuzz_target!(|text: &str| {
         for key in published.keys() {
             let is_it =
                 |json: &Value| json.get("kid").and_then(Value::as_str).filter(|kid| !kid.is_empty()) == key.kid();
-            assert!(from.any(is_it), "what is used was published, and no secret of it");
+            assert!(from.any(is_it), "a key that is used was published, without a secret");
         }
         for key in published.keys() {
             for algorithm in key.algorithms() {
@@ -122,8 +122,8 @@ fuzz_target!(|text: &str| {
             }
         }
     } else if let Ok(own) = set {
-        // But for a key with the member of a secret beside its own: who publishes that is trusted no more.
+        // Except for a key that also has a secret member: a publisher of such a key is not trusted.
         let is_refused = own.keys().len() > 100 || written.into_iter().flatten().any(is_exposed);
-        assert!(is_refused, "what is good for a file is good here");
+        assert!(is_refused, "a set that is valid in a file is valid here");
     }
 });

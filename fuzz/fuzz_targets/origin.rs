@@ -1,4 +1,4 @@
-//! `Host` in the first line, `Origin` in the others. Only who is named to the letter of RFC 6454 opens a socket.
+//! `Host` in the first line, `Origin` in the others. Only an exact origin (RFC 6454) opens a socket.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -31,10 +31,10 @@ fn listed() -> impl Iterator<Item = &'static str> {
     LISTED.into_iter().chain([WILDCARD])
 }
 
-/// Scheme, host and port; none for an app.
+/// Scheme, host and port. An app has no port.
 type Triple = (String, String, Option<u16>);
 
-/// `None` for what has anything else.
+/// `None` if the text has anything else.
 fn origin(text: &str) -> Option<Triple> {
     let text = text.to_ascii_lowercase();
     let (scheme, authority) = text.split_once("://")?;
@@ -47,7 +47,7 @@ fn origin(text: &str) -> Option<Triple> {
     Some((scheme.to_owned(), host, port.or(default)))
 }
 
-/// A host and perhaps a port, with nothing beside them.
+/// A host with an optional port, and nothing else.
 fn authority_of(text: &str) -> Option<(String, Option<u16>)> {
     let text = text.to_ascii_lowercase();
     let end = if text.starts_with('[') { text.find(']')? + 1 } else { text.find(':').unwrap_or(text.len()) };
@@ -70,11 +70,11 @@ fuzz_target!(|data: &[u8]| {
     for text in lines.iter().filter_map(|line| line.to_str().ok()) {
         let Some(read) = Origin::parse(text) else { continue };
         let written = read.to_string();
-        assert_eq!(origin(text), origin(&written), "what is read is what is written");
+        assert_eq!(origin(text), origin(&written), "what is read equals what is written");
         assert!(origin(text).is_some() && Origin::parse(&written) == Some(read));
     }
 
-    // A program without a page names none.
+    // A program that is not a page sends no origin.
     let allowed = |is_allowed: &dyn Fn(&Triple) -> bool| match origins {
         [] => true,
         [one] => one.to_str().ok().and_then(origin).is_some_and(|named| is_allowed(&named)),
@@ -103,7 +103,7 @@ fuzz_target!(|data: &[u8]| {
             Ok(_) => assert!(is_allowed, "a foreign page opens a socket"),
             Err(status) => {
                 assert_eq!(status, StatusCode::FORBIDDEN);
-                assert!(!origins.is_empty(), "a program is let in by its key");
+                assert!(!origins.is_empty(), "a program is accepted by its key");
             }
         }
     }

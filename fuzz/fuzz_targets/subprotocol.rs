@@ -1,5 +1,4 @@
-//! Lists of subprotocols, and the query beside them: what holds a token is taken out, the rest stays, and a layer further
-//! in sees all of it.
+//! Lists of subprotocols, and the query: what holds a token is removed, the rest stays, and an inner layer sees all of it.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -67,7 +66,11 @@ fuzz_target!(|data: &[u8]| {
     parts.uri = uri;
 
     for (extractor, prefix) in [(subprotocol(ENCODED), ENCODED), (raw_subprotocol(RAW), RAW)] {
-        assert_eq!(found(&extractor, &parts, Transport::Http).ok(), Some(None), "they are for handshakes alone");
+        assert_eq!(
+            found(&extractor, &parts, Transport::Http).ok(),
+            Some(None),
+            "subprotocols count only in handshakes"
+        );
         let own: Vec<_> = entries(&parts).into_iter().filter(|entry| entry.starts_with(prefix.as_bytes())).collect();
         match found(&extractor, &parts, Transport::WebSocket) {
             Ok(None) => assert!(own.is_empty()),
@@ -80,17 +83,17 @@ fuzz_target!(|data: &[u8]| {
         }
     }
 
-    // Behind both layers, and behind the demanding one alone, a handler sees the same.
+    // A handler sees the same behind both layers and behind the demanding one alone.
     let optional = through(&OPTIONAL, parts.clone());
     let demanding = through(&DEMANDING, parts.clone());
     if let Ok(seen) = &demanding {
-        assert!(optional.is_ok(), "who is let in where a user is demanded is let in where none is");
+        assert!(optional.is_ok(), "what a demanding layer accepts, an optional layer accepts too");
         let holds_key = |entry: &&[u8]| {
             entry.strip_prefix(RAW.as_bytes()) == Some(KEY.as_bytes())
                 || entry.strip_prefix(ENCODED.as_bytes()) == Some(URL_SAFE_NO_PAD.encode(KEY).as_bytes())
         };
         assert!(entries(&parts).iter().any(holds_key) || names(&parts.uri).iter().any(|name| name == "token"));
-        assert!(through(&DEMANDING, seen.clone()).is_ok(), "a layer further in sees the request as it came");
+        assert!(through(&DEMANDING, seen.clone()).is_ok(), "an inner layer sees the request as it came");
     }
     for seen in [optional, demanding].into_iter().flatten() {
         let kept: Vec<_> = entries(&parts).into_iter().filter(|entry| !is_secret(entry)).collect();
@@ -106,7 +109,7 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// Whether the key stands only where a credential does, so that nothing of it may be left.
+/// Whether the key is only in places of credentials, so that nothing of it may be left.
 fn is_a_secret_everywhere(parts: &Parts) -> bool {
     let has_key = |bytes: &[u8]| bytes.windows(KEY.len()).any(|part| part == KEY.as_bytes());
     let is_token = |pair: &str| decoded(pair.split('=').next().unwrap_or_default()) == "token";

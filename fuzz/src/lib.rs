@@ -1,4 +1,4 @@
-//! What the targets have in common: requests out of bytes, a strategy that takes one key, and the laws of every refusal.
+//! The common parts of the targets: requests from bytes, a strategy that accepts one key, and the rules for every refusal.
 
 use std::{
     future::Future,
@@ -24,14 +24,14 @@ use tokio_tungstenite::{
 use tower::{Layer as _, ServiceExt as _, service_fn};
 use ws_adapter::{AuthLayer, AuthWebSocketUpgrade};
 
-/// The one credential that [`Key`] takes.
+/// The only credential that [`Key`] accepts.
 pub const KEY: &str = "open-sesame";
 
 pub fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
 }
 
-/// The lines of the input, as header values. What is none does not come past the HTTP parser either.
+/// The lines of the input, as header values. Invalid values don't get past the HTTP parser either.
 pub fn header_lines(data: &[u8]) -> Vec<HeaderValue> {
     data.split(|&b| b == b'\n').filter_map(|line| HeaderValue::from_bytes(line.trim_ascii()).ok()).collect()
 }
@@ -52,14 +52,14 @@ pub fn handshake(name: HeaderName, lines: &[HeaderValue]) -> Parts {
     parts
 }
 
-/// What an extractor finds, as text.
+/// The credential that an extractor finds, as text.
 pub fn found(extractor: &impl Extractor, parts: &Parts, transport: Transport) -> Result<Option<String>, Malformed> {
     let request = AuthRequest::new(parts, transport, now());
     let found = extractor.extract(&request)?;
     Ok(found.as_ref().map(Credential::expose).map(str::to_owned))
 }
 
-/// Asks a chain that waits for nothing.
+/// Asks a chain whose strategies never wait.
 pub fn ask<U: Principal>(chain: &Chain<U>, parts: &Parts) -> Result<Authenticated<U>, Refusal> {
     let answer = chain.authenticate(&AuthRequest::new(parts, Transport::Http, now())).now_or_never();
     let answer = answer.expect("nothing waits here");
@@ -69,7 +69,7 @@ pub fn ask<U: Principal>(chain: &Chain<U>, parts: &Parts) -> Result<Authenticate
     answer
 }
 
-/// What holds for every refusal of what a stranger sends.
+/// Checks the rules for refusals of untrusted input.
 pub fn check_refusal(refusal: &Refusal) {
     let response = refusal.to_response();
     check_response(response.status(), response.headers());
@@ -77,14 +77,14 @@ pub fn check_refusal(refusal: &Refusal) {
 }
 
 fn check_response(status: StatusCode, headers: &http::HeaderMap) {
-    assert!(status.is_client_error(), "a stranger gets {status}");
+    assert!(status.is_client_error(), "untrusted input is answered with {status}");
     assert_eq!(headers.get(header::CACHE_CONTROL).unwrap(), "no-store");
     if status == StatusCode::UNAUTHORIZED {
         assert!(headers.contains_key(header::WWW_AUTHENTICATE));
     }
 }
 
-/// Asks the layer. Gives the head of the request as the service behind has seen it; or the status, if it was not called.
+/// Sends a request through the layer. Returns the head that the inner service saw, or the status if it was not called.
 pub fn through(layer: &AuthLayer<User>, parts: Parts) -> Result<Parts, StatusCode> {
     let seen = Arc::new(Mutex::new(None));
     let see = Arc::clone(&seen);
@@ -103,7 +103,7 @@ pub fn through(layer: &AuthLayer<User>, parts: Parts) -> Result<Parts, StatusCod
     }
 }
 
-/// Runs a future on the runtime of the thread.
+/// Runs a future on the thread's runtime.
 pub fn run<T>(future: impl Future<Output = T>) -> T {
     thread_local! {
         static RUNTIME: tokio::runtime::Runtime =
@@ -112,10 +112,10 @@ pub fn run<T>(future: impl Future<Output = T>) -> T {
     RUNTIME.with(|runtime| runtime.block_on(future))
 }
 
-/// Texts that have reached the handler of [`listen`].
+/// The texts that reached the handler of [`listen`].
 static HEARD: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// The route that [`converse`] speaks to.
+/// The route for [`converse`].
 pub async fn listen(ws: AuthWebSocketUpgrade<User>) -> Response<Body> {
     ws.on_upgrade(|mut socket| async move {
         while let Some(message) = socket.recv().await {
@@ -126,7 +126,7 @@ pub async fn listen(ws: AuthWebSocketUpgrade<User>) -> Response<Body> {
     })
 }
 
-/// Opens a socket of `app`, says `text` and then `end`, and gives what the server has said and what [`listen`] has heard.
+/// Opens a socket of `app`, and sends `text` and then `end`. Returns what the server sent and what [`listen`] received.
 pub async fn converse(
     app: &Router,
     subprotocol: &str,
@@ -146,7 +146,7 @@ pub async fn converse(
     }
     let (mut socket, _) = client_async(request, ours).await.expect("the handshake is answered");
     let mut said = Vec::new();
-    // What the server has closed need not be written to.
+    // Writing may fail if the server has closed the socket.
     let _ = socket.send(Message::text(text)).await;
     let _ = socket.send(Message::text("end")).await;
     let _ = socket.close(None).await;
@@ -158,7 +158,7 @@ pub async fn converse(
     (said, std::mem::take(&mut *HEARD.lock().unwrap()))
 }
 
-/// Whoever has the key.
+/// A user with the key.
 #[derive(Clone, Debug)]
 pub struct User;
 
@@ -168,7 +168,7 @@ impl Principal for User {
     }
 }
 
-/// Takes [`KEY`] from wherever the extractor looks.
+/// Accepts [`KEY`] wherever the extractor finds it.
 pub struct Key<E>(pub E);
 
 #[async_trait]

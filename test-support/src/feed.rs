@@ -51,7 +51,7 @@ impl Feed {
         let _ = self.0.news.send(RevocationEvent::Revoked(revocation));
     }
 
-    /// Stores a revocation, and tells nobody: what another node does while the bus is down.
+    /// Stores a revocation without telling the listeners, as another node does while the bus is down.
     pub fn revoke_silently(&self, revocation: Revocation) {
         self.0.revoked.lock().unwrap().push(revocation);
     }

@@ -1,13 +1,13 @@
-//! What an idle WebSocket costs: behind the chain, and of a bare axum server, in one run.
+//! The cost of an idle WebSocket, behind the chain and in a bare axum server.
 //!
-//! `cargo bench -p ws-adapter --bench idle -- 10000`. Each server is a process of its own, whose memory is read before and
-//! after as many sockets are open. Linux only, and each process needs as many file descriptors (`ulimit -n`).
+//! `cargo bench -p ws-adapter --bench idle -- 10000`. Each server is a separate process. Its memory is read before and after
+//! this many sockets are opened. Linux only. Each process needs this many file descriptors (`ulimit -n`).
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stdout,
     clippy::indexing_slicing,
-    reason = "a benchmark is no library"
+    reason = "a benchmark is not a library"
 )]
 
 use std::{
@@ -26,7 +26,7 @@ use tokio_tungstenite::{connect_async, tungstenite::client::IntoClientRequest as
 use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, Connections, Sockets};
 
 const SECRET: &str = "a secret of at least thirty-two bytes";
-/// How many handshakes are under way at a time.
+/// How many handshakes run at the same time.
 const AT_A_TIME: usize = 64;
 
 struct User(String);
@@ -56,7 +56,7 @@ async fn serve(kind: &str) {
     axum::serve(listener, app).await.unwrap();
 }
 
-/// The defaults, or with `no-ping` without anything that wakes an idle socket.
+/// The defaults. With `no-ping`, nothing wakes an idle socket.
 fn layer(kind: &str) -> AuthLayer<User> {
     let jwt = Jwt::<serde_json::Value>::hs256(SECRET).unwrap();
     let jwt = jwt.verify(|claims: serde_json::Value| async move { claims["sub"].as_str().map(|sub| User(sub.into())) });
@@ -89,7 +89,7 @@ fn measure(sockets: usize) {
     let runtime = Runtime::new().unwrap();
     for kind in ["bare", "bare-4k", "auth", "no-ping"] {
         let server = Server::start(kind);
-        // What a first request allocates once and for all is not a socket's.
+        // A first request allocates memory that does not belong to a socket.
         let warm = runtime.block_on(open(server.addr, 64));
         let before = server.memory();
         let started = Instant::now();
@@ -139,14 +139,14 @@ impl Server {
         Self { process, addr: line.trim().parse().unwrap() }
     }
 
-    /// What is resident, in KiB.
+    /// The resident memory, in KiB.
     fn memory(&self) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("Linux only");
         let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
-    /// The processor time that it takes in this time, in milliseconds.
+    /// The processor time that it uses in this time, in milliseconds.
     fn cpu_over(&self, time: Duration) -> u64 {
         let before = self.cpu();
         std::thread::sleep(time);
@@ -155,7 +155,7 @@ impl Server {
 
     fn cpu(&self) -> u64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).expect("Linux only");
-        // After the name, which may hold blanks: user and system time are the 12th and 13th, in hundredths of a second.
+        // User and system time are the 12th and 13th fields after the name, in hundredths of a second. The name may hold spaces.
         let rest: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
         (rest[11].parse::<u64>().unwrap() + rest[12].parse::<u64>().unwrap()) * 10
     }

@@ -56,13 +56,13 @@ pub(crate) async fn serve(listener: TcpListener, chain: Chain<User>) -> io::Resu
         let (server, service) = (Arc::clone(&server), service.clone());
         tokio::spawn(async move {
             if let Err(error) = server.serve_connection(TokioIo::new(stream), service).await {
-                tracing::debug!(error, "a connection has failed");
+                tracing::debug!(error, "a connection failed");
             }
         });
     }
 }
 
-/// It gets hyper's own body, which the layer does not touch.
+/// It receives hyper's own body, which the layer does not touch.
 async fn greet(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let Some(user) = request.extensions().get::<Authenticated<User>>() else {
         let mut response = Response::new(Full::default());

@@ -53,7 +53,7 @@ pub(crate) async fn serve(listener: TcpListener, chain: Chain<User>) -> Result<(
         .await
 }
 
-/// Methods find the user in the extensions of their request, as this interceptor does.
+/// Methods find the user in the extensions of the request, as this interceptor does.
 fn only_operators(request: Request<()>) -> Result<Request<()>, Status> {
     match request.extensions().get::<Authenticated<User>>() {
         Some(user) if user.id == "operator" => Ok(request),

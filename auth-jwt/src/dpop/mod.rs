@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn proof_of_the_rfc_for_a_resource_is_good_once() {
+    fn proof_of_the_rfc_for_a_resource_is_accepted_once() {
         let dpop = Dpop::new("https://resource.example.org").unwrap();
         assert_eq!(check(&dpop, "GET", "/protectedresource", RESOURCE, JKT), Ok(()));
         assert_eq!(check(&dpop, "GET", "/protectedresource", RESOURCE, JKT), Err("the proof was used before"));

@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn proof_is_spent_until_it_would_not_be_taken_any_more() {
+    fn spent_proof_is_remembered_until_it_expires() {
         let replays = Replays::new(10, 10);
         assert_eq!(replays.spend("key", "a", at(60), at(0)), Ok(()));
         assert_eq!(replays.spend("key", "a", at(60), at(60)), Err(NotSpent::Replayed));
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn full_memory_refuses_and_forgets_nothing_that_counts() {
+    fn full_memory_refuses_and_forgets_no_valid_proof() {
         let replays = Replays::new(2, 10);
         assert_eq!(replays.spend("a", "1", at(60), at(0)), Ok(()));
         assert_eq!(replays.spend("b", "1", at(30), at(0)), Ok(()));

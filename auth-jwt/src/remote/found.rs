@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn redirect_names_the_host_alone() {
+    fn redirect_error_names_only_the_host() {
         let of = |location: &[u8]| {
             let mut headers = HeaderMap::new();
             headers.insert(header::LOCATION, http::HeaderValue::from_bytes(location).unwrap());

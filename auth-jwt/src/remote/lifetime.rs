@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn age_on_the_way_counts() {
+    fn age_header_shortens_the_lifetime() {
         let aged = |age| asked(&[("cache-control", "max-age=600"), ("age", age)]);
         assert_eq!(aged("100"), Some(500));
         assert_eq!(aged("600"), Some(60));

@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_web_url_does_not_parse() {
+    fn only_web_urls_parse() {
         for bad in
             ["", "/jwks", "id.example", "ftp://id.example/", "file:///keys", "https://a!b/", "http://a:b@id.example/"]
         {
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_one_host_and_port_cannot_be_allowed() {
+    fn only_one_host_and_port_can_be_allowed() {
         for bad in [
             "",
             " ",

@@ -17,12 +17,12 @@ fn bearer_is_challenged_with_realm() {
 }
 
 #[test]
-fn another_scheme_is_challenged_as_itself() {
+fn challenge_names_the_scheme_of_the_extractor() {
     assert_eq!(challenges(extract::auth_scheme("JWT")), [r#"JWT realm="chat""#]);
 }
 
 #[test]
-fn places_of_one_scheme_are_challenged_once() {
+fn carriers_with_one_scheme_have_one_challenge() {
     let extractor = extract::bearer().or(extract::query("token")).or(extract::subprotocol("auth.bearer."));
     assert_eq!(challenges(extractor), [r#"Bearer realm="chat""#]);
 }

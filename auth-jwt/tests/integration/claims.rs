@@ -29,12 +29,12 @@ fn exp_is_required() {
 }
 
 #[test]
-fn exp_may_be_missing_where_that_is_allowed() {
+fn exp_may_be_missing_if_allowed() {
     assert_eq!(verdict(jwt().dangerous_allow_missing_exp(), &without_exp(json!({}))), ACCEPTED);
 }
 
 #[test]
-fn exp_counts_where_it_may_be_missing() {
+fn optional_exp_is_checked_if_present() {
     assert_eq!(with(jwt().dangerous_allow_missing_exp(), json!({ "exp": NOW - 60 })), EXPIRED);
 }
 
@@ -268,7 +268,7 @@ fn numeric_sid_is_its_decimal_text_and_other_types_are_absent() {
 }
 
 #[test]
-fn numeric_subject_is_its_decimal_text_where_that_is_allowed() {
+fn allowed_numeric_subject_is_its_decimal_text() {
     let jwt = || jwt().allow_numeric_subject();
     let say = |jwt: Jwt<Value>, sub: &str| {
         let payload = format!(r#"{{"sub":{sub},"exp":{}}}"#, NOW + 600);

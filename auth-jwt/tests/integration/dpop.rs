@@ -149,7 +149,7 @@ fn scheme_is_read_in_any_case() {
 }
 
 #[test]
-fn bound_token_sent_as_bearer_is_refused_also_with_a_good_proof() {
+fn bound_token_sent_as_bearer_is_refused_even_with_a_proof() {
     let token = bound();
     let proof = key().proof("GET", "https://api.example/me", &token).unwrap();
     let bearer = format!("Bearer {token}");
@@ -161,13 +161,13 @@ fn bound_token_sent_as_bearer_is_refused_also_with_a_good_proof() {
 }
 
 #[test]
-fn bound_token_is_refused_where_nothing_is_said_of_proofs() {
+fn bound_token_is_refused_without_a_setting_for_proofs() {
     let chain = Chain::new().or(Jwt::hs256(SECRET).unwrap().extract(extract::auth_scheme("DPoP")).verify(accept));
     assert_eq!(said(&chain, &rightful(&bound())), INVALID);
 }
 
 #[test]
-fn unbound_token_comes_as_bearer_and_not_as_dpop() {
+fn unbound_token_is_accepted_as_bearer_and_not_as_dpop() {
     let token = token(&claims(json!({})));
     let bearer = get(&[("authorization", &format!("Bearer {token}"))]);
     assert_eq!(said(&chain(dpop()), &bearer), ACCEPTED);
@@ -250,7 +250,7 @@ fn proof_is_for_one_method_url_and_token() {
 }
 
 #[test]
-fn proof_counts_within_its_window_either_way() {
+fn proof_is_accepted_within_the_window_in_both_directions() {
     for (iat, expected) in [(NOW - 60, ACCEPTED), (NOW + 60, ACCEPTED), (NOW - 61, PROOF), (NOW + 61, PROOF)] {
         assert_eq!(proof_said(json!({}), json!({ "iat": iat })), expected, "{iat}");
     }
@@ -336,7 +336,7 @@ fn proof_must_be_a_jwt() {
 }
 
 #[test]
-fn proof_is_good_once() {
+fn proof_is_accepted_once() {
     let chain = chain(dpop());
     let parts = rightful(&bound());
     assert_eq!(said(&chain, &parts), ACCEPTED);
@@ -370,7 +370,7 @@ fn full_memory_is_429_until_room_is_made() {
 }
 
 #[test]
-fn wrong_token_is_refused_as_such_before_its_proof() {
+fn wrong_token_is_refused_before_its_proof_is_checked() {
     let chain = chain(dpop());
     let expired = token(&claims(json!({ "exp": 1, "cnf": { "jkt": key().thumbprint() } })));
     assert_eq!(said(&chain, &rightful(&expired)), EXPIRED);
@@ -426,7 +426,7 @@ fn message_cannot_carry_a_proof() {
 }
 
 #[test]
-fn public_origin_is_what_the_application_says_and_not_the_host_header() {
+fn public_origin_is_configured_and_not_the_host_header() {
     let token = bound();
     let proof = key().proof("GET", "https://evil.example/me", &token).unwrap();
     let headers = [("authorization", &*format!("DPoP {token}")), ("dpop", proof.expose()), ("host", "evil.example")];

@@ -45,7 +45,7 @@ fn keys_in_the_token_are_never_used() {
 }
 
 #[test]
-fn places_in_the_token_are_never_asked() {
+fn urls_in_the_token_are_never_fetched() {
     let set = json!({ "keys": [WITH_RSA.jwk()] }).to_string();
     for (name, found_there) in [("jku", set.as_bytes()), ("x5u", RSA_CERTIFICATE)] {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -63,7 +63,7 @@ impl KeySource for Asked {
 }
 
 #[test]
-fn both_spellings_of_an_issuer_are_one_in_the_evidence() {
+fn both_spellings_of_an_issuer_have_one_name_in_the_evidence() {
     let ways: [fn() -> Jwt<Value>; 2] =
         [|| jwt().issuer_alias(GOOGLE, ALIAS), || trusting([TrustedIssuer::new(GOOGLE, keys(SECRET)).alias(ALIAS)])];
     for way in ways {
@@ -78,7 +78,7 @@ fn both_spellings_of_an_issuer_are_one_in_the_evidence() {
 }
 
 #[test]
-fn key_source_is_asked_with_the_one_name_of_the_issuer() {
+fn key_source_receives_the_name_of_the_issuer() {
     let (single, several) = (Asked::default(), Asked::default());
     let one = || Jwt::key_source(single.clone()).extract(extract::header("x-token")).issuer_alias(GOOGLE, ALIAS);
     let many = || {
@@ -96,7 +96,7 @@ fn key_source_is_asked_with_the_one_name_of_the_issuer() {
 }
 
 #[test]
-fn claims_have_the_one_name_of_the_issuer_and_all_else_as_it_is() {
+fn claims_have_the_name_of_the_issuer_and_are_otherwise_unchanged() {
     let more = json!({ "big": u64::MAX, "small": -1.5, "deep": { "iss": ALIAS }, "text": "\u{1f600}" });
     let user = |iss: &str| {
         let user = present(jwt().issuer_alias(GOOGLE, ALIAS), &of(iss, more.clone())).unwrap();
@@ -305,7 +305,7 @@ fn issuer_of_a_template_has_its_own_keys_and_audience() {
 }
 
 #[test]
-fn rule_whose_answer_changes_is_asked_once_for_each_token() {
+fn changing_tenant_rule_is_called_once_for_each_token() {
     let asked = Arc::new(Mutex::new(0));
     let count = Arc::clone(&asked);
     let first_only = IssuerTemplate::with_rule(ENTRA, move |_| {

@@ -69,7 +69,7 @@ fn unknown_name_without_a_nameless_key_is_for_another_strategy() {
 }
 
 #[test]
-fn nameless_token_takes_the_only_key() {
+fn token_without_kid_uses_the_only_key() {
     assert_eq!(chosen(&[(1, Some("a"))], 1, None), ACCEPTED);
     assert_eq!(chosen(&[(1, None)], 1, None), ACCEPTED);
 }
@@ -137,7 +137,7 @@ fn keys_without_kid_are_chosen_by_algorithm() {
 }
 
 #[test]
-fn secrets_and_public_keys_are_mixed_only_where_somebody_says_so() {
+fn secrets_and_public_keys_are_mixed_only_on_request() {
     assert!(error(KeySet::new([hmac(1), p256()])).contains("`with_secrets`"));
     let jwks = |keys: serde_json::Value| KeySet::from_jwks(&json!({ "keys": keys }).to_string());
     let oct = json!({ "kty": "oct", "k": encode([1; 32]) });

@@ -149,7 +149,7 @@ fn secret_must_be_as_long_as_the_hash() {
 }
 
 #[test]
-fn builder_takes_secrets_of_each_length_only() {
+fn builder_requires_secrets_of_the_length_of_the_hash() {
     assert!(Jwt::<Value>::hs256([1; 31]).is_err() && Jwt::<Value>::hs256([1; 32]).is_ok());
     assert!(Jwt::<Value>::hs384([1; 47]).is_err() && Jwt::<Value>::hs384([1; 48]).is_ok());
     assert!(Jwt::<Value>::hs512([1; 63]).is_err() && Jwt::<Value>::hs512([1; 64]).is_ok());
@@ -203,7 +203,7 @@ fn algorithm_and_kind_of_key_must_fit() {
 }
 
 #[test]
-fn algorithm_goes_by_its_registered_name() {
+fn algorithm_displays_its_registered_name() {
     assert_eq!([Algorithm::HS256, Algorithm::EdDSA].map(|algorithm| algorithm.to_string()), ["HS256", "EdDSA"]);
 }
 
@@ -226,7 +226,7 @@ fn public_key_does_not_sign() {
 }
 
 #[test]
-fn certificate_is_named_as_such() {
+fn error_names_a_certificate() {
     assert!(error(VerifyingKey::from_pem(Algorithm::RS256, pem!("rsa2048.cert"))).contains("openssl x509"));
 }
 
@@ -323,7 +323,7 @@ fn jwk_without_alg_allows_what_its_kind_allows() {
 }
 
 #[test]
-fn jwk_with_alg_allows_that_one_only() {
+fn jwk_with_alg_allows_only_that_algorithm() {
     let jwk = jwk_with(oct_jwk(64), "alg", json!("HS384"));
     assert_eq!(VerifyingKey::from_jwk(&jwk).unwrap().algorithms().collect::<Vec<_>>(), [Algorithm::HS384]);
 }

@@ -29,7 +29,7 @@ fn debug_shows_no_secret() {
 }
 
 #[test]
-fn errors_show_neither_secrets_nor_what_they_read() {
+fn errors_show_neither_secrets_nor_input() {
     let jwk =
         |name: &str| json!({ "kty": MARKER, "alg": MARKER, "k": MARKER, name: MARKER, "use": MARKER }).to_string();
     let errors = [
@@ -85,7 +85,7 @@ fn logs_tell_why_a_token_is_refused_and_nothing_of_it() {
 }
 
 #[test]
-fn logs_tell_that_a_scope_is_missing_and_not_which_there_are() {
+fn logs_say_that_a_scope_is_missing_but_not_which_are_present() {
     let token = token(&claims(json!({ "scope": MARKER, "acr": MARKER, "auth_time": NOW })));
     let user = present(jwt(), &token).unwrap();
     let log = logged(|| drop(user.evidence().require_scope("chat:write").unwrap_err()));

@@ -58,7 +58,7 @@ fn store_that_fails_is_503() {
 }
 
 #[test]
-fn verify_is_asked_only_about_good_tokens() {
+fn verify_is_called_only_for_valid_tokens() {
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&calls);
     let jwt = jwt().issuer(ISSUER).audience("chat").verify(move |_: Value| {
@@ -130,13 +130,13 @@ fn absent_or_empty_claim_names_nothing() {
 }
 
 #[test]
-fn token_without_iat_counts_as_issued_before_everything_that_is_revoked() {
+fn token_without_iat_counts_as_issued_before_every_revocation() {
     assert!(identity(jwt(), &json!({ "sub": "ann", "exp": NOW + 100 })).2);
     assert!(!identity(jwt(), &json!({ "sub": "ann", "exp": NOW + 100, "iat": NOW })).2);
 }
 
 #[test]
-fn token_without_iat_is_refused_where_it_is_required() {
+fn token_without_iat_is_refused_if_iat_is_required() {
     let [with, without] = [json!({ "iat": NOW }), json!({})].map(claims);
     assert_eq!(verdict(jwt().require_iat(), &token(&with)), ACCEPTED);
     assert_eq!(verdict(jwt().require_iat(), &token(&without)), INVALID);
@@ -145,7 +145,7 @@ fn token_without_iat_is_refused_where_it_is_required() {
 
 /// The well-known tutorial signs without `exp` and with the secret `secret`.
 #[test]
-fn token_of_the_tutorial_is_accepted_where_both_are_allowed() {
+fn token_of_the_tutorial_is_accepted_if_both_are_allowed() {
     let token = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.\
                  eyJzdWIiOiIxMDAxIiwibmFtZSI6ImFkbWluIiwiaWF0IjoxNTE2MDQ0NDQ0fQ.\
                  aWj5grFWJwcsbgxNJ7HdfL5PUfD8fMh9GwXutuR86GE";
@@ -155,7 +155,7 @@ fn token_of_the_tutorial_is_accepted_where_both_are_allowed() {
 }
 
 #[test]
-fn extras_of_the_application_stand_in_the_evidence() {
+fn extras_of_the_application_are_in_the_evidence() {
     let strategy = jwt().verify(|_: Value| async { Verdict::accept("user").with_extra("scope") });
     let user = ask(strategy, &request("x-token", &token(&claims(json!({}))))).unwrap();
     assert_eq!(user.evidence().extra::<&str>(), Some(&"scope"));
@@ -187,7 +187,7 @@ fn time_is_that_of_the_request() {
 }
 
 #[test]
-fn two_issuers_live_in_one_chain() {
+fn one_chain_accepts_two_issuers() {
     let named = |issuer: &str| jwt().issuer(issuer).named(issuer).verify(accept);
     let chain = Chain::new().or(named("a")).or(named("b"));
     let strategy = |iss: &str| {

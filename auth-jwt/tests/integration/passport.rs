@@ -79,7 +79,7 @@ fn row_31_newline_between_scheme_and_value_is_refused() {
 }
 
 #[test]
-fn row_32_header_body_and_query_are_looked_at_where_asked_for() {
+fn row_32_header_body_and_query_are_read_if_configured() {
     let token = good();
     let none = uri("/");
     assert_eq!(outcome(extract::header("x-token"), &request("x-token", &token)), "accepted");
@@ -213,7 +213,7 @@ fn row_38_jwt_id_is_honoured() {
 }
 
 #[test]
-fn row_39_expired_token_is_refused_and_verify_is_not_asked() {
+fn row_39_expired_token_is_refused_and_verify_is_not_called() {
     let strategy = jwt().verify(|_: Value| async { panic!("asked") as Option<String> });
     let refusal = ask(strategy, &request("x-token", &token(&claims(json!({ "exp": 1 }))))).unwrap_err();
     assert_eq!((refusal.status().as_u16(), refusal.code()), (401, EXPIRED));
@@ -289,7 +289,7 @@ fn access_token() -> impl Extractor {
 }
 
 #[test]
-fn row_60_header_body_and_query_carry_the_token_where_switched_on() {
+fn row_60_header_body_and_query_carry_the_token_if_configured() {
     let token = good();
     let query = uri(&format!("/?access_token={token}"));
     assert_eq!(outcome(access_token(), &authorization(&format!("Bearer {token}"))), "accepted");
@@ -347,7 +347,7 @@ fn row_64_challenge_has_realm_scope_error_and_description_in_this_order() {
 }
 
 #[test]
-fn row_64_scope_and_error_uri_of_the_strategy_stand_in_their_places() {
+fn row_64_scope_and_error_uri_of_the_strategy_are_in_order() {
     let lines = |value: Option<&str>| {
         let strategy = jwt().extract(extract::bearer()).challenge_scope(["chat:read", "chat:write"]).unwrap();
         let strategy = strategy.error_uri("https://id.example/errors").unwrap().realm("chat").verify(accept);
@@ -373,7 +373,7 @@ fn row_64_scope_of_the_challenge_is_not_checked() {
 
 #[test]
 fn row_64_scope_of_the_callback_replaces_that_of_the_strategy() {
-    let narrow = || Verdict::<String>::refuse(Rejection::insufficient_scope(&["chat:write"]));
+    let narrow = || Verdict::<String>::reject(Rejection::insufficient_scope(&["chat:write"]));
     let strategy = jwt().extract(extract::bearer()).challenge_scope(["chat:read"]).unwrap();
     let strategy = strategy.verify(move |_: Value| async move { narrow() });
     let refusal = ask(strategy, &authorization(&format!("Bearer {}", good()))).unwrap_err();

@@ -64,7 +64,7 @@ fn token_of_another_type_is_not_an_access_token() {
 }
 
 #[test]
-fn id_token_is_refused_where_access_tokens_are_wanted() {
+fn id_token_is_refused_as_an_access_token() {
     // It also names the API as its audience and has each claim of an access token. Only the type differs.
     let both = access_claims(json!({ "aud": [CLIENT, "chat"], "azp": CLIENT }));
     assert_eq!(verdict(access(), &token(&both)), INVALID);
@@ -72,7 +72,7 @@ fn id_token_is_refused_where_access_tokens_are_wanted() {
 }
 
 #[test]
-fn access_token_is_refused_where_id_tokens_are_wanted() {
+fn access_token_is_refused_as_an_id_token() {
     assert_eq!(verdict(id(), &access_token(json!({ "aud": CLIENT }))), INVALID);
 }
 
@@ -131,7 +131,7 @@ fn audiences_of_an_issuer_replace_that_of_the_access_token() {
 }
 
 #[test]
-fn last_profile_named_counts_as_a_whole() {
+fn last_profile_replaces_the_earlier_one() {
     let of = |jwt: Jwt<Value>, token: &str| verdict(jwt.issuer(ISSUER), token);
     let to_client = access_token(json!({ "aud": CLIENT }));
     assert_eq!(of(jwt().id_token(CLIENT).access_token("chat"), &to_client), INVALID);
@@ -210,7 +210,7 @@ fn authorized_party_of_an_id_token_may_be_another_client_that_is_trusted() {
 
 /// Tokens of real issuers that have each claim of an ID token, and the claim that distinguishes them.
 #[test]
-fn token_of_another_kind_is_refused_where_id_tokens_are_wanted() {
+fn token_of_another_kind_is_refused_as_an_id_token() {
     let logout = "http://schemas.openid.net/event/backchannel-logout";
     let others = [
         // A logout token, in the shape of the standard and in broken ones.
@@ -270,7 +270,7 @@ fn id_token_with_what_real_issuers_add_is_accepted() {
 }
 
 #[test]
-fn logout_token_is_refused_where_access_tokens_are_wanted() {
+fn logout_token_is_refused_as_an_access_token() {
     let events = json!({ "http://schemas.openid.net/event/backchannel-logout": {} });
     let claims = access_claims(json!({ "events": events }));
     for typ in [json!("logout+jwt"), json!("JWT"), json!("secevent+jwt")] {
@@ -288,7 +288,7 @@ fn log_in_of_another_type_counts_as_absent_in_an_id_token() {
 }
 
 #[test]
-fn nonce_is_compared_exactly_where_one_is_demanded() {
+fn required_nonce_is_compared_exactly() {
     let with = |nonce: Value| verdict(id().nonce("n-0S6_WzA2Mj"), &id_token(json!({ "nonce": nonce })));
     assert_eq!(with(json!("n-0S6_WzA2Mj")), ACCEPTED);
     for nonce in [json!(null), json!("N-0S6_WzA2Mj"), json!(""), json!(1)] {

@@ -99,7 +99,7 @@ fn id_token_is_refused_if_client_id_is_the_audience() {
 }
 
 #[test]
-fn authorized_party_is_demanded_of_any_token_where_one_is_trusted() {
+fn authorized_party_is_required_once_one_is_trusted() {
     let jwt = || jwt().authorized_party("web").authorized_party("app");
     for good in [
         json!({ "azp": "web" }),
@@ -125,7 +125,7 @@ fn authorized_party_is_demanded_of_any_token_where_one_is_trusted() {
 }
 
 #[test]
-fn claims_that_are_required_have_one_of_their_texts() {
+fn required_claims_have_one_of_their_values() {
     let jwt = || {
         jwt()
             .require_claim("token_use", "access")

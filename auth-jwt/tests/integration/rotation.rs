@@ -34,7 +34,7 @@ fn here(chain: &Chain<Said>, token: &str) -> &'static str {
 }
 
 #[test]
-fn tokens_of_both_keys_are_good_from_the_announcement_to_the_retirement() {
+fn tokens_of_both_keys_are_valid_during_a_rotation() {
     let keys = SigningKeys::new(pem(Algorithm::ES256)).unwrap();
     let own = Jwt::key_source(keys.clone()).extract(extract::header("x-token")).cache_signatures(10).unwrap();
     let own = Chain::new().or(own.verify(accept));

@@ -57,7 +57,7 @@ fn path_that_leads_nowhere_gives_no_scopes() {
 }
 
 #[test]
-fn scopes_are_one_text_or_a_list_of_texts() {
+fn scopes_are_a_string_or_a_list_of_strings() {
     let cases = [
         (json!("a b"), Some(vec!["a", "b"])),
         (json!(["a", "b"]), Some(vec!["a", "b"])),
@@ -101,7 +101,7 @@ fn element_that_cannot_be_a_scope_is_left_out() {
 }
 
 #[test]
-fn access_token_has_a_text_as_its_scope_unless_a_list_is_allowed() {
+fn access_token_scope_is_a_string_unless_a_list_is_allowed() {
     let access = || jwt().access_token("chat").issuer(ISSUER);
     let say = |jwt: Jwt<Value>, scope: Value| {
         let own = json!({
@@ -121,7 +121,7 @@ fn access_token_has_a_text_as_its_scope_unless_a_list_is_allowed() {
 }
 
 #[test]
-fn scopes_of_the_application_count_in_the_place_of_the_tokens() {
+fn scopes_of_the_application_replace_those_of_the_token() {
     let strategy = jwt().verify(|_: Value| async { Verdict::accept("user").with_extra(Scopes::parse("own")) });
     let user = ask(strategy, &request("x-token", &token(&claims(json!({ "scope": "theirs" }))))).unwrap();
     assert!(user.evidence().require_scope("own").is_ok());
@@ -129,7 +129,7 @@ fn scopes_of_the_application_count_in_the_place_of_the_tokens() {
 }
 
 #[test]
-fn scope_that_is_required_may_stand_in_any_claim_that_is_named() {
+fn required_scope_may_be_in_any_named_claim() {
     let jwt = jwt().scopes_from(["resource_access", "chat", "roles"]);
     let user = present(jwt, &token(&claims(keycloak()))).unwrap();
     assert!(user.evidence().require_scope("write").is_ok());

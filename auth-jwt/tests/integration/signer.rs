@@ -33,7 +33,7 @@ fn sign_for_adds_lifetime_and_id() {
 }
 
 #[test]
-fn sign_for_counts_whatever_the_claims_say() {
+fn sign_for_replaces_the_times_of_the_claims() {
     let token = signer().sign_for(&json!({ "exp": 1, "iat": 2, "jti": "a" }), Duration::from_secs(900)).unwrap();
     let claims = part(token.expose(), 1);
     assert_eq!((&claims["iat"], &claims["exp"]), (&json!(NOW), &json!(NOW + 900)));
@@ -47,7 +47,7 @@ fn two_tokens_have_two_ids() {
 }
 
 #[test]
-fn issuer_and_audience_are_added_where_they_are_missing() {
+fn issuer_and_audience_are_added_if_missing() {
     let signer = signer().issuer(ISSUER).audience("chat");
     let claims = |claims: Value| part(signer.sign(&claims).unwrap().expose(), 1);
     assert_eq!(claims(json!({})), json!({ "iss": ISSUER, "aud": "chat" }));
@@ -100,7 +100,7 @@ fn clock_before_1970_is_an_error() {
 }
 
 #[test]
-fn short_secret_signs_where_it_is_allowed() {
+fn short_secret_signs_if_allowed() {
     let signer = Signer::hs256(HmacSecret::from("secret").dangerous_allow_short_secret()).unwrap();
     let token = signer.sign(&json!({ "sub": "1001" })).unwrap();
     let input = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMDAxIn0";

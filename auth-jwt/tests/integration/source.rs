@@ -86,7 +86,7 @@ fn unavailable_keys_are_503() {
 }
 
 #[test]
-fn configured_issuer_is_asked_before_the_source() {
+fn configured_issuer_is_checked_before_the_source_is_asked() {
     let jwt = issuers().issuer(ISSUER);
     assert_eq!(verdict(jwt, &token(&claims(json!({ "iss": "down" })))), FOREIGN);
 }
@@ -102,7 +102,7 @@ fn broken_token_does_not_reach_the_source() {
 }
 
 #[test]
-fn restricted_algorithms_are_asked_before_the_source() {
+fn restricted_algorithms_are_checked_before_the_source_is_asked() {
     let jwt = issuers().algorithms([Algorithm::RS256]).unwrap();
     assert_eq!(verdict(jwt, &token(&claims(json!({ "iss": "down" })))), FOREIGN);
 }

@@ -206,7 +206,7 @@ fn expired_certificate_is_dropped_at_the_next_unchanged_fetch() {
 }
 
 #[test]
-fn documents_of_the_one_form_are_not_taken_for_the_other() {
+fn jwk_sets_and_certificates_are_not_confused() {
     run(async {
         let map = json!({ "a": KINDS[0].2 });
         let world = World::new(&map).await;

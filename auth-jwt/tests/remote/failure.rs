@@ -20,7 +20,7 @@ fn last_good_set_is_used_for_one_more_hour_and_then_503() {
 }
 
 #[test]
-fn last_good_set_counts_when_the_issuer_keeps_a_caller_waiting() {
+fn last_good_set_is_used_when_the_issuer_is_slow() {
     run(async {
         let world = World::new().await;
         let source = world.source().await;
@@ -56,7 +56,7 @@ fn requests_do_not_wait_for_an_issuer_known_to_be_down() {
 }
 
 #[test]
-fn set_that_came_back_after_an_outage_counts_at_once() {
+fn set_fetched_after_an_outage_is_used_at_once() {
     run(async {
         let world = World::new().await;
         let source = world.source().await;

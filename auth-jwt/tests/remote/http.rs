@@ -31,7 +31,7 @@ fn only_status_200_is_accepted() {
 }
 
 #[test]
-fn request_says_what_it_takes_and_who_asks() {
+fn request_has_accept_and_user_agent() {
     run(async {
         let world = World::new().await;
         world.source().await;

@@ -94,7 +94,7 @@ fn requests_do_not_wait_for_a_refresh() {
 }
 
 #[test]
-fn set_past_its_lifetime_is_not_used_before_the_issuer_was_asked() {
+fn set_past_its_lifetime_is_used_only_after_a_fetch() {
     run(async {
         let world = World::new().await;
         let source = world.source().await;
@@ -147,7 +147,7 @@ fn unasked_304_confirms_nothing() {
 }
 
 #[test]
-fn lifetime_on_a_304_counts() {
+fn lifetime_of_a_304_is_used() {
     run(async {
         let world = World::new().await;
         let body = set(&[&world.key]).to_string();

@@ -14,7 +14,7 @@ use crate::{
 };
 
 #[test]
-fn https_goes_through_the_proxy_and_the_certificate_still_counts() {
+fn https_uses_the_proxy_and_the_certificate_is_still_checked() {
     run(async {
         let (world, proxy) = (world().await, ConnectProxy::new().await);
         let through = || builder(&world).proxy(proxy.url("http://")).unwrap();
@@ -49,7 +49,7 @@ fn proxy_may_be_named_without_a_scheme_or_speak_tls_itself() {
 }
 
 #[test]
-fn credentials_and_headers_go_to_the_one_that_they_are_for() {
+fn credentials_and_headers_go_only_to_their_recipient() {
     run(async {
         let (world, proxy) = (world().await, ConnectProxy::new().await);
         let builder = builder(&world).proxy(proxy.url("http://user:pass@")).unwrap().trust(AUTHORITY);
@@ -87,7 +87,7 @@ fn https_jwks_uri_uses_the_proxy_and_a_plain_document_does_not() {
 }
 
 #[test]
-fn last_word_on_the_proxy_counts() {
+fn last_proxy_setting_counts() {
     run(async {
         let (world, proxy) = (world().await, ConnectProxy::new().await);
         for (is_used, builder) in [

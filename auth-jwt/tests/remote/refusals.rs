@@ -164,7 +164,7 @@ fn described(own: &'static str, document: &str) -> String {
 }
 
 #[test]
-fn trailing_slash_is_named_where_the_issuers_differ_by_nothing_else() {
+fn error_names_a_trailing_slash_as_the_only_difference() {
     for (own, found, is_named) in [
         ("~/a", "~/a/", true),
         ("~/a/", "~/a", true),

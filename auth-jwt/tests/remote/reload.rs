@@ -22,7 +22,7 @@ fn replaced_keys_count_at_once() {
 }
 
 #[test]
-fn request_that_has_begun_keeps_the_keys_that_it_found() {
+fn running_request_keeps_its_keys() {
     let (old, new) = (Key::new("a"), Key::new("b"));
     let source = ReloadableKeys::new(keys(&[&old]));
     let found = source.current();

@@ -54,7 +54,7 @@ pub(crate) fn url(world: &World) -> String {
 }
 
 #[test]
-fn issuer_that_a_trusted_authority_vouches_for_is_asked() {
+fn issuer_with_a_trusted_certificate_is_asked() {
     run(async {
         let world = world().await;
         let source = builder(&world).trust(AUTHORITY).lazy().unwrap();

@@ -31,7 +31,7 @@ fn all_who_name_the_new_key_wait_for_the_same_fetch() {
 }
 
 #[test]
-fn unknown_kid_forces_one_fetch_in_thirty_seconds() {
+fn unknown_kid_causes_one_fetch_in_30_s() {
     run(async {
         let world = World::new().await;
         let source = world.source().await;
@@ -186,7 +186,7 @@ fn key_used_before_it_is_published_is_found_within_30_s() {
 
 /// The fetch is slow, and the 30 s count from its start.
 #[test]
-fn slow_fetch_puts_the_next_one_off_by_nothing() {
+fn slow_fetch_does_not_delay_the_next_one() {
     run(async {
         let world = World::new().await;
         let source = world.source().await;
@@ -210,7 +210,7 @@ fn slow_fetch_puts_the_next_one_off_by_nothing() {
 }
 
 #[test]
-fn kid_that_is_another_kind_of_keys_counts_as_unknown() {
+fn kid_of_a_key_of_another_kind_counts_as_unknown() {
     run(async {
         let world = World::new().await;
         let other = json!({ "kty": "EC", "crv": "P-256", "kid": "b", "x": P256[0], "y": P256[1] });
@@ -307,7 +307,7 @@ fn ten_thousand_random_kids_cause_one_fetch_every_30_s_and_no_harm() {
 }
 
 #[test]
-fn thousand_random_kids_at_once_force_one_fetch() {
+fn thousand_random_kids_at_once_cause_one_fetch() {
     run(async {
         let world = World::new().await;
         let source = world.source().await;

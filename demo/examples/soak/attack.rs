@@ -1,4 +1,4 @@
-//! The run: phases, a look at the server every second, and what is checked at the end.
+//! The run: its phases, a look at the server every second, and the checks at the end.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,12 +11,12 @@ use crate::{
     world::{Kind, Phase, World},
 };
 
-/// How long the server has to be rid of everything, once the clients have stopped.
+/// How long the server may take to release everything after the clients have stopped.
 const SETTLES: Duration = Duration::from_secs(60);
-/// Of the clients of either sort, one in so many is revoked in the middle.
+/// One in this many clients, good and hostile, is revoked in the middle.
 const ONE_IN: usize = 10;
 
-/// Whether both checks pass: memory at every look, and the registries at the end. So must the descriptors.
+/// Whether all checks pass: memory at every look, registries and descriptors at the end.
 pub(crate) async fn run(plan: Plan) -> Result<bool, BoxError> {
     let mut server = Watched::start(plan.pending).await?;
     let world = World::new(server.addr, plan.clone());
@@ -118,7 +118,7 @@ impl Looks {
         Ok(sample)
     }
 
-    /// Looks every second for so long, and tells of it now and then.
+    /// Looks every second for this long, and prints a line now and then.
     async fn watch(&mut self, server: &mut Watched, phase: Phase, during: Duration) -> Result<(), BoxError> {
         let begun = Instant::now();
         let mut ticks = interval(Duration::from_secs(1));
@@ -142,7 +142,7 @@ impl Looks {
         Ok(())
     }
 
-    /// The memory that was furthest from where it began, in KiB, and when.
+    /// The memory that was furthest from the start, in KiB, and when.
     fn furthest(&self, base: &Sample) -> (u64, Duration) {
         let after = self.all.iter().filter(|(_, phase, _)| *phase >= Phase::Attack);
         let furthest = after.max_by_key(|(_, _, sample)| sample.memory.abs_diff(base.memory));

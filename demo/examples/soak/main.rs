@@ -1,8 +1,8 @@
-//! A soak: good and hostile clients of every kind of connection, for minutes. `scripts/soak.sh` builds and starts it.
+//! A soak test: good and hostile clients of every kind of connection, for minutes. `scripts/soak.sh` builds and starts it.
 //!
-//! The server is a process of its own, whose memory and descriptors are read from outside. Two things pass or fail: what the
-//! server holds in memory, and what is left in its registries. What the good clients see is printed. Linux only.
-#![expect(clippy::print_stdout, clippy::expect_used, reason = "this program measures, and nobody builds on it")]
+//! The server is a separate process. The test reads its memory and descriptors from outside. Two things pass or fail: the memory
+//! of the server, and what is left in its registries. It also prints what the good clients see. Linux only.
+#![expect(clippy::print_stdout, clippy::expect_used, reason = "this program is a test, not a library")]
 
 mod attack;
 mod client;
@@ -40,7 +40,7 @@ enum Command {
 /// How many clients, how fast, and for how long.
 #[derive(Args, Clone, Debug)]
 struct Plan {
-    /// How long in all, in seconds, before the clients stop; a tenth of it is quiet
+    /// Seconds until the clients stop; a tenth of the time is quiet
     #[arg(long, default_value_t = 600)]
     seconds: u64,
     /// Good clients of each kind
@@ -49,22 +49,22 @@ struct Plan {
     /// Hostile clients of each kind
     #[arg(long, default_value_t = 200)]
     hostile: usize,
-    /// Between one act of a hostile client and its next, in milliseconds
+    /// The pause between two acts of a hostile client, in milliseconds
     #[arg(long, default_value_t = 1000)]
     pause: u64,
-    /// Between two bursts of a flood, in milliseconds
+    /// The pause between two bursts of a flood, in milliseconds
     #[arg(long, default_value_t = 500)]
     flood_pause: u64,
-    /// Bytes of a burst
+    /// The bytes of a burst
     #[arg(long, default_value_t = 60_000)]
     burst: usize,
-    /// Plays only what has this in its name, as in `raw: pings`; to find the act that a failure comes from
+    /// Play only acts with this in their names, such as `raw: pings`; to find the act that causes a failure
     #[arg(long, default_value = "")]
     only: String,
-    /// How many connections without a credential the server allows; the limits for users and addresses are the usual ones
+    /// How many connections without a credential the server allows; other limits have their defaults
     #[arg(long, default_value_t = 1000)]
     pending: usize,
-    /// How far the server's memory may be from where it began, in MiB
+    /// How far the server's memory may move from its start, in MiB
     #[arg(long, default_value_t = 64)]
     memory: u64,
 }

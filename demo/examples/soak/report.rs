@@ -1,4 +1,4 @@
-//! What the clients have seen, and how it is printed.
+//! What the clients have seen, and its printed form.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -39,12 +39,12 @@ impl Tally {
         *self.inner().good.entry((kind, phase, why)).or_default() += 1;
     }
 
-    /// An act of a hostile client has ended so.
+    /// An act of a hostile client has ended like this.
     pub(crate) fn hostile(&self, kind: Kind, act: &'static str, end: String) {
         *self.inner().hostile.entry((kind, act)).or_default().entry(end).or_default() += 1;
     }
 
-    /// How many answers with 5xx there were, to whomever.
+    /// How many answers were a 5xx, for all clients.
     pub(crate) fn server_errors(&self) -> usize {
         let inner = self.inner();
         let good = inner.good.iter().map(|((_, _, why), count)| (why, count));
@@ -99,7 +99,7 @@ impl Tally {
     }
 }
 
-/// In milliseconds, of what is sorted.
+/// A percentile of sorted times, in milliseconds.
 fn percentile(sorted: &[Duration], percent: usize) -> f64 {
     let at = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
     sorted.get(at).map_or(f64::NAN, |took| took.as_secs_f64() * 1000.0)

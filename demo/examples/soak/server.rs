@@ -25,9 +25,9 @@ use socketioxide::{
 use tokio::{net::TcpListener, runtime::Handle};
 use ws_adapter::{AuthLayer, AuthWebSocketUpgrade, ClientAddress, Connections, Overflow, Shutdown, Sockets};
 
-/// Known to the clients too. The server listens on the loopback alone.
+/// The clients know it too. The server listens only on the loopback.
 pub(crate) const SECRET: &str = "a secret of at least thirty-two bytes";
-/// The password of everybody.
+/// The password of all users.
 pub(crate) const PASSWORD: &str = "password";
 
 struct User(String);
@@ -52,7 +52,7 @@ pub(crate) async fn serve(max_pending: usize) -> Result<(), BoxError> {
     let sockets = Sockets::new()
         .connections(&connections)
         .client_address(ClientAddress::behind_proxies(1))
-        // A Basic login does not end: silent clients must be noticed before the soak looks.
+        // A Basic login never expires. Silent clients must be noticed before the soak test checks.
         .ping(Duration::from_secs(10), Duration::from_secs(10));
     let layer = AuthLayer::new(chain(&revocations)?).sockets(sockets);
     let (socket_io, io) = SocketIoAuth::new(layer.clone()).build();
@@ -77,7 +77,7 @@ fn chain(revocations: &Revocations) -> Result<Chain<User>, BoxError> {
     let jwt = Jwt::<Claims>::hs256(SECRET)?
         .extract(bearer().or(socketio_auth("token")))
         .verify(|claims: Claims| async move { Some(User(claims.sub)) });
-    // No password hash: the soak is about connections.
+    // No password hash: the test is about connections.
     let basic = Basic::new("soak").from_socketio_auth().verify(|login: BasicLogin| async move {
         Ok::<_, Infallible>((login.password().expose() == PASSWORD).then(|| User(login.username().to_owned())))
     });
@@ -96,13 +96,13 @@ async fn echo(ws: AuthWebSocketUpgrade<User>) -> Response {
 
 async fn prepare(socket: SocketRef) -> Result<(), Infallible> {
     socket.on("message", async |socket: SocketRef, _: SocketUser<User>, Data(text): Data<String>| {
-        // Where the client does not read, its buffer is full; what it does not read is its loss.
+        // If the client does not read, its buffer fills up and it loses messages.
         let _ = socket.emit("message", &text);
     });
     Ok(())
 }
 
-/// `status`, or `revoke` with the name of a user; a line each. The end of the input ends the process.
+/// Reads `status`, or `revoke` with the name of a user, one per line. The end of the input ends the process.
 fn listen(runtime: &Handle, connections: &Connections, io: &AuthSocketIo<User>, revocations: &Revocations) {
     for line in stdin().lock().lines().map_while(Result::ok) {
         if let Some(user) = line.strip_prefix("revoke ") {

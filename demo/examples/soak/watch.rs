@@ -1,4 +1,4 @@
-//! The server's process, seen from outside: memory, descriptors, and what it says of its registries.
+//! The server process from outside: memory, descriptors, and its report on the registries.
 
 use std::{fs, io, net::SocketAddr, process::Stdio};
 
@@ -11,7 +11,7 @@ use tokio::{
 
 #[derive(Debug)]
 pub(crate) struct Watched {
-    // Killed with this.
+    // Killed when this is dropped.
     _process: Child,
     pid: u32,
     questions: ChildStdin,
@@ -22,7 +22,7 @@ pub(crate) struct Watched {
 /// One look.
 #[derive(Clone, Debug)]
 pub(crate) struct Sample {
-    /// What is resident, in KiB.
+    /// The resident memory, in KiB.
     pub(crate) memory: u64,
     pub(crate) descriptors: usize,
     pub(crate) registries: Registries,
@@ -38,7 +38,7 @@ pub(crate) struct Registries {
 }
 
 impl Registries {
-    /// How much is in all of them.
+    /// The total of all registries.
     pub(crate) fn left(&self) -> usize {
         let tables: usize = self.entries.iter().chain(&self.transport_entries).sum();
         self.connections + self.pending + self.transports + tables
@@ -53,11 +53,11 @@ impl Watched {
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;
-        let pid = process.id().ok_or("the server has ended at once")?;
+        let pid = process.id().ok_or("the server ended at once")?;
         let questions = process.stdin.take().ok_or("the server has no standard input")?;
         let answers = process.stdout.take().ok_or("the server has no standard output")?;
         let mut answers = BufReader::new(answers).lines();
-        let addr = answers.next_line().await?.ok_or("the server names no address")?.parse()?;
+        let addr = answers.next_line().await?.ok_or("the server printed no address")?.parse()?;
         Ok(Self { _process: process, pid, questions, answers, addr })
     }
 

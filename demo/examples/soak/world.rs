@@ -44,12 +44,12 @@ impl Kind {
 pub(crate) enum Phase {
     /// The good clients log in.
     WarmUp,
-    /// They are alone.
+    /// Only the good clients run.
     Quiet,
     Attack,
-    /// The good clients go. The hostile ones hold what they have open, and do nothing.
+    /// The good clients disconnect. The hostile ones hold their connections idle.
     Frozen,
-    /// They let go of it.
+    /// The hostile clients close their connections.
     Gone,
 }
 
@@ -92,16 +92,16 @@ impl World {
     }
 }
 
-/// Why a connection went otherwise than its client wanted.
+/// Why a connection did not do what its client wanted.
 #[derive(Debug)]
 pub(crate) enum Cut {
     /// A request was answered with this status, and a code of ours.
     Status(u16, String),
     /// A close frame.
     Closed(u16, String),
-    /// A message that says no: `auth_error`, `connect_error`, `auth_closed`.
+    /// A message that refuses: `auth_error`, `connect_error`, `auth_closed`.
     Told(String),
-    /// The connection ended without a word.
+    /// The connection ended silently.
     Lost(io::ErrorKind),
     /// No answer in time.
     Slow,
@@ -135,13 +135,13 @@ impl From<tokio::time::error::Elapsed> for Cut {
     }
 }
 
-/// Numbers that differ from client to client, and are the same in every run.
+/// Random numbers that differ for each client and are the same in every run.
 #[derive(Debug)]
 pub(crate) struct Dice(u64);
 
 impl Dice {
     pub(crate) fn new(kind: Kind, number: usize) -> Self {
-        // SplitMix64: neighbours are to begin far from each other. It gives 0 for no number of ours.
+        // SplitMix64, so that neighbours start far apart. It returns 0 for none of our numbers.
         let seed = (number as u64 * 8 + kind as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let seed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let seed = (seed ^ (seed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -150,7 +150,7 @@ impl Dice {
 
     /// From `low` up to `high`.
     pub(crate) fn between(&mut self, low: Duration, high: Duration) -> Duration {
-        // xorshift64, which never gets to 0.
+        // xorshift64, which never reaches 0.
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

@@ -47,7 +47,7 @@ function show(state) {
   else {
     end = null;
     showLeft();
-    // The keyboard would be nowhere on a button that is off.
+    // A disabled button would lose the keyboard focus.
     if (wasLeft && !busy) element("connect").focus();
   }
 }
@@ -143,7 +143,7 @@ function lifetime() {
 async function ask(method, path, who = presented()) {
   let response;
   try {
-    // Without `omit`, a browser would ask for a password of its own when Basic is refused.
+    // Without `omit`, the browser shows its own password prompt when Basic is refused.
     response = await fetch(path, { method, headers: authorization(who), credentials: "omit", cache: "no-store" });
   } catch {
     log(`${method} ${path} → no answer; is the server running?`, "bad");
@@ -173,15 +173,15 @@ element("log-out").onclick = () => ask("POST", "/api/logout");
 element("log-out-everywhere").onclick = () => ask("POST", "/api/logout?everywhere=1");
 let refreshing = false;
 element("refresh").onclick = async () => {
-  // Who does not wait for an answer has failed, too.
+  // A second refresh before the answer would count as a wrong credential.
   if (refreshing) return;
   refreshing = true;
   try {
     const answer = await ask("POST", "/api/token", login());
     if (answer && await channels[current].refresh(answer.token)) {
-      // With the one before, a log-out would not find the connection any more.
+      // With the old token, a logout would no longer find the connection.
       element("token").value = answer.token;
-      log("the connection lives by the fresh token now; it is filled in, too");
+      log("the connection uses the fresh token now; it is filled in, too");
     }
   } finally {
     refreshing = false;

@@ -37,7 +37,7 @@
     headers = inHeaders ? authorization() : null;
     const own = io({
       transports,
-      // Nothing is shared with an earlier try, and the log shows one try at a time.
+      // Share nothing with an earlier try. The log shows one try at a time.
       forceNew: true,
       reconnection: false,
       ...(inHeaders ? { extraHeaders: headers } : { auth: auth() }),
@@ -98,7 +98,7 @@
       }
       logAuth("auth_refresh ←", answer, answer.ok ? "good" : "bad");
       if (socket !== own || !answer.ok) return false;
-      // Its requests go on to bring what they are sent with.
+      // Later polling requests carry the new headers.
       if (headers) headers.Authorization = `Bearer ${token}`;
       endsIn(answer.ttl);
       return true;

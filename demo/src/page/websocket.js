@@ -3,9 +3,9 @@
 {
   const PATHS = { subprotocol: "/ws", ticket: "/ws?ticket=…", message: "/ws-first-message" };
   const HINTS = {
-    subprotocol: "The token goes beside auth.v1, in base64url behind auth.bearer.",
-    ticket: "A ticket is fetched right before, with whatever you chose. It is good once, for 30 seconds.",
-    message: "The socket opens for anybody, and waits 10 seconds for a message that says who you are.",
+    subprotocol: "The token goes next to auth.v1, as base64url after auth.bearer.",
+    ticket: "A ticket is fetched right before, with the credential you chose. It works once, within 30 seconds.",
+    message: "The socket opens for anyone, and waits 10 seconds for a message with your credential.",
   };
   const carrier = () => element("carrier").value;
 
@@ -25,12 +25,12 @@
     const url = new URL(carrier() === "message" ? "/ws-first-message" : "/ws", location.href.replace(/^http/, "ws"));
     if (carrier() === "ticket") {
       const answer = await ask("POST", "/api/ws-ticket", own.who);
-      // It was given up meanwhile.
+      // The user has given up meanwhile.
       if (attempt !== own) return;
       if (!answer) return end(own, "refused");
       url.searchParams.set("ticket", answer.ticket);
     }
-    // What agrees on `auth.v1` can be refreshed.
+    // A socket that speaks `auth.v1` can be refreshed.
     const token = own.who && carrier() === "subprotocol" ? [`auth.bearer.${toBase64Url(own.who.credentials)}`] : [];
     own.socket = new WebSocket(url, ["auth.v1", ...token]);
     listen(own, carrier() === "message");
@@ -44,7 +44,7 @@
       log(`socket open${socket.protocol ? `, subprotocol ${socket.protocol}` : ""}`, "good");
       if (!inFirstMessage) enter(own, own.lifetime);
       else if (who) present(own, who);
-      else log("nobody has nothing to say; the server waits 10 seconds");
+      else log("without a credential there is no first message; the server waits 10 seconds");
     };
     socket.onmessage = (event) => {
       const auth = authMessage(event.data);
@@ -124,7 +124,7 @@
     close() {
       if (!attempt) return;
       attempt.socket?.close(1000);
-      // At once: by the time that the peer has answered, another tab may be there.
+      // At once: another tab may be shown by the time the peer answers.
       end(attempt, "closed");
     },
   };

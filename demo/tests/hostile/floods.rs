@@ -1,4 +1,4 @@
-//! A hundred sockets that keep the server busy with next to nothing.
+//! A hundred sockets that keep the server busy with little effort.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -16,13 +16,13 @@ const EACH: usize = 34;
 const FOR: Duration = Duration::from_secs(3);
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Between a hundred pings and the next, and between a socket and the next: the clients are on the same machine.
+/// The pause between a hundred pings and the next, and between two sockets: the clients run on the same machine.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// What the program may need for all of them, in KiB.
+/// The memory that the program may use for all of them, in KiB.
 const MORE_MEMORY: u64 = 32 * 1024;
 
-/// Pings over an open socket for as long as it is taken, and reads no pong.
+/// Sends pings over an open socket as long as the server takes them, and never reads a pong.
 async fn ping_and_never_read(addr: SocketAddr) {
     let (mut stream, status) = handshake(Ipv4Addr::LOCALHOST, addr, "/ws", Some(&token(GUEST))).await;
     assert_eq!(status, 101);
@@ -32,7 +32,7 @@ async fn ping_and_never_read(addr: SocketAddr) {
     }
 }
 
-/// Pings before it has said who it is, and begins anew each time that it is thrown out.
+/// Sends pings before it authenticates, and starts again each time it is cut off.
 async fn ping_before_saying_who(addr: SocketAddr) {
     loop {
         let (mut stream, status) = handshake(Ipv4Addr::new(127, 0, 0, 2), addr, "/ws-first-message", None).await;
@@ -40,12 +40,12 @@ async fn ping_before_saying_who(addr: SocketAddr) {
         let pings = ping(b"").repeat(17);
         let _ = stream.write_all(&pings).await;
         let mut rest = Vec::new();
-        let _ = timeout(PATIENCE, stream.read_to_end(&mut rest)).await.expect("it may ping for ever");
+        let _ = timeout(PATIENCE, stream.read_to_end(&mut rest)).await.expect("the server never stopped it");
         sleep(PAUSE).await;
     }
 }
 
-/// Says who it is byte by byte; then goes on so.
+/// Authenticates byte by byte, then continues like that.
 async fn dribble(addr: SocketAddr) {
     let (mut stream, status) = handshake(Ipv4Addr::new(127, 0, 0, 3), addr, "/ws-first-message", None).await;
     assert_eq!(status, 101);
@@ -55,7 +55,7 @@ async fn dribble(addr: SocketAddr) {
         sleep(Duration::from_millis(2)).await;
     }
     let mut answer = [0; 2 + 17];
-    timeout(PATIENCE, stream.read_exact(&mut answer)).await.expect("it is not let in").unwrap();
+    timeout(PATIENCE, stream.read_exact(&mut answer)).await.expect("the first message is not accepted").unwrap();
     assert!(answer.ends_with(br#"{"type":"auth_ok""#), "{:?}", String::from_utf8_lossy(&answer));
     for byte in text(&"x".repeat(16_000)) {
         stream.write_all(&[byte]).await.unwrap();
@@ -80,11 +80,11 @@ async fn floods_from_a_hundred_sockets_leave_an_honest_client_served() {
     while begun.elapsed() < FOR {
         let asked = Instant::now();
         assert!(timeout(PATIENCE, honest.echoes()).await.expect("an honest client is not served"));
-        let opened = timeout(PATIENCE, Socket::open(addr, &token(ADMIN))).await.expect("nobody gets in");
+        let opened = timeout(PATIENCE, Socket::open(addr, &token(ADMIN))).await.expect("no socket opens");
         assert!(opened.unwrap().echoes().await);
         (echoes, slowest) = (echoes + 1, slowest.max(asked.elapsed()));
         if let Some(ended) = hostile.try_join_next() {
-            ended.expect("a hostile client ended otherwise than it should");
+            ended.expect("a hostile client ended in an unexpected way");
         }
     }
     let after = memory(&program);

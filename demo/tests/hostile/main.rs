@@ -1,6 +1,6 @@
-//! A program among clients that mean it no good: its limits hold, it stays small, and others are served.
+//! The program among hostile clients: its limits hold, it stays small, and it serves the others.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
-// For addresses beside 127.0.0.1, and for what the system tells of a process.
+// Linux has more loopback addresses than 127.0.0.1, and reports what a process uses.
 #![cfg(target_os = "linux")]
 
 mod deaf;

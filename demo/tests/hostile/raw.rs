@@ -13,7 +13,7 @@ use tokio::{
 
 use crate::program::bearer;
 
-/// Connects from this address and sends a handshake, and gives the status that it is answered with.
+/// Connects from this address, sends a handshake and returns the status of the response.
 pub(crate) async fn handshake(from: Ipv4Addr, to: SocketAddr, path: &str, token: Option<&str>) -> (TcpStream, u16) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind((from, 0).into()).unwrap();

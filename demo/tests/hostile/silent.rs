@@ -1,4 +1,4 @@
-//! Sockets that never say who they are, from a hundred addresses.
+//! Sockets from a hundred addresses that never authenticate.
 
 use std::{
     env,
@@ -15,24 +15,24 @@ use tokio::{net::TcpStream, time::sleep};
 
 use crate::{program::*, raw::handshake, socket::Socket, usage::*};
 
-/// What the demo leaves at the default.
+/// The defaults, which the demo does not change.
 const PER_ADDRESS: usize = 50;
 const IN_ALL: usize = 1000;
 const ADDRESSES: u8 = 100;
 const SOCKETS: usize = PER_ADDRESS * ADDRESSES as usize;
 
-/// What the program may need for a connection, in KiB: most of it is the buffer and the future of hyper, which a plain
-/// request has too.
+/// The memory that the program may use for a connection, in KiB. Most of it is hyper's buffer and future, as for a plain
+/// request.
 const EACH: u64 = 32;
 
-/// How long it may take until it is as if nothing had been.
+/// How long the program may take to recover.
 const RECOVERY: Duration = Duration::from_secs(5);
 
 fn address(n: u8) -> Ipv4Addr {
     Ipv4Addr::new(127, 0, 0, n)
 }
 
-/// Opens so many sockets from each address, and gives those that are open and those that were refused.
+/// Opens this many sockets from each address. Returns the open and the refused ones.
 async fn open(program: &Program, from: impl Iterator<Item = Ipv4Addr>) -> (Vec<TcpStream>, Vec<TcpStream>) {
     let asked = from.map(|from| async move {
         let (stream, status) = handshake(from, program.addr, "/ws-first-message", None).await;
@@ -50,20 +50,20 @@ async fn open(program: &Program, from: impl Iterator<Item = Ipv4Addr>) -> (Vec<T
     (open, refused)
 }
 
-/// All of them come, are held to the limits, and go again. Gives the memory of the program while they are there.
+/// All clients connect, hit the limits and disconnect. Returns the memory of the program while they are connected.
 async fn wave(program: &Program) -> u64 {
     let files_before = files(program);
-    // One address, with twice as many as it may.
+    // One address, with twice its limit.
     let (first, refused) = open(program, std::iter::repeat_n(address(2), 2 * PER_ADDRESS)).await;
     assert_eq!((first.len(), refused.len()), (PER_ADDRESS, PER_ADDRESS), "of one address");
-    // All the others, each with as many as it may.
+    // All other addresses, each with its limit.
     let begun = Instant::now();
     let from = (0..SOCKETS - PER_ADDRESS).map(|n| address(3 + u8::try_from(n % (usize::from(ADDRESSES) - 1)).unwrap()));
     let (rest, refused_too) = open(program, from).await;
     let took = begun.elapsed();
     let opened = first.len() + rest.len();
     assert!(opened >= IN_ALL, "{opened} only");
-    // One more takes the place of another, which is closed soon after. Those that were refused stay connected over HTTP.
+    // One more displaces another, which is closed soon after. Refused clients stay connected over HTTP.
     let most = files_before + IN_ALL + refused.len() + refused_too.len() + 20;
     let settled = Instant::now();
     while files(program) > most {
@@ -76,10 +76,10 @@ async fn wave(program: &Program) -> u64 {
     drop((first, refused, rest, refused_too));
     let gone = Instant::now();
     while handshake(address(2), program.addr, "/ws-first-message", None).await.1 != 101 {
-        assert!(gone.elapsed() < RECOVERY, "it does not recover");
+        assert!(gone.elapsed() < RECOVERY, "the program does not recover");
         sleep(Duration::from_millis(10)).await;
     }
-    eprintln!("a new one was let in {:?} after they had gone", gone.elapsed());
+    eprintln!("a new one was accepted {:?} after they had gone", gone.elapsed());
     while files(program) > files_before + 20 {
         assert!(gone.elapsed() < RECOVERY, "connections are left: {}", files(program));
         sleep(Duration::from_millis(10)).await;
@@ -87,13 +87,13 @@ async fn wave(program: &Program) -> u64 {
     held
 }
 
-/// Lets one with a good credential in, again and again, on both routes.
+/// Opens sockets with a good credential on both routes, again and again.
 async fn honest(addr: std::net::SocketAddr, over: Arc<AtomicBool>) -> (usize, Duration) {
     let (token, mut count, mut slowest) = (token(ADMIN), 0, Duration::ZERO);
     while !over.load(Ordering::SeqCst) {
         for path in ["/ws", "/ws-first-message"] {
             let begun = Instant::now();
-            let mut socket = Socket::open_at(addr, path, Some(&token)).await.expect("one with a good credential");
+            let mut socket = Socket::open_at(addr, path, Some(&token)).await.expect("a good credential opens a socket");
             assert!(socket.echoes().await);
             (count, slowest) = (count + 1, slowest.max(begun.elapsed()));
         }
@@ -116,16 +116,16 @@ async fn five_thousand_silent_sockets_stay_within_limits() {
     sleep(Duration::from_millis(200)).await;
     let before = memory(&program);
 
-    // Twice, to see that what the first have cost is used again.
+    // Twice, to see that the memory of the first round is reused.
     let first = wave(&program).await;
     let second = wave(&program).await;
     eprintln!("memory in KiB: {before} before, {first} and {second} with all of them");
     assert!(first < before + EACH * SOCKETS as u64, "from {before} KiB to {first} KiB");
-    // The allocator gives back what it likes, so it is not the same.
-    assert!(second < first + first / 2, "it grows: {first} KiB, {second} KiB");
+    // The allocator decides what it returns, so the numbers differ.
+    assert!(second < first + first / 2, "memory grows: {first} KiB, {second} KiB");
 
     over.store(true, Ordering::SeqCst);
     let (count, slowest) = others.await.unwrap();
-    eprintln!("{count} with a good credential were let in all the while, the slowest after {slowest:?}");
+    eprintln!("{count} with a good credential were accepted meanwhile, the slowest after {slowest:?}");
     assert!(count > 0);
 }

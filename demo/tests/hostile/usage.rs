@@ -1,4 +1,4 @@
-//! What a program holds.
+//! The resources of a process.
 
 use std::fs;
 
@@ -16,7 +16,7 @@ pub(crate) fn files(program: &Program) -> usize {
     fs::read_dir(format!("/proc/{}/fd", program.id())).unwrap().count()
 }
 
-/// How many files a process may have open, this one as well as those that it starts.
+/// How many files this process and its children may have open.
 pub(crate) fn max_files() -> u64 {
     let limits = fs::read_to_string("/proc/self/limits").unwrap();
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();

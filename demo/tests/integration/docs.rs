@@ -1,8 +1,8 @@
-//! `docs/evidence.md` names tests of all crates; a test that is renamed must not leave a name behind.
+//! `docs/evidence.md` names tests of all crates. Every name there must exist.
 
 use std::{collections::HashSet, fs, path::Path};
 
-/// All the Rust in a folder, below it too, but for what is built or installed there.
+/// All Rust files below a folder, except what is built or installed there.
 fn rust_in(folder: &Path) -> String {
     let mut code = String::new();
     for entry in fs::read_dir(folder).unwrap() {

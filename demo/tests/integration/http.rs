@@ -88,7 +88,7 @@ async fn token_route_issues_a_token_that_works_until_it_expires() {
     assert_eq!(answer.get("expires_in"), Some(&900.into()));
     let bearer = format!("Bearer {}", answer.get("token").unwrap().as_str().unwrap());
     assert_eq!(demo.get("/api/me", Some(&bearer)).await.status(), 200);
-    // Sixty seconds of leeway, and it is over.
+    // After the leeway of sixty seconds, the token has expired.
     demo.advance(900 + 60);
     assert_eq!(code(demo.get("/api/me", Some(&bearer)).await).await, (401, "token_expired".into()));
 }

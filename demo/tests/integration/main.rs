@@ -1,4 +1,4 @@
-//! The demo as its users meet it: over TCP, and as a program.
+//! The demo as users see it: over TCP, and as a program.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod docs;

@@ -1,4 +1,4 @@
-//! What a published crate needs: it is alone there, without the files around it.
+//! What a published crate needs. The package does not contain the files around it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -62,6 +62,19 @@ fn a_published_crate_has_what_crates_io_and_docs_rs_show() {
 }
 
 #[test]
+fn readme_of_a_crate_names_every_feature() {
+    for name in published() {
+        let (manifest, readme) = (read(format!("{name}/Cargo.toml")), read(format!("{name}/README.md")));
+        let (_, features) = manifest.split_once("[features]\n").unwrap();
+        let (features, _) = features.split_once("\n[").unwrap();
+        let names = features.lines().filter_map(|line| line.split_once(" = ")).map(|(name, _)| name);
+        for feature in names.filter(|name| *name != "default" && !name.starts_with(['#', ' '])) {
+            assert!(readme.contains(&format!("`{feature}`")), "{name}/README.md lacks the feature {feature}");
+        }
+    }
+}
+
+#[test]
 fn a_published_crate_carries_the_licences_of_the_project() {
     for name in published() {
         for licence in ["LICENSE-MIT", "LICENSE-APACHE"] {
@@ -79,14 +92,14 @@ fn crates_name_each_other_by_the_version_that_is_published() {
     let version = package.lines().find_map(|line| line.strip_prefix("version = ")).unwrap();
     for name in published() {
         let Some(line) = manifest.lines().find(|line| line.starts_with(&format!("{name} = {{"))) else { continue };
-        // A crate that follows another project has a version of its own.
+        // A crate that follows another project has its own version.
         let own = read(format!("{name}/Cargo.toml"));
         let own = own.lines().find_map(|line| line.strip_prefix("version = ")).unwrap_or(version);
         assert!(line.contains(&format!("version = {own}")), "{line}");
     }
 }
 
-/// Its own dependencies count; those of another member count there.
+/// Only a crate's own dependencies count. Those of another member count there.
 #[test]
 fn rust_version_is_that_of_the_dependencies_or_later() {
     let metadata = Command::new(env!("CARGO"))
@@ -109,7 +122,7 @@ fn rust_version_is_that_of_the_dependencies_or_later() {
                 continue;
             }
             let (name, needed) = (text(&packages[&id]["name"]), version(&packages[&id]["rust_version"]));
-            // The facade says at its feature `socketio` what that needs.
+            // The facade documents the need of its feature `socketio` there.
             if packages[member]["name"] == "portcullis" && name == "socketioxide" {
                 continue;
             }
@@ -127,7 +140,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
-/// Major and minor number; zeros for a package that says nothing.
+/// Major and minor version; zeros for a package without one.
 fn version(value: &Value) -> (u32, u32) {
     let mut numbers = value.as_str().unwrap_or("0.0").split('.').map(|number| number.parse().unwrap());
     (numbers.next().unwrap(), numbers.next().unwrap())
@@ -181,7 +194,7 @@ fn a_published_crate_includes_only_files_of_its_own() {
     assert!(included > 0, "the search finds nothing");
 }
 
-/// Each block of documentation below a folder.
+/// Every doc comment below a folder.
 fn doc_comments(folder: &Path) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     for path in rust_below(folder) {

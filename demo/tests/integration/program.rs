@@ -21,7 +21,7 @@ fn output(command: &mut Command) -> Output {
     command.stdin(Stdio::null()).output().unwrap()
 }
 
-/// A running program, which is ended with the test.
+/// A running program. It ends with the test.
 struct Running {
     child: Child,
     url: String,
@@ -60,7 +60,7 @@ async fn program_starts_with_defaults_and_prints_commands_to_paste() {
     for hint in ["curl -i", "Bearer a.b.c", "-u admin:password", "/api/token", "ws://127.0.0.1:"] {
         assert!(program.hints.contains(hint), "{hint}");
     }
-    // The token that it prints is good.
+    // The printed token is valid.
     let token = program.hints.split("Bearer ey").nth(1).unwrap().split('\'').next().unwrap();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let request = client.get(format!("{}api/me", program.url)).header("authorization", format!("Bearer ey{token}"));

@@ -1,4 +1,4 @@
-//! The accept loop: its deadlines, and what it answers to paths that are not there.
+//! The accept loop: its deadlines, and responses to unknown paths.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::{
 
 use crate::support::*;
 
-/// Whether the server lets go of a client that sends `start` and then nothing.
+/// Whether the server drops a client that sends `start` and then nothing.
 async fn lets_go_of(start: &[u8]) -> bool {
     let mut server = Server::default();
     server.header_deadline = Duration::from_millis(100);
@@ -59,8 +59,8 @@ async fn path_that_does_not_exist_is_404_with_and_without_credentials() {
 #[tokio::test]
 async fn handshake_in_progress_at_shutdown_is_closed_with_1012() {
     let mut demo = Demo::start().await;
-    // The password is still being checked when the signal comes; either the handshake is refused by then, or it is
-    // closed in good order.
+    // The password is still being checked when the signal comes. Either the handshake is refused by then, or the socket is
+    // closed properly.
     let (opened, ()) = tokio::join!(demo_connect(demo.addr), async {
         tokio::time::sleep(Duration::from_millis(5)).await;
         demo.stop();

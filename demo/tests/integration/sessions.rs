@@ -1,4 +1,4 @@
-//! Tickets, log-out, and sockets that are refreshed.
+//! Tickets, logout and refreshed sockets.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -56,7 +56,7 @@ async fn ticket_works_only_from_its_page_and_for_the_socket() {
     let ask = demo.request(Method::POST, "/api/ws-ticket").header("authorization", BASIC).header("origin", &own);
     let answer: Value = ask.send().await.unwrap().json().await.unwrap();
     let path = format!("/ws?ticket={}", answer.get("ticket").unwrap().as_str().unwrap());
-    assert_eq!(demo.connect_to(&path, &[]).await.unwrap_err(), 401, "it was given to a page");
+    assert_eq!(demo.connect_to(&path, &[]).await.unwrap_err(), 401, "the ticket belongs to a page");
     let plain = format!("/api/me?ticket={}", ticket(&demo, BASIC).await);
     assert_eq!(demo.get(&plain, None).await.status(), 401);
 }
@@ -108,7 +108,7 @@ async fn logout_everywhere_denies_all_earlier_credentials_of_the_user() {
     assert_eq!((me(&demo, &token).await, me(&demo, &other).await), (401, 401));
     assert_eq!(guest.says("hello").await, "server response: hello");
     demo.advance(1);
-    assert_eq!(me(&demo, BASIC).await, 200, "who logs in again is in");
+    assert_eq!(me(&demo, BASIC).await, 200, "a new login works");
     assert_eq!(me(&demo, &demo.bearer(900)).await, 200);
 }
 
@@ -152,7 +152,7 @@ async fn socket_is_refreshed_in_band() {
     let mut socket = demo.connect("sec-websocket-protocol", &protocols).await.unwrap();
     let fresh = demo.bearer(900);
     let present = json!({"type": "auth", "scheme": "bearer", "credentials": fresh.strip_prefix("Bearer ").unwrap()});
-    // The clock does not stand at a whole second, and tokens do.
+    // The clock does not stand at a whole second, but tokens do.
     let answer: Value = serde_json::from_str(&socket.says(&present.to_string()).await).unwrap();
     assert!(
         answer.get("type").unwrap() == "auth_ok" && answer.get("ttl").unwrap().as_u64().unwrap() >= 899,

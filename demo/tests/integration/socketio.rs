@@ -5,7 +5,7 @@ use crate::support::*;
 
 const PATH: &str = "/socket.io/?EIO=4&transport=polling";
 
-/// Opens a transport, and gives the path to it.
+/// Opens a transport, and returns its path.
 async fn open(demo: &Demo, authorization: Option<&str>) -> Result<String, u16> {
     let answer = demo.get(PATH, authorization).await;
     if answer.status() != 200 {
@@ -21,7 +21,7 @@ async fn post(demo: &Demo, path: &str, packet: String) {
     assert_eq!(answer.text().await.unwrap(), "ok");
 }
 
-/// Polls until a packet holds this text.
+/// Polls until a packet contains this text.
 async fn poll(demo: &Demo, path: &str, text: &str) -> String {
     loop {
         let packets = demo.get(path, None).await.text().await.unwrap();

@@ -3,8 +3,8 @@
 //! A file *needs* another one if a `use` or a path in it, inside a macro too, leads to something that is defined there.
 //! Re-exports are followed to the definition.
 //!
-//! These do not count: re-exports, `mod`, `pub(in …)`, documentation, and code for tests alone. Method calls do not count
-//! either: only the compiler knows the file of a method.
+//! These do not count: re-exports, `mod`, `pub(in …)`, documentation and test code. Method calls do not count either: only the
+//! compiler knows the file of a method.
 
 mod names;
 mod uses;
@@ -127,7 +127,7 @@ fn cycles(root: &Path) -> Vec<String> {
     found
 }
 
-/// The files of a crate, apart from those for tests alone.
+/// The files of a crate, without test code.
 fn parse(root: &Path) -> BTreeMap<File, syn::File> {
     let mut files = BTreeMap::new();
     let mut open = vec!["lib.rs".to_owned(), "main.rs".to_owned()];
@@ -144,7 +144,7 @@ fn parse(root: &Path) -> BTreeMap<File, syn::File> {
     files
 }
 
-/// The modules that stand in files of their own.
+/// The modules with a file of their own.
 fn modules_in(module: &Module, items: &[syn::Item]) -> Vec<Module> {
     let mut found = Vec::new();
     for item in items {

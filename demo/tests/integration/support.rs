@@ -23,7 +23,7 @@ pub(crate) const BASIC: &str = "Basic YWRtaW46cGFzc3dvcmQ=";
 /// `admin:guess`
 pub(crate) const WRONG_BASIC: &str = "Basic YWRtaW46Z3Vlc3M=";
 
-/// The demo on a free port, with a clock that is moved by hand.
+/// The demo on a free port, with a manual clock.
 pub(crate) struct Demo {
     pub(crate) addr: SocketAddr,
     pub(crate) clock: ManualClock,
@@ -50,12 +50,12 @@ impl Demo {
         Self { addr, clock, settings, stop: Some(stop), task }
     }
 
-    /// What Ctrl-C does.
+    /// Does what Ctrl-C does.
     pub(crate) fn stop(&mut self) {
         let _ = self.stop.take().unwrap().send(());
     }
 
-    /// `Bearer` and a token of `admin` that is good for `secs` seconds.
+    /// `Bearer` and a token of `admin` that is valid for `secs` seconds.
     pub(crate) fn bearer(&self, secs: u64) -> String {
         let token = sign(&self.settings, "1001", Duration::from_secs(secs)).unwrap();
         format!("Bearer {}", token.expose())
@@ -74,12 +74,12 @@ impl Demo {
         request.send().await.unwrap()
     }
 
-    /// Opens a socket, or gives the status that refused it.
+    /// Opens a socket, or returns the status of the refusal.
     pub(crate) async fn connect(&self, name: &'static str, value: &str) -> Result<Client, u16> {
         self.connect_to("/ws", &[(name, value)]).await
     }
 
-    /// The same, at another path.
+    /// As [`connect`](Self::connect), at another path.
     pub(crate) async fn connect_to(&self, path: &str, headers: &[(&'static str, &str)]) -> Result<Client, u16> {
         let mut request = format!("ws://{}{path}", self.addr).into_client_request().unwrap();
         for (name, value) in headers {
@@ -107,7 +107,7 @@ impl Client {
         next.expect("nothing came").and_then(Result::ok)
     }
 
-    /// Sends a text, and gives the one that comes back.
+    /// Sends a text, and returns the answer.
     pub(crate) async fn says(&mut self, text: &str) -> String {
         self.0.send(Message::text(text)).await.unwrap();
         loop {

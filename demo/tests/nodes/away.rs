@@ -1,4 +1,4 @@
-//! One node cannot reach Redis, and the other revokes.
+//! One node revokes while the other cannot reach Redis.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use crate::{
     socket::*,
 };
 
-/// How long after its line is back a node may take to enforce what was revoked meanwhile.
+/// How long a node may take, after its line is back, to enforce the revocations that it missed.
 const AT_MOST: Duration = Duration::from_secs(30);
 
 async fn what_was_revoked_meanwhile_is_enforced(while_away: State) {
@@ -24,7 +24,7 @@ async fn what_was_revoked_meanwhile_is_enforced(while_away: State) {
     let mut guests = Socket::open(far.addr, &guest).await.unwrap();
 
     line.set(while_away);
-    // The first call finds out; whatever comes, nobody is let in.
+    // The first call notices. Nobody is admitted in any case.
     for token in [&revoked_one, &guest] {
         let refused = me(far.addr, token).await;
         assert_eq!((refused.status, refused.says_when_to_retry), (503, true));
@@ -34,7 +34,7 @@ async fn what_was_revoked_meanwhile_is_enforced(while_away: State) {
         assert_eq!((refused.status, refused.says_when_to_retry), (503, true));
         assert!(refused.took < Duration::from_secs(3), "{refused:?}");
     }
-    assert!(sockets[0].echoes().await && sockets[1].echoes_events().await, "it has not heard of it");
+    assert!(sockets[0].echoes().await && sockets[1].echoes_events().await, "the node does not know yet");
 
     line.set(State::Flows);
     let back = Instant::now();
@@ -46,7 +46,7 @@ async fn what_was_revoked_meanwhile_is_enforced(while_away: State) {
     assert!(took <= AT_MOST, "{took:?}");
     assert_eq!(me(far.addr, &revoked_one).await.status, 401);
     assert_eq!(me(far.addr, &guest).await.status, 200);
-    assert!(guests.echoes().await, "what was not revoked stays");
+    assert!(guests.echoes().await, "other sockets stay");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -17,19 +17,19 @@ use crate::redis::Server;
 
 const LATE: Duration = Duration::from_millis(5);
 
-/// What becomes of connections.
+/// How the line treats connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     Flows,
-    /// What is published goes at once, and answers come 5 ms late.
+    /// Published messages pass at once. Answers come 5 ms late.
     AnswersLate,
-    /// Those that are there break, and new ones too.
+    /// Existing and new connections break.
     Breaks,
-    /// Nothing gets through, and nobody is told. What has come to stand still stays so.
+    /// Nothing gets through, without an error. A connection that stopped stays stopped.
     StandsStill,
 }
 
-/// A line to Redis that is slow, or that can be cut.
+/// A line to Redis that is slow or can be cut.
 pub(crate) struct Line {
     addr: SocketAddr,
     state: watch::Sender<State>,
@@ -76,7 +76,7 @@ async fn carry(mut client: TcpStream, server: SocketAddr, mut state: watch::Rece
         }
     }
     if now == State::StandsStill {
-        // Both ends are held open, and nothing is read.
+        // Both ends stay open, and nothing is read.
         std::future::pending::<()>().await;
     }
 }

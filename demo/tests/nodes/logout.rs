@@ -1,4 +1,4 @@
-//! Whoever logs out on one node has no socket on another.
+//! A logout on one node closes the sockets on another.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use reqwest::Method;
 
 use crate::{Nodes, program::*, socket::*};
 
-/// After how long each of these was closed as revoked, measured from when the log-out was asked for.
+/// How long after the logout request each of these was closed as revoked.
 async fn closed_after(asked: Instant, sockets: Vec<Socket>) -> Vec<Duration> {
     let closed = sockets.into_iter().map(|mut socket| async move {
         assert_eq!(socket.closed().await, revoked());
@@ -20,7 +20,7 @@ async fn closed_after(asked: Instant, sockets: Vec<Socket>) -> Vec<Duration> {
 async fn logout_on_one_node_closes_sockets_on_another_within_a_second() {
     let Some(Nodes { one, two, redis: _redis }) = Nodes::start().await else { return };
     let (own, other, guest) = (token(ADMIN), token(ADMIN), token(GUEST));
-    // By header, by ticket, by `auth` of Socket.IO, in a first message; and on the near node.
+    // Authenticated by header, ticket, `auth` of Socket.IO and first message; and one socket on the near node.
     let bought = ticket(one.addr, &own).await.unwrap();
     let mut first_message = Socket::open_at(two.addr, "/ws-first-message", None).await.unwrap();
     first_message.send(&format!(r#"{{"type":"auth","scheme":"bearer","credentials":"{own}"}}"#)).await;

@@ -1,4 +1,4 @@
-//! Two nodes, which are programs of their own, and one Redis: what is revoked or used up on one holds on the other.
+//! Two nodes as separate programs with one Redis: what is revoked or used up on one node also is on the other.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod away;
@@ -24,7 +24,7 @@ struct Nodes {
 }
 
 impl Nodes {
-    /// `None` where Redis is not installed.
+    /// `None` if Redis is not installed.
     async fn start() -> Option<Self> {
         let redis = Server::start().await?;
         let url = redis.url();

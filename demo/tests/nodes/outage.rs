@@ -1,4 +1,4 @@
-//! Redis is killed for five seconds, and both nodes go on to be asked.
+//! Redis is down for five seconds while clients use both nodes.
 
 use std::{
     collections::BTreeMap,
@@ -17,20 +17,20 @@ const AT_MOST: Duration = Duration::from_secs(2);
 /// How long a node may take to work again.
 const RECOVERY: Duration = Duration::from_secs(5);
 
-/// How it stands with Redis. A request that sees two of them may be answered as in either.
+/// The state of Redis. A request that spans two phases may get the answer of either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
     Up,
-    /// On the way from one to another.
+    /// Between two other phases.
     Unclear,
     Down,
     Over,
 }
 
-/// What all who make load share.
+/// The shared state of all clients.
 struct Load {
     user: String,
-    /// Was logged out before the outage.
+    /// Logged out before the outage.
     gone: String,
     phase: Mutex<Phase>,
     answers: Mutex<BTreeMap<(Phase, &'static str, u16), usize>>,
@@ -46,15 +46,15 @@ impl Load {
         *self.phase.lock().unwrap() = phase;
     }
 
-    /// Asks, and holds the answer against what may be answered: `up` while Redis is there, and 503 while it is not.
+    /// Sends a request, and checks the answer: one of `up` while Redis is up, and 503 while it is down.
     async fn check(&self, what: &'static str, up: &[u16], asked: impl Future<Output = Seen>) -> u16 {
         let before = self.phase();
         let Seen { status, says_when_to_retry, took } = asked.await;
         let after = self.phase();
         let phase = if before == after { before } else { Phase::Unclear };
         match phase {
-            Phase::Up | Phase::Over => assert!(up.contains(&status), "{what} while Redis was there: {status}"),
-            Phase::Down => assert_eq!(status, 503, "{what} while Redis was away"),
+            Phase::Up | Phase::Over => assert!(up.contains(&status), "{what} while Redis was up: {status}"),
+            Phase::Down => assert_eq!(status, 503, "{what} while Redis was down"),
             Phase::Unclear => assert!(status == 503 || up.contains(&status), "{what}: {status}"),
         }
         assert!(status != 503 || says_when_to_retry, "{what} does not say when to try again");
@@ -66,7 +66,7 @@ impl Load {
     }
 }
 
-/// What is remembered of an answer.
+/// The part of an answer that is checked.
 struct Seen {
     status: u16,
     says_when_to_retry: bool,
@@ -79,26 +79,26 @@ impl From<Answer> for Seen {
     }
 }
 
-/// A socket that opens has to answer; then it goes again.
+/// Opens a socket, which must answer, and closes it.
 async fn try_socket(opening: impl Future<Output = Result<Socket, Answer>>) -> Seen {
     let begun = Instant::now();
     match opening.await {
         Ok(mut socket) => {
             let took = begun.elapsed();
-            assert!(socket.echoes().await, "a socket that was let in does not answer");
+            assert!(socket.echoes().await, "an open socket does not answer");
             Seen { status: 101, says_when_to_retry: false, took }
         }
         Err(refused) => refused.into(),
     }
 }
 
-/// One of everything, over and over: it asks one node, and sees to it that the other agrees.
+/// Runs one of each kind of request in a loop: asks one node, and checks that the other agrees.
 async fn ask_all_the_time(load: Arc<Load>, here: SocketAddr, there: SocketAddr) {
     while load.phase() != Phase::Over {
         ask_everything(&load, here, there).await;
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    // Once more, with Redis there from the first to the last.
+    // Once more, with Redis up all the time.
     ask_everything(&load, here, there).await;
 }
 
@@ -106,15 +106,15 @@ async fn ask_everything(load: &Load, here: SocketAddr, there: SocketAddr) {
     load.check("a request", &[200], async { me(here, &load.user).await.into() }).await;
     load.check("a handshake", &[101], try_socket(Socket::open(here, &load.user))).await;
 
-    // Whatever is revoked is never in.
-    load.check("a request of one who has logged out", &[401], async { me(here, &load.gone).await.into() }).await;
-    load.check("a handshake of one who has logged out", &[401], try_socket(Socket::open(here, &load.gone))).await;
+    // What is revoked is never accepted.
+    load.check("a request with a revoked token", &[401], async { me(here, &load.gone).await.into() }).await;
+    load.check("a handshake with a revoked token", &[401], try_socket(Socket::open(here, &load.gone))).await;
     let leaving = token(ADMIN);
     if load.check("a log-out", &[200], async { log_out(here, &leaving).await.into() }).await == 200 {
-        load.check("a request after it", &[401], async { me(there, &leaving).await.into() }).await;
+        load.check("a request after the logout", &[401], async { me(there, &leaving).await.into() }).await;
     }
 
-    // No ticket is good twice.
+    // No ticket works twice.
     let mut bought = None;
     let buying = async {
         match ticket(here, &load.user).await {
@@ -134,11 +134,11 @@ async fn ask_everything(load: &Load, here: SocketAddr, there: SocketAddr) {
         let [one, two] = used;
         let (one, two) = tokio::join!(one, two);
         let again = Socket::redeem(here, &bought);
-        let again = load.check("a handshake with a ticket that was used", &[101, 401], try_socket(again)).await;
+        let again = load.check("a handshake with a used ticket", &[101, 401], try_socket(again)).await;
         let opened = [one, two, again].iter().filter(|status| **status == 101).count();
-        assert!(opened < 2, "a ticket was good {opened} times");
+        assert!(opened < 2, "a ticket worked {opened} times");
         let undisturbed = before == load.phase() && matches!(before, Phase::Up | Phase::Over);
-        assert!(opened == 1 || !undisturbed, "a ticket was good for nothing");
+        assert!(opened == 1 || !undisturbed, "a ticket did not work");
     }
 }
 
@@ -175,7 +175,7 @@ async fn redis_outage_admits_nobody_and_disconnects_nobody() {
     load.set(Phase::Down);
     while killed.elapsed() < OUTAGE {
         for (socket, client) in sockets.iter_mut().zip(&mut clients) {
-            assert!(socket.echoes().await && client.echoes_events().await, "what is open works on");
+            assert!(socket.echoes().await && client.echoes_events().await, "open sockets still work");
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -184,12 +184,12 @@ async fn redis_outage_admits_nobody_and_disconnects_nobody() {
     let back = Instant::now();
     for node in nodes {
         while me(node, &user).await.status != 200 {
-            assert!(back.elapsed() < RECOVERY, "{node} does not find Redis again");
+            assert!(back.elapsed() < RECOVERY, "{node} does not reconnect to Redis");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
     let recovered = back.elapsed();
-    // Who is logged out now is heard of on the other node, though that may have just begun to listen again.
+    // A logout now reaches the other node, even if that has only just begun to listen again.
     let leaving = token(GUEST);
     let mut socket = Socket::open(two.addr, &leaving).await.unwrap();
     assert_eq!(log_out(one.addr, &leaving).await.status, 200);
@@ -202,19 +202,19 @@ async fn redis_outage_admits_nobody_and_disconnects_nobody() {
     }
 
     for (socket, client) in sockets.iter_mut().zip(&mut clients) {
-        assert!(socket.echoes().await && client.echoes_events().await, "what was open is open");
+        assert!(socket.echoes().await && client.echoes_events().await, "sockets opened before are still open");
     }
     for node in nodes {
         assert_eq!(me(node, &gone).await.status, 401);
         assert_eq!(Socket::redeem(node, &spent).await.unwrap_err().status, 401);
     }
-    Socket::redeem(one.addr, &kept).await.expect("a ticket of before is good");
+    Socket::redeem(one.addr, &kept).await.expect("a ticket from before the outage works");
     assert_eq!(Socket::redeem(two.addr, &kept).await.unwrap_err().status, 401);
 
     let answers = load.answers.lock().unwrap();
     let of = |phase| answers.iter().filter(|((p, ..), _)| *p == phase).map(|(_, count)| count).sum::<usize>();
     let (up, down) = (of(Phase::Up), of(Phase::Down));
     eprintln!("{up} answers with Redis, {down} without; the slowest took {:?}", load.slowest.lock().unwrap());
-    eprintln!("back after {recovered:?}, revocations are heard after {heard:?}");
+    eprintln!("back after {recovered:?}, revocations arrive after {heard:?}");
     assert!(up > 50 && down > 50, "there was no load");
 }

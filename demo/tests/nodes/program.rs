@@ -14,12 +14,12 @@ use reqwest::{Client, Method};
 pub(crate) const ADMIN: &str = "1001";
 pub(crate) const GUEST: &str = "1003";
 
-/// No connection is kept: each test has a runtime of its own.
+/// Keeps no connections, because each test has its own runtime.
 static HTTP: LazyLock<Client> = LazyLock::new(|| {
     Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(Duration::from_secs(30)).build().unwrap()
 });
 
-/// A token of this user with an id of its own, good for 15 minutes.
+/// A token of this user with its own id, valid for 15 minutes.
 pub(crate) fn token(user: &str) -> String {
     sign(&Settings::new("secret"), user, Duration::from_secs(900)).unwrap().expose().to_owned()
 }
@@ -32,7 +32,7 @@ pub(crate) fn bearer(token: &str) -> String {
 pub(crate) struct Program {
     pub(crate) addr: SocketAddr,
     child: Child,
-    /// Held, so that it is never told that nobody reads.
+    /// Kept open, so that the program never gets a broken pipe.
     _stdout: BufReader<ChildStdout>,
 }
 
@@ -81,7 +81,7 @@ pub(crate) async fn log_out(addr: SocketAddr, token: &str) -> Answer {
     ask(addr, Method::POST, "/api/logout", token).await
 }
 
-/// The ticket, or the answer that refuses one.
+/// A ticket, or the answer that refuses one.
 pub(crate) async fn ticket(addr: SocketAddr, token: &str) -> Result<String, Answer> {
     let answer = ask(addr, Method::POST, "/api/ws-ticket", token).await;
     if answer.status != 200 {

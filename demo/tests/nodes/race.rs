@@ -1,4 +1,4 @@
-//! A log-out on one node beside a handshake on the other.
+//! A logout on one node during a handshake on the other.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -13,11 +13,11 @@ use crate::{
 
 const ROUNDS: u64 = 200;
 
-/// Whatever comes first, no socket is left of a token that is logged out.
+/// Whichever comes first, no socket of a revoked token stays open.
 async fn no_socket_is_left(one: SocketAddr, two: SocketAddr) {
     let round = async |round: u64| {
         let token = token(ADMIN);
-        // The one first by up to 20 ms, or the other, or both at once.
+        // Either one first by up to 20 ms, or both at once.
         let pause = |forward: u64| Duration::from_micros(500 * forward.saturating_sub(40));
         let (logout_after, handshake_after) = (pause(round % 81), pause(80 - round % 81));
         let logout = {
@@ -44,7 +44,7 @@ async fn no_socket_is_left(one: SocketAddr, two: SocketAddr) {
     let opened: Vec<bool> = stream::iter(0..ROUNDS).map(round).buffer_unordered(2).collect().await;
     let closed = opened.iter().filter(|opened| **opened).count();
     eprintln!("{closed} of {ROUNDS} were opened and closed, the others refused");
-    assert!(closed > 0 && closed < opened.len(), "only one side ever came first: {closed}");
+    assert!(closed > 0 && closed < opened.len(), "one side always came first: {closed}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -54,7 +54,7 @@ async fn logout_during_a_handshake_on_another_node_leaves_no_socket() {
     no_socket_is_left(one.addr, two.addr).await;
 }
 
-/// The other node is told of the log-out before it hears the answer that the token is good.
+/// The other node hears of the logout before it receives the answer that the token is valid.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn news_that_overtake_an_answer_leave_no_socket() {
     let Some(redis) = Server::start().await else { return };

@@ -1,4 +1,4 @@
-//! Clients of sockets.
+//! WebSocket and Socket.IO clients.
 
 use std::{
     net::SocketAddr,
@@ -14,7 +14,7 @@ use tokio_tungstenite::{
 
 use crate::program::{Answer, bearer};
 
-/// How long a client waits for anything before its test fails.
+/// How long a client waits before its test fails.
 const PATIENCE: Duration = Duration::from_secs(35);
 
 /// An open WebSocket.
@@ -50,7 +50,7 @@ impl Socket {
         }
     }
 
-    /// Opens a Socket.IO client over a WebSocket, which says who it is in `auth`.
+    /// Opens a Socket.IO client over a WebSocket. It authenticates in `auth`.
     pub(crate) async fn socket_io(addr: SocketAddr, token: &str) -> Self {
         let mut socket = Self::open_at(addr, "/socket.io/?EIO=4&transport=websocket", None).await.unwrap();
         assert!(socket.text().await.unwrap().starts_with("0{"), "the engine opens");
@@ -63,7 +63,7 @@ impl Socket {
         self.0.send(Message::text(text)).await.unwrap();
     }
 
-    /// The next text; `Err` with the close, if that comes first. Pings of either protocol are answered on the way.
+    /// The next text, or `Err` with the close if that comes first. It answers pings of either protocol.
     pub(crate) async fn text(&mut self) -> Result<String, Option<(u16, String)>> {
         loop {
             match timeout(PATIENCE, self.0.next()).await.expect("nothing came") {
@@ -78,19 +78,19 @@ impl Socket {
         }
     }
 
-    /// Whether what is sent over a WebSocket is answered by the echo.
+    /// Whether the WebSocket echoes.
     pub(crate) async fn echoes(&mut self) -> bool {
         self.send("hello").await;
         self.text().await.as_deref() == Ok("server response: hello")
     }
 
-    /// The same over Socket.IO.
+    /// As [`echoes`](Self::echoes), over Socket.IO.
     pub(crate) async fn echoes_events(&mut self) -> bool {
         self.send(r#"42["message","hello"]"#).await;
         self.text().await.as_deref() == Ok(r#"42["message","server response: hello"]"#)
     }
 
-    /// Reads to the end, and gives the close.
+    /// Reads to the end, and returns the close.
     pub(crate) async fn closed(&mut self) -> Option<(u16, String)> {
         loop {
             if let Err(close) = self.text().await {
@@ -100,7 +100,7 @@ impl Socket {
     }
 }
 
-/// What is closed with when a credential is revoked.
+/// The close for a revoked credential.
 pub(crate) fn revoked() -> Option<(u16, String)> {
     Some((4403, "revoked".into()))
 }

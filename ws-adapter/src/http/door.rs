@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{Request, Response, request::Parts};
 
 use super::{
-    Bodies, Gate, OnHandshake, Refused,
+    Bodies, Gate, OnHandshake, RefusedRequest,
     handshake::Subprotocol,
     private::{self, Private},
     transport::classify,
@@ -22,7 +22,7 @@ pub(crate) struct Door<U, M> {
 }
 
 /// A request that passes, and what the layer adds to its response.
-pub(crate) struct Passed<B> {
+pub(crate) struct PassedRequest<B> {
     pub(crate) request: Request<B>,
     pub(crate) additions: Additions,
 }
@@ -56,7 +56,7 @@ impl<U, M> Door<U, M> {
 
 impl<U: Principal, M> Door<U, M> {
     /// Decides about a request. Prepares it for the inner service, or makes the response.
-    pub(super) async fn pass_or_respond<B>(&self, request: Request<B>) -> Result<Passed<B>, Response<Bytes>>
+    pub(super) async fn pass_or_respond<B>(&self, request: Request<B>) -> Result<PassedRequest<B>, Response<Bytes>>
     where
         M: Bodies<B>,
         B: Send + 'static,
@@ -68,7 +68,7 @@ impl<U: Principal, M> Door<U, M> {
     }
 
     /// Decides about a request, and prepares it for the inner service.
-    pub(crate) async fn pass<B>(&self, request: Request<B>) -> Result<Passed<B>, Box<Refused>>
+    pub(crate) async fn pass<B>(&self, request: Request<B>) -> Result<PassedRequest<B>, Box<RefusedRequest>>
     where
         M: Bodies<B>,
         B: Send + 'static,
@@ -95,14 +95,14 @@ impl<U: Principal, M> Door<U, M> {
                 let private = Private::of(user.as_ref().ok(), &record, &parts, is_handshake);
                 leave(user, &mut parts);
                 let additions = Additions { subprotocol, private };
-                Ok(Passed { request: Request::from_parts(parts, body), additions })
+                Ok(PassedRequest { request: Request::from_parts(parts, body), additions })
             }
-            Err(refusal) => Err(Box::new(Refused { parts, transport, refusal })),
+            Err(refusal) => Err(Box::new(RefusedRequest { parts, transport, refusal })),
         }
     }
 
     /// Makes the response to a refused request.
-    pub(crate) async fn respond(&self, mut refused: Refused) -> Response<Bytes> {
+    pub(crate) async fn respond(&self, mut refused: RefusedRequest) -> Response<Bytes> {
         if refused.transport == Transport::WebSocket
             && let Some(handshakes) = &self.handshakes
             && let Some(response) = handshakes.refused(&mut refused).await
@@ -110,7 +110,7 @@ impl<U: Principal, M> Door<U, M> {
             telemetry::refused(refused.transport, &refused.refusal);
             return response;
         }
-        let Refused { parts, transport, refusal } = refused;
+        let RefusedRequest { parts, transport, refusal } = refused;
         self.gate.respond(refusal, &parts, transport)
     }
 

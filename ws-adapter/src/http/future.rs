@@ -12,11 +12,11 @@ use tower_service::Service;
 
 use super::{
     ResponseBody,
-    door::{Additions, Passed},
+    door::{Additions, PassedRequest},
 };
 
 /// The one box of the middleware: the chain's future has no name.
-pub(super) type Passes<B> = Pin<Box<dyn Future<Output = Result<Passed<B>, Response<Bytes>>> + Send>>;
+pub(super) type Passes<B> = Pin<Box<dyn Future<Output = Result<PassedRequest<B>, Response<Bytes>>> + Send>>;
 
 pin_project! {
     /// The future of [`Auth`](crate::Auth).
@@ -56,7 +56,7 @@ where
         loop {
             match self.as_mut().project().state.project() {
                 StateProj::Deciding { passes, service } => match ready!(passes.as_mut().poll(cx)) {
-                    Ok(Passed { request, additions }) => {
+                    Ok(PassedRequest { request, additions }) => {
                         let response = service.call(request);
                         self.as_mut().project().state.set(State::Serving { response, additions: Some(additions) });
                     }

@@ -23,7 +23,7 @@ pub use self::{
     service::Auth,
 };
 #[cfg(feature = "axum")]
-pub(crate) use self::{door::Passed, gate::is_offered, handshake::Refused};
+pub(crate) use self::{door::PassedRequest, gate::is_offered, handshake::RefusedRequest};
 #[cfg(feature = "connections")]
 pub(crate) use self::{door::leave, gate::decide_by, origin::OriginVerdict};
 pub(crate) use self::{

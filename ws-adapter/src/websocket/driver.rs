@@ -249,7 +249,7 @@ impl<U: Principal> Driver<U> {
                 biased;
                 close = self.end_signal.ended() => return self.end(close),
                 () = wake.reached(&*self.timer) => continue,
-                (span, shutdowns) = &mut self.shutdown => DriverEvent::Shutdown(span, shutdowns),
+                (begun, shutdowns) = &mut self.shutdown => DriverEvent::Shutdown(begun, shutdowns),
                 result = refreshed => DriverEvent::Refreshed(result),
                 event = std::future::poll_fn(|cx| self.shared.poll_event(cx, may_read)) => DriverEvent::Socket(event),
             };
@@ -344,8 +344,8 @@ enum DriverEvent {
     Socket(SocketEvent),
 }
 
-/// Completes when a shutdown begins, or begins again, with the time after which the socket is to end. It returns the shutdowns:
-/// while they exist, the socket counts as open.
+/// Completes when a shutdown begins, or begins again, with the time after which the socket is to end. It returns the
+/// shutdowns: while they exist, the socket counts as open.
 type ShutdownFuture = Pin<Box<dyn Future<Output = (Duration, Vec<Draining>)> + Send>>;
 
 fn any_shutdown(mut shutdowns: Vec<Draining>) -> ShutdownFuture {

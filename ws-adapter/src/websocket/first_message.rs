@@ -25,7 +25,7 @@ use super::{
 use crate::{
     Close,
     connections::Sockets,
-    http::{Auth, Bodies, Gate, Passed, Refused, ResponseBody, Untouched},
+    http::{Auth, Bodies, Gate, PassedRequest, RefusedRequest, ResponseBody, Untouched},
     own_memory,
 };
 
@@ -183,7 +183,7 @@ where
         let (sockets, codec, limits) = (Arc::clone(&self.sockets), Arc::clone(&self.codec), self.limits);
         Box::pin(async move {
             let mut refused = match door.pass(request).await {
-                Ok(Passed { request, additions }) => {
+                Ok(PassedRequest { request, additions }) => {
                     let mut response = service.call(request).await?;
                     additions.add_to(&mut response);
                     return Ok(response.map(ResponseBody::inner));
@@ -192,11 +192,13 @@ where
             };
             if refused.transport == Transport::WebSocket && refused.refusal.kind() == RefusalKind::Missing {
                 drop(service);
-                let Refused { parts, transport, refusal } = refused;
+                let RefusedRequest { parts, transport, refusal } = refused;
                 match open_pending(&sockets, codec, unready, parts, limits).await {
                     Ok(opened) => return Ok(opened.map(ResponseBody::refusal)),
                     // A request that is not a valid handshake gets the same answer as one without a credential.
-                    Err((parts, other)) => refused = Refused { parts, transport, refusal: other.unwrap_or(refusal) },
+                    Err((parts, other)) => {
+                        refused = RefusedRequest { parts, transport, refusal: other.unwrap_or(refusal) }
+                    }
                 }
             }
             Ok(door.respond(refused).await.map(ResponseBody::refusal))
@@ -241,11 +243,11 @@ where
     own_memory::copy_head(&mut parts);
     let upgrade = upgrade.max_message_size(limits.max_message).max_frame_size(limits.max_message);
     let (sockets, deadline) = (Arc::clone(sockets), limits.deadline);
-    let socket_pending = PendingSocket { sockets, codec, parts, address, pending, displaced, deadline };
+    let pending_socket = PendingSocket { sockets, codec, parts, address, pending, displaced, deadline };
     let opened = if is_acceptable {
-        upgrade.on_upgrade(|socket| socket_pending.run(service, socket))
+        upgrade.on_upgrade(|socket| pending_socket.run(service, socket))
     } else {
-        upgrade.on_upgrade(|socket| socket_pending.refuse(socket, Close::SUBPROTOCOL_NOT_ACCEPTABLE))
+        upgrade.on_upgrade(|socket| pending_socket.refuse(socket, Close::SUBPROTOCOL_NOT_ACCEPTABLE))
     };
     Ok(opened.map(|_| Bytes::new()))
 }

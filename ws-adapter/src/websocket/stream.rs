@@ -23,8 +23,9 @@ use crate::{Close, ConnectionId};
 /// It is a [`Stream`] and a [`Sink`] of messages. It may be moved to another task or split, and still ends in time. After
 /// that, [`recv`](Self::recv) returns `None` and [`send`](Self::send) an error.
 ///
-/// Use [`recv`](Self::recv) in a `select!`. If a poll of the [`Stream`] is abandoned there, the socket can't know it: for one
-/// second it counts as waiting, and only then does the server notice a lost peer or a fresh credential by itself.
+/// In a `select!`, prefer [`recv`](Self::recv): the socket learns at once when it is dropped. An abandoned poll of the
+/// [`Stream`] counts as waiting for another second. Only after that does the server notice a lost peer or a fresh credential
+/// by itself.
 ///
 /// # The subprotocol `auth.v1`
 ///
@@ -34,7 +35,7 @@ use crate::{Close, ConnectionId};
 /// forgiven every five minutes. A minute before the end the server sends `{"type":"auth_expiring","ttl":60}`. The handler
 /// does not receive JSON objects with `"type":"auth"`.
 ///
-/// Handlers of protocols with messages of their own for this call [`refresh`](Self::refresh).
+/// If your protocol has its own message for this, call [`refresh`](Self::refresh).
 pub struct AuthSocket<U> {
     shared: Arc<SharedSocket<U>>,
     id: ConnectionId,

@@ -1,4 +1,4 @@
-//! Pages that are to see why their socket is refused.
+//! `accept_then_close`: pages see why their socket is refused.
 
 use auth_core::{Chain, Outcome, Rejection};
 use ws_adapter::{AuthLayer, Sockets};
@@ -15,13 +15,13 @@ async fn server() -> Server {
     Server::start(app(layer(chain).sockets(Sockets::new().accept_then_close()))).await
 }
 
-/// The close that a page of the own origin sees.
+/// The close that a page of the server's own origin sees.
 async fn seen_by_page(token: &str) -> Option<(u16, String)> {
     let server = server().await;
     let own = format!("http://{}", server.addr);
     let headers = [("origin", own.as_str()), ("sec-websocket-protocol", &protocols(token))];
     let (mut client, answer) = server.connect("/ws", &headers).await.unwrap();
-    // Without it, a browser would give the connection up before it hears of the close.
+    // Without it, a browser drops the connection before the close arrives.
     assert_eq!(answer.header("sec-websocket-protocol"), Some("auth.v1"));
     client.closed().await
 }

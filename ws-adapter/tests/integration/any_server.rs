@@ -1,4 +1,4 @@
-//! The layer in front of servers other than axum's, and behind layers that change the body.
+//! The layer in servers other than axum's, and behind layers that change the body.
 
 #[path = "../../examples/body_layers.rs"]
 #[expect(dead_code, reason = "its `main` is for the example alone")]
@@ -87,7 +87,7 @@ fn chain_that_reads_bodies_needs_a_layer_that_reads_them() {
     assert!(AuthLayer::try_reading_bodies(chain()).is_ok());
 }
 
-/// Which bodies each kind of layer takes; it need only compile.
+/// Which bodies each kind of layer accepts. This only has to compile.
 #[test]
 fn untouched_takes_any_body_and_read_takes_bodies_of_bytes() {
     fn takes<M: Bodies<B>, B>() {}

@@ -1,4 +1,4 @@
-//! Which bodies a strategy sees: the table of the section "Bodies" in `docs/chain.md`, and what went wrong before it.
+//! Which bodies a strategy sees: the table of the section "Bodies" in `docs/chain.md`, and earlier bugs.
 
 use std::{
     convert::Infallible,
@@ -31,7 +31,7 @@ use crate::support::*;
 const JSON: (&str, &str) = ("content-type", "application/json");
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
-/// What the layer does with a body. The text is how the table says it.
+/// What the layer does with a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     LookedInto,
@@ -40,6 +40,7 @@ enum Verdict {
 }
 
 impl Verdict {
+    /// The words of the table.
     fn text(self) -> &'static str {
         match self {
             Self::LookedInto => "looked into",
@@ -49,7 +50,7 @@ impl Verdict {
     }
 }
 
-/// A row of the table, and samples of what it means: headers, and a body in which `TOKEN` stands for a token.
+/// A row of the table, with samples: headers, and a body in which `TOKEN` stands for a token.
 struct Row {
     name: &'static str,
     verdict: Verdict,
@@ -118,7 +119,7 @@ const TABLE: &[Row] = &[
             (&[("content-type", "Application/X-WWW-Form-Urlencoded;charset=utf-8")], PAIR),
             (&[FORM, ("content-encoding", "Identity")], PAIR),
             (&[FORM], b"&a&b=%C3%A9+%&=&tok%65n=TOKEN&"),
-            // Axum's `Form` takes it for one.
+            // Axum's `Form` accepts it as a form.
             (&[("content-type", "application/x-www-form-urlencoded2")], PAIR),
             (&[FORM], b"{\"token\":1}&token=TOKEN"),
         ],
@@ -183,7 +184,7 @@ const TABLE: &[Row] = &[
     },
 ];
 
-/// The rows of the table in the section "Bodies" of `docs/chain.md`: what the body is, and what the layer does.
+/// The rows of the table in the section "Bodies" of `docs/chain.md`: the body, and what the layer does.
 fn rows_of_the_page() -> Vec<(String, String)> {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/chain.md");
     let page = fs::read_to_string(page).unwrap();
@@ -207,7 +208,7 @@ fn with_token(body: &[u8], token: &str) -> Vec<u8> {
     [&body[..at], token.as_bytes(), &body[at + 5..]].concat()
 }
 
-/// An optional layer in front of a handler that says who it is and gives the body back.
+/// An optional layer in front of a handler that returns the user and the body.
 async fn server(chain: Chain<User>) -> Server {
     let whoami = async |user: Option<Authenticated<User>>, body: Bytes| {
         let name = user.map_or_else(|| "guest".to_owned(), |user| user.0.clone());
@@ -228,7 +229,7 @@ async fn every_body_is_handled_as_the_table_says() {
     for row in TABLE {
         for &(headers, sample) in row.samples {
             let shown = format!("{headers:?} {}", sample.escape_ascii());
-            // An optional layer lets a token in as a guest if it overlooks it.
+            // If an optional layer overlooks a token, the request is a guest's.
             let answer = server.send(Method::POST, "/", headers, with_token(sample, &token("ann", -60))).await;
             let verdict = match (answer.status, &*answer.code(), answer.header("x-user")) {
                 (401, "token_expired", None) => Verdict::LookedInto,
@@ -270,7 +271,7 @@ async fn expired_token_in_text_json_is_not_a_guest() {
     assert!(expired_in(&[("content-type", "text/json")], OBJECT).await.is(401, "token_expired"));
 }
 
-/// Sends what no HTTP client would, and gives the answer's status and body.
+/// Sends what no HTTP client would send, and returns the raw response.
 async fn raw(server: &Server, head: &str, body: &[u8]) -> String {
     let mut stream = TcpStream::connect(server.addr).await.unwrap();
     let head = format!("{head}\r\nhost: x\r\nconnection: close, upgrade\r\n\r\n");
@@ -315,7 +316,7 @@ async fn passwords_that_are_not_utf_8_do_not_become_equal() {
         let body = format!("username=ann&password={password}");
         assert!(server.send(Method::POST, "/", &[FORM], body).await.is(400, "invalid_body"), "{password}");
     }
-    // A `%` without two hex digits behind it stays as it is. The handler sees it so too.
+    // A `%` without two hex digits after it stays as it is, as in the handler.
     let answer = server.send(Method::POST, "/", &[FORM], "username=ann&password=%zz%C3%A9+%2B").await;
     assert_eq!(answer.header("x-user"), Some("ann"));
     assert_eq!(*seen.lock().unwrap(), ["%zzé +"]);

@@ -1,4 +1,4 @@
-//! First messages in other forms: GraphQL over WebSocket, and those of well-known servers.
+//! Codecs for first messages: GraphQL over WebSocket, and the protocols of well-known servers.
 
 use std::{
     borrow::Cow,
@@ -43,7 +43,7 @@ fn init(token: &str) -> String {
     json!({"type": "connection_init", "payload": {"Authorization": format!("Bearer {token}")}}).to_string()
 }
 
-/// Tells which subprotocol was agreed on, and then echoes.
+/// Sends the user and the negotiated subprotocol, and then echoes.
 async fn tell(ws: AuthWebSocketUpgrade<User>) -> Response {
     let selected = ws.selected_protocol().cloned();
     ws.on_upgrade(|mut socket| async move {
@@ -69,7 +69,7 @@ fn graphql() -> FirstMessageLayer<User> {
     layer(jwt_or_basic()).first_message().codec(GraphqlTransportWs::new())
 }
 
-async fn nobody(server: &Server, path: &str) -> Client {
+async fn anonymous(server: &Server, path: &str) -> Client {
     server.connect(path, &OFFERED).await.unwrap().0
 }
 
@@ -92,7 +92,7 @@ async fn good_init_is_acknowledged_and_the_handler_gets_the_rest() {
 #[tokio::test]
 async fn forwarded_init_reaches_the_handler_first_and_only_it_answers() {
     let server = serve(layer(jwt_or_basic()).first_message().codec(GraphqlTransportWs::new().forward())).await;
-    let mut client = nobody(&server, "/echo").await;
+    let mut client = anonymous(&server, "/echo").await;
     let init = init(&token("ann", 60));
     client.send(&init).await;
     client.send("pipelined").await;
@@ -125,7 +125,7 @@ async fn message_in_the_default_form_can_be_forwarded_too() {
 #[tokio::test]
 async fn token_is_read_from_the_configured_field() {
     let server = serve(layer(jwt_or_basic()).first_message().codec(GraphqlTransportWs::new().field("token"))).await;
-    let mut client = nobody(&server, "/ws").await;
+    let mut client = anonymous(&server, "/ws").await;
     client.send(&json!({"type": "connection_init", "payload": {"token": token("ann", 60)}}).to_string()).await;
     assert_eq!(client.json().await["type"], "connection_ack");
     assert_eq!(client.json().await["user"], "ann");
@@ -154,11 +154,11 @@ async fn codec_refuses_with_the_codes_of_its_protocol() {
             (Message::binary(init(&token("ann", 60)).into_bytes()), 4400, "invalid_message"),
             (said(&init(&"a".repeat(17 * 1024))), 1009, "too_big"),
         ] {
-            let mut client = nobody(&server, "/ws").await;
+            let mut client = anonymous(&server, "/ws").await;
             let _ = client.0.send(message.clone()).await;
             assert_eq!(client.closed().await, close(code, reason), "{message}");
         }
-        let mut routed = nobody(&server, "/bare").await;
+        let mut routed = anonymous(&server, "/bare").await;
         routed.send(&init(&token("ann", 60))).await;
         assert_eq!(routed.closed().await, close(4403, "forbidden"), "a route that opens no socket");
     }
@@ -177,7 +177,7 @@ async fn codec_translates_expiry_and_revocation_but_not_the_handlers_code() {
     let server = Server::start(Router::new().route("/ws", any(tell)).route("/own", own).layer(layer)).await;
     let mut clients = Vec::new();
     for id in ["one", "two"] {
-        let mut client = nobody(&server, "/ws").await;
+        let mut client = anonymous(&server, "/ws").await;
         client.send(&init(&token_with_id("ann", 60, id))).await;
         assert_eq!(client.json().await["type"], "connection_ack");
         assert_eq!(client.json().await["user"], "ann");
@@ -188,7 +188,7 @@ async fn codec_translates_expiry_and_revocation_but_not_the_handlers_code() {
     clock.advance(Duration::from_secs(60));
     assert_eq!(clients[0].closed().await, close(4403, "token_expired"));
 
-    let mut client = nobody(&server, "/own").await;
+    let mut client = anonymous(&server, "/own").await;
     client.send(&init(&token("ann", 90))).await;
     assert_eq!(client.closed().await, close(4409, "Subscriber for 1 already exists"));
 }
@@ -198,7 +198,7 @@ async fn pings_are_answered_but_do_not_extend_the_deadline_of_a_codec() {
     let clock = clock();
     let layer = AuthLayer::new(jwt_or_basic()).timer(clock.clone()).first_message().codec(GraphqlTransportWs::new());
     let server = serve(layer).await;
-    let (mut early, mut late) = (nobody(&server, "/ws").await, nobody(&server, "/ws").await);
+    let (mut early, mut late) = (anonymous(&server, "/ws").await, anonymous(&server, "/ws").await);
     for client in [&mut early, &mut late] {
         client.send(r#"{"type":"pong"}"#).await;
         client.send(r#"{"type":"ping","payload":{"a":1}}"#).await;
@@ -215,7 +215,7 @@ async fn pings_are_answered_but_do_not_extend_the_deadline_of_a_codec() {
 async fn sixteen_pings_may_come_first_and_the_next_one_closes() {
     let server = serve(graphql()).await;
     for is_one_more in [false, true] {
-        let mut client = nobody(&server, "/ws").await;
+        let mut client = anonymous(&server, "/ws").await;
         for number in 0..16 {
             if number % 2 == 0 {
                 client.send(r#"{"type":"ping"}"#).await;
@@ -238,7 +238,7 @@ async fn sixteen_pings_may_come_first_and_the_next_one_closes() {
 #[tokio::test]
 async fn second_init_goes_to_the_handler() {
     let server = serve(graphql()).await;
-    let mut client = nobody(&server, "/echo").await;
+    let mut client = anonymous(&server, "/echo").await;
     client.send(&init(&token("ann", 60))).await;
     client.send(&init("a.b.c")).await;
     assert_eq!(client.json().await["type"], "connection_ack");
@@ -261,12 +261,13 @@ async fn handshake_without_the_codecs_subprotocol_is_closed_with_4406() {
         assert_eq!(opened, (None, close(4406, "subprotocol_not_acceptable")), "{offered:?}");
         eventually(|| connections.pending() == 0).await;
     }
-    let mut client = nobody(&server, "/ws").await;
+    let mut client = anonymous(&server, "/ws").await;
     client.send(&init(&token("ann", 60))).await;
     assert_eq!(client.json().await["type"], "connection_ack");
 }
 
-/// What is agreed on, and how it ends: by hand, since the client of these tests takes a refused subprotocol for an error.
+/// Returns the negotiated subprotocol and the close. It speaks HTTP by hand, because the client of these tests treats a missing
+/// subprotocol as an error.
 async fn connect_by_hand(server: &Server, headers: &[(&str, &str)]) -> (Option<String>, Option<(u16, String)>) {
     let mut stream = TcpStream::connect(server.addr).await.unwrap();
     let mut head = format!(
@@ -303,7 +304,7 @@ async fn first_offered_subprotocol_of_the_codec_is_selected() {
             AuthV1::default().accepted(first, ttl)
         }
     }
-    // The name of the layer's own subprotocol is taken by the codec: what it says in band is the handler's.
+    // The codec has claimed the name of the layer's subprotocol, so `auth` messages go to the handler.
     for layer in [layer(jwt_or_basic()), layer(jwt_or_basic()).subprotocol("v1")] {
         let server = serve(layer.first_message().codec(Two)).await;
         for (offered, agreed_on) in [("v1, v2", "v2"), ("v1", "v1"), ("auth.v1, v1", "v1"), ("v0,v1 ,v3", "v1")] {
@@ -337,10 +338,10 @@ async fn handshake_with_a_credential_leaves_init_to_the_handler() {
     assert!(server.refused(&[OFFERED[0], ("authorization", "Bearer a.b.c")]).await.is(401, "invalid_credentials"));
     assert_eq!(server.get("/me", &[("authorization", &bearer)]).await.body, "ann");
     let (mut plain, _) = server.connect("/ws", &[("authorization", &bearer)]).await.unwrap();
-    assert_eq!(plain.json().await, told("ann", None), "the codec is not needed here");
+    assert_eq!(plain.json().await, told("ann", None), "the codec has no part in this");
     clock.advance(Duration::from_secs(60));
     assert_eq!(client.closed().await, close(4403, "token_expired"));
-    assert_eq!(plain.closed().await, close(4401, "token_expired"), "it does not speak that protocol");
+    assert_eq!(plain.closed().await, close(4401, "token_expired"), "this socket does not speak the codec's protocol");
 }
 
 #[tokio::test]
@@ -366,7 +367,7 @@ async fn codec_of_an_outer_layer_holds_behind_an_inner_layer() {
     let inner = AuthLayer::new(jwt_or_basic()).timer(clock.clone());
     let outer = inner.clone().first_message().codec(GraphqlTransportWs::new());
     let headers = [OFFERED[0], ("cookie", "other=1")];
-    // The inner layer needs a credential of its own: here the outer one is opened by a header.
+    // The inner layer needs its own credential, so a header authenticates the outer one.
     let server = Server::start(Router::new().route("/ws", any(tell)).layer(inner).layer(outer)).await;
     let bearer = bearer_of("ann");
     let headers = [headers[0], ("authorization", &*bearer)];
@@ -397,7 +398,7 @@ async fn subprotocol_that_is_not_a_token_does_not_build() {
     assert!(layer(jwt_or_basic()).first_message().try_codec(Named("v1.json")).is_ok());
 }
 
-/// The form of a server that greets first and answers a refusal: Home Assistant's.
+/// A server that sends a greeting and answers a refusal, as Home Assistant does.
 struct Greets;
 
 impl FirstMessageCodec for Greets {
@@ -418,7 +419,7 @@ impl FirstMessageCodec for Greets {
     }
 }
 
-/// The form of a server whose answers bear the number of the request, and that tells how long: Centrifugo's. In binary too.
+/// A server whose answers repeat the number of the request and hold the remaining time, as Centrifugo's do. Text or binary.
 struct Numbered;
 
 impl FirstMessageCodec for Numbered {
@@ -522,7 +523,7 @@ async fn forwarded_message_is_not_received_after_the_end() {
     let (seen, go, told) = (Arc::clone(&received), Arc::clone(&gate), Arc::clone(&opened));
     let late = any(move |ws: AuthWebSocketUpgrade<User>| async move {
         ws.on_upgrade(move |mut socket| async move {
-            // In a task of its own, which the end of the credential does not drop.
+            // In a separate task, which the end of the credential does not drop.
             tokio::spawn(async move {
                 told.notify_one();
                 go.notified().await;
@@ -532,7 +533,7 @@ async fn forwarded_message_is_not_received_after_the_end() {
     });
     let layer = layer.codec(GraphqlTransportWs::new().forward());
     let server = Server::start(Router::new().route("/ws", late).layer(layer)).await;
-    let mut client = nobody(&server, "/ws").await;
+    let mut client = anonymous(&server, "/ws").await;
     client.send(&init(&token("ann", 60))).await;
     opened.notified().await;
     clock.advance(Duration::from_secs(60));
@@ -547,7 +548,7 @@ async fn codec_refusals_are_one_log_line_each_without_credentials() {
     let (log, _guard) = everything();
     let server = serve(layer(jwt_or_basic()).first_message().codec(GraphqlTransportWs::new().forward())).await;
     let good = token("ann", 60);
-    // Apart from the handshake, which brings no credential: a line at DEBUG.
+    // Leave out the DEBUG line about the missing credential of the handshake.
     let lines = || refusals(&log).into_iter().filter(|line| line.starts_with("INFO")).collect::<Vec<_>>();
     for (said, code) in [
         (init("secret.of.marker"), Some("invalid_credentials")),
@@ -555,7 +556,7 @@ async fn codec_refusals_are_one_log_line_each_without_credentials() {
         (init(&good), None),
     ] {
         let before = lines().len();
-        let mut client = nobody(&server, "/echo").await;
+        let mut client = anonymous(&server, "/echo").await;
         client.send(&said).await;
         let _ = client.next().await;
         let lines = lines();

@@ -1,4 +1,4 @@
-//! The registry of open sockets: what is found, counted, limited and closed.
+//! The registry of open sockets: how it finds, counts, limits and closes them.
 
 use std::time::Duration;
 
@@ -36,14 +36,14 @@ fn revoked() -> Option<(u16, String)> {
     close(4403, "revoked")
 }
 
-/// Waits until the registry holds so many.
+/// Waits until the registry holds `count` connections.
 async fn until_count(connections: &Connections, count: usize) {
     let waited = async {
         while connections.count() != count {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(5), waited).await.expect("the count is not reached");
+    tokio::time::timeout(Duration::from_secs(5), waited).await.expect("the count was not reached");
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn revoking_a_user_closes_only_what_was_issued_before() {
     assert!(bob.echoes("still here").await);
 }
 
-/// A route that tells each socket its public name.
+/// A route that sends each socket its id.
 async fn tell_name(ws: AuthWebSocketUpgrade<User>) -> Response {
     let asked = ws.id();
     ws.on_upgrade(move |mut socket| async move {
@@ -166,9 +166,9 @@ async fn open_sockets_are_checked_until_the_store_answers() {
         tokio::task::yield_now().await;
     }
     for _ in 0..20 {
-        assert!(ann.echoes("nobody can say").await);
+        assert!(ann.echoes("the answer is unknown").await);
     }
-    assert!(feed.asked() - asked < 10, "a store in trouble is not pressed");
+    assert!(feed.asked() - asked < 10, "a failing store is not asked too often");
     feed.is_away(false);
     assert_eq!(ann.closed().await, revoked());
 }
@@ -184,14 +184,14 @@ async fn news_missed_during_a_check_cause_one_more_check() {
     while feed.asked() == asked {
         tokio::task::yield_now().await;
     }
-    // Its answer is on the way, and does not know of this.
+    // The answer that is on the way does not include this.
     feed.revoke_silently(Revocation::credential("", "one"));
     for _ in 0..3 {
         feed.miss();
         feed.is_heard().await;
         assert!(ann.echoes("looked up").await);
     }
-    assert_eq!(feed.asked() - asked, 1, "the look goes on");
+    assert_eq!(feed.asked() - asked, 1, "the check goes on");
     feed.holds_answers(false);
     assert_eq!(ann.closed().await, revoked());
     assert_eq!(feed.asked() - asked, 2);
@@ -442,7 +442,7 @@ async fn revocation_ends_a_handler_that_runs_without_its_socket() {
     let server = Server::start(app).await;
     let mut client = server.open(&format!("Bearer {}", token_with_id("ann", 60, "one"))).await;
     assert_eq!(client.closed().await, close(1000, ""));
-    assert!(!ended.load(std::sync::atomic::Ordering::SeqCst), "it has more to do");
+    assert!(!ended.load(std::sync::atomic::Ordering::SeqCst), "the handler should still run");
     feed.revoke(Revocation::credential("", "one"));
     crate::common::eventually(|| ended.load(std::sync::atomic::Ordering::SeqCst)).await;
     until_count(&connections, 0).await;
@@ -467,7 +467,7 @@ async fn user_limit_holds_behind_an_outer_layer_with_other_users() {
     assert_eq!(connections.count_of(&principal("one")), 1);
 }
 
-/// The key of a program, which is in every copy of it.
+/// The key of a program. Every copy of the program has it.
 struct ProgramKey;
 
 #[auth_core::async_trait]
@@ -499,7 +499,7 @@ async fn shared_key_counts_toward_no_users_limit() {
     assert!(ann.echoes("hello").await);
     assert_eq!(connections.count_of(&principal("program")), 0);
     assert_eq!(connections.count_of(&principal("ann")), 1);
-    // A stranger with the key alone closes no socket of hers.
+    // A stranger with only the key closes none of her sockets.
     let _ = server.connect("/ws", &[("x-key", "k")]).await;
     assert!(ann.echoes("still here").await);
 }

@@ -1,4 +1,4 @@
-//! Clients that say who they are in a first message.
+//! Clients that authenticate with a first message.
 
 use std::{
     net::SocketAddr,
@@ -25,7 +25,7 @@ use crate::{
     },
 };
 
-/// Routes behind the layer, and how often anything of them was called.
+/// Routes behind the layer, and a count of all calls.
 async fn serve(layer: FirstMessageLayer<User>) -> (Server, Counter) {
     let called = Counter::default();
     let counter = Arc::clone(&called);
@@ -34,7 +34,7 @@ async fn serve(layer: FirstMessageLayer<User>) -> (Server, Counter) {
         echo(ws)
     };
     let open = Arc::clone(&called);
-    // Relies on the layer alone, as many a route does.
+    // Relies on the layer alone, as many routes do.
     let bare = move || {
         open.fetch_add(1, Ordering::SeqCst);
         async { "for users only" }
@@ -43,7 +43,7 @@ async fn serve(layer: FirstMessageLayer<User>) -> (Server, Counter) {
     (Server::start(app).await, called)
 }
 
-async fn nobody(server: &Server, path: &str) -> Client {
+async fn anonymous(server: &Server, path: &str) -> Client {
     server.connect(path, &[]).await.unwrap().0
 }
 
@@ -54,8 +54,8 @@ fn count(called: &AtomicUsize) -> usize {
 #[tokio::test]
 async fn good_first_message_is_answered_and_then_the_handler_runs() {
     let (server, called) = serve(layer(jwt_or_basic()).first_message()).await;
-    let mut client = nobody(&server, "/ws").await;
-    assert_eq!(count(&called), 0, "nothing is dispatched before");
+    let mut client = anonymous(&server, "/ws").await;
+    assert_eq!(count(&called), 0, "nothing is dispatched before the credential");
     assert_eq!(client.present(&token("ann", 60)).await, json!({"type": "auth_ok", "ttl": 60}));
     assert!(client.echoes("hello").await);
     assert_eq!(count(&called), 1);
@@ -65,7 +65,7 @@ async fn good_first_message_is_answered_and_then_the_handler_runs() {
 async fn socket_opened_by_first_message_ends_with_its_credential() {
     let clock = clock();
     let (server, _) = serve(AuthLayer::new(jwt_or_basic()).timer(clock.clone()).first_message()).await;
-    let mut client = nobody(&server, "/ws").await;
+    let mut client = anonymous(&server, "/ws").await;
     assert_eq!(client.present(&token("ann", 60)).await["type"], "auth_ok");
     assert!(client.echoes("hello").await);
     clock.advance(Duration::from_secs(60));
@@ -90,7 +90,7 @@ async fn socket_opened_by_first_message_can_be_refreshed_and_revoked() {
 #[tokio::test]
 async fn message_sent_before_the_answer_waits_for_it() {
     let (server, _) = serve(layer(jwt_or_basic()).first_message()).await;
-    let mut client = nobody(&server, "/ws").await;
+    let mut client = anonymous(&server, "/ws").await;
     client.send(&presented(&token("ann", 60))).await;
     client.send("pipelined").await;
     assert_eq!(client.json().await["type"], "auth_ok");
@@ -100,7 +100,7 @@ async fn message_sent_before_the_answer_waits_for_it() {
 #[tokio::test]
 async fn message_after_a_wrong_credential_is_never_dispatched() {
     let (server, called) = serve(layer(jwt_or_basic()).first_message()).await;
-    let mut client = nobody(&server, "/ws").await;
+    let mut client = anonymous(&server, "/ws").await;
     client.send(&presented("a.b.c")).await;
     client.send("pipelined").await;
     assert_eq!(client.closed().await, close(4401, "invalid_credentials"));
@@ -117,7 +117,7 @@ async fn first_message_refusals_close_with_the_matching_code() {
         ("broken", 60, 1013, "unavailable"),
         ("panic", 60, 1011, "internal_error"),
     ] {
-        let mut client = nobody(&server, "/ws").await;
+        let mut client = anonymous(&server, "/ws").await;
         client.send(&presented(&token(sub, secs))).await;
         assert_eq!(client.closed().await, close(code, reason), "{sub} {secs}");
     }
@@ -133,7 +133,7 @@ async fn any_other_first_message_closes_with_4401() {
         Message::text(r#"{"type":"auth","scheme":"bearer","credentials":""}"#),
         Message::binary(presented(&token("ann", 60)).into_bytes()),
     ] {
-        let mut client = nobody(&server, "/ws").await;
+        let mut client = anonymous(&server, "/ws").await;
         client.0.send(message).await.unwrap();
         assert_eq!(client.closed().await, close(4401, "invalid_credentials"));
     }
@@ -144,8 +144,8 @@ async fn any_other_first_message_closes_with_4401() {
 async fn silence_closes_with_4408_at_the_deadline_and_not_before() {
     let clock = clock();
     let (server, called) = serve(AuthLayer::new(jwt_or_basic()).timer(clock.clone()).first_message()).await;
-    let mut early = nobody(&server, "/ws").await;
-    let mut late = nobody(&server, "/ws").await;
+    let mut early = anonymous(&server, "/ws").await;
+    let mut late = anonymous(&server, "/ws").await;
     let _ = (pong(&mut early).await, pong(&mut late).await);
     clock.advance(Duration::from_millis(9_999));
     assert_eq!(early.present(&token("ann", 60)).await["type"], "auth_ok");
@@ -160,7 +160,7 @@ async fn first_message_deadline_ignores_changes_of_the_wall_clock() {
     for minutes in [-20_i64, 20] {
         let clock = clock();
         let (server, _) = serve(AuthLayer::new(jwt_or_basic()).timer(clock.clone()).first_message()).await;
-        let mut client = nobody(&server, "/ws").await;
+        let mut client = anonymous(&server, "/ws").await;
         let _ = pong(&mut client).await;
         let by = Duration::from_secs(60 * minutes.unsigned_abs());
         clock.set(if minutes < 0 { clock.now() - by } else { clock.now() + by });
@@ -171,7 +171,7 @@ async fn first_message_deadline_ignores_changes_of_the_wall_clock() {
     }
 }
 
-/// Pings, and waits for the answer: so the server has begun to wait.
+/// Sends a ping and waits for the pong. Then the server waits for the first message.
 async fn pong(client: &mut Client) -> bool {
     client.0.send(Message::Ping("x".into())).await.unwrap();
     matches!(client.next().await, Some(Message::Pong(_)))
@@ -181,7 +181,7 @@ async fn pong(client: &mut Client) -> bool {
 async fn pings_do_not_extend_the_deadline() {
     let clock = clock();
     let (server, _) = serve(AuthLayer::new(jwt_or_basic()).timer(clock.clone()).first_message()).await;
-    let mut client = nobody(&server, "/ws").await;
+    let mut client = anonymous(&server, "/ws").await;
     for _ in 0..9 {
         assert!(pong(&mut client).await);
         clock.advance(Duration::from_secs(1));
@@ -194,7 +194,7 @@ async fn pings_do_not_extend_the_deadline() {
 #[tokio::test]
 async fn flood_of_pings_is_closed_long_before_the_deadline() {
     let (server, _) = serve(layer(jwt_or_basic()).first_message()).await;
-    let mut client = nobody(&server, "/ws").await;
+    let mut client = anonymous(&server, "/ws").await;
     for _ in 0..16 {
         assert!(pong(&mut client).await);
     }
@@ -205,8 +205,8 @@ async fn flood_of_pings_is_closed_long_before_the_deadline() {
 #[tokio::test]
 async fn first_message_that_is_too_long_closes_with_1009_unread() {
     let (server, _) = serve(layer(jwt_or_basic()).first_message()).await;
-    let mut client = nobody(&server, "/ws").await;
-    // The head of a frame of 17 KiB, and nothing else of it.
+    let mut client = anonymous(&server, "/ws").await;
+    // Only the head of a frame of 17 KiB.
     let tokio_tungstenite::MaybeTlsStream::Plain(stream) = client.0.get_mut() else { panic!("TLS") };
     let [high, low] = u16::to_be_bytes(17 * 1024);
     stream.write_all(&[0x81, 0x80 | 126, high, low, 1, 2, 3, 4]).await.unwrap();
@@ -217,7 +217,7 @@ async fn first_message_that_is_too_long_closes_with_1009_unread() {
 async fn dribbled_first_message_ends_at_the_deadline() {
     let clock = clock();
     let (server, _) = serve(AuthLayer::new(jwt_or_basic()).timer(clock.clone()).first_message()).await;
-    let mut client = nobody(&server, "/ws").await;
+    let mut client = anonymous(&server, "/ws").await;
     assert!(pong(&mut client).await);
     let tokio_tungstenite::MaybeTlsStream::Plain(stream) = client.0.get_mut() else { panic!("TLS") };
     stream.write_all(&[0x81, 0x80 | 100, 0, 0, 0, 0]).await.unwrap();
@@ -237,12 +237,12 @@ async fn request_that_only_looks_like_a_handshake_reaches_no_route() {
     assert!(answer.is(401, "missing_credentials"), "{answer:?}");
     assert_eq!(answer.challenges().len(), 2);
     assert!(server.get("/bare", &[]).await.is(401, "missing_credentials"));
-    // A real one waits for the credential, and then the route opens no socket.
-    let mut client = nobody(&server, "/bare").await;
+    // A real handshake waits for the credential. Then the route opens no socket.
+    let mut client = anonymous(&server, "/bare").await;
     assert_eq!(count(&called), 0);
     assert_eq!(client.present(&token("ann", 60)).await["type"], "auth_ok");
     assert_eq!(client.closed().await, close(4403, "forbidden"));
-    assert_eq!(count(&called), 1, "by a user by then");
+    assert_eq!(count(&called), 1, "only after authentication");
 }
 
 #[tokio::test]
@@ -258,7 +258,7 @@ async fn first_message_layer_still_checks_handshakes_and_requests() {
 #[tokio::test]
 async fn path_without_a_route_closes_after_the_credential() {
     let (server, _) = serve(layer(jwt_or_basic()).first_message()).await;
-    let mut client = nobody(&server, "/nowhere").await;
+    let mut client = anonymous(&server, "/nowhere").await;
     assert_eq!(client.present(&token("ann", 60)).await["type"], "auth_ok");
     assert_eq!(client.closed().await, close(4403, "forbidden"));
 }
@@ -268,14 +268,14 @@ async fn registry_limits_the_pending_sockets() {
     let connections = Connections::new().max_pending(2);
     let (server, _) =
         serve(layer(jwt_or_basic()).sockets(Sockets::new().connections(&connections)).first_message()).await;
-    let (one, mut two) = (nobody(&server, "/ws").await, nobody(&server, "/ws").await);
+    let (one, mut two) = (anonymous(&server, "/ws").await, anonymous(&server, "/ws").await);
     assert_eq!(connections.pending(), 2);
     assert!(server.refused(&[]).await.is(429, "too_many_connections"));
-    assert!(server.open(&bearer_of("ann")).await.echoes("a credential waits for nothing").await);
+    assert!(server.open(&bearer_of("ann")).await.echoes("a credential needs no place").await);
     assert_eq!(two.present(&token("ann", 60)).await["type"], "auth_ok");
     drop(one);
     eventually(|| connections.pending() == 0).await;
-    let _again = nobody(&server, "/ws").await;
+    let _again = anonymous(&server, "/ws").await;
 }
 
 #[tokio::test]
@@ -301,7 +301,7 @@ async fn client_address_is_that_of_the_peer_if_the_server_has_it() {
     let addr = listener.local_addr().unwrap();
     let serving = axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>());
     let server = Server { addr, task: Some(tokio::spawn(async move { serving.await.unwrap() })) };
-    let _one = nobody(&server, "/ws").await;
+    let _one = anonymous(&server, "/ws").await;
     let lying = [("x-forwarded-for", "198.51.100.1")];
     assert!(server.refused(&lying).await.is(429, "too_many_connections"));
 }
@@ -311,9 +311,9 @@ async fn first_message_layer_keeps_the_user_limit() {
     let connections = Connections::new().per_user(1, Overflow::RejectNew);
     let (server, _) =
         serve(layer(jwt_or_basic()).sockets(Sockets::new().connections(&connections)).first_message()).await;
-    let mut one = nobody(&server, "/ws").await;
+    let mut one = anonymous(&server, "/ws").await;
     assert_eq!(one.present(&token("ann", 60)).await["type"], "auth_ok");
-    let mut two = nobody(&server, "/ws").await;
+    let mut two = anonymous(&server, "/ws").await;
     two.send(&presented(&token("ann", 60))).await;
     assert_eq!(two.closed().await, close(4429, "too_many_connections"));
 }
@@ -322,7 +322,7 @@ async fn first_message_layer_keeps_the_user_limit() {
 async fn shutdown_closes_pending_sockets() {
     let shutdown = Shutdown::new();
     let (server, _) = serve(layer(jwt_or_basic()).sockets(Sockets::new().shutdown(&shutdown)).first_message()).await;
-    let mut client = nobody(&server, "/ws").await;
+    let mut client = anonymous(&server, "/ws").await;
     eventually(|| shutdown.open_sockets() == 1).await;
     shutdown.begin();
     assert_eq!(client.closed().await, close(1012, "restarting"));
@@ -334,8 +334,8 @@ async fn pending_peer_that_vanishes_is_forgotten() {
     let connections = Connections::new();
     let (server, called) =
         serve(layer(jwt_or_basic()).sockets(Sockets::new().connections(&connections)).first_message()).await;
-    drop(nobody(&server, "/ws").await);
-    let mut polite = nobody(&server, "/ws").await;
+    drop(anonymous(&server, "/ws").await);
+    let mut polite = anonymous(&server, "/ws").await;
     polite.0.close(None).await.unwrap();
     eventually(|| connections.pending() == 0).await;
     assert_eq!(count(&called), 0);
@@ -346,7 +346,7 @@ async fn refused_sockets_count_as_pending_until_they_are_closed() {
     let connections = Connections::new().max_pending(1);
     let (server, _) =
         serve(layer(jwt_or_basic()).sockets(Sockets::new().connections(&connections)).first_message()).await;
-    let mut client = nobody(&server, "/ws").await;
+    let mut client = anonymous(&server, "/ws").await;
     client.send("no credential").await;
     // The client does not answer the close.
     assert!(server.refused(&[]).await.is(429, "too_many_connections"));
@@ -359,14 +359,14 @@ async fn refused_sockets_count_as_pending_until_they_are_closed() {
 async fn shutdown_does_not_wait_for_a_chain_that_hangs() {
     let shutdown = Shutdown::new();
     let (server, _) = serve(layer(jwt_or_basic()).sockets(Sockets::new().shutdown(&shutdown)).first_message()).await;
-    let mut client = nobody(&server, "/ws").await;
+    let mut client = anonymous(&server, "/ws").await;
     client.send(&presented(&token("stuck", 60))).await;
     eventually(|| shutdown.open_sockets() == 1).await;
     shutdown.begin();
     assert_eq!(client.closed().await, close(1012, "restarting"));
 }
 
-/// A layer in front of a route that never answers, or panics.
+/// A layer in front of a route that hangs or panics.
 async fn before(route: axum::routing::MethodRouter, connections: &Connections) -> (Server, auth_core::ManualClock) {
     let clock = clock();
     let layer = AuthLayer::new(jwt_or_basic())
@@ -380,7 +380,7 @@ async fn before(route: axum::routing::MethodRouter, connections: &Connections) -
 async fn route_that_hangs_does_not_outlive_the_end_or_a_revocation() {
     let connections = Connections::new();
     let (server, clock) = before(any(std::future::pending::<()>), &connections).await;
-    let (mut one, mut two) = (nobody(&server, "/ws").await, nobody(&server, "/ws").await);
+    let (mut one, mut two) = (anonymous(&server, "/ws").await, anonymous(&server, "/ws").await);
     assert_eq!(one.present(&token_with_id("ann", 60, "one")).await["type"], "auth_ok");
     assert_eq!(two.present(&token_with_id("ann", 60, "two")).await["type"], "auth_ok");
     eventually(|| connections.count() == 2).await;
@@ -398,7 +398,7 @@ async fn route_that_panics_closes_with_1011() {
         }
     });
     let (server, _) = before(panics, &Connections::new()).await;
-    let mut client = nobody(&server, "/ws").await;
+    let mut client = anonymous(&server, "/ws").await;
     assert_eq!(client.present(&token("ann", 60)).await["type"], "auth_ok");
     assert_eq!(client.closed().await, close(1011, "internal_error"));
 }
@@ -407,10 +407,10 @@ async fn route_that_panics_closes_with_1011() {
 async fn first_message_is_limited_to_16_kib_whatever_the_later_limit() {
     let layer = layer(jwt_or_basic()).first_message().max_message_size(1024 * 1024);
     let (server, _) = serve(layer).await;
-    let mut client = nobody(&server, "/ws").await;
+    let mut client = anonymous(&server, "/ws").await;
     client.send(&presented(&"a".repeat(17 * 1024))).await;
     assert_eq!(client.closed().await, close(1009, "too_big"));
-    let mut client = nobody(&server, "/ws").await;
+    let mut client = anonymous(&server, "/ws").await;
     assert_eq!(client.present(&token("ann", 60)).await["type"], "auth_ok");
     assert!(client.echoes(&"a".repeat(100 * 1024)).await);
 }
@@ -419,7 +419,7 @@ async fn first_message_is_limited_to_16_kib_whatever_the_later_limit() {
 async fn handshake_waits_for_a_first_message_behind_an_optional_layer() {
     let layer = AuthLayer::optional(jwt_or_basic()).timer(clock()).first_message();
     let (server, _) = serve(layer).await;
-    let mut client = nobody(&server, "/ws").await;
+    let mut client = anonymous(&server, "/ws").await;
     assert_eq!(client.present(&token("ann", 60)).await["type"], "auth_ok");
-    assert_eq!(server.get("/bare", &[]).await.body, "for users only", "as an optional layer does");
+    assert_eq!(server.get("/bare", &[]).await.body, "for users only", "as without first messages");
 }

@@ -1,4 +1,4 @@
-//! Peers that go, and handlers that do not read while they do.
+//! Peers that disconnect while the handler does not read.
 
 use std::{
     pin::Pin,
@@ -28,7 +28,7 @@ struct World {
     server: Server,
     connections: Connections,
     clock: ManualClock,
-    /// How many handlers run.
+    /// How many handlers are running.
     running: Arc<AtomicUsize>,
 }
 
@@ -83,7 +83,7 @@ impl Drop for Running {
     }
 }
 
-/// How a peer goes.
+/// How a peer disconnects.
 #[derive(Clone, Copy, Debug)]
 enum Going {
     Reset,
@@ -101,7 +101,7 @@ impl Going {
             Self::Fin => {}
             Self::CloseFrame => {
                 client.0.send(ClientMessage::Close(None)).await.unwrap();
-                // It waits for the answer.
+                // This waits for the answer.
                 std::mem::forget(client);
             }
         }
@@ -120,7 +120,7 @@ async fn lost_peer_frees_its_place_at_once_while_the_handler_waits() {
         eventually(|| world.connections.count() == 1).await;
         going.go(client).await;
         eventually(|| world.connections.count() == 0).await;
-        // Whoever waits for ever is given a minute to finish what it is about.
+        // A handler that waits forever has a minute to finish its work.
         assert_eq!(world.running(), 1, "{going:?}");
         tokio::time::sleep(Duration::from_millis(20)).await;
         world.clock.advance(Duration::from_secs(60));
@@ -148,7 +148,7 @@ async fn reconnecting_user_leaves_no_more_handlers_than_the_limit() {
             }
         }
         eventually(|| world.running() == limit).await;
-        // Another user has places of their own.
+        // Another user has their own places.
         open_and_go(&bearer_of("bob"), Going::Reset).await;
         assert_eq!(world.running(), limit + 1);
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -182,7 +182,7 @@ async fn lost_peer_frees_its_place_while_the_handler_only_sends() {
     }
 }
 
-/// A connection that is lost without a word: the driver's own ping shows it, or the silence after it.
+/// A connection that is lost silently: sending a ping fails, or no pong comes.
 #[tokio::test]
 async fn vanished_peer_is_noticed_while_the_handler_waits() {
     let world = World::new(async |socket| {
@@ -244,14 +244,14 @@ async fn refresh_and_pings_work_while_the_handler_never_reads() {
     assert_eq!(client.present(&token("ann", 900)).await["type"], "auth_ok");
 }
 
-/// Reads one message, and waits for ever then.
+/// Reads one message, then waits forever.
 async fn read_one_and_wait(mut socket: AuthSocket<User>) {
     let first = socket.recv().await;
     assert!(first.is_some());
     std::future::pending::<()>().await;
 }
 
-/// Reads one message, waits for another for a while, and does something else then. A stream does not tell that.
+/// Reads one message, waits a while for another and then does something else. A stream can't show that.
 async fn give_up_next(mut socket: AuthSocket<User>) {
     assert!(socket.next().await.is_some());
     assert!(timeout(Duration::from_millis(20), socket.next()).await.is_err());
@@ -276,7 +276,7 @@ async fn echo(mut socket: AuthSocket<User>) {
 async fn handler_that_has_waited_long_gets_the_next_message() {
     let same = World::new(echo).await;
     let other = World::new(async |socket| drop(tokio::spawn(echo(socket)).await)).await;
-    // This polls what was woken, and nothing else.
+    // This polls only what was woken.
     let among_others = World::new(async |socket| {
         let tick = async {
             for _ in 0..10 {

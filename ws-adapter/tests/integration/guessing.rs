@@ -1,4 +1,4 @@
-//! Clients that guess the credentials of others over connections of their own.
+//! Clients that use their own connections to guess the credentials of others.
 
 use std::{
     sync::{
@@ -22,12 +22,12 @@ use crate::support::{Client, Counter, Server, User, clock, close, jwt, presented
 struct World {
     server: Server,
     clock: ManualClock,
-    /// How many passwords were looked at.
+    /// How many passwords were checked.
     hashed: Counter,
 }
 
 impl World {
-    /// A socket that says nothing, behind tokens and logins; with `/first` for first messages.
+    /// A silent socket behind tokens and logins; `/first` takes first messages.
     async fn new(connections: Connections) -> Self {
         let (clock, hashed) = (clock(), Counter::default());
         let counter = Arc::clone(&hashed);
@@ -94,7 +94,7 @@ async fn guesses_over_many_connections_of_one_user_share_one_limit() {
     let world = World::new(Connections::new()).await;
     let mut told = Vec::new();
     for n in 0..10 {
-        // Each from another address, and two over each connection.
+        // Two over each connection, and each connection from another address.
         let mut client = world.open(&guest(), &format!("192.0.2.{n}")).await;
         for _ in 0..2 {
             told.push(present(&mut client, &login("admin", "guess")).await["code"].as_str().unwrap().to_owned());
@@ -104,7 +104,7 @@ async fn guesses_over_many_connections_of_one_user_share_one_limit() {
     assert!(looked_at.iter().all(|code| code == "invalid_credentials"), "{told:?}");
     assert!(refused.iter().all(|code| code == "too_many_attempts"), "{told:?}");
     assert_eq!(world.hashed(), 10);
-    // Its own fresh token is not looked at either, and another user's is.
+    // The user's own fresh token is not checked either; another user's is.
     let mut client = world.open(&guest(), "192.0.2.99").await;
     assert_eq!(present(&mut client, &presented(&token("guest", 900))).await["code"], "too_many_attempts");
     let mut other = world.open(&format!("Bearer {}", token("ann", 60)), "192.0.2.1").await;
@@ -152,7 +152,7 @@ async fn good_credentials_never_use_up_the_limit() {
     }
 }
 
-/// A limiter that counts for itself, or is away.
+/// A limiter that keeps its own count, or is unavailable.
 #[derive(Clone, Default)]
 struct Own {
     taken: Arc<AtomicUsize>,
@@ -167,7 +167,7 @@ impl AttemptLimiter for Own {
         assert_eq!(attempt.address().map(|address| address.to_string()).as_deref(), Some("192.0.2.1"));
         assert!(attempt.connection().is_some());
         if self.is_away {
-            return Err("the store is away".into());
+            return Err("the store is down".into());
         }
         let place: Box<dyn AttemptPlace> = Box::new(Self::clone(self));
         Ok((self.taken.fetch_add(1, Ordering::SeqCst) < 3).then_some(place))
@@ -187,7 +187,7 @@ async fn custom_limiter_sees_every_attempt_and_gets_back_good_ones() {
     let mut client = world.open(&guest(), "192.0.2.1").await;
     assert_eq!(present(&mut client, &presented(&token("guest", 900))).await["type"], "auth_ok");
     assert_eq!(present(&mut client, &login("admin", "guess")).await["code"], "invalid_credentials");
-    // An outage is no wrong credential.
+    // An outage is not a wrong credential.
     assert_eq!(present(&mut client, &presented(&token("broken", 900))).await["code"], "unavailable");
     assert_eq!((own.taken.load(Ordering::SeqCst), own.given_back.load(Ordering::SeqCst)), (3, 2));
     for _ in 0..5 {

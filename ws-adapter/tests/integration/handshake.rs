@@ -91,7 +91,7 @@ async fn subprotocol_token_without_another_subprotocol_answers_400() {
 
 #[tokio::test]
 async fn subprotocol_token_is_read_up_to_4_kib() {
-    // An opaque text is no JWT: it is read, and then nobody vouches for it.
+    // Opaque text is not a JWT: it is read, and no strategy recognizes it.
     let server = server().await;
     let most = server.refused(&[("sec-websocket-protocol", &protocols(&"x".repeat(4096)))]).await;
     assert!(most.is(401, "invalid_credentials"));
@@ -129,7 +129,7 @@ async fn query_token_is_removed_before_the_handler_runs() {
 async fn foreign_and_null_origins_answer_403_before_any_strategy() {
     let server = server().await;
     for origin in ["https://evil.example", "null", "http://127.0.0.1:1"] {
-        // The callback would panic, if it were asked.
+        // If the callback were called, it would panic.
         let refused = server.refused(&[("origin", origin), ("authorization", &bearer_of("panic"))]).await;
         assert!(refused.is(403, "origin_not_allowed"), "{origin}");
         assert!(refused.challenges().is_empty());
@@ -183,9 +183,9 @@ async fn any_page_opens_a_socket_if_dangerously_allowed() {
         let (mut client, _) = server.connect("/ws", &[("cookie", &cookie), ("origin", origin)]).await.unwrap();
         assert!(client.echoes("hello").await, "{origin}");
     }
-    assert!(server.connect("/ws", &[("cookie", &cookie)]).await.is_ok(), "no origin at all");
+    assert!(server.connect("/ws", &[("cookie", &cookie)]).await.is_ok(), "without an origin");
     let nobody = [("origin", "https://evil.example")];
-    assert!(server.refused(&nobody).await.is(401, "missing_credentials"), "the chain is asked as ever");
+    assert!(server.refused(&nobody).await.is(401, "missing_credentials"), "the chain still decides");
 }
 
 #[tokio::test]
@@ -217,7 +217,7 @@ async fn redirect_is_a_plain_401_on_a_handshake() {
     assert_eq!(refused.header("location"), None);
 }
 
-/// The answer to a handshake that differs from a good one in these header lines.
+/// The response to a handshake that differs from a good one in these header lines.
 async fn answer_to(lines: &str) -> String {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let server = server().await;

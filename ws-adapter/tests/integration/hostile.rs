@@ -1,4 +1,4 @@
-//! What a client may send to do harm: never a 5xx, never a hang, and others are served.
+//! Hostile requests: the server never answers 5xx, never hangs and keeps serving others.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::{
 
 use crate::support::*;
 
-/// Values of `Authorization` that a fuzzer or an attacker tries first.
+/// Values of `Authorization` that fuzzers and attackers try first.
 fn values() -> Vec<Vec<u8>> {
     let long = |c: &str, n: usize| c.repeat(n).into_bytes();
     let mut values: Vec<Vec<u8>> = [
@@ -56,7 +56,7 @@ fn values() -> Vec<Vec<u8>> {
     values
 }
 
-/// The status with which a raw request head is answered.
+/// The status of the response to a raw request head.
 async fn status_of(server: &Server, head: &[u8]) -> u16 {
     let mut stream = TcpStream::connect(server.addr).await.unwrap();
     stream.write_all(head).await.unwrap();

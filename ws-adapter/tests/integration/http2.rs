@@ -1,4 +1,4 @@
-//! Sockets over HTTP/2: extended CONNECT (RFC 8441), spoken frame by frame.
+//! Sockets over HTTP/2: extended CONNECT (RFC 8441), frame by frame.
 
 use bytes::Bytes;
 use h2::{
@@ -18,12 +18,12 @@ use ws_adapter::{AuthLayer, Close, Connections, Sockets};
 
 use crate::support::*;
 
-/// A connection of HTTP/2 on which the server has said that it takes extended CONNECT.
+/// An HTTP/2 connection on which the server has enabled extended CONNECT.
 async fn connection(server: &Server) -> SendRequest<Bytes> {
     let stream = TcpStream::connect(server.addr).await.unwrap();
     let (sender, connection) = client::handshake(stream).await.unwrap();
     tokio::spawn(connection);
-    // The setting comes with the first frame of the server; one request and answer later it is there.
+    // The setting comes with the server's first frame, so it is known after one request.
     let mut sender = sender.ready().await.unwrap();
     let (response, _) = sender.send_request(Request::get(server.url("/")).body(()).unwrap(), true).unwrap();
     response.await.unwrap();
@@ -58,7 +58,7 @@ async fn good_token_opens_a_socket_that_echoes() {
     assert_eq!(body.data().await.unwrap().unwrap(), &b"\x81\x02hi"[..]);
 }
 
-/// To wait for the end of the stream, or to read from it, would break the socket.
+/// Waiting for the end of the stream, or reading from it, would break the socket.
 #[tokio::test]
 async fn extended_connect_has_no_body_whatever_its_type() {
     let chain = Chain::new().or(jwt_from(bearer().or(payload_field("token"))));

@@ -1,4 +1,4 @@
-//! Peers that say nothing, and a server that goes down slowly.
+//! Silent peers, and a server that shuts down slowly.
 
 use std::{
     pin::Pin,
@@ -32,7 +32,7 @@ async fn open(server: &Server) -> Client {
     client
 }
 
-/// The next message, pings too.
+/// The next message, including pings.
 async fn raw(client: &mut Client) -> Message {
     tokio::time::timeout(secs(5), client.0.next()).await.expect("nothing came").unwrap().unwrap()
 }
@@ -42,13 +42,13 @@ async fn silent_peer_is_pinged_and_closed_if_it_does_not_answer() {
     let (server, clock) = serve(|layer| layer).await;
     let mut client = open(&server).await;
     clock.advance(secs(60));
-    // A client that reads answers by itself; this one does not read.
+    // A client that reads answers pings by itself; this one does not read.
     eventually_sent(&mut client).await;
     clock.advance(secs(20));
     assert_eq!(closed_raw(&mut client).await, close(4408, "ping_timeout"));
 }
 
-/// Waits until something has come, without reading it.
+/// Waits until data has arrived, without reading it.
 async fn eventually_sent(client: &mut Client) {
     let tokio_tungstenite::MaybeTlsStream::Plain(stream) = client.0.get_mut() else { panic!("TLS") };
     let mut byte = [0];
@@ -70,9 +70,9 @@ async fn peer_that_answers_pings_stays_and_the_handler_sees_no_pong() {
     let mut client = open(&server).await;
     for _ in 0..3 {
         clock.advance(secs(60));
-        // The answer goes out as soon as the client sends again, or reads.
+        // The pong is sent when the client next sends or reads.
         assert_eq!(raw(&mut client).await, Message::Ping("auth.ping".into()));
-        // The echo of this comes after the pong, and the pong itself is not echoed.
+        // This echo comes after the pong, and the pong itself is not echoed.
         client.send("here").await;
         assert_eq!(raw(&mut client).await, Message::text("here"));
         clock.advance(secs(20));
@@ -134,7 +134,7 @@ async fn peer_stays_while_its_message_waits_for_a_busy_handler() {
     let server = Server::start(Router::new().route("/ws", handler).layer(layer)).await;
     let mut client = open(&server).await;
     client.send("work").await;
-    // What was read ahead of the handler hides whatever comes after it.
+    // The message that was read ahead hides whatever comes after it.
     client.send("more").await;
     eventually(|| counter.load(std::sync::atomic::Ordering::SeqCst) == 1).await;
     for _ in 0..5 {
@@ -145,7 +145,7 @@ async fn peer_stays_while_its_message_waits_for_a_busy_handler() {
     assert_eq!(client.next().await, Some(Message::text("work")));
 }
 
-/// The clocks of tokio, which a test can let jump together with what has come in.
+/// Tokio's clock. A test can make it jump while data waits to be read.
 struct TokioClock(tokio::time::Instant);
 
 impl Clock for TokioClock {
@@ -174,7 +174,7 @@ async fn jump(span: Duration) {
     tokio::time::resume();
 }
 
-/// The whole process stands still for a while: its timer comes together with the answer.
+/// The whole process is stopped for a while: its timer fires together with the pong.
 #[tokio::test]
 async fn peer_that_answered_while_the_process_was_stopped_stays() {
     for reads in [true, false] {
@@ -199,7 +199,7 @@ async fn idle_socket_is_closed_if_an_idle_timeout_is_set() {
     clock.advance(secs(299));
     assert!(client.echoes("just in time").await);
     clock.advance(secs(299));
-    // A ping is no message.
+    // A ping is not a message.
     futures_util::SinkExt::send(&mut client.0, Message::Ping("x".into())).await.unwrap();
     while raw(&mut client).await != Message::Pong("x".into()) {}
     clock.advance(secs(1));
@@ -216,7 +216,7 @@ async fn shutdown_closes_sockets_one_by_one_over_its_time() {
     }
     shutdown.begin_over(secs(100));
     for client in &mut clients {
-        assert!(client.echoes("it has time").await, "and knows until when");
+        assert!(client.echoes("it has time").await, "the deadline has not passed");
     }
     clock.advance(secs(50));
     eventually(|| shutdown.open_sockets() < 40).await;
@@ -260,7 +260,7 @@ async fn two_shutdowns_each_spread_the_closes_over_their_time() {
     one.begin_over(secs(1_000_000));
     assert!(client.echoes("it has time").await);
     other.begin_over(secs(1_000_000));
-    assert!(client.echoes("it has time still").await);
+    assert!(client.echoes("it still has time").await);
 }
 
 #[tokio::test]
@@ -271,7 +271,7 @@ async fn peer_that_answers_pings_stays_after_a_handler_stops_waiting() {
     let (starts, done) = (work.clone(), worked.clone());
     let handler = any(move |ws: AuthWebSocketUpgrade<User>| async move {
         ws.on_upgrade(move |mut socket| async move {
-            // A wait that is given up, as `select!` does.
+            // A wait that is abandoned, as in a `select!`.
             tokio::select! {
                 _ = socket.recv() => panic!("nothing was sent"),
                 () = starts.notified() => {}
@@ -287,7 +287,7 @@ async fn peer_that_answers_pings_stays_after_a_handler_stops_waiting() {
     tokio::time::sleep(Duration::from_millis(20)).await;
     work.notify_one();
     tokio::time::sleep(Duration::from_millis(20)).await;
-    // It answers pings, which the driver hears.
+    // It answers pings, and the driver reads the pongs.
     let next = tokio::spawn(async move { client.next().await });
     for _ in 0..4 {
         clock.advance(secs(30));

@@ -1,4 +1,4 @@
-//! Where a layer may stand, and how it fails to build.
+//! Where a layer can be put, and how building one fails.
 
 use std::{convert::Infallible, task::Poll};
 
@@ -222,7 +222,7 @@ async fn stale_cookie_under_an_optional_layer_is_refused_until_it_is_cleared() {
     let answer = server.get("/", &[("cookie", &stale)]).await;
     assert!(answer.is(401, "token_expired"), "{answer:?}");
     assert_eq!(answer.header("set-cookie"), Some("jwt=; Path=/; Max-Age=0"));
-    // A cleared cookie is empty, or not there.
+    // A cleared cookie is empty or missing.
     for headers in [&[("cookie", "jwt=")][..], &[]] {
         assert_eq!(server.get("/", headers).await.body, "a page");
     }

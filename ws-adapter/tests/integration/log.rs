@@ -1,4 +1,4 @@
-//! What is logged of decisions.
+//! What the log says about decisions.
 
 use auth_core::{Authenticated, AuthenticatedRejection, Chain};
 use axum::{Extension, Router, routing::any};
@@ -7,7 +7,7 @@ use ws_adapter::{AuthLayer, require_scope};
 
 use crate::{common::Log, support::*};
 
-/// Keeps what this thread logs, where the server is too, under targets such as `ws_adapter=debug`.
+/// Keeps what this thread logs under targets such as `ws_adapter=debug`. The server runs on this thread too.
 fn logged(targets: &str) -> (Log, tracing::subscriber::DefaultGuard) {
     let log = Log::default();
     let layer = tracing_subscriber::fmt::layer().with_ansi(false).without_time().with_writer(log.clone());
@@ -52,7 +52,7 @@ async fn acceptance_is_an_event_with_its_own_target_and_no_secret() {
     for _ in ["first", "fresh"] {
         assert_eq!(client.present(&token("ann", 60)).await["type"], "auth_ok");
     }
-    // What is refused is another event, and nobody is no success.
+    // A refusal is another event, and a guest is not an acceptance.
     assert_eq!(client.present("a.b.c").await["type"], "auth_error");
     assert_eq!(server.get("/me", &[("authorization", &bearer_of("nobody"))]).await.status, 401);
     assert_eq!(server.get("/guest", &[]).await.status, 200);

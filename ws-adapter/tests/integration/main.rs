@@ -1,4 +1,4 @@
-//! The middleware behind real servers, asked by real clients over TCP.
+//! The middleware in real servers, tested by real clients over TCP.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! What operators see of connections.
+//! What operators see about connections.
 
 use std::{cell::RefCell, collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ use ws_adapter::{
 
 use crate::{common::eventually, support::*};
 
-/// Runs `test` on one thread, with a recorder of its own.
+/// Runs `test` on one thread, with its own recorder.
 fn recorded<Fut: Future<Output = ()>>(test: impl FnOnce(Seen) -> Fut) {
     let recorder = DebuggingRecorder::new();
     let seen = Seen { snapshotter: recorder.snapshotter(), sums: RefCell::default() };
@@ -30,7 +30,7 @@ struct Seen {
 }
 
 impl Seen {
-    /// Every series as `name{labels}`. A snapshot says what was added since the one before, of gauges too.
+    /// Every series as `name{labels}`. A snapshot holds the change since the last one, for gauges too.
     fn all(&self) -> BTreeMap<String, f64> {
         let mut sums = self.sums.borrow_mut();
         for (key, _, _, value) in self.snapshotter.snapshot().into_vec() {
@@ -49,7 +49,7 @@ fn number(value: &DebugValue) -> f64 {
     match value {
         DebugValue::Counter(count) => f64::from(u32::try_from(*count).unwrap()),
         DebugValue::Gauge(value) => value.into_inner(),
-        DebugValue::Histogram(_) => panic!("no histogram is kept"),
+        DebugValue::Histogram(_) => panic!("there are no histograms"),
     }
 }
 
@@ -81,7 +81,7 @@ fn open_pending_refused_expired_refreshed_and_revoked_are_counted() {
         assert!(two.closed().await.is_some());
         waiting.send(&presented("a.b.c")).await;
         assert!(waiting.closed().await.is_some());
-        // A socket that is refused counts until its peer has answered the close.
+        // A refused socket counts until its peer has answered the close.
         eventually(|| connections.pending() == 0).await;
         let all = seen.all();
         let value = |name: &str| all.get(name).copied().unwrap_or_default();
@@ -106,14 +106,14 @@ fn open_pending_refused_expired_refreshed_and_revoked_are_counted() {
     });
 }
 
-/// A client that the server has answered, so that nothing is on its way any more.
+/// A client that has its answer from the server, so that nothing is in flight.
 async fn settled(server: &Server) -> Client {
     let mut client = server.open(&bearer_of("ann")).await;
     assert!(client.echoes("open").await);
     client
 }
 
-/// Ends the connection without a word of WebSocket: with a reset of TCP, or its orderly end.
+/// Ends the TCP connection without a WebSocket close, by reset or FIN.
 fn vanish(client: Client, with_reset: bool) {
     let MaybeTlsStream::Plain(stream) = client.0.get_ref() else { panic!("it is plain TCP") };
     if with_reset {
@@ -122,7 +122,7 @@ fn vanish(client: Client, with_reset: bool) {
     drop(client);
 }
 
-/// What the closes are counted as, once the server has none left.
+/// The counted closes, once the server has no connections left.
 async fn closes(seen: &Seen, connections: &Connections) -> Vec<(String, f64)> {
     eventually(|| connections.count() == 0).await;
     let all = seen.all().into_iter().filter(|(name, _)| name.starts_with("auth_connections_closed_total"));
@@ -162,7 +162,7 @@ fn lost_connection_is_counted_while_the_handler_only_sends() {
     });
 }
 
-/// A long message is written when it is handed over, a short one when it is flushed.
+/// A long message is written at once, a short one when it is flushed.
 #[test]
 fn lost_connection_is_counted_between_messages_of_any_length() {
     for len in [4, 60_000] {
@@ -175,7 +175,7 @@ fn lost_connection_is_counted_between_messages_of_any_length() {
                     let message = || Message::text("x".repeat(len));
                     socket.send(message()).await.unwrap();
                     is_gone.notified().await;
-                    // A reset may be told of one message late.
+                    // A reset may be reported one message late.
                     while socket.send(message()).await.is_ok() {}
                 })
             };
@@ -207,7 +207,7 @@ fn lost_connection_is_counted_before_the_first_message() {
     });
 }
 
-/// Who has closed properly owes nothing more, not even its own end of the connection.
+/// After a proper close, a peer may drop the connection in any way.
 #[test]
 fn connection_that_the_peer_closed_never_counts_as_lost() {
     recorded(async |seen: Seen| {

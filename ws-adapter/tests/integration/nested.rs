@@ -1,4 +1,4 @@
-//! Two layers around one route, and what stands between them.
+//! Two layers around one route, and middleware between them.
 
 use auth_core::{
     Authenticated, Chain, RequestInfo, Verdict,
@@ -17,18 +17,18 @@ use ws_adapter::AuthLayer;
 
 use crate::support::*;
 
-/// A chain that finds tokens where a layer takes them out.
+/// A chain that finds tokens in places from which a layer removes them.
 fn by_query() -> Chain<User> {
     Chain::new().or(jwt_from(bearer().or(query("token")).or(subprotocol("auth.bearer."))))
 }
 
-/// What the handler behind both layers sees of query and subprotocols.
+/// The query and subprotocols that the handler behind both layers sees.
 async fn seen(user: Authenticated<User>, RawQuery(query): RawQuery, headers: HeaderMap) -> String {
     let lines = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().map(|line| line.to_str().unwrap());
     format!("{} {} {}", user.0, query.unwrap_or_default(), lines.collect::<Vec<_>>().join("|"))
 }
 
-/// Takes `as_user` out of the query and `admin` out of the subprotocols, as somebody else's middleware does.
+/// Middleware that removes `as_user` from the query and `admin` from the subprotocols.
 async fn take_out(mut request: Request, next: Next) -> axum::response::Response {
     let pairs = request.uri().query().unwrap_or_default().split('&');
     let pairs: Vec<_> = pairs.filter(|pair| !pair.starts_with("as_user=")).collect();
@@ -60,7 +60,7 @@ async fn nested_inner_layer_finds_the_token_of_the_outer_one() {
     for (path, status) in [(format!("/?token={}", token("ann", 60)), 200), ("/?token=a.b.c".to_owned(), 401)] {
         assert_eq!(server.get(&path, &[]).await.status, status, "{path}");
     }
-    // Another one beside it contradicts it, wherever each was found.
+    // A second token contradicts it, wherever each one was found.
     let headers = [("authorization", &*bearer_of("bob"))];
     assert_eq!(server.get(&format!("/?token={}", token("ann", 60)), &headers).await.status, 400);
 }

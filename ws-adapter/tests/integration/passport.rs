@@ -1,4 +1,4 @@
-//! Behaviours of Passport that only show behind a server; the others are tested where the strategies are.
+//! Behaviours of Passport that need a server to show. The others are tested with the strategies.
 
 use std::sync::Arc;
 

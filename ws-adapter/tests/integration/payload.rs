@@ -1,4 +1,4 @@
-//! Bodies that a strategy looks into.
+//! Request bodies with a credential.
 
 use std::time::Duration;
 
@@ -90,7 +90,7 @@ async fn body_limit_can_be_set() {
     assert_eq!(server.send(Method::POST, "/", &[JSON], json_of_length(1001)).await.status, 413);
 }
 
-/// Sends the head of a request with `framing`, then `body`, and gives the status line.
+/// Sends the head of a request with `framing`, then `body`, and returns the status line.
 async fn raw(server: &Server, framing: &str, body: &[u8]) -> String {
     let mut stream = TcpStream::connect(server.addr).await.unwrap();
     let head = format!("POST / HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n{framing}\r\n\r\n");

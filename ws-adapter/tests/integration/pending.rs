@@ -1,4 +1,4 @@
-//! Who gets a place without a credential, where there are more clients than places.
+//! Places for sockets without a credential: who gets one if there are more clients than places.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -16,7 +16,7 @@ use crate::{
 
 const STRANGER: &str = "198.51.100.9";
 
-/// A route that is opened by a first message, behind one proxy. Pages see why they are refused.
+/// A route behind one proxy that takes first messages. Pages see why they are refused.
 async fn serve(connections: &Connections, clock: &ManualClock) -> Server {
     let sockets = Sockets::new().connections(connections).client_address(ClientAddress::behind_proxies(1));
     let layer = AuthLayer::new(jwt_or_basic()).timer(clock.clone()).sockets(sockets.accept_then_close());
@@ -28,7 +28,7 @@ async fn connect(server: &Server, address: &str) -> Result<Client, Answer> {
     Ok(server.connect("/ws", &[("x-forwarded-for", address)]).await?.0)
 }
 
-/// As many handshakes of 25 subnets of one /48, and what has come of them.
+/// Sends `each` handshakes from each of 25 subnets of one /48, and returns the results.
 async fn flood(server: &Server, each: usize) -> Vec<Result<Client, Answer>> {
     let mut outcomes = Vec::new();
     for subnet in 0..25 {
@@ -46,7 +46,7 @@ async fn subnets_of_one_network_do_not_take_all_places() {
     let outcomes = flood(&server, 50).await;
     let refused = outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
     assert!(refused.inspect(|answer| assert!(answer.is(429, "too_many_connections"))).count() == 1250 - 200);
-    assert_eq!(connections.pending(), 200, "four times as many as of one address");
+    assert_eq!(connections.pending(), 200, "four times the limit of one address");
     let mut stranger = connect(&server, STRANGER).await.unwrap();
     assert_eq!(stranger.present(&token("ann", 60)).await["type"], "auth_ok");
 }
@@ -65,14 +65,18 @@ async fn network_with_all_places_loses_its_oldest_connection_to_a_stranger() {
         eventually(|| connections.pending() == 11).await;
         open.push(connect(&server, "2001:db8::5").await.unwrap());
     }
-    assert_eq!(connect(&server, "2001:db8:0:900::1").await.unwrap_err().status, 429, "its own bucket is the largest");
+    assert_eq!(
+        connect(&server, "2001:db8:0:900::1").await.unwrap_err().status,
+        429,
+        "its own network has the most places"
+    );
     for mut rest in open {
-        assert_eq!(rest.present(&token("ann", 60)).await["type"], "auth_ok", "nobody else had to go");
+        assert_eq!(rest.present(&token("ann", 60)).await["type"], "auth_ok", "nothing else was displaced");
     }
     eventually(|| connections.pending() == 0).await;
 }
 
-/// One of each kind of connection that waits, or is refused, goes for a stranger.
+/// A stranger displaces each kind of connection that waits or was refused.
 #[tokio::test]
 async fn every_kind_of_pending_connection_can_be_displaced() {
     let connections = Connections::new().max_pending(1);
@@ -101,7 +105,7 @@ async fn every_kind_of_pending_connection_can_be_displaced() {
     assert!(is_cut(&mut refused).await);
 }
 
-/// Nothing limits how many are being displaced, but the time that each has.
+/// Only the time that each has limits how many are being displaced.
 #[tokio::test]
 async fn displaced_client_that_ignores_the_close_is_soon_cut_off() {
     let connections = Connections::new().max_pending(1);
@@ -111,7 +115,7 @@ async fn displaced_client_that_ignores_the_close_is_soon_cut_off() {
     assert!(is_cut(&mut waiting).await);
 }
 
-/// Whether the connection ends long before the two seconds that a client has to answer a close. It does not answer.
+/// Whether the connection ends well before the two seconds for answering a close. The client does not answer.
 async fn is_cut(client: &mut Client) -> bool {
     let MaybeTlsStream::Plain(stream) = client.0.get_mut() else { panic!("TLS") };
     time::timeout(Duration::from_millis(1500), stream.read_to_end(&mut Vec::new())).await.is_ok()
@@ -122,14 +126,14 @@ async fn simultaneous_newcomers_never_exceed_the_limit() {
     let connections = Connections::new().max_pending(5);
     let server = serve(&connections, &clock()).await;
     let opened = join_all((0..60).map(async |client: usize| {
-        // Ten of each of three addresses, and thirty of one each.
+        // Ten from each of three addresses, and one from each of thirty others.
         let address = if client < 30 { client % 3 } else { client };
         let opened = connect(&server, &format!("192.0.2.{address}")).await;
         assert!(connections.pending() <= 5);
         opened
     }));
     let closed = opened.await.into_iter().filter_map(Result::ok).map(async |mut client| {
-        // Who has a place is closed by nobody.
+        // A client that has a place keeps it.
         let closed = time::timeout(Duration::from_secs(1), client.0.next()).await;
         let Ok(Some(Ok(Message::Close(Some(close))))) = closed else { return false };
         close.reason == "displaced"
@@ -160,7 +164,7 @@ async fn client_of_a_crowded_address_gets_a_place_after_the_deadline() {
     assert_eq!(connect(&server, STRANGER).await.unwrap_err().status, 429);
     let with = [("authorization", bearer_of("ann")), ("x-forwarded-for", STRANGER.to_owned())];
     let with = with.each_ref().map(|(name, value)| (*name, value.as_str()));
-    assert!(server.connect("/ws", &with).await.unwrap().0.echoes("a credential takes no place").await);
+    assert!(server.connect("/ws", &with).await.unwrap().0.echoes("a credential needs no place").await);
     clock.advance(Duration::from_secs(10));
     assert_eq!(flood.0.closed().await, close(4408, "auth_timeout"));
     drop(flood);

@@ -1,4 +1,4 @@
-//! What stays open on a plain router of axum, silently. `Protected` closes all of it; if axum changes, one of these fails.
+//! What stays open on a plain axum router, without a warning. `Protected` closes all of it. If axum changes, a test fails.
 
 use axum::{
     Router,
@@ -12,7 +12,7 @@ async fn open() -> &'static str {
     "open"
 }
 
-/// What `path` answers without a credential.
+/// The response of `path` to a request without a credential.
 async fn asked(app: Router, method: Method, path: &str) -> (u16, String) {
     let answer = Server::start(app).await.send(method, path, &[], "").await;
     (answer.status, answer.body)

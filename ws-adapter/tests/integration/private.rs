@@ -1,4 +1,4 @@
-//! What a request with a credential in its query may leave in caches (RFC 6750, 2.3).
+//! How responses to requests with a credential in the query may be cached (RFC 6750, 2.3).
 
 use auth_core::{
     Accept, AuthRequest, BoxError, Carrier, Chain, Challenge, Needs, Outcome, Strategy, async_trait,
@@ -49,7 +49,7 @@ async fn response_to_a_query_token_is_private_and_others_are_unchanged() {
             ("/missing", Some("private")),
         ] {
             assert_eq!(server.get(&query(path), &[]).await.header("cache-control"), sent, "{path}");
-            // The same token twice: what is in the query counts.
+            // The same token twice: the one in the query counts.
             let answer = server.get(&query(path), &[("authorization", &format!("Bearer {token}"))]).await;
             assert_eq!(answer.header("cache-control"), sent, "{path}");
         }
@@ -75,7 +75,7 @@ async fn refused_handshake_is_private_and_an_opened_socket_is_not() {
     assert_eq!((answer.status, answer.header("cache-control")), (404, Some("private")));
 }
 
-/// Takes every ticket, as the strategy of `auth-store` takes good ones.
+/// Accepts every ticket, as the strategy of `auth-store` accepts good ones.
 struct AnyTicket;
 
 #[async_trait]

@@ -32,23 +32,23 @@ struct Asked {
     server: Server,
 }
 
-/// A server of a finished router.
+/// Serves a finished router.
 async fn serve(router: impl Into<Router>) -> Asked {
     Asked { server: Server::start(router.into()).await }
 }
 
 impl Asked {
-    /// The answer to nobody.
+    /// The response without a credential.
     async fn nobody(&self, method: Method, path: &str) -> Answer {
         self.server.send(method, path, &[], "").await
     }
 
-    /// The answer to a user.
+    /// The response to a user.
     async fn ann(&self, method: Method, path: &str) -> Answer {
         self.server.send(method, path, &[("authorization", &bearer_of("ann"))], "").await
     }
 
-    /// Whether nobody is refused, and a user gets `body` with this status.
+    /// Whether a request without a credential is refused, and a user gets `body` with this status.
     async fn is_closed(&self, method: Method, path: &str, status: u16, body: &str) -> bool {
         let refused = self.nobody(method.clone(), path).await;
         let answered = self.ann(method.clone(), path).await;
@@ -124,7 +124,7 @@ async fn nested_routes_are_closed() {
 async fn fallback_of_a_nested_router_is_closed() {
     let asked = serve(protected().nest("/api", Router::new().route("/", get(hello)).fallback(not_here))).await;
     assert!(asked.is_closed(Method::GET, "/api/nowhere", 404, "not here").await);
-    // What is not below it is unknown to everybody.
+    // Paths outside it are unknown to everyone.
     assert_eq!(asked.nobody(Method::GET, "/nowhere").await.status, 404);
 }
 
@@ -132,7 +132,7 @@ async fn fallback_of_a_nested_router_is_closed() {
 async fn fallback_of_a_router_in_a_nested_router_is_closed() {
     let inner = Router::new().route("/", get(hello)).fallback(hello);
     let outer = Router::new().nest("/v1", inner.clone()).fallback(not_here);
-    // Where the outer one has no fallback, axum 0.8 drops that of the inner one.
+    // If the outer router has no fallback, axum 0.8 drops that of the inner one.
     let asked = serve(protected().nest("/api", outer).nest("/dropped", Router::new().nest("/v1", inner))).await;
     assert!(asked.is_closed(Method::GET, "/api/v1/nowhere", 200, "hello").await);
     assert!(asked.is_closed(Method::GET, "/api/nowhere", 404, "not here").await);
@@ -325,7 +325,7 @@ async fn finished_routers_of_two_chains_can_be_merged() {
     let asked = serve(Router::new().merge(protected().route("/a", get(hello)).public(public)).merge(basic_alone)).await;
     assert!(asked.is_closed(Method::GET, "/a", 200, "hello").await);
     assert!(asked.is_open(Method::GET, "/open").await);
-    // A token is no password.
+    // A token is not a password.
     assert_eq!(asked.ann(Method::POST, "/login").await.status, 401);
     let headers = [("authorization", "Basic YW5uOnBhc3N3b3Jk")];
     assert_eq!(asked.server.send(Method::POST, "/login", &headers, "").await.body, "hello");

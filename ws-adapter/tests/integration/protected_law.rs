@@ -1,4 +1,4 @@
-//! Random routers out of everything that `Protected` has: what was not added with `public` answers nobody.
+//! Random routers from all methods of `Protected`: only what was added with `public` answers without a credential.
 
 use std::convert::Infallible;
 
@@ -18,7 +18,7 @@ use ws_adapter::{AuthLayer, Protected};
 
 use crate::support::*;
 
-/// What one router is made of.
+/// The parts of a router.
 #[derive(Clone, Debug)]
 enum Item {
     /// One bit for each of `FILTERS`.
@@ -34,7 +34,7 @@ struct Part {
     fallback: bool,
 }
 
-/// Every way to add something to a `Protected`. A new one has to be added here, and to `WAYS`.
+/// Every way to add something to a `Protected`. Add a new one here and to `WAYS`.
 #[derive(Clone, Debug)]
 enum Step {
     Route(u8),
@@ -42,18 +42,18 @@ enum Step {
     Nest(Part),
     NestService,
     Merge(Vec<Item>),
-    /// Another one as a whole: its closed and its public items.
+    /// Another `Protected`, with closed and public items.
     MergeProtected(Vec<Item>, Vec<Item>),
     MethodNotAllowed,
     WithState,
     Public(Vec<Item>),
-    /// The closed items are behind a layer of their own; the public ones are open.
+    /// The closed items have their own layer; the public ones are open.
     PublicProtected(Vec<Item>, Vec<Item>),
-    /// One path: its public methods, and all others closed.
+    /// One path with public methods; all others are closed.
     Shared(u8),
 }
 
-/// How unknown paths are answered. There may be one fallback in all.
+/// How unknown paths are answered. At most one fallback is possible.
 #[derive(Clone, Copy, Debug)]
 enum Unknown {
     ByDefault,
@@ -112,7 +112,7 @@ impl Side {
     }
 }
 
-/// A service, whose type has no name.
+/// A service without a nameable type.
 macro_rules! service {
     ($side:expr) => {{
         let side = $side;
@@ -120,13 +120,13 @@ macro_rules! service {
     }};
 }
 
-/// Builds routers, and notes which paths they have.
+/// Builds routers, and records their paths.
 #[derive(Default)]
 struct Builder {
     count: usize,
-    /// Path, methods, and the side that has to answer.
+    /// Path, methods, and the side that must answer.
     added: Vec<(String, u8, Side)>,
-    /// Paths that nobody has added.
+    /// Paths that were not added.
     others: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! A thousand times two things at once.
+//! Two events at the same time, a thousand times.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::{
 
 const ROUNDS: usize = 1000;
 
-/// Whatever comes first, no socket is left of a credential that was revoked.
+/// Whichever comes first, no socket of a revoked credential stays open.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn revocation_during_a_handshake_leaves_no_socket() {
     let (connections, feed) = (Connections::new(), Feed::new());
@@ -28,7 +28,7 @@ async fn revocation_during_a_handshake_leaves_no_socket() {
         let revoke = {
             let feed = feed.clone();
             tokio::spawn(async move {
-                // At another moment of the handshake each time.
+                // At a different moment of the handshake each time.
                 for _ in 0..round % 40 {
                     tokio::task::yield_now().await;
                 }
@@ -49,11 +49,11 @@ async fn revocation_during_a_handshake_leaves_no_socket() {
         revoke.await.unwrap();
     }
     assert_eq!(refused + closed, ROUNDS);
-    assert!(closed > 0 && refused > 0, "only one side ever came first: {refused} refused, {closed} closed");
+    assert!(closed > 0 && refused > 0, "one side always came first: {refused} refused, {closed} closed");
     eventually(|| connections.entries() == [0, 0, 0]).await;
 }
 
-/// However many come at once, a user has never more than the limit.
+/// A user never exceeds the limit, however many handshakes come at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn simultaneous_handshakes_do_not_exceed_the_limit() {
     let connections = Connections::new().per_user(3, Overflow::RejectNew);

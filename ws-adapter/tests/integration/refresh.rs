@@ -81,7 +81,7 @@ async fn token_of_another_user_is_refused_and_the_old_one_stays() {
     let (server, clock) = serve(AuthLayer::new(jwt_or_basic())).await;
     let mut client = open(&server).await;
     let wrong = json!({"type": "auth_error", "code": "invalid_credentials"});
-    assert_eq!(client.present(&token("bob", 900)).await, wrong, "as any wrong one");
+    assert_eq!(client.present(&token("bob", 900)).await, wrong, "like any wrong credential");
     assert!(client.echoes("still ann").await);
     clock.advance(secs(60));
     assert_eq!(client.closed().await, expired());
@@ -102,7 +102,7 @@ async fn third_wrong_credential_closes_with_4401_whatever_succeeds_in_between() 
         assert_eq!(client.present("a.b.c").await["code"], "invalid_credentials");
         assert_eq!(client.present(&token("ann", 900)).await["type"], "auth_ok");
     }
-    // Not even setting the clock gives anything back.
+    // Setting the clock does not forgive anything.
     clock.set(clock.now() + Duration::from_secs(600));
     client.send(&crate::support::presented("a.b.c")).await;
     assert_eq!(client.closed().await, close(4401, "invalid_credentials"));
@@ -135,7 +135,7 @@ async fn auth_message_without_a_credential_counts_as_wrong() {
 async fn client_that_does_not_wait_for_the_answer_is_closed() {
     let (server, _) = serve(AuthLayer::new(jwt_or_basic())).await;
     let mut client = open(&server).await;
-    // The store hangs at this user, so the first is never answered.
+    // The store hangs for this user, so the first message is never answered.
     for _ in 0..4 {
         client.send(&crate::support::presented(&token("stuck", 900))).await;
     }
@@ -172,10 +172,14 @@ async fn chain_without_principal_ids_refreshes_nothing() {
     let server = Server::start(Router::new().route("/ws", any(socket)).layer(layer)).await;
     let mut client = open(&server).await;
     let answer = client.present(&token("ann", 900)).await;
-    assert_eq!(answer, json!({"type": "auth_error", "code": "invalid_credentials"}), "a guest is no other guest");
+    assert_eq!(
+        answer,
+        json!({"type": "auth_error", "code": "invalid_credentials"}),
+        "two guests are not the same user"
+    );
 }
 
-/// Takes each code once, and again where the same request has used it up.
+/// Accepts each code once, and again in the same request.
 #[derive(Default)]
 struct Codes(Mutex<Vec<String>>);
 
@@ -243,8 +247,8 @@ async fn expiry_notice_can_come_earlier() {
     assert_eq!(client.json().await, json!({"type": "auth_expiring", "ttl": 300}));
 }
 
-/// A server whose verify callback moves the clock on by a minute when it is asked about a fresh token: so the old one ends
-/// while the new one is looked at, at the very moment of the answer.
+/// A server whose verify callback moves the clock by a minute when it sees a fresh token. So the old token ends while the new
+/// one is checked, exactly when the answer is due.
 async fn slow_server(handler: axum::routing::MethodRouter) -> Server {
     let clock = clock();
     let moved = clock.clone();
@@ -283,10 +287,10 @@ async fn refresh_method_takes_no_token_after_the_end() {
     }
     let server = slow_server(any(handler)).await;
     let mut client = server.open(&crate::support::bearer_of("ann")).await;
-    assert_eq!(client.closed().await, expired(), "and no panic: the handler saw what it should");
+    assert_eq!(client.closed().await, expired(), "the handler panicked, so it saw something wrong");
 }
 
-/// Whichever comes first, the socket lives by one of the two and the client knows by which.
+/// Whichever comes first, one of the two credentials holds, and the client knows which.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn refresh_and_expiry_at_once_have_one_outcome() {
     let clock = clock();
@@ -298,7 +302,7 @@ async fn refresh_and_expiry_at_once_have_one_outcome() {
         assert!(client.echoes("open").await);
         let presented = crate::support::presented(&token("ann", start + 900));
         let moves = clock.clone();
-        // A timer of the runtime would be too coarse.
+        // The timer of the runtime is too coarse.
         let moved = std::thread::spawn(move || {
             std::thread::sleep(Duration::from_micros(round % 60 * 10));
             moves.advance(secs(60));
@@ -326,7 +330,7 @@ async fn refresh_and_expiry_at_once_have_one_outcome() {
         }
     }
     assert_eq!(refreshed + ended, 300);
-    assert!(refreshed > 0 && ended > 0, "only one side ever came first: {refreshed} refreshed, {ended} ended");
+    assert!(refreshed > 0 && ended > 0, "one side always came first: {refreshed} refreshed, {ended} ended");
 }
 
 fn clock_secs(clock: &ManualClock) -> i64 {
@@ -346,7 +350,7 @@ async fn revoked_token_does_not_refresh() {
     feed.is_away(true);
     assert_eq!(client.present(&token_with_id("ann", 900, "newer")).await["code"], "unavailable");
     feed.is_away(false);
-    assert!(client.echoes("the old one stays still").await);
+    assert!(client.echoes("the old one still stays").await);
 }
 
 #[tokio::test]
@@ -364,7 +368,7 @@ async fn after_a_refresh_only_the_new_credential_counts() {
     assert_eq!(client.closed().await, close(4403, "revoked"));
 }
 
-/// A handler that frames refreshes itself: `fresh <token>`.
+/// A handler with its own message for a refresh: `fresh <token>`.
 async fn own_protocol(ws: AuthWebSocketUpgrade<User>) -> Response {
     ws.on_upgrade(|mut socket| async move {
         while let Some(Message::Text(text)) = socket.recv().await {
@@ -414,7 +418,7 @@ async fn custom_protocol_refreshes_with_the_method() {
     assert_eq!(says(&mut client, &bobs).await, "invalid_credentials refused");
     client.send("fresh two\nlines").await;
     let closed = client.closed().await;
-    assert_eq!(closed, close(4401, "invalid_credentials"), "the method counts as messages do");
+    assert_eq!(closed, close(4401, "invalid_credentials"), "the method counts wrong credentials too");
 }
 
 #[tokio::test]
@@ -493,7 +497,7 @@ async fn refresh_answers_and_keeps_the_old_credential_if_the_check_hangs() {
     assert_eq!(client.present(&token("ann", 900)).await["type"], "auth_ok");
 }
 
-/// The sender waits in another task, while something of ours waits for the same peer.
+/// The sender waits in another task, while one of our own messages waits for the same peer.
 #[tokio::test]
 async fn sender_in_another_task_learns_that_the_peer_is_gone() {
     let connections = Connections::new();

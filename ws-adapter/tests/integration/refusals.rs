@@ -1,4 +1,4 @@
-//! Every refusal is one line in the log, which says why, and holds no credential.
+//! Every refusal is one log line that says why and holds no credential.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -17,14 +17,14 @@ use crate::{
     support::*,
 };
 
-/// Answers of a server, and the one line that each leaves.
+/// A refusal, and the log line that it must leave.
 struct Case {
     level: &'static str,
     code: &'static str,
     strategy: &'static str,
     transport: &'static str,
     status: u16,
-    /// A part of the detail; empty if there is none.
+    /// A part of the detail; empty if it has none.
     detail: &'static str,
 }
 
@@ -193,7 +193,7 @@ async fn refusal_by_a_handler_behind_an_optional_layer_is_one_line() {
     case("DEBUG", "missing_credentials", 401, "Http").assert_is(&refusals(&log));
 }
 
-/// What a client sends over a socket that is open, and what is logged of it.
+/// What a client sends over an open socket, and what is logged.
 #[tokio::test]
 async fn every_refusal_over_an_open_socket_is_one_line() {
     let expired = presented(&token("ann", -100));
@@ -216,7 +216,7 @@ async fn every_refusal_over_an_open_socket_is_one_line() {
     }
 }
 
-/// Lets nobody try anything.
+/// A limiter that allows no attempt.
 struct Nothing;
 
 #[async_trait]
@@ -242,7 +242,7 @@ fn first_message(clock: &ManualClock) -> FirstMessageLayer<User> {
     AuthLayer::new(everywhere()).timer(clock.clone()).first_message()
 }
 
-/// The chain has said at the level of debugging that the handshake brings no credential.
+/// Ignores the chain's DEBUG line about the missing credential of the handshake.
 #[tokio::test]
 async fn every_refusal_of_a_first_message_is_one_line() {
     let long = "x".repeat(16 * 1024 + 1);
@@ -285,7 +285,7 @@ async fn every_refusal_of_a_codec_is_one_line() {
             client.send("hello").await;
         }
         assert_eq!(client.closed().await.unwrap().1, expected.code);
-        // The handshake brings no credential, which the chain has said at DEBUG.
+        // Leave out the chain's DEBUG line about the missing credential of the handshake.
         let lines: Vec<_> = refusals(&log).into_iter().filter(|line| !line.starts_with("DEBUG")).collect();
         expected.assert_is(&lines);
     }
@@ -301,7 +301,7 @@ async fn logged_origins_are_escaped_and_shortened() {
         (many.clone(), "null", &["the origin `null` is not allowed"]),
         (many, &*long, &["aaaa` is not allowed"]),
         (reading(everywhere()), "https://evil.example\" level=\"x", &["not that of the host `127.0.0.1:"]),
-        // Behind a proxy that drops the port from `Host`, the page's own origin looks so.
+        // The page's own origin looks like this behind a proxy that drops the port from `Host`.
         (reading(everywhere()), "https://127.0.0.1:1", &["`https://127.0.0.1:1` is not that of the host `127.0.0.1:"]),
     ] {
         let server = Server::start(routes(layer)).await;
@@ -315,7 +315,7 @@ async fn logged_origins_are_escaped_and_shortened() {
     }
 }
 
-/// The codes of all refusals that the adapters make, with the program of tests that shows the line of each.
+/// The codes of all refusals that the adapters make, with the test that shows the log line of each.
 const CODES: [(&str, &str); 21] = [
     ("auth_timeout", "every_refusal_of_a_first_message_is_one_line"),
     ("bad_request", "socketio-adapter"),
@@ -355,14 +355,14 @@ fn every_refusal_code_has_a_test_of_its_line() {
     for name in ["ws-adapter", "socketio-adapter"] {
         sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name).join("src"), &mut text);
     }
-    // A refusal names its code right behind its status.
+    // In the code, a refusal's code follows its status.
     let by_status = text.split("StatusCode::").skip(1).filter_map(|rest| rest.split_once(", \""));
     let by_status = by_status.filter(|(name, _)| name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'));
     let dynamic = text.split("Refusal::new(").skip(1).filter_map(|rest| rest.split_once(", \""));
     let dynamic = dynamic.filter(|(status, _)| status.ends_with("status()"));
     let codes = by_status.chain(dynamic).filter_map(|(_, rest)| rest.split_once('"').map(|(code, _)| code));
     let codes = codes.filter(|code| code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
-    // The codes of a broken handshake have one test.
+    // One test covers the codes of a broken handshake.
     let mut found: Vec<_> = codes.map(|code| if code.starts_with("websocket_") { "websocket" } else { code }).collect();
     found.sort_unstable();
     found.dedup();
@@ -376,7 +376,7 @@ async fn query_credential_is_never_logged() {
     let (log, _guard) = everything();
     for token in [token("ann", 60), token("ann", -100), "MARKER".into()] {
         server.get(&format!("/me?token={token}"), &[]).await;
-        // The client of this test logs what it asks for.
+        // The HTTP client of this test logs its own requests.
         let ours =
             log.text().lines().filter(|line| line.contains("auth_") || line.contains("ws_adapter")).collect::<String>();
         assert!(!ours.contains(token.rsplit('.').next().unwrap()), "{ours}");

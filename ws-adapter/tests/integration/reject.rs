@@ -1,4 +1,4 @@
-//! What a refusal looks like, and what a hook may make of it.
+//! The response to a refusal, and how a hook can change it.
 
 use auth_core::{Refusal, RefusalKind};
 use axum::{Router, body::Bytes, middleware, response::Response, routing::get};

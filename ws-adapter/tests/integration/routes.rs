@@ -1,4 +1,4 @@
-//! The four ways of protecting a route, each served over TCP.
+//! The four ways to protect a route, over TCP.
 
 use auth_core::{Authenticated, Chain, extract::cookie};
 use axum::{Router, routing::get};

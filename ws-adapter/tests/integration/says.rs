@@ -1,4 +1,4 @@
-//! A limiter that counts what was wrong.
+//! A limiter that counts wrong credentials.
 
 use std::sync::{
     Arc,
@@ -14,7 +14,7 @@ pub(crate) use test_support::says::{Says, rejections};
 pub(crate) struct WrongOnes(Arc<AtomicUsize>);
 
 impl WrongOnes {
-    /// How many there were since it was asked last.
+    /// How many there were since the last call.
     pub(crate) fn take(&self) -> usize {
         self.0.swap(0, Ordering::SeqCst)
     }

@@ -1,4 +1,4 @@
-//! Sockets whose peer takes what is sent bit by bit: of all who wait to write, each goes on in time.
+//! Sockets whose peer reads slowly: every task that waits to write continues in time.
 
 use std::{
     io,
@@ -26,7 +26,7 @@ use crate::{
     support::{Client, FOREVER, Server, User, clock, jwt_or_basic, presented, token},
 };
 
-/// How much the link to the client takes. Like a socket of the system, it keeps the waker of the last writer only.
+/// How many bytes the link to the client takes. Like a system socket, it only keeps the waker of the last writer.
 #[derive(Clone)]
 struct Link(Arc<Mutex<(usize, Option<Waker>)>>);
 
@@ -95,9 +95,9 @@ impl Listener for SlowListener {
 /// What the handler does.
 #[derive(Clone, Copy, Debug)]
 struct Handler {
-    /// Whether a task of its own reads. Otherwise the driver does, ahead of the handler.
+    /// Whether a separate task reads. Otherwise the driver reads ahead of the handler.
     reads: bool,
-    /// Whether another task, which sends when it is told to, gives that up before it is done.
+    /// Whether another task, which sends on request, gives up before the message is sent.
     gives_up: bool,
 }
 
@@ -148,7 +148,7 @@ impl World {
         let told = (Arc::clone(&send), Arc::clone(&sent));
         let route = any(move |ws: AuthWebSocketUpgrade<User>| {
             let (send, sent) = told.clone();
-            // In a task of its own, so that the driver is not woken with it.
+            // In a separate task, so that the driver is not woken with it.
             let run = move |socket| async move { drop(tokio::spawn(handler.run(socket, send, sent)).await) };
             async move { ws.on_upgrade(run) as Response }
         });
@@ -165,7 +165,7 @@ impl World {
         Self { link, connections, clock, client, send, sent, _server: server }
     }
 
-    /// Sends pings whose answers are more than the server lets wait.
+    /// Sends more pings than the server lets pongs wait.
     async fn flood(&mut self) {
         for _ in 0..200 {
             self.client.0.send(ClientMessage::Ping(vec![0; 125].into())).await.unwrap();
@@ -174,7 +174,7 @@ impl World {
     }
 }
 
-/// Lets the server do what it can do.
+/// Lets the server do all it can.
 async fn settle() {
     sleep(Duration::from_millis(40)).await;
 }

@@ -17,7 +17,7 @@ use ws_adapter::{AuthLayer, AuthSocket, AuthWebSocketUpgrade, Close, Shutdown, S
 
 use crate::{common::eventually, support::*};
 
-/// A server whose only route runs `handler`, and its clock.
+/// A server whose only route runs `handler`, with its clock.
 async fn serving<F, Fut>(handler: F) -> (Server, ManualClock)
 where
     F: Fn(AuthSocket<User>) -> Fut + Clone + Send + Sync + 'static,
@@ -55,7 +55,7 @@ async fn busy_socket_closes_at_expiry() {
     let client = server.open(&bearer_of("ann")).await;
     let (mut sender, mut receiver) = client.0.split();
     let flood = tokio::spawn(async move { while sender.send(tungstenite::Message::text("x")).await.is_ok() {} });
-    // It is under way once a hundred echoes came back.
+    // The socket is busy once a hundred echoes have come back.
     for _ in 0..100 {
         receiver.next().await.unwrap().unwrap();
     }
@@ -71,7 +71,7 @@ async fn busy_socket_closes_at_expiry() {
     flood.abort();
 }
 
-/// A clock whose timers are late, as those of a real one always are by a little.
+/// A clock whose timers are late, as real timers always are by a little.
 #[derive(Clone)]
 struct LateTimer(ManualClock);
 
@@ -197,7 +197,7 @@ async fn nothing_is_received_after_expiry() {
     .await;
     let mut client = server.open(&bearer_of("ann")).await;
     clock.advance(MINUTE);
-    // It may meet an open socket, or one that is closing.
+    // The socket may still be open, or closing.
     let _ = client.0.send(tungstenite::Message::text("too late")).await;
     assert_eq!(client.closed().await, expired());
     assert_eq!(received.load(Ordering::SeqCst), 0);
@@ -221,7 +221,7 @@ async fn socket_behind_two_layers_ends_with_the_first_credential_to_end() {
     assert!(stays.echoes("still good").await);
 }
 
-/// A socket behind two layers, each with one of these.
+/// A socket behind two layers with these shutdowns.
 async fn behind(outer: &Shutdown, inner: &Shutdown) -> (Server, Client) {
     let inner = app(layer(jwt_or_basic()).sockets(Sockets::new().shutdown(inner)));
     let server = Server::start(inner.layer(layer(jwt_or_basic()).sockets(Sockets::new().shutdown(outer)))).await;
@@ -258,7 +258,7 @@ async fn credential_without_expiry_never_closes_the_socket() {
 #[tokio::test]
 async fn peer_that_reads_nothing_is_cut_off_at_expiry() {
     async fn send_for_ever(ws: AuthWebSocketUpgrade<User>) -> Response {
-        // More than the buffers of both ends hold: in the end a send waits for ever.
+        // More than the buffers of both ends hold: a send finally waits forever.
         ws.on_upgrade(|mut socket| async move {
             while socket.send(Message::Binary(vec![0; 60_000].into())).await.is_ok() {}
         })
@@ -309,7 +309,7 @@ async fn message_in_many_frames_is_limited_too() {
     assert_eq!(client.closed().await, Some((1009, "too_big".into())));
 }
 
-/// The close that answers a frame of these bytes, after the mask.
+/// The close that answers a frame with these bytes, followed by the mask.
 async fn close_after(frame: &[u8]) -> Option<(u16, String)> {
     let (server, _) = serving(echo_all).await;
     let mut client = server.open(&bearer_of("ann")).await;
@@ -326,7 +326,7 @@ async fn text_that_is_not_utf_8_closes_with_1007() {
 #[tokio::test]
 async fn frame_that_breaks_the_protocol_closes_with_1002() {
     let protocol_error = Some((1002, "protocol_error".to_owned()));
-    // Without a mask; with a reserved opcode; a continuation of nothing; a ping of 126 bytes.
+    // No mask; a reserved opcode; a continuation without a start; a ping of 126 bytes.
     assert_eq!(close_after(b"\x81\x02hi").await, protocol_error);
     assert_eq!(close_after(b"\x83\x80\0\0\0\0").await, protocol_error);
     assert_eq!(close_after(b"\x80\x80\0\0\0\0").await, protocol_error);
@@ -346,7 +346,7 @@ async fn shutdown_closes_with_1012_and_drains() {
     let restarting = Some((1012, "restarting".to_owned()));
     assert_eq!(first.closed().await, restarting);
     assert_eq!(second.closed().await, restarting);
-    // Once the clients have answered, nothing is left.
+    // Once the clients have answered, no socket is left.
     drop((first, second));
     tokio::time::timeout(Duration::from_secs(5), shutdown.drained()).await.unwrap();
     assert_eq!(shutdown.open_sockets(), 0);
@@ -404,7 +404,7 @@ async fn nothing_is_sent_after_expiry() {
     let layer = AuthLayer::new(jwt_or_basic()).timer(clock);
     let route = any(move |ws: AuthWebSocketUpgrade<User>| async move {
         ws.on_upgrade(move |mut socket| async move {
-            // The deadline passes while the handler runs, before anybody else gets to know of it.
+            // The deadline passes while the handler runs, before the driver is polled.
             hands.advance(MINUTE);
             assert!(socket.send("too late".into()).await.is_err());
         })
@@ -439,7 +439,7 @@ async fn handler_ends_when_the_peer_disconnects() {
 
 #[tokio::test]
 async fn close_of_the_peer_is_answered() {
-    // One handler reads on until the stream ends, as most do; the other stops at the close, as axum's examples do.
+    // One handler reads until the stream ends, as most do. The other stops at the close, as axum's examples do.
     let (reading_on, _) = serving(echo_all).await;
     let (stopping, _) = serving(|mut socket: AuthSocket<User>| async move {
         while let Some(message) = socket.recv().await {

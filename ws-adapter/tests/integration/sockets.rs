@@ -1,4 +1,4 @@
-//! Sockets at their edges: full buffers, ends, limits.
+//! Edge cases of sockets: full buffers, ends, limits.
 
 use std::{
     pin::pin,
@@ -32,7 +32,7 @@ use crate::{
     support::*,
 };
 
-/// A server whose only route runs `handler` on sockets that nobody pings.
+/// A server whose only route runs `handler`, without pings.
 async fn serve<F, Fut>(handler: F) -> Server
 where
     F: Fn(AuthSocket<User>) -> Fut + Clone + Send + Sync + 'static,
@@ -48,7 +48,7 @@ async fn open(server: &Server) -> Client {
     server.connect("/ws", &[("sec-websocket-protocol", &protocols(&token("ann", 60)))]).await.unwrap().0
 }
 
-async fn nobody(server: &Server, path: &str) -> Client {
+async fn anonymous(server: &Server, path: &str) -> Client {
     server.connect(path, &[]).await.unwrap().0
 }
 
@@ -56,7 +56,7 @@ fn filler() -> Message {
     Message::binary(vec![0; 60_000])
 }
 
-/// Sends until the peer, which reads nothing, leaves no room.
+/// Sends until the buffers are full, because the peer does not read.
 async fn fill(socket: &mut AuthSocket<User>) {
     let mut quiet = 0;
     while quiet < 4 {
@@ -65,7 +65,7 @@ async fn fill(socket: &mut AuthSocket<User>) {
     }
 }
 
-/// A server whose handler goes on in a task of its own once there is no room to send; and what it tells by.
+/// A server that runs `handler` in a separate task once the buffers are full. The handler reports with the `Notify`.
 async fn serve_full<F, Fut>(handler: F) -> (Server, Arc<Notify>)
 where
     F: Fn(AuthSocket<User>, Arc<Notify>) -> Fut + Clone + Send + Sync + 'static,
@@ -86,7 +86,7 @@ where
     (server, told)
 }
 
-/// The next text; what else comes is passed over.
+/// The next text. It skips other messages.
 async fn next_text(client: &mut Client) -> String {
     loop {
         match client.next().await {
@@ -97,12 +97,12 @@ async fn next_text(client: &mut Client) -> String {
     }
 }
 
-/// What a handler tells soon, if it has not failed.
+/// The result of a handler. Panics if it takes too long.
 async fn told<T>(word: impl Future<Output = T>) -> T {
-    timeout(Duration::from_secs(10), word).await.expect("the handler has failed, or waits for ever")
+    timeout(Duration::from_secs(10), word).await.expect("the handler failed, or waits forever")
 }
 
-/// Lets the other tasks do all that they have to do.
+/// Lets the other tasks do all they can.
 async fn others_run() {
     for _ in 0..100 {
         yield_now().await;
@@ -112,7 +112,7 @@ async fn others_run() {
 #[tokio::test]
 async fn queued_answer_is_sent_while_a_sender_in_another_task_waits() {
     let (server, is_full) = serve_full(async |mut socket, full| {
-        // The credential before it is not handed on; its answer finds no room.
+        // The handler does not receive the credential before it, and the answer to that has no room.
         assert_eq!(socket.recv().await, Some(Message::text("presented")));
         others_run().await;
         {
@@ -181,7 +181,7 @@ async fn sink_is_not_ready_while_the_peer_does_not_read() {
     })
     .await;
     let _silent = open(&server).await;
-    assert_eq!(told(words.recv()).await, Some(true), "it fails instead");
+    assert_eq!(told(words.recv()).await, Some(true), "the send succeeds");
 }
 
 #[tokio::test]
@@ -252,7 +252,7 @@ async fn finished_socket_no_longer_counts_while_its_request_is_kept() {
     let layer = layer(jwt_or_basic()).sockets(Sockets::new().connections(&connections));
     let server = Server::start(Router::new().route("/ws", route).layer(layer)).await;
     assert_eq!(open(&server).await.closed().await, close(1000, ""));
-    assert_eq!(connections.count(), 1, "the handler goes on, and may be told to end");
+    assert_eq!(connections.count(), 1, "the handler runs on, and the registry can end it");
     ends.notify_one();
     eventually(|| connections.count() == 0).await;
     assert!(kept.lock().unwrap().is_some());
@@ -261,7 +261,7 @@ async fn finished_socket_no_longer_counts_while_its_request_is_kept() {
 #[tokio::test]
 async fn peer_that_answers_the_close_is_released_at_once() {
     let mut fastest = Duration::MAX;
-    // The machine may be busy, but not each time.
+    // The machine may be busy once, but not every time.
     for _ in 0..3 {
         let shutdown = Shutdown::new();
         let server = Server::start(app(layer(jwt_or_basic()).sockets(Sockets::new().shutdown(&shutdown)))).await;
@@ -286,10 +286,10 @@ async fn first_message_above_16_kib_closes_with_1009() {
         let start = start.strip_suffix('}').unwrap();
         format!(r#"{start},"p":"{}"}}"#, "p".repeat(len - start.len() - r#","p":""}"#.len()))
     };
-    let mut client = nobody(&server, "/ws").await;
+    let mut client = anonymous(&server, "/ws").await;
     client.send(&of_length(16 * 1024)).await;
     assert_eq!(client.json().await["type"], "auth_ok");
-    let mut client = nobody(&server, "/ws").await;
+    let mut client = anonymous(&server, "/ws").await;
     client.send(&of_length(16 * 1024 + 1)).await;
     assert_eq!(client.closed().await, close(1009, "too_big"));
 }
@@ -306,7 +306,7 @@ async fn route_that_opens_no_socket_decides_the_close_by_its_status() {
         ("/502", 1011, "internal_error"),
         ("/503", 1013, "unavailable"),
     ] {
-        let mut client = nobody(&server, path).await;
+        let mut client = anonymous(&server, path).await;
         assert_eq!(client.present(&token("ann", 60)).await["type"], "auth_ok");
         assert_eq!(client.closed().await, close(code, reason), "{path}");
     }
@@ -319,7 +319,7 @@ async fn first_message_with_a_revoked_credential_closes_with_4403() {
     feed.revoke_silently(Revocation::credential("", "1"));
     let layer = layer(jwt_or_basic()).sockets(Sockets::new().connections(&connections)).first_message();
     let server = Server::start(Router::new().route("/ws", any(echo)).layer(layer)).await;
-    let mut client = nobody(&server, "/ws").await;
+    let mut client = anonymous(&server, "/ws").await;
     client.send(&presented(&token_with_id("ann", 60, "1"))).await;
     assert_eq!(client.closed().await, close(4403, "revoked"));
 }

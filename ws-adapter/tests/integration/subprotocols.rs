@@ -1,4 +1,4 @@
-//! Tokens in subprotocols of other forms: a pair of entries, and Jupyter's.
+//! Tokens in other forms of subprotocols: a pair of entries, and Jupyter's.
 
 use auth_core::{
     Chain,
@@ -16,7 +16,7 @@ fn chain() -> Chain<User> {
     Chain::new().or(jwt_from(places))
 }
 
-/// Tells what it is offered in its first message.
+/// Sends the offered subprotocols in its first message.
 async fn tell(ws: AuthWebSocketUpgrade<User>) -> Response {
     let offered = ws.requested_protocols().map(|name| name.to_str().unwrap().to_owned()).collect::<Vec<_>>().join(" ");
     ws.on_upgrade(move |mut socket| async move {
@@ -28,7 +28,7 @@ async fn choose(ws: AuthWebSocketUpgrade<User>) -> Response {
     tell(ws.protocols(["chat"])).await
 }
 
-/// A layer within a layer, so that the token is looked for once more where it has been taken out.
+/// A layer within a layer. The inner one looks for the token after the outer one has removed it.
 fn app(layer: &AuthLayer<User>) -> Router {
     let routes = Router::new().route("/ws", any(tell)).route("/chat", any(choose));
     routes.layer(layer.clone()).layer(layer.clone())
@@ -51,7 +51,7 @@ async fn token_never_leaves_the_layer_and_an_offered_name_is_answered() {
     ] {
         let (mut client, answer) = server.connect(path, &[("sec-websocket-protocol", &offered)]).await.unwrap();
         assert_eq!(answer.header("sec-websocket-protocol"), Some(answered), "{offered}");
-        // axum keeps what is offered as a set.
+        // axum keeps the offered names as a set.
         let offered_inside = client.next().await.unwrap().into_text().unwrap();
         let sorted = |text: &str| text.split(' ').map(str::to_owned).collect::<std::collections::BTreeSet<_>>();
         assert_eq!(sorted(&offered_inside), sorted(seen), "{offered}");

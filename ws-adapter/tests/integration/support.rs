@@ -1,4 +1,4 @@
-//! One application with users, tokens and a store that can fail.
+//! An application with users, tokens and a store that can fail.
 
 use auth_basic::Basic;
 use auth_core::{
@@ -14,7 +14,7 @@ pub(crate) use test_support::{
     users::{START, User, clock, jwt_from, principal, protocols, real_token, signed, token, token_with_id},
 };
 
-/// `ann:password`: a credential without an end.
+/// `ann:password`: a credential that never ends.
 pub(crate) const FOREVER: &str = "Basic YW5uOnBhc3N3b3Jk";
 
 pub(crate) fn bearer_of(sub: &str) -> String {
@@ -35,12 +35,12 @@ pub(crate) fn jwt_or_basic() -> Chain<User> {
 
 pub(crate) const JWT_OR_BASIC: [&str; 2] = ["Bearer realm=\"test\"", "Basic realm=\"test\", charset=\"UTF-8\""];
 
-/// A layer whose time stands at the start.
+/// A layer whose clock stands at [`START`].
 pub(crate) fn layer<U: Principal>(chain: Chain<U>) -> AuthLayer<U> {
     AuthLayer::new(chain).timer(clock())
 }
 
-/// The same, for a chain that looks into bodies.
+/// As [`layer`], for a chain that reads bodies.
 pub(crate) fn reading<U: Principal>(chain: Chain<U>) -> AuthLayer<U, Read> {
     AuthLayer::reading_bodies(chain).timer(clock())
 }
@@ -59,12 +59,12 @@ pub(crate) async fn echo(ws: AuthWebSocketUpgrade<User>) -> Response {
     })
 }
 
-/// The routes that most tests ask: `/me` and `/ws` behind one layer.
+/// The routes of most tests: `/me` and `/ws` behind one layer.
 pub(crate) fn app<M: Bodies<Body>>(layer: AuthLayer<User, M>) -> Router {
     Router::new().route("/me", any(me)).route("/ws", any(echo)).layer(layer)
 }
 
-/// A route whose handler says nothing, and reads what comes or does not.
+/// A route whose handler sends nothing. `reads` says whether it reads.
 pub(crate) fn silent(reads: bool) -> Router {
     let handler = any(move |ws: AuthWebSocketUpgrade<User>| async move {
         ws.on_upgrade(move |mut socket| async move {
@@ -81,5 +81,5 @@ pub(crate) fn expired() -> Option<(u16, String)> {
     Some((4401, "token_expired".into()))
 }
 
-/// A counter that is shared with a handler.
+/// A counter shared with a handler.
 pub(crate) type Counter = std::sync::Arc<std::sync::atomic::AtomicUsize>;

@@ -1,4 +1,4 @@
-//! What counts as a wrong credential: for the socket, and for its user and address.
+//! Which credentials count as wrong, for the socket and for its user and address.
 
 use auth_core::{Chain, Transport};
 use axum::{Router, response::Response, routing::any};

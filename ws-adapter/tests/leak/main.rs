@@ -1,6 +1,6 @@
-//! A marker secret is sent down every path, with everything logged, and must not come back anywhere.
+//! A marker secret is sent down every path with all logging on, and must not appear anywhere.
 //!
-//! It is a program of its own, since what is logged belongs to a whole process.
+//! It is a separate program, because the log belongs to a whole process.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::convert::Infallible;
@@ -29,13 +29,13 @@ mod support;
 
 use support::*;
 
-/// What careless layers and handlers do: log the request as they see it.
+/// Logs the request, as careless layers and handlers do.
 async fn careless(original: OriginalUri, request: Request, next: Next) -> Response {
     tracing::info!(?request, ?original, "careless");
     next.run(request).await
 }
 
-/// Every carrier at once, required and optional, over HTTP/1.1 and HTTP/2, with careless layers inside.
+/// All carriers in one chain, required and optional, over HTTP/1.1 and HTTP/2, with careless layers inside.
 fn app() -> Router {
     let chain = || Chain::new().or(jwt_from(everywhere())).or(basic());
     let optional = Router::new()
@@ -50,8 +50,7 @@ fn app() -> Router {
         .nest("/optional", optional)
 }
 
-/// Serves on a thread of its own, where everything that anybody logs is kept, whatever crate it is in. The client's
-/// thread logs nothing.
+/// Serves on a separate thread and keeps what all crates log there. The client's thread logs nothing.
 fn serve() -> (Server, Log) {
     let (send, receive) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
@@ -83,7 +82,7 @@ async fn marker_secret_is_in_no_log_line_and_no_response() {
 
     let mut answers = String::new();
     let mut marks: Vec<String> = Vec::new();
-    // Good, expired, refused, store down, panic, of another key, broken, opaque.
+    // Good, expired, refused, store down, panic, signed with another key, broken, opaque.
     let good = token("ann", 60);
     let tokens = [
         good.clone(),
@@ -114,7 +113,7 @@ async fn marker_secret_is_in_no_log_line_and_no_response() {
         answers += &over_http_2(&server, &authorization).await;
         let opened = server.connect("/ws", &[("sec-websocket-protocol", &offered)]).await;
         answers += &opened.map_or_else(|refused| format!("{refused:?}"), |(_, accepted)| format!("{accepted:?}"));
-        // In a first message, and over a socket that is open.
+        // In a first message, and over an open socket.
         let (mut first, accepted) = server.connect("/ws", &[]).await.unwrap();
         first.send(&presented(token)).await;
         answers += &format!("{accepted:?} {:?}", first.next().await);
@@ -134,7 +133,7 @@ async fn marker_secret_is_in_no_log_line_and_no_response() {
     for what in ["auth.strategy", "careless", "ws_adapter", "h2::"] {
         assert!(log.contains(what), "{what} was not captured");
     }
-    // `/optional/me` answers with the user name, which the client has sent itself.
+    // `/optional/me` answers with the user name that the client sent.
     let answers = answers.replace("body: \"MARKER\"", "");
     for mark in marks {
         assert!(!log.contains(&mark), "{mark} is in the log");

@@ -1,4 +1,4 @@
-//! What hostile peers cost, in a process of its own: other tests need memory too.
+//! What hostile peers cost. It is a separate process, because other tests use memory too.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 #[path = "../integration/support.rs"]
@@ -17,7 +17,7 @@ use ws_adapter::AuthLayer;
 
 use crate::support::{FOREVER, Server, app, clock, jwt_or_basic, silent};
 
-/// Opens a socket whose client takes little before it reads.
+/// Opens a socket whose client has a small receive buffer.
 async fn narrow(server: &Server) -> WebSocketStream<TcpStream> {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
@@ -35,7 +35,7 @@ async fn peer_that_pings_without_reading_cannot_fill_the_memory() {
     let MaybeTlsStream::Plain(stream) = client.0.get_mut() else { panic!("TLS") };
     let burst = pings();
     let before = resident();
-    // 60 MB of pings, whose answers nobody takes.
+    // 60 MB of pings; the client does not read the pongs.
     for _ in 0..460 {
         let written = timeout(Duration::from_secs(2), stream.write_all(&burst)).await;
         if !matches!(written, Ok(Ok(()))) {
@@ -46,7 +46,7 @@ async fn peer_that_pings_without_reading_cannot_fill_the_memory() {
     assert!(grown < 24 * 1024, "it has grown by {grown} KiB");
 }
 
-/// Many of them: each may cost what one buffer does, and not what may wait of messages.
+/// Many such peers: each may cost one buffer, but not the limit of waiting messages.
 #[tokio::test]
 async fn peers_that_ping_without_reading_cost_one_buffer_each() {
     for reads in [true, false] {
@@ -67,14 +67,14 @@ async fn peers_that_ping_without_reading_cost_one_buffer_each() {
     }
 }
 
-/// A thousand pings of the longest payload.
+/// A thousand pings with the longest payload.
 fn pings() -> Vec<u8> {
     let mut frame = vec![0x89, 0x80 | 125, 0, 0, 0, 0];
     frame.extend([b'x'; 125]);
     frame.repeat(1000)
 }
 
-/// What is resident of this process, in KiB; nothing where there is no such file.
+/// The resident memory of this process, in KiB; 0 on systems without `/proc`.
 fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or_default().to_owned();

@@ -1,4 +1,4 @@
-//! Requests and handshakes with a token that is bound to a key of the client (RFC 9449).
+//! Requests and handshakes with a token that is bound to a client key (RFC 9449).
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use ws_adapter::{AuthLayer, AuthWebSocketUpgrade};
 
 use crate::SECRET;
 
-/// Clients know the server by this name, whatever address it listens on.
+/// The name under which clients know the server, whatever address it listens on.
 const ORIGIN: &str = "https://api.example";
 
 fn key() -> DpopKey {
@@ -64,7 +64,7 @@ async fn server() -> String {
     serve(routes.layer(AuthLayer::new(chain()))).await
 }
 
-/// The status of the answer to a request for `path` with this proof.
+/// The status of a request for `path` with this proof.
 async fn status_of(address: &str, path: &str, token: &str, proof: &str) -> u16 {
     let request = Client::new().get(format!("http://{address}{path}"));
     let request = request.header("authorization", format!("DPoP {token}")).header("dpop", proof);
@@ -84,7 +84,7 @@ async fn proof_is_checked_against_the_sent_url_in_a_nested_router() {
     assert_eq!(ask("/v1/delete?a=b", "/v1/delete").await, 200);
     assert_eq!(ask("/admin-api/deep/delete", "/admin-api/deep/delete").await, 200);
     assert_eq!(ask("/admin-api/deep/delete", "/v1/delete").await, 401, "a proof for one API opens no other");
-    assert_eq!(ask("/v1/delete", "/delete").await, 401, "what is left of a path is another URL");
+    assert_eq!(ask("/v1/delete", "/delete").await, 401, "the nested path is another URL");
 }
 
 #[tokio::test]
@@ -95,7 +95,7 @@ async fn proof_is_spent_once_by_two_layers_of_one_chain() {
     let token = token();
     let proof = proof("/me", &token);
     assert_eq!(status_of(&address, "/me", &token, &proof).await, 200);
-    assert_eq!(status_of(&address, "/me", &token, &proof).await, 401, "another request with the same proof");
+    assert_eq!(status_of(&address, "/me", &token, &proof).await, 401, "a second request with the same proof");
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn request_with_a_proof_is_accepted_once() {
         let challenges: Vec<_> = challenges.map(|line| line.to_str().unwrap().to_owned()).collect();
         (response.status().as_u16(), challenges)
     };
-    assert_eq!(ask("Bearer").await.0, 401, "a bound token is no bearer token, and its proof is not spent by that");
+    assert_eq!(ask("Bearer").await.0, 401, "a bound token is not a bearer token, and this does not spend its proof");
     assert_eq!(ask("DPoP").await, (200, vec![]));
     let (status, challenges) = ask("DPoP").await;
     assert_eq!(status, 401);
@@ -143,7 +143,7 @@ async fn handshake_needs_its_proof_to_open_a_socket() {
     assert_eq!(status(open(Some(good)).await.unwrap_err()), 401, "the proof is spent");
 }
 
-/// The memory is of proofs, not of requests: each new one is good.
+/// The server remembers proofs, not requests: each new proof is good.
 #[tokio::test]
 async fn each_request_needs_its_own_proof() {
     let address = server().await;

@@ -25,7 +25,7 @@ async fn serve(app: Router) -> String {
     origin
 }
 
-/// The issuer publishes its keys, and protects a route of its own with them.
+/// The issuer publishes its keys, and protects one of its own routes with them.
 async fn issuer(keys: SigningKeys) -> String {
     let jwt = Jwt::<Value>::key_source(keys.clone()).verify(|claims: Value| async move { Some(claims.to_string()) });
     let app = Router::new()

@@ -1,4 +1,4 @@
-//! What routes demand beyond a good token, and what a stranger may know of a resource, over TCP.
+//! Requirements of routes beyond a good token, and the public metadata of a resource, over TCP.
 #![cfg(feature = "axum")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -42,7 +42,7 @@ fn within(secs: u64) -> RequireLayer<User> {
     RequireLayer::new(Requirement::new().max_age(Duration::from_secs(secs)))
 }
 
-/// Where the server is, and that it may be asked anything in tests.
+/// Starts the server and returns its origin.
 async fn server() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
@@ -220,7 +220,7 @@ async fn challenge_points_to_the_metadata() {
     assert_eq!(document, expected);
 }
 
-/// RFC 9728, 3.1: the well-known part stands between host and path, and a root has no path.
+/// RFC 9728, 3.1: the well-known part goes between host and path. A root has no path.
 #[test]
 fn well_known_part_goes_between_host_and_path() {
     for (resource, url) in [

@@ -1,4 +1,4 @@
-//! Requests of HTTP/1.1 over one connection.
+//! HTTP/1.1 requests over one connection.
 
 use tokio::time::timeout;
 
@@ -44,7 +44,7 @@ impl Http {
         self.wire.reset();
     }
 
-    /// Status and body of the next answer. A poll may take as long as the server likes.
+    /// Status and body of the next answer. The server may hold a poll as long as it likes.
     pub(crate) async fn answer(&mut self) -> Result<(u16, String)> {
         loop {
             if let Some((status, start, length)) = head_of(&self.unread)?
@@ -65,7 +65,7 @@ impl Http {
         }
     }
 
-    /// The stream and what was read too far, once the server has answered with 101.
+    /// The stream, and the bytes that were read after the response, once the server has answered with 101.
     pub(crate) async fn upgraded(mut self) -> Result<(Wire, Vec<u8>)> {
         match timeout(PATIENCE, self.answer()).await?? {
             (101, _) => Ok((self.wire, self.unread)),
@@ -74,7 +74,7 @@ impl Http {
     }
 }
 
-/// Status, where the body begins, and its length; `None` before the head is whole.
+/// The status, the start of the body and its length; `None` until the head is complete.
 fn head_of(bytes: &[u8]) -> Result<Option<(u16, usize, usize)>> {
     let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
         return Ok(None);

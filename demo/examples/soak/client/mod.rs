@@ -1,4 +1,4 @@
-//! Clients that write bytes: HTTP/1.1 and HTTP/2, WebSockets over both, and what is said over these.
+//! Clients that write bytes: HTTP/1.1 and HTTP/2, WebSockets over both, and their messages.
 
 mod http;
 mod socket;

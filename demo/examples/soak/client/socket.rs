@@ -56,7 +56,7 @@ impl Socket {
         self.wire.write(&frame(TEXT, text.as_bytes())).await
     }
 
-    /// The next text. Pings are answered on the way, and so is a close, which is an error.
+    /// The next text. It answers pings, and a close, which is an error.
     pub(crate) async fn next(&mut self) -> Result<String> {
         loop {
             let (opcode, payload) = self.frame().await?;
@@ -74,7 +74,7 @@ impl Socket {
         }
     }
 
-    /// Reads whatever comes, until the end, and says how that came. Answers nothing.
+    /// Reads to the end without answering, and returns how the connection ended.
     pub(crate) async fn drain(&mut self) -> Cut {
         loop {
             match self.frame().await {
@@ -116,7 +116,7 @@ impl Socket {
 pub(crate) const HANDSHAKE: &str = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
                                     sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
-/// Opcode, where the payload begins, and its length. A server masks nothing.
+/// The opcode, the start of the payload and its length. Servers don't mask.
 fn head_of(bytes: &[u8]) -> Option<(u8, usize, usize)> {
     let opcode = bytes.first()? & 0xf;
     let (start, length) = match *bytes.get(1)? {

@@ -1,4 +1,4 @@
-//! What clients of each kind say over a WebSocket, and what they hear.
+//! What clients of each kind send over a WebSocket, and what they receive.
 
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -6,7 +6,7 @@ use tokio::time::timeout;
 use super::{Client, Socket, wire::PATIENCE};
 use crate::world::{Cut, Kind, Result};
 
-/// A WebSocket of this kind, as far as the server opens it for what stands in `authorization`.
+/// A WebSocket of this kind, opened with this `authorization`.
 pub(crate) async fn open(client: &Client, kind: Kind, authorization: Option<&str>) -> Result<Socket> {
     let mut headers = vec![("sec-websocket-protocol", "auth.v1")];
     headers.extend(authorization.map(|value| ("authorization", value)));
@@ -23,7 +23,7 @@ pub(crate) async fn open(client: &Client, kind: Kind, authorization: Option<&str
     }
 }
 
-/// A WebSocket over which this token is let in.
+/// A WebSocket that is authenticated with this token.
 pub(crate) async fn login(client: &Client, kind: Kind, token: &str) -> Result<Socket> {
     let bearer = format!("Bearer {token}");
     match kind {
@@ -48,7 +48,7 @@ pub(crate) async fn present(socket: &mut Socket, kind: Kind, token: &str) -> Res
     timeout(PATIENCE, until(socket, accepted)).await?
 }
 
-/// Sends a message and waits until it has come back.
+/// Sends a message, and waits for its echo.
 pub(crate) async fn echo(socket: &mut Socket, kind: Kind, text: &str) -> Result<()> {
     let message = message(kind, text);
     socket.send(&message).await?;
@@ -57,7 +57,7 @@ pub(crate) async fn echo(socket: &mut Socket, kind: Kind, text: &str) -> Result<
     timeout(PATIENCE, until(socket, is_echo)).await?
 }
 
-/// Reads on until this is about what comes. Pings of engine.io are answered.
+/// Reads until `of` returns a result for a text. It answers pings of engine.io.
 async fn until(socket: &mut Socket, of: impl Fn(&str) -> Option<Result<()>>) -> Result<()> {
     loop {
         let packet = socket.next().await?;
@@ -85,7 +85,7 @@ pub(crate) fn connect(namespace: &str, token: &str) -> String {
     format!(r#"40{namespace}{{"token":"{token}"}}"#)
 }
 
-/// A message of the application's, which comes back as it is.
+/// A message of the application. It is echoed unchanged.
 pub(crate) fn message(kind: Kind, text: &str) -> String {
     match kind {
         Kind::Raw | Kind::H2 | Kind::First => text.to_owned(),
@@ -93,7 +93,7 @@ pub(crate) fn message(kind: Kind, text: &str) -> String {
     }
 }
 
-/// Whether this says that a credential was taken, or was not, or has ended; `None` if it is about something else.
+/// Whether a credential was accepted, was refused or has ended; `None` if the text is about something else.
 pub(crate) fn accepted(packet: &str) -> Option<Result<()>> {
     let told = |what: &Value| Some(Err(Cut::Told(what.as_str().unwrap_or("nothing").to_owned())));
     if packet.starts_with("40{") {
@@ -118,7 +118,7 @@ pub(crate) fn accepted(packet: &str) -> Option<Result<()>> {
     }
 }
 
-/// The code in the body of a refusal; empty if there is none.
+/// The code in the body of a refusal; empty without one.
 pub(crate) fn code(body: &str) -> String {
     let body: Value = serde_json::from_str(body).unwrap_or_default();
     body.get("code").and_then(Value::as_str).unwrap_or_default().to_owned()

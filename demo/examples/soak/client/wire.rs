@@ -21,15 +21,15 @@ use crate::world::{Cut, Phase, Result, World};
 /// How long an answer may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// From where a client connects, and how.
+/// The address of a client, and how it connects.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     pub(crate) world: Arc<World>,
-    /// Of the loopback. There are several, since one has too few ports for all the connections of a minute.
+    /// An address of the loopback. One has too few ports for all the connections of a minute.
     pub(crate) source: Ipv4Addr,
-    /// What a proxy would write into `X-Forwarded-For`.
+    /// The `X-Forwarded-For` of a proxy.
     pub(crate) address: String,
-    /// Has a small receive buffer, so that what is not read soon waits at the server.
+    /// Uses a small receive buffer, so that unread data soon waits at the server.
     pub(crate) small: bool,
 }
 
@@ -45,7 +45,7 @@ impl Client {
         Ok(stream)
     }
 
-    /// A connection of HTTP/2 on which the server has said that it takes extended CONNECT.
+    /// An HTTP/2 connection on which the server has enabled extended CONNECT.
     pub(crate) async fn h2(&self) -> Result<client::SendRequest<Bytes>> {
         let mut builder = client::Builder::new();
         if self.small {
@@ -56,11 +56,11 @@ impl Client {
         tokio::spawn(async move {
             select! {
                 _ = connection => {}
-                // Neither it nor its pings are answered from then on.
+                // From then on, neither the connection nor its pings are answered.
                 () = world.reached(Phase::Frozen) => world.reached(Phase::Gone).await,
             }
         });
-        // The setting comes with the first frame of the server, which is here once a request is answered.
+        // The setting comes with the server's first frame, so it is known after one request.
         sender = sender.ready().await.map_err(lost)?;
         let request = Request::get(format!("http://{}/", self.world.server)).body(()).map_err(strange)?;
         let (answer, _) = sender.send_request(request, true).map_err(lost)?;
@@ -77,7 +77,7 @@ impl Client {
     }
 }
 
-/// Both directions, each by itself, so that one can write and read at the same time.
+/// Both directions separately, so that a client can write and read at the same time.
 #[derive(Debug)]
 pub(crate) struct Wire {
     pub(crate) out: Out,
@@ -114,7 +114,7 @@ impl Wire {
         self.back.read(into).await
     }
 
-    /// Says that nothing more comes, as a peer does that knows of no close frames.
+    /// Sends FIN, as a peer without close frames does.
     pub(crate) async fn finish(&mut self) -> Result<()> {
         match &mut self.out {
             Out::Tcp(stream) => Ok(stream.shutdown().await?),
@@ -126,7 +126,7 @@ impl Wire {
         match self.out {
             Out::Tcp(stream) => {
                 let _ = stream.as_ref().set_zero_linger();
-                // Dropped, it would say goodbye first.
+                // Dropping it would send a GOAWAY first.
                 stream.forget();
             }
             Out::H2(mut stream) => stream.send_reset(Reason::CANCEL),
@@ -135,7 +135,7 @@ impl Wire {
 }
 
 impl Out {
-    /// Waits where the server does not read.
+    /// Waits while the server does not read.
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> Result<()> {
         match self {
             Self::Tcp(stream) => stream.write_all(bytes).await?,
@@ -154,7 +154,7 @@ impl Out {
 }
 
 impl Back {
-    /// What comes next, after what is there already.
+    /// Reads more bytes, after those in the buffer.
     pub(crate) async fn read(&mut self, into: &mut Vec<u8>) -> Result<()> {
         match self {
             Self::Tcp(stream) => {

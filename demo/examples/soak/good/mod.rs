@@ -1,4 +1,4 @@
-//! Good clients: they log in, send a message every second, refresh in time, go now and then, and come back.
+//! Good clients: they log in, send a message every second, refresh in time, sometimes disconnect, and return.
 
 mod polling;
 
@@ -16,18 +16,18 @@ use crate::{
     world::{Cut, Dice, Kind, Phase, Result, World},
 };
 
-/// What a client that is cut waits before it comes back, so that a revocation of this very second is over.
+/// How long a client waits before it returns after a cut, so that a revocation of this second no longer applies.
 const BACK_AFTER: Duration = Duration::from_millis(1500);
 
-/// In how long all of them log in for the first time.
+/// The time over which all good clients log in first.
 pub(crate) const WARM_UP: Duration = Duration::from_secs(10);
 
-/// How a good client is called, so that it can be revoked.
+/// The name of a good client, by which it can be revoked.
 pub(crate) fn name(kind: Kind, number: usize) -> String {
     format!("good-{kind:?}-{number}")
 }
 
-/// Lives until the phase is over in which it may.
+/// Runs until its phase ends.
 pub(crate) async fn live(world: Arc<World>, kind: Kind, number: usize) {
     let mut good = Good {
         client: Client {
@@ -61,13 +61,13 @@ struct Good {
 }
 
 impl Good {
-    /// From one login until it goes. An error says where it came.
+    /// One session, from login to disconnect. An error names the step.
     async fn session(&mut self) -> std::result::Result<(), (&'static str, Cut)> {
         let world = Arc::clone(&self.client.world);
         let (token, mut refresh) = self.token();
         let mut session = Session::open(&self.client, self.kind, &token).await.map_err(at("login"))?;
         world.tally.session(self.kind);
-        // socketioxide tells a client that it is in a moment before handlers may emit to it; an answer in between is lost.
+        // socketioxide confirms the connection a moment before handlers can emit to it. An answer in between is lost.
         sleep(Duration::from_millis(100)).await;
         let leaves = Instant::now() + self.dice.between(Duration::from_secs(20), Duration::from_secs(300));
         let mut sent = 0;

@@ -1,4 +1,4 @@
-//! A client of Socket.IO that polls: a `GET` is always under way, and each packet is a `POST`.
+//! A Socket.IO client that polls: a `GET` is always pending, and each packet is a `POST`.
 
 use crate::{
     client::{self, Client, Http, accepted},
@@ -40,7 +40,7 @@ impl Polling {
         self.post("1").await
     }
 
-    /// Polls on until this is about what comes. Whatever comes with it in one answer is read too.
+    /// Polls until `of` returns a result for a packet. It also reads the other packets of that answer.
     async fn until(&mut self, of: impl Fn(&str) -> Option<Result<()>>) -> Result<()> {
         let mut result = None;
         while result.is_none() {

@@ -1,4 +1,4 @@
-//! Clients that would have the server keep things for them.
+//! Clients that make the server keep data for them.
 
 use futures_util::future::try_join;
 
@@ -8,7 +8,7 @@ use crate::{
     world::{Kind, Result},
 };
 
-/// Pings that all want a pong, and none is read.
+/// Sends pings, and reads no pong.
 pub(super) async fn pings(hostile: &Hostile) -> Result<()> {
     let socket = hostile.login().await?;
     flood(hostile, socket, &pings_of(hostile)).await
@@ -24,14 +24,14 @@ fn pings_of(hostile: &Hostile) -> Vec<u8> {
     ping.repeat(hostile.client.world.plan.burst / ping.len())
 }
 
-/// Messages that all come back, and none is read.
+/// Sends messages that are echoed, and reads none.
 pub(super) async fn big_messages(hostile: &Hostile) -> Result<()> {
     let socket = hostile.login().await?;
     let big = hostile.big();
     flood(hostile, socket, &big.repeat((hostile.client.world.plan.burst / big.len()).max(1))).await
 }
 
-/// Until the server has had enough, which is an error.
+/// Writes until the server cuts the connection, which is an error.
 async fn flood(hostile: &Hostile, mut socket: Socket, burst: &[u8]) -> Result<()> {
     loop {
         socket.wire.write(burst).await?;
@@ -39,7 +39,7 @@ async fn flood(hostile: &Hostile, mut socket: Socket, burst: &[u8]) -> Result<()
     }
 }
 
-/// The same, but something is read all the time: this client is not dead.
+/// Sends messages that are echoed, and keeps reading a little, so the client is not dead.
 pub(super) async fn slow_drain(hostile: &Hostile) -> Result<()> {
     let Socket { wire: Wire { mut out, mut back }, .. } = hostile.login().await?;
     let big = hostile.big();
@@ -58,11 +58,11 @@ pub(super) async fn slow_drain(hostile: &Hostile) -> Result<()> {
     try_join(sends, reads).await.map(|((), ())| ())
 }
 
-/// One frame with a head that names far too much, and as much of it as is taken.
+/// A frame whose head announces far too many bytes, and as many of them as the server takes.
 pub(super) async fn too_big(hostile: &Hostile) -> Result<()> {
     let mut socket = hostile.login().await?;
     if hostile.kind == Kind::Socket {
-        // A packet that announces attachments, of which one never comes.
+        // A packet that announces attachments, one of which never comes.
         socket.send(r#"452-["message",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]"#).await?;
         socket.wire.write(&client::frame(0x2, &[0; 60_000])).await?;
     }

@@ -6,7 +6,7 @@ use crate::{
     world::{Cut, Result},
 };
 
-/// Two guesses, then its own token, so that a counter which success resets would never get anywhere.
+/// Two guesses, then its own token: a counter that success resets would never reach its limit.
 pub(super) async fn in_band(hostile: &Hostile) -> Result<()> {
     let mut socket = hostile.login().await?;
     loop {
@@ -29,7 +29,7 @@ pub(super) async fn without_waiting(hostile: &Hostile) -> Result<()> {
     Err(socket.drain().await)
 }
 
-/// Good ones, each with a credential of its own to be entered and let go of.
+/// Good credentials, each of which the server has to register and release.
 pub(super) async fn refreshes(hostile: &Hostile) -> Result<()> {
     let mut socket = hostile.login().await?;
     for _ in 0..60 {

@@ -1,4 +1,4 @@
-//! Before anybody is let in.
+//! Attacks before authentication.
 
 use axum::body::Bytes;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -11,7 +11,7 @@ use crate::{
     world::{Kind, Result},
 };
 
-/// TCP, and not a byte.
+/// A TCP connection without a byte.
 pub(super) async fn silent(hostile: &Hostile) -> Result<()> {
     Wire::tcp(hostile.client.tcp().await?).read(&mut Vec::new()).await
 }
@@ -25,7 +25,7 @@ pub(super) async fn dribbled_request(hostile: &Hostile) -> Result<()> {
     http.read().await
 }
 
-/// Ten handshakes in a row that bring nothing, and connections that are dropped at once where they are taken.
+/// Ten handshakes in a row without a credential. Connections that open are dropped at once.
 pub(super) async fn without_credential(hostile: &Hostile) -> Result<()> {
     let mut last = Ok(());
     for _ in 0..10 {
@@ -43,12 +43,12 @@ pub(super) async fn wrong_credential(hostile: &Hostile) -> Result<()> {
     client::open(&hostile.client, hostile.kind, Some(wrong)).await.map(drop)
 }
 
-/// Opened as far as it goes, and then nothing, not even an answer to pings.
+/// Opens as far as possible, then sends nothing, not even pongs.
 pub(super) async fn half_open(hostile: &Hostile) -> Result<()> {
     Err(hostile.open().await?.drain().await)
 }
 
-/// The same for a login that never ends.
+/// As above, with a login that never expires.
 pub(super) async fn silent_login(hostile: &Hostile) -> Result<()> {
     let login = format!("Basic {}", STANDARD.encode(format!("{}:{PASSWORD}", hostile.user)));
     let mut socket = client::open(&hostile.client, hostile.kind, Some(&login)).await?;
@@ -58,7 +58,7 @@ pub(super) async fn silent_login(hostile: &Hostile) -> Result<()> {
     Err(socket.drain().await)
 }
 
-/// Byte by byte, and then on so.
+/// Sends byte by byte, without end.
 pub(super) async fn dribbled_message(hostile: &Hostile) -> Result<()> {
     let mut socket = hostile.open().await?;
     let first = match hostile.kind {
@@ -72,7 +72,7 @@ pub(super) async fn dribbled_message(hostile: &Hostile) -> Result<()> {
     Ok(())
 }
 
-/// Fifty sockets over one connection, each reset before it is answered.
+/// Fifty sockets over one connection, each reset before the answer.
 pub(super) async fn rapid_resets(hostile: &Hostile) -> Result<()> {
     let mut sender = hostile.client.h2().await?;
     let bearer = format!("Bearer {}", hostile.token());

@@ -1,4 +1,4 @@
-//! Clients that go in ways of their own.
+//! Clients that disconnect in unusual ways.
 
 use super::Hostile;
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     world::{Kind, Result},
 };
 
-/// A reset, each time one stage later.
+/// A reset, one stage later each time.
 pub(super) async fn resets(hostile: &Hostile) -> Result<()> {
     let stage = *hostile.round.lock().await % 7;
     match stage {
@@ -27,7 +27,7 @@ pub(super) async fn resets(hostile: &Hostile) -> Result<()> {
                 4 => {}
                 // In the middle of a frame.
                 5 => socket.wire.write(big.get(..1000).unwrap_or_default()).await?,
-                // With an answer on its way.
+                // With an answer in flight.
                 _ => socket.wire.write(&big).await?,
             }
             socket.wire.reset();
@@ -44,7 +44,7 @@ fn path(kind: Kind) -> &'static str {
     }
 }
 
-/// Nothing more comes from it, but it would read on for ever.
+/// Sends FIN, but would keep reading forever.
 pub(super) async fn finishes(hostile: &Hostile) -> Result<()> {
     let logs_in = *hostile.round.lock().await % 2 == 0;
     let mut socket = if logs_in { hostile.login().await? } else { hostile.open().await? };
@@ -52,7 +52,7 @@ pub(super) async fn finishes(hostile: &Hostile) -> Result<()> {
     Err(socket.drain().await)
 }
 
-/// Sockets of one user, more than it may have. The oldest are cut, and not let go of.
+/// More sockets of one user than the limit. The server cuts the oldest, and the client keeps them open.
 pub(super) async fn too_many(hostile: &Hostile) -> Result<()> {
     let mut sockets = Vec::new();
     for _ in 0..20 {

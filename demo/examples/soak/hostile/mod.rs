@@ -1,4 +1,4 @@
-//! Hostile clients. Each plays one act of the table for its kind, again and again.
+//! Hostile clients. Each repeats one act of the table for its kind.
 
 mod flood;
 mod guess;
@@ -16,7 +16,7 @@ use crate::{
     world::{Dice, Kind, Phase, Result, World},
 };
 
-/// How long their tokens are good.
+/// How long their tokens are valid.
 const LIFE: Duration = Duration::from_secs(30);
 
 type Play = for<'h> fn(&'h Hostile) -> BoxFuture<'h, Result<()>>;
@@ -29,7 +29,7 @@ macro_rules! act {
 
 /// WebSockets of every kind.
 const SOCKETS: &[Kind] = &[Kind::Raw, Kind::H2, Kind::First, Kind::Socket];
-/// Those that are opened before anybody is known.
+/// Kinds that open before authentication.
 const LATE: &[Kind] = &[Kind::First, Kind::Socket];
 
 #[rustfmt::skip]
@@ -73,16 +73,16 @@ struct Hostile {
     client: Client,
     kind: Kind,
     user: String,
-    /// How often it has played.
+    /// How many times it has played.
     round: Mutex<usize>,
 }
 
-/// How a hostile client is called, so that it can be revoked.
+/// The name of a hostile client, by which it can be revoked.
 pub(crate) fn name(kind: Kind, number: usize) -> String {
     format!("hostile-{kind:?}-{number}")
 }
 
-/// Plays until the attack ends; then holds what it has open, and does nothing, until it may let go.
+/// Plays until the attack ends. Then holds its connections idle until it may close them.
 pub(crate) async fn live(world: Arc<World>, kind: Kind, number: usize) {
     let acts: Vec<_> = ACTS
         .iter()
@@ -116,13 +116,13 @@ pub(crate) async fn live(world: Arc<World>, kind: Kind, number: usize) {
     pin!(rage);
     select! {
         () = &mut rage => {}
-        () = world.reached(Phase::Frozen) => world.tally.hostile(kind, act, "under way at the end".into()),
+        () = world.reached(Phase::Frozen) => world.tally.hostile(kind, act, "running at the end".into()),
     }
     world.reached(Phase::Gone).await;
 }
 
-/// A third shares one IPv4 address, a third has a /64 each of one IPv6 customer's /48, and a third are strangers to each
-/// other, who write more into the header than their proxy does.
+/// A third share one IPv4 address. A third have a /64 each in the /48 of one IPv6 customer. A third have unrelated addresses, and
+/// put more addresses into the header than their proxy does.
 fn address(kind: Kind, number: usize) -> String {
     match number % 3 {
         0 => "203.0.113.7".into(),
@@ -136,7 +136,7 @@ impl Hostile {
         self.client.world.token(&self.user, LIFE)
     }
 
-    /// Open, as far as a stranger gets; where the kind lets no stranger in, with a token.
+    /// Opens a connection without a credential, or with a token if the kind needs one.
     async fn open(&self) -> Result<Socket> {
         let bearer = format!("Bearer {}", self.token());
         let authorization = (!LATE.contains(&self.kind)).then_some(&*bearer);
@@ -155,7 +155,7 @@ impl Hostile {
         sleep(self.client.world.plan.flood_pause()).await;
     }
 
-    /// A message a little shorter than the limit.
+    /// A message a little below the limit.
     fn big(&self) -> Vec<u8> {
         let length = if self.kind == Kind::First { 16_000 } else { 60_000 };
         let text = client::message(self.kind, &"x".repeat(length));

@@ -10,7 +10,7 @@ use crate::{
 
 const OPEN: &str = "/socket.io/?EIO=4&transport=polling";
 
-/// A session that is opened, without a credential, and where to go with it.
+/// Opens a session without a credential, and returns its target.
 async fn open(hostile: &Hostile) -> Result<(Http, String)> {
     let mut http = Http::connect(&hostile.client).await?;
     http.get(OPEN, "").await?;
@@ -60,7 +60,7 @@ pub(super) async fn guesses(hostile: &Hostile) -> Result<()> {
     }
 }
 
-/// Bodies that come byte by byte.
+/// Sends bodies byte by byte.
 pub(super) async fn trickle(hostile: &Hostile) -> Result<()> {
     let (mut http, target) = login(hostile).await?;
     let head = http.head("POST", &target, "content-length: 60000\r\n");
@@ -74,7 +74,7 @@ pub(super) async fn trickle(hostile: &Hostile) -> Result<()> {
     trickle.await
 }
 
-/// Asks for the largest echoes that the server allows, and never reads the answers to its polls.
+/// Asks for the largest allowed echoes, and never reads the answers to its polls.
 pub(super) async fn unread(hostile: &Hostile) -> Result<()> {
     let (mut posts, target) = login(hostile).await?;
     let mut polls = Http::connect(&hostile.client).await?;
@@ -85,7 +85,7 @@ pub(super) async fn unread(hostile: &Hostile) -> Result<()> {
     }
 }
 
-/// Echoes that nobody fetches.
+/// Asks for echoes, and never fetches them.
 pub(super) async fn never_polls(hostile: &Hostile) -> Result<()> {
     let (mut http, target) = login(hostile).await?;
     loop {
@@ -116,7 +116,7 @@ pub(super) async fn unknown(hostile: &Hostile) -> Result<()> {
     http.good().await.map(drop)
 }
 
-/// A second connection that is to be a WebSocket, and says nothing more, or a probe and nothing more.
+/// Starts an upgrade on a second connection, and then sends nothing, or only a probe.
 pub(super) async fn half_upgrade(hostile: &Hostile) -> Result<()> {
     let (_http, target) = login(hostile).await?;
     let target = target.replace("transport=polling", "transport=websocket");
@@ -127,7 +127,7 @@ pub(super) async fn half_upgrade(hostile: &Hostile) -> Result<()> {
     Err(socket.drain().await)
 }
 
-/// Polls that engine.io answers with nothing, and posts that it answers with the name of a namespace which is none.
+/// Polls that engine.io answers with nothing, and posts that it answers with the name of an unknown namespace.
 pub(super) async fn half_upgrade_with_posts(hostile: &Hostile) -> Result<()> {
     let (mut http, target) = open(hostile).await?;
     let upgrade = target.replace("transport=polling", "transport=websocket");
@@ -141,7 +141,7 @@ pub(super) async fn half_upgrade_with_posts(hostile: &Hostile) -> Result<()> {
     }
 }
 
-/// A reset while a poll is under way, and one in the middle of a POST.
+/// A reset during a poll, and one in the middle of a POST.
 pub(super) async fn resets(hostile: &Hostile) -> Result<()> {
     let (mut http, target) = login(hostile).await?;
     http.get(&target, "").await?;
@@ -165,7 +165,7 @@ pub(super) async fn namespaces(hostile: &Hostile) -> Result<()> {
     }
 }
 
-/// A poll that waits, of a client that answers no ping.
+/// A pending poll of a client that answers no ping.
 pub(super) async fn half_open(hostile: &Hostile) -> Result<()> {
     let (mut http, target) = login(hostile).await?;
     loop {

@@ -9,14 +9,14 @@ use super::File;
 /// The path of a module, or of something in it, from the root of the crate.
 pub(super) type Module = Vec<String>;
 
-/// Every name of a crate, by the module that it stands in.
+/// Every name of a crate, by its module.
 #[derive(Default)]
 pub(super) struct Names {
     modules: HashSet<Module>,
     definitions: HashMap<(Module, String), File>,
     imports: HashMap<(Module, String), Vec<String>>,
     globs: HashMap<Module, Vec<Vec<String>>>,
-    /// By name alone: a macro is known in modules that come after it.
+    /// By name only: a macro is visible in the modules after it.
     macros: HashMap<String, File>,
 }
 
@@ -56,7 +56,7 @@ impl Names {
         self.modules.insert(module);
     }
 
-    /// The file that defines what a path leads to, seen from a module; `None` if that is a module or outside the crate.
+    /// The file that defines the target of a path, as seen from a module; `None` if it is a module or outside the crate.
     pub(super) fn find(&self, module: &Module, path: &[String]) -> Option<&File> {
         self.resolve(module, path, &mut HashSet::new())
     }
@@ -65,7 +65,7 @@ impl Names {
         self.macros.get(&name.to_string())
     }
 
-    /// As [`find`](Self::find); `seen` are the names that have been followed, which may lead back to each other.
+    /// As [`find`](Self::find). `seen` holds the names followed so far, because names may form a cycle.
     fn resolve(&self, from: &Module, path: &[String], seen: &mut HashSet<(Module, String)>) -> Option<&File> {
         let (mut module, mut path) = (from.clone(), path);
         loop {
@@ -109,7 +109,7 @@ impl Names {
     }
 }
 
-/// The module that a file is.
+/// The module of a file.
 pub(super) fn module_of(file: &File) -> Module {
     let mut module: Module = file.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
     if matches!(module.last().map(String::as_str), Some("mod" | "lib" | "main")) {
@@ -118,8 +118,8 @@ pub(super) fn module_of(file: &File) -> Module {
     module
 }
 
-/// What a `use` imports: each path with the name that it gets, or none for everything in it. A path that begins with `::`
-/// leads out of the crate and is left out.
+/// The imports of a `use`: each path with its local name, or `None` for a glob. Paths that begin with `::` leave the crate and
+/// are skipped.
 pub(super) fn imports(item: &syn::ItemUse) -> Vec<(Vec<String>, Option<String>)> {
     let mut found = Vec::new();
     if item.leading_colon.is_none() {
@@ -159,13 +159,13 @@ pub(super) fn head(item: &Item) -> (&[Attribute], Option<&Ident>) {
     }
 }
 
-/// Whether the attributes say that something is compiled for tests alone.
+/// Whether the attributes limit an item to tests.
 pub(super) fn is_test(attributes: &[Attribute]) -> bool {
     let needs_test = |attribute: &Attribute| attribute.parse_args().is_ok_and(|condition| needs_test(&condition));
     attributes.iter().any(|attribute| attribute.path().is_ident("cfg") && needs_test(attribute))
 }
 
-/// Whether a condition of `cfg` never holds without `test`.
+/// Whether a `cfg` condition requires `test`.
 fn needs_test(condition: &Meta) -> bool {
     let parts = || -> Vec<Meta> {
         let parts = condition

@@ -1,4 +1,4 @@
-//! What a file needs of others.
+//! What a file needs from other files.
 
 use std::{collections::BTreeMap, mem};
 
@@ -10,7 +10,7 @@ use super::{
     names::{Module, Names, head, imports, is_test, module_of},
 };
 
-/// Each file that this one needs, with a path that leads there.
+/// Each file that this one needs, with a path to it.
 pub(super) fn uses(file: &File, code: &syn::File, names: &Names) -> BTreeMap<File, String> {
     let mut uses = Uses { names, module: module_of(file), needs: BTreeMap::new() };
     uses.visit_file(code);
@@ -20,7 +20,7 @@ pub(super) fn uses(file: &File, code: &syn::File, names: &Names) -> BTreeMap<Fil
 
 struct Uses<'n> {
     names: &'n Names,
-    /// The module around what is visited.
+    /// The module around the visited item.
     module: Module,
     needs: BTreeMap<File, String>,
 }
@@ -32,7 +32,7 @@ impl Uses<'_> {
         }
     }
 
-    /// The paths in what a macro is given. A name behind a dot is a field or a method.
+    /// The paths in the input of a macro. A name after a dot is a field or a method.
     fn tokens(&mut self, tokens: TokenStream) {
         let (mut path, mut between) = (Vec::new(), String::new());
         for token in tokens {
