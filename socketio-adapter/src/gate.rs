@@ -8,6 +8,7 @@ use http::{
 };
 use socketioxide::{ProtocolVersion, adapter::Adapter, socket::Socket};
 use socketioxide_core::Value;
+use ws_adapter::adapter::{Checkpoint, Entered, Expect, json_object};
 
 use super::{
     forged::as_sent,
@@ -15,7 +16,6 @@ use super::{
     request::transport_of,
     session::{Admission, Opener, Session, is_guest, warn_of_guest},
 };
-use ws_adapter::adapter::{Checkpoint, Entered, Expect, json_object};
 
 /// Decides about the `CONNECT`s of one namespace.
 pub(super) struct Gate<U> {
