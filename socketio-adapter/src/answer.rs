@@ -3,19 +3,19 @@ use std::{sync::Arc, time::Duration};
 use auth_core::{Principal, RequestRecord};
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header::CACHE_CONTROL};
+use ws_adapter::adapter::copy_head;
 
 use super::{
     driver::Driver,
     engine::EngineBody,
     forged::Standing,
     polling::{open, poll, post},
-    request::{Ask, bad_request, transport_of, unknown_session},
-    senders::Sender,
+    request::{EngineRequest, bad_request, transport_of, unknown_session},
+    senders::PassedRequest,
     server::Server,
     session::Handle,
     upgrade::switch,
 };
-use ws_adapter::adapter::copy_head;
 
 /// Decides about a request to engine.io, and lets engine.io answer it or refuses it.
 pub(super) async fn answer<U: Principal>(server: Arc<Server<U>>, request: Request<EngineBody>) -> Response<Bytes> {
@@ -24,28 +24,28 @@ pub(super) async fn answer<U: Principal>(server: Arc<Server<U>>, request: Reques
     let transport = transport_of(&parts);
     let decision = server.decide(&parts, transport).await;
     record.take(&mut parts, server.checkpoint.needs());
-    let Sender { ask, user, session } = match decision {
-        Ok(sender) => sender,
+    let PassedRequest { kind, user, session } = match decision {
+        Ok(passed) => passed,
         Err(refusal) => return server.checkpoint.answer(refusal, &parts, transport),
     };
 
     let mut standing = Standing::Polls;
-    if let Some(sid) = ask.sid() {
+    if let Some(sid) = kind.sid() {
         standing = server.engine.leave_if_closed(sid, &session).await;
         if standing == Standing::Closed {
             return server.checkpoint.answer(unknown_session(), &parts, transport);
         }
     }
-    let mut response = match ask {
-        Ask::Poll(sid) => poll(&server.engine, Request::from_parts(parts, body), sid, &session).await,
-        Ask::Post(sid) => {
+    let mut response = match kind {
+        EngineRequest::Poll(sid) => poll(&server.engine, Request::from_parts(parts, body), sid, &session).await,
+        EngineRequest::Post(sid) => {
             let asked = parts.clone();
             match post(&server, Request::from_parts(parts, body), sid, &session).await {
                 Some(response) => response,
                 None => return server.checkpoint.answer(unknown_session(), &asked, transport),
             }
         }
-        Ask::Upgrade(sid) => {
+        EngineRequest::Upgrade(sid) => {
             // engine.io turns a second WebSocket of a transport away, so nothing is waited for. It takes all upgrades that have
             // begun, one after the other.
             let (stream, patience) = match standing {
@@ -57,14 +57,14 @@ pub(super) async fn answer<U: Principal>(server: Arc<Server<U>>, request: Reques
             };
             switch(&server, parts, stream, Some(sid), patience)
         }
-        Ask::Open | Ask::OpenSocket => {
+        EngineRequest::Open | EngineRequest::OpenSocket => {
             // engine.io keeps the request as long as the transport, and namespaces judge it again.
             copy_head(&mut parts);
             parts.extensions.insert(Handle(Arc::clone(&session)));
             parts.extensions.insert(record.with_credentials());
             server.checkpoint.leave(user, &mut parts);
             tokio::spawn(Driver::new(&server, &session).drive());
-            if ask == Ask::OpenSocket {
+            if kind == EngineRequest::OpenSocket {
                 // Its id is told over the WebSocket only, and is of no use to another request.
                 switch(&server, parts, session.stream(), None, Duration::ZERO)
             } else {

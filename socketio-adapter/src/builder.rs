@@ -2,11 +2,11 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use auth_core::Principal;
 use socketioxide::{ParserConfig, SocketIo, SocketIoBuilder};
+use ws_adapter::{AuthLayer, adapter::Checkpoint};
 
 use super::{
     engine::Engine, io::AuthSocketIo, layer::SocketIoAuthLayer, options::Options, server::Server, session::Sessions,
 };
-use ws_adapter::{AuthLayer, adapter::Checkpoint};
 
 /// How much later than ours the deadline of socketioxide is. It is for what ours cannot reach.
 const SLACK: Duration = Duration::from_secs(1);

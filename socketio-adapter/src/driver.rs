@@ -7,12 +7,12 @@ use auth_core::{Principal, Timer};
 use serde::Serialize;
 use socketioxide::SocketIo;
 use tokio::{select, sync::watch};
-
-use super::{engine::Engine, events::EXPIRING_EVENT, farewell, server::Server, session::Session};
 use ws_adapter::{
     Close, CloseCodes,
     adapter::{Draining, Due, ttl},
 };
+
+use super::{engine::Engine, events::EXPIRING_EVENT, farewell, server::Server, session::Session};
 
 #[derive(Serialize)]
 struct Expiring {
@@ -22,7 +22,7 @@ struct Expiring {
 /// Ends a transport when its time has come.
 pub(super) struct Driver {
     session: Weak<Session>,
-    told: watch::Receiver<bool>,
+    changes: watch::Receiver<bool>,
     timer: Arc<dyn Timer>,
     draining: Draining,
     codes: CloseCodes,
@@ -34,7 +34,7 @@ impl Driver {
     pub(super) fn new<U: Principal>(server: &Server<U>, session: &Arc<Session>) -> Self {
         Self {
             session: Arc::downgrade(session),
-            told: session.watch(),
+            changes: session.watch(),
             timer: Arc::clone(server.checkpoint.timer()),
             draining: server.checkpoint.draining(session.id()),
             codes: server.checkpoint.close_codes(),
@@ -64,7 +64,7 @@ impl Driver {
     /// Waits for the end, and returns its reason. From then on the session has ended. `None` if the transport was gone before.
     async fn end(&mut self) -> Option<Close> {
         loop {
-            self.told.mark_unchanged();
+            self.changes.mark_unchanged();
             let wake = {
                 let session = self.session.upgrade()?;
                 // Not by us, so it is gone. socketioxide may hold the session for longer.
@@ -75,7 +75,7 @@ impl Driver {
                     match due {
                         Due::End(close) => return session.end(&close).then_some(close),
                         Due::Notice(end) => self.give_notice(&session, end),
-                        Due::Look if !session.look(&self.io) => session.doom(Close::AUTH_TIMEOUT),
+                        Due::Look if !session.look(&self.io) => session.mark_ended(Close::AUTH_TIMEOUT),
                         _ => {}
                     }
                 }
@@ -83,7 +83,7 @@ impl Driver {
             };
             select! {
                 biased;
-                changed = self.told.changed() => changed.ok()?,
+                changed = self.changes.changed() => changed.ok()?,
                 () = wake.reached(&*self.timer) => {}
                 after = self.draining.begun() => self.session.upgrade()?.drain_in(after),
             }

@@ -36,7 +36,7 @@ const MAX_REST: usize = 1024 * 1024;
 pub(super) struct EngineStream<I> {
     pipe: Arc<Pipe<I>>,
     /// Whether the session has ended. The owner learns of it later.
-    told: watch::Receiver<bool>,
+    ended: watch::Receiver<bool>,
 }
 
 /// The other end of a [`EngineStream`], which decides when it ends.
@@ -84,18 +84,18 @@ pub(super) struct Seen {
     pub(super) is_broken: bool,
     /// engine.io has let go of it.
     pub(super) is_dropped: bool,
-    /// The id that engine.io has told the client.
+    /// The id that engine.io has sent to the client.
     pub(super) sid: Option<Sid>,
 }
 
 impl<I> EngineStream<I> {
     /// The two ends of a stream, of which one byte may have been read. `sid` is the session's, if it is known by now, and
-    /// `told` is sent its end.
+    /// `ended` is sent its end.
     pub(super) fn new(
         io: I,
         first: Option<u8>,
         sid: Option<Sid>,
-        told: watch::Receiver<bool>,
+        ended: watch::Receiver<bool>,
     ) -> (Self, StreamOwner<I>) {
         let now = Instant::now();
         let seen = Seen {
@@ -122,7 +122,7 @@ impl<I> EngineStream<I> {
             seen,
         };
         let pipe = Arc::new(Pipe { state: Mutex::new(state), changed: Notify::new() });
-        (Self { pipe: Arc::clone(&pipe), told }, StreamOwner(pipe))
+        (Self { pipe: Arc::clone(&pipe), ended }, StreamOwner(pipe))
     }
 }
 
@@ -192,7 +192,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for EngineStream<I> {
         let mut state = self.pipe.lock();
         let State { io, ahead, budget, seen, is_read_out, .. } = &mut *state;
         let io = match io {
-            Some(io) if !*self.told.borrow() => io,
+            Some(io) if !*self.ended.borrow() => io,
             _ if *is_read_out => return Poll::Ready(Ok(())),
             _ => {
                 state.reader.register(cx.waker());

@@ -1,7 +1,7 @@
-//! Everything that engine.io is told which its client has not said. Each of these is here because engine.io 0.17 has no better
-//! way, and goes with the change that is named:
+//! Everything that we send to engine.io in a client's name. Each trick is here because engine.io 0.17 has no better way, and goes
+//! with the upstream change that is named:
 //!
-//! | What is forged | Goes with |
+//! | Trick | Goes with |
 //! |---|---|
 //! | [`Engine::close`]: a transport that polls is closed by a packet `1`, as its client would send it | a function of engine.io that closes a session by its id |
 //! | [`Engine::standing`]: a packet `6`, which only a server sends, is refused in one way if there is a session and in another if there is none | an event, or a future, for the end of a session that does not wait for the client |
@@ -15,9 +15,9 @@ use bytes::Bytes;
 use http::{Method, StatusCode, request::Parts};
 use serde::Deserialize;
 use socketioxide::socket::Sid;
+use ws_adapter::adapter::is_extended_connect;
 
 use super::{engine::Engine, session::Session};
-use ws_adapter::adapter::is_extended_connect;
 
 /// The packet by which a client closes its transport.
 const CLOSE: &[u8] = b"1";

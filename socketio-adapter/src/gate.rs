@@ -1,8 +1,6 @@
 use std::sync::Arc;
 
-use auth_core::{
-    AuthRequest, Authenticated, Evidence, Payload, Principal, Refusal, RefusalKind, RequestRecord, Transport,
-};
+use auth_core::{AuthRequest, Authenticated, Evidence, Payload, Principal, Refusal, RequestRecord, Transport};
 use http::{
     StatusCode,
     header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION},
@@ -10,14 +8,14 @@ use http::{
 };
 use socketioxide::{ProtocolVersion, adapter::Adapter, socket::Socket};
 use socketioxide_core::Value;
+use ws_adapter::adapter::{Checkpoint, Entered, Expect, json_object};
 
 use super::{
     forged::as_sent,
-    refusal::{NotAdmitted, ended, forbidden, invalid_credentials},
+    refusal::{NotAdmitted, ended, forbidden, invalid_credentials, is_missing},
     request::transport_of,
     session::{Admission, Opener, Session, is_guest, warn_of_guest},
 };
-use ws_adapter::adapter::{Checkpoint, Entered, Expect, json_object};
 
 /// Decides about the `CONNECT`s of one namespace.
 pub(super) struct Gate<U> {
@@ -96,11 +94,12 @@ impl<U: Principal> Gate<U> {
         let Some(payload) = self.payload(auth)? else {
             return Ok(None);
         };
-        let expect = session.owner().map_or(Expect::Anybody, Expect::UserOrGuest);
+        let owner = session.owner();
+        let expect = owner.map_or(Expect::Anybody, Expect::UserOrGuest);
         let user = match self.judge(session, opening, &payload, Transport::SocketIo, expect).await {
             // The transport is a user's, and a guest's `auth` does not change that.
-            Ok(user) if session.owner().is_some() && is_guest(user.evidence()) => return Ok(None),
-            Err(refusal) if matches!(refusal.kind(), RefusalKind::Missing | RefusalKind::Redirect) => return Ok(None),
+            Ok(user) if owner.is_some() && is_guest(user.evidence()) => return Ok(None),
+            Err(refusal) if is_missing(&refusal) => return Ok(None),
             decided => decided?,
         };
         self.check_owner(session, user.evidence())?;

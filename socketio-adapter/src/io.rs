@@ -5,9 +5,9 @@ use serde::Serialize;
 use socketioxide::{
     BroadcastError, SocketIo, adapter::LocalAdapter, handler::ConnectHandler, operators::BroadcastOperators,
 };
+use ws_adapter::{Close, adapter::Checkpoint};
 
 use super::{gate::Gate, guarded::Guarded, rooms::user_room, server::Server};
-use ws_adapter::{Close, adapter::Checkpoint};
 
 /// The Socket.IO server behind a chain: it adds namespaces, and sends to users.
 ///
@@ -150,7 +150,7 @@ impl<U: Principal> AuthSocketIo<U> {
     /// Closes every open transport with 1012 `restarting`. The [`Shutdown`](ws_adapter::Shutdown) of the layer does so too, and also
     /// closes transports that open later.
     pub fn close_all(&self) {
-        self.server.sessions.all().iter().for_each(|session| session.doom(Close::RESTARTING));
+        self.server.sessions.all().iter().for_each(|session| session.mark_ended(Close::RESTARTING));
     }
 }
 

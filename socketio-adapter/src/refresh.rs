@@ -13,13 +13,13 @@ use socketioxide::{
     socket::Socket,
 };
 use socketioxide_core::Value;
+use ws_adapter::adapter::{NotNow, json_object, ttl};
 
 use super::{
     gate::Gate,
     refusal::{NotAdmitted, forbidden},
     session::{Session, is_guest},
 };
-use ws_adapter::adapter::{NotNow, json_object, ttl};
 
 /// The handler of [`REFRESH_EVENT`](super::REFRESH_EVENT) in one namespace of one transport. It goes with the namespace.
 pub(super) struct Refresher<U> {

@@ -6,7 +6,7 @@ use http::StatusCode;
 /// Why a `CONNECT` or a refresh is refused. It displays as the `message` of `connect_error`.
 #[derive(Clone, Debug)]
 pub(super) enum NotAdmitted {
-    /// There was no credential.
+    /// There was no credential, and no chain was asked.
     Missing,
     Refused(Refusal),
 }
@@ -31,6 +31,7 @@ impl NotAdmitted {
             return (true, "missing_credentials");
         };
         match (refusal.kind(), refusal.status()) {
+            (RefusalKind::Missing | RefusalKind::Redirect, _) => (true, "missing_credentials"),
             (_, StatusCode::UNAUTHORIZED) => (true, refusal.code()),
             // Ours.
             (
@@ -46,10 +47,7 @@ impl NotAdmitted {
 
 impl From<Refusal> for NotAdmitted {
     fn from(refusal: Refusal) -> Self {
-        match refusal.kind() {
-            RefusalKind::Missing | RefusalKind::Redirect => Self::Missing,
-            _ => Self::Refused(refusal),
-        }
+        Self::Refused(refusal)
     }
 }
 
@@ -60,6 +58,11 @@ impl fmt::Display for NotAdmitted {
             (false, code) => f.write_str(code),
         }
     }
+}
+
+/// Whether the chain found no credential at all, not even a wrong one that it passed over.
+pub(super) fn is_missing(refusal: &Refusal) -> bool {
+    matches!(refusal.kind(), RefusalKind::Missing | RefusalKind::Redirect) && !refusal.is_wrong_credential()
 }
 
 /// The transport has ended. The client reads `unavailable`, since it may come again.

@@ -42,7 +42,7 @@ pub(super) fn transport_of(parts: &Parts) -> Transport {
 
 /// What a request asks of engine.io.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ask {
+pub(super) enum EngineRequest {
     /// Opens a transport by polling.
     Open,
     /// Opens a transport that is a WebSocket from the start.
@@ -55,7 +55,7 @@ pub(super) enum Ask {
     Upgrade(Sid),
 }
 
-impl Ask {
+impl EngineRequest {
     /// Reads the query as engine.io does (raw, without decoding), and refuses what could be read in two ways.
     pub(super) fn of(parts: &Parts, transport: Transport) -> Result<Self, Refusal> {
         let query = parts.uri.query().unwrap_or_default();
@@ -124,19 +124,20 @@ mod tests {
 
     use super::*;
 
-    fn ask(method: &str, query: &str, transport: Transport) -> Result<Ask, u16> {
+    fn ask(method: &str, query: &str, transport: Transport) -> Result<EngineRequest, u16> {
         let request = Request::builder().method(method).uri(format!("/socket.io/?{query}"));
         let request = request.header(SEC_WEBSOCKET_VERSION, "13").header(SEC_WEBSOCKET_KEY, "key");
-        Ask::of(&request.body(()).unwrap().into_parts().0, transport).map_err(|refusal| refusal.status().as_u16())
+        EngineRequest::of(&request.body(()).unwrap().into_parts().0, transport)
+            .map_err(|refusal| refusal.status().as_u16())
     }
 
-    fn polling(method: &str, query: &str) -> Result<Ask, u16> {
+    fn polling(method: &str, query: &str) -> Result<EngineRequest, u16> {
         ask(method, query, Transport::SocketIo)
     }
 
-    impl std::fmt::Debug for Ask {
+    impl std::fmt::Debug for EngineRequest {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("Ask")
+            f.write_str("EngineRequest")
         }
     }
 
@@ -157,14 +158,14 @@ mod tests {
     }
 
     #[test]
-    fn the_five_things_that_a_client_does_are_told_apart() {
+    fn five_kinds_of_request_are_told_apart() {
         let sid = Sid::new();
-        assert_eq!(polling("GET", "EIO=4&transport=polling"), Ok(Ask::Open));
-        assert_eq!(polling("GET", &format!("EIO=4&transport=polling&sid={sid}")), Ok(Ask::Poll(sid)));
-        assert_eq!(polling("POST", &format!("EIO=4&transport=polling&sid={sid}")), Ok(Ask::Post(sid)));
+        assert_eq!(polling("GET", "EIO=4&transport=polling"), Ok(EngineRequest::Open));
+        assert_eq!(polling("GET", &format!("EIO=4&transport=polling&sid={sid}")), Ok(EngineRequest::Poll(sid)));
+        assert_eq!(polling("POST", &format!("EIO=4&transport=polling&sid={sid}")), Ok(EngineRequest::Post(sid)));
         let socket = |query: &str| ask("GET", query, Transport::WebSocket);
-        assert_eq!(socket("EIO=4&transport=websocket"), Ok(Ask::OpenSocket));
-        assert_eq!(socket(&format!("EIO=4&transport=websocket&sid={sid}&t=x")), Ok(Ask::Upgrade(sid)));
+        assert_eq!(socket("EIO=4&transport=websocket"), Ok(EngineRequest::OpenSocket));
+        assert_eq!(socket(&format!("EIO=4&transport=websocket&sid={sid}&t=x")), Ok(EngineRequest::Upgrade(sid)));
     }
 
     #[test]
@@ -211,9 +212,9 @@ mod tests {
                     })
                     .unwrap_or_default(),
             );
-            Ask::of(&parts, transport_of(&parts)).map_err(|refusal| refusal.status().as_u16())
+            EngineRequest::of(&parts, transport_of(&parts)).map_err(|refusal| refusal.status().as_u16())
         };
-        assert_eq!(ask(Version::HTTP_2, Some("websocket"), &["13"]), Ok(Ask::OpenSocket));
+        assert_eq!(ask(Version::HTTP_2, Some("websocket"), &["13"]), Ok(EngineRequest::OpenSocket));
         for (http, protocol, versions) in [
             (Version::HTTP_11, Some("websocket"), &["13"][..]),
             (Version::HTTP_2, None, &["13"]),
@@ -234,10 +235,10 @@ mod tests {
             let request = Request::get("/socket.io/?EIO=4&transport=websocket").version(http);
             let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
             let (parts, ()) = request.body(()).unwrap().into_parts();
-            Ask::of(&parts, Transport::WebSocket).map_err(|refusal| refusal.status().as_u16())
+            EngineRequest::of(&parts, Transport::WebSocket).map_err(|refusal| refusal.status().as_u16())
         };
         let complete = [(VERSION, "13"), (KEY, "key")];
-        assert_eq!(ask(Version::HTTP_11, &complete), Ok(Ask::OpenSocket));
+        assert_eq!(ask(Version::HTTP_11, &complete), Ok(EngineRequest::OpenSocket));
         assert_eq!(ask(Version::HTTP_10, &complete), Err(400));
         assert_eq!(ask(Version::HTTP_2, &complete), Err(400), "an HTTP/2 handshake is a CONNECT");
         for headers in [

@@ -2,18 +2,18 @@ use std::sync::Arc;
 
 use auth_core::{AuthRequest, Authenticated, Principal, Refusal, Transport};
 use http::request::Parts;
+use ws_adapter::adapter::{Checked, Expect};
 
 use super::{
     refusal::forbidden,
-    request::{Ask, unknown_session},
+    request::{EngineRequest, unknown_session},
     server::Server,
     session::{Opener, Session, is_guest, warn_of_guest},
 };
-use ws_adapter::adapter::{Checked, Expect};
 
 /// A request that may go on to engine.io.
-pub(super) struct Sender<U> {
-    pub(super) ask: Ask,
+pub(super) struct PassedRequest<U> {
+    pub(super) kind: EngineRequest,
     /// Who sent it, or the refusal for a request without a credential.
     pub(super) user: Result<Authenticated<U>, Refusal>,
     /// The transport that it is about, or opens.
@@ -22,21 +22,21 @@ pub(super) struct Sender<U> {
 
 /// Who may send what.
 impl<U: Principal> Server<U> {
-    pub(super) async fn decide(&self, parts: &Parts, transport: Transport) -> Result<Sender<U>, Refusal> {
+    pub(super) async fn decide(&self, parts: &Parts, transport: Transport) -> Result<PassedRequest<U>, Refusal> {
         let request = AuthRequest::new(parts, transport, self.checkpoint.timer().now());
         let checked = self.checkpoint.check(&request).await?;
-        let ask = Ask::of(parts, transport)?;
-        let Some(sid) = ask.sid() else {
+        let kind = EngineRequest::of(parts, transport)?;
+        let Some(sid) = kind.sid() else {
             let session = self.session(&checked, &request).await?;
-            return Ok(Sender { ask, user: checked.user, session });
+            return Ok(PassedRequest { kind, user: checked.user, session });
         };
         let session = self.sessions.get(sid).ok_or_else(unknown_session)?;
         self.check_sender(&checked, &session, &request).await?;
         // A transport that has ended may still be asked why.
-        if session.is_ended() && !matches!(ask, Ask::Poll(_)) {
+        if session.is_ended() && !matches!(kind, EngineRequest::Poll(_)) {
             return Err(unknown_session());
         }
-        Ok(Sender { ask, user: checked.user, session })
+        Ok(PassedRequest { kind, user: checked.user, session })
     }
 
     /// Whether a request may use a transport that is there.

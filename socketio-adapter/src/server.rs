@@ -1,11 +1,11 @@
 use socketioxide::SocketIo;
+use ws_adapter::adapter::Checkpoint;
 
 use super::{
     engine::Engine,
     options::Options,
     session::{Session, Sessions},
 };
-use ws_adapter::adapter::Checkpoint;
 
 /// What the layer, the service and the namespaces of one server share.
 pub(super) struct Server<U> {

@@ -13,9 +13,9 @@ use http_body::Body;
 use http_body_util::BodyExt as _;
 use pin_project_lite::pin_project;
 use tower_service::Service;
+use ws_adapter::ResponseBody;
 
 use super::{answer::answer, request::Route, server::Server};
-use ws_adapter::ResponseBody;
 
 /// A Socket.IO server behind a chain, around an application `S`; made by
 /// [`SocketIoAuthLayer`](super::SocketIoAuthLayer).

@@ -8,6 +8,7 @@ use tokio::{
     sync::watch,
     time::{self, Instant},
 };
+use ws_adapter::{Close, CloseCodes};
 
 use super::{
     engine::Engine,
@@ -16,7 +17,6 @@ use super::{
     server::Server,
     session::{Session, ended},
 };
-use ws_adapter::{Close, CloseCodes};
 
 /// How long a client may take to read its output after the end of its session. Then the stream is dropped. Nothing extends this.
 pub(super) const OUTPUT_DEADLINE: Duration = Duration::from_secs(2);
@@ -84,7 +84,7 @@ pub(super) async fn own<I>(
         Why::Ended => None,
         // A second handshake of a transport that goes on, which was turned away.
         Why::EngineIo if goes_on(engine, upgrade_of).await => return,
-        Why::EngineIo => session.doomed().or(Some(Close::NORMAL)),
+        Why::EngineIo => session.end_reason().or(Some(Close::NORMAL)),
         Why::Lost(close) => Some(close),
     };
     let close = close.filter(|close| session.end(close));

@@ -11,6 +11,7 @@ use hyper_util::rt::TokioIo;
 use socketioxide::socket::Sid;
 use tokio::{select, time};
 use tungstenite::handshake::derive_accept_key;
+use ws_adapter::adapter::is_extended_connect;
 
 use super::{
     engine_stream::{EngineStream, first_byte},
@@ -19,7 +20,6 @@ use super::{
     session::{Stream, ended},
     stream_owner::{Terms, own},
 };
-use ws_adapter::adapter::is_extended_connect;
 
 /// Answers a handshake, and hands the WebSocket to engine.io over a stream that an owner can end. If engine.io never sees it, a
 /// transport that polls stays as it is, and one that it would have opened goes with the request.

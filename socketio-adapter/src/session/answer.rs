@@ -17,7 +17,7 @@ impl Session {
         if packets.is_empty() {
             return packets;
         }
-        self.change(|life| life.untaken += 1);
+        self.change(|state| state.untaken += 1);
         Bytes::from_owner(Untaken { session: Arc::clone(self), packets })
     }
 }
@@ -31,9 +31,9 @@ impl AsRef<[u8]> for Untaken {
 impl Drop for Untaken {
     fn drop(&mut self) {
         self.session.took(self.packets.len() as u64);
-        let is_free = self.session.change(|life| {
-            life.untaken -= 1;
-            life.untaken == 0 && life.has_connected
+        let is_free = self.session.change(|state| {
+            state.untaken -= 1;
+            state.untaken == 0 && state.has_connected
         });
         if is_free {
             self.session.place.free();

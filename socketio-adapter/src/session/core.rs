@@ -7,18 +7,18 @@ use auth_core::{Authenticated, Evidence, Principal, Refusal, Timer, Transport};
 use http::request::Parts;
 use socketioxide::socket::Sid;
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard, Notify, watch};
-
-use super::{
-    credit::Credit,
-    life::{Admission, Held, Life, OPENED_BY},
-    opener::Opener,
-    sessions::Sessions,
-};
-use crate::not_authenticated::NotAuthenticated;
 use ws_adapter::{
     Close, ConnectionId,
     adapter::{Checked, Checkpoint, End, Entered, Moment, Origin, Place},
 };
+
+use super::{
+    credit::Credit,
+    opener::Opener,
+    sessions::Sessions,
+    state::{Admission, HeldEvidence, OPENED_BY, SessionState},
+};
+use crate::not_authenticated::NotAuthenticated;
 
 /// One engine.io transport, from its opening to its end.
 ///
@@ -35,11 +35,11 @@ pub(crate) struct Session {
     owner: OnceLock<Evidence>,
     /// How many streams of WebSockets it has.
     pub(super) streams: watch::Sender<usize>,
-    /// Held while a credential is judged.
+    /// HeldEvidence while a credential is judged.
     turn: AsyncMutex<()>,
-    life: Mutex<Life>,
-    /// Sent when the life has changed: whether it has ended.
-    pub(super) told: watch::Sender<bool>,
+    state: Mutex<SessionState>,
+    /// Notified of each change, with whether it has ended.
+    pub(super) changed: watch::Sender<bool>,
     /// What the WebSockets of this transport wait for.
     pub(super) cut: watch::Sender<Option<Close>>,
     /// What the client may post, if it polls.
@@ -79,8 +79,8 @@ impl Session {
                 owner: owner.map_or_else(OnceLock::new, OnceLock::from),
                 streams: watch::Sender::new(0),
                 turn: AsyncMutex::default(),
-                life: Mutex::new(Life::new(time)),
-                told: watch::Sender::new(false),
+                state: Mutex::new(SessionState::new(time)),
+                changed: watch::Sender::new(false),
                 cut: watch::Sender::new(None),
                 credit: Credit::default(),
                 drained: Notify::new(),
@@ -169,25 +169,25 @@ impl Session {
     pub(crate) fn open_by(&self, entered: Entered) {
         let now = self.moment();
         self.place.begin();
-        self.change(|life| {
-            life.time.hold(OPENED_BY, entered.evidence().expires_at(), now);
-            life.opened_by = Some(Held::new(Some(entered), OPENED_BY));
+        self.change(|state| {
+            state.time.hold(OPENED_BY, entered.evidence().expires_at(), now);
+            state.opened_by = Some(HeldEvidence::new(Some(entered), OPENED_BY));
         });
     }
 
     /// The evidence of the transport: what it was opened with, or what has replaced it.
     pub(crate) fn opened_by<U: 'static>(&self) -> Option<Authenticated<U>> {
-        self.life().opened_by.as_ref()?.user()
+        self.state().opened_by.as_ref()?.user()
     }
 
     /// Lets the client into a namespace, and returns the number of this admission; `None` if the session has ended.
     pub(crate) fn admit(&self, namespace: &str, admission: Admission) -> Option<u64> {
         let now = self.moment();
-        let (number, entered) = self.change_and_tell(|life| {
-            if life.is_over(now) {
+        let (number, entered) = self.change_and_notify(|state| {
+            if state.is_over(now) {
                 return None;
             }
-            let held = life.admit(namespace, admission, now)?;
+            let held = state.admit(namespace, admission, now)?;
             Some((held.number, held.entered().cloned()))
         })?;
         if let Some(entered) = entered {
@@ -199,47 +199,47 @@ impl Session {
     /// Takes an admission back.
     pub(crate) fn expel(&self, namespace: &str, number: u64) {
         let now = self.moment();
-        self.change_and_tell(|life| {
-            life.take_back(namespace, number, now);
-            if life.has_connected {
-                self.settle(life);
+        self.change_and_notify(|state| {
+            state.take_back(namespace, number, now);
+            if state.has_connected {
+                self.settle(state);
             }
         });
     }
 
     /// Who was let into a namespace; `None` is a client without evidence.
     pub(crate) fn user<U: 'static>(&self, namespace: &str) -> Result<Option<Authenticated<U>>, NotAuthenticated> {
-        let life = self.life();
-        let held = life.users.get(namespace).ok_or(NotAuthenticated)?;
+        let state = self.state();
+        let held = state.users.get(namespace).ok_or(NotAuthenticated)?;
         if held.evidence().is_none() { Ok(None) } else { held.user().map(Some).ok_or(NotAuthenticated) }
     }
 
     /// The evidence by which its client is in a namespace; `None` if it has none.
     pub(crate) fn evidence(&self, namespace: &str) -> Option<Evidence> {
-        self.life().users.get(namespace)?.evidence().cloned()
+        self.state().users.get(namespace)?.evidence().cloned()
     }
 
     /// It no longer waits for a credential once it is a user's, and no guest is left in it.
-    pub(super) fn settle(&self, life: &Life) {
-        if life.is_settled(self.owner()) {
+    pub(super) fn settle(&self, state: &SessionState) {
+        if state.is_settled(self.owner()) {
             self.place.settle();
         }
     }
 
     /// Changes what nothing waits for.
-    pub(super) fn change<T>(&self, change: impl FnOnce(&mut Life) -> T) -> T {
-        change(&mut self.life())
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut SessionState) -> T) -> T {
+        change(&mut self.state())
     }
 
-    pub(super) fn change_and_tell<T>(&self, change: impl FnOnce(&mut Life) -> T) -> T {
-        let mut life = self.life();
-        let changed = change(&mut life);
-        self.told.send_replace(life.is_ended());
+    pub(super) fn change_and_notify<T>(&self, change: impl FnOnce(&mut SessionState) -> T) -> T {
+        let mut state = self.state();
+        let changed = change(&mut state);
+        self.changed.send_replace(state.is_ended());
         changed
     }
 
-    pub(super) fn life(&self) -> MutexGuard<'_, Life> {
-        self.life.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn state(&self) -> MutexGuard<'_, SessionState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -250,9 +250,9 @@ impl Drop for Session {
 }
 
 /// Waits for the end of a session.
-pub(crate) async fn ended(mut told: watch::Receiver<bool>) {
+pub(crate) async fn ended(mut changed: watch::Receiver<bool>) {
     // If it cannot be waited for, it is gone.
-    let _ = told.wait_for(|ended| *ended).await;
+    let _ = changed.wait_for(|ended| *ended).await;
 }
 
 /// What is left in the extensions of the opening request.
@@ -265,16 +265,16 @@ pub(super) struct ByRegistry(pub(super) Weak<Session>);
 impl End for ByRegistry {
     fn end(&self, close: Close) {
         if let Some(session) = self.0.upgrade() {
-            session.doom(close);
+            session.mark_ended(close);
         }
     }
 
     fn displace(&self) {
         if let Some(session) = self.0.upgrade() {
-            session.change_and_tell(|life| {
+            session.change_and_notify(|state| {
                 // A client that has just entered a namespace no longer needs the place.
                 if session.place.may_be_displaced() {
-                    life.time.end(Close::DISPLACED);
+                    state.time.end(Close::DISPLACED);
                 }
             });
         }

@@ -2,42 +2,42 @@ use std::time::Duration;
 
 use auth_core::Evidence;
 use tokio::sync::watch;
-
-use super::Session;
 use ws_adapter::{
     Close,
     adapter::{Due, Wake},
 };
+
+use super::Session;
 
 /// Its end, and what it costs after that.
 impl Session {
     /// What is due now. If that is the end, it has ended by then, and nobody is let in.
     pub(crate) fn due(&self) -> Option<Due> {
         let now = self.moment();
-        self.change(|life| life.time.due(now, true))
+        self.change(|state| state.time.due(now, true))
     }
 
     pub(crate) fn wake(&self) -> Wake {
-        self.life().time.wake()
+        self.state().time.wake()
     }
 
     /// Plans its end while the server goes down.
     pub(crate) fn drain_in(&self, span: Duration) {
         let now = self.moment();
-        self.change(|life| life.time.drain_in(span, now));
+        self.change(|state| state.time.drain_in(span, now));
     }
 
     /// Ends the transport at once.
-    pub(crate) fn doom(&self, close: Close) {
-        self.change_and_tell(|life| life.time.end(close));
+    pub(crate) fn mark_ended(&self, close: Close) {
+        self.change_and_notify(|state| state.time.end(close));
     }
 
     /// Ends it: from here on nobody is let in. It counts as a connection until it is [forgotten](Self::forget). Returns whether it
     /// was open until now.
     pub(crate) fn end(&self, close: &Close) -> bool {
-        let is_first = self.change_and_tell(|life| {
-            life.time.end(close.clone());
-            !std::mem::replace(&mut life.closed, true)
+        let is_first = self.change_and_notify(|state| {
+            state.time.end(close.clone());
+            !std::mem::replace(&mut state.closed, true)
         });
         if is_first {
             self.place.ends(close);
@@ -47,7 +47,7 @@ impl Session {
 
     /// The transport is gone. engine.io tells the handlers.
     pub(crate) fn leave(&self) {
-        self.end(&self.doomed().unwrap_or(Close::NORMAL));
+        self.end(&self.end_reason().unwrap_or(Close::NORMAL));
         self.forget();
     }
 
@@ -57,31 +57,31 @@ impl Session {
         if *self.streams.borrow() > 0 {
             return;
         }
-        let costs_memory = self.life().costs_memory();
+        let costs_memory = self.state().costs_memory();
         self.place.leave(costs_memory, self.owner().and_then(Evidence::principal));
         // The last answer may have been taken meanwhile.
-        if !self.life().costs_memory() {
+        if !self.state().costs_memory() {
             self.place.free();
         }
         self.sessions.remove(self.id(), self.sid());
     }
 
     pub(crate) fn is_ended(&self) -> bool {
-        self.life().is_ended()
+        self.state().is_ended()
     }
 
     /// Why it ends, if it does.
-    pub(crate) fn doomed(&self) -> Option<Close> {
-        self.life().time.ended().cloned()
+    pub(crate) fn end_reason(&self) -> Option<Close> {
+        self.state().time.ended().cloned()
     }
 
     /// Whether it has been closed, by us or by the engine.
     pub(crate) fn is_closed(&self) -> bool {
-        self.life().closed
+        self.state().closed
     }
 
     pub(crate) fn watch(&self) -> watch::Receiver<bool> {
-        self.told.subscribe()
+        self.changed.subscribe()
     }
 
     /// Ends the WebSockets of this transport, those to come as well.

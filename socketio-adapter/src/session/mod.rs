@@ -4,20 +4,20 @@ mod answer;
 mod core;
 mod credit;
 mod end;
-mod life;
 mod opener;
 mod posts;
 mod presence;
 mod renewal;
 mod sessions;
+mod state;
 mod stream;
 #[cfg(test)]
 pub(super) mod tests;
 
 pub(super) use self::{
     core::{Handle, Session, ended},
-    life::Admission,
     opener::{Opener, is_guest, warn_of_guest},
     sessions::Sessions,
+    state::Admission,
     stream::Stream,
 };

@@ -13,7 +13,7 @@ const DURING_UPGRADE: u64 = 8;
 impl Session {
     /// Waits until a `POST` of this many bytes may be handled. `longest` is the longest that is allowed.
     pub(crate) async fn post(&self, bytes: u64, longest: u64) -> RunningPost<'_> {
-        let has_connected = self.life().has_connected;
+        let has_connected = self.state().has_connected;
         let room = || {
             let is_upgrading = *self.streams.borrow() > 0;
             let posts = if is_upgrading && has_connected { DURING_UPGRADE } else { 1 };

@@ -13,31 +13,31 @@ impl Session {
     pub(crate) fn connected(&self, namespace: &str, sid: Sid) {
         self.set_sid(sid);
         let now = self.moment();
-        self.change_and_tell(|life| {
-            life.time.look_again_in(self.patience.saturating_mul(RARELY), now);
-            (life.connected, life.has_connected) = (true, true);
-            if let Some(held) = life.users.get_mut(namespace) {
+        self.change_and_notify(|state| {
+            state.time.look_again_in(self.patience.saturating_mul(RARELY), now);
+            (state.connected, state.has_connected) = (true, true);
+            if let Some(held) = state.users.get_mut(namespace) {
                 held.arrived = true;
             }
-            if !life.is_ended() {
+            if !state.is_ended() {
                 self.place.free();
             }
-            self.settle(life);
+            self.settle(state);
         });
         self.opened();
     }
 
     /// Whether its client has come into a namespace. It may have left it.
     pub(crate) fn has_arrived(&self, namespace: &str) -> bool {
-        self.life().users.get(namespace).is_some_and(|held| held.arrived)
+        self.state().users.get(namespace).is_some_and(|held| held.arrived)
     }
 
     /// A namespace may have been left.
     pub(crate) fn left(&self) {
         let now = self.moment();
-        self.change_and_tell(|life| {
-            if std::mem::take(&mut life.connected) {
-                life.time.look_in(self.patience, now);
+        self.change_and_notify(|state| {
+            if std::mem::take(&mut state.connected) {
+                state.time.look_in(self.patience, now);
             }
         });
     }
@@ -45,22 +45,22 @@ impl Session {
     /// Looks whether the client is in a namespace, and returns whether the transport may go on.
     pub(crate) fn look(&self, io: &SocketIo) -> bool {
         // A client on its way into a namespace is not in it yet, and has not left it.
-        let all: Vec<_> = self.life().arrived().map(|(name, held)| (name.clone(), held.number)).collect();
+        let all: Vec<_> = self.state().arrived().map(|(name, held)| (name.clone(), held.number)).collect();
         let is_in = |name: &str| self.socket(io, name).is_some_and(|socket| socket.connected());
         let (there, left): (Vec<_>, Vec<_>) = all.into_iter().partition(|(name, _)| is_in(name));
         let now = self.moment();
-        self.change_and_tell(|life| {
+        self.change_and_notify(|state| {
             let is_in = !there.is_empty();
-            let goes_on = is_in || life.connected;
-            life.connected = is_in;
+            let goes_on = is_in || state.connected;
+            state.connected = is_in;
             let wait = if is_in { self.patience.saturating_mul(RARELY) } else { self.patience };
-            life.time.look_again_in(wait, now);
+            state.time.look_again_in(wait, now);
             // Keep everything while the client is in no namespace.
             for (name, number) in left.into_iter().filter(|_| is_in) {
-                life.take_back(&name, number, now);
+                state.take_back(&name, number, now);
             }
             if is_in {
-                self.settle(life);
+                self.settle(state);
             }
             goes_on
         })
@@ -68,7 +68,7 @@ impl Session {
 
     /// The Socket.IO connections over this transport.
     pub(crate) fn sockets(&self, io: &SocketIo) -> Vec<SocketRef> {
-        let namespaces: Vec<_> = self.life().users.keys().cloned().collect();
+        let namespaces: Vec<_> = self.state().users.keys().cloned().collect();
         namespaces.iter().filter_map(|namespace| self.socket(io, namespace)).collect()
     }
 

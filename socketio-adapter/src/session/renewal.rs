@@ -1,17 +1,18 @@
 use std::time::SystemTime;
 
+use ws_adapter::adapter::{Entered, NotNow};
+
 use super::{
     Session,
-    life::{Held, Life, OPENED_BY},
+    state::{HeldEvidence, OPENED_BY, SessionState},
 };
-use ws_adapter::adapter::{Entered, NotNow};
 
 /// A credential in the place of another.
 impl Session {
     /// Begins a refresh in a namespace, until [`end_refresh`](Self::end_refresh). Only one runs at a time.
     pub(crate) fn begin_refresh(&self, number: u64) -> Result<(), NotNow> {
         let now = self.moment();
-        self.change_and_tell(|life| life.time.begin_refresh(number, now))
+        self.change_and_notify(|state| state.time.begin_refresh(number, now))
     }
 
     /// Replaces the evidence of the namespace, unless the session has ended meanwhile. If the chain is that of the transport,
@@ -24,14 +25,14 @@ impl Session {
         is_chain_of_transport: bool,
     ) -> Result<Option<SystemTime>, NotNow> {
         let now = self.moment();
-        self.change_and_tell(|life| {
-            if life.is_over(now) {
+        self.change_and_notify(|state| {
+            if state.is_over(now) {
                 return Err(NotNow::Ended);
             }
-            let Life { time, opened_by, users, .. } = life;
+            let SessionState { time, opened_by, users, .. } = state;
             let held = users.get_mut(namespace).filter(|held| held.number == number).ok_or(NotNow::Ended)?;
             // A guest's stays a guest's.
-            let is_same = |old: &Held| old.evidence().is_some_and(|old| old.is_same_user(entered.evidence()));
+            let is_same = |old: &HeldEvidence| old.evidence().is_some_and(|old| old.is_same_user(entered.evidence()));
             let opened_by = opened_by.as_mut().filter(|old| is_chain_of_transport && is_same(old));
             let mut slots = vec![number];
             held.renew(entered, opened_by.is_some());
@@ -49,12 +50,12 @@ impl Session {
 
     /// Ends a refresh; the next may begin.
     pub(crate) fn end_refresh(&self, number: u64) {
-        self.change(|life| life.time.end_refresh(number));
+        self.change(|state| state.time.end_refresh(number));
     }
 
     /// A credential was wrong.
     pub(crate) fn wrong(&self) {
         let now = self.moment();
-        self.change_and_tell(|life| life.time.wrong(now));
+        self.change_and_notify(|state| state.time.wrong(now));
     }
 }

@@ -8,12 +8,12 @@ use auth_basic::{Basic, BasicLogin};
 use auth_core::{AuthRequest, Authenticated, Chain, ManualClock, Outcome, Principal, PrincipalId, Transport};
 use http::Request;
 use socketioxide::socket::Sid;
-
-use super::{core::ByRegistry, *};
 use ws_adapter::{
     AuthLayer, Close, Connections, Sockets,
     adapter::{Checkpoint, Due, End as _, Entered, NotNow},
 };
+
+use super::{core::ByRegistry, *};
 
 struct User;
 
@@ -121,7 +121,7 @@ async fn namespace_is_let_in_by_what_the_transport_lives_by_now() {
     session.admit("/other", Admission::OfTransport).unwrap();
     let of_other = session.user::<User>("/other").unwrap().unwrap();
     assert_eq!(of_other.evidence().expires_at(), Some(at(900)));
-    assert_eq!(session.life().time.ends_at(), Some(at(900)));
+    assert_eq!(session.state().time.ends_at(), Some(at(900)));
 }
 
 #[tokio::test]
@@ -156,8 +156,8 @@ async fn client_is_still_in_its_namespace_after_a_refresh() {
     session.connected("/", Sid::ZERO);
     session.begin_refresh(number).unwrap();
     session.swap(("/", number), &server.enter(&session, &long).await, true).unwrap();
-    let life = session.life();
-    assert_eq!(life.arrived().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["/"]);
+    let state = session.state();
+    assert_eq!(state.arrived().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["/"]);
 }
 
 #[tokio::test]
@@ -175,7 +175,7 @@ async fn session_gives_up_its_place_only_while_it_waits() {
     // Between its entry and its wait.
     displace(&early);
     early.place().wait().unwrap();
-    assert_eq!([&waiting, &settled, &early].map(|session| session.doomed().is_some()), [true, false, true]);
+    assert_eq!([&waiting, &settled, &early].map(|session| session.end_reason().is_some()), [true, false, true]);
     drop([waiting, settled, early]);
     assert_eq!(server.connections.pending(), 0);
 }

@@ -19,6 +19,32 @@
 //! 3. A credential that comes over it is judged by [`Checkpoint::present`], and entered too.
 //! 4. [`Lifetime::due`] says when it ends. Then [`Place::ends`] counts and logs the end, and [`Place::leave`] takes it out of the
 //!    registry.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use auth_core::{AuthRequest, Principal, Refusal, Transport};
+//! use http::request::Parts;
+//! use ws_adapter::adapter::{Checkpoint, End, Entered, Lifetime, Moment, Place};
+//!
+//! /// Opens a stream for an authenticated client. `end` is how the registry ends it.
+//! async fn open<U: Principal>(
+//!     checkpoint: &Checkpoint<U>,
+//!     request: &Parts,
+//!     end: Arc<dyn End>,
+//! ) -> Result<(Arc<Place>, Entered, Lifetime), Refusal> {
+//!     let now = Moment::of(&**checkpoint.timer());
+//!     let asked = AuthRequest::new(request, Transport::Http, now.wall);
+//!     let user = checkpoint.check(&asked).await?.user?;
+//!     let place = Arc::new(checkpoint.place(checkpoint.new_id()?, Transport::Http, request, end));
+//!     let entered = checkpoint.enter(&place, &user, &asked).await?;
+//!     let mut lifetime = checkpoint.lifetime(now);
+//!     lifetime.hold(0, user.evidence().expires_at(), now);
+//!     place.begin();
+//!     place.opened();
+//!     Ok((place, entered, lifetime))
+//! }
+//! ```
 
 mod checkpoint;
 mod draining;

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use http::{Request, Response, request::Parts};
 
 use super::{
-    Bodies, Gate, OnHandshake, RefusedRequest,
-    handshake::Subprotocol,
+    Bodies, Gate, OnHandshake,
+    handshake::{RefusedRequest, Subprotocol},
     private::{self, Private},
     transport::classify,
 };

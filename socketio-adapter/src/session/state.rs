@@ -6,14 +6,14 @@ use ws_adapter::adapter::{Entered, Lifetime, Moment};
 
 /// Who a transport belongs to, and how long it lives. All of it changes under one lock, and is judged there by one clock: of a
 /// refresh and an expiry, one comes first.
-pub(super) struct Life {
+pub(super) struct SessionState {
     /// What the transport was opened with is in the slot [`OPENED_BY`]. What let its client into a namespace is in the slot of
     /// that admission's number.
     pub(super) time: Lifetime,
     /// What the transport was opened with, or what has replaced it.
-    pub(super) opened_by: Option<Held>,
+    pub(super) opened_by: Option<HeldEvidence>,
     /// Who was let into each namespace.
-    pub(super) users: HashMap<String, Held>,
+    pub(super) users: HashMap<String, HeldEvidence>,
     /// Whether its client has been in a namespace.
     pub(super) has_connected: bool,
     /// How many answers to polls the client has not taken yet.
@@ -31,7 +31,7 @@ pub(super) struct Life {
 pub(super) const OPENED_BY: u64 = 0;
 
 /// The evidence of a namespace or of the transport.
-pub(super) struct Held {
+pub(super) struct HeldEvidence {
     /// `None` where a client without evidence was let in.
     entered: Option<Entered>,
     /// Whether it is what the transport was opened with.
@@ -52,7 +52,7 @@ pub(crate) enum Admission {
     Nobody,
 }
 
-impl Held {
+impl HeldEvidence {
     pub(super) fn new(entered: Option<Entered>, number: u64) -> Self {
         Self { entered, of_transport: false, number, arrived: false }
     }
@@ -80,7 +80,7 @@ impl Held {
     }
 }
 
-impl Life {
+impl SessionState {
     pub(super) fn new(time: Lifetime) -> Self {
         Self {
             time,
@@ -109,22 +109,23 @@ impl Life {
 
     /// Whether it is a user's, and no guest is left in it.
     pub(super) fn is_settled(&self, owner: Option<&Evidence>) -> bool {
-        let is_owners = |held: &Held, owner| held.evidence().is_some_and(|evidence| evidence.is_same_user(owner));
+        let is_owners =
+            |held: &HeldEvidence, owner| held.evidence().is_some_and(|evidence| evidence.is_same_user(owner));
         owner.is_some_and(|owner| self.users.values().all(|held| is_owners(held, owner)))
     }
 
     /// The namespaces that the client has come into. It may have left them.
-    pub(super) fn arrived(&self) -> impl Iterator<Item = (&String, &Held)> {
+    pub(super) fn arrived(&self) -> impl Iterator<Item = (&String, &HeldEvidence)> {
         self.users.iter().filter(|(_, held)| held.arrived)
     }
 
     /// Lets the client into a namespace, in place of an earlier admission. `None` if the transport has no evidence to share.
-    pub(super) fn admit(&mut self, namespace: &str, admission: Admission, now: Moment) -> Option<&Held> {
+    pub(super) fn admit(&mut self, namespace: &str, admission: Admission, now: Moment) -> Option<&HeldEvidence> {
         self.admitted += 1;
         let number = self.admitted;
         let held = match (admission, &self.opened_by) {
-            (Admission::Own(entered), _) => Held::new(Some(entered), number),
-            (Admission::Nobody, _) => Held::new(None, number),
+            (Admission::Own(entered), _) => HeldEvidence::new(Some(entered), number),
+            (Admission::Nobody, _) => HeldEvidence::new(None, number),
             (Admission::OfTransport, opened_by) => opened_by.as_ref()?.for_namespace(number),
         };
         if let Some(evidence) = held.evidence() {
