@@ -6,8 +6,9 @@
 
 use std::{env, error::Error};
 
-use auth_core::{Authenticated, Chain, Principal, PrincipalId};
+use auth_core::{Authenticated, Chain, Principal, PrincipalId, Refusal};
 use auth_jwt::Jwt;
+use http::{Response, request::Parts};
 use serde::Deserialize;
 use tokio::net::TcpListener;
 use tonic::{
@@ -47,10 +48,17 @@ pub(crate) fn chain(secret: &str) -> Result<Chain<User>, auth_core::ConfigError>
 pub(crate) async fn serve(listener: TcpListener, chain: Chain<User>) -> Result<(), tonic::transport::Error> {
     let (_, health) = tonic_health::server::health_reporter();
     Server::builder()
-        .layer(AuthLayer::new(chain))
+        .layer(AuthLayer::new(chain).on_refusal(without_body))
         .add_service(InterceptedService::new(health, only_operators))
         .serve_with_incoming(TcpIncoming::from(listener))
         .await
+}
+
+/// A gRPC client reads the status of the response, but would take a body for a message.
+fn without_body(refusal: &Refusal, _: &Parts) -> Response<&'static str> {
+    let mut response = Response::new("");
+    *response.status_mut() = refusal.status();
+    response
 }
 
 /// Methods find the user in the extensions of the request, as this interceptor does.

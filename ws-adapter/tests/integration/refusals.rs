@@ -9,7 +9,7 @@ use auth_core::{
 use axum::{Router, body::Body, routing::any};
 use ws_adapter::{
     Attempt, AttemptLimiter, AttemptPlace, AuthLayer, Bodies, Connections, FirstMessageLayer, GraphqlTransportWs,
-    Overflow, Sockets, require_scope,
+    Overflow, Read, Sockets, require_scope,
 };
 
 use crate::{
@@ -66,7 +66,7 @@ const ORIGIN: &str = "the origin `https://evil.example` is not allowed; allowed 
                       `https://*.preview.example`";
 const HANDSHAKES: [(&str, Ws<'_>, Case); 8] = [
     ("ann", &[("origin", "https://evil.example")], case("INFO", "origin_not_allowed", 403, "WebSocket").says(ORIGIN)),
-    ("cookie", &[], case("INFO", "origin_required", 403, "WebSocket").says("no origin is named")),
+    ("cookie", &[], case("INFO", "origin_required", 403, "WebSocket").says("does not name its origin")),
     ("late", &[], case("INFO", "token_expired", 401, "WebSocket").says("leeway")),
     ("expired", &[], case("INFO", "token_expired", 401, "WebSocket").by("jwt")),
     ("", &[], case("DEBUG", "missing_credentials", 401, "WebSocket")),
@@ -187,7 +187,7 @@ async fn too_many_connections_is_one_line() {
 
 #[tokio::test]
 async fn refusal_by_a_handler_behind_an_optional_layer_is_one_line() {
-    let server = Server::start(app(AuthLayer::optional(everywhere()).timer(clock()))).await;
+    let server = Server::start(app(reading(everywhere()).allow_anonymous())).await;
     let (log, _guard) = everything();
     assert_eq!(server.get("/me", &[]).await.status, 401);
     case("DEBUG", "missing_credentials", 401, "Http").assert_is(&refusals(&log));
@@ -238,8 +238,8 @@ async fn too_many_attempts_is_one_line() {
     case("INFO", "too_many_attempts", 429, "InBand").says("too many wrong credentials").assert_is(&refusals(&log));
 }
 
-fn first_message(clock: &ManualClock) -> FirstMessageLayer<User> {
-    AuthLayer::new(everywhere()).timer(clock.clone()).first_message()
+fn first_message(clock: &ManualClock) -> FirstMessageLayer<User, Read> {
+    AuthLayer::reading_bodies(everywhere()).timer(clock.clone()).first_message()
 }
 
 /// Ignores the chain's DEBUG line about the missing credential of the handshake.

@@ -286,6 +286,7 @@ mod tests {
         let table = [
             (Close::NORMAL, 1000),
             (Close::PROTOCOL_ERROR, 1002),
+            (Close::ABNORMAL, 1006),
             (Close::INVALID_TEXT, 1007),
             (Close::TOO_BIG, 1009),
             (Close::RESTARTING, 1012),
