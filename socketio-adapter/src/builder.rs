@@ -8,10 +8,10 @@ use super::{
     engine::Engine, io::AuthSocketIo, layer::SocketIoAuthLayer, options::Options, server::Server, session::Sessions,
 };
 
-/// How much later than ours the deadline of socketioxide is. It is for what ours cannot reach.
+/// How much later socketioxide's deadline is than ours. It catches what ours can't.
 const SLACK: Duration = Duration::from_secs(1);
 
-/// Builds a Socket.IO server behind a chain; the module documentation shows how.
+/// Builds a Socket.IO server behind a chain; the crate documentation shows how.
 ///
 /// All settings of the [`AuthLayer`] apply here too: origins, the hook for refusals, the timer, the registry of
 /// [`Connections`](ws_adapter::Connections) with its limits, close codes, the notice before the end. Whether the layer is optional
@@ -31,7 +31,7 @@ pub struct SocketIoAuth<U> {
 }
 
 impl<U: Principal> SocketIoAuth<U> {
-    /// A server behind the chain of this layer, with the defaults that the methods name.
+    /// A server behind the chain of this layer, with the defaults given at each method.
     ///
     /// A transport is bound to its user. A guest, whose evidence has no [`principal`](auth_core::Evidence::principal), is refused
     /// with 403, and the log says so. Return a principal from the user type or the strategy, or let guests in with
@@ -51,7 +51,7 @@ impl<U: Principal> SocketIoAuth<U> {
     /// How long a client may take from the opening of a transport to a good `CONNECT`; 10 s by default. Then the transport is
     /// closed: a WebSocket with 4408 `auth_timeout`. A transport is also closed after this time without a namespace, whether its
     /// client left or was disconnected. If a handler keeps the [`SocketRef`](socketioxide::extract::SocketRef) of the namespace that
-    /// was left, that shows later, after 31 times as long at most.
+    /// was left, the server notices later, after 31 times as long at most.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.options.connect_timeout = timeout;
         self
@@ -106,8 +106,8 @@ impl<U: Principal> SocketIoAuth<U> {
     /// transport never becomes a guest's.
     ///
     /// # Security
-    /// - The `sid` alone speaks for a guest.
-    /// - A guest's transport stays [pending](ws_adapter::Connections::max_pending), with all limits of those, and can be displaced.
+    /// - Anyone with the `sid` can act as the guest.
+    /// - A guest's transport stays [pending](ws_adapter::Connections::max_pending), with the limits of pending connections, and can be displaced.
     ///   With many guests, raise [`max_pending`](ws_adapter::Connections::max_pending) and
     ///   [`max_pending_per_address`](ws_adapter::Connections::max_pending_per_address). The limit per user applies when the transport
     ///   becomes a user's.

@@ -4,7 +4,7 @@ pub const CLOSED_EVENT: &str = "auth_closed";
 /// The event that tells a client that its credential ends soon. Its payload is `{"ttl": 60}`, in seconds.
 pub const EXPIRING_EVENT: &str = "auth_expiring";
 
-/// The event by which a client presents another credential, with what its `auth` object would hold:
+/// The event with which a client presents another credential, with what its `auth` object would hold:
 /// `socket.emitWithAck("auth_refresh", { token })`. The answer is `{"ok": true, "ttl": 900}`, in seconds and without `ttl` where
 /// nothing ends, or `{"ok": false, "code": "invalid_credentials"}`.
 ///

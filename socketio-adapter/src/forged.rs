@@ -1,7 +1,7 @@
-//! Everything that we send to engine.io in a client's name. Each trick is here because engine.io 0.17 has no better way, and goes
-//! with the upstream change that is named:
+//! Everything that we send to engine.io in a client's name. Each trick is here because engine.io 0.17 has no better way. The named
+//! upstream change would remove it:
 //!
-//! | Trick | Goes with |
+//! | Trick | Not needed after |
 //! |---|---|
 //! | [`Engine::close`]: a transport that polls is closed by a packet `1`, as its client would send it | a function of engine.io that closes a session by its id |
 //! | [`Engine::standing`]: a packet `6`, which only a server sends, is refused in one way if there is a session and in another if there is none | an event, or a future, for the end of a session that does not wait for the client |
@@ -19,7 +19,7 @@ use ws_adapter::adapter::is_extended_connect;
 
 use super::{engine::Engine, session::Session};
 
-/// The packet by which a client closes its transport.
+/// The packet that closes a client's transport.
 const CLOSE: &[u8] = b"1";
 /// A packet that only a server sends. It is refused, and has no other effect.
 const NOOP: &[u8] = b"6";

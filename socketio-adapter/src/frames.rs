@@ -70,7 +70,7 @@ impl Frames {
         self.seen == 0
     }
 
-    /// How much of the frame is still to come, as far as its head tells by now.
+    /// How much of the frame is still to come, as far as the head read so far says.
     pub(super) fn left(&self) -> u64 {
         self.left
     }

@@ -1,4 +1,4 @@
-//! Socket.IO behind the chain that is in front of routes and WebSockets, on [`socketioxide`].
+//! Socket.IO behind the same chain as routes and WebSockets, on [`socketioxide`].
 //!
 //! ```
 //! # use auth_basic::{Basic, BasicLogin};
@@ -44,7 +44,7 @@
 //!
 //! 1. A request from a page of a foreign origin is refused: 403 `origin_not_allowed`. This holds for polling too. A browser sends
 //!    no `Origin` with a `GET` to its own server; `Sec-Fetch-Site: same-origin` counts instead.
-//! 2. A credential that the chain refuses gets the response of any route: 401 with challenges, for example. An ambient credential
+//! 2. A credential that the chain refuses gets the same response as on any route: 401 with challenges, for example. An ambient credential
 //!    (a cookie) without an origin: 403 `origin_required`. A request without a credential goes on.
 //! 3. A request that a client of version 4 does not send: 400 `bad_request`.
 //! 4. An unknown `sid`: 400 `unknown_session`. A transport that was opened with a credential takes requests of the same
@@ -68,12 +68,12 @@
 //! |---|---|
 //! | `unauthorized:missing_credentials` | there was no credential |
 //! | `unauthorized:invalid_credentials` | it is wrong or another user's, or `auth` is not a JSON object of at most 16 KiB |
-//! | `unauthorized:token_expired` | it was right once |
+//! | `unauthorized:token_expired` | it has expired |
 //! | `unauthorized:revoked` | it was revoked |
-//! | `unauthorized:<code>` | the verify callback refused it with a code of its own |
+//! | `unauthorized:<code>` | the verify callback rejected it with a code of its own |
 //! | `forbidden` | it is right, but not for this namespace, or it names no principal |
 //! | `too_many_connections` | the user has too many connections |
-//! | `too_many_attempts` | too many were wrong over all connections of this user or address; see [`attempt_limiter`](ws_adapter::Connections::attempt_limiter) |
+//! | `too_many_attempts` | too many wrong credentials came over all connections of this user or address; see [`attempt_limiter`](ws_adapter::Connections::attempt_limiter) |
 //! | `unavailable` | a system failed; worth another try |
 //! | `Invalid namespace` | there is no such namespace; socketioxide says so, and no chain is asked |
 //!
@@ -90,10 +90,9 @@
 //! evidence: another user's credential is a wrong one. A guest has nothing to refresh (`forbidden`).
 //!
 //! An accepted credential replaces the namespace's evidence. If the chain is that of the transport, it also replaces what the
-//! transport was opened with, and the evidence of every namespace that lives by that. A refused one changes nothing. The third
+//! transport was opened with, and the evidence of every namespace that depends on it. A refused one changes nothing. The third
 //! wrong one closes the transport; one is forgiven every five minutes, and a success gives nothing back. A credential that comes
-//! while another is being judged in the same namespace is wrong too (`in_progress`). After the end nothing is taken (`ended`):
-//! of a refresh and an expiry, one comes first.
+//! while another is being judged in the same namespace is wrong too (`in_progress`). After the end, no refresh is accepted (`ended`): either the refresh or the expiry comes first.
 //!
 //! A minute before the end, or halfway through a short life, every namespace gets the event
 //! [`auth_expiring`](EXPIRING_EVENT) with `{"ttl": 60}`; see [`expiry_notice`](ws_adapter::Sockets::expiry_notice).
@@ -106,7 +105,7 @@
 //!
 //! # The end of a connection
 //!
-//! The transport ends with the first of the credentials that it lives by: that of the transport, and those of the namespaces that
+//! The transport ends with the first of the credentials that it depends on: that of the transport, and those of the namespaces that
 //! its client is in. Its client gets the event [`auth_closed`](CLOSED_EVENT) with `{"reason": "token_expired"}` and is
 //! disconnected. Then the transport is closed, a WebSocket with the codes of [`Close`](ws_adapter::Close), or those of
 //! [`CloseCodes::Iana`](ws_adapter::CloseCodes::Iana):

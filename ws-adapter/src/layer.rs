@@ -18,10 +18,11 @@ use crate::http::{Auth, Gate, OnHandshake, OnRefusal, Read, Untouched, subprotoc
 ///    handshake gets the same HTTP response, before the upgrade.
 /// 4. A handshake with an ambient credential (a cookie) that does not name an origin is refused: 403 `origin_required`. One
 ///    with a credential past its end is refused: 401 `token_expired`. Leeway does not extend the life of a connection.
-/// 5. A handshake is entered into the registry of connections, if its user may open one more (429 `too_many_connections`).
+/// 5. Tokens are taken out of subprotocols and query, and `Authorization` and `Cookie` are marked sensitive, whatever the
+///    decision.
+/// 6. A handshake is entered into the registry of connections, if its user may open one more (429 `too_many_connections`).
 ///    Then its credential is checked for revocation again: 401 `revoked`.
-/// 6. Tokens are taken out of subprotocols and query, `Authorization` and `Cookie` are marked sensitive, and the
-///    request goes on with [`Authenticated<U>`](auth_core::Authenticated) in its extensions.
+/// 7. The request goes on with [`Authenticated<U>`](auth_core::Authenticated) in its extensions.
 ///
 /// ```
 /// # use auth_basic::{Basic, BasicLogin};
@@ -79,7 +80,7 @@ impl<U: Principal> AuthLayer<U> {
     /// Requires that the chain accepts.
     ///
     /// # Errors
-    /// If no strategy of the chain has a challenge and no fallback is named (see [`Chain::validate`]). If a strategy looks into
+    /// If no strategy of the chain has a challenge and no fallback is set (see [`Chain::validate`]). If a strategy looks into
     /// request bodies: that requires [`reading_bodies`](AuthLayer::reading_bodies).
     pub fn try_new(chain: Chain<U>) -> Result<Self, ConfigError> {
         let gate = Gate::new(chain)?;
@@ -125,7 +126,7 @@ impl<U: Principal> AuthLayer<U, Read> {
     /// As [`reading_bodies`](Self::reading_bodies).
     ///
     /// # Errors
-    /// If no strategy of the chain has a challenge and no fallback is named; see [`Chain::validate`].
+    /// If no strategy of the chain has a challenge and no fallback is set; see [`Chain::validate`].
     pub fn try_reading_bodies(chain: Chain<U>) -> Result<Self, ConfigError> {
         Ok(Self::with(Gate::new(chain)?))
     }

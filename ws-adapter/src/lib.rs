@@ -1,7 +1,7 @@
 //! An authentication chain as tower middleware, for HTTP routes and WebSocket handshakes alike.
 //!
 //! It is for servers on axum, tower or hyper that authenticate with a chain of `auth-core`. It is not a strategy and
-//! holds no chain logic: who is let in is decided there. It is no CSRF protection, no rate limit and no TLS either.
+//! holds no chain logic: who is let in is decided there. It does not protect against CSRF, limit rates or provide TLS.
 //!
 #![cfg_attr(feature = "axum", doc = "```no_run")]
 #![cfg_attr(not(feature = "axum"), doc = "```ignore")]
@@ -65,10 +65,10 @@
 //! }
 //! ```
 //!
-//! On a plain `Router`, routes that are added after the layer are open, silently; [`Protected`] has none of these traps. The
-//! order of decisions stands at [`AuthLayer`]; what ends an open socket, at [`AuthSocket`] and [`Close`]. A refusal
-//! is the same HTTP answer for a route and for a handshake, and an [`OnRefusal`] hook may dress it. Open connections are found,
-//! counted, limited and closed in [`Connections`], which follows revocations of this node and of others.
+//! On a plain `Router`, routes that are added after the layer are open, silently; [`Protected`] does not have this trap. [`AuthLayer`]
+//! documents the order of decisions; [`AuthSocket`] and [`Close`], what ends an open socket. A refusal
+//! is the same HTTP answer for a route and for a handshake, and an [`OnRefusal`] hook may change it. Open connections are found,
+//! counted, limited and closed through [`Connections`], which follows revocations of this node and of others.
 //!
 //! # Features
 //!
@@ -80,7 +80,7 @@
 //!
 //! # Panics in strategies
 //!
-//! A panic of a strategy or callback is answered with 500 and the server lives, unless the program is built with
+//! A panic of a strategy or callback is answered with 500 and the server goes on, unless the program is built with
 //! `panic = "abort"`, where nothing can be caught.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -94,7 +94,7 @@ impl ShutdownWatch {
                 return spread;
             }
             if self.begun.changed().await.is_err() {
-                // Nobody is left who could begin it.
+                // Nothing is left that could begin it.
                 std::future::pending::<()>().await;
             }
             self.is_told = false;

@@ -20,7 +20,7 @@ use self::{
     uses::uses,
 };
 
-/// Every crate of the workspace, and how many uses are still part of a cycle. A number may only get smaller.
+/// Every crate of the workspace, and how many of its uses are part of a cycle.
 const LEFT: [(&str, usize); 9] = [
     ("auth-core", 0),
     ("auth-jwt", 0),

@@ -214,7 +214,7 @@ impl Session {
         if held.evidence().is_none() { Ok(None) } else { held.user().map(Some).ok_or(NotAuthenticated) }
     }
 
-    /// The evidence by which its client is in a namespace; `None` if it has none.
+    /// The evidence that let its client into a namespace; `None` if it has none.
     pub(crate) fn evidence(&self, namespace: &str) -> Option<Evidence> {
         self.state().users.get(namespace)?.evidence().cloned()
     }

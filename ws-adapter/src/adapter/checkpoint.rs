@@ -177,7 +177,7 @@ impl<U: Principal> Checkpoint<U> {
         Ok(entered)
     }
 
-    /// Asks whether a credential was revoked that is in the registry by now. The check has as long as the chain has.
+    /// Asks whether a credential that is now in the registry was revoked. The check has the same time limit as the chain.
     pub(crate) async fn recheck(&self, evidence: &Evidence, request: &AuthRequest<'_>) -> Result<(), Refusal> {
         match self.sockets.connections.is_revoked(evidence, self.gate.decision_timeout).await {
             Ok(false) => Ok(()),

@@ -15,7 +15,7 @@ pub(crate) struct Member {
     counts: Counts,
     /// What was accepted over it.
     credentials: Mutex<Vec<Credential>>,
-    /// Whether it is open by now.
+    /// Whether it is open yet.
     open: AtomicBool,
     end: Arc<dyn End>,
 }

@@ -24,7 +24,7 @@ impl Prefix {
     }
 }
 
-/// The prefixes by which an address counts, the narrowest first.
+/// The prefixes that an address is counted under, the narrowest first.
 ///
 /// - IPv4 counts by the whole address. So does IPv4 inside IPv6: `::ffff:0:0/96` (RFC 4291, 2.5.5.2), which sockets for
 ///   both families report, and `64:ff9b::/96` (RFC 6052, 2.1), behind which a translator puts all clients of IPv4.

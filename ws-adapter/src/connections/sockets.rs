@@ -33,7 +33,7 @@ pub struct Sockets {
 }
 
 impl Sockets {
-    /// The defaults that the methods name, with a registry of its own.
+    /// The defaults given at each method, with a registry of its own.
     pub fn new() -> Self {
         Self::default()
     }
@@ -66,8 +66,8 @@ impl Sockets {
     /// How often a silent peer of a WebSocket is pinged, and how long it may take to answer; then the socket is closed with
     /// 4408 `ping_timeout`. The defaults are 60 s and 20 s. Less than a millisecond counts as one.
     ///
-    /// Nobody sees an answer while the handler leaves a message unread, or while the peer has not taken 16 KiB of answers to
-    /// its own pings. The peer is not given up then.
+    /// The server can't see an answer while the handler leaves a message unread, or while the peer has not taken 16 KiB of answers to
+    /// its own pings. The socket is not closed then.
     pub fn ping(mut self, interval: Duration, timeout: Duration) -> Self {
         self.settings.ping = Some(Ping { interval, timeout });
         self

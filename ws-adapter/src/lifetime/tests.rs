@@ -415,7 +415,7 @@ fn swap_takes_all_slots_or_none() {
     assert_eq!(life.ends_at(), Some(now.wall + secs(60)));
 }
 
-/// Whoever owns it does what is due until nothing is, and then waits: neither may go on for ever at one instant.
+/// The owner does what is due until nothing is left, and then waits: neither may go on for ever at one instant.
 #[test]
 fn at_one_instant_little_is_due_whatever_the_spans_are() {
     for (interval, timeout, idle) in [(0, 20, None), (0, 0, None), (60, 0, None), (0, 20, Some(0)), (60, 20, Some(0))] {
