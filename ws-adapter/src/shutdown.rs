@@ -54,6 +54,7 @@ impl Shutdown {
         self.0.receiver_count()
     }
 
+    #[cfg(feature = "axum")]
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
