@@ -274,7 +274,7 @@ async fn every_refusal_of_a_first_message_is_one_line() {
 #[tokio::test]
 async fn every_refusal_of_a_codec_is_one_line() {
     let message = case("INFO", "invalid_message", 400, "InBand").says("breaks the protocol");
-    let subprotocol = case("INFO", "subprotocol_not_acceptable", 400, "InBand").says("no subprotocol");
+    let subprotocol = case("INFO", "subprotocol_not_acceptable", 400, "InBand").says("none of the subprotocols");
     for (offered, expected) in [(Some("graphql-transport-ws"), message), (None, subprotocol)] {
         let layer = first_message(&clock()).codec(GraphqlTransportWs::new());
         let server = Server::start(Router::new().route("/ws", any(echo)).layer(layer)).await;
