@@ -3,6 +3,7 @@
 mod check;
 #[cfg(feature = "remote")]
 mod compromised;
+mod der;
 mod jwk;
 mod pem;
 mod set;
