@@ -25,7 +25,7 @@ struct Details {
 }
 
 impl TokenError {
-    pub(crate) fn foreign(why: &'static str) -> Self {
+    pub(crate) fn unrecognized(why: &'static str) -> Self {
         Self::Unrecognized(why.into())
     }
 
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn details_are_not_built_if_debug_is_off() {
         tracing::subscriber::with_default(tracing::subscriber::NoSubscriber::new(), || {
-            let _ = TokenError::foreign("why").because(|| panic!("not called"));
+            let _ = TokenError::unrecognized("why").because(|| panic!("not called"));
         });
     }
 }

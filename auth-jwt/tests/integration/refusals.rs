@@ -372,7 +372,7 @@ fn refusal_with_a_new_reason_needs_a_line_in_a_table() {
     let tables = cases().into_iter().chain(timed()).map(|case| case.why);
     let known: Vec<_> = tables.chain(others().into_iter().map(|(why, ..)| why)).chain(REASON_ALONE).collect();
     let mut reasons = 0;
-    for constructor in ["TokenError::invalid(\"", "TokenError::foreign(\""] {
+    for constructor in ["TokenError::invalid(\"", "TokenError::unrecognized(\""] {
         for rest in text.split(constructor).skip(1) {
             let (reason, _) = rest.split_once('"').unwrap();
             assert!(known.iter().any(|why| reason.contains(why)), "no table has: {reason}");

@@ -77,9 +77,9 @@ fn map_of_names_and_certificates_has_keys_of_every_kind() {
         let source = world.source().await;
         for ((algorithm, ..), name) in KINDS.into_iter().zip(["r", "p", "e"]) {
             assert_eq!(world.ask(&source, algorithm, Some(name)).await, ACCEPTED, "{algorithm}");
-            assert_eq!(world.ask(&source, algorithm, Some("x")).await, FOREIGN, "{algorithm}");
+            assert_eq!(world.ask(&source, algorithm, Some("x")).await, UNRECOGNIZED, "{algorithm}");
         }
-        assert_eq!(world.ask(&source, Algorithm::ES256, Some("r")).await, FOREIGN);
+        assert_eq!(world.ask(&source, Algorithm::ES256, Some("r")).await, UNRECOGNIZED);
         assert_eq!(source.status().keys(), 3);
     });
 }
@@ -150,21 +150,21 @@ fn published_private_key_taints_the_certificate_of_its_pair() {
             for secret in [private.to_owned(), format!("{pem}{private}"), format!("{private}{pem}")] {
                 let world = World::new(&json!({ "a": pem, "b": secret, "c": other })).await;
                 let source = world.source().await;
-                assert_eq!(world.ask(&source, algorithm, Some("a")).await, FOREIGN, "{algorithm}");
+                assert_eq!(world.ask(&source, algorithm, Some("a")).await, UNRECOGNIZED, "{algorithm}");
                 assert_eq!(source.status().keys(), 1, "{algorithm}");
             }
         }
         let broken = "-----BEGIN EC PRIVATE KEY-----\nAAAA";
         let world = World::new(&json!({ "a": format!("{}{broken}", KINDS[1].2), "c": KINDS[0].2 })).await;
         let source = world.source().await;
-        assert_eq!(world.ask(&source, Algorithm::ES256, Some("a")).await, FOREIGN);
+        assert_eq!(world.ask(&source, Algorithm::ES256, Some("a")).await, UNRECOGNIZED);
     });
 }
 
 #[test]
 fn certificate_counts_from_its_first_second_to_its_last() {
     // The other certificate begins later, and ends later.
-    let cases = [(RSA_FROM - 1, UNAVAILABLE), (RSA_FROM, ACCEPTED), (RSA_TO, ACCEPTED), (RSA_TO + 1, FOREIGN)];
+    let cases = [(RSA_FROM - 1, UNAVAILABLE), (RSA_FROM, ACCEPTED), (RSA_TO, ACCEPTED), (RSA_TO + 1, UNRECOGNIZED)];
     for (at, expected) in cases {
         let log = logged(|| {
             run(async {
@@ -200,7 +200,7 @@ fn expired_certificate_is_dropped_at_the_next_unchanged_fetch() {
         assert_eq!(world.ask(&source, Algorithm::RS256, Some("a")).await, ACCEPTED);
         world.clock.advance(10 * MINUTE);
         until(&source, |status| status.generation() == 2).await;
-        assert_eq!(world.ask(&source, Algorithm::RS256, Some("a")).await, FOREIGN);
+        assert_eq!(world.ask(&source, Algorithm::RS256, Some("a")).await, UNRECOGNIZED);
         assert_eq!(world.ask(&source, Algorithm::ES256, Some("b")).await, ACCEPTED);
     });
 }
@@ -246,7 +246,7 @@ fn private_key_beside_certificates_taints_its_name_and_its_key_pair() {
                 assert_eq!(world.ask(&source, other.0, Some("good")).await, ACCEPTED, "{algorithm}");
                 for name in ["a", "b"] {
                     let said = world.ask(&source, algorithm, Some(name)).await;
-                    assert_eq!(said, FOREIGN, "{algorithm} {name} {}", secret.len());
+                    assert_eq!(said, UNRECOGNIZED, "{algorithm} {name} {}", secret.len());
                 }
             }
         }
