@@ -7,7 +7,10 @@ use auth_jwt::{Algorithm, IssuerTemplate, Jwt, KeySet, SigningKey, TrustedIssuer
 use serde_json::{Value, json};
 use test_support::code::sources;
 
-use crate::{log::logged, support::*};
+use crate::{
+    log::{logged, only},
+    support::*,
+};
 
 /// The value of each claim that the log must not show.
 const SECRET_CLAIM: &str = "MARKER-of-a-person";
@@ -349,6 +352,19 @@ fn refusals_by_size_key_and_type_log_expected_and_found() {
         assert!(log.contains(why) && log.contains(&expected), "{why}: {log}");
         assert!(!log.contains("MARKER"), "{log}");
     }
+}
+
+/// Filters may name the target, so it stays when modules are renamed.
+#[test]
+fn log_target_of_a_refused_token_is_constant() {
+    let other = VerifyingKey::hmac(Algorithm::HS256, [7; 32]).unwrap().with_kid("k7");
+    let (log, _guard) = only("auth_jwt::token::refused=debug");
+    drop(present(key(other), &token(&claims(json!({})))));
+    assert!(log.text().contains("auth_jwt::token::refused: the token is"), "{}", log.text());
+    let (log, _guard) = only("auth_jwt::token::refused=debug");
+    drop(present(jwt().issuer(ISSUER), &token(&claims(json!({ "iss": "https://other.example" })))));
+    assert!(log.text().contains("auth_jwt::token::refused: the token is"), "{}", log.text());
+    assert!(log.text().contains("expected="), "{}", log.text());
 }
 
 /// Refusals that log only the reason: those about personal or secret claims, and those that no setting can cause.
