@@ -32,7 +32,7 @@ pub(super) fn is_spki(der: &[u8]) -> bool {
 /// Whether a `SubjectPublicKeyInfo` is for this family. `true` for keys in another form.
 ///
 /// An RSA key must not be restricted to one scheme (RFC 4055, 1.2), and an EC key must name its curve (RFC 5480, 2.1.1).
-pub(super) fn may_be(family: Family, der: &[u8]) -> bool {
+pub(super) fn algorithm_fits(family: Family, der: &[u8]) -> bool {
     let Some(algorithm) = algorithm(der) else { return true };
     let oid = Element::first(algorithm).filter(|element| element.tag == OBJECT_IDENTIFIER);
     let parameters = oid.as_ref().and_then(|oid| Element::first(oid.rest));
