@@ -62,7 +62,7 @@ describe("a token", () => {
   test("of another provider is not recognized, and causes no fetch", async () => {
     const { provider, judge } = await world();
     const other = await started(startProvider());
-    assert.equal(await judge.judge(await other.clientToken(API)), "foreign");
+    assert.equal(await judge.judge(await other.clientToken(API)), "unrecognized");
     assert.deepEqual(provider.asked(), []);
   });
 
@@ -108,7 +108,7 @@ describe("rotation", () => {
     provider.asked();
     assert.equal(await judge.judge(token), `accepted ${CLIENT} notes:read`);
     assert.deepEqual(provider.asked(), ["/jwks"]);
-    assert.equal(await judge.judge(old), "foreign", "it is a 401 too, unless another strategy has its key");
+    assert.equal(await judge.judge(old), "unrecognized", "it is a 401 too, unless another strategy has its key");
     assert.deepEqual(provider.asked(), [], "one fetch in 30 s is enough");
   });
 
@@ -130,7 +130,7 @@ describe("rotation", () => {
     provider.publish(newKeys());
     const second = await provider.clientToken(API);
     provider.asked();
-    assert.equal(await judge.judge(second, iat + 30), "foreign");
+    assert.equal(await judge.judge(second, iat + 30), "unrecognized");
     assert.deepEqual(provider.asked(), []);
     assert.equal(await judge.judge(second, iat + 31), `accepted ${CLIENT} notes:read`);
     assert.deepEqual(provider.asked(), ["/jwks"]);

@@ -113,7 +113,7 @@ impl Evidence {
         push_check(&mut self.checks, Arc::clone(check));
     }
 
-    /// Copies the names of the whole to each part, so that a log-out under any name covers every credential.
+    /// Copies the names of the whole to each part, so that a logout under any name covers every credential.
     pub(crate) fn hand_names_down(&mut self) {
         for part in &mut self.parts {
             for name in &self.names {

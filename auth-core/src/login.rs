@@ -2,7 +2,7 @@ use std::{fmt, time::SystemTime};
 
 /// When and how the user logged in at the issuer, as a typed extra of the [`Evidence`](crate::Evidence).
 ///
-/// A token may be a minute old, and the log-in behind it a week. A strategy for tokens fills this from `auth_time` and `acr`
+/// A token may be a minute old, and the login behind it a week. A strategy for tokens fills this from `auth_time` and `acr`
 /// (OpenID Connect Core, 2; RFC 9068, 2.2.1); a verify callback may add its own with
 /// [`Verdict::with_extra`](crate::Verdict::with_extra).
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -18,21 +18,21 @@ impl UserAuthentication {
         Self::default()
     }
 
-    /// Sets the time of the log-in.
+    /// Sets the time of the login.
     #[must_use]
     pub fn with_time(mut self, at: SystemTime) -> Self {
         self.at = Some(at);
         self
     }
 
-    /// Sets the authentication context class that the log-in satisfied (`acr`).
+    /// Sets the authentication context class that the login satisfied (`acr`).
     #[must_use]
     pub fn with_acr(mut self, acr: impl Into<String>) -> Self {
         self.acr = Some(acr.into());
         self
     }
 
-    /// The time of the log-in, if known.
+    /// The time of the login, if known.
     #[must_use]
     pub fn time(&self) -> Option<SystemTime> {
         self.at

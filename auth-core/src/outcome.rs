@@ -67,7 +67,7 @@ impl<U> Accept<U> {
     /// Sets when the credential was issued. A revocation of everything up to an instant compares with it.
     ///
     /// Without it, the credential counts as issued when it is checked. That suits a password or an API key, which a user may
-    /// send again after a log-out.
+    /// send again after a logout.
     #[must_use]
     pub fn issued_at(mut self, at: SystemTime) -> Self {
         self.evidence.issued_at = Some(at);
@@ -82,21 +82,21 @@ impl<U> Accept<U> {
     }
 
     /// Adds the credential's own id, such as the `jti` of a token, and the issuer that gave it: empty for this service itself.
-    /// Never pass the credential itself.
+    /// Never pass the credential itself. Each call adds another.
     #[must_use]
     pub fn credential_id(self, issuer: impl Into<String>, id: impl Into<String>) -> Self {
         self.id(IdKind::Credential, issuer.into(), id.into())
     }
 
     /// Adds the session that the credential belongs to, such as the `sid` of a token, and the issuer that keeps it: empty for
-    /// this service itself.
+    /// this service itself. Each call adds another.
     #[must_use]
     pub fn session_id(self, issuer: impl Into<String>, id: impl Into<String>) -> Self {
         self.id(IdKind::Session, issuer.into(), id.into())
     }
 
     /// Adds the id of the credential that this one was made from, and the issuer that gave *that* id. A revocation of the
-    /// parent revokes this credential too.
+    /// parent revokes this credential too. Each call adds another.
     #[must_use]
     pub fn parent(self, issuer: impl Into<String>, id: impl Into<String>) -> Self {
         self.id(IdKind::Parent, issuer.into(), id.into())
@@ -108,7 +108,8 @@ impl<U> Accept<U> {
     }
 
     /// Adds a name of the user that the strategy has verified: issuer and subject of a token, a user name. Comparisons of two
-    /// users use the first name. The name that the user type gives itself comes before all others: see [`Principal`].
+    /// users use the first name. Each call adds another, and none is ever overwritten. The name that the user type gives itself
+    /// comes before all others: see [`Principal`].
     #[must_use]
     pub fn add_name(mut self, name: PrincipalId) -> Self {
         self.evidence.add_name(name);

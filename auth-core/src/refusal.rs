@@ -50,7 +50,7 @@ struct Inner {
 pub enum RefusalKind {
     /// No strategy found a credential: 401 `missing_credentials`.
     Missing,
-    /// A credential was presented, but it is of no strategy of the chain: 401 `invalid_credentials`.
+    /// A credential was presented, but no strategy of the chain recognizes it: 401 `invalid_credentials`.
     Unrecognized,
     /// A strategy rejected its own credential, or a [`Requirement`](crate::Requirement) is not met: 400, 401, 403 or 429.
     Rejected,
@@ -123,7 +123,7 @@ impl Refusal {
         refusal
     }
 
-    /// Names the strategy whose credential is refused.
+    /// Names the strategy that refuses, or whose credential is refused.
     pub(crate) fn by(mut self, strategy: Option<&Arc<str>>) -> Self {
         if let Some(strategy) = strategy {
             Arc::make_mut(&mut self.0).strategy = Some(Arc::clone(strategy));
@@ -154,12 +154,12 @@ impl Refusal {
     ///
     /// | Refusal | Level |
     /// |---|---|
-    /// | [`Missing`](RefusalKind::Missing) | `DEBUG`: it happens before every log-in |
+    /// | [`Missing`](RefusalKind::Missing) | `DEBUG`: it happens before every login |
     /// | a status from 500 on | `ERROR`, with the cause |
     /// | any other | `INFO` |
     ///
-    /// The fields are `code`, `strategy` (the one whose credential is refused, or empty), `transport`, `status` and, if there
-    /// is one, `detail`.
+    /// The fields are `code`, `strategy` (see [`strategy`](Self::strategy)), `transport`, `status` and, if there is one,
+    /// `detail`.
     pub fn log_once(&self, transport: Transport) {
         self.log(Some(transport));
     }
@@ -193,8 +193,8 @@ impl Refusal {
         self
     }
 
-    /// The name of the strategy whose credential is refused. Empty if no credential was presented, if no strategy recognized
-    /// it, or if the middleware refuses.
+    /// The name of the strategy that refuses, or whose credential is refused. A redirect and a 503 name their strategy too, also
+    /// without a credential. Empty if no strategy found a credential or recognized it, or if the middleware refuses.
     #[must_use]
     pub fn strategy(&self) -> &str {
         self.0.strategy.as_deref().unwrap_or_default()
@@ -224,7 +224,7 @@ impl Refusal {
     /// |---|---|
     /// | invalid, expired, revoked, malformed, unrecognized, or another user's at a renewal | yes |
     /// | missing, or the client must go elsewhere first | no |
-    /// | right but not enough: `forbidden`, too little scope, a log-in that is too old or too weak | no |
+    /// | right but not enough: `forbidden`, too little scope, a login that is too old or too weak | no |
     /// | not checked: too many requests, or a system failed | no |
     ///
     /// A wrong credential after which a chain [asked the next strategy](crate::Chain::try_next_on_reject) counts in any case: a

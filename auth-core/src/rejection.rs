@@ -26,7 +26,7 @@ pub struct Rejection {
 #[derive(Clone, Debug, Default)]
 struct Details {
     scopes: Vec<Cow<'static, str>>,
-    /// What a new log-in must satisfy.
+    /// What a new login must satisfy.
     acr_values: Vec<Cow<'static, str>>,
     max_age: Option<Duration>,
     /// The error of an extension, instead of the one of the kind: its name, and a description.
@@ -39,7 +39,7 @@ struct Details {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RejectionKind {
-    /// The syntax of the carrying header is broken, or the request contradicts itself: 400.
+    /// The header that carries the credential is malformed, or the request contradicts itself: 400.
     InvalidRequest,
     /// Wrong, or rejected by the verify callback: 401.
     InvalidCredentials,
@@ -58,7 +58,7 @@ pub enum RejectionKind {
 }
 
 impl Rejection {
-    /// The syntax of the carrying header is broken: 400, code `invalid_request`.
+    /// The header that carries the credential is malformed: 400, code `invalid_request`.
     #[must_use]
     pub fn invalid_request() -> Self {
         Self::new(RejectionKind::InvalidRequest, "invalid_request")
@@ -83,14 +83,14 @@ impl Rejection {
         Self::new(RejectionKind::Revoked, "revoked")
     }
 
-    /// The user is known and may not do this: 403, code `forbidden`.
+    /// The user is known but may not do this: 403, code `forbidden`.
     #[must_use]
     pub fn forbidden() -> Self {
         Self::new(RejectionKind::Forbidden, "forbidden")
     }
 
     /// A scope is missing: 403, code `insufficient_scope`. `scopes` are all the scopes that the resource requires. The client
-    /// reads them in the challenge, separated by blanks. They are constants or come from a configuration, never from a
+    /// reads them in the challenge, separated by spaces. They are constants or come from a configuration, never from a
     /// request.
     #[must_use]
     pub fn insufficient_scope(scopes: &[impl Clone + Into<Cow<'static, str>>]) -> Self {
@@ -99,9 +99,9 @@ impl Rejection {
         rejection
     }
 
-    /// The log-in behind the credential is too old, or not strong enough: 401, code `insufficient_user_authentication`
+    /// The login behind the credential is too old, or not strong enough: 401, code `insufficient_user_authentication`
     /// (RFC 9470, 3). Any of the classes in `acr_values` will do; the preferred one comes first. `max_age` is how old the
-    /// log-in may be; the client reads whole seconds.
+    /// login may be; the client reads whole seconds.
     #[must_use]
     pub fn insufficient_user_authentication(
         acr_values: &[impl Clone + Into<Cow<'static, str>>],
@@ -186,7 +186,7 @@ impl Rejection {
         Self { hides_wrong: self.hides_wrong || is_wrong, ..self }
     }
 
-    /// The first of two rejections after which a chain asks on. Keeps whether the second credential was wrong.
+    /// Of two rejections that did not stop the chain, the first. Keeps whether the second credential was wrong.
     pub(crate) fn first_of(first: Option<Self>, second: Option<Self>) -> Option<Self> {
         match (first, second) {
             (Some(first), Some(second)) => Some(first.hiding(second.is_wrong())),

@@ -79,7 +79,7 @@ impl<'a> AuthRequest<'a> {
     /// ```
     ///
     /// # Security
-    /// Don't turn a cookie into a header: it would count as sent on purpose.
+    /// Change headers, but leave cookies alone. A cookie that you turn into a header counts as sent on purpose.
     #[must_use]
     pub fn with_parts<'b>(&'b self, parts: &'b Parts) -> AuthRequest<'b> {
         let (record, taken) = (self.record.clone(), self.taken.clone());

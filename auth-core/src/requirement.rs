@@ -4,7 +4,7 @@ use std::{borrow::Cow, time::Duration};
 
 use crate::{ConfigError, Evidence, Refusal, Rejection, Scopes, UserAuthentication, nqchar::is_nqchar, refusal::cut};
 
-/// What a route or handler demands beyond a good credential: scopes, a recent log-in, a strong log-in.
+/// What a route or handler demands beyond a good credential: scopes, a recent login, a strong login.
 ///
 /// ```
 /// use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::{ConfigError, Evidence, Refusal, Rejection, Scopes, UserAuthenticatio
 /// |---|---|
 /// | every [`scope`](Self::scope) | 403 `insufficient_scope`, with all of them in the challenge (RFC 6750, 3.1) |
 /// | one of the classes of [`acr`](Self::acr) | 401 `insufficient_user_authentication`, with `acr_values` and `max_age` (RFC 9470, 3) |
-/// | a log-in within [`max_age`](Self::max_age) | the same |
+/// | a login within [`max_age`](Self::max_age) | the same |
 ///
 /// The challenge is the one of the strategy that accepted the credential. Evidence without [`Scopes`] has no scope, and
 /// evidence without [`UserAuthentication`] has neither age nor class: it is refused. For an `and`, the first part that has
@@ -89,7 +89,7 @@ impl Requirement {
         self.mistake.as_ref().map_or(Ok(()), |mistake| Err(ConfigError::new(mistake.clone())))
     }
 
-    /// Demands that the log-in is at most this old, inclusive. The client reads whole seconds. A log-in in the future, by a
+    /// Demands that the login is at most this old, inclusive. The client reads whole seconds. A login in the future, by a
     /// clock that is off, has age zero.
     ///
     /// # Security
@@ -103,7 +103,7 @@ impl Requirement {
     /// Checks that the evidence meets the requirement, at the instant when the credential was checked.
     ///
     /// # Errors
-    /// The refusal, ready to be answered. Missing scopes come first: a new log-in would not help. A malformed scope or class
+    /// The refusal, ready to be sent. Missing scopes come first: a new login would not help. A malformed scope or class
     /// gives 403 `forbidden`, not a 5xx: an application may have built it from what a client sent.
     pub fn check(&self, evidence: &Evidence) -> Result<(), Refusal> {
         let rejection = if let Some(mistake) = &self.mistake {
@@ -154,7 +154,7 @@ impl Evidence {
     /// Checks that the credential meets the requirement.
     ///
     /// # Errors
-    /// The refusal, ready to be answered.
+    /// The refusal, ready to be sent.
     pub fn require(&self, requirement: &Requirement) -> Result<(), Refusal> {
         requirement.check(self)
     }
@@ -163,7 +163,7 @@ impl Evidence {
     /// them.
     ///
     /// # Errors
-    /// 403 `insufficient_scope`, ready to be answered. 403 `forbidden` if the scope is malformed, see [`Requirement`].
+    /// 403 `insufficient_scope`, ready to be sent. 403 `forbidden` if the scope is malformed, see [`Requirement`].
     pub fn require_scope(&self, scope: impl Into<Cow<'static, str>>) -> Result<(), Refusal> {
         self.require(&Requirement::new().scope(scope))
     }

@@ -72,7 +72,7 @@ impl Revocation {
         Self::of_target(RevocationTarget::Connection { id: id.into() })
     }
 
-    /// Everything that a log-out at the instant `now` must revoke. For each credential in the evidence (an `and` has several):
+    /// Everything that a logout at the instant `now` must revoke. For each credential in the evidence (an `and` has several):
     ///
     /// | The credential | What is revoked |
     /// |---|---|

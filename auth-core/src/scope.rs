@@ -18,7 +18,7 @@ use std::{fmt, sync::Arc};
 pub struct Scopes(Arc<str>);
 
 impl Scopes {
-    /// Reads a list of scopes, separated by blanks. An empty text holds none.
+    /// Reads a list of scopes, separated by spaces. An empty text holds none.
     #[must_use]
     pub fn parse(list: &str) -> Self {
         Self(list.into())

@@ -30,7 +30,7 @@ use crate::{Accept, AuthRequest, BoxError, Carrier, Rejection, Transport};
 /// | `Ok(Some(user))` | let in |
 /// | `Ok(None)` | rejected: 401 `invalid_credentials` |
 /// | [`Verdict::reject`] | rejected with a code of its own |
-/// | `Err(error)` | the store failed: 503 |
+/// | `Err(error)` | the store failed: 503, which says nothing about the credential |
 ///
 /// Implement the trait itself if the callback must borrow the request. `M` distinguishes the kinds of closures, as in axum's
 /// `Handler`; leave it at its default in your own implementation.

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! It reads lines `<unix seconds> <token>`, and verifies each token at that instant; the clock never goes back. It answers
-//! each with a line: `accepted <sub> <scopes>`, `foreign`, or the code of the refusal. `--oauth` uses the discovery of RFC
+//! each with a line: `accepted <sub> <scopes>`, `unrecognized`, or the code of the refusal. `--oauth` uses the discovery of RFC
 //! 8414. `--id-token` accepts ID tokens, whose audience is the client.
 #![expect(clippy::print_stdout, reason = "it answers on standard output")]
 
@@ -57,7 +57,7 @@ async fn judge(chain: &Chain<String>, clock: &ManualClock, token: &str) -> Resul
     let (parts, ()) = request.body(())?.into_parts();
     Ok(match chain.authenticate(&AuthRequest::new(&parts, Transport::Http, clock.now())).await {
         Ok(user) => format!("accepted {} {}", *user, scopes(&user)).trim_end().to_owned(),
-        Err(refusal) if refusal.kind() == RefusalKind::Unrecognized => "foreign".to_owned(),
+        Err(refusal) if refusal.kind() == RefusalKind::Unrecognized => "unrecognized".to_owned(),
         Err(refusal) => refusal.code().to_owned(),
     })
 }

@@ -10,7 +10,7 @@
 //! | `remote` | fetches an issuer's keys; without it the crate never uses the network |
 //! | `dpop` | tokens that are bound to a client's key, and proofs of possession (RFC 9449) |
 //! | `x509` | with `remote`: keys published as X.509 certificates, as Firebase does |
-//! | `jsonwebtoken` | keys and algorithms that are types of that crate: `VerifyingKey::from_decoding_key`, `SigningKey::from_encoding_key` |
+//! | `jsonwebtoken` | keys and algorithms that are types of that crate: `VerifyingKey::from_decoding_key`, `SigningKey::from_encoding_key`; re-exports the crate |
 //! | `es256k` | ECDSA on secp256k1 (RFC 8812), as wallets sign |
 //!
 //! # A token in front of a chain
@@ -51,7 +51,7 @@
 //! | Step | Otherwise |
 //! |---|---|
 //! | a token is found | `Absent`; 400 if the header or other carrier is malformed |
-//! | it begins with a header, a JSON object in base64url | `Unrecognized`: a bearer token, but no JWT |
+//! | it begins with a header, a JSON object in base64url | `Unrecognized`: a bearer token, but not a JWT |
 //! | at most 8 KiB ([`max_len`](Jwt::max_len)) | refused |
 //! | three parts | `Unrecognized` |
 //! | each is base64url without padding and without bits after the last byte (RFC 7515, 2) | refused |
@@ -65,12 +65,14 @@
 //! | the registered claims have the types of RFC 7519, 4.1; `null` is not allowed. `sub` may be [an integer](Jwt::allow_numeric_subject) | refused |
 //! | each claim that the profile requires is present | refused |
 //! | `exp` is present, and `nbf` and `iat` are not in the future by more than the [leeway](Jwt::leeway) | refused |
-//! | neither `exp` nor the end set by [`max_age`](Jwt::max_age) passed the leeway or longer ago | 401 `token_expired` |
+//! | `iat` is present, if [`require_iat`](Jwt::require_iat) or [`max_age`](Jwt::max_age) is set | refused |
+//! | `exp`, and the end set by `max_age`, are in the future, or in the past by less than the leeway | 401 `token_expired` |
 //! | `aud` names [us](Jwt::audience), or is absent where no audience is configured; [`client_id`](Jwt::client_id_as_audience) may replace it | refused |
 //! | `tid`, if present, is the tenant of the issuer's template | refused |
 //! | `sub` and `jti` equal the configured ones, if any | refused |
 //! | the claims satisfy the profile: [access token](Jwt::access_token), [ID token](Jwt::id_token), [`nonce`](Jwt::nonce) | refused |
 //! | it was issued to an [authorized party](Jwt::authorized_party), and [required claims](Jwt::require_claim) have their values | refused |
+//! | `auth_time` is not in the future by more than the leeway | refused |
 //! | there is no `cnf` (RFC 7800), or, with `dpop`, possession of its key is proven | refused; 401 `invalid_dpop_proof` |
 //! | the claims deserialize into `C` | refused |
 //! | the [verify callback](auth_core::Verify) accepts the user | what it returns |
@@ -122,11 +124,11 @@
 mod algorithm;
 mod cache;
 mod contradiction;
+#[cfg(feature = "jsonwebtoken")]
+mod conversions;
 #[cfg(feature = "dpop")]
 mod dpop;
 mod issuer;
-#[cfg(feature = "jsonwebtoken")]
-mod jsonwebtoken;
 mod jwt;
 mod key;
 mod policy;
@@ -143,6 +145,9 @@ mod strategy;
 mod token;
 #[cfg(test)]
 mod vectors;
+
+#[cfg(feature = "jsonwebtoken")]
+pub use ::jsonwebtoken;
 
 #[cfg(feature = "dpop")]
 pub use self::dpop::{Dpop, DpopKey};

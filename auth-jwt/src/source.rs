@@ -105,7 +105,7 @@ impl<'a> Demands<'a> {
 
     pub(crate) fn refuse(&self, found: Algorithm) -> TokenError {
         let allowed = self.algorithms.unwrap_or_default().iter().copied();
-        TokenError::foreign("the algorithm is not allowed to the issuer")
+        TokenError::unrecognized("the algorithm is not allowed to the issuer")
             .because(|| (algorithms(allowed), algorithms([found])))
     }
 
@@ -152,7 +152,7 @@ impl<'a> UnverifiedToken<'a> {
     }
 
     pub(crate) fn without_keys(&self) -> TokenError {
-        TokenError::foreign("no keys are known for the issuer of the token")
+        TokenError::unrecognized("no keys are known for the issuer of the token")
             .because(|| ("an issuer of the key source".to_owned(), quoted_or_absent(self.issuer)))
     }
 }

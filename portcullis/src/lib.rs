@@ -51,7 +51,7 @@
 //! | `dpop` | `jwt`, and tokens that are bound to a key of the client (RFC 9449) |
 //! | `es256k` | `jwt`, and ECDSA on secp256k1 (RFC 8812) |
 //! | `x509` | `remote`, and keys that are published as X.509 certificates |
-//! | `jsonwebtoken` | `jwt`, and conversions to and from types of the crate `jsonwebtoken` |
+//! | `jsonwebtoken` | `jwt`, conversions to and from types of the crate `jsonwebtoken`, and the crate as `jwt::jsonwebtoken` |
 //! | `metrics` | counters and gauges through the `metrics` facade |
 //! | `tokio` | [`SystemClock`] is a [`Timer`] without a server too |
 //! | `test-util` | `Authenticated::dangerous_unchecked`, for tests of handlers |
@@ -77,8 +77,9 @@ pub mod web {
 #[cfg(feature = "websocket")]
 pub mod websocket {
     pub use ws_adapter::{
-        AuthSocket, AuthV1, AuthWebSocketUpgrade, Close, CloseCodes, Connections, FirstMessage, FirstMessageCodec,
-        FirstMessageLayer, GraphqlTransportWs, RefreshError, Shutdown, UpgradeRejection,
+        AuthSocket, AuthV1, AuthWebSocketUpgrade, ClientAddress, Close, CloseCodes, ConnectionId, Connections, Decoded,
+        FirstMessage, FirstMessageCodec, FirstMessageLayer, GraphqlTransportWs, Overflow, RefreshError,
+        RefreshErrorKind, Shutdown, Sockets, UpgradeRejection,
     };
 }
 

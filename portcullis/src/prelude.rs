@@ -12,7 +12,7 @@ pub use auth_jwt::{Jwt, KeySet, Signer, SigningKey, VerifyingKey};
 pub use auth_store::{MemoryStore, Revocations, TicketGrant, Tickets};
 #[cfg(feature = "axum")]
 pub use axum::{
-    self, Json, Router,
+    Json, Router,
     routing::{any, get, post},
 };
 #[cfg(feature = "socketio")]

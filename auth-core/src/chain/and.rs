@@ -138,7 +138,7 @@ fn accepted<U>(outcome: &Outcome<U>) -> Option<&Evidence> {
     }
 }
 
-/// The table of `and` for two outcomes of which at most one accepts.
+/// The table of `and` for two outcomes, at most one of them `Accept`.
 fn worst<A, B, C>(left: Outcome<A>, right: Outcome<B>) -> Outcome<C> {
     match (left, right) {
         // An outer chain may ask on after other rejections, but never after a final one.

@@ -19,7 +19,7 @@ impl<U: Principal> Chain<U> {
     /// revocation checks of this chain and of all chains in it come last, after the callbacks.
     ///
     /// # Errors
-    /// The refusal, ready to be answered.
+    /// The refusal, ready to be sent.
     pub async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Authenticated<U>, Refusal> {
         self.authenticate_under(request, None).await
     }

@@ -24,7 +24,7 @@ impl<U: Principal> Chain<U> {
     /// | anything else: missing, expired, malformed, an outage | as in [`authenticate`](Self::authenticate) |
     ///
     /// # Errors
-    /// The refusal, ready to be answered.
+    /// The refusal, ready to be sent.
     ///
     /// # Security
     /// A client with an open connection must not learn whether its guess of another user's password is right. A verify callback
@@ -42,7 +42,7 @@ impl<U: Principal> Chain<U> {
     /// credential before a guest strategy ([`try_next_on_reject`](Self::try_next_on_reject)) is still refused.
     ///
     /// # Errors
-    /// The refusal, ready to be answered.
+    /// The refusal, ready to be sent.
     pub async fn renew_or_guest(
         &self,
         request: &AuthRequest<'_>,
@@ -65,7 +65,7 @@ impl<U: Principal> Chain<U> {
     /// A guest is a user without a name in the evidence.
     ///
     /// # Errors
-    /// The refusal, ready to be answered.
+    /// The refusal, ready to be sent.
     ///
     /// # Security
     /// If each wrong guess were accepted as a guest, a client could guess without limit over one connection: the adapter would

@@ -9,7 +9,7 @@ use proptest::{prelude::*, strategy::Strategy as _};
 
 use crate::support::{Name, Say, answer, ask, basic, head, now, session};
 
-/// Accepts `good`, recognizes `expired` and `foreign`, fails for `down`, and rejects everything else.
+/// Accepts `good`, recognizes `expired` and `unknown`, fails for `down`, and rejects everything else.
 struct Tokens<E>(E);
 
 #[async_trait]
@@ -31,7 +31,7 @@ impl<E: Extractor> Strategy for Tokens<E> {
                 "good" => Outcome::Accept(Accept::new("user", found.carrier())),
                 "expired" => Outcome::Reject(Rejection::token_expired()),
                 "revoked" => Outcome::Reject(Rejection::revoked()),
-                "foreign" => Outcome::Unrecognized,
+                "unknown" => Outcome::Unrecognized,
                 "elsewhere" => Outcome::Redirect(Redirect::found("/login")?),
                 "down" => return Err("the store is down".into()),
                 _ => Outcome::Reject(Rejection::invalid_credentials()),
@@ -104,7 +104,7 @@ const BESIDE_A_GOOD_COOKIE: [(&[(&str, &[u8])], (u16, &str)); 15] = [
     (&[("authorization", b"Bearer wrong")], (401, "invalid_credentials")),
     (&[("authorization", b"Bearer expired")], (401, "token_expired")),
     (&[("authorization", b"Bearer revoked")], (401, "revoked")),
-    (&[("authorization", b"Bearer foreign")], (401, "invalid_credentials")),
+    (&[("authorization", b"Bearer unknown")], (401, "invalid_credentials")),
     (&[("authorization", b"Bearer down")], (503, "unavailable")),
     // A redirect answers a missing credential.
     (&[("authorization", b"Bearer elsewhere")], ACCEPTED),
@@ -113,7 +113,7 @@ const BESIDE_A_GOOD_COOKIE: [(&[(&str, &[u8])], (u16, &str)); 15] = [
     (&[("authorization", b"Digest of-a-proxy-in-front")], ACCEPTED),
     (&[("x-api-key", b"good")], ACCEPTED),
     (&[("x-api-key", b"wrong")], (401, "invalid_credentials")),
-    (&[("x-api-key", b"foreign")], (401, "invalid_credentials")),
+    (&[("x-api-key", b"unknown")], (401, "invalid_credentials")),
     (&[("x-api-key", b"")], (400, "invalid_request")),
 ];
 
@@ -169,7 +169,7 @@ async fn good_cookie_counts_beside_a_header_of_no_strategy() {
 #[tokio::test]
 async fn unrecognized_credential_beside_a_good_cookie_is_refused() {
     for chain in [cookie_strategy_first(), cookie_strategy_last()] {
-        let refusal = ask_both(chain, "foreign", "good").await.unwrap_err();
+        let refusal = ask_both(chain, "unknown", "good").await.unwrap_err();
         assert_eq!((answer(&refusal), refusal.kind()), ((401, "invalid_credentials"), RefusalKind::Unrecognized));
     }
 }
@@ -225,7 +225,7 @@ async fn half_of_an_and_without_its_cookie_is_unrecognized() {
         assert_eq!(answer_to(&chain, &half).await, (401, "invalid_credentials"));
     }
     // A redirect of the other half does not hide it either.
-    let elsewhere = [("authorization", b"Bearer foreign" as &[u8]), ("x-api-key", b"elsewhere"), half[1]];
+    let elsewhere = [("authorization", b"Bearer unknown" as &[u8]), ("x-api-key", b"elsewhere"), half[1]];
     assert_eq!(answer_to(&cookies().or(both()), &elsewhere).await, (401, "invalid_credentials"));
 }
 
@@ -327,7 +327,7 @@ enum Tree {
 
 const HEADERS: [&str; 3] = ["x-0", "x-1", "x-2"];
 const COOKIES: [&str; 3] = ["c0", "c1", "c2"];
-const VALUES: [&str; 5] = ["good", "wrong", "foreign", "revoked", "elsewhere"];
+const VALUES: [&str; 5] = ["good", "wrong", "unknown", "revoked", "elsewhere"];
 
 fn any_tree() -> impl proptest::strategy::Strategy<Value = Tree> {
     let (in_header, in_cookie) = (|| prop::sample::select(&HEADERS[..]), || prop::sample::select(&COOKIES[..]));

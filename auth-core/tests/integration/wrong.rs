@@ -102,10 +102,10 @@ async fn wrong_credential_before_a_turned_down_acceptance_counts() {
     let turned_down: [(&str, fn() -> Outcome<Name>); 3] = [
         ("forbidden", || Outcome::Reject(Rejection::forbidden())),
         ("absent", || Outcome::Absent),
-        ("foreign", || Outcome::Unrecognized),
+        ("unrecognized", || Outcome::Unrecognized),
     ];
     for (name, outcome) in turned_down {
-        for (first, expected) in [(Say::Reject, true), (Say::Forbidden, name == "foreign")] {
+        for (first, expected) in [(Say::Reject, true), (Say::Forbidden, name == "unrecognized")] {
             let chain = Chain::new().or(basic(first)).or(jwt(Say::Accept)).try_next_on_reject();
             let chain = chain.and_then(move |_| Ok(outcome()));
             assert_eq!(refusal(&chain).await.is_wrong_credential(), expected, "{name} {first:?}");

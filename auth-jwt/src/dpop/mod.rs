@@ -55,10 +55,10 @@ const DEFAULT_PROOFS_OF_A_KEY: usize = 10_000;
 ///
 /// A proof is valid if
 ///
-/// - it is a JWT of at most 8 KiB with `typ` `dpop+jwt`, signed by the key in its `jwk` with one of the
-///   [algorithms](Self::algorithms);
+/// - it is a JWT of at most 8 KiB with `typ` `dpop+jwt`, signed by the public key in its `jwk` with one of
+///   the [algorithms](Self::algorithms);
 /// - the thumbprint of that key is the `jkt` of the token, and `ath` is the hash of the token;
-/// - `htm` is the method of the request, and `htu` its URL without query and fragment, both normalised;
+/// - `htm` is exactly the method of the request; `htu` is its URL without query and fragment, compared after normalisation;
 /// - `iat` is within the [window](Self::window), and `jti` was not used before with this key.
 ///
 /// The server does not ask for a `nonce`.

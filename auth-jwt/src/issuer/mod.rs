@@ -64,7 +64,7 @@ impl Issuers {
         let Some(iss) = found else { return refuse(TokenError::invalid("the token names no issuer")) };
         let mut tenants = self.templates.iter().filter_map(|template| Some((template, template.tenant(iss)?)));
         match (self.spellings.get(iss), tenants.next(), tenants.next()) {
-            (None, None, _) => refuse(TokenError::foreign("the token is of another issuer")),
+            (None, None, _) => refuse(TokenError::unrecognized("the token is of another issuer")),
             (Some(Meaning::Name(name)), None, _) => Ok(Issuer { name: Some(name), tenant: None }),
             (None, Some(tenant), None) => Ok(Issuer { name: found, tenant: Some(tenant) }),
             _ => refuse(TokenError::invalid("two configured issuers claim the issuer of the token")),

@@ -9,8 +9,8 @@ impl<C> Jwt<C> {
     /// often then pays once for an RSA or ECDSA signature.
     ///
     /// It remembers nothing else. Times, issuer, audience and revocation are checked each time, the verify callback is
-    /// called each time, and new keys (a rotation, a withdrawn key) empty the cache. So the answer is always the same as
-    /// without the cache. An entry is an HMAC of the token under a key of this process, 32 bytes. Refused signatures are not
+    /// called each time. Entries match only the set of keys that they were made with: after a rotation or a withdrawal, all
+    /// signatures are checked again. So the answer is always the same as without the cache. An entry is an HMAC of the token under a key of this process, 32 bytes. Refused signatures are not
     /// stored.
     ///
     /// Tokens signed with HMAC are not cached, since checking them costs no more than the lookup.

@@ -29,7 +29,7 @@ impl<C> Jwt<C> {
         self
     }
 
-    /// Requires this `nonce`, compared exactly. For the ID token that a log-in asked for.
+    /// Requires this `nonce`, compared exactly. For the ID token that a login asked for.
     pub fn nonce(mut self, nonce: impl Into<String>) -> Self {
         self.policy.nonce = Some(nonce.into());
         self

@@ -10,7 +10,7 @@ impl<C> Jwt<C> {
     /// A token of another issuer is left to the next strategy of the chain. A token without `iss` is refused.
     ///
     /// # Security
-    /// Without this setting, anyone with the key can write any issuer, and a log-out then revokes ids of that issuer. Set an
+    /// Without this setting, anyone with the key can write any issuer, and a logout then revokes ids of that issuer. Set an
     /// issuer wherever several chains share a list of revocations. If you accept several issuers here, each of them can sign
     /// for the others. If their keys differ, use [`trusted_issuers`](Self::trusted_issuers) or one strategy for each.
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {

@@ -151,7 +151,7 @@ impl<C> Jwt<C> {
     /// Where tokens are looked for; the default is [`bearer`].
     ///
     /// The extractor also decides which schemes the challenges name. An extractor for cookies alone names none, and then
-    /// the chain needs a fallback challenge.
+    /// the chain needs a fallback challenge or a fallback redirect.
     pub fn extract(mut self, extractor: impl Extractor) -> Self {
         self.extractor = Box::new(extractor);
         self

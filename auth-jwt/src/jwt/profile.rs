@@ -46,7 +46,7 @@ impl<C> Jwt<C> {
     /// - `azp`, if present, must be the client or an [authorized party](Self::authorized_party). It must be present if `aud`
     ///   names several.
     ///
-    /// Set the [issuer](Self::issuer) as well, and the [`nonce`](Self::nonce) if the log-in sent one.
+    /// Set the [issuer](Self::issuer) as well, and the [`nonce`](Self::nonce) if the login sent one.
     ///
     /// Other tokens of the issuer can have the same claims. They are refused by the marks that issuers give them:
     ///

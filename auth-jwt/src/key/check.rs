@@ -11,7 +11,7 @@ use aws_lc_rs::{
     },
 };
 
-use super::verifier::Verifier;
+use super::{der, verifier::Verifier};
 use crate::{
     Algorithm, HmacSecret,
     algorithm::{Curve, Family},
@@ -32,8 +32,11 @@ impl RsaComponents {
         this.check().map(|()| this)
     }
 
-    /// From PKCS#1 or SPKI.
+    /// From PKCS#1 or SPKI. A key that is restricted to PSS (RFC 4055, 1.2) is refused.
     pub(crate) fn from_der(der: &[u8]) -> Result<Self, ConfigError> {
+        if !der::algorithm_fits(Family::Rsa, der) {
+            return Err(not_a_key(Family::Rsa));
+        }
         let key = rsa::PublicKey::from_der(der).map_err(|_| not_a_key(Family::Rsa))?;
         Self::new(key.modulus().big_endian_without_leading_zero(), key.exponent().big_endian_without_leading_zero())
     }
@@ -112,6 +115,7 @@ pub(super) fn public(algorithm: Algorithm, der: &[u8]) -> Result<Verifier, Confi
     let scheme: &'static dyn VerificationAlgorithm = match family {
         Family::Hmac => return Err(takes_a_secret(algorithm)),
         Family::Rsa => return RsaComponents::from_der(der)?.verifier(algorithm),
+        _ if !der::algorithm_fits(family, der) => return Err(not_a_key(family)),
         Family::Ec(Curve::P256) => &ECDSA_P256_SHA256_FIXED,
         Family::Ec(Curve::P384) => &ECDSA_P384_SHA384_FIXED,
         Family::Ec(Curve::P521) => &ECDSA_P521_SHA512_FIXED,

@@ -23,8 +23,15 @@ const MAX_SECTIONS: usize = 8;
 
 /// An algorithm for each kind of key pair.
 #[cfg(feature = "x509")]
-const ONE_OF_EACH: [Algorithm; 5] =
-    [Algorithm::RS256, Algorithm::ES256, Algorithm::ES384, Algorithm::ES512, Algorithm::EdDSA];
+const ONE_OF_EACH: &[Algorithm] = &[
+    Algorithm::RS256,
+    Algorithm::ES256,
+    Algorithm::ES384,
+    Algorithm::ES512,
+    #[cfg(feature = "es256k")]
+    Algorithm::ES256K,
+    Algorithm::EdDSA,
+];
 
 /// Identifies a key pair, in whatever form its keys are written: by its name, and by the number that both halves share.
 ///
@@ -107,24 +114,58 @@ impl KeyTraces {
         self.numbers.push(without_leading_zeros(number).to_vec());
     }
 
-    /// Adds the private keys in this PEM text, and the certificates beside them. Returns whether there are private keys.
-    pub(crate) fn add_private_pem(&mut self, text: &str) -> bool {
+    /// Adds the private keys in this text, and the certificates beside them. Reads broken PEM too: its keys are just as public.
+    pub(crate) fn add_private_pem(&mut self, text: &str) -> PrivateKeys {
         if !text.contains("PRIVATE KEY-----") {
-            return false;
+            return PrivateKeys::Absent;
         }
         self.is_secret = true;
-        for section in text.split(BEGIN).skip(1).take(MAX_SECTIONS) {
-            let section = format!("{BEGIN}{section}");
-            if let Ok(certificate) = Certificate::from_pem(section.trim_end()) {
+        let (mut certificates, mut pairs, mut unread) = (0, 0, 0);
+        let mut sections = text.split(BEGIN).skip(1);
+        for section in sections.by_ref().take(MAX_SECTIONS) {
+            let (label, body) = section.split_once("-----").unwrap_or((section, ""));
+            let der = lenient_der(body).unwrap_or_default();
+            if let Ok(certificate) = Certificate::from_der(&der) {
                 self.add(&certificate.key);
+                certificates += 1;
             }
-            for algorithm in ONE_OF_EACH {
-                let pair = SigningKey::from_pem(algorithm, section.as_bytes()).ok();
-                pair.and_then(|pair| pair.public_key()).iter().for_each(|key| self.add(key));
+            let of = |&algorithm: &Algorithm| SigningKey::from_der(algorithm, &der).ok()?.public_key();
+            let keys: Vec<_> = ONE_OF_EACH.iter().filter_map(of).collect();
+            keys.iter().for_each(|key| self.add(key));
+            if !keys.is_empty() {
+                pairs += 1;
+            } else if label.ends_with("PRIVATE KEY") {
+                unread += 1;
             }
         }
-        true
+        let is_identified = certificates > 0 || (pairs > 0 && unread == 0);
+        if is_identified && sections.next().is_none() { PrivateKeys::Identified } else { PrivateKeys::Unidentified }
     }
+}
+
+/// What a text has of private keys.
+#[cfg(feature = "x509")]
+pub(crate) enum PrivateKeys {
+    Absent,
+    /// Each key pair is known: from a private key, or from a certificate beside it.
+    Identified,
+    /// Any certificate of the document may belong to one of them.
+    Unidentified,
+}
+
+/// The bytes of a PEM section, from the text after its first line. Headers and characters outside base64 are skipped, and the
+/// end and the padding may be missing.
+#[cfg(feature = "x509")]
+fn lenient_der(text: &str) -> Option<Vec<u8>> {
+    let (body, _) = text.split_once("-----").unwrap_or((text, ""));
+    // Headers have a colon (RFC 1421, 4.6).
+    let lines = body.lines().filter(|line| !line.contains(':'));
+    let mut text = plain(&lines.collect::<String>());
+    text.retain(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    if text.len() % 4 == 1 {
+        text.pop();
+    }
+    LENIENT.decode(text).ok()
 }
 
 impl CompromisedKeys {

@@ -3,6 +3,7 @@
 mod check;
 #[cfg(feature = "remote")]
 mod compromised;
+mod der;
 mod jwk;
 mod pem;
 mod set;
@@ -13,8 +14,6 @@ mod verifying_key;
 mod x509;
 
 pub(crate) use self::set::MAX_TRIES;
-#[cfg(feature = "x509")]
-pub(crate) use self::x509::Certificate;
 pub(crate) use self::{
     check::{PublicKey, RsaComponents, hmac_key},
     jwk::Jwk,
@@ -22,6 +21,8 @@ pub(crate) use self::{
     thumbprint::PublicMembers,
     verifier::Verifier,
 };
+#[cfg(feature = "x509")]
+pub(crate) use self::{compromised::PrivateKeys, x509::Certificate};
 #[cfg(feature = "remote")]
 pub(crate) use self::{
     compromised::{CompromisedKeys, KeyTraces},

@@ -4,7 +4,7 @@ use auth_core::ConfigError;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use zeroize::Zeroizing;
 
-use super::check::not_a_key;
+use super::{check::not_a_key, der};
 use crate::algorithm::Family;
 
 /// A private key in DER.
@@ -40,8 +40,9 @@ pub(super) fn public(family: Family, pem: &[u8]) -> Result<Zeroizing<Vec<u8>>, C
         ));
     }
     let der = section.der().ok_or_else(|| not_a_key(family))?;
-    // `aws-lc-rs` also takes a bare point and PKCS#1. Neither belongs under the label `PUBLIC KEY`.
-    let is_labelled_right = if is_pkcs1 { family == Family::Rsa } else { is_spki(&der) };
+    // `aws-lc-rs` takes a key in any form, and the label allows only one.
+    let is_spki = der::is_spki(&der);
+    let is_labelled_right = if is_pkcs1 { family == Family::Rsa && !is_spki } else { is_spki };
     if is_labelled_right { Ok(der) } else { Err(not_a_key(family)) }
 }
 
@@ -104,23 +105,17 @@ impl<'a> Section<'a> {
         Ok(Self { label, rest })
     }
 
-    /// The bytes that the section holds. `None` if it has no end with the same label, or is not base64.
+    /// The key that the section holds. `None` if it has no end with the same label, if it is not base64, or if it is not
+    /// one sequence. Every copy is zeroed.
     fn der(&self) -> Option<Zeroizing<Vec<u8>>> {
         let (body, end) = self.rest.split_once("-----END ")?;
         let (label, _) = end.split_once("-----")?;
-        let body: Zeroizing<Vec<u8>> =
-            Zeroizing::new(body.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect());
-        let der = STANDARD.decode(&*body).ok().map(Zeroizing::new)?;
-        (label == self.label).then_some(der)
+        // Neither buffer grows, since that would leave a copy behind.
+        let mut text = Zeroizing::new(Vec::with_capacity(body.len()));
+        text.extend(body.bytes().filter(|byte| !byte.is_ascii_whitespace()));
+        let mut der = Zeroizing::new(vec![0; base64::decoded_len_estimate(text.len())]);
+        let len = STANDARD.decode_slice(&*text, &mut der).ok()?;
+        der.truncate(len);
+        (label == self.label && der::is_one_sequence(&der)).then_some(der)
     }
-}
-
-/// Whether this has the shape of a `SubjectPublicKeyInfo` (RFC 5280, 4.1): a sequence that begins with a sequence.
-/// PKCS#1 begins with a number instead, and a bare point is not a sequence.
-fn is_spki(der: &[u8]) -> bool {
-    const SEQUENCE: u8 = 0x30;
-    let [SEQUENCE, len, rest @ ..] = der else { return false };
-    // A length above 127 is in the bytes that follow (X.690, 8.1.3.5).
-    let len_bytes = if *len < 0x80 { 0 } else { usize::from(len & 0x7f) };
-    rest.get(len_bytes) == Some(&SEQUENCE)
 }

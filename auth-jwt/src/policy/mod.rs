@@ -107,7 +107,7 @@ impl Policy {
     pub(crate) fn check_header(&self, header: &Header<'_>) -> Result<Algorithm, TokenError> {
         let algorithm = header.algorithm()?;
         if let Some(allowed) = self.algorithms.as_ref().filter(|allowed| !allowed.contains(&algorithm)) {
-            return Err(TokenError::foreign("the algorithm is not allowed")
+            return Err(TokenError::unrecognized("the algorithm is not allowed")
                 .because(|| (algorithms(allowed.iter().copied()), algorithms([algorithm]))));
         }
         let is = |typ: &str, name: &str| without_application(typ).eq_ignore_ascii_case(name);

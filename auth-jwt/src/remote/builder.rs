@@ -22,7 +22,7 @@ impl RemoteJwks {
     /// The set at this URL, which must be `https`, or `http` on a loopback address.
     ///
     /// Other plain `http` URLs must be allowed by [`RemoteJwksBuilder::dangerous_allow_http`]; the last step checks this. A
-    /// query is sent, but never logged.
+    /// query is sent, but never logged or shown in an error or `Debug`.
     ///
     /// # Errors
     /// If it is not an absolute `https` or `http` URL, or has a user name or a fragment.
@@ -34,8 +34,11 @@ impl RemoteJwks {
     /// publishes them, or a JWK set whose keys are in `x5c` (RFC 7517, 4.7).
     ///
     /// The name is the `kid` of tokens. In `x5c`, the first certificate has the key, and the other members of the JWK must
-    /// agree with it. The validity period of a certificate is checked with each fetch. Unusable certificates are left out, and
-    /// the log names each with the reason.
+    /// agree with it. The validity period of a certificate is checked with each fetch; both ends are inclusive. Unusable
+    /// certificates are left out, and the log names each with the reason.
+    ///
+    /// A private key that is published among them disables its name and its key pair. If its pair is unknown, the fetch fails
+    /// with [`FetchErrorKind::PrivateKey`](super::FetchErrorKind::PrivateKey), and the last good set stays.
     ///
     /// # Errors
     /// As for [`at`](Self::at).

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     VerifyingKey,
-    key::{Certificate, Jwk, KeyTraces},
+    key::{Certificate, Jwk, KeyTraces, PrivateKeys},
     token::json::{self, Value},
 };
 
@@ -42,14 +42,21 @@ pub(super) fn entries(body: &[u8], now: SystemTime) -> Result<Vec<Entry>, FetchE
         });
     }
     check_count(map.len())?;
-    Ok(map.iter().map(|(name, value)| named(name, value, now)).collect())
+    map.iter().map(|(name, value)| named(name, value, now)).collect()
 }
 
-/// A certificate under its name.
-fn named(name: &str, value: &Value<'_>, now: SystemTime) -> Entry {
+/// A certificate under its name. An error if there is a private key that may belong to any certificate.
+fn named(name: &str, value: &Value<'_>, now: SystemTime) -> Result<Entry, FetchErrorKind> {
     let mut traces = KeyTraces::of_name(name);
-    if matches!(value, Value::Text(text) if traces.add_private_pem(text)) {
-        return Entry { traces, key: Err(IgnoredKey::secret()) };
+    let private = match value {
+        Value::Text(text) => traces.add_private_pem(text),
+        Value::Array(json) | Value::Object(json) => traces.add_private_pem(json),
+        Value::Null | Value::Bool(_) | Value::Number(_) => PrivateKeys::Absent,
+    };
+    match private {
+        PrivateKeys::Absent => {}
+        PrivateKeys::Identified => return Ok(Entry { traces, key: Err(IgnoredKey::secret()) }),
+        PrivateKeys::Unidentified => return Err(FetchErrorKind::PrivateKey),
     }
     let key = match value {
         Value::Text(pem) => Certificate::from_pem(pem),
@@ -61,7 +68,7 @@ fn named(name: &str, value: &Value<'_>, now: SystemTime) -> Entry {
         let key = VerifyingKey::with_public(&Jwk::default(), &certificate.key)?;
         Ok(if let Some(kid) = &traces.kid { key.with_kid(kid) } else { key })
     });
-    Entry { traces, key: key.map_err(Into::into) }
+    Ok(Entry { traces, key: key.map_err(Into::into) })
 }
 
 /// The first certificate of `x5c`, which has the key. The rest of the chain is not checked.

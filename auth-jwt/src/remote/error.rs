@@ -32,6 +32,9 @@ pub enum FetchErrorKind {
     Malformed,
     /// The set had no key that verifies signatures here.
     NoUsableKey,
+    /// The answer had a private key beside certificates, in a form that does not show which certificate it belongs to. So no
+    /// certificate of the answer can be trusted.
+    PrivateKey,
     /// The callback of [`header_from`](super::RemoteJwksBuilder::header_from) failed or returned an invalid value.
     Header,
     /// The discovery document could not be read, names another issuer, or names a location that is not allowed.
@@ -73,6 +76,9 @@ impl fmt::Display for FetchError {
             FetchErrorKind::TooLarge => "the issuer sent more than the limit",
             FetchErrorKind::Malformed => "the issuer did not send a JWK set",
             FetchErrorKind::NoUsableKey => "the issuer sent no usable key",
+            FetchErrorKind::PrivateKey => {
+                "the issuer published a private key that may belong to any of its certificates"
+            }
             FetchErrorKind::Header => "a header for the issuer is unavailable",
             FetchErrorKind::Discovery => "the discovery document of the issuer is invalid",
             FetchErrorKind::Cancelled => "the runtime ended before the fetch",

@@ -193,6 +193,9 @@ fn missing(kind: FetchErrorKind, url: &str) -> String {
                 "expected a key that verifies signatures at {url}, found none: the log has a line for each key left out"
             )
         }
+        FetchErrorKind::PrivateKey => {
+            format!("expected only certificates at {url}, found a private key of an unknown pair")
+        }
         FetchErrorKind::TooLarge => format!("expected 100 keys at most, found more at {url}"),
         _ => format!("while asking {url}"),
     }

@@ -40,8 +40,9 @@
 //! | start | [`lazy`](RemoteJwksBuilder::lazy), [`background`](RemoteJwksBuilder::background) or [`fail_fast`](RemoteJwksBuilder::fail_fast) |
 //!
 //! Unusable keys of a set are left out: keys with another purpose, weak or broken keys, secrets, and private keys together
-//! with all keys that share their name or key pair. The log names each with the reason, once for each new set.
-//! [`KeySet`](crate::KeySet) says which of the other keys a token is checked with.
+//! with all keys that share their name or key pair. The log names each with the reason, once for each new set. A private key
+//! beside certificates whose key pair is unknown makes the fetch fail. [`KeySet`](crate::KeySet) says which of the other keys
+//! a token is checked with.
 //!
 //! # Security
 //!

@@ -19,18 +19,20 @@ impl<'t> Compact<'t> {
     /// belong to another strategy: a PASETO, or an API key with dots.
     pub(crate) fn parse(token: &'t str, max_len: usize) -> Result<Self, TokenError> {
         if !has_header(token) {
-            return Err(TokenError::foreign("not a JWT: it does not begin with a header"));
+            return Err(TokenError::unrecognized("not a JWT: it does not begin with a header"));
         }
         if token.len() > max_len {
             return Err(TokenError::invalid("the token is too long")
                 .because(|| (format!("{max_len} bytes at most"), format!("{} bytes", token.len()))));
         }
-        let (signing_input, signature) = token.rsplit_once('.').ok_or(TokenError::foreign("not a JWT: one part"))?;
-        let (header, payload) = signing_input.split_once('.').ok_or(TokenError::foreign("not a JWT: two parts"))?;
+        let (signing_input, signature) =
+            token.rsplit_once('.').ok_or(TokenError::unrecognized("not a JWT: one part"))?;
+        let (header, payload) =
+            signing_input.split_once('.').ok_or(TokenError::unrecognized("not a JWT: two parts"))?;
         // A dot is not base64url, so another dot shows when the payload cannot be decoded.
         let unreadable = |_| {
             if payload.contains('.') {
-                return TokenError::foreign("not a JWT: more than three parts");
+                return TokenError::unrecognized("not a JWT: more than three parts");
             }
             TokenError::invalid("a part of the token is not base64url")
         };
@@ -56,7 +58,7 @@ impl<'t> Compact<'t> {
     ) -> Result<(), TokenError> {
         let mut fitting = keys.fitting(algorithm, kid, issuer);
         // Usually one key fits.
-        let first = fitting.next().ok_or(TokenError::foreign("no key fits the token"))?;
+        let first = fitting.next().ok_or(TokenError::unrecognized("no key fits the token"))?;
         let others: [Option<&Verifier>; MAX_TRIES - 1] = std::array::from_fn(|_| fitting.next());
         if fitting.next().is_some() {
             return Err(TokenError::invalid("too many keys fit the token: name them"));

@@ -1,5 +1,8 @@
 use auth_core::{Outcome, Rejection};
 
+/// Filters may name this target.
+const TARGET: &str = "auth_jwt::token::refused";
+
 /// Why a token is not accepted. It goes to the log, never to the client.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum TokenError {
@@ -25,7 +28,7 @@ struct Details {
 }
 
 impl TokenError {
-    pub(crate) fn foreign(why: &'static str) -> Self {
+    pub(crate) fn unrecognized(why: &'static str) -> Self {
         Self::Unrecognized(why.into())
     }
 
@@ -62,7 +65,7 @@ impl Reason {
     ///
     /// `details` is called only if DEBUG is enabled, so that a refusal stays cheap.
     pub(crate) fn because(mut self, details: impl FnOnce() -> (String, String)) -> Self {
-        if self.details.is_none() && tracing::enabled!(tracing::Level::DEBUG) {
+        if self.details.is_none() && tracing::enabled!(target: TARGET, tracing::Level::DEBUG) {
             let (expected, found) = details();
             self.details = Some(Box::new(Details { expected, found }));
         }
@@ -77,7 +80,7 @@ impl Reason {
     pub(crate) fn log(&self, what: &'static str) {
         let expected = self.details.as_deref().map(|details| tracing::field::display(&details.expected));
         let found = self.details.as_deref().map(|details| tracing::field::display(&details.found));
-        tracing::debug!(why = self.why, expected, found, "{what}");
+        tracing::debug!(target: TARGET, why = self.why, expected, found, "{what}");
     }
 }
 
@@ -124,7 +127,7 @@ mod tests {
     #[test]
     fn details_are_not_built_if_debug_is_off() {
         tracing::subscriber::with_default(tracing::subscriber::NoSubscriber::new(), || {
-            let _ = TokenError::foreign("why").because(|| panic!("not called"));
+            let _ = TokenError::unrecognized("why").because(|| panic!("not called"));
         });
     }
 }

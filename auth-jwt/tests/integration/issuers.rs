@@ -71,7 +71,7 @@ fn both_spellings_of_an_issuer_have_one_name_in_the_evidence() {
             assert_eq!(evidence(way(), iss), [GOOGLE; 3], "{iss}");
         }
         for other in ["http://accounts.google.com", "Accounts.google.com", "accounts.google.com/", ""] {
-            assert_eq!(say(way(), other), FOREIGN, "{other}");
+            assert_eq!(say(way(), other), UNRECOGNIZED, "{other}");
         }
         assert_eq!(verdict(way(), &token(&claims(json!({})))), INVALID);
     }
@@ -122,7 +122,7 @@ fn listed_tenant_or_tenant_of_the_rule_is_accepted_with_whole_issuer() {
     ];
     for way in ways {
         assert_eq!(evidence(way(), EAST), [EAST; 3]);
-        assert_eq!(say(way(), WEST), FOREIGN);
+        assert_eq!(say(way(), WEST), UNRECOGNIZED);
         assert_eq!(verdict(way(), &token(&claims(json!({})))), INVALID);
     }
 }
@@ -157,7 +157,7 @@ fn tenant_is_one_plain_segment_of_the_path() {
         &too_long,
     ];
     for bad in bad {
-        assert_eq!(say(any(), &at(bad)), FOREIGN, "{bad:?}");
+        assert_eq!(say(any(), &at(bad)), UNRECOGNIZED, "{bad:?}");
     }
     for other in [
         "https://login.microsoftonline.com/east/v2.0/",
@@ -168,7 +168,7 @@ fn tenant_is_one_plain_segment_of_the_path() {
         "https://login.microsoftonline.com.evil.example/east/v2.0",
         "http://login.microsoftonline.com/east/v2.0",
     ] {
-        assert_eq!(say(any(), other), FOREIGN, "{other}");
+        assert_eq!(say(any(), other), UNRECOGNIZED, "{other}");
     }
 }
 
@@ -319,7 +319,7 @@ fn changing_tenant_rule_is_called_once_for_each_token() {
 }
 
 #[test]
-fn aliases_and_templates_of_a_plain_key_source_are_foreign() {
+fn aliases_and_templates_of_a_plain_key_source_are_unrecognized() {
     let issuers = || {
         TrustedIssuers::new([
             TrustedIssuer::new(GOOGLE, keys(SECRET)).alias(ALIAS),
@@ -328,10 +328,10 @@ fn aliases_and_templates_of_a_plain_key_source_are_foreign() {
         .unwrap()
     };
     let jwt = || Jwt::key_source(issuers()).extract(extract::header("x-token"));
-    assert_eq!([GOOGLE, ALIAS, EAST].map(|iss| say(jwt(), iss)), [ACCEPTED, FOREIGN, FOREIGN]);
+    assert_eq!([GOOGLE, ALIAS, EAST].map(|iss| say(jwt(), iss)), [ACCEPTED, UNRECOGNIZED, UNRECOGNIZED]);
     // Another template of the strategy does not choose one of the source.
     let any = IssuerTemplate::dangerous_any_tenant(ENTRA).unwrap();
-    assert_eq!(say(jwt().issuer_template(any), EAST), FOREIGN);
+    assert_eq!(say(jwt().issuer_template(any), EAST), UNRECOGNIZED);
 }
 
 /// Entra publishes the keys of all tenants in one set, and some of them belong to one tenant. Such a key must not sign for
@@ -346,14 +346,14 @@ fn key_with_an_issuer_signs_only_for_that_issuer() {
     let v1 = |tenant: &str| format!("https://sts.windows.net/{tenant}/");
     for (issuer, iss, expected) in [
         (EAST, EAST, ACCEPTED),
-        (EAST, WEST, FOREIGN),
+        (EAST, WEST, UNRECOGNIZED),
         (EAST, &v1("east"), ACCEPTED),
-        (EAST, &v1("west"), FOREIGN),
-        (EAST, "https://login.microsoftonline.com", FOREIGN),
-        (EAST, "https://login.microsoftonline.com/v2.0/west", FOREIGN),
-        (EAST, &format!("{EAST}/v2.0"), FOREIGN),
-        (EAST, "east", FOREIGN),
-        ("", EAST, FOREIGN),
+        (EAST, &v1("west"), UNRECOGNIZED),
+        (EAST, "https://login.microsoftonline.com", UNRECOGNIZED),
+        (EAST, "https://login.microsoftonline.com/v2.0/west", UNRECOGNIZED),
+        (EAST, &format!("{EAST}/v2.0"), UNRECOGNIZED),
+        (EAST, "east", UNRECOGNIZED),
+        ("", EAST, UNRECOGNIZED),
         (ENTRA, EAST, ACCEPTED),
         (ENTRA, WEST, ACCEPTED),
     ] {
@@ -367,7 +367,7 @@ fn key_with_an_issuer_signs_only_for_that_issuer() {
             let open = || Jwt::keys(keys.clone()).extract(extract::header("x-token"));
             assert_eq!((say(open(), iss), unknown), (expected, expected), "{issuer} {iss} {kid}");
             // A token without an issuer.
-            let expected = if issuer == ENTRA { ACCEPTED } else { FOREIGN };
+            let expected = if issuer == ENTRA { ACCEPTED } else { UNRECOGNIZED };
             assert_eq!(verdict(open(), &token(&claims(json!({})))), expected, "{issuer}");
         }
     }

@@ -1,8 +1,10 @@
 //! Keys and algorithms that come as types of `jsonwebtoken`.
 
 use auth_core::extract;
-use auth_jwt::{Algorithm, Jwt, Signer, SigningKey, VerifyingKey};
-use jsonwebtoken::{DecodingKey, EncodingKey, Header};
+use auth_jwt::{
+    Algorithm, Jwt, Signer, SigningKey, VerifyingKey,
+    jsonwebtoken::{self, DecodingKey, EncodingKey, Header},
+};
 use serde_json::json;
 
 use crate::support::*;
@@ -111,6 +113,20 @@ fn weak_or_broken_key_of_jsonwebtoken_does_not_convert() {
     assert!(SigningKey::from_encoding_key(Algorithm::HS256, &EncodingKey::from_secret(short)).is_err());
     assert!(VerifyingKey::from_decoding_key(Algorithm::ES256, &DecodingKey::from_ec_der(b"abc")).is_err());
     assert!(SigningKey::from_encoding_key(Algorithm::EdDSA, &EncodingKey::from_ed_der(b"abc")).is_err());
+}
+
+/// `jsonwebtoken` has one family for all curves, so only the length would tell a compressed point's curve.
+#[cfg(feature = "es256k")]
+#[test]
+fn compressed_point_of_jsonwebtoken_does_not_convert() {
+    let der = der_of(pem!("secp256k1.pub"));
+    let (x, y) = der[der.len() - 64..].split_at(32);
+    let compressed = [&[2 + (y[31] & 1)], x].concat();
+    let point = [&[4], x, y].concat();
+    let from = |bytes: &[u8]| VerifyingKey::from_decoding_key(Algorithm::ES256K, &DecodingKey::from_ec_der(bytes));
+    assert!(from(&point).is_ok());
+    assert!(from(&compressed).unwrap_err().to_string().contains("compressed"));
+    assert!(VerifyingKey::from_der(Algorithm::ES256K, &compressed).is_ok(), "the backend does not read it");
 }
 
 #[test]

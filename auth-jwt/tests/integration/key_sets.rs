@@ -65,7 +65,7 @@ fn key_without_kid_verifies_tokens_with_an_unknown_kid() {
 
 #[test]
 fn unknown_name_without_a_nameless_key_is_for_another_strategy() {
-    assert_eq!(chosen(&[(1, Some("a"))], 1, Some("b")), FOREIGN);
+    assert_eq!(chosen(&[(1, Some("a"))], 1, Some("b")), UNRECOGNIZED);
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn keys_that_share_a_name_are_used_by_what_fits() {
         assert_eq!(said(&keys, signing(algorithm), Some("a")), ACCEPTED, "{algorithm}");
     }
     let one = KeySet::new([p256().with_kid("a"), ed25519()]).unwrap();
-    assert_eq!(said(&one, signing(Algorithm::EdDSA), Some("a")), FOREIGN, "the name is another key's");
+    assert_eq!(said(&one, signing(Algorithm::EdDSA), Some("a")), UNRECOGNIZED, "the name is another key's");
 }
 
 #[test]

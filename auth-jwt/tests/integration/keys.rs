@@ -104,16 +104,17 @@ fn first_section_of_a_pem_file_counts() {
     assert!(error(SigningKey::from_pem(Algorithm::ES256, &both)).contains("does not hold a private key"));
 }
 
+fn labelled(label: &str, der: &[u8]) -> Vec<u8> {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der)).into_bytes()
+}
+
 #[test]
 fn content_of_a_pem_file_must_be_what_its_label_says() {
-    let labelled = |label: &str, der: &[u8]| {
-        use base64::{Engine as _, engine::general_purpose::STANDARD};
-        format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der)).into_bytes()
-    };
     let (spki, pkcs1) = (der(pem!("rsa2048.pub")), der(pem!("rsa2048.pkcs1.pub")));
     let public = |algorithm, label, der: &[u8]| VerifyingKey::from_pem(algorithm, &labelled(label, der)).is_ok();
     assert!(public(Algorithm::RS256, "PUBLIC KEY", &spki) && public(Algorithm::RS256, "RSA PUBLIC KEY", &pkcs1));
-    assert!(!public(Algorithm::RS256, "PUBLIC KEY", &pkcs1));
+    assert!(!public(Algorithm::RS256, "PUBLIC KEY", &pkcs1) && !public(Algorithm::RS256, "RSA PUBLIC KEY", &spki));
     for (algorithm, file, len) in
         [(Algorithm::ES256, pem!("p256.pub"), 65), (Algorithm::EdDSA, pem!("ed25519.pub"), 32)]
     {
@@ -127,6 +128,35 @@ fn content_of_a_pem_file_must_be_what_its_label_says() {
     let private = |label, der: &[u8]| SigningKey::from_pem(Algorithm::RS256, &labelled(label, der)).is_ok();
     assert!(private("PRIVATE KEY", &pkcs8) && private("RSA PRIVATE KEY", &pkcs1));
     assert!(!private("PRIVATE KEY", &pkcs1) && !private("RSA PRIVATE KEY", &pkcs8));
+}
+
+#[test]
+fn bytes_after_the_key_in_a_pem_file_are_refused() {
+    let longer = |file| [&der(file)[..], b"garbage"].concat();
+    for (algorithms, private, public) in families() {
+        let verifying = VerifyingKey::from_pem(algorithms[0], &labelled("PUBLIC KEY", &longer(public)));
+        assert!(error(verifying).contains("not a valid public"), "{}", algorithms[0]);
+        let signing = SigningKey::from_pem(algorithms[0], &labelled("PRIVATE KEY", &longer(private)));
+        assert!(error(signing).contains("not a valid private"), "{}", algorithms[0]);
+    }
+    let public = labelled("RSA PUBLIC KEY", &longer(pem!("rsa2048.pkcs1.pub")));
+    assert!(VerifyingKey::from_pem(Algorithm::RS256, &public).is_err());
+    let private = labelled("RSA PRIVATE KEY", &longer(pem!("rsa2048.pkcs1")));
+    assert!(SigningKey::from_pem(Algorithm::RS256, &private).is_err());
+}
+
+/// A key that is restricted to PSS (RFC 4055, 1.2), and a curve in explicit parameters (RFC 5480, 2.1.1).
+#[test]
+fn key_must_name_rsa_encryption_or_a_curve() {
+    for (algorithms, file) in [
+        (&[Algorithm::RS256, Algorithm::PS256], pem!("rsa2048.pss.pub")),
+        (&[Algorithm::ES256, Algorithm::ES384], pem!("p256.explicit.pub")),
+    ] {
+        for &algorithm in algorithms {
+            assert!(error(VerifyingKey::from_pem(algorithm, file)).contains("not a valid public"), "{algorithm}");
+            assert!(error(VerifyingKey::from_der(algorithm, &der(file))).contains("not a valid public"), "{algorithm}");
+        }
+    }
 }
 
 #[test]

@@ -202,10 +202,10 @@ fn one_chain_accepts_two_issuers() {
 
 /// Faults in a token that belongs to another strategy are not refusals.
 #[test]
-fn token_of_another_issuer_is_foreign_whatever_else_it_is() {
+fn token_of_another_issuer_is_unrecognized_whatever_else_it_is() {
     let theirs = |more| token_with(more, &claims(json!({ "iss": "other", "exp": 1, "aud": 5, "cnf": {} })));
     for more in [json!({}), json!({ "alg": "RS256" }), json!({ "typ": "at+jwt" }), json!({ "alg": "none" })] {
-        assert_eq!(verdict(jwt().issuer(ISSUER), &theirs(more)), FOREIGN);
+        assert_eq!(verdict(jwt().issuer(ISSUER), &theirs(more)), UNRECOGNIZED);
     }
 }
 

@@ -21,7 +21,7 @@ fn good() -> String {
     token(&claims(json!({})))
 }
 
-/// `accepted`, `absent`, `foreign`, or status and code.
+/// `accepted`, `absent`, `unrecognized`, or status and code.
 fn outcome_of(extractor: impl Extractor, parts: &Parts, payload: Option<&Payload>) -> String {
     let chain = Chain::new().or(jwt().extract(extractor).verify(accept));
     let mut request = AuthRequest::new(parts, Transport::Http, now());
@@ -32,7 +32,7 @@ fn outcome_of(extractor: impl Extractor, parts: &Parts, payload: Option<&Payload
         Ok(_) => "accepted".into(),
         Err(refusal) => match refusal.kind() {
             RefusalKind::Missing => "absent".into(),
-            RefusalKind::Unrecognized => "foreign".into(),
+            RefusalKind::Unrecognized => "unrecognized".into(),
             _ => format!("{} {}", refusal.status().as_u16(), refusal.code()),
         },
     }
@@ -161,7 +161,7 @@ fn row_37_exact_token_reaches_the_verifier() {
 #[test]
 fn row_38_issuer_is_honoured() {
     let other = |iss| verdict(jwt().issuer(ISSUER), &token(&claims(json!({ "iss": iss }))));
-    assert_eq!((other(ISSUER), other("other")), (ACCEPTED, FOREIGN));
+    assert_eq!((other(ISSUER), other("other")), (ACCEPTED, UNRECOGNIZED));
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn row_38_algorithms_are_honoured() {
     let token =
         sign(&format!("{}.{}", encode(r#"{"alg":"HS256"}"#), encode(claims(json!({})).to_string())), [b'0'; 48]);
     assert_eq!(verdict(key().algorithms([Algorithm::HS256]).unwrap(), &token), ACCEPTED);
-    assert_eq!(verdict(key().algorithms([Algorithm::HS384]).unwrap(), &token), FOREIGN);
+    assert_eq!(verdict(key().algorithms([Algorithm::HS384]).unwrap(), &token), UNRECOGNIZED);
 }
 
 #[test]

@@ -146,8 +146,8 @@ fn last_profile_replaces_the_earlier_one() {
 }
 
 #[test]
-fn access_token_of_another_issuer_is_foreign() {
-    assert_eq!(verdict(access(), &access_token(json!({ "iss": "https://other.example" }))), FOREIGN);
+fn access_token_of_another_issuer_is_unrecognized() {
+    assert_eq!(verdict(access(), &access_token(json!({ "iss": "https://other.example" }))), UNRECOGNIZED);
 }
 
 #[test]

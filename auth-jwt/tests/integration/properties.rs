@@ -7,7 +7,7 @@ use crate::support::*;
 
 /// Whether the result is a refusal with 401, and never a 5xx.
 fn is_refused(token: &str) -> bool {
-    matches!(verdict(jwt(), token), INVALID | FOREIGN | EXPIRED)
+    matches!(verdict(jwt(), token), INVALID | UNRECOGNIZED | EXPIRED)
 }
 
 fn visible() -> impl Strategy<Value = String> {

@@ -57,7 +57,7 @@ fn tokens_of_both_keys_are_valid_during_a_rotation() {
 
     keys.retire(&old).unwrap();
     assert_eq!(keys.kids(), [new]);
-    assert_eq!([elsewhere(&keys, &first), here(&own, &first)], [FOREIGN, INVALID], "nobody has its key any more");
+    assert_eq!([elsewhere(&keys, &first), here(&own, &first)], [UNRECOGNIZED, INVALID], "nobody has its key any more");
     assert_eq!([elsewhere(&keys, &third), here(&own, &third)], [ACCEPTED; 2]);
 }
 

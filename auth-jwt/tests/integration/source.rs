@@ -54,7 +54,7 @@ fn debug_of_a_token_shows_only_its_algorithm() {
     let shown = Shown::default();
     let jwt = Jwt::key_source(shown.clone()).extract(extract::header("x-token"));
     let token = token_with(json!({ "kid": "marker" }), &claims(json!({ "iss": "marker" })));
-    assert_eq!(verdict(jwt, &token), FOREIGN);
+    assert_eq!(verdict(jwt, &token), UNRECOGNIZED);
     assert_eq!(*shown.0.lock().unwrap(), ["UnverifiedToken { algorithm: HS256, .. }"]);
 }
 
@@ -69,9 +69,9 @@ fn keys_of_one_issuer_do_not_verify_for_another() {
 }
 
 #[test]
-fn unknown_issuer_is_foreign() {
-    assert_eq!(of("unknown"), FOREIGN);
-    assert_eq!(verdict(issuers(), &token(&claims(json!({})))), FOREIGN);
+fn unknown_issuer_is_unrecognized() {
+    assert_eq!(of("unknown"), UNRECOGNIZED);
+    assert_eq!(verdict(issuers(), &token(&claims(json!({})))), UNRECOGNIZED);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn unavailable_keys_are_503() {
 #[test]
 fn configured_issuer_is_checked_before_the_source_is_asked() {
     let jwt = issuers().issuer(ISSUER);
-    assert_eq!(verdict(jwt, &token(&claims(json!({ "iss": "down" })))), FOREIGN);
+    assert_eq!(verdict(jwt, &token(&claims(json!({ "iss": "down" })))), UNRECOGNIZED);
 }
 
 #[test]
@@ -104,5 +104,5 @@ fn broken_token_does_not_reach_the_source() {
 #[test]
 fn restricted_algorithms_are_checked_before_the_source_is_asked() {
     let jwt = issuers().algorithms([Algorithm::RS256]).unwrap();
-    assert_eq!(verdict(jwt, &token(&claims(json!({ "iss": "down" })))), FOREIGN);
+    assert_eq!(verdict(jwt, &token(&claims(json!({ "iss": "down" })))), UNRECOGNIZED);
 }

@@ -88,11 +88,11 @@ pub(crate) fn present(jwt: Jwt<Value>, token: &str) -> Result<Authenticated<Said
     ask(jwt.verify(accept), &request("x-token", token))
 }
 
-/// The same in one word: `accepted`, `foreign`, or the code of the refusal.
+/// The same in one word: `accepted`, `unrecognized`, or the code of the refusal.
 pub(crate) fn verdict(jwt: Jwt<Value>, token: &str) -> &'static str {
     match present(jwt, token) {
         Ok(_) => "accepted",
-        Err(refusal) if refusal.kind() == RefusalKind::Unrecognized => "foreign",
+        Err(refusal) if refusal.kind() == RefusalKind::Unrecognized => "unrecognized",
         Err(refusal) => refusal.code(),
     }
 }
@@ -121,6 +121,6 @@ pub(crate) fn ready<F: Future>(future: F) -> F::Output {
 }
 
 pub(crate) const ACCEPTED: &str = "accepted";
-pub(crate) const FOREIGN: &str = "foreign";
+pub(crate) const UNRECOGNIZED: &str = "unrecognized";
 pub(crate) const INVALID: &str = "invalid_credentials";
 pub(crate) const EXPIRED: &str = "token_expired";

@@ -77,9 +77,9 @@ fn map_of_names_and_certificates_has_keys_of_every_kind() {
         let source = world.source().await;
         for ((algorithm, ..), name) in KINDS.into_iter().zip(["r", "p", "e"]) {
             assert_eq!(world.ask(&source, algorithm, Some(name)).await, ACCEPTED, "{algorithm}");
-            assert_eq!(world.ask(&source, algorithm, Some("x")).await, FOREIGN, "{algorithm}");
+            assert_eq!(world.ask(&source, algorithm, Some("x")).await, UNRECOGNIZED, "{algorithm}");
         }
-        assert_eq!(world.ask(&source, Algorithm::ES256, Some("r")).await, FOREIGN);
+        assert_eq!(world.ask(&source, Algorithm::ES256, Some("r")).await, UNRECOGNIZED);
         assert_eq!(source.status().keys(), 3);
     });
 }
@@ -104,20 +104,20 @@ fn ambiguous_entry_is_left_out_and_logged_with_the_reason() {
     let (rsa, p256) = (KINDS[0].2, KINDS[1].2);
     let map = |value: Value| json!({ "b": value, "good": p256 });
     let set = |jwk: Value| jwks([with(jwk, "kid", json!("b")), json!({ "kid": "good", "x5c": x5c(p256) })]);
-    let no_certificate = "X.509 certificate";
+    let (missing, broken) = ("the X.509 certificate is missing", "this is not an X.509 certificate");
     for (document, why) in [
-        (map(json!(5)), no_certificate),
-        (map(json!(null)), no_certificate),
-        (map(json!("")), no_certificate),
+        (map(json!(5)), missing),
+        (map(json!(null)), missing),
+        (map(json!("")), broken),
         (map(json!(str::from_utf8(KINDS[0].1).unwrap())), "a private key or a secret"),
         (map(json!(format!("{rsa}{}", str::from_utf8(KINDS[0].1).unwrap()))), "a private key or a secret"),
-        (map(json!(rsa.replace("CERTIFICATE", "CERTIFICATE REQUEST"))), no_certificate),
-        (map(json!(rsa.replace("END", "KEY"))), no_certificate),
-        (set(json!({ "x5c": [] })), no_certificate),
-        (set(json!({ "x5c": "text" })), no_certificate),
-        (set(json!({ "x5c": [5] })), no_certificate),
-        (set(json!({ "x5c": ["****"] })), no_certificate),
-        (set(members(Algorithm::RS256)), no_certificate),
+        (map(json!(rsa.replace("CERTIFICATE", "CERTIFICATE REQUEST"))), broken),
+        (map(json!(rsa.replace("END", "KEY"))), broken),
+        (set(json!({ "x5c": [] })), missing),
+        (set(json!({ "x5c": "text" })), missing),
+        (set(json!({ "x5c": [5] })), missing),
+        (set(json!({ "x5c": ["****"] })), missing),
+        (set(members(Algorithm::RS256)), missing),
         (set(with(members(Algorithm::RS256), "x5c", x5c(p256))), "has another key"),
         (set(with(members(Algorithm::ES256), "x5c", x5c(rsa))), "has another key"),
         (set(with(with(members(Algorithm::RS256), "x5c", x5c(rsa)), "e", json!("Aw"))), "has another key"),
@@ -150,21 +150,21 @@ fn published_private_key_taints_the_certificate_of_its_pair() {
             for secret in [private.to_owned(), format!("{pem}{private}"), format!("{private}{pem}")] {
                 let world = World::new(&json!({ "a": pem, "b": secret, "c": other })).await;
                 let source = world.source().await;
-                assert_eq!(world.ask(&source, algorithm, Some("a")).await, FOREIGN, "{algorithm}");
+                assert_eq!(world.ask(&source, algorithm, Some("a")).await, UNRECOGNIZED, "{algorithm}");
                 assert_eq!(source.status().keys(), 1, "{algorithm}");
             }
         }
         let broken = "-----BEGIN EC PRIVATE KEY-----\nAAAA";
         let world = World::new(&json!({ "a": format!("{}{broken}", KINDS[1].2), "c": KINDS[0].2 })).await;
         let source = world.source().await;
-        assert_eq!(world.ask(&source, Algorithm::ES256, Some("a")).await, FOREIGN);
+        assert_eq!(world.ask(&source, Algorithm::ES256, Some("a")).await, UNRECOGNIZED);
     });
 }
 
 #[test]
 fn certificate_counts_from_its_first_second_to_its_last() {
     // The other certificate begins later, and ends later.
-    let cases = [(RSA_FROM - 1, UNAVAILABLE), (RSA_FROM, ACCEPTED), (RSA_TO, ACCEPTED), (RSA_TO + 1, FOREIGN)];
+    let cases = [(RSA_FROM - 1, UNAVAILABLE), (RSA_FROM, ACCEPTED), (RSA_TO, ACCEPTED), (RSA_TO + 1, UNRECOGNIZED)];
     for (at, expected) in cases {
         let log = logged(|| {
             run(async {
@@ -200,7 +200,7 @@ fn expired_certificate_is_dropped_at_the_next_unchanged_fetch() {
         assert_eq!(world.ask(&source, Algorithm::RS256, Some("a")).await, ACCEPTED);
         world.clock.advance(10 * MINUTE);
         until(&source, |status| status.generation() == 2).await;
-        assert_eq!(world.ask(&source, Algorithm::RS256, Some("a")).await, FOREIGN);
+        assert_eq!(world.ask(&source, Algorithm::RS256, Some("a")).await, UNRECOGNIZED);
         assert_eq!(world.ask(&source, Algorithm::ES256, Some("b")).await, ACCEPTED);
     });
 }
@@ -246,9 +246,70 @@ fn private_key_beside_certificates_taints_its_name_and_its_key_pair() {
                 assert_eq!(world.ask(&source, other.0, Some("good")).await, ACCEPTED, "{algorithm}");
                 for name in ["a", "b"] {
                     let said = world.ask(&source, algorithm, Some(name)).await;
-                    assert_eq!(said, FOREIGN, "{algorithm} {name} {}", secret.len());
+                    assert_eq!(said, UNRECOGNIZED, "{algorithm} {name} {}", secret.len());
                 }
             }
         }
+    });
+}
+
+/// The private key in a text that is not quite PEM.
+#[test]
+fn private_key_in_odd_pem_taints_the_certificate_of_its_pair() {
+    run(async {
+        for (algorithm, private, pem) in KINDS {
+            let private = str::from_utf8(private).unwrap();
+            let (begin, rest) = private.split_once('\n').unwrap();
+            let (body, end) = rest.split_once("-----END").unwrap();
+            let (head, tail) = body.split_at(20);
+            let other = KINDS.into_iter().find(|(own, ..)| *own != algorithm).unwrap();
+            for odd in [
+                format!("{begin}\nComment: x\n\n{rest}"),
+                format!("{begin}\nProc-Type: 4\nComment: x\n\n{rest}").replace('\n', "\r\n"),
+                format!("{begin}\n{head}\u{a0}{tail}-----END{end}"),
+                format!("{begin}\n{head}\0*{tail}-----END{end}"),
+                format!("{begin}\n{body}"),
+                private.replace('=', "").replace('+', "-").replace('/', "_"),
+                private.replace("-----END PRIVATE", "-----END PUBLIC"),
+            ] {
+                let world = World::new(&json!({ "a": pem, "b": odd, "good": other.2 })).await;
+                let source = world.source().await;
+                assert_eq!(world.ask(&source, algorithm, Some("a")).await, UNRECOGNIZED, "{algorithm} {odd}");
+                assert_eq!(world.ask(&source, other.0, Some("good")).await, ACCEPTED, "{algorithm} {odd}");
+            }
+        }
+    });
+}
+
+/// It may belong to any of the certificates.
+#[test]
+fn document_with_an_unreadable_private_key_is_refused() {
+    run(async {
+        let good = json!({ "a": KINDS[1].2 });
+        let world = World::new(&good).await;
+        let source = world.source().await;
+        assert_eq!(world.ask(&source, Algorithm::ES256, Some("a")).await, ACCEPTED);
+        let many = format!("{}{}", KINDS[0].2.repeat(8), str::from_utf8(KINDS[1].1).unwrap());
+        for unreadable in [
+            json!("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"),
+            json!("-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n"),
+            json!("-----BEGIN PRIVATE KEY-----\nComment: x"),
+            json!("BEGIN PRIVATE KEY-----"),
+            json!(format!("{}-----BEGIN PRIVATE KEY-----\nAAAA", str::from_utf8(KINDS[0].1).unwrap())),
+            json!(str::from_utf8(KINDS[1].1).unwrap().replace('\n', "\\n")),
+            json!({ "pem": str::from_utf8(KINDS[1].1).unwrap() }),
+            json!([str::from_utf8(KINDS[1].1).unwrap()]),
+            json!(many),
+        ] {
+            world.issuer.publish(&with(good.clone(), "b", unreadable.clone()));
+            let fresh = world.source().await;
+            assert_eq!(world.ask(&fresh, Algorithm::ES256, Some("a")).await, UNAVAILABLE, "{unreadable}");
+            assert_eq!(format!("{:?}", fresh.status().last_error()), "Some(PrivateKey)", "{unreadable}");
+        }
+        // The last good set stays.
+        world.clock.advance(10 * MINUTE);
+        assert_eq!(world.ask(&source, Algorithm::ES256, Some("a")).await, ACCEPTED);
+        until(&source, |status| status.last_error().is_some()).await;
+        assert_eq!(world.ask(&source, Algorithm::ES256, Some("a")).await, ACCEPTED);
     });
 }

@@ -103,13 +103,13 @@ fn document_that_redirects_is_not_believed() {
 }
 
 #[test]
-fn token_of_another_issuer_is_foreign_and_fetches_nothing() {
+fn token_of_another_issuer_is_unrecognized_and_fetches_nothing() {
     run(async {
         let world = World::new().await;
         let source = discover(&world);
         for claims in [json!({ "iss": "https://id.example" }), json!({ "iss": world.issuer.url("/") }), json!({})] {
             let token = world.key.token_with(&world.clock, &claims);
-            assert_eq!(now(verdict(&source, &token, &world.clock)), Some(FOREIGN));
+            assert_eq!(now(verdict(&source, &token, &world.clock)), Some(UNRECOGNIZED));
         }
         assert_eq!(world.issuer.count(), 0);
     });

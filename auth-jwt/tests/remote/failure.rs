@@ -80,7 +80,7 @@ fn successful_fetch_withdraws_keys_at_once() {
         world.clock.advance(9 * MINUTE);
         until(&source, |status| status.generation() == 2).await;
         // The token now names an unknown key, which causes a fetch.
-        assert_eq!(world.ask(&source, &world.key).await, FOREIGN);
+        assert_eq!(world.ask(&source, &world.key).await, UNRECOGNIZED);
         assert_eq!(world.ask_now(&source, &next), ACCEPTED);
     });
 }
@@ -92,7 +92,7 @@ fn unknown_kid_is_503_when_the_set_is_past_its_lifetime_and_401_before() {
         let world = World::new().await;
         let source = world.source().await;
         world.issuer.fail();
-        assert_eq!(world.ask(&source, &Key::new("x")).await, FOREIGN);
+        assert_eq!(world.ask(&source, &Key::new("x")).await, UNRECOGNIZED);
         world.clock.advance(11 * MINUTE);
         assert_eq!(world.ask(&source, &Key::new("x")).await, UNAVAILABLE);
         assert_eq!(world.ask(&source, &world.key).await, ACCEPTED);
@@ -115,7 +115,7 @@ fn set_without_a_usable_key_never_replaces_a_good_one() {
         for set in useless {
             world.issuer.publish(&set);
             world.clock.advance(MINUTE);
-            assert_eq!(world.ask(&source, &Key::new("x")).await, FOREIGN);
+            assert_eq!(world.ask(&source, &Key::new("x")).await, UNRECOGNIZED);
             assert_eq!(source.status().last_error(), Some(FetchErrorKind::NoUsableKey), "{set}");
             assert_eq!(world.ask_now(&source, &world.key), ACCEPTED);
         }

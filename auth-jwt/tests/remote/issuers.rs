@@ -89,11 +89,11 @@ fn each_issuer_has_its_own_algorithms() {
     };
     let partners = || json!({ "iss": THEIRS, "aud": "partners" });
     assert_eq!(two.say(with(Algorithm::EdDSA), &two.theirs, &partners()), ACCEPTED);
-    assert_eq!(two.say(with(Algorithm::ES256), &two.theirs, &partners()), FOREIGN);
+    assert_eq!(two.say(with(Algorithm::ES256), &two.theirs, &partners()), UNRECOGNIZED);
     assert_eq!(two.say(with(Algorithm::ES256), &two.ours, &json!({ "iss": OURS, "aud": "chat" })), ACCEPTED);
     // An issuer cannot allow what the strategy does not allow.
     let narrow = with(Algorithm::EdDSA).algorithms([Algorithm::ES256]).unwrap();
-    assert_eq!(two.say(narrow, &two.theirs, &partners()), FOREIGN);
+    assert_eq!(two.say(narrow, &two.theirs, &partners()), UNRECOGNIZED);
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn issuer_is_compared_exactly_and_must_be_named() {
     let two = Two::new();
     let of = |iss: Value| two.say(two.both(), &two.ours, &json!({ "iss": iss, "aud": "chat" }));
     for other in ["https://id.example/", "https://ID.example", "https://other.example", ""] {
-        assert_eq!(of(json!(other)), FOREIGN, "{other}");
+        assert_eq!(of(json!(other)), UNRECOGNIZED, "{other}");
     }
     assert_eq!(of(json!(1)), INVALID);
     assert_eq!(of(json!([OURS])), INVALID);
@@ -137,7 +137,7 @@ fn failing_issuer_harms_no_other_and_is_not_asked_needlessly() {
         Jwt::trusted_issuers(TrustedIssuers::new([two.ours(), theirs]).unwrap())
     };
     assert_eq!(two.say(both(), &two.ours, &json!({ "iss": OURS, "aud": "chat" })), ACCEPTED);
-    assert_eq!(two.say(both(), &two.theirs, &json!({ "iss": THEIRS })), FOREIGN);
+    assert_eq!(two.say(both(), &two.theirs, &json!({ "iss": THEIRS })), UNRECOGNIZED);
     assert_eq!(*down.0.lock().unwrap(), 0);
     let theirs = Jwt::trusted_issuers(TrustedIssuers::new([TrustedIssuer::new(THEIRS, down.clone())]).unwrap());
     assert_eq!(two.say(theirs, &two.theirs, &json!({ "iss": THEIRS })), UNAVAILABLE);

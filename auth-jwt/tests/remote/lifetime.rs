@@ -104,7 +104,7 @@ fn set_past_its_lifetime_is_used_only_after_a_fetch() {
         world.clock.advance(10 * MINUTE - MOMENT);
         assert_eq!(world.ask_now(&source, &world.key), ACCEPTED);
         world.clock.advance(MOMENT);
-        assert_eq!(world.ask(&source, &world.key).await, FOREIGN);
+        assert_eq!(world.ask(&source, &world.key).await, UNRECOGNIZED);
         assert_eq!(world.ask_now(&source, &next), ACCEPTED);
     });
 }

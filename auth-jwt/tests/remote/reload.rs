@@ -15,10 +15,10 @@ fn replaced_keys_count_at_once() {
     let (clock, old, new) = (clock(), Key::new("a"), Key::new("b"));
     let source = ReloadableKeys::new(keys(&[&old]));
     let ask = |key: &Key| now(verdict(&source, &key.token(&clock), &clock)).unwrap();
-    assert_eq!((ask(&old), ask(&new)), (ACCEPTED, FOREIGN));
+    assert_eq!((ask(&old), ask(&new)), (ACCEPTED, UNRECOGNIZED));
     // Replacing them through a clone affects all clones.
     source.clone().replace(keys(&[&new]));
-    assert_eq!((ask(&old), ask(&new)), (FOREIGN, ACCEPTED));
+    assert_eq!((ask(&old), ask(&new)), (UNRECOGNIZED, ACCEPTED));
 }
 
 #[test]
@@ -59,9 +59,9 @@ fn file_is_read_again_only_on_reload() {
     let source = KeyFile::open(&file.0).unwrap();
     let ask = |key: &Key| now(verdict(&source, &key.token(&clock), &clock)).unwrap();
     file.write(&set(&[&new]).to_string());
-    assert_eq!((ask(&old), ask(&new)), (ACCEPTED, FOREIGN));
+    assert_eq!((ask(&old), ask(&new)), (ACCEPTED, UNRECOGNIZED));
     source.reload().unwrap();
-    assert_eq!((ask(&old), ask(&new)), (FOREIGN, ACCEPTED));
+    assert_eq!((ask(&old), ask(&new)), (UNRECOGNIZED, ACCEPTED));
 }
 
 #[test]

@@ -16,7 +16,7 @@ async fn assert_left_out(key: &Key, jwk: Value) {
     let source = with(&world, [jwk.clone()]).await;
     assert_eq!(source.status().keys(), 1, "{jwk}");
     assert_eq!(world.ask_now(&source, &world.key), ACCEPTED);
-    assert_eq!(world.ask(&source, key).await, FOREIGN);
+    assert_eq!(world.ask(&source, key).await, UNRECOGNIZED);
 }
 
 /// A published secret of a key pair counts in every form, even an unusable one.
@@ -70,7 +70,7 @@ fn published_secret_taints_its_name_and_its_key_pair() {
             let renamed = with_members(secret.clone(), &json!({ "kid": "c" }));
             let source = with(&world, [namesake.jwk(), renamed, secret, key.jwk_with("kid", json!("d"))]).await;
             assert_eq!(source.status().keys(), 1, "{form}");
-            assert_eq!(world.ask(&source, &namesake).await, FOREIGN, "{form}");
+            assert_eq!(world.ask(&source, &namesake).await, UNRECOGNIZED, "{form}");
             assert_eq!(world.ask_now(&source, &world.key), ACCEPTED);
         }
         let x = key.jwk()["x"].as_str().unwrap().to_owned();
@@ -80,7 +80,7 @@ fn published_secret_taints_its_name_and_its_key_pair() {
             world.issuer.publish(&jwks([secret, key.jwk(), world.key.jwk()]));
             let source = world.source().await;
             assert_eq!(source.status().keys(), 1, "{other}");
-            assert_eq!(world.ask(&source, &key).await, FOREIGN, "{other}");
+            assert_eq!(world.ask(&source, &key).await, UNRECOGNIZED, "{other}");
         }
     });
 }
@@ -117,7 +117,7 @@ fn published_secret_taints_its_key_pair_however_the_number_is_written() {
             let secret = with_members(key.jwk(), &json!({ "kid": "c", "d": "AAAA", "x": written }));
             let source = with(&world, [secret, key.jwk()]).await;
             assert_eq!(source.status().keys(), 1, "{written:?}");
-            assert_eq!(world.ask(&source, &key).await, FOREIGN, "{written:?}");
+            assert_eq!(world.ask(&source, &key).await, UNRECOGNIZED, "{written:?}");
         }
     });
 }
@@ -164,7 +164,7 @@ fn secret_is_left_out() {
         let input = format!("{header}.{}", encode(claims.to_string()));
         let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &[7; 32]);
         let token = format!("{input}.{}", encode(aws_lc_rs::hmac::sign(&key, input.as_bytes())));
-        assert_eq!(verdict(&source, &token, &world.clock).await, FOREIGN);
+        assert_eq!(verdict(&source, &token, &world.clock).await, UNRECOGNIZED);
     });
 }
 
@@ -177,7 +177,7 @@ fn keys_that_share_a_kid_are_used_by_what_fits() {
         for count in 1..=5 {
             let same = all[..count].iter().map(Key::jwk);
             let source = with(&world, same.chain([other.clone()])).await;
-            let (used, said) = if count <= 4 { (count, ACCEPTED) } else { (0, FOREIGN) };
+            let (used, said) = if count <= 4 { (count, ACCEPTED) } else { (0, UNRECOGNIZED) };
             assert_eq!(source.status().keys(), used + 2, "{count}");
             for key in &all[..count] {
                 assert_eq!(world.ask(&source, key).await, said, "{count}");

@@ -22,7 +22,7 @@ pub(crate) use test_support::encoding::{base64url as encode, der_of};
 pub(crate) use crate::issuer::{Issuer, Say, ok, reply};
 
 pub(crate) const ACCEPTED: &str = "accepted";
-pub(crate) const FOREIGN: &str = "foreign";
+pub(crate) const UNRECOGNIZED: &str = "unrecognized";
 pub(crate) const INVALID: &str = "invalid_credentials";
 pub(crate) const UNAVAILABLE: &str = "unavailable";
 
@@ -145,7 +145,7 @@ pub(crate) fn jwks(keys: impl IntoIterator<Item = Value>) -> Value {
     json!({ "keys": keys.into_iter().collect::<Vec<_>>() })
 }
 
-/// `accepted`, `foreign`, or the code of the refusal.
+/// `accepted`, `unrecognized`, or the code of the refusal.
 pub(crate) async fn verdict(source: &(impl KeySource + Clone), token: &str, clock: &ManualClock) -> &'static str {
     judge(Jwt::key_source(source.clone()), token, clock).await
 }
@@ -156,7 +156,7 @@ pub(crate) async fn judge(jwt: Jwt<Value>, token: &str, clock: &ManualClock) -> 
     let chain = Chain::new().or(jwt);
     match chain.authenticate(&AuthRequest::new(&parts, Transport::Http, clock.now())).await {
         Ok(_) => ACCEPTED,
-        Err(refusal) if refusal.kind() == RefusalKind::Unrecognized => FOREIGN,
+        Err(refusal) if refusal.kind() == RefusalKind::Unrecognized => UNRECOGNIZED,
         Err(refusal) => {
             // Only unavailable keys are a 503.
             assert_eq!(refusal.status().as_u16() == 503, refusal.code() == UNAVAILABLE);

@@ -35,12 +35,12 @@ fn unknown_kid_causes_one_fetch_in_30_s() {
     run(async {
         let world = World::new().await;
         let source = world.source().await;
-        assert_eq!(world.ask(&source, &Key::new("x")).await, FOREIGN);
+        assert_eq!(world.ask(&source, &Key::new("x")).await, UNRECOGNIZED);
         assert_eq!(world.issuer.count(), 2);
         world.clock.advance(30 * SECOND - MOMENT);
-        assert_eq!(world.ask_now(&source, &Key::new("y")), FOREIGN);
+        assert_eq!(world.ask_now(&source, &Key::new("y")), UNRECOGNIZED);
         world.clock.advance(MOMENT);
-        assert_eq!(world.ask(&source, &Key::new("z")).await, FOREIGN);
+        assert_eq!(world.ask(&source, &Key::new("z")).await, UNRECOGNIZED);
         assert_eq!(world.issuer.count(), 3);
     });
 }
@@ -51,8 +51,8 @@ fn slot_is_taken_before_the_fetch_and_also_if_it_fails() {
         let world = World::new().await;
         let source = world.source().await;
         world.issuer.fail();
-        assert_eq!(world.ask(&source, &Key::new("x")).await, FOREIGN);
-        assert_eq!(world.ask_now(&source, &Key::new("y")), FOREIGN);
+        assert_eq!(world.ask(&source, &Key::new("x")).await, UNRECOGNIZED);
+        assert_eq!(world.ask_now(&source, &Key::new("y")), UNRECOGNIZED);
         assert_eq!(world.issuer.count(), 2);
     });
 }
@@ -74,7 +74,7 @@ fn token_with_a_known_key_does_not_wait_for_a_forced_fetch() {
         assert_eq!(world.ask_now(&source, &world.key), ACCEPTED);
         // A request with an unknown key waits 2 s, and then the current set is used.
         world.clock.advance(2 * SECOND);
-        assert_eq!(stranger.await, FOREIGN);
+        assert_eq!(stranger.await, UNRECOGNIZED);
     });
 }
 
@@ -84,7 +84,7 @@ fn failed_unknown_key_fetch_does_not_move_the_refresh() {
         let world = World::new().await;
         let source = world.source().await;
         world.issuer.fail();
-        assert_eq!(world.ask(&source, &Key::new("x")).await, FOREIGN);
+        assert_eq!(world.ask(&source, &Key::new("x")).await, UNRECOGNIZED);
         assert_eq!(world.issuer.count(), 2);
         world.issuer.publish(&set(&[&world.key]));
         // Not sooner, as a retry of a refresh would be, and not later.
@@ -103,7 +103,7 @@ fn forced_fetch_that_succeeds_puts_the_refresh_off() {
         let world = World::new().await;
         let source = world.source().await;
         world.clock.advance(5 * MINUTE);
-        assert_eq!(world.ask(&source, &Key::new("x")).await, FOREIGN);
+        assert_eq!(world.ask(&source, &Key::new("x")).await, UNRECOGNIZED);
         world.clock.advance(7 * MINUTE);
         settle().await;
         assert_eq!(world.issuer.count(), 2);
@@ -118,9 +118,9 @@ fn due_refresh_replaces_an_unknown_key_fetch_but_keeps_its_slot() {
         let world = World::new().await;
         let source = world.source().await;
         world.clock.advance(9 * MINUTE);
-        assert_eq!(world.ask(&source, &Key::new("x")).await, FOREIGN);
+        assert_eq!(world.ask(&source, &Key::new("x")).await, UNRECOGNIZED);
         assert_eq!(world.issuer.count(), 2);
-        assert_eq!(world.ask(&source, &Key::new("y")).await, FOREIGN);
+        assert_eq!(world.ask(&source, &Key::new("y")).await, UNRECOGNIZED);
         assert_eq!(world.issuer.count(), 3);
     });
 }
@@ -169,14 +169,14 @@ fn key_used_before_it_is_published_is_found_within_30_s() {
             let world = World::new().await;
             let source = world.source().await;
             let next = Key::new("b");
-            assert_eq!(world.ask(&source, &next).await, FOREIGN);
+            assert_eq!(world.ask(&source, &next).await, UNRECOGNIZED);
             world.issuer.publish(&set(&[&world.key, &next]));
             for second in 1..=30 {
                 world.clock.advance(SECOND);
                 if strangers {
-                    assert_eq!(world.ask(&source, &Key::new(&format!("stranger-{second}"))).await, FOREIGN);
+                    assert_eq!(world.ask(&source, &Key::new(&format!("stranger-{second}"))).await, UNRECOGNIZED);
                 }
-                let expected = if second < 30 { FOREIGN } else { ACCEPTED };
+                let expected = if second < 30 { UNRECOGNIZED } else { ACCEPTED };
                 assert_eq!(world.ask(&source, &next).await, expected, "after {second} s");
             }
             assert_eq!(world.issuer.count(), 3);
@@ -199,11 +199,11 @@ fn slow_fetch_does_not_delay_the_next_one() {
             settle().await;
             world.issuer.release();
         });
-        assert_eq!(verdict, FOREIGN);
+        assert_eq!(verdict, UNRECOGNIZED);
         settle().await;
         world.issuer.publish(&set(&[&next]));
         world.clock.advance(28 * SECOND - MOMENT);
-        assert_eq!(world.ask_now(&source, &next), FOREIGN);
+        assert_eq!(world.ask_now(&source, &next), UNRECOGNIZED);
         world.clock.advance(MOMENT);
         assert_eq!(world.ask(&source, &next).await, ACCEPTED);
     });
@@ -230,7 +230,7 @@ fn token_that_a_secret_has_signed_forces_nothing() {
         let source = world.source().await;
         let header = encode(r#"{"alg":"HS256","kid":"x"}"#);
         let token = format!("{header}.{}.{}", encode(r#"{"exp":1800000000}"#), encode([0; 32]));
-        assert_eq!(now(verdict(&source, &token, &world.clock)), Some(FOREIGN));
+        assert_eq!(now(verdict(&source, &token, &world.clock)), Some(UNRECOGNIZED));
         assert_eq!(world.issuer.count(), 1);
     });
 }
@@ -271,9 +271,9 @@ fn clock_set_back_does_not_block_unknown_key_fetches() {
     run(async {
         let world = World::new().await;
         let source = world.builder().fail_fast().await.unwrap();
-        assert_eq!(world.ask(&source, &Key::new("x")).await, FOREIGN);
+        assert_eq!(world.ask(&source, &Key::new("x")).await, UNRECOGNIZED);
         world.clock.set(world.clock.now() - HOUR);
-        assert_eq!(world.ask(&source, &Key::new("y")).await, FOREIGN);
+        assert_eq!(world.ask(&source, &Key::new("y")).await, UNRECOGNIZED);
         assert_eq!(world.issuer.count(), 3);
     });
 }
@@ -293,7 +293,7 @@ fn ten_thousand_random_kids_cause_one_fetch_every_30_s_and_no_harm() {
             format!("{}.{rest}", encode(header))
         };
         for n in 0..10_000 {
-            assert_eq!(verdict(&source, &attack(n), &world.clock).await, FOREIGN);
+            assert_eq!(verdict(&source, &attack(n), &world.clock).await, UNRECOGNIZED);
             if n % 10 == 0 {
                 // At once: a valid token never waits for a fetch that a random token caused.
                 assert_eq!(world.ask_now(&source, &world.key), ACCEPTED);
@@ -325,7 +325,7 @@ fn thousand_random_kids_at_once_cause_one_fetch() {
         assert_eq!(world.ask_now(&source, &world.key), ACCEPTED);
         world.issuer.release();
         for stranger in crowd {
-            assert_eq!(stranger.await.unwrap(), FOREIGN);
+            assert_eq!(stranger.await.unwrap(), UNRECOGNIZED);
         }
         assert_eq!(world.issuer.count(), 2);
     });

@@ -94,13 +94,13 @@ impl Revocations {
     /// If the store is down. The revocation may still have been stored or announced: try again.
     ///
     /// # Cancellation
-    /// On a tokio runtime it continues even if its future is dropped. Otherwise, a client that disconnects during its log-out
+    /// On a tokio runtime it continues even if its future is dropped. Otherwise, a client that disconnects during its logout
     /// could leave a revocation that is stored but not announced. Without tokio, wait for it.
     pub async fn revoke(&self, revocation: &Revocation) -> Result<(), Unavailable> {
         self.revoke_all(std::slice::from_ref(revocation)).await
     }
 
-    /// Revokes all of these, as [`revoke`](Self::revoke) does. For a log-out, pass the list of [`Revocation::of`].
+    /// Revokes all of these, as [`revoke`](Self::revoke) does. For a logout, pass the list of [`Revocation::of`].
     ///
     /// # Errors
     /// If the store is down. Some of them may be revoked: try again.

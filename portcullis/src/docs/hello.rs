@@ -18,5 +18,5 @@ async fn main() -> Result<(), BoxError> {
         .route("/hello", get(hello))
         .into_router();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
-    Ok(axum::serve(listener, app).await?)
+    Ok(portcullis::axum::serve(listener, app).await?)
 }

@@ -44,7 +44,11 @@ impl VerifyingKey {
     /// A key from one of `jsonwebtoken` (feature `jsonwebtoken`), for this algorithm. It has no `kid`.
     ///
     /// The rules are those of [`hmac`](Self::hmac) and [`from_der`](Self::from_der). `jsonwebtoken` does not check keys
-    /// when it reads them, so a key that it takes may be refused here.
+    /// when it reads them, so a key that it takes may be refused here. A compressed EC point is refused, since only its
+    /// length would tell the curve.
+    ///
+    /// `jsonwebtoken` also reads the key of a certificate. That cannot be seen here, and nothing else of the certificate is
+    /// checked, such as when it expires.
     ///
     /// # Errors
     /// If the key is of another kind than `algorithm` needs, or if it is weak or broken.
@@ -54,6 +58,9 @@ impl VerifyingKey {
             DecodingKeyKind::SecretOrDer(secret) if algorithm.family() == Family::Hmac => {
                 Self::hmac(algorithm, secret.as_slice())
             }
+            DecodingKeyKind::SecretOrDer(der) if is_compressed(algorithm.family(), der) => Err(ConfigError::new(
+                "the key of `jsonwebtoken` is a compressed point, which does not name its curve: use the whole public key",
+            )),
             DecodingKeyKind::SecretOrDer(der) => Self::from_der(algorithm, der),
             DecodingKeyKind::RsaModulusExponent { n, e } => {
                 let verifier = PublicKey::Rsa(RsaComponents::new(n, e)?).verifier(algorithm)?;
@@ -78,6 +85,11 @@ impl SigningKey {
             Family::Rsa | Family::Ec(_) | Family::Ed25519 => Self::from_der(algorithm, key.as_bytes()),
         }
     }
+}
+
+/// Whether this is a compressed point (SEC 1, 2.3.3).
+fn is_compressed(family: Family, der: &[u8]) -> bool {
+    matches!(family, Family::Ec(_)) && matches!(der.first(), Some(2 | 3))
 }
 
 /// A key of `jsonwebtoken` knows its family, and not its algorithm or curve.
