@@ -59,11 +59,10 @@ pub fn app(settings: &Settings) -> Result<Router, BoxError> {
         Ok::<_, BoxError>(chain.or(ticket(&tickets, &users)).revocation(revocations.clone()))
     };
     let sockets = Sockets::new().connections(&connections).shutdown(&settings.shutdown);
-    let layer = |chain| AuthLayer::new(chain).timer(settings.timer.clone()).sockets(sockets.clone());
-    let mut jwt_or_basic = layer(chain(Basic::new("demo"))?);
-    if settings.accept_then_close {
-        jwt_or_basic = jwt_or_basic.sockets(sockets.clone().accept_then_close());
-    }
+    let unset = |chain| AuthLayer::new(chain).timer(settings.timer.clone());
+    let layer = |chain| unset(chain).sockets(sockets.clone());
+    let told = if settings.accept_then_close { sockets.clone().accept_then_close() } else { sockets.clone() };
+    let jwt_or_basic = unset(chain(Basic::new("demo"))?).sockets(told);
     // Socket.IO clients send a login in `auth`. If it is refused, the browser must not ask for another one.
     let for_socket_io = layer(chain(Basic::new("demo").from_socketio_auth().without_browser_prompt())?);
     let basic_alone = layer(Chain::new().or(basic(Basic::new("demo"), &users)));

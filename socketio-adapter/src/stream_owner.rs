@@ -235,8 +235,11 @@ async fn hear_out<I: AsyncRead>(reader: ReadHalf<I>, mut frames: Frames) -> io::
     Ok(())
 }
 
-/// A close frame as a server sends it (RFC 6455, 5.5.1).
+/// A close frame as a server sends it (RFC 6455, 5.5.1). 1006 must not be sent (RFC 6455, 7.4.1).
 fn frame_of(close: &Close) -> Vec<u8> {
+    if *close == Close::ABNORMAL {
+        return Vec::new();
+    }
     let payload: Vec<u8> = close.code().to_be_bytes().into_iter().chain(close.reason().bytes()).collect();
     // OK because no reason is longer than what fits.
     let len = u8::try_from(payload.len()).unwrap_or_default();

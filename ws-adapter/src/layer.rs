@@ -63,6 +63,9 @@ pub struct AuthLayer<U, M = Untouched> {
     gate: Gate<U>,
     #[cfg(feature = "connections")]
     sockets: crate::Sockets,
+    /// Whether they were set.
+    #[cfg(feature = "connections")]
+    has_sockets: bool,
     bodies: PhantomData<fn() -> M>,
 }
 
@@ -152,6 +155,8 @@ impl<U, M> AuthLayer<U, M> {
             gate,
             #[cfg(feature = "connections")]
             sockets: crate::Sockets::new(),
+            #[cfg(feature = "connections")]
+            has_sockets: false,
             bodies: PhantomData,
         }
     }
@@ -238,11 +243,17 @@ impl<U, M> AuthLayer<U, M> {
         Ok(self)
     }
 
-    /// Configures connections that stay open: their registry and limits, pings, close codes, shutdown.
+    /// Configures connections that stay open: their registry and limits, pings, close codes, shutdown. Without it, they have the
+    /// defaults of [`Sockets`](crate::Sockets), with a registry of their own.
+    ///
+    /// # Panics
+    /// If it was called before. A second value would drop the registry of the first, so nobody could close the connections.
     #[cfg(feature = "connections")]
     #[must_use]
+    #[track_caller]
     pub fn sockets(mut self, sockets: crate::Sockets) -> Self {
-        self.sockets = sockets;
+        assert!(!self.has_sockets, "`sockets` was called before: put all settings into one `Sockets`");
+        (self.sockets, self.has_sockets) = (sockets, true);
         self
     }
 
@@ -275,6 +286,8 @@ impl<U, M> Clone for AuthLayer<U, M> {
             gate: self.gate.clone(),
             #[cfg(feature = "connections")]
             sockets: self.sockets.clone(),
+            #[cfg(feature = "connections")]
+            has_sockets: self.has_sockets,
             bodies: PhantomData,
         }
     }

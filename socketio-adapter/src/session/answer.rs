@@ -31,12 +31,12 @@ impl AsRef<[u8]> for Untaken {
 impl Drop for Untaken {
     fn drop(&mut self) {
         self.session.took(self.packets.len() as u64);
-        let is_free = self.session.change(|state| {
+        self.session.change(|state| {
             state.untaken -= 1;
-            state.untaken == 0 && state.has_connected
+            if state.untaken == 0 && state.has_connected {
+                // Under the lock, so that no later answer is freed in place of this one.
+                self.session.place.free();
+            }
         });
-        if is_free {
-            self.session.place.free();
-        }
     }
 }

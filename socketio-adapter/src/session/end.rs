@@ -60,9 +60,11 @@ impl Session {
         let costs_memory = self.state().costs_memory();
         self.place.leave(costs_memory, self.owner().and_then(Evidence::principal));
         // The last answer may have been taken meanwhile.
-        if !self.state().costs_memory() {
+        let state = self.state();
+        if !state.costs_memory() {
             self.place.free();
         }
+        drop(state);
         self.sessions.remove(self.id(), self.sid());
     }
 

@@ -397,3 +397,12 @@ async fn revocation_beside_a_connect_leaves_no_transport_behind() {
     assert!(closed > 0 && refused > 0, "only one side ever came first: {refused} refused, {closed} closed");
     nothing_is_left(&app, &connections).await;
 }
+
+#[tokio::test]
+async fn code_1006_is_never_sent() {
+    let connections = Connections::new();
+    let app = app_in(&connections).await;
+    let mut socket = connected_as(&app, &token("ann", 60)).await;
+    assert_eq!(connections.close(&Revocation::user(ann(), *START), &Close::ABNORMAL), 1);
+    assert_eq!(socket.end().await.1, None);
+}

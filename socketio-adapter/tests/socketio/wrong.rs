@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use auth_core::{BoxError, Chain, Outcome, Rejection, async_trait};
+use auth_core::{AuthRequest, BoxError, Chain, Challenge, Outcome, Redirect, Rejection, Strategy, async_trait};
 use test_support::says::{Says, rejections};
 use ws_adapter::{Attempt, AttemptLimiter, AttemptPlace, Connections, Sockets};
 
@@ -95,4 +95,51 @@ async fn guess_beside_a_credential_that_is_right_and_not_enough_counts() {
         }
         assert_eq!(socket.end().await.1, close(4401, "invalid_credentials"));
     }
+}
+
+/// Sends every client to a login page.
+struct LoginPage;
+
+#[async_trait]
+impl Strategy for LoginPage {
+    type User = User;
+
+    fn name(&self) -> &str {
+        "login_page"
+    }
+
+    fn challenges(&self, _: &mut Vec<Challenge>) {}
+
+    async fn authenticate(&self, _: &AuthRequest<'_>) -> Result<Outcome<User>, BoxError> {
+        Ok(Outcome::Redirect(Redirect::found("/login")?))
+    }
+}
+
+#[tokio::test]
+async fn wrong_credential_before_a_redirect_counts_and_is_not_inherited() {
+    let expired = auth_for("ann", -600);
+    for opened_by_ann in [true, false] {
+        let app = app().await;
+        app.io.ns_with("/login", Chain::new().or(jwt()).or(LoginPage).try_next_on_reject(), async || {});
+        let bearer = bearer_of("ann");
+        let headers = [("authorization", &*bearer)];
+        let mut socket = Socket::open(&app, if opened_by_ann { &headers } else { &[] }).await.unwrap();
+        for _ in 0..3 {
+            let said = socket.connect("/login", &expired).await;
+            assert_eq!(said, Err("unauthorized:missing_credentials".into()), "{opened_by_ann}");
+        }
+        assert_eq!(socket.end().await.1, close(4401, "invalid_credentials"), "{opened_by_ann}");
+    }
+}
+
+#[tokio::test]
+async fn wrong_refresh_before_a_redirect_counts() {
+    let app = app().await;
+    app.io.ns_with("/login", Chain::new().or(jwt()).or(LoginPage).try_next_on_reject(), async || {});
+    let mut socket = Socket::open(&app, &[]).await.unwrap();
+    assert_eq!(socket.connect("/login", &auth_of("ann")).await, Ok(()));
+    for _ in 0..3 {
+        assert_eq!(socket.refresh("/login", &auth_for("ann", -600)).await["ok"], false);
+    }
+    assert_eq!(socket.end().await.1, close(4401, "invalid_credentials"));
 }

@@ -96,8 +96,11 @@ impl<U: Principal> Checkpoint<U> {
 
     // Credentials over a connection.
 
-    /// Asks the chain about a credential that is not the client's choice, such as that of the request that opened the
-    /// connection, for another decision. It does not count as an attempt.
+    /// Asks the chain again about the request that opened the connection, for another decision.
+    ///
+    /// # Security
+    /// It does not count as an attempt. A credential that the client chooses now goes to [`present`](Self::present): asked here,
+    /// a client could guess without limit.
     ///
     /// # Errors
     /// The refusal of the chain, as for [`check`](Self::check).
@@ -145,7 +148,6 @@ impl<U: Principal> Checkpoint<U> {
 
     /// The place of a connection that this request opens. It is in the registry once it [waits](Place::wait) or is
     /// [entered](Self::enter).
-    #[must_use]
     pub fn place(&self, id: ConnectionId, transport: Transport, request: &Parts, end: Arc<dyn End>) -> Place {
         Place::new(id, self.sockets.client_address.of(request), transport, &self.sockets.connections, end)
     }
@@ -196,18 +198,11 @@ impl<U: Principal> Checkpoint<U> {
     }
 
     /// The shutdown of the layer, for this connection.
-    #[must_use]
     pub fn draining(&self, id: ConnectionId) -> Draining {
         Draining::new(self.sockets.shutdown.watch(), id)
     }
 
     // What the layer was told.
-
-    /// The chain.
-    #[must_use]
-    pub fn chain(&self) -> &Chain<U> {
-        &self.gate.chain
-    }
 
     /// What the chain reads, and takes out of requests.
     #[must_use]

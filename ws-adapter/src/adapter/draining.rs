@@ -4,6 +4,7 @@ use crate::{ConnectionId, shutdown::ShutdownWatch};
 
 /// The shutdown of the server, as one connection sees it. While this is held, the connection counts as open, and
 /// [`Shutdown::drained`](crate::Shutdown::drained) waits for it.
+#[must_use = "the connection counts as open while this is held"]
 #[derive(Debug)]
 pub struct Draining {
     begun: ShutdownWatch,

@@ -7,6 +7,7 @@ use crate::{connections::Credential, telemetry};
 
 /// A credential that a connection lives by, in the registry. Clones are one credential, which leaves the registry when the
 /// last of them is dropped. With its last credential the connection leaves too.
+#[must_use = "the credential leaves the registry when this is dropped"]
 #[derive(Clone)]
 pub struct Entered(Arc<Entry>);
 

@@ -11,12 +11,14 @@
 //! | [`Entered`] | a credential that the connection lives by; it leaves the registry with its last clone |
 //! | [`Lifetime`] | when the connection ends, and what is due before; it neither waits nor locks |
 //!
-//! A connection takes this way:
+//! A connection goes through these steps:
 //!
-//! 1. [`Checkpoint::check`] decides about the request that opens it.
+//! 1. [`Checkpoint::check`] decides about the request that opens it. The request still holds its credentials: what goes on to
+//!    other code, or is kept, is stripped with [`RequestRecord::take`](auth_core::RequestRecord::take) first.
 //! 2. [`Checkpoint::place`] makes its place. Without a credential it [waits](Place::wait); with one it is
 //!    [entered](Checkpoint::enter), and [`Place::opened`] says that it is open.
-//! 3. A credential that comes over it is judged by [`Checkpoint::present`], and entered too.
+//! 3. A credential that comes over it is judged by [`Checkpoint::present`], and entered too. [`Lifetime::hold`] and
+//!    [`Lifetime::swap`] set when it ends.
 //! 4. [`Lifetime::due`] says when it ends. Then [`Place::ends`] counts and logs the end, and [`Place::leave`] takes it out of the
 //!    registry.
 //!

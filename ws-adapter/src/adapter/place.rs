@@ -18,6 +18,7 @@ use crate::{
 /// A connection [waits](Self::wait) for a credential, or is [entered](super::Checkpoint::enter) with one, or both. It counts for
 /// the limits of [`Connections`] and in the gauges all the while. All methods may be called from any thread, and none of them
 /// calls the connection's [`End`] with a lock held.
+#[must_use = "the connection leaves the registry when this is dropped"]
 pub struct Place {
     id: ConnectionId,
     address: Option<IpAddr>,

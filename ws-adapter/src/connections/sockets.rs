@@ -68,12 +68,14 @@ impl Sockets {
     ///
     /// The server can't see an answer while the handler leaves a message unread, or while the peer has not taken 16 KiB of answers to
     /// its own pings. The socket is not closed then.
+    #[cfg(feature = "axum")]
     pub fn ping(mut self, interval: Duration, timeout: Duration) -> Self {
         self.settings.ping = Some(Ping { interval, timeout });
         self
     }
 
     /// Sends no pings. A peer that vanishes is then noticed by TCP, by a send, or at the end of its credential.
+    #[cfg(feature = "axum")]
     pub fn without_ping(mut self) -> Self {
         self.settings.ping = None;
         self
@@ -81,6 +83,7 @@ impl Sockets {
 
     /// Closes a WebSocket with 4408 `idle_timeout` after this long without a message; pings don't count. Never by default.
     /// Less than a millisecond counts as one.
+    #[cfg(feature = "axum")]
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.settings.idle = Some(timeout);
         self

@@ -9,7 +9,7 @@ use http::{Request, Response, request::Parts};
 use http_body::Body as _;
 use http_body_util::{BodyExt as _, Full};
 use tower::{Layer as _, ServiceBuilder, ServiceExt as _, service_fn};
-use ws_adapter::{AuthLayer, require_scope};
+use ws_adapter::{AuthLayer, Sockets, require_scope};
 
 use crate::support::*;
 
@@ -242,4 +242,10 @@ async fn authorization_from_a_proxy_is_checked_if_a_strategy_reads_it() {
     assert_eq!(server.get("/", &[("authorization", gateway), ("cookie", &cookie)]).await.body, "ann");
     assert_eq!(server.get("/", &[("authorization", "Bearer of.a.gateway"), ("cookie", &cookie)]).await.status, 401);
     assert_eq!(server.get("/", &[("authorization", gateway), ("authorization", &bearer_of("ann"))]).await.status, 400);
+}
+
+#[test]
+#[should_panic(expected = "put all settings into one `Sockets`")]
+fn second_call_of_sockets_panics_instead_of_dropping_a_registry() {
+    let _ = layer(jwt_or_basic()).sockets(Sockets::new()).sockets(Sockets::new());
 }
