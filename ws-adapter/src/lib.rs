@@ -84,6 +84,10 @@
 //! `panic = "abort"`, where nothing can be caught.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(
+    not(feature = "connections"),
+    allow(unreachable_pub, reason = "some helpers are public for adapters, behind `connections`")
+)]
 
 mod http;
 mod layer;

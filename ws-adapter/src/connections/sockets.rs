@@ -1,10 +1,6 @@
 use std::time::Duration;
 
-use super::{
-    address::ClientAddress,
-    registry::Connections,
-    settings::{Ping, SocketSettings},
-};
+use super::{address::ClientAddress, registry::Connections, settings::SocketSettings};
 use crate::{CloseCodes, shutdown::Shutdown};
 
 /// The settings of connections that stay open, for [`AuthLayer::sockets`](crate::AuthLayer::sockets).
@@ -70,7 +66,7 @@ impl Sockets {
     /// its own pings. The socket is not closed then.
     #[cfg(feature = "axum")]
     pub fn ping(mut self, interval: Duration, timeout: Duration) -> Self {
-        self.settings.ping = Some(Ping { interval, timeout });
+        self.settings.ping = Some(super::settings::Ping { interval, timeout });
         self
     }
 
