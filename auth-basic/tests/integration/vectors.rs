@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::{Seen, challenges, everybody, everybody_of, request, run, run_parts};
 
-/// The examples; `None` where there is no folder of vectors, which `scripts/check.sh` says once, at its end.
+/// The examples; `None` if the folder of vectors is missing. `scripts/check.sh` reports that once, at its end.
 fn examples() -> Option<Value> {
     let folder = env::var_os("AUTH_VECTORS")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/vectors"), PathBuf::from);

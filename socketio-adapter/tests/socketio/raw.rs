@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use test_support::raw::handshake;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{
@@ -14,18 +15,7 @@ use tokio::{
 
 use crate::support::App;
 
-pub(crate) const TEXT: u8 = 0x1;
-pub(crate) const CLOSE: u8 = 0x8;
-pub(crate) const PING: u8 = 0x9;
-
-/// A frame of a client, masked with zeroes (RFC 6455, 5.2).
-pub(crate) fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
-    let head = match u8::try_from(payload.len()) {
-        Ok(len) if len < 126 => vec![0x80 | opcode, 0x80 | len],
-        _ => [&[0x80 | opcode, 0x80 | 126][..], &u16::try_from(payload.len()).unwrap().to_be_bytes()].concat(),
-    };
-    [&head, &[0; 4][..], payload].concat()
-}
+pub(crate) use test_support::raw::{CLOSE, PING, TEXT, frame};
 
 pub(crate) struct Raw {
     pub(crate) reader: OwnedReadHalf,
@@ -40,15 +30,9 @@ impl Raw {
     }
 
     pub(crate) async fn open_on(app: &App, socket: TcpSocket) -> Self {
-        let mut stream = socket.connect(app.server.addr).await.unwrap();
-        let head = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\n\
-                    connection: upgrade\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-        stream.write_all(head.as_bytes()).await.unwrap();
-        let mut answer = Vec::new();
-        while !answer.ends_with(b"\r\n\r\n") {
-            answer.push(stream.read_u8().await.unwrap());
-        }
-        assert!(answer.starts_with(b"HTTP/1.1 101"));
+        let target = "/socket.io/?EIO=4&transport=websocket";
+        let (stream, status) = handshake(socket, app.server.addr, target, None).await;
+        assert_eq!(status, 101);
         let (reader, writer) = stream.into_split();
         Self { reader, writer }
     }

@@ -157,7 +157,7 @@ impl<U: Principal> Checkpoint<U> {
     /// # Errors
     /// 503 if the operating system has no random bits.
     pub fn new_id(&self) -> Result<ConnectionId, Refusal> {
-        ConnectionId::new().ok_or_else(|| Refusal::unavailable("the operating system gives no random bits"))
+        ConnectionId::new().ok_or_else(|| Refusal::unavailable("the operating system has no random bits"))
     }
 
     /// Enters a credential into the registry, and then asks once more whether it was revoked: what is revoked from here on

@@ -39,11 +39,15 @@ pub(super) struct LayerEntry {
 }
 
 impl SocketContext {
-    /// The context of a socket that no layer knows yet. `None` if there are no random bits for its id.
-    pub(crate) fn new(timer: Arc<dyn Timer>, settings: SocketSettings, subprotocol: HeaderValue) -> Option<Self> {
-        let id = ConnectionId::new()?;
+    /// The context of a socket that no layer knows yet.
+    pub(crate) fn new(
+        id: ConnectionId,
+        timer: Arc<dyn Timer>,
+        settings: SocketSettings,
+        subprotocol: HeaderValue,
+    ) -> Self {
         let (end_signal, layers, shutdowns) = (Arc::default(), Vec::new(), Vec::new());
-        Some(Self { id, end_signal, timer, settings, subprotocol, codec: None, layers, shutdowns })
+        Self { id, end_signal, timer, settings, subprotocol, codec: None, layers, shutdowns }
     }
 
     pub(crate) fn with_codec(self, codec: Option<Arc<Codec>>) -> Self {

@@ -38,8 +38,8 @@ impl<U: Principal> WebSockets<U> {
     pub(super) async fn enter(&self, user: Option<&Authenticated<U>>, parts: &mut Parts) -> Result<(), Refusal> {
         let Self { checkpoint, codec } = self;
         let Checkpoint { gate, sockets } = &**checkpoint;
-        let context = SocketContext::new(Arc::clone(&gate.timer), sockets.settings, gate.subprotocol.clone())
-            .ok_or_else(|| Refusal::unavailable("the operating system has no random bits"))?;
+        let (id, timer) = (checkpoint.new_id()?, Arc::clone(&gate.timer));
+        let context = SocketContext::new(id, timer, sockets.settings, gate.subprotocol.clone());
         let mut context = context.with_codec(codec.clone()).within(parts.extensions.remove());
         context.end_with(&sockets.shutdown);
         let registration = match user {

@@ -6,6 +6,7 @@ use h2::{
     ext::Protocol,
 };
 use http::{Request, Response};
+use test_support::raw::{TEXT, frame};
 use tokio::net::TcpStream;
 
 use std::time::Duration;
@@ -105,13 +106,6 @@ async fn own_origin_comes_from_the_authority_in_http2() {
     assert_eq!(connect(&server, &[("cookie", &cookie)]).await.0.status(), 403);
 }
 
-/// A final text frame, masked with zeroes (RFC 6455, 5.2).
-fn frame(text: &str) -> Bytes {
-    let length = u16::try_from(text.len()).unwrap().to_be_bytes();
-    let head = [0x81, 0x80 | 126, length[0], length[1], 0, 0, 0, 0];
-    [&head, text.as_bytes()].concat().into()
-}
-
 /// The code and the reason of a close frame.
 fn closed(frame: &[u8]) -> (u16, &str) {
     assert_eq!(frame[0], 0x88, "{frame:?}");
@@ -139,9 +133,9 @@ async fn first_message_authenticates_over_http2() {
     let (response, mut stream) = connect(&server, &[]).await;
     assert_eq!(response.status(), 200);
     let mut body = response.into_body();
-    stream.send_data(frame(&presented(&token("ann", 60))), false).unwrap();
+    stream.send_data(frame(TEXT, presented(&token("ann", 60)).as_bytes()).into(), false).unwrap();
     assert_eq!(body.data().await.unwrap().unwrap()[2..], br#"{"type":"auth_ok","ttl":60}"#[..]);
-    stream.send_data(frame("hi"), false).unwrap();
+    stream.send_data(frame(TEXT, b"hi").into(), false).unwrap();
     assert_eq!(body.data().await.unwrap().unwrap(), &b"\x81\x02hi"[..]);
 }
 

@@ -1,12 +1,13 @@
 //! Every refusal is one log line that says why and holds no credential.
 
-use std::{fs, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use auth_core::{
     BoxError, Chain, ManualClock, async_trait,
     extract::{Extractor as _, bearer, cookie, payload_field, query},
 };
 use axum::{Router, body::Body, routing::any};
+use test_support::code::sources;
 use ws_adapter::{
     Attempt, AttemptLimiter, AttemptPlace, AuthLayer, Bodies, Connections, FirstMessageLayer, GraphqlTransportWs,
     Overflow, Read, Sockets, require_scope,
@@ -342,19 +343,8 @@ const CODES: [(&str, &str); 21] = [
 
 #[test]
 fn every_refusal_code_has_a_test_of_its_line() {
-    fn sources(folder: &Path, text: &mut String) {
-        for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-            if entry.is_dir() {
-                sources(&entry, text);
-            } else {
-                *text += fs::read_to_string(entry).unwrap().split("#[cfg(test)]").next().unwrap();
-            }
-        }
-    }
-    let mut text = String::new();
-    for name in ["ws-adapter", "socketio-adapter"] {
-        sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name).join("src"), &mut text);
-    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let text = sources(&root.join("ws-adapter/src")) + &sources(&root.join("socketio-adapter/src"));
     // In the code, a refusal's code follows its status.
     let by_status = text.split("StatusCode::").skip(1).filter_map(|rest| rest.split_once(", \""));
     let by_status = by_status.filter(|(name, _)| name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'));
