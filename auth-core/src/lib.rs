@@ -160,7 +160,7 @@ pub use self::{
     revocation::{Revocation, RevocationEvent, RevocationFeed, RevocationListener, RevocationTarget},
     scope::Scopes,
     secret::Secret,
-    strategy::{Named, Strategy},
+    strategy::{Named, Start, Strategy},
     timer::Timer,
     transport::Transport,
     verify::{ByCredential, ByCredentialAndRequest, IntoVerdict, RequestInfo, Verdict, Verify},

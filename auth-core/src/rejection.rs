@@ -15,7 +15,7 @@ pub struct Rejection {
     /// Boxed, since most rejections have none.
     details: Option<Box<Details>>,
     /// The challenges of the strategy that rejected. The innermost chain or `and` fills them in.
-    presented: Option<Vec<Challenge>>,
+    presented: Option<Arc<[Challenge]>>,
     /// The name of that strategy, for the log.
     strategy: Option<Arc<str>>,
     /// Whether another strategy has rejected a wrong credential too.
@@ -195,9 +195,9 @@ impl Rejection {
     }
 
     /// Notes the strategy that rejected, unless an inner chain has done so.
-    pub(crate) fn presented_to(mut self, strategy: &Arc<str>, challenges: &[Challenge]) -> Self {
+    pub(crate) fn presented_to(mut self, strategy: &Arc<str>, challenges: &Arc<[Challenge]>) -> Self {
         if self.presented.is_none() {
-            self.presented = Some(challenges.to_vec());
+            self.presented = Some(Arc::clone(challenges));
             self.strategy = Some(Arc::clone(strategy));
         }
         self

@@ -1,4 +1,4 @@
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, fmt, future::Future, pin::Pin, sync::Arc};
 
 use async_trait::async_trait;
 
@@ -76,6 +76,49 @@ pub trait Strategy: Send + Sync + 'static {
     /// If a system failed, so that the credential could not be checked. The client reads 503, and the error goes only to the
     /// log. A wrong credential is an [`Outcome::Reject`], never an error.
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Self::User>, BoxError>;
+
+    /// Decides as [`authenticate`](Self::authenticate) does, but at once where nothing has to be waited for. The chain calls
+    /// this method. The default returns the future of `authenticate`, so most strategies need not override it.
+    ///
+    /// Override it if the strategy is often asked about requests that hold no credential of its kind: `Absent` then costs no
+    /// boxed future. Then let `authenticate` return `self.start(request).finish().await`, so that both decide alike.
+    ///
+    /// A strategy that calls another one directly, not through a chain, should forward this call.
+    fn start<'a>(&'a self, request: &'a AuthRequest<'_>) -> Start<'a, Self::User> {
+        Start::Waits(self.authenticate(request))
+    }
+}
+
+/// The answer of a strategy: given at once, or a future to wait for. [`Strategy::start`] returns it.
+#[expect(clippy::exhaustive_enums, reason = "an answer is either here or awaited")]
+#[must_use = "a strategy that waits does nothing until its future is polled"]
+pub enum Start<'a, U> {
+    /// The strategy has decided.
+    Done(Result<Outcome<U>, BoxError>),
+    /// The strategy has to wait: for a store, for keys, for a verify callback.
+    Waits(Pin<Box<dyn Future<Output = Result<Outcome<U>, BoxError>> + Send + 'a>>),
+}
+
+impl<U> Start<'_, U> {
+    /// The answer, after waiting for it if necessary.
+    ///
+    /// # Errors
+    /// As for [`Strategy::authenticate`].
+    pub async fn finish(self) -> Result<Outcome<U>, BoxError> {
+        match self {
+            Self::Done(answer) => answer,
+            Self::Waits(answer) => answer.await,
+        }
+    }
+}
+
+impl<U> fmt::Debug for Start<'_, U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Done(_) => "Done(..)",
+            Self::Waits(_) => "Waits(..)",
+        })
+    }
 }
 
 #[async_trait]
@@ -100,6 +143,10 @@ impl<S: Strategy + ?Sized> Strategy for Arc<S> {
 
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Self::User>, BoxError> {
         (**self).authenticate(request).await
+    }
+
+    fn start<'a>(&'a self, request: &'a AuthRequest<'_>) -> Start<'a, S::User> {
+        (**self).start(request)
     }
 }
 
@@ -132,5 +179,9 @@ impl<S: Strategy> Strategy for Named<S> {
 
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Self::User>, BoxError> {
         self.strategy.authenticate(request).await
+    }
+
+    fn start<'a>(&'a self, request: &'a AuthRequest<'_>) -> Start<'a, S::User> {
+        self.strategy.start(request)
     }
 }

@@ -98,7 +98,7 @@ where
     }
 
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<V>, BoxError> {
-        let (outcome, challenges) = self.chain.ask_in_order(request).await?.note_in(request);
+        let (outcome, accepted) = self.chain.ask_in_order(request).await?.note_in(request);
         Ok(match outcome {
             Outcome::Accept(mut accept) => {
                 if !self.passes_through {
@@ -106,7 +106,9 @@ where
                 }
                 let accepted_by = accept.evidence.strategy.clone().unwrap_or_default();
                 match (self.f)(accept)? {
-                    Outcome::Reject(rejection) => Outcome::Reject(rejection.presented_to(&accepted_by, challenges)),
+                    Outcome::Reject(rejection) => {
+                        Outcome::Reject(rejection.presented_to(&accepted_by, &accepted.cloned().unwrap_or_default()))
+                    }
                     other => other,
                 }
             }

@@ -2,9 +2,12 @@
 
 use std::{error::Error, fmt, panic::resume_unwind, sync::Arc};
 
-use super::{panic::catch_panic, terms::as_if_wrong};
+use super::{
+    panic::{Caught, catch_panic, catch_panic_of},
+    terms::as_if_wrong,
+};
 use crate::{
-    AuthRequest, BoxError, Challenge, Evidence, Outcome, Principal, Rejection, Strategy,
+    AuthRequest, BoxError, Challenge, Evidence, Outcome, Principal, Rejection, Start, Strategy,
     notes::{Acceptances, Notes},
 };
 
@@ -23,6 +26,9 @@ pub(super) struct Answer<U> {
     pub(super) passed_over: Option<Rejection>,
 }
 
+/// What a strategy itself says, or its panic.
+type Answered<U> = Caught<Result<Outcome<U>, BoxError>>;
+
 impl<U: Principal> Node<U> {
     pub(super) fn new<S: Strategy<User = U>>(strategy: S) -> Self {
         let mut challenges = Vec::new();
@@ -35,15 +41,24 @@ impl<U: Principal> Node<U> {
     /// What chains inside it have accepted is attached to its acceptance, even if it built a new one.
     pub(super) async fn ask(&self, request: &AuthRequest<'_>) -> Result<Answer<U>, BoxError> {
         let notes = Notes::default();
-        let may_renew = request.open().is_none_or(|open| self.strategy.may_renew(request, open));
-        let answered = match may_renew {
-            // Caught here too: a panic after another user's credential was accepted would show that it is good.
-            true => catch_panic(self.strategy.authenticate(&request.noting(&notes)).as_mut()).await,
-            false => {
-                tracing::debug!(strategy = &*self.name, "the strategy is not asked: it may not renew the connection");
-                Ok(Ok(Outcome::Reject(Rejection::invalid_credentials())))
-            }
-        };
+        let answered = self.answer(&request.noting(&notes)).await;
+        self.conclude(answered, notes, request)
+    }
+
+    /// What the strategy itself says.
+    async fn answer(&self, request: &AuthRequest<'_>) -> Answered<U> {
+        if request.open().is_some_and(|open| !self.strategy.may_renew(request, open)) {
+            tracing::debug!(strategy = &*self.name, "the strategy is not asked: it may not renew the connection");
+            return Ok(Ok(Outcome::Reject(Rejection::invalid_credentials())));
+        }
+        // Caught here too: a panic after another user's credential was accepted would show that it is good.
+        match catch_panic_of(|| self.strategy.start(request))? {
+            Start::Done(answer) => Ok(answer),
+            Start::Waits(mut answer) => catch_panic(answer.as_mut()).await,
+        }
+    }
+
+    fn conclude(&self, answered: Answered<U>, notes: Notes, request: &AuthRequest<'_>) -> Result<Answer<U>, BoxError> {
         let Acceptances { inside, mut given_up, is_half, passed_over } = notes.into_acceptances();
         let another = request.open().and_then(|open| {
             // A guest behind a wrong credential counts as that credential.
@@ -58,11 +73,11 @@ impl<U: Principal> Node<U> {
             // The outage shows only behind good credentials.
             (Ok(Err(cause)), Some(another)) => {
                 tracing::error!(strategy = &*self.name, %cause, "a strategy has failed at a renewal by another user");
-                Outcome::Reject(as_if_wrong(another, passed_over.as_ref(), &[]))
+                Outcome::Reject(as_if_wrong(another, passed_over.as_ref(), None))
             }
             (Err(_), Some(another)) => {
                 tracing::error!(strategy = &*self.name, "a strategy has panicked at a renewal by another user");
-                Outcome::Reject(as_if_wrong(another, passed_over.as_ref(), &[]))
+                Outcome::Reject(as_if_wrong(another, passed_over.as_ref(), None))
             }
             (Ok(Err(cause)), None) => return Err(Failed::of(&self.name, cause)),
             (Err(panic), None) => resume_unwind(panic),
@@ -82,7 +97,7 @@ impl<U: Principal> Node<U> {
             && !matches!(outcome, Outcome::Accept(_))
         {
             // Any other answer after another user's credential was accepted would show that it is good.
-            outcome = Outcome::Reject(as_if_wrong(another, passed_over.as_ref(), &[]));
+            outcome = Outcome::Reject(as_if_wrong(another, passed_over.as_ref(), None));
         }
         match &mut outcome {
             Outcome::Accept(accept) => {

@@ -88,9 +88,9 @@ impl<U: Principal> Chain<U> {
             Outcome::Unrecognized | Outcome::Reject(_) | Outcome::Redirect(_) => None,
         };
         if let Some(evidence) = revoked {
-            let challenges = evidence.challenges.as_deref().unwrap_or(decision.accepted);
+            let challenges = evidence.challenges.as_ref().or(decision.accepted).cloned().unwrap_or_default();
             let strategy = evidence.strategy.clone().unwrap_or_default();
-            return Ok(Decision::of(Outcome::Reject(Rejection::revoked().presented_to(&strategy, challenges))));
+            return Ok(Decision::of(Outcome::Reject(Rejection::revoked().presented_to(&strategy, &challenges))));
         }
         Ok(decision)
     }

@@ -10,7 +10,7 @@ pub(super) struct Decision<'c, U> {
     /// The names of these strategies, for the log.
     pub(super) unrecognized_by: Vec<Arc<str>>,
     /// The challenges of the strategy that accepted.
-    pub(super) accepted: &'c [Challenge],
+    pub(super) accepted: Option<&'c Arc<[Challenge]>>,
     /// What was accepted on the way and then given up, and what explicit credentials beside a cookie gave. It is not part of
     /// the acceptance, but must not be revoked either.
     pub(super) given_up: Vec<Evidence>,
@@ -23,11 +23,11 @@ pub(super) struct Decision<'c, U> {
 impl<'c, U> Decision<'c, U> {
     pub(super) fn of(outcome: Outcome<U>) -> Self {
         let (presented, unrecognized_by, given_up) = (Vec::new(), Vec::new(), Vec::new());
-        Self { outcome, presented, unrecognized_by, accepted: &[], given_up, is_half: false, passed_over: None }
+        Self { outcome, presented, unrecognized_by, accepted: None, given_up, is_half: false, passed_over: None }
     }
 
     /// The outcome, and the challenges of the strategy that accepted. The rest is noted for the chain around this one.
-    pub(super) fn note_in(self, request: &AuthRequest<'_>) -> (Outcome<U>, &'c [Challenge]) {
+    pub(super) fn note_in(self, request: &AuthRequest<'_>) -> (Outcome<U>, Option<&'c Arc<[Challenge]>>) {
         request.note_given_up(self.given_up);
         request.note_passed_over(self.passed_over);
         if self.is_half {

@@ -32,7 +32,7 @@ impl<U: Principal> Chain<U> {
             match answer.outcome {
                 Outcome::Accept(mut accept) => {
                     self.add_checks(&mut accept.evidence);
-                    let (outcome, accepted) = (Outcome::Accept(accept), &*node.challenges);
+                    let (outcome, accepted) = (Outcome::Accept(accept), Some(&node.challenges));
                     let passed_over = Rejection::first_of(rejected, passed_over);
                     return Ok(Decision { presented, accepted, given_up, passed_over, ..Decision::of(outcome) });
                 }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::decision::Decision;
 use crate::{Challenge, Evidence, Outcome, Rejection};
 
@@ -40,13 +42,17 @@ const BEFORE_A_GUEST: &str = "rejected before a guest, or before a user without 
 /// The rejection that a wrong credential would have caused instead of this credential of another user.
 ///
 /// If a guest is accepted after a wrong credential, it is the rejection that the chain has passed over.
-pub(super) fn as_if_wrong(another: &Evidence, passed_over: Option<&Rejection>, accepted: &[Challenge]) -> Rejection {
+pub(super) fn as_if_wrong(
+    another: &Evidence,
+    passed_over: Option<&Rejection>,
+    accepted: Option<&Arc<[Challenge]>>,
+) -> Rejection {
     if let Some(rejection) = passed_over {
         // It counts as wrong if this credential has a user, like a wrong credential would.
         return rejection.clone().hiding(another.is_named());
     }
     let strategy = another.strategy.clone().unwrap_or_default();
-    let challenges = another.challenges.as_deref().unwrap_or(accepted);
-    let rejection = Rejection::invalid_credentials().presented_to(&strategy, challenges);
+    let challenges = another.challenges.as_ref().or(accepted).cloned().unwrap_or_default();
+    let rejection = Rejection::invalid_credentials().presented_to(&strategy, &challenges);
     rejection.with_detail("the credential is another user's")
 }
