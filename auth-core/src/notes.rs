@@ -6,9 +6,9 @@ use std::sync::{
 use crate::{Evidence, Rejection};
 
 /// What the chains inside one strategy accept while it is asked. Each call has its own notes, so that concurrent strategies
-/// don't mix theirs.
+/// don't mix theirs. Most strategies have no chain inside, so the notes are made when the first one is taken.
 #[derive(Default)]
-pub(crate) struct Notes(Mutex<Acceptances>);
+pub(crate) struct Notes(Mutex<Option<Box<Acceptances>>>);
 
 #[derive(Default)]
 pub(crate) struct Acceptances {
@@ -50,10 +50,10 @@ impl Notes {
     }
 
     pub(crate) fn into_acceptances(self) -> Acceptances {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner).map_or_else(Acceptances::default, |noted| *noted)
     }
 
     fn change(&self, change: impl FnOnce(&mut Acceptances)) {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        change(self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default());
     }
 }

@@ -28,8 +28,10 @@ pub struct AuthRequest<'a> {
     transport: Transport,
     payload: Option<&'a Payload>,
     now: SystemTime,
-    record: RequestRecord,
-    taken: Option<Arc<Taken>>,
+    /// The request that this one was made from. Both share what is known about it.
+    base: Option<&'a Self>,
+    /// Looked up when it is first needed. Only a request without a base has it.
+    known: OnceLock<Known>,
     /// Set if only explicit credentials count: the request with its cookies.
     full: Option<&'a Self>,
     /// The head without cookies, made when it is first needed.
@@ -38,6 +40,12 @@ pub struct AuthRequest<'a> {
     notes: Option<&'a Notes>,
     /// The evidence that opened the connection, if the request renews one.
     open: Option<&'a Evidence>,
+}
+
+/// What is known about a request beyond its head.
+struct Known {
+    record: RequestRecord,
+    taken: Option<Arc<Taken>>,
 }
 
 impl<'a> AuthRequest<'a> {
@@ -50,10 +58,18 @@ impl<'a> AuthRequest<'a> {
     /// [may renew](crate::Strategy::may_renew).
     #[must_use]
     pub fn new(parts: &'a Parts, transport: Transport, now: SystemTime) -> Self {
-        let record = RequestRecord::find(parts);
-        let taken = record.taken();
-        let (full, without_cookies, notes, open) = (None, OnceLock::new(), None, None);
-        Self { parts, transport, payload: None, now, record, taken, full, without_cookies, notes, open }
+        Self {
+            parts,
+            transport,
+            payload: None,
+            now,
+            base: None,
+            known: OnceLock::new(),
+            full: None,
+            without_cookies: OnceLock::new(),
+            notes: None,
+            open: None,
+        }
     }
 
     /// Adds the payload that was read.
@@ -82,8 +98,8 @@ impl<'a> AuthRequest<'a> {
     /// Change headers, but leave cookies alone. A cookie that you turn into a header counts as sent on purpose.
     #[must_use]
     pub fn with_parts<'b>(&'b self, parts: &'b Parts) -> AuthRequest<'b> {
-        let (record, taken) = (self.record.clone(), self.taken.clone());
-        AuthRequest { parts, record, taken, without_cookies: OnceLock::new(), ..*self }
+        let base = Some(self.base.unwrap_or(self));
+        AuthRequest { parts, base, known: OnceLock::new(), without_cookies: OnceLock::new(), ..*self }
     }
 
     /// Method, URI, headers and extensions, as they are at this point. The path may lack a prefix that a nested router has
@@ -100,7 +116,7 @@ impl<'a> AuthRequest<'a> {
     /// authority is the client's claim and proves nothing. The query may hold a credential.
     #[must_use]
     pub fn target(&self) -> &Uri {
-        self.record.target()
+        self.known().record.target()
     }
 
     /// The URI for the application: the path that was sent, with the current query.
@@ -115,19 +131,19 @@ impl<'a> AuthRequest<'a> {
     /// The values of a query parameter, percent-decoded: those in the URI, then those that our layers have taken out.
     pub fn query_values<'r>(&'r self, name: &str) -> impl Iterator<Item = Cow<'r, str>> {
         let here = self.parts.uri.query().unwrap_or_default();
-        let taken = self.taken.iter().flat_map(move |taken| taken.query_values(name));
+        let taken = self.taken().flat_map(move |taken| taken.query_values(name));
         record::query_values(here, name).chain(taken)
     }
 
     /// The entries of `Sec-WebSocket-Protocol`: those in the headers, then those that our layers have taken out.
     pub fn subprotocols(&self) -> impl Iterator<Item = &[u8]> {
-        record::subprotocols(&self.parts.headers).chain(self.taken.iter().flat_map(|taken| taken.subprotocols()))
+        record::subprotocols(&self.parts.headers).chain(self.taken().flat_map(Taken::subprotocols))
     }
 
     /// The entry after each occurrence of this word in `Sec-WebSocket-Protocol`; `None` if nothing follows. It includes entries
     /// that our layers have taken out.
     pub fn subprotocols_after<'r>(&'r self, word: &str) -> impl Iterator<Item = Option<&'r [u8]>> {
-        let taken = || self.taken.iter().flat_map(move |taken| taken.subprotocols_after(word));
+        let taken = || self.taken().flat_map(move |taken| taken.subprotocols_after(word));
         // Another entry follows a word whose token is gone.
         let here = taken().next().is_none().then(|| record::subprotocols_after(&self.parts.headers, word));
         here.into_iter().flatten().chain(taken())
@@ -166,13 +182,29 @@ impl<'a> AuthRequest<'a> {
     ///
     /// Use a private type, so that no other code can [`recall`](Self::recall) it.
     pub fn remember<T: Send + Sync + 'static>(&self, value: T) {
-        self.record.remember(value);
+        self.known().record.remember(value);
     }
 
     /// Goes through the values of this type that were kept with [`remember`](Self::remember), in order, until `find` returns
     /// something.
     pub fn recall<T: 'static, R>(&self, find: impl FnMut(&T) -> Option<R>) -> Option<R> {
-        self.record.recall(find)
+        self.known().record.recall(find)
+    }
+
+    fn known(&self) -> &Known {
+        match self.base {
+            Some(base) => base.known(),
+            None => self.known.get_or_init(|| {
+                let record = RequestRecord::find(self.parts);
+                let taken = record.taken();
+                Known { record, taken }
+            }),
+        }
+    }
+
+    /// What our layers have taken out.
+    fn taken(&self) -> impl Iterator<Item = &Taken> {
+        self.known().taken.as_deref().into_iter()
     }
 
     /// The same request, with a place for inner chains to note what they accept.

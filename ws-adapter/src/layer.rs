@@ -1,9 +1,14 @@
-use std::{borrow::Cow, fmt, marker::PhantomData, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use auth_core::{Chain, ConfigError, Principal, Timer};
 use tower_layer::Layer;
 
-use crate::http::{Auth, Gate, OnHandshake, OnRefusal, Read, Untouched, subprotocol_name};
+use crate::http::{Auth, Door, Gate, OnHandshake, OnRefusal, Read, Untouched, subprotocol_name};
 
 /// Puts a chain in front of a service: an axum router, route or method, or any other tower service.
 ///
@@ -59,14 +64,23 @@ use crate::http::{Auth, Gate, OnHandshake, OnRefusal, Read, Untouched, subprotoc
 /// The layer does not protect plain requests against forgery by foreign pages. If a chain accepts cookies (or Basic, which
 /// browsers remember), put a CSRF middleware in front of all routes that change state. Put layers that log headers or URIs
 /// inside this one, or redact what they log.
-pub struct AuthLayer<U, M = Untouched> {
+pub struct AuthLayer<U, M = Untouched>(Arc<Shared<U, M>>);
+
+/// What all clones of a layer share. A router of axum without a state clones and applies its layers for each request, so both
+/// must be cheap.
+struct Shared<U, M> {
+    settings: Settings<U>,
+    /// Made when the layer is first applied.
+    door: OnceLock<Arc<Door<U, M>>>,
+}
+
+struct Settings<U> {
     gate: Gate<U>,
     #[cfg(feature = "connections")]
     sockets: crate::Sockets,
     /// Whether they were set.
     #[cfg(feature = "connections")]
     has_sockets: bool,
-    bodies: PhantomData<fn() -> M>,
 }
 
 impl<U: Principal> AuthLayer<U> {
@@ -136,37 +150,56 @@ impl<U: Principal> AuthLayer<U, Read> {
 
     /// The longest body that is read for a strategy, in bytes; 16 KiB by default.
     #[must_use]
-    pub fn max_payload(mut self, bytes: usize) -> Self {
-        self.gate.payload.max_len = bytes;
-        self
+    pub fn max_payload(self, bytes: usize) -> Self {
+        self.set(|settings| settings.gate.payload.max_len = bytes)
     }
 
     /// How long a body may take to arrive if a strategy looks into it; 2 s by default.
     #[must_use]
-    pub fn payload_timeout(mut self, timeout: Duration) -> Self {
-        self.gate.payload.timeout = timeout;
-        self
+    pub fn payload_timeout(self, timeout: Duration) -> Self {
+        self.set(|settings| settings.gate.payload.timeout = timeout)
     }
 }
 
 impl<U, M> AuthLayer<U, M> {
     fn with(gate: Gate<U>) -> Self {
-        Self {
+        Self::of(Settings {
             gate,
             #[cfg(feature = "connections")]
             sockets: crate::Sockets::new(),
             #[cfg(feature = "connections")]
             has_sockets: false,
-            bodies: PhantomData,
+        })
+    }
+
+    fn of(settings: Settings<U>) -> Self {
+        Self(Arc::new(Shared { settings, door: OnceLock::new() }))
+    }
+
+    fn into_settings(self) -> Settings<U> {
+        match Arc::try_unwrap(self.0) {
+            Ok(shared) => shared.settings,
+            Err(shared) => shared.settings.clone(),
         }
+    }
+
+    fn set(self, change: impl FnOnce(&mut Settings<U>)) -> Self {
+        let mut settings = self.into_settings();
+        change(&mut settings);
+        Self::of(settings)
+    }
+
+    fn try_set(self, change: impl FnOnce(&mut Settings<U>) -> Result<(), ConfigError>) -> Result<Self, ConfigError> {
+        let mut settings = self.into_settings();
+        change(&mut settings)?;
+        Ok(Self::of(settings))
     }
 
     /// Lets a request without any credential pass without a user. A request with a wrong credential, or with one that no
     /// strategy recognizes, is refused.
     #[must_use]
-    pub fn allow_anonymous(mut self) -> Self {
-        self.gate.optional = true;
-        self
+    pub fn allow_anonymous(self) -> Self {
+        self.set(|settings| settings.gate.optional = true)
     }
 
     /// Lets only pages of these origins open sockets, instead of pages of the same host and port. An origin is a scheme, a
@@ -176,9 +209,8 @@ impl<U, M> AuthLayer<U, M> {
     ///
     /// # Errors
     /// If the list is empty, or if an entry is anything else: a path, another wildcard, `null`.
-    pub fn allow_origins<'o>(mut self, origins: impl IntoIterator<Item = &'o str>) -> Result<Self, ConfigError> {
-        self.gate.origins.set_list(origins)?;
-        Ok(self)
+    pub fn allow_origins<'o>(self, origins: impl IntoIterator<Item = &'o str>) -> Result<Self, ConfigError> {
+        self.try_set(|settings| settings.gate.origins.set_list(origins))
     }
 
     /// Sets the origin under which browsers know this server. It is allowed instead of the same host and port, and in addition
@@ -187,39 +219,34 @@ impl<U, M> AuthLayer<U, M> {
     ///
     /// # Errors
     /// If it is not an `http` or `https` origin.
-    pub fn public_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
-        self.gate.origins.set_public(origin)?;
-        Ok(self)
+    pub fn public_origin(self, origin: &str) -> Result<Self, ConfigError> {
+        self.try_set(|settings| settings.gate.origins.set_public(origin))
     }
 
     /// Lets every page on the web open sockets, with all cookies and remembered logins that the browser has for this host.
     #[must_use]
-    pub fn dangerous_allow_any_origin(mut self) -> Self {
-        self.gate.origins.allow_any();
-        self
+    pub fn dangerous_allow_any_origin(self) -> Self {
+        self.set(|settings| settings.gate.origins.allow_any())
     }
 
     /// Sets the hook that makes the responses to refusals.
     #[must_use]
-    pub fn on_refusal(mut self, hook: impl OnRefusal) -> Self {
-        self.gate.on_refusal = Arc::new(hook);
-        self
+    pub fn on_refusal(self, hook: impl OnRefusal) -> Self {
+        self.set(|settings| settings.gate.on_refusal = Arc::new(hook))
     }
 
     /// How long the chain may take to decide; 10 s by default. After that the response is 503 `unavailable`, so that a store
     /// that hangs does not hold up every request. The check for revocation, after a connection is registered, may take the
     /// same time again.
     #[must_use]
-    pub fn decision_timeout(mut self, timeout: Duration) -> Self {
-        self.gate.decision_timeout = timeout;
-        self
+    pub fn decision_timeout(self, timeout: Duration) -> Self {
+        self.set(|settings| settings.gate.decision_timeout = timeout)
     }
 
     /// Sets the clock that decides when credentials expire and connections end.
     #[must_use]
-    pub fn timer(mut self, timer: impl Timer) -> Self {
-        self.gate.timer = Arc::new(timer);
-        self
+    pub fn timer(self, timer: impl Timer) -> Self {
+        self.set(|settings| settings.gate.timer = Arc::new(timer))
     }
 
     /// Sets the subprotocol to answer if a client offers it and the handler has not chosen one; `auth.v1` by default. A browser
@@ -238,9 +265,9 @@ impl<U, M> AuthLayer<U, M> {
     ///
     /// # Errors
     /// If `name` is not a token (RFC 6455, 4.1).
-    pub fn try_subprotocol(mut self, name: impl Into<Cow<'static, str>>) -> Result<Self, ConfigError> {
-        self.gate.subprotocol = subprotocol_name(&name.into())?;
-        Ok(self)
+    pub fn try_subprotocol(self, name: impl Into<Cow<'static, str>>) -> Result<Self, ConfigError> {
+        let name = subprotocol_name(&name.into())?;
+        Ok(self.set(|settings| settings.gate.subprotocol = name))
     }
 
     /// Configures connections that stay open: their registry and limits, pings, close codes, shutdown. Without it, they have the
@@ -251,17 +278,17 @@ impl<U, M> AuthLayer<U, M> {
     #[cfg(feature = "connections")]
     #[must_use]
     #[track_caller]
-    pub fn sockets(mut self, sockets: crate::Sockets) -> Self {
-        assert!(!self.has_sockets, "`sockets` was called before: put all settings into one `Sockets`");
-        (self.sockets, self.has_sockets) = (sockets, true);
-        self
+    pub fn sockets(self, sockets: crate::Sockets) -> Self {
+        assert!(!self.0.settings.has_sockets, "`sockets` was called before: put all settings into one `Sockets`");
+        self.set(|settings| (settings.sockets, settings.has_sockets) = (sockets, true))
     }
 
     /// What an adapter of another protocol asks about credentials; see [`adapter`](crate::adapter).
     #[cfg(feature = "connections")]
     #[must_use]
     pub fn into_checkpoint(self) -> crate::adapter::Checkpoint<U> {
-        crate::adapter::Checkpoint { gate: Arc::new(self.gate), sockets: self.sockets }
+        let Settings { gate, sockets, .. } = self.into_settings();
+        crate::adapter::Checkpoint { gate: Arc::new(gate), sockets }
     }
 }
 
@@ -270,7 +297,8 @@ impl<U: Principal, M> AuthLayer<U, M> {
     /// Accepts handshakes without a credential, even behind an optional layer, and waits for a first message with one.
     #[must_use]
     pub fn first_message(self) -> crate::FirstMessageLayer<U, M> {
-        crate::FirstMessageLayer::new(self.gate, self.sockets)
+        let Settings { gate, sockets, .. } = self.into_settings();
+        crate::FirstMessageLayer::new(gate, sockets)
     }
 }
 
@@ -282,22 +310,15 @@ fn built<T>(layer: Result<T, ConfigError>) -> T {
 
 impl<U, M> Clone for AuthLayer<U, M> {
     fn clone(&self) -> Self {
-        Self {
-            gate: self.gate.clone(),
-            #[cfg(feature = "connections")]
-            sockets: self.sockets.clone(),
-            #[cfg(feature = "connections")]
-            has_sockets: self.has_sockets,
-            bodies: PhantomData,
-        }
+        Self(Arc::clone(&self.0))
     }
 }
 
 impl<U, M> fmt::Debug for AuthLayer<U, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthLayer")
-            .field("chain", &self.gate.chain)
-            .field("optional", &self.gate.optional)
+            .field("chain", &self.0.settings.gate.chain)
+            .field("optional", &self.0.settings.gate.optional)
             .finish_non_exhaustive()
     }
 }
@@ -306,12 +327,30 @@ impl<S, U: Principal, M> Layer<S> for AuthLayer<U, M> {
     type Service = Auth<S, U, M>;
 
     fn layer(&self, inner: S) -> Auth<S, U, M> {
+        Auth::new(inner, self.0.door.get_or_init(|| self.0.settings.door()))
+    }
+}
+
+impl<U> Clone for Settings<U> {
+    fn clone(&self) -> Self {
+        Self {
+            gate: self.gate.clone(),
+            #[cfg(feature = "connections")]
+            sockets: self.sockets.clone(),
+            #[cfg(feature = "connections")]
+            has_sockets: self.has_sockets,
+        }
+    }
+}
+
+impl<U: Principal> Settings<U> {
+    fn door<M>(&self) -> Arc<Door<U, M>> {
         let gate = Arc::new(self.gate.clone());
         #[cfg(feature = "axum")]
         let handshakes: Option<Arc<dyn OnHandshake<U>>> =
             Some(Arc::new(crate::websocket::WebSockets::new(&gate, &self.sockets)));
         #[cfg(not(feature = "axum"))]
         let handshakes: Option<Arc<dyn OnHandshake<U>>> = None;
-        Auth::new(inner, gate, handshakes)
+        Arc::new(Door::new(gate, handshakes))
     }
 }

@@ -45,11 +45,11 @@ impl Additions {
 }
 
 impl<U, M> Door<U, M> {
-    pub(super) fn new(gate: Arc<Gate<U>>, handshakes: Option<Arc<dyn OnHandshake<U>>>) -> Self {
+    pub(crate) fn new(gate: Arc<Gate<U>>, handshakes: Option<Arc<dyn OnHandshake<U>>>) -> Self {
         Self { gate, handshakes, bodies: PhantomData }
     }
 
-    pub(super) fn chain(&self) -> &Chain<U> {
+    pub(crate) fn chain(&self) -> &Chain<U> {
         &self.gate.chain
     }
 }

@@ -27,6 +27,7 @@ pub(crate) use self::{door::PassedRequest, gate::is_offered, handshake::RefusedR
 #[cfg(feature = "connections")]
 pub(crate) use self::{door::leave, gate::decide_by, origin::OriginVerdict};
 pub(crate) use self::{
+    door::Door,
     gate::{Gate, subprotocol_name},
     handshake::OnHandshake,
 };

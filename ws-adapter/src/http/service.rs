@@ -8,7 +8,7 @@ use auth_core::Principal;
 use http::{Request, Response};
 use tower_service::Service;
 
-use super::{Bodies, Gate, OnHandshake, ResponseBody, ResponseFuture, Untouched, door::Door};
+use super::{Bodies, Door, ResponseBody, ResponseFuture, Untouched};
 
 /// A service behind a chain; made by [`AuthLayer`](crate::AuthLayer).
 ///
@@ -19,8 +19,8 @@ pub struct Auth<S, U, M = Untouched> {
 }
 
 impl<S, U, M> Auth<S, U, M> {
-    pub(crate) fn new(inner: S, gate: Arc<Gate<U>>, handshakes: Option<Arc<dyn OnHandshake<U>>>) -> Self {
-        Self { inner, door: Arc::new(Door::new(gate, handshakes)) }
+    pub(crate) fn new(inner: S, door: &Arc<Door<U, M>>) -> Self {
+        Self { inner, door: Arc::clone(door) }
     }
 
     /// Takes the service on which `poll_ready` was called, because that one must be called. A clone replaces it.

@@ -1,7 +1,6 @@
 use std::{
     fmt,
     future::Future,
-    marker::PhantomData,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -25,7 +24,7 @@ use super::{
 use crate::{
     Close,
     connections::Sockets,
-    http::{Auth, Bodies, Gate, PassedRequest, RefusedRequest, ResponseBody, Untouched},
+    http::{Auth, Bodies, Door, Gate, PassedRequest, RefusedRequest, ResponseBody, Untouched},
     own_memory,
 };
 
@@ -53,11 +52,10 @@ use crate::{
 /// refused: 429 `too_many_connections`. If the limit for all clients is reached, the client with the most waiting sockets
 /// loses its oldest one: 4503 `displaced`.
 pub struct FirstMessageLayer<U, M = Untouched> {
-    gate: Arc<Gate<U>>,
-    sockets: Sockets,
+    door: Arc<Door<U, M>>,
+    sockets: Arc<WebSockets<U>>,
     codec: Arc<Codec>,
     limits: Limits,
-    bodies: PhantomData<fn() -> M>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -66,10 +64,16 @@ struct Limits {
     max_message: usize,
 }
 
-impl<U, M> FirstMessageLayer<U, M> {
+impl<U: Principal, M> FirstMessageLayer<U, M> {
     pub(crate) fn new(gate: Gate<U>, sockets: Sockets) -> Self {
         let limits = Limits { deadline: Duration::from_secs(10), max_message: MAX_AUTH };
-        Self { gate: Arc::new(gate), sockets, codec: Codec::auth_v1(), limits, bodies: PhantomData }
+        Self::of(WebSockets::new(&Arc::new(gate), &sockets), Codec::auth_v1(), limits)
+    }
+
+    fn of(sockets: WebSockets<U>, codec: Arc<Codec>, limits: Limits) -> Self {
+        let sockets = Arc::new(sockets.with_codec(&codec));
+        let door = Door::new(Arc::clone(&sockets.checkpoint.gate), Some(Arc::clone(&sockets) as _));
+        Self { door: Arc::new(door), sockets, codec, limits }
     }
 
     /// Sets the form of first messages and their answers; [`AuthV1`](crate::AuthV1) by default. If the handler doesn't choose
@@ -90,7 +94,7 @@ impl<U, M> FirstMessageLayer<U, M> {
     /// # Errors
     /// If the codec names a subprotocol that is not a token (RFC 6455, 4.1).
     pub fn try_codec(self, codec: impl FirstMessageCodec) -> Result<Self, ConfigError> {
-        Ok(Self { codec: Codec::new(codec)?, ..self })
+        Ok(Self::of(WebSockets::clone(&self.sockets), Codec::new(codec)?, self.limits))
     }
 
     /// How long a client may take to send its first message; 10 s by default.
@@ -112,15 +116,15 @@ impl<U, M> FirstMessageLayer<U, M> {
 
 impl<U, M> Clone for FirstMessageLayer<U, M> {
     fn clone(&self) -> Self {
-        let (gate, sockets, codec) = (Arc::clone(&self.gate), self.sockets.clone(), Arc::clone(&self.codec));
-        Self { gate, sockets, codec, limits: self.limits, bodies: PhantomData }
+        let (sockets, codec) = (Arc::clone(&self.sockets), Arc::clone(&self.codec));
+        Self { door: Arc::clone(&self.door), sockets, codec, limits: self.limits }
     }
 }
 
 impl<U, M> fmt::Debug for FirstMessageLayer<U, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FirstMessageLayer")
-            .field("chain", &self.gate.chain)
+            .field("chain", self.door.chain())
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
@@ -130,9 +134,8 @@ impl<S, U: Principal, M> Layer<S> for FirstMessageLayer<U, M> {
     type Service = FirstMessage<S, U, M>;
 
     fn layer(&self, inner: S) -> FirstMessage<S, U, M> {
-        let sockets = Arc::new(WebSockets::new(&self.gate, &self.sockets).with_codec(&self.codec));
-        let auth = Auth::new(inner, Arc::clone(&self.gate), Some(Arc::clone(&sockets) as _));
-        FirstMessage { auth, sockets, codec: Arc::clone(&self.codec), limits: self.limits }
+        let (sockets, codec) = (Arc::clone(&self.sockets), Arc::clone(&self.codec));
+        FirstMessage { auth: Auth::new(inner, &self.door), sockets, codec, limits: self.limits }
     }
 }
 

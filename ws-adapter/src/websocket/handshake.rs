@@ -24,6 +24,12 @@ pub(crate) struct WebSockets<U> {
     pub(super) codec: Option<Arc<Codec>>,
 }
 
+impl<U> Clone for WebSockets<U> {
+    fn clone(&self) -> Self {
+        Self { checkpoint: Arc::clone(&self.checkpoint), codec: self.codec.clone() }
+    }
+}
+
 impl<U: Principal> WebSockets<U> {
     pub(crate) fn new(gate: &Arc<Gate<U>>, sockets: &Sockets) -> Self {
         let checkpoint = Checkpoint { gate: Arc::clone(gate), sockets: sockets.clone() };
