@@ -1,4 +1,4 @@
-use std::{any::Any, pin::pin};
+use std::{any::Any, pin::pin, sync::Arc};
 
 use http::StatusCode;
 use tracing::Instrument as _;
@@ -58,7 +58,21 @@ impl<U: Principal> Chain<U> {
     /// Decides about the whole request: compares what a cookie accepts with everything explicit, applies `terms`, and
     /// asks whether the credential was revoked. Only the outermost chain does this: it alone sees every name.
     async fn decide(&self, request: &AuthRequest<'_>, terms: Option<Terms<'_>>) -> Result<Decision<'_, U>, BoxError> {
-        let mut decision = self.ask_in_order(request).await?;
+        let decision = self.ask_in_order(request).await?;
+        if terms.is_none() && !request.is_nested() && decision.is_simple() {
+            return Ok(decision);
+        }
+        // Boxed, so that it takes no space where it isn't needed.
+        Box::pin(self.weigh(decision, request, terms)).await
+    }
+
+    /// The part of [`decide`](Self::decide) that comes after the strategies.
+    async fn weigh<'c>(
+        &'c self,
+        mut decision: Decision<'c, U>,
+        request: &AuthRequest<'_>,
+        terms: Option<Terms<'_>>,
+    ) -> Result<Decision<'c, U>, BoxError> {
         if let Outcome::Accept(accept) = &decision.outcome
             && accept.evidence.carrier.is_ambient()
             && !request.is_explicit_only()
@@ -105,8 +119,7 @@ impl<U: Principal> Chain<U> {
         request: &AuthRequest<'_>,
     ) -> Result<Decision<'c, U>, BoxError> {
         let explicit = request.explicit();
-        // Boxed, since only cookies need it.
-        let against = Box::pin(self.ask_in_order(&explicit)).await?;
+        let against = self.ask_in_order(&explicit).await?;
         decision.given_up.extend(against.given_up);
         match against.outcome {
             Outcome::Absent | Outcome::Redirect(_) => Ok(decision),
@@ -144,7 +157,7 @@ fn unavailable(cause: BoxError) -> Refusal {
 
 fn panicked(panic: &(dyn Any + Send)) -> Refusal {
     let status = StatusCode::INTERNAL_SERVER_ERROR;
-    let refusal = Refusal::of(RefusalKind::Panicked, status, "internal_error", Vec::new());
+    let refusal = Refusal::of(RefusalKind::Panicked, status, "internal_error", Arc::default());
     refusal.with_detail(panic_text(panic))
 }
 
