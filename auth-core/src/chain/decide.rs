@@ -1,13 +1,12 @@
 use std::{any::Any, pin::pin, sync::Arc};
 
 use http::StatusCode;
-use tracing::Instrument as _;
-
 use super::{
     Chain,
     ask::Failed,
     decision::Decision,
     panic::{catch_panic, panic_text},
+    span,
     terms::Terms,
 };
 use crate::{AuthRequest, Authenticated, BoxError, Evidence, Outcome, Principal, Refusal, RefusalKind, Rejection};
@@ -31,22 +30,29 @@ impl<U: Principal> Chain<U> {
         request: &AuthRequest<'_>,
         terms: Option<Terms<'_>>,
     ) -> Result<Authenticated<U>, Refusal> {
-        let span = tracing::debug_span!(
-            "auth.chain",
-            transport = ?request.transport(),
-            strategy = tracing::field::Empty,
-            code = tracing::field::Empty
-        );
+        let span = span::if_debug(|| {
+            tracing::debug_span!(
+                // Filters may name this target.
+                target: "auth_core::chain::decide",
+                "auth.chain",
+                transport = ?request.transport(),
+                strategy = tracing::field::Empty,
+                code = tracing::field::Empty
+            )
+        });
         // Pinned here, so that neither the span nor the catch moves the state of the whole chain.
         let decision = pin!(self.decide(request, terms));
-        let result = match catch_panic(decision).instrument(span.clone()).await {
+        let decision = pin!(catch_panic(decision));
+        let result = match span::within(span.as_ref(), decision).await {
             Ok(Ok(decision)) => self.seal_or_refuse(decision, request),
             Ok(Err(cause)) => Err(unavailable(cause)),
             Err(panic) => Err(panicked(&*panic)),
         };
         let code = result.as_ref().map_or_else(Refusal::code, |_| "accepted");
-        let strategy = result.as_ref().map_or_else(Refusal::strategy, |user| user.evidence().strategy());
-        span.record("strategy", strategy).record("code", code);
+        if let Some(span) = span {
+            let strategy = result.as_ref().map_or_else(Refusal::strategy, |user| user.evidence().strategy());
+            span.record("strategy", strategy).record("code", code);
+        }
         if let Err(refusal) = &result {
             refusal.log_once(request.transport());
         }
