@@ -13,7 +13,7 @@ pub fn thread_cpu_nanos() -> f64 {
 }
 
 /// Allocations each time.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Cost {
     pub allocations: u64,
     pub bytes: u64,
@@ -31,8 +31,8 @@ impl Cost {
 /// Runs all sides in rounds: one sample of each side per round, in an order that is shuffled each time. If the machine
 /// gets slower or faster, it does so for all sides, and the ratio of two values of one round holds.
 ///
-/// The environment sets `ROUNDS` (9), `N` (iterations per sample; a sample takes about 20 ms without it) and `ONLY` (part
-/// of the name of the sides to run).
+/// The environment sets `ROUNDS` (9), `N` (iterations per sample; a sample takes about 20 ms without it) and `ONLY` (the
+/// name of the side to run, or a part of the names). With `LIST`, the names are printed and nothing runs.
 pub struct Harness<'a> {
     part: &'a str,
     sides: Vec<Side<'a>>,
@@ -40,10 +40,22 @@ pub struct Harness<'a> {
 
 struct Side<'a> {
     name: String,
-    beside: Option<String>,
+    beside: Vec<String>,
+    over: Option<String>,
+    share: Option<Share>,
     plot: Option<(&'a str, f64)>,
     work: Box<dyn FnMut(u64) + 'a>,
+    /// In a sample.
+    times: u64,
+    cost: Cost,
     values: Vec<f64>,
+}
+
+/// What one of the things costs that a side does more than another one.
+struct Share {
+    name: String,
+    base: String,
+    count: usize,
 }
 
 const SAMPLE_NANOS: f64 = 2e7;
@@ -66,24 +78,46 @@ impl<'a> Harness<'a> {
     /// Adds a side that loops itself.
     pub fn looping(&mut self, name: impl Into<String>, work: impl FnMut(u64) + 'a) -> &mut Self {
         let (name, work) = (name.into(), Box::new(work));
-        self.sides.push(Side { name, beside: None, plot: None, work, values: Vec::new() });
+        self.sides.push(Side {
+            name,
+            beside: Vec::new(),
+            over: None,
+            share: None,
+            plot: None,
+            work,
+            times: 1,
+            cost: Cost::default(),
+            values: Vec::new(),
+        });
         self
     }
 
     /// Compares the side that was added last with this one, of the same run.
     pub fn beside(&mut self, floor: &str) -> &mut Self {
-        if let Some(last) = self.sides.last_mut() {
-            last.beside = Some(floor.into());
-        }
+        self.last().beside.push(floor.into());
+        self
+    }
+
+    /// Subtracts this side from the one that was added last, and from the ones that it is compared with.
+    pub fn over(&mut self, base: &str) -> &mut Self {
+        self.last().over = Some(base.into());
+        self
+    }
+
+    /// Records another line: what the side that was added last costs more than this one, divided by `count`.
+    pub fn share(&mut self, name: impl Into<String>, base: &str, count: usize) -> &mut Self {
+        self.last().share = Some(Share { name: name.into(), base: base.into(), count });
         self
     }
 
     /// Makes the side that was added last a point of a plot.
     pub fn point(&mut self, plot: &'a str, x: f64) -> &mut Self {
-        if let Some(last) = self.sides.last_mut() {
-            last.plot = Some((plot, x));
-        }
+        self.last().plot = Some((plot, x));
         self
+    }
+
+    fn last(&mut self) -> &mut Side<'a> {
+        self.sides.last_mut().expect("add a side first")
     }
 
     /// Runs and records all sides.
@@ -91,36 +125,97 @@ impl<'a> Harness<'a> {
     /// # Panics
     /// If `ROUNDS` or `N` is not a number.
     pub fn run(mut self) {
-        let only = std::env::var("ONLY").unwrap_or_default();
-        self.sides.retain(|side| side.name.contains(&only));
-        let rounds = number("ROUNDS").unwrap_or(9);
-        let costs: Vec<_> = self.sides.iter_mut().map(Side::warm_up).collect();
-        let samples: Vec<_> =
-            self.sides.iter_mut().map(|side| number("N").unwrap_or_else(|| side.calibrate())).collect();
+        if std::env::var_os("LIST").is_some() {
+            return self.sides.iter().for_each(|side| println!("{}", side.name));
+        }
+        self.choose(&std::env::var("ONLY").unwrap_or_default());
+        self.sides.iter_mut().for_each(Side::warm_up);
         let mut order: Vec<_> = (0..self.sides.len()).collect();
-        for _ in 0..rounds {
+        for _ in 0..number("ROUNDS").unwrap_or(9) {
             fastrand::shuffle(&mut order);
             for &at in &order {
-                let value = self.sides[at].sample(samples[at]);
-                self.sides[at].values.push(value);
+                self.sides[at].take_sample();
             }
         }
-        for (side, cost) in self.sides.iter().zip(costs) {
-            side.record(self.part, cost);
-            if let Some(floor) = side.beside.as_ref().and_then(|name| self.sides.iter().find(|side| side.name == *name))
-            {
-                side.print_ratio(floor);
-            }
-        }
+        self.sides.iter().for_each(|side| self.record(side));
     }
 }
 
+impl Harness<'_> {
+    fn choose(&mut self, only: &str) {
+        let is_name = self.sides.iter().any(|side| side.name == only);
+        self.sides.retain(|side| if is_name { side.name == only } else { side.name.contains(only) });
+    }
+
+    fn record(&self, side: &Side<'_>) {
+        record(&Line {
+            part: self.part,
+            name: &side.name,
+            unit: "ns",
+            values: &side.values,
+            beside: &side.beside,
+            over: side.over.as_deref(),
+            allocations: Some(side.cost.allocations),
+            bytes: Some(side.cost.bytes),
+            plot: side.plot.map(|(plot, _)| plot),
+            x: side.plot.map(|(_, x)| x),
+            ..Line::default()
+        });
+        for floor in side.beside.iter().filter_map(|name| self.find(name)) {
+            let ratios =
+                pairs(&self.values_over(side, side), &self.values_over(floor, side), |ours, floor| ours / floor);
+            println!("{:<10} {:>59.2} x {}", "", median(&ratios), floor.name);
+        }
+        if let Some(share) = &side.share {
+            self.record_share(side, share);
+        }
+    }
+
+    /// The values of `side`, less those that `compared` is over.
+    fn values_over(&self, side: &Side<'_>, compared: &Side<'_>) -> Vec<f64> {
+        match compared.over.as_ref().and_then(|name| self.find(name)) {
+            Some(base) => pairs(&side.values, &base.values, |value, base| value - base),
+            None => side.values.clone(),
+        }
+    }
+
+    fn record_share(&self, side: &Side<'_>, share: &Share) {
+        let Some(base) = self.find(&share.base) else { return };
+        let count = share.count as u64;
+        let each = |all: u64, base: u64| Some(all.saturating_sub(base) / count);
+        record(&Line {
+            part: self.part,
+            name: &share.name,
+            unit: "ns",
+            values: &pairs(&side.values, &base.values, |all, base| (all - base) / share.count as f64),
+            allocations: each(side.cost.allocations, base.cost.allocations),
+            bytes: each(side.cost.bytes, base.cost.bytes),
+            ..Line::default()
+        });
+    }
+
+    fn find(&self, name: &str) -> Option<&Side<'_>> {
+        self.sides.iter().find(|side| side.name == name)
+    }
+}
+
+/// The two values of each round as one.
+fn pairs(left: &[f64], right: &[f64], one: impl Fn(f64, f64) -> f64) -> Vec<f64> {
+    left.iter().zip(right).map(|(&left, &right)| one(left, right)).collect()
+}
+
 impl Side<'_> {
-    /// Fills what is remembered, and then counts.
-    fn warm_up(&mut self) -> Cost {
+    /// Fills what is remembered, counts the allocations, and finds out how long a sample must be.
+    fn warm_up(&mut self) {
         let times = number("N").unwrap_or(2048).min(2048);
         (self.work)(times);
-        Cost::of(times, &mut self.work)
+        self.cost = Cost::of(times, &mut self.work);
+        self.times = number("N").unwrap_or_else(|| self.calibrate());
+    }
+
+    fn take_sample(&mut self) {
+        let value = self.sample(self.times);
+        self.values.push(value);
     }
 
     fn calibrate(&mut self) -> u64 {
@@ -140,26 +235,6 @@ impl Side<'_> {
         // The counting costs time, which would depend on the number of allocations.
         allocation_counter::opt_out(|| nanos = measured(&mut self.work, times));
         nanos / times as f64
-    }
-
-    fn record(&self, part: &str, cost: Cost) {
-        record(&Line {
-            part,
-            name: &self.name,
-            unit: "ns",
-            values: &self.values,
-            beside: self.beside.as_deref(),
-            allocations: Some(cost.allocations),
-            bytes: Some(cost.bytes),
-            plot: self.plot.map(|(plot, _)| plot),
-            x: self.plot.map(|(_, x)| x),
-            ..Line::default()
-        });
-    }
-
-    fn print_ratio(&self, floor: &Self) {
-        let ratios: Vec<_> = self.values.iter().zip(&floor.values).map(|(ours, floor)| ours / floor).collect();
-        println!("{:<10} {:<52} {:>10.2} x {}", "", "", median(&ratios), floor.name);
     }
 }
 

@@ -12,8 +12,10 @@ pub struct Line<'a> {
     pub unit: &'a str,
     /// One per round, in the order of the rounds: the values of two sides of a run are pairs.
     pub values: &'a [f64],
-    /// The side to compare with.
-    pub beside: Option<&'a str>,
+    /// The sides of the same part to compare with: the ratio of two values of one round counts.
+    pub beside: &'a [String],
+    /// The side that is subtracted from both sides before they are compared.
+    pub over: Option<&'a str>,
     /// Each time.
     pub allocations: Option<u64>,
     /// Allocated each time.
