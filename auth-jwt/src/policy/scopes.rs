@@ -24,6 +24,11 @@ impl ScopeClaims {
     pub(crate) fn read(&self, claims: &RegisteredClaims<'_>) -> Option<Scopes> {
         let mut list = None;
         if self.paths.is_empty() {
+            if let Some(Value::Text(scopes)) = claims.profile.scope
+                && scopes.split(' ').all(is_nqchar)
+            {
+                return Some(Scopes::parse(scopes));
+            }
             add(&mut list, claims.profile.scope);
         }
         for path in &self.paths {

@@ -7,6 +7,7 @@ use super::evidence::EvidenceClaims;
 use crate::{
     Demands, Jwt, KeySet, KeySource, UnverifiedToken,
     algorithm::Family,
+    cache::Cache,
     issuer::Issuer,
     known_headers::CheckedHeader,
     possession::PossessionError,
@@ -150,7 +151,7 @@ impl<C: DeserializeOwned> Jwt<C> {
         let Some(cache) = self.cache.as_ref().filter(|_| algorithm.family() != Family::Hmac) else {
             return verify();
         };
-        let seen = cache.seen(keys, candidate.token);
+        let seen = Cache::seen(keys, candidate.token);
         if !cache.knows(&seen, request.now()) {
             verify()?;
             cache.remember(&seen, request.now());

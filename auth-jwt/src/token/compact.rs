@@ -27,10 +27,12 @@ impl<'t> Compact<'t> {
             return Err(TokenError::invalid("the token is too long")
                 .because(|| (format!("{max_len} bytes at most"), format!("{} bytes", token.len()))));
         }
+        let dot = token.bytes().rposition(|byte| byte == b'.');
         let (signing_input, signature) =
-            token.rsplit_once('.').ok_or(TokenError::unrecognized("not a JWT: one part"))?;
+            dot.and_then(|at| split(token, at)).ok_or(TokenError::unrecognized("not a JWT: one part"))?;
+        let dot = signing_input.bytes().position(|byte| byte == b'.');
         let (header, payload) =
-            signing_input.split_once('.').ok_or(TokenError::unrecognized("not a JWT: two parts"))?;
+            dot.and_then(|at| split(signing_input, at)).ok_or(TokenError::unrecognized("not a JWT: two parts"))?;
         let mut decoded = Vec::with_capacity(token.len());
         let mut append = |part: &str| base64url::decode_onto(&mut decoded, part).map(|()| decoded.len());
         let both = append(payload).and_then(|payload_len| append(signature).map(|_| payload_len));
@@ -93,6 +95,11 @@ impl<'t> Compact<'t> {
     fn signature(&self) -> &[u8] {
         self.decoded.get(self.payload_len..).unwrap_or_default()
     }
+}
+
+/// The text before and after this dot.
+fn split(text: &str, dot: usize) -> Option<(&str, &str)> {
+    Some((text.get(..dot)?, text.get(dot + 1..)?))
 }
 
 fn not_base64url() -> TokenError {

@@ -4,7 +4,7 @@
 //! (also if they are equal only after unescaping), lone surrogates, nesting beyond [`MAX_DEPTH`], and anything after the
 //! end. It depends on no JSON library, so the features that a program enables in one have no effect.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 /// The outermost object counts as one.
 pub(crate) const MAX_DEPTH: usize = 64;
@@ -49,8 +49,8 @@ impl<'a> Value<'a> {
 pub(crate) struct Member<'a> {
     pub(crate) name: Cow<'a, str>,
     pub(crate) value: Value<'a>,
-    /// The value as it is written.
-    pub(crate) text: &'a str,
+    /// Where the value is written.
+    pub(crate) place: Range<usize>,
 }
 
 /// The members of one object, in order.
@@ -119,13 +119,12 @@ impl<'a> Scanner<'a> {
                 self.expect(b':', "a member without a colon")?.skip_blanks();
                 let start = self.pos;
                 let value = self.value(depth)?;
-                let text = self.since(start)?;
                 let bit = bit_of(&name);
                 if seen & bit != 0 && self.is_among_few(outer, &name) {
                     return Err(TWICE);
                 }
                 seen |= bit;
-                self.members.push(Member { name, value, text });
+                self.members.push(Member { name, value, place: start..self.pos });
                 self.skip_blanks();
                 if !self.take(b',') {
                     self.expect(b'}', "an object without an end")?;
@@ -360,4 +359,25 @@ const LONE: Broken = "half a surrogate pair in a string";
 
 fn check_depth(depth: usize) -> Result<(), Broken> {
     if depth > MAX_DEPTH { Err("nested too deep") } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn name_that_occurs_twice_is_found_wherever_it_is() {
+        for count in [2, 3, 15, 16, 17, 18, 40, 400] {
+            for (first, second) in [(0, count - 1), (0, 1), (count - 2, count - 1), (count / 3, count - 1)] {
+                let member = |at: usize| format!(r#""m{}":0"#, if at == second { first } else { at });
+                let names: Vec<_> = (0..count).map(member).collect();
+                let twice = names.join(",");
+                assert_eq!(object(&format!("{{{twice}}}")).unwrap_err(), TWICE, "{twice}");
+                assert_eq!(object(&format!(r#"{{"a":[{{"b":{{{twice}}}}}]}}"#)).unwrap_err(), TWICE, "{twice}");
+                let once: Vec<_> = (0..count).map(|at| format!(r#""m{at}":{{"m{at}":{{}}}}"#)).collect();
+                assert_eq!(object(&format!("{{{}}}", once.join(","))).unwrap().len(), count);
+            }
+        }
+        assert_eq!(object(r#"{"a":1,"\u0061":2}"#).unwrap_err(), TWICE);
+    }
 }

@@ -4,6 +4,9 @@
 //! All other values go to `serde_json`, as they are written. If anything else is asked for, or if anything fails,
 //! `serde_json` reads the whole payload and decides.
 
+#[cfg(test)]
+mod tests;
+
 use std::{borrow::Cow, cell::Cell, slice};
 
 use serde::{
@@ -18,25 +21,34 @@ use super::json::{Member, Value};
 /// The claims in `json`, whose members are these.
 pub(crate) fn claims<C: DeserializeOwned>(json: &str, members: &[Member<'_>]) -> Result<C, Error> {
     let watch = Watch::default();
-    match C::deserialize(Payload { members, watch: &watch }) {
+    match watch.one(|| C::deserialize(Payload { json, members, watch: &watch })) {
         Ok(claims) if !watch.is_unusual.get() => Ok(claims),
         _ => serde_json::from_str(json),
     }
 }
 
-/// Notes what the members alone cannot answer. An error is noted here too, because a type may hide it.
+/// Notes whether the members alone give the answer.
 #[derive(Default)]
 struct Watch {
     is_unusual: Cell<bool>,
-    /// Whether the current name or value was read. `serde_json` fails later if one was not.
+    /// Whether the last name or value was read. If one was not, `serde_json` fails later.
     was_read: Cell<bool>,
 }
 
 impl Watch {
+    /// Reads one name or value, or the whole.
     fn one<T>(&self, read: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         self.was_read.set(false);
         let result = read();
-        if result.is_err() || !self.was_read.get() {
+        if !self.was_read.get() {
+            self.is_unusual.set(true);
+        }
+        self.noted(result)
+    }
+
+    /// Notes an error, which the type of the claims may hide.
+    fn noted<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
+        if result.is_err() {
             self.is_unusual.set(true);
         }
         result
@@ -51,6 +63,7 @@ impl Watch {
 
 /// The whole payload.
 struct Payload<'de, 'w> {
+    json: &'de str,
     members: &'de [Member<'de>],
     watch: &'w Watch,
 }
@@ -69,8 +82,9 @@ impl<'de> Deserializer<'de> for Payload<'de, '_> {
     type Error = Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        let mut members = Members { rest: self.members.iter(), value: None, watch: self.watch };
-        let value = visitor.visit_map(&mut members)?;
+        self.watch.was_read.set(true);
+        let mut members = Members { json: self.json, rest: self.members.iter(), value: None, watch: self.watch };
+        let value = self.watch.noted(visitor.visit_map(&mut members))?;
         if members.value.is_some() || members.rest.next().is_some() {
             return self.watch.unusual();
         }
@@ -103,6 +117,7 @@ impl<'de> Deserializer<'de> for Payload<'de, '_> {
 }
 
 struct Members<'de, 'w> {
+    json: &'de str,
     rest: slice::Iter<'de, Member<'de>>,
     /// The member whose name was read last, until its value is read.
     value: Option<&'de Member<'de>>,
@@ -123,7 +138,7 @@ impl<'de> MapAccess<'de> for &mut Members<'de, '_> {
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Error> {
         let Some(member) = self.value.take() else { return self.watch.unusual() };
-        self.watch.one(|| seed.deserialize(Content { member, watch: self.watch }))
+        self.watch.one(|| seed.deserialize(Content { json: self.json, member, watch: self.watch }))
     }
 }
 
@@ -137,10 +152,10 @@ impl<'de> Deserializer<'de> for Name<'de, '_> {
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         self.watch.was_read.set(true);
-        match self.name {
+        self.watch.noted(match self.name {
             Cow::Borrowed(name) => visitor.visit_borrowed_str(name),
             Cow::Owned(name) => visitor.visit_str(name),
-        }
+        })
     }
 
     // `serde_json` treats these requests for a name alike.
@@ -158,6 +173,7 @@ impl<'de> Deserializer<'de> for Name<'de, '_> {
 
 /// The value of a member.
 struct Content<'de, 'w> {
+    json: &'de str,
     member: &'de Member<'de>,
     watch: &'w Watch,
 }
@@ -165,7 +181,6 @@ struct Content<'de, 'w> {
 impl<'de> Content<'de, '_> {
     /// The text, if it is a string that is written without escapes.
     fn plain(&self) -> Option<&'de str> {
-        self.watch.was_read.set(true);
         match &self.member.value {
             Value::Text(Cow::Borrowed(text)) => Some(text),
             _ => None,
@@ -177,10 +192,13 @@ impl<'de> Content<'de, '_> {
         read: impl FnOnce(&mut serde_json::Deserializer<StrRead<'de>>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         self.watch.was_read.set(true);
-        let mut library = serde_json::Deserializer::from_str(self.member.text);
-        let value = read(&mut library)?;
-        library.end()?;
-        Ok(value)
+        let text = match self.member.value {
+            Value::Number(text) | Value::Array(text) | Value::Object(text) => text,
+            _ => self.json.get(self.member.place.clone()).unwrap_or_default(),
+        };
+        let mut library = serde_json::Deserializer::from_str(text);
+        let result = read(&mut library).and_then(|value| library.end().map(|()| value));
+        self.watch.noted(result)
     }
 }
 
@@ -189,7 +207,10 @@ macro_rules! lent {
     ($($method:ident)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
             match self.plain() {
-                Some(text) => visitor.visit_borrowed_str(text),
+                Some(text) => {
+                    self.watch.was_read.set(true);
+                    self.watch.noted(visitor.visit_borrowed_str(text))
+                }
                 None => self.by_library(|library| library.$method(visitor)),
             }
         }
@@ -212,14 +233,17 @@ impl<'de> Deserializer<'de> for Content<'de, '_> {
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.plain() {
-            Some(_) => visitor.visit_some(self),
+            Some(_) => {
+                let watch = self.watch;
+                watch.noted(visitor.visit_some(self))
+            }
             None => self.by_library(|library| library.deserialize_option(visitor)),
         }
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         self.watch.was_read.set(true);
-        visitor.visit_unit()
+        self.watch.noted(visitor.visit_unit())
     }
 
     by_library! {
