@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Runs all benchmarks and writes docs/benchmarks.md with its plots: in about 40 minutes on two cores, plus the first build.
 #
-#   bash scripts/bench.sh [--quick] [--only PARTS] [--report]
+#   bash scripts/bench.sh [--quick] [--only PARTS] [--built] [--report]
 #
 # --quick      in about 10 minutes: fewer rounds, and shorter loads
 # --only       some of: micro, service, callgrind, size, http, http-info, websocket (separated by commas)
+# --built      runs the programs of the last build
 # --report     runs nothing, and writes the page from the results of the last run
 #
 # Leave the machine alone while it runs.
@@ -14,13 +15,15 @@ cd "$(dirname "$0")/.."
 all="micro,service,callgrind,size,http,http-info,websocket"
 parts="$all"
 quick=""
+built=""
 report=""
 while [ $# -gt 0 ]; do
     case "$1" in
         --quick) quick=yes ;;
         --only) parts="${2:?--only needs parts}"; shift ;;
+        --built) built=yes ;;
         --report) report=yes ;;
-        *) sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 1 ;;
+        *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 1 ;;
     esac
     shift
 done
@@ -45,6 +48,21 @@ say() {
 
 build() {
     cargo build --release --quiet --locked --manifest-path bench/Cargo.toml -p "$1"
+}
+
+# One package at a time, so that the features of one don't reach another.
+build_all() {
+    for part in micro service size websocket; do
+        if wanted "$part"; then build "$part"; fi
+    done
+    if wanted callgrind; then build service; fi
+    if wanted http || wanted http-info; then
+        build load
+        for server in bench/http/*/; do
+            server="$(basename "$server")"
+            [ "$server" = common ] || build "http-$server" || echo "bench: $server does not build, and is left out" >&2
+        done
+    fi
 }
 
 # The program, and the Debian package that has it.
@@ -72,18 +90,9 @@ if [ -z "$report" ]; then
         ulimit -Sn 10200 || { echo "bench: the part websocket needs ulimit -n 10200" >&2; exit 1; }
     fi
 
-    say "build"
-    # One package at a time, so that the features of one don't reach another.
-    for part in micro service size websocket; do
-        if wanted "$part"; then build "$part"; fi
-    done
-    if wanted callgrind; then build service; fi
-    if wanted http || wanted http-info; then
-        build load
-        for server in bench/http/*/; do
-            server="$(basename "$server")"
-            [ "$server" = common ] || build "http-$server" || echo "bench: $server does not build, and is left out" >&2
-        done
+    if [ -z "$built" ]; then
+        say "build"
+        build_all
     fi
     SECONDS=0
     rm -f "$BENCH_RESULTS"

@@ -2,8 +2,9 @@
 
 use crate::{
     figures::Figure::{self, Added, Best, Over, Plain, Ratio},
-    format::{quantity, short},
+    format::{number, quantity, short},
     http,
+    plots::Plot,
     results::Results,
     table::Table,
 };
@@ -176,7 +177,7 @@ const GOALS: &[Goal] = &[
 ];
 
 /// The table of all goals.
-pub fn table(results: &Results) -> String {
+pub fn table(results: &Results, plots: &[Plot]) -> String {
     let mut table = Table::new(&["Work", "Goal", "Figure", "Met", "With a subscriber at INFO"]);
     for goal in GOALS {
         let (figure, met) = goal.found(results, goal.part);
@@ -184,8 +185,23 @@ pub fn table(results: &Results) -> String {
         let informed = if informed == MISSING { String::new() } else { informed };
         table.row(&[goal.work.to_owned(), goal.limit.text(goal.unit), figure, met.to_owned(), informed]);
     }
+    for growth in plots.iter().flat_map(Plot::growth) {
+        let (goal, most) = match FLAT.contains(&(growth.plot, growth.name)) {
+            true => ("flat", TOLERANCE),
+            false => ("at most linear", growth.size() * TOLERANCE),
+        };
+        let work = format!("{}, over {}", growth.name, growth.plot);
+        let [size, cost] = [growth.size(), growth.cost()].map(number);
+        let figure = format!("{} times the size, {} times the cost", short(&size), short(&cost));
+        table.row(&[work, goal.to_owned(), figure, yes(growth.cost() <= most).to_owned(), String::new()]);
+    }
     table.text()
 }
+
+/// What must not grow at all: plot and series.
+const FLAT: [(&str, &str); 1] = [("keys", "ours, HS256 with `kid`")];
+/// For noise.
+const TOLERANCE: f64 = 1.1;
 
 const MISSING: &str = "not measured";
 
@@ -200,8 +216,12 @@ impl Goal {
             text += &format!(", {allocations} allocations");
             met &= allocations == 0;
         }
-        (text, if met { "yes" } else { "**no**" })
+        (text, yes(met))
     }
+}
+
+fn yes(met: bool) -> &'static str {
+    if met { "yes" } else { "**no**" }
 }
 
 impl Limit {

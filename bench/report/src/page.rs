@@ -16,7 +16,7 @@ pub fn page(results: &Results, plots: &[Plot], notes: &str) -> Result<String, Bo
     text += "## Goals\n\n";
     text += include_str!("page/goals.md");
     text += "\n";
-    text += &goals::table(results);
+    text += &goals::table(results, plots);
     text += notes;
     text += "\n## The chain without a server\n\n";
     text += include_str!("page/micro.md");

@@ -29,6 +29,27 @@ pub struct Plot {
     series: BTreeMap<String, Series>,
 }
 
+/// How the cost of one series grows.
+pub struct Growth<'a> {
+    pub plot: &'a str,
+    pub name: &'a str,
+    /// Size and cost.
+    first: (f64, f64),
+    last: (f64, f64),
+}
+
+impl Growth<'_> {
+    /// So many times the size.
+    pub fn size(&self) -> f64 {
+        self.last.0 / self.first.0
+    }
+
+    /// So many times the cost.
+    pub fn cost(&self) -> f64 {
+        self.last.1 / self.first.1
+    }
+}
+
 const SIZE: (u32, u32) = (800, 440);
 /// The height of the legend.
 const LEGEND: u32 = 36;
@@ -82,21 +103,24 @@ impl Plot {
     /// The image, and how each series grows.
     pub fn markdown(&self) -> String {
         let mut text = format!("![Cost against {}](benchmarks/{})\n\n", self.title, self.file);
-        for (name, series) in &self.series {
-            let (Some((few, least)), Some((many, most))) = (series.first(), series.last()) else { continue };
-            if series.len() > 1 {
-                text += &format!(
-                    "- {name}: {} at {}, {} at {} ({} times the size, {} times the cost)\n",
-                    quantity(least.median, &self.unit),
-                    number(*few),
-                    quantity(most.median, &self.unit),
-                    number(*many),
-                    number(many / few),
-                    number(most.median / least.median)
-                );
-            }
+        for growth in self.growth() {
+            let Growth { name, first: (few, least), last: (many, most), .. } = &growth;
+            let [least, most] = [least, most].map(|cost| quantity(*cost, &self.unit));
+            text += &format!("- {name}: {least} at {}, {most} at {}\n", short(&number(*few)), short(&number(*many)));
         }
         text + "\n"
+    }
+
+    /// From the smallest size to the largest.
+    pub fn growth(&self) -> Vec<Growth<'_>> {
+        let mut all = Vec::new();
+        for (name, series) in &self.series {
+            if let [(few, least), .., (many, most)] = &series[..] {
+                let (first, last) = ((*few, least.median), (*many, most.median));
+                all.push(Growth { plot: &self.title, name, first, last });
+            }
+        }
+        all
     }
 
     fn draw(&self, path: &Path) -> Result<(), Box<dyn Error>> {

@@ -38,8 +38,7 @@ impl Results {
         let mut lines: Vec<Line> = Vec::new();
         for text in text.lines().filter(|text| !text.is_empty()) {
             let line: Line = serde_json::from_str(text).map_err(|error| format!("{error}: {text}"))?;
-            let same = |other: &&mut Line| (&other.part, &other.name, other.x) == (&line.part, &line.name, line.x);
-            match lines.iter_mut().find(same) {
+            match lines.iter_mut().find(|other| other.is_same_side(&line)) {
                 Some(first) => first.complete(line),
                 None => lines.push(line),
             }
@@ -62,6 +61,10 @@ impl Results {
 }
 
 impl Line {
+    fn is_same_side(&self, other: &Self) -> bool {
+        (&self.part, &self.name, &self.plot, self.x) == (&other.part, &other.name, &other.plot, other.x)
+    }
+
     fn complete(&mut self, later: Self) {
         if self.values.is_empty() {
             (self.values, self.unit) = (later.values, later.unit);
