@@ -42,9 +42,12 @@ impl PublicVerifier {
             return None;
         }
         let header: Header<'_> = serde_json::from_slice(decode(header, &mut buffer)?).ok()?;
+        if header.alg != self.alg {
+            return None;
+        }
         let claims: Borrowed<'_> = serde_json::from_slice(decode(claims, &mut buffer)?).ok()?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
-        let is_good = header.alg == self.alg && claims.iss == ISSUER && claims.aud == AUDIENCE && claims.exp > now;
+        let is_good = claims.iss == ISSUER && claims.aud == AUDIENCE && claims.exp > now;
         is_good.then(|| Claims {
             sub: claims.sub.into(),
             name: claims.name.into(),
