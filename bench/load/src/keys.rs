@@ -29,7 +29,6 @@ impl Keys {
             };
             let kid = kid.as_deref();
             if kid.is_some() {
-                fs::write(folder.join(format!("{name}.pkcs8")), key.private_bytes())?;
                 fs::write(folder.join(format!("{name}.pem")), key.public_pem())?;
                 public.push(key.jwk(kid));
             } else {

@@ -13,7 +13,7 @@
 
 use std::{
     env,
-    fs::{read, read_to_string},
+    fs::read_to_string,
     io::{Read as _, Write as _, stderr, stdin, stdout},
     net::{Ipv4Addr, TcpListener},
     path::PathBuf,
@@ -105,16 +105,6 @@ impl Alg {
 #[must_use]
 pub fn secret() -> String {
     key_file("secret")
-}
-
-/// The private key as PKCS#8, from which the tight verifier takes the public half.
-///
-/// # Panics
-/// If there is none.
-#[must_use]
-pub fn private_key(alg: Alg) -> Vec<u8> {
-    let name = format!("{}.pkcs8", alg.name());
-    read(folder().join(&name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
 /// The public keys as a JWK set.

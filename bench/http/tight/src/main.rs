@@ -1,6 +1,6 @@
 //! The tight verifier in a `from_fn`: the least that a correct check by hand costs.
 
-mod public;
+mod verifier;
 
 use std::sync::Arc;
 
@@ -12,41 +12,16 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::get,
 };
-use floors::{Algorithm, Claims, Key, TightVerifier, User};
-use http_common::{Alg, private_key, secret, start};
+use http_common::{Alg, User, start};
 use tokio::net::TcpListener;
 
-use self::public::PublicVerifier;
-
-enum Verifier {
-    Hmac(TightVerifier),
-    Public(PublicVerifier),
-}
-
-impl Verifier {
-    fn new() -> Self {
-        let public =
-            |algorithm, alg| Self::Public(PublicVerifier::new(&Key::from_private_bytes(algorithm, &private_key(alg))));
-        match Alg::chosen() {
-            Alg::Hs256 => Self::Hmac(TightVerifier::new(&Key::hmac(secret().into()))),
-            alg @ Alg::Es256 => public(Algorithm::Es256, alg),
-            alg @ Alg::Rs256 => public(Algorithm::Rs256, alg),
-        }
-    }
-
-    fn verify(&self, token: &str) -> Option<Claims> {
-        match self {
-            Self::Hmac(verifier) => verifier.verify(token),
-            Self::Public(verifier) => verifier.verify(token),
-        }
-    }
-}
+use self::verifier::Verifier;
 
 #[tokio::main]
 async fn main() {
     let app = Router::new()
         .route("/me", get(async |Extension(user): Extension<User>| Json(user)))
-        .layer(from_fn_with_state(Arc::new(Verifier::new()), authenticate));
+        .layer(from_fn_with_state(Arc::new(Verifier::new(Alg::chosen())), authenticate));
     axum::serve(TcpListener::from_std(start()).unwrap(), app).await.unwrap();
 }
 
