@@ -92,7 +92,7 @@ impl<'a> Harness<'a> {
         self
     }
 
-    /// Compares the side that was added last with this one, of the same run.
+    /// Compares the side that was added last with this one, of the same run; a point of a plot, with the one at the same `x`.
     pub fn beside(&mut self, floor: &str) -> &mut Self {
         self.last().beside.push(floor.into());
         self
@@ -110,7 +110,7 @@ impl<'a> Harness<'a> {
         self
     }
 
-    /// Makes the side that was added last a point of a plot.
+    /// Makes the side that was added last a point of a plot. All points of a curve have the same name.
     pub fn point(&mut self, plot: &'a str, x: f64) -> &mut Self {
         self.last().plot = Some((plot, x));
         self
@@ -161,7 +161,7 @@ impl Harness<'_> {
             x: side.plot.map(|(_, x)| x),
             ..Line::default()
         });
-        for floor in side.beside.iter().filter_map(|name| self.find(name)) {
+        for floor in side.beside.iter().filter_map(|name| self.find(name, side)) {
             let ratios =
                 pairs(&self.values_over(side, side), &self.values_over(floor, side), |ours, floor| ours / floor);
             println!("{:<10} {:>59.2} x {}", "", median(&ratios), floor.name);
@@ -173,14 +173,14 @@ impl Harness<'_> {
 
     /// The values of `side`, less those that `compared` is over.
     fn values_over(&self, side: &Side<'_>, compared: &Side<'_>) -> Vec<f64> {
-        match compared.over.as_ref().and_then(|name| self.find(name)) {
+        match compared.over.as_ref().and_then(|name| self.find(name, compared)) {
             Some(base) => pairs(&side.values, &base.values, |value, base| value - base),
             None => side.values.clone(),
         }
     }
 
     fn record_share(&self, side: &Side<'_>, share: &Share) {
-        let Some(base) = self.find(&share.base) else { return };
+        let Some(base) = self.find(&share.base, side) else { return };
         let count = share.count as u64;
         let each = |all: u64, base: u64| Some(all.saturating_sub(base) / count);
         record(&Line {
@@ -194,8 +194,9 @@ impl Harness<'_> {
         });
     }
 
-    fn find(&self, name: &str) -> Option<&Side<'_>> {
-        self.sides.iter().find(|side| side.name == name)
+    /// The side with this name that `beside` can be compared with.
+    fn find(&self, name: &str, beside: &Side<'_>) -> Option<&Side<'_>> {
+        self.sides.iter().find(|side| side.name == name && side.plot == beside.plot)
     }
 }
 

@@ -38,7 +38,7 @@ pub struct Key {
 }
 
 enum Material {
-    Hmac(Vec<u8>, hmac::Key),
+    Hmac(Vec<u8>, Box<hmac::Key>),
     Rsa(RsaKeyPair),
     Ec(EcdsaKeyPair),
     Ed(Ed25519KeyPair),
@@ -66,7 +66,7 @@ impl Key {
     /// HS256 with this secret.
     #[must_use]
     pub fn hmac(secret: Vec<u8>) -> Self {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &secret);
+        let key = Box::new(hmac::Key::new(hmac::HMAC_SHA256, &secret));
         Self { algorithm: Algorithm::Hs256, material: Material::Hmac(secret, key) }
     }
 

@@ -8,7 +8,7 @@ use crate::{Algorithm, Key};
 
 /// The signature check alone, with a prepared key.
 pub enum RawCheck {
-    Hmac(hmac::Key),
+    Hmac(Box<hmac::Key>),
     Public(Box<ParsedPublicKey>),
 }
 
@@ -16,7 +16,7 @@ impl RawCheck {
     #[must_use]
     pub fn new(key: &Key) -> Self {
         let algorithm: &'static dyn VerificationAlgorithm = match key.algorithm() {
-            Algorithm::Hs256 => return Self::Hmac(hmac::Key::new(hmac::HMAC_SHA256, key.secret())),
+            Algorithm::Hs256 => return Self::Hmac(Box::new(hmac::Key::new(hmac::HMAC_SHA256, key.secret()))),
             Algorithm::Rs256 => &signature::RSA_PKCS1_2048_8192_SHA256,
             Algorithm::Es256 => &signature::ECDSA_P256_SHA256_FIXED,
             Algorithm::EdDsa => &signature::ED25519,

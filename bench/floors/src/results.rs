@@ -40,7 +40,8 @@ pub fn record(line: &Line<'_>) {
 }
 
 fn readable(line: &Line<'_>) -> String {
-    let mut text = format!("{:<10} {:<52}", line.part, line.name);
+    let x = line.plot.zip(line.x).map_or_else(String::new, |(plot, x)| format!(" ({x} {plot})"));
+    let mut text = format!("{:<10} {:<52}", line.part, format!("{}{x}", line.name));
     let mut sorted = line.values.to_vec();
     sorted.sort_by(f64::total_cmp);
     if let [least, .., most] = sorted[..] {

@@ -4,7 +4,6 @@
 
 mod floor_sides;
 mod refusals;
-mod requests;
 mod strategies;
 
 use floors::{Algorithm, Harness, Key, Tokens};

@@ -1,8 +1,6 @@
 use auth_core::Chain;
 use floors::{Algorithm, Harness, Key, Tokens};
-use ours::{decide, jwt, owner};
-
-use crate::requests::Requests;
+use ours::{Requests, decide, jwt, owner};
 
 pub fn add(harness: &mut Harness<'_>, key: &Key) {
     refused(harness, "ours, nobody", key, Requests::from_fn(1, |_| None));

@@ -1,11 +1,8 @@
 use auth_core::Chain;
 use floors::{Algorithm, Harness, Key, Tokens};
-use ours::{Owner, decide, in_cookie, jwt, owner, remembering};
+use ours::{Owner, Requests, decide, in_cookie, jwt, owner, remembering};
 
-use crate::{
-    floor_sides::{decode_name, raw_name, remembered_name, tight_name},
-    requests::Requests,
-};
+use crate::floor_sides::{decode_name, raw_name, remembered_name, tight_name};
 
 /// The chain with one strategy: each signature checked, and each remembered.
 pub fn add(harness: &mut Harness<'_>, key: &Key, tokens: &Tokens) {

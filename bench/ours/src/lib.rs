@@ -1,5 +1,7 @@
 //! The sides that are ours, as an application writes them: the strategies, and the users that they give.
 
+mod requests;
+
 use std::{
     convert::Infallible,
     future::Future,
@@ -13,6 +15,8 @@ use auth_core::{AuthRequest, Authenticated, Chain, Principal, PrincipalId, Refus
 use auth_jwt::{Jwt, VerifyingKey};
 use floors::{AUDIENCE, Algorithm, Claims, ISSUER, Key, User};
 use http::request::Parts;
+
+pub use self::requests::Requests;
 
 /// The claims as the user, so that a chain returns what the floors return.
 pub struct Owner(pub Claims);
@@ -89,8 +93,16 @@ pub fn basic() -> impl Strategy<User = Me> {
 /// If the chain waits.
 pub fn decide<U: Principal>(chain: &Chain<U>, parts: &Parts) -> Result<Authenticated<U>, Refusal> {
     let request = AuthRequest::new(parts, Transport::Http, SystemTime::now());
-    match pin!(chain.authenticate(&request)).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(decision) => decision,
-        Poll::Pending => panic!("the chain waits"),
+    ready(chain.authenticate(&request))
+}
+
+/// The output of a future that never waits. No executor adds to its cost.
+///
+/// # Panics
+/// If it waits.
+pub fn ready<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("the future waits"),
     }
 }

@@ -23,6 +23,8 @@ impl Requests {
         Self { all: (0..count).map(parts).collect(), next: 0 }
     }
 
+    /// The next head; after the last one, the first.
+    #[expect(clippy::should_implement_trait, reason = "it never ends")]
     pub fn next(&mut self) -> &Parts {
         self.next = (self.next + 1) % self.all.len();
         &self.all[self.next]
