@@ -93,19 +93,20 @@ impl Evidence {
     /// Adds a name after the others.
     pub(crate) fn add_name(&mut self, name: PrincipalId) {
         if !self.names.contains(&name) {
-            self.names.push(name);
+            push_exact(&mut self.names, name);
         }
     }
 
     /// Sets the name that comparisons use.
     pub(crate) fn put_name_first(&mut self, name: PrincipalId) {
         self.names.retain(|other| *other != name);
+        self.names.reserve_exact(1);
         self.names.insert(0, name);
     }
 
     pub(crate) fn add_id(&mut self, id: Id) {
         if !self.ids.contains(&id) {
-            self.ids.push(id);
+            push_exact(&mut self.ids, id);
         }
     }
 
@@ -264,6 +265,13 @@ impl Evidence {
     pub fn is_expired_at(&self, now: SystemTime) -> bool {
         self.expires_at.is_some_and(|end| now >= end)
     }
+}
+
+/// Adds one without room for more: a credential has one or two, and an open connection keeps them. Room for four of each costs
+/// 310 bytes.
+fn push_exact<T>(all: &mut Vec<T>, one: T) {
+    all.reserve_exact(1);
+    all.push(one);
 }
 
 fn push_check(checks: &mut Vec<Arc<dyn RevocationCheck>>, check: Arc<dyn RevocationCheck>) {
