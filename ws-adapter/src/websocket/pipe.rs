@@ -180,6 +180,8 @@ impl Pipe {
                 }
             }
         }
+        // An idle socket has nothing to send. The queue's memory would be 170 bytes after the first ping.
+        self.queue.shrink_to_fit();
         if self.unflushed {
             let flushed = self.poll_write(Writer::Driver, cx, |socket, cx| socket.poll_flush(cx));
             self.unflushed = flushed.is_some_and(|flushed| flushed.is_pending());
