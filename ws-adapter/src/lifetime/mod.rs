@@ -57,7 +57,8 @@ pub struct Lifetime {
     look_at: Option<Duration>,
     /// When it ends because the server goes down.
     drain_at: Option<Duration>,
-    ended: Option<Close>,
+    /// Boxed, because it is not there while a connection is open.
+    ended: Option<Box<Close>>,
 }
 
 /// A credential of the connection.
@@ -258,13 +259,13 @@ impl Lifetime {
 
     /// Ends it. The first reason counts.
     pub fn end(&mut self, close: Close) {
-        self.ended.get_or_insert(close);
+        self.ended.get_or_insert_with(|| Box::new(close));
     }
 
     /// Why it has ended, if it has.
     #[must_use]
     pub fn ended(&self) -> Option<&Close> {
-        self.ended.as_ref()
+        self.ended.as_deref()
     }
 
     // What is due.
@@ -276,7 +277,7 @@ impl Lifetime {
             self.end(close);
         }
         if let Some(close) = &self.ended {
-            return Some(Due::End(close.clone()));
+            return Some(Due::End(Close::clone(close)));
         }
         if self.notice.at.is_some_and(|at| at <= now.wall) {
             self.notice.at = None;

@@ -108,8 +108,6 @@ where
 struct OpenGuard {
     gauge: Option<Gauge>,
     registrations: Vec<Arc<Registration>>,
-    /// Count the handler while it runs without its peer.
-    lingering: Vec<LingeringGuard>,
 }
 
 impl OpenGuard {
@@ -117,13 +115,13 @@ impl OpenGuard {
         let mut registrations: Vec<_> = layers.into_iter().filter_map(|layer| layer.registration).collect();
         registrations.shrink_to_fit();
         registrations.iter().for_each(|registration| registration.opened());
-        Self { gauge: Some(Gauge::open()), registrations, lingering: Vec::new() }
+        Self { gauge: Some(Gauge::open()), registrations }
     }
 
-    /// Stops counting the socket, and starts counting its handler.
-    fn linger(&mut self) {
+    /// Stops counting the socket, and counts its handler while the result is held.
+    fn linger(&mut self) -> Vec<LingeringGuard> {
         self.leave();
-        self.lingering = self.registrations.iter().filter_map(|registration| registration.linger()).collect();
+        self.registrations.iter().filter_map(|registration| registration.linger()).collect()
     }
 
     /// Stops counting the socket. The registry can no longer end it.
@@ -158,11 +156,14 @@ async fn end<U: Principal>(
         EndCause::Released => HandlerGrace::UntilExpiry,
         EndCause::PeerGone => HandlerGrace::Limited,
     };
-    match grace {
-        HandlerGrace::None => open.leave(),
+    let _lingering = match grace {
         HandlerGrace::Limited => open.linger(),
-        HandlerGrace::UntilExpiry => {}
-    }
+        HandlerGrace::UntilExpiry => Vec::new(),
+        HandlerGrace::None => {
+            open.leave();
+            Vec::new()
+        }
+    };
     let TakenSocket { socket, close, broken } = taken;
     let close = match cause {
         EndCause::Close(close) => close,
@@ -391,12 +392,45 @@ impl Alarm {
 type ShutdownFuture = Pin<Box<dyn Future<Output = (Duration, Vec<Draining>)> + Send>>;
 
 fn any_shutdown(mut shutdowns: Vec<Draining>) -> ShutdownFuture {
-    Box::pin(async move {
-        let span = match shutdowns.as_mut_slice() {
-            [] => std::future::pending().await,
-            [one] => one.begun().await,
-            many => select_all(many.iter_mut().map(|one| Box::pin(one.begun()))).await.0,
-        };
-        (span, shutdowns)
-    })
+    match shutdowns.pop() {
+        None => Box::pin(future::pending()),
+        // Nearly always there is one. The future for several takes twice the memory.
+        Some(mut one) if shutdowns.is_empty() => Box::pin(async move {
+            let span = one.begun().await;
+            (span, vec![one])
+        }),
+        Some(last) => {
+            shutdowns.push(last);
+            Box::pin(async move {
+                let span = select_all(shutdowns.iter_mut().map(|one| Box::pin(one.begun()))).await.0;
+                (span, shutdowns)
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Ready;
+
+    use super::*;
+
+    /// The size of what a function returns.
+    fn size_of_result<A, B, C, R>(_: fn(A, B, C) -> R) -> usize {
+        size_of::<R>()
+    }
+
+    #[test]
+    fn idle_socket_holds_no_more_than_this() {
+        type Handle = fn(AuthSocket<String>) -> Ready<()>;
+        for (what, size, most) in [
+            ("driver", size_of_result(drive::<String, Handle, Ready<()>>), 232),
+            ("shared socket", size_of::<SharedSocket<String>>(), 480),
+            ("socket of the handler", size_of::<AuthSocket<String>>(), 16),
+            ("refresh context", size_of::<RefreshContext<String>>(), 72),
+            ("signal of the end", size_of::<EndSignal>(), 88),
+        ] {
+            assert!(size <= most, "{what}: {size} bytes, and not {most}");
+        }
+    }
 }

@@ -60,7 +60,7 @@ struct SocketState<U> {
     handler: HandlerRead,
     driver: Option<Waker>,
     /// An `auth` message that the driver has not handled yet.
-    auth: Option<Result<Credentials, MalformedAuth>>,
+    auth: Option<Box<Result<Credentials, MalformedAuth>>>,
     /// Whether the driver has to check again what is due.
     changed: bool,
 }
@@ -251,7 +251,7 @@ impl<U> SharedSocket<U> {
             state.poll_ahead(cx, self.fixed.in_band, self.now());
         }
         if let Some(auth) = state.auth.take() {
-            return Poll::Ready(SocketEvent::Auth(auth));
+            return Poll::Ready(SocketEvent::Auth(*auth));
         }
         if std::mem::take(&mut state.changed) {
             return Poll::Ready(SocketEvent::Changed);
@@ -384,7 +384,7 @@ impl<U> SocketState<U> {
         if self.auth.is_some() {
             self.life.wrong(now);
         } else {
-            self.auth = Some(auth);
+            self.auth = Some(Box::new(auth));
         }
         self.changed = true;
         self.wake_driver();
