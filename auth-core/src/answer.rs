@@ -1,5 +1,7 @@
 //! The refusal that answers a rejection, and the challenges that it carries (RFC 6750, 3.1; RFC 9470, 3).
 
+use std::sync::Arc;
+
 use http::StatusCode;
 
 use crate::{Challenge, Evidence, Refusal, RefusalKind, Rejection, RejectionKind};
@@ -9,18 +11,18 @@ impl Evidence {
     /// let in. The challenges are those of the strategy that accepted.
     #[must_use]
     pub fn refuse(&self, rejection: &Rejection) -> Refusal {
-        let own = self.challenges.as_deref().unwrap_or_default();
+        let own = self.challenges.clone().unwrap_or_default();
         let reporting: Vec<_> = own.iter().filter(|challenge| challenge.reports_errors()).cloned().collect();
-        let unauthorized = |marked: Vec<Challenge>| {
+        let unauthorized = |marked: Arc<[Challenge]>| {
             let challenges = match (marked.is_empty(), own.is_empty()) {
                 (false, _) => marked,
-                (true, false) => own.to_vec(),
+                (true, false) => Arc::clone(&own),
                 // A 401 must carry a challenge (RFC 9110, 15.5.2), and the strategy has none: a cookie, say.
-                (true, true) => vec![rejection.mark(&Challenge::new("Bearer"))],
+                (true, true) => [rejection.mark(&Challenge::new("Bearer"))].into(),
             };
             Refusal::of(RefusalKind::Rejected, StatusCode::UNAUTHORIZED, rejection.code(), challenges)
         };
-        answer(rejection, &reporting, own, unauthorized).by(self.strategy.as_ref())
+        answer(rejection, &reporting, &own, unauthorized).by(self.strategy.as_ref())
     }
 }
 
@@ -38,7 +40,7 @@ pub(crate) fn answer(
     rejection: &Rejection,
     offered: &[Challenge],
     presented: &[Challenge],
-    unauthorized: impl FnOnce(Vec<Challenge>) -> Refusal,
+    unauthorized: impl FnOnce(Arc<[Challenge]>) -> Refusal,
 ) -> Refusal {
     let other = |challenges| Refusal::of(RefusalKind::Rejected, rejection.status(), rejection.code(), challenges);
     let refusal = match rejection.kind() {
@@ -50,13 +52,13 @@ pub(crate) fn answer(
         RejectionKind::InsufficientScope => {
             other(presented.iter().filter(|c| c.reports_errors()).map(|c| rejection.mark(c)).collect())
         }
-        RejectionKind::Forbidden | RejectionKind::TooManyRequests => other(Vec::new()),
+        RejectionKind::Forbidden | RejectionKind::TooManyRequests => other(Arc::default()),
     };
     refusal.wrong_if(rejection.is_wrong())
 }
 
 /// The challenges of `offered`, with the error on those that were presented.
-pub(crate) fn marked(rejection: &Rejection, offered: &[Challenge], presented: &[Challenge]) -> Vec<Challenge> {
+pub(crate) fn marked(rejection: &Rejection, offered: &[Challenge], presented: &[Challenge]) -> Arc<[Challenge]> {
     let is_presented = |challenge: &Challenge| challenge.reports_errors() && presented.contains(challenge);
     offered.iter().map(|c| if is_presented(c) { rejection.mark(c) } else { c.clone() }).collect()
 }

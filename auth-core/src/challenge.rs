@@ -1,7 +1,7 @@
 use std::{
     borrow::Cow,
     fmt::{self, Write as _},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
@@ -22,12 +22,26 @@ const API_KEY: &str = "ApiKey";
 /// let challenge = Challenge::bearer("the \"inner\" area").with("scope", "chat:read");
 /// assert_eq!(challenge.to_string(), r#"Bearer realm="the \"inner\" area", scope="chat:read""#);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Challenge {
+///
+/// It is cheap to clone.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Challenge(Arc<Content>);
+
+#[derive(Clone)]
+struct Content {
     scheme: Cow<'static, str>,
-    params: Vec<(Cow<'static, str>, String)>,
+    params: Vec<(Cow<'static, str>, Value)>,
     reports_errors: bool,
-    error_uri: Option<String>,
+    error_uri: Option<Arc<str>>,
+    /// Made when the challenge is first sent, since most are sent with many refusals.
+    header: OnceLock<HeaderValue>,
+}
+
+/// The value of a parameter. It has no control characters.
+#[derive(Clone, Debug)]
+enum Value {
+    Constant(&'static str),
+    Shared(Arc<str>),
 }
 
 impl Challenge {
@@ -46,20 +60,31 @@ impl Challenge {
     /// # Errors
     /// If `scheme` is not a token (RFC 9110, 5.6.2).
     pub fn try_new(scheme: impl Into<Cow<'static, str>>) -> Result<Self, ConfigError> {
-        let scheme = config::token("an authentication scheme", scheme)?;
-        Ok(Self { scheme, params: Vec::new(), reports_errors: false, error_uri: None })
+        config::token("an authentication scheme", scheme).map(Self::of)
     }
 
     /// `ApiKey in="…", name="…"`, for a place without a scheme in any RFC. The parameters are those of OpenAPI's `apiKey`.
     pub(crate) fn api_key(place: &str, name: &str) -> Self {
-        let scheme = Cow::Borrowed(API_KEY);
-        let challenge = Self { scheme, params: Vec::new(), reports_errors: false, error_uri: None }.set("in", place);
+        let challenge = Self::of(Cow::Borrowed(API_KEY)).set("in", place);
         if name.is_empty() { challenge } else { challenge.set("name", name) }
+    }
+
+    /// `scheme` must be a token.
+    fn of(scheme: Cow<'static, str>) -> Self {
+        let (params, header) = (Vec::new(), OnceLock::new());
+        Self(Arc::new(Content { scheme, params, reports_errors: false, error_uri: None, header }))
+    }
+
+    fn change(&mut self) -> &mut Content {
+        let content = Arc::make_mut(&mut self.0);
+        content.header = OnceLock::new();
+        content
     }
 
     /// Whether it names a place that a client should use only if nothing else is offered: any place but a header.
     pub(crate) fn is_last_resort(&self) -> bool {
-        self.scheme == API_KEY && self.params.first().is_some_and(|(name, place)| name == "in" && place != "header")
+        let first = self.0.params.first();
+        self.0.scheme == API_KEY && first.is_some_and(|(name, place)| name == "in" && place.text() != "header")
     }
 
     /// `Bearer realm="…"`, which reports errors (RFC 6750, 3).
@@ -87,13 +112,17 @@ impl Challenge {
     }
 
     /// `name` must be a token.
-    fn set(mut self, name: impl Into<Cow<'static, str>>, value: &str) -> Self {
-        let name = name.into();
+    fn set(self, name: impl Into<Cow<'static, str>>, value: &str) -> Self {
+        let value: String = value.chars().filter(|c| !c.is_control()).collect();
+        self.set_value(name.into(), Value::Shared(value.into()))
+    }
+
+    fn set_value(mut self, name: Cow<'static, str>, value: Value) -> Self {
+        let params = &mut self.change().params;
         // A parameter must not occur twice (RFC 9110, 11.2). The last value counts, at the position of the first.
-        let value = value.chars().filter(|c| !c.is_control()).collect();
-        match self.params.iter_mut().find(|(n, _)| n.eq_ignore_ascii_case(&name)) {
+        match params.iter_mut().find(|(n, _)| n.eq_ignore_ascii_case(&name)) {
             Some(param) => param.1 = value,
-            None => self.params.push((name, value)),
+            None => params.push((name, value)),
         }
         self
     }
@@ -102,56 +131,108 @@ impl Challenge {
     /// its relatives define. Other schemes, such as Basic, don't have these parameters.
     #[must_use]
     pub fn reporting_errors(mut self) -> Self {
-        self.reports_errors = true;
+        self.change().reports_errors = true;
         self
     }
 
     /// Sets a page for people about what went wrong. It is sent only with an `error` (RFC 6750, 3).
     #[must_use]
     pub fn with_error_uri(mut self, uri: impl Into<String>) -> Self {
-        self.error_uri = Some(uri.into());
+        self.change().error_uri = Some(uri.into().into());
         self
     }
 
     /// The scheme, as given.
     #[must_use]
     pub fn scheme(&self) -> &str {
-        &self.scheme
+        &self.0.scheme
     }
 
     /// The header value.
     #[must_use]
     pub fn to_header_value(&self) -> HeaderValue {
-        // OK because `set` removes control characters. If this ever fails, the bare scheme is still true, and it is a token.
-        HeaderValue::from_bytes(self.to_string().as_bytes())
-            .or_else(|_| HeaderValue::from_str(&self.scheme))
-            .unwrap_or_else(|_| HeaderValue::from_static(API_KEY))
+        let make = || {
+            // OK because values have no control characters. If this ever fails, the bare scheme is still true, and it is a
+            // token.
+            HeaderValue::from_bytes(self.to_string().as_bytes())
+                .or_else(|_| HeaderValue::from_str(&self.0.scheme))
+                .unwrap_or_else(|_| HeaderValue::from_static(API_KEY))
+        };
+        self.0.header.get_or_init(make).clone()
     }
 
     /// The same challenge with the parameters of an error, in the order of RFC 6750, 3: scope, error, description, page.
-    pub(crate) fn with_error(mut self, scopes: &[Cow<'static, str>], error: &str, description: &str) -> Self {
+    pub(crate) fn with_error(
+        mut self,
+        scopes: &[Cow<'static, str>],
+        error: &'static str,
+        description: &'static str,
+    ) -> Self {
         if !scopes.is_empty() {
             self = self.set("scope", &scopes.join(" "));
         }
-        self = self.set("error", error).set("error_description", description);
-        match self.error_uri.take() {
+        self = self.set_constant("error", error).set_constant("error_description", description);
+        match self.change().error_uri.take() {
             Some(uri) => self.set("error_uri", &uri),
             None => self,
         }
     }
 
+    fn set_constant(self, name: &'static str, value: &'static str) -> Self {
+        if value.chars().any(char::is_control) {
+            return self.set(name, value);
+        }
+        self.set_value(name.into(), Value::Constant(value))
+    }
+
     pub(crate) fn reports_errors(&self) -> bool {
-        self.reports_errors
+        self.0.reports_errors
+    }
+}
+
+impl Value {
+    fn text(&self) -> &str {
+        match self {
+            Self::Constant(text) => text,
+            Self::Shared(text) => text,
+        }
+    }
+}
+
+impl PartialEq for Content {
+    /// Whether both say the same. The header follows from the rest.
+    fn eq(&self, other: &Self) -> bool {
+        let params = |content: &Self| content.params.len();
+        let mut pairs = self.params.iter().zip(&other.params);
+        self.scheme == other.scheme
+            && params(self) == params(other)
+            && pairs.all(|((name, value), (name2, value2))| name == name2 && value.text() == value2.text())
+            && self.reports_errors == other.reports_errors
+            && self.error_uri == other.error_uri
+    }
+}
+
+impl Eq for Content {}
+
+impl fmt::Debug for Challenge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Content { scheme, params, reports_errors, error_uri, .. } = &*self.0;
+        f.debug_struct("Challenge")
+            .field("scheme", scheme)
+            .field("params", params)
+            .field("reports_errors", reports_errors)
+            .field("error_uri", error_uri)
+            .finish()
     }
 }
 
 impl fmt::Display for Challenge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.scheme)?;
-        for (i, (name, value)) in self.params.iter().enumerate() {
+        f.write_str(&self.0.scheme)?;
+        for (i, (name, value)) in self.0.params.iter().enumerate() {
             f.write_str(if i == 0 { " " } else { ", " })?;
             write!(f, "{name}=\"")?;
-            for c in value.chars() {
+            for c in value.text().chars() {
                 if matches!(c, '"' | '\\') {
                     f.write_char('\\')?;
                 }
@@ -163,19 +244,14 @@ impl fmt::Display for Challenge {
     }
 }
 
-/// As [`presented_by_header`], without a copy if there is nothing to choose.
-pub(crate) fn presented_among(candidates: &Arc<[Challenge]>, headers: &HeaderMap) -> Arc<[Challenge]> {
-    match &**candidates {
-        [] | [_] => Arc::clone(candidates),
-        _ => presented_by_header(candidates, headers).into(),
-    }
-}
-
 /// The candidates with the scheme of the `Authorization` header. All candidates, if none has it.
-pub(crate) fn presented_by_header(candidates: &[Challenge], headers: &HeaderMap) -> Vec<Challenge> {
+pub(crate) fn presented_among(candidates: &Arc<[Challenge]>, headers: &HeaderMap) -> Arc<[Challenge]> {
+    if let [] | [_] = **candidates {
+        return Arc::clone(candidates);
+    }
     let scheme = presented_scheme(headers);
-    let named: Vec<_> = candidates.iter().filter(|challenge| is_of(challenge, scheme)).cloned().collect();
-    if named.is_empty() { candidates.to_vec() } else { named }
+    let named: Arc<[_]> = candidates.iter().filter(|challenge| is_of(challenge, scheme)).cloned().collect();
+    if named.is_empty() { Arc::clone(candidates) } else { named }
 }
 
 /// The scheme of the `Authorization` header; empty if there is none.

@@ -79,6 +79,12 @@ impl Needs {
         &self.subprotocol_answers
     }
 
+    /// Whether the query or the subprotocols may hold a secret.
+    pub(crate) fn names_secrets_to_take(&self) -> bool {
+        let (prefixes, words) = (&self.subprotocol_prefixes, &self.subprotocol_words);
+        !(self.query_names.is_empty() && prefixes.is_empty() && words.is_empty())
+    }
+
     /// Headers with these names hold a secret.
     #[must_use]
     pub fn header_names(&self) -> &[HeaderName] {

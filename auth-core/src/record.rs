@@ -92,9 +92,15 @@ impl RequestRecord {
     pub fn take(&self, parts: &mut Parts, needs: &Needs) {
         let always = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
         for name in always.iter().chain(needs.header_names()) {
-            if let http::header::Entry::Occupied(mut values) = parts.headers.entry(name) {
+            // `entry` alone may grow the map, even if it finds nothing.
+            if parts.headers.contains_key(name)
+                && let http::header::Entry::Occupied(mut values) = parts.headers.entry(name)
+            {
                 values.iter_mut().for_each(|value| value.set_sensitive(true));
             }
+        }
+        if !needs.names_secrets_to_take() {
+            return;
         }
         let mut taken = Taken::default();
         take_query(&mut parts.uri, needs.query_names(), &mut taken.query);
@@ -102,8 +108,9 @@ impl RequestRecord {
         if let Some(original) = parts.extensions.get_mut::<axum::extract::OriginalUri>() {
             take_query(&mut original.0, needs.query_names(), &mut Vec::new());
         }
-        let known = self.taken().unwrap_or_default();
-        let is_new = |word: &&Cow<'static, str>| known.subprotocols_after(word).next().is_none();
+        let known = self.taken();
+        let is_known = |word: &str| known.iter().any(|known| known.subprotocols_after(word).next().is_some());
+        let is_new = |word: &&Cow<'static, str>| !is_known(word);
         // Another entry follows a word whose token is gone.
         let words: Vec<_> = needs.subprotocol_words().iter().filter(is_new).cloned().collect();
         take_subprotocols(&mut parts.headers, needs.subprotocol_prefixes(), &words, &mut taken);

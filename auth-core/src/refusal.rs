@@ -15,6 +15,9 @@ use crate::{AllowedOrigin, BoxError, Challenge, Redirect, Transport};
 /// How long a client should wait after a 503 or a 429.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
+/// How long the body of a refusal usually is, in bytes.
+const PROBLEM_LEN: usize = 128;
+
 /// How many allowed origins the log names.
 const MAX_NAMED: usize = 8;
 /// How much of a text the log shows, in characters.
@@ -33,7 +36,7 @@ struct Inner {
     kind: RefusalKind,
     status: StatusCode,
     code: &'static str,
-    challenges: Vec<Challenge>,
+    challenges: Arc<[Challenge]>,
     redirect: Option<Redirect>,
     cause: Option<Arc<BoxError>>,
     strategy: Option<Arc<str>>,
@@ -71,7 +74,7 @@ impl Refusal {
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str) -> Self {
         let status = if status.as_u16() < 400 { StatusCode::INTERNAL_SERVER_ERROR } else { status };
-        Self::of(RefusalKind::Middleware, status, code, Vec::new())
+        Self::of(RefusalKind::Middleware, status, code, Arc::default())
     }
 
     /// The request comes from an origin that is not allowed: 403, code `origin_not_allowed`.
@@ -97,7 +100,7 @@ impl Refusal {
         Self::new(StatusCode::FORBIDDEN, "origin_not_allowed").with_detail(detail)
     }
 
-    pub(crate) fn of(kind: RefusalKind, status: StatusCode, code: &'static str, challenges: Vec<Challenge>) -> Self {
+    pub(crate) fn of(kind: RefusalKind, status: StatusCode, code: &'static str, challenges: Arc<[Challenge]>) -> Self {
         let (redirect, cause, strategy, detail, is_logged) = (None, None, None, None, Arc::default());
         let is_wrong = match kind {
             RefusalKind::Unrecognized => true,
@@ -110,7 +113,7 @@ impl Refusal {
     }
 
     pub(crate) fn redirect_to(redirect: Redirect, kind: RefusalKind, code: &'static str) -> Self {
-        let mut refusal = Self::of(kind, redirect.status(), code, Vec::new());
+        let mut refusal = Self::of(kind, redirect.status(), code, Arc::default());
         Arc::make_mut(&mut refusal.0).redirect = Some(redirect);
         refusal
     }
@@ -118,7 +121,7 @@ impl Refusal {
     /// A system behind the chain failed, or took too long: 503 `unavailable`. The cause is for the log and for hooks.
     pub fn unavailable(cause: impl Into<BoxError>) -> Self {
         let mut refusal =
-            Self::of(RefusalKind::Unavailable, StatusCode::SERVICE_UNAVAILABLE, "unavailable", Vec::new());
+            Self::of(RefusalKind::Unavailable, StatusCode::SERVICE_UNAVAILABLE, "unavailable", Arc::default());
         Arc::make_mut(&mut refusal.0).cause = Some(Arc::new(cause.into()));
         refusal
     }
@@ -266,12 +269,15 @@ impl Refusal {
         if self.redirect().is_none() {
             // A code is a constant in snake case. Characters that would need an escape are left out.
             let code = self.code().chars().filter(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\\'));
-            *response.body_mut() = format!(
-                r#"{{"type":"about:blank","title":"{}","status":{},"code":"{}"}}"#,
-                self.status().canonical_reason().unwrap_or("Refused"),
-                self.status().as_u16(),
-                code.collect::<String>(),
-            );
+            let body = response.body_mut();
+            body.reserve(PROBLEM_LEN);
+            body.push_str(r#"{"type":"about:blank","title":""#);
+            body.push_str(self.status().canonical_reason().unwrap_or("Refused"));
+            body.push_str(r#"","status":"#);
+            body.push_str(self.status().as_str());
+            body.push_str(r#","code":""#);
+            body.extend(code);
+            body.push_str(r#""}"#);
             let problem = HeaderValue::from_static("application/problem+json");
             response.headers_mut().insert(header::CONTENT_TYPE, problem);
         }

@@ -219,8 +219,8 @@ impl Rejection {
     }
 
     /// The challenges of the strategy that rejected.
-    pub(crate) fn presented(&self) -> &[Challenge] {
-        self.presented.as_deref().unwrap_or_default()
+    pub(crate) fn presented(&self) -> Option<&Arc<[Challenge]>> {
+        self.presented.as_ref()
     }
 
     /// `challenge` with the error parameters for this rejection (RFC 6750, 3.1; RFC 9470, 3). The descriptions are constants.

@@ -131,6 +131,7 @@ mod dpop;
 mod issuer;
 mod jwt;
 mod key;
+mod known_headers;
 mod policy;
 #[cfg(any(feature = "dpop", feature = "remote"))]
 mod port;

@@ -1,13 +1,12 @@
-use std::{any::Any, pin::pin};
+use std::{any::Any, pin::pin, sync::Arc};
 
 use http::StatusCode;
-use tracing::Instrument as _;
-
 use super::{
     Chain,
     ask::Failed,
     decision::Decision,
     panic::{catch_panic, panic_text},
+    span,
     terms::Terms,
 };
 use crate::{AuthRequest, Authenticated, BoxError, Evidence, Outcome, Principal, Refusal, RefusalKind, Rejection};
@@ -31,22 +30,29 @@ impl<U: Principal> Chain<U> {
         request: &AuthRequest<'_>,
         terms: Option<Terms<'_>>,
     ) -> Result<Authenticated<U>, Refusal> {
-        let span = tracing::debug_span!(
-            "auth.chain",
-            transport = ?request.transport(),
-            strategy = tracing::field::Empty,
-            code = tracing::field::Empty
-        );
+        let span = span::if_debug(|| {
+            tracing::debug_span!(
+                // Filters may name this target.
+                target: "auth_core::chain::decide",
+                "auth.chain",
+                transport = ?request.transport(),
+                strategy = tracing::field::Empty,
+                code = tracing::field::Empty
+            )
+        });
         // Pinned here, so that neither the span nor the catch moves the state of the whole chain.
         let decision = pin!(self.decide(request, terms));
-        let result = match catch_panic(decision).instrument(span.clone()).await {
+        let decision = pin!(catch_panic(decision));
+        let result = match span::within(span.as_ref(), decision).await {
             Ok(Ok(decision)) => self.seal_or_refuse(decision, request),
             Ok(Err(cause)) => Err(unavailable(cause)),
             Err(panic) => Err(panicked(&*panic)),
         };
         let code = result.as_ref().map_or_else(Refusal::code, |_| "accepted");
-        let strategy = result.as_ref().map_or_else(Refusal::strategy, |user| user.evidence().strategy());
-        span.record("strategy", strategy).record("code", code);
+        if let Some(span) = span {
+            let strategy = result.as_ref().map_or_else(Refusal::strategy, |user| user.evidence().strategy());
+            span.record("strategy", strategy).record("code", code);
+        }
         if let Err(refusal) = &result {
             refusal.log_once(request.transport());
         }
@@ -58,7 +64,21 @@ impl<U: Principal> Chain<U> {
     /// Decides about the whole request: compares what a cookie accepts with everything explicit, applies `terms`, and
     /// asks whether the credential was revoked. Only the outermost chain does this: it alone sees every name.
     async fn decide(&self, request: &AuthRequest<'_>, terms: Option<Terms<'_>>) -> Result<Decision<'_, U>, BoxError> {
-        let mut decision = self.ask_in_order(request).await?;
+        let decision = self.ask_in_order(request).await?;
+        if terms.is_none() && !request.is_nested() && decision.is_simple() {
+            return Ok(decision);
+        }
+        // Boxed, so that it takes no space where it isn't needed.
+        Box::pin(self.weigh(decision, request, terms)).await
+    }
+
+    /// The part of [`decide`](Self::decide) that comes after the strategies.
+    async fn weigh<'c>(
+        &'c self,
+        mut decision: Decision<'c, U>,
+        request: &AuthRequest<'_>,
+        terms: Option<Terms<'_>>,
+    ) -> Result<Decision<'c, U>, BoxError> {
         if let Outcome::Accept(accept) = &decision.outcome
             && accept.evidence.carrier.is_ambient()
             && !request.is_explicit_only()
@@ -105,8 +125,7 @@ impl<U: Principal> Chain<U> {
         request: &AuthRequest<'_>,
     ) -> Result<Decision<'c, U>, BoxError> {
         let explicit = request.explicit();
-        // Boxed, since only cookies need it.
-        let against = Box::pin(self.ask_in_order(&explicit)).await?;
+        let against = self.ask_in_order(&explicit).await?;
         decision.given_up.extend(against.given_up);
         match against.outcome {
             Outcome::Absent | Outcome::Redirect(_) => Ok(decision),
@@ -144,7 +163,7 @@ fn unavailable(cause: BoxError) -> Refusal {
 
 fn panicked(panic: &(dyn Any + Send)) -> Refusal {
     let status = StatusCode::INTERNAL_SERVER_ERROR;
-    let refusal = Refusal::of(RefusalKind::Panicked, status, "internal_error", Vec::new());
+    let refusal = Refusal::of(RefusalKind::Panicked, status, "internal_error", Arc::default());
     refusal.with_detail(panic_text(panic))
 }
 

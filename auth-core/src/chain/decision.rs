@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crate::{AuthRequest, Challenge, Evidence, Outcome, Rejection};
+use crate::{Accept, AuthRequest, Challenge, Evidence, Outcome, Rejection};
 
 /// What a chain decided.
 pub(super) struct Decision<'c, U> {
@@ -24,6 +24,18 @@ impl<'c, U> Decision<'c, U> {
     pub(super) fn of(outcome: Outcome<U>) -> Self {
         let (presented, unrecognized_by, given_up) = (Vec::new(), Vec::new(), Vec::new());
         Self { outcome, presented, unrecognized_by, accepted: None, given_up, is_half: false, passed_over: None }
+    }
+
+    /// Whether the outcome stands by itself: nothing explicit can speak against it, and nothing that was accepted can be
+    /// revoked.
+    pub(super) fn is_simple(&self) -> bool {
+        self.given_up.is_empty()
+            && match &self.outcome {
+                Outcome::Accept(Accept { evidence, .. }) => {
+                    evidence.carrier.is_explicit() && evidence.checks.is_empty() && evidence.parts.is_empty()
+                }
+                _ => true,
+            }
     }
 
     /// The outcome, and the challenges of the strategy that accepted. The rest is noted for the chain around this one.

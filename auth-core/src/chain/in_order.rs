@@ -1,8 +1,6 @@
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
-use tracing::Instrument as _;
-
-use super::{Chain, decision::Decision};
+use super::{Chain, decision::Decision, span};
 use crate::{AuthRequest, BoxError, Challenge, Evidence, Outcome, Principal, Rejection};
 
 impl<U: Principal> Chain<U> {
@@ -15,15 +13,19 @@ impl<U: Principal> Chain<U> {
         let mut unrecognized_by: Vec<Arc<str>> = Vec::new();
         let mut is_half = false;
         for node in &*self.nodes {
-            let span = tracing::debug_span!(
-                // Filters may name this target.
-                target: "auth_core::chain::decide",
-                "auth.strategy",
-                name = &*node.name,
-                outcome = tracing::field::Empty
-            );
-            let answer = node.ask(request).instrument(span.clone()).await;
-            span.record("outcome", answer.as_ref().map_or("error", |answer| label(&answer.outcome)));
+            let span = span::if_debug(|| {
+                tracing::debug_span!(
+                    // Filters may name this target.
+                    target: "auth_core::chain::decide",
+                    "auth.strategy",
+                    name = &*node.name,
+                    outcome = tracing::field::Empty
+                )
+            });
+            let answer = span::within(span.as_ref(), pin!(node.ask(request))).await;
+            if let Some(span) = span {
+                span.record("outcome", answer.as_ref().map_or("error", |answer| label(&answer.outcome)));
+            }
             let mut answer = answer?;
             answer.given_up.iter_mut().for_each(|evidence| self.add_checks(evidence));
             given_up.extend(answer.given_up);

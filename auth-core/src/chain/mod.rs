@@ -8,6 +8,7 @@ mod nested;
 mod panic;
 mod refuse;
 mod renew;
+mod span;
 mod terms;
 
 use std::{fmt, sync::Arc};

@@ -1,17 +1,19 @@
+use std::sync::Arc;
+
 use http::StatusCode;
 
 use super::{Chain, Fallback, decision::Decision};
 use crate::{
     AuthRequest, Authenticated, Challenge, Outcome, Principal, Refusal, RefusalKind, Rejection, Transport,
     answer::{answer, marked},
-    challenge::presented_by_header,
+    challenge::presented_among,
 };
 
 impl<U: Principal> Chain<U> {
     /// The refusal with which this chain would answer `rejection`. For layers that refuse by themselves.
     #[must_use]
     pub fn refuse(&self, rejection: &Rejection, request: &AuthRequest<'_>) -> Refusal {
-        self.refusal_of(rejection, &presented_by_header(&self.challenges, &request.parts().headers), request)
+        self.refusal_of(rejection, &presented_among(&self.challenges, &request.parts().headers), request)
     }
 
     /// Seals an acceptance, and answers everything else with a refusal.
@@ -23,18 +25,19 @@ impl<U: Principal> Chain<U> {
         let refusal = match outcome {
             Outcome::Accept(accept) => return Ok(accept.seal()),
             Outcome::Absent => {
-                self.unauthorized(RefusalKind::Missing, "missing_credentials", self.challenges.to_vec(), request)
+                self.unauthorized(RefusalKind::Missing, "missing_credentials", Arc::clone(&self.challenges), request)
             }
             Outcome::Unrecognized => {
                 let rejection = Rejection::invalid_credentials();
-                let presented = presented_by_header(&presented, &request.parts().headers);
+                let presented = presented_among(&presented.into(), &request.parts().headers);
                 let challenges = marked(&rejection, &self.challenges, &presented);
                 let refusal = self.unauthorized(RefusalKind::Unrecognized, rejection.code(), challenges, request);
                 refusal.with_detail(format!("the credential is not recognized by {}", unrecognized_by.join(", ")))
             }
             Outcome::Reject(rejection) => {
-                let presented = presented_by_header(rejection.presented(), &request.parts().headers);
-                let refusal = self.refusal_of(&rejection, &presented, request).by(rejection.strategy());
+                let presented = rejection.presented().map(|all| presented_among(all, &request.parts().headers));
+                let presented = presented.as_deref().unwrap_or_default();
+                let refusal = self.refusal_of(&rejection, presented, request).by(rejection.strategy());
                 rejection.detail().into_iter().fold(refusal, Refusal::with_detail)
             }
             Outcome::Redirect(redirect) => {
@@ -42,7 +45,7 @@ impl<U: Principal> Chain<U> {
                 let refusal = match request.transport() {
                     Transport::Http => Refusal::redirect_to(redirect, RefusalKind::Redirect, "redirect"),
                     // A client does not follow a redirect during a handshake.
-                    _ => self.unauthorized(RefusalKind::Redirect, "redirect", self.challenges.to_vec(), request),
+                    _ => self.unauthorized(RefusalKind::Redirect, "redirect", Arc::clone(&self.challenges), request),
                 };
                 refusal.by(strategy.as_ref())
             }
@@ -61,14 +64,14 @@ impl<U: Principal> Chain<U> {
         &self,
         kind: RefusalKind,
         code: &'static str,
-        challenges: Vec<Challenge>,
+        challenges: Arc<[Challenge]>,
         request: &AuthRequest<'_>,
     ) -> Refusal {
         let challenges = match &self.fallback {
             Some(Fallback::Redirect(redirect)) if challenges.is_empty() && request.transport() == Transport::Http => {
                 return Refusal::redirect_to(redirect.clone(), kind, code);
             }
-            Some(Fallback::Challenge(challenge)) if challenges.is_empty() => vec![challenge.clone()],
+            Some(Fallback::Challenge(challenge)) if challenges.is_empty() => [challenge.clone()].into(),
             _ => challenges,
         };
         Refusal::of(kind, StatusCode::UNAUTHORIZED, code, challenges)

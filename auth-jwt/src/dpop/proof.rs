@@ -46,7 +46,8 @@ impl Proof {
     /// the key can cause that work.
     pub(super) fn parse(proof: &str, algorithms: &[Algorithm], jkt: &str) -> Result<Self, Reason> {
         let compact = Compact::parse(proof, MAX_LEN).map_err(TokenError::into_reason)?;
-        let header = Header::parse(compact.header()).map_err(TokenError::into_reason)?;
+        let header_json = compact.header().map_err(TokenError::into_reason)?;
+        let header = Header::parse(&header_json).map_err(TokenError::into_reason)?;
         let is_proof =
             header.typ.as_deref().is_some_and(|typ| without_application(typ).eq_ignore_ascii_case("dpop+jwt"));
         if !is_proof {
@@ -58,7 +59,7 @@ impl Proof {
             let shown = || (log_text::algorithms(algorithms.iter().copied()), log_text::algorithms([algorithm]));
             return Err(Reason::from("the algorithm of the proof is not allowed").because(shown));
         }
-        let jwk = Jwk::parse(jwk(compact.header())?).map_err(|_| "the key of the proof cannot be read")?;
+        let jwk = Jwk::parse(jwk(&header_json)?).map_err(|_| "the key of the proof cannot be read")?;
         let members = jwk.public_members().map_err(|_| "the key of the proof is of an unknown kind")?;
         if constant_time::verify_slices_are_equal(members.thumbprint().as_bytes(), jkt.as_bytes()).is_err() {
             return Err("the proof is signed with another key than the token is bound to".into());
@@ -70,19 +71,19 @@ impl Proof {
 
     fn claims(payload: &str) -> Result<Self, Reason> {
         const INCOMPLETE: &str = "the proof lacks a claim";
-        let claims = RawClaims::parse(payload).map_err(TokenError::into_reason)?;
+        let members = json::object(payload)?;
+        let claims = RawClaims::among(&members);
         let registered = claims.typed(Subject::Text).map_err(TokenError::into_reason)?;
         let mut own = ProofClaims::default();
-        json::members_of(payload, |name, value| {
-            let place = match name {
+        for member in &members {
+            let place = match &*member.name {
                 "htm" => &mut own.htm,
                 "htu" => &mut own.htu,
                 "ath" => &mut own.ath,
-                _ => return Ok(()),
+                _ => continue,
             };
-            *place = Some(value.into_text()?);
-            Ok(())
-        })?;
+            *place = Some(member.value.clone().into_text()?);
+        }
         Ok(Self {
             jti: registered.jti.filter(|jti| !jti.is_empty()).ok_or(INCOMPLETE)?.to_owned(),
             htm: own.htm.ok_or(INCOMPLETE)?.into_owned(),

@@ -63,7 +63,12 @@ impl Issuers {
         let refuse = |refused: TokenError| Err(refused.because(|| (self.shown(), quoted_or_absent(found))));
         let Some(iss) = found else { return refuse(TokenError::invalid("the token names no issuer")) };
         let mut tenants = self.templates.iter().filter_map(|template| Some((template, template.tenant(iss)?)));
-        match (self.spellings.get(iss), tenants.next(), tenants.next()) {
+        // A comparison with the only one takes a third of the time of a hash.
+        let spelling = match self.spellings.len() {
+            1 => self.spellings.iter().find(|(spelling, _)| *spelling == iss).map(|(_, meaning)| meaning),
+            _ => self.spellings.get(iss),
+        };
+        match (spelling, tenants.next(), tenants.next()) {
             (None, None, _) => refuse(TokenError::unrecognized("the token is of another issuer")),
             (Some(Meaning::Name(name)), None, _) => Ok(Issuer { name: Some(name), tenant: None }),
             (None, Some(tenant), None) => Ok(Issuer { name: found, tenant: Some(tenant) }),

@@ -22,6 +22,7 @@ use auth_core::{
 use crate::{
     Algorithm, HmacSecret, KeySet, KeySource, TrustedIssuers, VerifyingKey,
     cache::Cache,
+    known_headers::KnownHeaders,
     policy::Policy,
     possession::Possession,
     source::{IssuerDemands, Keys},
@@ -69,6 +70,7 @@ pub struct Jwt<C> {
     pub(crate) trusted: Vec<IssuerDemands>,
     pub(crate) cache: Option<Cache>,
     pub(crate) possession: Possession,
+    pub(crate) known_headers: KnownHeaders,
     claims: PhantomData<fn() -> C>,
 }
 
@@ -138,6 +140,7 @@ impl<C> Jwt<C> {
             trusted: Vec::new(),
             cache: None,
             possession: Possession::default(),
+            known_headers: KnownHeaders::default(),
             claims: PhantomData,
         }
     }

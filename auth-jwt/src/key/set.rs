@@ -1,4 +1,8 @@
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use auth_core::ConfigError;
 
@@ -35,18 +39,19 @@ pub(crate) const MAX_TRIES: usize = 4;
 /// # let _ = jwt; Ok(()) }
 /// # build("0123456789abcdef0123456789abcdef".into(), "fedcba9876543210fedcba9876543210".into()).unwrap();
 /// ```
-#[derive(Clone, Debug)]
-pub struct KeySet(Vec<VerifyingKey>, Generation);
+#[derive(Clone)]
+pub struct KeySet {
+    keys: Vec<VerifyingKey>,
+    names: Names,
+    /// Identifies the set, so that cached results of another set don't count. Clones hold the same keys and share it.
+    generation: u64,
+}
 
-/// Identifies a set, so that cached results of another set don't count. Clones hold the same keys and share it.
-#[derive(Clone, Copy, Debug)]
-struct Generation(u64);
-
-impl Generation {
-    fn next() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        Self(NEXT.fetch_add(1, Ordering::Relaxed))
-    }
+/// Where the keys of each name are in the list, so that a token finds its key in a set of any size at the same price.
+#[derive(Clone, Default)]
+struct Names {
+    named: HashMap<String, Vec<usize>>,
+    unnamed: Vec<usize>,
 }
 
 impl KeySet {
@@ -85,10 +90,10 @@ impl KeySet {
     /// # Errors
     /// If `secrets` contains a public key, and as for [`new`](Self::new).
     pub fn with_secrets(self, secrets: Self) -> Result<Self, ConfigError> {
-        if !secrets.0.iter().all(VerifyingKey::is_hmac) {
+        if !secrets.keys.iter().all(VerifyingKey::is_hmac) {
             return Err(ConfigError::new("one of the secrets is a public key: put it into the other set"));
         }
-        Self::of(self.0.into_iter().chain(secrets.0).collect())
+        Self::of(self.keys.into_iter().chain(secrets.keys).collect())
     }
 
     fn of(keys: Vec<VerifyingKey>) -> Result<Self, ConfigError> {
@@ -98,7 +103,19 @@ impl KeySet {
                  give each its own `kid`, or take old ones out"
             )));
         }
-        Ok(Self(keys, Generation::next()))
+        Ok(Self::indexed(keys))
+    }
+
+    fn indexed(keys: Vec<VerifyingKey>) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let mut names = Names::default();
+        for (at, key) in keys.iter().enumerate() {
+            match key.kid() {
+                Some(kid) => names.named.entry(kid.to_owned()).or_default().push(at),
+                None => names.unnamed.push(at),
+            }
+        }
+        Self { keys, names, generation: NEXT.fetch_add(1, Ordering::Relaxed) }
     }
 
     /// A set from a JSON Web Key Set (RFC 7517, 5): either public keys or `oct` secrets.
@@ -120,12 +137,12 @@ impl KeySet {
     /// The keys.
     #[must_use]
     pub fn keys(&self) -> &[VerifyingKey] {
-        &self.0
+        &self.keys
     }
 
     /// A number that is unique to this set in the process.
     pub(crate) fn generation(&self) -> u64 {
-        self.1.0
+        self.generation
     }
 
     /// The keys that may have signed a token with this header and issuer.
@@ -135,15 +152,12 @@ impl KeySet {
         kid: Option<&'a str>,
         issuer: Option<&'a str>,
     ) -> impl Iterator<Item = &'a Verifier> {
-        let kid = kid.filter(|kid| !kid.is_empty());
-        let is_known = kid.is_some_and(|kid| self.0.iter().any(|key| key.kid() == Some(kid)));
-        let is_candidate = move |key: &&VerifyingKey| match kid {
-            None => true,
-            Some(kid) if is_known => key.kid() == Some(kid),
-            Some(_) => key.kid().is_none(),
+        let (all, some) = match kid.filter(|kid| !kid.is_empty()) {
+            None => (self.keys.as_slice(), [].as_slice()),
+            Some(kid) => ([].as_slice(), self.names.named.get(kid).unwrap_or(&self.names.unnamed).as_slice()),
         };
-        let is_of_issuer = move |key: &&VerifyingKey| key.is_for(issuer);
-        self.0.iter().filter(is_candidate).filter(is_of_issuer).filter_map(move |key| key.verifier(algorithm))
+        let candidates = all.iter().chain(some.iter().filter_map(|&at| self.keys.get(at)));
+        candidates.filter(move |key| key.is_for(issuer)).filter_map(move |key| key.verifier(algorithm))
     }
 }
 
@@ -157,6 +171,12 @@ pub(crate) fn is_crowded(keys: &[VerifyingKey], key: &VerifyingKey) -> bool {
 
 impl From<VerifyingKey> for KeySet {
     fn from(key: VerifyingKey) -> Self {
-        Self(vec![key], Generation::next())
+        Self::indexed(vec![key])
+    }
+}
+
+impl fmt::Debug for KeySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("KeySet").field(&self.keys).field(&self.generation).finish()
     }
 }

@@ -19,16 +19,16 @@ pub(crate) fn check_id_token(claims: &ProfileClaims<'_>) -> Result<(), TokenErro
     if claims.events.is_some() {
         return refuse(format!("`events` {ABSENT}"), "`events`, as in a logout token");
     }
-    match &claims.token_use {
+    match claims.token_use {
         None => {}
         Some(Value::Text(text)) if is_id_token_use(text) => {}
         Some(_) => return refuse("`token_use` `id`".to_owned(), "another `token_use`"),
     }
-    if matches!(&claims.typ, Some(Value::Text(typ)) if is_other_type(typ)) {
+    if matches!(claims.typ, Some(Value::Text(typ)) if is_other_type(typ)) {
         return refuse(format!("`typ` of an ID token, or {ABSENT}"), "`typ` of another kind in the claims");
     }
-    for (name, scopes) in [("scope", &claims.scope), ("scp", &claims.scp)] {
-        if scopes.as_ref().is_some_and(|scopes| grants_beyond(scopes, &OPENID_SCOPES)) {
+    for (name, scopes) in [("scope", claims.scope), ("scp", claims.scp)] {
+        if scopes.is_some_and(|scopes| grants_beyond(scopes, &OPENID_SCOPES)) {
             let expected = format!("`{name}` {ABSENT}, or scopes of OpenID Connect alone");
             return refuse(expected, "other scopes, as in an access token");
         }
@@ -38,7 +38,7 @@ pub(crate) fn check_id_token(claims: &ProfileClaims<'_>) -> Result<(), TokenErro
 
 /// Refuses an ID token of Amazon Cognito. Its `aud` equals the `client_id` of Cognito's access tokens.
 pub(crate) fn check_no_id_token(claims: &ProfileClaims<'_>) -> Result<(), TokenError> {
-    match &claims.token_use {
+    match claims.token_use {
         Some(Value::Text(text)) if is_id_token_use(text) => Err(TokenError::invalid("the token is an ID token")
             .because(|| ("another `token_use`, or one that is required".to_owned(), "`token_use` `id`".to_owned()))),
         _ => Ok(()),

@@ -24,7 +24,12 @@ impl ScopeClaims {
     pub(crate) fn read(&self, claims: &RegisteredClaims<'_>) -> Option<Scopes> {
         let mut list = None;
         if self.paths.is_empty() {
-            add(&mut list, claims.profile.scope.as_ref());
+            if let Some(Value::Text(scopes)) = claims.profile.scope
+                && scopes.split(' ').all(is_nqchar)
+            {
+                return Some(Scopes::parse(scopes));
+            }
+            add(&mut list, claims.profile.scope);
         }
         for path in &self.paths {
             add(&mut list, claims.find(path).as_ref());
@@ -35,7 +40,7 @@ impl ScopeClaims {
     /// Refuses a `scope` of another type than in RFC 9068, if scopes are read from it.
     pub(crate) fn check_type(&self, claims: &RegisteredClaims<'_>) -> Result<(), TokenError> {
         let is_read = self.paths.is_empty() || self.paths.iter().any(|path| path == &[SCOPE]);
-        match &claims.profile.scope {
+        match claims.profile.scope {
             Some(Value::Array(_)) if self.list_allowed => Ok(()),
             None | Some(Value::Text(_)) => Ok(()),
             Some(_) if !is_read => Ok(()),

@@ -1,10 +1,18 @@
 //! Base64url without padding (RFC 7515, 2).
 
-use base64::{DecodeError, Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{DecodeError, Engine as _};
+
+/// The engine that uses AVX2 or NEON if the processor has it: half the instructions of the other one for a usual token.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+static ENGINE: std::sync::LazyLock<base64::engine::Simd> =
+    std::sync::LazyLock::new(|| base64::engine::Simd::url_safe(base64::engine::general_purpose::NO_PAD));
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as ENGINE;
 
 /// Decodes `text` and appends it to `out`. Padding and bits after the last byte are errors.
 pub(super) fn decode_onto(out: &mut Vec<u8>, text: &str) -> Result<(), DecodeError> {
-    URL_SAFE_NO_PAD.decode_vec(text, out)
+    ENGINE.decode_vec(text, out)
 }
 
 #[cfg(test)]
@@ -31,7 +39,7 @@ mod tests {
 
     #[test]
     fn every_character_at_every_position_is_decoded_by_the_standard() {
-        for len in [0, 1, 2, 3, 4, 7, 8, 9, 31, 32, 33, 63, 64, 65, 66, 67] {
+        for len in [0, 1, 2, 3, 4, 7, 8, 9, 31, 32, 33, 63, 64, 65, 66, 67, 96, 97, 99, 128, 135] {
             let text: Vec<_> = "Ab-_9".chars().cycle().take(len).collect();
             for (at, character) in
                 (0..=len).flat_map(|at| ('\0'..='\u{80}').chain("éĀ–Ａ😀".chars()).map(move |c| (at, c)))

@@ -7,7 +7,7 @@ use auth_core::UserAuthentication;
 
 use super::{
     TokenError,
-    json::{self, Broken, Value},
+    json::{self, Broken, Member, Value},
     log_text::{self, ABSENT},
 };
 
@@ -16,16 +16,16 @@ use super::{
 /// Their types are checked after the signature. Only `iss` is read before, since it chooses keys.
 #[derive(Default)]
 pub(crate) struct RawClaims<'a> {
-    json: &'a str,
-    iss: Option<Value<'a>>,
-    sub: Option<Value<'a>>,
-    aud: Option<Value<'a>>,
-    exp: Option<Value<'a>>,
-    nbf: Option<Value<'a>>,
-    iat: Option<Value<'a>>,
-    jti: Option<Value<'a>>,
-    sid: Option<Value<'a>>,
-    cnf: Option<Value<'a>>,
+    members: &'a [Member<'a>],
+    iss: Option<&'a Value<'a>>,
+    sub: Option<&'a Value<'a>>,
+    aud: Option<&'a Value<'a>>,
+    exp: Option<&'a Value<'a>>,
+    nbf: Option<&'a Value<'a>>,
+    iat: Option<&'a Value<'a>>,
+    jti: Option<&'a Value<'a>>,
+    sid: Option<&'a Value<'a>>,
+    cnf: Option<&'a Value<'a>>,
     profile: ProfileClaims<'a>,
 }
 
@@ -33,23 +33,23 @@ pub(crate) struct RawClaims<'a> {
 /// types are checked only if a setting needs the claim.
 #[derive(Default)]
 pub(crate) struct ProfileClaims<'a> {
-    pub(crate) scope: Option<Value<'a>>,
-    pub(crate) scp: Option<Value<'a>>,
-    pub(crate) events: Option<Value<'a>>,
-    pub(crate) token_use: Option<Value<'a>>,
-    pub(crate) typ: Option<Value<'a>>,
-    tid: Option<Value<'a>>,
-    auth_time: Option<Value<'a>>,
-    acr: Option<Value<'a>>,
-    client_id: Option<Value<'a>>,
-    azp: Option<Value<'a>>,
-    nonce: Option<Value<'a>>,
+    pub(crate) scope: Option<&'a Value<'a>>,
+    pub(crate) scp: Option<&'a Value<'a>>,
+    pub(crate) events: Option<&'a Value<'a>>,
+    pub(crate) token_use: Option<&'a Value<'a>>,
+    pub(crate) typ: Option<&'a Value<'a>>,
+    tid: Option<&'a Value<'a>>,
+    auth_time: Option<&'a Value<'a>>,
+    acr: Option<&'a Value<'a>>,
+    client_id: Option<&'a Value<'a>>,
+    azp: Option<&'a Value<'a>>,
+    nonce: Option<&'a Value<'a>>,
 }
 
 /// The same claims with the required types. A registered claim of another type, including `null`, is an error and does not
 /// count as absent.
 pub(crate) struct RegisteredClaims<'a> {
-    json: &'a str,
+    members: &'a [Member<'a>],
     pub(crate) has_iss: bool,
     pub(crate) sub: Option<&'a str>,
     pub(crate) aud: Option<Audience<'a>>,
@@ -76,10 +76,11 @@ pub(crate) enum Audience<'a> {
 }
 
 impl<'a> RawClaims<'a> {
-    pub(crate) fn parse(json: &'a str) -> Result<Self, TokenError> {
-        let mut claims = Self { json, ..Self::default() };
-        json::members_of(json, |name, value| {
-            let place = match name {
+    /// Finds the claims among the members of the payload.
+    pub(crate) fn among(members: &'a [Member<'a>]) -> Self {
+        let mut claims = Self { members, ..Self::default() };
+        for member in members {
+            let place = match &*member.name {
                 "iss" => &mut claims.iss,
                 "sub" => &mut claims.sub,
                 "aud" => &mut claims.aud,
@@ -100,13 +101,11 @@ impl<'a> RawClaims<'a> {
                 "client_id" => &mut claims.profile.client_id,
                 "azp" => &mut claims.profile.azp,
                 "nonce" => &mut claims.profile.nonce,
-                _ => return Ok(()),
+                _ => continue,
             };
-            *place = Some(value);
-            Ok(())
-        })
-        .map_err(TokenError::invalid)?;
-        Ok(claims)
+            *place = Some(&member.value);
+        }
+        claims
     }
 
     pub(crate) fn has_numeric_subject(&self) -> bool {
@@ -114,30 +113,30 @@ impl<'a> RawClaims<'a> {
     }
 
     /// The issuer as the token states it.
-    pub(crate) fn issuer(&self) -> Result<Option<&str>, TokenError> {
-        text("iss", self.iss.as_ref())
+    pub(crate) fn issuer(&self) -> Result<Option<&'a str>, TokenError> {
+        text("iss", self.iss)
     }
 
     pub(crate) fn typed(&self, subject: Subject) -> Result<RegisteredClaims<'_>, TokenError> {
-        let sub = match integer(self.sub.as_ref()) {
+        let sub = match integer(self.sub) {
             Some(integer) if subject == Subject::TextOrInteger => Some(integer),
-            _ => text("sub", self.sub.as_ref())?,
+            _ => text("sub", self.sub)?,
         };
-        let aud = self.aud.as_ref().map(Audience::new).transpose().map_err(TokenError::invalid)?;
+        let aud = self.aud.map(Audience::new).transpose().map_err(TokenError::invalid)?;
         Ok(RegisteredClaims {
-            json: self.json,
+            members: self.members,
             has_iss: self.issuer()?.is_some(),
             sub,
             aud,
-            exp: time("exp", self.exp.as_ref())?,
-            nbf: time("nbf", self.nbf.as_ref())?,
-            iat: time("iat", self.iat.as_ref())?,
-            jti: text("jti", self.jti.as_ref())?,
-            sid: match &self.sid {
+            exp: time("exp", self.exp)?,
+            nbf: time("nbf", self.nbf)?,
+            iat: time("iat", self.iat)?,
+            jti: text("jti", self.jti)?,
+            sid: match self.sid {
                 Some(Value::Text(text)) => Some(text),
-                other => integer(other.as_ref()),
+                other => integer(other),
             },
-            cnf: self.cnf.as_ref(),
+            cnf: self.cnf,
             profile: &self.profile,
         })
     }
@@ -147,7 +146,8 @@ impl<'a> RegisteredClaims<'a> {
     /// The claim at the end of this path of names, of any type.
     pub(crate) fn find(&self, path: &[String]) -> Option<Value<'a>> {
         let (first, rest) = path.split_first()?;
-        rest.iter().try_fold(member(self.json, first)?, |value, name| match value {
+        let first = self.members.iter().find(|member| member.name == **first)?;
+        rest.iter().try_fold(first.value.clone(), |value, name| match value {
             Value::Object(json) => member(json, name),
             _ => None,
         })
@@ -179,25 +179,25 @@ impl RegisteredClaims<'_> {
 
 impl ProfileClaims<'_> {
     pub(crate) fn client_id(&self) -> Result<Option<&str>, TokenError> {
-        text("client_id", self.client_id.as_ref())
+        text("client_id", self.client_id)
     }
 
     pub(crate) fn azp(&self) -> Result<Option<&str>, TokenError> {
-        text("azp", self.azp.as_ref())
+        text("azp", self.azp)
     }
 
     pub(crate) fn nonce(&self) -> Result<Option<&str>, TokenError> {
-        text("nonce", self.nonce.as_ref())
+        text("nonce", self.nonce)
     }
 
     pub(crate) fn tid(&self) -> Result<Option<&str>, TokenError> {
-        text("tid", self.tid.as_ref())
+        text("tid", self.tid)
     }
 
     /// When and how the user logged in, if the token says so.
     pub(crate) fn login(&self) -> Result<Option<UserAuthentication>, TokenError> {
-        let time = time("auth_time", self.auth_time.as_ref())?;
-        let acr = text("acr", self.acr.as_ref())?;
+        let time = time("auth_time", self.auth_time)?;
+        let acr = text("acr", self.acr)?;
         if time.is_none() && acr.is_none() {
             return Ok(None);
         }
@@ -207,15 +207,7 @@ impl ProfileClaims<'_> {
 }
 
 fn member<'a>(json: &'a str, wanted: &str) -> Option<Value<'a>> {
-    let mut found = None;
-    json::members_of(json, |name, value| {
-        if name == wanted {
-            found = Some(value);
-        }
-        Ok(())
-    })
-    .ok()?;
-    found
+    json::object(json).ok()?.into_iter().find(|member| member.name == wanted).map(|member| member.value)
 }
 
 fn text<'v>(name: &'static str, value: Option<&'v Value<'_>>) -> Result<Option<&'v str>, TokenError> {

@@ -6,11 +6,13 @@ use crate::{
     key::{MAX_TRIES, Verifier},
 };
 
-/// The three parts of a token (RFC 7515, 7.1), decoded into one buffer.
+/// The three parts of a token (RFC 7515, 7.1). All are base64url; the header is decoded only on request, since most tokens of
+/// an issuer have the same one.
 pub(crate) struct Compact<'t> {
     signing_input: &'t str,
+    header: &'t str,
+    /// The payload, then the signature.
     decoded: Vec<u8>,
-    header_len: usize,
     payload_len: usize,
 }
 
@@ -25,27 +27,21 @@ impl<'t> Compact<'t> {
             return Err(TokenError::invalid("the token is too long")
                 .because(|| (format!("{max_len} bytes at most"), format!("{} bytes", token.len()))));
         }
+        let dot = token.bytes().rposition(|byte| byte == b'.');
         let (signing_input, signature) =
-            token.rsplit_once('.').ok_or(TokenError::unrecognized("not a JWT: one part"))?;
+            dot.and_then(|at| split(token, at)).ok_or(TokenError::unrecognized("not a JWT: one part"))?;
+        let dot = signing_input.bytes().position(|byte| byte == b'.');
         let (header, payload) =
-            signing_input.split_once('.').ok_or(TokenError::unrecognized("not a JWT: two parts"))?;
-        // A dot is not base64url, so another dot shows when the payload cannot be decoded.
-        let unreadable = |_| {
-            if payload.contains('.') {
-                return TokenError::unrecognized("not a JWT: more than three parts");
-            }
-            TokenError::invalid("a part of the token is not base64url")
-        };
+            dot.and_then(|at| split(signing_input, at)).ok_or(TokenError::unrecognized("not a JWT: two parts"))?;
         let mut decoded = Vec::with_capacity(token.len());
-        let mut append = |part: &str| {
-            let before = decoded.len();
-            base64url::decode_onto(&mut decoded, part).map_err(unreadable)?;
-            Ok(decoded.len() - before)
-        };
-        let header_len = append(header)?;
-        let payload_len = append(payload)?;
-        append(signature)?;
-        Ok(Self { signing_input, decoded, header_len, payload_len })
+        let mut append = |part: &str| base64url::decode_onto(&mut decoded, part).map(|()| decoded.len());
+        let both = append(payload).and_then(|payload_len| append(signature).map(|_| payload_len));
+        // A dot is not base64url, so another dot shows when the payload cannot be decoded.
+        let payload_len = both.map_err(|_| match payload.contains('.') {
+            true => TokenError::unrecognized("not a JWT: more than three parts"),
+            false => not_base64url(),
+        })?;
+        Ok(Self { signing_input, header, decoded, payload_len })
     }
 
     /// Checks the signature with the `keys` that fit.
@@ -78,27 +74,69 @@ impl<'t> Compact<'t> {
         }
     }
 
-    pub(crate) fn header(&self) -> &[u8] {
-        self.decoded.get(..self.header_len).unwrap_or_default()
+    /// The header as it is written.
+    pub(crate) fn encoded_header(&self) -> &'t str {
+        self.header
+    }
+
+    /// The JSON of the header.
+    pub(crate) fn header(&self) -> Result<Vec<u8>, TokenError> {
+        let mut json = Vec::new();
+        base64url::decode_onto(&mut json, self.header).map_err(|_| not_base64url())?;
+        Ok(json)
     }
 
     /// The payload as text.
     pub(crate) fn payload(&self) -> Result<&str, TokenError> {
-        let bytes = self.decoded.get(self.header_len..).and_then(|rest| rest.get(..self.payload_len));
-        str::from_utf8(bytes.unwrap_or_default()).map_err(|_| TokenError::invalid("not UTF-8"))
+        let bytes = self.decoded.get(..self.payload_len).unwrap_or_default();
+        str::from_utf8(bytes).map_err(|_| TokenError::invalid("not UTF-8"))
     }
 
     fn signature(&self) -> &[u8] {
-        self.decoded.get(self.header_len + self.payload_len..).unwrap_or_default()
+        self.decoded.get(self.payload_len..).unwrap_or_default()
     }
+}
+
+/// The text before and after this dot.
+fn split(text: &str, dot: usize) -> Option<(&str, &str)> {
+    Some((text.get(..dot)?, text.get(dot + 1..)?))
+}
+
+fn not_base64url() -> TokenError {
+    TokenError::invalid("a part of the token is not base64url")
 }
 
 /// Whether the text begins like a header: with the brace of a JSON object in base64url, after optional white space.
 fn has_header(token: &str) -> bool {
+    // Nearly all headers begin with `{"`.
+    if matches!(token.as_bytes(), [b'e', b'y', b'I' | b'J' | b'K' | b'L', last, ..] if is_base64url(*last)) {
+        return true;
+    }
     // Four characters always encode three bytes.
     let groups = token.as_bytes().chunks_exact(4).take(16).map_while(|group| {
         let mut bytes = [0; 3];
         URL_SAFE_NO_PAD.decode_slice(group, &mut bytes).ok().map(|_| bytes)
     });
     groups.flatten().find(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r')) == Some(b'{')
+}
+
+fn is_base64url(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn header_begins_with_a_brace_after_white_space() {
+        let begins = |json: &str| has_header(&URL_SAFE_NO_PAD.encode(json));
+        for json in [r#"{"a":1}"#, r#"{ "a":1}"#, "{}x", " \t\r\n{}xyz", &format!("{}{{", " ".repeat(47))] {
+            assert!(begins(json), "{json}");
+        }
+        for json in ["", "{", "[{}]", r#""{}"#, &format!("{}{{", " ".repeat(48))] {
+            assert!(!begins(json), "{json}");
+        }
+        assert!(!has_header("eyJ") && !has_header("eyJ.") && !has_header("eyJ+") && !has_header("eyé"));
+    }
 }

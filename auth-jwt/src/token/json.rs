@@ -4,7 +4,7 @@
 //! (also if they are equal only after unescaping), lone surrogates, nesting beyond [`MAX_DEPTH`], and anything after the
 //! end. It depends on no JSON library, so the features that a program enables in one have no effect.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 /// The outermost object counts as one.
 pub(crate) const MAX_DEPTH: usize = 64;
@@ -44,6 +44,20 @@ impl<'a> Value<'a> {
     }
 }
 
+/// One member of an object.
+#[derive(Debug)]
+pub(crate) struct Member<'a> {
+    pub(crate) name: Cow<'a, str>,
+    pub(crate) value: Value<'a>,
+    /// Where the value is written.
+    pub(crate) place: Range<usize>,
+}
+
+/// The members of one object, in order.
+pub(crate) fn object(json: &str) -> Result<Vec<Member<'_>>, Broken> {
+    read(json, |scanner| scanner.expect(b'{', "not a JSON object")?.object(1))
+}
+
 /// Reads one object and hands its members to `each`, in order.
 pub(crate) fn members<'a, F>(json: &'a [u8], each: F) -> Result<(), Broken>
 where
@@ -57,7 +71,7 @@ pub(crate) fn members_of<'a, F>(json: &'a str, mut each: F) -> Result<(), Broken
 where
     F: FnMut(&str, Value<'a>) -> Result<(), Broken>,
 {
-    read(json, |scanner| scanner.expect(b'{', "not a JSON object")?.object(1, &mut each))
+    object(json)?.into_iter().try_for_each(|member| each(&member.name, member.value))
 }
 
 /// Reads one array and hands its elements to `each`, in order.
@@ -65,42 +79,52 @@ pub(crate) fn elements<'a, F>(json: &'a str, mut each: F) -> Result<(), Broken>
 where
     F: FnMut(Value<'a>) -> Result<(), Broken>,
 {
-    read(json, |scanner| scanner.expect(b'[', "not a JSON array")?.array(1, &mut each))
+    read(json, |scanner| scanner.expect(b'[', "not a JSON array")?.array(1, &mut each)).map(drop)
 }
 
-fn read<'a>(text: &'a str, body: impl FnOnce(&mut Scanner<'a>) -> Result<(), Broken>) -> Result<(), Broken> {
-    let mut scanner = Scanner { text, pos: 0, keys: Vec::with_capacity(16) };
+/// Reads one value, and returns the members of the outermost object.
+fn read<'a>(
+    text: &'a str,
+    body: impl FnOnce(&mut Scanner<'a>) -> Result<(), Broken>,
+) -> Result<Vec<Member<'a>>, Broken> {
+    let mut scanner = Scanner { text, pos: 0, members: Vec::with_capacity(FEW) };
     scanner.skip_blanks();
     body(&mut scanner)?;
     scanner.skip_blanks();
-    if scanner.pos == text.len() { Ok(()) } else { Err("text after the JSON value") }
+    if scanner.pos == text.len() { Ok(scanner.members) } else { Err("text after the JSON value") }
 }
+
+/// The number of members that most tokens stay below. Up to here, each name is compared with those before it.
+const FEW: usize = 16;
 
 struct Scanner<'a> {
     text: &'a str,
     pos: usize,
-    /// The names of all open objects, innermost last.
-    keys: Vec<Cow<'a, str>>,
+    /// The members of all open objects, innermost last.
+    members: Vec<Member<'a>>,
 }
 
 impl<'a> Scanner<'a> {
-    /// The rest of an object whose brace is read.
-    fn object<F>(&mut self, depth: usize, each: &mut F) -> Result<(), Broken>
-    where
-        F: FnMut(&str, Value<'a>) -> Result<(), Broken>,
-    {
+    /// The rest of an object whose brace is read. Leaves its members at the end of the list.
+    fn object(&mut self, depth: usize) -> Result<(), Broken> {
         check_depth(depth)?;
-        let outer = self.keys.len();
+        let outer = self.members.len();
+        let mut seen = 0;
         self.skip_blanks();
         if !self.take(b'}') {
             loop {
                 self.skip_blanks();
-                let key = self.expect(b'"', "a member without a name")?.string()?;
+                let name = self.expect(b'"', "a member without a name")?.string()?;
                 self.skip_blanks();
                 self.expect(b':', "a member without a colon")?.skip_blanks();
+                let start = self.pos;
                 let value = self.value(depth)?;
-                each(&key, value)?;
-                self.keys.push(key);
+                let bit = bit_of(&name);
+                if seen & bit != 0 && self.is_among_few(outer, &name) {
+                    return Err(TWICE);
+                }
+                seen |= bit;
+                self.members.push(Member { name, value, place: start..self.pos });
                 self.skip_blanks();
                 if !self.take(b',') {
                     self.expect(b'}', "an object without an end")?;
@@ -108,14 +132,23 @@ impl<'a> Scanner<'a> {
                 }
             }
         }
-        // Sorting avoids quadratic time for thousands of names.
-        let names = self.keys.get_mut(outer..).unwrap_or_default();
-        names.sort_unstable();
-        if names.iter().zip(names.iter().skip(1)).any(|(a, b)| a == b) {
-            return Err("a member occurs twice");
+        self.check_names_of_many(outer)
+    }
+
+    /// Whether the name is among the first names of the innermost object. The rest is left to `check_names_of_many`.
+    fn is_among_few(&self, outer: usize, name: &str) -> bool {
+        self.members.iter().skip(outer).take(FEW).any(|member| member.name == name)
+    }
+
+    fn check_names_of_many(&self, outer: usize) -> Result<(), Broken> {
+        let members = self.members.get(outer..).unwrap_or_default();
+        if members.len() <= FEW {
+            return Ok(());
         }
-        self.keys.truncate(outer);
-        Ok(())
+        // Sorting avoids quadratic time for thousands of names.
+        let mut names: Vec<_> = members.iter().map(|member| &*member.name).collect();
+        names.sort_unstable();
+        if names.iter().zip(names.iter().skip(1)).any(|(a, b)| a == b) { Err(TWICE) } else { Ok(()) }
     }
 
     /// The rest of an array whose bracket is read.
@@ -145,7 +178,9 @@ impl<'a> Scanner<'a> {
         match self.next()? {
             b'"' => Ok(Value::Text(self.string()?)),
             b'{' => {
-                self.object(depth + 1, &mut |_: &str, _| Ok(()))?;
+                let outer = self.members.len();
+                self.object(depth + 1)?;
+                self.members.truncate(outer);
                 Ok(Value::Object(self.since(start)?))
             }
             b'[' => {
@@ -311,8 +346,38 @@ const ENDS: [bool; 256] = {
     table
 };
 
+/// One of 64 bits. Equal names have the same bit, so a name whose bit is not set yet is compared with no other.
+fn bit_of(name: &str) -> u64 {
+    let (first, last) = (name.as_bytes().first(), name.as_bytes().last());
+    let mixed = |byte: Option<&u8>, factor: usize| byte.map_or(0, |&byte| usize::from(byte).wrapping_mul(factor));
+    1 << (mixed(first, 5).wrapping_add(mixed(last, 11)).wrapping_add(name.len()) % 64)
+}
+
+const TWICE: Broken = "a member occurs twice";
+
 const LONE: Broken = "half a surrogate pair in a string";
 
 fn check_depth(depth: usize) -> Result<(), Broken> {
     if depth > MAX_DEPTH { Err("nested too deep") } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn name_that_occurs_twice_is_found_wherever_it_is() {
+        for count in [2, 3, 15, 16, 17, 18, 40, 400] {
+            for (first, second) in [(0, count - 1), (0, 1), (count - 2, count - 1), (count / 3, count - 1)] {
+                let member = |at: usize| format!(r#""m{}":0"#, if at == second { first } else { at });
+                let names: Vec<_> = (0..count).map(member).collect();
+                let twice = names.join(",");
+                assert_eq!(object(&format!("{{{twice}}}")).unwrap_err(), TWICE, "{twice}");
+                assert_eq!(object(&format!(r#"{{"a":[{{"b":{{{twice}}}}}]}}"#)).unwrap_err(), TWICE, "{twice}");
+                let once: Vec<_> = (0..count).map(|at| format!(r#""m{at}":{{"m{at}":{{}}}}"#)).collect();
+                assert_eq!(object(&format!("{{{}}}", once.join(","))).unwrap().len(), count);
+            }
+        }
+        assert_eq!(object(r#"{"a":1,"\u0061":2}"#).unwrap_err(), TWICE);
+    }
 }

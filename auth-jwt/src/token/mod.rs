@@ -7,6 +7,7 @@ mod error;
 mod header;
 pub(crate) mod json;
 pub(crate) mod log_text;
+pub(crate) mod typed;
 
 #[cfg(feature = "dpop")]
 pub(crate) use self::error::Reason;

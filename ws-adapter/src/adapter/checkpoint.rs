@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc};
+use std::{fmt, pin::pin, sync::Arc};
 
 use ::http::{HeaderValue, Response, request::Parts};
 use auth_core::{
@@ -111,14 +111,14 @@ impl<U: Principal> Checkpoint<U> {
         expect: Expect<'_>,
     ) -> Result<Authenticated<U>, Refusal> {
         let Gate { chain, decision_timeout, .. } = &*self.gate;
-        let decision = async {
+        let decision = pin!(async {
             match expect {
                 // A wrong credential does not make anybody a guest.
                 Expect::Anybody => chain.authenticate_or_guest(request).await,
                 Expect::User(open) => chain.renew(request, open).await,
                 Expect::UserOrGuest(open) => chain.renew_or_guest(request, open).await,
             }
-        };
+        });
         let verdict = match origin {
             Origin::Allowed => OriginVerdict::Allowed,
             Origin::Absent => OriginVerdict::Absent,

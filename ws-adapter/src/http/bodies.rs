@@ -32,6 +32,8 @@ where
 }
 
 mod sealed {
+    use std::mem;
+
     use auth_core::{BoxError, Payload, Refusal};
     use bytes::Bytes;
     use http::request::Parts;
@@ -45,17 +47,17 @@ mod sealed {
 
     #[expect(unnameable_types, reason = "not for others to implement")]
     pub trait LookInto<B>: Send + Sync + 'static {
-        /// Returns the fields of a body that may hold a credential, and the body for the handler.
+        /// Returns the fields of a body that may hold a credential. The body is whole afterwards.
         fn look_into(
             parts: &Parts,
-            body: B,
+            body: &mut B,
             limits: PayloadLimits,
-        ) -> impl Future<Output = Result<(Option<Payload>, B), Refusal>> + Send;
+        ) -> impl Future<Output = Result<Option<Payload>, Refusal>> + Send;
     }
 
     impl<B: Send + 'static> LookInto<B> for Untouched {
-        async fn look_into(_: &Parts, body: B, _: PayloadLimits) -> Result<(Option<Payload>, B), Refusal> {
-            Ok((None, body))
+        async fn look_into(_: &Parts, _: &mut B, _: PayloadLimits) -> Result<Option<Payload>, Refusal> {
+            Ok(None)
         }
     }
 
@@ -64,17 +66,20 @@ mod sealed {
         B: Body<Data = Bytes> + From<Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        async fn look_into(parts: &Parts, body: B, limits: PayloadLimits) -> Result<(Option<Payload>, B), Refusal> {
+        async fn look_into(parts: &Parts, body: &mut B, limits: PayloadLimits) -> Result<Option<Payload>, Refusal> {
             // After an extended CONNECT comes the stream of the socket. `Upgrade` says nothing about the body: any request
             // may have that header and a body.
             if body.is_end_stream() || is_extended_connect(parts) {
-                return Ok((None, body));
+                return Ok(None);
             }
             let Some(format) = Format::of(&parts.headers)? else {
-                return Ok((None, body));
+                return Ok(None);
             };
-            let bytes = payload::read(&parts.headers, body, limits).await?;
-            Ok((payload::parse(format, &bytes)?, B::from(bytes)))
+            let unread = mem::replace(body, B::from(Bytes::new()));
+            let bytes = payload::read(&parts.headers, unread, limits).await?;
+            let payload = payload::parse(format, &bytes)?;
+            *body = B::from(bytes);
+            Ok(payload)
         }
     }
 }

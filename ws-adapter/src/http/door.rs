@@ -4,11 +4,11 @@ use auth_core::{
     Anonymous, AuthRequest, Authenticated, Chain, Principal, Refusal, RefusalKind, RequestRecord, Transport,
 };
 use bytes::Bytes;
-use http::{Request, Response, request::Parts};
+use http::{Response, request::Parts};
 
 use super::{
     Bodies, Gate, OnHandshake,
-    handshake::{RefusedRequest, Subprotocol},
+    handshake::{Refused, Subprotocol},
     private::{self, Private},
     transport::classify,
 };
@@ -19,12 +19,6 @@ pub(crate) struct Door<U, M> {
     gate: Arc<Gate<U>>,
     handshakes: Option<Arc<dyn OnHandshake<U>>>,
     bodies: PhantomData<fn() -> M>,
-}
-
-/// A request that passes, and what the layer adds to its response.
-pub(crate) struct PassedRequest<B> {
-    pub(crate) request: Request<B>,
-    pub(crate) additions: Additions,
 }
 
 /// What the layer adds to the response of the inner service.
@@ -55,73 +49,54 @@ impl<U, M> Door<U, M> {
 }
 
 impl<U: Principal, M> Door<U, M> {
-    /// Decides about a request. Prepares it for the inner service, or makes the response.
-    pub(super) async fn pass_or_respond<B>(&self, request: Request<B>) -> Result<PassedRequest<B>, Response<Bytes>>
+    /// Decides about a request, and prepares its head for the inner service. Returns what to add to the response.
+    ///
+    /// It borrows the request: a future that owned it would be moved with it, and hold it twice.
+    pub(crate) async fn pass<B>(&self, parts: &mut Parts, body: &mut B) -> Result<Additions, Refused>
     where
         M: Bodies<B>,
         B: Send + 'static,
     {
-        match self.pass(request).await {
-            Ok(passed) => Ok(passed),
-            Err(refused) => Err(self.respond(*refused).await),
-        }
-    }
-
-    /// Decides about a request, and prepares it for the inner service.
-    pub(crate) async fn pass<B>(&self, request: Request<B>) -> Result<PassedRequest<B>, Box<RefusedRequest>>
-    where
-        M: Bodies<B>,
-        B: Send + 'static,
-    {
-        let (mut parts, body) = request.into_parts();
-        let record = RequestRecord::of(&mut parts);
-        let transport = classify(&parts);
-
-        let decision = self.decide(&parts, body, transport).await;
-        record.take(&mut parts, &self.gate.needs);
-        let prepared = match (decision, transport) {
-            (Ok((user, body)), Transport::WebSocket) => {
-                let subprotocol = self.prepare_handshake(user.as_ref().ok(), &mut parts).await;
-                subprotocol.map(|subprotocol| (user, body, subprotocol))
-            }
-            (decision, _) => decision.map(|(user, body)| (user, body, None)),
+        let record = RequestRecord::of(parts);
+        let transport = classify(parts);
+        let decision = self.decide(parts, body, transport).await;
+        record.take(parts, &self.gate.needs);
+        let refused = |refusal| Refused { transport, refusal };
+        let user = decision.map_err(refused)?;
+        let is_handshake = transport == Transport::WebSocket;
+        let subprotocol = match is_handshake {
+            // Boxed, since most requests are no handshakes.
+            true => Box::pin(self.prepare_handshake(user.as_ref().ok(), parts)).await.map_err(refused)?,
+            false => None,
         };
-        match prepared {
-            Ok((user, body, subprotocol)) => {
-                if let Ok(user) = &user {
-                    telemetry::accepted(transport, user.evidence());
-                }
-                let is_handshake = transport == Transport::WebSocket;
-                let private = Private::of(user.as_ref().ok(), &record, &parts, is_handshake);
-                leave(user, &mut parts);
-                let additions = Additions { subprotocol, private };
-                Ok(PassedRequest { request: Request::from_parts(parts, body), additions })
-            }
-            Err(refusal) => Err(Box::new(RefusedRequest { parts, transport, refusal })),
+        if let Ok(user) = &user {
+            telemetry::accepted(transport, user.evidence());
         }
+        let private = Private::of(user.as_ref().ok(), &record, parts, is_handshake);
+        leave(user, parts);
+        Ok(Additions { subprotocol, private })
     }
 
     /// Makes the response to a refused request.
-    pub(crate) async fn respond(&self, mut refused: RefusedRequest) -> Response<Bytes> {
-        if refused.transport == Transport::WebSocket
+    pub(crate) async fn respond(&self, mut parts: Parts, refused: Refused) -> Response<Bytes> {
+        let Refused { transport, refusal } = refused;
+        if transport == Transport::WebSocket
             && let Some(handshakes) = &self.handshakes
-            && let Some(response) = handshakes.refused(&mut refused).await
+            && let Some(response) = handshakes.refused(&mut parts, &refusal).await
         {
-            telemetry::refused(refused.transport, &refused.refusal);
+            telemetry::refused(transport, &refusal);
             return response;
         }
-        let RefusedRequest { parts, transport, refusal } = refused;
         self.gate.respond(refusal, &parts, transport)
     }
 
-    /// Returns the user and the body for the handler. Instead of the user it may return the refusal for a missing credential,
-    /// if the layer admits such a request.
+    /// Returns the user. Instead it may return the refusal for a missing credential, if the layer admits such a request.
     async fn decide<B>(
         &self,
         parts: &Parts,
-        body: B,
+        body: &mut B,
         transport: Transport,
-    ) -> Result<(Result<Authenticated<U>, Refusal>, B), Refusal>
+    ) -> Result<Result<Authenticated<U>, Refusal>, Refusal>
     where
         M: Bodies<B>,
         B: Send + 'static,
@@ -131,9 +106,9 @@ impl<U: Principal, M> Door<U, M> {
             Transport::WebSocket => Some(gate.check_origin(parts)?),
             _ => None,
         };
-        let (payload, body) = match gate.needs.payload() {
-            true => M::look_into(parts, body, gate.payload).await?,
-            false => (None, body),
+        let payload = match gate.needs.payload() {
+            true => Box::pin(M::look_into(parts, body, gate.payload)).await?,
+            false => None,
         };
         let mut request = AuthRequest::new(parts, transport, gate.timer.now());
         if let Some(payload) = &payload {
@@ -141,7 +116,7 @@ impl<U: Principal, M> Door<U, M> {
         }
         match gate.decide(&request, opens).await {
             Err(refusal) if refusal.kind() != RefusalKind::Missing || !self.admits_anonymous(transport) => Err(refusal),
-            decision => Ok((decision, body)),
+            decision => Ok(decision),
         }
     }
 

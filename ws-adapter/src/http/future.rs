@@ -10,10 +10,13 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{
-    ResponseBody,
-    door::{Additions, PassedRequest},
-};
+use super::{ResponseBody, door::Additions};
+
+/// A request that passes, and what the layer adds to its response.
+pub(super) struct PassedRequest<B> {
+    pub(super) request: Request<B>,
+    pub(super) additions: Additions,
+}
 
 /// The one box of the middleware: the chain's future has no name.
 pub(super) type Passes<B> = Pin<Box<dyn Future<Output = Result<PassedRequest<B>, Response<Bytes>>> + Send>>;

@@ -1,4 +1,10 @@
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use auth_core::{
     AuthRequest, Authenticated, Chain, ConfigError, Needs, Principal, Refusal, Rejection, SystemClock, Timer, Transport,
@@ -75,7 +81,7 @@ impl<U: Principal> Gate<U> {
         request: &AuthRequest<'_>,
         opens: Option<OriginVerdict>,
     ) -> Result<Authenticated<U>, Refusal> {
-        let decision = self.chain.authenticate(request);
+        let decision = pin!(self.chain.authenticate(request));
         decide_by(&self.chain, self.decision_timeout, request, opens, decision).await
     }
 
@@ -119,10 +125,11 @@ pub(crate) async fn decide_by<U: Principal>(
     timeout: Duration,
     request: &AuthRequest<'_>,
     opens: Option<OriginVerdict>,
-    decision: impl Future<Output = Result<Authenticated<U>, Refusal>>,
+    decision: Pin<&mut (impl Future<Output = Result<Authenticated<U>, Refusal>> + Send)>,
 ) -> Result<Authenticated<U>, Refusal> {
-    let decision = tokio::time::timeout(timeout, decision).await;
-    let user = decision.unwrap_or_else(|_| Err(Refusal::unavailable("the chain took too long to decide")))?;
+    let user = within(timeout, decision)
+        .await
+        .unwrap_or_else(|| Err(Refusal::unavailable("the chain took too long to decide")))?;
     if let Some(origin) = opens {
         if origin == OriginVerdict::Absent && user.evidence().carrier().is_ambient() {
             let refusal = Refusal::new(StatusCode::FORBIDDEN, "origin_required");
@@ -137,6 +144,16 @@ pub(crate) async fn decide_by<U: Principal>(
         }
     }
     Ok(user)
+}
+
+/// Waits for a future until `timeout`; `None` if it takes longer. Most chains never wait, so the timer is made only after the
+/// first poll: it would cost as much as a small strategy.
+async fn within<F: Future>(timeout: Duration, mut future: Pin<&mut F>) -> Option<F::Output> {
+    if let Poll::Ready(output) = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
+        return Some(output);
+    }
+    // Boxed, so that the timer takes no space where it isn't needed.
+    Box::pin(tokio::time::timeout(timeout, future)).await.ok()
 }
 
 /// Whether the client offers this subprotocol.

@@ -12,15 +12,14 @@ pub(crate) trait OnHandshake<U: Principal>: Send + Sync {
     async fn admitted(&self, user: Option<&Authenticated<U>>, parts: &mut Parts) -> Result<(), Refusal>;
 
     /// Answers a refused handshake. With `None`, the layer makes the response.
-    async fn refused(&self, refused: &mut RefusedRequest) -> Option<Response<Bytes>>;
+    async fn refused(&self, parts: &mut Parts, refusal: &Refusal) -> Option<Response<Bytes>>;
 
     /// The subprotocol to answer if the handler chooses none.
     fn answered(&self, parts: &Parts) -> Option<HeaderValue>;
 }
 
-/// A request that does not pass.
-pub(crate) struct RefusedRequest {
-    pub(crate) parts: Parts,
+/// Why a request does not pass.
+pub(crate) struct Refused {
     pub(crate) transport: Transport,
     pub(crate) refusal: Refusal,
 }

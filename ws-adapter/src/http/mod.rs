@@ -14,6 +14,8 @@ mod response_body;
 mod service;
 pub(crate) mod transport;
 
+#[cfg(feature = "axum")]
+pub(crate) use self::gate::is_offered;
 pub use self::{
     bodies::{Bodies, Read, Untouched},
     future::ResponseFuture,
@@ -22,12 +24,10 @@ pub use self::{
     response_body::ResponseBody,
     service::Auth,
 };
-#[cfg(feature = "axum")]
-pub(crate) use self::{door::PassedRequest, gate::is_offered, handshake::RefusedRequest};
-#[cfg(feature = "connections")]
-pub(crate) use self::{door::leave, gate::decide_by, origin::OriginVerdict};
 pub(crate) use self::{
     door::Door,
     gate::{Gate, subprotocol_name},
     handshake::OnHandshake,
 };
+#[cfg(feature = "connections")]
+pub(crate) use self::{door::leave, gate::decide_by, origin::OriginVerdict};

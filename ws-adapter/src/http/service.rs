@@ -1,14 +1,17 @@
 use std::{
-    fmt, mem,
+    fmt,
+    future::Future,
+    mem,
     sync::Arc,
     task::{Context, Poll},
 };
 
 use auth_core::Principal;
+use bytes::Bytes;
 use http::{Request, Response};
 use tower_service::Service;
 
-use super::{Bodies, Door, ResponseBody, ResponseFuture, Untouched};
+use super::{Bodies, Door, ResponseBody, ResponseFuture, Untouched, future::PassedRequest};
 
 /// A service behind a chain; made by [`AuthLayer`](crate::AuthLayer).
 ///
@@ -62,6 +65,25 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (service, door) = self.take_ready();
-        ResponseFuture::new(Box::pin(async move { door.pass_or_respond(request).await }), service)
+        ResponseFuture::new(Box::pin(pass_or_respond(door, request)), service)
+    }
+}
+
+/// Decides about a request. Prepares it for the inner service, or makes the response.
+fn pass_or_respond<U, M, B>(
+    door: Arc<Door<U, M>>,
+    request: Request<B>,
+) -> impl Future<Output = Result<PassedRequest<B>, Response<Bytes>>> + Send
+where
+    U: Principal,
+    M: Bodies<B>,
+    B: Send + 'static,
+{
+    let (mut parts, mut body) = request.into_parts();
+    async move {
+        match door.pass(&mut parts, &mut body).await {
+            Ok(additions) => Ok(PassedRequest { request: Request::from_parts(parts, body), additions }),
+            Err(refused) => Err(door.respond(parts, refused).await),
+        }
     }
 }

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     Close,
     connections::Sockets,
-    http::{Auth, Bodies, Door, Gate, PassedRequest, RefusedRequest, ResponseBody, Untouched},
+    http::{Auth, Bodies, Door, Gate, ResponseBody, Untouched},
     own_memory,
 };
 
@@ -184,27 +184,28 @@ where
         // While a socket waits for its first message, it must not hold what a ready service may have reserved.
         let unready = service.clone();
         let (sockets, codec, limits) = (Arc::clone(&self.sockets), Arc::clone(&self.codec), self.limits);
+        let (mut parts, mut body) = request.into_parts();
         Box::pin(async move {
-            let mut refused = match door.pass(request).await {
-                Ok(PassedRequest { request, additions }) => {
-                    let mut response = service.call(request).await?;
+            let mut refused = match door.pass(&mut parts, &mut body).await {
+                Ok(additions) => {
+                    let mut response = service.call(Request::from_parts(parts, body)).await?;
                     additions.add_to(&mut response);
                     return Ok(response.map(ResponseBody::inner));
                 }
-                Err(refused) => *refused,
+                Err(refused) => refused,
             };
             if refused.transport == Transport::WebSocket && refused.refusal.kind() == RefusalKind::Missing {
                 drop(service);
-                let RefusedRequest { parts, transport, refusal } = refused;
                 match open_pending(&sockets, codec, unready, parts, limits).await {
                     Ok(opened) => return Ok(opened.map(ResponseBody::refusal)),
                     // A request that is not a valid handshake gets the same answer as one without a credential.
-                    Err((parts, other)) => {
-                        refused = RefusedRequest { parts, transport, refusal: other.unwrap_or(refusal) }
+                    Err((unopened, other)) => {
+                        parts = unopened;
+                        refused.refusal = other.unwrap_or(refused.refusal);
                     }
                 }
             }
-            Ok(door.respond(refused).await.map(ResponseBody::refusal))
+            Ok(door.respond(parts, refused).await.map(ResponseBody::refusal))
         })
     }
 }

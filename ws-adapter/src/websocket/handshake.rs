@@ -15,7 +15,7 @@ use crate::{
     Close,
     adapter::Checkpoint,
     connections::{Credential, Registration, Sockets, TooMany},
-    http::{Gate, OnHandshake, OriginVerdict, RefusedRequest, is_offered},
+    http::{Gate, OnHandshake, OriginVerdict, is_offered},
 };
 
 /// The WebSockets behind one layer.
@@ -107,8 +107,7 @@ impl<U: Principal> OnHandshake<U> for WebSockets<U> {
     }
 
     /// Accepts a page's handshake and closes the socket with a code that says why, if `accept_then_close` is set.
-    async fn refused(&self, refused: &mut RefusedRequest) -> Option<Response<Bytes>> {
-        let RefusedRequest { parts, refusal, .. } = refused;
+    async fn refused(&self, parts: &mut Parts, refusal: &Refusal) -> Option<Response<Bytes>> {
         let Self { checkpoint, codec } = self;
         let Checkpoint { gate, sockets } = &**checkpoint;
         if !sockets.accept_then_close || gate.origins.judge(parts) != OriginVerdict::Allowed {

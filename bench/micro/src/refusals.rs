@@ -1,0 +1,18 @@
+use auth_core::Chain;
+use floors::{Algorithm, Harness, Key, Tokens};
+use ours::{decide, jwt, owner};
+
+use crate::requests::Requests;
+
+pub fn add(harness: &mut Harness<'_>, key: &Key) {
+    refused(harness, "ours, nobody", key, Requests::from_fn(1, |_| None));
+    let strangers = Tokens::new(&Key::generate(Algorithm::Hs256));
+    refused(harness, "ours, bad signature", key, Requests::bearing(&strangers));
+    let oversize = |_| Some(format!("Bearer {}", "a".repeat(9000)));
+    refused(harness, "ours, token over the limit", key, Requests::from_fn(1, oversize));
+}
+
+fn refused(harness: &mut Harness<'_>, name: &str, key: &Key, mut requests: Requests) {
+    let chain = Chain::new().or(owner(jwt(key)));
+    harness.side(name, move || assert!(decide(&chain, requests.next()).is_err()));
+}
