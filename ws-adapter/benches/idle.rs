@@ -1,7 +1,8 @@
 //! The cost of an idle WebSocket, behind the chain and in a bare axum server.
 //!
-//! `cargo bench -p ws-adapter --bench idle -- 10000`. Each server is a separate process. Its memory is read before and after
-//! this many sockets are opened. Linux only. Each process needs this many file descriptors (`ulimit -n`).
+//! `cargo bench -p ws-adapter --bench idle -- 10000`. Each server is a separate process. Its memory is read with a fifth of these
+//! sockets, and again with all of them. The slope between the two is the cost of one socket: what a server costs without
+//! sockets does not count. Linux only. Each process needs this many file descriptors (`ulimit -n`).
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -13,6 +14,7 @@
 use std::{
     io::{BufRead as _, BufReader},
     net::SocketAddr,
+    ops::Range,
     process::{Child, Command, Stdio},
     time::{Duration, Instant, SystemTime},
 };
@@ -85,31 +87,32 @@ async fn behind_the_chain(ws: AuthWebSocketUpgrade<User>) -> Response {
 }
 
 fn measure(sockets: usize) {
-    println!("{sockets} idle sockets of as many users, with tokens of an hour; memory of the server a socket:");
+    let few = sockets / 5;
+    println!(
+        "idle sockets of as many users, with tokens of an hour; memory a socket, by the slope from {few} to {sockets}:"
+    );
     let runtime = Runtime::new().unwrap();
     for kind in ["bare", "bare-4k", "auth", "no-ping"] {
         let server = Server::start(kind);
-        // A first request allocates memory that does not belong to a socket.
-        let warm = runtime.block_on(open(server.addr, 64));
-        let before = server.memory();
+        let first = runtime.block_on(open(server.addr, 0..few));
+        let before = server.memory_at_rest();
         let started = Instant::now();
-        let open = runtime.block_on(open(server.addr, sockets));
+        let rest = runtime.block_on(open(server.addr, few..sockets));
         let took = started.elapsed();
-        std::thread::sleep(Duration::from_secs(1));
-        let each = (server.memory() - before) as f64 / sockets as f64;
+        let each = (server.memory_at_rest() - before) as f64 * 1024.0 / (sockets - few) as f64;
         let busy = server.cpu_over(Duration::from_secs(10));
-        println!("{kind:>8}: {each:6.2} KiB, opened in {took:.1?}, idle for 10 s with {busy} ms of processor time");
-        drop((warm, open));
+        println!("{kind:>8}: {each:6.0} bytes, opened in {took:.1?}, idle for 10 s with {busy} ms of processor time");
+        drop((first, rest));
     }
 }
 
 type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
 
-async fn open(addr: SocketAddr, count: usize) -> Vec<Socket> {
+async fn open(addr: SocketAddr, users: Range<usize>) -> Vec<Socket> {
     let signer = Signer::hs256(SECRET).unwrap();
     let exp = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() + 3600;
-    let mut sockets = Vec::with_capacity(count);
-    let numbers: Vec<usize> = (0..count).collect();
+    let mut sockets = Vec::with_capacity(users.len());
+    let numbers: Vec<usize> = users.collect();
     for some in numbers.chunks(AT_A_TIME) {
         let opening = some.iter().map(|number| {
             let claims = json!({ "sub": format!("user {number}"), "jti": format!("token {number}"), "exp": exp });
@@ -139,8 +142,9 @@ impl Server {
         Self { process, addr: line.trim().parse().unwrap() }
     }
 
-    /// The resident memory, in KiB.
-    fn memory(&self) -> usize {
+    /// The resident memory, in KiB, once the server has handled what came.
+    fn memory_at_rest(&self) -> usize {
+        std::thread::sleep(Duration::from_secs(2));
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("Linux only");
         let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
