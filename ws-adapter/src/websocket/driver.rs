@@ -12,7 +12,7 @@ use auth_core::{Authenticated, Principal, Timer};
 use axum::extract::ws::{Message, WebSocket};
 use futures_util::{
     FutureExt as _,
-    future::{self, FusedFuture as _, select_all},
+    future::{self, FusedFuture as _},
 };
 use tokio::select;
 
@@ -81,7 +81,7 @@ where
     let mut driver = Driver {
         shared: Arc::clone(&shared),
         end_signal,
-        shutdown: any_shutdown(shutdowns.into_iter().map(|shutdown| Draining::new(shutdown, id)).collect()),
+        shutdowns: shutdowns.into_iter().map(|shutdown| Draining::new(shutdown, id)).collect(),
         codes: settings.codes,
         codec,
         refreshing: None,
@@ -212,7 +212,8 @@ enum HandlerGrace {
 struct Driver<U> {
     shared: Arc<SharedSocket<U>>,
     end_signal: Arc<EndSignal>,
-    shutdown: ShutdownFuture,
+    /// While they exist, the socket counts as open.
+    shutdowns: Box<[Draining]>,
     codes: CloseCodes,
     codec: Option<Arc<Codec>>,
     /// A refresh in progress that the peer asked for in-band.
@@ -280,8 +281,7 @@ impl<U: Principal> Driver<U> {
 
     /// Completes with what happened to the socket.
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<SocketEvent> {
-        if let Poll::Ready((span, shutdowns)) = self.shutdown.as_mut().poll(cx) {
-            self.shutdown = any_shutdown(shutdowns);
+        if let Poll::Ready(span) = poll_any(&mut self.shutdowns, cx) {
             self.shared.drain_in(span);
             return Poll::Ready(SocketEvent::Changed);
         }
@@ -298,7 +298,7 @@ impl<U: Principal> Driver<U> {
 
     /// Completes when the handler has to stop, after the socket is gone.
     async fn ended_without_socket(&mut self, grace: HandlerGrace) {
-        let shared = Arc::clone(&self.shared);
+        let Self { shared, end_signal, shutdowns, .. } = self;
         let timer = &*shared.fixed().timer;
         let grace = async {
             match grace {
@@ -307,9 +307,9 @@ impl<U: Principal> Driver<U> {
             }
         };
         select! {
-            _ = future::poll_fn(|cx| self.end_signal.poll_ended(cx)) => {}
+            _ = future::poll_fn(|cx| end_signal.poll_ended(cx)) => {}
             () = shared.expiry().reached(timer) => {}
-            _ = &mut self.shutdown => {}
+            _ = future::poll_fn(|cx| poll_any(shutdowns, cx)) => {}
             () = grace => {}
         }
     }
@@ -387,26 +387,10 @@ impl Alarm {
     }
 }
 
-/// Completes when a shutdown begins, or begins again, with the time after which the socket is to end. It returns the
-/// shutdowns: while they exist, the socket counts as open.
-type ShutdownFuture = Pin<Box<dyn Future<Output = (Duration, Vec<Draining>)> + Send>>;
-
-fn any_shutdown(mut shutdowns: Vec<Draining>) -> ShutdownFuture {
-    match shutdowns.pop() {
-        None => Box::pin(future::pending()),
-        // Nearly always there is one. The future for several takes twice the memory.
-        Some(mut one) if shutdowns.is_empty() => Box::pin(async move {
-            let span = one.begun().await;
-            (span, vec![one])
-        }),
-        Some(last) => {
-            shutdowns.push(last);
-            Box::pin(async move {
-                let span = select_all(shutdowns.iter_mut().map(|one| Box::pin(one.begun()))).await.0;
-                (span, shutdowns)
-            })
-        }
-    }
+/// Completes when a shutdown begins, or begins again, with the time after which the socket is to end.
+fn poll_any(shutdowns: &mut [Draining], cx: &Context<'_>) -> Poll<Duration> {
+    let polled = shutdowns.iter_mut().map(|one| one.poll_begun(cx)).find(Poll::is_ready);
+    polled.unwrap_or(Poll::Pending)
 }
 
 #[cfg(test)]
