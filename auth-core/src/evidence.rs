@@ -1,9 +1,9 @@
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::{any::Any, fmt, sync::Arc, time::SystemTime};
 
 use async_trait::async_trait;
 use http::Extensions;
 
-use crate::{BoxError, Carrier, Challenge, Id, IdKind, PrincipalId};
+use crate::{BoxError, Carrier, Challenge, Id, IdKind, PrincipalId, Scopes};
 
 /// How a user was authenticated.
 ///
@@ -26,7 +26,9 @@ pub struct Evidence {
     /// Comparisons of two users use the first one.
     pub(crate) names: Vec<PrincipalId>,
     pub(crate) ids: Vec<Id>,
-    pub(crate) extras: Extensions,
+    extras: Extensions,
+    /// An extra too. It has a place of its own, since most tokens have scopes: a map for one value takes three allocations.
+    scopes: Option<Scopes>,
     /// The challenges of the strategy that accepted, for later checks.
     pub(crate) challenges: Option<Arc<[Challenge]>>,
     pub(crate) parts: Vec<Self>,
@@ -51,6 +53,7 @@ impl Evidence {
             names: Vec::new(),
             ids: Vec::new(),
             extras: Extensions::new(),
+            scopes: None,
             challenges: None,
             parts: Vec::new(),
             checks: Vec::new(),
@@ -93,20 +96,43 @@ impl Evidence {
     /// Adds a name after the others.
     pub(crate) fn add_name(&mut self, name: PrincipalId) {
         if !self.names.contains(&name) {
-            self.names.push(name);
+            push_exact(&mut self.names, name);
         }
     }
 
     /// Sets the name that comparisons use.
     pub(crate) fn put_name_first(&mut self, name: PrincipalId) {
         self.names.retain(|other| *other != name);
+        self.names.reserve_exact(1);
         self.names.insert(0, name);
     }
 
     pub(crate) fn add_id(&mut self, id: Id) {
         if !self.ids.contains(&id) {
-            self.ids.push(id);
+            push_exact(&mut self.ids, id);
         }
+    }
+
+    /// Adds a typed extra; a second one of the same type replaces the first.
+    pub(crate) fn add_extra<T: Clone + Send + Sync + 'static>(&mut self, extra: T) {
+        let mut extra = Some(extra);
+        match (&mut extra as &mut dyn Any).downcast_mut::<Option<Scopes>>() {
+            Some(scopes) => self.scopes = scopes.take(),
+            None => drop(extra.map(|extra| self.extras.insert(extra))),
+        }
+    }
+
+    pub(crate) fn add_extras(&mut self, mut extras: Extensions) {
+        if extras.is_empty() {
+            return;
+        }
+        self.scopes = extras.remove().or_else(|| self.scopes.take());
+        self.extras.extend(extras);
+    }
+
+    fn own_extra<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        let scopes = self.scopes.as_ref().and_then(|scopes| (scopes as &dyn Any).downcast_ref());
+        scopes.or_else(|| self.extras.get())
     }
 
     pub(crate) fn add_check(&mut self, check: &Arc<dyn RevocationCheck>) {
@@ -249,7 +275,7 @@ impl Evidence {
     #[must_use]
     pub fn extra<T: Send + Sync + 'static>(&self) -> Option<&T> {
         let sides = || self.parts.iter().filter(|part| !part.behind);
-        self.extras.get().or_else(|| sides().find_map(Self::extra))
+        self.own_extra().or_else(|| sides().find_map(Self::extra))
     }
 
     /// The evidence of both sides of an `and`, from left to right, and of the acceptances that a new one was built from. Empty
@@ -264,6 +290,13 @@ impl Evidence {
     pub fn is_expired_at(&self, now: SystemTime) -> bool {
         self.expires_at.is_some_and(|end| now >= end)
     }
+}
+
+/// Adds one without room for more: a credential has one or two, and an open connection keeps them. Room for four of each costs
+/// 310 bytes.
+fn push_exact<T>(all: &mut Vec<T>, one: T) {
+    all.reserve_exact(1);
+    all.push(one);
 }
 
 fn push_check(checks: &mut Vec<Arc<dyn RevocationCheck>>, check: Arc<dyn RevocationCheck>) {

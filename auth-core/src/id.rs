@@ -1,13 +1,15 @@
 use std::fmt;
 
+use crate::SharedStr;
+
 /// An id of a credential, and the issuer that gave it. Revocations name credentials by it.
 ///
 /// It is personal data, but not secret: `Debug` shows only its kind.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Id {
     kind: IdKind,
-    issuer: String,
-    id: String,
+    issuer: SharedStr,
+    id: SharedStr,
 }
 
 /// What an [`Id`] identifies.
@@ -23,7 +25,7 @@ pub enum IdKind {
 }
 
 impl Id {
-    pub(crate) fn new(kind: IdKind, issuer: String, id: String) -> Self {
+    pub(crate) fn new(kind: IdKind, issuer: SharedStr, id: SharedStr) -> Self {
         Self { kind, issuer, id }
     }
 

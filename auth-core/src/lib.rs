@@ -119,6 +119,7 @@ mod requirement;
 mod revocation;
 mod scope;
 mod secret;
+mod shared_str;
 mod strategy;
 mod timer;
 mod transport;
@@ -160,6 +161,7 @@ pub use self::{
     revocation::{Revocation, RevocationEvent, RevocationFeed, RevocationListener, RevocationTarget},
     scope::Scopes,
     secret::Secret,
+    shared_str::SharedStr,
     strategy::{Named, Start, Strategy},
     timer::Timer,
     transport::Transport,

@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc, time::SystemTime};
 use http::Extensions;
 
 use crate::{
-    AuthRequest, Authenticated, Carrier, Challenge, Evidence, Id, IdKind, Principal, PrincipalId, Redirect, Rejection,
+    AuthRequest, Authenticated, Carrier, Challenge, Evidence, Id, IdKind, Principal, PrincipalId, Redirect, Rejection, SharedStr,
     challenge::presented_among, extract::Malformed,
 };
 
@@ -84,25 +84,25 @@ impl<U> Accept<U> {
     /// Adds the credential's own id, such as the `jti` of a token, and the issuer that gave it: empty for this service itself.
     /// Never pass the credential itself. Each call adds another.
     #[must_use]
-    pub fn credential_id(self, issuer: impl Into<String>, id: impl Into<String>) -> Self {
+    pub fn credential_id(self, issuer: impl Into<SharedStr>, id: impl Into<SharedStr>) -> Self {
         self.id(IdKind::Credential, issuer.into(), id.into())
     }
 
     /// Adds the session that the credential belongs to, such as the `sid` of a token, and the issuer that keeps it: empty for
     /// this service itself. Each call adds another.
     #[must_use]
-    pub fn session_id(self, issuer: impl Into<String>, id: impl Into<String>) -> Self {
+    pub fn session_id(self, issuer: impl Into<SharedStr>, id: impl Into<SharedStr>) -> Self {
         self.id(IdKind::Session, issuer.into(), id.into())
     }
 
     /// Adds the id of the credential that this one was made from, and the issuer that gave *that* id. A revocation of the
     /// parent revokes this credential too. Each call adds another.
     #[must_use]
-    pub fn parent(self, issuer: impl Into<String>, id: impl Into<String>) -> Self {
+    pub fn parent(self, issuer: impl Into<SharedStr>, id: impl Into<SharedStr>) -> Self {
         self.id(IdKind::Parent, issuer.into(), id.into())
     }
 
-    fn id(mut self, kind: IdKind, issuer: String, id: String) -> Self {
+    fn id(mut self, kind: IdKind, issuer: SharedStr, id: SharedStr) -> Self {
         self.evidence.add_id(Id::new(kind, issuer, id));
         self
     }
@@ -119,12 +119,12 @@ impl<U> Accept<U> {
     /// Adds a typed extra (claims, scopes); a second one of the same type replaces the first.
     #[must_use]
     pub fn extra<T: Clone + Send + Sync + 'static>(mut self, extra: T) -> Self {
-        self.evidence.extras.insert(extra);
+        self.evidence.add_extra(extra);
         self
     }
 
     pub(crate) fn with_extras(mut self, extras: Extensions) -> Self {
-        self.evidence.extras.extend(extras);
+        self.evidence.add_extras(extras);
         self
     }
 

@@ -1,17 +1,19 @@
 use std::{fmt, sync::Arc};
 
+use crate::SharedStr;
+
 /// The stable identity of a user: who issued it, and the subject within that issuer.
 ///
 /// Two users are the same if, and only if, both parts are equal.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct PrincipalId {
-    issuer: String,
-    subject: String,
+    issuer: SharedStr,
+    subject: SharedStr,
 }
 
 impl PrincipalId {
     /// The subject `subject` of the issuer `issuer`. An application with a single user base may leave the issuer empty.
-    pub fn new(issuer: impl Into<String>, subject: impl Into<String>) -> Self {
+    pub fn new(issuer: impl Into<SharedStr>, subject: impl Into<SharedStr>) -> Self {
         Self { issuer: issuer.into(), subject: subject.into() }
     }
 

@@ -123,6 +123,12 @@ impl RequestRecord {
         }
     }
 
+    /// The path that was sent, without the query.
+    #[must_use]
+    pub fn sent_path(&self) -> &str {
+        self.0.target.path()
+    }
+
     /// Whether layers have taken a credential out of the query.
     #[must_use]
     pub fn has_query_credential(&self) -> bool {

@@ -1,7 +1,8 @@
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
     pin::Pin,
     sync::Arc,
+    task::Poll,
     time::{Duration, SystemTime},
 };
 
@@ -21,6 +22,16 @@ pub trait Timer: Clock {
 
     /// Completes when this much time has passed, even if the clock is set meanwhile.
     fn sleep(&self, span: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+
+    /// Completes at the first of the two: as [`sleep_until`](Self::sleep_until), or as [`sleep`](Self::sleep). An open connection
+    /// waits for both all its life, so a timer that can wait for both with less memory should.
+    fn sleep_until_or(&self, deadline: SystemTime, span: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let (mut until, mut span) = (self.sleep_until(deadline), self.sleep(span));
+        Box::pin(poll_fn(move |cx| match until.as_mut().poll(cx) {
+            Poll::Pending => span.as_mut().poll(cx),
+            ready @ Poll::Ready(()) => ready,
+        }))
+    }
 }
 
 impl<T: Timer + ?Sized> Timer for Arc<T> {
@@ -30,6 +41,10 @@ impl<T: Timer + ?Sized> Timer for Arc<T> {
 
     fn sleep(&self, span: Duration) -> BoxSleep {
         (**self).sleep(span)
+    }
+
+    fn sleep_until_or(&self, deadline: SystemTime, span: Duration) -> BoxSleep {
+        (**self).sleep_until_or(deadline, span)
     }
 }
 
@@ -41,7 +56,7 @@ mod system {
         time::{Duration, Instant, SystemTime},
     };
 
-    use tokio::{sync::watch, time};
+    use tokio::{sync::Notify, time};
 
     use super::{BoxSleep, Timer};
     use crate::{Clock as _, SystemClock};
@@ -57,36 +72,52 @@ mod system {
         /// Needs a tokio runtime with its timer enabled. Nothing runs while it waits; tokio wakes it in time. One thread for the
         /// whole process checks whether the clock was set or the machine was asleep.
         fn sleep_until(&self, deadline: SystemTime) -> BoxSleep {
-            let clock = *self;
-            Box::pin(async move {
-                let mut jumps = JUMPS.as_ref().map(|sender| sender.subscribe());
-                while let Ok(left) = deadline.duration_since(clock.now())
-                    && !left.is_zero()
-                {
-                    match &mut jumps {
-                        Some(jumps) => drop(time::timeout(left, jumps.changed()).await),
-                        None => time::sleep(left.min(UNWATCHED)).await,
-                    }
-                }
-            })
+            boxed_sleep(deadline, None)
         }
 
         /// Needs a tokio runtime with its timer enabled.
         fn sleep(&self, span: Duration) -> BoxSleep {
             Box::pin(async move { time::sleep(span).await })
         }
+
+        /// As [`sleep_until`](Self::sleep_until), with one timer for both.
+        fn sleep_until_or(&self, deadline: SystemTime, span: Duration) -> BoxSleep {
+            boxed_sleep(deadline, time::Instant::now().checked_add(span))
+        }
+    }
+
+    /// Waits for the deadline, and for the end if there is one, with one timer. An async function would hold its arguments twice.
+    fn boxed_sleep(deadline: SystemTime, end: Option<time::Instant>) -> BoxSleep {
+        Box::pin(async move {
+            while !left(deadline, end).is_zero() {
+                match &*JUMPS {
+                    Some(jumps) => {
+                        // From here on a jump is noticed, so the clock is read once more.
+                        let jumped = jumps.notified();
+                        drop(time::timeout(left(deadline, end), jumped).await);
+                    }
+                    None => time::sleep(left(deadline, end).min(UNWATCHED)).await,
+                }
+            }
+        })
+    }
+
+    /// The time until the first of the two.
+    fn left(deadline: SystemTime, end: Option<time::Instant>) -> Duration {
+        let left = deadline.duration_since(SystemClock.now()).unwrap_or_default();
+        end.map_or(left, |end| left.min(end.saturating_duration_since(time::Instant::now())))
     }
 
     /// Reports jumps of the clock, which tokio's timer does not see. `None` if the thread did not start.
-    static JUMPS: LazyLock<Option<Arc<watch::Sender<()>>>> = LazyLock::new(|| {
-        let sender = Arc::new(watch::Sender::new(()));
+    static JUMPS: LazyLock<Option<Arc<Notify>>> = LazyLock::new(|| {
+        let sender = Arc::new(Notify::new());
         let told = Arc::clone(&sender);
         let watcher = thread::Builder::new().name("auth-clock".to_owned()).spawn(move || {
             let mut watch = ClockWatch::new(SystemTime::now(), Instant::now());
             loop {
                 thread::sleep(LOOK);
                 if watch.has_jumped(SystemTime::now(), Instant::now()) {
-                    told.send_replace(());
+                    told.notify_waiters();
                 }
             }
         });
@@ -132,6 +163,18 @@ mod system {
         #[tokio::test(start_paused = true)]
         async fn passed_deadline_completes_at_once() {
             SystemClock.sleep_until(SystemTime::UNIX_EPOCH).await;
+            SystemClock.sleep_until_or(SystemTime::UNIX_EPOCH, Duration::from_secs(60)).await;
+        }
+
+        #[tokio::test(start_paused = true)]
+        async fn one_timer_waits_for_both_clocks() {
+            let start = time::Instant::now();
+            let deadline = SystemTime::now() + Duration::from_secs(3600);
+            SystemClock.sleep_until_or(deadline, Duration::from_secs(60)).await;
+            assert_eq!(start.elapsed().as_secs(), 60);
+            // Two timers would take 424 bytes.
+            let size = size_of_val(&*boxed_sleep(deadline, None));
+            assert!(size <= 216, "{size}");
         }
     }
 }
@@ -153,6 +196,22 @@ mod tests {
         happens(&clock);
         let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
         (until.as_mut().poll(&mut cx).is_ready(), span.as_mut().poll(&mut cx).is_ready())
+    }
+
+    #[test]
+    fn wait_for_either_ends_with_the_first() {
+        let start = UNIX_EPOCH + MINUTE * 60;
+        for (deadline, span, is_over) in [
+            (start + MINUTE, MINUTE * 2, true),
+            (start + MINUTE * 2, MINUTE, true),
+            (start + MINUTE * 2, MINUTE * 2, false),
+        ] {
+            let clock = ManualClock::new(start);
+            let mut either = clock.sleep_until_or(deadline, span);
+            clock.advance(MINUTE);
+            let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+            assert_eq!(either.as_mut().poll(&mut cx).is_ready(), is_over);
+        }
     }
 
     #[test]

@@ -298,7 +298,7 @@ impl<U: Principal, M> AuthLayer<U, M> {
     #[must_use]
     pub fn first_message(self) -> crate::FirstMessageLayer<U, M> {
         let Settings { gate, sockets, .. } = self.into_settings();
-        crate::FirstMessageLayer::new(gate, sockets)
+        crate::FirstMessageLayer::new(gate, &sockets)
     }
 }
 

@@ -1,6 +1,13 @@
-use std::{sync::Arc, time::Duration};
-
-use tokio::sync::watch;
+use std::{
+    collections::HashMap,
+    future::poll_fn,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
 /// Tells the sockets behind one or several layers that the server is going down.
 ///
@@ -21,14 +28,33 @@ use tokio::sync::watch;
 /// let _ = tokio::time::timeout(Duration::from_secs(5), shutdown.drained()).await;
 /// # Ok(()) }
 /// ```
-#[derive(Clone, Debug)]
-pub struct Shutdown(Arc<watch::Sender<Option<Duration>>>);
+#[derive(Clone, Debug, Default)]
+pub struct Shutdown(Arc<Shared>);
+
+/// A channel of tokio would do the same, with a future of 216 bytes for each open socket. An entry here takes 25.
+#[derive(Debug, Default)]
+struct Shared {
+    /// How many times it has begun. It changes under the lock.
+    times: AtomicUsize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The time over which the sockets are to be closed.
+    spread: Duration,
+    /// The open sockets, and the tasks that wait for the shutdown.
+    open: HashMap<u64, Option<Waker>>,
+    opened: u64,
+    /// The tasks that wait until no socket is open.
+    draining: Vec<Waker>,
+}
 
 impl Shutdown {
     /// A shutdown that has not begun.
     #[must_use]
     pub fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(None)))
+        Self::default()
     }
 
     /// Begins: sockets that are open are closed now, and those that are being opened as soon as they are.
@@ -40,18 +66,34 @@ impl Shutdown {
     /// back, the other servers should not see them all in one second. Those that are being opened meanwhile are closed at
     /// once. Called again, what is left is spread anew.
     pub fn begin_over(&self, spread: Duration) {
-        self.0.send_replace(Some(spread));
+        let mut state = self.0.state();
+        state.spread = spread;
+        self.0.times.fetch_add(1, Ordering::SeqCst);
+        // They stay in the table, because the sockets may wait for another beginning.
+        let waiting: Vec<_> = state.open.values().flatten().cloned().collect();
+        drop(state);
+        waiting.into_iter().for_each(Waker::wake);
     }
 
     /// Completes when no socket is open.
     pub async fn drained(&self) {
-        self.0.closed().await;
+        poll_fn(|cx| {
+            let mut state = self.0.state();
+            if state.open.is_empty() {
+                return Poll::Ready(());
+            }
+            if !state.draining.iter().any(|waiting| waiting.will_wake(cx.waker())) {
+                state.draining.push(cx.waker().clone());
+            }
+            Poll::Pending
+        })
+        .await;
     }
 
     /// How many sockets are open.
     #[must_use]
     pub fn open_sockets(&self) -> usize {
-        self.0.receiver_count()
+        self.0.state().open.len()
     }
 
     #[cfg(feature = "axum")]
@@ -60,45 +102,77 @@ impl Shutdown {
     }
 
     pub(crate) fn watch(&self) -> ShutdownWatch {
-        ShutdownWatch { begun: self.0.subscribe(), is_told: false }
+        let mut state = self.0.state();
+        state.opened += 1;
+        let key = state.opened;
+        state.open.insert(key, None);
+        drop(state);
+        ShutdownWatch { shared: Arc::clone(&self.0), key, told: 0, waker: None }
     }
 }
 
-impl Default for Shutdown {
-    fn default() -> Self {
-        Self::new()
+impl Shared {
+    fn times(&self) -> usize {
+        self.times.load(Ordering::SeqCst)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// What an open socket waits for; while it is held, the socket counts as open.
 #[derive(Debug)]
 pub(crate) struct ShutdownWatch {
-    begun: watch::Receiver<Option<Duration>>,
-    is_told: bool,
+    shared: Arc<Shared>,
+    key: u64,
+    /// Which beginning was told last; 0 for none.
+    told: usize,
+    /// The waker in the table, so that most polls need no lock.
+    waker: Option<Waker>,
 }
 
 impl ShutdownWatch {
     /// Whether it has begun before there was anything to close.
     pub(crate) fn has_begun(&self) -> bool {
-        !self.is_told && self.begun.borrow().is_some()
+        self.told == 0 && self.shared.times() > 0
     }
 
     /// Waits until it begins, or begins anew, and tells over how long the sockets are to be closed. It may be dropped and
     /// called again.
     pub(crate) async fn begun(&mut self) -> Duration {
-        loop {
-            // Seen only where it is told: another beginning that comes in between must not be missed.
-            if !self.is_told
-                && let Some(spread) = *self.begun.borrow_and_update()
-            {
-                self.is_told = true;
-                return spread;
-            }
-            if self.begun.changed().await.is_err() {
-                // Nothing is left that could begin it.
-                std::future::pending::<()>().await;
-            }
-            self.is_told = false;
+        poll_fn(|cx| self.poll_begun(cx)).await
+    }
+
+    /// As [`begun`](Self::begun). If it has to wait, it wakes the task of the last poll.
+    pub(crate) fn poll_begun(&mut self, cx: &Context<'_>) -> Poll<Duration> {
+        let is_waiting = self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+        if is_waiting && self.shared.times() == self.told {
+            return Poll::Pending;
         }
+        let waker = cx.waker().clone();
+        let mut state = self.shared.state();
+        let times = self.shared.times();
+        if times != self.told {
+            self.told = times;
+            return Poll::Ready(state.spread);
+        }
+        let replaced = state.open.insert(self.key, Some(waker.clone()));
+        // A waker may drop its task, which may take the lock. So it is dropped after the lock.
+        drop(state);
+        drop(replaced);
+        self.waker = Some(waker);
+        Poll::Pending
+    }
+}
+
+impl Drop for ShutdownWatch {
+    fn drop(&mut self) {
+        let mut state = self.shared.state();
+        let left = state.open.remove(&self.key);
+        let drained = if state.open.is_empty() { std::mem::take(&mut state.draining) } else { Vec::new() };
+        drop(state);
+        drop(left);
+        drained.into_iter().for_each(Waker::wake);
     }
 }

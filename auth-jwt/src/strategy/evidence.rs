@@ -1,6 +1,6 @@
 use std::time::SystemTime;
 
-use auth_core::{Accept, PrincipalId, Scopes, UserAuthentication};
+use auth_core::{Accept, PrincipalId, Scopes, SharedStr, UserAuthentication};
 
 use crate::{policy::CheckedClaims, token::RegisteredClaims};
 
@@ -9,10 +9,10 @@ pub(super) struct EvidenceClaims {
     end: Option<SystemTime>,
     issued_at: Option<SystemTime>,
     /// Empty if the token has no `iss`.
-    issuer: String,
-    subject: Option<String>,
-    id: Option<String>,
-    session: Option<String>,
+    issuer: SharedStr,
+    subject: Option<SharedStr>,
+    id: Option<SharedStr>,
+    session: Option<SharedStr>,
     scopes: Option<Scopes>,
     login: Option<UserAuthentication>,
 }
@@ -22,7 +22,7 @@ impl EvidenceClaims {
         Self {
             end: checked.end,
             issued_at: claims.iat,
-            issuer: issuer.unwrap_or_default().to_owned(),
+            issuer: issuer.unwrap_or_default().into(),
             subject: filled(claims.sub),
             id: filled(claims.jti),
             session: filled(claims.sid),
@@ -60,6 +60,6 @@ impl EvidenceClaims {
 }
 
 /// An empty claim identifies nothing, so it counts as absent.
-fn filled(claim: Option<&str>) -> Option<String> {
-    claim.filter(|text| !text.is_empty()).map(str::to_owned)
+fn filled(claim: Option<&str>) -> Option<SharedStr> {
+    claim.filter(|text| !text.is_empty()).map(SharedStr::from)
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::{Draining, Entered, Place};
 use crate::{
     Attempt, CloseCodes, ConnectionId,
-    connections::{Credential, End, SocketSettings, Sockets, settle},
+    connections::{Credential, End, Sockets, settle},
     http::{self, Gate, OriginVerdict},
     lifetime::{Lifetime, Moment},
 };
@@ -194,7 +194,7 @@ impl<U: Principal> Checkpoint<U> {
     /// clients.
     #[must_use]
     pub fn lifetime(&self, now: Moment) -> Lifetime {
-        Lifetime::new(SocketSettings { ping: None, idle: None, ..self.sockets.settings }, now)
+        Lifetime::without_silence(&self.sockets.settings, now)
     }
 
     /// The shutdown of the layer, for this connection.

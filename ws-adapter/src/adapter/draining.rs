@@ -1,4 +1,8 @@
-use std::time::Duration;
+use std::{
+    future::poll_fn,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use crate::{ConnectionId, shutdown::ShutdownWatch};
 
@@ -22,7 +26,11 @@ impl Draining {
     /// Waits until the shutdown begins, or begins again, and returns how long after that the connection is to end. It may be
     /// dropped and called again.
     pub async fn begun(&mut self) -> Duration {
-        let spread = self.begun.begun().await;
-        if self.is_late { Duration::ZERO } else { spread.mul_f64(self.fraction) }
+        poll_fn(|cx| self.poll_begun(cx)).await
+    }
+
+    pub(crate) fn poll_begun(&mut self, cx: &Context<'_>) -> Poll<Duration> {
+        let own = |spread: Duration| if self.is_late { Duration::ZERO } else { spread.mul_f64(self.fraction) };
+        self.begun.poll_begun(cx).map(own)
     }
 }

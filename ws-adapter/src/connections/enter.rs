@@ -42,7 +42,7 @@ impl Connections {
     ) -> Result<Registration, TooMany> {
         let mut index = self.index();
         if counts.of_user {
-            check_user(self.limits, &index, credential.evidence())?;
+            check_user(self.registry.limits, &index, credential.evidence())?;
         }
         let member = Arc::new(Member::new(id, index.next_order(), credential, end, counts));
         index.insert(&member);
@@ -55,7 +55,7 @@ impl Connections {
         let mut index = self.index();
         let evidence = credential.evidence();
         if member.counts().of_user && !member.any(|other| other.is_same_user(evidence)) {
-            check_user(self.limits, &index, evidence)?;
+            check_user(self.registry.limits, &index, evidence)?;
         }
         index.rekey(member, || member.credentials().push(credential));
         Ok(())
@@ -68,36 +68,36 @@ impl Connections {
         transport: Transport,
         end: Arc<dyn End>,
     ) -> Result<PendingGuard, TooMany> {
-        self.tables.pending.enter(Newcomer { address, transport, end }, self.limits.pending, true)
+        self.registry.tables.pending.enter(Newcomer { address, transport, end }, self.registry.limits.pending, true)
     }
 
     /// The same for a connection that is refused. It does not displace others, since it has nothing to wait for.
     #[cfg(feature = "axum")]
     pub(crate) fn enter_refused(&self, address: Option<IpAddr>, end: Arc<dyn End>) -> Result<PendingGuard, TooMany> {
         let newcomer = Newcomer { address, transport: Transport::WebSocket, end };
-        self.tables.pending.enter(newcomer, self.limits.pending, false)
+        self.registry.tables.pending.enter(newcomer, self.registry.limits.pending, false)
     }
 
     /// Counts a connection for its user because it may cost memory after its end.
     pub(crate) fn keep(&self, user: PrincipalId) -> Result<KeptGuard, TooMany> {
-        let max = self.limits.pending.per_address;
-        self.tables.kept.enter(user, max).ok_or(TooMany::KeptOfUser(max))
+        let max = self.registry.limits.pending.per_address;
+        self.registry.tables.kept.enter(user, max).ok_or(TooMany::KeptOfUser(max))
     }
 
     /// Counts a connection for its user because it has ended and costs memory. This has no limit.
     pub(crate) fn keep_on(&self, user: PrincipalId) -> Option<KeptGuard> {
-        self.tables.kept.enter(user, usize::MAX)
+        self.registry.tables.kept.enter(user, usize::MAX)
     }
 
     /// Enters a handler that goes on without its peer. If its user has too many of them, the oldest ones are told to end.
     #[cfg(feature = "axum")]
     pub(super) fn linger(&self, user: Option<PrincipalId>, end: Arc<dyn End>) -> LingeringGuard {
-        let max = match (&user, self.limits.per_user) {
+        let max = match (&user, self.registry.limits.per_user) {
             (None, _) => OF_NOBODY,
             (Some(_), None) => OF_USER,
             (Some(_), Some((max, _))) => max,
         };
-        self.tables.lingering.enter(user, end, max)
+        self.registry.tables.lingering.enter(user, end, max)
     }
 
     /// Takes a place for a credential that is presented over a connection, before it is judged.
@@ -110,7 +110,7 @@ impl Connections {
         within: Duration,
     ) -> Result<Box<dyn AttemptPlace>, Refusal> {
         // OK to assert unwind safety because nothing of it is kept.
-        let asked = AssertUnwindSafe(self.attempts.take(attempt)).catch_unwind();
+        let asked = AssertUnwindSafe(self.registry.attempts.take(attempt)).catch_unwind();
         match time::timeout(within, asked).await {
             Ok(Ok(Ok(Some(place)))) => Ok(place),
             Ok(Ok(Ok(None))) => {
@@ -126,7 +126,7 @@ impl Connections {
 
     /// Closes the oldest connections of a user who has one too many.
     pub(super) fn make_room(&self, member: &Member) {
-        let Some((max, Overflow::CloseOldest)) = self.limits.per_user else {
+        let Some((max, Overflow::CloseOldest)) = self.registry.limits.per_user else {
             return;
         };
         let index = self.index();

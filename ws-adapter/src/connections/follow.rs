@@ -39,9 +39,9 @@ impl Connections {
     /// # Panics
     /// If the registry follows another feed already, or if there is no tokio runtime.
     pub fn follow<F: RevocationFeed + Clone>(&self, feed: F) {
-        let is_first = self.tables.check.set(Arc::new(feed.clone())).is_ok();
+        let is_first = self.registry.tables.check.set(Arc::new(feed.clone())).is_ok();
         assert!(is_first, "the registry follows a feed already");
-        let (tables, mut alive) = (Arc::downgrade(&self.tables), self.tables.alive.subscribe());
+        let (tables, mut alive) = (Arc::downgrade(&self.registry.tables), self.registry.tables.alive.subscribe());
         tokio::spawn(async move {
             select! {
                 // It never changes; it is dropped.

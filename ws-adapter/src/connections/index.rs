@@ -6,7 +6,7 @@ use std::{
 
 use auth_core::{Evidence, IdKind, PrincipalId, Revocation, RevocationTarget};
 
-use super::member::Member;
+use super::{member::Member, members::Members};
 
 /// The open connections, by everything that can be revoked.
 ///
@@ -14,9 +14,9 @@ use super::member::Member;
 /// find.
 #[derive(Default)]
 pub(super) struct Index {
-    all: HashMap<u64, Arc<Member>>,
+    by_connection: HashMap<u64, Members>,
     counted: usize,
-    by_key: HashMap<u64, Vec<Arc<Member>>>,
+    by_key: HashMap<u64, Members>,
     hasher: RandomState,
     entered: u64,
 }
@@ -26,7 +26,6 @@ enum Key<'k> {
     User(&'k PrincipalId),
     Credential(&'k str),
     Session(&'k str),
-    Connection(&'k str),
 }
 
 impl Index {
@@ -36,7 +35,7 @@ impl Index {
 
     /// How many keys there are; for the tests.
     pub(super) fn keys(&self) -> usize {
-        self.by_key.len()
+        self.by_connection.len() + self.by_key.len()
     }
 
     /// The next place in the order in which connections come.
@@ -46,13 +45,15 @@ impl Index {
     }
 
     pub(super) fn insert(&mut self, member: &Arc<Member>) {
-        self.all.insert(member.order(), Arc::clone(member));
+        let key = self.connection_key(member.id().as_str());
+        Members::add_to(&mut self.by_connection, key, member);
         self.counted += usize::from(member.counts().as_connection);
         self.add_keys(member);
     }
 
     pub(super) fn remove(&mut self, member: &Member) {
-        if self.all.remove(&member.order()).is_some() {
+        let key = self.connection_key(member.id().as_str());
+        if Members::remove_from(&mut self.by_connection, key, member) {
             self.counted -= usize::from(member.counts().as_connection);
             self.remove_keys(member);
         }
@@ -60,7 +61,7 @@ impl Index {
 
     /// Lets `change` change the credentials of a connection.
     pub(super) fn rekey(&mut self, member: &Arc<Member>, change: impl FnOnce()) {
-        let is_in = self.all.contains_key(&member.order());
+        let is_in = self.named(member.id().as_str()).any(|other| Arc::ptr_eq(other, member));
         if is_in {
             self.remove_keys(member);
         }
@@ -71,7 +72,7 @@ impl Index {
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Member>> {
-        self.all.values()
+        self.by_connection.values().flat_map(Members::as_slice)
     }
 
     /// The connections of a user, the oldest first.
@@ -86,46 +87,41 @@ impl Index {
             RevocationTarget::Credential { id, .. } => Key::Credential(id),
             RevocationTarget::Session { id, .. } => Key::Session(id),
             RevocationTarget::User { user, .. } => Key::User(user),
-            RevocationTarget::Connection { id } => {
-                let named = self.under(Key::Connection(id)).filter(|member| member.id().as_str() == id);
-                return named.cloned().collect();
-            }
+            RevocationTarget::Connection { id } => return self.named(id).cloned().collect(),
             // What is not known here cannot be found by a key.
             _ => return self.all().filter(|member| member.any(|e| revocation.covers(e))).cloned().collect(),
         };
         self.under(key).filter(|member| member.any(|e| revocation.covers(e))).cloned().collect()
     }
 
+    /// The entries of the connection with this id: one for each layer that entered it.
+    fn named<'i>(&'i self, id: &'i str) -> impl Iterator<Item = &'i Arc<Member>> {
+        let members = self.by_connection.get(&self.connection_key(id)).map(Members::as_slice).unwrap_or_default();
+        members.iter().filter(move |member| member.id().as_str() == id)
+    }
+
     fn under(&self, key: Key<'_>) -> impl Iterator<Item = &Arc<Member>> + use<'_> {
-        self.by_key.get(&self.hasher.hash_one(key)).into_iter().flatten()
+        self.by_key.get(&self.hasher.hash_one(key)).map(Members::as_slice).unwrap_or_default().iter()
     }
 
     fn add_keys(&mut self, member: &Arc<Member>) {
         for key in self.keys_of(member) {
-            let members = self.by_key.entry(key).or_insert_with(|| Vec::with_capacity(1));
-            // In the order in which they came, so that they are found again without looking at each.
-            let place = members.partition_point(|other| other.order() < member.order());
-            members.insert(place, Arc::clone(member));
+            Members::add_to(&mut self.by_key, key, member);
         }
     }
 
     fn remove_keys(&mut self, member: &Member) {
         for key in self.keys_of(member) {
-            let Some(members) = self.by_key.get_mut(&key) else {
-                continue;
-            };
-            let place = members.partition_point(|other| other.order() < member.order());
-            if members.get(place).is_some_and(|found| found.order() == member.order()) {
-                members.remove(place);
-            }
-            if members.is_empty() {
-                self.by_key.remove(&key);
-            }
+            Members::remove_from(&mut self.by_key, key, member);
         }
     }
 
+    fn connection_key(&self, id: &str) -> u64 {
+        self.hasher.hash_one(id)
+    }
+
     fn keys_of(&self, member: &Member) -> Vec<u64> {
-        let mut keys = vec![self.hasher.hash_one(Key::Connection(member.id().as_str()))];
+        let mut keys = Vec::new();
         member.any(|evidence| {
             self.collect_keys(evidence, &mut keys);
             false

@@ -104,10 +104,11 @@ mod tests {
             let expected: Vec<_> = (0..max + 2).map(|place| usize::from(place < 2)).collect();
             assert_eq!(ended, expected, "{user:?}");
             let of_bob = usize::from(max > 0 || user.is_none());
-            let all = connections.tables.lingering.handlers().by_user.values().map(BTreeMap::len).sum::<usize>();
+            let all =
+                connections.registry.tables.lingering.handlers().by_user.values().map(BTreeMap::len).sum::<usize>();
             assert_eq!(all, max + of_bob, "{user:?}");
             drop((places, other));
-            assert_eq!(connections.tables.lingering.handlers().by_user.len(), 0, "{user:?}");
+            assert_eq!(connections.registry.tables.lingering.handlers().by_user.len(), 0, "{user:?}");
         }
     }
 }

@@ -13,6 +13,7 @@ mod limits;
 #[cfg(feature = "axum")]
 mod lingering;
 mod member;
+mod members;
 mod pending;
 mod prefix;
 mod registration;

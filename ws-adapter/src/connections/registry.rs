@@ -44,6 +44,12 @@ use crate::Close;
 /// its credential is checked once more, so a revocation that comes in between is found by one of the two.
 #[derive(Clone)]
 pub struct Connections {
+    /// One pointer, because every open connection holds a clone.
+    pub(super) registry: Arc<Registry>,
+}
+
+#[derive(Clone)]
+pub(super) struct Registry {
     pub(super) limits: Limits,
     pub(super) attempts: Arc<dyn AttemptLimiter>,
     pub(super) tables: Arc<Tables>,
@@ -65,19 +71,18 @@ impl Connections {
     /// A registry without limit for users, with 1000 pending connections in all and 50 of one address.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            limits: Limits { per_user: None, pending: PendingLimits { all: 1000, per_address: 50 } },
-            attempts: Arc::new(InMemory::default()),
-            tables: Arc::new(Tables {
-                index: Mutex::default(),
-                pending: Arc::default(),
-                kept: Arc::default(),
-                #[cfg(feature = "axum")]
-                lingering: Arc::default(),
-                check: OnceLock::new(),
-                alive: watch::Sender::new(()),
-            }),
-        }
+        let tables = Tables {
+            index: Mutex::default(),
+            pending: Arc::default(),
+            kept: Arc::default(),
+            #[cfg(feature = "axum")]
+            lingering: Arc::default(),
+            check: OnceLock::new(),
+            alive: watch::Sender::new(()),
+        };
+        let limits = Limits { per_user: None, pending: PendingLimits { all: 1000, per_address: 50 } };
+        let registry = Registry { limits, attempts: Arc::new(InMemory::default()), tables: Arc::new(tables) };
+        Self { registry: Arc::new(registry) }
     }
 
     /// How many connections a user may have on this node, and what happens to one more. The
@@ -88,7 +93,7 @@ impl Connections {
     /// dropped at once. Without a limit, each user may have 10 of these. Guests may have 1000 together.
     #[must_use]
     pub fn per_user(mut self, max: usize, overflow: Overflow) -> Self {
-        self.limits.per_user = Some((max, overflow));
+        self.registry_mut().limits.per_user = Some((max, overflow));
         self
     }
 
@@ -107,7 +112,7 @@ impl Connections {
     /// addresses as there are places can still take them all.
     #[must_use]
     pub fn max_pending(mut self, max: usize) -> Self {
-        self.limits.pending.all = max;
+        self.registry_mut().limits.pending.all = max;
         self
     }
 
@@ -121,7 +126,7 @@ impl Connections {
     /// that was opened with a credential counts for its user in the same way: a user may not have more of those than this limit.
     #[must_use]
     pub fn max_pending_per_address(mut self, max: usize) -> Self {
-        self.limits.pending.per_address = max;
+        self.registry_mut().limits.pending.per_address = max;
         self
     }
 
@@ -149,7 +154,7 @@ impl Connections {
     /// - If the [address](crate::ClientAddress) is unknown, first messages have no limit of attempts.
     #[must_use]
     pub fn attempt_limiter(mut self, limiter: impl AttemptLimiter) -> Self {
-        self.attempts = Arc::new(limiter);
+        self.registry_mut().attempts = Arc::new(limiter);
         self
     }
 
@@ -178,7 +183,7 @@ impl Connections {
     /// How many connections wait to be authenticated.
     #[must_use]
     pub fn pending(&self) -> usize {
-        self.tables.pending.count()
+        self.registry.tables.pending.count()
     }
 
     /// How many entries the tables have. For the tests.
@@ -191,7 +196,7 @@ impl Connections {
 
     #[cfg(feature = "axum")]
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.tables, &other.tables)
+        Arc::ptr_eq(&self.registry.tables, &other.registry.tables)
     }
 
     /// Whether the feed that is followed says that a credential was revoked.
@@ -199,7 +204,7 @@ impl Connections {
     /// # Errors
     /// If the feed cannot say, or not in time.
     pub(crate) async fn is_revoked(&self, evidence: &Evidence, within: Duration) -> Result<bool, BoxError> {
-        let Some(check) = self.tables.check.get() else {
+        let Some(check) = self.registry.tables.check.get() else {
             return Ok(false);
         };
         is_revoked(&**check, evidence, within).await
@@ -214,7 +219,11 @@ impl Connections {
     }
 
     pub(super) fn index(&self) -> MutexGuard<'_, Index> {
-        self.tables.index()
+        self.registry.tables.index()
+    }
+
+    fn registry_mut(&mut self) -> &mut Registry {
+        Arc::make_mut(&mut self.registry)
     }
 }
 
@@ -235,7 +244,7 @@ impl fmt::Debug for Connections {
         f.debug_struct("Connections")
             .field("open", &self.count())
             .field("pending", &self.pending())
-            .field("limits", &self.limits)
+            .field("limits", &self.registry.limits)
             .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{address::ClientAddress, registry::Connections, settings::SocketSettings};
 use crate::{CloseCodes, shutdown::Shutdown};
@@ -22,7 +22,7 @@ use crate::{CloseCodes, shutdown::Shutdown};
 pub struct Sockets {
     pub(crate) connections: Connections,
     pub(crate) client_address: ClientAddress,
-    pub(crate) settings: SocketSettings,
+    pub(crate) settings: Arc<SocketSettings>,
     pub(crate) shutdown: Shutdown,
     #[cfg(feature = "axum")]
     pub(crate) accept_then_close: bool,
@@ -48,14 +48,14 @@ impl Sockets {
 
     /// Which close codes tell the client about authentication; private ones by default.
     pub fn close_codes(mut self, codes: CloseCodes) -> Self {
-        self.settings.codes = codes;
+        self.settings_mut().codes = codes;
         self
     }
 
     /// How long before the end of its credential a client is told: by a message on the subprotocol `auth.v1`, by an event
     /// on Socket.IO. The default is 60 s. A credential with less than twice that left is announced after half of its time.
     pub fn expiry_notice(mut self, before: Duration) -> Self {
-        self.settings.notice = before;
+        self.settings_mut().notice = before;
         self
     }
 
@@ -66,14 +66,14 @@ impl Sockets {
     /// its own pings. The socket is not closed then.
     #[cfg(feature = "axum")]
     pub fn ping(mut self, interval: Duration, timeout: Duration) -> Self {
-        self.settings.ping = Some(super::settings::Ping { interval, timeout });
+        self.settings_mut().ping = Some(super::settings::Ping { interval, timeout });
         self
     }
 
     /// Sends no pings. A peer that vanishes is then noticed by TCP, by a send, or at the end of its credential.
     #[cfg(feature = "axum")]
     pub fn without_ping(mut self) -> Self {
-        self.settings.ping = None;
+        self.settings_mut().ping = None;
         self
     }
 
@@ -81,7 +81,7 @@ impl Sockets {
     /// Less than a millisecond counts as one.
     #[cfg(feature = "axum")]
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.idle = Some(timeout);
+        self.settings_mut().idle = Some(timeout);
         self
     }
 
@@ -104,5 +104,9 @@ impl Sockets {
     pub fn accept_then_close(mut self) -> Self {
         self.accept_then_close = true;
         self
+    }
+
+    fn settings_mut(&mut self) -> &mut SocketSettings {
+        Arc::make_mut(&mut self.settings)
     }
 }

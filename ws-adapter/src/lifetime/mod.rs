@@ -6,12 +6,16 @@ mod moment;
 #[cfg(all(test, feature = "axum"))]
 mod tests;
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use auth_core::Refusal;
 use http::StatusCode;
 
 pub(crate) use self::budget::{Budget, Spent};
+pub(crate) use self::moment::Sleep;
 pub use self::moment::{Moment, Wake, ttl};
 use crate::{
     Close,
@@ -37,7 +41,9 @@ const SHORTEST: Duration = Duration::from_millis(1);
 /// Credentials end at a time of day. Everything else is a span, measured by the monotonic clock.
 #[derive(Debug)]
 pub struct Lifetime {
-    settings: SocketSettings,
+    settings: Arc<SocketSettings>,
+    /// Whether the ping and the idle timeout of the settings apply.
+    watches_silence: bool,
     credentials: Vec<Slot>,
     notice: Notice,
     wrong: Spent,
@@ -51,7 +57,8 @@ pub struct Lifetime {
     look_at: Option<Duration>,
     /// When it ends because the server goes down.
     drain_at: Option<Duration>,
-    ended: Option<Close>,
+    /// Boxed, because it is not there while a connection is open.
+    ended: Option<Box<Close>>,
 }
 
 /// A credential of the connection.
@@ -108,14 +115,16 @@ impl NotNow {
 }
 
 impl Lifetime {
-    pub(crate) fn new(mut settings: SocketSettings, now: Moment) -> Self {
-        settings.idle = settings.idle.map(|idle| idle.max(SHORTEST));
-        settings.ping = settings.ping.map(|Ping { interval, timeout }| Ping {
-            interval: interval.max(SHORTEST),
-            timeout: timeout.max(SHORTEST),
-        });
+    #[cfg(feature = "axum")]
+    pub(crate) fn new(settings: impl Into<Arc<SocketSettings>>, now: Moment) -> Self {
+        Self { watches_silence: true, ..Self::without_silence(&settings.into(), now) }
+    }
+
+    /// Neither pings the peer nor ends because it is idle.
+    pub(crate) fn without_silence(settings: &Arc<SocketSettings>, now: Moment) -> Self {
         Self {
-            settings,
+            settings: Arc::clone(settings),
+            watches_silence: false,
             credentials: Vec::new(),
             notice: Notice::default(),
             wrong: Spent::default(),
@@ -134,7 +143,11 @@ impl Lifetime {
     pub fn hold(&mut self, slot: u64, ends_at: Option<SystemTime>, now: Moment) {
         match self.held(slot) {
             Some(held) => held.ends_at = ends_at,
-            None => self.credentials.push(Slot { slot, ends_at, is_refreshing: false }),
+            None => {
+                // Most connections have one credential. Room for four would take 96 bytes more.
+                self.credentials.reserve_exact(1);
+                self.credentials.push(Slot { slot, ends_at, is_refreshing: false });
+            }
         }
         self.plan_notice(now);
     }
@@ -246,13 +259,13 @@ impl Lifetime {
 
     /// Ends it. The first reason counts.
     pub fn end(&mut self, close: Close) {
-        self.ended.get_or_insert(close);
+        self.ended.get_or_insert_with(|| Box::new(close));
     }
 
     /// Why it has ended, if it has.
     #[must_use]
     pub fn ended(&self) -> Option<&Close> {
-        self.ended.as_ref()
+        self.ended.as_deref()
     }
 
     // What is due.
@@ -264,7 +277,7 @@ impl Lifetime {
             self.end(close);
         }
         if let Some(close) = &self.ended {
-            return Some(Due::End(close.clone()));
+            return Some(Due::End(Close::clone(close)));
         }
         if self.notice.at.is_some_and(|at| at <= now.wall) {
             self.notice.at = None;
@@ -324,12 +337,12 @@ impl Lifetime {
 
     /// When the next ping is due; `None` while one is not answered yet.
     fn ping_at(&self) -> Option<Duration> {
-        let Ping { interval, .. } = self.settings.ping.filter(|_| self.waits_for_pong().is_none())?;
-        self.heard_at.checked_add(interval)
+        let Ping { interval, .. } = self.ping().filter(|_| self.waits_for_pong().is_none())?;
+        self.heard_at.checked_add(interval.max(SHORTEST))
     }
 
     fn pong_at(&self) -> Option<Duration> {
-        self.waits_for_pong()?.checked_add(self.settings.ping?.timeout)
+        self.waits_for_pong()?.checked_add(self.ping()?.timeout.max(SHORTEST))
     }
 
     /// When the ping was sent that is not answered yet. Anything that the peer sends is an answer.
@@ -338,7 +351,12 @@ impl Lifetime {
     }
 
     fn idle_at(&self) -> Option<Duration> {
-        self.spoke_at.checked_add(self.settings.idle?)
+        let idle = self.settings.idle.filter(|_| self.watches_silence)?;
+        self.spoke_at.checked_add(idle.max(SHORTEST))
+    }
+
+    fn ping(&self) -> Option<Ping> {
+        self.settings.ping.filter(|_| self.watches_silence)
     }
 
     /// Plans the notice again if the end has moved: as long before it as the settings say, but not before half of the time

@@ -1,4 +1,8 @@
-use std::time::{Duration, SystemTime};
+use std::{
+    future::Future,
+    pin::Pin,
+    time::{Duration, SystemTime},
+};
 
 use auth_core::Timer;
 
@@ -32,23 +36,34 @@ pub struct Wake {
 impl Wake {
     /// Completes when the first of them is reached. Without any, it never completes.
     pub async fn reached(self, timer: &dyn Timer) {
-        let wall = async {
-            match self.wall {
-                Some(at) => timer.sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
-        let passed = async {
-            match self.passed {
-                Some(at) => timer.sleep(at.saturating_sub(timer.monotonic())).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = wall => {}
-            () = passed => {}
+        match self.sleep(timer) {
+            Some(sleep) => sleep.await,
+            None => std::future::pending().await,
         }
     }
+
+    /// A future that completes when the first of them is reached; `None` without any.
+    pub(crate) fn sleep(self, timer: &dyn Timer) -> Option<Sleep> {
+        let span = self.passed.map(|at| at.saturating_sub(timer.monotonic()));
+        match (self.wall, span) {
+            (Some(wall), Some(span)) => Some(timer.sleep_until_or(wall, span)),
+            (Some(wall), None) => Some(timer.sleep_until(wall)),
+            (None, Some(span)) => Some(timer.sleep(span)),
+            (None, None) => None,
+        }
+    }
+
+    /// Whether one of its times comes before the same time of the other.
+    pub(crate) fn is_before(self, other: Self) -> bool {
+        is_earlier(self.wall, other.wall) || is_earlier(self.passed, other.passed)
+    }
+}
+
+/// The future of a timer.
+pub(crate) type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+fn is_earlier<T: PartialOrd>(one: Option<T>, other: Option<T>) -> bool {
+    one.is_some_and(|one| other.is_none_or(|other| one < other))
 }
 
 /// The whole seconds that are left; 0 after the end.

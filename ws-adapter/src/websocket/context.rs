@@ -1,12 +1,13 @@
 use std::{
-    pin::pin,
+    future::poll_fn,
     sync::{Arc, OnceLock},
+    task::{Context, Poll},
     time::SystemTime,
 };
 
 use auth_core::Evidence;
+use futures_util::task::AtomicWaker;
 use http::HeaderValue;
-use tokio::sync::Notify;
 
 use super::codec::Codec;
 use crate::{
@@ -20,7 +21,7 @@ pub(crate) struct SocketContext {
     pub(super) id: ConnectionId,
     pub(super) end_signal: Arc<EndSignal>,
     pub(super) timer: Arc<dyn Timer>,
-    pub(super) settings: SocketSettings,
+    pub(super) settings: Arc<SocketSettings>,
     pub(super) subprotocol: HeaderValue,
     /// The form of first messages. It also translates close codes.
     pub(super) codec: Option<Arc<Codec>>,
@@ -43,7 +44,7 @@ impl SocketContext {
     pub(crate) fn new(
         id: ConnectionId,
         timer: Arc<dyn Timer>,
-        settings: SocketSettings,
+        settings: Arc<SocketSettings>,
         subprotocol: HeaderValue,
     ) -> Self {
         let (end_signal, layers, shutdowns) = (Arc::default(), Vec::new(), Vec::new());
@@ -96,32 +97,46 @@ impl SocketContext {
     }
 }
 
-/// Lets the registry close a socket.
+/// Lets the registry close a socket. Two tasks may wait for it: the driver, and before that the task that opens the socket.
 #[derive(Default)]
 pub(crate) struct EndSignal {
     close: OnceLock<Close>,
-    notify: Notify,
+    driver: AtomicWaker,
+    opener: AtomicWaker,
 }
 
 impl EndSignal {
-    /// Completes when the socket has to end.
+    /// Completes when the socket has to end. For a task that opens a socket; only one waits at a time.
     pub(super) async fn ended(&self) -> Close {
-        let mut notified = pin!(self.notify.notified());
-        loop {
-            // Enable the notification before reading, so that none is missed in between.
-            notified.as_mut().enable();
-            if let Some(close) = self.close.get() {
-                return close.clone();
-            }
-            notified.as_mut().await;
-            notified.set(self.notify.notified());
-        }
+        let waiting = Waiting(&self.opener);
+        poll_fn(|cx| self.poll(waiting.0, cx)).await
+    }
+
+    /// The same for the driver.
+    pub(super) fn poll_ended(&self, cx: &Context<'_>) -> Poll<Close> {
+        self.poll(&self.driver, cx)
+    }
+
+    fn poll(&self, waker: &AtomicWaker, cx: &Context<'_>) -> Poll<Close> {
+        // Register before reading, so that no end is missed in between.
+        waker.register(cx.waker());
+        self.close.get().cloned().map_or(Poll::Pending, Poll::Ready)
     }
 }
 
 impl End for EndSignal {
     fn end(&self, close: Close) {
         let _ = self.close.set(close);
-        self.notify.notify_waiters();
+        self.driver.wake();
+        self.opener.wake();
+    }
+}
+
+/// A waker keeps the memory of its task, so it is removed when the task no longer waits.
+struct Waiting<'w>(&'w AtomicWaker);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.take();
     }
 }

@@ -3,16 +3,16 @@ use std::{
     panic::AssertUnwindSafe,
     pin::Pin,
     sync::Arc,
-    task::Poll,
+    task::{Context, Poll, ready},
     thread,
     time::{Duration, SystemTime},
 };
 
-use auth_core::{Authenticated, Principal};
+use auth_core::{Authenticated, Principal, Timer};
 use axum::extract::ws::{Message, WebSocket};
 use futures_util::{
     FutureExt as _,
-    future::{self, FusedFuture as _, select_all},
+    future::{self, FusedFuture as _},
 };
 use tokio::select;
 
@@ -22,15 +22,16 @@ use super::{
     finish::finish,
     in_band::{Credentials, MalformedAuth, ServerMessage},
     pipe::TakenSocket,
-    refresh::{RefreshContext, RefreshError, refresh},
-    shared::{SharedSocket, SocketEvent},
+    refresh::{RefreshError, refresh},
+    refresh_context::RefreshContext,
+    shared::{Fixed, SharedSocket, SocketEvent},
     stream::AuthSocket,
 };
 use crate::{
-    Close, CloseCodes, ConnectionId, Timer,
+    Close, CloseCodes,
     adapter::Draining,
     connections::{LingeringGuard, Registration},
-    lifetime::{Due, Lifetime, Moment},
+    lifetime::{Due, Lifetime, Moment, Sleep, Wake},
     shutdown::ShutdownWatch,
     telemetry::{self, Gauge},
 };
@@ -43,7 +44,7 @@ pub(super) struct AdmittedSocket<U> {
     pub(super) user: Authenticated<U>,
     pub(super) context: SocketContext,
     /// `None` if no layer has this user type.
-    pub(super) refresh_context: Option<RefreshContext<U>>,
+    pub(super) refresh_context: Option<Arc<RefreshContext<U>>>,
     /// One for each shutdown that closes the socket. While they exist, the socket counts as open.
     pub(super) shutdowns: Vec<ShutdownWatch>,
     /// A message for the handler that was read before it ran.
@@ -52,8 +53,8 @@ pub(super) struct AdmittedSocket<U> {
 
 /// Owns the socket. Runs the handler until it drops the socket, a credential ends or is revoked, or the server shuts down.
 ///
-/// An idle socket holds this future in memory all its life. To keep it small, setup runs before the future starts, and
-/// the work at the end gets a box of its own.
+/// An idle socket holds this future in memory all its life. To keep it small, setup runs before the future starts, the driver
+/// is polled in place, and the work at the end gets a box of its own.
 pub(super) fn drive<U, F, Fut>(
     socket: WebSocket,
     admitted: AdmittedSocket<U>,
@@ -69,48 +70,58 @@ where
     let codec = codec.filter(|codec| codec.accepts(socket.protocol()));
     let is_of_codec = codec.as_ref().is_some_and(|codec| codec.names(&subprotocol));
     let in_band = socket.protocol() == Some(&subprotocol) && !is_of_codec;
-    let protocol = socket.protocol().cloned();
-    let (ends, registrations): (Vec<_>, Vec<_>) =
-        layers.into_iter().map(|LayerEntry { registration, ends_at }| (ends_at, registration)).unzip();
-    let registrations = registrations.into_iter().flatten().collect();
-    let open = OpenGuard { gauge: Some(Gauge::open()), registrations, lingering: Vec::new() };
-    open.registrations.iter().for_each(|registration| registration.opened());
+    let protocol = socket.protocol().cloned().map(Box::new);
 
     let now = Moment::of(&*timer);
-    let mut life = Lifetime::new(settings, now);
-    (0..).zip(ends).for_each(|(slot, end)| life.hold(slot, end, now));
-    let shared = Arc::new(SharedSocket::new(socket, user, life, Arc::clone(&timer), in_band));
-    let driver = Driver {
-        id,
+    let mut life = Lifetime::new(Arc::clone(&settings), now);
+    (0..).zip(&layers).for_each(|(slot, layer)| life.hold(slot, layer.ends_at, now));
+    let mut open = OpenGuard::new(layers);
+    let fixed = Fixed { id, timer, protocol, in_band, refresh_context };
+    let shared = Arc::new(SharedSocket::new(socket, user, life, fixed));
+    let mut driver = Driver {
         shared: Arc::clone(&shared),
-        timer,
         end_signal,
-        shutdown: any_shutdown(shutdowns.into_iter().map(|shutdown| Draining::new(shutdown, id)).collect()),
+        shutdowns: shutdowns.into_iter().map(|shutdown| Draining::new(shutdown, id)).collect(),
         codes: settings.codes,
         codec,
-        refresh_context: refresh_context.clone(),
         refreshing: None,
+        alarm: Alarm::default(),
+        is_due: true,
     };
-    let socket = AuthSocket::new(shared, id, protocol, refresh_context, first);
+    let socket = AuthSocket::new(shared, first);
+    // A lazy future takes no room for the socket beside the handler's future, which holds it.
+    let handler = future::lazy(move |_| handler(socket)).flatten();
     // OK to assert unwind safety because nothing uses the handler after a panic.
-    let handler = AssertUnwindSafe(async move { handler(socket).await }).catch_unwind();
-    let handler: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(handler);
-    run(driver, open, handler.fuse())
+    let handler: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(AssertUnwindSafe(handler).catch_unwind());
+    let mut handler = handler.fuse();
+    async move {
+        let (cause, taken) = future::poll_fn(|cx| driver.poll(&mut handler, cx)).await;
+        Box::pin(end(&mut driver, &mut open, &mut handler, cause, taken)).await;
+        // The handler is dropped after the close: what its destructors do can no longer reach the peer. The socket counts as open
+        // until then.
+        drop(handler);
+        drop(open);
+    }
 }
 
 /// Counts a socket as open: in the gauge and in the registries.
 struct OpenGuard {
     gauge: Option<Gauge>,
     registrations: Vec<Arc<Registration>>,
-    /// Count the handler while it runs without its peer.
-    lingering: Vec<LingeringGuard>,
 }
 
 impl OpenGuard {
-    /// Stops counting the socket, and starts counting its handler.
-    fn linger(&mut self) {
+    fn new(layers: Vec<LayerEntry>) -> Self {
+        let mut registrations: Vec<_> = layers.into_iter().filter_map(|layer| layer.registration).collect();
+        registrations.shrink_to_fit();
+        registrations.iter().for_each(|registration| registration.opened());
+        Self { gauge: Some(Gauge::open()), registrations }
+    }
+
+    /// Stops counting the socket, and counts its handler while the result is held.
+    fn linger(&mut self) -> Vec<LingeringGuard> {
         self.leave();
-        self.lingering = self.registrations.iter().filter_map(|registration| registration.linger()).collect();
+        self.registrations.iter().filter_map(|registration| registration.linger()).collect()
     }
 
     /// Stops counting the socket. The registry can no longer end it.
@@ -131,48 +142,50 @@ impl Drop for OpenGuard {
 /// twice.
 type Handler = future::Fuse<Pin<Box<dyn Future<Output = thread::Result<()>> + Send>>>;
 
-async fn run<U: Principal>(mut driver: Driver<U>, mut open: OpenGuard, mut handler: Handler) {
-    let (cause, taken) = loop {
-        select! {
-            biased;
-            ended = driver.ended() => break ended,
-            // A handler that returns drops its socket, which the driver sees as released. It may also have moved the
-            // socket to another task; the deadline holds there too.
-            done = &mut handler => if done.is_err() {
-                tracing::error!("a socket handler panicked");
-                break driver.end(Close::INTERNAL_ERROR);
-            },
-        }
-    };
+/// Closes the socket, and waits for a handler that may go on without it.
+async fn end<U: Principal>(
+    driver: &mut Driver<U>,
+    open: &mut OpenGuard,
+    handler: &mut Handler,
+    cause: EndCause,
+    taken: TakenSocket,
+) {
     let grace = match cause {
         EndCause::Close(_) => HandlerGrace::None,
         _ if handler.is_terminated() => HandlerGrace::None,
         EndCause::Released => HandlerGrace::UntilExpiry,
         EndCause::PeerGone => HandlerGrace::Limited,
     };
-    match grace {
-        HandlerGrace::None => open.leave(),
+    let _lingering = match grace {
         HandlerGrace::Limited => open.linger(),
-        HandlerGrace::UntilExpiry => {}
-    }
+        HandlerGrace::UntilExpiry => Vec::new(),
+        HandlerGrace::None => {
+            open.leave();
+            Vec::new()
+        }
+    };
+    let TakenSocket { socket, close, broken } = taken;
     let close = match cause {
         EndCause::Close(close) => close,
-        EndCause::Released | EndCause::PeerGone => taken.close.unwrap_or(Close::NORMAL),
+        EndCause::Released | EndCause::PeerGone => close.unwrap_or(Close::NORMAL),
     };
-    telemetry::closed(Some(driver.id), &close);
+    telemetry::closed(Some(driver.shared.fixed().id), &close);
     let close = translate_close(close, driver.codec.as_deref(), driver.codes);
-    let finish = finish_taken(taken.socket, close, taken.broken);
+    let finish = async {
+        if let Some(socket) = socket {
+            finish(*socket, close, broken).await;
+        }
+    };
     let wait = async {
         if grace != HandlerGrace::None {
             select! {
                 biased;
                 () = driver.ended_without_socket(grace) => {}
-                _ = &mut handler => {}
+                _ = handler => {}
             }
         }
     };
     future::join(finish, wait).await;
-    // The handler is dropped here, after the close: what its destructors do can no longer reach the peer.
 }
 
 /// Why the driver takes the socket away.
@@ -196,93 +209,107 @@ enum HandlerGrace {
     Limited,
 }
 
-/// Boxes the work at the end, so that the driver's future stays small.
-fn finish_taken(
-    socket: Option<Box<WebSocket>>,
-    close: Close,
-    broken: bool,
-) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-    match socket {
-        Some(socket) => Box::pin(finish(*socket, close, broken)),
-        None => Box::pin(future::ready(())),
-    }
-}
-
 struct Driver<U> {
-    id: ConnectionId,
     shared: Arc<SharedSocket<U>>,
-    timer: Arc<dyn Timer>,
     end_signal: Arc<EndSignal>,
-    shutdown: ShutdownFuture,
+    /// While they exist, the socket counts as open.
+    shutdowns: Box<[Draining]>,
     codes: CloseCodes,
     codec: Option<Arc<Codec>>,
-    refresh_context: Option<RefreshContext<U>>,
     /// A refresh in progress that the peer asked for in-band.
     refreshing: Option<Pin<Box<dyn Future<Output = Result<Option<SystemTime>, RefreshError>> + Send>>>,
+    alarm: Alarm,
+    /// Whether something may be due: the alarm was reached, or something happened.
+    is_due: bool,
 }
 
 impl<U: Principal> Driver<U> {
-    /// Completes when the socket has to end, the handler drops it or the peer is gone. It is cancel safe.
-    async fn ended(&mut self) -> (EndCause, TakenSocket) {
+    /// Runs the handler. Completes when the socket has to end, the handler drops it or the peer is gone.
+    fn poll(&mut self, handler: &mut Handler, cx: &mut Context<'_>) -> Poll<(EndCause, TakenSocket)> {
         loop {
-            while let Some(due) = self.due().await {
-                match due {
-                    Due::End(close) => return self.end(close),
-                    Due::Notice(end) if self.shared.speaks_in_band() => {
-                        self.shared.queue(ServerMessage::expiring(end, self.timer.now()).into_message());
-                    }
-                    Due::Ping => self.shared.ping(),
-                    Due::Notice(_) | Due::Look => {}
-                }
+            if let ended @ Poll::Ready(_) = self.poll_ended(cx) {
+                return ended;
             }
-            let wake = self.shared.wake();
-            // Don't read during a refresh: a credential that is read then counts as a guess, sent without waiting for
-            // the answer.
-            let may_read = self.refreshing.is_none();
-            let refreshed = async {
-                match &mut self.refreshing {
-                    Some(refreshing) => refreshing.await,
-                    None => std::future::pending().await,
-                }
-            };
-            let event = select! {
-                biased;
-                close = self.end_signal.ended() => return self.end(close),
-                () = wake.reached(&*self.timer) => continue,
-                (begun, shutdowns) = &mut self.shutdown => DriverEvent::Shutdown(begun, shutdowns),
-                result = refreshed => DriverEvent::Refreshed(result),
-                event = std::future::poll_fn(|cx| self.shared.poll_event(cx, may_read)) => DriverEvent::Socket(event),
-            };
-            match event {
-                DriverEvent::Shutdown(span, shutdowns) => {
-                    self.shutdown = any_shutdown(shutdowns);
-                    self.shared.drain_in(span);
-                }
-                DriverEvent::Refreshed(result) => {
-                    self.refreshing = None;
-                    self.answer(result);
-                }
-                DriverEvent::Socket(SocketEvent::Auth(received)) => self.start_refresh(received),
-                DriverEvent::Socket(SocketEvent::Changed) => {}
-                // The timer may fire a little late: the handler may have seen the end and dropped the socket first.
-                DriverEvent::Socket(SocketEvent::Released) => return self.gone(EndCause::Released).await,
-                DriverEvent::Socket(SocketEvent::PeerGone) => return self.gone(EndCause::PeerGone).await,
+            // A handler that returns drops its socket, which the driver sees as released. It may also have moved the
+            // socket to another task; the deadline holds there too.
+            if ready!(handler.poll_unpin(cx)).is_err() {
+                tracing::error!("a socket handler panicked");
+                return Poll::Ready(self.end(Close::INTERNAL_ERROR));
             }
         }
     }
 
+    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<(EndCause, TakenSocket)> {
+        loop {
+            if std::mem::take(&mut self.is_due)
+                && let Some(close) = self.do_what_is_due(cx)
+            {
+                return Poll::Ready(self.end(close));
+            }
+            if let Poll::Ready(close) = self.end_signal.poll_ended(cx) {
+                return Poll::Ready(self.end(close));
+            }
+            if self.alarm.poll(cx).is_pending() {
+                match ready!(self.poll_event(cx)) {
+                    // The timer may fire a little late: the handler may have seen the end and dropped the socket first.
+                    SocketEvent::Released => return Poll::Ready(self.gone(EndCause::Released, cx)),
+                    SocketEvent::PeerGone => return Poll::Ready(self.gone(EndCause::PeerGone, cx)),
+                    SocketEvent::Auth(received) => self.start_refresh(received),
+                    SocketEvent::Changed => {}
+                }
+            }
+            self.is_due = true;
+        }
+    }
+
+    /// Does what is due now, and sets the alarm for what is due later. Returns the close if the socket has to end.
+    fn do_what_is_due(&mut self, cx: &mut Context<'_>) -> Option<Close> {
+        while let Some(due) = self.shared.due(cx) {
+            match due {
+                Due::End(close) => return Some(close),
+                Due::Notice(end) if self.shared.fixed().in_band => {
+                    self.shared.queue(ServerMessage::expiring(end, self.timer().now()).into_message());
+                }
+                Due::Ping => self.shared.ping(),
+                Due::Notice(_) | Due::Look => {}
+            }
+        }
+        let timer = &*self.shared.fixed().timer;
+        self.alarm.set(self.shared.wake(), timer);
+        None
+    }
+
+    /// Completes with what happened to the socket.
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<SocketEvent> {
+        if let Poll::Ready(span) = poll_any(&mut self.shutdowns, cx) {
+            self.shared.drain_in(span);
+            return Poll::Ready(SocketEvent::Changed);
+        }
+        if let Some(refreshing) = &mut self.refreshing
+            && let Poll::Ready(result) = refreshing.as_mut().poll(cx)
+        {
+            self.refreshing = None;
+            self.answer(result);
+            return Poll::Ready(SocketEvent::Changed);
+        }
+        // Don't read during a refresh: a credential that is read then counts as a guess, sent without waiting for the answer.
+        self.shared.poll_event(cx, self.refreshing.is_none())
+    }
+
     /// Completes when the handler has to stop, after the socket is gone.
     async fn ended_without_socket(&mut self, grace: HandlerGrace) {
+        let Self { shared, end_signal, shutdowns, .. } = self;
+        let timer = &*shared.fixed().timer;
         let grace = async {
             match grace {
-                HandlerGrace::Limited => self.timer.sleep(GRACE).await,
+                HandlerGrace::Limited => timer.sleep(GRACE).await,
                 HandlerGrace::UntilExpiry | HandlerGrace::None => std::future::pending().await,
             }
         };
         select! {
-            _ = self.end_signal.ended() => {}
-            () = self.shared.expiry().reached(&*self.timer) => {}
-            _ = &mut self.shutdown => {}
+            _ = future::poll_fn(|cx| end_signal.poll_ended(cx)) => {}
+            () = shared.expiry().reached(timer) => {}
+            _ = future::poll_fn(|cx| poll_any(shutdowns, cx)) => {}
             () = grace => {}
         }
     }
@@ -292,9 +319,9 @@ impl<U: Principal> Driver<U> {
             // A client that does not wait for the answer may be guessing.
             _ if self.refreshing.is_some() => self.shared.wrong(),
             Ok(credentials) => {
-                let (shared, refresh_context) = (Arc::clone(&self.shared), self.refresh_context.clone());
+                let shared = Arc::clone(&self.shared);
                 self.refreshing = Some(Box::pin(async move {
-                    match &refresh_context {
+                    match &shared.fixed().refresh_context {
                         Some(refresh_context) => refresh(&shared, refresh_context, credentials).await,
                         None => {
                             shared.wrong();
@@ -312,15 +339,10 @@ impl<U: Principal> Driver<U> {
 
     fn answer(&self, result: Result<Option<SystemTime>, RefreshError>) {
         let answer = match result {
-            Ok(end) => ServerMessage::ok(end, self.timer.now()),
+            Ok(end) => ServerMessage::ok(end, self.timer().now()),
             Err(error) => ServerMessage::Error { code: error.code() },
         };
         self.shared.queue(answer.into_message());
-    }
-
-    /// What is due now. It never waits; it is async to get at the waker.
-    async fn due(&mut self) -> Option<Due> {
-        std::future::poll_fn(|cx| Poll::Ready(self.shared.due(cx))).await
     }
 
     fn end(&self, close: Close) -> (EndCause, TakenSocket) {
@@ -329,32 +351,70 @@ impl<U: Principal> Driver<U> {
     }
 
     /// Takes the socket because the handler or the peer is gone. If its end is due too, the end wins.
-    async fn gone(&mut self, cause: EndCause) -> (EndCause, TakenSocket) {
-        match self.due().await {
+    fn gone(&self, cause: EndCause, cx: &mut Context<'_>) -> (EndCause, TakenSocket) {
+        match self.shared.due(cx) {
             Some(Due::End(close)) => self.end(close),
             _ => (cause, self.shared.take(None)),
         }
     }
+
+    fn timer(&self) -> &dyn Timer {
+        &*self.shared.fixed().timer
+    }
 }
 
-/// What the driver waits for.
-enum DriverEvent {
-    Shutdown(Duration, Vec<Draining>),
-    Refreshed(Result<Option<SystemTime>, RefreshError>),
-    Socket(SocketEvent),
+/// Wakes the driver for what is due next. If that moves to a later time, the alarm stays: it is reached early, and then set
+/// anew. So a message does not cost a timer.
+#[derive(Default)]
+struct Alarm {
+    at: Wake,
+    sleep: Option<Sleep>,
 }
 
-/// Completes when a shutdown begins, or begins again, with the time after which the socket is to end. It returns the
-/// shutdowns: while they exist, the socket counts as open.
-type ShutdownFuture = Pin<Box<dyn Future<Output = (Duration, Vec<Draining>)> + Send>>;
+impl Alarm {
+    fn set(&mut self, at: Wake, timer: &dyn Timer) {
+        if self.sleep.is_none() || at.is_before(self.at) {
+            (self.at, self.sleep) = (at, at.sleep(timer));
+        }
+    }
 
-fn any_shutdown(mut shutdowns: Vec<Draining>) -> ShutdownFuture {
-    Box::pin(async move {
-        let span = match shutdowns.as_mut_slice() {
-            [] => std::future::pending().await,
-            [one] => one.begun().await,
-            many => select_all(many.iter_mut().map(|one| Box::pin(one.begun()))).await.0,
-        };
-        (span, shutdowns)
-    })
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let reached = self.sleep.as_mut().map_or(Poll::Pending, |sleep| sleep.as_mut().poll(cx));
+        if reached.is_ready() {
+            self.sleep = None;
+        }
+        reached
+    }
+}
+
+/// Completes when a shutdown begins, or begins again, with the time after which the socket is to end.
+fn poll_any(shutdowns: &mut [Draining], cx: &Context<'_>) -> Poll<Duration> {
+    let polled = shutdowns.iter_mut().map(|one| one.poll_begun(cx)).find(Poll::is_ready);
+    polled.unwrap_or(Poll::Pending)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Ready;
+
+    use super::*;
+
+    /// The size of what a function returns.
+    fn size_of_result<A, B, C, R>(_: fn(A, B, C) -> R) -> usize {
+        size_of::<R>()
+    }
+
+    #[test]
+    fn idle_socket_holds_no_more_than_this() {
+        type Handle = fn(AuthSocket<String>) -> Ready<()>;
+        for (what, size, most) in [
+            ("driver", size_of_result(drive::<String, Handle, Ready<()>>), 232),
+            ("shared socket", size_of::<SharedSocket<String>>(), 480),
+            ("socket of the handler", size_of::<AuthSocket<String>>(), 16),
+            ("refresh context", size_of::<RefreshContext<String>>(), 72),
+            ("signal of the end", size_of::<EndSignal>(), 88),
+        ] {
+            assert!(size <= most, "{what}: {size} bytes, and not {most}");
+        }
+    }
 }

@@ -65,9 +65,9 @@ struct Limits {
 }
 
 impl<U: Principal, M> FirstMessageLayer<U, M> {
-    pub(crate) fn new(gate: Gate<U>, sockets: Sockets) -> Self {
+    pub(crate) fn new(gate: Gate<U>, sockets: &Sockets) -> Self {
         let limits = Limits { deadline: Duration::from_secs(10), max_message: MAX_AUTH };
-        Self::of(WebSockets::new(&Arc::new(gate), &sockets), Codec::auth_v1(), limits)
+        Self::of(WebSockets::new(&Arc::new(gate), sockets), Codec::auth_v1(), limits)
     }
 
     fn of(sockets: WebSockets<U>, codec: Arc<Codec>, limits: Limits) -> Self {

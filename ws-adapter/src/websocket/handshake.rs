@@ -7,7 +7,8 @@ use http::{HeaderValue, Response, request::Parts};
 use super::{
     codec::{Codec, translate_close},
     context::SocketContext,
-    refresh::{RefreshContext, without_credentials},
+    opening::Opening,
+    refresh_context::RefreshContext,
     refuse::accept_then_close,
 };
 use crate::{
@@ -45,7 +46,7 @@ impl<U: Principal> WebSockets<U> {
         let Self { checkpoint, codec } = self;
         let Checkpoint { gate, sockets } = &**checkpoint;
         let (id, timer) = (checkpoint.new_id()?, Arc::clone(&gate.timer));
-        let context = SocketContext::new(id, timer, sockets.settings, gate.subprotocol.clone());
+        let context = SocketContext::new(id, timer, Arc::clone(&sockets.settings), gate.subprotocol.clone());
         let mut context = context.with_codec(codec.clone()).within(parts.extensions.remove());
         context.end_with(&sockets.shutdown);
         let registration = match user {
@@ -53,12 +54,13 @@ impl<U: Principal> WebSockets<U> {
             None => None,
         };
         let slot = context.add(registration.clone(), user.map(Authenticated::evidence));
-        parts.extensions.remove::<RefreshContext<U>>();
+        parts.extensions.remove::<Arc<RefreshContext<U>>>();
         if let Some(registration) = registration {
-            let opening = Arc::new(without_credentials(parts, &gate.needs));
+            let opening = Opening::of(parts, &gate.needs);
             let address = sockets.client_address.of(parts);
             let checkpoint = Arc::clone(checkpoint);
-            parts.extensions.insert(RefreshContext { checkpoint, opening, registration, slot, address });
+            let refresh_context = RefreshContext { checkpoint, opening, registration, slot, address };
+            parts.extensions.insert(Arc::new(refresh_context));
         }
         parts.extensions.insert(context);
         Ok(())

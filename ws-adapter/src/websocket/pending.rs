@@ -18,7 +18,8 @@ use super::{
     finish::{CLOSE_TIMEOUT, close_for_error, finish},
     handshake::WebSockets,
     in_band::{Credentials, MAX_AUTH},
-    refresh::{decide_in_band, without_credentials},
+    opening::Opening,
+    refresh::decide_in_band,
     refuse::close_for_refusal,
 };
 use crate::{
@@ -136,7 +137,7 @@ impl<U: Principal> PendingSocket<U> {
     /// Asks the chain, and registers the connection of an accepted user.
     async fn admit(&mut self, credentials: Credentials) -> Result<Authenticated<U>, Close> {
         let checkpoint = &self.sockets.checkpoint;
-        let opening = without_credentials(&self.parts, &checkpoint.gate.needs);
+        let opening = Opening::of(&self.parts, &checkpoint.gate.needs);
         let decided = async {
             let user = decide_in_band(checkpoint, &opening, credentials, None, self.address).await?;
             self.sockets.enter(Some(&user), &mut self.parts).await?;

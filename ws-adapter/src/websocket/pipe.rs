@@ -39,7 +39,7 @@ pub(super) struct Pipe {
     paused: bool,
     writers: Arc<Writers>,
     /// The close that the handler or an error has chosen.
-    close: Option<Close>,
+    close: Option<Box<Close>>,
     /// Whether an error ended the stream. Then the peer's answer to our close can't be read.
     broken: bool,
     /// Whether the peer closed the socket. Then an error no longer means a lost connection.
@@ -119,7 +119,7 @@ impl Pipe {
             Some(Ok(_)) => {}
             Some(Err(error)) => {
                 (self.broken, self.gone) = (true, true);
-                self.close = self.close_for(error).or(self.close.take());
+                self.close = self.close_for(error).map(Box::new).or(self.close.take());
             }
             None => self.gone = true,
         }
@@ -137,7 +137,7 @@ impl Pipe {
             let lost = self.close_for(error).filter(|close| *close == Close::ABNORMAL);
             // After any other error, or once the peer has closed the socket, the handler may continue.
             if lost.is_some() {
-                (self.close, self.gone) = (lost, true);
+                (self.close, self.gone) = (lost.map(Box::new), true);
             }
         }
         Some(written)
@@ -180,6 +180,8 @@ impl Pipe {
                 }
             }
         }
+        // An idle socket has nothing to send. The queue's memory would be 170 bytes after the first ping.
+        self.queue.shrink_to_fit();
         if self.unflushed {
             let flushed = self.poll_write(Writer::Driver, cx, |socket, cx| socket.poll_flush(cx));
             self.unflushed = flushed.is_some_and(|flushed| flushed.is_pending());
@@ -187,13 +189,13 @@ impl Pipe {
     }
 
     pub(super) fn close(&mut self, close: Close) {
-        self.close = Some(close);
+        self.close = Some(Box::new(close));
     }
 
     /// Takes the socket. Tasks that wait to write are woken.
     pub(super) fn take(&mut self) -> TakenSocket {
         self.writers.wake_by_ref();
-        TakenSocket { socket: self.socket.take(), close: self.close.take(), broken: self.broken }
+        TakenSocket { socket: self.socket.take(), close: self.close.take().map(|close| *close), broken: self.broken }
     }
 
     /// The close for an error. A connection that the peer has closed does not count as lost.

@@ -1,54 +1,28 @@
-use std::{error::Error, fmt, net::IpAddr, sync::Arc, time::SystemTime};
+use std::{error::Error, fmt, net::IpAddr, time::SystemTime};
 
-use auth_core::{AuthRequest, Authenticated, Evidence, Needs, Principal, Refusal, RequestRecord, Transport};
-use http::{
-    HeaderName, Request, StatusCode,
-    header::{AUTHORIZATION, CONNECTION, COOKIE, PROXY_AUTHORIZATION, UPGRADE},
-    request::Parts,
-};
+use auth_core::{AuthRequest, Authenticated, Evidence, Principal, Refusal, Transport};
+use http::{StatusCode, header::AUTHORIZATION};
 
-use super::{in_band::Credentials, shared::SharedSocket};
+use super::{in_band::Credentials, opening::Opening, refresh_context::RefreshContext, shared::SharedSocket};
 use crate::{
     ConnectionId,
     adapter::{Checkpoint, Expect, Origin},
     connections::{Attempt, Credential, Registration},
     lifetime::NotNow,
-    own_memory, telemetry,
+    telemetry,
 };
-
-/// What a layer needs to refresh the credential of an open socket.
-pub(crate) struct RefreshContext<U> {
-    pub(crate) checkpoint: Arc<Checkpoint<U>>,
-    /// The request that opened the socket, without its credentials.
-    pub(crate) opening: Arc<Parts>,
-    pub(crate) registration: Arc<Registration>,
-    /// The slot of this layer's credential.
-    pub(crate) slot: u64,
-    /// The address of the client.
-    pub(crate) address: Option<IpAddr>,
-}
-
-impl<U> Clone for RefreshContext<U> {
-    fn clone(&self) -> Self {
-        let (checkpoint, opening) = (Arc::clone(&self.checkpoint), Arc::clone(&self.opening));
-        let registration = Arc::clone(&self.registration);
-        Self { checkpoint, opening, registration, slot: self.slot, address: self.address }
-    }
-}
 
 /// Asks the chain about credentials that came over an open socket. The chain sees them as `Authorization` on the request
 /// that opened the socket. With `open`, they are to replace that connection's credential.
 pub(super) async fn decide_in_band<U: Principal>(
     checkpoint: &Checkpoint<U>,
-    opening: &Parts,
+    opening: &Opening,
     credentials: Credentials,
     open: Option<(ConnectionId, &Evidence)>,
     address: Option<IpAddr>,
 ) -> Result<Authenticated<U>, Refusal> {
-    let mut parts = opening.clone();
-    // A strategy may use a record up. The next message starts with a fresh copy.
-    let record = RequestRecord::of(&mut parts).without_credentials();
-    parts.extensions.insert(record);
+    // A strategy may use a record up, so the next message gets another.
+    let mut parts = opening.to_parts()?;
     parts.headers.insert(AUTHORIZATION, credentials.into_header());
     let (connection, open) = open.unzip();
     let timer = checkpoint.timer();
@@ -77,7 +51,8 @@ pub(super) async fn refresh<U: Principal>(
         let decided = decide_in_band(checkpoint, opening, credentials, Some(open), *address).await;
         let user = decided.map_err(RefreshErrorKind::Refused)?;
         let new_credential = NewCredential::register(&context.registration, &user);
-        let request = AuthRequest::new(opening, Transport::WebSocket, checkpoint.timer().now());
+        let parts = opening.to_parts().map_err(RefreshErrorKind::Refused)?;
+        let request = AuthRequest::new(&parts, Transport::WebSocket, checkpoint.timer().now());
         let rechecked = checkpoint.recheck(user.evidence(), &request).await;
         rechecked.map_err(RefreshErrorKind::Refused)?;
         let end = shared.swap(user.clone(), context.slot)?;
@@ -226,44 +201,5 @@ impl From<NotNow> for RefreshErrorKind {
 impl From<NotNow> for RefreshError {
     fn from(not_now: NotNow) -> Self {
         Self(not_now.into())
-    }
-}
-
-/// Copies the head of a handshake without its credentials. The copy shares no memory with the request.
-pub(crate) fn without_credentials(parts: &Parts, needs: &Needs) -> Parts {
-    let secret = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, CONNECTION, UPGRADE];
-    let is_left_out = |name: &HeaderName| {
-        secret.contains(name) || needs.header_names().contains(name) || name.as_str().starts_with("sec-websocket-")
-    };
-    let headers = parts.headers.iter().filter(|(name, _)| !is_left_out(name));
-    let (mut own, ()) = Request::new(()).into_parts();
-    own.method = parts.method.clone();
-    own.version = parts.version;
-    own.uri = own_memory::uri(&parts.uri);
-    own.headers = own_memory::headers(headers);
-    if let Some(record) = parts.extensions.get::<RequestRecord>() {
-        own.extensions.insert(record.without_credentials());
-    }
-    own
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn kept_head_has_no_header_that_may_hold_a_credential() {
-        let request = Request::get("/ws?room=1").header("host", "chat.example").header("accept-language", "de");
-        let request = request.header("authorization", "Bearer x").header("cookie", "jwt=x").header("x-key", "x");
-        let request = request.header("sec-websocket-protocol", "auth.bearer.x").header("x-tenant", "7");
-        let (parts, ()) = request.body(()).unwrap().into_parts();
-        let mut needs = Needs::default();
-        needs.add_header_name(HeaderName::from_static("x-key"));
-
-        let kept = without_credentials(&parts, &needs);
-        let mut names: Vec<_> = kept.headers.keys().map(HeaderName::as_str).collect();
-        names.sort_unstable();
-        assert_eq!(names, ["accept-language", "host", "x-tenant"]);
-        assert_eq!(kept.uri, "/ws?room=1");
     }
 }

@@ -11,15 +11,17 @@ use axum::{
     extract::ws::{Message, WebSocket},
 };
 use futures_util::Sink as _;
+use http::HeaderValue;
 
 use super::{
     handler_read::HandlerRead,
     in_band::{Credentials, MalformedAuth, read_auth},
     pipe::{Pipe, TakenSocket},
+    refresh_context::RefreshContext,
     writers::Writer,
 };
 use crate::{
-    Close,
+    Close, ConnectionId,
     lifetime::{Due, Lifetime, Moment, NotNow, Wake},
     waker,
 };
@@ -34,9 +36,19 @@ const PING: &[u8] = b"auth.ping";
 /// and an expiry at the same time have one outcome.
 pub(super) struct SharedSocket<U> {
     state: Mutex<SocketState<U>>,
-    timer: Arc<dyn Timer>,
+    fixed: Fixed<U>,
+}
+
+/// What does not change while a socket is open.
+pub(super) struct Fixed<U> {
+    pub(super) id: ConnectionId,
+    pub(super) timer: Arc<dyn Timer>,
+    /// The negotiated subprotocol. It is boxed, because few sockets have one.
+    pub(super) protocol: Option<Box<HeaderValue>>,
     /// Whether the peer speaks our subprotocol.
-    in_band: bool,
+    pub(super) in_band: bool,
+    /// `None` if no layer has the user type of the handler.
+    pub(super) refresh_context: Option<Arc<RefreshContext<U>>>,
 }
 
 struct SocketState<U> {
@@ -48,7 +60,7 @@ struct SocketState<U> {
     handler: HandlerRead,
     driver: Option<Waker>,
     /// An `auth` message that the driver has not handled yet.
-    auth: Option<Result<Credentials, MalformedAuth>>,
+    auth: Option<Box<Result<Credentials, MalformedAuth>>>,
     /// Whether the driver has to check again what is due.
     changed: bool,
 }
@@ -65,13 +77,7 @@ pub(super) enum SocketEvent {
 }
 
 impl<U> SharedSocket<U> {
-    pub(super) fn new(
-        socket: WebSocket,
-        user: Authenticated<U>,
-        life: Lifetime,
-        timer: Arc<dyn Timer>,
-        in_band: bool,
-    ) -> Self {
+    pub(super) fn new(socket: WebSocket, user: Authenticated<U>, life: Lifetime, fixed: Fixed<U>) -> Self {
         let state = SocketState {
             pipe: Pipe::new(socket),
             life,
@@ -82,7 +88,7 @@ impl<U> SharedSocket<U> {
             auth: None,
             changed: false,
         };
-        Self { state: Mutex::new(state), timer, in_band }
+        Self { state: Mutex::new(state), fixed }
     }
 
     pub(super) fn user(&self) -> Authenticated<U> {
@@ -93,12 +99,12 @@ impl<U> SharedSocket<U> {
         self.lock().life.ends_at()
     }
 
-    pub(super) fn speaks_in_band(&self) -> bool {
-        self.in_band
+    pub(super) fn fixed(&self) -> &Fixed<U> {
+        &self.fixed
     }
 
     fn now(&self) -> Moment {
-        Moment::of(&*self.timer)
+        Moment::of(&*self.fixed.timer)
     }
 
     // For the handler.
@@ -130,7 +136,7 @@ impl<U> SharedSocket<U> {
             };
             // After the deadline nothing gets through, even if the driver has not run yet.
             let is_over = state.life.is_over(now);
-            if let Some(message) = state.filter(message, self.in_band && !is_over, now) {
+            if let Some(message) = state.filter(message, self.fixed.in_band && !is_over, now) {
                 return Poll::Ready(Some(message).filter(|_| !is_over));
             }
         }
@@ -242,10 +248,10 @@ impl<U> SharedSocket<U> {
         if !may_read {
             state.handler.driver_stopped();
         } else if state.can_read_ahead() {
-            state.poll_ahead(cx, self.in_band, self.now());
+            state.poll_ahead(cx, self.fixed.in_band, self.now());
         }
         if let Some(auth) = state.auth.take() {
-            return Poll::Ready(SocketEvent::Auth(auth));
+            return Poll::Ready(SocketEvent::Auth(*auth));
         }
         if std::mem::take(&mut state.changed) {
             return Poll::Ready(SocketEvent::Changed);
@@ -266,7 +272,7 @@ impl<U> SharedSocket<U> {
         if state.life.is_silent(now) {
             // If the whole process was stopped for a while, the timer fires before the messages of that time are read.
             state.handler.wake();
-            state.poll_ahead(cx, self.in_band, now);
+            state.poll_ahead(cx, self.fixed.in_band, now);
         }
         let can_read = state.pipe.can_read();
         state.life.due(now, can_read)
@@ -378,7 +384,7 @@ impl<U> SocketState<U> {
         if self.auth.is_some() {
             self.life.wrong(now);
         } else {
-            self.auth = Some(auth);
+            self.auth = Some(Box::new(auth));
         }
         self.changed = true;
         self.wake_driver();

@@ -13,7 +13,7 @@ use http::HeaderValue;
 
 use super::{
     in_band::Credentials,
-    refresh::{RefreshContext, RefreshError, refresh},
+    refresh::{RefreshError, refresh},
     shared::SharedSocket,
 };
 use crate::{Close, ConnectionId};
@@ -38,22 +38,13 @@ use crate::{Close, ConnectionId};
 /// If your protocol has its own message for this, call [`refresh`](Self::refresh).
 pub struct AuthSocket<U> {
     shared: Arc<SharedSocket<U>>,
-    id: ConnectionId,
-    protocol: Option<HeaderValue>,
-    refresh_context: Option<RefreshContext<U>>,
-    /// A message that was read before the handler ran. The handler receives it first.
-    first: Option<Message>,
+    /// A message that was read before the handler ran. The handler receives it first. It is boxed, because few sockets have one.
+    first: Option<Box<Message>>,
 }
 
 impl<U> AuthSocket<U> {
-    pub(super) fn new(
-        shared: Arc<SharedSocket<U>>,
-        id: ConnectionId,
-        protocol: Option<HeaderValue>,
-        refresh_context: Option<RefreshContext<U>>,
-        first: Option<Message>,
-    ) -> Self {
-        Self { shared, id, protocol, refresh_context, first }
+    pub(super) fn new(shared: Arc<SharedSocket<U>>, first: Option<Message>) -> Self {
+        Self { shared, first: first.map(Box::new) }
     }
 
     /// The user, with the evidence of the handshake or of the last refresh.
@@ -71,13 +62,13 @@ impl<U> AuthSocket<U> {
     /// The public id of the connection.
     #[must_use]
     pub fn id(&self) -> ConnectionId {
-        self.id
+        self.shared.fixed().id
     }
 
     /// The negotiated subprotocol.
     #[must_use]
     pub fn protocol(&self) -> Option<&HeaderValue> {
-        self.protocol.as_ref()
+        self.shared.fixed().protocol.as_deref()
     }
 
     /// The next message. `None` once the socket has ended: after a close, an error or the end of the credential.
@@ -112,7 +103,7 @@ impl<U> AuthSocket<U> {
     where
         U: Principal,
     {
-        match (Credentials::new(scheme, credentials.expose()), &self.refresh_context) {
+        match (Credentials::new(scheme, credentials.expose()), &self.shared.fixed().refresh_context) {
             (Some(credentials), Some(refresh_context)) => refresh(&self.shared, refresh_context, credentials).await,
             _ => {
                 self.shared.wrong();
@@ -143,7 +134,7 @@ impl<U> Stream for AuthSocket<U> {
         if let Some(first) = self.first.take()
             && !self.shared.has_ended()
         {
-            return Poll::Ready(Some(Ok(first)));
+            return Poll::Ready(Some(Ok(*first)));
         }
         self.shared.poll_message(cx)
     }
@@ -177,6 +168,6 @@ impl<U> Drop for AuthSocket<U> {
 
 impl<U> fmt::Debug for AuthSocket<U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AuthSocket").field("id", &self.id).field("user", &self.user()).finish_non_exhaustive()
+        f.debug_struct("AuthSocket").field("id", &self.id()).field("user", &self.user()).finish_non_exhaustive()
     }
 }

@@ -8,6 +8,7 @@
 mod chain;
 mod file;
 mod layer;
+mod sockets;
 mod strategies;
 
 use std::{
@@ -22,6 +23,12 @@ use crate::file::{Budget, Cost};
 #[cfg_attr(not(debug_assertions), ignore = "a release build allocates less")]
 fn hot_paths_allocate_exactly_what_the_budget_allows() {
     Budget::file().check(&[chain::paths(), layer::paths()].concat());
+}
+
+#[test]
+fn idle_socket_keeps_little_more_than_a_bare_one() {
+    let surplus = sockets::surplus();
+    assert!((1..=2400).contains(&surplus), "{surplus} bytes");
 }
 
 /// What `once` allocates, after it has run a few times. It must be the same each time.
