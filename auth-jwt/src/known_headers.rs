@@ -1,8 +1,8 @@
 //! Remembers the headers of good tokens.
 //!
 //! All tokens of one key usually have the same header, byte for byte. What a strategy decides about a header depends on
-//! nothing else, so the same bytes need not be decoded, read and checked again. That saves a tenth of the time of an HS256
-//! token.
+//! nothing else, so the same bytes need not be decoded, read and checked again. That saves about 5 % of the instructions of
+//! an HS256 token.
 
 use std::{
     cell::Cell,
@@ -14,7 +14,7 @@ use std::{
 
 use crate::Algorithm;
 
-/// Each thread uses one of these places, so threads rarely meet. One that does reads the header as if it were new.
+/// Each thread uses one of these places, so threads rarely meet. If they do, one of them reads the header as if it were new.
 const PLACES: usize = 16;
 
 /// How many headers a place remembers: those of the keys that an issuer has at one time.

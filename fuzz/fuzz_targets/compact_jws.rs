@@ -1,7 +1,7 @@
 //! Tokens: as text, and as a header and claims signed with the right key, so that the input gets past the signature check.
 #![no_main]
 
-use std::sync::LazyLock;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use auth_core::{Authenticated, Chain, Principal, PrincipalId, Refusal};
 use auth_fuzz::{ask, head};
@@ -10,7 +10,7 @@ use aws_lc_rs::hmac;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderValue, StatusCode, header::AUTHORIZATION};
 use libfuzzer_sys::fuzz_target;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 const SECRET: &str = "thirty-two bytes that nobody knows";
 
@@ -23,7 +23,18 @@ impl Principal for Claims {
     }
 }
 
-fn jwt() -> Jwt<Value> {
+/// The claims as they are written.
+struct AsWritten(Members);
+
+type Members = BTreeMap<String, Box<RawValue>>;
+
+impl Principal for AsWritten {
+    fn principal_id(&self) -> Option<PrincipalId> {
+        None
+    }
+}
+
+fn jwt<C>() -> Jwt<C> {
     Jwt::hs256(SECRET).unwrap().issuer("https://id.example").audience("chat")
 }
 
@@ -36,7 +47,10 @@ static CACHED: LazyLock<Chain<Claims>> = LazyLock::new(|| chain(jwt().cache_sign
 static ACCESS: LazyLock<Chain<Claims>> = LazyLock::new(|| chain(jwt().access_token("chat")));
 static ID: LazyLock<Chain<Claims>> = LazyLock::new(|| chain(jwt().id_token("chat")));
 
-fn present(chain: &Chain<Claims>, token: &str) -> Option<Result<Authenticated<Claims>, Refusal>> {
+static AS_WRITTEN: LazyLock<Chain<AsWritten>> =
+    LazyLock::new(|| Chain::new().or(jwt().verify(|claims: Members| async move { Some(AsWritten(claims)) })));
+
+fn present<U: Principal>(chain: &Chain<U>, token: &str) -> Option<Result<Authenticated<U>, Refusal>> {
     let line = HeaderValue::try_from(format!("Bearer {token}")).ok()?;
     Some(ask(chain, &head(AUTHORIZATION, &[line])))
 }
@@ -68,6 +82,15 @@ fn check_accepted(header: &[u8], claims: &[u8], user: &Authenticated<Claims>) {
     assert!(claims.get("cnf").is_none());
 }
 
+/// Compares the members with those that another parser finds.
+fn check_written(claims: &[u8], ours: &Members) {
+    let theirs: Members = serde_json::from_slice(claims).expect("the claims are an object");
+    let written = |members: &Members| -> Vec<_> {
+        members.iter().map(|(name, value)| (name.clone(), value.get().to_owned())).collect()
+    };
+    assert_eq!(written(ours), written(&theirs));
+}
+
 fuzz_target!(|data: &[u8]| {
     if let Ok(text) = std::str::from_utf8(data)
         && let Some(Err(refusal)) = present(&PLAIN, text)
@@ -82,6 +105,10 @@ fuzz_target!(|data: &[u8]| {
     let code = |answer: &Result<Authenticated<Claims>, Refusal>| answer.as_ref().err().map(Refusal::code);
     for _ in 0..2 {
         assert_eq!(code(&present(&CACHED, &token).unwrap()), code(&plain), "the cache changes no result");
+    }
+    match present(&AS_WRITTEN, &token).unwrap() {
+        Ok(user) => check_written(claims, &user.user().0),
+        Err(refusal) => assert_eq!(Some(refusal.code()), code(&plain), "the type of the claims changes no result"),
     }
     let (access, id) = (present(&ACCESS, &token).unwrap().is_ok(), present(&ID, &token).unwrap().is_ok());
     assert!(!(access && id), "no token is both");
