@@ -54,3 +54,5 @@ mod remote_keys {}
 mod providers {}
 #[doc = include_str!("../../docs/jwt.md")]
 mod jwt {}
+#[doc = include_str!("../../docs/scaling.md")]
+mod scaling {}

@@ -27,6 +27,11 @@ impl Failure {
         self.code.is_some()
     }
 
+    /// Whether Redis only refuses to write: its memory is full, or its disk fails. It still answers reads.
+    pub(super) fn refuses_writes(&self) -> bool {
+        matches!(self.code.as_deref(), Some("OOM" | "MISCONF"))
+    }
+
     pub(super) fn timeout() -> Self {
         Self::new("Redis did not answer in time")
     }

@@ -14,8 +14,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How many commands may wait to be written.
 const BUFFER: usize = 1024;
 
-/// The one connection that all calls share. The first call that needs it opens it, and the first call that fails on it drops
-/// it.
+/// The one connection that all calls share. The first call that needs it opens it. The first call that fails on it drops it,
+/// unless Redis only refuses to write.
 ///
 /// The connection manager of the `redis` crate doesn't fit: it keeps a connection that no longer answers, and the first
 /// command after a loss fails.
@@ -68,7 +68,9 @@ impl Link {
             }
         });
         let result = result.await.unwrap_or_else(|_| Err(Failure::timeout()));
-        if result.is_err() {
+        // A new connection would find Redis just as full, and all calls would wait for it. After any other failure, the address
+        // may lead to another server by now.
+        if result.as_ref().is_err_and(|failure| !failure.refuses_writes()) {
             self.drop_connection(used);
         }
         result

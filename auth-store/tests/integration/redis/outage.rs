@@ -161,3 +161,25 @@ async fn connection_closes_without_listeners() {
     let _third = store.subscribe().await;
     assert_eq!(listening().await, 1);
 }
+
+#[tokio::test]
+async fn full_redis_refuses_writes_on_the_same_connection() {
+    let Some(server) = Server::start().await else { return };
+    let store = server.store();
+    store.raise("mark", 1, None).await.unwrap();
+    // Each `ask` opens one.
+    let connections = async || {
+        let info = super::ask::<String>(&server, &["INFO", "stats"]).await;
+        let count = info.lines().find_map(|line| line.strip_prefix("total_connections_received:"));
+        count.unwrap().parse::<u32>().unwrap()
+    };
+    super::ask::<String>(&server, &["CONFIG", "SET", "maxmemory", "1"]).await;
+    let before = connections().await;
+    for _ in 0..10 {
+        let full = store.put("key", b"value", TIMEOUT).await.unwrap_err();
+        assert!(full.to_string().contains("OOM"), "{full}");
+        assert!(store.raise("other", 1, None).await.is_err());
+        assert_eq!(store.marks(&["mark".to_owned()]).await.unwrap(), [Some(1)]);
+    }
+    assert_eq!(connections().await - before, 1);
+}
