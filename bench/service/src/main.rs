@@ -5,7 +5,7 @@
 mod by_hand;
 mod ours_sides;
 
-use std::{cell::RefCell, hint::black_box, io, rc::Rc};
+use std::{hint::black_box, io, rc::Rc};
 
 use axum::{
     Json, Router,
@@ -20,7 +20,7 @@ use tokio::runtime::Runtime;
 use tower::{Service as _, ServiceExt as _};
 
 /// What a side sends as `Authorization`, in turn.
-type Headers = Rc<RefCell<Vec<HeaderValue>>>;
+type Headers = Rc<[HeaderValue]>;
 
 fn main() {
     let part = match std::env::var("LOG").as_deref() {
@@ -65,7 +65,6 @@ impl Sides<'_> {
         let (runtime, headers, mut at) = (self.runtime, Rc::clone(headers), 0);
         self.harness.looping(name, move |times| {
             runtime.block_on(async {
-                let headers = headers.borrow();
                 for _ in 0..times {
                     let mut request = Request::get("/me").header(header::HOST, HeaderValue::from_static("127.0.0.1"));
                     if !headers.is_empty() {
@@ -92,5 +91,5 @@ fn bearers(tokens: &Tokens) -> Headers {
 /// Made once: cloning such a value copies no bytes, as for a header that hyper has parsed.
 fn headers(values: impl IntoIterator<Item = String>) -> Headers {
     let value = |text| HeaderValue::from_maybe_shared(axum::body::Bytes::from(text)).expect("a header");
-    Rc::new(RefCell::new(values.into_iter().map(value).collect()))
+    values.into_iter().map(value).collect()
 }

@@ -1,6 +1,6 @@
-//! A registry with 1,000 to 100,000 connections, each of a user of its own.
+//! A registry with 1,000 to 100,000 connections, each of a user of its own, or all of one user.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{collections::VecDeque, sync::Arc, time::SystemTime};
 
 use auth_core::{AuthRequest, Authenticated, Chain, PrincipalId, Revocation, Transport};
 use floors::{Algorithm, Harness, ISSUER, Key, Payload};
@@ -16,7 +16,7 @@ const PLOT: &str = "connections";
 pub fn add(harness: &mut Harness<'_>) {
     let key = Key::generate(Algorithm::Hs256);
     for count in [1_000, 10_000, 100_000] {
-        let registry = Arc::new(Registry::new(&key, count));
+        let registry = Arc::new(Registry::new(&key, 0..count));
         let x = count as f64;
 
         let (this, mut at) = (Arc::clone(&registry), 0);
@@ -37,6 +37,14 @@ pub fn add(harness: &mut Harness<'_>) {
         let newcomer = registry.user(&key, count);
         harness.side("enter one more, and let it go", move || registry.enter(&newcomer));
         harness.point(PLOT, x);
+
+        let mut of_one = Registry::new(&key, std::iter::repeat_n(0, count));
+        let newcomer = of_one.user(&key, 0);
+        harness.side("all of one user: enter one more, and let the oldest go", move || {
+            of_one.entered.push_back(of_one.enter(&newcomer));
+            of_one.entered.pop_front()
+        });
+        harness.point(PLOT, x);
     }
 }
 
@@ -47,7 +55,7 @@ struct Registry {
     chain: Chain<Owner>,
     request: Parts,
     /// Each stays in the registry until it is dropped.
-    entered: Vec<Entered>,
+    entered: VecDeque<Entered>,
 }
 
 /// A connection that hears its end and stays.
@@ -58,14 +66,16 @@ impl End for Deaf {
 }
 
 impl Registry {
-    fn new(key: &Key, count: usize) -> Self {
+    /// With a connection of each of these users.
+    fn new(key: &Key, users: impl Iterator<Item = usize>) -> Self {
         let connections = Connections::new();
         let chain = Chain::new().or(owner(jwt(key)));
         let layer = AuthLayer::new(chain.clone()).sockets(Sockets::new().connections(&connections));
         let request = Requests::from_fn(1, |_| None).next().clone();
-        let mut this = Self { connections, checkpoint: layer.into_checkpoint(), chain, request, entered: Vec::new() };
-        this.entered = (0..count).map(|number| this.enter(&this.user(key, number))).collect();
-        assert_eq!(this.connections.count(), count);
+        let mut this =
+            Self { connections, checkpoint: layer.into_checkpoint(), chain, request, entered: VecDeque::new() };
+        this.entered = users.map(|number| this.enter(&this.user(key, number))).collect();
+        assert_eq!(this.connections.count(), this.entered.len());
         this
     }
 
