@@ -119,7 +119,7 @@ if [ -z "$report" ]; then
         say "instructions"
         bash bench/callgrind.sh
     fi
-    export LOAD_SECONDS="$(pick 2 1)" QUIET="$(pick 5 1)"
+    export LOAD_SECONDS="$(pick 2 1)" QUIET="$(pick 5 1)" TRIES="$(pick 3 1)"
     if wanted http; then
         say "HTTP over loopback"
         ROUNDS="$(pick 11 3)" "$programs/load"

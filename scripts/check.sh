@@ -63,7 +63,7 @@ say "format"
 cargo fmt --all --check
 cargo fmt --manifest-path consumer/Cargo.toml --check
 cargo fmt --manifest-path fuzz/Cargo.toml --check
-cargo fmt --manifest-path bench/Cargo.toml --check
+cargo fmt --manifest-path bench/Cargo.toml --all --check
 
 say "lints"
 cargo clippy --workspace --all-targets --all-features --locked -- -D warnings

@@ -5,7 +5,8 @@
 //! servers in one round are a pair.
 //!
 //! The environment: `ROUNDS` (9), `LOAD_SECONDS` (2), `ONLY` (part of the name of the sides to run), `LOG=info`
-//! (all servers log), `QUIET` (how many seconds to wait at most for a quiet machine; 5).
+//! (all servers log), `QUIET` (how many seconds to wait at most for a quiet machine; 5), `TRIES` (how often a load that a
+//! neighbour disturbs runs at most; 3).
 
 mod issuer;
 mod keys;
@@ -41,9 +42,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         server.check(side, &keys)?;
         all.push(Measured { side, server, requests: Vec::new(), cpu: Vec::new() });
     }
-    let load = Load { seconds: number("LOAD_SECONDS", 2), quiet_seconds: number("QUIET", 5) };
+    let load =
+        Load { seconds: number("LOAD_SECONDS", 2), quiet_seconds: number("QUIET", 5), tries: number("TRIES", 3) };
     for one in &all {
-        Load { seconds: 1, quiet_seconds: 0 }.run(&one.server, &keys.script(one.side.alg))?;
+        Load { seconds: 1, quiet_seconds: 0, tries: 1 }.run(&one.server, &keys.script(one.side.alg))?;
     }
     let rounds = number("ROUNDS", 9);
     let mut order: Vec<_> = (0..all.len()).collect();

@@ -53,8 +53,9 @@ impl Server {
             return Err(format!("{} answers a good token with: {good}", side.name).into());
         }
         let (input, signature) = token.rsplit_once('.').ok_or("not a token")?;
-        let bad: String = signature.chars().rev().collect();
-        let bad = self.get(&format!("{input}.{bad}"))?;
+        // Another first character: still base64url, which some peers answer otherwise.
+        let first = if signature.starts_with('A') { "B" } else { "A" };
+        let bad = self.get(&format!("{input}.{first}{}", &signature[1..]))?;
         if side.alg.is_some() && !bad.starts_with("HTTP/1.1 401") {
             return Err(format!("{} answers a bad signature with: {bad}", side.name).into());
         }

@@ -14,11 +14,11 @@ use crate::{
 const CONNECTIONS: u32 = 64;
 /// A neighbour that takes more than this share of a processor disturbs a load.
 const DISTURBED: f64 = 0.05;
-const TRIES: usize = 3;
 
 pub struct Load {
     pub seconds: u64,
     pub quiet_seconds: u64,
+    pub tries: u64,
 }
 
 pub struct Sample {
@@ -35,7 +35,7 @@ impl Load {
     /// Repeats a load that a neighbour disturbed, and keeps the least disturbed.
     pub fn undisturbed(&self, server: &Server, script: &Path) -> Result<Sample, Box<dyn Error>> {
         let mut best = self.run(server, script)?;
-        for _ in 1..TRIES {
+        for _ in 1..self.tries {
             if best.disturbed() < DISTURBED {
                 break;
             }

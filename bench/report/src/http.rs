@@ -12,11 +12,10 @@ pub const HS256_PEERS: [&str; 4] = [
     "axum-jwt-auth, HS256",
     "jwt-authorizer, HS256",
 ];
-pub const ES256_PEERS: [&str; 6] = [
+pub const ES256_PEERS: [&str; 5] = [
     "jsonwebtoken 11 by hand, ES256",
     "axum-jwt-auth, ES256",
     "jwt-authorizer, ES256",
-    "authkestra, ES256",
     "tower-oauth2-resource-server, ES256",
     "oauth-resource-server, ES256",
 ];

@@ -35,10 +35,7 @@ pub fn machine() -> Result<String, Box<dyn Error>> {
     ]);
     table.row(&["Kernel".into(), format!("Linux {}", fs::read_to_string("/proc/sys/kernel/osrelease")?.trim())]);
     table.row(&["Compiler".into(), output("rustc", &["--version"])?]);
-    table.row(&[
-        "Profile".to_owned(),
-        "release, `lto = \"thin\"`, `codegen-units = 1`; the system's allocator".to_owned(),
-    ]);
+    table.row(&["Profile".to_owned(), "release, `lto = \"thin\"`, `codegen-units = 1`".to_owned()]);
     table.row(&["Versions".into(), versions(include_str!("../../Cargo.lock"))]);
     Ok(table.text())
 }

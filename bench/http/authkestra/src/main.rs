@@ -1,4 +1,4 @@
-//! authkestra: its guard with one JWT strategy, and its extractor. It takes keys only from a URL, so no HS256.
+//! authkestra: its guard with one JWT strategy, and its extractor. It takes keys only from a URL, so no HS256, and no EC key.
 
 use std::sync::Arc;
 
@@ -16,13 +16,9 @@ struct App {
 
 #[tokio::main]
 async fn main() {
-    let algorithm = match Alg::chosen() {
-        Alg::Hs256 => panic!("authkestra takes keys only from a URL"),
-        Alg::Es256 => Algorithm::ES256,
-        Alg::Rs256 => Algorithm::RS256,
-    };
+    assert_eq!(Alg::chosen(), Alg::Rs256, "authkestra takes keys only from a URL, and no EC key");
     let config = ValidationConfig::builder().jwks_url(jwks_url()).issuer(ISSUER).audience(AUDIENCE);
-    let strategy = JwtStrategy::new(config.algorithms(vec![algorithm]).build());
+    let strategy = JwtStrategy::new(config.algorithms(vec![Algorithm::RS256]).build());
     let guard = Arc::new(Guard::builder().strategy(strategy).build());
     let app = Router::new().route("/me", get(me)).with_state(App { guard });
     axum::serve(TcpListener::from_std(start()).unwrap(), app).await.unwrap();
