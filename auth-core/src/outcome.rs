@@ -3,8 +3,8 @@ use std::{fmt, sync::Arc, time::SystemTime};
 use http::Extensions;
 
 use crate::{
-    AuthRequest, Authenticated, Carrier, Challenge, Evidence, Id, IdKind, Principal, PrincipalId, Redirect, Rejection, SharedStr,
-    challenge::presented_among, extract::Malformed,
+    AuthRequest, Authenticated, Carrier, Challenge, Evidence, Id, IdKind, Principal, PrincipalId, Redirect, Rejection,
+    SharedStr, challenge::presented_among, extract::Malformed,
 };
 
 /// What a strategy says about a request. A failure of the system is an `Err`, never a [`Reject`](Self::Reject).

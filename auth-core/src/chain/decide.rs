@@ -1,6 +1,5 @@
 use std::{any::Any, pin::pin, sync::Arc};
 
-use http::StatusCode;
 use super::{
     Chain,
     ask::Failed,
@@ -10,6 +9,7 @@ use super::{
     terms::Terms,
 };
 use crate::{AuthRequest, Authenticated, BoxError, Evidence, Outcome, Principal, Refusal, RefusalKind, Rejection};
+use http::StatusCode;
 
 impl<U: Principal> Chain<U> {
     /// Runs the chain on a request.
