@@ -17,10 +17,13 @@ part="$program"
 
 LIST=1 "$binary" | while read -r name; do
     [[ "$name" == *"$only"* ]] || continue
-    log="$(env -u BENCH_RESULTS ONLY="$name" N="$requests" ROUNDS=1 valgrind --tool=callgrind --callgrind-out-file=/dev/null \
-        --collect-atstart=no --toggle-collect='*harness::measured*' "$binary" 2>&1 >/dev/null)"
+    if ! log="$(env -u BENCH_RESULTS ONLY="$name" N="$requests" ROUNDS=1 valgrind --tool=callgrind --callgrind-out-file=/dev/null \
+        --collect-atstart=no --toggle-collect='*harness::measured*' "$binary" 2>&1 >/dev/null)"; then
+        echo "callgrind: $name failed:" >&2
+        echo "$log" >&2
+        exit 1
+    fi
     total="$(sed -n 's/.*Collected : \([0-9]*\).*/\1/p' <<<"$log")"
-    [ -n "$total" ] || { echo "callgrind: no count for $name:" >&2; echo "$log" >&2; exit 1; }
     each=$((total / requests))
     printf '%-10s %-52s %10d instructions\n' "$part" "$name" "$each"
     if [ -n "$results" ]; then
