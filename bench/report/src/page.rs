@@ -17,8 +17,8 @@ pub fn page(results: &Results, plots: &[Plot], notes: &str) -> Result<String, Bo
     text += include_str!("page/goals.md");
     text += "\n";
     text += &goals::table(results, plots);
-    text += notes;
-    text += "\n## The chain without a server\n\n";
+    text += notes.trim();
+    text += "\n\n## The chain without a server\n\n";
     text += include_str!("page/micro.md");
     text += "\n";
     text += &micro(results);
