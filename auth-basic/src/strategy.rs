@@ -2,7 +2,7 @@ use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use auth_core::{
     AuthRequest, BoxError, Carrier, Challenge, ConfigError, Evidence, Needs, Outcome, Payload, Principal, PrincipalId,
-    Strategy, Transport, Verify, async_trait,
+    Start, Strategy, Transport, Verify, async_trait,
     extract::{AuthScheme, Extractor as _, Malformed, auth_scheme},
 };
 
@@ -345,11 +345,29 @@ where
     }
 
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Self::User>, BoxError> {
-        let (login, carrier) = match self.find(request) {
-            Ok(Some(found)) => found,
-            Ok(None) => return Ok(Outcome::Absent),
-            Err(malformed) => return Ok(malformed.into()),
-        };
+        self.start(request).finish().await
+    }
+
+    /// Only the callback has to be waited for.
+    fn start<'a>(&'a self, request: &'a AuthRequest<'_>) -> Start<'a, V::User> {
+        match self.find(request) {
+            Ok(Some((login, carrier))) => Start::Waits(Box::pin(self.decide(login, carrier, request))),
+            Ok(None) => Start::Done(Ok(Outcome::Absent)),
+            Err(malformed) => Start::Done(Ok(malformed.into())),
+        }
+    }
+}
+
+impl<V, M> BasicStrategy<V, M>
+where
+    V: Verify<BasicLogin, M, User: Principal>,
+{
+    async fn decide(
+        &self,
+        login: BasicLogin,
+        carrier: Carrier,
+        request: &AuthRequest<'_>,
+    ) -> Result<Outcome<V::User>, BoxError> {
         let name = PrincipalId::new(&self.basic.realm, login.username());
         let verdict = self.verify.verify(login, request).await?;
         Ok(match verdict.into_accept(carrier) {

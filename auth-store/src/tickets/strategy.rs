@@ -1,7 +1,7 @@
 use std::{fmt, marker::PhantomData, sync::Arc};
 
 use auth_core::{
-    AuthRequest, BoxError, Carrier, Challenge, Needs, Outcome, Principal, Rejection, Strategy, Transport, Verify,
+    AuthRequest, BoxError, Carrier, Challenge, Needs, Outcome, Principal, Rejection, Start, Strategy, Transport, Verify,
     async_trait,
     extract::{Credential, Extractor, query},
 };
@@ -161,11 +161,28 @@ where
     }
 
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Self::User>, BoxError> {
-        let credential = match self.ticket.extractor.extract(request) {
-            Ok(Some(credential)) => credential,
-            Ok(None) => return Ok(Outcome::Absent),
-            Err(malformed) => return Ok(malformed.into()),
-        };
+        self.start(request).finish().await
+    }
+
+    /// Only the store and the callback have to be waited for.
+    fn start<'a>(&'a self, request: &'a AuthRequest<'_>) -> Start<'a, V::User> {
+        match self.ticket.extractor.extract(request) {
+            Ok(Some(credential)) => Start::Waits(Box::pin(self.decide(credential, request))),
+            Ok(None) => Start::Done(Ok(Outcome::Absent)),
+            Err(malformed) => Start::Done(Ok(malformed.into())),
+        }
+    }
+}
+
+impl<V, M> TicketStrategy<V, M>
+where
+    V: Verify<TicketGrant, M, User: Principal>,
+{
+    async fn decide(
+        &self,
+        credential: Credential<'_>,
+        request: &AuthRequest<'_>,
+    ) -> Result<Outcome<V::User>, BoxError> {
         let record = match self.ticket.redeem(credential.expose(), request).await? {
             Ok(record) => record,
             Err(rejection) => return Ok(Outcome::Reject(rejection)),
