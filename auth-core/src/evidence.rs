@@ -3,7 +3,7 @@ use std::{any::Any, fmt, sync::Arc, time::SystemTime};
 use async_trait::async_trait;
 use http::Extensions;
 
-use crate::{BoxError, Carrier, Challenge, Id, IdKind, PrincipalId, Scopes};
+use crate::{BoxError, Carrier, Challenge, Id, IdKind, PrincipalId, Scopes, few::Few};
 
 /// How a user was authenticated.
 ///
@@ -24,8 +24,8 @@ pub struct Evidence {
     /// It was issued at an unknown instant.
     pub(crate) undated: bool,
     /// Comparisons of two users use the first one.
-    pub(crate) names: Vec<PrincipalId>,
-    pub(crate) ids: Vec<Id>,
+    names: Few<PrincipalId>,
+    ids: Few<Id>,
     extras: Extensions,
     /// An extra too. It has a place of its own, since most tokens have scopes: a map for one value takes three allocations.
     scopes: Option<Scopes>,
@@ -50,8 +50,8 @@ impl Evidence {
             credential_end: None,
             issued_at: None,
             undated: false,
-            names: Vec::new(),
-            ids: Vec::new(),
+            names: Few::None,
+            ids: Few::None,
             extras: Extensions::new(),
             scopes: None,
             challenges: None,
@@ -95,22 +95,16 @@ impl Evidence {
 
     /// Adds a name after the others.
     pub(crate) fn add_name(&mut self, name: PrincipalId) {
-        if !self.names.contains(&name) {
-            push_exact(&mut self.names, name);
-        }
+        self.names.add(name);
     }
 
     /// Sets the name that comparisons use.
     pub(crate) fn put_name_first(&mut self, name: PrincipalId) {
-        self.names.retain(|other| *other != name);
-        self.names.reserve_exact(1);
-        self.names.insert(0, name);
+        self.names.put_first(name);
     }
 
     pub(crate) fn add_id(&mut self, id: Id) {
-        if !self.ids.contains(&id) {
-            push_exact(&mut self.ids, id);
-        }
+        self.ids.add(id);
     }
 
     /// Adds a typed extra; a second one of the same type replaces the first.
@@ -142,7 +136,7 @@ impl Evidence {
     /// Copies the names of the whole to each part, so that a logout under any name covers every credential.
     pub(crate) fn hand_names_down(&mut self) {
         for part in &mut self.parts {
-            for name in &self.names {
+            for name in &*self.names {
                 part.add_name(name.clone());
             }
             part.hand_names_down();
@@ -290,13 +284,6 @@ impl Evidence {
     pub fn is_expired_at(&self, now: SystemTime) -> bool {
         self.expires_at.is_some_and(|end| now >= end)
     }
-}
-
-/// Adds one without room for more: a credential has one or two, and an open connection keeps them. Room for four of each costs
-/// 310 bytes.
-fn push_exact<T>(all: &mut Vec<T>, one: T) {
-    all.reserve_exact(1);
-    all.push(one);
 }
 
 fn push_check(checks: &mut Vec<Arc<dyn RevocationCheck>>, check: Arc<dyn RevocationCheck>) {

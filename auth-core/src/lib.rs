@@ -100,6 +100,7 @@ mod clock;
 mod config;
 mod evidence;
 pub mod extract;
+mod few;
 mod id;
 mod login;
 mod manual_clock;
