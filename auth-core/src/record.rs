@@ -123,7 +123,8 @@ impl RequestRecord {
         }
     }
 
-    /// The path that was sent, without the query.
+    /// The path as the client sent it: percent-encoded, with prefixes that nested routers remove, without the query. `*` for
+    /// `OPTIONS *`; empty if the target has no path (`CONNECT host:443`).
     #[must_use]
     pub fn sent_path(&self) -> &str {
         self.0.target.path()

@@ -1,7 +1,11 @@
 use std::{borrow::Cow, fmt, ops::Deref, sync::Arc};
 
-/// A text that many values share: the issuer of a name, of an id, of each entry in a registry. It is cheap to clone, and an
-/// empty one takes no memory.
+/// An immutable text that many values share, such as the issuer in a name and in each id. A clone copies no bytes. It may be
+/// empty, which takes no memory, and has no limit of length. It derefs to `str`; `==` compares the texts.
+///
+/// `Debug` is redacted, since it may be personal data. It is not for secrets: use [`Secret`](crate::Secret).
+///
+/// A user type that keeps its name as a `SharedStr` gives a [`PrincipalId`](crate::PrincipalId) without a copy.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct SharedStr(Arc<str>);
 

@@ -77,13 +77,17 @@ pub trait Strategy: Send + Sync + 'static {
     /// log. A wrong credential is an [`Outcome::Reject`], never an error.
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Self::User>, BoxError>;
 
-    /// Decides as [`authenticate`](Self::authenticate) does, but at once where nothing has to be waited for. The chain calls
-    /// this method. The default returns the future of `authenticate`, so most strategies need not override it.
+    /// Decides as [`authenticate`](Self::authenticate) does, and answers at once if it need not wait. The chain calls this
+    /// method. The default returns the future of `authenticate`, so most strategies don't override it.
     ///
-    /// Override it if the strategy is often asked about requests that hold no credential of its kind: `Absent` then costs no
-    /// boxed future. Then let `authenticate` return `self.start(request).finish().await`, so that both decide alike.
+    /// Override it if many requests hold no credential of this kind: `Start::Done(Ok(Outcome::Absent))` allocates nothing. Then
+    /// write `authenticate` as `self.start(request).finish().await`, so that both decide alike. Never write that without an
+    /// override: the two methods would call each other forever.
     ///
-    /// A strategy that calls another one directly, not through a chain, should forward this call.
+    /// It must not block: it runs on the thread of the request. The chain catches a panic, as in `authenticate`. A strategy that
+    /// calls another one directly, not through a chain, should forward this call. Otherwise the answer is the same, but slower.
+    ///
+    /// An error, in [`Start::Done`] as in the future, means the same as an error of `authenticate`: 503.
     fn start<'a>(&'a self, request: &'a AuthRequest<'_>) -> Start<'a, Self::User> {
         Start::Waits(self.authenticate(request))
     }
@@ -95,7 +99,7 @@ pub trait Strategy: Send + Sync + 'static {
 pub enum Start<'a, U> {
     /// The strategy has decided.
     Done(Result<Outcome<U>, BoxError>),
-    /// The strategy has to wait: for a store, for keys, for a verify callback.
+    /// The strategy has to wait: for a store, for keys, for a verify callback. The future does nothing until it is polled.
     Waits(Pin<Box<dyn Future<Output = Result<Outcome<U>, BoxError>> + Send + 'a>>),
 }
 

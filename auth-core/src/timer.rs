@@ -23,8 +23,9 @@ pub trait Timer: Clock {
     /// Completes when this much time has passed, even if the clock is set meanwhile.
     fn sleep(&self, span: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
-    /// Completes at the first of the two: as [`sleep_until`](Self::sleep_until), or as [`sleep`](Self::sleep). An open connection
-    /// waits for both all its life, so a timer that can wait for both with less memory should.
+    /// Completes at `deadline` by the time of day, or after `span` of elapsed time, whichever comes first; at once if the deadline
+    /// has passed or the span is zero. An open connection waits for both as long as it lives. The default makes two sleeps;
+    /// override it if one timer can do it with less memory.
     fn sleep_until_or(&self, deadline: SystemTime, span: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let (mut until, mut span) = (self.sleep_until(deadline), self.sleep(span));
         Box::pin(poll_fn(move |cx| match until.as_mut().poll(cx) {
@@ -80,7 +81,7 @@ mod system {
             Box::pin(async move { time::sleep(span).await })
         }
 
-        /// As [`sleep_until`](Self::sleep_until), with one timer for both.
+        /// As [`sleep_until`](Self::sleep_until), with one timer for both. A span that is too long for the clock never ends.
         fn sleep_until_or(&self, deadline: SystemTime, span: Duration) -> BoxSleep {
             boxed_sleep(deadline, time::Instant::now().checked_add(span))
         }

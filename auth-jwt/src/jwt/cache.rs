@@ -10,8 +10,8 @@ impl<C> Jwt<C> {
     ///
     /// It remembers nothing else. Times, issuer, audience and revocation are checked each time, the verify callback is
     /// called each time. Entries match only the set of keys that they were made with: after a rotation or a withdrawal, all
-    /// signatures are checked again. So the answer is always the same as without the cache. An entry is a SHA-256 hash of the
-    /// token, 32 bytes. Refused signatures are not stored.
+    /// signatures are checked again. So the answer is always the same as without the cache. An entry holds a SHA-256 hash
+    /// of the token: about 60 bytes. Refused signatures are not stored.
     ///
     /// Tokens signed with HMAC are not cached, since checking them costs no more than the lookup.
     ///

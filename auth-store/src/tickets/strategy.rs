@@ -1,8 +1,8 @@
 use std::{fmt, marker::PhantomData, sync::Arc};
 
 use auth_core::{
-    AuthRequest, BoxError, Carrier, Challenge, Needs, Outcome, Principal, Rejection, Start, Strategy, Transport, Verify,
-    async_trait,
+    AuthRequest, BoxError, Carrier, Challenge, Needs, Outcome, Principal, Rejection, Start, Strategy, Transport,
+    Verify, async_trait,
     extract::{Credential, Extractor, query},
 };
 
