@@ -47,10 +47,10 @@ impl Cache {
         Self { shards: std::array::from_fn(|_| shard()) }
     }
 
-    pub(crate) fn seen(keys: &KeySet, token: &str) -> CacheKey {
-        // OK because this hash has 32 bytes.
-        let token = digest(&SHA256, token.as_bytes()).as_ref().try_into().unwrap_or_default();
-        CacheKey { token, generation: keys.generation() }
+    /// Always a key, since this hash has 32 bytes.
+    pub(crate) fn seen(keys: &KeySet, token: &str) -> Option<CacheKey> {
+        let token = digest(&SHA256, token.as_bytes()).as_ref().try_into().ok()?;
+        Some(CacheKey { token, generation: keys.generation() })
     }
 
     /// Whether the signature was valid in the last 60 s. False after the clock was set back.
@@ -173,7 +173,7 @@ mod tests {
         let accepts = |keys: KeySet, remembered: &KeySet, now: SystemTime| {
             let jwt = jwt(keys);
             let cache = jwt.cache.as_ref().unwrap();
-            cache.remember(&Cache::seen(remembered, &forged()), self::now());
+            cache.remember(&Cache::seen(remembered, &forged()).unwrap(), self::now());
             ask(jwt, &forged(), now).0
         };
         let ours = keys();
@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn each_strategy_has_its_own_cache() {
         let (one, other) = (Cache::new(10), Cache::new(10));
-        let seen = Cache::seen(&keys(), &token());
+        let seen = Cache::seen(&keys(), &token()).unwrap();
         one.remember(&seen, now());
         assert!(one.knows(&seen, now()) && !other.knows(&seen, now()));
     }
@@ -198,13 +198,13 @@ mod tests {
         let cache = Cache::new(64);
         let ours = keys();
         for i in 0..10_000 {
-            let seen = Cache::seen(&ours, &i.to_string());
+            let seen = Cache::seen(&ours, &i.to_string()).unwrap();
             cache.remember(&seen, now());
             assert!(cache.knows(&seen, now()), "{i}");
         }
         assert!((48..=64).contains(&cache.len()), "{}", cache.len());
         let nothing = Cache::new(0);
-        nothing.remember(&Cache::seen(&ours, "a"), now());
+        nothing.remember(&Cache::seen(&ours, "a").unwrap(), now());
         assert_eq!(nothing.len(), 0);
     }
 }

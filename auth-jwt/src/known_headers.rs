@@ -20,6 +20,9 @@ const PLACES: usize = 16;
 /// How many headers a place remembers: those of the keys that an issuer has at one time.
 const HEADERS: usize = 4;
 
+/// The longest header in base64url. Longer ones are rare, and are read each time. So the memory does not depend on `max_len`.
+const LONGEST: usize = 512;
+
 /// A header that has passed all checks of the strategy.
 #[derive(Debug)]
 pub(crate) struct CheckedHeader {
@@ -46,9 +49,16 @@ impl KnownHeaders {
         Some(Arc::clone(&found.1))
     }
 
-    /// Remembers the header of a token whose signature is valid. Nobody else can fill the memory.
+    /// Remembers the header of a token whose signature is valid, so only the issuer's tokens fill the memory.
     pub(crate) fn remember(&self, encoded: &str, header: &Arc<CheckedHeader>) {
+        if encoded.len() > LONGEST {
+            return;
+        }
         let Some(mut place) = self.place().and_then(|place| place.try_lock().ok()) else { return };
+        // Another thread, or another request that waited for the same keys, may have remembered it.
+        if place.headers.iter().flatten().any(|(known, _)| **known == *encoded) {
+            return;
+        }
         let oldest = place.oldest;
         place.oldest = (oldest + 1) % HEADERS;
         if let Some(header_there) = place.headers.get_mut(oldest) {
@@ -89,6 +99,19 @@ mod tests {
         }
         assert!(known.get("a").is_none());
         assert!(["b", "c", "d", "e"].iter().all(|kid| known.get(kid).unwrap().kid.as_deref() == Some(*kid)));
+    }
+
+    #[test]
+    fn header_takes_one_place_and_a_long_one_takes_none() {
+        let known = KnownHeaders::default();
+        known.remember("a", &header("a"));
+        for _ in 0..HEADERS {
+            known.remember("b", &header("b"));
+        }
+        assert!(known.get("a").is_some() && known.get("b").is_some());
+        let long = "c".repeat(LONGEST + 1);
+        known.remember(&long, &header("c"));
+        assert!(known.get(&long).is_none() && known.get("a").is_some());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use std::{any::type_name, sync::Arc};
+use std::{any::type_name, future::poll_fn, sync::Arc, task::Poll};
 
 use auth_core::{AuthRequest, BoxError, Outcome, Rejection};
 use serde::de::DeserializeOwned;
@@ -36,7 +36,7 @@ pub(super) enum NotAccepted {
 enum Head {
     /// The strategy has accepted the same one before.
     Known(Arc<CheckedHeader>),
-    New(Header<'static>),
+    New(Result<CheckedHeader, TokenError>),
 }
 
 /// A token of an accepted issuer. Its signature is not checked yet.
@@ -76,21 +76,46 @@ impl<C: DeserializeOwned> Jwt<C> {
         let compact = Compact::parse(token, self.policy.max_len)?;
         let head = self.head(&compact)?;
         let members = json::object(compact.payload()?).map_err(TokenError::invalid)?;
-        let candidate = self.identify(token, &compact, head, &members)?;
-        let unverified = candidate.unverified();
+        let (header, is_header_new, iss) = {
+            let candidate = self.identify(token, &compact, head, &members)?;
+            (candidate.header, candidate.is_header_new, candidate.claims.issuer()?.map(str::to_owned))
+        };
+        let issuer = self.policy.issuers.resolve(iss.as_deref())?;
+        let unverified = UnverifiedToken {
+            token,
+            algorithm: header.algorithm,
+            kid: header.kid.as_deref(),
+            issuer: issuer.name,
+            template: issuer.tenant.map(|(template, _)| template),
+        };
         let demands = source.demands(&unverified);
         if !demands.allow(unverified.algorithm) {
             return Err(demands.refuse(unverified.algorithm).into());
         }
-        let keys = source.keys(&unverified, request).await.map_err(NotAccepted::Failed)?;
-        let keys = keys.ok_or_else(|| unverified.without_keys())?;
+        let mut keys = source.keys(&unverified, request);
+        let (keys, members) = match poll_fn(|cx| Poll::Ready(keys.as_mut().poll(cx))).await {
+            Poll::Ready(keys) => (keys, members),
+            Poll::Pending => {
+                // The members take up to nine times the memory of the token, and anyone can make many tokens wait for keys.
+                drop(members);
+                (keys.await, json::object(compact.payload()?).map_err(TokenError::invalid)?)
+            }
+        };
+        let keys = keys.map_err(NotAccepted::Failed)?.ok_or_else(|| unverified.without_keys())?;
+        let head = Head::Known(Arc::clone(&header));
+        let candidate = Candidate { is_header_new, ..self.identify(token, &compact, head, &members)? };
         self.check_candidate(&candidate, &keys, demands, request)
     }
 
     fn head(&self, compact: &Compact<'_>) -> Result<Head, TokenError> {
         match self.known_headers.get(compact.encoded_header()) {
             Some(known) => Ok(Head::Known(known)),
-            None => Ok(Head::New(Header::parse(&compact.header()?)?.into_owned())),
+            None => {
+                let json = compact.header()?;
+                let header = Header::parse(&json)?;
+                let checked = self.policy.check_header(&header);
+                Ok(Head::New(checked.map(|algorithm| CheckedHeader { algorithm, kid: header.kid.map(Into::into) })))
+            }
         }
     }
 
@@ -106,11 +131,7 @@ impl<C: DeserializeOwned> Jwt<C> {
         let issuer = self.policy.issuers.resolve(claims.issuer()?)?;
         let (header, is_header_new) = match head {
             Head::Known(header) => (header, false),
-            Head::New(header) => {
-                let algorithm = self.policy.check_header(&header)?;
-                let kid = header.kid.map(Into::into);
-                (Arc::new(CheckedHeader { algorithm, kid }), true)
-            }
+            Head::New(header) => (Arc::new(header?), true),
         };
         Ok(Candidate { token, compact, members, claims, issuer, header, is_header_new })
     }
@@ -151,7 +172,7 @@ impl<C: DeserializeOwned> Jwt<C> {
         let Some(cache) = self.cache.as_ref().filter(|_| algorithm.family() != Family::Hmac) else {
             return verify();
         };
-        let seen = Cache::seen(keys, candidate.token);
+        let Some(seen) = Cache::seen(keys, candidate.token) else { return verify() };
         if !cache.knows(&seen, request.now()) {
             verify()?;
             cache.remember(&seen, request.now());
@@ -184,16 +205,6 @@ impl Candidate<'_> {
             let found = || format!("something else, at line {} and column {}", error.line(), error.column());
             TokenError::invalid("the claims do not fit their type").because(|| (type_name::<C>().to_owned(), found()))
         })
-    }
-
-    fn unverified(&self) -> UnverifiedToken<'_> {
-        UnverifiedToken {
-            token: self.token,
-            algorithm: self.header.algorithm,
-            kid: self.kid(),
-            issuer: self.issuer.name,
-            template: self.issuer.tenant.map(|(template, _)| template),
-        }
     }
 }
 

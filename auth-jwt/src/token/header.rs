@@ -38,11 +38,6 @@ impl<'a> Header<'a> {
         Ok(header)
     }
 
-    pub(crate) fn into_owned(self) -> Header<'static> {
-        let owned = |text: Option<Cow<'_, str>>| text.map(|text| Cow::Owned(text.into_owned()));
-        Header { alg: owned(self.alg), kid: owned(self.kid), typ: owned(self.typ) }
-    }
-
     /// The algorithm. It is an error if it is absent, unknown or `none`.
     pub(crate) fn algorithm(&self) -> Result<Algorithm, TokenError> {
         let alg = self.alg.as_deref();

@@ -55,7 +55,7 @@ pub(crate) struct Member<'a> {
 
 /// The members of one object, in order.
 pub(crate) fn object(json: &str) -> Result<Vec<Member<'_>>, Broken> {
-    read(json, |scanner| scanner.expect(b'{', "not a JSON object")?.object(1))
+    read(json, FEW, |scanner| scanner.expect(b'{', "not a JSON object")?.object(1))
 }
 
 /// Reads one object and hands its members to `each`, in order.
@@ -79,15 +79,16 @@ pub(crate) fn elements<'a, F>(json: &'a str, mut each: F) -> Result<(), Broken>
 where
     F: FnMut(Value<'a>) -> Result<(), Broken>,
 {
-    read(json, |scanner| scanner.expect(b'[', "not a JSON array")?.array(1, &mut each)).map(drop)
+    read(json, 0, |scanner| scanner.expect(b'[', "not a JSON array")?.array(1, &mut each)).map(drop)
 }
 
-/// Reads one value, and returns the members of the outermost object.
+/// Reads one value, and returns the members of the outermost object. It begins with room for so many.
 fn read<'a>(
     text: &'a str,
+    room: usize,
     body: impl FnOnce(&mut Scanner<'a>) -> Result<(), Broken>,
 ) -> Result<Vec<Member<'a>>, Broken> {
-    let mut scanner = Scanner { text, pos: 0, members: Vec::with_capacity(FEW) };
+    let mut scanner = Scanner { text, pos: 0, members: Vec::with_capacity(room) };
     scanner.skip_blanks();
     body(&mut scanner)?;
     scanner.skip_blanks();

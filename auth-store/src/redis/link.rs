@@ -11,6 +11,10 @@ use super::Failure;
 /// How long to wait before the next try to connect, to avoid a reconnect storm.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// How long a connection is kept on which Redis refuses to write. A new one at once would find Redis just as full, and all calls
+/// would wait for it. But the refusal may be the reason why another server has taken over the address.
+const KEEP: Duration = Duration::from_secs(2);
+
 /// How many commands may wait to be written.
 const BUFFER: usize = 1024;
 
@@ -33,6 +37,7 @@ struct Slot {
     connection: Option<MultiplexedConnection>,
     /// Identifies a connection.
     number: u64,
+    opened_at: Option<Instant>,
     failed_at: Option<Instant>,
 }
 
@@ -68,9 +73,10 @@ impl Link {
             }
         });
         let result = result.await.unwrap_or_else(|_| Err(Failure::timeout()));
-        // A new connection would find Redis just as full, and all calls would wait for it. After any other failure, the address
-        // may lead to another server by now.
-        if result.as_ref().is_err_and(|failure| !failure.refuses_writes()) {
+        // After a failure, the address may lead to another server by now.
+        if let Err(failure) = &result
+            && (!failure.refuses_writes() || self.is_older_than(used, KEEP))
+        {
             self.drop_connection(used);
         }
         result
@@ -122,6 +128,7 @@ impl Link {
         slot.failed_at = connected.is_err().then(Instant::now);
         let connection = connected.map_err(|error| Failure::from(error).not_again())?;
         slot.number += 1;
+        slot.opened_at = Some(Instant::now());
         slot.connection = Some(connection.clone());
         Ok((slot.number, connection))
     }
@@ -132,6 +139,12 @@ impl Link {
         if number == Some(slot.number) {
             slot.connection = None;
         }
+    }
+
+    /// Whether this connection is open, and was opened this long ago.
+    fn is_older_than(&self, number: Option<u64>, span: Duration) -> bool {
+        let slot = self.slot();
+        number == Some(slot.number) && slot.opened_at.is_some_and(|at| at.elapsed() >= span)
     }
 
     fn slot(&self) -> MutexGuard<'_, Slot> {

@@ -6,7 +6,7 @@ pub fn add(harness: &mut Harness<'_>, key: &Key) {
     refused(harness, "ours, nobody", key, Requests::from_fn(1, |_| None));
     let strangers = Tokens::new(&Key::generate(Algorithm::Hs256));
     refused(harness, "ours, bad signature", key, Requests::bearing(&strangers));
-    let oversize = |_| Some(format!("Bearer {}", "a".repeat(9000)));
+    let oversize = |_| Some(format!("Bearer {}", "eyJh".repeat(2250)));
     refused(harness, "ours, token over the limit", key, Requests::from_fn(1, oversize));
 }
 

@@ -24,7 +24,7 @@ pub(crate) fn paths() -> Vec<Path> {
         ("chain: Basic without a hash", accepted(&Chain::new().or(basic()), LOGIN)),
         ("chain: refusal of nobody", refused(&one(), None)),
         ("chain: refusal of a bad signature", refused(&one(), Some(&forged))),
-        ("chain: refusal of a token over the limit", refused(&one(), Some(&format!("Bearer {}", "a".repeat(9000))))),
+        ("chain: refusal of a token over the limit", refused(&one(), Some(&format!("Bearer {}", "eyJh".repeat(2250))))),
     ]
 }
 

@@ -162,24 +162,44 @@ async fn connection_closes_without_listeners() {
     assert_eq!(listening().await, 1);
 }
 
+/// How many connections the server has accepted. Each `ask` opens one.
+async fn connections(server: &Server) -> u32 {
+    let info = super::ask::<String>(server, &["INFO", "stats"]).await;
+    let count = info.lines().find_map(|line| line.strip_prefix("total_connections_received:"));
+    count.unwrap().parse().unwrap()
+}
+
+/// The address may lead to another server by now.
+#[tokio::test]
+async fn connection_that_refuses_writes_for_two_seconds_is_replaced() {
+    let Some(server) = Server::start().await else { return };
+    let store = server.store();
+    super::ask::<String>(&server, &["CONFIG", "SET", "maxmemory", "1"]).await;
+    assert!(store.put("key", b"value", TIMEOUT).await.is_err());
+    let before = connections(&server).await;
+    let mut asked = 0;
+    soon(async {
+        while connections(&server).await - before <= asked + 1 {
+            asked += 1;
+            assert!(store.put("key", b"value", TIMEOUT).await.is_err());
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn full_redis_refuses_writes_on_the_same_connection() {
     let Some(server) = Server::start().await else { return };
     let store = server.store();
     store.raise("mark", 1, None).await.unwrap();
-    // Each `ask` opens one.
-    let connections = async || {
-        let info = super::ask::<String>(&server, &["INFO", "stats"]).await;
-        let count = info.lines().find_map(|line| line.strip_prefix("total_connections_received:"));
-        count.unwrap().parse::<u32>().unwrap()
-    };
     super::ask::<String>(&server, &["CONFIG", "SET", "maxmemory", "1"]).await;
-    let before = connections().await;
+    let before = connections(&server).await;
     for _ in 0..10 {
         let full = store.put("key", b"value", TIMEOUT).await.unwrap_err();
         assert!(full.to_string().contains("OOM"), "{full}");
         assert!(store.raise("other", 1, None).await.is_err());
         assert_eq!(store.marks(&["mark".to_owned()]).await.unwrap(), [Some(1)]);
     }
-    assert_eq!(connections().await - before, 1);
+    assert_eq!(connections(&server).await - before, 1);
 }
