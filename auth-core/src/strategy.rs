@@ -84,10 +84,12 @@ pub trait Strategy: Send + Sync + 'static {
     /// write `authenticate` as `self.start(request).finish().await`, so that both decide alike. Never write that without an
     /// override: the two methods would call each other forever.
     ///
-    /// It must not block: it runs on the thread of the request. The chain catches a panic, as in `authenticate`. A strategy that
-    /// calls another one directly, not through a chain, should forward this call. Otherwise the answer is the same, but slower.
+    /// It must not block: it runs on the thread of the request. The chain catches a panic, as in `authenticate`. An error, in
+    /// [`Start::Done`] as in the future, means the same as an error of `authenticate`: 503.
     ///
-    /// An error, in [`Start::Done`] as in the future, means the same as an error of `authenticate`: 503.
+    /// # Security
+    /// The chain calls only `start`. A wrapper that decides anything itself must not forward this call: its `authenticate` would
+    /// be skipped. Leave `start` out there. Forward it only if `authenticate` does nothing but forward.
     fn start<'a>(&'a self, request: &'a AuthRequest<'_>) -> Start<'a, Self::User> {
         Start::Waits(self.authenticate(request))
     }

@@ -52,7 +52,10 @@ impl<T: Timer + ?Sized> Timer for Arc<T> {
 #[cfg(feature = "tokio")]
 mod system {
     use std::{
-        sync::{Arc, LazyLock},
+        sync::{
+            Arc, LazyLock,
+            atomic::{AtomicUsize, Ordering},
+        },
         thread,
         time::{Duration, Instant, SystemTime},
     };
@@ -89,9 +92,12 @@ mod system {
 
     /// Waits for the deadline, and for the end if there is one, with one timer. An async function would hold its arguments twice.
     fn boxed_sleep(deadline: SystemTime, end: Option<time::Instant>) -> BoxSleep {
+        static SLEEPS: AtomicUsize = AtomicUsize::new(0);
         Box::pin(async move {
+            let number = SLEEPS.fetch_add(1, Ordering::Relaxed);
+            let jumps = JUMPS.as_ref().and_then(|jumps| jumps.get(number % SHARDS));
             while !left(deadline, end).is_zero() {
-                match &*JUMPS {
+                match jumps {
                     Some(jumps) => {
                         // From here on a jump is noticed, so the clock is read once more.
                         let jumped = jumps.notified();
@@ -109,16 +115,19 @@ mod system {
         end.map_or(left, |end| left.min(end.saturating_duration_since(time::Instant::now())))
     }
 
+    /// A poll of a sleep locks the list of those who wait for a jump. Several lists keep the threads from waiting for each other.
+    const SHARDS: usize = 8;
+
     /// Reports jumps of the clock, which tokio's timer does not see. `None` if the thread did not start.
-    static JUMPS: LazyLock<Option<Arc<Notify>>> = LazyLock::new(|| {
-        let sender = Arc::new(Notify::new());
+    static JUMPS: LazyLock<Option<Arc<[Notify; SHARDS]>>> = LazyLock::new(|| {
+        let sender: Arc<[Notify; SHARDS]> = Arc::default();
         let told = Arc::clone(&sender);
         let watcher = thread::Builder::new().name("auth-clock".to_owned()).spawn(move || {
             let mut watch = ClockWatch::new(SystemTime::now(), Instant::now());
             loop {
                 thread::sleep(LOOK);
                 if watch.has_jumped(SystemTime::now(), Instant::now()) {
-                    told.notify_waiters();
+                    told.iter().for_each(Notify::notify_waiters);
                 }
             }
         });

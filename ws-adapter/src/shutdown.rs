@@ -1,5 +1,6 @@
 use std::{
     collections::HashMap,
+    fmt,
     future::poll_fn,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -28,18 +29,18 @@ use std::{
 /// let _ = tokio::time::timeout(Duration::from_secs(5), shutdown.drained()).await;
 /// # Ok(()) }
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Shutdown(Arc<Shared>);
 
 /// A channel of tokio would do the same, with a future of 216 bytes for each open socket. An entry here takes 25.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Shared {
     /// How many times it has begun. It changes under the lock.
     times: AtomicUsize,
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     /// The time over which the sockets are to be closed.
     spread: Duration,
@@ -111,6 +112,22 @@ impl Shutdown {
     }
 }
 
+impl fmt::Debug for Shutdown {
+    /// Omits the table, which has an entry for each open socket.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shutdown")
+            .field("times", &self.0.times())
+            .field("open_sockets", &self.open_sockets())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ShutdownWatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ShutdownWatch").field("told", &self.told).finish_non_exhaustive()
+    }
+}
+
 impl Shared {
     fn times(&self) -> usize {
         self.times.load(Ordering::SeqCst)
@@ -122,7 +139,6 @@ impl Shared {
 }
 
 /// What an open socket waits for; while it is held, the socket counts as open.
-#[derive(Debug)]
 pub(crate) struct ShutdownWatch {
     shared: Arc<Shared>,
     key: u64,
@@ -140,11 +156,13 @@ impl ShutdownWatch {
 
     /// Waits until it begins, or begins anew, and tells over how long the sockets are to be closed. It may be dropped and
     /// called again.
+    #[cfg(feature = "axum")]
     pub(crate) async fn begun(&mut self) -> Duration {
         poll_fn(|cx| self.poll_begun(cx)).await
     }
 
-    /// As [`begun`](Self::begun). If it has to wait, it wakes the task of the last poll.
+    /// Tells over how long the sockets are to be closed, once it begins, or begins anew. If it has to wait, it wakes the task of
+    /// the last poll.
     pub(crate) fn poll_begun(&mut self, cx: &Context<'_>) -> Poll<Duration> {
         let is_waiting = self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
         if is_waiting && self.shared.times() == self.told {

@@ -3,7 +3,7 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::Poll,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use auth_core::{
@@ -147,13 +147,15 @@ pub(crate) async fn decide_by<U: Principal>(
 }
 
 /// Waits for a future until `timeout`; `None` if it takes longer. Most chains never wait, so the timer is made only after the
-/// first poll: it would cost as much as a small strategy.
+/// first poll: it would cost as much as a small strategy. The time counts from the first poll.
 async fn within<F: Future>(timeout: Duration, mut future: Pin<&mut F>) -> Option<F::Output> {
+    let began = Instant::now();
     if let Poll::Ready(output) = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
         return Some(output);
     }
+    let left = timeout.saturating_sub(began.elapsed());
     // Boxed, so that the timer takes no space where it isn't needed.
-    Box::pin(tokio::time::timeout(timeout, future)).await.ok()
+    Box::pin(tokio::time::timeout(left, future)).await.ok()
 }
 
 /// Whether the client offers this subprotocol.

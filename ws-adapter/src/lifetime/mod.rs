@@ -15,6 +15,7 @@ use auth_core::Refusal;
 use http::StatusCode;
 
 pub(crate) use self::budget::{Budget, Spent};
+#[cfg(feature = "axum")]
 pub(crate) use self::moment::Sleep;
 pub use self::moment::{Moment, Wake, ttl};
 use crate::{

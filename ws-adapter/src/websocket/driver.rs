@@ -96,11 +96,11 @@ where
     let mut handler = handler.fuse();
     async move {
         let (cause, taken) = future::poll_fn(|cx| driver.poll(&mut handler, cx)).await;
-        Box::pin(end(&mut driver, &mut open, &mut handler, cause, taken)).await;
+        let lingering = Box::pin(end(&mut driver, &mut open, &mut handler, cause, taken)).await;
         // The handler is dropped after the close: what its destructors do can no longer reach the peer. The socket counts as open
         // until then.
         drop(handler);
-        drop(open);
+        drop((lingering, open));
     }
 }
 
@@ -142,21 +142,21 @@ impl Drop for OpenGuard {
 /// twice.
 type Handler = future::Fuse<Pin<Box<dyn Future<Output = thread::Result<()>> + Send>>>;
 
-/// Closes the socket, and waits for a handler that may go on without it.
+/// Closes the socket, and waits for a handler that may go on without it. The handler counts while the result is held.
 async fn end<U: Principal>(
     driver: &mut Driver<U>,
     open: &mut OpenGuard,
     handler: &mut Handler,
     cause: EndCause,
     taken: TakenSocket,
-) {
+) -> Vec<LingeringGuard> {
     let grace = match cause {
         EndCause::Close(_) => HandlerGrace::None,
         _ if handler.is_terminated() => HandlerGrace::None,
         EndCause::Released => HandlerGrace::UntilExpiry,
         EndCause::PeerGone => HandlerGrace::Limited,
     };
-    let _lingering = match grace {
+    let lingering = match grace {
         HandlerGrace::Limited => open.linger(),
         HandlerGrace::UntilExpiry => Vec::new(),
         HandlerGrace::None => {
@@ -186,6 +186,7 @@ async fn end<U: Principal>(
         }
     };
     future::join(finish, wait).await;
+    lingering
 }
 
 /// Why the driver takes the socket away.
