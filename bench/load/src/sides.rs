@@ -33,6 +33,7 @@ pub fn all() -> Vec<Side> {
         Side::unchecked("bare axum", vec![]),
         Side::unchecked("attach a user", vec![("MODE", "attach")]),
         Side::new("jsonwebtoken 10 by hand", "http-jsonwebtoken10", Hs256),
+        Side::new("jsonwebtoken 10 by hand, RustCrypto", "http-jsonwebtoken10-rust-crypto", Hs256),
     ];
     for alg in [Hs256, Es256, Rs256] {
         sides.push(Side::new("tight verifier", "http-tight", alg));
