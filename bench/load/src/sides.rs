@@ -7,16 +7,18 @@ pub struct Side {
     /// The algorithm of the tokens, if the server checks them.
     pub alg: Option<Algorithm>,
     pub environment: Vec<(&'static str, &'static str)>,
+    /// What the server does not check: `iss`, `aud` or `exp`. The notes of the page say so too.
+    pub unchecked: &'static [&'static str],
 }
 
 impl Side {
     fn new(name: &str, program: &'static str, alg: Algorithm) -> Self {
         let name = format!("{name}, {}", alg.name());
-        Self { name, program, alg: Some(alg), environment: vec![("ALG", alg.name())] }
+        Self { name, program, alg: Some(alg), environment: vec![("ALG", alg.name())], unchecked: &[] }
     }
 
     fn unchecked(name: &str, environment: Vec<(&'static str, &'static str)>) -> Self {
-        Self { name: name.into(), program: "http-bare", alg: None, environment }
+        Self { name: name.into(), program: "http-bare", alg: None, environment, unchecked: &[] }
     }
 
     fn remembering(alg: Algorithm) -> Self {
