@@ -61,7 +61,7 @@ pub fn with_rules(jwt: Jwt<Claims>) -> Jwt<Claims> {
 
 /// Remembers far more signatures than there are tokens.
 pub fn remembering(jwt: Jwt<Claims>) -> Jwt<Claims> {
-    jwt.cache_signatures(10_000).expect("random numbers")
+    jwt.cache_signatures(10_000).expect("a memory for signatures")
 }
 
 /// Looks for the token in this cookie.
