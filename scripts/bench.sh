@@ -104,6 +104,8 @@ if [ -z "$report" ]; then
     if wanted micro; then
         say "the chain without a server"
         ROUNDS="$(pick 31 9)" taskset -c 1 "$programs/micro"
+        say "the same with a subscriber at INFO"
+        ROUNDS="$(pick 31 9)" LOG=info taskset -c 1 "$programs/micro"
     fi
     if wanted service; then
         say "in process, behind axum"

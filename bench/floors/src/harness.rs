@@ -20,7 +20,7 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// Runs `work` so often and counts what this thread allocates.
+    /// Runs `work` this many times, and counts the allocations of this thread.
     pub fn of(times: u64, work: impl FnOnce(u64)) -> Self {
         let AllocationInfo { count_total, bytes_total, .. } = allocation_counter::measure(|| work(times));
         let each = |total: u64| (total + times / 2) / times;
@@ -182,7 +182,7 @@ impl Harness<'_> {
     fn record_share(&self, side: &Side<'_>, share: &Share) {
         let Some(base) = self.find(&share.base, side) else { return };
         let count = share.count as u64;
-        let each = |all: u64, base: u64| Some(all.saturating_sub(base) / count);
+        let each = |all: u64, base: u64| Some(all.saturating_sub(base).div_ceil(count));
         record(&Line {
             part: self.part,
             name: &share.name,

@@ -1,6 +1,6 @@
 use crate::{AUDIENCE, ISSUER, Key};
 
-/// So many different tokens are used in turn, so that no side gains by having seen the last one.
+/// The number of different tokens, used in turn. No side gains from having seen the last one.
 pub const DISTINCT: usize = 1024;
 
 /// The claims of one token: 154 bytes, which make an HS256 token of 287 bytes.
@@ -16,7 +16,7 @@ impl Payload {
         Self { number, padding: 0 }
     }
 
-    /// Adds a claim with so many bytes of text, which nobody reads.
+    /// Adds an unused claim of this many bytes.
     #[must_use]
     pub fn padding(mut self, bytes: usize) -> Self {
         self.padding = bytes;

@@ -4,10 +4,14 @@ use std::{
     process,
 };
 
-use floors::{Algorithm, DISTINCT, Key, Payload};
+use floors::{AUDIENCE, Algorithm, DISTINCT, ISSUER, Key, Payload};
 
 /// Some peers accept only tokens that name their key.
 const KID: &str = "1";
+
+/// What a check refuses, and the claims that are changed for it.
+const BAD_CLAIMS: [(&str, &str, &str); 3] =
+    [("iss", ISSUER, "https://id.example.com"), ("aud", AUDIENCE, "other"), ("exp", "4102444800", "1702444800")];
 
 /// The keys and tokens of this run, in a folder that goes with it.
 pub struct Keys {
@@ -36,6 +40,10 @@ impl Keys {
             }
             let tokens: Vec<_> = (0..DISTINCT).map(|number| key.token(kid, &Payload::new(number).json())).collect();
             fs::write(folder.join(format!("{name}.tokens")), tokens.join("\n") + "\n")?;
+            for (claim, good, bad) in BAD_CLAIMS {
+                let token = key.token(kid, &Payload::new(0).json().replace(good, bad));
+                fs::write(folder.join(format!("{name}.bad-{claim}")), token)?;
+            }
             fs::write(folder.join(format!("{name}.lua")), script(&folder.join(format!("{name}.tokens"))))?;
         }
         let jwks = serde_json::json!({ "keys": public }).to_string();
@@ -60,6 +68,20 @@ impl Keys {
         let name = algorithm.unwrap_or(Algorithm::Hs256).name();
         let tokens = fs::read_to_string(self.folder.join(format!("{name}.tokens")))?;
         Ok(tokens.lines().next().unwrap_or_default().to_owned())
+    }
+
+    /// One token for each thing that a server must check, by the name of that thing.
+    pub fn bad_tokens(&self, algorithm: Algorithm) -> io::Result<Vec<(&'static str, String)>> {
+        let good = self.first_token(Some(algorithm))?;
+        let (input, signature) = good.rsplit_once('.').unwrap_or_default();
+        // Another first character: still base64url, which some peers answer otherwise.
+        let first = if signature.starts_with('A') { "B" } else { "A" };
+        let mut all = vec![("signature", format!("{input}.{first}{}", signature.get(1..).unwrap_or_default()))];
+        for (claim, ..) in BAD_CLAIMS {
+            let file = self.folder.join(format!("{}.bad-{claim}", algorithm.name()));
+            all.push((claim, fs::read_to_string(file)?));
+        }
+        Ok(all)
     }
 }
 

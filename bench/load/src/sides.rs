@@ -7,16 +7,18 @@ pub struct Side {
     /// The algorithm of the tokens, if the server checks them.
     pub alg: Option<Algorithm>,
     pub environment: Vec<(&'static str, &'static str)>,
+    /// What the server does not check: `iss`, `aud` or `exp`. The notes of the page say so too.
+    pub unchecked: &'static [&'static str],
 }
 
 impl Side {
     fn new(name: &str, program: &'static str, alg: Algorithm) -> Self {
         let name = format!("{name}, {}", alg.name());
-        Self { name, program, alg: Some(alg), environment: vec![("ALG", alg.name())] }
+        Self { name, program, alg: Some(alg), environment: vec![("ALG", alg.name())], unchecked: &[] }
     }
 
     fn unchecked(name: &str, environment: Vec<(&'static str, &'static str)>) -> Self {
-        Self { name: name.into(), program: "http-bare", alg: None, environment }
+        Self { name: name.into(), program: "http-bare", alg: None, environment, unchecked: &[] }
     }
 
     fn remembering(alg: Algorithm) -> Self {
@@ -33,6 +35,7 @@ pub fn all() -> Vec<Side> {
         Side::unchecked("bare axum", vec![]),
         Side::unchecked("attach a user", vec![("MODE", "attach")]),
         Side::new("jsonwebtoken 10 by hand", "http-jsonwebtoken10", Hs256),
+        Side::new("jsonwebtoken 10 by hand, RustCrypto", "http-jsonwebtoken10-rust-crypto", Hs256),
     ];
     for alg in [Hs256, Es256, Rs256] {
         sides.push(Side::new("tight verifier", "http-tight", alg));

@@ -1,6 +1,7 @@
 //! The chain without a server, beside the floors. Each line of ours names the floor that it is compared with.
 //!
-//! The heads of the requests are made before the loop; `AuthRequest::new` and the clock are inside it.
+//! The heads of the requests are made before the loop; `AuthRequest::new` and the clock are inside it. `LOG=info` installs a subscriber that
+//! writes to nowhere.
 
 mod floor_sides;
 mod refusals;
@@ -9,9 +10,10 @@ mod strategies;
 use floors::{Algorithm, Harness, Key, Tokens};
 
 fn main() {
+    let part = ours::part("micro");
     let keys = Algorithm::ALL.map(Key::generate);
     let tokens = keys.each_ref().map(Tokens::new);
-    let mut harness = Harness::new("micro");
+    let mut harness = Harness::new(&part);
     for (key, tokens) in keys.iter().zip(&tokens) {
         floor_sides::add(&mut harness, key, tokens);
         strategies::add(&mut harness, key, tokens);

@@ -1,5 +1,6 @@
 //! The sides that are ours, as an application writes them: the strategies, and the users that they give.
 
+mod log;
 mod requests;
 
 use std::{
@@ -16,7 +17,7 @@ use auth_jwt::{Jwt, VerifyingKey};
 use floors::{AUDIENCE, Algorithm, Claims, ISSUER, Key, User};
 use http::request::Parts;
 
-pub use self::requests::Requests;
+pub use self::{log::part, requests::Requests};
 
 /// The claims as the user, so that a chain returns what the floors return.
 pub struct Owner(pub Claims);
@@ -60,7 +61,7 @@ pub fn with_rules(jwt: Jwt<Claims>) -> Jwt<Claims> {
 
 /// Remembers far more signatures than there are tokens.
 pub fn remembering(jwt: Jwt<Claims>) -> Jwt<Claims> {
-    jwt.cache_signatures(10_000).expect("random numbers")
+    jwt.cache_signatures(10_000).expect("a memory for signatures")
 }
 
 /// Looks for the token in this cookie.

@@ -6,8 +6,9 @@ use crate::{
     table::Table,
 };
 
-pub const HS256_PEERS: [&str; 4] = [
+pub const HS256_PEERS: [&str; 5] = [
     "jsonwebtoken 10 by hand, HS256",
+    "jsonwebtoken 10 by hand, RustCrypto, HS256",
     "jsonwebtoken 11 by hand, HS256",
     "axum-jwt-auth, HS256",
     "jwt-authorizer, HS256",

@@ -21,7 +21,8 @@ pub fn page(results: &Results, plots: &[Plot], notes: &str) -> Result<String, Bo
     text += "\n\n## The chain without a server\n\n";
     text += include_str!("page/micro.md");
     text += "\n";
-    text += &micro(results);
+    text += &micro(results, "micro");
+    text += &informed(micro(results, "micro, INFO"));
     text += "## In process, behind axum\n\n";
     text += include_str!("page/service.md");
     text += "\n";
@@ -49,11 +50,16 @@ fn informed(tables: String) -> String {
     if tables.is_empty() { tables } else { format!("The same with a subscriber at INFO on every side:\n\n{tables}") }
 }
 
-fn micro(results: &Results) -> String {
+/// Empty if the part was not measured.
+fn micro(results: &Results, part: &str) -> String {
+    let lines = results.part(part);
+    if lines.is_empty() {
+        return String::new();
+    }
     let mut table = Table::new(&["", "time", "allocations", "bytes", "beside"]);
-    for line in results.part("micro") {
+    for line in lines {
         let ratio = |beside: &String| {
-            let spread = Figure::Ratio { name: &line.name, beside }.spread(results, "micro")?;
+            let spread = Figure::Ratio { name: &line.name, beside }.spread(results, part)?;
             Some(format!("{} of *{beside}*", format::number(spread.median)))
         };
         let beside: Vec<_> = line.beside.iter().filter_map(ratio).collect();

@@ -39,12 +39,12 @@ pub struct Growth<'a> {
 }
 
 impl Growth<'_> {
-    /// So many times the size.
+    /// How many times the size grew.
     pub fn size(&self) -> f64 {
         self.last.0 / self.first.0
     }
 
-    /// So many times the cost.
+    /// How many times the cost grew.
     pub fn cost(&self) -> f64 {
         self.last.1 / self.first.1
     }

@@ -5,7 +5,7 @@
 mod by_hand;
 mod ours_sides;
 
-use std::{hint::black_box, io, rc::Rc};
+use std::{hint::black_box, rc::Rc};
 
 use axum::{
     Json, Router,
@@ -23,21 +23,14 @@ use tower::{Service as _, ServiceExt as _};
 type Headers = Rc<[HeaderValue]>;
 
 fn main() {
-    let part = match std::env::var("LOG").as_deref() {
-        Ok("info") => {
-            tracing_subscriber::fmt().with_writer(io::sink).init();
-            "service, INFO"
-        }
-        Ok(other) => panic!("LOG is `info` or nothing, and not `{other}`"),
-        Err(_) => "service",
-    };
+    let part = ours::part("service");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let (hmac, ecdsa) = (Key::generate(Algorithm::Hs256), Key::generate(Algorithm::Es256));
     let (hs, es) = (bearers(&Tokens::new(&hmac)), bearers(&Tokens::new(&ecdsa)));
     let (nobody, login) = (headers([]), headers(["Basic YWRtaW46cGFzc3dvcmQ=".to_owned()]));
     let bad = bearers(&Tokens::new(&Key::generate(Algorithm::Hs256)));
 
-    let mut all = Sides { runtime: &runtime, harness: Harness::new(part) };
+    let mut all = Sides { runtime: &runtime, harness: Harness::new(&part) };
     let bare = get(|| async { Json(User { id: "1001".into(), name: "admin".into() }) });
     all.add("bare", Router::new().route("/me", bare), &hs, StatusCode::OK);
     all.add("attach a user", by_hand::attaching(), &hs, StatusCode::OK);

@@ -12,10 +12,10 @@ use crate::Failure;
 
 pub type Socket = WebSocketStream<TcpStream>;
 
-/// So many handshakes run at the same time.
+/// The number of handshakes at a time.
 pub const AT_A_TIME: usize = 64;
 
-/// One handshake for each of so many users.
+/// One handshake for each of `count` users.
 pub fn requests(addr: SocketAddr, key: &Key, count: usize) -> Result<Vec<Request>, Failure> {
     let request = |number| {
         let mut request = format!("ws://{addr}/ws").into_client_request()?;
