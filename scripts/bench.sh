@@ -103,8 +103,9 @@ if [ -z "$report" ]; then
         if [ -n "$quick" ]; then echo "$2"; else echo "$1"; fi
     }
     build report
-    mode="$(pick full quick): $(pick 31 9) rounds in process ($(pick 9 3) of the sizes), $(pick 11 3) over HTTP ($(pick 7 3) at INFO)"
-    mode="$mode with loads of $(pick 2 1) s, $(pick 7 2) of WebSocket"
+    mode="$(pick full quick): $(pick 31 9) rounds in process ($(pick 9 3) of the sizes)"
+    mode="$mode, $(pick 11 3) over HTTP ($(pick 7 3) at INFO) with loads of $(pick 2 1) s"
+    mode="$mode, $(pick 7 2) of WebSocket ($(pick 3 2) of its memory)"
     "$programs/report" begin "$BENCH_RESULTS" "$mode" "${parts//,/, }"
     if wanted micro; then
         say "the chain without a server"
