@@ -4,7 +4,8 @@
 #   bash scripts/bench.sh [--quick] [--only PARTS] [--built] [--report]
 #
 # --quick      in about 10 minutes: fewer rounds, and shorter loads
-# --only       some of: micro, service, callgrind, size, http, http-info, websocket (separated by commas)
+# --only       some of: micro, service, callgrind, size, http, http-info, websocket (separated by commas); the page is then
+#              written to $CARGO_TARGET_DIR/benchmarks, and not to docs
 # --built      runs the programs of the last build
 # --report     runs nothing, and writes the page from the results of the last run
 #
@@ -23,7 +24,7 @@ while [ $# -gt 0 ]; do
         --only) parts="${2:?--only needs parts}"; shift ;;
         --built) built=yes ;;
         --report) report=yes ;;
-        *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 1 ;;
+        *) sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 1 ;;
     esac
     shift
 done
@@ -92,15 +93,20 @@ if [ -z "$report" ]; then
 
     if [ -z "$built" ]; then
         say "build"
+        cargo test --quiet --locked --manifest-path bench/Cargo.toml -p floors -p report
         build_all
     fi
     SECONDS=0
-    rm -f "$BENCH_RESULTS"
 
     # The first in full, the second with --quick.
     pick() {
         if [ -n "$quick" ]; then echo "$2"; else echo "$1"; fi
     }
+    build report
+    mode="$(pick full quick): $(pick 31 9) rounds in process ($(pick 9 3) of the sizes)"
+    mode="$mode, $(pick 11 3) over HTTP ($(pick 7 3) at INFO) with loads of $(pick 2 1) s"
+    mode="$mode, $(pick 7 2) of WebSocket ($(pick 3 2) of its memory)"
+    "$programs/report" begin "$BENCH_RESULTS" "$mode" "${parts//,/, }"
     if wanted micro; then
         say "the chain without a server"
         ROUNDS="$(pick 31 9)" taskset -c 1 "$programs/micro"
@@ -136,7 +142,10 @@ if [ -z "$report" ]; then
     fi
 fi
 
-say "docs/benchmarks.md"
+# A page of some parts must not take the place of the whole one.
+pages=docs
+if ! head -n 1 "$BENCH_RESULTS" | grep -qF "\"${all//,/, }\""; then pages="$CARGO_TARGET_DIR/benchmarks"; fi
+say "$pages/benchmarks.md"
 build report
-"$programs/report" "$BENCH_RESULTS" docs bench/report/notes.md
+"$programs/report" "$BENCH_RESULTS" "$pages" bench/report/notes.md
 say "done"

@@ -31,11 +31,17 @@ pub enum Figure<'a> {
     Ratio { name: &'a str, beside: &'a str },
     /// What it adds to a base, in relation to what another side adds.
     Added { name: &'a str, beside: &'a str, base: &'a str },
-    /// In relation to the best of all others.
+    /// In relation to the best of all others that were measured; see [`Figure::missing`].
     Best { name: &'a str, others: &'a [&'a str] },
 }
 
-impl Figure<'_> {
+impl<'a> Figure<'a> {
+    /// The others that were not measured.
+    pub fn missing(self, results: &Results, part: &str) -> Vec<&'a str> {
+        let Self::Best { others, .. } = self else { return Vec::new() };
+        others.iter().copied().filter(|name| results.side(part, name).is_none()).collect()
+    }
+
     /// `None` if a side was not measured.
     pub fn spread(self, results: &Results, part: &str) -> Option<Spread> {
         let values = |name| results.side(part, name).map(|line: &Line| line.values.as_slice());

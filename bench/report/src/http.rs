@@ -67,9 +67,9 @@ pub fn tables(results: &Results, part: &str, cpu: &str) -> String {
             table.row(&[
                 emphasized(&name),
                 Spread::of(&line.values).map_or_else(String::new, |spread| format::spread(spread, &line.unit)),
-                median_of(ratio(BARE), ""),
-                median_of(ratio(&tight), ""),
-                median_of(cpu, "µs"),
+                text_of(ratio(BARE), ""),
+                text_of(ratio(&tight), ""),
+                text_of(cpu, "µs"),
             ]);
         }
         if part == "http" {
@@ -84,8 +84,8 @@ fn emphasized(name: &str) -> String {
     if name.starts_with("ours") { format!("**{name}**") } else { name.to_owned() }
 }
 
-fn median_of(spread: Option<Spread>, unit: &str) -> String {
-    spread.map_or_else(String::new, |spread| format::quantity(spread.median, unit))
+fn text_of(spread: Option<Spread>, unit: &str) -> String {
+    spread.map_or_else(String::new, |spread| format::spread(spread, unit))
 }
 
 fn median(values: &[f64]) -> f64 {

@@ -2,7 +2,32 @@
 
 use std::{error::Error, fs, process::Command};
 
+use serde::{Deserialize, Serialize};
+
 use crate::table::Table;
+
+/// What is recorded when a run begins: names and texts.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Run {
+    run: Vec<(String, String)>,
+}
+
+impl Run {
+    pub fn table(&self) -> String {
+        let mut table = Table::new(&["", ""]);
+        for (name, text) in &self.run {
+            table.row(&[name, text]);
+        }
+        table.text()
+    }
+
+    /// A quick run repeats no load.
+    pub fn is_quick(&self) -> bool {
+        self.run.iter().any(|(name, text)| name == MODE && text.starts_with("quick"))
+    }
+}
+
+const MODE: &str = "Run";
 
 /// The packages that are named in the page, and where they matter.
 const PACKAGES: [&str; 9] = [
@@ -17,7 +42,8 @@ const PACKAGES: [&str; 9] = [
     "oauth-resource-server",
 ];
 
-pub fn machine() -> Result<String, Box<dyn Error>> {
+/// A run that begins now, on this machine.
+pub fn begin(mode: &str, parts: &str) -> Result<Run, Box<dyn Error>> {
     let cpus = fs::read_to_string("/proc/cpuinfo")?;
     let field =
         |name| cpus.lines().find_map(|line: &str| line.strip_prefix(name)?.split_once(": ")).map(|(_, text)| text);
@@ -25,19 +51,19 @@ pub fn machine() -> Result<String, Box<dyn Error>> {
     let memory = fs::read_to_string("/proc/meminfo")?;
     let kib = memory.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB"));
     let gib = kib.and_then(|kib| kib.parse::<f64>().ok()).unwrap_or_default() / 1024.0 / 1024.0;
-    let mut table = Table::new(&["", ""]);
-    table.row(&["Date".into(), output("date", &["-u", "+%F"])?]);
     let model = field("model name").unwrap_or("unknown");
     let [family, number] = ["cpu family", "model\t"].map(|name| field(name).unwrap_or("?"));
-    table.row(&[
-        "Processor".into(),
-        format!("{model} (family {family}, model {number}), {cores} cores, {gib:.0} GiB of memory"),
-    ]);
-    table.row(&["Kernel".into(), format!("Linux {}", fs::read_to_string("/proc/sys/kernel/osrelease")?.trim())]);
-    table.row(&["Compiler".into(), output("rustc", &["--version"])?]);
-    table.row(&["Profile".to_owned(), "release, `lto = \"thin\"`, `codegen-units = 1`".to_owned()]);
-    table.row(&["Versions".into(), versions(include_str!("../../Cargo.lock"))]);
-    Ok(table.text())
+    let rows = [
+        ("Date", output("date", &["-u", "+%F"])?),
+        (MODE, mode.to_owned()),
+        ("Parts", parts.to_owned()),
+        ("Processor", format!("{model} (family {family}, model {number}), {cores} cores, {gib:.0} GiB of memory")),
+        ("Kernel", format!("Linux {}", fs::read_to_string("/proc/sys/kernel/osrelease")?.trim())),
+        ("Compiler", output("rustc", &["--version"])?),
+        ("Profile", "release, `lto = \"thin\"`, `codegen-units = 1`".to_owned()),
+        ("Versions", versions(include_str!("../../Cargo.lock"))),
+    ];
+    Ok(Run { run: rows.map(|(name, text)| (name.to_owned(), text)).into() })
 }
 
 fn output(program: &str, args: &[&str]) -> Result<String, Box<dyn Error>> {

@@ -1,4 +1,5 @@
-//! Writes `docs/benchmarks.md` and the plots beside it: `report RESULTS DOCS NOTES`.
+//! Writes `benchmarks.md` and the plots beside it: `report RESULTS DOCS NOTES`. `report begin RESULTS MODE PARTS` begins the
+//! results of a run with the date, the machine and the compiler.
 //!
 //! `RESULTS` holds one JSON object a line, as the programs of the benchmark append them. `NOTES` is text that people write; it
 //! goes into the page as it is.
@@ -21,6 +22,12 @@ use self::results::Results;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<_> = env::args().skip(1).collect();
+    if let [begin, results, mode, parts] = &args[..]
+        && begin == "begin"
+    {
+        let run = machine::begin(mode, parts)?;
+        return Ok(fs::write(results, serde_json::to_string(&run)? + "\n")?);
+    }
     let [results, docs, notes] = &args[..] else { return Err("usage: report RESULTS DOCS NOTES".into()) };
     let results = Results::read(Path::new(results))?;
     let docs = Path::new(docs);
@@ -28,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(&folder)?;
     bars::draw(&results, &folder)?;
     let plots = plots::draw(&results, &folder)?;
-    let page = page::page(&results, &plots, &fs::read_to_string(notes)?)?;
+    let page = page::page(&results, &plots, &fs::read_to_string(notes)?);
     fs::write(docs.join("benchmarks.md"), page)?;
     Ok(())
 }

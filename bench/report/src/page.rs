@@ -1,8 +1,7 @@
-use std::error::Error;
-
 use crate::{
     figures::{Figure, Spread},
-    format, goals, http, machine,
+    format, goals, http,
+    machine::Run,
     plots::Plot,
     results::{Line, Results},
     table::Table,
@@ -10,9 +9,9 @@ use crate::{
 };
 
 /// The whole page.
-pub fn page(results: &Results, plots: &[Plot], notes: &str) -> Result<String, Box<dyn Error>> {
+pub fn page(results: &Results, plots: &[Plot], notes: &str) -> String {
     let mut text = include_str!("page/head.md").to_owned();
-    text += &machine::machine()?;
+    text += &results.run().map_or_else(|| "The machine was not recorded.\n\n".to_owned(), Run::table);
     text += "## Goals\n\n";
     text += include_str!("page/goals.md");
     text += "\n";
@@ -30,7 +29,13 @@ pub fn page(results: &Results, plots: &[Plot], notes: &str) -> Result<String, Bo
     text += &informed(service(results, "service, INFO"));
     text += "## HTTP over loopback\n\n";
     text += include_str!("page/http.md");
+    if !results.run().is_some_and(Run::is_quick) {
+        text += "\nIf someone else uses the core of the server, that load is repeated.\n";
+    }
     text += "\n";
+    for line in results.part("left out") {
+        text += &format!("Left out, since a check of its answers failed: {}.\n\n", line.name);
+    }
     text += &http::tables(results, "http", "http CPU");
     text += &informed(http::tables(results, "http, INFO", "http CPU, INFO"));
     text += "## WebSocket\n\n";
@@ -43,7 +48,7 @@ pub fn page(results: &Results, plots: &[Plot], notes: &str) -> Result<String, Bo
     for plot in plots {
         text += &plot.markdown();
     }
-    Ok(text.trim_end().to_owned() + "\n")
+    text.trim_end().to_owned() + "\n"
 }
 
 fn informed(tables: String) -> String {
@@ -60,7 +65,7 @@ fn micro(results: &Results, part: &str) -> String {
     for line in lines {
         let ratio = |beside: &String| {
             let spread = Figure::Ratio { name: &line.name, beside }.spread(results, part)?;
-            Some(format!("{} of *{beside}*", format::number(spread.median)))
+            Some(format!("{} of *{beside}*", format::spread(spread, "")))
         };
         let beside: Vec<_> = line.beside.iter().filter_map(ratio).collect();
         table.row(&[name(line), time(line), count(line.allocations), count(line.bytes), beside.join("; ")]);
@@ -79,7 +84,7 @@ fn service(results: &Results, part: &str) -> String {
     for line in lines {
         let figure = |figure: Figure<'_>, unit| {
             let spread = (line.name != "bare").then(|| figure.spread(results, part)).flatten();
-            spread.map_or_else(String::new, |spread| format::quantity(spread.median, unit))
+            spread.map_or_else(String::new, |spread| format::spread(spread, unit))
         };
         let (side, base) = (line.name.as_str(), "bare");
         table.row(&[

@@ -34,8 +34,9 @@ pub struct Growth<'a> {
     pub plot: &'a str,
     pub name: &'a str,
     /// Size and cost.
-    first: (f64, f64),
-    last: (f64, f64),
+    pub first: (f64, f64),
+    middle: (f64, f64),
+    pub last: (f64, f64),
 }
 
 impl Growth<'_> {
@@ -47,6 +48,14 @@ impl Growth<'_> {
     /// How many times the cost grew.
     pub fn cost(&self) -> f64 {
         self.last.1 / self.first.1
+    }
+
+    /// Whether the cost grows from the middle to the end at most as from the start to the middle: the ends alone would let a
+    /// quadratic pass. Noise may add to what that foresees by `tolerance`.
+    pub fn is_at_most_linear(&self, tolerance: f64) -> bool {
+        let [(x0, c0), (xm, cm), (x1, c1)] = [self.first, self.middle, self.last];
+        let foreseen = c0 + (cm - c0) * (x1 - x0) / (xm - x0);
+        c1 <= tolerance * foreseen.max(cm)
     }
 }
 
@@ -115,9 +124,10 @@ impl Plot {
     pub fn growth(&self) -> Vec<Growth<'_>> {
         let mut all = Vec::new();
         for (name, series) in &self.series {
-            if let [(few, least), .., (many, most)] = &series[..] {
-                let (first, last) = ((*few, least.median), (*many, most.median));
-                all.push(Growth { plot: &self.title, name, first, last });
+            if let [_, .., _] = &series[..] {
+                let at = |index: usize| (series[index].0, series[index].1.median);
+                let [first, middle, last] = [0, series.len() / 2, series.len() - 1].map(at);
+                all.push(Growth { plot: &self.title, name, first, middle, last });
             }
         }
         all
@@ -202,4 +212,21 @@ fn range(values: impl Iterator<Item = f64>) -> Range<f64> {
 
 fn widened(range: Range<f64>) -> Range<f64> {
     range.start / 1.3..range.end * 1.6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quadratic_is_worse_than_linear_and_a_line_with_a_base_is_not() {
+        let growth = |cost: fn(f64) -> f64| {
+            let [first, middle, last] = [1.0, 8.0, 64.0].map(|x| (x, cost(x)));
+            Growth { plot: "keys", name: "ours", first, middle, last }
+        };
+        assert!(growth(|x| 500.0 + 10.0 * x).is_at_most_linear(1.1));
+        assert!(growth(f64::sqrt).is_at_most_linear(1.1));
+        assert!(growth(|_| 100.0).is_at_most_linear(1.1));
+        assert!(!growth(|x| 5000.0 + x * x).is_at_most_linear(1.1));
+    }
 }

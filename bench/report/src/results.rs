@@ -2,6 +2,8 @@ use std::{error::Error, fs, path::Path};
 
 use serde::Deserialize;
 
+use crate::machine::Run;
+
 /// One measured side, as the programs write it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Line {
@@ -28,6 +30,7 @@ pub struct Line {
 }
 
 pub struct Results {
+    run: Option<Run>,
     lines: Vec<Line>,
 }
 
@@ -35,15 +38,24 @@ impl Results {
     /// A later line of the same side adds what the first one lacks.
     pub fn read(path: &Path) -> Result<Self, Box<dyn Error>> {
         let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let mut lines: Vec<Line> = Vec::new();
+        let (mut run, mut lines): (_, Vec<Line>) = (None, Vec::new());
         for text in text.lines().filter(|text| !text.is_empty()) {
+            if text.starts_with(r#"{"run":"#) {
+                run = Some(serde_json::from_str(text)?);
+                continue;
+            }
             let line: Line = serde_json::from_str(text).map_err(|error| format!("{error}: {text}"))?;
             match lines.iter_mut().find(|other| other.is_same_side(&line)) {
                 Some(first) => first.complete(line),
                 None => lines.push(line),
             }
         }
-        Ok(Self { lines })
+        Ok(Self { run, lines })
+    }
+
+    /// What was recorded when the run began.
+    pub fn run(&self) -> Option<&Run> {
+        self.run.as_ref()
     }
 
     pub fn lines(&self) -> &[Line] {

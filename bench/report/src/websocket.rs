@@ -24,7 +24,7 @@ pub fn table(results: &Results) -> String {
         };
         let ratio = |part| {
             let spread = Figure::Ratio { name, beside: SMALL }.spread(results, part);
-            spread.map_or_else(String::new, |spread| format::number(spread.median))
+            spread.map_or_else(String::new, |spread| format::spread(spread, ""))
         };
         let idle = results.side("websocket idle", name).and_then(|line| Spread::of(&line.values));
         table.row(&[
