@@ -76,11 +76,9 @@ impl<C: DeserializeOwned> Jwt<C> {
         let compact = Compact::parse(token, self.policy.max_len)?;
         let head = self.head(&compact)?;
         let members = json::object(compact.payload()?).map_err(TokenError::invalid)?;
-        let (header, is_header_new, iss) = {
-            let candidate = self.identify(token, &compact, head, &members)?;
-            (candidate.header, candidate.is_header_new, candidate.claims.issuer()?.map(str::to_owned))
-        };
+        let iss = RawClaims::among(&members).issuer()?.map(str::to_owned);
         let issuer = self.policy.issuers.resolve(iss.as_deref())?;
+        let (header, is_header_new) = head.accepted()?;
         let unverified = UnverifiedToken {
             token,
             algorithm: header.algorithm,
@@ -102,8 +100,9 @@ impl<C: DeserializeOwned> Jwt<C> {
             }
         };
         let keys = keys.map_err(NotAccepted::Failed)?.ok_or_else(|| unverified.without_keys())?;
-        let head = Head::Known(Arc::clone(&header));
-        let candidate = Candidate { is_header_new, ..self.identify(token, &compact, head, &members)? };
+        let (members, header) = (members.as_slice(), Arc::clone(&header));
+        let claims = RawClaims::among(members);
+        let candidate = Candidate { token, compact: &compact, members, claims, issuer, header, is_header_new };
         self.check_candidate(&candidate, &keys, demands, request)
     }
 
@@ -129,10 +128,7 @@ impl<C: DeserializeOwned> Jwt<C> {
     ) -> Result<Candidate<'t>, TokenError> {
         let claims = RawClaims::among(members);
         let issuer = self.policy.issuers.resolve(claims.issuer()?)?;
-        let (header, is_header_new) = match head {
-            Head::Known(header) => (header, false),
-            Head::New(header) => (Arc::new(header?), true),
-        };
+        let (header, is_header_new) = head.accepted()?;
         Ok(Candidate { token, compact, members, claims, issuer, header, is_header_new })
     }
 
@@ -178,6 +174,16 @@ impl<C: DeserializeOwned> Jwt<C> {
             cache.remember(&seen, request.now());
         }
         Ok(())
+    }
+}
+
+impl Head {
+    /// The header, and whether it is new.
+    fn accepted(self) -> Result<(Arc<CheckedHeader>, bool), TokenError> {
+        match self {
+            Self::Known(header) => Ok((header, false)),
+            Self::New(header) => Ok((Arc::new(header?), true)),
+        }
     }
 }
 
