@@ -49,6 +49,10 @@ impl Notes {
         self.change(|acceptances| acceptances.is_half = true);
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
     pub(crate) fn into_acceptances(self) -> Acceptances {
         self.0.into_inner().unwrap_or_else(PoisonError::into_inner).map_or_else(Acceptances::default, |noted| *noted)
     }

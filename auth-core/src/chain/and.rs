@@ -103,7 +103,7 @@ impl<A: Principal, B: Principal> And<A, B> {
 
 /// Asks one side. What it has given up and passed over is noted for the chain around both.
 async fn ask_and_note<U: Principal>(side: &Node<U>, request: &AuthRequest<'_>) -> Result<Answer<U>, BoxError> {
-    let mut answer = side.ask(request).await?;
+    let mut answer = side.ask(request).await?.unwrap_or_else(Answer::absent);
     request.note_given_up(std::mem::take(&mut answer.given_up));
     request.note_passed_over(answer.passed_over.take());
     Ok(answer)
@@ -115,7 +115,7 @@ async fn accepts_with_cookies<U: Principal>(
     full: &AuthRequest<'_>,
     request: &AuthRequest<'_>,
 ) -> Result<bool, BoxError> {
-    let answer = side.ask(full).await?;
+    let Some(answer) = side.ask(full).await? else { return Ok(false) };
     request.note_given_up(answer.given_up);
     let Outcome::Accept(accept) = answer.outcome else {
         return Ok(false);

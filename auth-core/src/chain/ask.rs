@@ -26,6 +26,12 @@ pub(super) struct Answer<U> {
     pub(super) passed_over: Option<Rejection>,
 }
 
+impl<U> Answer<U> {
+    pub(super) fn absent() -> Self {
+        Self { outcome: Outcome::Absent, given_up: Vec::new(), is_half: false, passed_over: None }
+    }
+}
+
 /// What a strategy itself says, or its panic.
 type Answered<U> = Caught<Result<Outcome<U>, BoxError>>;
 
@@ -38,11 +44,15 @@ impl<U: Principal> Node<U> {
 
     /// Asks the strategy, and puts its name and challenges on what it says, unless a chain inside it has put others there.
     ///
-    /// What chains inside it have accepted is attached to its acceptance, even if it built a new one.
-    pub(super) async fn ask(&self, request: &AuthRequest<'_>) -> Result<Answer<U>, BoxError> {
+    /// What chains inside it have accepted is attached to its acceptance, even if it built a new one. `None` if it is absent, and
+    /// no chain inside it has noted anything: so say most strategies of a chain, and it costs half of an answer.
+    pub(super) async fn ask(&self, request: &AuthRequest<'_>) -> Result<Option<Answer<U>>, BoxError> {
         let notes = Notes::default();
         let answered = self.answer(&request.noting(&notes)).await;
-        self.conclude(answered, notes, request)
+        if matches!(answered, Ok(Ok(Outcome::Absent))) && notes.is_empty() {
+            return Ok(None);
+        }
+        self.conclude(answered, notes, request).map(Some)
     }
 
     /// What the strategy itself says.

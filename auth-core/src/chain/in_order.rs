@@ -1,6 +1,6 @@
 use std::{pin::pin, sync::Arc};
 
-use super::{Chain, decision::Decision, span};
+use super::{Chain, ask::Answer, decision::Decision, span};
 use crate::{AuthRequest, BoxError, Challenge, Evidence, Outcome, Principal, Rejection};
 
 impl<U: Principal> Chain<U> {
@@ -24,9 +24,11 @@ impl<U: Principal> Chain<U> {
             });
             let answer = span::within(span.as_ref(), pin!(node.ask(request))).await;
             if let Some(span) = span {
-                span.record("outcome", answer.as_ref().map_or("error", |answer| label(&answer.outcome)));
+                let outcome =
+                    |answer: &Option<Answer<U>>| answer.as_ref().map_or("absent", |answer| label(&answer.outcome));
+                span.record("outcome", answer.as_ref().map_or("error", outcome));
             }
-            let mut answer = answer?;
+            let Some(mut answer) = answer? else { continue };
             answer.given_up.iter_mut().for_each(|evidence| self.add_checks(evidence));
             given_up.extend(answer.given_up);
             is_half |= answer.is_half;
