@@ -45,7 +45,7 @@ impl<U: Principal> Node<U> {
     /// Asks the strategy, and puts its name and challenges on what it says, unless a chain inside it has put others there.
     ///
     /// What chains inside it have accepted is attached to its acceptance, even if it built a new one. `None` if it is absent, and
-    /// no chain inside it has noted anything: so say most strategies of a chain, and it costs half of an answer.
+    /// no chain inside it has noted anything. Most strategies of a chain say so, and it costs half of an answer.
     pub(super) async fn ask(&self, request: &AuthRequest<'_>) -> Result<Option<Answer<U>>, BoxError> {
         let notes = Notes::default();
         let answered = self.answer(&request.noting(&notes)).await;

@@ -65,7 +65,7 @@ impl<U: Principal, M> Door<U, M> {
         let user = decision.map_err(refused)?;
         let is_handshake = transport == Transport::WebSocket;
         let subprotocol = match is_handshake {
-            // Boxed, since most requests are no handshakes.
+            // Boxed, since most requests are not handshakes.
             true => Box::pin(self.prepare_handshake(user.as_ref().ok(), parts)).await.map_err(refused)?,
             false => None,
         };
