@@ -31,7 +31,7 @@ done
 for part in ${parts//,/ }; do
     case ",$all," in
         *",$part,"*) ;;
-        *) echo "bench: there is no part $part; there are $all" >&2; exit 1 ;;
+        *) echo "bench: unknown part $part; the parts are $all" >&2; exit 1 ;;
     esac
 done
 

@@ -7,7 +7,7 @@ use std::{
 /// What the processors have done since the machine started, in hundredths of a second.
 #[derive(Clone, Copy)]
 pub struct Busy {
-    /// CPU 0, whoever used it.
+    /// Time of CPU 0, by all processes.
     pub first: u64,
     /// All processors.
     all: u64,

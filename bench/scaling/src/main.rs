@@ -40,7 +40,7 @@ fn main() -> Result<()> {
         return node::run(urls, prefix, follows == "follows");
     }
     if let Some(unknown) = arguments.iter().find(|name| PARTS.iter().all(|(part, _)| part != name)) {
-        return Err(format!("there is no part {unknown}").into());
+        return Err(format!("unknown part {unknown}").into());
     }
     report::machine()?;
     for (name, run) in PARTS {

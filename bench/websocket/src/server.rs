@@ -24,7 +24,7 @@ pub async fn serve(kind: &str) -> Result<(), Failure> {
         "bare axum, 4 KiB buffers" => Router::new().route("/ws", any(bare_with_small_buffers)),
         "ours" => behind(Sockets::new())?,
         "ours, no pings" => behind(Sockets::new().without_ping())?,
-        other => return Err(format!("there is no server `{other}`").into()),
+        other => return Err(format!("unknown server `{other}`").into()),
     };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     println!("{}", listener.local_addr()?);

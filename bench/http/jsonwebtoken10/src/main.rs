@@ -1,4 +1,4 @@
-//! `jsonwebtoken` 10 by hand, in a `from_fn`.
+//! `jsonwebtoken` by hand, in a `from_fn`. Three packages build this file: each with another version or backend.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use axum::{
     routing::get,
 };
 use http_common::{AUDIENCE, Alg, Claims, ISSUER, User, secret, start};
-use jsonwebtoken10::{Algorithm, DecodingKey, Validation, decode};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 use tokio::net::TcpListener;
 
 struct Keys {
