@@ -1,6 +1,7 @@
-use std::{any::type_name, fmt, ops::Deref, sync::Arc};
+use std::{any::type_name, fmt, ops::Deref};
 
 use http::{Extensions, StatusCode};
+use triomphe::{Arc, UniqueArc};
 
 use crate::{Anonymous, Evidence, Refusal};
 
@@ -11,16 +12,17 @@ use crate::{Anonymous, Evidence, Refusal};
 /// The middleware puts it into the request's extensions; with the feature `axum`, handlers take it as an argument. Take
 /// `Authenticated<U>` or `Option<Authenticated<U>>`: if the layer is missing, both answer 500. Don't take
 /// `Result<Authenticated<U>, _>` or `Option<Extension<Authenticated<U>>>`: they hide a missing layer.
-pub struct Authenticated<U>(Arc<Sealed<U>>);
+pub struct Authenticated<U>(Arc<Identity<U>>);
 
-struct Sealed<U> {
-    user: U,
-    evidence: Box<Evidence>,
+/// A user, and how the user was authenticated. It is shared from the start, so that it need not be moved when it is sealed.
+pub(crate) struct Identity<U> {
+    pub(crate) user: U,
+    pub(crate) evidence: Evidence,
 }
 
 impl<U> Authenticated<U> {
-    pub(crate) fn sealed(user: U, evidence: Box<Evidence>) -> Self {
-        Self(Arc::new(Sealed { user, evidence }))
+    pub(crate) fn sealed(identity: UniqueArc<Identity<U>>) -> Self {
+        Self(identity.shareable())
     }
 
     /// Evidence that no chain has checked, for tests of handlers.
@@ -29,7 +31,7 @@ impl<U> Authenticated<U> {
         let mut evidence = Evidence::new(crate::Carrier::Header);
         evidence.strategy = Some("dangerous_unchecked".into());
         evidence.authenticated_at = std::time::SystemTime::now();
-        Self::sealed(user, Box::new(evidence))
+        Self::sealed(UniqueArc::new(Identity { user, evidence }))
     }
 
     /// What the innermost layer for this user type has put into the extensions of a request. Use it where no extractor does:

@@ -1,10 +1,11 @@
 use std::{fmt, sync::Arc, time::SystemTime};
 
 use http::Extensions;
+use triomphe::UniqueArc;
 
 use crate::{
     AuthRequest, Authenticated, Carrier, Challenge, Evidence, Id, IdKind, Principal, PrincipalId, Redirect, Rejection,
-    SharedStr, challenge::presented_among, extract::Malformed,
+    SharedStr, authenticated::Identity, challenge::presented_among, extract::Malformed,
 };
 
 /// What a strategy says about a request. A failure of the system is an `Err`, never a [`Reject`](Self::Reject).
@@ -45,22 +46,24 @@ impl<U> From<Malformed> for Outcome<U> {
 }
 
 /// A user, and what the strategy knows about the credential. The chain seals it into [`Authenticated`].
-pub struct Accept<U> {
-    pub(crate) user: U,
-    /// Boxed, since it is moved many times before it is sealed.
-    pub(crate) evidence: Box<Evidence>,
-}
+///
+/// Both are in the memory where [`Authenticated`] keeps them, so an acceptance is cheap to move, and sealing it copies nothing.
+pub struct Accept<U>(UniqueArc<Identity<U>>);
 
 impl<U> Accept<U> {
     /// Accepts the user whose credential came by `carrier`.
     pub fn new(user: U, carrier: Carrier) -> Self {
-        Self { user, evidence: Box::new(Evidence::new(carrier)) }
+        Self::with_evidence(user, Evidence::new(carrier))
+    }
+
+    pub(crate) fn with_evidence(user: U, evidence: Evidence) -> Self {
+        Self(UniqueArc::new(Identity { user, evidence }))
     }
 
     /// Sets when the credential ends, exclusive. Sockets close then. Without an end they stay open.
     #[must_use]
     pub fn expires_at(mut self, at: SystemTime) -> Self {
-        self.evidence.expires_at = Some(at);
+        self.0.evidence.expires_at = Some(at);
         self
     }
 
@@ -70,14 +73,14 @@ impl<U> Accept<U> {
     /// send again after a logout.
     #[must_use]
     pub fn issued_at(mut self, at: SystemTime) -> Self {
-        self.evidence.issued_at = Some(at);
+        self.0.evidence.issued_at = Some(at);
         self
     }
 
     /// Says that the credential was issued once, like a token, at an unknown time. It counts as issued before any revocation.
     #[must_use]
     pub fn issued_at_unknown_time(mut self) -> Self {
-        self.evidence.undated = true;
+        self.0.evidence.undated = true;
         self
     }
 
@@ -103,7 +106,7 @@ impl<U> Accept<U> {
     }
 
     fn id(mut self, kind: IdKind, issuer: SharedStr, id: SharedStr) -> Self {
-        self.evidence.add_id(Id::new(kind, issuer, id));
+        self.0.evidence.add_id(Id::new(kind, issuer, id));
         self
     }
 
@@ -112,37 +115,47 @@ impl<U> Accept<U> {
     /// comes before all others: see [`Principal`].
     #[must_use]
     pub fn add_name(mut self, name: PrincipalId) -> Self {
-        self.evidence.add_name(name);
+        self.0.evidence.add_name(name);
         self
     }
 
     /// Adds a typed extra (claims, scopes); a second one of the same type replaces the first.
     #[must_use]
     pub fn extra<T: Clone + Send + Sync + 'static>(mut self, extra: T) -> Self {
-        self.evidence.add_extra(extra);
+        self.0.evidence.add_extra(extra);
         self
     }
 
     pub(crate) fn with_extras(mut self, extras: Extensions) -> Self {
-        self.evidence.add_extras(extras);
+        self.0.evidence.add_extras(extras);
         self
     }
 
     /// The user.
     #[must_use]
     pub fn user(&self) -> &U {
-        &self.user
+        &self.0.user
     }
 
     /// What is known so far. The chain adds the strategy's name and the instant later.
     #[must_use]
     pub fn evidence(&self) -> &Evidence {
-        &self.evidence
+        &self.0.evidence
+    }
+
+    pub(crate) fn evidence_mut(&mut self) -> &mut Evidence {
+        &mut self.0.evidence
+    }
+
+    pub(crate) fn into_parts(self) -> (U, Evidence) {
+        let Identity { user, evidence } = UniqueArc::into_inner(self.0);
+        (user, evidence)
     }
 
     /// The same acceptance with another user value.
     pub fn map_user<V>(self, f: impl FnOnce(U) -> V) -> Accept<V> {
-        Accept { user: f(self.user), evidence: self.evidence }
+        let (user, evidence) = self.into_parts();
+        Accept::with_evidence(f(user), evidence)
     }
 
     /// Notes the instant, and the strategy with its challenges unless an inner chain has done so.
@@ -155,7 +168,7 @@ impl<U> Accept<U> {
     where
         U: Principal,
     {
-        let evidence = &mut *self.evidence;
+        let Identity { user, evidence } = &mut *self.0;
         if evidence.strategy.is_none() {
             // From here on, the application may set an earlier end. The credential keeps its own.
             evidence.credential_end = evidence.expires_at;
@@ -163,20 +176,20 @@ impl<U> Accept<U> {
         evidence.strategy.get_or_insert_with(|| Arc::clone(strategy));
         evidence.challenges.get_or_insert_with(|| presented_among(challenges, &request.parts().headers));
         evidence.authenticated_at = request.now();
-        if let Some(name) = self.user.principal_id() {
+        if let Some(name) = user.principal_id() {
             evidence.put_name_first(name);
         }
         self
     }
 
     pub(crate) fn seal(self) -> Authenticated<U> {
-        Authenticated::sealed(self.user, self.evidence)
+        Authenticated::sealed(self.0)
     }
 }
 
 impl<U> fmt::Debug for Accept<U> {
     /// Omits the user: a user record does not belong in a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Accept").field("evidence", &self.evidence).finish_non_exhaustive()
+        f.debug_struct("Accept").field("evidence", self.evidence()).finish_non_exhaustive()
     }
 }

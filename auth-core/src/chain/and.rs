@@ -65,10 +65,11 @@ impl<A: Principal, B: Principal> Strategy for And<A, B> {
         let (left, right) = (left?, right?);
         let is_half = left.is_half() || right.is_half();
         match (left.outcome, right.outcome) {
-            (Outcome::Accept(left), Outcome::Accept(right)) => Ok(Outcome::Accept(Accept {
-                user: (left.user, right.user),
-                evidence: Box::new(Evidence::both(*left.evidence, *right.evidence)),
-            })),
+            (Outcome::Accept(left), Outcome::Accept(right)) => {
+                let ((left, left_evidence), (right, right_evidence)) = (left.into_parts(), right.into_parts());
+                let evidence = Evidence::both(left_evidence, right_evidence);
+                Ok(Outcome::Accept(Accept::with_evidence((left, right), evidence)))
+            }
             (left, right) => {
                 request.note_given_up(accepted(&left).into_iter().chain(accepted(&right)).cloned().collect());
                 let (needs_left, needs_right) = (matches!(left, Outcome::Absent), matches!(right, Outcome::Absent));
@@ -120,7 +121,7 @@ async fn accepts_with_cookies<U: Principal>(
     let Outcome::Accept(accept) = answer.outcome else {
         return Ok(false);
     };
-    request.note_given_up(vec![*accept.evidence]);
+    request.note_given_up(vec![accept.into_parts().1]);
     Ok(true)
 }
 
@@ -133,7 +134,7 @@ impl<U> Answer<U> {
 
 fn accepted<U>(outcome: &Outcome<U>) -> Option<&Evidence> {
     match outcome {
-        Outcome::Accept(accept) => Some(&accept.evidence),
+        Outcome::Accept(accept) => Some(accept.evidence()),
         _ => None,
     }
 }

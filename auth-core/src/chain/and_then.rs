@@ -102,9 +102,9 @@ where
         Ok(match outcome {
             Outcome::Accept(mut accept) => {
                 if !self.passes_through {
-                    request.note_accepted(&mut accept.evidence);
+                    request.note_accepted(accept.evidence_mut());
                 }
-                let accepted_by = accept.evidence.strategy.clone().unwrap_or_default();
+                let accepted_by = accept.evidence().strategy.clone().unwrap_or_default();
                 match (self.f)(accept)? {
                     Outcome::Reject(rejection) => {
                         Outcome::Reject(rejection.presented_to(&accepted_by, &accepted.cloned().unwrap_or_default()))

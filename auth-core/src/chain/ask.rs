@@ -95,7 +95,7 @@ impl<U: Principal> Node<U> {
         if request.is_explicit_only() {
             outcome = match outcome {
                 // A client certificate, for example: the browser sends it by itself, so it does not count here.
-                Outcome::Accept(accept) if accept.evidence.carrier.is_ambient() => Outcome::Absent,
+                Outcome::Accept(accept) if accept.evidence().carrier.is_ambient() => Outcome::Absent,
                 // A redirect answers a missing credential. It speaks against none.
                 Outcome::Redirect(_) => Outcome::Absent,
                 outcome => outcome,
@@ -112,9 +112,9 @@ impl<U: Principal> Node<U> {
         match &mut outcome {
             Outcome::Accept(accept) => {
                 let (own, other): (Vec<_>, Vec<_>) =
-                    inside.into_iter().partition(|inside| accept.evidence.holds(inside.serial));
+                    inside.into_iter().partition(|inside| accept.evidence().holds(inside.serial));
                 if own.is_empty() {
-                    accept.evidence.stands_on(other);
+                    accept.evidence_mut().stands_on(other);
                 } else {
                     given_up.extend(other);
                 }

@@ -80,7 +80,7 @@ impl<U: Principal> Chain<U> {
         terms: Option<Terms<'_>>,
     ) -> Result<Decision<'c, U>, BoxError> {
         if let Outcome::Accept(accept) = &decision.outcome
-            && accept.evidence.carrier.is_ambient()
+            && accept.evidence().carrier.is_ambient()
             && !request.is_explicit_only()
         {
             decision = self.compare_with_explicit(decision, request).await?;
@@ -89,8 +89,8 @@ impl<U: Principal> Chain<U> {
         request.note_given_up(decision.given_up.clone());
         decision.given_up.iter_mut().for_each(Evidence::hand_names_down);
         if let Outcome::Accept(accept) = &mut decision.outcome {
-            accept.evidence.hand_names_down();
-            request.note_accepted(&mut accept.evidence);
+            accept.evidence_mut().hand_names_down();
+            request.note_accepted(accept.evidence_mut());
         }
         if let Some(terms) = terms {
             // Before the check for revocation: its answer, its outage and its time would show that another user's
@@ -99,7 +99,7 @@ impl<U: Principal> Chain<U> {
             decision.given_up.retain(|evidence| terms.renews.is_none_or(|open| !evidence.names_another_than(open)));
         }
         let revoked = match &mut decision.outcome {
-            Outcome::Accept(accept) => match find_revoked(std::slice::from_mut(&mut *accept.evidence)).await? {
+            Outcome::Accept(accept) => match find_revoked(std::slice::from_mut(accept.evidence_mut())).await? {
                 Some(evidence) => Some(evidence),
                 None => find_revoked(&mut decision.given_up).await?,
             },
@@ -130,7 +130,7 @@ impl<U: Principal> Chain<U> {
         match against.outcome {
             Outcome::Absent | Outcome::Redirect(_) => Ok(decision),
             Outcome::Accept(accept) => {
-                decision.given_up.push(*accept.evidence);
+                decision.given_up.push(accept.into_parts().1);
                 Ok(decision)
             }
             outcome @ (Outcome::Unrecognized | Outcome::Reject(_)) => {

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crate::{Accept, AuthRequest, Challenge, Evidence, Outcome, Rejection};
+use crate::{AuthRequest, Challenge, Evidence, Outcome, Rejection};
 
 /// What a chain decided.
 pub(super) struct Decision<'c, U> {
@@ -31,7 +31,8 @@ impl<'c, U> Decision<'c, U> {
     pub(super) fn is_simple(&self) -> bool {
         self.given_up.is_empty()
             && match &self.outcome {
-                Outcome::Accept(Accept { evidence, .. }) => {
+                Outcome::Accept(accept) => {
+                    let evidence = accept.evidence();
                     evidence.carrier.is_explicit() && evidence.checks.is_empty() && evidence.parts.is_empty()
                 }
                 _ => true,

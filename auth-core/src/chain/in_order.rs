@@ -35,7 +35,7 @@ impl<U: Principal> Chain<U> {
             passed_over = Rejection::first_of(passed_over, answer.passed_over);
             match answer.outcome {
                 Outcome::Accept(mut accept) => {
-                    self.add_checks(&mut accept.evidence);
+                    self.add_checks(accept.evidence_mut());
                     let (outcome, accepted) = (Outcome::Accept(accept), Some(&node.challenges));
                     let passed_over = Rejection::first_of(rejected, passed_over);
                     return Ok(Decision { presented, accepted, given_up, passed_over, ..Decision::of(outcome) });
@@ -87,7 +87,7 @@ impl<U: Principal> Chain<U> {
                 given_up.extend(decision.given_up);
                 Ok(match decision.outcome {
                     Outcome::Accept(accept) => {
-                        given_up.push(*accept.evidence);
+                        given_up.push(accept.into_parts().1);
                         true
                     }
                     _ => false,

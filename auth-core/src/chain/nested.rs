@@ -23,7 +23,7 @@ impl<U: Principal> Strategy for Chain<U> {
         let (mut outcome, _) = self.ask_in_order(request).await?.note_in(request);
         if let Outcome::Accept(accept) = &mut outcome {
             // A strategy that wraps this chain may build a new acceptance from it.
-            request.note_accepted(&mut accept.evidence);
+            request.note_accepted(accept.evidence_mut());
         }
         Ok(outcome)
     }

@@ -18,7 +18,7 @@ impl<U> Decision<'_, U> {
         let Outcome::Accept(accept) = &self.outcome else {
             return self;
         };
-        let evidence = &accept.evidence;
+        let evidence = accept.evidence();
         let is_users = terms.renews.map_or_else(|| evidence.is_named(), |open| evidence.is_same_user(open));
         let is_guest = terms.lets_guests_be && !evidence.is_named();
         if is_users || (is_guest && self.passed_over.is_none()) {

@@ -1,9 +1,9 @@
-//! Evidence has no public constructor.
+//! Only a chain seals an acceptance.
 
-use auth_core::{Authenticated, Evidence};
+use auth_core::{Accept, Authenticated};
 
-fn forge(evidence: Box<Evidence>) -> Authenticated<&'static str> {
-    Authenticated::sealed("root", evidence)
+fn forge(accept: Accept<&'static str>) -> Authenticated<&'static str> {
+    accept.seal()
 }
 
 fn main() {}
