@@ -53,8 +53,9 @@ impl Notes {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 
-    pub(crate) fn into_acceptances(self) -> Acceptances {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner).map_or_else(Acceptances::default, |noted| *noted)
+    /// `None` if nothing was noted.
+    pub(crate) fn into_acceptances(self) -> Option<Box<Acceptances>> {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn change(&self, change: impl FnOnce(&mut Acceptances)) {

@@ -1,3 +1,5 @@
+use std::mem;
+
 use async_trait::async_trait;
 
 use super::{
@@ -105,8 +107,10 @@ impl<A: Principal, B: Principal> And<A, B> {
 /// Asks one side. What it has given up and passed over is noted for the chain around both.
 async fn ask_and_note<U: Principal>(side: &Node<U>, request: &AuthRequest<'_>) -> Result<Answer<U>, BoxError> {
     let mut answer = side.ask(request).await?.unwrap_or_else(Answer::absent);
-    request.note_given_up(std::mem::take(&mut answer.given_up));
-    request.note_passed_over(answer.passed_over.take());
+    if let Some(noted) = &mut answer.noted {
+        request.note_given_up(mem::take(&mut noted.given_up));
+        request.note_passed_over(noted.passed_over.take());
+    }
     Ok(answer)
 }
 
@@ -117,7 +121,7 @@ async fn accepts_with_cookies<U: Principal>(
     request: &AuthRequest<'_>,
 ) -> Result<bool, BoxError> {
     let Some(answer) = side.ask(full).await? else { return Ok(false) };
-    request.note_given_up(answer.given_up);
+    request.note_given_up(answer.noted.map(|noted| noted.given_up).unwrap_or_default());
     let Outcome::Accept(accept) = answer.outcome else {
         return Ok(false);
     };
@@ -128,7 +132,7 @@ async fn accepts_with_cookies<U: Principal>(
 impl<U> Answer<U> {
     /// Whether a good explicit credential was found.
     fn is_half(&self) -> bool {
-        self.is_half || matches!(self.outcome, Outcome::Accept(_))
+        self.noted.as_ref().is_some_and(|noted| noted.is_half) || matches!(self.outcome, Outcome::Accept(_))
     }
 }
 

@@ -1,6 +1,6 @@
 //! One strategy of a chain or of an `and`, and how it is asked.
 
-use std::{error::Error, fmt, panic::resume_unwind, sync::Arc};
+use std::{error::Error, fmt, mem, panic::resume_unwind, sync::Arc};
 
 use super::{
     panic::{Caught, catch_panic, catch_panic_of},
@@ -21,14 +21,13 @@ pub(super) struct Node<U> {
 /// What a strategy says, and what chains inside it have noted.
 pub(super) struct Answer<U> {
     pub(super) outcome: Outcome<U>,
-    pub(super) given_up: Vec<Evidence>,
-    pub(super) is_half: bool,
-    pub(super) passed_over: Option<Rejection>,
+    /// Without acceptances `inside`: each is part of the outcome, or given up.
+    pub(super) noted: Option<Box<Acceptances>>,
 }
 
 impl<U> Answer<U> {
     pub(super) fn absent() -> Self {
-        Self { outcome: Outcome::Absent, given_up: Vec::new(), is_half: false, passed_over: None }
+        Self { outcome: Outcome::Absent, noted: None }
     }
 }
 
@@ -69,25 +68,18 @@ impl<U: Principal> Node<U> {
     }
 
     fn conclude(&self, answered: Answered<U>, notes: Notes, request: &AuthRequest<'_>) -> Result<Answer<U>, BoxError> {
-        let Acceptances { inside, mut given_up, is_half, passed_over } = notes.into_acceptances();
-        let another = request.open().and_then(|open| {
-            // A guest behind a wrong credential counts as that credential.
-            let is_guest = |evidence: &Evidence| passed_over.is_some() && !evidence.is_named();
-            let is_anothers = |evidence: &&Evidence| evidence.names_another_than(open) || is_guest(evidence);
-            // The other half of an `and` is revoked, whether this half is wrong or another user's.
-            let is_final = matches!(&answered, Ok(Ok(Outcome::Reject(rejection))) if rejection.is_final());
-            inside.iter().chain(given_up.iter().filter(|_| !is_final)).find(is_anothers)
-        });
-        let mut outcome = match (answered, another) {
+        let mut noted = notes.into_acceptances();
+        let instead = noted.as_deref().zip(request.open()).and_then(|(noted, open)| instead_of(&answered, noted, open));
+        let mut outcome = match (answered, &instead) {
             (Ok(Ok(outcome)), _) => outcome,
             // The outage shows only behind good credentials.
-            (Ok(Err(cause)), Some(another)) => {
+            (Ok(Err(cause)), Some(instead)) => {
                 tracing::error!(strategy = &*self.name, %cause, "a strategy has failed at a renewal by another user");
-                Outcome::Reject(as_if_wrong(another, passed_over.as_ref(), None))
+                Outcome::Reject(instead.clone())
             }
-            (Err(_), Some(another)) => {
+            (Err(_), Some(instead)) => {
                 tracing::error!(strategy = &*self.name, "a strategy has panicked at a renewal by another user");
-                Outcome::Reject(as_if_wrong(another, passed_over.as_ref(), None))
+                Outcome::Reject(instead.clone())
             }
             (Ok(Err(cause)), None) => return Err(Failed::of(&self.name, cause)),
             (Err(panic), None) => resume_unwind(panic),
@@ -102,26 +94,17 @@ impl<U: Principal> Node<U> {
             };
         }
         // An acceptance is compared later, as a whole. So is a half that cookies complete.
-        if let Some(another) = another
-            && !is_half
+        if let Some(instead) = instead
+            && !noted.as_ref().is_some_and(|noted| noted.is_half)
             && !matches!(outcome, Outcome::Accept(_))
         {
             // Any other answer after another user's credential was accepted would show that it is good.
-            outcome = Outcome::Reject(as_if_wrong(another, passed_over.as_ref(), None));
+            outcome = Outcome::Reject(instead);
         }
-        match &mut outcome {
-            Outcome::Accept(accept) => {
-                let (own, other): (Vec<_>, Vec<_>) =
-                    inside.into_iter().partition(|inside| accept.evidence().holds(inside.serial));
-                if own.is_empty() {
-                    accept.evidence_mut().stands_on(other);
-                } else {
-                    given_up.extend(other);
-                }
-            }
-            _ => given_up.extend(inside),
+        if let Some(noted) = &mut noted {
+            attach(&mut outcome, noted);
         }
-        Ok(Answer { outcome: self.labelled(outcome, request), given_up, is_half, passed_over })
+        Ok(Answer { outcome: self.labelled(outcome, request), noted })
     }
 
     fn labelled(&self, outcome: Outcome<U>, request: &AuthRequest<'_>) -> Outcome<U> {
@@ -131,6 +114,32 @@ impl<U: Principal> Node<U> {
             Outcome::Redirect(redirect) => Outcome::Redirect(redirect.said_by(&self.name)),
             other @ (Outcome::Absent | Outcome::Unrecognized) => other,
         }
+    }
+}
+
+/// At a renewal by another user: the rejection that takes the place of every answer but an acceptance.
+fn instead_of<U>(answered: &Answered<U>, noted: &Acceptances, open: &Evidence) -> Option<Rejection> {
+    let passed_over = noted.passed_over.as_ref();
+    // A guest behind a wrong credential counts as that credential.
+    let is_guest = |evidence: &Evidence| passed_over.is_some() && !evidence.is_named();
+    let is_anothers = |evidence: &&Evidence| evidence.names_another_than(open) || is_guest(evidence);
+    // The other half of an `and` is revoked, whether this half is wrong or another user's.
+    let is_final = matches!(answered, Ok(Ok(Outcome::Reject(rejection))) if rejection.is_final());
+    let another = noted.inside.iter().chain(noted.given_up.iter().filter(|_| !is_final)).find(is_anothers);
+    another.map(|another| as_if_wrong(another, passed_over, None))
+}
+
+/// Attaches what chains inside a strategy have accepted to its acceptance. What does not belong to it is given up.
+fn attach<U>(outcome: &mut Outcome<U>, noted: &mut Acceptances) {
+    let inside = mem::take(&mut noted.inside);
+    let Outcome::Accept(accept) = outcome else {
+        return noted.given_up.extend(inside);
+    };
+    let (own, other): (Vec<_>, Vec<_>) = inside.into_iter().partition(|inside| accept.evidence().holds(inside.serial));
+    if own.is_empty() {
+        accept.evidence_mut().stands_on(other);
+    } else {
+        noted.given_up.extend(other);
     }
 }
 

@@ -1,4 +1,4 @@
-use std::{any::Any, pin::pin, sync::Arc};
+use std::{any::Any, mem, pin::pin, sync::Arc};
 
 use super::{
     Chain,
@@ -86,8 +86,10 @@ impl<U: Principal> Chain<U> {
             decision = self.compare_with_explicit(decision, request).await?;
         }
         // A strategy that asks this chain may build an acceptance of its own from it.
-        request.note_given_up(decision.given_up.clone());
-        decision.given_up.iter_mut().for_each(Evidence::hand_names_down);
+        if let Some(beside) = &mut decision.beside {
+            request.note_given_up(beside.given_up.clone());
+            beside.given_up.iter_mut().for_each(Evidence::hand_names_down);
+        }
         if let Outcome::Accept(accept) = &mut decision.outcome {
             accept.evidence_mut().hand_names_down();
             request.note_accepted(accept.evidence_mut());
@@ -96,15 +98,18 @@ impl<U: Principal> Chain<U> {
             // Before the check for revocation: its answer, its outage and its time would show that another user's
             // credential is good.
             decision = decision.under(terms);
-            decision.given_up.retain(|evidence| terms.renews.is_none_or(|open| !evidence.names_another_than(open)));
+            if let (Some(beside), Some(open)) = (&mut decision.beside, terms.renews) {
+                beside.given_up.retain(|evidence| !evidence.names_another_than(open));
+            }
         }
+        let given_up = decision.beside.as_mut().map(|beside| &mut *beside.given_up).unwrap_or_default();
         let revoked = match &mut decision.outcome {
             Outcome::Accept(accept) => match find_revoked(std::slice::from_mut(accept.evidence_mut())).await? {
                 Some(evidence) => Some(evidence),
-                None => find_revoked(&mut decision.given_up).await?,
+                None => find_revoked(given_up).await?,
             },
             // An optional layer would let it pass.
-            Outcome::Absent => find_revoked(&mut decision.given_up).await?,
+            Outcome::Absent => find_revoked(given_up).await?,
             Outcome::Unrecognized | Outcome::Reject(_) | Outcome::Redirect(_) => None,
         };
         if let Some(evidence) = revoked {
@@ -125,16 +130,22 @@ impl<U: Principal> Chain<U> {
         request: &AuthRequest<'_>,
     ) -> Result<Decision<'c, U>, BoxError> {
         let explicit = request.explicit();
-        let against = self.ask_in_order(&explicit).await?;
-        decision.given_up.extend(against.given_up);
+        let mut against = self.ask_in_order(&explicit).await?;
+        let given_up = against.beside.as_mut().map(|beside| mem::take(&mut beside.given_up)).unwrap_or_default();
+        if !given_up.is_empty() {
+            decision.beside_mut().given_up.extend(given_up);
+        }
         match against.outcome {
             Outcome::Absent | Outcome::Redirect(_) => Ok(decision),
             Outcome::Accept(accept) => {
-                decision.given_up.push(accept.into_parts().1);
+                decision.beside_mut().given_up.push(accept.into_parts().1);
                 Ok(decision)
             }
-            outcome @ (Outcome::Unrecognized | Outcome::Reject(_)) => {
-                Ok(Decision { outcome, given_up: decision.given_up, ..against })
+            Outcome::Unrecognized | Outcome::Reject(_) => {
+                if let Some(beside) = decision.beside {
+                    against.beside_mut().given_up = beside.given_up;
+                }
+                Ok(against)
             }
         }
     }

@@ -1,16 +1,23 @@
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
-use crate::{AuthRequest, Challenge, Evidence, Outcome, Rejection};
+use crate::{AuthRequest, Challenge, Evidence, Outcome, Rejection, notes::Acceptances};
 
 /// What a chain decided.
 pub(super) struct Decision<'c, U> {
     pub(super) outcome: Outcome<U>,
+    /// The challenges of the strategy that accepted.
+    pub(super) accepted: Option<&'c Arc<[Challenge]>>,
+    /// Boxed, since most decisions have nothing in it.
+    pub(super) beside: Option<Box<Beside>>,
+}
+
+/// What strategies found beside the outcome.
+#[derive(Default)]
+pub(super) struct Beside {
     /// For `Unrecognized`: the challenges of the strategies that passed the credential on.
     pub(super) presented: Vec<Challenge>,
     /// The names of these strategies, for the log.
     pub(super) unrecognized_by: Vec<Arc<str>>,
-    /// The challenges of the strategy that accepted.
-    pub(super) accepted: Option<&'c Arc<[Challenge]>>,
     /// What was accepted on the way and then given up, and what explicit credentials beside a cookie gave. It is not part of
     /// the acceptance, but must not be revoked either.
     pub(super) given_up: Vec<Evidence>,
@@ -22,14 +29,21 @@ pub(super) struct Decision<'c, U> {
 
 impl<'c, U> Decision<'c, U> {
     pub(super) fn of(outcome: Outcome<U>) -> Self {
-        let (presented, unrecognized_by, given_up) = (Vec::new(), Vec::new(), Vec::new());
-        Self { outcome, presented, unrecognized_by, accepted: None, given_up, is_half: false, passed_over: None }
+        Self { outcome, accepted: None, beside: None }
+    }
+
+    pub(super) fn beside_mut(&mut self) -> &mut Beside {
+        self.beside.get_or_insert_default()
+    }
+
+    pub(super) fn passed_over(&self) -> Option<&Rejection> {
+        self.beside.as_ref()?.passed_over.as_ref()
     }
 
     /// Whether the outcome stands by itself: nothing explicit can speak against it, and nothing that was accepted can be
     /// revoked.
     pub(super) fn is_simple(&self) -> bool {
-        self.given_up.is_empty()
+        self.beside.as_ref().is_none_or(|beside| beside.given_up.is_empty())
             && match &self.outcome {
                 Outcome::Accept(accept) => {
                     let evidence = accept.evidence();
@@ -41,11 +55,27 @@ impl<'c, U> Decision<'c, U> {
 
     /// The outcome, and the challenges of the strategy that accepted. The rest is noted for the chain around this one.
     pub(super) fn note_in(self, request: &AuthRequest<'_>) -> (Outcome<U>, Option<&'c Arc<[Challenge]>>) {
-        request.note_given_up(self.given_up);
-        request.note_passed_over(self.passed_over);
-        if self.is_half {
-            request.note_half();
+        if let Some(beside) = self.beside {
+            request.note_given_up(beside.given_up);
+            request.note_passed_over(beside.passed_over);
+            if beside.is_half {
+                request.note_half();
+            }
         }
         (self.outcome, self.accepted)
+    }
+}
+
+impl Beside {
+    /// Adds what chains inside a strategy have noted.
+    pub(super) fn add(&mut self, noted: Acceptances) {
+        self.given_up.extend(noted.given_up);
+        self.is_half |= noted.is_half;
+        self.passed_over = Rejection::first_of(self.passed_over.take(), noted.passed_over);
+    }
+
+    /// Notes a rejection that comes before those that are known.
+    pub(super) fn pass_over_first(&mut self, rejection: Rejection) {
+        self.passed_over = Rejection::first_of(Some(rejection), mem::take(&mut self.passed_over));
     }
 }

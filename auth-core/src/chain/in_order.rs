@@ -1,17 +1,18 @@
 use std::{pin::pin, sync::Arc};
 
-use super::{Chain, ask::Answer, decision::Decision, span};
-use crate::{AuthRequest, BoxError, Challenge, Evidence, Outcome, Principal, Rejection};
+use super::{
+    Chain,
+    ask::Answer,
+    decision::{Beside, Decision},
+    span,
+};
+use crate::{AuthRequest, BoxError, Evidence, Outcome, Principal, Rejection};
 
 impl<U: Principal> Chain<U> {
     /// Asks the strategies in order, until one of them decides. Nested chains do no more than this.
     pub(super) async fn ask_in_order(&self, request: &AuthRequest<'_>) -> Result<Decision<'_, U>, BoxError> {
-        let mut presented: Vec<Challenge> = Vec::new();
-        let mut given_up: Vec<Evidence> = Vec::new();
+        let mut beside: Option<Box<Beside>> = None;
         let mut rejected: Option<Rejection> = None;
-        let mut passed_over: Option<Rejection> = None;
-        let mut unrecognized_by: Vec<Arc<str>> = Vec::new();
-        let mut is_half = false;
         for node in &*self.nodes {
             let span = span::if_debug(|| {
                 tracing::debug_span!(
@@ -28,40 +29,38 @@ impl<U: Principal> Chain<U> {
                     |answer: &Option<Answer<U>>| answer.as_ref().map_or("absent", |answer| label(&answer.outcome));
                 span.record("outcome", answer.as_ref().map_or("error", outcome));
             }
-            let Some(mut answer) = answer? else { continue };
-            answer.given_up.iter_mut().for_each(|evidence| self.add_checks(evidence));
-            given_up.extend(answer.given_up);
-            is_half |= answer.is_half;
-            passed_over = Rejection::first_of(passed_over, answer.passed_over);
+            let Some(answer) = answer? else { continue };
+            if let Some(mut noted) = answer.noted {
+                noted.given_up.iter_mut().for_each(|evidence| self.add_checks(evidence));
+                beside.get_or_insert_default().add(*noted);
+            }
             match answer.outcome {
                 Outcome::Accept(mut accept) => {
                     self.add_checks(accept.evidence_mut());
                     let (outcome, accepted) = (Outcome::Accept(accept), Some(&node.challenges));
-                    let passed_over = Rejection::first_of(rejected, passed_over);
-                    return Ok(Decision { presented, accepted, given_up, passed_over, ..Decision::of(outcome) });
+                    return Ok(Decision { accepted, beside: after(rejected, beside), ..Decision::of(outcome) });
                 }
                 Outcome::Absent => {}
                 Outcome::Unrecognized => {
-                    unrecognized_by.push(Arc::clone(&node.name));
-                    presented.extend_from_slice(&node.challenges);
+                    let beside = beside.get_or_insert_default();
+                    beside.unrecognized_by.push(Arc::clone(&node.name));
+                    beside.presented.extend_from_slice(&node.challenges);
                 }
                 Outcome::Reject(rejection) if self.try_next_on_reject && !rejection.is_final() => {
                     rejected = Rejection::first_of(rejected, Some(rejection));
                 }
                 outcome @ (Outcome::Reject(_) | Outcome::Redirect(_)) => {
-                    let passed_over = Rejection::first_of(rejected, passed_over);
-                    return Ok(Decision { given_up, passed_over, ..Decision::of(outcome) });
+                    return Ok(Decision { beside: after(rejected, beside), ..Decision::of(outcome) });
                 }
             }
         }
         let outcome = match rejected {
             Some(rejection) => Outcome::Reject(rejection),
-            None if !unrecognized_by.is_empty() => Outcome::Unrecognized,
+            None if beside.as_ref().is_some_and(|beside| !beside.unrecognized_by.is_empty()) => Outcome::Unrecognized,
             None => Outcome::Absent,
         };
-        let mut decision =
-            Decision { presented, unrecognized_by, given_up, is_half, passed_over, ..Decision::of(outcome) };
-        if self.try_next_on_reject && self.accepts_with_cookies(request, &mut decision.given_up).await? {
+        let mut decision = Decision { beside, ..Decision::of(outcome) };
+        if self.try_next_on_reject && self.accepts_with_cookies(request, &mut decision).await? {
             // The chain was told to accept a cookie of its own beside a wrong credential.
             decision.outcome = Outcome::Absent;
         }
@@ -77,17 +76,19 @@ impl<U: Principal> Chain<U> {
     async fn accepts_with_cookies(
         &self,
         request: &AuthRequest<'_>,
-        given_up: &mut Vec<Evidence>,
+        decision: &mut Decision<'_, U>,
     ) -> Result<bool, BoxError> {
         match request.full() {
             None => Ok(false),
             Some(_) if !request.is_nested() => Ok(true),
             Some(full) => {
-                let decision = Box::pin(self.ask_in_order(full)).await?;
-                given_up.extend(decision.given_up);
-                Ok(match decision.outcome {
+                let with_cookies = Box::pin(self.ask_in_order(full)).await?;
+                if let Some(beside) = with_cookies.beside {
+                    decision.beside_mut().given_up.extend(beside.given_up);
+                }
+                Ok(match with_cookies.outcome {
                     Outcome::Accept(accept) => {
-                        given_up.push(accept.into_parts().1);
+                        decision.beside_mut().given_up.push(accept.into_parts().1);
                         true
                     }
                     _ => false,
@@ -95,6 +96,17 @@ impl<U: Principal> Chain<U> {
             }
         }
     }
+}
+
+/// What was found beside the outcome of the strategy that stops the chain. `rejected` was passed over before it.
+fn after(rejected: Option<Rejection>, mut beside: Option<Box<Beside>>) -> Option<Box<Beside>> {
+    if let Some(beside) = &mut beside {
+        beside.is_half = false;
+    }
+    if let Some(rejection) = rejected {
+        beside.get_or_insert_default().pass_over_first(rejection);
+    }
+    beside
 }
 
 fn label<U>(outcome: &Outcome<U>) -> &'static str {

@@ -19,20 +19,23 @@ impl<U: Principal> Chain<U> {
     /// Seals an acceptance, and answers everything else with a refusal.
     pub(super) fn seal_or_refuse(
         &self,
-        Decision { outcome, presented, unrecognized_by, passed_over, .. }: Decision<'_, U>,
+        Decision { outcome, beside, .. }: Decision<'_, U>,
         request: &AuthRequest<'_>,
     ) -> Result<Authenticated<U>, Refusal> {
+        let passed_over = beside.as_ref().and_then(|beside| beside.passed_over.as_ref());
+        let was_wrong = passed_over.is_some_and(Rejection::is_wrong);
         let refusal = match outcome {
             Outcome::Accept(accept) => return Ok(accept.seal()),
             Outcome::Absent => {
                 self.unauthorized(RefusalKind::Missing, "missing_credentials", Arc::clone(&self.challenges), request)
             }
             Outcome::Unrecognized => {
+                let (presented, by) = beside.map(|b| (b.presented, b.unrecognized_by)).unwrap_or_default();
                 let rejection = Rejection::invalid_credentials();
                 let presented = presented_among(&presented.into(), &request.parts().headers);
                 let challenges = marked(&rejection, &self.challenges, &presented);
                 let refusal = self.unauthorized(RefusalKind::Unrecognized, rejection.code(), challenges, request);
-                refusal.with_detail(format!("the credential is not recognized by {}", unrecognized_by.join(", ")))
+                refusal.with_detail(format!("the credential is not recognized by {}", by.join(", ")))
             }
             Outcome::Reject(rejection) => {
                 let presented = rejection.presented().map(|all| presented_among(all, &request.parts().headers));
@@ -50,7 +53,7 @@ impl<U: Principal> Chain<U> {
                 refusal.by(strategy.as_ref())
             }
         };
-        Err(refusal.wrong_if(passed_over.is_some_and(|rejection| rejection.is_wrong())))
+        Err(refusal.wrong_if(was_wrong))
     }
 
     fn refusal_of(&self, rejection: &Rejection, presented: &[Challenge], request: &AuthRequest<'_>) -> Refusal {

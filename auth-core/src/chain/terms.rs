@@ -21,7 +21,7 @@ impl<U> Decision<'_, U> {
         let evidence = accept.evidence();
         let is_users = terms.renews.map_or_else(|| evidence.is_named(), |open| evidence.is_same_user(open));
         let is_guest = terms.lets_guests_be && !evidence.is_named();
-        if is_users || (is_guest && self.passed_over.is_none()) {
+        if is_users || (is_guest && self.passed_over().is_none()) {
             return self;
         }
         if !is_guest && evidence.principal().is_none() {
@@ -32,7 +32,7 @@ impl<U> Decision<'_, U> {
                  `Principal::principal_id` or from the strategy"
             );
         }
-        let rejection = as_if_wrong(evidence, self.passed_over.as_ref(), self.accepted);
+        let rejection = as_if_wrong(evidence, self.passed_over(), self.accepted);
         Self::of(Outcome::Reject(if is_guest { rejection.with_detail(BEFORE_A_GUEST) } else { rejection }))
     }
 }

@@ -1,6 +1,6 @@
 //! The chain without a server, beside the floors. Each line of ours names the floor that it is compared with.
 //!
-//! The heads of the requests are made before the loop; `AuthRequest::new` and the clock are inside it. `LOG=info` installs a subscriber that
+//! Inside the loop are: the next credential put into the head, `AuthRequest::new` and the clock. `LOG=info` installs a subscriber that
 //! writes to nowhere.
 
 mod floor_sides;

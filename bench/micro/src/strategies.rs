@@ -34,7 +34,7 @@ pub fn add_absent(harness: &mut Harness<'_>, key: &Key, tokens: &Tokens) {
 }
 
 pub fn add_basic(harness: &mut Harness<'_>) {
-    let mut requests = Requests::from_fn(1, |_| Some("Basic YWRtaW46cGFzc3dvcmQ=".into()));
+    let mut requests = Requests::with(["Basic YWRtaW46cGFzc3dvcmQ=".into()]);
     let chain = Chain::new().or(ours::basic());
     harness.side("ours, Basic without a hash", move || decide(&chain, requests.next()).expect("a user"));
 }

@@ -71,7 +71,7 @@ impl Registry {
         let connections = Connections::new();
         let chain = Chain::new().or(owner(jwt(key)));
         let layer = AuthLayer::new(chain.clone()).sockets(Sockets::new().connections(&connections));
-        let request = Requests::from_fn(1, |_| None).next().clone();
+        let request = Requests::bare().next().clone();
         let mut this =
             Self { connections, checkpoint: layer.into_checkpoint(), chain, request, entered: VecDeque::new() };
         this.entered = users.map(|number| this.enter(&this.user(key, number))).collect();
@@ -82,7 +82,7 @@ impl Registry {
     /// The user of the token with this number.
     fn user(&self, key: &Key, number: usize) -> Authenticated<Owner> {
         let token = key.token(None, &Payload::new(number).json());
-        let mut requests = Requests::from_fn(1, |_| Some(format!("Bearer {token}")));
+        let mut requests = Requests::with([format!("Bearer {token}")]);
         decide(&self.chain, requests.next()).expect("a user")
     }
 
