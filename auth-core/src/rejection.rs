@@ -9,7 +9,11 @@ use crate::Challenge;
 /// Everything in it is a constant or comes from the configuration, never from the client: the client reads it in the
 /// [`Refusal`](crate::Refusal) that answers. Code and descriptions are always constants.
 #[derive(Clone, Debug)]
-pub struct Rejection {
+pub struct Rejection(Box<Inner>);
+
+/// Boxed, since every outcome has the space for it, and most are not rejections.
+#[derive(Clone, Debug)]
+struct Inner {
     kind: RejectionKind,
     code: &'static str,
     /// Boxed, since most rejections have none.
@@ -123,7 +127,7 @@ impl Rejection {
     /// Sets the code that the client reads: a constant in `snake_case`, stable between releases of the application.
     #[must_use]
     pub fn with_code(mut self, code: &'static str) -> Self {
-        self.code = code;
+        self.0.code = code;
         self
     }
 
@@ -138,19 +142,19 @@ impl Rejection {
     /// The kind.
     #[must_use]
     pub fn kind(&self) -> RejectionKind {
-        self.kind
+        self.0.kind
     }
 
     /// The stable code.
     #[must_use]
     pub fn code(&self) -> &'static str {
-        self.code
+        self.0.code
     }
 
     /// The status of the answer.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        match self.kind {
+        match self.0.kind {
             RejectionKind::InvalidRequest => StatusCode::BAD_REQUEST,
             RejectionKind::InvalidCredentials
             | RejectionKind::Expired
@@ -163,12 +167,12 @@ impl Rejection {
 
     /// Whether no other strategy may be asked after it.
     pub(crate) fn is_final(&self) -> bool {
-        self.kind == RejectionKind::Revoked
+        self.0.kind == RejectionKind::Revoked
     }
 
     /// Whether a credential was wrong, not merely insufficient or unchecked.
     pub(crate) fn is_wrong(&self) -> bool {
-        let is_wrong = match self.kind {
+        let is_wrong = match self.0.kind {
             RejectionKind::InvalidRequest
             | RejectionKind::InvalidCredentials
             | RejectionKind::Expired
@@ -178,12 +182,13 @@ impl Rejection {
             | RejectionKind::Forbidden
             | RejectionKind::TooManyRequests => false,
         };
-        is_wrong || self.hides_wrong
+        is_wrong || self.0.hides_wrong
     }
 
     /// The same rejection. If `is_wrong`, notes that a wrong credential was presented too.
-    pub(crate) fn hiding(self, is_wrong: bool) -> Self {
-        Self { hides_wrong: self.hides_wrong || is_wrong, ..self }
+    pub(crate) fn hiding(mut self, is_wrong: bool) -> Self {
+        self.0.hides_wrong |= is_wrong;
+        self
     }
 
     /// Of two rejections that did not stop the chain, the first. Keeps whether the second credential was wrong.
@@ -196,9 +201,9 @@ impl Rejection {
 
     /// Notes the strategy that rejected, unless an inner chain has done so.
     pub(crate) fn presented_to(mut self, strategy: &Arc<str>, challenges: &Arc<[Challenge]>) -> Self {
-        if self.presented.is_none() {
-            self.presented = Some(Arc::clone(challenges));
-            self.strategy = Some(Arc::clone(strategy));
+        if self.0.presented.is_none() {
+            self.0.presented = Some(Arc::clone(challenges));
+            self.0.strategy = Some(Arc::clone(strategy));
         }
         self
     }
@@ -210,22 +215,22 @@ impl Rejection {
     }
 
     pub(crate) fn detail(&self) -> Option<&'static str> {
-        self.details.as_ref()?.log
+        self.0.details.as_ref()?.log
     }
 
     /// The name of the strategy that rejected, if known.
     pub(crate) fn strategy(&self) -> Option<&Arc<str>> {
-        self.strategy.as_ref()
+        self.0.strategy.as_ref()
     }
 
     /// The challenges of the strategy that rejected.
     pub(crate) fn presented(&self) -> Option<&Arc<[Challenge]>> {
-        self.presented.as_ref()
+        self.0.presented.as_ref()
     }
 
     /// `challenge` with the error parameters for this rejection (RFC 6750, 3.1; RFC 9470, 3). The descriptions are constants.
     pub(crate) fn mark(&self, challenge: &Challenge) -> Challenge {
-        let (error, description) = match self.kind {
+        let (error, description) = match self.0.kind {
             RejectionKind::InvalidRequest => ("invalid_request", "The credentials are malformed"),
             RejectionKind::InvalidCredentials | RejectionKind::Revoked => {
                 ("invalid_token", "The credentials are invalid")
@@ -237,7 +242,7 @@ impl Rejection {
             }
             RejectionKind::Forbidden | RejectionKind::TooManyRequests => return challenge.clone(),
         };
-        let Some(details) = &self.details else {
+        let Some(details) = &self.0.details else {
             return challenge.clone().with_error(&[], error, description);
         };
         let (error, description) = details.error.unwrap_or((error, description));
@@ -252,11 +257,11 @@ impl Rejection {
     }
 
     fn details(&mut self) -> &mut Details {
-        self.details.get_or_insert_default()
+        self.0.details.get_or_insert_default()
     }
 
     fn new(kind: RejectionKind, code: &'static str) -> Self {
-        Self { kind, code, details: None, presented: None, strategy: None, hides_wrong: false }
+        Self(Box::new(Inner { kind, code, details: None, presented: None, strategy: None, hides_wrong: false }))
     }
 }
 

@@ -1,6 +1,13 @@
-use std::{convert::Infallible, fmt, future::Future};
+use std::{
+    convert::Infallible,
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 use http::{Extensions, HeaderMap, Method, Uri};
+use pin_project_lite::pin_project;
 
 use crate::{Accept, AuthRequest, BoxError, Carrier, Rejection, Transport};
 
@@ -67,8 +74,12 @@ where
 {
     type User = <Fut::Output as IntoVerdict>::User;
 
-    async fn verify(&self, credential: C, _: &AuthRequest<'_>) -> Result<Verdict<Self::User>, BoxError> {
-        self(credential).await.into_verdict()
+    fn verify(
+        &self,
+        credential: C,
+        _: &AuthRequest<'_>,
+    ) -> impl Future<Output = Result<Verdict<Self::User>, BoxError>> + Send {
+        Judged { answer: self(credential) }
     }
 }
 
@@ -85,8 +96,29 @@ where
 {
     type User = <Fut::Output as IntoVerdict>::User;
 
-    async fn verify(&self, credential: C, request: &AuthRequest<'_>) -> Result<Verdict<Self::User>, BoxError> {
-        self(credential, RequestInfo::new(request)).await.into_verdict()
+    fn verify(
+        &self,
+        credential: C,
+        request: &AuthRequest<'_>,
+    ) -> impl Future<Output = Result<Verdict<Self::User>, BoxError>> + Send {
+        Judged { answer: self(credential, RequestInfo::new(request)) }
+    }
+}
+
+pin_project! {
+    /// The future of a closure, with its output as a verdict. An `async` block would hold the future, and so the credential,
+    /// twice.
+    struct Judged<F> {
+        #[pin]
+        answer: F,
+    }
+}
+
+impl<F: Future<Output: IntoVerdict>> Future for Judged<F> {
+    type Output = Result<Verdict<<F::Output as IntoVerdict>::User>, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.project().answer.poll(cx).map(IntoVerdict::into_verdict)
     }
 }
 

@@ -61,10 +61,12 @@ impl<U: Principal> Node<U> {
             return Ok(Ok(Outcome::Reject(Rejection::invalid_credentials())));
         }
         // Caught here too: a panic after another user's credential was accepted would show that it is good.
-        match catch_panic_of(|| self.strategy.start(request))? {
-            Start::Done(answer) => Ok(answer),
-            Start::Waits(mut answer) => catch_panic(answer.as_mut()).await,
-        }
+        let mut answer = match catch_panic_of(|| self.strategy.start(request)) {
+            Ok(Start::Waits(answer)) => answer,
+            Ok(Start::Done(answer)) => return Ok(answer),
+            Err(panic) => return Err(panic),
+        };
+        catch_panic(answer.as_mut()).await
     }
 
     fn conclude(&self, answered: Answered<U>, notes: Notes, request: &AuthRequest<'_>) -> Result<Answer<U>, BoxError> {

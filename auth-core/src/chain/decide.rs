@@ -43,7 +43,7 @@ impl<U: Principal> Chain<U> {
         // Pinned here, so that neither the span nor the catch moves the state of the whole chain.
         let decision = pin!(self.decide(request, terms));
         let decision = pin!(catch_panic(decision));
-        let result = match span::within(span.as_ref(), decision).await {
+        let result = match span::within(span.as_deref(), decision).await {
             Ok(Ok(decision)) => self.seal_or_refuse(decision, request),
             Ok(Err(cause)) => Err(unavailable(cause)),
             Err(panic) => Err(panicked(&*panic)),

@@ -23,7 +23,7 @@ impl<U: Principal> Chain<U> {
                     outcome = tracing::field::Empty
                 )
             });
-            let answer = span::within(span.as_ref(), pin!(node.ask(request))).await;
+            let answer = span::within(span.as_deref(), pin!(node.ask(request))).await;
             if let Some(span) = span {
                 let outcome =
                     |answer: &Option<Answer<U>>| answer.as_ref().map_or("absent", |answer| label(&answer.outcome));

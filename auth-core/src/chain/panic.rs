@@ -1,9 +1,9 @@
 use std::{
     any::Any,
-    future::{Future, poll_fn},
+    future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    task::Poll,
+    task::{Context, Poll},
 };
 
 /// The result of a function or a future, or its panic.
@@ -16,14 +16,23 @@ pub(super) fn catch_panic_of<T>(call: impl FnOnce() -> T) -> Caught<T> {
 }
 
 /// Runs a future, and returns its panic as an `Err`.
-pub(super) async fn catch_panic<F: Future + ?Sized>(mut future: Pin<&mut F>) -> Caught<F::Output> {
-    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-        Ok(Poll::Pending) => Poll::Pending,
-        Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
-        // OK to assert unwind safety because the future is never polled again after a panic.
-        Err(panic) => Poll::Ready(Err(panic)),
-    })
-    .await
+pub(super) fn catch_panic<F: Future + ?Sized>(future: Pin<&mut F>) -> CatchPanic<'_, F> {
+    CatchPanic(future)
+}
+
+pub(super) struct CatchPanic<'f, F: ?Sized>(Pin<&'f mut F>);
+
+impl<F: Future + ?Sized> Future for CatchPanic<'_, F> {
+    type Output = Caught<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match catch_panic_of(|| self.0.as_mut().poll(cx)) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+            // OK because the future is never polled again after a panic.
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    }
 }
 
 /// The text of a panic, if it has one.

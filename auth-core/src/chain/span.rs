@@ -1,23 +1,36 @@
 //! Spans that cost nothing where nobody listens.
 
 use std::{
-    future::{Future, poll_fn},
+    future::Future,
     pin::Pin,
+    task::{Context, Poll},
 };
 
 use tracing::{Level, Span, level_enabled};
 
 /// Makes a span if a subscriber takes spans of the level DEBUG. A disabled span is not free: it looks up each field that is
 /// recorded, and passes its life on to the `log` crate (about 500 instructions a request for two spans).
-pub(super) fn if_debug(make: impl FnOnce() -> Span) -> Option<Span> {
-    level_enabled!(Level::DEBUG).then(make)
+///
+/// Boxed, since most often there is none, and futures hold it.
+pub(super) fn if_debug(make: impl FnOnce() -> Span) -> Option<Box<Span>> {
+    level_enabled!(Level::DEBUG).then(|| Box::new(make()))
 }
 
 /// Runs a future within a span.
-pub(super) async fn within<F: Future>(span: Option<&Span>, mut future: Pin<&mut F>) -> F::Output {
-    poll_fn(|cx| {
-        let _entered = span.map(Span::enter);
-        future.as_mut().poll(cx)
-    })
-    .await
+pub(super) fn within<'s, F: Future>(span: Option<&'s Span>, future: Pin<&'s mut F>) -> Within<'s, F> {
+    Within { span, future }
+}
+
+pub(super) struct Within<'s, F> {
+    span: Option<&'s Span>,
+    future: Pin<&'s mut F>,
+}
+
+impl<F: Future> Future for Within<'_, F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let _entered = self.span.map(Span::enter);
+        self.future.as_mut().poll(cx)
+    }
 }
