@@ -30,8 +30,8 @@ pub struct AuthRequest<'a> {
     now: SystemTime,
     /// The request that this one was made from. Both share what is known about it.
     base: Option<&'a Self>,
-    /// Looked up when it is first needed. Only a request without a base has it.
-    known: OnceLock<Known>,
+    /// Looked up when it is first needed. Only a request without a base has it. Boxed, since few strategies need it.
+    known: OnceLock<Box<Known>>,
     /// Set if only explicit credentials count: the request with its cookies.
     full: Option<&'a Self>,
     /// The head without cookies, made when it is first needed.
@@ -197,7 +197,7 @@ impl<'a> AuthRequest<'a> {
             None => self.known.get_or_init(|| {
                 let record = RequestRecord::find(self.parts);
                 let taken = record.taken();
-                Known { record, taken }
+                Box::new(Known { record, taken })
             }),
         }
     }

@@ -1,4 +1,4 @@
-use std::{any::Any, mem, pin::pin, sync::Arc};
+use std::{any::Any, future::Future, mem, pin::pin, sync::Arc};
 
 use super::{
     Chain,
@@ -19,8 +19,11 @@ impl<U: Principal> Chain<U> {
     ///
     /// # Errors
     /// The refusal, ready to be sent.
-    pub async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Authenticated<U>, Refusal> {
-        self.authenticate_under(request, None).await
+    pub fn authenticate(
+        &self,
+        request: &AuthRequest<'_>,
+    ) -> impl Future<Output = Result<Authenticated<U>, Refusal>> + Send {
+        self.authenticate_under(request, None)
     }
 
     /// Seals the decision or refuses, within a span; logs and counts the result. `terms` are those of a request over an
@@ -28,7 +31,7 @@ impl<U: Principal> Chain<U> {
     pub(super) async fn authenticate_under(
         &self,
         request: &AuthRequest<'_>,
-        terms: Option<Terms<'_>>,
+        terms: Option<&Terms<'_>>,
     ) -> Result<Authenticated<U>, Refusal> {
         let span = span::if_debug(|| {
             tracing::debug_span!(
@@ -63,7 +66,7 @@ impl<U: Principal> Chain<U> {
 
     /// Decides about the whole request: compares what a cookie accepts with everything explicit, applies `terms`, and
     /// asks whether the credential was revoked. Only the outermost chain does this: it alone sees every name.
-    async fn decide(&self, request: &AuthRequest<'_>, terms: Option<Terms<'_>>) -> Result<Decision<'_, U>, BoxError> {
+    async fn decide(&self, request: &AuthRequest<'_>, terms: Option<&Terms<'_>>) -> Result<Decision<'_, U>, BoxError> {
         let decision = self.ask_in_order(request).await?;
         if terms.is_none() && !request.is_nested() && decision.is_simple() {
             return Ok(decision);
@@ -77,7 +80,7 @@ impl<U: Principal> Chain<U> {
         &'c self,
         mut decision: Decision<'c, U>,
         request: &AuthRequest<'_>,
-        terms: Option<Terms<'_>>,
+        terms: Option<&Terms<'_>>,
     ) -> Result<Decision<'c, U>, BoxError> {
         if let Outcome::Accept(accept) = &decision.outcome
             && accept.evidence().carrier.is_ambient()

@@ -31,7 +31,7 @@ impl<U: Principal> Chain<U> {
     /// that rejects with its own code after the password check (`account_locked`) reveals exactly that. Reject such users in
     /// [`and_then`](Self::and_then), or with the code of a wrong password. The chain does not count attempts; the adapter does.
     pub async fn renew(&self, request: &AuthRequest<'_>, open: &Evidence) -> Result<Authenticated<U>, Refusal> {
-        self.authenticate_under(&request.renewing(open), Some(Terms { renews: Some(open), lets_guests_be: false }))
+        self.authenticate_under(&request.renewing(open), Some(&Terms { renews: Some(open), lets_guests_be: false }))
             .await
     }
 
@@ -48,7 +48,8 @@ impl<U: Principal> Chain<U> {
         request: &AuthRequest<'_>,
         open: &Evidence,
     ) -> Result<Authenticated<U>, Refusal> {
-        self.authenticate_under(&request.renewing(open), Some(Terms { renews: Some(open), lets_guests_be: true })).await
+        self.authenticate_under(&request.renewing(open), Some(&Terms { renews: Some(open), lets_guests_be: true }))
+            .await
     }
 
     /// Runs the chain on a request over an open connection that has no user yet. It decides as
@@ -72,6 +73,6 @@ impl<U: Principal> Chain<U> {
     /// count no refusals. A request that opens a connection may use [`authenticate`](Self::authenticate), like any HTTP
     /// request.
     pub async fn authenticate_or_guest(&self, request: &AuthRequest<'_>) -> Result<Authenticated<U>, Refusal> {
-        self.authenticate_under(request, Some(Terms { renews: None, lets_guests_be: true })).await
+        self.authenticate_under(request, Some(&Terms { renews: None, lets_guests_be: true })).await
     }
 }

@@ -4,7 +4,6 @@ use super::decision::Decision;
 use crate::{Challenge, Evidence, Outcome, Rejection};
 
 /// The terms for a request over an open connection.
-#[derive(Clone, Copy)]
 pub(super) struct Terms<'e> {
     /// The evidence that opened the connection, if the request renews it.
     pub(super) renews: Option<&'e Evidence>,
@@ -14,7 +13,7 @@ pub(super) struct Terms<'e> {
 
 impl<U> Decision<'_, U> {
     /// Turns the acceptance of another user, or of a guest after a rejected credential, into a rejection.
-    pub(super) fn under(self, terms: Terms<'_>) -> Self {
+    pub(super) fn under(self, terms: &Terms<'_>) -> Self {
         let Outcome::Accept(accept) = &self.outcome else {
             return self;
         };

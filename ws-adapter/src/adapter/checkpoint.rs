@@ -123,7 +123,9 @@ impl<U: Principal> Checkpoint<U> {
             Origin::Allowed => OriginVerdict::Allowed,
             Origin::Absent => OriginVerdict::Absent,
         };
-        http::decide_by(chain, *decision_timeout, request, Some(verdict), decision).await
+        let user = http::within(*decision_timeout, decision).await?;
+        http::may_open(chain, &user, request, verdict)?;
+        Ok(user)
     }
 
     /// Asks the chain about a credential that a client presents over a connection, unless too many were wrong before: see

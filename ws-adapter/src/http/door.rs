@@ -107,7 +107,7 @@ impl<U: Principal, M> Door<U, M> {
             _ => None,
         };
         let payload = match gate.needs.payload() {
-            true => Box::pin(M::look_into(parts, body, gate.payload)).await?,
+            true => Box::pin(M::look_into(parts, body, gate.payload)).await?.map(Box::new),
             false => None,
         };
         let mut request = AuthRequest::new(parts, transport, gate.timer.now());

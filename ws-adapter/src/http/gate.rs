@@ -1,8 +1,8 @@
 use std::{
-    future::{Future, poll_fn},
+    future::Future,
     pin::{Pin, pin},
     sync::Arc,
-    task::Poll,
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
@@ -11,6 +11,7 @@ use auth_core::{
 };
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header::SEC_WEBSOCKET_PROTOCOL, request::Parts};
+use tokio::time::{Timeout, timeout};
 
 use super::{
     DefaultOnRefusal, OnRefusal,
@@ -75,14 +76,15 @@ impl<U: Principal> Gate<U> {
         }
     }
 
-    /// Asks the layer's own chain; see [`decide_by`].
+    /// Asks the layer's own chain. With `opens`, the request opens a connection, and the rules for that apply too.
     pub(crate) async fn decide(
         &self,
         request: &AuthRequest<'_>,
         opens: Option<OriginVerdict>,
     ) -> Result<Authenticated<U>, Refusal> {
-        let decision = pin!(self.chain.authenticate(request));
-        decide_by(&self.chain, self.decision_timeout, request, opens, decision).await
+        let user = within(self.decision_timeout, pin!(self.chain.authenticate(request))).await?;
+        opens.map_or(Ok(()), |origin| may_open(&self.chain, &user, request, origin))?;
+        Ok(user)
     }
 
     /// Makes the response to a refusal.
@@ -118,44 +120,59 @@ impl<U> Clone for Gate<U> {
     }
 }
 
-/// Waits for a chain's decision until `timeout`. With `opens`, the request opens a connection, and the rules for that apply
-/// too.
-pub(crate) async fn decide_by<U: Principal>(
+/// Refuses to open a connection for a user whom the chain has accepted.
+pub(crate) fn may_open<U: Principal>(
     chain: &Chain<U>,
-    timeout: Duration,
+    user: &Authenticated<U>,
     request: &AuthRequest<'_>,
-    opens: Option<OriginVerdict>,
-    decision: Pin<&mut (impl Future<Output = Result<Authenticated<U>, Refusal>> + Send)>,
-) -> Result<Authenticated<U>, Refusal> {
-    let user = within(timeout, decision)
-        .await
-        .unwrap_or_else(|| Err(Refusal::unavailable("the chain took too long to decide")))?;
-    if let Some(origin) = opens {
-        if origin == OriginVerdict::Absent && user.evidence().carrier().is_ambient() {
-            let refusal = Refusal::new(StatusCode::FORBIDDEN, "origin_required");
-            return Err(refusal.with_detail(
-                "a cookie or client certificate opens a connection, but the request does not name its origin",
-            ));
-        }
-        // Leeway tolerates a clock that is wrong. It does not extend the life of a connection.
-        if user.evidence().is_expired_at(request.now()) {
-            let refusal = chain.refuse(&Rejection::token_expired(), request);
-            return Err(refusal.with_detail("the credential is within its leeway, which does not open a connection"));
-        }
+    origin: OriginVerdict,
+) -> Result<(), Refusal> {
+    if origin == OriginVerdict::Absent && user.evidence().carrier().is_ambient() {
+        let refusal = Refusal::new(StatusCode::FORBIDDEN, "origin_required");
+        return Err(refusal.with_detail(
+            "a cookie or client certificate opens a connection, but the request does not name its origin",
+        ));
     }
-    Ok(user)
+    // Leeway tolerates a clock that is wrong. It does not extend the life of a connection.
+    if user.evidence().is_expired_at(request.now()) {
+        let refusal = chain.refuse(&Rejection::token_expired(), request);
+        return Err(refusal.with_detail("the credential is within its leeway, which does not open a connection"));
+    }
+    Ok(())
 }
 
-/// Waits for a future until `timeout`; `None` if it takes longer. Most chains never wait, so the timer is made only after the
-/// first poll: it would cost as much as a small strategy. The time counts from the first poll.
-async fn within<F: Future>(timeout: Duration, mut future: Pin<&mut F>) -> Option<F::Output> {
-    let began = Instant::now();
-    if let Poll::Ready(output) = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
-        return Some(output);
+/// Waits for a chain's decision until `timeout`, and refuses the request if it takes longer. The time counts from the first
+/// poll.
+pub(crate) fn within<F: Future>(timeout: Duration, decision: Pin<&mut F>) -> Within<'_, F> {
+    Within { timeout, first: Some(decision), timed: None }
+}
+
+/// Most chains never wait, so the timer is made only after the first poll: it would cost as much as a small strategy.
+pub(crate) struct Within<'f, F> {
+    timeout: Duration,
+    /// Until the first poll.
+    first: Option<Pin<&'f mut F>>,
+    timed: Option<Pin<Box<Timeout<Pin<&'f mut F>>>>>,
+}
+
+impl<U, F: Future<Output = Result<Authenticated<U>, Refusal>>> Future for Within<'_, F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        if let Some(mut decision) = self.first.take() {
+            let began = Instant::now();
+            if let Poll::Ready(decision) = decision.as_mut().poll(cx) {
+                return Poll::Ready(decision);
+            }
+            self.timed = Some(Box::pin(timeout(self.timeout.saturating_sub(began.elapsed()), decision)));
+        }
+        let took_too_long = || Err(Refusal::unavailable("the chain took too long to decide"));
+        match &mut self.timed {
+            Some(decision) => decision.as_mut().poll(cx).map(|done| done.unwrap_or_else(|_| took_too_long())),
+            // Polled again after it was ready.
+            None => Poll::Ready(took_too_long()),
+        }
     }
-    let left = timeout.saturating_sub(began.elapsed());
-    // Boxed, so that the timer takes no space where it isn't needed.
-    Box::pin(tokio::time::timeout(left, future)).await.ok()
 }
 
 /// Whether the client offers this subprotocol.

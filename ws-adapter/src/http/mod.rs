@@ -30,4 +30,8 @@ pub(crate) use self::{
     handshake::OnHandshake,
 };
 #[cfg(feature = "connections")]
-pub(crate) use self::{door::leave, gate::decide_by, origin::OriginVerdict};
+pub(crate) use self::{
+    door::leave,
+    gate::{may_open, within},
+    origin::OriginVerdict,
+};

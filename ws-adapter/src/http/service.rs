@@ -81,9 +81,10 @@ where
 {
     let (mut parts, mut body) = request.into_parts();
     async move {
-        match door.pass(&mut parts, &mut body).await {
-            Ok(additions) => Ok(PassedRequest { request: Request::from_parts(parts, body), additions }),
-            Err(refused) => Err(door.respond(parts, refused).await),
-        }
+        let refused = match door.pass(&mut parts, &mut body).await {
+            Ok(additions) => return Ok(PassedRequest { request: Request::from_parts(parts, body), additions }),
+            Err(refused) => refused,
+        };
+        Err(door.respond(parts, refused).await)
     }
 }
