@@ -152,7 +152,7 @@ impl<C: DeserializeOwned> Jwt<C> {
         let tenant = candidate.issuer.tenant.map(|(_, tenant)| tenant);
         let checked = self.policy.check_claims(&claims, tenant, demands.audiences, request.now())?;
         self.possession.check(&claims, candidate.token, request)?;
-        let evidence = EvidenceClaims::new(&claims, candidate.issuer.name, checked);
+        let evidence = EvidenceClaims::new(&claims, candidate.issuer, checked);
         Ok(Verified { claims: candidate.typed_claims(claims.sub)?, evidence })
     }
 
