@@ -4,6 +4,8 @@ mod template;
 
 use std::collections::HashMap;
 
+use auth_core::SharedStr;
+
 pub use self::template::IssuerTemplate;
 use crate::token::{
     TokenError,
@@ -20,7 +22,7 @@ pub(crate) struct Issuers {
 
 #[derive(Clone, PartialEq, Eq)]
 enum Meaning {
-    Name(String),
+    Name(SharedStr),
     /// Two issuers claim the spelling.
     Disputed,
 }
@@ -30,6 +32,8 @@ enum Meaning {
 pub(crate) struct Issuer<'a> {
     /// The issuer that `iss` stands for.
     pub(crate) name: Option<&'a str>,
+    /// The same, if it is configured. All evidence shares it.
+    pub(crate) shared: Option<&'a SharedStr>,
     /// The matching template, and the tenant.
     pub(crate) tenant: Option<(&'a IssuerTemplate, &'a str)>,
 }
@@ -40,7 +44,7 @@ impl Issuers {
     }
 
     pub(crate) fn add_alias(&mut self, name: String, spelling: String) {
-        let meaning = Meaning::Name(name);
+        let meaning = Meaning::Name(name.into());
         let known = self.spellings.entry(spelling).or_insert_with(|| meaning.clone());
         if *known != meaning {
             *known = Meaning::Disputed;
@@ -58,7 +62,7 @@ impl Issuers {
     /// different requirements.
     pub(crate) fn resolve<'a>(&'a self, found: Option<&'a str>) -> Result<Issuer<'a>, TokenError> {
         if self.is_empty() {
-            return Ok(Issuer { name: found, tenant: None });
+            return Ok(Issuer { name: found, ..Issuer::default() });
         }
         let refuse = |refused: TokenError| Err(refused.because(|| (self.shown(), quoted_or_absent(found))));
         let Some(iss) = found else { return refuse(TokenError::invalid("the token names no issuer")) };
@@ -70,8 +74,8 @@ impl Issuers {
         };
         match (spelling, tenants.next(), tenants.next()) {
             (None, None, _) => refuse(TokenError::unrecognized("the token is of another issuer")),
-            (Some(Meaning::Name(name)), None, _) => Ok(Issuer { name: Some(name), tenant: None }),
-            (None, Some(tenant), None) => Ok(Issuer { name: found, tenant: Some(tenant) }),
+            (Some(Meaning::Name(name)), None, _) => Ok(Issuer { name: Some(name), shared: Some(name), tenant: None }),
+            (None, Some(tenant), None) => Ok(Issuer { name: found, shared: None, tenant: Some(tenant) }),
             _ => refuse(TokenError::invalid("two configured issuers claim the issuer of the token")),
         }
     }
@@ -96,7 +100,7 @@ impl Issuers {
 
     /// Whether a token can have this issuer.
     pub(crate) fn may_be(&self, name: &str) -> bool {
-        let is_name = |meaning: &Meaning| matches!(meaning, Meaning::Name(known) if known == name);
+        let is_name = |meaning: &Meaning| matches!(meaning, Meaning::Name(known) if **known == *name);
         self.is_empty()
             || self.spellings.values().any(is_name)
             || self.templates.iter().any(|template| template.tenant(name).is_some())

@@ -200,7 +200,11 @@ impl Policy {
         now: SystemTime,
         why: &'static str,
     ) -> Result<(), TokenError> {
-        let ahead = time.and_then(|time| time.duration_since(now).ok()).unwrap_or_default();
+        // Nearly all times are past, and a comparison is cheaper than a difference.
+        let ahead = match time {
+            Some(time) if time > now => time.duration_since(now).unwrap_or_default(),
+            _ => return Ok(()),
+        };
         if ahead <= self.leeway {
             return Ok(());
         }
@@ -224,7 +228,8 @@ impl Policy {
             end = [end, iat.checked_add(max_age)].into_iter().flatten().min();
         }
         // A token has expired at the instant of `exp` itself (RFC 7519, 4.1.4).
-        match end.and_then(|end| now.duration_since(end).ok()).filter(|over| *over >= self.leeway) {
+        let over = end.filter(|end| *end <= now).and_then(|end| now.duration_since(end).ok());
+        match over.filter(|over| *over >= self.leeway) {
             None => Ok(end),
             Some(over) => {
                 Err(TokenError::expired().because(|| (self.shown_end(), format!("{} s ago", over.as_secs()))))

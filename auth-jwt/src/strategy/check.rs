@@ -43,6 +43,7 @@ enum Head {
 struct Candidate<'t> {
     token: &'t str,
     compact: &'t Compact<'t>,
+    payload: &'t str,
     members: &'t [Member<'t>],
     claims: RawClaims<'t>,
     issuer: Issuer<'t>,
@@ -61,8 +62,9 @@ impl<C: DeserializeOwned> Jwt<C> {
     ) -> Result<Verified<C>, NotAccepted> {
         let compact = Compact::parse(token, self.policy.max_len)?;
         let head = self.head(&compact)?;
-        let members = json::object(compact.payload()?).map_err(TokenError::invalid)?;
-        let candidate = self.identify(token, &compact, head, &members)?;
+        let payload = compact.payload()?;
+        let members = json::object(payload).map_err(TokenError::invalid)?;
+        let candidate = self.identify(token, &compact, head, payload, &members)?;
         self.check_candidate(&candidate, keys, Demands::default(), request)
     }
 
@@ -75,7 +77,8 @@ impl<C: DeserializeOwned> Jwt<C> {
     ) -> Result<Verified<C>, NotAccepted> {
         let compact = Compact::parse(token, self.policy.max_len)?;
         let head = self.head(&compact)?;
-        let members = json::object(compact.payload()?).map_err(TokenError::invalid)?;
+        let payload = compact.payload()?;
+        let members = json::object(payload).map_err(TokenError::invalid)?;
         let iss = RawClaims::among(&members).issuer()?.map(str::to_owned);
         let issuer = self.policy.issuers.resolve(iss.as_deref())?;
         let (header, is_header_new) = head.accepted()?;
@@ -96,13 +99,13 @@ impl<C: DeserializeOwned> Jwt<C> {
             Poll::Pending => {
                 // The members take up to nine times the memory of the token, and anyone can make many tokens wait for keys.
                 drop(members);
-                (keys.await, json::object(compact.payload()?).map_err(TokenError::invalid)?)
+                (keys.await, json::object(payload).map_err(TokenError::invalid)?)
             }
         };
         let keys = keys.map_err(NotAccepted::Failed)?.ok_or_else(|| unverified.without_keys())?;
         let (members, header) = (members.as_slice(), Arc::clone(&header));
         let claims = RawClaims::among(members);
-        let candidate = Candidate { token, compact: &compact, members, claims, issuer, header, is_header_new };
+        let candidate = Candidate { token, compact: &compact, payload, members, claims, issuer, header, is_header_new };
         self.check_candidate(&candidate, &keys, demands, request)
     }
 
@@ -124,12 +127,13 @@ impl<C: DeserializeOwned> Jwt<C> {
         token: &'t str,
         compact: &'t Compact<'t>,
         head: Head,
+        payload: &'t str,
         members: &'t [Member<'t>],
     ) -> Result<Candidate<'t>, TokenError> {
         let claims = RawClaims::among(members);
         let issuer = self.policy.issuers.resolve(claims.issuer()?)?;
         let (header, is_header_new) = head.accepted()?;
-        Ok(Candidate { token, compact, members, claims, issuer, header, is_header_new })
+        Ok(Candidate { token, compact, payload, members, claims, issuer, header, is_header_new })
     }
 
     /// Runs all checks on the token except the callback.
@@ -148,7 +152,7 @@ impl<C: DeserializeOwned> Jwt<C> {
         let tenant = candidate.issuer.tenant.map(|(_, tenant)| tenant);
         let checked = self.policy.check_claims(&claims, tenant, demands.audiences, request.now())?;
         self.possession.check(&claims, candidate.token, request)?;
-        let evidence = EvidenceClaims::new(&claims, candidate.issuer.name, checked);
+        let evidence = EvidenceClaims::new(&claims, candidate.issuer, checked);
         Ok(Verified { claims: candidate.typed_claims(claims.sub)?, evidence })
     }
 
@@ -194,7 +198,7 @@ impl Candidate<'_> {
 
     /// The claims for the application, with the same issuer and subject as in the evidence.
     fn typed_claims<C: DeserializeOwned>(&self, subject: Option<&str>) -> Result<C, TokenError> {
-        let payload = self.compact.payload()?;
+        let payload = self.payload;
         let issuer = self.issuer.name.filter(|_| self.claims.issuer().is_ok_and(|iss| iss != self.issuer.name));
         let subject = subject.filter(|_| self.claims.has_numeric_subject());
         let claims = if issuer.is_none() && subject.is_none() {

@@ -2,7 +2,7 @@ use std::time::SystemTime;
 
 use auth_core::{Accept, PrincipalId, Scopes, SharedStr, UserAuthentication};
 
-use crate::{policy::CheckedClaims, token::RegisteredClaims};
+use crate::{issuer::Issuer, policy::CheckedClaims, token::RegisteredClaims};
 
 /// What a verified token adds to the evidence.
 pub(super) struct EvidenceClaims {
@@ -18,11 +18,11 @@ pub(super) struct EvidenceClaims {
 }
 
 impl EvidenceClaims {
-    pub(super) fn new(claims: &RegisteredClaims<'_>, issuer: Option<&str>, checked: CheckedClaims) -> Self {
+    pub(super) fn new(claims: &RegisteredClaims<'_>, issuer: Issuer<'_>, checked: CheckedClaims) -> Self {
         Self {
             end: checked.end,
             issued_at: claims.iat,
-            issuer: issuer.unwrap_or_default().into(),
+            issuer: issuer.shared.cloned().unwrap_or_else(|| issuer.name.unwrap_or_default().into()),
             subject: filled(claims.sub),
             id: filled(claims.jti),
             session: filled(claims.sid),

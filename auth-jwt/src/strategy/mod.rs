@@ -121,17 +121,21 @@ where
     }
 
     /// Asks the callback about a token that has passed all other checks.
-    async fn decide(
-        &self,
-        verified: Verified<C>,
+    ///
+    /// This is a block, since an `async fn` would keep its arguments twice: as such, and as variables.
+    fn decide<'a>(
+        &'a self,
+        Verified { claims, evidence }: Verified<C>,
         carrier: Carrier,
-        request: &AuthRequest<'_>,
-    ) -> Result<Outcome<V::User>, BoxError> {
-        let verdict = self.verify.verify(verified.claims, request).await?;
-        Ok(match verdict.into_accept(carrier) {
-            Ok(accept) => Outcome::Accept(verified.evidence.added_to(accept)),
-            Err(rejection) => Outcome::Reject(rejection),
-        })
+        request: &'a AuthRequest<'_>,
+    ) -> impl Future<Output = Result<Outcome<V::User>, BoxError>> + Send {
+        async move {
+            let verdict = self.verify.verify(claims, request).await?;
+            Ok(match verdict.into_accept(carrier) {
+                Ok(accept) => Outcome::Accept(evidence.added_to(accept)),
+                Err(rejection) => Outcome::Reject(rejection),
+            })
+        }
     }
 }
 

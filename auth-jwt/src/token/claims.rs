@@ -287,18 +287,18 @@ fn numeric_date(value: &Value<'_>) -> Result<SystemTime, Broken> {
     let Value::Number(number) = *value else {
         return Err("a time is not a number");
     };
-    let (magnitude, before) = match number.strip_prefix('-') {
-        Some(magnitude) => (magnitude, true),
-        None => (number, false),
-    };
-    let distance = match magnitude.parse() {
-        Ok(secs) => Duration::from_secs(secs),
+    let (distance, is_before) = match json::short_integer(number) {
+        Some(secs) => (Duration::from_secs(secs.unsigned_abs()), secs < 0),
         // A fraction, an exponent, or too big for an integer. The conversion refuses times that are not finite.
-        Err(_) => magnitude.parse().ok().and_then(|secs| Duration::try_from_secs_f64(secs).ok()).ok_or(OUT_OF_RANGE)?,
+        None => {
+            let magnitude = number.strip_prefix('-').unwrap_or(number);
+            let secs = magnitude.parse().ok().and_then(|secs| Duration::try_from_secs_f64(secs).ok());
+            (secs.ok_or(OUT_OF_RANGE)?, magnitude != number)
+        }
     };
     if distance > LATEST {
         return Err(OUT_OF_RANGE);
     }
     let epoch = SystemTime::UNIX_EPOCH;
-    if before { epoch.checked_sub(distance) } else { epoch.checked_add(distance) }.ok_or(OUT_OF_RANGE)
+    if is_before { epoch.checked_sub(distance) } else { epoch.checked_add(distance) }.ok_or(OUT_OF_RANGE)
 }

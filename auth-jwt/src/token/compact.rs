@@ -27,12 +27,10 @@ impl<'t> Compact<'t> {
             return Err(TokenError::invalid("the token is too long")
                 .because(|| (format!("{max_len} bytes at most"), format!("{} bytes", token.len()))));
         }
-        let dot = token.bytes().rposition(|byte| byte == b'.');
         let (signing_input, signature) =
-            dot.and_then(|at| split(token, at)).ok_or(TokenError::unrecognized("not a JWT: one part"))?;
-        let dot = signing_input.bytes().position(|byte| byte == b'.');
+            token.rsplit_once('.').ok_or(TokenError::unrecognized("not a JWT: one part"))?;
         let (header, payload) =
-            dot.and_then(|at| split(signing_input, at)).ok_or(TokenError::unrecognized("not a JWT: two parts"))?;
+            signing_input.split_once('.').ok_or(TokenError::unrecognized("not a JWT: two parts"))?;
         let mut decoded = Vec::with_capacity(token.len());
         let mut append = |part: &str| base64url::decode_onto(&mut decoded, part).map(|()| decoded.len());
         let both = append(payload).and_then(|payload_len| append(signature).map(|_| payload_len));
@@ -95,11 +93,6 @@ impl<'t> Compact<'t> {
     fn signature(&self) -> &[u8] {
         self.decoded.get(self.payload_len..).unwrap_or_default()
     }
-}
-
-/// The text before and after this dot.
-fn split(text: &str, dot: usize) -> Option<(&str, &str)> {
-    Some((text.get(..dot)?, text.get(dot + 1..)?))
 }
 
 fn not_base64url() -> TokenError {

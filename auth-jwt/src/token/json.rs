@@ -44,6 +44,31 @@ impl<'a> Value<'a> {
     }
 }
 
+/// The integer that this number is, if it has at most 18 digits and neither a fraction nor an exponent. Most numbers of tokens
+/// are times: this takes a quarter of the general conversion. `-0` is not an integer in all libraries, so it gives `None`.
+pub(crate) fn short_integer(number: &str) -> Option<i64> {
+    let (digits, is_negative) = match number.strip_prefix('-') {
+        Some(digits) => (digits, true),
+        None => (number, false),
+    };
+    if digits.is_empty() || digits.len() > 18 {
+        return None;
+    }
+    let mut magnitude = 0;
+    for byte in digits.bytes() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        magnitude = magnitude * 10 + i64::from(digit);
+    }
+    match (is_negative, magnitude) {
+        (true, 0) => None,
+        (true, _) => Some(-magnitude),
+        (false, _) => Some(magnitude),
+    }
+}
+
 /// One member of an object.
 #[derive(Debug)]
 pub(crate) struct Member<'a> {
@@ -89,7 +114,6 @@ fn read<'a>(
     body: impl FnOnce(&mut Scanner<'a>) -> Result<(), Broken>,
 ) -> Result<Vec<Member<'a>>, Broken> {
     let mut scanner = Scanner { text, pos: 0, members: Vec::with_capacity(room) };
-    scanner.skip_blanks();
     body(&mut scanner)?;
     scanner.skip_blanks();
     if scanner.pos == text.len() { Ok(scanner.members) } else { Err("text after the JSON value") }
@@ -112,28 +136,26 @@ impl<'a> Scanner<'a> {
         let outer = self.members.len();
         let mut seen = 0;
         self.skip_blanks();
-        if !self.take(b'}') {
-            loop {
-                self.skip_blanks();
-                let name = self.expect(b'"', "a member without a name")?.string()?;
-                self.skip_blanks();
-                self.expect(b':', "a member without a colon")?.skip_blanks();
-                let start = self.pos;
-                let value = self.value(depth)?;
-                let bit = bit_of(&name);
-                if seen & bit != 0 && self.is_among_few(outer, &name) {
-                    return Err(TWICE);
-                }
-                seen |= bit;
-                self.members.push(Member { name, value, place: start..self.pos });
-                self.skip_blanks();
-                if !self.take(b',') {
-                    self.expect(b'}', "an object without an end")?;
-                    break;
-                }
+        if self.take(b'}') {
+            return Ok(());
+        }
+        loop {
+            let name = self.expect(b'"', "a member without a name")?.string()?;
+            self.expect(b':', "a member without a colon")?.skip_blanks();
+            let start = self.pos;
+            let value = self.value(depth)?;
+            let bit = bit_of(&name);
+            if seen & bit != 0 && self.is_among_few(outer, &name) {
+                return Err(TWICE);
+            }
+            seen |= bit;
+            self.members.push(Member { name, value, place: start..self.pos });
+            match self.token() {
+                Some(b',') => {}
+                Some(b'}') => return self.check_names_of_many(outer),
+                _ => return Err("an object without an end"),
             }
         }
-        self.check_names_of_many(outer)
     }
 
     /// Whether the name is among the first names of the innermost object. The rest is left to `check_names_of_many`.
@@ -166,14 +188,16 @@ impl<'a> Scanner<'a> {
             self.skip_blanks();
             let value = self.value(depth)?;
             each(value)?;
-            self.skip_blanks();
-            if !self.take(b',') {
-                self.expect(b']', "an array without an end")?;
-                return Ok(());
+            match self.token() {
+                Some(b',') => {}
+                Some(b']') => return Ok(()),
+                _ => return Err("an array without an end"),
             }
         }
     }
 
+    /// A value that begins here. It is inlined so that it goes into its member directly: that saves a tenth of the time of a scan.
+    #[inline(always)]
     fn value(&mut self, depth: usize) -> Result<Value<'a>, Broken> {
         let start = self.pos;
         match self.next()? {
@@ -244,7 +268,9 @@ impl<'a> Scanner<'a> {
     fn escaped(&mut self, before: &str) -> Result<String, Broken> {
         let mut text = before.to_owned();
         while !self.take(b'"') {
-            self.expect(b'\\', "a control character in a string")?;
+            if !self.take(b'\\') {
+                return Err("a control character in a string");
+            }
             text.push(self.escape()?);
             text.push_str(self.plain()?);
         }
@@ -254,9 +280,16 @@ impl<'a> Scanner<'a> {
     /// The text before the next quote, backslash or control character.
     fn plain(&mut self) -> Result<&'a str, Broken> {
         let start = self.pos;
-        let rest = self.text.as_bytes().get(start..).unwrap_or_default();
-        let ends = |&b: &u8| ENDS.get(usize::from(b)).is_none_or(|&ends| ends);
-        self.pos += rest.iter().position(ends).ok_or("a string without an end")?;
+        // Steps of eight bytes would take longer: most strings are short, and the next one could not be read ahead.
+        let mut end = start;
+        loop {
+            let &byte = self.text.as_bytes().get(end).ok_or("a string without an end")?;
+            if ENDS.get(usize::from(byte)).is_none_or(|&ends| ends) {
+                break;
+            }
+            end += 1;
+        }
+        self.pos = end;
         self.since(start)
     }
 
@@ -274,7 +307,9 @@ impl<'a> Scanner<'a> {
             b'u' => {
                 let first = self.hex4()?;
                 let second = if matches!(first, 0xd800..0xdc00) {
-                    self.expect(b'\\', LONE)?.expect(b'u', LONE)?;
+                    if !(self.take(b'\\') && self.take(b'u')) {
+                        return Err(LONE);
+                    }
                     Some(self.hex4()?)
                 } else {
                     None
@@ -303,6 +338,14 @@ impl<'a> Scanner<'a> {
         self.pos - start
     }
 
+    /// The next byte that is not white space.
+    fn token(&mut self) -> Option<u8> {
+        self.skip_blanks();
+        let byte = self.peek()?;
+        self.pos += 1;
+        Some(byte)
+    }
+
     fn skip_blanks(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
             self.pos += 1;
@@ -325,8 +368,9 @@ impl<'a> Scanner<'a> {
         found
     }
 
+    /// Takes this byte, after any white space.
     fn expect(&mut self, byte: u8, otherwise: Broken) -> Result<&mut Self, Broken> {
-        if self.take(byte) { Ok(self) } else { Err(otherwise) }
+        if self.token() == Some(byte) { Ok(self) } else { Err(otherwise) }
     }
 
     fn since(&self, start: usize) -> Result<&'a str, Broken> {
@@ -347,11 +391,12 @@ const ENDS: [bool; 256] = {
     table
 };
 
-/// One of 64 bits. Equal names have the same bit, so a name whose bit is not set yet is compared with no other.
+/// One of 64 bits. Equal names have the same bit, so a name whose bit is not set yet is compared with no other. The factors give
+/// the names that most tokens have a bit each.
 fn bit_of(name: &str) -> u64 {
     let (first, last) = (name.as_bytes().first(), name.as_bytes().last());
     let mixed = |byte: Option<&u8>, factor: usize| byte.map_or(0, |&byte| usize::from(byte).wrapping_mul(factor));
-    1 << (mixed(first, 5).wrapping_add(mixed(last, 11)).wrapping_add(name.len()) % 64)
+    1 << (mixed(first, 27).wrapping_add(mixed(last, 4)).wrapping_add(name.len()) % 64)
 }
 
 const TWICE: Broken = "a member occurs twice";

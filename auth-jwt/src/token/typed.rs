@@ -1,7 +1,7 @@
 //! Types the application's claims from members that are already scanned, so that the payload is not read twice.
 //!
-//! The result is that of [`serde_json::from_str`] on the payload. A plain string is lent to the visitor that asks for one.
-//! All other values go to `serde_json`, as they are written. If anything else is asked for, or if anything fails,
+//! The result is that of [`serde_json::from_str`] on the payload. A plain string is lent to the visitor that asks for one, and
+//! a short integer is given to the one that asks for an integer. All other values go to `serde_json`, as they are written. If anything else is asked for, or if anything fails,
 //! `serde_json` reads the whole payload and decides.
 
 #[cfg(test)]
@@ -16,7 +16,7 @@ use serde::{
 };
 use serde_json::{Error, de::StrRead};
 
-use super::json::{Member, Value};
+use super::json::{self, Member, Value};
 
 /// The claims in `json`, whose members are these.
 pub(crate) fn claims<C: DeserializeOwned>(json: &str, members: &[Member<'_>]) -> Result<C, Error> {
@@ -187,6 +187,13 @@ impl<'de> Content<'de, '_> {
         }
     }
 
+    fn integer(&self) -> Option<i64> {
+        match self.member.value {
+            Value::Number(number) => json::short_integer(number),
+            _ => None,
+        }
+    }
+
     fn by_library<T>(
         &self,
         read: impl FnOnce(&mut serde_json::Deserializer<StrRead<'de>>) -> Result<T, Error>,
@@ -217,6 +224,25 @@ macro_rules! lent {
     )*};
 }
 
+/// Methods that give a short integer, and leave everything else to `serde_json`.
+macro_rules! integer {
+    ($($method:ident)*) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+            match self.integer() {
+                Some(integer) => {
+                    self.watch.was_read.set(true);
+                    // As in `serde_json`, only a negative one is signed.
+                    self.watch.noted(match u64::try_from(integer) {
+                        Ok(integer) => visitor.visit_u64(integer),
+                        Err(_) => visitor.visit_i64(integer),
+                    })
+                }
+                None => self.by_library(|library| library.$method(visitor)),
+            }
+        }
+    )*};
+}
+
 /// Methods that leave the value to `serde_json`.
 macro_rules! by_library {
     ($($method:ident($($argument:ident: $type:ty),*))*) => {$(
@@ -231,13 +257,18 @@ impl<'de> Deserializer<'de> for Content<'de, '_> {
 
     lent! { deserialize_any deserialize_str deserialize_string deserialize_identifier }
 
+    integer! {
+        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64
+    }
+
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        match self.plain() {
-            Some(_) => {
+        match self.member.value {
+            Value::Null => self.by_library(|library| library.deserialize_option(visitor)),
+            _ => {
                 let watch = self.watch;
                 watch.noted(visitor.visit_some(self))
             }
-            None => self.by_library(|library| library.deserialize_option(visitor)),
         }
     }
 
@@ -247,9 +278,7 @@ impl<'de> Deserializer<'de> for Content<'de, '_> {
     }
 
     by_library! {
-        deserialize_bool() deserialize_i8() deserialize_i16() deserialize_i32() deserialize_i64() deserialize_i128()
-        deserialize_u8() deserialize_u16() deserialize_u32() deserialize_u64() deserialize_u128() deserialize_f32()
-        deserialize_f64() deserialize_char() deserialize_bytes() deserialize_byte_buf() deserialize_unit()
+        deserialize_bool() deserialize_i128() deserialize_u128() deserialize_f32() deserialize_f64() deserialize_char() deserialize_bytes() deserialize_byte_buf() deserialize_unit()
         deserialize_unit_struct(name: &'static str) deserialize_newtype_struct(name: &'static str) deserialize_seq()
         deserialize_tuple(len: usize) deserialize_tuple_struct(name: &'static str, len: usize) deserialize_map()
         deserialize_struct(name: &'static str, fields: &'static [&'static str])
