@@ -2,7 +2,7 @@ use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use auth_core::{
     AuthRequest, BoxError, Carrier, Challenge, ConfigError, Evidence, Needs, Outcome, Payload, Principal, PrincipalId,
-    Start, Strategy, Transport, Verify, async_trait,
+    SharedStr, Start, Strategy, Transport, Verify, async_trait,
     extract::{AuthScheme, Extractor as _, Malformed, auth_scheme},
 };
 
@@ -29,7 +29,7 @@ const SCHEME_WITHOUT_PROMPT: &str = "xBasic";
 #[derive(Clone, Debug)]
 #[must_use = "a strategy does nothing until it is in a chain"]
 pub struct Basic {
-    realm: String,
+    realm: SharedStr,
     name: String,
     browser_prompt: bool,
     max_len: usize,
@@ -76,7 +76,7 @@ impl Basic {
     /// # Security
     /// The realm is the issuer of the user names in the evidence. If you change it, the names change too, and stored
     /// revocations of users no longer match. Don't use the name of your tokens' issuer.
-    pub fn new(realm: impl Into<String>) -> Self {
+    pub fn new(realm: impl Into<SharedStr>) -> Self {
         Self {
             realm: realm.into(),
             name: "basic".into(),

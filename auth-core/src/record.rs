@@ -6,7 +6,7 @@ use std::{
 };
 
 use http::{
-    HeaderMap, HeaderValue, Uri,
+    HeaderMap, HeaderName, HeaderValue, Uri,
     header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL},
     request::Parts,
     uri::PathAndQuery,
@@ -90,15 +90,14 @@ impl RequestRecord {
     /// others as sensitive. Handlers and logs further in no longer see them by accident. Strategies of an inner layer find
     /// them through [`AuthRequest`](crate::AuthRequest).
     pub fn take(&self, parts: &mut Parts, needs: &Needs) {
-        let always = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
-        for name in always.iter().chain(needs.header_names()) {
-            // `entry` alone may grow the map, even if it finds nothing.
-            if parts.headers.contains_key(name)
-                && let http::header::Entry::Occupied(mut values) = parts.headers.entry(name)
-            {
-                values.iter_mut().for_each(|value| value.set_sensitive(true));
-            }
-        }
+        let is_secret = |name: &HeaderName| {
+            *name == AUTHORIZATION
+                || *name == COOKIE
+                || *name == PROXY_AUTHORIZATION
+                || needs.header_names().contains(name)
+        };
+        let secrets = parts.headers.iter_mut().filter(|(name, _)| is_secret(name));
+        secrets.for_each(|(_, value)| value.set_sensitive(true));
         if !needs.names_secrets_to_take() {
             return;
         }

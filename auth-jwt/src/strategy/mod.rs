@@ -1,15 +1,22 @@
 mod check;
 mod evidence;
 
-use std::{fmt, marker::PhantomData};
+use std::{
+    fmt,
+    future::Future,
+    marker::PhantomData,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
 
 use auth_core::{
-    AuthRequest, BoxError, Carrier, Challenge, Needs, Outcome, Principal, Start, Strategy, Verify, async_trait,
-    extract::Credential,
+    AuthRequest, BoxError, Carrier, Challenge, Needs, Outcome, Principal, Rejection, Start, Strategy, Verdict, Verify,
+    async_trait, extract::Credential,
 };
+use pin_project_lite::pin_project;
 use serde::de::DeserializeOwned;
 
-use self::check::Verified;
+use self::{check::Verified, evidence::EvidenceClaims};
 use crate::{Jwt, KeySource, source::Keys};
 
 /// A strategy for JSON Web Tokens with its verify callback, ready for a chain. [`Jwt::verify`] makes it.
@@ -121,21 +128,39 @@ where
     }
 
     /// Asks the callback about a token that has passed all other checks.
-    ///
-    /// This is a block, since an `async fn` would keep its arguments twice: as such, and as variables.
     fn decide<'a>(
         &'a self,
         Verified { claims, evidence }: Verified<C>,
         carrier: Carrier,
         request: &'a AuthRequest<'_>,
     ) -> impl Future<Output = Result<Outcome<V::User>, BoxError>> + Send {
-        async move {
-            let verdict = self.verify.verify(claims, request).await?;
-            Ok(match verdict.into_accept(carrier) {
-                Ok(accept) => Outcome::Accept(evidence.added_to(accept)),
-                Err(rejection) => Outcome::Reject(rejection),
-            })
-        }
+        Decides { verdict: self.verify.verify(claims, request), evidence: Some(evidence), carrier }
+    }
+}
+
+pin_project! {
+    /// The future of a token's decision. An `async` block would hold the callback's future, and so the claims, twice.
+    struct Decides<F> {
+        #[pin]
+        verdict: F,
+        // Taken when the verdict is here.
+        evidence: Option<EvidenceClaims>,
+        carrier: Carrier,
+    }
+}
+
+impl<U, F: Future<Output = Result<Verdict<U>, BoxError>>> Future for Decides<F> {
+    type Output = Result<Outcome<U>, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let decides = self.project();
+        let verdict = ready!(decides.verdict.poll(cx))?;
+        Poll::Ready(Ok(match (verdict.into_accept(*decides.carrier), decides.evidence.take()) {
+            (Ok(accept), Some(evidence)) => Outcome::Accept(evidence.added_to(accept)),
+            (Err(rejection), _) => Outcome::Reject(rejection),
+            // Polled again after it was ready.
+            (Ok(_), None) => Outcome::Reject(Rejection::invalid_credentials()),
+        }))
     }
 }
 
