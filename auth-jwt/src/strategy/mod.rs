@@ -121,8 +121,7 @@ where
     }
 
     /// Asks the callback about a token that has passed all other checks.
-    ///
-    /// This is a block, since an `async fn` would keep its arguments twice: as such, and as variables.
+    #[expect(clippy::manual_async_fn, reason = "an `async fn` keeps its arguments twice: as such, and as variables")]
     fn decide<'a>(
         &'a self,
         Verified { claims, evidence }: Verified<C>,
