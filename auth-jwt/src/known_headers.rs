@@ -19,7 +19,7 @@ use crate::Algorithm;
 const PLACES: usize = 16;
 
 /// How many headers a place remembers: those of a large set of keys. With the longest headers, all places together take 10 MB;
-/// with one key, they take 4 KB.
+/// with one key, a few KB.
 const HEADERS: usize = 1024;
 
 /// The longest header in base64url. Longer ones are rare, and are read each time. So the memory does not depend on `max_len`.
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_and_keeps_what_came_last() {
+    fn last_headers_are_kept_within_a_bound() {
         let known = KnownHeaders::default();
         for kid in (0..3 * HEADERS).map(|at| at.to_string()) {
             known.remember(&kid, &header(&kid));
