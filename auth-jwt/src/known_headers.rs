@@ -6,6 +6,7 @@
 
 use std::{
     cell::Cell,
+    collections::HashMap,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -17,11 +18,12 @@ use crate::Algorithm;
 /// Each thread uses one of these places, so threads rarely meet. If they do, one of them reads the header as if it were new.
 const PLACES: usize = 16;
 
-/// How many headers a place remembers: those of the keys that an issuer has at one time.
-const HEADERS: usize = 4;
+/// How many headers a place remembers: those of a large set of keys. With the longest headers, all places together take 10 MB;
+/// with one key, a few KB.
+const HEADERS: usize = 1024;
 
 /// The longest header in base64url. Longer ones are rare, and are read each time. So the memory does not depend on `max_len`.
-const LONGEST: usize = 512;
+const LONGEST: usize = 256;
 
 /// A header that has passed all checks of the strategy.
 #[derive(Debug)]
@@ -36,17 +38,23 @@ pub(crate) struct KnownHeaders([Mutex<Place>; PLACES]);
 
 #[derive(Default)]
 struct Place {
-    headers: [Option<(Box<str>, Arc<CheckedHeader>)>; HEADERS],
-    /// The one to replace next.
-    oldest: usize,
+    headers: HashMap<Arc<str>, Arc<CheckedHeader>>,
+    /// The one that was asked for last. With one key, it is always the right one, and comparing it is cheaper than a hash.
+    last: Option<(Arc<str>, Arc<CheckedHeader>)>,
 }
 
 impl KnownHeaders {
     /// What is known about a header, as it is written in the token.
     pub(crate) fn get(&self, encoded: &str) -> Option<Arc<CheckedHeader>> {
-        let place = self.place()?.try_lock().ok()?;
-        let found = place.headers.iter().flatten().find(|(known, _)| **known == *encoded)?;
-        Some(Arc::clone(&found.1))
+        let place = &mut *self.place()?.try_lock().ok()?;
+        match &place.last {
+            Some((last, header)) if **last == *encoded => Some(Arc::clone(header)),
+            _ => {
+                let (known, header) = place.headers.get_key_value(encoded)?;
+                place.last = Some((Arc::clone(known), Arc::clone(header)));
+                Some(Arc::clone(header))
+            }
+        }
     }
 
     /// Remembers the header of a token whose signature is valid, so only the issuer's tokens fill the memory.
@@ -55,15 +63,11 @@ impl KnownHeaders {
             return;
         }
         let Some(mut place) = self.place().and_then(|place| place.try_lock().ok()) else { return };
-        // Another thread, or another request that waited for the same keys, may have remembered it.
-        if place.headers.iter().flatten().any(|(known, _)| **known == *encoded) {
-            return;
+        if place.headers.len() >= HEADERS {
+            // Rare: an issuer has fewer keys than that. Those in use are back soon.
+            place.headers.clear();
         }
-        let oldest = place.oldest;
-        place.oldest = (oldest + 1) % HEADERS;
-        if let Some(header_there) = place.headers.get_mut(oldest) {
-            *header_there = Some((encoded.into(), Arc::clone(header)));
-        }
+        place.headers.insert(encoded.into(), Arc::clone(header));
     }
 
     fn place(&self) -> Option<&Mutex<Place>> {
@@ -92,26 +96,30 @@ mod tests {
     }
 
     #[test]
-    fn the_last_four_headers_are_kept() {
+    fn each_header_of_many_keys_is_known() {
         let known = KnownHeaders::default();
-        for kid in ["a", "b", "c", "d", "e"] {
-            known.remember(kid, &header(kid));
+        let kids: Vec<_> = (0..HEADERS).map(|at| format!("kid{at}")).collect();
+        kids.iter().for_each(|kid| known.remember(kid, &header(kid)));
+        assert!(kids.iter().all(|kid| known.get(kid).unwrap().kid.as_ref() == Some(kid)));
+    }
+
+    #[test]
+    fn last_headers_are_kept_within_a_bound() {
+        let known = KnownHeaders::default();
+        for kid in (0..3 * HEADERS).map(|at| at.to_string()) {
+            known.remember(&kid, &header(&kid));
+            assert!(known.get(&kid).is_some());
         }
-        assert!(known.get("a").is_none());
-        assert!(["b", "c", "d", "e"].iter().all(|kid| known.get(kid).unwrap().kid.as_deref() == Some(*kid)));
+        assert!(known.place().unwrap().lock().unwrap().headers.len() <= HEADERS);
     }
 
     #[test]
     fn header_takes_one_place_and_a_long_one_takes_none() {
         let known = KnownHeaders::default();
         known.remember("a", &header("a"));
-        for _ in 0..HEADERS {
-            known.remember("b", &header("b"));
-        }
-        assert!(known.get("a").is_some() && known.get("b").is_some());
-        let long = "c".repeat(LONGEST + 1);
-        known.remember(&long, &header("c"));
-        assert!(known.get(&long).is_none() && known.get("a").is_some());
+        known.remember("a", &header("a"));
+        known.remember(&"c".repeat(LONGEST + 1), &header("c"));
+        assert_eq!(known.place().unwrap().lock().unwrap().headers.len(), 1);
     }
 
     #[test]

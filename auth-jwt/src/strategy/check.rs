@@ -45,7 +45,7 @@ struct Candidate<'t> {
     compact: &'t Compact<'t>,
     payload: &'t str,
     members: &'t [Member<'t>],
-    claims: RawClaims<'t>,
+    claims: &'t RawClaims<'t>,
     issuer: Issuer<'t>,
     header: Arc<CheckedHeader>,
     is_header_new: bool,
@@ -64,7 +64,12 @@ impl<C: DeserializeOwned> Jwt<C> {
         let head = self.head(&compact)?;
         let payload = compact.payload()?;
         let members = json::object(payload).map_err(TokenError::invalid)?;
-        let candidate = self.identify(token, &compact, head, payload, &members)?;
+        let claims = RawClaims::among(&members);
+        // The issuer comes first: a token of another issuer belongs to another strategy, even if it looks wrong here.
+        let issuer = self.policy.issuers.resolve(claims.issuer()?)?;
+        let (header, is_header_new) = head.accepted()?;
+        let (compact, members, claims) = (&compact, members.as_slice(), &claims);
+        let candidate = Candidate { token, compact, payload, members, claims, issuer, header, is_header_new };
         self.check_candidate(&candidate, keys, Demands::default(), request)
     }
 
@@ -103,8 +108,8 @@ impl<C: DeserializeOwned> Jwt<C> {
             }
         };
         let keys = keys.map_err(NotAccepted::Failed)?.ok_or_else(|| unverified.without_keys())?;
-        let (members, header) = (members.as_slice(), Arc::clone(&header));
-        let claims = RawClaims::among(members);
+        let claims = RawClaims::among(&members);
+        let (members, claims, header) = (members.as_slice(), &claims, Arc::clone(&header));
         let candidate = Candidate { token, compact: &compact, payload, members, claims, issuer, header, is_header_new };
         self.check_candidate(&candidate, &keys, demands, request)
     }
@@ -119,21 +124,6 @@ impl<C: DeserializeOwned> Jwt<C> {
                 Ok(Head::New(checked.map(|algorithm| CheckedHeader { algorithm, kid: header.kid.map(Into::into) })))
             }
         }
-    }
-
-    /// The issuer comes first: a token of another issuer belongs to another strategy, even if it looks wrong here.
-    fn identify<'t>(
-        &'t self,
-        token: &'t str,
-        compact: &'t Compact<'t>,
-        head: Head,
-        payload: &'t str,
-        members: &'t [Member<'t>],
-    ) -> Result<Candidate<'t>, TokenError> {
-        let claims = RawClaims::among(members);
-        let issuer = self.policy.issuers.resolve(claims.issuer()?)?;
-        let (header, is_header_new) = head.accepted()?;
-        Ok(Candidate { token, compact, payload, members, claims, issuer, header, is_header_new })
     }
 
     /// Runs all checks on the token except the callback.
