@@ -1,0 +1,93 @@
+use std::{
+    mem,
+    ops::{Deref, DerefMut},
+    slice,
+};
+
+/// A list of mostly one value, which needs no memory of its own. An open connection keeps several such lists, and a vector
+/// takes an allocation for each.
+#[derive(Debug)]
+pub(crate) enum Few<T> {
+    One(T),
+    /// None, or several.
+    Many(Vec<T>),
+}
+
+impl<T> Few<T> {
+    pub(crate) fn push(&mut self, value: T) {
+        *self = match mem::take(self) {
+            Self::One(first) => Self::Many(vec![first, value]),
+            Self::Many(all) if all.is_empty() => Self::One(value),
+            Self::Many(mut all) => {
+                all.push(value);
+                Self::Many(all)
+            }
+        };
+    }
+
+    pub(crate) fn retain(&mut self, mut keeps: impl FnMut(&T) -> bool) {
+        match self {
+            Self::One(value) if keeps(value) => {}
+            Self::One(_) => *self = Self::default(),
+            Self::Many(all) => {
+                all.retain(keeps);
+                // One value needs no vector.
+                if all.len() <= 1 {
+                    *self = mem::take(all).into_iter().collect();
+                }
+            }
+        }
+    }
+}
+
+impl<T> Default for Few<T> {
+    fn default() -> Self {
+        // It allocates nothing.
+        Self::Many(Vec::new())
+    }
+}
+
+impl<T> FromIterator<T> for Few<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
+        let mut few = Self::default();
+        values.into_iter().for_each(|value| few.push(value));
+        few
+    }
+}
+
+impl<T> Deref for Few<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        match self {
+            Self::One(value) => slice::from_ref(value),
+            Self::Many(all) => all,
+        }
+    }
+}
+
+impl<T> DerefMut for Few<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        match self {
+            Self::One(value) => slice::from_mut(value),
+            Self::Many(all) => all,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_in_the_order_in_which_they_were_added() {
+        for count in 0..4 {
+            let mut few: Few<_> = (0..count).collect();
+            assert_eq!(*few, *Vec::from_iter(0..count));
+            assert_eq!(matches!(few, Few::One(_)), count == 1);
+            few.retain(|value| *value > 0);
+            assert_eq!(*few, *Vec::from_iter(1..count));
+            assert_eq!(matches!(few, Few::One(_)), count == 2);
+        }
+    }
+}
