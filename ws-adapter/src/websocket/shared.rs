@@ -1,7 +1,7 @@
 use std::{
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::{Duration, SystemTime},
 };
 
@@ -14,16 +14,16 @@ use futures_util::Sink as _;
 use http::HeaderValue;
 
 use super::{
+    codec::Codec,
     handler_read::HandlerRead,
     in_band::{Credentials, MalformedAuth, read_auth},
     pipe::{Pipe, TakenSocket},
     refresh_context::RefreshContext,
-    writers::Writer,
+    signals::Writer,
 };
 use crate::{
-    Close, ConnectionId,
+    Close, CloseCodes, ConnectionId,
     lifetime::{Due, Lifetime, Moment, NotNow, Wake},
-    waker,
 };
 
 /// The payload of our own pings. A pong with this payload is not for the handler.
@@ -47,6 +47,9 @@ pub(super) struct Fixed<U> {
     pub(super) protocol: Option<Box<HeaderValue>>,
     /// Whether the peer speaks our subprotocol.
     pub(super) in_band: bool,
+    /// The form of first messages, if the subprotocol is of it. It also translates close codes.
+    pub(super) codec: Option<Arc<Codec>>,
+    pub(super) codes: CloseCodes,
     /// `None` if no layer has the user type of the handler.
     pub(super) refresh_context: Option<Arc<RefreshContext<U>>>,
 }
@@ -58,7 +61,6 @@ struct SocketState<U> {
     /// Whether the handler has dropped its side.
     released: bool,
     handler: HandlerRead,
-    driver: Option<Waker>,
     /// An `auth` message that the driver has not handled yet.
     auth: Option<Box<Result<Credentials, MalformedAuth>>>,
     /// Whether the driver has to check again what is due.
@@ -77,14 +79,13 @@ pub(super) enum SocketEvent {
 }
 
 impl<U> SharedSocket<U> {
-    pub(super) fn new(socket: WebSocket, user: Authenticated<U>, life: Lifetime, fixed: Fixed<U>) -> Self {
+    pub(super) fn new(pipe: Pipe, user: Authenticated<U>, life: Lifetime, fixed: Fixed<U>) -> Self {
         let state = SocketState {
-            pipe: Pipe::new(socket),
+            pipe,
             life,
             user,
             released: false,
             handler: HandlerRead::default(),
-            driver: None,
             auth: None,
             changed: false,
         };
@@ -237,7 +238,7 @@ impl<U> SharedSocket<U> {
 
     // For the driver.
 
-    /// Completes with what the driver has to handle. Until then it sends the queue. With `may_read` it also reads, while the
+    /// Completes with what the driver has to handle; [`Signals`](super::signals::Signals) wake the driver. Until then it sends the queue. With `may_read` it also reads, while the
     /// handler does not or may not; it wakes the handler for what it has read.
     pub(super) fn poll_event(&self, cx: &mut Context<'_>, may_read: bool) -> Poll<SocketEvent> {
         let mut state = self.lock();
@@ -260,7 +261,6 @@ impl<U> SharedSocket<U> {
         if state.pipe.is_gone() {
             return Poll::Ready(SocketEvent::PeerGone);
         }
-        waker::keep(&mut state.driver, cx);
         Poll::Pending
     }
 
@@ -390,8 +390,8 @@ impl<U> SocketState<U> {
         self.wake_driver();
     }
 
-    fn wake_driver(&mut self) {
-        waker::wake(&mut self.driver);
+    fn wake_driver(&self) {
+        self.pipe.wake_driver();
     }
 }
 
