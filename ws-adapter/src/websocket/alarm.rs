@@ -1,21 +1,27 @@
-use std::task::{Context, Poll};
+use std::{
+    task::{Context, Poll},
+    time::SystemTime,
+};
 
 use auth_core::Timer;
 
-use crate::lifetime::{Sleep, Wake};
+use crate::lifetime::{Passed, Sleep, Wake};
 
 /// Wakes the driver for what is due next. If that moves to a later time, the alarm stays: it is reached early, and then set
 /// anew. So a message does not cost a timer.
 #[derive(Default)]
 pub(super) struct Alarm {
-    at: Wake,
+    wall: Option<SystemTime>,
+    passed: Option<Passed>,
     sleep: Option<Sleep>,
 }
 
 impl Alarm {
     pub(super) fn set(&mut self, at: Wake, timer: &dyn Timer) {
-        if self.sleep.is_none() || at.is_before(self.at) {
-            (self.at, self.sleep) = (at, at.sleep(timer));
+        let set = Wake { wall: self.wall, passed: self.passed.map(Passed::get) };
+        if self.sleep.is_none() || at.is_before(set) {
+            (self.wall, self.passed) = (at.wall, at.passed.map(Passed::from));
+            self.sleep = at.sleep(timer);
         }
     }
 

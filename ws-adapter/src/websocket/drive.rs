@@ -20,14 +20,12 @@ use super::{
     driver::Driver,
     ending::Ending,
     open_guard::OpenGuard,
-    pipe::Pipe,
     refresh_context::RefreshContext,
     shared::{Fixed, SharedSocket},
     stream::AuthSocket,
 };
 use crate::{
     Close,
-    adapter::Draining,
     lifetime::{Lifetime, Moment},
     shutdown::ShutdownWatch,
 };
@@ -69,11 +67,10 @@ where
     let mut life = Lifetime::new(Arc::clone(&settings), now);
     (0..).zip(&layers).for_each(|(slot, layer)| life.hold(slot, layer.ends_at, now));
     let open = OpenGuard::new(layers.into_iter().filter_map(|layer| layer.registration).collect());
-    let fixed = Fixed { id, timer, protocol, in_band, codec, codes: settings.codes, refresh_context };
-    let pipe = Pipe::new(socket, Arc::clone(&signals));
-    let shared = Arc::new(SharedSocket::new(pipe, user, life, fixed));
-    let shutdowns = shutdowns.into_iter().map(|shutdown| Draining::new(shutdown, id)).collect();
-    let driver = Driver::new(Arc::clone(&shared), signals, shutdowns);
+    let fixed = Fixed { id, timer, protocol, in_band, codec, codes: settings.codes, refresh_context, signals };
+    let shared = Arc::new(SharedSocket::new(socket, user, life, fixed));
+    let shutdowns = shutdowns.into_iter().map(ShutdownWatch::opened).collect();
+    let driver = Driver::new(Arc::clone(&shared), shutdowns);
     let socket = AuthSocket::new(shared, first);
     // A lazy future takes no room for the socket beside the handler's future, which holds it.
     let handler = future::lazy(move |_| handler(socket)).flatten();

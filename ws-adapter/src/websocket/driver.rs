@@ -13,17 +13,15 @@ use super::{
     in_band::{Credentials, MalformedAuth, ServerMessage},
     pipe::TakenSocket,
     refresh::{RefreshError, refresh},
-    shared::{SharedSocket, SocketEvent},
-    signals::Signals,
+    shared::{Fixed, SharedSocket, SocketEvent},
 };
-use crate::{Close, adapter::Draining, few::Few, lifetime::Due};
+use crate::{Close, few::Few, lifetime::Due, shutdown::ShutdownWatch};
 
 /// Watches an open socket, and does what is due.
 pub(super) struct Driver<U> {
     pub(super) shared: Arc<SharedSocket<U>>,
-    signals: Arc<Signals>,
     /// While they exist, the socket counts as open.
-    shutdowns: Few<Draining>,
+    shutdowns: Few<ShutdownWatch>,
     /// A refresh in progress that the peer asked for in-band.
     refreshing: Option<Pin<Box<dyn Future<Output = Result<Option<SystemTime>, RefreshError>> + Send>>>,
     alarm: Alarm,
@@ -32,8 +30,8 @@ pub(super) struct Driver<U> {
 }
 
 impl<U: Principal> Driver<U> {
-    pub(super) fn new(shared: Arc<SharedSocket<U>>, signals: Arc<Signals>, shutdowns: Few<Draining>) -> Self {
-        Self { shared, signals, shutdowns, refreshing: None, alarm: Alarm::default(), is_due: true }
+    pub(super) fn new(shared: Arc<SharedSocket<U>>, shutdowns: Few<ShutdownWatch>) -> Self {
+        Self { shared, shutdowns, refreshing: None, alarm: Alarm::default(), is_due: true }
     }
 
     /// Completes when the socket has to end, the handler has dropped it or the peer is gone.
@@ -44,7 +42,7 @@ impl<U: Principal> Driver<U> {
             {
                 return Poll::Ready(self.end(close));
             }
-            if let Poll::Ready(close) = self.signals.poll_ended(cx) {
+            if let Poll::Ready(close) = self.shared.fixed().signals.poll_ended(cx) {
                 return Poll::Ready(self.end(close));
             }
             if self.alarm.poll(cx).is_pending() {
@@ -79,7 +77,7 @@ impl<U: Principal> Driver<U> {
 
     /// Completes with what happened to the socket.
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<SocketEvent> {
-        if let Poll::Ready(span) = poll_any(&mut self.shutdowns, cx) {
+        if let Poll::Ready(span) = self.poll_shutdowns() {
             self.shared.drain_in(span);
             return Poll::Ready(SocketEvent::Changed);
         }
@@ -96,8 +94,19 @@ impl<U: Principal> Driver<U> {
 
     /// Completes when the handler has to stop, after the socket is gone: its end came, or the server goes down.
     pub(super) fn poll_stop(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let is_over = self.signals.poll_ended(cx).is_ready() || poll_any(&mut self.shutdowns, cx).is_ready();
+        let is_over = self.shared.fixed().signals.poll_ended(cx).is_ready() || self.poll_shutdowns().is_ready();
         if is_over { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Completes when a shutdown begins, or begins again, with the time after which the socket is to end.
+    fn poll_shutdowns(&mut self) -> Poll<Duration> {
+        let Fixed { signals, id, .. } = self.shared.fixed();
+        for shutdown in &mut *self.shutdowns {
+            if let Poll::Ready(spread) = shutdown.poll_begun_for(signals) {
+                return Poll::Ready(shutdown.share(spread, id.fraction()));
+            }
+        }
+        Poll::Pending
     }
 
     fn start_refresh(&mut self, received: Result<Credentials, MalformedAuth>) {
@@ -157,10 +166,4 @@ pub(super) enum EndCause {
     Released,
     /// The peer is gone.
     PeerGone,
-}
-
-/// Completes when a shutdown begins, or begins again, with the time after which the socket is to end.
-fn poll_any(shutdowns: &mut [Draining], cx: &Context<'_>) -> Poll<Duration> {
-    let polled = shutdowns.iter_mut().map(|one| one.poll_begun(cx)).find(Poll::is_ready);
-    polled.unwrap_or(Poll::Pending)
 }

@@ -19,7 +19,7 @@ use super::{
     in_band::{Credentials, MalformedAuth, read_auth},
     pipe::{Pipe, TakenSocket},
     refresh_context::RefreshContext,
-    signals::Writer,
+    signals::{Signals, Writer},
 };
 use crate::{
     Close, CloseCodes, ConnectionId,
@@ -50,6 +50,7 @@ pub(super) struct Fixed<U> {
     /// The form of first messages, if the subprotocol is of it. It also translates close codes.
     pub(super) codec: Option<Arc<Codec>>,
     pub(super) codes: CloseCodes,
+    pub(super) signals: Arc<Signals>,
     /// `None` if no layer has the user type of the handler.
     pub(super) refresh_context: Option<Arc<RefreshContext<U>>>,
 }
@@ -79,9 +80,9 @@ pub(super) enum SocketEvent {
 }
 
 impl<U> SharedSocket<U> {
-    pub(super) fn new(pipe: Pipe, user: Authenticated<U>, life: Lifetime, fixed: Fixed<U>) -> Self {
+    pub(super) fn new(socket: WebSocket, user: Authenticated<U>, life: Lifetime, fixed: Fixed<U>) -> Self {
         let state = SocketState {
-            pipe,
+            pipe: Pipe::new(socket, Arc::clone(&fixed.signals)),
             life,
             user,
             released: false,
