@@ -6,58 +6,60 @@ use auth_core::{Evidence, PrincipalId};
 use super::{credential::Credential, limits::TooMany, member::Member, registry::Connections};
 #[cfg(feature = "axum")]
 use super::{id::ConnectionId, lingering::LingeringGuard};
+use crate::few::Few;
 
-/// The place of a connection in the registry; it leaves when this is dropped.
-pub(crate) struct Registration {
-    pub(super) member: Arc<Member>,
-    pub(super) connections: Connections,
-}
+/// The place of a connection in the registry. Clones are one place; the connection leaves when the last of them is dropped.
+pub(crate) struct Registration(Arc<Member>);
 
 impl Registration {
-    #[cfg(feature = "axum")]
-    pub(crate) fn id(&self) -> ConnectionId {
-        self.member.id()
+    pub(super) fn new(member: Arc<Member>) -> Self {
+        member.add_holder();
+        Self(member)
     }
 
     #[cfg(feature = "axum")]
+    pub(crate) fn id(&self) -> ConnectionId {
+        self.0.id()
+    }
+
     pub(crate) fn connections(&self) -> &Connections {
-        &self.connections
+        self.0.connections()
     }
 
     /// Whether it belongs to the user of this evidence.
     #[cfg(feature = "axum")]
     pub(crate) fn is_of_same_user(&self, other: &Evidence) -> bool {
-        self.member.any(|evidence| evidence.is_same_user(other))
+        self.0.any(|evidence| evidence.is_same_user(other))
     }
 
     /// From now on the connection is open, and may take the place of an older one.
     pub(crate) fn opened(&self) {
-        self.member.set_open(true);
-        self.connections.make_room(&self.member);
+        self.0.set_open(true);
+        self.connections().make_room(&self.0);
     }
 
     /// It still counts until it leaves, but no older one has to go for it.
     pub(crate) fn ends(&self) {
-        self.member.set_open(false);
+        self.0.set_open(false);
     }
 
     /// Leaves before it is dropped: it no longer counts, and the registry cannot end it.
     pub(crate) fn leave(&self) {
-        self.connections.remove(&self.member);
+        self.connections().remove(&self.0);
     }
 
     /// Leaves, while its handler goes on without its peer. `None` where another entry counts for the user.
     #[cfg(feature = "axum")]
     pub(crate) fn linger(&self) -> Option<LingeringGuard> {
         self.leave();
-        let user = self.member.evidences().iter().find_map(first_principal);
-        self.member.counts().of_user.then(|| self.connections.linger(user, self.member.end_handle()))
+        let user = self.0.evidences().iter().find_map(first_principal);
+        self.0.counts().of_user.then(|| self.connections().linger(user, self.0.end_handle()))
     }
 
     /// One more credential was accepted over the connection. A user who was not on it before may have no more connections
     /// than the limit allows.
     pub(crate) fn add(&self, credential: Credential) -> Result<(), TooMany> {
-        self.connections.add(&self.member, credential)
+        self.connections().add(&self.0, credential)
     }
 
     /// A credential no longer holds. Returns whether none is left.
@@ -71,14 +73,22 @@ impl Registration {
     }
 
     /// Changes what was accepted over the connection.
-    pub(crate) fn change(&self, change: impl FnOnce(&mut Vec<Credential>)) {
-        self.connections.rekey(&self.member, || change(&mut self.member.credentials()));
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Few<Credential>)) {
+        self.connections().rekey(&self.0, || change(&mut self.0.credentials()));
+    }
+}
+
+impl Clone for Registration {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.0))
     }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        self.leave();
+        if self.0.remove_holder() {
+            self.leave();
+        }
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) struct SocketContext {
 #[derive(Clone)]
 pub(super) struct LayerEntry {
     /// Its entry in the registry.
-    pub(super) registration: Option<Arc<Registration>>,
+    pub(super) registration: Option<Registration>,
     /// When its credential ends.
     pub(super) ends_at: Option<SystemTime>,
 }
@@ -78,10 +78,11 @@ impl SocketContext {
     }
 
     /// Adds the entry of this layer. Returns the slot of its credential.
-    pub(crate) fn add(&mut self, registration: Option<Arc<Registration>>, evidence: Option<&Evidence>) -> u64 {
+    pub(crate) fn add(&mut self, registration: Option<Registration>, evidence: Option<&Evidence>) -> u32 {
         let ends_at = evidence.and_then(Evidence::expires_at);
         self.layers.push(LayerEntry { registration, ends_at });
-        (self.layers.len() as u64).saturating_sub(1)
+        // OK because no route has so many layers.
+        u32::try_from(self.layers.len() - 1).unwrap_or(u32::MAX)
     }
 
     pub(crate) fn end_with(&mut self, shutdown: &Shutdown) {

@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use crate::{
     connections::{LingeringGuard, Registration},
     few::Few,
@@ -9,11 +7,11 @@ use crate::{
 /// Counts a socket as open: in the gauge and in the registries.
 pub(super) struct OpenGuard {
     gauge: Option<Gauge>,
-    registrations: Few<Arc<Registration>>,
+    registrations: Few<Registration>,
 }
 
 impl OpenGuard {
-    pub(super) fn new(registrations: Few<Arc<Registration>>) -> Self {
+    pub(super) fn new(registrations: Few<Registration>) -> Self {
         registrations.iter().for_each(|registration| registration.opened());
         Self { gauge: Some(Gauge::open()), registrations }
     }
