@@ -72,7 +72,7 @@ impl Index {
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Member>> {
-        self.by_connection.values().flat_map(Members::as_slice)
+        self.by_connection.values().flat_map(Members::iter)
     }
 
     /// The connections of a user, the oldest first.
@@ -96,12 +96,12 @@ impl Index {
 
     /// The entries of the connection with this id: one for each layer that entered it.
     fn named<'i>(&'i self, id: &'i str) -> impl Iterator<Item = &'i Arc<Member>> {
-        let members = self.by_connection.get(&self.connection_key(id)).map(Members::as_slice).unwrap_or_default();
-        members.iter().filter(move |member| member.id().as_str() == id)
+        let members = self.by_connection.get(&self.connection_key(id)).into_iter().flat_map(Members::iter);
+        members.filter(move |member| member.id().as_str() == id)
     }
 
     fn under(&self, key: Key<'_>) -> impl Iterator<Item = &Arc<Member>> + use<'_> {
-        self.by_key.get(&self.hasher.hash_one(key)).map(Members::as_slice).unwrap_or_default().iter()
+        self.by_key.get(&self.hasher.hash_one(key)).into_iter().flat_map(Members::iter)
     }
 
     fn add_keys(&mut self, member: &Arc<Member>) {
