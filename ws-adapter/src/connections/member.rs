@@ -5,12 +5,17 @@ use std::sync::{
 
 use auth_core::Evidence;
 
-use super::{credential::Credential, end::End, id::ConnectionId, registry::Connections};
+use super::{
+    credential::Credential,
+    end::End,
+    id::{ConnectionId, PackedId},
+    registry::Connections,
+};
 use crate::{Close, few::Few};
 
 /// A connection, or something that becomes one.
 pub(crate) struct Member {
-    id: ConnectionId,
+    id: PackedId,
     order: u64,
     counts: Counts,
     /// What was accepted over it.
@@ -45,7 +50,7 @@ impl Member {
         connections: Connections,
     ) -> Self {
         let (credentials, open, holders) = (Few::One(credential).into(), false.into(), 0.into());
-        Self { id, order, counts, credentials, open, holders, end, connections }
+        Self { id: id.packed(), order, counts, credentials, open, holders, end, connections }
     }
 
     pub(super) fn connections(&self) -> &Connections {
@@ -62,7 +67,7 @@ impl Member {
     }
 
     pub(super) fn id(&self) -> ConnectionId {
-        self.id
+        self.id.name()
     }
 
     pub(super) fn order(&self) -> u64 {

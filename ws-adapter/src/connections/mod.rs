@@ -36,6 +36,7 @@ pub use self::{
 pub(crate) use self::{
     credential::Credential,
     enter::settle,
+    id::PackedId,
     kept::KeptGuard,
     limits::TooMany,
     member::Counts,

@@ -67,7 +67,8 @@ where
     let mut life = Lifetime::new(Arc::clone(&settings), now);
     (0..).zip(&layers).for_each(|(slot, layer)| life.hold(slot, layer.ends_at, now));
     let open = OpenGuard::new(layers.into_iter().filter_map(|layer| layer.registration).collect());
-    let fixed = Fixed { id, timer, protocol, in_band, codec, codes: settings.codes, refresh_context, signals };
+    let fixed =
+        Fixed { id: id.packed(), timer, protocol, in_band, codec, codes: settings.codes, refresh_context, signals };
     let shared = Arc::new(SharedSocket::new(socket, user, life, fixed));
     let shutdowns = shutdowns.into_iter().map(ShutdownWatch::opened).collect();
     let driver = Driver::new(Arc::clone(&shared), shutdowns);
@@ -145,11 +146,11 @@ mod tests {
     fn idle_socket_holds_no_more_than_this() {
         type Handle = fn(AuthSocket<String>) -> Ready<()>;
         for (what, size, most) in [
-            ("driver", size_of_result(drive::<String, Handle, Ready<()>>), 216),
-            ("shared socket", size_of::<SharedSocket<String>>(), 704),
+            ("driver", size_of_result(drive::<String, Handle, Ready<()>>), 128),
+            ("shared socket", size_of::<SharedSocket<String>>(), 688),
             ("socket of the handler", size_of::<AuthSocket<String>>(), 16),
-            ("refresh context", size_of::<RefreshContext<String>>(), 72),
-            ("signals", size_of::<Signals>(), 80),
+            ("refresh context", size_of::<RefreshContext<String>>(), 56),
+            ("signals", size_of::<Signals>(), 72),
         ] {
             assert!(size <= most, "{what}: {size} bytes, and not {most}");
         }

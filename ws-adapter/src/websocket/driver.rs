@@ -9,13 +9,17 @@ use std::{
 use auth_core::{Principal, Timer};
 
 use super::{
-    alarm::Alarm,
     in_band::{Credentials, MalformedAuth, ServerMessage},
     pipe::TakenSocket,
     refresh::{RefreshError, refresh},
     shared::{Fixed, SharedSocket, SocketEvent},
 };
-use crate::{Close, few::Few, lifetime::Due, shutdown::ShutdownWatch};
+use crate::{
+    Close,
+    few::Few,
+    lifetime::{Due, Sleep},
+    shutdown::ShutdownWatch,
+};
 
 /// Watches an open socket, and does what is due.
 pub(super) struct Driver<U> {
@@ -24,28 +28,26 @@ pub(super) struct Driver<U> {
     shutdowns: Few<ShutdownWatch>,
     /// A refresh in progress that the peer asked for in-band.
     refreshing: Option<Pin<Box<dyn Future<Output = Result<Option<SystemTime>, RefreshError>> + Send>>>,
-    alarm: Alarm,
-    /// Whether something may be due: the alarm was reached, or something happened.
-    is_due: bool,
+    /// Wakes the driver for what is due next.
+    alarm: Option<Sleep>,
 }
 
 impl<U: Principal> Driver<U> {
     pub(super) fn new(shared: Arc<SharedSocket<U>>, shutdowns: Few<ShutdownWatch>) -> Self {
-        Self { shared, shutdowns, refreshing: None, alarm: Alarm::default(), is_due: true }
+        Self { shared, shutdowns, refreshing: None, alarm: None }
     }
 
     /// Completes when the socket has to end, the handler has dropped it or the peer is gone.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<(EndCause, TakenSocket)> {
+        let mut is_due = false;
         loop {
-            if std::mem::take(&mut self.is_due)
-                && let Some(close) = self.do_what_is_due(cx)
-            {
+            if is_due && let Some(close) = self.do_what_is_due(cx) {
                 return Poll::Ready(self.end(close));
             }
             if let Poll::Ready(close) = self.shared.fixed().signals.poll_ended(cx) {
                 return Poll::Ready(self.end(close));
             }
-            if self.alarm.poll(cx).is_pending() {
+            if self.poll_alarm(cx).is_pending() {
                 match ready!(self.poll_event(cx)) {
                     // The timer may fire a little late: the handler may have seen the end and dropped the socket first.
                     SocketEvent::Released => return Poll::Ready(self.gone(EndCause::Released, cx)),
@@ -54,7 +56,7 @@ impl<U: Principal> Driver<U> {
                     SocketEvent::Changed => {}
                 }
             }
-            self.is_due = true;
+            is_due = true;
         }
     }
 
@@ -70,9 +72,19 @@ impl<U: Principal> Driver<U> {
                 Due::Notice(_) | Due::Look => {}
             }
         }
-        let timer = &*self.shared.fixed().timer;
-        self.alarm.set(self.shared.wake(), timer);
+        if let Some(wake) = self.shared.plan(self.alarm.is_some()) {
+            self.alarm = wake.sleep(self.timer());
+        }
         None
+    }
+
+    fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(alarm) = &mut self.alarm else {
+            return Poll::Pending;
+        };
+        ready!(alarm.as_mut().poll(cx));
+        self.alarm = None;
+        Poll::Ready(())
     }
 
     /// Completes with what happened to the socket.
@@ -103,7 +115,7 @@ impl<U: Principal> Driver<U> {
         let Fixed { signals, id, .. } = self.shared.fixed();
         for shutdown in &mut *self.shutdowns {
             if let Poll::Ready(spread) = shutdown.poll_begun_for(signals) {
-                return Poll::Ready(shutdown.share(spread, id.fraction()));
+                return Poll::Ready(shutdown.share(spread, id.name().fraction()));
             }
         }
         Poll::Pending

@@ -76,7 +76,7 @@ impl Ending {
             EndCause::Released | EndCause::PeerGone => close.unwrap_or(Close::NORMAL),
         };
         let fixed = driver.shared.fixed();
-        telemetry::closed(Some(fixed.id), &close);
+        telemetry::closed(Some(fixed.id.name()), &close);
         let close = translate_close(close, fixed.codec.as_deref(), fixed.codes);
         let closing = socket.map(|socket| Box::pin(finish(*socket, close, broken)) as _);
         let sleep = |span| fixed.timer.sleep(span);

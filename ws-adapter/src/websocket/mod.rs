@@ -4,7 +4,6 @@
 //! ends, and [`stream`] is what the handler holds. [`first_message`] and [`pending`] open sockets for clients that send
 //! their credential in the first message.
 
-mod alarm;
 mod codec;
 mod context;
 mod dispatch;

@@ -1,4 +1,5 @@
 use std::{
+    collections::VecDeque,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Wake as _},
@@ -19,7 +20,7 @@ use crate::Close;
 /// How many of our own messages may wait for a peer that does not read.
 const MAX_QUEUED: usize = 8;
 /// How many bytes of pongs may wait to be written. Above this, nothing is read until the peer takes them.
-const MAX_PONG_BYTES: usize = 16 * 1024;
+const MAX_PONG_BYTES: u16 = 16 * 1024;
 /// The longest header of a pong frame, in bytes.
 const PONG_HEADER: usize = 4;
 
@@ -30,11 +31,12 @@ pub(super) struct Pipe {
     /// The next message for the handler. Only one is read ahead, so that a peer can't outrun the handler. It is boxed, because
     /// few sockets have one.
     ahead: Option<Box<Result<Message, Error>>>,
-    queue: Vec<Message>,
+    /// `None` if it is empty.
+    queue: Option<Box<VecDeque<Message>>>,
     /// Whether a queued message was written but not flushed yet.
     unflushed: bool,
     /// How many bytes of pongs may wait to be written.
-    pong_bytes: usize,
+    pong_bytes: u16,
     /// Whether reading is paused until the peer takes the pongs.
     paused: bool,
     signals: Arc<Signals>,
@@ -60,7 +62,7 @@ impl Pipe {
         Self {
             socket: Some(socket),
             ahead: None,
-            queue: Vec::new(),
+            queue: None,
             unflushed: false,
             pong_bytes: 0,
             paused: false,
@@ -119,7 +121,10 @@ impl Pipe {
         let message = std::task::ready!(Pin::new(socket).poll_next(cx));
         match &message {
             Some(Ok(Message::Close(_))) => (self.closed_by_peer, self.gone) = (true, true),
-            Some(Ok(Message::Ping(payload))) => self.pong_bytes += payload.len() + PONG_HEADER,
+            Some(Ok(Message::Ping(payload))) => {
+                let pong = u16::try_from(payload.len() + PONG_HEADER).unwrap_or(u16::MAX);
+                self.pong_bytes = self.pong_bytes.saturating_add(pong);
+            }
             Some(Ok(_)) => {}
             Some(Err(error)) => {
                 (self.broken, self.gone) = (true, true);
@@ -160,30 +165,33 @@ impl Pipe {
 
     /// Queues one of our own messages. It is dropped if the queue is full because the peer does not read.
     pub(super) fn queue(&mut self, message: Message) {
-        if self.queue.len() < MAX_QUEUED {
-            self.queue.push(message);
+        let queue = self.queue.get_or_insert_default();
+        if queue.len() < MAX_QUEUED {
+            queue.push_back(message);
         }
     }
 
     /// Sends the queue.
     pub(super) fn poll_queue(&mut self, cx: &Context<'_>) {
-        while !self.queue.is_empty() {
+        while let Some(message) = self.queue.as_mut().and_then(|queue| queue.pop_front()) {
             match self.poll_write(Writer::Driver, cx, |socket, cx| socket.poll_ready(cx)) {
-                Some(Poll::Pending) => return,
+                Some(Poll::Pending) => {
+                    self.queue.get_or_insert_default().push_front(message);
+                    return;
+                }
                 Some(Poll::Ready(Ok(()))) => {
-                    let message = self.queue.remove(0);
                     self.write(|socket| socket.start_send(message), |sent| sent.as_ref().err());
                     self.unflushed = true;
                 }
                 Some(Poll::Ready(Err(_))) | None => {
-                    self.queue = Vec::new();
+                    self.queue = None;
                     self.unflushed = false;
                     return;
                 }
             }
         }
-        // An idle socket has nothing to send. The queue's memory would be 170 bytes after the first ping.
-        self.queue = Vec::new();
+        // An idle socket has nothing to send, and keeps no memory for it.
+        self.queue = None;
         if self.unflushed {
             let flushed = self.poll_write(Writer::Driver, cx, |socket, cx| socket.poll_flush(cx));
             self.unflushed = flushed.is_some_and(|flushed| flushed.is_pending());

@@ -22,8 +22,9 @@ use super::{
     signals::{Signals, Writer},
 };
 use crate::{
-    Close, CloseCodes, ConnectionId,
-    lifetime::{Due, Lifetime, Moment, NotNow, Wake},
+    Close, CloseCodes,
+    connections::PackedId,
+    lifetime::{Due, Lifetime, Moment, NotNow, Passed, Wake},
 };
 
 /// The payload of our own pings. A pong with this payload is not for the handler.
@@ -41,7 +42,7 @@ pub(super) struct SharedSocket<U> {
 
 /// What does not change while a socket is open.
 pub(super) struct Fixed<U> {
-    pub(super) id: ConnectionId,
+    pub(super) id: PackedId,
     pub(super) timer: Arc<dyn Timer>,
     /// The negotiated subprotocol. It is boxed, because few sockets have one.
     pub(super) protocol: Option<Box<HeaderValue>>,
@@ -66,6 +67,8 @@ struct SocketState<U> {
     auth: Option<Box<Result<Credentials, MalformedAuth>>>,
     /// Whether the driver has to check again what is due.
     changed: bool,
+    /// The [`Wake`] for which the driver's alarm was set last, with 8 bytes less.
+    alarm: (Option<SystemTime>, Option<Passed>),
 }
 
 /// What the driver has to handle.
@@ -88,7 +91,9 @@ impl<U> SharedSocket<U> {
             released: false,
             handler: HandlerRead::default(),
             auth: None,
-            changed: false,
+            // Nobody has checked yet.
+            changed: true,
+            alarm: (None, None),
         };
         Self { state: Mutex::new(state), fixed }
     }
@@ -279,12 +284,19 @@ impl<U> SharedSocket<U> {
         state.life.due(now, can_read)
     }
 
-    /// When the driver has to wake.
-    pub(super) fn wake(&self) -> Wake {
-        let state = self.lock();
+    /// When the driver has to wake, unless its alarm `is_set` for an earlier time. If what is due moves to a later time, the
+    /// alarm stays: it is reached early, and then set anew. So a message does not cost a timer.
+    pub(super) fn plan(&self, is_set: bool) -> Option<Wake> {
+        let mut state = self.lock();
         let wake = state.life.wake();
         let passed = wake.passed.into_iter().chain(state.handler.check_at()).min();
-        Wake { passed, ..wake }
+        let wake = Wake { passed, ..wake };
+        let (wall, passed) = state.alarm;
+        let is_new = !is_set || wake.is_before(Wake { wall, passed: passed.map(Passed::get) });
+        if is_new {
+            state.alarm = (wake.wall, wake.passed.map(Passed::from));
+        }
+        is_new.then_some(wake)
     }
 
     /// Plans the end of the socket for a shutdown.

@@ -21,8 +21,9 @@ struct State {
     close: Option<Box<Close>>,
     /// The task that owns the socket. It waits for everything, also to write our own messages.
     driver: Option<Waker>,
-    /// The task that opens the socket. It waits for the end, while the driver may wait for it too.
-    opener: Option<Waker>,
+    /// The task that opens the socket. It waits for the end, while the driver may wait for it too. Boxed, because it is there
+    /// only at the beginning.
+    opener: Option<Box<Waker>>,
     handler: Option<Waker>,
     reader: Option<Waker>,
 }
@@ -45,12 +46,23 @@ impl Signals {
     /// Completes when the socket has to end. For a task that opens a socket; only one waits at a time.
     pub(super) async fn ended(&self) -> Close {
         let _waiting = Opener(self);
-        poll_fn(|cx| self.poll(|state| &mut state.opener, cx)).await
+        poll_fn(|cx| {
+            let mut state = self.lock();
+            if let Some(close) = state.close.as_deref() {
+                return Poll::Ready(close.clone());
+            }
+            let replaced = state.opener.replace(Box::new(cx.waker().clone()));
+            drop(state);
+            drop(replaced);
+            Poll::Pending
+        })
+        .await
     }
 
     /// The same for the driver. The driver calls it first in each poll, and is woken for everything after that.
     pub(super) fn poll_ended(&self, cx: &Context<'_>) -> Poll<Close> {
-        self.poll(|state| &mut state.driver, cx)
+        let state = self.keep(|state| &mut state.driver, cx);
+        state.close.as_deref().cloned().map_or(Poll::Pending, Poll::Ready)
     }
 
     /// Wakes the driver, unless it was woken since its last poll.
@@ -82,11 +94,6 @@ impl Signals {
         polled
     }
 
-    fn poll(&self, place: Place, cx: &Context<'_>) -> Poll<Close> {
-        let state = self.keep(place, cx);
-        state.close.as_deref().cloned().map_or(Poll::Pending, Poll::Ready)
-    }
-
     /// Keeps the waker of this task in the place.
     fn keep(&self, place: Place, cx: &Context<'_>) -> MutexGuard<'_, State> {
         let mut state = self.lock();
@@ -111,7 +118,7 @@ impl End for Signals {
     fn end(&self, close: Close) {
         let mut state = self.lock();
         state.close.get_or_insert_with(|| Box::new(close));
-        let waiting = [state.driver.take(), state.opener.take()];
+        let waiting = [state.driver.take(), state.opener.take().map(|opener| *opener)];
         drop(state);
         waiting.into_iter().flatten().for_each(Waker::wake);
     }

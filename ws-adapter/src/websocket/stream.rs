@@ -63,7 +63,7 @@ impl<U> AuthSocket<U> {
     /// The public id of the connection.
     #[must_use]
     pub fn id(&self) -> ConnectionId {
-        self.shared.fixed().id
+        self.shared.fixed().id.name()
     }
 
     /// The negotiated subprotocol.
