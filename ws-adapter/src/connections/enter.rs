@@ -44,7 +44,7 @@ impl Connections {
         if counts.of_user {
             check_user(self.registry.limits, &index, credential.evidence())?;
         }
-        let member = Arc::new(Member::new(id, index.next_order(), credential, end, counts, self.clone()));
+        let member = Arc::new(Member::new(id, index.take_seat(), credential, end, counts, self.clone()));
         index.insert(&member);
         drop(index);
         Ok(Registration::new(member))

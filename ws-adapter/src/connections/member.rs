@@ -9,6 +9,7 @@ use super::{
     credential::Credential,
     end::End,
     id::{ConnectionId, PackedId},
+    members::Seat,
     registry::Connections,
 };
 use crate::{Close, few::Few};
@@ -16,6 +17,7 @@ use crate::{Close, few::Few};
 /// A connection, or something that becomes one.
 pub(crate) struct Member {
     id: PackedId,
+    slot: u32,
     order: u64,
     counts: Counts,
     /// What was accepted over it.
@@ -43,14 +45,15 @@ impl Counts {
 impl Member {
     pub(super) fn new(
         id: ConnectionId,
-        order: u64,
+        seat: Seat,
         credential: Credential,
         end: Arc<dyn End>,
         counts: Counts,
         connections: Connections,
     ) -> Self {
         let (credentials, open, holders) = (Few::One(credential).into(), false.into(), 0.into());
-        Self { id: id.packed(), order, counts, credentials, open, holders, end, connections }
+        let Seat { order, slot } = seat;
+        Self { id: id.packed(), slot, order, counts, credentials, open, holders, end, connections }
     }
 
     pub(super) fn connections(&self) -> &Connections {
@@ -70,8 +73,8 @@ impl Member {
         self.id.name()
     }
 
-    pub(super) fn order(&self) -> u64 {
-        self.order
+    pub(super) fn seat(&self) -> Seat {
+        Seat { order: self.order, slot: self.slot }
     }
 
     pub(super) fn counts(&self) -> Counts {

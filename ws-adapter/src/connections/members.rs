@@ -1,64 +1,64 @@
-use std::{
-    collections::{BTreeMap, HashMap, hash_map::Entry},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use super::member::Member;
 
-/// The connections under one key, the oldest first.
-///
-/// Most keys have one connection. So one connection needs no map, and the map is boxed: a table entry takes 24 bytes instead
-/// of 32. With many, each comes and goes without a step for each of the others; a vector would move all that are younger.
-pub(super) enum Members {
-    One(Arc<Member>),
-    /// By the order in which they came.
-    Many(Box<BTreeMap<u64, Arc<Member>>>),
+/// The members of a registry, each in a slot. Slots of members that have left are used again.
+#[derive(Default)]
+pub(super) struct Members {
+    slots: Vec<Option<Arc<Member>>>,
+    free: Vec<u32>,
+    entered: u64,
+}
+
+/// Where a member is, and the order in which it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seat {
+    pub(super) order: u64,
+    pub(super) slot: u32,
 }
 
 impl Members {
+    /// Takes a slot for the member that is next in the order.
+    pub(super) fn take_seat(&mut self) -> Seat {
+        self.entered += 1;
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            // OK because no machine has so many connections.
+            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
+        });
+        Seat { order: self.entered, slot }
+    }
+
+    pub(super) fn insert(&mut self, member: &Arc<Member>) {
+        if let Some(slot) = self.slot_mut(member.seat().slot) {
+            *slot = Some(Arc::clone(member));
+        }
+    }
+
+    /// `None` if the member is not there any more.
+    pub(super) fn remove(&mut self, seat: Seat) -> Option<Arc<Member>> {
+        let member = self.slot_mut(seat.slot)?.take_if(|member| member.seat() == seat)?;
+        self.free.push(seat.slot);
+        Some(member)
+    }
+
+    pub(super) fn has(&self, seat: Seat) -> bool {
+        self.seat_of(seat.slot) == Some(seat)
+    }
+
+    pub(super) fn at(&self, slot: u32) -> Option<&Arc<Member>> {
+        self.slots.get(usize::try_from(slot).ok()?)?.as_ref()
+    }
+
+    pub(super) fn seat_of(&self, slot: u32) -> Option<Seat> {
+        self.at(slot).map(|member| member.seat())
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Member>> {
-        let (one, many) = match self {
-            Self::One(member) => (Some(member), None),
-            Self::Many(members) => (None, Some(members.values())),
-        };
-        one.into_iter().chain(many.into_iter().flatten())
+        self.slots.iter().flatten()
     }
 
-    pub(super) fn add_to(table: &mut HashMap<u64, Self>, key: u64, member: &Arc<Member>) {
-        match table.entry(key) {
-            Entry::Occupied(mut members) => members.get_mut().add(member),
-            Entry::Vacant(place) => drop(place.insert(Self::One(Arc::clone(member)))),
-        }
-    }
-
-    /// Returns whether the member was there. Removes the key with its last member.
-    pub(super) fn remove_from(table: &mut HashMap<u64, Self>, key: u64, member: &Member) -> bool {
-        let Entry::Occupied(mut members) = table.entry(key) else {
-            return false;
-        };
-        match members.get_mut() {
-            Self::One(one) if one.order() == member.order() => {
-                members.remove();
-                true
-            }
-            Self::One(_) => false,
-            Self::Many(many) => {
-                let was_there = many.remove(&member.order()).is_some();
-                if many.len() == 1
-                    && let Some((_, last)) = many.pop_first()
-                {
-                    members.insert(Self::One(last));
-                }
-                was_there
-            }
-        }
-    }
-
-    fn add(&mut self, member: &Arc<Member>) {
-        let entry = |member: &Arc<Member>| (member.order(), Arc::clone(member));
-        match self {
-            Self::One(one) => *self = Self::Many(Box::new([entry(one), entry(member)].into())),
-            Self::Many(many) => many.extend([entry(member)]),
-        }
+    fn slot_mut(&mut self, slot: u32) -> Option<&mut Option<Arc<Member>>> {
+        self.slots.get_mut(usize::try_from(slot).ok()?)
     }
 }

@@ -9,6 +9,7 @@ mod follow;
 mod id;
 mod index;
 mod kept;
+mod keys;
 mod limits;
 #[cfg(feature = "axum")]
 mod lingering;
