@@ -24,6 +24,7 @@ mod refresh_context;
 mod refuse;
 mod shared;
 mod signals;
+mod state;
 mod stream;
 mod upgrade;
 

@@ -32,6 +32,7 @@ pub(super) struct Pipe {
     /// few sockets have one.
     ahead: Option<Box<Result<Message, Error>>>,
     /// `None` if it is empty.
+    #[expect(clippy::box_collection, reason = "few sockets have one, and it would take 24 bytes more in each")]
     queue: Option<Box<VecDeque<Message>>>,
     /// Whether a queued message was written but not flushed yet.
     unflushed: bool,

@@ -15,20 +15,17 @@ use http::HeaderValue;
 
 use super::{
     codec::Codec,
-    handler_read::HandlerRead,
-    in_band::{Credentials, MalformedAuth, read_auth},
+    in_band::{Credentials, MalformedAuth},
     pipe::{Pipe, TakenSocket},
     refresh_context::RefreshContext,
     signals::{Signals, Writer},
+    state::{PING, SocketState},
 };
 use crate::{
     Close, CloseCodes,
     connections::PackedId,
-    lifetime::{Due, Lifetime, Moment, NotNow, Passed, Wake},
+    lifetime::{Due, Lifetime, Moment, NotNow, Wake},
 };
-
-/// The payload of our own pings. A pong with this payload is not for the handler.
-const PING: &[u8] = b"auth.ping";
 
 /// The socket and its lifetime, shared by the handler that uses the socket and the driver that ends it. The lock is held
 /// only during a poll.
@@ -56,21 +53,6 @@ pub(super) struct Fixed<U> {
     pub(super) refresh_context: Option<Arc<RefreshContext<U>>>,
 }
 
-struct SocketState<U> {
-    pipe: Pipe,
-    life: Lifetime,
-    user: Authenticated<U>,
-    /// Whether the handler has dropped its side.
-    released: bool,
-    handler: HandlerRead,
-    /// An `auth` message that the driver has not handled yet.
-    auth: Option<Box<Result<Credentials, MalformedAuth>>>,
-    /// Whether the driver has to check again what is due.
-    changed: bool,
-    /// The [`Wake`] for which the driver's alarm was set last, with 8 bytes less.
-    alarm: (Option<SystemTime>, Option<Passed>),
-}
-
 /// What the driver has to handle.
 pub(super) enum SocketEvent {
     /// The handler dropped its side.
@@ -84,17 +66,7 @@ pub(super) enum SocketEvent {
 
 impl<U> SharedSocket<U> {
     pub(super) fn new(socket: WebSocket, user: Authenticated<U>, life: Lifetime, fixed: Fixed<U>) -> Self {
-        let state = SocketState {
-            pipe: Pipe::new(socket, Arc::clone(&fixed.signals)),
-            life,
-            user,
-            released: false,
-            handler: HandlerRead::default(),
-            auth: None,
-            // Nobody has checked yet.
-            changed: true,
-            alarm: (None, None),
-        };
+        let state = SocketState::new(Pipe::new(socket, Arc::clone(&fixed.signals)), life, user);
         Self { state: Mutex::new(state), fixed }
     }
 
@@ -284,19 +256,9 @@ impl<U> SharedSocket<U> {
         state.life.due(now, can_read)
     }
 
-    /// When the driver has to wake, unless its alarm `is_set` for an earlier time. If what is due moves to a later time, the
-    /// alarm stays: it is reached early, and then set anew. So a message does not cost a timer.
+    /// When the driver has to wake, unless its alarm `is_set` for an earlier time.
     pub(super) fn plan(&self, is_set: bool) -> Option<Wake> {
-        let mut state = self.lock();
-        let wake = state.life.wake();
-        let passed = wake.passed.into_iter().chain(state.handler.check_at()).min();
-        let wake = Wake { passed, ..wake };
-        let (wall, passed) = state.alarm;
-        let is_new = !is_set || wake.is_before(Wake { wall, passed: passed.map(Passed::get) });
-        if is_new {
-            state.alarm = (wake.wall, wake.passed.map(Passed::from));
-        }
-        is_new.then_some(wake)
+        self.lock().plan(is_set)
     }
 
     /// Plans the end of the socket for a shutdown.
@@ -341,70 +303,6 @@ impl<U> SharedSocket<U> {
 
     fn lock(&self) -> MutexGuard<'_, SocketState<U>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<U> SocketState<U> {
-    /// Records that a message came in. Returns it if it is for the handler.
-    fn filter(
-        &mut self,
-        message: Result<Message, Error>,
-        in_band: bool,
-        now: Moment,
-    ) -> Option<Result<Message, Error>> {
-        self.life.heard(now);
-        match &message {
-            Ok(Message::Pong(payload)) if payload == PING => return None,
-            Ok(Message::Text(text)) => match in_band.then(|| read_auth(text)).flatten() {
-                Some(auth) => {
-                    self.receive_auth(auth, now);
-                    return None;
-                }
-                None => self.life.spoke(now),
-            },
-            Ok(Message::Binary(_)) => self.life.spoke(now),
-            _ => {}
-        }
-        Some(message)
-    }
-
-    /// Reads while the handler does not, up to the next message for it. So the driver notices that the peer is gone, pings are
-    /// answered and `auth` messages arrive, even while the handler is busy.
-    fn poll_ahead(&mut self, cx: &mut Context<'_>, in_band: bool, now: Moment) {
-        while self.can_read_ahead() && !self.life.is_over(now) {
-            let Poll::Ready(Some(message)) = self.pipe.poll_read(cx) else {
-                return;
-            };
-            match self.filter(message, in_band, now) {
-                // tungstenite answers pings.
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) | None => {}
-                Some(message) => {
-                    self.pipe.keep_ahead(message);
-                    self.handler.wake();
-                }
-            }
-        }
-    }
-
-    /// Whether the driver may read: the handler does not, and the next message can be kept.
-    fn can_read_ahead(&self) -> bool {
-        let is_full = self.pipe.has_ahead() || self.auth.is_some();
-        !self.handler.is_active() && !is_full && !self.pipe.is_gone()
-    }
-
-    fn receive_auth(&mut self, auth: Result<Credentials, MalformedAuth>, now: Moment) {
-        // A client that does not wait for the answer may be guessing.
-        if self.auth.is_some() {
-            self.life.wrong(now);
-        } else {
-            self.auth = Some(Box::new(auth));
-        }
-        self.changed = true;
-        self.wake_driver();
-    }
-
-    fn wake_driver(&self) {
-        self.pipe.wake_driver();
     }
 }
 
