@@ -2,6 +2,7 @@
 
 mod address;
 mod attempts;
+mod attempts_in_memory;
 mod credential;
 mod end;
 mod enter;
@@ -23,8 +24,6 @@ mod revoked;
 mod settings;
 mod sockets;
 
-#[cfg(feature = "axum")]
-pub(crate) use self::lingering::LingeringGuard;
 pub use self::{
     address::ClientAddress,
     attempts::{Attempt, AttemptLimiter, AttemptPlace},
@@ -37,7 +36,6 @@ pub use self::{
 pub(crate) use self::{
     credential::Credential,
     enter::settle,
-    id::PackedId,
     kept::KeptGuard,
     limits::TooMany,
     member::Counts,
@@ -45,3 +43,5 @@ pub(crate) use self::{
     registration::Registration,
     settings::{Ping, SocketSettings},
 };
+#[cfg(feature = "axum")]
+pub(crate) use self::{id::PackedId, lingering::LingeringGuard};
