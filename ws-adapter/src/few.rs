@@ -27,6 +27,7 @@ impl<T> Few<T> {
         };
     }
 
+    #[cfg(feature = "axum")]
     pub(crate) fn pop(&mut self) -> Option<T> {
         match mem::take(self) {
             Self::None => None,
@@ -85,7 +86,7 @@ impl<T> DerefMut for Few<T> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "axum"))]
 mod tests {
     use super::*;
 

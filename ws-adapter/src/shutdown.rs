@@ -6,7 +6,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
-    task::{Context, Poll, Wake, Waker},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -210,7 +210,10 @@ impl ShutdownWatch {
 
     /// The same, for what wakes a task whichever it is.
     #[cfg(feature = "axum")]
-    pub(crate) fn poll_begun_for<W: Wake + Send + Sync + 'static>(&mut self, wake: &Arc<W>) -> Poll<Duration> {
+    pub(crate) fn poll_begun_for<W: std::task::Wake + Send + Sync + 'static>(
+        &mut self,
+        wake: &Arc<W>,
+    ) -> Poll<Duration> {
         self.poll(|| Waker::from(Arc::clone(wake)))
     }
 

@@ -62,7 +62,7 @@ mod sockets {
 
     /// Counts what is open, or pending, as long as it is held.
     #[derive(Debug)]
-    pub(crate) struct Gauge(Counted);
+    pub(crate) struct Gauge(#[cfg_attr(not(feature = "metrics"), expect(dead_code, reason = "only counted"))] Counted);
 
     #[derive(Clone, Copy, Debug)]
     enum Counted {
