@@ -8,8 +8,8 @@ use auth_core::{Evidence, IdKind, PrincipalId, Revocation, RevocationTarget};
 
 use super::{
     keys::Keys,
-    member::Member,
-    members::{Members, Seat},
+    member::{Member, Seat},
+    members::Members,
 };
 
 /// The open connections, by everything that can be revoked.

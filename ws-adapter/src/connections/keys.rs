@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, HashMap, hash_map::Entry};
 
-use super::members::Seat;
+use super::member::Seat;
 
 /// Which members are under a key, the oldest first. A key is the hash of something, and a member is its slot: with a pointer to
 /// the member and a longer hash, an entry would take 25 bytes instead of 9, and each connection has several.

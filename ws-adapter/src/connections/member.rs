@@ -9,8 +9,6 @@ use super::{
     credential::Credential,
     end::End,
     id::{ConnectionId, PackedId},
-    members::Seat,
-    registry::Connections,
 };
 use crate::{Close, few::Few};
 
@@ -27,8 +25,13 @@ pub(crate) struct Member {
     /// How many registrations it has.
     holders: AtomicU32,
     end: Arc<dyn End>,
-    /// The registry, which holds the member until its last registration is dropped.
-    connections: Connections,
+}
+
+/// Where a member is, and the order in which it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seat {
+    pub(super) order: u64,
+    pub(super) slot: u32,
 }
 
 /// What an entry counts for. One connection may be entered by several layers.
@@ -43,21 +46,10 @@ impl Counts {
 }
 
 impl Member {
-    pub(super) fn new(
-        id: ConnectionId,
-        seat: Seat,
-        credential: Credential,
-        end: Arc<dyn End>,
-        counts: Counts,
-        connections: Connections,
-    ) -> Self {
+    pub(super) fn new(id: ConnectionId, seat: Seat, credential: Credential, end: Arc<dyn End>, counts: Counts) -> Self {
         let (credentials, open, holders) = (Few::One(credential).into(), false.into(), 0.into());
         let Seat { order, slot } = seat;
-        Self { id: id.packed(), slot, order, counts, credentials, open, holders, end, connections }
-    }
-
-    pub(super) fn connections(&self) -> &Connections {
-        &self.connections
+        Self { id: id.packed(), slot, order, counts, credentials, open, holders, end }
     }
 
     pub(super) fn add_holder(&self) {

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::member::Member;
+use super::member::{Member, Seat};
 
 /// The members of a registry, each in a slot. Slots of members that have left are used again.
 #[derive(Default)]
@@ -8,13 +8,6 @@ pub(super) struct Members {
     slots: Vec<Option<Arc<Member>>>,
     free: Vec<u32>,
     entered: u64,
-}
-
-/// Where a member is, and the order in which it came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Seat {
-    pub(super) order: u64,
-    pub(super) slot: u32,
 }
 
 impl Members {

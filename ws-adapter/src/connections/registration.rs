@@ -9,57 +9,61 @@ use super::{id::ConnectionId, lingering::LingeringGuard};
 use crate::few::Few;
 
 /// The place of a connection in the registry. Clones are one place; the connection leaves when the last of them is dropped.
-pub(crate) struct Registration(Arc<Member>);
+pub(crate) struct Registration {
+    member: Arc<Member>,
+    connections: Connections,
+}
 
 impl Registration {
-    pub(super) fn new(member: Arc<Member>) -> Self {
+    pub(super) fn new(member: Arc<Member>, connections: Connections) -> Self {
         member.add_holder();
-        Self(member)
+        Self { member, connections }
     }
 
     #[cfg(feature = "axum")]
     pub(crate) fn id(&self) -> ConnectionId {
-        self.0.id()
+        self.member.id()
     }
 
+    #[cfg(feature = "axum")]
     pub(crate) fn connections(&self) -> &Connections {
-        self.0.connections()
+        &self.connections
     }
 
     /// Whether it belongs to the user of this evidence.
     #[cfg(feature = "axum")]
     pub(crate) fn is_of_same_user(&self, other: &Evidence) -> bool {
-        self.0.any(|evidence| evidence.is_same_user(other))
+        self.member.any(|evidence| evidence.is_same_user(other))
     }
 
     /// From now on the connection is open, and may take the place of an older one.
     pub(crate) fn opened(&self) {
-        self.0.set_open(true);
-        self.connections().make_room(&self.0);
+        self.member.set_open(true);
+        self.connections.make_room(&self.member);
     }
 
     /// It still counts until it leaves, but no older one has to go for it.
     pub(crate) fn ends(&self) {
-        self.0.set_open(false);
+        self.member.set_open(false);
     }
 
     /// Leaves before it is dropped: it no longer counts, and the registry cannot end it.
     pub(crate) fn leave(&self) {
-        self.connections().remove(&self.0);
+        self.connections.remove(&self.member);
     }
 
     /// Leaves, while its handler goes on without its peer. `None` where another entry counts for the user.
     #[cfg(feature = "axum")]
     pub(crate) fn linger(&self) -> Option<LingeringGuard> {
         self.leave();
-        let user = self.0.evidences().iter().find_map(first_principal);
-        self.0.counts().of_user.then(|| self.connections().linger(user, self.0.end_handle()))
+        let user = self.member.evidences().iter().find_map(first_principal);
+        self.member.counts().of_user.then(|| self.connections.linger(user, self.member.end_handle()))
     }
 
     /// One more credential was accepted over the connection. A user who was not on it before may have no more connections
     /// than the limit allows.
     pub(crate) fn add(&self, credential: Credential) -> Result<(), TooMany> {
-        self.connections().add(&self.0, credential)
+        self.connections.add(&self.member, credential)
     }
 
     /// A credential no longer holds. Returns whether none is left.
@@ -74,19 +78,19 @@ impl Registration {
 
     /// Changes what was accepted over the connection.
     pub(crate) fn change(&self, change: impl FnOnce(&mut Few<Credential>)) {
-        self.connections().rekey(&self.0, || change(&mut self.0.credentials()));
+        self.connections.rekey(&self.member, || change(&mut self.member.credentials()));
     }
 }
 
 impl Clone for Registration {
     fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.0))
+        Self::new(Arc::clone(&self.member), self.connections.clone())
     }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        if self.0.remove_holder() {
+        if self.member.remove_holder() {
             self.leave();
         }
     }

@@ -149,7 +149,7 @@ mod tests {
             ("driver", size_of_result(drive::<String, Handle, Ready<()>>), 128),
             ("shared socket", size_of::<SharedSocket<String>>(), 688),
             ("socket of the handler", size_of::<AuthSocket<String>>(), 16),
-            ("refresh context", size_of::<RefreshContext<String>>(), 56),
+            ("refresh context", size_of::<RefreshContext<String>>(), 64),
             ("signals", size_of::<Signals>(), 72),
         ] {
             assert!(size <= most, "{what}: {size} bytes, and not {most}");

@@ -26,11 +26,14 @@ pub(super) struct Driver<U> {
     pub(super) shared: Arc<SharedSocket<U>>,
     /// While they exist, the socket counts as open.
     shutdowns: Few<ShutdownWatch>,
-    /// A refresh in progress that the peer asked for in-band.
-    refreshing: Option<Pin<Box<dyn Future<Output = Result<Option<SystemTime>, RefreshError>> + Send>>>,
+    /// A refresh in progress that the peer asked for in-band. It is boxed twice, because a plain pointer takes 8 bytes less in
+    /// every socket.
+    refreshing: Option<Box<Refreshing>>,
     /// Wakes the driver for what is due next.
     alarm: Option<Sleep>,
 }
+
+type Refreshing = Pin<Box<dyn Future<Output = Result<Option<SystemTime>, RefreshError>> + Send>>;
 
 impl<U: Principal> Driver<U> {
     pub(super) fn new(shared: Arc<SharedSocket<U>>, shutdowns: Few<ShutdownWatch>) -> Self {
@@ -94,7 +97,7 @@ impl<U: Principal> Driver<U> {
             return Poll::Ready(SocketEvent::Changed);
         }
         if let Some(refreshing) = &mut self.refreshing
-            && let Poll::Ready(result) = refreshing.as_mut().poll(cx)
+            && let Poll::Ready(result) = (**refreshing).as_mut().poll(cx)
         {
             self.refreshing = None;
             self.answer(result);
@@ -127,7 +130,7 @@ impl<U: Principal> Driver<U> {
             _ if self.refreshing.is_some() => self.shared.wrong(),
             Ok(credentials) => {
                 let shared = Arc::clone(&self.shared);
-                self.refreshing = Some(Box::pin(async move {
+                let refreshing: Refreshing = Box::pin(async move {
                     match &shared.fixed().refresh_context {
                         Some(refresh_context) => refresh(&shared, refresh_context, credentials).await,
                         None => {
@@ -135,7 +138,8 @@ impl<U: Principal> Driver<U> {
                             Err(RefreshError::malformed())
                         }
                     }
-                }));
+                });
+                self.refreshing = Some(Box::new(refreshing));
             }
             Err(MalformedAuth) => {
                 self.shared.wrong();
