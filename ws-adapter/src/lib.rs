@@ -102,6 +102,8 @@ mod close;
 #[cfg(feature = "connections")]
 mod connections;
 #[cfg(feature = "connections")]
+mod few;
+#[cfg(feature = "connections")]
 mod lifetime;
 #[cfg(feature = "connections")]
 mod own_memory;

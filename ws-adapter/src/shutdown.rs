@@ -1,10 +1,10 @@
 use std::{
-    collections::HashMap,
     fmt,
     future::poll_fn,
+    mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
     task::{Context, Poll, Waker},
     time::Duration,
@@ -32,11 +32,11 @@ use std::{
 #[derive(Clone, Default)]
 pub struct Shutdown(Arc<Shared>);
 
-/// A channel of tokio would do the same, with a future of 216 bytes for each open socket. An entry here takes 25.
+/// A channel of tokio would do the same, with a future of 216 bytes for each open socket. A place here takes 16.
 #[derive(Default)]
 struct Shared {
     /// How many times it has begun. It changes under the lock.
-    times: AtomicUsize,
+    times: AtomicU32,
     state: Mutex<State>,
 }
 
@@ -44,9 +44,11 @@ struct Shared {
 struct State {
     /// The time over which the sockets are to be closed.
     spread: Duration,
-    /// The open sockets, and the tasks that wait for the shutdown.
-    open: HashMap<u64, Option<Waker>>,
-    opened: u64,
+    open: usize,
+    /// A place for each open socket, with the waker of the task that waits for the shutdown.
+    places: Vec<Option<Waker>>,
+    /// The places that are free again.
+    free: Vec<u32>,
     /// The tasks that wait until no socket is open.
     draining: Vec<Waker>,
 }
@@ -70,8 +72,8 @@ impl Shutdown {
         let mut state = self.0.state();
         state.spread = spread;
         self.0.times.fetch_add(1, Ordering::SeqCst);
-        // They stay in the table, because the sockets may wait for another beginning.
-        let waiting: Vec<_> = state.open.values().flatten().cloned().collect();
+        // They stay in their places, because the sockets may wait for another beginning.
+        let waiting: Vec<_> = state.places.iter().flatten().cloned().collect();
         drop(state);
         waiting.into_iter().for_each(Waker::wake);
     }
@@ -80,7 +82,7 @@ impl Shutdown {
     pub async fn drained(&self) {
         poll_fn(|cx| {
             let mut state = self.0.state();
-            if state.open.is_empty() {
+            if state.open == 0 {
                 return Poll::Ready(());
             }
             if !state.draining.iter().any(|waiting| waiting.will_wake(cx.waker())) {
@@ -94,7 +96,7 @@ impl Shutdown {
     /// How many sockets are open.
     #[must_use]
     pub fn open_sockets(&self) -> usize {
-        self.0.state().open.len()
+        self.0.state().open
     }
 
     #[cfg(feature = "axum")]
@@ -103,17 +105,13 @@ impl Shutdown {
     }
 
     pub(crate) fn watch(&self) -> ShutdownWatch {
-        let mut state = self.0.state();
-        state.opened += 1;
-        let key = state.opened;
-        state.open.insert(key, None);
-        drop(state);
-        ShutdownWatch { shared: Arc::clone(&self.0), key, told: 0, waker: None }
+        let place = self.0.state().enter();
+        ShutdownWatch { shared: Arc::clone(&self.0), place, told: 0, is_late: false, is_waiting: false }
     }
 }
 
 impl fmt::Debug for Shutdown {
-    /// Omits the table, which has an entry for each open socket.
+    /// Omits the places, of which each open socket has one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shutdown")
             .field("times", &self.0.times())
@@ -129,7 +127,7 @@ impl fmt::Debug for ShutdownWatch {
 }
 
 impl Shared {
-    fn times(&self) -> usize {
+    fn times(&self) -> u32 {
         self.times.load(Ordering::SeqCst)
     }
 
@@ -138,48 +136,103 @@ impl Shared {
     }
 }
 
+impl State {
+    /// Takes a place for a socket.
+    fn enter(&mut self) -> u32 {
+        self.open += 1;
+        self.free.pop().unwrap_or_else(|| {
+            self.places.push(None);
+            // OK because no machine has so many sockets open.
+            u32::try_from(self.places.len() - 1).unwrap_or(u32::MAX)
+        })
+    }
+
+    fn place(&mut self, place: u32) -> Option<&mut Option<Waker>> {
+        self.places.get_mut(usize::try_from(place).ok()?)
+    }
+
+    /// Gives a place back. Returns the waker that was in it.
+    fn leave(&mut self, place: u32) -> Option<Waker> {
+        let waker = self.place(place).and_then(Option::take);
+        self.open -= 1;
+        if self.open == 0 {
+            // The memory of all places is free again.
+            (self.places, self.free) = Default::default();
+        } else {
+            self.free.push(place);
+        }
+        waker
+    }
+}
+
 /// What an open socket waits for; while it is held, the socket counts as open.
 pub(crate) struct ShutdownWatch {
     shared: Arc<Shared>,
-    key: u64,
+    place: u32,
     /// Which beginning was told last; 0 for none.
-    told: usize,
-    /// The waker in the table, so that most polls need no lock.
-    waker: Option<Waker>,
+    told: u32,
+    /// Whether it began before the connection was open.
+    is_late: bool,
+    /// Whether there is a waker in the place.
+    is_waiting: bool,
 }
 
 impl ShutdownWatch {
-    /// Whether it has begun before there was anything to close.
-    pub(crate) fn has_begun(&self) -> bool {
-        self.told == 0 && self.shared.times() > 0
+    /// The connection is open from now on. If the shutdown has begun before, the connection closes at once.
+    pub(crate) fn opened(mut self) -> Self {
+        self.is_late = self.told == 0 && self.shared.times() > 0;
+        self
+    }
+
+    /// When this connection is to close, if all are closed over the time `spread` and it is at this fraction of it.
+    pub(crate) fn share(&self, spread: Duration, fraction: f64) -> Duration {
+        if self.is_late { Duration::ZERO } else { spread.mul_f64(fraction) }
     }
 
     /// Waits until it begins, or begins anew, and tells over how long the sockets are to be closed. It may be dropped and
     /// called again.
     #[cfg(feature = "axum")]
     pub(crate) async fn begun(&mut self) -> Duration {
-        poll_fn(|cx| self.poll_begun(cx)).await
+        let mut waiting = None;
+        poll_fn(|cx| self.poll_begun(cx, &mut waiting)).await
     }
 
-    /// Tells over how long the sockets are to be closed, once it begins, or begins anew. If it has to wait, it wakes the task of
-    /// the last poll.
-    pub(crate) fn poll_begun(&mut self, cx: &Context<'_>) -> Poll<Duration> {
-        let is_waiting = self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
-        if is_waiting && self.shared.times() == self.told {
+    /// The same, for a task that may change. `waiting` keeps its waker, so that most polls need no lock.
+    pub(crate) fn poll_begun(&mut self, cx: &Context<'_>, waiting: &mut Option<Waker>) -> Poll<Duration> {
+        self.is_waiting = waiting.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+        let was_waiting = self.is_waiting;
+        let begun = self.poll(|| cx.waker().clone());
+        if begun.is_pending() && !was_waiting {
+            *waiting = Some(cx.waker().clone());
+        }
+        begun
+    }
+
+    /// The same, for what wakes a task whichever it is.
+    #[cfg(feature = "axum")]
+    pub(crate) fn poll_begun_for<W: std::task::Wake + Send + Sync + 'static>(
+        &mut self,
+        wake: &Arc<W>,
+    ) -> Poll<Duration> {
+        self.poll(|| Waker::from(Arc::clone(wake)))
+    }
+
+    fn poll(&mut self, waker: impl FnOnce() -> Waker) -> Poll<Duration> {
+        if self.is_waiting && self.shared.times() == self.told {
             return Poll::Pending;
         }
-        let waker = cx.waker().clone();
+        let waker = waker();
         let mut state = self.shared.state();
         let times = self.shared.times();
         if times != self.told {
             self.told = times;
             return Poll::Ready(state.spread);
         }
-        let replaced = state.open.insert(self.key, Some(waker.clone()));
+        let replaced = state.place(self.place).and_then(|place| place.replace(waker));
         // A waker may drop its task, which may take the lock. So it is dropped after the lock.
         drop(state);
         drop(replaced);
-        self.waker = Some(waker);
+        self.is_waiting = true;
         Poll::Pending
     }
 }
@@ -187,8 +240,8 @@ impl ShutdownWatch {
 impl Drop for ShutdownWatch {
     fn drop(&mut self) {
         let mut state = self.shared.state();
-        let left = state.open.remove(&self.key);
-        let drained = if state.open.is_empty() { std::mem::take(&mut state.draining) } else { Vec::new() };
+        let left = state.leave(self.place);
+        let drained = if state.open == 0 { mem::take(&mut state.draining) } else { Vec::new() };
         drop(state);
         drop(left);
         drained.into_iter().for_each(Waker::wake);

@@ -62,30 +62,44 @@ mod sockets {
 
     /// Counts what is open, or pending, as long as it is held.
     #[derive(Debug)]
-    pub(crate) struct Gauge(
-        #[cfg_attr(not(feature = "metrics"), expect(dead_code, reason = "only counted"))] &'static str,
-    );
+    pub(crate) struct Gauge(#[cfg_attr(not(feature = "metrics"), expect(dead_code, reason = "only counted"))] Counted);
+
+    #[derive(Clone, Copy, Debug)]
+    enum Counted {
+        Open,
+        Pending,
+    }
 
     impl Gauge {
         pub(crate) fn open() -> Self {
-            Self::new("auth_connections_open")
+            Self::new(Counted::Open)
         }
 
         pub(crate) fn pending() -> Self {
-            Self::new("auth_connections_pending")
+            Self::new(Counted::Pending)
         }
 
-        fn new(name: &'static str) -> Self {
+        fn new(counted: Counted) -> Self {
             #[cfg(feature = "metrics")]
-            metrics::gauge!(name).increment(1.0);
-            Self(name)
+            metrics::gauge!(counted.name()).increment(1.0);
+            Self(counted)
         }
     }
 
     impl Drop for Gauge {
         fn drop(&mut self) {
             #[cfg(feature = "metrics")]
-            metrics::gauge!(self.0).decrement(1.0);
+            metrics::gauge!(self.0.name()).decrement(1.0);
+        }
+    }
+
+    #[cfg(feature = "metrics")]
+    impl Counted {
+        fn name(self) -> &'static str {
+            match self {
+                Self::Open => "auth_connections_open",
+                Self::Pending => "auth_connections_pending",
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 use std::{
     future::poll_fn,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -12,15 +12,15 @@ use crate::{ConnectionId, shutdown::ShutdownWatch};
 #[derive(Debug)]
 pub struct Draining {
     begun: ShutdownWatch,
+    /// The waker of the last poll.
+    waiting: Option<Waker>,
     /// When this connection closes, as a fraction of the time over which all are closed.
     fraction: f64,
-    /// Whether the shutdown began before the connection. Such a connection closes at once.
-    is_late: bool,
 }
 
 impl Draining {
     pub(crate) fn new(begun: ShutdownWatch, id: ConnectionId) -> Self {
-        Self { is_late: begun.has_begun(), begun, fraction: id.fraction() }
+        Self { begun: begun.opened(), waiting: None, fraction: id.fraction() }
     }
 
     /// Waits until the shutdown begins, or begins again, and returns how long after that the connection is to end. It may be
@@ -29,8 +29,8 @@ impl Draining {
         poll_fn(|cx| self.poll_begun(cx)).await
     }
 
-    pub(crate) fn poll_begun(&mut self, cx: &Context<'_>) -> Poll<Duration> {
-        let own = |spread: Duration| if self.is_late { Duration::ZERO } else { spread.mul_f64(self.fraction) };
-        self.begun.poll_begun(cx).map(own)
+    fn poll_begun(&mut self, cx: &Context<'_>) -> Poll<Duration> {
+        let spread = self.begun.poll_begun(cx, &mut self.waiting);
+        spread.map(|spread| self.begun.share(spread, self.fraction))
     }
 }

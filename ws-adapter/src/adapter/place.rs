@@ -33,7 +33,7 @@ struct State {
     /// Whether there is a connection, and not only a request for one.
     has_begun: bool,
     pending: Option<(PendingGuard, Gauge)>,
-    entered: Option<(Arc<Registration>, Gauge)>,
+    entered: Option<(Registration, Gauge)>,
     memory: Option<Memory>,
     has_left: bool,
 }
@@ -128,7 +128,7 @@ impl Place {
             None => {
                 let end = Arc::clone(&self.end);
                 let registration = self.connections.register(self.id, credential.clone(), end, Counts::ALL);
-                state.entered = Some((Arc::new(registration.map_err(TooMany::refusal)?), Gauge::open()));
+                state.entered = Some((registration.map_err(TooMany::refusal)?, Gauge::open()));
             }
         }
         Ok(())
@@ -151,7 +151,7 @@ impl Place {
     /// It is open. If its user has too many, the oldest ones are closed.
     pub fn opened(&self) {
         // It may be the one that has to go, so the lock is free by then.
-        let registration = self.lock().entered.as_ref().map(|(registration, _)| Arc::clone(registration));
+        let registration = self.lock().entered.as_ref().map(|(registration, _)| registration.clone());
         if let Some(registration) = registration {
             registration.opened();
         }

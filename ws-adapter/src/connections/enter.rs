@@ -44,10 +44,10 @@ impl Connections {
         if counts.of_user {
             check_user(self.registry.limits, &index, credential.evidence())?;
         }
-        let member = Arc::new(Member::new(id, index.next_order(), credential, end, counts));
+        let member = Arc::new(Member::new(id, index.take_seat(), credential, end, counts));
         index.insert(&member);
         drop(index);
-        Ok(Registration { member, connections: self.clone() })
+        Ok(Registration::new(member, self.clone()))
     }
 
     /// Enters one more credential of a connection. Where its user was not on the connection before, it is one more of theirs.

@@ -13,15 +13,19 @@ const LEN: usize = 24;
 impl ConnectionId {
     /// A new name; `None` if the operating system has no random bits.
     pub(crate) fn new() -> Option<Self> {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut bits = [0; LEN / 2];
         getrandom::fill(&mut bits).ok()?;
-        let digit = |bits: u8| DIGITS.get(usize::from(bits & 15)).copied().unwrap_or(b'0');
-        let mut name = [0; LEN];
-        for (pair, bits) in name.chunks_exact_mut(2).zip(bits) {
-            pair.copy_from_slice(&[digit(bits >> 4), digit(bits)]);
+        Some(PackedId(bits).name())
+    }
+
+    /// The same in 12 bytes.
+    pub(crate) fn packed(&self) -> PackedId {
+        let byte = |pair| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
+        let mut bits = [0; LEN / 2];
+        for (bits, pair) in bits.iter_mut().zip(self.0.chunks_exact(2)) {
+            *bits = byte(pair).unwrap_or_default();
         }
-        Some(Self(name))
+        PackedId(bits)
     }
 
     /// The name: 24 hexadecimal digits.
@@ -34,6 +38,22 @@ impl ConnectionId {
     pub(crate) fn fraction(&self) -> f64 {
         let bits = self.as_str().get(..8).and_then(|digits| u32::from_str_radix(digits, 16).ok());
         f64::from(bits.unwrap_or_default()) / (f64::from(u32::MAX) + 1.0)
+    }
+}
+
+/// The bits of a name. An open connection keeps it more than once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PackedId([u8; LEN / 2]);
+
+impl PackedId {
+    pub(crate) fn name(self) -> ConnectionId {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digit = |bits: u8| DIGITS.get(usize::from(bits & 15)).copied().unwrap_or(b'0');
+        let mut name = [0; LEN];
+        for (pair, bits) in name.chunks_exact_mut(2).zip(self.0) {
+            pair.copy_from_slice(&[digit(bits >> 4), digit(bits)]);
+        }
+        ConnectionId(name)
     }
 }
 
@@ -58,6 +78,7 @@ mod tests {
         let (one, other) = (ConnectionId::new().unwrap(), ConnectionId::new().unwrap());
         assert_ne!(one, other);
         assert_eq!(one.as_str().len(), 24);
+        assert_eq!(one.packed().name(), one);
         assert!(one.as_str().bytes().all(|b| b.is_ascii_hexdigit()));
     }
 

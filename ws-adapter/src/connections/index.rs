@@ -1,12 +1,16 @@
 use std::{
-    collections::{HashMap, hash_map::RandomState},
+    collections::hash_map::RandomState,
     hash::{BuildHasher as _, Hash},
     sync::Arc,
 };
 
 use auth_core::{Evidence, IdKind, PrincipalId, Revocation, RevocationTarget};
 
-use super::{member::Member, members::Members};
+use super::{
+    keys::Keys,
+    member::{Member, Seat},
+    members::Members,
+};
 
 /// The open connections, by everything that can be revoked.
 ///
@@ -14,11 +18,11 @@ use super::{member::Member, members::Members};
 /// find.
 #[derive(Default)]
 pub(super) struct Index {
-    by_connection: HashMap<u64, Members>,
+    members: Members,
     counted: usize,
-    by_key: HashMap<u64, Members>,
+    by_connection: Keys,
+    by_key: Keys,
     hasher: RandomState,
-    entered: u64,
 }
 
 #[derive(Hash)]
@@ -38,30 +42,31 @@ impl Index {
         self.by_connection.len() + self.by_key.len()
     }
 
-    /// The next place in the order in which connections come.
-    pub(super) fn next_order(&mut self) -> u64 {
-        self.entered += 1;
-        self.entered
+    /// The seat of the next connection, for [`insert`](Self::insert).
+    pub(super) fn take_seat(&mut self) -> Seat {
+        self.members.take_seat()
     }
 
     pub(super) fn insert(&mut self, member: &Arc<Member>) {
-        let key = self.connection_key(member.id().as_str());
-        Members::add_to(&mut self.by_connection, key, member);
+        let key = self.hash(member.id().as_str());
+        self.by_connection.add(key, member.seat(), |slot| self.members.seat_of(slot));
         self.counted += usize::from(member.counts().as_connection);
         self.add_keys(member);
+        self.members.insert(member);
     }
 
     pub(super) fn remove(&mut self, member: &Member) {
-        let key = self.connection_key(member.id().as_str());
-        if Members::remove_from(&mut self.by_connection, key, member) {
+        if self.members.remove(member.seat()).is_some() {
+            let key = self.hash(member.id().as_str());
+            self.by_connection.remove(key, member.seat());
             self.counted -= usize::from(member.counts().as_connection);
             self.remove_keys(member);
         }
     }
 
     /// Lets `change` change the credentials of a connection.
-    pub(super) fn rekey(&mut self, member: &Arc<Member>, change: impl FnOnce()) {
-        let is_in = self.named(member.id().as_str()).any(|other| Arc::ptr_eq(other, member));
+    pub(super) fn rekey(&mut self, member: &Member, change: impl FnOnce()) {
+        let is_in = self.members.has(member.seat());
         if is_in {
             self.remove_keys(member);
         }
@@ -72,7 +77,7 @@ impl Index {
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Member>> {
-        self.by_connection.values().flat_map(Members::as_slice)
+        self.members.iter()
     }
 
     /// The connections of a user, the oldest first.
@@ -96,31 +101,32 @@ impl Index {
 
     /// The entries of the connection with this id: one for each layer that entered it.
     fn named<'i>(&'i self, id: &'i str) -> impl Iterator<Item = &'i Arc<Member>> {
-        let members = self.by_connection.get(&self.connection_key(id)).map(Members::as_slice).unwrap_or_default();
-        members.iter().filter(move |member| member.id().as_str() == id)
+        let members = self.by_connection.slots(self.hash(id)).filter_map(|slot| self.members.at(slot));
+        members.filter(move |member| member.id().as_str() == id)
     }
 
     fn under(&self, key: Key<'_>) -> impl Iterator<Item = &Arc<Member>> + use<'_> {
-        self.by_key.get(&self.hasher.hash_one(key)).map(Members::as_slice).unwrap_or_default().iter()
+        self.by_key.slots(self.hash(key)).filter_map(|slot| self.members.at(slot))
     }
 
-    fn add_keys(&mut self, member: &Arc<Member>) {
+    fn add_keys(&mut self, member: &Member) {
         for key in self.keys_of(member) {
-            Members::add_to(&mut self.by_key, key, member);
+            self.by_key.add(key, member.seat(), |slot| self.members.seat_of(slot));
         }
     }
 
     fn remove_keys(&mut self, member: &Member) {
         for key in self.keys_of(member) {
-            Members::remove_from(&mut self.by_key, key, member);
+            self.by_key.remove(key, member.seat());
         }
     }
 
-    fn connection_key(&self, id: &str) -> u64 {
-        self.hasher.hash_one(id)
+    /// Half of the hash is enough to find few members under each key.
+    fn hash(&self, key: impl Hash) -> u32 {
+        (self.hasher.hash_one(key) >> 32) as u32
     }
 
-    fn keys_of(&self, member: &Member) -> Vec<u64> {
+    fn keys_of(&self, member: &Member) -> Vec<u32> {
         let mut keys = Vec::new();
         member.any(|evidence| {
             self.collect_keys(evidence, &mut keys);
@@ -131,14 +137,14 @@ impl Index {
         keys
     }
 
-    fn collect_keys(&self, evidence: &Evidence, keys: &mut Vec<u64>) {
+    fn collect_keys(&self, evidence: &Evidence, keys: &mut Vec<u32>) {
         let ids = evidence.ids().iter().filter_map(|id| match id.kind() {
             IdKind::Credential | IdKind::Parent => Some(Key::Credential(id.id())),
             IdKind::Session => Some(Key::Session(id.id())),
             _ => None,
         });
         let names = evidence.names().iter().map(Key::User);
-        keys.extend(ids.chain(names).map(|key| self.hasher.hash_one(&key)));
+        keys.extend(ids.chain(names).map(|key| self.hash(&key)));
         evidence.parts().iter().for_each(|part| self.collect_keys(part, keys));
     }
 }

@@ -1,23 +1,37 @@
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
 use auth_core::Evidence;
 
-use super::{credential::Credential, end::End, id::ConnectionId};
-use crate::Close;
+use super::{
+    credential::Credential,
+    end::End,
+    id::{ConnectionId, PackedId},
+};
+use crate::{Close, few::Few};
 
 /// A connection, or something that becomes one.
 pub(crate) struct Member {
-    id: ConnectionId,
+    id: PackedId,
+    slot: u32,
     order: u64,
     counts: Counts,
     /// What was accepted over it.
-    credentials: Mutex<Vec<Credential>>,
+    credentials: Mutex<Few<Credential>>,
     /// Whether it is open yet.
     open: AtomicBool,
+    /// How many registrations it has.
+    holders: AtomicU32,
     end: Arc<dyn End>,
+}
+
+/// Where a member is, and the order in which it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seat {
+    pub(super) order: u64,
+    pub(super) slot: u32,
 }
 
 /// What an entry counts for. One connection may be entered by several layers.
@@ -32,16 +46,27 @@ impl Counts {
 }
 
 impl Member {
-    pub(super) fn new(id: ConnectionId, order: u64, credential: Credential, end: Arc<dyn End>, counts: Counts) -> Self {
-        Self { id, order, counts, credentials: Mutex::new(vec![credential]), open: AtomicBool::new(false), end }
+    pub(super) fn new(id: ConnectionId, seat: Seat, credential: Credential, end: Arc<dyn End>, counts: Counts) -> Self {
+        let (credentials, open, holders) = (Few::One(credential).into(), false.into(), 0.into());
+        let Seat { order, slot } = seat;
+        Self { id: id.packed(), slot, order, counts, credentials, open, holders, end }
+    }
+
+    pub(super) fn add_holder(&self) {
+        self.holders.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether it was the last.
+    pub(super) fn remove_holder(&self) -> bool {
+        self.holders.fetch_sub(1, Ordering::AcqRel) == 1
     }
 
     pub(super) fn id(&self) -> ConnectionId {
-        self.id
+        self.id.name()
     }
 
-    pub(super) fn order(&self) -> u64 {
-        self.order
+    pub(super) fn seat(&self) -> Seat {
+        Seat { order: self.order, slot: self.slot }
     }
 
     pub(super) fn counts(&self) -> Counts {
@@ -76,7 +101,7 @@ impl Member {
         self.credentials().iter().map(|credential| credential.evidence().clone()).collect()
     }
 
-    pub(super) fn credentials(&self) -> MutexGuard<'_, Vec<Credential>> {
+    pub(super) fn credentials(&self) -> MutexGuard<'_, Few<Credential>> {
         self.credentials.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,76 +1,57 @@
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    slice,
-    sync::Arc,
-};
+use std::sync::Arc;
 
-use super::member::Member;
+use super::member::{Member, Seat};
 
-/// The connections under one key, the oldest first.
-///
-/// Most keys have one connection. So one connection needs no list, and the list is boxed: a table entry takes 24 bytes
-/// instead of 64 with its list.
-#[expect(clippy::box_collection, reason = "a `Vec` would make every table entry larger by half")]
-pub(super) enum Members {
-    One(Arc<Member>),
-    Many(Box<Vec<Arc<Member>>>),
+/// The members of a registry, each in a slot. Slots of members that have left are used again.
+#[derive(Default)]
+pub(super) struct Members {
+    slots: Vec<Option<Arc<Member>>>,
+    free: Vec<u32>,
+    entered: u64,
 }
 
 impl Members {
-    pub(super) fn as_slice(&self) -> &[Arc<Member>] {
-        match self {
-            Self::One(member) => slice::from_ref(member),
-            Self::Many(members) => members,
+    /// Takes a slot for the member that is next in the order.
+    pub(super) fn take_seat(&mut self) -> Seat {
+        self.entered += 1;
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            // OK because no machine has so many connections.
+            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
+        });
+        Seat { order: self.entered, slot }
+    }
+
+    pub(super) fn insert(&mut self, member: &Arc<Member>) {
+        if let Some(slot) = self.slot_mut(member.seat().slot) {
+            *slot = Some(Arc::clone(member));
         }
     }
 
-    pub(super) fn add_to(table: &mut HashMap<u64, Self>, key: u64, member: &Arc<Member>) {
-        match table.entry(key) {
-            Entry::Occupied(mut members) => members.get_mut().add(member),
-            Entry::Vacant(place) => drop(place.insert(Self::One(Arc::clone(member)))),
-        }
+    /// `None` if the member is not there any more.
+    pub(super) fn remove(&mut self, seat: Seat) -> Option<Arc<Member>> {
+        let member = self.slot_mut(seat.slot)?.take_if(|member| member.seat() == seat)?;
+        self.free.push(seat.slot);
+        Some(member)
     }
 
-    /// Returns whether the member was there. Removes the key with its last member.
-    pub(super) fn remove_from(table: &mut HashMap<u64, Self>, key: u64, member: &Member) -> bool {
-        let Entry::Occupied(mut members) = table.entry(key) else {
-            return false;
-        };
-        match members.get_mut() {
-            Self::One(one) if one.order() == member.order() => {
-                members.remove();
-                true
-            }
-            Self::One(_) => false,
-            Self::Many(many) => {
-                let place = place_of(many, member);
-                let was_there = many.get(place).is_some_and(|found| found.order() == member.order());
-                if was_there {
-                    many.remove(place);
-                }
-                if many.len() == 1
-                    && let Some(last) = many.pop()
-                {
-                    members.insert(Self::One(last));
-                }
-                was_there
-            }
-        }
+    pub(super) fn has(&self, seat: Seat) -> bool {
+        self.seat_of(seat.slot) == Some(seat)
     }
 
-    fn add(&mut self, member: &Arc<Member>) {
-        match self {
-            Self::One(one) => {
-                let mut both = vec![Arc::clone(one)];
-                both.insert(place_of(&both, member), Arc::clone(member));
-                *self = Self::Many(Box::new(both));
-            }
-            Self::Many(many) => many.insert(place_of(many, member), Arc::clone(member)),
-        }
+    pub(super) fn at(&self, slot: u32) -> Option<&Arc<Member>> {
+        self.slots.get(usize::try_from(slot).ok()?)?.as_ref()
     }
-}
 
-/// The place in the order in which the connections came. It is found without looking at each.
-fn place_of(members: &[Arc<Member>], member: &Member) -> usize {
-    members.partition_point(|other| other.order() < member.order())
+    pub(super) fn seat_of(&self, slot: u32) -> Option<Seat> {
+        self.at(slot).map(|member| member.seat())
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Member>> {
+        self.slots.iter().flatten()
+    }
+
+    fn slot_mut(&mut self, slot: u32) -> Option<&mut Option<Arc<Member>>> {
+        self.slots.get_mut(usize::try_from(slot).ok()?)
+    }
 }

@@ -2,6 +2,7 @@
 
 mod address;
 mod attempts;
+mod attempts_in_memory;
 mod credential;
 mod end;
 mod enter;
@@ -9,6 +10,7 @@ mod follow;
 mod id;
 mod index;
 mod kept;
+mod keys;
 mod limits;
 #[cfg(feature = "axum")]
 mod lingering;
@@ -22,8 +24,6 @@ mod revoked;
 mod settings;
 mod sockets;
 
-#[cfg(feature = "axum")]
-pub(crate) use self::lingering::LingeringGuard;
 pub use self::{
     address::ClientAddress,
     attempts::{Attempt, AttemptLimiter, AttemptPlace},
@@ -43,3 +43,5 @@ pub(crate) use self::{
     registration::Registration,
     settings::{Ping, SocketSettings},
 };
+#[cfg(feature = "axum")]
+pub(crate) use self::{id::PackedId, lingering::LingeringGuard};

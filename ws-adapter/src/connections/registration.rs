@@ -6,14 +6,20 @@ use auth_core::{Evidence, PrincipalId};
 use super::{credential::Credential, limits::TooMany, member::Member, registry::Connections};
 #[cfg(feature = "axum")]
 use super::{id::ConnectionId, lingering::LingeringGuard};
+use crate::few::Few;
 
-/// The place of a connection in the registry; it leaves when this is dropped.
+/// The place of a connection in the registry. Clones are one place; the connection leaves when the last of them is dropped.
 pub(crate) struct Registration {
-    pub(super) member: Arc<Member>,
-    pub(super) connections: Connections,
+    member: Arc<Member>,
+    connections: Connections,
 }
 
 impl Registration {
+    pub(super) fn new(member: Arc<Member>, connections: Connections) -> Self {
+        member.add_holder();
+        Self { member, connections }
+    }
+
     #[cfg(feature = "axum")]
     pub(crate) fn id(&self) -> ConnectionId {
         self.member.id()
@@ -71,14 +77,22 @@ impl Registration {
     }
 
     /// Changes what was accepted over the connection.
-    pub(crate) fn change(&self, change: impl FnOnce(&mut Vec<Credential>)) {
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Few<Credential>)) {
         self.connections.rekey(&self.member, || change(&mut self.member.credentials()));
+    }
+}
+
+impl Clone for Registration {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.member), self.connections.clone())
     }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        self.leave();
+        if self.member.remove_holder() {
+            self.leave();
+        }
     }
 }
 

@@ -10,7 +10,8 @@ use tokio::sync::watch;
 #[cfg(feature = "axum")]
 use super::lingering::Lingering;
 use super::{
-    attempts::{AttemptLimiter, InMemory},
+    attempts::AttemptLimiter,
+    attempts_in_memory::InMemory,
     index::Index,
     kept::Kept,
     limits::{Limits, Overflow, PendingLimits},

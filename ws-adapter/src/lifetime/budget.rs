@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use super::passed::Passed;
+
 /// How many failures are allowed: `at_once`, and one more after each `regained_in`. A success gives nothing back.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Budget {
@@ -11,7 +13,7 @@ pub(crate) struct Budget {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Spent {
     /// When all of it is regained, by the monotonic clock.
-    until: Duration,
+    until: Passed,
 }
 
 impl Spent {
@@ -19,7 +21,7 @@ impl Spent {
     pub(crate) fn take(&mut self, budget: Budget, now: Duration) -> bool {
         let is_left = self.is_left(budget, now);
         if is_left {
-            self.until = self.until.max(now).saturating_add(budget.regained_in);
+            self.until = self.until.get().max(now).saturating_add(budget.regained_in).into();
         }
         is_left
     }
@@ -27,12 +29,12 @@ impl Spent {
     /// Whether a place is left.
     pub(crate) fn is_left(&self, budget: Budget, now: Duration) -> bool {
         let all = budget.regained_in.saturating_mul(budget.at_once);
-        self.until.saturating_sub(now).saturating_add(budget.regained_in) <= all
+        self.until.get().saturating_sub(now).saturating_add(budget.regained_in) <= all
     }
 
     /// Whether everything is regained, so that nothing need be remembered.
     pub(crate) fn is_over(&self, now: Duration) -> bool {
-        self.until <= now
+        self.until.get() <= now
     }
 
     /// How many places are left.

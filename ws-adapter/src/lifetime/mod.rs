@@ -3,6 +3,7 @@
 
 mod budget;
 mod moment;
+mod passed;
 #[cfg(all(test, feature = "axum"))]
 mod tests;
 
@@ -18,9 +19,11 @@ pub(crate) use self::budget::{Budget, Spent};
 #[cfg(feature = "axum")]
 pub(crate) use self::moment::Sleep;
 pub use self::moment::{Moment, Wake, ttl};
+pub(crate) use self::passed::Passed;
 use crate::{
     Close,
     connections::{Ping, SocketSettings},
+    few::Few,
 };
 
 /// Wrong credentials over one connection: three at once, and one more every five minutes. A refusal of the chain counts if
@@ -45,19 +48,20 @@ pub struct Lifetime {
     settings: Arc<SocketSettings>,
     /// Whether the ping and the idle timeout of the settings apply.
     watches_silence: bool,
-    credentials: Vec<Slot>,
-    notice: Notice,
+    credentials: Few<Slot>,
+    /// When the client is told that the end is near.
+    notice_at: Option<SystemTime>,
     wrong: Spent,
     /// When the peer was last heard. The answer to a ping counts.
-    heard_at: Duration,
+    heard_at: Passed,
     /// When the last message of the application came.
-    spoke_at: Duration,
+    spoke_at: Passed,
     /// When a ping was sent that may not have been answered yet.
-    pinged_at: Option<Duration>,
+    pinged_at: Option<Passed>,
     /// When the owner is to check whether anybody is there.
-    look_at: Option<Duration>,
+    look_at: Option<Passed>,
     /// When it ends because the server goes down.
-    drain_at: Option<Duration>,
+    drain_at: Option<Passed>,
     /// Boxed, because it is not there while a connection is open.
     ended: Option<Box<Close>>,
 }
@@ -69,14 +73,6 @@ struct Slot {
     ends_at: Option<SystemTime>,
     /// Whether a refresh of it is in progress.
     is_refreshing: bool,
-}
-
-/// When the client is told that the end is near.
-#[derive(Debug, Default)]
-struct Notice {
-    /// The end that it announces.
-    of: Option<SystemTime>,
-    at: Option<SystemTime>,
 }
 
 /// What is due.
@@ -126,11 +122,11 @@ impl Lifetime {
         Self {
             settings: Arc::clone(settings),
             watches_silence: false,
-            credentials: Vec::new(),
-            notice: Notice::default(),
+            credentials: Few::default(),
+            notice_at: None,
             wrong: Spent::default(),
-            heard_at: now.passed,
-            spoke_at: now.passed,
+            heard_at: now.passed.into(),
+            spoke_at: now.passed.into(),
             pinged_at: None,
             look_at: None,
             drain_at: None,
@@ -142,21 +138,19 @@ impl Lifetime {
 
     /// Puts a credential into the slot, in place of what was there.
     pub fn hold(&mut self, slot: u64, ends_at: Option<SystemTime>, now: Moment) {
+        let before = self.ends_at();
         match self.held(slot) {
             Some(held) => held.ends_at = ends_at,
-            None => {
-                // Most connections have one credential. Room for four would take 96 bytes more.
-                self.credentials.reserve_exact(1);
-                self.credentials.push(Slot { slot, ends_at, is_refreshing: false });
-            }
+            None => self.credentials.push(Slot { slot, ends_at, is_refreshing: false }),
         }
-        self.plan_notice(now);
+        self.plan_notice(before, now);
     }
 
     /// Empties the slot.
     pub fn release(&mut self, slot: u64, now: Moment) {
+        let before = self.ends_at();
         self.credentials.retain(|held| held.slot != slot);
-        self.plan_notice(now);
+        self.plan_notice(before, now);
     }
 
     /// When the first of its credentials ends.
@@ -206,10 +200,11 @@ impl Lifetime {
         if slots.clone().into_iter().any(|slot| self.held(slot).is_none()) {
             return Err(NotNow::Ended);
         }
+        let before = self.ends_at();
         for slot in slots {
             self.held(slot).ok_or(NotNow::Ended)?.ends_at = ends_at;
         }
-        self.plan_notice(now);
+        self.plan_notice(before, now);
         Ok(self.ends_at())
     }
 
@@ -232,30 +227,30 @@ impl Lifetime {
 
     /// The peer has sent something.
     pub fn heard(&mut self, now: Moment) {
-        self.heard_at = now.passed;
+        self.heard_at = now.passed.into();
     }
 
     /// The peer has sent a message of the application.
     #[cfg(feature = "axum")]
     pub(crate) fn spoke(&mut self, now: Moment) {
         self.heard(now);
-        self.spoke_at = now.passed;
+        self.spoke_at = now.passed.into();
     }
 
     /// Plans a [`Due::Look`] after this span. An earlier one that is planned stays.
     pub fn look_in(&mut self, span: Duration, now: Moment) {
-        let at = now.passed.saturating_add(span);
+        let at = now.passed.saturating_add(span).into();
         self.look_at = Some(self.look_at.map_or(at, |planned| planned.min(at)));
     }
 
     /// Somebody is there. Plans the next [`Due::Look`] after this span.
     pub fn look_again_in(&mut self, span: Duration, now: Moment) {
-        self.look_at = now.passed.checked_add(span);
+        self.look_at = now.passed.checked_add(span).map(Passed::from);
     }
 
     /// Plans the end after this span, because the server goes down. The last plan counts.
     pub fn drain_in(&mut self, span: Duration, now: Moment) {
-        self.drain_at = Some(now.passed.saturating_add(span));
+        self.drain_at = Some(now.passed.saturating_add(span).into());
     }
 
     /// Ends it. The first reason counts.
@@ -280,16 +275,16 @@ impl Lifetime {
         if let Some(close) = &self.ended {
             return Some(Due::End(Close::clone(close)));
         }
-        if self.notice.at.is_some_and(|at| at <= now.wall) {
-            self.notice.at = None;
-            return self.notice.of.map(Due::Notice);
+        if self.notice_at.is_some_and(|at| at <= now.wall) {
+            self.notice_at = None;
+            return self.ends_at().map(Due::Notice);
         }
-        if self.look_at.is_some_and(|at| at <= now.passed) {
+        if self.look_at.is_some_and(|at| at <= now.passed.into()) {
             self.look_at = None;
             return Some(Due::Look);
         }
         if self.ping_at().is_some_and(|at| at <= now.passed) {
-            self.pinged_at = Some(now.passed);
+            self.pinged_at = Some(now.passed.into());
             return Some(Due::Ping);
         }
         None
@@ -307,8 +302,9 @@ impl Lifetime {
         if self.ended.is_some() {
             return Wake { wall: None, passed: Some(Duration::ZERO) };
         }
-        let spans = [self.drain_at, self.look_at, self.idle_at(), self.ping_at(), self.pong_at()];
-        Wake { wall: self.ends_at().into_iter().chain(self.notice.at).min(), passed: spans.into_iter().flatten().min() }
+        let planned = [self.drain_at, self.look_at].map(|at| at.map(Passed::get));
+        let spans = planned.into_iter().chain([self.idle_at(), self.ping_at(), self.pong_at()]);
+        Wake { wall: self.ends_at().into_iter().chain(self.notice_at).min(), passed: spans.flatten().min() }
     }
 
     /// The reason to end it now, if there is one.
@@ -316,7 +312,7 @@ impl Lifetime {
         if self.ends_at().is_some_and(|end| end <= now.wall) {
             return Some(Close::TOKEN_EXPIRED);
         }
-        if self.drain_at.is_some_and(|at| at <= now.passed) {
+        if self.drain_at.is_some_and(|at| at <= now.passed.into()) {
             return Some(Close::RESTARTING);
         }
         if self.pong_at().is_some_and(|at| at <= now.passed) {
@@ -331,7 +327,7 @@ impl Lifetime {
             if listens {
                 return Some(Close::IDLE_TIMEOUT);
             }
-            self.spoke_at = now.passed;
+            self.spoke_at = now.passed.into();
         }
         None
     }
@@ -339,39 +335,38 @@ impl Lifetime {
     /// When the next ping is due; `None` while one is not answered yet.
     fn ping_at(&self) -> Option<Duration> {
         let Ping { interval, .. } = self.ping().filter(|_| self.waits_for_pong().is_none())?;
-        self.heard_at.checked_add(interval.max(SHORTEST))
+        self.heard_at.later(interval.max(SHORTEST))
     }
 
     fn pong_at(&self) -> Option<Duration> {
-        self.waits_for_pong()?.checked_add(self.ping()?.timeout.max(SHORTEST))
+        self.waits_for_pong()?.later(self.ping()?.timeout.max(SHORTEST))
     }
 
     /// When the ping was sent that is not answered yet. Anything that the peer sends is an answer.
-    fn waits_for_pong(&self) -> Option<Duration> {
+    fn waits_for_pong(&self) -> Option<Passed> {
         self.pinged_at.filter(|at| self.heard_at < *at)
     }
 
     fn idle_at(&self) -> Option<Duration> {
         let idle = self.settings.idle.filter(|_| self.watches_silence)?;
-        self.spoke_at.checked_add(idle.max(SHORTEST))
+        self.spoke_at.later(idle.max(SHORTEST))
     }
 
     fn ping(&self) -> Option<Ping> {
         self.settings.ping.filter(|_| self.watches_silence)
     }
 
-    /// Plans the notice again if the end has moved: as long before it as the settings say, but not before half of the time
-    /// that is left.
-    fn plan_notice(&mut self, now: Moment) {
+    /// Plans the notice again if the end has moved from where it was `before`: as long before it as the settings say, but not
+    /// before half of the time that is left.
+    fn plan_notice(&mut self, before: Option<SystemTime>, now: Moment) {
         let end = self.ends_at();
-        if self.notice.of == end {
+        if before == end {
             return;
         }
-        let at = end.and_then(|end| {
+        self.notice_at = end.and_then(|end| {
             let left = end.duration_since(now.wall).unwrap_or_default();
             end.checked_sub(self.settings.notice.min(left / 2))
         });
-        self.notice = Notice { of: end, at };
     }
 
     fn held(&mut self, slot: u64) -> Option<&mut Slot> {

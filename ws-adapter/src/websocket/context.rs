@@ -1,25 +1,19 @@
-use std::{
-    future::poll_fn,
-    sync::{Arc, OnceLock},
-    task::{Context, Poll},
-    time::SystemTime,
-};
+use std::{sync::Arc, time::SystemTime};
 
 use auth_core::Evidence;
-use futures_util::task::AtomicWaker;
 use http::HeaderValue;
 
-use super::codec::Codec;
+use super::{codec::Codec, signals::Signals};
 use crate::{
-    Close, ConnectionId, Connections, Shutdown, Timer,
-    connections::{Counts, End, Registration, SocketSettings},
+    ConnectionId, Connections, Shutdown, Timer,
+    connections::{Counts, Registration, SocketSettings},
 };
 
 /// What the layers around a route leave in the request for the handler that opens the socket.
 #[derive(Clone)]
 pub(crate) struct SocketContext {
     pub(super) id: ConnectionId,
-    pub(super) end_signal: Arc<EndSignal>,
+    pub(super) signals: Arc<Signals>,
     pub(super) timer: Arc<dyn Timer>,
     pub(super) settings: Arc<SocketSettings>,
     pub(super) subprotocol: HeaderValue,
@@ -34,7 +28,7 @@ pub(crate) struct SocketContext {
 #[derive(Clone)]
 pub(super) struct LayerEntry {
     /// Its entry in the registry.
-    pub(super) registration: Option<Arc<Registration>>,
+    pub(super) registration: Option<Registration>,
     /// When its credential ends.
     pub(super) ends_at: Option<SystemTime>,
 }
@@ -47,8 +41,8 @@ impl SocketContext {
         settings: Arc<SocketSettings>,
         subprotocol: HeaderValue,
     ) -> Self {
-        let (end_signal, layers, shutdowns) = (Arc::default(), Vec::new(), Vec::new());
-        Self { id, end_signal, timer, settings, subprotocol, codec: None, layers, shutdowns }
+        let (signals, layers, shutdowns) = (Arc::default(), Vec::new(), Vec::new());
+        Self { id, signals, timer, settings, subprotocol, codec: None, layers, shutdowns }
     }
 
     pub(crate) fn with_codec(self, codec: Option<Arc<Codec>>) -> Self {
@@ -59,9 +53,9 @@ impl SocketContext {
     /// each revocation and each shutdown.
     pub(crate) fn within(self, outer: Option<Self>) -> Self {
         match outer {
-            Some(Self { id, end_signal, layers, shutdowns, codec, .. }) => {
+            Some(Self { id, signals, layers, shutdowns, codec, .. }) => {
                 let codec = self.codec.or(codec);
-                Self { id, end_signal, layers, shutdowns, codec, ..self }
+                Self { id, signals, layers, shutdowns, codec, ..self }
             }
             None => self,
         }
@@ -71,8 +65,8 @@ impl SocketContext {
         self.id
     }
 
-    pub(crate) fn end_signal(&self) -> Arc<EndSignal> {
-        Arc::clone(&self.end_signal)
+    pub(crate) fn signals(&self) -> Arc<Signals> {
+        Arc::clone(&self.signals)
     }
 
     /// What an entry in this registry counts for. An outer layer may have registered the socket before.
@@ -84,59 +78,16 @@ impl SocketContext {
     }
 
     /// Adds the entry of this layer. Returns the slot of its credential.
-    pub(crate) fn add(&mut self, registration: Option<Arc<Registration>>, evidence: Option<&Evidence>) -> u64 {
+    pub(crate) fn add(&mut self, registration: Option<Registration>, evidence: Option<&Evidence>) -> u32 {
         let ends_at = evidence.and_then(Evidence::expires_at);
         self.layers.push(LayerEntry { registration, ends_at });
-        (self.layers.len() as u64).saturating_sub(1)
+        // OK because no route has so many layers.
+        u32::try_from(self.layers.len() - 1).unwrap_or(u32::MAX)
     }
 
     pub(crate) fn end_with(&mut self, shutdown: &Shutdown) {
         if !self.shutdowns.iter().any(|known| known.is_same(shutdown)) {
             self.shutdowns.push(shutdown.clone());
         }
-    }
-}
-
-/// Lets the registry close a socket. Two tasks may wait for it: the driver, and before that the task that opens the socket.
-#[derive(Default)]
-pub(crate) struct EndSignal {
-    close: OnceLock<Close>,
-    driver: AtomicWaker,
-    opener: AtomicWaker,
-}
-
-impl EndSignal {
-    /// Completes when the socket has to end. For a task that opens a socket; only one waits at a time.
-    pub(super) async fn ended(&self) -> Close {
-        let waiting = Waiting(&self.opener);
-        poll_fn(|cx| self.poll(waiting.0, cx)).await
-    }
-
-    /// The same for the driver.
-    pub(super) fn poll_ended(&self, cx: &Context<'_>) -> Poll<Close> {
-        self.poll(&self.driver, cx)
-    }
-
-    fn poll(&self, waker: &AtomicWaker, cx: &Context<'_>) -> Poll<Close> {
-        // Register before reading, so that no end is missed in between.
-        waker.register(cx.waker());
-        self.close.get().cloned().map_or(Poll::Pending, Poll::Ready)
-    }
-}
-
-impl End for EndSignal {
-    fn end(&self, close: Close) {
-        let _ = self.close.set(close);
-        self.driver.wake();
-        self.opener.wake();
-    }
-}
-
-/// A waker keeps the memory of its task, so it is removed when the task no longer waits.
-struct Waiting<'w>(&'w AtomicWaker);
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.take();
     }
 }

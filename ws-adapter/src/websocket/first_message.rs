@@ -15,10 +15,10 @@ use tower_service::Service;
 
 use super::{
     codec::{Codec, FirstMessageCodec},
-    context::EndSignal,
     handshake::WebSockets,
     in_band::MAX_AUTH,
     pending::PendingSocket,
+    signals::Signals,
     upgrade,
 };
 use crate::{
@@ -230,7 +230,7 @@ where
         return Err((parts, None));
     };
     let is_acceptable = codec.accepts(subprotocol.as_ref());
-    let displaced = Arc::<EndSignal>::default();
+    let displaced = Arc::<Signals>::default();
     let Sockets { connections, client_address, .. } = &sockets.checkpoint.sockets;
     let (address, end) = (client_address.of(&parts), Arc::clone(&displaced) as _);
     let pending = match is_acceptable {

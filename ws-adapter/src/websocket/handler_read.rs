@@ -3,7 +3,7 @@ use std::{
     time::Duration,
 };
 
-use crate::waker;
+use crate::{lifetime::Passed, waker};
 
 /// How long after its last poll a handler counts as the one who reads. A future can't see whether its caller still waits
 /// for it or does something else, as in a `select!`. So after this time the driver reads as well.
@@ -13,63 +13,61 @@ const READS_FOR: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub(super) struct HandlerRead {
     waker: Option<Waker>,
-    polled_at: Duration,
+    /// `None` while the driver reads, because the handler has waited for long.
+    polled_at: Option<Passed>,
     /// When the driver checks the handler. It is planned once per [`READS_FOR`], not for each message.
-    check_at: Option<Duration>,
-    /// Whether the driver reads, because the handler has waited for long.
-    driver_reads: bool,
+    check_at: Option<Passed>,
 }
 
 impl HandlerRead {
     /// The handler was polled, and waits. Returns whether [`check_at`](Self::check_at) is new, so the driver has to be woken.
     pub(super) fn wait(&mut self, cx: &Context<'_>, now: Duration) -> bool {
         waker::keep(&mut self.waker, cx);
-        (self.polled_at, self.driver_reads) = (now, false);
+        self.polled_at = Some(now.into());
         let is_new = self.check_at.is_none();
         if is_new {
-            self.check_at = now.checked_add(READS_FOR);
+            self.check_at = now.checked_add(READS_FOR).map(Passed::from);
         }
         is_new
     }
 
     /// The handler no longer waits. Returns whether it did.
     pub(super) fn stop(&mut self) -> bool {
-        self.driver_reads = false;
         self.waker.take().is_some()
     }
 
     /// Wakes the handler. If it still waits, it polls again; until then it does not count as reading.
     pub(super) fn wake(&mut self) {
-        self.driver_reads = false;
         waker::wake(&mut self.waker);
     }
 
     /// The driver stops reading for now. A handler that still waits has to read again.
     pub(super) fn driver_stopped(&mut self) {
-        if self.driver_reads {
+        if self.polled_at.is_none() {
             self.wake();
         }
     }
 
     /// Whether the handler reads, and the driver does not.
     pub(super) fn is_active(&self) -> bool {
-        self.waker.is_some() && !self.driver_reads
+        self.waker.is_some() && self.polled_at.is_some()
     }
 
     /// When to call [`check`](Self::check).
     pub(super) fn check_at(&self) -> Option<Duration> {
-        self.check_at
+        self.check_at.map(Passed::get)
     }
 
     /// Lets the driver read if the handler was not polled for [`READS_FOR`].
     pub(super) fn check(&mut self, now: Duration) {
-        if self.check_at.is_none_or(|at| now < at) {
+        if self.check_at().is_none_or(|at| now < at) {
             return;
         }
         self.check_at = None;
         if self.is_active() {
-            self.check_at = self.polled_at.checked_add(READS_FOR).filter(|until| now < *until);
-            self.driver_reads = self.check_at.is_none();
+            let until = self.polled_at.and_then(|at| at.later(READS_FOR)).filter(|until| now < *until);
+            self.check_at = until.map(Passed::from);
+            self.polled_at = self.polled_at.filter(|_| until.is_some());
         }
     }
 }

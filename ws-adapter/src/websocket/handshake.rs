@@ -73,14 +73,14 @@ impl<U: Principal> WebSockets<U> {
         user: &Authenticated<U>,
         context: &SocketContext,
         parts: &Parts,
-    ) -> Result<Arc<Registration>, Refusal> {
+    ) -> Result<Registration, Refusal> {
         let connections = &self.checkpoint.sockets.connections;
         let counts = context.counts(connections, user.evidence());
-        let registered = connections.register(context.id(), Credential::of(user), context.end_signal(), counts);
+        let registered = connections.register(context.id(), Credential::of(user), context.signals(), counts);
         let registered = registered.map_err(TooMany::refusal)?;
         let request = AuthRequest::new(parts, Transport::WebSocket, self.checkpoint.gate.timer.now());
         self.checkpoint.recheck(user.evidence(), &request).await?;
-        Ok(Arc::new(registered))
+        Ok(registered)
     }
 
     /// The subprotocol to answer if the handler chooses none: the codec's choice, else the layer's.

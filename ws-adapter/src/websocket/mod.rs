@@ -1,18 +1,21 @@
 //! WebSockets that close when their credential ends.
 //!
-//! The way of a socket: [`handshake`] prepares it during the request, [`upgrade`] opens it, [`driver`] owns it until it
+//! The way of a socket: [`handshake`] prepares it during the request, [`upgrade`] opens it, [`drive`] owns it until it
 //! ends, and [`stream`] is what the handler holds. [`first_message`] and [`pending`] open sockets for clients that send
 //! their credential in the first message.
 
 mod codec;
 mod context;
 mod dispatch;
+mod drive;
 mod driver;
+mod ending;
 mod finish;
 mod first_message;
 mod handler_read;
 mod handshake;
 mod in_band;
+mod open_guard;
 mod opening;
 mod pending;
 mod pipe;
@@ -20,9 +23,10 @@ mod refresh;
 mod refresh_context;
 mod refuse;
 mod shared;
+mod signals;
+mod state;
 mod stream;
 mod upgrade;
-mod writers;
 
 pub(crate) use self::handshake::WebSockets;
 pub use self::{

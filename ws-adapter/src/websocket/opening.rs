@@ -9,12 +9,14 @@ use http::{
 ///
 /// An open socket keeps it, and few sockets use it. So it is one block of text, about as long as the head was; as [`Parts`], a
 /// head with one header takes 1.2 KB.
-pub(crate) struct Opening {
-    version: Version,
-    /// The method, the target, and the path that was sent, each followed by a line feed. Then the headers: a mark, the name, a
-    /// colon, the value and a line feed. None of these texts can hold a line feed, and a name no colon.
-    text: Box<[u8]>,
-}
+pub(crate) struct Opening(
+    /// The place of the version in [`VERSIONS`], in one byte. The method, the target, and the path that was sent, each followed
+    /// by a line feed. Then the headers: a mark, the name, a colon, the value and a line feed. None of these texts can hold a line
+    /// feed, and a name no colon.
+    Box<[u8]>,
+);
+
+const VERSIONS: [Version; 5] = [Version::HTTP_09, Version::HTTP_10, Version::HTTP_11, Version::HTTP_2, Version::HTTP_3];
 
 /// The mark of a header whose value is marked as sensitive, and that of any other.
 const SENSITIVE: u8 = b'*';
@@ -29,7 +31,8 @@ impl Opening {
         };
         let record = parts.extensions.get::<RequestRecord>();
         let sent_path = record.map_or_else(|| parts.uri.path(), RequestRecord::sent_path);
-        let mut text = Vec::new();
+        let version = VERSIONS.iter().zip(0..).find(|(version, _)| **version == parts.version);
+        let mut text = vec![version.map_or(u8::MAX, |(_, place)| place)];
         for line in [parts.method.as_str(), &parts.uri.to_string(), sent_path] {
             text.extend_from_slice(line.as_bytes());
             text.push(b'\n');
@@ -41,7 +44,7 @@ impl Opening {
             text.extend_from_slice(value.as_bytes());
             text.push(b'\n');
         }
-        Self { version: parts.version, text: text.into() }
+        Self(text.into())
     }
 
     /// The head, with a record that holds the path that was sent.
@@ -53,9 +56,10 @@ impl Opening {
     }
 
     fn parse(&self) -> Option<Parts> {
-        let mut lines = self.text.split(|&b| b == b'\n');
+        let (&version, text) = self.0.split_first()?;
+        let mut lines = text.split(|&b| b == b'\n');
         let (mut parts, ()) = Request::new(()).into_parts();
-        parts.version = self.version;
+        parts.version = *VERSIONS.get(usize::from(version))?;
         parts.method = Method::from_bytes(lines.next()?).ok()?;
         let target = Uri::try_from(lines.next()?).ok()?;
         // The record notes the target that the request has now. Targets without a path count as `/`.
@@ -116,7 +120,7 @@ mod tests {
 
     #[test]
     fn head_that_cannot_be_read_refuses() {
-        let opening = Opening { version: Version::HTTP_11, text: b"GET\n\n/\n".as_slice().into() };
+        let opening = Opening(b"\x02GET\n\n/\n".as_slice().into());
         assert_eq!(opening.to_parts().unwrap_err().code(), "unavailable");
     }
 }

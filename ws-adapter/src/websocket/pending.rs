@@ -13,7 +13,7 @@ use tower_service::Service;
 
 use super::{
     codec::{Codec, Decoded},
-    context::{EndSignal, SocketContext},
+    context::SocketContext,
     dispatch::{OpenSocket, dispatch},
     finish::{CLOSE_TIMEOUT, close_for_error, finish},
     handshake::WebSockets,
@@ -21,6 +21,7 @@ use super::{
     opening::Opening,
     refresh::decide_in_band,
     refuse::close_for_refusal,
+    signals::Signals,
 };
 use crate::{
     Close,
@@ -42,7 +43,7 @@ pub(super) struct PendingSocket<U> {
     pub(super) address: Option<IpAddr>,
     pub(super) pending: PendingGuard,
     /// Ends the socket if another client needs its place.
-    pub(super) displaced: Arc<EndSignal>,
+    pub(super) displaced: Arc<Signals>,
     pub(super) deadline: Duration,
 }
 
@@ -248,7 +249,7 @@ impl<U> WebSockets<U> {
     ) -> Close {
         let revoked = async {
             match &context {
-                Some(context) => context.end_signal.ended().await,
+                Some(context) => context.signals.ended().await,
                 None => std::future::pending().await,
             }
         };

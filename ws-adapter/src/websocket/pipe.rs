@@ -13,31 +13,34 @@ use futures_util::{Sink as _, Stream as _};
 
 use super::{
     finish::close_for_error,
-    writers::{Writer, Writers},
+    signals::{Signals, Writer},
 };
 use crate::Close;
 
 /// How many of our own messages may wait for a peer that does not read.
 const MAX_QUEUED: usize = 8;
 /// How many bytes of pongs may wait to be written. Above this, nothing is read until the peer takes them.
-const MAX_PONG_BYTES: usize = 16 * 1024;
+const MAX_PONG_BYTES: u16 = 16 * 1024;
 /// The longest header of a pong frame, in bytes.
 const PONG_HEADER: usize = 4;
 
 /// The WebSocket, the message that was read ahead of the handler, and our own messages that wait to be sent.
 pub(super) struct Pipe {
     /// `None` once the driver has taken it.
-    socket: Option<Box<WebSocket>>,
-    /// The next message for the handler. Only one is read ahead, so that a peer can't outrun the handler.
-    ahead: Option<Result<Message, Error>>,
-    queue: VecDeque<Message>,
+    socket: Option<WebSocket>,
+    /// The next message for the handler. Only one is read ahead, so that a peer can't outrun the handler. It is boxed, because
+    /// few sockets have one.
+    ahead: Option<Box<Result<Message, Error>>>,
+    /// `None` if it is empty.
+    #[expect(clippy::box_collection, reason = "few sockets have one, and it would take 24 bytes more in each")]
+    queue: Option<Box<VecDeque<Message>>>,
     /// Whether a queued message was written but not flushed yet.
     unflushed: bool,
     /// How many bytes of pongs may wait to be written.
-    pong_bytes: usize,
+    pong_bytes: u16,
     /// Whether reading is paused until the peer takes the pongs.
     paused: bool,
-    writers: Arc<Writers>,
+    signals: Arc<Signals>,
     /// The close that the handler or an error has chosen.
     close: Option<Box<Close>>,
     /// Whether an error ended the stream. Then the peer's answer to our close can't be read.
@@ -56,20 +59,24 @@ pub(super) struct TakenSocket {
 }
 
 impl Pipe {
-    pub(super) fn new(socket: WebSocket) -> Self {
+    pub(super) fn new(socket: WebSocket, signals: Arc<Signals>) -> Self {
         Self {
-            socket: Some(Box::new(socket)),
+            socket: Some(socket),
             ahead: None,
-            queue: VecDeque::new(),
+            queue: None,
             unflushed: false,
             pong_bytes: 0,
             paused: false,
-            writers: Arc::default(),
+            signals,
             close: None,
             broken: false,
             closed_by_peer: false,
             gone: false,
         }
+    }
+
+    pub(super) fn wake_driver(&self) {
+        self.signals.wake_driver();
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -91,12 +98,12 @@ impl Pipe {
     }
 
     pub(super) fn take_ahead(&mut self) -> Option<Result<Message, Error>> {
-        self.ahead.take()
+        self.ahead.take().map(|message| *message)
     }
 
     /// Keeps a message for the handler.
     pub(super) fn keep_ahead(&mut self, message: Result<Message, Error>) {
-        self.ahead = Some(message);
+        self.ahead = Some(Box::new(message));
     }
 
     /// Reads the next message; `None` is the end.
@@ -112,10 +119,13 @@ impl Pipe {
         let Some(socket) = &mut self.socket else {
             return Poll::Ready(None);
         };
-        let message = std::task::ready!(Pin::new(&mut **socket).poll_next(cx));
+        let message = std::task::ready!(Pin::new(socket).poll_next(cx));
         match &message {
             Some(Ok(Message::Close(_))) => (self.closed_by_peer, self.gone) = (true, true),
-            Some(Ok(Message::Ping(payload))) => self.pong_bytes += payload.len() + PONG_HEADER,
+            Some(Ok(Message::Ping(payload))) => {
+                let pong = u16::try_from(payload.len() + PONG_HEADER).unwrap_or(u16::MAX);
+                self.pong_bytes = self.pong_bytes.saturating_add(pong);
+            }
             Some(Ok(_)) => {}
             Some(Err(error)) => {
                 (self.broken, self.gone) = (true, true);
@@ -132,7 +142,7 @@ impl Pipe {
         write: impl FnOnce(Pin<&mut WebSocket>) -> T,
         error: impl Fn(&T) -> Option<&Error>,
     ) -> Option<T> {
-        let written = write(Pin::new(&mut **self.socket.as_mut()?));
+        let written = write(Pin::new(self.socket.as_mut()?));
         if let Some(error) = error(&written) {
             let lost = self.close_for(error).filter(|close| *close == Close::ABNORMAL);
             // After any other error, or once the peer has closed the socket, the handler may continue.
@@ -150,23 +160,24 @@ impl Pipe {
         cx: &Context<'_>,
         poll: impl FnOnce(Pin<&mut WebSocket>, &mut Context<'_>) -> Poll<Result<T, Error>>,
     ) -> Option<Poll<Result<T, Error>>> {
-        let writers = Arc::clone(&self.writers);
-        self.write(|socket| writers.poll(writer, cx, |cx| poll(socket, cx)), failed)
+        let signals = Arc::clone(&self.signals);
+        self.write(|socket| signals.poll_write(writer, cx, |cx| poll(socket, cx)), failed)
     }
 
     /// Queues one of our own messages. It is dropped if the queue is full because the peer does not read.
     pub(super) fn queue(&mut self, message: Message) {
-        if self.queue.len() < MAX_QUEUED {
-            self.queue.push_back(message);
+        let queue = self.queue.get_or_insert_default();
+        if queue.len() < MAX_QUEUED {
+            queue.push_back(message);
         }
     }
 
     /// Sends the queue.
     pub(super) fn poll_queue(&mut self, cx: &Context<'_>) {
-        while let Some(message) = self.queue.pop_front() {
+        while let Some(message) = self.queue.as_mut().and_then(|queue| queue.pop_front()) {
             match self.poll_write(Writer::Driver, cx, |socket, cx| socket.poll_ready(cx)) {
                 Some(Poll::Pending) => {
-                    self.queue.push_front(message);
+                    self.queue.get_or_insert_default().push_front(message);
                     return;
                 }
                 Some(Poll::Ready(Ok(()))) => {
@@ -174,14 +185,14 @@ impl Pipe {
                     self.unflushed = true;
                 }
                 Some(Poll::Ready(Err(_))) | None => {
-                    self.queue.clear();
+                    self.queue = None;
                     self.unflushed = false;
                     return;
                 }
             }
         }
-        // An idle socket has nothing to send. The queue's memory would be 170 bytes after the first ping.
-        self.queue.shrink_to_fit();
+        // An idle socket has nothing to send, and keeps no memory for it.
+        self.queue = None;
         if self.unflushed {
             let flushed = self.poll_write(Writer::Driver, cx, |socket, cx| socket.poll_flush(cx));
             self.unflushed = flushed.is_some_and(|flushed| flushed.is_pending());
@@ -194,8 +205,12 @@ impl Pipe {
 
     /// Takes the socket. Tasks that wait to write are woken.
     pub(super) fn take(&mut self) -> TakenSocket {
-        self.writers.wake_by_ref();
-        TakenSocket { socket: self.socket.take(), close: self.close.take().map(|close| *close), broken: self.broken }
+        self.signals.wake_by_ref();
+        TakenSocket {
+            socket: self.socket.take().map(Box::new),
+            close: self.close.take().map(|close| *close),
+            broken: self.broken,
+        }
     }
 
     /// The close for an error. A connection that the peer has closed does not count as lost.

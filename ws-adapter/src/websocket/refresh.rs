@@ -42,8 +42,8 @@ pub(super) async fn refresh<U: Principal>(
     context: &RefreshContext<U>,
     credentials: Credentials,
 ) -> Result<Option<SystemTime>, RefreshError> {
-    shared.begin_refresh(context.slot).map_err(|not_now| RefreshError::from(not_now).logged())?;
-    let mut in_progress = RefreshInProgress { shared, slot: context.slot, is_wrong: false };
+    shared.begin_refresh(context.slot()).map_err(|not_now| RefreshError::from(not_now).logged())?;
+    let mut in_progress = RefreshInProgress { shared, slot: context.slot(), is_wrong: false };
     let result = async {
         let (old, opening) = (shared.user(), &context.opening);
         let open = (context.registration.id(), old.evidence());
@@ -55,7 +55,7 @@ pub(super) async fn refresh<U: Principal>(
         let request = AuthRequest::new(&parts, Transport::WebSocket, checkpoint.timer().now());
         let rechecked = checkpoint.recheck(user.evidence(), &request).await;
         rechecked.map_err(RefreshErrorKind::Refused)?;
-        let end = shared.swap(user.clone(), context.slot)?;
+        let end = shared.swap(user.clone(), context.slot())?;
         new_credential.replace_old();
         telemetry::accepted(Transport::InBand, user.evidence());
         Ok(end)
@@ -101,10 +101,9 @@ impl<'r> NewCredential<'r> {
 impl Drop for NewCredential<'_> {
     fn drop(&mut self) {
         self.registration.change(|credentials| {
+            let new = credentials.pop();
             if self.replaces_old {
-                drop(credentials.drain(..credentials.len().saturating_sub(1)));
-            } else {
-                credentials.pop();
+                *credentials = new.into_iter().collect();
             }
         });
     }

@@ -8,9 +8,15 @@ pub(crate) struct RefreshContext<U> {
     pub(crate) checkpoint: Arc<Checkpoint<U>>,
     /// The request that opened the socket, without its credentials.
     pub(crate) opening: Opening,
-    pub(crate) registration: Arc<Registration>,
+    pub(crate) registration: Registration,
     /// The slot of this layer's credential.
-    pub(crate) slot: u64,
+    pub(crate) slot: u32,
     /// The address of the client.
     pub(crate) address: Option<IpAddr>,
+}
+
+impl<U> RefreshContext<U> {
+    pub(crate) fn slot(&self) -> u64 {
+        self.slot.into()
+    }
 }

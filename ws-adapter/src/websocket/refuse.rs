@@ -5,7 +5,7 @@ use axum::response::Response;
 use http::{HeaderValue, StatusCode, request::Parts};
 use tokio::select;
 
-use super::{context::EndSignal, finish::finish, upgrade};
+use super::{finish::finish, signals::Signals, upgrade};
 use crate::{
     Close,
     connections::{End, PendingGuard},
@@ -21,7 +21,7 @@ pub(crate) async fn accept_then_close(
     enter: impl FnOnce(Arc<dyn End>) -> Option<PendingGuard>,
 ) -> Option<Response> {
     let mut upgrade = upgrade::extract_upgrade(parts, &()).await.ok()?;
-    let displaced = Arc::<EndSignal>::default();
+    let displaced = Arc::<Signals>::default();
     let pending = enter(Arc::clone(&displaced) as _)?;
     if let Some(subprotocol) = subprotocol {
         upgrade.set_selected_protocol(subprotocol);

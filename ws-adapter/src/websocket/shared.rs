@@ -1,7 +1,7 @@
 use std::{
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::{Duration, SystemTime},
 };
 
@@ -14,20 +14,18 @@ use futures_util::Sink as _;
 use http::HeaderValue;
 
 use super::{
-    handler_read::HandlerRead,
-    in_band::{Credentials, MalformedAuth, read_auth},
+    codec::Codec,
+    in_band::{Credentials, MalformedAuth},
     pipe::{Pipe, TakenSocket},
     refresh_context::RefreshContext,
-    writers::Writer,
+    signals::{Signals, Writer},
+    state::{PING, SocketState},
 };
 use crate::{
-    Close, ConnectionId,
+    Close, CloseCodes,
+    connections::PackedId,
     lifetime::{Due, Lifetime, Moment, NotNow, Wake},
-    waker,
 };
-
-/// The payload of our own pings. A pong with this payload is not for the handler.
-const PING: &[u8] = b"auth.ping";
 
 /// The socket and its lifetime, shared by the handler that uses the socket and the driver that ends it. The lock is held
 /// only during a poll.
@@ -41,28 +39,18 @@ pub(super) struct SharedSocket<U> {
 
 /// What does not change while a socket is open.
 pub(super) struct Fixed<U> {
-    pub(super) id: ConnectionId,
+    pub(super) id: PackedId,
     pub(super) timer: Arc<dyn Timer>,
     /// The negotiated subprotocol. It is boxed, because few sockets have one.
     pub(super) protocol: Option<Box<HeaderValue>>,
     /// Whether the peer speaks our subprotocol.
     pub(super) in_band: bool,
+    /// The form of first messages, if the subprotocol is of it. It also translates close codes.
+    pub(super) codec: Option<Arc<Codec>>,
+    pub(super) codes: CloseCodes,
+    pub(super) signals: Arc<Signals>,
     /// `None` if no layer has the user type of the handler.
     pub(super) refresh_context: Option<Arc<RefreshContext<U>>>,
-}
-
-struct SocketState<U> {
-    pipe: Pipe,
-    life: Lifetime,
-    user: Authenticated<U>,
-    /// Whether the handler has dropped its side.
-    released: bool,
-    handler: HandlerRead,
-    driver: Option<Waker>,
-    /// An `auth` message that the driver has not handled yet.
-    auth: Option<Box<Result<Credentials, MalformedAuth>>>,
-    /// Whether the driver has to check again what is due.
-    changed: bool,
 }
 
 /// What the driver has to handle.
@@ -78,16 +66,7 @@ pub(super) enum SocketEvent {
 
 impl<U> SharedSocket<U> {
     pub(super) fn new(socket: WebSocket, user: Authenticated<U>, life: Lifetime, fixed: Fixed<U>) -> Self {
-        let state = SocketState {
-            pipe: Pipe::new(socket),
-            life,
-            user,
-            released: false,
-            handler: HandlerRead::default(),
-            driver: None,
-            auth: None,
-            changed: false,
-        };
+        let state = SocketState::new(Pipe::new(socket, Arc::clone(&fixed.signals)), life, user);
         Self { state: Mutex::new(state), fixed }
     }
 
@@ -237,7 +216,7 @@ impl<U> SharedSocket<U> {
 
     // For the driver.
 
-    /// Completes with what the driver has to handle. Until then it sends the queue. With `may_read` it also reads, while the
+    /// Completes with what the driver has to handle; [`Signals`](super::signals::Signals) wake the driver. Until then it sends the queue. With `may_read` it also reads, while the
     /// handler does not or may not; it wakes the handler for what it has read.
     pub(super) fn poll_event(&self, cx: &mut Context<'_>, may_read: bool) -> Poll<SocketEvent> {
         let mut state = self.lock();
@@ -260,7 +239,6 @@ impl<U> SharedSocket<U> {
         if state.pipe.is_gone() {
             return Poll::Ready(SocketEvent::PeerGone);
         }
-        waker::keep(&mut state.driver, cx);
         Poll::Pending
     }
 
@@ -278,12 +256,9 @@ impl<U> SharedSocket<U> {
         state.life.due(now, can_read)
     }
 
-    /// When the driver has to wake.
-    pub(super) fn wake(&self) -> Wake {
-        let state = self.lock();
-        let wake = state.life.wake();
-        let passed = wake.passed.into_iter().chain(state.handler.check_at()).min();
-        Wake { passed, ..wake }
+    /// When the driver has to wake, unless its alarm `is_set` for an earlier time.
+    pub(super) fn plan(&self, is_set: bool) -> Option<Wake> {
+        self.lock().plan(is_set)
     }
 
     /// Plans the end of the socket for a shutdown.
@@ -328,70 +303,6 @@ impl<U> SharedSocket<U> {
 
     fn lock(&self) -> MutexGuard<'_, SocketState<U>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<U> SocketState<U> {
-    /// Records that a message came in. Returns it if it is for the handler.
-    fn filter(
-        &mut self,
-        message: Result<Message, Error>,
-        in_band: bool,
-        now: Moment,
-    ) -> Option<Result<Message, Error>> {
-        self.life.heard(now);
-        match &message {
-            Ok(Message::Pong(payload)) if payload == PING => return None,
-            Ok(Message::Text(text)) => match in_band.then(|| read_auth(text)).flatten() {
-                Some(auth) => {
-                    self.receive_auth(auth, now);
-                    return None;
-                }
-                None => self.life.spoke(now),
-            },
-            Ok(Message::Binary(_)) => self.life.spoke(now),
-            _ => {}
-        }
-        Some(message)
-    }
-
-    /// Reads while the handler does not, up to the next message for it. So the driver notices that the peer is gone, pings are
-    /// answered and `auth` messages arrive, even while the handler is busy.
-    fn poll_ahead(&mut self, cx: &mut Context<'_>, in_band: bool, now: Moment) {
-        while self.can_read_ahead() && !self.life.is_over(now) {
-            let Poll::Ready(Some(message)) = self.pipe.poll_read(cx) else {
-                return;
-            };
-            match self.filter(message, in_band, now) {
-                // tungstenite answers pings.
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) | None => {}
-                Some(message) => {
-                    self.pipe.keep_ahead(message);
-                    self.handler.wake();
-                }
-            }
-        }
-    }
-
-    /// Whether the driver may read: the handler does not, and the next message can be kept.
-    fn can_read_ahead(&self) -> bool {
-        let is_full = self.pipe.has_ahead() || self.auth.is_some();
-        !self.handler.is_active() && !is_full && !self.pipe.is_gone()
-    }
-
-    fn receive_auth(&mut self, auth: Result<Credentials, MalformedAuth>, now: Moment) {
-        // A client that does not wait for the answer may be guessing.
-        if self.auth.is_some() {
-            self.life.wrong(now);
-        } else {
-            self.auth = Some(Box::new(auth));
-        }
-        self.changed = true;
-        self.wake_driver();
-    }
-
-    fn wake_driver(&mut self) {
-        waker::wake(&mut self.driver);
     }
 }
 

@@ -1,5 +1,6 @@
 use std::{
     fmt,
+    future::{Future, poll_fn},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -62,7 +63,7 @@ impl<U> AuthSocket<U> {
     /// The public id of the connection.
     #[must_use]
     pub fn id(&self) -> ConnectionId {
-        self.shared.fixed().id
+        self.shared.fixed().id.name()
     }
 
     /// The negotiated subprotocol.
@@ -75,9 +76,8 @@ impl<U> AuthSocket<U> {
     ///
     /// To see the error, poll the [`Stream`].
     pub async fn recv(&mut self) -> Option<Message> {
-        let shared = Arc::clone(&self.shared);
-        let _reading = Reading(&shared);
-        let message = self.next().await?;
+        let reading = Reading(self);
+        let message = poll_fn(move |cx| reading.0.poll_next_unpin(cx)).await?;
         message.inspect_err(|error| tracing::debug!(%error, "a socket broke")).ok()
     }
 
@@ -85,8 +85,9 @@ impl<U> AuthSocket<U> {
     ///
     /// # Errors
     /// If the socket has ended.
-    pub async fn send(&mut self, message: Message) -> Result<(), Error> {
-        SinkExt::send(self, message).await
+    pub fn send(&mut self, message: Message) -> impl Future<Output = Result<(), Error>> {
+        // An async function would hold the message twice, in each handler that waits for it.
+        SinkExt::send(self, message)
     }
 
     /// Replaces the credential with a fresh one, for protocols that have a message of their own for it.
@@ -119,11 +120,11 @@ impl<U> AuthSocket<U> {
 }
 
 /// Reports when [`AuthSocket::recv`] completes or is dropped, as in a `select!`, so that the driver reads again.
-struct Reading<'s, U>(&'s SharedSocket<U>);
+struct Reading<'s, U>(&'s mut AuthSocket<U>);
 
 impl<U> Drop for Reading<'_, U> {
     fn drop(&mut self) {
-        self.0.stop_reading();
+        self.0.shared.stop_reading();
     }
 }
 

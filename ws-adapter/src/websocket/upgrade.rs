@@ -20,7 +20,7 @@ use http::{
 use super::{
     context::SocketContext,
     dispatch::OpenSocket,
-    driver::{AdmittedSocket, drive},
+    drive::{AdmittedSocket, drive},
     refresh_context::RefreshContext,
     stream::AuthSocket,
 };

@@ -1,0 +1,150 @@
+use std::{
+    future::poll_fn,
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Wake, Waker},
+};
+
+use crate::{Close, connections::End};
+
+/// Who has to wake when something happens to one socket. The registry ends the socket through it, and the socket wakes all
+/// its writers through it.
+///
+/// The handshake makes it, before there is a socket. It is one block with one lock, because an idle socket keeps it all its
+/// life. It does not own the socket, so the registry may keep it too.
+#[derive(Default)]
+pub(crate) struct Signals(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// Why the socket has to end. Boxed, because it is there only at the end.
+    close: Option<Box<Close>>,
+    /// The task that owns the socket. It waits for everything, also to write our own messages.
+    driver: Option<Waker>,
+    /// The task that opens the socket. It waits for the end, while the driver may wait for it too. Boxed, because it is there
+    /// only at the beginning.
+    opener: Option<Box<Waker>>,
+    handler: Option<Waker>,
+    reader: Option<Waker>,
+}
+
+/// The place of a task's waker.
+type Place = fn(&mut State) -> &mut Option<Waker>;
+
+/// The tasks that may wait to write.
+#[derive(Clone, Copy)]
+pub(super) enum Writer {
+    /// The handler, for its messages.
+    Handler,
+    /// The task that reads, for pongs.
+    Reader,
+    /// The driver, for our own messages.
+    Driver,
+}
+
+impl Signals {
+    /// Completes when the socket has to end. For a task that opens a socket; only one waits at a time.
+    pub(super) async fn ended(&self) -> Close {
+        let _waiting = Opener(self);
+        poll_fn(|cx| {
+            let mut state = self.lock();
+            if let Some(close) = state.close.as_deref() {
+                return Poll::Ready(close.clone());
+            }
+            let replaced = state.opener.replace(Box::new(cx.waker().clone()));
+            drop(state);
+            drop(replaced);
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// The same for the driver. The driver calls it first in each poll, and is woken for everything after that.
+    pub(super) fn poll_ended(&self, cx: &Context<'_>) -> Poll<Close> {
+        let state = self.keep(|state| &mut state.driver, cx);
+        state.close.as_deref().cloned().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Wakes the driver, unless it was woken since its last poll.
+    pub(super) fn wake_driver(&self) {
+        let driver = self.lock().driver.take();
+        driver.into_iter().for_each(Waker::wake);
+    }
+
+    /// Polls a write. The socket stores only one waker. If it stored the waker of the last writer, the others would not be
+    /// woken; and no one would be, if that writer has stopped waiting. So a write that has to wait wakes all of them.
+    pub(super) fn poll_write<T>(
+        self: &Arc<Self>,
+        writer: Writer,
+        cx: &Context<'_>,
+        poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        let place: Place = match writer {
+            Writer::Handler => |state| &mut state.handler,
+            Writer::Reader => |state| &mut state.reader,
+            Writer::Driver => |state| &mut state.driver,
+        };
+        // Register before the write, so that no wake-up is missed.
+        drop(self.keep(place, cx));
+        let polled = poll(&mut Context::from_waker(&Waker::from(Arc::clone(self))));
+        if polled.is_ready() && !matches!(writer, Writer::Driver) {
+            let waker = place(&mut self.lock()).take();
+            drop(waker);
+        }
+        polled
+    }
+
+    /// Keeps the waker of this task in the place.
+    fn keep(&self, place: Place, cx: &Context<'_>) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        if !place(&mut state).as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            let replaced = place(&mut state).replace(cx.waker().clone());
+            if replaced.is_some() {
+                // A waker may drop its task, which may take the lock. So it is dropped without the lock.
+                drop(state);
+                drop(replaced);
+                return self.lock();
+            }
+        }
+        state
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl End for Signals {
+    fn end(&self, close: Close) {
+        let mut state = self.lock();
+        state.close.get_or_insert_with(|| Box::new(close));
+        let waiting = [state.driver.take(), state.opener.take().map(|opener| *opener)];
+        drop(state);
+        waiting.into_iter().flatten().for_each(Waker::wake);
+    }
+}
+
+/// As the waker of the socket, it wakes every task that may wait to write.
+impl Wake for Signals {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let mut state = self.lock();
+        let State { driver, handler, reader, .. } = &mut *state;
+        let waiting = [driver, handler, reader].map(Option::take);
+        drop(state);
+        waiting.into_iter().flatten().for_each(Waker::wake);
+    }
+}
+
+/// A waker keeps the memory of its task, so it is removed when the task no longer waits.
+struct Opener<'s>(&'s Signals);
+
+impl Drop for Opener<'_> {
+    fn drop(&mut self) {
+        let waker = mem::take(&mut self.0.lock().opener);
+        drop(waker);
+    }
+}

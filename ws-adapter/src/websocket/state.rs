@@ -1,0 +1,125 @@
+use std::{
+    task::{Context, Poll},
+    time::SystemTime,
+};
+
+use auth_core::Authenticated;
+use axum::{Error, extract::ws::Message};
+
+use super::{
+    handler_read::HandlerRead,
+    in_band::{Credentials, MalformedAuth, read_auth},
+    pipe::Pipe,
+};
+use crate::lifetime::{Lifetime, Moment, Passed, Wake};
+
+/// The payload of our own pings. A pong with this payload is not for the handler.
+pub(super) const PING: &[u8] = b"auth.ping";
+
+/// What the lock of a [`SharedSocket`](super::shared::SharedSocket) guards.
+pub(super) struct SocketState<U> {
+    pub(super) pipe: Pipe,
+    pub(super) life: Lifetime,
+    pub(super) user: Authenticated<U>,
+    /// Whether the handler has dropped its side.
+    pub(super) released: bool,
+    pub(super) handler: HandlerRead,
+    /// An `auth` message that the driver has not handled yet.
+    pub(super) auth: Option<Box<Result<Credentials, MalformedAuth>>>,
+    /// Whether the driver has to check again what is due.
+    pub(super) changed: bool,
+    /// The [`Wake`] for which the driver's alarm was set last, with 8 bytes less.
+    alarm: (Option<SystemTime>, Option<Passed>),
+}
+
+impl<U> SocketState<U> {
+    pub(super) fn new(pipe: Pipe, life: Lifetime, user: Authenticated<U>) -> Self {
+        Self {
+            pipe,
+            life,
+            user,
+            released: false,
+            handler: HandlerRead::default(),
+            auth: None,
+            // Nobody has checked yet.
+            changed: true,
+            alarm: (None, None),
+        }
+    }
+
+    /// Records that a message came in. Returns it if it is for the handler.
+    pub(super) fn filter(
+        &mut self,
+        message: Result<Message, Error>,
+        in_band: bool,
+        now: Moment,
+    ) -> Option<Result<Message, Error>> {
+        self.life.heard(now);
+        match &message {
+            Ok(Message::Pong(payload)) if payload == PING => return None,
+            Ok(Message::Text(text)) => match in_band.then(|| read_auth(text)).flatten() {
+                Some(auth) => {
+                    self.receive_auth(auth, now);
+                    return None;
+                }
+                None => self.life.spoke(now),
+            },
+            Ok(Message::Binary(_)) => self.life.spoke(now),
+            _ => {}
+        }
+        Some(message)
+    }
+
+    /// Reads while the handler does not, up to the next message for it. So the driver notices that the peer is gone, pings are
+    /// answered and `auth` messages arrive, even while the handler is busy.
+    pub(super) fn poll_ahead(&mut self, cx: &mut Context<'_>, in_band: bool, now: Moment) {
+        while self.can_read_ahead() && !self.life.is_over(now) {
+            let Poll::Ready(Some(message)) = self.pipe.poll_read(cx) else {
+                return;
+            };
+            match self.filter(message, in_band, now) {
+                // tungstenite answers pings.
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) | None => {}
+                Some(message) => {
+                    self.pipe.keep_ahead(message);
+                    self.handler.wake();
+                }
+            }
+        }
+    }
+
+    /// Whether the driver may read: the handler does not, and the next message can be kept.
+    pub(super) fn can_read_ahead(&self) -> bool {
+        let is_full = self.pipe.has_ahead() || self.auth.is_some();
+        !self.handler.is_active() && !is_full && !self.pipe.is_gone()
+    }
+
+    /// When the driver has to wake, unless its alarm `is_set` for an earlier time. If what is due moves to a later time, the
+    /// alarm stays: it is reached early, and then set anew. So a message does not cost a timer.
+    pub(super) fn plan(&mut self, is_set: bool) -> Option<Wake> {
+        let wake = self.life.wake();
+        let passed = wake.passed.into_iter().chain(self.handler.check_at()).min();
+        let wake = Wake { passed, ..wake };
+        let (wall, passed) = self.alarm;
+        let is_new = !is_set || wake.is_before(Wake { wall, passed: passed.map(Passed::get) });
+        if is_new {
+            self.alarm = (wake.wall, wake.passed.map(Passed::from));
+        }
+        is_new.then_some(wake)
+    }
+
+    fn receive_auth(&mut self, auth: Result<Credentials, MalformedAuth>, now: Moment) {
+        // A client that does not wait for the answer may be guessing.
+        if self.auth.is_some() {
+            self.life.wrong(now);
+        } else {
+            self.auth = Some(Box::new(auth));
+        }
+        self.changed = true;
+        self.wake_driver();
+    }
+
+    pub(super) fn wake_driver(&self) {
+        self.pipe.wake_driver();
+    }
+}
