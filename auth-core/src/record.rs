@@ -60,6 +60,29 @@ impl RequestRecord {
         record
     }
 
+    /// As [`of`](Self::of), but makes no record if the request already says all that a new one would note: no credential is to
+    /// be taken out, and axum keeps the target. That saves most requests four allocations.
+    ///
+    /// A strategy may still keep something with the request: see [`AuthRequest::into_record`](crate::AuthRequest::into_record).
+    #[must_use]
+    pub fn if_needed(parts: &mut Parts, needs: &Needs) -> Option<Self> {
+        let is_needed =
+            needs.names_secrets_to_take() || !keeps_target(parts) || parts.extensions.get::<Self>().is_some();
+        is_needed.then(|| Self::of(parts))
+    }
+
+    /// Marks the headers that may hold credentials as sensitive.
+    pub fn mark_sensitive(parts: &mut Parts, needs: &Needs) {
+        let is_secret = |name: &HeaderName| {
+            *name == AUTHORIZATION
+                || *name == COOKIE
+                || *name == PROXY_AUTHORIZATION
+                || needs.header_names().contains(name)
+        };
+        let secrets = parts.headers.iter_mut().filter(|(name, _)| is_secret(name));
+        secrets.for_each(|(_, value)| value.set_sensitive(true));
+    }
+
     /// A record to keep with an open connection, and to use for each later decision about it. It holds the path that was
     /// sent, in memory of its own. It does not hold the query, the credentials, or what strategies have kept.
     #[must_use]
@@ -90,14 +113,7 @@ impl RequestRecord {
     /// others as sensitive. Handlers and logs further in no longer see them by accident. Strategies of an inner layer find
     /// them through [`AuthRequest`](crate::AuthRequest).
     pub fn take(&self, parts: &mut Parts, needs: &Needs) {
-        let is_secret = |name: &HeaderName| {
-            *name == AUTHORIZATION
-                || *name == COOKIE
-                || *name == PROXY_AUTHORIZATION
-                || needs.header_names().contains(name)
-        };
-        let secrets = parts.headers.iter_mut().filter(|(name, _)| is_secret(name));
-        secrets.for_each(|(_, value)| value.set_sensitive(true));
+        Self::mark_sensitive(parts, needs);
         if !needs.names_secrets_to_take() {
             return;
         }
@@ -211,6 +227,17 @@ pub(crate) fn subprotocols_after<'h>(headers: &'h HeaderMap, word: &str) -> impl
     let entries = || subprotocols(headers).filter(|entry| !entry.is_empty());
     let next = entries().skip(1).map(Some).chain([None]);
     entries().zip(next).filter(move |(entry, _)| *entry == word.as_bytes()).map(|(_, next)| next)
+}
+
+/// Whether axum keeps the target for inner layers.
+#[cfg(feature = "axum")]
+fn keeps_target(parts: &Parts) -> bool {
+    parts.extensions.get::<axum::extract::OriginalUri>().is_some()
+}
+
+#[cfg(not(feature = "axum"))]
+fn keeps_target(_: &Parts) -> bool {
+    false
 }
 
 /// The target before a nested router removed a prefix from its path.

@@ -191,6 +191,13 @@ impl<'a> AuthRequest<'a> {
         self.known().record.recall(find)
     }
 
+    /// The record that strategies have used in this decision, if they have. For adapters that made none before: put it into the
+    /// extensions, so that an inner layer finds what strategies have [kept](Self::remember).
+    #[must_use]
+    pub fn into_record(self) -> Option<RequestRecord> {
+        self.known.into_inner().map(|known| known.record)
+    }
+
     fn known(&self) -> &Known {
         match self.base {
             Some(base) => base.known(),

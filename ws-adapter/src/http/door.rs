@@ -57,13 +57,21 @@ impl<U: Principal, M> Door<U, M> {
         M: Bodies<B>,
         B: Send + 'static,
     {
-        let record = RequestRecord::of(parts);
         let transport = classify(parts);
+        let is_handshake = transport == Transport::WebSocket;
+        match is_handshake {
+            // A connection keeps the path that was sent.
+            true => drop(RequestRecord::of(parts)),
+            false => drop(RequestRecord::if_needed(parts, &self.gate.needs)),
+        }
         let decision = self.decide(parts, body, transport).await;
-        record.take(parts, &self.gate.needs);
+        let record = parts.extensions.get::<RequestRecord>().cloned();
+        match &record {
+            Some(record) => record.take(parts, &self.gate.needs),
+            None => RequestRecord::mark_sensitive(parts, &self.gate.needs),
+        }
         let refused = |refusal| Refused { transport, refusal };
         let user = decision.map_err(refused)?;
-        let is_handshake = transport == Transport::WebSocket;
         let subprotocol = match is_handshake {
             // Boxed, since most requests are not handshakes.
             true => Box::pin(self.prepare_handshake(user.as_ref().ok(), parts)).await.map_err(refused)?,
@@ -72,7 +80,7 @@ impl<U: Principal, M> Door<U, M> {
         if let Ok(user) = &user {
             telemetry::accepted(transport, user.evidence());
         }
-        let private = Private::of(user.as_ref().ok(), &record, parts, is_handshake);
+        let private = Private::of(user.as_ref().ok(), record.as_ref(), parts, is_handshake);
         leave(user, parts);
         Ok(Additions { subprotocol, private })
     }
@@ -93,7 +101,7 @@ impl<U: Principal, M> Door<U, M> {
     /// Returns the user. Instead it may return the refusal for a missing credential, if the layer admits such a request.
     async fn decide<B>(
         &self,
-        parts: &Parts,
+        parts: &mut Parts,
         body: &mut B,
         transport: Transport,
     ) -> Result<Result<Authenticated<U>, Refusal>, Refusal>
@@ -114,7 +122,13 @@ impl<U: Principal, M> Door<U, M> {
         if let Some(payload) = &payload {
             request = request.with_payload(payload);
         }
-        match gate.decide(&request, opens).await {
+        let decision = gate.decide(&request, opens).await;
+        if let Some(used) = request.into_record()
+            && parts.extensions.get::<RequestRecord>().is_none()
+        {
+            parts.extensions.insert(used);
+        }
+        match decision {
             Err(refusal) if refusal.kind() != RefusalKind::Missing || !self.admits_anonymous(transport) => Err(refusal),
             decision => Ok(decision),
         }

@@ -18,11 +18,12 @@ impl Private {
     /// `None` if the query held no credential.
     pub(super) fn of<U: Principal>(
         user: Option<&Authenticated<U>>,
-        record: &RequestRecord,
+        record: Option<&RequestRecord>,
         parts: &Parts,
         is_handshake: bool,
     ) -> Option<Self> {
-        let is_by_query = record.has_query_credential() || user.is_some_and(|user| is_by_query(user.evidence()));
+        let is_by_query = record.is_some_and(RequestRecord::has_query_credential)
+            || user.is_some_and(|user| is_by_query(user.evidence()));
         is_by_query.then(|| Self { accepted: is_handshake.then(|| accepted(&parts.method)) })
     }
 
