@@ -1,8 +1,8 @@
-use std::{borrow::Cow, fmt, marker::PhantomData};
+use std::{borrow::Cow, fmt, marker::PhantomData, sync::Arc};
 
 use auth_core::{
     AuthRequest, BoxError, Carrier, Challenge, ConfigError, Evidence, Needs, Outcome, Payload, Principal, PrincipalId,
-    SharedStr, Start, Strategy, Transport, Verify, async_trait,
+    Start, Strategy, Transport, Verify, async_trait,
     extract::{AuthScheme, Extractor as _, Malformed, auth_scheme},
 };
 
@@ -29,7 +29,8 @@ const SCHEME_WITHOUT_PROMPT: &str = "xBasic";
 #[derive(Clone, Debug)]
 #[must_use = "a strategy does nothing until it is in a chain"]
 pub struct Basic {
-    realm: SharedStr,
+    /// The issuer in each name, so it is shared.
+    realm: Arc<str>,
     name: String,
     browser_prompt: bool,
     max_len: usize,
@@ -76,9 +77,9 @@ impl Basic {
     /// # Security
     /// The realm is the issuer of the user names in the evidence. If you change it, the names change too, and stored
     /// revocations of users no longer match. Don't use the name of your tokens' issuer.
-    pub fn new(realm: impl Into<SharedStr>) -> Self {
+    pub fn new(realm: impl Into<String>) -> Self {
         Self {
-            realm: realm.into(),
+            realm: realm.into().into(),
             name: "basic".into(),
             browser_prompt: true,
             max_len: DEFAULT_MAX_LEN,
@@ -368,7 +369,7 @@ where
         carrier: Carrier,
         request: &AuthRequest<'_>,
     ) -> Result<Outcome<V::User>, BoxError> {
-        let name = PrincipalId::new(&self.basic.realm, login.username());
+        let name = PrincipalId::new(Arc::clone(&self.basic.realm), login.username());
         let verdict = self.verify.verify(login, request).await?;
         Ok(match verdict.into_accept(carrier) {
             Ok(accept) => {

@@ -9,7 +9,7 @@ use http::{HeaderValue, StatusCode};
 #[derive(Clone, Debug)]
 pub struct Redirect(Box<Inner>);
 
-/// Boxed, since every outcome has the space for it, and most are not redirects.
+/// Boxed, since every outcome has space for one, and most are not redirects: an outcome takes 16 bytes instead of 72.
 #[derive(Clone, Debug)]
 struct Inner {
     status: StatusCode,

@@ -11,7 +11,7 @@ use crate::Challenge;
 #[derive(Clone, Debug)]
 pub struct Rejection(Box<Inner>);
 
-/// Boxed, since every outcome has the space for it, and most are not rejections.
+/// Boxed, since every outcome has space for one, and most are not rejections: an outcome takes 16 bytes instead of 72.
 #[derive(Clone, Debug)]
 struct Inner {
     kind: RejectionKind,

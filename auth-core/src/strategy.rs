@@ -101,7 +101,8 @@ pub trait Strategy: Send + Sync + 'static {
 pub enum Start<'a, U> {
     /// The strategy has decided.
     Done(Result<Outcome<U>, BoxError>),
-    /// The strategy has to wait: for a store, for keys, for a verify callback. The future does nothing until it is polled.
+    /// The strategy has to wait: for a store, for keys, for a verify callback. A closure may have been called already, to make
+    /// its future.
     Waits(Pin<Box<dyn Future<Output = Result<Outcome<U>, BoxError>> + Send + 'a>>),
 }
 

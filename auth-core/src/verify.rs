@@ -52,6 +52,8 @@ pub trait Verify<C, M = ()>: Send + Sync + 'static {
 
     /// Looks the user up.
     ///
+    /// A closure is called at once; its future does nothing until it is polled.
+    ///
     /// # Errors
     /// If the store failed. For an unknown user, return [`Verdict::rejected`] instead.
     fn verify(
@@ -107,7 +109,7 @@ where
 
 pin_project! {
     /// The future of a closure, with its output as a verdict. An `async` block would hold the future, and so the credential,
-    /// twice.
+    /// twice: 150 bytes for usual claims.
     struct Judged<F> {
         #[pin]
         answer: F,

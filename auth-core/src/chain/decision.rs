@@ -1,4 +1,4 @@
-use std::{mem, sync::Arc};
+use std::sync::Arc;
 
 use crate::{AuthRequest, Challenge, Evidence, Outcome, Rejection, notes::Acceptances};
 
@@ -7,7 +7,7 @@ pub(super) struct Decision<'c, U> {
     pub(super) outcome: Outcome<U>,
     /// The challenges of the strategy that accepted.
     pub(super) accepted: Option<&'c Arc<[Challenge]>>,
-    /// Boxed, since most decisions have nothing in it.
+    /// Boxed, since most decisions have nothing in it, and it takes 144 bytes.
     pub(super) beside: Option<Box<Beside>>,
 }
 
@@ -76,6 +76,6 @@ impl Beside {
 
     /// Notes a rejection that comes before those that are known.
     pub(super) fn pass_over_first(&mut self, rejection: Rejection) {
-        self.passed_over = Rejection::first_of(Some(rejection), mem::take(&mut self.passed_over));
+        self.passed_over = Rejection::first_of(Some(rejection), self.passed_over.take());
     }
 }

@@ -2,7 +2,10 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use super::{Chain, Fallback, decision::Decision};
+use super::{
+    Chain, Fallback,
+    decision::{Beside, Decision},
+};
 use crate::{
     AuthRequest, Authenticated, Challenge, Outcome, Principal, Refusal, RefusalKind, Rejection, Transport,
     answer::{answer, marked},
@@ -30,12 +33,12 @@ impl<U: Principal> Chain<U> {
                 self.unauthorized(RefusalKind::Missing, "missing_credentials", Arc::clone(&self.challenges), request)
             }
             Outcome::Unrecognized => {
-                let (presented, by) = beside.map(|b| (b.presented, b.unrecognized_by)).unwrap_or_default();
+                let Beside { presented, unrecognized_by, .. } = beside.map_or_else(Beside::default, |beside| *beside);
                 let rejection = Rejection::invalid_credentials();
                 let presented = presented_among(&presented.into(), &request.parts().headers);
                 let challenges = marked(&rejection, &self.challenges, &presented);
                 let refusal = self.unauthorized(RefusalKind::Unrecognized, rejection.code(), challenges, request);
-                refusal.with_detail(format!("the credential is not recognized by {}", by.join(", ")))
+                refusal.with_detail(format!("the credential is not recognized by {}", unrecognized_by.join(", ")))
             }
             Outcome::Reject(rejection) => {
                 let presented = rejection.presented().map(|all| presented_among(all, &request.parts().headers));

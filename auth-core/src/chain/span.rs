@@ -11,7 +11,7 @@ use tracing::{Level, Span, level_enabled};
 /// Makes a span if a subscriber takes spans of the level DEBUG. A disabled span is not free: it looks up each field that is
 /// recorded, and passes its life on to the `log` crate (about 500 instructions a request for two spans).
 ///
-/// Boxed, since most often there is none, and futures hold it.
+/// Boxed, since there is rarely one, and two futures hold 40 bytes each for it.
 pub(super) fn if_debug(make: impl FnOnce() -> Span) -> Option<Box<Span>> {
     level_enabled!(Level::DEBUG).then(|| Box::new(make()))
 }
@@ -21,6 +21,7 @@ pub(super) fn within<'s, F: Future>(span: Option<&'s Span>, future: Pin<&'s mut 
     Within { span, future }
 }
 
+/// An async function would hold the span and the future twice: 56 bytes instead of 16.
 pub(super) struct Within<'s, F> {
     span: Option<&'s Span>,
     future: Pin<&'s mut F>,

@@ -247,3 +247,37 @@ fn record_knows_whether_the_query_held_a_credential() {
         assert_eq!(RequestRecord::of(&mut parts).has_query_credential(), has, "{uri}");
     }
 }
+
+#[test]
+fn record_is_made_unless_axum_keeps_the_target_and_nothing_is_taken() {
+    for (has_original, needs, is_made) in [
+        (true, Needs::default(), false),
+        (true, needs(), true),
+        (false, Needs::default(), true),
+        (false, needs(), true),
+    ] {
+        let mut parts = parts("/ws", &[]);
+        if has_original {
+            parts.extensions.insert(axum::extract::OriginalUri("/v1/ws".parse().unwrap()));
+        }
+        assert_eq!(RequestRecord::if_needed(&mut parts, &needs).is_some(), is_made);
+        assert_eq!(parts.extensions.get::<RequestRecord>().is_some(), is_made);
+        let target = if has_original { "/v1/ws" } else { "/ws" };
+        assert_eq!(AuthRequest::new(&parts, Transport::Http, now()).target(), target);
+        let _ = RequestRecord::of(&mut parts);
+        assert!(RequestRecord::if_needed(&mut parts, &Needs::default()).is_some(), "one that is there is found");
+    }
+}
+
+#[test]
+fn record_that_a_strategy_has_used_can_be_put_into_the_request() {
+    let mut parts = parts("/", &[]);
+    let request = AuthRequest::new(&parts, Transport::Http, now());
+    assert!(request.into_record().is_none());
+    let request = AuthRequest::new(&parts, Transport::Http, now());
+    // As a chain passes it on.
+    request.with_parts(&parts).remember(7_u8);
+    let record = request.into_record().unwrap();
+    parts.extensions.insert(record);
+    assert_eq!(AuthRequest::new(&parts, Transport::Http, now()).recall(|kept: &u8| Some(*kept)), Some(7));
+}

@@ -124,7 +124,7 @@ impl<U: Principal> Checkpoint<U> {
             Origin::Absent => OriginVerdict::Absent,
         };
         let user = http::within(*decision_timeout, decision).await?;
-        http::may_open(chain, &user, request, verdict)?;
+        http::check_opening(chain, &user, request, verdict)?;
         Ok(user)
     }
 

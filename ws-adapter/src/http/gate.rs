@@ -83,7 +83,7 @@ impl<U: Principal> Gate<U> {
         opens: Option<OriginVerdict>,
     ) -> Result<Authenticated<U>, Refusal> {
         let user = within(self.decision_timeout, pin!(self.chain.authenticate(request))).await?;
-        opens.map_or(Ok(()), |origin| may_open(&self.chain, &user, request, origin))?;
+        opens.map_or(Ok(()), |origin| check_opening(&self.chain, &user, request, origin))?;
         Ok(user)
     }
 
@@ -120,8 +120,8 @@ impl<U> Clone for Gate<U> {
     }
 }
 
-/// Refuses to open a connection for a user whom the chain has accepted.
-pub(crate) fn may_open<U: Principal>(
+/// Checks whether a request of a user whom the chain has accepted may open a connection.
+pub(crate) fn check_opening<U: Principal>(
     chain: &Chain<U>,
     user: &Authenticated<U>,
     request: &AuthRequest<'_>,
@@ -147,7 +147,8 @@ pub(crate) fn within<F: Future>(timeout: Duration, decision: Pin<&mut F>) -> Wit
     Within { timeout, first: Some(decision), timed: None }
 }
 
-/// Most chains never wait, so the timer is made only after the first poll: it would cost as much as a small strategy.
+/// Most chains never wait, so the timer is made only after the first poll: it would cost as much as a small strategy. An async
+/// function would take 80 bytes instead of 32.
 pub(crate) struct Within<'f, F> {
     timeout: Duration,
     /// Until the first poll.

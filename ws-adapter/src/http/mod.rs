@@ -32,6 +32,6 @@ pub(crate) use self::{
 #[cfg(feature = "connections")]
 pub(crate) use self::{
     door::leave,
-    gate::{may_open, within},
+    gate::{check_opening, within},
     origin::OriginVerdict,
 };

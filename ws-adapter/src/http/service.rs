@@ -81,6 +81,8 @@ where
 {
     let (mut parts, mut body) = request.into_parts();
     async move {
+        // Answered after the match, so that the future does not hold the result of `pass` beside it. The future takes 1,008 bytes: glibc
+        // serves blocks over 1,032 from a slower path, which cost a tenth of a request.
         let refused = match door.pass(&mut parts, &mut body).await {
             Ok(additions) => return Ok(PassedRequest { request: Request::from_parts(parts, body), additions }),
             Err(refused) => refused,
