@@ -16,6 +16,11 @@ impl Requests {
         Self::with(tokens.all().iter().map(|token| format!("Bearer {token}")))
     }
 
+    /// These credentials, each in a head of its own.
+    pub fn whole_heads(mut self) -> Vec<Parts> {
+        (0..self.credentials.len()).map(|_| self.next().clone()).collect()
+    }
+
     /// Without a credential.
     pub fn bare() -> Self {
         Self::with([])
