@@ -34,11 +34,16 @@ pub(crate) struct CacheKey {
 }
 
 impl Hash for CacheKey {
-    /// Eight bytes of the SHA-256. Nobody can fill the cache with tokens that have these bytes in common: each entry needs a
-    /// valid signature, and a search for signatures with such a hash is a search through SHA-256.
+    /// Eight bytes of the SHA-256, mixed with the generation: a key source may build a set for each request, and then one
+    /// token is remembered under many generations. They count up from zero, and the factor changes the upper bits too, which
+    /// a `HashMap` compares first.
+    ///
+    /// Only the holder of a signing key could search for valid tokens that share a bucket. A look-up then compares at most
+    /// the entries of one shard.
     fn hash<H: Hasher>(&self, state: &mut H) {
         let [.., a, b, c, d, e, f, g, h] = self.token;
-        state.write_u64(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
+        let generation = self.generation.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        state.write_u64(u64::from_le_bytes([a, b, c, d, e, f, g, h]) ^ generation);
     }
 }
 
@@ -55,6 +60,7 @@ impl Hasher for AsItIs {
         self.0 = number;
     }
 
+    /// The trait requires it, but a [`CacheKey`] writes only its number.
     fn write(&mut self, bytes: &[u8]) {
         bytes.iter().for_each(|&byte| self.0 = self.0.rotate_left(8) ^ u64::from(byte));
     }
@@ -126,6 +132,7 @@ fn is_fresh(at: SystemTime, now: SystemTime) -> bool {
 #[cfg(test)]
 mod tests {
     use std::{
+        hash::BuildHasher,
         pin::pin,
         task::{Context, Poll, Waker},
     };
@@ -221,6 +228,14 @@ mod tests {
         let seen = Cache::seen(&keys(), &token()).unwrap();
         one.remember(&seen, now());
         assert!(one.knows(&seen, now()) && !other.knows(&seen, now()));
+    }
+
+    #[test]
+    fn one_token_under_two_sets_of_keys_has_two_hashes() {
+        let hash = |keys| BuildHasherDefault::<AsItIs>::default().hash_one(Cache::seen(&keys, "token").unwrap());
+        let ours = keys();
+        assert_eq!(hash(ours.clone()), hash(ours.clone()));
+        assert_ne!(hash(ours), hash(keys()));
     }
 
     #[test]
