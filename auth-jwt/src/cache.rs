@@ -1,16 +1,14 @@
 //! Remembers valid signatures.
 
 use std::{
-    collections::HashMap,
     hash::{BuildHasherDefault, Hash, Hasher},
-    mem,
     sync::{Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-use crate::KeySet;
+use crate::{KeySet, halves::Halves};
 
 /// How long a valid signature is remembered.
 const LIFETIME: Duration = Duration::from_secs(60);
@@ -66,21 +64,12 @@ impl Hasher for AsItIs {
     }
 }
 
-type Signatures = HashMap<CacheKey, SystemTime, BuildHasherDefault<AsItIs>>;
-
-/// Two halves. When the younger one is full, it becomes the older one, and the older one is dropped. So the size is bounded
-/// without a search for old entries.
-struct Shard {
-    half: usize,
-    young: Signatures,
-    old: Signatures,
-}
+type Shard = Halves<CacheKey, SystemTime, BuildHasherDefault<AsItIs>>;
 
 impl Cache {
     pub(crate) fn new(tokens: usize) -> Self {
         let half = tokens.div_ceil(SHARDS * 2);
-        let shard = || Mutex::new(Shard { half, young: Signatures::default(), old: Signatures::default() });
-        Self { shards: std::array::from_fn(|_| shard()) }
+        Self { shards: std::array::from_fn(|_| Mutex::new(Shard::of(half))) }
     }
 
     /// Always a key, since this hash has 32 bytes.
@@ -91,22 +80,11 @@ impl Cache {
 
     /// Whether the signature was valid in the last 60 s. False after the clock was set back.
     pub(crate) fn knows(&self, seen: &CacheKey, now: SystemTime) -> bool {
-        self.with_shard(seen, |shard| {
-            let at = shard.young.get(seen).or_else(|| shard.old.get(seen));
-            at.is_some_and(|&at| is_fresh(at, now))
-        })
+        self.with_shard(seen, |shard| shard.get_key_value(seen).is_some_and(|(_, &at)| is_fresh(at, now)))
     }
 
     pub(crate) fn remember(&self, seen: &CacheKey, now: SystemTime) {
-        self.with_shard(seen, |shard| {
-            if shard.half == 0 {
-                return;
-            }
-            if shard.young.len() >= shard.half {
-                shard.old = mem::take(&mut shard.young);
-            }
-            shard.young.insert(*seen, now);
-        });
+        drop(self.with_shard(seen, |shard| shard.insert(*seen, now)));
     }
 
     fn with_shard<T>(&self, seen: &CacheKey, f: impl FnOnce(&mut Shard) -> T) -> T
@@ -120,7 +98,7 @@ impl Cache {
 
     #[cfg(test)]
     fn len(&self) -> usize {
-        let len = |shard: &Mutex<Shard>| shard.lock().map(|shard| shard.young.len() + shard.old.len()).unwrap();
+        let len = |shard: &Mutex<Shard>| shard.lock().unwrap().len();
         self.shards.iter().map(len).sum()
     }
 }
