@@ -1,16 +1,14 @@
 //! Remembers valid signatures.
 
 use std::{
-    collections::HashMap,
     hash::{BuildHasherDefault, Hash, Hasher},
-    mem,
     sync::{Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-use crate::KeySet;
+use crate::{KeySet, halves::Halves};
 
 /// How long a valid signature is remembered.
 const LIFETIME: Duration = Duration::from_secs(60);
@@ -34,11 +32,16 @@ pub(crate) struct CacheKey {
 }
 
 impl Hash for CacheKey {
-    /// Eight bytes of the SHA-256. Nobody can fill the cache with tokens that have these bytes in common: each entry needs a
-    /// valid signature, and a search for signatures with such a hash is a search through SHA-256.
+    /// Eight bytes of the SHA-256, mixed with the generation: a key source may build a set for each request, and then one
+    /// token is remembered under many generations. They count up from zero, and the factor changes the upper bits too, which
+    /// a `HashMap` compares first.
+    ///
+    /// Only the holder of a signing key could search for valid tokens that share a bucket. A look-up then compares at most
+    /// the entries of one shard.
     fn hash<H: Hasher>(&self, state: &mut H) {
         let [.., a, b, c, d, e, f, g, h] = self.token;
-        state.write_u64(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
+        let generation = self.generation.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        state.write_u64(u64::from_le_bytes([a, b, c, d, e, f, g, h]) ^ generation);
     }
 }
 
@@ -55,26 +58,18 @@ impl Hasher for AsItIs {
         self.0 = number;
     }
 
+    /// The trait requires it, but a [`CacheKey`] writes only its number.
     fn write(&mut self, bytes: &[u8]) {
         bytes.iter().for_each(|&byte| self.0 = self.0.rotate_left(8) ^ u64::from(byte));
     }
 }
 
-type Signatures = HashMap<CacheKey, SystemTime, BuildHasherDefault<AsItIs>>;
-
-/// Two halves. When the younger one is full, it becomes the older one, and the older one is dropped. So the size is bounded
-/// without a search for old entries.
-struct Shard {
-    half: usize,
-    young: Signatures,
-    old: Signatures,
-}
+type Shard = Halves<CacheKey, SystemTime, BuildHasherDefault<AsItIs>>;
 
 impl Cache {
     pub(crate) fn new(tokens: usize) -> Self {
         let half = tokens.div_ceil(SHARDS * 2);
-        let shard = || Mutex::new(Shard { half, young: Signatures::default(), old: Signatures::default() });
-        Self { shards: std::array::from_fn(|_| shard()) }
+        Self { shards: std::array::from_fn(|_| Mutex::new(Shard::of(half))) }
     }
 
     /// Always a key, since this hash has 32 bytes.
@@ -85,22 +80,11 @@ impl Cache {
 
     /// Whether the signature was valid in the last 60 s. False after the clock was set back.
     pub(crate) fn knows(&self, seen: &CacheKey, now: SystemTime) -> bool {
-        self.with_shard(seen, |shard| {
-            let at = shard.young.get(seen).or_else(|| shard.old.get(seen));
-            at.is_some_and(|&at| is_fresh(at, now))
-        })
+        self.with_shard(seen, |shard| shard.get_key_value(seen).is_some_and(|(_, &at)| is_fresh(at, now)))
     }
 
     pub(crate) fn remember(&self, seen: &CacheKey, now: SystemTime) {
-        self.with_shard(seen, |shard| {
-            if shard.half == 0 {
-                return;
-            }
-            if shard.young.len() >= shard.half {
-                shard.old = mem::take(&mut shard.young);
-            }
-            shard.young.insert(*seen, now);
-        });
+        drop(self.with_shard(seen, |shard| shard.insert(*seen, now)));
     }
 
     fn with_shard<T>(&self, seen: &CacheKey, f: impl FnOnce(&mut Shard) -> T) -> T
@@ -114,7 +98,7 @@ impl Cache {
 
     #[cfg(test)]
     fn len(&self) -> usize {
-        let len = |shard: &Mutex<Shard>| shard.lock().map(|shard| shard.young.len() + shard.old.len()).unwrap();
+        let len = |shard: &Mutex<Shard>| shard.lock().unwrap().len();
         self.shards.iter().map(len).sum()
     }
 }
@@ -126,6 +110,7 @@ fn is_fresh(at: SystemTime, now: SystemTime) -> bool {
 #[cfg(test)]
 mod tests {
     use std::{
+        hash::BuildHasher,
         pin::pin,
         task::{Context, Poll, Waker},
     };
@@ -221,6 +206,14 @@ mod tests {
         let seen = Cache::seen(&keys(), &token()).unwrap();
         one.remember(&seen, now());
         assert!(one.knows(&seen, now()) && !other.knows(&seen, now()));
+    }
+
+    #[test]
+    fn one_token_under_two_sets_of_keys_has_two_hashes() {
+        let hash = |keys| BuildHasherDefault::<AsItIs>::default().hash_one(Cache::seen(&keys, "token").unwrap());
+        let ours = keys();
+        assert_eq!(hash(ours.clone()), hash(ours.clone()));
+        assert_ne!(hash(ours), hash(keys()));
     }
 
     #[test]

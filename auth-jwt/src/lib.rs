@@ -128,6 +128,7 @@ mod contradiction;
 mod conversions;
 #[cfg(feature = "dpop")]
 mod dpop;
+mod halves;
 mod issuer;
 mod jwt;
 mod key;

@@ -28,14 +28,46 @@ enum Meaning {
 }
 
 /// The issuer of a token.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Issuer<'a> {
-    /// The issuer that `iss` stands for.
-    pub(crate) name: Option<&'a str>,
-    /// The same, if it is configured. All evidence shares it.
-    pub(crate) shared: Option<&'a SharedStr>,
-    /// The matching template, and the tenant.
-    pub(crate) tenant: Option<(&'a IssuerTemplate, &'a str)>,
+#[derive(Clone, Copy)]
+pub(crate) enum Issuer<'a> {
+    /// Every issuer is accepted. The token may name none.
+    Any(Option<&'a str>),
+    /// The configured issuer that `iss` stands for.
+    Configured(&'a SharedStr),
+    /// The `iss` fits a template.
+    Tenant { name: &'a str, template: &'a IssuerTemplate, tenant: &'a str },
+}
+
+impl<'a> Issuer<'a> {
+    pub(crate) fn name(self) -> Option<&'a str> {
+        match self {
+            Self::Any(name) => name,
+            Self::Configured(name) => Some(name),
+            Self::Tenant { name, .. } => Some(name),
+        }
+    }
+
+    /// The name for the evidence, empty if there is none. All tokens share the name of a configured issuer.
+    pub(crate) fn shared_name(self) -> SharedStr {
+        match self {
+            Self::Configured(name) => name.clone(),
+            _ => self.name().unwrap_or_default().into(),
+        }
+    }
+
+    pub(crate) fn template(self) -> Option<&'a IssuerTemplate> {
+        match self {
+            Self::Tenant { template, .. } => Some(template),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn tenant(self) -> Option<&'a str> {
+        match self {
+            Self::Tenant { tenant, .. } => Some(tenant),
+            _ => None,
+        }
+    }
 }
 
 impl Issuers {
@@ -62,7 +94,7 @@ impl Issuers {
     /// different requirements.
     pub(crate) fn resolve<'a>(&'a self, found: Option<&'a str>) -> Result<Issuer<'a>, TokenError> {
         if self.is_empty() {
-            return Ok(Issuer { name: found, ..Issuer::default() });
+            return Ok(Issuer::Any(found));
         }
         let refuse = |refused: TokenError| Err(refused.because(|| (self.shown(), quoted_or_absent(found))));
         let Some(iss) = found else { return refuse(TokenError::invalid("the token names no issuer")) };
@@ -74,8 +106,8 @@ impl Issuers {
         };
         match (spelling, tenants.next(), tenants.next()) {
             (None, None, _) => refuse(TokenError::unrecognized("the token is of another issuer")),
-            (Some(Meaning::Name(name)), None, _) => Ok(Issuer { name: Some(name), shared: Some(name), tenant: None }),
-            (None, Some(tenant), None) => Ok(Issuer { name: found, shared: None, tenant: Some(tenant) }),
+            (Some(Meaning::Name(name)), None, _) => Ok(Issuer::Configured(name)),
+            (None, Some((template, tenant)), None) => Ok(Issuer::Tenant { name: iss, template, tenant }),
             _ => refuse(TokenError::invalid("two configured issuers claim the issuer of the token")),
         }
     }

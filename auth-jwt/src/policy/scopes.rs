@@ -50,8 +50,8 @@ impl ScopeClaims {
     }
 }
 
-/// Scopes are short, so looking at one character after the other is cheaper than a search by words of memory, as for `' '`: it
-/// saves 1 % of an HS256 token.
+/// `split(' ')` calls `memchr`, which is made for long text. Scopes are short, so a comparison of each character takes less: it
+/// saves 1 % of the instructions of an HS256 token.
 fn is_blank(character: char) -> bool {
     character == ' '
 }

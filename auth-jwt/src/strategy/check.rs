@@ -91,8 +91,8 @@ impl<C: DeserializeOwned> Jwt<C> {
             token,
             algorithm: header.algorithm,
             kid: header.kid.as_deref(),
-            issuer: issuer.name,
-            template: issuer.tenant.map(|(template, _)| template),
+            issuer: issuer.name(),
+            template: issuer.template(),
         };
         let demands = source.demands(&unverified);
         if !demands.allow(unverified.algorithm) {
@@ -139,7 +139,7 @@ impl<C: DeserializeOwned> Jwt<C> {
             self.known_headers.remember(candidate.compact.encoded_header(), &candidate.header);
         }
         let claims = candidate.claims.typed(self.policy.subject_type)?;
-        let tenant = candidate.issuer.tenant.map(|(_, tenant)| tenant);
+        let tenant = candidate.issuer.tenant();
         let checked = self.policy.check_claims(&claims, tenant, demands.audiences, request.now())?;
         self.possession.check(&claims, candidate.token, request)?;
         let evidence = EvidenceClaims::new(&claims, candidate.issuer, checked);
@@ -153,7 +153,7 @@ impl<C: DeserializeOwned> Jwt<C> {
         keys: &KeySet,
         request: &AuthRequest<'_>,
     ) -> Result<(), TokenError> {
-        let (algorithm, kid, issuer) = (candidate.header.algorithm, candidate.kid(), candidate.issuer.name);
+        let (algorithm, kid, issuer) = (candidate.header.algorithm, candidate.kid(), candidate.issuer.name());
         let verify = || {
             let own = || joined(keys.keys().iter().map(|own| key(own.kid(), own.algorithms(), own.issuer())));
             let shown = || (own(), key(kid, [algorithm], issuer));
@@ -189,7 +189,8 @@ impl Candidate<'_> {
     /// The claims for the application, with the same issuer and subject as in the evidence.
     fn typed_claims<C: DeserializeOwned>(&self, subject: Option<&str>) -> Result<C, TokenError> {
         let payload = self.payload;
-        let issuer = self.issuer.name.filter(|_| self.claims.issuer().is_ok_and(|iss| iss != self.issuer.name));
+        let issuer = self.issuer.name();
+        let issuer = issuer.filter(|_| self.claims.issuer().is_ok_and(|iss| iss != issuer));
         let subject = subject.filter(|_| self.claims.has_numeric_subject());
         let claims = if issuer.is_none() && subject.is_none() {
             typed::claims(payload, self.members)

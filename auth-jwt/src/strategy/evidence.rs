@@ -22,7 +22,7 @@ impl EvidenceClaims {
         Self {
             end: checked.end,
             issued_at: claims.iat,
-            issuer: issuer.shared.cloned().unwrap_or_else(|| issuer.name.unwrap_or_default().into()),
+            issuer: issuer.shared_name(),
             subject: filled(claims.sub),
             id: filled(claims.jti),
             session: filled(claims.sid),

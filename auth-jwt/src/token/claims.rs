@@ -7,6 +7,7 @@ use auth_core::UserAuthentication;
 
 use super::{
     TokenError,
+    integer::short_integer,
     json::{self, Broken, Member, Value},
     log_text::{self, ABSENT},
 };
@@ -287,13 +288,13 @@ fn numeric_date(value: &Value<'_>) -> Result<SystemTime, Broken> {
     let Value::Number(number) = *value else {
         return Err("a time is not a number");
     };
-    let (distance, is_before) = match json::short_integer(number) {
+    let (distance, is_before) = match short_integer(number) {
         Some(secs) => (Duration::from_secs(secs.unsigned_abs()), secs < 0),
         // A fraction, an exponent, or too big for an integer. The conversion refuses times that are not finite.
         None => {
             let magnitude = number.strip_prefix('-').unwrap_or(number);
             let secs = magnitude.parse().ok().and_then(|secs| Duration::try_from_secs_f64(secs).ok());
-            (secs.ok_or(OUT_OF_RANGE)?, magnitude != number)
+            (secs.ok_or(OUT_OF_RANGE)?, number.starts_with('-'))
         }
     };
     if distance > LATEST {

@@ -5,6 +5,7 @@ mod claims;
 mod compact;
 mod error;
 mod header;
+mod integer;
 pub(crate) mod json;
 pub(crate) mod log_text;
 pub(crate) mod typed;

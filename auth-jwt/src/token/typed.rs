@@ -1,8 +1,8 @@
 //! Types the application's claims from members that are already scanned, so that the payload is not read twice.
 //!
 //! The result is that of [`serde_json::from_str`] on the payload. A plain string is lent to the visitor that asks for one, and
-//! a short integer is given to the one that asks for an integer. All other values go to `serde_json`, as they are written. If anything else is asked for, or if anything fails,
-//! `serde_json` reads the whole payload and decides.
+//! a short integer is given to the one that asks for an integer. All other values go to `serde_json`, as they are written. If
+//! anything else is asked for, or if anything fails, `serde_json` reads the whole payload and decides.
 
 #[cfg(test)]
 mod tests;
@@ -16,7 +16,10 @@ use serde::{
 };
 use serde_json::{Error, de::StrRead};
 
-use super::json::{self, Member, Value};
+use super::{
+    integer::short_integer,
+    json::{Member, Value},
+};
 
 /// The claims in `json`, whose members are these.
 pub(crate) fn claims<C: DeserializeOwned>(json: &str, members: &[Member<'_>]) -> Result<C, Error> {
@@ -189,7 +192,7 @@ impl<'de> Content<'de, '_> {
 
     fn integer(&self) -> Option<i64> {
         match self.member.value {
-            Value::Number(number) => json::short_integer(number),
+            Value::Number(number) => short_integer(number),
             _ => None,
         }
     }
@@ -278,7 +281,8 @@ impl<'de> Deserializer<'de> for Content<'de, '_> {
     }
 
     by_library! {
-        deserialize_bool() deserialize_i128() deserialize_u128() deserialize_f32() deserialize_f64() deserialize_char() deserialize_bytes() deserialize_byte_buf() deserialize_unit()
+        deserialize_bool() deserialize_i128() deserialize_u128() deserialize_f32() deserialize_f64() deserialize_char()
+        deserialize_bytes() deserialize_byte_buf() deserialize_unit()
         deserialize_unit_struct(name: &'static str) deserialize_newtype_struct(name: &'static str) deserialize_seq()
         deserialize_tuple(len: usize) deserialize_tuple_struct(name: &'static str, len: usize) deserialize_map()
         deserialize_struct(name: &'static str, fields: &'static [&'static str])
