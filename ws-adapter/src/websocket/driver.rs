@@ -172,7 +172,7 @@ impl<U: Principal> Driver<U> {
 
     fn take(&mut self, close: Option<Close>) -> TakenSocket {
         let taken = self.shared.take(close);
-        // The refresh can no longer succeed. It holds a place in the limiter of attempts, which others need.
+        // The refresh can no longer succeed. As long as it exists, other attempts wait for its place in the limiter.
         self.refreshing = None;
         taken
     }

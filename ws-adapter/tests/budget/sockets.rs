@@ -1,7 +1,12 @@
 use std::{hint, net::SocketAddr, time::Duration};
 
 use auth_core::Chain;
-use axum::{Router, extract::WebSocketUpgrade, response::Response, routing::{MethodRouter, any}};
+use axum::{
+    Router,
+    extract::WebSocketUpgrade,
+    response::Response,
+    routing::{MethodRouter, any},
+};
 use tokio::{
     net::{TcpListener, TcpStream},
     runtime::{Builder, Runtime},
