@@ -68,10 +68,7 @@ where
     }
 }
 
-fn set_up<U: Principal>(
-    socket: WebSocket,
-    admitted: AdmittedSocket<U>,
-) -> (AuthSocket<U>, Driver<U>, OpenGuard) {
+fn set_up<U: Principal>(socket: WebSocket, admitted: AdmittedSocket<U>) -> (AuthSocket<U>, Driver<U>, OpenGuard) {
     let AdmittedSocket { user, context, refresh_context, shutdowns, first } = admitted;
     let SocketContext { id, signals, timer, settings, subprotocol, codec, layers, .. } = context;
     let codec = codec.filter(|codec| codec.accepts(socket.protocol()));

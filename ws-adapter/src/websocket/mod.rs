@@ -1,7 +1,8 @@
 //! WebSockets that close when their credential ends.
 //!
-//! The way of a socket: [`handshake`] prepares it during the request, [`upgrade`] opens it, [`drive`] owns it until it
-//! ends, and [`stream`] is what the handler holds. [`first_message`] and [`pending`] open sockets for clients that send
+//! The way of a socket: [`handshake`] prepares it during the request, [`upgrade`] opens it, [`drive`] is its task, which runs the
+//! handler beside the [`driver`], and [`ending`] closes it. [`stream`] is what the handler holds. [`signals`] wake the task when
+//! something happens to the socket. [`first_message`] and [`pending`] open sockets for clients that send
 //! their credential in the first message.
 
 mod codec;

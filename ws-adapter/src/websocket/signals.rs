@@ -149,3 +149,66 @@ impl Drop for Opener<'_> {
         drop(waker);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::pin,
+        sync::atomic::{AtomicUsize, Ordering},
+    };
+
+    use super::*;
+
+    /// Counts how often its task was woken.
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn task() -> (Arc<Woken>, Waker) {
+        let woken = Arc::<Woken>::default();
+        (Arc::clone(&woken), woken.into())
+    }
+
+    #[test]
+    fn end_before_the_first_poll_is_seen_by_both_tasks() {
+        let signals = Signals::default();
+        signals.end(Close::REVOKED);
+        signals.end(Close::SUPERSEDED);
+        let cx = &mut Context::from_waker(Waker::noop());
+        assert_eq!(pin!(signals.ended()).poll(cx), Poll::Ready(Close::REVOKED));
+        assert_eq!(signals.listen(cx), Some(Close::REVOKED));
+    }
+
+    #[test]
+    fn end_wakes_the_driver_and_the_task_that_opens() {
+        let signals = Signals::default();
+        let ((opener, opening), (driver, driving)) = (task(), task());
+        let mut ended = pin!(signals.ended());
+        assert!(ended.as_mut().poll(&mut Context::from_waker(&opening)).is_pending());
+        assert_eq!(signals.listen(&Context::from_waker(&driving)), None);
+        signals.end(Close::REVOKED);
+        assert_eq!([&opener, &driver].map(|woken| woken.0.load(Ordering::SeqCst)), [1, 1]);
+    }
+
+    #[test]
+    fn task_that_no_longer_waits_leaves_no_waker() {
+        let signals = Arc::<Signals>::default();
+        let (opener, waker) = task();
+        {
+            let mut ended = pin!(signals.ended());
+            assert!(ended.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        }
+        assert_eq!(signals.listen(&Context::from_waker(&waker)), None);
+        let pending = signals.poll_write(Writer::Reader, &Context::from_waker(&waker), |_| Poll::<()>::Pending);
+        assert!(pending.is_pending());
+        // As the driver does when it is dropped.
+        signals.wake_by_ref();
+        drop(waker);
+        assert_eq!(Arc::strong_count(&opener), 1);
+    }
+}
