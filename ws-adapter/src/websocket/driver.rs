@@ -184,7 +184,7 @@ impl<U: Principal> Driver<U> {
 
 impl<U> Drop for Driver<U> {
     fn drop(&mut self) {
-        // A waker keeps the memory of its task, and the registry may keep the signals.
+        // A waker keeps the memory of its task, and the registry may keep the signals. Nobody has anything more to wait for.
         self.shared.fixed().signals.wake_by_ref();
     }
 }

@@ -7,8 +7,8 @@ use std::{
 
 use crate::{Close, connections::End};
 
-/// The tasks to wake when something happens to a socket, and why it has to end. The registry ends the socket through it, and the socket wakes all
-/// its writers through it.
+/// The tasks to wake when something happens to a socket, and why it has to end. The registry ends the socket through it, and
+/// the socket wakes all its writers through it.
 ///
 /// The handshake makes it, before there is a socket. It is one block with one lock, because an idle socket keeps it all its
 /// life. It does not own the socket, so the registry may keep it too.

@@ -20,9 +20,9 @@ use http::{
 use super::{
     context::SocketContext,
     dispatch::OpenSocket,
-    drive::{self, AdmittedSocket},
     refresh_context::RefreshContext,
     stream::AuthSocket,
+    task::{self, AdmittedSocket},
 };
 use crate::{ConnectionId, Shutdown};
 
@@ -160,13 +160,13 @@ impl<U: Principal> AuthWebSocketUpgrade<U> {
             // The driver gets a task of its own. That of axum keeps room for the handshake, the socket and all that is moved into
             // the driver, 1.3 KB, as long as it runs.
             Handshake::Requested(upgrade) => upgrade.on_upgrade(move |socket| {
-                drive::spawn(socket, admitted, handler);
+                task::spawn(socket, admitted, handler);
                 ready(())
             }),
             Handshake::Open(open) => match open.take() {
                 Some((socket, first)) => {
                     admitted.first = first;
-                    drive::spawn(socket, admitted, handler);
+                    task::spawn(socket, admitted, handler);
                     StatusCode::SWITCHING_PROTOCOLS.into_response()
                 }
                 None => {

@@ -62,9 +62,9 @@ where
     // A lazy future takes no room for the socket beside the handler's future, which holds it.
     let handler = future::lazy(move |_| handler(socket)).flatten();
     if size_of_val(&handler) <= MAX_INLINE {
-        tokio::spawn(drive(handler, driver, open));
+        tokio::spawn(task(handler, driver, open));
     } else {
-        tokio::spawn(drive(Box::pin(handler), driver, open));
+        tokio::spawn(task(Box::pin(handler), driver, open));
     }
 }
 
@@ -88,19 +88,19 @@ fn set_up<U: Principal>(socket: WebSocket, admitted: AdmittedSocket<U>) -> (Auth
     (AuthSocket::new(shared, first), driver, open)
 }
 
-fn drive<U: Principal, H: Future<Output = ()> + Send>(
+fn task<U: Principal, H: Future<Output = ()> + Send>(
     handler: H,
     driver: Driver<U>,
     open: OpenGuard,
 ) -> impl Future<Output = ()> + Send + use<U, H> {
     // OK to assert unwind safety because nothing uses the handler after a panic.
     let handler = AssertUnwindSafe(handler).catch_unwind().fuse();
-    Drive { handler, ending: None, driver, open }
+    SocketTask { handler, ending: None, driver, open }
 }
 
 pin_project! {
-    /// The future of [`drive`]. An async block would hold the handler's future twice.
-    struct Drive<U, H> {
+    /// The future of a socket's task. An async block would hold the handler's future twice.
+    struct SocketTask<U, H> {
         // Dropped first: the socket counts as open until its handler is gone.
         #[pin]
         handler: future::Fuse<H>,
@@ -110,7 +110,7 @@ pin_project! {
     }
 }
 
-impl<U: Principal, H: Future<Output = thread::Result<()>>> Future for Drive<U, H> {
+impl<U: Principal, H: Future<Output = thread::Result<()>>> Future for SocketTask<U, H> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn idle_socket_holds_no_more_than_this() {
         for (what, size, most) in [
-            ("driver", size_of_result(drive::<String, Ready<()>>), 128),
+            ("task", size_of_result(task::<String, Ready<()>>), 128),
             ("shared socket", size_of::<SharedSocket<String>>(), 688),
             ("socket of the handler", size_of::<AuthSocket<String>>(), 16),
             ("refresh context", size_of::<RefreshContext<String>>(), 64),
