@@ -4,7 +4,7 @@ use std::{
     slice,
 };
 
-/// A list of mostly one value, which needs no memory of its own. An open connection keeps several such lists, and a vector
+/// A list that mostly holds one value, which needs no memory of its own. An open connection keeps several such lists, and a vector
 /// takes an allocation for each.
 #[derive(Debug, Default)]
 #[expect(clippy::box_collection, reason = "a `Vec` would make each list of one small value larger by half")]

@@ -247,3 +247,64 @@ impl Drop for ShutdownWatch {
         drained.into_iter().for_each(Waker::wake);
     }
 }
+
+#[cfg(all(test, feature = "axum"))]
+mod tests {
+    use std::{sync::atomic::AtomicUsize, task::Wake};
+
+    use super::*;
+
+    /// Counts how often its task was woken.
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    impl Woken {
+        fn count(&self) -> usize {
+            self.0.load(Ordering::SeqCst)
+        }
+    }
+
+    #[test]
+    fn place_that_is_used_again_has_a_waker_of_its_own() {
+        let shutdown = Shutdown::new();
+        let (first, second) = (Arc::<Woken>::default(), Arc::<Woken>::default());
+        let _other = shutdown.watch();
+        let mut left = shutdown.watch();
+        let place = left.place;
+        assert!(left.poll_begun_for(&first).is_pending());
+        drop(left);
+        assert_eq!(Arc::strong_count(&first), 1);
+        let mut next = shutdown.watch();
+        assert_eq!(next.place, place);
+        shutdown.begin();
+        // It has not waited yet.
+        assert_eq!((first.count(), second.count()), (0, 0));
+        assert!(next.poll_begun_for(&second).is_ready());
+        assert!(next.poll_begun_for(&second).is_pending());
+        shutdown.begin();
+        assert_eq!((first.count(), second.count()), (0, 1));
+    }
+
+    #[test]
+    fn second_begin_reaches_those_that_stayed() {
+        let shutdown = Shutdown::new();
+        let (leaves, stays) = (Arc::<Woken>::default(), Arc::<Woken>::default());
+        let (mut one, mut other) = (shutdown.watch(), shutdown.watch());
+        assert!(one.poll_begun_for(&leaves).is_pending());
+        assert!(other.poll_begun_for(&stays).is_pending());
+        shutdown.begin_over(Duration::from_secs(60));
+        assert!(one.poll_begun_for(&leaves).is_ready());
+        assert_eq!(other.poll_begun_for(&stays), Poll::Ready(Duration::from_secs(60)));
+        assert!(other.poll_begun_for(&stays).is_pending());
+        drop(one);
+        shutdown.begin();
+        assert_eq!((leaves.count(), stays.count()), (1, 2));
+        assert_eq!(other.poll_begun_for(&stays), Poll::Ready(Duration::ZERO));
+    }
+}

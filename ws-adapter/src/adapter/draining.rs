@@ -1,4 +1,5 @@
 use std::{
+    fmt,
     future::poll_fn,
     task::{Context, Poll, Waker},
     time::Duration,
@@ -9,7 +10,6 @@ use crate::{ConnectionId, shutdown::ShutdownWatch};
 /// The shutdown of the server, as one connection sees it. While this is held, the connection counts as open, and
 /// [`Shutdown::drained`](crate::Shutdown::drained) waits for it.
 #[must_use = "the connection counts as open while this is held"]
-#[derive(Debug)]
 pub struct Draining {
     begun: ShutdownWatch,
     /// The waker of the last poll.
@@ -32,5 +32,12 @@ impl Draining {
     fn poll_begun(&mut self, cx: &Context<'_>) -> Poll<Duration> {
         let spread = self.begun.poll_begun(cx, &mut self.waiting);
         spread.map(|spread| self.begun.share(spread, self.fraction))
+    }
+}
+
+impl fmt::Debug for Draining {
+    /// Omits the waker, which prints as pointers.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Draining").field("begun", &self.begun).field("fraction", &self.fraction).finish_non_exhaustive()
     }
 }

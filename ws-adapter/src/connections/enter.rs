@@ -44,8 +44,7 @@ impl Connections {
         if counts.of_user {
             check_user(self.registry.limits, &index, credential.evidence())?;
         }
-        let member = Arc::new(Member::new(id, index.take_seat(), credential, end, counts));
-        index.insert(&member);
+        let member = index.enter(|seat| Arc::new(Member::new(id, seat, credential, end, counts)));
         drop(index);
         Ok(Registration::new(member, self.clone()))
     }

@@ -8,8 +8,8 @@ use super::member::Seat;
 pub(super) struct Keys {
     /// Most keys have one member.
     one: HashMap<u32, u32>,
-    /// The members of all other keys, by the order in which they came. So each comes and goes without a step for each of the
-    /// others, which a vector would move.
+    /// The members of all other keys, by the order in which they came. A tree removes one in log N steps; a vector would move all
+    /// later ones.
     many: HashMap<u32, BTreeMap<u64, u32>>,
 }
 

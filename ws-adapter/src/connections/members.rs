@@ -11,27 +11,29 @@ pub(super) struct Members {
 }
 
 impl Members {
-    /// Takes a slot for the member that is next in the order.
-    pub(super) fn take_seat(&mut self) -> Seat {
+    /// Enters the member that `member` makes for its seat. It is the next in the order.
+    pub(super) fn enter(&mut self, member: impl FnOnce(Seat) -> Arc<Member>) -> Arc<Member> {
         self.entered += 1;
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             // OK because no machine has so many connections.
             u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
         });
-        Seat { order: self.entered, slot }
-    }
-
-    pub(super) fn insert(&mut self, member: &Arc<Member>) {
-        if let Some(slot) = self.slot_mut(member.seat().slot) {
-            *slot = Some(Arc::clone(member));
+        let member = member(Seat { order: self.entered, slot });
+        if let Some(place) = self.slot_mut(slot) {
+            *place = Some(Arc::clone(&member));
         }
+        member
     }
 
     /// `None` if the member is not there any more.
     pub(super) fn remove(&mut self, seat: Seat) -> Option<Arc<Member>> {
         let member = self.slot_mut(seat.slot)?.take_if(|member| member.seat() == seat)?;
         self.free.push(seat.slot);
+        if self.free.len() == self.slots.len() {
+            // The memory of all slots is free again.
+            (self.slots, self.free) = Default::default();
+        }
         Some(member)
     }
 
@@ -49,6 +51,11 @@ impl Members {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Member>> {
         self.slots.iter().flatten()
+    }
+
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.slots.capacity() + self.free.capacity()
     }
 
     fn slot_mut(&mut self, slot: u32) -> Option<&mut Option<Arc<Member>>> {

@@ -2,7 +2,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Wake as _, ready},
     time::{Duration, SystemTime},
 };
 
@@ -42,12 +42,13 @@ impl<U: Principal> Driver<U> {
 
     /// Completes when the socket has to end, the handler has dropped it or the peer is gone.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<(EndCause, TakenSocket)> {
-        let mut is_due = false;
+        // Without an alarm, nobody has checked yet: an end that is due wins over one from the registry.
+        let mut is_due = self.alarm.is_none();
         loop {
             if is_due && let Some(close) = self.do_what_is_due(cx) {
                 return Poll::Ready(self.end(close));
             }
-            if let Poll::Ready(close) = self.shared.fixed().signals.poll_ended(cx) {
+            if let Some(close) = self.shared.fixed().signals.listen(cx) {
                 return Poll::Ready(self.end(close));
             }
             if self.poll_alarm(cx).is_pending() {
@@ -109,7 +110,7 @@ impl<U: Principal> Driver<U> {
 
     /// Completes when the handler has to stop, after the socket is gone: its end came, or the server goes down.
     pub(super) fn poll_stop(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let is_over = self.shared.fixed().signals.poll_ended(cx).is_ready() || self.poll_shutdowns().is_ready();
+        let is_over = self.shared.fixed().signals.listen(cx).is_some() || self.poll_shutdowns().is_ready();
         if is_over { Poll::Ready(()) } else { Poll::Pending }
     }
 
@@ -156,21 +157,35 @@ impl<U: Principal> Driver<U> {
         self.shared.queue(answer.into_message());
     }
 
-    pub(super) fn end(&self, close: Close) -> (EndCause, TakenSocket) {
-        let taken = self.shared.take(Some(close.clone()));
+    pub(super) fn end(&mut self, close: Close) -> (EndCause, TakenSocket) {
+        let taken = self.take(Some(close.clone()));
         (EndCause::Close(close), taken)
     }
 
     /// Takes the socket because the handler or the peer is gone. If its end is due too, the end wins.
-    fn gone(&self, cause: EndCause, cx: &mut Context<'_>) -> (EndCause, TakenSocket) {
+    fn gone(&mut self, cause: EndCause, cx: &mut Context<'_>) -> (EndCause, TakenSocket) {
         match self.shared.due(cx) {
             Some(Due::End(close)) => self.end(close),
-            _ => (cause, self.shared.take(None)),
+            _ => (cause, self.take(None)),
         }
+    }
+
+    fn take(&mut self, close: Option<Close>) -> TakenSocket {
+        let taken = self.shared.take(close);
+        // The refresh can no longer succeed. As long as it exists, other attempts wait for its place in the limiter.
+        self.refreshing = None;
+        taken
     }
 
     fn timer(&self) -> &dyn Timer {
         &*self.shared.fixed().timer
+    }
+}
+
+impl<U> Drop for Driver<U> {
+    fn drop(&mut self) {
+        // A waker keeps the memory of its task, and the registry may keep the signals. Nobody has anything more to wait for.
+        self.shared.fixed().signals.wake_by_ref();
     }
 }
 

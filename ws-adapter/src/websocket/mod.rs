@@ -1,13 +1,13 @@
 //! WebSockets that close when their credential ends.
 //!
-//! The way of a socket: [`handshake`] prepares it during the request, [`upgrade`] opens it, [`drive`] owns it until it
-//! ends, and [`stream`] is what the handler holds. [`first_message`] and [`pending`] open sockets for clients that send
-//! their credential in the first message.
+//! The way of a socket: [`handshake`] prepares it during the request, [`upgrade`] opens it, [`task`] is its task, which runs the
+//! handler beside the [`driver`], and [`ending`] closes it. [`stream`] is what the handler holds. [`signals`] wake the task when
+//! something happens to the socket. [`first_message`] and [`pending`] open sockets for clients that send their credential in the
+//! first message.
 
 mod codec;
 mod context;
 mod dispatch;
-mod drive;
 mod driver;
 mod ending;
 mod finish;
@@ -26,6 +26,7 @@ mod shared;
 mod signals;
 mod state;
 mod stream;
+mod task;
 mod upgrade;
 
 pub(crate) use self::handshake::WebSockets;

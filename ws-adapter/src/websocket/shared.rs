@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// The socket and its lifetime, shared by the handler that uses the socket and the driver that ends it. The lock is held
-/// only during a poll.
+/// only during a poll. Tasks are woken under this lock, so a waker must not poll its task in place.
 ///
 /// The end of the socket, a refresh and taking the socket are all decided under this lock, by the same clocks. So a refresh
 /// and an expiry at the same time have one outcome.
@@ -216,8 +216,8 @@ impl<U> SharedSocket<U> {
 
     // For the driver.
 
-    /// Completes with what the driver has to handle; [`Signals`](super::signals::Signals) wake the driver. Until then it sends the queue. With `may_read` it also reads, while the
-    /// handler does not or may not; it wakes the handler for what it has read.
+    /// Completes with what the driver has to handle; [`Signals`] wake the driver. Until then it sends the queue. With `may_read`
+    /// it also reads, while the handler does not or may not. It wakes the handler for what it has read.
     pub(super) fn poll_event(&self, cx: &mut Context<'_>, may_read: bool) -> Poll<SocketEvent> {
         let mut state = self.lock();
         if state.released {

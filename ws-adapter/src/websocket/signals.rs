@@ -7,8 +7,8 @@ use std::{
 
 use crate::{Close, connections::End};
 
-/// Who has to wake when something happens to one socket. The registry ends the socket through it, and the socket wakes all
-/// its writers through it.
+/// The tasks to wake when something happens to a socket, and why it has to end. The registry ends the socket through it, and
+/// the socket wakes all its writers through it.
 ///
 /// The handshake makes it, before there is a socket. It is one block with one lock, because an idle socket keeps it all its
 /// life. It does not own the socket, so the registry may keep it too.
@@ -59,10 +59,10 @@ impl Signals {
         .await
     }
 
-    /// The same for the driver. The driver calls it first in each poll, and is woken for everything after that.
-    pub(super) fn poll_ended(&self, cx: &Context<'_>) -> Poll<Close> {
-        let state = self.keep(|state| &mut state.driver, cx);
-        state.close.as_deref().cloned().map_or(Poll::Pending, Poll::Ready)
+    /// Registers the driver, to wake it for all that happens to the socket from now on. Returns the close if the socket has to
+    /// end. Both take one lock. The driver calls it in each poll, before it looks at what has happened.
+    pub(super) fn listen(&self, cx: &Context<'_>) -> Option<Close> {
+        self.register(|state| &mut state.driver, cx).close.as_deref().cloned()
     }
 
     /// Wakes the driver, unless it was woken since its last poll.
@@ -85,8 +85,9 @@ impl Signals {
             Writer::Driver => |state| &mut state.driver,
         };
         // Register before the write, so that no wake-up is missed.
-        drop(self.keep(place, cx));
+        drop(self.register(place, cx));
         let polled = poll(&mut Context::from_waker(&Waker::from(Arc::clone(self))));
+        // The driver stays registered, because it waits for more than the write.
         if polled.is_ready() && !matches!(writer, Writer::Driver) {
             let waker = place(&mut self.lock()).take();
             drop(waker);
@@ -94,13 +95,13 @@ impl Signals {
         polled
     }
 
-    /// Keeps the waker of this task in the place.
-    fn keep(&self, place: Place, cx: &Context<'_>) -> MutexGuard<'_, State> {
+    /// Keeps the waker of this task in the place. Returns the lock.
+    fn register(&self, place: Place, cx: &Context<'_>) -> MutexGuard<'_, State> {
         let mut state = self.lock();
         if !place(&mut state).as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             let replaced = place(&mut state).replace(cx.waker().clone());
             if replaced.is_some() {
-                // A waker may drop its task, which may take the lock. So it is dropped without the lock.
+                // A waker may drop its task, which may take this lock. So it is dropped without this lock.
                 drop(state);
                 drop(replaced);
                 return self.lock();
@@ -146,5 +147,68 @@ impl Drop for Opener<'_> {
     fn drop(&mut self) {
         let waker = mem::take(&mut self.0.lock().opener);
         drop(waker);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::pin,
+        sync::atomic::{AtomicUsize, Ordering},
+    };
+
+    use super::*;
+
+    /// Counts how often its task was woken.
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn task() -> (Arc<Woken>, Waker) {
+        let woken = Arc::<Woken>::default();
+        (Arc::clone(&woken), woken.into())
+    }
+
+    #[test]
+    fn end_before_the_first_poll_is_seen_by_both_tasks() {
+        let signals = Signals::default();
+        signals.end(Close::REVOKED);
+        signals.end(Close::SUPERSEDED);
+        let cx = &mut Context::from_waker(Waker::noop());
+        assert_eq!(pin!(signals.ended()).poll(cx), Poll::Ready(Close::REVOKED));
+        assert_eq!(signals.listen(cx), Some(Close::REVOKED));
+    }
+
+    #[test]
+    fn end_wakes_the_driver_and_the_task_that_opens() {
+        let signals = Signals::default();
+        let ((opener, opening), (driver, driving)) = (task(), task());
+        let mut ended = pin!(signals.ended());
+        assert!(ended.as_mut().poll(&mut Context::from_waker(&opening)).is_pending());
+        assert_eq!(signals.listen(&Context::from_waker(&driving)), None);
+        signals.end(Close::REVOKED);
+        assert_eq!([&opener, &driver].map(|woken| woken.0.load(Ordering::SeqCst)), [1, 1]);
+    }
+
+    #[test]
+    fn task_that_no_longer_waits_leaves_no_waker() {
+        let signals = Arc::<Signals>::default();
+        let (opener, waker) = task();
+        {
+            let mut ended = pin!(signals.ended());
+            assert!(ended.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        }
+        assert_eq!(signals.listen(&Context::from_waker(&waker)), None);
+        let pending = signals.poll_write(Writer::Reader, &Context::from_waker(&waker), |_| Poll::<()>::Pending);
+        assert!(pending.is_pending());
+        // As the driver does when it is dropped.
+        signals.wake_by_ref();
+        drop(waker);
+        assert_eq!(Arc::strong_count(&opener), 1);
     }
 }

@@ -41,7 +41,7 @@ impl<U> SocketState<U> {
             released: false,
             handler: HandlerRead::default(),
             auth: None,
-            // Nobody has checked yet.
+            // The driver has not checked what is due yet.
             changed: true,
             alarm: (None, None),
         }

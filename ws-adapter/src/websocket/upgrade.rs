@@ -20,9 +20,9 @@ use http::{
 use super::{
     context::SocketContext,
     dispatch::OpenSocket,
-    drive::{AdmittedSocket, drive},
     refresh_context::RefreshContext,
     stream::AuthSocket,
+    task::{self, AdmittedSocket},
 };
 use crate::{ConnectionId, Shutdown};
 
@@ -134,6 +134,9 @@ impl<U: Principal> AuthWebSocketUpgrade<U> {
     /// When the credential ends, the socket is closed with 4401 `token_expired` and the handler is dropped at its current
     /// await point. Put cleanup into a `Drop`. A handler that blocks its thread delays the end. A handler that panics closes
     /// the socket with 1011 `internal_error`. A handler that drops the socket early may continue until the credential ends.
+    ///
+    /// A handler may move the socket to another task and return. A handler of more than 256 bytes is then freed; a smaller one
+    /// keeps its memory as long as the socket is open.
     #[must_use = "to open the socket, this response must be returned"]
     pub fn on_upgrade<F, Fut>(mut self, handler: F) -> Response
     where
@@ -157,13 +160,13 @@ impl<U: Principal> AuthWebSocketUpgrade<U> {
             // The driver gets a task of its own. That of axum keeps room for the handshake, the socket and all that is moved into
             // the driver, 1.3 KB, as long as it runs.
             Handshake::Requested(upgrade) => upgrade.on_upgrade(move |socket| {
-                tokio::spawn(drive(socket, admitted, handler));
+                task::spawn(socket, admitted, handler);
                 ready(())
             }),
             Handshake::Open(open) => match open.take() {
                 Some((socket, first)) => {
                     admitted.first = first;
-                    tokio::spawn(drive(socket, admitted, handler));
+                    task::spawn(socket, admitted, handler);
                     StatusCode::SWITCHING_PROTOCOLS.into_response()
                 }
                 None => {

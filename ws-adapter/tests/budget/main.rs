@@ -31,6 +31,12 @@ fn idle_socket_keeps_little_more_than_a_bare_one() {
     assert!((1..=1550).contains(&surplus), "{surplus} bytes");
 }
 
+#[test]
+fn large_handler_that_moved_its_socket_is_freed() {
+    let surplus = sockets::surplus_of_moved();
+    assert!((1..=1750).contains(&surplus), "{surplus} bytes");
+}
+
 /// What `once` allocates, after it has run a few times. It must be the same each time.
 fn cost<F: Future>(mut once: impl FnMut() -> F) -> Cost {
     let mut count = || {

@@ -1,11 +1,16 @@
-use std::{net::SocketAddr, time::Duration};
+use std::{hint, net::SocketAddr, time::Duration};
 
 use auth_core::Chain;
-use axum::{Router, extract::WebSocketUpgrade, response::Response, routing::any};
+use axum::{
+    Router,
+    extract::WebSocketUpgrade,
+    response::Response,
+    routing::{MethodRouter, any},
+};
 use tokio::{
     net::{TcpListener, TcpStream},
     runtime::{Builder, Runtime},
-    time,
+    task, time,
 };
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::client::IntoClientRequest as _};
 use ws_adapter::{AuthLayer, AuthWebSocketUpgrade};
@@ -17,13 +22,30 @@ const SOCKETS: usize = 200;
 
 /// The bytes that an idle socket behind a layer keeps on the heap, over those of a bare one with buffers of the same size.
 pub(crate) fn surplus() -> i64 {
+    kept(layered(any(behind_the_chain))) - kept(Router::new().route("/ws", any(bare)))
+}
+
+/// The same for a large handler that has moved its socket to another task and returned.
+pub(crate) fn surplus_of_moved() -> i64 {
+    kept(layered(any(moved_behind_the_chain))) - kept(Router::new().route("/ws", any(bare)))
+}
+
+fn layered(route: MethodRouter) -> Router {
     let layer = AuthLayer::new(Chain::new().or(owner(jwt(&hs256()))));
-    let ours = kept(Router::new().route("/ws", any(behind_the_chain)).layer(layer));
-    ours - kept(Router::new().route("/ws", any(bare)))
+    Router::new().route("/ws", route).layer(layer)
 }
 
 async fn behind_the_chain(ws: AuthWebSocketUpgrade<Claims>) -> Response {
     ws.on_upgrade(|mut socket| async move { while socket.recv().await.is_some() {} })
+}
+
+async fn moved_behind_the_chain(ws: AuthWebSocketUpgrade<Claims>) -> Response {
+    ws.on_upgrade(|mut socket| async move {
+        let large = [0_u8; 8192];
+        task::yield_now().await;
+        hint::black_box(&large);
+        tokio::spawn(async move { while socket.recv().await.is_some() {} });
+    })
 }
 
 async fn bare(ws: WebSocketUpgrade) -> Response {

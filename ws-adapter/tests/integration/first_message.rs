@@ -13,15 +13,15 @@ use serde_json::json;
 use tokio::{io::AsyncWriteExt as _, net::TcpListener};
 use tokio_tungstenite::tungstenite::Message;
 use ws_adapter::{
-    AuthLayer, AuthWebSocketUpgrade, ClientAddress, Connections, FirstMessageLayer, Overflow, Shutdown, Sockets,
+    AuthLayer, AuthWebSocketUpgrade, ClientAddress, Close, Connections, FirstMessageLayer, Overflow, Shutdown, Sockets,
 };
 
 use crate::{
     common::eventually,
     feed::Feed,
     support::{
-        Client, Counter, Server, User, bearer_of, clock, close, echo, expired, jwt_or_basic, layer, me, presented,
-        token, token_with_id,
+        Client, Counter, START, Server, User, bearer_of, clock, close, echo, expired, jwt_or_basic, layer, me,
+        presented, principal, token, token_with_id,
     },
 };
 
@@ -384,7 +384,7 @@ async fn route_that_hangs_does_not_outlive_the_end_or_a_revocation() {
     assert_eq!(one.present(&token_with_id("ann", 60, "one")).await["type"], "auth_ok");
     assert_eq!(two.present(&token_with_id("ann", 60, "two")).await["type"], "auth_ok");
     eventually(|| connections.count() == 2).await;
-    connections.close(&Revocation::credential("", "one"), &ws_adapter::Close::REVOKED);
+    connections.close(&Revocation::credential("", "one"), &Close::REVOKED);
     assert_eq!(one.closed().await, close(4403, "revoked"));
     clock.advance(Duration::from_secs(60));
     assert_eq!(two.closed().await, expired());
@@ -422,4 +422,27 @@ async fn handshake_waits_for_a_first_message_behind_an_optional_layer() {
     let mut client = anonymous(&server, "/ws").await;
     assert_eq!(client.present(&token("ann", 60)).await["type"], "auth_ok");
     assert_eq!(server.get("/bare", &[]).await.body, "for users only", "as without first messages");
+}
+
+/// The task of the socket starts after the handler of the route has returned.
+#[tokio::test]
+async fn end_of_the_credential_wins_over_a_revocation_before_the_start() {
+    let (clock, connections) = (clock(), Connections::new());
+    let layer = AuthLayer::new(jwt_or_basic()).timer(clock.clone()).sockets(Sockets::new().connections(&connections));
+    let late = any(move |ws: AuthWebSocketUpgrade<User>| async move {
+        let response = ws.on_upgrade(async |mut socket| while socket.recv().await.is_some() {});
+        clock.advance(Duration::from_secs(60));
+        assert_eq!(connections.close(&Revocation::user(principal("ann"), *START), &Close::REVOKED), 1);
+        response
+    });
+    let server = Server::start(Router::new().route("/ws", late).layer(layer.first_message())).await;
+    let mut client = anonymous(&server, "/ws").await;
+    client.send(&presented(&token("ann", 60))).await;
+    while let Some(message) = client.next().await {
+        if let Message::Close(frame) = message {
+            assert_eq!(frame.map(|frame| u16::from(frame.code)), Some(4401));
+            return;
+        }
+    }
+    panic!("no close frame");
 }

@@ -1,6 +1,7 @@
 //! Clients that use their own connections to guess the credentials of others.
 
 use std::{
+    future,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -17,7 +18,10 @@ use ws_adapter::{
     Attempt, AttemptLimiter, AttemptPlace, AuthLayer, AuthWebSocketUpgrade, ClientAddress, Connections, Sockets,
 };
 
-use crate::support::{Client, Counter, Server, User, clock, close, jwt, presented, token};
+use crate::{
+    common::eventually,
+    support::{Client, Counter, Server, User, clock, close, jwt, presented, token},
+};
 
 struct World {
     server: Server,
@@ -203,4 +207,49 @@ async fn limiter_that_is_unavailable_admits_nothing() {
         assert_eq!(present(&mut client, &presented(&token("guest", 900))).await["code"], "unavailable");
     }
     assert_eq!(world.hashed(), 0);
+}
+
+/// Gives everybody a place, and counts the places that are held.
+struct Holding(Counter);
+
+struct Held(Counter);
+
+#[async_trait]
+impl AttemptLimiter for Holding {
+    async fn take(&self, _: &Attempt<'_>) -> Result<Option<Box<dyn AttemptPlace>>, BoxError> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(Some(Box::new(Held(Arc::clone(&self.0)))))
+    }
+}
+
+impl AttemptPlace for Held {
+    fn give_back(self: Box<Self>) {}
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn refresh_of_a_peer_that_left_holds_no_place() {
+    let held = Counter::default();
+    let connections = Connections::new().attempt_limiter(Holding(Arc::clone(&held)));
+    let hangs = Basic::new("test").verify(|_: BasicLogin| future::pending::<Option<User>>());
+    let layer = AuthLayer::new(Chain::new().or(jwt()).or(hangs)).timer(clock());
+    let layer = layer.sockets(Sockets::new().connections(&connections));
+    let goes_on = any(|ws: AuthWebSocketUpgrade<User>| async move {
+        ws.on_upgrade(async |mut socket| {
+            while socket.recv().await.is_some() {}
+            future::pending::<()>().await;
+        })
+    });
+    let server = Server::start(Router::new().route("/ws", goes_on).layer(layer)).await;
+    let headers = [("authorization", guest()), ("sec-websocket-protocol", "auth.v1".to_owned())];
+    let mut client = server.connect("/ws", &headers.each_ref().map(|(name, value)| (*name, &**value))).await.unwrap().0;
+    client.send(&login("admin", "guess")).await;
+    eventually(|| held.load(Ordering::SeqCst) == 1).await;
+    drop(client);
+    eventually(|| held.load(Ordering::SeqCst) == 0).await;
 }

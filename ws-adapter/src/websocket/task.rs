@@ -42,20 +42,33 @@ pub(super) struct AdmittedSocket<U> {
     pub(super) first: Option<Message>,
 }
 
-/// Owns the socket. Runs the handler until it drops the socket, a credential ends or is revoked, or the server shuts down.
+/// The largest handler, in bytes, that lies in the memory of its task. A task keeps its memory as long as it runs, and a handler
+/// may return and leave its socket to another task. So a larger handler gets a box, which is freed when it returns. A box costs
+/// an allocation and 24 bytes, a tenth of this.
+const MAX_INLINE: usize = 256;
+
+/// Starts the task of a socket. It runs the handler until the handler drops the socket, a credential ends or is revoked, or the
+/// server shuts down.
 ///
-/// An idle socket holds this future in memory all its life. To keep it small, setup runs before the future starts, and the work
+/// An idle socket holds this task in memory all its life. To keep it small, setup runs before the future starts, and the work
 /// at the end gets a box of its own.
-pub(super) fn drive<U, F, Fut>(
-    socket: WebSocket,
-    admitted: AdmittedSocket<U>,
-    handler: F,
-) -> impl Future<Output = ()> + Send + use<U, F, Fut>
+pub(super) fn spawn<U, F, Fut>(socket: WebSocket, admitted: AdmittedSocket<U>, handler: F)
 where
     U: Principal,
     F: FnOnce(AuthSocket<U>) -> Fut + Send + 'static,
     Fut: Future<Output = ()> + Send + 'static,
 {
+    let (socket, driver, open) = set_up(socket, admitted);
+    // A lazy future takes no room for the socket beside the handler's future, which holds it.
+    let handler = future::lazy(move |_| handler(socket)).flatten();
+    if size_of_val(&handler) <= MAX_INLINE {
+        tokio::spawn(task(handler, driver, open));
+    } else {
+        tokio::spawn(task(Box::pin(handler), driver, open));
+    }
+}
+
+fn set_up<U: Principal>(socket: WebSocket, admitted: AdmittedSocket<U>) -> (AuthSocket<U>, Driver<U>, OpenGuard) {
     let AdmittedSocket { user, context, refresh_context, shutdowns, first } = admitted;
     let SocketContext { id, signals, timer, settings, subprotocol, codec, layers, .. } = context;
     let codec = codec.filter(|codec| codec.accepts(socket.protocol()));
@@ -72,17 +85,22 @@ where
     let shared = Arc::new(SharedSocket::new(socket, user, life, fixed));
     let shutdowns = shutdowns.into_iter().map(ShutdownWatch::opened).collect();
     let driver = Driver::new(Arc::clone(&shared), shutdowns);
-    let socket = AuthSocket::new(shared, first);
-    // A lazy future takes no room for the socket beside the handler's future, which holds it.
-    let handler = future::lazy(move |_| handler(socket)).flatten();
+    (AuthSocket::new(shared, first), driver, open)
+}
+
+fn task<U: Principal, H: Future<Output = ()> + Send>(
+    handler: H,
+    driver: Driver<U>,
+    open: OpenGuard,
+) -> impl Future<Output = ()> + Send + use<U, H> {
     // OK to assert unwind safety because nothing uses the handler after a panic.
     let handler = AssertUnwindSafe(handler).catch_unwind().fuse();
-    Drive { handler, ending: None, driver, open }
+    SocketTask { handler, ending: None, driver, open }
 }
 
 pin_project! {
-    /// The future of [`drive`]. An async block would hold the handler's future twice.
-    struct Drive<U, H> {
+    /// The future of a socket's task. An async block would hold the handler's future twice.
+    struct SocketTask<U, H> {
         // Dropped first: the socket counts as open until its handler is gone.
         #[pin]
         handler: future::Fuse<H>,
@@ -92,7 +110,7 @@ pin_project! {
     }
 }
 
-impl<U: Principal, H: Future<Output = thread::Result<()>>> Future for Drive<U, H> {
+impl<U: Principal, H: Future<Output = thread::Result<()>>> Future for SocketTask<U, H> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -144,9 +162,8 @@ mod tests {
 
     #[test]
     fn idle_socket_holds_no_more_than_this() {
-        type Handle = fn(AuthSocket<String>) -> Ready<()>;
         for (what, size, most) in [
-            ("driver", size_of_result(drive::<String, Handle, Ready<()>>), 128),
+            ("task", size_of_result(task::<String, Ready<()>>), 128),
             ("shared socket", size_of::<SharedSocket<String>>(), 688),
             ("socket of the handler", size_of::<AuthSocket<String>>(), 16),
             ("refresh context", size_of::<RefreshContext<String>>(), 64),
