@@ -49,10 +49,6 @@ impl Notes {
         self.change(|acceptances| acceptances.is_half = true);
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_none()
-    }
-
     /// `None` if nothing was noted.
     pub(crate) fn into_acceptances(self) -> Option<Box<Acceptances>> {
         self.0.into_inner().unwrap_or_else(PoisonError::into_inner)

@@ -48,10 +48,11 @@ impl<U: Principal> Node<U> {
     pub(super) async fn ask(&self, request: &AuthRequest<'_>) -> Result<Option<Answer<U>>, BoxError> {
         let notes = Notes::default();
         let answered = self.answer(&request.noting(&notes)).await;
-        if matches!(answered, Ok(Ok(Outcome::Absent))) && notes.is_empty() {
+        let noted = notes.into_acceptances();
+        if matches!(answered, Ok(Ok(Outcome::Absent))) && noted.is_none() {
             return Ok(None);
         }
-        self.conclude(answered, notes, request).map(Some)
+        self.conclude(answered, noted, request).map(Some)
     }
 
     /// What the strategy itself says.
@@ -70,8 +71,12 @@ impl<U: Principal> Node<U> {
         catch_panic(answer.as_mut()).await
     }
 
-    fn conclude(&self, answered: Answered<U>, notes: Notes, request: &AuthRequest<'_>) -> Result<Answer<U>, BoxError> {
-        let mut noted = notes.into_acceptances();
+    fn conclude(
+        &self,
+        answered: Answered<U>,
+        mut noted: Option<Box<Acceptances>>,
+        request: &AuthRequest<'_>,
+    ) -> Result<Answer<U>, BoxError> {
         let instead = noted.as_deref().zip(request.open()).and_then(|(noted, open)| instead_of(&answered, noted, open));
         let mut outcome = match (answered, &instead) {
             (Ok(Ok(outcome)), _) => outcome,
