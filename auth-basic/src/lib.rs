@@ -94,6 +94,7 @@
 
 mod credentials;
 mod login;
+mod opened_by;
 #[cfg(feature = "argon2")]
 mod passwords;
 mod strategy;
