@@ -29,15 +29,14 @@ impl<T> Few<T> {
 
     #[cfg(feature = "axum")]
     pub(crate) fn pop(&mut self) -> Option<T> {
+        if let Self::Many(all) = self {
+            let last = all.pop();
+            self.shrink();
+            return last;
+        }
         match mem::take(self) {
-            Self::None => None,
             Self::One(value) => Some(value),
-            Self::Many(mut all) => {
-                let last = all.pop();
-                // One value needs no vector.
-                *self = all.into_iter().collect();
-                last
-            }
+            _ => None,
         }
     }
 
@@ -47,11 +46,17 @@ impl<T> Few<T> {
             Self::None | Self::One(_) => {}
             Self::Many(all) => {
                 all.retain(keeps);
-                // One value needs no vector.
-                if all.len() <= 1 {
-                    *self = mem::take(&mut **all).into_iter().collect();
-                }
+                self.shrink();
             }
+        }
+    }
+
+    /// One value needs no vector.
+    fn shrink(&mut self) {
+        if let Self::Many(all) = self
+            && all.len() <= 1
+        {
+            *self = all.pop().map_or(Self::None, Self::One);
         }
     }
 }
