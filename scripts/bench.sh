@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Runs all benchmarks and writes docs/benchmarks.md with its plots: in about 40 minutes on two cores, plus the first build.
+# Runs all benchmarks and writes docs/benchmarks.md with its plots: in about 25 minutes on two cores, plus the first build.
 #
 #   bash scripts/bench.sh [--quick] [--only PARTS] [--built] [--report]
 #
-# --quick      in about 10 minutes: fewer rounds, and shorter loads
+# --quick      in about 8 minutes: fewer rounds
 # --only       some of: micro, service, callgrind, size, http, http-info, websocket (separated by commas); the page is then
 #              written to $CARGO_TARGET_DIR/benchmarks, and not to docs
 # --built      runs the programs of the last build
@@ -84,8 +84,11 @@ if [ -z "$report" ]; then
     fi
     say "tools"
     need taskset util-linux
-    if wanted http || wanted http-info; then need wrk wrk; fi
     if wanted callgrind; then need valgrind valgrind; fi
+    # 64 connections to each of 30 servers.
+    if { wanted http || wanted http-info; } && [ "$(ulimit -Sn)" != unlimited ] && [ "$(ulimit -Sn)" -lt 4096 ]; then
+        ulimit -Sn 4096 || { echo "bench: the part http needs ulimit -n 4096" >&2; exit 1; }
+    fi
     # 10,000 sockets in each of two processes.
     if wanted websocket && [ "$(ulimit -Sn)" != unlimited ] && [ "$(ulimit -Sn)" -lt 10200 ]; then
         ulimit -Sn 10200 || { echo "bench: the part websocket needs ulimit -n 10200" >&2; exit 1; }
@@ -93,7 +96,7 @@ if [ -z "$report" ]; then
 
     if [ -z "$built" ]; then
         say "build"
-        cargo test --quiet --locked --manifest-path bench/Cargo.toml -p floors -p report
+        cargo test --quiet --locked --manifest-path bench/Cargo.toml -p floors -p report -p load
         build_all
     fi
     SECONDS=0
@@ -103,38 +106,38 @@ if [ -z "$report" ]; then
         if [ -n "$quick" ]; then echo "$2"; else echo "$1"; fi
     }
     build report
-    mode="$(pick full quick): $(pick 31 9) rounds in process ($(pick 9 3) of the sizes)"
-    mode="$mode, $(pick 11 3) over HTTP ($(pick 7 3) at INFO) with loads of $(pick 2 1) s"
+    mode="$(pick full quick): $(pick 201 51) rounds in process ($(pick 45 15) of the sizes)"
+    mode="$mode, $(pick 61 15) over HTTP ($(pick 31 9) at INFO)"
     mode="$mode, $(pick 7 2) of WebSocket ($(pick 3 2) of its memory)"
     "$programs/report" begin "$BENCH_RESULTS" "$mode" "${parts//,/, }"
     if wanted micro; then
         say "the chain without a server"
-        ROUNDS="$(pick 31 9)" taskset -c 1 "$programs/micro"
+        ROUNDS="$(pick 201 51)" taskset -c 1 "$programs/micro"
         say "the same with a subscriber at INFO"
-        ROUNDS="$(pick 31 9)" LOG=info taskset -c 1 "$programs/micro"
+        ROUNDS="$(pick 201 51)" LOG=info taskset -c 1 "$programs/micro"
     fi
     if wanted service; then
         say "in process, behind axum"
-        ROUNDS="$(pick 31 9)" taskset -c 1 "$programs/service"
+        ROUNDS="$(pick 201 51)" taskset -c 1 "$programs/service"
         say "the same with a subscriber at INFO"
-        ROUNDS="$(pick 31 9)" LOG=info taskset -c 1 "$programs/service"
+        ROUNDS="$(pick 201 51)" LOG=info taskset -c 1 "$programs/service"
     fi
     if wanted size; then
         say "cost against size"
-        ROUNDS="$(pick 9 3)" taskset -c 1 "$programs/size"
+        ROUNDS="$(pick 45 15)" taskset -c 1 "$programs/size"
     fi
     if wanted callgrind; then
         say "instructions"
         bash bench/callgrind.sh
     fi
-    export LOAD_SECONDS="$(pick 2 1)" QUIET="$(pick 5 1)" TRIES="$(pick 3 1)"
+    export LOAD_SECONDS="$(pick 2 1)"
     if wanted http; then
         say "HTTP over loopback"
-        ROUNDS="$(pick 11 3)" "$programs/load"
+        ROUNDS="$(pick 61 15)" taskset -c 1 "$programs/load"
     fi
     if wanted http-info; then
         say "the same with a subscriber at INFO"
-        ROUNDS="$(pick 7 3)" LOG=info "$programs/load"
+        ROUNDS="$(pick 31 9)" LOG=info taskset -c 1 "$programs/load"
     fi
     if wanted websocket; then
         say "WebSocket"

@@ -29,9 +29,10 @@ impl Cost {
 }
 
 /// Runs all sides in rounds: one sample of each side per round, in an order that is shuffled each time. If the machine
-/// gets slower or faster, it does so for all sides, and the ratio of two values of one round holds.
+/// gets slower or faster, it does so for all sides, and the ratio of two values of one round holds. So samples are short and
+/// many.
 ///
-/// The environment sets `ROUNDS` (9), `N` (iterations per sample; a sample takes about 20 ms without it) and `ONLY` (the
+/// The environment sets `ROUNDS` (51), `N` (iterations per sample; a sample takes about 4 ms without it) and `ONLY` (the
 /// name of the side to run, or a part of the names). With `LIST`, the names are printed and nothing runs.
 pub struct Harness<'a> {
     part: &'a str,
@@ -58,7 +59,7 @@ struct Share {
     count: usize,
 }
 
-const SAMPLE_NANOS: f64 = 2e7;
+const SAMPLE_NANOS: f64 = 4e6;
 
 impl<'a> Harness<'a> {
     #[must_use]
@@ -131,7 +132,7 @@ impl<'a> Harness<'a> {
         self.choose(&std::env::var("ONLY").unwrap_or_default());
         self.sides.iter_mut().for_each(Side::warm_up);
         let mut order: Vec<_> = (0..self.sides.len()).collect();
-        for _ in 0..number("ROUNDS").unwrap_or(9) {
+        for _ in 0..number("ROUNDS").unwrap_or(51) {
             fastrand::shuffle(&mut order);
             for &at in &order {
                 self.sides[at].take_sample();

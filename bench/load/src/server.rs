@@ -1,14 +1,12 @@
 use std::{
-    env,
-    error::Error,
-    fs,
+    env, fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
-use crate::{issuer::Issuer, keys::Keys, machine, sides::Side};
+use crate::{client::Failure, issuer::Issuer, keys::Keys, sides::Side};
 
 /// A server in a process of its own, on CPU 0. It ends when its standard input closes.
 pub struct Server {
@@ -18,7 +16,7 @@ pub struct Server {
 
 impl Server {
     /// `None` if the program was not built.
-    pub fn start(side: &Side, keys: &Keys, issuer: &Issuer) -> Result<Option<Self>, Box<dyn Error>> {
+    pub fn start(side: &Side, keys: &Keys, issuer: &Issuer) -> Result<Option<Self>, Failure> {
         let program = env::current_exe()?.with_file_name(side.program);
         if !program.exists() {
             eprintln!("{} is left out: {} was not built", side.name, side.program);
@@ -47,22 +45,22 @@ impl Server {
 
     /// A good token must get the user's JSON. A server that checks tokens must answer each bad one with 401, except for what
     /// the side is known not to check.
-    pub fn check(&self, side: &Side, keys: &Keys) -> Result<(), Box<dyn Error>> {
-        let good = self.get(&keys.first_token(side.alg)?)?;
+    pub fn check(&self, side: &Side, keys: &Keys) -> Result<(), Failure> {
+        let good = self.get(keys.tokens(side.alg).first().ok_or("no token")?)?;
         if !good.starts_with("HTTP/1.1 200") || !good.contains(r#"{"id":"100"#) {
             return Err(format!("{} answers a good token with: {good}", side.name).into());
         }
         let Some(algorithm) = side.alg else { return Ok(()) };
-        for (what, token) in keys.bad_tokens(algorithm)? {
-            let answer = self.get(&token)?;
-            if !answer.starts_with("HTTP/1.1 401") && !side.unchecked.contains(&what) {
+        for (what, token) in keys.bad_tokens(algorithm) {
+            let answer = self.get(token)?;
+            if !answer.starts_with("HTTP/1.1 401") && !side.unchecked.contains(what) {
                 return Err(format!("{} answers a bad {what} with: {answer}", side.name).into());
             }
         }
         Ok(())
     }
 
-    fn get(&self, token: &str) -> Result<String, Box<dyn Error>> {
+    fn get(&self, token: &str) -> Result<String, Failure> {
         let mut stream = TcpStream::connect(self.addr)?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
         write!(
@@ -75,11 +73,11 @@ impl Server {
     }
 
     /// CPU time so far, in nanoseconds, of all threads.
-    pub fn cpu_nanos(&self) -> Result<u64, Box<dyn Error>> {
+    pub fn cpu_nanos(&self) -> Result<u64, Failure> {
         let mut nanos = 0;
         for thread in fs::read_dir(format!("/proc/{}/task", self.process.id()))? {
             let text = fs::read_to_string(thread?.path().join("schedstat"))?;
-            nanos += machine::first_number(&text)?;
+            nanos += text.split_whitespace().next().ok_or("no time")?.parse::<u64>()?;
         }
         Ok(nanos)
     }

@@ -2,12 +2,13 @@
 
 use crate::results::{Line, Results};
 
-/// The middle value, with the least and the most.
+/// The middle value, and the two between which the middle half of all values lies. The least and the most would show only what
+/// neighbours do to a shared machine.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spread {
     pub median: f64,
-    pub least: f64,
-    pub most: f64,
+    pub low: f64,
+    pub high: f64,
 }
 
 impl Spread {
@@ -15,8 +16,10 @@ impl Spread {
     pub fn of(values: &[f64]) -> Option<Self> {
         let mut sorted = values.to_vec();
         sorted.sort_by(f64::total_cmp);
-        let (low, high) = (*sorted.get(sorted.len().checked_sub(1)? / 2)?, *sorted.get(sorted.len() / 2)?);
-        Some(Self { median: f64::midpoint(low, high), least: *sorted.first()?, most: *sorted.last()? })
+        let last = sorted.len().checked_sub(1)?;
+        let at = |index: usize| sorted.get(index).copied();
+        let median = f64::midpoint(at(last / 2)?, at(last.div_ceil(2))?);
+        Some(Self { median, low: at(last / 4)?, high: at((3 * last).div_ceil(4))? })
     }
 }
 
@@ -77,8 +80,14 @@ mod tests {
 
     #[test]
     fn the_median_of_an_even_number_is_between_the_two_in_the_middle() {
-        assert_eq!(Spread::of(&[4.0, 1.0, 2.0, 3.0]), Some(Spread { median: 2.5, least: 1.0, most: 4.0 }));
-        assert_eq!(Spread::of(&[3.0, 1.0, 2.0]), Some(Spread { median: 2.0, least: 1.0, most: 3.0 }));
+        assert_eq!(Spread::of(&[4.0, 1.0, 2.0, 3.0]), Some(Spread { median: 2.5, low: 1.0, high: 4.0 }));
+        assert_eq!(Spread::of(&[3.0, 1.0, 2.0]), Some(Spread { median: 2.0, low: 1.0, high: 3.0 }));
         assert_eq!(Spread::of(&[]), None);
+    }
+
+    #[test]
+    fn half_of_the_values_lie_within_the_spread() {
+        let values: Vec<f64> = (0..=100).map(f64::from).collect();
+        assert_eq!(Spread::of(&values), Some(Spread { median: 50.0, low: 25.0, high: 75.0 }));
     }
 }

@@ -33,10 +33,10 @@ pub fn quantity(value: f64, unit: &str) -> String {
     }
 }
 
-/// `median [least to most]`.
+/// `median [low to high]`.
 pub fn spread(spread: Spread, unit: &str) -> String {
-    let Spread { median, least, most } = spread;
-    format!("{} [{} to {}]", quantity(median, unit), quantity(least, unit), quantity(most, unit))
+    let Spread { median, low, high } = spread;
+    format!("{} [{} to {}]", quantity(median, unit), quantity(low, unit), quantity(high, unit))
 }
 
 /// All digits, with commas between thousands.

@@ -20,11 +20,6 @@ impl Run {
         }
         table.text()
     }
-
-    /// A quick run repeats no load.
-    pub fn is_quick(&self) -> bool {
-        self.run.iter().any(|(name, text)| name == MODE && text.starts_with("quick"))
-    }
 }
 
 const MODE: &str = "Run";

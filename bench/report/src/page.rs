@@ -29,9 +29,6 @@ pub fn page(results: &Results, plots: &[Plot], notes: &str) -> String {
     text += &informed(service(results, "service, INFO"));
     text += "## HTTP over loopback\n\n";
     text += include_str!("page/http.md");
-    if !results.run().is_some_and(Run::is_quick) {
-        text += "\nIf someone else uses the core of the server, that load is repeated.\n";
-    }
     text += "\n";
     for line in results.part("left out") {
         text += &format!("Left out, since a check of its answers failed: {}.\n\n", line.name);

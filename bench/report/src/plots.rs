@@ -18,7 +18,7 @@ use crate::{
     results::Results,
 };
 
-/// The points of one series, with the least and the most of each.
+/// The points of one series, with the spread of each.
 type Series = Vec<(f64, Spread)>;
 
 /// One plot in its file.
@@ -137,7 +137,7 @@ impl Plot {
         let root = SVGBackend::new(path, SIZE).into_drawing_area();
         let points: Vec<_> = self.series.values().flatten().collect();
         let x = range(points.iter().map(|point| point.0));
-        let y = range(points.iter().flat_map(|point| [point.1.least, point.1.most]));
+        let y = range(points.iter().flat_map(|point| [point.1.low, point.1.high]));
         // Sizes over several powers of ten need logarithms. A cost that varies little shows from zero.
         self.draw_legend(&root)?;
         match (x.end / x.start > 30.0, y.end / y.start > 30.0) {
@@ -193,7 +193,7 @@ impl Plot {
             let dots = line.map(|point| Circle::new(point, 3, color.filled()));
             chart.draw_series(dots).map_err(|error| error.to_string())?;
             let spreads = series.iter().map(|(x, spread)| {
-                PathElement::new(vec![(*x, spread.least), (*x, spread.most)], color.mix(0.6).stroke_width(1))
+                PathElement::new(vec![(*x, spread.low), (*x, spread.high)], color.mix(0.6).stroke_width(1))
             });
             chart.draw_series(spreads).map_err(|error| error.to_string())?;
         }
