@@ -22,8 +22,6 @@ impl Run {
     }
 }
 
-const MODE: &str = "Run";
-
 /// The packages that are named in the page, and where they matter.
 const PACKAGES: [&str; 9] = [
     "aws-lc-rs",
@@ -50,7 +48,7 @@ pub fn begin(mode: &str, parts: &str) -> Result<Run, Box<dyn Error>> {
     let [family, number] = ["cpu family", "model\t"].map(|name| field(name).unwrap_or("?"));
     let rows = [
         ("Date", output("date", &["-u", "+%F"])?),
-        (MODE, mode.to_owned()),
+        ("Run", mode.to_owned()),
         ("Parts", parts.to_owned()),
         ("Processor", format!("{model} (family {family}, model {number}), {cores} cores, {gib:.0} GiB of memory")),
         ("Kernel", format!("Linux {}", fs::read_to_string("/proc/sys/kernel/osrelease")?.trim())),
