@@ -52,13 +52,28 @@ impl<U: Principal> Node<U> {
         if matches!(answered, Ok(Ok(Outcome::Absent))) && noted.is_none() {
             return Ok(None);
         }
-        self.conclude(answered, noted, request).map(Some)
+        match (answered, noted) {
+            (Ok(Ok(outcome)), None) if !request.is_explicit_only() => {
+                Ok(Some(Answer { outcome: self.labelled(outcome, request), noted: None }))
+            }
+            (answered, noted) => self.conclude(answered, noted, request).map(Some),
+        }
+    }
+
+    #[cold]
+    fn may_renew(&self, request: &AuthRequest<'_>, open: &Evidence) -> bool {
+        let may = self.strategy.may_renew(request, open);
+        if !may {
+            tracing::debug!(strategy = &*self.name, "the strategy is not asked: it may not renew the connection");
+        }
+        may
     }
 
     /// What the strategy itself says.
     async fn answer(&self, request: &AuthRequest<'_>) -> Answered<U> {
-        if request.open().is_some_and(|open| !self.strategy.may_renew(request, open)) {
-            tracing::debug!(strategy = &*self.name, "the strategy is not asked: it may not renew the connection");
+        if let Some(open) = request.open()
+            && !self.may_renew(request, open)
+        {
             return Ok(Ok(Outcome::Reject(Rejection::invalid_credentials())));
         }
         // Caught here too: a panic after another user's credential was accepted would show that it is good.
@@ -71,6 +86,8 @@ impl<U: Principal> Node<U> {
         catch_panic(answer.as_mut()).await
     }
 
+    /// What remains to be done with an answer that is no usual one.
+    #[cold]
     fn conclude(
         &self,
         answered: Answered<U>,

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{AuthRequest, Authenticated, BoxError, Evidence, Outcome, Principal, Refusal, RefusalKind, Rejection};
 use http::StatusCode;
+use tracing::Span;
 
 impl<U: Principal> Chain<U> {
     /// Runs the chain on a request.
@@ -54,8 +55,7 @@ impl<U: Principal> Chain<U> {
         };
         let code = result.as_ref().map_or_else(Refusal::code, |_| "accepted");
         if let Some(span) = span {
-            let strategy = result.as_ref().map_or_else(Refusal::strategy, |user| user.evidence().strategy());
-            span.record("strategy", strategy).record("code", code);
+            record(&span, &result, code);
         }
         if let Err(refusal) = &result {
             refusal.log_once(request.transport());
@@ -169,6 +169,7 @@ async fn find_revoked(acceptances: &mut [Evidence]) -> Result<Option<Evidence>, 
     Ok(None)
 }
 
+#[cold]
 fn unavailable(cause: BoxError) -> Refusal {
     match cause.downcast::<Failed>() {
         Ok(failed) => Refusal::unavailable(failed.cause).by(Some(&failed.strategy)),
@@ -176,10 +177,17 @@ fn unavailable(cause: BoxError) -> Refusal {
     }
 }
 
+#[cold]
 fn panicked(panic: &(dyn Any + Send)) -> Refusal {
     let status = StatusCode::INTERNAL_SERVER_ERROR;
     let refusal = Refusal::of(RefusalKind::Panicked, status, "internal_error", Arc::default());
     refusal.with_detail(panic_text(panic))
+}
+
+#[cold]
+fn record<U>(span: &Span, result: &Result<Authenticated<U>, Refusal>, code: &str) {
+    let strategy = result.as_ref().map_or_else(Refusal::strategy, |user| user.evidence().strategy());
+    span.record("strategy", strategy).record("code", code);
 }
 
 /// Counts a decision. The strategy's name is shared, not copied.

@@ -67,6 +67,13 @@ impl<'c, U> Decision<'c, U> {
 }
 
 impl Beside {
+    /// Notes a strategy that passed a credential on.
+    #[cold]
+    pub(super) fn pass_on(&mut self, name: &Arc<str>, challenges: &[Challenge]) {
+        self.unrecognized_by.push(Arc::clone(name));
+        self.presented.extend_from_slice(challenges);
+    }
+
     /// Adds what chains inside a strategy have noted.
     pub(super) fn add(&mut self, noted: Acceptances) {
         self.given_up.extend(noted.given_up);

@@ -1,4 +1,4 @@
-use std::{pin::pin, sync::Arc};
+use std::pin::pin;
 
 use super::{
     Chain,
@@ -6,7 +6,9 @@ use super::{
     decision::{Beside, Decision},
     span,
 };
-use crate::{AuthRequest, BoxError, Evidence, Outcome, Principal, Rejection};
+use tracing::Span;
+
+use crate::{AuthRequest, BoxError, Evidence, Outcome, Principal, Rejection, notes::Acceptances};
 
 impl<U: Principal> Chain<U> {
     /// Asks the strategies in order, until one of them decides. Nested chains do no more than this.
@@ -25,14 +27,11 @@ impl<U: Principal> Chain<U> {
             });
             let answer = span::within(span.as_deref(), pin!(node.ask(request))).await;
             if let Some(span) = span {
-                let outcome =
-                    |answer: &Option<Answer<U>>| answer.as_ref().map_or("absent", |answer| label(&answer.outcome));
-                span.record("outcome", answer.as_ref().map_or("error", outcome));
+                record(&span, &answer);
             }
             let Some(answer) = answer? else { continue };
-            if let Some(mut noted) = answer.noted {
-                noted.given_up.iter_mut().for_each(|evidence| self.add_checks(evidence));
-                beside.get_or_insert_default().add(*noted);
+            if let Some(noted) = answer.noted {
+                self.add_noted(&mut beside, noted);
             }
             match answer.outcome {
                 Outcome::Accept(mut accept) => {
@@ -42,9 +41,7 @@ impl<U: Principal> Chain<U> {
                 }
                 Outcome::Absent => {}
                 Outcome::Unrecognized => {
-                    let beside = beside.get_or_insert_default();
-                    beside.unrecognized_by.push(Arc::clone(&node.name));
-                    beside.presented.extend_from_slice(&node.challenges);
+                    beside.get_or_insert_default().pass_on(&node.name, &node.challenges);
                 }
                 Outcome::Reject(rejection) if self.try_next_on_reject && !rejection.is_final() => {
                     rejected = Rejection::first_of(rejected, Some(rejection));
@@ -65,6 +62,12 @@ impl<U: Principal> Chain<U> {
             decision.outcome = Outcome::Absent;
         }
         Ok(decision)
+    }
+
+    #[cold]
+    fn add_noted(&self, beside: &mut Option<Box<Beside>>, mut noted: Box<Acceptances>) {
+        noted.given_up.iter_mut().for_each(|evidence| self.add_checks(evidence));
+        beside.get_or_insert_default().add(*noted);
     }
 
     fn add_checks(&self, evidence: &mut Evidence) {
@@ -99,7 +102,12 @@ impl<U: Principal> Chain<U> {
 }
 
 /// What was found beside the outcome of the strategy that stops the chain. `rejected` was passed over before it.
-fn after(rejected: Option<Rejection>, mut beside: Option<Box<Beside>>) -> Option<Box<Beside>> {
+fn after(rejected: Option<Rejection>, beside: Option<Box<Beside>>) -> Option<Box<Beside>> {
+    if rejected.is_none() && beside.is_none() { None } else { after_others(rejected, beside) }
+}
+
+#[cold]
+fn after_others(rejected: Option<Rejection>, mut beside: Option<Box<Beside>>) -> Option<Box<Beside>> {
     if let Some(beside) = &mut beside {
         beside.is_half = false;
     }
@@ -107,6 +115,12 @@ fn after(rejected: Option<Rejection>, mut beside: Option<Box<Beside>>) -> Option
         beside.get_or_insert_default().pass_over_first(rejection);
     }
     beside
+}
+
+#[cold]
+fn record<U>(span: &Span, answer: &Result<Option<Answer<U>>, BoxError>) {
+    let outcome = |answer: &Option<Answer<U>>| answer.as_ref().map_or("absent", |answer| label(&answer.outcome));
+    span.record("outcome", answer.as_ref().map_or("error", outcome));
 }
 
 fn label<U>(outcome: &Outcome<U>) -> &'static str {

@@ -22,7 +22,21 @@ impl<U: Principal> Chain<U> {
     /// Seals an acceptance, and answers everything else with a refusal.
     pub(super) fn seal_or_refuse(
         &self,
-        Decision { outcome, beside, .. }: Decision<'_, U>,
+        decision: Decision<'_, U>,
+        request: &AuthRequest<'_>,
+    ) -> Result<Authenticated<U>, Refusal> {
+        match decision {
+            Decision { outcome: Outcome::Accept(accept), .. } => Ok(accept.seal()),
+            Decision { outcome, beside, .. } => self.refuse_outcome(outcome, beside, request),
+        }
+    }
+
+    // Not inlined, so that the code of an acceptance stays in few cache lines.
+    #[inline(never)]
+    fn refuse_outcome(
+        &self,
+        outcome: Outcome<U>,
+        beside: Option<Box<Beside>>,
         request: &AuthRequest<'_>,
     ) -> Result<Authenticated<U>, Refusal> {
         let passed_over = beside.as_ref().and_then(|beside| beside.passed_over.as_ref());

@@ -13,7 +13,12 @@ use tracing::{Level, Span, level_enabled};
 ///
 /// Boxed, since there is rarely one, and two futures hold 40 bytes each for it.
 pub(super) fn if_debug(make: impl FnOnce() -> Span) -> Option<Box<Span>> {
-    level_enabled!(Level::DEBUG).then(|| Box::new(make()))
+    if level_enabled!(Level::DEBUG) { Some(boxed(make)) } else { None }
+}
+
+#[cold]
+fn boxed(make: impl FnOnce() -> Span) -> Box<Span> {
+    Box::new(make())
 }
 
 /// Runs a future within a span.

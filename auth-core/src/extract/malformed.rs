@@ -15,6 +15,7 @@ pub struct Malformed {
 impl Malformed {
     /// `what` is a constant for the log, in lower case; it must not hold what the client sent.
     #[must_use]
+    #[cold]
     pub fn new(carrier: Carrier, what: &'static str) -> Self {
         Self { carrier, what }
     }

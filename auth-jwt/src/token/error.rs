@@ -28,19 +28,23 @@ struct Details {
 }
 
 impl TokenError {
+    #[cold]
     pub(crate) fn unrecognized(why: &'static str) -> Self {
         Self::Unrecognized(why.into())
     }
 
+    #[cold]
     pub(crate) fn invalid(why: &'static str) -> Self {
         Self::Invalid(why.into())
     }
 
+    #[cold]
     pub(crate) fn expired() -> Self {
         Self::Expired("the token has expired".into())
     }
 
     /// As [`Reason::because`].
+    #[cold]
     pub(crate) fn because(self, details: impl FnOnce() -> (String, String)) -> Self {
         match self {
             Self::Unrecognized(reason) => Self::Unrecognized(reason.because(details)),
