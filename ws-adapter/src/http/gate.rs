@@ -167,13 +167,17 @@ impl<U, F: Future<Output = Result<Authenticated<U>, Refusal>>> Future for Within
             }
             self.timed = Some(Box::pin(timeout(self.timeout.saturating_sub(began.elapsed()), decision)));
         }
-        let took_too_long = || Err(Refusal::unavailable("the chain took too long to decide"));
         match &mut self.timed {
             Some(decision) => decision.as_mut().poll(cx).map(|done| done.unwrap_or_else(|_| took_too_long())),
             // Polled again after it was ready.
             None => Poll::Ready(took_too_long()),
         }
     }
+}
+
+#[cold]
+fn took_too_long<U>() -> Result<Authenticated<U>, Refusal> {
+    Err(Refusal::unavailable("the chain took too long to decide"))
 }
 
 /// Whether the client offers this subprotocol.
