@@ -289,3 +289,17 @@ fn every_value_has_the_type_that_serde_json_gives_it() {
         }
     }
 }
+
+#[test]
+fn many_members_have_the_types_that_serde_json_gives_them() {
+    for count in [15, 16, 17, 40] {
+        let members: Vec<_> = VALUES
+            .iter()
+            .cycle()
+            .take(count)
+            .enumerate()
+            .map(|(at, value)| format!(r#""\u006d{at}":{value}"#))
+            .collect();
+        compare_all(&format!(r#"{{{},"a":"b","\u0062":"\u0061"}}"#, members.join(",")));
+    }
+}
