@@ -369,10 +369,11 @@ where
         carrier: Carrier,
         request: &AuthRequest<'_>,
     ) -> Result<Outcome<V::User>, BoxError> {
-        let name = PrincipalId::new(Arc::clone(&self.basic.realm), login.username());
+        let username = login.shared_username();
         let verdict = self.verify.verify(login, request).await?;
         Ok(match verdict.into_accept(carrier) {
             Ok(accept) => {
+                let name = PrincipalId::new(Arc::clone(&self.basic.realm), username);
                 let accept = accept.extra(OpenedBy(name.clone()));
                 // An empty user name is not a name: all keys that are sent as the password share it.
                 Outcome::Accept(if name.subject().is_empty() { accept } else { accept.add_name(name) })

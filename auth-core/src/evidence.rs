@@ -1,9 +1,8 @@
-use std::{any::Any, fmt, sync::Arc, time::SystemTime};
+use std::{fmt, sync::Arc, time::SystemTime};
 
 use async_trait::async_trait;
-use http::Extensions;
 
-use crate::{BoxError, Carrier, Challenge, Id, IdKind, PrincipalId, Scopes, few::Few};
+use crate::{BoxError, Carrier, Challenge, Extras, Id, IdKind, PrincipalId, few::Few};
 
 /// How a user was authenticated.
 ///
@@ -26,9 +25,7 @@ pub struct Evidence {
     /// Comparisons of two users use the first one.
     names: Few<PrincipalId>,
     ids: Few<Id>,
-    extras: Extensions,
-    /// An extra too. It has a place of its own, since most tokens have scopes: a map for one value takes three allocations.
-    scopes: Option<Scopes>,
+    pub(crate) extras: Extras,
     /// The challenges of the strategy that accepted, for later checks.
     pub(crate) challenges: Option<Arc<[Challenge]>>,
     pub(crate) parts: Vec<Self>,
@@ -52,8 +49,7 @@ impl Evidence {
             undated: false,
             names: Few::None,
             ids: Few::None,
-            extras: Extensions::new(),
-            scopes: None,
+            extras: Extras::default(),
             challenges: None,
             parts: Vec::new(),
             checks: Vec::new(),
@@ -105,28 +101,6 @@ impl Evidence {
 
     pub(crate) fn add_id(&mut self, id: Id) {
         self.ids.add(id);
-    }
-
-    /// Adds a typed extra; a second one of the same type replaces the first.
-    pub(crate) fn add_extra<T: Clone + Send + Sync + 'static>(&mut self, extra: T) {
-        let mut extra = Some(extra);
-        match (&mut extra as &mut dyn Any).downcast_mut::<Option<Scopes>>() {
-            Some(scopes) => self.scopes = scopes.take(),
-            None => drop(extra.map(|extra| self.extras.insert(extra))),
-        }
-    }
-
-    pub(crate) fn add_extras(&mut self, mut extras: Extensions) {
-        if extras.is_empty() {
-            return;
-        }
-        self.scopes = extras.remove().or_else(|| self.scopes.take());
-        self.extras.extend(extras);
-    }
-
-    fn own_extra<T: Send + Sync + 'static>(&self) -> Option<&T> {
-        let scopes = self.scopes.as_ref().and_then(|scopes| (scopes as &dyn Any).downcast_ref());
-        scopes.or_else(|| self.extras.get())
     }
 
     pub(crate) fn add_check(&mut self, check: &Arc<dyn RevocationCheck>) {
@@ -269,7 +243,7 @@ impl Evidence {
     #[must_use]
     pub fn extra<T: Send + Sync + 'static>(&self) -> Option<&T> {
         let sides = || self.parts.iter().filter(|part| !part.behind);
-        self.own_extra().or_else(|| sides().find_map(Self::extra))
+        self.extras.get().or_else(|| sides().find_map(Self::extra))
     }
 
     /// The evidence of both sides of an `and`, from left to right, and of the acceptances that a new one was built from. Empty

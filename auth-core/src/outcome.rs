@@ -1,11 +1,10 @@
 use std::{fmt, sync::Arc, time::SystemTime};
 
-use http::Extensions;
 use triomphe::UniqueArc;
 
 use crate::{
-    AuthRequest, Authenticated, Carrier, Challenge, Evidence, Id, IdKind, Principal, PrincipalId, Redirect, Rejection,
-    SharedStr, authenticated::Identity, challenge::presented_among, extract::Malformed,
+    AuthRequest, Authenticated, Carrier, Challenge, Evidence, Extras, Id, IdKind, Principal, PrincipalId, Redirect,
+    Rejection, SharedStr, authenticated::Identity, challenge::presented_among, extract::Malformed,
 };
 
 /// What a strategy says about a request. A failure of the system is an `Err`, never a [`Reject`](Self::Reject).
@@ -122,12 +121,13 @@ impl<U> Accept<U> {
     /// Adds a typed extra (claims, scopes); a second one of the same type replaces the first.
     #[must_use]
     pub fn extra<T: Clone + Send + Sync + 'static>(mut self, extra: T) -> Self {
-        self.0.evidence.add_extra(extra);
+        self.0.evidence.extras.add(extra);
         self
     }
 
-    pub(crate) fn with_extras(mut self, extras: Extensions) -> Self {
-        self.0.evidence.add_extras(extras);
+    /// Sets all extras at once.
+    pub(crate) fn with_extras(mut self, extras: Extras) -> Self {
+        self.0.evidence.extras = extras;
         self
     }
 
