@@ -62,7 +62,7 @@ impl<U> Accept<U> {
     /// Sets when the credential ends, exclusive. Sockets close then. Without an end they stay open.
     #[must_use]
     pub fn expires_at(mut self, at: SystemTime) -> Self {
-        self.0.evidence.expires_at = Some(at);
+        self.0.evidence.set_end(Some(at));
         self
     }
 
@@ -169,10 +169,6 @@ impl<U> Accept<U> {
         U: Principal,
     {
         let Identity { user, evidence } = &mut *self.0;
-        if evidence.strategy.is_none() {
-            // From here on, the application may set an earlier end. The credential keeps its own.
-            evidence.credential_end = evidence.expires_at;
-        }
         evidence.strategy.get_or_insert_with(|| Arc::clone(strategy));
         evidence.challenges.get_or_insert_with(|| presented_among(challenges, &request.parts().headers));
         evidence.authenticated_at = request.now();
@@ -182,7 +178,8 @@ impl<U> Accept<U> {
         self
     }
 
-    pub(crate) fn seal(self) -> Authenticated<U> {
+    pub(crate) fn seal(mut self) -> Authenticated<U> {
+        self.0.evidence.seal();
         Authenticated::sealed(self.0)
     }
 }
