@@ -1,6 +1,6 @@
 use std::mem;
 
-use auth_core::SharedStr;
+use auth_core::{SharedStr, extract::Credential};
 use base64::{Engine as _, decoded_len_estimate, engine::general_purpose::STANDARD};
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -12,10 +12,11 @@ use crate::{BasicLogin, Password};
 /// exactly one form.
 ///
 /// The error describes the problem for the log, without any text of the client.
-pub(crate) fn decode(credentials: &str, max_len: usize) -> Result<BasicLogin, &'static str> {
-    if credentials.len() > max_len {
+pub(crate) fn decode(credentials: &Credential<'_>, max_len: usize) -> Result<BasicLogin, &'static str> {
+    if credentials.byte_len() > max_len {
         return Err("the basic credentials are too long");
     }
+    let credentials = credentials.expose();
     // Decoded into one buffer: a vector that grows would leave a copy of the password in memory.
     let mut bytes = Zeroizing::new(vec![0; decoded_len_estimate(credentials.len())]);
     let len = STANDARD.decode_slice(credentials, &mut bytes).map_err(|_| "the basic credentials are not base64")?;
@@ -51,9 +52,15 @@ fn check(username: &str, password: &str) -> Result<(), &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use auth_core::Carrier;
+
     use super::*;
 
     const MAX: usize = 4096;
+
+    fn decode(credentials: &str, max_len: usize) -> Result<BasicLogin, &'static str> {
+        super::decode(&Credential::borrowed(credentials, Carrier::Header), max_len)
+    }
 
     fn parts(text: impl AsRef<[u8]>) -> Result<(String, String), &'static str> {
         let login = decode(&STANDARD.encode(text), MAX)?;

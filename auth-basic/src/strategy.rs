@@ -279,12 +279,10 @@ impl<V, M> BasicStrategy<V, M> {
     }
 
     fn in_header(&self, request: &AuthRequest<'_>) -> Result<Option<BasicLogin>, Malformed> {
-        let Some(found) = self.scheme.extract(request)? else {
+        let Some(found) = self.scheme.extract_within(request, self.basic.max_len)? else {
             return Ok(None);
         };
-        credentials::decode(found.expose(), self.basic.max_len)
-            .map(Some)
-            .map_err(|what| Malformed::new(found.carrier(), what))
+        credentials::decode(&found, self.basic.max_len).map(Some).map_err(|what| Malformed::new(found.carrier(), what))
     }
 
     fn in_payload(&self, request: &AuthRequest<'_>) -> Result<Option<BasicLogin>, Malformed> {
