@@ -1,5 +1,8 @@
+use std::mem;
+
+use auth_core::{SharedStr, extract::Credential};
 use base64::{Engine as _, decoded_len_estimate, engine::general_purpose::STANDARD};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::{BasicLogin, Password};
 
@@ -9,17 +12,25 @@ use crate::{BasicLogin, Password};
 /// exactly one form.
 ///
 /// The error describes the problem for the log, without any text of the client.
-pub(crate) fn decode(credentials: &str, max_len: usize) -> Result<BasicLogin, &'static str> {
-    if credentials.len() > max_len {
+pub(crate) fn decode(credentials: &Credential<'_>, max_len: usize) -> Result<BasicLogin, &'static str> {
+    if credentials.byte_len() > max_len {
         return Err("the basic credentials are too long");
     }
+    let credentials = credentials.expose();
     // Decoded into one buffer: a vector that grows would leave a copy of the password in memory.
     let mut bytes = Zeroizing::new(vec![0; decoded_len_estimate(credentials.len())]);
     let len = STANDARD.decode_slice(credentials, &mut bytes).map_err(|_| "the basic credentials are not base64")?;
-    let text = bytes.get(..len).and_then(|bytes| str::from_utf8(bytes).ok());
-    let text = text.ok_or("the basic credentials are not UTF-8")?;
+    bytes.truncate(len);
+    let mut text = String::from_utf8(mem::take(&mut *bytes)).map(Zeroizing::new).map_err(|error| {
+        error.into_bytes().zeroize();
+        "the basic credentials are not UTF-8"
+    })?;
     let (username, password) = text.split_once(':').ok_or("the basic credentials have no colon")?;
-    login(username, password)
+    check(username, password)?;
+    let username = SharedStr::from(username);
+    // The buffer becomes the password. Its end is zeroed with it: a text is zeroed up to its capacity.
+    text.drain(..=username.len());
+    Ok(BasicLogin::of(username, Password::new(mem::take(&mut *text))))
 }
 
 /// Makes a login of these two texts, if the `Authorization` header could carry it.
@@ -27,18 +38,29 @@ pub(crate) fn login(username: &str, password: &str) -> Result<BasicLogin, &'stat
     if username.contains(':') {
         return Err("the user name holds a colon");
     }
-    // RFC 7617, 2 forbids ASCII control characters; the profiles named in its 2.1 forbid the others (RFC 8264, 9.12).
+    check(username, password)?;
+    Ok(BasicLogin::of(username.into(), Password::new(password)))
+}
+
+/// RFC 7617, 2 forbids ASCII control characters; the profiles named in its 2.1 forbid the others (RFC 8264, 9.12).
+fn check(username: &str, password: &str) -> Result<(), &'static str> {
     if username.chars().chain(password.chars()).any(char::is_control) {
         return Err("the login holds a control character");
     }
-    Ok(BasicLogin::new(username, Password::new(password)))
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use auth_core::Carrier;
+
     use super::*;
 
     const MAX: usize = 4096;
+
+    fn decode(credentials: &str, max_len: usize) -> Result<BasicLogin, &'static str> {
+        super::decode(&Credential::borrowed(credentials, Carrier::Header), max_len)
+    }
 
     fn parts(text: impl AsRef<[u8]>) -> Result<(String, String), &'static str> {
         let login = decode(&STANDARD.encode(text), MAX)?;

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use auth_core::Secret;
+use auth_core::{Secret, SharedStr};
 
 /// A user name and a password, as the client sent them.
 ///
@@ -10,20 +10,29 @@ use auth_core::Secret;
 /// `Debug` shows neither: people sometimes type their password into the wrong field.
 #[derive(Clone)]
 pub struct BasicLogin {
-    username: String,
+    /// Shared with the name in the evidence.
+    username: SharedStr,
     password: Password,
 }
 
 impl BasicLogin {
     /// Makes a login for tests of verify callbacks. The parts are not checked.
     pub fn new(username: impl Into<String>, password: Password) -> Self {
-        Self { username: username.into(), password }
+        Self::of(username.into().into(), password)
+    }
+
+    pub(crate) fn of(username: SharedStr, password: Password) -> Self {
+        Self { username, password }
     }
 
     /// The user name: the text before the first colon (RFC 7617, 2). It may be empty.
     #[must_use]
     pub fn username(&self) -> &str {
         &self.username
+    }
+
+    pub(crate) fn shared_username(&self) -> SharedStr {
+        self.username.clone()
     }
 
     /// The password: the text after the first colon, including later colons. It may be empty.
@@ -35,7 +44,7 @@ impl BasicLogin {
     /// Splits the login into user name and password.
     #[must_use]
     pub fn into_parts(self) -> (String, Password) {
-        (self.username, self.password)
+        (self.username().to_owned(), self.password)
     }
 
     /// Whether the two logins are exactly equal.

@@ -279,12 +279,10 @@ impl<V, M> BasicStrategy<V, M> {
     }
 
     fn in_header(&self, request: &AuthRequest<'_>) -> Result<Option<BasicLogin>, Malformed> {
-        let Some(found) = self.scheme.extract(request)? else {
+        let Some(found) = self.scheme.extract_within(request, self.basic.max_len)? else {
             return Ok(None);
         };
-        credentials::decode(found.expose(), self.basic.max_len)
-            .map(Some)
-            .map_err(|what| Malformed::new(found.carrier(), what))
+        credentials::decode(&found, self.basic.max_len).map(Some).map_err(|what| Malformed::new(found.carrier(), what))
     }
 
     fn in_payload(&self, request: &AuthRequest<'_>) -> Result<Option<BasicLogin>, Malformed> {
@@ -369,10 +367,11 @@ where
         carrier: Carrier,
         request: &AuthRequest<'_>,
     ) -> Result<Outcome<V::User>, BoxError> {
-        let name = PrincipalId::new(Arc::clone(&self.basic.realm), login.username());
+        let username = login.shared_username();
         let verdict = self.verify.verify(login, request).await?;
         Ok(match verdict.into_accept(carrier) {
             Ok(accept) => {
+                let name = PrincipalId::new(Arc::clone(&self.basic.realm), username);
                 let accept = accept.extra(OpenedBy(name.clone()));
                 // An empty user name is not a name: all keys that are sent as the password share it.
                 Outcome::Accept(if name.subject().is_empty() { accept } else { accept.add_name(name) })

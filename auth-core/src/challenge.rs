@@ -27,7 +27,6 @@ const API_KEY: &str = "ApiKey";
 #[derive(Clone, PartialEq, Eq)]
 pub struct Challenge(Arc<Content>);
 
-#[derive(Clone)]
 struct Content {
     scheme: Cow<'static, str>,
     params: Vec<(Cow<'static, str>, Value)>,
@@ -35,6 +34,33 @@ struct Content {
     error_uri: Option<Arc<str>>,
     /// Made when the challenge is first sent, since most are sent with many refusals.
     header: OnceLock<HeaderValue>,
+    /// The same challenge with each error, made when it is first needed: a copy takes three allocations.
+    marked: [OnceLock<Challenge>; ErrorKind::COUNT],
+}
+
+/// What an `error` parameter says (RFC 6750, 3.1; RFC 9470, 3).
+#[derive(Clone, Copy)]
+pub(crate) enum ErrorKind {
+    Malformed,
+    Invalid,
+    Expired,
+    TooLittleScope,
+    WeakLogin,
+}
+
+impl ErrorKind {
+    const COUNT: usize = 5;
+
+    /// `error` and `error_description`.
+    pub(crate) fn texts(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Malformed => ("invalid_request", "The credentials are malformed"),
+            Self::Invalid => ("invalid_token", "The credentials are invalid"),
+            Self::Expired => ("invalid_token", "The token expired"),
+            Self::TooLittleScope => ("insufficient_scope", "More scope is required"),
+            Self::WeakLogin => ("insufficient_user_authentication", "A more recent or a stronger log-in is required"),
+        }
+    }
 }
 
 /// The value of a parameter. It has no control characters.
@@ -71,13 +97,14 @@ impl Challenge {
 
     /// `scheme` must be a token.
     fn of(scheme: Cow<'static, str>) -> Self {
-        let (params, header) = (Vec::new(), OnceLock::new());
-        Self(Arc::new(Content { scheme, params, reports_errors: false, error_uri: None, header }))
+        let (params, header, marked) = (Vec::new(), OnceLock::new(), Default::default());
+        Self(Arc::new(Content { scheme, params, reports_errors: false, error_uri: None, header, marked }))
     }
 
     fn change(&mut self) -> &mut Content {
         let content = Arc::make_mut(&mut self.0);
         content.header = OnceLock::new();
+        content.marked = Default::default();
         content
     }
 
@@ -161,6 +188,13 @@ impl Challenge {
         self.0.header.get_or_init(make).clone()
     }
 
+    /// The same challenge with the parameters of an error, without scopes. It is made once.
+    pub(crate) fn with_known_error(&self, error: ErrorKind) -> Self {
+        let (name, description) = error.texts();
+        let make = || self.clone().with_error(&[], name, description);
+        self.0.marked.get(error as usize).map_or_else(make, |marked| marked.get_or_init(make).clone())
+    }
+
     /// The same challenge with the parameters of an error, in the order of RFC 6750, 3: scope, error, description, page.
     pub(crate) fn with_error(
         mut self,
@@ -202,6 +236,21 @@ impl Value {
 impl PartialEq for Value {
     fn eq(&self, other: &Self) -> bool {
         self.text() == other.text()
+    }
+}
+
+impl Clone for Content {
+    /// A copy is made to be changed, so it leaves out what is made from the rest.
+    fn clone(&self) -> Self {
+        let Self { scheme, params, reports_errors, error_uri, .. } = self;
+        Self {
+            scheme: scheme.clone(),
+            params: params.clone(),
+            reports_errors: *reports_errors,
+            error_uri: error_uri.clone(),
+            header: OnceLock::new(),
+            marked: Default::default(),
+        }
     }
 }
 

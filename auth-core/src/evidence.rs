@@ -1,9 +1,8 @@
-use std::{any::Any, fmt, sync::Arc, time::SystemTime};
+use std::{fmt, mem, sync::Arc, time::SystemTime};
 
 use async_trait::async_trait;
-use http::Extensions;
 
-use crate::{BoxError, Carrier, Challenge, Id, IdKind, PrincipalId, Scopes, few::Few};
+use crate::{BoxError, Carrier, Challenge, Extras, Id, IdKind, PrincipalId, few::Few};
 
 /// How a user was authenticated.
 ///
@@ -17,27 +16,45 @@ pub struct Evidence {
     pub(crate) strategy: Option<Arc<str>>,
     pub(crate) carrier: Carrier,
     pub(crate) authenticated_at: SystemTime,
-    pub(crate) expires_at: Option<SystemTime>,
-    /// When the credential itself ends, according to its strategy.
-    pub(crate) credential_end: Option<SystemTime>,
+    expires_at: Option<SystemTime>,
     pub(crate) issued_at: Option<SystemTime>,
     /// It was issued at an unknown instant.
     pub(crate) undated: bool,
     /// Comparisons of two users use the first one.
     names: Few<PrincipalId>,
     ids: Few<Id>,
-    extras: Extensions,
-    /// An extra too. It has a place of its own, since most tokens have scopes: a map for one value takes three allocations.
-    scopes: Option<Scopes>,
+    pub(crate) extras: Extras,
     /// The challenges of the strategy that accepted, for later checks.
     pub(crate) challenges: Option<Arc<[Challenge]>>,
-    pub(crate) parts: Vec<Self>,
+    rare: Option<Box<Rare>>,
+}
+
+/// What the evidence of a single credential has nothing of once it is sealed. Boxed, since every open connection keeps its
+/// evidence.
+#[derive(Clone, Default)]
+struct Rare {
+    parts: Vec<Evidence>,
     /// The revocation checks to run before it is sealed.
-    pub(crate) checks: Vec<Arc<dyn RevocationCheck>>,
+    checks: Few<Check>,
     /// Identifies an acceptance that a chain has noted. 0 until then.
-    pub(crate) serial: u64,
+    serial: u64,
     /// Set if a new acceptance was built from this one: its extras are not inherited.
-    pub(crate) behind: bool,
+    behind: bool,
+    /// When the credential itself ends, according to its strategy, if the whole ends at another time.
+    credential_end: Option<CredentialEnd>,
+}
+
+#[derive(Clone, Copy)]
+struct CredentialEnd(Option<SystemTime>);
+
+/// A revocation check that is equal only to itself.
+#[derive(Clone)]
+pub(crate) struct Check(pub(crate) Arc<dyn RevocationCheck>);
+
+impl PartialEq for Check {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 impl Evidence {
@@ -47,27 +64,26 @@ impl Evidence {
             carrier,
             authenticated_at: SystemTime::UNIX_EPOCH,
             expires_at: None,
-            credential_end: None,
             issued_at: None,
             undated: false,
             names: Few::None,
             ids: Few::None,
-            extras: Extensions::new(),
-            scopes: None,
+            extras: Extras::default(),
             challenges: None,
-            parts: Vec::new(),
-            checks: Vec::new(),
-            serial: 0,
-            behind: false,
+            rare: None,
         }
+    }
+
+    fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
     }
 
     /// The evidence of an `and`: the earliest end and the weakest carrier count. The parts hold the rest.
     pub(crate) fn both(left: Self, right: Self) -> Self {
         let mut both = Self::new(left.carrier.weaker(right.carrier));
         both.strategy = Some(format!("{}+{}", left.strategy(), right.strategy()).into());
-        both.expires_at = earlier(left.expires_at, right.expires_at);
-        both.parts = vec![left, right];
+        both.set_end(earlier(left.expires_at, right.expires_at));
+        both.rare_mut().parts = vec![left, right];
         both
     }
 
@@ -82,15 +98,62 @@ impl Evidence {
                 self.strategy = behind.strategy.clone();
                 self.challenges = behind.challenges.clone();
             }
-            behind.behind = true;
-            self.parts.push(behind);
+            behind.rare_mut().behind = true;
+            self.rare_mut().parts.push(behind);
         }
-        self.expires_at = self.expires_at.or(end);
+        if !self.parts().is_empty() {
+            // The new acceptance is no credential with an end of its own.
+            self.rare_mut().credential_end = Some(CredentialEnd(None));
+            self.expires_at = self.expires_at.or(end);
+        }
+    }
+
+    /// Sets the end. Once the strategy is known, the application sets it, and the credential keeps its own.
+    pub(crate) fn set_end(&mut self, end: Option<SystemTime>) {
+        if self.strategy.is_some() {
+            let own = CredentialEnd(self.expires_at);
+            self.rare_mut().credential_end.get_or_insert(own);
+        }
+        self.expires_at = end;
+    }
+
+    /// When the credential itself ends, according to its strategy.
+    pub(crate) fn credential_end(&self) -> Option<SystemTime> {
+        let own = self.rare.as_ref().and_then(|rare| rare.credential_end);
+        own.map_or(self.expires_at, |CredentialEnd(end)| end)
+    }
+
+    /// Whether a new acceptance was built from it.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.behind)
+    }
+
+    /// Whether it is of one credential, and nothing must be asked about it.
+    pub(crate) fn is_simple(&self) -> bool {
+        self.rare.as_ref().is_none_or(|rare| rare.checks.is_empty() && rare.parts.is_empty())
+    }
+
+    /// Forgets what was needed only until it is sealed.
+    pub(crate) fn seal(&mut self) {
+        let is_empty = |rare: &Rare| rare.parts.is_empty() && !rare.behind && rare.credential_end.is_none();
+        self.rare.take_if(|rare| is_empty(rare));
+    }
+
+    /// Its number, which identifies an acceptance that a chain has noted. `next` gives it one, if it has none.
+    pub(crate) fn number(&mut self, next: impl FnOnce() -> u64) {
+        let serial = &mut self.rare_mut().serial;
+        if *serial == 0 {
+            *serial = next();
+        }
+    }
+
+    pub(crate) fn serial(&self) -> u64 {
+        self.rare.as_ref().map_or(0, |rare| rare.serial)
     }
 
     /// Whether it is, or contains, the acceptance with this number.
     pub(crate) fn holds(&self, serial: u64) -> bool {
-        self.serial == serial || self.parts.iter().any(|part| part.holds(serial))
+        self.serial() == serial || self.parts().iter().any(|part| part.holds(serial))
     }
 
     /// Adds a name after the others.
@@ -107,35 +170,13 @@ impl Evidence {
         self.ids.add(id);
     }
 
-    /// Adds a typed extra; a second one of the same type replaces the first.
-    pub(crate) fn add_extra<T: Clone + Send + Sync + 'static>(&mut self, extra: T) {
-        let mut extra = Some(extra);
-        match (&mut extra as &mut dyn Any).downcast_mut::<Option<Scopes>>() {
-            Some(scopes) => self.scopes = scopes.take(),
-            None => drop(extra.map(|extra| self.extras.insert(extra))),
-        }
-    }
-
-    pub(crate) fn add_extras(&mut self, mut extras: Extensions) {
-        if extras.is_empty() {
-            return;
-        }
-        self.scopes = extras.remove().or_else(|| self.scopes.take());
-        self.extras.extend(extras);
-    }
-
-    fn own_extra<T: Send + Sync + 'static>(&self) -> Option<&T> {
-        let scopes = self.scopes.as_ref().and_then(|scopes| (scopes as &dyn Any).downcast_ref());
-        scopes.or_else(|| self.extras.get())
-    }
-
     pub(crate) fn add_check(&mut self, check: &Arc<dyn RevocationCheck>) {
-        push_check(&mut self.checks, Arc::clone(check));
+        self.rare_mut().checks.add(Check(Arc::clone(check)));
     }
 
     /// Copies the names of the whole to each part, so that a logout under any name covers every credential.
     pub(crate) fn hand_names_down(&mut self) {
-        for part in &mut self.parts {
+        for part in self.rare.iter_mut().flat_map(|rare| &mut rare.parts) {
             for name in &*self.names {
                 part.add_name(name.clone());
             }
@@ -144,9 +185,10 @@ impl Evidence {
     }
 
     /// Moves all checks, including those of the parts, to `all`, without duplicates.
-    pub(crate) fn move_checks_to(&mut self, all: &mut Vec<Arc<dyn RevocationCheck>>) {
-        self.checks.drain(..).for_each(|check| push_check(all, check));
-        self.parts.iter_mut().for_each(|part| part.move_checks_to(all));
+    pub(crate) fn move_checks_to(&mut self, all: &mut Few<Check>) {
+        let Some(rare) = &mut self.rare else { return };
+        mem::take(&mut rare.checks).iter().for_each(|check| all.add(check.clone()));
+        rare.parts.iter_mut().for_each(|part| part.move_checks_to(all));
     }
 
     /// The name of the strategy that accepted; `a+b` for an `and`.
@@ -234,7 +276,7 @@ impl Evidence {
         if let Some(name) = self.names.first() {
             return Some(name);
         }
-        let mut names = self.parts.iter().filter(|part| part.is_named()).map(Self::principal);
+        let mut names = self.parts().iter().filter(|part| part.is_named()).map(Self::principal);
         let first = names.next()?;
         names.all(|name| name == first).then_some(first).flatten()
     }
@@ -249,46 +291,40 @@ impl Evidence {
     /// Whether a credential in it has names, none of which `open` has. It does not compare principals, since the names of the
     /// whole may not be known yet.
     pub(crate) fn names_another_than(&self, open: &Self) -> bool {
-        match &*self.parts {
+        match self.parts() {
             [] => !self.names.is_empty() && !self.names.iter().any(|name| open.has_name(name)),
             parts => parts.iter().any(|part| part.names_another_than(open)),
         }
     }
 
     fn has_name(&self, name: &PrincipalId) -> bool {
-        self.names.contains(name) || self.parts.iter().any(|part| part.has_name(name))
+        self.names.contains(name) || self.parts().iter().any(|part| part.has_name(name))
     }
 
     /// Whether it, or a part of it, has a name.
     pub(crate) fn is_named(&self) -> bool {
-        !self.names.is_empty() || self.parts.iter().any(Self::is_named)
+        !self.names.is_empty() || self.parts().iter().any(Self::is_named)
     }
 
     /// A typed extra. For an `and`, the first part with an extra of this type counts. An acceptance that was built from an
     /// earlier one has only its own extras.
     #[must_use]
     pub fn extra<T: Send + Sync + 'static>(&self) -> Option<&T> {
-        let sides = || self.parts.iter().filter(|part| !part.behind);
-        self.own_extra().or_else(|| sides().find_map(Self::extra))
+        let sides = || self.parts().iter().filter(|part| !part.is_behind());
+        self.extras.get().or_else(|| sides().find_map(Self::extra))
     }
 
     /// The evidence of both sides of an `and`, from left to right, and of the acceptances that a new one was built from. Empty
     /// for a single strategy.
     #[must_use]
     pub fn parts(&self) -> &[Self] {
-        &self.parts
+        self.rare.as_ref().map(|rare| &*rare.parts).unwrap_or_default()
     }
 
     /// Whether the credential is past its end at the instant `now`.
     #[must_use]
     pub fn is_expired_at(&self, now: SystemTime) -> bool {
         self.expires_at.is_some_and(|end| now >= end)
-    }
-}
-
-fn push_check(checks: &mut Vec<Arc<dyn RevocationCheck>>, check: Arc<dyn RevocationCheck>) {
-    if !checks.iter().any(|other| Arc::ptr_eq(other, &check)) {
-        checks.push(check);
     }
 }
 
@@ -304,7 +340,7 @@ impl fmt::Debug for Evidence {
             .field("carrier", &self.carrier)
             .field("authenticated_at", &self.authenticated_at)
             .field("expires_at", &self.expires_at)
-            .field("parts", &self.parts)
+            .field("parts", &self.parts())
             .finish_non_exhaustive()
     }
 }
@@ -346,5 +382,15 @@ impl<C: RevocationCheck + ?Sized> RevocationCheck for Arc<C> {
 
     async fn is_any_revoked(&self, whole: &Evidence) -> Result<bool, BoxError> {
         (**self).is_any_revoked(whole).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evidence_is_small_since_open_connections_keep_it() {
+        assert_eq!(size_of::<Evidence>(), 208);
     }
 }

@@ -2,8 +2,9 @@ use std::{mem, ops::Deref, slice};
 
 /// A list of nearly always one value, which is kept without memory of its own: a credential has one name and one id, and an
 /// open connection keeps both. A vector takes an allocation for each.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) enum Few<T> {
+    #[default]
     None,
     One(T),
     Many(Vec<T>),

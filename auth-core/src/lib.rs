@@ -100,6 +100,7 @@ mod clock;
 mod config;
 mod evidence;
 pub mod extract;
+mod extras;
 mod few;
 mod id;
 mod login;
@@ -144,6 +145,7 @@ pub use self::{
     clock::{Clock, SystemClock},
     config::ConfigError,
     evidence::{Evidence, RevocationCheck},
+    extras::Extras,
     id::{Id, IdKind},
     login::UserAuthentication,
     manual_clock::ManualClock,

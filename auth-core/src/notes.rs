@@ -26,9 +26,7 @@ impl Notes {
     /// Notes what an inner chain has accepted, and gives it a number to recognize it by.
     pub(crate) fn accept(&self, evidence: &mut Evidence) {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        if evidence.serial == 0 {
-            evidence.serial = NEXT.fetch_add(1, Ordering::Relaxed);
-        }
+        evidence.number(|| NEXT.fetch_add(1, Ordering::Relaxed));
         self.change(|acceptances| acceptances.inside.push(evidence.clone()));
     }
 

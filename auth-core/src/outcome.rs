@@ -1,11 +1,10 @@
 use std::{fmt, sync::Arc, time::SystemTime};
 
-use http::Extensions;
 use triomphe::UniqueArc;
 
 use crate::{
-    AuthRequest, Authenticated, Carrier, Challenge, Evidence, Id, IdKind, Principal, PrincipalId, Redirect, Rejection,
-    SharedStr, authenticated::Identity, challenge::presented_among, extract::Malformed,
+    AuthRequest, Authenticated, Carrier, Challenge, Evidence, Extras, Id, IdKind, Principal, PrincipalId, Redirect,
+    Rejection, SharedStr, authenticated::Identity, challenge::presented_among, extract::Malformed,
 };
 
 /// What a strategy says about a request. A failure of the system is an `Err`, never a [`Reject`](Self::Reject).
@@ -63,7 +62,7 @@ impl<U> Accept<U> {
     /// Sets when the credential ends, exclusive. Sockets close then. Without an end they stay open.
     #[must_use]
     pub fn expires_at(mut self, at: SystemTime) -> Self {
-        self.0.evidence.expires_at = Some(at);
+        self.0.evidence.set_end(Some(at));
         self
     }
 
@@ -122,12 +121,13 @@ impl<U> Accept<U> {
     /// Adds a typed extra (claims, scopes); a second one of the same type replaces the first.
     #[must_use]
     pub fn extra<T: Clone + Send + Sync + 'static>(mut self, extra: T) -> Self {
-        self.0.evidence.add_extra(extra);
+        self.0.evidence.extras.add(extra);
         self
     }
 
-    pub(crate) fn with_extras(mut self, extras: Extensions) -> Self {
-        self.0.evidence.add_extras(extras);
+    /// Sets all extras at once.
+    pub(crate) fn with_extras(mut self, extras: Extras) -> Self {
+        self.0.evidence.extras = extras;
         self
     }
 
@@ -169,10 +169,6 @@ impl<U> Accept<U> {
         U: Principal,
     {
         let Identity { user, evidence } = &mut *self.0;
-        if evidence.strategy.is_none() {
-            // From here on, the application may set an earlier end. The credential keeps its own.
-            evidence.credential_end = evidence.expires_at;
-        }
         evidence.strategy.get_or_insert_with(|| Arc::clone(strategy));
         evidence.challenges.get_or_insert_with(|| presented_among(challenges, &request.parts().headers));
         evidence.authenticated_at = request.now();
@@ -182,7 +178,8 @@ impl<U> Accept<U> {
         self
     }
 
-    pub(crate) fn seal(self) -> Authenticated<U> {
+    pub(crate) fn seal(mut self) -> Authenticated<U> {
+        self.0.evidence.seal();
         Authenticated::sealed(self.0)
     }
 }

@@ -31,7 +31,6 @@ const MAX_SHOWN: usize = 200;
 #[derive(Clone)]
 pub struct Refusal(Arc<Inner>);
 
-#[derive(Clone)]
 struct Inner {
     kind: RefusalKind,
     status: StatusCode,
@@ -43,8 +42,9 @@ struct Inner {
     /// For the log alone.
     detail: Option<Arc<str>>,
     is_wrong: bool,
-    /// Shared by all clones, so that one refusal is logged once.
-    is_logged: Arc<AtomicBool>,
+    is_logged: AtomicBool,
+    /// If this is a changed copy: what it was copied from. Both are one refusal, which is logged once.
+    original: Option<Arc<Self>>,
 }
 
 /// The kinds of [`Refusal`].
@@ -101,7 +101,8 @@ impl Refusal {
     }
 
     pub(crate) fn of(kind: RefusalKind, status: StatusCode, code: &'static str, challenges: Arc<[Challenge]>) -> Self {
-        let (redirect, cause, strategy, detail, is_logged) = (None, None, None, None, Arc::default());
+        let (redirect, cause, strategy, detail, original) = (None, None, None, None, None);
+        let is_logged = AtomicBool::new(false);
         let is_wrong = match kind {
             RefusalKind::Unrecognized => true,
             RefusalKind::Middleware => matches!(status, StatusCode::UNAUTHORIZED | StatusCode::BAD_REQUEST),
@@ -109,37 +110,76 @@ impl Refusal {
             RefusalKind::Rejected => false,
             RefusalKind::Missing | RefusalKind::Redirect | RefusalKind::Unavailable | RefusalKind::Panicked => false,
         };
-        Self(Arc::new(Inner { kind, status, code, challenges, redirect, cause, strategy, detail, is_wrong, is_logged }))
+        Self(Arc::new(Inner {
+            kind,
+            status,
+            code,
+            challenges,
+            redirect,
+            cause,
+            strategy,
+            detail,
+            is_wrong,
+            is_logged,
+            original,
+        }))
+    }
+
+    /// The same refusal, changed. Clones stay as they are.
+    fn changed(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+        if let Some(own) = Arc::get_mut(&mut self.0) {
+            change(own);
+            return self;
+        }
+        let mut copy = Inner {
+            kind: self.0.kind,
+            status: self.0.status,
+            code: self.0.code,
+            challenges: Arc::clone(&self.0.challenges),
+            redirect: self.0.redirect.clone(),
+            cause: self.0.cause.clone(),
+            strategy: self.0.strategy.clone(),
+            detail: self.0.detail.clone(),
+            is_wrong: self.0.is_wrong,
+            is_logged: AtomicBool::new(false),
+            original: Some(Arc::clone(&self.0)),
+        };
+        change(&mut copy);
+        Self(Arc::new(copy))
+    }
+
+    /// The mark that this refusal and all its clones share.
+    fn is_logged(&self) -> &AtomicBool {
+        let mut inner = &self.0;
+        while let Some(original) = &inner.original {
+            inner = original;
+        }
+        &inner.is_logged
     }
 
     pub(crate) fn redirect_to(redirect: Redirect, kind: RefusalKind, code: &'static str) -> Self {
-        let mut refusal = Self::of(kind, redirect.status(), code, Arc::default());
-        Arc::make_mut(&mut refusal.0).redirect = Some(redirect);
-        refusal
+        let refusal = Self::of(kind, redirect.status(), code, Arc::default());
+        refusal.changed(|refusal| refusal.redirect = Some(redirect))
     }
 
     /// A system behind the chain failed, or took too long: 503 `unavailable`. The cause is for the log and for hooks.
     pub fn unavailable(cause: impl Into<BoxError>) -> Self {
-        let mut refusal =
+        let refusal =
             Self::of(RefusalKind::Unavailable, StatusCode::SERVICE_UNAVAILABLE, "unavailable", Arc::default());
-        Arc::make_mut(&mut refusal.0).cause = Some(Arc::new(cause.into()));
-        refusal
+        refusal.changed(|refusal| refusal.cause = Some(Arc::new(cause.into())))
     }
 
     /// Names the strategy that refuses, or whose credential is refused.
-    pub(crate) fn by(mut self, strategy: Option<&Arc<str>>) -> Self {
-        if let Some(strategy) = strategy {
-            Arc::make_mut(&mut self.0).strategy = Some(Arc::clone(strategy));
+    pub(crate) fn by(self, strategy: Option<&Arc<str>>) -> Self {
+        match strategy {
+            Some(strategy) => self.changed(|refusal| refusal.strategy = Some(Arc::clone(strategy))),
+            None => self,
         }
-        self
     }
 
     /// If `is_wrong`, notes that a wrong credential was presented.
-    pub(crate) fn wrong_if(mut self, is_wrong: bool) -> Self {
-        if is_wrong {
-            Arc::make_mut(&mut self.0).is_wrong = true;
-        }
-        self
+    pub(crate) fn wrong_if(self, is_wrong: bool) -> Self {
+        if is_wrong { self.changed(|refusal| refusal.is_wrong = true) } else { self }
     }
 
     /// Adds a detail for the log: what was expected, and what was found. The client never reads it.
@@ -147,9 +187,8 @@ impl Refusal {
     /// # Security
     /// It must not hold a secret. Escape and cut any text that a client has sent.
     #[must_use]
-    pub fn with_detail(mut self, detail: impl Into<Arc<str>>) -> Self {
-        Arc::make_mut(&mut self.0).detail = Some(detail.into());
-        self
+    pub fn with_detail(self, detail: impl Into<Arc<str>>) -> Self {
+        self.changed(|refusal| refusal.detail = Some(detail.into()))
     }
 
     /// Logs the refusal, unless it or a clone of it has been logged. [`Chain::authenticate`](crate::Chain::authenticate) logs
@@ -168,7 +207,7 @@ impl Refusal {
     }
 
     pub(crate) fn log(&self, transport: Option<Transport>) {
-        if self.0.is_logged.swap(true, Ordering::Relaxed) {
+        if self.is_logged().swap(true, Ordering::Relaxed) {
             return;
         }
         let (code, strategy, status) = (self.code(), self.strategy(), self.status().as_u16());
@@ -192,7 +231,7 @@ impl Refusal {
     /// Marks the refusal as logged.
     #[cfg(feature = "axum")]
     pub(crate) fn logged(self) -> Self {
-        self.0.is_logged.store(true, Ordering::Relaxed);
+        self.is_logged().store(true, Ordering::Relaxed);
         self
     }
 

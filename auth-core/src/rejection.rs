@@ -2,7 +2,7 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use http::StatusCode;
 
-use crate::Challenge;
+use crate::{Challenge, challenge::ErrorKind};
 
 /// Why a strategy, or its verify callback, rejects its own credential.
 ///
@@ -230,22 +230,18 @@ impl Rejection {
 
     /// `challenge` with the error parameters for this rejection (RFC 6750, 3.1; RFC 9470, 3). The descriptions are constants.
     pub(crate) fn mark(&self, challenge: &Challenge) -> Challenge {
-        let (error, description) = match self.0.kind {
-            RejectionKind::InvalidRequest => ("invalid_request", "The credentials are malformed"),
-            RejectionKind::InvalidCredentials | RejectionKind::Revoked => {
-                ("invalid_token", "The credentials are invalid")
-            }
-            RejectionKind::Expired => ("invalid_token", "The token expired"),
-            RejectionKind::InsufficientScope => ("insufficient_scope", "More scope is required"),
-            RejectionKind::InsufficientUserAuthentication => {
-                ("insufficient_user_authentication", "A more recent or a stronger log-in is required")
-            }
+        let kind = match self.0.kind {
+            RejectionKind::InvalidRequest => ErrorKind::Malformed,
+            RejectionKind::InvalidCredentials | RejectionKind::Revoked => ErrorKind::Invalid,
+            RejectionKind::Expired => ErrorKind::Expired,
+            RejectionKind::InsufficientScope => ErrorKind::TooLittleScope,
+            RejectionKind::InsufficientUserAuthentication => ErrorKind::WeakLogin,
             RejectionKind::Forbidden | RejectionKind::TooManyRequests => return challenge.clone(),
         };
         let Some(details) = &self.0.details else {
-            return challenge.clone().with_error(&[], error, description);
+            return challenge.with_known_error(kind);
         };
-        let (error, description) = details.error.unwrap_or((error, description));
+        let (error, description) = details.error.unwrap_or(kind.texts());
         let mut challenge = challenge.clone().with_error(&details.scopes, error, description);
         if !details.acr_values.is_empty() {
             challenge = challenge.with("acr_values", &details.acr_values.join(" "));

@@ -110,10 +110,10 @@ impl Revocation {
         users: &mut Vec<&'e PrincipalId>,
     ) {
         // What a new acceptance was built from belongs to the user of the new one.
-        let user = if evidence.behind { whole.or(evidence.principal()) } else { evidence.principal().or(whole) };
+        let user = if evidence.is_behind() { whole.or(evidence.principal()) } else { evidence.principal().or(whole) };
         let (kind, ends_at) = match evidence.carrier() {
             Carrier::Ticket => (IdKind::Parent, None),
-            _ => (IdKind::Credential, evidence.credential_end),
+            _ => (IdKind::Credential, evidence.credential_end()),
         };
         let mut ids = evidence.ids().iter().filter(|id| id.kind() == kind).peekable();
         // If it was built from others, their revocation covers it too.

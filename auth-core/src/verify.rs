@@ -9,7 +9,7 @@ use std::{
 use http::{Extensions, HeaderMap, Method, Uri};
 use pin_project_lite::pin_project;
 
-use crate::{Accept, AuthRequest, BoxError, Carrier, Rejection, Transport};
+use crate::{Accept, AuthRequest, BoxError, Carrier, Extras, Rejection, Transport};
 
 /// The verify callback: turns a credential that a strategy has checked into a user of the application.
 ///
@@ -196,12 +196,24 @@ impl fmt::Debug for RequestInfo {
 }
 
 /// What the application says about a good credential.
-pub struct Verdict<U>(Result<(U, Extensions), Rejection>);
+pub struct Verdict<U>(Result<Accepted<U>, Rejection>);
+
+struct Accepted<U> {
+    user: U,
+    /// Boxed, since most verdicts have none, and the future of each request has space for it.
+    extras: Option<Box<Extras>>,
+}
+
+impl<U> Accepted<U> {
+    fn into_parts(self) -> (U, Extras) {
+        (self.user, self.extras.map(|extras| *extras).unwrap_or_default())
+    }
+}
 
 impl<U> Verdict<U> {
     /// Lets the user in.
     pub fn accept(user: U) -> Self {
-        Self(Ok((user, Extensions::new())))
+        Self(Ok(Accepted { user, extras: None }))
     }
 
     /// Rejects without a reason: 401 `invalid_credentials`.
@@ -219,8 +231,8 @@ impl<U> Verdict<U> {
     /// Adds a typed extra to the evidence. It has no effect on a rejection.
     #[must_use]
     pub fn with_extra<T: Clone + Send + Sync + 'static>(mut self, extra: T) -> Self {
-        if let Ok((_, extras)) = &mut self.0 {
-            extras.insert(extra);
+        if let Ok(accepted) = &mut self.0 {
+            accepted.extras.get_or_insert_default().add(extra);
         }
         self
     }
@@ -230,15 +242,18 @@ impl<U> Verdict<U> {
     /// # Errors
     /// The rejection, if the application rejected.
     pub fn into_accept(self, carrier: Carrier) -> Result<Accept<U>, Rejection> {
-        self.0.map(|(user, extras)| Accept::new(user, carrier).with_extras(extras))
+        self.0.map(|accepted| {
+            let (user, extras) = accepted.into_parts();
+            Accept::new(user, carrier).with_extras(extras)
+        })
     }
 
     /// Returns the user and the extras, for strategies to which [`into_accept`](Self::into_accept) is not enough.
     ///
     /// # Errors
     /// The rejection, if the application rejected.
-    pub fn into_result(self) -> Result<(U, Extensions), Rejection> {
-        self.0
+    pub fn into_result(self) -> Result<(U, Extras), Rejection> {
+        self.0.map(Accepted::into_parts)
     }
 }
 

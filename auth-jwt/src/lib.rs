@@ -50,7 +50,7 @@
 //!
 //! | Step | Otherwise |
 //! |---|---|
-//! | a token is found | `Absent`; 400 if the header or other carrier is malformed |
+//! | a token is found | `Absent`; 400 if the header or other carrier is malformed, unless it is longer than a token may be |
 //! | it begins with a header, a JSON object in base64url | `Unrecognized`: a bearer token, but not a JWT |
 //! | at most 8 KiB ([`max_len`](Jwt::max_len)) | refused |
 //! | three parts | `Unrecognized` |

@@ -160,7 +160,8 @@ fn attach<U>(outcome: &mut Outcome<U>, noted: &mut Acceptances) {
     let Outcome::Accept(accept) = outcome else {
         return noted.given_up.extend(inside);
     };
-    let (own, other): (Vec<_>, Vec<_>) = inside.into_iter().partition(|inside| accept.evidence().holds(inside.serial));
+    let (own, other): (Vec<_>, Vec<_>) =
+        inside.into_iter().partition(|inside| accept.evidence().holds(inside.serial()));
     if own.is_empty() {
         accept.evidence_mut().stands_on(other);
     } else {

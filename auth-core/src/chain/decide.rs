@@ -8,7 +8,10 @@ use super::{
     span,
     terms::Terms,
 };
-use crate::{AuthRequest, Authenticated, BoxError, Evidence, Outcome, Principal, Refusal, RefusalKind, Rejection};
+use crate::{
+    AuthRequest, Authenticated, BoxError, Evidence, Outcome, Principal, Refusal, RefusalKind, Rejection,
+    evidence::Check, few::Few,
+};
 use http::StatusCode;
 use tracing::Span;
 
@@ -158,9 +161,9 @@ impl<U: Principal> Chain<U> {
 /// Asks the checks of each acceptance, and returns the first acceptance that was revoked.
 async fn find_revoked(acceptances: &mut [Evidence]) -> Result<Option<Evidence>, BoxError> {
     for evidence in acceptances {
-        let mut checks = Vec::new();
+        let mut checks = Few::None;
         evidence.move_checks_to(&mut checks);
-        for check in &checks {
+        for Check(check) in &*checks {
             if check.is_any_revoked(evidence).await? {
                 return Ok(Some(evidence.clone()));
             }

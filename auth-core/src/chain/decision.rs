@@ -45,10 +45,7 @@ impl<'c, U> Decision<'c, U> {
     pub(super) fn is_simple(&self) -> bool {
         self.beside.as_ref().is_none_or(|beside| beside.given_up.is_empty())
             && match &self.outcome {
-                Outcome::Accept(accept) => {
-                    let evidence = accept.evidence();
-                    evidence.carrier.is_explicit() && evidence.checks.is_empty() && evidence.parts.is_empty()
-                }
+                Outcome::Accept(accept) => accept.evidence().carrier.is_explicit() && accept.evidence().is_simple(),
                 _ => true,
             }
     }

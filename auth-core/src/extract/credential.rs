@@ -1,5 +1,6 @@
 use std::fmt;
 
+use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use crate::{Carrier, Challenge, Secret};
@@ -13,7 +14,12 @@ pub struct Credential<'r> {
 enum Text<'r> {
     Borrowed(&'r str),
     Owned(Zeroizing<String>),
+    /// Too long, so nobody has checked it.
+    Unchecked(&'r [u8]),
 }
+
+/// How many bytes of a credential tell its kind.
+const START: usize = 64;
 
 impl<'r> Credential<'r> {
     /// A credential that appears in the request as it is.
@@ -28,16 +34,55 @@ impl<'r> Credential<'r> {
         Self { text: Text::Owned(Zeroizing::new(text)), carrier }
     }
 
+    /// A credential that is longer than [`Extractor::extract_within`](super::Extractor::extract_within) allows. It need not be
+    /// well-formed, nor text.
+    #[must_use]
+    pub fn too_long(bytes: &'r [u8], carrier: Carrier) -> Self {
+        Self { text: Text::Unchecked(bytes), carrier }
+    }
+
     pub(crate) fn secret(secret: Secret, carrier: Carrier) -> Self {
         Self { text: Text::Owned(secret.into_inner()), carrier }
     }
 
-    /// The credential itself. Never log it.
+    /// The credential itself. Never log it. Empty if it was [too long](Self::too_long) to be checked.
     #[must_use]
     pub fn expose(&self) -> &str {
         match &self.text {
             Text::Borrowed(text) => text,
             Text::Owned(text) => text,
+            Text::Unchecked(_) => "",
+        }
+    }
+
+    /// The length in bytes, also if it was [too long](Self::too_long) to be checked.
+    #[must_use]
+    pub fn byte_len(&self) -> usize {
+        self.bytes().len()
+    }
+
+    /// The first 64 bytes, or fewer if they are not text. A strategy sees there whether a credential that is too long is of its
+    /// kind. Never log it.
+    #[must_use]
+    pub fn start(&self) -> &str {
+        let bytes = self.bytes();
+        let start = bytes.get(..START).unwrap_or(bytes);
+        str::from_utf8(start).unwrap_or_else(|error| {
+            let valid = start.get(..error.valid_up_to()).unwrap_or_default();
+            str::from_utf8(valid).unwrap_or_default()
+        })
+    }
+
+    /// Whether both are the same, in a time that depends only on the lengths.
+    pub(super) fn is_same_as(&self, other: &Self) -> bool {
+        self.bytes().ct_eq(other.bytes()).into()
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match &self.text {
+            Text::Borrowed(text) => text.as_bytes(),
+            Text::Owned(text) => text.as_bytes(),
+            Text::Unchecked(bytes) => bytes,
         }
     }
 

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use super::{Credential, Malformed};
-use crate::{AuthRequest, Challenge, Needs, secret::ct_eq};
+use crate::{AuthRequest, Challenge, Needs};
 
 /// Finds a raw credential in a request and says which carrier brought it.
 pub trait Extractor: Send + Sync + 'static {
@@ -10,6 +10,24 @@ pub trait Extractor: Send + Sync + 'static {
     /// # Errors
     /// [`Malformed`] if the place is there but broken: a repeated header, a scheme without a token, extra words.
     fn extract<'r>(&self, request: &'r AuthRequest<'_>) -> Result<Option<Credential<'r>>, Malformed>;
+
+    /// Looks for the credential on behalf of a strategy that refuses more than `max_len` bytes. The strategy compares
+    /// [`Credential::byte_len`] before anything else.
+    ///
+    /// An extractor need not check a credential of more bytes: it returns [`Credential::too_long`], so that long junk is
+    /// refused without being read. The default looks as [`extract`](Self::extract) does. An extractor that wraps another one
+    /// forwards both calls.
+    ///
+    /// # Errors
+    /// As for [`extract`](Self::extract). What is longer than `max_len` need not be found malformed.
+    fn extract_within<'r>(
+        &self,
+        request: &'r AuthRequest<'_>,
+        max_len: usize,
+    ) -> Result<Option<Credential<'r>>, Malformed> {
+        let _ = max_len;
+        self.extract(request)
+    }
 
     /// Adds what the middleware must prepare before the decision, or take out after it. The default adds nothing.
     fn needs(&self, needs: &mut Needs) {
@@ -32,6 +50,14 @@ pub trait Extractor: Send + Sync + 'static {
 impl<E: Extractor + ?Sized> Extractor for Box<E> {
     fn extract<'r>(&self, request: &'r AuthRequest<'_>) -> Result<Option<Credential<'r>>, Malformed> {
         (**self).extract(request)
+    }
+
+    fn extract_within<'r>(
+        &self,
+        request: &'r AuthRequest<'_>,
+        max_len: usize,
+    ) -> Result<Option<Credential<'r>>, Malformed> {
+        (**self).extract_within(request, max_len)
     }
 
     fn needs(&self, needs: &mut Needs) {
@@ -86,14 +112,22 @@ impl AnyOf {
 
 impl Extractor for AnyOf {
     fn extract<'r>(&self, request: &'r AuthRequest<'_>) -> Result<Option<Credential<'r>>, Malformed> {
+        self.extract_within(request, usize::MAX)
+    }
+
+    fn extract_within<'r>(
+        &self,
+        request: &'r AuthRequest<'_>,
+        max_len: usize,
+    ) -> Result<Option<Credential<'r>>, Malformed> {
         let mut explicit: Option<Credential<'r>> = None;
         let mut ambient: Option<Credential<'r>> = None;
         let mut broken_ambient = None;
         for extractor in &self.0 {
-            match extractor.extract(request) {
+            match extractor.extract_within(request, max_len) {
                 Ok(None) => {}
                 Ok(Some(found)) if found.carrier().is_explicit() => match &explicit {
-                    Some(known) if !ct_eq(known.expose(), found.expose()) => {
+                    Some(known) if !known.is_same_as(&found) => {
                         return Err(Malformed::new(found.carrier(), "two different credentials"));
                     }
                     Some(_) => {}

@@ -20,7 +20,8 @@ pub fn bearer() -> AuthScheme {
 /// `Authorization: <scheme> <credentials>` with the credentials in `token68` form (RFC 9110, 11.4).
 ///
 /// The scheme ignores case; one or more blanks follow it. Another scheme gives `Ok(None)`. The header is malformed if it
-/// repeats, if nothing or more than one word follows the scheme, or if a character is not `token68`.
+/// repeats, if nothing or more than one word follows the scheme, or if a character is not `token68`. A credential that is
+/// longer than the strategy allows is not checked.
 ///
 /// # Panics
 /// If `scheme` is not a token (RFC 9110, 5.6.2). Where it comes from a configuration, use [`try_auth_scheme`].
@@ -44,6 +45,14 @@ pub struct AuthScheme(Cow<'static, str>);
 
 impl Extractor for AuthScheme {
     fn extract<'r>(&self, request: &'r AuthRequest<'_>) -> Result<Option<Credential<'r>>, Malformed> {
+        self.extract_within(request, usize::MAX)
+    }
+
+    fn extract_within<'r>(
+        &self,
+        request: &'r AuthRequest<'_>,
+        max_len: usize,
+    ) -> Result<Option<Credential<'r>>, Malformed> {
         let Some(value) = single(&request.parts().headers, &AUTHORIZATION)? else {
             return Ok(None);
         };
@@ -54,11 +63,14 @@ impl Extractor for AuthScheme {
             return Ok(None);
         }
         // Only blanks may separate scheme and credentials; trailing ones are not part of the value.
-        let token = str::from_utf8(rest).unwrap_or_default().trim_matches(' ');
-        if !is_token68(token) {
-            return Err(Malformed::new(Carrier::Header, "not exactly one well-formed word after the scheme"));
+        let token = without_blanks(rest);
+        if token.len() > max_len {
+            return Ok(Some(Credential::too_long(token, Carrier::Header)));
         }
-        Ok(Some(Credential::borrowed(token, Carrier::Header)))
+        match str::from_utf8(token) {
+            Ok(token) if is_token68(token) => Ok(Some(Credential::borrowed(token, Carrier::Header))),
+            _ => Err(Malformed::new(Carrier::Header, "not exactly one well-formed word after the scheme")),
+        }
     }
 
     fn challenges(&self, out: &mut Vec<Challenge>) {
@@ -68,7 +80,8 @@ impl Extractor for AuthScheme {
 
 /// A header whose whole value is the credential, `X-Api-Key` for example.
 ///
-/// The value must be visible ASCII without blanks. An empty or a repeated header is malformed.
+/// The value must be visible ASCII without blanks. An empty or a repeated header is malformed. A value that is longer than the
+/// strategy allows is not checked.
 ///
 /// The challenge is `ApiKey in="header", name="…"`. No RFC defines a scheme for it: the name is the usual one, and the
 /// parameters are OpenAPI's.
@@ -103,9 +116,20 @@ pub struct Header(HeaderName);
 
 impl Extractor for Header {
     fn extract<'r>(&self, request: &'r AuthRequest<'_>) -> Result<Option<Credential<'r>>, Malformed> {
+        self.extract_within(request, usize::MAX)
+    }
+
+    fn extract_within<'r>(
+        &self,
+        request: &'r AuthRequest<'_>,
+        max_len: usize,
+    ) -> Result<Option<Credential<'r>>, Malformed> {
         let Some(value) = single(&request.parts().headers, &self.0)? else {
             return Ok(None);
         };
+        if value.len() > max_len {
+            return Ok(Some(Credential::too_long(value.as_bytes(), Carrier::Header)));
+        }
         match value.to_str() {
             Ok(text) if is_visible(text) => Ok(Some(Credential::borrowed(text, Carrier::Header))),
             _ => Err(Malformed::new(Carrier::Header, "the header is empty or not visible ASCII")),
@@ -127,6 +151,13 @@ fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h He
         (value, None) => Ok(value),
         (_, Some(_)) => Err(Malformed::new(Carrier::Header, "the header is repeated")),
     }
+}
+
+/// Without the spaces at both ends.
+fn without_blanks(value: &[u8]) -> &[u8] {
+    let is_text = |b: &u8| *b != b' ';
+    let (start, end) = (value.iter().position(is_text), value.iter().rposition(is_text));
+    start.zip(end).and_then(|(start, end)| value.get(start..=end)).unwrap_or_default()
 }
 
 /// `token68` of RFC 9110, 11.2.

@@ -28,5 +28,6 @@ mod renew;
 mod requirement;
 mod revocation;
 mod support;
+mod too_long;
 mod values;
 mod wrong;

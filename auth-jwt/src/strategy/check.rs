@@ -1,6 +1,6 @@
 use std::{any::type_name, future::poll_fn, sync::Arc, task::Poll};
 
-use auth_core::{AuthRequest, BoxError, Outcome, Rejection};
+use auth_core::{AuthRequest, BoxError, Outcome, Rejection, extract::Credential};
 use serde::de::DeserializeOwned;
 
 use super::evidence::EvidenceClaims;
@@ -53,6 +53,17 @@ struct Candidate<'t> {
 
 /// All steps from the raw token to the claims, in the order that the crate documents.
 impl<C: DeserializeOwned> Jwt<C> {
+    /// Why a credential over the limit is refused. Only its start is read: it may be the credential of another strategy.
+    pub(super) fn too_long(&self, credential: &Credential<'_>) -> NotAccepted {
+        let (max_len, len) = (self.policy.max_len, credential.byte_len());
+        match Compact::parse(credential.start(), 0) {
+            Err(why @ TokenError::Unrecognized(_)) => why.into(),
+            _ => TokenError::invalid("the token is too long")
+                .because(|| (format!("{max_len} bytes at most"), format!("{len} bytes")))
+                .into(),
+        }
+    }
+
     /// Checks a token with keys that are at hand.
     pub(super) fn check(
         &self,

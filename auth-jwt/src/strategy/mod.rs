@@ -95,11 +95,14 @@ where
     /// Only a key source and the callback have to be waited for. So a request without a token costs nothing here, and with
     /// fixed keys a refused one allocates no future.
     fn start<'a>(&'a self, request: &'a AuthRequest<'_>) -> Start<'a, V::User> {
-        let credential = match self.jwt.extractor.extract(request) {
+        let credential = match self.jwt.extractor.extract_within(request, self.jwt.policy.max_len) {
             Ok(Some(credential)) => credential,
             Ok(None) => return Start::Done(Ok(Outcome::Absent)),
             Err(malformed) => return Start::Done(Ok(malformed.into())),
         };
+        if credential.byte_len() > self.jwt.policy.max_len {
+            return Start::Done(self.jwt.too_long(&credential).into());
+        }
         match &self.jwt.keys {
             Keys::Fixed(keys) => match self.jwt.check(credential.expose(), keys, request) {
                 Ok(verified) => Start::Waits(Box::pin(self.decide(verified, credential.carrier(), request))),

@@ -1,6 +1,7 @@
 //! The compact form, its base64url and its JSON.
 
-use auth_jwt::Algorithm;
+use auth_core::RefusalKind;
+use auth_jwt::{Algorithm, Jwt};
 use serde_json::json;
 
 use crate::support::*;
@@ -45,6 +46,21 @@ fn megabyte_is_refused_unread() {
     assert_eq!(verdict(jwt(), &format!("{}{}", encode(HEADER), ".".repeat(1 << 20))), INVALID);
     assert_eq!(verdict(jwt(), &"a".repeat(1 << 20)), UNRECOGNIZED);
     assert_eq!(verdict(jwt(), &".".repeat(1 << 20)), UNRECOGNIZED);
+}
+
+#[test]
+fn malformed_header_over_the_limit_is_a_token_that_is_too_long() {
+    let bearer = |token: &str| {
+        let parts = request("authorization", &format!("Bearer {token}"));
+        let refusal = ask(Jwt::hs256(SECRET).unwrap().max_len(100).verify(accept), &parts).unwrap_err();
+        (refusal.kind(), refusal.status().as_u16(), refusal.code())
+    };
+    let malformed = (RefusalKind::Rejected, 400, "invalid_request");
+    let of_len = |start: &str, len: usize| format!("{start}{} a", "a".repeat(len - start.len() - 2));
+    assert_eq!(bearer(&of_len("eyJh", 100)), malformed);
+    assert_eq!(bearer(&of_len("eyJh", 101)), (RefusalKind::Rejected, 401, INVALID));
+    assert_eq!(bearer(&of_len("opaque", 100)), malformed);
+    assert_eq!(bearer(&of_len("opaque", 101)), (RefusalKind::Unrecognized, 401, INVALID));
 }
 
 #[test]
