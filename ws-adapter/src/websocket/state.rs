@@ -78,8 +78,9 @@ impl<U> SocketState<U> {
                 return;
             };
             match self.filter(message, in_band, now) {
-                // tungstenite answers pings.
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) | None => {}
+                // tungstenite answers pings. Only a handler that waits may want to see them, as it does when it reads itself.
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) if !self.handler.waits() => {}
+                None => {}
                 Some(message) => {
                     self.pipe.keep_ahead(message);
                     self.handler.wake();
@@ -90,7 +91,7 @@ impl<U> SocketState<U> {
 
     /// Whether the driver may read: the handler does not, and the next message can be kept.
     pub(super) fn can_read_ahead(&self) -> bool {
-        let is_full = self.pipe.has_ahead() || self.auth.is_some();
+        let is_full = self.pipe.is_full() || self.auth.is_some();
         !self.handler.is_active() && !is_full && !self.pipe.is_gone()
     }
 

@@ -161,3 +161,41 @@ async fn idle_socket_neither_sets_a_timer_nor_polls_its_handler() {
         }
     }
 }
+
+/// As it does while it reads itself.
+#[tokio::test]
+async fn handler_that_has_waited_long_still_sees_pings_and_pongs() {
+    for place in PLACES {
+        let mut world = World::new(place).await;
+        for message in [Message::Ping("a".into()), Message::Pong("b".into()), Message::text("c")] {
+            world.pass(2).await;
+            world.reports(message).await;
+        }
+    }
+}
+
+/// The handler's task is on another runtime, and goes on.
+#[tokio::test]
+async fn waiting_handler_ends_when_the_runtime_of_its_socket_stops() {
+    for waits_for in [0, 2] {
+        let (clock, handlers) = (clock(), tokio::runtime::Handle::current());
+        let (over, mut ended) = tokio::sync::mpsc::channel(1);
+        let route = any(move |ws: AuthWebSocketUpgrade<User>| async move {
+            ws.on_upgrade(move |mut socket| async move {
+                handlers.spawn(async move { over.send(socket.recv().await).await });
+            })
+        });
+        let layer = AuthLayer::new(jwt_or_basic()).timer(clock.clone());
+        let stopping = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let app = Router::new().route("/ws", route).layer(layer);
+        let server = stopping.spawn(Server::start(app)).await.unwrap();
+        let client = server.open(FOREVER).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        clock.advance(Duration::from_secs(waits_for));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        stopping.shutdown_background();
+        let message = tokio::time::timeout(Duration::from_secs(5), ended.recv()).await.expect("it waits for ever");
+        assert_eq!(message, Some(None), "{waits_for}");
+        drop(client);
+    }
+}
