@@ -102,6 +102,8 @@ mod evidence;
 pub mod extract;
 mod few;
 mod id;
+#[cfg(feature = "tokio")]
+mod jumps;
 mod login;
 mod manual_clock;
 mod needs;
