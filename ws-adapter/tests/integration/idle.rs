@@ -62,8 +62,15 @@ enum Place {
 
 const PLACES: [Place; 3] = [Place::ItsTask, Place::OtherTask, Place::Halves];
 
+/// How long each poll of a handler takes. So it is polled again a little after it began to wait.
+const POLL: Duration = Duration::from_millis(7);
+
+/// Counts the polls of a handler.
+#[derive(Clone)]
+struct Polls(ManualClock, Counter);
+
 /// Sends back every message, also pings and pongs, as text. Counts its polls.
-async fn report(place: Place, socket: AuthSocket<User>, polls: Counter) {
+async fn report(place: Place, socket: AuthSocket<User>, polls: Polls) {
     match place {
         Place::ItsTask => counted(polls, report_from(socket)).await,
         Place::OtherTask => drop(tokio::spawn(counted(polls, report_from(socket))).await),
@@ -85,11 +92,13 @@ async fn report_from(mut socket: AuthSocket<User>) {
     }
 }
 
-async fn counted(polls: Counter, future: impl Future<Output = ()>) {
+async fn counted(Polls(clock, polls): Polls, future: impl Future<Output = ()>) {
     let mut future = Box::pin(future);
     let counted = poll_fn(move |cx| {
         polls.fetch_add(1, Ordering::SeqCst);
-        future.poll_unpin(cx)
+        let polled = future.poll_unpin(cx);
+        clock.advance(POLL);
+        polled
     });
     counted.await;
 }
@@ -98,7 +107,7 @@ impl World {
     /// A socket without end or pings.
     async fn new(place: Place) -> Self {
         let (clock, sleeps, polls) = (clock(), Counter::default(), Counter::default());
-        let count = Arc::clone(&polls);
+        let count = Polls(clock.clone(), Arc::clone(&polls));
         let route = any(move |ws: AuthWebSocketUpgrade<User>| async move {
             ws.on_upgrade(move |socket| report(place, socket, count))
         });
@@ -112,10 +121,11 @@ impl World {
         world
     }
 
-    /// Lets seconds pass, one after the other.
-    async fn pass(&self, secs: u64) {
-        for _ in 0..secs {
-            self.clock.advance(Duration::from_secs(1));
+    /// Lets time pass, in steps that are shorter than a poll.
+    async fn pass(&self, span: Duration) {
+        let end = self.clock.monotonic() + span;
+        while self.clock.monotonic() < end {
+            self.clock.advance(Duration::from_millis(5));
             settle().await;
         }
     }
@@ -153,9 +163,13 @@ async fn idle_socket_neither_sets_a_timer_nor_polls_its_handler() {
     for place in PLACES {
         let mut world = World::new(place).await;
         for _ in 0..2 {
-            world.pass(2).await;
+            world.pass(Duration::from_secs(2)).await;
             let counts = world.counts();
-            world.pass(180).await;
+            world.pass(Duration::from_secs(10)).await;
+            for _ in 0..10 {
+                world.clock.advance(Duration::from_secs(60));
+                settle().await;
+            }
             assert_eq!(world.counts(), counts, "{place:?}");
             world.reports(Message::text("still there")).await;
         }
@@ -168,7 +182,7 @@ async fn handler_that_has_waited_long_still_sees_pings_and_pongs() {
     for place in PLACES {
         let mut world = World::new(place).await;
         for message in [Message::Ping("a".into()), Message::Pong("b".into()), Message::text("c")] {
-            world.pass(2).await;
+            world.pass(Duration::from_secs(2)).await;
             world.reports(message).await;
         }
     }
