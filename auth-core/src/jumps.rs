@@ -74,9 +74,13 @@ struct Places {
     free: Vec<usize>,
 }
 
+impl Places {
+    const NONE: Self = Self { wakers: Vec::new(), free: Vec::new() };
+}
+
 impl Listeners {
     const fn new() -> Self {
-        Self(Mutex::new(Places { wakers: Vec::new(), free: Vec::new() }))
+        Self(Mutex::new(Places::NONE))
     }
 
     fn add(&self) -> usize {
@@ -104,6 +108,10 @@ impl Listeners {
         let mut places = self.lock();
         let waker = places.wakers.get_mut(place).and_then(Option::take);
         places.free.push(place);
+        if places.free.len() == places.wakers.len() {
+            // The memory of all places is free again.
+            *places = Places::NONE;
+        }
         drop(places);
         drop(waker);
     }
@@ -196,6 +204,7 @@ mod tests {
         listeners.remove(one);
         assert_eq!(Arc::strong_count(&woken), 1);
         assert_eq!((listeners.add(), listeners.add()), (one, 2));
-        assert_eq!(other, 1);
+        [one, other, 2].map(|place| listeners.remove(place));
+        assert_eq!(listeners.lock().wakers.capacity(), 0);
     }
 }
