@@ -196,7 +196,7 @@ impl<U> SharedSocket<U> {
                 return Err(NotNow::Ended);
             }
             let end = state.life.swap([slot], user.evidence().expires_at(), now)?;
-            state.user = user;
+            (state.user, state.renewed) = (user, true);
             Ok(end)
         })
     }
