@@ -103,6 +103,8 @@ pub mod extract;
 mod extras;
 mod few;
 mod id;
+#[cfg(feature = "tokio")]
+mod jumps;
 mod login;
 mod manual_clock;
 mod needs;

@@ -52,23 +52,21 @@ impl<T: Timer + ?Sized> Timer for Arc<T> {
 #[cfg(feature = "tokio")]
 mod system {
     use std::{
-        sync::{
-            Arc, LazyLock,
-            atomic::{AtomicUsize, Ordering},
-        },
-        thread,
-        time::{Duration, Instant, SystemTime},
+        future::Future,
+        pin::Pin,
+        task::{Context, Poll, ready},
+        time::{Duration, SystemTime},
     };
 
-    use tokio::{sync::Notify, time};
+    use pin_project_lite::pin_project;
+    use tokio::time;
 
     use super::{BoxSleep, Timer};
-    use crate::{Clock as _, SystemClock};
+    use crate::{
+        Clock as _, SystemClock,
+        jumps::{self, Listener},
+    };
 
-    /// How often the clock is checked for a jump. A sleep that a jump shortens ends at most this late.
-    const LOOK: Duration = Duration::from_secs(5);
-    /// A smaller difference does not count as a jump.
-    const JUMP: Duration = Duration::from_millis(500);
     /// The longest sleep if no thread checks for jumps.
     const UNWATCHED: Duration = Duration::from_secs(30);
 
@@ -76,7 +74,7 @@ mod system {
         /// Needs a tokio runtime with its timer enabled. Nothing runs while it waits; tokio wakes it in time. One thread for the
         /// whole process checks whether the clock was set or the machine was asleep.
         fn sleep_until(&self, deadline: SystemTime) -> BoxSleep {
-            boxed_sleep(deadline, None)
+            Box::pin(Sleep::new(deadline, None))
         }
 
         /// Needs a tokio runtime with its timer enabled.
@@ -86,89 +84,61 @@ mod system {
 
         /// As [`sleep_until`](Self::sleep_until), with one timer for both. A span that is too long for the clock never ends.
         fn sleep_until_or(&self, deadline: SystemTime, span: Duration) -> BoxSleep {
-            boxed_sleep(deadline, time::Instant::now().checked_add(span))
+            Box::pin(Sleep::new(deadline, time::Instant::now().checked_add(span)))
         }
     }
 
-    /// Waits for the deadline, and for the end if there is one, with one timer. An async function would hold its arguments twice.
-    fn boxed_sleep(deadline: SystemTime, end: Option<time::Instant>) -> BoxSleep {
-        static SLEEPS: AtomicUsize = AtomicUsize::new(0);
-        let number = SLEEPS.fetch_add(1, Ordering::Relaxed);
-        let jumps = JUMPS.as_ref().and_then(|jumps| jumps.get(number % SHARDS));
-        Box::pin(async move {
-            while !left(deadline, end).is_zero() {
-                match jumps {
-                    Some(jumps) => {
-                        // From here on a jump is noticed, so the clock is read once more.
-                        let jumped = jumps.notified();
-                        drop(time::timeout(left(deadline, end), jumped).await);
-                    }
-                    None => time::sleep(left(deadline, end).min(UNWATCHED)).await,
-                }
-            }
-        })
+    pin_project! {
+        /// Waits for the deadline, and for the end if there is one, with one timer. Each open connection keeps one, so it is
+        /// written by hand: an async block would hold more than this.
+        struct Sleep {
+            deadline: SystemTime,
+            end: Option<time::Instant>,
+            jumps: Listener,
+            // `None` before the first poll.
+            #[pin]
+            timer: Option<time::Sleep>,
+        }
     }
 
-    /// The time until the first of the two.
-    fn left(deadline: SystemTime, end: Option<time::Instant>) -> Duration {
-        let left = deadline.duration_since(SystemClock.now()).unwrap_or_default();
-        end.map_or(left, |end| left.min(end.saturating_duration_since(time::Instant::now())))
+    impl Sleep {
+        fn new(deadline: SystemTime, end: Option<time::Instant>) -> Self {
+            Self { deadline, end, jumps: Listener::new(), timer: None }
+        }
+
+        /// The time until the first of the two.
+        fn left(&self) -> Duration {
+            let left = self.deadline.duration_since(SystemClock.now()).unwrap_or_default();
+            self.end.map_or(left, |end| left.min(end.saturating_duration_since(time::Instant::now())))
+        }
     }
 
-    /// A poll of a sleep locks the list of those who wait for a jump. Several lists keep the threads from waiting for each other.
-    const SHARDS: usize = 8;
+    impl Future for Sleep {
+        type Output = ();
 
-    /// Reports jumps of the clock, which tokio's timer does not see. `None` if the thread did not start.
-    static JUMPS: LazyLock<Option<Arc<[Notify; SHARDS]>>> = LazyLock::new(|| {
-        let sender: Arc<[Notify; SHARDS]> = Arc::default();
-        let told = Arc::clone(&sender);
-        let watcher = thread::Builder::new().name("auth-clock".to_owned()).spawn(move || {
-            let mut watch = ClockWatch::new(SystemTime::now(), Instant::now());
+        fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+            // From here on a jump is noticed, so the clock is read after this.
+            let mut is_set = !self.jumps.listen(cx);
             loop {
-                thread::sleep(LOOK);
-                if watch.has_jumped(SystemTime::now(), Instant::now()) {
-                    told.iter().for_each(Notify::notify_waiters);
+                if !is_set {
+                    let left = self.left();
+                    if left.is_zero() {
+                        return Poll::Ready(());
+                    }
+                    let left = if jumps::are_reported() { left } else { left.min(UNWATCHED) };
+                    self.as_mut().project().timer.set(Some(time::sleep(left)));
                 }
+                if let Some(timer) = self.as_mut().project().timer.as_pin_mut() {
+                    ready!(timer.poll(cx));
+                }
+                is_set = false;
             }
-        });
-        watcher.is_ok().then_some(sender)
-    });
-
-    /// Compares the time of day with a monotonic clock.
-    struct ClockWatch {
-        shown: SystemTime,
-        at: Instant,
-    }
-
-    impl ClockWatch {
-        fn new(shown: SystemTime, at: Instant) -> Self {
-            Self { shown, at }
-        }
-
-        /// Whether the time of day has moved more or less than the time that has passed.
-        fn has_jumped(&mut self, shows: SystemTime, now: Instant) -> bool {
-            let expected = self.shown.checked_add(now.saturating_duration_since(self.at)).unwrap_or(shows);
-            (self.shown, self.at) = (shows, now);
-            let off = shows.duration_since(expected).unwrap_or_else(|behind| behind.duration());
-            off > JUMP
         }
     }
 
     #[cfg(test)]
     mod tests {
         use super::*;
-
-        #[test]
-        fn jump_of_the_clock_is_reported_once_in_either_direction() {
-            let (system, instant) = (SystemTime::UNIX_EPOCH, Instant::now());
-            let secs = Duration::from_secs;
-            let mut watch = ClockWatch::new(system, instant);
-            assert!(!watch.has_jumped(system + secs(5), instant + secs(5)));
-            assert!(watch.has_jumped(system + secs(3610), instant + secs(10)), "set forward, or asleep");
-            assert!(!watch.has_jumped(system + secs(3615), instant + secs(15)));
-            assert!(watch.has_jumped(system + secs(20), instant + secs(20)), "set back");
-            assert!(!watch.has_jumped(system + secs(25) + JUMP, instant + secs(25)), "too small for a jump");
-        }
 
         #[tokio::test(start_paused = true)]
         async fn passed_deadline_completes_at_once() {
@@ -183,8 +153,8 @@ mod system {
             SystemClock.sleep_until_or(deadline, Duration::from_secs(60)).await;
             assert_eq!(start.elapsed().as_secs(), 60);
             // Two timers would take 424 bytes.
-            let size = size_of_val(&*boxed_sleep(deadline, None));
-            assert!(size <= 224, "{size}");
+            let size = size_of::<Sleep>();
+            assert!(size <= 152, "{size}");
         }
     }
 }

@@ -46,16 +46,14 @@ const SHORTEST: Duration = Duration::from_millis(1);
 #[derive(Debug)]
 pub struct Lifetime {
     settings: Arc<SocketSettings>,
-    /// Whether the ping and the idle timeout of the settings apply.
-    watches_silence: bool,
     credentials: Few<Slot>,
     /// When the client is told that the end is near.
     notice_at: Option<SystemTime>,
     wrong: Spent,
     /// When the peer was last heard. The answer to a ping counts.
     heard_at: Passed,
-    /// When the last message of the application came.
-    spoke_at: Passed,
+    /// When the last message of the application came. `None` if the ping and the idle timeout of the settings don't apply.
+    spoke_at: Option<Passed>,
     /// When a ping was sent that may not have been answered yet.
     pinged_at: Option<Passed>,
     /// When the owner is to check whether anybody is there.
@@ -114,19 +112,18 @@ impl NotNow {
 impl Lifetime {
     #[cfg(feature = "axum")]
     pub(crate) fn new(settings: impl Into<Arc<SocketSettings>>, now: Moment) -> Self {
-        Self { watches_silence: true, ..Self::without_silence(&settings.into(), now) }
+        Self { spoke_at: Some(now.passed.into()), ..Self::without_silence(&settings.into(), now) }
     }
 
     /// Neither pings the peer nor ends because it is idle.
     pub(crate) fn without_silence(settings: &Arc<SocketSettings>, now: Moment) -> Self {
         Self {
             settings: Arc::clone(settings),
-            watches_silence: false,
             credentials: Few::default(),
             notice_at: None,
             wrong: Spent::default(),
             heard_at: now.passed.into(),
-            spoke_at: now.passed.into(),
+            spoke_at: None,
             pinged_at: None,
             look_at: None,
             drain_at: None,
@@ -234,7 +231,7 @@ impl Lifetime {
     #[cfg(feature = "axum")]
     pub(crate) fn spoke(&mut self, now: Moment) {
         self.heard(now);
-        self.spoke_at = now.passed.into();
+        self.spoke_at = self.spoke_at.map(|_| now.passed.into());
     }
 
     /// Plans a [`Due::Look`] after this span. An earlier one that is planned stays.
@@ -327,7 +324,7 @@ impl Lifetime {
             if listens {
                 return Some(Close::IDLE_TIMEOUT);
             }
-            self.spoke_at = now.passed.into();
+            self.spoke_at = Some(now.passed.into());
         }
         None
     }
@@ -348,12 +345,11 @@ impl Lifetime {
     }
 
     fn idle_at(&self) -> Option<Duration> {
-        let idle = self.settings.idle.filter(|_| self.watches_silence)?;
-        self.spoke_at.later(idle.max(SHORTEST))
+        self.spoke_at?.later(self.settings.idle?.max(SHORTEST))
     }
 
     fn ping(&self) -> Option<Ping> {
-        self.settings.ping.filter(|_| self.watches_silence)
+        self.settings.ping.filter(|_| self.spoke_at.is_some())
     }
 
     /// Plans the notice again if the end has moved from where it was `before`: as long before it as the settings say, but not

@@ -52,21 +52,10 @@ impl Wake {
             (None, None) => None,
         }
     }
-
-    /// Whether one of its times comes before the same time of the other.
-    #[cfg(feature = "axum")]
-    pub(crate) fn is_before(self, other: Self) -> bool {
-        is_earlier(self.wall, other.wall) || is_earlier(self.passed, other.passed)
-    }
 }
 
 /// The future of a timer.
 pub(crate) type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-#[cfg(feature = "axum")]
-fn is_earlier<T: PartialOrd>(one: Option<T>, other: Option<T>) -> bool {
-    one.is_some_and(|one| other.is_none_or(|other| one < other))
-}
 
 /// The whole seconds that are left; 0 after the end.
 pub fn ttl(end: SystemTime, now: SystemTime) -> u64 {

@@ -2,7 +2,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Wake as _, ready},
+    task::{Context, Poll, ready},
     time::{Duration, SystemTime},
 };
 
@@ -184,8 +184,9 @@ impl<U: Principal> Driver<U> {
 
 impl<U> Drop for Driver<U> {
     fn drop(&mut self) {
-        // A waker keeps the memory of its task, and the registry may keep the signals. Nobody has anything more to wait for.
-        self.shared.fixed().signals.wake_by_ref();
+        // A waker keeps the memory of its task, and the registry may keep the signals. Nobody has anything more to wait for. If the
+        // runtime stops, the socket is still there; without its driver nothing would end it, or read for a handler that waits.
+        drop(self.shared.take(None));
     }
 }
 

@@ -5,30 +5,52 @@ use std::{
 
 use crate::{lifetime::Passed, waker};
 
-/// How long after its last poll a handler counts as the one who reads. A future can't see whether its caller still waits
-/// for it or does something else, as in a `select!`. So after this time the driver reads as well.
+/// How long a handler that waits counts as the one who reads. A future can't see whether its caller still waits for it or does
+/// something else, as in a `select!`. So after this time the driver reads, up to the next message for the handler.
+///
+/// Polls on the way don't count: a task polls its handler whenever the driver runs, and most often because the driver checks.
 const READS_FOR: Duration = Duration::from_secs(1);
 
 /// Whether the handler waits for a message, as far as its polls show.
 #[derive(Default)]
 pub(super) struct HandlerRead {
+    /// `None` unless the handler waits.
     waker: Option<Waker>,
-    /// `None` while the driver reads, because the handler has waited for long.
-    polled_at: Option<Passed>,
+    /// When it began to wait. `None` while the driver reads, because the handler has waited for long.
+    waits_since: Option<Passed>,
     /// When the driver checks the handler. It is planned once per [`READS_FOR`], not for each message.
     check_at: Option<Passed>,
 }
 
 impl HandlerRead {
-    /// The handler was polled, and waits. Returns whether [`check_at`](Self::check_at) is new, so the driver has to be woken.
+    /// The handler has read, and waits. Returns whether [`check_at`](Self::check_at) is new, so the driver has to be woken.
     pub(super) fn wait(&mut self, cx: &Context<'_>, now: Duration) -> bool {
+        if !self.waits() {
+            self.waits_since = Some(now.into());
+        }
         waker::keep(&mut self.waker, cx);
-        self.polled_at = Some(now.into());
         let is_new = self.check_at.is_none();
         if is_new {
             self.check_at = now.checked_add(READS_FOR).map(Passed::from);
         }
         is_new
+    }
+
+    /// The handler was polled. Returns whether the driver reads for it, so that it only has to wait.
+    ///
+    /// The handler does not take the reading back: a task polls its handler whenever the driver runs, so the two would take turns
+    /// for ever, with an alarm each second. It reads again after the driver has woken it.
+    pub(super) fn waits_for_driver(&mut self, cx: &Context<'_>) -> bool {
+        let waits = self.waits() && self.waits_since.is_none();
+        if waits {
+            waker::keep(&mut self.waker, cx);
+        }
+        waits
+    }
+
+    /// Whether the handler waits for a message, and was not woken.
+    pub(super) fn waits(&self) -> bool {
+        self.waker.is_some()
     }
 
     /// The handler no longer waits. Returns whether it did.
@@ -43,14 +65,14 @@ impl HandlerRead {
 
     /// The driver stops reading for now. A handler that still waits has to read again.
     pub(super) fn driver_stopped(&mut self) {
-        if self.polled_at.is_none() {
+        if self.waits_since.is_none() {
             self.wake();
         }
     }
 
     /// Whether the handler reads, and the driver does not.
     pub(super) fn is_active(&self) -> bool {
-        self.waker.is_some() && self.polled_at.is_some()
+        self.waits() && self.waits_since.is_some()
     }
 
     /// When to call [`check`](Self::check).
@@ -58,16 +80,16 @@ impl HandlerRead {
         self.check_at.map(Passed::get)
     }
 
-    /// Lets the driver read if the handler was not polled for [`READS_FOR`].
+    /// Lets the driver read if the handler has waited for [`READS_FOR`].
     pub(super) fn check(&mut self, now: Duration) {
         if self.check_at().is_none_or(|at| now < at) {
             return;
         }
         self.check_at = None;
         if self.is_active() {
-            let until = self.polled_at.and_then(|at| at.later(READS_FOR)).filter(|until| now < *until);
+            let until = self.waits_since.and_then(|at| at.later(READS_FOR)).filter(|until| now < *until);
             self.check_at = until.map(Passed::from);
-            self.polled_at = self.polled_at.filter(|_| until.is_some());
+            self.waits_since = self.waits_since.filter(|_| until.is_some());
         }
     }
 }
@@ -86,15 +108,24 @@ mod tests {
     }
 
     #[test]
-    fn handler_counts_as_reading_for_a_second_after_each_poll() {
+    fn handler_counts_as_reading_for_its_first_second_of_waiting() {
         use Step::{Checked, DriverStopped, Polled, Stopped, Woken};
-        let cases: [(&str, &[Step], bool, Option<u64>); 10] = [
+        let cases: [(&str, &[Step], bool, Option<u64>); 14] = [
             ("it was never polled", &[], false, None),
             ("it waits", &[Polled(0)], true, Some(1000)),
             ("it has not waited long", &[Polled(0), Checked(999)], true, Some(1000)),
             ("it has waited long", &[Polled(0), Checked(1000)], false, None),
-            ("it polls again in time", &[Polled(0), Polled(400), Checked(1000)], true, Some(1400)),
-            ("it polls again later", &[Polled(0), Checked(1000), Polled(1500)], true, Some(2500)),
+            ("it polls again in time", &[Polled(0), Polled(400), Checked(1000)], false, None),
+            ("it waits again", &[Polled(0), Stopped, Polled(400), Checked(1000)], true, Some(1400)),
+            ("it polls again later", &[Polled(0), Checked(1000), Polled(1500)], false, None),
+            ("it polls after the driver woke it", &[Polled(0), Checked(1000), Woken, Polled(1500)], true, Some(2500)),
+            ("it polls after it stopped", &[Polled(0), Checked(1000), Stopped, Polled(1500)], true, Some(2500)),
+            (
+                "the driver stops for one that polled",
+                &[Polled(0), Checked(1000), Polled(1500), DriverStopped],
+                false,
+                None,
+            ),
             ("it stopped", &[Polled(0), Stopped, Checked(1000)], false, None),
             ("it was woken and no longer waits", &[Polled(0), Woken, Checked(1000)], false, None),
             (
@@ -112,7 +143,9 @@ mod tests {
                     Polled(at) => {
                         let is_new = handler.check_at().is_none();
                         let cx = Context::from_waker(Waker::noop());
-                        assert_eq!(handler.wait(&cx, Duration::from_millis(*at)), is_new, "{case}");
+                        if !handler.waits_for_driver(&cx) {
+                            assert_eq!(handler.wait(&cx, Duration::from_millis(*at)), is_new, "{case}");
+                        }
                     }
                     Checked(at) => handler.check(Duration::from_millis(*at)),
                     Stopped => assert!(handler.stop(), "{case}"),

@@ -88,13 +88,15 @@ impl Pipe {
         self.gone
     }
 
-    pub(super) fn has_ahead(&self) -> bool {
-        self.ahead.is_some()
+    /// Whether a message was read ahead that has to stay. A ping or pong gives its place to the next message, so that a handler
+    /// that does not come for it hides nothing from the driver.
+    pub(super) fn is_full(&self) -> bool {
+        !matches!(self.ahead.as_deref(), None | Some(Ok(Message::Ping(_) | Message::Pong(_))))
     }
 
-    /// Whether the next message of the peer can be read: nothing was read ahead, and reading is not paused.
+    /// Whether the next message of the peer can be read: there is a place for it, and reading is not paused.
     pub(super) fn can_read(&self) -> bool {
-        self.ahead.is_none() && !self.paused
+        !self.is_full() && !self.paused
     }
 
     pub(super) fn take_ahead(&mut self) -> Option<Result<Message, Error>> {

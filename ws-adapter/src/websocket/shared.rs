@@ -95,6 +95,10 @@ impl<U> SharedSocket<U> {
             state.wake_driver();
             return Poll::Ready(Some(message).filter(|_| !state.life.is_over(now)));
         }
+        // The socket has one place for the waker of its reader, and it is the driver's.
+        if state.handler.waits_for_driver(cx) {
+            return Poll::Pending;
+        }
         loop {
             let message = match state.pipe.poll_read(cx) {
                 Poll::Ready(message) => message,
@@ -192,7 +196,7 @@ impl<U> SharedSocket<U> {
                 return Err(NotNow::Ended);
             }
             let end = state.life.swap([slot], user.evidence().expires_at(), now)?;
-            state.user = user;
+            (state.user, state.renewed) = (user, true);
             Ok(end)
         })
     }

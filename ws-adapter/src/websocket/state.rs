@@ -1,7 +1,4 @@
-use std::{
-    task::{Context, Poll},
-    time::SystemTime,
-};
+use std::task::{Context, Poll};
 
 use auth_core::Authenticated;
 use axum::{Error, extract::ws::Message};
@@ -28,8 +25,11 @@ pub(super) struct SocketState<U> {
     pub(super) auth: Option<Box<Result<Credentials, MalformedAuth>>>,
     /// Whether the driver has to check again what is due.
     pub(super) changed: bool,
-    /// The [`Wake`] for which the driver's alarm was set last, with 8 bytes less.
-    alarm: (Option<SystemTime>, Option<Passed>),
+    /// Whether the credential was replaced since the driver's alarm was set.
+    pub(super) renewed: bool,
+    /// When the driver's alarm goes off at the latest, by the monotonic clock. It also goes off at the end that was known when it
+    /// was set, or at its notice. Only a new credential has an earlier one.
+    alarm: Option<Passed>,
 }
 
 impl<U> SocketState<U> {
@@ -43,7 +43,8 @@ impl<U> SocketState<U> {
             auth: None,
             // The driver has not checked what is due yet.
             changed: true,
-            alarm: (None, None),
+            renewed: false,
+            alarm: None,
         }
     }
 
@@ -78,8 +79,9 @@ impl<U> SocketState<U> {
                 return;
             };
             match self.filter(message, in_band, now) {
-                // tungstenite answers pings.
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) | None => {}
+                // tungstenite answers pings. Only a handler that waits may want to see them, as it does when it reads itself.
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) if !self.handler.waits() => {}
+                None => {}
                 Some(message) => {
                     self.pipe.keep_ahead(message);
                     self.handler.wake();
@@ -90,7 +92,7 @@ impl<U> SocketState<U> {
 
     /// Whether the driver may read: the handler does not, and the next message can be kept.
     pub(super) fn can_read_ahead(&self) -> bool {
-        let is_full = self.pipe.has_ahead() || self.auth.is_some();
+        let is_full = self.pipe.is_full() || self.auth.is_some();
         !self.handler.is_active() && !is_full && !self.pipe.is_gone()
     }
 
@@ -100,10 +102,10 @@ impl<U> SocketState<U> {
         let wake = self.life.wake();
         let passed = wake.passed.into_iter().chain(self.handler.check_at()).min();
         let wake = Wake { passed, ..wake };
-        let (wall, passed) = self.alarm;
-        let is_new = !is_set || wake.is_before(Wake { wall, passed: passed.map(Passed::get) });
+        let is_earlier = passed.is_some_and(|at| self.alarm.is_none_or(|alarm| at < alarm.get()));
+        let is_new = std::mem::take(&mut self.renewed) || !is_set || is_earlier;
         if is_new {
-            self.alarm = (wake.wall, wake.passed.map(Passed::from));
+            self.alarm = passed.map(Passed::from);
         }
         is_new.then_some(wake)
     }

@@ -164,7 +164,7 @@ mod tests {
     fn idle_socket_holds_no_more_than_this() {
         for (what, size, most) in [
             ("task", size_of_result(task::<String, Ready<()>>), 128),
-            ("shared socket", size_of::<SharedSocket<String>>(), 688),
+            ("shared socket", size_of::<SharedSocket<String>>(), 656),
             ("socket of the handler", size_of::<AuthSocket<String>>(), 16),
             ("refresh context", size_of::<RefreshContext<String>>(), 64),
             ("signals", size_of::<Signals>(), 72),

@@ -20,6 +20,7 @@ mod guessing;
 mod handshake;
 mod hostile;
 mod http2;
+mod idle;
 mod keepalive;
 mod layer;
 mod log;
