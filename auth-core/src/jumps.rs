@@ -204,7 +204,7 @@ mod tests {
         listeners.remove(one);
         assert_eq!(Arc::strong_count(&woken), 1);
         assert_eq!((listeners.add(), listeners.add()), (one, 2));
-        [one, other, 2].map(|place| listeners.remove(place));
+        [one, other, 2].into_iter().for_each(|place| listeners.remove(place));
         assert_eq!(listeners.lock().wakers.capacity(), 0);
     }
 }
