@@ -31,7 +31,7 @@ impl<U: Principal> Chain<U> {
             }
             let Some(answer) = answer? else { continue };
             if let Some(noted) = answer.noted {
-                self.add_noted(&mut beside, noted);
+                self.add_noted(&mut beside, *noted);
             }
             match answer.outcome {
                 Outcome::Accept(mut accept) => {
@@ -65,9 +65,9 @@ impl<U: Principal> Chain<U> {
     }
 
     #[cold]
-    fn add_noted(&self, beside: &mut Option<Box<Beside>>, mut noted: Box<Acceptances>) {
+    fn add_noted(&self, beside: &mut Option<Box<Beside>>, mut noted: Acceptances) {
         noted.given_up.iter_mut().for_each(|evidence| self.add_checks(evidence));
-        beside.get_or_insert_default().add(*noted);
+        beside.get_or_insert_default().add(noted);
     }
 
     fn add_checks(&self, evidence: &mut Evidence) {
