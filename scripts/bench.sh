@@ -3,7 +3,7 @@
 #
 #   bash scripts/bench.sh [--quick] [--only PARTS] [--built] [--report]
 #
-# --quick      in about 8 minutes: fewer rounds
+# --quick      in about 8 minutes: fewer rounds, and shorter loads of WebSocket
 # --only       some of: micro, service, callgrind, size, http, http-info, websocket (separated by commas); the page is then
 #              written to $CARGO_TARGET_DIR/benchmarks, and not to docs
 # --built      runs the programs of the last build
@@ -130,7 +130,6 @@ if [ -z "$report" ]; then
         say "instructions"
         bash bench/callgrind.sh
     fi
-    export LOAD_SECONDS="$(pick 2 1)"
     if wanted http; then
         say "HTTP over loopback"
         ROUNDS="$(pick 61 15)" taskset -c 1 "$programs/load"
@@ -141,7 +140,7 @@ if [ -z "$report" ]; then
     fi
     if wanted websocket; then
         say "WebSocket"
-        ROUNDS="$(pick 7 2)" IDLE="$(pick 10 3)" taskset -c 1 "$programs/websocket"
+        ROUNDS="$(pick 7 2)" LOAD_SECONDS="$(pick 2 1)" IDLE="$(pick 10 3)" taskset -c 1 "$programs/websocket"
     fi
 fi
 

@@ -49,7 +49,7 @@ pub(crate) enum ErrorKind {
 }
 
 impl ErrorKind {
-    const COUNT: usize = 5;
+    const COUNT: usize = Self::WeakLogin as usize + 1;
 
     /// `error` and `error_description`.
     pub(crate) fn texts(self) -> (&'static str, &'static str) {

@@ -33,7 +33,7 @@ impl Extras {
         if let Some(scopes) = (&mut extra as &mut dyn Any).downcast_mut::<Option<Scopes>>() {
             self.scopes = scopes.take();
         } else if let Some(value) = extra {
-            // The list is searched from its end, so it hides an earlier one.
+            remove::<T>(&mut self.last);
             let before = self.last.take();
             self.last = Some(Arc::new(Extra { before, value }));
         }
@@ -42,6 +42,17 @@ impl Extras {
     /// Those without a place of their own, the last one first.
     fn others(&self) -> impl Iterator<Item = &(dyn Any + Send + Sync)> {
         iter::successors(self.last.as_deref(), |extra| extra.before.as_deref()).map(|extra| &extra.value)
+    }
+}
+
+/// Removes the extra of this type. If the list is shared with a clone, the extra stays there, hidden by the new one.
+fn remove<T: 'static>(list: &mut Option<Arc<Extra>>) {
+    let Some(extra) = list.as_mut().and_then(Arc::get_mut) else { return };
+    if extra.value.is::<T>() {
+        let before = extra.before.take();
+        *list = before;
+    } else {
+        remove::<T>(&mut extra.before);
     }
 }
 
@@ -78,6 +89,17 @@ mod tests {
         extras.add(Scopes::parse("none"));
         assert_eq!((extras.get(), extras.get::<u8>()), (Some(&Role("guest")), Some(&7)));
         assert_eq!(extras.get(), Some(&Scopes::parse("none")));
+    }
+
+    #[test]
+    fn replaced_extra_is_dropped() {
+        let kept = Arc::new("secret");
+        let mut extras = Extras::default();
+        extras.add(Arc::clone(&kept));
+        extras.add(7_u8);
+        extras.add(Arc::new("another"));
+        assert_eq!(Arc::strong_count(&kept), 1);
+        assert_eq!((extras.get(), extras.get::<u8>()), (Some(&Arc::new("another")), Some(&7)));
     }
 
     #[test]

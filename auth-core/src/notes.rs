@@ -26,7 +26,7 @@ impl Notes {
     /// Notes what an inner chain has accepted, and gives it a number to recognize it by.
     pub(crate) fn accept(&self, evidence: &mut Evidence) {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        evidence.number(|| NEXT.fetch_add(1, Ordering::Relaxed));
+        evidence.ensure_serial(|| NEXT.fetch_add(1, Ordering::Relaxed));
         self.change(|acceptances| acceptances.inside.push(evidence.clone()));
     }
 

@@ -125,8 +125,9 @@ impl<U> Accept<U> {
         self
     }
 
-    /// Sets all extras at once.
-    pub(crate) fn with_extras(mut self, extras: Extras) -> Self {
+    /// Sets all extras at once, such as those of a [`Verdict`](crate::Verdict::into_result). They take the place of earlier ones.
+    #[must_use]
+    pub fn with_extras(mut self, extras: Extras) -> Self {
         self.0.evidence.extras = extras;
         self
     }
@@ -178,9 +179,10 @@ impl<U> Accept<U> {
         self
     }
 
-    pub(crate) fn seal(mut self) -> Authenticated<U> {
-        self.0.evidence.seal();
-        Authenticated::sealed(self.0)
+    pub(crate) fn seal(self) -> Authenticated<U> {
+        let mut identity = self.0;
+        identity.evidence.seal();
+        Authenticated::sealed(identity)
     }
 }
 

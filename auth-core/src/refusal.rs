@@ -142,7 +142,7 @@ impl Refusal {
             detail: self.0.detail.clone(),
             is_wrong: self.0.is_wrong,
             is_logged: AtomicBool::new(false),
-            original: Some(Arc::clone(&self.0)),
+            original: Some(self.0.original.clone().unwrap_or_else(|| Arc::clone(&self.0))),
         };
         change(&mut copy);
         Self(Arc::new(copy))
@@ -150,11 +150,7 @@ impl Refusal {
 
     /// The mark that this refusal and all its clones share.
     fn is_logged(&self) -> &AtomicBool {
-        let mut inner = &self.0;
-        while let Some(original) = &inner.original {
-            inner = original;
-        }
-        &inner.is_logged
+        &self.0.original.as_ref().unwrap_or(&self.0).is_logged
     }
 
     pub(crate) fn redirect_to(redirect: Redirect, kind: RefusalKind, code: &'static str) -> Self {

@@ -50,9 +50,9 @@
 //!
 //! | Step | Otherwise |
 //! |---|---|
-//! | a token is found | `Absent`; 400 if the header or other carrier is malformed, unless it is longer than a token may be |
+//! | a token is found | `Absent`; 400 if the header or other carrier is malformed |
 //! | it begins with a header, a JSON object in base64url | `Unrecognized`: a bearer token, but not a JWT |
-//! | at most 8 KiB ([`max_len`](Jwt::max_len)) | refused |
+//! | at most 8 KiB ([`max_len`](Jwt::max_len)); a longer header value is not checked for its form | refused |
 //! | three parts | `Unrecognized` |
 //! | each is base64url without padding and without bits after the last byte (RFC 7515, 2) | refused |
 //! | header and claims are UTF-8 JSON objects, at most 64 levels deep, without duplicate members; no `crit`, no `zip`, and `b64` only as `true` | refused |

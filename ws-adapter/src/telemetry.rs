@@ -5,18 +5,10 @@
 use auth_core::{Evidence, Refusal, Transport};
 #[cfg(feature = "connections")]
 use http::StatusCode;
-use tracing::{Level, level_enabled};
 
 /// A request, handshake, transport, `CONNECT` or refresh was let in. It has a target of its own, so that a filter can select it:
 /// `ws_adapter::audit=debug`. It does not say who it was.
 pub(crate) fn accepted(transport: Transport, evidence: &Evidence) {
-    if level_enabled!(Level::DEBUG) {
-        log_accepted(transport, evidence);
-    }
-}
-
-#[cold]
-fn log_accepted(transport: Transport, evidence: &Evidence) {
     let (strategy, carrier) = (evidence.strategy(), evidence.carrier());
     tracing::debug!(target: "ws_adapter::audit", ?transport, strategy, ?carrier, "accepted");
 }

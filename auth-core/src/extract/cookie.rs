@@ -46,7 +46,7 @@ impl Extractor for Cookie {
                 };
                 let value = value.strip_prefix(b"\"").and_then(|v| v.strip_suffix(b"\"")).unwrap_or(value);
                 let value = str::from_utf8(value).ok().filter(|v| v.is_empty() || is_visible(v));
-                let value = value.ok_or(Malformed::new(Carrier::Cookie, "the cookie is not visible ASCII"))?;
+                let value = value.ok_or_else(|| Malformed::new(Carrier::Cookie, "the cookie is not visible ASCII"))?;
                 if found.is_some_and(|known| known != value) {
                     return Err(Malformed::new(Carrier::Cookie, "two different cookies have the same name"));
                 }

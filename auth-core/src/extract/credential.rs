@@ -45,7 +45,12 @@ impl<'r> Credential<'r> {
         Self { text: Text::Owned(secret.into_inner()), carrier }
     }
 
-    /// The credential itself. Never log it. Empty if it was [too long](Self::too_long) to be checked.
+    /// The credential itself. Never log it.
+    ///
+    /// # Security
+    /// It is empty if the credential was [too long](Self::too_long) to be checked. So a strategy that calls
+    /// [`extract_within`](super::Extractor::extract_within) compares [`byte_len`](Self::byte_len) first. `extract` never returns such
+    /// a credential.
     #[must_use]
     pub fn expose(&self) -> &str {
         match &self.text {

@@ -134,11 +134,9 @@ impl Extractor for Subprotocol {
         if !others {
             return Err(Malformed::new(Carrier::Subprotocol, "no subprotocol is offered beside the token"));
         }
-        str::from_utf8(token)
-            .ok()
-            .and_then(|token| self.decode(token))
-            .map(Some)
-            .ok_or(Malformed::new(Carrier::Subprotocol, "the token in the subprotocol is too long or not decodable"))
+        str::from_utf8(token).ok().and_then(|token| self.decode(token)).map(Some).ok_or_else(|| {
+            Malformed::new(Carrier::Subprotocol, "the token in the subprotocol is too long or not decodable")
+        })
     }
 
     fn needs(&self, needs: &mut Needs) {

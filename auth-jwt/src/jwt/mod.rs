@@ -160,9 +160,9 @@ impl<C> Jwt<C> {
         self
     }
 
-    /// The longest token in bytes, inclusive; the default is 8 KiB. Longer tokens are refused unread, even if
-    /// they are malformed. The shortest possible
-    /// token has 68 bytes: a lower limit is logged at ERROR when the strategy is built.
+    /// The longest token in bytes, inclusive; the default is 8 KiB. Of a longer token, only the first bytes are read: in
+    /// `Authorization` or a header of your own, it is too long even if it is malformed. The shortest possible token has 68 bytes: a
+    /// lower limit is logged at ERROR when the strategy is built.
     pub fn max_len(mut self, bytes: usize) -> Self {
         self.policy.max_len = bytes;
         self

@@ -12,7 +12,7 @@ use crate::{
     known_headers::CheckedHeader,
     possession::PossessionError,
     token::{
-        Compact, Header, RawClaims, TokenError,
+        Compact, Header, RawClaims, TokenError, has_header,
         json::{self, Member},
         log_text::{joined, key},
         typed,
@@ -55,13 +55,11 @@ struct Candidate<'t> {
 impl<C: DeserializeOwned> Jwt<C> {
     /// Why a credential over the limit is refused. Only its start is read: it may be the credential of another strategy.
     pub(super) fn too_long(&self, credential: &Credential<'_>) -> NotAccepted {
-        let (max_len, len) = (self.policy.max_len, credential.byte_len());
-        match Compact::parse(credential.start(), 0) {
-            Err(why @ TokenError::Unrecognized(_)) => why.into(),
-            _ => TokenError::invalid("the token is too long")
-                .because(|| (format!("{max_len} bytes at most"), format!("{len} bytes")))
-                .into(),
-        }
+        let error = match has_header(credential.start()) {
+            true => TokenError::too_long(credential.byte_len(), self.policy.max_len),
+            false => TokenError::without_header(),
+        };
+        error.into()
     }
 
     /// Checks a token with keys that are at hand.

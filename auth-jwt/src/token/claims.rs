@@ -174,7 +174,7 @@ impl RegisteredClaims<'_> {
             Ok(())
         })
         .map_err(TokenError::invalid)?;
-        jkt.map(Some).ok_or(TokenError::invalid("the confirmation of the token is empty"))
+        jkt.map(Some).ok_or_else(|| TokenError::invalid("the confirmation of the token is empty"))
     }
 }
 

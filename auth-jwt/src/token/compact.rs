@@ -21,16 +21,15 @@ impl<'t> Compact<'t> {
     /// belong to another strategy: a PASETO, or an API key with dots.
     pub(crate) fn parse(token: &'t str, max_len: usize) -> Result<Self, TokenError> {
         if !has_header(token) {
-            return Err(TokenError::unrecognized("not a JWT: it does not begin with a header"));
+            return Err(TokenError::without_header());
         }
         if token.len() > max_len {
-            return Err(TokenError::invalid("the token is too long")
-                .because(|| (format!("{max_len} bytes at most"), format!("{} bytes", token.len()))));
+            return Err(TokenError::too_long(token.len(), max_len));
         }
         let (signing_input, signature) =
-            token.rsplit_once('.').ok_or(TokenError::unrecognized("not a JWT: one part"))?;
+            token.rsplit_once('.').ok_or_else(|| TokenError::unrecognized("not a JWT: one part"))?;
         let (header, payload) =
-            signing_input.split_once('.').ok_or(TokenError::unrecognized("not a JWT: two parts"))?;
+            signing_input.split_once('.').ok_or_else(|| TokenError::unrecognized("not a JWT: two parts"))?;
         let mut decoded = Vec::with_capacity(token.len());
         let mut append = |part: &str| base64url::decode_onto(&mut decoded, part).map(|()| decoded.len());
         let both = append(payload).and_then(|payload_len| append(signature).map(|_| payload_len));
@@ -52,7 +51,7 @@ impl<'t> Compact<'t> {
     ) -> Result<(), TokenError> {
         let mut fitting = keys.fitting(algorithm, kid, issuer);
         // Usually one key fits.
-        let first = fitting.next().ok_or(TokenError::unrecognized("no key fits the token"))?;
+        let first = fitting.next().ok_or_else(|| TokenError::unrecognized("no key fits the token"))?;
         let others: [Option<&Verifier>; MAX_TRIES - 1] = std::array::from_fn(|_| fitting.next());
         if fitting.next().is_some() {
             return Err(TokenError::invalid("too many keys fit the token: name them"));
@@ -100,7 +99,7 @@ fn not_base64url() -> TokenError {
 }
 
 /// Whether the text begins like a header: with the brace of a JSON object in base64url, after optional white space.
-fn has_header(token: &str) -> bool {
+pub(crate) fn has_header(token: &str) -> bool {
     // Nearly all headers begin with `{"`.
     if matches!(token.as_bytes(), [b'e', b'y', b'I' | b'J' | b'K' | b'L', last, ..] if is_base64url(*last)) {
         return true;

@@ -39,6 +39,16 @@ impl TokenError {
     }
 
     #[cold]
+    pub(crate) fn without_header() -> Self {
+        Self::unrecognized("not a JWT: it does not begin with a header")
+    }
+
+    #[cold]
+    pub(crate) fn too_long(len: usize, max_len: usize) -> Self {
+        Self::invalid("the token is too long").because(|| (format!("{max_len} bytes at most"), format!("{len} bytes")))
+    }
+
+    #[cold]
     pub(crate) fn expired() -> Self {
         Self::Expired("the token has expired".into())
     }

@@ -14,7 +14,7 @@ pub(crate) mod typed;
 pub(crate) use self::error::Reason;
 pub(crate) use self::{
     claims::{Audience, ProfileClaims, RawClaims, RegisteredClaims, Subject},
-    compact::Compact,
+    compact::{Compact, has_header},
     error::TokenError,
     header::{Header, without_application},
 };

@@ -103,7 +103,7 @@ fn crates_name_each_other_by_the_version_that_is_published() {
 #[test]
 fn rust_version_is_that_of_the_dependencies_or_later() {
     let metadata = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--locked", "--offline", "--all-features"])
+        .args(["metadata", "--format-version", "1", "--locked", "--all-features"])
         .current_dir(root())
         .output()
         .unwrap();

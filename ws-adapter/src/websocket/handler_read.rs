@@ -40,7 +40,7 @@ impl HandlerRead {
     ///
     /// The handler does not take the reading back: a task polls its handler whenever the driver runs, so the two would take turns
     /// for ever, with an alarm each second. It reads again after the driver has woken it.
-    pub(super) fn waits_for_driver(&mut self, cx: &Context<'_>) -> bool {
+    pub(super) fn wait_for_driver(&mut self, cx: &Context<'_>) -> bool {
         let waits = self.waits() && self.waits_since.is_none();
         if waits {
             waker::keep(&mut self.waker, cx);
@@ -143,7 +143,7 @@ mod tests {
                     Polled(at) => {
                         let is_new = handler.check_at().is_none();
                         let cx = Context::from_waker(Waker::noop());
-                        if !handler.waits_for_driver(&cx) {
+                        if !handler.wait_for_driver(&cx) {
                             assert_eq!(handler.wait(&cx, Duration::from_millis(*at)), is_new, "{case}");
                         }
                     }

@@ -91,7 +91,7 @@ impl Pipe {
     /// Whether a message was read ahead that has to stay. A ping or pong gives its place to the next message, so that a handler
     /// that does not come for it hides nothing from the driver.
     pub(super) fn is_full(&self) -> bool {
-        !matches!(self.ahead.as_deref(), None | Some(Ok(Message::Ping(_) | Message::Pong(_))))
+        self.ahead.as_deref().is_some_and(|message| !is_control(message))
     }
 
     /// Whether the next message of the peer can be read: there is a place for it, and reading is not paused.
@@ -226,4 +226,9 @@ fn failed<T>(polled: &Poll<Result<T, Error>>) -> Option<&Error> {
         Poll::Ready(Err(error)) => Some(error),
         _ => None,
     }
+}
+
+/// Whether it is a ping or pong, which tungstenite answers.
+pub(super) fn is_control(message: &Result<Message, Error>) -> bool {
+    matches!(message, Ok(Message::Ping(_) | Message::Pong(_)))
 }

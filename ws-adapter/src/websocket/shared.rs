@@ -96,7 +96,7 @@ impl<U> SharedSocket<U> {
             return Poll::Ready(Some(message).filter(|_| !state.life.is_over(now)));
         }
         // The socket has one place for the waker of its reader, and it is the driver's.
-        if state.handler.waits_for_driver(cx) {
+        if state.handler.wait_for_driver(cx) {
             return Poll::Pending;
         }
         loop {
@@ -227,11 +227,12 @@ impl<U> SharedSocket<U> {
         if state.released {
             return Poll::Ready(SocketEvent::Released);
         }
-        // In most polls the handler reads. Then this needs no clock.
+        // A handler that is busy with messages reads them. Then this needs no clock.
         if !may_read {
             state.handler.driver_stopped();
         } else if state.can_read_ahead() {
-            state.poll_ahead(cx, self.fixed.in_band, self.now());
+            let waits = state.handler.waits();
+            state.poll_ahead(cx, self.fixed.in_band, self.now(), waits);
         }
         if let Some(auth) = state.auth.take() {
             return Poll::Ready(SocketEvent::Auth(*auth));
@@ -254,7 +255,7 @@ impl<U> SharedSocket<U> {
         if state.life.is_silent(now) {
             // If the whole process was stopped for a while, the timer fires before the messages of that time are read.
             state.handler.wake();
-            state.poll_ahead(cx, self.fixed.in_band, now);
+            state.poll_ahead(cx, self.fixed.in_band, now, false);
         }
         let can_read = state.pipe.can_read();
         state.life.due(now, can_read)

@@ -6,7 +6,7 @@ use axum::{Error, extract::ws::Message};
 use super::{
     handler_read::HandlerRead,
     in_band::{Credentials, MalformedAuth, read_auth},
-    pipe::Pipe,
+    pipe::{Pipe, is_control},
 };
 use crate::lifetime::{Lifetime, Moment, Passed, Wake};
 
@@ -72,28 +72,30 @@ impl<U> SocketState<U> {
     }
 
     /// Reads while the handler does not, up to the next message for it. So the driver notices that the peer is gone, pings are
-    /// answered and `auth` messages arrive, even while the handler is busy.
-    pub(super) fn poll_ahead(&mut self, cx: &mut Context<'_>, in_band: bool, now: Moment) {
+    /// answered and `auth` messages arrive, even while the handler is busy. A handler that `waits` may want to see pings and pongs, as
+    /// it does when it reads itself.
+    pub(super) fn poll_ahead(&mut self, cx: &mut Context<'_>, in_band: bool, now: Moment, waits: bool) {
         while self.can_read_ahead() && !self.life.is_over(now) {
             let Poll::Ready(Some(message)) = self.pipe.poll_read(cx) else {
                 return;
             };
-            match self.filter(message, in_band, now) {
-                // tungstenite answers pings. Only a handler that waits may want to see them, as it does when it reads itself.
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) if !self.handler.waits() => {}
-                None => {}
-                Some(message) => {
-                    self.pipe.keep_ahead(message);
-                    self.handler.wake();
-                }
+            let Some(message) = self.filter(message, in_band, now) else { continue };
+            let is_control = is_control(&message);
+            if is_control && !waits {
+                continue;
+            }
+            self.pipe.keep_ahead(message);
+            self.handler.wake();
+            if is_control {
+                // The handler comes for it before the driver reads on: it is in the driver's task, or was woken first.
+                return cx.waker().wake_by_ref();
             }
         }
     }
 
     /// Whether the driver may read: the handler does not, and the next message can be kept.
     pub(super) fn can_read_ahead(&self) -> bool {
-        let is_full = self.pipe.is_full() || self.auth.is_some();
-        !self.handler.is_active() && !is_full && !self.pipe.is_gone()
+        !self.handler.is_active() && !self.pipe.is_full() && self.auth.is_none() && !self.pipe.is_gone()
     }
 
     /// When the driver has to wake, unless its alarm `is_set` for an earlier time. If what is due moves to a later time, the

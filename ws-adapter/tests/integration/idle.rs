@@ -142,6 +142,11 @@ impl World {
             _ => "Text",
         };
         self.client.0.send(message).await.unwrap();
+        self.reported(kind).await;
+    }
+
+    /// The handler reports a message of this kind next.
+    async fn reported(&mut self, kind: &str) {
         loop {
             match self.client.next().await.unwrap() {
                 Message::Text(report) => return assert!(report.starts_with(kind), "{report}"),
@@ -184,6 +189,21 @@ async fn handler_that_has_waited_long_still_sees_pings_and_pongs() {
         for message in [Message::Ping("a".into()), Message::Pong("b".into()), Message::text("c")] {
             world.pass(Duration::from_secs(2)).await;
             world.reports(message).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn handler_that_has_waited_long_sees_all_that_comes_at_once() {
+    for place in PLACES {
+        let mut world = World::new(place).await;
+        world.pass(Duration::from_secs(2)).await;
+        for message in [Message::Pong("a".into()), Message::Pong("b".into()), Message::text("c")] {
+            world.client.0.feed(message).await.unwrap();
+        }
+        world.client.0.flush().await.unwrap();
+        for kind in ["Pong", "Pong", "Text"] {
+            world.reported(kind).await;
         }
     }
 }
