@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Runs all benchmarks and writes docs/benchmarks.md with its plots: in about 25 minutes on two cores, plus the first build.
+# Runs all benchmarks and writes docs/benchmarks.md with its plots: in about 12 minutes on two cores, plus the first build.
 #
 #   bash scripts/bench.sh [--quick] [--only PARTS] [--built] [--report]
 #
-# --quick      in about 8 minutes: fewer rounds, and shorter loads of WebSocket
+# --quick      in about 6 minutes: fewer rounds, and shorter loads of WebSocket
 # --only       some of: micro, service, callgrind, size, http, http-info, websocket (separated by commas); the page is then
 #              written to $CARGO_TARGET_DIR/benchmarks, and not to docs
 # --built      runs the programs of the last build
