@@ -149,24 +149,11 @@ impl ClockWatch {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Arc, task::Wake};
+    use std::sync::Arc;
+
+    use test_support::Woken;
 
     use super::*;
-
-    /// Counts how often its task was woken.
-    #[derive(Default)]
-    struct Woken(AtomicUsize);
-
-    impl Wake for Woken {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::SeqCst);
-        }
-    }
-
-    fn task() -> (Arc<Woken>, Waker) {
-        let woken = Arc::<Woken>::default();
-        (Arc::clone(&woken), woken.into())
-    }
 
     #[test]
     fn jump_of_the_clock_is_reported_once_in_either_direction() {
@@ -184,12 +171,12 @@ mod tests {
     fn task_that_polled_last_is_woken_by_a_jump_and_told_of_it_once() {
         let listeners = Listeners::new();
         let place = listeners.add();
-        let ((before, early), (woken, waker)) = (task(), task());
+        let ((before, early), (woken, waker)) = (Woken::task(), Woken::task());
         assert!(listeners.listen(place, &Context::from_waker(&early)), "nothing is known yet");
         let cx = Context::from_waker(&waker);
         assert!(!listeners.listen(place, &cx), "another task, and no jump");
         listeners.report();
-        assert_eq!([&before, &woken].map(|woken| woken.0.load(Ordering::SeqCst)), [0, 1]);
+        assert_eq!([&before, &woken].map(|woken| woken.count()), [0, 1]);
         assert!(listeners.listen(place, &cx));
         assert!(!listeners.listen(place, &cx));
     }
@@ -197,7 +184,7 @@ mod tests {
     #[test]
     fn listener_that_is_gone_leaves_no_waker_and_its_place() {
         let listeners = Listeners::new();
-        let (woken, waker) = task();
+        let (woken, waker) = Woken::task();
         let (one, other) = (listeners.add(), listeners.add());
         assert!(listeners.listen(one, &Context::from_waker(&waker)));
         drop(waker);

@@ -8,8 +8,10 @@
 //! - [`code`]: the source code of a crate.
 //! - `users` (feature of the same name): users with tokens and passwords.
 //! - `server` and `raw` (feature `server`): a server on a free port, clients for HTTP and WebSocket, and one that writes bytes.
+//! - [`Woken`]: a task that counts how often it is woken.
 //!
-//! Use it in integration tests. The unit tests of `auth-core` can't: they would see two copies of their own crate.
+//! Use it in integration tests. The unit tests of `auth-core` can use only what needs nothing of `auth-core`, such as [`Woken`]: they
+//! would see two copies of their own crate.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -37,9 +39,11 @@ pub mod strategies;
 #[cfg(feature = "users")]
 pub mod users;
 mod wait;
+mod woken;
 
 pub use self::{
     log::{Log, assert_debug_is_clean, everything, keep_events, refusals},
     strategies::AnyKey,
     wait::eventually,
+    woken::Woken,
 };

@@ -250,25 +250,9 @@ impl Drop for ShutdownWatch {
 
 #[cfg(all(test, feature = "axum"))]
 mod tests {
-    use std::{sync::atomic::AtomicUsize, task::Wake};
+    use test_support::Woken;
 
     use super::*;
-
-    /// Counts how often its task was woken.
-    #[derive(Default)]
-    struct Woken(AtomicUsize);
-
-    impl Wake for Woken {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::SeqCst);
-        }
-    }
-
-    impl Woken {
-        fn count(&self) -> usize {
-            self.0.load(Ordering::SeqCst)
-        }
-    }
 
     #[test]
     fn place_that_is_used_again_has_a_waker_of_its_own() {

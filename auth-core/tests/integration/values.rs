@@ -4,10 +4,7 @@ use std::{
     error::Error,
     future::Future as _,
     pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::Arc,
     task::{Context, Poll, Wake, Waker},
     time::{Duration, SystemTime},
 };
@@ -16,8 +13,8 @@ use auth_core::{
     AuthRequest, BoxError, Carrier, Clock, ConfigError, ManualClock, Payload, PrincipalId, Redirect, Rejection,
     RejectionKind, RequestInfo, Secret, Transport, Verdict, Verify,
 };
-
 use http::Method;
+use test_support::Woken;
 
 use crate::support::{head, in_secs, now};
 
@@ -95,24 +92,15 @@ fn rejection_with_its_own_code_keeps_kind_and_status() {
     assert_eq!(locked.status(), 403);
 }
 
-struct Counter(AtomicUsize);
-
-impl Wake for Counter {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
 #[test]
 fn manual_clock_wakes_waiters_exactly_at_the_deadline() {
     let clock = ManualClock::new(now());
-    let counter = Arc::new(Counter(AtomicUsize::new(0)));
-    let waker = Waker::from(Arc::clone(&counter));
+    let (woken, waker) = Woken::task();
     let mut cx = Context::from_waker(&waker);
     let mut wait = pin!(clock.wait_until(in_secs(2)));
     assert_eq!(wait.as_mut().poll(&mut cx), Poll::Pending);
     clock.clone().advance(Duration::from_secs(1));
-    assert_eq!((counter.0.load(Ordering::SeqCst), wait.as_mut().poll(&mut cx)), (1, Poll::Pending));
+    assert_eq!((woken.count(), wait.as_mut().poll(&mut cx)), (1, Poll::Pending));
     clock.advance(Duration::from_secs(1));
     assert_eq!(wait.as_mut().poll(&mut cx), Poll::Ready(()));
     assert_eq!(Arc::new(clock).now(), in_secs(2));

@@ -152,27 +152,11 @@ impl Drop for Opener<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        pin::pin,
-        sync::atomic::{AtomicUsize, Ordering},
-    };
+    use std::pin::pin;
+
+    use test_support::Woken;
 
     use super::*;
-
-    /// Counts how often its task was woken.
-    #[derive(Default)]
-    struct Woken(AtomicUsize);
-
-    impl Wake for Woken {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::SeqCst);
-        }
-    }
-
-    fn task() -> (Arc<Woken>, Waker) {
-        let woken = Arc::<Woken>::default();
-        (Arc::clone(&woken), woken.into())
-    }
 
     #[test]
     fn end_before_the_first_poll_is_seen_by_both_tasks() {
@@ -187,18 +171,18 @@ mod tests {
     #[test]
     fn end_wakes_the_driver_and_the_task_that_opens() {
         let signals = Signals::default();
-        let ((opener, opening), (driver, driving)) = (task(), task());
+        let ((opener, opening), (driver, driving)) = (Woken::task(), Woken::task());
         let mut ended = pin!(signals.ended());
         assert!(ended.as_mut().poll(&mut Context::from_waker(&opening)).is_pending());
         assert_eq!(signals.listen(&Context::from_waker(&driving)), None);
         signals.end(Close::REVOKED);
-        assert_eq!([&opener, &driver].map(|woken| woken.0.load(Ordering::SeqCst)), [1, 1]);
+        assert_eq!([&opener, &driver].map(|woken| woken.count()), [1, 1]);
     }
 
     #[test]
     fn task_that_no_longer_waits_leaves_no_waker() {
         let signals = Arc::<Signals>::default();
-        let (opener, waker) = task();
+        let (opener, waker) = Woken::task();
         {
             let mut ended = pin!(signals.ended());
             assert!(ended.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
