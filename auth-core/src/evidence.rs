@@ -102,7 +102,7 @@ impl Evidence {
             self.rare_mut().parts.push(behind);
         }
         if is_new && !self.parts().is_empty() {
-            // The new acceptance is no credential with an end of its own.
+            // A new acceptance isn't a credential, so only the credentials behind it have an end of their own.
             self.rare_mut().credential_end = Some(CredentialEnd(None));
         }
         if self.expires_at.is_none() && end.is_some() {

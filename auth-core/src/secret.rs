@@ -32,7 +32,7 @@ impl Secret {
     /// Compares with another text, in a time that depends only on the lengths.
     #[must_use]
     pub fn ct_eq(&self, other: &str) -> bool {
-        ct_eq(self.expose(), other)
+        ct_eq(self.expose().as_bytes(), other.as_bytes())
     }
 }
 
@@ -42,6 +42,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-pub(crate) fn ct_eq(a: &str, b: &str) -> bool {
-    a.as_bytes().ct_eq(b.as_bytes()).into()
+/// Compares in a time that depends only on the lengths.
+pub(crate) fn ct_eq(a: &[u8], b: &[u8]) -> bool {
+    a.ct_eq(b).into()
 }

@@ -48,11 +48,8 @@ impl<U: Principal> Node<U> {
     pub(super) async fn ask(&self, request: &AuthRequest<'_>) -> Result<Option<Answer<U>>, BoxError> {
         let notes = Notes::default();
         let answered = self.answer(&request.noting(&notes)).await;
-        let noted = notes.into_acceptances();
-        if matches!(answered, Ok(Ok(Outcome::Absent))) && noted.is_none() {
-            return Ok(None);
-        }
-        match (answered, noted) {
+        match (answered, notes.into_acceptances()) {
+            (Ok(Ok(Outcome::Absent)), None) => Ok(None),
             (Ok(Ok(outcome)), None) if !request.is_explicit_only() => {
                 Ok(Some(Answer { outcome: self.labelled(outcome, request), noted: None }))
             }
@@ -86,7 +83,7 @@ impl<U: Principal> Node<U> {
         catch_panic(answer.as_mut()).await
     }
 
-    /// What remains to be done with an answer that is no usual one.
+    /// Handles a failure, what chains inside have noted, and an answer for which only explicit credentials count.
     #[cold]
     fn conclude(
         &self,

@@ -1,13 +1,13 @@
 use std::pin::pin;
 
+use tracing::Span;
+
 use super::{
     Chain,
     ask::Answer,
     decision::{Beside, Decision},
     span,
 };
-use tracing::Span;
-
 use crate::{AuthRequest, BoxError, Evidence, Outcome, Principal, Rejection, notes::Acceptances};
 
 impl<U: Principal> Chain<U> {

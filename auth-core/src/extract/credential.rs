@@ -1,9 +1,8 @@
 use std::fmt;
 
-use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use crate::{Carrier, Challenge, Secret};
+use crate::{Carrier, Challenge, Secret, secret::ct_eq};
 
 /// A raw credential and its carrier. `Debug` shows the carrier only.
 pub struct Credential<'r> {
@@ -80,7 +79,7 @@ impl<'r> Credential<'r> {
 
     /// Whether both are the same, in a time that depends only on the lengths.
     pub(super) fn is_same_as(&self, other: &Self) -> bool {
-        self.bytes().ct_eq(other.bytes()).into()
+        ct_eq(self.bytes(), other.bytes())
     }
 
     fn bytes(&self) -> &[u8] {
