@@ -91,6 +91,7 @@ mod backlog;
 mod instant;
 mod memory;
 mod opaque;
+mod records;
 #[cfg(feature = "redis")]
 mod redis;
 mod revocations;
@@ -102,6 +103,7 @@ mod unavailable;
 pub use self::redis::RedisStore;
 pub use self::{
     memory::MemoryStore,
+    records::{Record, RecordKey, Records, Saved, SavedEnd},
     revocations::Revocations,
     store::{Store, Subscription, SubscriptionEvent},
     tickets::{IssuedTicket, Ticket, TicketGrant, TicketStrategy, Tickets},

@@ -1,5 +1,7 @@
+mod records;
+mod shelf;
+
 use std::{
-    collections::{BTreeSet, HashMap},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
@@ -9,6 +11,10 @@ use async_trait::async_trait;
 use auth_core::{BoxError, Clock, SystemClock};
 use tokio::sync::broadcast;
 
+use self::{
+    records::Kept,
+    shelf::{Shelf, Slot},
+};
 use crate::{
     Store, Subscription, SubscriptionEvent,
     backlog::{self, Backlog},
@@ -19,6 +25,9 @@ const MAX_VALUES: usize = 100_000;
 
 /// The most marks: about 200 MB.
 const MAX_MARKS: usize = 1_000_000;
+
+/// The most records: about 500 MB, with values of 200 bytes.
+const MAX_RECORDS: usize = 1_000_000;
 
 /// A store for a service with one node. Everything is in the memory of the process, and is lost when it ends.
 ///
@@ -32,6 +41,7 @@ pub struct MemoryStore {
     clock: Arc<dyn Clock>,
     max_values: usize,
     max_marks: usize,
+    max_records: usize,
     shelves: Arc<Mutex<Shelves>>,
     news: broadcast::Sender<SubscriptionEvent>,
 }
@@ -40,6 +50,7 @@ pub struct MemoryStore {
 struct Shelves {
     values: Shelf<Vec<u8>, Duration>,
     marks: Shelf<u64, SystemTime>,
+    records: Kept,
 }
 
 impl MemoryStore {
@@ -50,6 +61,7 @@ impl MemoryStore {
             clock: Arc::new(SystemClock),
             max_values: MAX_VALUES,
             max_marks: MAX_MARKS,
+            max_records: MAX_RECORDS,
             shelves: Arc::default(),
             news: backlog::new(),
         }
@@ -76,6 +88,13 @@ impl MemoryStore {
         self
     }
 
+    /// Sets the most [records](crate::Records) at a time. The default is 1,000,000. The store refuses more.
+    #[must_use]
+    pub fn max_records(mut self, count: usize) -> Self {
+        self.max_records = count;
+        self
+    }
+
     fn shelves(&self) -> MutexGuard<'_, Shelves> {
         self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -93,6 +112,7 @@ impl fmt::Debug for MemoryStore {
         f.debug_struct("MemoryStore")
             .field("tickets", &shelves.values.len())
             .field("revocations", &shelves.marks.len())
+            .field("records", &shelves.records.len())
             .finish_non_exhaustive()
     }
 }
@@ -138,70 +158,5 @@ impl Store for MemoryStore {
     async fn subscribe(&self) -> Box<dyn Subscription> {
         // Keeps the sender too, so that the subscription outlives the last handle of the store.
         Box::new(Backlog { receiver: self.news.subscribe(), _keep: self.news.clone() })
-    }
-}
-
-/// Values by key, and keys by their end, so that expired values are found without a search. `I` is the type of an end.
-struct Shelf<T, I> {
-    slots: HashMap<Arc<str>, Slot<T, I>>,
-    ends: BTreeSet<(I, Arc<str>)>,
-}
-
-struct Slot<T, I> {
-    value: T,
-    /// Exclusive; `None` if it never ends.
-    ends_at: Option<I>,
-}
-
-impl<T, I: Copy + Ord> Slot<T, I> {
-    fn is_good_at(&self, now: I) -> bool {
-        self.ends_at.is_none_or(|end| now < end)
-    }
-}
-
-impl<T, I: Copy + Ord> Shelf<T, I> {
-    fn put(&mut self, key: &str, slot: Slot<T, I>, limit: usize, now: I) -> Result<(), BoxError> {
-        self.forget_what_ended(now);
-        if self.slots.len() >= limit && !self.slots.contains_key(key) {
-            return Err("the memory store is full".into());
-        }
-        self.remove(key);
-        let key = Arc::<str>::from(key);
-        if let Some(end) = slot.ends_at {
-            self.ends.insert((end, Arc::clone(&key)));
-        }
-        self.slots.insert(key, slot);
-        Ok(())
-    }
-
-    fn get(&self, key: &str, now: I) -> Option<&Slot<T, I>> {
-        self.slots.get(key).filter(|slot| slot.is_good_at(now))
-    }
-
-    fn remove(&mut self, key: &str) -> Option<Slot<T, I>> {
-        let (key, slot) = self.slots.remove_entry(key)?;
-        if let Some(end) = slot.ends_at {
-            self.ends.remove(&(end, key));
-        }
-        Some(slot)
-    }
-
-    fn len(&self) -> usize {
-        self.slots.len()
-    }
-
-    fn forget_what_ended(&mut self, now: I) {
-        while let Some((end, _)) = self.ends.first()
-            && *end <= now
-            && let Some((_, key)) = self.ends.pop_first()
-        {
-            self.slots.remove(&key);
-        }
-    }
-}
-
-impl<T, I> Default for Shelf<T, I> {
-    fn default() -> Self {
-        Self { slots: HashMap::new(), ends: BTreeSet::new() }
     }
 }

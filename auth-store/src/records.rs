@@ -1,0 +1,206 @@
+use std::{fmt, sync::Arc, time::SystemTime};
+
+use async_trait::async_trait;
+use auth_core::{BoxError, PrincipalId};
+
+use crate::opaque;
+
+/// What a store must do to keep records: things that live for hours, change, belong to somebody and can be ended, such as the
+/// login of a user.
+///
+/// [`MemoryStore`](crate::MemoryStore) and `RedisStore` (feature `redis`) implement it. Each call concerns one record, so it works
+/// where keys are spread over machines. A record, its owner and its indexes have [`RecordKey`]s: hashes, safe to store and to log.
+///
+/// # Versions
+/// [`save`](Self::save) succeeds only if nobody has saved since the record was loaded. [`touch`](Self::touch) is no change: it
+/// leaves the version alone.
+///
+/// # The end
+/// An ended record never comes back: a save or a touch that comes late finds nothing. The end of a record by time is judged by
+/// the caller, by [`Record::ends_at`]. The store may keep the record a few minutes longer, since the clocks of nodes differ.
+///
+/// # Errors
+/// An error of any method means that the store is down or full, never that a record is missing. The text goes to the log, never
+/// to a client. A method must not hang: give up after about a second.
+#[async_trait]
+pub trait Records: Send + Sync + 'static {
+    /// Keeps a new record with the version 1. Returns false, and changes nothing, if there is a record with this key.
+    ///
+    /// # Errors
+    /// If the store is down or full.
+    async fn create(&self, record: &Record) -> Result<bool, BoxError>;
+
+    /// The record. `None` if there was none, if it has ended, or if [`end_owned`](Self::end_owned) covers it.
+    ///
+    /// # Errors
+    /// If the store is down, or if what it holds is not a record.
+    async fn load(&self, key: &RecordKey) -> Result<Option<Record>, BoxError>;
+
+    /// Notes that the record was used, and moves its end. Both only ever move to later: of two calls the later instant counts.
+    /// Returns false if there is no such record.
+    ///
+    /// # Errors
+    /// If the store is down.
+    async fn touch(&self, key: &RecordKey, used_at: SystemTime, ends_at: SystemTime) -> Result<bool, BoxError>;
+
+    /// Replaces value, owner, indexes and [`since`](Record::since), if the stored version is still that of `record`. The stored
+    /// version then grows by one. `end` says what becomes of the last use and the end.
+    ///
+    /// # Errors
+    /// If the store is down or full.
+    async fn save(&self, record: &Record, end: SavedEnd) -> Result<Saved, BoxError>;
+
+    /// Ends the record. Returns false if there was none.
+    ///
+    /// # Errors
+    /// If the store is down.
+    async fn end(&self, key: &RecordKey) -> Result<bool, BoxError>;
+
+    /// Ends all records of this owner whose [`since`](Record::since) is at or before `until`. It is one mark, which
+    /// [`load`](Self::load) compares: it also covers a record that another node creates at this moment. The mark is kept until
+    /// `keep_until`: no record of an earlier `since` may end later than that.
+    ///
+    /// # Errors
+    /// If the store is down or full.
+    async fn end_owned(&self, owner: &RecordKey, until: SystemTime, keep_until: SystemTime) -> Result<(), BoxError>;
+
+    /// The records of this owner, as [`load`](Self::load) returns them, in no order.
+    ///
+    /// # Errors
+    /// If the store is down.
+    async fn owned(&self, owner: &RecordKey) -> Result<Vec<Record>, BoxError>;
+
+    /// The records with this index, as [`load`](Self::load) returns them, in no order.
+    ///
+    /// # Errors
+    /// If the store is down.
+    async fn indexed(&self, index: &RecordKey) -> Result<Vec<Record>, BoxError>;
+}
+
+/// What [`Records::save`] does with the last use and the end of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a save leaves the end alone or replaces it")]
+pub enum SavedEnd {
+    /// It leaves what the store has: a touch may have moved it since the record was loaded.
+    Keep,
+    /// It stores those of the record, even if they are earlier.
+    Replace,
+}
+
+/// What became of a [`Records::save`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a caller must handle each of these")]
+pub enum Saved {
+    /// It is stored, with this version.
+    As(u64),
+    /// Somebody has saved since the record was loaded. Load it again.
+    Conflict,
+    /// The record has ended. Nothing was stored.
+    Ended,
+}
+
+/// The key of a record, of an owner or of an index: a hash, at most 64 visible ASCII characters.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecordKey(Arc<str>);
+
+impl RecordKey {
+    /// A key made of a kind, such as `login`, and of parts that may be secret or personal. Equal lists of parts have equal keys. The kind is not hashed:
+    /// a short constant of letters.
+    #[must_use]
+    pub fn new(kind: &'static str, parts: &[&str]) -> Self {
+        Self(opaque::key(kind, parts).into())
+    }
+
+    /// The key of an owner.
+    #[must_use]
+    pub fn owner(user: &PrincipalId) -> Self {
+        Self::new("owner", &[user.issuer(), user.subject()])
+    }
+
+    /// The text, for the store.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// A key that a store has kept.
+    #[must_use]
+    pub fn from_stored(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Debug for RecordKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A record as a store keeps it. The store does not read the value.
+#[derive(Clone, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a store must keep every field: a new one must break every store")]
+pub struct Record {
+    /// Its key, which never changes.
+    pub key: RecordKey,
+    /// Whom it belongs to, if anybody.
+    pub owner: Option<RecordKey>,
+    /// Other keys under which [`Records::indexed`] finds it.
+    pub indexes: Vec<RecordKey>,
+    /// The instant that [`Records::end_owned`] compares with.
+    pub since: SystemTime,
+    /// When it was last used, as far as the store was told.
+    pub used_at: SystemTime,
+    /// When it ends by time, exclusive.
+    pub ends_at: SystemTime,
+    /// Counts the saves, from 1.
+    pub version: u64,
+    /// What the caller keeps. At most 64 KiB.
+    pub value: Vec<u8>,
+}
+
+impl fmt::Debug for Record {
+    /// Omits the value.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record")
+            .field("key", &self.key)
+            .field("used_at", &self.used_at)
+            .field("ends_at", &self.ends_at)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl<R: Records + ?Sized> Records for Arc<R> {
+    async fn create(&self, record: &Record) -> Result<bool, BoxError> {
+        (**self).create(record).await
+    }
+
+    async fn load(&self, key: &RecordKey) -> Result<Option<Record>, BoxError> {
+        (**self).load(key).await
+    }
+
+    async fn touch(&self, key: &RecordKey, used_at: SystemTime, ends_at: SystemTime) -> Result<bool, BoxError> {
+        (**self).touch(key, used_at, ends_at).await
+    }
+
+    async fn save(&self, record: &Record, end: SavedEnd) -> Result<Saved, BoxError> {
+        (**self).save(record, end).await
+    }
+
+    async fn end(&self, key: &RecordKey) -> Result<bool, BoxError> {
+        (**self).end(key).await
+    }
+
+    async fn end_owned(&self, owner: &RecordKey, until: SystemTime, keep_until: SystemTime) -> Result<(), BoxError> {
+        (**self).end_owned(owner, until, keep_until).await
+    }
+
+    async fn owned(&self, owner: &RecordKey) -> Result<Vec<Record>, BoxError> {
+        (**self).owned(owner).await
+    }
+
+    async fn indexed(&self, index: &RecordKey) -> Result<Vec<Record>, BoxError> {
+        (**self).indexed(index).await
+    }
+}
