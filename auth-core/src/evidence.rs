@@ -2,7 +2,7 @@ use std::{fmt, mem, sync::Arc, time::SystemTime};
 
 use async_trait::async_trait;
 
-use crate::{BoxError, Carrier, Challenge, Extras, Id, IdKind, PrincipalId, few::Few};
+use crate::{BoxError, Carrier, Challenge, EndCheck, Extras, Id, IdKind, PrincipalId, few::Few};
 
 /// How a user was authenticated.
 ///
@@ -42,6 +42,8 @@ struct Rare {
     behind: bool,
     /// When the credential itself ends, according to its strategy, if the whole ends at another time.
     credential_end: Option<CredentialEnd>,
+    /// Asked for the end that the strategy set, if that may move.
+    end_check: Option<Arc<dyn EndCheck>>,
 }
 
 #[derive(Clone, Copy)]
@@ -119,6 +121,11 @@ impl Evidence {
         self.expires_at = end;
     }
 
+    /// Sets what is asked for the end of the credential, which may move.
+    pub(crate) fn set_end_check(&mut self, check: Arc<dyn EndCheck>) {
+        self.rare_mut().end_check = Some(check);
+    }
+
     /// When the credential itself ends, according to its strategy.
     pub(crate) fn credential_end(&self) -> Option<SystemTime> {
         let own = self.rare.as_ref().and_then(|rare| rare.credential_end);
@@ -137,7 +144,9 @@ impl Evidence {
 
     /// Forgets what was needed only until it is sealed.
     pub(crate) fn seal(&mut self) {
-        let is_spent = |rare: &Rare| rare.parts.is_empty() && !rare.behind && rare.credential_end.is_none();
+        let is_spent = |rare: &Rare| {
+            rare.parts.is_empty() && !rare.behind && rare.credential_end.is_none() && rare.end_check.is_none()
+        };
         debug_assert!(self.rare.as_ref().is_none_or(|rare| rare.checks.is_empty()), "the checks have run");
         self.rare.take_if(|rare| is_spent(rare));
     }

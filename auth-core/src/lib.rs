@@ -98,6 +98,7 @@ mod chain;
 mod challenge;
 mod clock;
 mod config;
+mod end_check;
 mod evidence;
 pub mod extract;
 mod extras;
@@ -146,6 +147,7 @@ pub use self::{
     challenge::Challenge,
     clock::{Clock, SystemClock},
     config::ConfigError,
+    end_check::EndCheck,
     evidence::{Evidence, RevocationCheck},
     extras::Extras,
     id::{Id, IdKind},

@@ -3,8 +3,8 @@ use std::{fmt, sync::Arc, time::SystemTime};
 use triomphe::UniqueArc;
 
 use crate::{
-    AuthRequest, Authenticated, Carrier, Challenge, Evidence, Extras, Id, IdKind, Principal, PrincipalId, Redirect,
-    Rejection, SharedStr, authenticated::Identity, challenge::presented_among, extract::Malformed,
+    AuthRequest, Authenticated, Carrier, Challenge, EndCheck, Evidence, Extras, Id, IdKind, Principal, PrincipalId,
+    Redirect, Rejection, SharedStr, authenticated::Identity, challenge::presented_among, extract::Malformed,
 };
 
 /// What a strategy says about a request. A failure of the system is an `Err`, never a [`Reject`](Self::Reject).
@@ -63,6 +63,13 @@ impl<U> Accept<U> {
     #[must_use]
     pub fn expires_at(mut self, at: SystemTime) -> Self {
         self.0.evidence.set_end(Some(at));
+        self
+    }
+
+    /// Says that the [end](Self::expires_at) may move while a connection is open, and what knows the current one.
+    #[must_use]
+    pub fn end_check(mut self, check: impl EndCheck) -> Self {
+        self.0.evidence.set_end_check(Arc::new(check));
         self
     }
 

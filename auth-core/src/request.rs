@@ -42,6 +42,9 @@ pub struct AuthRequest<'a> {
     open: Option<&'a Evidence>,
 }
 
+/// Why a strategy has found no credential.
+struct AbsenceCode(&'static str);
+
 /// What is known about a request beyond its head.
 struct Known {
     record: RequestRecord,
@@ -189,6 +192,20 @@ impl<'a> AuthRequest<'a> {
     /// something.
     pub fn recall<T: 'static, R>(&self, find: impl FnMut(&T) -> Option<R>) -> Option<R> {
         self.known().record.recall(find)
+    }
+
+    /// Says why a strategy has found nothing: the code of the 401 if no other strategy finds a credential. The default is
+    /// `missing_credentials`. For a credential that was good once and is to be forgotten, such as the cookie of a login that has
+    /// ended: [`Absent`](crate::Outcome::Absent) lets an optional layer greet the visitor, and `session_expired` tells a page why
+    /// the visitor is logged out. The first code counts. It must not repeat anything that the client has sent.
+    pub fn explain_absence(&self, code: &'static str) {
+        self.remember(AbsenceCode(code));
+    }
+
+    /// The code of the refusal if no strategy has found a credential.
+    pub(crate) fn absence_code(&self) -> Option<&'static str> {
+        let known = self.base.unwrap_or(self).known.get()?;
+        known.record.recall(|AbsenceCode(code)| Some(*code))
     }
 
     /// The record that strategies have used in this decision, if they have. For adapters that made none before: put it into the

@@ -44,7 +44,8 @@ impl<U: Principal> Chain<U> {
         let refusal = match outcome {
             Outcome::Accept(accept) => return Ok(accept.seal()),
             Outcome::Absent => {
-                self.unauthorized(RefusalKind::Missing, "missing_credentials", Arc::clone(&self.challenges), request)
+                let code = request.absence_code().unwrap_or("missing_credentials");
+                self.unauthorized(RefusalKind::Missing, code, Arc::clone(&self.challenges), request)
             }
             Outcome::Unrecognized => {
                 let Beside { presented, unrecognized_by, .. } = beside.map_or_else(Beside::default, |beside| *beside);

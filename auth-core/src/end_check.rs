@@ -1,0 +1,19 @@
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+
+use crate::BoxError;
+
+/// Knows when a credential ends if that may move while a connection is open: a login lives longer whenever it is used, in another
+/// tab or on another node. An open connection asks shortly before its end and at its end.
+#[async_trait]
+pub trait EndCheck: Send + Sync + 'static {
+    /// When the credential ends now, exclusive. `None` if it has ended: it was logged out, or is unknown.
+    ///
+    /// `used_at` is when the client last sent a message over the connection. Whether that counts as use is the strategy's
+    /// decision.
+    ///
+    /// # Errors
+    /// If a system failed. The connection then ends at the end that it knows.
+    async fn ends_at(&self, used_at: SystemTime) -> Result<Option<SystemTime>, BoxError>;
+}
