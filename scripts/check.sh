@@ -93,7 +93,7 @@ cargo package --workspace --exclude demo --exclude test-support --no-verify --lo
 # A build of the whole merges features, and hides what a crate lacks when it stands alone. The tests have run with the whole; here
 # it shows whether the crate builds with its defaults, and each feature without the others, in the code and in the tests.
 say "each crate alone"
-for crate in auth-core auth-jwt auth-basic auth-store ws-adapter socketio-adapter portcullis demo test-support; do
+for crate in auth-core auth-jwt auth-basic auth-store auth-session ws-adapter socketio-adapter portcullis demo test-support; do
     cargo clippy -p "$crate" --all-targets --locked -- -D warnings
 done
 # What must not compile without a feature.
@@ -101,7 +101,7 @@ cargo test -p auth-core --locked --test integration compile_fail
 
 say "each feature alone"
 for feature in auth-core:axum auth-core:metrics auth-core:test-util auth-core:tokio auth-basic:argon2 auth-jwt:axum \
-    auth-jwt:remote auth-jwt:dpop auth-jwt:es256k auth-jwt:jsonwebtoken auth-jwt:x509 auth-store:axum auth-store:redis \
+    auth-jwt:remote auth-jwt:dpop auth-jwt:es256k auth-jwt:jsonwebtoken auth-jwt:x509 auth-store:axum auth-store:redis auth-session:axum auth-session:password auth-session:metrics \
     ws-adapter:connections ws-adapter:metrics socketio-adapter:metrics test-support:users test-support:server; do
     crate="${feature%:*}"
     echo "$crate with nothing but ${feature#*:}"

@@ -21,11 +21,12 @@ use self::{
 };
 
 /// Every crate of the workspace.
-const CRATES: [&str; 9] = [
+const CRATES: [&str; 10] = [
     "auth-core",
     "auth-jwt",
     "auth-basic",
     "auth-store",
+    "auth-session",
     "ws-adapter",
     "socketio-adapter",
     "portcullis",

@@ -1,0 +1,191 @@
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
+
+use auth_core::{Clock, ConfigError, Principal, SystemClock};
+use auth_store::{Records, Revocations, Store};
+
+use crate::{
+    core::Core,
+    handle::Shared,
+    sessions::Sessions,
+    settings::{Lifetime, Settings},
+    users::SessionUsers,
+};
+
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// The settings of [`Sessions`].
+///
+/// # The cookie
+///
+/// | Public origin | Name | `Secure` |
+/// |---|---|---|
+/// | `https://…` | `__Host-session` | yes |
+/// | `http://` on `localhost`, `*.localhost`, `127.0.0.0/8` or `[::1]` | `session` | no |
+/// | anything else | an error | |
+///
+/// It is `HttpOnly`, `SameSite=Lax` and `Path=/`. Only a login that is remembered has `Max-Age`: up to its absolute end, and 400
+/// days at most, as browsers allow (RFC 6265bis, 5.5). Browsers accept the prefix `__Host-` only from the host itself, so no
+/// neighbouring host can plant such a cookie.
+pub struct SessionsBuilder<U> {
+    records: Arc<dyn Records>,
+    /// Made when the clock is known, unless they were given.
+    revocations: Box<dyn FnOnce(Arc<dyn Clock>) -> Revocations + Send>,
+    users: Arc<dyn SessionUsers<User = U>>,
+    public_origin: String,
+    cookie_name: Cow<'static, str>,
+    lifetime: Lifetime,
+    remembered: Lifetime,
+    sockets_count_as_use: bool,
+    token_issuers: Vec<String>,
+    clock: Arc<dyn Clock>,
+}
+
+impl<U: Principal> Sessions<U> {
+    /// Logins in this store, with the default settings. `public_origin` is where browsers find the service:
+    /// `https://app.example`, or `http://localhost:3000`. The cookie follows from it: see [`SessionsBuilder`].
+    ///
+    /// # Errors
+    /// If the public origin is neither `https://…` nor `http://` on a loopback.
+    pub fn new<S>(store: S, users: impl SessionUsers<User = U>, public_origin: &str) -> Result<Self, ConfigError>
+    where
+        S: Store + Records + Clone,
+    {
+        Self::builder(store, users, public_origin).build()
+    }
+
+    /// Logins in this store, with other settings than the default.
+    pub fn builder<S>(store: S, users: impl SessionUsers<User = U>, public_origin: &str) -> SessionsBuilder<U>
+    where
+        S: Store + Records + Clone,
+    {
+        SessionsBuilder::new(store, users, public_origin)
+    }
+}
+
+impl<U: Principal> SessionsBuilder<U> {
+    pub(crate) fn new<S>(store: S, users: impl SessionUsers<User = U>, public_origin: &str) -> Self
+    where
+        S: Store + Records + Clone,
+    {
+        let marks = store.clone();
+        Self::of(store, |clock| Revocations::new(marks).clock(clock), users, public_origin)
+    }
+
+    /// Logins in one store, with revocations that may be in another one or have settings of their own.
+    pub fn from_parts(
+        records: impl Records,
+        revocations: Revocations,
+        users: impl SessionUsers<User = U>,
+        public_origin: &str,
+    ) -> Self {
+        Self::of(records, |_| revocations, users, public_origin)
+    }
+
+    fn of(
+        records: impl Records,
+        revocations: impl FnOnce(Arc<dyn Clock>) -> Revocations + Send + 'static,
+        users: impl SessionUsers<User = U>,
+        public_origin: &str,
+    ) -> Self {
+        Self {
+            records: Arc::new(records),
+            revocations: Box::new(revocations),
+            users: Arc::new(users),
+            public_origin: public_origin.to_owned(),
+            cookie_name: "session".into(),
+            lifetime: Lifetime { idle: HOUR, absolute: DAY },
+            remembered: Lifetime { idle: 14 * DAY, absolute: 30 * DAY },
+            sockets_count_as_use: false,
+            token_issuers: Vec::new(),
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// Sets how long a login lives without being used. The default is one hour, the limit of NIST SP 800-63B-4 for AAL2
+    /// (ASVS 5, 7.3.1). A use is noted at most once a minute, so it may end up to a minute early.
+    #[must_use]
+    pub fn idle(mut self, idle: Duration) -> Self {
+        self.lifetime.idle = idle;
+        self
+    }
+
+    /// Sets how long a login lives in any case. The default is 24 hours, the limit of NIST SP 800-63B-4 for AAL2 (ASVS 5,
+    /// 7.3.2). The user then logs in again, even if the login is used all the time.
+    #[must_use]
+    pub fn absolute(mut self, absolute: Duration) -> Self {
+        self.lifetime.absolute = absolute;
+        self
+    }
+
+    /// Sets the same as [`idle`](Self::idle) for a login that is remembered. The default is 14 days: who comes back every
+    /// other week stays logged in.
+    #[must_use]
+    pub fn remember_idle(mut self, idle: Duration) -> Self {
+        self.remembered.idle = idle;
+        self
+    }
+
+    /// Sets the same as [`absolute`](Self::absolute) for a login that is remembered. The default is 30 days, the limit of NIST
+    /// SP 800-63B-4 for AAL1.
+    #[must_use]
+    pub fn remember_absolute(mut self, absolute: Duration) -> Self {
+        self.remembered.absolute = absolute;
+        self
+    }
+
+    /// Sets the clock. The default is the system's. Use the same one for the layers that authenticate.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Sets the name of the cookie, without a prefix. The default is `session`. Two services on one host, such as two ports of
+    /// `localhost`, share their cookies and need different names.
+    #[must_use]
+    pub fn cookie_name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.cookie_name = name.into();
+        self
+    }
+
+    /// Whether a message over an open socket counts as a use of the login. The default is no: a page that is forgotten in a tab
+    /// and polls would stay logged in for ever.
+    #[must_use]
+    pub fn sockets_count_as_use(mut self, count: bool) -> Self {
+        self.sockets_count_as_use = count;
+        self
+    }
+
+    /// Names an issuer in whose tokens the id of a login stands as `sid`: the `iss` of the access tokens of this service. A
+    /// logout then revokes them too. Each call adds one.
+    #[must_use]
+    pub fn token_issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.token_issuers.push(issuer.into());
+        self
+    }
+
+    /// The sessions with these settings.
+    ///
+    /// # Errors
+    /// If the public origin is neither `https://…` nor `http://` on a loopback, if the name of the cookie is not a token or has
+    /// a prefix, if an idle end is shorter than a second, or if an absolute end is before it.
+    pub fn build(self) -> Result<Sessions<U>, ConfigError> {
+        let mut settings = Settings::new(&self.public_origin, &self.cookie_name, self.lifetime, self.remembered)?;
+        settings.sockets_count_as_use = self.sockets_count_as_use;
+        settings.token_issuers = self.token_issuers;
+        let revocations = (self.revocations)(Arc::clone(&self.clock));
+        let core = Core { records: self.records, revocations, clock: self.clock, settings };
+        Ok(Sessions::of(Shared { core: Arc::new(core), users: self.users }))
+    }
+}
+
+impl<U> fmt::Debug for SessionsBuilder<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionsBuilder")
+            .field("public_origin", &self.public_origin)
+            .field("lifetime", &self.lifetime)
+            .field("remembered", &self.remembered)
+            .finish_non_exhaustive()
+    }
+}

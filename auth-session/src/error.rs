@@ -1,0 +1,82 @@
+use std::{error::Error, fmt};
+
+use auth_core::{BoxError, Refusal};
+use http::StatusCode;
+
+/// Why a session could not be changed.
+///
+/// `Refusal::from` turns it into the answer; with the feature `axum` it is a response itself.
+#[derive(Debug)]
+pub struct SessionError {
+    kind: SessionErrorKind,
+    cause: Option<BoxError>,
+}
+
+/// The kinds of [`SessionError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SessionErrorKind {
+    /// The store is down or full, or the application's users cannot be asked: 503 `unavailable`. Nothing has changed, or it is
+    /// unknown whether it has: don't tell the user that it has.
+    Unavailable,
+    /// The data of the session would be larger than 16 KiB: 413 `session_full`.
+    TooLarge,
+    /// The value has no form in JSON: 500 `internal_error`.
+    NotJson,
+    /// Nobody is logged in: 401 `missing_credentials`.
+    NotLoggedIn,
+    /// A login in another tab has replaced the cookie while the request was on its way: 409 `session_replaced`. The client
+    /// sends the request again.
+    Replaced,
+}
+
+impl SessionError {
+    pub(crate) fn of(kind: SessionErrorKind) -> Self {
+        Self { kind, cause: None }
+    }
+
+    pub(crate) fn unavailable(cause: impl Into<BoxError>) -> Self {
+        Self { kind: SessionErrorKind::Unavailable, cause: Some(cause.into()) }
+    }
+
+    pub(crate) fn not_json(cause: serde_json::Error) -> Self {
+        Self { kind: SessionErrorKind::NotJson, cause: Some(cause.into()) }
+    }
+
+    /// The kind.
+    #[must_use]
+    pub fn kind(&self) -> SessionErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for SessionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            SessionErrorKind::Unavailable => "the store of logins is unavailable",
+            SessionErrorKind::TooLarge => "the data of the session would be too large",
+            SessionErrorKind::NotJson => "the value has no form in json",
+            SessionErrorKind::NotLoggedIn => "nobody is logged in",
+            SessionErrorKind::Replaced => "the cookie was replaced while the request was on its way",
+        })
+    }
+}
+
+impl Error for SessionError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.as_deref().map(|cause| cause as &(dyn Error + 'static))
+    }
+}
+
+impl From<SessionError> for Refusal {
+    fn from(error: SessionError) -> Self {
+        match error.kind {
+            SessionErrorKind::Unavailable => Self::unavailable(error),
+            SessionErrorKind::TooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "session_full"),
+            SessionErrorKind::NotJson => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error")
+                .with_detail("a value of the session has no form in json"),
+            SessionErrorKind::NotLoggedIn => Self::new(StatusCode::UNAUTHORIZED, "missing_credentials"),
+            SessionErrorKind::Replaced => Self::new(StatusCode::CONFLICT, "session_replaced"),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! What operators see: events through `tracing`, and with the feature `metrics` counters.
+//!
+//! An event names the public id of a login. It never names a user, and never holds a secret.
+
+/// Why a login has ended before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Logout,
+    /// Another user has logged in over it.
+    OtherUser,
+    /// The application does not know the user any more.
+    UserGone,
+    /// The application has ended it by its id.
+    ById,
+}
+
+impl Ended {
+    fn reason(self) -> &'static str {
+        match self {
+            Self::Logout => "logout",
+            Self::OtherUser => "other_user",
+            Self::UserGone => "user_gone",
+            Self::ById => "by_id",
+        }
+    }
+}
+
+/// A user has logged in; `step_up` if with one more factor.
+pub(crate) fn logged_in(sid: &str, remember: bool, is_step_up: bool) {
+    let kind = if is_step_up { "step_up" } else { "login" };
+    tracing::info!(sid, remember, kind, "logged in");
+    count("auth_logins_total", "kind", kind);
+}
+
+/// A login has failed. `code` is a constant, never anything that a client has sent.
+#[cfg(feature = "password")]
+pub(crate) fn login_failed(code: &'static str) {
+    tracing::info!(code, "login failed");
+    count("auth_logins_failed_total", "code", code);
+}
+
+/// One login has ended.
+pub(crate) fn ended(sid: &str, why: Ended) {
+    let reason = why.reason();
+    match why {
+        Ended::Logout => tracing::info!(sid, reason, "logged out"),
+        _ => tracing::info!(sid, reason, "login ended"),
+    }
+    count("auth_logins_ended_total", "reason", reason);
+}
+
+/// All logins of a user have ended, or all but one.
+pub(crate) fn all_ended(kept: Option<&str>) {
+    let reason = if kept.is_some() { "others" } else { "all" };
+    tracing::info!(kept, reason, "logins of a user ended");
+    count("auth_logins_ended_total", "reason", reason);
+}
+
+#[cfg(feature = "metrics")]
+fn count(counter: &'static str, label: &'static str, value: &'static str) {
+    metrics::counter!(counter, label => value).increment(1);
+}
+
+#[cfg(not(feature = "metrics"))]
+fn count(_: &'static str, _: &'static str, _: &'static str) {}

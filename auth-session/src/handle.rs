@@ -1,0 +1,179 @@
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
+};
+
+use auth_core::BoxError;
+use http::Extensions;
+
+use crate::{
+    changes::Changes,
+    core::{Changed, Core},
+    login::{Found, Login, Stored},
+    presented::Presented,
+    settings::CookieOut,
+    users::SessionUsers,
+};
+
+/// What all parts of one [`Sessions`](crate::Sessions) share.
+pub(crate) struct Shared<U> {
+    pub(crate) core: Arc<Core>,
+    pub(crate) users: Arc<dyn SessionUsers<User = U>>,
+}
+
+impl<U> Clone for Shared<U> {
+    fn clone(&self) -> Self {
+        Self { core: Arc::clone(&self.core), users: Arc::clone(&self.users) }
+    }
+}
+
+/// The session of one request. The layer makes it, the strategy and the extractor find it in the extensions, so that the login
+/// is read once. Clones share it.
+pub(crate) struct Handle<U>(Arc<Inner<U>>);
+
+struct Inner<U> {
+    shared: Shared<U>,
+    presented: Presented,
+    /// Held by whoever talks to the store.
+    turn: tokio::sync::Mutex<()>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+pub(crate) struct State {
+    /// `None` until it is read.
+    pub(crate) found: Option<Found>,
+    pub(crate) changes: Changes,
+    pub(crate) cookie: CookieOut,
+}
+
+impl State {
+    /// The login, if there is one.
+    pub(crate) fn live(&self) -> Option<&Arc<Login>> {
+        match &self.found {
+            Some(Found::Live(login)) => Some(login),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn set_stored(&mut self, stored: Stored) {
+        self.found = Some(Found::Live(Arc::new(stored.login)));
+        self.cookie = stored.cookie;
+    }
+
+    /// The login is over: nobody is logged in, and the browser forgets the cookie.
+    pub(crate) fn set_gone(&mut self, found: Found) {
+        self.found = Some(found);
+        self.changes = Changes::default();
+        self.cookie = CookieOut::Remove;
+    }
+}
+
+impl<U: 'static> Handle<U> {
+    pub(crate) fn new(shared: Shared<U>, presented: Presented) -> Self {
+        let (turn, state) = (tokio::sync::Mutex::default(), Mutex::default());
+        Self(Arc::new(Inner { shared, presented, turn, state }))
+    }
+
+    pub(crate) fn find(extensions: &Extensions) -> Option<&Self> {
+        extensions.get()
+    }
+
+    pub(crate) fn shared(&self) -> &Shared<U> {
+        &self.0.shared
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.0.shared.core
+    }
+
+    pub(crate) fn presented(&self) -> &Presented {
+        &self.0.presented
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until nobody else of this request talks to the store.
+    pub(crate) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.0.turn.lock().await
+    }
+
+    /// What the store has for the cookie. It is read once.
+    pub(crate) async fn load(&self, now: SystemTime) -> Result<Found, BoxError> {
+        let known = self.state().found.clone();
+        if let Some(found) = known {
+            return Ok(found);
+        }
+        let _turn = self.turn().await;
+        let known = self.state().found.clone();
+        if let Some(found) = known {
+            return Ok(found);
+        }
+        let found = self.core().find(self.presented(), now).await?;
+        let mut state = self.state();
+        state.found = Some(found.clone());
+        if matches!(found, Found::Gone) {
+            state.cookie = CookieOut::Remove;
+        }
+        Ok(found)
+    }
+
+    /// Notes that the login was ended.
+    pub(crate) fn set_gone(&self) {
+        self.state().set_gone(Found::Gone);
+    }
+
+    /// What happens to the cookie; `None` if changes have to be stored first.
+    pub(crate) fn outcome(&self) -> Option<CookieOut> {
+        let mut state = self.state();
+        state.changes.is_empty().then(|| std::mem::take(&mut state.cookie))
+    }
+
+    /// Stores what has changed, in one save, and returns what happens to the cookie.
+    pub(crate) async fn commit(&self) -> Result<CookieOut, BoxError> {
+        let _turn = self.turn().await;
+        let (core, now) = (self.core(), self.core().now());
+        let (found, changes) = {
+            let mut state = self.state();
+            (state.found.clone(), std::mem::take(&mut state.changes))
+        };
+        match found {
+            Some(Found::Live(login)) => {
+                let since = |login: &Login| login.record.since;
+                let changed = core
+                    .change(&login, self.presented(), now, since, |value| changes.apply_to(&mut value.data))
+                    .await?;
+                match changed {
+                    Changed::Stored(login) => self.state().found = Some(Found::Live(Arc::new(*login))),
+                    Changed::Ended => {
+                        tracing::debug!(sid = login.sid(), "changes were dropped, since the login has ended");
+                        self.set_gone();
+                    }
+                }
+            }
+            // A new cookie would replace the fresh one of the other tab.
+            Some(Found::Replaced) => tracing::debug!("changes were dropped, since the cookie was replaced"),
+            _ if changes.has_inserts() => {
+                let stored = core.start(&changes, now).await?;
+                self.state().set_stored(stored);
+            }
+            _ => {}
+        }
+        Ok(std::mem::take(&mut self.state().cookie))
+    }
+}
+
+impl<U> Clone for Handle<U> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<U> fmt::Debug for Handle<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").finish_non_exhaustive()
+    }
+}

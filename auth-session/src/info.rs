@@ -1,0 +1,94 @@
+use std::{fmt, time::SystemTime};
+
+use crate::{login::Login, value::UserPart};
+
+/// What is known about one login, for a list of a user's logins, and as an extra of the evidence. It holds no secret.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LoginInfo {
+    sid: Box<str>,
+    created: SystemTime,
+    used_at: SystemTime,
+    ends_at: SystemTime,
+    absolute_end: SystemTime,
+    remember: bool,
+    auth_time: SystemTime,
+    amr: Vec<String>,
+    label: Option<String>,
+}
+
+impl LoginInfo {
+    pub(crate) fn new(login: &Login, user: &UserPart) -> Self {
+        Self {
+            sid: login.sid().into(),
+            created: login.value.created,
+            used_at: login.record.used_at,
+            ends_at: login.ends_at(),
+            absolute_end: login.value.absolute_end,
+            remember: login.value.remember,
+            auth_time: user.auth_time,
+            amr: user.amr.clone(),
+            label: user.label.clone(),
+        }
+    }
+
+    /// The public id of the login: 22 characters of base64url. It is safe in lists, logs and tokens.
+    #[must_use]
+    pub fn sid(&self) -> &str {
+        &self.sid
+    }
+
+    /// When the session began, perhaps before the login.
+    #[must_use]
+    pub fn created_at(&self) -> SystemTime {
+        self.created
+    }
+
+    /// When it was last used. It is noted at most once a minute.
+    #[must_use]
+    pub fn used_at(&self) -> SystemTime {
+        self.used_at
+    }
+
+    /// When it ends if it is not used again, exclusive.
+    #[must_use]
+    pub fn ends_at(&self) -> SystemTime {
+        self.ends_at
+    }
+
+    /// When it ends in any case, exclusive.
+    #[must_use]
+    pub fn absolute_end(&self) -> SystemTime {
+        self.absolute_end
+    }
+
+    /// Whether the user asked to be remembered.
+    #[must_use]
+    pub fn is_remembered(&self) -> bool {
+        self.remember
+    }
+
+    /// When the user last proved who it is: the login, or a later step up.
+    #[must_use]
+    pub fn auth_time(&self) -> SystemTime {
+        self.auth_time
+    }
+
+    /// How the user did that (RFC 8176): `pwd`, `otp`, `hwk`.
+    #[must_use]
+    pub fn amr(&self) -> &[String] {
+        &self.amr
+    }
+
+    /// A name of the client, if the application has given one.
+    #[must_use]
+    pub fn label(&self) -> Option<&str> {
+        self.label.as_deref()
+    }
+}
+
+impl fmt::Debug for LoginInfo {
+    /// Omits what belongs to a person.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoginInfo").field("sid", &self.sid).field("remember", &self.remember).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,171 @@
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use auth_core::{BoxError, Principal, Refusal, Transport};
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::{
+    handle::{Handle, Shared},
+    presented::Presented,
+    settings::CookieOut,
+};
+
+/// Gives each request its [`Session`](crate::Session), stores what has changed before the head of the response goes out, and
+/// sets and removes the cookie. Made by [`Sessions::layer`](crate::Sessions::layer).
+///
+/// Put it outside of every layer that authenticates: a refusal then also removes a dead cookie. A response with `Set-Cookie` has
+/// `Cache-Control: no-store`. If the store fails, the handler's response is replaced: 503 `unavailable`, without a cookie.
+///
+/// It reads no body and works with any tower service whose response body can be made of a `String`: those of axum, and
+/// `Full<Bytes>`.
+pub struct SessionLayer<U> {
+    shared: Shared<U>,
+}
+
+impl<U> SessionLayer<U> {
+    pub(crate) fn new(shared: Shared<U>) -> Self {
+        Self { shared }
+    }
+}
+
+impl<S, U> Layer<S> for SessionLayer<U> {
+    type Service = SessionService<S, U>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        SessionService { inner, shared: self.shared.clone() }
+    }
+}
+
+/// The service that [`SessionLayer`] makes.
+pub struct SessionService<S, U> {
+    inner: S,
+    shared: Shared<U>,
+}
+
+impl<S, U, B, R> Service<Request<B>> for SessionService<S, U>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    R: From<String>,
+    U: Principal,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future, R, U>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let presented = Presented::read(request.headers(), &self.shared.core.settings.cookie_name);
+        let handle = Handle::new(self.shared.clone(), presented);
+        request.extensions_mut().insert(handle.clone());
+        ResponseFuture { state: State::Inner { future: self.inner.call(request), handle } }
+    }
+}
+
+pin_project! {
+    /// The future of [`SessionService`].
+    pub struct ResponseFuture<F, R, U> {
+        #[pin]
+        state: State<F, R, U>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<F, R, U> {
+        Inner {
+            #[pin]
+            future: F,
+            handle: Handle<U>,
+        },
+        /// Boxed, since most requests change nothing.
+        Saving {
+            saving: Pin<Box<dyn Future<Output = Result<CookieOut, BoxError>> + Send>>,
+            handle: Handle<U>,
+            response: Option<Response<R>>,
+        },
+    }
+}
+
+impl<F, R, U, E> Future for ResponseFuture<F, R, U>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+    R: From<String>,
+    U: Principal,
+{
+    type Output = Result<Response<R>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            match this.state.as_mut().project() {
+                StateProjection::Inner { future, handle } => {
+                    let mut response = ready!(future.poll(cx))?;
+                    if let Some(cookie) = handle.outcome() {
+                        handle.core().settings.write(&cookie, response.headers_mut());
+                        return Poll::Ready(Ok(response));
+                    }
+                    let (handle, saved) = (handle.clone(), handle.clone());
+                    let saving = Box::pin(async move { saved.commit().await });
+                    this.state.set(State::Saving { saving, handle, response: Some(response) });
+                }
+                StateProjection::Saving { saving, handle, response } => {
+                    let saved = ready!(saving.as_mut().poll(cx));
+                    let Some(mut response) = response.take() else { return Poll::Pending };
+                    match saved {
+                        Ok(cookie) => handle.core().settings.write(&cookie, response.headers_mut()),
+                        Err(cause) => response = unavailable(cause),
+                    }
+                    return Poll::Ready(Ok(response));
+                }
+            }
+        }
+    }
+}
+
+fn unavailable<R: From<String>>(cause: BoxError) -> Response<R> {
+    let refusal = Refusal::unavailable(cause).with_detail("the changes of a session were not stored");
+    refusal.log_once(Transport::Http);
+    let mut response = refusal.to_response().map(R::from);
+    response.extensions_mut().insert(refusal);
+    response
+}
+
+impl<U> Clone for SessionLayer<U> {
+    fn clone(&self) -> Self {
+        Self { shared: self.shared.clone() }
+    }
+}
+
+impl<S: Clone, U> Clone for SessionService<S, U> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), shared: self.shared.clone() }
+    }
+}
+
+impl<U> fmt::Debug for SessionLayer<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionLayer").field("cookie", &self.shared.core.settings.cookie_name).finish_non_exhaustive()
+    }
+}
+
+impl<S, U> fmt::Debug for SessionService<S, U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionService").finish_non_exhaustive()
+    }
+}
+
+impl<F, R, U> fmt::Debug for ResponseFuture<F, R, U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,125 @@
+use std::{
+    fmt,
+    future::{Future, IntoFuture},
+    pin::Pin,
+};
+
+use auth_core::{Principal, PrincipalId};
+
+use crate::{core::NewLogin, error::SessionError, events, handle::Handle, login::Found, value::UserPart};
+
+/// The longest label, and the most and longest of the methods.
+const MAX_LABEL: usize = 80;
+const MAX_METHODS: usize = 16;
+const MAX_METHOD: usize = 64;
+
+/// A login that is about to happen; made by [`Session::login`](crate::Session::login). It does nothing until it is awaited.
+#[must_use = "a login does nothing until it is awaited"]
+pub struct LogIn<'s, U> {
+    handle: &'s Handle<U>,
+    user: &'s U,
+    remember: bool,
+    keep_data: bool,
+    facts: Facts,
+}
+
+/// What is known about the way in which a user has logged in.
+#[derive(Clone, Default)]
+pub(crate) struct Facts {
+    amr: Vec<String>,
+    acr: Option<String>,
+    label: Option<String>,
+}
+
+impl<'s, U> LogIn<'s, U> {
+    pub(crate) fn new(handle: &'s Handle<U>, user: &'s U) -> Self {
+        Self { handle, user, remember: false, keep_data: false, facts: Facts::default() }
+    }
+
+    /// Whether the user asked to be remembered: the login lives longer, and the browser keeps the cookie when it is closed. The
+    /// default is no.
+    pub fn remember(mut self, remember: bool) -> Self {
+        self.remember = remember;
+        self
+    }
+
+    /// Keeps the data of the session that the visitor had, such as a cart. The default is to drop it.
+    ///
+    /// # Security
+    /// Whoever planted the visitor's earlier cookie may have put that data there.
+    pub fn keep_data(mut self) -> Self {
+        self.keep_data = true;
+        self
+    }
+
+    /// Names the client, for a list of logins: `Firefox on Linux`. Control characters are dropped, and all after 80 characters.
+    pub fn label(mut self, label: &str) -> Self {
+        self.facts.label = Some(label.chars().filter(|c| !c.is_control()).take(MAX_LABEL).collect());
+        self
+    }
+
+    /// Says how the user has logged in (RFC 8176): `["pwd"]`, `["pwd", "otp"]`. At most 16 of 64 characters.
+    pub fn amr<'m>(mut self, methods: impl IntoIterator<Item = &'m str>) -> Self {
+        self.facts.amr.extend(methods.into_iter().map(cut));
+        self.facts.amr.truncate(MAX_METHODS);
+        self
+    }
+
+    /// Sets the authentication context class, which a [`Requirement`](auth_core::Requirement) may demand.
+    pub fn acr(mut self, class: &str) -> Self {
+        self.facts.acr = Some(cut(class));
+        self
+    }
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(MAX_METHOD).collect()
+}
+
+impl<U: Principal> LogIn<'_, U> {
+    async fn run(self) -> Result<(), SessionError> {
+        let Self { handle, user, remember, keep_data, facts } = self;
+        let (core, now) = (handle.core(), handle.core().now());
+        let id = handle.shared().users.id(user).map_err(SessionError::unavailable)?;
+        let principal = user.principal_id().unwrap_or_else(|| PrincipalId::new("", &*id));
+        let mut user = UserPart::new(id, &principal, now);
+        (user.amr, user.acr, user.label) = (facts.amr, facts.acr, facts.label);
+
+        handle.load(now).await.map_err(SessionError::unavailable)?;
+        let _turn = handle.turn().await;
+        let (found, kept) = {
+            let state = handle.state();
+            (state.found.clone(), keep_data.then(|| state.changes.clone()))
+        };
+        let current = match found {
+            Some(Found::Live(login)) => Some(login),
+            _ => None,
+        };
+        let new = NewLogin { user, remember, kept };
+        let stored = core.log_in(current, handle.presented(), &new, now).await.map_err(SessionError::unavailable)?;
+        events::logged_in(stored.login.sid(), remember, false);
+        let mut state = handle.state();
+        state.changes = Default::default();
+        state.set_stored(stored);
+        Ok(())
+    }
+}
+
+impl<'s, U: Principal> IntoFuture for LogIn<'s, U> {
+    type Output = Result<(), SessionError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 's>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+impl<U> fmt::Debug for LogIn<'_, U> {
+    /// Omits the user.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogIn")
+            .field("remember", &self.remember)
+            .field("keep_data", &self.keep_data)
+            .finish_non_exhaustive()
+    }
+}

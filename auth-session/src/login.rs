@@ -1,0 +1,80 @@
+use std::{sync::Arc, time::SystemTime};
+
+use auth_core::BoxError;
+use auth_store::{Record, RecordKey};
+
+use crate::{
+    secret::Hash,
+    settings::{CookieOut, Settings},
+    value::{Match, Value},
+};
+
+/// A login as it was read from the store, or as it was just stored.
+#[derive(Clone)]
+pub(crate) struct Login {
+    pub(crate) record: Record,
+    pub(crate) value: Value,
+}
+
+/// What the store has for the cookie of a request.
+#[derive(Clone)]
+pub(crate) enum Found {
+    /// There is no cookie.
+    Nobody,
+    /// There are several different ones.
+    Several,
+    /// The login is unknown or has ended.
+    Gone,
+    /// The secret was replaced a moment ago.
+    Replaced,
+    Live(Arc<Login>),
+}
+
+impl Login {
+    /// `Err` if the record is not one of a login.
+    pub(crate) fn read(record: Record) -> Result<Self, BoxError> {
+        let value = Value::decode(&record.value)?;
+        Ok(Self { record, value })
+    }
+
+    /// The public id.
+    pub(crate) fn sid(&self) -> &str {
+        &self.value.sid
+    }
+
+    pub(crate) fn key(sid: &str) -> RecordKey {
+        RecordKey::new("login", &[sid])
+    }
+
+    /// When it ends by time, exclusive.
+    pub(crate) fn ends_at(&self) -> SystemTime {
+        self.record.ends_at.min(self.value.absolute_end)
+    }
+
+    pub(crate) fn is_over_at(&self, now: SystemTime) -> bool {
+        now >= self.ends_at()
+    }
+
+    pub(crate) fn is_touch_due(&self, now: SystemTime) -> bool {
+        Settings::is_touch_due(self.value.idle, self.record.used_at, now)
+    }
+
+    pub(crate) fn compare(&self, hash: &Hash, now: SystemTime) -> Match {
+        self.value.compare(hash, now)
+    }
+
+    /// Whether a change that was made on `earlier` may be made on this: nobody else has logged in meanwhile.
+    pub(crate) fn continues(&self, earlier: &Self, hash: Option<&Hash>, now: SystemTime) -> bool {
+        match (&self.value.user, &earlier.value.user) {
+            (Some(user), Some(before)) => user.is_same_as(before),
+            (None, None) => hash.is_some_and(|hash| matches!(self.compare(hash, now), Match::Current)),
+            _ => false,
+        }
+    }
+}
+
+/// A login that was stored, and the cookie for its browser.
+pub(crate) struct Stored {
+    pub(crate) login: Login,
+    pub(crate) cookie: CookieOut,
+}

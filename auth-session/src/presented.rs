@@ -1,0 +1,118 @@
+use http::{HeaderMap, header::COOKIE};
+
+use crate::secret::{self, Hash};
+
+/// What the request presents under the name of our cookie.
+#[derive(Clone, Debug)]
+pub(crate) enum Presented {
+    Nothing,
+    /// Different values: another host of the same site, or another path, may have planted one of them.
+    Several,
+    /// One value that none of our cookies has.
+    Unreadable,
+    Cookie {
+        sid: Box<str>,
+        hash: Hash,
+    },
+}
+
+impl Presented {
+    /// Reads the cookies as [`auth_core::extract::cookie`] does. Empty values don't count.
+    pub(crate) fn read(headers: &HeaderMap, name: &str) -> Self {
+        let mut found: Option<&[u8]> = None;
+        // HTTP/2 may split the cookies over several header lines (RFC 9113, 8.2.3).
+        for line in headers.get_all(COOKIE) {
+            for pair in line.as_bytes().split(|&b| b == b';') {
+                let value = pair.trim_ascii().strip_prefix(name.as_bytes()).and_then(|rest| rest.strip_prefix(b"="));
+                let Some(value) = value else { continue };
+                let value = value.strip_prefix(b"\"").and_then(|v| v.strip_suffix(b"\"")).unwrap_or(value);
+                if value.is_empty() {
+                    continue;
+                }
+                if found.is_some_and(|known| known != value) {
+                    return Self::Several;
+                }
+                found = Some(value);
+            }
+        }
+        match found {
+            None => Self::Nothing,
+            Some(value) => {
+                secret::parse(value).map_or(Self::Unreadable, |(sid, hash)| Self::Cookie { sid: sid.into(), hash })
+            }
+        }
+    }
+
+    /// Whether both present the same cookie.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Cookie { sid, hash }, Self::Cookie { sid: other_sid, hash: other_hash }) => {
+                sid == other_sid && hash.ct_eq(other_hash)
+            }
+            (Self::Nothing, Self::Nothing) | (Self::Several, Self::Several) | (Self::Unreadable, Self::Unreadable) => {
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub(crate) fn hash(&self) -> Option<&Hash> {
+        match self {
+            Self::Cookie { hash, .. } => Some(hash),
+            Self::Nothing | Self::Several | Self::Unreadable => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "AAAAAAAAAAAAAAAAAAAAAA.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+    fn read(lines: &[&[u8]]) -> &'static str {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(COOKIE, http::HeaderValue::from_bytes(line).unwrap());
+        }
+        match Presented::read(&headers, "session") {
+            Presented::Nothing => "nothing",
+            Presented::Several => "several",
+            Presented::Unreadable => "unreadable",
+            Presented::Cookie { .. } => "cookie",
+        }
+    }
+
+    #[test]
+    fn cookies_are_read_as_rfc_6265_sends_them() {
+        let long = format!("session={}", "A".repeat(8000));
+        let cases: [(&[&str], &str); 19] = [
+            (&[], "nothing"),
+            (&["session="], "nothing"),
+            (&["session=\"\""], "nothing"),
+            (&["session"], "nothing"),
+            (&["xsession=@; sessions=@; Session=@"], "nothing"),
+            (&["session=@"], "cookie"),
+            (&["session=\"@\""], "cookie"),
+            (&["a=b; session=@; c=d"], "cookie"),
+            (&["a=b;session=@;c=d"], "cookie"),
+            (&["a=b", "session=@"], "cookie"),
+            (&[";;; session=@ ;"], "cookie"),
+            (&["session=@; session=@"], "cookie"),
+            (&["session=; session=@"], "cookie"),
+            (&["session=@; session=other"], "several"),
+            (&["session=@", "session=other"], "several"),
+            (&["session =@"], "nothing"),
+            (&["session= @"], "unreadable"),
+            (&["session=@@"], "unreadable"),
+            (&["session=other"], "unreadable"),
+        ];
+        for (lines, expected) in cases {
+            let lines: Vec<_> = lines.iter().map(|line| line.replace('@', GOOD)).collect();
+            let lines: Vec<_> = lines.iter().map(String::as_bytes).collect();
+            assert_eq!(read(&lines), expected, "{lines:?}");
+        }
+        assert_eq!(read(&[long.as_bytes()]), "unreadable");
+        assert_eq!(read(&[b"session=\xff\xfe"]), "unreadable");
+    }
+}

@@ -1,0 +1,142 @@
+//! The secret of a cookie, of which a record holds only the hash.
+
+use std::fmt;
+
+use auth_core::{BoxError, Secret};
+use aws_lc_rs::{
+    constant_time::verify_slices_are_equal,
+    digest::{SHA256, digest},
+    rand,
+};
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+/// How many random bytes a secret has.
+const SECRET_LEN: usize = 32;
+
+/// How many random bytes a public id has.
+const SID_LEN: usize = 16;
+
+/// A new secret, for the cookie, and its hash, for the record.
+pub(crate) struct NewSecret {
+    pub(crate) text: Secret,
+    pub(crate) hash: Hash,
+}
+
+impl NewSecret {
+    pub(crate) fn random() -> Result<Self, BoxError> {
+        let text = Secret::new(random::<SECRET_LEN>()?);
+        let hash = Hash::of(text.expose());
+        Ok(Self { text, hash })
+    }
+}
+
+/// A new public id.
+pub(crate) fn random_sid() -> Result<String, BoxError> {
+    random::<SID_LEN>()
+}
+
+/// Splits the value of a cookie into the public id and the hash of the secret. `None` if it does not have the form of one.
+pub(crate) fn parse(value: &[u8]) -> Option<(&str, Hash)> {
+    let (sid, secret) = str::from_utf8(value).ok()?.split_once('.')?;
+    (is_random::<SID_LEN>(sid) && is_random::<SECRET_LEN>(secret)).then(|| (sid, Hash::of(secret)))
+}
+
+/// Whether the text has the form of a public id.
+pub(crate) fn is_sid(text: &str) -> bool {
+    is_random::<SID_LEN>(text)
+}
+
+fn random<const N: usize>() -> Result<String, BoxError> {
+    let mut bytes = [0; N];
+    rand::fill(&mut bytes).map_err(|_| "the system has no random numbers")?;
+    Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// Whether the text is `N` bytes in canonical base64url. Longer texts are not decoded.
+fn is_random<const N: usize>(text: &str) -> bool {
+    text.len() == (N * 4).div_ceil(3) && BASE64_URL_SAFE_NO_PAD.decode(text).is_ok_and(|bytes| bytes.len() == N)
+}
+
+/// The SHA-256 hash of a secret. It has no `==`.
+#[derive(Clone, Copy)]
+pub(crate) struct Hash([u8; 32]);
+
+impl Hash {
+    fn of(secret: &str) -> Self {
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest(&SHA256, secret.as_bytes()).as_ref());
+        Self(hash)
+    }
+
+    /// Compares in constant time.
+    pub(crate) fn ct_eq(&self, other: &Self) -> bool {
+        verify_slices_are_equal(&self.0, &other.0).is_ok()
+    }
+}
+
+impl fmt::Debug for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hash(<redacted>)")
+    }
+}
+
+impl Serialize for Hash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&BASE64_URL_SAFE_NO_PAD.encode(self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Hash {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| D::Error::custom("a hash is not base64url"))?;
+        bytes.try_into().map(Self).map_err(|_| D::Error::custom("a hash has 32 bytes"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_exact_form_is_a_cookie() {
+        let (sid, secret) = (random_sid().unwrap(), NewSecret::random().unwrap());
+        let text = secret.text.expose();
+        let good = format!("{sid}.{text}");
+        assert_eq!(good.len(), 66);
+        assert!(parse(good.as_bytes()).is_some_and(|(id, hash)| id == sid && hash.ct_eq(&secret.hash)));
+        let bad = [
+            sid.clone(),
+            format!("{sid}."),
+            format!(".{text}"),
+            format!("{good}."),
+            format!("{good}A"),
+            format!("{sid}.{text}=").replacen('.', "..", 1),
+            format!("{text}.{sid}"),
+            good.replace('.', "-"),
+            good.to_uppercase() + "!",
+        ];
+        for bad in bad {
+            assert!(parse(bad.as_bytes()).is_none(), "{bad}");
+        }
+        assert!(parse(&[0xff; 66]).is_none());
+    }
+
+    #[test]
+    fn secrets_and_ids_are_never_the_same() {
+        let all: std::collections::HashSet<_> = (0..100).map(|_| random_sid().unwrap()).collect();
+        assert_eq!(all.len(), 100);
+        assert!(!NewSecret::random().unwrap().hash.ct_eq(&NewSecret::random().unwrap().hash));
+    }
+
+    #[test]
+    fn hash_is_not_shown() {
+        let secret = NewSecret::random().unwrap();
+        assert_eq!(format!("{:?}{:?}", secret.hash, secret.text), "Hash(<redacted>)Secret(<redacted>)");
+        let json = serde_json::to_string(&secret.hash).unwrap();
+        assert!(!json.contains(secret.text.expose()));
+        assert!(serde_json::from_str::<Hash>(&json).unwrap().ct_eq(&secret.hash));
+        assert!(serde_json::from_str::<Hash>("\"AAAA\"").is_err());
+    }
+}

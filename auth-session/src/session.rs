@@ -1,0 +1,251 @@
+use std::{fmt, sync::Arc};
+
+use auth_core::{Principal, Refusal};
+use http::{Extensions, StatusCode};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    core::Changed,
+    error::{SessionError, SessionErrorKind},
+    events::{self, Ended},
+    handle::Handle,
+    log_in::LogIn,
+    login::{Found, Login},
+    return_to::ReturnTo,
+    value::UserPart,
+};
+
+/// The name under which a session keeps where to go after the login.
+const RETURN_TO: &str = "auth.return_to";
+
+/// The session of the request: login, logout, and data that lives as long as it.
+///
+/// As an argument of an axum handler it is read from the store before the handler runs; if the store is down, the client reads
+/// 503. For other servers, see [`of`](Self::of). It needs the [`SessionLayer`](crate::SessionLayer).
+///
+/// # What is stored when
+/// [`login`](Self::login), [`logout`](Self::logout), [`step_up`](Self::step_up) and [`end_others`](Self::end_others) act at
+/// once: if they return `Ok`, it is stored. What was [inserted](Self::insert) and [removed](Self::remove) is stored in one save
+/// when the handler has answered, before the head of the response goes out. If that fails, the client reads 503 instead of the
+/// handler's response. If another request has saved meanwhile, the inserts and removes are done again on the newest data, so
+/// both changes are there. If the login has ended meanwhile, they are dropped.
+///
+/// A visitor who is not logged in has no record until something is inserted. Such a session lives as long as a login without
+/// "remember me".
+///
+/// # When the client disconnects
+/// The server then drops the handler. What was inserted is lost. A login that was stored stays, but nobody has its cookie. A
+/// logout and `end_others` that have begun are finished, on a tokio runtime.
+pub struct Session<U> {
+    handle: Handle<U>,
+}
+
+impl<U: Principal> Session<U> {
+    /// The session of a request, by its extensions.
+    ///
+    /// # Errors
+    /// 503 if the store is down. 500 if the layer is missing; the log says so.
+    pub async fn of(extensions: &Extensions) -> Result<Self, Refusal> {
+        let handle = Handle::find(extensions).cloned().ok_or_else(|| {
+            let user = std::any::type_name::<U>();
+            tracing::error!(
+                user,
+                "a handler asks for `Session` of this user type, but no `SessionLayer` is around its route"
+            );
+            Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error")
+                .with_detail("the session layer is missing")
+        })?;
+        handle.load(handle.core().now()).await.map_err(Refusal::unavailable)?;
+        Ok(Self { handle })
+    }
+
+    /// The public id of the session; `None` if there is none yet. It stays the same as long as the user does.
+    #[must_use]
+    pub fn sid(&self) -> Option<String> {
+        self.handle.state().live().map(|login| login.sid().to_owned())
+    }
+
+    /// Whether somebody is logged in. It does not ask whether the user still exists: a chain does.
+    #[must_use]
+    pub fn is_logged_in(&self) -> bool {
+        self.handle.state().live().is_some_and(|login| login.value.user.is_some())
+    }
+
+    /// The value under this name. `None` if there is none, or if it is not a `T`; the log tells these two apart.
+    #[must_use]
+    pub fn get<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        let state = self.handle.state();
+        let data = state.live().map(|login| &login.value.data);
+        let json = state.changes.get(name, data)?.clone();
+        match serde_json::from_value(json) {
+            Ok(value) => Some(value),
+            Err(_) => {
+                tracing::warn!(name, wanted = std::any::type_name::<T>(), "a value of a session has another type");
+                None
+            }
+        }
+    }
+
+    /// Keeps a value under this name. All data of a session has at most 16 KiB, as JSON.
+    ///
+    /// # Errors
+    /// [`TooLarge`](SessionErrorKind::TooLarge) or [`NotJson`](SessionErrorKind::NotJson). Nothing has changed then.
+    pub fn insert<T: Serialize>(&self, name: &str, value: T) -> Result<(), SessionError> {
+        let json = serde_json::to_value(value).map_err(SessionError::not_json)?;
+        let mut guard = self.handle.state();
+        let state = &mut *guard;
+        let data = match &state.found {
+            Some(Found::Live(login)) => Some(&login.value.data),
+            _ => None,
+        };
+        state.changes.insert(name, json, data)
+    }
+
+    /// Removes the value under this name.
+    pub fn remove(&self, name: &str) {
+        let mut guard = self.handle.state();
+        let state = &mut *guard;
+        let is_kept = state.live().is_some_and(|login| login.value.data.contains_key(name));
+        if is_kept || state.changes.get(name, None).is_some() {
+            state.changes.remove(name);
+        }
+    }
+
+    /// Keeps where to go after the login. Returns false, and keeps nothing, if it is not a local path: see [`ReturnTo`].
+    ///
+    /// # Errors
+    /// As for [`insert`](Self::insert).
+    pub fn set_return_to(&self, target: &str) -> Result<bool, SessionError> {
+        match ReturnTo::parse(target) {
+            Some(target) => self.insert(RETURN_TO, target.as_str()).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    /// Where to go after the login, once: it is removed. Call it before the login, which drops the data.
+    #[must_use]
+    pub fn take_return_to(&self) -> Option<ReturnTo> {
+        let target: Option<String> = self.get(RETURN_TO);
+        self.remove(RETURN_TO);
+        ReturnTo::parse(&target?)
+    }
+
+    /// Logs the user in: `session.login(&user).remember(true).await?`. Only call it when the user has proved who it is.
+    ///
+    /// | The visitor has | |
+    /// |---|---|
+    /// | no session, or one that has ended | a new one, with a new id |
+    /// | a session of nobody | it goes on under a new secret, without its data unless [`keep_data`](LogIn::keep_data) |
+    /// | an own login | the same: a second login replaces the secret, and all ends begin anew |
+    /// | the login of another user | that one ends on all nodes; a new one, with a new id |
+    ///
+    /// The cookie from before opens nothing afterwards (ASVS 7.2.4). A request with it that was already on its way is not
+    /// logged in, but leaves the new cookie alone.
+    ///
+    /// # Errors
+    /// [`Unavailable`](SessionErrorKind::Unavailable): the store is down, or [`SessionUsers::id`](crate::SessionUsers::id)
+    /// failed. Nobody is logged in, and the response has no new cookie.
+    pub fn login<'s>(&'s self, user: &'s U) -> LogIn<'s, U> {
+        LogIn::new(&self.handle, user)
+    }
+
+    /// Notes that the user has just proved who it is once more, by these methods (RFC 8176): `["otp"]`. They are added to those
+    /// of the login; `acr` takes the place of the earlier one. It replaces the secret of the cookie, not the id of the login.
+    ///
+    /// # Errors
+    /// [`NotLoggedIn`](SessionErrorKind::NotLoggedIn), or [`Unavailable`](SessionErrorKind::Unavailable).
+    pub async fn step_up(&self, amr: &[&str], acr: Option<&str>) -> Result<(), SessionError> {
+        let _turn = self.handle.turn().await;
+        let (core, now) = (self.handle.core(), self.handle.core().now());
+        let login = self.logged_in()?;
+        let change = |user: &mut UserPart| {
+            user.auth_time = now;
+            for method in amr {
+                if !user.amr.iter().any(|known| known == method) && user.amr.len() < 16 {
+                    user.amr.push(method.chars().take(64).collect());
+                }
+            }
+            if let Some(class) = acr {
+                user.acr = Some(class.chars().take(64).collect());
+            }
+        };
+        let stepped = core.step_up(&login, self.handle.presented(), change, now);
+        match stepped.await.map_err(SessionError::unavailable)? {
+            Some(stored) => {
+                events::logged_in(stored.login.sid(), stored.login.value.remember, true);
+                self.handle.state().set_stored(stored);
+                Ok(())
+            }
+            None => {
+                self.handle.set_gone();
+                Err(SessionError::of(SessionErrorKind::NotLoggedIn))
+            }
+        }
+    }
+
+    /// Ends the session on all nodes: first what hangs on it (open sockets, tokens with its id), then the record, then the
+    /// browser's cookie. Its data is gone. Without a session it does nothing, and is `Ok`.
+    ///
+    /// # Errors
+    /// [`Unavailable`](SessionErrorKind::Unavailable): don't tell the user that it is logged out.
+    /// [`Replaced`](SessionErrorKind::Replaced): another tab has just replaced the cookie.
+    pub async fn logout(&self) -> Result<(), SessionError> {
+        let _turn = self.handle.turn().await;
+        let found = self.handle.state().found.clone();
+        match found {
+            Some(Found::Live(login)) => {
+                let ended = self.handle.core().end(&login, Ended::Logout);
+                ended.await.map_err(SessionError::unavailable)?;
+            }
+            Some(Found::Replaced) => return Err(SessionError::of(SessionErrorKind::Replaced)),
+            // There is nothing to end, and perhaps a cookie to remove.
+            Some(Found::Nobody) => return Ok(()),
+            Some(Found::Gone | Found::Several) | None => {}
+        }
+        self.handle.state().set_gone(Found::Nobody);
+        Ok(())
+    }
+
+    /// Ends all other logins of the user, and all tokens that were issued to the user up to now. For use after a change of the
+    /// password (ASVS 7.4.3). This login lives on; its open sockets close too, and may open again at once.
+    ///
+    /// # Errors
+    /// [`NotLoggedIn`](SessionErrorKind::NotLoggedIn), or [`Unavailable`](SessionErrorKind::Unavailable): some may not have
+    /// ended; try again.
+    pub async fn end_others(&self) -> Result<(), SessionError> {
+        let _turn = self.handle.turn().await;
+        let core = self.handle.core();
+        let login = self.logged_in()?;
+        let until = core.now();
+        let user = login.value.user.as_ref().map(UserPart::principal);
+        let moved =
+            core.move_beyond(&login, self.handle.presented(), until).await.map_err(SessionError::unavailable)?;
+        match (moved, user) {
+            (Changed::Stored(stored), Some(user)) => {
+                let kept = Some(stored.value.sid.clone());
+                self.handle.state().found = Some(Found::Live((*stored).into()));
+                core.end_all(&user, until, kept).await.map_err(SessionError::unavailable)
+            }
+            _ => {
+                self.handle.set_gone();
+                Err(SessionError::of(SessionErrorKind::NotLoggedIn))
+            }
+        }
+    }
+
+    fn logged_in(&self) -> Result<Arc<Login>, SessionError> {
+        let state = self.handle.state();
+        match &state.found {
+            Some(Found::Live(login)) if login.value.user.is_some() => Ok(login.clone()),
+            Some(Found::Replaced) => Err(SessionError::of(SessionErrorKind::Replaced)),
+            _ => Err(SessionError::of(SessionErrorKind::NotLoggedIn)),
+        }
+    }
+}
+
+impl<U> fmt::Debug for Session<U> {
+    /// Omits the data.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").finish_non_exhaustive()
+    }
+}

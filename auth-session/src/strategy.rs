@@ -1,0 +1,157 @@
+use std::{fmt, sync::Arc, time::SystemTime};
+
+use async_trait::async_trait;
+use auth_core::{
+    Accept, AuthRequest, BoxError, Carrier, Challenge, EndCheck, Outcome, Principal, Rejection, Start, Strategy,
+    UserAuthentication,
+};
+use auth_store::RecordKey;
+
+use crate::{
+    core::Core,
+    events::Ended,
+    handle::{Handle, Shared},
+    info::LoginInfo,
+    login::{Found, Login},
+    presented::Presented,
+};
+
+/// Accepts the cookie of a login. Made by [`Sessions::strategy`](crate::Sessions::strategy); its name is `session`.
+///
+/// | The request has | Outcome | The browser's cookie |
+/// |---|---|---|
+/// | no cookie of our name, or an empty one | absent | |
+/// | several with different values: one may be planted | 400 `invalid_request` | stays |
+/// | one that is too long, malformed, unknown, expired or ended | absent; a 401 says `session_expired` | is removed |
+/// | one whose secret a login in another tab replaced less than a minute ago | absent | stays |
+/// | one of a session in which nobody has logged in | absent | stays |
+/// | one of a user whom the application does not know any more | the login ends; absent, `session_expired` | is removed |
+/// | a good one | accepted | |
+/// | any, and the store or the users cannot be asked | 503 | stays |
+///
+/// The [`SessionLayer`](crate::SessionLayer) removes cookies; without it, they stay.
+///
+/// The evidence has the id of the login as its session and as its credential id, so a revocation of either ends what hangs on
+/// it; the earlier of idle and absolute end, which an open socket looks up again; [`UserAuthentication`] for a
+/// [`Requirement`](auth_core::Requirement); and a [`LoginInfo`].
+pub struct SessionStrategy<U> {
+    shared: Shared<U>,
+}
+
+impl<U: Principal> SessionStrategy<U> {
+    pub(crate) fn new(shared: Shared<U>) -> Self {
+        Self { shared }
+    }
+
+    async fn decide(&self, presented: Presented, request: &AuthRequest<'_>) -> Result<Outcome<U>, BoxError> {
+        let handle = Handle::<U>::find(&request.parts().extensions);
+        let handle = handle.filter(|handle| handle.presented().is_same_as(&presented));
+        let found = match handle {
+            Some(handle) => handle.load(request.now()).await?,
+            None => self.shared.core.find(&presented, request.now()).await?,
+        };
+        match found {
+            Found::Nobody | Found::Replaced => Ok(Outcome::Absent),
+            Found::Several => {
+                tracing::debug!("several session cookies have different values");
+                Ok(Outcome::Reject(Rejection::invalid_request()))
+            }
+            Found::Gone => Ok(expired(request)),
+            Found::Live(login) if login.is_over_at(request.now()) => Ok(expired(request)),
+            Found::Live(login) => self.accept(&login, handle, request).await,
+        }
+    }
+
+    async fn accept(
+        &self,
+        login: &Login,
+        handle: Option<&Handle<U>>,
+        request: &AuthRequest<'_>,
+    ) -> Result<Outcome<U>, BoxError> {
+        let Some(stored) = &login.value.user else { return Ok(Outcome::Absent) };
+        let Some(user) = self.shared.users.find(&stored.id).await? else {
+            self.shared.core.end(login, Ended::UserGone).await?;
+            if let Some(handle) = handle {
+                handle.set_gone();
+            }
+            return Ok(expired(request));
+        };
+        let mut authentication = UserAuthentication::new().with_time(stored.auth_time);
+        if let Some(class) = &stored.acr {
+            authentication = authentication.with_acr(&**class);
+        }
+        let end = LoginEnd {
+            core: Arc::clone(&self.shared.core),
+            sid: login.value.sid.clone(),
+            owner: login.record.owner.clone(),
+        };
+        let accept = Accept::new(user, Carrier::Cookie)
+            .add_name(stored.principal())
+            .session_id("", login.sid())
+            .credential_id("", login.sid())
+            .issued_at(login.record.since)
+            .expires_at(login.ends_at())
+            .end_check(end)
+            .extra(authentication)
+            .extra(LoginInfo::new(login, stored));
+        Ok(Outcome::Accept(accept))
+    }
+}
+
+fn expired<U>(request: &AuthRequest<'_>) -> Outcome<U> {
+    request.explain_absence("session_expired");
+    Outcome::Absent
+}
+
+#[async_trait]
+impl<U: Principal> Strategy for SessionStrategy<U> {
+    type User = U;
+
+    fn name(&self) -> &str {
+        "session"
+    }
+
+    fn challenges(&self, _: &mut Vec<Challenge>) {}
+
+    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<U>, BoxError> {
+        self.start(request).finish().await
+    }
+
+    fn start<'a>(&'a self, request: &'a AuthRequest<'_>) -> Start<'a, U> {
+        if request.is_explicit_only() {
+            return Start::Done(Ok(Outcome::Absent));
+        }
+        match Presented::read(&request.parts().headers, &self.shared.core.settings.cookie_name) {
+            Presented::Nothing => Start::Done(Ok(Outcome::Absent)),
+            presented => Start::Waits(Box::pin(self.decide(presented, request))),
+        }
+    }
+}
+
+/// Tells an open connection when its login ends now.
+struct LoginEnd {
+    core: Arc<Core>,
+    sid: Box<str>,
+    owner: Option<RecordKey>,
+}
+
+#[async_trait]
+impl EndCheck for LoginEnd {
+    async fn ends_at(&self, used_at: SystemTime) -> Result<Option<SystemTime>, BoxError> {
+        self.core.end_of(&self.sid, self.owner.as_ref(), used_at).await
+    }
+}
+
+impl<U> Clone for SessionStrategy<U> {
+    fn clone(&self) -> Self {
+        Self { shared: self.shared.clone() }
+    }
+}
+
+impl<U> fmt::Debug for SessionStrategy<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionStrategy")
+            .field("cookie", &self.shared.core.settings.cookie_name)
+            .finish_non_exhaustive()
+    }
+}
