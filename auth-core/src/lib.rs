@@ -112,6 +112,7 @@ mod needs;
 mod notes;
 mod nqchar;
 mod origin;
+mod origin_policy;
 mod outcome;
 mod payload;
 mod principal;
@@ -156,6 +157,7 @@ pub use self::{
     needs::Needs,
     nqchar::is_nqchar,
     origin::{Origin, UnreadableOrigin},
+    origin_policy::{OriginPolicy, OriginVerdict, SiteVerdict},
     outcome::{Accept, Outcome},
     payload::Payload,
     principal::{Principal, PrincipalId},

@@ -84,20 +84,27 @@ impl Refusal {
     #[must_use]
     pub fn origin_not_allowed<'o>(request: &Parts, allowed: impl IntoIterator<Item = &'o AllowedOrigin>) -> Self {
         let sent = shown(request, &header::ORIGIN);
-        let mut allowed = allowed.into_iter();
-        let named: Vec<_> = allowed.by_ref().take(MAX_NAMED).map(|origin| format!("`{origin}`")).collect();
-        let detail = match (named.is_empty(), allowed.count()) {
-            (true, _) => {
-                let host =
-                    request.uri.authority().map_or_else(|| shown(request, &header::HOST), |host| cut(host.as_str()));
-                format!("the origin `{sent}` is not that of the host `{host}`, and no other is allowed")
-            }
-            (false, 0) => format!("the origin `{sent}` is not allowed; allowed are {}", named.join(", ")),
-            (false, more) => {
-                format!("the origin `{sent}` is not allowed; allowed are {} and {more} more", named.join(", "))
-            }
+        let detail = match named(allowed) {
+            None => format!("the origin `{sent}` is not that of the host `{}`, and no other is allowed", host(request)),
+            Some(named) => format!("the origin `{sent}` is not allowed; allowed are {named}"),
         };
         Self::new(StatusCode::FORBIDDEN, "origin_not_allowed").with_detail(detail)
+    }
+
+    /// A request that changes something does not come from one of our pages, and has a credential that browsers attach by
+    /// themselves: 403, code `cross_site`.
+    ///
+    /// The detail for the log names what the request says about its page, and then the same as
+    /// [`origin_not_allowed`](Self::origin_not_allowed). It does not show the `Referer`, whose path may be private.
+    #[must_use]
+    pub fn cross_site<'o>(request: &Parts, allowed: impl IntoIterator<Item = &'o AllowedOrigin>) -> Self {
+        let site = shown(request, &HeaderName::from_static("sec-fetch-site"));
+        let origin = shown(request, &header::ORIGIN);
+        let allowed = named(allowed).unwrap_or_else(|| format!("pages of the host `{}`", host(request)));
+        Self::new(StatusCode::FORBIDDEN, "cross_site").with_detail(format!(
+            "the request does not show that it comes from an allowed page: `Sec-Fetch-Site` is `{site}`, `Origin` is \
+             `{origin}`; allowed are {allowed}"
+        ))
     }
 
     pub(crate) fn of(kind: RefusalKind, status: StatusCode, code: &'static str, challenges: Arc<[Challenge]>) -> Self {
@@ -361,6 +368,22 @@ impl Error for Refusal {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.0.cause.as_ref().map(|cause| &***cause as &(dyn Error + 'static))
     }
+}
+
+/// The first allowed origins, and the number of the others, for a log; `None` if there are none.
+fn named<'o>(allowed: impl IntoIterator<Item = &'o AllowedOrigin>) -> Option<String> {
+    let mut allowed = allowed.into_iter();
+    let named: Vec<_> = allowed.by_ref().take(MAX_NAMED).map(|origin| format!("`{origin}`")).collect();
+    match (named.is_empty(), allowed.count()) {
+        (true, _) => None,
+        (false, 0) => Some(named.join(", ")),
+        (false, more) => Some(format!("{} and {more} more", named.join(", "))),
+    }
+}
+
+/// The host that the request names, for a log.
+fn host(request: &Parts) -> String {
+    request.uri.authority().map_or_else(|| shown(request, &header::HOST), |host| cut(host.as_str()))
 }
 
 /// The lines of a header, escaped and cut for a log.

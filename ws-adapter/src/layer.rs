@@ -1,11 +1,11 @@
 use std::{
     borrow::Cow,
-    fmt,
+    fmt, mem,
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
-use auth_core::{Chain, ConfigError, Principal, Timer};
+use auth_core::{Chain, ConfigError, OriginPolicy, Principal, Timer};
 use tower_layer::Layer;
 
 use crate::http::{Auth, Door, Gate, OnHandshake, OnRefusal, Read, Untouched, subprotocol_name};
@@ -189,10 +189,12 @@ impl<U, M> AuthLayer<U, M> {
         Self::of(settings)
     }
 
-    fn try_set(self, change: impl FnOnce(&mut Settings<U>) -> Result<(), ConfigError>) -> Result<Self, ConfigError> {
-        let mut settings = self.into_settings();
-        change(&mut settings)?;
-        Ok(Self::of(settings))
+    fn try_set_origins(
+        self,
+        change: impl FnOnce(OriginPolicy) -> Result<OriginPolicy, ConfigError>,
+    ) -> Result<Self, ConfigError> {
+        let origins = change(self.0.settings.gate.origins.clone())?;
+        Ok(self.set(|settings| settings.gate.origins = origins))
     }
 
     /// Lets a request without any credential pass without a user. A request with a wrong credential, or with one that no
@@ -210,7 +212,7 @@ impl<U, M> AuthLayer<U, M> {
     /// # Errors
     /// If the list is empty, or if an entry is anything else: a path, another wildcard, `null`.
     pub fn allow_origins<'o>(self, origins: impl IntoIterator<Item = &'o str>) -> Result<Self, ConfigError> {
-        self.try_set(|settings| settings.gate.origins.set_list(origins))
+        self.try_set_origins(|policy| policy.allow(origins))
     }
 
     /// Sets the origin under which browsers know this server. It is allowed instead of the same host and port, and in addition
@@ -220,13 +222,15 @@ impl<U, M> AuthLayer<U, M> {
     /// # Errors
     /// If it is not an `http` or `https` origin.
     pub fn public_origin(self, origin: &str) -> Result<Self, ConfigError> {
-        self.try_set(|settings| settings.gate.origins.set_public(origin))
+        self.try_set_origins(|policy| policy.public(origin))
     }
 
     /// Lets every page on the web open sockets, with all cookies and remembered logins that the browser has for this host.
     #[must_use]
     pub fn dangerous_allow_any_origin(self) -> Self {
-        self.set(|settings| settings.gate.origins.allow_any())
+        self.set(|settings| {
+            settings.gate.origins = mem::take(&mut settings.gate.origins).dangerous_allow_any_handshake()
+        })
     }
 
     /// Sets the hook that makes the responses to refusals.

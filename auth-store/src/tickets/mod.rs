@@ -9,10 +9,10 @@ mod value;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use auth_core::{BoxError, Carrier, Clock, ConfigError, Evidence, Refusal, Secret, SystemClock};
+use auth_core::{BoxError, Carrier, Clock, ConfigError, Evidence, OriginPolicy, Refusal, Secret, SystemClock};
 use http::request::Parts;
 
-use self::{grant::Record, lineage::Lineage, origin::Origins, refusal::forbidden};
+use self::{grant::Record, lineage::Lineage, origin::asks_for_ticket, refusal::forbidden};
 pub use self::{
     grant::TicketGrant,
     strategy::{Ticket, TicketStrategy},
@@ -39,7 +39,7 @@ pub struct Tickets {
     clock: Arc<dyn Clock>,
     path: Arc<str>,
     ttl: Duration,
-    origins: Origins,
+    ours: OriginPolicy,
 }
 
 /// A new ticket, and how long it is good.
@@ -62,7 +62,7 @@ impl Tickets {
             return Err(ConfigError::new("the path of the tickets is invalid: write it like `/ws`, without query"));
         }
         let (store, clock) = (Arc::new(store), Arc::new(SystemClock));
-        Ok(Self { store, clock, path: path.into(), ttl: TTL, origins: Origins::default() })
+        Ok(Self { store, clock, path: path.into(), ttl: TTL, ours: OriginPolicy::default() })
     }
 
     /// Sets the clock that decides when the parent credential ends. The default is the system's. The store measures the
@@ -92,7 +92,7 @@ impl Tickets {
     /// If one is neither an origin nor a wildcard of one label, see [`AllowedOrigin`](auth_core::AllowedOrigin), or if the
     /// list is empty.
     pub fn allow_origins<'o>(mut self, origins: impl IntoIterator<Item = &'o str>) -> Result<Self, ConfigError> {
-        self.origins = Origins::list(origins)?;
+        self.ours = self.ours.allow(origins)?;
         Ok(self)
     }
 
@@ -112,7 +112,7 @@ impl Tickets {
     /// | 403 `token_expired` | the credential ends in less than a second |
     /// | 503 `unavailable` | the store is down or full |
     pub async fn issue(&self, evidence: &Evidence, request: &Parts) -> Result<IssuedTicket, Refusal> {
-        let origin = self.origins.judge(request, evidence.carrier())?;
+        let origin = asks_for_ticket(&self.ours, request, evidence.carrier())?;
         if involves_ticket(evidence) {
             return Err(forbidden("forbidden"));
         }

@@ -1,35 +1,20 @@
-use std::sync::Arc;
-
-use auth_core::{AllowedOrigin, Carrier, ConfigError, Origin, Refusal};
+use auth_core::{Carrier, Origin, OriginPolicy, Refusal};
 use http::request::Parts;
 
 use super::refusal::forbidden;
 
-/// Which pages may ask for a ticket: those of the list, or else the server's own, as far as `Host` shows.
-#[derive(Clone, Default)]
-pub(super) struct Origins(Option<Arc<[AllowedOrigin]>>);
-
-impl Origins {
-    pub(super) fn list<'o>(origins: impl IntoIterator<Item = &'o str>) -> Result<Self, ConfigError> {
-        Ok(Self(Some(AllowedOrigin::list(origins)?.into())))
-    }
-
-    /// The origin of the request, if it may ask for a ticket. With an ambient credential, the request must name one.
-    pub(super) fn judge(&self, request: &Parts, carrier: Carrier) -> Result<Option<Origin>, Refusal> {
-        match Origin::of(request) {
-            Ok(Some(origin)) if self.allow(&origin, request) => Ok(Some(origin)),
-            Ok(None) if carrier.is_ambient() => Err(forbidden("origin_required")
-                .with_detail("the credential is a cookie or a client certificate, and the request names no origin")),
-            Ok(None) => Ok(None),
-            Ok(Some(_)) | Err(_) => Err(Refusal::origin_not_allowed(request, self.0.iter().flat_map(|list| &**list))),
-        }
-    }
-
-    fn allow(&self, origin: &Origin, request: &Parts) -> bool {
-        match &self.0 {
-            Some(list) => list.iter().any(|allowed| allowed.allows(origin)),
-            None => origin.is_own(request),
-        }
+/// The origin of the request, if it may ask for a ticket. With an ambient credential, the request must name one.
+pub(super) fn asks_for_ticket(
+    ours: &OriginPolicy,
+    request: &Parts,
+    carrier: Carrier,
+) -> Result<Option<Origin>, Refusal> {
+    match Origin::of(request) {
+        Ok(Some(origin)) if ours.allows(&origin, request) => Ok(Some(origin)),
+        Ok(None) if carrier.is_ambient() => Err(forbidden("origin_required")
+            .with_detail("the credential is a cookie or a client certificate, and the request names no origin")),
+        Ok(None) => Ok(None),
+        Ok(Some(_)) | Err(_) => Err(ours.refuse_handshake(request)),
     }
 }
 
@@ -51,7 +36,8 @@ mod tests {
     }
 
     fn is_allowed(host: &str, origin: &str) -> bool {
-        Origins::default().judge(&head(&[("host", host), ("origin", origin)]), Carrier::Header).is_ok()
+        let request = head(&[("host", host), ("origin", origin)]);
+        asks_for_ticket(&OriginPolicy::default(), &request, Carrier::Header).is_ok()
     }
 
     #[test]

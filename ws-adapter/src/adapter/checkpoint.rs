@@ -2,7 +2,8 @@ use std::{fmt, pin::pin, sync::Arc};
 
 use ::http::{HeaderValue, Response, request::Parts};
 use auth_core::{
-    AuthRequest, Authenticated, Chain, Evidence, Needs, Principal, Refusal, RefusalKind, Rejection, Timer, Transport,
+    AuthRequest, Authenticated, Chain, Evidence, Needs, OriginVerdict, Principal, Refusal, RefusalKind, Rejection,
+    Timer, Transport,
 };
 use bytes::Bytes;
 
@@ -10,7 +11,7 @@ use super::{Draining, Entered, Place};
 use crate::{
     Attempt, CloseCodes, ConnectionId,
     connections::{Credential, End, Sockets, settle},
-    http::{self, Gate, OriginVerdict},
+    http::{self, Gate},
     lifetime::{Lifetime, Moment},
 };
 

@@ -7,18 +7,14 @@ use std::{
 };
 
 use auth_core::{
-    AuthRequest, Authenticated, Chain, ConfigError, Needs, Principal, Refusal, Rejection, SystemClock, Timer, Transport,
+    AuthRequest, Authenticated, Chain, ConfigError, Needs, OriginPolicy, OriginVerdict, Principal, Refusal, Rejection,
+    SystemClock, Timer, Transport,
 };
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header::SEC_WEBSOCKET_PROTOCOL, request::Parts};
 use tokio::time::{Timeout, timeout};
 
-use super::{
-    DefaultOnRefusal, OnRefusal,
-    origin::{OriginPolicy, OriginVerdict},
-    payload::PayloadLimits,
-    refusal,
-};
+use super::{DefaultOnRefusal, OnRefusal, payload::PayloadLimits, refusal};
 
 /// A chain, and the settings with which a layer asks it.
 pub(crate) struct Gate<U> {
@@ -70,8 +66,8 @@ impl<U: Principal> Gate<U> {
 
     /// Refuses a request from a page of a foreign origin.
     pub(crate) fn check_origin(&self, parts: &Parts) -> Result<OriginVerdict, Refusal> {
-        match self.origins.judge(parts) {
-            OriginVerdict::Foreign => Err(self.origins.refusal(parts)),
+        match self.origins.judge_handshake(parts) {
+            OriginVerdict::Foreign => Err(self.origins.refuse_handshake(parts)),
             verdict => Ok(verdict),
         }
     }

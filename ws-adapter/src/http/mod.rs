@@ -5,7 +5,6 @@ mod door;
 mod future;
 mod gate;
 mod handshake;
-mod origin;
 pub(crate) mod payload;
 mod private;
 mod refusal;
@@ -33,5 +32,4 @@ pub(crate) use self::{
 pub(crate) use self::{
     door::leave,
     gate::{check_opening, within},
-    origin::OriginVerdict,
 };

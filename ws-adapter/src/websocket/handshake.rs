@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use auth_core::{AuthRequest, Authenticated, Principal, Refusal, Transport, async_trait};
+use auth_core::{AuthRequest, Authenticated, OriginVerdict, Principal, Refusal, Transport, async_trait};
 use bytes::Bytes;
 use http::{HeaderValue, Response, request::Parts};
 
@@ -15,7 +15,7 @@ use crate::{
     Close,
     adapter::Checkpoint,
     connections::{Credential, Registration, Sockets, TooMany},
-    http::{Gate, OnHandshake, OriginVerdict, is_offered},
+    http::{Gate, OnHandshake, is_offered},
 };
 
 /// The WebSockets behind one layer.
@@ -110,7 +110,7 @@ impl<U: Principal> OnHandshake<U> for WebSockets<U> {
     async fn refused(&self, parts: &mut Parts, refusal: &Refusal) -> Option<Response<Bytes>> {
         let Self { checkpoint, codec } = self;
         let Checkpoint { gate, sockets } = &**checkpoint;
-        if !sockets.accept_then_close || gate.origins.judge(parts) != OriginVerdict::Allowed {
+        if !sockets.accept_then_close || gate.origins.judge_handshake(parts) != OriginVerdict::Allowed {
             return None;
         }
         let address = sockets.client_address.of(parts);
