@@ -40,6 +40,8 @@ struct Rare {
     serial: u64,
     /// Set if a new acceptance was built from this one: its extras are not inherited.
     behind: bool,
+    /// Set if the application has set the end, which then bounds an end that moves.
+    bounded: bool,
     /// When the credential itself ends, according to its strategy, if the whole ends at another time.
     credential_end: Option<CredentialEnd>,
     /// Asked for the end that the strategy set, if that may move.
@@ -84,7 +86,7 @@ impl Evidence {
     pub(crate) fn both(left: Self, right: Self) -> Self {
         let mut both = Self::new(left.carrier.weaker(right.carrier));
         both.strategy = Some(format!("{}+{}", left.strategy(), right.strategy()).into());
-        both.set_end(earlier(left.expires_at, right.expires_at));
+        both.put_end(earlier(left.expires_at, right.expires_at));
         both.rare_mut().parts = vec![left, right];
         both
     }
@@ -92,7 +94,7 @@ impl Evidence {
     /// Attaches, as parts, the acceptances that a new one was built from: their names, ids and checks stay in force. The
     /// weakest carrier counts, and the earliest end unless the new one sets its own.
     pub(crate) fn stands_on(&mut self, behind: Vec<Self>) {
-        let (mut end, is_new) = (None, self.strategy.is_none());
+        let (mut end, is_new, sets_end) = (None, self.strategy.is_none(), self.expires_at.is_some());
         for mut behind in behind {
             self.carrier = self.carrier.weaker(behind.carrier);
             end = earlier(end, behind.expires_at);
@@ -105,15 +107,24 @@ impl Evidence {
         }
         if is_new && !self.parts().is_empty() {
             // A new acceptance isn't a credential, so only the credentials behind it have an end of their own.
-            self.rare_mut().credential_end = Some(CredentialEnd(None));
+            let rare = self.rare_mut();
+            rare.credential_end = Some(CredentialEnd(None));
+            rare.bounded |= sets_end && rare.end_check.is_none();
         }
         if self.expires_at.is_none() && end.is_some() {
-            self.set_end(end);
+            self.put_end(end);
         }
     }
 
     /// Sets the end. Once the strategy is known, the application sets it, and the credential keeps its own.
-    pub(crate) fn set_end(&mut self, end: Option<SystemTime>) {
+    pub(crate) fn set_end(&mut self, end: SystemTime) {
+        if self.strategy.is_some() {
+            self.rare_mut().bounded = true;
+        }
+        self.put_end(Some(end));
+    }
+
+    fn put_end(&mut self, end: Option<SystemTime>) {
         if self.strategy.is_some() {
             let own = CredentialEnd(self.expires_at);
             self.rare_mut().credential_end.get_or_insert(own);
@@ -124,6 +135,16 @@ impl Evidence {
     /// Sets what is asked for the end of the credential, which may move.
     pub(crate) fn set_end_check(&mut self, check: Arc<dyn EndCheck>) {
         self.rare_mut().end_check = Some(check);
+    }
+
+    /// What is asked for the end of this credential, apart from its parts.
+    pub(crate) fn end_check(&self) -> Option<&Arc<dyn EndCheck>> {
+        self.rare.as_ref()?.end_check.as_ref()
+    }
+
+    /// Whether the application has set the end.
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.bounded)
     }
 
     /// When the credential itself ends, according to its strategy.
@@ -222,7 +243,7 @@ impl Evidence {
     }
 
     /// When the credential ends, exclusive: at that instant it is no longer good. For several, the earliest end. `None` if it
-    /// has no end.
+    /// has no end. An end that [may move](Self::has_moving_end) is the one that was known at the check.
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.expires_at
@@ -340,7 +361,7 @@ impl Evidence {
     }
 }
 
-fn earlier(one: Option<SystemTime>, other: Option<SystemTime>) -> Option<SystemTime> {
+pub(crate) fn earlier(one: Option<SystemTime>, other: Option<SystemTime>) -> Option<SystemTime> {
     one.into_iter().chain(other).min()
 }
 

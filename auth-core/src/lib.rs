@@ -98,6 +98,7 @@ mod chain;
 mod challenge;
 mod clock;
 mod config;
+mod current_end;
 mod end_check;
 mod evidence;
 pub mod extract;

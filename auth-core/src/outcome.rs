@@ -62,11 +62,13 @@ impl<U> Accept<U> {
     /// Sets when the credential ends, exclusive. Sockets close then. Without an end they stay open.
     #[must_use]
     pub fn expires_at(mut self, at: SystemTime) -> Self {
-        self.0.evidence.set_end(Some(at));
+        self.0.evidence.set_end(at);
         self
     }
 
-    /// Says that the [end](Self::expires_at) may move while a connection is open, and what knows the current one.
+    /// Says that the [end](Self::expires_at) may move while a connection is open, and what knows the current one. A moved end
+    /// never goes beyond one that the application sets for what a chain accepted, as in
+    /// [`Chain::and_then`](crate::Chain::and_then).
     #[must_use]
     pub fn end_check(mut self, check: impl EndCheck) -> Self {
         self.0.evidence.set_end_check(Arc::new(check));

@@ -19,6 +19,7 @@ mod leak;
 mod log;
 #[cfg(feature = "metrics")]
 mod metrics;
+mod moving_end;
 mod origin;
 mod passport;
 mod precedence;
