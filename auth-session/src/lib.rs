@@ -11,7 +11,7 @@
 //!
 //! ```
 //! # #[cfg(feature = "axum")] {
-//! use auth_core::{Authenticated, BoxError, Chain, Principal, PrincipalId};
+//! use auth_core::{Authenticated, BoxError, Chain, Challenge, Principal, PrincipalId};
 //! use auth_session::{Session, SessionError, SessionUsers, Sessions, async_trait};
 //! use auth_store::MemoryStore;
 //! use axum::{Router, http::StatusCode, routing::{get, post}};
@@ -57,6 +57,8 @@
 //!
 //! let sessions = Sessions::new(MemoryStore::new(), Users, "http://localhost:3000")?;
 //! let chain = Chain::new().or(sessions.strategy()).revocation(sessions.revocations().clone());
+//! // A 401 must carry a challenge. For pages, `fallback_redirect` leads to the login instead.
+//! let chain = chain.fallback_challenge(Challenge::bearer("app"));
 //! let app: Router = Router::new()
 //!     .route("/me", get(|user: Authenticated<User>| async move { user.name.clone() }))
 //!     .route_layer(AuthLayer::new(chain))

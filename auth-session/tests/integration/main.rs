@@ -1,1 +1,11 @@
-//! Logins over HTTP.
+//! Logins, from the request to the store and the answer.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on should stop there")]
+
+mod cookie;
+mod data;
+mod fixation;
+mod lifetime;
+mod many;
+mod outage;
+mod passport;
+mod support;

@@ -1,0 +1,146 @@
+//! Several tabs, several logins, several nodes. Row 93: nothing is lost, and nothing comes back.
+
+use auth_core::Revocation;
+use auth_session::Sessions;
+
+use crate::support::*;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_tabs_that_save_at_once_keep_both_changes() {
+    let app = App::new();
+    let tab = app.logged_in("ann").await;
+    for n in 0..1_000 {
+        let (mut one, mut other) = (tab.clone(), tab.clone());
+        let one = tokio::spawn(async move { one.post(&format!("/put/one/{n}")).await.status });
+        let other = tokio::spawn(async move { other.post(&format!("/put/other/{n}")).await.status });
+        assert_eq!((one.await.unwrap(), other.await.unwrap()), (204, 204));
+        let mut read = tab.clone();
+        let values = (read.get("/get/one").await.body, read.get("/get/other").await.body);
+        assert_eq!(values, (n.to_string(), n.to_string()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn save_that_races_a_logout_never_brings_the_login_back() {
+    let app = App::new();
+    for n in 0..1_000 {
+        let mut tab = app.logged_in("ann").await;
+        let (mut one, mut other) = (tab.clone(), tab.clone());
+        let save = tokio::spawn(async move { one.post(&format!("/put/n/{n}")).await.status });
+        let logout = tokio::spawn(async move { other.post("/logout").await.status });
+        assert_eq!((save.await.unwrap(), logout.await.unwrap()), (204, 204));
+        assert_eq!(tab.me().await, refused(401, "session_expired"));
+        assert!(app.sids("ann").await.is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn login_that_races_a_logout_leaves_a_whole_state() {
+    let app = App::new();
+    for _ in 0..200 {
+        let tab = app.logged_in("ann").await;
+        let (mut one, mut other) = (tab.clone(), tab.clone());
+        let login = tokio::spawn(async move {
+            let answer = one.post("/login/ann").await;
+            (answer.status, one)
+        });
+        let logout = tokio::spawn(async move { other.post("/logout").await.status });
+        let ((status, mut one), logout) = (login.await.unwrap(), logout.await.unwrap());
+        assert_eq!(status, 204);
+        assert!([204, 409].contains(&logout));
+        // Either the login came last, or the logout has ended it.
+        let me = one.me().await;
+        assert!(me == is("ann") || me.clone().unwrap_err().0 == 401, "{me:?}");
+        assert!(app.sids("ann").await.len() <= 1);
+        app.sessions.end_all(&User("ann".to_owned())).await.unwrap();
+        app.clock.advance(secs(1));
+    }
+}
+
+#[tokio::test]
+async fn inserts_of_a_stranger_do_not_reach_the_login_of_a_victim() {
+    let app = App::new();
+    let mut mallory = app.browser();
+    mallory.post("/put/a/1").await;
+    let mut victim = mallory.clone();
+    // The stranger's request has read the session of nobody before the login, and saves after it.
+    let handler = axum::routing::post(move |session: auth_session::Session<User>| async move {
+        assert_eq!(victim.post("/login/ann").await.status, 204);
+        session.insert("cart", "poison").unwrap();
+        victim.cookie.unwrap()
+    });
+    let router = axum::Router::new().route("/", handler).layer(app.sessions.layer());
+    let server = test_support::server::Server::start(router).await;
+    let cookie = mallory.cookie.clone().unwrap();
+    let answer = server.send(http::Method::POST, "/", &[("cookie", &cookie)], "").await;
+    let mut victim = app.browser();
+    victim.cookie = Some(answer.body);
+    assert_eq!((victim.me().await, victim.get("/get/cart").await.body.as_str()), (is("ann"), "-"));
+}
+
+#[tokio::test]
+async fn logins_of_a_user_are_listed_and_ended() {
+    let app = App::new();
+    let mut first = app.browser();
+    first.post("/login/ann?remember&label=Firefox%0a%20on%20Linux").await;
+    app.clock.advance(secs(60));
+    let mut second = app.logged_in("ann").await;
+    let mut bob = app.logged_in("bob").await;
+    let logins = app.sessions.logins(&User("ann".to_owned())).await.unwrap();
+    let facts: Vec<_> = logins.iter().map(|login| (login.is_remembered(), login.label(), login.used_at())).collect();
+    assert_eq!(facts, [(false, None, now() + secs(60)), (true, Some("Firefox on Linux"), now())]);
+    assert!(app.sessions.end(logins[1].sid()).await.unwrap());
+    assert!(!app.sessions.end(logins[1].sid()).await.unwrap());
+    for unknown in ["", "AAAAAAAAAAAAAAAAAAAAAA", "../../etc", &"a".repeat(10_000)] {
+        assert!(!app.sessions.end(unknown).await.unwrap());
+    }
+    assert_eq!(first.me().await, refused(401, "session_expired"));
+    assert_eq!((second.me().await, bob.me().await), (is("ann"), is("bob")));
+    app.sessions.end_all(&User("ann".to_owned())).await.unwrap();
+    assert_eq!((second.me().await, bob.me().await), (refused(401, "session_expired"), is("bob")));
+    app.clock.advance(secs(1));
+    assert_eq!(app.logged_in("ann").await.me().await, is("ann"));
+}
+
+#[tokio::test]
+async fn end_others_keeps_only_the_current_login() {
+    let app = App::new();
+    let (mut current, mut other) = (app.logged_in("ann").await, app.logged_in("ann").await);
+    current.post("/put/cart/books").await;
+    app.clock.advance(secs(60));
+    assert_eq!(current.post("/end-others").await.status, 204);
+    assert_eq!(other.me().await, refused(401, "session_expired"));
+    assert_eq!((current.me().await, current.get("/get/cart").await.body.as_str()), (is("ann"), "books"));
+    assert_eq!(app.sids("ann").await.len(), 1);
+    app.store.break_calls(&["end_owned"]);
+    assert!(current.post("/end-others").await.is(503, "unavailable"));
+    app.store.mend();
+    assert_eq!(current.me().await, is("ann"));
+}
+
+#[tokio::test]
+async fn another_node_knows_login_and_logout() {
+    let app = App::new();
+    let node =
+        Sessions::builder(app.store.clone(), app.users.clone(), ORIGIN).clock(app.clock.clone()).build().unwrap();
+    let mut browser = app.logged_in("ann").await;
+    assert_eq!(node.logins(&User("ann".to_owned())).await.unwrap().len(), 1);
+    let sid = browser.get("/sid").await.body;
+    assert!(node.end(&sid).await.unwrap());
+    assert_eq!(browser.me().await, refused(401, "session_expired"));
+}
+
+#[tokio::test]
+async fn logout_revokes_what_hangs_on_the_id() {
+    use auth_core::{RevocationEvent, RevocationFeed as _};
+    let app = App::with(|builder| builder.token_issuer("https://app.example"));
+    let mut browser = app.logged_in("ann").await;
+    let sid = browser.get("/sid").await.body;
+    let mut listener = app.sessions.revocations().listen().await;
+    browser.post("/logout").await;
+    for issuer in ["", "https://app.example"] {
+        let Some(RevocationEvent::Revoked(revocation)) = listener.next().await else { panic!("nothing came") };
+        assert_eq!(revocation.target(), Revocation::session(issuer, &*sid).target());
+        assert_eq!(revocation.end(), Some(now() + secs(86_400)));
+    }
+}

@@ -1,0 +1,408 @@
+//! A store that fails on demand, an application with logins, and a browser.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime},
+};
+
+use auth_core::{Authenticated, BoxError, Chain, Challenge, ManualClock, Principal, PrincipalId};
+use auth_session::{Session, SessionError, SessionUsers, Sessions, SessionsBuilder, async_trait};
+use auth_store::{MemoryStore, Record, RecordKey, Records, Saved, SavedEnd, Store, Subscription};
+use axum::{
+    Router,
+    extract::{Path, Query},
+    http::{HeaderMap, Request, StatusCode},
+    routing::{get, post},
+};
+use test_support::{
+    keep_events,
+    server::{Answer, Server},
+};
+use tower::ServiceExt as _;
+use ws_adapter::AuthLayer;
+
+pub(crate) const ORIGIN: &str = "http://localhost:3000";
+
+pub(crate) fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+}
+
+pub(crate) fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+pub(crate) fn clock() -> ManualClock {
+    ManualClock::new(now())
+}
+
+/// A memory store that counts its calls, fails where a test says so, and keeps the text of all that it was given.
+#[derive(Clone)]
+pub(crate) struct Watched {
+    inner: MemoryStore,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    calls: BTreeMap<&'static str, usize>,
+    broken: HashSet<&'static str>,
+    told: String,
+}
+
+impl Watched {
+    pub(crate) fn new(clock: &ManualClock) -> Self {
+        Self { inner: MemoryStore::new().clock(clock.clone()), state: Arc::default() }
+    }
+
+    /// From now on, these calls fail.
+    pub(crate) fn break_calls(&self, calls: &[&'static str]) {
+        self.state.lock().unwrap().broken.extend(calls);
+    }
+
+    /// Every call works again.
+    pub(crate) fn mend(&self) {
+        self.state.lock().unwrap().broken.clear();
+    }
+
+    /// The calls since the last time.
+    pub(crate) fn calls(&self) -> BTreeMap<&'static str, usize> {
+        std::mem::take(&mut self.state.lock().unwrap().calls)
+    }
+
+    /// Keys and values that it was given.
+    pub(crate) fn told(&self) -> String {
+        self.state.lock().unwrap().told.clone()
+    }
+
+    fn call(&self, name: &'static str, what: &str) -> Result<(), BoxError> {
+        let mut state = self.state.lock().unwrap();
+        *state.calls.entry(name).or_default() += 1;
+        state.told += &format!("{name} {what}\n");
+        if state.broken.contains(name) { Err(format!("{name} is broken").into()) } else { Ok(()) }
+    }
+
+    fn call_with(&self, name: &'static str, record: &Record) -> Result<(), BoxError> {
+        self.call(name, &format!("{record:?} {:?} {}", record.owner, String::from_utf8_lossy(&record.value)))
+    }
+}
+
+#[async_trait]
+impl Records for Watched {
+    async fn create(&self, record: &Record) -> Result<bool, BoxError> {
+        self.call_with("create", record)?;
+        self.inner.create(record).await
+    }
+
+    async fn load(&self, key: &RecordKey) -> Result<Option<Record>, BoxError> {
+        self.call("load", key.as_str())?;
+        self.inner.load(key).await
+    }
+
+    async fn touch(&self, key: &RecordKey, used_at: SystemTime, ends_at: SystemTime) -> Result<bool, BoxError> {
+        self.call("touch", key.as_str())?;
+        self.inner.touch(key, used_at, ends_at).await
+    }
+
+    async fn save(&self, record: &Record, end: SavedEnd) -> Result<Saved, BoxError> {
+        self.call_with("save", record)?;
+        self.inner.save(record, end).await
+    }
+
+    async fn end(&self, key: &RecordKey) -> Result<bool, BoxError> {
+        self.call("end", key.as_str())?;
+        self.inner.end(key).await
+    }
+
+    async fn end_owned(&self, owner: &RecordKey, until: SystemTime, keep_until: SystemTime) -> Result<(), BoxError> {
+        self.call("end_owned", owner.as_str())?;
+        self.inner.end_owned(owner, until, keep_until).await
+    }
+
+    async fn owned(&self, owner: &RecordKey) -> Result<Vec<Record>, BoxError> {
+        self.call("owned", owner.as_str())?;
+        self.inner.owned(owner).await
+    }
+
+    async fn indexed(&self, index: &RecordKey) -> Result<Vec<Record>, BoxError> {
+        self.call("indexed", index.as_str())?;
+        self.inner.indexed(index).await
+    }
+}
+
+#[async_trait]
+impl Store for Watched {
+    async fn put(&self, key: &str, value: &[u8], ttl: Duration) -> Result<(), BoxError> {
+        self.inner.put(key, value, ttl).await
+    }
+
+    async fn take(&self, key: &str) -> Result<Option<Vec<u8>>, BoxError> {
+        self.inner.take(key).await
+    }
+
+    async fn raise(&self, key: &str, value: u64, ttl: Option<Duration>) -> Result<(), BoxError> {
+        self.call("raise", key)?;
+        self.inner.raise(key, value, ttl).await
+    }
+
+    async fn marks(&self, keys: &[String]) -> Result<Vec<Option<u64>>, BoxError> {
+        self.call("marks", &keys.join(" "))?;
+        self.inner.marks(keys).await
+    }
+
+    async fn publish(&self, message: &[u8]) -> Result<(), BoxError> {
+        self.call("publish", "")?;
+        self.inner.publish(message).await
+    }
+
+    async fn subscribe(&self) -> Box<dyn Subscription> {
+        self.inner.subscribe().await
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct User(pub(crate) String);
+
+impl Principal for User {
+    fn principal_id(&self) -> Option<PrincipalId> {
+        Some(PrincipalId::new("", &*self.0))
+    }
+}
+
+/// Knows every user but those that a test has removed.
+#[derive(Clone, Default)]
+pub(crate) struct Users(Arc<Mutex<HashMap<String, &'static str>>>);
+
+impl Users {
+    /// `gone`: unknown; `broken`: cannot be asked; `unnamed`: has no id; `panics`.
+    pub(crate) fn set(&self, name: &str, is: &'static str) {
+        self.0.lock().unwrap().insert(name.to_owned(), is);
+    }
+
+    fn is(&self, name: &str) -> &'static str {
+        self.0.lock().unwrap().get(name).copied().unwrap_or_default()
+    }
+}
+
+#[async_trait]
+impl SessionUsers for Users {
+    type User = User;
+
+    fn id(&self, user: &User) -> Result<String, BoxError> {
+        match self.is(&user.0) {
+            "unnamed" => Err("the user has no id".into()),
+            "panics" => panic!("a bug of the application"),
+            _ => Ok(user.0.clone()),
+        }
+    }
+
+    async fn find(&self, id: &str) -> Result<Option<User>, BoxError> {
+        match self.is(id) {
+            "gone" => Ok(None),
+            "broken" => Err("the users cannot be asked".into()),
+            "panics" => panic!("a bug of the application"),
+            _ => Ok(Some(User(id.to_owned()))),
+        }
+    }
+}
+
+/// An application, its store, users and clock.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) clock: ManualClock,
+    pub(crate) store: Watched,
+    pub(crate) users: Users,
+    pub(crate) sessions: Sessions<User>,
+    pub(crate) router: Router,
+}
+
+impl App {
+    pub(crate) fn new() -> Self {
+        Self::with(|builder| builder)
+    }
+
+    pub(crate) fn with(set: impl Fn(SessionsBuilder<User>) -> SessionsBuilder<User>) -> Self {
+        Self::at(ORIGIN, set)
+    }
+
+    pub(crate) fn at(origin: &str, set: impl Fn(SessionsBuilder<User>) -> SessionsBuilder<User>) -> Self {
+        keep_events();
+        let (clock, users) = (clock(), Users::default());
+        let store = Watched::new(&clock);
+        let builder = Sessions::builder(store.clone(), users.clone(), origin).clock(clock.clone());
+        let sessions = set(builder).build().unwrap();
+        let router = routes(&sessions, &clock);
+        Self { clock, store, users, sessions, router }
+    }
+
+    pub(crate) fn chain(&self) -> Chain<User> {
+        chain(&self.sessions)
+    }
+
+    pub(crate) fn browser(&self) -> Browser {
+        Browser { router: self.router.clone(), cookie: None }
+    }
+
+    pub(crate) async fn serve(&self) -> Server {
+        Server::start(self.router.clone()).await
+    }
+
+    /// A browser in which this user is logged in.
+    pub(crate) async fn logged_in(&self, name: &str) -> Browser {
+        let mut browser = self.browser();
+        assert_eq!(browser.post(&format!("/login/{name}")).await.status, 204);
+        browser
+    }
+
+    pub(crate) async fn sids(&self, name: &str) -> Vec<String> {
+        let logins = self.sessions.logins(&User(name.to_owned())).await.unwrap();
+        logins.iter().map(|login| login.sid().to_owned()).collect()
+    }
+}
+
+fn chain(sessions: &Sessions<User>) -> Chain<User> {
+    let chain = Chain::new().or(sessions.strategy()).revocation(sessions.revocations().clone());
+    chain.fallback_challenge(Challenge::bearer("test"))
+}
+
+fn routes(sessions: &Sessions<User>, clock: &ManualClock) -> Router {
+    let guarded = Router::new()
+        .route("/me", get(|user: Authenticated<User>| async move { user.0.clone() }))
+        .route_layer(AuthLayer::new(chain(sessions)).timer(clock.clone()));
+    let optional = Router::new()
+        .route("/greet", get(greet))
+        .route_layer(AuthLayer::optional(chain(sessions)).timer(clock.clone()));
+    Router::new()
+        .route("/login/{name}", post(log_in))
+        .route("/logout", post(|session: Session<User>| async move { no_content(session.logout().await) }))
+        .route(
+            "/step-up",
+            post(|session: Session<User>| async move { no_content(session.step_up(&["otp"], Some("mfa")).await) }),
+        )
+        .route("/end-others", post(|session: Session<User>| async move { no_content(session.end_others().await) }))
+        .route("/put/{name}/{value}", post(put))
+        .route(
+            "/get/{name}",
+            get(|session: Session<User>, Path(name): Path<String>| async move {
+                session.get::<String>(&name).unwrap_or_else(|| "-".to_owned())
+            }),
+        )
+        .route(
+            "/del/{name}",
+            post(|session: Session<User>, Path(name): Path<String>| async move { session.remove(&name) }),
+        )
+        .route("/sid", get(|session: Session<User>| async move { session.sid().unwrap_or_default() }))
+        .route("/plain", get(|| async { "plain" }))
+        .merge(guarded)
+        .merge(optional)
+        .layer(sessions.layer())
+}
+
+async fn greet(user: Option<Authenticated<User>>) -> String {
+    user.map_or_else(|| "nobody".to_owned(), |user| user.0.clone())
+}
+
+fn no_content(done: Result<(), SessionError>) -> Result<StatusCode, SessionError> {
+    done.map(|()| StatusCode::NO_CONTENT)
+}
+
+async fn log_in(
+    session: Session<User>,
+    Path(name): Path<String>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Result<StatusCode, SessionError> {
+    // "/login/@" is the user with the empty id.
+    let user = User(if name == "@" { String::new() } else { name });
+    let mut login = session.login(&user).remember(query.contains_key("remember")).amr(["pwd"]);
+    if query.contains_key("keep") {
+        login = login.keep_data();
+    }
+    if let Some(label) = query.get("label") {
+        login = login.label(label);
+    }
+    no_content(login.await)
+}
+
+async fn put(
+    session: Session<User>,
+    Path((name, value)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<StatusCode, SessionError> {
+    let repeat = headers.get("x-repeat").map_or(1, |times| times.to_str().unwrap().parse().unwrap());
+    no_content(session.insert(&name, value.repeat(repeat)))
+}
+
+/// A browser that keeps one cookie. It calls the router without a connection; `Server` is for tests of the connection.
+#[derive(Clone)]
+pub(crate) struct Browser {
+    router: Router,
+    /// `name=value`.
+    pub(crate) cookie: Option<String>,
+}
+
+impl Browser {
+    pub(crate) async fn get(&mut self, path: &str) -> Answer {
+        self.send("GET", path, &[]).await
+    }
+
+    pub(crate) async fn post(&mut self, path: &str) -> Answer {
+        self.send("POST", path, &[]).await
+    }
+
+    pub(crate) async fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.send_body(method, path, headers, "").await
+    }
+
+    pub(crate) async fn send_body(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<axum::body::Body>,
+    ) -> Answer {
+        let mut request = Request::builder().method(method).uri(path).header("host", "localhost:3000");
+        if let Some(cookie) = &self.cookie {
+            request = request.header("cookie", cookie);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = self.router.clone().oneshot(request.body(body.into()).unwrap()).await.unwrap();
+        let (head, body) = response.into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        let answer = Answer {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body: String::from_utf8(body.to_vec()).unwrap(),
+        };
+        self.take_cookie(&answer);
+        answer
+    }
+
+    pub(crate) fn take_cookie(&mut self, answer: &Answer) {
+        if let Some(set) = answer.header("set-cookie") {
+            assert_eq!(answer.header("cache-control"), Some("no-store"));
+            let pair = set.split(';').next().unwrap().to_owned();
+            self.cookie = if set.contains("Max-Age=0") { None } else { Some(pair) };
+        }
+    }
+
+    /// Who is logged in: the answer of `/me`.
+    pub(crate) async fn me(&mut self) -> Result<String, (u16, String)> {
+        let answer = self.get("/me").await;
+        if answer.status == 200 { Ok(answer.body) } else { Err((answer.status, answer.code())) }
+    }
+
+    /// The secret in the cookie.
+    pub(crate) fn secret(&self) -> String {
+        self.cookie.as_ref().unwrap().split_once('.').unwrap().1.to_owned()
+    }
+}
+
+pub(crate) fn refused<T>(status: u16, code: &str) -> Result<T, (u16, String)> {
+    Err((status, code.to_owned()))
+}
+
+pub(crate) fn is(name: &str) -> Result<String, (u16, String)> {
+    Ok(name.to_owned())
+}
