@@ -3,7 +3,7 @@
 use auth_core::{Principal, Refusal};
 use axum::{
     extract::FromRequestParts,
-    http::request::Parts,
+    http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 
@@ -24,6 +24,16 @@ impl<U: Principal, S: Sync> FromRequestParts<S> for Session<U> {
 impl IntoResponse for SessionError {
     /// The answer of [`Refusal`]. A 503 is logged with its cause.
     fn into_response(self) -> Response {
-        Refusal::from(self).into_response()
+        respond(Refusal::from(self))
     }
+}
+
+/// The answer to a refusal, which is logged. A 401 must carry a challenge (RFC 9110, 15.5.2); browsers show nothing for this one.
+pub(crate) fn respond(refusal: Refusal) -> Response {
+    let is_unauthorized = refusal.status() == StatusCode::UNAUTHORIZED && refusal.challenges().is_empty();
+    let mut response = refusal.into_response();
+    if is_unauthorized {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Session"));
+    }
+    response
 }

@@ -163,7 +163,9 @@ impl Core {
                 None => next.data.clear(),
             }
             next.replace_cookie(secret.hash, now);
-            match self.save(&login, next, now, SavedEnd::Replace).await? {
+            // Never earlier than a mark that this login was moved beyond.
+            let since = login.record.since.max(now);
+            match self.save(&login, next, since, Some(now)).await? {
                 (Saved::As(_), Some(login)) => return Ok(self.stored(login, &secret, now)),
                 (Saved::Ended, _) => {}
                 _ => {
@@ -190,7 +192,7 @@ impl Core {
             let mut value = login.value.clone();
             change(&mut value);
             let since = since(&login);
-            match self.save(&login, value, since, SavedEnd::Keep).await? {
+            match self.save(&login, value, since, None).await? {
                 (Saved::As(_), Some(stored)) => return Ok(Changed::Stored(Box::new(stored))),
                 (Saved::Ended, _) => return Ok(Changed::Ended),
                 _ => match self.load(login.sid(), now).await? {
@@ -215,7 +217,7 @@ impl Core {
             login,
             presented,
             now,
-            |_| now,
+            |login| login.record.since.max(now),
             |value| {
                 value.replace_cookie(secret.hash, now);
                 if let Some(user) = &mut value.user {
@@ -295,17 +297,18 @@ impl Core {
         Ok(self.stored(Login { record, value }, secret, now))
     }
 
-    /// Saves once. The login that was stored, if it was.
+    /// Saves once. The login that was stored, if it was. Its ends begin anew at the instant `used_at`, or stay.
     async fn save(
         &self,
         login: &Login,
         value: Value,
         since: SystemTime,
-        end: SavedEnd,
+        used_at: Option<SystemTime>,
     ) -> Result<(Saved, Option<Login>), BoxError> {
         let mut record = Record { owner: owner_of(&value), since, value: value.encode()?, ..login.record.clone() };
-        if end == SavedEnd::Replace {
-            (record.used_at, record.ends_at) = (since, value.ends_after_use(since));
+        let mut end = SavedEnd::Keep;
+        if let Some(used_at) = used_at {
+            (record.used_at, record.ends_at, end) = (used_at, value.ends_after_use(used_at), SavedEnd::Replace);
         }
         let saved = self.records.save(&record, end).await?;
         let stored = match saved {

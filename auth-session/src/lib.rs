@@ -120,6 +120,8 @@ mod handle;
 mod info;
 mod instant;
 mod layer;
+#[cfg(feature = "password")]
+mod local;
 mod log_in;
 mod login;
 mod presented;
@@ -134,6 +136,8 @@ mod value;
 
 pub use async_trait::async_trait;
 
+#[cfg(feature = "password")]
+pub use self::local::{LocalLogin, LocalUsers, NewPasswordError, NewPasswordErrorKind, PasswordPolicy};
 pub use self::{
     builder::SessionsBuilder,
     error::{SessionError, SessionErrorKind},

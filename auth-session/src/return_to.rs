@@ -30,6 +30,12 @@ impl ReturnTo {
         is_local.then(|| Self(text.into()))
     }
 
+    /// A path of this crate.
+    #[cfg(feature = "password")]
+    pub(crate) fn constant(text: &str) -> Self {
+        Self(text.into())
+    }
+
     /// The path, for `Location`.
     #[must_use]
     pub fn as_str(&self) -> &str {

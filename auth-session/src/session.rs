@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc};
 
-use auth_core::{Principal, Refusal};
+use auth_core::{Principal, PrincipalId, Refusal};
 use http::{Extensions, StatusCode};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -69,6 +69,14 @@ impl<U: Principal> Session<U> {
     #[must_use]
     pub fn is_logged_in(&self) -> bool {
         self.handle.state().live().is_some_and(|login| login.value.user.is_some())
+    }
+
+    /// Who is logged in, as the record of the login says; `None` for nobody. It does not ask whether the user still exists: a
+    /// chain does.
+    #[must_use]
+    pub fn principal(&self) -> Option<PrincipalId> {
+        let state = self.handle.state();
+        state.live()?.value.user.as_ref().map(UserPart::principal)
     }
 
     /// The value under this name. `None` if there is none, or if it is not a `T`; the log tells these two apart.

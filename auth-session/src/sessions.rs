@@ -1,5 +1,7 @@
 use std::fmt;
 
+#[cfg(feature = "password")]
+use auth_core::OriginPolicy;
 use auth_core::{Origin, Principal, PrincipalId};
 use auth_store::{RecordKey, Revocations};
 
@@ -98,7 +100,13 @@ impl<U: Principal> Sessions<U> {
         core.end_all(&user, core.now(), None).await.map_err(SessionError::unavailable)
     }
 
-    fn principal(&self, user: &U) -> Result<PrincipalId, SessionError> {
+    /// Its pages are ours.
+    #[cfg(feature = "password")]
+    pub(crate) fn origin_policy(&self) -> OriginPolicy {
+        self.shared.core.settings.ours.clone()
+    }
+
+    pub(crate) fn principal(&self, user: &U) -> Result<PrincipalId, SessionError> {
         match user.principal_id() {
             Some(principal) => Ok(principal),
             None => self.shared.users.id(user).map(|id| PrincipalId::new("", id)).map_err(SessionError::unavailable),

@@ -4,7 +4,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use auth_core::{ConfigError, Origin, Secret, extract::try_cookie};
+use auth_core::{ConfigError, Origin, OriginPolicy, Secret, extract::try_cookie};
 use cookie::{Cookie, SameSite};
 use http::{HeaderMap, HeaderValue, header};
 
@@ -29,6 +29,9 @@ pub(crate) struct Settings {
     /// Other issuers in whose tokens the `sid` of a login stands.
     pub(crate) token_issuers: Vec<String>,
     pub(crate) origin: Origin,
+    /// The pages of that origin.
+    #[cfg_attr(not(feature = "password"), expect(dead_code, reason = "only the routes ask"))]
+    pub(crate) ours: OriginPolicy,
     pub(crate) cookie_name: String,
     is_secure: bool,
 }
@@ -67,8 +70,9 @@ impl Settings {
                 ));
             }
         }
+        let ours = OriginPolicy::default().public(&text)?;
         let (sockets_count_as_use, token_issuers) = (false, Vec::new());
-        Ok(Self { lifetime, remembered, sockets_count_as_use, token_issuers, origin, cookie_name, is_secure })
+        Ok(Self { lifetime, remembered, sockets_count_as_use, token_issuers, origin, ours, cookie_name, is_secure })
     }
 
     pub(crate) fn lifetime(&self, remember: bool) -> Lifetime {

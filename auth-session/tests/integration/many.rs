@@ -58,6 +58,36 @@ async fn login_that_races_a_logout_leaves_a_whole_state() {
 }
 
 #[tokio::test]
+async fn conflict_replays_inserts_and_removes_on_the_newest() {
+    let app = App::new();
+    let mut tab = app.logged_in("ann").await;
+    for name in ["kept", "both", "gone"] {
+        tab.post(&format!("/put/{name}/old")).await;
+    }
+    let other = tab.clone();
+    let handler = axum::routing::post(move |session: auth_session::Session<User>| async move {
+        session.insert("mine", "1").unwrap();
+        session.insert("both", "mine").unwrap();
+        session.remove("gone");
+        // Another tab saves between this request's load and its save.
+        let mut other = other;
+        for path in ["/put/theirs/2", "/put/both/theirs", "/put/gone/again"] {
+            assert_eq!(other.post(path).await.status, 204);
+        }
+    });
+    let mut page = Browser::of(axum::Router::new().route("/", handler).layer(app.sessions.layer()));
+    page.cookie = tab.cookie.clone();
+    app.store.calls();
+    assert_eq!(page.post("/").await.status, 200);
+    assert_eq!(app.store.calls().get("save"), Some(&5), "three, and two of which one met a conflict");
+    let mut values = Vec::new();
+    for name in ["kept", "both", "gone", "mine", "theirs"] {
+        values.push(tab.get(&format!("/get/{name}")).await.body);
+    }
+    assert_eq!(values, ["old", "mine", "-", "1", "2"]);
+}
+
+#[tokio::test]
 async fn inserts_of_a_stranger_do_not_reach_the_login_of_a_victim() {
     let app = App::new();
     let mut mallory = app.browser();
@@ -112,6 +142,10 @@ async fn end_others_keeps_only_the_current_login() {
     assert_eq!(other.me().await, refused(401, "session_expired"));
     assert_eq!((current.me().await, current.get("/get/cart").await.body.as_str()), (is("ann"), "books"));
     assert_eq!(app.sids("ann").await.len(), 1);
+    // A step up and a login at the same instant do not fall behind the mark.
+    for path in ["/end-others", "/step-up", "/end-others", "/login/ann"] {
+        assert_eq!((current.post(path).await.status, current.me().await), (204, is("ann")), "{path}");
+    }
     app.store.break_calls(&["end_owned"]);
     assert!(current.post("/end-others").await.is(503, "unavailable"));
     app.store.mend();

@@ -240,7 +240,7 @@ impl App {
     }
 
     pub(crate) fn browser(&self) -> Browser {
-        Browser { router: self.router.clone(), cookie: None }
+        Browser::of(self.router.clone())
     }
 
     pub(crate) async fn serve(&self) -> Server {
@@ -341,6 +341,10 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
+    pub(crate) fn of(router: Router) -> Self {
+        Self { router, cookie: None }
+    }
+
     pub(crate) async fn get(&mut self, path: &str) -> Answer {
         self.send("GET", path, &[]).await
     }

@@ -1,0 +1,53 @@
+//! How the routes answer: a page is sent elsewhere, a program reads a status and a code.
+
+use auth_core::Refusal;
+use axum::{body::Body, response::Response};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::body::Kind;
+use crate::return_to::ReturnTo;
+
+pub(super) fn no_content() -> Response {
+    with_status(StatusCode::NO_CONTENT)
+}
+
+pub(super) fn see_other(target: &str) -> Response {
+    let mut response = with_status(StatusCode::SEE_OTHER);
+    // A local path is visible ASCII.
+    if let Ok(location) = HeaderValue::from_str(target) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
+}
+
+/// Sends a page to the failure path with the code, and answers a program with the refusal. Both have the refusal in their
+/// extensions.
+pub(super) fn failed(kind: Kind, refusal: Refusal, failure: &ReturnTo, return_to: Option<&ReturnTo>) -> Response {
+    if kind == Kind::Json {
+        return crate::axum::respond(refusal);
+    }
+    refusal.log_once(auth_core::Transport::Http);
+    let separator = if failure.as_str().contains('?') { '&' } else { '?' };
+    let mut target = format!("{}{separator}error={}", failure.as_str(), refusal.code());
+    if let Some(return_to) = return_to {
+        target += "&returnTo=";
+        target.extend(utf8_percent_encode(return_to.as_str(), NON_ALPHANUMERIC));
+    }
+    let mut response = see_other(&target);
+    response.extensions_mut().insert(refusal);
+    response
+}
+
+/// Whether a page has sent a form, rather than a program.
+pub(super) fn is_page(headers: &HeaderMap) -> bool {
+    let accepts_html = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    accepts_html.is_some_and(|accept| accept.contains("text/html"))
+}
+
+fn with_status(status: StatusCode) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

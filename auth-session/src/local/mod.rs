@@ -1,0 +1,253 @@
+//! Login and logout with a password.
+
+mod answer;
+mod body;
+mod policy;
+mod routes;
+mod users;
+
+use std::{fmt, sync::Arc};
+
+use auth_basic::{Argon2Passwords, Password};
+use auth_core::{BoxError, ConfigError, OriginPolicy, Principal};
+
+pub use self::{
+    policy::{NewPasswordError, NewPasswordErrorKind, PasswordPolicy},
+    users::LocalUsers,
+};
+use crate::{return_to::ReturnTo, session::Session, sessions::Sessions};
+
+/// The longest user name that is looked up, in bytes.
+const MAX_NAME: usize = 256;
+
+/// Login and logout with a user name and a password: the routes, and helpers for registration and a change of the password.
+/// Clones share everything.
+///
+/// ```
+/// # use auth_core::{BoxError, ConfigError, Principal};
+/// # use auth_session::{LocalLogin, LocalUsers, Sessions};
+/// # fn app<U: Principal>(sessions: Sessions<U>, users: impl LocalUsers<User = U>) -> Result<axum::Router, ConfigError> {
+/// let local = LocalLogin::new(sessions.clone(), users).after_login("/inbox")?;
+/// Ok(axum::Router::new().merge(local.routes()).layer(sessions.layer()))
+/// # }
+/// ```
+///
+/// # Guessing
+/// It does not count attempts. A wrong password leaves its [`Refusal`](auth_core::Refusal) in the extensions of the response,
+/// where an outer layer can count it: [`is_wrong_credential`](auth_core::Refusal::is_wrong_credential).
+pub struct LocalLogin<U>(Arc<Inner<U>>);
+
+pub(crate) struct Inner<U> {
+    sessions: Sessions<U>,
+    users: Arc<dyn LocalUsers<User = U>>,
+    passwords: Argon2Passwords,
+    policy: PasswordPolicy,
+    ours: OriginPolicy,
+    login_path: ReturnTo,
+    logout_path: ReturnTo,
+    after_login: ReturnTo,
+    after_logout: ReturnTo,
+    failure: ReturnTo,
+    keeps_data: bool,
+}
+
+impl<U: Principal> LocalLogin<U> {
+    /// Logins of these users. Requests have to come from a page of the public origin of `sessions`.
+    #[must_use]
+    pub fn new(sessions: Sessions<U>, users: impl LocalUsers<User = U>) -> Self {
+        let path = |text: &str| ReturnTo::constant(text);
+        Self(Arc::new(Inner {
+            ours: sessions.origin_policy(),
+            sessions,
+            users: Arc::new(users),
+            passwords: Argon2Passwords::new(),
+            policy: PasswordPolicy::default(),
+            login_path: path("/login"),
+            logout_path: path("/logout"),
+            after_login: path("/"),
+            after_logout: path("/"),
+            failure: path("/login"),
+            keeps_data: false,
+        }))
+    }
+
+    /// Sets how passwords are hashed and checked. The default is [`Argon2Passwords::new`]. Take the parameters from your stored
+    /// hashes: see there.
+    #[must_use]
+    pub fn passwords(self, passwords: Argon2Passwords) -> Self {
+        self.set(|inner| inner.passwords = passwords)
+    }
+
+    /// Sets the rules for new passwords. The default is [`PasswordPolicy::alone`].
+    #[must_use]
+    pub fn policy(self, policy: PasswordPolicy) -> Self {
+        self.set(|inner| inner.policy = policy)
+    }
+
+    /// Sets the paths of the two routes. The defaults are `/login` and `/logout`.
+    ///
+    /// # Errors
+    /// If one is not a local path, see [`ReturnTo`].
+    pub fn paths(self, login: &str, logout: &str) -> Result<Self, ConfigError> {
+        let (login, logout) = (local(login)?, local(logout)?);
+        Ok(self.set(|inner| (inner.login_path, inner.logout_path) = (login, logout)))
+    }
+
+    /// Sets where a page goes after a login, if neither the form nor the session says so. The default is `/`.
+    ///
+    /// # Errors
+    /// If it is not a local path, see [`ReturnTo`].
+    pub fn after_login(self, path: &str) -> Result<Self, ConfigError> {
+        let path = local(path)?;
+        Ok(self.set(|inner| inner.after_login = path))
+    }
+
+    /// Sets where a page goes after a logout. The default is `/`.
+    ///
+    /// # Errors
+    /// If it is not a local path, see [`ReturnTo`].
+    pub fn after_logout(self, path: &str) -> Result<Self, ConfigError> {
+        let path = local(path)?;
+        Ok(self.set(|inner| inner.after_logout = path))
+    }
+
+    /// Sets where a page goes after a failed login. `error=<code>` is added to its query, and `returnTo` if the form has one.
+    /// The default is `/login`.
+    ///
+    /// # Errors
+    /// If it is not a local path, see [`ReturnTo`], or has a fragment.
+    pub fn failure(self, path: &str) -> Result<Self, ConfigError> {
+        if path.contains('#') {
+            return Err(ConfigError::new("the failure path of a login must not have a fragment"));
+        }
+        let path = local(path)?;
+        Ok(self.set(|inner| inner.failure = path))
+    }
+
+    /// Lets pages of these origins log in too, beside those of the public origin.
+    ///
+    /// # Errors
+    /// If one is not an [`AllowedOrigin`](auth_core::AllowedOrigin), or if the list is empty.
+    pub fn allow_origins<'o>(self, origins: impl IntoIterator<Item = &'o str>) -> Result<Self, ConfigError> {
+        let ours = self.0.ours.clone().allow(origins)?;
+        Ok(self.set(|inner| inner.ours = ours))
+    }
+
+    /// Keeps the data of the visitor's session at the login: see [`LogIn::keep_data`](crate::LogIn::keep_data).
+    #[must_use]
+    pub fn keep_data(self) -> Self {
+        self.set(|inner| inner.keeps_data = true)
+    }
+
+    /// The user, if the password is right. For an unknown user the same work is done. A stored hash with other parameters than
+    /// new ones have is replaced.
+    ///
+    /// # Errors
+    /// If the users cannot be asked, or the password cannot be checked: too many at once, or a hash that is not argon2. It says
+    /// nothing about the password.
+    pub async fn verify(&self, username: &str, password: &Password) -> Result<Option<U>, BoxError> {
+        let Inner { users, passwords, .. } = &*self.0;
+        let is_name = !username.is_empty() && username.len() <= MAX_NAME && !username.chars().any(char::is_control);
+        let found = if is_name { users.find(username).await? } else { None };
+        let stored = found.as_ref().map(|(_, hash)| &**hash);
+        if !passwords.verify(stored, password).await? {
+            return Ok(None);
+        }
+        let Some((user, stored)) = found else { return Ok(None) };
+        if passwords.needs_rehash(&stored)
+            && let Err(cause) = self.rehash(&user, password).await
+        {
+            tracing::warn!(cause = &*cause, "the hash of a password was not replaced");
+        }
+        Ok(Some(user))
+    }
+
+    /// The hash of a new password, for a registration. The password has to meet the [policy](Self::policy).
+    ///
+    /// # Errors
+    /// Why it is not good enough, or that it cannot be hashed now.
+    pub async fn hash_new(&self, username: &str, password: &Password) -> Result<String, NewPasswordError> {
+        self.0.policy.check(username, password).await?;
+        self.0.passwords.hash(password).await.map_err(NewPasswordError::unavailable)
+    }
+
+    /// Changes the password of the user who is logged in, who has to prove the current one. Then it ends all other logins of the
+    /// user (ASVS 7.4.3), and replaces the secret of this one.
+    ///
+    /// # Errors
+    /// Why the password was not changed. [`Unavailable`](NewPasswordErrorKind::Unavailable) can also mean that it has changed, and
+    /// that others may still be logged in: try again with the new password, or call
+    /// [`Session::end_others`](crate::Session::end_others).
+    pub async fn change_password(
+        &self,
+        session: &Session<U>,
+        username: &str,
+        current: &Password,
+        new: &Password,
+    ) -> Result<(), NewPasswordError> {
+        let wrong = || NewPasswordError::of(NewPasswordErrorKind::WrongCurrent);
+        let user = self.verify(username, current).await.map_err(NewPasswordError::unavailable)?.ok_or_else(wrong)?;
+        let principal = self.0.sessions.principal(&user).map_err(NewPasswordError::unavailable)?;
+        if session.principal() != Some(principal) {
+            return Err(wrong());
+        }
+        let hash = self.hash_new(username, new).await?;
+        self.0.users.store_hash(&user, &hash).await.map_err(NewPasswordError::unavailable)?;
+        session.end_others().await.map_err(NewPasswordError::unavailable)?;
+        session.step_up(&["pwd"], None).await.map_err(NewPasswordError::unavailable)
+    }
+
+    async fn rehash(&self, user: &U, password: &Password) -> Result<(), BoxError> {
+        let hash = self.0.passwords.hash(password).await?;
+        self.0.users.store_hash(user, &hash).await
+    }
+
+    pub(crate) fn inner(&self) -> &Inner<U> {
+        &self.0
+    }
+
+    /// The same with one setting changed. Clones stay as they are.
+    fn set(mut self, set: impl FnOnce(&mut Inner<U>)) -> Self {
+        set(Arc::make_mut(&mut self.0));
+        self
+    }
+}
+
+fn local(path: &str) -> Result<ReturnTo, ConfigError> {
+    let error =
+        || ConfigError::new(format!("`{}` is not a path of this service: write it like `/inbox`", path.escape_debug()));
+    ReturnTo::parse(path).ok_or_else(error)
+}
+
+impl<U> Clone for Inner<U> {
+    fn clone(&self) -> Self {
+        Self {
+            sessions: self.sessions.clone(),
+            users: Arc::clone(&self.users),
+            passwords: self.passwords.clone(),
+            policy: self.policy.clone(),
+            ours: self.ours.clone(),
+            login_path: self.login_path.clone(),
+            logout_path: self.logout_path.clone(),
+            after_login: self.after_login.clone(),
+            after_logout: self.after_logout.clone(),
+            failure: self.failure.clone(),
+            keeps_data: self.keeps_data,
+        }
+    }
+}
+
+impl<U> Clone for LocalLogin<U> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<U> fmt::Debug for LocalLogin<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalLogin")
+            .field("passwords", &self.0.passwords)
+            .field("policy", &self.0.policy)
+            .finish_non_exhaustive()
+    }
+}

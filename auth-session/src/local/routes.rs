@@ -1,0 +1,126 @@
+use auth_core::{Principal, Refusal, SiteVerdict};
+use axum::{Router, extract::Request, response::Response, routing::post};
+use http::{HeaderMap, StatusCode, header, request::Parts};
+
+use super::{
+    LocalLogin, answer,
+    body::{self, Kind, Typed},
+};
+use crate::{events, return_to::ReturnTo, session::Session};
+
+impl<U: Principal> LocalLogin<U> {
+    /// The routes, both `POST`. They need the [`SessionLayer`](crate::SessionLayer) around them.
+    ///
+    /// `/login` takes a form with `username`, `password`, and perhaps `remember` (`on`, `true` or `1`) and `returnTo`; or JSON,
+    /// `{"username": "…", "password": "…", "remember": true}`. At most 16 KiB, within 10 s.
+    ///
+    /// | | A form is answered with | JSON with |
+    /// |---|---|---|
+    /// | the password is right | 303 to `returnTo`, or to where the session says, or to [`after_login`](Self::after_login) | 204 |
+    /// | unknown user, wrong password | 303 to the [failure path](Self::failure), `?error=invalid_credentials` | 401 `invalid_credentials` |
+    /// | a field is missing or repeated, not UTF-8, not JSON | 303, `?error=invalid_request` | 400 `invalid_request` |
+    /// | the store or the users are down, too many logins at once | 303, `?error=unavailable` | 503 `unavailable` |
+    /// | it is not from a page of ours | 403 `cross_site` | the same |
+    /// | too large, too slow, another media type | 413, 408, 415 | the same |
+    ///
+    /// `/logout` takes any body, and reads none. It answers 303 to [`after_logout`](Self::after_logout) if the client sends a form or
+    /// accepts HTML, and else 204; also without a session. 503 if the store is down: the user is not logged out then.
+    ///
+    /// # Cross-site requests
+    /// A request that says that it comes from a foreign page is refused, and so is one that says nothing and has any cookie: a
+    /// foreign page could otherwise log its visitor in as somebody else. A program that sends neither is let through.
+    pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
+        let (login, logout) = (self.clone(), self.clone());
+        let log_in = move |request: Request| {
+            let local = login.clone();
+            async move { local.log_in(request).await }
+        };
+        let log_out = move |request: Request| {
+            let local = logout.clone();
+            async move { local.log_out(request).await }
+        };
+        let inner = self.inner();
+        Router::new().route(inner.login_path.as_str(), post(log_in)).route(inner.logout_path.as_str(), post(log_out))
+    }
+
+    async fn log_in(&self, request: Request) -> Response {
+        let (parts, body) = request.into_parts();
+        let checked = match self.check_site(&parts) {
+            Ok(()) => Kind::of(&parts.headers),
+            Err(refusal) => Err(refusal),
+        };
+        let kind = match checked {
+            Ok(kind) => kind,
+            Err(refusal) => return refused(refusal),
+        };
+        let bytes = match body::read(body).await {
+            Ok(bytes) => bytes,
+            Err(refusal) => return refused(refusal),
+        };
+        let Some(typed) = body::parse(kind, &bytes) else {
+            return self.fail(kind, Refusal::new(StatusCode::BAD_REQUEST, "invalid_request"), None);
+        };
+        match self.decide(&parts, &typed).await {
+            Ok(_) if kind == Kind::Json => answer::no_content(),
+            Ok(kept) => {
+                let target = typed.return_to.or(kept);
+                answer::see_other(target.as_ref().unwrap_or(&self.inner().after_login).as_str())
+            }
+            Err(refusal) => self.fail(kind, refusal, typed.return_to.as_ref()),
+        }
+    }
+
+    /// Logs the user in. Returns where the session says to go.
+    async fn decide(&self, parts: &Parts, typed: &Typed) -> Result<Option<ReturnTo>, Refusal> {
+        let session = Session::<U>::of(&parts.extensions).await?;
+        let user = self.verify(&typed.username, &typed.password).await.map_err(Refusal::unavailable)?;
+        let user = user.ok_or_else(|| Refusal::new(StatusCode::UNAUTHORIZED, "invalid_credentials"))?;
+        let kept = session.take_return_to();
+        let mut login = session.login(&user).remember(typed.remember).amr(["pwd"]);
+        if self.inner().keeps_data {
+            login = login.keep_data();
+        }
+        login.await?;
+        Ok(kept)
+    }
+
+    async fn log_out(&self, request: Request) -> Response {
+        let (parts, _) = request.into_parts();
+        if let Err(refusal) = self.check_site(&parts) {
+            return crate::axum::respond(refusal);
+        }
+        let done = match Session::<U>::of(&parts.extensions).await {
+            Ok(session) => session.logout().await.map_err(Refusal::from),
+            Err(refusal) => Err(refusal),
+        };
+        match done {
+            Ok(()) if is_page(&parts.headers) => answer::see_other(self.inner().after_logout.as_str()),
+            Ok(()) => answer::no_content(),
+            Err(refusal) => crate::axum::respond(refusal),
+        }
+    }
+
+    fn check_site(&self, parts: &Parts) -> Result<(), Refusal> {
+        let ours = &self.inner().ours;
+        match ours.judge_write(parts) {
+            SiteVerdict::Ours => Ok(()),
+            SiteVerdict::Unsaid if !parts.headers.contains_key(header::COOKIE) => Ok(()),
+            SiteVerdict::Unsaid | SiteVerdict::CrossSite => Err(ours.refuse_write(parts)),
+        }
+    }
+
+    fn fail(&self, kind: Kind, refusal: Refusal, return_to: Option<&ReturnTo>) -> Response {
+        events::login_failed(refusal.code());
+        answer::failed(kind, refusal, &self.inner().failure, return_to)
+    }
+}
+
+fn is_page(headers: &HeaderMap) -> bool {
+    matches!(Kind::of(headers), Ok(Kind::Form)) || answer::is_page(headers)
+}
+
+/// A refusal before anything was asked.
+fn refused(refusal: Refusal) -> Response {
+    events::login_failed(refusal.code());
+    crate::axum::respond(refusal)
+}

@@ -1,0 +1,23 @@
+use async_trait::async_trait;
+use auth_core::{BoxError, Principal};
+
+/// Where the application keeps its passwords, for [`LocalLogin`](crate::LocalLogin).
+#[async_trait]
+pub trait LocalUsers: Send + Sync + 'static {
+    /// The user type: that of [`SessionUsers`](crate::SessionUsers).
+    type User: Principal;
+
+    /// The user with this name, and the argon2 hash of the password in PHC form; `None` if there is none, or if the user has no
+    /// password. The name is as the client sent it: not empty, at most 256 bytes, without control characters. It is not
+    /// normalized.
+    ///
+    /// # Errors
+    /// If the users cannot be asked. The client reads `unavailable`.
+    async fn find(&self, username: &str) -> Result<Option<(Self::User, String)>, BoxError>;
+
+    /// Stores a new hash: after a login whose hash has other parameters than new ones have, and after a change of the password.
+    ///
+    /// # Errors
+    /// If it was not stored. After a login, that goes to the log alone. A change of the password fails.
+    async fn store_hash(&self, user: &Self::User, hash: &str) -> Result<(), BoxError>;
+}
