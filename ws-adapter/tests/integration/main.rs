@@ -14,6 +14,7 @@ mod any_server;
 mod bodies;
 mod codec;
 mod connections;
+mod cross_site;
 mod first_message;
 mod gone;
 mod guessing;
