@@ -9,6 +9,7 @@
 
 mod support;
 
+mod absence;
 mod accept_then_close;
 mod any_server;
 mod bodies;
