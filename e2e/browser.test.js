@@ -637,6 +637,26 @@ describe("a page of a foreign origin", () => {
     return { outcome, statuses: statuses() };
   }
 
+  test("a form of a foreign page is refused in spite of the cookie, a request of the demo's own page is not", async () => {
+    const context = await browser.newContext();
+    await context.addCookies([{ name: "jwt", value: demo.token("1001", 60), url: demo.url }]);
+    const page = await context.newPage();
+    const action = `${demo.url}/api/ws-ticket`;
+    await page.goto(demo.url);
+    assert.equal(await page.evaluate(async (url) => (await fetch(url, { method: "POST" })).status, action), 200);
+    await page.goto(`http://127.0.0.1:${foreign.address().port}`);
+    const answer = page.waitForResponse(action);
+    await page.evaluate((url) => {
+      const form = Object.assign(document.createElement("form"), { method: "post", action: url });
+      document.documentElement.append(form);
+      form.submit();
+    }, action);
+    const refused = await answer;
+    assert.deepEqual([refused.status(), (await refused.json()).code], [403, "cross_site"]);
+    assert.equal(await refused.request().headerValue("cookie").then((cookie) => cookie?.startsWith("jwt=")), true);
+    await context.close();
+  });
+
   for (const transport of ["polling", "websocket"]) {
     test(`a cookie connects the demo's own page over ${transport}, but not a foreign page`, async () => {
       assert.equal((await withCookie(demo.url, transport)).outcome, "connected");

@@ -77,8 +77,9 @@
 //!
 //! - **Cross-site request forgery.** For WebSocket handshakes the carrier counts as explicit
 //!   ([`Carrier::Header`](auth_core::Carrier::Header)), because a page must know the password to open a socket with it.
-//!   For forms and links it works like a cookie: after one login, the browser sends the login by itself, for any page. Routes
-//!   that change something need CSRF protection, even behind Basic.
+//!   For forms and links it works like a cookie: after one login, the browser sends the login by itself, for any page. So
+//!   `ws_adapter::AuthLayer` refuses a request that changes something if it says that a foreign page sent it: 403 `cross_site`.
+//!   Another middleware has to do the same, with [`OriginPolicy::judge_write`](auth_core::OriginPolicy::judge_write).
 //! - **User enumeration.** The refusal is the same for an unknown user and for a wrong password. The *time* depends on the
 //!   callback; `Argon2Passwords` takes the same time for both.
 //! - **Guessing.** This crate does not count attempts. Limit them by user and by address in front of the chain.

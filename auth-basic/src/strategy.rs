@@ -129,8 +129,9 @@ impl Basic {
     ///
     /// # Security
     /// Use it only on routes where people log in: the middleware must read every body, and refuses those that are too long or
-    /// do not parse. It also refuses a form whose field `username` means something else. A login form needs its own CSRF
-    /// protection, like any form.
+    /// do not parse. It also refuses a form whose field `username` means something else. The layer does not look at which page
+    /// sent the form, since its fields are explicit: the route that makes a session of them judges that, with
+    /// [`OriginPolicy::judge_write`](auth_core::OriginPolicy::judge_write).
     pub fn from_payload(self) -> Self {
         self.from_payload_fields("username", "password")
     }

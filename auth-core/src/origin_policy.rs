@@ -136,7 +136,7 @@ impl OriginPolicy {
     /// | none of the three headers | `Unsaid` |
     ///
     /// A page cannot set any of the three. Browsers send `Sec-Fetch-Site` since 2023 at the latest, to `https` and to loopback
-    /// only; they send `Origin` with every `POST`.
+    /// only; since 2020 they send `Origin` with every `POST`.
     ///
     /// Methods are compared as sent. A method that a header or field overrides is not looked at: an application that lets a `GET`
     /// delete something must not do so for cookies.

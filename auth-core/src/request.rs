@@ -42,13 +42,12 @@ pub struct AuthRequest<'a> {
     open: Option<&'a Evidence>,
 }
 
-/// Why a strategy has found no credential.
-struct AbsenceCode(&'static str);
-
 /// What is known about a request beyond its head.
 struct Known {
     record: RequestRecord,
     taken: Option<Arc<Taken>>,
+    /// Why no credential was found, in this decision. An inner layer asks its own strategies.
+    absence: OnceLock<&'static str>,
 }
 
 impl<'a> AuthRequest<'a> {
@@ -194,18 +193,22 @@ impl<'a> AuthRequest<'a> {
         self.known().record.recall(find)
     }
 
-    /// Says why a strategy has found nothing: the code of the 401 if no other strategy finds a credential. The default is
-    /// `missing_credentials`. For a credential that was good once and is to be forgotten, such as the cookie of a login that has
-    /// ended: [`Absent`](crate::Outcome::Absent) lets an optional layer greet the visitor, and `session_expired` tells a page why
-    /// the visitor is logged out. The first code counts. It must not repeat anything that the client has sent.
+    /// Says why a strategy answers [`Absent`](crate::Outcome::Absent): the code of the 401 if no strategy of the chain finds a
+    /// credential. The default is `missing_credentials`.
+    ///
+    /// Use it for a credential that was good once and is to be forgotten, such as the cookie of a login that has ended: `Absent` lets
+    /// an optional layer greet the visitor, and `session_expired` tells a page why the visitor is logged out. The refusal stays one of
+    /// [kind](crate::Refusal::kind) `Missing`.
+    ///
+    /// The first code counts, in nested chains too. It counts for this decision only: an inner layer asks its strategies again.
     pub fn explain_absence(&self, code: &'static str) {
-        self.remember(AbsenceCode(code));
+        // OK if it was set: the first code counts.
+        let _ = self.known().absence.set(code);
     }
 
     /// The code of the refusal if no strategy has found a credential.
     pub(crate) fn absence_code(&self) -> Option<&'static str> {
-        let known = self.base.unwrap_or(self).known.get()?;
-        known.record.recall(|AbsenceCode(code)| Some(*code))
+        self.base.unwrap_or(self).known.get()?.absence.get().copied()
     }
 
     /// The record that strategies have used in this decision, if they have. For adapters that made none before: put it into the
@@ -221,7 +224,7 @@ impl<'a> AuthRequest<'a> {
             None => self.known.get_or_init(|| {
                 let record = RequestRecord::find(self.parts);
                 let taken = record.taken();
-                Box::new(Known { record, taken })
+                Box::new(Known { record, taken, absence: OnceLock::new() })
             }),
         }
     }

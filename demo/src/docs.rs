@@ -38,6 +38,8 @@ mod from_passport {}
 mod writing_a_strategy {}
 #[doc = include_str!("../../docs/architecture.md")]
 mod architecture {}
+#[doc = include_str!("../../docs/csrf.md")]
+mod csrf {}
 #[doc = include_str!("../../docs/websocket.md")]
 mod websocket {}
 #[doc = include_str!("../../SECURITY.md")]

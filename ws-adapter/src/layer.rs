@@ -23,11 +23,13 @@ use crate::http::{Auth, Door, Gate, OnHandshake, OnRefusal, Read, Untouched, sub
 ///    handshake gets the same HTTP response, before the upgrade.
 /// 4. A handshake with an ambient credential (a cookie) that does not name an origin is refused: 403 `origin_required`. One
 ///    with a credential past its end is refused: 401 `token_expired`. Leeway does not extend the life of a connection.
-/// 5. Tokens are taken out of subprotocols and query, and `Authorization` and `Cookie` are marked sensitive, whatever the
+/// 5. A plain request that changes something is refused if a foreign page may have sent it with the user's credentials: 403
+///    `cross_site`; see "Cross-site request forgery" below.
+/// 6. Tokens are taken out of subprotocols and query, and `Authorization` and `Cookie` are marked sensitive, whatever the
 ///    decision.
-/// 6. A handshake is entered into the registry of connections, if its user may open one more (429 `too_many_connections`).
+/// 7. A handshake is entered into the registry of connections, if its user may open one more (429 `too_many_connections`).
 ///    Then its credential is checked for revocation again: 401 `revoked`.
-/// 7. The request goes on with [`Authenticated<U>`](auth_core::Authenticated) in its extensions.
+/// 8. The request goes on with [`Authenticated<U>`](auth_core::Authenticated) in its extensions.
 ///
 /// ```
 /// # use auth_basic::{Basic, BasicLogin};
@@ -54,6 +56,22 @@ use crate::http::{Auth, Door, Gate, OnHandshake, OnRefusal, Read, Untouched, sub
 /// with hyper, tonic and the body layers of tower-http. [`Read`] accepts bodies that are made of [`Bytes`](bytes::Bytes), such
 /// as axum's.
 ///
+/// # Cross-site request forgery
+/// A browser attaches some credentials by itself, for any page. So where the chain has accepted one, a request with a method
+/// other than `GET`, `HEAD`, `OPTIONS` and `TRACE` must come from one of our pages: one of the same host and port, or of
+/// [`public_origin`](Self::public_origin) and [`allow_origins`](Self::allow_origins). [`OriginPolicy::judge_write`] has the table.
+///
+/// | The chain has accepted | Our page | A foreign page | The request doesn't say |
+/// |---|---|---|---|
+/// | a cookie or client certificate, also as half of an `and` | passes | 403 `cross_site` | 403 `cross_site` |
+/// | a header, beside `Authorization` with `Basic`, `Digest`, `Negotiate` or `NTLM` | passes | 403 `cross_site` | passes |
+/// | anything else: a bearer token, a ticket, a field of the body | passes | passes | passes |
+///
+/// The rule comes after the chain and before the handler. So a wrong or expired credential stays a 401, and an
+/// [optional](Self::optional) layer lets a foreign page's request pass without a user if it has no credential. A program that uses a
+/// cookie or client certificate sends the `Origin` of the server. [`csrf_exempt`](Self::csrf_exempt) names exceptions. The
+/// repository's `docs/csrf.md` has the reasons.
+///
 /// # Security
 /// On a plain router of axum, the layer covers what was added before it. These stay **open**, without any warning:
 ///
@@ -61,8 +79,8 @@ use crate::http::{Auth, Door, Gate, OnHandshake, OnRefusal, Read, Untouched, sub
 /// - `post(b)` in `get(a).layer(…).post(b)`;
 /// - a fallback, even of a nested router, under `.route_layer(…)`.
 ///
-/// The layer does not protect plain requests against forgery by foreign pages. If a chain accepts cookies (or Basic, which
-/// browsers remember), put a CSRF middleware in front of all routes that change state. Put layers that log headers or URIs
+/// Routes that answer `GET` must not change anything: the rule against forgery does not look at them, nor at headers and fields
+/// that override the method. Routes without the layer, such as a login form, are not covered. Put layers that log headers or URIs
 /// inside this one, or redact what they log.
 pub struct AuthLayer<U, M = Untouched>(Arc<Shared<U, M>>);
 
@@ -204,10 +222,11 @@ impl<U, M> AuthLayer<U, M> {
         self.set(|settings| settings.gate.optional = true)
     }
 
-    /// Lets only pages of these origins open sockets, instead of pages of the same host and port. An origin is a scheme, a
-    /// host and, unless it is the default, a port: `https://app.example:8443`. It may also be the origin of an app or
-    /// extension, such as `tauri://localhost`, or have a wildcard for one label: `https://*.preview.example`. See
-    /// [`AllowedOrigin`](auth_core::AllowedOrigin).
+    /// Sets which pages are ours, instead of pages of the same host and port: which may open sockets, and which may send requests
+    /// that change something with a credential that browsers attach by themselves. An origin is a scheme, a host and, unless it is
+    /// the default, a port: `https://app.example:8443`. It may also be the origin of an app or extension, such as
+    /// `tauri://localhost`, or have a wildcard for one label: `https://*.preview.example`. See
+    /// [`AllowedOrigin`](auth_core::AllowedOrigin), and [`OriginPolicy`] for the rules.
     ///
     /// # Errors
     /// If the list is empty, or if an entry is anything else: a path, another wildcard, `null`.
@@ -225,12 +244,39 @@ impl<U, M> AuthLayer<U, M> {
         self.try_set_origins(|policy| policy.public(origin))
     }
 
-    /// Lets every page on the web open sockets, with all cookies and remembered logins that the browser has for this host.
+    /// Lets every page on the web open sockets, with all cookies and remembered logins that the browser has for this host. Plain
+    /// requests are judged as before.
     #[must_use]
     pub fn dangerous_allow_any_origin(self) -> Self {
         self.set(|settings| {
             settings.gate.origins = mem::take(&mut settings.gate.origins).dangerous_allow_any_handshake()
         })
+    }
+
+    /// Lets foreign pages send requests with cookies to these paths: 403 `cross_site` is never answered there. For a provider that
+    /// posts to you through the browser (`response_mode=form_post`), or calls you without one. Call it again for more paths.
+    ///
+    /// A path is compared exactly, percent-encoded and without query, with the path that the client sent. For a nested router, it
+    /// includes the prefix that the router removes. An outer layer judges by its own paths.
+    ///
+    /// # Errors
+    /// If a path does not begin with a slash, has a query or fragment, or is not ASCII without spaces.
+    ///
+    /// # Security
+    /// The handler has to find out by itself who caused the request: by a `state` that it has bound to the browser, by a
+    /// signature, or by a token of the form.
+    pub fn csrf_exempt<'p>(self, paths: impl IntoIterator<Item = &'p str>) -> Result<Self, ConfigError> {
+        let mut cross_site = self.0.settings.gate.cross_site.clone();
+        cross_site.exempt(paths)?;
+        Ok(self.set(|settings| settings.gate.cross_site = cross_site))
+    }
+
+    /// Turns off the protection against cross-site request forgery: every page on the web may send requests that change something,
+    /// with all cookies and remembered logins that the browser has for this host. Only for a server that has another protection in
+    /// front. Handshakes are judged as before.
+    #[must_use]
+    pub fn dangerous_allow_cross_site(self) -> Self {
+        self.set(|settings| settings.gate.cross_site.is_allowed = true)
     }
 
     /// Sets the hook that makes the responses to refusals.

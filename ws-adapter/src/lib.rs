@@ -1,7 +1,7 @@
 //! An authentication chain as tower middleware, for HTTP routes and WebSocket handshakes alike.
 //!
 //! It is for servers on axum, tower or hyper that authenticate with a chain of `auth-core`. It is not a strategy and
-//! holds no chain logic: who is let in is decided there. It does not protect against CSRF, limit rates or provide TLS.
+//! holds no chain logic: who is let in is decided there. It does not limit rates or provide TLS.
 //!
 #![cfg_attr(feature = "axum", doc = "```no_run")]
 #![cfg_attr(not(feature = "axum"), doc = "```ignore")]

@@ -1,6 +1,7 @@
 //! What the core does, one test a behaviour. `docs/evidence.md` names the tests behind each cell of the tables.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that panics is a test that fails")]
 
+mod absence;
 mod ambient;
 mod and;
 #[cfg(feature = "axum")]

@@ -86,7 +86,8 @@ impl Tickets {
     }
 
     /// Lets only pages of these origins ask for tickets. The default is the server's own origin: host and port as in `Host`.
-    /// Use the same list as for the layer around the socket.
+    /// Use the same list as for the layers around the socket and around the route for tickets: with a cookie, that layer judges the
+    /// request first.
     ///
     /// # Errors
     /// If one is neither an origin nor a wildcard of one label, see [`AllowedOrigin`](auth_core::AllowedOrigin), or if the

@@ -131,17 +131,41 @@ async fn logout_requires_a_credential_and_a_post() {
     assert_eq!(demo.get("/api/ws-ticket", Some(BASIC)).await.status(), 405);
 }
 
+/// The status and code of a `POST` with this credential and these headers.
+async fn post_with(demo: &Demo, path: &str, credential: (&str, &str), headers: &[(&str, &str)]) -> (u16, String) {
+    let request = demo.request(Method::POST, path).header(credential.0, credential.1);
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    let answer = request.send().await.unwrap();
+    let status = answer.status().as_u16();
+    let body: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap_or_default();
+    (status, body.get("code").and_then(Value::as_str).unwrap_or_default().to_owned())
+}
+
 #[tokio::test]
 async fn foreign_page_cannot_log_a_user_out() {
     let demo = Demo::start().await;
-    let ask = async |origin: &str| {
-        let request = demo.request(Method::POST, "/api/logout").header("authorization", BASIC).header("origin", origin);
-        request.send().await.unwrap().status().as_u16()
-    };
-    for foreign in ["https://evil.example", "null", "http://127.0.0.1"] {
-        assert_eq!(ask(foreign).await, 403, "{foreign}");
+    let own = format!("http://{}", demo.addr);
+    let token = demo.bearer(60);
+    let cookie = token.replace("Bearer ", "jwt=");
+    let refused = (403, "cross_site".to_owned());
+    let foreign: [&[(&str, &str)]; 5] = [
+        &[("origin", "https://evil.example")],
+        &[("origin", "null")],
+        &[("origin", "http://127.0.0.1")],
+        &[("sec-fetch-site", "cross-site")],
+        &[("referer", "https://evil.example/page")],
+    ];
+    for credential in [("cookie", &*cookie), ("authorization", BASIC)] {
+        for headers in foreign {
+            assert_eq!(post_with(&demo, "/api/logout", credential, headers).await, refused, "{headers:?}");
+            assert_eq!(post_with(&demo, "/api/ws-ticket", credential, headers).await, refused, "{headers:?}");
+        }
     }
-    assert_eq!(ask(&format!("http://{}", demo.addr)).await, 200);
+    assert_eq!(post_with(&demo, "/api/logout", ("cookie", &cookie), &[]).await, refused);
+    assert_eq!(me(&demo, &token).await, 200, "nobody was logged out");
+    assert_eq!(post_with(&demo, "/api/logout", ("cookie", &cookie), &[("origin", &own)]).await.0, 200);
+    assert_eq!(me(&demo, &token).await, 401);
+    assert_eq!(post_with(&demo, "/api/logout", ("authorization", BASIC), &[("origin", &own)]).await.0, 200);
 }
 
 #[tokio::test]

@@ -122,7 +122,10 @@ impl<U: Principal, M> Door<U, M> {
         if let Some(payload) = &payload {
             request = request.with_payload(payload);
         }
-        let decision = gate.decide(&request, opens).await;
+        let decision = match gate.decide(&request, opens).await {
+            Ok(user) if transport == Transport::Http => gate.check_site(&user, &request).map(|()| user),
+            decision => decision,
+        };
         if let Some(used) = request.into_record()
             && parts.extensions.get::<RequestRecord>().is_none()
         {

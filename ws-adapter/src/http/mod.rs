@@ -1,6 +1,7 @@
 //! A chain in front of any tower service. Nothing here knows about sockets.
 
 mod bodies;
+mod cross_site;
 mod door;
 mod future;
 mod gate;

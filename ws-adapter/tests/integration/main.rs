@@ -9,11 +9,13 @@
 
 mod support;
 
+mod absence;
 mod accept_then_close;
 mod any_server;
 mod bodies;
 mod codec;
 mod connections;
+mod cross_site;
 mod first_message;
 mod gone;
 mod guessing;
