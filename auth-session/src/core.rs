@@ -155,6 +155,11 @@ impl Core {
                 self.end(&login, Ended::OtherUser).await?;
                 continue;
             }
+            // Somebody has revoked the id alone. It lets nobody in any more.
+            if self.revocations.is_id_revoked("", login.sid()).await? {
+                self.end(&login, Ended::ById).await?;
+                continue;
+            }
             let mut next = login.value.clone();
             next.user = value.user;
             (next.idle, next.absolute_end, next.remember) = (value.idle, value.absolute_end, value.remember);

@@ -100,6 +100,21 @@ async fn login_over_another_user_ends_that_login_first() {
 }
 
 #[tokio::test]
+async fn login_over_a_revoked_id_gets_a_new_id() {
+    let app = App::new();
+    for revocation in [auth_core::Revocation::session, auth_core::Revocation::credential] {
+        let mut browser = app.logged_in("ann").await;
+        let sid = browser.get("/sid").await.body;
+        // An application that revokes what the evidence names, and knows no sessions.
+        app.sessions.revocations().revoke(&revocation(String::new(), sid.clone())).await.unwrap();
+        assert_eq!(browser.me().await, refused(401, "revoked"));
+        assert_eq!(browser.post("/login/ann").await.status, 204);
+        assert_eq!(browser.me().await, is("ann"));
+        assert_ne!(browser.get("/sid").await.body, sid);
+    }
+}
+
+#[tokio::test]
 async fn step_up_needs_a_login() {
     let app = App::new();
     let mut browser = app.browser();

@@ -7,7 +7,10 @@ mod fixation;
 mod lifetime;
 mod local;
 mod many;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod outage;
 mod passport;
 mod return_to;
+mod socket;
 mod support;

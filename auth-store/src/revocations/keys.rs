@@ -57,6 +57,11 @@ impl Marks {
     }
 }
 
+/// The keys of a session and of a credential with this id.
+pub(super) fn of_id(issuer: &str, id: &str) -> [String; 2] {
+    [session(issuer, id), credential(issuer, id)]
+}
+
 fn credential(issuer: &str, id: &str) -> String {
     opaque::key("credential", &[issuer, id])
 }

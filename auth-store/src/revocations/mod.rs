@@ -118,6 +118,16 @@ impl Revocations {
         }
     }
 
+    /// Whether a session or a credential with this id and issuer was revoked. For a strategy that gives the same id out again: the
+    /// chain itself asks about whole evidence.
+    ///
+    /// # Errors
+    /// If the store is down.
+    pub async fn is_id_revoked(&self, issuer: &str, id: &str) -> Result<bool, Unavailable> {
+        let marks = self.store.marks(&keys::of_id(issuer, id)).await.map_err(Unavailable::because)?;
+        Ok(marks.iter().any(Option::is_some))
+    }
+
     async fn write_and_tell(&self, revocation: &Revocation) -> Result<(), Unavailable> {
         if let Some((key, mark)) = keys::of(revocation.target()) {
             let ttl = self.lifetime(revocation);

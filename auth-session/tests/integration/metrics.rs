@@ -1,0 +1,49 @@
+//! Counters of what happens to logins.
+
+use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+
+use crate::support::*;
+
+#[tokio::test]
+async fn logins_and_ends_are_counted_by_kind() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let app = App::new();
+    let mut browser = app.logged_in("ann").await;
+    browser.post("/step-up").await;
+    browser.post("/end-others").await;
+    browser.post("/login/bob").await;
+    let sid = browser.get("/sid").await.body;
+    app.sessions.end(&sid).await.unwrap();
+    app.logged_in("eve").await.post("/logout").await;
+    app.sessions.end_all(&User("ann".to_owned())).await.unwrap();
+    let mut browser = app.logged_in("gus").await;
+    app.users.set("gus", "gone");
+    browser.me().await.unwrap_err();
+    let mut counted: Vec<_> = snapshotter
+        .snapshot()
+        .into_vec()
+        .into_iter()
+        .filter(|(key, ..)| key.key().name().starts_with("auth_logins"))
+        .map(|(key, _, _, value)| {
+            let labels: Vec<_> = key.key().labels().map(|label| format!("{}={}", label.key(), label.value())).collect();
+            let DebugValue::Counter(count) = value else { panic!("not a counter") };
+            format!("{} {} {count}", key.key().name(), labels.join(" "))
+        })
+        .collect();
+    counted.sort();
+    assert_eq!(
+        counted,
+        [
+            "auth_logins_ended_total reason=all 1",
+            "auth_logins_ended_total reason=by_id 1",
+            "auth_logins_ended_total reason=logout 1",
+            "auth_logins_ended_total reason=other_user 1",
+            "auth_logins_ended_total reason=others 1",
+            "auth_logins_ended_total reason=user_gone 1",
+            "auth_logins_total kind=login 4",
+            "auth_logins_total kind=step_up 1",
+        ]
+    );
+}
