@@ -28,6 +28,8 @@ pub enum SessionErrorKind {
     /// A login in another tab has replaced the cookie while the request was on its way: 409 `session_replaced`. The client
     /// sends the request again.
     Replaced,
+    /// The request has several session cookies with different values: 400 `invalid_request`.
+    Ambiguous,
 }
 
 impl SessionError {
@@ -37,6 +39,11 @@ impl SessionError {
 
     pub(crate) fn unavailable(cause: impl Into<BoxError>) -> Self {
         Self { kind: SessionErrorKind::Unavailable, cause: Some(cause.into()) }
+    }
+
+    /// A cookie cannot be set any more.
+    pub(crate) fn late() -> Self {
+        Self::unavailable("the response has gone out, so no cookie can be set")
     }
 
     pub(crate) fn not_json(cause: serde_json::Error) -> Self {
@@ -57,6 +64,7 @@ impl fmt::Display for SessionError {
             SessionErrorKind::TooLarge => "the data of the session would be too large",
             SessionErrorKind::NotJson => "the value has no form in json",
             SessionErrorKind::NotLoggedIn => "nobody is logged in",
+            SessionErrorKind::Ambiguous => "the request has several session cookies",
             SessionErrorKind::Replaced => "the cookie was replaced while the request was on its way",
         })
     }
@@ -76,6 +84,7 @@ impl From<SessionError> for Refusal {
             SessionErrorKind::NotJson => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error")
                 .with_detail("a value of the session has no form in json"),
             SessionErrorKind::NotLoggedIn => Self::new(StatusCode::UNAUTHORIZED, "missing_credentials"),
+            SessionErrorKind::Ambiguous => Self::new(StatusCode::BAD_REQUEST, "invalid_request"),
             SessionErrorKind::Replaced => Self::new(StatusCode::CONFLICT, "session_replaced"),
         }
     }

@@ -1,6 +1,9 @@
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::SystemTime,
 };
 
@@ -38,6 +41,8 @@ struct Inner<U> {
     /// Held by whoever talks to the store.
     turn: tokio::sync::Mutex<()>,
     state: Mutex<State>,
+    /// Set when the service inside of the layer has answered. What was read counts no longer.
+    closed: AtomicBool,
 }
 
 #[derive(Default)]
@@ -72,8 +77,8 @@ impl State {
 
 impl<U: 'static> Handle<U> {
     pub(crate) fn new(shared: Shared<U>, presented: Presented) -> Self {
-        let (turn, state) = (tokio::sync::Mutex::default(), Mutex::default());
-        Self(Arc::new(Inner { shared, presented, turn, state }))
+        let (turn, state, closed) = (tokio::sync::Mutex::default(), Mutex::default(), false.into());
+        Self(Arc::new(Inner { shared, presented, turn, state, closed }))
     }
 
     pub(crate) fn find(extensions: &Extensions) -> Option<&Self> {
@@ -121,6 +126,11 @@ impl<U: 'static> Handle<U> {
         Ok(found)
     }
 
+    /// Whether the request is over. An adapter may keep its head, and ask the strategy about it again.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.closed.load(Ordering::Acquire)
+    }
+
     /// Notes that the login was ended.
     pub(crate) fn set_gone(&self) {
         self.state().set_gone(Found::Gone);
@@ -163,6 +173,12 @@ impl<U: 'static> Handle<U> {
             _ => {}
         }
         Ok(std::mem::take(&mut self.state().cookie))
+    }
+}
+
+impl<U> Handle<U> {
+    pub(crate) fn close(&self) {
+        self.0.closed.store(true, Ordering::Release);
     }
 }
 

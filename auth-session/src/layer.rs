@@ -67,7 +67,16 @@ where
         let presented = Presented::read(request.headers(), &self.shared.core.settings.cookie_name);
         let handle = Handle::new(self.shared.clone(), presented);
         request.extensions_mut().insert(handle.clone());
-        ResponseFuture { state: State::Inner { future: self.inner.call(request), handle } }
+        ResponseFuture { state: State::Inner { future: self.inner.call(request), handle: Open(handle) } }
+    }
+}
+
+/// Closes the session when the service inside has answered, or when the client has gone before.
+struct Open<U>(Handle<U>);
+
+impl<U> Drop for Open<U> {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 
@@ -85,7 +94,7 @@ pin_project! {
         Inner {
             #[pin]
             future: F,
-            handle: Handle<U>,
+            handle: Open<U>,
         },
         /// Boxed, since most requests change nothing.
         Saving {
@@ -109,7 +118,10 @@ where
         loop {
             match this.state.as_mut().project() {
                 StateProjection::Inner { future, handle } => {
-                    let mut response = ready!(future.poll(cx))?;
+                    let answered = ready!(future.poll(cx));
+                    let handle = &handle.0;
+                    handle.close();
+                    let mut response = answered?;
                     if let Some(cookie) = handle.outcome() {
                         handle.core().settings.write(&cookie, response.headers_mut());
                         return Poll::Ready(Ok(response));

@@ -79,6 +79,9 @@ fn cut(text: &str) -> String {
 impl<U: Principal> LogIn<'_, U> {
     async fn run(self) -> Result<(), SessionError> {
         let Self { handle, user, remember, keep_data, facts } = self;
+        if handle.is_closed() {
+            return Err(SessionError::late());
+        }
         let (core, now) = (handle.core(), handle.core().now());
         let id = handle.shared().users.id(user).map_err(SessionError::unavailable)?;
         let principal = user.principal_id().unwrap_or_else(|| PrincipalId::new("", &*id));

@@ -83,6 +83,15 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_read(lines in proptest::collection::vec("(session=|;| |\"|[a-z.=]|\\PC){0,20}", 0..4)) {
+            let lines: Vec<_> = lines.iter().map(String::as_bytes).collect();
+            let told = read(&lines);
+            proptest::prop_assert_ne!(told, "cookie", "nobody guesses one");
+        }
+    }
+
     #[test]
     fn cookies_are_read_as_rfc_6265_sends_them() {
         let long = format!("session={}", "A".repeat(8000));

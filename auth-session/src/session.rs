@@ -94,11 +94,13 @@ impl<U: Principal> Session<U> {
         }
     }
 
-    /// Keeps a value under this name. All data of a session has at most 16 KiB, as JSON.
+    /// Keeps a value under this name. All data of a session has at most 16 KiB, as JSON. After the response, a change is lost, and
+    /// the log says so.
     ///
     /// # Errors
     /// [`TooLarge`](SessionErrorKind::TooLarge) or [`NotJson`](SessionErrorKind::NotJson). Nothing has changed then.
     pub fn insert<T: Serialize>(&self, name: &str, value: T) -> Result<(), SessionError> {
+        self.warn_if_late(name);
         let json = serde_json::to_value(value).map_err(SessionError::not_json)?;
         let mut guard = self.handle.state();
         let state = &mut *guard;
@@ -111,6 +113,7 @@ impl<U: Principal> Session<U> {
 
     /// Removes the value under this name.
     pub fn remove(&self, name: &str) {
+        self.warn_if_late(name);
         let mut guard = self.handle.state();
         let state = &mut *guard;
         let is_kept = state.live().is_some_and(|login| login.value.data.contains_key(name));
@@ -152,7 +155,7 @@ impl<U: Principal> Session<U> {
     ///
     /// # Errors
     /// [`Unavailable`](SessionErrorKind::Unavailable): the store is down, or [`SessionUsers::id`](crate::SessionUsers::id)
-    /// failed. Nobody is logged in, and the response has no new cookie.
+    /// failed. Nobody is logged in, and the response has no new cookie. Also after the response, such as over an open socket.
     pub fn login<'s>(&'s self, user: &'s U) -> LogIn<'s, U> {
         LogIn::new(&self.handle, user)
     }
@@ -163,6 +166,9 @@ impl<U: Principal> Session<U> {
     /// # Errors
     /// [`NotLoggedIn`](SessionErrorKind::NotLoggedIn), or [`Unavailable`](SessionErrorKind::Unavailable).
     pub async fn step_up(&self, amr: &[&str], acr: Option<&str>) -> Result<(), SessionError> {
+        if self.handle.is_closed() {
+            return Err(SessionError::late());
+        }
         let _turn = self.handle.turn().await;
         let (core, now) = (self.handle.core(), self.handle.core().now());
         let login = self.logged_in()?;
@@ -197,6 +203,7 @@ impl<U: Principal> Session<U> {
     /// # Errors
     /// [`Unavailable`](SessionErrorKind::Unavailable): don't tell the user that it is logged out.
     /// [`Replaced`](SessionErrorKind::Replaced): another tab has just replaced the cookie.
+    /// [`Ambiguous`](SessionErrorKind::Ambiguous): there are several cookies, and the user's own may be any of them.
     pub async fn logout(&self) -> Result<(), SessionError> {
         let _turn = self.handle.turn().await;
         let found = self.handle.state().found.clone();
@@ -206,9 +213,10 @@ impl<U: Principal> Session<U> {
                 ended.await.map_err(SessionError::unavailable)?;
             }
             Some(Found::Replaced) => return Err(SessionError::of(SessionErrorKind::Replaced)),
+            Some(Found::Several) => return Err(SessionError::of(SessionErrorKind::Ambiguous)),
             // There is nothing to end, and perhaps a cookie to remove.
             Some(Found::Nobody) => return Ok(()),
-            Some(Found::Gone | Found::Several) | None => {}
+            Some(Found::Gone) | None => {}
         }
         self.handle.state().set_gone(Found::Nobody);
         Ok(())
@@ -238,6 +246,12 @@ impl<U: Principal> Session<U> {
                 self.handle.set_gone();
                 Err(SessionError::of(SessionErrorKind::NotLoggedIn))
             }
+        }
+    }
+
+    fn warn_if_late(&self, name: &str) {
+        if self.handle.is_closed() {
+            tracing::warn!(name, "a session was changed after the response, and the change is lost");
         }
     }
 

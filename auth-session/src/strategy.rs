@@ -45,7 +45,7 @@ impl<U: Principal> SessionStrategy<U> {
 
     async fn decide(&self, presented: Presented, request: &AuthRequest<'_>) -> Result<Outcome<U>, BoxError> {
         let handle = Handle::<U>::find(&request.parts().extensions);
-        let handle = handle.filter(|handle| handle.presented().is_same_as(&presented));
+        let handle = handle.filter(|handle| !handle.is_closed() && handle.presented().is_same_as(&presented));
         let found = match handle {
             Some(handle) => handle.load(request.now()).await?,
             None => self.shared.core.find(&presented, request.now()).await?,

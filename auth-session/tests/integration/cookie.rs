@@ -112,6 +112,7 @@ async fn planted_cookie_does_not_keep_the_visitor_from_a_login() {
     let answer = browser.clone().get("/greet").await;
     assert!(answer.is(400, "invalid_request"), "{answer:?}");
     assert_eq!(browser.get("/get/cart").await.body, "-");
+    assert!(browser.post("/logout").await.is(400, "invalid_request"), "it is unknown whom to log out");
     assert_eq!(browser.post("/login/ann").await.status, 204);
     assert_eq!(browser.me().await, is("ann"));
 }

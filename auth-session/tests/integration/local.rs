@@ -225,6 +225,45 @@ async fn malformed_bodies_are_refused_with_a_code() {
 }
 
 #[tokio::test]
+async fn no_body_is_answered_with_a_5xx() {
+    let local = Local::new().await;
+    let mut seed = 1_u64;
+    for _ in 0..500 {
+        let parts = [
+            "username=",
+            "password=",
+            "&",
+            "%",
+            "%0",
+            "\u{0}",
+            "+",
+            "{",
+            "}",
+            "\"username\":",
+            "\"a\"",
+            ",",
+            "remember=",
+            "é",
+            "[",
+            "returnTo=/",
+            "=",
+            "ann",
+            "null",
+        ];
+        let body: String = std::iter::repeat_with(|| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            parts[(seed >> 33) as usize % parts.len()]
+        })
+        .take(9)
+        .collect();
+        for kind in [FORM, JSON] {
+            let answer = local.app.browser().send_body("POST", "/login", &[kind, OURS], body.clone()).await;
+            assert!(answer.status < 500, "{body:?} {answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn form_of_a_foreign_page_is_refused() {
     let local = Local::new().await;
     let server = local.serve().await;
@@ -430,7 +469,9 @@ async fn paths_of_the_routes_are_local() {
     }
     assert!(local.login.clone().failure("/login#top").is_err());
     let login = local.login.clone().failure("/start?tab=login").unwrap().paths("/in", "/out").unwrap();
-    let server = Server::start(login.routes().layer(local.app.sessions.layer())).await;
+    let page = Router::new().route("/in", axum::routing::get(|| async { "a form" }));
+    let server = Server::start(page.merge(login.routes()).layer(local.app.sessions.layer())).await;
+    assert_eq!(server.get("/in", &[]).await.body, "a form", "the page may have the same path");
     let answer = server.send(http::Method::POST, "/in", &[FORM, OURS], typed("ann", "wrong")).await;
     assert_eq!(location(&answer), (303, "/start?tab=login&error=invalid_credentials"));
     assert_eq!(server.send(http::Method::POST, "/out", &[OURS], "").await.status, 204);

@@ -153,6 +153,34 @@ async fn end_others_keeps_only_the_current_login() {
 }
 
 #[tokio::test]
+async fn head_that_outlives_its_request_is_judged_anew() {
+    use auth_core::{AuthRequest, Transport};
+    // An adapter keeps the head of a handshake, and asks the chain about it again while the connection is open.
+    let app = App::new();
+    let kept = std::sync::Arc::new(std::sync::Mutex::new(None));
+    let keep = std::sync::Arc::clone(&kept);
+    let handler =
+        axum::routing::get(move |session: auth_session::Session<User>, parts: http::request::Parts| async move {
+            *keep.lock().unwrap() = Some((parts, session));
+        });
+    let mut browser = app.logged_in("ann").await;
+    let mut page = Browser::of(axum::Router::new().route("/", handler).layer(app.sessions.layer()));
+    page.cookie = browser.cookie.clone();
+    page.get("/").await;
+    let (parts, session) = kept.lock().unwrap().take().unwrap();
+    let ask = async || app.chain().authenticate(&AuthRequest::new(&parts, Transport::WebSocket, now())).await;
+    assert!(ask().await.is_ok());
+    browser.post("/logout").await;
+    assert_eq!(ask().await.unwrap_err().code(), "session_expired");
+    // A session that outlives its request keeps nothing, and says so.
+    assert!(session.login(&User("ann".to_owned())).await.is_err() && session.step_up(&[], None).await.is_err());
+    assert!(app.sids("ann").await.is_empty());
+    let (log, _guard) = test_support::everything();
+    session.insert("a", 1).unwrap();
+    assert!(log.text().contains("after the response"), "{}", log.text());
+}
+
+#[tokio::test]
 async fn another_node_knows_login_and_logout() {
     let app = App::new();
     let node =
