@@ -158,7 +158,8 @@ impl<U: Principal> SessionsBuilder<U> {
     }
 
     /// Names an issuer in whose tokens the id of a login stands as `sid`: the `iss` of the access tokens of this service. A
-    /// logout then revokes them too. Each call adds one.
+    /// logout then revokes them too. Each call adds one. Let no such token live longer than the absolute end of its login: the
+    /// revocation is kept until ten minutes after that.
     #[must_use]
     pub fn token_issuer(mut self, issuer: impl Into<String>) -> Self {
         self.token_issuers.push(issuer.into());

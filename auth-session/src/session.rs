@@ -99,6 +99,10 @@ impl<U: Principal> Session<U> {
     ///
     /// # Errors
     /// [`TooLarge`](SessionErrorKind::TooLarge) or [`NotJson`](SessionErrorKind::NotJson). Nothing has changed then.
+    ///
+    /// # Security
+    /// A visitor who is not logged in gets a record for it. Where anybody can cause that, anybody can fill the store; limit such
+    /// requests.
     pub fn insert<T: Serialize>(&self, name: &str, value: T) -> Result<(), SessionError> {
         self.warn_if_late(name);
         let json = serde_json::to_value(value).map_err(SessionError::not_json)?;

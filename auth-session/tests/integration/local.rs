@@ -1,99 +1,11 @@
 //! Login and logout with a password, over HTTP.
 
-use std::sync::{Arc, Mutex};
-
-use auth_basic::{Argon2Passwords, Password};
-use auth_core::BoxError;
-use auth_session::{LocalLogin, LocalUsers, NewPasswordErrorKind, PasswordPolicy, Session, async_trait};
+use auth_basic::Password;
+use auth_session::{LocalLogin, PasswordPolicy, Session};
 use axum::{Router, routing::post};
 use test_support::server::{Answer, Server};
 
-use crate::support::*;
-
-const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
-const JSON: (&str, &str) = ("content-type", "application/json");
-const OURS: (&str, &str) = ("sec-fetch-site", "same-origin");
-/// Cheap, for tests alone.
-const CHEAP: &str = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-const CHEAPER: &str = "$argon2id$v=19$m=8,t=2,p=1$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-const PASSWORD: &str = "correct horse battery staple";
-
-/// One user, Ann.
-#[derive(Clone, Default)]
-struct Ann(Arc<Mutex<Kept>>);
-
-#[derive(Default)]
-struct Kept {
-    hash: String,
-    asked: Vec<String>,
-    stored: usize,
-    is_down: bool,
-    refuses: bool,
-}
-
-#[async_trait]
-impl LocalUsers for Ann {
-    type User = User;
-
-    async fn find(&self, username: &str) -> Result<Option<(User, String)>, BoxError> {
-        let mut kept = self.0.lock().unwrap();
-        kept.asked.push(username.to_owned());
-        if kept.is_down {
-            return Err("the users are down".into());
-        }
-        Ok((username == "ann").then(|| (User("ann".to_owned()), kept.hash.clone())))
-    }
-
-    async fn store_hash(&self, user: &User, hash: &str) -> Result<(), BoxError> {
-        let mut kept = self.0.lock().unwrap();
-        if kept.refuses {
-            return Err("the users are read-only".into());
-        }
-        assert_eq!(user.0, "ann");
-        kept.stored += 1;
-        kept.hash = hash.to_owned();
-        Ok(())
-    }
-}
-
-/// An application with a password form, and what its test needs.
-struct Local {
-    app: App,
-    ann: Ann,
-    login: LocalLogin<User>,
-}
-
-impl Local {
-    async fn new() -> Self {
-        Self::with(|login| login).await
-    }
-
-    async fn with(set: impl FnOnce(LocalLogin<User>) -> LocalLogin<User>) -> Self {
-        let (mut app, ann) = (App::new(), Ann::default());
-        let passwords = Argon2Passwords::with_params_of(CHEAP).unwrap();
-        ann.0.lock().unwrap().hash = passwords.hash(&Password::new(PASSWORD)).await.unwrap();
-        let login = LocalLogin::new(app.sessions.clone(), ann.clone()).passwords(passwords);
-        let login = set(login.after_login("/inbox").unwrap().after_logout("/bye").unwrap());
-        app.router = Router::new()
-            .merge(login.routes())
-            .layer(app.sessions.layer())
-            .merge(Router::new().nest("/app", app.router.clone()));
-        Self { app, ann, login }
-    }
-
-    async fn serve(&self) -> Server {
-        Server::start(self.app.router.clone()).await
-    }
-}
-
-fn typed(username: &str, password: &str) -> String {
-    let fields = [("username", username), ("password", password)];
-    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
-}
-
-fn right() -> String {
-    typed("ann", PASSWORD)
-}
+use crate::{ann::*, support::*};
 
 fn location(answer: &Answer) -> (u16, &str) {
     (answer.status, answer.header("location").unwrap_or_default())
@@ -350,24 +262,6 @@ async fn missing_layer_is_told_and_logged() {
 }
 
 #[tokio::test]
-async fn hash_is_replaced_when_the_parameters_have_changed() {
-    let stronger = Argon2Passwords::with_params_of(CHEAPER).unwrap();
-    let local = Local::with(|login| login.passwords(stronger.clone())).await;
-    let hash = || local.ann.0.lock().unwrap().hash.clone();
-    assert!(stronger.needs_rehash(&hash()));
-    local.ann.0.lock().unwrap().refuses = true;
-    assert!(local.login.verify("ann", &Password::new(PASSWORD)).await.unwrap().is_some(), "the login goes on");
-    local.ann.0.lock().unwrap().refuses = false;
-    assert!(local.login.verify("ann", &Password::new("wrong")).await.unwrap().is_none());
-    assert_eq!(local.ann.0.lock().unwrap().stored, 0);
-    for _ in 0..2 {
-        assert!(local.login.verify("ann", &Password::new(PASSWORD)).await.unwrap().is_some());
-        assert!(!stronger.needs_rehash(&hash()));
-        assert_eq!(local.ann.0.lock().unwrap().stored, 1);
-    }
-}
-
-#[tokio::test]
 async fn session_says_where_to_go_and_its_data_is_kept_where_asked() {
     let local = Local::with(LocalLogin::keep_data).await;
     let mut browser = local.app.browser();
@@ -387,74 +281,6 @@ async fn session_says_where_to_go_and_its_data_is_kept_where_asked() {
     // What is not a path is not followed.
     let answer = browser.send_body("POST", "/login", &[FORM, OURS], right()).await;
     assert_eq!(location(&answer), (303, "/inbox"));
-}
-
-#[tokio::test]
-async fn changed_password_ends_the_other_logins() {
-    let local = Local::new().await;
-    let (mut current, mut other) = (local.app.browser(), local.app.browser());
-    for browser in [&mut current, &mut other] {
-        browser.send_body("POST", "/login", &[FORM, OURS], right()).await;
-    }
-    local.app.clock.advance(secs(1));
-    let login = local.login.clone();
-    let change = post(move |session: Session<User>, body: String| async move {
-        let (current, new) = body.split_once('|').unwrap();
-        login.change_password(&session, "ann", &Password::new(current), &Password::new(new)).await
-    });
-    let mut page = Browser::of(Router::new().route("/", change).layer(local.app.sessions.layer()));
-    page.cookie = current.cookie.clone();
-    let new = "a long new password";
-    for (body, status, code) in [
-        (format!("wrong|{new}"), 401, "invalid_credentials"),
-        (format!("{PASSWORD}|short"), 422, "password_too_short"),
-        (format!("{PASSWORD}|{}", "x".repeat(1025)), 422, "password_too_long"),
-    ] {
-        assert!(page.send_body("POST", "/", &[], body).await.is(status, code));
-    }
-    assert_eq!(current.clone().get("/app/me").await.body, "ann");
-    // Nobody can change a password in another user's session.
-    let mut bob = local.app.browser();
-    bob.post("/app/login/bob").await;
-    let mut bobs = page.clone();
-    bobs.cookie = bob.cookie;
-    assert!(bobs.send_body("POST", "/", &[], format!("{PASSWORD}|{new}")).await.is(401, "invalid_credentials"));
-
-    let answer = page.send_body("POST", "/", &[], format!("{PASSWORD}|{new}")).await;
-    assert_eq!(answer.status, 200, "{answer:?}");
-    assert_ne!(page.cookie, current.cookie, "the secret is replaced");
-    current.cookie = page.cookie;
-    assert_eq!(current.get("/app/me").await.body, "ann");
-    assert!(other.get("/app/me").await.is(401, "session_expired"));
-    assert!(local.login.verify("ann", &Password::new(new)).await.unwrap().is_some());
-    assert!(local.login.verify("ann", &Password::new(PASSWORD)).await.unwrap().is_none());
-}
-
-#[tokio::test]
-async fn new_passwords_follow_nist() {
-    let kind = async |policy: &PasswordPolicy, text: &str| {
-        policy.check("longest-name-ever", &Password::new(text)).await.map_err(|error| error.kind())
-    };
-    let (alone, beside) = (PasswordPolicy::alone(), PasswordPolicy::beside_second_factor());
-    use NewPasswordErrorKind::{Blocked, TooLong, TooShort, Unavailable};
-    for (policy, least) in [(&alone, 15), (&beside, 8)] {
-        // Code points, not bytes.
-        for c in ["a", "é", "密", "🔑", " "] {
-            assert_eq!(kind(policy, &c.repeat(least - 1)).await, Err(TooShort));
-            assert_eq!(kind(policy, &c.repeat(least)).await, Ok(()));
-        }
-        assert_eq!(kind(policy, &"🔑".repeat(64)).await, Ok(()), "at least 64 characters");
-        assert_eq!(kind(policy, &"a".repeat(1024)).await, Ok(()));
-        assert_eq!(kind(policy, &"a".repeat(1025)).await, Err(TooLong));
-        assert_eq!(kind(policy, "LONGEST-name-ever").await, Err(Blocked));
-    }
-    assert_eq!(kind(&alone.clone().max_bytes(1), &"🔑".repeat(64)).await, Ok(()));
-    let listed = alone.clone().block_list(|password| async move { Ok(password.expose().starts_with("password")) });
-    assert_eq!(kind(&listed, "password12345678").await, Err(Blocked));
-    assert_eq!(kind(&listed, "passwort12345678").await, Ok(()));
-    let down = alone.block_list(|_| async { Err("the list is down".into()) });
-    assert_eq!(kind(&down, "password12345678").await, Err(Unavailable));
-    assert_eq!(kind(&down, "short").await, Err(TooShort), "it is not asked");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Logins, from the request to the store and the answer.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on should stop there")]
 
+mod ann;
 mod cookie;
 mod data;
 mod fixation;
@@ -11,6 +12,8 @@ mod many;
 mod metrics;
 mod outage;
 mod passport;
+mod passwords;
 mod return_to;
 mod socket;
 mod support;
+mod watched;

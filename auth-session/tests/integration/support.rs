@@ -1,14 +1,13 @@
-//! A store that fails on demand, an application with logins, and a browser.
+//! An application with logins, and a browser.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::HashMap,
     sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
 
 use auth_core::{Authenticated, BoxError, Chain, Challenge, ManualClock, Principal, PrincipalId};
 use auth_session::{Session, SessionError, SessionUsers, Sessions, SessionsBuilder, async_trait};
-use auth_store::{MemoryStore, Record, RecordKey, Records, Saved, SavedEnd, Store, Subscription};
 use axum::{
     Router,
     extract::{Path, Query},
@@ -22,6 +21,8 @@ use test_support::{
 use tower::ServiceExt as _;
 use ws_adapter::AuthLayer;
 
+use crate::watched::Watched;
+
 pub(crate) const ORIGIN: &str = "http://localhost:3000";
 
 pub(crate) fn now() -> SystemTime {
@@ -34,130 +35,6 @@ pub(crate) fn secs(secs: u64) -> Duration {
 
 pub(crate) fn clock() -> ManualClock {
     ManualClock::new(now())
-}
-
-/// A memory store that counts its calls, fails where a test says so, and keeps the text of all that it was given.
-#[derive(Clone)]
-pub(crate) struct Watched {
-    inner: MemoryStore,
-    state: Arc<Mutex<State>>,
-}
-
-#[derive(Default)]
-struct State {
-    calls: BTreeMap<&'static str, usize>,
-    broken: HashSet<&'static str>,
-    told: String,
-}
-
-impl Watched {
-    pub(crate) fn new(clock: &ManualClock) -> Self {
-        Self { inner: MemoryStore::new().clock(clock.clone()), state: Arc::default() }
-    }
-
-    /// From now on, these calls fail.
-    pub(crate) fn break_calls(&self, calls: &[&'static str]) {
-        self.state.lock().unwrap().broken.extend(calls);
-    }
-
-    /// Every call works again.
-    pub(crate) fn mend(&self) {
-        self.state.lock().unwrap().broken.clear();
-    }
-
-    /// The calls since the last time.
-    pub(crate) fn calls(&self) -> BTreeMap<&'static str, usize> {
-        std::mem::take(&mut self.state.lock().unwrap().calls)
-    }
-
-    /// Keys and values that it was given.
-    pub(crate) fn told(&self) -> String {
-        self.state.lock().unwrap().told.clone()
-    }
-
-    fn call(&self, name: &'static str, what: &str) -> Result<(), BoxError> {
-        let mut state = self.state.lock().unwrap();
-        *state.calls.entry(name).or_default() += 1;
-        state.told += &format!("{name} {what}\n");
-        if state.broken.contains(name) { Err(format!("{name} is broken").into()) } else { Ok(()) }
-    }
-
-    fn call_with(&self, name: &'static str, record: &Record) -> Result<(), BoxError> {
-        self.call(name, &format!("{record:?} {:?} {}", record.owner, String::from_utf8_lossy(&record.value)))
-    }
-}
-
-#[async_trait]
-impl Records for Watched {
-    async fn create(&self, record: &Record) -> Result<bool, BoxError> {
-        self.call_with("create", record)?;
-        self.inner.create(record).await
-    }
-
-    async fn load(&self, key: &RecordKey) -> Result<Option<Record>, BoxError> {
-        self.call("load", key.as_str())?;
-        self.inner.load(key).await
-    }
-
-    async fn touch(&self, key: &RecordKey, used_at: SystemTime, ends_at: SystemTime) -> Result<bool, BoxError> {
-        self.call("touch", key.as_str())?;
-        self.inner.touch(key, used_at, ends_at).await
-    }
-
-    async fn save(&self, record: &Record, end: SavedEnd) -> Result<Saved, BoxError> {
-        self.call_with("save", record)?;
-        self.inner.save(record, end).await
-    }
-
-    async fn end(&self, key: &RecordKey) -> Result<bool, BoxError> {
-        self.call("end", key.as_str())?;
-        self.inner.end(key).await
-    }
-
-    async fn end_owned(&self, owner: &RecordKey, until: SystemTime, keep_until: SystemTime) -> Result<(), BoxError> {
-        self.call("end_owned", owner.as_str())?;
-        self.inner.end_owned(owner, until, keep_until).await
-    }
-
-    async fn owned(&self, owner: &RecordKey) -> Result<Vec<Record>, BoxError> {
-        self.call("owned", owner.as_str())?;
-        self.inner.owned(owner).await
-    }
-
-    async fn indexed(&self, index: &RecordKey) -> Result<Vec<Record>, BoxError> {
-        self.call("indexed", index.as_str())?;
-        self.inner.indexed(index).await
-    }
-}
-
-#[async_trait]
-impl Store for Watched {
-    async fn put(&self, key: &str, value: &[u8], ttl: Duration) -> Result<(), BoxError> {
-        self.inner.put(key, value, ttl).await
-    }
-
-    async fn take(&self, key: &str) -> Result<Option<Vec<u8>>, BoxError> {
-        self.inner.take(key).await
-    }
-
-    async fn raise(&self, key: &str, value: u64, ttl: Option<Duration>) -> Result<(), BoxError> {
-        self.call("raise", key)?;
-        self.inner.raise(key, value, ttl).await
-    }
-
-    async fn marks(&self, keys: &[String]) -> Result<Vec<Option<u64>>, BoxError> {
-        self.call("marks", &keys.join(" "))?;
-        self.inner.marks(keys).await
-    }
-
-    async fn publish(&self, message: &[u8]) -> Result<(), BoxError> {
-        self.call("publish", "")?;
-        self.inner.publish(message).await
-    }
-
-    async fn subscribe(&self) -> Box<dyn Subscription> {
-        self.inner.subscribe().await
-    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
