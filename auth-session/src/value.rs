@@ -17,6 +17,9 @@ pub(crate) type Data = BTreeMap<String, serde_json::Value>;
 /// one with an unknown cookie.
 const RECOGNIZED: Duration = Duration::from_secs(60);
 
+/// How many of them. A login is often followed by a second factor, and a change of the password by both.
+const MAX_PREVIOUS: usize = 4;
+
 /// What a store must be able to keep is 64 KiB. This leaves room for what a later version adds.
 const MAX_LEN: usize = 60 * 1024;
 
@@ -34,7 +37,8 @@ pub(crate) struct Value {
     pub(crate) remember: bool,
     /// What the client presents: now only the cookie.
     carriers: Vec<CarrierPart>,
-    previous: Option<Previous>,
+    /// The last one first.
+    previous: Vec<Previous>,
     pub(crate) data: Data,
 }
 
@@ -91,7 +95,7 @@ impl Value {
             idle,
             remember: false,
             carriers: vec![CarrierPart { kind: CarrierKind::Cookie, hash: cookie }],
-            previous: None,
+            previous: Vec::new(),
             data: Data::new(),
         }
     }
@@ -119,17 +123,16 @@ impl Value {
         }
         // A clock that was set back counts as no time.
         let is_recent = |at: SystemTime| now.duration_since(at).unwrap_or_default() <= RECOGNIZED;
-        match &self.previous {
-            Some(previous) if previous.hash.ct_eq(hash) && is_recent(previous.replaced) => Match::Replaced,
-            _ => Match::Wrong,
-        }
+        let is_previous = |previous: &Previous| is_recent(previous.replaced) && previous.hash.ct_eq(hash);
+        if self.previous.iter().any(is_previous) { Match::Replaced } else { Match::Wrong }
     }
 
     pub(crate) fn replace_cookie(&mut self, new: Hash, now: SystemTime) {
         let old = self.carriers.iter_mut().find(|part| part.kind == CarrierKind::Cookie);
         match old {
             Some(part) => {
-                self.previous = Some(Previous { hash: part.hash, replaced: now });
+                self.previous.insert(0, Previous { hash: part.hash, replaced: now });
+                self.previous.truncate(MAX_PREVIOUS);
                 part.hash = new;
             }
             None => self.carriers.push(CarrierPart { kind: CarrierKind::Cookie, hash: new }),

@@ -77,6 +77,27 @@ async fn replaced_secret_leaves_the_fresh_cookie_alone() {
 }
 
 #[tokio::test]
+async fn each_of_several_replaced_secrets_is_recognized() {
+    let app = App::new();
+    let mut browser = app.browser();
+    browser.post("/put/a/b").await;
+    let mut in_flight = Vec::new();
+    for path in ["/login/ann", "/step-up", "/step-up", "/step-up"] {
+        in_flight.push(browser.clone());
+        browser.post(path).await;
+    }
+    for old in &mut in_flight {
+        assert_eq!(old.get("/greet").await.header("set-cookie"), None);
+        assert_eq!(old.me().await, refused(401, "missing_credentials"));
+    }
+    for _ in 0..20 {
+        browser.post("/step-up").await;
+    }
+    assert!(app.store.told().lines().all(|line| line.len() < 2_000), "the list is bounded");
+    assert_eq!(browser.me().await, is("ann"));
+}
+
+#[tokio::test]
 async fn login_over_another_user_ends_that_login_first() {
     let app = App::new();
     let mut browser = app.logged_in("ann").await;
