@@ -16,7 +16,7 @@ use crate::{Record, RecordKey, Records, Saved, SavedEnd};
 #[derive(Default)]
 pub(super) struct Kept {
     records: Shelf<Record, SystemTime>,
-    /// The records of each owner and of each index. The two kinds of keys differ in their text.
+    /// The records that have this key as their owner or as an index.
     found_by: HashMap<RecordKey, HashSet<RecordKey>>,
     /// Up to when the records of an owner have ended.
     ended: Shelf<SystemTime, SystemTime>,
@@ -71,9 +71,19 @@ impl Kept {
         }
     }
 
-    fn find(&self, by: &RecordKey, now: SystemTime) -> Vec<Record> {
+    fn find(&self, by: &RecordKey, now: SystemTime, is_meant: impl Fn(&Record) -> bool) -> Vec<Record> {
         let keys = self.found_by.get(by).into_iter().flatten();
-        keys.filter_map(|key| self.get(key, now)).cloned().collect()
+        keys.filter_map(|key| self.get(key, now)).filter(|record| is_meant(record)).cloned().collect()
+    }
+
+    /// Removes the records that the mark of their owner covers. They would never be returned again.
+    fn remove_covered(&mut self, owner: &RecordKey, now: SystemTime) {
+        let keys = self.found_by.get(owner).into_iter().flatten().cloned().collect::<Vec<_>>();
+        for key in keys {
+            if self.get(&key, now).is_none() {
+                self.remove(&key);
+            }
+        }
     }
 }
 
@@ -94,7 +104,8 @@ impl Records for MemoryStore {
 
     async fn touch(&self, key: &RecordKey, used_at: SystemTime, ends_at: SystemTime) -> Result<bool, BoxError> {
         let (now, mut shelves) = (self.clock.now(), self.shelves());
-        let Some(mut record) = shelves.records.get(key, now).cloned() else {
+        let stored = shelves.records.get(key, now).filter(|stored| used_at < stored.ends_at);
+        let Some(mut record) = stored.cloned() else {
             return Ok(false);
         };
         record.used_at = record.used_at.max(used_at);
@@ -113,6 +124,7 @@ impl Records for MemoryStore {
         }
         let version = stored.version.saturating_add(1);
         let (used_at, ends_at) = match end {
+            SavedEnd::Replace if record.used_at >= stored.ends_at => return Ok(Saved::Ended),
             SavedEnd::Keep => (stored.used_at, stored.ends_at),
             SavedEnd::Replace => (record.used_at, record.ends_at),
         };
@@ -132,14 +144,19 @@ impl Records for MemoryStore {
         let old = shelves.records.ended.get(owner.as_str(), now);
         let until = old.map_or(until, |old| until.max(old.value));
         let ends_at = old.and_then(|old| old.ends_at).map_or(keep_until, |old| keep_until.max(old));
-        shelves.records.ended.put(owner.as_str(), Slot { value: until, ends_at: Some(ends_at) }, self.max_marks, now)
+        let mark = Slot { value: until, ends_at: Some(ends_at) };
+        shelves.records.ended.put(owner.as_str(), mark, self.max_marks, now)?;
+        shelves.records.remove_covered(owner, now);
+        Ok(())
     }
 
     async fn owned(&self, owner: &RecordKey) -> Result<Vec<Record>, BoxError> {
-        Ok(self.shelves().records.find(owner, self.clock.now()))
+        let is_owned = |record: &Record| record.owner.as_ref() == Some(owner);
+        Ok(self.shelves().records.find(owner, self.clock.now(), is_owned))
     }
 
     async fn indexed(&self, index: &RecordKey) -> Result<Vec<Record>, BoxError> {
-        Ok(self.shelves().records.find(index, self.clock.now()))
+        let is_indexed = |record: &Record| record.indexes.contains(index);
+        Ok(self.shelves().records.find(index, self.clock.now(), is_indexed))
     }
 }
