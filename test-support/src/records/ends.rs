@@ -2,7 +2,7 @@ use std::time::SystemTime;
 
 use auth_store::{Record, Records, Saved, SavedEnd};
 
-use super::{at, created, is_gone, keys_owned, loaded, owned_by, owner, record};
+use super::fixture::{at, created, is_gone, keys_owned, loaded, owned_by, owner, record};
 
 pub async fn touch_moves_only_to_later_and_leaves_the_version<R: Records + Clone>(store: &R) {
     let now = SystemTime::now();

@@ -1,22 +1,17 @@
 //! What each backend of [`Records`] must do: one function for each law, for any store.
 //!
-//! [`record_laws!`](crate::record_laws) makes a test of each law. [`all`] checks them one after the other, for a store that is
-//! expensive to start. Laws use keys of their own, so several may share one store.
+//! [`record_laws!`](crate::record_laws) makes a test of each law, and runs each race 1,000 times. [`all`] checks them one after
+//! the other, for a store that is expensive to start. Laws use keys of their own, so several may share one store.
 
 #![allow(missing_docs, reason = "the name of a law says it")]
 
 mod ends;
+mod fixture;
 mod lists;
 mod races;
 mod saves;
 
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::{Duration, SystemTime},
-};
-
-use auth_core::PrincipalId;
-use auth_store::{Record, RecordKey, Records};
+use auth_store::Records;
 
 pub use self::{ends::*, lists::*, races::*, saves::*};
 
@@ -26,7 +21,7 @@ macro_rules! record_laws {
     ($start:ident) => {
         $crate::record_laws! { @with tests $start }
     };
-    // The laws.
+    // The laws, and the races.
     (@with $mode:ident $argument:tt) => {
         $crate::record_laws! {
             @$mode $argument
@@ -53,7 +48,7 @@ macro_rules! record_laws {
             save_does_not_bring_back_what_a_mark_ended
             owner_finds_its_records_and_no_others
             index_finds_its_records_and_no_others
-            owner_and_index_with_one_key_differ
+            owner_and_index_with_one_key_differ;
             late_save_never_resurrects
             late_touch_never_resurrects
             of_two_savers_one_wins_each_version
@@ -61,7 +56,7 @@ macro_rules! record_laws {
             records_stay_listed_while_they_change
         }
     };
-    (@tests $start:ident $($law:ident)*) => {
+    (@tests $start:ident $($law:ident)*; $($race:ident)*) => {
         $(
             #[tokio::test(flavor = "multi_thread")]
             async fn $law() {
@@ -70,82 +65,28 @@ macro_rules! record_laws {
                 }
             }
         )*
+        $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $race() {
+                if let Some((store, _kept)) = $start().await {
+                    $crate::records::$race(&store, 1000).await;
+                }
+            }
+        )*
     };
-    (@all $store:ident $($law:ident)*) => {
+    (@all ($store:ident, $rounds:ident) $($law:ident)*; $($race:ident)*) => {
         $(
             eprintln!("law: {}", stringify!($law));
             $law($store).await;
         )*
+        $(
+            eprintln!("race: {}", stringify!($race));
+            $race($store, $rounds).await;
+        )*
     };
 }
 
-/// Checks every law, and names the one at work for when it fails.
-pub async fn all<R: Records + Clone>(store: &R) {
-    record_laws! { @with all store }
-}
-
-/// Something that happened only once.
-fn unique() -> String {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos();
-    format!("{}-{now}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
-}
-
-fn key(kind: &'static str) -> RecordKey {
-    RecordKey::new(kind, &[&unique()])
-}
-
-fn owner() -> RecordKey {
-    RecordKey::owner(&PrincipalId::new("issuer", unique()))
-}
-
-/// `secs` seconds before or after now.
-fn at(now: SystemTime, secs: i64) -> SystemTime {
-    let span = Duration::from_secs(secs.unsigned_abs());
-    if secs < 0 { now - span } else { now + span }
-}
-
-/// A record without an owner that ends in an hour.
-fn record(now: SystemTime) -> Record {
-    Record {
-        key: key("login"),
-        owner: None,
-        indexes: Vec::new(),
-        since: now,
-        used_at: now,
-        ends_at: at(now, 3600),
-        version: 1,
-        value: b"value".to_vec(),
-    }
-}
-
-fn owned_by(now: SystemTime, owner: &RecordKey) -> Record {
-    Record { owner: Some(owner.clone()), ..record(now) }
-}
-
-async fn created(store: &impl Records, record: Record) -> Record {
-    assert!(store.create(&record).await.unwrap());
-    record
-}
-
-async fn loaded(store: &impl Records, record: &Record) -> Record {
-    store.load(&record.key).await.unwrap().unwrap()
-}
-
-async fn is_gone(store: &impl Records, record: &Record) -> bool {
-    store.load(&record.key).await.unwrap().is_none()
-}
-
-async fn keys_owned(store: &impl Records, owner: &RecordKey) -> Vec<RecordKey> {
-    sorted(store.owned(owner).await.unwrap().into_iter().map(|record| record.key))
-}
-
-async fn keys_indexed(store: &impl Records, index: &RecordKey) -> Vec<RecordKey> {
-    sorted(store.indexed(index).await.unwrap().into_iter().map(|record| record.key))
-}
-
-fn sorted(keys: impl IntoIterator<Item = RecordKey>) -> Vec<RecordKey> {
-    let mut keys = keys.into_iter().collect::<Vec<_>>();
-    keys.sort();
-    keys
+/// Checks every law, and names the one at work for when it fails. Each race is run this many times.
+pub async fn all<R: Records + Clone>(store: &R, rounds: usize) {
+    record_laws! { @with all (store, rounds) }
 }

@@ -2,14 +2,11 @@ use std::time::SystemTime;
 
 use auth_store::{Record, RecordKey, Records, Saved, SavedEnd};
 
-use super::{at, created, is_gone, key, keys_indexed, keys_owned, loaded, owned_by, owner};
+use super::fixture::{at, created, is_gone, key, keys_indexed, keys_owned, loaded, owned_by, owner, sorted};
 
-/// How often each race is run.
-const ROUNDS: usize = 1000;
-
-pub async fn late_save_never_resurrects<R: Records + Clone>(store: &R) {
+pub async fn late_save_never_resurrects<R: Records + Clone>(store: &R, rounds: usize) {
     let (now, owner) = (SystemTime::now(), owner());
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         let read = created(store, owned_by(now, &owner)).await;
         let (saved, ended) = both(
             store,
@@ -30,9 +27,9 @@ pub async fn late_save_never_resurrects<R: Records + Clone>(store: &R) {
     assert_eq!(keys_owned(store, &owner).await, []);
 }
 
-pub async fn late_touch_never_resurrects<R: Records + Clone>(store: &R) {
+pub async fn late_touch_never_resurrects<R: Records + Clone>(store: &R, rounds: usize) {
     let (now, owner) = (SystemTime::now(), owner());
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         let read = created(store, owned_by(now, &owner)).await;
         let (touch, end) = (read.key.clone(), read.key.clone());
         let touch = move |store: R| async move { store.touch(&touch, at(now, 1), at(now, 9000)).await.unwrap() };
@@ -41,9 +38,9 @@ pub async fn late_touch_never_resurrects<R: Records + Clone>(store: &R) {
     }
 }
 
-pub async fn of_two_savers_one_wins_each_version<R: Records + Clone>(store: &R) {
+pub async fn of_two_savers_one_wins_each_version<R: Records + Clone>(store: &R, rounds: usize) {
     let mut read = created(store, owned_by(SystemTime::now(), &owner())).await;
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         let save = |by: u8| {
             let mine = Record { value: vec![by], ..read.clone() };
             move |store: R| async move { store.save(&mine, SavedEnd::Keep).await.unwrap() }
@@ -61,9 +58,9 @@ pub async fn of_two_savers_one_wins_each_version<R: Records + Clone>(store: &R) 
 }
 
 /// A step up makes a login later than a mark that is written at the same moment. It counts only if it was first.
-pub async fn save_that_changes_since_never_escapes_a_mark<R: Records + Clone>(store: &R) {
+pub async fn save_that_changes_since_never_escapes_a_mark<R: Records + Clone>(store: &R, rounds: usize) {
     let now = SystemTime::now();
-    for round in 0..ROUNDS / 2 {
+    for round in 0..rounds {
         let owner = owner();
         let read = created(store, owned_by(now, &owner)).await;
         let newer = Record { since: at(now, 60), ..read.clone() };
@@ -75,11 +72,11 @@ pub async fn save_that_changes_since_never_escapes_a_mark<R: Records + Clone>(st
 }
 
 /// A list that is read meanwhile must not remove what it takes for stale.
-pub async fn records_stay_listed_while_they_change<R: Records + Clone>(store: &R) {
+pub async fn records_stay_listed_while_they_change<R: Records + Clone>(store: &R, rounds: usize) {
     let now = SystemTime::now();
     let (one, index): (RecordKey, RecordKey) = (owner(), key("index"));
     let mut keys = Vec::new();
-    for round in 0..ROUNDS / 5 {
+    for round in 0..rounds.div_ceil(5) {
         let new = Record { indexes: vec![index.clone()], ..owned_by(now, &one) };
         keys.push(new.key.clone());
         let create = move |store: R| async move { store.create(&new).await.unwrap() };
@@ -88,7 +85,7 @@ pub async fn records_stay_listed_while_they_change<R: Records + Clone>(store: &R
             move |store: R| async move { (store.owned(&by).await.unwrap(), store.indexed(&also).await.unwrap()) };
         assert!(both(store, round, create, list).await.0);
         if keys.len() == 10 {
-            let keys = super::sorted(keys.drain(..));
+            let keys = sorted(keys.drain(..));
             assert_eq!(
                 (keys_owned(store, &one).await, keys_indexed(store, &index).await),
                 (keys.clone(), keys.clone())

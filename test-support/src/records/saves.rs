@@ -2,7 +2,7 @@ use std::time::SystemTime;
 
 use auth_store::{Record, Records, Saved, SavedEnd};
 
-use super::{at, created, is_gone, key, keys_indexed, keys_owned, loaded, owned_by, owner, record};
+use super::fixture::{at, created, is_gone, key, keys_indexed, keys_owned, loaded, owned_by, owner, record};
 
 pub async fn create_keeps_everything_and_begins_with_version_one<R: Records + Clone>(store: &R) {
     let now = SystemTime::now();
