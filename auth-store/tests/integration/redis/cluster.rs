@@ -185,6 +185,32 @@ async fn lost_server_is_503_for_its_keys_alone_until_it_is_back() {
     assert_eq!(store.marks(&keys).await.unwrap(), vec![Some(7); keys.len()]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn silent_server_blocks_only_its_own_keys_and_not_for_long() {
+    let Some(cluster) = Cluster::start().await else { return };
+    let store = cluster.store().timeout(Duration::from_millis(300));
+    let (silent, _) = cluster.servers_of("auth:key").await;
+    store.raise("key", 7, None).await.unwrap();
+    let mut other = String::new();
+    for number in 0.. {
+        other = format!("other-{number}");
+        if cluster.servers_of(&format!("auth:{other}")).await.0.port() != silent.port() {
+            break;
+        }
+    }
+    silent.signal("STOP");
+    for _ in 0..3 {
+        let begun = std::time::Instant::now();
+        store.raise("key", 8, None).await.unwrap_err();
+        assert!(begun.elapsed() < Duration::from_millis(1200), "{:?}", begun.elapsed());
+        store.raise(&other, 7, None).await.unwrap();
+        store.publish(b"news").await.unwrap();
+    }
+    silent.signal("CONT");
+    let key = ["key".to_owned()];
+    soon(async { while store.marks(&key).await.is_err() {} }).await;
+}
+
 #[tokio::test]
 async fn server_outside_of_a_cluster_is_an_error_that_says_so() {
     let Some(server) = Server::start().await else { return };

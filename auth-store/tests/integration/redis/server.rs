@@ -141,6 +141,12 @@ impl Server {
         self.port
     }
 
+    /// Sends it a signal: `STOP` makes it silent, `CONT` lets it go on.
+    pub(crate) fn signal(&self, name: &str) {
+        let process = self.process.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &process]).status().unwrap().success());
+    }
+
     pub(crate) fn store(&self) -> RedisStore {
         match self.kind {
             #[cfg(feature = "redis-tls")]
