@@ -1,9 +1,10 @@
-//! One-time tickets and revocations, shared by the nodes of a service, in memory or in Redis.
+//! One-time tickets, revocations and records, shared by the nodes of a service, in memory or in Redis.
 //!
 //! Use it for services that keep connections open, or that log people out before their tokens end. A [`Store`] keeps what
 //! every node must know: [`MemoryStore`] for one node, `RedisStore` (feature `redis`) for several, or one of your own.
-//! [`Revocations`] and [`Tickets`] use the store. This crate does not keep sessions or users, and does not know any token
-//! format. It does not close sockets: listeners do, see [`RevocationFeed`](auth_core::RevocationFeed).
+//! [`Revocations`] and [`Tickets`] use the store. Both stores also keep [`Records`], which live for hours and change, such as the
+//! login of a user. This crate does not know what is in them, and does not know users or any token format. It does not close
+//! sockets: listeners do, see [`RevocationFeed`](auth_core::RevocationFeed).
 //!
 //! # A ticket for a socket
 //!
@@ -70,7 +71,7 @@
 //!
 //! # When the store is down
 //!
-//! Requests for tickets, tickets and revocations are answered with 503. A chain that checks revocations lets nobody in, and
+//! Requests for tickets, tickets and revocations are answered with 503, and no record ends. A chain that checks revocations lets nobody in, and
 //! answers 503 too. Open connections stay open. When the store is back, listeners learn that they may have missed something,
 //! and check every connection again.
 //!
@@ -79,7 +80,8 @@
 //! | Feature | Adds |
 //! |---|---|
 //! | `axum` (default) | [`Tickets::route`](Tickets#method.route) |
-//! | `redis` | `RedisStore`, for several nodes; it needs a tokio runtime |
+//! | `redis` | `RedisStore`, for several nodes, in one Redis or in a cluster; it needs a tokio runtime |
+//! | `redis-tls` | `redis` over TLS (`rediss://`), and `RedisTls`; it adds rustls with aws-lc-rs, and reads the certificates that the machine trusts |
 //!
 //! # Where to go next
 //!
@@ -101,6 +103,8 @@ mod unavailable;
 
 #[cfg(feature = "redis")]
 pub use self::redis::RedisStore;
+#[cfg(feature = "redis-tls")]
+pub use self::redis::RedisTls;
 pub use self::{
     memory::MemoryStore,
     records::{Record, RecordKey, Records, Saved, SavedEnd},

@@ -18,6 +18,10 @@ use crate::opaque;
 /// # The end
 /// An ended record never comes back: a save or a touch that comes late finds nothing. The end of a record by time is judged by
 /// the caller, by [`Record::ends_at`]. The store may keep the record a few minutes longer, since the clocks of nodes differ.
+/// A use at or after the end moves no end.
+///
+/// A record that [`end_owned`](Self::end_owned) covers may still occupy its key: `create`, `touch` and [`end`](Self::end) may
+/// find it. `load`, `save`, `owned` and `indexed` never do.
 ///
 /// # Errors
 /// An error of any method means that the store is down or full, never that a record is missing. The text goes to the log, never
@@ -37,14 +41,15 @@ pub trait Records: Send + Sync + 'static {
     async fn load(&self, key: &RecordKey) -> Result<Option<Record>, BoxError>;
 
     /// Notes that the record was used, and moves its end. Both only ever move to later: of two calls the later instant counts.
-    /// Returns false if there is no such record.
+    /// Returns false, and changes nothing, if there is no such record, or if its end was at or before `used_at`.
     ///
     /// # Errors
     /// If the store is down.
     async fn touch(&self, key: &RecordKey, used_at: SystemTime, ends_at: SystemTime) -> Result<bool, BoxError>;
 
     /// Replaces value, owner, indexes and [`since`](Record::since), if the stored version is still that of `record`. The stored
-    /// version then grows by one. `end` says what becomes of the last use and the end.
+    /// version then grows by one. `end` says what becomes of the last use and the end. With [`SavedEnd::Replace`], a record
+    /// whose end was at or before the new [`used_at`](Record::used_at) has ended.
     ///
     /// # Errors
     /// If the store is down or full.
@@ -64,7 +69,8 @@ pub trait Records: Send + Sync + 'static {
     /// If the store is down or full.
     async fn end_owned(&self, owner: &RecordKey, until: SystemTime, keep_until: SystemTime) -> Result<(), BoxError>;
 
-    /// The records of this owner, as [`load`](Self::load) returns them, in no order.
+    /// The records of this owner, as [`load`](Self::load) returns them, in no order. A record is listed as long as it lives. One
+    /// that is changed at the same moment may be listed as it was or as it is.
     ///
     /// # Errors
     /// If the store is down.
@@ -104,8 +110,8 @@ pub enum Saved {
 pub struct RecordKey(Arc<str>);
 
 impl RecordKey {
-    /// A key made of a kind, such as `login`, and of parts that may be secret or personal. Equal lists of parts have equal keys. The kind is not hashed:
-    /// a short constant of letters.
+    /// A key made of a kind, such as `login`, and of parts that may be secret or personal. Equal lists of parts have equal keys.
+    /// The kind is not hashed: a short constant of letters, at most 20.
     #[must_use]
     pub fn new(kind: &'static str, parts: &[&str]) -> Self {
         Self(opaque::key(kind, parts).into())

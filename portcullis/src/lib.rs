@@ -29,7 +29,7 @@
 //! | `socketio` | `socketio-adapter` | the chain in front of a Socket.IO server |
 //! | `jwt` | `auth-jwt` | tokens, keys and the signer |
 //! | `basic` | `auth-basic` | HTTP Basic, and hashed passwords |
-//! | `store` | `auth-store` | tickets and revocations, in memory or in Redis |
+//! | `store` | `auth-store` | tickets, revocations and records, in memory or in Redis |
 //! | [`prelude`] | | what most programs use |
 //!
 //! `axum`, [`http`] and `socketioxide` are re-exported in the versions whose types are in the public API.
@@ -47,6 +47,7 @@
 //! | `argon2` | `basic`, and passwords that are hashed with argon2 |
 //! | `store` | the module `store` |
 //! | `redis` | `store`, shared by several nodes through Redis |
+//! | `redis-tls` | `redis` over TLS |
 //! | `remote` | `jwt`, and keys that an identity provider publishes |
 //! | `dpop` | `jwt`, and tokens that are bound to a key of the client (RFC 9449) |
 //! | `es256k` | `jwt`, and ECDSA on secp256k1 (RFC 8812) |
@@ -101,7 +102,7 @@ pub mod basic {
     pub use auth_basic::*;
 }
 
-/// Tickets and revocations: the crate `auth-store`.
+/// Tickets, revocations and records: the crate `auth-store`.
 #[cfg(feature = "store")]
 pub mod store {
     pub use auth_store::*;

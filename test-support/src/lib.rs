@@ -8,6 +8,7 @@
 //! - [`code`]: the source code of a crate.
 //! - `users` (feature of the same name): users with tokens and passwords.
 //! - `server` and `raw` (feature `server`): a server on a free port, clients for HTTP and WebSocket, and one that writes bytes.
+//! - `records` (feature of the same name): what each backend of `auth_store::Records` must do.
 //! - [`Woken`]: a task that counts how often it is woken.
 //!
 //! Use it in integration tests. The unit tests of `auth-core` can use only what needs nothing of `auth-core`, such as [`Woken`]: they
@@ -32,6 +33,8 @@ pub mod feed;
 pub mod log;
 #[cfg(feature = "server")]
 pub mod raw;
+#[cfg(feature = "records")]
+pub mod records;
 pub mod says;
 #[cfg(feature = "server")]
 pub mod server;

@@ -1,3 +1,4 @@
+mod kept;
 mod records;
 mod shelf;
 
@@ -12,7 +13,7 @@ use auth_core::{BoxError, Clock, SystemClock};
 use tokio::sync::broadcast;
 
 use self::{
-    records::Kept,
+    kept::Kept,
     shelf::{Shelf, Slot},
 };
 use crate::{

@@ -1,81 +1,10 @@
-use std::{
-    collections::{HashMap, HashSet},
-    time::SystemTime,
-};
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use auth_core::BoxError;
 
-use super::{
-    MemoryStore,
-    shelf::{Shelf, Slot},
-};
+use super::{MemoryStore, shelf::Slot};
 use crate::{Record, RecordKey, Records, Saved, SavedEnd};
-
-/// The records of a store, and what finds them.
-#[derive(Default)]
-pub(super) struct Kept {
-    records: Shelf<Record, SystemTime>,
-    /// The records of each owner and of each index. The two kinds of keys differ in their text.
-    found_by: HashMap<RecordKey, HashSet<RecordKey>>,
-    /// Up to when the records of an owner have ended.
-    ended: Shelf<SystemTime, SystemTime>,
-}
-
-impl Kept {
-    pub(super) fn len(&self) -> usize {
-        self.records.len()
-    }
-
-    fn get(&self, key: &RecordKey, now: SystemTime) -> Option<&Record> {
-        let record = &self.records.get(key.as_str(), now)?.value;
-        let ended = record.owner.as_ref().and_then(|owner| self.ended.get(owner.as_str(), now));
-        ended.is_none_or(|until| record.since > until.value).then_some(record)
-    }
-
-    fn put(&mut self, record: &Record, limit: usize, now: SystemTime) -> Result<(), BoxError> {
-        self.remove_ended(now);
-        if let Some(old) = self.records.get(record.key.as_str(), now) {
-            let old = old.value.clone();
-            self.forget(&old);
-        }
-        let slot = Slot { ends_at: Some(record.ends_at), value: record.clone() };
-        self.records.put(record.key.as_str(), slot, limit, now)?;
-        for by in record.owner.iter().chain(&record.indexes) {
-            self.found_by.entry(by.clone()).or_default().insert(record.key.clone());
-        }
-        Ok(())
-    }
-
-    fn remove(&mut self, key: &RecordKey) -> Option<Record> {
-        let record = self.records.remove(key.as_str())?.value;
-        self.forget(&record);
-        Some(record)
-    }
-
-    fn remove_ended(&mut self, now: SystemTime) {
-        for slot in self.records.take_what_ended(now) {
-            self.forget(&slot.value);
-        }
-    }
-
-    /// Removes a record from what finds it.
-    fn forget(&mut self, record: &Record) {
-        for by in record.owner.iter().chain(&record.indexes) {
-            if let Some(found) = self.found_by.get_mut(by) {
-                found.remove(&record.key);
-                if found.is_empty() {
-                    self.found_by.remove(by);
-                }
-            }
-        }
-    }
-
-    fn find(&self, by: &RecordKey, now: SystemTime) -> Vec<Record> {
-        let keys = self.found_by.get(by).into_iter().flatten();
-        keys.filter_map(|key| self.get(key, now)).cloned().collect()
-    }
-}
 
 #[async_trait]
 impl Records for MemoryStore {
@@ -94,7 +23,8 @@ impl Records for MemoryStore {
 
     async fn touch(&self, key: &RecordKey, used_at: SystemTime, ends_at: SystemTime) -> Result<bool, BoxError> {
         let (now, mut shelves) = (self.clock.now(), self.shelves());
-        let Some(mut record) = shelves.records.get(key, now).cloned() else {
+        let stored = shelves.records.get(key, now).filter(|stored| used_at < stored.ends_at);
+        let Some(mut record) = stored.cloned() else {
             return Ok(false);
         };
         record.used_at = record.used_at.max(used_at);
@@ -113,6 +43,7 @@ impl Records for MemoryStore {
         }
         let version = stored.version.saturating_add(1);
         let (used_at, ends_at) = match end {
+            SavedEnd::Replace if record.used_at >= stored.ends_at => return Ok(Saved::Ended),
             SavedEnd::Keep => (stored.used_at, stored.ends_at),
             SavedEnd::Replace => (record.used_at, record.ends_at),
         };
@@ -132,14 +63,19 @@ impl Records for MemoryStore {
         let old = shelves.records.ended.get(owner.as_str(), now);
         let until = old.map_or(until, |old| until.max(old.value));
         let ends_at = old.and_then(|old| old.ends_at).map_or(keep_until, |old| keep_until.max(old));
-        shelves.records.ended.put(owner.as_str(), Slot { value: until, ends_at: Some(ends_at) }, self.max_marks, now)
+        let mark = Slot { value: until, ends_at: Some(ends_at) };
+        shelves.records.ended.put(owner.as_str(), mark, self.max_marks, now)?;
+        shelves.records.remove_covered(owner, now);
+        Ok(())
     }
 
     async fn owned(&self, owner: &RecordKey) -> Result<Vec<Record>, BoxError> {
-        Ok(self.shelves().records.find(owner, self.clock.now()))
+        let is_owned = |record: &Record| record.owner.as_ref() == Some(owner);
+        Ok(self.shelves().records.find(owner, self.clock.now(), is_owned))
     }
 
     async fn indexed(&self, index: &RecordKey) -> Result<Vec<Record>, BoxError> {
-        Ok(self.shelves().records.find(index, self.clock.now()))
+        let is_indexed = |record: &Record| record.indexes.contains(index);
+        Ok(self.shelves().records.find(index, self.clock.now(), is_indexed))
     }
 }

@@ -4,14 +4,14 @@ use std::{
 };
 
 use futures_util::StreamExt as _;
-use redis::Client;
+use redis::aio::PubSub;
 use tokio::{
     sync::{broadcast, watch},
     task::JoinHandle,
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
 
-use super::Failure;
+use super::{Failure, servers::Servers, stream::connect};
 use crate::{
     Subscription, SubscriptionEvent,
     backlog::{self, Backlog},
@@ -26,7 +26,7 @@ const TIMEOUTS_BETWEEN_PINGS: u32 = 3;
 
 /// The one listening connection of this process. A task owns it as long as there is a subscription.
 pub(super) struct News {
-    client: Client,
+    servers: Arc<Servers>,
     channel: String,
     timeout: Duration,
     heard: broadcast::Sender<SubscriptionEvent>,
@@ -35,9 +35,9 @@ pub(super) struct News {
 }
 
 impl News {
-    pub(super) fn new(client: Client, channel: String, timeout: Duration) -> Self {
+    pub(super) fn new(servers: Arc<Servers>, channel: String, timeout: Duration) -> Self {
         let (heard, connected) = (backlog::new(), watch::Sender::new(false));
-        Self { client, channel, timeout, heard, connected, task: Mutex::default() }
+        Self { servers, channel, timeout, heard, connected, task: Mutex::default() }
     }
 
     pub(super) async fn subscribe(news: &Arc<Self>) -> Box<dyn Subscription> {
@@ -82,7 +82,10 @@ impl News {
 
     /// Listens until the connection fails, or until the last subscription ends.
     async fn listen(&self) -> Result<(), Failure> {
-        let mut connection = self.within(self.client.get_async_pubsub()).await?;
+        let server = self.servers.next_to_hear();
+        let address = server.address();
+        let stream = timeout(self.timeout, connect(address)).await.map_err(|_| Failure::timeout())??;
+        let mut connection = self.within(PubSub::new(address.info(), stream)).await?;
         self.within(connection.subscribe(&self.channel)).await?;
         let (mut sink, mut stream) = connection.split();
         // Earlier messages are lost.
@@ -102,6 +105,8 @@ impl News {
                         return Ok(());
                     }
                     self.within(sink.ping::<redis::Value>()).await?;
+                    // A server that is cut off from its cluster still answers, and hears nothing.
+                    self.servers.check_in_touch(&server).await?;
                 }
             }
         }

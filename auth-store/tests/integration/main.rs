@@ -3,6 +3,7 @@
 
 mod leaks;
 mod memory;
+mod records;
 #[cfg(feature = "redis")]
 mod redis;
 mod revocations;

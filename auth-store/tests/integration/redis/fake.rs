@@ -26,6 +26,10 @@ pub(crate) enum Loss {
     MidAnswer,
 }
 
+/// A record without owner and indexes, of version 1.
+const RECORD: &str = "*7\r\n$1\r\n1\r\n$0\r\n\r\n$0\r\n\r\n$20\r\n01000000000000000000\r\n$20\r\n01000000000000000000\r\n\
+    $20\r\n02000000000000000000\r\n$5\r\nvalue\r\n";
+
 /// Answers the commands of a store.
 pub(crate) struct Fake {
     address: SocketAddr,
@@ -99,8 +103,14 @@ async fn serve(stream: TcpStream, mut plan: watch::Receiver<Option<Loss>>, share
         if loss == Some(Loss::BeforeReading) && shared.lock().unwrap().is_lost() {
             return;
         }
-        let Some(command) = command(&mut stream).await else { return };
+        let Some((command, words)) = command(&mut stream).await else { return };
         let answer = match &*command {
+            "HMGET" if words == 4 => "*2\r\n$0\r\n\r\n$0\r\n\r\n",
+            "HMGET" => RECORD,
+            "EVAL create" | "EVAL enter" => ":1\r\n",
+            "EVAL touch" | "EVAL end" => "*2\r\n$0\r\n\r\n$0\r\n\r\n",
+            "EVAL save" => "*2\r\n:1\r\n$20\r\n02000000000000000000\r\n",
+            "EVAL list" => "*0\r\n",
             "PING" => "+PONG\r\n",
             "GETDEL" => "$5\r\nvalue\r\n",
             "MGET" => "*1\r\n$-1\r\n",
@@ -131,17 +141,18 @@ async fn closed_while_idle(plan: &mut watch::Receiver<Option<Loss>>, shared: &Mu
     }
 }
 
-/// The name of the next command; `None` at the end of the connection.
-async fn command(stream: &mut BufReader<TcpStream>) -> Option<String> {
-    let words = number(stream).await?;
-    let mut name = None;
-    for _ in 0..words {
+/// The name of the next command, for a script with its own, and how many words it has; `None` at the end of the connection.
+async fn command(stream: &mut BufReader<TcpStream>) -> Option<(String, usize)> {
+    let count = number(stream).await?;
+    let mut words = Vec::new();
+    for _ in 0..count {
         let mut word = vec![0; number(stream).await? + 2];
         stream.read_exact(&mut word).await.ok()?;
-        let word = String::from_utf8_lossy(&word).trim_end().to_owned();
-        name.get_or_insert(word);
+        words.push(String::from_utf8_lossy(&word).trim_end().to_owned());
     }
-    name
+    let script = words.get(1).and_then(|script| script.strip_prefix("-- ")).and_then(|script| script.lines().next());
+    let name = words.first()?;
+    Some((script.map_or(name.clone(), |script| format!("{name} {script}")), count))
 }
 
 /// The number in a line such as `*3` or `$5`.

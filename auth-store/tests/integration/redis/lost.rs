@@ -1,27 +1,39 @@
 //! Loses the connection: while it is idle, and at each point of each call.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use auth_core::BoxError;
-use auth_store::{RedisStore, Store as _, SubscriptionEvent, Tickets};
+use auth_store::{
+    Record, RecordKey, Records as _, RedisStore, Saved, SavedEnd, Store as _, SubscriptionEvent, Tickets,
+};
 
 use super::{
     ask,
     fake::{Fake, Loss},
-    server::Server,
+    server::{Forgetful, Server},
 };
 use crate::support::*;
 
 const TTL: Duration = Duration::from_secs(30);
 
 /// Every call of a store, its command, and what it does if its answer is lost.
-const CALLS: [(Call, &str, Lost); 6] = [
+const CALLS: [(Call, &str, Lost); 13] = [
     (Call::Ping, "PING", Lost::SentAgain),
     (Call::Put, "SET", Lost::SentAgain),
     (Call::Take, "GETDEL", Lost::IsAnError),
-    (Call::Raise, "EVAL", Lost::SentAgain),
+    (Call::Raise, "EVAL raise", Lost::SentAgain),
     (Call::Marks, "MGET", Lost::SentAgain),
     (Call::Publish, "PUBLISH", Lost::SentAgain),
+    (Call::Create, "EVAL create", Lost::SentAgain),
+    (Call::Load, "HMGET", Lost::SentAgain),
+    (Call::Touch, "EVAL touch", Lost::SentAgain),
+    (Call::Save, "EVAL save", Lost::SentAgain),
+    (Call::End, "EVAL end", Lost::SentAgain),
+    (Call::EndOwned, "EVAL raise", Lost::SentAgain),
+    (Call::Owned, "EVAL list", Lost::SentAgain),
 ];
 
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +44,13 @@ enum Call {
     Raise,
     Marks,
     Publish,
+    Create,
+    Load,
+    Touch,
+    Save,
+    End,
+    EndOwned,
+    Owned,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,9 +69,57 @@ impl Call {
             Self::Raise => store.raise("mark", 1, None).await?,
             Self::Marks => assert_eq!(store.marks(&["none".to_owned()]).await?, [None]),
             Self::Publish => store.publish(b"news").await?,
+            Self::Create => assert!(store.create(&record()).await?),
+            Self::Load => drop(store.load(&record().key).await?),
+            Self::Touch => drop(store.touch(&record().key, now(), in_secs(60)).await?),
+            Self::Save => drop(store.save(&record(), SavedEnd::Keep).await?),
+            Self::End => drop(store.end(&record().key).await?),
+            Self::EndOwned => store.end_owned(&RecordKey::owner(&ann()), now(), in_secs(60)).await?,
+            Self::Owned => drop(store.owned(&RecordKey::owner(&ann())).await?),
         }
         Ok(())
     }
+}
+
+/// A new record without owner and indexes.
+fn record() -> Record {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    Record {
+        key: RecordKey::new("login", &[&COUNT.fetch_add(1, Ordering::Relaxed).to_string()]),
+        owner: None,
+        indexes: Vec::new(),
+        since: now(),
+        used_at: now(),
+        ends_at: in_secs(3600),
+        version: 1,
+        value: b"value".to_vec(),
+    }
+}
+
+#[tokio::test]
+async fn record_is_created_touched_saved_and_ended_once_though_answers_are_lost() {
+    let Some(server) = Server::start().await else { return };
+    let proxy = Forgetful::before(&server).await;
+    let (store, mut record) = (proxy.store(), record());
+    record.owner = Some(RecordKey::owner(&ann()));
+    for word in ["-- enter", "-- create"] {
+        proxy.forget(word);
+        record.key = RecordKey::new("login", &[word]);
+        assert!(store.create(&record).await.unwrap() && proxy.has_forgotten());
+        assert!(!store.create(&record).await.unwrap());
+    }
+    proxy.forget("-- touch");
+    assert!(store.touch(&record.key, in_secs(1), in_secs(7200)).await.unwrap() && proxy.has_forgotten());
+    proxy.forget("-- save");
+    assert_eq!(store.save(&record, SavedEnd::Keep).await.unwrap(), Saved::As(2));
+    assert!(proxy.has_forgotten());
+    let stored = Record { version: 2, used_at: in_secs(1), ends_at: in_secs(7200), ..record.clone() };
+    assert!(store.load(&record.key).await.unwrap() == Some(stored));
+    assert_eq!(store.save(&record, SavedEnd::Keep).await.unwrap(), Saved::Conflict);
+    // The first try has ended it; the second tells that it is gone.
+    proxy.forget("-- end");
+    assert!(!store.end(&record.key).await.unwrap() && proxy.has_forgotten());
+    assert!(store.load(&record.key).await.unwrap().is_none());
 }
 
 #[tokio::test]

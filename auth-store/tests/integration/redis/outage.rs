@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use auth_core::{Chain, Revocation, RevocationCheck as _, RevocationEvent, RevocationFeed as _, Transport};
 use auth_store::{RedisStore, Revocations, Store as _, SubscriptionEvent, Tickets};
 
-use super::server::{Line, Server};
+use super::{
+    connections,
+    server::{Line, Server},
+};
 use crate::support::*;
 
 const TIMEOUT: Duration = Duration::from_millis(300);
@@ -160,13 +163,6 @@ async fn connection_closes_without_listeners() {
     soon(async { while listening().await > 0 {} }).await;
     let _third = store.subscribe().await;
     assert_eq!(listening().await, 1);
-}
-
-/// How many connections the server has accepted. Each `ask` opens one.
-async fn connections(server: &Server) -> u32 {
-    let info = super::ask::<String>(server, &["INFO", "stats"]).await;
-    let count = info.lines().find_map(|line| line.strip_prefix("total_connections_received:"));
-    count.unwrap().parse().unwrap()
 }
 
 /// The address may lead to another server by now.

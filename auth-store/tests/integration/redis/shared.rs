@@ -137,10 +137,31 @@ async fn ticket_and_names_are_not_in_redis() {
     }
 }
 
+#[tokio::test]
+async fn unix_socket_works() {
+    let Some(server) = Server::start().await else { return };
+    let (near, far) = (RedisStore::new(&server.socket()).unwrap(), server.store());
+    super::contract::tickets_and_revocations(&near, &far).await;
+    let gone = RedisStore::new("unix:///nowhere/redis.sock").unwrap();
+    assert!(gone.ping().await.is_err());
+}
+
+#[cfg(not(feature = "redis-tls"))]
+#[test]
+fn tls_without_its_feature_does_not_build() {
+    let error = RedisStore::new("rediss://:MARKER@127.0.0.1").unwrap_err();
+    assert!(error.to_string().contains("`redis-tls`") && !format!("{error:?}").contains("MARKER"), "{error:?}");
+}
+
 #[test]
 fn invalid_url_is_an_error_that_does_not_repeat_it() {
-    for url in ["", "127.0.0.1", "http://:MARKER@127.0.0.1", "redis://:MARKER@127.0.0.1:port", "rediss://:MARKER@host"]
-    {
+    for url in [
+        "",
+        "127.0.0.1",
+        "http://:MARKER@127.0.0.1",
+        "redis://:MARKER@127.0.0.1:port",
+        "rediss://:MARKER@host#insecure",
+    ] {
         let error = RedisStore::new(url).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("MARKER"), "{error:?}");
     }

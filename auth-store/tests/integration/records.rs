@@ -1,0 +1,120 @@
+//! Records, on the memory store. The suite is in `test-support`.
+
+use std::time::Duration;
+
+use auth_store::{MemoryStore, Record, RecordKey, Records as _, Saved, SavedEnd};
+
+use crate::support::*;
+
+mod laws {
+    use super::MemoryStore;
+
+    test_support::record_laws!(start);
+
+    async fn start() -> Option<(MemoryStore, ())> {
+        Some((MemoryStore::new(), ()))
+    }
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn record(name: &str) -> Record {
+    Record {
+        key: RecordKey::new("login", &[name]),
+        owner: Some(RecordKey::owner(&ann())),
+        indexes: vec![RecordKey::new("index", &["all"])],
+        since: now(),
+        used_at: now(),
+        ends_at: now() + HOUR,
+        version: 1,
+        value: b"MARKER".to_vec(),
+    }
+}
+
+#[tokio::test]
+async fn record_ends_by_time_exclusive_and_frees_its_key() {
+    let clock = clock();
+    let store = MemoryStore::new().clock(clock.clone());
+    let record = record("a");
+    store.create(&record).await.unwrap();
+    clock.advance(HOUR - Duration::from_nanos(1));
+    assert!(store.load(&record.key).await.unwrap().is_some());
+    clock.advance(Duration::from_nanos(1));
+    assert!(store.load(&record.key).await.unwrap().is_none());
+    assert_eq!(store.owned(record.owner.as_ref().unwrap()).await.unwrap().len(), 0);
+    assert_eq!(store.save(&record, SavedEnd::Keep).await.unwrap(), Saved::Ended);
+    assert!(!store.touch(&record.key, now(), now() + HOUR * 2).await.unwrap());
+    assert!(!store.end(&record.key).await.unwrap());
+    assert!(store.create(&Record { ends_at: now() + HOUR * 2, ..record }).await.unwrap());
+}
+
+#[tokio::test]
+async fn touched_record_lives_on() {
+    let clock = clock();
+    let store = MemoryStore::new().clock(clock.clone());
+    let record = record("a");
+    store.create(&record).await.unwrap();
+    store.touch(&record.key, now(), now() + HOUR * 2).await.unwrap();
+    clock.advance(HOUR);
+    // The addition of another removes what has ended.
+    store
+        .create(&Record { key: RecordKey::new("login", &["b"]), ends_at: now() + HOUR * 3, ..record.clone() })
+        .await
+        .unwrap();
+    assert!(store.load(&record.key).await.unwrap().is_some());
+    assert_eq!(store.indexed(&record.indexes[0]).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn full_store_refuses_new_records_and_changes_old_ones() {
+    let store = MemoryStore::new().clock(clock()).max_records(1);
+    let (old, new) = (record("old"), record("new"));
+    store.create(&old).await.unwrap();
+    assert!(store.create(&new).await.is_err());
+    assert_eq!(store.owned(old.owner.as_ref().unwrap()).await.unwrap().len(), 1);
+    assert_eq!(store.save(&old, SavedEnd::Replace).await.unwrap(), Saved::As(2));
+    assert!(store.touch(&old.key, now(), now() + HOUR * 2).await.unwrap());
+    store.end(&old.key).await.unwrap();
+    assert!(store.create(&new).await.unwrap());
+}
+
+#[tokio::test]
+async fn ended_and_covered_records_make_room() {
+    let clock = clock();
+    let store = MemoryStore::new().clock(clock.clone()).max_records(10);
+    let owner = RecordKey::owner(&ann());
+    for round in 0..10_u32 {
+        for name in 0..10 {
+            let (since, ends_at) = (now() + HOUR * round, now() + HOUR * (round + 1));
+            let name = format!("{round}-{name}");
+            assert!(store.create(&Record { since, used_at: since, ends_at, ..record(&name) }).await.unwrap());
+        }
+        if round.is_multiple_of(2) {
+            store.end_owned(&owner, now() + HOUR * round, now() + HOUR * 100).await.unwrap();
+            assert!(format!("{store:?}").contains("records: 0"), "{store:?}");
+        }
+        clock.advance(HOUR);
+    }
+}
+
+#[tokio::test]
+async fn mark_is_kept_as_long_as_asked() {
+    let clock = clock();
+    let store = MemoryStore::new().clock(clock.clone());
+    let owner = RecordKey::owner(&ann());
+    store.end_owned(&owner, now(), now() + HOUR * 2).await.unwrap();
+    store.end_owned(&owner, now(), now() + HOUR).await.unwrap();
+    clock.advance(HOUR * 2 - Duration::from_nanos(1));
+    let late = Record { ends_at: now() + HOUR * 9, ..record("late") };
+    store.create(&late).await.unwrap();
+    assert!(store.load(&late.key).await.unwrap().is_none());
+}
+
+#[test]
+fn keys_and_values_are_not_in_debug() {
+    let debug = format!("{:?} {:?}", record("MARKER"), RecordKey::new("login", &["MARKER"]));
+    assert!(debug.contains("login:") && !debug.contains("MARKER"), "{debug}");
+    let key = RecordKey::new("login", &["a"]);
+    assert_eq!(RecordKey::from_stored(key.as_str()), key);
+    assert_ne!(RecordKey::new("login", &["a", "b"]), RecordKey::new("login", &["ab", ""]));
+}
