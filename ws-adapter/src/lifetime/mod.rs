@@ -166,7 +166,7 @@ impl Lifetime {
 
     /// The answer to [`Due::Ask`]: when the credential ends now, or that nobody knows. Ignored if nothing is asked about the slot any
     /// more, because another credential is in it.
-    pub fn moved<E>(&mut self, slot: u64, end: Result<Option<SystemTime>, E>, now: Moment) {
+    pub fn moved<E>(&mut self, slot: u64, end: &Result<Option<SystemTime>, E>, now: Moment) {
         let answer = self
             .replan(now, |credentials| credentials.get(slot).map_or(Answer::Stale, |held| held.answer(end, now.wall)));
         if answer == Answer::Ended {

@@ -53,7 +53,7 @@ impl World {
     }
 
     fn told(&mut self, slot: u64, end: Told) {
-        self.life.moved(slot, end, self.now);
+        self.life.moved(slot, &end, self.now);
     }
 
     fn notice(&self, after: u64) -> Option<Due> {

@@ -95,7 +95,7 @@ impl Slot {
     }
 
     /// Takes the answer to its question.
-    pub(super) fn answer<E>(&mut self, end: Result<Option<SystemTime>, E>, now: SystemTime) -> Answer {
+    pub(super) fn answer<E>(&mut self, end: &Result<Option<SystemTime>, E>, now: SystemTime) -> Answer {
         if !self.is_open() {
             return Answer::Stale;
         }
@@ -103,12 +103,12 @@ impl Slot {
         match end {
             // The end may have come since then. If so, it is asked once more.
             Err(_) if !self.is_past(now) || !was_asked_at_end => self.question = Question::AtEnd,
-            Ok(end) if end == self.ends_at && (!self.is_past(now) || !was_asked_at_end) => {
+            Ok(end) if *end == self.ends_at && (!self.is_past(now) || !was_asked_at_end) => {
                 self.question = Question::AtEnd;
             }
             Ok(end) if end.is_none_or(|end| end > now) => {
                 let left = end.and_then(|end| end.duration_since(now).ok());
-                self.ends_at = end;
+                self.ends_at = *end;
                 self.question = match left {
                     Some(left) if left < BETWEEN_QUESTIONS => Question::Never,
                     Some(left) if left < 2 * BETWEEN_QUESTIONS => Question::AtEnd,

@@ -87,7 +87,7 @@ impl<U: Principal> Driver<U> {
                 let (used_at, timer) = (self.shared.used_at(), &self.shared.fixed().timer);
                 self.work.get_or_insert_default().questions.ask(slot, evidence, used_at, timer);
             }
-            None => self.shared.moved(slot, Err("the credential is not known".into())),
+            None => self.shared.moved(slot, &Err("the credential is not known".into())),
         }
     }
 
@@ -112,7 +112,7 @@ impl<U: Principal> Driver<U> {
             self.work.take_if(|work| work.is_done());
             match done {
                 Done::Refreshed(result) => self.answer(result),
-                Done::Told((slot, end)) => self.shared.moved(slot, end),
+                Done::Told((slot, end)) => self.shared.moved(slot, &end),
             }
             return Poll::Ready(SocketEvent::Changed);
         }

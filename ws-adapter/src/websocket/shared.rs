@@ -294,7 +294,7 @@ impl<U> SharedSocket<U> {
     }
 
     /// Takes the answer to a question about this slot, and wakes everyone who waits for it.
-    pub(super) fn moved(&self, slot: u64, end: Result<Option<SystemTime>, BoxError>) {
+    pub(super) fn moved(&self, slot: u64, end: &Result<Option<SystemTime>, BoxError>) {
         let now = self.now();
         let mut state = self.lock();
         state.life.moved(slot, end, now);
