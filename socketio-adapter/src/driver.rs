@@ -9,7 +9,7 @@ use socketioxide::SocketIo;
 use tokio::{select, sync::watch};
 use ws_adapter::{
     Close, CloseCodes,
-    adapter::{Draining, Due, ttl},
+    adapter::{Draining, Due, Questions, ttl},
 };
 
 use super::{engine::Engine, events::EXPIRING_EVENT, farewell, server::Server, session::Session};
@@ -25,6 +25,7 @@ pub(super) struct Driver {
     changes: watch::Receiver<bool>,
     timer: Arc<dyn Timer>,
     draining: Draining,
+    questions: Questions,
     codes: CloseCodes,
     io: SocketIo,
     engine: Engine,
@@ -37,6 +38,7 @@ impl Driver {
             changes: session.watch(),
             timer: Arc::clone(server.checkpoint.timer()),
             draining: server.checkpoint.draining(session.id()),
+            questions: Questions::default(),
             codes: server.checkpoint.close_codes(),
             io: server.io.clone(),
             engine: server.engine.clone(),
@@ -75,18 +77,29 @@ impl Driver {
                     match due {
                         Due::End(close) => return session.end(&close).then_some(close),
                         Due::Notice(end) => self.give_notice(&session, end),
+                        Due::Ask { slot } => self.ask(&session, slot),
                         Due::Look if !session.look(&self.io) => session.mark_ended(Close::AUTH_TIMEOUT),
                         _ => {}
                     }
                 }
+                session.pace();
                 session.wake()
             };
             select! {
                 biased;
                 changed = self.changes.changed() => changed.ok()?,
+                (slot, end) = self.questions.answered() => self.session.upgrade()?.moved(slot, &end),
                 () = wake.reached(&*self.timer) => {}
                 after = self.draining.begun() => self.session.upgrade()?.drain_in(after),
             }
+        }
+    }
+
+    /// Asks whether the end of this slot's credential has moved.
+    fn ask(&mut self, session: &Session, slot: u64) {
+        match session.evidence_in(slot) {
+            Some(evidence) => self.questions.ask(slot, evidence, session.traffic().used_at(), &self.timer),
+            None => session.moved(slot, &Err("the credential is not known".into())),
         }
     }
 

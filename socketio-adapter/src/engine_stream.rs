@@ -15,7 +15,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{frames::Frames, sid};
+use super::{frames::Frames, session::Traffic, sid};
 
 /// How much is read at once, in bytes.
 const CHUNK: usize = 4 * 1024;
@@ -37,6 +37,7 @@ pub(super) struct EngineStream<I> {
     pipe: Arc<Pipe<I>>,
     /// Whether the session has ended. The owner learns of it later.
     ended: watch::Receiver<bool>,
+    traffic: Arc<Traffic>,
 }
 
 /// The other end of a [`EngineStream`], which decides when it ends.
@@ -96,6 +97,7 @@ impl<I> EngineStream<I> {
         first: Option<u8>,
         sid: Option<Sid>,
         ended: watch::Receiver<bool>,
+        traffic: &Arc<Traffic>,
     ) -> (Self, StreamOwner<I>) {
         let now = Instant::now();
         let seen = Seen {
@@ -122,7 +124,8 @@ impl<I> EngineStream<I> {
             seen,
         };
         let pipe = Arc::new(Pipe { state: Mutex::new(state), changed: Notify::new() });
-        (Self { pipe: Arc::clone(&pipe), ended }, StreamOwner(pipe))
+        let traffic = Arc::clone(traffic);
+        (Self { pipe: Arc::clone(&pipe), ended, traffic }, StreamOwner(pipe))
     }
 }
 
@@ -133,8 +136,8 @@ impl<I> Pipe<I> {
 }
 
 impl<I> State<I> {
-    /// Hands on what was read ahead, but nothing after the end of the frame.
-    fn hand_on(&mut self, buf: &mut ReadBuf<'_>) {
+    /// Hands on what was read ahead, but nothing after the end of the frame. Returns whether that was the end of a message.
+    fn hand_on(&mut self, buf: &mut ReadBuf<'_>) -> bool {
         let room = self.ahead.len().min(buf.remaining());
         let of_frame = self.ahead.get(..room).map_or(0, |bytes| self.input.advance(bytes));
         buf.put_slice(&self.ahead.split_to(of_frame));
@@ -142,6 +145,7 @@ impl<I> State<I> {
             // Not even the buffer of it stays.
             self.ahead = Bytes::new();
         }
+        of_frame > 0 && self.input.is_message()
     }
 
     /// The client has taken so much.
@@ -192,9 +196,10 @@ impl<I: AsyncRead + Unpin> AsyncRead for EngineStream<I> {
         let mut state = self.pipe.lock();
         let State { io, ahead, budget, seen, is_read_out, .. } = &mut *state;
         let io = match io {
-            Some(io) if !*self.ended.borrow() => io,
+            Some(io) if !*self.ended.borrow() && !self.traffic.is_paused() => io,
             _ if *is_read_out => return Poll::Ready(Ok(())),
             _ => {
+                // If it is paused, its owner wakes it. That takes the lock, so it finds the waker.
                 state.reader.register(cx.waker());
                 return Poll::Pending;
             }
@@ -220,7 +225,9 @@ impl<I: AsyncRead + Unpin> AsyncRead for EngineStream<I> {
                 }
             }
         }
-        state.hand_on(buf);
+        if state.hand_on(buf) {
+            self.traffic.spoke();
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -256,9 +263,10 @@ impl<I: AsyncWrite + Unpin> EngineStream<I> {
 
 impl<I: AsyncWrite + Unpin> AsyncWrite for EngineStream<I> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let traffic = Arc::clone(&self.traffic);
         let polled = self.poll_out(
             cx,
-            |io, cx| io.poll_write(cx, buf),
+            |io, cx| if traffic.is_paused() { Poll::Pending } else { io.poll_write(cx, buf) },
             |state, written| {
                 state.moved(*written);
                 if state.seen.sid.is_none() {
@@ -301,6 +309,13 @@ impl<I> StreamOwner<I> {
     /// Looks at the stream.
     pub(super) fn look(&self) -> Seen {
         self.0.lock().seen
+    }
+
+    /// Lets engine.io read and write again after a pause.
+    pub(super) fn resume(&self) {
+        let state = self.0.lock();
+        state.reader.wake();
+        state.writer.wake();
     }
 
     /// Forgets the writes that have waited, but not one that waits now. The next one wakes the owner again.

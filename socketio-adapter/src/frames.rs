@@ -1,5 +1,7 @@
 /// The code of a close (RFC 6455, 11.8).
 const CLOSE: u8 = 0x8;
+/// The codes of data that is text and data that is not (RFC 6455, 11.8).
+const DATA: [u8; 2] = [0x1, 0x2];
 /// The bytes of every head: flags and opcode, mask and length.
 const SHORTEST_HEAD: u8 = 2;
 
@@ -12,13 +14,15 @@ pub(super) struct Frames {
     /// How many of them are for a length that does not fit into one.
     long: u8,
     opcode: u8,
+    /// Whether its payload has more than one byte.
+    is_long: bool,
     /// How many bytes of its payload are still to come.
     left: u64,
 }
 
 impl Default for Frames {
     fn default() -> Self {
-        Self { seen: 0, head: SHORTEST_HEAD, long: 0, opcode: 0, left: 0 }
+        Self { seen: 0, head: SHORTEST_HEAD, long: 0, opcode: 0, is_long: false, left: 0 }
     }
 }
 
@@ -63,6 +67,9 @@ impl Frames {
             _ => {}
         }
         self.seen += 1;
+        if self.seen == self.head {
+            self.is_long = self.left > 1;
+        }
     }
 
     /// Whether a frame has ended and the next has not begun.
@@ -78,6 +85,11 @@ impl Frames {
     /// Whether the frame, or the one that has just ended, is a close.
     pub(super) fn is_close(&self) -> bool {
         self.opcode == CLOSE
+    }
+
+    /// Whether the last frame brought a message of the application, and is complete. engine.io's pongs have one byte.
+    pub(super) fn is_message(&self) -> bool {
+        self.is_between() && self.is_long && DATA.contains(&self.opcode)
     }
 
     /// Whether the last frame was a close, and is complete.

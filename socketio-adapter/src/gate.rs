@@ -215,7 +215,7 @@ impl<U: Principal> Gate<U> {
         let now = self.checkpoint.timer().now();
         if self.is_of_transport {
             let user = session.opened_by::<U>().ok_or_else(ended)?;
-            if user.evidence().is_expired_at(now) {
+            if session.has_expired(user.evidence()) {
                 let refusal = Refusal::new(StatusCode::UNAUTHORIZED, "token_expired");
                 return Err(refusal.with_detail("what the transport was opened with has ended"));
             }

@@ -53,7 +53,11 @@ pub(super) async fn post<U: Principal>(
 ) -> Option<Response<Bytes>> {
     let longest = server.io.config().engine_config.max_payload;
     let bytes = content_length(request.headers()).unwrap_or(longest);
+    if bytes > 1 {
+        session.traffic().spoke();
+    }
     let post = async {
+        session.traffic().flows().await;
         let _running = session.post(bytes, longest).await;
         server.engine.call(request).await
     };
@@ -83,6 +87,11 @@ pub(super) async fn poll(
     let waits = session.poll();
     let (mut head, packets) = engine.call(request).await.into_parts();
     drop(waits);
+    select! {
+        biased;
+        () = session.traffic().flows() => {}
+        () = ended(session.watch()) => {}
+    }
     let packets = session.answer(packets);
     soften(&mut head.status);
     if head.status != StatusCode::OK || !session.is_ended() {

@@ -127,6 +127,7 @@ pub(super) async fn patrol(session: Weak<Session>, sid: Sid, engine: Engine, ter
 /// Waits for a reason to take the stream away from engine.io.
 async fn watch<I>(owner: &StreamOwner<I>, session: &Session, engine: &Engine, terms: Terms) -> Why {
     let mut ended = pin!(ended(session.watch()));
+    let mut resumed = pin!(session.traffic().resumed());
     // Since when a write has waited at each look.
     let mut blocked_since = None;
     loop {
@@ -158,6 +159,10 @@ async fn watch<I>(owner: &StreamOwner<I>, session: &Session, engine: &Engine, te
             biased;
             () = &mut ended => return Why::Ended,
             () = owner.changed() => {}
+            () = &mut resumed => {
+                resumed.set(session.traffic().resumed());
+                owner.resume();
+            }
             // So a stream whose writes wait again and again does not wake its owner more often than that.
             () = time::sleep_until(next) => owner.forget_waits(),
         }

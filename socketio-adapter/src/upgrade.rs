@@ -53,7 +53,8 @@ pub(super) fn switch<U: Principal>(
         } else {
             stream.session().opened();
         }
-        let (connection, owner) = EngineStream::new(io, first, upgrade_of, stream.session().watch());
+        let (connection, owner) =
+            EngineStream::new(io, first, upgrade_of, stream.session().watch(), stream.session().traffic());
         engine.open(connection, request);
         own(owner, stream.session(), &engine, upgrade_of, terms).await;
     });

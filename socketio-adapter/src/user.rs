@@ -80,7 +80,7 @@ impl<U: Send + Sync + 'static> MaybeSocketUser<U> {
     fn while_open<A: Adapter>(socket: &Socket<A>) -> Result<Self, NotAuthenticated> {
         let user = Self::of(socket)?;
         let session = Session::of(socket.req_parts()).ok_or(NotAuthenticated)?;
-        let is_expired = user.0.as_ref().is_some_and(|user| user.evidence().is_expired_at(session.now()));
+        let is_expired = user.0.as_ref().is_some_and(|user| session.has_expired(user.evidence()));
         if session.is_ended() || is_expired { Err(NotAuthenticated) } else { Ok(user) }
     }
 }

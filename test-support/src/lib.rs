@@ -6,7 +6,7 @@
 //! - [`strategies`] and [`says`]: strategies and chains that do what a test says.
 //! - [`encoding`]: base64url and PEM, for tokens and keys that a test writes by hand.
 //! - [`code`]: the source code of a crate.
-//! - `users` (feature of the same name): users with tokens and passwords.
+//! - `users` (feature of the same name): users with tokens and passwords. `login`: one whose end moves.
 //! - `server` and `raw` (feature `server`): a server on a free port, clients for HTTP and WebSocket, and one that writes bytes.
 //! - `records` (feature of the same name): what each backend of `auth_store::Records` must do.
 //! - [`Woken`]: a task that counts how often it is woken.
@@ -31,6 +31,8 @@ pub mod code;
 pub mod encoding;
 pub mod feed;
 pub mod log;
+#[cfg(feature = "users")]
+pub mod login;
 #[cfg(feature = "server")]
 pub mod raw;
 #[cfg(feature = "records")]

@@ -10,11 +10,16 @@ async fn pending(future: impl Future) -> bool {
     poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending())).await
 }
 
+fn traffic() -> Arc<Traffic> {
+    let clock: Arc<dyn auth_core::Timer> = Arc::new(auth_core::ManualClock::new(std::time::SystemTime::UNIX_EPOCH));
+    Arc::new(Traffic::new(&clock))
+}
+
 /// A stream with so much room in each direction, its owner, its client, and what tells the end.
 fn stream(room: usize) -> (EngineStream<DuplexStream>, StreamOwner<DuplexStream>, DuplexStream, watch::Sender<bool>) {
     let (server, client) = duplex(room);
     let told = watch::Sender::new(false);
-    let (connection, owner) = EngineStream::new(server, None, None, told.subscribe());
+    let (connection, owner) = EngineStream::new(server, None, None, told.subscribe(), &traffic());
     (connection, owner, client, told)
 }
 
@@ -51,7 +56,7 @@ async fn no_read_goes_beyond_the_frame() {
 async fn byte_that_was_read_before_comes_first() {
     let (server, mut client) = duplex(64);
     let told = watch::Sender::new(false);
-    let (mut connection, _owner) = EngineStream::new(server, Some(b'\x81'), None, told.subscribe());
+    let (mut connection, _owner) = EngineStream::new(server, Some(b'\x81'), None, told.subscribe(), &traffic());
     client.write_all(b"\x82\0\0\0\0hi").await.unwrap();
     let mut read = [0; 8];
     connection.read_exact(&mut read).await.unwrap();

@@ -17,6 +17,7 @@ use super::{
     opener::Opener,
     sessions::Sessions,
     state::{Admission, HeldEvidence, OPENED_BY, SessionState},
+    traffic::Traffic,
 };
 use crate::not_authenticated::NotAuthenticated;
 
@@ -44,6 +45,8 @@ pub(crate) struct Session {
     pub(super) cut: watch::Sender<Option<Close>>,
     /// What the client may post, if it polls.
     pub(super) credit: Credit,
+    /// What passes over its streams and requests. They share it.
+    traffic: Arc<Traffic>,
     /// A poll was answered after the end.
     pub(crate) drained: Notify,
     sid: OnceLock<Sid>,
@@ -72,6 +75,7 @@ impl Session {
             let end = Arc::new(ByRegistry(Weak::clone(session)));
             Self {
                 place: Arc::new(checkpoint.place(id, Transport::SocketIo, request, end)),
+                traffic: Arc::new(Traffic::new(&timer)),
                 timer,
                 origin: checked.origin,
                 opener: Opener::of(opened_by),
@@ -110,6 +114,10 @@ impl Session {
 
     pub(crate) fn moment(&self) -> Moment {
         Moment::of(&*self.timer)
+    }
+
+    pub(crate) fn traffic(&self) -> &Arc<Traffic> {
+        &self.traffic
     }
 
     pub(crate) fn origin(&self) -> Origin {
@@ -170,7 +178,7 @@ impl Session {
         let now = self.moment();
         self.place.begin();
         self.change(|state| {
-            state.time.hold(OPENED_BY, entered.evidence().expires_at(), now);
+            state.time.hold(OPENED_BY, entered.evidence(), now);
             state.opened_by = Some(HeldEvidence::new(Some(entered), OPENED_BY));
         });
     }

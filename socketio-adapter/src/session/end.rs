@@ -1,6 +1,6 @@
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use auth_core::Evidence;
+use auth_core::{BoxError, Evidence};
 use tokio::sync::watch;
 use ws_adapter::{
     Close,
@@ -15,6 +15,36 @@ impl Session {
     pub(crate) fn due(&self) -> Option<Due> {
         let now = self.moment();
         self.change(|state| state.time.due(now, true))
+    }
+
+    /// Lets nothing pass while it is past an end that may have moved.
+    pub(crate) fn pace(&self) {
+        let now = self.moment();
+        let is_waiting = self.state().time.is_waiting(now);
+        // Once it has ended, the owners of its streams say what still passes.
+        if !self.is_ended() {
+            self.traffic().pause(is_waiting);
+        }
+    }
+
+    /// Whether evidence that it lives by is past its end. If that may move, the session knows the current one.
+    pub(crate) fn has_expired(&self, evidence: &Evidence) -> bool {
+        let now = self.moment();
+        match evidence.has_moving_end() {
+            true => self.state().is_over(now),
+            false => evidence.is_expired_at(now.wall),
+        }
+    }
+
+    /// The evidence in a slot of its lifetime.
+    pub(crate) fn evidence_in(&self, slot: u64) -> Option<Evidence> {
+        self.state().evidence_in(slot).cloned()
+    }
+
+    /// When the credential in this slot ends now, or that nobody knows.
+    pub(crate) fn moved(&self, slot: u64, end: &Result<Option<SystemTime>, BoxError>) {
+        let now = self.moment();
+        self.change(|state| state.time.moved(slot, end, now));
     }
 
     pub(crate) fn wake(&self) -> Wake {

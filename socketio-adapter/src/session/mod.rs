@@ -13,6 +13,7 @@ mod state;
 mod stream;
 #[cfg(test)]
 pub(super) mod tests;
+mod traffic;
 
 pub(super) use self::{
     core::{Handle, Session, ended},
@@ -20,4 +21,5 @@ pub(super) use self::{
     sessions::Sessions,
     state::Admission,
     stream::Stream,
+    traffic::Traffic,
 };

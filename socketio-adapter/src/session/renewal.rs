@@ -34,17 +34,17 @@ impl Session {
             // A guest's stays a guest's.
             let is_same = |old: &HeldEvidence| old.evidence().is_some_and(|old| old.is_same_user(entered.evidence()));
             let opened_by = opened_by.as_mut().filter(|old| is_chain_of_transport && is_same(old));
-            let mut slots = vec![number];
             held.renew(entered, opened_by.is_some());
-            if let Some(opened_by) = opened_by {
-                slots.push(OPENED_BY);
-                opened_by.renew(entered, false);
-                for held in users.values_mut().filter(|held| held.of_transport && held.number != number) {
-                    slots.push(held.number);
-                    held.renew(entered, true);
-                }
+            let Some(opened_by) = opened_by else {
+                return time.swap([number], entered.evidence(), now);
+            };
+            opened_by.renew(entered, false);
+            for held in users.values_mut().filter(|held| held.of_transport && held.number != number) {
+                held.renew(entered, true);
             }
-            time.swap(slots, entered.evidence().expires_at(), now)
+            // From now on the namespace ends with the transport's.
+            time.hold(number, None, now);
+            time.swap([OPENED_BY], entered.evidence(), now)
         })
     }
 

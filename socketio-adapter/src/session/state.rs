@@ -128,13 +128,24 @@ impl SessionState {
             (Admission::Nobody, _) => HeldEvidence::new(None, number),
             (Admission::OfTransport, opened_by) => opened_by.as_ref()?.for_namespace(number),
         };
-        if let Some(evidence) = held.evidence() {
-            self.time.hold(number, evidence.expires_at(), now);
+        match held.evidence() {
+            Some(evidence) if !held.of_transport => self.time.hold(number, evidence, now),
+            // It ends with the transport's.
+            Some(_) => self.time.hold(number, None, now),
+            None => {}
         }
         if let Some(old) = self.users.insert(namespace.to_owned(), held) {
             self.time.release(old.number, now);
         }
         self.users.get(namespace)
+    }
+
+    /// The evidence that the slot of the lifetime is for.
+    pub(super) fn evidence_in(&self, slot: u64) -> Option<&Evidence> {
+        if slot == OPENED_BY {
+            return self.opened_by.as_ref()?.evidence();
+        }
+        self.users.values().find(|held| held.number == slot)?.evidence()
     }
 
     /// The client is not in the namespace that it was let into by this admission, or no longer.

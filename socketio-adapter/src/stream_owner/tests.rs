@@ -35,7 +35,7 @@ async fn owned(answer: &'static [u8], upgrade_of: Option<Sid>) -> Owned {
 async fn owned_with(room: usize, answer: &'static [u8], upgrade_of: Option<Sid>) -> Owned {
     let session = session(&ManualClock::new(SystemTime::UNIX_EPOCH)).await;
     let (server, client) = duplex(room);
-    let (connection, owner) = EngineStream::new(server, None, Some(Sid::new()), session.watch());
+    let (connection, owner) = EngineStream::new(server, None, Some(Sid::new()), session.watch(), session.traffic());
     let stream = session.stream();
     let owned = tokio::spawn(async move {
         let begun = Instant::now();

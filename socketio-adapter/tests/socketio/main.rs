@@ -22,6 +22,7 @@ mod joins;
 mod leak;
 mod lifetime;
 mod limits;
+mod moving_end;
 mod namespaces;
 mod open;
 mod owner;

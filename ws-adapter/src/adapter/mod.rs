@@ -1,7 +1,7 @@
 //! What adapters of other protocols are built from.
 //!
 //! [`AuthLayer`](crate::AuthLayer) authenticates requests. A connection of a protocol such as Socket.IO outlives the request that
-//! opened it: it has to end with its credential, can be revoked, and counts for limits. An adapter for such a protocol has four
+//! opened it: it has to end with its credential, can be revoked, and counts for limits. An adapter for such a protocol has five
 //! parts to work with, and the crate `socketio-adapter` shows all of them at work:
 //!
 //! | Part | What it does |
@@ -10,6 +10,7 @@
 //! | [`Place`] | the place of one connection in [`Connections`](crate::Connections), from its opening to its end |
 //! | [`Entered`] | a credential that the connection lives by; it leaves the registry with its last clone |
 //! | [`Lifetime`] | when the connection ends, and what is due before; it neither waits nor locks |
+//! | [`Questions`] | whether the ends of its credentials have moved |
 //!
 //! A connection goes through these steps:
 //!
@@ -19,7 +20,9 @@
 //!    [entered](Checkpoint::enter), and [`Place::opened`] says that it is open.
 //! 3. A credential that comes over it is judged by [`Checkpoint::present`], and entered too. [`Lifetime::hold`] and
 //!    [`Lifetime::swap`] set when it ends.
-//! 4. [`Lifetime::due`] says when it ends. Then [`Place::ends`] counts and logs the end, and [`Place::leave`] takes it out of the
+//! 4. Before a login ends, [`Lifetime::due`] asks whether its end has moved. [`Questions`] gets the answer, and [`Lifetime::moved`]
+//!    takes it.
+//! 5. [`Lifetime::due`] says when it ends. Then [`Place::ends`] counts and logs the end, and [`Place::leave`] takes it out of the
 //!    registry.
 //!
 //! ```
@@ -41,7 +44,7 @@
 //!     let place = Arc::new(checkpoint.place(checkpoint.new_id()?, Transport::Http, request, end));
 //!     let entered = checkpoint.enter(&place, &user, &asked).await?;
 //!     let mut lifetime = checkpoint.lifetime(now);
-//!     lifetime.hold(0, user.evidence().expires_at(), now);
+//!     lifetime.hold(0, user.evidence(), now);
 //!     place.begin();
 //!     place.opened();
 //!     Ok((place, entered, lifetime))
@@ -65,6 +68,6 @@ pub use crate::{
         payload::object as json_object,
         transport::{classify, is_extended_connect},
     },
-    lifetime::{Due, Lifetime, Moment, NotNow, Wake, ttl},
+    lifetime::{CredentialEnd, Due, Lifetime, Moment, NotNow, Questions, Wake, ttl},
     own_memory::copy_head,
 };

@@ -30,6 +30,12 @@ impl Registration {
         &self.connections
     }
 
+    /// What was accepted over it first, of what still holds.
+    #[cfg(feature = "axum")]
+    pub(crate) fn evidence(&self) -> Option<Evidence> {
+        self.member.evidences().into_iter().next()
+    }
+
     /// Whether it belongs to the user of this evidence.
     #[cfg(feature = "axum")]
     pub(crate) fn is_of_same_user(&self, other: &Evidence) -> bool {

@@ -3,7 +3,11 @@
 
 mod budget;
 mod moment;
+#[cfg(all(test, feature = "axum"))]
+mod moving_tests;
 mod passed;
+mod questions;
+mod slots;
 #[cfg(all(test, feature = "axum"))]
 mod tests;
 
@@ -20,10 +24,13 @@ pub(crate) use self::budget::{Budget, Spent};
 pub(crate) use self::moment::Sleep;
 pub use self::moment::{Moment, Wake, ttl};
 pub(crate) use self::passed::Passed;
+#[cfg(feature = "axum")]
+pub(crate) use self::questions::Told;
+use self::slots::{Answer, Slots};
+pub use self::{questions::Questions, slots::CredentialEnd};
 use crate::{
     Close,
     connections::{Ping, SocketSettings},
-    few::Few,
 };
 
 /// Wrong credentials over one connection: three at once, and one more every five minutes. A refusal of the chain counts if
@@ -43,10 +50,27 @@ const SHORTEST: Duration = Duration::from_millis(1);
 /// a credential are decided here, so a refresh and an expiry that come together have one outcome.
 ///
 /// Credentials end at a time of day. Everything else is a span, measured by the monotonic clock.
+///
+/// # Ends that move
+///
+/// A login lives longer whenever it is used, in another tab or on another node. So before the notice, and again at the end,
+/// [`due`](Self::due) asks whether the end of such a [credential](CredentialEnd::moves) has moved, and
+/// [`moved`](Self::moved) takes the answer.
+///
+/// | Answer | Before the notice | At the end |
+/// |---|---|---|
+/// | a later end | no notice; it goes on | it goes on |
+/// | the same end | the notice | 4401 `token_expired` |
+/// | an end that has passed | 4401 `token_expired` | 4401 `token_expired` |
+/// | an error | the notice | 4401 `token_expired` |
+///
+/// From the known end until the answer, nothing comes in, goes out or is let in ([`is_over`](Self::is_over)), but the connection
+/// has not ended ([`is_waiting`](Self::is_waiting)). Any other reason ends it meanwhile. At most one question a second is asked
+/// about a credential: an end that has moved to less than a second from now counts as final.
 #[derive(Debug)]
 pub struct Lifetime {
     settings: Arc<SocketSettings>,
-    credentials: Few<Slot>,
+    credentials: Slots,
     /// When the client is told that the end is near.
     notice_at: Option<SystemTime>,
     wrong: Spent,
@@ -64,15 +88,6 @@ pub struct Lifetime {
     ended: Option<Box<Close>>,
 }
 
-/// A credential of the connection.
-#[derive(Debug)]
-struct Slot {
-    slot: u64,
-    ends_at: Option<SystemTime>,
-    /// Whether a refresh of it is in progress.
-    is_refreshing: bool,
-}
-
 /// What is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -85,6 +100,12 @@ pub enum Due {
     Ping,
     /// Check whether anybody is there.
     Look,
+    /// The credential in this slot ends soon or ends now, as far as known. Ask [`Evidence::current_end`](auth_core::Evidence::current_end) of
+    /// its evidence with [`Lifetime::used_at`], and pass the answer to [`Lifetime::moved`]. Don't wait for it: other things may be due.
+    Ask {
+        /// The slot.
+        slot: u64,
+    },
 }
 
 /// Why a refresh cannot begin, or not succeed.
@@ -119,7 +140,7 @@ impl Lifetime {
     pub(crate) fn without_silence(settings: &Arc<SocketSettings>, now: Moment) -> Self {
         Self {
             settings: Arc::clone(settings),
-            credentials: Few::default(),
+            credentials: Slots::default(),
             notice_at: None,
             wrong: Spent::default(),
             heard_at: now.passed.into(),
@@ -134,32 +155,59 @@ impl Lifetime {
     // Credentials.
 
     /// Puts a credential into the slot, in place of what was there.
-    pub fn hold(&mut self, slot: u64, ends_at: Option<SystemTime>, now: Moment) {
-        let before = self.ends_at();
-        match self.held(slot) {
-            Some(held) => held.ends_at = ends_at,
-            None => self.credentials.push(Slot { slot, ends_at, is_refreshing: false }),
-        }
-        self.plan_notice(before, now);
+    pub fn hold(&mut self, slot: u64, end: impl Into<CredentialEnd>, now: Moment) {
+        self.replan(now, |credentials| credentials.hold(slot, end.into()));
     }
 
     /// Empties the slot.
     pub fn release(&mut self, slot: u64, now: Moment) {
-        let before = self.ends_at();
-        self.credentials.retain(|held| held.slot != slot);
-        self.plan_notice(before, now);
+        self.replan(now, |credentials| credentials.release(slot));
+    }
+
+    /// The answer to [`Due::Ask`]: when the credential ends now, or that nobody knows. Ignored if nothing is asked about the slot any
+    /// more, because another credential is in it.
+    pub fn moved<E>(&mut self, slot: u64, end: &Result<Option<SystemTime>, E>, now: Moment) {
+        let answer = self
+            .replan(now, |credentials| credentials.get(slot).map_or(Answer::Stale, |held| held.answer(end, now.wall)));
+        if answer == Answer::Ended {
+            self.end(Close::TOKEN_EXPIRED);
+        }
+    }
+
+    /// When the client last sent a message of the application, by the time of day now. The opening counts as one.
+    #[must_use]
+    pub fn used_at(&self, now: Moment) -> SystemTime {
+        let span = now.passed.saturating_sub(self.spoke_at.unwrap_or(self.heard_at).get());
+        now.wall.checked_sub(span).unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
     /// When the first of its credentials ends.
     #[must_use]
     pub fn ends_at(&self) -> Option<SystemTime> {
-        self.credentials.iter().filter_map(|held| held.ends_at).min()
+        self.credentials.ends_at()
     }
 
-    /// Whether it has ended, or a credential of it has. Then nothing comes in, goes out, or is let in.
+    /// Whether it has ended, or a credential of it has, as far as known. Then nothing comes in, goes out, or is let in.
     #[must_use]
     pub fn is_over(&self, now: Moment) -> bool {
-        self.ended.is_some() || self.ends_at().is_some_and(|end| end <= now.wall)
+        self.ended.is_some() || self.is_past(now)
+    }
+
+    /// Whether it is past an end that may have moved, and the answer will tell. What the client sends is kept, and what it is sent
+    /// waits.
+    #[must_use]
+    pub fn is_waiting(&self, now: Moment) -> bool {
+        self.ended.is_none() && self.is_past(now) && !self.credentials.has_ended(now.wall)
+    }
+
+    /// Whether it may ever be [waiting](Self::is_waiting).
+    #[cfg(feature = "axum")]
+    pub(crate) fn may_wait(&self) -> bool {
+        self.credentials.may_move()
+    }
+
+    fn is_past(&self, now: Moment) -> bool {
+        self.ends_at().is_some_and(|end| end <= now.wall)
     }
 
     // Refreshes.
@@ -172,7 +220,7 @@ impl Lifetime {
         if self.is_over(now) {
             return Err(NotNow::Ended);
         }
-        let held = self.held(slot).ok_or(NotNow::Ended)?;
+        let held = self.credentials.get(slot).ok_or(NotNow::Ended)?;
         if std::mem::replace(&mut held.is_refreshing, true) {
             self.wrong(now);
             return Err(NotNow::InProgress);
@@ -180,34 +228,32 @@ impl Lifetime {
         Ok(())
     }
 
-    /// Sets the end of these slots to that of the fresh credential. Returns the new end of the connection.
+    /// Sets the end of these slots to that of the fresh credential. Returns the new end of the connection. What was asked about the
+    /// old one no longer counts.
     ///
     /// # Errors
-    /// If the connection has ended, or one of the slots is empty. Then nothing changes.
+    /// If the connection has ended or [is past its end](Self::is_over), or one of the slots is empty. Then nothing changes.
     pub fn swap(
         &mut self,
         slots: impl IntoIterator<Item = u64> + Clone,
-        ends_at: Option<SystemTime>,
+        end: impl Into<CredentialEnd>,
         now: Moment,
     ) -> Result<Option<SystemTime>, NotNow> {
         if self.is_over(now) {
             return Err(NotNow::Ended);
         }
         // All of them or none: half a swap would let it outlive what it lives by.
-        if slots.clone().into_iter().any(|slot| self.held(slot).is_none()) {
+        if slots.clone().into_iter().any(|slot| self.credentials.get(slot).is_none()) {
             return Err(NotNow::Ended);
         }
-        let before = self.ends_at();
-        for slot in slots {
-            self.held(slot).ok_or(NotNow::Ended)?.ends_at = ends_at;
-        }
-        self.plan_notice(before, now);
+        let end = end.into();
+        self.replan(now, |credentials| slots.into_iter().for_each(|slot| credentials.hold(slot, end)));
         Ok(self.ends_at())
     }
 
     /// Ends a refresh; the next may begin.
     pub fn end_refresh(&mut self, slot: u64) {
-        if let Some(held) = self.held(slot) {
+        if let Some(held) = self.credentials.get(slot) {
             held.is_refreshing = false;
         }
     }
@@ -223,13 +269,12 @@ impl Lifetime {
     // What happens.
 
     /// The peer has sent something.
-    pub fn heard(&mut self, now: Moment) {
+    pub(crate) fn heard(&mut self, now: Moment) {
         self.heard_at = now.passed.into();
     }
 
     /// The peer has sent a message of the application.
-    #[cfg(feature = "axum")]
-    pub(crate) fn spoke(&mut self, now: Moment) {
+    pub fn spoke(&mut self, now: Moment) {
         self.heard(now);
         self.spoke_at = self.spoke_at.map(|_| now.passed.into());
     }
@@ -266,15 +311,25 @@ impl Lifetime {
     /// The next thing that is due now; `None` if nothing is due before [`wake`](Self::wake). Silence ends the connection
     /// only while the owner `listens`: otherwise the peer may have spoken unheard.
     pub fn due(&mut self, now: Moment, listens: bool) -> Option<Due> {
+        let listens = listens && !self.is_waiting(now);
         if let Some(close) = self.ends(now, listens) {
             self.end(close);
         }
         if let Some(close) = &self.ended {
             return Some(Due::End(Close::clone(close)));
         }
-        if self.notice_at.is_some_and(|at| at <= now.wall) {
+        if let Some(slot) = self.credentials.ask_at_end(now.wall) {
             self.notice_at = None;
-            return self.ends_at().map(Due::Notice);
+            return Some(Due::Ask { slot });
+        }
+        if self.notice_at.is_some_and(|at| at <= now.wall) {
+            if let Some(slot) = self.credentials.ask_at_notice() {
+                return Some(Due::Ask { slot });
+            }
+            self.notice_at = None;
+            if !self.credentials.is_first_asked() {
+                return self.ends_at().map(Due::Notice);
+            }
         }
         if self.look_at.is_some_and(|at| at <= now.passed.into()) {
             self.look_at = None;
@@ -301,12 +356,15 @@ impl Lifetime {
         }
         let planned = [self.drain_at, self.look_at].map(|at| at.map(Passed::get));
         let spans = planned.into_iter().chain([self.idle_at(), self.ping_at(), self.pong_at()]);
-        Wake { wall: self.ends_at().into_iter().chain(self.notice_at).min(), passed: spans.flatten().min() }
+        Wake {
+            wall: self.credentials.wakes_at().into_iter().chain(self.notice_at).min(),
+            passed: spans.flatten().min(),
+        }
     }
 
     /// The reason to end it now, if there is one.
     fn ends(&mut self, now: Moment, listens: bool) -> Option<Close> {
-        if self.ends_at().is_some_and(|end| end <= now.wall) {
+        if self.credentials.has_ended(now.wall) {
             return Some(Close::TOKEN_EXPIRED);
         }
         if self.drain_at.is_some_and(|at| at <= now.passed.into()) {
@@ -352,20 +410,20 @@ impl Lifetime {
         self.settings.ping.filter(|_| self.spoke_at.is_some())
     }
 
-    /// Plans the notice again if the end has moved from where it was `before`: as long before it as the settings say, but not
-    /// before half of the time that is left.
-    fn plan_notice(&mut self, before: Option<SystemTime>, now: Moment) {
+    /// Changes the credentials. Plans the notice again if the end has moved: as long before it as the settings say, but not before
+    /// half of the time that is left. If only a question is no longer open, the notice that waited for it is due now.
+    fn replan<T>(&mut self, now: Moment, change: impl FnOnce(&mut Slots) -> T) -> T {
+        let (before, was_asked) = (self.ends_at(), self.credentials.is_first_asked());
+        let changed = change(&mut self.credentials);
         let end = self.ends_at();
-        if before == end {
-            return;
+        if before != end {
+            self.notice_at = end.and_then(|end| {
+                let left = end.duration_since(now.wall).unwrap_or_default();
+                end.checked_sub(self.settings.notice.min(left / 2))
+            });
+        } else if was_asked && !self.credentials.is_first_asked() {
+            self.notice_at = Some(now.wall);
         }
-        self.notice_at = end.and_then(|end| {
-            let left = end.duration_since(now.wall).unwrap_or_default();
-            end.checked_sub(self.settings.notice.min(left / 2))
-        });
-    }
-
-    fn held(&mut self, slot: u64) -> Option<&mut Slot> {
-        self.credentials.iter_mut().find(|held| held.slot == slot)
+        changed
     }
 }

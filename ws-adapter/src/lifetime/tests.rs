@@ -389,6 +389,7 @@ proptest! {
                         prop_assert_eq!(notice.map(|notice| std::mem::replace(&mut notice.is_told, true)), Some(false));
                     }
                     Due::Look => prop_assert!(false, "nothing was planned"),
+                    Due::Ask { .. } => prop_assert!(false, "no end moves"),
                 }
             }
             prop_assert_eq!(ended.is_some(), reason.is_some() || model.must_be_over(now, pinged), "{:?}", ended);

@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::SystemTime};
+use std::sync::Arc;
 
 use auth_core::Evidence;
 use http::HeaderValue;
@@ -7,6 +7,7 @@ use super::{codec::Codec, signals::Signals};
 use crate::{
     ConnectionId, Connections, Shutdown, Timer,
     connections::{Counts, Registration, SocketSettings},
+    lifetime::CredentialEnd,
 };
 
 /// What the layers around a route leave in the request for the handler that opens the socket.
@@ -30,7 +31,7 @@ pub(super) struct LayerEntry {
     /// Its entry in the registry.
     pub(super) registration: Option<Registration>,
     /// When its credential ends.
-    pub(super) ends_at: Option<SystemTime>,
+    pub(super) end: CredentialEnd,
 }
 
 impl SocketContext {
@@ -79,8 +80,8 @@ impl SocketContext {
 
     /// Adds the entry of this layer. Returns the slot of its credential.
     pub(crate) fn add(&mut self, registration: Option<Registration>, evidence: Option<&Evidence>) -> u32 {
-        let ends_at = evidence.and_then(Evidence::expires_at);
-        self.layers.push(LayerEntry { registration, ends_at });
+        let end = evidence.map_or(CredentialEnd::from(None), CredentialEnd::from);
+        self.layers.push(LayerEntry { registration, end });
         // OK because no route has so many layers.
         u32::try_from(self.layers.len() - 1).unwrap_or(u32::MAX)
     }

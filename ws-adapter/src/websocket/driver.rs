@@ -1,18 +1,18 @@
 use std::{
-    future::Future,
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use auth_core::{Principal, Timer};
 
 use super::{
     in_band::{Credentials, MalformedAuth, ServerMessage},
+    open_guard::OpenGuard,
     pipe::TakenSocket,
     refresh::{RefreshError, refresh},
     shared::{Fixed, SharedSocket, SocketEvent},
+    work::{Done, Refreshed, Refreshing, Work},
 };
 use crate::{
     Close,
@@ -26,26 +26,23 @@ pub(super) struct Driver<U> {
     pub(super) shared: Arc<SharedSocket<U>>,
     /// While they exist, the socket counts as open.
     shutdowns: Few<ShutdownWatch>,
-    /// A refresh in progress that the peer asked for in-band. It is boxed twice, because a plain pointer takes 8 bytes less in
-    /// every socket.
-    refreshing: Option<Box<Refreshing>>,
+    /// What is in progress. Boxed, because a socket has none most of the time.
+    work: Option<Box<Work>>,
     /// Wakes the driver for what is due next.
     alarm: Option<Sleep>,
 }
 
-type Refreshing = Pin<Box<dyn Future<Output = Result<Option<SystemTime>, RefreshError>> + Send>>;
-
 impl<U: Principal> Driver<U> {
     pub(super) fn new(shared: Arc<SharedSocket<U>>, shutdowns: Few<ShutdownWatch>) -> Self {
-        Self { shared, shutdowns, refreshing: None, alarm: None }
+        Self { shared, shutdowns, work: None, alarm: None }
     }
 
     /// Completes when the socket has to end, the handler has dropped it or the peer is gone.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<(EndCause, TakenSocket)> {
+    pub(super) fn poll(&mut self, open: &OpenGuard, cx: &mut Context<'_>) -> Poll<(EndCause, TakenSocket)> {
         // Without an alarm, nobody has checked yet: an end that is due wins over one from the registry.
         let mut is_due = self.alarm.is_none();
         loop {
-            if is_due && let Some(close) = self.do_what_is_due(cx) {
+            if is_due && let Some(close) = self.do_what_is_due(open, cx) {
                 return Poll::Ready(self.end(close));
             }
             if let Some(close) = self.shared.fixed().signals.listen(cx) {
@@ -65,7 +62,7 @@ impl<U: Principal> Driver<U> {
     }
 
     /// Does what is due now, and sets the alarm for what is due later. Returns the close if the socket has to end.
-    fn do_what_is_due(&mut self, cx: &mut Context<'_>) -> Option<Close> {
+    fn do_what_is_due(&mut self, open: &OpenGuard, cx: &mut Context<'_>) -> Option<Close> {
         while let Some(due) = self.shared.due(cx) {
             match due {
                 Due::End(close) => return Some(close),
@@ -73,6 +70,7 @@ impl<U: Principal> Driver<U> {
                     self.shared.queue(ServerMessage::expiring(end, self.timer().now()).into_message());
                 }
                 Due::Ping => self.shared.ping(),
+                Due::Ask { slot } => self.ask(slot, open),
                 Due::Notice(_) | Due::Look => {}
             }
         }
@@ -80,6 +78,17 @@ impl<U: Principal> Driver<U> {
             self.alarm = wake.sleep(self.timer());
         }
         None
+    }
+
+    /// Asks whether the end of this slot's credential has moved.
+    fn ask(&mut self, slot: u64, open: &OpenGuard) {
+        match self.shared.evidence(slot).or_else(|| open.evidence(slot)) {
+            Some(evidence) => {
+                let (used_at, timer) = (self.shared.used_at(), &self.shared.fixed().timer);
+                self.work.get_or_insert_default().questions.ask(slot, evidence, used_at, timer);
+            }
+            None => self.shared.moved(slot, &Err("the credential is not known".into())),
+        }
     }
 
     fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -97,15 +106,22 @@ impl<U: Principal> Driver<U> {
             self.shared.drain_in(span);
             return Poll::Ready(SocketEvent::Changed);
         }
-        if let Some(refreshing) = &mut self.refreshing
-            && let Poll::Ready(result) = (**refreshing).as_mut().poll(cx)
+        if let Some(work) = &mut self.work
+            && let Poll::Ready(done) = work.poll(cx)
         {
-            self.refreshing = None;
-            self.answer(result);
+            self.work.take_if(|work| work.is_done());
+            match done {
+                Done::Refreshed(result) => self.answer(result),
+                Done::Told((slot, end)) => self.shared.moved(slot, &end),
+            }
             return Poll::Ready(SocketEvent::Changed);
         }
         // Don't read during a refresh: a credential that is read then counts as a guess, sent without waiting for the answer.
-        self.shared.poll_event(cx, self.refreshing.is_none())
+        self.shared.poll_event(cx, !self.is_refreshing())
+    }
+
+    fn is_refreshing(&self) -> bool {
+        self.work.as_ref().is_some_and(|work| work.refreshing.is_some())
     }
 
     /// Completes when the handler has to stop, after the socket is gone: its end came, or the server goes down.
@@ -128,7 +144,7 @@ impl<U: Principal> Driver<U> {
     fn start_refresh(&mut self, received: Result<Credentials, MalformedAuth>) {
         match received {
             // A client that does not wait for the answer may be guessing.
-            _ if self.refreshing.is_some() => self.shared.wrong(),
+            _ if self.is_refreshing() => self.shared.wrong(),
             Ok(credentials) => {
                 let shared = Arc::clone(&self.shared);
                 let refreshing: Refreshing = Box::pin(async move {
@@ -140,7 +156,7 @@ impl<U: Principal> Driver<U> {
                         }
                     }
                 });
-                self.refreshing = Some(Box::new(refreshing));
+                self.work.get_or_insert_default().refreshing = Some(refreshing);
             }
             Err(MalformedAuth) => {
                 self.shared.wrong();
@@ -149,7 +165,7 @@ impl<U: Principal> Driver<U> {
         }
     }
 
-    fn answer(&self, result: Result<Option<SystemTime>, RefreshError>) {
+    fn answer(&self, result: Refreshed) {
         let answer = match result {
             Ok(end) => ServerMessage::ok(end, self.timer().now()),
             Err(error) => ServerMessage::Error { code: error.code() },
@@ -173,7 +189,7 @@ impl<U: Principal> Driver<U> {
     fn take(&mut self, close: Option<Close>) -> TakenSocket {
         let taken = self.shared.take(close);
         // The refresh can no longer succeed. As long as it exists, other attempts wait for its place in the limiter.
-        self.refreshing = None;
+        self.work = None;
         taken
     }
 

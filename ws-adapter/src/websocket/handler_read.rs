@@ -48,6 +48,11 @@ impl HandlerRead {
         waits
     }
 
+    /// The handler was polled, and nobody reads: the socket may have ended. It has to be woken when that is known.
+    pub(super) fn wait_for_answer(&mut self, cx: &Context<'_>) {
+        waker::keep(&mut self.waker, cx);
+    }
+
     /// Whether the handler waits for a message, and was not woken.
     pub(super) fn waits(&self) -> bool {
         self.waker.is_some()

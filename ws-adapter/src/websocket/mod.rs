@@ -28,6 +28,7 @@ mod state;
 mod stream;
 mod task;
 mod upgrade;
+mod work;
 
 pub(crate) use self::handshake::WebSockets;
 pub use self::{

@@ -91,7 +91,7 @@ impl<U: Principal> PendingSocket<U> {
         match admitted {
             Ok((user, first)) => {
                 let context = self.parts.extensions.get::<SocketContext>().cloned();
-                let ends_at = user.evidence().expires_at();
+                let (ends_at, moves) = (user.evidence().expires_at(), user.evidence().has_moving_end());
                 let ttl = ends_at.map(|end| end.duration_since(timer.now()).unwrap_or_default());
                 if !send_in_time(&mut socket, self.codec.accepted(&first, ttl)).await {
                     return;
@@ -99,6 +99,8 @@ impl<U: Principal> PendingSocket<U> {
                 leave(Ok(user), &mut self.parts);
                 drop((self.pending, gauge));
                 let open = OpenSocket::new(socket, self.codec.forwards().then_some(first));
+                // The driver asks whether an end has moved.
+                let ends_at = ends_at.filter(|_| !moves);
                 let ended = self.sockets.ended_before_handler(context, ends_at, &mut shutdown);
                 let close = select! {
                     biased;

@@ -166,6 +166,15 @@ impl Pipe {
         self.write(|socket| signals.poll_write(writer, cx, |cx| poll(socket, cx)), failed)
     }
 
+    /// The handler waits to write until [`wake_writers`](Self::wake_writers).
+    pub(super) fn wait_to_write(&self, cx: &Context<'_>) {
+        let _ = self.signals.poll_write(Writer::Handler, cx, |_| Poll::<()>::Pending);
+    }
+
+    pub(super) fn wake_writers(&self) {
+        self.signals.wake_by_ref();
+    }
+
     /// Queues one of our own messages. It is dropped if the queue is full because the peer does not read.
     pub(super) fn queue(&mut self, message: Message) {
         let queue = self.queue.get_or_insert_default();
@@ -207,7 +216,7 @@ impl Pipe {
 
     /// Takes the socket. Tasks that wait to write are woken.
     pub(super) fn take(&mut self) -> TakenSocket {
-        self.signals.wake_by_ref();
+        self.wake_writers();
         TakenSocket {
             socket: self.socket.take().map(Box::new),
             close: self.close.take().map(|close| *close),

@@ -5,12 +5,12 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use auth_core::{Authenticated, Timer};
+use auth_core::{Authenticated, BoxError, Evidence, Timer};
 use axum::{
     Error,
     extract::ws::{Message, WebSocket},
 };
-use futures_util::Sink as _;
+use futures_util::Sink;
 use http::HeaderValue;
 
 use super::{
@@ -91,6 +91,10 @@ impl<U> SharedSocket<U> {
     pub(super) fn poll_message(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>> {
         let now = self.now();
         let mut state = self.lock();
+        if state.life.is_waiting(now) {
+            state.handler.wait_for_answer(cx);
+            return Poll::Pending;
+        }
         if let Some(message) = state.pipe.take_ahead() {
             state.wake_driver();
             return Poll::Ready(Some(message).filter(|_| !state.life.is_over(now)));
@@ -146,10 +150,22 @@ impl<U> SharedSocket<U> {
         polled.unwrap_or_else(|| Poll::Ready(Err(ended())))
     }
 
+    /// Completes when a message may be sent. Nothing may while it is not known whether the socket has ended.
+    pub(super) fn poll_ready(&self, cx: &Context<'_>) -> Poll<Result<(), Error>> {
+        let state = self.lock();
+        if state.life.may_wait() && state.life.is_waiting(self.now()) {
+            state.pipe.wait_to_write(cx);
+            return Poll::Pending;
+        }
+        drop(state);
+        self.poll_send(cx, Sink::poll_ready)
+    }
+
     pub(super) fn start_send(&self, message: Message) -> Result<(), Error> {
         let now = self.now();
         let mut state = self.lock();
-        if state.life.is_over(now) {
+        // A message that was allowed a moment before the known end goes out.
+        if state.life.is_over(now) && !state.life.is_waiting(now) {
             return Err(ended());
         }
         // A message that is longer than the buffer is written at once, so this can fail too.
@@ -160,11 +176,15 @@ impl<U> SharedSocket<U> {
         sent.unwrap_or_else(|| Err(ended()))
     }
 
-    /// Whether the socket has ended: nothing comes in or goes out.
-    pub(super) fn has_ended(&self) -> bool {
+    /// Completes once it is known whether the socket is open, for the handler: or else nothing comes in.
+    pub(super) fn poll_open(&self, cx: &Context<'_>) -> Poll<bool> {
         let now = self.now();
-        let state = self.lock();
-        !state.pipe.is_open() || state.life.is_over(now)
+        let mut state = self.lock();
+        if state.pipe.is_open() && state.life.is_waiting(now) {
+            state.handler.wait_for_answer(cx);
+            return Poll::Pending;
+        }
+        Poll::Ready(state.pipe.is_open() && !state.life.is_over(now))
     }
 
     pub(super) fn close(&self, close: Close) {
@@ -195,7 +215,7 @@ impl<U> SharedSocket<U> {
             if !state.pipe.is_open() {
                 return Err(NotNow::Ended);
             }
-            let end = state.life.swap([slot], user.evidence().expires_at(), now)?;
+            let end = state.life.swap([slot], user.evidence(), now)?;
             (state.user, state.renewed) = (user, true);
             Ok(end)
         })
@@ -259,6 +279,28 @@ impl<U> SharedSocket<U> {
         }
         let can_read = state.pipe.can_read();
         state.life.due(now, can_read)
+    }
+
+    /// When the client last sent a message.
+    pub(super) fn used_at(&self) -> SystemTime {
+        let now = self.now();
+        self.lock().life.used_at(now)
+    }
+
+    /// The evidence in this slot, if a refresh may replace it.
+    pub(super) fn evidence(&self, slot: u64) -> Option<Evidence> {
+        let context = self.fixed.refresh_context.as_ref()?;
+        (context.slot() == slot).then(|| self.lock().user.evidence().clone())
+    }
+
+    /// Takes the answer to a question about this slot, and wakes everyone who waits for it.
+    pub(super) fn moved(&self, slot: u64, end: &Result<Option<SystemTime>, BoxError>) {
+        let now = self.now();
+        let mut state = self.lock();
+        state.life.moved(slot, end, now);
+        state.renewed = true;
+        state.handler.wake();
+        state.pipe.wake_writers();
     }
 
     /// When the driver has to wake, unless its alarm `is_set` for an earlier time.

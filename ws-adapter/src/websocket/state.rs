@@ -25,10 +25,10 @@ pub(super) struct SocketState<U> {
     pub(super) auth: Option<Box<Result<Credentials, MalformedAuth>>>,
     /// Whether the driver has to check again what is due.
     pub(super) changed: bool,
-    /// Whether the credential was replaced since the driver's alarm was set.
+    /// Whether the credential was replaced, or its end has moved, since the driver's alarm was set.
     pub(super) renewed: bool,
     /// When the driver's alarm goes off at the latest, by the monotonic clock. It also goes off at the end that was known when it
-    /// was set, or at its notice. Only a new credential has an earlier one.
+    /// was set, or at its notice. Only a new credential or a moved end has an earlier one.
     alarm: Option<Passed>,
 }
 

@@ -3,7 +3,7 @@ use std::{
     future::{Future, poll_fn},
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::SystemTime,
 };
 
@@ -20,6 +20,9 @@ use super::{
 use crate::{Close, ConnectionId};
 
 /// An open WebSocket of an authenticated user. It ends when the credential ends.
+///
+/// If the end of the credential [may have moved](auth_core::EndCheck), receiving and sending wait at the known end until the
+/// answer is there.
 ///
 /// It is a [`Stream`] and a [`Sink`] of messages. It may be moved to another task or split, and still ends in time. After
 /// that, [`recv`](Self::recv) returns `None` and [`send`](Self::send) an error.
@@ -54,7 +57,7 @@ impl<U> AuthSocket<U> {
         self.shared.user()
     }
 
-    /// When the socket ends, unless it is refreshed; `None` means never.
+    /// When the socket ends, as far as known, unless it is refreshed; `None` means never.
     #[must_use]
     pub fn ends_at(&self) -> Option<SystemTime> {
         self.shared.ends_at()
@@ -132,10 +135,11 @@ impl<U> Stream for AuthSocket<U> {
     type Item = Result<Message, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let Some(first) = self.first.take()
-            && !self.shared.has_ended()
-        {
-            return Poll::Ready(Some(Ok(*first)));
+        if self.first.is_some() {
+            let is_open = ready!(self.shared.poll_open(cx));
+            if let Some(first) = self.first.take().filter(|_| is_open) {
+                return Poll::Ready(Some(Ok(*first)));
+            }
         }
         self.shared.poll_message(cx)
     }
@@ -145,7 +149,7 @@ impl<U> Sink<Message> for AuthSocket<U> {
     type Error = Error;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.shared.poll_send(cx, Sink::poll_ready)
+        self.shared.poll_ready(cx)
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {

@@ -78,8 +78,8 @@ fn set_up<U: Principal>(socket: WebSocket, admitted: AdmittedSocket<U>) -> (Auth
 
     let now = Moment::of(&*timer);
     let mut life = Lifetime::new(Arc::clone(&settings), now);
-    (0..).zip(&layers).for_each(|(slot, layer)| life.hold(slot, layer.ends_at, now));
-    let open = OpenGuard::new(layers.into_iter().filter_map(|layer| layer.registration).collect());
+    (0..).zip(&layers).for_each(|(slot, layer)| life.hold(slot, layer.end, now));
+    let open = OpenGuard::new(layers.into_iter().map(|layer| layer.registration).collect());
     let fixed =
         Fixed { id: id.packed(), timer, protocol, in_band, codec, codes: settings.codes, refresh_context, signals };
     let shared = Arc::new(SharedSocket::new(socket, user, life, fixed));
@@ -119,7 +119,7 @@ impl<U: Principal, H: Future<Output = thread::Result<()>>> Future for SocketTask
             if let Some(ending) = this.ending {
                 break ending;
             }
-            let ended = match this.driver.poll(cx) {
+            let ended = match this.driver.poll(this.open, cx) {
                 Poll::Ready(ended) => ended,
                 // A handler that returns drops its socket, which the driver sees as released. It may also have moved the
                 // socket to another task; the deadline holds there too.

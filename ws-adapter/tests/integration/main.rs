@@ -28,6 +28,7 @@ mod layer;
 mod log;
 #[cfg(feature = "metrics")]
 mod metrics;
+mod moving_end;
 mod nested;
 mod passport;
 mod payload;
