@@ -7,7 +7,7 @@ const how = () => document.querySelector("input[name=how]:checked").value;
 
 element("token").value = TUTORIAL_TOKEN;
 
-function log(text, kind = "") {
+function log(text, kind = "", where = "log") {
   const time = document.createElement("time");
   time.textContent = new Date().toLocaleTimeString("en-GB");
   const what = document.createElement("span");
@@ -15,7 +15,7 @@ function log(text, kind = "") {
   what.textContent = text;
   const line = document.createElement("li");
   line.append(time, what);
-  element("log").append(line);
+  element(where).append(line);
   line.scrollIntoView({ block: "nearest" });
 }
 
@@ -107,14 +107,23 @@ function showPath() {
 }
 
 function showFields() {
-  for (const name of ["nothing", "token", "basic"]) element(`${name}-fields`).hidden = name !== how();
+  for (const name of ["nothing", "token", "basic", "session"]) element(`${name}-fields`).hidden = name !== how();
+  for (const channel of Object.values(channels)) channel.chosen?.();
+  if (current) showPath();
 }
 
 const toBase64 = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
 const toBase64Url = (text) => toBase64(text).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 
-/** What is presented: `{ scheme, credentials }`, as in `Authorization`; `null` for nobody. */
+/** What is presented if the browser is to add the cookie of the login. */
+const COOKIE = {};
+
+/** The login of this browser: `{ name, expires_in }`; `null` if there is none. The next file keeps it. */
+let session = null;
+
+/** What is presented: `{ scheme, credentials }`, as in `Authorization`, or `COOKIE`; `null` for nobody. */
 function presented() {
+  if (how() === "session") return session && COOKIE;
   if (how() === "token") return { scheme: "Bearer", credentials: element("token").value.trim() };
   return how() === "basic" ? login() : null;
 }
@@ -124,11 +133,12 @@ function login() {
 }
 
 function authorization(who = presented()) {
-  return who ? { Authorization: `${who.scheme} ${who.credentials}` } : {};
+  return who?.scheme ? { Authorization: `${who.scheme} ${who.credentials}` } : {};
 }
 
 /** In how many seconds what is presented ends; `undefined` if never. The server has the last word, by its own clock. */
 function lifetime() {
+  if (how() === "session") return session?.expires_in;
   if (how() !== "token") return undefined;
   try {
     const payload = element("token").value.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
@@ -139,19 +149,24 @@ function lifetime() {
   }
 }
 
-/** Asks a route and says in the log what it answered, challenges included. */
-async function ask(method, path, who = presented()) {
+/**
+ * Asks a route and says in the log what it answered, challenges included. With a `body`, it is sent as JSON. Without content in
+ * the answer, the result is an empty object.
+ */
+async function ask(method, path, who = presented(), body = undefined) {
+  const headers = { ...authorization(who), ...(body && { "Content-Type": "application/json" }) };
+  // Without `omit`, the browser shows its own password prompt when Basic is refused.
+  const credentials = who === COOKIE ? "same-origin" : "omit";
   let response;
   try {
-    // Without `omit`, the browser shows its own password prompt when Basic is refused.
-    response = await fetch(path, { method, headers: authorization(who), credentials: "omit", cache: "no-store" });
+    response = await fetch(path, { method, headers, credentials, cache: "no-store", body: body && JSON.stringify(body) });
   } catch {
     log(`${method} ${path} → no answer; is the server running?`, "bad");
     return null;
   }
   const answer = await response.json().catch(() => ({}));
   if (response.ok) {
-    log(`${method} ${path} → ${response.status} ${JSON.stringify(answer, hideSecrets)}`, "good");
+    log(`${method} ${path} → ${response.status}${response.status === 204 ? "" : ` ${JSON.stringify(answer, hideSecrets)}`}`, "good");
     return answer;
   }
   const challenges = response.headers.get("WWW-Authenticate");
@@ -169,8 +184,8 @@ element("get-token").onclick = async () => {
     log(`a fresh token is filled in; it is good for ${answer.expires_in} seconds`);
   }
 };
-element("log-out").onclick = () => ask("POST", "/api/logout");
-element("log-out-everywhere").onclick = () => ask("POST", "/api/logout?everywhere=1");
+element("log-out").onclick = () => logOut("/api/logout");
+element("log-out-everywhere").onclick = () => logOut("/api/logout?everywhere=1");
 let refreshing = false;
 element("refresh").onclick = async () => {
   // A second refresh before the answer would count as a wrong credential.

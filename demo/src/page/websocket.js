@@ -1,13 +1,14 @@
 "use strict";
 
 {
-  const PATHS = { subprotocol: "/ws", ticket: "/ws?ticket=…", message: "/ws-first-message" };
+  const PATHS = { subprotocol: "/ws", ticket: "/ws?ticket=…", message: "/ws-first-message", cookie: "/ws" };
   const HINTS = {
     subprotocol: "The token goes next to auth.v1, as base64url after auth.bearer.",
     ticket: "A ticket is fetched right before, with the credential you chose. It works once, within 30 seconds.",
     message: "The socket opens for anyone, and waits 10 seconds for a message with your credential.",
+    cookie: "The browser adds the cookie of the login by itself, for pages of this server alone.",
   };
-  const carrier = () => element("carrier").value;
+  const carrier = () => (how() === "session" ? "cookie" : element("carrier").value);
 
   const KINDS = { auth_ok: "good", auth_error: "bad", auth_expiring: "wait" };
 
@@ -59,7 +60,7 @@
       } else if (attempt === own) {
         end(own, "refused");
         log("socket refused; a browser hides why, so the route is asked with the same credential:", "bad");
-        if (await ask("GET", "/api/me", who)) {
+        if (await ask("GET", who === COOKIE ? "/api/session" : "/api/me", who)) {
           log("the route takes it: so it has just ended, or this page may not open sockets", "bad");
         }
       }
@@ -110,6 +111,11 @@
       return PATHS[carrier()];
     },
     open,
+    /** Another credential, or another place for it, was chosen. */
+    chosen() {
+      element("carrier-row").hidden = carrier() === "cookie";
+      element("carrier-hint").textContent = HINTS[carrier()];
+    },
     send(message) {
       if (attempt?.socket?.readyState !== WebSocket.OPEN) return false;
       attempt.socket.send(message);
@@ -130,10 +136,10 @@
   };
 
   element("carrier").onchange = () => {
-    element("carrier-hint").textContent = HINTS[carrier()];
+    channels.websocket.chosen();
     showPath();
   };
-  element("carrier-hint").textContent = HINTS[carrier()];
+  channels.websocket.chosen();
 }
 
 choose("websocket");

@@ -1,0 +1,73 @@
+"use strict";
+
+{
+  const other = (text, kind = "") => log(text, kind, "other-log");
+
+  /** The socket of the other pane. */
+  let socket = null;
+
+  /** Asks whose login the cookie is. Nothing but the session strategy answers there, so no password prompt comes up. */
+  async function look() {
+    const response = await fetch("/api/session", { cache: "no-store" }).catch(() => null);
+    if (response) showSession(response.ok ? await response.json() : null);
+  }
+
+  function showSession(found) {
+    session = found;
+    element("login").hidden = session !== null;
+    element("logged-in").hidden = session === null;
+    element("logged-in-as").textContent = session?.name ?? "";
+    if (session && !socket) watch();
+  }
+
+  function showOther(state) {
+    element("other-state").textContent = state;
+    element("other-state").className = `pill ${state}`;
+  }
+
+  /** Opens the socket of the other pane. */
+  function watch() {
+    element("other").hidden = false;
+    const own = new WebSocket(new URL("/ws", location.href.replace(/^http/, "ws")), ["auth.v1"]);
+    socket = own;
+    showOther("connecting");
+    own.onopen = () => {
+      showOther("open");
+      other(`socket open for ${session?.name ?? "the login"}`, "good");
+    };
+    own.onmessage = ({ data }) => other(`← ${data}`);
+    own.onclose = ({ code, reason }) => {
+      socket = null;
+      showOther(stateAfter(reason) ?? "closed");
+      other(`socket closed: ${code}${reason ? ` ${reason}` : ""}`, "bad");
+      look();
+    };
+  }
+
+  element("login").onsubmit = async (event) => {
+    event.preventDefault();
+    const [username, password] = ["login-username", "login-password"].map((id) => element(id).value);
+    const remember = element("login-remember").checked;
+    element("login-password").value = "";
+    if (await ask("POST", "/login", COOKIE, { username, password, remember })) await look();
+    else element("login-password").focus();
+  };
+
+  const error = new URLSearchParams(location.search).get("error");
+  if (error) {
+    // The form was sent without a script.
+    log(`POST /login → ${error}`, "bad");
+    history.replaceState(null, "", location.pathname);
+  }
+  look().then(() => {
+    if (!session && !error) return;
+    document.querySelector("input[value=session]").checked = true;
+    showFields();
+  });
+
+  globalThis.logOut = async (path) => {
+    const answer = await ask("POST", path);
+    if (how() === "session") await look();
+    return answer;
+  };
+}
