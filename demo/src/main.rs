@@ -16,7 +16,7 @@ use clap::{Parser, Subcommand};
 use demo::{Server, Settings, app, hints, sign, warnings};
 use tokio::net::TcpListener;
 
-/// An echo server behind one chain of strategies: JWT, then Basic.
+/// An echo server behind one chain of strategies: JWT, then Basic, then the session of a login.
 #[derive(Parser)]
 #[command(version, about)]
 struct Cli {
@@ -29,7 +29,10 @@ struct Cli {
     /// Show pages why their WebSocket is refused: open it, then close it with a code
     #[arg(long)]
     accept_then_close: bool,
-    /// Share tickets and revocations with other nodes: redis://host:6379
+    /// Where browsers find the server, if it is behind a proxy: https://app.example. The default is the port on 127.0.0.1
+    #[arg(long, env = "PUBLIC_ORIGIN")]
+    public_origin: Option<String>,
+    /// Share logins, tickets and revocations with other nodes: redis://host:6379
     #[arg(long, env = "REDIS", hide_env_values = true)]
     redis: Option<String>,
     /// On shutdown, close the sockets one by one over this many seconds
@@ -71,7 +74,8 @@ async fn run(cli: Cli) -> Result<(), Box<dyn Error + Send + Sync>> {
     settings.accept_then_close = cli.accept_then_close;
     if let Some(url) = &cli.redis {
         // Redis may be down for now. Then requests that need it get a 503.
-        settings.store = Arc::new(RedisStore::new(url)?);
+        let store = RedisStore::new(url)?;
+        (settings.store, settings.records) = (Arc::new(store.clone()), Arc::new(store));
     }
     if cli.clock_from_stdin {
         settings.timer = Arc::new(clock::moved_by_stdin());
@@ -85,13 +89,18 @@ async fn run(cli: Cli) -> Result<(), Box<dyn Error + Send + Sync>> {
     let colours = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
 
-    let app = app(&settings)?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, cli.port)).await.map_err(|error| {
         format!(
             "port {} on 127.0.0.1 cannot be used ({error}): stop what holds it, or choose another with PORT",
             cli.port
         )
     })?;
+    // The port may have been chosen by the system.
+    settings.public_origin = match cli.public_origin {
+        Some(origin) => origin,
+        None => format!("http://{}", listener.local_addr()?),
+    };
+    let app = app(&settings)?;
     for warning in warnings(&cli.secret) {
         tracing::warn!("{warning}");
     }

@@ -42,6 +42,8 @@ pub fn hints(addr: SocketAddr, secret: &str, settings: &Settings) -> Result<Stri
   WebSocket   npx wscat -c ws://{addr}/ws -H 'Authorization: Bearer {token}'
   Ticket      curl -X POST http://{addr}/api/ws-ticket -u admin:password
               npx wscat -c 'ws://{addr}/ws?ticket=…'
+  Log in      curl -i -X POST http://{addr}/login -H 'Content-Type: application/json' \\
+                -d '{{\"username\":\"admin\",\"password\":\"password\"}}'
   Log out     curl -X POST 'http://{addr}/api/logout?everywhere=1' -u admin:password
 
   Ctrl-C ends it.

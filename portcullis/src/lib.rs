@@ -30,6 +30,7 @@
 //! | `jwt` | `auth-jwt` | tokens, keys and the signer |
 //! | `basic` | `auth-basic` | HTTP Basic, and hashed passwords |
 //! | `store` | `auth-store` | tickets, revocations and records, in memory or in Redis |
+//! | `session` | `auth-session` | log-in, log-out, and the session cookie as a strategy |
 //! | [`prelude`] | | what most programs use |
 //!
 //! `axum`, [`http`] and `socketioxide` are re-exported in the versions whose types are in the public API.
@@ -46,6 +47,8 @@
 //! | `basic` | the module `basic` |
 //! | `argon2` | `basic`, and passwords that are hashed with argon2 |
 //! | `store` | the module `store` |
+//! | `session` | `store`, and the module `session` |
+//! | `password` | `session`, and a login form that checks passwords itself |
 //! | `redis` | `store`, shared by several nodes through Redis |
 //! | `redis-tls` | `redis` over TLS |
 //! | `remote` | `jwt`, and keys that an identity provider publishes |
@@ -100,6 +103,12 @@ pub mod jwt {
 #[cfg(feature = "basic")]
 pub mod basic {
     pub use auth_basic::*;
+}
+
+/// Log-in, log-out, and the session cookie as a strategy: the crate `auth-session`.
+#[cfg(feature = "session")]
+pub mod session {
+    pub use auth_session::*;
 }
 
 /// Tickets, revocations and records: the crate `auth-store`.

@@ -8,6 +8,8 @@ pub use auth_core::{
 };
 #[cfg(feature = "jwt")]
 pub use auth_jwt::{Jwt, KeySet, Signer, SigningKey, VerifyingKey};
+#[cfg(feature = "session")]
+pub use auth_session::{Session, SessionUsers, Sessions};
 #[cfg(feature = "store")]
 pub use auth_store::{MemoryStore, Revocations, TicketGrant, Tickets};
 #[cfg(feature = "axum")]

@@ -41,7 +41,8 @@ impl Demo {
         let clock = ManualClock::new(SystemTime::now());
         let mut settings = Settings::new("secret");
         settings.timer = std::sync::Arc::new(clock.clone());
-        settings.store = std::sync::Arc::new(MemoryStore::new().clock(clock.clone()));
+        let store = MemoryStore::new().clock(clock.clone());
+        (settings.store, settings.records) = (std::sync::Arc::new(store.clone()), std::sync::Arc::new(store));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();

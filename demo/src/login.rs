@@ -1,0 +1,41 @@
+use std::sync::Arc;
+
+use auth_core::{BoxError, Chain, Challenge, ConfigError, async_trait};
+use auth_session::{SessionUsers, Sessions, SessionsBuilder};
+use auth_store::Revocations;
+use ws_adapter::AuthLayer;
+
+use crate::{Settings, User, Users};
+
+/// What a login keeps of a user: the id.
+struct ById(Arc<Users>);
+
+#[async_trait]
+impl SessionUsers for ById {
+    type User = User;
+
+    fn id(&self, user: &User) -> Result<String, BoxError> {
+        Ok(user.id.clone())
+    }
+
+    async fn find(&self, id: &str) -> Result<Option<User>, BoxError> {
+        Ok(self.0.by_id(id))
+    }
+}
+
+/// The logins. A logout writes to `revocations`.
+pub(crate) fn sessions(
+    settings: &Settings,
+    users: &Arc<Users>,
+    revocations: Revocations,
+) -> Result<Sessions<User>, ConfigError> {
+    let (records, users) = (Arc::clone(&settings.records), ById(Arc::clone(users)));
+    SessionsBuilder::from_parts(records, revocations, users, &settings.public_origin).clock(settings.timer.clone()).build()
+}
+
+/// Answers for nobody but the session. The page asks there whether it is logged in: another 401 would make the browser show its
+/// password prompt for Basic.
+pub(crate) fn session_alone(settings: &Settings, sessions: &Sessions<User>) -> AuthLayer<User> {
+    let chain = Chain::new().or(sessions.strategy()).revocation(sessions.revocations().clone());
+    AuthLayer::new(chain.fallback_challenge(Challenge::bearer("demo"))).timer(settings.timer.clone())
+}
