@@ -46,6 +46,10 @@ mod websocket {}
 mod security {}
 #[doc = include_str!("../../docs/socketio.md")]
 mod socketio {}
+#[doc = include_str!("../../docs/login.md")]
+mod login {}
+#[doc = include_str!("../../docs/sessions.md")]
+mod sessions {}
 #[doc = include_str!("../../docs/tickets.md")]
 mod tickets {}
 #[doc = include_str!("../../docs/revocation.md")]

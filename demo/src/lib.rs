@@ -1,9 +1,11 @@
-//! An echo server for trying the chain by hand: one chain, JWT or Basic, in front of a route, a WebSocket and Socket.IO.
+//! An echo server for trying the chain by hand: one chain, JWT, Basic or the session of a login, in front of a route, a WebSocket
+//! and Socket.IO.
 //!
 //! This is a program to read and play with. It is not a library.
 
 #[cfg(doctest)]
 mod docs;
+mod login;
 mod logout;
 mod page;
 #[path = "../examples/hardened_server/server.rs"]
@@ -51,12 +53,14 @@ pub fn app(settings: &Settings) -> Result<Router, BoxError> {
     let users = Arc::new(Users::new());
     let revocations = Revocations::new(settings.store.clone()).clock(settings.timer.clone());
     let tickets = Tickets::new(settings.store.clone(), "/ws")?.clock(settings.timer.clone());
+    let sessions = login::sessions(settings, &users, revocations.clone())?;
     let connections = Connections::new();
     connections.follow(revocations.clone());
 
     let chain = |basic| {
         let chain = Chain::new().or(jwt(settings, &users)?).or(self::basic(basic, &users));
-        Ok::<_, BoxError>(chain.or(ticket(&tickets, &users)).revocation(revocations.clone()))
+        let chain = chain.or(ticket(&tickets, &users)).or(sessions.strategy());
+        Ok::<_, BoxError>(chain.revocation(revocations.clone()))
     };
     let sockets = Sockets::new().connections(&connections).shutdown(&settings.shutdown);
     let unset = |chain| AuthLayer::new(chain).timer(settings.timer.clone());
@@ -67,7 +71,7 @@ pub fn app(settings: &Settings) -> Result<Router, BoxError> {
     let for_socket_io = layer(chain(Basic::new("demo").from_socketio_auth().without_browser_prompt())?);
     let basic_alone = layer(Chain::new().or(basic(Basic::new("demo"), &users)));
 
-    let log_out = logout::LogOut { revocations, timer: settings.timer.clone() };
+    let log_out = logout::LogOut { revocations, sessions: sessions.clone(), timer: settings.timer.clone() };
     // Closed by default. A path that does not exist is a 404, without a password prompt.
     let protected = Protected::new(jwt_or_basic.clone())
         .route("/api/me", get(me).with_state(settings.timer.clone()))
@@ -80,8 +84,11 @@ pub fn app(settings: &Settings) -> Result<Router, BoxError> {
     let login = Protected::new(basic_alone)
         .route("/api/token", post(tokens::issue))
         .with_state(Arc::new(tokens::signer(settings)?));
+    let session_alone = login::session_alone(settings, &sessions);
+    let is_logged_in = get(me).with_state(settings.timer.clone()).layer(session_alone);
     let routes = protected.into_router().merge(says_who_it_is_later).merge(login);
-    Ok(routes.layer(socketio::layer(for_socket_io)))
+    let routes = routes.route("/api/session", is_logged_in).merge(login::local(&sessions, &users)?.routes());
+    Ok(routes.layer(socketio::layer(for_socket_io)).layer(sessions.layer()))
 }
 
 fn jwt(settings: &Settings, users: &Arc<Users>) -> Result<impl Strategy<User = User> + use<>, BoxError> {

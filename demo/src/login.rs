@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use auth_core::{BoxError, Chain, Challenge, ConfigError, async_trait};
-use auth_session::{SessionUsers, Sessions, SessionsBuilder};
+use auth_session::{LocalLogin, LocalUsers, SessionUsers, Sessions, SessionsBuilder};
 use auth_store::Revocations;
 use ws_adapter::AuthLayer;
 
@@ -31,6 +31,29 @@ pub(crate) fn sessions(
 ) -> Result<Sessions<User>, ConfigError> {
     let (records, users) = (Arc::clone(&settings.records), ById(Arc::clone(users)));
     SessionsBuilder::from_parts(records, revocations, users, &settings.public_origin).clock(settings.timer.clone()).build()
+}
+
+/// The passwords of the users.
+struct ByName(Arc<Users>);
+
+#[async_trait]
+impl LocalUsers for ByName {
+    type User = User;
+
+    async fn find(&self, username: &str) -> Result<Option<(User, String)>, BoxError> {
+        Ok(self.0.by_name(username).map(|(user, hash)| (user.clone(), hash.to_owned())))
+    }
+
+    /// The users of the demo are fixed.
+    async fn store_hash(&self, _: &User, _: &str) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
+
+/// `POST /login` and `POST /logout`, for the form of the page and for JSON.
+pub(crate) fn local(sessions: &Sessions<User>, users: &Arc<Users>) -> Result<LocalLogin<User>, ConfigError> {
+    let local = LocalLogin::new(sessions.clone(), ByName(Arc::clone(users))).passwords(users.passwords().clone());
+    local.failure("/")
 }
 
 /// Answers for nobody but the session. The page asks there whether it is logged in: another 401 would make the browser show its

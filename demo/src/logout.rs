@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use auth_core::{Authenticated, Refusal, Revocation, RevocationTarget};
+use auth_session::{Session, Sessions};
 use auth_store::Revocations;
 use axum::{
     Json,
@@ -17,42 +18,56 @@ use crate::User;
 #[derive(Clone)]
 pub(crate) struct LogOut {
     pub(crate) revocations: Revocations,
+    pub(crate) sessions: Sessions<User>,
     pub(crate) timer: Arc<dyn Timer>,
 }
 
 #[derive(Serialize)]
 struct Revoked {
-    /// `token`, or `everything` that was issued to the user so far.
+    /// `token`, `session`, or `everything` that was issued to the user so far.
     revoked: &'static str,
 }
 
-/// `POST /api/logout`: revokes the token of the request and closes its connections, on every node. A token without a `jti`
-/// can't be revoked alone, so all tokens of the user are revoked. `?everywhere=1` always revokes all. The layer has refused the request
-/// if a foreign page sent it with a cookie, or with a login that the browser remembers.
+/// `POST /api/logout`: revokes the token of the request, or ends its session, and closes its connections, on every node. A token
+/// without a `jti` can't be revoked alone, so all tokens of the user are revoked. `?everywhere=1` always revokes all, and ends all
+/// logins of the user. The layer has refused the request if a foreign page sent it with a cookie, or with a login that the browser
+/// remembers.
 pub(crate) async fn log_out(
-    State(LogOut { revocations, timer }): State<LogOut>,
+    State(LogOut { revocations, sessions, timer }): State<LogOut>,
     RawQuery(query): RawQuery,
     user: Authenticated<User>,
+    session: Session<User>,
 ) -> Response {
     let now = timer.now();
     let everywhere = query.is_some_and(|query| query.split('&').any(|pair| pair == "everywhere=1"));
-    let all = match (everywhere, user.evidence().principal()) {
-        (true, user) => user.map(|user| Revocation::user(user.clone(), now)).into_iter().collect(),
-        (false, _) => Revocation::of(user.evidence(), now),
-    };
+    let by_session = user.evidence().strategy() == "session";
+    if everywhere || by_session {
+        // The browser forgets its cookie too.
+        let ended = if by_session { session.logout().await } else { Ok(()) };
+        let ended = match (ended, everywhere) {
+            (Ok(()), true) => sessions.end_all(&user).await,
+            (ended, _) => ended,
+        };
+        return match ended {
+            Ok(()) => revoked(if everywhere { "everything" } else { "session" }),
+            Err(error) => error.into_response(),
+        };
+    }
+    let all = Revocation::of(user.evidence(), now);
     // A guest without an id can't be logged out, and must not think that it was.
     if all.is_empty() {
         return Refusal::new(StatusCode::CONFLICT, "nothing_to_revoke").to_response().map(Body::from);
     }
     let is_everything = all.iter().any(|revocation| matches!(revocation.target(), RevocationTarget::User { .. }));
     match revocations.revoke_all(&all).await {
-        Ok(()) => {
-            let answer = Revoked { revoked: if is_everything { "everything" } else { "token" } };
-            ([("cache-control", "no-store")], Json(answer)).into_response()
-        }
+        Ok(()) => revoked(if is_everything { "everything" } else { "token" }),
         Err(unavailable) => {
             tracing::error!(%unavailable, "nothing was revoked");
             Refusal::from(unavailable).to_response().map(Body::from)
         }
     }
+}
+
+fn revoked(what: &'static str) -> Response {
+    ([("cache-control", "no-store")], Json(Revoked { revoked: what })).into_response()
 }

@@ -51,16 +51,25 @@ impl Users {
         self.known.iter().find(|user| user.id == id).cloned()
     }
 
+    /// The user with this name, and the hash of the password.
+    pub(crate) fn by_name(&self, name: &str) -> Option<(&User, &'static str)> {
+        self.known.iter().find(|user| user.name == name).map(|user| (user, PASSWORD_HASH))
+    }
+
+    /// What checks passwords, and how many at a time.
+    pub(crate) fn passwords(&self) -> &Argon2Passwords {
+        &self.passwords
+    }
+
     /// The user of a login.
     ///
     /// # Errors
     /// If too many logins are being checked at the moment.
     pub async fn by_login(&self, login: &BasicLogin) -> Result<Option<User>, BoxError> {
-        let user = self.known.iter().find(|user| user.name == login.username());
+        let found = self.by_name(login.username());
         // An unknown user takes as long as a wrong password, so that the time does not reveal who exists.
-        let stored = user.map(|_| PASSWORD_HASH);
-        let right = self.passwords.verify(stored, login.password()).await?;
-        Ok(user.filter(|_| right).cloned())
+        let right = self.passwords.verify(found.map(|(_, hash)| hash), login.password()).await?;
+        Ok(found.filter(|_| right).map(|(user, _)| user.clone()))
     }
 }
 
