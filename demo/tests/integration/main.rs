@@ -3,6 +3,7 @@
 
 mod docs;
 mod http;
+mod login;
 mod packages;
 mod program;
 mod readme;
