@@ -102,7 +102,7 @@ cargo test -p auth-core --locked --test integration compile_fail
 say "each feature alone"
 for feature in auth-core:axum auth-core:metrics auth-core:test-util auth-core:tokio auth-basic:argon2 auth-jwt:axum \
     auth-jwt:remote auth-jwt:dpop auth-jwt:es256k auth-jwt:jsonwebtoken auth-jwt:x509 auth-store:axum auth-store:redis \
-    auth-session:axum auth-session:password auth-session:metrics ws-adapter:connections ws-adapter:metrics socketio-adapter:metrics \
+    auth-store:redis-tls test-support:records auth-session:axum auth-session:password auth-session:metrics ws-adapter:connections ws-adapter:metrics socketio-adapter:metrics \
     test-support:users test-support:server; do
     crate="${feature%:*}"
     echo "$crate with nothing but ${feature#*:}"

@@ -30,7 +30,9 @@ pub(crate) fn sessions(
     revocations: Revocations,
 ) -> Result<Sessions<User>, ConfigError> {
     let (records, users) = (Arc::clone(&settings.records), ById(Arc::clone(users)));
-    SessionsBuilder::from_parts(records, revocations, users, &settings.public_origin).clock(settings.timer.clone()).build()
+    SessionsBuilder::from_parts(records, revocations, users, &settings.public_origin)
+        .clock(settings.timer.clone())
+        .build()
 }
 
 /// The passwords of the users.

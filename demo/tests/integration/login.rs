@@ -37,7 +37,10 @@ async fn session_is_good_at_the_route_and_at_the_socket() {
     let demo = Demo::start().await;
     let cookie = cookie(&demo).await;
     let (status, answer) = me(&demo, &cookie).await;
-    assert_eq!((status, answer.get("strategy"), answer.get("expires_in")), (200, Some(&json!("session")), Some(&json!(3600))));
+    assert_eq!(
+        (status, answer.get("strategy"), answer.get("expires_in")),
+        (200, Some(&json!("session")), Some(&json!(3600)))
+    );
     let mut socket = open(&demo, &cookie).await.unwrap();
     assert_eq!(socket.says("hello").await, "server response: hello");
     let foreign = demo.connect_to("/ws", &[("cookie", &cookie), ("origin", "http://evil.example")]).await;
@@ -63,7 +66,8 @@ async fn logout_ends_the_session_and_its_socket() {
         let mut socket = open(&demo, &cookie).await.unwrap();
         let mut others = open(&demo, &other).await.unwrap();
         let ask = demo.request(Method::POST, path).header("cookie", &cookie);
-        let answer = ask.header("origin", "http://localhost:3000").header("sec-fetch-site", "same-origin").send().await.unwrap();
+        let answer =
+            ask.header("origin", "http://localhost:3000").header("sec-fetch-site", "same-origin").send().await.unwrap();
         assert!(answer.status().is_success(), "{path}: {}", answer.status());
         let removed = answer.headers().get("set-cookie").unwrap().to_str().unwrap();
         assert!(removed.starts_with("session=;"), "{removed}");
