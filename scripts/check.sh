@@ -102,8 +102,8 @@ cargo test -p auth-core --locked --test integration compile_fail
 say "each feature alone"
 for feature in auth-core:axum auth-core:metrics auth-core:test-util auth-core:tokio auth-basic:argon2 auth-jwt:axum \
     auth-jwt:remote auth-jwt:dpop auth-jwt:es256k auth-jwt:jsonwebtoken auth-jwt:x509 auth-store:axum auth-store:redis \
-    auth-store:redis-tls test-support:records auth-session:axum auth-session:password auth-session:metrics ws-adapter:connections ws-adapter:metrics socketio-adapter:metrics \
-    test-support:users test-support:server; do
+    auth-store:redis-tls auth-session:axum auth-session:password auth-session:metrics ws-adapter:connections ws-adapter:metrics \
+    socketio-adapter:metrics test-support:users test-support:server test-support:records; do
     crate="${feature%:*}"
     echo "$crate with nothing but ${feature#*:}"
     cargo clippy -p "$crate" --lib --no-default-features --features "${feature#*:}" --locked -- -D warnings
@@ -115,9 +115,6 @@ done
 for crate in ws-adapter auth-store auth-session; do
     cargo clippy -p "$crate" --lib --no-default-features --locked -- -D warnings
 done
-cargo clippy -p ws-adapter --all-targets --no-default-features --locked -- -D warnings
-cargo clippy -p auth-store --all-targets --no-default-features --locked -- -D warnings
-cargo clippy -p auth-session --all-targets --no-default-features --locked -- -D warnings
 
 say "a stranger's crate"
 cargo clippy --manifest-path consumer/Cargo.toml --target-dir target --all-targets --locked -- -D warnings
