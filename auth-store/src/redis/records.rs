@@ -33,12 +33,21 @@ impl Records for RedisStore {
     }
 
     async fn load(&self, key: &RecordKey) -> Result<Option<Record>, BoxError> {
-        let Some(record) = self.read(key).await? else { return Ok(None) };
-        let is_covered = match &record.owner {
-            Some(owner) => self.is_covered(owner, record.since).await?,
-            None => false,
-        };
-        Ok((!is_covered).then_some(record))
+        let mut known = None;
+        loop {
+            let Some(record) = self.read(key).await? else { return Ok(None) };
+            let is_covered = match &record.owner {
+                Some(owner) => self.is_covered(owner, record.since).await?,
+                None => false,
+            };
+            if !is_covered {
+                return Ok(Some(record));
+            }
+            // It may have been moved beyond the mark between the two calls.
+            if known.replace(record.since) == Some(record.since) {
+                return Ok(None);
+            }
+        }
     }
 
     async fn touch(&self, key: &RecordKey, used_at: SystemTime, ends_at: SystemTime) -> Result<bool, BoxError> {
