@@ -170,7 +170,7 @@ impl<U: Principal> SessionsBuilder<U> {
     ///
     /// # Errors
     /// If the public origin is neither `https://…` nor `http://` on a loopback, if the name of the cookie is not a token or has
-    /// a prefix, if an idle end is shorter than a second, or if an absolute end is before it.
+    /// a prefix, if an idle end is shorter than a second, or if an absolute end is before it or after 400 days.
     pub fn build(self) -> Result<Sessions<U>, ConfigError> {
         let mut settings = Settings::new(&self.public_origin, &self.cookie_name, self.lifetime, self.remembered)?;
         settings.sockets_count_as_use = self.sockets_count_as_use;

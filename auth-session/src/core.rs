@@ -16,15 +16,15 @@ use crate::{
     login::{Found, Login, Stored},
     presented::Presented,
     secret::{NewSecret, random_sid},
-    settings::{CookieOut, Settings},
+    settings::{CookieOut, LONGEST, Settings},
     value::{Match, UserPart, Value},
 };
 
 /// How often a save is tried again on the newest version. Each time, another one was saved.
 const TRIES: usize = 32;
 
-/// How far the current login is moved beyond the mark that ends all others.
-const BEYOND: Duration = Duration::from_millis(1);
+/// How far the current login is moved beyond the mark that ends all others. Stores keep nanoseconds.
+const BEYOND: Duration = Duration::from_nanos(1);
 
 pub(crate) struct Core {
     pub(crate) records: Arc<dyn Records>,
@@ -239,15 +239,14 @@ impl Core {
     /// Ends a login on all nodes: the revocation first, then the record. It continues if the client disconnects.
     pub(crate) async fn end(self: &Arc<Self>, login: &Login, why: Ended) -> Result<(), BoxError> {
         let (core, sid, key) = (Arc::clone(self), login.value.sid.clone(), login.record.key.clone());
-        let (is_users, absolute_end) = (login.value.user.is_some(), login.value.absolute_end);
+        // Another request may have logged in on this record meanwhile, for longer than it was made for.
+        let now = self.now();
+        let last = now.checked_add(self.settings.longest()).unwrap_or(now).max(login.value.absolute_end);
         detached(async move {
-            if is_users {
-                let own = std::iter::once("");
-                let issuers = own.chain(core.settings.token_issuers.iter().map(String::as_str));
-                let all: Vec<_> =
-                    issuers.map(|issuer| Revocation::session(issuer, &*sid).ends_at(absolute_end)).collect();
-                core.revocations.revoke_all(&all).await?;
-            }
+            let own = std::iter::once("");
+            let issuers = own.chain(core.settings.token_issuers.iter().map(String::as_str));
+            let all: Vec<_> = issuers.map(|issuer| Revocation::session(issuer, &*sid).ends_at(last)).collect();
+            core.revocations.revoke_all(&all).await?;
             if core.records.end(&key).await? {
                 events::ended(&sid, why);
             }
@@ -266,7 +265,8 @@ impl Core {
         let (core, user) = (Arc::clone(self), user.clone());
         detached(async move {
             core.revocations.revoke(&Revocation::user(user.clone(), until)).await?;
-            let keep_until = until.checked_add(core.settings.longest()).unwrap_or(until);
+            // Nodes may have other settings, and earlier ones may have been longer.
+            let keep_until = until.checked_add(LONGEST).unwrap_or(until);
             core.records.end_owned(&RecordKey::owner(&user), until, keep_until).await?;
             events::all_ended(kept.as_deref());
             Ok(())

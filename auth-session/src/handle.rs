@@ -51,6 +51,9 @@ pub(crate) struct State {
     pub(crate) found: Option<Found>,
     pub(crate) changes: Changes,
     pub(crate) cookie: CookieOut,
+    /// Whether the browser gets the cookie even if later changes are not stored: its own has just been replaced, and it would be
+    /// logged out.
+    pub(crate) must_set_cookie: bool,
 }
 
 impl State {
@@ -140,6 +143,12 @@ impl<U: 'static> Handle<U> {
     pub(crate) fn outcome(&self) -> Option<CookieOut> {
         let mut state = self.state();
         state.changes.is_empty().then(|| std::mem::take(&mut state.cookie))
+    }
+
+    /// What happens to the cookie if the changes were not stored.
+    pub(crate) fn outcome_of_failure(&self) -> CookieOut {
+        let mut state = self.state();
+        if state.must_set_cookie { std::mem::take(&mut state.cookie) } else { CookieOut::default() }
     }
 
     /// Stores what has changed, in one save, and returns what happens to the cookie.

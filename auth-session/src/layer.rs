@@ -135,7 +135,10 @@ where
                     let Some(mut response) = response.take() else { return Poll::Pending };
                     match saved {
                         Ok(cookie) => handle.core().settings.write(&cookie, response.headers_mut()),
-                        Err(cause) => response = unavailable(cause),
+                        Err(cause) => {
+                            response = unavailable(cause);
+                            handle.core().settings.write(&handle.outcome_of_failure(), response.headers_mut());
+                        }
                     }
                     return Poll::Ready(Ok(response));
                 }

@@ -2,6 +2,7 @@ use std::{
     fmt,
     future::{Future, IntoFuture},
     pin::Pin,
+    time::SystemTime,
 };
 
 use auth_core::{Principal, PrincipalId};
@@ -20,6 +21,7 @@ pub struct LogIn<'s, U> {
     user: &'s U,
     remember: bool,
     keep_data: bool,
+    proved_at: Option<SystemTime>,
     facts: Facts,
 }
 
@@ -33,7 +35,7 @@ pub(crate) struct Facts {
 
 impl<'s, U> LogIn<'s, U> {
     pub(crate) fn new(handle: &'s Handle<U>, user: &'s U) -> Self {
-        Self { handle, user, remember: false, keep_data: false, facts: Facts::default() }
+        Self { handle, user, remember: false, keep_data: false, proved_at: None, facts: Facts::default() }
     }
 
     /// Whether the user asked to be remembered: the login lives longer, and the browser keeps the cookie when it is closed. The
@@ -58,6 +60,13 @@ impl<'s, U> LogIn<'s, U> {
         self
     }
 
+    /// Sets when the user began to prove who it is. What ends all logins of the user up to an instant after it ends this one too.
+    #[cfg(feature = "password")]
+    pub(crate) fn proved_at(mut self, at: SystemTime) -> Self {
+        self.proved_at = Some(at);
+        self
+    }
+
     /// Says how the user has logged in (RFC 8176): `["pwd"]`, `["pwd", "otp"]`. At most 16 of 64 characters.
     pub fn amr<'m>(mut self, methods: impl IntoIterator<Item = &'m str>) -> Self {
         self.facts.amr.extend(methods.into_iter().map(cut));
@@ -78,11 +87,12 @@ fn cut(text: &str) -> String {
 
 impl<U: Principal> LogIn<'_, U> {
     async fn run(self) -> Result<(), SessionError> {
-        let Self { handle, user, remember, keep_data, facts } = self;
+        let Self { handle, user, remember, keep_data, proved_at, facts } = self;
         if handle.is_closed() {
             return Err(SessionError::late());
         }
-        let (core, now) = (handle.core(), handle.core().now());
+        let core = handle.core();
+        let now = proved_at.unwrap_or_else(|| core.now());
         let id = handle.shared().users.id(user).map_err(SessionError::unavailable)?;
         let principal = user.principal_id().unwrap_or_else(|| PrincipalId::new("", &*id));
         let mut user = UserPart::new(id, &principal, now);
@@ -98,12 +108,14 @@ impl<U: Principal> LogIn<'_, U> {
             Some(Found::Live(login)) => Some(login),
             _ => None,
         };
+        let was_logged_in = current.as_ref().is_some_and(|login| login.value.user.is_some());
         let new = NewLogin { user, remember, kept };
         let stored = core.log_in(current, handle.presented(), &new, now).await.map_err(SessionError::unavailable)?;
         events::logged_in(stored.login.sid(), remember, false);
         let mut state = handle.state();
         state.changes = Default::default();
         state.set_stored(stored);
+        state.must_set_cookie = was_logged_in;
         Ok(())
     }
 }

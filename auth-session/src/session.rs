@@ -191,7 +191,9 @@ impl<U: Principal> Session<U> {
         match stepped.await.map_err(SessionError::unavailable)? {
             Some(stored) => {
                 events::logged_in(stored.login.sid(), stored.login.value.remember, true);
-                self.handle.state().set_stored(stored);
+                let mut state = self.handle.state();
+                state.set_stored(stored);
+                state.must_set_cookie = true;
                 Ok(())
             }
             None => {
@@ -246,8 +248,12 @@ impl<U: Principal> Session<U> {
                 self.handle.state().found = Some(Found::Live((*stored).into()));
                 core.end_all(&user, until, kept).await.map_err(SessionError::unavailable)
             }
-            _ => {
+            (_, user) => {
                 self.handle.set_gone();
+                // This login has ended meanwhile. The others still have to.
+                if let Some(user) = user {
+                    core.end_all(&user, until, None).await.map_err(SessionError::unavailable)?;
+                }
                 Err(SessionError::of(SessionErrorKind::NotLoggedIn))
             }
         }

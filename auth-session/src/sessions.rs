@@ -106,6 +106,11 @@ impl<U: Principal> Sessions<U> {
         self.shared.core.settings.ours.clone()
     }
 
+    #[cfg(feature = "password")]
+    pub(crate) fn now(&self) -> std::time::SystemTime {
+        self.shared.core.now()
+    }
+
     pub(crate) fn principal(&self, user: &U) -> Result<PrincipalId, SessionError> {
         match user.principal_id() {
             Some(principal) => Ok(principal),

@@ -8,8 +8,8 @@ use auth_core::{ConfigError, Origin, OriginPolicy, Secret, extract::try_cookie};
 use cookie::{Cookie, SameSite};
 use http::{HeaderMap, HeaderValue, header};
 
-/// Browsers keep no cookie longer (RFC 6265bis, 5.5).
-const MAX_COOKIE_AGE: Duration = Duration::from_secs(400 * 86_400);
+/// No login lives longer: browsers keep no cookie longer (RFC 6265bis, 5.5).
+pub(crate) const LONGEST: Duration = Duration::from_secs(400 * 86_400);
 
 /// How often a login that is in use is noted as used, at most.
 const TOUCH_EVERY: Duration = Duration::from_secs(60);
@@ -64,9 +64,10 @@ impl Settings {
         let cookie_name = if is_secure { format!("__Host-{name}") } else { name.to_owned() };
         try_cookie(Cow::from(cookie_name.clone()))?;
         for Lifetime { idle, absolute } in [lifetime, remembered] {
-            if idle < Duration::from_secs(1) || absolute < idle {
+            if idle < Duration::from_secs(1) || absolute < idle || absolute > LONGEST {
                 return Err(ConfigError::new(
-                    "the idle end of a login must be at least a second, and the absolute end must not be before it",
+                    "the idle end of a login must be at least a second, and the absolute end must not be before it or after \
+                     400 days",
                 ));
             }
         }
@@ -104,7 +105,7 @@ impl Settings {
             .secure(self.is_secure)
             .build();
         if let Some(age) = max_age {
-            let seconds = i64::try_from(age.min(MAX_COOKIE_AGE).as_secs()).unwrap_or_default();
+            let seconds = i64::try_from(age.min(LONGEST).as_secs()).unwrap_or_default();
             built.set_max_age(cookie::time::Duration::seconds(seconds));
         }
         if let Ok(mut line) = HeaderValue::from_str(&built.to_string()) {

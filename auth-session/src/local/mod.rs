@@ -146,6 +146,11 @@ impl<U: Principal> LocalLogin<U> {
     /// If the users cannot be asked, or the password cannot be checked: too many at once, or a hash that is not argon2. It says
     /// nothing about the password.
     pub async fn verify(&self, username: &str, password: &Password) -> Result<Option<U>, BoxError> {
+        Ok(self.check(username, password).await?.map(|(user, _)| user))
+    }
+
+    /// The user, and the hash that is stored now.
+    async fn check(&self, username: &str, password: &Password) -> Result<Option<(U, String)>, BoxError> {
         let Inner { users, passwords, .. } = &*self.0;
         let is_name = !username.is_empty() && username.len() <= MAX_NAME && !username.chars().any(char::is_control);
         let found = if is_name { users.find(username).await? } else { None };
@@ -153,13 +158,15 @@ impl<U: Principal> LocalLogin<U> {
         if !passwords.verify(stored, password).await? {
             return Ok(None);
         }
-        let Some((user, stored)) = found else { return Ok(None) };
-        if passwords.needs_rehash(&stored)
-            && let Err(cause) = self.rehash(&user, password).await
-        {
-            tracing::warn!(cause = &*cause, "the hash of a password was not replaced");
+        let Some((user, mut stored)) = found else { return Ok(None) };
+        if passwords.needs_rehash(&stored) {
+            match self.rehash(&user, &stored, password).await {
+                Ok(Some(new)) => stored = new,
+                Ok(None) => tracing::debug!("the hash of a password has changed meanwhile"),
+                Err(cause) => tracing::warn!(cause = &*cause, "the hash of a password was not replaced"),
+            }
         }
-        Ok(Some(user))
+        Ok(Some((user, stored)))
     }
 
     /// The hash of a new password, for a registration. The password has to meet the [policy](Self::policy).
@@ -186,20 +193,25 @@ impl<U: Principal> LocalLogin<U> {
         new: &Password,
     ) -> Result<(), NewPasswordError> {
         let wrong = || NewPasswordError::of(NewPasswordErrorKind::WrongCurrent);
-        let user = self.verify(username, current).await.map_err(NewPasswordError::unavailable)?.ok_or_else(wrong)?;
+        let checked = self.check(username, current).await.map_err(NewPasswordError::unavailable)?;
+        let (user, old) = checked.ok_or_else(wrong)?;
         let principal = self.0.sessions.principal(&user).map_err(NewPasswordError::unavailable)?;
         if session.principal() != Some(principal) {
             return Err(wrong());
         }
         let hash = self.hash_new(username, new).await?;
-        self.0.users.store_hash(&user, &hash).await.map_err(NewPasswordError::unavailable)?;
+        if !self.0.users.store_hash(&user, &old, &hash).await.map_err(NewPasswordError::unavailable)? {
+            // Somebody has changed it meanwhile.
+            return Err(wrong());
+        }
         session.end_others().await.map_err(NewPasswordError::unavailable)?;
         session.step_up(&["pwd"], None).await.map_err(NewPasswordError::unavailable)
     }
 
-    async fn rehash(&self, user: &U, password: &Password) -> Result<(), BoxError> {
-        let hash = self.0.passwords.hash(password).await?;
-        self.0.users.store_hash(user, &hash).await
+    /// The new hash, if it was stored.
+    async fn rehash(&self, user: &U, old: &str, password: &Password) -> Result<Option<String>, BoxError> {
+        let new = self.0.passwords.hash(password).await?;
+        Ok(self.0.users.store_hash(user, old, &new).await?.then_some(new))
     }
 
     pub(crate) fn inner(&self) -> &Inner<U> {

@@ -73,10 +73,12 @@ impl<U: Principal> LocalLogin<U> {
     /// Logs the user in. Returns where the session says to go.
     async fn decide(&self, parts: &Parts, typed: &Typed) -> Result<Option<ReturnTo>, Refusal> {
         let session = Session::<U>::of(&parts.extensions).await?;
+        // A change of the password meanwhile ends the login that the old one has proved.
+        let asked_at = self.inner().sessions.now();
         let user = self.verify(&typed.username, &typed.password).await.map_err(Refusal::unavailable)?;
         let user = user.ok_or_else(|| Refusal::new(StatusCode::UNAUTHORIZED, "invalid_credentials"))?;
         let kept = session.take_return_to();
-        let mut login = session.login(&user).remember(typed.remember).amr(["pwd"]);
+        let mut login = session.login(&user).remember(typed.remember).amr(["pwd"]).proved_at(asked_at);
         if self.inner().keeps_data {
             login = login.keep_data();
         }

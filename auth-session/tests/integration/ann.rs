@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use auth_basic::{Argon2Passwords, Password};
-use auth_core::BoxError;
+use auth_core::{BoxError, ManualClock};
 use auth_session::{LocalLogin, LocalUsers, async_trait};
 use axum::Router;
 use test_support::server::Server;
@@ -29,6 +29,10 @@ pub(crate) struct Kept {
     pub(crate) stored: usize,
     pub(crate) is_down: bool,
     pub(crate) refuses: bool,
+    /// The hash that another request stores after the next look.
+    pub(crate) changes_to: Option<String>,
+    /// Moved by a second after a look.
+    pub(crate) clock: Option<ManualClock>,
 }
 
 #[async_trait]
@@ -41,18 +45,28 @@ impl LocalUsers for Ann {
         if kept.is_down {
             return Err("the users are down".into());
         }
-        Ok((username == "ann").then(|| (User("ann".to_owned()), kept.hash.clone())))
+        if let Some(clock) = &kept.clock {
+            clock.advance(secs(1));
+        }
+        let hash = kept.hash.clone();
+        if let Some(changed) = kept.changes_to.take() {
+            kept.hash = changed;
+        }
+        Ok((username == "ann").then(|| (User("ann".to_owned()), hash)))
     }
 
-    async fn store_hash(&self, user: &User, hash: &str) -> Result<(), BoxError> {
+    async fn store_hash(&self, user: &User, old: &str, new: &str) -> Result<bool, BoxError> {
         let mut kept = self.0.lock().unwrap();
         if kept.refuses {
             return Err("the users are read-only".into());
         }
         assert_eq!(user.0, "ann");
+        if kept.hash != old {
+            return Ok(false);
+        }
         kept.stored += 1;
-        kept.hash = hash.to_owned();
-        Ok(())
+        kept.hash = new.to_owned();
+        Ok(true)
     }
 }
 

@@ -27,9 +27,11 @@ async fn only_a_remembered_login_has_a_persistent_cookie() {
     let app = App::new();
     let set = set_cookie(&app, "/login/ann?remember").await;
     assert_eq!(attributes(&set).1, "HttpOnly; SameSite=Lax; Path=/; Max-Age=2592000");
-    let app = App::with(|builder| builder.remember_absolute(secs(1000 * 86_400)));
+    let app = App::with(|builder| builder.remember_absolute(secs(400 * 86_400)));
     let set = set_cookie(&app, "/login/ann?remember").await;
     assert!(set.ends_with("Max-Age=34560000"), "400 days at most: {set}");
+    let builder = auth_session::Sessions::builder(app.store.clone(), app.users.clone(), ORIGIN);
+    assert!(builder.remember_absolute(secs(401 * 86_400)).build().is_err());
 }
 
 #[tokio::test]

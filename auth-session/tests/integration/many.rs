@@ -203,6 +203,7 @@ async fn logout_revokes_what_hangs_on_the_id() {
     for issuer in ["", "https://app.example"] {
         let Some(RevocationEvent::Revoked(revocation)) = listener.next().await else { panic!("nothing came") };
         assert_eq!(revocation.target(), Revocation::session(issuer, &*sid).target());
-        assert_eq!(revocation.end(), Some(now() + secs(86_400)));
+        // Another request may have logged in on the record for as long as a login can be remembered.
+        assert_eq!(revocation.end(), Some(now() + secs(30 * 86_400)));
     }
 }

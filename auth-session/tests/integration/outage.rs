@@ -63,6 +63,47 @@ async fn login_whose_data_is_not_stored_gets_no_cookie() {
 }
 
 #[tokio::test]
+async fn replaced_cookie_reaches_the_browser_even_if_later_data_is_not_stored() {
+    let app = App::new();
+    for again in ["step_up", "login"] {
+        let store = app.store.clone();
+        let handler = axum::routing::post(move |session: auth_session::Session<User>| async move {
+            match again {
+                "step_up" => session.step_up(&["otp"], None).await?,
+                _ => session.login(&User("ann".to_owned())).await?,
+            }
+            store.break_calls(&["save"]);
+            session.insert("a", 1)
+        });
+        let mut browser = app.logged_in("ann").await;
+        let old = browser.cookie.clone();
+        let mut page = Browser::of(axum::Router::new().route("/", handler).layer(app.sessions.layer()));
+        page.cookie = old.clone();
+        assert_eq!(page.post("/").await.status, 503, "{again}");
+        app.store.mend();
+        assert_ne!(page.cookie, old, "{again}");
+        browser.cookie = page.cookie;
+        assert_eq!(browser.me().await, is("ann"), "{again}");
+    }
+}
+
+#[tokio::test]
+async fn others_end_even_if_the_own_login_has_just_ended() {
+    let app = App::new();
+    let thief = app.logged_in("ann").await;
+    let sessions = app.sessions.clone();
+    let handler = axum::routing::post(move |session: auth_session::Session<User>| async move {
+        sessions.end(&session.sid().unwrap()).await?;
+        session.end_others().await
+    });
+    let mut page = Browser::of(axum::Router::new().route("/", handler).layer(app.sessions.layer()));
+    page.cookie = app.logged_in("ann").await.cookie;
+    assert_eq!(page.post("/").await.status, 401);
+    let mut thief = thief;
+    assert_eq!(thief.me().await, refused(401, "session_expired"));
+}
+
+#[tokio::test]
 async fn unreadable_record_counts_as_ended() {
     let app = App::new();
     let mut browser = app.logged_in("ann").await;

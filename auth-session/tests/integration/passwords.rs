@@ -25,6 +25,29 @@ async fn hash_is_replaced_when_the_parameters_have_changed() {
 }
 
 #[tokio::test]
+async fn rehash_does_not_undo_a_change_of_the_password_meanwhile() {
+    let stronger = Argon2Passwords::with_params_of(CHEAPER).unwrap();
+    let local = Local::with(|login| login.passwords(stronger.clone())).await;
+    local.ann.0.lock().unwrap().changes_to = Some("the hash of the new password".to_owned());
+    assert!(local.login.verify("ann", &Password::new(PASSWORD)).await.unwrap().is_some());
+    assert_eq!(local.ann.0.lock().unwrap().hash, "the hash of the new password");
+}
+
+#[tokio::test]
+async fn change_of_the_password_ends_a_login_that_was_being_checked() {
+    let local = Local::new().await;
+    let began = now();
+    local.ann.0.lock().unwrap().clock = Some(local.app.clock.clone());
+    let mut browser = local.app.browser();
+    assert_eq!(browser.send_body("POST", "/login", &[FORM, OURS], right()).await.status, 303);
+    // The change came after the look at the hash, and before the login.
+    local.app.clock.set(began + std::time::Duration::from_millis(500));
+    local.app.sessions.end_all(&User("ann".to_owned())).await.unwrap();
+    local.app.clock.set(began + secs(2));
+    assert_eq!(local.app.sids("ann").await.len(), 0);
+}
+
+#[tokio::test]
 async fn changed_password_ends_the_other_logins() {
     let local = Local::new().await;
     let (mut current, mut other) = (local.app.browser(), local.app.browser());
