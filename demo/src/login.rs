@@ -47,8 +47,8 @@ impl LocalUsers for ByName {
     }
 
     /// The users of the demo are fixed.
-    async fn store_hash(&self, _: &User, _: &str) -> Result<(), BoxError> {
-        Ok(())
+    async fn store_hash(&self, _: &User, _: &str, _: &str) -> Result<bool, BoxError> {
+        Ok(false)
     }
 }
 

@@ -42,10 +42,10 @@ pub(crate) async fn log_out(
     let everywhere = query.is_some_and(|query| query.split('&').any(|pair| pair == "everywhere=1"));
     let by_session = user.evidence().strategy() == "session";
     if everywhere || by_session {
-        // The browser forgets its cookie too.
-        let ended = if by_session { session.logout().await } else { Ok(()) };
-        let ended = match (ended, everywhere) {
-            (Ok(()), true) => sessions.end_all(&user).await,
+        // Its own login last: if the others can't be ended, the user can try again.
+        let ended = if everywhere { sessions.end_all(&user).await } else { Ok(()) };
+        let ended = match (ended, by_session) {
+            (Ok(()), true) => session.logout().await,
             (ended, _) => ended,
         };
         return match ended {
@@ -59,6 +59,9 @@ pub(crate) async fn log_out(
         return Refusal::new(StatusCode::CONFLICT, "nothing_to_revoke").to_response().map(Body::from);
     }
     let is_everything = all.iter().any(|revocation| matches!(revocation.target(), RevocationTarget::User { .. }));
+    if is_everything && let Err(error) = sessions.end_all(&user).await {
+        return error.into_response();
+    }
     match revocations.revoke_all(&all).await {
         Ok(()) => revoked(if is_everything { "everything" } else { "token" }),
         Err(unavailable) => {

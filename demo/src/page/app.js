@@ -174,9 +174,13 @@ async function ask(method, path, who = presented(), body = undefined) {
   return null;
 }
 
-element("me").onclick = () => ask("GET", "/api/me");
+element("me").onclick = async () => {
+  if (how() === "session") await look();
+  await ask("GET", "/api/me");
+};
 element("get-token").onclick = async () => {
-  const answer = await ask("POST", "/api/token");
+  // The route takes Basic alone. With the cookie, the browser would ask for a password.
+  const answer = await ask("POST", "/api/token", how() === "session" ? login() : presented());
   if (answer) {
     element("token").value = answer.token;
     document.querySelector("input[value=token]").checked = true;

@@ -5,11 +5,15 @@
 
   /** The socket of the other pane. */
   let socket = null;
+  /** Whose login it was opened for: it is not opened again and again. */
+  let watched;
 
   /** Asks whose login the cookie is. Nothing but the session strategy answers there, so no password prompt comes up. */
   async function look() {
     const response = await fetch("/api/session", { cache: "no-store" }).catch(() => null);
-    if (response) showSession(response.ok ? await response.json() : null);
+    // Otherwise the server is down, and the login may still be good.
+    if (response?.ok) showSession(await response.json());
+    else if (response?.status === 401) showSession(null);
   }
 
   function showSession(found) {
@@ -17,7 +21,10 @@
     element("login").hidden = session !== null;
     element("logged-in").hidden = session === null;
     element("logged-in-as").textContent = session?.name ?? "";
-    if (session && !socket) watch();
+    if (session?.id !== watched) {
+      watched = session?.id;
+      if (session && !socket) watch();
+    }
   }
 
   function showOther(state) {
@@ -37,6 +44,7 @@
     };
     own.onmessage = ({ data }) => other(`← ${data}`);
     own.onclose = ({ code, reason }) => {
+      if (socket !== own) return;
       socket = null;
       showOther(stateAfter(reason) ?? "closed");
       other(`socket closed: ${code}${reason ? ` ${reason}` : ""}`, "bad");
@@ -65,7 +73,9 @@
     showFields();
   });
 
+  globalThis.look = look;
   globalThis.logOut = async (path) => {
+    if (how() === "session") await look();
     const answer = await ask("POST", path);
     if (how() === "session") await look();
     return answer;

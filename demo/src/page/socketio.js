@@ -28,7 +28,7 @@
   function open() {
     const inHeaders = element("place").value === "headers";
     const transports = TRANSPORTS[element("transport").value];
-    if (inHeaders && how() !== "nothing" && transports.includes("websocket")) {
+    if (inHeaders && ["token", "basic"].includes(how()) && transports.includes("websocket")) {
       log("A page can set headers when polling only: extraHeaders would be missing on the WebSocket. Choose polling.", "bad");
       return;
     }

@@ -1,4 +1,4 @@
-//! The login of the demo: its cookie at the route, at the socket and over Socket.IO, and its end.
+//! The login of the demo: its cookie at the route and at the socket, and its end.
 
 use auth_core::Origin;
 use reqwest::{Method, Response};
