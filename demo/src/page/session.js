@@ -11,8 +11,10 @@
   /** Asks whose login the cookie is. Nothing but the session strategy answers there, so no password prompt comes up. */
   async function look() {
     const response = await fetch("/api/session", { cache: "no-store" }).catch(() => null);
+    // Read in any case, or the browser keeps the request open.
+    const answer = await response?.json().catch(() => null);
     // Otherwise the server is down, and the login may still be good.
-    if (response?.ok) showSession(await response.json());
+    if (response?.ok) showSession(answer);
     else if (response?.status === 401) showSession(null);
   }
 
