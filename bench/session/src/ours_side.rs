@@ -11,7 +11,7 @@ use ws_adapter::AuthLayer;
 
 use crate::{Users, Who};
 
-struct Me(User);
+pub struct Me(User);
 
 impl Principal for Me {
     fn principal_id(&self) -> Option<PrincipalId> {

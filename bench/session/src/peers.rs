@@ -8,12 +8,10 @@ use axum::{
     http::{StatusCode, request::Parts},
     routing::{get, post},
 };
-use axum_login::{
-    AuthManagerLayerBuilder, AuthUser, AuthnBackend, UserId, login_required,
-    tower_sessions::{Expiry, MemoryStore, Session, SessionManagerLayer, cookie::time::Duration},
-};
+use axum_login::{AuthManagerLayerBuilder, AuthUser, AuthnBackend, UserId, login_required};
 use floors::User;
 use serde::Deserialize;
+use tower_sessions::{Expiry, MemoryStore, Session, SessionManagerLayer, cookie::time::Duration};
 
 use crate::{Users, Who};
 
@@ -25,10 +23,13 @@ fn sessions() -> SessionManagerLayer<MemoryStore> {
 /// A session that holds the user's id, and a handler that looks the user up.
 pub fn tower_sessions(users: &Users) -> Router {
     let users = users.clone();
-    let me = async move |session: Session| -> Result<Json<User>, StatusCode> {
-        let id: Option<String> = session.get("user").await.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
-        let user = id.and_then(|id| users.find(&id)).ok_or(StatusCode::UNAUTHORIZED)?;
-        Ok(Json(user))
+    let me = move |session: Session| {
+        let users = users.clone();
+        async move {
+            let id: Option<String> = session.get("user").await.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+            let user = id.and_then(|id| users.find(&id)).ok_or(StatusCode::UNAUTHORIZED)?;
+            Ok::<_, StatusCode>(Json(user))
+        }
     };
     let log_in = async |session: Session, Query(who): Query<Who>| {
         session.cycle_id().await.expect("a new id");
@@ -53,10 +54,10 @@ impl AuthUser for Account {
 }
 
 #[derive(Clone)]
-struct Backend(Users);
+pub struct Backend(Users);
 
 #[derive(Clone, Deserialize)]
-struct Credentials;
+pub struct Credentials;
 
 impl AuthnBackend for Backend {
     type User = Account;
@@ -82,14 +83,14 @@ impl<S: Send + Sync> FromRequestParts<S> for LoggedIn {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, StatusCode> {
         let session = AuthSession::from_request_parts(parts, state).await.map_err(|(status, _)| status)?;
-        let user = session.user().await.ok_or(StatusCode::UNAUTHORIZED)?;
+        let user = session.user.ok_or(StatusCode::UNAUTHORIZED)?;
         Ok(Self(user.0))
     }
 }
 
 pub fn axum_login(users: &Users) -> Router {
     let layer = AuthManagerLayerBuilder::new(Backend(users.clone()), sessions()).build();
-    let log_in = async |session: AuthSession, Query(who): Query<Who>| {
+    let log_in = async |mut session: AuthSession, Query(who): Query<Who>| {
         let user = User { id: who.id.clone(), name: who.id };
         session.login(&Account(user)).await.expect("a login");
     };
