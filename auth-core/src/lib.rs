@@ -98,6 +98,7 @@ mod chain;
 mod challenge;
 mod clock;
 mod config;
+mod cookies;
 mod current_end;
 mod end_check;
 mod evidence;
@@ -149,6 +150,7 @@ pub use self::{
     challenge::Challenge,
     clock::{Clock, SystemClock},
     config::ConfigError,
+    cookies::cookie_values,
     end_check::EndCheck,
     evidence::{Evidence, RevocationCheck},
     extras::Extras,

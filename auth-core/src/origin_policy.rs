@@ -175,16 +175,20 @@ impl OriginPolicy {
     /// The refusal of a handshake from a foreign page: 403 `origin_not_allowed`. The log also gets the allowed origins.
     #[must_use]
     pub fn refuse_handshake(&self, request: &Parts) -> Refusal {
-        let public = self.public.clone().map(AllowedOrigin::from);
-        Refusal::origin_not_allowed(request, public.iter().chain(self.list.iter().flat_map(|list| &**list)))
+        Refusal::origin_not_allowed(request, self.allowed().iter())
     }
 
     /// The refusal of a plain request that is not [ours](SiteVerdict::Ours): 403 `cross_site`. The log also gets what the request
     /// says, and the allowed origins.
     #[must_use]
     pub fn refuse_write(&self, request: &Parts) -> Refusal {
+        Refusal::cross_site(request, self.allowed().iter())
+    }
+
+    /// The public origin, then the list.
+    fn allowed(&self) -> Vec<AllowedOrigin> {
         let public = self.public.clone().map(AllowedOrigin::from);
-        Refusal::cross_site(request, public.iter().chain(self.list.iter().flat_map(|list| &**list)))
+        public.into_iter().chain(self.list.iter().flat_map(|list| list.iter().cloned())).collect()
     }
 
     /// Whether a public origin or a list replaces the server's own host.

@@ -149,8 +149,8 @@ impl<U: Principal> SessionsBuilder<U> {
         self
     }
 
-    /// Whether a message over an open socket counts as a use of the login. The default is no: a page that is forgotten in a tab
-    /// and polls would stay logged in for ever.
+    /// Whether a message over an open socket counts as a use of the login. The default is no. Otherwise, a page that is
+    /// forgotten in a tab and polls would stay logged in forever.
     #[must_use]
     pub fn sockets_count_as_use(mut self, count: bool) -> Self {
         self.sockets_count_as_use = count;

@@ -38,7 +38,7 @@ pub(crate) struct Handle<U>(Arc<Inner<U>>);
 struct Inner<U> {
     shared: Shared<U>,
     presented: Presented,
-    /// Held by whoever talks to the store.
+    /// A task holds it while it talks to the store.
     turn: tokio::sync::Mutex<()>,
     state: Mutex<State>,
     /// Set when the service inside of the layer has answered. What was read counts no longer.

@@ -11,7 +11,7 @@ use crate::{core::NewLogin, error::SessionError, events, handle::Handle, login::
 
 /// The longest label, and the most and longest of the methods.
 const MAX_LABEL: usize = 80;
-const MAX_METHODS: usize = 16;
+pub(crate) const MAX_METHODS: usize = 16;
 const MAX_METHOD: usize = 64;
 
 /// A login that is about to happen; made by [`Session::login`](crate::Session::login). It does nothing until it is awaited.
@@ -48,7 +48,7 @@ impl<'s, U> LogIn<'s, U> {
     /// Keeps the data of the session that the visitor had, such as a cart. The default is to drop it.
     ///
     /// # Security
-    /// Whoever planted the visitor's earlier cookie may have put that data there.
+    /// An attacker who planted the visitor's earlier cookie may have put that data there.
     pub fn keep_data(mut self) -> Self {
         self.keep_data = true;
         self
@@ -81,7 +81,8 @@ impl<'s, U> LogIn<'s, U> {
     }
 }
 
-fn cut(text: &str) -> String {
+/// A method, or a class, of at most 64 characters.
+pub(crate) fn cut(text: &str) -> String {
     text.chars().take(MAX_METHOD).collect()
 }
 

@@ -1,4 +1,5 @@
-use http::{HeaderMap, header::COOKIE};
+use auth_core::cookie_values;
+use http::HeaderMap;
 
 use crate::secret::{self, Hash};
 
@@ -17,23 +18,14 @@ pub(crate) enum Presented {
 }
 
 impl Presented {
-    /// Reads the cookies as [`auth_core::extract::cookie`] does. Empty values don't count.
+    /// Reads our cookie. Empty values don't count.
     pub(crate) fn read(headers: &HeaderMap, name: &str) -> Self {
         let mut found: Option<&[u8]> = None;
-        // HTTP/2 may split the cookies over several header lines (RFC 9113, 8.2.3).
-        for line in headers.get_all(COOKIE) {
-            for pair in line.as_bytes().split(|&b| b == b';') {
-                let value = pair.trim_ascii().strip_prefix(name.as_bytes()).and_then(|rest| rest.strip_prefix(b"="));
-                let Some(value) = value else { continue };
-                let value = value.strip_prefix(b"\"").and_then(|v| v.strip_suffix(b"\"")).unwrap_or(value);
-                if value.is_empty() {
-                    continue;
-                }
-                if found.is_some_and(|known| known != value) {
-                    return Self::Several;
-                }
-                found = Some(value);
+        for value in cookie_values(headers, name).filter(|value| !value.is_empty()) {
+            if found.is_some_and(|known| known != value) {
+                return Self::Several;
             }
+            found = Some(value);
         }
         match found {
             None => Self::Nothing,
@@ -66,6 +58,8 @@ impl Presented {
 
 #[cfg(test)]
 mod tests {
+    use http::header::COOKIE;
+
     use super::*;
 
     const GOOD: &str = "AAAAAAAAAAAAAAAAAAAAAA.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";

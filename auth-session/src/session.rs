@@ -9,7 +9,7 @@ use crate::{
     error::{SessionError, SessionErrorKind},
     events::{self, Ended},
     handle::Handle,
-    log_in::LogIn,
+    log_in::{LogIn, MAX_METHODS, cut},
     login::{Found, Login},
     return_to::ReturnTo,
     value::UserPart,
@@ -179,12 +179,12 @@ impl<U: Principal> Session<U> {
         let change = |user: &mut UserPart| {
             user.auth_time = now;
             for method in amr {
-                if !user.amr.iter().any(|known| known == method) && user.amr.len() < 16 {
-                    user.amr.push(method.chars().take(64).collect());
+                if !user.amr.iter().any(|known| known == method) && user.amr.len() < MAX_METHODS {
+                    user.amr.push(cut(method));
                 }
             }
             if let Some(class) = acr {
-                user.acr = Some(class.chars().take(64).collect());
+                user.acr = Some(cut(class));
             }
         };
         let stepped = core.step_up(&login, self.handle.presented(), change, now);

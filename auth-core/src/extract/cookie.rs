@@ -1,11 +1,10 @@
 use std::borrow::Cow;
 
-use http::header::COOKIE;
-
 use super::{Credential, Extractor, Malformed, credential::is_visible};
 use crate::{
     AuthRequest, Carrier, Challenge,
     config::{self, ConfigError},
+    cookies::cookie_values,
 };
 
 /// A cookie (RFC 6265, 4.2.1): an ambient carrier, with no challenge of its own.
@@ -37,21 +36,13 @@ pub struct Cookie(Cow<'static, str>);
 impl Extractor for Cookie {
     fn extract<'r>(&self, request: &'r AuthRequest<'_>) -> Result<Option<Credential<'r>>, Malformed> {
         let mut found: Option<&'r str> = None;
-        // HTTP/2 may split the cookies over several header lines (RFC 9113, 8.2.3).
-        for line in request.parts().headers.get_all(COOKIE) {
-            for pair in line.as_bytes().split(|&b| b == b';') {
-                let Some(value) = pair.trim_ascii().strip_prefix(self.0.as_bytes()).and_then(|v| v.strip_prefix(b"="))
-                else {
-                    continue;
-                };
-                let value = value.strip_prefix(b"\"").and_then(|v| v.strip_suffix(b"\"")).unwrap_or(value);
-                let value = str::from_utf8(value).ok().filter(|v| v.is_empty() || is_visible(v));
-                let value = value.ok_or_else(|| Malformed::new(Carrier::Cookie, "the cookie is not visible ASCII"))?;
-                if found.is_some_and(|known| known != value) {
-                    return Err(Malformed::new(Carrier::Cookie, "two different cookies have the same name"));
-                }
-                found = Some(value);
+        for value in cookie_values(&request.parts().headers, &self.0) {
+            let value = str::from_utf8(value).ok().filter(|v| v.is_empty() || is_visible(v));
+            let value = value.ok_or_else(|| Malformed::new(Carrier::Cookie, "the cookie is not visible ASCII"))?;
+            if found.is_some_and(|known| known != value) {
+                return Err(Malformed::new(Carrier::Cookie, "two different cookies have the same name"));
             }
+            found = Some(value);
         }
         Ok(found.filter(|value| !value.is_empty()).map(|value| Credential::borrowed(value, Carrier::Cookie)))
     }
