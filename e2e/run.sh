@@ -20,5 +20,5 @@ command -v node >/dev/null && command -v npm >/dev/null || install nodejs npm ||
     || command -v google-chrome >/dev/null || install chromium || missing "Chromium" "install it, or name it in CHROMIUM"
 
 npm ci --silent
-# The browser takes as long as all the others.
-exec node --test --test-concurrency=2
+# The browser takes as long as all the others. What hangs is a failure; a file takes two minutes.
+exec node --test --test-concurrency=2 --test-timeout=420000

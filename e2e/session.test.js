@@ -170,6 +170,8 @@ inBrowser("a form and a script of a foreign page are refused, with the login of 
       const response = await answered;
       assert.equal(response.status(), 403, path);
       assert.match(response.headers()["content-type"], /problem\+json/);
+      // A page that is closed while it navigates may never say so.
+      await foreign.waitForURL((url) => url.pathname === path);
       await foreign.close();
     }
     await other(page, "open");
