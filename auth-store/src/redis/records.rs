@@ -2,7 +2,7 @@
 //!
 //! The lists of owners and indexes are keys of their own, possibly on other servers, so no command changes both. A record is
 //! entered into its lists before it is written, and an entry lives at least as long as the record. So every record is listed. An
-//! entry may have no record, or one that has changed: whoever reads the list leaves it out.
+//! entry may have no record, or one that has changed: a reader of the list leaves it out.
 
 use std::time::{Duration, SystemTime};
 
