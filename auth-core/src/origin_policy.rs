@@ -6,7 +6,7 @@ use http::{
     request::Parts,
 };
 
-use crate::{AllowedOrigin, ConfigError, Origin, Refusal};
+use crate::{AllowedOrigin, ConfigError, Origin, Refusal, RequestRecord};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -29,6 +29,9 @@ pub struct OriginPolicy {
     public: Option<Origin>,
     list: Option<Arc<[AllowedOrigin]>>,
     any_handshake: bool,
+    any_write: bool,
+    /// Paths as they are sent.
+    exempt: Option<Arc<[Box<str>]>>,
 }
 
 /// Whether the page that sent a handshake may open a socket.
@@ -47,7 +50,7 @@ pub enum OriginVerdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "who judges must handle every case")]
 pub enum SiteVerdict {
-    /// One of our pages, or the user by hand; or the method is safe.
+    /// One of our pages, or the user by hand; or the method is safe, or the path [exempt](OriginPolicy::csrf_exempt).
     Ours,
     /// The request says that a foreign page sent it, or contradicts itself.
     CrossSite,
@@ -89,6 +92,37 @@ impl OriginPolicy {
         self
     }
 
+    /// Lets every page send plain requests to these paths: [`judge_write`](Self::judge_write) says that they are ours. For a provider
+    /// that posts to you through the browser (`response_mode=form_post`), or calls you without one. Call it again for more paths.
+    ///
+    /// A path is compared exactly, percent-encoded and without query, with the path that the client sent. For a nested router, it
+    /// includes the prefix that the router removes: see [`AuthRequest::target`](crate::AuthRequest::target).
+    ///
+    /// # Errors
+    /// If a path does not begin with a slash, has a query or fragment, or is not ASCII without spaces.
+    pub fn csrf_exempt<'p>(mut self, paths: impl IntoIterator<Item = &'p str>) -> Result<Self, ConfigError> {
+        let mut exempt = self.exempt.as_deref().unwrap_or_default().to_vec();
+        for path in paths {
+            if !path.starts_with('/') || path.contains(['?', '#', ' ']) || !path.is_ascii() {
+                return Err(ConfigError::new(format!(
+                    "the path {path:?} can't be exempt: write it as clients send it, percent-encoded and without query, \
+                     like `/callback`"
+                )));
+            }
+            exempt.push(path.into());
+        }
+        self.exempt = (!exempt.is_empty()).then(|| exempt.into());
+        Ok(self)
+    }
+
+    /// Lets every page on the web send plain requests: [`judge_write`](Self::judge_write) says that all are ours. It does not change
+    /// [`judge_handshake`](Self::judge_handshake).
+    #[must_use]
+    pub fn dangerous_allow_any_write(mut self) -> Self {
+        self.any_write = true;
+        self
+    }
+
     /// Whether pages of this origin are ours. `request` shows the server's own host.
     #[must_use]
     pub fn allows(&self, origin: &Origin, request: &Parts) -> bool {
@@ -125,6 +159,7 @@ impl OriginPolicy {
     /// | The request | Verdict |
     /// |---|---|
     /// | `GET`, `HEAD`, `OPTIONS` or `TRACE` | `Ours`: it must not change anything (RFC 9110, 9.2.1) |
+    /// | its path is [exempt](Self::csrf_exempt) | `Ours` |
     /// | `Sec-Fetch-Site: same-origin` | `Ours`: the browser compares what it sees, so neither `Host` nor a public origin has to match |
     /// | `Sec-Fetch-Site: none` | `Ours`: the user sent it by hand, no page did |
     /// | `Sec-Fetch-Site: same-site` or `cross-site`; one `Origin`, which is the public one or in the list | `Ours` |
@@ -147,9 +182,16 @@ impl OriginPolicy {
     /// `Sec-Fetch-Site` and without a public origin, a page under `http` counts as one under `https`; see [`Origin::is_own`].
     #[must_use]
     pub fn judge_write(&self, request: &Parts) -> SiteVerdict {
-        if is_safe(&request.method) {
+        if is_safe(&request.method) || self.any_write {
             return SiteVerdict::Ours;
         }
+        match self.judge_page(request) {
+            SiteVerdict::CrossSite | SiteVerdict::Unsaid if self.exempts(request) => SiteVerdict::Ours,
+            verdict => verdict,
+        }
+    }
+
+    fn judge_page(&self, request: &Parts) -> SiteVerdict {
         let ours_if = |is_ours: bool| if is_ours { SiteVerdict::Ours } else { SiteVerdict::CrossSite };
         let headers = &request.headers;
         match sole(&headers.get_all(SEC_FETCH_SITE)) {
@@ -189,6 +231,12 @@ impl OriginPolicy {
     fn allowed(&self) -> Vec<AllowedOrigin> {
         let public = self.public.clone().map(AllowedOrigin::from);
         public.into_iter().chain(self.list.iter().flat_map(|list| list.iter().cloned())).collect()
+    }
+
+    fn exempts(&self, request: &Parts) -> bool {
+        let Some(exempt) = &self.exempt else { return false };
+        let record = RequestRecord::find(request);
+        exempt.iter().any(|path| **path == *record.sent_path())
     }
 
     /// Whether a public origin or a list replaces the server's own host.

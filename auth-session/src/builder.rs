@@ -1,6 +1,6 @@
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
-use auth_core::{Clock, ConfigError, Principal, SystemClock};
+use auth_core::{Clock, ConfigError, OriginPolicy, Principal, SystemClock};
 use auth_store::{Records, Revocations, Store};
 
 use crate::{
@@ -33,6 +33,7 @@ pub struct SessionsBuilder<U> {
     revocations: Box<dyn FnOnce(Arc<dyn Clock>) -> Revocations + Send>,
     users: Arc<dyn SessionUsers<User = U>>,
     public_origin: String,
+    ours: OriginPolicy,
     cookie_name: Cow<'static, str>,
     lifetime: Lifetime,
     remembered: Lifetime,
@@ -93,6 +94,7 @@ impl<U: Principal> SessionsBuilder<U> {
             revocations: Box::new(revocations),
             users: Arc::new(users),
             public_origin: public_origin.to_owned(),
+            ours: OriginPolicy::default(),
             cookie_name: "session".into(),
             lifetime: Lifetime { idle: HOUR, absolute: DAY },
             remembered: Lifetime { idle: 14 * DAY, absolute: 30 * DAY },
@@ -166,13 +168,48 @@ impl<U: Principal> SessionsBuilder<U> {
         self
     }
 
+    /// Lets pages of these origins change sessions too, beside those of the public origin: `https://admin.example`. See
+    /// [`Session`](crate::Session#security), and [`AllowedOrigin`](auth_core::AllowedOrigin) for what an entry may be. It replaces an
+    /// earlier list. Routes behind an `AuthLayer` need the same list there.
+    ///
+    /// # Errors
+    /// If the list is empty, or if an entry is not an [`AllowedOrigin`](auth_core::AllowedOrigin).
+    pub fn allow_origins<'o>(mut self, origins: impl IntoIterator<Item = &'o str>) -> Result<Self, ConfigError> {
+        self.ours = self.ours.allow(origins)?;
+        Ok(self)
+    }
+
+    /// Lets foreign pages change the session by requests to these paths. For a provider that posts the answer to a login through
+    /// the browser (`response_mode=form_post`). Call it again for more paths. See
+    /// [`OriginPolicy::csrf_exempt`](auth_core::OriginPolicy::csrf_exempt) for how a path is written.
+    ///
+    /// # Errors
+    /// If a path does not begin with a slash, has a query or fragment, or is not ASCII without spaces.
+    ///
+    /// # Security
+    /// The handler has to find out by itself who caused the request: by a `state` that it has bound to the browser, by a
+    /// signature, or by a token of the form.
+    pub fn csrf_exempt<'p>(mut self, paths: impl IntoIterator<Item = &'p str>) -> Result<Self, ConfigError> {
+        self.ours = self.ours.csrf_exempt(paths)?;
+        Ok(self)
+    }
+
+    /// Turns off the protection of sessions against cross-site request forgery: every page on the web may log a visitor in and
+    /// out, and change the session's data. Only for a server that has another protection in front.
+    #[must_use]
+    pub fn dangerous_allow_cross_site(mut self) -> Self {
+        self.ours = self.ours.dangerous_allow_any_write();
+        self
+    }
+
     /// The sessions with these settings.
     ///
     /// # Errors
     /// If the public origin is neither `https://…` nor `http://` on a loopback, if the name of the cookie is not a token or has
     /// a prefix, if an idle end is shorter than a second, or if an absolute end is before it or after 400 days.
     pub fn build(self) -> Result<Sessions<U>, ConfigError> {
-        let mut settings = Settings::new(&self.public_origin, &self.cookie_name, self.lifetime, self.remembered)?;
+        let Self { public_origin, ours, cookie_name, lifetime, remembered, .. } = self;
+        let mut settings = Settings::new(&public_origin, ours, &cookie_name, lifetime, remembered)?;
         settings.sockets_count_as_use = self.sockets_count_as_use;
         settings.token_issuers = self.token_issuers;
         let revocations = (self.revocations)(Arc::clone(&self.clock));

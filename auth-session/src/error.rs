@@ -10,6 +10,8 @@ use http::StatusCode;
 pub struct SessionError {
     kind: SessionErrorKind,
     cause: Option<BoxError>,
+    /// The answer, if it says more than the kind.
+    refusal: Option<Refusal>,
 }
 
 /// The kinds of [`SessionError`].
@@ -30,15 +32,17 @@ pub enum SessionErrorKind {
     Replaced,
     /// The request has several session cookies with different values: 400 `invalid_request`.
     Ambiguous,
+    /// A foreign page may have sent the request: 403 `cross_site`. See [`Session`](crate::Session#security).
+    CrossSite,
 }
 
 impl SessionError {
     pub(crate) fn of(kind: SessionErrorKind) -> Self {
-        Self { kind, cause: None }
+        Self { kind, cause: None, refusal: None }
     }
 
     pub(crate) fn unavailable(cause: impl Into<BoxError>) -> Self {
-        Self { kind: SessionErrorKind::Unavailable, cause: Some(cause.into()) }
+        Self { cause: Some(cause.into()), ..Self::of(SessionErrorKind::Unavailable) }
     }
 
     /// A cookie cannot be set any more.
@@ -47,7 +51,11 @@ impl SessionError {
     }
 
     pub(crate) fn not_json(cause: serde_json::Error) -> Self {
-        Self { kind: SessionErrorKind::NotJson, cause: Some(cause.into()) }
+        Self { cause: Some(cause.into()), ..Self::of(SessionErrorKind::NotJson) }
+    }
+
+    pub(crate) fn cross_site(refusal: Refusal) -> Self {
+        Self { refusal: Some(refusal), ..Self::of(SessionErrorKind::CrossSite) }
     }
 
     /// The kind.
@@ -66,6 +74,7 @@ impl fmt::Display for SessionError {
             SessionErrorKind::NotLoggedIn => "nobody is logged in",
             SessionErrorKind::Ambiguous => "the request has several session cookies",
             SessionErrorKind::Replaced => "the cookie was replaced while the request was on its way",
+            SessionErrorKind::CrossSite => "a foreign page may have sent the request",
         })
     }
 }
@@ -77,7 +86,10 @@ impl Error for SessionError {
 }
 
 impl From<SessionError> for Refusal {
-    fn from(error: SessionError) -> Self {
+    fn from(mut error: SessionError) -> Self {
+        if let Some(refusal) = error.refusal.take() {
+            return refusal;
+        }
         match error.kind {
             SessionErrorKind::Unavailable => Self::unavailable(error),
             SessionErrorKind::TooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "session_full"),
@@ -86,6 +98,7 @@ impl From<SessionError> for Refusal {
             SessionErrorKind::NotLoggedIn => Self::new(StatusCode::UNAUTHORIZED, "missing_credentials"),
             SessionErrorKind::Ambiguous => Self::new(StatusCode::BAD_REQUEST, "invalid_request"),
             SessionErrorKind::Replaced => Self::new(StatusCode::CONFLICT, "session_replaced"),
+            SessionErrorKind::CrossSite => Self::new(StatusCode::FORBIDDEN, "cross_site"),
         }
     }
 }

@@ -7,12 +7,13 @@ use std::{
     time::SystemTime,
 };
 
-use auth_core::BoxError;
-use http::Extensions;
+use auth_core::{BoxError, Refusal};
+use http::{Extensions, StatusCode};
 
 use crate::{
     changes::Changes,
     core::{Changed, Core},
+    error::SessionError,
     login::{Found, Login, Stored},
     presented::Presented,
     settings::CookieOut,
@@ -38,6 +39,8 @@ pub(crate) struct Handle<U>(Arc<Inner<U>>);
 struct Inner<U> {
     shared: Shared<U>,
     presented: Presented,
+    /// Set if a foreign page may have sent the request. It changes nothing then.
+    foreign: Option<Refusal>,
     /// A task holds it while it talks to the store.
     turn: tokio::sync::Mutex<()>,
     state: Mutex<State>,
@@ -79,9 +82,22 @@ impl State {
 }
 
 impl<U: 'static> Handle<U> {
-    pub(crate) fn new(shared: Shared<U>, presented: Presented) -> Self {
+    pub(crate) fn new(shared: Shared<U>, presented: Presented, foreign: Option<Refusal>) -> Self {
         let (turn, state, closed) = (tokio::sync::Mutex::default(), Mutex::default(), false.into());
-        Self(Arc::new(Inner { shared, presented, turn, state, closed }))
+        Self(Arc::new(Inner { shared, presented, foreign, turn, state, closed }))
+    }
+
+    /// As [`find`](Self::find). A missing layer is a mistake of the application: 500, and the log says so.
+    pub(crate) fn of(extensions: &Extensions) -> Result<&Self, Refusal> {
+        Self::find(extensions).ok_or_else(|| {
+            let user = std::any::type_name::<U>();
+            tracing::error!(
+                user,
+                "a handler asks for `Session` of this user type, but no `SessionLayer` is around its route"
+            );
+            Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error")
+                .with_detail("the session layer is missing")
+        })
     }
 
     pub(crate) fn find(extensions: &Extensions) -> Option<&Self> {
@@ -102,6 +118,11 @@ impl<U: 'static> Handle<U> {
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the request may change the session.
+    pub(crate) fn check_site(&self) -> Result<(), SessionError> {
+        self.0.foreign.clone().map_or(Ok(()), |refusal| Err(SessionError::cross_site(refusal)))
     }
 
     /// Waits until nobody else of this request talks to the store.

@@ -23,6 +23,10 @@ use crate::{
 /// Put it outside of every layer that authenticates: a refusal then also removes a dead cookie. A response with `Set-Cookie` has
 /// `Cache-Control: no-store`. If the store fails, the handler's response is replaced: 503 `unavailable`, without a cookie.
 ///
+/// # Security
+/// It judges which page has sent the request, as [`Session`](crate::Session#security) says, and refuses nothing itself. A request
+/// of a foreign page may read, and may do what needs no session: an API with bearer tokens works under this layer from every page.
+///
 /// It reads no body and works with any tower service whose response body can be made of a `String`: those of axum, and
 /// `Full<Bytes>`.
 pub struct SessionLayer<U> {
@@ -63,11 +67,14 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let presented = Presented::read(request.headers(), &self.shared.core.settings.cookie_name);
-        let handle = Handle::new(self.shared.clone(), presented);
-        request.extensions_mut().insert(handle.clone());
-        ResponseFuture { state: State::Inner { future: self.inner.call(request), handle: Open(handle) } }
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (mut parts, body) = request.into_parts();
+        let settings = &self.shared.core.settings;
+        let presented = Presented::read(&parts.headers, &settings.cookie_name);
+        let handle = Handle::new(self.shared.clone(), presented, settings.refuse_foreign(&parts));
+        parts.extensions.insert(handle.clone());
+        let future = self.inner.call(Request::from_parts(parts, body));
+        ResponseFuture { state: State::Inner { future, handle: Open(handle) } }
     }
 }
 

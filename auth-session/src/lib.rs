@@ -69,9 +69,11 @@
 //! # Ok::<(), auth_core::ConfigError>(())
 //! ```
 //!
+//! A foreign page can use neither of the two routes: see [`Session`](Session#security).
+//!
 //! # The order of decisions
 //!
-//! 1. The [layer](SessionLayer) gives the request its session. It asks no store.
+//! 1. The [layer](SessionLayer) gives the request its session, and judges which page has sent it. It asks no store.
 //! 2. The [strategy](SessionStrategy) or the extractor [`Session`], whichever comes first, loads the login: one call of the
 //!    store. Its use is noted, at most once a minute.
 //! 3. The strategy asks [`SessionUsers::find`] for the user. The chain asks for revocations.

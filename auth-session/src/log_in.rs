@@ -89,6 +89,7 @@ pub(crate) fn cut(text: &str) -> String {
 impl<U: Principal> LogIn<'_, U> {
     async fn run(self) -> Result<(), SessionError> {
         let Self { handle, user, remember, keep_data, proved_at, facts } = self;
+        handle.check_site()?;
         if handle.is_closed() {
             return Err(SessionError::late());
         }

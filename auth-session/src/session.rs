@@ -1,7 +1,7 @@
 use std::{fmt, sync::Arc};
 
 use auth_core::{Principal, PrincipalId, Refusal};
-use http::{Extensions, StatusCode};
+use http::Extensions;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -33,6 +33,23 @@ const RETURN_TO: &str = "auth.return_to";
 /// A visitor who is not logged in has no record until something is inserted. Such a session lives as long as a login without
 /// "remember me".
 ///
+/// # Security
+/// A browser adds the cookie to requests of every page, and a foreign page could also log its visitor in as somebody else. So a
+/// request whose method is not `GET`, `HEAD`, `OPTIONS` or `TRACE` changes nothing if a foreign page may have sent it: every method
+/// that changes the session fails with [`CrossSite`](SessionErrorKind::CrossSite), 403 `cross_site`. Reading is free.
+///
+/// | The request comes from | |
+/// |---|---|
+/// | a page of the public origin, or of [`allow_origins`](crate::SessionsBuilder::allow_origins) | may change the session |
+/// | a foreign page | may not, with or without a cookie |
+/// | it does not say, and it has any cookie | may not: programs with cookies send `Origin` |
+/// | it does not say, and it has no cookie: a program | may: it can log in |
+/// | any, to a path that is [exempt](crate::SessionsBuilder::csrf_exempt) | may |
+///
+/// [`OriginPolicy::judge_write`](auth_core::OriginPolicy::judge_write) says how a page is known. The rule does not look at
+/// requests with `GET`, so that a provider can send a user back with one, as OAuth does. A handler for `GET` that changes the session
+/// has to find out by itself who caused the request: such a callback compares a `state` that it has bound to the browser.
+///
 /// # When the client disconnects
 /// The server then drops the handler. What was inserted is lost. A login that was stored stays, but nobody has its cookie. A
 /// logout and `end_others` that have begun are finished, on a tokio runtime.
@@ -46,15 +63,7 @@ impl<U: Principal> Session<U> {
     /// # Errors
     /// 503 if the store is down. 500 if the layer is missing; the log says so.
     pub async fn of(extensions: &Extensions) -> Result<Self, Refusal> {
-        let handle = Handle::find(extensions).cloned().ok_or_else(|| {
-            let user = std::any::type_name::<U>();
-            tracing::error!(
-                user,
-                "a handler asks for `Session` of this user type, but no `SessionLayer` is around its route"
-            );
-            Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error")
-                .with_detail("the session layer is missing")
-        })?;
+        let handle = Handle::of(extensions)?.clone();
         handle.load(handle.core().now()).await.map_err(Refusal::unavailable)?;
         Ok(Self { handle })
     }
@@ -98,12 +107,14 @@ impl<U: Principal> Session<U> {
     /// the log says so.
     ///
     /// # Errors
-    /// [`TooLarge`](SessionErrorKind::TooLarge) or [`NotJson`](SessionErrorKind::NotJson). Nothing has changed then.
+    /// [`TooLarge`](SessionErrorKind::TooLarge), [`NotJson`](SessionErrorKind::NotJson) or
+    /// [`CrossSite`](SessionErrorKind::CrossSite). Nothing has changed then.
     ///
     /// # Security
     /// A visitor who is not logged in gets a record for it. Where anybody can cause that, anybody can fill the store; limit such
     /// requests.
     pub fn insert<T: Serialize>(&self, name: &str, value: T) -> Result<(), SessionError> {
+        self.handle.check_site()?;
         self.warn_if_late(name);
         let json = serde_json::to_value(value).map_err(SessionError::not_json)?;
         let mut guard = self.handle.state();
@@ -115,8 +126,12 @@ impl<U: Principal> Session<U> {
         state.changes.insert(name, json, data)
     }
 
-    /// Removes the value under this name.
-    pub fn remove(&self, name: &str) {
+    /// Removes the value under this name, if there is one.
+    ///
+    /// # Errors
+    /// [`CrossSite`](SessionErrorKind::CrossSite). Nothing has changed then.
+    pub fn remove(&self, name: &str) -> Result<(), SessionError> {
+        self.handle.check_site()?;
         self.warn_if_late(name);
         let mut guard = self.handle.state();
         let state = &mut *guard;
@@ -124,6 +139,7 @@ impl<U: Principal> Session<U> {
         if is_kept || state.changes.get(name, None).is_some() {
             state.changes.remove(name);
         }
+        Ok(())
     }
 
     /// Keeps where to go after the login. Returns false, and keeps nothing, if it is not a local path: see [`ReturnTo`].
@@ -137,11 +153,12 @@ impl<U: Principal> Session<U> {
         }
     }
 
-    /// Where to go after the login, once: it is removed. Call it before the login, which drops the data.
+    /// Where to go after the login, once: it is removed. Call it before the login, which drops the data. `None` if there is none,
+    /// and if the request may not change the session.
     #[must_use]
     pub fn take_return_to(&self) -> Option<ReturnTo> {
         let target: Option<String> = self.get(RETURN_TO);
-        self.remove(RETURN_TO);
+        self.remove(RETURN_TO).ok()?;
         ReturnTo::parse(&target?)
     }
 
@@ -160,6 +177,7 @@ impl<U: Principal> Session<U> {
     /// # Errors
     /// [`Unavailable`](SessionErrorKind::Unavailable): the store is down, or [`SessionUsers::id`](crate::SessionUsers::id)
     /// failed. Nobody is logged in, and the response has no new cookie. Also after the response, such as over an open socket.
+    /// [`CrossSite`](SessionErrorKind::CrossSite): see [the type](Self#security).
     pub fn login<'s>(&'s self, user: &'s U) -> LogIn<'s, U> {
         LogIn::new(&self.handle, user)
     }
@@ -168,8 +186,10 @@ impl<U: Principal> Session<U> {
     /// of the login; `acr` takes the place of the earlier one. It replaces the secret of the cookie, not the id of the login.
     ///
     /// # Errors
-    /// [`NotLoggedIn`](SessionErrorKind::NotLoggedIn), or [`Unavailable`](SessionErrorKind::Unavailable).
+    /// [`NotLoggedIn`](SessionErrorKind::NotLoggedIn), [`Unavailable`](SessionErrorKind::Unavailable), or
+    /// [`CrossSite`](SessionErrorKind::CrossSite).
     pub async fn step_up(&self, amr: &[&str], acr: Option<&str>) -> Result<(), SessionError> {
+        self.handle.check_site()?;
         if self.handle.is_closed() {
             return Err(SessionError::late());
         }
@@ -210,7 +230,9 @@ impl<U: Principal> Session<U> {
     /// [`Unavailable`](SessionErrorKind::Unavailable): don't tell the user that it is logged out.
     /// [`Replaced`](SessionErrorKind::Replaced): another tab has just replaced the cookie.
     /// [`Ambiguous`](SessionErrorKind::Ambiguous): there are several cookies, and the user's own may be any of them.
+    /// [`CrossSite`](SessionErrorKind::CrossSite): see [the type](Self#security).
     pub async fn logout(&self) -> Result<(), SessionError> {
+        self.handle.check_site()?;
         let _turn = self.handle.turn().await;
         let found = self.handle.state().found.clone();
         match found {
@@ -233,8 +255,9 @@ impl<U: Principal> Session<U> {
     ///
     /// # Errors
     /// [`NotLoggedIn`](SessionErrorKind::NotLoggedIn), or [`Unavailable`](SessionErrorKind::Unavailable): some may not have
-    /// ended; try again.
+    /// ended; try again. Or [`CrossSite`](SessionErrorKind::CrossSite): see [the type](Self#security).
     pub async fn end_others(&self) -> Result<(), SessionError> {
+        self.handle.check_site()?;
         let _turn = self.handle.turn().await;
         let core = self.handle.core();
         let login = self.logged_in()?;
@@ -257,6 +280,12 @@ impl<U: Principal> Session<U> {
                 Err(SessionError::of(SessionErrorKind::NotLoggedIn))
             }
         }
+    }
+
+    /// Whether the request may change the session.
+    #[cfg(feature = "password")]
+    pub(crate) fn check_site(&self) -> Result<(), SessionError> {
+        self.handle.check_site()
     }
 
     fn warn_if_late(&self, name: &str) {

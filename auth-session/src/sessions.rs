@@ -1,7 +1,5 @@
 use std::fmt;
 
-#[cfg(feature = "password")]
-use auth_core::OriginPolicy;
 use auth_core::{Origin, Principal, PrincipalId};
 use auth_store::{RecordKey, Revocations};
 
@@ -98,12 +96,6 @@ impl<U: Principal> Sessions<U> {
     pub async fn end_all(&self, user: &U) -> Result<(), SessionError> {
         let (core, user) = (&self.shared.core, self.principal(user)?);
         core.end_all(&user, core.now(), None).await.map_err(SessionError::unavailable)
-    }
-
-    /// Its pages are ours.
-    #[cfg(feature = "password")]
-    pub(crate) fn origin_policy(&self) -> OriginPolicy {
-        self.shared.core.settings.ours.clone()
     }
 
     #[cfg(feature = "password")]

@@ -4,9 +4,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use auth_core::{ConfigError, Origin, OriginPolicy, Secret, extract::try_cookie};
+use auth_core::{ConfigError, Origin, OriginPolicy, Refusal, Secret, SiteVerdict, extract::try_cookie};
 use cookie::{Cookie, SameSite};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header, request::Parts};
 
 /// No login lives longer: browsers keep no cookie longer (RFC 6265bis, 5.5).
 pub(crate) const LONGEST: Duration = Duration::from_secs(400 * 86_400);
@@ -29,9 +29,8 @@ pub(crate) struct Settings {
     /// Other issuers in whose tokens the `sid` of a login stands.
     pub(crate) token_issuers: Vec<String>,
     pub(crate) origin: Origin,
-    /// The pages of that origin.
-    #[cfg_attr(not(feature = "password"), expect(dead_code, reason = "only the routes ask"))]
-    pub(crate) ours: OriginPolicy,
+    /// Which pages are ours.
+    ours: OriginPolicy,
     pub(crate) cookie_name: String,
     is_secure: bool,
 }
@@ -39,6 +38,7 @@ pub(crate) struct Settings {
 impl Settings {
     pub(crate) fn new(
         public_origin: &str,
+        ours: OriginPolicy,
         name: &str,
         lifetime: Lifetime,
         remembered: Lifetime,
@@ -71,7 +71,7 @@ impl Settings {
                 ));
             }
         }
-        let ours = OriginPolicy::default().public(&text)?;
+        let ours = ours.public(&text)?;
         let (sockets_count_as_use, token_issuers) = (false, Vec::new());
         Ok(Self { lifetime, remembered, sockets_count_as_use, token_issuers, origin, ours, cookie_name, is_secure })
     }
@@ -83,6 +83,16 @@ impl Settings {
     /// No login lives longer, whatever happens to it.
     pub(crate) fn longest(&self) -> Duration {
         self.lifetime.absolute.max(self.remembered.absolute)
+    }
+
+    /// The refusal of a request that changes something, if a foreign page may have sent it. A request that says nothing about its
+    /// page is that of a program, unless it has a cookie.
+    pub(crate) fn refuse_foreign(&self, request: &Parts) -> Option<Refusal> {
+        match self.ours.judge_write(request) {
+            SiteVerdict::Ours => None,
+            SiteVerdict::Unsaid if !request.headers.contains_key(header::COOKIE) => None,
+            SiteVerdict::Unsaid | SiteVerdict::CrossSite => Some(self.ours.refuse_write(request)),
+        }
     }
 
     /// Whether a use has to be noted in the store. Small idle spans are noted more often.
@@ -149,7 +159,7 @@ mod tests {
 
     fn settings(origin: &str, name: &str) -> Result<Settings, ConfigError> {
         let lifetime = Lifetime { idle: Duration::from_secs(60), absolute: Duration::from_secs(600) };
-        Settings::new(origin, name, lifetime, lifetime)
+        Settings::new(origin, OriginPolicy::default(), name, lifetime, lifetime)
     }
 
     #[test]

@@ -266,9 +266,7 @@ impl<U, M> AuthLayer<U, M> {
     /// The handler has to find out by itself who caused the request: by a `state` that it has bound to the browser, by a
     /// signature, or by a token of the form.
     pub fn csrf_exempt<'p>(self, paths: impl IntoIterator<Item = &'p str>) -> Result<Self, ConfigError> {
-        let mut cross_site = self.0.settings.gate.cross_site.clone();
-        cross_site.exempt(paths)?;
-        Ok(self.set(|settings| settings.gate.cross_site = cross_site))
+        self.try_set_origins(|policy| policy.csrf_exempt(paths))
     }
 
     /// Turns off the protection against cross-site request forgery: every page on the web may send requests that change something,
@@ -276,7 +274,7 @@ impl<U, M> AuthLayer<U, M> {
     /// front. Handshakes are judged as before.
     #[must_use]
     pub fn dangerous_allow_cross_site(self) -> Self {
-        self.set(|settings| settings.gate.cross_site.is_allowed = true)
+        self.set(|settings| settings.gate.origins = mem::take(&mut settings.gate.origins).dangerous_allow_any_write())
     }
 
     /// Sets the hook that makes the responses to refusals.

@@ -9,7 +9,7 @@ mod users;
 use std::{fmt, sync::Arc};
 
 use auth_basic::{Argon2Passwords, Password};
-use auth_core::{BoxError, ConfigError, OriginPolicy, Principal};
+use auth_core::{BoxError, ConfigError, Principal};
 
 pub use self::{
     policy::{NewPasswordError, NewPasswordErrorKind, PasswordPolicy},
@@ -42,7 +42,6 @@ pub(crate) struct Inner<U> {
     users: Arc<dyn LocalUsers<User = U>>,
     passwords: Argon2Passwords,
     policy: PasswordPolicy,
-    ours: OriginPolicy,
     login_path: ReturnTo,
     logout_path: ReturnTo,
     after_login: ReturnTo,
@@ -52,12 +51,12 @@ pub(crate) struct Inner<U> {
 }
 
 impl<U: Principal> LocalLogin<U> {
-    /// Logins of these users. Requests have to come from a page of the public origin of `sessions`.
+    /// Logins of these users. Requests have to come from a page that may change the session: see
+    /// [`Session`](crate::Session#security).
     #[must_use]
     pub fn new(sessions: Sessions<U>, users: impl LocalUsers<User = U>) -> Self {
         let path = |text: &str| ReturnTo::constant(text);
         Self(Arc::new(Inner {
-            ours: sessions.origin_policy(),
             sessions,
             users: Arc::new(users),
             passwords: Argon2Passwords::new(),
@@ -124,15 +123,6 @@ impl<U: Principal> LocalLogin<U> {
         Ok(self.set(|inner| inner.failure = path))
     }
 
-    /// Lets pages of these origins log in too, beside those of the public origin.
-    ///
-    /// # Errors
-    /// If one is not an [`AllowedOrigin`](auth_core::AllowedOrigin), or if the list is empty.
-    pub fn allow_origins<'o>(self, origins: impl IntoIterator<Item = &'o str>) -> Result<Self, ConfigError> {
-        let ours = self.0.ours.clone().allow(origins)?;
-        Ok(self.set(|inner| inner.ours = ours))
-    }
-
     /// Keeps the data of the visitor's session at the login: see [`LogIn::keep_data`](crate::LogIn::keep_data).
     #[must_use]
     pub fn keep_data(self) -> Self {
@@ -192,6 +182,7 @@ impl<U: Principal> LocalLogin<U> {
         current: &Password,
         new: &Password,
     ) -> Result<(), NewPasswordError> {
+        session.check_site().map_err(NewPasswordError::cross_site)?;
         let wrong = || NewPasswordError::of(NewPasswordErrorKind::WrongCurrent);
         let checked = self.check(username, current).await.map_err(NewPasswordError::unavailable)?;
         let (user, old) = checked.ok_or_else(wrong)?;
@@ -238,7 +229,6 @@ impl<U> Clone for Inner<U> {
             users: Arc::clone(&self.users),
             passwords: self.passwords.clone(),
             policy: self.policy.clone(),
-            ours: self.ours.clone(),
             login_path: self.login_path.clone(),
             logout_path: self.logout_path.clone(),
             after_login: self.after_login.clone(),

@@ -5,6 +5,8 @@ use auth_core::{BoxError, Refusal};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 
+use crate::error::{SessionError, SessionErrorKind};
+
 /// What a new password must be (NIST SP 800-63B-4, 3.1.1.2; ASVS 5, 6.2).
 ///
 /// | Rule | Default |
@@ -118,6 +120,8 @@ pub enum NewPasswordErrorKind {
     Blocked,
     /// The current password is wrong, or is that of another user than the one who is logged in: 401 `invalid_credentials`.
     WrongCurrent,
+    /// A foreign page may have sent the request: 403 `cross_site`. See [`Session`](crate::Session#security).
+    CrossSite,
     /// A system failed: 503 `unavailable`. The password has not changed, or others may still be logged in: try again.
     Unavailable,
 }
@@ -129,6 +133,10 @@ impl NewPasswordError {
 
     pub(crate) fn unavailable(cause: impl Into<BoxError>) -> Self {
         Self { kind: NewPasswordErrorKind::Unavailable, cause: Some(cause.into()) }
+    }
+
+    pub(crate) fn cross_site(cause: SessionError) -> Self {
+        Self { kind: NewPasswordErrorKind::CrossSite, cause: Some(cause.into()) }
     }
 
     /// The kind.
@@ -145,6 +153,7 @@ impl fmt::Display for NewPasswordError {
             NewPasswordErrorKind::TooLong => "the new password is too long",
             NewPasswordErrorKind::Blocked => "the new password is too easy to guess",
             NewPasswordErrorKind::WrongCurrent => "the current password is wrong",
+            NewPasswordErrorKind::CrossSite => "a foreign page may have sent the request",
             NewPasswordErrorKind::Unavailable => "the password cannot be changed now",
         })
     }
@@ -164,6 +173,10 @@ impl From<NewPasswordError> for Refusal {
             NewPasswordErrorKind::TooLong => unfit("password_too_long"),
             NewPasswordErrorKind::Blocked => unfit("password_blocked"),
             NewPasswordErrorKind::WrongCurrent => Self::new(StatusCode::UNAUTHORIZED, "invalid_credentials"),
+            NewPasswordErrorKind::CrossSite => {
+                let cause = error.cause.and_then(|cause| cause.downcast::<SessionError>().ok());
+                Self::from(cause.map_or_else(|| SessionError::of(SessionErrorKind::CrossSite), |cause| *cause))
+            }
             NewPasswordErrorKind::Unavailable => Self::unavailable(error),
         }
     }

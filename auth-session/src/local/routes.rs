@@ -1,12 +1,12 @@
-use auth_core::{Principal, Refusal, SiteVerdict};
+use auth_core::{Principal, Refusal};
 use axum::{Router, extract::Request, response::Response, routing::post};
-use http::{HeaderMap, StatusCode, header, request::Parts};
+use http::{HeaderMap, StatusCode, request::Parts};
 
 use super::{
     LocalLogin, answer,
     body::{self, Kind, Typed},
 };
-use crate::{events, return_to::ReturnTo, session::Session};
+use crate::{events, handle::Handle, return_to::ReturnTo, session::Session};
 
 impl<U: Principal> LocalLogin<U> {
     /// The routes, both `POST`. They need the [`SessionLayer`](crate::SessionLayer) around them.
@@ -26,9 +26,7 @@ impl<U: Principal> LocalLogin<U> {
     /// `/logout` takes any body, and reads none. It answers 303 to [`after_logout`](Self::after_logout) if the client sends a form or
     /// accepts HTML, and else 204; also without a session. 503 if the store is down: the user is not logged out then.
     ///
-    /// # Cross-site requests
-    /// A request that says that it comes from a foreign page is refused, and so is one that says nothing and has any cookie: a
-    /// foreign page could otherwise log its visitor in as somebody else. A program that sends neither is let through.
+    /// Requests of foreign pages are refused before the password is looked at: see [`Session`](crate::Session#security).
     pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         let (login, logout) = (self.clone(), self.clone());
         let log_in = move |request: Request| {
@@ -45,7 +43,7 @@ impl<U: Principal> LocalLogin<U> {
 
     async fn log_in(&self, request: Request) -> Response {
         let (parts, body) = request.into_parts();
-        let checked = match self.check_site(&parts) {
+        let checked = match check_site::<U>(&parts) {
             Ok(()) => Kind::of(&parts.headers),
             Err(refusal) => Err(refusal),
         };
@@ -88,7 +86,7 @@ impl<U: Principal> LocalLogin<U> {
 
     async fn log_out(&self, request: Request) -> Response {
         let (parts, _) = request.into_parts();
-        if let Err(refusal) = self.check_site(&parts) {
+        if let Err(refusal) = check_site::<U>(&parts) {
             return crate::axum::respond(refusal);
         }
         let done = match Session::<U>::of(&parts.extensions).await {
@@ -102,19 +100,15 @@ impl<U: Principal> LocalLogin<U> {
         }
     }
 
-    fn check_site(&self, parts: &Parts) -> Result<(), Refusal> {
-        let ours = &self.inner().ours;
-        match ours.judge_write(parts) {
-            SiteVerdict::Ours => Ok(()),
-            SiteVerdict::Unsaid if !parts.headers.contains_key(header::COOKIE) => Ok(()),
-            SiteVerdict::Unsaid | SiteVerdict::CrossSite => Err(ours.refuse_write(parts)),
-        }
-    }
-
     fn fail(&self, kind: Kind, refusal: Refusal, return_to: Option<&ReturnTo>) -> Response {
         events::login_failed(refusal.code());
         answer::failed(kind, refusal, &self.inner().failure, return_to)
     }
+}
+
+/// Refuses what a foreign page may have sent, before it costs anything.
+fn check_site<U: 'static>(parts: &Parts) -> Result<(), Refusal> {
+    Handle::<U>::of(&parts.extensions)?.check_site().map_err(Refusal::from)
 }
 
 fn is_page(headers: &HeaderMap) -> bool {

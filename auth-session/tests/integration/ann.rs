@@ -12,11 +12,14 @@ use crate::support::*;
 
 pub(crate) const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 pub(crate) const JSON: (&str, &str) = ("content-type", "application/json");
-pub(crate) const OURS: (&str, &str) = ("sec-fetch-site", "same-origin");
 /// Cheap, for tests alone.
 pub(crate) const CHEAP: &str = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 pub(crate) const CHEAPER: &str = "$argon2id$v=19$m=8,t=2,p=1$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
+
+pub(crate) fn cheap() -> Argon2Passwords {
+    Argon2Passwords::with_params_of(CHEAP).unwrap()
+}
 
 /// One user, Ann.
 #[derive(Clone, Default)]
@@ -84,7 +87,7 @@ impl Local {
 
     pub(crate) async fn with(set: impl FnOnce(LocalLogin<User>) -> LocalLogin<User>) -> Self {
         let (mut app, ann) = (App::new(), Ann::default());
-        let passwords = Argon2Passwords::with_params_of(CHEAP).unwrap();
+        let passwords = cheap();
         ann.0.lock().unwrap().hash = passwords.hash(&Password::new(PASSWORD)).await.unwrap();
         let login = LocalLogin::new(app.sessions.clone(), ann.clone()).passwords(passwords);
         let login = set(login.after_login("/inbox").unwrap().after_logout("/bye").unwrap());

@@ -64,7 +64,7 @@ async fn value_of_another_type_counts_as_none() {
             axum::routing::get(|session: auth_session::Session<User>| async move {
                 session.insert("n", 7).unwrap();
                 let texts = (session.get::<String>("n"), session.get::<u8>("n"), session.get::<u8>("m"));
-                session.remove("n");
+                session.remove("n").unwrap();
                 format!("{texts:?} {:?}", session.get::<u8>("n"))
             }),
         )

@@ -3,6 +3,7 @@
 
 mod ann;
 mod cookie;
+mod cross_site;
 mod data;
 mod fixation;
 mod lifetime;

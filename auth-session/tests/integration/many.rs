@@ -68,7 +68,7 @@ async fn conflict_replays_inserts_and_removes_on_the_newest() {
     let handler = axum::routing::post(move |session: auth_session::Session<User>| async move {
         session.insert("mine", "1").unwrap();
         session.insert("both", "mine").unwrap();
-        session.remove("gone");
+        session.remove("gone").unwrap();
         // Another tab saves between this request's load and its save.
         let mut other = other;
         for path in ["/put/theirs/2", "/put/both/theirs", "/put/gone/again"] {
@@ -102,7 +102,7 @@ async fn inserts_of_a_stranger_do_not_reach_the_login_of_a_victim() {
     let router = axum::Router::new().route("/", handler).layer(app.sessions.layer());
     let server = test_support::server::Server::start(router).await;
     let cookie = mallory.cookie.clone().unwrap();
-    let answer = server.send(http::Method::POST, "/", &[("cookie", &cookie)], "").await;
+    let answer = server.send(http::Method::POST, "/", &[("cookie", &cookie), OURS], "").await;
     let mut victim = app.browser();
     victim.cookie = Some(answer.body);
     assert_eq!((victim.me().await, victim.get("/get/cart").await.body.as_str()), (is("ann"), "-"));

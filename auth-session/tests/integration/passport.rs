@@ -48,11 +48,11 @@ async fn next_page_load_finds_the_login_and_the_data() {
     let mut browser = app.browser();
     for n in 0..50 {
         let cookie = browser.cookie.clone().unwrap_or_default();
-        let answer = server.send(post(), &format!("/login/ann{n}"), &[("cookie", &cookie)], "").await;
+        let answer = server.send(post(), &format!("/login/ann{n}"), &[("cookie", &cookie), OURS], "").await;
         browser.take_cookie(&answer);
         let cookie = browser.cookie.clone().unwrap();
         assert_eq!(server.get("/me", &[("cookie", &cookie)]).await.body, format!("ann{n}"));
-        server.send(post(), &format!("/put/n/{n}"), &[("cookie", &cookie)], "").await;
+        server.send(post(), &format!("/put/n/{n}"), &[("cookie", &cookie), OURS], "").await;
         assert_eq!(server.get("/get/n", &[("cookie", &cookie)]).await.body, n.to_string());
     }
 }

@@ -23,6 +23,8 @@ use ws_adapter::AuthLayer;
 
 use crate::watched::Watched;
 
+/// What a browser says about our own page.
+pub(crate) const OURS: (&str, &str) = ("sec-fetch-site", "same-origin");
 pub(crate) const ORIGIN: &str = "http://localhost:3000";
 
 pub(crate) fn now() -> SystemTime {
@@ -209,7 +211,7 @@ async fn put(
     no_content(session.insert(&name, value.repeat(repeat)))
 }
 
-/// A browser that keeps one cookie. It calls the router without a connection; `Server` is for tests of the connection.
+/// A browser that keeps one cookie, and whose page is ours unless a header says more. It calls the router without a connection; `Server` is for tests of the connection.
 #[derive(Clone)]
 pub(crate) struct Browser {
     router: Router,
@@ -244,6 +246,9 @@ impl Browser {
         let mut request = Request::builder().method(method).uri(path).header("host", "localhost:3000");
         if let Some(cookie) = &self.cookie {
             request = request.header("cookie", cookie);
+        }
+        if !headers.iter().any(|(name, _)| ["sec-fetch-site", "origin", "referer"].contains(name)) {
+            request = request.header(OURS.0, OURS.1);
         }
         for (name, value) in headers {
             request = request.header(*name, *value);

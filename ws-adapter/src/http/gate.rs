@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header::SEC_WEBSOCKET_PROTOCOL, request::Parts};
 use tokio::time::{Timeout, timeout};
 
-use super::{DefaultOnRefusal, OnRefusal, cross_site::CrossSite, payload::PayloadLimits, refusal};
+use super::{DefaultOnRefusal, OnRefusal, cross_site, payload::PayloadLimits, refusal};
 
 /// A chain, and the settings with which a layer asks it.
 pub(crate) struct Gate<U> {
@@ -23,7 +23,6 @@ pub(crate) struct Gate<U> {
     /// Whether a request without a credential passes.
     pub(crate) optional: bool,
     pub(crate) origins: OriginPolicy,
-    pub(crate) cross_site: CrossSite,
     pub(crate) on_refusal: Arc<dyn OnRefusal>,
     pub(crate) payload: PayloadLimits,
     pub(crate) decision_timeout: Duration,
@@ -41,7 +40,6 @@ impl<U: Principal> Gate<U> {
             chain,
             optional: false,
             origins: OriginPolicy::default(),
-            cross_site: CrossSite::default(),
             on_refusal: Arc::new(DefaultOnRefusal),
             payload: PayloadLimits::default(),
             decision_timeout: Duration::from_secs(10),
@@ -58,7 +56,6 @@ impl<U: Principal> Gate<U> {
             chain,
             optional: self.optional,
             origins: self.origins.clone(),
-            cross_site: self.cross_site.clone(),
             on_refusal: Arc::clone(&self.on_refusal),
             payload: self.payload,
             decision_timeout: self.decision_timeout,
@@ -88,7 +85,7 @@ impl<U: Principal> Gate<U> {
 
     /// Refuses a plain request that a foreign page may have sent, after the chain has accepted it.
     pub(crate) fn check_site(&self, user: &Authenticated<U>, request: &AuthRequest<'_>) -> Result<(), Refusal> {
-        self.cross_site.check(&self.origins, user.evidence(), request)
+        cross_site::check(&self.origins, user.evidence(), request.parts())
     }
 
     /// Makes the response to a refusal.
@@ -115,7 +112,6 @@ impl<U> Clone for Gate<U> {
             needs: self.needs.clone(),
             optional: self.optional,
             origins: self.origins.clone(),
-            cross_site: self.cross_site.clone(),
             on_refusal: Arc::clone(&self.on_refusal),
             payload: self.payload,
             decision_timeout: self.decision_timeout,
