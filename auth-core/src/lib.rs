@@ -102,6 +102,7 @@ mod cookies;
 mod current_end;
 mod end_check;
 mod evidence;
+mod exempt_path;
 pub mod extract;
 mod extras;
 mod few;

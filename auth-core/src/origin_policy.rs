@@ -6,7 +6,7 @@ use http::{
     request::Parts,
 };
 
-use crate::{AllowedOrigin, ConfigError, Origin, Refusal, RequestRecord};
+use crate::{AllowedOrigin, ConfigError, Origin, Refusal, RequestRecord, exempt_path::ExemptPath};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -30,8 +30,7 @@ pub struct OriginPolicy {
     list: Option<Arc<[AllowedOrigin]>>,
     any_handshake: bool,
     any_write: bool,
-    /// Paths as they are sent.
-    exempt: Option<Arc<[Box<str>]>>,
+    exempt: Option<Arc<[ExemptPath]>>,
 }
 
 /// Whether the page that sent a handshake may open a socket.
@@ -95,21 +94,17 @@ impl OriginPolicy {
     /// Lets every page send plain requests to these paths: [`judge_write`](Self::judge_write) says that they are ours. For a provider
     /// that posts to you through the browser (`response_mode=form_post`), or calls you without one. Call it again for more paths.
     ///
-    /// A path is compared exactly, percent-encoded and without query, with the path that the client sent. For a nested router, it
-    /// includes the prefix that the router removes: see [`AuthRequest::target`](crate::AuthRequest::target).
+    /// A path is written as axum writes that of a route: `/callback`; `/callback/{provider}`, where one segment may be anything; or
+    /// `/hooks/{*rest}`, for everything below. The rest is compared exactly, percent-encoded and without query, with the path that the
+    /// client sent. A name in braces covers every segment, also one that has a route of its own. For a nested router, it includes the prefix that the router removes: see
+    /// [`AuthRequest::target`](crate::AuthRequest::target).
     ///
     /// # Errors
-    /// If a path does not begin with a slash, has a query or fragment, or is not ASCII without spaces.
+    /// If a path does not begin with a slash, has a query or fragment, is not ASCII without spaces, or has braces in another place.
     pub fn csrf_exempt<'p>(mut self, paths: impl IntoIterator<Item = &'p str>) -> Result<Self, ConfigError> {
         let mut exempt = self.exempt.as_deref().unwrap_or_default().to_vec();
         for path in paths {
-            if !path.starts_with('/') || path.contains(['?', '#', ' ']) || !path.is_ascii() {
-                return Err(ConfigError::new(format!(
-                    "the path {path:?} can't be exempt: write it as clients send it, percent-encoded and without query, \
-                     like `/callback`"
-                )));
-            }
-            exempt.push(path.into());
+            exempt.push(ExemptPath::new(path)?);
         }
         self.exempt = (!exempt.is_empty()).then(|| exempt.into());
         Ok(self)
@@ -236,7 +231,7 @@ impl OriginPolicy {
     fn exempts(&self, request: &Parts) -> bool {
         let Some(exempt) = &self.exempt else { return false };
         let record = RequestRecord::find(request);
-        exempt.iter().any(|path| **path == *record.sent_path())
+        exempt.iter().any(|path| path.covers(record.sent_path()))
     }
 
     /// Whether a public origin or a list replaces the server's own host.

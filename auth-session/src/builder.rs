@@ -184,7 +184,7 @@ impl<U: Principal> SessionsBuilder<U> {
     /// [`OriginPolicy::csrf_exempt`](auth_core::OriginPolicy::csrf_exempt) for how a path is written.
     ///
     /// # Errors
-    /// If a path does not begin with a slash, has a query or fragment, or is not ASCII without spaces.
+    /// If a path is not written so.
     ///
     /// # Security
     /// The handler has to find out by itself who caused the request: by a `state` that it has bound to the browser, by a

@@ -256,11 +256,12 @@ impl<U, M> AuthLayer<U, M> {
     /// Lets foreign pages send requests with cookies to these paths: 403 `cross_site` is never answered there. For a provider that
     /// posts to you through the browser (`response_mode=form_post`), or calls you without one. Call it again for more paths.
     ///
-    /// A path is compared exactly, percent-encoded and without query, with the path that the client sent. For a nested router, it
-    /// includes the prefix that the router removes. An outer layer judges by its own paths.
+    /// A path is written as axum writes that of a route, such as `/callback/{provider}`; see
+    /// [`OriginPolicy::csrf_exempt`](auth_core::OriginPolicy::csrf_exempt). For a nested router, it includes the prefix that the
+    /// router removes. An outer layer judges by its own paths.
     ///
     /// # Errors
-    /// If a path does not begin with a slash, has a query or fragment, or is not ASCII without spaces.
+    /// If a path is not written so.
     ///
     /// # Security
     /// The handler has to find out by itself who caused the request: by a `state` that it has bound to the browser, by a

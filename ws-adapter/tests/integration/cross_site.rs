@@ -251,7 +251,8 @@ async fn turned_off_rule_lets_requests_pass_and_refuses_sockets() {
 
 #[tokio::test]
 async fn exempt_paths_are_compared_as_they_are_sent() {
-    let layer = guarded(by(Carrier::Cookie)).csrf_exempt(["/in/callback", "/in/%C3%A9"]).unwrap();
+    let layer =
+        guarded(by(Carrier::Cookie)).csrf_exempt(["/in/callback", "/in/%C3%A9", "/in/from/{provider}"]).unwrap();
     let layer = layer.csrf_exempt(["/in/more"]).unwrap();
     let inner = Router::new().fallback(me).layer(layer.clone());
     let server = Server::start(Router::new().nest("/in", inner).fallback(me).layer(layer)).await;
@@ -260,6 +261,9 @@ async fn exempt_paths_are_compared_as_they_are_sent() {
         ("/in/callback?code=1", true),
         ("/in/%C3%A9", true),
         ("/in/more", true),
+        ("/in/from/apple", true),
+        ("/in/from/", false),
+        ("/in/from/apple/x", false),
         ("/callback", false),
         ("/in/callback/", false),
         ("/in/callback/x", false),
