@@ -40,22 +40,23 @@ impl Changes {
     pub(crate) fn insert(&mut self, name: &str, value: Json, data: Option<&Data>) -> Result<(), SessionError> {
         let mut changed = self.clone();
         changed.0.insert(name.to_owned(), Some(value));
-        let mut after = data.cloned().unwrap_or_default();
-        changed.apply_to(&mut after);
-        let len = serde_json::to_vec(&after).map_err(SessionError::not_json)?.len();
-        if len > MAX_DATA_LEN {
+        if !changed.apply_to(&mut data.cloned().unwrap_or_default()) {
             return Err(SessionError::of(SessionErrorKind::TooLarge));
         }
         *self = changed;
         Ok(())
     }
 
-    pub(crate) fn apply_to(&self, data: &mut Data) {
+    /// Makes the changes. False if there is too much data now. Don't store it then: another request has filled the session.
+    #[must_use]
+    pub(crate) fn apply_to(&self, data: &mut Data) -> bool {
         for (name, value) in &self.0 {
             match value {
                 Some(value) => data.insert(name.clone(), value.clone()),
                 None => data.remove(name),
             };
         }
+        // Removes alone are always stored.
+        !self.has_inserts() || serde_json::to_vec(data).is_ok_and(|json| json.len() <= MAX_DATA_LEN)
     }
 }

@@ -1,30 +1,23 @@
 //! What is done with records. It knows no requests.
 
-use std::{
-    fmt,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{fmt, sync::Arc, time::SystemTime};
 
-use auth_core::{BoxError, Clock, PrincipalId, Revocation, Secret};
+use auth_core::{BoxError, Clock, Secret};
 use auth_store::{Record, RecordKey, Records, Revocations, Saved, SavedEnd};
 
 use crate::{
     changes::Changes,
-    detached::detached,
-    events::{self, Ended},
+    error::{SessionError, SessionErrorKind},
+    events::Ended,
     login::{Found, Login, Stored},
     presented::Presented,
     secret::{NewSecret, random_sid},
-    settings::{CookieOut, LONGEST, Settings},
+    settings::{CookieOut, Settings},
     value::{Match, UserPart, Value},
 };
 
 /// How often a save is tried again on the newest version. Each time, another one was saved.
 const TRIES: usize = 32;
-
-/// How far the current login is moved beyond the mark that ends all others. Stores keep nanoseconds.
-const BEYOND: Duration = Duration::from_nanos(1);
 
 pub(crate) struct Core {
     pub(crate) records: Arc<dyn Records>,
@@ -42,11 +35,11 @@ pub(crate) struct NewLogin {
     pub(crate) kept: Option<Changes>,
 }
 
-/// What became of changes.
-pub(crate) enum Changed {
-    Stored(Box<Login>),
-    /// The login has ended, or belongs to somebody else now. The changes are dropped.
-    Ended,
+/// A login after a change.
+pub(crate) struct Changed {
+    pub(crate) login: Box<Login>,
+    /// Its `since` before the change.
+    pub(crate) was_since: SystemTime,
 }
 
 impl Core {
@@ -125,11 +118,13 @@ impl Core {
     }
 
     /// Stores a record of nobody with this data.
-    pub(crate) async fn start(&self, changes: &Changes, now: SystemTime) -> Result<Stored, BoxError> {
-        let secret = NewSecret::random()?;
-        let mut value = Value::new(&random_sid()?, now, self.settings.lifetime(false), secret.hash);
-        changes.apply_to(&mut value.data);
-        self.create(value, &secret, now).await
+    pub(crate) async fn start(&self, changes: &Changes, now: SystemTime) -> Result<Stored, SessionError> {
+        let secret = NewSecret::random().map_err(SessionError::unavailable)?;
+        let mut value = self.new_value(false, &secret, now)?;
+        if !changes.apply_to(&mut value.data) {
+            return Err(SessionError::of(SessionErrorKind::Conflict));
+        }
+        self.create(value, &secret, now).await.map_err(SessionError::unavailable)
     }
 
     /// Logs a user in. The login of `current` continues under a new secret if it is nobody's or the user's own. The login of
@@ -140,149 +135,139 @@ impl Core {
         presented: &Presented,
         new: &NewLogin,
         now: SystemTime,
-    ) -> Result<Stored, BoxError> {
+    ) -> Result<Stored, SessionError> {
         for _ in 0..TRIES {
-            let secret = NewSecret::random()?;
-            let mut value = Value::new(&random_sid()?, now, self.settings.lifetime(new.remember), secret.hash);
-            (value.user, value.remember) = (Some(new.user.clone()), new.remember);
-            let Some(login) = current.take() else {
-                if let Some(changes) = &new.kept {
-                    changes.apply_to(&mut value.data);
-                }
-                return self.create(value, &secret, now).await;
+            let secret = NewSecret::random().map_err(SessionError::unavailable)?;
+            let fresh = self.new_value(new.remember, &secret, now)?;
+            let earlier = match current.take() {
+                Some(earlier) if self.ends_for(&earlier, new).await.map_err(SessionError::unavailable)? => continue,
+                earlier => earlier,
             };
-            if login.value.user.as_ref().is_some_and(|user| !user.is_same_as(&new.user)) {
-                self.end(&login, Ended::OtherUser).await?;
-                continue;
-            }
-            // Somebody has revoked the id alone. It lets nobody in any more.
-            if self.revocations.is_id_revoked("", login.sid()).await? {
-                self.end(&login, Ended::ById).await?;
-                continue;
-            }
-            let mut next = login.value.clone();
-            next.user = value.user;
-            (next.idle, next.absolute_end, next.remember) = (value.idle, value.absolute_end, value.remember);
+            let mut value = earlier.as_ref().map_or_else(|| fresh.clone(), |earlier| earlier.value.clone());
+            value.user = Some(new.user.clone());
+            (value.idle, value.absolute_end, value.remember) = (fresh.idle, fresh.absolute_end, new.remember);
             match &new.kept {
-                Some(changes) => changes.apply_to(&mut next.data),
-                None => next.data.clear(),
+                Some(changes) if !changes.apply_to(&mut value.data) => {
+                    return Err(SessionError::of(SessionErrorKind::Conflict));
+                }
+                Some(_) => {}
+                None => value.data.clear(),
             }
-            next.replace_cookie(secret.hash, now);
+            let Some(earlier) = earlier else {
+                let stored = self.create(value, &secret, now).await.map_err(SessionError::unavailable)?;
+                return self.alive(stored).await.map_err(SessionError::unavailable);
+            };
+            value.replace_cookie(secret.hash, now);
             // Never earlier than a mark that this login was moved beyond.
-            let since = login.record.since.max(now);
-            match self.save(&login, next, since, Some(now)).await? {
-                (Saved::As(_), Some(login)) => return Ok(self.stored(login, &secret, now)),
+            let since = earlier.record.since.max(now);
+            let saved = self.save(&earlier, value, since, Some(now)).await.map_err(SessionError::unavailable)?;
+            match saved {
+                (Saved::As(_), Some(login)) => {
+                    let stored = self.stored(login, &secret, now);
+                    return self.alive(stored).await.map_err(SessionError::unavailable);
+                }
                 (Saved::Ended, _) => {}
                 _ => {
-                    let newest = self.load(login.sid(), now).await?;
-                    let goes_on = |newest: &Login| newest.continues(&login, presented.hash(), now);
+                    let newest = self.load(earlier.sid(), now).await.map_err(SessionError::unavailable)?;
+                    let goes_on = |newest: &Login| newest.continues(&earlier, presented.hash(), now);
                     current = newest.filter(goes_on).map(Arc::new);
                 }
             }
         }
-        Err("a login was saved too often at the same time".into())
+        Err(saved_too_often())
     }
 
-    /// Changes a login and stores it, on the version that was read or, if there is a newer one, on the newest.
+    /// Whether a login does not continue with the new one. It has ended then.
+    async fn ends_for(self: &Arc<Self>, login: &Login, new: &NewLogin) -> Result<bool, BoxError> {
+        let why = if login.value.user.as_ref().is_some_and(|user| !user.is_same_as(&new.user)) {
+            Ended::OtherUser
+        } else if self.revocations.is_id_revoked("", login.sid()).await? {
+            // Somebody has revoked the id alone. It lets nobody in any more.
+            Ended::ById
+        } else {
+            return Ok(false);
+        };
+        self.end(login, why).await?;
+        Ok(true)
+    }
+
+    /// Checks that a login that was just stored lets its user in.
+    ///
+    /// It does not if all logins of the user have ended up to an instant that this node's clock has not reached, or while the
+    /// password was being checked. The clocks can't tell whether the user proved who it is before or after that, perhaps with a
+    /// password that has changed since. So the login is not moved beyond it: the user tries again.
+    async fn alive(&self, stored: Stored) -> Result<Stored, BoxError> {
+        let Login { record, value } = &stored.login;
+        let Some(user) = &value.user else { return Ok(stored) };
+        if !self.revocations.is_user_revoked(&user.principal(), record.since).await? {
+            return Ok(stored);
+        }
+        self.records.end(&record.key).await?;
+        Err("all logins of the user have just ended, or the clock of this node is behind".into())
+    }
+
+    /// Changes a login and stores it, on the version that was read or, if there is a newer one, on the newest. `None` if it has
+    /// ended. `change` returns false if there would be too much data.
     pub(crate) async fn change(
         &self,
         login: &Login,
         presented: &Presented,
         now: SystemTime,
         since: impl Fn(&Login) -> SystemTime + Sync,
-        change: impl Fn(&mut Value) + Sync,
-    ) -> Result<Changed, BoxError> {
+        change: impl Fn(&mut Value) -> bool + Sync,
+    ) -> Result<Option<Changed>, SessionError> {
         let mut login = login.clone();
         for _ in 0..TRIES {
             let mut value = login.value.clone();
-            change(&mut value);
-            let since = since(&login);
-            match self.save(&login, value, since, None).await? {
-                (Saved::As(_), Some(stored)) => return Ok(Changed::Stored(Box::new(stored))),
-                (Saved::Ended, _) => return Ok(Changed::Ended),
-                _ => match self.load(login.sid(), now).await? {
+            if !change(&mut value) {
+                return Err(SessionError::of(SessionErrorKind::Conflict));
+            }
+            let (since, was_since) = (since(&login), login.record.since);
+            match self.save(&login, value, since, None).await.map_err(SessionError::unavailable)? {
+                (Saved::As(_), Some(stored)) => return Ok(Some(Changed { login: Box::new(stored), was_since })),
+                (Saved::Ended, _) => return Ok(None),
+                _ => match self.load(login.sid(), now).await.map_err(SessionError::unavailable)? {
                     Some(newest) if newest.continues(&login, presented.hash(), now) => login = newest,
-                    _ => return Ok(Changed::Ended),
+                    // Another tab has logged in. Its browser has a fresh cookie.
+                    Some(newest) if newest.has_replaced(presented.hash(), now) => {
+                        return Err(SessionError::of(SessionErrorKind::Replaced));
+                    }
+                    _ => return Ok(None),
                 },
             }
         }
-        Err("a login was saved too often at the same time".into())
+        Err(saved_too_often())
     }
 
-    /// Replaces the secret of a login, after one more factor.
+    /// Replaces the secret of a login, after one more factor. It leaves the instant alone from which the login counts: what ends
+    /// all logins of the user ends this one too.
     pub(crate) async fn step_up(
         &self,
         login: &Login,
         presented: &Presented,
         change: impl Fn(&mut UserPart) + Sync,
         now: SystemTime,
-    ) -> Result<Option<Stored>, BoxError> {
-        let secret = NewSecret::random()?;
+    ) -> Result<Option<Stored>, SessionError> {
+        let secret = NewSecret::random().map_err(SessionError::unavailable)?;
         let changed = self.change(
             login,
             presented,
             now,
-            |login| login.record.since.max(now),
+            |login| login.record.since,
             |value| {
                 value.replace_cookie(secret.hash, now);
                 if let Some(user) = &mut value.user {
                     change(user);
                 }
+                true
             },
         );
-        Ok(match changed.await? {
-            Changed::Stored(login) => Some(self.stored(*login, &secret, now)),
-            Changed::Ended => None,
-        })
+        Ok(changed.await?.map(|changed| self.stored(*changed.login, &secret, now)))
     }
 
-    /// Ends a login on all nodes: the revocation first, then the record. It continues if the client disconnects.
-    pub(crate) async fn end(self: &Arc<Self>, login: &Login, why: Ended) -> Result<(), BoxError> {
-        let (core, sid, key) = (Arc::clone(self), login.value.sid.clone(), login.record.key.clone());
-        // Another request may have logged in on this record meanwhile, for longer than it was made for.
-        let now = self.now();
-        let last = now.checked_add(self.settings.longest()).unwrap_or(now).max(login.value.absolute_end);
-        detached(async move {
-            let own = std::iter::once("");
-            let issuers = own.chain(core.settings.token_issuers.iter().map(String::as_str));
-            let all: Vec<_> = issuers.map(|issuer| Revocation::session(issuer, &*sid).ends_at(last)).collect();
-            core.revocations.revoke_all(&all).await?;
-            if core.records.end(&key).await? {
-                events::ended(&sid, why);
-            }
-            Ok(())
-        })
-        .await
-    }
-
-    /// Ends all logins of a user that began up to now. `kept` was moved beyond it, and lives on.
-    pub(crate) async fn end_all(
-        self: &Arc<Self>,
-        user: &PrincipalId,
-        until: SystemTime,
-        kept: Option<Box<str>>,
-    ) -> Result<(), BoxError> {
-        let (core, user) = (Arc::clone(self), user.clone());
-        detached(async move {
-            core.revocations.revoke(&Revocation::user(user.clone(), until)).await?;
-            // Nodes may have other settings, and earlier ones may have been longer.
-            let keep_until = until.checked_add(LONGEST).unwrap_or(until);
-            core.records.end_owned(&RecordKey::owner(&user), until, keep_until).await?;
-            events::all_ended(kept.as_deref());
-            Ok(())
-        })
-        .await
-    }
-
-    /// Moves a login beyond the mark that ends all of its user up to `until`.
-    pub(crate) async fn move_beyond(
-        &self,
-        login: &Login,
-        presented: &Presented,
-        until: SystemTime,
-    ) -> Result<Changed, BoxError> {
-        let beyond = until.checked_add(BEYOND).unwrap_or(until);
-        self.change(login, presented, until, |login| login.record.since.max(beyond), |_| {}).await
+    fn new_value(&self, remember: bool, secret: &NewSecret, now: SystemTime) -> Result<Value, SessionError> {
+        let sid = random_sid().map_err(SessionError::unavailable)?;
+        Ok(Value::new(&sid, now, self.settings.lifetime(remember), secret.hash))
     }
 
     async fn create(&self, value: Value, secret: &NewSecret, now: SystemTime) -> Result<Stored, BoxError> {
@@ -332,6 +317,10 @@ impl Core {
         let max_age = login.value.remember.then_some(left);
         Stored { login, cookie: CookieOut::Set { value, max_age } }
     }
+}
+
+fn saved_too_often() -> SessionError {
+    SessionError::unavailable("a login was saved too often at the same time")
 }
 
 fn owner_of(value: &Value) -> Option<RecordKey> {

@@ -23,6 +23,9 @@ pub enum SessionErrorKind {
     Unavailable,
     /// The data of the session would be larger than 16 KiB: 413 `session_full`.
     TooLarge,
+    /// Other requests have filled the session meanwhile, and this one's inserts don't fit any more: 409 `session_conflict`. None of
+    /// its changes is stored.
+    Conflict,
     /// The value has no form in JSON: 500 `internal_error`.
     NotJson,
     /// Nobody is logged in: 401 `missing_credentials`.
@@ -70,6 +73,7 @@ impl fmt::Display for SessionError {
         f.write_str(match self.kind {
             SessionErrorKind::Unavailable => "the store of logins is unavailable",
             SessionErrorKind::TooLarge => "the data of the session would be too large",
+            SessionErrorKind::Conflict => "other requests have filled the session meanwhile",
             SessionErrorKind::NotJson => "the value has no form in json",
             SessionErrorKind::NotLoggedIn => "nobody is logged in",
             SessionErrorKind::Ambiguous => "the request has several session cookies",
@@ -93,6 +97,7 @@ impl From<SessionError> for Refusal {
         match error.kind {
             SessionErrorKind::Unavailable => Self::unavailable(error),
             SessionErrorKind::TooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "session_full"),
+            SessionErrorKind::Conflict => Self::new(StatusCode::CONFLICT, "session_conflict"),
             SessionErrorKind::NotJson => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error")
                 .with_detail("a value of the session has no form in json"),
             SessionErrorKind::NotLoggedIn => Self::new(StatusCode::UNAUTHORIZED, "missing_credentials"),

@@ -12,6 +12,8 @@ pub(crate) enum Ended {
     UserGone,
     /// The application has ended it by its id.
     ById,
+    /// It was about to escape the end of all logins of its user.
+    All,
 }
 
 impl Ended {
@@ -21,6 +23,7 @@ impl Ended {
             Self::OtherUser => "other_user",
             Self::UserGone => "user_gone",
             Self::ById => "by_id",
+            Self::All => "all",
         }
     }
 }

@@ -12,12 +12,13 @@ use http::{Extensions, StatusCode};
 
 use crate::{
     changes::Changes,
-    core::{Changed, Core},
-    error::SessionError,
+    core::Core,
+    error::{SessionError, SessionErrorKind},
     login::{Found, Login, Stored},
     presented::Presented,
     settings::CookieOut,
     users::SessionUsers,
+    value::Value,
 };
 
 /// What all parts of one [`Sessions`](crate::Sessions) share.
@@ -56,7 +57,7 @@ pub(crate) struct State {
     pub(crate) cookie: CookieOut,
     /// Whether the browser gets the cookie even if later changes are not stored: its own has just been replaced, and it would be
     /// logged out.
-    pub(crate) must_set_cookie: bool,
+    must_set_cookie: bool,
 }
 
 impl State {
@@ -68,9 +69,11 @@ impl State {
         }
     }
 
-    pub(crate) fn set_stored(&mut self, stored: Stored) {
+    /// A login was stored. `replaces` if the browser has a cookie of it that opens nothing any more.
+    pub(crate) fn set_stored(&mut self, stored: Stored, replaces: bool) {
         self.found = Some(Found::Live(Arc::new(stored.login)));
         self.cookie = stored.cookie;
+        self.must_set_cookie = replaces;
     }
 
     /// The login is over: nobody is logged in, and the browser forgets the cookie.
@@ -120,7 +123,16 @@ impl<U: 'static> Handle<U> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the request may change the session.
+    /// Whether the data of the session may change.
+    pub(crate) fn check_change(&self) -> Result<(), SessionError> {
+        self.check_site()?;
+        match self.state().found {
+            Some(Found::Replaced) => Err(SessionError::of(SessionErrorKind::Replaced)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the request may change the session: no foreign page may have sent it.
     pub(crate) fn check_site(&self) -> Result<(), SessionError> {
         self.0.foreign.clone().map_or(Ok(()), |refusal| Err(SessionError::cross_site(refusal)))
     }
@@ -132,10 +144,6 @@ impl<U: 'static> Handle<U> {
 
     /// What the store has for the cookie. It is read once.
     pub(crate) async fn load(&self, now: SystemTime) -> Result<Found, BoxError> {
-        let known = self.state().found.clone();
-        if let Some(found) = known {
-            return Ok(found);
-        }
         let _turn = self.turn().await;
         let known = self.state().found.clone();
         if let Some(found) = known {
@@ -173,7 +181,7 @@ impl<U: 'static> Handle<U> {
     }
 
     /// Stores what has changed, in one save, and returns what happens to the cookie.
-    pub(crate) async fn commit(&self) -> Result<CookieOut, BoxError> {
+    pub(crate) async fn commit(&self) -> Result<CookieOut, SessionError> {
         let _turn = self.turn().await;
         let (core, now) = (self.core(), self.core().now());
         let (found, changes) = {
@@ -183,22 +191,20 @@ impl<U: 'static> Handle<U> {
         match found {
             Some(Found::Live(login)) => {
                 let since = |login: &Login| login.record.since;
-                let changed = core
-                    .change(&login, self.presented(), now, since, |value| changes.apply_to(&mut value.data))
-                    .await?;
-                match changed {
-                    Changed::Stored(login) => self.state().found = Some(Found::Live(Arc::new(*login))),
-                    Changed::Ended => {
+                let change = |value: &mut Value| changes.apply_to(&mut value.data);
+                match core.change(&login, self.presented(), now, since, change).await? {
+                    Some(changed) => self.state().found = Some(Found::Live(changed.login.into())),
+                    None => {
                         tracing::debug!(sid = login.sid(), "changes were dropped, since the login has ended");
                         self.set_gone();
                     }
                 }
             }
             // A new cookie would replace the fresh one of the other tab.
-            Some(Found::Replaced) => tracing::debug!("changes were dropped, since the cookie was replaced"),
+            Some(Found::Replaced) => return Err(SessionError::of(SessionErrorKind::Replaced)),
             _ if changes.has_inserts() => {
                 let stored = core.start(&changes, now).await?;
-                self.state().set_stored(stored);
+                self.state().set_stored(stored, false);
             }
             _ => {}
         }

@@ -5,13 +5,14 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use auth_core::{BoxError, Principal, Refusal, Transport};
+use auth_core::{Principal, Refusal, Transport};
 use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{
+    error::{SessionError, SessionErrorKind},
     handle::{Handle, Shared},
     presented::Presented,
     settings::CookieOut,
@@ -21,7 +22,9 @@ use crate::{
 /// sets and removes the cookie. Made by [`Sessions::layer`](crate::Sessions::layer).
 ///
 /// Put it outside of every layer that authenticates: a refusal then also removes a dead cookie. A response with `Set-Cookie` has
-/// `Cache-Control: no-store`. If the store fails, the handler's response is replaced: 503 `unavailable`, without a cookie.
+/// `Cache-Control: no-store`. If the changes are not stored, the handler's response is replaced: 503 `unavailable` if the store
+/// fails, 409 `session_conflict` if other requests have filled the session meanwhile, 409 `session_replaced` if another tab has
+/// logged in. It has no cookie then.
 ///
 /// # Security
 /// It judges which page has sent the request, as [`Session`](crate::Session#security) says, and refuses nothing itself. A request
@@ -105,7 +108,7 @@ pin_project! {
         },
         /// Boxed, since most requests change nothing.
         Saving {
-            saving: Pin<Box<dyn Future<Output = Result<CookieOut, BoxError>> + Send>>,
+            saving: Pin<Box<dyn Future<Output = Result<CookieOut, SessionError>> + Send>>,
             handle: Handle<U>,
             response: Option<Response<R>>,
         },
@@ -142,8 +145,8 @@ where
                     let Some(mut response) = response.take() else { return Poll::Pending };
                     match saved {
                         Ok(cookie) => handle.core().settings.write(&cookie, response.headers_mut()),
-                        Err(cause) => {
-                            response = unavailable(cause);
+                        Err(error) => {
+                            response = refused(error);
                             handle.core().settings.write(&handle.outcome_of_failure(), response.headers_mut());
                         }
                     }
@@ -154,8 +157,12 @@ where
     }
 }
 
-fn unavailable<R: From<String>>(cause: BoxError) -> Response<R> {
-    let refusal = Refusal::unavailable(cause).with_detail("the changes of a session were not stored");
+fn refused<R: From<String>>(error: SessionError) -> Response<R> {
+    let kind = error.kind();
+    let mut refusal = Refusal::from(error);
+    if kind == SessionErrorKind::Unavailable {
+        refusal = refusal.with_detail("the changes of a session were not stored");
+    }
     refusal.log_once(Transport::Http);
     let mut response = refusal.to_response().map(R::from);
     response.extensions_mut().insert(refusal);

@@ -116,6 +116,7 @@ mod builder;
 mod changes;
 mod core;
 mod detached;
+mod ends;
 mod error;
 mod events;
 mod handle;

@@ -112,12 +112,11 @@ impl<U: Principal> LogIn<'_, U> {
         };
         let was_logged_in = current.as_ref().is_some_and(|login| login.value.user.is_some());
         let new = NewLogin { user, remember, kept };
-        let stored = core.log_in(current, handle.presented(), &new, now).await.map_err(SessionError::unavailable)?;
+        let stored = core.log_in(current, handle.presented(), &new, now).await?;
         events::logged_in(stored.login.sid(), remember, false);
         let mut state = handle.state();
         state.changes = Default::default();
-        state.set_stored(stored);
-        state.must_set_cookie = was_logged_in;
+        state.set_stored(stored, was_logged_in);
         Ok(())
     }
 }

@@ -71,6 +71,11 @@ impl Login {
             _ => false,
         }
     }
+
+    /// Whether the cookie of a request was replaced a moment ago.
+    pub(crate) fn has_replaced(&self, hash: Option<&Hash>, now: SystemTime) -> bool {
+        hash.is_some_and(|hash| matches!(self.compare(hash, now), Match::Replaced))
+    }
 }
 
 /// A login that was stored, and the cookie for its browser.

@@ -5,7 +5,6 @@ use http::Extensions;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    core::Changed,
     error::{SessionError, SessionErrorKind},
     events::{self, Ended},
     handle::Handle,
@@ -28,7 +27,8 @@ const RETURN_TO: &str = "auth.return_to";
 /// once: if they return `Ok`, it is stored. What was [inserted](Self::insert) and [removed](Self::remove) is stored in one save
 /// when the handler has answered, before the head of the response goes out. If that fails, the client reads 503 instead of the
 /// handler's response. If another request has saved meanwhile, the inserts and removes are done again on the newest data, so
-/// both changes are there. If the login has ended meanwhile, they are dropped.
+/// both changes are there. If they don't fit together, the client reads 409 `session_conflict`; if another tab has logged in, 409
+/// `session_replaced`. If the login has ended meanwhile, they are dropped.
 ///
 /// A visitor who is not logged in has no record until something is inserted. Such a session lives as long as a login without
 /// "remember me".
@@ -107,14 +107,15 @@ impl<U: Principal> Session<U> {
     /// the log says so.
     ///
     /// # Errors
-    /// [`TooLarge`](SessionErrorKind::TooLarge), [`NotJson`](SessionErrorKind::NotJson) or
-    /// [`CrossSite`](SessionErrorKind::CrossSite). Nothing has changed then.
+    /// [`TooLarge`](SessionErrorKind::TooLarge) or [`NotJson`](SessionErrorKind::NotJson).
+    /// [`Replaced`](SessionErrorKind::Replaced): another tab has just replaced the cookie.
+    /// [`CrossSite`](SessionErrorKind::CrossSite): see [the type](Self#security). Nothing has changed then.
     ///
     /// # Security
     /// A visitor who is not logged in gets a record for it. Where anybody can cause that, anybody can fill the store; limit such
     /// requests.
     pub fn insert<T: Serialize>(&self, name: &str, value: T) -> Result<(), SessionError> {
-        self.handle.check_site()?;
+        self.handle.check_change()?;
         self.warn_if_late(name);
         let json = serde_json::to_value(value).map_err(SessionError::not_json)?;
         let mut guard = self.handle.state();
@@ -129,9 +130,9 @@ impl<U: Principal> Session<U> {
     /// Removes the value under this name, if there is one.
     ///
     /// # Errors
-    /// [`CrossSite`](SessionErrorKind::CrossSite). Nothing has changed then.
+    /// [`Replaced`](SessionErrorKind::Replaced) or [`CrossSite`](SessionErrorKind::CrossSite). Nothing has changed then.
     pub fn remove(&self, name: &str) -> Result<(), SessionError> {
-        self.handle.check_site()?;
+        self.handle.check_change()?;
         self.warn_if_late(name);
         let mut guard = self.handle.state();
         let state = &mut *guard;
@@ -176,7 +177,9 @@ impl<U: Principal> Session<U> {
     ///
     /// # Errors
     /// [`Unavailable`](SessionErrorKind::Unavailable): the store is down, or [`SessionUsers::id`](crate::SessionUsers::id)
-    /// failed. Nobody is logged in, and the response has no new cookie. Also after the response, such as over an open socket.
+    /// failed. Nobody is logged in, and the response has no new cookie. Also after the response, such as over an open socket; and if
+    /// all logins of the user have just ended, perhaps by a clock that is ahead of this one: try again.
+    /// [`Conflict`](SessionErrorKind::Conflict): other requests have filled the session whose data is kept.
     /// [`CrossSite`](SessionErrorKind::CrossSite): see [the type](Self#security).
     pub fn login<'s>(&'s self, user: &'s U) -> LogIn<'s, U> {
         LogIn::new(&self.handle, user)
@@ -207,13 +210,16 @@ impl<U: Principal> Session<U> {
                 user.acr = Some(cut(class));
             }
         };
-        let stepped = core.step_up(&login, self.handle.presented(), change, now);
-        match stepped.await.map_err(SessionError::unavailable)? {
+        let stepped = if core.is_ended_with_all(&login, login.record.since).await? {
+            core.end(&login, Ended::All).await.map_err(SessionError::unavailable)?;
+            None
+        } else {
+            core.step_up(&login, self.handle.presented(), change, now).await?
+        };
+        match stepped {
             Some(stored) => {
                 events::logged_in(stored.login.sid(), stored.login.value.remember, true);
-                let mut state = self.handle.state();
-                state.set_stored(stored);
-                state.must_set_cookie = true;
+                self.handle.state().set_stored(stored, true);
                 Ok(())
             }
             None => {
@@ -263,12 +269,10 @@ impl<U: Principal> Session<U> {
         let login = self.logged_in()?;
         let until = core.now();
         let user = login.value.user.as_ref().map(UserPart::principal);
-        let moved =
-            core.move_beyond(&login, self.handle.presented(), until).await.map_err(SessionError::unavailable)?;
-        match (moved, user) {
-            (Changed::Stored(stored), Some(user)) => {
+        match (core.move_beyond(&login, self.handle.presented(), until).await?, user) {
+            (Some(stored), Some(user)) => {
                 let kept = Some(stored.value.sid.clone());
-                self.handle.state().found = Some(Found::Live((*stored).into()));
+                self.handle.state().found = Some(Found::Live(stored.into()));
                 core.end_all(&user, until, kept).await.map_err(SessionError::unavailable)
             }
             (_, user) => {

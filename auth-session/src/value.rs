@@ -49,6 +49,9 @@ pub(crate) struct UserPart {
     pub(crate) id: String,
     issuer: String,
     subject: String,
+    /// When the user logged in. Later proofs don't move it.
+    #[serde(with = "instant")]
+    pub(crate) logged_in: SystemTime,
     #[serde(with = "instant")]
     pub(crate) auth_time: SystemTime,
     pub(crate) amr: Vec<String>,
@@ -141,9 +144,9 @@ impl Value {
 }
 
 impl UserPart {
-    pub(crate) fn new(id: String, principal: &PrincipalId, auth_time: SystemTime) -> Self {
+    pub(crate) fn new(id: String, principal: &PrincipalId, logged_in: SystemTime) -> Self {
         let (issuer, subject) = (principal.issuer().to_owned(), principal.subject().to_owned());
-        Self { id, issuer, subject, auth_time, amr: Vec::new(), acr: None, label: None }
+        Self { id, issuer, subject, logged_in, auth_time: logged_in, amr: Vec::new(), acr: None, label: None }
     }
 
     pub(crate) fn principal(&self) -> PrincipalId {

@@ -56,6 +56,46 @@ async fn data_beyond_16_kib_is_refused_and_the_rest_stays() {
 }
 
 #[tokio::test]
+async fn tabs_together_never_fill_a_session_beyond_16_kib() {
+    let app = App::new();
+    let mut tab = app.logged_in("ann").await;
+    for n in 0..8 {
+        // Both tabs have read the session, and each change fits alone.
+        let (mut other, path) = (tab.clone(), format!("/put/theirs-{n}/x"));
+        let handler = axum::routing::post(move |session: auth_session::Session<User>| async move {
+            session.insert(&format!("mine-{n}"), "y".repeat(9_000)).unwrap();
+            assert_eq!(other.send("POST", &path, &[("x-repeat", "7500")]).await.status, 204);
+        });
+        let mut page = Browser::of(axum::Router::new().route("/", handler).layer(app.sessions.layer()));
+        page.cookie = tab.cookie.clone();
+        assert!(page.post("/").await.is(409, "session_conflict"), "{n}");
+        let (mine, theirs) = (tab.get(&format!("/get/mine-{n}")).await, tab.get(&format!("/get/theirs-{n}")).await);
+        assert_eq!((mine.body.as_str(), theirs.body.len()), ("-", 7500));
+        assert_eq!(tab.post(&format!("/del/theirs-{n}")).await.status, 200);
+        assert_eq!(tab.send("POST", "/put/rest/x", &[("x-repeat", "500")]).await.status, 204);
+    }
+    assert_eq!(tab.me().await, is("ann"));
+}
+
+#[tokio::test]
+async fn kept_data_never_fills_a_login_beyond_16_kib() {
+    let app = App::new();
+    let mut tab = app.browser();
+    tab.post("/put/a/1").await;
+    let mut other = tab.clone();
+    let handler = axum::routing::post(move |session: auth_session::Session<User>| async move {
+        session.insert("mine", "y".repeat(9_000)).unwrap();
+        assert_eq!(other.send("POST", "/put/theirs/x", &[("x-repeat", "9000")]).await.status, 204);
+        session.login(&User("ann".to_owned())).keep_data().await
+    });
+    let mut page = Browser::of(axum::Router::new().route("/", handler).layer(app.sessions.layer()));
+    page.cookie = tab.cookie.clone();
+    assert!(page.post("/").await.is(409, "session_conflict"));
+    assert_eq!(tab.get("/get/theirs").await.body.len(), 9000);
+    assert_eq!(tab.me().await, refused(401, "missing_credentials"));
+}
+
+#[tokio::test]
 async fn value_of_another_type_counts_as_none() {
     let app = App::new();
     let router = axum::Router::new()

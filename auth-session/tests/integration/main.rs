@@ -14,6 +14,7 @@ mod metrics;
 mod outage;
 mod passport;
 mod passwords;
+mod races;
 mod return_to;
 mod socket;
 mod support;

@@ -93,18 +93,23 @@ async fn inserts_of_a_stranger_do_not_reach_the_login_of_a_victim() {
     let mut mallory = app.browser();
     mallory.post("/put/a/1").await;
     let mut victim = mallory.clone();
+    let fresh = std::sync::Arc::new(std::sync::Mutex::new(None));
+    let told = std::sync::Arc::clone(&fresh);
     // The stranger's request has read the session of nobody before the login, and saves after it.
     let handler = axum::routing::post(move |session: auth_session::Session<User>| async move {
         assert_eq!(victim.post("/login/ann").await.status, 204);
         session.insert("cart", "poison").unwrap();
-        victim.cookie.unwrap()
+        *told.lock().unwrap() = victim.cookie;
     });
     let router = axum::Router::new().route("/", handler).layer(app.sessions.layer());
     let server = test_support::server::Server::start(router).await;
     let cookie = mallory.cookie.clone().unwrap();
     let answer = server.send(http::Method::POST, "/", &[("cookie", &cookie), OURS], "").await;
+    // The stranger may also be another tab of the victim, whose browser has the fresh cookie.
+    assert!(answer.is(409, "session_replaced"), "{answer:?}");
+    assert_eq!(answer.header("set-cookie"), None);
     let mut victim = app.browser();
-    victim.cookie = Some(answer.body);
+    victim.cookie = fresh.lock().unwrap().take();
     assert_eq!((victim.me().await, victim.get("/get/cart").await.body.as_str()), (is("ann"), "-"));
 }
 

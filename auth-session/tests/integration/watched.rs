@@ -1,7 +1,9 @@
 //! A store that fails on demand.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
+    future::Future,
+    pin::Pin,
     sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
@@ -22,6 +24,8 @@ struct State {
     calls: BTreeMap<&'static str, usize>,
     broken: HashSet<&'static str>,
     told: String,
+    /// What happens before the next such call.
+    before: HashMap<&'static str, Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 impl Watched {
@@ -32,6 +36,18 @@ impl Watched {
     /// From now on, these calls fail.
     pub(crate) fn break_calls(&self, calls: &[&'static str]) {
         self.state.lock().unwrap().broken.extend(calls);
+    }
+
+    /// What another request does just before the next call of this name.
+    pub(crate) fn before(&self, call: &'static str, other: impl Future<Output = ()> + Send + 'static) {
+        self.state.lock().unwrap().before.insert(call, Box::pin(other));
+    }
+
+    async fn meanwhile(&self, call: &'static str) {
+        let other = self.state.lock().unwrap().before.remove(call);
+        if let Some(other) = other {
+            other.await;
+        }
     }
 
     /// Every call works again.
@@ -89,6 +105,7 @@ impl Records for Watched {
     }
 
     async fn end_owned(&self, owner: &RecordKey, until: SystemTime, keep_until: SystemTime) -> Result<(), BoxError> {
+        self.meanwhile("end_owned").await;
         self.call("end_owned", owner.as_str())?;
         self.inner.end_owned(owner, until, keep_until).await
     }
@@ -115,6 +132,7 @@ impl Store for Watched {
     }
 
     async fn raise(&self, key: &str, value: u64, ttl: Option<Duration>) -> Result<(), BoxError> {
+        self.meanwhile("raise").await;
         self.call("raise", key)?;
         self.inner.raise(key, value, ttl).await
     }

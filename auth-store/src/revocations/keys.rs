@@ -70,6 +70,6 @@ fn session(issuer: &str, id: &str) -> String {
     opaque::key("session", &[issuer, id])
 }
 
-fn user(user: &PrincipalId) -> String {
+pub(super) fn user(user: &PrincipalId) -> String {
     opaque::key("user", &[user.issuer(), user.subject()])
 }

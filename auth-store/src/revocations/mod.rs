@@ -2,14 +2,18 @@ mod keys;
 mod listener;
 mod message;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use async_trait::async_trait;
-use auth_core::{BoxError, Clock, Evidence, Revocation, RevocationCheck, RevocationTarget, SystemClock};
+use auth_core::{BoxError, Clock, Evidence, PrincipalId, Revocation, RevocationCheck, RevocationTarget, SystemClock};
 use tokio::{runtime::Handle, sync::broadcast};
 
 use self::keys::Marks;
-use crate::{Store, Unavailable, backlog, opaque};
+use crate::{Store, Unavailable, backlog, instant::to_nanos, opaque};
 
 /// How long a revocation outlives the revoked credential: the longest leeway of a strategy (300 s), and the same again for
 /// nodes whose clocks differ.
@@ -126,6 +130,16 @@ impl Revocations {
     pub async fn is_id_revoked(&self, issuer: &str, id: &str) -> Result<bool, Unavailable> {
         let marks = self.store.marks(&keys::of_id(issuer, id)).await.map_err(Unavailable::because)?;
         Ok(marks.iter().any(Option::is_some))
+    }
+
+    /// Whether everything of this user up to `since`, inclusive, was revoked: a credential that counts from that instant lets nobody
+    /// in. For a strategy that issues one: the chain itself asks about whole evidence.
+    ///
+    /// # Errors
+    /// If the store is down.
+    pub async fn is_user_revoked(&self, user: &PrincipalId, since: SystemTime) -> Result<bool, Unavailable> {
+        let marks = self.store.marks(&[keys::user(user)]).await.map_err(Unavailable::because)?;
+        Ok(marks.into_iter().flatten().any(|until| to_nanos(since) <= until))
     }
 
     async fn write_and_tell(&self, revocation: &Revocation) -> Result<(), Unavailable> {

@@ -26,6 +26,21 @@ async fn revoked_credential_is_refused_and_another_is_not() {
 }
 
 #[tokio::test]
+async fn strategy_may_ask_before_it_gives_out_an_id_or_a_credential() {
+    let revocations = Revocations::new(MemoryStore::new());
+    revocations.revoke(&Revocation::session("issuer", "session")).await.unwrap();
+    revocations.revoke(&Revocation::user(ann(), now())).await.unwrap();
+    for (issuer, id, expected) in [("issuer", "session", true), ("issuer", "other", false), ("", "session", false)] {
+        assert_eq!(revocations.is_id_revoked(issuer, id).await.unwrap(), expected, "{issuer} {id}");
+    }
+    let later = now() + Duration::from_nanos(1);
+    let bob = PrincipalId::new("", "bob");
+    for (user, since, expected) in [(ann(), now(), true), (ann(), later, false), (bob, now(), false)] {
+        assert_eq!(revocations.is_user_revoked(&user, since).await.unwrap(), expected, "{since:?}");
+    }
+}
+
+#[tokio::test]
 async fn revocation_outlives_its_credential_by_ten_minutes() {
     let clock = clock();
     let revocations = Revocations::new(MemoryStore::new().clock(clock.clone())).clock(clock.clone());

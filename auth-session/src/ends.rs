@@ -1,0 +1,109 @@
+//! How logins end before their time.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use auth_core::{BoxError, PrincipalId, Revocation};
+use auth_store::RecordKey;
+
+use crate::{
+    core::Core,
+    detached::detached,
+    error::SessionError,
+    events::{self, Ended},
+    login::Login,
+    presented::Presented,
+    settings::LONGEST,
+    value::UserPart,
+};
+
+/// How far the current login is moved beyond the mark that ends all others. Stores keep nanoseconds.
+const BEYOND: Duration = Duration::from_nanos(1);
+
+impl Core {
+    /// Ends a login on all nodes: the revocation first, then the record. It continues if the client disconnects.
+    pub(crate) async fn end(self: &Arc<Self>, login: &Login, why: Ended) -> Result<(), BoxError> {
+        let (core, sid, key) = (Arc::clone(self), login.value.sid.clone(), login.record.key.clone());
+        // Another request may have logged in on this record meanwhile, for longer than it was made for.
+        let now = self.now();
+        let last = now.checked_add(self.settings.longest()).unwrap_or(now).max(login.value.absolute_end);
+        detached(async move {
+            let own = std::iter::once("");
+            let issuers = own.chain(core.settings.token_issuers.iter().map(String::as_str));
+            let all: Vec<_> = issuers.map(|issuer| Revocation::session(issuer, &*sid).ends_at(last)).collect();
+            core.revocations.revoke_all(&all).await?;
+            if core.records.end(&key).await? {
+                events::ended(&sid, why);
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Ends all logins of a user that began up to now. `kept` was moved beyond it, and lives on.
+    pub(crate) async fn end_all(
+        self: &Arc<Self>,
+        user: &PrincipalId,
+        until: SystemTime,
+        kept: Option<Box<str>>,
+    ) -> Result<(), BoxError> {
+        let (core, user) = (Arc::clone(self), user.clone());
+        detached(async move {
+            core.revocations.revoke(&Revocation::user(user.clone(), until)).await?;
+            // Nodes may have other settings, and earlier ones may have been longer.
+            let keep_until = until.checked_add(LONGEST).unwrap_or(until);
+            let owner = RecordKey::owner(&user);
+            core.records.end_owned(&owner, until, keep_until).await?;
+            core.end_moved(&owner, until, kept.as_deref()).await?;
+            events::all_ended(kept.as_deref());
+            Ok(())
+        })
+        .await
+    }
+
+    /// Ends the logins that began up to `until` and that another request has moved beyond it, before the mark was written.
+    async fn end_moved(
+        self: &Arc<Self>,
+        owner: &RecordKey,
+        until: SystemTime,
+        kept: Option<&str>,
+    ) -> Result<(), BoxError> {
+        for record in self.records.owned(owner).await? {
+            let Ok(login) = Login::read(record) else { continue };
+            let began = login.value.user.as_ref().map(|user| user.logged_in);
+            if kept != Some(login.sid()) && began.is_some_and(|began| began <= until) {
+                self.end(&login, Ended::All).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves a login beyond the mark that ends all of its user up to `until`. `None` if it has ended.
+    pub(crate) async fn move_beyond(
+        self: &Arc<Self>,
+        login: &Login,
+        presented: &Presented,
+        until: SystemTime,
+    ) -> Result<Option<Login>, SessionError> {
+        let beyond = until.checked_add(BEYOND).unwrap_or(until);
+        let changed = self.change(login, presented, until, |login| login.record.since.max(beyond), |_| true);
+        let Some(changed) = changed.await? else { return Ok(None) };
+        let login = *changed.login;
+        // An earlier end of all logins, which this one must not escape: whoever comes second, this look or its list, sees the other.
+        if self.is_ended_with_all(&login, changed.was_since).await?
+            && !self.is_ended_with_all(&login, login.record.since).await?
+        {
+            self.end(&login, Ended::All).await.map_err(SessionError::unavailable)?;
+            return Ok(None);
+        }
+        Ok(Some(login))
+    }
+
+    /// Whether all logins of the user have ended up to an instant that covers this one, which counts from `since`.
+    pub(crate) async fn is_ended_with_all(&self, login: &Login, since: SystemTime) -> Result<bool, SessionError> {
+        let Some(user) = login.value.user.as_ref().map(UserPart::principal) else { return Ok(false) };
+        self.revocations.is_user_revoked(&user, since).await.map_err(SessionError::unavailable)
+    }
+}

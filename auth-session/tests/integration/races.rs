@@ -1,0 +1,121 @@
+//! The end of all logins of a user against what goes on meanwhile. Nothing that began before it survives.
+
+use std::sync::{Arc, Mutex};
+
+use auth_core::{PrincipalId, Revocation};
+use auth_session::Sessions;
+
+use crate::support::*;
+
+fn ann() -> User {
+    User("ann".to_owned())
+}
+
+/// Ends all logins of Ann as of now. In the second after, before the first mark is written, this browser sends a request. Returns
+/// the answer's status and the browser.
+async fn end_all_while(app: &App, browser: &Browser, call: &'static str, path: &'static str) -> (u16, Browser) {
+    let told = Arc::new(Mutex::new(None));
+    let (tell, clock, mut browser) = (Arc::clone(&told), app.clock.clone(), browser.clone());
+    app.store.before(call, async move {
+        clock.advance(secs(1));
+        let status = browser.post(path).await.status;
+        *tell.lock().unwrap() = Some((status, browser));
+    });
+    app.sessions.end_all(&ann()).await.unwrap();
+    told.lock().unwrap().take().unwrap()
+}
+
+#[tokio::test]
+async fn step_up_does_not_escape_an_end_of_all() {
+    for call in ["raise", "end_owned"] {
+        let app = App::new();
+        let browser = app.logged_in("ann").await;
+        app.clock.advance(secs(60));
+        let (_, mut browser) = end_all_while(&app, &browser, call, "/step-up").await;
+        // Refused or not, it has not helped.
+        assert_eq!(browser.me().await.unwrap_err().0, 401, "{call}");
+        assert!(app.sids("ann").await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn end_of_others_does_not_escape_an_end_of_all() {
+    for call in ["raise", "end_owned"] {
+        for before in [None, Some("/step-up")] {
+            let app = App::new();
+            let mut browser = app.logged_in("ann").await;
+            app.clock.advance(secs(60));
+            if let Some(path) = before {
+                browser.post(path).await;
+            }
+            let (_, mut browser) = end_all_while(&app, &browser, call, "/end-others").await;
+            assert_eq!(browser.me().await.unwrap_err().0, 401, "{call} {before:?}");
+            assert!(app.sids("ann").await.is_empty());
+        }
+    }
+}
+
+#[tokio::test]
+async fn login_after_an_end_of_all_lives_on() {
+    let app = App::new();
+    let mut old = app.logged_in("ann").await;
+    app.clock.advance(secs(60));
+    let (status, mut fresh) = end_all_while(&app, &app.browser(), "raise", "/login/ann").await;
+    assert_eq!((status, fresh.me().await), (204, is("ann")));
+    assert_eq!(old.me().await, refused(401, "session_expired"));
+    let (status, mut fresh) = end_all_while(&app, &fresh, "raise", "/login/ann").await;
+    assert_eq!((status, fresh.me().await), (204, is("ann")), "who has proved it again");
+}
+
+#[tokio::test]
+async fn revoked_user_can_neither_step_up_nor_end_others() {
+    for path in ["/step-up", "/end-others"] {
+        let app = App::new();
+        let mut browser = app.logged_in("ann").await;
+        app.clock.advance(secs(60));
+        // By the application itself: it writes no mark for records.
+        let all = Revocation::user(PrincipalId::new("", "ann"), now() + secs(30));
+        app.sessions.revocations().revoke(&all).await.unwrap();
+        assert!(browser.post(path).await.is(401, "missing_credentials"), "{path}");
+        assert_eq!(browser.me().await.unwrap_err().0, 401);
+        assert!(app.sids("ann").await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn other_login_ends_that_ends_others_at_the_same_time() {
+    let app = App::new();
+    let (mut one, other) = (app.logged_in("ann").await, app.logged_in("ann").await);
+    app.clock.advance(secs(60));
+    let (clock, mut later) = (app.clock.clone(), other.clone());
+    app.store.before("raise", async move {
+        clock.advance(secs(1));
+        later.post("/end-others").await;
+    });
+    one.post("/end-others").await;
+    assert!(app.sids("ann").await.len() <= 1);
+    let alive = [one.me().await, other.clone().me().await].iter().filter(|me| me.is_ok()).count();
+    assert!(alive <= 1, "two logins have ended each other, and {alive} live on");
+}
+
+#[tokio::test]
+async fn login_on_a_node_whose_clock_is_behind_is_not_claimed() {
+    let app = App::new();
+    let behind = clock();
+    behind.set(now() - secs(10));
+    let node = Sessions::builder(app.store.clone(), app.users.clone(), ORIGIN).clock(behind.clone()).build().unwrap();
+    let handler =
+        axum::routing::post(|session: auth_session::Session<User>| async move { session.login(&ann()).await });
+    let mut page = Browser::of(axum::Router::new().route("/", handler).layer(node.layer()));
+    app.sessions.end_all(&ann()).await.unwrap();
+    let answer = page.post("/").await;
+    assert!(answer.is(503, "unavailable"), "{answer:?}");
+    assert_eq!(answer.header("set-cookie"), None);
+    assert!(app.sids("ann").await.is_empty());
+    behind.set(now() + secs(1));
+    app.clock.set(now() + secs(1));
+    assert_eq!(page.post("/").await.status, 200);
+    let mut browser = app.browser();
+    browser.cookie = page.cookie;
+    assert_eq!(browser.me().await, is("ann"));
+}
