@@ -2,17 +2,18 @@ use std::{fmt, time::SystemTime};
 
 /// When and how the user logged in at the issuer, as a typed extra of the [`Evidence`](crate::Evidence).
 ///
-/// A token may be a minute old, and the login behind it a week. A strategy for tokens fills this from `auth_time` and `acr`
+/// A token may be a minute old, and the login behind it a week. A strategy for tokens fills this from `auth_time`, `acr` and `amr`
 /// (OpenID Connect Core, 2; RFC 9068, 2.2.1); a verify callback may add its own with
 /// [`Verdict::with_extra`](crate::Verdict::with_extra).
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct UserAuthentication {
     at: Option<SystemTime>,
     acr: Option<String>,
+    amr: Vec<String>,
 }
 
 impl UserAuthentication {
-    /// Neither time nor class is known.
+    /// Neither time nor class nor methods are known.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -32,6 +33,13 @@ impl UserAuthentication {
         self
     }
 
+    /// Sets the methods by which the user proved who it is (`amr`, RFC 8176): `["pwd", "otp"]`.
+    #[must_use]
+    pub fn with_amr(mut self, methods: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.amr = methods.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// The time of the login, if known.
     #[must_use]
     pub fn time(&self) -> Option<SystemTime> {
@@ -42,6 +50,12 @@ impl UserAuthentication {
     #[must_use]
     pub fn acr(&self) -> Option<&str> {
         self.acr.as_deref()
+    }
+
+    /// The methods by which the user proved who it is, in no order; empty if they are unknown.
+    #[must_use]
+    pub fn amr(&self) -> &[String] {
+        &self.amr
     }
 }
 

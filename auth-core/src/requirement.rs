@@ -21,23 +21,25 @@ use crate::{ConfigError, Evidence, Refusal, Rejection, Scopes, UserAuthenticatio
 /// |---|---|
 /// | every [`scope`](Self::scope) | 403 `insufficient_scope`, with all of them in the challenge (RFC 6750, 3.1) |
 /// | one of the classes of [`acr`](Self::acr) | 401 `insufficient_user_authentication`, with `acr_values` and `max_age` (RFC 9470, 3) |
+/// | every method of [`amr`](Self::amr) | the same; the challenge has no place for methods |
 /// | a login within [`max_age`](Self::max_age) | the same |
 ///
 /// The challenge is the one of the strategy that accepted the credential. Evidence without [`Scopes`] has no scope, and
-/// evidence without [`UserAuthentication`] has neither age nor class: it is refused. For an `and`, the first part that has
+/// evidence without [`UserAuthentication`] has neither age nor class nor methods: it is refused. For an `and`, the first part that has
 /// them counts.
 ///
-/// Scopes and classes are constants or come from a configuration. They have the form of RFC 6749, 3.3: visible ASCII without
-/// quote or backslash. To find a malformed one early, use [`try_scope`](Self::try_scope), [`try_acr`](Self::try_acr) or
-/// [`validate`](Self::validate); `RequireLayer` calls `validate` when it is built. A malformed requirement lets nobody in:
+/// Scopes, classes and methods are constants or come from a configuration. They have the form of RFC 6749, 3.3: visible ASCII
+/// without quote or backslash. To find a malformed one early, use [`try_scope`](Self::try_scope), [`try_acr`](Self::try_acr),
+/// [`try_amr`](Self::try_amr) or [`validate`](Self::validate); `RequireLayer` calls `validate` when it is built. A malformed requirement lets nobody in:
 /// [`check`](Self::check) gives 403 `forbidden`, and an error in the log names the text.
 #[derive(Clone, Debug, Default)]
 #[must_use = "a requirement must be checked"]
 pub struct Requirement {
     scopes: Vec<Cow<'static, str>>,
     acr_values: Vec<Cow<'static, str>>,
+    methods: Vec<Cow<'static, str>>,
     max_age: Option<Duration>,
-    /// Describes the first malformed scope or class. If set, nobody is let in.
+    /// Describes the first malformed scope, class or method. If set, nobody is let in.
     mistake: Option<String>,
 }
 
@@ -81,7 +83,28 @@ impl Requirement {
         self.acr(class).validated()
     }
 
-    /// Checks the form of every scope and class. The middleware calls it when it is built.
+    /// Demands a method by which the user must have proved who it is (`amr`, RFC 8176): `otp`, `hwk`. Each call adds one; all of
+    /// them are demanded, at any time since the login. With [`max_age`](Self::max_age), one of them must be that recent. A malformed
+    /// method lets nobody in: see [the type](Self).
+    ///
+    /// # Security
+    /// Issuers differ in the methods that they name. Ask for a class with [`acr`](Self::acr) where the issuer defines one.
+    pub fn amr(mut self, method: impl Into<Cow<'static, str>>) -> Self {
+        let method = method.into();
+        self.note_mistake("an authentication method", &method);
+        self.methods.push(method);
+        self
+    }
+
+    /// As [`amr`](Self::amr), for one that comes from a configuration.
+    ///
+    /// # Errors
+    /// If it is empty, or has a blank, a quote, a backslash or anything beyond visible ASCII.
+    pub fn try_amr(self, method: impl Into<Cow<'static, str>>) -> Result<Self, ConfigError> {
+        self.amr(method).validated()
+    }
+
+    /// Checks the form of every scope, class and method. The middleware calls it when it is built.
     ///
     /// # Errors
     /// If one is malformed. The error names it.
@@ -145,7 +168,9 @@ impl Requirement {
             at.is_some_and(|at| evidence.authenticated_at().duration_since(at).unwrap_or_default() <= max_age)
         };
         let acr = login.and_then(UserAuthentication::acr);
+        let methods = login.map(UserAuthentication::amr).unwrap_or_default();
         (self.acr_values.is_empty() || acr.is_some_and(|acr| self.acr_values.iter().any(|class| class == acr)))
+            && self.methods.iter().all(|method| methods.iter().any(|own| own == method))
             && self.max_age.is_none_or(is_recent)
     }
 }

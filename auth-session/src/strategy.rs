@@ -76,7 +76,7 @@ impl<U: Principal> SessionStrategy<U> {
             }
             return Ok(expired(request));
         };
-        let mut authentication = UserAuthentication::new().with_time(stored.auth_time);
+        let mut authentication = UserAuthentication::new().with_time(stored.auth_time).with_amr(&stored.amr);
         if let Some(class) = &stored.acr {
             authentication = authentication.with_acr(&**class);
         }

@@ -69,7 +69,7 @@ const MAX_REFERENCE_WORK: u64 = 100 * MAX_REFERENCE_MEMORY;
 /// # Security
 /// - A stored hash with *other* parameters than the reference takes another time, which shows that the user exists. Take the
 ///   reference from your stored hashes. If they differ, replace them at the next login: see
-///   [`needs_rehash`](Self::needs_rehash).
+///   [`needs_rehash`](Self::needs_rehash), and [`has_outgrown`](Self::has_outgrown) for the weaker ones alone.
 /// - A stored hash that needs more than eight times the memory of the reference, or eight times its memory times passes, is
 ///   not computed: a single planted hash could otherwise stop the server.
 /// - The copy of the password that the work needs is zeroed after the work. The working memory of argon2 is not.
@@ -177,9 +177,19 @@ impl Argon2Passwords {
         .await
     }
 
-    /// Whether a stored hash has other parameters than the reference, or is not a hash at all.
+    /// Whether a stored hash is weaker than new ones, or is not a hash at all. A login should replace it: call this after the
+    /// password was right, while you still have it, and store a new [`hash`](Self::hash) of it.
     ///
-    /// Call it after a successful login, while you still have the password, and store a new [`hash`](Self::hash) of it.
+    /// The first difference in this order decides: argon2id or another algorithm, the version, memory times passes, the memory,
+    /// the length of the hash. So `m=65536,t=1` is stronger than `m=19456,t=2`, and of two nodes with different references, one at
+    /// most replaces the hashes of the other. Lanes don't count.
+    #[must_use]
+    pub fn has_outgrown(&self, stored: &str) -> bool {
+        StoredHash::parse(stored).is_none_or(|stored| stored.recipe.is_weaker_than(&self.reference.recipe))
+    }
+
+    /// Whether a stored hash has other parameters than the reference, weaker or stronger, or is not a hash at all. Replace such
+    /// hashes if all of them are to take the same time: see "Security" at [the type](Self).
     #[must_use]
     pub fn needs_rehash(&self, stored: &str) -> bool {
         StoredHash::parse(stored).is_none_or(|stored| !stored.recipe.is_like(&self.reference.recipe))

@@ -38,6 +38,18 @@ impl Recipe {
         all(self) == all(other)
     }
 
+    /// Whether guessing is cheaper for this than for `other`. Of any two, one at most is weaker.
+    ///
+    /// The first difference in this order decides: argon2id or not, the version, memory times passes, the memory, the length of the
+    /// hash. Lanes don't count: they only share the work out.
+    pub(super) fn is_weaker_than(&self, other: &Self) -> bool {
+        let strength = |recipe: &Self| {
+            let is_id = recipe.algorithm == Algorithm::Argon2id;
+            (is_id, u32::from(recipe.version), recipe.work(), recipe.memory(), recipe.output_len())
+        };
+        strength(self) < strength(other)
+    }
+
     /// Memory in KiB.
     pub(super) fn memory(&self) -> u64 {
         self.params.m_cost().into()

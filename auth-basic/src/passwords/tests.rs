@@ -216,6 +216,38 @@ async fn hash_with_the_parameters_of_the_reference_needs_no_rehash() {
     }
 }
 
+#[test]
+fn only_a_weaker_hash_is_outgrown() {
+    let hash = |algorithm: &str, params: &str, output: &str| {
+        format!("${algorithm}$v=19${params}$c29tZXNhbHRzb21lc2FsdA${output}")
+    };
+    let long = "A".repeat(43);
+    let id = |params: &str| hash("argon2id", params, &long);
+    let reference = id("m=64,t=4,p=2");
+    let order = [
+        hash("argon2i", "m=4096,t=9,p=1", &long),
+        id("m=64,t=4,p=2").replace("v=19", "v=16"),
+        id("m=64,t=3,p=2"),
+        // The same work with less memory is weaker.
+        id("m=32,t=8,p=1"),
+        hash("argon2id", "m=64,t=4,p=2", &"A".repeat(22)),
+        reference.clone(),
+        id("m=128,t=2,p=1"),
+        id("m=64,t=5,p=1"),
+        // More memory and fewer passes: the product counts.
+        id("m=512,t=1,p=1"),
+    ];
+    let passwords = Argon2Passwords::with_params_of(&reference).unwrap();
+    for (at, stored) in order.iter().enumerate() {
+        assert_eq!(passwords.has_outgrown(stored), at < 5, "{stored}");
+        // Nodes with different references never replace each other's hashes in turn.
+        let other = Argon2Passwords::with_params_of(stored).unwrap();
+        assert!(!(passwords.has_outgrown(stored) && other.has_outgrown(&reference)), "{stored}");
+    }
+    assert!(!passwords.has_outgrown(&id("m=64,t=4,p=1")), "lanes don't count");
+    assert!(passwords.has_outgrown("not a hash") && passwords.has_outgrown(""));
+}
+
 #[tokio::test]
 async fn cancelled_call_keeps_its_turn_until_the_work_is_done() {
     let (passwords, has_begun, go_on) = gated(cheap().max_parallel(1).max_wait(Duration::ZERO));

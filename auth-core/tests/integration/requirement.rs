@@ -137,6 +137,30 @@ async fn any_of_the_classes_will_do() {
 }
 
 #[tokio::test]
+async fn every_demanded_method_must_have_been_used() {
+    let by_both: Edit = |accept| accept.extra(UserAuthentication::new().with_amr(["otp", "pwd"]));
+    let none: Edit = |accept| accept.extra(UserAuthentication::new());
+    let unknown: Edit = |accept| accept;
+    for (edit, methods, good) in [
+        (by_both, &["pwd"][..], true),
+        (by_both, &["pwd", "otp"], true),
+        (by_both, &["pwd", "hwk"], false),
+        (by_both, &["OTP"], false),
+        (by_both, &["pwd otp"], false),
+        (by_both, &[""], false),
+        (by_both, &[], true),
+        (none, &["pwd"], false),
+        (unknown, &["pwd"], false),
+    ] {
+        let requirement = methods.iter().fold(Requirement::new(), |requirement, method| requirement.amr(*method));
+        assert_eq!(check(edit, requirement).await.is_ok(), good, "{methods:?}");
+    }
+    let refusal = check(by_both, within(60).amr("hwk")).await.unwrap_err();
+    assert_eq!(answer(&refusal), (401, "insufficient_user_authentication"));
+    assert!(Requirement::new().try_amr("a b").is_err() && Requirement::new().try_amr("hwk").is_ok());
+}
+
+#[tokio::test]
 async fn class_and_age_must_both_be_right() {
     for (requirement, good) in
         [(within(100).acr("phr"), true), (within(99).acr("phr"), false), (within(100).acr("phrh"), false)]

@@ -42,6 +42,7 @@ pub(crate) struct ProfileClaims<'a> {
     tid: Option<&'a Value<'a>>,
     auth_time: Option<&'a Value<'a>>,
     acr: Option<&'a Value<'a>>,
+    amr: Option<&'a Value<'a>>,
     client_id: Option<&'a Value<'a>>,
     azp: Option<&'a Value<'a>>,
     nonce: Option<&'a Value<'a>>,
@@ -99,6 +100,7 @@ impl<'a> RawClaims<'a> {
                 "tid" => &mut claims.profile.tid,
                 "auth_time" => &mut claims.profile.auth_time,
                 "acr" => &mut claims.profile.acr,
+                "amr" => &mut claims.profile.amr,
                 "client_id" => &mut claims.profile.client_id,
                 "azp" => &mut claims.profile.azp,
                 "nonce" => &mut claims.profile.nonce,
@@ -199,11 +201,24 @@ impl ProfileClaims<'_> {
     pub(crate) fn login(&self) -> Result<Option<UserAuthentication>, TokenError> {
         let time = time("auth_time", self.auth_time)?;
         let acr = text("acr", self.acr)?;
-        if time.is_none() && acr.is_none() {
+        let amr = self.amr().unwrap_or_default();
+        if time.is_none() && acr.is_none() && amr.is_empty() {
             return Ok(None);
         }
-        let login = time.into_iter().fold(UserAuthentication::new(), UserAuthentication::with_time);
+        let login = time.into_iter().fold(UserAuthentication::new().with_amr(amr), UserAuthentication::with_time);
         Ok(Some(acr.into_iter().fold(login, UserAuthentication::with_acr)))
+    }
+
+    /// The methods of the login. A claim of another type counts as absent: issuers write it in their own ways, and without it, no
+    /// requirement is met.
+    fn amr(&self) -> Option<Vec<String>> {
+        let Some(Value::Array(json)) = self.amr else { return None };
+        let mut methods = Vec::new();
+        let read = json::elements(json, |value| {
+            methods.push(value.into_text()?.into_owned());
+            Ok(())
+        });
+        read.ok().map(|()| methods)
     }
 }
 

@@ -313,7 +313,16 @@ fn log_in_is_in_the_evidence() {
     assert_eq!((full.time(), full.acr()), (Some(at(NOW - 5)), Some("phr")));
     let timed = login(json!({ "auth_time": NOW - 5 })).unwrap();
     assert_eq!((timed.time(), timed.acr()), (Some(at(NOW - 5)), None));
-    for nothing in [json!({}), json!({ "auth_time": "now" }), json!({ "acr": 1, "auth_time": NOW })] {
+    let methods = login(json!({ "amr": ["pwd", "otp"] })).unwrap();
+    assert_eq!((methods.amr(), methods.time()), (&["pwd".to_owned(), "otp".to_owned()][..], None));
+    // Methods in another form count as absent, and the rest counts.
+    for other in [json!("pwd"), json!(null), json!(["pwd", 1]), json!({ "pwd": true })] {
+        let login = login(json!({ "amr": other, "acr": "phr" })).unwrap();
+        assert_eq!((login.amr().len(), login.acr()), (0, Some("phr")), "{other}");
+    }
+    for nothing in
+        [json!({}), json!({ "auth_time": "now" }), json!({ "acr": 1, "auth_time": NOW }), json!({ "amr": [] })]
+    {
         assert_eq!(login(nothing.clone()), None, "{nothing}");
     }
 }

@@ -12,6 +12,15 @@ pub(super) fn no_content() -> Response {
     with_status(StatusCode::NO_CONTENT)
 }
 
+/// What a program reads after a login: 204, or where the session says to go.
+pub(super) fn logged_in(return_to: Option<&ReturnTo>) -> Response {
+    let Some(target) = return_to else { return no_content() };
+    let mut response = with_status(StatusCode::OK);
+    *response.body_mut() = serde_json::json!({ "returnTo": target.as_str() }).to_string().into();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
 pub(super) fn see_other(target: &str) -> Response {
     let mut response = with_status(StatusCode::SEE_OTHER);
     // A local path is visible ASCII.

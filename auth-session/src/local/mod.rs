@@ -2,6 +2,7 @@
 
 mod answer;
 mod body;
+mod label;
 mod policy;
 mod routes;
 mod users;
@@ -31,6 +32,9 @@ const MAX_NAME: usize = 256;
 /// Ok(axum::Router::new().merge(local.routes()).layer(sessions.layer()))
 /// # }
 /// ```
+///
+/// A login gets a label for the [list of logins](Sessions::logins), from the `User-Agent`: `Firefox on Linux`, `curl`. It is what the
+/// client says about itself, and has letters, digits, blanks and `-._` alone. For another label, log in by hand.
 ///
 /// # Guessing
 /// It does not count attempts. A wrong password leaves its [`Refusal`](auth_core::Refusal) in the extensions of the response,
@@ -129,8 +133,8 @@ impl<U: Principal> LocalLogin<U> {
         self.set(|inner| inner.keeps_data = true)
     }
 
-    /// The user, if the password is right. For an unknown user the same work is done. A stored hash with other parameters than
-    /// new ones have is replaced.
+    /// The user, if the password is right. For an unknown user the same work is done. A stored hash that is weaker than new ones
+    /// is replaced: see [`Argon2Passwords::has_outgrown`]. A stronger one stays.
     ///
     /// # Errors
     /// If the users cannot be asked, or the password cannot be checked: too many at once, or a hash that is not argon2. It says
@@ -149,7 +153,7 @@ impl<U: Principal> LocalLogin<U> {
             return Ok(None);
         }
         let Some((user, mut stored)) = found else { return Ok(None) };
-        if passwords.needs_rehash(&stored) {
+        if passwords.has_outgrown(&stored) {
             match self.rehash(&user, &stored, password).await {
                 Ok(Some(new)) => stored = new,
                 Ok(None) => tracing::debug!("the hash of a password has changed meanwhile"),

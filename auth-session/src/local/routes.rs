@@ -5,6 +5,7 @@ use http::{HeaderMap, StatusCode, request::Parts};
 use super::{
     LocalLogin, answer,
     body::{self, Kind, Typed},
+    label,
 };
 use crate::{events, handle::Handle, return_to::ReturnTo, session::Session};
 
@@ -16,7 +17,7 @@ impl<U: Principal> LocalLogin<U> {
     ///
     /// | | A form is answered with | JSON with |
     /// |---|---|---|
-    /// | the password is right | 303 to `returnTo`, or to where the session says, or to [`after_login`](Self::after_login) | 204 |
+    /// | the password is right | 303 to `returnTo`, or to where the session says, or to [`after_login`](Self::after_login) | 200 `{"returnTo": "/inbox"}` if the session says where to go, else 204 |
     /// | unknown user, wrong password | 303 to the [failure path](Self::failure), `?error=invalid_credentials` | 401 `invalid_credentials` |
     /// | a field is missing or repeated, not UTF-8, not JSON | 303, `?error=invalid_request` | 400 `invalid_request` |
     /// | the store or the users are down, too many logins at once | 303, `?error=unavailable` | 503 `unavailable` |
@@ -59,7 +60,7 @@ impl<U: Principal> LocalLogin<U> {
             return self.fail(kind, Refusal::new(StatusCode::BAD_REQUEST, "invalid_request"), None);
         };
         match self.decide(&parts, &typed).await {
-            Ok(_) if kind == Kind::Json => answer::no_content(),
+            Ok(kept) if kind == Kind::Json => answer::logged_in(kept.as_ref()),
             Ok(kept) => {
                 let target = typed.return_to.or(kept);
                 answer::see_other(target.as_ref().unwrap_or(&self.inner().after_login).as_str())
@@ -68,7 +69,7 @@ impl<U: Principal> LocalLogin<U> {
         }
     }
 
-    /// Logs the user in. Returns where the session says to go.
+    /// Logs the user in. Returns where the session says to go, which is taken: the client reads it once.
     async fn decide(&self, parts: &Parts, typed: &Typed) -> Result<Option<ReturnTo>, Refusal> {
         let session = Session::<U>::of(&parts.extensions).await?;
         // A change of the password meanwhile ends the login that the old one has proved.
@@ -77,6 +78,9 @@ impl<U: Principal> LocalLogin<U> {
         let user = user.ok_or_else(|| Refusal::new(StatusCode::UNAUTHORIZED, "invalid_credentials"))?;
         let kept = session.take_return_to();
         let mut login = session.login(&user).remember(typed.remember).amr(["pwd"]).proved_at(asked_at);
+        if let Some(label) = label::of(&parts.headers) {
+            login = login.label(&label);
+        }
         if self.inner().keeps_data {
             login = login.keep_data();
         }

@@ -172,5 +172,9 @@ async fn step_up_renews_the_time_of_the_login() {
     let (after, info) = login(&browser).await;
     assert_eq!((after.time(), after.acr()), (Some(now() + secs(600)), Some("mfa")));
     assert_eq!((info.amr(), info.auth_time()), (&["pwd".to_owned(), "otp".to_owned()][..], now() + secs(600)));
+    let user = opened(&app, &browser).await;
+    let demands = |method: &'static str| user.evidence().require(&auth_core::Requirement::new().amr("pwd").amr(method));
+    assert!(demands("otp").is_ok());
+    assert_eq!(demands("hwk").unwrap_err().code(), "insufficient_user_authentication");
     assert_eq!(info.absolute_end(), now() + secs(86_400), "it does not make the login live longer");
 }

@@ -284,6 +284,37 @@ async fn session_says_where_to_go_and_its_data_is_kept_where_asked() {
 }
 
 #[tokio::test]
+async fn program_reads_where_the_session_says_to_go_once() {
+    let local = Local::new().await;
+    let keep =
+        post(|session: Session<User>| async move { session.set_return_to("/checkout?a=%22b%22").unwrap().to_string() });
+    let mut page = Browser::of(Router::new().route("/", keep).layer(local.app.sessions.layer()));
+    page.post("/").await;
+    let mut browser = local.app.browser();
+    browser.cookie = page.cookie;
+    let json = serde_json::json!({ "username": "ann", "password": PASSWORD }).to_string();
+    let answer = browser.send_body("POST", "/login", &[JSON, OURS], json.clone()).await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, r#"{"returnTo":"/checkout?a=%22b%22"}"#));
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    assert_eq!(browser.send_body("POST", "/login", &[JSON, OURS], json).await.status, 204, "once");
+}
+
+#[tokio::test]
+async fn login_is_labelled_by_what_the_client_says() {
+    let local = Local::new().await;
+    for (agent, label) in [
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", Some("Firefox on Linux")),
+        ("<script>alert(1)</script>", None),
+    ] {
+        let mut browser = local.app.browser();
+        browser.send_body("POST", "/login", &[FORM, OURS, ("user-agent", agent)], right()).await;
+        let logins = local.app.sessions.logins(&User("ann".to_owned())).await.unwrap();
+        assert_eq!(logins.first().unwrap().label(), label, "{agent}");
+        browser.post("/logout").await;
+    }
+}
+
+#[tokio::test]
 async fn paths_of_the_routes_are_local() {
     let local = Local::new().await;
     for bad in ["", "inbox", "//evil.example", "https://evil.example", "/a b"] {

@@ -1,8 +1,8 @@
 //! Counters of what happens to logins.
 
-use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 
-use crate::support::*;
+use crate::{ann::*, support::*};
 
 #[tokio::test]
 async fn logins_and_ends_are_counted_by_kind() {
@@ -21,6 +21,54 @@ async fn logins_and_ends_are_counted_by_kind() {
     let mut browser = app.logged_in("gus").await;
     app.users.set("gus", "gone");
     browser.me().await.unwrap_err();
+    assert_eq!(
+        counted(&snapshotter),
+        [
+            "auth_logins_ended_total reason=all 1",
+            "auth_logins_ended_total reason=by_id 1",
+            "auth_logins_ended_total reason=logout 1",
+            "auth_logins_ended_total reason=other_user 1",
+            "auth_logins_ended_total reason=others 1",
+            "auth_logins_ended_total reason=user_gone 1",
+            "auth_logins_total kind=login 4",
+            "auth_logins_total kind=step_up 1",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn failed_logins_are_counted_by_code() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let local = Local::new().await;
+    let mut browser = local.app.browser();
+    for (headers, body) in [
+        ([FORM, OURS], typed("ann", "wrong")),
+        ([FORM, OURS], typed("eve", PASSWORD)),
+        ([JSON, OURS], "{}".to_owned()),
+        ([FORM, ("origin", "https://evil.example")], right()),
+        ([("content-type", "text/plain"), OURS], right()),
+        ([FORM, OURS], right()),
+    ] {
+        browser.send_body("POST", "/login", &headers, body).await;
+    }
+    local.ann.0.lock().unwrap().is_down = true;
+    browser.send_body("POST", "/login", &[JSON, OURS], r#"{"username":"ann","password":"x"}"#).await;
+    assert_eq!(
+        counted(&snapshotter),
+        [
+            "auth_logins_failed_total code=cross_site 1",
+            "auth_logins_failed_total code=invalid_credentials 2",
+            "auth_logins_failed_total code=invalid_request 1",
+            "auth_logins_failed_total code=unavailable 1",
+            "auth_logins_failed_total code=unsupported_media_type 1",
+            "auth_logins_total kind=login 1",
+        ]
+    );
+}
+
+fn counted(snapshotter: &Snapshotter) -> Vec<String> {
     let mut counted: Vec<_> = snapshotter
         .snapshot()
         .into_vec()
@@ -33,17 +81,5 @@ async fn logins_and_ends_are_counted_by_kind() {
         })
         .collect();
     counted.sort();
-    assert_eq!(
-        counted,
-        [
-            "auth_logins_ended_total reason=all 1",
-            "auth_logins_ended_total reason=by_id 1",
-            "auth_logins_ended_total reason=logout 1",
-            "auth_logins_ended_total reason=other_user 1",
-            "auth_logins_ended_total reason=others 1",
-            "auth_logins_ended_total reason=user_gone 1",
-            "auth_logins_total kind=login 4",
-            "auth_logins_total kind=step_up 1",
-        ]
-    );
+    counted
 }

@@ -7,11 +7,11 @@ use axum::{Router, routing::post};
 use crate::{ann::*, support::*};
 
 #[tokio::test]
-async fn hash_is_replaced_when_the_parameters_have_changed() {
+async fn hash_is_replaced_when_the_parameters_have_grown() {
     let stronger = Argon2Passwords::with_params_of(CHEAPER).unwrap();
     let local = Local::with(|login| login.passwords(stronger.clone())).await;
     let hash = || local.ann.0.lock().unwrap().hash.clone();
-    assert!(stronger.needs_rehash(&hash()));
+    assert!(stronger.has_outgrown(&hash()));
     local.ann.0.lock().unwrap().refuses = true;
     assert!(local.login.verify("ann", &Password::new(PASSWORD)).await.unwrap().is_some(), "the login goes on");
     local.ann.0.lock().unwrap().refuses = false;
@@ -19,9 +19,19 @@ async fn hash_is_replaced_when_the_parameters_have_changed() {
     assert_eq!(local.ann.0.lock().unwrap().stored, 0);
     for _ in 0..2 {
         assert!(local.login.verify("ann", &Password::new(PASSWORD)).await.unwrap().is_some());
-        assert!(!stronger.needs_rehash(&hash()));
+        assert!(!stronger.has_outgrown(&hash()));
         assert_eq!(local.ann.0.lock().unwrap().stored, 1);
     }
+}
+
+#[tokio::test]
+async fn stronger_hash_stays_when_the_parameters_have_shrunk() {
+    let local = Local::new().await;
+    let stronger = Argon2Passwords::with_params_of(CHEAPER).unwrap().hash(&Password::new(PASSWORD)).await.unwrap();
+    local.ann.0.lock().unwrap().hash = stronger.clone();
+    assert!(local.login.verify("ann", &Password::new(PASSWORD)).await.unwrap().is_some());
+    let kept = local.ann.0.lock().unwrap();
+    assert_eq!((kept.stored, &kept.hash), (0, &stronger));
 }
 
 #[tokio::test]
