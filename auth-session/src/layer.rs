@@ -30,6 +30,11 @@ use crate::{
 /// It judges which page has sent the request, as [`Session`](crate::Session#security) says, and refuses nothing itself. A request
 /// of a foreign page may read, and may do what needs no session: an API with bearer tokens works under this layer from every page.
 ///
+/// # A removal that comes late
+/// A response to a request with a dead cookie removes the cookie. If another tab logs in meanwhile, and its response reaches the
+/// browser first, then the removal takes the fresh cookie: browsers can't remove a cookie only if it has a certain value. The user
+/// logs in again. A cookie that was replaced in the last minute is not removed, so this concerns sessions that had ended before.
+///
 /// It reads no body and works with any tower service whose response body can be made of a `String`: those of axum, and
 /// `Full<Bytes>`.
 pub struct SessionLayer<U> {

@@ -93,8 +93,11 @@
 //! |---|---|---|
 //! | `logged in` | `sid`, `remember`, `kind`: `login`, `step_up` | `auth_logins_total` by `kind` |
 //! | `login failed` (feature `password`) | `code` | `auth_logins_failed_total` by `code` |
-//! | `logged out`, `login ended` | `sid`, `reason`: `logout`, `other_user`, `user_gone`, `by_id` | `auth_logins_ended_total` by `reason` |
+//! | `logged out`, `login ended` | `sid`, `reason`: `logout`, `other_user`, `user_gone`, `by_id`, `all` | `auth_logins_ended_total` by `reason` |
 //! | `logins of a user ended` | `kept`, `reason`: `all`, `others` | the same |
+//!
+//! A login that ends by time has no event. No request is there at that moment, and a node that finds it later must not end it for
+//! all: its clock may be ahead.
 //!
 //! # Features
 //!
