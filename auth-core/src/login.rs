@@ -8,9 +8,13 @@ use std::{fmt, time::SystemTime};
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct UserAuthentication {
     at: Option<SystemTime>,
-    acr: Option<String>,
-    amr: Vec<String>,
+    acr: Option<Box<str>>,
+    /// Boxed, since few have them, and each evidence has room for this.
+    amr: Option<Box<Methods>>,
 }
+
+#[derive(Clone, PartialEq, Eq)]
+struct Methods(Vec<String>);
 
 impl UserAuthentication {
     /// Neither time nor class nor methods are known.
@@ -29,14 +33,15 @@ impl UserAuthentication {
     /// Sets the authentication context class that the login satisfied (`acr`).
     #[must_use]
     pub fn with_acr(mut self, acr: impl Into<String>) -> Self {
-        self.acr = Some(acr.into());
+        self.acr = Some(acr.into().into_boxed_str());
         self
     }
 
     /// Sets the methods by which the user proved who it is (`amr`, RFC 8176): `["pwd", "otp"]`.
     #[must_use]
     pub fn with_amr(mut self, methods: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.amr = methods.into_iter().map(Into::into).collect();
+        let methods: Vec<String> = methods.into_iter().map(Into::into).collect();
+        self.amr = (!methods.is_empty()).then(|| Box::new(Methods(methods)));
         self
     }
 
@@ -55,7 +60,7 @@ impl UserAuthentication {
     /// The methods by which the user proved who it is, in no order; empty if they are unknown.
     #[must_use]
     pub fn amr(&self) -> &[String] {
-        &self.amr
+        self.amr.as_deref().map(|methods| methods.0.as_slice()).unwrap_or_default()
     }
 }
 

@@ -213,6 +213,36 @@ fn refusal_names_what_was_sent_and_what_is_allowed() {
 }
 
 #[test]
+fn exempt_paths_and_the_opt_out_are_about_plain_requests_alone() {
+    let exempt = public().csrf_exempt(["/in/callback"]).unwrap().csrf_exempt(["/%C3%A9"]).unwrap();
+    let judge = |policy: &OriginPolicy, method: &str, path: &str, headers: &[(&str, &str)]| {
+        let mut request = head(method, headers);
+        request.uri = path.parse().unwrap();
+        policy.judge_write(&request)
+    };
+    for headers in [&[HOST, EVIL][..], &[HOST]] {
+        for (path, is_exempt) in [
+            ("/in/callback", true),
+            ("/in/callback?code=1", true),
+            ("/%C3%A9", true),
+            ("/in/callback/", false),
+            ("/in/%63allback", false),
+            ("/callback", false),
+        ] {
+            let is_ours = judge(&exempt, "POST", path, headers) == Ours;
+            assert_eq!(is_ours, is_exempt, "{path} {headers:?}");
+        }
+        let open = public().dangerous_allow_any_write();
+        assert_eq!(judge(&open, "POST", "/any", headers), Ours);
+    }
+    let handshake = head("GET", &[HOST, EVIL]);
+    for policy in [exempt, public().dangerous_allow_any_write()] {
+        assert_eq!(policy.judge_handshake(&handshake), auth_core::OriginVerdict::Foreign);
+    }
+    assert!(public().csrf_exempt(["callback"]).is_err() && public().csrf_exempt([]).is_ok());
+}
+
+#[test]
 fn app_is_not_a_public_origin() {
     assert!(same_host().public("tauri://localhost").unwrap_err().to_string().contains("allow_origins"));
     assert!(same_host().allow([]).is_err() && same_host().allow(["null"]).is_err());
