@@ -24,7 +24,7 @@ use crate::{
 /// [`query_values`](Self::query_values) and [`subprotocols`](Self::subprotocols): they also return what our layers have taken
 /// out, but not what other middleware has removed.
 pub struct AuthRequest<'a> {
-    parts: &'a Parts,
+    head: Head<'a>,
     transport: Transport,
     payload: Option<&'a Payload>,
     now: SystemTime,
@@ -40,6 +40,14 @@ pub struct AuthRequest<'a> {
     notes: Option<&'a Notes>,
     /// The evidence that opened the connection, if the request renews one.
     open: Option<&'a Evidence>,
+}
+
+/// Where the head of a request is.
+#[derive(Clone, Copy)]
+enum Head<'a> {
+    Here(&'a Parts),
+    /// In this request, once somebody looks: most strategies of cookies need not look again.
+    WithoutCookies(&'a AuthRequest<'a>),
 }
 
 /// What is known about a request beyond its head.
@@ -61,7 +69,7 @@ impl<'a> AuthRequest<'a> {
     #[must_use]
     pub fn new(parts: &'a Parts, transport: Transport, now: SystemTime) -> Self {
         Self {
-            parts,
+            head: Head::Here(parts),
             transport,
             payload: None,
             now,
@@ -100,15 +108,22 @@ impl<'a> AuthRequest<'a> {
     /// Change headers, but leave cookies alone. A cookie that you turn into a header counts as sent on purpose.
     #[must_use]
     pub fn with_parts<'b>(&'b self, parts: &'b Parts) -> AuthRequest<'b> {
+        self.with_head(Head::Here(parts))
+    }
+
+    fn with_head<'b>(&'b self, head: Head<'b>) -> AuthRequest<'b> {
         let base = Some(self.base.unwrap_or(self));
-        AuthRequest { parts, base, known: OnceLock::new(), without_cookies: OnceLock::new(), ..*self }
+        AuthRequest { head, base, known: OnceLock::new(), without_cookies: OnceLock::new(), ..*self }
     }
 
     /// Method, URI, headers and extensions, as they are at this point. The path may lack a prefix that a nested router has
     /// removed: see [`target`](Self::target).
     #[must_use]
     pub fn parts(&self) -> &'a Parts {
-        self.parts
+        match self.head {
+            Head::Here(parts) => parts,
+            Head::WithoutCookies(full) => full.without_cookies(),
+        }
     }
 
     /// The target that was sent: path and query before any router or layer changed them. It is the target that our outermost
@@ -123,7 +138,7 @@ impl<'a> AuthRequest<'a> {
 
     /// The URI for the application: the path that was sent, with the current query.
     pub(crate) fn uri_as_sent(&self) -> Uri {
-        let (path, here) = (self.target().path(), &self.parts.uri);
+        let (path, here) = (self.target().path(), &self.parts().uri);
         if path == here.path() {
             return here.clone();
         }
@@ -132,14 +147,14 @@ impl<'a> AuthRequest<'a> {
 
     /// The values of a query parameter, percent-decoded: those in the URI, then those that our layers have taken out.
     pub fn query_values<'r>(&'r self, name: &str) -> impl Iterator<Item = Cow<'r, str>> {
-        let here = self.parts.uri.query().unwrap_or_default();
+        let here = self.parts().uri.query().unwrap_or_default();
         let taken = self.taken().flat_map(move |taken| taken.query_values(name));
         record::query_values(here, name).chain(taken)
     }
 
     /// The entries of `Sec-WebSocket-Protocol`: those in the headers, then those that our layers have taken out.
     pub fn subprotocols(&self) -> impl Iterator<Item = &[u8]> {
-        record::subprotocols(&self.parts.headers).chain(self.taken().flat_map(Taken::subprotocols))
+        record::subprotocols(&self.parts().headers).chain(self.taken().flat_map(Taken::subprotocols))
     }
 
     /// The entry after each occurrence of this word in `Sec-WebSocket-Protocol`; `None` if nothing follows. It includes entries
@@ -147,7 +162,7 @@ impl<'a> AuthRequest<'a> {
     pub fn subprotocols_after<'r>(&'r self, word: &str) -> impl Iterator<Item = Option<&'r [u8]>> {
         let taken = || self.taken().flat_map(move |taken| taken.subprotocols_after(word));
         // Another entry follows a word whose token is gone.
-        let here = taken().next().is_none().then(|| record::subprotocols_after(&self.parts.headers, word));
+        let here = taken().next().is_none().then(|| record::subprotocols_after(&self.parts().headers, word));
         here.into_iter().flatten().chain(taken())
     }
 
@@ -222,7 +237,7 @@ impl<'a> AuthRequest<'a> {
         match self.base {
             Some(base) => base.known(),
             None => self.known.get_or_init(|| {
-                let record = RequestRecord::find(self.parts);
+                let record = RequestRecord::find(self.parts());
                 let taken = record.taken();
                 Box::new(Known { record, taken, absence: OnceLock::new() })
             }),
@@ -236,12 +251,12 @@ impl<'a> AuthRequest<'a> {
 
     /// The same request, with a place for inner chains to note what they accept.
     pub(crate) fn noting<'b>(&'b self, notes: &'b Notes) -> AuthRequest<'b> {
-        AuthRequest { notes: Some(notes), ..self.with_parts(self.parts) }
+        AuthRequest { notes: Some(notes), ..self.with_head(self.head) }
     }
 
     /// The same request, as one that renews the connection that `open` has opened.
     pub(crate) fn renewing<'b>(&'b self, open: &'b Evidence) -> AuthRequest<'b> {
-        AuthRequest { open: Some(open), ..self.with_parts(self.parts) }
+        AuthRequest { open: Some(open), ..self.with_head(self.head) }
     }
 
     /// The evidence that opened the connection, if this request renews one.
@@ -284,16 +299,17 @@ impl<'a> AuthRequest<'a> {
 
     /// The same request without what the browser adds by itself.
     pub(crate) fn explicit(&self) -> AuthRequest<'_> {
-        let parts = if self.parts.headers.contains_key(COOKIE) {
-            self.without_cookies.get_or_init(|| {
-                let mut parts = self.parts.clone();
-                parts.headers.remove(COOKIE);
-                Box::new(parts)
-            })
-        } else {
-            self.parts
-        };
-        AuthRequest { full: Some(self), ..self.with_parts(parts) }
+        let has_cookies = self.parts().headers.contains_key(COOKIE);
+        let head = if has_cookies { Head::WithoutCookies(self) } else { self.head };
+        AuthRequest { full: Some(self), ..self.with_head(head) }
+    }
+
+    fn without_cookies(&self) -> &Parts {
+        self.without_cookies.get_or_init(|| {
+            let mut parts = self.parts().clone();
+            parts.headers.remove(COOKIE);
+            Box::new(parts)
+        })
     }
 
     /// The request with its cookies, if only explicit credentials count in this one.
@@ -305,7 +321,7 @@ impl<'a> AuthRequest<'a> {
 impl fmt::Debug for AuthRequest<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthRequest")
-            .field("method", &self.parts.method)
+            .field("method", &self.parts().method)
             .field("transport", &self.transport)
             .field("payload", &self.payload.is_some())
             .finish_non_exhaustive()
