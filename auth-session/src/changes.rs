@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use crate::{
+    data::Data,
     error::{SessionError, SessionErrorKind},
-    value::Data,
 };
 
 /// How much the application may keep in one session, as JSON, in bytes.
@@ -40,9 +40,13 @@ impl Changes {
     pub(crate) fn insert(&mut self, name: &str, value: Json, data: Option<&Data>) -> Result<(), SessionError> {
         let mut changed = self.clone();
         changed.0.insert(name.to_owned(), Some(value));
-        if !changed.apply_to(&mut data.cloned().unwrap_or_default()) {
+        let mut after = data.cloned().unwrap_or_default();
+        if !changed.apply_to(&mut after) {
             return Err(SessionError::of(SessionErrorKind::TooLarge));
         }
+        // What is nested too deep can be written, and not be read.
+        let json = serde_json::to_vec(&after).map_err(SessionError::not_json)?;
+        serde_json::from_slice::<Data>(&json).map_err(SessionError::not_json)?;
         *self = changed;
         Ok(())
     }
@@ -58,5 +62,20 @@ impl Changes {
         }
         // Removes alone are always stored.
         !self.has_inserts() || serde_json::to_vec(data).is_ok_and(|json| json.len() <= MAX_DATA_LEN)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn value_that_could_not_be_read_again_is_refused() {
+        let nested = |depth| (0..depth).fold(Json::from(1), |value, _| Json::from(vec![value]));
+        let mut changes = Changes::default();
+        changes.insert("a", nested(100), None).unwrap();
+        let refused = changes.insert("b", nested(200), None).unwrap_err();
+        assert_eq!(refused.kind(), SessionErrorKind::NotJson);
+        assert!(changes.get("b", None).is_none());
     }
 }

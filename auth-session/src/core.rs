@@ -7,6 +7,7 @@ use auth_store::{Record, RecordKey, Records, Revocations, Saved, SavedEnd};
 
 use crate::{
     changes::Changes,
+    data::StoredData,
     error::{SessionError, SessionErrorKind},
     events::Ended,
     login::{Found, Login, Stored},
@@ -49,14 +50,14 @@ impl Core {
 
     /// The login of this cookie. If it is live, its use is noted.
     pub(crate) async fn find(&self, presented: &Presented, now: SystemTime) -> Result<Found, BoxError> {
-        let (sid, hash) = match presented {
+        let cookie = match presented {
             Presented::Nothing => return Ok(Found::Nobody),
             Presented::Several => return Ok(Found::Several),
             Presented::Unreadable => return Ok(Found::Gone),
-            Presented::Cookie { sid, hash } => (sid, hash),
+            Presented::Cookie(cookie) => cookie,
         };
-        let Some(mut login) = self.load(sid, now).await? else { return Ok(Found::Gone) };
-        match login.compare(hash, now) {
+        let Some(mut login) = self.load(cookie.sid(), now).await? else { return Ok(Found::Gone) };
+        match login.compare(&cookie.hash(), now) {
             Match::Wrong => return Ok(Found::Gone),
             Match::Replaced => return Ok(Found::Replaced),
             Match::Current => {}
@@ -67,7 +68,7 @@ impl Core {
 
     /// The login with this id, if it has not ended.
     pub(crate) async fn load(&self, sid: &str, now: SystemTime) -> Result<Option<Login>, BoxError> {
-        let Some(record) = self.records.load(&Login::key(sid)).await? else { return Ok(None) };
+        let Some(record) = (*self.records).load(&Login::key(sid)).await? else { return Ok(None) };
         match Login::read(record) {
             Ok(login) => Ok((!login.is_over_at(now)).then_some(login)),
             Err(cause) => {
@@ -80,7 +81,7 @@ impl Core {
     /// Notes a use. False if the login has ended meanwhile. A store that fails here has just answered: the request goes on.
     async fn touch(&self, login: &mut Login, now: SystemTime) -> bool {
         let ends_at = login.value.ends_after_use(now);
-        match self.records.touch(&login.record.key, now, ends_at).await {
+        match (*self.records).touch(&login.record.key, now, ends_at).await {
             Ok(true) => {
                 login.record.used_at = login.record.used_at.max(now);
                 login.record.ends_at = login.record.ends_at.max(ends_at);
@@ -109,7 +110,7 @@ impl Core {
         let used_at = used_at.min(now);
         if self.settings.sockets_count_as_use && used_at > login.record.used_at {
             let ends_at = login.value.ends_after_use(used_at);
-            if !self.records.touch(&login.record.key, used_at, ends_at).await? {
+            if !(*self.records).touch(&login.record.key, used_at, ends_at).await? {
                 return Ok(None);
             }
             login.record.ends_at = login.record.ends_at.max(ends_at);
@@ -121,7 +122,7 @@ impl Core {
     pub(crate) async fn start(&self, changes: &Changes, now: SystemTime) -> Result<Stored, SessionError> {
         let secret = NewSecret::random().map_err(SessionError::unavailable)?;
         let mut value = self.new_value(false, &secret, now)?;
-        if !changes.apply_to(&mut value.data) {
+        if !value.data.change(|data| changes.apply_to(data)) {
             return Err(SessionError::of(SessionErrorKind::Conflict));
         }
         self.create(value, &secret, now).await.map_err(SessionError::unavailable)
@@ -143,15 +144,15 @@ impl Core {
                 Some(earlier) if self.ends_for(&earlier, new).await.map_err(SessionError::unavailable)? => continue,
                 earlier => earlier,
             };
-            let mut value = earlier.as_ref().map_or_else(|| fresh.clone(), |earlier| earlier.value.clone());
+            let mut value = earlier.as_ref().map_or_else(|| fresh.clone(), |earlier| Value::clone(&earlier.value));
             value.user = Some(new.user.clone());
             (value.idle, value.absolute_end, value.remember) = (fresh.idle, fresh.absolute_end, new.remember);
             match &new.kept {
-                Some(changes) if !changes.apply_to(&mut value.data) => {
+                Some(changes) if !value.data.change(|data| changes.apply_to(data)) => {
                     return Err(SessionError::of(SessionErrorKind::Conflict));
                 }
                 Some(_) => {}
-                None => value.data.clear(),
+                None => value.data = StoredData::default(),
             }
             let Some(earlier) = earlier else {
                 let stored = self.create(value, &secret, now).await.map_err(SessionError::unavailable)?;
@@ -169,7 +170,7 @@ impl Core {
                 (Saved::Ended, _) => {}
                 _ => {
                     let newest = self.load(earlier.sid(), now).await.map_err(SessionError::unavailable)?;
-                    let goes_on = |newest: &Login| newest.continues(&earlier, presented.hash(), now);
+                    let goes_on = |newest: &Login| newest.continues(&earlier, presented, now);
                     current = newest.filter(goes_on).map(Arc::new);
                 }
             }
@@ -197,7 +198,7 @@ impl Core {
     /// password was being checked. The clocks can't tell whether the user proved who it is before or after that, perhaps with a
     /// password that has changed since. So the login is not moved beyond it: the user tries again.
     async fn alive(&self, stored: Stored) -> Result<Stored, BoxError> {
-        let Login { record, value } = &stored.login;
+        let Login { record, value, .. } = &stored.login;
         let Some(user) = &value.user else { return Ok(stored) };
         if !self.revocations.is_user_revoked(&user.principal(), record.since).await? {
             return Ok(stored);
@@ -218,7 +219,7 @@ impl Core {
     ) -> Result<Option<Changed>, SessionError> {
         let mut login = login.clone();
         for _ in 0..TRIES {
-            let mut value = login.value.clone();
+            let mut value = Value::clone(&login.value);
             if !change(&mut value) {
                 return Err(SessionError::of(SessionErrorKind::Conflict));
             }
@@ -227,9 +228,9 @@ impl Core {
                 (Saved::As(_), Some(stored)) => return Ok(Some(Changed { login: Box::new(stored), was_since })),
                 (Saved::Ended, _) => return Ok(None),
                 _ => match self.load(login.sid(), now).await.map_err(SessionError::unavailable)? {
-                    Some(newest) if newest.continues(&login, presented.hash(), now) => login = newest,
+                    Some(newest) if newest.continues(&login, presented, now) => login = newest,
                     // Another tab has logged in. Its browser has a fresh cookie.
-                    Some(newest) if newest.has_replaced(presented.hash(), now) => {
+                    Some(newest) if newest.has_replaced(presented, now) => {
                         return Err(SessionError::of(SessionErrorKind::Replaced));
                     }
                     _ => return Ok(None),
@@ -279,12 +280,12 @@ impl Core {
             used_at: now,
             ends_at: value.ends_after_use(now),
             version: 1,
-            value: value.encode()?,
+            value: value.encode()?.into(),
         };
-        if !self.records.create(&record).await? {
+        if !(*self.records).create(&record).await? {
             return Err("the store already has a login with a random id".into());
         }
-        Ok(self.stored(Login { record, value }, secret, now))
+        Ok(self.stored(Login::new(record, value), secret, now))
     }
 
     /// Saves once. The login that was stored, if it was. Its ends begin anew at the instant `used_at`, or stay.
@@ -295,16 +296,17 @@ impl Core {
         since: SystemTime,
         used_at: Option<SystemTime>,
     ) -> Result<(Saved, Option<Login>), BoxError> {
-        let mut record = Record { owner: owner_of(&value), since, value: value.encode()?, ..login.record.clone() };
+        let mut record =
+            Record { owner: owner_of(&value), since, value: value.encode()?.into(), ..login.record.clone() };
         let mut end = SavedEnd::Keep;
         if let Some(used_at) = used_at {
             (record.used_at, record.ends_at, end) = (used_at, value.ends_after_use(used_at), SavedEnd::Replace);
         }
-        let saved = self.records.save(&record, end).await?;
+        let saved = (*self.records).save(&record, end).await?;
         let stored = match saved {
             Saved::As(version) => {
                 record.version = version;
-                Some(Login { record, value })
+                Some(Login::new(record, value))
             }
             Saved::Conflict | Saved::Ended => None,
         };

@@ -191,7 +191,7 @@ impl<U: 'static> Handle<U> {
         match found {
             Some(Found::Live(login)) => {
                 let since = |login: &Login| login.record.since;
-                let change = |value: &mut Value| changes.apply_to(&mut value.data);
+                let change = |value: &mut Value| value.data.change(|data| changes.apply_to(data));
                 match core.change(&login, self.presented(), now, since, change).await? {
                     Some(changed) => self.state().found = Some(Found::Live(changed.login.into())),
                     None => {

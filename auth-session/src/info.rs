@@ -1,46 +1,37 @@
-use std::{fmt, time::SystemTime};
+use std::{fmt, sync::Arc, time::SystemTime};
 
-use crate::{login::Login, value::UserPart};
+use crate::{
+    login::Login,
+    value::{UserPart, Value},
+};
 
 /// What is known about one login, for a list of a user's logins, and as an extra of the evidence. It holds no secret.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct LoginInfo {
-    sid: Box<str>,
-    created: SystemTime,
+    value: Arc<Value>,
     used_at: SystemTime,
     ends_at: SystemTime,
-    absolute_end: SystemTime,
-    remember: bool,
-    auth_time: SystemTime,
-    amr: Vec<String>,
-    label: Option<String>,
 }
 
 impl LoginInfo {
-    pub(crate) fn new(login: &Login, user: &UserPart) -> Self {
-        Self {
-            sid: login.sid().into(),
-            created: login.value.created,
-            used_at: login.record.used_at,
-            ends_at: login.ends_at(),
-            absolute_end: login.value.absolute_end,
-            remember: login.value.remember,
-            auth_time: user.auth_time,
-            amr: user.amr.clone(),
-            label: user.label.clone(),
-        }
+    pub(crate) fn new(login: &Login) -> Self {
+        Self { value: Arc::clone(&login.value), used_at: login.record.used_at, ends_at: login.ends_at() }
+    }
+
+    fn user(&self) -> Option<&UserPart> {
+        self.value.user.as_ref()
     }
 
     /// The public id of the login: 22 characters of base64url. It is safe in lists, logs and tokens.
     #[must_use]
     pub fn sid(&self) -> &str {
-        &self.sid
+        &self.value.sid
     }
 
     /// When the session began, perhaps before the login.
     #[must_use]
     pub fn created_at(&self) -> SystemTime {
-        self.created
+        self.value.created
     }
 
     /// When it was last used. It is noted at most once a minute.
@@ -58,37 +49,54 @@ impl LoginInfo {
     /// When it ends in any case, exclusive.
     #[must_use]
     pub fn absolute_end(&self) -> SystemTime {
-        self.absolute_end
+        self.value.absolute_end
     }
 
     /// Whether the user asked to be remembered.
     #[must_use]
     pub fn is_remembered(&self) -> bool {
-        self.remember
+        self.value.remember
     }
 
     /// When the user last proved who it is: the login, or a later step up.
     #[must_use]
     pub fn auth_time(&self) -> SystemTime {
-        self.auth_time
+        self.user().map_or(self.value.created, |user| user.auth_time)
     }
 
     /// How the user did that (RFC 8176): `pwd`, `otp`, `hwk`.
     #[must_use]
     pub fn amr(&self) -> &[String] {
-        &self.amr
+        self.user().map(|user| &*user.amr).unwrap_or_default()
     }
 
     /// A name of the client, if the application has given one.
     #[must_use]
     pub fn label(&self) -> Option<&str> {
-        self.label.as_deref()
+        self.user()?.label.as_deref()
     }
 }
+
+impl PartialEq for LoginInfo {
+    /// Whether all that can be read of both is equal.
+    fn eq(&self, other: &Self) -> bool {
+        let all = |info: &Self| {
+            let times = [info.created_at(), info.used_at, info.ends_at, info.absolute_end(), info.auth_time()];
+            (times, info.is_remembered())
+        };
+        let texts = |info: &Self| (info.sid().to_owned(), info.amr().to_vec(), info.label().map(str::to_owned));
+        all(self) == all(other) && texts(self) == texts(other)
+    }
+}
+
+impl Eq for LoginInfo {}
 
 impl fmt::Debug for LoginInfo {
     /// Omits what belongs to a person.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LoginInfo").field("sid", &self.sid).field("remember", &self.remember).finish_non_exhaustive()
+        f.debug_struct("LoginInfo")
+            .field("sid", &self.sid())
+            .field("remember", &self.is_remembered())
+            .finish_non_exhaustive()
     }
 }

@@ -12,5 +12,5 @@ pub(crate) fn serialize<S: Serializer>(instant: &SystemTime, serializer: S) -> R
 
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SystemTime, D::Error> {
     let nanos = u64::deserialize(deserializer)?;
-    UNIX_EPOCH.checked_add(Duration::from_nanos(nanos)).ok_or(D::Error::custom("the instant is too late"))
+    UNIX_EPOCH.checked_add(Duration::from_nanos(nanos)).ok_or_else(|| D::Error::custom("the instant is too late"))
 }

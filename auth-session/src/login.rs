@@ -1,9 +1,14 @@
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::{Arc, OnceLock},
+    time::SystemTime,
+};
 
 use auth_core::BoxError;
 use auth_store::{Record, RecordKey};
 
 use crate::{
+    data::Data,
+    presented::Presented,
     secret::Hash,
     settings::{CookieOut, Settings},
     value::{Match, Value},
@@ -13,7 +18,8 @@ use crate::{
 #[derive(Clone)]
 pub(crate) struct Login {
     pub(crate) record: Record,
-    pub(crate) value: Value,
+    pub(crate) value: Arc<Value>,
+    data: OnceLock<Data>,
 }
 
 /// What the store has for the cookie of a request.
@@ -33,8 +39,17 @@ pub(crate) enum Found {
 impl Login {
     /// `Err` if the record is not one of a login.
     pub(crate) fn read(record: Record) -> Result<Self, BoxError> {
-        let value = Value::decode(&record.value)?;
-        Ok(Self { record, value })
+        let value = record.value.decoded(Value::decode)?;
+        Ok(Self { record, value, data: OnceLock::new() })
+    }
+
+    pub(crate) fn new(record: Record, value: Value) -> Self {
+        Self { record, value: Arc::new(value), data: OnceLock::new() }
+    }
+
+    /// What the application keeps. It is read once.
+    pub(crate) fn data(&self) -> &Data {
+        self.data.get_or_init(|| self.value.data.read())
     }
 
     /// The public id.
@@ -43,7 +58,7 @@ impl Login {
     }
 
     pub(crate) fn key(sid: &str) -> RecordKey {
-        RecordKey::new("login", &[sid])
+        RecordKey::of_id("login", sid)
     }
 
     /// When it ends by time, exclusive.
@@ -64,17 +79,17 @@ impl Login {
     }
 
     /// Whether a change that was made on `earlier` may be made on this: nobody else has logged in meanwhile.
-    pub(crate) fn continues(&self, earlier: &Self, hash: Option<&Hash>, now: SystemTime) -> bool {
+    pub(crate) fn continues(&self, earlier: &Self, presented: &Presented, now: SystemTime) -> bool {
         match (&self.value.user, &earlier.value.user) {
             (Some(user), Some(before)) => user.is_same_as(before),
-            (None, None) => hash.is_some_and(|hash| matches!(self.compare(hash, now), Match::Current)),
+            (None, None) => presented.hash().is_some_and(|hash| matches!(self.compare(&hash, now), Match::Current)),
             _ => false,
         }
     }
 
     /// Whether the cookie of a request was replaced a moment ago.
-    pub(crate) fn has_replaced(&self, hash: Option<&Hash>, now: SystemTime) -> bool {
-        hash.is_some_and(|hash| matches!(self.compare(hash, now), Match::Replaced))
+    pub(crate) fn has_replaced(&self, presented: &Presented, now: SystemTime) -> bool {
+        presented.hash().is_some_and(|hash| matches!(self.compare(&hash, now), Match::Replaced))
     }
 }
 

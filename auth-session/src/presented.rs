@@ -1,7 +1,7 @@
 use auth_core::cookie_values;
 use http::HeaderMap;
 
-use crate::secret::{self, Hash};
+use crate::secret::{CookieValue, Hash};
 
 /// What the request presents under the name of our cookie.
 #[derive(Clone, Debug)]
@@ -11,15 +11,19 @@ pub(crate) enum Presented {
     Several,
     /// One value that none of our cookies has.
     Unreadable,
-    Cookie {
-        sid: Box<str>,
-        hash: Hash,
-    },
+    Cookie(CookieValue),
 }
 
-impl Presented {
-    /// Reads our cookie. Empty values don't count.
-    pub(crate) fn read(headers: &HeaderMap, name: &str) -> Self {
+/// What stands under the name of our cookie, unread.
+enum Raw<'h> {
+    Nothing,
+    Several,
+    One(&'h [u8]),
+}
+
+impl<'h> Raw<'h> {
+    /// Empty values don't count.
+    fn find(headers: &'h HeaderMap, name: &str) -> Self {
         let mut found: Option<&[u8]> = None;
         for value in cookie_values(headers, name).filter(|value| !value.is_empty()) {
             if found.is_some_and(|known| known != value) {
@@ -27,30 +31,33 @@ impl Presented {
             }
             found = Some(value);
         }
-        match found {
-            None => Self::Nothing,
-            Some(value) => {
-                secret::parse(value).map_or(Self::Unreadable, |(sid, hash)| Self::Cookie { sid: sid.into(), hash })
-            }
+        found.map_or(Self::Nothing, Self::One)
+    }
+}
+
+impl Presented {
+    /// Reads our cookie. Empty values don't count.
+    pub(crate) fn read(headers: &HeaderMap, name: &str) -> Self {
+        match Raw::find(headers, name) {
+            Raw::Nothing => Self::Nothing,
+            Raw::Several => Self::Several,
+            Raw::One(value) => CookieValue::parse(value).map_or(Self::Unreadable, Self::Cookie),
         }
     }
 
-    /// Whether both present the same cookie.
-    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Cookie { sid, hash }, Self::Cookie { sid: other_sid, hash: other_hash }) => {
-                sid == other_sid && hash.ct_eq(other_hash)
-            }
-            (Self::Nothing, Self::Nothing) | (Self::Several, Self::Several) | (Self::Unreadable, Self::Unreadable) => {
-                true
-            }
+    /// Whether these headers present the same.
+    pub(crate) fn is_in(&self, headers: &HeaderMap, name: &str) -> bool {
+        match (self, Raw::find(headers, name)) {
+            (Self::Cookie(known), Raw::One(value)) => known.is(value),
+            (Self::Unreadable, Raw::One(value)) => CookieValue::parse(value).is_none(),
+            (Self::Nothing, Raw::Nothing) | (Self::Several, Raw::Several) => true,
             _ => false,
         }
     }
 
-    pub(crate) fn hash(&self) -> Option<&Hash> {
+    pub(crate) fn hash(&self) -> Option<Hash> {
         match self {
-            Self::Cookie { hash, .. } => Some(hash),
+            Self::Cookie(cookie) => Some(cookie.hash()),
             Self::Nothing | Self::Several | Self::Unreadable => None,
         }
     }
@@ -73,7 +80,7 @@ mod tests {
             Presented::Nothing => "nothing",
             Presented::Several => "several",
             Presented::Unreadable => "unreadable",
-            Presented::Cookie { .. } => "cookie",
+            Presented::Cookie(_) => "cookie",
         }
     }
 

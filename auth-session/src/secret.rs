@@ -1,6 +1,6 @@
 //! The secret of a cookie, of which a record holds only the hash.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use auth_core::{BoxError, Secret};
 use aws_lc_rs::{
@@ -10,12 +10,18 @@ use aws_lc_rs::{
 };
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use zeroize::Zeroizing;
 
 /// How many random bytes a secret has.
 const SECRET_LEN: usize = 32;
 
 /// How many random bytes a public id has.
 const SID_LEN: usize = 16;
+
+/// How long both are as text, and in the value of a cookie.
+const SECRET_TEXT_LEN: usize = 43;
+const SID_TEXT_LEN: usize = 22;
+const COOKIE_LEN: usize = SID_TEXT_LEN + 1 + SECRET_TEXT_LEN;
 
 /// A new secret, for the cookie, and its hash, for the record.
 pub(crate) struct NewSecret {
@@ -26,7 +32,7 @@ pub(crate) struct NewSecret {
 impl NewSecret {
     pub(crate) fn random() -> Result<Self, BoxError> {
         let text = Secret::new(random::<SECRET_LEN>()?);
-        let hash = Hash::of(text.expose());
+        let hash = Hash::of(text.expose().as_bytes());
         Ok(Self { text, hash })
     }
 }
@@ -36,15 +42,45 @@ pub(crate) fn random_sid() -> Result<String, BoxError> {
     random::<SID_LEN>()
 }
 
-/// Splits the value of a cookie into the public id and the hash of the secret. `None` if it does not have the form of one.
-pub(crate) fn parse(value: &[u8]) -> Option<(&str, Hash)> {
-    let (sid, secret) = str::from_utf8(value).ok()?.split_once('.')?;
-    (is_random::<SID_LEN>(sid) && is_random::<SECRET_LEN>(secret)).then(|| (sid, Hash::of(secret)))
+/// The value of a cookie of ours: the public id, a dot and the secret.
+#[derive(Clone)]
+pub(crate) struct CookieValue(Zeroizing<[u8; COOKIE_LEN]>);
+
+impl CookieValue {
+    /// `None` if it does not have the form of one.
+    pub(crate) fn parse(value: &[u8]) -> Option<Self> {
+        let value: [u8; COOKIE_LEN] = value.try_into().ok()?;
+        let (sid, secret) = value.split_first_chunk::<SID_TEXT_LEN>()?;
+        let secret = secret.strip_prefix(b".")?;
+        (is_random::<SID_LEN>(sid) && is_random::<SECRET_LEN>(secret)).then(|| Self(Zeroizing::new(value)))
+    }
+
+    /// The public id.
+    pub(crate) fn sid(&self) -> &str {
+        let sid = self.0.first_chunk::<SID_TEXT_LEN>().and_then(|sid| str::from_utf8(sid).ok());
+        // OK because it was parsed.
+        sid.unwrap_or_default()
+    }
+
+    pub(crate) fn hash(&self) -> Hash {
+        Hash::of(self.0.last_chunk::<SECRET_TEXT_LEN>().map_or(&[], |secret| secret.as_slice()))
+    }
+
+    /// Whether a client has sent the same. It is of no use to guess: both are from the same request.
+    pub(crate) fn is(&self, other: &[u8]) -> bool {
+        self.0.as_slice() == other
+    }
+}
+
+impl fmt::Debug for CookieValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CookieValue(<redacted>)")
+    }
 }
 
 /// Whether the text has the form of a public id.
 pub(crate) fn is_sid(text: &str) -> bool {
-    is_random::<SID_LEN>(text)
+    is_random::<SID_LEN>(text.as_bytes())
 }
 
 fn random<const N: usize>() -> Result<String, BoxError> {
@@ -54,8 +90,9 @@ fn random<const N: usize>() -> Result<String, BoxError> {
 }
 
 /// Whether the text is `N` bytes in canonical base64url. Longer texts are not decoded.
-fn is_random<const N: usize>(text: &str) -> bool {
-    text.len() == (N * 4).div_ceil(3) && BASE64_URL_SAFE_NO_PAD.decode(text).is_ok_and(|bytes| bytes.len() == N)
+fn is_random<const N: usize>(text: &[u8]) -> bool {
+    let mut bytes = [0; N];
+    text.len() == (N * 4).div_ceil(3) && BASE64_URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) == Ok(N)
 }
 
 /// The SHA-256 hash of a secret. It has no `==`.
@@ -63,9 +100,9 @@ fn is_random<const N: usize>(text: &str) -> bool {
 pub(crate) struct Hash([u8; 32]);
 
 impl Hash {
-    fn of(secret: &str) -> Self {
+    fn of(secret: &[u8]) -> Self {
         let mut hash = [0; 32];
-        hash.copy_from_slice(digest(&SHA256, secret.as_bytes()).as_ref());
+        hash.copy_from_slice(digest(&SHA256, secret).as_ref());
         Self(hash)
     }
 
@@ -89,8 +126,8 @@ impl Serialize for Hash {
 
 impl<'de> Deserialize<'de> for Hash {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| D::Error::custom("a hash is not base64url"))?;
+        let text = Cow::<str>::deserialize(deserializer)?;
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(&*text).map_err(|_| D::Error::custom("a hash is not base64url"))?;
         bytes.try_into().map(Self).map_err(|_| D::Error::custom("a hash has 32 bytes"))
     }
 }
@@ -105,7 +142,8 @@ mod tests {
         let text = secret.text.expose();
         let good = format!("{sid}.{text}");
         assert_eq!(good.len(), 66);
-        assert!(parse(good.as_bytes()).is_some_and(|(id, hash)| id == sid && hash.ct_eq(&secret.hash)));
+        let parsed = CookieValue::parse(good.as_bytes()).unwrap();
+        assert!(parsed.sid() == sid && parsed.hash().ct_eq(&secret.hash) && parsed.is(good.as_bytes()));
         let bad = [
             sid.clone(),
             format!("{sid}."),
@@ -118,9 +156,9 @@ mod tests {
             good.to_uppercase() + "!",
         ];
         for bad in bad {
-            assert!(parse(bad.as_bytes()).is_none(), "{bad}");
+            assert!(CookieValue::parse(bad.as_bytes()).is_none(), "{bad}");
         }
-        assert!(parse(&[0xff; 66]).is_none());
+        assert!(CookieValue::parse(&[0xff; 66]).is_none());
     }
 
     #[test]

@@ -92,7 +92,7 @@ impl<U: Principal> Session<U> {
     #[must_use]
     pub fn get<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
         let state = self.handle.state();
-        let data = state.live().map(|login| &login.value.data);
+        let data = state.live().map(|login| login.data());
         let json = state.changes.get(name, data)?.clone();
         match serde_json::from_value(json) {
             Ok(value) => Some(value),
@@ -121,7 +121,7 @@ impl<U: Principal> Session<U> {
         let mut guard = self.handle.state();
         let state = &mut *guard;
         let data = match &state.found {
-            Some(Found::Live(login)) => Some(&login.value.data),
+            Some(Found::Live(login)) => Some(login.data()),
             _ => None,
         };
         state.changes.insert(name, json, data)
@@ -136,7 +136,7 @@ impl<U: Principal> Session<U> {
         self.warn_if_late(name);
         let mut guard = self.handle.state();
         let state = &mut *guard;
-        let is_kept = state.live().is_some_and(|login| login.value.data.contains_key(name));
+        let is_kept = state.live().is_some_and(|login| login.data().contains_key(name));
         if is_kept || state.changes.get(name, None).is_some() {
             state.changes.remove(name);
         }
@@ -271,7 +271,7 @@ impl<U: Principal> Session<U> {
         let user = login.value.user.as_ref().map(UserPart::principal);
         match (core.move_beyond(&login, self.handle.presented(), until).await?, user) {
             (Some(stored), Some(user)) => {
-                let kept = Some(stored.value.sid.clone());
+                let kept = Some(stored.sid().into());
                 self.handle.state().found = Some(Found::Live(stored.into()));
                 core.end_all(&user, until, kept).await.map_err(SessionError::unavailable)
             }

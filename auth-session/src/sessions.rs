@@ -60,10 +60,8 @@ impl<U: Principal> Sessions<U> {
         let mut logins = Vec::new();
         for record in core.records.owned(&owner).await.map_err(SessionError::unavailable)? {
             let Ok(login) = Login::read(record) else { continue };
-            if let Some(user) = &login.value.user
-                && !login.is_over_at(now)
-            {
-                logins.push(LoginInfo::new(&login, user));
+            if login.value.user.is_some() && !login.is_over_at(now) {
+                logins.push(LoginInfo::new(&login));
             }
         }
         logins.sort_by_key(|login| std::cmp::Reverse(login.used_at()));

@@ -14,6 +14,7 @@ use crate::{
     info::LoginInfo,
     login::{Found, Login},
     presented::Presented,
+    value::Value,
 };
 
 /// Accepts the cookie of a login. Made by [`Sessions::strategy`](crate::Sessions::strategy); its name is `session`.
@@ -43,12 +44,24 @@ impl<U: Principal> SessionStrategy<U> {
         Self { shared }
     }
 
-    async fn decide(&self, presented: Presented, request: &AuthRequest<'_>) -> Result<Outcome<U>, BoxError> {
-        let handle = Handle::<U>::find(&request.parts().extensions);
-        let handle = handle.filter(|handle| !handle.is_closed() && handle.presented().is_same_as(&presented));
+    /// What the layer has read, unless the request has changed since or is over.
+    fn handle<'r>(&self, request: &'r AuthRequest<'_>) -> Option<&'r Handle<U>> {
+        let parts = request.parts();
+        let is_current = |handle: &&Handle<U>| {
+            !handle.is_closed() && handle.presented().is_in(&parts.headers, &self.shared.core.settings.cookie_name)
+        };
+        Handle::find(&parts.extensions).filter(is_current)
+    }
+
+    fn read(&self, request: &AuthRequest<'_>) -> Presented {
+        Presented::read(&request.parts().headers, &self.shared.core.settings.cookie_name)
+    }
+
+    async fn decide(&self, handle: Option<&Handle<U>>, request: &AuthRequest<'_>) -> Result<Outcome<U>, BoxError> {
         let found = match handle {
             Some(handle) => handle.load(request.now()).await?,
-            None => self.shared.core.find(&presented, request.now()).await?,
+            // Boxed, as everything here that is rare: the future is smaller.
+            None => Box::pin(self.shared.core.find(&self.read(request), request.now())).await?,
         };
         match found {
             Found::Nobody | Found::Replaced => Ok(Outcome::Absent),
@@ -70,7 +83,7 @@ impl<U: Principal> SessionStrategy<U> {
     ) -> Result<Outcome<U>, BoxError> {
         let Some(stored) = &login.value.user else { return Ok(Outcome::Absent) };
         let Some(user) = self.shared.users.find(&stored.id).await? else {
-            self.shared.core.end(login, Ended::UserGone).await?;
+            Box::pin(self.shared.core.end(login, Ended::UserGone)).await?;
             if let Some(handle) = handle {
                 handle.set_gone();
             }
@@ -82,18 +95,18 @@ impl<U: Principal> SessionStrategy<U> {
         }
         let end = LoginEnd {
             core: Arc::clone(&self.shared.core),
-            sid: login.value.sid.clone(),
+            login: Arc::clone(&login.value),
             owner: login.record.owner.clone(),
         };
         let accept = Accept::new(user, Carrier::Cookie)
             .add_name(stored.principal())
-            .session_id("", login.sid())
-            .credential_id("", login.sid())
+            .session_id("", &login.value.sid)
+            .credential_id("", &login.value.sid)
             .issued_at(login.record.since)
             .expires_at(login.ends_at())
             .end_check(end)
             .extra(authentication)
-            .extra(LoginInfo::new(login, stored));
+            .extra(LoginInfo::new(login));
         Ok(Outcome::Accept(accept))
     }
 }
@@ -121,9 +134,11 @@ impl<U: Principal> Strategy for SessionStrategy<U> {
         if request.is_explicit_only() {
             return Start::Done(Ok(Outcome::Absent));
         }
-        match Presented::read(&request.parts().headers, &self.shared.core.settings.cookie_name) {
-            Presented::Nothing => Start::Done(Ok(Outcome::Absent)),
-            presented => Start::Waits(Box::pin(self.decide(presented, request))),
+        let handle = self.handle(request);
+        match handle {
+            Some(handle) if matches!(handle.presented(), Presented::Nothing) => Start::Done(Ok(Outcome::Absent)),
+            None if matches!(self.read(request), Presented::Nothing) => Start::Done(Ok(Outcome::Absent)),
+            handle => Start::Waits(Box::pin(self.decide(handle, request))),
         }
     }
 }
@@ -131,14 +146,14 @@ impl<U: Principal> Strategy for SessionStrategy<U> {
 /// Tells an open connection when its login ends now.
 struct LoginEnd {
     core: Arc<Core>,
-    sid: Box<str>,
+    login: Arc<Value>,
     owner: Option<RecordKey>,
 }
 
 #[async_trait]
 impl EndCheck for LoginEnd {
     async fn ends_at(&self, used_at: SystemTime) -> Result<Option<SystemTime>, BoxError> {
-        self.core.end_of(&self.sid, self.owner.as_ref(), used_at).await
+        self.core.end_of(&self.login.sid, self.owner.as_ref(), used_at).await
     }
 }
 

@@ -1,17 +1,11 @@
 //! What a record of a login holds.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
-use auth_core::{BoxError, PrincipalId};
+use auth_core::{BoxError, PrincipalId, SharedStr};
 use serde::{Deserialize, Serialize};
 
-use crate::{instant, secret::Hash, settings::Lifetime};
-
-/// The data that an application keeps, by name.
-pub(crate) type Data = BTreeMap<String, serde_json::Value>;
+use crate::{data::StoredData, instant, secret::Hash, settings::Lifetime, shared};
 
 /// How long the secret that was replaced is still recognized. It opens nothing: a request that was on its way is told apart from
 /// one with an unknown cookie.
@@ -26,7 +20,8 @@ const MAX_LEN: usize = 60 * 1024;
 #[derive(Clone, Deserialize, Serialize)]
 pub(crate) struct Value {
     /// The public id, for lists.
-    pub(crate) sid: Box<str>,
+    #[serde(with = "shared")]
+    pub(crate) sid: SharedStr,
     /// `None` as long as nobody has logged in.
     pub(crate) user: Option<UserPart>,
     #[serde(with = "instant")]
@@ -39,7 +34,7 @@ pub(crate) struct Value {
     carriers: Vec<CarrierPart>,
     /// The last one first.
     previous: Vec<Previous>,
-    pub(crate) data: Data,
+    pub(crate) data: StoredData,
 }
 
 /// The user of a login.
@@ -47,8 +42,10 @@ pub(crate) struct Value {
 pub(crate) struct UserPart {
     /// What the application finds the user by.
     pub(crate) id: String,
-    issuer: String,
-    subject: String,
+    #[serde(with = "shared")]
+    issuer: SharedStr,
+    #[serde(with = "shared")]
+    subject: SharedStr,
     /// When the user logged in. Later proofs don't move it.
     #[serde(with = "instant")]
     pub(crate) logged_in: SystemTime,
@@ -99,7 +96,7 @@ impl Value {
             remember: false,
             carriers: vec![CarrierPart { kind: CarrierKind::Cookie, hash: cookie }],
             previous: Vec::new(),
-            data: Data::new(),
+            data: StoredData::default(),
         }
     }
 
@@ -112,7 +109,8 @@ impl Value {
     }
 
     pub(crate) fn decode(json: &[u8]) -> Result<Self, BoxError> {
-        Ok(serde_json::from_slice(json)?)
+        let value: Self = serde_json::from_slice(json)?;
+        if value.data.is_object() { Ok(value) } else { Err("the data of a login is not an object".into()) }
     }
 
     /// When it ends by time if it is used at this instant and not again.
@@ -145,12 +143,12 @@ impl Value {
 
 impl UserPart {
     pub(crate) fn new(id: String, principal: &PrincipalId, logged_in: SystemTime) -> Self {
-        let (issuer, subject) = (principal.issuer().to_owned(), principal.subject().to_owned());
+        let (issuer, subject) = (principal.issuer().into(), principal.subject().into());
         Self { id, issuer, subject, logged_in, auth_time: logged_in, amr: Vec::new(), acr: None, label: None }
     }
 
     pub(crate) fn principal(&self) -> PrincipalId {
-        PrincipalId::new(&*self.issuer, &*self.subject)
+        PrincipalId::new(&self.issuer, &self.subject)
     }
 
     pub(crate) fn is_same_as(&self, other: &Self) -> bool {

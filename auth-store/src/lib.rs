@@ -93,6 +93,7 @@ mod backlog;
 mod instant;
 mod memory;
 mod opaque;
+mod record_value;
 mod records;
 #[cfg(feature = "redis")]
 mod redis;
@@ -107,6 +108,7 @@ pub use self::redis::RedisStore;
 pub use self::redis::RedisTls;
 pub use self::{
     memory::MemoryStore,
+    record_value::RecordValue,
     records::{Record, RecordKey, Records, Saved, SavedEnd},
     revocations::Revocations,
     store::{Store, Subscription, SubscriptionEvent},

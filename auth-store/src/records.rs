@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc, time::SystemTime};
 use async_trait::async_trait;
 use auth_core::{BoxError, PrincipalId};
 
-use crate::opaque;
+use crate::{RecordValue, opaque};
 
 /// What a store must do to keep records: things that live for hours, change, belong to somebody and can be ended, such as the
 /// login of a user.
@@ -117,6 +117,16 @@ impl RecordKey {
         Self(opaque::key(kind, parts).into())
     }
 
+    /// A key made of a kind and of an id that is random and not secret, which is not hashed: it may be in the store and in logs. An
+    /// id that is not 1 to 42 characters of base64url is hashed after all.
+    #[must_use]
+    pub fn of_id(kind: &'static str, id: &str) -> Self {
+        // Shorter than a hash, so that it is never that of another id.
+        let is_plain =
+            (1..=42).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+        if is_plain { Self([kind, ":", id].concat().into()) } else { Self::new(kind, &[id]) }
+    }
+
     /// The key of an owner.
     #[must_use]
     pub fn owner(user: &PrincipalId) -> Self {
@@ -161,7 +171,7 @@ pub struct Record {
     /// Counts the saves, from 1.
     pub version: u64,
     /// What the caller keeps. At most 64 KiB.
-    pub value: Vec<u8>,
+    pub value: RecordValue,
 }
 
 impl fmt::Debug for Record {

@@ -108,10 +108,10 @@ async fn unreadable_record_counts_as_ended() {
     let app = App::new();
     let mut browser = app.logged_in("ann").await;
     let sid = browser.get("/sid").await.body;
-    let key = auth_store::RecordKey::new("login", &[&sid]);
+    let key = auth_store::RecordKey::of_id("login", &sid);
     use auth_store::Records as _;
     let mut record = app.store.load(&key).await.unwrap().unwrap();
-    record.value = b"{\"of\":\"a later version\"}".to_vec();
+    record.value = b"{\"of\":\"a later version\"}".to_vec().into();
     app.store.save(&record, auth_store::SavedEnd::Keep).await.unwrap();
     assert_eq!(browser.me().await, refused(401, "session_expired"));
 }

@@ -17,7 +17,7 @@ pub(super) const ALL: &[&str] = &["v", "o", "i", "s", "u", "e", "d"];
 pub(super) fn add_all(cmd: &mut Cmd, record: &Record, version: u64) {
     let indexes = record.indexes.iter().map(RecordKey::as_str).collect::<Vec<_>>().join(" ");
     cmd.arg("v").arg(version).arg("o").arg(record.owner.as_ref().map_or("", RecordKey::as_str)).arg("i").arg(indexes);
-    cmd.arg("s").arg(instant(record.since)).arg("d").arg(record.value.as_slice());
+    cmd.arg("s").arg(instant(record.since)).arg("d").arg(&*record.value);
 }
 
 /// A record from its fields; `None` if there is none.
@@ -56,7 +56,7 @@ fn read_all(key: &RecordKey, values: Vec<Option<Vec<u8>>>) -> Option<Record> {
         since: read_instant(&text()?).ok()?,
         used_at: read_instant(&text()?).ok()?,
         ends_at: read_instant(&text()?).ok()?,
-        value: values.next()?,
+        value: values.next()?.into(),
     })
 }
 

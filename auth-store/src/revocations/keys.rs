@@ -1,11 +1,14 @@
 //! The keys under which a revocation is stored, and those to look up for evidence.
 
-use auth_core::{Evidence, IdKind, PrincipalId, RevocationTarget};
+use auth_core::{Evidence, Id, IdKind, PrincipalId, RevocationTarget};
 
 use crate::{instant::to_nanos, opaque};
 
 /// The mark of a revocation that does not depend on the time of issue.
 const ALL: u64 = u64::MAX;
+
+const CREDENTIAL: &str = "credential";
+const SESSION: &str = "session";
 
 /// Key and mark: the instant up to which the key is revoked. `None` for a revocation that is not stored.
 pub(super) fn of(target: &RevocationTarget) -> Option<(String, u64)> {
@@ -44,14 +47,22 @@ impl Marks {
     }
 
     fn add(&mut self, evidence: &Evidence) {
-        let ids = evidence.ids().iter().filter_map(|id| match id.kind() {
-            IdKind::Credential | IdKind::Parent => Some(credential(id.issuer(), id.id())),
-            IdKind::Session => Some(session(id.issuer(), id.id())),
-            _ => None,
-        });
-        let keys = ids.chain(evidence.names().iter().map(user));
-
-        self.keys.extend(keys);
+        let ids = evidence.ids();
+        self.keys.reserve(ids.len() + evidence.names().len());
+        match ids {
+            // The id of a login is its session and its credential: one hash for both.
+            [one, other]
+                if one.kind() == IdKind::Session && other.kind() == IdKind::Credential && is_same(one, other) =>
+            {
+                self.keys.extend(of_id(one.issuer(), one.id()));
+            }
+            ids => self.keys.extend(ids.iter().filter_map(|id| match id.kind() {
+                IdKind::Credential | IdKind::Parent => Some(credential(id.issuer(), id.id())),
+                IdKind::Session => Some(session(id.issuer(), id.id())),
+                _ => None,
+            })),
+        }
+        self.keys.extend(evidence.names().iter().map(user));
         self.from.resize(self.keys.len(), to_nanos(evidence.counts_from()));
         evidence.parts().iter().for_each(|part| self.add(part));
     }
@@ -59,15 +70,19 @@ impl Marks {
 
 /// The keys of a session and of a credential with this id.
 pub(super) fn of_id(issuer: &str, id: &str) -> [String; 2] {
-    [session(issuer, id), credential(issuer, id)]
+    opaque::keys([SESSION, CREDENTIAL], &[issuer, id])
+}
+
+fn is_same(one: &Id, other: &Id) -> bool {
+    one.id() == other.id() && one.issuer() == other.issuer()
 }
 
 fn credential(issuer: &str, id: &str) -> String {
-    opaque::key("credential", &[issuer, id])
+    opaque::key(CREDENTIAL, &[issuer, id])
 }
 
 fn session(issuer: &str, id: &str) -> String {
-    opaque::key("session", &[issuer, id])
+    opaque::key(SESSION, &[issuer, id])
 }
 
 pub(super) fn user(user: &PrincipalId) -> String {

@@ -128,7 +128,7 @@ impl Revocations {
     /// # Errors
     /// If the store is down.
     pub async fn is_id_revoked(&self, issuer: &str, id: &str) -> Result<bool, Unavailable> {
-        let marks = self.store.marks(&keys::of_id(issuer, id)).await.map_err(Unavailable::because)?;
+        let marks = (*self.store).marks(&keys::of_id(issuer, id)).await.map_err(Unavailable::because)?;
         Ok(marks.iter().any(Option::is_some))
     }
 
@@ -145,12 +145,12 @@ impl Revocations {
     async fn write_and_tell(&self, revocation: &Revocation) -> Result<(), Unavailable> {
         if let Some((key, mark)) = keys::of(revocation.target()) {
             let ttl = self.lifetime(revocation);
-            self.store.raise(&key, mark, ttl).await.map_err(Unavailable::because)?;
+            (*self.store).raise(&key, mark, ttl).await.map_err(Unavailable::because)?;
         }
         // Listeners of this node receive it at once, even if the store cannot be reached.
         let _ = self.here.send(revocation.clone());
         let message = message::encode(revocation, &self.node).map_err(Unavailable::because)?;
-        self.store.publish(&message).await.map_err(Unavailable::because)?;
+        (*self.store).publish(&message).await.map_err(Unavailable::because)?;
         tracing::debug!(?revocation, "revoked");
         Ok(())
     }
@@ -179,7 +179,7 @@ impl RevocationCheck for Revocations {
         if marks.keys().is_empty() {
             return Ok(false);
         }
-        let found = self.store.marks(marks.keys()).await?;
+        let found = (*self.store).marks(marks.keys()).await?;
         if found.len() != marks.keys().len() {
             return Err("the store returned a wrong number of marks".into());
         }

@@ -27,7 +27,7 @@ fn record(name: &str) -> Record {
         used_at: now(),
         ends_at: now() + HOUR,
         version: 1,
-        value: b"MARKER".to_vec(),
+        value: b"MARKER".to_vec().into(),
     }
 }
 

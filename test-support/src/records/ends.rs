@@ -14,7 +14,7 @@ pub async fn touch_moves_only_to_later_and_leaves_the_version<R: Records + Clone
         expected = Record { used_at: at(now, kept_used), ends_at: at(now, kept_ends), ..expected };
         assert!(loaded(store, &expected).await == expected);
     }
-    let saved = Record { value: b"new".to_vec(), ..expected };
+    let saved = Record { value: b"new".to_vec().into(), ..expected };
     assert_eq!(store.save(&saved, SavedEnd::Keep).await.unwrap(), Saved::As(2));
 }
 
@@ -51,7 +51,7 @@ pub async fn ended_key_can_be_created_again<R: Records + Clone>(store: &R) {
     let (now, owner) = (SystemTime::now(), owner());
     let first = created(store, owned_by(now, &owner)).await;
     store.end(&first.key).await.unwrap();
-    let second = created(store, Record { value: b"second".to_vec(), ..first }).await;
+    let second = created(store, Record { value: b"second".to_vec().into(), ..first }).await;
     assert!(store.owned(&owner).await.unwrap() == [second]);
 }
 

@@ -39,7 +39,7 @@ pub(super) fn record(now: SystemTime) -> Record {
         used_at: now,
         ends_at: at(now, 3600),
         version: 1,
-        value: b"value".to_vec(),
+        value: b"value".to_vec().into(),
     }
 }
 

@@ -13,7 +13,7 @@ pub async fn create_keeps_everything_and_begins_with_version_one<R: Records + Cl
             since: at(now, -60),
             used_at: at(now, -30),
             version: 9,
-            value,
+            value: value.into(),
             ..owned_by(now, &owner())
         };
         created(store, new.clone()).await;
@@ -27,7 +27,7 @@ pub async fn create_keeps_everything_and_begins_with_version_one<R: Records + Cl
 pub async fn create_never_replaces_another<R: Records + Clone>(store: &R) {
     let now = SystemTime::now();
     let first = created(store, owned_by(now, &owner())).await;
-    let second = Record { key: first.key.clone(), value: b"other".to_vec(), ..owned_by(now, &owner()) };
+    let second = Record { key: first.key.clone(), value: b"other".to_vec().into(), ..owned_by(now, &owner()) };
     assert!(!store.create(&second).await.unwrap());
     assert!(loaded(store, &first).await == first);
     assert_eq!(keys_owned(store, &second.owner.unwrap()).await, []);
@@ -36,7 +36,7 @@ pub async fn create_never_replaces_another<R: Records + Clone>(store: &R) {
 pub async fn of_many_creations_one_succeeds<R: Records + Clone>(store: &R) {
     let new = record(SystemTime::now());
     let tasks = (0..20).map(|task| {
-        let (store, new) = (store.clone(), Record { value: vec![task], ..new.clone() });
+        let (store, new) = (store.clone(), Record { value: vec![task].into(), ..new.clone() });
         tokio::spawn(async move { store.create(&new).await.unwrap().then_some(new.value) })
     });
     let mut winners = Vec::new();
@@ -49,7 +49,7 @@ pub async fn of_many_creations_one_succeeds<R: Records + Clone>(store: &R) {
 pub async fn save_with_the_version_that_was_read_succeeds<R: Records + Clone>(store: &R) {
     let mut record = created(store, record(SystemTime::now())).await;
     for version in 2..5 {
-        record.value = vec![b'v', u8::try_from(version).unwrap()];
+        record.value = vec![b'v', u8::try_from(version).unwrap()].into();
         assert_eq!(store.save(&record, SavedEnd::Keep).await.unwrap(), Saved::As(version));
         record.version = version;
         assert!(loaded(store, &record).await == record);
@@ -58,7 +58,7 @@ pub async fn save_with_the_version_that_was_read_succeeds<R: Records + Clone>(st
 
 pub async fn save_with_an_older_version_is_a_conflict<R: Records + Clone>(store: &R) {
     let old = created(store, record(SystemTime::now())).await;
-    let new = Record { value: b"new".to_vec(), ..old.clone() };
+    let new = Record { value: b"new".to_vec().into(), ..old.clone() };
     assert_eq!(store.save(&new, SavedEnd::Keep).await.unwrap(), Saved::As(2));
     for end in [SavedEnd::Keep, SavedEnd::Replace] {
         for version in [1, 3] {
@@ -110,7 +110,7 @@ pub async fn save_that_keeps_the_end_keeps_what_a_touch_moved<R: Records + Clone
     let read = created(store, record(now)).await;
     assert!(store.touch(&read.key, at(now, 60), at(now, 7200)).await.unwrap());
     let by = owner();
-    let saved = Record { value: b"new".to_vec(), owner: Some(by.clone()), ..read.clone() };
+    let saved = Record { value: b"new".to_vec().into(), owner: Some(by.clone()), ..read.clone() };
     assert_eq!(store.save(&saved, SavedEnd::Keep).await.unwrap(), Saved::As(2));
     let expected = Record { used_at: at(now, 60), ends_at: at(now, 7200), version: 2, ..saved };
     assert!(loaded(store, &read).await == expected);

@@ -125,7 +125,7 @@ async fn keys_are_found_while_and_after_their_slot_moves() {
         used_at: now(),
         ends_at: std::time::SystemTime::now() + Duration::from_secs(600),
         version: 1,
-        value: Vec::new(),
+        value: Vec::new().into(),
     };
     store.create(&record).await.unwrap();
     let name = format!("auth:record:{}", record.key.as_str());

@@ -92,7 +92,7 @@ fn record() -> Record {
         used_at: now(),
         ends_at: in_secs(3600),
         version: 1,
-        value: b"value".to_vec(),
+        value: b"value".to_vec().into(),
     }
 }
 

@@ -33,7 +33,7 @@ fn record(name: &str) -> Record {
         used_at: now(),
         ends_at: in_secs(60),
         version: 1,
-        value: b"value".to_vec(),
+        value: b"value".to_vec().into(),
     }
 }
 
