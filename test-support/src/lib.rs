@@ -8,6 +8,7 @@
 //! - [`code`]: the source code of a crate.
 //! - `users` (feature of the same name): users with tokens and passwords. `login`: one whose end moves.
 //! - `server` and `raw` (feature `server`): a server on a free port, clients for HTTP and WebSocket, and one that writes bytes.
+//! - `redis` (feature of the same name): a real Redis, alone or as a cluster.
 //! - `records` (feature of the same name): what each backend of `auth_store::Records` must do.
 //! - [`Woken`]: a task that counts how often it is woken.
 //!
@@ -37,6 +38,8 @@ pub mod login;
 pub mod raw;
 #[cfg(feature = "records")]
 pub mod records;
+#[cfg(feature = "redis")]
+pub mod redis;
 pub mod says;
 #[cfg(feature = "server")]
 pub mod server;

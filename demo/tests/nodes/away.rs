@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use test_support::redis::Server;
+
 use crate::{
     line::{Line, State},
     program::*,
-    redis::Server,
     socket::*,
 };
 

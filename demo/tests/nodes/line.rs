@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use test_support::redis::Server;
 use tokio::{
     io::{self, AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -12,8 +13,6 @@ use tokio::{
     task::JoinHandle,
     time::sleep,
 };
-
-use crate::redis::Server;
 
 const LATE: Duration = Duration::from_millis(5);
 

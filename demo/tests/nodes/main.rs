@@ -8,13 +8,12 @@ mod outage;
 #[allow(dead_code, reason = "shared with the tests of hostile clients, which use the rest of it")]
 mod program;
 mod race;
-#[path = "../../../auth-store/tests/integration/redis/server.rs"]
-#[allow(dead_code, reason = "shared with the tests of auth-store, which use all of it")]
-mod redis;
 mod socket;
 mod tickets;
 
-use self::{program::Program, redis::Server};
+use test_support::redis::Server;
+
+use self::program::Program;
 
 /// Redis, and two nodes that share it.
 struct Nodes {

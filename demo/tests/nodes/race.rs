@@ -3,11 +3,11 @@
 use std::{net::SocketAddr, time::Duration};
 
 use futures_util::{StreamExt as _, stream};
+use test_support::redis::Server;
 
 use crate::{
     line::{Line, State},
     program::*,
-    redis::Server,
     socket::*,
 };
 

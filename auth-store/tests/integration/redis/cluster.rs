@@ -5,71 +5,10 @@ use std::time::Duration;
 use auth_core::{Revocation, RevocationEvent, RevocationFeed as _};
 use auth_store::{Record, RecordKey, Records as _, RedisStore, Revocations, Saved, SavedEnd, Store as _};
 
-use super::{
-    ask, contract,
-    server::{Kind, Server, free_port},
-};
+use test_support::redis::{Cluster, Kind, Server};
+
+use super::{ask, contract, server::Stored as _};
 use crate::support::*;
-
-struct Cluster(Vec<Server>);
-
-impl Cluster {
-    /// Starts three servers with a third of the slots each, and joins them.
-    async fn start() -> Option<Self> {
-        let mut servers = Vec::new();
-        for _ in 0..3 {
-            servers.push(Server::start_as(Kind::Member { bus: free_port(), tls: free_port() }).await?);
-        }
-        for (number, (server, slots)) in servers.iter().zip(["0 5460", "5461 10922", "10923 16383"]).enumerate() {
-            let (first, last) = slots.split_once(' ').unwrap();
-            ask::<String>(server, &["CLUSTER", "ADDSLOTSRANGE", first, last]).await;
-            ask::<String>(server, &["CLUSTER", "SET-CONFIG-EPOCH", &(number + 1).to_string()]).await;
-            let Kind::Member { bus, tls } = server.kind() else { unreachable!() };
-            let (port, bus) = (tls.to_string(), bus.to_string());
-            for other in servers.iter().take(number) {
-                ask::<String>(other, &["CLUSTER", "MEET", "127.0.0.1", &port, &bus]).await;
-            }
-        }
-        let cluster = Self(servers);
-        cluster.settles().await;
-        Some(cluster)
-    }
-
-    /// Waits until each server knows all slots, and where they are.
-    async fn settles(&self) {
-        for server in &self.0 {
-            soon(async {
-                loop {
-                    let info = ask::<String>(server, &["CLUSTER", "INFO"]).await;
-                    if ["cluster_state:ok", "cluster_slots_ok:16384", "cluster_size:3"]
-                        .iter()
-                        .all(|line| info.contains(line))
-                    {
-                        break;
-                    }
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                }
-            })
-            .await;
-        }
-    }
-
-    fn store(&self) -> RedisStore {
-        let urls = self.0.iter().map(Server::url).collect::<Vec<_>>();
-        RedisStore::cluster(urls.iter().map(String::as_str)).unwrap()
-    }
-
-    /// The server that has this key, and another.
-    async fn servers_of(&self, key: &str) -> (&Server, &Server) {
-        let [one, two, three] = self.0.as_slice() else { unreachable!() };
-        let slot = ask::<u32>(one, &["CLUSTER", "KEYSLOT", key]).await;
-        match slot / 5461 {
-            0 => (one, two),
-            1 => (two, three),
-            _ => (three, one),
-        }
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_works_in_a_cluster() {
@@ -88,8 +27,7 @@ async fn everything_works_in_a_cluster() {
 #[tokio::test(flavor = "multi_thread")]
 async fn cluster_over_tls_works() {
     let Some(cluster) = Cluster::start().await else { return };
-    let Kind::Member { tls, .. } = cluster.0[0].kind() else { unreachable!() };
-    let url = format!("rediss://127.0.0.1:{tls}");
+    let url = &cluster.tls_urls()[0];
     let store = || RedisStore::cluster_with_tls([url.as_str()], &super::server::tls(false)).unwrap();
     contract::tickets_and_revocations(&store(), &store()).await;
     // Plain clients see the same cluster.

@@ -9,11 +9,12 @@ use auth_core::BoxError;
 use auth_store::{
     Record, RecordKey, Records as _, RedisStore, Saved, SavedEnd, Store as _, SubscriptionEvent, Tickets,
 };
+use test_support::redis::Server;
 
 use super::{
     ask,
     fake::{Fake, Loss},
-    server::{Forgetful, Server},
+    server::{Forgetful, Stored as _},
 };
 use crate::support::*;
 

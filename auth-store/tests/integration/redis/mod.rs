@@ -14,7 +14,7 @@ mod user;
 
 use ::redis::FromRedisValue;
 
-use self::server::Server;
+use test_support::redis::Server;
 
 /// Sends a command on a separate connection.
 async fn ask<T: FromRedisValue + Send + 'static>(server: &Server, words: &[&str]) -> T {

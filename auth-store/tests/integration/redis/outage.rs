@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use auth_core::{Chain, Revocation, RevocationCheck as _, RevocationEvent, RevocationFeed as _, Transport};
 use auth_store::{RedisStore, Revocations, Store as _, SubscriptionEvent, Tickets};
+use test_support::redis::Server;
 
 use super::{
     connections,
-    server::{Line, Server},
+    server::{Line, Stored as _},
 };
 use crate::support::*;
 

@@ -9,12 +9,13 @@ use std::{
 };
 
 use auth_store::{Record, RecordKey, Records as _, RedisStore, Saved, SavedEnd};
+use test_support::redis::Server;
 
-use super::{ask, server::Server};
+use super::{ask, server::Stored as _};
 use crate::support::*;
 
 mod laws {
-    use super::{RedisStore, Server};
+    use super::{super::server::Stored as _, RedisStore, Server};
 
     test_support::record_laws!(start);
 

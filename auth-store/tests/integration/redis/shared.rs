@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use auth_core::{PrincipalId, Revocation, RevocationCheck as _, RevocationEvent, RevocationFeed as _};
 use auth_store::{RedisStore, Revocations, Store as _, Tickets};
+use test_support::redis::Server;
 
-use super::{ask, server::Server};
+use super::{ask, server::Stored as _};
 use crate::support::*;
 
 const TTL: Duration = Duration::from_secs(30);

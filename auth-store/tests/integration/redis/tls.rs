@@ -3,10 +3,11 @@
 use std::error::Error as _;
 
 use auth_store::{RedisStore, RedisTls};
+use test_support::redis::{AUTHORITY, CERTIFICATE, KEY, Kind, Server};
 
 use super::{
     contract,
-    server::{AUTHORITY, CERTIFICATE, KEY, Kind, Server, tls},
+    server::{Stored as _, tls},
 };
 
 async fn start(asks_client: bool) -> Option<Server> {

@@ -4,11 +4,10 @@ use std::error::Error as _;
 
 use auth_core::{Refusal, Revocation};
 use auth_store::{RedisStore, Revocations};
+use test_support::redis::{Kind, Server};
 
-use super::{
-    contract,
-    server::{Kind, Server},
-};
+use super::{contract, server::Stored as _};
+
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_works_for_a_user_with_the_documented_permissions() {
     let Some(server) = Server::start_as(Kind::WithUser).await else { return };
