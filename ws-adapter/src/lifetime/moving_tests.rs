@@ -91,7 +91,7 @@ fn end_that_moves_in_time_costs_no_notice_twice() {
 fn end_that_has_not_moved_is_announced_and_asked_for_again() {
     let mut world = World::new();
     assert_eq!([world.due_at(840_000), world.due()], [ASK, None]);
-    assert_eq!(world.life.wake().wall, Some(world.at(900)), "the notice waits for the answer");
+    assert_eq!(world.life.wake().wall, None, "the notice waits for the answer");
     world.told(0, world.end(900));
     assert_eq!(world.due(), world.notice(900));
     assert_eq!(world.due(), None, "it is announced once");
@@ -115,6 +115,19 @@ fn end_that_moves_at_the_last_moment_is_announced_anew() {
 }
 
 /// Each answer at each of the two questions, with what is due next.
+/// The owner that woke then would find nothing due, again and again, and never wait for the answer.
+#[test]
+fn end_that_comes_before_the_answer_wakes_nobody() {
+    let mut world = World::new();
+    assert_eq!((world.due_at(840_000), world.due()), (ASK, None));
+    assert_eq!((world.due_at(900_000), world.life.wake()), (None, Wake::default()));
+    assert!(world.life.is_waiting(world.now));
+    world.told(0, Err(()));
+    assert_eq!(world.due(), ASK, "once more, since the end has come");
+    world.told(0, world.end(1800));
+    assert_eq!((world.due(), world.life.is_over(world.now)), (None, false));
+}
+
 #[test]
 fn answer_has_one_outcome_at_each_question() {
     let past = |world: &World| world.end(800);

@@ -142,9 +142,9 @@ impl Slots {
         self.0.iter().filter_map(|held| held.ends_at).min()
     }
 
-    /// The first end that is not being asked about since it has come.
+    /// The first end that is not being asked about. The answer to an open question wakes the owner.
     pub(super) fn wakes_at(&self) -> Option<SystemTime> {
-        let waiting = self.0.iter().filter(|held| held.question != Question::OpenAtEnd);
+        let waiting = self.0.iter().filter(|held| !held.is_open());
         waiting.filter_map(|held| held.ends_at).min()
     }
 

@@ -155,6 +155,22 @@ async fn store_that_hangs_ends_the_socket_after_five_seconds() {
 }
 
 #[tokio::test]
+async fn end_that_comes_before_the_first_answer_waits_for_it() {
+    let world = World::new().await;
+    let mut client = world.open().await;
+    world.login.say(Says::Hangs);
+    world.asked_after(50, 1).await;
+    world.clock.advance(secs(10));
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    world.login.say(Says::Ends(120));
+    assert!(client.echoes("still here").await);
+    world.clock.advance(secs(60));
+    assert_eq!(client.closed().await, expired());
+}
+
+#[tokio::test]
 async fn nothing_passes_between_the_known_end_and_the_answer() {
     for (says, passes) in [(Says::Ends(120), true), (Says::Ends(60), false)] {
         let (received, mut messages) = tokio::sync::mpsc::unbounded_channel();
