@@ -156,7 +156,7 @@ impl Core {
             }
             let Some(earlier) = earlier else {
                 let stored = self.create(value, &secret, now).await.map_err(SessionError::unavailable)?;
-                return self.alive(stored).await.map_err(SessionError::unavailable);
+                return self.alive(stored).await;
             };
             value.replace_cookie(secret.hash, now);
             // Never earlier than a mark that this login was moved beyond.
@@ -165,7 +165,7 @@ impl Core {
             match saved {
                 (Saved::As(_), Some(login)) => {
                     let stored = self.stored(login, &secret, now);
-                    return self.alive(stored).await.map_err(SessionError::unavailable);
+                    return self.alive(stored).await;
                 }
                 (Saved::Ended, _) => {}
                 _ => {
@@ -197,14 +197,19 @@ impl Core {
     /// It does not if all logins of the user have ended up to an instant that this node's clock has not reached, or while the
     /// password was being checked. The clocks can't tell whether the user proved who it is before or after that, perhaps with a
     /// password that has changed since. So the login is not moved beyond it: the user tries again.
-    async fn alive(&self, stored: Stored) -> Result<Stored, BoxError> {
+    async fn alive(&self, stored: Stored) -> Result<Stored, SessionError> {
         let Login { record, value, .. } = &stored.login;
         let Some(user) = &value.user else { return Ok(stored) };
-        if !self.revocations.is_user_revoked(&user.principal(), record.since).await? {
+        let is_covered = self.revocations.is_user_revoked(&user.principal(), record.since).await;
+        if !is_covered.map_err(SessionError::unavailable)? {
             return Ok(stored);
         }
-        self.records.end(&record.key).await?;
-        Err("all logins of the user have just ended, or the clock of this node is behind".into())
+        self.records.end(&record.key).await.map_err(SessionError::unavailable)?;
+        tracing::warn!(
+            sid = stored.login.sid(),
+            "a login failed: all logins of its user have just ended, or the clock of this node is behind"
+        );
+        Err(SessionError::of(SessionErrorKind::Conflict))
     }
 
     /// Changes a login and stores it, on the version that was read or, if there is a newer one, on the newest. `None` if it has

@@ -23,8 +23,8 @@ pub enum SessionErrorKind {
     Unavailable,
     /// The data of the session would be larger than 16 KiB: 413 `session_full`.
     TooLarge,
-    /// Other requests have filled the session meanwhile, and this one's inserts don't fit any more: 409 `session_conflict`. None of
-    /// its changes is stored.
+    /// Another request came first: 409 `session_conflict`. It has filled the session, and the inserts of this one don't fit any more;
+    /// or it has ended all logins of the user, and the login of this one is not certainly later. Nothing is stored: try again.
     Conflict,
     /// The value has no form in JSON: 500 `internal_error`.
     NotJson,
@@ -73,7 +73,7 @@ impl fmt::Display for SessionError {
         f.write_str(match self.kind {
             SessionErrorKind::Unavailable => "the store of logins is unavailable",
             SessionErrorKind::TooLarge => "the data of the session would be too large",
-            SessionErrorKind::Conflict => "other requests have filled the session meanwhile",
+            SessionErrorKind::Conflict => "another request of the user came first",
             SessionErrorKind::NotJson => "the value has no form in json",
             SessionErrorKind::NotLoggedIn => "nobody is logged in",
             SessionErrorKind::Ambiguous => "the request has several session cookies",

@@ -177,9 +177,9 @@ impl<U: Principal> Session<U> {
     ///
     /// # Errors
     /// [`Unavailable`](SessionErrorKind::Unavailable): the store is down, or [`SessionUsers::id`](crate::SessionUsers::id)
-    /// failed. Nobody is logged in, and the response has no new cookie. Also after the response, such as over an open socket; and if
-    /// all logins of the user have just ended, perhaps by a clock that is ahead of this one: try again.
-    /// [`Conflict`](SessionErrorKind::Conflict): other requests have filled the session whose data is kept.
+    /// failed. Nobody is logged in, and the response has no new cookie. Also after the response, such as over an open socket.
+    /// [`Conflict`](SessionErrorKind::Conflict): other requests have filled the session whose data is kept; or all logins of the user
+    /// have just ended, perhaps by a clock that is ahead of this one. Try again.
     /// [`CrossSite`](SessionErrorKind::CrossSite): see [the type](Self#security).
     pub fn login<'s>(&'s self, user: &'s U) -> LogIn<'s, U> {
         LogIn::new(&self.handle, user)

@@ -6,11 +6,13 @@ mod cookie;
 mod cross_site;
 mod data;
 mod fixation;
+mod interleaved;
 mod lifetime;
 mod local;
 mod many;
 #[cfg(feature = "metrics")]
 mod metrics;
+mod nodes;
 mod outage;
 mod passport;
 mod passwords;

@@ -109,7 +109,7 @@ async fn login_on_a_node_whose_clock_is_behind_is_not_claimed() {
     let mut page = Browser::of(axum::Router::new().route("/", handler).layer(node.layer()));
     app.sessions.end_all(&ann()).await.unwrap();
     let answer = page.post("/").await;
-    assert!(answer.is(503, "unavailable"), "{answer:?}");
+    assert!(answer.is(409, "session_conflict"), "{answer:?}");
     assert_eq!(answer.header("set-cookie"), None);
     assert!(app.sids("ann").await.is_empty());
     behind.set(now() + secs(1));

@@ -1,26 +1,11 @@
 //! Sockets that a cookie opens: they end with the login.
 
-use axum::{Router, response::Response, routing::get};
 use test_support::server::{Server, close};
-use ws_adapter::{AuthLayer, AuthSocket, AuthWebSocketUpgrade, Connections, Sockets};
 
 use crate::support::*;
 
 async fn serve(app: &App) -> Server {
-    let connections = Connections::new();
-    connections.follow(app.sessions.revocations().clone());
-    let layer = AuthLayer::new(app.chain()).timer(app.clock.clone());
-    let layer = layer.public_origin(ORIGIN).unwrap().sockets(Sockets::new().connections(&connections));
-    let socket = Router::new().route("/ws", get(open)).route_layer(layer).layer(app.sessions.layer());
-    Server::start(socket.merge(app.router.clone())).await
-}
-
-async fn open(ws: AuthWebSocketUpgrade<User>) -> Response {
-    ws.on_upgrade(async |mut socket: AuthSocket<User>| {
-        while let Some(message) = socket.recv().await {
-            drop(socket.send(message).await);
-        }
-    })
+    Server::start(with_socket(&app.sessions, &app.clock, app.router.clone())).await
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    net::SocketAddr,
     sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
@@ -11,15 +12,16 @@ use auth_session::{Session, SessionError, SessionUsers, Sessions, SessionsBuilde
 use axum::{
     Router,
     extract::{Path, Query},
-    http::{HeaderMap, Request, StatusCode},
+    http::{HeaderMap, Method, Request, StatusCode},
+    response::Response,
     routing::{get, post},
 };
 use test_support::{
     keep_events,
-    server::{Answer, Server},
+    server::{Answer, Client, Server},
 };
 use tower::ServiceExt as _;
-use ws_adapter::AuthLayer;
+use ws_adapter::{AuthLayer, AuthSocket, AuthWebSocketUpgrade, Connections, Sockets};
 
 use crate::watched::Watched;
 
@@ -139,20 +141,43 @@ impl App {
     }
 }
 
+/// The application with a socket at `/ws`, which echoes. It ends when its login does.
+pub(crate) fn with_socket(sessions: &Sessions<User>, clock: &ManualClock, app: Router) -> Router {
+    let connections = Connections::new();
+    connections.follow(sessions.revocations().clone());
+    let layer = AuthLayer::new(chain(sessions)).timer(clock.clone());
+    let layer = layer.public_origin(ORIGIN).unwrap().sockets(Sockets::new().connections(&connections).without_ping());
+    let socket = Router::new().route("/ws", get(echo)).route_layer(layer).layer(sessions.layer());
+    socket.merge(app)
+}
+
+async fn echo(ws: AuthWebSocketUpgrade<User>) -> Response {
+    ws.on_upgrade(async |mut socket: AuthSocket<User>| {
+        while let Some(message) = socket.recv().await {
+            drop(socket.send(message).await);
+        }
+    })
+}
+
 fn chain(sessions: &Sessions<User>) -> Chain<User> {
     let chain = Chain::new().or(sessions.strategy()).revocation(sessions.revocations().clone());
     chain.fallback_challenge(Challenge::bearer("test"))
 }
 
-fn routes(sessions: &Sessions<User>, clock: &ManualClock) -> Router {
+pub(crate) fn routes(sessions: &Sessions<User>, clock: &ManualClock) -> Router {
     let guarded = Router::new()
         .route("/me", get(|user: Authenticated<User>| async move { user.0.clone() }))
         .route_layer(AuthLayer::new(chain(sessions)).timer(clock.clone()));
     let optional = Router::new()
         .route("/greet", get(greet))
         .route_layer(AuthLayer::optional(chain(sessions)).timer(clock.clone()));
+    let all = sessions.clone();
     Router::new()
         .route("/login/{name}", post(log_in))
+        .route(
+            "/end-all/{name}",
+            post(async move |Path(name): Path<String>| no_content(all.end_all(&User(name)).await)),
+        )
         .route("/logout", post(|session: Session<User>| async move { no_content(session.logout().await) }))
         .route(
             "/step-up",
@@ -211,17 +236,46 @@ async fn put(
     no_content(session.insert(&name, value.repeat(repeat)))
 }
 
-/// A browser that keeps one cookie, and whose page is ours unless a header says more. It calls the router without a connection; `Server` is for tests of the connection.
+/// A browser that keeps one cookie, and whose page is ours unless a header says more.
 #[derive(Clone)]
 pub(crate) struct Browser {
-    router: Router,
+    asks: Asked,
     /// `name=value`.
     pub(crate) cookie: Option<String>,
 }
 
+#[derive(Clone)]
+enum Asked {
+    /// Without a connection.
+    Router(Router),
+    Server(SocketAddr),
+}
+
 impl Browser {
     pub(crate) fn of(router: Router) -> Self {
-        Self { router, cookie: None }
+        Self { asks: Asked::Router(router), cookie: None }
+    }
+
+    /// A browser that asks a server, over TCP.
+    pub(crate) fn at(server: &Server) -> Self {
+        Self { asks: Asked::Server(server.addr), cookie: None }
+    }
+
+    /// The same cookie in a tab that asks another server.
+    pub(crate) fn on(&self, server: &Server) -> Self {
+        Self { cookie: self.cookie.clone(), ..Self::at(server) }
+    }
+
+    /// A browser that asks the same, with this cookie.
+    pub(crate) fn with(&self, cookie: Option<String>) -> Self {
+        Self { cookie, ..self.clone() }
+    }
+
+    /// Opens the socket at `/ws`.
+    pub(crate) async fn open(&self) -> Client {
+        let Asked::Server(addr) = self.asks else { panic!("a socket needs a server") };
+        let headers = [("cookie", self.cookie.as_deref().unwrap()), ("origin", ORIGIN)];
+        Client(test_support::server::connect(addr, "/ws", &headers).await.unwrap().0)
     }
 
     pub(crate) async fn get(&mut self, path: &str) -> Answer {
@@ -243,23 +297,17 @@ impl Browser {
         headers: &[(&str, &str)],
         body: impl Into<axum::body::Body>,
     ) -> Answer {
-        let mut request = Request::builder().method(method).uri(path).header("host", "localhost:3000");
-        if let Some(cookie) = &self.cookie {
-            request = request.header("cookie", cookie);
-        }
+        let mut headers = headers.to_vec();
+        headers.extend(self.cookie.as_ref().map(|cookie| ("cookie", cookie.as_str())));
         if !headers.iter().any(|(name, _)| ["sec-fetch-site", "origin", "referer"].contains(name)) {
-            request = request.header(OURS.0, OURS.1);
+            headers.push(OURS);
         }
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let response = self.router.clone().oneshot(request.body(body.into()).unwrap()).await.unwrap();
-        let (head, body) = response.into_parts();
-        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-        let answer = Answer {
-            status: head.status.as_u16(),
-            headers: head.headers,
-            body: String::from_utf8(body.to_vec()).unwrap(),
+        let answer = match &self.asks {
+            Asked::Router(router) => call(router.clone(), method, path, &headers, body.into()).await,
+            Asked::Server(addr) => {
+                let body = axum::body::to_bytes(body.into(), usize::MAX).await.unwrap();
+                test_support::server::send(*addr, method.parse::<Method>().unwrap(), path, &headers, body).await
+            }
         };
         self.take_cookie(&answer);
         answer
@@ -283,6 +331,17 @@ impl Browser {
     pub(crate) fn secret(&self) -> String {
         self.cookie.as_ref().unwrap().split_once('.').unwrap().1.to_owned()
     }
+}
+
+async fn call(router: Router, method: &str, path: &str, headers: &[(&str, &str)], body: axum::body::Body) -> Answer {
+    let mut request = Request::builder().method(method).uri(path).header("host", "localhost:3000");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let response = router.oneshot(request.body(body).unwrap()).await.unwrap();
+    let (head, body) = response.into_parts();
+    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    Answer { status: head.status.as_u16(), headers: head.headers, body: String::from_utf8(body.to_vec()).unwrap() }
 }
 
 pub(crate) fn refused<T>(status: u16, code: &str) -> Result<T, (u16, String)> {

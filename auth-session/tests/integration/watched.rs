@@ -16,6 +16,7 @@ use auth_store::{MemoryStore, Record, RecordKey, Records, Saved, SavedEnd, Store
 #[derive(Clone)]
 pub(crate) struct Watched {
     inner: MemoryStore,
+    clock: ManualClock,
     state: Arc<Mutex<State>>,
 }
 
@@ -26,11 +27,31 @@ struct State {
     told: String,
     /// What happens before the next such call.
     before: HashMap<&'static str, Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// Set while calls take turns.
+    random: Option<Random>,
+}
+
+/// Numbers that look random, and are the same at each run.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    /// A number below `end`.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % end
+    }
 }
 
 impl Watched {
     pub(crate) fn new(clock: &ManualClock) -> Self {
-        Self { inner: MemoryStore::new().clock(clock.clone()), state: Arc::default() }
+        let inner = MemoryStore::new().clock(clock.clone());
+        Self { inner, clock: clock.clone(), state: Arc::default() }
     }
 
     /// From now on, these calls fail.
@@ -50,6 +71,11 @@ impl Watched {
         }
     }
 
+    /// From now on, each call lets others go first a few times, and takes a microsecond.
+    pub(crate) fn take_turns(&self, seed: u64) {
+        self.state.lock().unwrap().random = Some(Random::new(seed));
+    }
+
     /// Every call works again.
     pub(crate) fn mend(&self) {
         self.state.lock().unwrap().broken.clear();
@@ -65,58 +91,65 @@ impl Watched {
         self.state.lock().unwrap().told.clone()
     }
 
-    fn call(&self, name: &'static str, what: &str) -> Result<(), BoxError> {
+    async fn call(&self, name: &'static str, what: &str) -> Result<(), BoxError> {
+        let turns = self.state.lock().unwrap().random.as_mut().map(|random| random.below(6));
+        if let Some(turns) = turns {
+            for _ in 0..turns {
+                tokio::task::yield_now().await;
+            }
+            self.clock.advance(Duration::from_micros(1));
+        }
         let mut state = self.state.lock().unwrap();
         *state.calls.entry(name).or_default() += 1;
         state.told += &format!("{name} {what}\n");
         if state.broken.contains(name) { Err(format!("{name} is broken").into()) } else { Ok(()) }
     }
 
-    fn call_with(&self, name: &'static str, record: &Record) -> Result<(), BoxError> {
-        self.call(name, &format!("{record:?} {:?} {}", record.owner, String::from_utf8_lossy(&record.value)))
+    async fn call_with(&self, name: &'static str, record: &Record) -> Result<(), BoxError> {
+        self.call(name, &format!("{record:?} {:?} {}", record.owner, String::from_utf8_lossy(&record.value))).await
     }
 }
 
 #[async_trait]
 impl Records for Watched {
     async fn create(&self, record: &Record) -> Result<bool, BoxError> {
-        self.call_with("create", record)?;
+        self.call_with("create", record).await?;
         self.inner.create(record).await
     }
 
     async fn load(&self, key: &RecordKey) -> Result<Option<Record>, BoxError> {
-        self.call("load", key.as_str())?;
+        self.call("load", key.as_str()).await?;
         self.inner.load(key).await
     }
 
     async fn touch(&self, key: &RecordKey, used_at: SystemTime, ends_at: SystemTime) -> Result<bool, BoxError> {
-        self.call("touch", key.as_str())?;
+        self.call("touch", key.as_str()).await?;
         self.inner.touch(key, used_at, ends_at).await
     }
 
     async fn save(&self, record: &Record, end: SavedEnd) -> Result<Saved, BoxError> {
-        self.call_with("save", record)?;
+        self.call_with("save", record).await?;
         self.inner.save(record, end).await
     }
 
     async fn end(&self, key: &RecordKey) -> Result<bool, BoxError> {
-        self.call("end", key.as_str())?;
+        self.call("end", key.as_str()).await?;
         self.inner.end(key).await
     }
 
     async fn end_owned(&self, owner: &RecordKey, until: SystemTime, keep_until: SystemTime) -> Result<(), BoxError> {
         self.meanwhile("end_owned").await;
-        self.call("end_owned", owner.as_str())?;
+        self.call("end_owned", owner.as_str()).await?;
         self.inner.end_owned(owner, until, keep_until).await
     }
 
     async fn owned(&self, owner: &RecordKey) -> Result<Vec<Record>, BoxError> {
-        self.call("owned", owner.as_str())?;
+        self.call("owned", owner.as_str()).await?;
         self.inner.owned(owner).await
     }
 
     async fn indexed(&self, index: &RecordKey) -> Result<Vec<Record>, BoxError> {
-        self.call("indexed", index.as_str())?;
+        self.call("indexed", index.as_str()).await?;
         self.inner.indexed(index).await
     }
 }
@@ -133,17 +166,17 @@ impl Store for Watched {
 
     async fn raise(&self, key: &str, value: u64, ttl: Option<Duration>) -> Result<(), BoxError> {
         self.meanwhile("raise").await;
-        self.call("raise", key)?;
+        self.call("raise", key).await?;
         self.inner.raise(key, value, ttl).await
     }
 
     async fn marks(&self, keys: &[String]) -> Result<Vec<Option<u64>>, BoxError> {
-        self.call("marks", &keys.join(" "))?;
+        self.call("marks", &keys.join(" ")).await?;
         self.inner.marks(keys).await
     }
 
     async fn publish(&self, message: &[u8]) -> Result<(), BoxError> {
-        self.call("publish", "")?;
+        self.call("publish", "").await?;
         self.inner.publish(message).await
     }
 

@@ -16,7 +16,7 @@ pub(super) async fn ask(socket: &Path, words: &[&str]) -> io::Result<String> {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     let line = line.trim_end();
-    let Some(len) = line.strip_prefix('$') else { return Ok(line[1..].to_owned()) };
+    let Some(len) = line.strip_prefix('$') else { return Ok(line.get(1..).unwrap_or_default().to_owned()) };
     let mut text = vec![0; len.parse().map_err(io::Error::other)?];
     stream.read_exact(&mut text).await?;
     String::from_utf8(text).map_err(io::Error::other)
