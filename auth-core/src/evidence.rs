@@ -217,6 +217,18 @@ impl Evidence {
         }
     }
 
+    /// Whether all checks say at once that it is not revoked. They need not be asked again then.
+    pub(crate) fn passes_at_once(&mut self) -> bool {
+        let passes = self.rare.as_ref().is_none_or(|rare| {
+            let mut checks = rare.checks.iter();
+            rare.parts.is_empty() && checks.all(|Check(check)| check.is_any_revoked_at_once(self) == Some(false))
+        });
+        if passes && let Some(rare) = &mut self.rare {
+            rare.checks = Few::None;
+        }
+        passes
+    }
+
     /// Moves all checks, including those of the parts, to `all`, without duplicates.
     pub(crate) fn move_checks_to(&mut self, all: &mut Few<Check>) {
         let Some(rare) = &mut self.rare else { return };
@@ -405,6 +417,13 @@ pub trait RevocationCheck: Send + Sync + 'static {
         }
         Ok(false)
     }
+
+    /// What [`is_any_revoked`](Self::is_any_revoked) would say, if that is known without waiting. `None`, the default, if somebody has
+    /// to be asked. The chain then asks.
+    fn is_any_revoked_at_once(&self, whole: &Evidence) -> Option<bool> {
+        let _ = whole;
+        None
+    }
 }
 
 #[async_trait]
@@ -415,6 +434,10 @@ impl<C: RevocationCheck + ?Sized> RevocationCheck for Arc<C> {
 
     async fn is_any_revoked(&self, whole: &Evidence) -> Result<bool, BoxError> {
         (**self).is_any_revoked(whole).await
+    }
+
+    fn is_any_revoked_at_once(&self, whole: &Evidence) -> Option<bool> {
+        (**self).is_any_revoked_at_once(whole)
     }
 }
 

@@ -70,6 +70,12 @@ pub trait Strategy: Send + Sync + 'static {
         true
     }
 
+    /// Whether it says [`Absent`](Outcome::Absent) whenever [only explicit credentials count](AuthRequest::is_explicit_only), as a
+    /// strategy for one cookie does. The default is no. A chain of such strategies alone is then not asked about them.
+    fn is_ambient_only(&self) -> bool {
+        false
+    }
+
     /// Looks at the request and decides.
     ///
     /// # Errors
@@ -148,6 +154,10 @@ impl<S: Strategy + ?Sized> Strategy for Arc<S> {
         (**self).may_renew(request, open)
     }
 
+    fn is_ambient_only(&self) -> bool {
+        (**self).is_ambient_only()
+    }
+
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Self::User>, BoxError> {
         (**self).authenticate(request).await
     }
@@ -182,6 +192,10 @@ impl<S: Strategy> Strategy for Named<S> {
 
     fn may_renew(&self, request: &AuthRequest<'_>, open: &Evidence) -> bool {
         self.strategy.may_renew(request, open)
+    }
+
+    fn is_ambient_only(&self) -> bool {
+        self.strategy.is_ambient_only()
     }
 
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Self::User>, BoxError> {

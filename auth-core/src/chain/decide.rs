@@ -71,12 +71,20 @@ impl<U: Principal> Chain<U> {
     /// Decides about the whole request: compares what a cookie accepts with everything explicit, applies `terms`, and
     /// asks whether the credential was revoked. Only the outermost chain does this: it alone sees every name.
     async fn decide(&self, request: &AuthRequest<'_>, terms: Option<&Terms<'_>>) -> Result<Decision<'_, U>, BoxError> {
-        let decision = self.ask_in_order(request).await?;
-        if terms.is_none() && !request.is_nested() && decision.is_simple() {
+        let mut decision = self.ask_in_order(request).await?;
+        if terms.is_none() && !request.is_nested() && (decision.is_simple() || self.stands_at_once(&mut decision)) {
             return Ok(decision);
         }
         // Boxed, so that it takes no space where it isn't needed.
         Box::pin(self.weigh(decision, request, terms)).await
+    }
+
+    /// Whether an acceptance stands without waiting: nothing explicit can speak against it, and it is known not to be revoked.
+    fn stands_at_once(&self, decision: &mut Decision<'_, U>) -> bool {
+        let Outcome::Accept(accept) = &mut decision.outcome else { return false };
+        let evidence = accept.evidence_mut();
+        let may_be_refused = || self.nodes.iter().any(|node| !node.strategy.is_ambient_only());
+        decision.beside.is_none() && (evidence.carrier.is_explicit() || !may_be_refused()) && evidence.passes_at_once()
     }
 
     /// The part of [`decide`](Self::decide) that comes after the strategies.
