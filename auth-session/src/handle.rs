@@ -142,6 +142,17 @@ impl<U: 'static> Handle<U> {
         self.0.turn.lock().await
     }
 
+    /// The live login, if it is known or the store answers at once.
+    pub(crate) fn live_at_once(&self, now: SystemTime) -> Option<Arc<Login>> {
+        // Somebody may be reading it, or changing it.
+        let _turn = self.0.turn.try_lock().ok()?;
+        let mut state = self.state();
+        if state.found.is_none() {
+            state.found = self.core().find_at_once(self.presented(), now);
+        }
+        state.live().cloned()
+    }
+
     /// What the store has for the cookie. It is read once.
     pub(crate) async fn load(&self, now: SystemTime) -> Result<Found, BoxError> {
         let _turn = self.turn().await;

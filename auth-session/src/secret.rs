@@ -52,7 +52,7 @@ impl CookieValue {
         let value: [u8; COOKIE_LEN] = value.try_into().ok()?;
         let (sid, secret) = value.split_first_chunk::<SID_TEXT_LEN>()?;
         let secret = secret.strip_prefix(b".")?;
-        (is_random::<SID_LEN>(sid) && is_random::<SECRET_LEN>(secret)).then(|| Self(Zeroizing::new(value)))
+        (is_base64url(sid) && is_base64url(secret)).then(|| Self(Zeroizing::new(value)))
     }
 
     /// The public id.
@@ -87,6 +87,11 @@ fn random<const N: usize>() -> Result<String, BoxError> {
     let mut bytes = [0; N];
     rand::fill(&mut bytes).map_err(|_| "the system has no random numbers")?;
     Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// Whether each byte is a digit of base64url. It need not be canonical: id and secret are compared as text.
+fn is_base64url(text: &[u8]) -> bool {
+    text.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
 }
 
 /// Whether the text is `N` bytes in canonical base64url. Longer texts are not decoded.

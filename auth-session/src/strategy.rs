@@ -14,7 +14,7 @@ use crate::{
     info::LoginInfo,
     login::{Found, Login},
     presented::Presented,
-    value::Value,
+    value::{UserPart, Value},
 };
 
 /// Accepts the cookie of a login. Made by [`Sessions::strategy`](crate::Sessions::strategy); its name is `session`.
@@ -70,25 +70,31 @@ impl<U: Principal> SessionStrategy<U> {
                 Ok(Outcome::Reject(Rejection::invalid_request()))
             }
             Found::Gone => Ok(expired(request)),
-            Found::Live(login) if login.is_over_at(request.now()) => Ok(expired(request)),
-            Found::Live(login) => self.accept(&login, handle, request).await,
+            Found::Live(login) => self.decide_about(login, handle, request).await,
         }
     }
 
-    async fn accept(
+    async fn decide_about(
         &self,
-        login: &Login,
+        login: Arc<Login>,
         handle: Option<&Handle<U>>,
         request: &AuthRequest<'_>,
     ) -> Result<Outcome<U>, BoxError> {
+        if login.is_over_at(request.now()) {
+            return Ok(expired(request));
+        }
         let Some(stored) = &login.value.user else { return Ok(Outcome::Absent) };
         let Some(user) = self.shared.users.find(&stored.id).await? else {
-            Box::pin(self.shared.core.end(login, Ended::UserGone)).await?;
+            Box::pin(self.shared.core.end(&login, Ended::UserGone)).await?;
             if let Some(handle) = handle {
                 handle.set_gone();
             }
             return Ok(expired(request));
         };
+        Ok(Outcome::Accept(self.accept(user, &login, stored)))
+    }
+
+    fn accept(&self, user: U, login: &Login, stored: &UserPart) -> Accept<U> {
         let mut authentication = UserAuthentication::new().with_time(stored.auth_time).with_amr(&stored.amr);
         if let Some(class) = &stored.acr {
             authentication = authentication.with_acr(&**class);
@@ -98,7 +104,7 @@ impl<U: Principal> SessionStrategy<U> {
             login: Arc::clone(&login.value),
             owner: login.record.owner.clone(),
         };
-        let accept = Accept::new(user, Carrier::Cookie)
+        Accept::new(user, Carrier::Cookie)
             .add_name(stored.principal())
             .session_id("", &login.value.sid)
             .credential_id("", &login.value.sid)
@@ -106,8 +112,7 @@ impl<U: Principal> SessionStrategy<U> {
             .expires_at(login.ends_at())
             .end_check(end)
             .extra(authentication)
-            .extra(LoginInfo::new(login));
-        Ok(Outcome::Accept(accept))
+            .extra(LoginInfo::new(login))
     }
 }
 
@@ -126,6 +131,10 @@ impl<U: Principal> Strategy for SessionStrategy<U> {
 
     fn challenges(&self, _: &mut Vec<Challenge>) {}
 
+    fn is_ambient_only(&self) -> bool {
+        true
+    }
+
     async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<U>, BoxError> {
         self.start(request).finish().await
     }
@@ -138,7 +147,10 @@ impl<U: Principal> Strategy for SessionStrategy<U> {
         match handle {
             Some(handle) if matches!(handle.presented(), Presented::Nothing) => Start::Done(Ok(Outcome::Absent)),
             None if matches!(self.read(request), Presented::Nothing) => Start::Done(Ok(Outcome::Absent)),
-            handle => Start::Waits(Box::pin(self.decide(handle, request))),
+            handle => match handle.and_then(|handle| handle.live_at_once(request.now())) {
+                Some(login) => Start::Waits(Box::pin(self.decide_about(login, handle, request))),
+                None => Start::Waits(Box::pin(self.decide(handle, request))),
+            },
         }
     }
 }

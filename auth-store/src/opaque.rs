@@ -22,10 +22,47 @@ pub(crate) fn key(kind: &str, parts: &[&str]) -> String {
     named(kind, &hash(parts))
 }
 
-/// The same hash under several kinds.
-pub(crate) fn keys<const N: usize>(kinds: [&str; N], parts: &[&str]) -> [String; N] {
-    let hash = hash(parts);
-    kinds.map(|kind| named(kind, &hash))
+/// A key of [`key`], in memory of its own that is not allocated.
+#[derive(Clone, Copy)]
+pub(crate) struct ShortKey {
+    text: [u8; Self::MAX_LEN],
+    len: usize,
+}
+
+impl ShortKey {
+    const MAX_LEN: usize = 64;
+
+    pub(crate) const EMPTY: Self = Self { text: [0; Self::MAX_LEN], len: 0 };
+
+    /// The same hash under several kinds.
+    pub(crate) fn of<const N: usize>(kinds: [&str; N], parts: &[&str]) -> [Self; N] {
+        let mut encoded = [0; HASH_LEN];
+        // OK because a hash always has this length.
+        let len = BASE64_URL_SAFE_NO_PAD.encode_slice(hash(parts), &mut encoded).unwrap_or_default();
+        kinds.map(|kind| encoded.get(..len).map_or(Self::EMPTY, |hash| Self::join(kind, hash)))
+    }
+
+    /// An id in clear text. It must be shorter than a hash, and of its digits.
+    pub(crate) fn plain(kind: &str, id: &str) -> Self {
+        Self::join(kind, id.as_bytes())
+    }
+
+    /// Empty if it is too long: kinds are short constants.
+    fn join(kind: &str, rest: &[u8]) -> Self {
+        let mut key = Self::EMPTY;
+        for part in [kind.as_bytes(), b":", rest] {
+            let end = key.len + part.len();
+            let Some(free) = key.text.get_mut(key.len..end) else { return Self::EMPTY };
+            free.copy_from_slice(part);
+            key.len = end;
+        }
+        key
+    }
+
+    /// `None` if it is empty.
+    pub(crate) fn as_str(&self) -> Option<&str> {
+        self.text.get(..self.len).and_then(|text| str::from_utf8(text).ok()).filter(|text| !text.is_empty())
+    }
 }
 
 fn named(kind: &str, hash: &Digest) -> String {
@@ -58,6 +95,11 @@ fn hash_long(parts: &[&str]) -> Digest {
     hash.finish()
 }
 
+/// Whether all of it are digits of base64url.
+pub(crate) fn is_base64url(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+}
+
 /// Whether the text is `N` bytes in canonical base64url.
 pub(crate) fn is_random<const N: usize>(text: &str) -> bool {
     // Longer texts are not decoded.
@@ -80,6 +122,9 @@ mod tests {
     #[test]
     fn two_lists_of_parts_never_have_the_same_key() {
         assert_ne!(key("a", &["b", "c"]), key("a", &["bc", ""]));
-        assert_eq!(keys(["a", "b"], &["c"]), [key("a", &["c"]), key("b", &["c"])]);
+        let short = ShortKey::of(["a", "b"], &["c"]);
+        assert_eq!(short.map(|short| short.as_str().unwrap().to_owned()), [key("a", &["c"]), key("b", &["c"])]);
+        assert_eq!(ShortKey::plain("a", "id").as_str(), Some("a:id"));
+        assert_eq!(ShortKey::of(["a kind that is far too long"], &["c"]).map(|key| key.len), [0]);
     }
 }

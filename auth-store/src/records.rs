@@ -3,7 +3,10 @@ use std::{fmt, sync::Arc, time::SystemTime};
 use async_trait::async_trait;
 use auth_core::{BoxError, PrincipalId};
 
-use crate::{RecordValue, opaque};
+use crate::{
+    RecordValue,
+    opaque::{self, ShortKey},
+};
 
 /// What a store must do to keep records: things that live for hours, change, belong to somebody and can be ended, such as the
 /// login of a user.
@@ -24,14 +27,14 @@ use crate::{RecordValue, opaque};
 /// find it. `load`, `save`, `owned` and `indexed` never do.
 ///
 /// # Errors
-/// An error of any method means that the store is down or full, never that a record is missing. The text goes to the log, never
+/// An error of any method means that the store is down or full, or that a value is longer than 64 KiB, never that a record is missing. The text goes to the log, never
 /// to a client. A method must not hang: give up after about a second.
 #[async_trait]
 pub trait Records: Send + Sync + 'static {
     /// Keeps a new record with the version 1. Returns false, and changes nothing, if there is a record with this key.
     ///
     /// # Errors
-    /// If the store is down or full.
+    /// If the store is down or full, or if the value is too long.
     async fn create(&self, record: &Record) -> Result<bool, BoxError>;
 
     /// The record. `None` if there was none, if it has ended, or if [`end_owned`](Self::end_owned) covers it.
@@ -39,6 +42,13 @@ pub trait Records: Send + Sync + 'static {
     /// # Errors
     /// If the store is down, or if what it holds is not a record.
     async fn load(&self, key: &RecordKey) -> Result<Option<Record>, BoxError>;
+
+    /// What [`load`](Self::load) would say, if the store knows without asking anybody. `None`, the default, if it has to be asked. It
+    /// must not block.
+    fn load_at_once(&self, key: &RecordKey) -> Option<Option<Record>> {
+        let _ = key;
+        None
+    }
 
     /// Notes that the record was used, and moves its end. Both only ever move to later: of two calls the later instant counts.
     /// Returns false, and changes nothing, if there is no such record, or if its end was at or before `used_at`.
@@ -52,7 +62,7 @@ pub trait Records: Send + Sync + 'static {
     /// whose end was at or before the new [`used_at`](Record::used_at) has ended.
     ///
     /// # Errors
-    /// If the store is down or full.
+    /// If the store is down or full, or if the value is too long. Nothing has changed then.
     async fn save(&self, record: &Record, end: SavedEnd) -> Result<Saved, BoxError>;
 
     /// Ends the record. Returns false if there was none.
@@ -122,9 +132,12 @@ impl RecordKey {
     #[must_use]
     pub fn of_id(kind: &'static str, id: &str) -> Self {
         // Shorter than a hash, so that it is never that of another id.
-        let is_plain =
-            (1..=42).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
-        if is_plain { Self([kind, ":", id].concat().into()) } else { Self::new(kind, &[id]) }
+        let is_plain = (1..=42).contains(&id.len()) && opaque::is_base64url(id);
+        let plain = is_plain.then(|| ShortKey::plain(kind, id));
+        match plain.as_ref().and_then(ShortKey::as_str) {
+            Some(key) => Self(key.into()),
+            None => Self::new(kind, &[id]),
+        }
     }
 
     /// The key of an owner.
@@ -170,8 +183,25 @@ pub struct Record {
     pub ends_at: SystemTime,
     /// Counts the saves, from 1.
     pub version: u64,
-    /// What the caller keeps. At most 64 KiB.
+    /// What the caller keeps. At most [64 KiB](Self::MAX_VALUE_LEN).
     pub value: RecordValue,
+}
+
+impl Record {
+    /// The longest value, in bytes. A store refuses a longer one.
+    pub const MAX_VALUE_LEN: usize = 64 * 1024;
+
+    /// For a store: call it in [`Records::create`] and [`Records::save`].
+    ///
+    /// # Errors
+    /// If the value is longer than [`MAX_VALUE_LEN`](Self::MAX_VALUE_LEN).
+    pub fn check_len(&self) -> Result<(), BoxError> {
+        if self.value.len() > Self::MAX_VALUE_LEN {
+            Err("the value of a record is longer than 64 KiB".into())
+        } else {
+            Ok(())
+        }
+    }
 }
 
 impl fmt::Debug for Record {
@@ -194,6 +224,10 @@ impl<R: Records + ?Sized> Records for Arc<R> {
 
     async fn load(&self, key: &RecordKey) -> Result<Option<Record>, BoxError> {
         (**self).load(key).await
+    }
+
+    fn load_at_once(&self, key: &RecordKey) -> Option<Option<Record>> {
+        (**self).load_at_once(key)
     }
 
     async fn touch(&self, key: &RecordKey, used_at: SystemTime, ends_at: SystemTime) -> Result<bool, BoxError> {

@@ -7,7 +7,8 @@ use auth_core::BoxError;
 ///
 /// This crate has [`MemoryStore`](crate::MemoryStore) and `RedisStore` (feature `redis`); you may write your own. A store has
 /// three parts: values that are taken once, marks that only rise, and messages to subscribers. Keys are visible ASCII without
-/// blanks, at most 64 bytes long. They hold neither secrets nor names in clear text, and are never text that a client sent. A
+/// blanks, at most 64 bytes long. They hold neither secrets nor names in clear text. An id of the form that this crate gives out, 22 digits of base64url, may stand
+/// in one. A
 /// value and a mark never have the same key.
 ///
 /// # Errors
@@ -40,6 +41,13 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// If the store is down, or if a key holds something else.
     async fn marks(&self, keys: &[String]) -> Result<Vec<Option<u64>>, BoxError>;
+
+    /// Whether one of these marks is at or above the number beside it, if the store knows without asking anybody. `None`, the
+    /// default, if it has to be asked with [`marks`](Self::marks). It must not block.
+    fn reaches_at_once(&self, marks: &[(&str, u64)]) -> Option<bool> {
+        let _ = marks;
+        None
+    }
 
     /// Sends a message to all subscribers, here and on other nodes.
     ///
@@ -85,6 +93,10 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     async fn marks(&self, keys: &[String]) -> Result<Vec<Option<u64>>, BoxError> {
         (**self).marks(keys).await
+    }
+
+    fn reaches_at_once(&self, marks: &[(&str, u64)]) -> Option<bool> {
+        (**self).reaches_at_once(marks)
     }
 
     async fn publish(&self, message: &[u8]) -> Result<(), BoxError> {

@@ -7,7 +7,10 @@ use std::{
 
 use auth_core::BoxError;
 
-use super::shelf::{Shelf, Slot};
+use super::{
+    room::{Room, Used},
+    shelf::{Shelf, Slot},
+};
 use crate::{Record, RecordKey};
 
 /// The records of a store, and what finds them.
@@ -18,6 +21,7 @@ pub(super) struct Kept {
     found_by: HashMap<RecordKey, HashSet<RecordKey>>,
     /// Up to when the records of an owner have ended.
     pub(super) ended: Shelf<SystemTime, SystemTime>,
+    used: Used,
 }
 
 impl Kept {
@@ -31,14 +35,24 @@ impl Kept {
         ended.is_none_or(|until| record.since > until.value).then_some(record)
     }
 
-    pub(super) fn put(&mut self, record: &Record, limit: usize, now: SystemTime) -> Result<(), BoxError> {
+    pub(super) fn put(&mut self, record: &Record, room: Room, now: SystemTime) -> Result<(), BoxError> {
         self.remove_ended(now);
-        if let Some(old) = self.records.get(record.key.as_str(), now) {
-            let old = old.value.clone();
-            self.forget(&old);
+        let old = self.records.get(record.key.as_str(), now).map(|old| old.value.clone());
+        let mut used = self.used;
+        if let Some(old) = &old {
+            used.subtract(old);
+        }
+        used.add(record);
+        // What takes no more than before is always stored: a touch, say.
+        if used.exceeds(room) && used.is_more_than(self.used) {
+            return Err("the memory store is full".into());
+        }
+        if let Some(old) = &old {
+            self.forget(old);
         }
         let slot = Slot { ends_at: Some(record.ends_at), value: record.clone() };
-        self.records.put(record.key.as_str(), slot, limit, now)?;
+        self.records.put(record.key.as_str(), slot, usize::MAX, now)?;
+        self.used = used;
         for by in record.owner.iter().chain(&record.indexes) {
             self.found_by.entry(by.clone()).or_default().insert(record.key.clone());
         }
@@ -59,6 +73,7 @@ impl Kept {
 
     /// Removes a record from what finds it.
     fn forget(&mut self, record: &Record) {
+        self.used.subtract(record);
         for by in record.owner.iter().chain(&record.indexes) {
             if let Some(found) = self.found_by.get_mut(by) {
                 found.remove(&record.key);

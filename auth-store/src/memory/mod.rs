@@ -1,5 +1,6 @@
 mod kept;
 mod records;
+mod room;
 mod shelf;
 
 use std::{
@@ -14,6 +15,7 @@ use tokio::sync::broadcast;
 
 use self::{
     kept::Kept,
+    room::Room,
     shelf::{Shelf, Slot},
 };
 use crate::{
@@ -27,8 +29,11 @@ const MAX_VALUES: usize = 100_000;
 /// The most marks: about 200 MB.
 const MAX_MARKS: usize = 1_000_000;
 
-/// The most records: about 500 MB, with values of 200 bytes.
+/// The most records.
 const MAX_RECORDS: usize = 1_000_000;
+
+/// The most that they may take, in bytes: 660,000 logins of the usual 300 bytes, or 31,000 with the most data.
+const MAX_RECORD_BYTES: usize = 1 << 30;
 
 /// A store for a service with one node. Everything is in the memory of the process, and is lost when it ends.
 ///
@@ -42,7 +47,7 @@ pub struct MemoryStore {
     clock: Arc<dyn Clock>,
     max_values: usize,
     max_marks: usize,
-    max_records: usize,
+    room: Room,
     shelves: Arc<Mutex<Shelves>>,
     news: broadcast::Sender<SubscriptionEvent>,
 }
@@ -62,7 +67,7 @@ impl MemoryStore {
             clock: Arc::new(SystemClock),
             max_values: MAX_VALUES,
             max_marks: MAX_MARKS,
-            max_records: MAX_RECORDS,
+            room: Room { count: MAX_RECORDS, bytes: MAX_RECORD_BYTES },
             shelves: Arc::default(),
             news: backlog::new(),
         }
@@ -90,9 +95,23 @@ impl MemoryStore {
     }
 
     /// Sets the most [records](crate::Records) at a time. The default is 1,000,000. The store refuses more.
+    ///
+    /// Records without an owner, such as the sessions of visitors who are not logged in, may be half of them. So a login always
+    /// finds room beside them. A record that gets an owner counts as owned from then on.
     #[must_use]
     pub fn max_records(mut self, count: usize) -> Self {
-        self.max_records = count;
+        self.room.count = count;
+        self
+    }
+
+    /// Sets the most that all records may take, in bytes. The default is 1 GiB. The store refuses more, and more than half of it for
+    /// records without an owner.
+    ///
+    /// A record counts 1,024 bytes, twice the length of its value (its decoded form is kept too), and 256 bytes for each index. So
+    /// the default is room for 660,000 logins of 300 bytes, or for 31,000 sessions with the most data, 16 KiB.
+    #[must_use]
+    pub fn max_record_bytes(mut self, bytes: usize) -> Self {
+        self.room.bytes = bytes;
         self
     }
 
@@ -148,6 +167,12 @@ impl Store for MemoryStore {
         let now = self.clock.now();
         let shelves = self.shelves();
         Ok(keys.iter().map(|key| shelves.marks.get(key, now).map(|slot| slot.value)).collect())
+    }
+
+    fn reaches_at_once(&self, marks: &[(&str, u64)]) -> Option<bool> {
+        let now = self.clock.now();
+        let shelf = &self.shelves().marks;
+        Some(marks.iter().any(|(key, from)| shelf.get(key, now).is_some_and(|mark| *from <= mark.value)))
     }
 
     async fn publish(&self, message: &[u8]) -> Result<(), BoxError> {

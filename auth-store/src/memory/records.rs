@@ -9,16 +9,21 @@ use crate::{Record, RecordKey, Records, Saved, SavedEnd};
 #[async_trait]
 impl Records for MemoryStore {
     async fn create(&self, record: &Record) -> Result<bool, BoxError> {
+        record.check_len()?;
         let (now, mut shelves) = (self.clock.now(), self.shelves());
         if shelves.records.records.get(record.key.as_str(), now).is_some() {
             return Ok(false);
         }
-        shelves.records.put(&Record { version: 1, ..record.clone() }, self.max_records, now)?;
+        shelves.records.put(&Record { version: 1, ..record.clone() }, self.room, now)?;
         Ok(true)
     }
 
     async fn load(&self, key: &RecordKey) -> Result<Option<Record>, BoxError> {
         Ok(self.shelves().records.get(key, self.clock.now()).cloned())
+    }
+
+    fn load_at_once(&self, key: &RecordKey) -> Option<Option<Record>> {
+        Some(self.shelves().records.get(key, self.clock.now()).cloned())
     }
 
     async fn touch(&self, key: &RecordKey, used_at: SystemTime, ends_at: SystemTime) -> Result<bool, BoxError> {
@@ -29,11 +34,12 @@ impl Records for MemoryStore {
         };
         record.used_at = record.used_at.max(used_at);
         record.ends_at = record.ends_at.max(ends_at);
-        shelves.records.put(&record, self.max_records, now)?;
+        shelves.records.put(&record, self.room, now)?;
         Ok(true)
     }
 
     async fn save(&self, record: &Record, end: SavedEnd) -> Result<Saved, BoxError> {
+        record.check_len()?;
         let (now, mut shelves) = (self.clock.now(), self.shelves());
         let Some(stored) = shelves.records.get(&record.key, now) else {
             return Ok(Saved::Ended);
@@ -47,7 +53,7 @@ impl Records for MemoryStore {
             SavedEnd::Keep => (stored.used_at, stored.ends_at),
             SavedEnd::Replace => (record.used_at, record.ends_at),
         };
-        shelves.records.put(&Record { version, used_at, ends_at, ..record.clone() }, self.max_records, now)?;
+        shelves.records.put(&Record { version, used_at, ends_at, ..record.clone() }, self.room, now)?;
         Ok(Saved::As(version))
     }
 

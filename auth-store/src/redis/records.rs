@@ -23,6 +23,7 @@ const AT_ONCE: usize = 64;
 #[async_trait]
 impl Records for RedisStore {
     async fn create(&self, record: &Record) -> Result<bool, BoxError> {
+        record.check_len()?;
         self.enter_all(record, record.ends_at).await?;
         let mut create = self.script(scripts::CREATE, &record.key);
         create.arg(opaque::random::<16>()?).arg(self.left(record.ends_at));
@@ -66,6 +67,7 @@ impl Records for RedisStore {
     }
 
     async fn save(&self, record: &Record, end: SavedEnd) -> Result<Saved, BoxError> {
+        record.check_len()?;
         let Some(old) = self.load(&record.key).await? else { return Ok(Saved::Ended) };
         if old.version != record.version {
             return Ok(Saved::Conflict);

@@ -1,14 +1,25 @@
 //! The keys under which a revocation is stored, and those to look up for evidence.
 
-use auth_core::{Evidence, Id, IdKind, PrincipalId, RevocationTarget};
+use auth_core::{Evidence, IdKind, PrincipalId, RevocationTarget};
 
-use crate::{instant::to_nanos, opaque};
+use crate::{
+    Store,
+    instant::to_nanos,
+    opaque::{self, ShortKey},
+};
 
 /// The mark of a revocation that does not depend on the time of issue.
 const ALL: u64 = u64::MAX;
 
 const CREDENTIAL: &str = "credential";
 const SESSION: &str = "session";
+const USER: &str = "user";
+
+/// About how many keys a store is asked at once.
+const AT_ONCE: usize = 4;
+
+/// 16 bytes in base64url.
+const PLAIN_LEN: usize = 22;
 
 /// Key and mark: the instant up to which the key is revoked. `None` for a revocation that is not stored.
 pub(super) fn of(target: &RevocationTarget) -> Option<(String, u64)> {
@@ -37,6 +48,23 @@ impl Marks {
         marks
     }
 
+    /// Asks the store about a single credential with few ids and names, if it knows without waiting. `None` otherwise.
+    pub(super) fn revoke_at_once(evidence: &Evidence, store: &dyn Store) -> Option<bool> {
+        if !evidence.parts().is_empty() {
+            return None;
+        }
+        let (mut keys, mut len) = ([ShortKey::EMPTY; AT_ONCE], 0);
+        for key in keys_of(evidence) {
+            *keys.get_mut(len)? = key;
+            len += 1;
+        }
+        let mut marks = [("", to_nanos(evidence.counts_from())); AT_ONCE];
+        for (mark, key) in marks.iter_mut().zip(&keys).take(len) {
+            mark.0 = key.as_str()?;
+        }
+        store.reaches_at_once(marks.get(..len)?)
+    }
+
     pub(super) fn keys(&self) -> &[String] {
         &self.keys
     }
@@ -47,22 +75,8 @@ impl Marks {
     }
 
     fn add(&mut self, evidence: &Evidence) {
-        let ids = evidence.ids();
-        self.keys.reserve(ids.len() + evidence.names().len());
-        match ids {
-            // The id of a login is its session and its credential: one hash for both.
-            [one, other]
-                if one.kind() == IdKind::Session && other.kind() == IdKind::Credential && is_same(one, other) =>
-            {
-                self.keys.extend(of_id(one.issuer(), one.id()));
-            }
-            ids => self.keys.extend(ids.iter().filter_map(|id| match id.kind() {
-                IdKind::Credential | IdKind::Parent => Some(credential(id.issuer(), id.id())),
-                IdKind::Session => Some(session(id.issuer(), id.id())),
-                _ => None,
-            })),
-        }
-        self.keys.extend(evidence.names().iter().map(user));
+        let keys = keys_of(evidence).filter_map(|key| key.as_str().map(str::to_owned));
+        self.keys.extend(keys);
         self.from.resize(self.keys.len(), to_nanos(evidence.counts_from()));
         evidence.parts().iter().for_each(|part| self.add(part));
     }
@@ -70,21 +84,46 @@ impl Marks {
 
 /// The keys of a session and of a credential with this id.
 pub(super) fn of_id(issuer: &str, id: &str) -> [String; 2] {
-    opaque::keys([SESSION, CREDENTIAL], &[issuer, id])
+    [session(issuer, id), credential(issuer, id)]
 }
 
-fn is_same(one: &Id, other: &Id) -> bool {
-    one.id() == other.id() && one.issuer() == other.issuer()
+/// The keys of all ids and names of evidence, without its parts.
+fn keys_of(evidence: &Evidence) -> impl Iterator<Item = ShortKey> {
+    let ids = evidence.ids().iter().filter_map(|id| match id.kind() {
+        IdKind::Credential | IdKind::Parent => Some(id_key(CREDENTIAL, id.issuer(), id.id())),
+        IdKind::Session => Some(id_key(SESSION, id.issuer(), id.id())),
+        _ => None,
+    });
+    ids.chain(evidence.names().iter().map(user_key))
+}
+
+/// An id of a login of this service, or another one of that form, is random and not secret: it is not hashed. Every request with
+/// such a login asks for it.
+fn id_key(kind: &str, issuer: &str, id: &str) -> ShortKey {
+    if issuer.is_empty() && id.len() == PLAIN_LEN && opaque::is_base64url(id) {
+        return ShortKey::plain(kind, id);
+    }
+    let [key] = ShortKey::of([kind], &[issuer, id]);
+    key
+}
+
+fn user_key(user: &PrincipalId) -> ShortKey {
+    let [key] = ShortKey::of([USER], &[user.issuer(), user.subject()]);
+    key
 }
 
 fn credential(issuer: &str, id: &str) -> String {
-    opaque::key(CREDENTIAL, &[issuer, id])
+    text(&id_key(CREDENTIAL, issuer, id))
 }
 
 fn session(issuer: &str, id: &str) -> String {
-    opaque::key(SESSION, &[issuer, id])
+    text(&id_key(SESSION, issuer, id))
 }
 
 pub(super) fn user(user: &PrincipalId) -> String {
-    opaque::key("user", &[user.issuer(), user.subject()])
+    text(&user_key(user))
+}
+
+fn text(key: &ShortKey) -> String {
+    key.as_str().unwrap_or_default().to_owned()
 }

@@ -185,6 +185,10 @@ impl RevocationCheck for Revocations {
         }
         Ok(marks.revoke(&found))
     }
+
+    fn is_any_revoked_at_once(&self, evidence: &Evidence) -> Option<bool> {
+        Marks::revoke_at_once(evidence, &*self.store)
+    }
 }
 
 impl fmt::Debug for Revocations {

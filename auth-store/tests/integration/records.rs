@@ -118,3 +118,56 @@ fn keys_and_values_are_not_in_debug() {
     assert_eq!(RecordKey::from_stored(key.as_str()), key);
     assert_ne!(RecordKey::new("login", &["a", "b"]), RecordKey::new("login", &["ab", ""]));
 }
+
+fn of_nobody(name: &str) -> Record {
+    Record { owner: None, indexes: Vec::new(), ..record(name) }
+}
+
+#[tokio::test]
+async fn records_of_nobody_leave_half_of_the_room_to_logins() {
+    let store = MemoryStore::new().clock(clock()).max_records(4);
+    let visitors = [of_nobody("a"), of_nobody("b")];
+    for visitor in &visitors {
+        assert!(store.create(visitor).await.unwrap());
+    }
+    assert!(store.create(&of_nobody("c")).await.is_err());
+    assert!(store.create(&record("d")).await.unwrap());
+
+    // A visitor who logs in makes room for another one.
+    let [visitor, _] = visitors;
+    let login = Record { owner: record("a").owner, ..visitor };
+    assert_eq!(store.save(&login, SavedEnd::Keep).await.unwrap(), Saved::As(2));
+    assert!(store.create(&of_nobody("c")).await.unwrap());
+    assert!(store.create(&record("e")).await.is_err());
+
+    // What has ended makes room too.
+    assert!(store.end(&login.key).await.unwrap());
+    assert!(store.create(&record("e")).await.unwrap());
+}
+
+#[tokio::test]
+async fn records_take_no_more_bytes_than_the_limit() {
+    // 1,024 bytes, twice the value of 1,000, and no index: 3,024 each.
+    let long = |name| Record { value: vec![7; 1000].into(), ..of_nobody(name) };
+    let owned = |name| Record { owner: record("").owner, ..long(name) };
+    let clock = clock();
+    let store = MemoryStore::new().clock(clock.clone()).max_record_bytes(3024 * 4);
+    assert!(store.create(&long("a")).await.unwrap());
+    assert!(store.create(&long("b")).await.unwrap());
+    assert!(store.create(&long("c")).await.is_err());
+    assert!(store.create(&owned("d")).await.unwrap());
+    assert!(store.create(&owned("e")).await.unwrap());
+    assert!(store.create(&owned("f")).await.is_err());
+
+    // A full store still notes a use, and saves what is not longer.
+    let kept = store.load(&owned("d").key).await.unwrap().unwrap();
+    assert!(store.touch(&kept.key, now(), now() + HOUR * 2).await.unwrap());
+    assert_eq!(store.save(&kept, SavedEnd::Keep).await.unwrap(), Saved::As(2));
+    let longer = Record { value: vec![7; 1001].into(), version: 2, ..kept.clone() };
+    assert!(store.save(&longer, SavedEnd::Keep).await.is_err());
+    assert!(store.load(&kept.key).await.unwrap().is_some_and(|record| *record.value == [7; 1000]));
+
+    clock.advance(HOUR);
+    assert!(store.create(&long("g")).await.unwrap());
+    assert!(store.create(&long("h")).await.unwrap());
+}

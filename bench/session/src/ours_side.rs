@@ -7,11 +7,21 @@ use axum::{
     routing::{get, post},
 };
 use floors::User;
+use serde::{Serialize, Serializer};
 use ws_adapter::AuthLayer;
 
 use crate::{Users, Who};
 
 pub struct Me(User);
+
+/// What the page shows of a user: the peers' users are their own, and this one is shared.
+struct Profile(Authenticated<Me>);
+
+impl Serialize for Profile {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.user().0.serialize(serializer)
+    }
+}
 
 impl Principal for Me {
     fn principal_id(&self) -> Option<PrincipalId> {
@@ -38,7 +48,7 @@ pub fn app(users: &Users) -> Router {
     let sessions = Sessions::new(MemoryStore::new(), users.clone(), origin).expect("good settings");
     let chain = Chain::new().or(sessions.strategy()).revocation(sessions.revocations().clone());
     let layer = AuthLayer::new(chain.fallback_challenge(Challenge::bearer("bench")));
-    let me = async |user: Authenticated<Me>| Json(User { id: user.0.id.clone(), name: user.0.name.clone() });
+    let me = async |user: Authenticated<Me>| Json(Profile(user));
     let log_in = async |session: Session<Me>, Query(who): Query<Who>| {
         let user = Me(User { id: who.id.clone(), name: who.id });
         session.login(&user).await.expect("a login");

@@ -26,6 +26,7 @@ macro_rules! record_laws {
         $crate::record_laws! {
             @$mode $argument
             create_keeps_everything_and_begins_with_version_one
+            value_over_64_kib_is_an_error_and_changes_nothing
             create_never_replaces_another
             of_many_creations_one_succeeds
             save_with_the_version_that_was_read_succeeds

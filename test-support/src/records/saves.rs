@@ -24,6 +24,17 @@ pub async fn create_keeps_everything_and_begins_with_version_one<R: Records + Cl
     assert!(is_gone(store, &record(now)).await);
 }
 
+pub async fn value_over_64_kib_is_an_error_and_changes_nothing(store: &impl Records) {
+    let now = SystemTime::now();
+    let long = Record { value: vec![7; Record::MAX_VALUE_LEN + 1].into(), ..record(now) };
+    assert!(store.create(&long).await.is_err());
+    assert!(store.load(&long.key).await.unwrap().is_none());
+
+    let kept = created(store, record(now)).await;
+    assert!(store.save(&Record { value: long.value, ..kept.clone() }, SavedEnd::Keep).await.is_err());
+    assert!(loaded(store, &kept).await == kept);
+}
+
 pub async fn create_never_replaces_another<R: Records + Clone>(store: &R) {
     let now = SystemTime::now();
     let first = created(store, owned_by(now, &owner())).await;
