@@ -4,7 +4,7 @@
 #   bash scripts/bench.sh [--quick] [--only PARTS] [--built] [--report]
 #
 # --quick      in about 6 minutes: fewer rounds, and shorter loads of WebSocket
-# --only       some of: micro, service, callgrind, size, http, http-info, websocket (separated by commas); the page is then
+# --only       some of: micro, service, session, callgrind, size, http, http-info, websocket (separated by commas); the page is then
 #              written to $CARGO_TARGET_DIR/benchmarks, and not to docs
 # --built      runs the programs of the last build
 # --report     runs nothing, and writes the page from the results of the last run
@@ -13,7 +13,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-all="micro,service,callgrind,size,http,http-info,websocket"
+all="micro,service,session,callgrind,size,http,http-info,websocket"
 parts="$all"
 quick=""
 built=""
@@ -53,7 +53,7 @@ build() {
 
 # One package at a time, so that the features of one don't reach another.
 build_all() {
-    for part in micro service size websocket; do
+    for part in micro service session size websocket; do
         if wanted "$part"; then build "$part"; fi
     done
     if wanted callgrind; then build service; fi
@@ -121,6 +121,10 @@ if [ -z "$report" ]; then
         ROUNDS="$(pick 201 51)" taskset -c 1 "$programs/service"
         say "the same with a subscriber at INFO"
         ROUNDS="$(pick 201 51)" LOG=info taskset -c 1 "$programs/service"
+    fi
+    if wanted session; then
+        say "a route behind a login, in memory"
+        ROUNDS="$(pick 201 51)" taskset -c 1 "$programs/session"
     fi
     if wanted size; then
         say "cost against size"

@@ -126,6 +126,20 @@ const GOALS: &[Goal] = &[
     ),
     goal("the same, refusal of nobody", "service", Over { name: "ours, nobody", base: "bare" }, "ns", AtMost(1000.0)),
     goal(
+        "a route behind a login in memory, beside tower-sessions",
+        "session",
+        Ratio { name: "ours, session", beside: "tower-sessions" },
+        "",
+        Below(1.0),
+    ),
+    goal(
+        "the same, beside axum-login",
+        "session",
+        Ratio { name: "ours, session", beside: "axum-login" },
+        "",
+        Below(1.0),
+    ),
+    goal(
         "memory of an idle WebSocket, over bare axum with the same buffers",
         "websocket memory",
         Over { name: "ours", base: SMALL },

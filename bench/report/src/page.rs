@@ -27,6 +27,10 @@ pub fn page(results: &Results, plots: &[Plot], notes: &str) -> String {
     text += "\n";
     text += &service(results, "service");
     text += &informed(service(results, "service, INFO"));
+    text += "## Behind a login, in memory\n\n";
+    text += include_str!("page/session.md");
+    text += "\n";
+    text += &micro(results, "session");
     text += "## HTTP over loopback\n\n";
     text += include_str!("page/http.md");
     text += "\n";
