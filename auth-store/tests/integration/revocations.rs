@@ -251,3 +251,31 @@ async fn cancelled_revocation_is_still_announced() {
     slow.writes_one();
     assert_eq!(hear(&mut listener).await, RevocationEvent::Revoked(revocation));
 }
+
+#[tokio::test]
+async fn what_is_known_at_once_is_what_the_store_answers() {
+    const LOGIN: &str = "AAAAAAAAAAAAAAAAAAAAAA";
+    let until = now() + Duration::from_secs(60);
+    let all = [
+        Revocation::session("", LOGIN),
+        Revocation::credential("", LOGIN),
+        Revocation::session("issuer", LOGIN),
+        Revocation::credential("", "key"),
+        Revocation::user(ann(), until),
+    ];
+    for (count, revocation) in all.iter().enumerate() {
+        let revocations = Revocations::new(MemoryStore::new());
+        revocations.revoke(revocation).await.unwrap();
+        let own = evidence(|accept| accept.session_id("", LOGIN).credential_id("", LOGIN).issued_at(now())).await;
+        let foreign = evidence(move |accept| accept.session_id("issuer", LOGIN).issued_at(until)).await;
+        let key = evidence(move |accept| accept.credential_id("", "key").issued_at(until)).await;
+        let named = evidence(|accept| accept.add_name(ann()).issued_at(now())).await;
+        let mut revoked = Vec::new();
+        for evidence in [&own, &foreign, &key, &named] {
+            let asked = revocations.is_any_revoked(evidence).await.unwrap();
+            assert_eq!(revocations.is_any_revoked_at_once(evidence), Some(asked), "{revocation:?}");
+            revoked.push(asked);
+        }
+        assert!(revoked.contains(&true), "{count}");
+    }
+}
