@@ -31,6 +31,7 @@ mod protocol;
 mod raw;
 mod refresh;
 mod refusals;
+mod sessions;
 mod set_clock;
 mod users;
 mod wrong;

@@ -39,6 +39,22 @@ impl World {
         socket
     }
 
+    /// A client that was told of its end, ten seconds before.
+    async fn told(&self) -> Socket {
+        let mut socket = self.open().await;
+        self.clock.advance(secs(50));
+        assert_eq!(socket.event("auth_expiring").await["ttl"], 10);
+        socket
+    }
+
+    /// A client whose store does not answer at its end.
+    async fn waiting_at_end(&self) -> Socket {
+        let socket = self.told().await;
+        self.login.say(Says::Hangs);
+        self.asked_after(10, 2).await;
+        socket
+    }
+
     /// Moves the clock, and waits until the store was asked so often.
     async fn asked_after(&self, span: u64, times: usize) {
         self.clock.advance(secs(span));
@@ -72,9 +88,7 @@ async fn login_that_is_used_elsewhere_keeps_its_transport_twice() {
 #[tokio::test]
 async fn login_that_nobody_uses_ends_after_a_notice() {
     let world = World::new().await;
-    let mut socket = world.open().await;
-    world.clock.advance(secs(50));
-    assert_eq!(socket.event("auth_expiring").await["ttl"], 10);
+    let mut socket = world.told().await;
     world.clock.advance(secs(10));
     let (packets, closed) = socket.end().await;
     assert_eq!((packets, closed), (TOLD.map(String::from).to_vec(), close(4401, "token_expired")));
@@ -98,11 +112,7 @@ async fn store_that_fails_ends_nothing_before_the_known_end() {
 #[tokio::test]
 async fn store_that_hangs_ends_the_transport_after_five_seconds() {
     let world = World::new().await;
-    let mut socket = world.open().await;
-    world.clock.advance(secs(50));
-    assert_eq!(socket.event("auth_expiring").await["ttl"], 10);
-    world.login.say(Says::Hangs);
-    world.asked_after(10, 2).await;
+    let mut socket = world.waiting_at_end().await;
     world.clock.advance(secs(5));
     assert_eq!(socket.end().await.1, close(4401, "token_expired"));
 }
@@ -110,11 +120,7 @@ async fn store_that_hangs_ends_the_transport_after_five_seconds() {
 #[tokio::test]
 async fn nothing_passes_between_the_known_end_and_the_answer() {
     let world = World::new().await;
-    let mut socket = world.open().await;
-    world.clock.advance(secs(50));
-    assert_eq!(socket.event("auth_expiring").await["ttl"], 10);
-    world.login.say(Says::Hangs);
-    world.asked_after(10, 2).await;
+    let mut socket = world.waiting_at_end().await;
     let calls = world.app.calls.count();
     socket.send(r#"42["message","early"]"#).await;
     for session in world.app.io.of("/").unwrap().sockets() {
