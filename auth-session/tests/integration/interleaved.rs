@@ -125,3 +125,17 @@ async fn whatever_happens_at_once_the_end_of_all_ends_it() {
         assert!(lives(&app.logged_in("ann").await).await, "{seed}");
     }
 }
+
+/// The one that keeps it open may step up, or change the password in another tab, at the moment at which the user ends all.
+#[tokio::test]
+async fn login_that_changes_at_the_end_of_all_does_not_escape() {
+    for (seed, ends) in (0..ORDERS).flat_map(|seed| [(seed, "/end-all/ann"), (seed, "/end-others")]) {
+        let app = App::new();
+        let (own, thief) = (app.logged_in("ann").await, app.logged_in("ann").await);
+        let [end, step_up, _] = at_once(&app, seed, [(&own, ends), (&thief, "/step-up"), (&thief, "/put/a/b")]).await;
+        assert_eq!(end.status, 204);
+        assert!(!lives(&thief).await && !lives(&step_up.browser).await, "{seed} {ends}: the step up escaped");
+        let is_kept = ends == "/end-others";
+        assert_eq!((lives(&end.browser).await, app.sids("ann").await.len()), (is_kept, usize::from(is_kept)), "{seed}");
+    }
+}
