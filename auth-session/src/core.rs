@@ -153,7 +153,11 @@ impl Core {
             let secret = NewSecret::random().map_err(SessionError::unavailable)?;
             let fresh = self.new_value(new.remember, &secret, now)?;
             let earlier = match current.take() {
-                Some(earlier) if self.ends_for(&earlier, new).await.map_err(SessionError::unavailable)? => continue,
+                Some(earlier)
+                    if self.end_unless_continued(&earlier, new).await.map_err(SessionError::unavailable)? =>
+                {
+                    continue;
+                }
                 earlier => earlier,
             };
             let mut value = earlier.as_ref().map_or_else(|| fresh.clone(), |earlier| Value::clone(&earlier.value));
@@ -166,18 +170,21 @@ impl Core {
                 Some(_) => {}
                 None => value.data = StoredData::default(),
             }
+            // Never earlier than a mark that this login was moved beyond.
+            let since = earlier.as_ref().map_or(now, |earlier| earlier.record.since.max(now));
+            if self.is_covered(&new.user, since).await.map_err(SessionError::unavailable)? {
+                return Err(covered());
+            }
             let Some(earlier) = earlier else {
                 let stored = self.create(value, &secret, now).await.map_err(SessionError::unavailable)?;
-                return self.alive(stored).await;
+                return self.refuse_if_covered(stored).await;
             };
             value.replace_cookie(secret.hash, now);
-            // Never earlier than a mark that this login was moved beyond.
-            let since = earlier.record.since.max(now);
             let saved = self.save(&earlier, value, since, Some(now)).await.map_err(SessionError::unavailable)?;
             match saved {
                 (Saved::As(_), Some(login)) => {
                     let stored = self.stored(login, &secret, now);
-                    return self.alive(stored).await;
+                    return self.refuse_if_covered(stored).await;
                 }
                 (Saved::Ended, _) => {}
                 _ => {
@@ -191,7 +198,7 @@ impl Core {
     }
 
     /// Whether a login does not continue with the new one. It has ended then.
-    async fn ends_for(self: &Arc<Self>, login: &Login, new: &NewLogin) -> Result<bool, BoxError> {
+    async fn end_unless_continued(self: &Arc<Self>, login: &Login, new: &NewLogin) -> Result<bool, BoxError> {
         let why = if login.value.user.as_ref().is_some_and(|user| !user.is_same_as(&new.user)) {
             Ended::OtherUser
         } else if self.revocations.is_id_revoked("", login.sid()).await? {
@@ -204,24 +211,29 @@ impl Core {
         Ok(true)
     }
 
-    /// Checks that a login that was just stored lets its user in.
-    ///
-    /// It does not if all logins of the user have ended up to an instant that this node's clock has not reached, or while the
-    /// password was being checked. The clocks can't tell whether the user proved who it is before or after that, perhaps with a
-    /// password that has changed since. So the login is not moved beyond it: the user tries again.
-    async fn alive(&self, stored: Stored) -> Result<Stored, SessionError> {
+    /// Whether an end of all logins of the user covers a login that counts from `since`: the clock of this node is behind, or the
+    /// password was being checked at that moment, and may have changed. So such a login is not moved beyond it: the user tries
+    /// again.
+    async fn is_covered(&self, user: &UserPart, since: SystemTime) -> Result<bool, BoxError> {
+        Ok(self.revocations.is_user_revoked(&user.principal(), since).await?)
+    }
+
+    /// Ends a login that was just stored if an end of all logins has come in between.
+    async fn refuse_if_covered(&self, stored: Stored) -> Result<Stored, SessionError> {
         let Login { record, value, .. } = &stored.login;
         let Some(user) = &value.user else { return Ok(stored) };
-        let is_covered = self.revocations.is_user_revoked(&user.principal(), record.since).await;
-        if !is_covered.map_err(SessionError::unavailable)? {
-            return Ok(stored);
+        match self.is_covered(user, record.since).await {
+            Ok(true) => {
+                self.records.end(&record.key).await.map_err(SessionError::unavailable)?;
+                Err(covered())
+            }
+            Ok(false) => Ok(stored),
+            // Each request asks again. The browser needs its new cookie: the old one opens nothing any more.
+            Err(cause) => {
+                tracing::warn!(cause = &*cause, "a new login was not compared with the ends of all logins");
+                Ok(stored)
+            }
         }
-        self.records.end(&record.key).await.map_err(SessionError::unavailable)?;
-        tracing::warn!(
-            sid = stored.login.sid(),
-            "a login failed: all logins of its user have just ended, or the clock of this node is behind"
-        );
-        Err(SessionError::of(SessionErrorKind::Conflict))
     }
 
     /// Changes a login and stores it, on the version that was read or, if there is a newer one, on the newest. `None` if it has
@@ -336,6 +348,11 @@ impl Core {
         let max_age = login.value.remember.then_some(left);
         Stored { login, cookie: CookieOut::Set { value, max_age } }
     }
+}
+
+fn covered() -> SessionError {
+    tracing::warn!("a login failed: all logins of its user have just ended, or the clock of this node is behind");
+    SessionError::of(SessionErrorKind::Conflict)
 }
 
 fn saved_too_often() -> SessionError {

@@ -91,10 +91,13 @@ impl Core {
         let changed = self.change(login, presented, until, |login| login.record.since.max(beyond), |_| true);
         let Some(changed) = changed.await? else { return Ok(None) };
         let login = *changed.login;
-        // An earlier end of all logins, which this one must not escape: whoever comes second, this look or its list, sees the other.
-        if self.is_ended_with_all(&login, changed.was_since).await?
-            && !self.is_ended_with_all(&login, login.record.since).await?
-        {
+        // A later end of all logins has ended this one too.
+        if self.is_ended_with_all(&login, login.record.since).await? {
+            return Ok(None);
+        }
+        // This login must not escape an earlier one, which writes its mark and then lists. Here it is stored, and then looks. So one
+        // of the two sees the other.
+        if self.is_ended_with_all(&login, changed.was_since).await? {
             self.end(&login, Ended::All).await.map_err(SessionError::unavailable)?;
             return Ok(None);
         }

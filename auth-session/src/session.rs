@@ -154,6 +154,12 @@ impl<U: Principal> Session<U> {
         }
     }
 
+    /// Where to go after the login.
+    #[cfg(feature = "password")]
+    pub(crate) fn return_to(&self) -> Option<ReturnTo> {
+        ReturnTo::parse(&self.get::<String>(RETURN_TO)?)
+    }
+
     /// Where to go after the login, once: it is removed. Call it before the login, which drops the data. `None` if there is none,
     /// and if the request may not change the session.
     #[must_use]

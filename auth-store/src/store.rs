@@ -7,8 +7,7 @@ use auth_core::BoxError;
 ///
 /// This crate has [`MemoryStore`](crate::MemoryStore) and `RedisStore` (feature `redis`); you may write your own. A store has
 /// three parts: values that are taken once, marks that only rise, and messages to subscribers. Keys are visible ASCII without
-/// blanks, at most 64 bytes long. They hold neither secrets nor names in clear text. An id of this service may stand in one if it
-/// is 22 digits of base64url. A value and a mark never have the same key.
+/// blanks, at most 64 bytes long. They hold neither secrets nor names in clear text. A value and a mark never have the same key.
 ///
 /// # Errors
 /// An error of any method means that the store is down. The text goes to the log, never to a client. A method must not hang:

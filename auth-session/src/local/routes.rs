@@ -76,7 +76,7 @@ impl<U: Principal> LocalLogin<U> {
         let asked_at = self.inner().sessions.now();
         let user = self.verify(&typed.username, &typed.password).await.map_err(Refusal::unavailable)?;
         let user = user.ok_or_else(|| Refusal::new(StatusCode::UNAUTHORIZED, "invalid_credentials"))?;
-        let kept = session.take_return_to();
+        let kept = session.return_to();
         let mut login = session.login(&user).remember(typed.remember).amr(["pwd"]).proved_at(asked_at);
         if let Some(label) = label::of(&parts.headers) {
             login = login.label(&label);
@@ -85,6 +85,10 @@ impl<U: Principal> LocalLogin<U> {
             login = login.keep_data();
         }
         login.await?;
+        if kept.is_some() {
+            // Where data is kept, it is still there.
+            drop(session.take_return_to());
+        }
         Ok(kept)
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use auth_core::{PrincipalId, Revocation};
+use auth_core::{Clock as _, PrincipalId, Revocation};
 use auth_session::Sessions;
 
 use crate::support::*;
@@ -118,4 +118,42 @@ async fn login_on_a_node_whose_clock_is_behind_is_not_claimed() {
     let mut browser = app.browser();
     browser.cookie = page.cookie;
     assert_eq!(browser.me().await, is("ann"));
+}
+
+#[tokio::test]
+async fn login_that_is_refused_keeps_the_session_of_the_visitor() {
+    let app = App::new();
+    let behind = clock();
+    behind.set(now() - secs(10));
+    let node = Sessions::builder(app.store.clone(), app.users.clone(), ORIGIN).clock(behind.clone()).build().unwrap();
+    let mut page = Browser::of(routes(&node, &behind));
+    page.post("/put/cart/full").await;
+    let cookie = page.cookie.clone();
+    app.sessions.end_all(&ann()).await.unwrap();
+    let answer = page.post("/login/ann?keep").await;
+    assert!(answer.is(409, "session_conflict"), "{answer:?}");
+    assert_eq!((page.cookie.clone(), page.get("/get/cart").await.body), (cookie, "full".to_owned()));
+}
+
+/// Its record is still there, so only the revocation refuses it. A store in memory is asked without waiting.
+#[tokio::test]
+async fn revoked_id_of_a_live_record_is_refused_by_a_store_in_memory() {
+    let clock = clock();
+    let store = auth_store::MemoryStore::new().clock(clock.clone());
+    let sessions = Sessions::builder(store, Users::default(), ORIGIN).clock(clock.clone()).build().unwrap();
+    let mut browser = Browser::of(routes(&sessions, &clock));
+    for revocation in [
+        |sid: &str, _| Revocation::session("", sid),
+        |sid: &str, _| Revocation::credential("", sid),
+        |_: &str, now| Revocation::user(PrincipalId::new("", "ann"), now),
+    ] {
+        clock.advance(secs(1));
+        browser.cookie = None;
+        assert_eq!(browser.post("/login/ann").await.status, 204);
+        assert_eq!(browser.me().await, is("ann"));
+        let sid = browser.get("/sid").await.body;
+        sessions.revocations().revoke(&revocation(&sid, clock.now())).await.unwrap();
+        assert_eq!(browser.clone().get("/sid").await.body, sid, "the record lives");
+        assert_eq!(browser.get("/me").await.status, 401);
+    }
 }

@@ -2,11 +2,7 @@
 
 use auth_core::{Evidence, IdKind, PrincipalId, RevocationTarget};
 
-use crate::{
-    Store,
-    instant::to_nanos,
-    opaque::{self, ShortKey},
-};
+use crate::{Store, instant::to_nanos, opaque::ShortKey};
 
 /// The mark of a revocation that does not depend on the time of issue.
 const ALL: u64 = u64::MAX;
@@ -15,11 +11,8 @@ const CREDENTIAL: &str = "credential";
 const SESSION: &str = "session";
 const USER: &str = "user";
 
-/// About how many keys a store is asked at once.
-const AT_ONCE: usize = 4;
-
-/// 16 bytes in base64url.
-const PLAIN_LEN: usize = 22;
+/// The most keys that a store is asked for without waiting.
+const MAX_KEYS: usize = 4;
 
 /// Key and mark: the instant up to which the key is revoked. `None` for a revocation that is not stored.
 pub(super) fn of(target: &RevocationTarget) -> Option<(String, u64)> {
@@ -53,12 +46,12 @@ impl Marks {
         if !evidence.parts().is_empty() {
             return None;
         }
-        let (mut keys, mut len) = ([ShortKey::EMPTY; AT_ONCE], 0);
+        let (mut keys, mut len) = ([ShortKey::EMPTY; MAX_KEYS], 0);
         for key in keys_of(evidence) {
             *keys.get_mut(len)? = key;
             len += 1;
         }
-        let mut marks = [("", to_nanos(evidence.counts_from())); AT_ONCE];
+        let mut marks = [("", to_nanos(evidence.counts_from())); MAX_KEYS];
         for (mark, key) in marks.iter_mut().zip(&keys).take(len) {
             mark.0 = key.as_str()?;
         }
@@ -84,27 +77,32 @@ impl Marks {
 
 /// The keys of a session and of a credential with this id.
 pub(super) fn of_id(issuer: &str, id: &str) -> [String; 2] {
-    [session(issuer, id), credential(issuer, id)]
+    id_keys([issuer, id]).map(|key| text(&key))
 }
 
 /// The keys of all ids and names of evidence, without its parts.
 fn keys_of(evidence: &Evidence) -> impl Iterator<Item = ShortKey> {
-    let ids = evidence.ids().iter().filter_map(|id| match id.kind() {
-        IdKind::Credential | IdKind::Parent => Some(id_key(CREDENTIAL, id.issuer(), id.id())),
-        IdKind::Session => Some(id_key(SESSION, id.issuer(), id.id())),
-        _ => None,
+    // A login has its id as a session and as a credential: one hash.
+    let mut last = None;
+    let ids = evidence.ids().iter().filter_map(move |id| {
+        let parts = [id.issuer(), id.id()];
+        let (_, [session, credential]) = match last {
+            Some(last @ (same, _)) if same == parts => last,
+            _ => *last.insert((parts, id_keys(parts))),
+        };
+        match id.kind() {
+            IdKind::Credential | IdKind::Parent => Some(credential),
+            IdKind::Session => Some(session),
+            _ => None,
+        }
     });
     ids.chain(evidence.names().iter().map(user_key))
 }
 
-/// An id of a login of this service, or another one of that form, is random and not secret: it is not hashed. Every request with
-/// such a login asks for it.
-fn id_key(kind: &str, issuer: &str, id: &str) -> ShortKey {
-    if issuer.is_empty() && id.len() == PLAIN_LEN && opaque::is_base64url(id) {
-        return ShortKey::plain(kind, id);
-    }
-    let [key] = ShortKey::of([kind], &[issuer, id]);
-    key
+/// The keys of a session and of a credential with this issuer and id. Only a hash goes to the store: a careless strategy may have
+/// made its secret the id.
+fn id_keys(parts: [&str; 2]) -> [ShortKey; 2] {
+    ShortKey::of([SESSION, CREDENTIAL], &parts)
 }
 
 fn user_key(user: &PrincipalId) -> ShortKey {
@@ -113,11 +111,13 @@ fn user_key(user: &PrincipalId) -> ShortKey {
 }
 
 fn credential(issuer: &str, id: &str) -> String {
-    text(&id_key(CREDENTIAL, issuer, id))
+    let [_, credential] = of_id(issuer, id);
+    credential
 }
 
 fn session(issuer: &str, id: &str) -> String {
-    text(&id_key(SESSION, issuer, id))
+    let [session, _] = of_id(issuer, id);
+    session
 }
 
 pub(super) fn user(user: &PrincipalId) -> String {

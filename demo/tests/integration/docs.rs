@@ -17,11 +17,13 @@ fn rust_in(folder: &Path) -> String {
     code
 }
 
-/// The names of all tests in the code.
+/// The names of all tests in the code, and of the laws of `test-support`, which each store runs as a test.
 fn tests_in(code: &str) -> HashSet<&str> {
     let mut names = HashSet::new();
     let mut is_test = false;
     for line in code.lines().map(str::trim) {
+        let law = line.strip_prefix("pub async fn ").and_then(|rest| rest.split_once("<R: Records"));
+        names.extend(law.map(|(name, _)| name));
         if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
             is_test = true;
         } else if !line.starts_with("#[") && !line.starts_with("//") {
