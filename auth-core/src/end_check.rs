@@ -16,4 +16,10 @@ pub trait EndCheck: Send + Sync + 'static {
     /// # Errors
     /// If a system failed. The connection then ends at the end that it knows.
     async fn ends_at(&self, used_at: SystemTime) -> Result<Option<SystemTime>, BoxError>;
+
+    /// The latest instant to which the end can move, exclusive. A revocation is kept that long: see
+    /// [`Revocation::of`](crate::Revocation::of). `None`, the default, if it is not known; it is then kept forever.
+    fn latest_end(&self) -> Option<SystemTime> {
+        None
+    }
 }

@@ -113,7 +113,14 @@ impl Revocation {
         let user = if evidence.is_behind() { whole.or(evidence.principal()) } else { evidence.principal().or(whole) };
         let (kind, ends_at) = match evidence.carrier() {
             Carrier::Ticket => (IdKind::Parent, None),
-            _ => (IdKind::Credential, evidence.credential_end()),
+            // Not the end that is known now: a use may move it.
+            _ => (
+                IdKind::Credential,
+                match evidence.end_check() {
+                    Some(check) => check.latest_end(),
+                    None => evidence.credential_end(),
+                },
+            ),
         };
         let mut ids = evidence.ids().iter().filter(|id| id.kind() == kind).peekable();
         // If it was built from others, their revocation covers it too.
@@ -124,7 +131,8 @@ impl Revocation {
         evidence.parts().iter().for_each(|part| Self::collect(part, user, by_id, users));
     }
 
-    /// Sets when the revoked credential ends by itself, so that a store may forget the revocation some time later.
+    /// Sets when the revoked credential ends by itself, so that a store may forget the revocation some time later. If its end may
+    /// move, as that of a login does with each use, it must be the latest one, and not [`Evidence::expires_at`].
     #[must_use]
     pub fn ends_at(mut self, at: SystemTime) -> Self {
         self.ends_at = Some(at);

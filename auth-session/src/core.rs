@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How often a save is tried again on the newest version. Each time, another one was saved.
-const TRIES: usize = 32;
+pub(crate) const TRIES: usize = 32;
 
 pub(crate) struct Core {
     pub(crate) records: Arc<dyn Records>,
@@ -189,6 +189,10 @@ impl Core {
                 (Saved::Ended, _) => {}
                 _ => {
                     let newest = self.load(earlier.sid(), now).await.map_err(SessionError::unavailable)?;
+                    // The other request has ended all other logins: this one would be, too, if it had a record of its own.
+                    if newest.as_ref().is_some_and(|newest| newest.was_kept_since(&earlier)) {
+                        return Err(covered());
+                    }
                     let goes_on = |newest: &Login| newest.continues(&earlier, presented, now);
                     current = newest.filter(goes_on).map(Arc::new);
                 }
@@ -237,12 +241,13 @@ impl Core {
     }
 
     /// Changes a login and stores it, on the version that was read or, if there is a newer one, on the newest. `None` if it has
-    /// ended. `change` returns false if there would be too much data.
+    /// ended. `change` returns false if there would be too much data. A change that hands out a new secret needs the current one.
     pub(crate) async fn change(
         &self,
         login: &Login,
         presented: &Presented,
         now: SystemTime,
+        hands_out_secret: bool,
         since: impl Fn(&Login) -> SystemTime + Sync,
         change: impl Fn(&mut Value) -> bool + Sync,
     ) -> Result<Option<Changed>, SessionError> {
@@ -257,7 +262,12 @@ impl Core {
                 (Saved::As(_), Some(stored)) => return Ok(Some(Changed { login: Box::new(stored), was_since })),
                 (Saved::Ended, _) => return Ok(None),
                 _ => match self.load(login.sid(), now).await.map_err(SessionError::unavailable)? {
-                    Some(newest) if newest.continues(&login, presented, now) => login = newest,
+                    Some(newest)
+                        if newest.continues(&login, presented, now)
+                            && !(hands_out_secret && newest.has_replaced(presented, now)) =>
+                    {
+                        login = newest;
+                    }
                     // Another tab has logged in. Its browser has a fresh cookie.
                     Some(newest) if newest.has_replaced(presented, now) => {
                         return Err(SessionError::of(SessionErrorKind::Replaced));
@@ -283,6 +293,7 @@ impl Core {
             login,
             presented,
             now,
+            true,
             |login| login.record.since,
             |value| {
                 value.replace_cookie(secret.hash, now);
@@ -318,7 +329,7 @@ impl Core {
     }
 
     /// Saves once. The login that was stored, if it was. Its ends begin anew at the instant `used_at`, or stay.
-    async fn save(
+    pub(crate) async fn save(
         &self,
         login: &Login,
         value: Value,

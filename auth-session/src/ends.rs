@@ -6,17 +6,18 @@ use std::{
 };
 
 use auth_core::{BoxError, PrincipalId, Revocation};
-use auth_store::RecordKey;
+use auth_store::{RecordKey, Saved};
 
 use crate::{
-    core::Core,
+    core::{Core, TRIES},
     detached::detached,
     error::SessionError,
     events::{self, Ended},
     login::Login,
     presented::Presented,
+    secret::NewSecret,
     settings::LONGEST,
-    value::UserPart,
+    value::{UserPart, Value},
 };
 
 /// How far the current login is moved beyond the mark that ends all others. Stores keep nanoseconds.
@@ -26,10 +27,17 @@ impl Core {
     /// Ends a login on all nodes: the revocation first, then the record. It continues if the client disconnects.
     pub(crate) async fn end(self: &Arc<Self>, login: &Login, why: Ended) -> Result<(), BoxError> {
         let (core, sid, key) = (Arc::clone(self), login.value.sid.clone(), login.record.key.clone());
+        let nobodys = login.value.user.is_none().then(|| login.clone());
         // Another request may have logged in on this record meanwhile, for longer than it was made for.
         let now = self.now();
         let last = now.checked_add(self.settings.longest()).unwrap_or(now).max(login.value.absolute_end);
         detached(async move {
+            if let Some(login) = nobodys
+                && core.end_nobodys(login).await?
+            {
+                events::ended(&sid, why);
+                return Ok(());
+            }
             let own = std::iter::once("");
             let issuers = own.chain(core.settings.token_issuers.iter().map(String::as_str));
             let all: Vec<_> = issuers.map(|issuer| Revocation::session(issuer, &*sid).ends_at(last)).collect();
@@ -40,6 +48,31 @@ impl Core {
             Ok(())
         })
         .await
+    }
+
+    /// Ends a session of nobody. Nothing hangs on it, so it needs no revocation: visitors could fill the store with them. False if a
+    /// user has logged in meanwhile.
+    async fn end_nobodys(&self, mut login: Login) -> Result<bool, BoxError> {
+        for _ in 0..TRIES {
+            if login.value.user.is_some() {
+                return Ok(false);
+            }
+            // First nobody knows its secret any more, so no login can begin on it.
+            let secret = NewSecret::random()?;
+            let value = Value::new(login.sid(), self.now(), self.settings.lifetime(false), secret.hash);
+            match self.save(&login, value, login.record.since, None).await? {
+                (Saved::As(_), _) => {
+                    self.records.end(&login.record.key).await?;
+                    return Ok(true);
+                }
+                (Saved::Ended, _) => return Ok(true),
+                (Saved::Conflict, _) => match self.load(login.sid(), self.now()).await? {
+                    Some(newest) => login = newest,
+                    None => return Ok(true),
+                },
+            }
+        }
+        Ok(false)
     }
 
     /// Ends all logins of a user that began up to now. `kept` was moved beyond it, and lives on.
@@ -88,7 +121,7 @@ impl Core {
         until: SystemTime,
     ) -> Result<Option<Login>, SessionError> {
         let beyond = until.checked_add(BEYOND).unwrap_or(until);
-        let changed = self.change(login, presented, until, |login| login.record.since.max(beyond), |_| true);
+        let changed = self.change(login, presented, until, false, |login| login.record.since.max(beyond), |_| true);
         let Some(changed) = changed.await? else { return Ok(None) };
         let login = *changed.login;
         // A later end of all logins has ended this one too.

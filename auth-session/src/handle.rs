@@ -203,7 +203,7 @@ impl<U: 'static> Handle<U> {
             Some(Found::Live(login)) => {
                 let since = |login: &Login| login.record.since;
                 let change = |value: &mut Value| value.data.change(|data| changes.apply_to(data));
-                match core.change(&login, self.presented(), now, since, change).await? {
+                match core.change(&login, self.presented(), now, false, since, change).await? {
                     Some(changed) => self.state().found = Some(Found::Live(changed.login.into())),
                     None => {
                         tracing::debug!(sid = login.sid(), "changes were dropped, since the login has ended");

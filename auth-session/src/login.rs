@@ -87,6 +87,12 @@ impl Login {
         }
     }
 
+    /// Whether it was moved beyond an end of all logins since it was read as `earlier`.
+    pub(crate) fn was_kept_since(&self, earlier: &Self) -> bool {
+        let since = self.record.since;
+        since > earlier.record.since && self.value.user.as_ref().is_some_and(|user| user.logged_in < since)
+    }
+
     /// Whether the cookie of a request was replaced a moment ago.
     pub(crate) fn has_replaced(&self, presented: &Presented, now: SystemTime) -> bool {
         presented.hash().is_some_and(|hash| matches!(self.compare(&hash, now), Match::Replaced))

@@ -5,6 +5,7 @@ use http::Extensions;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
+    detached::detached,
     error::{SessionError, SessionErrorKind},
     events::{self, Ended},
     handle::Handle,
@@ -270,6 +271,16 @@ impl<U: Principal> Session<U> {
     /// ended; try again. Or [`CrossSite`](SessionErrorKind::CrossSite): see [the type](Self#security).
     pub async fn end_others(&self) -> Result<(), SessionError> {
         self.handle.check_site()?;
+        let session = self.share();
+        detached(async move { session.end_others_to_the_end().await }).await
+    }
+
+    /// The same session.
+    pub(crate) fn share(&self) -> Self {
+        Self { handle: self.handle.clone() }
+    }
+
+    async fn end_others_to_the_end(&self) -> Result<(), SessionError> {
         let _turn = self.handle.turn().await;
         let core = self.handle.core();
         let login = self.logged_in()?;

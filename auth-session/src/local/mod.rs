@@ -16,7 +16,7 @@ pub use self::{
     policy::{NewPasswordError, NewPasswordErrorKind, PasswordPolicy},
     users::LocalUsers,
 };
-use crate::{return_to::ReturnTo, session::Session, sessions::Sessions};
+use crate::{detached::detached, return_to::ReturnTo, session::Session, sessions::Sessions};
 
 /// The longest user name that is looked up, in bytes.
 const MAX_NAME: usize = 256;
@@ -195,12 +195,17 @@ impl<U: Principal> LocalLogin<U> {
             return Err(wrong());
         }
         let hash = self.hash_new(username, new).await?;
-        if !self.0.users.store_hash(&user, &old, &hash).await.map_err(NewPasswordError::unavailable)? {
-            // Somebody has changed it meanwhile.
-            return Err(wrong());
-        }
-        session.end_others().await.map_err(NewPasswordError::unavailable)?;
-        session.step_up(&["pwd"], None).await.map_err(NewPasswordError::unavailable)
+        // If the client disconnects now, nobody who knows the old password stays logged in.
+        let (local, session) = (self.clone(), session.share());
+        detached(async move {
+            if !local.0.users.store_hash(&user, &old, &hash).await.map_err(NewPasswordError::unavailable)? {
+                // Somebody has changed it meanwhile.
+                return Err(wrong());
+            }
+            session.end_others().await.map_err(NewPasswordError::after_change)?;
+            session.step_up(&["pwd"], None).await.map_err(NewPasswordError::after_change)
+        })
+        .await
     }
 
     /// The new hash, if it was stored.

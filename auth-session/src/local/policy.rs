@@ -5,7 +5,10 @@ use auth_core::{BoxError, Refusal};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 
-use crate::error::{SessionError, SessionErrorKind};
+use crate::{
+    detached::Lost,
+    error::{SessionError, SessionErrorKind},
+};
 
 /// What a new password must be (NIST SP 800-63B-4, 3.1.1.2; ASVS 5, 6.2).
 ///
@@ -122,6 +125,9 @@ pub enum NewPasswordErrorKind {
     WrongCurrent,
     /// A foreign page may have sent the request: 403 `cross_site`. See [`Session`](crate::Session#security).
     CrossSite,
+    /// The password has changed and the other logins have ended, but so has this one, by another request at the same moment: 401
+    /// `missing_credentials`. The user logs in with the new password.
+    LoginEnded,
     /// A system failed: 503 `unavailable`. The password has not changed, or others may still be logged in: try again.
     Unavailable,
 }
@@ -133,6 +139,16 @@ impl NewPasswordError {
 
     pub(crate) fn unavailable(cause: impl Into<BoxError>) -> Self {
         Self { kind: NewPasswordErrorKind::Unavailable, cause: Some(cause.into()) }
+    }
+
+    /// Why the others were not ended, or this login not renewed, after the password had changed.
+    pub(crate) fn after_change(cause: SessionError) -> Self {
+        match cause.kind() {
+            SessionErrorKind::NotLoggedIn | SessionErrorKind::Replaced => {
+                Self { kind: NewPasswordErrorKind::LoginEnded, cause: Some(cause.into()) }
+            }
+            _ => Self::unavailable(cause),
+        }
     }
 
     pub(crate) fn cross_site(cause: SessionError) -> Self {
@@ -154,8 +170,15 @@ impl fmt::Display for NewPasswordError {
             NewPasswordErrorKind::Blocked => "the new password is too easy to guess",
             NewPasswordErrorKind::WrongCurrent => "the current password is wrong",
             NewPasswordErrorKind::CrossSite => "a foreign page may have sent the request",
+            NewPasswordErrorKind::LoginEnded => "the password has changed, and the login has ended",
             NewPasswordErrorKind::Unavailable => "the password cannot be changed now",
         })
+    }
+}
+
+impl From<Lost> for NewPasswordError {
+    fn from(lost: Lost) -> Self {
+        Self::unavailable(SessionError::from(lost))
     }
 }
 
@@ -177,6 +200,7 @@ impl From<NewPasswordError> for Refusal {
                 let cause = error.cause.and_then(|cause| cause.downcast::<SessionError>().ok());
                 Self::from(cause.map_or_else(|| SessionError::of(SessionErrorKind::CrossSite), |cause| *cause))
             }
+            NewPasswordErrorKind::LoginEnded => Self::new(StatusCode::UNAUTHORIZED, "missing_credentials"),
             NewPasswordErrorKind::Unavailable => Self::unavailable(error),
         }
     }

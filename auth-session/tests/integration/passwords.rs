@@ -99,6 +99,24 @@ async fn changed_password_ends_the_other_logins() {
 }
 
 #[tokio::test]
+async fn logout_during_a_change_of_the_password_is_no_outage() {
+    let local = Local::new().await;
+    let mut tab = local.app.browser();
+    tab.send_body("POST", "/login", &[FORM, OURS], right()).await;
+    let login = local.login.clone();
+    let change = post(move |session: Session<User>| async move {
+        login.change_password(&session, "ann", &Password::new(PASSWORD), &Password::new("a long new password")).await
+    });
+    let mut page = Browser::of(Router::new().route("/", change).layer(local.app.sessions.layer()));
+    page.cookie = tab.cookie.clone();
+    local.app.store.before("save", async move {
+        assert_eq!(tab.post("/app/logout").await.status, 204);
+    });
+    assert!(page.post("/").await.is(401, "missing_credentials"));
+    assert!(local.login.verify("ann", &Password::new("a long new password")).await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn new_passwords_follow_nist() {
     let kind = async |policy: &PasswordPolicy, text: &str| {
         policy.check("longest-name-ever", &Password::new(text)).await.map_err(|error| error.kind())

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use auth_core::{Clock as _, PrincipalId, Revocation};
+use auth_core::{AuthRequest, Clock as _, PrincipalId, Revocation, Transport};
 use auth_session::Sessions;
 
 use crate::support::*;
@@ -156,4 +156,76 @@ async fn revoked_id_of_a_live_record_is_refused_by_a_store_in_memory() {
         assert_eq!(browser.clone().get("/sid").await.body, sid, "the record lives");
         assert_eq!(browser.get("/me").await.status, 401);
     }
+}
+
+#[tokio::test]
+async fn revocation_of_evidence_outlives_every_use_of_the_login() {
+    let app = App::with(|builder| builder.absolute(secs(4 * 3600)));
+    let browser = app.logged_in("ann").await;
+    let request = http::Request::get("/me").header("cookie", browser.cookie.clone().unwrap()).body(()).unwrap();
+    let (parts, ()) = request.into_parts();
+    let user = app.chain().authenticate(&AuthRequest::new(&parts, Transport::Http, app.clock.now())).await.unwrap();
+    let all = Revocation::of(user.evidence(), app.clock.now());
+    app.sessions.revocations().revoke_all(&all).await.unwrap();
+    // Each refused request is a use, which moves the idle end.
+    for minute in 0..5 * 60 {
+        assert_eq!(browser.clone().get("/me").await.status, 401, "after {minute} minutes");
+        app.clock.advance(secs(60));
+    }
+}
+
+#[tokio::test]
+async fn logouts_of_visitors_do_not_fill_the_store() {
+    let clock = clock();
+    let store = auth_store::MemoryStore::new().clock(clock.clone()).max_revocations(3);
+    let sessions = Sessions::builder(store, Users::default(), ORIGIN).clock(clock.clone()).build().unwrap();
+    let router = routes(&sessions, &clock);
+    for visit in 0..10 {
+        let mut visitor = Browser::of(router.clone());
+        visitor.post("/put/a/b").await;
+        let mut tab = visitor.clone();
+        assert_eq!(visitor.post("/logout").await.status, 204, "{visit}");
+        assert_eq!(tab.get("/get/a").await.body, "-", "{visit}");
+    }
+    let mut ann = Browser::of(router);
+    assert_eq!(ann.post("/login/ann").await.status, 204);
+    assert_eq!(ann.post("/logout").await.status, 204);
+}
+
+#[tokio::test]
+async fn login_on_a_record_that_is_kept_meanwhile_does_not_escape() {
+    let app = App::new();
+    let mut own = app.logged_in("ann").await;
+    let (mut thief, clock, mut page) = (own.clone(), app.clock.clone(), own.clone());
+    app.clock.advance(secs(1));
+    app.store.before("save", async move {
+        clock.advance(secs(1));
+        assert_eq!(page.post("/end-others").await.status, 204);
+    });
+    let answer = thief.post("/login/ann").await;
+    assert!(answer.is(409, "session_conflict"), "{answer:?}");
+    assert_eq!(own.me().await, is("ann"), "the login that has ended the others lives on");
+}
+
+#[tokio::test]
+async fn end_others_is_finished_if_the_client_goes() {
+    let app = App::new();
+    let (own, mut other) = (app.logged_in("ann").await, app.logged_in("ann").await);
+    app.clock.advance(secs(1));
+    let (reached, goes_on) = (Arc::new(tokio::sync::Notify::new()), Arc::new(tokio::sync::Notify::new()));
+    let (tell, wait, mut page) = (Arc::clone(&reached), Arc::clone(&goes_on), own.clone());
+    app.store.before("marks", async move {
+        tell.notify_one();
+        wait.notified().await;
+    });
+    let request = tokio::spawn(async move { page.post("/end-others").await });
+    reached.notified().await;
+    request.abort();
+    assert!(request.await.unwrap_err().is_cancelled());
+    goes_on.notify_one();
+    while other.clone().me().await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(other.get("/me").await.status, 401);
+    assert_eq!(own.clone().me().await, is("ann"));
 }

@@ -128,6 +128,7 @@ impl Records for Watched {
     }
 
     async fn save(&self, record: &Record, end: SavedEnd) -> Result<Saved, BoxError> {
+        self.meanwhile("save").await;
         self.call_with("save", record).await?;
         self.inner.save(record, end).await
     }
@@ -171,6 +172,7 @@ impl Store for Watched {
     }
 
     async fn marks(&self, keys: &[String]) -> Result<Vec<Option<u64>>, BoxError> {
+        self.meanwhile("marks").await;
         self.call("marks", &keys.join(" ")).await?;
         self.inner.marks(keys).await
     }
