@@ -419,7 +419,10 @@ pub trait RevocationCheck: Send + Sync + 'static {
     }
 
     /// What [`is_any_revoked`](Self::is_any_revoked) would say, if that is known without waiting. `None`, the default, if somebody has
-    /// to be asked. The chain then asks.
+    /// to be asked. The chain then asks. It must not do I/O, and it is not called for the two sides of an `and`.
+    ///
+    /// # Security
+    /// `Some(false)` lets the request in, and `is_any_revoked` is not called. A wrapper that checks more must not forward it.
     fn is_any_revoked_at_once(&self, whole: &Evidence) -> Option<bool> {
         let _ = whole;
         None

@@ -95,9 +95,9 @@ impl OriginPolicy {
     /// that posts to you through the browser (`response_mode=form_post`), or calls you without one. Call it again for more paths.
     ///
     /// A path is written as axum writes that of a route: `/callback`; `/callback/{provider}`, where one segment may be anything; or
-    /// `/hooks/{*rest}`, for everything below. The rest is compared exactly, percent-encoded and without query, with the path that the
-    /// client sent. A name in braces covers every segment, also one that has a route of its own. For a nested router, it includes the prefix that the router removes: see
-    /// [`AuthRequest::target`](crate::AuthRequest::target).
+    /// `/hooks/{*rest}`, for everything below. Everything outside of braces is compared exactly, percent-encoded and without query,
+    /// with the path that the client sent. A name in braces covers every segment, also one that has a route of its own. For a nested
+    /// router, the path includes the prefix that the router removes: see [`AuthRequest::target`](crate::AuthRequest::target).
     ///
     /// # Errors
     /// If a path does not begin with a slash, has a query or fragment, is not ASCII without spaces, or has braces in another place.

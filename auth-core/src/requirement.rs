@@ -30,8 +30,8 @@ use crate::{ConfigError, Evidence, Refusal, Rejection, Scopes, UserAuthenticatio
 ///
 /// Scopes, classes and methods are constants or come from a configuration. They have the form of RFC 6749, 3.3: visible ASCII
 /// without quote or backslash. To find a malformed one early, use [`try_scope`](Self::try_scope), [`try_acr`](Self::try_acr),
-/// [`try_amr`](Self::try_amr) or [`validate`](Self::validate); `RequireLayer` calls `validate` when it is built. A malformed requirement lets nobody in:
-/// [`check`](Self::check) gives 403 `forbidden`, and an error in the log names the text.
+/// [`try_amr`](Self::try_amr) or [`validate`](Self::validate); `RequireLayer` calls `validate` when it is built. A malformed
+/// requirement lets nobody in: [`check`](Self::check) gives 403 `forbidden`, and an error in the log names the text.
 #[derive(Clone, Debug, Default)]
 #[must_use = "a requirement must be checked"]
 pub struct Requirement {

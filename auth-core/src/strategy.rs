@@ -70,8 +70,13 @@ pub trait Strategy: Send + Sync + 'static {
         true
     }
 
-    /// Whether it says [`Absent`](Outcome::Absent) whenever [only explicit credentials count](AuthRequest::is_explicit_only), as a
-    /// strategy for one cookie does. The default is no. A chain of such strategies alone is then not asked about them.
+    /// Whether it reads nothing but what browsers attach by themselves, as a strategy for one cookie does: it says
+    /// [`Absent`](Outcome::Absent) whenever [only explicit credentials count](AuthRequest::is_explicit_only). The default is no. A chain
+    /// of such strategies alone skips the look without cookies.
+    ///
+    /// # Security
+    /// If it says yes and also reads a header, a wrong credential there is ignored beside a good cookie. A wrapper that reads
+    /// nothing more may forward it.
     fn is_ambient_only(&self) -> bool {
         false
     }

@@ -77,7 +77,7 @@
 //! 2. The [strategy](SessionStrategy) or the extractor [`Session`], whichever comes first, loads the login: one call of the
 //!    store. Its use is noted, at most once a minute.
 //! 3. The strategy asks [`SessionUsers::find`] for the user. The chain asks for revocations.
-//! 4. The handler runs. A login and a logout are stored when they return.
+//! 4. The handler runs. `login` and `logout` store before they return.
 //! 5. The layer stores what was inserted and removed, in one save. Then the head of the response goes out.
 //!
 //! # When the store is down

@@ -66,7 +66,7 @@ impl CookieValue {
         Hash::of(self.0.last_chunk::<SECRET_TEXT_LEN>().map_or(&[], |secret| secret.as_slice()))
     }
 
-    /// Whether a client has sent the same. It is of no use to guess: both are from the same request.
+    /// Whether a client has sent the same. A timing attack gains nothing: both are from the same request.
     pub(crate) fn is(&self, other: &[u8]) -> bool {
         self.0.as_slice() == other
     }

@@ -11,8 +11,9 @@ use crate::{
 /// What a store must do to keep records: things that live for hours, change, belong to somebody and can be ended, such as the
 /// login of a user.
 ///
-/// [`MemoryStore`](crate::MemoryStore) and `RedisStore` (feature `redis`) implement it. Each call concerns one record, so it works
-/// where keys are spread over machines. A record, its owner and its indexes have [`RecordKey`]s: hashes, safe to store and to log.
+/// [`MemoryStore`](crate::MemoryStore) and `RedisStore` (feature `redis`) implement it. No command needs keys on two servers,
+/// so it works where keys are spread over machines. A record, its owner and its indexes have [`RecordKey`]s: hashes or public ids,
+/// safe to store and to log.
 ///
 /// # Versions
 /// [`save`](Self::save) succeeds only if nobody has saved since the record was loaded. [`touch`](Self::touch) is no change: it
@@ -27,8 +28,8 @@ use crate::{
 /// find it. `load`, `save`, `owned` and `indexed` never do.
 ///
 /// # Errors
-/// An error of any method means that the store is down or full, or that a value is longer than 64 KiB, never that a record is missing. The text goes to the log, never
-/// to a client. A method must not hang: give up after about a second.
+/// An error of any method means that the store is down or full, or that a value is longer than 64 KiB, never that a record is
+/// missing. The text goes to the log, never to a client. A method must not hang: give up after about a second.
 #[async_trait]
 pub trait Records: Send + Sync + 'static {
     /// Keeps a new record with the version 1. Returns false, and changes nothing, if there is a record with this key.
@@ -43,8 +44,9 @@ pub trait Records: Send + Sync + 'static {
     /// If the store is down, or if what it holds is not a record.
     async fn load(&self, key: &RecordKey) -> Result<Option<Record>, BoxError>;
 
-    /// What [`load`](Self::load) would say, if the store knows without asking anybody. `None`, the default, if it has to be asked. It
-    /// must not block.
+    /// What [`load`](Self::load) would say, if the store knows without waiting: `Some(None)` means that there is no such record. `None`,
+    /// the default, if `load` has to be asked, also where it would fail. It must not do I/O. A wrapper that counts, delays or fails
+    /// calls need not forward it.
     fn load_at_once(&self, key: &RecordKey) -> Option<Option<Record>> {
         let _ = key;
         None
@@ -115,7 +117,7 @@ pub enum Saved {
     Ended,
 }
 
-/// The key of a record, of an owner or of an index: a hash, at most 64 visible ASCII characters.
+/// The key of a record, of an owner or of an index: a hash, or a public id. At most 64 visible ASCII characters.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordKey(Arc<str>);
 

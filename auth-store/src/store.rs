@@ -40,8 +40,9 @@ pub trait Store: Send + Sync + 'static {
     /// If the store is down, or if a key holds something else.
     async fn marks(&self, keys: &[String]) -> Result<Vec<Option<u64>>, BoxError>;
 
-    /// Whether one of these marks is at or above the number beside it, if the store knows without asking anybody. `None`, the
-    /// default, if it has to be asked with [`marks`](Self::marks). It must not block.
+    /// Whether one of these marks is at or above the number beside it, if the store knows without waiting; false for no marks. `None`,
+    /// the default, if [`marks`](Self::marks) has to be asked, also where it would fail. It must not do I/O. A wrapper that counts,
+    /// delays or fails calls need not forward it.
     fn reaches_at_once(&self, marks: &[(&str, u64)]) -> Option<bool> {
         let _ = marks;
         None

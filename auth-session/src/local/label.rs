@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, header::USER_AGENT};
 
-/// Words of browsers. Most browsers also name those that they descend from: the first of these words counts.
+/// Words of browsers. Browsers also name older browsers. The first match counts.
 const BROWSERS: [(&str, &str); 12] = [
     ("Edg/", "Edge"),
     ("EdgA/", "Edge"),

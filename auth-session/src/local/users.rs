@@ -15,7 +15,8 @@ pub trait LocalUsers: Send + Sync + 'static {
     /// If the users cannot be asked. The client reads `unavailable`.
     async fn find(&self, username: &str) -> Result<Option<(Self::User, String)>, BoxError>;
 
-    /// Stores a new hash in place of `old`: after a login whose hash is weaker than new ones, and after a change of the password. Returns false, and changes nothing, if the stored hash is not `old` any more: compare and set at once, as
+    /// Stores a new hash in place of `old`: after a login whose hash is weaker than new ones, and after a change of the password.
+    /// Returns false, and changes nothing, if the stored hash is not `old` any more: compare and set at once, as
     /// `UPDATE users SET hash = new WHERE id = … AND hash = old` does. Otherwise a login that is still checking the old password
     /// would bring it back after a change.
     ///
