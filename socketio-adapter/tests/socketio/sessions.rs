@@ -59,7 +59,7 @@ impl World {
     }
 
     async fn send(&self, method: Method, path: &str, cookie: &str) -> Answer {
-        send(self.0.server.addr, method, path, &[("cookie", cookie)], "").await
+        send(self.0.server.addr, method, path, &[("cookie", cookie), ("origin", ORIGIN)], "").await
     }
 
     /// The cookie of a new login.
