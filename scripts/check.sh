@@ -103,7 +103,7 @@ say "each feature alone"
 for feature in auth-core:axum auth-core:metrics auth-core:test-util auth-core:tokio auth-basic:argon2 auth-jwt:axum \
     auth-jwt:remote auth-jwt:dpop auth-jwt:es256k auth-jwt:jsonwebtoken auth-jwt:x509 auth-store:axum auth-store:redis \
     auth-store:redis-tls auth-session:axum auth-session:password auth-session:metrics ws-adapter:connections ws-adapter:metrics \
-    socketio-adapter:metrics test-support:users test-support:server test-support:records; do
+    socketio-adapter:metrics test-support:users test-support:server test-support:records test-support:redis; do
     crate="${feature%:*}"
     echo "$crate with nothing but ${feature#*:}"
     cargo clippy -p "$crate" --lib --no-default-features --features "${feature#*:}" --locked -- -D warnings
