@@ -114,13 +114,10 @@ impl Revocation {
         let (kind, ends_at) = match evidence.carrier() {
             Carrier::Ticket => (IdKind::Parent, None),
             // Not the end that is known now: a use may move it.
-            _ => (
-                IdKind::Credential,
-                match evidence.end_check() {
-                    Some(check) => check.latest_end(),
-                    None => evidence.credential_end(),
-                },
-            ),
+            _ => {
+                let end = evidence.end_check().map_or_else(|| evidence.credential_end(), |check| check.latest_end());
+                (IdKind::Credential, end)
+            }
         };
         let mut ids = evidence.ids().iter().filter(|id| id.kind() == kind).peekable();
         // If it was built from others, their revocation covers it too.

@@ -70,9 +70,9 @@ pub trait Strategy: Send + Sync + 'static {
         true
     }
 
-    /// Whether it reads nothing but what browsers attach by themselves, as a strategy for one cookie does: it says
-    /// [`Absent`](Outcome::Absent) whenever [only explicit credentials count](AuthRequest::is_explicit_only). The default is no. A chain
-    /// of such strategies alone skips the look without cookies.
+    /// Whether the strategy reads only what browsers attach by themselves, such as one cookie. It then says
+    /// [`Absent`](Outcome::Absent) if [explicit credentials alone count](AuthRequest::is_explicit_only). The default is no. A chain of
+    /// such strategies alone skips the look without cookies.
     ///
     /// # Security
     /// If it says yes and also reads a header, a wrong credential there is ignored beside a good cookie. A wrapper that reads

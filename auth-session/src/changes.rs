@@ -41,11 +41,12 @@ impl Changes {
         let mut changed = self.clone();
         changed.0.insert(name.to_owned(), Some(value));
         let mut after = data.cloned().unwrap_or_default();
-        if !changed.apply_to(&mut after) {
+        changed.write_to(&mut after);
+        let json = serde_json::to_vec(&after).map_err(SessionError::not_json)?;
+        if json.len() > MAX_DATA_LEN {
             return Err(SessionError::of(SessionErrorKind::TooLarge));
         }
         // What is nested too deep can be written, and not be read.
-        let json = serde_json::to_vec(&after).map_err(SessionError::not_json)?;
         serde_json::from_slice::<Data>(&json).map_err(SessionError::not_json)?;
         *self = changed;
         Ok(())
@@ -54,14 +55,18 @@ impl Changes {
     /// Makes the changes. False if there is too much data now. Don't store it then: another request has filled the session.
     #[must_use]
     pub(crate) fn apply_to(&self, data: &mut Data) -> bool {
+        self.write_to(data);
+        // Removes alone are always stored.
+        !self.has_inserts() || serde_json::to_vec(data).is_ok_and(|json| json.len() <= MAX_DATA_LEN)
+    }
+
+    fn write_to(&self, data: &mut Data) {
         for (name, value) in &self.0 {
             match value {
                 Some(value) => data.insert(name.clone(), value.clone()),
                 None => data.remove(name),
             };
         }
-        // Removes alone are always stored.
-        !self.has_inserts() || serde_json::to_vec(data).is_ok_and(|json| json.len() <= MAX_DATA_LEN)
     }
 }
 

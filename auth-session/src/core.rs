@@ -218,7 +218,7 @@ impl Core {
     /// Whether an end of all logins of the user covers a login that counts from `since`: the clock of this node is behind, or the
     /// password was being checked at that moment, and may have changed. So such a login is not moved beyond it: the user tries
     /// again.
-    async fn is_covered(&self, user: &UserPart, since: SystemTime) -> Result<bool, BoxError> {
+    pub(crate) async fn is_covered(&self, user: &UserPart, since: SystemTime) -> Result<bool, BoxError> {
         Ok(self.revocations.is_user_revoked(&user.principal(), since).await?)
     }
 

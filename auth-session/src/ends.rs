@@ -17,7 +17,7 @@ use crate::{
     presented::Presented,
     secret::NewSecret,
     settings::LONGEST,
-    value::{UserPart, Value},
+    value::Value,
 };
 
 /// How far the current login is moved beyond the mark that ends all others. Stores keep nanoseconds.
@@ -139,7 +139,7 @@ impl Core {
 
     /// Whether all logins of the user have ended up to an instant that covers this one, which counts from `since`.
     pub(crate) async fn is_ended_with_all(&self, login: &Login, since: SystemTime) -> Result<bool, SessionError> {
-        let Some(user) = login.value.user.as_ref().map(UserPart::principal) else { return Ok(false) };
-        self.revocations.is_user_revoked(&user, since).await.map_err(SessionError::unavailable)
+        let Some(user) = &login.value.user else { return Ok(false) };
+        self.is_covered(user, since).await.map_err(SessionError::unavailable)
     }
 }

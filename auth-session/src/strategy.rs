@@ -103,7 +103,6 @@ impl<U: Principal> SessionStrategy<U> {
             core: Arc::clone(&self.shared.core),
             login: Arc::clone(&login.value),
             owner: login.record.owner.clone(),
-            latest: login.value.absolute_end.checked_add(self.shared.core.settings.longest()),
         };
         Accept::new(user, Carrier::Cookie)
             .add_name(stored.principal())
@@ -161,14 +160,13 @@ struct LoginEnd {
     core: Arc<Core>,
     login: Arc<Value>,
     owner: Option<RecordKey>,
-    /// Another login on this record may move the absolute end.
-    latest: Option<SystemTime>,
 }
 
 #[async_trait]
 impl EndCheck for LoginEnd {
     fn latest_end(&self) -> Option<SystemTime> {
-        self.latest
+        // Another login on this record may move the absolute end.
+        self.login.absolute_end.checked_add(self.core.settings.longest())
     }
 
     async fn ends_at(&self, used_at: SystemTime) -> Result<Option<SystemTime>, BoxError> {

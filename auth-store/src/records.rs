@@ -44,8 +44,8 @@ pub trait Records: Send + Sync + 'static {
     /// If the store is down, or if what it holds is not a record.
     async fn load(&self, key: &RecordKey) -> Result<Option<Record>, BoxError>;
 
-    /// What [`load`](Self::load) would say, if the store knows without waiting: `Some(None)` means that there is no such record. `None`,
-    /// the default, if `load` has to be asked, also where it would fail. It must not do I/O. A wrapper that counts, delays or fails
+    /// Answers as [`load`](Self::load) does, without waiting. `Some(None)` means that the store has no such record. `None`, the default,
+    /// means that the caller must call `load`, also where that would fail. It must not do I/O. A wrapper that counts, delays or fails
     /// calls need not forward it.
     fn load_at_once(&self, key: &RecordKey) -> Option<Option<Record>> {
         let _ = key;
