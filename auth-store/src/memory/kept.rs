@@ -8,72 +8,60 @@ use std::{
 use auth_core::BoxError;
 
 use super::{
+    ends::{Ends, FREED_AT_ONCE},
     room::{Room, Used},
-    shelf::{Shelf, Slot},
+    shelf::Shelf,
 };
 use crate::{Record, RecordKey};
 
-/// The records of a store, and what finds them.
+/// The records of a store, and what finds them. What has ended counts as absent, and is freed a few at a time.
 #[derive(Default)]
 pub(super) struct Kept {
-    pub(super) records: Shelf<Record, SystemTime>,
+    records: HashMap<RecordKey, Record>,
     /// The records that have this key as their owner or as an index.
     found_by: HashMap<RecordKey, HashSet<RecordKey>>,
+    ends_of_owned: Ends<SystemTime, RecordKey>,
+    /// Apart, so that those which have ended are found for a record of nobody however many others have.
+    ends_of_nobodys: Ends<SystemTime, RecordKey>,
     /// Up to when the records of an owner have ended.
     pub(super) ended: Shelf<SystemTime, SystemTime>,
     used: Used,
 }
 
 impl Kept {
+    /// How many it holds, with those that have ended and are not free yet.
     pub(super) fn len(&self) -> usize {
         self.records.len()
     }
 
+    /// Whether a record with this key has not reached its end, even if the mark of its owner covers it.
+    pub(super) fn is_taken(&self, key: &RecordKey, now: SystemTime) -> bool {
+        self.records.get(key).is_some_and(|record| now < record.ends_at)
+    }
+
     pub(super) fn get(&self, key: &RecordKey, now: SystemTime) -> Option<&Record> {
-        let record = &self.records.get(key.as_str(), now)?.value;
+        let record = self.records.get(key).filter(|record| now < record.ends_at)?;
         let ended = record.owner.as_ref().and_then(|owner| self.ended.get(owner.as_str(), now));
         ended.is_none_or(|until| record.since > until.value).then_some(record)
     }
 
-    pub(super) fn put(&mut self, record: &Record, room: Room, now: SystemTime) -> Result<(), BoxError> {
-        self.remove_ended(now);
-        let old = self.records.get(record.key.as_str(), now).map(|old| old.value.clone());
-        let mut used = self.used;
-        if let Some(old) = &old {
-            used.subtract(old);
+    pub(super) fn put(&mut self, record: Record, room: Room, now: SystemTime) -> Result<(), BoxError> {
+        if !self.is_taken(&record.key, now) {
+            self.remove(&record.key);
         }
-        used.add(record);
-        // What takes no more than before is always stored: a touch, say.
-        if used.exceeds(room) && used.is_more_than(self.used) {
-            return Err("the memory store is full".into());
+        for _ in 0..FREED_AT_ONCE {
+            self.free_one(now, false);
         }
-        if let Some(old) = &old {
-            self.forget(old);
-        }
-        let slot = Slot { ends_at: Some(record.ends_at), value: record.clone() };
-        self.records.put(record.key.as_str(), slot, usize::MAX, now)?;
-        self.used = used;
-        for by in record.owner.iter().chain(&record.indexes) {
-            self.found_by.entry(by.clone()).or_default().insert(record.key.clone());
-        }
+        self.make_room(&record, room, now)?;
+        self.remove(&record.key);
+        self.add(record);
         Ok(())
     }
 
     pub(super) fn remove(&mut self, key: &RecordKey) -> Option<Record> {
-        let record = self.records.remove(key.as_str())?.value;
-        self.forget(&record);
-        Some(record)
-    }
-
-    fn remove_ended(&mut self, now: SystemTime) {
-        for slot in self.records.take_what_ended(now) {
-            self.forget(&slot.value);
-        }
-    }
-
-    /// Removes a record from what finds it.
-    fn forget(&mut self, record: &Record) {
-        self.used.subtract(record);
+        let record = self.records.remove(key)?;
+        self.used.subtract(&record);
+        self.ends_of(&record).remove(record.ends_at, record.key.clone());
         for by in record.owner.iter().chain(&record.indexes) {
             if let Some(found) = self.found_by.get_mut(by) {
                 found.remove(&record.key);
@@ -82,6 +70,50 @@ impl Kept {
                 }
             }
         }
+        Some(record)
+    }
+
+    /// The opposite of [`remove`](Self::remove).
+    fn add(&mut self, record: Record) {
+        self.used.add(&record);
+        self.ends_of(&record).add(record.ends_at, record.key.clone());
+        for by in record.owner.iter().chain(&record.indexes) {
+            self.found_by.entry(by.clone()).or_default().insert(record.key.clone());
+        }
+        self.records.insert(record.key.clone(), record);
+    }
+
+    /// Frees what has ended until this record fits.
+    ///
+    /// What was there before was within the limits, so the record lacks at most what it takes itself. Every record that is freed
+    /// takes 1 KiB or more. So it frees at most one for each KiB of the new one, whatever has ended. Only after a limit was lowered,
+    /// one call may free more.
+    fn make_room(&mut self, record: &Record, room: Room, now: SystemTime) -> Result<(), BoxError> {
+        loop {
+            let mut used = self.used;
+            if let Some(old) = self.records.get(&record.key) {
+                used.subtract(old);
+            }
+            used.add(record);
+            // What takes no more than before is always stored: a touch, say.
+            if !used.exceeds(room) || !used.is_more_than(self.used) {
+                return Ok(());
+            }
+            if !self.free_one(now, used.nobodys_exceed(room)) {
+                return Err("the memory store is full".into());
+            }
+        }
+    }
+
+    /// False if nothing has ended, or nothing of nobody where only that counts.
+    fn free_one(&mut self, now: SystemTime, only_nobodys: bool) -> bool {
+        let ended = self.ends_of_nobodys.pop_ended(now);
+        let ended = if only_nobodys { ended } else { ended.or_else(|| self.ends_of_owned.pop_ended(now)) };
+        ended.and_then(|key| self.remove(&key)).is_some()
+    }
+
+    fn ends_of(&mut self, record: &Record) -> &mut Ends<SystemTime, RecordKey> {
+        if record.owner.is_some() { &mut self.ends_of_owned } else { &mut self.ends_of_nobodys }
     }
 
     pub(super) fn find(&self, by: &RecordKey, now: SystemTime, is_meant: impl Fn(&Record) -> bool) -> Vec<Record> {

@@ -1,3 +1,4 @@
+mod ends;
 mod kept;
 mod records;
 mod room;
@@ -37,23 +38,28 @@ const MAX_RECORD_BYTES: usize = 1 << 30;
 
 /// A store for a service with one node. Everything is in the memory of the process, and is lost when it ends.
 ///
-/// Clones share one store. It needs no task: each addition removes what has expired, and the size is bounded. A full store
-/// refuses new entries and keeps the old ones: a forgotten revocation would let somebody in.
+/// Clones share one store, with its clock and its limits: a setter changes them for all. Set them before the store is used. The
+/// clock tells when an entry ends that another clock has dated, and a limit below what is kept refuses new entries until enough
+/// have ended.
+///
+/// It needs no task: each addition frees up to 64 entries that have ended, and the size is bounded. An entry that has ended counts
+/// as absent before it is freed, and keeps no room from a new one. A full store refuses new entries and keeps the old ones: a
+/// forgotten revocation would let somebody in.
 ///
 /// Values such as tickets expire after a span of monotonic time ([`Clock::monotonic`]). Revocations expire at a time of day,
 /// because tokens do.
 #[derive(Clone)]
 pub struct MemoryStore {
-    clock: Arc<dyn Clock>,
-    max_values: usize,
-    max_marks: usize,
-    room: Room,
     shelves: Arc<Mutex<Shelves>>,
     news: broadcast::Sender<SubscriptionEvent>,
 }
 
-#[derive(Default)]
+/// What clones share. The settings are here, so that there is one limit and one clock for what is counted and dated once.
 struct Shelves {
+    clock: Arc<dyn Clock>,
+    max_values: usize,
+    max_marks: usize,
+    room: Room,
     values: Shelf<Vec<u8>, Duration>,
     marks: Shelf<u64, SystemTime>,
     records: Kept,
@@ -63,34 +69,36 @@ impl MemoryStore {
     /// An empty store that uses the system's clock.
     #[must_use]
     pub fn new() -> Self {
-        Self {
+        let shelves = Shelves {
             clock: Arc::new(SystemClock),
             max_values: MAX_VALUES,
             max_marks: MAX_MARKS,
             room: Room { count: MAX_RECORDS, bytes: MAX_RECORD_BYTES },
-            shelves: Arc::default(),
-            news: backlog::new(),
-        }
+            values: Shelf::default(),
+            marks: Shelf::default(),
+            records: Kept::default(),
+        };
+        Self { shelves: Arc::new(Mutex::new(shelves)), news: backlog::new() }
     }
 
     /// Sets the clock. The default is the system's.
     #[must_use]
-    pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Arc::new(clock);
+    pub fn clock(self, clock: impl Clock) -> Self {
+        self.shelves().clock = Arc::new(clock);
         self
     }
 
     /// Sets the most valid tickets at a time. The default is 100,000. The store refuses more.
     #[must_use]
-    pub fn max_tickets(mut self, count: usize) -> Self {
-        self.max_values = count;
+    pub fn max_tickets(self, count: usize) -> Self {
+        self.shelves().max_values = count;
         self
     }
 
     /// Sets the most revocations at a time. The default is 1,000,000. The store refuses more.
     #[must_use]
-    pub fn max_revocations(mut self, count: usize) -> Self {
-        self.max_marks = count;
+    pub fn max_revocations(self, count: usize) -> Self {
+        self.shelves().max_marks = count;
         self
     }
 
@@ -99,8 +107,8 @@ impl MemoryStore {
     /// Records without an owner, such as the sessions of visitors who are not logged in, may be half of them. So a login always
     /// finds room beside them. A record that gets an owner counts as owned from then on.
     #[must_use]
-    pub fn max_records(mut self, count: usize) -> Self {
-        self.room.count = count;
+    pub fn max_records(self, count: usize) -> Self {
+        self.shelves().room.count = count;
         self
     }
 
@@ -110,8 +118,8 @@ impl MemoryStore {
     /// A record counts 1,024 bytes, twice the length of its value (its decoded form is kept too), and 256 bytes for each index. So
     /// the default is room for 660,000 logins of 300 bytes, or for 31,000 sessions with the most data, 16 KiB.
     #[must_use]
-    pub fn max_record_bytes(mut self, bytes: usize) -> Self {
-        self.room.bytes = bytes;
+    pub fn max_record_bytes(self, bytes: usize) -> Self {
+        self.shelves().room.bytes = bytes;
         self
     }
 
@@ -140,43 +148,45 @@ impl fmt::Debug for MemoryStore {
 #[async_trait]
 impl Store for MemoryStore {
     async fn put(&self, key: &str, value: &[u8], ttl: Duration) -> Result<(), BoxError> {
-        let now = self.clock.monotonic();
-        let slot = Slot { value: value.to_vec(), ends_at: now.checked_add(ttl) };
-        self.shelves().values.put(key, slot, self.max_values, now)
+        let value = value.to_vec();
+        let mut shelves = self.shelves();
+        let (now, limit) = (shelves.clock.monotonic(), shelves.max_values);
+        shelves.values.put(key, Slot { value, ends_at: now.checked_add(ttl) }, limit, now)
     }
 
     async fn take(&self, key: &str) -> Result<Option<Vec<u8>>, BoxError> {
-        let now = self.clock.monotonic();
-        let taken = self.shelves().values.remove(key);
+        let mut shelves = self.shelves();
+        let now = shelves.clock.monotonic();
+        let taken = shelves.values.remove(key);
         Ok(taken.filter(|slot| slot.is_good_at(now)).map(|slot| slot.value))
     }
 
     async fn raise(&self, key: &str, value: u64, ttl: Option<Duration>) -> Result<(), BoxError> {
-        let now = self.clock.now();
-        let mut slot = Slot { value, ends_at: ttl.and_then(|ttl| now.checked_add(ttl)) };
         let mut shelves = self.shelves();
+        let (now, limit) = (shelves.clock.now(), shelves.max_marks);
+        let mut slot = Slot { value, ends_at: ttl.and_then(|ttl| now.checked_add(ttl)) };
         let marks = &mut shelves.marks;
         if let Some(old) = marks.get(key, now) {
             slot.value = slot.value.max(old.value);
             slot.ends_at = slot.ends_at.zip(old.ends_at).map(|(new, old)| new.max(old));
         }
-        marks.put(key, slot, self.max_marks, now)
+        marks.put(key, slot, limit, now)
     }
 
     async fn marks(&self, keys: &[String]) -> Result<Vec<Option<u64>>, BoxError> {
-        let now = self.clock.now();
         let shelves = self.shelves();
+        let now = shelves.clock.now();
         Ok(keys.iter().map(|key| shelves.marks.get(key, now).map(|slot| slot.value)).collect())
     }
 
     fn reaches_at_once(&self, marks: &[(&str, u64)]) -> Option<bool> {
-        let shelf = &self.shelves().marks;
+        let shelves = self.shelves();
         // The clock takes longer than to find that there is nothing.
-        if shelf.len() == 0 {
+        if shelves.marks.len() == 0 {
             return Some(false);
         }
-        let now = self.clock.now();
-        Some(marks.iter().any(|(key, from)| shelf.get(key, now).is_some_and(|mark| *from <= mark.value)))
+        let now = shelves.clock.now();
+        Some(marks.iter().any(|(key, from)| shelves.marks.get(key, now).is_some_and(|mark| *from <= mark.value)))
     }
 
     async fn publish(&self, message: &[u8]) -> Result<(), BoxError> {

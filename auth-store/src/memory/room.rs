@@ -40,8 +40,11 @@ impl Used {
     }
 
     pub(super) fn exceeds(self, room: Room) -> bool {
-        let half = Room { count: room.count.div_ceil(2), bytes: room.bytes.div_ceil(2) };
-        self.all.exceeds(room) || self.ownerless.exceeds(half)
+        self.all.exceeds(room) || self.nobodys_exceed(room)
+    }
+
+    pub(super) fn nobodys_exceed(self, room: Room) -> bool {
+        self.ownerless.exceeds(Room { count: room.count.div_ceil(2), bytes: room.bytes.div_ceil(2) })
     }
 
     pub(super) fn is_more_than(self, other: Self) -> bool {

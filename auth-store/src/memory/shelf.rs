@@ -1,14 +1,13 @@
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use auth_core::BoxError;
 
-/// Values by key, and keys by their end, so that expired values are found without a search. `I` is the type of an end.
+use super::ends::{Ends, FREED_AT_ONCE};
+
+/// Values by key, until they end. `I` is the type of an end. What has ended counts as absent, and is freed a few at a time.
 pub(super) struct Shelf<T, I> {
     slots: HashMap<Arc<str>, Slot<T, I>>,
-    ends: BTreeSet<(I, Arc<str>)>,
+    ends: Ends<I, Arc<str>>,
 }
 
 pub(super) struct Slot<T, I> {
@@ -25,14 +24,18 @@ impl<T, I: Copy + Ord> Slot<T, I> {
 
 impl<T, I: Copy + Ord> Shelf<T, I> {
     pub(super) fn put(&mut self, key: &str, slot: Slot<T, I>, limit: usize, now: I) -> Result<(), BoxError> {
-        self.forget_what_ended(now);
+        for _ in 0..FREED_AT_ONCE {
+            self.free_one(now);
+        }
+        // Only after the limit was lowered: what was freed is room enough otherwise.
+        while self.slots.len() >= limit && self.free_one(now) {}
         if self.slots.len() >= limit && !self.slots.contains_key(key) {
             return Err("the memory store is full".into());
         }
         self.remove(key);
         let key = Arc::<str>::from(key);
         if let Some(end) = slot.ends_at {
-            self.ends.insert((end, Arc::clone(&key)));
+            self.ends.add(end, Arc::clone(&key));
         }
         self.slots.insert(key, slot);
         Ok(())
@@ -45,34 +48,24 @@ impl<T, I: Copy + Ord> Shelf<T, I> {
     pub(super) fn remove(&mut self, key: &str) -> Option<Slot<T, I>> {
         let (key, slot) = self.slots.remove_entry(key)?;
         if let Some(end) = slot.ends_at {
-            self.ends.remove(&(end, key));
+            self.ends.remove(end, key);
         }
         Some(slot)
     }
 
+    /// How many it holds, with those that have ended and are not free yet.
     pub(super) fn len(&self) -> usize {
         self.slots.len()
     }
 
-    /// Removes what has ended.
-    fn forget_what_ended(&mut self, now: I) {
-        drop(self.take_what_ended(now));
-    }
-
-    pub(super) fn take_what_ended(&mut self, now: I) -> Vec<Slot<T, I>> {
-        let mut ended = Vec::new();
-        while let Some((end, _)) = self.ends.first()
-            && *end <= now
-            && let Some((_, key)) = self.ends.pop_first()
-        {
-            ended.extend(self.slots.remove(&key));
-        }
-        ended
+    /// False if nothing has ended.
+    fn free_one(&mut self, now: I) -> bool {
+        self.ends.pop_ended(now).and_then(|key| self.slots.remove(&key)).is_some()
     }
 }
 
 impl<T, I> Default for Shelf<T, I> {
     fn default() -> Self {
-        Self { slots: HashMap::new(), ends: BTreeSet::new() }
+        Self { slots: HashMap::new(), ends: Ends::default() }
     }
 }

@@ -3,6 +3,7 @@
 
 mod leaks;
 mod memory;
+mod memory_model;
 mod records;
 #[cfg(feature = "redis")]
 mod redis;

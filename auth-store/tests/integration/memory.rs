@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use auth_store::{MemoryStore, Store as _, SubscriptionEvent};
+use auth_core::ManualClock;
+use auth_store::{MemoryStore, Record, RecordKey, Records as _, Saved, SavedEnd, Store as _, SubscriptionEvent};
 
 use crate::support::*;
 
@@ -101,4 +102,158 @@ async fn subscription_outlives_the_store() {
     drop(store);
     assert_eq!(soon(subscription.next()).await, Some(SubscriptionEvent::Message(b"last".to_vec())));
     assert!(tokio::time::timeout(Duration::from_millis(20), subscription.next()).await.is_err());
+}
+
+/// Ends in a minute.
+fn record(name: &str, owner: Option<&str>, len: usize) -> Record {
+    Record {
+        key: RecordKey::new("login", &[name]),
+        owner: owner.map(|owner| RecordKey::new("owner", &[owner])),
+        indexes: Vec::new(),
+        since: now(),
+        used_at: now(),
+        ends_at: now() + TTL * 2,
+        version: 1,
+        value: vec![7; len].into(),
+    }
+}
+
+/// A thousand of each kind, all of which have ended.
+async fn after_the_night(store: MemoryStore) -> (MemoryStore, ManualClock) {
+    let clock = clock();
+    let store = store.clock(clock.clone());
+    for count in 0..1000 {
+        let name = count.to_string();
+        store.put(&name, b"", TTL).await.unwrap();
+        store.raise(&name, 1, Some(TTL)).await.unwrap();
+        let owner = (count % 2 == 1).then_some("ann");
+        assert!(store.create(&record(&name, owner, 0)).await.unwrap());
+    }
+    clock.advance(TTL * 2);
+    (store, clock)
+}
+
+async fn add_one_of_each(store: &MemoryStore, name: &str) {
+    store.put(name, b"", TTL).await.unwrap();
+    store.raise(name, 1, Some(TTL)).await.unwrap();
+    let fresh = Record { ends_at: now() + TTL * 9, ..record(name, Some("ann"), 0) };
+    assert!(store.create(&fresh).await.unwrap());
+}
+
+fn kept(store: &MemoryStore, count: usize) -> bool {
+    format!("{store:?}").contains(&format!("tickets: {count}, revocations: {count}, records: {count},"))
+}
+
+#[tokio::test]
+async fn addition_frees_64_ended_ones_and_many_additions_free_all() {
+    let (store, _) = after_the_night(MemoryStore::new()).await;
+    for count in 1..=15 {
+        add_one_of_each(&store, &format!("new {count}")).await;
+        assert!(kept(&store, 1000 - 63 * count), "{store:?}");
+    }
+    for count in 16..=20 {
+        add_one_of_each(&store, &format!("new {count}")).await;
+        assert!(kept(&store, count), "{store:?}");
+    }
+}
+
+#[tokio::test]
+async fn ended_ones_that_are_not_free_yet_do_not_fill_the_store() {
+    let store = MemoryStore::new().max_tickets(1000).max_revocations(1000).max_records(1000);
+    let (store, _) = after_the_night(store).await;
+    for count in 0..1000 {
+        add_one_of_each(&store, &format!("new {count}")).await;
+    }
+    assert!(store.put("another", b"", TTL).await.is_err());
+    assert!(store.raise("another", 1, None).await.is_err());
+    assert!(store.create(&record("another", Some("ann"), 0)).await.is_err());
+}
+
+#[tokio::test]
+async fn addition_of_a_long_record_frees_only_what_it_needs() {
+    let (store, _) = after_the_night(MemoryStore::new().max_record_bytes(1000 * 1024)).await;
+    let long = Record { ends_at: now() + TTL * 9, ..record("long", Some("ann"), 64 * 1024) };
+    assert!(store.create(&long).await.unwrap());
+    // It takes as much as 129 of them. 64 are freed anyway.
+    assert!(format!("{store:?}").contains("records: 872,"), "{store:?}");
+}
+
+#[tokio::test]
+async fn ended_records_of_others_keep_no_room_from_those_of_nobody() {
+    let clock = clock();
+    let store = MemoryStore::new().clock(clock.clone()).max_records(1000);
+    for count in 0..500 {
+        assert!(store.create(&record(&format!("nobody's {count}"), None, 0)).await.unwrap());
+        let sooner = Record { ends_at: now() + TTL, ..record(&count.to_string(), Some("ann"), 0) };
+        assert!(store.create(&sooner).await.unwrap());
+    }
+    clock.advance(TTL * 2);
+    for count in 0..500 {
+        let fresh = Record { ends_at: now() + TTL * 9, ..record(&format!("new {count}"), None, 0) };
+        assert!(store.create(&fresh).await.unwrap());
+    }
+    assert!(store.create(&record("one more", None, 0)).await.is_err());
+}
+
+#[tokio::test]
+async fn key_of_an_ended_record_is_free_before_it_is_freed() {
+    let (store, clock) = after_the_night(MemoryStore::new()).await;
+    // The last one is not among the first that are freed.
+    let old = record("999", Some("ann"), 0);
+    assert!(!store.touch(&old.key, now(), now() + TTL * 9).await.unwrap());
+    assert_eq!(store.save(&old, SavedEnd::Replace).await.unwrap(), Saved::Ended);
+    assert!(store.owned(old.owner.as_ref().unwrap()).await.unwrap().is_empty());
+    let new = Record { ends_at: now() + TTL * 9, owner: Some(RecordKey::new("owner", &["bob"])), ..old.clone() };
+    assert!(store.create(&new).await.unwrap());
+    assert_eq!(store.owned(new.owner.as_ref().unwrap()).await.unwrap(), std::slice::from_ref(&new));
+    assert!(store.owned(old.owner.as_ref().unwrap()).await.unwrap().is_empty());
+
+    // The end of the old one is forgotten.
+    for count in 0..20 {
+        add_one_of_each(&store, &format!("new {count}")).await;
+    }
+    assert_eq!(store.load(&new.key).await.unwrap(), Some(new));
+    clock.advance(TTL * 9);
+    assert!(!store.end(&old.key).await.unwrap());
+}
+
+#[tokio::test]
+async fn clones_share_limits_and_clock() {
+    let clock = clock();
+    let store = MemoryStore::new();
+    let clone = store.clone().clock(clock.clone()).max_tickets(1).max_revocations(1).max_records(1);
+    for (one, other) in [(&store, &clone), (&clone, &store)] {
+        one.put("a", b"", TTL).await.unwrap();
+        one.raise("a", 1, Some(TTL)).await.unwrap();
+        let login = Record { ends_at: auth_core::Clock::now(&clock) + TTL, ..record("a", Some("ann"), 0) };
+        assert!(one.create(&login).await.unwrap());
+        for store in [one, other] {
+            assert!(store.put("b", b"", TTL).await.is_err());
+            assert!(store.raise("b", 1, None).await.is_err());
+            assert!(store.create(&record("b", Some("ann"), 0)).await.is_err());
+        }
+        clock.advance(TTL);
+        for store in [one, other] {
+            assert_eq!(store.marks(&["a".to_owned()]).await.unwrap(), [None]);
+            assert_eq!(store.load(&login.key).await.unwrap(), None);
+        }
+        assert_eq!(other.take("a").await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn limit_below_what_is_kept_refuses_until_enough_has_ended() {
+    let clock = clock();
+    let store = MemoryStore::new().clock(clock.clone());
+    for count in 0..1000 {
+        assert!(store.create(&record(&count.to_string(), Some("ann"), 0)).await.unwrap());
+    }
+    let store = store.max_records(10);
+    assert!(store.create(&record("new", Some("ann"), 0)).await.is_err());
+    clock.advance(TTL * 2);
+    for count in 0..10 {
+        let fresh = Record { ends_at: now() + TTL * 9, ..record(&format!("new {count}"), Some("ann"), 0) };
+        assert!(store.create(&fresh).await.unwrap());
+    }
+    assert!(store.create(&record("one more", Some("ann"), 0)).await.is_err());
 }
