@@ -1,9 +1,9 @@
 //! The memory store.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use auth_core::ManualClock;
-use auth_store::{MemoryStore, Record, RecordKey, Records as _, Saved, SavedEnd, Store as _, SubscriptionEvent};
+use auth_store::{MemoryStore, Record, RecordKey, Records as _, Saved, SavedEnd, Store, SubscriptionEvent};
 
 use crate::support::*;
 
@@ -49,6 +49,40 @@ async fn mark_only_rises_and_only_lives_longer() {
     store.raise("key", 1, Some(TTL)).await.unwrap();
     clock.advance(TTL * 1_000_000);
     assert_eq!(mark().await, Some(1));
+}
+
+#[tokio::test]
+async fn marks_that_are_known_at_once_are_those_that_are_asked_for() {
+    let clock = clock();
+    let stores: [Arc<dyn Store>; 2] = [
+        Arc::new(MemoryStore::new().clock(clock.clone())),
+        Arc::new(Arc::new(MemoryStore::new().clock(clock.clone()))),
+    ];
+    for store in stores {
+        let compare = async || {
+            for keys in [&["none"][..], &["two"], &["forever"], &["none", "two", "forever"], &[]] {
+                let owned = keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
+                let marks = store.marks(&owned).await.unwrap();
+                for from in 0..=4 {
+                    let asked = keys.iter().map(|key| (*key, from)).collect::<Vec<_>>();
+                    let is_reached = marks.iter().flatten().any(|mark| from <= *mark);
+                    assert_eq!(store.reaches_at_once(&asked), Some(is_reached), "{keys:?} {from}");
+                }
+            }
+        };
+        compare().await;
+        store.raise("two", 2, Some(TTL)).await.unwrap();
+        compare().await;
+        store.raise("forever", 3, None).await.unwrap();
+        compare().await;
+        clock.advance(TTL - Duration::from_nanos(1));
+        compare().await;
+        clock.advance(Duration::from_nanos(1));
+        compare().await;
+        // Each mark is compared with the number beside it.
+        assert_eq!(store.reaches_at_once(&[("none", 0), ("two", 0), ("forever", 4)]), Some(false));
+        assert_eq!(store.reaches_at_once(&[("none", 4), ("forever", 3)]), Some(true));
+    }
 }
 
 #[tokio::test]

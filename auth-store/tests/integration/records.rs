@@ -1,8 +1,8 @@
 //! Records, on the memory store. The suite is in `test-support`.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use auth_store::{MemoryStore, Record, RecordKey, Records as _, Saved, SavedEnd};
+use auth_store::{MemoryStore, Record, RecordKey, Records, Saved, SavedEnd};
 
 use crate::support::*;
 
@@ -117,6 +117,16 @@ fn keys_and_values_are_not_in_debug() {
     let key = RecordKey::new("login", &["a"]);
     assert_eq!(RecordKey::from_stored(key.as_str()), key);
     assert_ne!(RecordKey::new("login", &["a", "b"]), RecordKey::new("login", &["ab", ""]));
+}
+
+#[tokio::test]
+async fn shared_store_is_the_store() {
+    test_support::records::all(&Arc::new(MemoryStore::new()), 1).await;
+    let store: Arc<dyn Records> = Arc::new(MemoryStore::new().clock(clock()));
+    let record = record("a");
+    assert!(store.load_at_once(&record.key).is_some_and(|found| found.is_none()));
+    assert!(store.create(&record).await.unwrap());
+    assert_eq!(store.load_at_once(&record.key), Some(store.load(&record.key).await.unwrap()));
 }
 
 fn of_nobody(name: &str) -> Record {

@@ -52,12 +52,21 @@ pub(super) async fn created(store: &impl Records, record: Record) -> Record {
     record
 }
 
+/// What the store has under this key. If it also answers at once, it must say the same, so each law checks that too.
+pub(super) async fn load(store: &impl Records, key: &RecordKey) -> Option<Record> {
+    let asked = store.load(key).await.unwrap();
+    if let Some(at_once) = store.load_at_once(key) {
+        assert!(at_once == asked, "{at_once:?} at once, {asked:?} if asked");
+    }
+    asked
+}
+
 pub(super) async fn loaded(store: &impl Records, record: &Record) -> Record {
-    store.load(&record.key).await.unwrap().unwrap()
+    load(store, &record.key).await.unwrap()
 }
 
 pub(super) async fn is_gone(store: &impl Records, record: &Record) -> bool {
-    store.load(&record.key).await.unwrap().is_none()
+    load(store, &record.key).await.is_none()
 }
 
 pub(super) async fn keys_owned(store: &impl Records, owner: &RecordKey) -> Vec<RecordKey> {

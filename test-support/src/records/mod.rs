@@ -49,7 +49,8 @@ macro_rules! record_laws {
             save_does_not_bring_back_what_a_mark_ended
             owner_finds_its_records_and_no_others
             index_finds_its_records_and_no_others
-            owner_and_index_with_one_key_differ;
+            owner_and_index_with_one_key_differ
+            what_is_known_at_once_is_what_load_answers;
             late_save_never_resurrects
             late_touch_never_resurrects
             of_two_savers_one_wins_each_version
