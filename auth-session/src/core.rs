@@ -135,7 +135,7 @@ impl Core {
         let secret = NewSecret::random().map_err(SessionError::unavailable)?;
         let mut value = self.new_value(false, &secret, now)?;
         if !value.data.change(|data| changes.apply_to(data)) {
-            return Err(SessionError::of(SessionErrorKind::Conflict));
+            return Err(SessionError::of(SessionErrorKind::TooLarge));
         }
         self.create(value, &secret, now).await.map_err(SessionError::unavailable)
     }
@@ -165,7 +165,7 @@ impl Core {
             (value.idle, value.absolute_end, value.remember) = (fresh.idle, fresh.absolute_end, new.remember);
             match &new.kept {
                 Some(changes) if !value.data.change(|data| changes.apply_to(data)) => {
-                    return Err(SessionError::of(SessionErrorKind::Conflict));
+                    return Err(SessionError::of(SessionErrorKind::Filled));
                 }
                 Some(_) => {}
                 None => value.data = StoredData::default(),
@@ -173,7 +173,7 @@ impl Core {
             // Never earlier than a mark that this login was moved beyond.
             let since = earlier.as_ref().map_or(now, |earlier| earlier.record.since.max(now));
             if self.is_covered(&new.user, since).await.map_err(SessionError::unavailable)? {
-                return Err(covered());
+                return Err(SessionError::logins_ended());
             }
             let Some(earlier) = earlier else {
                 let stored = self.create(value, &secret, now).await.map_err(SessionError::unavailable)?;
@@ -191,14 +191,14 @@ impl Core {
                     let newest = self.load(earlier.sid(), now).await.map_err(SessionError::unavailable)?;
                     // The other request has ended all other logins: this one would be, too, if it had a record of its own.
                     if newest.as_ref().is_some_and(|newest| newest.was_kept_since(&earlier)) {
-                        return Err(covered());
+                        return Err(SessionError::logins_ended());
                     }
                     let goes_on = |newest: &Login| newest.continues(&earlier, presented, now);
                     current = newest.filter(goes_on).map(Arc::new);
                 }
             }
         }
-        Err(saved_too_often())
+        Err(SessionError::of(SessionErrorKind::Busy))
     }
 
     /// Whether a login does not continue with the new one. It has ended then.
@@ -229,7 +229,7 @@ impl Core {
         match self.is_covered(user, record.since).await {
             Ok(true) => {
                 self.records.end(&record.key).await.map_err(SessionError::unavailable)?;
-                Err(covered())
+                Err(SessionError::logins_ended())
             }
             Ok(false) => Ok(stored),
             // Each request asks again. The browser needs its new cookie: the old one opens nothing any more.
@@ -255,7 +255,7 @@ impl Core {
         for _ in 0..TRIES {
             let mut value = Value::clone(&login.value);
             if !change(&mut value) {
-                return Err(SessionError::of(SessionErrorKind::Conflict));
+                return Err(SessionError::of(SessionErrorKind::Filled));
             }
             let (since, was_since) = (since(&login), login.record.since);
             match self.save(&login, value, since, None).await.map_err(SessionError::unavailable)? {
@@ -276,7 +276,7 @@ impl Core {
                 },
             }
         }
-        Err(saved_too_often())
+        Err(SessionError::of(SessionErrorKind::Busy))
     }
 
     /// Replaces the secret of a login, after one more factor. It leaves the instant alone from which the login counts: what ends
@@ -359,15 +359,6 @@ impl Core {
         let max_age = login.value.remember.then_some(left);
         Stored { login, cookie: CookieOut::Set { value, max_age } }
     }
-}
-
-fn covered() -> SessionError {
-    tracing::warn!("a login failed: all logins of its user have just ended, or the clock of this node is behind");
-    SessionError::of(SessionErrorKind::Conflict)
-}
-
-fn saved_too_often() -> SessionError {
-    SessionError::unavailable("a login was saved too often at the same time")
 }
 
 fn owner_of(value: &Value) -> Option<RecordKey> {

@@ -21,11 +21,18 @@ pub enum SessionErrorKind {
     /// The store is down or full, or the application's users cannot be asked: 503 `unavailable`. Nothing has changed, or it is
     /// unknown whether it has: don't tell the user that it has.
     Unavailable,
-    /// The data of the session would be larger than 16 KiB: 413 `session_full`.
+    /// The data of the session would be larger than 16 KiB: 413 `session_full`. Remove something first.
     TooLarge,
-    /// Another request came first: 409 `session_conflict`. It has filled the session, and the inserts of this one don't fit any more;
-    /// or it has ended all logins of the user, and the login of this one is not certainly later. Nothing is stored: try again.
-    Conflict,
+    /// Other requests have filled the session meanwhile, and the inserts of this one don't fit any more: 409 `session_conflict`.
+    /// Nothing is stored. Show the user the newest data; the same inserts will be [`TooLarge`](Self::TooLarge) unless something is
+    /// removed.
+    Filled,
+    /// All logins of the user were ended while this login began, or the clock of this node is behind: 409 `session_conflict`. The
+    /// password may have changed meanwhile. Nobody is logged in: ask the user to log in again.
+    LoginsEnded,
+    /// Other requests have saved the session each time this one tried to: 409 `session_conflict`. Nothing is stored: the client
+    /// sends the same request again.
+    Busy,
     /// The value has no form in JSON: 500 `internal_error`.
     NotJson,
     /// Nobody is logged in: 401 `missing_credentials`.
@@ -46,6 +53,12 @@ impl SessionError {
 
     pub(crate) fn unavailable(cause: impl Into<BoxError>) -> Self {
         Self { cause: Some(cause.into()), ..Self::of(SessionErrorKind::Unavailable) }
+    }
+
+    /// An end of all logins of the user covers the login.
+    pub(crate) fn logins_ended() -> Self {
+        tracing::warn!("a login failed: all logins of its user have just ended, or the clock of this node is behind");
+        Self::of(SessionErrorKind::LoginsEnded)
     }
 
     /// A cookie cannot be set any more.
@@ -73,7 +86,9 @@ impl fmt::Display for SessionError {
         f.write_str(match self.kind {
             SessionErrorKind::Unavailable => "the store of logins is unavailable",
             SessionErrorKind::TooLarge => "the data of the session would be too large",
-            SessionErrorKind::Conflict => "another request of the user came first",
+            SessionErrorKind::Filled => "other requests have filled the session",
+            SessionErrorKind::LoginsEnded => "all logins of the user have just ended",
+            SessionErrorKind::Busy => "other requests saved the session at the same time",
             SessionErrorKind::NotJson => "the value has no form in json",
             SessionErrorKind::NotLoggedIn => "nobody is logged in",
             SessionErrorKind::Ambiguous => "the request has several session cookies",
@@ -97,7 +112,9 @@ impl From<SessionError> for Refusal {
         match error.kind {
             SessionErrorKind::Unavailable => Self::unavailable(error),
             SessionErrorKind::TooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "session_full"),
-            SessionErrorKind::Conflict => Self::new(StatusCode::CONFLICT, "session_conflict"),
+            SessionErrorKind::Filled | SessionErrorKind::LoginsEnded | SessionErrorKind::Busy => {
+                Self::new(StatusCode::CONFLICT, "session_conflict")
+            }
             SessionErrorKind::NotJson => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error")
                 .with_detail("a value of the session has no form in json"),
             SessionErrorKind::NotLoggedIn => Self::new(StatusCode::UNAUTHORIZED, "missing_credentials"),

@@ -23,7 +23,7 @@ use crate::{
 ///
 /// Put it outside of every layer that authenticates: a refusal then also removes a dead cookie. A response with `Set-Cookie` has
 /// `Cache-Control: no-store`. If the changes are not stored, the handler's response is replaced: 503 `unavailable` if the store
-/// fails, 409 `session_conflict` if other requests have filled the session meanwhile, 409 `session_replaced` if another tab has
+/// fails, 409 `session_conflict` if other requests have filled the session or saved it each time, 409 `session_replaced` if another tab has
 /// logged in. It has no cookie then, unless a login that is stored has just replaced the one of the browser.
 ///
 /// # Security

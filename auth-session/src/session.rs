@@ -28,8 +28,8 @@ const RETURN_TO: &str = "auth.return_to";
 /// once: if they return `Ok`, it is stored. What was [inserted](Self::insert) and [removed](Self::remove) is stored in one save
 /// when the handler has answered, before the head of the response goes out. If that fails, the client reads 503 instead of the
 /// handler's response. If another request has saved meanwhile, the inserts and removes are done again on the newest data, so
-/// both changes are there. If they don't fit together, the client reads 409 `session_conflict`; if another tab has logged in, 409
-/// `session_replaced`. If the login has ended meanwhile, they are dropped.
+/// both changes are there. If they don't fit together, or if others save each time, the client reads 409 `session_conflict`; if another
+/// tab has logged in, 409 `session_replaced`. If the login has ended meanwhile, they are dropped.
 ///
 /// A visitor who is not logged in has no record until something is inserted. Such a session lives as long as a login without
 /// "remember me".
@@ -185,8 +185,10 @@ impl<U: Principal> Session<U> {
     /// # Errors
     /// [`Unavailable`](SessionErrorKind::Unavailable): the store is down, or [`SessionUsers::id`](crate::SessionUsers::id)
     /// failed. Nobody is logged in, and the response has no new cookie. Also after the response, such as over an open socket.
-    /// [`Conflict`](SessionErrorKind::Conflict): other requests have filled the session whose data is kept; or all logins of the user
-    /// have just ended, perhaps by a clock that is ahead of this one. Try again.
+    /// [`LoginsEnded`](SessionErrorKind::LoginsEnded): all logins of the user have just ended, perhaps by a clock that is ahead of
+    /// this one. Ask the user to log in again.
+    /// [`Filled`](SessionErrorKind::Filled): other requests have filled the session whose data is kept.
+    /// [`Busy`](SessionErrorKind::Busy): others saved it each time. Try again.
     /// [`CrossSite`](SessionErrorKind::CrossSite): see [the type](Self#security).
     pub fn login<'s>(&'s self, user: &'s U) -> LogIn<'s, U> {
         LogIn::new(&self.handle, user)
@@ -196,8 +198,9 @@ impl<U: Principal> Session<U> {
     /// of the login; `acr` takes the place of the earlier one. It replaces the secret of the cookie, not the id of the login.
     ///
     /// # Errors
-    /// [`NotLoggedIn`](SessionErrorKind::NotLoggedIn), [`Unavailable`](SessionErrorKind::Unavailable), or
-    /// [`CrossSite`](SessionErrorKind::CrossSite).
+    /// [`NotLoggedIn`](SessionErrorKind::NotLoggedIn), [`Unavailable`](SessionErrorKind::Unavailable),
+    /// [`CrossSite`](SessionErrorKind::CrossSite), [`Replaced`](SessionErrorKind::Replaced): another tab has just replaced the cookie,
+    /// or [`Busy`](SessionErrorKind::Busy): try again.
     pub async fn step_up(&self, amr: &[&str], acr: Option<&str>) -> Result<(), SessionError> {
         self.handle.check_site()?;
         if self.handle.is_closed() {
@@ -267,8 +270,9 @@ impl<U: Principal> Session<U> {
     /// password (ASVS 7.4.3). This login lives on; its open sockets close too, and may open again at once.
     ///
     /// # Errors
-    /// [`NotLoggedIn`](SessionErrorKind::NotLoggedIn), or [`Unavailable`](SessionErrorKind::Unavailable): some may not have
-    /// ended; try again. Or [`CrossSite`](SessionErrorKind::CrossSite): see [the type](Self#security).
+    /// [`NotLoggedIn`](SessionErrorKind::NotLoggedIn). [`Unavailable`](SessionErrorKind::Unavailable) or
+    /// [`Busy`](SessionErrorKind::Busy): some may not have ended; try again. [`Replaced`](SessionErrorKind::Replaced): another tab has
+    /// just replaced the cookie; none has ended. [`CrossSite`](SessionErrorKind::CrossSite): see [the type](Self#security).
     pub async fn end_others(&self) -> Result<(), SessionError> {
         self.handle.check_site()?;
         let session = self.share();

@@ -1,6 +1,8 @@
 //! The data of a session, and when it is stored.
 
-use crate::support::*;
+use auth_session::SessionErrorKind;
+
+use crate::{support::*, watched::Watched};
 
 #[tokio::test]
 async fn anonymous_visitor_costs_no_record_until_something_is_stored() {
@@ -86,13 +88,40 @@ async fn kept_data_never_fills_a_login_beyond_16_kib() {
     let handler = axum::routing::post(move |session: auth_session::Session<User>| async move {
         session.insert("mine", "y".repeat(9_000)).unwrap();
         assert_eq!(other.send("POST", "/put/theirs/x", &[("x-repeat", "9000")]).await.status, 204);
-        session.login(&User("ann".to_owned())).keep_data().await
+        let refused = session.login(&User("ann".to_owned())).keep_data().await.unwrap_err();
+        assert_eq!(refused.kind(), SessionErrorKind::Filled);
+        refused
     });
     let mut page = Browser::of(axum::Router::new().route("/", handler).layer(app.sessions.layer()));
     page.cookie = tab.cookie.clone();
     assert!(page.post("/").await.is(409, "session_conflict"));
     assert_eq!(tab.get("/get/theirs").await.body.len(), 9000);
     assert_eq!(tab.me().await, refused(401, "missing_credentials"));
+}
+
+/// Before each save of somebody else, this tab saves.
+fn save_first(store: &Watched, mut tab: Browser) {
+    let again = store.clone();
+    store.before("save", async move {
+        assert_eq!(tab.post("/put/n/x").await.status, 204);
+        save_first(&again, tab);
+    });
+}
+
+#[tokio::test]
+async fn request_that_others_overtake_each_time_is_a_409() {
+    let app = App::new();
+    let mut tab = app.logged_in("ann").await;
+    let rival = tab.clone();
+    for path in ["/put/a/1", "/step-up", "/end-others", "/login/ann"] {
+        save_first(&app.store, rival.clone());
+        let answer = tab.post(path).await;
+        assert!(answer.is(409, "session_conflict"), "{path}: {answer:?}");
+        assert_eq!(answer.header("set-cookie"), None, "{path}");
+    }
+    app.store.stop_meanwhile();
+    assert_eq!(tab.post("/put/a/1").await.status, 204);
+    assert_eq!(tab.me().await, is("ann"));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use auth_core::{AuthRequest, Clock as _, PrincipalId, Revocation, Transport};
-use auth_session::Sessions;
+use auth_session::{SessionErrorKind, Sessions};
 
 use crate::support::*;
 
@@ -104,8 +104,10 @@ async fn login_on_a_node_whose_clock_is_behind_is_not_claimed() {
     let behind = clock();
     behind.set(now() - secs(10));
     let node = Sessions::builder(app.store.clone(), app.users.clone(), ORIGIN).clock(behind.clone()).build().unwrap();
-    let handler =
-        axum::routing::post(|session: auth_session::Session<User>| async move { session.login(&ann()).await });
+    let handler = axum::routing::post(|session: auth_session::Session<User>| async move {
+        let logged_in = session.login(&ann()).await;
+        logged_in.inspect_err(|refused| assert_eq!(refused.kind(), SessionErrorKind::LoginsEnded))
+    });
     let mut page = Browser::of(axum::Router::new().route("/", handler).layer(node.layer()));
     app.sessions.end_all(&ann()).await.unwrap();
     let answer = page.post("/").await;

@@ -64,6 +64,11 @@ impl Watched {
         self.state.lock().unwrap().before.insert(call, Box::pin(other));
     }
 
+    /// From now on, nothing happens before a call.
+    pub(crate) fn stop_meanwhile(&self) {
+        self.state.lock().unwrap().before.clear();
+    }
+
     async fn meanwhile(&self, call: &'static str) {
         let other = self.state.lock().unwrap().before.remove(call);
         if let Some(other) = other {
