@@ -33,9 +33,11 @@ impl Core {
         let last = now.checked_add(self.settings.longest()).unwrap_or(now).max(login.value.absolute_end);
         detached(async move {
             if let Some(login) = nobodys
-                && core.end_nobodys(login).await?
+                && let Some(has_ended) = core.end_nobodys(login).await?
             {
-                events::ended(&sid, why);
+                if has_ended {
+                    events::ended(&sid, why);
+                }
                 return Ok(());
             }
             let own = std::iter::once("");
@@ -50,29 +52,26 @@ impl Core {
         .await
     }
 
-    /// Ends a session of nobody. Nothing hangs on it, so it needs no revocation: visitors could fill the store with them. False if a
-    /// user has logged in meanwhile.
-    async fn end_nobodys(&self, mut login: Login) -> Result<bool, BoxError> {
+    /// Ends a session of nobody. Nothing hangs on it, so it needs no revocation: visitors could fill the store with them. False if
+    /// another request has ended it meanwhile; `None`, and it goes on, if a user has logged in.
+    async fn end_nobodys(&self, mut login: Login) -> Result<Option<bool>, BoxError> {
         for _ in 0..TRIES {
             if login.value.user.is_some() {
-                return Ok(false);
+                return Ok(None);
             }
             // First nobody knows its secret any more, so no login can begin on it.
             let secret = NewSecret::random()?;
             let value = Value::new(login.sid(), self.now(), self.settings.lifetime(false), secret.hash);
             match self.save(&login, value, login.record.since, None).await? {
-                (Saved::As(_), _) => {
-                    self.records.end(&login.record.key).await?;
-                    return Ok(true);
-                }
-                (Saved::Ended, _) => return Ok(true),
+                (Saved::As(_), _) => return self.records.end(&login.record.key).await.map(Some),
+                (Saved::Ended, _) => return Ok(Some(false)),
                 (Saved::Conflict, _) => match self.load(login.sid(), self.now()).await? {
                     Some(newest) => login = newest,
-                    None => return Ok(true),
+                    None => return Ok(Some(false)),
                 },
             }
         }
-        Ok(false)
+        Ok(None)
     }
 
     /// Ends all logins of a user that began up to now. `kept` was moved beyond it, and lives on.

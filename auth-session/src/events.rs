@@ -42,17 +42,19 @@ pub(crate) fn login_failed(code: &'static str) {
     count("auth_logins_failed_total", "code", code);
 }
 
-/// One login has ended.
+/// One login has ended. It is not counted if it belongs to an end of all logins: that counts once, in [`all_ended`].
 pub(crate) fn ended(sid: &str, why: Ended) {
     let reason = why.reason();
     match why {
         Ended::Logout => tracing::info!(sid, reason, "logged out"),
         _ => tracing::info!(sid, reason, "login ended"),
     }
-    count("auth_logins_ended_total", "reason", reason);
+    if why != Ended::All {
+        count("auth_logins_ended_total", "reason", reason);
+    }
 }
 
-/// All logins of a user have ended, or all but one.
+/// All logins of a user have ended, or all but one. How many is unknown: the store keeps one mark for all.
 pub(crate) fn all_ended(kept: Option<&str>) {
     let reason = if kept.is_some() { "others" } else { "all" };
     tracing::info!(kept, reason, "logins of a user ended");

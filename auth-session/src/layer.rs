@@ -23,8 +23,8 @@ use crate::{
 ///
 /// Put it outside of every layer that authenticates: a refusal then also removes a dead cookie. A response with `Set-Cookie` has
 /// `Cache-Control: no-store`. If the changes are not stored, the handler's response is replaced: 503 `unavailable` if the store
-/// fails, 409 `session_conflict` if other requests have filled the session or saved it each time, 409 `session_replaced` if another tab has
-/// logged in. It has no cookie then, unless a login that is stored has just replaced the one of the browser.
+/// fails, 409 `session_conflict` if other requests have filled the session or saved it each time, 409 `session_replaced` if another
+/// tab has logged in. It has no cookie then, unless a login that is stored has just replaced the one of the browser.
 ///
 /// # Security
 /// It judges which page has sent the request, as [`Session`](crate::Session#security) says, and refuses nothing itself. A request

@@ -37,6 +37,61 @@ async fn logins_and_ends_are_counted_by_kind() {
 }
 
 #[tokio::test]
+async fn session_of_a_visitor_that_two_requests_end_is_counted_once() {
+    for (call, by_id) in [("save", false), ("save", true), ("end", true)] {
+        let recorder = DebuggingRecorder::new();
+        let snapshotter = recorder.snapshotter();
+        let _guard = metrics::set_default_local_recorder(&recorder);
+        let (log, _logging) = test_support::log::only("auth_session=info");
+        let app = App::new();
+        let mut visitor = app.browser();
+        visitor.post("/put/cart/full").await;
+        let sid = visitor.get("/sid").await.body;
+        let (mut tab, sessions) = (visitor.clone(), app.sessions.clone());
+        app.store.before(call, async move {
+            if by_id {
+                assert!(sessions.end(&sid).await.unwrap());
+            } else {
+                assert_eq!(tab.post("/logout").await.status, 204);
+            }
+        });
+        assert_eq!(visitor.post("/logout").await.status, 204);
+        let reason = if by_id { "by_id" } else { "logout" };
+        assert_eq!(counted(&snapshotter), [format!("auth_logins_ended_total reason={reason} 1")], "{call}");
+        assert_eq!(log.lines().len(), 1, "{call}: {}", log.text());
+    }
+}
+
+#[tokio::test]
+async fn end_of_all_logins_is_counted_once_whatever_it_finds() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let (log, _logging) = test_support::log::only("auth_session=info");
+    let app = App::new();
+    let mut browser = app.logged_in("ann").await;
+    app.logged_in("ann").await;
+    let clock = app.clock.clone();
+    clock.advance(secs(60));
+    // It moves its login beyond the end of all, which finds it then.
+    app.store.before("raise", async move {
+        clock.advance(secs(1));
+        browser.post("/end-others").await;
+    });
+    app.sessions.end_all(&User("ann".to_owned())).await.unwrap();
+    assert_eq!(
+        counted(&snapshotter),
+        [
+            "auth_logins_ended_total reason=all 1",
+            "auth_logins_ended_total reason=others 1",
+            "auth_logins_total kind=login 2"
+        ]
+    );
+    let found = log.lines().into_iter().filter(|line| line.contains("login ended")).count();
+    assert_eq!(found, 1, "the log names the one that was moved: {}", log.text());
+}
+
+#[tokio::test]
 async fn failed_logins_are_counted_by_code() {
     let recorder = DebuggingRecorder::new();
     let snapshotter = recorder.snapshotter();

@@ -139,6 +139,7 @@ impl Records for Watched {
     }
 
     async fn end(&self, key: &RecordKey) -> Result<bool, BoxError> {
+        self.meanwhile("end").await;
         self.call("end", key.as_str()).await?;
         self.inner.end(key).await
     }
