@@ -114,7 +114,6 @@ fn end_that_moves_at_the_last_moment_is_announced_anew() {
     assert_eq!(world.due(), world.notice(1800));
 }
 
-/// Each answer at each of the two questions, with what is due next.
 /// The owner that woke then would find nothing due, again and again, and never wait for the answer.
 #[test]
 fn end_that_comes_before_the_answer_wakes_nobody() {
@@ -128,6 +127,7 @@ fn end_that_comes_before_the_answer_wakes_nobody() {
     assert_eq!((world.due(), world.life.is_over(world.now)), (None, false));
 }
 
+/// Each answer at each of the two questions, with what is due next.
 #[test]
 fn answer_has_one_outcome_at_each_question() {
     let past = |world: &World| world.end(800);
