@@ -144,7 +144,7 @@ mod secret;
 mod session;
 mod sessions;
 mod settings;
-mod shared;
+mod shared_str;
 mod strategy;
 mod users;
 mod value;

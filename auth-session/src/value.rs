@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use auth_core::{BoxError, PrincipalId, SharedStr};
 use serde::{Deserialize, Serialize};
 
-use crate::{data::StoredData, instant, secret::Hash, settings::Lifetime, shared};
+use crate::{data::StoredData, instant, secret::Hash, settings::Lifetime, shared_str};
 
 /// How long the secret that was replaced is still recognized. It opens nothing: a request that was on its way is told apart from
 /// one with an unknown cookie.
@@ -20,7 +20,7 @@ const MAX_LEN: usize = 60 * 1024;
 #[derive(Clone, Deserialize, Serialize)]
 pub(crate) struct Value {
     /// The public id, for lists.
-    #[serde(with = "shared")]
+    #[serde(with = "shared_str")]
     pub(crate) sid: SharedStr,
     /// `None` as long as nobody has logged in.
     pub(crate) user: Option<UserPart>,
@@ -42,9 +42,9 @@ pub(crate) struct Value {
 pub(crate) struct UserPart {
     /// What the application finds the user by.
     pub(crate) id: String,
-    #[serde(with = "shared")]
+    #[serde(with = "shared_str")]
     issuer: SharedStr,
-    #[serde(with = "shared")]
+    #[serde(with = "shared_str")]
     subject: SharedStr,
     /// When the user logged in. Later proofs don't move it.
     #[serde(with = "instant")]

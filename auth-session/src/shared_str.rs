@@ -1,4 +1,4 @@
-//! The stored form of a shared text.
+//! How a record stores a `SharedStr`, for `#[serde(with = "shared_str")]`.
 
 use std::borrow::Cow;
 
