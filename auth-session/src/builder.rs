@@ -73,7 +73,8 @@ impl<U: Principal> SessionsBuilder<U> {
         Self::of(store, |clock| Revocations::new(marks).clock(clock), users, public_origin)
     }
 
-    /// Logins in one store, with revocations that may be in another one or have settings of their own.
+    /// Logins in one store, with revocations that may be in another one or have settings of their own. Both keep their own clock:
+    /// give them the one that you give to [`clock`](Self::clock).
     pub fn from_parts(
         records: impl Records,
         revocations: Revocations,
@@ -136,7 +137,8 @@ impl<U: Principal> SessionsBuilder<U> {
         self
     }
 
-    /// Sets the clock. The default is the system's. Use the same one for the layers that authenticate.
+    /// Sets the clock. The default is the system's. The revocations get it too, but not those of [`from_parts`](Self::from_parts).
+    /// Use the same one for the store and for the layers that authenticate.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
