@@ -1,14 +1,18 @@
+mod origins;
+mod settings;
+
 use std::{
     borrow::Cow,
-    fmt, mem,
+    fmt,
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
-use auth_core::{Chain, ConfigError, OriginPolicy, Principal, Timer};
+use auth_core::{Chain, ConfigError, Principal, Timer};
 use tower_layer::Layer;
 
-use crate::http::{Auth, Door, Gate, OnHandshake, OnRefusal, Read, Untouched, subprotocol_name};
+use self::settings::Settings;
+use crate::http::{Auth, Door, Gate, OnRefusal, Read, Untouched, subprotocol_name};
 
 /// Puts a chain in front of a service: an axum router, route or method, or any other tower service.
 ///
@@ -59,7 +63,7 @@ use crate::http::{Auth, Door, Gate, OnHandshake, OnRefusal, Read, Untouched, sub
 /// # Cross-site request forgery
 /// A browser attaches some credentials by itself, for any page. So where the chain has accepted one, a request with a method
 /// other than `GET`, `HEAD`, `OPTIONS` and `TRACE` must come from one of our pages: one of the same host and port, or of
-/// [`public_origin`](Self::public_origin) and [`allow_origins`](Self::allow_origins). [`OriginPolicy::judge_write`] has the table.
+/// [`public_origin`](Self::public_origin) and [`allow_origins`](Self::allow_origins). [`OriginPolicy::judge_write`](auth_core::OriginPolicy::judge_write) has the table.
 ///
 /// | The chain has accepted | Our page | A foreign page | The request doesn't say |
 /// |---|---|---|---|
@@ -90,15 +94,6 @@ struct Shared<U, M> {
     settings: Settings<U>,
     /// Made when the layer is first applied.
     door: OnceLock<Arc<Door<U, M>>>,
-}
-
-struct Settings<U> {
-    gate: Gate<U>,
-    #[cfg(feature = "connections")]
-    sockets: crate::Sockets,
-    /// Whether they were set.
-    #[cfg(feature = "connections")]
-    has_sockets: bool,
 }
 
 impl<U: Principal> AuthLayer<U> {
@@ -181,13 +176,7 @@ impl<U: Principal> AuthLayer<U, Read> {
 
 impl<U, M> AuthLayer<U, M> {
     fn with(gate: Gate<U>) -> Self {
-        Self::of(Settings {
-            gate,
-            #[cfg(feature = "connections")]
-            sockets: crate::Sockets::new(),
-            #[cfg(feature = "connections")]
-            has_sockets: false,
-        })
+        Self::of(Settings::new(gate))
     }
 
     fn of(settings: Settings<U>) -> Self {
@@ -207,75 +196,11 @@ impl<U, M> AuthLayer<U, M> {
         Self::of(settings)
     }
 
-    fn try_set_origins(
-        self,
-        change: impl FnOnce(OriginPolicy) -> Result<OriginPolicy, ConfigError>,
-    ) -> Result<Self, ConfigError> {
-        let origins = change(self.0.settings.gate.origins.clone())?;
-        Ok(self.set(|settings| settings.gate.origins = origins))
-    }
-
     /// Lets a request without any credential pass without a user. A request with a wrong credential, or with one that no
     /// strategy recognizes, is refused.
     #[must_use]
     pub fn allow_anonymous(self) -> Self {
         self.set(|settings| settings.gate.optional = true)
-    }
-
-    /// Sets which pages are ours, instead of pages of the same host and port: which may open sockets, and which may send requests
-    /// that change something with a credential that browsers attach by themselves. An origin is a scheme, a host and, unless it is
-    /// the default, a port: `https://app.example:8443`. It may also be the origin of an app or extension, such as
-    /// `tauri://localhost`, or have a wildcard for one label: `https://*.preview.example`. See
-    /// [`AllowedOrigin`](auth_core::AllowedOrigin), and [`OriginPolicy`] for the rules.
-    ///
-    /// # Errors
-    /// If the list is empty, or if an entry is anything else: a path, another wildcard, `null`.
-    pub fn allow_origins<'o>(self, origins: impl IntoIterator<Item = &'o str>) -> Result<Self, ConfigError> {
-        self.try_set_origins(|policy| policy.allow(origins))
-    }
-
-    /// Sets the origin under which browsers know this server. It is allowed instead of the same host and port, and in addition
-    /// to [`allow_origins`](Self::allow_origins). Set it behind a proxy that ends TLS or changes `Host`, where the server
-    /// can't find out by itself.
-    ///
-    /// # Errors
-    /// If it is not an `http` or `https` origin.
-    pub fn public_origin(self, origin: &str) -> Result<Self, ConfigError> {
-        self.try_set_origins(|policy| policy.public(origin))
-    }
-
-    /// Lets every page on the web open sockets, with all cookies and remembered logins that the browser has for this host. Plain
-    /// requests are judged as before.
-    #[must_use]
-    pub fn dangerous_allow_any_origin(self) -> Self {
-        self.set(|settings| {
-            settings.gate.origins = mem::take(&mut settings.gate.origins).dangerous_allow_any_handshake()
-        })
-    }
-
-    /// Lets foreign pages send requests with cookies to these paths: 403 `cross_site` is never answered there. For a provider that
-    /// posts to you through the browser (`response_mode=form_post`), or calls you without one. Call it again for more paths.
-    ///
-    /// A path is written as axum writes that of a route, such as `/callback/{provider}`; see
-    /// [`OriginPolicy::csrf_exempt`](auth_core::OriginPolicy::csrf_exempt). For a nested router, it includes the prefix that the
-    /// router removes. An outer layer judges by its own paths.
-    ///
-    /// # Errors
-    /// If a path is not written so.
-    ///
-    /// # Security
-    /// The handler has to find out by itself who caused the request: by a `state` that it has bound to the browser, by a
-    /// signature, or by a token of the form.
-    pub fn csrf_exempt<'p>(self, paths: impl IntoIterator<Item = &'p str>) -> Result<Self, ConfigError> {
-        self.try_set_origins(|policy| policy.csrf_exempt(paths))
-    }
-
-    /// Turns off the protection against cross-site request forgery: every page on the web may send requests that change something,
-    /// with all cookies and remembered logins that the browser has for this host. Only for a server that has another protection in
-    /// front. Handshakes are judged as before.
-    #[must_use]
-    pub fn dangerous_allow_cross_site(self) -> Self {
-        self.set(|settings| settings.gate.origins = mem::take(&mut settings.gate.origins).dangerous_allow_any_write())
     }
 
     /// Sets the hook that makes the responses to refusals.
@@ -377,29 +302,5 @@ impl<S, U: Principal, M> Layer<S> for AuthLayer<U, M> {
 
     fn layer(&self, inner: S) -> Auth<S, U, M> {
         Auth::new(inner, self.0.door.get_or_init(|| self.0.settings.door()))
-    }
-}
-
-impl<U> Clone for Settings<U> {
-    fn clone(&self) -> Self {
-        Self {
-            gate: self.gate.clone(),
-            #[cfg(feature = "connections")]
-            sockets: self.sockets.clone(),
-            #[cfg(feature = "connections")]
-            has_sockets: self.has_sockets,
-        }
-    }
-}
-
-impl<U: Principal> Settings<U> {
-    fn door<M>(&self) -> Arc<Door<U, M>> {
-        let gate = Arc::new(self.gate.clone());
-        #[cfg(feature = "axum")]
-        let handshakes: Option<Arc<dyn OnHandshake<U>>> =
-            Some(Arc::new(crate::websocket::WebSockets::new(&gate, &self.sockets)));
-        #[cfg(not(feature = "axum"))]
-        let handshakes: Option<Arc<dyn OnHandshake<U>>> = None;
-        Arc::new(Door::new(gate, handshakes))
     }
 }
