@@ -1,23 +1,16 @@
 //! Logins, from the request to the store and the answer.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on should stop there")]
+#![expect(clippy::duplicate_mod, reason = "the laws run on two kinds of store")]
 
 mod ann;
-mod cookie;
+mod at_once;
 mod cross_site;
-mod data;
-mod fixation;
-mod interleaved;
-mod lifetime;
 mod local;
-mod many;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod nodes;
-mod outage;
-mod passport;
 mod passwords;
-mod races;
 mod return_to;
-mod socket;
 mod support;
+mod waits;
 mod watched;

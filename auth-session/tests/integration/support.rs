@@ -87,9 +87,12 @@ impl SessionUsers for Users {
     }
 }
 
-/// An application, its store, users and clock.
+/// An application whose store answers at once, as one in memory does.
+pub(crate) type App = AppOf<true>;
+
+/// An application, its store, users and clock. `AT_ONCE`: whether the store answers at once where it can.
 #[derive(Clone)]
-pub(crate) struct App {
+pub(crate) struct AppOf<const AT_ONCE: bool> {
     pub(crate) clock: ManualClock,
     pub(crate) store: Watched,
     pub(crate) users: Users,
@@ -97,7 +100,7 @@ pub(crate) struct App {
     pub(crate) router: Router,
 }
 
-impl App {
+impl<const AT_ONCE: bool> AppOf<AT_ONCE> {
     pub(crate) fn new() -> Self {
         Self::with(|builder| builder)
     }
@@ -109,7 +112,7 @@ impl App {
     pub(crate) fn at(origin: &str, set: impl Fn(SessionsBuilder<User>) -> SessionsBuilder<User>) -> Self {
         keep_events();
         let (clock, users) = (clock(), Users::default());
-        let store = Watched::new(&clock);
+        let store = Watched::new(&clock, AT_ONCE);
         let builder = Sessions::builder(store.clone(), users.clone(), origin).clock(clock.clone());
         let sessions = set(builder).build().unwrap();
         let router = routes(&sessions, &clock);

@@ -17,12 +17,15 @@ use auth_store::{MemoryStore, Record, RecordKey, Records, Saved, SavedEnd, Store
 pub(crate) struct Watched {
     inner: MemoryStore,
     clock: ManualClock,
+    /// Whether it answers at once, unless it fails or something happens before.
+    at_once: bool,
     state: Arc<Mutex<State>>,
 }
 
 #[derive(Default)]
 struct State {
     calls: BTreeMap<&'static str, usize>,
+    waited: usize,
     broken: HashSet<&'static str>,
     told: String,
     /// What happens before the next such call.
@@ -49,9 +52,9 @@ impl Random {
 }
 
 impl Watched {
-    pub(crate) fn new(clock: &ManualClock) -> Self {
+    pub(crate) fn new(clock: &ManualClock, at_once: bool) -> Self {
         let inner = MemoryStore::new().clock(clock.clone());
-        Self { inner, clock: clock.clone(), state: Arc::default() }
+        Self { inner, clock: clock.clone(), at_once, state: Arc::default() }
     }
 
     /// From now on, these calls fail.
@@ -91,6 +94,11 @@ impl Watched {
         std::mem::take(&mut self.state.lock().unwrap().calls)
     }
 
+    /// How many calls were futures, since the last time.
+    pub(crate) fn waited(&self) -> usize {
+        std::mem::take(&mut self.state.lock().unwrap().waited)
+    }
+
     /// Keys and values that it was given.
     pub(crate) fn told(&self) -> String {
         self.state.lock().unwrap().told.clone()
@@ -106,8 +114,22 @@ impl Watched {
         }
         let mut state = self.state.lock().unwrap();
         *state.calls.entry(name).or_default() += 1;
+        state.waited += 1;
         state.told += &format!("{name} {what}\n");
         if state.broken.contains(name) { Err(format!("{name} is broken").into()) } else { Ok(()) }
+    }
+
+    /// What the store says at once to this call. While calls take turns, it says nothing to half of them.
+    fn answer_at_once<T>(&self, name: &'static str, what: &str, answer: impl FnOnce() -> Option<T>) -> Option<T> {
+        let mut state = self.state.lock().unwrap();
+        let waits = state.broken.contains(name) || state.before.contains_key(name);
+        if !self.at_once || waits || state.random.as_mut().is_some_and(|random| random.below(2) == 0) {
+            return None;
+        }
+        let answer = answer()?;
+        *state.calls.entry(name).or_default() += 1;
+        state.told += &format!("{name} {what}\n");
+        Some(answer)
     }
 
     async fn call_with(&self, name: &'static str, record: &Record) -> Result<(), BoxError> {
@@ -125,6 +147,10 @@ impl Records for Watched {
     async fn load(&self, key: &RecordKey) -> Result<Option<Record>, BoxError> {
         self.call("load", key.as_str()).await?;
         self.inner.load(key).await
+    }
+
+    fn load_at_once(&self, key: &RecordKey) -> Option<Option<Record>> {
+        self.answer_at_once("load", key.as_str(), || self.inner.load_at_once(key))
     }
 
     async fn touch(&self, key: &RecordKey, used_at: SystemTime, ends_at: SystemTime) -> Result<bool, BoxError> {
@@ -181,6 +207,11 @@ impl Store for Watched {
         self.meanwhile("marks").await;
         self.call("marks", &keys.join(" ")).await?;
         self.inner.marks(keys).await
+    }
+
+    fn reaches_at_once(&self, marks: &[(&str, u64)]) -> Option<bool> {
+        let keys = marks.iter().map(|(key, _)| *key).collect::<Vec<_>>().join(" ");
+        self.answer_at_once("marks", &keys, || self.inner.reaches_at_once(marks))
     }
 
     async fn publish(&self, message: &[u8]) -> Result<(), BoxError> {

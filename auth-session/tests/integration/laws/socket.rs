@@ -2,6 +2,7 @@
 
 use test_support::server::{Server, close};
 
+use super::App;
 use crate::support::*;
 
 async fn serve(app: &App) -> Server {

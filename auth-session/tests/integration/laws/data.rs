@@ -2,6 +2,7 @@
 
 use auth_session::SessionErrorKind;
 
+use super::App;
 use crate::{support::*, watched::Watched};
 
 #[tokio::test]

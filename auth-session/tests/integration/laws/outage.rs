@@ -1,5 +1,6 @@
 //! A store that is down: 503, and no login ends.
 
+use super::App;
 use crate::support::*;
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The cookie: its attributes, and what the server makes of one.
 
+use super::App;
 use crate::support::*;
 
 async fn set_cookie(app: &App, path: &str) -> String {

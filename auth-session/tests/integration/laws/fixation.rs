@@ -1,5 +1,6 @@
 //! A login replaces the secret: nobody who knew the cookie before is logged in.
 
+use super::App;
 use crate::support::*;
 
 #[tokio::test]

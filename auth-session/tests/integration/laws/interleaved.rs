@@ -4,10 +4,11 @@ use std::time::{Duration, SystemTime};
 
 use auth_core::Clock as _;
 
+use super::App;
 use crate::{support::*, watched::Random};
 
-/// How many orders are tried.
-const ORDERS: u64 = 200;
+/// How many orders are tried, with each kind of store.
+const ORDERS: u64 = 100;
 
 /// What became of a request.
 struct Done {

@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use auth_core::{AuthRequest, Authenticated, Clock as _, Transport, UserAuthentication};
 
+use super::App;
 use crate::support::*;
 
 /// How the evidence says it.

@@ -5,6 +5,7 @@ use auth_session::Session;
 use axum::{Router, routing::get};
 use test_support::{everything, server::Server};
 
+use super::App;
 use crate::support::*;
 
 // Row 70: † 500, and the log names what is missing.

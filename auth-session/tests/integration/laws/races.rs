@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use auth_core::{AuthRequest, Clock as _, PrincipalId, Revocation, Transport};
 use auth_session::{SessionErrorKind, Sessions};
 
+use super::App;
 use crate::support::*;
 
 fn ann() -> User {

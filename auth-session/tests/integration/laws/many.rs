@@ -3,13 +3,17 @@
 use auth_core::Revocation;
 use auth_session::Sessions;
 
+use super::App;
 use crate::support::*;
+
+/// How often a race is run with each kind of store: 1,000 times in all.
+const ROUNDS: usize = 500;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_tabs_that_save_at_once_keep_both_changes() {
     let app = App::new();
     let tab = app.logged_in("ann").await;
-    for n in 0..1_000 {
+    for n in 0..ROUNDS {
         let (mut one, mut other) = (tab.clone(), tab.clone());
         let one = tokio::spawn(async move { one.post(&format!("/put/one/{n}")).await.status });
         let other = tokio::spawn(async move { other.post(&format!("/put/other/{n}")).await.status });
@@ -23,7 +27,7 @@ async fn two_tabs_that_save_at_once_keep_both_changes() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn save_that_races_a_logout_never_brings_the_login_back() {
     let app = App::new();
-    for n in 0..1_000 {
+    for n in 0..ROUNDS {
         let mut tab = app.logged_in("ann").await;
         let (mut one, mut other) = (tab.clone(), tab.clone());
         let save = tokio::spawn(async move { one.post(&format!("/put/n/{n}")).await.status });
@@ -37,7 +41,7 @@ async fn save_that_races_a_logout_never_brings_the_login_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn login_that_races_a_logout_leaves_a_whole_state() {
     let app = App::new();
-    for _ in 0..200 {
+    for _ in 0..ROUNDS / 5 {
         let tab = app.logged_in("ann").await;
         let (mut one, mut other) = (tab.clone(), tab.clone());
         let login = tokio::spawn(async move {
