@@ -4,6 +4,7 @@
 mod absence;
 mod ambient;
 mod and;
+mod at_once;
 #[cfg(feature = "axum")]
 mod axum;
 mod chain;
