@@ -43,6 +43,8 @@ async fn ids_and_names_are_not_in_keys_logs_or_debug() {
     });
     let marked = marked.await;
     let chain_said = auth_core::RevocationCheck::is_revoked(&revocations, &marked).await.unwrap();
+    let known = auth_core::RevocationCheck::is_any_revoked_at_once(&revocations, &marked);
+    assert_eq!(known, Some(false), "the keys of this look are noted too");
     let revocation = auth_core::Revocation::of(&marked, now()).remove(0);
     revocations.revoke(&revocation).await.unwrap();
     revocations.revoke(&auth_core::Revocation::user(marked.principal().unwrap().clone(), now())).await.unwrap();

@@ -188,6 +188,10 @@ impl Store for Watched {
         self.note(&keys.concat(), b"");
         self.store.marks(keys).await
     }
+    fn reaches_at_once(&self, marks: &[(&str, u64)]) -> Option<bool> {
+        marks.iter().for_each(|(key, _)| self.note(key, b""));
+        self.store.reaches_at_once(marks)
+    }
     async fn publish(&self, message: &[u8]) -> Result<(), BoxError> {
         self.store.publish(message).await
     }
