@@ -38,9 +38,8 @@ const MAX_RECORD_BYTES: usize = 1 << 30;
 
 /// A store for a service with one node. Everything is in the memory of the process, and is lost when it ends.
 ///
-/// Clones share one store, with its clock and its limits: a setter changes them for all. Set them before the store is used. The
-/// clock tells when an entry ends that another clock has dated, and a limit below what is kept refuses new entries until enough
-/// have ended.
+/// Clones share one store, with its clock and its limits: a setter changes them for all. Set them before the store is used. A later
+/// clock judges entries that an earlier one has dated, and a limit below what is kept refuses new entries until enough have ended.
 ///
 /// It needs no task: each addition frees up to 64 entries that have ended, and the size is bounded. An entry that has ended counts
 /// as absent before it is freed, and keeps no room from a new one. A full store refuses new entries and keeps the old ones: a
