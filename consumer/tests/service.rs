@@ -6,7 +6,7 @@ use std::{
 };
 
 use auth_basic::Argon2Passwords;
-use auth_core::ManualClock;
+use auth_core::{Authenticated, ManualClock};
 use auth_jwt::Signer;
 use axum::{Router, body::Body};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -289,4 +289,18 @@ async fn open(address: &str, headers: &[(&'static str, String)]) -> Result<Socke
 /// A token in the form that a subprotocol can carry.
 fn encoded(token: &str) -> String {
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(token)
+}
+
+/// Stands in for a function that is not there. If it were there, it would be called instead, and give no `bool`.
+trait NotThere {
+    fn dangerous_unchecked(_: &str) -> bool {
+        true
+    }
+}
+
+impl<U> NotThere for Authenticated<U> {}
+
+#[test]
+fn evidence_that_no_chain_has_checked_needs_a_feature() {
+    assert!(Authenticated::<&str>::dangerous_unchecked("root"));
 }

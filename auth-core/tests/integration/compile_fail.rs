@@ -16,7 +16,8 @@ fn forging_and_misuse_do_not_compile() {
     ] {
         cases.compile_fail(format!("tests/compile_fail/{case}.rs"));
     }
-    // The cases build with the same features as this test.
+    // The cases build with the same features as this test. The test command has all features here; the crate in `consumer/` does
+    // without this one, and shows the same.
     if cfg!(not(feature = "test-util")) {
         cases.compile_fail("tests/compile_fail/forge_unchecked.rs");
     }

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 use std::{
-    fs,
+    env, fs,
     io::{Read as _, Write as _},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
@@ -74,13 +74,14 @@ fn replaced(text: &str, from: &str, to: &str) -> String {
     text.replace(from, to)
 }
 
-/// Builds it with the settings of the workspace, so that most dependencies are built already. Gives the target folder.
+/// Builds it with the settings of the workspace, so that most dependencies are built already: those of its manifest, unless the
+/// environment has others, as in CI. Gives the target folder.
 fn build(folder: &Path) -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().to_owned();
     let built = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--offline", "--bins", "--examples", "--target-dir"])
         .arg(&target)
-        .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")
+        .env("CARGO_PROFILE_DEV_DEBUG", env::var("CARGO_PROFILE_DEV_DEBUG").as_deref().unwrap_or("line-tables-only"))
         .current_dir(folder)
         .status();
     assert!(built.unwrap().success());
