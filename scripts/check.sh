@@ -108,18 +108,19 @@ alone() {
         cargo clippy -p "$crate" --lib --no-default-features --features "$feature" --locked -- -D warnings || exit 1
     done
 }
+# Crates that build the same dependencies are in one list.
 first_list() {
     alone auth-core axum metrics test-util tokio
     alone auth-basic argon2
     alone auth-jwt axum remote dpop es256k jsonwebtoken x509
-    alone ws-adapter "" connections metrics
-    alone socketio-adapter metrics
+    alone auth-store "" axum redis redis-tls
+    alone test-support users server records redis
 }
 # Of the facade, those that have code of their own.
 second_list() {
-    alone auth-store "" axum redis redis-tls
+    alone ws-adapter "" connections metrics
     alone auth-session "" axum password metrics
-    alone test-support users server records redis
+    alone socketio-adapter metrics
     alone portcullis "" jwt basic store session password tower axum websocket socketio
 }
 target="${CARGO_TARGET_DIR:-$PWD/target}"
