@@ -150,7 +150,8 @@ pub(crate) fn with_socket(sessions: &Sessions<User>, clock: &ManualClock, app: R
     connections.follow(sessions.revocations().clone());
     let layer = AuthLayer::new(chain(sessions)).timer(clock.clone());
     let layer = layer.public_origin(ORIGIN).unwrap().sockets(Sockets::new().connections(&connections).without_ping());
-    let socket = Router::new().route("/ws", get(echo)).route_layer(layer).layer(sessions.layer());
+    // Both layers in one call. Everywhere else there are two.
+    let socket = Router::new().route("/ws", get(echo)).layer((sessions.layer(), layer));
     socket.merge(app)
 }
 

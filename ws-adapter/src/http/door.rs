@@ -163,10 +163,14 @@ impl<U: Principal, M> Door<U, M> {
 
 /// Puts the decision into the extensions for the handler. It replaces the decision of an outer layer.
 pub(crate) fn leave<U: Principal>(decision: Result<Authenticated<U>, Refusal>, parts: &mut Parts) {
-    parts.extensions.remove::<Authenticated<U>>();
-    parts.extensions.remove::<Anonymous<U>>();
     match decision {
-        Ok(user) => drop(parts.extensions.insert(user)),
-        Err(refusal) => drop(parts.extensions.insert(Anonymous::<U>::new(refusal))),
+        Ok(user) => {
+            parts.extensions.remove::<Anonymous<U>>();
+            parts.extensions.insert(user);
+        }
+        Err(refusal) => {
+            parts.extensions.remove::<Authenticated<U>>();
+            parts.extensions.insert(Anonymous::<U>::new(refusal));
+        }
     }
 }

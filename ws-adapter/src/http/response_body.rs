@@ -43,6 +43,13 @@ impl<B: Default> Default for ResponseBody<B> {
     }
 }
 
+impl<B> From<String> for ResponseBody<B> {
+    /// A body that a layer around this one makes itself.
+    fn from(text: String) -> Self {
+        Self::refusal(text.into())
+    }
+}
+
 impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
     type Data = Bytes;
     type Error = B::Error;
