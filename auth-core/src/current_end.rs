@@ -1,6 +1,6 @@
 use std::time::SystemTime;
 
-use crate::{BoxError, EndCheck, Evidence, evidence::earlier};
+use crate::{BoxError, EndCheck, Evidence, Extras, evidence::earlier};
 
 /// An end that may move while a connection is open.
 impl Evidence {
@@ -24,8 +24,8 @@ impl Evidence {
         let mut ends = Ends { checks: Vec::new(), end: None };
         ends.add(self);
         let Ends { checks, mut end } = ends;
-        for check in checks {
-            let current = check.ends_at(used_at).await?.unwrap_or(SystemTime::UNIX_EPOCH);
+        for (check, extras) in checks {
+            let current = check.ends_at(extras, used_at).await?.unwrap_or(SystemTime::UNIX_EPOCH);
             end = earlier(end, Some(current));
         }
         Ok(end)
@@ -34,7 +34,7 @@ impl Evidence {
 
 /// What the end of a whole depends on.
 struct Ends<'e> {
-    checks: Vec<&'e dyn EndCheck>,
+    checks: Vec<(&'e dyn EndCheck, &'e Extras)>,
     /// The earliest end that does not move.
     end: Option<SystemTime>,
 }
@@ -42,7 +42,7 @@ struct Ends<'e> {
 impl<'e> Ends<'e> {
     fn add(&mut self, evidence: &'e Evidence) {
         let (check, parts, is_bounded) = (evidence.end_check(), evidence.parts(), evidence.is_bounded());
-        self.checks.extend(check.map(|check| &**check));
+        self.checks.extend(check.map(|check| (&**check, evidence.extras())));
         if is_bounded || (check.is_none() && parts.is_empty()) {
             self.end = earlier(self.end, evidence.expires_at());
         }

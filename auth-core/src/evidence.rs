@@ -2,7 +2,11 @@ use std::{fmt, mem, sync::Arc, time::SystemTime};
 
 use async_trait::async_trait;
 
-use crate::{BoxError, Carrier, Challenge, EndCheck, Extras, Id, IdKind, PrincipalId, few::Few};
+use crate::{
+    BoxError, Carrier, Challenge, EndCheck, Extras, Id, IdKind, KnownCredential, PrincipalId,
+    facts::{Facts, Held},
+    few::Few,
+};
 
 /// How a user was authenticated.
 ///
@@ -20,10 +24,7 @@ pub struct Evidence {
     pub(crate) issued_at: Option<SystemTime>,
     /// It was issued at an unknown instant.
     pub(crate) undated: bool,
-    /// Comparisons of two users use the first one.
-    names: Few<PrincipalId>,
-    ids: Few<Id>,
-    pub(crate) extras: Extras,
+    facts: Held,
     /// The challenges of the strategy that accepted, for later checks.
     pub(crate) challenges: Option<Arc<[Challenge]>>,
     rare: Option<Box<Rare>>,
@@ -63,6 +64,14 @@ impl PartialEq for Check {
 
 impl Evidence {
     pub(crate) fn new(carrier: Carrier) -> Self {
+        Self::of(carrier, Held::Own(Facts::default()))
+    }
+
+    pub(crate) fn of_known(carrier: Carrier, known: &KnownCredential) -> Self {
+        Self::of(carrier, Held::Known(known.clone(), None))
+    }
+
+    fn of(carrier: Carrier, facts: Held) -> Self {
         Self {
             strategy: None,
             carrier,
@@ -70,9 +79,7 @@ impl Evidence {
             expires_at: None,
             issued_at: None,
             undated: false,
-            names: Few::None,
-            ids: Few::None,
-            extras: Extras::default(),
+            facts,
             challenges: None,
             rare: None,
         }
@@ -106,10 +113,11 @@ impl Evidence {
             self.rare_mut().parts.push(behind);
         }
         if is_new && !self.parts().is_empty() {
+            let has_check = self.end_check().is_some();
             // A new acceptance isn't a credential, so only the credentials behind it have an end of their own.
             let rare = self.rare_mut();
             rare.credential_end = Some(CredentialEnd(None));
-            rare.bounded |= sets_end && rare.end_check.is_none();
+            rare.bounded |= sets_end && !has_check;
         }
         if self.expires_at.is_none() && end.is_some() {
             self.put_end(end);
@@ -134,12 +142,20 @@ impl Evidence {
 
     /// Sets what is asked for the end of the credential, which may move.
     pub(crate) fn set_end_check(&mut self, check: Arc<dyn EndCheck>) {
-        self.rare_mut().end_check = Some(check);
+        if let Some(check) = self.facts.set_end_check(check) {
+            self.rare_mut().end_check = Some(check);
+        }
+    }
+
+    fn change_facts(&mut self, change: impl FnOnce(&mut Facts)) {
+        if let Some(check) = self.facts.change(change) {
+            self.rare_mut().end_check = Some(check);
+        }
     }
 
     /// What is asked for the end of this credential, apart from its parts.
     pub(crate) fn end_check(&self) -> Option<&Arc<dyn EndCheck>> {
-        self.rare.as_ref()?.end_check.as_ref()
+        self.facts.end_check().or_else(|| self.rare.as_ref()?.end_check.as_ref())
     }
 
     /// Whether the application has set the end.
@@ -191,16 +207,28 @@ impl Evidence {
 
     /// Adds a name after the others.
     pub(crate) fn add_name(&mut self, name: PrincipalId) {
-        self.names.add(name);
+        if !self.names().contains(&name) {
+            self.change_facts(|facts| facts.names.add(name));
+        }
     }
 
     /// Sets the name that comparisons use.
     pub(crate) fn put_name_first(&mut self, name: PrincipalId) {
-        self.names.put_first(name);
+        if self.names().first() != Some(&name) {
+            self.change_facts(|facts| facts.names.put_first(name));
+        }
     }
 
     pub(crate) fn add_id(&mut self, id: Id) {
-        self.ids.add(id);
+        self.change_facts(|facts| facts.ids.add(id));
+    }
+
+    pub(crate) fn change_extras(&mut self, change: impl FnOnce(&mut Extras)) {
+        self.change_facts(|facts| change(&mut facts.extras));
+    }
+
+    pub(crate) fn extras(&self) -> &Extras {
+        &self.facts.get().extras
     }
 
     pub(crate) fn add_check(&mut self, check: &Arc<dyn RevocationCheck>) {
@@ -210,23 +238,16 @@ impl Evidence {
     /// Copies the names of the whole to each part, so that a logout under any name covers every credential.
     pub(crate) fn hand_names_down(&mut self) {
         for part in self.rare.iter_mut().flat_map(|rare| &mut rare.parts) {
-            for name in &*self.names {
+            for name in &*self.facts.get().names {
                 part.add_name(name.clone());
             }
             part.hand_names_down();
         }
     }
 
-    /// Whether all checks say at once that it is not revoked. They need not be asked again then.
-    pub(crate) fn passes_at_once(&mut self) -> bool {
-        let passes = self.rare.as_ref().is_none_or(|rare| {
-            let mut checks = rare.checks.iter();
-            rare.parts.is_empty() && checks.all(|Check(check)| check.is_any_revoked_at_once(self) == Some(false))
-        });
-        if passes && let Some(rare) = &mut self.rare {
-            rare.checks = Few::None;
-        }
-        passes
+    /// Whether it is of one credential, has no checks yet, and all of these say at once that it is not revoked.
+    pub(crate) fn passes_at_once(&self, checks: &[Arc<dyn RevocationCheck>]) -> bool {
+        self.is_simple() && checks.iter().all(|check| check.is_any_revoked_at_once(self) == Some(false))
     }
 
     /// Moves all checks, including those of the parts, to `all`, without duplicates.
@@ -281,7 +302,7 @@ impl Evidence {
     /// The ids by which the credential can be revoked. For an `and`, see its parts.
     #[must_use]
     pub fn ids(&self) -> &[Id] {
-        &self.ids
+        &self.facts.get().ids
     }
 
     /// The credential's own id, such as the `jti` of a token. The first one, if there are several.
@@ -303,13 +324,13 @@ impl Evidence {
     }
 
     fn id_of(&self, kind: IdKind) -> Option<&Id> {
-        self.ids.iter().find(|id| id.kind() == kind)
+        self.ids().iter().find(|id| id.kind() == kind)
     }
 
     /// Every known name of the user; a revocation of a user matches any of them. For an `and`, see its parts.
     #[must_use]
     pub fn names(&self) -> &[PrincipalId] {
-        &self.names
+        &self.facts.get().names
     }
 
     /// The name that comparisons of two users use: the first of [`names`](Self::names). For an `and` without a name of its
@@ -318,7 +339,7 @@ impl Evidence {
     /// `None` for a guest, and for an `and` of two different users.
     #[must_use]
     pub fn principal(&self) -> Option<&PrincipalId> {
-        if let Some(name) = self.names.first() {
+        if let Some(name) = self.names().first() {
             return Some(name);
         }
         let mut names = self.parts().iter().filter(|part| part.is_named()).map(Self::principal);
@@ -337,18 +358,18 @@ impl Evidence {
     /// whole may not be known yet.
     pub(crate) fn names_another_than(&self, open: &Self) -> bool {
         match self.parts() {
-            [] => !self.names.is_empty() && !self.names.iter().any(|name| open.has_name(name)),
+            [] => !self.names().is_empty() && !self.names().iter().any(|name| open.has_name(name)),
             parts => parts.iter().any(|part| part.names_another_than(open)),
         }
     }
 
     fn has_name(&self, name: &PrincipalId) -> bool {
-        self.names.contains(name) || self.parts().iter().any(|part| part.has_name(name))
+        self.names().contains(name) || self.parts().iter().any(|part| part.has_name(name))
     }
 
     /// Whether it, or a part of it, has a name.
     pub(crate) fn is_named(&self) -> bool {
-        !self.names.is_empty() || self.parts().iter().any(Self::is_named)
+        !self.names().is_empty() || self.parts().iter().any(Self::is_named)
     }
 
     /// A typed extra. For an `and`, the first part with an extra of this type counts. An acceptance that was built from an
@@ -356,7 +377,14 @@ impl Evidence {
     #[must_use]
     pub fn extra<T: Send + Sync + 'static>(&self) -> Option<&T> {
         let sides = || self.parts().iter().filter(|part| !part.is_behind());
-        self.extras.get().or_else(|| sides().find_map(Self::extra))
+        self.extras().get().or_else(|| sides().find_map(Self::extra))
+    }
+
+    /// What `derive` makes of the [`names`](Self::names) and [`ids`](Self::ids), and of nothing else, for a
+    /// [`RevocationCheck`] whose keys are hashes of them. It is made once for a [`KnownCredential`], and again when a name or an id is
+    /// added. `None` if the evidence is not of one, or if another type is kept with it: then make it yourself.
+    pub fn derived<T: Send + Sync + 'static>(&self, derive: impl FnOnce(&[PrincipalId], &[Id]) -> T) -> Option<&T> {
+        self.facts.derived(derive)
     }
 
     /// The evidence of both sides of an `and`, from left to right, and of the acceptances that a new one was built from. Empty

@@ -105,6 +105,7 @@ mod evidence;
 mod exempt_path;
 pub mod extract;
 mod extras;
+mod facts;
 mod few;
 mod id;
 #[cfg(feature = "tokio")]
@@ -155,6 +156,7 @@ pub use self::{
     end_check::EndCheck,
     evidence::{Evidence, RevocationCheck},
     extras::Extras,
+    facts::KnownCredential,
     id::{Id, IdKind},
     login::UserAuthentication,
     manual_clock::ManualClock,

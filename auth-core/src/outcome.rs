@@ -3,8 +3,9 @@ use std::{fmt, sync::Arc, time::SystemTime};
 use triomphe::UniqueArc;
 
 use crate::{
-    AuthRequest, Authenticated, Carrier, Challenge, EndCheck, Evidence, Extras, Id, IdKind, Principal, PrincipalId,
-    Redirect, Rejection, SharedStr, authenticated::Identity, challenge::presented_among, extract::Malformed,
+    AuthRequest, Authenticated, Carrier, Challenge, EndCheck, Evidence, Extras, Id, IdKind, KnownCredential, Principal,
+    PrincipalId, Redirect, Rejection, SharedStr, authenticated::Identity, challenge::presented_among,
+    extract::Malformed,
 };
 
 /// What a strategy says about a request. A failure of the system is an `Err`, never a [`Reject`](Self::Reject).
@@ -55,6 +56,12 @@ impl<U> Accept<U> {
         Self::with_evidence(user, Evidence::new(carrier))
     }
 
+    /// Accepts a credential that was known before the request: with its names, ids and extras. What is added is of this request
+    /// alone, and costs it a copy.
+    pub fn of_known(user: U, carrier: Carrier, known: &KnownCredential) -> Self {
+        Self::with_evidence(user, Evidence::of_known(carrier, known))
+    }
+
     pub(crate) fn with_evidence(user: U, evidence: Evidence) -> Self {
         Self(UniqueArc::new(Identity { user, evidence }))
     }
@@ -68,10 +75,10 @@ impl<U> Accept<U> {
 
     /// Says that the [end](Self::expires_at) may move while a connection is open, and what knows the current one. A moved end
     /// never goes beyond one that the application sets for what a chain accepted, as in
-    /// [`Chain::and_then`](crate::Chain::and_then).
+    /// [`Chain::and_then`](crate::Chain::and_then). One check may serve all credentials of a strategy: it gets their extras.
     #[must_use]
-    pub fn end_check(mut self, check: impl EndCheck) -> Self {
-        self.0.evidence.set_end_check(Arc::new(check));
+    pub fn end_check(mut self, check: Arc<dyn EndCheck>) -> Self {
+        self.0.evidence.set_end_check(check);
         self
     }
 
@@ -130,14 +137,14 @@ impl<U> Accept<U> {
     /// Adds a typed extra (claims, scopes); a second one of the same type replaces the first.
     #[must_use]
     pub fn extra<T: Clone + Send + Sync + 'static>(mut self, extra: T) -> Self {
-        self.0.evidence.extras.add(extra);
+        self.0.evidence.change_extras(|extras| extras.add(extra));
         self
     }
 
     /// Sets all extras at once, such as those of a [`Verdict`](crate::Verdict::into_result). They take the place of earlier ones.
     #[must_use]
     pub fn with_extras(mut self, extras: Extras) -> Self {
-        self.0.evidence.extras = extras;
+        self.0.evidence.change_extras(|all| *all = extras);
         self
     }
 

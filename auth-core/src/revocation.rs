@@ -115,7 +115,9 @@ impl Revocation {
             Carrier::Ticket => (IdKind::Parent, None),
             // Not the end that is known now: a use may move it.
             _ => {
-                let end = evidence.end_check().map_or_else(|| evidence.credential_end(), |check| check.latest_end());
+                let end = evidence
+                    .end_check()
+                    .map_or_else(|| evidence.credential_end(), |check| check.latest_end(evidence.extras()));
                 (IdKind::Credential, end)
             }
         };

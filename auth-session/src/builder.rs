@@ -216,7 +216,7 @@ impl<U: Principal> SessionsBuilder<U> {
         settings.token_issuers = self.token_issuers;
         let revocations = (self.revocations)(Arc::clone(&self.clock));
         let core = Core { records: self.records, revocations, clock: self.clock, settings };
-        Ok(Sessions::of(Shared { core: Arc::new(core), users: self.users }))
+        Ok(Sessions::of(Shared::new(Arc::new(core), self.users)))
     }
 }
 

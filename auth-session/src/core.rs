@@ -80,7 +80,7 @@ impl Core {
         Ok(record.and_then(|record| Self::read(sid, record, now)))
     }
 
-    fn read(sid: &str, record: Record, now: SystemTime) -> Option<Login> {
+    fn read(sid: &str, record: impl Into<Arc<Record>>, now: SystemTime) -> Option<Login> {
         match Login::read(record) {
             Ok(login) => (!login.is_over_at(now)).then_some(login),
             Err(cause) => {
@@ -95,8 +95,9 @@ impl Core {
         let ends_at = login.value.ends_after_use(now);
         match (*self.records).touch(&login.record.key, now, ends_at).await {
             Ok(true) => {
-                login.record.used_at = login.record.used_at.max(now);
-                login.record.ends_at = login.record.ends_at.max(ends_at);
+                let record = Arc::make_mut(&mut login.record);
+                record.used_at = record.used_at.max(now);
+                record.ends_at = record.ends_at.max(ends_at);
                 true
             }
             Ok(false) => false,
@@ -125,7 +126,8 @@ impl Core {
             if !(*self.records).touch(&login.record.key, used_at, ends_at).await? {
                 return Ok(None);
             }
-            login.record.ends_at = login.record.ends_at.max(ends_at);
+            let record = Arc::make_mut(&mut login.record);
+            record.ends_at = record.ends_at.max(ends_at);
         }
         Ok((!login.is_over_at(now)).then(|| login.ends_at()))
     }
@@ -337,7 +339,7 @@ impl Core {
         used_at: Option<SystemTime>,
     ) -> Result<(Saved, Option<Login>), BoxError> {
         let mut record =
-            Record { owner: owner_of(&value), since, value: value.encode()?.into(), ..login.record.clone() };
+            Record { owner: owner_of(&value), since, value: value.encode()?.into(), ..Record::clone(&login.record) };
         let mut end = SavedEnd::Keep;
         if let Some(used_at) = used_at {
             (record.used_at, record.ends_at, end) = (used_at, value.ends_after_use(used_at), SavedEnd::Replace);
@@ -362,7 +364,7 @@ impl Core {
 }
 
 fn owner_of(value: &Value) -> Option<RecordKey> {
-    value.user.as_ref().map(|user| RecordKey::owner(&user.principal()))
+    value.user.as_ref().map(UserPart::owner)
 }
 
 impl fmt::Debug for Core {

@@ -1,5 +1,6 @@
 use std::{
     fmt,
+    ops::Deref,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -21,15 +22,31 @@ use crate::{
     value::Value,
 };
 
-/// What all parts of one [`Sessions`](crate::Sessions) share.
-pub(crate) struct Shared<U> {
+/// What all parts of one [`Sessions`](crate::Sessions) share. Each request clones it several times.
+pub(crate) struct Shared<U>(Arc<CoreAndUsers<U>>);
+
+pub(crate) struct CoreAndUsers<U> {
     pub(crate) core: Arc<Core>,
     pub(crate) users: Arc<dyn SessionUsers<User = U>>,
 }
 
+impl<U> Shared<U> {
+    pub(crate) fn new(core: Arc<Core>, users: Arc<dyn SessionUsers<User = U>>) -> Self {
+        Self(Arc::new(CoreAndUsers { core, users }))
+    }
+}
+
+impl<U> Deref for Shared<U> {
+    type Target = CoreAndUsers<U>;
+
+    fn deref(&self) -> &CoreAndUsers<U> {
+        &self.0
+    }
+}
+
 impl<U> Clone for Shared<U> {
     fn clone(&self) -> Self {
-        Self { core: Arc::clone(&self.core), users: Arc::clone(&self.users) }
+        Self(Arc::clone(&self.0))
     }
 }
 
@@ -55,6 +72,8 @@ pub(crate) struct State {
     pub(crate) found: Option<Found>,
     pub(crate) changes: Changes,
     pub(crate) cookie: CookieOut,
+    /// Whether a [`Turn`] is taken: cheaper to ask than the lock of tokio.
+    is_turn_taken: bool,
     /// Whether the browser gets the cookie even if later changes are not stored: its own has just been replaced, and it would be
     /// logged out.
     must_set_cookie: bool,
@@ -138,15 +157,19 @@ impl<U: 'static> Handle<U> {
     }
 
     /// Waits until nobody else of this request talks to the store.
-    pub(crate) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.0.turn.lock().await
+    pub(crate) async fn turn(&self) -> Turn<'_, U> {
+        let guard = self.0.turn.lock().await;
+        self.state().is_turn_taken = true;
+        Turn { handle: self, _guard: guard }
     }
 
     /// The live login, if it is known or the store answers at once.
     pub(crate) fn live_at_once(&self, now: SystemTime) -> Option<Arc<Login>> {
-        // Somebody may be reading it, or changing it.
-        let _turn = self.0.turn.try_lock().ok()?;
         let mut state = self.state();
+        // Somebody reads it, or changes it.
+        if state.is_turn_taken {
+            return None;
+        }
         if state.found.is_none() {
             state.found = self.core().find_at_once(self.presented(), now);
         }
@@ -220,6 +243,18 @@ impl<U: 'static> Handle<U> {
             _ => {}
         }
         Ok(std::mem::take(&mut self.state().cookie))
+    }
+}
+
+/// While it lives, nobody else of the request talks to the store.
+pub(crate) struct Turn<'h, U: 'static> {
+    handle: &'h Handle<U>,
+    _guard: tokio::sync::MutexGuard<'h, ()>,
+}
+
+impl<U> Drop for Turn<'_, U> {
+    fn drop(&mut self) {
+        self.handle.state().is_turn_taken = false;
     }
 }
 

@@ -1,4 +1,7 @@
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::{fmt, time::SystemTime};
+
+use auth_core::{PrincipalId, SharedStr};
+use auth_store::RecordKey;
 
 use crate::{
     login::Login,
@@ -6,32 +9,53 @@ use crate::{
 };
 
 /// What is known about one login, for a list of a user's logins, and as an extra of the evidence. It holds no secret.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct LoginInfo {
-    value: Arc<Value>,
+    sid: SharedStr,
+    /// `None` as long as nobody has logged in.
+    user: Option<PrincipalId>,
+    created: SystemTime,
     used_at: SystemTime,
     ends_at: SystemTime,
+    absolute_end: SystemTime,
+    remember: bool,
+    auth_time: SystemTime,
+    amr: Vec<String>,
+    label: Option<String>,
 }
 
 impl LoginInfo {
     pub(crate) fn new(login: &Login) -> Self {
-        Self { value: Arc::clone(&login.value), used_at: login.record.used_at, ends_at: login.ends_at() }
+        let Value { sid, user, created, absolute_end, remember, .. } = &**login.value;
+        Self {
+            sid: sid.clone(),
+            user: user.as_ref().map(UserPart::principal),
+            created: *created,
+            used_at: login.record.used_at,
+            ends_at: login.ends_at(),
+            absolute_end: *absolute_end,
+            remember: *remember,
+            auth_time: user.as_ref().map_or(*created, |user| user.auth_time),
+            amr: user.as_ref().map(|user| user.amr.clone()).unwrap_or_default(),
+            label: user.as_ref().and_then(|user| user.label.clone()),
+        }
     }
 
-    fn user(&self) -> Option<&UserPart> {
-        self.value.user.as_ref()
+    /// What owns the record.
+    pub(crate) fn owner(&self) -> Option<RecordKey> {
+        self.user.as_ref().map(RecordKey::owner)
     }
 
     /// The public id of the login: 22 characters of base64url. It is safe in lists, logs and tokens.
     #[must_use]
     pub fn sid(&self) -> &str {
-        &self.value.sid
+        &self.sid
     }
 
     /// When the session began, perhaps before the login.
     #[must_use]
     pub fn created_at(&self) -> SystemTime {
-        self.value.created
+        self.created
     }
 
     /// When it was last used. It is noted at most once a minute.
@@ -49,47 +73,33 @@ impl LoginInfo {
     /// When it ends in any case, exclusive.
     #[must_use]
     pub fn absolute_end(&self) -> SystemTime {
-        self.value.absolute_end
+        self.absolute_end
     }
 
     /// Whether the user asked to be remembered.
     #[must_use]
     pub fn is_remembered(&self) -> bool {
-        self.value.remember
+        self.remember
     }
 
     /// When the user last proved who it is: the login, or a later step up.
     #[must_use]
     pub fn auth_time(&self) -> SystemTime {
-        self.user().map_or(self.value.created, |user| user.auth_time)
+        self.auth_time
     }
 
     /// How the user did that (RFC 8176): `pwd`, `otp`, `hwk`.
     #[must_use]
     pub fn amr(&self) -> &[String] {
-        self.user().map(|user| &*user.amr).unwrap_or_default()
+        &self.amr
     }
 
     /// A name of the client, if the application has given one.
     #[must_use]
     pub fn label(&self) -> Option<&str> {
-        self.user()?.label.as_deref()
+        self.label.as_deref()
     }
 }
-
-impl PartialEq for LoginInfo {
-    /// Whether all that can be read of both is equal.
-    fn eq(&self, other: &Self) -> bool {
-        let all = |info: &Self| {
-            let times = [info.created_at(), info.used_at, info.ends_at, info.absolute_end(), info.auth_time()];
-            (times, info.is_remembered())
-        };
-        let texts = |info: &Self| (info.sid().to_owned(), info.amr().to_vec(), info.label().map(str::to_owned));
-        all(self) == all(other) && texts(self) == texts(other)
-    }
-}
-
-impl Eq for LoginInfo {}
 
 impl fmt::Debug for LoginInfo {
     /// Omits what belongs to a person.

@@ -1,9 +1,10 @@
 use std::{
-    sync::{Arc, OnceLock},
+    ops::Deref,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::SystemTime,
 };
 
-use auth_core::BoxError;
+use auth_core::{BoxError, KnownCredential};
 use auth_store::{Record, RecordKey};
 
 use crate::{
@@ -17,9 +18,38 @@ use crate::{
 /// A login as it was read from the store, or as it was just stored.
 #[derive(Clone)]
 pub(crate) struct Login {
-    pub(crate) record: Record,
-    pub(crate) value: Arc<Value>,
+    pub(crate) record: Arc<Record>,
+    pub(crate) value: Arc<Decoded>,
     data: OnceLock<Data>,
+}
+
+/// What the value of a record means. A store in memory keeps it with the record, so it must not hold what keeps the store alive, or
+/// itself.
+#[repr(C)]
+pub(crate) struct Decoded {
+    known: Mutex<Option<Known>>,
+    value: Value,
+}
+
+/// What a request with the login is accepted with, as long as nobody notes a use.
+struct Known {
+    used_at: SystemTime,
+    ends_at: SystemTime,
+    credential: KnownCredential,
+}
+
+impl Decoded {
+    fn new(value: Value) -> Self {
+        Self { value, known: Mutex::default() }
+    }
+}
+
+impl Deref for Decoded {
+    type Target = Value;
+
+    fn deref(&self) -> &Value {
+        &self.value
+    }
 }
 
 /// What the store has for the cookie of a request.
@@ -38,18 +68,33 @@ pub(crate) enum Found {
 
 impl Login {
     /// `Err` if the record is not one of a login.
-    pub(crate) fn read(record: Record) -> Result<Self, BoxError> {
-        let value = record.value.decoded(Value::decode)?;
+    pub(crate) fn read(record: impl Into<Arc<Record>>) -> Result<Self, BoxError> {
+        let record = record.into();
+        let value = record.value.decoded(|json| Value::decode(json).map(Decoded::new))?;
         Ok(Self { record, value, data: OnceLock::new() })
     }
 
     pub(crate) fn new(record: Record, value: Value) -> Self {
-        Self { record, value: Arc::new(value), data: OnceLock::new() }
+        Self { record: Arc::new(record), value: Arc::new(Decoded::new(value)), data: OnceLock::new() }
     }
 
     /// What the application keeps. It is read once.
     pub(crate) fn data(&self) -> &Data {
         self.data.get_or_init(|| self.value.data.read())
+    }
+
+    /// What a request with it is accepted with. `make` is called when it is not known.
+    pub(crate) fn known(&self, make: impl FnOnce() -> KnownCredential) -> KnownCredential {
+        let (used_at, ends_at) = (self.record.used_at, self.ends_at());
+        let mut kept = self.value.known.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*kept {
+            Some(known) if known.used_at == used_at && known.ends_at == ends_at => known.credential.clone(),
+            _ => {
+                let credential = make();
+                *kept = Some(Known { used_at, ends_at, credential: credential.clone() });
+                credential
+            }
+        }
     }
 
     /// The public id.

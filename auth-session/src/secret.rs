@@ -91,7 +91,8 @@ fn random<const N: usize>() -> Result<String, BoxError> {
 
 /// Whether each byte is a digit of base64url. It need not be canonical: id and secret are compared as text.
 fn is_base64url(text: &[u8]) -> bool {
-    text.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+    // All of it, without a branch for each byte: that is faster than to stop at the first wrong one.
+    text.iter().fold(true, |good, b| good & (b.is_ascii_alphanumeric() | matches!(b, b'-' | b'_')))
 }
 
 /// Whether the text is `N` bytes in canonical base64url. Longer texts are not decoded.

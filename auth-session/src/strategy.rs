@@ -2,10 +2,9 @@ use std::{fmt, sync::Arc, time::SystemTime};
 
 use async_trait::async_trait;
 use auth_core::{
-    Accept, AuthRequest, BoxError, Carrier, Challenge, EndCheck, Outcome, Principal, Rejection, Start, Strategy,
-    UserAuthentication,
+    Accept, AuthRequest, BoxError, Carrier, Challenge, EndCheck, Extras, KnownCredential, Outcome, Principal,
+    Rejection, Start, Strategy, UserAuthentication,
 };
-use auth_store::RecordKey;
 
 use crate::{
     core::Core,
@@ -14,7 +13,7 @@ use crate::{
     info::LoginInfo,
     login::{Found, Login},
     presented::Presented,
-    value::{UserPart, Value},
+    value::UserPart,
 };
 
 /// Accepts the cookie of a login. Made by [`Sessions::strategy`](crate::Sessions::strategy); its name is `session`.
@@ -37,11 +36,13 @@ use crate::{
 /// [`Requirement`](auth_core::Requirement); and a [`LoginInfo`].
 pub struct SessionStrategy<U> {
     shared: Shared<U>,
+    end_check: Arc<dyn EndCheck>,
 }
 
 impl<U: Principal> SessionStrategy<U> {
     pub(crate) fn new(shared: Shared<U>) -> Self {
-        Self { shared }
+        let end_check = Arc::new(LoginEnd(Arc::clone(&shared.core)));
+        Self { shared, end_check }
     }
 
     /// What the layer has read, unless the request has changed since or is over.
@@ -95,25 +96,26 @@ impl<U: Principal> SessionStrategy<U> {
     }
 
     fn accept(&self, user: U, login: &Login, stored: &UserPart) -> Accept<U> {
-        let mut authentication = UserAuthentication::new().with_time(stored.auth_time).with_amr(&stored.amr);
-        if let Some(class) = &stored.acr {
-            authentication = authentication.with_acr(&**class);
-        }
-        let end = LoginEnd {
-            core: Arc::clone(&self.shared.core),
-            login: Arc::clone(&login.value),
-            owner: login.record.owner.clone(),
-        };
-        Accept::new(user, Carrier::Cookie)
-            .add_name(stored.principal())
-            .session_id("", &login.value.sid)
-            .credential_id("", &login.value.sid)
+        let known = login.known(|| known(login, stored));
+        Accept::of_known(user, Carrier::Cookie, &known)
             .issued_at(login.record.since)
             .expires_at(login.ends_at())
-            .end_check(end)
-            .extra(authentication)
-            .extra(LoginInfo::new(login))
+            .end_check(Arc::clone(&self.end_check))
     }
+}
+
+/// What is the same for all requests with this login.
+fn known(login: &Login, stored: &UserPart) -> KnownCredential {
+    let mut authentication = UserAuthentication::new().with_time(stored.auth_time).with_amr(&stored.amr);
+    if let Some(class) = &stored.acr {
+        authentication = authentication.with_acr(&**class);
+    }
+    KnownCredential::new()
+        .add_name(stored.principal())
+        .session_id("", &login.value.sid)
+        .credential_id("", &login.value.sid)
+        .extra(authentication)
+        .extra(LoginInfo::new(login))
 }
 
 fn expired<U>(request: &AuthRequest<'_>) -> Outcome<U> {
@@ -156,27 +158,26 @@ impl<U: Principal> Strategy for SessionStrategy<U> {
 }
 
 /// Tells an open connection when its login ends now.
-struct LoginEnd {
-    core: Arc<Core>,
-    login: Arc<Value>,
-    owner: Option<RecordKey>,
-}
+struct LoginEnd(Arc<Core>);
 
 #[async_trait]
 impl EndCheck for LoginEnd {
-    fn latest_end(&self) -> Option<SystemTime> {
-        // Another login on this record may move the absolute end.
-        self.login.absolute_end.checked_add(self.core.settings.longest())
+    async fn ends_at(&self, extras: &Extras, used_at: SystemTime) -> Result<Option<SystemTime>, BoxError> {
+        match extras.get::<LoginInfo>() {
+            Some(login) => self.0.end_of(login.sid(), login.owner().as_ref(), used_at).await,
+            None => Ok(None),
+        }
     }
 
-    async fn ends_at(&self, used_at: SystemTime) -> Result<Option<SystemTime>, BoxError> {
-        self.core.end_of(&self.login.sid, self.owner.as_ref(), used_at).await
+    fn latest_end(&self, extras: &Extras) -> Option<SystemTime> {
+        // Another login on this record may move the absolute end.
+        extras.get::<LoginInfo>()?.absolute_end().checked_add(self.0.settings.longest())
     }
 }
 
 impl<U> Clone for SessionStrategy<U> {
     fn clone(&self) -> Self {
-        Self { shared: self.shared.clone() }
+        Self { shared: self.shared.clone(), end_check: Arc::clone(&self.end_check) }
     }
 }
 

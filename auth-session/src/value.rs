@@ -1,8 +1,12 @@
 //! What a record of a login holds.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    mem,
+    time::{Duration, SystemTime},
+};
 
 use auth_core::{BoxError, PrincipalId, SharedStr};
+use auth_store::RecordKey;
 use serde::{Deserialize, Serialize};
 
 use crate::{data::StoredData, instant, secret::Hash, settings::Lifetime, shared_str};
@@ -17,21 +21,22 @@ const MAX_PREVIOUS: usize = 4;
 /// What a store must be able to keep is 64 KiB. This leaves room for what a later version adds.
 const MAX_LEN: usize = 60 * 1024;
 
+/// In the order of use: a request reads the first fields alone, which are beside each other in memory.
 #[derive(Clone, Deserialize, Serialize)]
+#[repr(C)]
 pub(crate) struct Value {
-    /// The public id, for lists.
-    #[serde(with = "shared_str")]
-    pub(crate) sid: SharedStr,
-    /// `None` as long as nobody has logged in.
-    pub(crate) user: Option<UserPart>,
-    #[serde(with = "instant")]
-    pub(crate) created: SystemTime,
+    carriers: Carriers,
     #[serde(with = "instant")]
     pub(crate) absolute_end: SystemTime,
     pub(crate) idle: Duration,
+    /// `None` as long as nobody has logged in.
+    pub(crate) user: Option<UserPart>,
+    /// The public id, for lists.
+    #[serde(with = "shared_str")]
+    pub(crate) sid: SharedStr,
+    #[serde(with = "instant")]
+    pub(crate) created: SystemTime,
     pub(crate) remember: bool,
-    /// What the client presents: now only the cookie.
-    carriers: Vec<CarrierPart>,
     /// The last one first.
     previous: Vec<Previous>,
     pub(crate) data: StoredData,
@@ -39,9 +44,11 @@ pub(crate) struct Value {
 
 /// The user of a login.
 #[derive(Clone, Deserialize, Serialize)]
+#[repr(C)]
 pub(crate) struct UserPart {
     /// What the application finds the user by.
-    pub(crate) id: String,
+    #[serde(with = "shared_str")]
+    pub(crate) id: SharedStr,
     #[serde(with = "shared_str")]
     issuer: SharedStr,
     #[serde(with = "shared_str")]
@@ -56,16 +63,10 @@ pub(crate) struct UserPart {
     pub(crate) label: Option<String>,
 }
 
-#[derive(Clone, Copy, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum CarrierKind {
-    Cookie,
-}
-
+/// What the client presents: now only a cookie.
 #[derive(Clone, Deserialize, Serialize)]
-struct CarrierPart {
-    kind: CarrierKind,
-    hash: Hash,
+struct Carriers {
+    cookie: Hash,
 }
 
 #[derive(Clone, Deserialize, Serialize)]
@@ -94,7 +95,7 @@ impl Value {
             absolute_end: now.checked_add(absolute).unwrap_or(now),
             idle,
             remember: false,
-            carriers: vec![CarrierPart { kind: CarrierKind::Cookie, hash: cookie }],
+            carriers: Carriers { cookie },
             previous: Vec::new(),
             data: StoredData::default(),
         }
@@ -109,7 +110,10 @@ impl Value {
     }
 
     pub(crate) fn decode(json: &[u8]) -> Result<Self, BoxError> {
-        let value: Self = serde_json::from_slice(json)?;
+        let mut value: Self = serde_json::from_slice(json)?;
+        if let Some(user) = &mut value.user {
+            user.share();
+        }
         if value.data.is_object() { Ok(value) } else { Err("the data of a login is not an object".into()) }
     }
 
@@ -119,7 +123,7 @@ impl Value {
     }
 
     pub(crate) fn compare(&self, hash: &Hash, now: SystemTime) -> Match {
-        if self.carriers.iter().any(|part| part.kind == CarrierKind::Cookie && part.hash.ct_eq(hash)) {
+        if self.carriers.cookie.ct_eq(hash) {
             return Match::Current;
         }
         // A clock that was set back counts as no time.
@@ -129,26 +133,35 @@ impl Value {
     }
 
     pub(crate) fn replace_cookie(&mut self, new: Hash, now: SystemTime) {
-        let old = self.carriers.iter_mut().find(|part| part.kind == CarrierKind::Cookie);
-        match old {
-            Some(part) => {
-                self.previous.insert(0, Previous { hash: part.hash, replaced: now });
-                self.previous.truncate(MAX_PREVIOUS);
-                part.hash = new;
-            }
-            None => self.carriers.push(CarrierPart { kind: CarrierKind::Cookie, hash: new }),
-        }
+        let old = mem::replace(&mut self.carriers.cookie, new);
+        self.previous.insert(0, Previous { hash: old, replaced: now });
+        self.previous.truncate(MAX_PREVIOUS);
     }
 }
 
 impl UserPart {
     pub(crate) fn new(id: String, principal: &PrincipalId, logged_in: SystemTime) -> Self {
-        let (issuer, subject) = (principal.issuer().into(), principal.subject().into());
-        Self { id, issuer, subject, logged_in, auth_time: logged_in, amr: Vec::new(), acr: None, label: None }
+        let (id, issuer, subject) = (id.into(), principal.issuer().into(), principal.subject().into());
+        let mut user =
+            Self { id, issuer, subject, logged_in, auth_time: logged_in, amr: Vec::new(), acr: None, label: None };
+        user.share();
+        user
+    }
+
+    /// The id is often the subject: one text then, which a request reads once.
+    fn share(&mut self) {
+        if self.id == self.subject {
+            self.subject = self.id.clone();
+        }
     }
 
     pub(crate) fn principal(&self) -> PrincipalId {
         PrincipalId::new(&self.issuer, &self.subject)
+    }
+
+    /// What owns the record of a login.
+    pub(crate) fn owner(&self) -> RecordKey {
+        RecordKey::owner(&self.principal())
     }
 
     pub(crate) fn is_same_as(&self, other: &Self) -> bool {

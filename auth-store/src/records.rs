@@ -47,7 +47,7 @@ pub trait Records: Send + Sync + 'static {
     /// Answers as [`load`](Self::load) does, without waiting. `Some(None)` means that the store has no such record. `None`, the default,
     /// means that the caller must call `load`, also where that would fail. It must not do I/O. A wrapper that counts, delays or fails
     /// calls need not forward it.
-    fn load_at_once(&self, key: &RecordKey) -> Option<Option<Record>> {
+    fn load_at_once(&self, key: &RecordKey) -> Option<Option<Arc<Record>>> {
         let _ = key;
         None
     }
@@ -117,16 +117,21 @@ pub enum Saved {
     Ended,
 }
 
-/// The key of a record, of an owner or of an index: a hash, or a public id. At most 64 visible ASCII characters.
+/// The key of a record, of an owner or of an index: a hash, or a public id. At most 64 visible ASCII characters, which it holds
+/// itself: clones need no memory of their own.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RecordKey(Arc<str>);
+pub struct RecordKey(ShortKey);
 
 impl RecordKey {
     /// A key made of a kind, such as `login`, and of parts that may be secret or personal. Equal lists of parts have equal keys.
-    /// The kind is not hashed: a short constant of letters, at most 20.
+    /// The kind is a short constant of letters, which is not hashed unless it is longer than 20.
     #[must_use]
     pub fn new(kind: &'static str, parts: &[&str]) -> Self {
-        Self(opaque::key(kind, parts).into())
+        if kind.len() > ShortKey::MAX_KIND_LEN {
+            return Self::new("long", &[&[kind], parts].concat());
+        }
+        let [key] = ShortKey::of([kind], parts);
+        Self(key)
     }
 
     /// A key made of a kind and of an id that is random and not secret, which is not hashed: it may be in the store and in logs. An
@@ -134,12 +139,8 @@ impl RecordKey {
     #[must_use]
     pub fn of_id(kind: &'static str, id: &str) -> Self {
         // Shorter than a hash, so that it is never that of another id.
-        let is_plain = (1..=42).contains(&id.len()) && opaque::is_base64url(id);
-        let plain = is_plain.then(|| ShortKey::plain(kind, id));
-        match plain.as_ref().and_then(ShortKey::as_str) {
-            Some(key) => Self(key.into()),
-            None => Self::new(kind, &[id]),
-        }
+        let is_plain = kind.len() <= ShortKey::MAX_KIND_LEN && (1..=42).contains(&id.len()) && opaque::is_base64url(id);
+        if is_plain { Self(ShortKey::plain(kind, id)) } else { Self::new(kind, &[id]) }
     }
 
     /// The key of an owner.
@@ -151,42 +152,44 @@ impl RecordKey {
     /// The text, for the store.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 
-    /// A key that a store has kept.
+    /// A key that a store has kept. `None` if it is longer than 64 characters: no key is.
     #[must_use]
-    pub fn from_stored(text: &str) -> Self {
-        Self(text.into())
+    pub fn from_stored(text: &str) -> Option<Self> {
+        ShortKey::from_text(text).map(Self)
     }
 }
 
 impl fmt::Debug for RecordKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 /// A record as a store keeps it. The store does not read the value.
+// In the order of use: a request reads the first fields, which are beside each other in memory.
 #[derive(Clone, PartialEq, Eq)]
+#[repr(C)]
 #[expect(clippy::exhaustive_structs, reason = "a store must keep every field: a new one must break every store")]
 pub struct Record {
+    /// When it ends by time, exclusive.
+    pub ends_at: SystemTime,
+    /// When it was last used, as far as the store was told.
+    pub used_at: SystemTime,
+    /// The instant that [`Records::end_owned`] compares with.
+    pub since: SystemTime,
+    /// What the caller keeps. At most [64 KiB](Self::MAX_VALUE_LEN).
+    pub value: RecordValue,
     /// Its key, which never changes.
     pub key: RecordKey,
     /// Whom it belongs to, if anybody.
     pub owner: Option<RecordKey>,
     /// Other keys under which [`Records::indexed`] finds it.
     pub indexes: Vec<RecordKey>,
-    /// The instant that [`Records::end_owned`] compares with.
-    pub since: SystemTime,
-    /// When it was last used, as far as the store was told.
-    pub used_at: SystemTime,
-    /// When it ends by time, exclusive.
-    pub ends_at: SystemTime,
     /// Counts the saves, from 1.
     pub version: u64,
-    /// What the caller keeps. At most [64 KiB](Self::MAX_VALUE_LEN).
-    pub value: RecordValue,
 }
 
 impl Record {
@@ -228,7 +231,7 @@ impl<R: Records + ?Sized> Records for Arc<R> {
         (**self).load(key).await
     }
 
-    fn load_at_once(&self, key: &RecordKey) -> Option<Option<Record>> {
+    fn load_at_once(&self, key: &RecordKey) -> Option<Option<Arc<Record>>> {
         (**self).load_at_once(key)
     }
 

@@ -40,6 +40,15 @@ pub trait Store: Send + Sync + 'static {
     /// If the store is down, or if a key holds something else.
     async fn marks(&self, keys: &[String]) -> Result<Vec<Option<u64>>, BoxError>;
 
+    /// True if the store knows without waiting that it has no mark at all, so that nobody need make keys to ask about. The default is
+    /// false: somebody has to be asked.
+    ///
+    /// # Security
+    /// After `true`, no credential is looked up. A store whose marks others may set must answer false.
+    fn has_no_marks(&self) -> bool {
+        false
+    }
+
     /// Whether one of these marks is at or above the number beside it, if the store knows without waiting; false for no marks. `None`,
     /// the default, if [`marks`](Self::marks) has to be asked, also where it would fail. It must not do I/O. A wrapper that counts,
     /// delays or fails calls need not forward it.
@@ -92,6 +101,10 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     async fn marks(&self, keys: &[String]) -> Result<Vec<Option<u64>>, BoxError> {
         (**self).marks(keys).await
+    }
+
+    fn has_no_marks(&self) -> bool {
+        (**self).has_no_marks()
     }
 
     fn reaches_at_once(&self, marks: &[(&str, u64)]) -> Option<bool> {

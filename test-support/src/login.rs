@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use auth_core::{Accept, AuthRequest, BoxError, Carrier, Challenge, EndCheck, Outcome, Strategy, async_trait};
+use auth_core::{Accept, AuthRequest, BoxError, Carrier, Challenge, EndCheck, Extras, Outcome, Strategy, async_trait};
 use tokio::sync::watch;
 
 use crate::users::{START, User};
@@ -65,7 +65,7 @@ fn at(secs: u64) -> SystemTime {
 
 #[async_trait]
 impl EndCheck for Login {
-    async fn ends_at(&self, used_at: SystemTime) -> Result<Option<SystemTime>, BoxError> {
+    async fn ends_at(&self, _: &Extras, used_at: SystemTime) -> Result<Option<SystemTime>, BoxError> {
         // Before the question shows: what the test says after it is for the next one.
         let mut says = *self.says.borrow();
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(used_at);
@@ -103,6 +103,6 @@ impl Strategy for Login {
             _ => 60,
         };
         let accept = Accept::new(User("ann".into()), Carrier::Header).expires_at(at(ends));
-        Ok(Outcome::Accept(accept.end_check(self.clone())))
+        Ok(Outcome::Accept(accept.end_check(Arc::new(self.clone()))))
     }
 }

@@ -71,20 +71,28 @@ impl<U: Principal> Chain<U> {
     /// Decides about the whole request: compares what a cookie accepts with everything explicit, applies `terms`, and
     /// asks whether the credential was revoked. Only the outermost chain does this: it alone sees every name.
     async fn decide(&self, request: &AuthRequest<'_>, terms: Option<&Terms<'_>>) -> Result<Decision<'_, U>, BoxError> {
-        let mut decision = self.ask_in_order(request).await?;
-        if terms.is_none() && !request.is_nested() && (decision.is_simple() || self.stands_at_once(&mut decision)) {
+        let mut decision = self.ask_without_checks(request).await?;
+        if terms.is_none() && !request.is_nested() && self.stands_at_once(&decision) {
             return Ok(decision);
         }
+        self.add_checks(&mut decision);
         // Boxed, so that it takes no space where it isn't needed.
         Box::pin(self.weigh(decision, request, terms)).await
     }
 
-    /// Whether an acceptance stands without waiting: nothing explicit can speak against it, and it is known not to be revoked.
-    fn stands_at_once(&self, decision: &mut Decision<'_, U>) -> bool {
-        let Outcome::Accept(accept) = &mut decision.outcome else { return false };
-        let evidence = accept.evidence_mut();
+    /// Whether the outcome stands without waiting: nothing explicit can speak against it, and nothing that was accepted can be
+    /// revoked, or it is known not to be.
+    fn stands_at_once(&self, decision: &Decision<'_, U>) -> bool {
         let may_be_refused = || self.nodes.iter().any(|node| !node.strategy.is_ambient_only());
-        decision.beside.is_none() && (evidence.carrier.is_explicit() || !may_be_refused()) && evidence.passes_at_once()
+        decision.beside.as_ref().is_none_or(|beside| beside.given_up.is_empty())
+            && match &decision.outcome {
+                Outcome::Accept(accept) => {
+                    let evidence = accept.evidence();
+                    let is_alone = evidence.carrier.is_explicit() || !may_be_refused();
+                    is_alone && evidence.passes_at_once(&self.revocation)
+                }
+                _ => true,
+            }
     }
 
     /// The part of [`decide`](Self::decide) that comes after the strategies.

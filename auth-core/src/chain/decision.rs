@@ -40,16 +40,6 @@ impl<'c, U> Decision<'c, U> {
         self.beside.as_ref()?.passed_over.as_ref()
     }
 
-    /// Whether the outcome stands by itself: nothing explicit can speak against it, and nothing that was accepted can be
-    /// revoked.
-    pub(super) fn is_simple(&self) -> bool {
-        self.beside.as_ref().is_none_or(|beside| beside.given_up.is_empty())
-            && match &self.outcome {
-                Outcome::Accept(accept) => accept.evidence().carrier.is_explicit() && accept.evidence().is_simple(),
-                _ => true,
-            }
-    }
-
     /// The outcome, and the challenges of the strategy that accepted. The rest is noted for the chain around this one.
     pub(super) fn note_in(self, request: &AuthRequest<'_>) -> (Outcome<U>, Option<&'c Arc<[Challenge]>>) {
         if let Some(beside) = self.beside {

@@ -13,6 +13,13 @@ use crate::{AuthRequest, BoxError, Evidence, Outcome, Principal, Rejection, note
 impl<U: Principal> Chain<U> {
     /// Asks the strategies in order, until one of them decides. Nested chains do no more than this.
     pub(super) async fn ask_in_order(&self, request: &AuthRequest<'_>) -> Result<Decision<'_, U>, BoxError> {
+        let mut decision = self.ask_without_checks(request).await?;
+        self.add_checks(&mut decision);
+        Ok(decision)
+    }
+
+    /// The same without the chain's checks for revocation on what it accepts: the caller asks them, or adds them.
+    pub(super) async fn ask_without_checks(&self, request: &AuthRequest<'_>) -> Result<Decision<'_, U>, BoxError> {
         let mut beside: Option<Box<Beside>> = None;
         let mut rejected: Option<Rejection> = None;
         for node in &*self.nodes {
@@ -34,8 +41,7 @@ impl<U: Principal> Chain<U> {
                 self.add_noted(&mut beside, *noted);
             }
             match answer.outcome {
-                Outcome::Accept(mut accept) => {
-                    self.add_checks(accept.evidence_mut());
+                Outcome::Accept(accept) => {
                     let (outcome, accepted) = (Outcome::Accept(accept), Some(&node.challenges));
                     return Ok(Decision { accepted, beside: after(rejected, beside), ..Decision::of(outcome) });
                 }
@@ -66,11 +72,17 @@ impl<U: Principal> Chain<U> {
 
     #[cold]
     fn add_noted(&self, beside: &mut Option<Box<Beside>>, mut noted: Acceptances) {
-        noted.given_up.iter_mut().for_each(|evidence| self.add_checks(evidence));
+        noted.given_up.iter_mut().for_each(|evidence| self.add_checks_to(evidence));
         beside.get_or_insert_default().add(noted);
     }
 
-    fn add_checks(&self, evidence: &mut Evidence) {
+    pub(super) fn add_checks(&self, decision: &mut Decision<'_, U>) {
+        if let Outcome::Accept(accept) = &mut decision.outcome {
+            self.add_checks_to(accept.evidence_mut());
+        }
+    }
+
+    fn add_checks_to(&self, evidence: &mut Evidence) {
         self.revocation.iter().for_each(|check| evidence.add_check(check));
     }
 

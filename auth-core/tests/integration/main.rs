@@ -16,6 +16,7 @@ mod evidence;
 mod extract;
 mod handshakes;
 mod identity;
+mod known;
 mod law;
 mod leak;
 mod log;

@@ -1,8 +1,8 @@
 //! Ends that move while a connection is open: what is asked, and which end counts.
 
-use std::time::SystemTime;
+use std::{sync::Arc, time::SystemTime};
 
-use auth_core::{Accept, BoxError, Carrier, Chain, EndCheck, Evidence, Outcome, async_trait};
+use auth_core::{Accept, BoxError, Carrier, Chain, EndCheck, Evidence, Extras, Outcome, async_trait};
 
 use crate::support::{Name, Say, Scripted, ask, basic, in_secs, jwt, session};
 
@@ -11,7 +11,7 @@ struct Ends(Option<u64>);
 
 #[async_trait]
 impl EndCheck for Ends {
-    async fn ends_at(&self, _: SystemTime) -> Result<Option<SystemTime>, BoxError> {
+    async fn ends_at(&self, _: &Extras, _: SystemTime) -> Result<Option<SystemTime>, BoxError> {
         Ok(self.0.map(in_secs))
     }
 }
@@ -21,7 +21,7 @@ struct Fails;
 
 #[async_trait]
 impl EndCheck for Fails {
-    async fn ends_at(&self, _: SystemTime) -> Result<Option<SystemTime>, BoxError> {
+    async fn ends_at(&self, _: &Extras, _: SystemTime) -> Result<Option<SystemTime>, BoxError> {
         Err("the store is down".into())
     }
 }
@@ -31,7 +31,7 @@ struct UsedAt;
 
 #[async_trait]
 impl EndCheck for UsedAt {
-    async fn ends_at(&self, used_at: SystemTime) -> Result<Option<SystemTime>, BoxError> {
+    async fn ends_at(&self, _: &Extras, used_at: SystemTime) -> Result<Option<SystemTime>, BoxError> {
         Ok(Some(used_at))
     }
 }
@@ -42,7 +42,7 @@ async fn evidence<U: auth_core::Principal>(chain: Chain<U>) -> Evidence {
 
 /// A login that ends in 60 s, and has moved to 300 s meanwhile.
 fn login() -> Scripted {
-    session(Say::Accept).edit(|accept| accept.expires_at(in_secs(60)).end_check(Ends(Some(300))))
+    session(Say::Accept).edit(|accept| accept.expires_at(in_secs(60)).end_check(Arc::new(Ends(Some(300)))))
 }
 
 /// A token that ends in 100 s.
@@ -78,7 +78,7 @@ async fn current(evidence: &Evidence) -> Option<u64> {
 
 #[tokio::test]
 async fn earliest_end_counts_whatever_the_evidence_is_made_of() {
-    let ended = || session(Say::Accept).edit(|accept| accept.expires_at(in_secs(60)).end_check(Ends(None)));
+    let ended = || session(Say::Accept).edit(|accept| accept.expires_at(in_secs(60)).end_check(Arc::new(Ends(None))));
     let unending = || jwt(Say::Accept);
     let both = |left: Scripted, right: Scripted| async move { evidence(Chain::new().or(left).and(right)).await };
     let rows = [
@@ -128,8 +128,8 @@ async fn moved_end_never_goes_beyond_that_of_the_application() {
 #[tokio::test]
 async fn end_of_the_strategy_itself_bounds_nothing_in_either_order() {
     let rows = [
-        session(Say::Accept).edit(|accept| accept.end_check(Ends(Some(300))).expires_at(in_secs(60))),
-        session(Say::Accept).edit(|accept| accept.expires_at(in_secs(60)).end_check(Ends(Some(300)))),
+        session(Say::Accept).edit(|accept| accept.end_check(Arc::new(Ends(Some(300)))).expires_at(in_secs(60))),
+        session(Say::Accept).edit(|accept| accept.expires_at(in_secs(60)).end_check(Arc::new(Ends(Some(300))))),
     ];
     for strategy in rows {
         assert_eq!(current(&evidence(chain(strategy)).await).await, Some(300));
@@ -140,17 +140,17 @@ async fn end_of_the_strategy_itself_bounds_nothing_in_either_order() {
 async fn new_acceptance_may_bring_a_check_of_its_own() {
     let renewed = chain(token()).and_then(|_| {
         let new = Accept::new("new", Carrier::Header).expires_at(in_secs(60));
-        Ok(Outcome::Accept(new.end_check(Ends(Some(80)))))
+        Ok(Outcome::Accept(new.end_check(Arc::new(Ends(Some(80))))))
     });
     assert_eq!(current(&evidence(renewed).await).await, Some(80));
 }
 
 #[tokio::test]
 async fn check_gets_the_time_of_use_and_its_failure_is_passed_on() {
-    let used = session(Say::Accept).edit(|accept| accept.expires_at(in_secs(60)).end_check(UsedAt));
+    let used = session(Say::Accept).edit(|accept| accept.expires_at(in_secs(60)).end_check(Arc::new(UsedAt)));
     let evidence = evidence(chain(used)).await;
     assert_eq!(evidence.current_end(in_secs(7)).await.unwrap(), Some(in_secs(7)));
-    let fails = basic(Say::Accept).edit(|accept| accept.expires_at(in_secs(60)).end_check(Fails));
+    let fails = basic(Say::Accept).edit(|accept| accept.expires_at(in_secs(60)).end_check(Arc::new(Fails)));
     let whole = self::evidence(Chain::new().or(login()).and(fails)).await;
     assert!(whole.current_end(in_secs(0)).await.is_err());
 }

@@ -149,7 +149,7 @@ impl Records for Watched {
         self.inner.load(key).await
     }
 
-    fn load_at_once(&self, key: &RecordKey) -> Option<Option<Record>> {
+    fn load_at_once(&self, key: &RecordKey) -> Option<Option<Arc<Record>>> {
         self.answer_at_once("load", key.as_str(), || self.inner.load_at_once(key))
     }
 
@@ -207,6 +207,10 @@ impl Store for Watched {
         self.meanwhile("marks").await;
         self.call("marks", &keys.join(" ")).await?;
         self.inner.marks(keys).await
+    }
+
+    fn has_no_marks(&self) -> bool {
+        self.answer_at_once("marks", "", || self.inner.has_no_marks().then_some(())).is_some()
     }
 
     fn reaches_at_once(&self, marks: &[(&str, u64)]) -> Option<bool> {

@@ -1,7 +1,10 @@
 //! The records in memory, and what finds them.
 
 use std::{
+    borrow::Borrow,
     collections::{HashMap, HashSet},
+    hash::{Hash, Hasher},
+    sync::Arc,
     time::SystemTime,
 };
 
@@ -17,7 +20,7 @@ use crate::{Record, RecordKey};
 /// The records of a store, and what finds them. What has ended counts as absent, and is freed a few at a time.
 #[derive(Default)]
 pub(super) struct Kept {
-    records: HashMap<RecordKey, Record>,
+    records: HashSet<ByKey>,
     /// The records that have this key as their owner or as an index.
     found_by: HashMap<RecordKey, HashSet<RecordKey>>,
     ends_of_owned: Ends<SystemTime, RecordKey>,
@@ -28,6 +31,29 @@ pub(super) struct Kept {
     used: Used,
 }
 
+/// A record, found by its key. The table holds nothing but pointers, so that it stays in the cache of the processor.
+struct ByKey(Arc<Record>);
+
+impl Borrow<RecordKey> for ByKey {
+    fn borrow(&self) -> &RecordKey {
+        &self.0.key
+    }
+}
+
+impl Hash for ByKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.key.hash(state);
+    }
+}
+
+impl PartialEq for ByKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.key == other.0.key
+    }
+}
+
+impl Eq for ByKey {}
+
 impl Kept {
     /// How many it holds, with those that have ended and are not free yet.
     pub(super) fn len(&self) -> usize {
@@ -36,11 +62,15 @@ impl Kept {
 
     /// Whether a record with this key has not reached its end, even if the mark of its owner covers it.
     pub(super) fn is_taken(&self, key: &RecordKey, now: SystemTime) -> bool {
-        self.records.get(key).is_some_and(|record| now < record.ends_at)
+        self.records.get(key).is_some_and(|ByKey(record)| now < record.ends_at)
     }
 
-    pub(super) fn get(&self, key: &RecordKey, now: SystemTime) -> Option<&Record> {
-        let record = self.records.get(key).filter(|record| now < record.ends_at)?;
+    pub(super) fn get(&self, key: &RecordKey, now: SystemTime) -> Option<&Arc<Record>> {
+        let ByKey(record) = self.records.get(key).filter(|ByKey(record)| now < record.ends_at)?;
+        // Before the owner is read, which is another place in memory.
+        if self.ended.len() == 0 {
+            return Some(record);
+        }
         let ended = record.owner.as_ref().and_then(|owner| self.ended.get(owner.as_str(), now));
         ended.is_none_or(|until| record.since > until.value).then_some(record)
     }
@@ -58,8 +88,8 @@ impl Kept {
         Ok(())
     }
 
-    pub(super) fn remove(&mut self, key: &RecordKey) -> Option<Record> {
-        let record = self.records.remove(key)?;
+    pub(super) fn remove(&mut self, key: &RecordKey) -> Option<Arc<Record>> {
+        let ByKey(record) = self.records.take(key)?;
         self.used.subtract(&record);
         self.ends_of(&record).remove(record.ends_at, record.key.clone());
         for by in record.owner.iter().chain(&record.indexes) {
@@ -80,7 +110,7 @@ impl Kept {
         for by in record.owner.iter().chain(&record.indexes) {
             self.found_by.entry(by.clone()).or_default().insert(record.key.clone());
         }
-        self.records.insert(record.key.clone(), record);
+        self.records.insert(ByKey(Arc::new(record)));
     }
 
     /// Frees what has ended until this record fits.
@@ -91,7 +121,7 @@ impl Kept {
     fn make_room(&mut self, record: &Record, room: Room, now: SystemTime) -> Result<(), BoxError> {
         loop {
             let mut used = self.used;
-            if let Some(old) = self.records.get(&record.key) {
+            if let Some(ByKey(old)) = self.records.get(&record.key) {
                 used.subtract(old);
             }
             used.add(record);
@@ -118,7 +148,10 @@ impl Kept {
 
     pub(super) fn find(&self, by: &RecordKey, now: SystemTime, is_meant: impl Fn(&Record) -> bool) -> Vec<Record> {
         let keys = self.found_by.get(by).into_iter().flatten();
-        keys.filter_map(|key| self.get(key, now)).filter(|record| is_meant(record)).cloned().collect()
+        keys.filter_map(|key| self.get(key, now))
+            .filter(|record| is_meant(record))
+            .map(|record| Record::clone(record))
+            .collect()
     }
 
     /// Removes the records that the mark of their owner covers. They would never be returned again.

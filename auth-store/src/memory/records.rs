@@ -1,4 +1,4 @@
-use std::time::SystemTime;
+use std::{sync::Arc, time::SystemTime};
 
 use async_trait::async_trait;
 use auth_core::BoxError;
@@ -21,10 +21,10 @@ impl Records for MemoryStore {
 
     async fn load(&self, key: &RecordKey) -> Result<Option<Record>, BoxError> {
         let shelves = self.shelves();
-        Ok(shelves.records.get(key, shelves.clock.now()).cloned())
+        Ok(shelves.records.get(key, shelves.clock.now()).map(|record| Record::clone(record)))
     }
 
-    fn load_at_once(&self, key: &RecordKey) -> Option<Option<Record>> {
+    fn load_at_once(&self, key: &RecordKey) -> Option<Option<Arc<Record>>> {
         let shelves = self.shelves();
         Some(shelves.records.get(key, shelves.clock.now()).cloned())
     }
@@ -33,7 +33,7 @@ impl Records for MemoryStore {
         let mut shelves = self.shelves();
         let (now, room) = (shelves.clock.now(), shelves.room);
         let stored = shelves.records.get(key, now).filter(|stored| used_at < stored.ends_at);
-        let Some(mut record) = stored.cloned() else {
+        let Some(mut record) = stored.map(|stored| Record::clone(stored)) else {
             return Ok(false);
         };
         record.used_at = record.used_at.max(used_at);

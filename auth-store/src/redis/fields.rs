@@ -33,7 +33,7 @@ pub(super) fn read(key: &RecordKey, values: Vec<Option<Vec<u8>>>) -> Result<Opti
 
 /// The keys of the lists that a record with this owner and these indexes is in.
 pub(super) fn lists(owner: &str, indexes: &str) -> Vec<RecordKey> {
-    owner_key(owner).into_iter().chain(index_keys(indexes)).collect()
+    owner_key(owner).flatten().into_iter().chain(index_keys(indexes).flatten()).collect()
 }
 
 /// 20 digits.
@@ -51,8 +51,8 @@ fn read_all(key: &RecordKey, values: Vec<Option<Vec<u8>>>) -> Option<Record> {
     Some(Record {
         key: key.clone(),
         version: text()?.parse().ok()?,
-        owner: owner_key(&text()?),
-        indexes: index_keys(&text()?).collect(),
+        owner: owner_key(&text()?)?,
+        indexes: index_keys(&text()?).collect::<Option<_>>()?,
         since: read_instant(&text()?).ok()?,
         used_at: read_instant(&text()?).ok()?,
         ends_at: read_instant(&text()?).ok()?,
@@ -60,11 +60,13 @@ fn read_all(key: &RecordKey, values: Vec<Option<Vec<u8>>>) -> Option<Record> {
     })
 }
 
-fn owner_key(text: &str) -> Option<RecordKey> {
-    (!text.is_empty()).then(|| RecordKey::from_stored(text))
+/// `None` if it is unreadable: a record must not lose its owner.
+#[expect(clippy::option_option, reason = "a record may have no owner, which is readable")]
+fn owner_key(text: &str) -> Option<Option<RecordKey>> {
+    if text.is_empty() { Some(None) } else { RecordKey::from_stored(text).map(Some) }
 }
 
-fn index_keys(text: &str) -> impl Iterator<Item = RecordKey> {
+fn index_keys(text: &str) -> impl Iterator<Item = Option<RecordKey>> {
     text.split(' ').filter(|text| !text.is_empty()).map(RecordKey::from_stored)
 }
 

@@ -169,7 +169,8 @@ impl RedisStore {
         let mut eval = cmd("EVAL");
         eval.arg(scripts::LIST).arg(1).arg(&name);
         let keys: Vec<String> = self.servers.call(&name, &eval, Repeat::Harmless).await?;
-        let records = stream::iter(keys).map(async |key| self.load(&RecordKey::from_stored(&key)).await);
+        let keys: Vec<_> = keys.iter().filter_map(|key| RecordKey::from_stored(key)).collect();
+        let records = stream::iter(keys).map(async |key| self.load(&key).await);
         let records = records.buffer_unordered(AT_ONCE).try_collect::<Vec<_>>().await?;
         Ok(records.into_iter().flatten().collect())
     }

@@ -1,6 +1,6 @@
 //! The keys under which a revocation is stored, and those to look up for evidence.
 
-use auth_core::{Evidence, IdKind, PrincipalId, RevocationTarget};
+use auth_core::{Evidence, Id, IdKind, PrincipalId, RevocationTarget};
 
 use crate::{Store, instant::to_nanos, opaque::ShortKey};
 
@@ -43,19 +43,27 @@ impl Marks {
 
     /// Asks the store about a single credential with few ids and names, if it knows without waiting. `None` otherwise.
     pub(super) fn revoke_at_once(evidence: &Evidence, store: &dyn Store) -> Option<bool> {
+        if store.has_no_marks() {
+            return Some(false);
+        }
         if !evidence.parts().is_empty() {
             return None;
         }
-        let (mut keys, mut len) = ([ShortKey::EMPTY; MAX_KEYS], 0);
-        for key in keys_of(evidence) {
-            *keys.get_mut(len)? = key;
-            len += 1;
-        }
+        let made;
+        // A login that is asked about again and again keeps its keys, which take two hashes.
+        let keys = match evidence.derived(FewKeys::of) {
+            Some(kept) => kept,
+            None => {
+                made = FewKeys::of(evidence.names(), evidence.ids());
+                &made
+            }
+        };
+        let keys = keys.get()?;
         let mut marks = [("", to_nanos(evidence.counts_from())); MAX_KEYS];
-        for (mark, key) in marks.iter_mut().zip(&keys).take(len) {
-            mark.0 = key.as_str()?;
+        for (mark, key) in marks.iter_mut().zip(keys) {
+            mark.0 = key.as_str();
         }
-        store.reaches_at_once(marks.get(..len)?)
+        store.reaches_at_once(marks.get(..keys.len())?)
     }
 
     pub(super) fn keys(&self) -> &[String] {
@@ -68,10 +76,34 @@ impl Marks {
     }
 
     fn add(&mut self, evidence: &Evidence) {
-        let keys = keys_of(evidence).filter_map(|key| key.as_str().map(str::to_owned));
+        let keys = keys_of(evidence.names(), evidence.ids()).map(|key| key.as_str().to_owned());
         self.keys.extend(keys);
         self.from.resize(self.keys.len(), to_nanos(evidence.counts_from()));
         evidence.parts().iter().for_each(|part| self.add(part));
+    }
+}
+
+/// The keys to look up for a few ids and names.
+struct FewKeys {
+    keys: [ShortKey; MAX_KEYS],
+    len: usize,
+}
+
+impl FewKeys {
+    fn of(names: &[PrincipalId], ids: &[Id]) -> Self {
+        let mut few = Self { keys: [ShortKey::EMPTY; MAX_KEYS], len: 0 };
+        for key in keys_of(names, ids) {
+            if let Some(free) = few.keys.get_mut(few.len) {
+                *free = key;
+            }
+            few.len += 1;
+        }
+        few
+    }
+
+    /// `None` if there are too many.
+    fn get(&self) -> Option<&[ShortKey]> {
+        self.keys.get(..self.len)
     }
 }
 
@@ -81,10 +113,10 @@ pub(super) fn of_id(issuer: &str, id: &str) -> [String; 2] {
 }
 
 /// The keys of all ids and names of evidence, without its parts.
-fn keys_of(evidence: &Evidence) -> impl Iterator<Item = ShortKey> {
+fn keys_of<'e>(names: &'e [PrincipalId], ids: &'e [Id]) -> impl Iterator<Item = ShortKey> + use<'e> {
     // A login has its id as a session and as a credential: one hash.
     let mut last = None;
-    let ids = evidence.ids().iter().filter_map(move |id| {
+    let ids = ids.iter().filter_map(move |id| {
         let parts = [id.issuer(), id.id()];
         let (_, [session, credential]) = match last {
             Some(last @ (same, _)) if same == parts => last,
@@ -96,7 +128,7 @@ fn keys_of(evidence: &Evidence) -> impl Iterator<Item = ShortKey> {
             _ => None,
         }
     });
-    ids.chain(evidence.names().iter().map(user_key))
+    ids.chain(names.iter().map(user_key))
 }
 
 /// The keys of a session and of a credential with this issuer and id. Only a hash goes to the store: a careless strategy may have
@@ -125,5 +157,5 @@ pub(super) fn user(user: &PrincipalId) -> String {
 }
 
 fn text(key: &ShortKey) -> String {
-    key.as_str().unwrap_or_default().to_owned()
+    key.as_str().to_owned()
 }

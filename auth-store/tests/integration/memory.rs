@@ -71,7 +71,9 @@ async fn marks_that_are_known_at_once_are_those_that_are_asked_for() {
             }
         };
         compare().await;
+        assert!(store.has_no_marks());
         store.raise("two", 2, Some(TTL)).await.unwrap();
+        assert!(!store.has_no_marks());
         compare().await;
         store.raise("forever", 3, None).await.unwrap();
         compare().await;

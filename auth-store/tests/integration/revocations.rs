@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use auth_core::{Accept, Chain, PrincipalId, Revocation, RevocationCheck as _, RevocationEvent, RevocationFeed as _};
+use auth_core::{
+    Accept, Carrier, Chain, KnownCredential, PrincipalId, Revocation, RevocationCheck as _, RevocationEvent,
+    RevocationFeed as _,
+};
 use auth_store::{MemoryStore, Revocations, Store as _};
 use proptest::prelude::*;
 
@@ -15,9 +18,8 @@ async fn revoked_credential_is_refused_and_another_is_not() {
     let revocations = Revocations::new(MemoryStore::new());
     revocations.revoke(&Revocation::credential("issuer", "token")).await.unwrap();
     let chain = |id: &'static str| {
-        let login = Login(auth_core::Carrier::Header, move |accept: Accept<Name>| {
-            accept.add_name(ann()).credential_id("issuer", id)
-        });
+        let login =
+            Login(Carrier::Header, move |accept: Accept<Name>| accept.add_name(ann()).credential_id("issuer", id));
         Chain::new().or(login).revocation(revocations.clone())
     };
     let ask = async |id| ask(&chain(id), parts(login()), auth_core::Transport::Http, now()).await;
@@ -219,7 +221,7 @@ proptest! {
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let carrier = auth_core::Carrier::Header;
+            let carrier = Carrier::Header;
             let (left, transport) = (Login(carrier, move |accept| make(&left, accept)), auth_core::Transport::Http);
             let chain = Chain::new().or(left);
             let evidence = match right {
@@ -277,5 +279,37 @@ async fn what_is_known_at_once_is_what_the_store_answers() {
             revoked.push(asked);
         }
         assert!(revoked.contains(&true), "{count}");
+    }
+}
+
+/// The keys of a known credential are kept, and the chain adds a name of the user after they were made.
+#[tokio::test]
+async fn known_credential_is_revoked_by_what_any_other_is() {
+    let known = KnownCredential::new().add_name(ann()).session_id("", "s").credential_id("", "c");
+    let bob = PrincipalId::new("", "bob");
+    let all = [
+        (Revocation::session("", "s"), [true, true]),
+        (Revocation::credential("", "c"), [true, true]),
+        (Revocation::user(ann(), in_secs(60)), [true, true]),
+        (Revocation::user(bob.clone(), in_secs(60)), [false, true]),
+        (Revocation::credential("", "s"), [false, false]),
+        (Revocation::credential("other", "c"), [false, false]),
+    ];
+    for (revocation, expected) in all {
+        let revocations = Revocations::new(MemoryStore::new());
+        // Another one, so that the store is asked.
+        revocations.revoke(&Revocation::session("", "another")).await.unwrap();
+        let of_known = |known: &KnownCredential| Accept::of_known("ann", Carrier::Header, known).issued_at(now());
+        let (first, second, name) = (known.clone(), known.clone(), bob.clone());
+        let plain = evidence(move |_| of_known(&first)).await;
+        let renamed = evidence(move |_| of_known(&second).add_name(name.clone())).await;
+        for evidence in [&plain, &renamed] {
+            assert_eq!(revocations.is_any_revoked_at_once(evidence), Some(false));
+        }
+        revocations.revoke(&revocation).await.unwrap();
+        for (evidence, expected) in [&plain, &renamed].into_iter().zip(expected) {
+            assert_eq!(revocations.is_any_revoked_at_once(evidence), Some(expected), "{revocation:?}");
+            assert_eq!(revocations.is_any_revoked(evidence).await.unwrap(), expected, "{revocation:?}");
+        }
     }
 }

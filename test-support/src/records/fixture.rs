@@ -56,7 +56,7 @@ pub(super) async fn created(store: &impl Records, record: Record) -> Record {
 pub(super) async fn load(store: &impl Records, key: &RecordKey) -> Option<Record> {
     let asked = store.load(key).await.unwrap();
     if let Some(at_once) = store.load_at_once(key) {
-        assert!(at_once == asked, "{at_once:?} at once, {asked:?} if asked");
+        assert!(at_once.as_deref() == asked.as_ref(), "{at_once:?} at once, {asked:?} if asked");
     }
     asked
 }

@@ -1,0 +1,158 @@
+//! Names, ids and extras of a credential, which all its requests may share.
+
+use std::{
+    any::Any,
+    fmt,
+    sync::{Arc, OnceLock},
+};
+
+use crate::{EndCheck, Extras, Id, IdKind, PrincipalId, SharedStr, few::Few};
+
+#[derive(Clone, Default)]
+#[repr(C)]
+pub(crate) struct Facts {
+    /// Comparisons of two users use the first one.
+    pub(crate) names: Few<PrincipalId>,
+    pub(crate) ids: Few<Id>,
+    pub(crate) extras: Extras,
+}
+
+/// What a strategy knows of a credential before a request presents it: names, ids and extras. See [`Accept`](crate::Accept) for
+/// each.
+///
+/// A strategy that keeps its credentials, such as the logins of `auth-session`, makes this once for each of them. With
+/// [`Accept::of_known`](crate::Accept::of_known), a request then copies a pointer. Clones share it.
+///
+/// ```
+/// use auth_core::{Accept, Carrier, KnownCredential, PrincipalId};
+///
+/// let known = KnownCredential::new().add_name(PrincipalId::new("", "anna")).credential_id("", "7f3a");
+/// // Later, for each request:
+/// let accept = Accept::of_known("anna", Carrier::Header, &known);
+/// assert_eq!(accept.evidence().credential_id().unwrap().id(), "7f3a");
+/// ```
+#[derive(Clone, Default)]
+pub struct KnownCredential(Arc<Known>);
+
+#[derive(Default)]
+#[repr(C)]
+struct Known {
+    facts: Facts,
+    derived: OnceLock<Box<dyn Any + Send + Sync>>,
+}
+
+impl Clone for Known {
+    /// For a change: what was derived counts no longer.
+    fn clone(&self) -> Self {
+        Self { facts: self.facts.clone(), derived: OnceLock::new() }
+    }
+}
+
+impl KnownCredential {
+    /// Without names, ids and extras.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// As [`Accept::credential_id`](crate::Accept::credential_id).
+    #[must_use]
+    pub fn credential_id(self, issuer: impl Into<SharedStr>, id: impl Into<SharedStr>) -> Self {
+        self.change(|facts| facts.ids.add(Id::new(IdKind::Credential, issuer.into(), id.into())))
+    }
+
+    /// As [`Accept::session_id`](crate::Accept::session_id).
+    #[must_use]
+    pub fn session_id(self, issuer: impl Into<SharedStr>, id: impl Into<SharedStr>) -> Self {
+        self.change(|facts| facts.ids.add(Id::new(IdKind::Session, issuer.into(), id.into())))
+    }
+
+    /// As [`Accept::add_name`](crate::Accept::add_name).
+    #[must_use]
+    pub fn add_name(self, name: PrincipalId) -> Self {
+        self.change(|facts| facts.names.add(name))
+    }
+
+    /// As [`Accept::extra`](crate::Accept::extra).
+    #[must_use]
+    pub fn extra<T: Clone + Send + Sync + 'static>(self, extra: T) -> Self {
+        self.change(|facts| facts.extras.add(extra))
+    }
+
+    fn change(mut self, change: impl FnOnce(&mut Facts)) -> Self {
+        let known = Arc::make_mut(&mut self.0);
+        known.derived.take();
+        change(&mut known.facts);
+        self
+    }
+}
+
+impl fmt::Debug for KnownCredential {
+    /// Omits all that it knows: it is personal or secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KnownCredential").finish_non_exhaustive()
+    }
+}
+
+/// The facts of evidence: its own, or those of a credential that is known.
+#[derive(Clone)]
+pub(crate) enum Held {
+    Own(Facts),
+    /// With what is asked for its end: own facts take more space, and leave none.
+    Known(KnownCredential, Option<Arc<dyn EndCheck>>),
+}
+
+impl Held {
+    pub(crate) fn get(&self) -> &Facts {
+        match self {
+            Self::Own(facts) => facts,
+            Self::Known(KnownCredential(known), _) => &known.facts,
+        }
+    }
+
+    /// Changes them. Those of a known credential are copied before. Returns the end check that has no place any more.
+    #[must_use]
+    pub(crate) fn change(&mut self, change: impl FnOnce(&mut Facts)) -> Option<Arc<dyn EndCheck>> {
+        match self {
+            Self::Own(facts) => {
+                change(facts);
+                None
+            }
+            Self::Known(KnownCredential(known), end_check) => {
+                let (mut own, end_check) = (known.facts.clone(), end_check.take());
+                change(&mut own);
+                *self = Self::Own(own);
+                end_check
+            }
+        }
+    }
+
+    pub(crate) fn end_check(&self) -> Option<&Arc<dyn EndCheck>> {
+        match self {
+            Self::Known(_, end_check) => end_check.as_ref(),
+            Self::Own(_) => None,
+        }
+    }
+
+    /// Returns the check if there is no place for it.
+    #[must_use]
+    pub(crate) fn set_end_check(&mut self, check: Arc<dyn EndCheck>) -> Option<Arc<dyn EndCheck>> {
+        match self {
+            Self::Known(_, end_check) => {
+                *end_check = Some(check);
+                None
+            }
+            Self::Own(_) => Some(check),
+        }
+    }
+
+    /// What is derived from names and ids, if there is a place to keep it.
+    pub(crate) fn derived<T: Send + Sync + 'static>(
+        &self,
+        derive: impl FnOnce(&[PrincipalId], &[Id]) -> T,
+    ) -> Option<&T> {
+        let Self::Known(KnownCredential(known), _) = self else { return None };
+        let Facts { names, ids, .. } = &known.facts;
+        known.derived.get_or_init(|| Box::new(derive(names, ids))).downcast_ref()
+    }
+}
