@@ -19,7 +19,6 @@ use serde::Deserialize;
 use tokio::runtime::Runtime;
 use tower::{Service as _, ServiceExt as _};
 
-const LOGINS: usize = 1024;
 
 /// The table of users.
 #[derive(Clone)]
@@ -38,17 +37,24 @@ pub struct Who {
     pub id: String,
 }
 
+/// How many logins come in turn: the environment sets `LOGINS`.
+fn logins() -> usize {
+    std::env::var("LOGINS").map_or(1024, |text| text.parse().expect("a number"))
+}
+
 fn main() {
     let part = ours::part("session");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let user = |n: usize| (n.to_string(), User { id: n.to_string(), name: format!("user {n}") });
-    let users = Users(Arc::new((0..LOGINS).map(user).collect()));
+    let users = Users(Arc::new((0..logins()).map(user).collect()));
 
     let mut harness = Harness::new(&part);
     let sides = [
         ("tower-sessions", peers::tower_sessions(&users)),
         ("axum-login", peers::axum_login(&users)),
         ("ours, session", ours_side::app(&users)),
+        ("ours, session, one layer", ours_side::app_with_one_layer(&users)),
+        ("ours, session, one layer, after a logout", runtime.block_on(ours_side::app_after_a_logout(&users))),
     ];
     for (name, app) in sides {
         let cookies = runtime.block_on(log_in(app.clone()));
@@ -63,7 +69,7 @@ fn main() {
 /// Logs everybody in, and returns what each sends as `Cookie`.
 async fn log_in(app: Router) -> Rc<[HeaderValue]> {
     let mut cookies = Vec::new();
-    for n in 0..LOGINS {
+    for n in 0..logins() {
         let request = Request::post(format!("/login?id={n}")).header(header::HOST, "127.0.0.1").body(Body::empty());
         let response = app.clone().oneshot(request.expect("a request")).await.expect("a response");
         assert!(response.status().is_success(), "{}", response.status());

@@ -1,4 +1,4 @@
-use auth_core::{Authenticated, BoxError, Chain, Challenge, Principal, PrincipalId, async_trait};
+use auth_core::{Authenticated, BoxError, Chain, Challenge, Principal, PrincipalId, Revocation, async_trait};
 use auth_session::{Session, SessionUsers, Sessions};
 use auth_store::MemoryStore;
 use axum::{
@@ -42,16 +42,44 @@ impl SessionUsers for Users {
     }
 }
 
-/// With the check for revocations, which a logout on another node needs. The peers have none.
+/// As the documentation shows it, with the check for revocations, which a logout on another node needs. The peers have none.
 pub fn app(users: &Users) -> Router {
+    let (sessions, layer) = layers(users);
+    let routes = Router::new().route("/me", get(me)).route_layer(layer).route("/login", post(log_in));
+    routes.layer(sessions.layer())
+}
+
+/// Both layers in one call of `layer`.
+pub fn app_with_one_layer(users: &Users) -> Router {
+    let (sessions, layer) = layers(users);
+    one_layer(&sessions, layer)
+}
+
+/// The same after a logout: the store has a revocation, so each request asks for its own.
+pub async fn app_after_a_logout(users: &Users) -> Router {
+    let (sessions, layer) = layers(users);
+    sessions.revocations().revoke(&Revocation::session("", "another")).await.expect("a revocation");
+    one_layer(&sessions, layer)
+}
+
+fn one_layer(sessions: &Sessions<Me>, layer: AuthLayer<Me>) -> Router {
+    let log_in = Router::new().route("/login", post(log_in)).layer(sessions.layer());
+    Router::new().route("/me", get(me)).layer((sessions.layer(), layer)).merge(log_in)
+}
+
+fn layers(users: &Users) -> (Sessions<Me>, AuthLayer<Me>) {
     let origin = "http://127.0.0.1";
     let sessions = Sessions::new(MemoryStore::new(), users.clone(), origin).expect("good settings");
     let chain = Chain::new().or(sessions.strategy()).revocation(sessions.revocations().clone());
     let layer = AuthLayer::new(chain.fallback_challenge(Challenge::bearer("bench")));
-    let me = async |user: Authenticated<Me>| Json(Profile(user));
-    let log_in = async |session: Session<Me>, Query(who): Query<Who>| {
-        let user = Me(User { id: who.id.clone(), name: who.id });
-        session.login(&user).await.expect("a login");
-    };
-    Router::new().route("/me", get(me)).route_layer(layer).route("/login", post(log_in)).layer(sessions.layer())
+    (sessions, layer)
+}
+
+async fn me(user: Authenticated<Me>) -> Json<Profile> {
+    Json(Profile(user))
+}
+
+async fn log_in(session: Session<Me>, Query(who): Query<Who>) {
+    let user = Me(User { id: who.id.clone(), name: who.id });
+    session.login(&user).await.expect("a login");
 }
