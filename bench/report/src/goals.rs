@@ -126,7 +126,7 @@ const GOALS: &[Goal] = &[
     ),
     goal("the same, refusal of nobody", "service", Over { name: "ours, nobody", base: "bare" }, "ns", AtMost(1000.0)),
     goal(
-        "a route behind a login in memory, beside tower-sessions",
+        "a route behind a login in memory, two calls of `layer`, beside tower-sessions",
         "session",
         Ratio { name: "ours, session", beside: "tower-sessions" },
         "",
@@ -136,6 +136,13 @@ const GOALS: &[Goal] = &[
         "the same, beside axum-login",
         "session",
         Ratio { name: "ours, session", beside: "axum-login" },
+        "",
+        Below(1.0),
+    ),
+    goal(
+        "the same, both layers in one call, beside tower-sessions",
+        "session",
+        Ratio { name: "ours, session, one layer", beside: "tower-sessions" },
         "",
         Below(1.0),
     ),

@@ -23,7 +23,7 @@ impl Run {
 }
 
 /// The packages that are named in the page, and where they matter.
-const PACKAGES: [&str; 9] = [
+const PACKAGES: [&str; 11] = [
     "aws-lc-rs",
     "axum",
     "tokio",
@@ -33,6 +33,8 @@ const PACKAGES: [&str; 9] = [
     "authkestra-axum",
     "tower-oauth2-resource-server",
     "oauth-resource-server",
+    "tower-sessions",
+    "axum-login",
 ];
 
 /// A run that begins now, on this machine.

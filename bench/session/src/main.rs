@@ -19,7 +19,6 @@ use serde::Deserialize;
 use tokio::runtime::Runtime;
 use tower::{Service as _, ServiceExt as _};
 
-
 /// The table of users.
 #[derive(Clone)]
 pub struct Users(Arc<HashMap<String, User>>);
