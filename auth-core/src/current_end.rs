@@ -8,7 +8,7 @@ impl Evidence {
     /// [`expires_at`](Self::expires_at) is the end that was known at the check.
     #[must_use]
     pub fn has_moving_end(&self) -> bool {
-        self.end_check().is_some() || self.parts().iter().any(Self::has_moving_end)
+        self.ending().is_some() || self.parts().iter().any(Self::has_moving_end)
     }
 
     /// When it ends now, exclusive: the earliest end of all its credentials. `None` if it has no end. A credential that has ended
@@ -41,9 +41,9 @@ struct Ends<'e> {
 
 impl<'e> Ends<'e> {
     fn add(&mut self, evidence: &'e Evidence) {
-        let (check, parts, is_bounded) = (evidence.end_check(), evidence.parts(), evidence.is_bounded());
-        self.checks.extend(check.map(|check| (&**check, evidence.extras())));
-        if is_bounded || (check.is_none() && parts.is_empty()) {
+        let (ending, parts, is_bounded) = (evidence.ending(), evidence.parts(), evidence.is_bounded());
+        self.checks.extend(ending.map(|(check, extras)| (&**check, extras)));
+        if is_bounded || (ending.is_none() && parts.is_empty()) {
             self.end = earlier(self.end, evidence.expires_at());
         }
         // Where the application has set the end, it stands in place of those of the parts, unless they move.

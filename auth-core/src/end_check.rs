@@ -8,8 +8,9 @@ use crate::{BoxError, Extras};
 /// tab or on another node. An open connection asks shortly before its end and at its end.
 #[async_trait]
 pub trait EndCheck: Send + Sync + 'static {
-    /// When the credential with these extras ends now, exclusive. `None` if it has ended: it was logged out, or is unknown. Its
-    /// strategy has [added](crate::Accept::extra) an extra that says which one it is.
+    /// When the credential with these extras ends now, exclusive. `None` if it has ended: it was logged out, or is unknown. They are
+    /// those that the credential had when its strategy [set](crate::Accept::end_check) this check: one of them says which credential it
+    /// is. What an application adds later is not among them.
     ///
     /// `used_at` is when the client last sent a message over the connection. Whether that counts as use is the strategy's
     /// decision.

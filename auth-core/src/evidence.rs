@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::{
     BoxError, Carrier, Challenge, EndCheck, Extras, Id, IdKind, KnownCredential, PrincipalId,
-    facts::{Facts, Held},
+    facts::{Ending, Facts, Held},
     few::Few,
 };
 
@@ -46,7 +46,7 @@ struct Rare {
     /// When the credential itself ends, according to its strategy, if the whole ends at another time.
     credential_end: Option<CredentialEnd>,
     /// Asked for the end that the strategy set, if that may move.
-    end_check: Option<Arc<dyn EndCheck>>,
+    ending: Option<Ending>,
 }
 
 #[derive(Clone, Copy)]
@@ -113,7 +113,7 @@ impl Evidence {
             self.rare_mut().parts.push(behind);
         }
         if is_new && !self.parts().is_empty() {
-            let has_check = self.end_check().is_some();
+            let has_check = self.ending().is_some();
             // A new acceptance isn't a credential, so only the credentials behind it have an end of their own.
             let rare = self.rare_mut();
             rare.credential_end = Some(CredentialEnd(None));
@@ -142,20 +142,21 @@ impl Evidence {
 
     /// Sets what is asked for the end of the credential, which may move.
     pub(crate) fn set_end_check(&mut self, check: Arc<dyn EndCheck>) {
-        if let Some(check) = self.facts.set_end_check(check) {
-            self.rare_mut().end_check = Some(check);
+        if let Some(ending) = self.facts.set_end_check(check) {
+            self.rare_mut().ending = Some(ending);
         }
     }
 
     fn change_facts(&mut self, change: impl FnOnce(&mut Facts)) {
-        if let Some(check) = self.facts.change(change) {
-            self.rare_mut().end_check = Some(check);
+        if let Some(ending) = self.facts.change(change) {
+            self.rare_mut().ending = Some(ending);
         }
     }
 
-    /// What is asked for the end of this credential, apart from its parts.
-    pub(crate) fn end_check(&self) -> Option<&Arc<dyn EndCheck>> {
-        self.facts.end_check().or_else(|| self.rare.as_ref()?.end_check.as_ref())
+    /// What is asked for the end of this credential, apart from its parts, and the extras to ask with.
+    pub(crate) fn ending(&self) -> Option<(&Arc<dyn EndCheck>, &Extras)> {
+        let rare = || self.rare.as_ref()?.ending.as_ref().map(|(check, extras)| (check, extras));
+        self.facts.ending().or_else(rare)
     }
 
     /// Whether the application has set the end.
@@ -182,7 +183,7 @@ impl Evidence {
     /// Forgets what was needed only until it is sealed.
     pub(crate) fn seal(&mut self) {
         let is_spent = |rare: &Rare| {
-            rare.parts.is_empty() && !rare.behind && rare.credential_end.is_none() && rare.end_check.is_none()
+            rare.parts.is_empty() && !rare.behind && rare.credential_end.is_none() && rare.ending.is_none()
         };
         debug_assert!(self.rare.as_ref().is_none_or(|rare| rare.checks.is_empty()), "the checks have run");
         self.rare.take_if(|rare| is_spent(rare));
@@ -245,7 +246,7 @@ impl Evidence {
         }
     }
 
-    /// Whether it is of one credential, has no checks yet, and all of these say at once that it is not revoked.
+    /// Whether it is of one credential, has no checks yet, and all of `checks` say at once that it is not revoked.
     pub(crate) fn passes_at_once(&self, checks: &[Arc<dyn RevocationCheck>]) -> bool {
         self.is_simple() && checks.iter().all(|check| check.is_any_revoked_at_once(self) == Some(false))
     }
@@ -380,10 +381,12 @@ impl Evidence {
         self.extras().get().or_else(|| sides().find_map(Self::extra))
     }
 
-    /// What `derive` makes of the [`names`](Self::names) and [`ids`](Self::ids), and of nothing else, for a
-    /// [`RevocationCheck`] whose keys are hashes of them. It is made once for a [`KnownCredential`], and again when a name or an id is
-    /// added. `None` if the evidence is not of one, or if another type is kept with it: then make it yourself.
-    pub fn derived<T: Send + Sync + 'static>(&self, derive: impl FnOnce(&[PrincipalId], &[Id]) -> T) -> Option<&T> {
+    /// What `derive` makes of the [`names`](Self::names) and [`ids`](Self::ids), for a [`RevocationCheck`] whose keys are hashes of
+    /// them. It is made once for a [`KnownCredential`], and kept with it. `None` if a request has added a name or an id, if the evidence
+    /// is not of a known credential, or if another function has its result there: then call the function yourself.
+    ///
+    /// The result lives as long as the credential, perhaps in a store. So it must not hold a store.
+    pub fn derived<T: Send + Sync + 'static>(&self, derive: fn(&[PrincipalId], &[Id]) -> T) -> Option<&T> {
         self.facts.derived(derive)
     }
 

@@ -3,11 +3,13 @@
 use std::{
     any::Any,
     fmt,
+    ptr::fn_addr_eq,
     sync::{Arc, OnceLock},
 };
 
 use crate::{EndCheck, Extras, Id, IdKind, PrincipalId, SharedStr, few::Few};
 
+// In this order, so that a request reads one place: the names, at the beginning of `Known`.
 #[derive(Clone, Default)]
 #[repr(C)]
 pub(crate) struct Facts {
@@ -21,7 +23,10 @@ pub(crate) struct Facts {
 /// each.
 ///
 /// A strategy that keeps its credentials, such as the logins of `auth-session`, makes this once for each of them. With
-/// [`Accept::of_known`](crate::Accept::of_known), a request then copies a pointer. Clones share it.
+/// [`Accept::of_known`](crate::Accept::of_known), a request then copies a pointer, unless it adds a fact. Clones share it.
+///
+/// The first name should be the one that the user type gives itself, if it does (see [`Principal`](crate::Principal)). Otherwise the
+/// chain adds that name at each request.
 ///
 /// ```
 /// use auth_core::{Accept, Carrier, KnownCredential, PrincipalId};
@@ -58,13 +63,23 @@ impl KnownCredential {
     /// As [`Accept::credential_id`](crate::Accept::credential_id).
     #[must_use]
     pub fn credential_id(self, issuer: impl Into<SharedStr>, id: impl Into<SharedStr>) -> Self {
-        self.change(|facts| facts.ids.add(Id::new(IdKind::Credential, issuer.into(), id.into())))
+        self.id(IdKind::Credential, issuer.into(), id.into())
     }
 
     /// As [`Accept::session_id`](crate::Accept::session_id).
     #[must_use]
     pub fn session_id(self, issuer: impl Into<SharedStr>, id: impl Into<SharedStr>) -> Self {
-        self.change(|facts| facts.ids.add(Id::new(IdKind::Session, issuer.into(), id.into())))
+        self.id(IdKind::Session, issuer.into(), id.into())
+    }
+
+    /// As [`Accept::parent`](crate::Accept::parent).
+    #[must_use]
+    pub fn parent(self, issuer: impl Into<SharedStr>, id: impl Into<SharedStr>) -> Self {
+        self.id(IdKind::Parent, issuer.into(), id.into())
+    }
+
+    fn id(self, kind: IdKind, issuer: SharedStr, id: SharedStr) -> Self {
+        self.change(|facts| facts.ids.add(Id::new(kind, issuer, id)))
     }
 
     /// As [`Accept::add_name`](crate::Accept::add_name).
@@ -94,11 +109,14 @@ impl fmt::Debug for KnownCredential {
     }
 }
 
+/// What is asked for the end of a credential, and the extras that its strategy had set then.
+pub(crate) type Ending = (Arc<dyn EndCheck>, Extras);
+
 /// The facts of evidence: its own, or those of a credential that is known.
 #[derive(Clone)]
 pub(crate) enum Held {
     Own(Facts),
-    /// With what is asked for its end: own facts take more space, and leave none.
+    /// The end check is here because a known credential takes less space than own facts. Otherwise the evidence keeps it elsewhere.
     Known(KnownCredential, Option<Arc<dyn EndCheck>>),
 }
 
@@ -112,47 +130,57 @@ impl Held {
 
     /// Changes them. Those of a known credential are copied before. Returns the end check that has no place any more.
     #[must_use]
-    pub(crate) fn change(&mut self, change: impl FnOnce(&mut Facts)) -> Option<Arc<dyn EndCheck>> {
+    pub(crate) fn change(&mut self, change: impl FnOnce(&mut Facts)) -> Option<Ending> {
         match self {
             Self::Own(facts) => {
                 change(facts);
                 None
             }
             Self::Known(KnownCredential(known), end_check) => {
-                let (mut own, end_check) = (known.facts.clone(), end_check.take());
+                let mut own = known.facts.clone();
+                let ending = end_check.take().map(|check| (check, own.extras.clone()));
                 change(&mut own);
                 *self = Self::Own(own);
-                end_check
+                ending
             }
         }
     }
 
-    pub(crate) fn end_check(&self) -> Option<&Arc<dyn EndCheck>> {
+    pub(crate) fn ending(&self) -> Option<(&Arc<dyn EndCheck>, &Extras)> {
         match self {
-            Self::Known(_, end_check) => end_check.as_ref(),
+            Self::Known(KnownCredential(known), end_check) => {
+                end_check.as_ref().map(|check| (check, &known.facts.extras))
+            }
             Self::Own(_) => None,
         }
     }
 
     /// Returns the check if there is no place for it.
     #[must_use]
-    pub(crate) fn set_end_check(&mut self, check: Arc<dyn EndCheck>) -> Option<Arc<dyn EndCheck>> {
+    pub(crate) fn set_end_check(&mut self, check: Arc<dyn EndCheck>) -> Option<Ending> {
         match self {
             Self::Known(_, end_check) => {
                 *end_check = Some(check);
                 None
             }
-            Self::Own(_) => Some(check),
+            Self::Own(facts) => Some((check, facts.extras.clone())),
         }
     }
 
     /// What is derived from names and ids, if there is a place to keep it.
-    pub(crate) fn derived<T: Send + Sync + 'static>(
-        &self,
-        derive: impl FnOnce(&[PrincipalId], &[Id]) -> T,
-    ) -> Option<&T> {
+    pub(crate) fn derived<T: Send + Sync + 'static>(&self, derive: Derive<T>) -> Option<&T> {
         let Self::Known(KnownCredential(known), _) = self else { return None };
         let Facts { names, ids, .. } = &known.facts;
-        known.derived.get_or_init(|| Box::new(derive(names, ids))).downcast_ref()
+        let kept = known.derived.get_or_init(|| Box::new(Derived { value: derive(names, ids), by: derive }));
+        let derived = kept.downcast_ref::<Derived<T>>().filter(|derived| fn_addr_eq(derived.by, derive));
+        derived.map(|derived| &derived.value)
     }
+}
+
+/// A function, and not a closure, so that its result depends on names and ids alone.
+pub(crate) type Derive<T> = fn(&[PrincipalId], &[Id]) -> T;
+
+struct Derived<T> {
+    value: T,
+    by: Derive<T>,
 }

@@ -1,4 +1,4 @@
-use std::{fmt, time::SystemTime};
+use std::{fmt, sync::Arc, time::SystemTime};
 
 /// When and how the user logged in at the issuer, as a typed extra of the [`Evidence`](crate::Evidence).
 ///
@@ -9,8 +9,8 @@ use std::{fmt, time::SystemTime};
 pub struct UserAuthentication {
     at: Option<SystemTime>,
     acr: Option<Box<str>>,
-    /// Boxed, since few have them, and each evidence has room for this.
-    amr: Option<Box<Methods>>,
+    /// Shared by clones. Few have them, and each evidence has room for this.
+    amr: Option<Arc<Methods>>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl UserAuthentication {
     #[must_use]
     pub fn with_amr(mut self, methods: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let methods: Vec<String> = methods.into_iter().map(Into::into).collect();
-        self.amr = (!methods.is_empty()).then(|| Box::new(Methods(methods)));
+        self.amr = (!methods.is_empty()).then(|| Arc::new(Methods(methods)));
         self
     }
 

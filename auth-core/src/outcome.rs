@@ -56,8 +56,8 @@ impl<U> Accept<U> {
         Self::with_evidence(user, Evidence::new(carrier))
     }
 
-    /// Accepts a credential that was known before the request: with its names, ids and extras. What is added is of this request
-    /// alone, and costs it a copy.
+    /// Accepts a credential that was known before the request: with its names, ids and extras. A name, id or extra that
+    /// is added is of this request alone, and costs it a copy of all.
     pub fn of_known(user: U, carrier: Carrier, known: &KnownCredential) -> Self {
         Self::with_evidence(user, Evidence::of_known(carrier, known))
     }
@@ -75,7 +75,8 @@ impl<U> Accept<U> {
 
     /// Says that the [end](Self::expires_at) may move while a connection is open, and what knows the current one. A moved end
     /// never goes beyond one that the application sets for what a chain accepted, as in
-    /// [`Chain::and_then`](crate::Chain::and_then). One check may serve all credentials of a strategy: it gets their extras.
+    /// [`Chain::and_then`](crate::Chain::and_then). One check may serve all credentials of a strategy: it is asked
+    /// with the extras that they have now. Later ones don't count, so set them before.
     #[must_use]
     pub fn end_check(mut self, check: Arc<dyn EndCheck>) -> Self {
         self.0.evidence.set_end_check(check);

@@ -115,9 +115,10 @@ impl Revocation {
             Carrier::Ticket => (IdKind::Parent, None),
             // Not the end that is known now: a use may move it.
             _ => {
-                let end = evidence
-                    .end_check()
-                    .map_or_else(|| evidence.credential_end(), |check| check.latest_end(evidence.extras()));
+                let end = match evidence.ending() {
+                    Some((check, extras)) => check.latest_end(extras),
+                    None => evidence.credential_end(),
+                };
                 (IdKind::Credential, end)
             }
         };
