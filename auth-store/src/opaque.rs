@@ -21,7 +21,11 @@ pub(crate) fn random<const N: usize>() -> Result<String, BoxError> {
 
 /// `kind:` and the hash of the parts. Each part is hashed with its length, so that two lists of parts never collide.
 pub(crate) fn key(kind: &str, parts: &[&str]) -> String {
-    named(kind, &hash(parts))
+    let mut key = String::with_capacity(kind.len() + 1 + HASH_LEN);
+    key.push_str(kind);
+    key.push(':');
+    BASE64_URL_SAFE_NO_PAD.encode_string(hash(parts), &mut key);
+    key
 }
 
 /// A key of [`key`], or one like it, that needs no memory beside its own.
@@ -80,14 +84,6 @@ impl Hash for ShortKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.as_str().hash(state);
     }
-}
-
-fn named(kind: &str, hash: &Digest) -> String {
-    let mut key = String::with_capacity(kind.len() + 1 + HASH_LEN);
-    key.push_str(kind);
-    key.push(':');
-    BASE64_URL_SAFE_NO_PAD.encode_string(hash, &mut key);
-    key
 }
 
 fn hash(parts: &[&str]) -> Digest {

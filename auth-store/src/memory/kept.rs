@@ -116,7 +116,7 @@ impl Kept {
     /// Frees what has ended until this record fits.
     ///
     /// What was there before was within the limits, so the record lacks at most what it takes itself. Every record that is freed
-    /// takes 1 KiB or more. So it frees at most one for each KiB of the new one, whatever has ended. Only after a limit was lowered,
+    /// takes 2.5 KiB or more. So it frees at most one for each 2.5 KiB of the new one, whatever has ended. Only after a limit was lowered,
     /// one call may free more.
     fn make_room(&mut self, record: &Record, room: Room, now: SystemTime) -> Result<(), BoxError> {
         loop {

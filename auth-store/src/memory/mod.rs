@@ -33,7 +33,7 @@ const MAX_MARKS: usize = 1_000_000;
 /// The most records.
 const MAX_RECORDS: usize = 1_000_000;
 
-/// The most that they may take, in bytes: 660,000 logins of the usual 300 bytes, or 31,000 with the most data.
+/// The most that they may take, in bytes: 310,000 logins of the usual 450 bytes, or 29,000 with the most data.
 const MAX_RECORD_BYTES: usize = 1 << 30;
 
 /// A store for a service with one node. Everything is in the memory of the process, and is lost when it ends.
@@ -114,8 +114,8 @@ impl MemoryStore {
     /// Sets the most that all records may take, in bytes. The default is 1 GiB. The store refuses more, and more than half of it for
     /// records without an owner.
     ///
-    /// A record counts 1,024 bytes, twice the length of its value (its decoded form is kept too), and 256 bytes for each index. So
-    /// the default is room for 660,000 logins of 300 bytes, or for 31,000 sessions with the most data, 16 KiB.
+    /// A record counts 2,560 bytes, twice the length of its value (its decoded form is kept too), and 256 bytes for each index. So
+    /// the default is room for 310,000 logins of 450 bytes, or for 29,000 sessions with the most data, 16 KiB.
     #[must_use]
     pub fn max_record_bytes(self, bytes: usize) -> Self {
         self.shelves().room.bytes = bytes;

@@ -2,8 +2,9 @@
 
 use crate::Record;
 
-/// What a record takes beside its value: keys, places in the maps, and the decoded form's own fields.
-const OVERHEAD: usize = 1024;
+/// What a record takes beside its value: keys, places in the maps, the decoded form's own fields, and what is kept for its requests.
+/// For a login with a value of 400 to 500 bytes, 3.0 to 3.2 KB were measured in all.
+const OVERHEAD: usize = 2560;
 
 /// The limits of all records. Those without an owner get half of each at most: anybody may cause them, and a login must find room
 /// beside them.

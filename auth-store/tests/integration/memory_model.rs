@@ -11,7 +11,7 @@ use crate::support::*;
 const KEYS: usize = 6;
 const OWNERS: usize = 2;
 const MAX_RECORDS: usize = 300;
-const MAX_BYTES: usize = 350 * 1024;
+const MAX_BYTES: usize = 800 * 1024;
 const MAX_TICKETS: usize = 200;
 const MAX_REVOCATIONS: usize = 250;
 
@@ -125,7 +125,7 @@ impl Model {
     fn size<'r>(records: impl Iterator<Item = &'r Record>) -> Size {
         let mut size = Size::default();
         for record in records {
-            let bytes = 1024 + 2 * record.value.len() + 256 * record.indexes.len();
+            let bytes = 2560 + 2 * record.value.len() + 256 * record.indexes.len();
             let is_nobodys = usize::from(record.owner.is_none());
             for (size, more) in size.iter_mut().zip([1, bytes, is_nobodys, is_nobodys * bytes]) {
                 *size += more;

@@ -167,11 +167,11 @@ async fn records_of_nobody_leave_half_of_the_room_to_logins() {
 
 #[tokio::test]
 async fn records_take_no_more_bytes_than_the_limit() {
-    // 1,024 bytes, twice the value of 1,000, and no index: 3,024 each.
+    // 2,560 bytes, twice the value of 1,000, and no index: 4,560 each.
     let long = |name| Record { value: vec![7; 1000].into(), ..of_nobody(name) };
     let owned = |name| Record { owner: record("").owner, ..long(name) };
     let clock = clock();
-    let store = MemoryStore::new().clock(clock.clone()).max_record_bytes(3024 * 4);
+    let store = MemoryStore::new().clock(clock.clone()).max_record_bytes(4560 * 4);
     assert!(store.create(&long("a")).await.unwrap());
     assert!(store.create(&long("b")).await.unwrap());
     assert!(store.create(&long("c")).await.is_err());

@@ -282,7 +282,7 @@ async fn what_is_known_at_once_is_what_the_store_answers() {
     }
 }
 
-/// The keys of a known credential are kept, and the chain adds a name of the user after they were made.
+/// The keys of a known credential are kept, and a request adds a name of the user after they were made.
 #[tokio::test]
 async fn known_credential_is_revoked_by_what_any_other_is() {
     let known = KnownCredential::new().add_name(ann()).session_id("", "s").credential_id("", "c");
@@ -311,5 +311,28 @@ async fn known_credential_is_revoked_by_what_any_other_is() {
             assert_eq!(revocations.is_any_revoked_at_once(evidence), Some(expected), "{revocation:?}");
             assert_eq!(revocations.is_any_revoked(evidence).await.unwrap(), expected, "{revocation:?}");
         }
+    }
+}
+
+/// Four keys are looked up without waiting. The last of five must not be forgotten.
+#[tokio::test]
+async fn credential_with_many_ids_and_names_is_revoked_by_the_last() {
+    let many = || {
+        let known = KnownCredential::new().session_id("", "a").credential_id("", "b").credential_id("", "c");
+        known.add_name(PrincipalId::new("", "bob")).add_name(ann())
+    };
+    let revocations = Revocations::new(MemoryStore::new());
+    revocations.revoke(&Revocation::user(ann(), in_secs(60))).await.unwrap();
+    let (known, built) = (
+        many(),
+        evidence(|accept| {
+            let accept = accept.session_id("", "a").credential_id("", "b").credential_id("", "c").issued_at(now());
+            accept.add_name(PrincipalId::new("", "bob")).add_name(ann())
+        }),
+    );
+    let known = evidence(move |_| Accept::of_known("ann", Carrier::Header, &known).issued_at(now()));
+    for evidence in [known.await, built.await] {
+        assert_ne!(revocations.is_any_revoked_at_once(&evidence), Some(false));
+        assert!(revocations.is_any_revoked(&evidence).await.unwrap());
     }
 }
