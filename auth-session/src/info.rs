@@ -1,6 +1,6 @@
 use std::{fmt, time::SystemTime};
 
-use auth_core::{PrincipalId, SharedStr};
+use auth_core::{PrincipalId, SharedStr, UserAuthentication};
 use auth_store::RecordKey;
 
 use crate::{
@@ -19,8 +19,7 @@ pub struct LoginInfo {
     ends_at: SystemTime,
     absolute_end: SystemTime,
     remember: bool,
-    auth_time: SystemTime,
-    amr: Vec<String>,
+    authentication: UserAuthentication,
     label: Option<String>,
 }
 
@@ -35,10 +34,14 @@ impl LoginInfo {
             ends_at: login.ends_at(),
             absolute_end: *absolute_end,
             remember: *remember,
-            auth_time: user.as_ref().map_or(*created, |user| user.auth_time),
-            amr: user.as_ref().map(|user| user.amr.clone()).unwrap_or_default(),
+            authentication: user.as_ref().map(UserPart::authentication).unwrap_or_default(),
             label: user.as_ref().and_then(|user| user.label.clone()),
         }
+    }
+
+    /// The same for a requirement of a chain.
+    pub(crate) fn authentication(&self) -> &UserAuthentication {
+        &self.authentication
     }
 
     /// What owns the record.
@@ -85,13 +88,13 @@ impl LoginInfo {
     /// When the user last proved who it is: the login, or a later step up.
     #[must_use]
     pub fn auth_time(&self) -> SystemTime {
-        self.auth_time
+        self.authentication.time().unwrap_or(self.created)
     }
 
     /// How the user did that (RFC 8176): `pwd`, `otp`, `hwk`.
     #[must_use]
     pub fn amr(&self) -> &[String] {
-        &self.amr
+        self.authentication.amr()
     }
 
     /// A name of the client, if the application has given one.

@@ -101,7 +101,8 @@
 //! - for each login, and each session of a visitor, that a request ends: `logout`, `other_user`, `user_gone`, `by_id`. Of two
 //!   requests that end the same one, one counts;
 //! - for each call that ends all logins of a user: `all`, or `others` if it keeps the own one. How many that are is unknown, since
-//!   the store keeps one mark for all. The few that are found one by one have a `login ended` with `all`, and don't count again.
+//!   the store keeps one mark for all. The few that are found one by one have a `login ended` with `all`, and don't count. Nor does the
+//!   login that a `step_up` finds after you have revoked its user yourself.
 //!
 //! A login that ends by time has no event. No request is there at that moment, and a node that finds it later must not end it for
 //! all: its clock may be ahead.

@@ -24,7 +24,7 @@ pub(crate) struct Login {
 }
 
 /// What the value of a record means. A store in memory keeps it with the record, so it must not hold what keeps the store alive, or
-/// itself.
+/// itself. What is known stands first: a request reads it, and the beginning of the value.
 #[repr(C)]
 pub(crate) struct Decoded {
     known: Mutex<Option<Known>>,

@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc, time::SystemTime};
 use async_trait::async_trait;
 use auth_core::{
     Accept, AuthRequest, BoxError, Carrier, Challenge, EndCheck, Extras, KnownCredential, Outcome, Principal,
-    Rejection, Start, Strategy, UserAuthentication,
+    Rejection, Start, Strategy,
 };
 
 use crate::{
@@ -106,16 +106,13 @@ impl<U: Principal> SessionStrategy<U> {
 
 /// What is the same for all requests with this login.
 fn known(login: &Login, stored: &UserPart) -> KnownCredential {
-    let mut authentication = UserAuthentication::new().with_time(stored.auth_time).with_amr(&stored.amr);
-    if let Some(class) = &stored.acr {
-        authentication = authentication.with_acr(&**class);
-    }
+    let info = LoginInfo::new(login);
     KnownCredential::new()
         .add_name(stored.principal())
         .session_id("", &login.value.sid)
         .credential_id("", &login.value.sid)
-        .extra(authentication)
-        .extra(LoginInfo::new(login))
+        .extra(info.authentication().clone())
+        .extra(info)
 }
 
 fn expired<U>(request: &AuthRequest<'_>) -> Outcome<U> {

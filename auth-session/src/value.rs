@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use auth_core::{BoxError, PrincipalId, SharedStr};
+use auth_core::{BoxError, PrincipalId, SharedStr, UserAuthentication};
 use auth_store::RecordKey;
 use serde::{Deserialize, Serialize};
 
@@ -42,7 +42,7 @@ pub(crate) struct Value {
     pub(crate) data: StoredData,
 }
 
-/// The user of a login.
+/// The user of a login. In the order of use, too.
 #[derive(Clone, Deserialize, Serialize)]
 #[repr(C)]
 pub(crate) struct UserPart {
@@ -157,6 +157,15 @@ impl UserPart {
 
     pub(crate) fn principal(&self) -> PrincipalId {
         PrincipalId::new(&self.issuer, &self.subject)
+    }
+
+    /// When and how the user logged in.
+    pub(crate) fn authentication(&self) -> UserAuthentication {
+        let authentication = UserAuthentication::new().with_time(self.auth_time).with_amr(&self.amr);
+        match &self.acr {
+            Some(class) => authentication.with_acr(&**class),
+            None => authentication,
+        }
     }
 
     /// What owns the record of a login.

@@ -2,7 +2,9 @@
 
 use std::time::SystemTime;
 
-use auth_core::{AuthRequest, Authenticated, Clock as _, Transport, UserAuthentication};
+use auth_core::{AuthRequest, Authenticated, Clock as _, PrincipalId, Revocation, Transport, UserAuthentication};
+use auth_session::LoginInfo;
+use auth_store::{Record, RecordKey, Records as _};
 
 use super::App;
 use crate::support::*;
@@ -163,7 +165,7 @@ async fn step_up_renews_the_time_of_the_login() {
     let mut browser = app.logged_in("ann").await;
     let login = async |browser: &Browser| {
         let user = opened(&app, browser).await;
-        let info = user.evidence().extra::<auth_session::LoginInfo>().unwrap().clone();
+        let info = user.evidence().extra::<LoginInfo>().unwrap().clone();
         (user.evidence().extra::<UserAuthentication>().unwrap().clone(), info)
     };
     app.clock.advance(secs(600));
@@ -178,4 +180,40 @@ async fn step_up_renews_the_time_of_the_login() {
     assert!(demands("otp").is_ok());
     assert_eq!(demands("hwk").unwrap_err().code(), "insufficient_user_authentication");
     assert_eq!(info.absolute_end(), now() + secs(86_400), "it does not make the login live longer");
+}
+
+#[tokio::test]
+async fn what_is_known_of_a_login_follows_its_uses() {
+    let app = App::new();
+    let browser = app.logged_in("ann").await;
+    for (after, used) in [(0, 0), (30, 0), (61, 61), (90, 61), (200, 200)] {
+        app.clock.set(now() + secs(after));
+        let user = opened(&app, &browser).await;
+        let info = user.evidence().extra::<LoginInfo>().unwrap();
+        assert_eq!((info.used_at(), info.ends_at()), (now() + secs(used), now() + secs(used + 3600)), "{after}");
+        assert_eq!(user.evidence().expires_at(), Some(info.ends_at()), "{after}");
+    }
+}
+
+#[tokio::test]
+async fn revocation_is_kept_as_long_as_another_login_on_the_record_may_last() {
+    let app = App::with(|builder| builder.remember_absolute(secs(86_400 * 300)));
+    let browser = app.logged_in("ann").await;
+    let user = opened(&app, &browser).await;
+    let last = user.evidence().extra::<LoginInfo>().unwrap().absolute_end();
+    let ends: Vec<_> = Revocation::of(user.evidence(), now()).iter().map(Revocation::end).collect();
+    assert_eq!(ends, [Some(last + secs(86_400 * 300))]);
+}
+
+#[tokio::test]
+async fn end_check_does_not_follow_a_record_to_another_owner() {
+    let app = App::new();
+    let browser = app.logged_in("ann").await;
+    let user = opened(&app, &browser).await;
+    let key = RecordKey::of_id("login", user.evidence().session_id().unwrap().id());
+    let record = app.store.load(&key).await.unwrap().unwrap();
+    assert!(app.store.end(&key).await.unwrap());
+    let bob = RecordKey::owner(&PrincipalId::new("", "bob"));
+    assert!(app.store.create(&Record { owner: Some(bob), ..record }).await.unwrap());
+    assert_eq!(user.evidence().current_end(now()).await.unwrap(), ENDED);
 }

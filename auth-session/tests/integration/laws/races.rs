@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use auth_core::{AuthRequest, Clock as _, PrincipalId, Revocation, Transport};
-use auth_session::{SessionErrorKind, Sessions};
+use auth_session::{Session, SessionErrorKind, Sessions};
+use axum::{Router, http::request::Parts, routing::post};
+use tokio::sync::oneshot;
 
 use super::App;
 use crate::support::*;
@@ -112,11 +114,11 @@ async fn login_on_a_node_whose_clock_is_behind_is_not_claimed() {
     let behind = clock();
     behind.set(now() - secs(10));
     let node = Sessions::builder(app.store.clone(), app.users.clone(), ORIGIN).clock(behind.clone()).build().unwrap();
-    let handler = axum::routing::post(|session: auth_session::Session<User>| async move {
+    let handler = post(|session: Session<User>| async move {
         let logged_in = session.login(&ann()).await;
         logged_in.inspect_err(|refused| assert_eq!(refused.kind(), SessionErrorKind::LoginsEnded))
     });
-    let mut page = Browser::of(axum::Router::new().route("/", handler).layer(node.layer()));
+    let mut page = Browser::of(Router::new().route("/", handler).layer(node.layer()));
     app.sessions.end_all(&ann()).await.unwrap();
     let answer = page.post("/").await;
     assert!(answer.is(409, "session_conflict"), "{answer:?}");
@@ -238,4 +240,31 @@ async fn end_others_is_finished_if_the_client_goes() {
     }
     assert_eq!(other.get("/me").await.status, 401);
     assert_eq!(own.clone().me().await, is("ann"));
+}
+
+#[tokio::test]
+async fn chain_that_is_asked_during_a_logout_waits_for_it() {
+    let app = App::new();
+    let browser = app.logged_in("ann").await;
+    let (store, chain, clock) = (app.store.clone(), app.chain(), app.clock.clone());
+    let ask_meanwhile = async move |session: Session<User>, parts: Parts| {
+        assert!(session.is_logged_in());
+        let (tell, asked) = oneshot::channel();
+        store.before("raise", async move {
+            let asking = tokio::spawn(async move {
+                let user = chain.authenticate(&AuthRequest::new(&parts, Transport::Http, clock.now())).await;
+                user.map(|_| ()).map_err(|refusal| refusal.code().to_owned())
+            });
+            for _ in 0..20 {
+                tokio::task::yield_now().await;
+            }
+            assert!(tell.send(asking).is_ok());
+        });
+        session.logout().await.unwrap();
+        asked.await.unwrap().await.unwrap().unwrap_err()
+    };
+    let router = Router::new().route("/", post(ask_meanwhile)).layer(app.sessions.layer());
+    let mut browser = Browser::of(router).with(browser.cookie);
+    let answer = browser.post("/").await;
+    assert_eq!((answer.status, &*answer.body), (200, "missing_credentials"));
 }
