@@ -21,7 +21,7 @@ use test_support::{
     server::{Answer, Client, Server},
 };
 use tower::ServiceExt as _;
-use ws_adapter::{AuthLayer, AuthSocket, AuthWebSocketUpgrade, Connections, Sockets};
+use ws_adapter::{AuthLayer, AuthSocket, AuthWebSocketUpgrade, Connections, Protected, Sockets};
 
 use crate::watched::Watched;
 
@@ -151,8 +151,7 @@ pub(crate) fn with_socket(sessions: &Sessions<User>, clock: &ManualClock, app: R
     let layer = AuthLayer::new(chain(sessions)).timer(clock.clone());
     let layer = layer.public_origin(ORIGIN).unwrap().sockets(Sockets::new().connections(&connections).without_ping());
     // Both layers in one call. Everywhere else there are two.
-    let socket = Router::new().route("/ws", get(echo)).layer((sessions.layer(), layer));
-    socket.merge(app)
+    Protected::new((sessions.layer(), layer)).route("/ws", get(echo)).public(app).into_router()
 }
 
 async fn echo(ws: AuthWebSocketUpgrade<User>) -> Response {
