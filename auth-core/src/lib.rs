@@ -88,6 +88,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod address_prefix;
 mod allowed_origin;
 mod anonymous;
 mod answer;
@@ -96,6 +97,7 @@ mod box_error;
 mod carrier;
 mod chain;
 mod challenge;
+mod client_address;
 mod clock;
 mod config;
 mod cookies;
@@ -143,6 +145,7 @@ pub use async_trait::async_trait;
 #[cfg(feature = "axum")]
 pub use self::axum::AuthenticatedRejection;
 pub use self::{
+    address_prefix::AddressPrefix,
     allowed_origin::AllowedOrigin,
     anonymous::Anonymous,
     authenticated::Authenticated,
@@ -150,6 +153,7 @@ pub use self::{
     carrier::Carrier,
     chain::{Chain, ChainWithoutStrategy},
     challenge::Challenge,
+    client_address::ClientAddress,
     clock::{Clock, SystemClock},
     config::ConfigError,
     cookies::cookie_values,

@@ -114,12 +114,14 @@ mod shutdown;
 #[cfg(feature = "axum")]
 mod websocket;
 
+#[cfg(feature = "connections")]
+pub use auth_core::ClientAddress;
 pub use auth_core::Timer;
 
 #[cfg(feature = "connections")]
 pub use self::{
     close::{Close, CloseCodes},
-    connections::{Attempt, AttemptLimiter, AttemptPlace, ClientAddress, ConnectionId, Connections, Overflow, Sockets},
+    connections::{Attempt, AttemptLimiter, AttemptPlace, ConnectionId, Connections, Overflow, Sockets},
     shutdown::Shutdown,
 };
 pub use self::{

@@ -36,7 +36,7 @@ impl<'a> Attempt<'a> {
         self.user
     }
 
-    /// The address of the client, if it is known; see [`ClientAddress`](super::ClientAddress).
+    /// The address of the client, if it is known; see [`ClientAddress`](auth_core::ClientAddress).
     #[must_use]
     pub fn address(&self) -> Option<IpAddr> {
         self.address

@@ -6,13 +6,10 @@ use std::{
     time::Duration,
 };
 
-use auth_core::{BoxError, PrincipalId, async_trait};
+use auth_core::{AddressPrefix, BoxError, PrincipalId, async_trait};
 use tokio::sync::{Notify, futures::OwnedNotified};
 
-use super::{
-    attempts::{Attempt, AttemptLimiter, AttemptPlace},
-    prefix::{Prefix, prefixes},
-};
+use super::attempts::{Attempt, AttemptLimiter, AttemptPlace};
 use crate::lifetime::{Budget, Spent};
 
 /// Wrong credentials over all connections of one user: ten at once, and one more a minute.
@@ -31,7 +28,7 @@ pub(super) struct InMemory(Arc<Mutex<HashMap<Key, Attempts>>>);
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Key {
     User(PrincipalId),
-    Prefix(Prefix),
+    Prefix(AddressPrefix),
 }
 
 impl Key {
@@ -70,7 +67,7 @@ enum InTheWay {
 impl AttemptLimiter for InMemory {
     async fn take(&self, attempt: &Attempt<'_>) -> Result<Option<Box<dyn AttemptPlace>>, BoxError> {
         let user = attempt.user.cloned().map(Key::User);
-        let prefixes = attempt.address.into_iter().flat_map(prefixes).map(Key::Prefix);
+        let prefixes = attempt.address.into_iter().flat_map(AddressPrefix::of).map(Key::Prefix);
         let keys: Vec<_> = user.into_iter().chain(prefixes).collect();
         loop {
             match self.try_take(&keys, attempt.passed) {

@@ -1,6 +1,5 @@
 //! The registry of what is open.
 
-mod address;
 mod attempts;
 mod attempts_in_memory;
 mod credential;
@@ -17,7 +16,6 @@ mod lingering;
 mod member;
 mod members;
 mod pending;
-mod prefix;
 mod registration;
 mod registry;
 mod revoked;
@@ -25,7 +23,6 @@ mod settings;
 mod sockets;
 
 pub use self::{
-    address::ClientAddress,
     attempts::{Attempt, AttemptLimiter, AttemptPlace},
     end::End,
     id::ConnectionId,

@@ -11,12 +11,11 @@ use std::{
     },
 };
 
-use auth_core::Transport;
+use auth_core::{AddressPrefix, Transport};
 
 use super::{
     end::End,
     limits::{PendingLimits, TooMany},
-    prefix::{Prefix, prefixes},
 };
 use crate::telemetry;
 
@@ -106,15 +105,15 @@ impl Drop for PendingGuard {
 }
 
 /// The widest prefix of an address; `None` for all clients with an unknown address.
-type Bucket = Option<Prefix>;
+type Bucket = Option<AddressPrefix>;
 
 fn bucket(address: Option<IpAddr>) -> Bucket {
-    prefixes(address?).last()
+    AddressPrefix::of(address?).last()
 }
 
 /// What an address counts for. All unknown addresses count as one.
 fn counted(address: Option<IpAddr>) -> impl Iterator<Item = Bucket> {
-    address.is_none().then_some(None).into_iter().chain(address.into_iter().flat_map(prefixes).map(Some))
+    address.is_none().then_some(None).into_iter().chain(address.into_iter().flat_map(AddressPrefix::of).map(Some))
 }
 
 /// Each operation costs O(log n) in the number of places.

@@ -1,6 +1,8 @@
 use std::{sync::Arc, time::Duration};
 
-use super::{address::ClientAddress, registry::Connections, settings::SocketSettings};
+use auth_core::ClientAddress;
+
+use super::{registry::Connections, settings::SocketSettings};
 use crate::{CloseCodes, shutdown::Shutdown};
 
 /// The settings of connections that stay open, for [`AuthLayer::sockets`](crate::AuthLayer::sockets).

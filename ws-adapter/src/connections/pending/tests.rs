@@ -203,9 +203,9 @@ struct Model(Vec<(usize, Option<IpAddr>, bool)>);
 impl Model {
     /// Whom a newcomer displaces, if anybody.
     fn enter(&self, address: Option<IpAddr>, (all, per_address): (usize, usize)) -> Result<Option<usize>, TooMany> {
-        for prefix in address.into_iter().flat_map(prefixes) {
+        for prefix in address.into_iter().flat_map(AddressPrefix::of) {
             let max = per_address * prefix.weight();
-            let is_in = |other: IpAddr| prefixes(other).any(|other| other == prefix);
+            let is_in = |other: IpAddr| AddressPrefix::of(other).any(|other| other == prefix);
             if self.0.iter().filter(|(_, other, _)| other.is_some_and(is_in)).count() >= max {
                 return Err(TooMany::PendingOfPrefix { bits: prefix.bits(), max });
             }

@@ -2,7 +2,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::{Extensions, HeaderMap, request::Parts};
 
-/// How the address of a client is found. It limits what one address can hold without a credential.
+/// How the address of a client is found. It limits what one address can hold without a credential, and how often it may guess.
 ///
 /// It is the address of the peer, unless trusted proxies are named. A header that no trusted proxy has set is never read: any
 /// client can send one.
@@ -47,9 +47,10 @@ impl ClientAddress {
         Self { trusted_hops }
     }
 
-    /// The whole address; [`prefixes`](super::prefix::prefixes) says how it counts. A request that comes past the proxies, or
-    /// through one that adds no address, counts as its peer's.
-    pub(crate) fn of(self, parts: &Parts) -> Option<IpAddr> {
+    /// The whole address; [`AddressPrefix::of`](crate::AddressPrefix::of) says how it counts. A request that comes past the
+    /// proxies, or through one that adds no address, counts as its peer's. `None` if the server doesn't tell the peer.
+    #[must_use]
+    pub fn of(self, parts: &Parts) -> Option<IpAddr> {
         let told = self.trusted_hops.checked_sub(1).and_then(|between| forwarded(&parts.headers, between));
         told.or_else(|| peer(&parts.extensions))
     }

@@ -1,21 +1,47 @@
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
-/// A block of addresses that may be one client.
+/// A block of addresses that may be one client. [`ClientAddress`](crate::ClientAddress) has a table.
+///
+/// It is shown as `2001:db8::/48`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Prefix {
+pub struct AddressPrefix {
     network: IpAddr,
     bits: u8,
 }
 
-impl Prefix {
+impl AddressPrefix {
+    /// The prefixes that an address is counted under, the narrowest first.
+    ///
+    /// - IPv4 counts by the whole address. So does IPv4 inside IPv6: `::ffff:0:0/96` (RFC 4291, 2.5.5.2), which sockets for
+    ///   both families report, and `64:ff9b::/96` (RFC 6052, 2.1), behind which a translator puts all clients of IPv4.
+    /// - IPv6 counts by /64, /56 and /48, because customers are given any of these (RFC 6177). A 6to4 network is a /48 already
+    ///   (RFC 3056, 2). All clients of one Teredo server share a /64 (RFC 4380, 4), and count as one.
+    ///
+    /// ```
+    /// # use auth_core::AddressPrefix;
+    /// let counted = AddressPrefix::of("2001:db8:1:2345::6".parse()?).map(|prefix| prefix.to_string());
+    /// assert_eq!(counted.collect::<Vec<_>>(), ["2001:db8:1:2345::/64", "2001:db8:1:2300::/56", "2001:db8:1::/48"]);
+    /// # Ok::<(), std::net::AddrParseError>(())
+    /// ```
+    pub fn of(address: IpAddr) -> impl Iterator<Item = Self> {
+        let address = embedded(address);
+        let lengths: &[u8] = if address.is_ipv4() { &[32] } else { &[64, 56, 48] };
+        lengths.iter().map(move |&bits| Self { network: network(address, bits), bits })
+    }
+
     /// The length: 32 for IPv4; 64, 56 or 48 for IPv6.
-    pub(crate) fn bits(self) -> u8 {
+    #[must_use]
+    pub fn bits(self) -> u8 {
         self.bits
     }
 
     /// How many times the limit of one address applies to the block. A wider block may have several customers in it, or
     /// belong to one.
-    pub(crate) fn weight(self) -> usize {
+    #[must_use]
+    pub fn weight(self) -> usize {
         match self.bits {
             48 => 4,
             56 => 2,
@@ -24,16 +50,10 @@ impl Prefix {
     }
 }
 
-/// The prefixes that an address is counted under, the narrowest first.
-///
-/// - IPv4 counts by the whole address. So does IPv4 inside IPv6: `::ffff:0:0/96` (RFC 4291, 2.5.5.2), which sockets for
-///   both families report, and `64:ff9b::/96` (RFC 6052, 2.1), behind which a translator puts all clients of IPv4.
-/// - IPv6 counts by /64, /56 and /48, because customers are given any of these (RFC 6177). A 6to4 network is a /48 already
-///   (RFC 3056, 2). All clients of one Teredo server share a /64 (RFC 4380, 4), and count as one.
-pub(crate) fn prefixes(address: IpAddr) -> impl Iterator<Item = Prefix> {
-    let address = embedded(address);
-    let lengths: &[u8] = if address.is_ipv4() { &[32] } else { &[64, 56, 48] };
-    lengths.iter().map(move |&bits| Prefix { network: network(address, bits), bits })
+impl fmt::Display for AddressPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.network, self.bits)
+    }
 }
 
 /// IPv4 inside IPv6 as IPv4.
@@ -78,16 +98,16 @@ mod tests {
             ("::1", &["::/64", "::/56", "::/48"]),
             ("::198.51.100.9", &["::/64", "::/56", "::/48"]),
         ] {
-            let shown: Vec<_> = prefixes(address.parse().unwrap())
-                .map(|prefix| format!("{}/{}", prefix.network, prefix.bits))
-                .collect();
+            let counted = AddressPrefix::of(address.parse().unwrap());
+            let shown: Vec<_> = counted.map(|prefix| prefix.to_string()).collect();
             assert_eq!(shown, expected, "{address}");
         }
     }
 
     #[test]
     fn wider_prefix_may_hold_more_but_not_as_much_as_all_in_it() {
-        let weights = |address: &str| prefixes(address.parse().unwrap()).map(Prefix::weight).collect::<Vec<_>>();
+        let weights =
+            |address: &str| AddressPrefix::of(address.parse().unwrap()).map(AddressPrefix::weight).collect::<Vec<_>>();
         assert_eq!(weights("2001:db8::1"), [1, 2, 4]);
         assert_eq!(weights("192.0.2.1"), [1]);
     }
