@@ -2,6 +2,7 @@
 
 use auth_core::{Principal, Refusal};
 use axum::{
+    body::Body,
     extract::FromRequestParts,
     http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
@@ -26,6 +27,14 @@ impl IntoResponse for SessionError {
     fn into_response(self) -> Response {
         respond(Refusal::from(self))
     }
+}
+
+/// An answer without a body, which is not cached.
+pub(crate) fn with_status(status: StatusCode) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// The answer to a refusal, which is logged. A 401 must carry a challenge (RFC 9110, 15.5.2); browsers show nothing for this one.

@@ -37,6 +37,8 @@ pub enum SessionErrorKind {
     NotJson,
     /// Nobody is logged in: 401 `missing_credentials`.
     NotLoggedIn,
+    /// The user has no login with this id: 404 `login_not_found`. Somebody else may have one: the answer is the same.
+    NoSuchLogin,
     /// A login in another tab has replaced the cookie while the request was on its way: 409 `session_replaced`. The client
     /// sends the request again.
     Replaced,
@@ -91,6 +93,7 @@ impl fmt::Display for SessionError {
             SessionErrorKind::Busy => "other requests saved the session at the same time",
             SessionErrorKind::NotJson => "the value has no form in json",
             SessionErrorKind::NotLoggedIn => "nobody is logged in",
+            SessionErrorKind::NoSuchLogin => "the user has no login with this id",
             SessionErrorKind::Ambiguous => "the request has several session cookies",
             SessionErrorKind::Replaced => "the cookie was replaced while the request was on its way",
             SessionErrorKind::CrossSite => "a foreign page may have sent the request",
@@ -118,6 +121,7 @@ impl From<SessionError> for Refusal {
             SessionErrorKind::NotJson => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error")
                 .with_detail("a value of the session has no form in json"),
             SessionErrorKind::NotLoggedIn => Self::new(StatusCode::UNAUTHORIZED, "missing_credentials"),
+            SessionErrorKind::NoSuchLogin => Self::new(StatusCode::NOT_FOUND, "login_not_found"),
             SessionErrorKind::Ambiguous => Self::new(StatusCode::BAD_REQUEST, "invalid_request"),
             SessionErrorKind::Replaced => Self::new(StatusCode::CONFLICT, "session_replaced"),
             SessionErrorKind::CrossSite => Self::new(StatusCode::FORBIDDEN, "cross_site"),

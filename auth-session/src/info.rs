@@ -21,6 +21,7 @@ pub struct LoginInfo {
     remember: bool,
     authentication: UserAuthentication,
     label: Option<String>,
+    is_current: bool,
 }
 
 impl LoginInfo {
@@ -36,12 +37,19 @@ impl LoginInfo {
             remember: *remember,
             authentication: user.as_ref().map(UserPart::authentication).unwrap_or_default(),
             label: user.as_ref().and_then(|user| user.label.clone()),
+            is_current: false,
         }
     }
 
     /// The same for a requirement of a chain.
     pub(crate) fn authentication(&self) -> &UserAuthentication {
         &self.authentication
+    }
+
+    /// The same, as the login of the request or not.
+    pub(crate) fn current(mut self, is_current: bool) -> Self {
+        self.is_current = is_current;
+        self
     }
 
     /// What owns the record.
@@ -95,6 +103,13 @@ impl LoginInfo {
     #[must_use]
     pub fn amr(&self) -> &[String] {
         self.authentication.amr()
+    }
+
+    /// Whether the request came with the cookie of this login. Always false in a list of
+    /// [`Sessions::logins`](crate::Sessions::logins), which knows no request.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        self.is_current
     }
 
     /// A name of the client, if the application has given one.

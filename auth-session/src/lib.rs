@@ -111,7 +111,7 @@
 //!
 //! | Feature | Adds |
 //! |---|---|
-//! | `axum` (default) | [`Session`] is an extractor, and [`SessionError`] a response |
+//! | `axum` (default) | [`Session`] is an extractor, [`SessionError`] a response, and `Devices` has routes for a list of logins |
 //! | `password` | routes for login and logout with a password, and rules for new passwords; needs tokio |
 //! | `metrics` | counters of what happens to logins |
 //!
@@ -128,6 +128,8 @@ mod changes;
 mod core;
 mod data;
 mod detached;
+#[cfg(feature = "axum")]
+mod devices;
 mod ends;
 mod error;
 mod events;
@@ -139,6 +141,7 @@ mod layer;
 mod local;
 mod log_in;
 mod login;
+mod owned;
 mod presented;
 mod return_to;
 mod secret;
@@ -152,6 +155,8 @@ mod value;
 
 pub use async_trait::async_trait;
 
+#[cfg(feature = "axum")]
+pub use self::devices::Devices;
 #[cfg(feature = "password")]
 pub use self::local::{LocalLogin, LocalUsers, NewPasswordError, NewPasswordErrorKind, PasswordPolicy};
 pub use self::{

@@ -1,6 +1,7 @@
 use std::{fmt, sync::Arc};
 
 use auth_core::{Principal, PrincipalId, Refusal};
+use auth_store::RecordKey;
 use http::Extensions;
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -9,6 +10,7 @@ use crate::{
     error::{SessionError, SessionErrorKind},
     events::{self, Ended},
     handle::Handle,
+    info::LoginInfo,
     log_in::{LogIn, MAX_METHODS, cut},
     login::{Found, Login},
     return_to::ReturnTo,
@@ -24,8 +26,8 @@ const RETURN_TO: &str = "auth.return_to";
 /// 503. For other servers, see [`of`](Self::of). It needs the [`SessionLayer`](crate::SessionLayer).
 ///
 /// # What is stored when
-/// [`login`](Self::login), [`logout`](Self::logout), [`step_up`](Self::step_up) and [`end_others`](Self::end_others) act at
-/// once: if they return `Ok`, it is stored. What was [inserted](Self::insert) and [removed](Self::remove) is stored in one save
+/// [`login`](Self::login), [`logout`](Self::logout), [`step_up`](Self::step_up), [`end_login`](Self::end_login) and
+/// [`end_others`](Self::end_others) act at once: if they return `Ok`, it is stored. What was [inserted](Self::insert) and [removed](Self::remove) is stored in one save
 /// when the handler has answered, before the head of the response goes out. If that fails, the client reads 503 instead of the
 /// handler's response. If another request has saved meanwhile, the inserts and removes are done again on the newest data, so
 /// both changes are there. If they don't fit together, or if others save each time, the client reads 409 `session_conflict`; if another
@@ -53,7 +55,7 @@ const RETURN_TO: &str = "auth.return_to";
 ///
 /// # When the client disconnects
 /// The server then drops the handler. What was inserted is lost. A login that was stored stays, but nobody has its cookie. A
-/// logout and `end_others` that have begun are finished, on a tokio runtime.
+/// logout, `end_login` and `end_others` that have begun are finished, on a tokio runtime.
 pub struct Session<U> {
     handle: Handle<U>,
 }
@@ -266,6 +268,45 @@ impl<U: Principal> Session<U> {
         Ok(())
     }
 
+    /// The logins of the user who is logged in, the last used one first. [`is_current`](LoginInfo::is_current) tells which one is this
+    /// session. For a page on which users see where they are logged in.
+    ///
+    /// # Errors
+    /// [`NotLoggedIn`](SessionErrorKind::NotLoggedIn), [`Replaced`](SessionErrorKind::Replaced) or
+    /// [`Unavailable`](SessionErrorKind::Unavailable).
+    pub async fn logins(&self) -> Result<Vec<LoginInfo>, SessionError> {
+        let (own, owner) = self.logged_in_as()?;
+        let logins = self.handle.core().logins_of(&owner).await.map_err(SessionError::unavailable)?;
+        Ok(logins.iter().map(|login| LoginInfo::new(login).current(login.sid() == own.sid())).collect())
+    }
+
+    /// Ends one login of the user who is logged in, by its public id, on all nodes: first what hangs on it (open sockets, tokens with
+    /// its id), then the record. The own one is [logged out](Self::logout), and the browser forgets the cookie.
+    ///
+    /// # Errors
+    /// [`NoSuchLogin`](SessionErrorKind::NoSuchLogin): the user has no such login. A login of somebody else, an unknown one, one
+    /// that has ended and a malformed id are the same. [`NotLoggedIn`](SessionErrorKind::NotLoggedIn), also if this login has ended
+    /// meanwhile. [`Replaced`](SessionErrorKind::Replaced). [`Unavailable`](SessionErrorKind::Unavailable): don't tell the user that
+    /// the login has ended. [`CrossSite`](SessionErrorKind::CrossSite): see [the type](Self#security).
+    pub async fn end_login(&self, sid: &str) -> Result<(), SessionError> {
+        self.handle.check_site()?;
+        let (own, owner) = self.logged_in_as()?;
+        if sid == own.sid() {
+            return self.logout().await;
+        }
+        let core = self.handle.core();
+        // A handler may keep a session for long, and a login that has ended must end no other.
+        let newest = core.load(own.sid(), core.now()).await.map_err(SessionError::unavailable)?;
+        if newest.is_none_or(|newest| newest.record.owner.as_ref() != Some(&owner)) {
+            self.handle.set_gone();
+            return Err(SessionError::of(SessionErrorKind::NotLoggedIn));
+        }
+        match core.end_by_id(sid, Some(&owner)).await.map_err(SessionError::unavailable)? {
+            true => Ok(()),
+            false => Err(SessionError::of(SessionErrorKind::NoSuchLogin)),
+        }
+    }
+
     /// Ends all other logins of the user, and all tokens that were issued to the user up to now. For use after a change of the
     /// password (ASVS 7.4.3). This login lives on; its open sockets close too, and may open again at once.
     ///
@@ -317,6 +358,13 @@ impl<U: Principal> Session<U> {
         if self.handle.is_closed() {
             tracing::warn!(name, "a session was changed after the response, and the change is lost");
         }
+    }
+
+    /// The login, and what owns its record.
+    fn logged_in_as(&self) -> Result<(Arc<Login>, RecordKey), SessionError> {
+        let login = self.logged_in()?;
+        let owner = login.record.owner.clone().ok_or_else(|| SessionError::of(SessionErrorKind::NotLoggedIn))?;
+        Ok((login, owner))
     }
 
     fn logged_in(&self) -> Result<Arc<Login>, SessionError> {

@@ -3,10 +3,7 @@ use std::fmt;
 use auth_core::{Origin, Principal, PrincipalId};
 use auth_store::{RecordKey, Revocations};
 
-use crate::{
-    error::SessionError, events::Ended, handle::Shared, info::LoginInfo, layer::SessionLayer, login::Login, secret,
-    strategy::SessionStrategy,
-};
+use crate::{error::SessionError, handle::Shared, info::LoginInfo, layer::SessionLayer, strategy::SessionStrategy};
 
 /// The logins of a service. Clones share everything.
 ///
@@ -55,36 +52,33 @@ impl<U: Principal> Sessions<U> {
     /// # Errors
     /// If the store is down, or [`SessionUsers::id`](crate::SessionUsers::id) failed.
     pub async fn logins(&self, user: &U) -> Result<Vec<LoginInfo>, SessionError> {
-        let (core, owner) = (&self.shared.core, RecordKey::owner(&self.principal(user)?));
-        let now = core.now();
-        let mut logins = Vec::new();
-        for record in core.records.owned(&owner).await.map_err(SessionError::unavailable)? {
-            let Ok(login) = Login::read(record) else { continue };
-            if login.value.user.is_some() && !login.is_over_at(now) {
-                logins.push(LoginInfo::new(&login));
-            }
-        }
-        logins.sort_by_key(|login| std::cmp::Reverse(login.used_at()));
-        Ok(logins)
+        let owner = RecordKey::owner(&self.principal(user)?);
+        let logins = self.shared.core.logins_of(&owner).await.map_err(SessionError::unavailable)?;
+        Ok(logins.iter().map(LoginInfo::new).collect())
     }
 
     /// Ends one login by its public id, on all nodes, with its open sockets and the tokens that hold its id. Returns false if
     /// there is none.
     ///
     /// # Security
-    /// It does not ask whose login it is. Compare with [`logins`](Self::logins) if the id comes from a client.
+    /// It does not ask whose login it is. Call [`end_of`](Self::end_of) if the id comes from a client.
     ///
     /// # Errors
     /// If the store is down. Don't tell anybody that the login has ended.
     pub async fn end(&self, sid: &str) -> Result<bool, SessionError> {
-        if !secret::is_sid(sid) {
-            return Ok(false);
-        }
-        let core = &self.shared.core;
-        let login = core.load(sid, core.now()).await.map_err(SessionError::unavailable)?;
-        let Some(login) = login else { return Ok(false) };
-        core.end(&login, Ended::ById).await.map_err(SessionError::unavailable)?;
-        Ok(true)
+        self.shared.core.end_by_id(sid, None).await.map_err(SessionError::unavailable)
+    }
+
+    /// As [`end`](Self::end), if it is a login of this user. Returns false for a login of somebody else, as for an unknown one.
+    ///
+    /// It asks nothing about the request. Where the user is logged in with a cookie, call
+    /// [`Session::end_login`](crate::Session::end_login).
+    ///
+    /// # Errors
+    /// As for [`end`](Self::end), or if [`SessionUsers::id`](crate::SessionUsers::id) failed.
+    pub async fn end_of(&self, user: &U, sid: &str) -> Result<bool, SessionError> {
+        let owner = RecordKey::owner(&self.principal(user)?);
+        self.shared.core.end_by_id(sid, Some(&owner)).await.map_err(SessionError::unavailable)
     }
 
     /// Ends all logins of a user on all nodes, and all tokens that were issued to the user up to now.
@@ -96,7 +90,7 @@ impl<U: Principal> Sessions<U> {
         core.end_all(&user, core.now(), None).await.map_err(SessionError::unavailable)
     }
 
-    #[cfg(feature = "password")]
+    #[cfg(feature = "axum")]
     pub(crate) fn now(&self) -> std::time::SystemTime {
         self.shared.core.now()
     }

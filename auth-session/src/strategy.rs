@@ -106,7 +106,7 @@ impl<U: Principal> SessionStrategy<U> {
 
 /// What is the same for all requests with this login.
 fn known(login: &Login, stored: &UserPart) -> KnownCredential {
-    let info = LoginInfo::new(login);
+    let info = LoginInfo::new(login).current(true);
     KnownCredential::new()
         .add_name(stored.principal())
         .session_id("", &login.value.sid)

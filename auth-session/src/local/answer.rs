@@ -1,12 +1,12 @@
 //! How the routes answer: a page is sent elsewhere, a program reads a status and a code.
 
 use auth_core::Refusal;
-use axum::{body::Body, response::Response};
+use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::body::Kind;
-use crate::return_to::ReturnTo;
+use crate::{axum::with_status, return_to::ReturnTo};
 
 pub(super) fn no_content() -> Response {
     with_status(StatusCode::NO_CONTENT)
@@ -52,11 +52,4 @@ pub(super) fn failed(kind: Kind, refusal: Refusal, failure: &ReturnTo, return_to
 pub(super) fn is_page(headers: &HeaderMap) -> bool {
     let accepts_html = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     accepts_html.is_some_and(|accept| accept.contains("text/html"))
-}
-
-fn with_status(status: StatusCode) -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }

@@ -4,6 +4,7 @@ use super::App;
 
 mod cookie;
 mod data;
+mod devices;
 mod fixation;
 mod interleaved;
 mod lifetime;

@@ -11,7 +11,7 @@ mod shared;
 use std::time::Duration;
 
 use auth_core::ManualClock;
-use auth_session::Sessions;
+use auth_session::{Devices, Sessions};
 use auth_store::{RedisStore, RedisTls};
 use test_support::{redis::AUTHORITY, server::Server};
 
@@ -43,7 +43,8 @@ impl Node {
     async fn start(store: RedisStore, clock: &ManualClock) -> Self {
         let store = store.clock(clock.clone());
         let sessions = Sessions::builder(store, Users::default(), ORIGIN).clock(clock.clone()).build().unwrap();
-        let app = with_socket(&sessions, clock, routes(&sessions, clock));
+        let devices = Devices::new(&sessions).routes().layer(sessions.layer());
+        let app = with_socket(&sessions, clock, routes(&sessions, clock).merge(devices));
         Self { sessions, server: Server::start(app).await }
     }
 

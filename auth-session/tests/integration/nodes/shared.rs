@@ -48,6 +48,37 @@ async fn logout_on_one_node_closes_sockets_of_the_other_in_a_second() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn device_ended_on_one_node_is_out_on_the_other_in_a_second() {
+    let Some((_redis, Nodes { one, two, .. })) = start().await else { return };
+    let (mut laptop, mut phone) = (one.logged_in("ann").await, two.logged_in("ann").await);
+    let mut bob = two.logged_in("bob").await;
+    let mut sockets = [phone.open().await, phone.on(&one.server).open().await];
+    let mut kept = [laptop.on(&two.server).open().await, bob.open().await];
+    for socket in sockets.iter_mut().chain(&mut kept) {
+        assert!(socket.echoes("open").await);
+    }
+    let (phones, bobs) = (phone.get("/sid").await.body, bob.get("/sid").await.body);
+    let list = laptop.get("/sessions").await.body;
+    assert!(list.contains(&phones) && !list.contains(&bobs), "{list}");
+    let asked = Instant::now();
+    assert_eq!(laptop.send("DELETE", &format!("/sessions/{phones}"), &[]).await.status, 204);
+    for socket in &mut sockets {
+        revoked_within_a_second(asked, socket).await;
+    }
+    for node in [&one, &two] {
+        assert_eq!(phone.on(&node.server).me().await, refused(401, "session_expired"));
+        let mut tab = laptop.on(&node.server);
+        for other in [&phones, &bobs] {
+            let answer = tab.send("DELETE", &format!("/sessions/{other}"), &[]).await;
+            assert!(answer.is(404, "login_not_found"), "{answer:?}");
+        }
+        assert_eq!((tab.me().await, node.sids("ann").await.len()), (is("ann"), 1));
+    }
+    assert_eq!(phone.me().await, refused(401, "session_expired"));
+    assert!(kept[0].echoes("still open").await && kept[1].echoes("still open").await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn end_others_on_one_node_ends_the_logins_of_the_other() {
     let Some((_redis, Nodes { one, two, .. })) = start().await else { return };
     let (mut current, mut other) = (one.logged_in("ann").await, two.logged_in("ann").await);
