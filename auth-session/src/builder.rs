@@ -6,6 +6,7 @@ use auth_store::{Records, Revocations, Store};
 use crate::{
     core::Core,
     handle::Shared,
+    limit::{LoginLimit, LoginOverflow},
     sessions::Sessions,
     settings::{Lifetime, Settings},
     users::SessionUsers,
@@ -39,6 +40,7 @@ pub struct SessionsBuilder<U> {
     remembered: Lifetime,
     sockets_count_as_use: bool,
     token_issuers: Vec<String>,
+    max_logins: Option<LoginLimit>,
     clock: Arc<dyn Clock>,
 }
 
@@ -101,6 +103,7 @@ impl<U: Principal> SessionsBuilder<U> {
             remembered: Lifetime { idle: 14 * DAY, absolute: 30 * DAY },
             sockets_count_as_use: false,
             token_issuers: Vec::new(),
+            max_logins: None,
             clock: Arc::new(SystemClock),
         }
     }
@@ -170,6 +173,29 @@ impl<U: Principal> SessionsBuilder<U> {
         self
     }
 
+    /// Limits how many logins a user has at once, on all nodes together (ASVS 5, 7.1.2). The default is no limit. A second login
+    /// in the same browser replaces the first, and doesn't count. What `overflow` says counts for the logins from now on:
+    ///
+    /// - [`EndOldest`](LoginOverflow::EndOldest) ends the one that was **used** least recently, not the one that began first: users
+    ///   expect to keep the device that they use every day, and to lose the one that they have forgotten.
+    /// - [`RefuseNew`](LoginOverflow::RefuseNew) fails the login with [`TooManyLogins`](crate::SessionErrorKind::TooManyLogins),
+    ///   409 `too_many_logins`. Nothing has changed then. A user who has lost the devices can't log in until their logins end.
+    ///
+    /// # Logins at the same moment
+    /// A login is stored, and then compared with the others of its user. So there may be too many for that moment. When all of
+    /// them have been answered, there are at most `max`: those that began last, or with `RefuseNew` first, stay. The
+    /// others are refused, or end at once. If one of the old logins is used at that moment, `EndOldest` may end one more than
+    /// needed. If the store fails between both steps, there may be one too many; with `EndOldest` the next login ends it.
+    ///
+    /// # Security
+    /// It is no protection against somebody who knows the password: with `EndOldest` that login ends the user's own ones, and
+    /// with `RefuseNew` it keeps the user out. A change of the password ends all others.
+    #[must_use]
+    pub fn max_logins(mut self, max: usize, overflow: LoginOverflow) -> Self {
+        self.max_logins = Some(LoginLimit { max, overflow });
+        self
+    }
+
     /// Lets pages of these origins change sessions too, beside those of the public origin: `https://admin.example`. See
     /// [`Session`](crate::Session#security), and [`AllowedOrigin`](auth_core::AllowedOrigin) for what an entry may be. It replaces an
     /// earlier list. Routes behind an `AuthLayer` need the same list there.
@@ -208,12 +234,17 @@ impl<U: Principal> SessionsBuilder<U> {
     ///
     /// # Errors
     /// If the public origin is neither `https://…` nor `http://` on a loopback, if the name of the cookie is not a token or has
-    /// a prefix, if an idle end is shorter than a second, or if an absolute end is before it or after 400 days.
+    /// a prefix, if an idle end is shorter than a second, if an absolute end is before it or after 400 days, or if no login at all
+    /// is allowed.
     pub fn build(self) -> Result<Sessions<U>, ConfigError> {
         let Self { public_origin, ours, cookie_name, lifetime, remembered, .. } = self;
         let mut settings = Settings::new(&public_origin, ours, &cookie_name, lifetime, remembered)?;
         settings.sockets_count_as_use = self.sockets_count_as_use;
         settings.token_issuers = self.token_issuers;
+        if self.max_logins.is_some_and(|limit| limit.max == 0) {
+            return Err(ConfigError::new("a user must be allowed at least one login"));
+        }
+        settings.max_logins = self.max_logins;
         let revocations = (self.revocations)(Arc::clone(&self.clock));
         let core = Core { records: self.records, revocations, clock: self.clock, settings };
         Ok(Sessions::of(Shared::new(Arc::new(core), self.users)))

@@ -152,6 +152,10 @@ impl Core {
         now: SystemTime,
     ) -> Result<Stored, SessionError> {
         for _ in 0..TRIES {
+            let is_one_more = self.is_counted(current.as_deref(), &new.user);
+            if is_one_more {
+                self.check_room(&new.user).await?;
+            }
             let secret = NewSecret::random().map_err(SessionError::unavailable)?;
             let fresh = self.new_value(new.remember, &secret, now)?;
             let earlier = match current.take() {
@@ -179,14 +183,14 @@ impl Core {
             }
             let Some(earlier) = earlier else {
                 let stored = self.create(value, &secret, now).await.map_err(SessionError::unavailable)?;
-                return self.refuse_if_covered(stored).await;
+                return self.settle(stored, is_one_more).await;
             };
             value.replace_cookie(secret.hash, now);
             let saved = self.save(&earlier, value, since, Some(now)).await.map_err(SessionError::unavailable)?;
             match saved {
                 (Saved::As(_), Some(login)) => {
                     let stored = self.stored(login, &secret, now);
-                    return self.refuse_if_covered(stored).await;
+                    return self.settle(stored, is_one_more).await;
                 }
                 (Saved::Ended, _) => {}
                 _ => {
@@ -222,6 +226,12 @@ impl Core {
     /// again.
     pub(crate) async fn is_covered(&self, user: &UserPart, since: SystemTime) -> Result<bool, BoxError> {
         Ok(self.revocations.is_user_revoked(&user.principal(), since).await?)
+    }
+
+    /// Ends a login that was just stored if it may not be.
+    async fn settle(self: &Arc<Self>, stored: Stored, is_one_more: bool) -> Result<Stored, SessionError> {
+        let stored = self.refuse_if_covered(stored).await?;
+        if is_one_more { self.keep_limit(stored).await } else { Ok(stored) }
     }
 
     /// Ends a login that was just stored if an end of all logins has come in between.

@@ -35,6 +35,9 @@ pub enum SessionErrorKind {
     Busy,
     /// The value has no form in JSON: 500 `internal_error`.
     NotJson,
+    /// The user has as many logins as [`max_logins`](crate::SessionsBuilder::max_logins) allows: 409 `too_many_logins`. Nobody is
+    /// logged in. The user has proved who it is, so tell it to log out elsewhere.
+    TooManyLogins,
     /// Nobody is logged in: 401 `missing_credentials`.
     NotLoggedIn,
     /// The user has no login with this id: 404 `login_not_found`. Somebody else may have one: the answer is the same.
@@ -92,6 +95,7 @@ impl fmt::Display for SessionError {
             SessionErrorKind::LoginsEnded => "all logins of the user have just ended",
             SessionErrorKind::Busy => "other requests saved the session at the same time",
             SessionErrorKind::NotJson => "the value has no form in json",
+            SessionErrorKind::TooManyLogins => "the user has too many logins",
             SessionErrorKind::NotLoggedIn => "nobody is logged in",
             SessionErrorKind::NoSuchLogin => "the user has no login with this id",
             SessionErrorKind::Ambiguous => "the request has several session cookies",
@@ -120,6 +124,7 @@ impl From<SessionError> for Refusal {
             }
             SessionErrorKind::NotJson => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error")
                 .with_detail("a value of the session has no form in json"),
+            SessionErrorKind::TooManyLogins => Self::new(StatusCode::CONFLICT, "too_many_logins"),
             SessionErrorKind::NotLoggedIn => Self::new(StatusCode::UNAUTHORIZED, "missing_credentials"),
             SessionErrorKind::NoSuchLogin => Self::new(StatusCode::NOT_FOUND, "login_not_found"),
             SessionErrorKind::Ambiguous => Self::new(StatusCode::BAD_REQUEST, "invalid_request"),

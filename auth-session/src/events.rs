@@ -12,6 +12,8 @@ pub(crate) enum Ended {
     UserGone,
     /// The application has ended it by its id.
     ById,
+    /// Its user has logged in elsewhere, beyond the limit of logins.
+    Limit,
     /// It was about to escape the end of all logins of its user.
     All,
 }
@@ -23,6 +25,7 @@ impl Ended {
             Self::OtherUser => "other_user",
             Self::UserGone => "user_gone",
             Self::ById => "by_id",
+            Self::Limit => "limit",
             Self::All => "all",
         }
     }

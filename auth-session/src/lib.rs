@@ -93,12 +93,12 @@
 //! |---|---|---|
 //! | `logged in` | `sid`, `remember`, `kind`: `login`, `step_up` | `auth_logins_total` by `kind` |
 //! | `login failed` (feature `password`) | `code` | `auth_logins_failed_total` by `code` |
-//! | `logged out`, `login ended` | `sid`, `reason`: `logout`, `other_user`, `user_gone`, `by_id`, `all` | `auth_logins_ended_total` by `reason` |
+//! | `logged out`, `login ended` | `sid`, `reason`: `logout`, `other_user`, `user_gone`, `by_id`, `limit`, `all` | `auth_logins_ended_total` by `reason` |
 //! | `logins of a user ended` | `kept`, `reason`: `all`, `others` | the same |
 //!
 //! `auth_logins_ended_total` adds one
 //!
-//! - for each login, and each session of a visitor, that a request ends: `logout`, `other_user`, `user_gone`, `by_id`. Of two
+//! - for each login, and each session of a visitor, that a request ends: `logout`, `other_user`, `user_gone`, `by_id`, `limit`. Of two
 //!   requests that end the same one, one counts;
 //! - for each call that ends all logins of a user: `all`, or `others` if it keeps the own one. How many that are is unknown, since
 //!   the store keeps one mark for all. The few that are found one by one have a `login ended` with `all`, and don't count. Nor does the
@@ -137,6 +137,7 @@ mod handle;
 mod info;
 mod instant;
 mod layer;
+mod limit;
 #[cfg(feature = "password")]
 mod local;
 mod log_in;
@@ -164,6 +165,7 @@ pub use self::{
     error::{SessionError, SessionErrorKind},
     info::LoginInfo,
     layer::{ResponseFuture, SessionLayer, SessionService},
+    limit::LoginOverflow,
     log_in::LogIn,
     return_to::ReturnTo,
     session::Session,

@@ -189,6 +189,7 @@ impl<U: Principal> Session<U> {
     /// failed. Nobody is logged in, and the response has no new cookie. Also after the response, such as over an open socket.
     /// [`LoginsEnded`](SessionErrorKind::LoginsEnded): all logins of the user have just ended, perhaps by a clock that is ahead of
     /// this one. Ask the user to log in again.
+    /// [`TooManyLogins`](SessionErrorKind::TooManyLogins): see [`max_logins`](crate::SessionsBuilder::max_logins).
     /// [`Filled`](SessionErrorKind::Filled): other requests have filled the session whose data is kept.
     /// [`Busy`](SessionErrorKind::Busy): others saved it each time. Try again.
     /// [`CrossSite`](SessionErrorKind::CrossSite): see [the type](Self#security).

@@ -8,6 +8,8 @@ use auth_core::{ConfigError, Origin, OriginPolicy, Refusal, Secret, SiteVerdict,
 use cookie::{Cookie, SameSite};
 use http::{HeaderMap, HeaderValue, header, request::Parts};
 
+use crate::limit::LoginLimit;
+
 /// No login lives longer: browsers keep no cookie longer (RFC 6265bis, 5.5).
 pub(crate) const LONGEST: Duration = Duration::from_secs(400 * 86_400);
 
@@ -28,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) sockets_count_as_use: bool,
     /// Other issuers in whose tokens the `sid` of a login stands.
     pub(crate) token_issuers: Vec<String>,
+    /// How many logins a user may have at once; `None` for any number.
+    pub(crate) max_logins: Option<LoginLimit>,
     pub(crate) origin: Origin,
     /// Which pages are ours.
     ours: OriginPolicy,
@@ -72,8 +76,18 @@ impl Settings {
             }
         }
         let ours = ours.public(&text)?;
-        let (sockets_count_as_use, token_issuers) = (false, Vec::new());
-        Ok(Self { lifetime, remembered, sockets_count_as_use, token_issuers, origin, ours, cookie_name, is_secure })
+        let (sockets_count_as_use, token_issuers, max_logins) = (false, Vec::new(), None);
+        Ok(Self {
+            lifetime,
+            remembered,
+            sockets_count_as_use,
+            token_issuers,
+            max_logins,
+            origin,
+            ours,
+            cookie_name,
+            is_secure,
+        })
     }
 
     pub(crate) fn lifetime(&self, remember: bool) -> Lifetime {

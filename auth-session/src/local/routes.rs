@@ -21,6 +21,7 @@ impl<U: Principal> LocalLogin<U> {
     /// | unknown user, wrong password | 303 to the [failure path](Self::failure), `?error=invalid_credentials` | 401 `invalid_credentials` |
     /// | a field is missing or repeated, not UTF-8, not JSON | 303, `?error=invalid_request` | 400 `invalid_request` |
     /// | the store or the users are down, too many logins at once | 303, `?error=unavailable` | 503 `unavailable` |
+    /// | the user has [too many logins](crate::SessionsBuilder::max_logins) | 303, `?error=too_many_logins` | 409 `too_many_logins` |
     /// | all logins of the user have just ended | 303, `?error=session_conflict` | 409 `session_conflict` |
     /// | it is not from a page of ours | 403 `cross_site` | the same |
     /// | too large, too slow, another media type | 413, 408, 415 | the same |

@@ -1,7 +1,7 @@
 //! Login and logout with a password, over HTTP.
 
 use auth_basic::Password;
-use auth_session::{LocalLogin, PasswordPolicy, Session};
+use auth_session::{LocalLogin, LoginOverflow, PasswordPolicy, Session, Sessions};
 use axum::{Router, routing::post};
 use test_support::server::{Answer, Server};
 
@@ -356,4 +356,22 @@ async fn password_and_name_are_in_no_log_or_answer() {
         test_support::log::assert_clean(what, &text, password);
         test_support::log::assert_clean(what, &text, name);
     }
+}
+
+#[tokio::test]
+async fn form_and_json_say_that_there_are_too_many_logins() {
+    let local = Local::new().await;
+    let builder = Sessions::builder(local.app.store.clone(), local.app.users.clone(), ORIGIN);
+    let sessions = builder.clock(local.app.clock.clone()).max_logins(1, LoginOverflow::RefuseNew).build().unwrap();
+    let login = LocalLogin::new(sessions.clone(), local.ann.clone()).passwords(cheap());
+    let server = Server::start(login.routes().layer(sessions.layer())).await;
+    assert_eq!(send(&server, &[FORM, OURS], right()).await.status, 303);
+    let form = send(&server, &[FORM, OURS], right()).await;
+    assert_eq!(location(&form), (303, "/login?error=too_many_logins"));
+    let json = serde_json::json!({"username": "ann", "password": PASSWORD}).to_string();
+    let answer = send(&server, &[JSON, OURS], json).await;
+    assert!(answer.is(409, "too_many_logins"), "{answer:?}");
+    let wrong = send(&server, &[FORM, OURS], typed("ann", "guess")).await;
+    assert_eq!(location(&wrong), (303, "/login?error=invalid_credentials"), "a guess learns nothing");
+    assert!([&form, &answer, &wrong].iter().all(|answer| answer.header("set-cookie").is_none()));
 }

@@ -1,5 +1,6 @@
 //! Counters of what happens to logins.
 
+use auth_session::LoginOverflow;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 
 use crate::{ann::*, support::*};
@@ -34,6 +35,18 @@ async fn logins_and_ends_are_counted_by_kind() {
             "auth_logins_total kind=step_up 1",
         ]
     );
+}
+
+#[tokio::test]
+async fn login_that_ends_beyond_the_limit_is_counted() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let app = App::with(|builder| builder.max_logins(1, LoginOverflow::EndOldest));
+    app.logged_in("ann").await;
+    app.clock.advance(secs(1));
+    app.logged_in("ann").await;
+    assert_eq!(counted(&snapshotter), ["auth_logins_ended_total reason=limit 1", "auth_logins_total kind=login 2"]);
 }
 
 #[tokio::test]

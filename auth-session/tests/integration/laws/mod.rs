@@ -8,6 +8,7 @@ mod devices;
 mod fixation;
 mod interleaved;
 mod lifetime;
+mod limit;
 mod many;
 mod outage;
 mod passport;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use auth_session::{LoginOverflow, Sessions};
 use test_support::{
     redis::Server,
     server::{Client, close},
@@ -76,6 +77,30 @@ async fn device_ended_on_one_node_is_out_on_the_other_in_a_second() {
     }
     assert_eq!(phone.me().await, refused(401, "session_expired"));
     assert!(kept[0].echoes("still open").await && kept[1].echoes("still open").await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn logins_on_two_nodes_at_once_leave_as_many_as_allowed() {
+    let Some(redis) = Server::start().await else { return };
+    for overflow in [LoginOverflow::RefuseNew, LoginOverflow::EndOldest] {
+        let clock = clock();
+        let node = || {
+            let store = plain(&redis.url()).clock(clock.clone());
+            let builder = Sessions::builder(store, Users::default(), ORIGIN).clock(clock.clone());
+            let sessions = builder.max_logins(3, overflow).build().unwrap();
+            (Browser::of(routes(&sessions, &clock)), sessions)
+        };
+        let ((one, sessions), (two, _)) = (node(), node());
+        let name = format!("/login/{overflow:?}");
+        let logins = (0..50).map(|n| {
+            let (mut browser, name) = (if n % 2 == 0 { one.clone() } else { two.clone() }, name.clone());
+            tokio::spawn(async move { browser.post(&name).await.status })
+        });
+        for status in futures_util::future::join_all(logins).await {
+            assert!([204, 409].contains(&status.unwrap()));
+        }
+        assert_eq!(sessions.logins(&User(format!("{overflow:?}"))).await.unwrap().len(), 3, "{overflow:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
