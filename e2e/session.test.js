@@ -122,6 +122,38 @@ for (const [channel, open] of [["websocket", "open"], ["socketio", "connected"]]
   });
 }
 
+inBrowser("the device list ends the other browser", async ({ demo, tab }) => {
+  const elsewhere = await browser.newContext();
+  elsewhere.setDefaultTimeout(30_000);
+  try {
+    const there = await elsewhere.newPage();
+    await there.goto(demo.url);
+    await logIn(there);
+    await other(there, "open");
+    const here = await tab();
+    await logIn(here);
+    await other(here, "open");
+    const devices = here.locator("#devices li");
+    await devices.nth(1).waitFor();
+    assert.equal(await devices.count(), 2);
+    assert.equal(await devices.filter({ hasText: "this one" }).count(), 1);
+    assert.match(await devices.first().textContent(), /Chrom\w+ on \w+/);
+
+    await here.getByRole("button", { name: /^End / }).click();
+    await logged(here, /DELETE \/api\/sessions\/[\w-]{22} → 204/);
+    await other(there, "revoked");
+    await there.waitForSelector("#login:visible");
+    assert.equal(await cookieOf(elsewhere), undefined);
+    await devices.nth(1).waitFor({ state: "detached" });
+    assert.equal(await devices.count(), 1);
+    await here.click("#me");
+    await logged(here, '"strategy":"session"');
+    await other(here, "open");
+  } finally {
+    await elsewhere.close();
+  }
+});
+
 inBrowser("a login that was not used for an hour has ended, and its socket with it", async ({ demo, tab }) => {
   const page = await tab();
   await logIn(page);

@@ -27,6 +27,7 @@ use auth_core::{
     extract::{Extractor as _, bearer, cookie, socketio_auth, subprotocol},
 };
 use auth_jwt::Jwt;
+use auth_session::Devices;
 use auth_store::{Revocations, TicketGrant, Tickets};
 use axum::{
     Json, Router,
@@ -88,6 +89,7 @@ pub fn app(settings: &Settings) -> Result<Router, BoxError> {
     let is_logged_in = get(me).with_state(settings.timer.clone()).layer(session_alone);
     let routes = protected.into_router().merge(says_who_it_is_later).merge(login);
     let routes = routes.route("/api/session", is_logged_in).merge(login::local(&sessions, &users)?.routes());
+    let routes = routes.merge(Devices::new(&sessions).path("/api/sessions")?.routes());
     Ok(routes.layer(socketio::layer(for_socket_io)).layer(sessions.layer()))
 }
 

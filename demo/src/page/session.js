@@ -23,10 +23,44 @@
     element("login").hidden = session !== null;
     element("logged-in").hidden = session === null;
     element("logged-in-as").textContent = session?.name ?? "";
+    listDevices();
     if (session?.id !== watched) {
       watched = session?.id;
       if (session && !socket) watch();
     }
+  }
+
+  /** Shows where the user is logged in. */
+  async function listDevices() {
+    const asked = session;
+    const response = asked && await fetch("/api/sessions", { cache: "no-store" }).catch(() => null);
+    const answer = await response?.json().catch(() => null);
+    // Somebody has asked again meanwhile.
+    if (session !== asked) return;
+    const logins = response?.ok && answer ? answer : [];
+    element("devices").hidden = logins.length === 0;
+    element("devices").replaceChildren(...logins.map(device));
+  }
+
+  function device({ sid, label, used_at, current }) {
+    const line = document.createElement("li");
+    const what = document.createElement("span");
+    const used = new Date(1000 * used_at).toLocaleTimeString("en-GB");
+    what.textContent = `${label ?? "unknown"}, ${current ? "this one" : `last used ${used}`}`;
+    line.append(what);
+    if (!current) {
+      const end = document.createElement("button");
+      end.type = "button";
+      end.textContent = "End";
+      end.setAttribute("aria-label", `End ${what.textContent}`);
+      end.onclick = async () => {
+        end.disabled = true;
+        await ask("DELETE", `/api/sessions/${sid}`, COOKIE);
+        await look();
+      };
+      line.append(end);
+    }
+    return line;
   }
 
   function showOther(state) {

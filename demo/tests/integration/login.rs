@@ -59,6 +59,28 @@ async fn wrong_password_and_unknown_user_read_the_same() {
 }
 
 #[tokio::test]
+async fn login_is_listed_and_ended_by_its_id() {
+    let demo = Demo::start().await;
+    let (own, lost) = (cookie(&demo).await, cookie(&demo).await);
+    let mut socket = open(&demo, &lost).await.unwrap();
+    let ask = async |method, path: &str| {
+        let ask = demo.request(method, path).header("cookie", &own).header("sec-fetch-site", "same-origin");
+        ask.send().await.unwrap()
+    };
+    let list: Vec<Value> = ask(Method::GET, "/api/sessions").await.json().await.unwrap();
+    assert_eq!(list.len(), 2);
+    let other = list.iter().find(|login| login.get("current") == Some(&json!(false))).unwrap();
+    let path = format!("/api/sessions/{}", other.get("sid").unwrap().as_str().unwrap());
+    assert_eq!(ask(Method::DELETE, &path).await.status(), 204);
+    assert_eq!(socket.closed().await, Some((4403, "revoked".into())));
+    assert_eq!((me(&demo, &own).await.0, me(&demo, &lost).await.0), (200, 401));
+    assert_eq!(ask(Method::DELETE, &path).await.status(), 404);
+    let foreign =
+        demo.request(Method::DELETE, "/api/sessions").header("cookie", &own).header("sec-fetch-site", "cross-site");
+    assert_eq!(foreign.send().await.unwrap().status(), 403);
+}
+
+#[tokio::test]
 async fn logout_ends_the_session_and_its_socket() {
     for path in ["/logout", "/api/logout", "/api/logout?everywhere=1"] {
         let demo = Demo::start().await;
