@@ -182,7 +182,8 @@ impl<U: Principal> SessionsBuilder<U> {
     ///   409 `too_many_logins`. Nothing has changed then. A user who has lost the devices can't log in until their logins end.
     ///
     /// # Logins at the same moment
-    /// A login is stored, and then compared with the others of its user. So there may be too many for that moment. When all of
+    /// A login is stored, and then compared with the others of its user, in the order in which they began by the clocks of the
+    /// nodes, which must be synchronized. So there may be too many for that moment. When all of
     /// them have been answered, there are at most `max`: those that began last, or with `RefuseNew` first, stay. The
     /// others are refused, or end at once. If one of the old logins is used at that moment, `EndOldest` may end one more than
     /// needed. If the store fails between both steps, there may be one too many; with `EndOldest` the next login ends it.

@@ -89,7 +89,7 @@ impl<U: Principal> Devices<U> {
     /// |---|---|
     /// | `GET /sessions` | 200 and the list |
     /// | `DELETE /sessions/{sid}` | 204: that login has ended, with its open sockets. For the own one it is a logout |
-    /// | `DELETE /sessions` | 204: all others have ended, as by [`Session::end_others`] |
+    /// | `DELETE /sessions` | 204: all others have ended, as by [`Session::end_others`]: the own open sockets close too, and may open again |
     ///
     /// ```json
     /// [{"sid": "Vd2jcJkSXU2mIOgWxU2ZmQ", "label": "Firefox on Linux", "created_at": 1800000000, "used_at": 1800003600,
@@ -101,6 +101,7 @@ impl<U: Principal> Devices<U> {
     /// | Refusal | When |
     /// |---|---|
     /// | 401 `missing_credentials`, `session_expired`, `revoked` | nobody is logged in, as a chain says it |
+    /// | 400 `invalid_request` | the request has several session cookies with different values |
     /// | 401 `insufficient_user_authentication` | the login is older than [`max_auth_age`](Self::max_auth_age) |
     /// | 403 `cross_site` | a `DELETE` that a foreign page may have sent, see [`Session`](Session#security) |
     /// | 404 `login_not_found` | the user has no such login: unknown, ended, malformed, or somebody else's |

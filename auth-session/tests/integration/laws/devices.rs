@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
-use auth_session::{Devices, Session, SessionErrorKind};
-use axum::{Router, routing::post};
+use auth_core::Authenticated;
+use auth_session::{Devices, LoginInfo, Session, SessionErrorKind};
+use axum::{
+    Router,
+    routing::{get, post},
+};
 use serde_json::{Value, json};
 use test_support::server::{Answer, Server, close};
+use ws_adapter::AuthLayer;
 
 use super::App;
 use crate::support::*;
@@ -63,6 +68,33 @@ async fn user_sees_the_own_logins_and_which_one_is_current() {
         assert_eq!(Value::from(list), listed(name));
         assert!(!answer.body.contains(&browser.secret()));
     }
+}
+
+#[tokio::test]
+async fn login_in_the_evidence_is_the_current_one() {
+    let app = App::new();
+    let own = app.logged_in("ann").await;
+    app.logged_in("ann").await;
+    let handler = get(|user: Authenticated<User>, session: Session<User>| async move {
+        let current = session.logins().await.unwrap().into_iter().find(LoginInfo::is_current);
+        (current.as_ref() == user.evidence().extra::<LoginInfo>()).to_string()
+    });
+    let guarded = Router::new().route("/", handler).route_layer(AuthLayer::new(app.chain()).timer(app.clock.clone()));
+    let mut page = Browser::of(guarded.layer(app.sessions.layer())).with(own.cookie);
+    assert_eq!(page.get("/").await.body, "true");
+}
+
+#[tokio::test]
+async fn several_session_cookies_end_no_login() {
+    let app = App::new();
+    let server = start(&app).await;
+    let mut ann = log_in(&server, "/login/ann").await;
+    let own = sid(&mut ann).await;
+    let mut planted = ann.with(ann.cookie.as_ref().map(|cookie| format!("{cookie}; session=planted")));
+    for path in ["/sessions", &format!("/sessions/{own}")] {
+        assert!(planted.send("DELETE", path, &[]).await.is(400, "invalid_request"));
+    }
+    assert_eq!(ann.me().await, is("ann"));
 }
 
 #[tokio::test]
