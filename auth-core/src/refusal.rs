@@ -41,6 +41,8 @@ struct Inner {
     strategy: Option<Arc<str>>,
     /// For the log alone.
     detail: Option<Arc<str>>,
+    /// If it is not the usual time.
+    retry_after: Option<Duration>,
     is_wrong: bool,
     is_logged: AtomicBool,
     /// If this is a changed copy: what it was copied from. Both are one refusal, which is logged once.
@@ -126,6 +128,7 @@ impl Refusal {
             cause,
             strategy,
             detail,
+            retry_after: None,
             is_wrong,
             is_logged,
             original,
@@ -147,6 +150,7 @@ impl Refusal {
             cause: self.0.cause.clone(),
             strategy: self.0.strategy.clone(),
             detail: self.0.detail.clone(),
+            retry_after: self.0.retry_after,
             is_wrong: self.0.is_wrong,
             is_logged: AtomicBool::new(false),
             original: Some(self.0.original.clone().unwrap_or_else(|| Arc::clone(&self.0))),
@@ -192,6 +196,14 @@ impl Refusal {
     #[must_use]
     pub fn with_detail(self, detail: impl Into<Arc<str>>) -> Self {
         self.changed(|refusal| refusal.detail = Some(detail.into()))
+    }
+
+    /// Sets how long a client should wait after this refusal. Call it for a 429 or a 503; `Retry-After` is in whole seconds, rounded
+    /// up, and at least one.
+    #[must_use]
+    pub fn with_retry_after(self, wait: Duration) -> Self {
+        let secs = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1);
+        self.changed(|refusal| refusal.retry_after = Some(Duration::from_secs(secs)))
     }
 
     /// Logs the refusal, unless it or a clone of it has been logged. [`Chain::authenticate`](crate::Chain::authenticate) logs
@@ -296,11 +308,12 @@ impl Refusal {
         self.0.redirect.as_ref()
     }
 
-    /// How long to wait before the next try: 5 seconds for [`RefusalKind::Unavailable`] and for a 429, else `None`.
+    /// How long to wait before the next try: what [`with_retry_after`](Self::with_retry_after) has set, or else 5 seconds for
+    /// [`RefusalKind::Unavailable`] and for a 429, or else `None`.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         let may_come_again = self.0.kind == RefusalKind::Unavailable || self.0.status == StatusCode::TOO_MANY_REQUESTS;
-        may_come_again.then_some(RETRY_AFTER)
+        self.0.retry_after.or(may_come_again.then_some(RETRY_AFTER))
     }
 
     /// The response: the headers that HTTP requires, and an `application/problem+json` body (RFC 9457) with `type`, `title`,

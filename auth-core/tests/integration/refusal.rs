@@ -1,5 +1,7 @@
 //! How a refusal is answered.
 
+use std::time::Duration;
+
 use auth_core::{Chain, Refusal, RefusalKind};
 use http::{Response, StatusCode};
 
@@ -104,6 +106,15 @@ async fn answer_of_a_hook_gets_retry_after_and_location_back() {
     let mut response = Response::new(());
     redirect.apply_to(&mut response);
     assert_eq!((response.status().as_u16(), response.headers()["location"].to_str().unwrap()), (302, "/login"));
+}
+
+#[test]
+fn retry_after_of_its_own_is_rounded_up_to_whole_seconds() {
+    for (wait, secs) in [(0, "1"), (1, "1"), (1000, "1"), (1001, "2"), (900_000, "900")] {
+        let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts");
+        let refusal = refusal.with_retry_after(Duration::from_millis(wait)).with_detail("of the account");
+        assert_eq!(refusal.to_response().headers()["retry-after"], secs, "{wait} ms");
+    }
 }
 
 #[tokio::test]
