@@ -1,9 +1,9 @@
-//! One-time tickets, revocations and records, shared by the nodes of a service, in memory or in Redis.
+//! One-time tickets, revocations, records and counters of failures, shared by the nodes of a service, in memory or in Redis.
 //!
 //! Use it for services that keep connections open, or that log people out before their tokens end. A [`Store`] keeps what
 //! every node must know: [`MemoryStore`] for one node, `RedisStore` (feature `redis`) for several, or one of your own.
 //! [`Revocations`] and [`Tickets`] use the store. Both stores also keep [`Records`], which live for hours and change, such as the
-//! login of a user. This crate does not know what is in them, and does not know users or any token format. It does not close
+//! login of a user, and [`Budgets`], by which a [`Throttle`] limits guesses. This crate does not know what is in them, and does not know users or any token format. It does not close
 //! sockets: listeners do, see [`RevocationFeed`](auth_core::RevocationFeed).
 //!
 //! # A ticket for a socket
@@ -71,7 +71,7 @@
 //!
 //! # When the store is down
 //!
-//! Requests for tickets, tickets and revocations are answered with 503, and no record ends. A chain that checks revocations lets nobody in, and
+//! Requests for tickets, tickets and revocations are answered with 503, no record ends, and nobody may guess. A chain that checks revocations lets nobody in, and
 //! answers 503 too. Open connections stay open. When the store is back, listeners learn that they may have missed something,
 //! and check every connection again.
 //!
@@ -85,11 +85,12 @@
 //!
 //! # Where to go next
 //!
-//! The repository's `docs/tickets.md` and `docs/revocation.md` show how to set both up, and what they do not do.
+//! The repository's `docs/tickets.md`, `docs/revocation.md` and `docs/throttling.md` show how to set them up, and what they do not do.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod backlog;
+mod budgets;
 mod instant;
 mod memory;
 mod opaque;
@@ -98,7 +99,9 @@ mod records;
 #[cfg(feature = "redis")]
 mod redis;
 mod revocations;
+mod spent;
 mod store;
+mod throttle;
 mod tickets;
 mod unavailable;
 
@@ -107,11 +110,13 @@ pub use self::redis::RedisStore;
 #[cfg(feature = "redis-tls")]
 pub use self::redis::RedisTls;
 pub use self::{
+    budgets::{Budget, BudgetKey, BudgetPlace, Budgets, Taken},
     memory::MemoryStore,
     record_value::RecordValue,
     records::{Record, RecordKey, Records, Saved, SavedEnd},
     revocations::Revocations,
     store::{Store, Subscription, SubscriptionEvent},
+    throttle::{Guess, Permit, Throttle, Throttled},
     tickets::{IssuedTicket, Ticket, TicketGrant, TicketStrategy, Tickets},
     unavailable::Unavailable,
 };

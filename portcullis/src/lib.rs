@@ -111,7 +111,7 @@ pub mod session {
     pub use auth_session::*;
 }
 
-/// Tickets, revocations and records: the crate `auth-store`.
+/// Tickets, revocations, records and throttling: the crate `auth-store`.
 #[cfg(feature = "store")]
 pub mod store {
     pub use auth_store::*;

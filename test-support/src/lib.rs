@@ -9,7 +9,8 @@
 //! - `users` (feature of the same name): users with tokens and passwords. `login`: one whose end moves.
 //! - `server` and `raw` (feature `server`): a server on a free port, clients for HTTP and WebSocket, and one that writes bytes.
 //! - `redis` (feature of the same name): a real Redis, alone or as a cluster.
-//! - `records` (feature of the same name): what each backend of `auth_store::Records` must do.
+//! - `records` (feature of the same name): what each backend of `auth_store::Records` must do; `budgets` (the same feature): the same
+//!   for `auth_store::Budgets`.
 //! - [`Woken`]: a task that counts how often it is woken.
 //!
 //! Use it in integration tests. The unit tests of `auth-core` can use only what needs nothing of `auth-core`, such as [`Woken`]: they
@@ -27,6 +28,8 @@
     reason = "only tests use it, and a test that can't go on fails"
 )]
 
+#[cfg(feature = "records")]
+pub mod budgets;
 pub mod checks;
 pub mod code;
 pub mod encoding;

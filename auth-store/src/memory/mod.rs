@@ -1,8 +1,10 @@
+mod budgets;
 mod ends;
 mod kept;
 mod records;
 mod room;
 mod shelf;
+mod tables;
 
 use std::{
     fmt,
@@ -18,6 +20,7 @@ use self::{
     kept::Kept,
     room::Room,
     shelf::{Shelf, Slot},
+    tables::Tables,
 };
 use crate::{
     Store, Subscription, SubscriptionEvent,
@@ -35,6 +38,9 @@ const MAX_RECORDS: usize = 1_000_000;
 
 /// The most that they may take, in bytes: 310,000 logins of the usual 450 bytes, or 29,000 with the most data.
 const MAX_RECORD_BYTES: usize = 1 << 30;
+
+/// The most counters of failures, of each kind: about 25 MB.
+const MAX_BUDGETS: usize = 65_536;
 
 /// A store for a service with one node. Everything is in the memory of the process, and is lost when it ends.
 ///
@@ -62,6 +68,8 @@ struct Shelves {
     values: Shelf<Vec<u8>, Duration>,
     marks: Shelf<u64, SystemTime>,
     records: Kept,
+    max_budgets: usize,
+    budgets: Tables,
 }
 
 impl MemoryStore {
@@ -76,6 +84,8 @@ impl MemoryStore {
             values: Shelf::default(),
             marks: Shelf::default(),
             records: Kept::default(),
+            max_budgets: MAX_BUDGETS,
+            budgets: Tables::default(),
         };
         Self { shelves: Arc::new(Mutex::new(shelves)), news: backlog::new() }
     }
@@ -122,6 +132,17 @@ impl MemoryStore {
         self
     }
 
+    /// Sets the most counters of failures ([`Budgets`](crate::Budgets)) of each kind. The default is 65,536. A
+    /// [`Throttle`](crate::Throttle) has up to seven kinds.
+    ///
+    /// A full table gives up counters of which at most a quarter is spent, the emptiest first. If there is none, new names share
+    /// one counter.
+    #[must_use]
+    pub fn max_budgets(self, count: usize) -> Self {
+        self.shelves().max_budgets = count;
+        self
+    }
+
     fn shelves(&self) -> MutexGuard<'_, Shelves> {
         self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -140,6 +161,7 @@ impl fmt::Debug for MemoryStore {
             .field("tickets", &shelves.values.len())
             .field("revocations", &shelves.marks.len())
             .field("records", &shelves.records.len())
+            .field("budgets", &shelves.budgets.len())
             .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,7 @@
 //! The store in Redis.
 
 mod address;
+mod budgets;
 mod cluster;
 mod failure;
 mod fields;
@@ -85,14 +86,21 @@ const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 /// | [`touch`](crate::Records::touch) | `EVAL` | yes | use and end move only to later |
 /// | [`save`](crate::Records::save) | `EVAL` | yes | the record names the call that saved it last, so the second try reports the same version. If somebody else has saved in between, it reports a conflict: the record that is loaded then may hold the change already |
 /// | [`end`](crate::Records::end) | `EVAL` | yes | the record is gone in any case. The second try may report that there was none |
+/// | [`Budgets::take`](crate::Budgets::take) | `EVAL` | yes | at worst it costs a second place, which becomes a failure; nobody gets one more guess |
+/// | [`settle`](crate::Budgets::settle) | `EVAL` | no, it fails | twice, it would give back the place of another attempt |
 ///
-/// A `PING` precedes each `GETDEL`. It replaces a connection that was closed while idle, so that `GETDEL` is sent on a
-/// connection that has just answered. It costs one round trip per ticket.
+/// A `PING` precedes each `GETDEL` and each `settle`. It replaces a connection that was closed while idle, so that they are sent on a
+/// connection that has just answered. It costs one round trip.
 ///
 /// # Records
 /// A record is a hash; each owner and each index has a list of its own, and each owner a mark. To load costs two round trips if
 /// there is an owner, to create two, to touch two or three, to save three to five. A record is kept ten minutes longer than until
 /// its end, by the clock of the node that writes it.
+///
+/// # Budgets
+/// Each [counter of failures](crate::Budgets) is one key, which ends by itself when all has come back. Time is that of the
+/// [`clock`](Self::clock) of each node, so a node whose clock is a minute ahead gives back a minute earlier. Their number is bounded by
+/// time alone: somebody with many addresses can fill a Redis, which then refuses with 503.
 ///
 /// # Security
 /// Redis must not lose data. If it forgets a revocation, a revoked token is good again. Turn on persistence
@@ -171,7 +179,7 @@ impl RedisStore {
         Self { timeout, ..self }.connected()
     }
 
-    /// Sets the clock for the lifetimes of [records](crate::Records). The default is the system's.
+    /// Sets the clock for the lifetimes of [records](crate::Records) and for [budgets](crate::Budgets). The default is the system's.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);

@@ -1,6 +1,7 @@
 //! Tickets and revocations, on the memory store and on a real Redis.
 #![expect(clippy::unwrap_used, reason = "a test ends at the first error")]
 
+mod budgets;
 mod leaks;
 mod memory;
 mod memory_model;
@@ -11,4 +12,5 @@ mod revocations;
 #[cfg(feature = "axum")]
 mod route;
 mod support;
+mod throttle;
 mod tickets;

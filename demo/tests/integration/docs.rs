@@ -22,7 +22,9 @@ fn tests_in(code: &str) -> HashSet<&str> {
     let mut names = HashSet::new();
     let mut is_test = false;
     for line in code.lines().map(str::trim) {
-        let law = line.strip_prefix("pub async fn ").and_then(|rest| rest.split_once("<R: Records"));
+        let law = line.strip_prefix("pub async fn ").and_then(|rest| {
+            rest.split_once('<').filter(|(_, bound)| bound.starts_with("R: Records") || bound.starts_with("B: Budgets"))
+        });
         names.extend(law.map(|(name, _)| name));
         if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
             is_test = true;

@@ -1,5 +1,6 @@
 //! The same on a real Redis, which the tests start, kill and restart.
 
+mod budgets;
 mod cluster;
 mod contract;
 mod fake;

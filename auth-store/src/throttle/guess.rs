@@ -1,0 +1,40 @@
+use std::{fmt, net::IpAddr};
+
+/// A secret that somebody presents for an account, before it is checked.
+#[derive(Clone, Copy)]
+pub struct Guess<'a> {
+    pub(super) account: &'a str,
+    pub(super) address: Option<IpAddr>,
+    pub(super) device: Option<&'a str>,
+}
+
+impl<'a> Guess<'a> {
+    /// A guess for the account with this name, from a client whose address is unknown and that has no token.
+    ///
+    /// It is the name that was sent, whether there is such an account or not, in the form in which your accounts are found: in lower
+    /// case, say. Two spellings that find one account must be one name here, or each has a budget.
+    #[must_use]
+    pub fn new(account: &'a str) -> Self {
+        Self { account, address: None, device: None }
+    }
+
+    /// The address of the client; see [`ClientAddress::of`](auth_core::ClientAddress::of). If it is unknown, only the account counts.
+    #[must_use]
+    pub fn address(self, address: Option<IpAddr>) -> Self {
+        Self { address, ..self }
+    }
+
+    /// The [token](super::Throttle::device_token) that the browser has sent, if any. An invalid one, or one for another account, is
+    /// as none.
+    #[must_use]
+    pub fn device(self, token: Option<&'a str>) -> Self {
+        Self { device: token, ..self }
+    }
+}
+
+impl fmt::Debug for Guess<'_> {
+    /// Omits the token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guess").field("account", &self.account).field("address", &self.address).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,101 @@
+//! Counters of failures, in one Redis and in a cluster.
+
+use std::time::{Duration, SystemTime};
+
+use auth_core::{ManualClock, Refusal};
+use auth_store::{Budget, BudgetKey, Budgets as _, Guess, Taken, Throttle};
+use test_support::redis::Server;
+
+use super::{ask, server::Stored as _};
+use crate::support::*;
+
+mod laws {
+    use super::{super::server::Stored as _, ManualClock, Server, clock};
+    use auth_store::RedisStore;
+
+    test_support::budget_laws!(start);
+
+    async fn start() -> Option<(RedisStore, ManualClock, Server)> {
+        let server = Server::start().await?;
+        let clock = clock();
+        Some((server.store().clock(clock.clone()), clock, server))
+    }
+}
+
+fn budget() -> Budget {
+    Budget::new(4, Duration::from_secs(60)).unwrap()
+}
+
+#[tokio::test]
+async fn counter_ends_by_itself_and_shows_no_name() {
+    let Some(server) = Server::start().await else { return };
+    let (store, key) = (server.store().clock(clock()), BudgetKey::new("account", &["MARKER"]));
+    let name = format!("auth:budget:{}", key.as_str());
+    let Taken::Place(place) = store.take(&key, &budget()).await.unwrap() else { panic!("no place") };
+    let left = ask::<i64>(&server, &["TTL", &name]).await;
+    assert!((500..=600).contains(&left), "{left}");
+    store.settle(&key, &budget(), place, true).await.unwrap();
+    let left = ask::<i64>(&server, &["TTL", &name]).await;
+    assert!((60..=120).contains(&left), "{left}");
+    let keys = ask::<Vec<String>>(&server, &["KEYS", "*"]).await;
+    assert!(keys.len() == 1 && !keys[0].contains("MARKER"), "{keys:?}");
+
+    let other = BudgetKey::new("account", &["other"]);
+    let Taken::Place(place) = store.take(&other, &budget()).await.unwrap() else { panic!("no place") };
+    store.settle(&other, &budget(), place, false).await.unwrap();
+    assert_eq!(ask::<i64>(&server, &["DBSIZE"]).await, 1, "a success leaves nothing");
+}
+
+#[tokio::test]
+async fn value_that_is_no_counter_is_an_error() {
+    let Some(server) = Server::start().await else { return };
+    let (store, key) = (server.store(), BudgetKey::new("account", &["a"]));
+    ask::<String>(&server, &["SET", &format!("auth:budget:{}", key.as_str()), "1 2 x"]).await;
+    assert!(store.take(&key, &budget()).await.is_err());
+}
+
+#[tokio::test]
+async fn redis_that_is_down_lets_nobody_guess_and_forgets_nothing() {
+    let Some(mut server) = Server::start().await else { return };
+    let store = server.store().timeout(Duration::from_millis(300)).clock(ManualClock::new(SystemTime::now()));
+    let throttle = Throttle::new(store.clone());
+    let guess = Guess::new("ann").address(Some("192.0.2.1".parse().unwrap()));
+    for _ in 0..9 {
+        throttle.take(&guess).await.unwrap().failed().await;
+    }
+    let held = throttle.take(&guess).await.unwrap();
+    server.kill();
+    let refusal = Refusal::from(throttle.take(&guess).await.unwrap_err());
+    assert_eq!((refusal.status().as_u16(), refusal.code()), (503, "unavailable"));
+    held.succeeded().await;
+    server.start_again().await;
+    soon(async { while store.ping().await.is_err() {} }).await;
+    // The place of the success could not be given back.
+    let refusal = Refusal::from(throttle.take(&guess).await.unwrap_err());
+    assert_eq!((refusal.status().as_u16(), refusal.code()), (429, "too_many_attempts"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_nodes_share_one_budget() {
+    let Some(server) = Server::start().await else { return };
+    let clock = clock();
+    let nodes = [(); 2].map(|()| Throttle::new(server.store().clock(clock.clone())));
+    let tasks = (0..200).map(|n| {
+        let node = nodes[n % 2].clone();
+        tokio::spawn(async move {
+            let guess = Guess::new("ann").address(Some("192.0.2.1".parse().unwrap()));
+            match node.take(&guess).await {
+                Ok(permit) => {
+                    permit.failed().await;
+                    1
+                }
+                Err(_) => 0,
+            }
+        })
+    });
+    let mut looked_at = 0;
+    for task in tasks.collect::<Vec<_>>() {
+        looked_at += task.await.unwrap();
+    }
+    assert_eq!(looked_at, 10);
+}
