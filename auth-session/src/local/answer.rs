@@ -39,6 +39,9 @@ pub(super) fn failed(kind: Kind, refusal: Refusal, failure: &ReturnTo, return_to
     refusal.log_once(auth_core::Transport::Http);
     let separator = if failure.as_str().contains('?') { '&' } else { '?' };
     let mut target = format!("{}{separator}error={}", failure.as_str(), refusal.code());
+    if let Some(wait) = refusal.retry_after().filter(|_| refusal.status() == StatusCode::TOO_MANY_REQUESTS) {
+        target += &format!("&retryAfter={}", wait.as_secs());
+    }
     if let Some(return_to) = return_to {
         target += "&returnTo=";
         target.extend(utf8_percent_encode(return_to.as_str(), NON_ALPHANUMERIC));

@@ -2,6 +2,7 @@
 
 mod answer;
 mod body;
+mod guard;
 mod label;
 mod policy;
 mod routes;
@@ -10,8 +11,10 @@ mod users;
 use std::{fmt, sync::Arc};
 
 use auth_basic::{Argon2Passwords, Password};
-use auth_core::{BoxError, ConfigError, Principal};
+use auth_core::{BoxError, ClientAddress, ConfigError, Principal};
+use auth_store::Throttle;
 
+use self::guard::Guard;
 pub use self::{
     policy::{NewPasswordError, NewPasswordErrorKind, PasswordPolicy},
     users::LocalUsers,
@@ -37,8 +40,9 @@ const MAX_NAME: usize = 256;
 /// client says about itself, and has letters, digits, blanks and `-._` alone. For another label, log in by hand.
 ///
 /// # Guessing
-/// It does not count attempts. A wrong password leaves its [`Refusal`](auth_core::Refusal) in the extensions of the response,
-/// where an outer layer can count it: [`is_wrong_credential`](auth_core::Refusal::is_wrong_credential).
+/// The route of the login counts failures if it has a [`throttle`](Self::throttle). [`verify`](Self::verify) and
+/// [`change_password`](Self::change_password) count nothing. A wrong password leaves its [`Refusal`](auth_core::Refusal) in the extensions
+/// of the response: [`is_wrong_credential`](auth_core::Refusal::is_wrong_credential).
 pub struct LocalLogin<U>(Arc<Inner<U>>);
 
 pub(crate) struct Inner<U> {
@@ -52,6 +56,7 @@ pub(crate) struct Inner<U> {
     after_logout: ReturnTo,
     failure: ReturnTo,
     keeps_data: bool,
+    guard: Option<Guard>,
 }
 
 impl<U: Principal> LocalLogin<U> {
@@ -71,6 +76,7 @@ impl<U: Principal> LocalLogin<U> {
             after_logout: path("/"),
             failure: path("/login"),
             keeps_data: false,
+            guard: None,
         }))
     }
 
@@ -131,6 +137,21 @@ impl<U: Principal> LocalLogin<U> {
     #[must_use]
     pub fn keep_data(self) -> Self {
         self.set(|inner| inner.keeps_data = true)
+    }
+
+    /// Limits how often somebody may guess at the route of the login. `address` says how the address of a client is found.
+    ///
+    /// A place is taken before the password is hashed. If none is left, the answer is 429 `too_many_attempts` with `Retry-After`, for
+    /// unknown users too; a page is sent to the [failure path](Self::failure), `?error=too_many_attempts&retryAfter=<seconds>`. A request
+    /// that is dropped while the password is checked counts as a failure. If the store of the throttle is down, nobody logs in: 503.
+    ///
+    /// Accounts count by [`LocalUsers::account`]. If the throttle [knows devices](Throttle::devices), a login sets the cookie
+    /// `__Host-device` (on a loopback `device`): `HttpOnly`, `SameSite=Strict`, for a year. It logs nobody in. It gives the browser a
+    /// budget of its own, so that strangers don't lock the owner out; see the repository's `docs/throttling.md`.
+    #[must_use]
+    pub fn throttle(self, throttle: Throttle, address: ClientAddress) -> Self {
+        let is_secure = self.0.sessions.public_origin().to_string().starts_with("https://");
+        self.set(|inner| inner.guard = Some(Guard::new(throttle, address, is_secure)))
     }
 
     /// The user, if the password is right. For an unknown user the same work is done. A stored hash that is weaker than new ones
@@ -244,6 +265,7 @@ impl<U> Clone for Inner<U> {
             after_logout: self.after_logout.clone(),
             failure: self.failure.clone(),
             keeps_data: self.keeps_data,
+            guard: self.guard.clone(),
         }
     }
 }

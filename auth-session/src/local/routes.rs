@@ -1,6 +1,6 @@
 use auth_core::{Principal, Refusal};
 use axum::{Router, extract::Request, response::Response, routing::post};
-use http::{HeaderMap, StatusCode, request::Parts};
+use http::{HeaderMap, HeaderValue, StatusCode, header::SET_COOKIE, request::Parts};
 
 use super::{
     LocalLogin, answer,
@@ -20,6 +20,7 @@ impl<U: Principal> LocalLogin<U> {
     /// | the password is right | 303 to `returnTo`, or to where the session says, or to [`after_login`](Self::after_login) | 200 `{"returnTo": "/inbox"}` if the session says where to go, else 204 |
     /// | unknown user, wrong password | 303 to the [failure path](Self::failure), `?error=invalid_credentials` | 401 `invalid_credentials` |
     /// | a field is missing or repeated, not UTF-8, not JSON | 303, `?error=invalid_request` | 400 `invalid_request` |
+    /// | too many failures, with a [`throttle`](Self::throttle) | 303, `?error=too_many_attempts&retryAfter=60` | 429 `too_many_attempts` |
     /// | the store or the users are down, too many logins at once | 303, `?error=unavailable` | 503 `unavailable` |
     /// | the user has [too many logins](crate::SessionsBuilder::max_logins) | 303, `?error=too_many_logins` | 409 `too_many_logins` |
     /// | all logins of the user have just ended | 303, `?error=session_conflict` | 409 `session_conflict` |
@@ -61,23 +62,47 @@ impl<U: Principal> LocalLogin<U> {
         let Some(typed) = body::parse(kind, &bytes) else {
             return self.fail(kind, Refusal::new(StatusCode::BAD_REQUEST, "invalid_request"), None);
         };
-        match self.decide(&parts, &typed).await {
-            Ok(kept) if kind == Kind::Json => answer::logged_in(kept.as_ref()),
-            Ok(kept) => {
-                let target = typed.return_to.or(kept);
-                answer::see_other(target.as_ref().unwrap_or(&self.inner().after_login).as_str())
-            }
-            Err(refusal) => self.fail(kind, refusal, typed.return_to.as_ref()),
+        let (kept, device) = match self.decide(&parts, &typed).await {
+            Ok(logged_in) => logged_in,
+            Err(refusal) => return self.fail(kind, refusal, typed.return_to.as_ref()),
+        };
+        let mut response = if kind == Kind::Json {
+            answer::logged_in(kept.as_ref())
+        } else {
+            let target = typed.return_to.or(kept);
+            answer::see_other(target.as_ref().unwrap_or(&self.inner().after_login).as_str())
+        };
+        if let Some(device) = device {
+            response.headers_mut().append(SET_COOKIE, device);
         }
+        response
     }
 
-    /// Logs the user in. Returns where the session says to go, which is taken: the client reads it once.
-    async fn decide(&self, parts: &Parts, typed: &Typed) -> Result<Option<ReturnTo>, Refusal> {
+    /// The user, if the password is right, and the cookie of the device.
+    async fn guarded(&self, parts: &Parts, typed: &Typed) -> Result<(U, Option<HeaderValue>), Refusal> {
+        let guard = self.inner().guard.as_ref().map(|guard| (guard, self.inner().users.account(&typed.username)));
+        let permit = match &guard {
+            Some((guard, account)) => Some(guard.take(parts, account).await?),
+            None => None,
+        };
+        let verified = self.verify(&typed.username, &typed.password).await;
+        match permit {
+            Some(permit) if matches!(verified, Ok(None)) => permit.failed().await,
+            // Nobody has learned anything from an outage.
+            Some(permit) => permit.succeeded().await,
+            None => {}
+        }
+        let user = verified.map_err(Refusal::unavailable)?;
+        let user = user.ok_or_else(|| Refusal::new(StatusCode::UNAUTHORIZED, "invalid_credentials"))?;
+        Ok((user, guard.and_then(|(guard, account)| guard.cookie(&parts.headers, &account))))
+    }
+
+    /// Logs the user in. Returns where the session says to go, which is taken: the client reads it once; and the cookie of the device.
+    async fn decide(&self, parts: &Parts, typed: &Typed) -> Result<(Option<ReturnTo>, Option<HeaderValue>), Refusal> {
         let session = Session::<U>::of(&parts.extensions).await?;
         // A change of the password meanwhile ends the login that the old one has proved.
         let asked_at = self.inner().sessions.now();
-        let user = self.verify(&typed.username, &typed.password).await.map_err(Refusal::unavailable)?;
-        let user = user.ok_or_else(|| Refusal::new(StatusCode::UNAUTHORIZED, "invalid_credentials"))?;
+        let (user, device) = self.guarded(parts, typed).await?;
         let kept = session.return_to();
         let mut login = session.login(&user).remember(typed.remember).amr(["pwd"]).proved_at(asked_at);
         if let Some(label) = label::of(&parts.headers) {
@@ -91,7 +116,7 @@ impl<U: Principal> LocalLogin<U> {
             // Where data is kept, it is still there.
             drop(session.take_return_to());
         }
-        Ok(kept)
+        Ok((kept, device))
     }
 
     async fn log_out(&self, request: Request) -> Response {

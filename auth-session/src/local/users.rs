@@ -15,6 +15,16 @@ pub trait LocalUsers: Send + Sync + 'static {
     /// If the users cannot be asked. The client reads `unavailable`.
     async fn find(&self, username: &str) -> Result<Option<(Self::User, String)>, BoxError>;
 
+    /// The name under which failures for this user name are counted, with a [throttle](crate::LocalLogin::throttle): the same for all
+    /// names by which [`find`](Self::find) finds one user. The default is the name in lower case.
+    ///
+    /// # Security
+    /// If `find` normalizes more than that (it trims, or ignores dots), do the same here. Otherwise each spelling has a budget. It must
+    /// not ask whether there is such a user.
+    fn account(&self, username: &str) -> String {
+        username.to_lowercase()
+    }
+
     /// Stores a new hash in place of `old`: after a login whose hash is weaker than new ones, and after a change of the password.
     /// Returns false, and changes nothing, if the stored hash is not `old` any more: compare and set at once, as
     /// `UPDATE users SET hash = new WHERE id = … AND hash = old` does. Otherwise a login that is still checking the old password

@@ -12,5 +12,6 @@ mod nodes;
 mod passwords;
 mod return_to;
 mod support;
+mod throttled;
 mod waits;
 mod watched;

@@ -1,0 +1,61 @@
+//! The throttle in front of the password form, and the cookie by which it knows a device.
+
+use auth_core::{ClientAddress, Refusal, cookie_values};
+use auth_store::{Guess, Permit, Throttle};
+use cookie::{Cookie, SameSite, time::Duration};
+use http::{HeaderMap, HeaderValue, request::Parts};
+
+/// The cookie for HTTPS, and for a loopback.
+const NAMES: (&str, &str) = ("__Host-device", "device");
+
+#[derive(Clone)]
+pub(super) struct Guard {
+    throttle: Throttle,
+    address: ClientAddress,
+    is_secure: bool,
+}
+
+impl Guard {
+    pub(super) fn new(throttle: Throttle, address: ClientAddress, is_secure: bool) -> Self {
+        Self { throttle, address, is_secure }
+    }
+
+    /// Before the password is hashed.
+    pub(super) async fn take(&self, parts: &Parts, account: &str) -> Result<Permit, Refusal> {
+        let address = self.address.of(parts);
+        let guess = Guess::new(account).address(address).device(self.token(&parts.headers));
+        Ok(self.throttle.take(&guess).await?)
+    }
+
+    /// `Set-Cookie` after a login. Without it, the login works all the same.
+    pub(super) fn cookie(&self, headers: &HeaderMap, account: &str) -> Option<HeaderValue> {
+        let token = match self.throttle.device_token(account, self.token(headers)) {
+            Ok(token) => token?,
+            Err(error) => {
+                tracing::warn!(%error, "a device gets no token");
+                return None;
+            }
+        };
+        let cookie = Cookie::build((self.name(), token.expose())).path("/").http_only(true).secure(self.is_secure);
+        // Only a form of our own page sends the password, so `Strict` costs nothing.
+        let cookie = cookie.same_site(SameSite::Strict).max_age(max_age()).build().to_string();
+        let mut cookie = HeaderValue::try_from(cookie).ok()?;
+        cookie.set_sensitive(true);
+        Some(cookie)
+    }
+
+    fn name(&self) -> &'static str {
+        if self.is_secure { NAMES.0 } else { NAMES.1 }
+    }
+
+    /// Of two cookies, a neighbour may have set one: neither counts.
+    fn token<'r>(&self, headers: &'r HeaderMap) -> Option<&'r str> {
+        let mut values = cookie_values(headers, self.name());
+        let token = values.next()?;
+        if values.next().is_some() { None } else { std::str::from_utf8(token).ok() }
+    }
+}
+
+fn max_age() -> Duration {
+    Duration::seconds(i64::try_from(Throttle::DEVICE_MAX_AGE.as_secs()).unwrap_or(i64::MAX))
+}

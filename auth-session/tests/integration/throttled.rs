@@ -1,0 +1,224 @@
+//! The login route with a throttle.
+
+use auth_core::{BoxError, ClientAddress, ManualClock, Secret};
+use auth_session::{LocalLogin, async_trait};
+use auth_store::{Budget, BudgetKey, BudgetPlace, Budgets, MemoryStore, Taken, Throttle};
+use axum::{Router, body::Body, http::Request};
+use futures_util::FutureExt as _;
+use test_support::{
+    log::keep_events,
+    server::{Answer, Server},
+};
+use tower::ServiceExt as _;
+
+use crate::{ann::*, support::*};
+
+fn throttle(clock: &ManualClock) -> Throttle {
+    let store = MemoryStore::new().clock(clock.clone());
+    Throttle::new(store).clock(clock.clone()).devices([Secret::new("k".repeat(32))]).unwrap()
+}
+
+async fn throttled() -> (Local, ManualClock) {
+    let clock = clock();
+    let behind = ClientAddress::behind_proxies(1);
+    (Local::with(|login| login.throttle(throttle(&clock), behind)).await, clock)
+}
+
+/// Sends a form from an address.
+async fn from(server: &Server, address: &str, cookie: &str, body: String) -> Answer {
+    let headers = [FORM, OURS, ("x-forwarded-for", address), ("cookie", cookie)];
+    server.send(http::Method::POST, "/login", &headers, body).await
+}
+
+fn goes(answer: &Answer) -> (u16, &str) {
+    (answer.status, answer.header("location").unwrap_or_default())
+}
+
+/// The cookie of the device, with its attributes.
+fn device(answer: &Answer) -> Option<String> {
+    let cookies = answer.headers.get_all("set-cookie").into_iter().map(|cookie| cookie.to_str().unwrap());
+    cookies.map(str::to_owned).find(|cookie| cookie.split('=').next().unwrap().ends_with("device"))
+}
+
+const WRONG: (u16, &str) = (303, "/login?error=invalid_credentials");
+const IN_A_MINUTE: (u16, &str) = (303, "/login?error=too_many_attempts&retryAfter=60");
+
+#[tokio::test]
+async fn too_many_wrong_passwords_are_429_before_anybody_is_asked_alike_for_unknown_users() {
+    let (local, clock) = throttled().await;
+    let server = local.serve().await;
+    let mut answers = Vec::new();
+    for (name, address) in [("ann", "192.0.2.1"), ("eve", "192.0.2.2")] {
+        for n in 0..10 {
+            // Spellings share a budget.
+            let name = if n % 2 == 0 { name.to_uppercase() } else { name.to_owned() };
+            assert_eq!(goes(&from(&server, address, "", typed(&name, "wrong")).await), WRONG, "{name} {n}");
+        }
+        let asked = local.ann.0.lock().unwrap().asked.len();
+        for password in ["wrong", PASSWORD] {
+            let form = from(&server, address, "", typed(name, password)).await;
+            assert_eq!(goes(&form), IN_A_MINUTE);
+            let body = serde_json::json!({ "username": name, "password": password }).to_string();
+            let headers = [JSON, OURS, ("x-forwarded-for", address)];
+            let json = server.send(http::Method::POST, "/login", &headers, body).await;
+            assert!(json.is(429, "too_many_attempts"), "{json:?}");
+            assert_eq!(json.header("retry-after"), Some("60"));
+            let mut headers = [form.headers, json.headers];
+            headers.iter_mut().for_each(|headers| drop(headers.remove("date")));
+            answers.push((headers, form.body, json.body));
+        }
+        assert_eq!(local.ann.0.lock().unwrap().asked.len(), asked);
+    }
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+    assert_eq!(goes(&from(&server, "192.0.2.3", "", right()).await), (303, "/inbox"), "another address");
+    clock.advance(secs(60));
+    assert_eq!(goes(&from(&server, "192.0.2.1", "", right()).await), (303, "/inbox"));
+}
+
+#[tokio::test]
+async fn success_uses_up_nothing() {
+    let (local, _) = throttled().await;
+    let server = local.serve().await;
+    for _ in 0..9 {
+        assert_eq!(goes(&from(&server, "192.0.2.1", "", typed("ann", "wrong")).await), WRONG);
+    }
+    for _ in 0..20 {
+        assert_eq!(goes(&from(&server, "192.0.2.1", "", right()).await), (303, "/inbox"));
+    }
+    assert_eq!(goes(&from(&server, "192.0.2.1", "", typed("ann", "wrong")).await), WRONG);
+    assert_eq!(goes(&from(&server, "192.0.2.1", "", right()).await), IN_A_MINUTE);
+}
+
+#[tokio::test]
+async fn owner_with_the_device_cookie_logs_in_while_strangers_use_up_the_account() {
+    let (local, _) = throttled().await;
+    let server = local.serve().await;
+    let set = device(&from(&server, "192.0.2.1", "", right()).await).unwrap();
+    assert!(set.starts_with("device=") && set.contains("; HttpOnly") && set.contains("; SameSite=Strict"), "{set}");
+    assert!(set.contains("; Path=/") && set.contains("; Max-Age=31536000") && !set.contains("Secure"), "{set}");
+    let cookie = set.split(';').next().unwrap();
+    for n in 0..100 {
+        let stranger = format!("198.51.100.{n}");
+        assert_eq!(goes(&from(&server, &stranger, "", typed("ann", "wrong")).await), WRONG, "{n}");
+    }
+    let too_many = (303, "/login?error=too_many_attempts&retryAfter=900");
+    for cookie in ["", "device=x", &format!("{cookie}; {cookie}"), &format!("{cookie}x")] {
+        assert_eq!(goes(&from(&server, "192.0.2.1", cookie, right()).await), too_many, "{cookie}");
+    }
+    let answer = from(&server, "192.0.2.1", cookie, right()).await;
+    assert_eq!(goes(&answer), (303, "/inbox"));
+    let again = device(&answer).unwrap();
+    // The device may fail ten times, whatever cookie it has.
+    for cookie in [cookie, again.split(';').next().unwrap()] {
+        for _ in 0..5 {
+            assert_eq!(goes(&from(&server, "192.0.2.1", cookie, typed("ann", "wrong")).await), WRONG);
+        }
+    }
+    assert_eq!(goes(&from(&server, "192.0.2.1", cookie, right()).await), IN_A_MINUTE);
+}
+
+#[tokio::test]
+async fn device_cookie_of_https_is_secure_and_a_failure_sets_none() {
+    let app = AppOf::<true>::at("https://app.example", |builder| builder);
+    let ann = Local::new().await.ann;
+    let login = LocalLogin::new(app.sessions.clone(), ann).passwords(cheap());
+    let login = login.throttle(throttle(&app.clock), ClientAddress::peer());
+    let server = Server::start(Router::new().merge(login.routes()).layer(app.sessions.layer())).await;
+    let set = device(&from(&server, "", "", right()).await).unwrap();
+    assert!(set.starts_with("__Host-device=") && set.contains("; Secure"), "{set}");
+    assert_eq!(device(&from(&server, "", "", typed("ann", "wrong")).await), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_guesses_at_once_are_ten() {
+    let (local, _) = throttled().await;
+    let server = std::sync::Arc::new(local.serve().await);
+    let tasks = (0..100).map(|_| {
+        let server = std::sync::Arc::clone(&server);
+        tokio::spawn(async move { goes(&from(&server, "192.0.2.1", "", typed("ann", "wrong")).await) == WRONG })
+    });
+    let mut checked = 0;
+    for task in tasks.collect::<Vec<_>>() {
+        checked += usize::from(task.await.unwrap());
+    }
+    assert_eq!(checked, 10);
+}
+
+#[tokio::test]
+async fn client_that_leaves_before_the_answer_has_used_a_place() {
+    let (local, _) = throttled().await;
+    let request = |password: &str| {
+        let request = Request::post("/login").header(FORM.0, FORM.1).header(OURS.0, OURS.1);
+        let request = request.header("x-forwarded-for", "192.0.2.1").body(Body::from(typed("ann", password)));
+        local.app.router.clone().oneshot(request.unwrap())
+    };
+    for n in 0..10 {
+        assert!(request("wrong").now_or_never().is_none(), "{n}: the password is being hashed");
+    }
+    let answer = request(PASSWORD).await.unwrap();
+    let location = answer.headers()["location"].to_str().unwrap();
+    assert!(location.starts_with("/login?error=too_many_attempts"), "{location}");
+}
+
+struct Down;
+
+#[async_trait]
+impl Budgets for Down {
+    async fn take(&self, _: &BudgetKey, _: &Budget) -> Result<Taken, BoxError> {
+        Err("the store is down".into())
+    }
+
+    async fn settle(&self, _: &BudgetKey, _: &Budget, _: BudgetPlace, _: bool) -> Result<(), BoxError> {
+        Err("the store is down".into())
+    }
+}
+
+#[tokio::test]
+async fn throttle_that_is_down_lets_nobody_log_in() {
+    keep_events();
+    let local = Local::with(|login| login.throttle(Throttle::new(Down), ClientAddress::peer())).await;
+    let server = local.serve().await;
+    assert_eq!(goes(&from(&server, "", "", right()).await), (303, "/login?error=unavailable"));
+    assert!(local.ann.0.lock().unwrap().asked.is_empty());
+}
+
+#[tokio::test]
+async fn outage_of_the_users_uses_up_nothing() {
+    let (local, _) = throttled().await;
+    let server = local.serve().await;
+    local.ann.0.lock().unwrap().is_down = true;
+    for _ in 0..20 {
+        assert_eq!(goes(&from(&server, "192.0.2.1", "", right()).await), (303, "/login?error=unavailable"));
+    }
+    local.ann.0.lock().unwrap().is_down = false;
+    assert_eq!(goes(&from(&server, "192.0.2.1", "", right()).await), (303, "/inbox"));
+}
+
+#[tokio::test]
+async fn device_cookie_password_and_name_are_in_no_log() {
+    let (log, _guard) = test_support::everything();
+    let (local, _) = throttled().await;
+    let down = Local::with(|login| login.throttle(Throttle::new(Down), ClientAddress::peer())).await;
+    let send = |local: &Local, cookie: &str, name: &str, password: &str| {
+        let request = Request::post("/login").header(FORM.0, FORM.1).header(OURS.0, OURS.1);
+        let request = request.header("cookie", cookie).body(Body::from(typed(name, password)));
+        local.app.router.clone().oneshot(request.unwrap())
+    };
+    let answer = send(&local, "", "ann", PASSWORD).await.unwrap();
+    assert!(answer.headers().get_all("set-cookie").iter().any(http::HeaderValue::is_sensitive));
+    let cookies = answer.headers().get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap().to_owned());
+    let set = cookies.into_iter().find(|cookie| cookie.starts_with("device=")).unwrap();
+    let cookie = set.split(';').next().unwrap();
+    for (cookie, name, password) in [(cookie, "ann", "MARKER-1"), (cookie, "MARKER-2", "MARKER-3")] {
+        for _ in 0..110 {
+            send(&local, cookie, name, password).await.unwrap();
+        }
+        send(&down, cookie, name, password).await.unwrap();
+    }
+    let text = log.text();
+    assert!(text.contains("too_many_attempts") && text.contains("counted by device") && text.contains("by account"));
+    assert!(text.contains("unavailable"));
+    for secret in [cookie.strip_prefix("device=").unwrap(), PASSWORD, "MARKER"] {
+        assert!(!text.contains(secret), "{secret}: {text}");
+    }
+}
