@@ -1,15 +1,33 @@
 //! What holds for every Redis, however it is set up.
 
 use auth_core::{Revocation, RevocationCheck as _, RevocationEvent, RevocationFeed as _};
-use auth_store::{RedisStore, Revocations, Tickets};
+use auth_store::{Guess, RedisStore, Revocations, Throttle, Throttled, Tickets};
 
 use crate::support::*;
 
-/// Records, tickets and revocations work on two nodes, each with a store of its own.
+/// Records, budgets, tickets and revocations work on two nodes, each with a store of its own.
 pub(crate) async fn holds(here: RedisStore, there: RedisStore) {
     tickets_and_revocations(&here, &there).await;
+    budgets(&here, &there).await;
     // A thousand rounds of each race are run on a Redis without more.
     test_support::records::all(&here, 100).await;
+}
+
+/// Failures on both nodes count together, whatever servers the counters of a guess are on. A success gives its places back.
+async fn budgets(here: &RedisStore, there: &RedisStore) {
+    let [here, there] = [here, there].map(|store| Throttle::new(store.clone().clock(clock())));
+    for n in 0..5 {
+        let name = format!("name-{n}");
+        let guess = Guess::new(&name).address(Some(format!("2001:db8:{n}::1").parse().unwrap()));
+        for _ in 0..5 {
+            here.take(&guess).await.unwrap().failed().await;
+            there.take(&guess).await.unwrap().succeeded().await;
+            there.take(&guess).await.unwrap().failed().await;
+        }
+        for node in [&here, &there] {
+            assert!(matches!(node.take(&guess).await, Err(Throttled::TooMany { counter: "pair", .. })));
+        }
+    }
 }
 
 /// A ticket from one node is good once, on the other. A revocation on one reaches the other, and is found there.
