@@ -63,10 +63,15 @@ impl<U: Principal> Devices<U> {
     /// Sets the path of the list. The default is `/sessions`.
     ///
     /// # Errors
-    /// If it is not a local path such as `/account/sessions`, or if it ends with a slash, or has a query, a fragment, braces or an
-    /// asterisk.
+    /// If it is not a local path such as `/account/sessions`, or if it ends with a slash, or has a query, a fragment, braces, an
+    /// asterisk, or a segment that is `.` or `..` or begins with a colon.
     pub fn path(self, path: &str) -> Result<Self, ConfigError> {
-        if ReturnTo::parse(path).is_none() || path.ends_with('/') || path.contains(['?', '#', '{', '}', '*']) {
+        let is_odd = |segment: &str| segment.starts_with(':') || matches!(segment, "." | "..");
+        if ReturnTo::parse(path).is_none()
+            || path.ends_with('/')
+            || path.contains(['?', '#', '{', '}', '*'])
+            || path.split('/').any(is_odd)
+        {
             let shown = path.escape_debug();
             return Err(ConfigError::new(format!(
                 "`{shown}` is not a path of a route: write it like `/account/sessions`"
@@ -96,17 +101,23 @@ impl<U: Principal> Devices<U> {
     ///   "ends_at": 1800007200, "current": true, "remembered": false}]
     /// ```
     ///
-    /// The last used one is first. Times are Unix seconds, rounded down; `label` is `null` if there is none. No answer is cached.
+    /// The last used one is first. `created_at` is when the user logged in, and `used_at` is noted once a minute. Times are Unix seconds,
+    /// rounded down; `label` is `null` if there is none. No answer is cached.
     ///
     /// | Refusal | When |
     /// |---|---|
-    /// | 401 `missing_credentials`, `session_expired`, `revoked` | nobody is logged in, as a chain says it |
+    /// | 401 `missing_credentials`, `session_expired`, `revoked` | nobody is logged in, as a chain says it. After `DELETE /sessions` also if this login has ended meanwhile: the others have ended too |
     /// | 400 `invalid_request` | the request has several session cookies with different values |
     /// | 401 `insufficient_user_authentication` | the login is older than [`max_auth_age`](Self::max_auth_age) |
     /// | 403 `cross_site` | a `DELETE` that a foreign page may have sent, see [`Session`](Session#security) |
     /// | 404 `login_not_found` | the user has no such login: unknown, ended, malformed, or somebody else's |
     /// | 503 `unavailable` | the store or the users are down. Nothing has ended, or it is unknown whether it has: try again |
     /// | those of [`Session::end_others`] | 409 `session_conflict`, `session_replaced` |
+    ///
+    /// # Security
+    /// A login is enough. Where a second factor follows the password by [`Session::step_up`], who has the password alone could list the
+    /// other logins and end them: use [`Session::logins`] and [`Session::end_login`] in handlers behind a requirement of yours. The list
+    /// is as long as the user has logins: see [`SessionsBuilder::max_logins`](crate::SessionsBuilder::max_logins).
     pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         let Inner { path, .. } = &*self.0;
         let (list, end, end_others) = (self.clone(), self.clone(), self.clone());
@@ -138,13 +149,16 @@ impl<U: Principal> Devices<U> {
 
     async fn end(&self, parts: &Parts) -> Result<Response, Refusal> {
         check_site::<U>(parts)?;
-        let (user, session) = self.authenticate(parts).await?;
-        // Raw: an id needs no encoding, so an encoded one is not one.
+        // Raw: an id needs no encoding, so an encoded id is unknown.
         let sid = parts.uri.path().rsplit('/').next().unwrap_or_default();
-        // A logout must always be possible.
-        if session.sid().is_none_or(|own| own != sid) {
-            user.evidence().require(&self.0.to_end)?;
+        let session = self.session(parts).await?;
+        // A logout must always be possible, also of a login that is half ended, or of a user who is gone.
+        if session.is_logged_in() && session.sid().is_some_and(|own| own == sid) {
+            session.logout().await?;
+            return Ok(with_status(StatusCode::NO_CONTENT));
         }
+        let (user, session) = self.authenticate(parts).await?;
+        user.evidence().require(&self.0.to_end)?;
         session.end_login(sid).await?;
         Ok(with_status(StatusCode::NO_CONTENT))
     }
@@ -161,9 +175,19 @@ impl<U: Principal> Devices<U> {
     /// login was revoked.
     async fn authenticate(&self, parts: &Parts) -> Result<(Authenticated<U>, Session<U>), Refusal> {
         // First, so that a missing layer is a 500.
-        let session = Session::of(&parts.extensions).await?;
+        let session = self.session(parts).await?;
         let request = AuthRequest::new(parts, Transport::Http, self.0.sessions.now());
         Ok((self.0.chain.authenticate(&request).await?, session))
+    }
+
+    /// The session of the request. It must be one of our own logins: an application may have two [`Sessions`] for one user type.
+    async fn session(&self, parts: &Parts) -> Result<Session<U>, Refusal> {
+        if !Arc::ptr_eq(Handle::<U>::of(&parts.extensions)?.core(), self.0.sessions.core()) {
+            tracing::error!("the `SessionLayer` around the routes of `Devices` is that of other `Sessions`");
+            let refusal = Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error");
+            return Err(refusal.with_detail("the session layer is that of other sessions"));
+        }
+        Session::of(&parts.extensions).await
     }
 
     /// The same with one setting changed. Clones stay as they are.
@@ -195,7 +219,7 @@ impl<'l> Listed<'l> {
         Self {
             sid: login.sid(),
             label: login.label(),
-            created_at: unix_secs(login.created_at()),
+            created_at: unix_secs(login.logged_in_at()),
             used_at: unix_secs(login.used_at()),
             ends_at: unix_secs(login.ends_at()),
             current: login.is_current(),

@@ -136,6 +136,15 @@ impl Core {
         Ok(Some(login))
     }
 
+    /// Why a live login lets nobody in any more: it was revoked by its id, or with all of its user.
+    pub(crate) async fn why_revoked(&self, login: &Login) -> Result<Option<Ended>, SessionError> {
+        if self.is_ended_with_all(login, login.record.since).await? {
+            return Ok(Some(Ended::All));
+        }
+        let by_id = self.revocations.is_id_revoked("", login.sid()).await;
+        Ok(by_id.map_err(SessionError::unavailable)?.then_some(Ended::ById))
+    }
+
     /// Whether all logins of the user have ended up to an instant that covers this one, which counts from `since`.
     pub(crate) async fn is_ended_with_all(&self, login: &Login, since: SystemTime) -> Result<bool, SessionError> {
         let Some(user) = &login.value.user else { return Ok(false) };

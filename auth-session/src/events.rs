@@ -10,7 +10,7 @@ pub(crate) enum Ended {
     OtherUser,
     /// The application does not know the user any more.
     UserGone,
-    /// The application has ended it by its id.
+    /// The application, or its user from another login, has ended it by its id.
     ById,
     /// Its user has logged in elsewhere, beyond the limit of logins.
     Limit,

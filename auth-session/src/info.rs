@@ -15,6 +15,7 @@ pub struct LoginInfo {
     /// `None` as long as nobody has logged in.
     user: Option<PrincipalId>,
     created: SystemTime,
+    logged_in: SystemTime,
     used_at: SystemTime,
     ends_at: SystemTime,
     absolute_end: SystemTime,
@@ -31,6 +32,7 @@ impl LoginInfo {
             sid: sid.clone(),
             user: user.as_ref().map(UserPart::principal),
             created: *created,
+            logged_in: user.as_ref().map_or(*created, |user| user.logged_in),
             used_at: login.record.used_at,
             ends_at: login.ends_at(),
             absolute_end: *absolute_end,
@@ -67,6 +69,12 @@ impl LoginInfo {
     #[must_use]
     pub fn created_at(&self) -> SystemTime {
         self.created
+    }
+
+    /// When the user logged in. A [step up](crate::Session::step_up) doesn't move it.
+    #[must_use]
+    pub fn logged_in_at(&self) -> SystemTime {
+        self.logged_in
     }
 
     /// When it was last used. It is noted at most once a minute.
@@ -106,7 +114,7 @@ impl LoginInfo {
     }
 
     /// Whether the request came with the cookie of this login. Always false in a list of
-    /// [`Sessions::logins`](crate::Sessions::logins), which knows no request.
+    /// [`Sessions::logins`](crate::Sessions::logins), which knows no request. It counts in `==`.
     #[must_use]
     pub fn is_current(&self) -> bool {
         self.is_current

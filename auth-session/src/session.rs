@@ -27,8 +27,8 @@ const RETURN_TO: &str = "auth.return_to";
 ///
 /// # What is stored when
 /// [`login`](Self::login), [`logout`](Self::logout), [`step_up`](Self::step_up), [`end_login`](Self::end_login) and
-/// [`end_others`](Self::end_others) act at once: if they return `Ok`, it is stored. What was [inserted](Self::insert) and [removed](Self::remove) is stored in one save
-/// when the handler has answered, before the head of the response goes out. If that fails, the client reads 503 instead of the
+/// [`end_others`](Self::end_others) act at once: if they return `Ok`, it is stored. What was [inserted](Self::insert) and
+/// [removed](Self::remove) is stored in one save when the handler has answered, before the head of the response goes out. If that fails, the client reads 503 instead of the
 /// handler's response. If another request has saved meanwhile, the inserts and removes are done again on the newest data, so
 /// both changes are there. If they don't fit together, or if others save each time, the client reads 409 `session_conflict`; if another
 /// tab has logged in, 409 `session_replaced`. If the login has ended meanwhile, they are dropped.
@@ -223,8 +223,8 @@ impl<U: Principal> Session<U> {
                 user.acr = Some(cut(class));
             }
         };
-        let stepped = if core.is_ended_with_all(&login, login.record.since).await? {
-            core.end(&login, Ended::All).await.map_err(SessionError::unavailable)?;
+        let stepped = if let Some(why) = core.why_revoked(&login).await? {
+            core.end(&login, why).await.map_err(SessionError::unavailable)?;
             None
         } else {
             core.step_up(&login, self.handle.presented(), change, now).await?
@@ -276,7 +276,7 @@ impl<U: Principal> Session<U> {
     /// [`NotLoggedIn`](SessionErrorKind::NotLoggedIn), [`Replaced`](SessionErrorKind::Replaced) or
     /// [`Unavailable`](SessionErrorKind::Unavailable).
     pub async fn logins(&self) -> Result<Vec<LoginInfo>, SessionError> {
-        let (own, owner) = self.logged_in_as()?;
+        let (own, owner) = self.usable().await?;
         let logins = self.handle.core().logins_of(&owner).await.map_err(SessionError::unavailable)?;
         Ok(logins.iter().map(|login| LoginInfo::new(login).current(login.sid() == own.sid())).collect())
     }
@@ -287,22 +287,15 @@ impl<U: Principal> Session<U> {
     /// # Errors
     /// [`NoSuchLogin`](SessionErrorKind::NoSuchLogin): the user has no such login. A login of somebody else, an unknown one, one
     /// that has ended and a malformed id are the same. [`NotLoggedIn`](SessionErrorKind::NotLoggedIn), also if this login has ended
-    /// meanwhile. [`Replaced`](SessionErrorKind::Replaced). [`Unavailable`](SessionErrorKind::Unavailable): don't tell the user that
+    /// or was revoked meanwhile. [`Replaced`](SessionErrorKind::Replaced). [`Unavailable`](SessionErrorKind::Unavailable): don't tell the user that
     /// the login has ended. [`CrossSite`](SessionErrorKind::CrossSite): see [the type](Self#security).
     pub async fn end_login(&self, sid: &str) -> Result<(), SessionError> {
         self.handle.check_site()?;
-        let (own, owner) = self.logged_in_as()?;
-        if sid == own.sid() {
+        if sid == self.logged_in()?.sid() {
             return self.logout().await;
         }
-        let core = self.handle.core();
-        // A handler may keep a session for long, and a login that has ended must end no other.
-        let newest = core.load(own.sid(), core.now()).await.map_err(SessionError::unavailable)?;
-        if newest.is_none_or(|newest| newest.record.owner.as_ref() != Some(&owner)) {
-            self.handle.set_gone();
-            return Err(SessionError::of(SessionErrorKind::NotLoggedIn));
-        }
-        match core.end_by_id(sid, Some(&owner)).await.map_err(SessionError::unavailable)? {
+        let (_, owner) = self.usable().await?;
+        match self.handle.core().end_by_id(sid, Some(&owner)).await.map_err(SessionError::unavailable)? {
             true => Ok(()),
             false => Err(SessionError::of(SessionErrorKind::NoSuchLogin)),
         }
@@ -361,11 +354,20 @@ impl<U: Principal> Session<U> {
         }
     }
 
-    /// The login, and what owns its record.
-    fn logged_in_as(&self) -> Result<(Arc<Login>, RecordKey), SessionError> {
-        let login = self.logged_in()?;
-        let owner = login.record.owner.clone().ok_or_else(|| SessionError::of(SessionErrorKind::NotLoggedIn))?;
-        Ok((login, owner))
+    /// The login, if it still lets its user in, and what owns its record. A handler may have no chain before it, and may keep a
+    /// session for long: a login that has ended or was revoked must neither see nor end others.
+    async fn usable(&self) -> Result<(Arc<Login>, RecordKey), SessionError> {
+        let (core, login) = (self.handle.core(), self.logged_in()?);
+        let newest = core.load(login.sid(), core.now()).await.map_err(SessionError::unavailable)?;
+        if let Some(newest) = newest
+            && let Some(owner) = newest.record.owner.clone()
+            && login.record.owner.as_ref() == Some(&owner)
+            && core.why_revoked(&newest).await?.is_none()
+        {
+            return Ok((login, owner));
+        }
+        self.handle.set_gone();
+        Err(SessionError::of(SessionErrorKind::NotLoggedIn))
     }
 
     fn logged_in(&self) -> Result<Arc<Login>, SessionError> {

@@ -1,9 +1,11 @@
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use auth_core::{Origin, Principal, PrincipalId};
 use auth_store::{RecordKey, Revocations};
 
-use crate::{error::SessionError, handle::Shared, info::LoginInfo, layer::SessionLayer, strategy::SessionStrategy};
+use crate::{
+    core::Core, error::SessionError, handle::Shared, info::LoginInfo, layer::SessionLayer, strategy::SessionStrategy,
+};
 
 /// The logins of a service. Clones share everything.
 ///
@@ -88,6 +90,11 @@ impl<U: Principal> Sessions<U> {
     pub async fn end_all(&self, user: &U) -> Result<(), SessionError> {
         let (core, user) = (&self.shared.core, self.principal(user)?);
         core.end_all(&user, core.now(), None).await.map_err(SessionError::unavailable)
+    }
+
+    #[cfg(feature = "axum")]
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.shared.core
     }
 
     #[cfg(feature = "axum")]
