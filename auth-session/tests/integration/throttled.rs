@@ -152,9 +152,9 @@ async fn client_that_leaves_before_the_answer_has_used_a_place() {
         let request = request.header("x-forwarded-for", "192.0.2.1").body(Body::from(typed("ann", password)));
         local.app.router.clone().oneshot(request.unwrap())
     };
-    for n in 0..10 {
-        assert!(request("wrong").now_or_never().is_none(), "{n}: the password is being hashed");
-    }
+    // A fast machine may have hashed some passwords at once. These are failures all the same.
+    let left = (0..10).filter(|_| request("wrong").now_or_never().is_none()).count();
+    assert!(left > 0, "nobody has left while the password was being hashed");
     let answer = request(PASSWORD).await.unwrap();
     let location = answer.headers()["location"].to_str().unwrap();
     assert!(location.starts_with("/login?error=too_many_attempts"), "{location}");
