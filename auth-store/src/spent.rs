@@ -59,6 +59,18 @@ impl Spent {
         }
     }
 
+    /// A failure whose place is not here.
+    pub(crate) fn add_failure(&mut self, budget: &Budget, now: u64) {
+        self.pass(budget, now);
+        self.fail(budget, now);
+    }
+
+    /// Its failures, without what is in progress.
+    pub(crate) fn failures(mut self, budget: &Budget, now: u64) -> Self {
+        self.pass(budget, now);
+        Self { current: 0, previous: 0, ..self }
+    }
+
     /// When nothing will be left of it, if all that is in progress fails and no wait grows.
     pub(crate) fn idle_at(&self, budget: &Budget) -> u64 {
         let places = u64::from(self.in_progress());

@@ -3,7 +3,8 @@
 //! Anybody can cause a counter by making up a name, so their number is bounded, and what matters must not be pushed out. There is a
 //! table for each kind, so that names don't push out addresses. Within a kind all have one budget, so the counter that is the next
 //! to be empty is the one with the fewest failures. It makes room if at most a quarter of its places is taken. If there is none like
-//! that, new keys share one counter: they can't be told apart, but nobody gets more guesses by that.
+//! that, new keys share one counter: they can't be told apart. As long as it has failures, a key that finds room again begins with them,
+//! so nobody gets more guesses by that.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -58,8 +59,11 @@ impl Tables {
         if let Some(mut spent) = own {
             spent.settle(budget, place, is_failure, now);
             table.put(key, budget, spent, now);
-        } else if place.is_shared() || is_failure {
+        } else if place.is_shared() {
             table.shared(now).settle(budget, place, is_failure, now);
+        } else if is_failure {
+            // Its own counter is gone. The place was not one of the shared counter, so none comes back.
+            table.shared(now).add_failure(budget, now);
         }
     }
 }
@@ -85,7 +89,8 @@ impl Table {
         let has_room = self.counters.len() < limit
             || self.free_first(budget, now, |_, spent| spent.is_nearly_full(budget, now))
                 && self.counters.len() < limit;
-        has_room.then(|| Spent::new(now))
+        // It may have failed in the shared counter before.
+        has_room.then(|| self.shared.map_or_else(|| Spent::new(now), |shared| shared.failures(budget, now)))
     }
 
     /// Frees the counter that is the next to be empty, if it may go. If it has moved back, it counts as done, too.

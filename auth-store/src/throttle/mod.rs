@@ -26,6 +26,8 @@ const OF_ADDRESS: Budget = Budget::constant(30, Duration::from_secs(20), Duratio
 const OF_PAIR: Budget = Budget::constant(10, MINUTE, Duration::from_secs(15 * 60));
 /// As for a pair: a device that was lost is no better than a stranger at the same place.
 const OF_DEVICE: Budget = OF_PAIR;
+/// All devices of an account together: whoever has got many tokens must not have a budget for each.
+const OF_DEVICES: Budget = Budget::constant(30, MINUTE, Duration::from_secs(15 * 60));
 
 /// Limits failed guesses of a secret: in front of a password form, of `Basic`, of a refresh token.
 ///
@@ -59,10 +61,12 @@ const OF_DEVICE: Budget = OF_PAIR;
 /// | address | 30; a /56 has 60, a /48 120 | one every 20 s; every 10 s, 5 s | one password for many names |
 /// | account and address (IPv4, or IPv6 /48) | 10 | one every minute, and waits that double up to 15 minutes | guesses from one place |
 /// | a device with a token | 10 | the same | guesses with somebody's browser |
+/// | all devices of an account | 30 | the same | guesses with many tokens |
 ///
-/// A guess without a token counts by the first three, one with a good [token](Self::device_token) by the last alone. So strangers
-/// who have used up the account do not lock its owner out, and neither do those who share an address with the owner. An address alone
-/// earns no exception. Names that do not exist count like others.
+/// A guess without a token counts by the first three, one with a good [token](Self::device_token) by the last two alone. So strangers
+/// who have used up the account do not lock its owner out, and neither do those who share an address with the owner. If a counter of
+/// devices has no place left, the guess counts as one without a token. An address alone earns no exception. Names that do not exist
+/// count like others.
 ///
 /// Of more guesses at once than there are places, some are refused although all are right; `Retry-After` is a second then.
 ///
@@ -80,6 +84,7 @@ pub struct Throttle {
     address: Budget,
     pair: Budget,
     device: Budget,
+    devices: Budget,
     keys: Option<DeviceKeys>,
 }
 
@@ -93,6 +98,7 @@ impl Throttle {
             address: OF_ADDRESS,
             pair: OF_PAIR,
             device: OF_DEVICE,
+            devices: OF_DEVICES,
             keys: None,
         }
     }
@@ -137,11 +143,22 @@ impl Throttle {
         self
     }
 
+    /// Sets the budget of one account from all its known devices together.
+    #[must_use]
+    pub fn all_devices(mut self, budget: Budget) -> Self {
+        self.devices = budget;
+        self
+    }
+
     /// Knows devices by their tokens. The first key signs new ones, all keys are good for old ones: to change the key, put a new one
     /// first, and remove the old one when no token of it matters. Nodes need the same keys.
     ///
     /// # Errors
     /// If there is no key, or if one is shorter than 32 bytes. Make it of 32 random bytes.
+    ///
+    /// # Security
+    /// A token names an account and no service. Use keys of their own for each set of users. A token stays good after a change of the
+    /// password: who has had the password may then have up to the places of [all devices](Self::all_devices).
     pub fn devices(mut self, keys: impl IntoIterator<Item = Secret>) -> Result<Self, ConfigError> {
         self.keys = Some(DeviceKeys::new(keys)?);
         Ok(self)
@@ -154,9 +171,17 @@ impl Throttle {
     /// # Errors
     /// If a counter has no place left, or if the store is down. Then the secret must not be checked.
     pub async fn take(&self, guess: &Guess<'_>) -> Result<Permit, Throttled> {
-        let device = self.device_of(guess);
-        let counters = device.map_or_else(|| self.strangers(guess), |id| vec![self.of_device(guess.account, &id)]);
-        let mut permit = Permit::new(Arc::clone(&self.budgets), device.is_some());
+        let Some(id) = self.device_of(guess) else { return self.take_all(self.strangers(guess), false).await };
+        let refused = match self.take_all(self.of_device(guess.account, &id), true).await {
+            Err(refused @ Throttled::TooMany { .. }) => refused,
+            taken => return taken,
+        };
+        // A token must never be worse than none.
+        self.take_all(self.strangers(guess), false).await.map_err(|other| refused.or_sooner(other))
+    }
+
+    async fn take_all(&self, counters: Vec<(BudgetKey, Budget)>, is_known_device: bool) -> Result<Permit, Throttled> {
+        let mut permit = Permit::new(Arc::clone(&self.budgets), is_known_device);
         for (key, budget) in counters {
             let throttled = match self.budgets.take(&key, &budget).await {
                 Ok(Taken::Place(place)) => {
@@ -193,8 +218,10 @@ impl Throttle {
         self.keys.as_ref()?.check(guess.account, guess.device?, self.clock.now())
     }
 
-    fn of_device(&self, account: &str, id: &[u8; 16]) -> (BudgetKey, Budget) {
-        (BudgetKey::new("device", &[account, &u128::from_be_bytes(*id).to_string()]), self.device)
+    fn of_device(&self, account: &str, id: &[u8; 16]) -> Vec<(BudgetKey, Budget)> {
+        let id = u128::from_be_bytes(*id).to_string();
+        let device = (BudgetKey::new("device", &[account, &id]), self.device);
+        vec![device, (BudgetKey::new("devices", &[account]), self.devices)]
     }
 
     /// Own counters first: a guess that they refuse takes no place from others.
@@ -232,6 +259,7 @@ impl fmt::Debug for Throttle {
             .field("address", &self.address)
             .field("pair", &self.pair)
             .field("device", &self.device)
+            .field("devices", &self.devices)
             .field("knows_devices", &self.keys.is_some())
             .finish_non_exhaustive()
     }

@@ -11,13 +11,23 @@ use crate::Unavailable;
 pub enum Throttled {
     /// Too many failures: 429 `too_many_attempts`, with `Retry-After`.
     TooMany {
-        /// How long to wait.
+        /// How long to wait until the counter that has refused may have a place. Another one may refuse then.
         retry_after: Duration,
-        /// The kind of the counter, for the log: `account`, `pair`, `device`, or `address-` and the length of a prefix.
+        /// The kind of the counter, for the log: `account`, `pair`, `device`, `devices`, or `address-` and the length of a prefix.
         counter: &'static str,
     },
     /// The store is down: 503. Nobody may guess unlimited.
     Unavailable(Unavailable),
+}
+
+impl Throttled {
+    /// The one of two refusals that is over first; an outage in any case.
+    pub(super) fn or_sooner(self, other: Self) -> Self {
+        match (&self, &other) {
+            (Self::TooMany { retry_after: own, .. }, Self::TooMany { retry_after, .. }) if own <= retry_after => self,
+            _ => other,
+        }
+    }
 }
 
 impl fmt::Display for Throttled {
