@@ -1,4 +1,4 @@
-//! What each backend of [`Budgets`] must do: one function for each law, for any store.
+//! What each backend of `auth_store::Budgets` must do: one function for each law, for any store.
 //!
 //! [`budget_laws!`](crate::budget_laws) makes a test of each law. A law moves the clock of the store, so each has a store of its own
 //! or a clock that only goes on. Laws use keys of their own, so several may share one server.
