@@ -32,7 +32,7 @@ use crate::{
 /// The [`SessionLayer`](crate::SessionLayer) removes cookies; without it, they stay.
 ///
 /// The evidence has the id of the login as its session and as its credential id, so a revocation of either ends what hangs on
-/// it; the earlier of idle and absolute end, which an open socket looks up again; [`UserAuthentication`] for a
+/// it; the earlier of idle and absolute end, which an open socket looks up again; [`UserAuthentication`](auth_core::UserAuthentication) for a
 /// [`Requirement`](auth_core::Requirement); and a [`LoginInfo`].
 pub struct SessionStrategy<U> {
     shared: Shared<U>,
