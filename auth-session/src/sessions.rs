@@ -1,11 +1,9 @@
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use auth_core::{Origin, Principal, PrincipalId};
 use auth_store::{RecordKey, Revocations};
 
-use crate::{
-    core::Core, error::SessionError, handle::Shared, info::LoginInfo, layer::SessionLayer, strategy::SessionStrategy,
-};
+use crate::{error::SessionError, handle::Shared, info::LoginInfo, layer::SessionLayer, strategy::SessionStrategy};
 
 /// The logins of a service. Clones share everything.
 ///
@@ -93,7 +91,7 @@ impl<U: Principal> Sessions<U> {
     }
 
     #[cfg(feature = "axum")]
-    pub(crate) fn core(&self) -> &Arc<Core> {
+    pub(crate) fn core(&self) -> &std::sync::Arc<crate::core::Core> {
         &self.shared.core
     }
 
