@@ -124,12 +124,12 @@ impl Core {
         let Some(changed) = changed.await? else { return Ok(None) };
         let login = *changed.login;
         // A later end of all logins has ended this one too.
-        if self.is_ended_with_all(&login, login.record.since).await? {
+        if self.is_ended_with_all(&login, login.record.since).await.map_err(SessionError::unavailable)? {
             return Ok(None);
         }
         // This login must not escape an earlier one, which writes its mark and then lists. Here it is stored, and then looks. So one
         // of the two sees the other.
-        if self.is_ended_with_all(&login, changed.was_since).await? {
+        if self.is_ended_with_all(&login, changed.was_since).await.map_err(SessionError::unavailable)? {
             self.end(&login, Ended::All).await.map_err(SessionError::unavailable)?;
             return Ok(None);
         }
@@ -137,17 +137,16 @@ impl Core {
     }
 
     /// Why a live login lets nobody in any more: it was revoked by its id, or with all of its user.
-    pub(crate) async fn why_revoked(&self, login: &Login) -> Result<Option<Ended>, SessionError> {
+    pub(crate) async fn why_revoked(&self, login: &Login) -> Result<Option<Ended>, BoxError> {
         if self.is_ended_with_all(login, login.record.since).await? {
             return Ok(Some(Ended::All));
         }
-        let by_id = self.revocations.is_id_revoked("", login.sid()).await;
-        Ok(by_id.map_err(SessionError::unavailable)?.then_some(Ended::ById))
+        Ok(self.revocations.is_id_revoked("", login.sid()).await?.then_some(Ended::ById))
     }
 
     /// Whether all logins of the user have ended up to an instant that covers this one, which counts from `since`.
-    pub(crate) async fn is_ended_with_all(&self, login: &Login, since: SystemTime) -> Result<bool, SessionError> {
+    async fn is_ended_with_all(&self, login: &Login, since: SystemTime) -> Result<bool, BoxError> {
         let Some(user) = &login.value.user else { return Ok(false) };
-        self.is_covered(user, since).await.map_err(SessionError::unavailable)
+        self.is_covered(user, since).await
     }
 }

@@ -104,10 +104,7 @@ impl Core {
         }
         let mut usable = Vec::new();
         for login in logins {
-            let Some(user) = &login.value.user else { continue };
-            if !self.is_covered(user, login.record.since).await?
-                && !self.revocations.is_id_revoked("", login.sid()).await?
-            {
+            if self.why_revoked(&login).await?.is_none() {
                 usable.push(login);
             }
         }

@@ -223,7 +223,7 @@ impl<U: Principal> Session<U> {
                 user.acr = Some(cut(class));
             }
         };
-        let stepped = if let Some(why) = core.why_revoked(&login).await? {
+        let stepped = if let Some(why) = core.why_revoked(&login).await.map_err(SessionError::unavailable)? {
             core.end(&login, why).await.map_err(SessionError::unavailable)?;
             None
         } else {
@@ -362,7 +362,7 @@ impl<U: Principal> Session<U> {
         if let Some(newest) = newest
             && let Some(owner) = newest.record.owner.clone()
             && login.record.owner.as_ref() == Some(&owner)
-            && core.why_revoked(&newest).await?.is_none()
+            && core.why_revoked(&newest).await.map_err(SessionError::unavailable)?.is_none()
         {
             return Ok((login, owner));
         }
