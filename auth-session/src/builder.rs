@@ -189,7 +189,7 @@ impl<U: Principal> SessionsBuilder<U> {
     /// needed. If the store fails between both steps, there may be one too many; with `EndOldest` the next login ends it.
     ///
     /// # Security
-    /// It is no protection against somebody who knows the password: with `EndOldest` that login ends the user's own ones, and
+    /// It does not protect against somebody who knows the password: with `EndOldest` that login ends the user's own ones, and
     /// with `RefuseNew` it keeps the user out. A change of the password ends all others.
     #[must_use]
     pub fn max_logins(mut self, max: usize, overflow: LoginOverflow) -> Self {
