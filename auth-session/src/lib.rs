@@ -148,6 +148,7 @@ mod return_to;
 mod secret;
 mod session;
 mod sessions;
+mod set_cookie;
 mod settings;
 mod shared_str;
 mod strategy;

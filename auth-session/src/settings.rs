@@ -5,10 +5,10 @@ use std::{
 };
 
 use auth_core::{ConfigError, Origin, OriginPolicy, Refusal, Secret, SiteVerdict, extract::try_cookie};
-use cookie::{Cookie, SameSite};
+use cookie::SameSite;
 use http::{HeaderMap, HeaderValue, header, request::Parts};
 
-use crate::limit::LoginLimit;
+use crate::{limit::LoginLimit, set_cookie::set_cookie};
 
 /// No login lives longer: browsers keep no cookie longer (RFC 6265bis, 5.5).
 pub(crate) const LONGEST: Duration = Duration::from_secs(400 * 86_400);
@@ -36,7 +36,7 @@ pub(crate) struct Settings {
     /// Which pages are ours.
     ours: OriginPolicy,
     pub(crate) cookie_name: String,
-    is_secure: bool,
+    pub(crate) is_secure: bool,
 }
 
 impl Settings {
@@ -122,18 +122,8 @@ impl Settings {
             CookieOut::Set { value, max_age } => (value.expose(), *max_age),
             CookieOut::Remove => ("", Some(Duration::ZERO)),
         };
-        let mut built = Cookie::build((&*self.cookie_name, value))
-            .path("/")
-            .http_only(true)
-            .same_site(SameSite::Lax)
-            .secure(self.is_secure)
-            .build();
-        if let Some(age) = max_age {
-            let seconds = i64::try_from(age.min(LONGEST).as_secs()).unwrap_or_default();
-            built.set_max_age(cookie::time::Duration::seconds(seconds));
-        }
-        if let Ok(mut line) = HeaderValue::from_str(&built.to_string()) {
-            line.set_sensitive(true);
+        let max_age = max_age.map(|age| age.min(LONGEST));
+        if let Some(line) = set_cookie(&self.cookie_name, value, SameSite::Lax, self.is_secure, max_age) {
             headers.append(header::SET_COOKIE, line);
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }

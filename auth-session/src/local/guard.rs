@@ -2,8 +2,10 @@
 
 use auth_core::{ClientAddress, Refusal, cookie_values};
 use auth_store::{Guess, Permit, Throttle};
-use cookie::{Cookie, SameSite, time::Duration};
+use cookie::SameSite;
 use http::{HeaderMap, HeaderValue, request::Parts};
+
+use crate::set_cookie::set_cookie;
 
 /// The cookie for HTTPS, and for a loopback.
 const NAMES: (&str, &str) = ("__Host-device", "device");
@@ -36,12 +38,8 @@ impl Guard {
                 return None;
             }
         };
-        let cookie = Cookie::build((self.name(), token.expose())).path("/").http_only(true).secure(self.is_secure);
         // Only a form of our own page sends the password, so `Strict` costs nothing.
-        let cookie = cookie.same_site(SameSite::Strict).max_age(max_age()).build().to_string();
-        let mut cookie = HeaderValue::try_from(cookie).ok()?;
-        cookie.set_sensitive(true);
-        Some(cookie)
+        set_cookie(self.name(), token.expose(), SameSite::Strict, self.is_secure, Some(Throttle::DEVICE_MAX_AGE))
     }
 
     fn name(&self) -> &'static str {
@@ -54,8 +52,4 @@ impl Guard {
         let token = values.next()?;
         if values.next().is_some() { None } else { std::str::from_utf8(token).ok() }
     }
-}
-
-fn max_age() -> Duration {
-    Duration::seconds(i64::try_from(Throttle::DEVICE_MAX_AGE.as_secs()).unwrap_or(i64::MAX))
 }

@@ -150,7 +150,7 @@ impl<U: Principal> LocalLogin<U> {
     /// budget of its own, so that strangers don't lock the owner out; see the repository's `docs/throttling.md`.
     #[must_use]
     pub fn throttle(self, throttle: Throttle, address: ClientAddress) -> Self {
-        let is_secure = self.0.sessions.public_origin().to_string().starts_with("https://");
+        let is_secure = self.0.sessions.core().settings.is_secure;
         self.set(|inner| inner.guard = Some(Guard::new(throttle, address, is_secure)))
     }
 
