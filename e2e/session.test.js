@@ -33,8 +33,9 @@ function inBrowser(name, play, ...flags) {
   });
 }
 
-async function logIn(page, { password = "password", remember = false } = {}) {
+async function logIn(page, { username = "admin", password = "password", remember = false } = {}) {
   await page.check("input[value=session]");
+  await page.fill("#login-username", username);
   await page.fill("#login-password", password);
   await page.setChecked("#login-remember", remember);
   await page.click("#login-send");
@@ -68,6 +69,50 @@ inBrowser("a wrong password is refused with a code, and leaves no cookie", async
   await logged(page, "POST /login → 401 invalid_credentials");
   assert.equal(await cookieOf(context), undefined);
   assert.equal(await page.isVisible("#login"), true);
+});
+
+inBrowser("wrong passwords are throttled, with the time to wait, and the browser of the user is not", async ({ demo, tab }) => {
+  const page = await tab();
+  await logIn(page);
+  await page.getByText("Logged in as admin").waitFor();
+  await page.click("#log-out");
+  await page.waitForSelector("#login:visible");
+
+  const elsewhere = await browser.newContext();
+  try {
+    const stranger = await elsewhere.newPage();
+    await stranger.goto(demo.url);
+    for (const number of [0, 1]) {
+      await logIn(stranger, { password: "guess" });
+      await stranger.locator("#log li", { hasText: "401 invalid_credentials" }).nth(number).waitFor();
+    }
+    await logIn(stranger, { password: "guess" });
+    await logged(stranger, "POST /login → 429 too_many_attempts, again in 60 s");
+    await stranger.getByRole("alert").getByText(/Try again in (1:00|0:5\d)\./).waitFor();
+    assert.equal(await stranger.isDisabled("#login-send"), true);
+  } finally {
+    await elsewhere.close();
+  }
+  await logIn(page);
+  await page.getByText("Logged in as admin").waitFor();
+}, "--login-failures", "2", "--login-wait", "60");
+
+inBrowser("a user who registers can log in", async ({ tab }) => {
+  const page = await tab();
+  await page.check("input[value=session]");
+  for (const [name, password, answer] of [
+    ["Ann", "short", "POST /api/register → 422 password_too_short"],
+    ["Admin", "correct horse battery", "POST /api/register → 409 name_taken"],
+    ["Ann", "correct horse battery", "ann is registered"],
+  ]) {
+    await page.fill("#login-username", name);
+    await page.fill("#login-password", password);
+    await page.click("#register");
+    await logged(page, answer);
+    assert.equal(await page.inputValue("#login-password"), "");
+  }
+  await logIn(page, { username: "ann", password: "correct horse battery" });
+  await page.getByText("Logged in as ann").waitFor();
 });
 
 inBrowser("the form works without a script", async ({ demo }) => {

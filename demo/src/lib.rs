@@ -5,9 +5,12 @@
 
 #[cfg(doctest)]
 mod docs;
+mod keys;
+mod limits;
 mod login;
 mod logout;
 mod page;
+mod register;
 #[path = "../examples/hardened_server/server.rs"]
 mod serve;
 mod settings;
@@ -39,6 +42,7 @@ use serde::Serialize;
 use ws_adapter::{AuthLayer, AuthSocket, AuthWebSocketUpgrade, Connections, Protected, Sockets, Timer};
 
 pub use self::{
+    limits::Limits,
     serve::Server,
     settings::Settings,
     start::{TUTORIAL_TOKEN, hints, warnings},
@@ -49,9 +53,9 @@ pub use self::{
 /// The whole application. It needs a tokio runtime, where it listens for revocations of other nodes.
 ///
 /// # Errors
-/// If the secret is empty.
+/// If the secret is empty, or a limit cannot be.
 pub fn app(settings: &Settings) -> Result<Router, BoxError> {
-    let users = Arc::new(Users::new());
+    let users = settings.users.clone();
     let revocations = Revocations::new(settings.store.clone()).clock(settings.timer.clone());
     let tickets = Tickets::new(settings.store.clone(), "/ws")?.clock(settings.timer.clone());
     let sessions = login::sessions(settings, &users, revocations.clone())?;
@@ -88,36 +92,37 @@ pub fn app(settings: &Settings) -> Result<Router, BoxError> {
     let session_alone = login::session_alone(settings, &sessions);
     let is_logged_in = get(me).with_state(settings.timer.clone()).layer(session_alone);
     let routes = protected.into_router().merge(says_who_it_is_later).merge(login);
-    let routes = routes.route("/api/session", is_logged_in).merge(login::local(&sessions, &users)?.routes());
+    let local = login::local(settings, &sessions)?;
+    let routes = routes.route("/api/session", is_logged_in).merge(local.routes()).merge(register::route(local, users));
     let routes = routes.merge(Devices::new(&sessions).path("/api/sessions")?.routes());
     Ok(routes.layer(socketio::layer(for_socket_io)).layer(sessions.layer()))
 }
 
-fn jwt(settings: &Settings, users: &Arc<Users>) -> Result<impl Strategy<User = User> + use<>, BoxError> {
-    let users = Arc::clone(users);
-    Ok(Jwt::<Claims>::hs256(settings.secret.clone())?
+fn jwt(settings: &Settings, users: &Users) -> Result<impl Strategy<User = User> + use<>, BoxError> {
+    let users = users.clone();
+    Ok(Jwt::<Claims>::hs256(settings.hmac_secret())?
         .extract(bearer().or(subprotocol("auth.bearer.")).or(socketio_auth("token")).or(cookie("jwt")))
         .realm("demo")
         .dangerous_allow_missing_exp()
         .verify(move |claims: Claims| {
-            let users = Arc::clone(&users);
-            async move { users.by_id(&claims.sub) }
+            let users = users.clone();
+            async move { users.by_id(&claims.sub).await }
         }))
 }
 
-fn basic(basic: Basic, users: &Arc<Users>) -> impl Strategy<User = User> + use<> {
-    let users = Arc::clone(users);
+fn basic(basic: Basic, users: &Users) -> impl Strategy<User = User> + use<> {
+    let users = users.clone();
     basic.verify(move |login: BasicLogin| {
-        let users = Arc::clone(&users);
+        let users = users.clone();
         async move { users.by_login(&login).await }
     })
 }
 
-fn ticket(tickets: &Tickets, users: &Arc<Users>) -> impl Strategy<User = User> + use<> {
-    let users = Arc::clone(users);
+fn ticket(tickets: &Tickets, users: &Users) -> impl Strategy<User = User> + use<> {
+    let users = users.clone();
     tickets.strategy().verify(move |grant: TicketGrant| {
-        let users = Arc::clone(&users);
-        async move { users.by_id(grant.principal().subject()) }
+        let users = users.clone();
+        async move { users.by_id(grant.principal().subject()).await }
     })
 }
 

@@ -1,14 +1,14 @@
 use std::sync::Arc;
 
-use auth_core::{BoxError, Chain, Challenge, ConfigError, async_trait};
+use auth_core::{BoxError, Chain, Challenge, ClientAddress, ConfigError, async_trait};
 use auth_session::{LocalLogin, LocalUsers, SessionUsers, Sessions, SessionsBuilder};
 use auth_store::Revocations;
 use ws_adapter::AuthLayer;
 
-use crate::{Settings, User, Users};
+use crate::{Settings, User, Users, limits};
 
 /// What a login keeps of a user: the id.
-struct ById(Arc<Users>);
+struct ById(Users);
 
 #[async_trait]
 impl SessionUsers for ById {
@@ -19,43 +19,43 @@ impl SessionUsers for ById {
     }
 
     async fn find(&self, id: &str) -> Result<Option<User>, BoxError> {
-        Ok(self.0.by_id(id))
+        self.0.by_id(id).await
     }
 }
 
 /// The logins. A logout writes to `revocations`.
 pub(crate) fn sessions(
     settings: &Settings,
-    users: &Arc<Users>,
+    users: &Users,
     revocations: Revocations,
 ) -> Result<Sessions<User>, ConfigError> {
-    let (records, users) = (Arc::clone(&settings.records), ById(Arc::clone(users)));
+    let (records, users) = (Arc::clone(&settings.records), ById(users.clone()));
     SessionsBuilder::from_parts(records, revocations, users, &settings.public_origin)
         .clock(settings.timer.clone())
         .build()
 }
 
 /// The passwords of the users.
-struct ByName(Arc<Users>);
+struct ByName(Users);
 
 #[async_trait]
 impl LocalUsers for ByName {
     type User = User;
 
     async fn find(&self, username: &str) -> Result<Option<(User, String)>, BoxError> {
-        Ok(self.0.by_name(username).map(|(user, hash)| (user.clone(), hash.to_owned())))
+        self.0.by_name(username).await
     }
 
-    /// The users of the demo are fixed.
-    async fn store_hash(&self, _: &User, _: &str, _: &str) -> Result<bool, BoxError> {
-        Ok(false)
+    async fn store_hash(&self, user: &User, old: &str, new: &str) -> Result<bool, BoxError> {
+        self.0.set_hash(&user.id, old, new).await
     }
 }
 
 /// `POST /login` and `POST /logout`, for the form of the page and for JSON.
-pub(crate) fn local(sessions: &Sessions<User>, users: &Arc<Users>) -> Result<LocalLogin<User>, ConfigError> {
-    let local = LocalLogin::new(sessions.clone(), ByName(Arc::clone(users))).passwords(users.passwords().clone());
-    local.failure("/")
+pub(crate) fn local(settings: &Settings, sessions: &Sessions<User>) -> Result<LocalLogin<User>, BoxError> {
+    let users = settings.users.clone();
+    let local = LocalLogin::new(sessions.clone(), ByName(users.clone())).passwords(users.passwords().clone());
+    Ok(local.throttle(limits::throttle(settings)?, ClientAddress::peer()).failure("/")?)
 }
 
 /// Answers for nobody but the session. The page asks there whether it is logged in: another 401 would make the browser show its

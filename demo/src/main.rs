@@ -13,7 +13,7 @@ use std::{
 
 use auth_store::RedisStore;
 use clap::{Parser, Subcommand};
-use demo::{Server, Settings, app, hints, sign, warnings};
+use demo::{Limits, Server, Settings, app, hints, sign, warnings};
 use tokio::net::TcpListener;
 
 /// An echo server behind one chain of strategies: JWT, then Basic, then the session of a login.
@@ -35,6 +35,12 @@ struct Cli {
     /// Share logins, tickets and revocations with other nodes: redis://host:6379
     #[arg(long, env = "REDIS", hide_env_values = true)]
     redis: Option<String>,
+    /// How many wrong passwords are free at once, for one user from one address
+    #[arg(long, default_value_t = Limits::default().failures)]
+    login_failures: u32,
+    /// After how many seconds one of them is forgotten
+    #[arg(long, default_value_t = Limits::default().wait.as_secs())]
+    login_wait: u64,
     /// On shutdown, close the sockets one by one over this many seconds
     #[arg(long, default_value_t = 0)]
     drain: u64,
@@ -72,10 +78,12 @@ async fn main() -> ExitCode {
 async fn run(cli: Cli) -> Result<(), Box<dyn Error + Send + Sync>> {
     let mut settings = Settings::new(cli.secret.as_str());
     settings.accept_then_close = cli.accept_then_close;
+    (settings.limits.failures, settings.limits.wait) = (cli.login_failures, Duration::from_secs(cli.login_wait));
     if let Some(url) = &cli.redis {
         // Redis may be down for now. Then requests that need it get a 503.
         let store = RedisStore::new(url)?;
-        (settings.store, settings.records) = (Arc::new(store.clone()), Arc::new(store));
+        (settings.store, settings.records) = (Arc::new(store.clone()), Arc::new(store.clone()));
+        settings.budgets = Arc::new(store);
     }
     if cli.clock_from_stdin {
         settings.timer = Arc::new(clock::moved_by_stdin());

@@ -40,7 +40,7 @@ pub fn sign(settings: &Settings, sub: &str, ttl: Duration) -> Result<Secret, Box
 }
 
 pub(crate) fn signer(settings: &Settings) -> Result<Signer, BoxError> {
-    Ok(Signer::hs256(settings.secret.clone())?.clock(settings.timer.clone()))
+    Ok(Signer::hs256(settings.hmac_secret())?.clock(settings.timer.clone()))
 }
 
 /// `POST /api/token`

@@ -151,9 +151,9 @@ function lifetime() {
 
 /**
  * Asks a route and says in the log what it answered, challenges included. With a `body`, it is sent as JSON. Without content in
- * the answer, the result is an empty object.
+ * the answer, the result is an empty object. `throttled` is called with the seconds to wait.
  */
-async function ask(method, path, who = presented(), body = undefined) {
+async function ask(method, path, who = presented(), body = undefined, throttled = () => {}) {
   const headers = { ...authorization(who), ...(body && { "Content-Type": "application/json" }) };
   // Without `omit`, the browser shows its own password prompt when Basic is refused.
   const credentials = who === COOKIE ? "same-origin" : "omit";
@@ -170,7 +170,9 @@ async function ask(method, path, who = presented(), body = undefined) {
     return answer;
   }
   const challenges = response.headers.get("WWW-Authenticate");
-  log(`${method} ${path} → ${response.status} ${answer.code ?? ""}${challenges ? `\n${challenges}` : ""}`, "bad");
+  const wait = response.headers.get("Retry-After");
+  if (response.status === 429) throttled(Number(wait));
+  log(`${method} ${path} → ${response.status} ${answer.code ?? ""}${wait ? `, again in ${wait} s` : ""}${challenges ? `\n${challenges}` : ""}`, "bad");
   return null;
 }
 

@@ -88,19 +88,52 @@
     };
   }
 
+  /** When a throttled user may try again, in milliseconds. */
+  let again = 0;
+
+  function waitFor(seconds) {
+    again = Date.now() + 1000 * seconds;
+    showWait();
+  }
+
+  function showWait() {
+    const left = Math.max(0, Math.ceil((again - Date.now()) / 1000));
+    element("login-wait").hidden = left === 0;
+    element("login-wait").textContent = `Too many wrong passwords. Try again in ${clock(left)}.`;
+    element("login-send").disabled = left > 0;
+  }
+
+  setInterval(() => { if (again) showWait(); }, 250);
+  // Another user need not wait.
+  element("login-username").oninput = () => waitFor(0);
+
+  /** Sends name and password, with more fields, and forgets the password. */
+  async function sendLogin(path, more) {
+    const [username, password] = ["login-username", "login-password"].map((id) => element(id).value);
+    element("login-password").value = "";
+    return ask("POST", path, COOKIE, { username, password, ...more }, waitFor);
+  }
+
   element("login").onsubmit = async (event) => {
     event.preventDefault();
-    const [username, password] = ["login-username", "login-password"].map((id) => element(id).value);
-    const remember = element("login-remember").checked;
-    element("login-password").value = "";
-    if (await ask("POST", "/login", COOKIE, { username, password, remember })) await look();
+    if (await sendLogin("/login", { remember: element("login-remember").checked })) await look();
     else element("login-password").focus();
   };
 
-  const error = new URLSearchParams(location.search).get("error");
+  element("register").hidden = false;
+  element("register").onclick = async () => {
+    if (!element("login").reportValidity()) return;
+    const answer = await sendLogin("/api/register", {});
+    if (answer) log(`${answer.name} is registered, and may log in`);
+    element("login-password").focus();
+  };
+
+  const query = new URLSearchParams(location.search);
+  const error = query.get("error");
   if (error) {
     // The form was sent without a script.
     log(`POST /login → ${error}`, "bad");
+    waitFor(Number(query.get("retryAfter")) || 0);
     history.replaceState(null, "", location.pathname);
   }
   look().then(() => {

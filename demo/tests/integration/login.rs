@@ -1,5 +1,7 @@
 //! The login of the demo: its cookie at the route and at the socket, and its end.
 
+use std::time::Duration;
+
 use auth_core::Origin;
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
@@ -14,7 +16,8 @@ async fn log_in(demo: &Demo, body: Value) -> Response {
 async fn cookie(demo: &Demo) -> String {
     let answer = log_in(demo, json!({ "username": "admin", "password": "password" })).await;
     assert_eq!(answer.status(), 204);
-    let cookie = answer.headers().get("set-cookie").unwrap().to_str().unwrap();
+    let mut cookies = answer.headers().get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap());
+    let cookie = cookies.find(|cookie| cookie.starts_with("session=")).unwrap();
     assert!(cookie.ends_with("; HttpOnly; SameSite=Lax; Path=/"), "{cookie}");
     cookie.split(';').next().unwrap().to_owned()
 }
@@ -131,4 +134,76 @@ async fn login_that_is_not_used_for_an_hour_has_ended() {
     assert_eq!(ask.status(), 401);
     assert!(ask.headers().get("set-cookie").unwrap().to_str().unwrap().starts_with("session=;"));
     assert_eq!(ask.json::<Value>().await.unwrap().get("code"), Some(&json!("session_expired")));
+}
+
+/// The status, the code and `Retry-After` of a login.
+async fn told(demo: &Demo, username: &str, password: &str, cookie: &str) -> (u16, String, Option<u64>) {
+    let ask = demo.request(Method::POST, "/login").json(&json!({ "username": username, "password": password }));
+    let answer = ask.header("cookie", cookie).header("sec-fetch-site", "same-origin").send().await.unwrap();
+    let wait = answer.headers().get("retry-after").map(|wait| wait.to_str().unwrap().parse().unwrap());
+    let status = answer.status().as_u16();
+    let body: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap_or_default();
+    (status, body.get("code").and_then(Value::as_str).unwrap_or_default().to_owned(), wait)
+}
+
+#[tokio::test]
+async fn wrong_passwords_are_throttled_and_the_own_browser_is_not() {
+    let limits = |settings: &mut demo::Settings| {
+        (settings.limits.failures, settings.limits.wait) = (2, Duration::from_secs(30));
+    };
+    let demo = Demo::start_set(limits).await;
+    let answer = log_in(&demo, json!({ "username": "admin", "password": "password" })).await;
+    let cookies = answer.headers().get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap());
+    let device = cookies.filter_map(|cookie| cookie.split(';').next()).find(|cookie| cookie.starts_with("device="));
+    let device = device.unwrap().to_owned();
+    for username in ["admin", "ADMIN"] {
+        assert_eq!(told(&demo, username, "guess", "").await.0, 401);
+    }
+    let throttled = (429, "too_many_attempts".to_owned(), Some(30));
+    assert_eq!(told(&demo, "admin", "password", "").await, throttled);
+    assert_eq!(told(&demo, "guest", "password", "").await.0, 204, "each account has its own");
+    assert_eq!(told(&demo, "admin", "password", &device).await.0, 204);
+    demo.advance(30);
+    assert_eq!(told(&demo, "admin", "password", "").await.0, 204);
+}
+
+async fn register(demo: &Demo, username: &str, password: &str) -> (u16, Value) {
+    let body = json!({ "username": username, "password": password });
+    let answer = demo.request(Method::POST, "/api/register").json(&body).send().await.unwrap();
+    (answer.status().as_u16(), answer.json().await.unwrap())
+}
+
+#[tokio::test]
+async fn user_who_registers_can_log_in_by_form_and_by_basic() {
+    let demo = Demo::start().await;
+    let password = "correct horse battery";
+    let (status, answer) = register(&demo, "Ann", password).await;
+    assert_eq!((status, answer.get("name")), (201, Some(&json!("ann"))));
+    for username in ["ann", "Ann"] {
+        assert_eq!(told(&demo, username, password, "").await.0, 204, "{username}");
+    }
+    let me = demo.request(Method::GET, "/api/me").basic_auth("ann", Some(password)).send().await.unwrap();
+    assert_eq!(me.json::<Value>().await.unwrap().get("id"), answer.get("id"));
+}
+
+#[tokio::test]
+async fn registration_is_refused_with_a_code() {
+    let demo = Demo::start().await;
+    let long = "correct horse battery";
+    let name = "a".repeat(33);
+    let cases = [
+        ("admin", long, 409, "name_taken"),
+        ("ADMIN", long, 409, "name_taken"),
+        ("", long, 422, "invalid_name"),
+        (&*name, long, 422, "invalid_name"),
+        ("a b", long, 422, "invalid_name"),
+        ("änn", long, 422, "invalid_name"),
+        ("ann", "short", 422, "password_too_short"),
+    ];
+    for (username, password, status, code) in cases {
+        let (told, answer) = register(&demo, username, password).await;
+        assert_eq!((told, answer.get("code")), (status, Some(&json!(code))), "{username}");
+    }
+    let form = demo.request(Method::POST, "/api/register").body("username=ann").send().await.unwrap();
+    assert_eq!(form.status(), 415);
 }

@@ -1,5 +1,6 @@
 use std::{
     net::SocketAddr,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -37,12 +38,23 @@ impl Demo {
         Self::start_with(Server::default()).await
     }
 
+    /// With settings that `set` has changed.
+    pub(crate) async fn start_set(set: impl FnOnce(&mut Settings)) -> Self {
+        Self::start_both(Server::default(), set).await
+    }
+
     pub(crate) async fn start_with(server: Server) -> Self {
+        Self::start_both(server, |_| ()).await
+    }
+
+    async fn start_both(server: Server, set: impl FnOnce(&mut Settings)) -> Self {
         let clock = ManualClock::new(SystemTime::now());
         let mut settings = Settings::new("secret");
-        settings.timer = std::sync::Arc::new(clock.clone());
+        settings.timer = Arc::new(clock.clone());
         let store = MemoryStore::new().clock(clock.clone());
-        (settings.store, settings.records) = (std::sync::Arc::new(store.clone()), std::sync::Arc::new(store));
+        (settings.store, settings.records) = (Arc::new(store.clone()), Arc::new(store.clone()));
+        settings.budgets = Arc::new(store);
+        set(&mut settings);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
