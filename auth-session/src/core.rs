@@ -14,7 +14,7 @@ use crate::{
     presented::Presented,
     secret::{NewSecret, random_sid},
     settings::{CookieOut, Settings},
-    value::{Match, UserPart, Value},
+    value::{Match, Refresh, UserPart, Value},
 };
 
 /// How often a save is tried again on the newest version. Each time, another one was saved.
@@ -34,6 +34,8 @@ pub(crate) struct NewLogin {
     pub(crate) remember: bool,
     /// Changes to put on the data that is kept; `None` if no data is kept.
     pub(crate) kept: Option<Changes>,
+    /// `Some` for a client that presents refresh tokens and no cookie.
+    pub(crate) refresh: Option<Refresh>,
 }
 
 /// A login after a change.
@@ -168,6 +170,7 @@ impl Core {
             };
             let mut value = earlier.as_ref().map_or_else(|| fresh.clone(), |earlier| Value::clone(&earlier.value));
             value.user = Some(new.user.clone());
+            value.set_refresh(new.refresh.clone());
             (value.idle, value.absolute_end, value.remember) = (fresh.idle, fresh.absolute_end, new.remember);
             match &new.kept {
                 Some(changes) if !value.data.change(|data| changes.apply_to(data)) => {

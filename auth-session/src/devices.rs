@@ -22,7 +22,7 @@ use crate::{
     error::SessionError,
     handle::Handle,
     info::LoginInfo,
-    return_to::ReturnTo,
+    route_path,
     session::Session,
     sessions::Sessions,
 };
@@ -66,17 +66,7 @@ impl<U: Principal> Devices<U> {
     /// If it is not a local path such as `/account/sessions`, or if it ends with a slash, or has a query, a fragment, braces, an
     /// asterisk, or a segment that is `.` or `..` or begins with a colon.
     pub fn path(self, path: &str) -> Result<Self, ConfigError> {
-        let is_odd = |segment: &str| segment.starts_with(':') || matches!(segment, "." | "..");
-        if ReturnTo::parse(path).is_none()
-            || path.ends_with('/')
-            || path.contains(['?', '#', '{', '}', '*'])
-            || path.split('/').any(is_odd)
-        {
-            let shown = path.escape_debug();
-            return Err(ConfigError::new(format!(
-                "`{shown}` is not a path of a route: write it like `/account/sessions`"
-            )));
-        }
+        route_path::check(path, "/account/sessions")?;
         Ok(self.set(|inner| inner.path = path.into()))
     }
 

@@ -14,6 +14,9 @@ pub(crate) enum Ended {
     ById,
     /// Its user has logged in elsewhere, beyond the limit of logins.
     Limit,
+    /// An old refresh token was presented again: it was stolen, or its owner's was.
+    #[cfg(feature = "tokens")]
+    TokenReuse,
     /// It was about to escape the end of all logins of its user.
     All,
 }
@@ -26,6 +29,8 @@ impl Ended {
             Self::UserGone => "user_gone",
             Self::ById => "by_id",
             Self::Limit => "limit",
+            #[cfg(feature = "tokens")]
+            Self::TokenReuse => "refresh_token_reuse",
             Self::All => "all",
         }
     }
@@ -43,6 +48,18 @@ pub(crate) fn logged_in(sid: &str, remember: bool, is_step_up: bool) {
 pub(crate) fn login_failed(code: &'static str) {
     tracing::info!(code, "login failed");
     count("auth_logins_failed_total", "code", code);
+}
+
+/// A client has asked for new tokens. `result` is a constant: what happened, or the code of the refusal.
+#[cfg(feature = "tokens")]
+pub(crate) fn refreshed(result: &'static str) {
+    count("auth_token_refreshes_total", "result", result);
+}
+
+/// An old refresh token was presented. Its login is about to end.
+#[cfg(feature = "tokens")]
+pub(crate) fn token_reused(sid: &str, generation: u64, newest: u64) {
+    tracing::warn!(sid, generation, newest, "an old refresh token was presented: it may be stolen, so its login ends");
 }
 
 /// One login has ended. It is not counted if it belongs to an end of all logins: that counts once, in [`all_ended`].

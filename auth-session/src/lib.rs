@@ -123,6 +123,8 @@
 
 #[cfg(feature = "axum")]
 mod axum;
+#[cfg(any(feature = "password", feature = "tokens"))]
+mod body;
 mod builder;
 mod changes;
 mod core;
@@ -145,6 +147,8 @@ mod login;
 mod owned;
 mod presented;
 mod return_to;
+#[cfg(feature = "axum")]
+mod route_path;
 mod secret;
 mod session;
 mod sessions;
@@ -152,6 +156,8 @@ mod set_cookie;
 mod settings;
 mod shared_str;
 mod strategy;
+#[cfg(feature = "tokens")]
+mod tokens;
 mod users;
 mod value;
 
@@ -161,6 +167,8 @@ pub use async_trait::async_trait;
 pub use self::devices::Devices;
 #[cfg(feature = "password")]
 pub use self::local::{LocalLogin, LocalUsers, NewPasswordError, NewPasswordErrorKind, PasswordPolicy};
+#[cfg(feature = "tokens")]
+pub use self::tokens::{IssuedTokens, RefreshTokens, TokenLogIn};
 pub use self::{
     builder::SessionsBuilder,
     error::{SessionError, SessionErrorKind},

@@ -33,6 +33,29 @@ pub(crate) struct Facts {
     label: Option<String>,
 }
 
+impl Facts {
+    pub(crate) fn set_label(&mut self, label: &str) {
+        self.label = Some(label.chars().filter(|c| !c.is_control()).take(MAX_LABEL).collect());
+    }
+
+    pub(crate) fn add_methods<'m>(&mut self, methods: impl IntoIterator<Item = &'m str>) {
+        self.amr.extend(methods.into_iter().map(cut));
+        self.amr.truncate(MAX_METHODS);
+    }
+
+    pub(crate) fn set_class(&mut self, class: &str) {
+        self.acr = Some(cut(class));
+    }
+
+    /// A user who logs in now.
+    pub(crate) fn user<U: Principal>(self, user: &U, id: String, now: SystemTime) -> UserPart {
+        let principal = user.principal_id().unwrap_or_else(|| PrincipalId::new("", &*id));
+        let mut user = UserPart::new(id, &principal, now);
+        (user.amr, user.acr, user.label) = (self.amr, self.acr, self.label);
+        user
+    }
+}
+
 impl<'s, U> LogIn<'s, U> {
     pub(crate) fn new(handle: &'s Handle<U>, user: &'s U) -> Self {
         Self { handle, user, remember: false, keep_data: false, proved_at: None, facts: Facts::default() }
@@ -56,7 +79,7 @@ impl<'s, U> LogIn<'s, U> {
 
     /// Names the client, for a list of logins: `Firefox on Linux`. Control characters are dropped, and all after 80 characters.
     pub fn label(mut self, label: &str) -> Self {
-        self.facts.label = Some(label.chars().filter(|c| !c.is_control()).take(MAX_LABEL).collect());
+        self.facts.set_label(label);
         self
     }
 
@@ -69,14 +92,13 @@ impl<'s, U> LogIn<'s, U> {
 
     /// Says how the user has logged in (RFC 8176): `["pwd"]`, `["pwd", "otp"]`. At most 16 of 64 characters.
     pub fn amr<'m>(mut self, methods: impl IntoIterator<Item = &'m str>) -> Self {
-        self.facts.amr.extend(methods.into_iter().map(cut));
-        self.facts.amr.truncate(MAX_METHODS);
+        self.facts.add_methods(methods);
         self
     }
 
     /// Sets the authentication context class, which a [`Requirement`](auth_core::Requirement) may demand.
     pub fn acr(mut self, class: &str) -> Self {
-        self.facts.acr = Some(cut(class));
+        self.facts.set_class(class);
         self
     }
 }
@@ -96,9 +118,7 @@ impl<U: Principal> LogIn<'_, U> {
         let core = handle.core();
         let now = proved_at.unwrap_or_else(|| core.now());
         let id = handle.shared().users.id(user).map_err(SessionError::unavailable)?;
-        let principal = user.principal_id().unwrap_or_else(|| PrincipalId::new("", &*id));
-        let mut user = UserPart::new(id, &principal, now);
-        (user.amr, user.acr, user.label) = (facts.amr, facts.acr, facts.label);
+        let user = facts.user(user, id, now);
 
         handle.load(now).await.map_err(SessionError::unavailable)?;
         let _turn = handle.turn().await;
@@ -111,7 +131,7 @@ impl<U: Principal> LogIn<'_, U> {
             _ => None,
         };
         let was_logged_in = current.as_ref().is_some_and(|login| login.value.user.is_some());
-        let new = NewLogin { user, remember, kept };
+        let new = NewLogin { user, remember, kept, refresh: None };
         let stored = core.log_in(current, handle.presented(), &new, now).await?;
         events::logged_in(stored.login.sid(), remember, false);
         let mut state = handle.state();

@@ -14,8 +14,8 @@ pub(crate) enum Presented {
     Cookie(CookieValue),
 }
 
-/// What stands under the name of our cookie, unread.
-enum Raw<'h> {
+/// What stands under the name of a cookie, unread.
+pub(crate) enum Raw<'h> {
     Nothing,
     Several,
     One(&'h [u8]),
@@ -23,7 +23,7 @@ enum Raw<'h> {
 
 impl<'h> Raw<'h> {
     /// Empty values don't count.
-    fn find(headers: &'h HeaderMap, name: &str) -> Self {
+    pub(crate) fn find(headers: &'h HeaderMap, name: &str) -> Self {
         let mut found: Option<&[u8]> = None;
         for value in cookie_values(headers, name).filter(|value| !value.is_empty()) {
             if found.is_some_and(|known| known != value) {

@@ -95,6 +95,11 @@ impl<U: Principal> Sessions<U> {
         &self.shared.core
     }
 
+    #[cfg(feature = "tokens")]
+    pub(crate) fn users(&self) -> &dyn crate::users::SessionUsers<User = U> {
+        &*self.shared.users
+    }
+
     #[cfg(feature = "axum")]
     pub(crate) fn now(&self) -> std::time::SystemTime {
         self.shared.core.now()

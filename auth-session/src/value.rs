@@ -18,6 +18,10 @@ const RECOGNIZED: Duration = Duration::from_secs(60);
 /// How many of them. A login is often followed by a second factor, and a change of the password by both.
 const MAX_PREVIOUS: usize = 4;
 
+/// Of how many refresh tokens the first use is noted. Older ones are refused by their generation.
+#[cfg(feature = "tokens")]
+const MAX_USES: usize = 4;
+
 /// What a store must be able to keep is 64 KiB. This leaves room for what a later version adds.
 const MAX_LEN: usize = 60 * 1024;
 
@@ -63,11 +67,28 @@ pub(crate) struct UserPart {
     pub(crate) label: Option<String>,
 }
 
-/// What the client presents: now only a cookie.
+/// What the client presents.
 #[derive(Clone, Deserialize, Serialize)]
 struct Carriers {
+    /// Of a login with refresh tokens, nobody has the secret.
     cookie: Hash,
+    /// Boxed, since most logins have none, and requests read what stands beside it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh: Option<Box<Refresh>>,
 }
+
+/// How far the refresh tokens of a login have come.
+#[derive(Clone, Deserialize, Serialize)]
+pub(crate) struct Refresh {
+    /// That of the newest token, which nobody has used yet.
+    pub(crate) generation: u64,
+    /// When its predecessors were used first, the last one first.
+    uses: Vec<FirstUse>,
+}
+
+#[derive(Clone, Copy, Deserialize, Serialize)]
+#[serde(transparent)]
+struct FirstUse(#[serde(with = "instant")] SystemTime);
 
 #[derive(Clone, Deserialize, Serialize)]
 struct Previous {
@@ -95,7 +116,7 @@ impl Value {
             absolute_end: now.checked_add(absolute).unwrap_or(now),
             idle,
             remember: false,
-            carriers: Carriers { cookie },
+            carriers: Carriers { cookie, refresh: None },
             previous: Vec::new(),
             data: StoredData::default(),
         }
@@ -132,10 +153,42 @@ impl Value {
         if self.previous.iter().any(is_previous) { Match::Replaced } else { Match::Wrong }
     }
 
+    pub(crate) fn set_refresh(&mut self, refresh: Option<Refresh>) {
+        self.carriers.refresh = refresh.map(Box::new);
+    }
+
+    #[cfg(feature = "tokens")]
+    pub(crate) fn refresh(&self) -> Option<&Refresh> {
+        self.carriers.refresh.as_deref()
+    }
+
     pub(crate) fn replace_cookie(&mut self, new: Hash, now: SystemTime) {
         let old = mem::replace(&mut self.carriers.cookie, new);
         self.previous.insert(0, Previous { hash: old, replaced: now });
         self.previous.truncate(MAX_PREVIOUS);
+    }
+}
+
+#[cfg(feature = "tokens")]
+impl Refresh {
+    /// As a login begins.
+    pub(crate) fn first() -> Self {
+        Self { generation: 1, uses: Vec::new() }
+    }
+
+    /// When the token of this generation was used first, if that is still noted.
+    pub(crate) fn first_use(&self, generation: u64) -> Option<SystemTime> {
+        let back = self.generation.checked_sub(1)?.checked_sub(generation)?;
+        self.uses.get(usize::try_from(back).ok()?).map(|FirstUse(at)| *at)
+    }
+
+    /// The token of this generation is used for the first time.
+    pub(crate) fn after_use(&self, generation: u64, now: SystemTime) -> Self {
+        // Of those between, the store has lost the use.
+        let mut uses = if generation == self.generation { self.uses.clone() } else { Vec::new() };
+        uses.insert(0, FirstUse(now));
+        uses.truncate(MAX_USES);
+        Self { generation: generation.saturating_add(1), uses }
     }
 }
 

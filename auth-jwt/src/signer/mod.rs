@@ -83,6 +83,12 @@ impl Signer {
         self
     }
 
+    /// The `iss` of its tokens, as [`issuer`](Self::issuer) has set it. Claims with an `iss` of their own keep that.
+    #[must_use]
+    pub fn issuer_name(&self) -> Option<&str> {
+        self.issuer.as_deref()
+    }
+
     /// Adds this `aud` to claims without one. Called again, it adds another, and `aud` becomes a list.
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> Self {

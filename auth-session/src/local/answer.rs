@@ -5,8 +5,7 @@ use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::body::Kind;
-use crate::{axum::with_status, return_to::ReturnTo};
+use crate::{axum::with_status, body::Kind, return_to::ReturnTo};
 
 pub(super) fn no_content() -> Response {
     with_status(StatusCode::NO_CONTENT)

@@ -1,39 +1,15 @@
 //! What a client sends to log in.
 
-use std::time::Duration;
-
 use auth_basic::Password;
-use auth_core::Refusal;
-use axum::body::Body;
-use http::{HeaderMap, StatusCode, header::CONTENT_TYPE};
-use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
-use crate::return_to::ReturnTo;
+use crate::{
+    body::{Kind, decoded},
+    return_to::ReturnTo,
+};
 
-const MAX_LEN: usize = 16 * 1024;
-const TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The form of a body, which is also the form of the answer.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Form,
-    Json,
-}
-
-impl Kind {
-    pub(super) fn of(headers: &HeaderMap) -> Result<Self, Refusal> {
-        let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        let essence = kind.split(';').next().unwrap_or_default().trim();
-        if essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-            Ok(Self::Form)
-        } else if essence.eq_ignore_ascii_case("application/json") {
-            Ok(Self::Json)
-        } else {
-            Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"))
-        }
-    }
-}
+/// The longest body that is read.
+pub(super) const MAX_LEN: usize = 16 * 1024;
 
 /// What was typed.
 pub(super) struct Typed {
@@ -42,17 +18,6 @@ pub(super) struct Typed {
     pub(super) remember: bool,
     /// `None` if there is none, or if it is not local.
     pub(super) return_to: Option<ReturnTo>,
-}
-
-/// Reads a body of at most 16 KiB, within ten seconds.
-pub(super) async fn read(body: Body) -> Result<Vec<u8>, Refusal> {
-    let read = tokio::time::timeout(TIMEOUT, axum::body::to_bytes(body, MAX_LEN)).await;
-    match read {
-        Ok(Ok(bytes)) => Ok(bytes.into()),
-        // Too long, or the client has gone.
-        Ok(Err(_)) => Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large")),
-        Err(_) => Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "request_timeout")),
-    }
 }
 
 /// `None` if it is malformed, or if a name or password is missing or repeated.
@@ -89,10 +54,4 @@ fn form(body: &str) -> Option<Typed> {
         }
     }
     Some(Typed { username: username?, password: password?, remember, return_to })
-}
-
-/// `None` if it is not UTF-8: one text must not mean two.
-fn decoded(value: &str) -> Option<String> {
-    let spaced = value.replace('+', " ");
-    percent_decode_str(&spaced).decode_utf8().ok().map(|text| text.into_owned())
 }

@@ -4,10 +4,16 @@ use http::{HeaderMap, HeaderValue, StatusCode, header::SET_COOKIE, request::Part
 
 use super::{
     LocalLogin, answer,
-    body::{self, Kind, Typed},
+    body::{self, Typed},
     label,
 };
-use crate::{events, handle::Handle, return_to::ReturnTo, session::Session};
+use crate::{
+    body::{Kind, read},
+    events,
+    handle::Handle,
+    return_to::ReturnTo,
+    session::Session,
+};
 
 impl<U: Principal> LocalLogin<U> {
     /// The routes, both `POST`. They need the [`SessionLayer`](crate::SessionLayer) around them.
@@ -55,7 +61,7 @@ impl<U: Principal> LocalLogin<U> {
             Ok(kind) => kind,
             Err(refusal) => return refused(refusal),
         };
-        let bytes = match body::read(body).await {
+        let bytes = match read(body, body::MAX_LEN).await {
             Ok(bytes) => bytes,
             Err(refusal) => return refused(refusal),
         };

@@ -1,0 +1,29 @@
+//! The throttle in front of tokens that are not ours.
+
+use auth_core::{ClientAddress, Refusal};
+use auth_store::{Guess, Throttle};
+use http::request::Parts;
+
+#[derive(Clone)]
+pub(super) struct Guard {
+    throttle: Throttle,
+    address: ClientAddress,
+}
+
+impl Guard {
+    pub(super) fn new(throttle: Throttle, address: ClientAddress) -> Self {
+        Self { throttle, address }
+    }
+
+    /// Counts a token that none of our keys has made. `Err` if its sender has sent too many.
+    pub(super) async fn count(&self, parts: &Parts) -> Result<(), Refusal> {
+        let permit = self.throttle.take(&guess().address(self.address.of(parts))).await?;
+        permit.failed().await;
+        Ok(())
+    }
+}
+
+/// A guess that counts for its address alone. The id in the token is public: its owner must not pay for strangers.
+fn guess() -> Guess<'static> {
+    Guess::new("")
+}
