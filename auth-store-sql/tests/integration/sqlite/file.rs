@@ -7,6 +7,7 @@ use std::{
 };
 
 use auth_store_sql::SqliteStore;
+use sqlx::sqlite::SqliteConnectOptions;
 
 /// Goes with the test.
 pub(crate) struct File(PathBuf);
@@ -22,6 +23,12 @@ impl File {
 
     pub(crate) fn path(&self) -> PathBuf {
         self.0.join("auth.db")
+    }
+
+    /// For a connection of the test.
+    pub(crate) fn options(&self) -> SqliteConnectOptions {
+        let options = SqliteConnectOptions::new().filename(self.path());
+        options.journal_mode(sqlx::sqlite::SqliteJournalMode::Wal)
     }
 
     /// A store with connections of its own.
