@@ -21,11 +21,12 @@ use self::{
 };
 
 /// Every crate of the workspace.
-const CRATES: [&str; 10] = [
+const CRATES: [&str; 11] = [
     "auth-core",
     "auth-jwt",
     "auth-basic",
     "auth-store",
+    "auth-store-sql",
     "auth-session",
     "ws-adapter",
     "socketio-adapter",

@@ -1,0 +1,64 @@
+//! Calls that give up in time, and writes one after the other.
+
+use std::{sync::Arc, time::Duration};
+
+use sqlx::{Sqlite, SqlitePool, pool::PoolConnection};
+use tokio::{
+    sync::{Mutex, OwnedMutexGuard},
+    time::{Instant, timeout_at},
+};
+
+use super::failure::{because, timeout};
+use crate::failure::Failure;
+
+/// The connections, as the clones of a store share them.
+#[derive(Clone)]
+pub(super) struct Link {
+    pool: SqlitePool,
+    /// SQLite has one writer at a time. Its own queue is not fair, and polls.
+    writing: Arc<Mutex<()>>,
+    pub(super) timeout: Duration,
+}
+
+/// A connection for one call, which is over at an instant.
+pub(super) struct Lent {
+    pub(super) connection: PoolConnection<Sqlite>,
+    pub(super) until: Instant,
+    _turn: Option<OwnedMutexGuard<()>>,
+}
+
+impl Link {
+    pub(super) fn new(pool: SqlitePool, timeout: Duration) -> Self {
+        Self { pool, writing: Arc::default(), timeout }
+    }
+
+    pub(super) fn with_timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
+    }
+
+    /// For reading.
+    pub(super) async fn reader(&self) -> Result<Lent, Failure> {
+        let until = Instant::now() + self.timeout;
+        self.lend(until, None).await
+    }
+
+    /// For writing, when it is its turn.
+    pub(super) async fn writer(&self) -> Result<Lent, Failure> {
+        let until = Instant::now() + self.timeout;
+        let turn = timeout_at(until, Arc::clone(&self.writing).lock_owned()).await.map_err(|_| timeout())?;
+        self.lend(until, Some(turn)).await
+    }
+
+    async fn lend(&self, until: Instant, turn: Option<OwnedMutexGuard<()>>) -> Result<Lent, Failure> {
+        let connection = within(until, self.pool.acquire()).await?;
+        Ok(Lent { connection, until, _turn: turn })
+    }
+}
+
+/// What a call of SQLite answers by then.
+pub(super) async fn within<T>(
+    until: Instant,
+    call: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, Failure> {
+    timeout_at(until, call).await.map_err(|_| timeout())?.map_err(|error| because(&error))
+}

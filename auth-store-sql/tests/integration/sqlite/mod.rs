@@ -1,0 +1,6 @@
+//! The store in a file of SQLite.
+
+mod file;
+mod outage;
+mod records;
+mod shared;
