@@ -133,7 +133,7 @@ impl MemoryStore {
     }
 
     /// Sets the most counters of failures ([`Budgets`](crate::Budgets)) of each kind. The default is 65,536. A
-    /// [`Throttle`](crate::Throttle) has up to eight kinds.
+    /// [`Throttle`](crate::Throttle) has up to nine kinds.
     ///
     /// A full table gives up counters of which at most a quarter is spent, the emptiest first. If there is none, new names share
     /// one counter.

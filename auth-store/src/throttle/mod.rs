@@ -68,6 +68,8 @@ const OF_DEVICES: Budget = Budget::constant(30, MINUTE, Duration::from_secs(15 *
 /// devices has no place left, the guess counts as one without a token. An address alone earns no exception. Names that do not exist
 /// count like others.
 ///
+/// A guess [without an account](Guess::without_account) counts by its address alone; all that have no address either count as one.
+///
 /// Of more guesses at once than there are places, some are refused although all are right; `Retry-After` is a second then.
 ///
 /// # Order, and several nodes
@@ -171,8 +173,10 @@ impl Throttle {
     /// # Errors
     /// If a counter has no place left, or if the store is down. Then the secret must not be checked.
     pub async fn take(&self, guess: &Guess<'_>) -> Result<Permit, Throttled> {
-        let Some(id) = self.device_of(guess) else { return self.take_all(self.strangers(guess), false).await };
-        let refused = match self.take_all(self.of_device(guess.account, &id), true).await {
+        let Some((account, id)) = self.device_of(guess) else {
+            return self.take_all(self.strangers(guess), false).await;
+        };
+        let refused = match self.take_all(self.of_device(account, &id), true).await {
             Err(refused @ Throttled::TooMany { .. }) => refused,
             taken => return taken,
         };
@@ -207,15 +211,17 @@ impl Throttle {
     /// If the system has no random numbers.
     pub fn device_token(&self, account: &str, current: Option<&str>) -> Result<Option<Secret>, BoxError> {
         let Some(keys) = &self.keys else { return Ok(None) };
-        let id = self.device_of(&Guess::new(account).device(current)).map_or_else(device::new_id, Ok)?;
+        let id = self.device_of(&Guess::new(account).device(current)).map_or_else(device::new_id, |(_, id)| Ok(id))?;
         keys.sign(account, id, self.clock.now()).map(Some)
     }
 
     /// How long a device token is good: a year.
     pub const DEVICE_MAX_AGE: Duration = device::MAX_AGE;
 
-    fn device_of(&self, guess: &Guess<'_>) -> Option<[u8; 16]> {
-        self.keys.as_ref()?.check(guess.account, guess.device?, self.clock.now())
+    /// The account, and the device that has a good token for it.
+    fn device_of<'a>(&self, guess: &Guess<'a>) -> Option<(&'a str, [u8; 16])> {
+        let account = guess.account?;
+        Some((account, self.keys.as_ref()?.check(account, guess.device?, self.clock.now())?))
     }
 
     fn of_device(&self, account: &str, id: &[u8; 16]) -> Vec<(BudgetKey, Budget)> {
@@ -233,10 +239,16 @@ impl Throttle {
             let key = BudgetKey::new(kind(*prefix), &[&prefix.to_string()]);
             counters.push((key, self.address.times(weight)));
         }
-        if let Some(widest) = prefixes.last() {
-            counters.push((BudgetKey::new("pair", &[guess.account, &widest.to_string()]), self.pair));
+        match (guess.account, prefixes.last()) {
+            (Some(account), Some(widest)) => {
+                counters.push((BudgetKey::new("pair", &[account, &widest.to_string()]), self.pair));
+                counters.push((BudgetKey::new("account", &[account]), self.account));
+            }
+            (Some(account), None) => counters.push((BudgetKey::new("account", &[account]), self.account)),
+            (None, Some(_)) => {}
+            // Nobody guesses without limit: all of them are one client.
+            (None, None) => counters.push((BudgetKey::new("address-none", &[]), self.address)),
         }
-        counters.push((BudgetKey::new("account", &[guess.account]), self.account));
         counters
     }
 }

@@ -13,7 +13,8 @@ pub enum Throttled {
     TooMany {
         /// How long to wait until the counter that has refused may have a place. Another one may refuse then.
         retry_after: Duration,
-        /// The kind of the counter, for the log: `account`, `pair`, `device`, `devices`, or `address-` and the length of a prefix.
+        /// The kind of the counter, for the log: `account`, `pair`, `device`, `devices`, or `address-` and the length of a prefix, or
+        /// `none`.
         counter: &'static str,
     },
     /// The store is down: 503. Nobody may guess unlimited.

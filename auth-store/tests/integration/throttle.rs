@@ -228,6 +228,37 @@ async fn unknown_address_counts_by_account_alone() {
     assert!(succeed(&throttle, &Guess::new("bob")).await);
 }
 
+#[tokio::test]
+async fn guess_without_an_account_counts_by_its_address_alone() {
+    let (throttle, _) = throttle();
+    let token = throttle.device_token("", None).unwrap().unwrap();
+    let forged = Guess::without_account().address(v4(1)).device(Some(token.expose()));
+    for _ in 0..100 {
+        assert!(succeed(&throttle, &forged).await);
+    }
+    assert_eq!(fail_all(&throttle, &forged).await, 30);
+    assert_eq!(wait(&throttle, &forged).await, (20, "address-32"));
+    assert!(succeed(&throttle, &Guess::without_account().address(v4(2))).await, "another address");
+    // It shares the address with passwords, and no account: not that of an empty name either.
+    assert_eq!(wait(&throttle, &Guess::new("ann").address(v4(1))).await.1, "address-32");
+    assert_eq!(fail_all(&throttle, &Guess::new("")).await, 100);
+    // In one /48.
+    let mut checked = 0;
+    for n in 0..256 {
+        checked += fail_all(&throttle, &Guess::without_account().address(v6(n))).await;
+    }
+    assert_eq!(checked, 120);
+}
+
+#[tokio::test]
+async fn guesses_without_account_and_address_count_as_one_client() {
+    let (throttle, _) = throttle();
+    assert_eq!(fail_all(&throttle, &Guess::without_account()).await, 30);
+    assert_eq!(wait(&throttle, &Guess::without_account()).await, (20, "address-none"));
+    assert!(succeed(&throttle, &Guess::without_account().address(v4(1))).await);
+    assert!(succeed(&throttle, &Guess::new("ann")).await);
+}
+
 /// How many guesses with this token count by its device.
 async fn fail_as_device(throttle: &Throttle, guess: &Guess<'_>) -> usize {
     let mut known = 0;
