@@ -22,6 +22,11 @@ pub enum Throttled {
 }
 
 impl Throttled {
+    /// Whether a try after this time may find a place.
+    pub(super) fn is_over_within(&self, span: Duration) -> bool {
+        matches!(self, Self::TooMany { retry_after, .. } if *retry_after <= span)
+    }
+
     /// The one of two refusals that is over first; an outage in any case.
     pub(super) fn or_sooner(self, other: Self) -> Self {
         match (&self, &other) {

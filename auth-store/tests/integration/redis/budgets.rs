@@ -1,12 +1,21 @@
 //! Counters of failures, in one Redis and in a cluster.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant, SystemTime},
+};
 
 use auth_core::{ManualClock, Refusal};
 use auth_store::{Budget, BudgetKey, Budgets as _, Guess, Taken, Throttle};
 use test_support::redis::Server;
 
-use super::{ask, server::Stored as _};
+use super::{
+    ask,
+    server::{Line, Stored as _},
+};
 use crate::support::*;
 
 mod laws {
@@ -130,4 +139,88 @@ async fn nodes_whose_clocks_are_far_apart_share_one_budget() {
         let Taken::Wait(wait) = take(node).await else { panic!("{node}") };
         assert!(Duration::from_secs(30) < wait && wait <= Duration::from_secs(60), "{wait:?}");
     }
+}
+
+/// A login in progress waits for one timeout, and not for one a counter.
+#[tokio::test]
+async fn silent_redis_costs_a_guess_one_timeout() {
+    let Some(server) = Server::start().await else { return };
+    let line = Line::to(&server).await;
+    let throttle = Throttle::new(line.store().timeout(Duration::from_millis(300)));
+    // Five counters.
+    let permits = [throttle.take(&of_48()).await.unwrap(), throttle.take(&of_48()).await.unwrap()];
+    line.cut();
+    for permit in permits {
+        let begun = Instant::now();
+        permit.succeeded().await;
+        assert!(begun.elapsed() < Duration::from_millis(1000), "{:?}", begun.elapsed());
+    }
+}
+
+fn of_48() -> Guess<'static> {
+    Guess::new("ann").address(Some("2001:db8::1".parse().unwrap()))
+}
+
+/// The budget holds over the outage, and nobody guesses meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_that_is_killed_under_load_gives_nobody_one_more_guess() {
+    let Some(mut server) = Server::start().await else { return };
+    let (checked, refused, unavailable) = <(Arc<AtomicUsize>, Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
+    let tasks = (0..20).map(|n| {
+        let throttle = Throttle::new(server.store().timeout(Duration::from_millis(300)));
+        let (checked, refused, unavailable) = (checked.clone(), refused.clone(), unavailable.clone());
+        tokio::spawn(async move {
+            // Each tries four times as often as an account has places, all together.
+            let mut left = 20;
+            while left > 0 {
+                match throttle.take(&Guess::new("ann")).await {
+                    Ok(permit) => {
+                        checked.fetch_add(1, Ordering::SeqCst);
+                        left -= 1;
+                        tokio::task::yield_now().await;
+                        if n % 2 == 0 { permit.failed().await } else { drop(permit) }
+                    }
+                    Err(auth_store::Throttled::TooMany { .. }) => {
+                        refused.fetch_add(1, Ordering::SeqCst);
+                        left -= 1;
+                    }
+                    Err(_) => {
+                        unavailable.fetch_add(1, Ordering::SeqCst);
+                        tokio::task::yield_now().await;
+                    }
+                }
+            }
+        })
+    });
+    let tasks = tasks.collect::<Vec<_>>();
+    soon(async {
+        while checked.load(Ordering::SeqCst) < 20 {
+            tokio::task::yield_now().await
+        }
+    })
+    .await;
+    server.kill();
+    soon(async {
+        while unavailable.load(Ordering::SeqCst) < 40 {
+            tokio::task::yield_now().await
+        }
+    })
+    .await;
+    let at_the_outage = checked.load(Ordering::SeqCst);
+    let seen = unavailable.load(Ordering::SeqCst);
+    soon(async {
+        while unavailable.load(Ordering::SeqCst) < seen + 40 {
+            tokio::task::yield_now().await
+        }
+    })
+    .await;
+    assert_eq!(checked.load(Ordering::SeqCst), at_the_outage, "nobody guesses while it is down");
+    server.start_again().await;
+    for task in tasks {
+        soon(task).await.unwrap();
+    }
+    let checked = checked.load(Ordering::SeqCst);
+    // A place whose answer was lost is nobody's.
+    assert!((60..=100).contains(&checked), "{checked}");
+    assert!(refused.load(Ordering::SeqCst) >= 300);
 }
