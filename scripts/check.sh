@@ -113,7 +113,7 @@ first_list() {
     alone auth-core axum metrics test-util tokio
     alone auth-basic argon2
     alone auth-jwt axum remote dpop es256k jsonwebtoken x509
-    alone auth-store "" axum redis redis-tls
+    alone auth-store "" axum metrics redis redis-tls
     alone test-support users server records redis
 }
 # Of the facade, those that have code of their own.

@@ -54,6 +54,7 @@ pub(crate) fn answer(
         }
         RejectionKind::Forbidden | RejectionKind::TooManyRequests => other(Arc::default()),
     };
+    let refusal = rejection.retry_after().into_iter().fold(refusal, Refusal::with_retry_after);
     refusal.wrong_if(rejection.is_wrong())
 }
 

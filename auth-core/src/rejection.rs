@@ -35,6 +35,8 @@ struct Details {
     max_age: Option<Duration>,
     /// The error of an extension, instead of the one of the kind: its name, and a description.
     error: Option<(&'static str, &'static str)>,
+    /// How long to wait, if it is not the usual time.
+    retry_after: Option<Duration>,
     /// More detail, only for the log.
     log: Option<&'static str>,
 }
@@ -122,6 +124,15 @@ impl Rejection {
     #[must_use]
     pub fn too_many_requests() -> Self {
         Self::new(RejectionKind::TooManyRequests, "too_many_requests")
+    }
+
+    /// Too many failures, so that this attempt is not checked: 429, code `too_many_attempts`. `Retry-After` is in whole seconds,
+    /// rounded up, and at least one.
+    #[must_use]
+    pub fn too_many_attempts(retry_after: Duration) -> Self {
+        let mut rejection = Self::new(RejectionKind::TooManyRequests, "too_many_attempts");
+        rejection.details().retry_after = Some(retry_after);
+        rejection
     }
 
     /// Sets the code that the client reads: a constant in `snake_case`, stable between releases of the application.
@@ -212,6 +223,11 @@ impl Rejection {
     pub(crate) fn with_detail(mut self, detail: &'static str) -> Self {
         self.details().log = Some(detail);
         self
+    }
+
+    /// How long to wait, if it is not the usual time.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        self.0.details.as_ref()?.retry_after
     }
 
     pub(crate) fn detail(&self) -> Option<&'static str> {

@@ -16,7 +16,7 @@ const LONGEST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// A failure takes a place. A place comes back after `regained_in`, one after the other. The failure that takes the last place
 /// begins a wait; while the places have not all come back, each further wait is twice as long, up to
 /// [`longest_wait`](Self::longest_wait).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Budget {
     at_once: u32,
     regained_in: Duration,
@@ -95,11 +95,12 @@ fn millis(span: Duration) -> u64 {
 pub struct BudgetKey {
     kind: &'static str,
     key: ShortKey,
+    is_optional: bool,
 }
 
 impl BudgetKey {
-    /// A key made of a kind, such as `account`, and of parts. Equal lists of parts have equal keys. Keys of one kind must all have the
-    /// same [`Budget`]. The kind is a constant of at most 20 letters.
+    /// A key made of a kind, such as `account`, and of parts. Equal lists of parts have equal keys. A key always has the same
+    /// [`Budget`]. The kind is a constant of at most 20 letters.
     #[must_use]
     pub fn new(kind: &'static str, parts: &[&str]) -> Self {
         let [key] = if kind.len() > ShortKey::MAX_KIND_LEN {
@@ -107,7 +108,19 @@ impl BudgetKey {
         } else {
             ShortKey::of([kind], parts)
         };
-        Self { kind, key }
+        Self { kind, key, is_optional: false }
+    }
+
+    /// The same key, for a counter beside others that still limit the guess: a store without room for one more may leave it out.
+    #[must_use]
+    pub fn optional(self) -> Self {
+        Self { is_optional: true, ..self }
+    }
+
+    /// For a store: whether there may be no counter if there is no room for it. Otherwise all keys without room share one.
+    #[must_use]
+    pub fn is_optional(&self) -> bool {
+        self.is_optional
     }
 
     /// The kind.
@@ -143,18 +156,33 @@ pub enum Taken {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BudgetPlace {
     number: u64,
-    is_shared: bool,
+    counter: CounterOf,
+}
+
+/// The counter that a place is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CounterOf {
+    Key,
+    /// All keys without room.
+    Others,
+    Nothing,
 }
 
 impl BudgetPlace {
     /// For a store: a place that it recognizes by this number.
     #[must_use]
     pub fn of(number: u64) -> Self {
-        Self { number, is_shared: false }
+        Self { number, counter: CounterOf::Key }
+    }
+
+    /// For a store: a place that nothing counts, of an [optional](BudgetKey::optional) key.
+    #[must_use]
+    pub fn uncounted() -> Self {
+        Self { number: 0, counter: CounterOf::Nothing }
     }
 
     pub(crate) fn shared(number: u64) -> Self {
-        Self { number, is_shared: true }
+        Self { number, counter: CounterOf::Others }
     }
 
     /// For a store: the number.
@@ -164,7 +192,11 @@ impl BudgetPlace {
     }
 
     pub(crate) fn is_shared(&self) -> bool {
-        self.is_shared
+        self.counter == CounterOf::Others
+    }
+
+    pub(crate) fn is_uncounted(&self) -> bool {
+        self.counter == CounterOf::Nothing
     }
 }
 

@@ -3,8 +3,8 @@
 //! Use it for services that keep connections open, or that log people out before their tokens end. A [`Store`] keeps what
 //! every node must know: [`MemoryStore`] for one node, `RedisStore` (feature `redis`) for several, or one of your own.
 //! [`Revocations`] and [`Tickets`] use the store. Both stores also keep [`Records`], which live for hours and change, such as the
-//! login of a user, and [`Budgets`], by which a [`Throttle`] limits guesses. This crate does not know what is in them, and does not know users or any token format. It does not close
-//! sockets: listeners do, see [`RevocationFeed`](auth_core::RevocationFeed).
+//! login of a user, and [`Budgets`], by which a [`Throttle`] limits guesses. This crate does not know what is in them, and does not
+//! know users or any token format. It does not close sockets: listeners do, see [`RevocationFeed`](auth_core::RevocationFeed).
 //!
 //! # A ticket for a socket
 //!
@@ -80,6 +80,7 @@
 //! | Feature | Adds |
 //! |---|---|
 //! | `axum` (default) | [`Tickets::route`](Tickets#method.route) |
+//! | `metrics` | a counter of throttled attempts |
 //! | `redis` | `RedisStore`, for several nodes, in one Redis or in a cluster; it needs a tokio runtime |
 //! | `redis-tls` | `redis` over TLS (`rediss://`), and `RedisTls`; it adds rustls with aws-lc-rs, and reads the certificates that the machine trusts |
 //!
@@ -91,6 +92,7 @@
 
 mod backlog;
 mod budgets;
+mod events;
 mod instant;
 mod memory;
 mod opaque;

@@ -92,7 +92,7 @@ impl Spent {
     /// Lets the places become failures that nobody has settled in time.
     pub(crate) fn pass(&mut self, budget: &Budget, now: u64) {
         let window = now / LEASE;
-        // Clocks of nodes may differ a little. One that was set back must not keep anybody out.
+        // A clock that was set back must not keep anybody out: that of a machine, or of a replica that has taken over.
         if self.window > window.saturating_add(1) {
             self.window = window;
         }

@@ -16,7 +16,7 @@ impl Unavailable {
 
 impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the store of tickets, revocations and records is unavailable")
+        f.write_str("the store of tickets, revocations, records and counters is unavailable")
     }
 }
 

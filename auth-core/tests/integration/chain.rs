@@ -171,6 +171,35 @@ async fn too_many_requests_are_429_with_retry_after() {
 }
 
 #[tokio::test]
+async fn too_many_attempts_are_429_with_the_time_to_wait() {
+    struct Throttled(Duration);
+    #[auth_core::async_trait]
+    impl auth_core::Strategy for Throttled {
+        type User = crate::support::Name;
+
+        fn name(&self) -> &str {
+            "throttled"
+        }
+
+        fn challenges(&self, _: &mut Vec<Challenge>) {}
+
+        async fn authenticate(
+            &self,
+            _: &auth_core::AuthRequest<'_>,
+        ) -> Result<auth_core::Outcome<Self::User>, auth_core::BoxError> {
+            Ok(auth_core::Outcome::Reject(auth_core::Rejection::too_many_attempts(self.0)))
+        }
+    }
+
+    for (wait, secs) in [(0, "1"), (59_001, "60"), (900_000, "900")] {
+        let refusal = refusal(&Chain::new().or(Throttled(Duration::from_millis(wait)))).await;
+        assert_eq!(answer(&refusal), (429, "too_many_attempts"));
+        assert_eq!(refusal.to_response().headers()["retry-after"], secs);
+        assert!(!refusal.is_wrong_credential());
+    }
+}
+
+#[tokio::test]
 async fn forbidden_is_403_without_challenge() {
     let refusal = refusal(&Chain::new().or(jwt(Say::Forbidden)).or(basic(Say::Absent))).await;
     assert_eq!(answer(&refusal), (403, "forbidden"));

@@ -133,10 +133,11 @@ impl MemoryStore {
     }
 
     /// Sets the most counters of failures ([`Budgets`](crate::Budgets)) of each kind. The default is 65,536. A
-    /// [`Throttle`](crate::Throttle) has up to eight kinds.
+    /// [`Throttle`](crate::Throttle) has up to nine kinds.
     ///
     /// A full table gives up counters of which at most a quarter is spent, the emptiest first. If there is none, new names share
-    /// one counter.
+    /// one counter, and an [optional](crate::BudgetKey::optional) one is left out. Keys of one kind with another budget have a table of
+    /// their own.
     #[must_use]
     pub fn max_budgets(self, count: usize) -> Self {
         self.shelves().max_budgets = count;

@@ -1,10 +1,10 @@
 //! Counters of failures in memory.
 //!
 //! Anybody can cause a counter by making up a name, so their number is bounded, and what matters must not be pushed out. There is a
-//! table for each kind, so that names don't push out addresses. Within a kind all have one budget, so the counter that is the next
-//! to be empty is the one with the fewest failures. It makes room if at most a quarter of its places is taken. If there is none like
-//! that, new keys share one counter: they can't be told apart. As long as it has failures, a key that finds room again begins with them,
-//! so nobody gets more guesses by that.
+//! table for each kind and budget, so that names don't push out addresses. Within a table all have one budget, so the counter that is
+//! the next to be empty is the one with the fewest failures. It makes room if at most a quarter of its places is taken. If there is
+//! none like that, new keys share one counter: they can't be told apart. As long as it has failures, a key that finds room again begins
+//! with them, so nobody gets more guesses by that. A key that is optional is not counted then.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -13,7 +13,7 @@ use crate::{Budget, BudgetKey, BudgetPlace, Taken, spent::Spent};
 
 /// The counters of all kinds.
 #[derive(Default)]
-pub(super) struct Tables(BTreeMap<&'static str, Table>);
+pub(super) struct Tables(BTreeMap<(&'static str, Budget), Table>);
 
 #[derive(Default)]
 struct Table {
@@ -39,8 +39,11 @@ impl Tables {
 
     /// Takes a place. There are at most `limit` counters of a kind.
     pub(super) fn take(&mut self, key: &BudgetKey, budget: &Budget, now: u64, limit: usize) -> Taken {
-        let table = self.0.entry(key.kind()).or_default();
+        let table = self.0.entry((key.kind(), *budget)).or_default();
         let Some(mut spent) = table.find(key, budget, now, limit) else {
+            if key.is_optional() {
+                return Taken::Place(BudgetPlace::uncounted());
+            }
             return match table.shared(now).take(budget, now) {
                 Taken::Place(place) => Taken::Place(BudgetPlace::shared(place.number())),
                 wait @ Taken::Wait(_) => wait,
@@ -54,14 +57,17 @@ impl Tables {
     /// Settles a place: the number of the counters may have reached `limit` meanwhile.
     pub(super) fn settle(&mut self, key: &BudgetKey, budget: &Budget, settled: Settled, now: u64, limit: usize) {
         let Settled { place, is_failure } = settled;
-        let table = self.0.entry(key.kind()).or_default();
+        if place.is_uncounted() {
+            return;
+        }
+        let table = self.0.entry((key.kind(), *budget)).or_default();
         let own = if place.is_shared() { None } else { table.find(key, budget, now, limit) };
         if let Some(mut spent) = own {
             spent.settle(budget, place, is_failure, now);
             table.put(key, budget, spent, now);
         } else if place.is_shared() {
             table.shared(now).settle(budget, place, is_failure, now);
-        } else if is_failure {
+        } else if is_failure && !key.is_optional() {
             // Its own counter is gone. The place was not one of the shared counter, so none comes back.
             table.shared(now).add_failure(budget, now);
         }

@@ -13,8 +13,8 @@ use crate::{
     spent::{IN_PROGRESS, LEASE},
 };
 
-/// Reads the counter, and lets places become failures that nobody has settled. Now, the time in which a place comes back, the number
-/// of places, the longest wait, the lease; all times in ms.
+/// Reads the counter, and lets places become failures that nobody has settled. Now, or nothing for the time of Redis; the time in which
+/// a place comes back, the number of places, the longest wait, the lease; all times in ms.
 macro_rules! script {
     ($name:literal, $end:literal) => {
         concat!(
@@ -22,6 +22,10 @@ macro_rules! script {
             $name,
             "
 local now, each, places = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+if not now then
+  local t = redis.call('TIME')
+  now = t[1] * 1000 + math.floor(t[2] / 1000)
+end
 local longest, lease = tonumber(ARGV[4]), tonumber(ARGV[5])
 local room, w = each * places, math.floor(now / lease)
 local full, window, current, previous, level = 0, w, 0, 0, 0
@@ -130,9 +134,12 @@ impl Budgets for RedisStore {
 impl RedisStore {
     fn counting(&self, script: &'static str, key: &BudgetKey, budget: &Budget) -> (String, Cmd) {
         let name = self.full(&format!("budget:{}", key.as_str()));
-        let now = self.clock.now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let now = self.budget_clock.as_ref().map(|clock| {
+            let since = clock.now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+            since.to_string()
+        });
         let mut eval = cmd("EVAL");
-        eval.arg(script).arg(1).arg(&name).arg(u64::try_from(now).unwrap_or(u64::MAX));
+        eval.arg(script).arg(1).arg(&name).arg(now.unwrap_or_default());
         eval.arg(budget.regained_in_millis()).arg(budget.at_once()).arg(budget.longest_wait_millis()).arg(LEASE);
         (name, eval)
     }

@@ -98,9 +98,9 @@ const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 /// its end, by the clock of the node that writes it.
 ///
 /// # Budgets
-/// Each [counter of failures](crate::Budgets) is one key, which ends by itself when all has come back. Time is that of the
-/// [`clock`](Self::clock) of each node, so a node whose clock is a minute ahead gives back a minute earlier. Their number is bounded by
-/// time alone: somebody with many addresses can fill a Redis, which then refuses with 503.
+/// Each [counter of failures](crate::Budgets) is one key, which ends by itself when all has come back. Time is that of Redis, so the
+/// clocks of nodes don't matter. After a failover it is that of the replica: keep the clocks of the servers within some seconds. The
+/// number of counters is bounded by time alone: somebody with many addresses can fill a Redis, which then refuses with 503.
 ///
 /// # Security
 /// Redis must not lose data. If it forgets a revocation, a revoked token is good again. Turn on persistence
@@ -114,6 +114,7 @@ pub struct RedisStore {
     prefix: String,
     timeout: Duration,
     clock: Arc<dyn Clock>,
+    budget_clock: Option<Arc<dyn Clock>>,
     servers: Arc<Servers>,
     news: Arc<News>,
 }
@@ -179,10 +180,18 @@ impl RedisStore {
         Self { timeout, ..self }.connected()
     }
 
-    /// Sets the clock for the lifetimes of [records](crate::Records) and for [budgets](crate::Budgets). The default is the system's.
+    /// Sets the clock for the lifetimes of [records](crate::Records). The default is the system's.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
+        self
+    }
+
+    /// For tests: counts [failures](crate::Budgets) by this clock. The default is the time of Redis, so that nodes whose clocks differ
+    /// count alike.
+    #[must_use]
+    pub fn budget_clock(mut self, clock: impl Clock) -> Self {
+        self.budget_clock = Some(Arc::new(clock));
         self
     }
 
@@ -212,7 +221,7 @@ impl RedisStore {
         let (clock, timeout, prefix) = (Arc::new(SystemClock), TIMEOUT, PREFIX.to_owned());
         let servers = Arc::new(Servers::new(&addresses, timeout));
         let news = Arc::new(News::new(Arc::clone(&servers), channel(&prefix), timeout));
-        Self { addresses, prefix, timeout, clock, servers, news }
+        Self { addresses, prefix, timeout, clock, budget_clock: None, servers, news }
     }
 
     /// With connections of its own.

@@ -1,4 +1,5 @@
-//! The tokens of devices: base64url of a random id, the time of issue in seconds, and an HMAC-SHA256 over both and the account.
+//! The tokens of devices: base64url of a random id, the time of issue in seconds, and an HMAC-SHA256 over both, the realm and the
+//! account.
 
 use std::{
     sync::Arc,
@@ -7,7 +8,7 @@ use std::{
 
 use auth_core::{BoxError, ConfigError, Secret};
 use aws_lc_rs::{
-    hmac::{self, Context, HMAC_SHA256, Key, Tag},
+    hmac::{self, HMAC_SHA256, Key},
     rand,
 };
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -40,23 +41,24 @@ impl DeviceKeys {
     }
 
     /// A token for this account and device.
-    pub(super) fn sign(&self, account: &str, id: [u8; ID], now: SystemTime) -> Result<Secret, BoxError> {
+    pub(super) fn sign(&self, realm: &str, account: &str, id: [u8; ID], now: SystemTime) -> Result<Secret, BoxError> {
         let key = self.0.first().ok_or("there is no key")?;
         let mut token = id.to_vec();
         token.extend(now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs().to_be_bytes());
-        let tag = tag(key, account, &token);
+        let tag = hmac::sign(key, &message(realm, account, &token));
         token.extend(tag.as_ref());
         Ok(Secret::new(BASE64_URL_SAFE_NO_PAD.encode(token)))
     }
 
     /// The id of the device, if the token is good for this account.
-    pub(super) fn check(&self, account: &str, token: &str, now: SystemTime) -> Option<[u8; ID]> {
+    pub(super) fn check(&self, realm: &str, account: &str, token: &str, now: SystemTime) -> Option<[u8; ID]> {
         // Longer ones are not decoded.
         let is_short = token.len() == (LEN * 4).div_ceil(3);
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(is_short.then_some(token)?).ok()?;
         let (signed, sent) = bytes.split_at_checked(ID + TIME)?;
-        let is_good = |key: &Key| hmac_is(key, account, signed, sent);
-        self.0.iter().any(is_good).then_some(())?;
+        let message = message(realm, account, signed);
+        // In constant time.
+        self.0.iter().any(|key| hmac::verify(key, &message, sent).is_ok()).then_some(())?;
         let (id, time) = signed.split_at_checked(ID)?;
         let issued_at = UNIX_EPOCH.checked_add(Duration::from_secs(u64::from_be_bytes(time.try_into().ok()?)))?;
         let is_current = issued_at <= now.checked_add(SKEW)? && now < issued_at.checked_add(MAX_AGE)?;
@@ -71,18 +73,9 @@ pub(super) fn new_id() -> Result<[u8; ID], BoxError> {
     Ok(id)
 }
 
-fn tag(key: &Key, account: &str, signed: &[u8]) -> Tag {
-    let mut context = Context::with_key(key);
-    context.update(&message(account, signed));
-    context.sign()
-}
-
-/// In constant time.
-fn hmac_is(key: &Key, account: &str, signed: &[u8], sent: &[u8]) -> bool {
-    hmac::verify(key, &message(account, signed), sent).is_ok()
-}
-
-/// What is signed. The purpose comes first, in case the application uses its key elsewhere too. The length of the rest is constant.
-fn message(account: &str, signed: &[u8]) -> Vec<u8> {
-    [b"auth-store device token 1\0", signed, account.as_bytes()].concat()
+/// What is signed. The purpose comes first, in case the application uses its key elsewhere too. The length of id and time is constant,
+/// and that of the realm comes before it, so that each message has one meaning.
+fn message(realm: &str, account: &str, signed: &[u8]) -> Vec<u8> {
+    let realm_len = (realm.len() as u64).to_be_bytes();
+    [b"auth-store device token 1\0", signed, &realm_len, realm.as_bytes(), account.as_bytes()].concat()
 }

@@ -1,9 +1,9 @@
 use std::{fmt, net::IpAddr};
 
-/// A secret that somebody presents for an account, before it is checked.
+/// A secret that somebody presents, for an account or without one, before it is checked.
 #[derive(Clone, Copy)]
 pub struct Guess<'a> {
-    pub(super) account: &'a str,
+    pub(super) account: Option<&'a str>,
     pub(super) address: Option<IpAddr>,
     pub(super) device: Option<&'a str>,
 }
@@ -15,7 +15,18 @@ impl<'a> Guess<'a> {
     /// case, say. Two spellings that find one account must be one name here, or each has a budget.
     #[must_use]
     pub fn new(account: &'a str) -> Self {
-        Self { account, address: None, device: None }
+        Self { account: Some(account), address: None, device: None }
+    }
+
+    /// A guess of a secret that names no account: a refresh token, an API key. It counts by its address alone.
+    ///
+    /// # Security
+    /// Use it for random secrets of 128 bits or more. Somebody with many addresses has the budget of each. If the
+    /// [address](Self::address) is unknown too, the guess counts with all others without an address: together they have the budget of
+    /// one address. So a server that does not tell addresses refuses everybody after 30 failures, and lets nobody guess without limit.
+    #[must_use]
+    pub fn without_account() -> Self {
+        Self { account: None, address: None, device: None }
     }
 
     /// The address of the client; see [`ClientAddress::of`](auth_core::ClientAddress::of). If it is unknown, only the account counts.
@@ -25,7 +36,7 @@ impl<'a> Guess<'a> {
     }
 
     /// The [token](super::Throttle::device_token) that the browser has sent, if any. An invalid one, or one for another account, is
-    /// as none.
+    /// as none. Without an account, no token counts.
     #[must_use]
     pub fn device(self, token: Option<&'a str>) -> Self {
         Self { device: token, ..self }

@@ -1,5 +1,6 @@
 //! Limits how often somebody may guess a password.
 
+mod counters;
 mod device;
 mod guess;
 mod permit;
@@ -7,27 +8,22 @@ mod throttled;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use auth_core::{AddressPrefix, BoxError, Clock, ConfigError, Secret, SystemClock};
+use auth_core::{BoxError, Clock, ConfigError, Secret, SystemClock, Timer};
 
-use self::device::DeviceKeys;
+use self::{
+    counters::{Counters, MOST_OF_ACCOUNT},
+    device::DeviceKeys,
+};
 pub use self::{guess::Guess, permit::Permit, throttled::Throttled};
-use crate::{Budget, BudgetKey, Budgets, Taken, Unavailable};
+use crate::{Budget, BudgetKey, Budgets, Taken, Unavailable, events};
 
-const MINUTE: Duration = Duration::from_secs(60);
+/// The shortest time in which a failure of an account comes back.
+const ACCOUNT_REGAINED_IN: Duration = Duration::from_secs(60);
 
-/// What NIST SP 800-63B-4, 3.2.2, allows at most; its example of a growing wait ends at an hour. It is the counter that strangers
-/// share, so it is as high as allowed: the others stop a single one long before.
-const OF_ACCOUNT: Budget =
-    Budget::constant(MOST_OF_ACCOUNT, Duration::from_secs(15 * 60), Duration::from_secs(60 * 60));
-const MOST_OF_ACCOUNT: u32 = 100;
-/// As for wrong credentials over open sockets: many people may be behind one address.
-const OF_ADDRESS: Budget = Budget::constant(30, Duration::from_secs(20), Duration::from_secs(20));
-/// Somebody who tries the passwords that they had elsewhere needs fewer. A block list keeps out the ten most usual passwords.
-const OF_PAIR: Budget = Budget::constant(10, MINUTE, Duration::from_secs(15 * 60));
-/// As for a pair: a device that was lost is no better than a stranger at the same place.
-const OF_DEVICE: Budget = OF_PAIR;
-/// All devices of an account together: whoever has got many tokens must not have a budget for each.
-const OF_DEVICES: Budget = Budget::constant(30, MINUTE, Duration::from_secs(15 * 60));
+/// A wait up to this length is waited for, by a throttle that is patient.
+const SHORT: Duration = Duration::from_secs(1);
+/// The pauses between its tries: three quarters of a second together.
+const PAUSES_MILLIS: [u64; 5] = [25, 50, 100, 200, 400];
 
 /// Limits failed guesses of a secret: in front of a password form, of `Basic`, of a refresh token.
 ///
@@ -68,7 +64,10 @@ const OF_DEVICES: Budget = Budget::constant(30, MINUTE, Duration::from_secs(15 *
 /// devices has no place left, the guess counts as one without a token. An address alone earns no exception. Names that do not exist
 /// count like others.
 ///
-/// Of more guesses at once than there are places, some are refused although all are right; `Retry-After` is a second then.
+/// A guess [without an account](Guess::without_account) counts by its address alone; all that have no address either count as one.
+///
+/// Of more guesses at once than there are places, some are refused although all are right; `Retry-After` is a second then. With
+/// [`patient`](Self::patient) they wait for their turn first.
 ///
 /// # Order, and several nodes
 /// The places are taken one after the other, by prefix from the narrowest, then pair, then account. If one is refused, those before it
@@ -76,16 +75,17 @@ const OF_DEVICES: Budget = Budget::constant(30, MINUTE, Duration::from_secs(15 *
 ///
 /// # Security
 /// If the store is down, no secret is checked: 503. Otherwise somebody who overloads the store could guess without limit.
+///
+/// # What operators see
+/// Each refusal is one event `attempts throttled` at `INFO`, with the `counter` that has refused, and with the feature `metrics` one in
+/// `auth_throttled_total{counter}`. Neither names an account or an address.
 #[derive(Clone)]
 pub struct Throttle {
     budgets: Arc<dyn Budgets>,
     clock: Arc<dyn Clock>,
-    account: Budget,
-    address: Budget,
-    pair: Budget,
-    device: Budget,
-    devices: Budget,
+    counters: Counters,
     keys: Option<DeviceKeys>,
+    patience: Option<Arc<dyn Timer>>,
 }
 
 impl Throttle {
@@ -94,13 +94,18 @@ impl Throttle {
         Self {
             budgets: Arc::new(budgets),
             clock: Arc::new(SystemClock),
-            account: OF_ACCOUNT,
-            address: OF_ADDRESS,
-            pair: OF_PAIR,
-            device: OF_DEVICE,
-            devices: OF_DEVICES,
+            counters: Counters::new(),
             keys: None,
+            patience: None,
         }
+    }
+
+    /// Names the set of secrets that are guessed: `customers`, `admins`. Throttles with different names share no counters and no device
+    /// tokens, even on one store and with the same keys. Those that are to share them need equal budgets too. The default is empty.
+    #[must_use]
+    pub fn realm(mut self, name: &str) -> Self {
+        self.counters.realm = name.into();
+        self
     }
 
     /// Sets the clock that dates device tokens. The default is the system's. The store counts by a clock of its own.
@@ -113,40 +118,44 @@ impl Throttle {
     /// Sets the budget of an account, for guesses from devices that are not known.
     ///
     /// # Errors
-    /// If more than 100 failures are free at once (NIST SP 800-63B-4, 3.2.2).
+    /// If more than 100 failures are free at once (NIST SP 800-63B-4, 3.2.2), or if a failure comes back in less than a minute: then
+    /// somebody who waits could guess without much of a limit.
     pub fn account(mut self, budget: Budget) -> Result<Self, ConfigError> {
         if budget.at_once() > MOST_OF_ACCOUNT {
             return Err(ConfigError::new("an account must not have more than 100 failures free at once"));
         }
-        self.account = budget;
+        if budget.regained_in_millis() < millis(ACCOUNT_REGAINED_IN) {
+            return Err(ConfigError::new("an account must not get a failure back in less than a minute"));
+        }
+        self.counters.account = budget;
         Ok(self)
     }
 
     /// Sets the budget of one IPv4 address or IPv6 /64. A /56 has twice the places, in the same time, and a /48 four times.
     #[must_use]
     pub fn address(mut self, budget: Budget) -> Self {
-        self.address = budget;
+        self.counters.address = budget;
         self
     }
 
     /// Sets the budget of one account from one IPv4 address or IPv6 /48.
     #[must_use]
     pub fn pair(mut self, budget: Budget) -> Self {
-        self.pair = budget;
+        self.counters.pair = budget;
         self
     }
 
     /// Sets the budget of one account from one known device.
     #[must_use]
     pub fn device(mut self, budget: Budget) -> Self {
-        self.device = budget;
+        self.counters.device = budget;
         self
     }
 
     /// Sets the budget of one account from all its known devices together.
     #[must_use]
     pub fn all_devices(mut self, budget: Budget) -> Self {
-        self.devices = budget;
+        self.counters.devices = budget;
         self
     }
 
@@ -157,11 +166,21 @@ impl Throttle {
     /// If there is no key, or if one is shorter than 32 bytes. Make it of 32 random bytes.
     ///
     /// # Security
-    /// A token names an account and no service. Use keys of their own for each set of users. A token stays good after a change of the
-    /// password: who has had the password may then have up to the places of [all devices](Self::all_devices).
+    /// A token names the [realm](Self::realm) and the account. It stays good after a change of the password: who has had the password
+    /// may then have up to the places of [all devices](Self::all_devices).
     pub fn devices(mut self, keys: impl IntoIterator<Item = Secret>) -> Result<Self, ConfigError> {
         self.keys = Some(DeviceKeys::new(keys)?);
         Ok(self)
+    }
+
+    /// Lets a guess wait for its turn if others in progress are in the way, for three quarters of a second at most. Without it, a program
+    /// that sends more right passwords at a time than a pair has places is refused at once.
+    ///
+    /// Nobody gets more guesses by it. While it waits, it holds no place. It asks the store up to six times.
+    #[must_use]
+    pub fn patient(mut self, timer: impl Timer) -> Self {
+        self.patience = Some(Arc::new(timer));
+        self
     }
 
     /// Takes a place in each counter, before the secret is checked.
@@ -171,13 +190,31 @@ impl Throttle {
     /// # Errors
     /// If a counter has no place left, or if the store is down. Then the secret must not be checked.
     pub async fn take(&self, guess: &Guess<'_>) -> Result<Permit, Throttled> {
-        let Some(id) = self.device_of(guess) else { return self.take_all(self.strangers(guess), false).await };
-        let refused = match self.take_all(self.of_device(guess.account, &id), true).await {
+        let mut taken = self.take_now(guess).await;
+        if let Some(timer) = &self.patience {
+            for pause in PAUSES_MILLIS {
+                if !taken.as_ref().is_err_and(|refused| refused.is_over_within(SHORT)) {
+                    break;
+                }
+                timer.sleep(Duration::from_millis(pause)).await;
+                taken = self.take_now(guess).await;
+            }
+        }
+        if let Err(Throttled::TooMany { counter, .. }) = taken {
+            events::throttled(counter);
+        }
+        taken
+    }
+
+    async fn take_now(&self, guess: &Guess<'_>) -> Result<Permit, Throttled> {
+        let stranger = || self.counters.of_stranger(guess);
+        let Some((account, id)) = self.device_of(guess) else { return self.take_all(stranger(), false).await };
+        let refused = match self.take_all(self.counters.of_device(account, &id), true).await {
             Err(refused @ Throttled::TooMany { .. }) => refused,
             taken => return taken,
         };
         // A token must never be worse than none.
-        self.take_all(self.strangers(guess), false).await.map_err(|other| refused.or_sooner(other))
+        self.take_all(stranger(), false).await.map_err(|other| refused.or_sooner(other))
     }
 
     async fn take_all(&self, counters: Vec<(BudgetKey, Budget)>, is_known_device: bool) -> Result<Permit, Throttled> {
@@ -207,60 +244,32 @@ impl Throttle {
     /// If the system has no random numbers.
     pub fn device_token(&self, account: &str, current: Option<&str>) -> Result<Option<Secret>, BoxError> {
         let Some(keys) = &self.keys else { return Ok(None) };
-        let id = self.device_of(&Guess::new(account).device(current)).map_or_else(device::new_id, Ok)?;
-        keys.sign(account, id, self.clock.now()).map(Some)
+        let id = self.device_of(&Guess::new(account).device(current)).map_or_else(device::new_id, |(_, id)| Ok(id))?;
+        keys.sign(&self.counters.realm, account, id, self.clock.now()).map(Some)
     }
 
     /// How long a device token is good: a year.
     pub const DEVICE_MAX_AGE: Duration = device::MAX_AGE;
 
-    fn device_of(&self, guess: &Guess<'_>) -> Option<[u8; 16]> {
-        self.keys.as_ref()?.check(guess.account, guess.device?, self.clock.now())
-    }
-
-    fn of_device(&self, account: &str, id: &[u8; 16]) -> Vec<(BudgetKey, Budget)> {
-        let id = u128::from_be_bytes(*id).to_string();
-        let device = (BudgetKey::new("device", &[account, &id]), self.device);
-        vec![device, (BudgetKey::new("devices", &[account]), self.devices)]
-    }
-
-    /// Own counters first: a guess that they refuse takes no place from others.
-    fn strangers(&self, guess: &Guess<'_>) -> Vec<(BudgetKey, Budget)> {
-        let prefixes = guess.address.into_iter().flat_map(AddressPrefix::of).collect::<Vec<_>>();
-        let mut counters = Vec::with_capacity(prefixes.len() + 2);
-        for prefix in &prefixes {
-            let weight = u32::try_from(prefix.weight()).unwrap_or(1);
-            let key = BudgetKey::new(kind(*prefix), &[&prefix.to_string()]);
-            counters.push((key, self.address.times(weight)));
-        }
-        if let Some(widest) = prefixes.last() {
-            counters.push((BudgetKey::new("pair", &[guess.account, &widest.to_string()]), self.pair));
-        }
-        counters.push((BudgetKey::new("account", &[guess.account]), self.account));
-        counters
+    /// The account, and the device that has a good token for it.
+    fn device_of<'a>(&self, guess: &Guess<'a>) -> Option<(&'a str, [u8; 16])> {
+        let account = guess.account?;
+        let keys = self.keys.as_ref()?;
+        Some((account, keys.check(&self.counters.realm, account, guess.device?, self.clock.now())?))
     }
 }
 
-/// A kind for each weight, since a kind has one budget.
-fn kind(prefix: AddressPrefix) -> &'static str {
-    match prefix.bits() {
-        48 => "address-48",
-        56 => "address-56",
-        64 => "address-64",
-        _ => "address-32",
-    }
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl fmt::Debug for Throttle {
     /// Omits the keys.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Throttle")
-            .field("account", &self.account)
-            .field("address", &self.address)
-            .field("pair", &self.pair)
-            .field("device", &self.device)
-            .field("devices", &self.devices)
+            .field("counters", &self.counters)
             .field("knows_devices", &self.keys.is_some())
+            .field("is_patient", &self.patience.is_some())
             .finish_non_exhaustive()
     }
 }

@@ -1,5 +1,7 @@
 use std::{fmt, sync::Arc};
 
+use futures_util::future::join_all;
+
 use crate::{Budget, BudgetKey, BudgetPlace, Budgets};
 
 /// The right to check one guess. It holds a place in each counter.
@@ -45,12 +47,14 @@ impl Permit {
         self.settle(true).await;
     }
 
+    /// All at once: a store that has fallen silent costs one timeout, and not one for each counter.
     async fn settle(self, is_failure: bool) {
-        for (key, budget, place) in &self.places {
+        let settle = async |(key, budget, place): &(BudgetKey, Budget, BudgetPlace)| {
             if let Err(error) = self.budgets.settle(key, budget, *place, is_failure).await {
                 tracing::warn!(%error, counter = key.kind(), "a place stays taken, and becomes a failure");
             }
-        }
+        };
+        join_all(self.places.iter().map(settle)).await;
     }
 }
 

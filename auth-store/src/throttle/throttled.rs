@@ -13,7 +13,8 @@ pub enum Throttled {
     TooMany {
         /// How long to wait until the counter that has refused may have a place. Another one may refuse then.
         retry_after: Duration,
-        /// The kind of the counter, for the log: `account`, `pair`, `device`, `devices`, or `address-` and the length of a prefix.
+        /// The kind of the counter, for the log: `account`, `pair`, `device`, `devices`, or `address-` and the length of a prefix, or
+        /// `none`.
         counter: &'static str,
     },
     /// The store is down: 503. Nobody may guess unlimited.
@@ -21,6 +22,11 @@ pub enum Throttled {
 }
 
 impl Throttled {
+    /// Whether a try after this time may find a place.
+    pub(super) fn is_over_within(&self, span: Duration) -> bool {
+        matches!(self, Self::TooMany { retry_after, .. } if *retry_after <= span)
+    }
+
     /// The one of two refusals that is over first; an outage in any case.
     pub(super) fn or_sooner(self, other: Self) -> Self {
         match (&self, &other) {

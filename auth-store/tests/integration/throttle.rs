@@ -16,30 +16,30 @@ use test_support::assert_debug_is_clean;
 
 use crate::support::*;
 
-const MINUTE: Duration = Duration::from_secs(60);
-const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
+pub(crate) const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
-fn key(letter: &str) -> Secret {
+pub(crate) fn key(letter: &str) -> Secret {
     Secret::new(letter.repeat(32))
 }
 
-fn throttle() -> (Throttle, ManualClock) {
+pub(crate) fn throttle() -> (Throttle, ManualClock) {
     let clock = clock();
     let store = MemoryStore::new().clock(clock.clone());
     (Throttle::new(store).clock(clock.clone()).devices([key("k")]).unwrap(), clock)
 }
 
-fn v4(n: u32) -> Option<IpAddr> {
+pub(crate) fn v4(n: u32) -> Option<IpAddr> {
     Some(Ipv4Addr::from_bits(0x0a00_0000 + n).into())
 }
 
 /// An address in one /48, each in a /56 of its own.
-fn v6(n: u16) -> Option<IpAddr> {
+pub(crate) fn v6(n: u16) -> Option<IpAddr> {
     Some(Ipv6Addr::new(0x2001, 0xdb8, 1, n << 8, 0, 0, 0, 1).into())
 }
 
 /// Whether the guess is checked. It is wrong.
-async fn fail(throttle: &Throttle, guess: &Guess<'_>) -> bool {
+pub(crate) async fn fail(throttle: &Throttle, guess: &Guess<'_>) -> bool {
     match throttle.take(guess).await {
         Ok(permit) => {
             permit.failed().await;
@@ -49,7 +49,7 @@ async fn fail(throttle: &Throttle, guess: &Guess<'_>) -> bool {
     }
 }
 
-async fn fail_all(throttle: &Throttle, guess: &Guess<'_>) -> usize {
+pub(crate) async fn fail_all(throttle: &Throttle, guess: &Guess<'_>) -> usize {
     let mut checked = 0;
     while fail(throttle, guess).await {
         checked += 1;
@@ -57,7 +57,7 @@ async fn fail_all(throttle: &Throttle, guess: &Guess<'_>) -> usize {
     checked
 }
 
-async fn succeed(throttle: &Throttle, guess: &Guess<'_>) -> bool {
+pub(crate) async fn succeed(throttle: &Throttle, guess: &Guess<'_>) -> bool {
     match throttle.take(guess).await {
         Ok(permit) => {
             permit.succeeded().await;
@@ -68,7 +68,7 @@ async fn succeed(throttle: &Throttle, guess: &Guess<'_>) -> bool {
 }
 
 /// How long to wait, and by which counter.
-async fn wait(throttle: &Throttle, guess: &Guess<'_>) -> (u64, &'static str) {
+pub(crate) async fn wait(throttle: &Throttle, guess: &Guess<'_>) -> (u64, &'static str) {
     match throttle.take(guess).await {
         Err(Throttled::TooMany { retry_after, counter }) => (retry_after.as_secs(), counter),
         other => panic!("{other:?}"),
@@ -228,116 +228,35 @@ async fn unknown_address_counts_by_account_alone() {
     assert!(succeed(&throttle, &Guess::new("bob")).await);
 }
 
-/// How many guesses with this token count by its device.
-async fn fail_as_device(throttle: &Throttle, guess: &Guess<'_>) -> usize {
-    let mut known = 0;
-    while let Ok(permit) = throttle.take(guess).await {
-        known += usize::from(permit.is_known_device());
-        let is_stranger = !permit.is_known_device();
-        permit.failed().await;
-        if is_stranger {
-            break;
-        }
+#[tokio::test]
+async fn guess_without_an_account_counts_by_its_address_alone() {
+    let (throttle, _) = throttle();
+    let token = throttle.device_token("", None).unwrap().unwrap();
+    let forged = Guess::without_account().address(v4(1)).device(Some(token.expose()));
+    for _ in 0..100 {
+        assert!(succeed(&throttle, &forged).await);
     }
-    known
-}
-
-#[tokio::test]
-async fn device_has_ten_failures_and_is_a_stranger_then() {
-    let (throttle, _) = throttle();
-    let token = throttle.device_token("ann", None).unwrap().unwrap();
-    let known = Guess::new("ann").address(v4(1)).device(Some(token.expose()));
-    assert!(throttle.take(&known).await.unwrap().is_known_device());
-    assert_eq!(fail_as_device(&throttle, &known).await, 9, "and the one that was dropped");
-    // A new token for the device does not refill it, and another device has its own.
-    let again = throttle.device_token("ann", Some(token.expose())).unwrap().unwrap();
-    assert_eq!(fail_as_device(&throttle, &known.device(Some(again.expose()))).await, 0);
-    let other = throttle.device_token("ann", None).unwrap().unwrap();
-    assert!(throttle.take(&known.device(Some(other.expose()))).await.unwrap().is_known_device());
-    // Two of the ten of the pair were spent as a stranger.
-    assert_eq!(fail_all(&throttle, &known).await, 8);
-    assert_eq!(wait(&throttle, &known).await.1, "device", "the one that is over first");
-}
-
-/// Whoever has had the password, or an account whose name folds to the same, may have got any number of tokens.
-#[tokio::test]
-async fn many_tokens_of_one_account_share_thirty_failures() {
-    let (throttle, _) = throttle();
+    assert_eq!(fail_all(&throttle, &forged).await, 30);
+    assert_eq!(wait(&throttle, &forged).await, (20, "address-32"));
+    assert!(succeed(&throttle, &Guess::without_account().address(v4(2))).await, "another address");
+    // It shares the address with passwords, and no account: not that of an empty name either.
+    assert_eq!(wait(&throttle, &Guess::new("ann").address(v4(1))).await.1, "address-32");
+    assert_eq!(fail_all(&throttle, &Guess::new("")).await, 100);
+    // In one /48.
     let mut checked = 0;
-    for n in 0..50 {
-        let token = throttle.device_token("ann", None).unwrap().unwrap();
-        checked += fail_as_device(&throttle, &Guess::new("ann").address(v4(n)).device(Some(token.expose()))).await;
+    for n in 0..256 {
+        checked += fail_all(&throttle, &Guess::without_account().address(v6(n))).await;
     }
-    assert_eq!(checked, 30);
+    assert_eq!(checked, 120);
 }
 
 #[tokio::test]
-async fn token_is_never_worse_than_none() {
-    let clock = clock();
-    let throttle = Throttle::new(MemoryStore::new().clock(clock.clone()).max_budgets(20)).clock(clock);
-    let throttle = throttle.devices([key("k")]).unwrap();
-    // Somebody fills the table of devices, and the counter that new ones share.
-    for n in 0..60 {
-        let token = throttle.device_token(&format!("other {n}"), None).unwrap().unwrap();
-        let name = format!("other {n}");
-        let guess = Guess::new(&name).address(v4(n)).device(Some(token.expose()));
-        for _ in 0..3 {
-            fail(&throttle, &guess).await;
-        }
-    }
-    let token = throttle.device_token("ann", None).unwrap().unwrap();
-    let known = Guess::new("ann").device(Some(token.expose()));
-    let permit = throttle.take(&known).await.unwrap();
-    assert!(!permit.is_known_device());
-    permit.succeeded().await;
-}
-
-#[tokio::test]
-async fn invalid_foreign_and_old_tokens_are_as_none() {
-    let (throttle, clock) = throttle();
-    let token = |account| throttle.device_token(account, None).unwrap().unwrap().expose().to_owned();
-    let good = token("ann");
-    let changed = |at: usize| {
-        let mut changed = good.clone().into_bytes();
-        changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
-        String::from_utf8(changed).unwrap()
-    };
-    let stranger = MemoryStore::new();
-    let foreign = Throttle::new(stranger).clock(clock.clone()).devices([key("x")]).unwrap();
-    let mut bad =
-        vec![String::new(), "x".repeat(75), "é".repeat(40), format!("{good}="), good.chars().skip(1).collect()];
-    bad.extend([token("bob"), token("ANN"), foreign.device_token("ann", None).unwrap().unwrap().expose().to_owned()]);
-    bad.extend((0..good.len()).map(changed));
-    for bad in bad {
-        let permit = throttle.take(&Guess::new("ann").device(Some(&bad))).await.unwrap();
-        assert!(!permit.is_known_device(), "{bad}");
-        permit.succeeded().await;
-    }
-    let is_known = async || {
-        let permit = throttle.take(&Guess::new("ann").device(Some(&good))).await.unwrap();
-        let is_known = permit.is_known_device();
-        permit.succeeded().await;
-        is_known
-    };
-    assert!(is_known().await);
-    for (then, expected) in [(now() - MINUTE * 5, true), (now() - MINUTE * 6, false), (now() + YEAR - MINUTE, true)] {
-        clock.set(then);
-        assert_eq!(is_known().await, expected);
-    }
-    clock.set(now() + YEAR);
-    assert!(!is_known().await);
-}
-
-#[tokio::test]
-async fn old_keys_of_tokens_are_good_until_they_are_removed() {
-    let token = |throttle: &Throttle| throttle.device_token("ann", None).unwrap().unwrap();
-    let with = |keys: &[&str]| throttle().0.devices(keys.iter().map(|letter| key(letter))).unwrap();
-    let (old, both, new) = (with(&["o"]), with(&["n", "o"]), with(&["n"]));
-    let knows = async |throttle: &Throttle, token: &Secret| {
-        throttle.take(&Guess::new("ann").device(Some(token.expose()))).await.unwrap().is_known_device()
-    };
-    assert!(knows(&both, &token(&old)).await && knows(&both, &token(&both)).await && knows(&new, &token(&both)).await);
-    assert!(!knows(&new, &token(&old)).await && !knows(&old, &token(&both)).await);
+async fn guesses_without_account_and_address_count_as_one_client() {
+    let (throttle, _) = throttle();
+    assert_eq!(fail_all(&throttle, &Guess::without_account()).await, 30);
+    assert_eq!(wait(&throttle, &Guess::without_account()).await, (20, "address-none"));
+    assert!(succeed(&throttle, &Guess::without_account().address(v4(1))).await);
+    assert!(succeed(&throttle, &Guess::new("ann")).await);
 }
 
 #[test]

@@ -15,7 +15,7 @@ pub(crate) async fn holds(here: RedisStore, there: RedisStore) {
 
 /// Failures on both nodes count together, whatever servers the counters of a guess are on. A success gives its places back.
 async fn budgets(here: &RedisStore, there: &RedisStore) {
-    let [here, there] = [here, there].map(|store| Throttle::new(store.clone().clock(clock())));
+    let [here, there] = [here, there].map(|store| Throttle::new(store.clone()));
     for n in 0..5 {
         let name = format!("name-{n}");
         let guess = Guess::new(&name).address(Some(format!("2001:db8:{n}::1").parse().unwrap()));
