@@ -15,15 +15,11 @@ impl Guard {
         Self { throttle, address }
     }
 
-    /// Counts a token that none of our keys has made. `Err` if its sender has sent too many.
+    /// Counts a token that none of our keys has made, by the address of its sender alone: the id in it is public, and its owner must not
+    /// pay for strangers. `Err` if its sender has sent too many.
     pub(super) async fn count(&self, parts: &Parts) -> Result<(), Refusal> {
-        let permit = self.throttle.take(&guess().address(self.address.of(parts))).await?;
+        let permit = self.throttle.take(&Guess::without_account().address(self.address.of(parts))).await?;
         permit.failed().await;
         Ok(())
     }
-}
-
-/// A guess that counts for its address alone. The id in the token is public: its owner must not pay for strangers.
-fn guess() -> Guess<'static> {
-    Guess::new("")
 }
