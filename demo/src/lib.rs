@@ -86,9 +86,11 @@ pub fn app(settings: &Settings) -> Result<Router, BoxError> {
         .public(page::routes())
         .public(Router::new().route("/health", get(|| async { "ok" })));
     let says_who_it_is_later = Protected::new(jwt_or_basic.first_message()).route("/ws-first-message", any(echo));
+    let tokens = tokens::tokens(settings, &sessions)?;
     let login = Protected::new(basic_alone)
         .route("/api/token", post(tokens::issue))
-        .with_state(Arc::new(tokens::signer(settings)?));
+        .public(Router::new().route("/api/refresh", post(tokens::refresh)))
+        .with_state(tokens);
     let session_alone = login::session_alone(settings, &sessions);
     let is_logged_in = get(me).with_state(settings.timer.clone()).layer(session_alone);
     let routes = protected.into_router().merge(says_who_it_is_later).merge(login);

@@ -1,11 +1,14 @@
 use std::sync::Arc;
 
 use auth_core::{BoxError, Chain, Challenge, ClientAddress, ConfigError, async_trait};
-use auth_session::{LocalLogin, LocalUsers, SessionUsers, Sessions, SessionsBuilder};
+use auth_session::{LocalLogin, LocalUsers, LoginOverflow, SessionUsers, Sessions, SessionsBuilder};
 use auth_store::Revocations;
 use ws_adapter::AuthLayer;
 
 use crate::{Settings, User, Users, limits};
+
+/// How often one user may be logged in. A program that asks for tokens again and again must not fill the store.
+const MAX_LOGINS: usize = 100;
 
 /// What a login keeps of a user: the id.
 struct ById(Users);
@@ -32,6 +35,7 @@ pub(crate) fn sessions(
     let (records, users) = (Arc::clone(&settings.records), ById(users.clone()));
     SessionsBuilder::from_parts(records, revocations, users, &settings.public_origin)
         .clock(settings.timer.clone())
+        .max_logins(MAX_LOGINS, LoginOverflow::EndOldest)
         .build()
 }
 

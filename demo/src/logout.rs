@@ -24,11 +24,11 @@ pub(crate) struct LogOut {
 
 #[derive(Serialize)]
 struct Revoked {
-    /// `token`, `session`, or `everything` that was issued to the user so far.
+    /// `token`, `login`, `session`, or `everything` that was issued to the user so far.
     revoked: &'static str,
 }
 
-/// `POST /api/logout`: revokes the token of the request, or ends its session, and closes its connections, on every node. A token
+/// `POST /api/logout`: revokes the token of the request, or ends its login or session, and closes its connections, on every node. A token
 /// without a `jti` can't be revoked alone, so all tokens of the user are revoked. `?everywhere=1` always revokes all, and ends all
 /// logins of the user. The layer has refused the request if a foreign page sent it with a cookie, or with a login that the browser
 /// remembers.
@@ -52,6 +52,15 @@ pub(crate) async fn log_out(
             Ok(()) => revoked(if everywhere { "everything" } else { "session" }),
             Err(error) => error.into_response(),
         };
+    }
+    // A token of a login: the login ends, and with it its other tokens.
+    if let Some(sid) = user.evidence().session_id().filter(|sid| sid.issuer().is_empty()) {
+        match sessions.end_of(&user, sid.id()).await {
+            Ok(true) => return revoked("login"),
+            // It has ended before, or it is of somebody else: then the token alone is left.
+            Ok(false) => {}
+            Err(error) => return error.into_response(),
+        }
     }
     let all = Revocation::of(user.evidence(), now);
     // A guest without an id can't be logged out, and must not think that it was.

@@ -6,14 +6,16 @@ use std::{
     error::Error,
     io::{IsTerminal as _, Write as _},
     net::Ipv4Addr,
+    path::PathBuf,
     process::ExitCode,
     sync::Arc,
     time::Duration,
 };
 
 use auth_store::RedisStore;
+use auth_store_sql::SqliteStore;
 use clap::{Parser, Subcommand};
-use demo::{Limits, Server, Settings, app, hints, sign, warnings};
+use demo::{Limits, Server, Settings, Users, app, hints, sign, warnings};
 use tokio::net::TcpListener;
 
 /// An echo server behind one chain of strategies: JWT, then Basic, then the session of a login.
@@ -35,6 +37,10 @@ struct Cli {
     /// Share logins, tickets and revocations with other nodes: redis://host:6379
     #[arg(long, env = "REDIS", hide_env_values = true)]
     redis: Option<String>,
+    /// Keep users, logins, tickets and revocations in this file of SQLite, which is made if it does not exist. With --redis, only the
+    /// users
+    #[arg(long, env = "DB", value_name = "FILE")]
+    db: Option<PathBuf>,
     /// How many wrong passwords are free at once, for one user from one address
     #[arg(long, default_value_t = Limits::default().failures)]
     login_failures: u32,
@@ -79,6 +85,12 @@ async fn run(cli: Cli) -> Result<(), Box<dyn Error + Send + Sync>> {
     let mut settings = Settings::new(cli.secret.as_str());
     settings.accept_then_close = cli.accept_then_close;
     (settings.limits.failures, settings.limits.wait) = (cli.login_failures, Duration::from_secs(cli.login_wait));
+    if let Some(path) = &cli.db {
+        let store =
+            SqliteStore::open(path).await.map_err(|error| format!("{} cannot be used: {error}", path.display()))?;
+        (settings.store, settings.records) = (Arc::new(store.clone()), Arc::new(store));
+        settings.users = Users::in_file(path).await?;
+    }
     if let Some(url) = &cli.redis {
         // Redis may be down for now. Then requests that need it get a 503.
         let store = RedisStore::new(url)?;

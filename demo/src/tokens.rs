@@ -1,69 +1,89 @@
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use auth_core::{Authenticated, BoxError, Secret};
+use auth_core::{Authenticated, BoxError, Refusal, Secret};
 use auth_jwt::Signer;
+use auth_session::{IssuedTokens, RefreshTokens, Sessions};
 use axum::{
     Json,
+    body::Body,
     extract::State,
-    http::StatusCode,
+    http::header,
     response::{IntoResponse, Response},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::{Settings, User};
+use crate::{Settings, User, keys};
 
-/// How long a token of `POST /api/token` is valid.
+/// How long an access token is valid.
 pub(crate) const TTL: Duration = Duration::from_secs(900);
 
-/// The claims of our tokens, besides `iat` and `exp`.
+/// What every token says of its user, besides what the library adds.
 #[derive(Serialize)]
 struct Claims<'u> {
     sub: &'u str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'u str>,
-    /// Lets a single token be revoked.
-    jti: String,
+}
+
+#[derive(Serialize)]
+struct Name {
+    name: String,
 }
 
 #[derive(Serialize)]
 struct Issued<'t> {
     token: &'t str,
     expires_in: u64,
+    refresh_token: &'t str,
 }
 
-/// Signs a token for the user with this id.
+/// It has no `Debug`, which would show the token.
+#[derive(Deserialize)]
+pub(crate) struct Refresh {
+    refresh_token: String,
+}
+
+/// Signs a token for the user with this id. It belongs to no login.
 ///
 /// # Errors
 /// If the secret is empty, or if the operating system has no random bits.
 pub fn sign(settings: &Settings, sub: &str, ttl: Duration) -> Result<Secret, BoxError> {
-    Ok(signer(settings)?.sign_for(&Claims { sub, name: None, jti: random_id()? }, ttl)?)
+    Ok(signer(settings)?.sign_for(&Claims { sub }, ttl)?)
 }
 
-pub(crate) fn signer(settings: &Settings) -> Result<Signer, BoxError> {
+fn signer(settings: &Settings) -> Result<Signer, BoxError> {
     Ok(Signer::hs256(settings.hmac_secret())?.clock(settings.timer.clone()))
 }
 
-/// `POST /api/token`
-pub(crate) async fn issue(State(signer): State<Arc<Signer>>, user: Authenticated<User>) -> Response {
-    let signed = || {
-        let claims = Claims { sub: &user.id, name: Some(&user.name), jti: random_id()? };
-        Ok::<_, BoxError>(signer.sign_for(&claims, TTL)?)
-    };
-    match signed() {
-        Ok(token) => {
-            let answer = Issued { token: token.expose(), expires_in: TTL.as_secs() };
-            ([("cache-control", "no-store")], Json(answer)).into_response()
-        }
-        Err(error) => {
-            tracing::error!(%error, "a token could not be signed");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
+/// Logins of programs, and of the page under *Token*.
+pub(crate) fn tokens(settings: &Settings, sessions: &Sessions<User>) -> Result<RefreshTokens<User>, BoxError> {
+    let tokens = RefreshTokens::new(sessions, signer(settings)?, [keys::derive(&settings.secret, "refresh token")?])?;
+    Ok(tokens.access_ttl(TTL)?.claims(|user: &User| Name { name: user.name.clone() }))
+}
+
+/// `POST /api/token`: a new login.
+pub(crate) async fn issue(State(tokens): State<RefreshTokens<User>>, user: Authenticated<User>) -> Response {
+    match tokens.log_in(&user).label("Tokens").amr(["pwd"]).await {
+        Ok(issued) => answer(&issued),
+        Err(error) => error.into_response(),
     }
 }
 
-/// 128 random bits in hexadecimal.
-fn random_id() -> Result<String, BoxError> {
-    let mut bits = [0; 16];
-    getrandom::fill(&mut bits)?;
-    Ok(bits.iter().map(|byte| format!("{byte:02x}")).collect())
+/// `POST /api/refresh` with `{"refresh_token"}`: the next tokens of a login.
+pub(crate) async fn refresh(State(tokens): State<RefreshTokens<User>>, Json(sent): Json<Refresh>) -> Response {
+    match tokens.refresh(&sent.refresh_token).await {
+        Ok(issued) => answer(&issued),
+        Err(refusal) => refused(&refusal),
+    }
+}
+
+fn answer(issued: &IssuedTokens) -> Response {
+    let body = Issued {
+        token: issued.access_token().expose(),
+        expires_in: issued.expires_in().as_secs(),
+        refresh_token: issued.refresh_token().expose(),
+    };
+    ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}
+
+fn refused(refusal: &Refusal) -> Response {
+    refusal.to_response().map(Body::from)
 }

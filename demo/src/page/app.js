@@ -24,7 +24,7 @@ function logAuth(what, message, kind) {
   log(`${what} ${JSON.stringify(message, hideSecrets)}`, kind);
 }
 
-const hideSecrets = (name, value) => (["token", "ticket", "credentials"].includes(name) ? "…" : value);
+const hideSecrets = (name, value) => (["token", "refresh_token", "ticket", "credentials"].includes(name) ? "…" : value);
 
 /**
  * One tab each: `{ path, open(), send(text), refresh(token), close() }`; the files after this one fill it in. `refresh`
@@ -180,11 +180,31 @@ element("me").onclick = async () => {
   if (how() === "session") await look();
   await ask("GET", "/api/me");
 };
+
+/** Gets the next token of the login. It is lost when the page is closed. */
+let refreshToken = null;
+
+function fillIn({ token, refresh_token }) {
+  element("token").value = token;
+  refreshToken = refresh_token;
+}
+
+/** The next tokens of the login that was begun here; a new login, if there is none. */
+async function freshTokens() {
+  const used = how() === "token" && refreshToken;
+  const next = used && await ask("POST", "/api/refresh", null, { refresh_token: used });
+  const answer = next || await ask("POST", "/api/token", login());
+  refreshToken = answer?.refresh_token ?? null;
+  return answer;
+}
+
+// The refresh token belongs to the token that was filled in.
+element("token").oninput = () => { refreshToken = null; };
 element("get-token").onclick = async () => {
   // The route takes Basic alone. With the cookie, the browser would ask for a password.
   const answer = await ask("POST", "/api/token", how() === "session" ? login() : presented());
   if (answer) {
-    element("token").value = answer.token;
+    fillIn(answer);
     document.querySelector("input[value=token]").checked = true;
     showFields();
     log(`a fresh token is filled in; it is good for ${answer.expires_in} seconds`);
@@ -198,10 +218,10 @@ element("refresh").onclick = async () => {
   if (refreshing) return;
   refreshing = true;
   try {
-    const answer = await ask("POST", "/api/token", login());
+    const answer = await freshTokens();
     if (answer && await channels[current].refresh(answer.token)) {
       // With the old token, a logout would no longer find the connection.
-      element("token").value = answer.token;
+      fillIn(answer);
       log("the connection uses the fresh token now; it is filled in, too");
     }
   } finally {

@@ -1,9 +1,10 @@
 //! The users, in memory or in a file.
 
 mod memory;
+mod sqlite;
 mod table;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, path::Path, sync::Arc};
 
 use auth_basic::{Argon2Passwords, BasicLogin};
 use auth_core::BoxError;
@@ -12,6 +13,7 @@ use serde::Deserialize;
 pub use self::table::User;
 use self::{
     memory::Memory,
+    sqlite::Sqlite,
     table::{Row, Table},
 };
 
@@ -38,7 +40,19 @@ impl Users {
     /// Users who are forgotten when the program ends.
     #[must_use]
     pub fn in_memory() -> Self {
-        Self { passwords: Argon2Passwords::new(), table: Arc::new(Memory::new()) }
+        Self::of(Memory::new())
+    }
+
+    /// Users in a file of SQLite, which is made if it does not exist.
+    ///
+    /// # Errors
+    /// If the file cannot be used.
+    pub async fn in_file(path: &Path) -> Result<Self, BoxError> {
+        Ok(Self::of(Sqlite::open(path).await?))
+    }
+
+    fn of(table: impl Table + 'static) -> Self {
+        Self { passwords: Argon2Passwords::new(), table: Arc::new(table) }
     }
 
     /// The user of a token.

@@ -93,6 +93,63 @@ async fn token_route_issues_a_token_that_works_until_it_expires() {
     assert_eq!(code(demo.get("/api/me", Some(&bearer)).await).await, (401, "token_expired".into()));
 }
 
+/// The tokens of a new login.
+async fn tokens(demo: &Demo) -> (String, String) {
+    pair(demo.request(Method::POST, "/api/token").header("authorization", BASIC)).await
+}
+
+async fn pair(request: reqwest::RequestBuilder) -> (String, String) {
+    let answer = request.send().await.unwrap();
+    assert_eq!(answer.headers().get("cache-control").unwrap(), "no-store");
+    let answer: serde_json::Value = answer.json().await.unwrap();
+    let text = |name: &str| answer.get(name).unwrap().as_str().unwrap().to_owned();
+    assert_eq!(answer.get("expires_in"), Some(&900.into()));
+    (format!("Bearer {}", text("token")), text("refresh_token"))
+}
+
+fn refresh(demo: &Demo, token: &str) -> reqwest::RequestBuilder {
+    demo.request(Method::POST, "/api/refresh").json(&serde_json::json!({ "refresh_token": token }))
+}
+
+#[tokio::test]
+async fn refresh_token_gets_the_next_tokens_of_the_login() {
+    let demo = Demo::start().await;
+    let (first, one) = tokens(&demo).await;
+    demo.advance(3600);
+    assert_eq!(code(demo.get("/api/me", Some(&first)).await).await, (401, "token_expired".into()));
+    let (second, two) = pair(refresh(&demo, &one)).await;
+    let me = demo.get("/api/me", Some(&second)).await.text().await.unwrap();
+    assert!(me.starts_with(r#"{"id":"1001","name":"admin","strategy":"jwt","expires_in":"#), "{me}");
+    assert_eq!(pair(refresh(&demo, &one)).await.1, two, "the answer may have been lost");
+    assert_ne!(pair(refresh(&demo, &two)).await.1, two);
+}
+
+#[tokio::test]
+async fn old_refresh_token_ends_the_login_and_its_socket() {
+    let demo = Demo::start().await;
+    let (_, one) = tokens(&demo).await;
+    let (access, two) = pair(refresh(&demo, &one)).await;
+    let mut socket = demo.connect("authorization", &access).await.unwrap();
+    assert_eq!(socket.says("hello").await, "server response: hello");
+    demo.advance(301);
+    assert_eq!(code(refresh(&demo, &one).send().await.unwrap()).await, (400, "invalid_grant".into()));
+    assert_eq!(socket.closed().await, Some((4403, "revoked".into())));
+    assert_eq!(code(demo.get("/api/me", Some(&access)).await).await, (401, "revoked".into()));
+    assert_eq!(code(refresh(&demo, &two).send().await.unwrap()).await, (400, "invalid_grant".into()));
+}
+
+#[tokio::test]
+async fn logout_with_a_token_ends_its_login() {
+    let demo = Demo::start().await;
+    let ((access, next), (other, others)) = (tokens(&demo).await, tokens(&demo).await);
+    let out = demo.request(Method::POST, "/api/logout").header("authorization", &access).send().await.unwrap();
+    assert_eq!(out.text().await.unwrap(), r#"{"revoked":"login"}"#);
+    assert_eq!(code(refresh(&demo, &next).send().await.unwrap()).await, (400, "invalid_grant".into()));
+    assert_eq!(code(demo.get("/api/me", Some(&access)).await).await, (401, "revoked".into()));
+    assert_eq!(demo.get("/api/me", Some(&other)).await.status(), 200);
+    assert!(!pair(refresh(&demo, &others)).await.1.is_empty());
+}
+
 #[tokio::test]
 async fn token_route_does_not_accept_a_token() {
     let demo = Demo::start().await;

@@ -11,25 +11,25 @@ use tokio_tungstenite::{
     tungstenite::{Message, client::IntoClientRequest as _},
 };
 
-fn demo() -> Command {
+pub(crate) fn demo() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_demo"));
-    command.env_remove("PORT").env_remove("SECRET").env_remove("RUST_LOG");
+    command.env_remove("PORT").env_remove("SECRET").env_remove("DB").env_remove("RUST_LOG");
     command
 }
 
-fn output(command: &mut Command) -> Output {
+pub(crate) fn output(command: &mut Command) -> Output {
     command.stdin(Stdio::null()).output().unwrap()
 }
 
 /// A running program. It ends with the test.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     url: String,
     hints: String,
 }
 
 impl Running {
-    fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut hints = String::new();
@@ -39,6 +39,11 @@ impl Running {
         }
         let url = hints.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
         Self { child, url, hints }
+    }
+
+    /// The address of a route.
+    pub(crate) fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
     }
 
     fn terminate(&self) {
