@@ -111,7 +111,7 @@ alone() {
 # Crates that build the same dependencies are in one list.
 first_list() {
     alone auth-core axum metrics test-util tokio
-    alone auth-basic argon2
+    alone auth-basic argon2 throttle
     alone auth-jwt axum remote dpop es256k jsonwebtoken x509
     alone auth-store "" axum metrics redis redis-tls
     alone test-support users server records redis

@@ -53,7 +53,8 @@
 //! 5. The decoded text is not UTF-8, has no colon, or has a control character: malformed.
 //! 6. The *first* colon separates the parts. Later colons belong to the password. Either part may be empty.
 //! 7. With [`Basic::from_payload`] or [`Basic::from_socketio_auth`], the payload is read too. Their tables say what counts.
-//! 8. The verify callback decides: let in, 401 with the challenge, or 503 if its store failed.
+//! 8. With `Basic::throttle`, a place is taken: 429 if too many attempts have failed, or 503 if the store is down.
+//! 9. The verify callback decides: let in, 401 with the challenge, or 503 if its store failed.
 //!
 //! A malformed login gives 400 `invalid_request`, without a call of the callback. A 400 or 401 carries
 //! `Basic realm="…", charset="UTF-8"`.
@@ -72,6 +73,7 @@
 //! | Feature | Adds |
 //! |---|---|
 //! | `argon2` | `Argon2Passwords`: makes and checks argon2 hashes off the async threads, with the same work for an unknown user; needs tokio |
+//! | `throttle` | `Basic::throttle`: limits guesses by account and address, in memory or in Redis; adds auth-store |
 //!
 //! # Security
 //!
@@ -82,7 +84,7 @@
 //!   Another middleware has to do the same, with [`OriginPolicy::judge_write`](auth_core::OriginPolicy::judge_write).
 //! - **User enumeration.** The refusal is the same for an unknown user and for a wrong password. The *time* depends on the
 //!   callback; `Argon2Passwords` takes the same time for both.
-//! - **Guessing.** This crate does not count attempts. Limit them by user and by address in front of the chain.
+//! - **Guessing.** Without the feature `throttle` and `Basic::throttle`, anybody may guess as often as your callback can answer.
 //! - **Secrets.** [`Password`] is zeroed and never printed; [`BasicLogin`] does not print the user name either. The header
 //!   stays in the request: the middleware marks it sensitive, but outer layers and proxies see it.
 //!
@@ -94,11 +96,16 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod credentials;
+#[cfg(feature = "throttle")]
+mod guard;
 mod login;
 mod opened_by;
 #[cfg(feature = "argon2")]
 mod passwords;
+mod payload_fields;
 mod strategy;
+#[cfg(feature = "throttle")]
+mod throttle;
 
 #[cfg(feature = "argon2")]
 pub use self::passwords::{Argon2Passwords, PasswordError, PasswordErrorKind};

@@ -1,12 +1,18 @@
 use std::{borrow::Cow, fmt, marker::PhantomData, sync::Arc};
 
 use auth_core::{
-    AuthRequest, BoxError, Carrier, Challenge, ConfigError, Evidence, Needs, Outcome, Payload, Principal, PrincipalId,
-    Start, Strategy, Transport, Verify, async_trait,
+    AuthRequest, BoxError, Carrier, Challenge, ConfigError, Evidence, Needs, Outcome, Principal, PrincipalId, Start,
+    Strategy, Verify, async_trait,
     extract::{AuthScheme, Extractor as _, Malformed, auth_scheme},
 };
 
-use crate::{BasicLogin, credentials, opened_by::OpenedBy};
+#[cfg(feature = "throttle")]
+use crate::guard::{self, Account, Guard};
+use crate::{
+    BasicLogin, credentials,
+    opened_by::OpenedBy,
+    payload_fields::{PayloadFields, Place},
+};
 
 /// The longest credentials in bytes: 4 KiB.
 const DEFAULT_MAX_LEN: usize = 4 * 1024;
@@ -35,38 +41,10 @@ pub struct Basic {
     browser_prompt: bool,
     max_len: usize,
     payload: Option<PayloadFields>,
-}
-
-#[derive(Clone, Debug)]
-struct PayloadFields {
-    username: Cow<'static, str>,
-    password: Cow<'static, str>,
-    place: Place,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    /// A body, Socket.IO's `auth`, or a message.
-    AnyPayload,
-    /// The `auth` object of Socket.IO, and the object of `auth_refresh`.
-    SocketIoAuth,
-}
-
-impl PayloadFields {
-    fn read<'p>(&self, payload: &'p Payload, name: &str) -> Result<Option<&'p str>, Malformed> {
-        match self.place {
-            Place::AnyPayload => payload.text(name),
-            Place::SocketIoAuth => payload.optional_text(name),
-        }
-    }
-
-    /// Whether the payload of this transport is read.
-    fn is_looked_for_in(&self, transport: Transport) -> bool {
-        match self.place {
-            Place::AnyPayload => true,
-            Place::SocketIoAuth => matches!(transport, Transport::SocketIo | Transport::InBand),
-        }
-    }
+    #[cfg(feature = "throttle")]
+    pub(crate) guard: Option<Guard>,
+    #[cfg(feature = "throttle")]
+    pub(crate) account: Account,
 }
 
 impl Basic {
@@ -84,6 +62,10 @@ impl Basic {
             browser_prompt: true,
             max_len: DEFAULT_MAX_LEN,
             payload: None,
+            #[cfg(feature = "throttle")]
+            guard: None,
+            #[cfg(feature = "throttle")]
+            account: Account::default(),
         }
     }
 
@@ -214,10 +196,7 @@ impl Basic {
         username: Cow<'static, str>,
         password: Cow<'static, str>,
     ) -> Result<Self, ConfigError> {
-        if username == password {
-            return Err(ConfigError::new("user name and password must be in different fields"));
-        }
-        self.payload = Some(PayloadFields { username, password, place });
+        self.payload = Some(PayloadFields::new(place, username, password)?);
         Ok(self)
     }
 
@@ -269,7 +248,8 @@ pub struct BasicStrategy<V, M = ()> {
 impl<V, M> BasicStrategy<V, M> {
     fn find(&self, request: &AuthRequest<'_>) -> Result<Option<(BasicLogin, Carrier)>, Malformed> {
         let header = self.in_header(request)?;
-        let payload = self.in_payload(request)?;
+        let fields = self.basic.payload.as_ref();
+        let payload = fields.map(|fields| fields.find(request, self.basic.max_len)).transpose()?.flatten();
         Ok(match (header, payload) {
             (Some(header), Some(payload)) if !header.is_same_as(&payload) => {
                 return Err(Malformed::new(Carrier::Payload, "header and payload hold different logins"));
@@ -284,26 +264,6 @@ impl<V, M> BasicStrategy<V, M> {
             return Ok(None);
         };
         credentials::decode(&found, self.basic.max_len).map(Some).map_err(|what| Malformed::new(found.carrier(), what))
-    }
-
-    fn in_payload(&self, request: &AuthRequest<'_>) -> Result<Option<BasicLogin>, Malformed> {
-        let (Some(fields), Some(payload)) = (&self.basic.payload, request.payload()) else {
-            return Ok(None);
-        };
-        if !fields.is_looked_for_in(request.transport()) {
-            return Ok(None);
-        }
-        let malformed = |what| Malformed::new(Carrier::Payload, what);
-        match (fields.read(payload, &fields.username)?, fields.read(payload, &fields.password)?) {
-            (None, None) => Ok(None),
-            (Some(username), Some(password)) => {
-                if username.len().saturating_add(password.len()) > self.basic.max_len {
-                    return Err(malformed("user name and password are too long"));
-                }
-                credentials::login(username, password).map(Some).map_err(malformed)
-            }
-            _ => Err(malformed("user name or password is missing")),
-        }
     }
 }
 
@@ -325,7 +285,7 @@ where
 
     fn needs(&self) -> Needs {
         let mut needs = Needs::default();
-        if self.basic.payload.as_ref().is_some_and(|fields| fields.place == Place::AnyPayload) {
+        if self.basic.payload.as_ref().is_some_and(PayloadFields::are_in_bodies) {
             needs.set_payload();
         }
         needs
@@ -368,9 +328,19 @@ where
         carrier: Carrier,
         request: &AuthRequest<'_>,
     ) -> Result<Outcome<V::User>, BoxError> {
+        #[cfg(feature = "throttle")]
+        let permit = match &self.basic.guard {
+            Some(guard) => match guard.take(&self.basic.account.of(login.username()), request).await? {
+                Ok(permit) => Some(permit),
+                Err(rejection) => return Ok(Outcome::Reject(rejection)),
+            },
+            None => None,
+        };
         let username = login.shared_username();
-        let verdict = self.verify.verify(login, request).await?;
-        Ok(match verdict.into_accept(carrier) {
+        let accepted = self.verify.verify(login, request).await.map(|verdict| verdict.into_accept(carrier));
+        #[cfg(feature = "throttle")]
+        guard::settle(permit, accepted.as_ref().ok().and_then(|accepted| accepted.as_ref().err())).await;
+        Ok(match accepted? {
             Ok(accept) => {
                 let name = PrincipalId::new(Arc::clone(&self.basic.realm), username);
                 let accept = accept.extra(OpenedBy(name.clone()));

@@ -29,7 +29,7 @@
 //! | `socketio` | `socketio-adapter` | the chain in front of a Socket.IO server |
 //! | `jwt` | `auth-jwt` | tokens, keys and the signer |
 //! | `basic` | `auth-basic` | HTTP Basic, and hashed passwords |
-//! | `store` | `auth-store` | tickets, revocations and records, in memory or in Redis |
+//! | `store` | `auth-store` | tickets, revocations, records and counters of failures, in memory or in Redis |
 //! | `session` | `auth-session` | log-in, log-out, and the session cookie as a strategy |
 //! | [`prelude`] | | what most programs use |
 //!
@@ -49,6 +49,7 @@
 //! | `store` | the module `store` |
 //! | `session` | `store`, and the module `session` |
 //! | `password` | `session`, and a login form that checks passwords itself |
+//! | `throttle` | `basic` and `store`, and `Basic::throttle`, which limits guesses |
 //! | `redis` | `store`, shared by several nodes through Redis |
 //! | `redis-tls` | `redis` over TLS |
 //! | `remote` | `jwt`, and keys that an identity provider publishes |

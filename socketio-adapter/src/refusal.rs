@@ -34,10 +34,9 @@ impl NotAdmitted {
             (RefusalKind::Missing | RefusalKind::Redirect, _) => (true, "missing_credentials"),
             (_, StatusCode::UNAUTHORIZED) => (true, refusal.code()),
             // Ours.
-            (
-                RefusalKind::Middleware,
-                StatusCode::BAD_REQUEST | StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS,
-            ) => (false, refusal.code()),
+            (RefusalKind::Middleware, StatusCode::BAD_REQUEST | StatusCode::CONFLICT) => (false, refusal.code()),
+            // Also of a strategy that limits guesses.
+            (_, StatusCode::TOO_MANY_REQUESTS) => (false, refusal.code()),
             (_, StatusCode::BAD_REQUEST) => (true, "invalid_credentials"),
             (_, StatusCode::FORBIDDEN) => (false, "forbidden"),
             _ => (false, "unavailable"),

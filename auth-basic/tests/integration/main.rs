@@ -7,6 +7,8 @@ mod passport;
 mod payload;
 mod renew;
 mod support;
+#[cfg(feature = "throttle")]
+mod throttled;
 mod vectors;
 
 #[cfg(feature = "argon2")]

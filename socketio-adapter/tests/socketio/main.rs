@@ -33,6 +33,7 @@ mod refresh;
 mod refusals;
 mod sessions;
 mod set_clock;
+mod throttled;
 mod users;
 mod wrong;
 

@@ -47,6 +47,7 @@ mod slow_link;
 mod socket;
 mod sockets;
 mod subprotocols;
+mod throttled;
 mod wrong;
 
 use test_support::{self as common, feed};
