@@ -2,7 +2,7 @@
 
 use std::{
     env, fs,
-    io::ErrorKind,
+    io::{BufRead as _, BufReader, ErrorKind, Write as _},
     net::{Ipv4Addr, TcpListener},
     os::unix::{fs::chown, process::CommandExt as _},
     path::{Path, PathBuf},
@@ -67,9 +67,49 @@ impl Database {
         self.server.url(&self.name)
     }
 
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Runs a command on a connection of its own, and returns what it answers: a line for each row.
     pub fn ask(&self, sql: &str) -> String {
         self.server.ask(&self.name, sql)
+    }
+
+    /// Changes it, as in `ALTER DATABASE … SET …`, for connections that are made later.
+    pub fn alter(&self, change: &str) {
+        self.server.ask("postgres", &format!("ALTER DATABASE {} {change}", self.name));
+    }
+
+    /// Runs a command in a transaction that stays open until it is committed. If it is dropped, the transaction is undone.
+    pub fn hold(&self, sql: &str) -> Hold {
+        let mut psql = self.server.psql(&self.name);
+        let mut psql = psql.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        writeln!(psql.stdin.as_mut().unwrap(), "BEGIN; {sql}; \\echo done").unwrap();
+        let answer = BufReader::new(psql.stdout.take().unwrap());
+        assert!(answer.lines().any(|line| line.unwrap() == "done"), "{sql}");
+        Hold(psql)
+    }
+}
+
+/// A transaction that is open.
+pub struct Hold(Child);
+
+impl Hold {
+    /// Commits it.
+    pub fn commit(mut self) {
+        writeln!(self.0.stdin.as_mut().unwrap(), "COMMIT;").unwrap();
+        drop(self.0.stdin.take());
+        assert!(self.0.wait().unwrap().success());
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        // The end of its input ends it.
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
     }
 }
 
@@ -161,11 +201,16 @@ impl Server {
     }
 
     fn try_ask(&self, database: &str, sql: &str) -> Result<String, String> {
-        let mut psql = Command::new(self.programs.join("psql"));
-        psql.args(["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-U", "app", "-p", &self.port.to_string()]);
-        let done = psql.arg("-h").arg(&self.folder).args(["-d", database, "-c", sql]).output().unwrap();
+        let done = self.psql(database).args(["-c", sql]).output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
         if done.status.success() { Ok(text(&done.stdout)) } else { Err(text(&done.stderr)) }
+    }
+
+    fn psql(&self, database: &str) -> Command {
+        let mut psql = Command::new(self.programs.join("psql"));
+        psql.args(["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-U", "app", "-p", &self.port.to_string()]);
+        psql.arg("-h").arg(&self.folder).args(["-d", database]);
+        psql
     }
 
     fn command(&self, program: &str) -> Command {

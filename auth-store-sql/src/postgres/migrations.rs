@@ -42,7 +42,10 @@ pub(super) async fn run(connection: &mut PgConnection) -> Result<bool, sqlx::Err
 }
 
 async fn is_there(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    let look = sqlx::query_as("SELECT to_regclass('portcullis_migrations') IS NOT NULL");
+    // `to_regclass` would remember that there is none, and not see what another node has made meanwhile.
+    let look = sqlx::query_as(
+        "SELECT EXISTS (SELECT FROM pg_class WHERE relname = 'portcullis_migrations' AND pg_table_is_visible(oid))",
+    );
     let (is_there,): (bool,) = look.fetch_one(connection).await?;
     Ok(is_there)
 }

@@ -153,7 +153,8 @@ impl PostgresStore {
     /// If the database is down, or if a newer version of this crate has changed the tables. Nothing has changed then.
     pub async fn migrate(&self) -> Result<(), SetupError> {
         let mut lent = self.link.lend_for(SETUP_TIMEOUT).await?;
-        let done = timeout_at(lent.until, migrations::run(&mut lent.connection)).await;
+        let (connection, until) = lent.parts()?;
+        let done = timeout_at(until, migrations::run(connection)).await;
         lent.settle(done)?.then_some(()).ok_or_else(SetupError::newer)
     }
 
@@ -163,8 +164,9 @@ impl PostgresStore {
     /// If it does not answer within the timeout, or has no tables.
     pub async fn ping(&self) -> Result<(), BoxError> {
         let mut lent = self.link.lend().await?;
+        let (connection, until) = lent.parts()?;
         let ask = sqlx::query("SELECT version FROM portcullis_migrations LIMIT 1");
-        let answer = timeout_at(lent.until, ask.execute(&mut *lent.connection)).await;
+        let answer = timeout_at(until, ask.execute(connection)).await;
         lent.settle(answer)?;
         Ok(())
     }

@@ -38,12 +38,13 @@ const LONGEST_NOTIFICATION: usize = 7_000;
 const KEPT_FOR: i64 = 300_000_000_000;
 
 /// Sends a message. A notification is `m` and the message, or `i` and the id of a row that has it.
-pub(super) async fn publish(link: &Link, message: &[u8]) -> Result<(), Failure> {
+pub(super) async fn publish(link: &Arc<Link>, message: &[u8]) -> Result<(), Failure> {
     let mut lent = link.lend().await?;
+    let (connection, until) = lent.parts()?;
     let short = str::from_utf8(message).ok().filter(|text| text.len() <= LONGEST_NOTIFICATION && !text.contains('\0'));
     let sent = if let Some(text) = short {
         let send = sqlx::query("SELECT pg_notify('portcullis_' || left(current_schema(), 50), 'm' || $1)").bind(text);
-        timeout_at(lent.until, send.execute(&mut *lent.connection)).await
+        timeout_at(until, send.execute(connection)).await
     } else {
         // It is sent when the row is written.
         let send = sqlx::query(concat!(
@@ -52,7 +53,7 @@ pub(super) async fn publish(link: &Link, message: &[u8]) -> Result<(), Failure> 
             " + $2) RETURNING id)
              SELECT pg_notify('portcullis_' || left(current_schema(), 50), 'i' || id) FROM kept",
         ));
-        timeout_at(lent.until, send.bind(message).bind(KEPT_FOR).execute(&mut *lent.connection)).await
+        timeout_at(until, send.bind(message).bind(KEPT_FOR).execute(connection)).await
     };
     lent.settle(sent).map(drop)
 }
@@ -163,8 +164,9 @@ impl News {
 
     async fn read(&self, id: i64) -> Result<Option<Vec<u8>>, Failure> {
         let mut lent = self.link.lend().await?;
+        let (connection, until) = lent.parts()?;
         let read = sqlx::query_as("SELECT body FROM portcullis_messages WHERE id = $1").bind(id);
-        let read = timeout_at(lent.until, read.fetch_optional(&mut *lent.connection)).await;
+        let read = timeout_at(until, read.fetch_optional(connection)).await;
         let body: Option<(Vec<u8>,)> = lent.settle(read)?;
         Ok(body.map(|(body,)| body))
     }

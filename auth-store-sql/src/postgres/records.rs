@@ -55,6 +55,7 @@ impl Records for PostgresStore {
     async fn create(&self, record: &Record) -> Result<bool, BoxError> {
         record.check_len()?;
         let mut lent = self.link.lend().await?;
+        let (connection, until) = lent.parts()?;
         // One that is long over, and is still there, makes room.
         let create = sqlx::query(
             "INSERT INTO portcullis_records AS old (key, owner, indexes, since, used_at, ends_at, version, value)
@@ -67,7 +68,7 @@ impl Records for PostgresStore {
         let create = create.bind(record.key.as_str()).bind(row::owner(record)).bind(indexes(record));
         let create = create.bind(to_nanos(record.since)).bind(to_nanos(record.used_at)).bind(to_nanos(record.ends_at));
         let create = create.bind(&*record.value).bind(self.cutoff());
-        let created = timeout_at(lent.until, create.execute(&mut *lent.connection)).await;
+        let created = timeout_at(until, create.execute(connection)).await;
         let created = lent.settle(created)?.rows_affected();
         self.count_addition();
         Ok(created == 1)
@@ -75,20 +76,22 @@ impl Records for PostgresStore {
 
     async fn load(&self, key: &RecordKey) -> Result<Option<Record>, BoxError> {
         let mut lent = self.link.lend().await?;
+        let (connection, until) = lent.parts()?;
         let load = sqlx::query_as(select!("key = $1")).bind(key.as_str()).bind(self.cutoff());
-        let found = timeout_at(lent.until, load.fetch_optional(&mut *lent.connection)).await;
+        let found = timeout_at(until, load.fetch_optional(connection)).await;
         let found: Option<Row<Vec<String>>> = lent.settle(found)?;
         Ok(found.map(|row| row::read(row).ok_or_else(unreadable)).transpose()?)
     }
 
     async fn touch(&self, key: &RecordKey, used_at: SystemTime, ends_at: SystemTime) -> Result<bool, BoxError> {
         let mut lent = self.link.lend().await?;
+        let (connection, until) = lent.parts()?;
         let touch = sqlx::query(
             "UPDATE portcullis_records SET used_at = greatest(used_at, $2), ends_at = greatest(ends_at, $3)
              WHERE key = $1 AND ends_at > $2 AND ends_at > $4",
         );
         let touch = touch.bind(key.as_str()).bind(to_nanos(used_at)).bind(to_nanos(ends_at)).bind(self.cutoff());
-        let touched = timeout_at(lent.until, touch.execute(&mut *lent.connection)).await;
+        let touched = timeout_at(until, touch.execute(connection)).await;
         Ok(lent.settle(touched)?.rows_affected() == 1)
     }
 
@@ -98,12 +101,13 @@ impl Records for PostgresStore {
     async fn save(&self, record: &Record, end: SavedEnd) -> Result<Saved, BoxError> {
         record.check_len()?;
         let mut lent = self.link.lend().await?;
-        let (cutoff, until) = (self.cutoff(), lent.until);
+        let (connection, until) = lent.parts()?;
+        let cutoff = self.cutoff();
         let work = async {
             let in_place = save(SAVE_IN_PLACE, record, end, cutoff);
-            match in_place.fetch_optional(&mut *lent.connection).await? {
+            match in_place.fetch_optional(&mut *connection).await? {
                 Some((version,)) => Ok(Ok(version)),
-                None => save_elsewhere(&mut lent.connection, record, end, cutoff).await,
+                None => save_elsewhere(connection, record, end, cutoff).await,
             }
         };
         let saved = timeout_at(until, work).await;
@@ -115,9 +119,10 @@ impl Records for PostgresStore {
 
     async fn end(&self, key: &RecordKey) -> Result<bool, BoxError> {
         let mut lent = self.link.lend().await?;
+        let (connection, until) = lent.parts()?;
         let end = sqlx::query_as("DELETE FROM portcullis_records WHERE key = $1 RETURNING ends_at > $2");
         let end = end.bind(key.as_str()).bind(self.cutoff());
-        let ended = timeout_at(lent.until, end.fetch_optional(&mut *lent.connection)).await;
+        let ended = timeout_at(until, end.fetch_optional(connection)).await;
         let ended: Option<(bool,)> = lent.settle(ended)?;
         Ok(ended.is_some_and(|(was_there,)| was_there))
     }
@@ -126,9 +131,9 @@ impl Records for PostgresStore {
         // Longer than any record that it covers is kept.
         let ends_at = to_nanos(keep_until).saturating_add(span_nanos(SLACK * 2));
         let mut lent = self.link.lend().await?;
-        let over = lent.until;
+        let (connection, over) = lent.parts()?;
         let work = async {
-            let mut work = lent.connection.begin().await?;
+            let mut work = connection.begin().await?;
             sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('portcullis ended ' || $1, 0))")
                 .bind(owner.as_str())
                 .execute(&mut *work)
@@ -160,8 +165,9 @@ impl Records for PostgresStore {
 impl PostgresStore {
     async fn list(&self, select: &'static str, key: &RecordKey) -> Result<Vec<Record>, BoxError> {
         let mut lent = self.link.lend().await?;
+        let (connection, until) = lent.parts()?;
         let list = sqlx::query_as(select).bind(key.as_str()).bind(self.cutoff());
-        let rows = timeout_at(lent.until, list.fetch_all(&mut *lent.connection)).await;
+        let rows = timeout_at(until, list.fetch_all(connection)).await;
         let rows: Vec<Row<Vec<String>>> = lent.settle(rows)?;
         Ok(rows.into_iter().map(|row| row::read(row).ok_or_else(unreadable)).collect::<Result<_, _>>()?)
     }

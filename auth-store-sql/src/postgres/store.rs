@@ -22,13 +22,14 @@ impl Store for PostgresStore {
     async fn put(&self, key: &str, value: &[u8], ttl: Duration) -> Result<(), BoxError> {
         check_len(value)?;
         let mut lent = self.link.lend().await?;
+        let (connection, until) = lent.parts()?;
         let put = sqlx::query(concat!(
             "INSERT INTO portcullis_values (key, value, ends_at) VALUES ($1, $2, ",
             now!(),
             " + $3) ON CONFLICT (key) DO UPDATE SET value = excluded.value, ends_at = excluded.ends_at",
         ));
         let put = put.bind(key).bind(value).bind(lifetime(ttl).unwrap_or(longest()));
-        let put = timeout_at(lent.until, put.execute(&mut *lent.connection)).await;
+        let put = timeout_at(until, put.execute(connection)).await;
         lent.settle(put)?;
         self.count_addition();
         Ok(())
@@ -37,9 +38,10 @@ impl Store for PostgresStore {
     /// Of two at once, the second waits for the lock of the row, and then finds no row.
     async fn take(&self, key: &str) -> Result<Option<Vec<u8>>, BoxError> {
         let mut lent = self.link.lend().await?;
+        let (connection, until) = lent.parts()?;
         let take =
             sqlx::query_as(concat!("DELETE FROM portcullis_values WHERE key = $1 RETURNING value, ends_at > ", now!()));
-        let taken = timeout_at(lent.until, take.bind(key).fetch_optional(&mut *lent.connection)).await;
+        let taken = timeout_at(until, take.bind(key).fetch_optional(connection)).await;
         let taken: Option<(Vec<u8>, bool)> = lent.settle(taken)?;
         Ok(taken.filter(|(_, is_good)| *is_good).map(|(value, _)| value))
     }
@@ -47,6 +49,7 @@ impl Store for PostgresStore {
     /// `ON CONFLICT` waits for the lock of the row, and compares with what is there then.
     async fn raise(&self, key: &str, value: u64, ttl: Option<Duration>) -> Result<(), BoxError> {
         let mut lent = self.link.lend().await?;
+        let (connection, until) = lent.parts()?;
         // A mark that has ended, and is still there, does not count. `GREATEST` would leave out a mark without an end.
         let raise = sqlx::query(concat!(
             "INSERT INTO portcullis_marks AS old (key, value, ends_at) VALUES ($1, $2, ",
@@ -59,7 +62,7 @@ impl Store for PostgresStore {
               ELSE greatest(old.ends_at, excluded.ends_at) END",
         ));
         let raise = raise.bind(key).bind(from_mark(value)).bind(ttl.and_then(lifetime));
-        let raise = timeout_at(lent.until, raise.execute(&mut *lent.connection)).await;
+        let raise = timeout_at(until, raise.execute(connection)).await;
         lent.settle(raise)?;
         self.count_addition();
         Ok(())
@@ -70,13 +73,14 @@ impl Store for PostgresStore {
             return Ok(Vec::new());
         }
         let mut lent = self.link.lend().await?;
+        let (connection, until) = lent.parts()?;
         let get = sqlx::query_as(concat!(
             "SELECT m.value FROM unnest($1::text[]) WITH ORDINALITY AS asked (key, place)
              LEFT JOIN portcullis_marks AS m ON m.key = asked.key AND (m.ends_at IS NULL OR m.ends_at > ",
             now!(),
             ") ORDER BY asked.place",
         ));
-        let marks = timeout_at(lent.until, get.bind(keys).fetch_all(&mut *lent.connection)).await;
+        let marks = timeout_at(until, get.bind(keys).fetch_all(connection)).await;
         let marks: Vec<(Option<i64>,)> = lent.settle(marks)?;
         Ok(marks.into_iter().map(|(mark,)| mark.map(to_mark)).collect())
     }

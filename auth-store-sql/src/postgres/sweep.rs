@@ -1,4 +1,4 @@
-use std::time::SystemTime;
+use std::{sync::Arc, time::SystemTime};
 
 use tokio::time::timeout_at;
 
@@ -41,16 +41,17 @@ const RECORDS: &str = sweep!("portcullis_records", "key", "$2");
 const ENDED: &str = sweep!("portcullis_ended", "owner", "$2");
 
 /// Removes up to `limit` rows of each table.
-pub(super) async fn run(link: &Link, now: SystemTime, limit: u32) -> Result<u64, Failure> {
+pub(super) async fn run(link: &Arc<Link>, now: SystemTime, limit: u32) -> Result<u64, Failure> {
     let by_server = BY_SERVER.map(|sweep| (sweep, None));
     // Records have more time: see `cutoff`.
     let by_node = [(RECORDS, Some(cutoff(now))), (ENDED, Some(to_nanos(now)))];
     let mut removed = 0;
     for (sweep, ended) in by_server.into_iter().chain(by_node) {
         let mut lent = link.lend().await?;
+        let (connection, until) = lent.parts()?;
         let sweep = sqlx::query(sweep).bind(i64::from(limit));
         let sweep = if let Some(ended) = ended { sweep.bind(ended) } else { sweep };
-        let done = timeout_at(lent.until, sweep.execute(&mut *lent.connection)).await;
+        let done = timeout_at(until, sweep.execute(connection)).await;
         removed += lent.settle(done)?.rows_affected();
     }
     Ok(removed)

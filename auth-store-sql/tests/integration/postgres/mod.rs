@@ -1,13 +1,20 @@
 //! The store in a real Postgres, which the tests start, kill and restart.
 
+mod outage;
 mod records;
+mod shared;
+mod tables;
 
 use auth_store_sql::PostgresStore;
 use test_support::postgres::Database;
 
 /// A store with connections of its own, and tables.
 async fn store(database: &Database) -> PostgresStore {
-    let store = PostgresStore::connect(&database.url()).unwrap();
+    store_at(&database.url()).await
+}
+
+async fn store_at(url: &str) -> PostgresStore {
+    let store = PostgresStore::connect(url).unwrap();
     store.migrate().await.unwrap();
     store
 }
