@@ -4,7 +4,10 @@ use std::{
     env, fs,
     io::{BufRead as _, BufReader, ErrorKind, Write as _},
     net::{Ipv4Addr, TcpListener},
-    os::unix::{fs::chown, process::CommandExt as _},
+    os::unix::{
+        fs::{OpenOptionsExt as _, chown},
+        process::CommandExt as _,
+    },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
@@ -17,6 +20,16 @@ use std::{
 /// Where Debian puts the programs, and users that may run them.
 const VERSIONS: &str = "/usr/lib/postgresql";
 const USERS: [&str; 2] = ["postgres", "nobody"];
+
+/// The authority that vouches for the certificate of a server with [`TLS`]. A client has to trust it.
+pub const AUTHORITY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../auth-store/tests/integration/redis/keys/ca.pem");
+const CERTIFICATE: &[u8] = include_bytes!("../../auth-store/tests/integration/redis/keys/server.cert.pem");
+const KEY: &[u8] = include_bytes!("../../auth-store/tests/integration/redis/keys/server.pem");
+
+/// Settings of a server with a certificate for 127.0.0.1 that speaks to nobody without TLS but through its Unix socket.
+// Certificates are looked for in the data, and the rules where it is started.
+pub const TLS: &[&str] = &["ssl=on", "ssl_cert_file=../cert.pem", "ssl_key_file=../key.pem", "hba_file=hba.conf"];
+const RULES: &[u8] = b"local all all trust\nhostssl all all all trust\n";
 
 /// Stops the server whose folder it is when the test ends, however it ends: then its standard input is closed.
 const GUARD: &str = "read _; kill -QUIT $(head -n 1 \"$1/data/postmaster.pid\") 2>/dev/null
@@ -130,9 +143,16 @@ impl Server {
         let port = free_port();
         let folder = env::temp_dir().join(format!("auth-postgres-{}-{port}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
+        for (name, content) in [("cert.pem", CERTIFICATE), ("key.pem", KEY), ("hba.conf", RULES)] {
+            let mut file =
+                fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(folder.join(name));
+            file.as_mut().unwrap().write_all(content).unwrap();
+        }
         let user = other_user();
         if let Some((user, group)) = user {
-            chown(&folder, Some(user), Some(group)).unwrap();
+            for name in ["", "cert.pem", "key.pem", "hba.conf"] {
+                chown(folder.join(name), Some(user), Some(group)).unwrap();
+            }
         }
         let mut guard = Command::new("sh");
         guard.args(["-c", GUARD, "guard"]).arg(&folder).process_group(0);

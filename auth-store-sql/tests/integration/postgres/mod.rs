@@ -4,9 +4,16 @@ mod outage;
 mod records;
 mod shared;
 mod tables;
+#[cfg(feature = "postgres-tls")]
+mod tls;
+
+use std::time::Duration;
 
 use auth_store_sql::PostgresStore;
 use test_support::postgres::Database;
+
+/// For a busy machine. Tests of the timeout set another.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// A store with connections of its own, and tables.
 async fn store(database: &Database) -> PostgresStore {
@@ -14,7 +21,7 @@ async fn store(database: &Database) -> PostgresStore {
 }
 
 async fn store_at(url: &str) -> PostgresStore {
-    let store = PostgresStore::connect(url).unwrap();
+    let store = PostgresStore::connect(url).unwrap().timeout(PATIENCE);
     store.migrate().await.unwrap();
     store
 }
