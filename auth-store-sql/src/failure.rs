@@ -43,6 +43,10 @@ impl Failure {
             sqlx::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 broken("refused the connection")
             }
+            // What TLS does not accept.
+            sqlx::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Self { why: Some(error.to_string()), ..broken("makes no encrypted connection") }
+            }
             sqlx::Error::Io(error) => {
                 Self { why: Some(error.kind().to_string()), ..broken("cannot be reached, or the connection is lost") }
             }

@@ -8,6 +8,8 @@ mod backlog;
 mod failure;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod limit;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod row;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
@@ -17,6 +19,8 @@ mod sqlite;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod times;
 
+#[cfg(feature = "postgres")]
+pub use self::postgres::PostgresStore;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use self::setup_error::{SetupError, SetupErrorKind};
 #[cfg(feature = "sqlite")]

@@ -9,6 +9,7 @@
 //! - `users` (feature of the same name): users with tokens and passwords. `login`: one whose end moves.
 //! - `server` and `raw` (feature `server`): a server on a free port, clients for HTTP and WebSocket, and one that writes bytes.
 //! - `redis` (feature of the same name): a real Redis, alone or as a cluster.
+//! - `postgres` (feature of the same name): a real Postgres, with a database for each test.
 //! - `records` (feature of the same name): what each backend of `auth_store::Records` must do; `budgets` (the same feature): the same
 //!   for `auth_store::Budgets`.
 //! - [`Woken`]: a task that counts how often it is woken.
@@ -37,6 +38,8 @@ pub mod feed;
 pub mod log;
 #[cfg(feature = "users")]
 pub mod login;
+#[cfg(all(feature = "postgres", unix))]
+pub mod postgres;
 #[cfg(feature = "server")]
 pub mod raw;
 #[cfg(feature = "records")]
