@@ -49,6 +49,7 @@
 //! | `store` | the module `store` |
 //! | `session` | `store`, and the module `session` |
 //! | `password` | `session`, and a login form that checks passwords itself |
+//! | `tokens` | `jwt` and `session`, and logins of apps and pages that keep tokens: refresh tokens that rotate |
 //! | `redis` | `store`, shared by several nodes through Redis |
 //! | `redis-tls` | `redis` over TLS |
 //! | `remote` | `jwt`, and keys that an identity provider publishes |

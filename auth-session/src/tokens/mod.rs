@@ -190,7 +190,7 @@ impl<U: Principal> RefreshTokens<U> {
             Some(token) => self.0.refresh(&token).await,
             None => Err(refresh::invalid_grant("the refresh token is malformed, or none of the keys has made it")),
         };
-        refreshed.inspect_err(|refusal| events::refreshed(refusal.code()))
+        refreshed.inspect_err(|refusal| events::refresh_refused(refusal.code()))
     }
 
     /// Ends the login of a refresh token: the client logs out. False if there is none. An old token will do.
