@@ -33,8 +33,8 @@ const LONGEST: Duration = Duration::from_secs(60 * 60);
 ///
 /// A client gets a short **access token**, a JSON Web Token that any service checks by itself, and a **refresh token**, which it
 /// exchanges for the next pair. A login with tokens is a login as any other: it is in the list of the user, has the same ends, and
-/// its end revokes its access tokens and closes its sockets on all nodes. The page `docs/tokens.md` of the repository says which
-/// token belongs where.
+/// its end revokes its access tokens and closes its sockets on all nodes. The repository's `docs/tokens.md` says which token belongs
+/// where.
 ///
 /// ```
 /// # use auth_core::{ConfigError, Principal, Secret};

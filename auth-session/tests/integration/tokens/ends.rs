@@ -2,8 +2,8 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use auth_core::{PrincipalId, Revocation};
-use auth_session::LoginOverflow;
+use auth_core::{Clock as _, PrincipalId, Revocation};
+use auth_session::{LoginOverflow, SessionErrorKind};
 
 use super::*;
 
@@ -73,6 +73,24 @@ async fn login_that_is_ended_elsewhere_has_no_more_tokens() {
             assert_eq!(phone.refresh().await, invalid_grant(), "{what}");
         }
     }
+}
+
+/// The old password was right when it was checked, and the new one is set before the login.
+#[tokio::test]
+async fn login_that_was_proved_before_an_end_of_all_is_refused() {
+    let tokens = Tokens::new();
+    let ann = User("ann".to_owned());
+    let asked_at = tokens.app.clock.now();
+    tokens.advance(1);
+    tokens.app.sessions.end_all(&ann).await.unwrap();
+    tokens.advance(1);
+    let refused = tokens.tokens.log_in(&ann).proved_at(asked_at).await.unwrap_err();
+    assert_eq!(refused.kind(), SessionErrorKind::LoginsEnded);
+    assert!(tokens.app.sids("ann").await.is_empty());
+    let issued = tokens.tokens.log_in(&ann).proved_at(tokens.app.clock.now() + secs(60)).await.unwrap();
+    assert_eq!(issued.expires_in(), secs(600));
+    let login = tokens.app.sessions.logins(&ann).await.unwrap().remove(0);
+    assert_eq!(login.logged_in_at(), tokens.app.clock.now(), "never later than now");
 }
 
 #[tokio::test]
