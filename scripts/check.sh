@@ -119,9 +119,9 @@ first_list() {
 # Of the facade, those that have code of their own.
 second_list() {
     alone ws-adapter "" connections metrics
-    alone auth-session "" axum password metrics
+    alone auth-session "" axum password tokens metrics
     alone socketio-adapter metrics
-    alone portcullis "" jwt basic store session password tower axum websocket socketio
+    alone portcullis "" jwt basic store session password tokens tower axum websocket socketio
 }
 target="${CARGO_TARGET_DIR:-$PWD/target}"
 second="$target/second"

@@ -50,10 +50,17 @@ pub(crate) fn login_failed(code: &'static str) {
     count("auth_logins_failed_total", "code", code);
 }
 
-/// A client has asked for new tokens. `result` is a constant: what happened, or the code of the refusal.
+/// A client has got new tokens. `result` is a constant.
 #[cfg(feature = "tokens")]
-pub(crate) fn refreshed(result: &'static str) {
+pub(crate) fn refreshed(sid: &str, generation: u64, result: &'static str) {
+    tracing::debug!(sid, generation, result, "tokens were refreshed");
     count("auth_token_refreshes_total", "result", result);
+}
+
+/// A client has got none. `code` is a constant.
+#[cfg(feature = "tokens")]
+pub(crate) fn refresh_refused(code: &'static str) {
+    count("auth_token_refreshes_total", "result", code);
 }
 
 /// An old refresh token was presented. Its login is about to end.

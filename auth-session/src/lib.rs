@@ -1,7 +1,8 @@
 //! Logins that a server keeps: a cookie as a strategy, login, logout, and data that lives as long as the session.
 //!
 //! Use it for pages with a login form. It keeps no users and checks no passwords by itself: the application says who the user
-//! is, and the feature `password` has a form and its rules. For programs that send tokens, see `auth-jwt`.
+//! is, and the feature `password` has a form and its rules. The feature `tokens` has logins of apps that send tokens; `auth-jwt` accepts
+//! tokens of other issuers.
 //!
 //! A *login* is a record in a store, with a public id, the `sid`: 16 random bytes, safe in tokens, logs and lists. The cookie
 //! holds the `sid` and a secret of 32 random bytes, of which the record has only the hash. A logout ends the record and all that
@@ -93,13 +94,15 @@
 //! |---|---|---|
 //! | `logged in` | `sid`, `remember`, `kind`: `login`, `step_up` | `auth_logins_total` by `kind` |
 //! | `login failed` (feature `password`) | `code` | `auth_logins_failed_total` by `code` |
-//! | `logged out`, `login ended` | `sid`, `reason`: `logout`, `other_user`, `user_gone`, `by_id`, `limit`, `all` | `auth_logins_ended_total` by `reason` |
+//! | `tokens were refreshed` (`DEBUG`, feature `tokens`) | `sid`, `generation`, `result` | `auth_token_refreshes_total` by `result`: `rotated`, `repeated`, or the code of the refusal |
+//! | `an old refresh token was presented` (`WARN`, feature `tokens`) | `sid`, `generation`, `newest` | the end that follows |
+//! | `logged out`, `login ended` | `sid`, `reason`: `logout`, `other_user`, `user_gone`, `by_id`, `limit`, `refresh_token_reuse`, `all` | `auth_logins_ended_total` by `reason` |
 //! | `logins of a user ended` | `kept`, `reason`: `all`, `others` | the same |
 //!
 //! `auth_logins_ended_total` adds one
 //!
-//! - for each login, and each session of a visitor, that a request ends: `logout`, `other_user`, `user_gone`, `by_id`, `limit`. Of two
-//!   requests that end the same one, one counts;
+//! - for each login, and each session of a visitor, that a request ends: `logout`, `other_user`, `user_gone`, `by_id`, `limit`,
+//!   `refresh_token_reuse`. Of two requests that end the same one, one counts;
 //! - for each call that ends all logins of a user: `all`, or `others` if it keeps the own one. How many that are is unknown, since
 //!   the store keeps one mark for all. The few that are found one by one have a `login ended` with `all`, and don't count. Nor does the
 //!   login that a `step_up` finds after you have revoked its user yourself.
@@ -113,6 +116,7 @@
 //! |---|---|
 //! | `axum` (default) | [`Session`] is an extractor, [`SessionError`] a response, and `Devices` has routes for a list of logins |
 //! | `password` | routes for login and logout with a password, and rules for new passwords; needs tokio |
+//! | `tokens` | `RefreshTokens`: short access tokens, and refresh tokens that rotate, for clients without a cookie; needs tokio |
 //! | `metrics` | counters of what happens to logins |
 //!
 //! # Where to go next

@@ -50,6 +50,7 @@
 //! | `session` | `store`, and the module `session` |
 //! | `password` | `session`, and a login form that checks passwords itself |
 //! | `throttle` | `basic` and `store`, and `Basic::throttle`, which limits guesses |
+//! | `tokens` | `jwt` and `session`, and logins of apps and pages that keep tokens: refresh tokens that rotate |
 //! | `redis` | `store`, shared by several nodes through Redis |
 //! | `redis-tls` | `redis` over TLS |
 //! | `remote` | `jwt`, and keys that an identity provider publishes |

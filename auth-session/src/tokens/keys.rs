@@ -88,7 +88,9 @@ mod tests {
         let token = keys.check(good).unwrap();
         assert_eq!((&*token.sid, token.generation, good.len()), (SID, 7, 22 + 3 + 43));
         let mac = good.rsplit('.').next().unwrap();
-        let other_end = |last: char| format!("{}{last}", &good[..good.len() - 1]);
+        let mut all_but_the_last = good.to_owned();
+        all_but_the_last.pop();
+        let other_end = |last: char| format!("{all_but_the_last}{last}");
         let mut bad = vec![
             String::new(),
             "..".to_owned(),

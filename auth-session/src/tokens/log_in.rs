@@ -2,6 +2,7 @@ use std::{
     fmt,
     future::{Future, IntoFuture},
     pin::Pin,
+    time::SystemTime,
 };
 
 use auth_core::Principal;
@@ -16,18 +17,26 @@ pub struct TokenLogIn<'t, U> {
     inner: &'t Inner<U>,
     user: &'t U,
     remember: bool,
+    proved_at: Option<SystemTime>,
     facts: Facts,
 }
 
 impl<'t, U> TokenLogIn<'t, U> {
     pub(super) fn new(inner: &'t Inner<U>, user: &'t U) -> Self {
-        Self { inner, user, remember: true, facts: Facts::default() }
+        Self { inner, user, remember: true, proved_at: None, facts: Facts::default() }
     }
 
     /// Whether the login lives as long as one that is [remembered](crate::SessionsBuilder::remember_idle). The default is yes. With
     /// no, it lives as long as other logins, and the browser forgets its cookie when it closes.
     pub fn remember(mut self, remember: bool) -> Self {
         self.remember = remember;
+        self
+    }
+
+    /// Sets when the user began to prove who it is, if that took time: the instant before the password was checked. An end of all
+    /// logins of the user after it, as by a change of the password, ends this login too. The default is now.
+    pub fn proved_at(mut self, at: SystemTime) -> Self {
+        self.proved_at = Some(at);
         self
     }
 
@@ -53,15 +62,16 @@ impl<'t, U> TokenLogIn<'t, U> {
 
 impl<U: Principal> TokenLogIn<'_, U> {
     async fn run(self) -> Result<IssuedTokens, SessionError> {
-        let Self { inner, user, remember, facts } = self;
+        let Self { inner, user, remember, proved_at, facts } = self;
         let (core, now) = (inner.sessions.core(), inner.sessions.now());
         let claims = inner.claims_of(user)?;
         let id = inner.sessions.users().id(user).map_err(SessionError::unavailable)?;
-        let (user, first) = (facts.user(user, id, now), Refresh::first());
+        let began = proved_at.map_or(now, |at| at.min(now));
+        let (user, first) = (facts.user(user, id, began), Refresh::first());
         let generation = first.generation;
         let new = NewLogin { user, remember, kept: None, refresh: Some(first) };
         // Nobody gets the secret of its cookie.
-        let stored = core.log_in(None, &Presented::Nothing, &new, now).await?;
+        let stored = core.log_in(None, &Presented::Nothing, &new, began).await?;
         events::logged_in(stored.login.sid(), remember, false);
         let issued = inner.issue(&stored.login, generation, claims, now)?;
         issued.ok_or_else(|| SessionError::unavailable("a login ends as soon as it begins"))

@@ -33,8 +33,8 @@ const LONGEST: Duration = Duration::from_secs(60 * 60);
 ///
 /// A client gets a short **access token**, a JSON Web Token that any service checks by itself, and a **refresh token**, which it
 /// exchanges for the next pair. A login with tokens is a login as any other: it is in the list of the user, has the same ends, and
-/// its end revokes its access tokens and closes its sockets on all nodes. The page `docs/tokens.md` of the repository says which
-/// token belongs where.
+/// its end revokes its access tokens and closes its sockets on all nodes. The repository's `docs/tokens.md` says which token belongs
+/// where.
 ///
 /// ```
 /// # use auth_core::{ConfigError, Principal, Secret};
@@ -190,7 +190,7 @@ impl<U: Principal> RefreshTokens<U> {
             Some(token) => self.0.refresh(&token).await,
             None => Err(refresh::invalid_grant("the refresh token is malformed, or none of the keys has made it")),
         };
-        refreshed.inspect_err(|refusal| events::refreshed(refusal.code()))
+        refreshed.inspect_err(|refusal| events::refresh_refused(refusal.code()))
     }
 
     /// Ends the login of a refresh token: the client logs out. False if there is none. An old token will do.

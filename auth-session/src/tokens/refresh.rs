@@ -51,10 +51,10 @@ impl<U: Principal> Inner<U> {
                     continue;
                 };
                 self.check_revoked(&login).await?;
-                events::refreshed("rotated");
+                events::refreshed(login.sid(), next.generation, "rotated");
                 self.issue(&login, next.generation, known, now)
             } else {
-                events::refreshed("repeated");
+                events::refreshed(login.sid(), refresh.generation, "repeated");
                 self.issue(&login, refresh.generation, known, now)
             };
             return issued?.ok_or_else(|| invalid_grant("the login ends in less than a second"));

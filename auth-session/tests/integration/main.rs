@@ -13,5 +13,6 @@ mod passwords;
 mod return_to;
 mod support;
 mod throttled;
+mod tokens;
 mod waits;
 mod watched;

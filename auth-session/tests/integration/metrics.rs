@@ -136,12 +136,45 @@ async fn failed_logins_are_counted_by_code() {
     );
 }
 
+#[tokio::test]
+async fn refreshes_are_counted_by_what_they_were_told() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let tokens = crate::tokens::Tokens::new();
+    let mut phone = tokens.phone("ann").await;
+    let mut thief = phone.clone();
+    for _ in 0..2 {
+        phone.refresh().await.unwrap();
+    }
+    thief.refresh().await.unwrap();
+    tokens.app.store.break_calls(&["load"]);
+    phone.refresh().await.unwrap_err();
+    tokens.app.store.mend();
+    tokens.app.clock.advance(secs(600));
+    thief.refresh().await.unwrap();
+    tokens.app.clock.advance(secs(600));
+    phone.refresh().await.unwrap_err();
+    thief.refresh().await.unwrap_err();
+    assert_eq!(
+        counted(&snapshotter),
+        [
+            "auth_logins_ended_total reason=refresh_token_reuse 1",
+            "auth_logins_total kind=login 1",
+            "auth_token_refreshes_total result=invalid_grant 2",
+            "auth_token_refreshes_total result=repeated 1",
+            "auth_token_refreshes_total result=rotated 3",
+            "auth_token_refreshes_total result=unavailable 1",
+        ]
+    );
+}
+
 fn counted(snapshotter: &Snapshotter) -> Vec<String> {
     let mut counted: Vec<_> = snapshotter
         .snapshot()
         .into_vec()
         .into_iter()
-        .filter(|(key, ..)| key.key().name().starts_with("auth_logins"))
+        .filter(|(key, ..)| ["auth_logins", "auth_token_"].iter().any(|name| key.key().name().starts_with(name)))
         .map(|(key, _, _, value)| {
             let labels: Vec<_> = key.key().labels().map(|label| format!("{}={}", label.key(), label.value())).collect();
             let DebugValue::Counter(count) = value else { panic!("not a counter") };

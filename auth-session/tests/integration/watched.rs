@@ -27,6 +27,8 @@ struct State {
     calls: BTreeMap<&'static str, usize>,
     waited: usize,
     broken: HashSet<&'static str>,
+    /// What is done, and fails all the same.
+    lost: HashSet<&'static str>,
     told: String,
     /// What happens before the next such call.
     before: HashMap<&'static str, Pin<Box<dyn Future<Output = ()> + Send>>>,
@@ -62,6 +64,11 @@ impl Watched {
         self.state.lock().unwrap().broken.extend(calls);
     }
 
+    /// From now on, these calls are done, and their answers are lost.
+    pub(crate) fn lose_answers(&self, calls: &[&'static str]) {
+        self.state.lock().unwrap().lost.extend(calls);
+    }
+
     /// What another request does just before the next call of this name.
     pub(crate) fn before(&self, call: &'static str, other: impl Future<Output = ()> + Send + 'static) {
         self.state.lock().unwrap().before.insert(call, Box::pin(other));
@@ -84,9 +91,16 @@ impl Watched {
         self.state.lock().unwrap().random = Some(Random::new(seed));
     }
 
+    /// From now on, calls take no turns and no time.
+    pub(crate) fn take_no_turns(&self) {
+        self.state.lock().unwrap().random = None;
+    }
+
     /// Every call works again.
     pub(crate) fn mend(&self) {
-        self.state.lock().unwrap().broken.clear();
+        let mut state = self.state.lock().unwrap();
+        state.broken.clear();
+        state.lost.clear();
     }
 
     /// The calls since the last time.
@@ -161,7 +175,9 @@ impl Records for Watched {
     async fn save(&self, record: &Record, end: SavedEnd) -> Result<Saved, BoxError> {
         self.meanwhile("save").await;
         self.call_with("save", record).await?;
-        self.inner.save(record, end).await
+        let saved = self.inner.save(record, end).await;
+        let is_lost = self.state.lock().unwrap().lost.contains("save");
+        if is_lost { Err("the answer was lost".into()) } else { saved }
     }
 
     async fn end(&self, key: &RecordKey) -> Result<bool, BoxError> {
