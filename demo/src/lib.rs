@@ -26,12 +26,12 @@ use std::{
 
 use auth_basic::{Basic, BasicLogin};
 use auth_core::{
-    Authenticated, BoxError, Chain, Strategy,
+    Authenticated, BoxError, Chain, ClientAddress, Strategy,
     extract::{Extractor as _, bearer, cookie, socketio_auth, subprotocol},
 };
 use auth_jwt::Jwt;
 use auth_session::Devices;
-use auth_store::{Revocations, TicketGrant, Tickets};
+use auth_store::{Revocations, Throttle, TicketGrant, Tickets};
 use axum::{
     Json, Router,
     extract::{State, ws::Message},
@@ -62,8 +62,11 @@ pub fn app(settings: &Settings) -> Result<Router, BoxError> {
     let connections = Connections::new();
     connections.follow(revocations.clone());
 
-    let chain = |basic| {
-        let chain = Chain::new().or(jwt(settings, &users)?).or(self::basic(basic, &users));
+    let throttle = limits::throttle(settings)?;
+    let basic = |basic| self::basic(basic, &throttle, &users);
+
+    let chain = |challenge| {
+        let chain = Chain::new().or(jwt(settings, &users)?).or(basic(challenge));
         let chain = chain.or(ticket(&tickets, &users)).or(sessions.strategy());
         Ok::<_, BoxError>(chain.revocation(revocations.clone()))
     };
@@ -74,7 +77,7 @@ pub fn app(settings: &Settings) -> Result<Router, BoxError> {
     let jwt_or_basic = unset(chain(Basic::new("demo"))?).sockets(told);
     // Socket.IO clients send a login in `auth`. If it is refused, the browser must not ask for another one.
     let for_socket_io = layer(chain(Basic::new("demo").from_socketio_auth().without_browser_prompt())?);
-    let basic_alone = layer(Chain::new().or(basic(Basic::new("demo"), &users)));
+    let basic_alone = layer(Chain::new().or(basic(Basic::new("demo"))));
 
     let log_out = logout::LogOut { revocations, sessions: sessions.clone(), timer: settings.timer.clone() };
     // Closed by default. A path that does not exist is a 404, without a password prompt.
@@ -94,8 +97,11 @@ pub fn app(settings: &Settings) -> Result<Router, BoxError> {
     let session_alone = login::session_alone(settings, &sessions);
     let is_logged_in = get(me).with_state(settings.timer.clone()).layer(session_alone);
     let routes = protected.into_router().merge(says_who_it_is_later).merge(login);
-    let local = login::local(settings, &sessions)?;
-    let routes = routes.route("/api/session", is_logged_in).merge(local.routes()).merge(register::route(local, users));
+    let local = login::local(settings, &sessions, throttle.clone())?;
+    let routes = routes
+        .route("/api/session", is_logged_in)
+        .merge(local.routes())
+        .merge(register::route(register::Register { local, users, throttle: throttle.realm("register") }));
     let routes = routes.merge(Devices::new(&sessions).path("/api/sessions")?.routes());
     Ok(routes.layer(socketio::layer(for_socket_io)).layer(sessions.layer()))
 }
@@ -112,9 +118,10 @@ fn jwt(settings: &Settings, users: &Users) -> Result<impl Strategy<User = User> 
         }))
 }
 
-fn basic(basic: Basic, users: &Users) -> impl Strategy<User = User> + use<> {
+fn basic(basic: Basic, throttle: &Throttle, users: &Users) -> impl Strategy<User = User> + use<> {
     let users = users.clone();
-    basic.verify(move |login: BasicLogin| {
+    // Forms and Basic count the same failures.
+    basic.throttle(throttle.clone(), ClientAddress::peer()).verify(move |login: BasicLogin| {
         let users = users.clone();
         async move { users.by_login(&login).await }
     })

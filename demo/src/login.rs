@@ -2,10 +2,10 @@ use std::sync::Arc;
 
 use auth_core::{BoxError, Chain, Challenge, ClientAddress, ConfigError, async_trait};
 use auth_session::{LocalLogin, LocalUsers, LoginOverflow, SessionUsers, Sessions, SessionsBuilder};
-use auth_store::Revocations;
+use auth_store::{Revocations, Throttle};
 use ws_adapter::AuthLayer;
 
-use crate::{Settings, User, Users, limits};
+use crate::{Settings, User, Users};
 
 /// How often one user may be logged in. A program that asks for tokens again and again must not fill the store.
 const MAX_LOGINS: usize = 100;
@@ -56,10 +56,14 @@ impl LocalUsers for ByName {
 }
 
 /// `POST /login` and `POST /logout`, for the form of the page and for JSON.
-pub(crate) fn local(settings: &Settings, sessions: &Sessions<User>) -> Result<LocalLogin<User>, BoxError> {
+pub(crate) fn local(
+    settings: &Settings,
+    sessions: &Sessions<User>,
+    throttle: Throttle,
+) -> Result<LocalLogin<User>, ConfigError> {
     let users = settings.users.clone();
     let local = LocalLogin::new(sessions.clone(), ByName(users.clone())).passwords(users.passwords().clone());
-    Ok(local.throttle(limits::throttle(settings)?, ClientAddress::peer()).failure("/")?)
+    local.throttle(throttle, ClientAddress::peer()).failure("/")
 }
 
 /// Answers for nobody but the session. The page asks there whether it is logged in: another 401 would make the browser show its

@@ -1,11 +1,12 @@
 use auth_basic::Password;
-use auth_core::Refusal;
+use auth_core::{ClientAddress, Refusal};
 use auth_session::LocalLogin;
+use auth_store::{Guess, Throttle};
 use axum::{
     Json, Router,
     body::Body,
     extract::State,
-    http::StatusCode,
+    http::{StatusCode, request::Parts},
     response::{IntoResponse, Response},
     routing::post,
 };
@@ -32,19 +33,33 @@ struct Registered {
 /// | 409 `name_taken` | another user has the name, in whatever case |
 /// | 422 `invalid_name` | not 1 to 32 letters, digits and `-._` of ASCII |
 /// | 422 `password_too_short` and others | [`LocalLogin::hash_new`] says which |
+/// | 429 `too_many_attempts` | too many from one address |
 /// | 503 `unavailable` | the users cannot be asked, or there are too many in memory |
-pub(crate) fn route(local: LocalLogin<User>, users: Users) -> Router {
-    Router::new().route("/api/register", post(register)).with_state((local, users))
+pub(crate) fn route(state: Register) -> Router {
+    Router::new().route("/api/register", post(register)).with_state(state)
+}
+
+#[derive(Clone)]
+pub(crate) struct Register {
+    pub(crate) local: LocalLogin<User>,
+    pub(crate) users: Users,
+    /// Each user counts as a failure of the address: 30 at once, then one every 20 s.
+    pub(crate) throttle: Throttle,
 }
 
 async fn register(
-    State((local, users)): State<(LocalLogin<User>, Users)>,
+    State(Register { local, users, throttle }): State<Register>,
+    parts: Parts,
     // A foreign page cannot send this media type without asking first.
     Json(new): Json<NewUser>,
 ) -> Response {
     let Some(name) = Name::parse(&new.username) else {
         return refused(&Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_name"));
     };
+    match throttle.take(&Guess::without_account().address(ClientAddress::peer().of(&parts))).await {
+        Ok(permit) => permit.failed().await,
+        Err(throttled) => return refused(&throttled.into()),
+    }
     let hash = match local.hash_new(name.as_str(), &Password::new(new.password)).await {
         Ok(hash) => hash,
         Err(error) => return error.into_response(),

@@ -39,9 +39,13 @@ pub fn hints(addr: SocketAddr, secret: &str, settings: &Settings) -> Result<Stri
   Good token  curl -i http://{addr}/api/me -H 'Authorization: Bearer {token}'
   Basic       curl -i http://{addr}/api/me -u admin:password
   New token   curl -i -X POST http://{addr}/api/token -u admin:password
+  Next one    curl -i -X POST http://{addr}/api/refresh -H 'Content-Type: application/json' \\
+                -d '{{\"refresh_token\":\"…\"}}'
   WebSocket   npx wscat -c ws://{addr}/ws -H 'Authorization: Bearer {token}'
   Ticket      curl -X POST http://{addr}/api/ws-ticket -u admin:password
               npx wscat -c 'ws://{addr}/ws?ticket=…'
+  Register    curl -i -X POST http://{addr}/api/register -H 'Content-Type: application/json' \\
+                -d '{{\"username\":\"ann\",\"password\":\"correct horse battery\"}}'
   Log in      curl -i -X POST http://{addr}/login -H 'Content-Type: application/json' \\
                 -d '{{\"username\":\"admin\",\"password\":\"password\"}}'
   Log out     curl -X POST 'http://{addr}/api/logout?everywhere=1' -u admin:password

@@ -161,6 +161,8 @@ async fn wrong_passwords_are_throttled_and_the_own_browser_is_not() {
     }
     let throttled = (429, "too_many_attempts".to_owned(), Some(30));
     assert_eq!(told(&demo, "admin", "password", "").await, throttled);
+    let basic = demo.get("/api/me", Some(BASIC)).await;
+    assert_eq!((basic.status().as_u16(), basic.headers().get("retry-after").unwrap()), (429, &"30".parse().unwrap()));
     assert_eq!(told(&demo, "guest", "password", "").await.0, 204, "each account has its own");
     assert_eq!(told(&demo, "admin", "password", &device).await.0, 204);
     demo.advance(30);
