@@ -48,7 +48,9 @@ fn two_tokens_have_two_ids() {
 
 #[test]
 fn issuer_and_audience_are_added_if_missing() {
+    assert_eq!(signer().issuer_name(), None);
     let signer = signer().issuer(ISSUER).audience("chat");
+    assert_eq!(signer.issuer_name(), Some(ISSUER));
     let claims = |claims: Value| part(signer.sign(&claims).unwrap().expose(), 1);
     assert_eq!(claims(json!({})), json!({ "iss": ISSUER, "aud": "chat" }));
     assert_eq!(claims(json!({ "iss": "me", "aud": "mail" })), json!({ "iss": "me", "aud": "mail" }));

@@ -116,9 +116,12 @@ impl<U: Principal> RefreshTokens<U> {
     /// it must be the whole path: don't nest the routes under another one.
     ///
     /// # Errors
-    /// As for [`Devices::path`](crate::Devices::path).
+    /// As for [`Devices::path`](crate::Devices::path), or if it has a semicolon, which would end it in a cookie.
     pub fn path(self, path: &str) -> Result<Self, ConfigError> {
         route_path::check(path, PATH)?;
+        if path.contains(';') {
+            return Err(ConfigError::new("the path of a cookie can't have a semicolon"));
+        }
         Ok(self.set(|inner| inner.path = path.into()))
     }
 

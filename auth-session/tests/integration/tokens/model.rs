@@ -134,7 +134,10 @@ impl Run {
         let explained = [[0, 1], [1, 0]].into_iter().find_map(|order| {
             let mut model = Model { newest: self.model.newest, used: self.model.used.clone(), ..self.model };
             let told: BTreeMap<_, _> = order.iter().map(|at| (*at, model.refresh(before[*at], now))).collect();
-            let fits = |(at, told): (&usize, &Option<u64>)| answers[*at].0.clone().ok() == *told;
+            // If the login has ended before it was answered, a request that has rotated is refused too.
+            let is_refused_late = |at: usize| model.has_ended && answers[at].0.is_err();
+            let fits =
+                |(at, told): (&usize, &Option<u64>)| answers[*at].0.clone().ok() == *told || is_refused_late(*at);
             told.iter().all(fits).then_some(model)
         });
         let told: Vec<_> = answers.iter().map(|(answer, _)| answer).collect();
