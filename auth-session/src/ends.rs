@@ -40,16 +40,40 @@ impl Core {
                 }
                 return Ok(());
             }
-            let own = std::iter::once("");
-            let issuers = own.chain(core.settings.token_issuers.iter().map(String::as_str));
-            let all: Vec<_> = issuers.map(|issuer| Revocation::session(issuer, &*sid).ends_at(last)).collect();
-            core.revocations.revoke_all(&all).await?;
+            core.revocations.revoke_all(&core.revocations_of(&sid, last).collect::<Vec<_>>()).await?;
             if core.records.end(&key).await? {
                 events::ended(&sid, why);
             }
             Ok(())
         })
         .await
+    }
+
+    /// What covers all that holds the id of a login, whoever has issued it.
+    fn revocations_of<'s>(&'s self, sid: &'s str, last: SystemTime) -> impl Iterator<Item = Revocation> + 's {
+        let issuers = std::iter::once("").chain(self.settings.token_issuers.iter().map(String::as_str));
+        issuers.map(move |issuer| Revocation::session(issuer, sid).ends_at(last))
+    }
+
+    /// Revokes the access tokens of the logins that an end of all covers, by the ids of the logins. A refresh that has looked before the
+    /// mark was written may have issued one that is newer than the mark. It is stored, so it is listed here.
+    #[cfg(feature = "tokens")]
+    async fn revoke_newer_tokens(
+        &self,
+        owner: &RecordKey,
+        until: SystemTime,
+        kept: Option<&str>,
+    ) -> Result<(), BoxError> {
+        let last = until.checked_add(self.settings.longest()).unwrap_or(until);
+        let mut all = Vec::new();
+        for record in self.records.owned(owner).await? {
+            let Ok(login) = Login::read(record) else { continue };
+            let is_covered = login.record.since <= until && kept != Some(login.sid());
+            if is_covered && login.value.refresh().is_some() {
+                all.extend(self.revocations_of(login.sid(), last));
+            }
+        }
+        Ok(self.revocations.revoke_all(&all).await?)
     }
 
     /// Ends a session of nobody. Nothing hangs on it, so it needs no revocation: visitors could fill the store with them. False if
@@ -84,6 +108,8 @@ impl Core {
         let (core, user) = (Arc::clone(self), user.clone());
         detached(async move {
             core.revocations.revoke(&Revocation::user(user.clone(), until)).await?;
+            #[cfg(feature = "tokens")]
+            core.revoke_newer_tokens(&RecordKey::owner(&user), until, kept.as_deref()).await?;
             // Nodes may have other settings, and earlier ones may have been longer.
             let keep_until = until.checked_add(LONGEST).unwrap_or(until);
             let owner = RecordKey::owner(&user);

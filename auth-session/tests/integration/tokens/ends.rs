@@ -43,6 +43,25 @@ async fn user_who_is_gone_ends_the_login() {
     assert_eq!((phone.refresh().await, phone.api().await), (invalid_grant(), refused(401, "revoked")));
 }
 
+/// A refresh that looks before the mark is written, in a later second than the mark's.
+#[tokio::test]
+async fn access_token_that_is_newer_than_the_end_of_all_is_revoked_too() {
+    let tokens = Tokens::new();
+    let phone = tokens.phone("ann").await;
+    let (refreshed, answer) = tokio::sync::oneshot::channel();
+    let (mut meanwhile, clock) = (phone.clone(), tokens.app.clock.clone());
+    tokens.app.store.before("raise", async move {
+        clock.advance(Duration::from_secs(2));
+        assert_eq!(meanwhile.refresh().await, Ok(2));
+        refreshed.send(meanwhile).ok().unwrap();
+    });
+    tokens.app.sessions.end_all(&User("ann".to_owned())).await.unwrap();
+    let mut newer = answer.await.unwrap();
+    assert_eq!((newer.api().await, newer.refresh().await), (refused(401, "revoked"), invalid_grant()));
+    let new = tokens.phone("ann").await;
+    assert_eq!(new.api().await, is("ann"), "a later login");
+}
+
 #[tokio::test]
 async fn login_that_is_ended_elsewhere_has_no_more_tokens() {
     type End = fn(&Tokens, String) -> futures_util::future::BoxFuture<'_, ()>;
