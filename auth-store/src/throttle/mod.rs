@@ -177,6 +177,8 @@ impl Throttle {
     /// that sends more right passwords at a time than a pair has places is refused at once.
     ///
     /// Nobody gets more guesses by it. While it waits, it holds no place. It asks the store up to six times.
+    ///
+    /// [`SystemClock`] is a timer with the feature `tokio` of auth-core.
     #[must_use]
     pub fn patient(mut self, timer: impl Timer) -> Self {
         self.patience = Some(Arc::new(timer));
