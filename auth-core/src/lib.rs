@@ -132,6 +132,7 @@ mod revocation;
 mod scope;
 mod secret;
 mod shared_str;
+mod shown;
 mod strategy;
 mod timer;
 mod transport;

@@ -10,18 +10,16 @@ use std::{
 
 use http::{HeaderName, HeaderValue, Response, StatusCode, header, request::Parts};
 
-use crate::{AllowedOrigin, BoxError, Challenge, Redirect, Transport};
+use crate::{
+    AllowedOrigin, BoxError, Challenge, Redirect, Transport,
+    shown::{host, named, shown},
+};
 
 /// How long a client should wait after a 503 or a 429.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// How long the body of a refusal usually is, in bytes.
 const PROBLEM_LEN: usize = 128;
-
-/// How many allowed origins the log names.
-const MAX_NAMED: usize = 8;
-/// How much of a text the log shows, in characters.
-const MAX_SHOWN: usize = 200;
 
 /// Why a request is refused: what the client reads, and the cause, which the client never reads.
 ///
@@ -381,31 +379,4 @@ impl Error for Refusal {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.0.cause.as_ref().map(|cause| &***cause as &(dyn Error + 'static))
     }
-}
-
-/// The first allowed origins, and the number of the others, for a log; `None` if there are none.
-fn named<'o>(allowed: impl IntoIterator<Item = &'o AllowedOrigin>) -> Option<String> {
-    let mut allowed = allowed.into_iter();
-    let named: Vec<_> = allowed.by_ref().take(MAX_NAMED).map(|origin| format!("`{origin}`")).collect();
-    match (named.is_empty(), allowed.count()) {
-        (true, _) => None,
-        (false, 0) => Some(named.join(", ")),
-        (false, more) => Some(format!("{} and {more} more", named.join(", "))),
-    }
-}
-
-/// The host that the request names, for a log.
-fn host(request: &Parts) -> String {
-    request.uri.authority().map_or_else(|| shown(request, &header::HOST), |host| cut(host.as_str()))
-}
-
-/// The lines of a header, escaped and cut for a log.
-fn shown(request: &Parts, name: &HeaderName) -> String {
-    let lines: Vec<_> = request.headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
-    cut(&String::from_utf8_lossy(&lines.join(b", ".as_slice())))
-}
-
-/// Escapes and cuts a text that may be hostile, for a log or an error.
-pub(crate) fn cut(text: &str) -> String {
-    text.escape_debug().take(MAX_SHOWN).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use crate::{ConfigError, Evidence, Refusal, Rejection, Scopes, UserAuthentication, nqchar::is_nqchar, refusal::cut};
+use crate::{ConfigError, Evidence, Refusal, Rejection, Scopes, UserAuthentication, nqchar::is_nqchar, shown::cut};
 
 /// What a route or handler demands beyond a good credential: scopes, a recent login, a strong login.
 ///

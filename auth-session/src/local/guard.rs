@@ -1,7 +1,7 @@
 //! The throttle in front of the password form, and the cookie by which it knows a device.
 
 use auth_core::{ClientAddress, Refusal, cookie_values};
-use auth_store::{Guess, Permit, Throttle};
+use auth_store::{Guess, Permit, Throttle, Throttled};
 use cookie::SameSite;
 use http::{HeaderMap, HeaderValue, request::Parts};
 
@@ -27,6 +27,11 @@ impl Guard {
         let address = self.address.of(parts);
         let guess = Guess::new(account).address(address).device(self.token(&parts.headers));
         Ok(self.throttle.take(&guess).await?)
+    }
+
+    /// The same for somebody who is logged in.
+    pub(super) async fn take_in_session(&self, account: &str, sid: &str) -> Result<Permit, Throttled> {
+        self.throttle.take(&Guess::new(account).in_session(sid)).await
     }
 
     /// `Set-Cookie` after a login. Without it, the login works all the same.

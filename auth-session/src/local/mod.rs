@@ -2,6 +2,7 @@
 
 mod answer;
 mod body;
+mod change;
 mod guard;
 mod label;
 mod policy;
@@ -19,7 +20,7 @@ pub use self::{
     policy::{NewPasswordError, NewPasswordErrorKind, PasswordPolicy},
     users::LocalUsers,
 };
-use crate::{detached::detached, return_to::ReturnTo, session::Session, sessions::Sessions};
+use crate::{return_to::ReturnTo, sessions::Sessions};
 
 /// The longest user name that is looked up, in bytes.
 const MAX_NAME: usize = 256;
@@ -40,9 +41,10 @@ const MAX_NAME: usize = 256;
 /// client says about itself, and has letters, digits, blanks and `-._` alone. For another label, log in by hand.
 ///
 /// # Guessing
-/// The route of the login counts failures if it has a [`throttle`](Self::throttle). [`verify`](Self::verify) and
-/// [`change_password`](Self::change_password) count nothing. A wrong password leaves its [`Refusal`](auth_core::Refusal) in the extensions
-/// of the response: [`is_wrong_credential`](auth_core::Refusal::is_wrong_credential).
+/// With a [`throttle`](Self::throttle), the route of the login, [`verify_request`](Self::verify_request) and
+/// [`change_password`](Self::change_password) count failures. [`verify`](Self::verify) counts nothing. A wrong password leaves its
+/// [`Refusal`](auth_core::Refusal) in the extensions of the response:
+/// [`is_wrong_credential`](auth_core::Refusal::is_wrong_credential).
 pub struct LocalLogin<U>(Arc<Inner<U>>);
 
 pub(crate) struct Inner<U> {
@@ -139,11 +141,14 @@ impl<U: Principal> LocalLogin<U> {
         self.set(|inner| inner.keeps_data = true)
     }
 
-    /// Limits how often somebody may guess at the route of the login. `address` says how the address of a client is found.
+    /// Limits how often somebody may guess a password. `address` says how the address of a client is found.
     ///
     /// A place is taken before the password is hashed. If none is left, the answer is 429 `too_many_attempts` with `Retry-After`, for
     /// unknown users too; a page is sent to the [failure path](Self::failure), `?error=too_many_attempts&retryAfter=<seconds>`. A request
     /// that is dropped while the password is checked counts as a failure. If the store of the throttle is down, nobody logs in: 503.
+    ///
+    /// [`verify_request`](Self::verify_request) counts in the same way, for a route of your own.
+    /// [`change_password`](Self::change_password) counts by the login: see there.
     ///
     /// Accounts count by [`LocalUsers::account`]. If the throttle [knows devices](Throttle::devices), a login sets the cookie
     /// `__Host-device` (on a loopback `device`): `HttpOnly`, `SameSite=Strict`, for a year. It logs nobody in. It gives the browser a
@@ -154,7 +159,9 @@ impl<U: Principal> LocalLogin<U> {
         self.set(|inner| inner.guard = Some(Guard::new(throttle, address, is_secure)))
     }
 
-    /// The user, if the password is right. For an unknown user the same work is done. A stored hash that is weaker than new ones
+    /// The user, if the password is right. It counts no failures: see [`verify_request`](Self::verify_request).
+    ///
+    /// For an unknown user the same work is done. A stored hash that is weaker than new ones
     /// is replaced: see [`Argon2Passwords::has_outgrown`]. A stronger one stays.
     ///
     /// # Errors
@@ -166,9 +173,22 @@ impl<U: Principal> LocalLogin<U> {
 
     /// The user, and the hash that is stored now.
     async fn check(&self, username: &str, password: &Password) -> Result<Option<(U, String)>, BoxError> {
-        let Inner { users, passwords, .. } = &*self.0;
+        let found = self.find(username).await?;
+        self.check_found(found, password).await
+    }
+
+    /// The user with this name, and the stored hash.
+    async fn find(&self, username: &str) -> Result<Option<(U, String)>, BoxError> {
         let is_name = !username.is_empty() && username.len() <= MAX_NAME && !username.chars().any(char::is_control);
-        let found = if is_name { users.find(username).await? } else { None };
+        if is_name { self.0.users.find(username).await } else { Ok(None) }
+    }
+
+    async fn check_found(
+        &self,
+        found: Option<(U, String)>,
+        password: &Password,
+    ) -> Result<Option<(U, String)>, BoxError> {
+        let Inner { passwords, .. } = &*self.0;
         let stored = found.as_ref().map(|(_, hash)| &**hash);
         if !passwords.verify(stored, password).await? {
             return Ok(None);
@@ -191,42 +211,6 @@ impl<U: Principal> LocalLogin<U> {
     pub async fn hash_new(&self, username: &str, password: &Password) -> Result<String, NewPasswordError> {
         self.0.policy.check(username, password).await?;
         self.0.passwords.hash(password).await.map_err(NewPasswordError::unavailable)
-    }
-
-    /// Changes the password of the user who is logged in, who has to prove the current one. Then it ends all other logins of the
-    /// user (ASVS 7.4.3), and replaces the secret of this one.
-    ///
-    /// # Errors
-    /// Why the password was not changed. [`Unavailable`](NewPasswordErrorKind::Unavailable) can also mean that it has changed, and
-    /// that others may still be logged in: try again with the new password, or call
-    /// [`Session::end_others`](crate::Session::end_others).
-    pub async fn change_password(
-        &self,
-        session: &Session<U>,
-        username: &str,
-        current: &Password,
-        new: &Password,
-    ) -> Result<(), NewPasswordError> {
-        session.check_site().map_err(NewPasswordError::cross_site)?;
-        let wrong = || NewPasswordError::of(NewPasswordErrorKind::WrongCurrent);
-        let checked = self.check(username, current).await.map_err(NewPasswordError::unavailable)?;
-        let (user, old) = checked.ok_or_else(wrong)?;
-        let principal = self.0.sessions.principal(&user).map_err(NewPasswordError::unavailable)?;
-        if session.principal() != Some(principal) {
-            return Err(wrong());
-        }
-        let hash = self.hash_new(username, new).await?;
-        // If the client disconnects now, nobody who knows the old password stays logged in.
-        let (local, session) = (self.clone(), session.share());
-        detached(async move {
-            if !local.0.users.store_hash(&user, &old, &hash).await.map_err(NewPasswordError::unavailable)? {
-                // Somebody has changed it meanwhile.
-                return Err(wrong());
-            }
-            session.end_others().await.map_err(NewPasswordError::after_change)?;
-            session.step_up(&["pwd"], None).await.map_err(NewPasswordError::after_change)
-        })
-        .await
     }
 
     /// The new hash, if it was stored.

@@ -2,6 +2,7 @@ use std::{error::Error, fmt, future::Future, pin::Pin, sync::Arc};
 
 use auth_basic::Password;
 use auth_core::{BoxError, Refusal};
+use auth_store::Throttled;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 
@@ -123,6 +124,8 @@ pub enum NewPasswordErrorKind {
     Blocked,
     /// The current password is wrong, or is that of another user than the one who is logged in: 401 `invalid_credentials`.
     WrongCurrent,
+    /// Too many wrong current passwords, with a [throttle](crate::LocalLogin::throttle): 429 `too_many_attempts`, with `Retry-After`.
+    TooManyAttempts,
     /// A foreign page may have sent the request: 403 `cross_site`. See [`Session`](crate::Session#security).
     CrossSite,
     /// The password has changed and the other logins have ended, but so has this one, by another request at the same moment: 401
@@ -151,6 +154,16 @@ impl NewPasswordError {
         }
     }
 
+    /// Why the current password was not looked at.
+    pub(crate) fn throttled(cause: Throttled) -> Self {
+        match cause {
+            Throttled::TooMany { .. } => {
+                Self { kind: NewPasswordErrorKind::TooManyAttempts, cause: Some(cause.into()) }
+            }
+            _ => Self::unavailable(cause),
+        }
+    }
+
     pub(crate) fn cross_site(cause: SessionError) -> Self {
         Self { kind: NewPasswordErrorKind::CrossSite, cause: Some(cause.into()) }
     }
@@ -169,6 +182,7 @@ impl fmt::Display for NewPasswordError {
             NewPasswordErrorKind::TooLong => "the new password is too long",
             NewPasswordErrorKind::Blocked => "the new password is too easy to guess",
             NewPasswordErrorKind::WrongCurrent => "the current password is wrong",
+            NewPasswordErrorKind::TooManyAttempts => "the current password was wrong too often",
             NewPasswordErrorKind::CrossSite => "a foreign page may have sent the request",
             NewPasswordErrorKind::LoginEnded => "the password has changed, and the login has ended",
             NewPasswordErrorKind::Unavailable => "the password cannot be changed now",
@@ -196,6 +210,10 @@ impl From<NewPasswordError> for Refusal {
             NewPasswordErrorKind::TooLong => unfit("password_too_long"),
             NewPasswordErrorKind::Blocked => unfit("password_blocked"),
             NewPasswordErrorKind::WrongCurrent => Self::new(StatusCode::UNAUTHORIZED, "invalid_credentials"),
+            NewPasswordErrorKind::TooManyAttempts => match error.cause.map(|cause| cause.downcast::<Throttled>()) {
+                Some(Ok(throttled)) => Self::from(*throttled),
+                _ => Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts"),
+            },
             NewPasswordErrorKind::CrossSite => {
                 let cause = error.cause.and_then(|cause| cause.downcast::<SessionError>().ok());
                 Self::from(cause.map_or_else(|| SessionError::of(SessionErrorKind::CrossSite), |cause| *cause))

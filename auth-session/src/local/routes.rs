@@ -1,3 +1,4 @@
+use auth_basic::Password;
 use auth_core::{Principal, Refusal};
 use axum::{Router, extract::Request, response::Response, routing::post};
 use http::{HeaderMap, HeaderValue, StatusCode, header::SET_COOKIE, request::Parts};
@@ -84,14 +85,18 @@ impl<U: Principal> LocalLogin<U> {
         response
     }
 
-    /// The user, if the password is right, and the cookie of the device.
-    async fn guarded(&self, parts: &Parts, typed: &Typed) -> Result<(U, Option<HeaderValue>), Refusal> {
-        let guard = self.inner().guard.as_ref().map(|guard| (guard, self.inner().users.account(&typed.username)));
-        let permit = match &guard {
-            Some((guard, account)) => Some(guard.take(parts, account).await?),
+    /// The user, if the password is right, for a route of your own. With a [`throttle`](Self::throttle), it counts as the route of the
+    /// login does: by account, by the address of this request, and by its device cookie. It sets no cookie.
+    ///
+    /// # Errors
+    /// What the client may read: 401 `invalid_credentials`, 429 `too_many_attempts`, or 503 `unavailable`.
+    pub async fn verify_request(&self, parts: &Parts, username: &str, password: &Password) -> Result<U, Refusal> {
+        let guard = self.inner().guard.as_ref();
+        let permit = match guard {
+            Some(guard) => Some(guard.take(parts, &self.inner().users.account(username)).await?),
             None => None,
         };
-        let verified = self.verify(&typed.username, &typed.password).await;
+        let verified = self.verify(username, password).await;
         match permit {
             Some(permit) if matches!(verified, Ok(None)) => permit.failed().await,
             // Nobody has learned anything from an outage.
@@ -99,8 +104,7 @@ impl<U: Principal> LocalLogin<U> {
             None => {}
         }
         let user = verified.map_err(Refusal::unavailable)?;
-        let user = user.ok_or_else(|| Refusal::new(StatusCode::UNAUTHORIZED, "invalid_credentials"))?;
-        Ok((user, guard.and_then(|(guard, account)| guard.cookie(&parts.headers, &account))))
+        user.ok_or_else(|| Refusal::new(StatusCode::UNAUTHORIZED, "invalid_credentials"))
     }
 
     /// Logs the user in. Returns where the session says to go, which is taken: the client reads it once; and the cookie of the device.
@@ -108,7 +112,9 @@ impl<U: Principal> LocalLogin<U> {
         let session = Session::<U>::of(&parts.extensions).await?;
         // A change of the password meanwhile ends the login that the old one has proved.
         let asked_at = self.inner().sessions.now();
-        let (user, device) = self.guarded(parts, typed).await?;
+        let user = self.verify_request(parts, &typed.username, &typed.password).await?;
+        let account = || self.inner().users.account(&typed.username);
+        let device = self.inner().guard.as_ref().and_then(|guard| guard.cookie(&parts.headers, &account()));
         let kept = session.return_to();
         let mut login = session.login(&user).remember(typed.remember).amr(["pwd"]).proved_at(asked_at);
         if let Some(label) = label::of(&parts.headers) {

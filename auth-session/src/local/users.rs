@@ -20,8 +20,8 @@ pub trait LocalUsers: Send + Sync + 'static {
     ///
     /// # Security
     /// Two users never have one account: refuse at registration a name whose account another user has. Otherwise each of the two gets
-    /// device cookies for the other, with up to 30 guesses more. If `find` normalizes more than that (it trims, or ignores dots), do the same here. Otherwise each spelling has a budget. It must
-    /// not ask whether there is such a user.
+    /// device cookies for the other, with up to 30 guesses more. If `find` normalizes more than that (it trims, or ignores dots), do
+    /// the same here. Otherwise each spelling has a budget. It must not ask whether there is such a user.
     fn account(&self, username: &str) -> String {
         username.to_lowercase()
     }

@@ -1,9 +1,10 @@
 //! The login route with a throttle.
 
+use auth_basic::Password;
 use auth_core::{BoxError, ClientAddress, ManualClock, Secret};
-use auth_session::{LocalLogin, async_trait};
+use auth_session::{LocalLogin, Session, async_trait};
 use auth_store::{Budget, BudgetKey, BudgetPlace, Budgets, MemoryStore, Taken, Throttle};
-use axum::{Router, body::Body, http::Request};
+use axum::{Router, body::Body, http::Request, routing::post};
 use futures_util::FutureExt as _;
 use test_support::{
     log::keep_events,
@@ -165,6 +166,114 @@ fn client_that_leaves_before_the_answer_has_used_a_place() {
         assert!(location.starts_with("/login?error=too_many_attempts"), "{location}");
         drop(end);
     });
+}
+
+/// Sends a change of the password in a session.
+async fn change(local: &Local, cookie: &str, name: &'static str, current: &str) -> Answer {
+    let login = local.login.clone();
+    let change = post(move |session: Session<User>, current: String| async move {
+        let new = Password::new("a long new password");
+        login.change_password(&session, name, &Password::new(current), &new).await
+    });
+    let mut page = Browser::of(Router::new().route("/", change).layer(local.app.sessions.layer()));
+    page.cookie = Some(cookie.to_owned());
+    page.send_body("POST", "/", &[], current.to_owned()).await
+}
+
+/// Whoever has stolen it guesses ten times, and strangers keep nobody from changing the password.
+#[tokio::test]
+async fn change_of_the_password_has_a_budget_of_its_login() {
+    let (local, clock) = throttled().await;
+    let server = local.serve().await;
+    let (mut own, mut other, mut bobs) = (local.app.browser(), local.app.browser(), local.app.browser());
+    for browser in [&mut own, &mut other] {
+        browser.post("/app/login/ann").await;
+    }
+    bobs.post("/app/login/bob").await;
+    let cookies = [own, other, bobs].map(|browser| browser.cookie.unwrap());
+    for n in 0..100 {
+        let stranger = format!("198.51.100.{n}");
+        assert_eq!(goes(&from(&server, &stranger, "", typed("ann", "wrong")).await), WRONG, "{n}");
+    }
+    // In the session of another user, nobody is asked, and nothing counts.
+    for _ in 0..40 {
+        assert!(change(&local, &cookies[2], "ann", PASSWORD).await.is(401, "invalid_credentials"));
+    }
+    for _ in 0..10 {
+        assert!(change(&local, &cookies[0], "ann", "wrong").await.is(401, "invalid_credentials"));
+    }
+    for current in ["wrong", PASSWORD] {
+        let refused = change(&local, &cookies[0], "ann", current).await;
+        assert!(refused.is(429, "too_many_attempts") && refused.header("retry-after") == Some("60"), "{refused:?}");
+    }
+    clock.advance(secs(60));
+    assert!(change(&local, &cookies[0], "ann", "wrong").await.is(401, "invalid_credentials"));
+    assert_eq!(change(&local, &cookies[1], "ann", PASSWORD).await.status, 200, "another login");
+}
+
+#[tokio::test]
+async fn change_of_the_password_needs_the_store_of_the_throttle() {
+    let local = Local::with(|login| login.throttle(Throttle::new(Down), ClientAddress::peer())).await;
+    let mut browser = local.app.browser();
+    browser.post("/app/login/ann").await;
+    let refused = change(&local, &browser.cookie.unwrap(), "ann", PASSWORD).await;
+    assert!(refused.is(503, "unavailable"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn own_route_counts_with_the_route_of_the_login() {
+    let (local, _) = throttled().await;
+    let server = local.serve().await;
+    let set = device(&from(&server, "192.0.2.9", "", right()).await).unwrap();
+    let cookie = set.split(';').next().unwrap();
+    let ask = async |cookie: &str, password: &str| {
+        let request = Request::post("/own").header("x-forwarded-for", "192.0.2.1").header("cookie", cookie);
+        let parts = request.body(()).unwrap().into_parts().0;
+        let verified = local.login.verify_request(&parts, "ann", &Password::new(password)).await;
+        verified.map_or_else(|refusal| refusal.status().as_u16(), |_| 200)
+    };
+    for _ in 0..5 {
+        assert_eq!(ask("", "wrong").await, 401);
+        assert_eq!(goes(&from(&server, "192.0.2.1", "", typed("ann", "wrong")).await), WRONG);
+    }
+    assert_eq!((ask("", PASSWORD).await, ask(cookie, PASSWORD).await), (429, 200));
+}
+
+/// From 10,000 addresses and from one /48, while the owner logs in through the form with and without the cookie.
+#[tokio::test]
+async fn owner_logs_in_while_10_000_addresses_guess() {
+    let (local, clock) = throttled().await;
+    let send = |address: String, cookie: &str, body: String| {
+        let request = Request::post("/login").header(FORM.0, FORM.1).header(OURS.0, OURS.1);
+        let request = request.header("x-forwarded-for", address).header("cookie", cookie).body(Body::from(body));
+        let router = local.app.router.clone();
+        async move {
+            let answer = router.oneshot(request.unwrap()).await.unwrap();
+            let cookies = answer.headers().get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap());
+            let cookie = cookies.into_iter().find(|cookie| cookie.starts_with("device=")).map(str::to_owned);
+            (answer.headers()["location"].to_str().unwrap().to_owned(), cookie)
+        }
+    };
+    let (_, set) = send("203.0.113.1".to_owned(), "", right()).await;
+    let cookie = set.unwrap().split(';').next().unwrap().to_owned();
+    for one_48 in [true, false] {
+        let mut looked_at = 0;
+        for n in 0..5_000 {
+            let address =
+                if one_48 { format!("2001:db8:1:{n:x}::1") } else { format!("10.0.{}.{}", n / 250, n % 250 + 1) };
+            let (target, _) = send(address, "", typed("ann", "wrong")).await;
+            looked_at += usize::from(target == WRONG.1);
+            if n % 500 == 0 {
+                assert_eq!(send("203.0.113.1".to_owned(), &cookie, right()).await.0, "/inbox");
+            }
+        }
+        // The /48 has ten for the account, and all addresses together have a hundred.
+        assert_eq!(looked_at, if one_48 { 10 } else { 90 });
+        let without = send("203.0.113.1".to_owned(), "", right()).await.0;
+        assert_eq!(without == "/inbox", one_48, "{without}");
+    }
+    clock.advance(secs(900));
+    assert_eq!(send("203.0.113.1".to_owned(), "", right()).await.0, "/inbox");
 }
 
 struct Down;

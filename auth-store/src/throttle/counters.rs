@@ -51,8 +51,17 @@ impl Counters {
     /// Those of a known device.
     pub(super) fn of_device(&self, account: &str, id: &[u8; 16]) -> Vec<(BudgetKey, Budget)> {
         let id = u128::from_be_bytes(*id).to_string();
-        let device = (BudgetKey::new("device", &[&self.realm, account, &id]), self.device);
-        vec![device, (BudgetKey::new("devices", &[&self.realm, account]), self.devices)]
+        self.beside(BudgetKey::new("device", &[&self.realm, account, &id]), account)
+    }
+
+    /// Those of a login.
+    pub(super) fn of_session(&self, account: &str, sid: &str) -> Vec<(BudgetKey, Budget)> {
+        // One part more than the id of a device.
+        self.beside(BudgetKey::new("device", &[&self.realm, account, "session", sid]), account)
+    }
+
+    fn beside(&self, device: BudgetKey, account: &str) -> Vec<(BudgetKey, Budget)> {
+        vec![(device, self.device), (BudgetKey::new("devices", &[&self.realm, account]), self.devices)]
     }
 
     /// Those of anybody else. Own counters come first: a guess that they refuse takes no place from others.

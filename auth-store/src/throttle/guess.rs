@@ -6,6 +6,7 @@ pub struct Guess<'a> {
     pub(super) account: Option<&'a str>,
     pub(super) address: Option<IpAddr>,
     pub(super) device: Option<&'a str>,
+    pub(super) session: Option<&'a str>,
 }
 
 impl<'a> Guess<'a> {
@@ -15,7 +16,7 @@ impl<'a> Guess<'a> {
     /// case, say. Two spellings that find one account must be one name here, or each has a budget.
     #[must_use]
     pub fn new(account: &'a str) -> Self {
-        Self { account: Some(account), address: None, device: None }
+        Self { account: Some(account), address: None, device: None, session: None }
     }
 
     /// A guess of a secret that names no account: a refresh token, an API key. It counts by its address alone.
@@ -26,7 +27,7 @@ impl<'a> Guess<'a> {
     /// one address. So a server that does not tell addresses refuses everybody after 30 failures, and lets nobody guess without limit.
     #[must_use]
     pub fn without_account() -> Self {
-        Self { account: None, address: None, device: None }
+        Self { account: None, address: None, device: None, session: None }
     }
 
     /// The address of the client; see [`ClientAddress::of`](auth_core::ClientAddress::of). If it is unknown, only the account counts.
@@ -40,6 +41,18 @@ impl<'a> Guess<'a> {
     #[must_use]
     pub fn device(self, token: Option<&'a str>) -> Self {
         Self { device: token, ..self }
+    }
+
+    /// Somebody who is logged in as this account proves the password once more, say to change it. It counts like a guess of a known
+    /// device, whose id is this public id of the login: ten failures, and thirty together with all devices and logins of the account.
+    /// So strangers who have used up the account do not keep its owner from changing the password, and whoever has stolen a session
+    /// does not guess without limit. If no place is left, it is refused; it never counts as the guess of a stranger.
+    ///
+    /// # Security
+    /// Check before that the session is one of this account. Without an account it has no effect.
+    #[must_use]
+    pub fn in_session(self, sid: &'a str) -> Self {
+        Self { session: Some(sid), ..self }
     }
 }
 

@@ -56,8 +56,8 @@ const PAUSES_MILLIS: [u64; 5] = [25, 50, 100, 200, 400];
 /// | account | 100 | one every 15 minutes, and waits that double up to an hour | guesses from many places |
 /// | address | 30; a /56 has 60, a /48 120 | one every 20 s; every 10 s, 5 s | one password for many names |
 /// | account and address (IPv4, or IPv6 /48) | 10 | one every minute, and waits that double up to 15 minutes | guesses from one place |
-/// | a device with a token | 10 | the same | guesses with somebody's browser |
-/// | all devices of an account | 30 | the same | guesses with many tokens |
+/// | a device with a token, or a login | 10 | the same | guesses with somebody's browser |
+/// | all devices and logins of an account | 30 | the same | guesses with many tokens |
 ///
 /// A guess without a token counts by the first three, one with a good [token](Self::device_token) by the last two alone. So strangers
 /// who have used up the account do not lock its owner out, and neither do those who share an address with the owner. If a counter of
@@ -177,6 +177,8 @@ impl Throttle {
     /// that sends more right passwords at a time than a pair has places is refused at once.
     ///
     /// Nobody gets more guesses by it. While it waits, it holds no place. It asks the store up to six times.
+    ///
+    /// [`SystemClock`] is a timer with the feature `tokio` of auth-core.
     #[must_use]
     pub fn patient(mut self, timer: impl Timer) -> Self {
         self.patience = Some(Arc::new(timer));
@@ -207,6 +209,9 @@ impl Throttle {
     }
 
     async fn take_now(&self, guess: &Guess<'_>) -> Result<Permit, Throttled> {
+        if let (Some(account), Some(sid)) = (guess.account, guess.session) {
+            return self.take_all(self.counters.of_session(account, sid), true).await;
+        }
         let stranger = || self.counters.of_stranger(guess);
         let Some((account, id)) = self.device_of(guess) else { return self.take_all(stranger(), false).await };
         let refused = match self.take_all(self.counters.of_device(account, &id), true).await {

@@ -25,7 +25,7 @@ impl Permit {
         self.places.push((key, budget, place));
     }
 
-    /// Whether the guess came with a good token for its account, and counts on the budgets of devices alone.
+    /// Whether the guess came with a good token for its account or within a session, and counts on the budgets of devices alone.
     #[must_use]
     pub fn is_known_device(&self) -> bool {
         self.is_known_device

@@ -136,3 +136,31 @@ async fn token_of_another_realm_is_as_none() {
         permit.succeeded().await;
     }
 }
+
+#[tokio::test]
+async fn guess_within_a_session_has_ten_failures_whatever_strangers_do() {
+    let (throttle, clock) = throttle();
+    for n in 0..100 {
+        assert!(fail(&throttle, &Guess::new("ann").address(v4(n))).await);
+    }
+    let within = Guess::new("ann").address(v4(1)).in_session("sid-1");
+    assert!(succeed(&throttle, &within).await);
+    assert_eq!(fail_all(&throttle, &within).await, 10);
+    // It is refused, even where strangers have places.
+    let fresh = Guess::new("bob").in_session("sid-1");
+    assert_eq!(fail_all(&throttle, &fresh).await, 10);
+    assert_eq!(wait(&throttle, &fresh).await, (60, "device"));
+    assert!(fail(&throttle, &Guess::new("bob")).await);
+    // Another login, and all of them together.
+    assert_eq!(fail_all(&throttle, &within.in_session("sid-2")).await, 10);
+    assert_eq!(fail_all(&throttle, &within.in_session("sid-3")).await, 10);
+    assert_eq!(wait(&throttle, &within.in_session("sid-4")).await, (60, "devices"));
+    clock.advance(MINUTE);
+    assert!(succeed(&throttle, &within).await);
+}
+
+#[tokio::test]
+async fn session_without_an_account_is_as_none() {
+    let (throttle, _) = throttle();
+    assert_eq!(fail_all(&throttle, &Guess::without_account().address(v4(1)).in_session("sid")).await, 30);
+}
