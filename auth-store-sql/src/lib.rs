@@ -5,6 +5,8 @@
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod backlog;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod counting;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod failure;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod limit;

@@ -91,6 +91,7 @@
 
 mod backlog;
 mod budgets;
+mod counter;
 mod instant;
 mod memory;
 mod opaque;
@@ -111,6 +112,7 @@ pub use self::redis::RedisStore;
 pub use self::redis::RedisTls;
 pub use self::{
     budgets::{Budget, BudgetKey, BudgetPlace, Budgets, Taken},
+    counter::BudgetCounter,
     memory::MemoryStore,
     record_value::RecordValue,
     records::{Record, RecordKey, Records, Saved, SavedEnd},

@@ -1,6 +1,7 @@
 //! The store in Postgres.
 
 mod address;
+mod budgets;
 mod clock;
 mod failure;
 mod link;

@@ -1,5 +1,6 @@
 //! The store in a real Postgres, which the tests start, kill and restart.
 
+mod budgets;
 mod outage;
 mod records;
 mod shared;

@@ -1,5 +1,6 @@
 //! The store in a file of SQLite.
 
+mod budgets;
 mod file;
 mod outage;
 mod records;
