@@ -2,6 +2,7 @@
 
 mod budgets;
 mod file;
+mod logins;
 mod outage;
 mod records;
 mod shared;
