@@ -52,6 +52,15 @@ fi
 if ! command -v redis-server >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     apt-get update -qq && apt-get install -y -qq redis-server
 fi
+# So do those of Postgres. The package would start a server of its own, which nobody needs.
+if ! ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 && ! command -v postgres >/dev/null \
+    && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+        mkdir -p /etc/postgresql-common
+        echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf
+    fi
+    apt-get update -qq && apt-get install -y -qq -o Dpkg::Options::=--force-confold postgresql
+fi
 # One of them holds 5,000 connections open at a time.
 if [ "$(ulimit -Sn)" != unlimited ] && [ "$(ulimit -Sn)" -lt 8192 ]; then
     ulimit -Sn 8192 || true
@@ -93,7 +102,7 @@ cargo package --workspace --exclude demo --exclude test-support --no-verify --lo
 # A build of the whole merges features, and hides what a crate lacks when it stands alone. The tests have run with the whole; here
 # it shows whether the crate builds with its defaults, in the code and in the tests, and each feature without the others.
 say "each crate alone"
-for crate in auth-core auth-jwt auth-basic auth-store auth-session ws-adapter socketio-adapter portcullis demo test-support; do
+for crate in auth-core auth-jwt auth-basic auth-store auth-store-sql auth-session ws-adapter socketio-adapter portcullis demo test-support; do
     cargo clippy -p "$crate" --all-targets --locked -- -D warnings
 done
 
@@ -114,7 +123,8 @@ first_list() {
     alone auth-basic argon2 throttle
     alone auth-jwt axum remote dpop es256k jsonwebtoken x509
     alone auth-store "" axum metrics redis redis-tls
-    alone test-support users server records redis
+    alone auth-store-sql "" sqlite postgres postgres-tls
+    alone test-support users server records redis postgres
 }
 # Of the facade, those that have code of their own.
 second_list() {

@@ -44,3 +44,11 @@ CREATE TABLE portcullis_messages (
     ends_at BIGINT NOT NULL
 );
 CREATE INDEX portcullis_messages_ends_at ON portcullis_messages (ends_at);
+
+-- A counter is five numbers in text: see `BudgetCounter` of auth-store.
+CREATE TABLE portcullis_budgets (
+    key TEXT COLLATE "C" PRIMARY KEY,
+    counter TEXT NOT NULL,
+    ends_at BIGINT NOT NULL
+);
+CREATE INDEX portcullis_budgets_ends_at ON portcullis_budgets (ends_at);

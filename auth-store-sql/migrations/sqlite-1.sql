@@ -55,3 +55,11 @@ CREATE TABLE portcullis_ended (
     ends_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX portcullis_ended_ends_at ON portcullis_ended (ends_at);
+
+-- A counter is five numbers in text: see `BudgetCounter` of auth-store.
+CREATE TABLE portcullis_budgets (
+    key TEXT NOT NULL PRIMARY KEY,
+    counter TEXT NOT NULL,
+    ends_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX portcullis_budgets_ends_at ON portcullis_budgets (ends_at);

@@ -92,6 +92,7 @@
 
 mod backlog;
 mod budgets;
+mod counter;
 mod events;
 mod instant;
 mod memory;
@@ -113,6 +114,7 @@ pub use self::redis::RedisStore;
 pub use self::redis::RedisTls;
 pub use self::{
     budgets::{Budget, BudgetKey, BudgetPlace, Budgets, Taken},
+    counter::BudgetCounter,
     memory::MemoryStore,
     record_value::RecordValue,
     records::{Record, RecordKey, Records, Saved, SavedEnd},

@@ -30,6 +30,24 @@ impl Spent {
         Self { full_at: 0, window: now / LEASE, current: 0, previous: 0, level: 0 }
     }
 
+    /// As they are kept: the fields in their order.
+    pub(crate) fn to_numbers(self) -> [u64; 5] {
+        let [current, previous, level] = [self.current, self.previous, self.level].map(u64::from);
+        [self.full_at, self.window, current, previous, level]
+    }
+
+    /// `None` if no counter has such numbers.
+    pub(crate) fn from_numbers([full_at, window, current, previous, level]: [u64; 5]) -> Option<Self> {
+        let [current, previous, level] = [current, previous, level].map(|number| u32::try_from(number).ok());
+        Some(Self {
+            full_at,
+            window,
+            current: current?,
+            previous: previous?,
+            level: level.filter(|level| *level <= 31)?,
+        })
+    }
+
     pub(crate) fn take(&mut self, budget: &Budget, now: u64) -> Taken {
         self.pass(budget, now);
         let (each, room) = (budget.regained_in_millis(), room(budget));

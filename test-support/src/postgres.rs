@@ -5,13 +5,13 @@ use std::{
     io::{BufRead as _, BufReader, ErrorKind, Write as _},
     net::{Ipv4Addr, TcpListener},
     os::unix::{
-        fs::{OpenOptionsExt as _, chown},
+        fs::{PermissionsExt as _, chown},
         process::CommandExt as _,
     },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
@@ -142,33 +142,39 @@ impl Server {
         };
         let port = free_port();
         let folder = env::temp_dir().join(format!("auth-postgres-{}-{port}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        for (name, content) in [("cert.pem", CERTIFICATE), ("key.pem", KEY), ("hba.conf", RULES)] {
-            let mut file =
-                fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(folder.join(name));
-            file.as_mut().unwrap().write_all(content).unwrap();
-        }
         let user = other_user();
-        if let Some((user, group)) = user {
-            for name in ["", "cert.pem", "key.pem", "hba.conf"] {
-                chown(folder.join(name), Some(user), Some(group)).unwrap();
+        let guard = make_folder(&folder, user);
+        let arguments = settings.iter().flat_map(|setting| ["-c", setting]).collect();
+        for (name, content) in [("cert.pem", CERTIFICATE), ("key.pem", KEY), ("hba.conf", RULES)] {
+            let file = folder.join(name);
+            fs::write(&file, content).unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+            if let Some((user, group)) = user {
+                chown(file, Some(user), Some(group)).unwrap();
             }
         }
-        let mut guard = Command::new("sh");
-        guard.args(["-c", GUARD, "guard"]).arg(&folder).process_group(0);
-        let guard = guard.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let arguments = settings.iter().flat_map(|setting| ["-c", setting]).collect();
         let mut server = Self { port, folder, programs, user, arguments, process: None, guard };
-        let initdb = server
-            .command("initdb")
-            .args(["--auth=trust", "--username=app", "--encoding=UTF8", "--locale=C"])
-            .args(["--no-sync", "--pgdata"])
-            .arg(server.folder.join("data"))
-            .output()
-            .unwrap();
-        assert!(initdb.status.success(), "{}", String::from_utf8_lossy(&initdb.stderr));
+        // To copy the data takes less than to make them.
+        let data = server.folder.join("data");
+        let copied = Command::new("cp").arg("-a").arg(server.template()).arg(data).status().unwrap();
+        assert!(copied.success());
         server.start_again();
         Some(server)
+    }
+
+    /// The data of a new server, made once.
+    fn template(&self) -> &'static Path {
+        static TEMPLATE: OnceLock<(PathBuf, Child)> = OnceLock::new();
+        let (folder, _) = TEMPLATE.get_or_init(|| {
+            let folder = env::temp_dir().join(format!("auth-postgres-{}-template", std::process::id()));
+            let guard = make_folder(&folder, self.user);
+            let mut initdb = self.command("initdb");
+            initdb.args(["--auth=trust", "--username=app", "--encoding=UTF8", "--locale=C", "--no-sync", "--pgdata"]);
+            let made = initdb.arg(&folder).stderr(Stdio::piped()).output().unwrap();
+            assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+            (folder, guard)
+        });
+        folder
     }
 
     /// Restarts it on the same port with its data, and waits until it answers.
@@ -258,6 +264,17 @@ impl Drop for Server {
         drop(self.guard.stdin.take());
         let _ = self.guard.wait();
     }
+}
+
+/// A folder of this user, and what removes it when the test ends.
+fn make_folder(folder: &Path, user: Option<(u32, u32)>) -> Child {
+    fs::create_dir_all(folder).unwrap();
+    if let Some((user, group)) = user {
+        chown(folder, Some(user), Some(group)).unwrap();
+    }
+    let mut guard = Command::new("sh");
+    guard.args(["-c", GUARD, "guard"]).arg(folder).process_group(0);
+    guard.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
 fn signal(name: &str, process: u32) {

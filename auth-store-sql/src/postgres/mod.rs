@@ -1,6 +1,7 @@
 //! The store in Postgres.
 
 mod address;
+mod budgets;
 mod clock;
 mod failure;
 mod link;
@@ -78,7 +79,7 @@ const SWEPT_AT_ONCE: u32 = 256;
 /// Whoever can write the tables can make logins and undo revocations; whoever can read them sees the values of records. Keys are
 /// hashes; they hide only names that an attacker cannot guess. Leave `synchronous_commit` on: without it, a crash undoes the last
 /// changes, and an ended login is good again. After a failover to a replica that lags, the same is true. An old backup brings ended
-/// logins and revoked tokens back: see `docs/stores.md`.
+/// logins and revoked tokens back: see the repository's `docs/stores.md`.
 ///
 /// The URL must say whether to encrypt, unless Postgres is on this machine. `sslmode=verify-full` encrypts and checks certificate
 /// and name; nothing else keeps out somebody on the way, who could read and change all that. `require` and `verify-ca` check less.

@@ -38,13 +38,14 @@ const BY_SERVER: [&str; 3] = [
 
 /// By the clock of this node, which is `$2`.
 const RECORDS: &str = sweep!("portcullis_records", "key", "$2");
+const BUDGETS: &str = sweep!("portcullis_budgets", "key", "$2");
 const ENDED: &str = sweep!("portcullis_ended", "owner", "$2");
 
 /// Removes up to `limit` rows of each table.
 pub(super) async fn run(link: &Arc<Link>, now: SystemTime, limit: u32) -> Result<u64, Failure> {
     let by_server = BY_SERVER.map(|sweep| (sweep, None));
-    // Records have more time: see `cutoff`.
-    let by_node = [(RECORDS, Some(cutoff(now))), (ENDED, Some(to_nanos(now)))];
+    // Records and counters have more time: see `cutoff`.
+    let by_node = [(RECORDS, Some(cutoff(now))), (BUDGETS, Some(cutoff(now))), (ENDED, Some(to_nanos(now)))];
     let mut removed = 0;
     for (sweep, ended) in by_server.into_iter().chain(by_node) {
         let mut lent = link.lend().await?;

@@ -1,5 +1,6 @@
 //! The store in a file of SQLite.
 
+mod budgets;
 mod failure;
 mod link;
 mod migrations;
@@ -78,7 +79,7 @@ const SWEPT_AT_ONCE: u32 = 256;
 ///
 /// # Security
 /// Whoever can write the file can make logins and undo revocations; whoever can read it sees the values of records. A new file is
-/// readable by its user alone (on Unix). An old backup brings ended logins and revoked tokens back: see `docs/stores.md`.
+/// readable by its user alone (on Unix). An old backup brings ended logins and revoked tokens back: see the repository's `docs/stores.md`.
 #[derive(Clone)]
 pub struct SqliteStore {
     link: Link,

@@ -1,6 +1,11 @@
 //! Tickets, revocations and records, in a file of SQLite and in a real Postgres.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test ends at the first error")]
+#![cfg_attr(
+    any(feature = "postgres", feature = "sqlite"),
+    expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test ends at the first error")
+)]
 
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod node;
 #[cfg(all(feature = "postgres", unix))]
 mod postgres;
 #[cfg(feature = "sqlite")]

@@ -1,5 +1,7 @@
 //! The store in a real Postgres, which the tests start, kill and restart.
 
+mod budgets;
+mod logins;
 mod outage;
 mod records;
 mod shared;

@@ -230,3 +230,26 @@ async fn postgres_killed_under_load_resurrects_nothing_and_loses_nothing() {
     let (kept, ended, failures) = check(&store, all).await;
     assert!(kept > 50 && ended > 50 && failures > 0, "{kept} {ended} {failures}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn client_who_hangs_up_takes_no_connection_with_it() {
+    let Some(database) = Database::create() else { return };
+    // Long enough to be seen while it waits.
+    let store = store(&database).await.timeout(Duration::from_secs(2)).max_connections(1);
+    let kept = record("kept");
+    store.create(&kept).await.unwrap();
+    let hold = database.hold("SELECT 1 FROM portcullis_records FOR UPDATE");
+    let own = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let (waiting, key) = (store.clone(), kept.key.clone());
+    let call = tokio::spawn(async move { waiting.end(&key).await.is_ok() });
+    soon(async {
+        while database.ask(own).is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    call.abort();
+    works_again(&store).await;
+    drop(hold);
+    soon(async { while !store.end(&kept.key).await.unwrap_or_default() {} }).await;
+}
