@@ -57,6 +57,12 @@ pub(crate) fn refreshed(sid: &str, generation: u64, result: &'static str) {
     count("auth_token_refreshes_total", "result", result);
 }
 
+/// A client has sent a token again after more than a moment.
+#[cfg(feature = "tokens")]
+pub(crate) fn repeated_late(sid: &str, generation: u64) {
+    tracing::info!(sid, generation, "a refresh token was presented again: an answer was lost, or somebody else has it");
+}
+
 /// A client has got none. `code` is a constant.
 #[cfg(feature = "tokens")]
 pub(crate) fn refresh_refused(code: &'static str) {

@@ -94,6 +94,7 @@
 //! |---|---|---|
 //! | `logged in` | `sid`, `remember`, `kind`: `login`, `step_up` | `auth_logins_total` by `kind` |
 //! | `login failed` (feature `password`) | `code` | `auth_logins_failed_total` by `code` |
+//! | `a refresh token was presented again` (feature `tokens`): ten seconds to five minutes after its first use | `sid`, `generation` | |
 //! | `tokens were refreshed` (`DEBUG`, feature `tokens`) | `sid`, `generation`, `result` | `auth_token_refreshes_total` by `result`: `rotated`, `repeated`, or the code of the refusal |
 //! | `an old refresh token was presented` (`WARN`, feature `tokens`) | `sid`, `generation`, `newest` | the end that follows |
 //! | `logged out`, `login ended` | `sid`, `reason`: `logout`, `other_user`, `user_gone`, `by_id`, `limit`, `refresh_token_reuse`, `all` | `auth_logins_ended_total` by `reason` |

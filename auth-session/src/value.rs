@@ -18,9 +18,13 @@ const RECOGNIZED: Duration = Duration::from_secs(60);
 /// How many of them. A login is often followed by a second factor, and a change of the password by both.
 const MAX_PREVIOUS: usize = 4;
 
-/// Of how many refresh tokens the first use is noted. Older ones are refused by their generation.
+/// How long the first use of a refresh token is noted, at least. More than is asked for, since the clocks of nodes differ.
 #[cfg(feature = "tokens")]
-const MAX_USES: usize = 4;
+const NOTED: Duration = Duration::from_secs(60);
+
+/// Of how many, however fast they follow. Older ones are refused by their generation.
+#[cfg(feature = "tokens")]
+const MAX_USES: usize = 32;
 
 /// What a store must be able to keep is 64 KiB. This leaves room for what a later version adds.
 const MAX_LEN: usize = 60 * 1024;
@@ -186,8 +190,10 @@ impl Refresh {
     pub(crate) fn after_use(&self, generation: u64, now: SystemTime) -> Self {
         // Of those between, the store has lost the use.
         let mut uses = if generation == self.generation { self.uses.clone() } else { Vec::new() };
+        // The last one first, so those behind it are older.
+        let noted = uses.iter().take_while(|FirstUse(at)| now.duration_since(*at).unwrap_or_default() <= NOTED).count();
+        uses.truncate(noted.min(MAX_USES - 1));
         uses.insert(0, FirstUse(now));
-        uses.truncate(MAX_USES);
         Self { generation: generation.saturating_add(1), uses }
     }
 }

@@ -2,10 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
+use auth_core::cookie_values;
 use cookie::SameSite;
 use http::{HeaderMap, HeaderValue, header::SET_COOKIE};
 
-use crate::{presented::Raw, set_cookie::set_cookie_at, settings::LONGEST};
+use crate::{set_cookie::set_cookie_at, settings::LONGEST};
 
 /// The name for HTTPS, and for a loopback. A cookie of one path alone can't have the prefix `__Host-`.
 const NAMES: (&str, &str) = ("__Secure-refresh", "refresh");
@@ -17,26 +18,15 @@ pub(super) struct RefreshCookie {
     is_secure: bool,
 }
 
-/// What a request has under its name.
-pub(super) enum Sent<'h> {
-    Nothing,
-    /// Different values: another host of the same site, or another path, may have planted one of them.
-    Several,
-    /// `None` if it is not text.
-    One(Option<&'h str>),
-}
-
 impl RefreshCookie {
     pub(super) fn new(path: &str, is_secure: bool) -> Self {
         Self { path: path.into(), is_secure }
     }
 
-    pub(super) fn read<'h>(&self, headers: &'h HeaderMap) -> Sent<'h> {
-        match Raw::find(headers, self.name()) {
-            Raw::Nothing => Sent::Nothing,
-            Raw::Several => Sent::Several,
-            Raw::One(value) => Sent::One(str::from_utf8(value).ok()),
-        }
+    /// The values that a request has under its name; an empty text for one that is none. Empty cookies don't count.
+    pub(super) fn read<'h>(&self, headers: &'h HeaderMap) -> impl Iterator<Item = &'h str> {
+        let values = cookie_values(headers, self.name()).filter(|value| !value.is_empty());
+        values.map(|value| str::from_utf8(value).unwrap_or_default())
     }
 
     /// Without `max_age`, the browser forgets it when it closes.

@@ -17,6 +17,8 @@ pub(super) enum Decision {
     Rotate,
     /// It gets the newest one, as the first use has.
     Repeat,
+    /// The same, and it is more than a moment ago: an answer was lost, or somebody else has the token too.
+    RepeatLate,
     /// It was stolen, or its owner is very late: the login ends.
     End,
 }
@@ -29,8 +31,11 @@ pub(super) fn decide(generation: u64, refresh: &Refresh, now: SystemTime) -> Dec
     }
     let Some(used_at) = refresh.first_use(generation) else { return Decision::End };
     let is_last = generation.saturating_add(1) == refresh.generation;
-    let at_most = if is_last { LOST } else { AT_ONCE };
-    if now.duration_since(used_at).unwrap_or_default() <= at_most { Decision::Repeat } else { Decision::End }
+    match now.duration_since(used_at).unwrap_or_default() {
+        ago if ago <= AT_ONCE => Decision::Repeat,
+        ago if is_last && ago <= LOST => Decision::RepeatLate,
+        _ => Decision::End,
+    }
 }
 
 #[cfg(test)]
@@ -79,7 +84,7 @@ mod tests {
     #[test]
     fn predecessor_repeats_for_five_minutes_while_the_successor_is_unused() {
         for now in [11_001, 300_999, 301_000] {
-            assert_eq!(decide(1, &used(&[1_000]), at(now)), Decision::Repeat, "{now}");
+            assert_eq!(decide(1, &used(&[1_000]), at(now)), Decision::RepeatLate, "{now}");
         }
     }
 
@@ -105,14 +110,20 @@ mod tests {
         for (generation, until) in [(1, 11_000), (2, 12_000), (3, 13_000)] {
             assert_eq!(decide(generation, &refresh, at(until + 1)), Decision::End, "{generation}");
         }
-        assert_eq!(decide(4, &refresh, at(13_001)), Decision::Repeat, "the last one has five minutes");
+        assert_eq!(decide(4, &refresh, at(14_001)), Decision::RepeatLate, "the last one has five minutes");
     }
 
     #[test]
     fn token_whose_use_is_not_noted_any_more_ends_the_login() {
-        let refresh = used(&[1_000; 5]);
+        let refresh = used(&[1_000; 33]);
         assert_eq!(decide(2, &refresh, at(1_000)), Decision::Repeat);
         assert_eq!(decide(1, &refresh, at(1_000)), Decision::End);
+    }
+
+    #[test]
+    fn uses_of_a_minute_are_noted_and_no_more() {
+        let refresh = used(&[0, 1_000, 61_000, 62_000]);
+        assert_eq!([1, 2, 3, 4].map(|generation| refresh.first_use(generation)), [None, None, Some(at(61_000)), Some(at(62_000))]);
     }
 
     #[test]

@@ -12,7 +12,8 @@ pub(super) struct Guard {
 
 impl Guard {
     pub(super) fn new(throttle: Throttle, address: ClientAddress) -> Self {
-        Self { throttle, address }
+        // Old tokens of an office must not use up what its people have for passwords.
+        Self { throttle: throttle.realm("refresh token"), address }
     }
 
     /// Counts a token that none of our keys has made, by the address of its sender alone: the id in it is public, and its owner must not

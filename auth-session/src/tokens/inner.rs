@@ -88,7 +88,8 @@ fn complete(
     let unix_secs = |at: SystemTime| at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let iat = unix_secs(now);
     let mut set = |name: &str, value: Json| claims.insert(name.to_owned(), value);
-    set("sub", user.principal().subject().into());
+    // Not the subject alone: users of two issuers may have the same.
+    set("sub", (&*user.id).into());
     set("sid", sid.into());
     set("jti", random_sid().map_err(SessionError::unavailable)?.into());
     set("iat", iat.into());

@@ -151,7 +151,7 @@ impl<U: Principal> RefreshTokens<U> {
     /// Adds claims to access tokens, such as roles. They are read at each refresh, so a change of the user is in the next token. They
     /// must be a JSON object; otherwise the client reads 500 `internal_error`.
     ///
-    /// An access token always has `sub` (the subject of the user), `sid`, `jti`, `iat`, `exp` and `auth_time`, and if they are known
+    /// An access token always has `sub` (what [`SessionUsers::id`](crate::SessionUsers::id) says, so that [`find`](crate::SessionUsers::find) finds the user), `sid`, `jti`, `iat`, `exp` and `auth_time`, and if they are known
     /// `iss`, `aud`, `amr` and `acr`. Of these only `aud` may come from here. Others of these names, and `nbf`, are dropped.
     #[must_use]
     pub fn claims<C: Serialize>(self, claims: impl Fn(&U) -> C + Send + Sync + 'static) -> Self {

@@ -54,6 +54,9 @@ impl<U: Principal> Inner<U> {
                 events::refreshed(login.sid(), next.generation, "rotated");
                 self.issue(&login, next.generation, known, now)
             } else {
+                if decision == Decision::RepeatLate {
+                    events::repeated_late(login.sid(), token.generation);
+                }
                 events::refreshed(login.sid(), refresh.generation, "repeated");
                 self.issue(&login, refresh.generation, known, now)
             };

@@ -10,7 +10,6 @@ use http::{StatusCode, request::Parts};
 use super::{
     RefreshTokens,
     body::{self, Fields},
-    cookie::Sent,
     issued::IssuedTokens,
     refresh::invalid_grant,
 };
@@ -33,7 +32,7 @@ impl<U: Principal> RefreshTokens<U> {
     /// | Refusal | When |
     /// |---|---|
     /// | 400 `invalid_grant` | the token is malformed, unknown, or too old; its login has ended or was revoked, or its user is gone: the user logs in again. With `in_cookie` also if there is no cookie. It removes the cookie |
-    /// | 400 `invalid_request` | a field is missing or repeated, not UTF-8, not JSON; or there are several cookies with different values |
+    /// | 400 `invalid_request` | a field is missing or repeated, not UTF-8, not JSON; or several cookies hold good tokens |
     /// | 400 `unsupported_grant_type` | another grant than `refresh_token` |
     /// | 403 `cross_site` | with `in_cookie`: a foreign page may have sent it, see [`Session`](crate::Session#security) |
     /// | 409 `session_conflict` | others saved the login each time: send the same token again |
@@ -63,13 +62,17 @@ impl<U: Principal> RefreshTokens<U> {
             Err(refusal) => return respond(refusal),
         };
         let token = match &sent {
-            TokenSent::Missing => return respond(invalid_grant("there is no cookie with a refresh token")),
             TokenSent::Body(fields) => match fields.is_refresh() {
                 Some(true) => fields.token.expose(),
                 Some(false) => return respond(bad_request("unsupported_grant_type")),
                 None => return respond(bad_request("invalid_request")),
             },
-            TokenSent::Cookie(token) => token.expose(),
+            TokenSent::Cookies(tokens) => match tokens.as_slice() {
+                [] => return respond(invalid_grant("there is no cookie with a refresh token")),
+                [token] => token.expose(),
+                // Of which of them the page thinks is unknown.
+                _ => return respond(bad_request("invalid_request")),
+            },
         };
         match self.refresh_of(&parts, token).await {
             Ok(issued) => issued.to_response(),
@@ -95,14 +98,12 @@ impl<U: Principal> RefreshTokens<U> {
     async fn answer_end(&self, request: Request) -> Response {
         let (parts, body) = request.into_parts();
         let ended = match self.sent(&parts, body).await {
-            Ok(TokenSent::Missing) => Ok(false),
-            Ok(TokenSent::Body(Fields { token, .. }) | TokenSent::Cookie(token)) => {
-                self.end(token.expose()).await.map_err(Refusal::from)
-            }
+            Ok(TokenSent::Body(Fields { token, .. })) => self.end_each(&[token]).await,
+            Ok(TokenSent::Cookies(tokens)) => self.end_each(&tokens).await,
             Err(refusal) => Err(refusal),
         };
         match ended {
-            Ok(_) => {
+            Ok(()) => {
                 let mut response = with_status(StatusCode::NO_CONTENT);
                 if let Some(cookie) = self.inner().cookie() {
                     cookie.remove(response.headers_mut());
@@ -113,6 +114,23 @@ impl<U: Principal> RefreshTokens<U> {
         }
     }
 
+    async fn end_each(&self, tokens: &[Secret]) -> Result<(), Refusal> {
+        for token in tokens {
+            self.end(token.expose()).await?;
+        }
+        Ok(())
+    }
+
+    /// The cookies that count, of these: those that one of our keys has made, or else the first one. Another host of the same site, or
+    /// another path, may plant cookies, and must not keep the user from a refresh and a logout.
+    fn of_cookies<'h>(&self, values: impl Iterator<Item = &'h str>) -> Vec<Secret> {
+        let (mut ours, others): (Vec<_>, Vec<_>) = values.partition(|value| self.is_ours(value));
+        ours.sort_unstable();
+        ours.dedup();
+        let others = others.into_iter().take(usize::from(ours.is_empty()));
+        ours.into_iter().chain(others).map(Secret::new).collect()
+    }
+
     /// The token of a request, unchecked.
     async fn sent(&self, parts: &Parts, body: axum::body::Body) -> Result<TokenSent, Refusal> {
         if let Some(cookie) = self.inner().cookie() {
@@ -120,11 +138,7 @@ impl<U: Principal> RefreshTokens<U> {
             if let Some(foreign) = self.inner().sessions.core().settings.refuse_foreign(parts) {
                 return Err(foreign);
             }
-            return match cookie.read(&parts.headers) {
-                Sent::Nothing => Ok(TokenSent::Missing),
-                Sent::Several => Err(bad_request("invalid_request")),
-                Sent::One(token) => Ok(TokenSent::Cookie(Secret::new(token.unwrap_or_default()))),
-            };
+            return Ok(TokenSent::Cookies(self.of_cookies(cookie.read(&parts.headers))));
         }
         let kind = Kind::of(&parts.headers)?;
         let bytes = read(body, body::MAX_LEN).await?;
@@ -133,9 +147,7 @@ impl<U: Principal> RefreshTokens<U> {
 }
 
 enum TokenSent {
-    /// There is no cookie.
-    Missing,
-    Cookie(Secret),
+    Cookies(Vec<Secret>),
     Body(Fields),
 }
 

@@ -84,3 +84,48 @@ async fn access_ttl_is_a_second_to_an_hour() {
         assert_eq!(Some(issued.expires_in().as_secs()), expected);
     }
 }
+
+/// Users of two providers, as `docs/providers.md` names them.
+#[derive(Clone)]
+struct Social(&'static str, String);
+
+impl Principal for Social {
+    fn principal_id(&self) -> Option<PrincipalId> {
+        Some(PrincipalId::new(self.0, &*self.1))
+    }
+}
+
+struct Socials;
+
+#[async_trait]
+impl SessionUsers for Socials {
+    type User = Social;
+
+    fn id(&self, user: &Social) -> Result<String, BoxError> {
+        Ok(format!("{} {}", user.0, user.1))
+    }
+
+    async fn find(&self, id: &str) -> Result<Option<Social>, BoxError> {
+        let (issuer, subject) = id.split_once(' ').unwrap();
+        let issuer = if issuer == "https://a.example" { "https://a.example" } else { "https://b.example" };
+        Ok(Some(Social(issuer, subject.to_owned())))
+    }
+}
+
+#[tokio::test]
+async fn access_tokens_of_users_of_two_providers_are_told_apart() {
+    let clock = clock();
+    let store = MemoryStore::new().clock(clock.clone());
+    let sessions = Sessions::builder(store, Socials, ORIGIN).clock(clock.clone()).token_issuer(ISSUER).build().unwrap();
+    let tokens = RefreshTokens::new(&sessions, signer(), [key("k")]).unwrap();
+    let mut names = Vec::new();
+    for issuer in ["https://a.example", "https://b.example"] {
+        let issued = tokens.log_in(&Social(issuer, "1001".to_owned())).await.unwrap();
+        let claims = issued.access_token().expose().split('.').nth(1).unwrap().to_owned();
+        use base64::Engine as _;
+        let claims: Json =
+            serde_json::from_slice(&base64::prelude::BASE64_URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
+        names.push((claims["iss"].clone(), claims["sub"].clone()));
+    }
+    assert_ne!(names[0], names[1], "two users have one name");
+}

@@ -175,3 +175,58 @@ async fn login_with_tokens_is_in_the_list_with_its_label() {
     assert_eq!((login.sid(), login.label()), (issued.sid(), Some("App on iOS")));
     assert_eq!((login.is_remembered(), login.amr().len(), login.is_current()), (false, 2, false));
 }
+
+#[derive(serde::Deserialize)]
+struct Sub {
+    sub: String,
+}
+
+/// Another service: it knows the signer and the revocations, and its user is the subject.
+fn other_service(tokens: &Tokens) -> Asked {
+    let jwt = Jwt::<Sub>::hs256("s".repeat(32)).unwrap().issuer(ISSUER).audience("api");
+    let jwt = jwt.leeway(secs(0)).unwrap().verify(|claims: Sub| async move { Some(claims.sub) });
+    let chain = Chain::new().or(jwt).revocation(tokens.app.sessions.revocations().clone());
+    let layer = AuthLayer::new(chain).timer(tokens.app.clock.clone());
+    Router::new()
+        .route("/api", get(|user: Authenticated<String>| async move { user.to_string() }))
+        .route_layer(layer)
+        .into()
+}
+
+#[tokio::test]
+async fn end_of_all_covers_tokens_in_a_service_that_knows_the_subject_alone() {
+    let tokens = Tokens::new();
+    let phone = tokens.phone("ann").await;
+    let elsewhere = phone.at(other_service(&tokens));
+    assert_eq!(elsewhere.api().await, is("ann"));
+    tokens.advance(5);
+    tokens.app.sessions.end_all(&User("ann".to_owned())).await.unwrap();
+    assert_eq!(phone.api().await, refused(401, "revoked"));
+    assert_eq!(elsewhere.api().await, refused(401, "revoked"));
+}
+
+/// The clock of the node that has issued the tokens is a minute ahead.
+#[tokio::test]
+async fn end_of_all_covers_tokens_of_a_node_whose_clock_is_ahead() {
+    let tokens = Tokens::new();
+    let mut thief = tokens.phone("ann").await;
+    tokens.advance(600);
+    let ahead = ManualClock::new(tokens.app.clock.now() + secs(60));
+    let builder = Sessions::builder(tokens.app.store.clone(), tokens.app.users.clone(), ORIGIN).clock(ahead.clone());
+    let sessions = builder.token_issuer(ISSUER).build().unwrap();
+    let node = RefreshTokens::new(&sessions, signer(), [key("k")]).unwrap();
+    thief = thief.at(with_tokens(&sessions, &node, &ahead));
+    thief.refresh().await.unwrap();
+    tokens.advance(1);
+    ahead.advance(secs(1));
+    // The owner changes the password, on the other node.
+    tokens.app.sessions.end_all(&User("ann".to_owned())).await.unwrap();
+    assert_eq!(thief.refresh().await, invalid_grant());
+    assert_eq!(thief.api().await, refused(401, "revoked"), "on the node that is ahead");
+    tokens.advance(60);
+    assert_eq!(
+        thief.at(tokens.router.clone()).api().await,
+        refused(401, "revoked"),
+        "on the other, from a minute later on"
+    );
+}

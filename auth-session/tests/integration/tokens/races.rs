@@ -149,3 +149,16 @@ async fn refresh_that_others_precede_each_time_is_409_and_ends_nothing() {
     tokens.app.store.stop_meanwhile();
     assert_eq!(phone.refresh().await, Ok(2));
 }
+
+/// A browser opens ten tabs at once, and one request is slow.
+#[tokio::test]
+async fn six_tabs_in_a_second_do_not_end_the_login_of_their_owner() {
+    let tokens = Tokens::new();
+    let slow = tokens.phone("ann").await;
+    let mut jar = slow.clone();
+    for generation in 2..7 {
+        assert_eq!(jar.refresh().await, Ok(generation));
+        tokens.app.clock.advance(std::time::Duration::from_millis(150));
+    }
+    assert_eq!(slow.clone().refresh().await, Ok(6));
+}

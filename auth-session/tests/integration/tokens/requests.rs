@@ -119,3 +119,22 @@ async fn wrong_tokens_are_throttled_by_address_and_good_ones_never() {
     assert!(from("192.0.2.1").await.is(429, "too_many_attempts"));
     assert!(from("198.51.100.7").await.is(400, "invalid_grant"), "another address");
 }
+
+/// The key was changed, and 31 clients of an office send their old tokens once. Then the office can't log in with passwords.
+#[tokio::test]
+async fn wrong_refresh_tokens_do_not_close_the_login_of_their_address() {
+    let throttle = Throttle::new(MemoryStore::new());
+    let (proxies, address): (_, IpAddr) = (ClientAddress::behind_proxies(1), "192.0.2.7".parse().unwrap());
+    let tokens = Tokens::of(App::with(|builder| builder.token_issuer(ISSUER)), |tokens| {
+        tokens.throttle(throttle.clone(), proxies)
+    });
+    let asks: Asked = tokens.router.clone().into();
+    for _ in 0..30 {
+        let old = RefreshTokens::new(&tokens.app.sessions, signer(), [key("o")]).unwrap();
+        let old = old.log_in(&User("ann".to_owned())).await.unwrap();
+        let body = serde_json::json!({ "refresh_token": old.refresh_token().expose() }).to_string();
+        let answer = asks.send("POST", PATH, &[JSON, ("x-forwarded-for", "192.0.2.7")], &body).await;
+        assert!(answer.is(400, "invalid_grant"));
+    }
+    assert!(throttle.take(&Guess::new("bob").address(Some(address))).await.is_ok(), "bob has guessed nothing");
+}
