@@ -50,6 +50,8 @@ mod socketio {}
 mod login {}
 #[doc = include_str!("../../docs/sessions.md")]
 mod sessions {}
+#[doc = include_str!("../../docs/tokens.md")]
+mod tokens {}
 #[doc = include_str!("../../docs/tickets.md")]
 mod tickets {}
 #[doc = include_str!("../../docs/revocation.md")]

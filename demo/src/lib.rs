@@ -26,12 +26,12 @@ use std::{
 
 use auth_basic::{Basic, BasicLogin};
 use auth_core::{
-    Authenticated, BoxError, Chain, ClientAddress, Strategy,
+    Authenticated, BoxError, Chain, Strategy,
     extract::{Extractor as _, bearer, cookie, socketio_auth, subprotocol},
 };
 use auth_jwt::Jwt;
 use auth_session::Devices;
-use auth_store::{Revocations, Throttle, TicketGrant, Tickets};
+use auth_store::{Revocations, TicketGrant, Tickets};
 use axum::{
     Json, Router,
     extract::{State, ws::Message},
@@ -62,8 +62,9 @@ pub fn app(settings: &Settings) -> Result<Router, BoxError> {
     let connections = Connections::new();
     connections.follow(revocations.clone());
 
+    // Forms and Basic count the same failures.
     let throttle = limits::throttle(settings)?;
-    let basic = |basic| self::basic(basic, &throttle, &users);
+    let basic = |basic: Basic| self::basic(basic.throttle(throttle.clone(), settings.client_address), &users);
 
     let chain = |challenge| {
         let chain = Chain::new().or(jwt(settings, &users)?).or(basic(challenge));
@@ -71,13 +72,14 @@ pub fn app(settings: &Settings) -> Result<Router, BoxError> {
         Ok::<_, BoxError>(chain.revocation(revocations.clone()))
     };
     let sockets = Sockets::new().connections(&connections).shutdown(&settings.shutdown);
+    let sockets = sockets.client_address(settings.client_address);
     let unset = |chain| AuthLayer::new(chain).timer(settings.timer.clone());
     let layer = |chain| unset(chain).sockets(sockets.clone());
     let told = if settings.accept_then_close { sockets.clone().accept_then_close() } else { sockets.clone() };
     let jwt_or_basic = unset(chain(Basic::new("demo"))?).sockets(told);
     // Socket.IO clients send a login in `auth`. If it is refused, the browser must not ask for another one.
     let for_socket_io = layer(chain(Basic::new("demo").from_socketio_auth().without_browser_prompt())?);
-    let basic_alone = layer(Chain::new().or(basic(Basic::new("demo"))));
+    let basic_alone = layer(Chain::new().or(basic(Basic::new("demo"))).revocation(revocations.clone()));
 
     let log_out = logout::LogOut { revocations, sessions: sessions.clone(), timer: settings.timer.clone() };
     // Closed by default. A path that does not exist is a 404, without a password prompt.
@@ -89,19 +91,20 @@ pub fn app(settings: &Settings) -> Result<Router, BoxError> {
         .public(page::routes())
         .public(Router::new().route("/health", get(|| async { "ok" })));
     let says_who_it_is_later = Protected::new(jwt_or_basic.first_message()).route("/ws-first-message", any(echo));
-    let tokens = tokens::tokens(settings, &sessions)?;
-    let login = Protected::new(basic_alone)
-        .route("/api/token", post(tokens::issue))
-        .public(Router::new().route("/api/refresh", post(tokens::refresh)))
-        .with_state(tokens);
+    let tokens = tokens::tokens(settings, &sessions, throttle.clone())?;
+    let login =
+        Protected::new(basic_alone).route("/api/token", post(tokens::issue)).public(tokens.routes()).with_state(tokens);
     let session_alone = login::session_alone(settings, &sessions);
     let is_logged_in = get(me).with_state(settings.timer.clone()).layer(session_alone);
     let routes = protected.into_router().merge(says_who_it_is_later).merge(login);
     let local = login::local(settings, &sessions, throttle.clone())?;
-    let routes = routes
-        .route("/api/session", is_logged_in)
-        .merge(local.routes())
-        .merge(register::route(register::Register { local, users, throttle: throttle.realm("register") }));
+    let routes =
+        routes.route("/api/session", is_logged_in).merge(local.routes()).merge(register::route(register::Register {
+            local,
+            users,
+            throttle: throttle.realm("register"),
+            address: settings.client_address,
+        }));
     let routes = routes.merge(Devices::new(&sessions).path("/api/sessions")?.routes());
     Ok(routes.layer(socketio::layer(for_socket_io)).layer(sessions.layer()))
 }
@@ -118,10 +121,9 @@ fn jwt(settings: &Settings, users: &Users) -> Result<impl Strategy<User = User> 
         }))
 }
 
-fn basic(basic: Basic, throttle: &Throttle, users: &Users) -> impl Strategy<User = User> + use<> {
+fn basic(basic: Basic, users: &Users) -> impl Strategy<User = User> + use<> {
     let users = users.clone();
-    // Forms and Basic count the same failures.
-    basic.throttle(throttle.clone(), ClientAddress::peer()).verify(move |login: BasicLogin| {
+    basic.verify(move |login: BasicLogin| {
         let users = users.clone();
         async move { users.by_login(&login).await }
     })

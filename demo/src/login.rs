@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use auth_core::{BoxError, Chain, Challenge, ClientAddress, ConfigError, async_trait};
+use auth_core::{BoxError, Chain, Challenge, ConfigError, async_trait};
 use auth_session::{LocalLogin, LocalUsers, LoginOverflow, SessionUsers, Sessions, SessionsBuilder};
 use auth_store::{Revocations, Throttle};
 use ws_adapter::AuthLayer;
@@ -63,7 +63,7 @@ pub(crate) fn local(
 ) -> Result<LocalLogin<User>, ConfigError> {
     let users = settings.users.clone();
     let local = LocalLogin::new(sessions.clone(), ByName(users.clone())).passwords(users.passwords().clone());
-    local.throttle(throttle, ClientAddress::peer()).failure("/")
+    local.throttle(throttle, settings.client_address).failure("/")
 }
 
 /// Answers for nobody but the session. The page asks there whether it is logged in: another 401 would make the browser show its

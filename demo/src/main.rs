@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use auth_core::ClientAddress;
 use auth_store::RedisStore;
 use auth_store_sql::SqliteStore;
 use clap::{Parser, Subcommand};
@@ -34,6 +35,9 @@ struct Cli {
     /// Where browsers find the server, if it is behind a proxy: https://app.example. The default is the port on 127.0.0.1
     #[arg(long, env = "PUBLIC_ORIGIN")]
     public_origin: Option<String>,
+    /// How many proxies stand before the server. Each adds an address to `X-Forwarded-For`
+    #[arg(long, default_value_t = 0)]
+    proxies: usize,
     /// Share logins, tickets and revocations with other nodes: redis://host:6379
     #[arg(long, env = "REDIS", hide_env_values = true)]
     redis: Option<String>,
@@ -84,6 +88,7 @@ async fn main() -> ExitCode {
 async fn run(cli: Cli) -> Result<(), Box<dyn Error + Send + Sync>> {
     let mut settings = Settings::new(cli.secret.as_str());
     settings.accept_then_close = cli.accept_then_close;
+    settings.client_address = ClientAddress::behind_proxies(cli.proxies);
     (settings.limits.failures, settings.limits.wait) = (cli.login_failures, Duration::from_secs(cli.login_wait));
     if let Some(path) = &cli.db {
         let store =

@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc};
 
-use auth_core::{Secret, SystemClock};
+use auth_core::{ClientAddress, Secret, SystemClock};
 use auth_jwt::HmacSecret;
 use auth_store::{Budgets, MemoryStore, Records, Store};
 use ws_adapter::{Shutdown, Timer};
@@ -23,6 +23,8 @@ pub struct Settings {
     pub budgets: Arc<dyn Budgets>,
     /// How often somebody may guess a password.
     pub limits: Limits,
+    /// How the address of a client is found.
+    pub client_address: ClientAddress,
     /// Who may log in.
     pub users: Users,
     /// Where browsers find the server.
@@ -45,6 +47,7 @@ impl Settings {
             records: Arc::new(store.clone()),
             budgets: Arc::new(store),
             limits: Limits::default(),
+            client_address: ClientAddress::peer(),
             users: Users::in_memory(),
             public_origin: "http://localhost:3000".to_owned(),
             shutdown: Shutdown::new(),

@@ -1,16 +1,16 @@
 use std::time::Duration;
 
-use auth_core::{Authenticated, BoxError, Refusal, Secret};
+use auth_core::{Authenticated, BoxError, Secret};
 use auth_jwt::Signer;
 use auth_session::{IssuedTokens, RefreshTokens, Sessions};
+use auth_store::Throttle;
 use axum::{
     Json,
-    body::Body,
     extract::State,
     http::header,
     response::{IntoResponse, Response},
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{Settings, User, keys};
 
@@ -35,12 +35,6 @@ struct Issued<'t> {
     refresh_token: &'t str,
 }
 
-/// It has no `Debug`, which would show the token.
-#[derive(Deserialize)]
-pub(crate) struct Refresh {
-    refresh_token: String,
-}
-
 /// Signs a token for the user with this id. It belongs to no login.
 ///
 /// # Errors
@@ -54,24 +48,28 @@ fn signer(settings: &Settings) -> Result<Signer, BoxError> {
 }
 
 /// Logins of programs, and of the page under *Token*.
-pub(crate) fn tokens(settings: &Settings, sessions: &Sessions<User>) -> Result<RefreshTokens<User>, BoxError> {
+///
+/// `POST /api/refresh` with `{"refresh_token"}` answers the next tokens, by the names of RFC 6749: `access_token`, `refresh_token`.
+pub(crate) fn tokens(
+    settings: &Settings,
+    sessions: &Sessions<User>,
+    throttle: Throttle,
+) -> Result<RefreshTokens<User>, BoxError> {
     let tokens = RefreshTokens::new(sessions, signer(settings)?, [keys::derive(&settings.secret, "refresh token")?])?;
-    Ok(tokens.access_ttl(TTL)?.claims(|user: &User| Name { name: user.name.clone() }))
+    Ok(tokens
+        .path("/api/refresh")?
+        .access_ttl(TTL)?
+        .claims(|user: &User| Name { name: user.name.clone() })
+        .throttle(throttle, settings.client_address))
 }
 
 /// `POST /api/token`: a new login.
 pub(crate) async fn issue(State(tokens): State<RefreshTokens<User>>, user: Authenticated<User>) -> Response {
-    match tokens.log_in(&user).label("Tokens").amr(["pwd"]).await {
+    // A change of the password meanwhile ends the login that the old one has proved.
+    let proved_at = user.evidence().counts_from();
+    match tokens.log_in(&user).label("Tokens").amr(["pwd"]).proved_at(proved_at).await {
         Ok(issued) => answer(&issued),
         Err(error) => error.into_response(),
-    }
-}
-
-/// `POST /api/refresh` with `{"refresh_token"}`: the next tokens of a login.
-pub(crate) async fn refresh(State(tokens): State<RefreshTokens<User>>, Json(sent): Json<Refresh>) -> Response {
-    match tokens.refresh(&sent.refresh_token).await {
-        Ok(issued) => answer(&issued),
-        Err(refusal) => refused(&refusal),
     }
 }
 
@@ -82,8 +80,4 @@ fn answer(issued: &IssuedTokens) -> Response {
         refresh_token: issued.refresh_token().expose(),
     };
     ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
-}
-
-fn refused(refusal: &Refusal) -> Response {
-    refusal.to_response().map(Body::from)
 }

@@ -123,12 +123,15 @@ mod tests {
     #[test]
     fn uses_of_a_minute_are_noted_and_no_more() {
         let refresh = used(&[0, 1_000, 61_000, 62_000]);
-        assert_eq!([1, 2, 3, 4].map(|generation| refresh.first_use(generation)), [None, None, Some(at(61_000)), Some(at(62_000))]);
+        assert_eq!(
+            [1, 2, 3, 4].map(|generation| refresh.first_use(generation)),
+            [None, None, Some(at(61_000)), Some(at(62_000))]
+        );
     }
 
     #[test]
     fn clock_that_was_set_back_counts_as_no_time() {
-        let refresh = used(&[1_000_000, 2_000_000]);
+        let refresh = used(&[1_000_000, 1_060_000]);
         for generation in [1, 2] {
             assert_eq!(decide(generation, &refresh, at(0)), Decision::Repeat);
         }

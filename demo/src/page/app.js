@@ -24,7 +24,7 @@ function logAuth(what, message, kind) {
   log(`${what} ${JSON.stringify(message, hideSecrets)}`, kind);
 }
 
-const hideSecrets = (name, value) => (["token", "refresh_token", "ticket", "credentials"].includes(name) ? "…" : value);
+const hideSecrets = (name, value) => (["token", "access_token", "refresh_token", "ticket", "credentials"].includes(name) ? "…" : value);
 
 /**
  * One tab each: `{ path, open(), send(text), refresh(token), close() }`; the files after this one fill it in. `refresh`
@@ -193,7 +193,7 @@ function fillIn({ token, refresh_token }) {
 async function freshTokens() {
   const used = how() === "token" && refreshToken;
   const next = used && await ask("POST", "/api/refresh", null, { refresh_token: used });
-  const answer = next || await ask("POST", "/api/token", login());
+  const answer = next ? { ...next, token: next.access_token } : await ask("POST", "/api/token", login());
   refreshToken = answer?.refresh_token ?? null;
   return answer;
 }

@@ -102,9 +102,11 @@ async fn pair(request: reqwest::RequestBuilder) -> (String, String) {
     let answer = request.send().await.unwrap();
     assert_eq!(answer.headers().get("cache-control").unwrap(), "no-store");
     let answer: serde_json::Value = answer.json().await.unwrap();
-    let text = |name: &str| answer.get(name).unwrap().as_str().unwrap().to_owned();
+    let text = |name: &str| answer.get(name).map(|text| text.as_str().unwrap().to_owned());
     assert_eq!(answer.get("expires_in"), Some(&900.into()));
-    (format!("Bearer {}", text("token")), text("refresh_token"))
+    // The route for the next tokens uses the names of RFC 6749.
+    let access = text("token").or_else(|| text("access_token")).unwrap();
+    (format!("Bearer {access}"), text("refresh_token").unwrap())
 }
 
 fn refresh(demo: &Demo, token: &str) -> reqwest::RequestBuilder {

@@ -208,4 +208,10 @@ async fn registration_is_refused_with_a_code() {
     }
     let form = demo.request(Method::POST, "/api/register").body("username=ann").send().await.unwrap();
     assert_eq!(form.status(), 415);
+    for wrong in [json!({ "username": "ann" }), json!("a password"), json!({ "username": 1, "password": "a password" })]
+    {
+        let answer = demo.request(Method::POST, "/api/register").json(&wrong).send().await.unwrap();
+        let (status, text) = (answer.status().as_u16(), answer.text().await.unwrap());
+        assert!(status == 400 && text.contains("invalid_request") && !text.contains("a password"), "{text}");
+    }
 }

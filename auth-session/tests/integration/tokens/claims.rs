@@ -5,6 +5,9 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering::SeqCst},
 };
 
+use auth_core::{BoxError, Principal, PrincipalId};
+use auth_session::{SessionUsers, async_trait};
+use auth_store::MemoryStore;
 use serde_json::json;
 
 use super::*;

@@ -70,15 +70,23 @@ impl Model {
             return None;
         }
         if generation == self.newest {
+            // A use that was more than a minute ago is forgotten, with all before it.
+            let is_old = |at: &SystemTime| now.duration_since(*at).is_ok_and(|ago| ago > Duration::from_secs(60));
+            if let Some((old, _)) = self.used.iter().rev().find(|(_, at)| is_old(at)) {
+                let kept = old + 1;
+                self.used.retain(|generation, _| *generation >= kept);
+            }
             self.used.insert(generation, now);
             self.newest += 1;
             return Some(self.newest);
         }
-        let is_noted = generation + 4 >= self.newest;
-        let since = now.duration_since(self.used[&generation]).unwrap_or_default();
         let is_last = generation + 1 == self.newest;
-        let is_good = since <= Duration::from_secs(10) || is_last && since <= Duration::from_secs(300);
-        self.has_ended = !(is_noted && is_good);
+        let is_noted = |_: &&SystemTime| generation + 32 >= self.newest;
+        let is_good = self.used.get(&generation).filter(is_noted).is_some_and(|at| {
+            let since = now.duration_since(*at).unwrap_or_default();
+            since <= Duration::from_secs(10) || is_last && since <= Duration::from_secs(300)
+        });
+        self.has_ended = !is_good;
         (!self.has_ended).then_some(self.newest)
     }
 }

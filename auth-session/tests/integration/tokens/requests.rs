@@ -1,7 +1,9 @@
 //! What clients send to the routes.
 
+use std::net::IpAddr;
+
 use auth_core::ClientAddress;
-use auth_store::{MemoryStore, Throttle};
+use auth_store::{Guess, MemoryStore, Throttle};
 
 use super::*;
 use crate::ann::FORM;
