@@ -62,3 +62,12 @@ pub(super) async fn within<T>(
 ) -> Result<T, Failure> {
     timeout_at(until, call).await.map_err(|_| timeout())?.map_err(|error| because(&error))
 }
+
+/// The row that a change returns, if it has changed one. It waits until the change is written: `sqlx` drops the error of a commit
+/// after it has the one row that was asked for.
+pub(super) async fn changed<T>(
+    until: Instant,
+    call: impl Future<Output = Result<Vec<T>, sqlx::Error>>,
+) -> Result<Option<T>, Failure> {
+    Ok(within(until, call).await?.pop())
+}

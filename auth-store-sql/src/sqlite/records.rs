@@ -10,7 +10,7 @@ use auth_store::{Record, RecordKey, Records, Saved, SavedEnd};
 use super::{
     SqliteStore,
     failure::unreadable,
-    link::{Lent, within},
+    link::{Lent, changed, within},
 };
 use crate::{
     failure::Failure,
@@ -80,7 +80,7 @@ impl Records for SqliteStore {
         let save = save.bind(record.key.as_str()).bind(version).bind(row::owner(record)).bind(indexes);
         let save = save.bind(to_nanos(record.since)).bind(&*record.value).bind(end == SavedEnd::Replace);
         let save = save.bind(to_nanos(record.used_at)).bind(to_nanos(record.ends_at)).bind(self.cutoff());
-        let saved: Option<(i64,)> = within(lent.until, save.fetch_optional(&mut *lent.connection)).await?;
+        let saved: Option<(i64,)> = changed(lent.until, save.fetch_all(&mut *lent.connection)).await?;
         match saved {
             Some((version,)) => Ok(Saved::As(u64::try_from(version).map_err(|_| unreadable())?)),
             None => Ok(self.why_not_saved(lent, record).await?),
@@ -90,7 +90,7 @@ impl Records for SqliteStore {
     async fn end(&self, key: &RecordKey) -> Result<bool, BoxError> {
         let mut lent = self.link.writer().await?;
         let end = sqlx::query_as("DELETE FROM portcullis_records WHERE key = $1 RETURNING ends_at").bind(key.as_str());
-        let ended: Option<(i64,)> = within(lent.until, end.fetch_optional(&mut *lent.connection)).await?;
+        let ended: Option<(i64,)> = changed(lent.until, end.fetch_all(&mut *lent.connection)).await?;
         Ok(ended.is_some_and(|(ends_at,)| ends_at > self.cutoff()))
     }
 

@@ -4,7 +4,10 @@ use async_trait::async_trait;
 use auth_core::BoxError;
 use auth_store::{Store, Subscription, SubscriptionEvent};
 
-use super::{SqliteStore, link::within};
+use super::{
+    SqliteStore,
+    link::{changed, within},
+};
 use crate::{
     backlog::Backlog,
     limit::check_len,
@@ -31,7 +34,7 @@ impl Store for SqliteStore {
         let now = self.now();
         let mut lent = self.link.writer().await?;
         let take = sqlx::query_as("DELETE FROM portcullis_values WHERE key = $1 RETURNING value, ends_at").bind(key);
-        let taken: Option<(Vec<u8>, i64)> = within(lent.until, take.fetch_optional(&mut *lent.connection)).await?;
+        let taken: Option<(Vec<u8>, i64)> = changed(lent.until, take.fetch_all(&mut *lent.connection)).await?;
         Ok(taken.filter(|(_, ends_at)| now < *ends_at).map(|(value, _)| value))
     }
 

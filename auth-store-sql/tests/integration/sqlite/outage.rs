@@ -91,6 +91,27 @@ async fn full_file_refuses_what_is_new_and_still_ends_what_is_old() {
     assert!(store.end(&kept.key).await.unwrap());
 }
 
+/// As on a disk that is full when the change is written: a trigger makes each commit fail, and no statement before.
+#[tokio::test]
+async fn change_that_cannot_be_committed_is_an_error() {
+    let file = File::new();
+    let store = file.store().await.clock(clock());
+    let kept = filled(&store).await;
+    let ticket = ticket(&tickets(store.clone())).await.unwrap();
+    let mut other = SqliteConnection::connect_with(&file.options()).await.unwrap();
+    let fails = "CREATE TABLE none (id INTEGER PRIMARY KEY);
+         CREATE TABLE late (id INTEGER REFERENCES none (id) DEFERRABLE INITIALLY DEFERRED);
+         CREATE TRIGGER a AFTER DELETE ON portcullis_values BEGIN INSERT INTO late VALUES (1); END;
+         CREATE TRIGGER b AFTER DELETE ON portcullis_records BEGIN INSERT INTO late VALUES (1); END;
+         CREATE TRIGGER c AFTER UPDATE ON portcullis_records BEGIN INSERT INTO late VALUES (1); END;";
+    sqlx::raw_sql(fails).execute(&mut other).await.unwrap();
+    assert_eq!(open(&tickets(store.clone()), &ticket).await.unwrap_err(), "unavailable");
+    assert!(store.end(&kept.key).await.is_err());
+    assert!(store.save(&kept, SavedEnd::Keep).await.is_err());
+    assert!(store.touch(&kept.key, now(), in_secs(90)).await.is_err());
+    assert!(store.load(&kept.key).await.unwrap().as_ref() == Some(&kept));
+}
+
 #[tokio::test]
 async fn read_only_file_fails_changes_and_nothing_else() {
     let file = File::new();
