@@ -59,11 +59,11 @@ impl Link {
     }
 
     pub(super) async fn lend(self: &Arc<Self>) -> Result<Lent, Failure> {
-        self.lend_for(self.timeout).await
+        self.lend_by(Instant::now() + self.timeout).await
     }
 
-    pub(super) async fn lend_for(self: &Arc<Self>, span: Duration) -> Result<Lent, Failure> {
-        let until = Instant::now() + span;
+    /// For a call that is over at this instant.
+    pub(super) async fn lend_by(self: &Arc<Self>, until: Instant) -> Result<Lent, Failure> {
         let permit = timeout_at(until, Arc::clone(&self.permits).acquire_owned()).await.map_err(|_| timeout())?;
         let permit = Some(permit.map_err(|_| lost())?);
         let mut lent = Lent { connection: None, until, link: Arc::clone(self), permit };
