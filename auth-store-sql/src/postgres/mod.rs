@@ -26,7 +26,7 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::time::{Instant, timeout_at};
 
 use self::{link::Link, news::News, turns::Turns};
-use crate::SetupError;
+use crate::{SetupError, times::LONGEST_TIMEOUT};
 
 /// How long a call may take.
 const TIMEOUT: Duration = Duration::from_secs(1);
@@ -138,11 +138,11 @@ impl PostgresStore {
         Ok(Self { schema: Some(name.to_owned()), ..self }.connected())
     }
 
-    /// Sets how long a call may take, including the time to connect and to wait for a connection. The default is 1 s. Postgres gets
-    /// the same limit for each statement.
+    /// Sets how long a call may take, including the time to connect and to wait for a connection. The default is 1 s; more
+    /// than an hour counts as an hour. Postgres gets the same limit for each statement.
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
-        Self { timeout, ..self }.connected()
+        Self { timeout: timeout.min(LONGEST_TIMEOUT), ..self }.connected()
     }
 
     /// Sets the most connections for calls of this node. The default is 10; at least 1. Listeners have one more. All nodes together

@@ -27,7 +27,10 @@ use sqlx::{
 use tokio::sync::broadcast;
 
 use self::link::{Link, within};
-use crate::{SetupError, backlog, times::to_nanos};
+use crate::{
+    SetupError, backlog,
+    times::{LONGEST_TIMEOUT, to_nanos},
+};
 
 /// How long a call may take.
 const TIMEOUT: Duration = Duration::from_secs(1);
@@ -133,10 +136,10 @@ impl SqliteStore {
         is_done.then_some(()).ok_or_else(SetupError::newer)
     }
 
-    /// Sets how long a call may take. The default is 1 s.
+    /// Sets how long a call may take. The default is 1 s; more than an hour counts as an hour.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.link = self.link.with_timeout(timeout);
+        self.link = self.link.with_timeout(timeout.min(LONGEST_TIMEOUT));
         self
     }
 
