@@ -132,7 +132,7 @@ impl SqliteStore {
     /// If the database is down, or if a newer version of this crate has changed the tables. Nothing has changed then.
     pub async fn migrate(&self) -> Result<(), SetupError> {
         let mut lent = self.link.clone().with_timeout(SETUP_TIMEOUT).writer().await?;
-        let is_done = within(lent.until, migrations::run(&mut lent.connection)).await?;
+        let is_done = within(lent.until, migrations::run(lent.connection()?)).await?;
         is_done.then_some(()).ok_or_else(SetupError::newer)
     }
 
@@ -156,8 +156,8 @@ impl SqliteStore {
     /// If it cannot be read within the timeout, or if it has no tables.
     pub async fn ping(&self) -> Result<(), BoxError> {
         let mut lent = self.link.reader().await?;
-        let ask = sqlx::query("SELECT version FROM portcullis_migrations LIMIT 1").execute(&mut *lent.connection);
-        within(lent.until, ask).await?;
+        let ask = sqlx::query("SELECT version FROM portcullis_migrations LIMIT 1");
+        within(lent.until, ask.execute(lent.connection()?)).await?;
         Ok(())
     }
 

@@ -13,6 +13,7 @@ use std::{
 use auth_core::{Revocation, RevocationCheck as _};
 use auth_store::{Record, Records as _, Revocations, Saved, SavedEnd, Store as _};
 use auth_store_sql::{SetupErrorKind, SqliteStore};
+use futures_util::FutureExt as _;
 use sqlx::{Connection as _, SqliteConnection, sqlite::SqlitePoolOptions};
 
 use super::file::File;
@@ -61,6 +62,33 @@ async fn locked_file_fails_changes_in_time_and_nothing_else() {
     only_reads(&store, &kept, "SQLite").await;
     sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
     assert_eq!(store.save(&kept, SavedEnd::Keep).await.unwrap(), Saved::As(2));
+}
+
+/// Also if their calls are dropped when their runtime is gone.
+#[test]
+fn clients_who_hang_up_while_the_file_is_locked_stop_nobody_from_reading() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let file = File::new();
+    let (store, kept, mut other) = runtime.block_on(async {
+        let store = file.store().await.clock(clock());
+        let kept = filled(&store).await;
+        (store, kept, SqliteConnection::connect_with(&file.options()).await.unwrap())
+    });
+    // Shorter than a connection waits for a lock.
+    let store = store.timeout(Duration::from_millis(300));
+    runtime.block_on(sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other)).unwrap();
+    for _ in 0..8 {
+        let mut call = store.end(&kept.key);
+        runtime.block_on(async {
+            for _ in 0..3 {
+                assert!((&mut call).now_or_never().is_none());
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        });
+        drop(call);
+    }
+    assert!(runtime.block_on(store.load(&kept.key)).unwrap() == Some(kept));
+    runtime.block_on(other.close()).unwrap();
 }
 
 #[tokio::test]
