@@ -5,6 +5,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// How much longer than until its end a record is kept: the clocks of nodes may differ by five minutes.
 pub(crate) const SLACK: Duration = Duration::from_secs(600);
 
+/// The longest time of a call. A longer one may not fit into an instant.
+pub(crate) const LONGEST_TIMEOUT: Duration = Duration::from_secs(3600);
+
 /// Nanoseconds since 1970. Clamps an instant before 1970 or after 2262 to the nearest one that fits.
 pub(crate) fn to_nanos(instant: SystemTime) -> i64 {
     span_nanos(instant.duration_since(UNIX_EPOCH).unwrap_or_default())

@@ -65,6 +65,8 @@ pub(super) fn limited(options: PgConnectOptions, timeout: Duration, schema: Opti
         ("statement_timeout", millis.as_str()),
         ("idle_in_transaction_session_timeout", LONGEST_PAUSE),
         ("default_transaction_isolation", "read committed"),
+        // A `ROLLBACK` to be sure would be a warning in the log of the application.
+        ("client_min_messages", "error"),
     ];
     let options = options.options(limits);
     match schema {

@@ -6,12 +6,13 @@ use async_trait::async_trait;
 use auth_core::BoxError;
 use auth_store::{Budget, BudgetKey, BudgetPlace, Budgets, Taken};
 use sqlx::Connection as _;
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
-use super::{PostgresStore, failure::unreadable};
+use super::{PostgresStore, clock::clock_now, failure::unreadable};
 use crate::{
     counting::{self, Change, Row},
     failure::Failure,
+    times::from_nanos,
 };
 
 #[async_trait]
@@ -36,17 +37,20 @@ impl Budgets for PostgresStore {
 
 impl PostgresStore {
     async fn count(&self, key: &BudgetKey, budget: &Budget, change: Change) -> Result<Option<Taken>, Failure> {
-        let now = self.clock.now();
-        let mut lent = self.link.lend().await?;
+        let until = Instant::now() + self.link.timeout();
+        let _turn = self.turns.wait(key.as_str(), until).await?;
+        let mut lent = self.link.lend_by(until).await?;
         let (connection, until) = lent.parts()?;
         let work = async {
             let mut work = connection.begin().await?;
             // Makes the row or changes nothing in it, and locks it in both cases: of two at once the second sees what the first did.
-            let lock = sqlx::query_as(
+            let lock = sqlx::query_as(concat!(
                 "INSERT INTO portcullis_budgets (key, counter, ends_at) VALUES ($1, '', 0)
-                 ON CONFLICT (key) DO UPDATE SET key = excluded.key RETURNING counter",
-            );
-            let (stored,): (String,) = lock.bind(key.as_str()).fetch_one(&mut *work).await?;
+                 ON CONFLICT (key) DO UPDATE SET key = excluded.key RETURNING counter, ",
+                clock_now!(),
+            ));
+            let (stored, now): (String, i64) = lock.bind(key.as_str()).fetch_one(&mut *work).await?;
+            let now = self.budget_clock.as_ref().map_or(from_nanos(now), |clock| clock.now());
             let changed = counting::change(&stored, budget, change, now);
             match &changed {
                 Some((_, Row::Kept(counter, ends_at))) => {

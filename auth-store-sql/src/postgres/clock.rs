@@ -1,4 +1,4 @@
-//! The clock of the server, by which tickets and marks end: all nodes have the same.
+//! The clock of the server, by which tickets and marks end and failures count: all nodes have the same.
 
 use std::time::Duration;
 
@@ -14,6 +14,14 @@ macro_rules! now {
     };
 }
 
+/// The same, at the moment when a row is returned: a transaction may have waited for it.
+macro_rules! clock_now {
+    () => {
+        "((extract(epoch FROM clock_timestamp()) * 1000000)::bigint * 1000)"
+    };
+}
+
+pub(super) use clock_now;
 pub(super) use now;
 
 /// A lifetime that can be added to the time of the server; `None` if it is longer than any.

@@ -59,31 +59,24 @@ impl Link {
     }
 
     pub(super) async fn lend(self: &Arc<Self>) -> Result<Lent, Failure> {
-        self.lend_for(self.timeout).await
+        self.lend_by(Instant::now() + self.timeout).await
     }
 
-    pub(super) async fn lend_for(self: &Arc<Self>, span: Duration) -> Result<Lent, Failure> {
-        let until = Instant::now() + span;
+    /// For a call that is over at this instant.
+    pub(super) async fn lend_by(self: &Arc<Self>, until: Instant) -> Result<Lent, Failure> {
         let permit = timeout_at(until, Arc::clone(&self.permits).acquire_owned()).await.map_err(|_| timeout())?;
         let permit = Some(permit.map_err(|_| lost())?);
-        let connection = match self.find(until).await {
-            Some(connection) => connection,
-            None => {
-                let connect = timeout_at(until, PgConnection::connect_with(&self.options)).await;
-                connect.map_err(|_| timeout())?.map_err(|error| because(&error))?
-            }
-        };
-        Ok(Lent { connection: Some(connection), until, link: Arc::clone(self), permit })
+        let mut lent = Lent { connection: None, until, link: Arc::clone(self), permit };
+        if !lent.find().await {
+            let connect = timeout_at(until, PgConnection::connect_with(&self.options)).await;
+            lent.connection = Some(connect.map_err(|_| timeout())?.map_err(|error| because(&error))?);
+        }
+        Ok(lent)
     }
 
-    /// An idle connection that works.
-    async fn find(&self, until: Instant) -> Option<PgConnection> {
-        loop {
-            let (mut connection, since) = self.idle().pop_back()?;
-            if since.elapsed() < FRESH_FOR || matches!(timeout_at(until, connection.ping()).await, Ok(Ok(()))) {
-                return Some(connection);
-            }
-        }
+    /// The connection that came back last, and since when it is idle.
+    fn pop(&self) -> Option<(PgConnection, Instant)> {
+        self.idle().pop_back()
     }
 
     fn put_back(&self, connection: PgConnection) {
@@ -101,6 +94,18 @@ impl Link {
 }
 
 impl Lent {
+    /// Finds an idle connection that works. It has it while it asks, so that a caller who leaves does not lose it.
+    async fn find(&mut self) -> bool {
+        while let Some((connection, since)) = self.link.pop() {
+            let connection = self.connection.insert(connection);
+            if since.elapsed() < FRESH_FOR || matches!(timeout_at(self.until, connection.ping()).await, Ok(Ok(()))) {
+                return true;
+            }
+            self.connection = None;
+        }
+        false
+    }
+
     /// The connection, and when the call is over.
     pub(super) fn parts(&mut self) -> Result<(&mut PgConnection, Instant), Failure> {
         Ok((self.connection.as_mut().ok_or_else(lost)?, self.until))
@@ -132,7 +137,9 @@ impl Drop for Lent {
         let (Some(mut connection), Ok(runtime)) = (self.connection.take(), Handle::try_current()) else { return };
         let (link, permit) = (Arc::clone(&self.link), self.permit.take());
         runtime.spawn(async move {
-            if let Ok(Ok(())) = tokio::time::timeout(link.timeout, connection.ping()).await {
+            // `sqlx` undoes no transaction whose `BEGIN` was not answered yet. Later calls would be part of it.
+            let undo = sqlx::raw_sql("ROLLBACK").execute(&mut connection);
+            if let Ok(Ok(_)) = tokio::time::timeout(link.timeout, undo).await {
                 link.put_back(connection);
             }
             drop(permit);

@@ -10,6 +10,7 @@ mod news;
 mod records;
 mod store;
 mod sweep;
+mod turns;
 
 use std::{
     fmt,
@@ -17,15 +18,15 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use auth_core::{BoxError, Clock, ConfigError, SystemClock};
 use sqlx::postgres::PgConnectOptions;
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
-use self::{link::Link, news::News};
-use crate::SetupError;
+use self::{link::Link, news::News, turns::Turns};
+use crate::{SetupError, times::LONGEST_TIMEOUT};
 
 /// How long a call may take.
 const TIMEOUT: Duration = Duration::from_secs(1);
@@ -64,8 +65,8 @@ const SWEPT_AT_ONCE: u32 = 256;
 /// a handshake and a new look-up find it.
 ///
 /// # Time
-/// Tickets and revocations end by the clock of the server, and so alike for all nodes. Records end by the [clock](Self::clock) of the
-/// node, and are kept ten minutes longer, as the contract allows.
+/// Tickets and revocations end by the clock of the server, and failures count by it, and so alike for all nodes. Records end by the
+/// [clock](Self::clock) of the node, and are kept ten minutes longer, as the contract allows.
 ///
 /// # What has ended
 /// counts as absent, except for those ten minutes, and is removed by the way: every 64 additions of a node, a task removes up to 256
@@ -90,8 +91,10 @@ pub struct PostgresStore {
     timeout: Duration,
     max_connections: u32,
     clock: Arc<dyn Clock>,
+    budget_clock: Option<Arc<dyn Clock>>,
     link: Arc<Link>,
     news: Arc<News>,
+    turns: Arc<Turns>,
     additions: Arc<AtomicU32>,
 }
 
@@ -108,8 +111,18 @@ impl PostgresStore {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let link = Link::new(address::limited(address.clone(), TIMEOUT, None), MAX_CONNECTIONS, TIMEOUT);
         let news = News::new(Arc::clone(&link));
-        let (schema, additions) = (None, Arc::default());
-        Ok(Self { address, schema, timeout: TIMEOUT, max_connections: MAX_CONNECTIONS, clock, link, news, additions })
+        Ok(Self {
+            address,
+            schema: None,
+            timeout: TIMEOUT,
+            max_connections: MAX_CONNECTIONS,
+            clock,
+            budget_clock: None,
+            link,
+            news,
+            turns: Arc::new(Turns::new()),
+            additions: Arc::default(),
+        })
     }
 
     /// Sets the schema of the tables. It must exist. The default is the first one of the user's search path, `public` as a rule.
@@ -125,11 +138,11 @@ impl PostgresStore {
         Ok(Self { schema: Some(name.to_owned()), ..self }.connected())
     }
 
-    /// Sets how long a call may take, including the time to connect and to wait for a connection. The default is 1 s. Postgres gets
-    /// the same limit for each statement.
+    /// Sets how long a call may take, including the time to connect and to wait for a connection. The default is 1 s; more
+    /// than an hour counts as an hour. Postgres gets the same limit for each statement.
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
-        Self { timeout, ..self }.connected()
+        Self { timeout: timeout.min(LONGEST_TIMEOUT), ..self }.connected()
     }
 
     /// Sets the most connections for calls of this node. The default is 10; at least 1. Listeners have one more. All nodes together
@@ -146,6 +159,14 @@ impl PostgresStore {
         self
     }
 
+    /// For tests: counts [failures](auth_store::Budgets) by this clock. The default is the time of Postgres, so that nodes whose clocks
+    /// differ count alike.
+    #[must_use]
+    pub fn budget_clock(mut self, clock: impl Clock) -> Self {
+        self.budget_clock = Some(Arc::new(clock));
+        self
+    }
+
     /// Sets up the tables, or brings them up to date, in one transaction. It does nothing if they are, so every node may call it when
     /// it starts; of several at once one does the work. The user must be allowed to make tables, unless there is nothing to do.
     /// Which versions are there is in the table `portcullis_migrations`.
@@ -153,7 +174,7 @@ impl PostgresStore {
     /// # Errors
     /// If the database is down, or if a newer version of this crate has changed the tables. Nothing has changed then.
     pub async fn migrate(&self) -> Result<(), SetupError> {
-        let mut lent = self.link.lend_for(SETUP_TIMEOUT).await?;
+        let mut lent = self.link.lend_by(Instant::now() + SETUP_TIMEOUT).await?;
         let (connection, until) = lent.parts()?;
         let done = timeout_at(until, migrations::run(connection)).await;
         lent.settle(done)?.then_some(()).ok_or_else(SetupError::newer)
@@ -178,7 +199,7 @@ impl PostgresStore {
     /// # Errors
     /// If the store is down. Some rows may be gone.
     pub async fn sweep(&self, limit: u32) -> Result<u64, BoxError> {
-        Ok(sweep::run(&self.link, self.clock.now(), limit).await?)
+        Ok(sweep::run(&self.link, self.clock.now(), self.budget_now(), limit).await?)
     }
 
     /// With connections of its own.
@@ -189,12 +210,16 @@ impl PostgresStore {
         Self { link, news, ..self }
     }
 
+    fn budget_now(&self) -> Option<SystemTime> {
+        self.budget_clock.as_ref().map(|clock| clock.now())
+    }
+
     /// Counts an addition, and removes what has ended once in a while, beside the caller.
     fn count_addition(&self) {
         if self.additions.fetch_add(1, Ordering::Relaxed) % ADDITIONS_BETWEEN_SWEEPS == ADDITIONS_BETWEEN_SWEEPS - 1 {
-            let (link, now) = (Arc::clone(&self.link), self.clock.now());
+            let (link, now, budgets) = (Arc::clone(&self.link), self.clock.now(), self.budget_now());
             tokio::spawn(async move {
-                if let Err(failure) = sweep::run(&link, now, SWEPT_AT_ONCE).await {
+                if let Err(failure) = sweep::run(&link, now, budgets, SWEPT_AT_ONCE).await {
                     tracing::debug!(%failure, "what has ended is not removed from the store yet");
                 }
             });

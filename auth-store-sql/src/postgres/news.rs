@@ -1,5 +1,5 @@
 //! Messages to other nodes: `NOTIFY` and `LISTEN`. The channel has the name of the schema, so services with different schemas do not
-//! hear each other.
+//! hear each other. It is the schema of the tables: nodes with different users may have different first ones in their search paths.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -37,21 +37,36 @@ const LONGEST_NOTIFICATION: usize = 7_000;
 /// How long a longer one is kept for the nodes that have not read it, in nanoseconds.
 const KEPT_FOR: i64 = 300_000_000_000;
 
+/// The name of the channel, of at most 63 bytes. Without tables it is that of the schema where they would be.
+macro_rules! channel {
+    () => {
+        "(SELECT 'portcullis_' || left(name, CASE WHEN octet_length(name) <= 50 THEN 50 ELSE 12 END) FROM coalesce(
+             (SELECT n.nspname::text FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+              WHERE c.oid = to_regclass('portcullis_messages')),
+             current_schema()::text
+         ) AS name)"
+    };
+}
+
 /// Sends a message. A notification is `m` and the message, or `i` and the id of a row that has it.
 pub(super) async fn publish(link: &Arc<Link>, message: &[u8]) -> Result<(), Failure> {
     let mut lent = link.lend().await?;
     let (connection, until) = lent.parts()?;
-    let short = str::from_utf8(message).ok().filter(|text| text.len() <= LONGEST_NOTIFICATION && !text.contains('\0'));
+    // A database with another encoding cannot carry each character.
+    let is_plain = message.len() <= LONGEST_NOTIFICATION && message.iter().all(|byte| (1..=0x7f).contains(byte));
+    let short = str::from_utf8(message).ok().filter(|_| is_plain);
     let sent = if let Some(text) = short {
-        let send = sqlx::query("SELECT pg_notify('portcullis_' || left(current_schema(), 50), 'm' || $1)").bind(text);
-        timeout_at(until, send.execute(connection)).await
+        let send = sqlx::query(concat!("SELECT pg_notify(", channel!(), ", 'm' || $1)"));
+        timeout_at(until, send.bind(text).execute(connection)).await
     } else {
         // It is sent when the row is written.
         let send = sqlx::query(concat!(
             "WITH kept AS (INSERT INTO portcullis_messages (body, ends_at) VALUES ($1, ",
             now!(),
             " + $2) RETURNING id)
-             SELECT pg_notify('portcullis_' || left(current_schema(), 50), 'i' || id) FROM kept",
+             SELECT pg_notify(",
+            channel!(),
+            ", 'i' || id) FROM kept",
         ));
         timeout_at(until, send.bind(message).bind(KEPT_FOR).execute(connection)).await
     };
@@ -120,7 +135,7 @@ impl News {
         let pool = pool.connect_lazy_with(self.link.options().clone());
         let mut listener = within(span, PgListener::connect_with(&pool)).await?;
         listener.eager_reconnect(false);
-        let channel = sqlx::query_as("SELECT 'portcullis_' || left(current_schema(), 50)");
+        let channel = sqlx::query_as(concat!("SELECT ", channel!()));
         let (channel,): (String,) = within(span, channel.fetch_one(&mut listener)).await?;
         within(span, listener.listen(&channel)).await?;
         // Earlier messages are lost.

@@ -36,18 +36,26 @@ const BY_SERVER: [&str; 3] = [
     sweep!("portcullis_messages", "id", now!()),
 ];
 
-/// By the clock of this node, which is `$2`.
+const BUDGETS: &str = sweep!("portcullis_budgets", "key", now!());
+
+/// By a clock of this node, which is `$2`.
 const RECORDS: &str = sweep!("portcullis_records", "key", "$2");
-const BUDGETS: &str = sweep!("portcullis_budgets", "key", "$2");
+const BUDGETS_BY_NODE: &str = sweep!("portcullis_budgets", "key", "$2");
 const ENDED: &str = sweep!("portcullis_ended", "owner", "$2");
 
-/// Removes up to `limit` rows of each table.
-pub(super) async fn run(link: &Arc<Link>, now: SystemTime, limit: u32) -> Result<u64, Failure> {
+/// Removes up to `limit` rows of each table. Counters are compared with `budgets`, if it is set.
+pub(super) async fn run(
+    link: &Arc<Link>,
+    now: SystemTime,
+    budgets: Option<SystemTime>,
+    limit: u32,
+) -> Result<u64, Failure> {
     let by_server = BY_SERVER.map(|sweep| (sweep, None));
-    // Records and counters have more time: see `cutoff`.
-    let by_node = [(RECORDS, Some(cutoff(now))), (BUDGETS, Some(cutoff(now))), (ENDED, Some(to_nanos(now)))];
+    // Records have more time: see `cutoff`.
+    let by_node = [(RECORDS, Some(cutoff(now))), (ENDED, Some(to_nanos(now)))];
+    let budgets = budgets.map_or((BUDGETS, None), |now| (BUDGETS_BY_NODE, Some(to_nanos(now))));
     let mut removed = 0;
-    for (sweep, ended) in by_server.into_iter().chain(by_node) {
+    for (sweep, ended) in by_server.into_iter().chain(by_node).chain([budgets]) {
         let mut lent = link.lend().await?;
         let (connection, until) = lent.parts()?;
         let sweep = sqlx::query(sweep).bind(i64::from(limit));

@@ -37,8 +37,9 @@ impl SqliteStore {
     async fn count(&self, key: &BudgetKey, budget: &Budget, change: Change) -> Result<Option<Taken>, Failure> {
         let now = self.clock.now();
         let mut lent = self.link.writer().await?;
+        let (until, connection) = (lent.until, lent.connection()?);
         let work = async {
-            let mut work = lent.connection.begin_with("BEGIN IMMEDIATE").await?;
+            let mut work = connection.begin_with("BEGIN IMMEDIATE").await?;
             let look = sqlx::query_as("SELECT counter FROM portcullis_budgets WHERE key = $1").bind(key.as_str());
             let stored: Option<(String,)> = look.fetch_optional(&mut *work).await?;
             let stored = stored.map(|(counter,)| counter).unwrap_or_default();
@@ -53,7 +54,7 @@ impl SqliteStore {
             work.commit().await?;
             Ok(changed)
         };
-        let (taken, _) = within(lent.until, work).await?.ok_or_else(unreadable)?;
+        let (taken, _) = within(until, work).await?.ok_or_else(unreadable)?;
         Ok(taken)
     }
 }

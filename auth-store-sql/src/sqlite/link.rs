@@ -2,8 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sqlx::{Sqlite, SqlitePool, pool::PoolConnection};
+use sqlx::{Connection as _, Sqlite, SqliteConnection, SqlitePool, pool::PoolConnection};
 use tokio::{
+    runtime::Handle,
     sync::{Mutex, OwnedMutexGuard},
     time::{Instant, timeout_at},
 };
@@ -22,9 +23,12 @@ pub(super) struct Link {
 
 /// A connection for one call, which is over at an instant.
 pub(super) struct Lent {
-    pub(super) connection: PoolConnection<Sqlite>,
+    /// Taken when it goes back.
+    connection: Option<PoolConnection<Sqlite>>,
     pub(super) until: Instant,
-    _turn: Option<OwnedMutexGuard<()>>,
+    turn: Option<OwnedMutexGuard<()>>,
+    /// A call may be dropped outside of it, and `sqlx` needs one to take the connection back.
+    runtime: Handle,
 }
 
 impl Link {
@@ -51,7 +55,27 @@ impl Link {
 
     async fn lend(&self, until: Instant, turn: Option<OwnedMutexGuard<()>>) -> Result<Lent, Failure> {
         let connection = within(until, self.pool.acquire()).await?;
-        Ok(Lent { connection, until, _turn: turn })
+        Ok(Lent { connection: Some(connection), until, turn, runtime: Handle::current() })
+    }
+}
+
+impl Lent {
+    pub(super) fn connection(&mut self) -> Result<&mut SqliteConnection, Failure> {
+        Ok(self.connection.as_mut().ok_or_else(timeout)?)
+    }
+}
+
+impl Drop for Lent {
+    /// A caller may have left while the connection still waits for a lock. Its turn is over when that is: otherwise the next ones would
+    /// take the other connections, and nobody could read.
+    fn drop(&mut self) {
+        let _inside = self.runtime.enter();
+        let (Some(mut connection), Some(turn)) = (self.connection.take(), self.turn.take()) else { return };
+        self.runtime.spawn(async move {
+            // It answers after all that was asked before.
+            let _ = connection.ping().await;
+            drop((connection, turn));
+        });
     }
 }
 
@@ -61,4 +85,13 @@ pub(super) async fn within<T>(
     call: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, Failure> {
     timeout_at(until, call).await.map_err(|_| timeout())?.map_err(|error| because(&error))
+}
+
+/// The row that a change returns, if it has changed one. It waits until the change is written: `sqlx` drops the error of a commit
+/// after it has the one row that was asked for.
+pub(super) async fn changed<T>(
+    until: Instant,
+    call: impl Future<Output = Result<Vec<T>, sqlx::Error>>,
+) -> Result<Option<T>, Failure> {
+    Ok(within(until, call).await?.pop())
 }

@@ -27,7 +27,10 @@ use sqlx::{
 use tokio::sync::broadcast;
 
 use self::link::{Link, within};
-use crate::{SetupError, backlog, times::to_nanos};
+use crate::{
+    SetupError, backlog,
+    times::{LONGEST_TIMEOUT, to_nanos},
+};
 
 /// How long a call may take.
 const TIMEOUT: Duration = Duration::from_secs(1);
@@ -129,14 +132,14 @@ impl SqliteStore {
     /// If the database is down, or if a newer version of this crate has changed the tables. Nothing has changed then.
     pub async fn migrate(&self) -> Result<(), SetupError> {
         let mut lent = self.link.clone().with_timeout(SETUP_TIMEOUT).writer().await?;
-        let is_done = within(lent.until, migrations::run(&mut lent.connection)).await?;
+        let is_done = within(lent.until, migrations::run(lent.connection()?)).await?;
         is_done.then_some(()).ok_or_else(SetupError::newer)
     }
 
-    /// Sets how long a call may take. The default is 1 s.
+    /// Sets how long a call may take. The default is 1 s; more than an hour counts as an hour.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.link = self.link.with_timeout(timeout);
+        self.link = self.link.with_timeout(timeout.min(LONGEST_TIMEOUT));
         self
     }
 
@@ -153,8 +156,8 @@ impl SqliteStore {
     /// If it cannot be read within the timeout, or if it has no tables.
     pub async fn ping(&self) -> Result<(), BoxError> {
         let mut lent = self.link.reader().await?;
-        let ask = sqlx::query("SELECT version FROM portcullis_migrations LIMIT 1").execute(&mut *lent.connection);
-        within(lent.until, ask).await?;
+        let ask = sqlx::query("SELECT version FROM portcullis_migrations LIMIT 1");
+        within(lent.until, ask.execute(lent.connection()?)).await?;
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use auth_store::{Record, RecordKey, Records, Saved, SavedEnd};
 use super::{
     SqliteStore,
     failure::unreadable,
-    link::{Lent, within},
+    link::{Lent, changed, within},
 };
 use crate::{
     failure::Failure,
@@ -36,7 +36,7 @@ impl Records for SqliteStore {
         let create = create.bind(record.key.as_str()).bind(row::owner(record)).bind(indexes);
         let create = create.bind(to_nanos(record.since)).bind(to_nanos(record.used_at)).bind(to_nanos(record.ends_at));
         let create = create.bind(&*record.value).bind(self.cutoff());
-        let created = within(lent.until, create.execute(&mut *lent.connection)).await?.rows_affected();
+        let created = within(lent.until, create.execute(lent.connection()?)).await?.rows_affected();
         drop(lent);
         self.count_addition();
         Ok(created == 1)
@@ -50,7 +50,7 @@ impl Records for SqliteStore {
                AND NOT EXISTS (SELECT 1 FROM portcullis_ended AS e WHERE e.owner = r.owner AND r.since <= e.until)",
         );
         let load = load.bind(key.as_str()).bind(self.cutoff());
-        let found = within(lent.until, load.fetch_optional(&mut *lent.connection)).await?;
+        let found = within(lent.until, load.fetch_optional(lent.connection()?)).await?;
         Ok(found.map(read).transpose()?)
     }
 
@@ -61,7 +61,7 @@ impl Records for SqliteStore {
              WHERE key = $1 AND ends_at > $2 AND ends_at > $4",
         );
         let touch = touch.bind(key.as_str()).bind(to_nanos(used_at)).bind(to_nanos(ends_at)).bind(self.cutoff());
-        Ok(within(lent.until, touch.execute(&mut *lent.connection)).await?.rows_affected() == 1)
+        Ok(within(lent.until, touch.execute(lent.connection()?)).await?.rows_affected() == 1)
     }
 
     async fn save(&self, record: &Record, end: SavedEnd) -> Result<Saved, BoxError> {
@@ -80,7 +80,7 @@ impl Records for SqliteStore {
         let save = save.bind(record.key.as_str()).bind(version).bind(row::owner(record)).bind(indexes);
         let save = save.bind(to_nanos(record.since)).bind(&*record.value).bind(end == SavedEnd::Replace);
         let save = save.bind(to_nanos(record.used_at)).bind(to_nanos(record.ends_at)).bind(self.cutoff());
-        let saved: Option<(i64,)> = within(lent.until, save.fetch_optional(&mut *lent.connection)).await?;
+        let saved: Option<(i64,)> = changed(lent.until, save.fetch_all(lent.connection()?)).await?;
         match saved {
             Some((version,)) => Ok(Saved::As(u64::try_from(version).map_err(|_| unreadable())?)),
             None => Ok(self.why_not_saved(lent, record).await?),
@@ -90,7 +90,7 @@ impl Records for SqliteStore {
     async fn end(&self, key: &RecordKey) -> Result<bool, BoxError> {
         let mut lent = self.link.writer().await?;
         let end = sqlx::query_as("DELETE FROM portcullis_records WHERE key = $1 RETURNING ends_at").bind(key.as_str());
-        let ended: Option<(i64,)> = within(lent.until, end.fetch_optional(&mut *lent.connection)).await?;
+        let ended: Option<(i64,)> = changed(lent.until, end.fetch_all(lent.connection()?)).await?;
         Ok(ended.is_some_and(|(ends_at,)| ends_at > self.cutoff()))
     }
 
@@ -104,7 +104,7 @@ impl Records for SqliteStore {
                  until = max(old.until, excluded.until), ends_at = max(old.ends_at, excluded.ends_at)",
         );
         let end = end.bind(owner.as_str()).bind(to_nanos(until)).bind(ends_at);
-        within(lent.until, end.execute(&mut *lent.connection)).await?;
+        within(lent.until, end.execute(lent.connection()?)).await?;
         drop(lent);
         self.count_addition();
         Ok(())
@@ -118,7 +118,7 @@ impl Records for SqliteStore {
                AND NOT EXISTS (SELECT 1 FROM portcullis_ended AS e WHERE e.owner = r.owner AND r.since <= e.until)",
         );
         let list = list.bind(owner.as_str()).bind(self.cutoff());
-        read_all(within(lent.until, list.fetch_all(&mut *lent.connection)).await?)
+        read_all(within(lent.until, list.fetch_all(lent.connection()?)).await?)
     }
 
     async fn indexed(&self, index: &RecordKey) -> Result<Vec<Record>, BoxError> {
@@ -129,7 +129,7 @@ impl Records for SqliteStore {
                AND NOT EXISTS (SELECT 1 FROM portcullis_ended AS e WHERE e.owner = r.owner AND r.since <= e.until)",
         );
         let list = list.bind(index.as_str()).bind(self.cutoff());
-        read_all(within(lent.until, list.fetch_all(&mut *lent.connection)).await?)
+        read_all(within(lent.until, list.fetch_all(lent.connection()?)).await?)
     }
 }
 
@@ -141,7 +141,7 @@ impl SqliteStore {
                AND NOT EXISTS (SELECT 1 FROM portcullis_ended AS e WHERE e.owner = r.owner AND r.since <= e.until)",
         );
         let look = look.bind(record.key.as_str()).bind(self.cutoff());
-        let stored: Option<(i64,)> = within(lent.until, look.fetch_optional(&mut *lent.connection)).await?;
+        let stored: Option<(i64,)> = within(lent.until, look.fetch_optional(lent.connection()?)).await?;
         Ok(match stored {
             // With the right version, the use is after the end.
             Some((version,)) if u64::try_from(version) == Ok(record.version) => Saved::Ended,

@@ -4,7 +4,10 @@ use async_trait::async_trait;
 use auth_core::BoxError;
 use auth_store::{Store, Subscription, SubscriptionEvent};
 
-use super::{SqliteStore, link::within};
+use super::{
+    SqliteStore,
+    link::{changed, within},
+};
 use crate::{
     backlog::Backlog,
     limit::check_len,
@@ -21,7 +24,7 @@ impl Store for SqliteStore {
             "INSERT INTO portcullis_values (key, value, ends_at) VALUES ($1, $2, $3)
              ON CONFLICT (key) DO UPDATE SET value = excluded.value, ends_at = excluded.ends_at",
         );
-        within(lent.until, put.bind(key).bind(value).bind(ends_at).execute(&mut *lent.connection)).await?;
+        within(lent.until, put.bind(key).bind(value).bind(ends_at).execute(lent.connection()?)).await?;
         drop(lent);
         self.count_addition();
         Ok(())
@@ -31,7 +34,7 @@ impl Store for SqliteStore {
         let now = self.now();
         let mut lent = self.link.writer().await?;
         let take = sqlx::query_as("DELETE FROM portcullis_values WHERE key = $1 RETURNING value, ends_at").bind(key);
-        let taken: Option<(Vec<u8>, i64)> = within(lent.until, take.fetch_optional(&mut *lent.connection)).await?;
+        let taken: Option<(Vec<u8>, i64)> = changed(lent.until, take.fetch_all(lent.connection()?)).await?;
         Ok(taken.filter(|(_, ends_at)| now < *ends_at).map(|(value, _)| value))
     }
 
@@ -48,7 +51,7 @@ impl Store for SqliteStore {
                  ends_at = CASE WHEN old.ends_at <= $4 THEN excluded.ends_at ELSE max(old.ends_at, excluded.ends_at) END",
         );
         let raise = raise.bind(key).bind(from_mark(value)).bind(ends_at).bind(now);
-        within(lent.until, raise.execute(&mut *lent.connection)).await?;
+        within(lent.until, raise.execute(lent.connection()?)).await?;
         drop(lent);
         self.count_addition();
         Ok(())
@@ -60,18 +63,19 @@ impl Store for SqliteStore {
         }
         let now = self.now();
         let mut lent = self.link.reader().await?;
+        let (until, connection) = (lent.until, lent.connection()?);
         let asked = async {
             let mut marks = Vec::with_capacity(keys.len());
             for key in keys {
                 let get = sqlx::query_as(
                     "SELECT value FROM portcullis_marks WHERE key = $1 AND (ends_at IS NULL OR ends_at > $2)",
                 );
-                let mark: Option<(i64,)> = get.bind(key).bind(now).fetch_optional(&mut *lent.connection).await?;
+                let mark: Option<(i64,)> = get.bind(key).bind(now).fetch_optional(&mut *connection).await?;
                 marks.push(mark.map(|(mark,)| to_mark(mark)));
             }
             Ok(marks)
         };
-        Ok(within(lent.until, asked).await?)
+        Ok(within(until, asked).await?)
     }
 
     async fn publish(&self, message: &[u8]) -> Result<(), BoxError> {

@@ -42,7 +42,7 @@ pub(super) async fn run(link: &Link, now: SystemTime, limit: u32) -> Result<u64,
         let ended = if has_slack { cutoff(now) } else { to_nanos(now) };
         let mut lent = link.writer().await?;
         let sweep = sqlx::query(sweep).bind(ended).bind(limit);
-        removed += within(lent.until, sweep.execute(&mut *lent.connection)).await?.rows_affected();
+        removed += within(lent.until, sweep.execute(lent.connection()?)).await?.rows_affected();
     }
     Ok(removed)
 }

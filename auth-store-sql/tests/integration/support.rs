@@ -166,6 +166,36 @@ pub(crate) fn record(name: &str) -> Record {
     }
 }
 
+/// Exactly 64 KiB, and not one byte more.
+pub(crate) async fn keeps_the_longest_values(store: &(impl Store + Records)) {
+    let ttl = Duration::from_secs(30);
+    let (longest, longer) = (vec![7; Record::MAX_VALUE_LEN], vec![7; Record::MAX_VALUE_LEN + 1]);
+    store.put("key", &longest, ttl).await.unwrap();
+    assert!(store.put("key", &longer, ttl).await.is_err());
+    assert_eq!(store.take("key").await.unwrap().as_ref(), Some(&longest));
+    let new = Record { value: longest.clone().into(), ..record("long") };
+    assert!(store.create(&new).await.unwrap());
+    assert_eq!(store.save(&new, SavedEnd::Keep).await.unwrap(), Saved::As(2));
+    assert!(store.save(&Record { value: longer.into(), version: 2, ..new.clone() }, SavedEnd::Keep).await.is_err());
+    assert!(store.load(&new.key).await.unwrap() == Some(Record { version: 2, ..new }));
+}
+
+/// Before 1970 and after 2262 nothing ends too late, and nothing panics.
+pub(crate) async fn keeps_instants_far_away(store: &impl Records) {
+    let (past, future) = (SystemTime::UNIX_EPOCH - Duration::from_secs(9_999_999_999), in_secs(99_999_999_999));
+    let forever = Record { ends_at: future, since: past, used_at: past, ..record("forever") };
+    let over = Record { ends_at: past, ..record("over") };
+    assert!(store.create(&forever).await.unwrap() && store.create(&over).await.unwrap());
+    assert!(store.load(&over.key).await.unwrap().is_none());
+    assert!(store.touch(&forever.key, past, future).await.unwrap());
+    let loaded = store.load(&forever.key).await.unwrap().unwrap();
+    assert!(loaded.since == SystemTime::UNIX_EPOCH && loaded.ends_at > in_secs(7_000_000_000));
+    assert_eq!(store.save(&loaded, SavedEnd::Replace).await.unwrap(), Saved::As(2));
+    assert!(!store.touch(&forever.key, future, future).await.unwrap());
+    store.end_owned(&RecordKey::owner(&ann()), future, future).await.unwrap();
+    assert!(store.load(&forever.key).await.unwrap().is_none());
+}
+
 /// What a worker knows that a store has promised.
 #[derive(Default)]
 pub(crate) struct Done {

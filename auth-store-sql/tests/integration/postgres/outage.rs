@@ -1,6 +1,7 @@
 //! Postgres dies, comes back, stops answering, refuses to write, or has no connection left.
 
 use std::{
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -9,8 +10,9 @@ use std::{
 };
 
 use auth_core::{Revocation, RevocationCheck as _, RevocationEvent};
-use auth_store::{Records as _, Revocations, Store as _};
+use auth_store::{Budget, BudgetKey, Budgets, Record, Records as _, Revocations, SavedEnd, Store as _};
 use auth_store_sql::PostgresStore;
+use futures_util::FutureExt as _;
 use test_support::postgres::{Database, Server};
 
 use super::{store, store_at};
@@ -252,4 +254,39 @@ async fn client_who_hangs_up_takes_no_connection_with_it() {
     works_again(&store).await;
     drop(hold);
     soon(async { while !store.end(&kept.key).await.unwrap_or_default() {} }).await;
+}
+
+/// A connection in a transaction would take the changes of later calls with it when it is closed.
+#[tokio::test]
+async fn client_who_hangs_up_leaves_no_transaction_behind() {
+    let Some(database) = Database::create() else { return };
+    let store = store(&database).await.max_connections(1).clock(clock());
+    let kept = record("kept");
+    let owner = kept.owner.clone().unwrap();
+    let (key, budget) = (BudgetKey::new("account", &["ann"]), Budget::new(100, Duration::from_secs(60)).unwrap());
+    let moved = Record { since: in_secs(1), ..kept.clone() };
+    store.create(&kept).await.unwrap();
+    for answers in 0..8 {
+        let calls: [Pin<Box<dyn Future<Output = ()> + Send + '_>>; 3] = [
+            Box::pin(async { drop(store.end_owned(&owner, now() - TIMEOUT, now()).await) }),
+            Box::pin(async { drop(Budgets::take(&store, &key, &budget).await) }),
+            Box::pin(async { drop(store.save(&moved, SavedEnd::Keep).await) }),
+        ];
+        for (n, mut call) in calls.into_iter().enumerate() {
+            // It hangs up after so many answers of Postgres.
+            for _ in 0..=answers {
+                if (&mut call).now_or_never().is_some() {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(3)).await;
+            }
+            drop(call);
+            let name = format!("{answers}-{n}");
+            store.raise(&name, 1, None).await.unwrap();
+            let seen = database.ask(&format!("SELECT count(*) FROM portcullis_marks WHERE key = '{name}'"));
+            assert_eq!(seen, "1", "{name}");
+        }
+    }
+    let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'";
+    assert_eq!(database.ask(open), "0");
 }

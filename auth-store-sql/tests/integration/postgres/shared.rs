@@ -190,3 +190,56 @@ async fn services_with_different_schemas_share_nothing() {
         assert!(PostgresStore::connect(&database.url()).unwrap().schema(name).is_err(), "{name}");
     }
 }
+
+/// One node's user has a schema of its own, which its search path has before that of the tables.
+#[tokio::test]
+async fn nodes_with_different_users_hear_each_other() {
+    let Some(database) = Database::create() else { return };
+    let role = format!("neighbour_of_{}", database.name());
+    let near = store(&database).await;
+    database.ask(&format!("CREATE ROLE {role} LOGIN; CREATE SCHEMA AUTHORIZATION {role}"));
+    database.ask(&format!("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}"));
+    let far = super::store_at(&database.url().replace("app:", &format!("{role}:"))).await;
+    let (mut here, mut there) = (near.subscribe().await, far.subscribe().await);
+    for (node, message) in [(&near, b"one"), (&far, b"two")] {
+        node.publish(message).await.unwrap();
+        for heard in [&mut here, &mut there] {
+            assert_eq!(soon(heard.next()).await, Some(SubscriptionEvent::Message(message.to_vec())));
+        }
+    }
+}
+
+#[tokio::test]
+async fn message_in_any_language_arrives_whatever_the_encoding_of_the_database_is() {
+    let Some(database) = Database::create() else { return };
+    let latin = format!("{}_latin", database.name());
+    database.ask(&format!("CREATE DATABASE {latin} ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"));
+    let store = super::store_at(&database.url().replace(database.name(), &latin)).await;
+    let mut heard = store.subscribe().await;
+    for message in ["plain", "größer", "日本"] {
+        store.publish(message.as_bytes()).await.unwrap();
+        assert_eq!(soon(heard.next()).await, Some(SubscriptionEvent::Message(message.into())));
+    }
+}
+
+#[tokio::test]
+async fn longest_values_are_kept_whole() {
+    let Some(database) = Database::create() else { return };
+    keeps_the_longest_values(&store(&database).await.clock(clock())).await;
+}
+
+#[tokio::test]
+async fn instants_far_away_are_kept_as_the_nearest() {
+    let Some(database) = Database::create() else { return };
+    keeps_instants_far_away(&store(&database).await.clock(clock())).await;
+}
+
+#[tokio::test]
+async fn call_with_an_endless_timeout_works() {
+    let Some(database) = Database::create() else { return };
+    let store = store(&database).await.timeout(Duration::MAX);
+    store.ping().await.unwrap();
+    let mut heard = store.subscribe().await;
+    store.publish(b"news").await.unwrap();
+    assert_eq!(soon(heard.next()).await, Some(SubscriptionEvent::Message(b"news".to_vec())));
+}

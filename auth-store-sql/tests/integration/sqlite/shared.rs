@@ -212,3 +212,21 @@ async fn ticket_names_and_path_are_neither_in_the_file_nor_in_logs_nor_in_debug(
         assert!(!text.contains(&ticket) && !text.contains("MARKER"), "{text}");
     }
 }
+
+#[tokio::test]
+async fn longest_values_are_kept_whole() {
+    let file = File::new();
+    keeps_the_longest_values(&file.store().await.clock(clock())).await;
+}
+
+#[tokio::test]
+async fn instants_far_away_are_kept_as_the_nearest() {
+    let file = File::new();
+    keeps_instants_far_away(&file.store().await.clock(clock())).await;
+}
+
+#[tokio::test]
+async fn call_with_an_endless_timeout_works() {
+    let file = File::new();
+    file.store().await.timeout(Duration::MAX).ping().await.unwrap();
+}
