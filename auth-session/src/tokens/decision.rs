@@ -123,10 +123,7 @@ mod tests {
     #[test]
     fn uses_of_a_minute_are_noted_and_no_more() {
         let refresh = used(&[0, 1_000, 61_000, 62_000]);
-        assert_eq!(
-            [1, 2, 3, 4].map(|generation| refresh.first_use(generation)),
-            [None, None, Some(at(61_000)), Some(at(62_000))]
-        );
+        assert_eq!([1, 2, 3, 4].map(|generation| refresh.first_use(generation)), [None, None, Some(at(61_000)), Some(at(62_000))]);
     }
 
     #[test]

@@ -140,8 +140,7 @@ async fn planted_cookies_keep_nobody_from_a_refresh_and_a_logout() {
     let server = tokens.serve().await;
     let cookie = logged_in(&server).await;
     let planted = (0..9).map(|number| format!("refresh=planted{number}; ")).collect::<String>();
-    let sent =
-        [format!("{planted}{cookie}"), format!("{cookie}; {planted}refresh=\u{e9}"), format!("{cookie}; {cookie}")];
+    let sent = [format!("{planted}{cookie}"), format!("{cookie}; {planted}refresh=\u{e9}"), format!("{cookie}; {cookie}")];
     for sent in &sent {
         let answer = server.send(Method::POST, PATH, &[OURS, ("cookie", sent)], "").await;
         assert_eq!(answer.status, 200, "{sent} {answer:?}");
