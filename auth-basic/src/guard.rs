@@ -5,6 +5,9 @@ use std::{fmt, sync::Arc};
 use auth_core::{AuthRequest, BoxError, ClientAddress, Rejection, RejectionKind};
 use auth_store::{Guess, Permit, Throttle, Throttled};
 
+/// By which the throttle knows a device.
+pub(crate) const DEVICE_COOKIES: [&str; 2] = [Throttle::DEVICE_COOKIE, Throttle::DEVICE_COOKIE_ON_LOOPBACK];
+
 #[derive(Clone, Debug)]
 pub(crate) struct Guard {
     throttle: Throttle,
@@ -25,13 +28,22 @@ impl Guard {
         account: &str,
         request: &AuthRequest<'_>,
     ) -> Result<Result<Permit, Rejection>, BoxError> {
-        let guess = Guess::new(account).address(self.address.of(request.parts()));
+        let guess = Guess::new(account).address(self.address.of(request.parts())).device(device(request));
         match self.throttle.take(&guess).await {
             Ok(permit) => Ok(Ok(permit)),
             Err(Throttled::TooMany { retry_after, .. }) => Ok(Err(Rejection::too_many_attempts(retry_after))),
             Err(unavailable) => Err(unavailable.into()),
         }
     }
+}
+
+/// The token of a device that a password form has known: `Basic` gives none out.
+///
+/// The name for a loopback counts on HTTPS too. A neighbour may plant that cookie. But a token is signed for realm and account, so a good
+/// one is from somebody who has logged in to this account, and who could send it without the owner's browser. A planted one that is used
+/// up, or good for another account, is as none.
+fn device<'r>(request: &'r AuthRequest<'_>) -> Option<&'r str> {
+    DEVICE_COOKIES.into_iter().find_map(|name| request.kept_cookie(name))
 }
 
 /// Says how the guess went. An error of the callback is no rejection: nobody has learned anything.

@@ -288,6 +288,10 @@ where
         if self.basic.payload.as_ref().is_some_and(PayloadFields::are_in_bodies) {
             needs.set_payload();
         }
+        #[cfg(feature = "throttle")]
+        if self.basic.guard.is_some() {
+            guard::DEVICE_COOKIES.into_iter().for_each(|name| needs.add_kept_cookie(name));
+        }
         needs
     }
 

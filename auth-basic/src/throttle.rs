@@ -26,6 +26,14 @@ impl Basic {
     /// A name counts in lower case: see [`throttle_account`](Self::throttle_account). A clone of the throttle in front of a password
     /// form counts the same failures.
     ///
+    /// The device cookie of such a form counts too ([`Throttle::DEVICE_COOKIE`], [`Throttle::DEVICE_COOKIE_ON_LOOPBACK`]): a browser that
+    /// has it logs in while strangers use up the account. Over an open connection it is the cookie of the handshake. `Basic` sets none.
+    ///
+    /// # Strangers can lock out a program
+    /// A program that has `Basic` alone has no cookie. Strangers from ten addresses can use up its account, and it reads 429 although
+    /// its password is right. Give programs tokens, or a throttle with a [realm](Throttle::realm) of its own whose
+    /// [account](Throttle::account) gets its failures back sooner.
+    ///
     /// # More than a pair has places
     /// Right logins give their places back. But an account has only ten at a time from one address, each for as long as the callback
     /// takes. A program that sends more requests at once is refused with `Retry-After: 1`. Make the throttle

@@ -15,6 +15,15 @@ pub fn cookie_values<'r>(headers: &'r HeaderMap, name: &str) -> impl Iterator<It
     })
 }
 
+/// The value of the only cookie with this name, unchecked; for a cookie that is no credential. Of two cookies, somebody else may have set
+/// one: neither counts.
+#[must_use]
+pub fn single_cookie<'r>(headers: &'r HeaderMap, name: &str) -> Option<&'r str> {
+    let mut values = cookie_values(headers, name);
+    let value = values.next()?;
+    if values.next().is_some() { None } else { std::str::from_utf8(value).ok() }
+}
+
 /// What stands between the semicolons. Most lines have few, so it is searched for in large steps.
 fn pairs(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(line);

@@ -112,6 +112,7 @@ mod few;
 mod id;
 #[cfg(feature = "tokio")]
 mod jumps;
+mod kept_cookies;
 mod login;
 mod manual_clock;
 mod needs;
@@ -157,12 +158,13 @@ pub use self::{
     client_address::ClientAddress,
     clock::{Clock, SystemClock},
     config::ConfigError,
-    cookies::cookie_values,
+    cookies::{cookie_values, single_cookie},
     end_check::EndCheck,
     evidence::{Evidence, RevocationCheck},
     extras::Extras,
     facts::KnownCredential,
     id::{Id, IdKind},
+    kept_cookies::KeptCookies,
     login::UserAuthentication,
     manual_clock::ManualClock,
     needs::Needs,

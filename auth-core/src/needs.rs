@@ -11,6 +11,7 @@ pub struct Needs {
     subprotocol_answers: Vec<Cow<'static, str>>,
     query_names: Vec<Cow<'static, str>>,
     header_names: Vec<HeaderName>,
+    kept_cookies: Vec<&'static str>,
 }
 
 impl Needs {
@@ -45,6 +46,15 @@ impl Needs {
         self.header_names.push(name);
     }
 
+    /// Asks the middleware to keep a cookie of a handshake for later decisions about the connection, such as the id of a device. The
+    /// strategy reads it with [`AuthRequest::kept_cookie`](crate::AuthRequest::kept_cookie).
+    ///
+    /// # Security
+    /// Only for a cookie that is no credential: browsers send it by themselves, and all others are left out.
+    pub fn add_kept_cookie(&mut self, name: &'static str) {
+        self.kept_cookies.push(name);
+    }
+
     /// Adds the needs of another strategy.
     pub fn merge(&mut self, other: Self) {
         self.payload |= other.payload;
@@ -53,6 +63,11 @@ impl Needs {
         self.subprotocol_words.extend(other.subprotocol_words);
         self.subprotocol_answers.extend(other.subprotocol_answers);
         self.query_names.extend(other.query_names);
+        for name in other.kept_cookies {
+            if !self.kept_cookies.contains(&name) {
+                self.kept_cookies.push(name);
+            }
+        }
     }
 
     /// Whether the middleware reads the body.
@@ -95,5 +110,11 @@ impl Needs {
     #[must_use]
     pub fn query_names(&self) -> &[Cow<'static, str>] {
         &self.query_names
+    }
+
+    /// Cookies with these names are no credentials, and are kept with the head of a handshake.
+    #[must_use]
+    pub fn kept_cookies(&self) -> &[&'static str] {
+        &self.kept_cookies
     }
 }

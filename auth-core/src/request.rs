@@ -8,7 +8,8 @@ use std::{
 use http::{Uri, header::COOKIE, request::Parts};
 
 use crate::{
-    Evidence, Payload, Rejection, Transport,
+    Evidence, KeptCookies, Payload, Rejection, Transport,
+    cookies::single_cookie,
     notes::Notes,
     record::{self, RequestRecord, Taken},
 };
@@ -114,6 +115,25 @@ impl<'a> AuthRequest<'a> {
     fn with_head<'b>(&'b self, head: Head<'b>) -> AuthRequest<'b> {
         let base = Some(self.base.unwrap_or(self));
         AuthRequest { head, base, known: OnceLock::new(), without_cookies: OnceLock::new(), ..*self }
+    }
+
+    /// The value of a cookie that is no credential, such as the id of a device. Of two cookies with the name, neither counts. It is
+    /// unchecked.
+    ///
+    /// It is also found where [`parts`](Self::parts) has no cookies: where only credentials count that were sent on purpose, and over an
+    /// open connection, if the strategy has [asked for it](crate::Needs::add_kept_cookie).
+    ///
+    /// # Security
+    /// Let nobody in because of it: browsers send cookies by themselves.
+    #[must_use]
+    pub fn kept_cookie(&self, name: &str) -> Option<&str> {
+        let mut whole = self;
+        while let Some(full) = whole.full {
+            whole = full;
+        }
+        let parts = whole.parts();
+        let headers = parts.extensions.get::<KeptCookies>().map_or(&parts.headers, KeptCookies::headers);
+        single_cookie(headers, name)
     }
 
     /// Method, URI, headers and extensions, as they are at this point. The path may lack a prefix that a nested router has

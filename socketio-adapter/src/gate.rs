@@ -1,9 +1,11 @@
 use std::sync::Arc;
 
-use auth_core::{AuthRequest, Authenticated, Evidence, Payload, Principal, Refusal, RequestRecord, Transport};
+use auth_core::{
+    AuthRequest, Authenticated, Evidence, KeptCookies, Payload, Principal, Refusal, RequestRecord, Transport,
+};
 use http::{
     StatusCode,
-    header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION},
+    header::{AUTHORIZATION, PROXY_AUTHORIZATION},
     request::Parts,
 };
 use socketioxide::{ProtocolVersion, adapter::Adapter, socket::Socket};
@@ -201,7 +203,8 @@ impl<U: Principal> Gate<U> {
         let record = RequestRecord::of(&mut parts).without_credentials();
         record.take(&mut parts, self.checkpoint.needs());
         parts.extensions.insert(record.without_credentials());
-        for name in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION].iter().chain(self.checkpoint.needs().header_names()) {
+        KeptCookies::of(&parts, self.checkpoint.needs()).put_into(&mut parts);
+        for name in [AUTHORIZATION, PROXY_AUTHORIZATION].iter().chain(self.checkpoint.needs().header_names()) {
             parts.headers.remove(name);
         }
         let timer = self.checkpoint.timer();

@@ -11,7 +11,8 @@ use std::{
 
 use auth_basic::{Basic, BasicLogin};
 use auth_core::{
-    Authenticated, BoxError, Chain, ClientAddress, ManualClock, Payload, Refusal, Rejection, Verdict, async_trait,
+    Accept, AuthRequest, Authenticated, BoxError, Carrier, Chain, Challenge, ClientAddress, ManualClock, Outcome,
+    Payload, Refusal, Rejection, Secret, Strategy, Transport, Verdict, async_trait, cookie_values,
 };
 use auth_store::{Budget, BudgetKey, BudgetPlace, Budgets, Guess, MemoryStore, Taken, Throttle};
 use futures_util::FutureExt as _;
@@ -224,6 +225,92 @@ async fn patient_throttle_lets_many_right_logins_of_one_program_in() {
     }
 }
 
+/// `bob`, whose account strangers have used up, and a device token of his from the password form.
+async fn besieged(has_sessions: bool) -> (Bob, String) {
+    let clock = ManualClock::new(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000));
+    let throttle = Throttle::new(MemoryStore::new().clock(clock.clone())).clock(clock.clone());
+    let throttle = throttle.devices([Secret::new("d".repeat(32))]).unwrap();
+    let guarded = Basic::new("demo").from_payload().throttle(throttle.clone(), ClientAddress::peer());
+    let basic = guarded.verify(|login: BasicLogin| async move { find(&login).await });
+    let chain = if has_sessions { Chain::new().or(Sessions).or(basic) } else { Chain::new().or(basic) };
+    let bob = Bob { chain, throttle, clock, asked: Arc::default() };
+    for address in 1..11 {
+        for _ in 0..10 {
+            assert_eq!(bob.says("bob:wrong", address).await.0, 401);
+        }
+    }
+    assert_eq!(bob.says("bob:secret", 99).await, (429, 900));
+    let token = bob.throttle.device_token("bob", None).unwrap().unwrap();
+    (bob, token.expose().to_owned())
+}
+
+#[tokio::test]
+async fn owner_with_the_device_cookie_logs_in_while_strangers_use_up_the_account() {
+    let (bob, bobs) = besieged(false).await;
+    let eves = bob.throttle.device_token("eve", None).unwrap().unwrap().expose().to_owned();
+    let says = async |cookie: String, password: &str, transport: Transport| {
+        let mut payload = Payload::new();
+        payload.push_text("username", "Bob");
+        payload.push_text("password", password);
+        let mut parts = http::Request::new(()).into_parts().0;
+        parts.headers.insert("cookie", cookie.parse().unwrap());
+        parts.extensions.insert(SocketAddr::from(([192, 0, 2, 99], 1000)));
+        let request = AuthRequest::new(&parts, transport, SystemTime::UNIX_EPOCH).with_payload(&payload);
+        bob.chain.authenticate(&request).await.map_or_else(|refusal| refusal.status().as_u16(), |_| 200)
+    };
+    for transport in [Transport::Http, Transport::WebSocket] {
+        for (expected, cookie) in [
+            (200, format!("__Host-device={bobs}")),
+            (200, format!("device={bobs}")),
+            (200, format!("device=planted; __Host-device={bobs}")),
+            (200, format!("device={eves}; __Host-device={bobs}")),
+            (429, format!("__Host-device={bobs}; __Host-device={eves}")),
+            (429, format!("device={bobs}; device={bobs}")),
+            (429, format!("device={eves}")),
+            (429, "device=\u{e9}".to_owned()),
+            (429, format!("Device={bobs}")),
+        ] {
+            assert_eq!(says(cookie.clone(), "secret", transport).await, expected, "{cookie} over {transport:?}");
+        }
+    }
+    for expected in [[401; 10].as_slice(), &[429]].concat() {
+        assert_eq!(says(format!("device={bobs}"), "wrong", Transport::Http).await, expected);
+    }
+}
+
+/// Accepts the cookie `session`.
+struct Sessions;
+
+#[async_trait]
+impl Strategy for Sessions {
+    type User = Seen;
+
+    fn name(&self) -> &'static str {
+        "session"
+    }
+
+    fn challenges(&self, _: &mut Vec<Challenge>) {}
+
+    async fn authenticate(&self, request: &AuthRequest<'_>) -> Result<Outcome<Seen>, BoxError> {
+        let session = cookie_values(&request.parts().headers, "session").next();
+        let accept = || Outcome::Accept(Accept::new(Seen::new("bob", ""), Carrier::Cookie));
+        Ok(session.map_or(Outcome::Absent, |_| accept()))
+    }
+}
+
+/// A cookie that is good does not make up for a bad login, so `Basic` is asked without cookies.
+#[tokio::test]
+async fn device_cookie_counts_beside_a_session_that_comes_first_in_the_chain() {
+    let (bob, token) = besieged(true).await;
+    for (expected, cookie) in [(200, format!("session=7; __Host-device={token}")), (429, "session=7".to_owned())] {
+        let mut parts = request(&[basic("bob:secret")]);
+        parts.headers.insert("cookie", cookie.parse().unwrap());
+        parts.extensions.insert(SocketAddr::from(([192, 0, 2, 99], 1000)));
+        let answer = run_parts(&bob.chain, &parts, None).await;
+        assert_eq!(answer.map_or_else(|refusal| refusal.status().as_u16(), |_| 200), expected);
+    }
+}
+
 struct Down;
 
 #[async_trait]
@@ -248,7 +335,7 @@ async fn store_that_is_down_lets_nobody_in() {
 
 #[test]
 fn debug_shows_no_key_of_the_throttle() {
-    let keys = [auth_core::Secret::new("MARKER".repeat(6))];
+    let keys = [Secret::new("MARKER".repeat(6))];
     let throttle = Throttle::new(MemoryStore::new()).devices(keys).unwrap();
     let basic = Basic::new("demo").throttle(throttle, ClientAddress::peer());
     assert_debug_is_clean(&basic, "MARKER");

@@ -1,14 +1,11 @@
 //! The throttle in front of the password form, and the cookie by which it knows a device.
 
-use auth_core::{ClientAddress, Refusal, cookie_values};
+use auth_core::{ClientAddress, Refusal, single_cookie};
 use auth_store::{Guess, Permit, Throttle, Throttled};
 use cookie::SameSite;
 use http::{HeaderMap, HeaderValue, request::Parts};
 
 use crate::set_cookie::set_cookie;
-
-/// The cookie for HTTPS, and for a loopback.
-const NAMES: (&str, &str) = ("__Host-device", "device");
 
 #[derive(Clone)]
 pub(super) struct Guard {
@@ -48,13 +45,11 @@ impl Guard {
     }
 
     fn name(&self) -> &'static str {
-        if self.is_secure { NAMES.0 } else { NAMES.1 }
+        if self.is_secure { Throttle::DEVICE_COOKIE } else { Throttle::DEVICE_COOKIE_ON_LOOPBACK }
     }
 
     /// Of two cookies, a neighbour may have set one: neither counts.
     fn token<'r>(&self, headers: &'r HeaderMap) -> Option<&'r str> {
-        let mut values = cookie_values(headers, self.name());
-        let token = values.next()?;
-        if values.next().is_some() { None } else { std::str::from_utf8(token).ok() }
+        single_cookie(headers, self.name())
     }
 }

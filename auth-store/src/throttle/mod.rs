@@ -256,6 +256,12 @@ impl Throttle {
     /// How long a device token is good: a year.
     pub const DEVICE_MAX_AGE: Duration = device::MAX_AGE;
 
+    /// The cookie of a device token over HTTPS. A neighbouring domain can't set it.
+    pub const DEVICE_COOKIE: &'static str = "__Host-device";
+
+    /// The cookie of a device token on a loopback without TLS, where browsers take no `__Host-` cookie.
+    pub const DEVICE_COOKIE_ON_LOOPBACK: &'static str = "device";
+
     /// The account, and the device that has a good token for it.
     fn device_of<'a>(&self, guess: &Guess<'a>) -> Option<(&'a str, [u8; 16])> {
         let account = guess.account?;

@@ -1,4 +1,4 @@
-use auth_core::{Needs, Refusal, RequestRecord};
+use auth_core::{KeptCookies, Needs, Refusal, RequestRecord};
 use http::{
     HeaderName, HeaderValue, Method, Request, Uri, Version,
     header::{AUTHORIZATION, CONNECTION, COOKIE, PROXY_AUTHORIZATION, UPGRADE},
@@ -21,6 +21,8 @@ const VERSIONS: [Version; 5] = [Version::HTTP_09, Version::HTTP_10, Version::HTT
 /// The mark of a header whose value is marked as sensitive, and that of any other.
 const SENSITIVE: u8 = b'*';
 const PLAIN: u8 = b' ';
+/// That of a cookie that is no credential.
+const KEPT: u8 = b'+';
 
 impl Opening {
     /// Copies the head of a handshake. The copy shares no memory with the request.
@@ -37,8 +39,11 @@ impl Opening {
             text.extend_from_slice(line.as_bytes());
             text.push(b'\n');
         }
-        for (name, value) in parts.headers.iter().filter(|(name, _)| !is_left_out(name)) {
-            text.push(if value.is_sensitive() { SENSITIVE } else { PLAIN });
+        let plain = parts.headers.iter().filter(|(name, _)| !is_left_out(name));
+        let plain = plain.map(|(name, value)| (if value.is_sensitive() { SENSITIVE } else { PLAIN }, name, value));
+        let kept = KeptCookies::of(parts, needs);
+        for (mark, name, value) in plain.chain(kept.lines().map(|line| (KEPT, &COOKIE, line))) {
+            text.push(mark);
             text.extend_from_slice(name.as_str().as_bytes());
             text.push(b':');
             text.extend_from_slice(value.as_bytes());
@@ -66,13 +71,21 @@ impl Opening {
         parts.uri = Uri::try_from(lines.next()?).unwrap_or_default();
         let _ = RequestRecord::of(&mut parts);
         parts.uri = target;
+        let mut kept = Vec::new();
         for line in lines.filter(|line| !line.is_empty()) {
             let (&mark, header) = line.split_first()?;
             let colon = header.iter().position(|&b| b == b':')?;
             let (name, value) = header.split_at_checked(colon)?;
             let mut value = HeaderValue::from_bytes(value.get(1..)?).ok()?;
+            if mark == KEPT {
+                kept.push(value);
+                continue;
+            }
             value.set_sensitive(mark == SENSITIVE);
             parts.headers.append(HeaderName::from_bytes(name).ok()?, value);
+        }
+        if !kept.is_empty() {
+            parts.extensions.insert(kept.into_iter().collect::<KeptCookies>());
         }
         Some(parts)
     }
@@ -80,22 +93,30 @@ impl Opening {
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
+    use auth_core::{AuthRequest, Transport};
+
     use super::*;
 
     #[test]
     fn kept_head_has_no_header_that_may_hold_a_credential() {
         let request = Request::get("/ws?room=1").header("host", "chat.example").header("accept-language", "de");
-        let request = request.header("authorization", "Bearer x").header("cookie", "jwt=x").header("x-key", "x");
+        let request =
+            request.header("authorization", "Bearer x").header("cookie", "jwt=x; device=7").header("x-key", "x");
         let request = request.header("sec-websocket-protocol", "auth.bearer.x").header("x-tenant", "7");
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let mut needs = Needs::default();
         needs.add_header_name(HeaderName::from_static("x-key"));
+        needs.add_kept_cookie("device");
 
         let kept = Opening::of(&parts, &needs).to_parts().unwrap();
         let mut names: Vec<_> = kept.headers.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
         assert_eq!(names, ["accept-language", "host", "x-tenant"]);
         assert_eq!(kept.uri, "/ws?room=1");
+        let request = AuthRequest::new(&kept, Transport::InBand, SystemTime::UNIX_EPOCH);
+        assert_eq!((request.kept_cookie("device"), request.kept_cookie("jwt")), (Some("7"), None));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::{
 };
 
 use auth_basic::{Basic, BasicLogin};
-use auth_core::{Chain, ManualClock};
+use auth_core::{Chain, ManualClock, Secret};
 use auth_store::{MemoryStore, Throttle};
 use axum::{Router, routing::any};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -26,13 +26,18 @@ struct World {
     clock: ManualClock,
     /// How many passwords were looked at.
     asked: Counter,
+    /// The cookies of the browser of `ann`.
+    device: String,
 }
 
 /// `ann` has the password `right`; for `slow` nobody ever answers.
 async fn world() -> World {
     let (clock, asked) = (clock(), Counter::default());
     let counter = Arc::clone(&asked);
-    let throttle = Throttle::new(MemoryStore::new().clock(clock.clone()));
+    let throttle = Throttle::new(MemoryStore::new().clock(clock.clone())).clock(clock.clone());
+    let throttle = throttle.devices([Secret::new("d".repeat(32))]).unwrap();
+    let token = throttle.device_token("ann", None).unwrap().unwrap();
+    let device = format!("theme=dark; __Host-device={}", token.expose());
     let address = ClientAddress::behind_proxies(1);
     let basic = Basic::new("test").throttle(throttle, address).verify(move |login: BasicLogin| {
         counter.fetch_add(1, Ordering::SeqCst);
@@ -48,7 +53,7 @@ async fn world() -> World {
     let plain = Router::new().route("/me", any(me)).route("/ws", any(echo)).layer(layer.clone());
     let app = plain.route("/first", any(echo).layer(layer.clone().first_message()));
     let app = app.route("/graphql", any(echo).layer(layer.first_message().codec(GraphqlTransportWs::new())));
-    World { server: Server::start(app).await, clock, asked }
+    World { server: Server::start(app).await, clock, asked, device }
 }
 
 fn basic(name: &str, password: &str) -> String {
@@ -140,6 +145,41 @@ async fn renewal_with_too_many_failures_is_an_auth_error_and_the_socket_stays() 
     client.send(&auth("ann", "right")).await;
     assert_eq!(client.json().await["type"], "auth_ok");
     assert!(client.echoes("still here").await);
+}
+
+/// Strangers have used up the account. The cookies of a handshake don't count for what comes later, but this one is no credential.
+#[tokio::test]
+async fn owner_with_the_device_cookie_logs_in_over_open_connections_too() {
+    let world = world().await;
+    for n in 1..11 {
+        world.use_up(&format!("192.0.2.{n}"), "ann").await;
+    }
+    let (at, right) = ("192.0.2.99", format!("Basic {}", basic("ann", "right")));
+    for cookie in [world.device.as_str(), "theme=dark"] {
+        let is_known = cookie == world.device;
+        let mut client = world.open("/first", at, &[("cookie", cookie)]).await.unwrap();
+        client.send(&auth("ann", "right")).await;
+        if is_known {
+            assert_eq!(client.json().await["type"], "auth_ok");
+        } else {
+            assert_eq!(client.closed().await, close(4429, "too_many_attempts"));
+        }
+        let headers = [("cookie", cookie), ("sec-websocket-protocol", GRAPHQL)];
+        let mut client = world.open("/graphql", at, &headers).await.unwrap();
+        client.send(&json!({"type": "connection_init", "payload": {"Authorization": right}}).to_string()).await;
+        if is_known {
+            assert_eq!(client.json().await["type"], "connection_ack");
+        } else {
+            assert_eq!(client.closed().await, close(1013, "too_many_attempts"));
+        }
+    }
+    // A renewal.
+    let headers = [("cookie", &*world.device), ("sec-websocket-protocol", "auth.v1"), ("authorization", &*right)];
+    let mut client = world.open("/ws", at, &headers).await.unwrap();
+    client.send(&auth("ann", "right")).await;
+    assert_eq!(client.json().await["type"], "auth_ok");
+    let refused = world.open("/ws", at, &headers[1..]).await.err().unwrap();
+    assert!(refused.is(429, "too_many_attempts"), "{refused:?}");
 }
 
 /// A token is not a guess at a password.
