@@ -8,6 +8,7 @@ mod shared;
 mod tables;
 #[cfg(feature = "postgres-tls")]
 mod tls;
+mod tokens;
 
 use std::time::Duration;
 
