@@ -43,7 +43,7 @@ impl<'a> Guess<'a> {
         Self { device: token, ..self }
     }
 
-    /// Somebody who is logged in as this account proves the password once more, say to change it. It counts like a guess of a known
+    /// Somebody who is logged in as this account proves the password once more, for example to change it. It counts like a guess of a known
     /// device, whose id is this public id of the login: ten failures, and thirty together with all devices and logins of the account.
     /// So strangers who have used up the account do not keep its owner from changing the password. And a stolen session does not allow
     /// guesses without limit. If no place is left, it is refused; it never counts as the guess of a stranger.
