@@ -73,7 +73,7 @@
 //! | Feature | Adds |
 //! |---|---|
 //! | `argon2` | `Argon2Passwords`: makes and checks argon2 hashes off the async threads, with the same work for an unknown user; needs tokio |
-//! | `throttle` | `Basic::throttle`: limits guesses by account and address, in memory or in Redis; adds auth-store |
+//! | `throttle` | `Basic::throttle`: limits guesses by account and address, in any store of auth-store, which it adds |
 //!
 //! # Security
 //!

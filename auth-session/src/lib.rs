@@ -122,7 +122,8 @@
 //!
 //! # Where to go next
 //!
-//! [`Sessions`] and [`SessionsBuilder`] for the settings, [`Session`] for what a handler can do.
+//! [`Sessions`] and [`SessionsBuilder`] for the settings, [`Session`] for what a handler can do. The repository's `docs/login.md`,
+//! `docs/sessions.md` and `docs/tokens.md` show whole set-ups.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -22,7 +22,7 @@ const MAX_PREVIOUS: usize = 4;
 #[cfg(feature = "tokens")]
 const NOTED: Duration = Duration::from_secs(60);
 
-/// Of how many, however fast they follow. Older ones are refused by their generation.
+/// How many uses are noted at most. An older token ends its login, however recent its use is.
 #[cfg(feature = "tokens")]
 const MAX_USES: usize = 32;
 
@@ -175,7 +175,7 @@ impl Value {
 
 #[cfg(feature = "tokens")]
 impl Refresh {
-    /// As a login begins.
+    /// That of a new login.
     pub(crate) fn first() -> Self {
         Self { generation: 1, uses: Vec::new() }
     }

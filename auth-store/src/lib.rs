@@ -1,7 +1,7 @@
 //! One-time tickets, revocations, records and counters of failures, shared by the nodes of a service, in memory or in Redis.
 //!
 //! Use it for services that keep connections open, or that log people out before their tokens end. A [`Store`] keeps what
-//! every node must know: [`MemoryStore`] for one node, `RedisStore` (feature `redis`) for several, or one of your own.
+//! every node must know: [`MemoryStore`] for one node, `RedisStore` (feature `redis`) for several, those of `auth-store-sql`, or your own.
 //! [`Revocations`] and [`Tickets`] use the store. Both stores also keep [`Records`], which live for hours and change, such as the
 //! login of a user, and [`Budgets`], by which a [`Throttle`] limits guesses. This crate does not know what is in them, and does not
 //! know users or any token format. It does not close sockets: listeners do, see [`RevocationFeed`](auth_core::RevocationFeed).
@@ -71,9 +71,9 @@
 //!
 //! # When the store is down
 //!
-//! Requests for tickets, tickets and revocations are answered with 503, no record ends, and nobody may guess. A chain that checks revocations lets nobody in, and
-//! answers 503 too. Open connections stay open. When the store is back, listeners learn that they may have missed something,
-//! and check every connection again.
+//! Requests for tickets, tickets and revocations are answered with 503, no record ends, and nobody may guess. A chain that checks
+//! revocations lets nobody in, and answers 503 too. Open connections stay open. When the store is back, listeners learn that they may
+//! have missed something, and check every connection again.
 //!
 //! # Features
 //!
@@ -87,6 +87,7 @@
 //! # Where to go next
 //!
 //! The repository's `docs/tickets.md`, `docs/revocation.md` and `docs/throttling.md` show how to set them up, and what they do not do.
+//! `docs/stores.md` compares the stores.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -30,7 +30,7 @@ impl Limits {
     }
 }
 
-/// Counts failures on all nodes with the same secret.
+/// Counts failures. Nodes with the same secret know each other's device cookies; they share counters if they share the store.
 pub(crate) fn throttle(settings: &Settings) -> Result<Throttle, BoxError> {
     let budget = settings.limits.budget()?;
     let throttle = Throttle::new(settings.budgets.clone()).clock(settings.timer.clone());

@@ -41,7 +41,7 @@ struct Cli {
     /// Share logins, tickets and revocations with other nodes: redis://host:6379
     #[arg(long, env = "REDIS", hide_env_values = true)]
     redis: Option<String>,
-    /// Keep users, logins, tickets and revocations in this file of SQLite, which is made if it does not exist. With --redis, only the
+    /// Keep users, logins, tickets, revocations and failures in this file of SQLite, which is made if it does not exist. With --redis, only the
     /// users
     #[arg(long, env = "DB", value_name = "FILE")]
     db: Option<PathBuf>,
@@ -93,7 +93,8 @@ async fn run(cli: Cli) -> Result<(), Box<dyn Error + Send + Sync>> {
     if let Some(path) = &cli.db {
         let store =
             SqliteStore::open(path).await.map_err(|error| format!("{} cannot be used: {error}", path.display()))?;
-        (settings.store, settings.records) = (Arc::new(store.clone()), Arc::new(store));
+        (settings.store, settings.records) = (Arc::new(store.clone()), Arc::new(store.clone()));
+        settings.budgets = Arc::new(store);
         settings.users = Users::in_file(path).await?;
     }
     if let Some(url) = &cli.redis {

@@ -78,7 +78,7 @@ impl Bob {
 }
 
 #[tokio::test]
-async fn too_many_wrong_logins_are_429_before_the_callback_alike_for_unknown_names() {
+async fn too_many_wrong_logins_are_429_for_unknown_names_too() {
     let bob = bob();
     let mut answers = Vec::new();
     for (name, address) in [("bob", 1), ("nobody", 2)] {

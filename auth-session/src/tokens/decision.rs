@@ -1,4 +1,4 @@
-//! What becomes of a refresh token. It knows neither a store nor a request.
+//! What happens with a refresh token. This file knows neither a store nor a request.
 
 use std::time::{Duration, SystemTime};
 

@@ -33,8 +33,8 @@ impl<'t, U> TokenLogIn<'t, U> {
         self
     }
 
-    /// Sets when the user began to prove who it is, if that took time: the instant before the password was checked. An end of all
-    /// logins of the user after it, as by a change of the password, ends this login too. The default is now.
+    /// Sets when the user began to prove who it is, if that took time: the instant before the password was checked. If all logins of the
+    /// user were ended after it, as a change of the password does, this login is refused. The default is now, and it is never later.
     pub fn proved_at(mut self, at: SystemTime) -> Self {
         self.proved_at = Some(at);
         self

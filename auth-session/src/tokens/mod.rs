@@ -70,17 +70,17 @@ const LONGEST: Duration = Duration::from_secs(60 * 60);
 /// | is an older one | up to 10 seconds ago | the newest one: several tabs refresh at once |
 /// | any other | | **the login ends**: the token was stolen, or comes very late |
 ///
-/// So a login never has two newest tokens, and one that was used twice by two parties ends for both. The times are inclusive.
+/// So a login never has two newest tokens. If two parties use its tokens, it ends for both. The times are inclusive.
 ///
 /// # Security
 /// A token is `sid.generation.mac`: an HMAC over the id of the login and a number, which the record of the login counts. The store
-/// has no token, and who reads the store can't make one. Who has a key can: keep it as you keep the key of the signer.
+/// has no token, and whoever reads the store can't make one. Whoever has a key can: keep it as you keep the key of the signer.
 pub struct RefreshTokens<U>(Arc<Inner<U>>);
 
 impl<U: Principal> RefreshTokens<U> {
     /// Tokens for logins of these sessions. `signer` makes access tokens; its clock is not used, since `iat` and `exp` are those of the
-    /// sessions' clock. The first of `keys` signs refresh tokens, and all are good for old ones: to change the key, put a new one first,
-    /// and remove the old one when the last login of it has ended. All nodes need the same keys.
+    /// sessions' clock. The first of `keys` signs refresh tokens, and all of them verify. All nodes need the same keys. To change the
+    /// key, first add the new one as the second on all nodes, then put it first, and remove the old one when its last login has ended.
     ///
     /// # Errors
     /// If there is no key, or if one is shorter than 32 bytes: make it of 32 random bytes. If the signer has an issuer that is not one
@@ -151,8 +151,9 @@ impl<U: Principal> RefreshTokens<U> {
     /// Adds claims to access tokens, such as roles. They are read at each refresh, so a change of the user is in the next token. They
     /// must be a JSON object; otherwise the client reads 500 `internal_error`.
     ///
-    /// An access token always has `sub` (what [`SessionUsers::id`](crate::SessionUsers::id) says, so that [`find`](crate::SessionUsers::find) finds the user), `sid`, `jti`, `iat`, `exp` and `auth_time`, and if they are known
-    /// `iss`, `aud`, `amr` and `acr`. Of these only `aud` may come from here. Others of these names, and `nbf`, are dropped.
+    /// An access token always has `sub`, `sid`, `jti`, `iat`, `exp` and `auth_time`, and if they are known `iss`, `aud`, `amr` and `acr`.
+    /// `sub` is what [`SessionUsers::id`](crate::SessionUsers::id) says, so that [`find`](crate::SessionUsers::find) finds the user. Of
+    /// these only `aud` may come from here. Others of these names, and `nbf`, are dropped.
     #[must_use]
     pub fn claims<C: Serialize>(self, claims: impl Fn(&U) -> C + Send + Sync + 'static) -> Self {
         self.set(|inner| inner.claims = Some(Arc::new(move |user: &U| serde_json::to_value(claims(user)))))
@@ -162,7 +163,7 @@ impl<U: Principal> RefreshTokens<U> {
     ///
     /// A token that one of our keys has made never counts and is never throttled, so nobody locks its owner out. Another one takes a
     /// place of its address: 400 `invalid_grant`, and 429 `too_many_attempts` when none is left. If the store of the throttle is
-    /// down, such a token is answered with 503.
+    /// down, such a token is answered with 503. The counters have the realm `refresh token`, whatever that of the throttle is.
     #[must_use]
     pub fn throttle(self, throttle: Throttle, address: ClientAddress) -> Self {
         self.set(|inner| inner.guard = Some(Guard::new(throttle, address)))
@@ -171,8 +172,8 @@ impl<U: Principal> RefreshTokens<U> {
     /// Logs the user in, and issues the first tokens: `tokens.log_in(&user).label("App on Android").await?`. Only call it when the user
     /// has proved who it is. It is always a new login, which no cookie opens.
     ///
-    /// It does not look at the page that has sent the request. With [`in_cookie`](Self::in_cookie), the route that calls it must: behind a
-    /// password form of JSON, or a chain, foreign pages are refused.
+    /// It does not look at the page that has sent the request. With [`in_cookie`](Self::in_cookie), your route must refuse foreign pages:
+    /// ask [`OriginPolicy::judge_write`](auth_core::OriginPolicy::judge_write).
     ///
     /// # Errors
     /// [`Unavailable`](crate::SessionErrorKind::Unavailable): the store is down, [`SessionUsers::id`](crate::SessionUsers::id) failed, or

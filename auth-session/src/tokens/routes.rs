@@ -31,13 +31,14 @@ impl<U: Principal> RefreshTokens<U> {
     ///
     /// | Refusal | When |
     /// |---|---|
-    /// | 400 `invalid_grant` | the token is malformed, unknown, or too old; its login has ended or was revoked, or its user is gone: the user logs in again. With `in_cookie` also if there is no cookie. It removes the cookie |
+    /// | 400 `invalid_grant` | the token is malformed, unknown, or too old; its login has ended or was revoked, or its user is gone: the user logs in again. With `in_cookie` also if there is no cookie. It removes a cookie that was sent |
     /// | 400 `invalid_request` | a field is missing or repeated, not UTF-8, not JSON; or several cookies hold good tokens |
     /// | 400 `unsupported_grant_type` | another grant than `refresh_token` |
     /// | 403 `cross_site` | with `in_cookie`: a foreign page may have sent it, see [`Session`](crate::Session#security) |
     /// | 409 `session_conflict` | others saved the login each time: send the same token again |
     /// | 413, 408, 415 | too large, too slow, another media type |
     /// | 429 `too_many_attempts` | too many wrong tokens, with a [`throttle`](Self::throttle) |
+    /// | 500 `internal_error` | the [`claims`](Self::claims) are not a JSON object |
     /// | 503 `unavailable` | the store or the users are down. Nothing has ended: send the same token again, and the cookie stays |
     ///
     /// No answer is cached.

@@ -49,10 +49,11 @@ const SWEPT_AT_ONCE: u32 = 256;
 ///
 /// | When Postgres | Then |
 /// |---|---|
-/// | refuses the connection, or a command; has no connection left; is read-only | a call fails at once |
+/// | refuses the connection, or a command; has no connection left | a call fails at once |
+/// | is read-only | a change fails at once; reads go on |
 /// | does not answer | a call fails after the [timeout](Self::timeout), 1 s, and its connection is closed |
 /// | is back | the next call finds it; listeners find it within 2 s, and learn that they may have [missed](auth_store::SubscriptionEvent::Missed) something |
-/// | has closed an idle connection | calls do not notice, after a second of idleness; before, the call fails |
+/// | has closed an idle connection | calls do not notice if it was idle for a second; otherwise one call fails |
 /// | stops answering on the listening connection | it is noticed after at most four timeouts |
 ///
 /// A call that fails has changed nothing, or everything: if the answer is lost, nobody knows. It is not sent again. So a log-out that
@@ -69,9 +70,9 @@ const SWEPT_AT_ONCE: u32 = 256;
 /// [clock](Self::clock) of the node, and are kept ten minutes longer, as the contract allows.
 ///
 /// # What has ended
-/// counts as absent, except for those ten minutes, and is removed by the way: every 64 additions of a node, a task removes up to 256
-/// rows of each table. Several nodes do that at once without waiting for each other. Call [`sweep`](Self::sweep) from time to time
-/// in a service that adds little.
+/// counts as absent, except for those ten minutes. After every 64 additions of a node, a task removes up to 256 such rows of each
+/// table. Several nodes do that at once without waiting for each other. In a service that adds little, call [`sweep`](Self::sweep)
+/// from time to time.
 ///
 /// # Limits
 /// A value, and a message, has at most 64 KiB. The size of the tables has no limit but the disk.
@@ -83,7 +84,7 @@ const SWEPT_AT_ONCE: u32 = 256;
 /// logins and revoked tokens back: see the repository's `docs/stores.md`.
 ///
 /// The URL must say whether to encrypt, unless Postgres is on this machine. `sslmode=verify-full` encrypts and checks certificate
-/// and name; nothing else keeps out somebody on the way, who could read and change all that. `require` and `verify-ca` check less.
+/// and name. `require` and `verify-ca` check less: somebody in between could read and change everything.
 #[derive(Clone)]
 pub struct PostgresStore {
     address: PgConnectOptions,
@@ -152,7 +153,8 @@ impl PostgresStore {
         Self { max_connections: count.max(1), ..self }.connected()
     }
 
-    /// Sets the clock for the lifetimes of [records](auth_store::Records). The default is the system's.
+    /// Sets the clock for the lifetimes of [records](auth_store::Records) and for [counters](auth_store::Budgets) of failures. The
+    /// default is the system's.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);

@@ -69,12 +69,12 @@ const SWEPT_AT_ONCE: u32 = 256;
 /// With less, a power cut would undo the last changes: an ended login or a revoked token would be good again.
 ///
 /// # Time
-/// All lifetimes follow the [clock](Self::clock), also those of tickets. If the system's time is set back, tickets live longer by
-/// that. Records are kept ten minutes longer than until their end, as the contract allows.
+/// All lifetimes follow the [clock](Self::clock), also those of tickets and of counters of failures. If the system's time is set back,
+/// tickets live longer by that. Records are kept until ten minutes after their end, as the contract allows.
 ///
 /// # What has ended
-/// counts as absent, except for those ten minutes, and is removed by the way: every 64 additions, a task removes up to 256 rows of
-/// each table. Call [`sweep`](Self::sweep) from time to time in a service that adds little.
+/// counts as absent, except for those ten minutes. After every 64 additions, a task removes up to 256 such rows of each table. In a
+/// service that adds little, call [`sweep`](Self::sweep) from time to time.
 ///
 /// # Limits
 /// A value has at most 64 KiB. The size of the file has no limit but the disk; SQLite keeps it when rows go, and uses the space

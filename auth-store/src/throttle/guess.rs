@@ -36,17 +36,17 @@ impl<'a> Guess<'a> {
         Self { address, ..self }
     }
 
-    /// The [token](super::Throttle::device_token) that the browser has sent, if any. An invalid one, or one for another account, is
-    /// as none. Without an account, no token counts.
+    /// The [token](super::Throttle::device_token) that the browser has sent, if any. An invalid one, or one for another account, counts
+    /// as no token. Without an account, no token counts.
     #[must_use]
     pub fn device(self, token: Option<&'a str>) -> Self {
         Self { device: token, ..self }
     }
 
-    /// Somebody who is logged in as this account proves the password once more, say to change it. It counts like a guess of a known
+    /// Somebody who is logged in as this account proves the password once more, for example to change it. It counts like a guess of a known
     /// device, whose id is this public id of the login: ten failures, and thirty together with all devices and logins of the account.
-    /// So strangers who have used up the account do not keep its owner from changing the password, and whoever has stolen a session
-    /// does not guess without limit. If no place is left, it is refused; it never counts as the guess of a stranger.
+    /// So strangers who have used up the account do not keep its owner from changing the password. And a stolen session does not allow
+    /// guesses without limit. If no place is left, it is refused; it never counts as the guess of a stranger.
     ///
     /// # Security
     /// Check before that the session is one of this account. Without an account it has no effect.

@@ -66,7 +66,7 @@ const PAUSES_MILLIS: [u64; 5] = [25, 50, 100, 200, 400];
 ///
 /// A guess [without an account](Guess::without_account) counts by its address alone; all that have no address either count as one.
 ///
-/// Of more guesses at once than there are places, some are refused although all are right; `Retry-After` is a second then. With
+/// If there are more guesses at once than places, some are refused, even if all are right; `Retry-After` is a second then. With
 /// [`patient`](Self::patient) they wait for their turn first.
 ///
 /// # Order, and several nodes
@@ -101,7 +101,8 @@ impl Throttle {
     }
 
     /// Names the set of secrets that are guessed: `customers`, `admins`. Throttles with different names share no counters and no device
-    /// tokens, even on one store and with the same keys. Those that are to share them need equal budgets too. The default is empty.
+    /// tokens, even on one store and with the same keys. Throttles with one name on one store share all counters, and need equal budgets.
+    /// The default is empty.
     #[must_use]
     pub fn realm(mut self, name: &str) -> Self {
         self.counters.realm = name.into();
@@ -166,8 +167,8 @@ impl Throttle {
     /// If there is no key, or if one is shorter than 32 bytes. Make it of 32 random bytes.
     ///
     /// # Security
-    /// A token names the [realm](Self::realm) and the account. It stays good after a change of the password: who has had the password
-    /// may then have up to the places of [all devices](Self::all_devices).
+    /// A token names the [realm](Self::realm) and the account. It stays good after a change of the password: somebody who has known the
+    /// old one has up to as many guesses as [all devices](Self::all_devices) have places.
     pub fn devices(mut self, keys: impl IntoIterator<Item = Secret>) -> Result<Self, ConfigError> {
         self.keys = Some(DeviceKeys::new(keys)?);
         Ok(self)

@@ -13,8 +13,8 @@ pub enum Throttled {
     TooMany {
         /// How long to wait until the counter that has refused may have a place. Another one may refuse then.
         retry_after: Duration,
-        /// The kind of the counter, for the log: `account`, `pair`, `device`, `devices`, or `address-` and the length of a prefix, or
-        /// `none`.
+        /// The kind of the counter, for the log: `account`, `pair`, `device`, `devices`, `address-32`, `address-64`, `address-56`,
+        /// `address-48`, or `address-none`.
         counter: &'static str,
     },
     /// The store is down: 503. Nobody may guess unlimited.

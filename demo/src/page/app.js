@@ -151,9 +151,10 @@ function lifetime() {
 
 /**
  * Asks a route and says in the log what it answered, challenges included. With a `body`, it is sent as JSON. Without content in
- * the answer, the result is an empty object. `throttled` is called with the seconds to wait.
+ * the answer, the result is an empty object. `refused` is called with the
+ * status of a refusal, and the seconds to wait.
  */
-async function ask(method, path, who = presented(), body = undefined, throttled = () => {}) {
+async function ask(method, path, who = presented(), body = undefined, refused = () => {}) {
   const headers = { ...authorization(who), ...(body && { "Content-Type": "application/json" }) };
   // Without `omit`, the browser shows its own password prompt when Basic is refused.
   const credentials = who === COOKIE ? "same-origin" : "omit";
@@ -171,7 +172,7 @@ async function ask(method, path, who = presented(), body = undefined, throttled 
   }
   const challenges = response.headers.get("WWW-Authenticate");
   const wait = response.headers.get("Retry-After");
-  if (response.status === 429) throttled(Number(wait));
+  refused(response.status, Number(wait));
   log(`${method} ${path} → ${response.status} ${answer.code ?? ""}${wait ? `, again in ${wait} s` : ""}${challenges ? `\n${challenges}` : ""}`, "bad");
   return null;
 }
@@ -191,10 +192,17 @@ function fillIn({ token, refresh_token }) {
 
 /** The next tokens of the login that was begun here; a new login, if there is none. */
 async function freshTokens() {
-  const used = how() === "token" && refreshToken;
-  const next = used && await ask("POST", "/api/refresh", null, { refresh_token: used });
-  const answer = next ? { ...next, token: next.access_token } : await ask("POST", "/api/token", login());
-  refreshToken = answer?.refresh_token ?? null;
+  let answer = null;
+  let isDead = true;
+  if (how() === "token" && refreshToken) {
+    // Without an answer, or after a 503, the same token is good again.
+    isDead = false;
+    const refused = (status) => { isDead = status === 400; };
+    answer = await ask("POST", "/api/refresh", null, { refresh_token: refreshToken }, refused);
+    if (answer) answer.token = answer.access_token;
+  }
+  if (isDead) answer = await ask("POST", "/api/token", login());
+  if (answer) refreshToken = answer.refresh_token;
   return answer;
 }
 

@@ -111,7 +111,8 @@
   async function sendLogin(path, more) {
     const [username, password] = ["login-username", "login-password"].map((id) => element(id).value);
     element("login-password").value = "";
-    return ask("POST", path, COOKIE, { username, password, ...more }, waitFor);
+    const refused = (status, wait) => { if (status === 429) waitFor(wait); };
+    return ask("POST", path, COOKIE, { username, password, ...more }, refused);
   }
 
   element("login").onsubmit = async (event) => {

@@ -11,7 +11,7 @@ use super::table::{Row, Table, User, tutorial};
 /// How long a call waits for its turn, or for a lock of another process.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Users in a file, which has the tables of the store too.
+/// Users in a file. The store may have its tables in the same file.
 pub(super) struct Sqlite(SqlitePool);
 
 impl Sqlite {

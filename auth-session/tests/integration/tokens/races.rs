@@ -150,7 +150,7 @@ async fn refresh_that_others_precede_each_time_is_409_and_ends_nothing() {
     assert_eq!(phone.refresh().await, Ok(2));
 }
 
-/// A browser opens ten tabs at once, and one request is slow.
+/// A browser opens six tabs at once, and one request is slow.
 #[tokio::test]
 async fn six_tabs_in_a_second_do_not_end_the_login_of_their_owner() {
     let tokens = Tokens::new();

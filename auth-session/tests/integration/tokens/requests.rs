@@ -122,7 +122,7 @@ async fn wrong_tokens_are_throttled_by_address_and_good_ones_never() {
     assert!(from("198.51.100.7").await.is(400, "invalid_grant"), "another address");
 }
 
-/// The key was changed, and 31 clients of an office send their old tokens once. Then the office can't log in with passwords.
+/// The key was changed, and 30 clients of an office send their old tokens once. The office still logs in with passwords.
 #[tokio::test]
 async fn wrong_refresh_tokens_do_not_close_the_login_of_their_address() {
     let throttle = Throttle::new(MemoryStore::new());

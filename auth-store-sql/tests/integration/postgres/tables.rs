@@ -15,7 +15,7 @@ fn count(database: &Database, table: &str) -> u32 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tables_are_set_up_once_by_many_at_once_beside_those_of_the_application() {
+async fn tables_are_set_up_once_beside_those_of_the_application() {
     let Some(database) = Database::create() else { return };
     database.ask("CREATE TABLE users (name TEXT); CREATE TABLE _sqlx_migrations (version BIGINT)");
     let nodes = [(); 8].map(|()| {
@@ -154,7 +154,7 @@ async fn additions_remove_what_has_ended_by_the_way() {
 }
 
 #[tokio::test]
-async fn ticket_names_and_password_are_neither_in_tables_nor_in_logs_nor_in_debug() {
+async fn tickets_names_and_password_are_in_no_table_log_or_debug() {
     let (log, _guard) = test_support::everything();
     let Some(database) = Database::create() else { return };
     let store = store(&database).await;

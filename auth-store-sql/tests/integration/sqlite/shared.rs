@@ -140,7 +140,7 @@ async fn additions_remove_what_has_ended_by_the_way() {
 }
 
 #[tokio::test]
-async fn tables_are_set_up_once_by_many_at_once_beside_those_of_the_application() {
+async fn tables_are_set_up_once_beside_those_of_the_application() {
     let file = File::new();
     let mut rows = SqliteConnection::connect_with(&file.options().create_if_missing(true)).await.unwrap();
     let others = "CREATE TABLE users (name TEXT); CREATE TABLE _sqlx_migrations (version BIGINT)";
@@ -192,7 +192,7 @@ async fn new_file_is_readable_by_its_user_alone() {
 }
 
 #[tokio::test]
-async fn ticket_names_and_path_are_neither_in_the_file_nor_in_logs_nor_in_debug() {
+async fn tickets_names_and_path_are_in_no_file_log_or_debug() {
     let (log, _guard) = test_support::everything();
     let file = File::new();
     let store = file.store().await;
