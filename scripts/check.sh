@@ -118,6 +118,8 @@ alone() {
 first_list() {
     alone auth-core axum metrics test-util tokio
     alone auth-basic argon2 throttle
+    # With all features it is left out.
+    cargo test -p auth-basic --test integration --locked compile_fail || exit 1
     alone auth-jwt axum remote dpop es256k jsonwebtoken x509
     alone auth-store "" axum metrics redis redis-tls
     alone auth-store-sql "" sqlite postgres postgres-tls
