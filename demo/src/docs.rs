@@ -50,6 +50,10 @@ mod socketio {}
 mod login {}
 #[doc = include_str!("../../docs/sessions.md")]
 mod sessions {}
+#[doc = include_str!("../../docs/throttling.md")]
+mod throttling {}
+#[doc = include_str!("../../docs/stores.md")]
+mod stores {}
 #[doc = include_str!("../../docs/tokens.md")]
 mod tokens {}
 #[doc = include_str!("../../docs/tickets.md")]
