@@ -128,6 +128,8 @@ async fn until_answered(browser: &mut Browser, path: &str) -> Answer {
             if !answer.is(503, "unavailable") {
                 return answer;
             }
+            // The servers need the processors too, to agree about who has taken over.
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     timeout(SOON, answered).await.unwrap_or_else(|_| panic!("{path} is not answered any more"))
