@@ -47,8 +47,7 @@ fn device<'r>(request: &'r AuthRequest<'_>) -> Option<&'r str> {
 }
 
 /// Says how the guess went. An error of the callback is no rejection: nobody has learned anything.
-pub(crate) async fn settle(permit: Option<Permit>, rejection: Option<&Rejection>) {
-    let Some(permit) = permit else { return };
+pub(crate) async fn settle(permit: Permit, rejection: Option<&Rejection>) {
     match rejection.map(Rejection::kind) {
         None
         | Some(

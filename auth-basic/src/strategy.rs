@@ -315,7 +315,14 @@ where
     /// Only the callback has to be waited for.
     fn start<'a>(&'a self, request: &'a AuthRequest<'_>) -> Start<'a, V::User> {
         match self.find(request) {
-            Ok(Some((login, carrier))) => Start::Waits(Box::pin(self.decide(login, carrier, request))),
+            Ok(Some((login, carrier))) => {
+                // A future of its own, since that of a guess is larger.
+                #[cfg(feature = "throttle")]
+                if let Some(guard) = &self.basic.guard {
+                    return Start::Waits(Box::pin(self.decide_guarded(guard, login, carrier, request)));
+                }
+                Start::Waits(Box::pin(self.decide(login, carrier, request)))
+            }
             Ok(None) => Start::Done(Ok(Outcome::Absent)),
             Err(malformed) => Start::Done(Ok(malformed.into())),
         }
@@ -332,19 +339,9 @@ where
         carrier: Carrier,
         request: &AuthRequest<'_>,
     ) -> Result<Outcome<V::User>, BoxError> {
-        #[cfg(feature = "throttle")]
-        let permit = match &self.basic.guard {
-            Some(guard) => match guard.take(&self.basic.account.of(login.username()), request).await? {
-                Ok(permit) => Some(permit),
-                Err(rejection) => return Ok(Outcome::Reject(rejection)),
-            },
-            None => None,
-        };
         let username = login.shared_username();
-        let accepted = self.verify.verify(login, request).await.map(|verdict| verdict.into_accept(carrier));
-        #[cfg(feature = "throttle")]
-        guard::settle(permit, accepted.as_ref().ok().and_then(|accepted| accepted.as_ref().err())).await;
-        Ok(match accepted? {
+        let verdict = self.verify.verify(login, request).await?;
+        Ok(match verdict.into_accept(carrier) {
             Ok(accept) => {
                 let name = PrincipalId::new(Arc::clone(&self.basic.realm), username);
                 let accept = accept.extra(OpenedBy(name.clone()));
@@ -353,6 +350,27 @@ where
             }
             Err(rejection) => Outcome::Reject(rejection),
         })
+    }
+
+    #[cfg(feature = "throttle")]
+    async fn decide_guarded(
+        &self,
+        guard: &Guard,
+        login: BasicLogin,
+        carrier: Carrier,
+        request: &AuthRequest<'_>,
+    ) -> Result<Outcome<V::User>, BoxError> {
+        let permit = match guard.take(&self.basic.account.of(login.username()), request).await? {
+            Ok(permit) => permit,
+            Err(rejection) => return Ok(Outcome::Reject(rejection)),
+        };
+        let outcome = self.decide(login, carrier, request).await;
+        let rejection = match &outcome {
+            Ok(Outcome::Reject(rejection)) => Some(rejection),
+            _ => None,
+        };
+        guard::settle(permit, rejection).await;
+        outcome
     }
 }
 
