@@ -46,7 +46,7 @@ fn device<'r>(request: &'r AuthRequest<'_>) -> Option<&'r str> {
     DEVICE_COOKIES.into_iter().find_map(|name| request.kept_cookie(name))
 }
 
-/// Says how the guess went. An error of the callback is no rejection: nobody has learned anything.
+/// Says how the guess went. If the callback has failed, pass no rejection: the client has learned nothing.
 pub(crate) async fn settle(permit: Permit, rejection: Option<&Rejection>) {
     match rejection.map(Rejection::kind) {
         None

@@ -15,8 +15,8 @@ pub fn cookie_values<'r>(headers: &'r HeaderMap, name: &str) -> impl Iterator<It
     })
 }
 
-/// The value of the only cookie with this name, unchecked; for a cookie that is no credential. Of two cookies, somebody else may have set
-/// one: neither counts.
+/// The value of the only cookie with this name, unchecked. If there are two, somebody else may have set one, so neither counts. Don't read
+/// credentials with it.
 #[must_use]
 pub fn single_cookie<'r>(headers: &'r HeaderMap, name: &str) -> Option<&'r str> {
     let mut values = cookie_values(headers, name);

@@ -2,7 +2,8 @@ use http::{HeaderMap, HeaderValue, header::COOKIE, request::Parts};
 
 use crate::{Needs, cookies::cookie_values};
 
-/// The cookies of a handshake that are [no credentials](Needs::add_kept_cookie), for later decisions about the connection.
+/// The cookies of a handshake that [strategies keep](Needs::add_kept_cookie) for later decisions about the connection. They must not be
+/// credentials.
 ///
 /// For middleware that asks the chain about a credential over an open connection: the head for that decision has no `Cookie`, so that no
 /// credential of the handshake counts again. It has these as an extension, and strategies find them by

@@ -50,7 +50,7 @@ impl Needs {
     /// strategy reads it with [`AuthRequest::kept_cookie`](crate::AuthRequest::kept_cookie).
     ///
     /// # Security
-    /// Only for a cookie that is no credential: browsers send it by themselves, and all others are left out.
+    /// Never name a credential here: browsers send cookies by themselves. All other cookies are left out.
     pub fn add_kept_cookie(&mut self, name: &'static str) {
         self.kept_cookies.push(name);
     }
@@ -112,7 +112,7 @@ impl Needs {
         &self.query_names
     }
 
-    /// Cookies with these names are no credentials, and are kept with the head of a handshake.
+    /// The names of the cookies that are kept with the head of a handshake. They must not be credentials.
     #[must_use]
     pub fn kept_cookies(&self) -> &[&'static str] {
         &self.kept_cookies

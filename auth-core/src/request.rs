@@ -117,8 +117,8 @@ impl<'a> AuthRequest<'a> {
         AuthRequest { head, base, known: OnceLock::new(), without_cookies: OnceLock::new(), ..*self }
     }
 
-    /// The value of a cookie that is no credential, such as the id of a device. Of two cookies with the name, neither counts. It is
-    /// unchecked.
+    /// The value of a cookie such as the id of a device, unchecked. If there are two cookies with the name, neither counts. Don't read
+    /// credentials with it.
     ///
     /// It is also found where [`parts`](Self::parts) has no cookies: where only credentials count that were sent on purpose, and over an
     /// open connection, if the strategy has [asked for it](crate::Needs::add_kept_cookie).

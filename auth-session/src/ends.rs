@@ -49,7 +49,7 @@ impl Core {
         .await
     }
 
-    /// What covers all that holds the id of a login, whoever has issued it.
+    /// The revocations of everything that holds the id of a login: one for each issuer.
     fn revocations_of<'s>(&'s self, sid: &'s str, last: SystemTime) -> impl Iterator<Item = Revocation> + 's {
         let issuers = std::iter::once("").chain(self.settings.token_issuers.iter().map(String::as_str));
         issuers.map(move |issuer| Revocation::session(issuer, sid).ends_at(last))
